@@ -1,0 +1,195 @@
+"""From a stored config to layers: names, classes, what is nested in what, and where each layer's weights are kept.
+
+The dialects differ in where things stand: Keras 3 and 2 write `{"class_name", "config": {"name", "layers"}}`, Sequential
+models up to 2.2.2 a bare list, Keras 0.x the class in `name`.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+MAX_DEPTH = 64
+MAX_LAYERS = 100_000
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a config. `path` is the chain of layer names, `place` its path in the layout of `.weights.h5`."""
+
+    path: str
+    name: str
+    class_name: str
+    trainable: bool
+    place: tuple[str, ...]
+    input_shape: Shape | None = None
+    is_model: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The layers of a model in the order of its config, nested ones behind the model that holds them."""
+
+    class_name: str
+    name: str
+    layers: tuple[Layer, ...]
+    inputs: tuple[Shape, ...] = ()
+    outputs: tuple[Shape, ...] = ()
+
+    def by_path(self) -> dict[str, Layer]:
+        """The layers by their chain of names."""
+        return {layer.path: layer for layer in self.layers}
+
+    def by_place(self) -> dict[tuple[str, ...], Layer]:
+        """The layers by their path in the layout of `.weights.h5`."""
+        return {layer.place: layer for layer in self.layers}
+
+
+def read_architecture(config: Any) -> Architecture | None:
+    """The architecture that a config describes, or None where it is no config of a model with layers."""
+    config = _unwrapped(config)
+    class_name = _class_name(config)
+    if class_name is None:
+        return None
+    entries = _entries(config)
+    if entries is None:
+        return Architecture(class_name, _name(config), ())
+    layers = tuple(_walk(entries, "", (), True, 0))[:MAX_LAYERS]
+    inputs, outputs = _tensor_shapes(config, layers)
+    return Architecture(class_name, _name(config), layers, inputs, outputs)
+
+
+def _unwrapped(config: Any) -> Any:
+    """The config itself where it is encoded twice or wrapped as `{"model": {...}}` or `{"model_config": {...}}`."""
+    for _ in range(4):
+        if isinstance(config, str):
+            config = _parsed(config)
+        elif isinstance(config, dict) and "class_name" not in config:
+            inner = config.get("model_config", config.get("model"))
+            if inner is None:
+                return config
+            config = inner
+        else:
+            return config
+    return config
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _class_name(entry: Any) -> str | None:
+    """The class of a layer or model; Keras 0.x keeps it in `name`."""
+    if not isinstance(entry, dict):
+        return None
+    found = entry.get("class_name", entry.get("name") if "layers" in entry or "config" not in entry else None)
+    return found if isinstance(found, str) else None
+
+
+def _inner(entry: dict[str, Any]) -> Any:
+    """What the config of a layer consists of: the dict (or, for early Sequential models, list) below `config`."""
+    return entry.get("config", entry)
+
+
+def _entries(entry: Any) -> list[Any] | None:
+    """The configs of the layers that a model's config lists, or None where it is no model."""
+    inner = _inner(entry) if isinstance(entry, dict) else None
+    if isinstance(inner, dict):
+        inner = inner.get("layers")
+    return inner if isinstance(inner, list) else None
+
+
+def _name(entry: Any) -> str:
+    inner = _inner(entry)
+    found = inner.get("name") if isinstance(inner, dict) else None
+    if not isinstance(found, str):
+        found = entry.get("name")
+    return found if isinstance(found, str) else ""
+
+
+def _walk(entries: list[Any], prefix: str, place: tuple[str, ...], trainable: bool, depth: int) -> Iterator[Layer]:
+    """The layers of one model, each followed by those nested in it."""
+    used: dict[str, int] = {}
+    for entry in entries:
+        class_name = _class_name(entry)
+        if class_name is None or depth > MAX_DEPTH:
+            continue
+        name = _name(entry)
+        inner = _inner(entry)
+        own = trainable and not (isinstance(inner, dict) and inner.get("trainable") is False)
+        own_place = (*place, "layers", _unique(snake_case(class_name), used))
+        path = f"{prefix}/{name}" if prefix else name
+        nested = _entries(entry)
+        yield Layer(path, name, class_name, own, own_place, _input_shape(inner), nested is not None)
+        if nested is not None:
+            yield from _walk(nested, path, own_place, own, depth + 1)
+
+
+def _unique(name: str, used: dict[str, int]) -> str:
+    """The name, numbered from its second use in one container on (`_get_unique_name`, saving_lib.py, 3.15)."""
+    count = used.get(name, 0)
+    used[name] = count + 1
+    return f"{name}_{count}" if count else name
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as Keras writes it in paths (`to_snake_case`, keras/src/utils/naming.py, 3.15)."""
+    name = re.sub(r"\W+", "", name.rpartition(">")[2])
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _input_shape(inner: Any) -> Shape | None:
+    """The input shape that a layer's config declares, batch axis included."""
+    if not isinstance(inner, dict):
+        return None
+    whole = inner.get("batch_shape", inner.get("batch_input_shape"))
+    if whole is None and isinstance(inner.get("input_shape"), list):
+        whole = [None, *inner["input_shape"]]
+    return _shape(whole)
+
+
+def _shape(value: Any) -> Shape | None:
+    if isinstance(value, dict):  # a tuple as Keras 2.13 on writes it
+        value = value.get("items")
+    if not isinstance(value, list | tuple):
+        return None
+    if not all(size is None or (isinstance(size, int) and not isinstance(size, bool)) for size in value):
+        return None
+    return tuple(value)
+
+
+def _tensor_shapes(config: Any, layers: tuple[Layer, ...]) -> tuple[tuple[Shape, ...], tuple[Shape, ...]]:
+    """The input and output shapes of a model, as far as its config states them."""
+    inner = _inner(config)
+    top = [layer for layer in layers if "/" not in layer.path]
+    if isinstance(inner, dict) and "input_layers" in inner:
+        by_name = {layer.name: layer for layer in top}
+        named = (by_name.get(name) for name in _layer_names(inner["input_layers"]))
+        inputs = tuple(layer.input_shape for layer in named if layer is not None and layer.input_shape is not None)
+    else:
+        inputs = tuple(layer.input_shape for layer in top[:1] if layer.input_shape is not None)
+    return inputs, _output_shapes(inner)
+
+
+def _layer_names(references: Any) -> Iterator[str]:
+    """The layer names in a (nested) list of references such as `["input_1", 0, 0]`."""
+    stack = [references]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int):
+            yield value[0]
+        elif isinstance(value, list | dict):
+            stack.extend(reversed(list(value.values()) if isinstance(value, dict) else value))
+
+
+def _output_shapes(inner: Any) -> tuple[Shape, ...]:
+    """The output shapes that Keras 2.6 and later state themselves, where they do."""
+    found = _shape(inner.get("build_output_shape")) if isinstance(inner, dict) else None
+    return (found,) if found else ()

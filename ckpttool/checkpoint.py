@@ -1,0 +1,217 @@
+"""What a checkpoint says: its weights, who wrote it, its configs, and what was refused while reading it.
+
+Everything here is known without reading one array. Readers report and do not interpret: names are those of the file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ckpttool import dtypes
+from ckpttool.errors import (
+    CheckpointError,
+    CorruptFileError,
+    FileAccessError,
+    UnsafeFileError,
+    UnsupportedError,
+    WeightNotFoundError,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BLOCK_BYTES = 4 << 20
+
+
+class Section(str, Enum):
+    """The part of a checkpoint that a weight belongs to; the same split in every format."""
+
+    MODEL = "model"
+    OPTIMIZER = "optimizer"
+    METRICS = "metrics"
+    OTHER = "other"
+
+
+class Values(Protocol):
+    """The stored bytes of one weight."""
+
+    def pieces(self, limit: int) -> Iterator[bytes | bytearray | memoryview]:
+        """All bytes in C order, as stored, in pieces of exactly `limit` bytes and a last one that may be shorter.
+
+        A piece is valid until the next one is asked for.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something in a file that reading left alone, and why.
+
+    `kind` is one of link, external, virtual, bomb, name, corrupt, unsupported, ambiguous, archive, extra.
+    """
+
+    kind: str
+    place: str
+    detail: str
+
+    @classmethod
+    def from_error(cls, error: CheckpointError, place: str = "") -> Refusal:
+        """The refusal that an error amounts to when reading goes on without the part it concerns."""
+        kinds = {UnsafeFileError: "bomb", UnsupportedError: "unsupported"}
+        facts = [error.what]
+        if error.expected:
+            facts.append(f"expected {error.expected}")
+        if error.found:
+            facts.append(f"found {error.found}")
+        return cls(kinds.get(type(error), "corrupt"), place or error.where, ", ".join(facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One stored array. `path` is its place in the file and its key in the checkpoint.
+
+    `layer` is the layer's name as the user gave it (`dense_1`, inside a nested model `encoder/dense_1`) where the file
+    stores it, `part` the names of the objects inside that layer down to the weight's owner (`forward_lstm/lstm_cell`),
+    `name` the stored name of the weight (`dense/kernel:0`) where the layout has one. `dtype` is Keras's name of the
+    dtype, or a description of what is stored where it is none of them.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int
+    section: Section
+    layer: str | None = None
+    part: str = ""
+    name: str | None = None
+    big_endian: bool = False
+    values: Values = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        return math.prod(self.shape)
+
+    def read(self) -> np.ndarray:
+        """All values, in the weight's shape and native byte order; bfloat16 and float8 come as float32, exactly."""
+        import numpy as np
+
+        if dtypes.itemsize(self.dtype) is None:
+            raise self._unreadable()
+        raw = _gathered(self.values, self.nbytes)
+        return np.array(dtypes.values_of(raw, self.dtype, self.big_endian)).reshape(self.shape)
+
+    def blocks(self, limit: int = BLOCK_BYTES) -> Iterator[np.ndarray]:
+        """The values as flat arrays in C order, each of `limit` stored bytes at most: bounded memory at any size.
+
+        Every weight of equal shape and dtype is cut at the same places. An array is valid until the next is asked for.
+        """
+        for piece in self._pieces(limit):
+            yield dtypes.values_of(piece, self.dtype, self.big_endian)
+
+    def stored_blocks(self, limit: int = BLOCK_BYTES) -> Iterator[bytes | bytearray | memoryview]:
+        """The stored bytes in C order, every value little-endian, in blocks: what checksums are made of."""
+        for piece in self._pieces(limit):
+            yield dtypes.little_endian(piece, self.dtype, self.big_endian)
+
+    def _pieces(self, limit: int) -> Iterator[bytes | bytearray | memoryview]:
+        item = dtypes.itemsize(self.dtype)
+        if item is None:
+            raise self._unreadable()
+        return self.values.pieces(max(item, limit // item * item))
+
+    def _unreadable(self) -> UnsupportedError:
+        return UnsupportedError(f"values of type {self.dtype} cannot be read", where=self.path)
+
+
+def _gathered(values: Values, nbytes: int) -> bytearray:
+    raw, at = bytearray(nbytes), 0
+    for piece in values.pieces(BLOCK_BYTES):
+        raw[at : at + len(piece)] = piece
+        at += len(piece)
+    if at != nbytes:
+        raise CorruptFileError("fewer values are stored than declared", expected=f"{nbytes:,} bytes", found=f"{at:,}")
+    return raw
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """Who wrote a checkpoint, as far as the file tells.
+
+    `inferred_backend` and `generation` are conclusions from names and layout, not statements of the file.
+    """
+
+    keras_version: str | None = None
+    backend: str | None = None
+    date_saved: str | None = None
+    inferred_backend: str | None = None
+    generation: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint(Mapping[str, Weight]):
+    """An open checkpoint: a read-only mapping from stored path to `Weight`, in the file's natural order.
+
+    `kind` is a key of `ckpttool.formats.FORMATS`. `config` and `training_config` are what the file stores, parsed; they
+    are data and nothing in them is ever executed. `layer_names` are the layers that the file lists itself, weightless
+    ones included. `refusals` tells what was left alone.
+    """
+
+    path: Path
+    kind: str
+    size: int
+    weights: Mapping[str, Weight]
+    producer: Producer = Producer()
+    config: Any = None
+    training_config: Any = None
+    layer_names: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    check_bytes: Callable[[], None] | None = field(default=None, repr=False)
+    release: Callable[[], None] | None = field(default=None, repr=False)
+
+    def __getitem__(self, path: str) -> Weight:
+        try:
+            return self.weights[path]
+        except KeyError:
+            raise self._missing(path) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.weights)
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.weights
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file; what was listed stays, weights can no longer be read."""
+        if self.release is not None:
+            self.release()
+
+    def section(self, section: Section) -> tuple[Weight, ...]:
+        """The weights of one section, in order."""
+        return tuple(weight for weight in self.weights.values() if weight.section is section)
+
+    def _missing(self, path: str) -> WeightNotFoundError:
+        import difflib
+
+        near = difflib.get_close_matches(path, self.weights, 1) if len(path) < 1000 else []
+        return WeightNotFoundError(
+            f"no weight is stored as {path!r}", path=str(self.path), hint=f"did you mean {near[0]!r}?" if near else ""
+        )
+
+
+__all__ = ["BLOCK_BYTES", "Checkpoint", "FileAccessError", "Producer", "Refusal", "Section", "Values", "Weight"]

@@ -1,0 +1,31 @@
+"""Text from files made safe to show.
+
+Names, versions and messages in a checkpoint are written by whoever wrote the checkpoint. Nothing of that reaches a
+terminal, a log or an error message before it has passed through `printable`.
+"""
+
+import unicodedata
+
+# Separators, controls, format characters (bidi overrides, zero width), surrogates and private use.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def printable(text: str, limit: int = 2000) -> str:
+    r"""The text on one line, every character that could act on a terminal written as an escape such as `\x1b`.
+
+    Longer texts than `limit` characters are cut, and say so.
+    """
+    cut = text if len(text) <= limit else text[:limit]
+    safe = cut if cut.isascii() and cut.isprintable() else "".join(map(_escaped, cut))
+    return safe if len(text) <= limit else f"{safe}... ({len(text):,} characters)"
+
+
+def _escaped(char: str) -> str:
+    if char.isprintable() and unicodedata.category(char) not in _UNSAFE:
+        return char
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, kept by surrogateescape
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,196 @@
+"""Every checkpoint format that ckpttool reads, and the one way to open any of them.
+
+Bytes decide what a file is. A suffix that says something else is noted, never believed.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.errors import CheckpointError, FileAccessError
+from ckpttool.files import FileSource
+from ckpttool.formats import foreign, keras0_h5, legacy_h5, weights_h5
+from ckpttool.formats.hdf5.low import find_signature
+from ckpttool.formats.hdf5.tree import Tree
+from ckpttool.formats.parts import Hdf5Input, Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of checkpoint: what people call it and the suffixes it is saved under."""
+
+    title: str
+    suffixes: tuple[str, ...]
+
+
+FORMATS = {
+    "keras-zip": Format("Keras model (.keras)", (".keras",)),
+    "keras-dir": Format("Keras model (unzipped .keras directory)", ("",)),
+    "weights-h5": Format("Keras weights (.weights.h5)", (".weights.h5",)),
+    "sharded": Format("Keras sharded weights (.weights.json)", (".weights.json",)),
+    "legacy-model": Format("legacy HDF5 model", (".h5", ".hdf5")),
+    "legacy-weights": Format("legacy HDF5 weights", (".h5", ".hdf5")),
+    "keras0-weights": Format("Keras 0.x HDF5 weights", (".h5", ".hdf5")),
+    "hdf5": Format("HDF5, but no checkpoint of Keras", ()),
+}
+
+_H5_SUFFIXES = (".h5", ".hdf5", ".hd5", ".he5", ".hdf")
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """One layout of HDF5 files: how it is told and how it is read."""
+
+    kind: str
+    matches: Callable[[Tree], bool]
+    read: Callable[[Hdf5Input], None]
+
+
+def _read_plain(source: Hdf5Input) -> None:
+    for path in source.tree.datasets:
+        source.add(path, Section.OTHER)
+
+
+_LAYOUTS = (
+    _Layout("legacy-model", legacy_h5.is_model, legacy_h5.read_model),
+    _Layout("legacy-weights", legacy_h5.is_weights, legacy_h5.read_weights),
+    _Layout("keras0-weights", keras0_h5.matches, keras0_h5.read),
+    _Layout("weights-h5", weights_h5.matches, weights_h5.read),
+)
+_PLAIN = _Layout("hdf5", lambda tree: True, _read_plain)
+
+
+def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """The checkpoint at `path`, a file or the directory of an unzipped `.keras`; close it when done.
+
+    Reads names, shapes and configs, and no array. Raises a `CheckpointError` that names the path.
+    """
+    place = Path(os.fspath(path))
+    try:
+        if place.is_dir():
+            return _open_directory(place)
+        return _open_file(FileSource(place))
+    except CheckpointError as error:
+        raise error.at(path=str(place)) from error.__cause__
+    except ValueError as error:  # an embedded NUL in the path
+        raise FileAccessError("is no path", path=str(place)) from error
+
+
+def _open_directory(path: Path) -> Checkpoint:
+    from ckpttool.formats import keras_zip
+
+    if any((path / name).exists() for name in (keras_zip.WEIGHTS_H5, keras_zip.WEIGHTS_NPZ)):
+        return keras_zip.read_directory(path)
+    raise foreign.describe_directory(path)
+
+
+def _open_file(source: FileSource) -> Checkpoint:
+    try:
+        return _read_content(source)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _read_content(source: FileSource) -> Checkpoint:
+    head = source.read(0, min(16, source.size))
+    is_hdf5 = find_signature(source) >= 0
+    if is_hdf5:
+        return _read_hdf5(source)
+    if _ends_like_zip(source):
+        return _read_zip(source)
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" or _named(source.path, "weights.json"):
+        return _read_json(source)
+    raise foreign.describe(source)
+
+
+def _read_hdf5(source: FileSource) -> Checkpoint:
+    parts = Parts(closers=[source.close])
+    try:
+        found = Hdf5Input.of_file(source, parts)
+        fitting = [layout for layout in _LAYOUTS if layout.matches(found.tree)] or [_PLAIN]
+        fitting[0].read(found)
+    except CheckpointError:
+        parts.close()
+        raise
+    if len(fitting) > 1 and {"weights-h5"} & {layout.kind for layout in fitting[1:]}:
+        parts.refuse("ambiguous", "", "holds weights in two layouts; the legacy one is read")
+    if _ends_like_zip(source):
+        parts.refuse("ambiguous", "", "is an HDF5 file and a zip archive at once; HDF5 is read")
+    _note_suffix(parts, source.path, fitting[0].kind)
+    return parts.checkpoint(source.path, fitting[0].kind, source.size)
+
+
+def _read_zip(source: FileSource) -> Checkpoint:
+    from ckpttool.formats import keras_zip
+    from ckpttool.formats.archive import Archive
+
+    archive = Archive(source)
+    if not keras_zip.is_archive(archive):
+        raise foreign.describe_zip(list(archive.infos))
+    return keras_zip.read_archive(source, archive)
+
+
+def _read_json(source: FileSource) -> Checkpoint:
+    from ckpttool.formats import sharded
+
+    if not _named(source.path, "weights.json") and b'"weight_map"' not in source.read(0, min(source.size, 1 << 20)):
+        raise foreign.describe(source)
+    return sharded.read(source)
+
+
+def _named(path: str, suffix: str) -> bool:
+    return path.lower().endswith(suffix)
+
+
+def _ends_like_zip(source: FileSource) -> bool:
+    """Whether the end record of a zip archive stands at the end, as zipfile looks for it."""
+    tail = min(source.size, 65_557)
+    return b"PK\x05\x06" in source.read(source.size - tail, tail)
+
+
+def _note_suffix(parts: Parts, path: str, kind: str) -> None:
+    note = suffix_note(path, kind)
+    if note:
+        parts.notes.append(note)
+
+
+def suffix_note(path: str, kind: str) -> str:
+    """What to say when the name of a file promises another format than its content is; empty when they agree."""
+    name, expected = os.path.basename(path).lower(), FORMATS[kind].suffixes
+    if not expected or expected == ("",) or name.endswith(expected):
+        promised_weights = name.endswith(".weights.h5") and kind.startswith("legacy")
+        return _mismatch(".weights.h5", kind) if promised_weights else ""
+    if kind.startswith(("legacy", "keras0")) and name.endswith(_H5_SUFFIXES):
+        return ""
+    return _mismatch(os.path.splitext(name)[1] or "no suffix", kind)
+
+
+def _mismatch(suffix: str, kind: str) -> str:
+    return f"the name says {suffix}, the content is: {FORMATS[kind].title}"
+
+
+def checkpoints_in(directory: Path) -> Iterator[Path]:
+    """The files and directories directly in `directory` that may be checkpoints, by name, shards of an index left out."""
+    entries = sorted(directory.iterdir(), key=lambda path: path.name)
+    for path in entries:
+        if path.is_dir():
+            if (path / "model.weights.h5").exists():
+                yield path
+        elif foreign.is_regular(path) and _may_be(path, directory):
+            yield path
+
+
+def _may_be(path: Path, directory: Path) -> bool:
+    name = path.name.lower()
+    if name.endswith(".weights.h5") and _index_of(path, directory):
+        return False
+    return name.endswith((".keras", ".weights.json", *_H5_SUFFIXES))
+
+
+def _index_of(shard: Path, directory: Path) -> bool:
+    """Whether a file is a shard `NAME_00000.weights.h5` of an index `NAME.weights.json` beside it."""
+    stem, _, number = shard.name[: -len(".weights.h5")].rpartition("_")
+    return number.isdigit() and len(number) == 5 and (directory / f"{stem}.weights.json").exists()

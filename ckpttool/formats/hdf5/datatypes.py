@@ -1,0 +1,189 @@
+"""HDF5 datatypes: what the values of a dataset or attribute are.
+
+Written after the HDF5 File Format Specification, version 3.0, part IV.A.2.d. A type that we cannot read is described as
+stored and stops nothing.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from ckpttool.errors import CorruptFileError
+from ckpttool.formats.hdf5.groups import decode_name
+
+_MAX_DEPTH = 16
+_MAX_MEMBERS = 1024
+_CLASSES = (
+    "integer float time string bitfield opaque compound reference enum vlen array complex".split()
+)
+
+# Floats by (size, sign position, exponent position, exponent size, mantissa position, mantissa size, bias).
+_FLOATS = {
+    (2, 15, 10, 5, 0, 10, 15): "float16",
+    (4, 31, 23, 8, 0, 23, 127): "float32",
+    (8, 63, 52, 11, 0, 52, 1023): "float64",
+    (2, 15, 7, 8, 0, 7, 127): "bfloat16",
+    (1, 7, 3, 4, 0, 3, 7): "float8_e4m3fn",
+    (1, 7, 2, 5, 0, 2, 15): "float8_e5m2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Datatype:
+    """A stored datatype: its name (`float32`, or a description where it is none of NumPy's), its size in bytes, whether
+    it is big-endian, and for strings and variable-length types what they hold."""
+
+    name: str
+    size: int
+    kind: str
+    big_endian: bool = False
+    base: "Datatype | None" = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether values are strings of fixed or variable length."""
+        return self.kind == "string" or (self.kind == "vlen" and self.base is not None and self.base.kind == "string")
+
+
+def read_datatype(body: bytes, depth: int = 0) -> tuple[Datatype, int]:
+    """The datatype that a datatype message describes, and how many of its bytes were used."""
+    if len(body) < 8:
+        raise CorruptFileError("an HDF5 datatype is cut off")
+    kind, version = body[0] & 15, body[0] >> 4
+    size = int.from_bytes(body[4:8], "little")
+    if not 1 <= version <= 5 or kind >= len(_CLASSES) or depth > _MAX_DEPTH:
+        raise CorruptFileError("an impossible HDF5 datatype", found=f"version {version}, class {kind}")
+    if not size:
+        raise CorruptFileError("an HDF5 datatype of size 0")
+    try:
+        return _READ[_CLASSES[kind]](body, size, version, depth)
+    except (IndexError, struct.error) as error:
+        raise CorruptFileError("an HDF5 datatype is cut off") from error
+
+
+def _integer(body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype, int]:
+    offset, precision = struct.unpack_from("<HH", body, 8)
+    sign = "int" if body[1] & 8 else "uint"
+    whole = size in (1, 2, 4, 8) and offset == 0 and precision == 8 * size
+    name = f"{sign}{precision}" if whole else f"{sign}{precision} in {size} bytes"
+    return Datatype(name, size, "integer", bool(body[1] & 1)), 12
+
+
+def _float(body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype, int]:
+    offset, _precision, exponent, exponent_size, mantissa, mantissa_size = struct.unpack_from("<HHBBBB", body, 8)
+    bias = int.from_bytes(body[16:20], "little")
+    if len(body) < 20:
+        raise IndexError
+    layout = (size, body[2], exponent, exponent_size, mantissa, mantissa_size, bias)
+    known = _FLOATS.get(layout) if offset == 0 and not body[1] & 0x40 else None
+    name = known or f"float of {size} bytes (exponent {exponent_size}, mantissa {mantissa_size} bits)"
+    return Datatype(name, size, "float", bool(body[1] & 1)), 20
+
+
+def _string(_body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype, int]:
+    return Datatype(f"string({size})", size, "string"), 8
+
+
+def _bitfield(body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype, int]:
+    return Datatype(f"bitfield of {size} bytes", size, "bitfield", bool(body[1] & 1)), 12
+
+
+def _time(_body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype, int]:
+    return Datatype(f"time of {size} bytes", size, "time"), 10
+
+
+def _opaque(body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype, int]:
+    return Datatype(f"opaque of {size} bytes", size, "opaque"), 8 + (body[1] + 7) // 8 * 8
+
+
+def _reference(_body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype, int]:
+    return Datatype("reference", size, "reference"), 8
+
+
+def _compound(body: bytes, size: int, version: int, depth: int) -> tuple[Datatype, int]:
+    count, at = int.from_bytes(body[1:3], "little"), 8
+    if count > _MAX_MEMBERS:
+        raise CorruptFileError("a compound HDF5 datatype with too many members", found=f"{count:,}")
+    fields = []
+    for _ in range(count):
+        name, at = _member_name(body, at, version)
+        width = 4 if version < 3 else max(1, (size.bit_length() + 7) // 8)
+        offset = int.from_bytes(body[at : at + width], "little")
+        at += width + (28 if version == 1 else 0)
+        member, used = read_datatype(body[at:], depth + 1)
+        if offset + member.size > size:
+            raise CorruptFileError("a member of a compound HDF5 datatype lies outside it")
+        at += used
+        fields.append((name, offset, member))
+    return Datatype(_compound_name(fields), size, "compound", any(m.big_endian for _, _, m in fields)), at
+
+
+def _compound_name(fields: list[tuple[str, int, Datatype]]) -> str:
+    """`complex64` and `complex128` as h5py writes them, else a description."""
+    parts = [(name, offset, member.name) for name, offset, member in fields]
+    for name, half in (("complex64", "float32"), ("complex128", "float64")):
+        if parts == [("r", 0, half), ("i", int(half[5:]) // 8, half)]:
+            return name
+    return "compound(" + ", ".join(f"{name}: {kind}" for name, _, kind in parts[:8]) + (", ...)" if len(parts) > 8 else ")")
+
+
+def _member_name(body: bytes, at: int, version: int) -> tuple[str, int]:
+    end = body.find(b"\0", at)
+    if end < 0:
+        raise CorruptFileError("a name in an HDF5 datatype has no end")
+    used = end + 1 - at
+    return decode_name(body[at:end]), at + (used if version >= 3 else (used + 7) // 8 * 8)
+
+
+def _enum(body: bytes, size: int, version: int, depth: int) -> tuple[Datatype, int]:
+    """An enumeration; `bool` where it is h5py's, FALSE = 0 and TRUE = 1 in one byte."""
+    count = int.from_bytes(body[1:3], "little")
+    base, used = read_datatype(body[8:], depth + 1)
+    at, names = 8 + used, []
+    if count > _MAX_MEMBERS:
+        raise CorruptFileError("an HDF5 enumeration with too many members", found=f"{count:,}")
+    for _ in range(count):
+        name, at = _member_name(body, at, version)
+        names.append(name)
+    values = body[at : at + count * base.size]
+    is_bool = names == ["FALSE", "TRUE"] and values == b"\x00\x01"
+    return Datatype("bool" if is_bool else f"enum({base.name})", size, "enum", base.big_endian), at + len(values)
+
+
+def _vlen(body: bytes, size: int, _version: int, depth: int) -> tuple[Datatype, int]:
+    kind = body[1] & 15
+    if kind not in (0, 1) or size != 16:
+        raise CorruptFileError("a variable-length HDF5 datatype of unknown kind", found=f"kind {kind}, {size} bytes")
+    base, used = read_datatype(body[8:], depth + 1)
+    text = Datatype("string", 1, "string")
+    return Datatype("string" if kind else f"vlen({base.name})", size, "vlen", base=text if kind else base), 8 + used
+
+
+def _array(body: bytes, size: int, version: int, depth: int) -> tuple[Datatype, int]:
+    rank, at = body[8], 9 if version >= 3 else 12
+    dims = struct.unpack_from(f"<{rank}I", body, at)
+    at += 4 * rank * (1 if version >= 3 else 2)
+    base, used = read_datatype(body[at:], depth + 1)
+    return Datatype(f"array({base.name}, {dims})", size, "array", base.big_endian), at + used
+
+
+def _complex(body: bytes, size: int, _version: int, depth: int) -> tuple[Datatype, int]:
+    """HDF5 2.0's complex class: two values of the base type."""
+    base, used = read_datatype(body[8:], depth + 1)
+    name = {"float32": "complex64", "float64": "complex128"}.get(base.name, f"complex({base.name})")
+    return Datatype(name, size, "complex", base.big_endian), 8 + used
+
+
+_READ = {
+    "integer": _integer,
+    "float": _float,
+    "time": _time,
+    "string": _string,
+    "bitfield": _bitfield,
+    "opaque": _opaque,
+    "compound": _compound,
+    "reference": _reference,
+    "enum": _enum,
+    "vlen": _vlen,
+    "array": _array,
+    "complex": _complex,
+}

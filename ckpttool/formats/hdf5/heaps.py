@@ -1,0 +1,168 @@
+"""The heaps of HDF5: global (variable-length strings) and fractal (many links or attributes), and B-trees version 2.
+
+Written after the HDF5 File Format Specification, version 3.0, parts III.A.2, III.E and III.G.
+"""
+
+import struct
+from collections.abc import Iterator
+
+from ckpttool.errors import CorruptFileError, UnsupportedError
+from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, lookup3
+
+
+class GlobalHeap:
+    """The objects of all global heap collections of a file; each collection is indexed once, when first asked for."""
+
+    def __init__(self, file: Hdf5Bytes) -> None:
+        self._file = file
+        self._collections: dict[int, dict[int, tuple[int, int]]] = {}
+
+    def object(self, address: int, index: int, size: int) -> bytes:
+        """The first `size` bytes of object `index` in the collection at `address`."""
+        if address not in self._collections:
+            self._collections[address] = self._index(address)
+        place = self._collections[address].get(index)
+        if place is None or size > place[1]:
+            raise CorruptFileError("a variable-length value lies outside its heap", found=f"{size:,} bytes")
+        self._file.budget.spend(1 + size // 64)
+        return self._file.read(place[0], size)
+
+    def _index(self, address: int) -> dict[int, tuple[int, int]]:
+        head = self._file.read(address, 16)
+        size = int.from_bytes(head[8:16], "little")
+        if head[:5] != b"GCOL\x01" or address + size > self._file.end:
+            raise CorruptFileError("no HDF5 global heap where one should be", where=f"byte {address:,}")
+        places: dict[int, tuple[int, int]] = {}
+        at, end = address + 16, address + size
+        while at + 16 <= end:
+            index, length = struct.unpack("<H6xQ", self._file.read(at, 16))
+            if index == 0:  # the free space, always last
+                break
+            if length > end - at - 16:
+                raise CorruptFileError("a global heap object is larger than its heap", where=f"byte {at:,}")
+            places[index] = (at + 16, length)
+            at += 16 + (length + 7) // 8 * 8
+            self._file.budget.spend(1)
+        return places
+
+
+class FractalHeap:
+    """The objects of a fractal heap: managed and tiny ones, as groups and attributes use."""
+
+    def __init__(self, file: Hdf5Bytes, address: int) -> None:
+        head = file.read(address, 146)
+        if head[:5] != b"FRHP\x00":
+            raise CorruptFileError("no HDF5 fractal heap where one should be", where=f"byte {address:,}")
+        _id_length, filters = struct.unpack_from("<HH", head, 5)
+        if filters:
+            raise UnsupportedError("an HDF5 fractal heap with filters")
+        if lookup3(head[:142]) != int.from_bytes(head[142:146], "little"):
+            raise CorruptFileError("an HDF5 fractal heap has a wrong checksum", where=f"byte {address:,}")
+        self._file, self._checked = file, bool(head[9] & 2)
+        max_managed = int.from_bytes(head[10:14], "little")
+        self._width, self._first, self._max_direct, self._max_bits = struct.unpack_from("<HQQH", head, 110)
+        self._root, self._root_rows = struct.unpack_from("<QH", head, 132)
+        self._offset_bytes = (self._max_bits + 7) // 8
+        self._length_bytes = min((self._max_direct.bit_length() + 6) // 8, _bytes_for(max_managed))
+        self._blocks = list(self._direct_blocks())
+
+    def object(self, heap_id: bytes) -> bytes:
+        """The bytes of the object with this heap ID."""
+        kind = heap_id[0] >> 4 & 3
+        if kind == 2:  # tiny: the bytes stand in the ID
+            return heap_id[1 : 2 + (heap_id[0] & 15)]
+        if kind == 1:
+            raise UnsupportedError("an HDF5 heap object too large for its heap")
+        offset = int.from_bytes(heap_id[1 : 1 + self._offset_bytes], "little")
+        at = 1 + self._offset_bytes
+        length = int.from_bytes(heap_id[at : at + self._length_bytes], "little")
+        for start, size, address in self._blocks:
+            if start <= offset and offset + length <= start + size:
+                self._file.budget.spend(1 + length // 64)
+                return self._file.read(address + offset - start, length)
+        raise CorruptFileError("an HDF5 heap object lies outside its heap", found=f"offset {offset:,}")
+
+    def _direct_blocks(self) -> Iterator[tuple[int, int, int]]:
+        """The direct blocks as (offset in the heap, size, address)."""
+        if self._root == UNDEFINED:
+            return
+        if self._root_rows == 0:
+            yield 0, self._first, self._root
+        else:
+            yield from self._indirect(self._root, self._root_rows, 0, 8)
+
+    def _indirect(self, address: int, rows: int, offset: int, depth: int) -> Iterator[tuple[int, int, int]]:
+        """The direct blocks below an indirect block, by the doubling table: rows of equal blocks, twice as large
+        every row from the third on."""
+        if depth == 0 or rows > 64 or not self._width or not self._first:
+            raise CorruptFileError("an HDF5 fractal heap is nested without end", where=f"byte {address:,}")
+        direct_rows = (self._max_direct // self._first).bit_length() + 1
+        children = struct.unpack(
+            f"<{rows * self._width}Q", self._file.read(address + 13 + self._offset_bytes, 8 * rows * self._width)
+        )
+        self._file.budget.spend(len(children))
+        for number, child in enumerate(children):
+            row = number // self._width
+            size = self._first << max(0, row - 1)
+            if child != UNDEFINED and row < direct_rows:
+                yield offset, size, child
+            elif child != UNDEFINED:
+                below = (size // (self._first * self._width)).bit_length()
+                yield from self._indirect(child, below, offset, depth - 1)
+            offset += size
+
+
+def btree_v2_records(file: Hdf5Bytes, address: int, kind: int) -> Iterator[bytes]:
+    """The records of a version 2 B-tree of type `kind` (5: links by name, 8: attributes by name), left to right."""
+    head = file.read(address, 38)
+    if head[:4] != b"BTHD" or head[5] != kind:
+        raise CorruptFileError("no HDF5 index where one should be", where=f"byte {address:,}")
+    if lookup3(head[:34]) != int.from_bytes(head[34:38], "little"):
+        raise CorruptFileError("an HDF5 index has a wrong checksum", where=f"byte {address:,}")
+    node_size, record_size, depth = struct.unpack_from("<IHH", head, 6)
+    root, count = struct.unpack_from("<QH", head, 16)
+    if root == UNDEFINED:
+        return
+    if not record_size or node_size < record_size + 10 or depth > 16:
+        raise CorruptFileError("an HDF5 index has impossible sizes", where=f"byte {address:,}")
+    yield from _TreeV2(file, node_size, record_size, depth).records(root, count, depth)
+
+
+class _TreeV2:
+    def __init__(self, file: Hdf5Bytes, node_size: int, record_size: int, depth: int) -> None:
+        self._file, self._node_size, self._record_size = file, node_size, record_size
+        self._counts = [(node_size - 10) // record_size]  # the largest number of records of a node, by depth
+        totals = [self._counts[0]]
+        self._count_bytes = _bytes_for(self._counts[0])
+        self._total_bytes = [0]  # the width of a child's total, by depth of the child; leaves have none
+        for level in range(1, depth + 1):
+            pointer = 8 + self._count_bytes + self._total_bytes[level - 1]
+            self._counts.append((node_size - 10 - pointer) // (record_size + pointer))
+            totals.append((self._counts[level] + 1) * totals[level - 1] + self._counts[level])
+            self._total_bytes.append(_bytes_for(totals[level]))
+
+    def records(self, address: int, count: int, depth: int) -> Iterator[bytes]:
+        node = self._file.read(address, self._node_size)
+        if node[:4] != (b"BTIN" if depth else b"BTLF") or count > self._counts[depth]:
+            raise CorruptFileError("no HDF5 index node where one should be", where=f"byte {address:,}")
+        self._file.budget.spend(1 + count)
+        size = self._record_size
+        records = [node[6 + n * size : 6 + (n + 1) * size] for n in range(count)]
+        if not depth:
+            yield from records
+            return
+        for number, (child, child_count) in enumerate(self._children(node, count, depth)):
+            yield from self.records(child, child_count, depth - 1)
+            yield from records[number : number + 1]
+
+    def _children(self, node: bytes, count: int, depth: int) -> Iterator[tuple[int, int]]:
+        at = 6 + count * self._record_size
+        width = 8 + self._count_bytes + self._total_bytes[depth - 1]
+        for number in range(count + 1):
+            begin = at + number * width
+            child = int.from_bytes(node[begin : begin + 8], "little")
+            yield child, int.from_bytes(node[begin + 8 : begin + 8 + self._count_bytes], "little")
+
+
+def _bytes_for(number: int) -> int:
+    return max(1, (number.bit_length() + 7) // 8)

@@ -1,0 +1,42 @@
+"""The layout of Keras 0.x weights: root attribute `nb_layers`, groups `layer_<i>` with `nb_params` and `param_<j>`.
+
+(`Sequential.save_weights`, keras/models.py, 0.3.3.)
+"""
+
+from ckpttool.checkpoint import Producer, Section
+from ckpttool.formats.hdf5.tree import MAX_OBJECTS, Tree
+from ckpttool.formats.parts import Hdf5Input
+
+GENERATION = "Keras 0.x (nb_layers/layer_i/param_j)"
+
+
+def matches(tree: Tree) -> bool:
+    """Whether an HDF5 file has this layout."""
+    return "nb_layers" in tree.groups[""].names()
+
+
+def read(source: Hdf5Input) -> None:
+    """Adds the weights of all layers, in order; weightless layers are listed."""
+    tree, parts = source.tree, source.parts
+    parts.producer = Producer(generation=GENERATION)
+    for number in range(_count(tree, "", "nb_layers")):
+        layer = f"layer_{number}"
+        if layer not in tree.groups:
+            parts.refuse("corrupt", layer, "counted in nb_layers but not stored")
+            continue
+        parts.layer_names.append(layer)
+        for index in range(_count(tree, layer, "nb_params")):
+            path = f"{layer}/param_{index}"
+            if path in tree.datasets:
+                source.add(path, Section.MODEL, layer, f"param_{index}")
+            else:
+                parts.refuse("corrupt", path, "counted in nb_params but not stored")
+    for path in tree.datasets:
+        if path not in parts.weights:
+            parts.refuse("extra", path, "stored, but no layer counts it")
+            source.add(path, Section.OTHER)
+
+
+def _count(tree: Tree, path: str, attribute: str) -> int:
+    value = tree.attribute(path, attribute)
+    return min(value, MAX_OBJECTS) if isinstance(value, int) and value >= 0 else 0

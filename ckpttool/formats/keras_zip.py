@@ -1,0 +1,141 @@
+"""The `.keras` format: a zip or a directory of `config.json`, `metadata.json` and `model.weights.h5` (or `.npz`).
+
+(`_save_model_to_fileobj` and `_save_model_to_dir`, keras/src/saving/saving_lib.py, 3.15.) The weights member is stored
+uncompressed and read in place; a deflated one is legal and inflated on the way.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ckpttool import jsontext
+from ckpttool.checkpoint import Checkpoint, Producer, Refusal
+from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError
+from ckpttool.files import FileSource, Source
+from ckpttool.formats import npz, weights_h5
+from ckpttool.formats.archive import Archive, Member
+from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.parts import Hdf5Input, Parts
+
+CONFIG, METADATA = "config.json", "metadata.json"
+WEIGHTS_H5, WEIGHTS_NPZ = "model.weights.h5", "model.weights.npz"
+CHECKED_AT_ONCE = 32 << 20  # a weights member up to this size is compared with its CRC when it is opened
+
+
+def is_archive(archive: Archive) -> bool:
+    """Whether an archive has the members of a `.keras`."""
+    return any(name in archive for name in (CONFIG, METADATA, WEIGHTS_H5, WEIGHTS_NPZ))
+
+
+def read_archive(source: FileSource, archive: Archive) -> Checkpoint:
+    """The checkpoint in a zip archive."""
+    parts = Parts(files=list(archive.infos), refusals=list(archive.refusals), closers=[source.close])
+    _read_documents(parts, lambda name: _small_member(archive, name, parts))
+    for name in (WEIGHTS_H5, WEIGHTS_NPZ):
+        if name in archive:
+            _read_member(parts, source, archive, archive.member(name))
+            break
+    else:
+        raise UnknownFormatError(
+            "is a zip archive without weights",
+            expected=f"a member {WEIGHTS_H5}",
+            found=", ".join(list(archive.infos)[:5]) or "no member at all",
+            hint="save it again with model.save('NAME.keras')",
+        )
+    if WEIGHTS_H5 in archive and WEIGHTS_NPZ in archive:
+        parts.refuse("ambiguous", WEIGHTS_NPZ, f"weights twice in one archive; {WEIGHTS_H5} is read, as Keras does")
+    return parts.checkpoint(source.path, "keras-zip", source.size)
+
+
+def read_directory(path: Path) -> Checkpoint:
+    """The checkpoint in an unzipped `.keras`."""
+    parts = Parts(files=sorted(entry.name for entry in os.scandir(path)))
+    _read_documents(parts, lambda name: _small_file(path / name, parts))
+    name = WEIGHTS_H5 if (path / WEIGHTS_H5).exists() else WEIGHTS_NPZ
+    if (path / name).is_symlink():
+        raise FileAccessError("is a symbolic link, which is not followed", path=str(path / name))
+    source = FileSource(path / name)
+    parts.closers.append(source.close)
+    _read_weights(parts, name, lambda: Hdf5Input.of_file(source, parts), source)
+    return parts.checkpoint(path, "keras-dir", _size_of(path))
+
+
+def _size_of(path: Path) -> int:
+    return sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(path) if entry.is_file(follow_symlinks=False))
+
+
+def _read_documents(parts: Parts, read: Callable[[str], bytes | None]) -> None:
+    """Reads the two JSON documents; a missing or unreadable one is refused, the weights are listed all the same."""
+    metadata = parts.json(read(METADATA), METADATA)
+    parts.producer = _producer(metadata, parts)
+    parts.config = parts.json(read(CONFIG), CONFIG)
+    if parts.config is not None and not isinstance(parts.config, dict):
+        parts.refuse("corrupt", CONFIG, f"a {type(parts.config).__name__} where the config of a model should be")
+        parts.config = None
+    if isinstance(parts.config, dict):
+        parts.training_config = parts.config.get("compile_config")
+
+
+def _producer(metadata: Any, parts: Parts) -> Producer:
+    if not isinstance(metadata, dict):
+        return Producer()
+    known = {key: metadata.get(key) for key in ("keras_version", "date_saved")}
+    for key, value in known.items():
+        if value is not None and (not isinstance(value, str) or not value.isprintable() or len(value) > 100):
+            parts.refuse("name", METADATA, f"{key} is no such thing: {str(value)[:100]!r}")
+    return Producer(**{key: value if isinstance(value, str) else None for key, value in known.items()})
+
+
+def _small_member(archive: Archive, name: str, parts: Parts) -> bytes | None:
+    if name not in archive:
+        parts.refuse("corrupt", name, "missing")
+        return None
+    try:
+        return archive.read(name, jsontext.MAX_BYTES)
+    except CorruptFileError:
+        raise
+    except CheckpointError as error:
+        if archive.infos[name].flag_bits & 0x1:
+            raise
+        parts.refusals.append(Refusal.from_error(error, name))
+        return None
+
+
+def _small_file(path: Path, parts: Parts) -> bytes | None:
+    try:
+        source = FileSource(path)
+    except FileAccessError as error:
+        parts.refuse("corrupt", path.name, error.what)
+        return None
+    try:
+        if source.size > jsontext.MAX_BYTES:
+            parts.refusals.append(Refusal.from_error(jsontext.too_large(path.name, source.size), path.name))
+            return None
+        return source.read(0, source.size)
+    finally:
+        source.close()
+
+
+def _read_member(parts: Parts, file: FileSource, archive: Archive, member: Member) -> None:
+    source = archive.source(member)
+    reader = ChunkReader(file.path, member.start, member.packed, member.size if member.deflated else -1)
+    _read_weights(parts, member.name, lambda: Hdf5Input.of_source(source, reader, parts), source)
+    if member.size <= CHECKED_AT_ONCE:
+        archive.check(member)
+    else:
+        parts.check_bytes = lambda: archive.check(member)
+
+
+def _read_weights(parts: Parts, name: str, hdf5: Callable[[], Hdf5Input], source: Source) -> None:
+    """Adds the weights of the weights member, which errors then name."""
+    try:
+        if name == WEIGHTS_NPZ:
+            npz.read(parts, source)
+            return
+        found = hdf5()
+        if not weights_h5.matches(found.tree):
+            parts.notes.append(f"{name} holds no weights in Keras's path layout")
+        weights_h5.read(found)
+    except CheckpointError as error:
+        raise error.at(where=name)

@@ -1,0 +1,138 @@
+"""The legacy layout: `.h5` and `.hdf5` of Keras 1, 2, tf.keras and Keras 3, whole models and weights only.
+
+`layer_names` lists the groups of the layers, each group's `weight_names` its weights, both possibly cut into numbered
+pieces (`save_attributes_to_hdf5_group`, keras/src/legacy/saving/legacy_h5_format.py, 3.15). A whole model keeps them
+below `model_weights`, its configs as attributes of the root and the optimizer's state below `optimizer_weights`.
+"""
+
+from collections.abc import Iterable
+
+from ckpttool.checkpoint import Producer, Refusal, Section, Weight
+from ckpttool.formats.hdf5.tree import Tree
+from ckpttool.formats.parts import Hdf5Input
+
+_TOP_LEVEL = "top_level_model_weights"
+
+
+def is_model(tree: Tree) -> bool:
+    """Whether the file is a whole model."""
+    return "model_weights" in tree.groups or "model_config" in tree.groups[""].names()
+
+
+def is_weights(tree: Tree) -> bool:
+    """Whether the file holds weights only, at its root."""
+    names = tree.groups[""].names()
+    return "layer_names" in names or "layer_names0" in names
+
+
+def read_model(source: Hdf5Input) -> None:
+    """Adds the weights of a whole model, its configs and its optimizer's state."""
+    tree, parts = source.tree, source.parts
+    parts.config = parts.json(tree.text("", "model_config"), "model_config")
+    parts.training_config = parts.json(tree.text("", "training_config"), "training_config")
+    _read_layers(source, "model_weights")
+    if "optimizer_weights" in tree.groups:
+        _read_group(source, "optimizer_weights", Section.OPTIMIZER, None)
+    _finish(source)
+
+
+def read_weights(source: Hdf5Input) -> None:
+    """Adds the weights of a weights-only file."""
+    _read_layers(source, "")
+    _finish(source)
+
+
+def _read_layers(source: Hdf5Input, base: str) -> None:
+    tree = source.tree
+    if base and base not in tree.groups:
+        source.parts.refuse("corrupt", base, "the config of a model without its group of weights")
+        return
+    layers = names(tree, base, "layer_names")
+    if layers is None:
+        source.parts.refuse("corrupt", base or "/", "no layer_names: layers are taken in the order of their names")
+        layers = [path.rpartition("/")[2] for path in tree.groups if path and path.rpartition("/")[0] == base]
+    for layer in dict.fromkeys(layers):
+        source.parts.layer_names.append(layer)
+        _read_group(source, _join(base, layer), Section.MODEL, layer)
+    if len(set(layers)) < len(layers):
+        source.parts.refuse("bomb", base or "/", f"layer_names repeats names: {len(layers):,} for {len(set(layers)):,}")
+    top = _join(base, _TOP_LEVEL)
+    if top in tree.groups:
+        _read_group(source, top, Section.MODEL, None)
+
+
+def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | None) -> None:
+    """Adds the weights that one group lists, in the order it lists them."""
+    tree, parts = source.tree, source.parts
+    if group not in tree.groups:
+        parts.refuse("corrupt", group, "listed in layer_names but not stored")
+        return
+    listed = names(tree, group, "weight_names")
+    if listed is None:
+        parts.refuse("corrupt", group, "no weight_names: weights are taken in the order of their names")
+        listed = [path[len(group) + 1 :] for path in tree.datasets if path.startswith(group + "/")]
+    for name in dict.fromkeys(listed):
+        path = f"{group}/{name}"
+        if path in parts.weights:
+            parts.refuse("ambiguous", path, "listed by more than one layer")
+        elif path in tree.datasets:
+            source.add(path, section, layer, name)
+        else:
+            parts.refuse("corrupt", path, "listed in weight_names but not stored")
+
+
+def _finish(source: Hdf5Input) -> None:
+    """Adds datasets that no layer lists, and who wrote the file."""
+    tree, parts = source.tree, source.parts
+    for path in tree.datasets:
+        if path not in parts.weights:
+            parts.refuse("extra", path, "stored, but no layer lists it")
+            source.add(path, Section.OTHER)
+    base = "model_weights" if "model_weights" in tree.groups else ""
+    version = tree.text("", "keras_version") or tree.text(base, "keras_version")
+    backend = tree.text("", "backend") or tree.text(base, "backend")
+    told = _backend_by_names(parts.weights.values()) if backend is None else None
+    generation = "Keras 1.x (no backend attribute)" if backend is None and parts.weights else ""
+    parts.producer = Producer(version, backend, inferred_backend=told, generation=generation)
+
+
+def _backend_by_names(weights: Iterable[Weight]) -> str | None:
+    """The backend that Keras 1's weight names give away: TensorFlow's end in `:0`, Theano's do not."""
+    stored = [weight.name for weight in weights if weight.name and weight.section is Section.MODEL]
+    if not stored:
+        return None
+    return "tensorflow" if all(name.endswith(":0") for name in stored) else "theano"
+
+
+def _join(base: str, name: str) -> str:
+    return f"{base}/{name}" if base else name
+
+
+def names(tree: Tree, path: str, attribute: str) -> list[str] | None:
+    """The texts of a names attribute, its numbered pieces joined; None where there is none.
+
+    A layer without weights has an empty array of float64 there.
+    """
+    whole = tree.attribute(path, attribute)
+    if whole is None:
+        whole = _pieces(tree, path, attribute)
+    if whole is None or whole == []:
+        return whole  # type: ignore[return-value]
+    texts = whole if isinstance(whole, list) else [whole]
+    if all(isinstance(text, str) for text in texts):
+        return texts  # type: ignore[return-value]
+    refusal = Refusal("corrupt", f"{path or '/'} attribute {attribute}", "no list of texts")
+    if refusal not in tree.refusals:
+        tree.refusals.append(refusal)
+    return None
+
+
+def _pieces(tree: Tree, path: str, attribute: str) -> list[str] | None:
+    """The numbered pieces of an attribute that was too long for one: `layer_names0`, `layer_names1` ..."""
+    found: list[str] | None = None
+    for number in range(10_000):
+        piece = tree.attribute(path, f"{attribute}{number}")
+        if not isinstance(piece, list):
+            break
+        found = [*(found or []), *map(str, piece)]
+    return found

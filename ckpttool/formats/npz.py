@@ -1,0 +1,84 @@
+"""`model.weights.npz`: arrays in a zip, without a pickle ever being opened.
+
+Keras's own writer puts each layer's variables into one pickled object array (`NpzIOStore`,
+keras/src/saving/saving_lib.py, 3.15), which only running the pickle would reveal; those are refused, plain arrays read.
+"""
+
+import ast
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ckpttool.checkpoint import Weight
+from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
+from ckpttool.files import Source
+from ckpttool.formats.archive import Archive
+from ckpttool.formats.parts import Parts
+from ckpttool.formats.weights_h5 import section_of
+
+_CODES = {
+    "b1": "bool", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8", "u2": "uint16",
+    "u4": "uint32", "u8": "uint64", "f2": "float16", "f4": "float32", "f8": "float64", "c8": "complex64",
+    "c16": "complex128",
+}  # fmt: skip
+_MAX_HEADER = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Array:
+    """The values of one `.npy` member."""
+
+    source: Source
+    start: int
+    nbytes: int
+
+    def pieces(self, limit: int) -> Iterator[bytes]:
+        """All bytes in C order, `limit` at a time."""
+        for at in range(0, self.nbytes, limit):
+            yield self.source.read(self.start + at, min(limit, self.nbytes - at))
+
+
+def read(parts: Parts, source: Source) -> None:
+    """Adds the arrays of an `.npz`, in stored order; members that are no plain arrays are refused."""
+    archive = Archive(source)
+    parts.refusals.extend(archive.refusals)
+    for name in archive.infos:
+        path = name.removesuffix(".npy")
+        try:
+            member = archive.source(archive.member(name))
+            parts.weights[path] = _weight(path, member)
+        except CheckpointError as error:
+            parts.refuse("pickle" if isinstance(error, UnsafeFileError) else "corrupt", path, error.what)
+
+
+def _weight(path: str, source: Source) -> Weight:
+    start, header = _header(source)
+    try:
+        fields = ast.literal_eval(header)
+        code, shape, fortran = fields["descr"], tuple(fields["shape"]), fields["fortran_order"]
+    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
+        raise CorruptFileError("a damaged .npy header") from error
+    if not isinstance(code, str) or "O" in code:
+        raise UnsafeFileError("a pickled object, never opened: Keras itself cannot load it without running it")
+    dtype = _CODES.get(code[1:])
+    if dtype is None or (fortran and len(shape) > 1) or not all(isinstance(size, int) and size >= 0 for size in shape):
+        raise UnsupportedError(f"an array of type {code} in an order that is not read")
+    nbytes = math.prod(shape) * int(code[2:])
+    if nbytes > source.size - start:
+        raise CorruptFileError("declares more than is stored")
+    section = section_of(tuple(path.split("/")))
+    values = _Array(source, start, nbytes)
+    return Weight(path, shape, dtype, nbytes, section, big_endian=code[0] == ">", values=values)
+
+
+def _header(source: Source) -> tuple[int, str]:
+    """Where the values of a `.npy` begin, and its header (NumPy's format description, versions 1 to 3)."""
+    head = source.read(0, min(12, source.size))
+    if head[:6] != b"\x93NUMPY" or len(head) < 12:
+        raise CorruptFileError("no .npy array")
+    wide = head[6] >= 2
+    size = int.from_bytes(head[8:12] if wide else head[8:10], "little")
+    start = (12 if wide else 10) + size
+    if size > _MAX_HEADER or start > source.size:
+        raise CorruptFileError("a .npy header of absurd size")
+    return start, source.read(start - size, size).decode("latin-1")

@@ -1,0 +1,119 @@
+"""Sharded weights: `NAME.weights.json`, whose `weight_map` spreads the path layout over `NAME_00000.weights.h5` ...
+
+(`ShardedH5IOStore`, keras/src/saving/saving_lib.py, 3.15.) Shards are files beside the index and nothing else.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ckpttool import jsontext
+from ckpttool.checkpoint import Checkpoint
+from ckpttool.errors import CorruptFileError, UnknownFormatError, UnsafeFileError
+from ckpttool.files import FileSource
+from ckpttool.formats import weights_h5
+from ckpttool.formats.parts import Hdf5Input, Parts
+
+MAX_SHARDS = 10_000
+
+
+def read(source: FileSource) -> Checkpoint:
+    """The checkpoint that an index and its shards make up."""
+    try:
+        if source.size > jsontext.MAX_BYTES:
+            raise jsontext.too_large("the index", source.size)
+        index = jsontext.parse(source.read(0, source.size), "the index")
+    finally:
+        source.close()
+    weight_map = _weight_map(index.value)
+    parts = Parts()
+    for oddity in index.oddities:
+        parts.refuse("ambiguous", "", oddity)
+    directory = Path(source.path).parent
+    shards = {shard: _shard_path(directory, shard) for shard in _shards(weight_map)}
+    size = source.size
+    for name, path in shards.items():
+        size += _read_shard(parts, name, path)
+    _compare(parts, index.value, weight_map)
+    _extra_shards(parts, directory, Path(source.path).name, shards)
+    parts.files = [Path(source.path).name, *shards]
+    return parts.checkpoint(source.path, "sharded", size)
+
+
+def _weight_map(index: Any) -> dict[str, list[str]]:
+    """The shards of each group path; raises where the JSON is no index."""
+    found = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(found, dict):
+        raise _not_an_index(index)
+    weight_map = {}
+    for path, shards in found.items():
+        listed = shards if isinstance(shards, list) else [shards]
+        if not listed or not all(isinstance(shard, str) for shard in listed):
+            raise CorruptFileError("the index names shards by something else than file names", where=path)
+        weight_map[path] = listed
+    if not weight_map:
+        raise CorruptFileError("the index lists no weights")
+    return weight_map
+
+
+def _not_an_index(index: Any) -> UnknownFormatError:
+    if isinstance(index, dict) and "config" in index:
+        return UnknownFormatError(
+            "is the architecture of a model in JSON, not a checkpoint",
+            expected="an index with a weight_map",
+            hint="the weights are in another file, often .weights.h5 or .h5 beside it",
+        )
+    return UnknownFormatError("is JSON, but no index of sharded weights", expected="an object with a weight_map")
+
+
+def _shards(weight_map: dict[str, list[str]]) -> list[str]:
+    shards = list(dict.fromkeys(shard for listed in weight_map.values() for shard in listed))
+    if len(shards) > MAX_SHARDS:
+        raise UnsafeFileError("the index names too many shards", found=f"{len(shards):,}")
+    return sorted(shards)
+
+
+def _shard_path(directory: Path, shard: str) -> Path:
+    """The path of a shard; raises where its name leads out of the directory of the index or it is missing."""
+    path = directory / shard
+    if not shard.isprintable() or any(char in shard for char in "/\\:") or shard in ("", ".", ".."):
+        raise UnsafeFileError(
+            f"names the shard {shard!r}", expected="a plain file name beside the index", hint="do not load this file"
+        )
+    if path.is_symlink():
+        raise UnsafeFileError(f"the shard {shard} is a symbolic link, which is not followed", hint="copy the file itself")
+    if not path.exists():
+        raise CorruptFileError(f"the shard {shard} is missing", expected=f"a file {shard} beside the index")
+    return path
+
+
+def _read_shard(parts: Parts, name: str, path: Path) -> int:
+    source = FileSource(path)
+    parts.closers.append(source.close)
+    before = set(parts.weights)
+    found = Hdf5Input.of_file(source, parts)
+    repeated = before.intersection(found.tree.datasets)
+    if repeated:
+        raise CorruptFileError(f"the shard {name} repeats a weight of another shard", where=min(repeated))
+    weights_h5.read(found)
+    return source.size
+
+
+def _compare(parts: Parts, index: Any, weight_map: dict[str, list[str]]) -> None:
+    """Refuses what the index says and the shards do not hold, and the other way round."""
+    stored = {path.rpartition("/")[0] for path in parts.weights}
+    listed = {path.strip("/") for path in weight_map}
+    for path in sorted(listed - stored):
+        parts.refuse("corrupt", path, "in the index, but in no shard")
+    for path in sorted(stored - listed):
+        parts.refuse("corrupt", path, "in a shard, but not in the index")
+    metadata = index.get("metadata")
+    total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    if not isinstance(total, int) or total < 0:
+        parts.refuse("corrupt", "metadata.total_size", "no size in bytes")
+
+
+def _extra_shards(parts: Parts, directory: Path, index: str, shards: dict[str, Path]) -> None:
+    stem = index.removesuffix(".json").removesuffix(".weights")
+    for path in sorted(directory.glob("*.weights.h5")):
+        if path.name.startswith(f"{stem}_") and path.name not in shards:
+            parts.refuse("extra", path.name, "looks like a shard, but the index does not name it")

@@ -1,0 +1,78 @@
+"""The path layout: `.weights.h5` of Keras 2.12 on, alone or as the weights of a `.keras`.
+
+Groups mirror the attributes of the model; the weights of an object are the datasets `0`, `1` ... of its group `vars`,
+and since Keras 3.7 the attribute `name` of `vars` is the object's name as the user gave it
+(`_save_state`, keras/src/saving/saving_lib.py, 3.15). A group may have both `vars` and children.
+"""
+
+from ckpttool.checkpoint import Section
+from ckpttool.formats.hdf5.tree import Tree
+from ckpttool.formats.parts import Hdf5Input
+
+_SECTIONS = {"optimizer": Section.OPTIMIZER, "metrics": Section.METRICS}
+CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies"})
+_SEED_GENERATORS = frozenset({"seed_generator", "generator", "_random_generator"})
+
+
+def matches(tree: Tree) -> bool:
+    """Whether an HDF5 file has this layout: a group `vars` anywhere."""
+    return any(path == "vars" or path.endswith("/vars") for path in tree.groups)
+
+
+def read(source: Hdf5Input) -> None:
+    """Adds the weights of the file, in natural order; what is no weight goes to section `other`."""
+    tree, names = source.tree, _object_names(source.tree)
+    for path in tree.datasets:
+        parts = split(path)
+        owner, is_weight = parts[:-2], len(parts) > 1 and parts[-2] == "vars" and parts[-1].isdigit()
+        section = section_of(parts) if is_weight else Section.OTHER
+        layer, part = _named(owner, names) if section is Section.MODEL else (None, "")
+        source.add(path, section, layer, part=part)
+    for path in [path for path in tree.datasets if split(path)[-1] == "vars"]:
+        source.parts.refuse("corrupt", path, "an array where the group of a layer's weights should be")
+
+
+def split(path: str) -> tuple[str, ...]:
+    """The parts of a stored path. Keras on Windows wrote backslashes into names (2.12 to 2.15); they part too."""
+    return tuple(path.replace("\\", "/").split("/"))
+
+
+def section_of(parts: tuple[str, ...]) -> Section:
+    """The section of a weight by its path: the first part, or a seed generator's state anywhere."""
+    if not _SEED_GENERATORS.isdisjoint(parts):
+        return Section.OTHER
+    return _SECTIONS.get(parts[0], Section.MODEL)
+
+
+def _object_names(tree: Tree) -> dict[tuple[str, ...], str]:
+    """The stored name of each object, by the parts of its path."""
+    names = {}
+    for path in tree.groups:
+        parts = split(path)
+        if parts[-1] == "vars":
+            name = tree.text(path, "name")
+            if name:
+                names[parts[:-1]] = name
+    return names
+
+
+def _named(owner: tuple[str, ...], names: dict[tuple[str, ...], str]) -> tuple[str | None, str]:
+    """The layer of an object and the object's place inside that layer, by stored names; None where its own is missing.
+
+    The layer is the member of the innermost container of layers; in a subclassed model, which may have none, it is the
+    object itself.
+    """
+    if owner not in names:
+        return None, ""
+    end = layer_end(owner)
+    return _chain(owner, names, 1, end), _chain(owner, names, end + 1, len(owner))
+
+
+def layer_end(owner: tuple[str, ...]) -> int:
+    """How many parts of an object's path make up the path of its layer."""
+    containers = [at for at, part in enumerate(owner[:-1]) if part in CONTAINERS]
+    return containers[-1] + 2 if containers else len(owner)
+
+
+def _chain(owner: tuple[str, ...], names: dict[tuple[str, ...], str], first: int, last: int) -> str:
+    return "/".join(names[owner[:end]] for end in range(first, last + 1) if owner[:end] in names)

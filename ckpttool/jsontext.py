@@ -1,0 +1,93 @@
+"""JSON from strangers: size, depth and number of elements are bounded, and every fault is one clear error."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError
+
+MAX_BYTES = 64 << 20
+MAX_ELEMENTS = 2_000_000
+MAX_DEPTH = 950
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A parsed JSON text, and what is odd about it without being wrong: repeated keys, NaN, a wide encoding."""
+
+    value: Any
+    oddities: tuple[str, ...] = ()
+
+
+def parse(raw: bytes | str, what: str) -> Json:
+    """The value of a JSON text; `what` names it in errors. UTF-8, -16 and -32 are told apart as `json` does."""
+    if len(raw) > MAX_BYTES:
+        raise too_large(what, len(raw))
+    text, oddities = _decoded(raw, what)
+    elements = text.count(",") + text.count("[") + text.count("{")
+    if elements > MAX_ELEMENTS:
+        raise UnsafeFileError(
+            f"{what} holds too many elements", expected=f"{MAX_ELEMENTS:,} at most", found=f"about {elements:,}"
+        )
+    seen: set[str] = set()
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _unique(pairs, seen),
+            parse_constant=lambda name: _constant(name, seen),
+        )
+    except RecursionError:
+        raise _too_deep(what) from None
+    except ValueError as error:  # JSONDecodeError, and integers of more than 4,300 digits
+        raise CorruptFileError(f"{what} is no valid JSON", found=str(error)) from error
+    if _deeper_than(value, MAX_DEPTH):
+        raise _too_deep(what)
+    return Json(value, (*oddities, *sorted(seen)))
+
+
+def too_large(what: str, size: int) -> UnsafeFileError:
+    """The error for a JSON text of absurd size."""
+    return UnsafeFileError(f"{what} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{size:,} bytes")
+
+
+def _decoded(raw: bytes | str, what: str) -> tuple[str, tuple[str, ...]]:
+    if isinstance(raw, str):
+        return raw, ()
+    encoding = json.detect_encoding(raw)
+    oddities = () if encoding == "utf-8" else (f"is encoded as {encoding}, not UTF-8",)
+    try:
+        return raw.decode(encoding), oddities
+    except UnicodeDecodeError as error:
+        raise CorruptFileError(f"{what} is no {encoding} text", found=f"byte {error.start:,}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]], seen: set[str]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen.add("repeats a key within one object; the last one counts")
+    return found
+
+
+def _constant(name: str, seen: set[str]) -> float:
+    seen.add("uses NaN or Infinity, which JSON does not have")
+    return float(name)
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: Any) -> Iterator[Any]:
+    if isinstance(node, dict):
+        return (child for child in node.values() if isinstance(child, dict | list))
+    return (child for child in node if isinstance(child, dict | list)) if isinstance(node, list) else iter(())
+
+
+def _too_deep(what: str) -> CheckpointError:
+    return CorruptFileError(f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")
