@@ -1,8 +1,8 @@
 """ckpttool: opens any Keras checkpoint, without TensorFlow, and says what is in it.
 
-    with ckpttool.open("model.keras") as checkpoint:
-        for path, weight in checkpoint.items():
-            print(path, weight.shape, weight.dtype)
+with ckpttool.open("model.keras") as checkpoint:
+    for path, weight in checkpoint.items():
+        print(path, weight.shape, weight.dtype)
 """
 
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight

@@ -35,11 +35,14 @@ def values_of(raw: bytes | bytearray | memoryview, name: str, big_endian: bool) 
     import numpy as np
 
     stored = np.frombuffer(raw, _stored(name, big_endian))
+    values: np.ndarray
     if name == "bfloat16":
-        return (stored.astype(np.uint32) << 16).view(np.float32)
-    if name.startswith("float8"):
-        return _float8_table(name)[stored]
-    return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        values = np.left_shift(stored.astype(np.uint32), 16).view(np.float32)
+    elif name.startswith("float8"):
+        values = _float8_table(name)[stored]
+    else:
+        values = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    return values
 
 
 def little_endian(raw: bytes | bytearray | memoryview, name: str, big_endian: bool) -> bytes | bytearray | memoryview:
@@ -74,4 +77,5 @@ def _float8_table(name: str) -> np.ndarray:
     else:
         special = exponent == 31
         values[special] = np.where(mantissa[special] > 0, np.nan, sign[special] * np.inf)
-    return values.astype(np.float32)
+    table: np.ndarray = values.astype(np.float32)
+    return table

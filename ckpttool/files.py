@@ -94,7 +94,9 @@ class FileSource:
 
     def _unreadable(self, error: OSError) -> CheckpointError:
         if self._fd < 0:
-            return FileAccessError("the checkpoint is closed", path=self.path, hint="read weights inside the `with` block")
+            return FileAccessError(
+                "the checkpoint is closed", path=self.path, hint="read weights inside the `with` block"
+            )
         return FileAccessError(f"cannot be read: {error.strerror}", path=self.path)
 
 

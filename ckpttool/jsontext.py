@@ -55,7 +55,7 @@ def _decoded(raw: bytes | str, what: str) -> tuple[str, tuple[str, ...]]:
     if isinstance(raw, str):
         return raw, ()
     encoding = json.detect_encoding(raw)
-    oddities = () if encoding == "utf-8" else (f"is encoded as {encoding}, not UTF-8",)
+    oddities = () if encoding.startswith("utf-8") else (f"is encoded as {encoding}, not UTF-8",)
     try:
         return raw.decode(encoding), oddities
     except UnicodeDecodeError as error:

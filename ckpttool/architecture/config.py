@@ -1,9 +1,10 @@
 """From a stored config to layers: names, classes, what is nested in what, and where each layer's weights are kept.
 
-The dialects differ in where things stand: Keras 3 and 2 write `{"class_name", "config": {"name", "layers"}}`, Sequential
-models up to 2.2.2 a bare list, Keras 0.x the class in `name`.
+The dialects differ in where things stand: Keras 3 and 2 write `{"class_name", "config": {"name", "layers"}}`,
+Sequential models up to 2.2.2 a bare list, Keras 0.x the class in `name`.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any
 
 MAX_DEPTH = 64
 MAX_LAYERS = 100_000
+
+_LISTS_ITS_INPUTS = frozenset({"Merge"})  # Keras 1: `layers` are what it merges, not what it holds
 
 Shape = tuple[int | None, ...]
 
@@ -31,13 +34,16 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The layers of a model in the order of its config, nested ones behind the model that holds them."""
+    """The layers of a model in the order of its config, nested ones behind the model that holds them.
+
+    `inputs` and `outputs` are (layer name, shape) pairs, the shape None where the config does not state it.
+    """
 
     class_name: str
     name: str
     layers: tuple[Layer, ...]
-    inputs: tuple[Shape, ...] = ()
-    outputs: tuple[Shape, ...] = ()
+    inputs: tuple[tuple[str, Shape | None], ...] = ()
+    outputs: tuple[tuple[str, Shape | None], ...] = ()
 
     def by_path(self) -> dict[str, Layer]:
         """The layers by their chain of names."""
@@ -57,8 +63,11 @@ def read_architecture(config: Any) -> Architecture | None:
     entries = _entries(config)
     if entries is None:
         return Architecture(class_name, _name(config), ())
-    layers = tuple(_walk(entries, "", (), True, 0))[:MAX_LAYERS]
-    inputs, outputs = _tensor_shapes(config, layers)
+    layers = tuple(itertools.islice(_walk(entries, "", (), True, 0), MAX_LAYERS))
+    shapes = _tensor_shapes(config)
+    declared = {layer.name: layer.input_shape for layer in layers if "/" not in layer.path}
+    inputs = tuple((name, declared.get(name)) for name in _ends(config, layers, "input_layers"))
+    outputs = tuple((name, shapes.get(name)) for name in _ends(config, layers, "output_layers"))
     return Architecture(class_name, _name(config), layers, inputs, outputs)
 
 
@@ -99,7 +108,9 @@ def _inner(entry: dict[str, Any]) -> Any:
 
 def _entries(entry: Any) -> list[Any] | None:
     """The configs of the layers that a model's config lists, or None where it is no model."""
-    inner = _inner(entry) if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or entry.get("class_name") in _LISTS_ITS_INPUTS:
+        return None
+    inner = _inner(entry)
     if isinstance(inner, dict):
         inner = inner.get("layers")
     return inner if isinstance(inner, list) else None
@@ -165,17 +176,13 @@ def _shape(value: Any) -> Shape | None:
     return tuple(value)
 
 
-def _tensor_shapes(config: Any, layers: tuple[Layer, ...]) -> tuple[tuple[Shape, ...], tuple[Shape, ...]]:
-    """The input and output shapes of a model, as far as its config states them."""
+def _ends(config: Any, layers: tuple[Layer, ...], key: str) -> tuple[str, ...]:
+    """The names of the layers at one end of a model: those its config names under `key`, or a Sequential's own."""
     inner = _inner(config)
-    top = [layer for layer in layers if "/" not in layer.path]
-    if isinstance(inner, dict) and "input_layers" in inner:
-        by_name = {layer.name: layer for layer in top}
-        named = (by_name.get(name) for name in _layer_names(inner["input_layers"]))
-        inputs = tuple(layer.input_shape for layer in named if layer is not None and layer.input_shape is not None)
-    else:
-        inputs = tuple(layer.input_shape for layer in top[:1] if layer.input_shape is not None)
-    return inputs, _output_shapes(inner)
+    if isinstance(inner, dict) and key in inner:
+        return tuple(_layer_names(inner[key]))
+    top = [layer.name for layer in layers if "/" not in layer.path]
+    return tuple(top[:1] if key == "input_layers" else top[-1:])
 
 
 def _layer_names(references: Any) -> Iterator[str]:
@@ -189,7 +196,22 @@ def _layer_names(references: Any) -> Iterator[str]:
             stack.extend(reversed(list(value.values()) if isinstance(value, dict) else value))
 
 
-def _output_shapes(inner: Any) -> tuple[Shape, ...]:
-    """The output shapes that Keras 2.6 and later state themselves, where they do."""
-    found = _shape(inner.get("build_output_shape")) if isinstance(inner, dict) else None
-    return (found,) if found else ()
+def _tensor_shapes(config: Any) -> dict[str, Shape]:
+    """The shapes of layer outputs that the graph of a Keras 3 config states, by layer name (first output only)."""
+    found: dict[str, Shape] = {}
+    stack = [config]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+            _note_tensor(value.get("config"), found)
+        elif isinstance(value, list | dict):
+            stack.extend(value.values() if isinstance(value, dict) else value)
+    return found
+
+
+def _note_tensor(tensor: Any, found: dict[str, Shape]) -> None:
+    if not isinstance(tensor, dict):
+        return
+    history, shape = tensor.get("keras_history"), _shape(tensor.get("shape"))
+    if shape is not None and isinstance(history, list) and history[1:] == [0, 0] and isinstance(history[0], str):
+        found.setdefault(history[0], shape)

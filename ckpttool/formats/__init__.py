@@ -5,7 +5,7 @@ Bytes decide what a file is. A suffix that says something else is noted, never b
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ckpttool.checkpoint import Checkpoint, Section
@@ -27,7 +27,7 @@ class Format:
 
 FORMATS = {
     "keras-zip": Format("Keras model (.keras)", (".keras",)),
-    "keras-dir": Format("Keras model (unzipped .keras directory)", ("",)),
+    "keras-dir": Format("Keras model (unzipped .keras directory)", ()),
     "weights-h5": Format("Keras weights (.weights.h5)", (".weights.h5",)),
     "sharded": Format("Keras sharded weights (.weights.json)", (".weights.json",)),
     "legacy-model": Format("legacy HDF5 model", (".h5", ".hdf5")),
@@ -71,7 +71,9 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     try:
         if place.is_dir():
             return _open_directory(place)
-        return _open_file(FileSource(place))
+        found = _open_file(FileSource(place))
+        note = suffix_note(place.name, found.kind)
+        return replace(found, notes=(note, *found.notes)) if note else found
     except CheckpointError as error:
         raise error.at(path=str(place)) from error.__cause__
     except ValueError as error:  # an embedded NUL in the path
@@ -81,7 +83,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 def _open_directory(path: Path) -> Checkpoint:
     from ckpttool.formats import keras_zip
 
-    if any((path / name).exists() for name in (keras_zip.WEIGHTS_H5, keras_zip.WEIGHTS_NPZ)):
+    if _is_unzipped(path):
         return keras_zip.read_directory(path)
     raise foreign.describe_directory(path)
 
@@ -119,7 +121,6 @@ def _read_hdf5(source: FileSource) -> Checkpoint:
         parts.refuse("ambiguous", "", "holds weights in two layouts; the legacy one is read")
     if _ends_like_zip(source):
         parts.refuse("ambiguous", "", "is an HDF5 file and a zip archive at once; HDF5 is read")
-    _note_suffix(parts, source.path, fitting[0].kind)
     return parts.checkpoint(source.path, fitting[0].kind, source.size)
 
 
@@ -151,16 +152,10 @@ def _ends_like_zip(source: FileSource) -> bool:
     return b"PK\x05\x06" in source.read(source.size - tail, tail)
 
 
-def _note_suffix(parts: Parts, path: str, kind: str) -> None:
-    note = suffix_note(path, kind)
-    if note:
-        parts.notes.append(note)
-
-
-def suffix_note(path: str, kind: str) -> str:
+def suffix_note(name: str, kind: str) -> str:
     """What to say when the name of a file promises another format than its content is; empty when they agree."""
-    name, expected = os.path.basename(path).lower(), FORMATS[kind].suffixes
-    if not expected or expected == ("",) or name.endswith(expected):
+    name, expected = name.lower(), FORMATS[kind].suffixes
+    if not expected or name.endswith(expected):
         promised_weights = name.endswith(".weights.h5") and kind.startswith("legacy")
         return _mismatch(".weights.h5", kind) if promised_weights else ""
     if kind.startswith(("legacy", "keras0")) and name.endswith(_H5_SUFFIXES):
@@ -172,12 +167,25 @@ def _mismatch(suffix: str, kind: str) -> str:
     return f"the name says {suffix}, the content is: {FORMATS[kind].title}"
 
 
+def is_directory_of_checkpoints(path: Path) -> bool:
+    """Whether a path is a directory to look into, and no checkpoint itself."""
+    try:
+        return path.is_dir() and not (_is_unzipped(path) or foreign.is_tensorflow(path))
+    except (OSError, ValueError):
+        return False
+
+
+def _is_unzipped(path: Path) -> bool:
+    """Whether a directory has the weights member of an unzipped `.keras`."""
+    return any((path / name).exists() for name in ("model.weights.h5", "model.weights.npz"))
+
+
 def checkpoints_in(directory: Path) -> Iterator[Path]:
-    """The files and directories directly in `directory` that may be checkpoints, by name, shards of an index left out."""
+    """What may be a checkpoint directly in `directory`, by name; the shards of an index are left out."""
     entries = sorted(directory.iterdir(), key=lambda path: path.name)
     for path in entries:
         if path.is_dir():
-            if (path / "model.weights.h5").exists():
+            if _is_unzipped(path):
                 yield path
         elif foreign.is_regular(path) and _may_be(path, directory):
             yield path

@@ -4,6 +4,7 @@ The directory is read by `zipfile`; members are read here, because `zipfile` tru
 members. Nothing is extracted. Layout facts: PKWARE's APPNOTE 6.3.10.
 """
 
+import re
 import stat
 import struct
 import unicodedata
@@ -24,6 +25,7 @@ MAX_INFLATED = 4 << 30
 _COPY = 1 << 20
 
 _EXECUTABLE = (".pkl", ".pickle", ".so", ".dll", ".dylib", ".exe", ".py", ".pyc", ".sh", ".bat")
+_ODD_PATH = re.compile(r"[\\\0:]|(^|/)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.[^/]*)?(/|$)", re.IGNORECASE)
 _END = struct.Struct("<4s4H2IH")
 
 
@@ -58,7 +60,9 @@ class Archive:
             raise UnsupportedError(f"{name} is encrypted", hint="decrypt the archive first")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             found = zipfile.compressor_names.get(info.compress_type, str(info.compress_type))  # type: ignore[attr-defined]
-            raise UnsupportedError(f"{name} is compressed in a way Keras never uses", expected="stored or deflate", found=found)
+            raise UnsupportedError(
+                f"{name} is compressed in a way Keras never uses", expected="stored or deflate", found=found
+            )
         start = _data_start(self._source, info)
         if start + info.compress_size > self._source.size:
             raise CorruptFileError(f"{name} reaches beyond the end of the archive", hint="fetch the file again")
@@ -118,7 +122,9 @@ def _directory(source: Source) -> list[zipfile.ZipInfo]:
     """The central directory. zipfile raises a wide choice of errors on broken ones; here they are one."""
     size = _directory_size(source)
     if size > MAX_DIRECTORY:
-        raise UnsafeFileError("the archive's directory is absurdly large", expected=f"{MAX_DIRECTORY:,} bytes at most", found=f"{size:,}")
+        raise UnsafeFileError(
+            "the archive's directory is absurdly large", expected=f"{MAX_DIRECTORY:,} bytes at most", found=f"{size:,}"
+        )
     try:
         return zipfile.ZipFile(SourceFile(source)).infolist()
     except CheckpointError:
@@ -141,15 +147,14 @@ def _directory_size(source: Source) -> int:
     size = int(_END.unpack_from(tail, at)[5])
     if size == 0xFFFFFFFF:
         at = tail.rfind(b"PK\x06\x06")
-        size = struct.unpack_from("<Q", tail, at + 40)[0] if at >= 0 and at + 48 <= len(tail) else 0
+        size = int.from_bytes(tail[at + 40 : at + 48], "little") if at >= 0 else 0
     return size
 
 
 def _data_start(source: Source, info: zipfile.ZipInfo) -> int:
     """Where the bytes of a member begin, by its local header."""
-    head = _local_header(source, info)
-    name_size, extra_size = struct.unpack_from("<HH", head, 26)
-    return info.header_offset + 30 + name_size + extra_size
+    name_size, extra_size = struct.unpack_from("<HH", _local_header(source, info), 26)
+    return int(info.header_offset + 30 + name_size + extra_size)
 
 
 def _local_header(source: Source, info: zipfile.ZipInfo) -> bytes:
@@ -208,8 +213,8 @@ def _suspects(infos: list[zipfile.ZipInfo]) -> Iterator[Refusal]:
     for info in infos[:MAX_MEMBERS]:
         name, mode = info.orig_filename, info.external_attr >> 16
         parts = name.replace("\\", "/").split("/")
-        if ".." in parts or name.startswith(("/", "\\")) or "\\" in name or "\0" in name or name[1:2] == ":":
-            yield Refusal("archive", name, "a path that leads outside the archive on some systems")
+        if not {"..", ".", ""}.isdisjoint(parts[:-1]) or parts[-1] in ("..", ".") or _ODD_PATH.search(name):
+            yield Refusal("archive", name, "a path that leads elsewhere on some systems")
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
             yield Refusal("archive", name, "a symbolic link or device, not a file")
         if name.lower().endswith(_EXECUTABLE):

@@ -12,7 +12,11 @@ _HEAD = 4096
 
 # (what the bytes are, how the first bytes look, what to do)
 _SIGNATURES: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
-    ("a pickle", (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "ckpttool never opens pickles: they can run code"),
+    (
+        "a pickle",
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+        "ckpttool never opens pickles: they can run code",
+    ),
     ("a NumPy array (.npy)", (b"\x93NUMPY",), ""),
     ("a gzip-compressed file", (b"\x1f\x8b",), "uncompress it first: gunzip"),
     ("a bzip2-compressed file", (b"BZh",), "uncompress it first: bunzip2"),
@@ -25,7 +29,11 @@ _SIGNATURES: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
     ("a PDF document", (b"%PDF",), ""),
     ("a GGUF model", (b"GGUF",), ""),
     ("a program", (b"\x7fELF", b"MZ", b"#!"), "do not run it"),
-    ("an HDF5 file mangled by a transfer in text mode", (b"\x89HDF\n", b"\x89HDF\r\r"), "transfer it again in binary mode"),
+    (
+        "an HDF5 file mangled by a transfer in text mode",
+        (b"\x89HDF\n", b"\x89HDF\r\r"),
+        "transfer it again in binary mode",
+    ),
 )
 
 _HTML = re.compile(rb"^\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
@@ -91,9 +99,13 @@ def _old_torch(head: bytes, _source: Source) -> CheckpointError | None:
 
 def _cut_hdf5(head: bytes, source: Source) -> CheckpointError | None:
     if head and b"\x89HDF\r\n\x1a\n".startswith(head[:8]):
-        return CorruptFileError("is truncated within its first bytes", found=f"{source.size} bytes", hint="fetch it again")
+        return CorruptFileError(
+            "is truncated within its first bytes", found=f"{source.size} bytes", hint="fetch it again"
+        )
     if head.startswith(b"PK\x03\x04"):
-        return CorruptFileError("is a zip archive cut off before its directory", found=f"{source.size:,} bytes", hint="fetch it again")
+        return CorruptFileError(
+            "is a zip archive cut off before its directory", found=f"{source.size:,} bytes", hint="fetch it again"
+        )
     return None
 
 
@@ -124,7 +136,9 @@ def describe_zip(names: list[str]) -> CheckpointError:
     if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
         return UnsupportedError("is a PyTorch checkpoint", hint="ckpttool never opens pickles: they can run code")
     if names and all(name.endswith(".npy") for name in names):
-        return UnsupportedError("is a NumPy archive (.npz)", expected="a .keras archive", hint="read it with numpy.load")
+        return UnsupportedError(
+            "is a NumPy archive (.npz)", expected="a .keras archive", hint="read it with numpy.load"
+        )
     return UnknownFormatError(
         "is a zip archive, but no .keras",
         expected="members config.json and model.weights.h5",
@@ -132,14 +146,25 @@ def describe_zip(names: list[str]) -> CheckpointError:
     )
 
 
+def is_tensorflow(path: Path) -> bool:
+    """Whether a directory is a SavedModel or holds a checkpoint of TensorFlow."""
+    return _is_saved_model(path) or any(path.glob("*.index"))
+
+
+def _is_saved_model(path: Path) -> bool:
+    return (path / "saved_model.pb").exists() or (path / "saved_model.pbtxt").exists()
+
+
 def describe_directory(path: Path) -> CheckpointError:
     """The error that names what a directory is that is no checkpoint."""
-    if (path / "saved_model.pb").exists() or (path / "saved_model.pbtxt").exists():
-        return UnsupportedError("is a TensorFlow SavedModel", path=str(path), hint="this version reads Keras files only")
-    if any(path.glob("*.index")):
-        return UnsupportedError("holds a TensorFlow checkpoint", path=str(path), hint="this version reads Keras files only")
+    if is_tensorflow(path):
+        what = "is a TensorFlow SavedModel" if _is_saved_model(path) else "holds a TensorFlow checkpoint"
+        return UnsupportedError(what, path=str(path), hint="this version reads checkpoints in Keras's own formats")
     return FileAccessError(
-        "is a directory, but no checkpoint", path=str(path), expected="config.json and model.weights.h5 in it", hint="name a file in it"
+        "is a directory, but no checkpoint",
+        path=str(path),
+        expected="config.json and model.weights.h5 in it",
+        hint="name a file in it",
     )
 
 

@@ -13,9 +13,10 @@ from ckpttool import jsontext
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError
 from ckpttool.files import FileSource, Source
-from ckpttool.formats import npz, weights_h5
+from ckpttool.formats import foreign, npz, weights_h5
 from ckpttool.formats.archive import Archive, Member
 from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5.low import find_signature
 from ckpttool.formats.parts import Hdf5Input, Parts
 
 CONFIG, METADATA = "config.json", "metadata.json"
@@ -62,19 +63,21 @@ def read_directory(path: Path) -> Checkpoint:
 
 
 def _size_of(path: Path) -> int:
-    return sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(path) if entry.is_file(follow_symlinks=False))
+    return sum(
+        entry.stat(follow_symlinks=False).st_size for entry in os.scandir(path) if entry.is_file(follow_symlinks=False)
+    )
 
 
 def _read_documents(parts: Parts, read: Callable[[str], bytes | None]) -> None:
     """Reads the two JSON documents; a missing or unreadable one is refused, the weights are listed all the same."""
     metadata = parts.json(read(METADATA), METADATA)
     parts.producer = _producer(metadata, parts)
-    parts.config = parts.json(read(CONFIG), CONFIG)
-    if parts.config is not None and not isinstance(parts.config, dict):
-        parts.refuse("corrupt", CONFIG, f"a {type(parts.config).__name__} where the config of a model should be")
-        parts.config = None
-    if isinstance(parts.config, dict):
-        parts.training_config = parts.config.get("compile_config")
+    raw, before = read(CONFIG), len(parts.refusals)
+    config = parts.json(raw, CONFIG)
+    if isinstance(config, dict):
+        parts.config, parts.training_config = config, config.get("compile_config")
+    elif raw is not None and len(parts.refusals) == before:
+        parts.refuse("corrupt", CONFIG, f"a {type(config).__name__} where the config of a model should be")
 
 
 def _producer(metadata: Any, parts: Parts) -> Producer:
@@ -84,7 +87,8 @@ def _producer(metadata: Any, parts: Parts) -> Producer:
     for key, value in known.items():
         if value is not None and (not isinstance(value, str) or not value.isprintable() or len(value) > 100):
             parts.refuse("name", METADATA, f"{key} is no such thing: {str(value)[:100]!r}")
-    return Producer(**{key: value if isinstance(value, str) else None for key, value in known.items()})
+    version, date = (value if isinstance(value, str) else None for value in known.values())
+    return Producer(keras_version=version, date_saved=date)
 
 
 def _small_member(archive: Archive, name: str, parts: Parts) -> bytes | None:
@@ -133,9 +137,11 @@ def _read_weights(parts: Parts, name: str, hdf5: Callable[[], Hdf5Input], source
         if name == WEIGHTS_NPZ:
             npz.read(parts, source)
             return
+        if find_signature(source) < 0:
+            raise foreign.describe(source)
         found = hdf5()
         if not weights_h5.matches(found.tree):
             parts.notes.append(f"{name} holds no weights in Keras's path layout")
         weights_h5.read(found)
     except CheckpointError as error:
-        raise error.at(where=name)
+        raise error.at(where=name) from error.__cause__

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ckpttool import jsontext
+from ckpttool import dtypes, jsontext
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.files import FileSource, Source
 from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.tree import Tree, read_tree
@@ -20,7 +20,7 @@ class Parts:
     """A checkpoint in the making."""
 
     weights: dict[str, Weight] = field(default_factory=dict)
-    producer: Producer = Producer()
+    producer: Producer = field(default_factory=Producer)
     config: Any = None
     training_config: Any = None
     layer_names: list[str] = field(default_factory=list)
@@ -98,13 +98,15 @@ class Hdf5Input:
         """Adds the weight stored at `path`; values that must not be read are refused, the weight is listed."""
         dataset = self.tree.datasets[path]
         file = self.tree.file
-        error = problem(file, dataset)
+        error, dtype = problem(file, dataset), self._dtype(path)
+        if error is None and dtypes.itemsize(dtype) != dataset.dtype.size:
+            error = UnsupportedError(f"values of type {dtype} are listed but not read")
         if error is not None:
             self.tree.refuse(path, error)
         self.parts.weights[path] = Weight(
             path=path,
             shape=(0,) if dataset.shape is None else dataset.shape,
-            dtype=self._dtype(path),
+            dtype=dtype,
             nbytes=dataset.nbytes,
             section=section,
             layer=layer,

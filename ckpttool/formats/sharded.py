@@ -8,9 +8,10 @@ from typing import Any
 
 from ckpttool import jsontext
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.errors import CorruptFileError, UnknownFormatError, UnsafeFileError
+from ckpttool.errors import CheckpointError, CorruptFileError, UnknownFormatError, UnsafeFileError
 from ckpttool.files import FileSource
-from ckpttool.formats import weights_h5
+from ckpttool.formats import foreign, weights_h5
+from ckpttool.formats.hdf5.low import find_signature
 from ckpttool.formats.parts import Hdf5Input, Parts
 
 MAX_SHARDS = 10_000
@@ -30,12 +31,16 @@ def read(source: FileSource) -> Checkpoint:
         parts.refuse("ambiguous", "", oddity)
     directory = Path(source.path).parent
     shards = {shard: _shard_path(directory, shard) for shard in _shards(weight_map)}
-    size = source.size
-    for name, path in shards.items():
-        size += _read_shard(parts, name, path)
-    _compare(parts, index.value, weight_map)
+    opened = {name: _open_shard(parts, path, name) for name, path in shards.items()}
+    names: weights_h5.Names = {}
+    for found in opened.values():
+        names |= weights_h5.object_names(found.tree)
+    for name, found in opened.items():
+        _add_weights(found, names, name)
+    _compare(parts, index.value, weight_map, opened)
     _extra_shards(parts, directory, Path(source.path).name, shards)
     parts.files = [Path(source.path).name, *shards]
+    size = source.size + sum(path.stat().st_size for path in shards.values())
     return parts.checkpoint(source.path, "sharded", size)
 
 
@@ -49,7 +54,7 @@ def _weight_map(index: Any) -> dict[str, list[str]]:
         listed = shards if isinstance(shards, list) else [shards]
         if not listed or not all(isinstance(shard, str) for shard in listed):
             raise CorruptFileError("the index names shards by something else than file names", where=path)
-        weight_map[path] = listed
+        weight_map[path.strip("/")] = listed
     if not weight_map:
         raise CorruptFileError("the index lists no weights")
     return weight_map
@@ -80,35 +85,50 @@ def _shard_path(directory: Path, shard: str) -> Path:
             f"names the shard {shard!r}", expected="a plain file name beside the index", hint="do not load this file"
         )
     if path.is_symlink():
-        raise UnsafeFileError(f"the shard {shard} is a symbolic link, which is not followed", hint="copy the file itself")
+        raise UnsafeFileError(
+            f"the shard {shard} is a symbolic link, which is not followed", hint="copy the file itself"
+        )
     if not path.exists():
         raise CorruptFileError(f"the shard {shard} is missing", expected=f"a file {shard} beside the index")
     return path
 
 
-def _read_shard(parts: Parts, name: str, path: Path) -> int:
+def _open_shard(parts: Parts, path: Path, name: str) -> Hdf5Input:
     source = FileSource(path)
     parts.closers.append(source.close)
-    before = set(parts.weights)
-    found = Hdf5Input.of_file(source, parts)
-    repeated = before.intersection(found.tree.datasets)
+    try:
+        if find_signature(source) < 0:
+            raise foreign.describe(source)
+        return Hdf5Input.of_file(source, parts)
+    except CheckpointError as error:
+        raise error.at(where=f"shard {name}") from error.__cause__
+
+
+def _add_weights(shard: Hdf5Input, names: weights_h5.Names, name: str) -> None:
+    repeated = shard.parts.weights.keys() & shard.tree.datasets.keys()
     if repeated:
-        raise CorruptFileError(f"the shard {name} repeats a weight of another shard", where=min(repeated))
-    weights_h5.read(found)
-    return source.size
+        raise CorruptFileError("repeats a weight of another shard", where=f"shard {name}", found=min(repeated))
+    weights_h5.read(shard, names)
 
 
-def _compare(parts: Parts, index: Any, weight_map: dict[str, list[str]]) -> None:
+def _compare(parts: Parts, index: Any, weight_map: dict[str, list[str]], shards: dict[str, Hdf5Input]) -> None:
     """Refuses what the index says and the shards do not hold, and the other way round."""
-    stored = {path.rpartition("/")[0] for path in parts.weights}
-    listed = {path.strip("/") for path in weight_map}
-    for path in sorted(listed - stored):
-        parts.refuse("corrupt", path, "in the index, but in no shard")
-    for path in sorted(stored - listed):
-        parts.refuse("corrupt", path, "in a shard, but not in the index")
+    for path, listed in weight_map.items():
+        absent = [name for name in dict.fromkeys(listed) if path not in shards[name].tree.groups]
+        if absent:
+            parts.refuse("corrupt", path, f"the index says it is in {', '.join(absent[:5])}, where it is not")
+        if len(set(listed)) < len(listed):
+            parts.refuse(
+                "ambiguous", path, f"the index lists {len(listed):,} shards, {len(set(listed)):,} different ones"
+            )
+    for weight in parts.weights:
+        group = weight.rpartition("/")[0]
+        homes = [name for name, shard in shards.items() if weight in shard.tree.datasets]
+        if not set(homes) <= set(weight_map.get(group, ())):
+            parts.refuse("corrupt", weight, f"in {homes[0]}, where the index does not look for it")
     metadata = index.get("metadata")
     total = metadata.get("total_size") if isinstance(metadata, dict) else None
-    if not isinstance(total, int) or total < 0:
+    if not isinstance(total, int | float) or not total >= 0:
         parts.refuse("corrupt", "metadata.total_size", "no size in bytes")
 
 

@@ -11,7 +11,9 @@ from ckpttool.formats.parts import Hdf5Input
 
 _SECTIONS = {"optimizer": Section.OPTIMIZER, "metrics": Section.METRICS}
 CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies"})
-_SEED_GENERATORS = frozenset({"seed_generator", "generator", "_random_generator"})
+
+Names = dict[tuple[str, ...], str]
+"""The stored names of objects, by the parts of their paths."""
 
 
 def matches(tree: Tree) -> bool:
@@ -19,9 +21,13 @@ def matches(tree: Tree) -> bool:
     return any(path == "vars" or path.endswith("/vars") for path in tree.groups)
 
 
-def read(source: Hdf5Input) -> None:
-    """Adds the weights of the file, in natural order; what is no weight goes to section `other`."""
-    tree, names = source.tree, _object_names(source.tree)
+def read(source: Hdf5Input, names: Names | None = None) -> None:
+    """Adds the weights of the file, in natural order; what is no weight goes to section `other`.
+
+    `names` are the stored names of objects; a shard needs those of its siblings too.
+    """
+    tree = source.tree
+    names = object_names(tree) if names is None else names
     for path in tree.datasets:
         parts = split(path)
         owner, is_weight = parts[:-2], len(parts) > 1 and parts[-2] == "vars" and parts[-1].isdigit()
@@ -38,14 +44,12 @@ def split(path: str) -> tuple[str, ...]:
 
 
 def section_of(parts: tuple[str, ...]) -> Section:
-    """The section of a weight by its path: the first part, or a seed generator's state anywhere."""
-    if not _SEED_GENERATORS.isdisjoint(parts):
-        return Section.OTHER
+    """The section of a weight, by the first part of its path."""
     return _SECTIONS.get(parts[0], Section.MODEL)
 
 
-def _object_names(tree: Tree) -> dict[tuple[str, ...], str]:
-    """The stored name of each object, by the parts of its path."""
+def object_names(tree: Tree) -> Names:
+    """The names of objects that a file stores."""
     names = {}
     for path in tree.groups:
         parts = split(path)
@@ -56,7 +60,7 @@ def _object_names(tree: Tree) -> dict[tuple[str, ...], str]:
     return names
 
 
-def _named(owner: tuple[str, ...], names: dict[tuple[str, ...], str]) -> tuple[str | None, str]:
+def _named(owner: tuple[str, ...], names: Names) -> tuple[str | None, str]:
     """The layer of an object and the object's place inside that layer, by stored names; None where its own is missing.
 
     The layer is the member of the innermost container of layers; in a subclassed model, which may have none, it is the
@@ -74,5 +78,5 @@ def layer_end(owner: tuple[str, ...]) -> int:
     return containers[-1] + 2 if containers else len(owner)
 
 
-def _chain(owner: tuple[str, ...], names: dict[tuple[str, ...], str], first: int, last: int) -> str:
+def _chain(owner: tuple[str, ...], names: Names, first: int, last: int) -> str:
     return "/".join(names[owner[:end]] for end in range(first, last + 1) if owner[:end] in names)

@@ -1,10 +1,13 @@
-"""The child process that reads chunked values with h5py; started by `chunked.ChunkReader`, never imported.
+"""The child process that reads chunked values with h5py; started by `chunked.ChunkReader`, never imported by it.
 
-It takes one JSON line a request on standard input and answers in frames: `D` for data or `E` for an error, eight bytes of
-length, and the bytes. After the file is open it gives up the right to open anything else, and its memory and time are
-bounded.
+It takes one JSON line a request on standard input, `{"dataset": ..., "number": ...}`, and answers each with one frame:
+`D` for data or `E` for an error, eight bytes of length, and the bytes. Pieces of a dataset are numbered from 0; the one
+behind the last is empty. Before libhdf5 sees the file the process gives up the right to open anything else, and its
+memory and time are bounded.
 """
 
+import contextlib
+import encodings.ascii  # h5py wants it after no file can be opened any more
 import io
 import itertools
 import json
@@ -12,16 +15,21 @@ import math
 import struct
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-import h5py
+import h5py  # type: ignore[import-untyped]
 import numpy as np
 
 from ckpttool.files import FileSource, Inflated, Source, Window
 
+PIECE = 4 << 20
 _MEMORY = 3 << 30
 _CPU_SECONDS = 900
-_CHUNK_CACHE = 64 << 20
+_CHUNK_CACHE = (64 << 20, 512 << 20)  # the least and the most bytes for one dataset
+_OPEN_DATASETS = 4
+
+Block = tuple[tuple[int, ...], tuple[int, ...]]
+"""A rectangular part of an array: where it starts and how long it is, by axis."""
 
 
 class _SourceFile(io.RawIOBase):
@@ -37,8 +45,7 @@ class _SourceFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        base = (0, self._at, self._source.size)[whence]
-        self._at = base + offset
+        self._at = (0, self._at, self._source.size)[whence] + offset
         return self._at
 
     def tell(self) -> int:
@@ -51,13 +58,13 @@ class _SourceFile(io.RawIOBase):
         return size
 
 
-def _open(path: str, start: int, size: int, inflated: int) -> h5py.File:
+def _source(path: str, start: int, size: int, inflated: int) -> Source:
     source: Source = FileSource(path)
     if size >= 0:
         source = Window(source, start, size)
     if inflated >= 0:
         source = Inflated(source, inflated)
-    return h5py.File(_SourceFile(source), "r", rdcc_nbytes=_CHUNK_CACHE)
+    return source
 
 
 def _give_up_rights() -> None:
@@ -66,47 +73,92 @@ def _give_up_rights() -> None:
         import resource
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limits = {"RLIMIT_NOFILE": 3, "RLIMIT_AS": _MEMORY, "RLIMIT_CPU": _CPU_SECONDS, "RLIMIT_CORE": 0}
+    for name, limit in limits.items():
+        with contextlib.suppress(OSError, ValueError):  # a stricter limit is set already, or there is no such limit
+            resource.setrlimit(getattr(resource, name), (limit, limit))
 
 
-def selections(shape: tuple[int, ...], limit: int) -> Iterator[tuple[int | slice, ...]]:
-    """Selections of at most `limit` values (at least one) that, one after the other, are the array in C order."""
-    axis = next((n for n in range(len(shape)) if math.prod(shape[n + 1 :]) <= limit), len(shape))
-    if axis >= len(shape):
-        yield ()
-        return
-    step = max(1, limit // max(1, math.prod(shape[axis + 1 :])))
+def blocks(shape: tuple[int, ...], limit: int) -> Iterator[Block]:
+    """Blocks of at most `limit` values (at least one) that, one after the other, are the array in C order."""
+    axis = next((n for n in range(len(shape)) if math.prod(shape[n + 1 :]) <= limit), len(shape) - 1)
+    inner = shape[axis + 1 :]
+    step = max(1, limit // max(1, math.prod(inner)))
     for outer in itertools.product(*(range(size) for size in shape[:axis])):
         for start in range(0, shape[axis], step):
-            yield (*outer, slice(start, min(start + step, shape[axis])))
+            count = min(step, shape[axis] - start)
+            yield (*outer, start, *(0 for _ in inner)), (*(1 for _ in outer), count, *inner)
 
 
-def _answer(file: h5py.File, request: dict[str, Any], out: Any) -> None:
-    """Writes the values of a dataset as data frames, and an empty one behind the last."""
-    dataset = file[request["dataset"].encode("utf-8", "surrogateescape")]
-    for selection in selections(dataset.shape, max(1, request["limit"] // dataset.dtype.itemsize)):
-        _frame(out, b"D", np.ascontiguousarray(dataset[selection]).tobytes())
-    _frame(out, b"D", b"")
+class _Open(NamedTuple):
+    """An open dataset and the blocks that are still to come, with the number of the first of them."""
+
+    dataset: h5py.h5d.DatasetID
+    blocks: Iterator[Block]
+    number: int
 
 
-def _frame(out: Any, kind: bytes, body: bytes) -> None:
-    out.write(kind + struct.pack("<Q", len(body)) + body)
-    out.flush()
+class _Reader:
+    """Reads pieces of datasets by number; a few datasets stay open, so that asking in order costs no search."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self._file = file
+        self._open: dict[str, _Open] = {}
+
+    def piece(self, name: str, number: int) -> bytes:
+        """Piece `number` of a dataset, as stored; empty behind the last."""
+        state = self._open.pop(name, None)
+        if state is None or state.number > number:
+            dataset = _opened(self._file, name)
+            state = _Open(dataset, blocks(dataset.shape, max(1, PIECE // dataset.get_type().get_size())), 0)
+        block = next(itertools.islice(state.blocks, number - state.number, None), None)
+        while len(self._open) >= _OPEN_DATASETS:
+            del self._open[next(iter(self._open))]
+        self._open[name] = state._replace(number=number + 1)
+        return _values(state.dataset, block) if block else b""
 
 
-def main() -> None:
-    """Serves requests until standard input ends; what h5py cannot do is told in a frame of its own."""
-    file = _open(*json.loads(sys.argv[1]))
+def _opened(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
+    """The dataset, open with a cache that holds the chunks which one piece after the other needs."""
+    path = name.encode("utf-8", "surrogateescape")
+    dataset = h5py.h5d.open(file.id, path)
+    creation = dataset.get_create_plist()
+    if creation.get_layout() != h5py.h5d.CHUNKED:
+        raise ValueError("libhdf5 finds another dataset there, which is not chunked")
+    if dataset.dtype.hasobject:
+        raise ValueError("values of variable length")
+    rows = (-(-size // chunk) * chunk for size, chunk in zip(dataset.shape[1:], creation.get_chunk()[1:], strict=True))
+    wanted = creation.get_chunk()[0] * math.prod(rows) * dataset.get_type().get_size()
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(100_003, max(_CHUNK_CACHE[0], min(wanted, _CHUNK_CACHE[1])), 1.0)
+    return h5py.h5d.open(file.id, path, access)
+
+
+def _values(dataset: h5py.h5d.DatasetID, block: Block) -> bytes:
+    """The bytes of a block as they are stored: libhdf5 is told that memory has the type of the file."""
+    start, count = block
+    stored = dataset.get_type()
+    space = dataset.get_space()
+    space.select_hyperslab(start, count)
+    buffer = np.zeros(math.prod(count) * stored.get_size(), np.uint8)
+    dataset.read(h5py.h5s.create_simple(count), space, buffer, stored)
+    return buffer.tobytes()
+
+
+def _answer(reader: _Reader, line: bytes) -> tuple[bytes, bytes]:
+    request = json.loads(line)
+    try:
+        return b"D", reader.piece(request["dataset"], request["number"])
+    except Exception as error:  # whatever h5py raises belongs into the answer
+        return b"E", f"{type(error).__name__}: {error}"[:400].encode("utf-8", "replace")
+
+
+def main(where: str) -> None:
+    """Serves requests until standard input ends."""
+    source = _source(*json.loads(where))
     _give_up_rights()
+    reader = _Reader(h5py.File(_SourceFile(source), "r"))
     for line in sys.stdin.buffer:
-        try:
-            _answer(file, json.loads(line), sys.stdout.buffer)
-        except Exception as error:  # whatever h5py raises belongs into the answer
-            _frame(sys.stdout.buffer, b"E", f"{type(error).__name__}: {error}"[:400].encode("utf-8", "replace"))
-
-
-if __name__ == "__main__":
-    main()
+        kind, body = _answer(reader, line)
+        sys.stdout.buffer.write(kind + struct.pack("<Q", len(body)) + body)
+        sys.stdout.buffer.flush()

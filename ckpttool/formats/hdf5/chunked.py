@@ -4,128 +4,149 @@ libhdf5 crashes and hangs on some hostile files, so it never runs in this proces
 on memory, processor time and open files; whatever happens to it becomes one error here.
 """
 
+import contextlib
+import itertools
 import json
 import os
-import selectors
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from typing import IO
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
-from ckpttool.errors import CorruptFileError
+from ckpttool.errors import CorruptFileError, FileAccessError
 
-_SILENCE = 60.0  # seconds without a byte after which the child counts as hung
-_PIECE = 4 << 20
+_SILENCE = 60.0  # seconds for one answer, after which the child counts as hung
+_MAX_FRAME = 1 << 30  # one value may be large, a frame never larger than what may be stored in one chunk
+
+# The child looks for modules where this process does, except in the directory it happens to be started from.
+_START = "import sys; sys.path[:] = sys.argv[2:]; from ckpttool.formats.hdf5.chunk_child import main; main(sys.argv[1])"
+
+
+# libhdf5 loads no plugins; NumPy starts no threads, which would count against the limit on memory.
+_SETTINGS = {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class ChunkReader:
     """Reads chunked datasets of one HDF5 file; a child process is started at the first and kept until `close`.
 
-    `where` is the file and, inside an archive, the start and size of the member and whether it is deflated.
+    Inside an archive `start` and `size` say where the member is, and `inflated` how large it gets where it is deflated.
+    Safe to use from several threads, and for several datasets in turns.
     """
 
     def __init__(self, path: str, start: int = 0, size: int = -1, inflated: int = -1) -> None:
-        self._where = [os.path.abspath(path), start, size, inflated]
-        self._child: subprocess.Popen[bytes] | None = None
+        self._where: list[str | int] = [os.path.abspath(path), start, size, inflated]
+        self._child: _Child | None = None
+        self._closed = False
         self._lock = threading.Lock()
 
     def pieces(self, dataset: str, nbytes: int, limit: int) -> Iterator[bytes]:
-        """The bytes of a dataset in C order, as stored, `limit` at a time."""
-        with self._lock:
-            child, whole = self._started(), False
-            try:
-                self._ask(child, {"dataset": dataset, "limit": _PIECE})
-                yield from _cut(_Frames(child, dataset), nbytes, limit, dataset)
-                whole = True
-            finally:
-                if not whole:  # the child is in an unknown state: a new one next time
-                    self.close()
+        """The bytes of a dataset in C order, as stored, `limit` at a time; `CorruptFileError` where they are not
+        `nbytes` in all."""
+        held, done = bytearray(), 0
+        for number in itertools.count():
+            part = self._piece(dataset, number)
+            held += part
+            done += len(part)
+            if not part or done > nbytes:
+                break
+            while len(held) >= limit:
+                yield bytes(held[:limit])
+                del held[:limit]
+        if done != nbytes:
+            raise _unreadable(dataset, "its values are not of the size it declares", f"{done:,} of {nbytes:,} bytes")
+        if held:
+            yield bytes(held)
 
     def close(self) -> None:
-        """Ends the child process, if there is one."""
+        """Ends the child process, if there is one; reading afterwards is an error."""
+        with self._lock:
+            self._closed = True
+            self._end_child()
+
+    def _piece(self, dataset: str, number: int) -> bytes:
+        """Piece `number` of a dataset; a child in an unknown state is ended, and a new one started next time."""
+        with self._lock:
+            if self._closed:
+                raise FileAccessError("the checkpoint is closed", hint="read weights inside the `with` block")
+            if self._child is None:
+                self._child = _Child(self._where)
+            try:
+                kind, body = self._child.ask({"dataset": dataset, "number": number})
+            except _NoAnswerError as error:
+                self._end_child()
+                raise _unreadable(dataset, "its values cannot be read", str(error)) from None
+            except BaseException:
+                self._end_child()
+                raise
+        if kind != b"D":
+            raise _unreadable(dataset, "its values cannot be read", body.decode("utf-8", "replace"))
+        return body
+
+    def _end_child(self) -> None:
         child, self._child = self._child, None
         if child is not None:
-            child.kill()
-            child.communicate()
+            child.end()
 
-    def _started(self) -> "subprocess.Popen[bytes]":
-        if self._child is None or self._child.poll() is not None:
-            command = [sys.executable, "-m", "ckpttool.formats.hdf5.chunk_child", json.dumps(self._where)]
-            self._child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
-            )
-        return self._child
 
-    def _ask(self, child: "subprocess.Popen[bytes]", request: dict[str, object]) -> None:
-        stdin = child.stdin
-        assert stdin is not None
+class _NoAnswerError(Exception):
+    """The child did not answer; says why."""
+
+
+class _Child:
+    """A running child process."""
+
+    def __init__(self, where: list[str | int]) -> None:
+        package_root = str(Path(__file__).resolve().parents[3])
+        paths = [*(path for path in sys.path if path), package_root]
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _START, json.dumps(where), *paths],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **_SETTINGS},
+        )
+
+    def ask(self, request: dict[str, str | int]) -> tuple[bytes, bytes]:
+        """The kind and body of the answer to a request."""
+        began = time.monotonic()
+        watchdog = threading.Timer(_SILENCE, self._process.kill)
+        watchdog.daemon = True
+        watchdog.start()
         try:
+            self._send(request)
+            kind, size = struct.unpack("<cQ", self._take(9))
+            return kind, self._take(size)
+        except EOFError:
+            hung = time.monotonic() - began >= _SILENCE
+            raise _NoAnswerError(
+                f"no answer for {_SILENCE:.0f} s" if hung else f"h5py ended with status {self._process.wait()}"
+            ) from None
+        finally:
+            watchdog.cancel()
+
+    def end(self) -> None:
+        """Ends the process and takes back its pipes."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _send(self, request: dict[str, str | int]) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None
+        with contextlib.suppress(OSError):  # the child is gone: reading its answer tells so
             stdin.write(json.dumps(request).encode() + b"\n")
             stdin.flush()
-        except OSError:
-            pass  # the child is gone: reading its answer tells so
-
-
-def _environment() -> dict[str, str]:
-    """The environment of the child: this package importable, plugins of libhdf5 off."""
-    package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "HDF5_PLUGIN_PRELOAD": "::", "PYTHONPATH": path}
-
-
-def _cut(frames: Iterable[bytes], nbytes: int, limit: int, dataset: str) -> Iterator[bytes]:
-    """The bytes of all frames, `limit` at a time; an error where they are not `nbytes` in all."""
-    held, done = bytearray(), 0
-    for frame in frames:
-        held += frame
-        done += len(frame)
-        if done > nbytes:
-            break
-        while len(held) >= limit:
-            yield bytes(held[:limit])
-            del held[:limit]
-    if done != nbytes:
-        raise _unreadable(dataset, "its values are not of the size it declares", f"{done:,} of {nbytes:,} bytes")
-    if held:
-        yield bytes(held)
-
-
-class _Frames:
-    """The frames that the child answers one request with, read with a limit on its silence."""
-
-    def __init__(self, child: "subprocess.Popen[bytes]", dataset: str) -> None:
-        assert child.stdout is not None
-        self._child, self._dataset = child, dataset
-        self._stdout: IO[bytes] = child.stdout
-
-    def __iter__(self) -> Iterator[bytes]:
-        while True:
-            kind, size = struct.unpack("<cQ", self._take(9))
-            body = self._take(size)
-            if kind != b"D":
-                raise _unreadable(self._dataset, "its values cannot be read", body.decode("utf-8", "replace"))
-            if not body:
-                return
-            yield body
 
     def _take(self, size: int) -> bytes:
-        """Exactly `size` bytes."""
-        parts = bytearray()
-        while len(parts) < size:
-            parts += self._some(size - len(parts))
-        return bytes(parts)
-
-    def _some(self, size: int) -> bytes:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._stdout, selectors.EVENT_READ)
-            if not selector.select(_SILENCE):
-                raise _unreadable(self._dataset, "reading its values hangs", f"nothing for {_SILENCE:.0f} s")
-        data = os.read(self._stdout.fileno(), min(size, 1 << 20))
-        if not data:
-            status = self._child.wait()
-            raise _unreadable(self._dataset, "its values cannot be read", f"h5py ended with status {status}")
+        """Exactly `size` bytes of the answer; `EOFError` where they do not come."""
+        stdout = self._process.stdout
+        assert stdout is not None
+        data = stdout.read(size) if size <= _MAX_FRAME else b""
+        if len(data) != size:
+            self._process.kill()
+            raise EOFError
         return data
 
 

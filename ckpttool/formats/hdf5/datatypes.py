@@ -6,15 +6,16 @@ stored and stops nothing.
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ckpttool.errors import CorruptFileError
 from ckpttool.formats.hdf5.groups import decode_name
 
 _MAX_DEPTH = 16
-_MAX_MEMBERS = 1024
 _CLASSES = (
-    "integer float time string bitfield opaque compound reference enum vlen array complex".split()
-)
+    "integer", "float", "time", "string", "bitfield", "opaque",
+    "compound", "reference", "enum", "vlen", "array", "complex",
+)  # fmt: skip
 
 # Floats by (size, sign position, exponent position, exponent size, mantissa position, mantissa size, bias).
 _FLOATS = {
@@ -25,12 +26,16 @@ _FLOATS = {
     (1, 7, 3, 4, 0, 3, 7): "float8_e4m3fn",
     (1, 7, 2, 5, 0, 2, 15): "float8_e5m2",
 }
+_COMPLEX = {"float32": "complex64", "float64": "complex128"}
 
 
 @dataclass(frozen=True, slots=True)
 class Datatype:
-    """A stored datatype: its name (`float32`, or a description where it is none of NumPy's), its size in bytes, whether
-    it is big-endian, and for strings and variable-length types what they hold."""
+    """A stored datatype.
+
+    `name` is Keras's (`float32`), or a description of what is stored where Keras has none; `size` is the bytes of one
+    value; `base` is what a value of variable length is made of.
+    """
 
     name: str
     size: int
@@ -44,8 +49,14 @@ class Datatype:
         return self.kind == "string" or (self.kind == "vlen" and self.base is not None and self.base.kind == "string")
 
 
-def read_datatype(body: bytes, depth: int = 0) -> tuple[Datatype, int]:
-    """The datatype that a datatype message describes, and how many of its bytes were used."""
+@lru_cache(maxsize=64)
+def read_datatype(body: bytes) -> Datatype:
+    """The datatype that a datatype message describes."""
+    return _parse(body, 0)[0]
+
+
+def _parse(body: bytes, depth: int) -> tuple[Datatype, int]:
+    """The datatype at the start of `body`, and how many bytes it takes."""
     if len(body) < 8:
         raise CorruptFileError("an HDF5 datatype is cut off")
     kind, version = body[0] & 15, body[0] >> 4
@@ -69,13 +80,13 @@ def _integer(body: bytes, size: int, _version: int, _depth: int) -> tuple[Dataty
 
 
 def _float(body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype, int]:
-    offset, _precision, exponent, exponent_size, mantissa, mantissa_size = struct.unpack_from("<HHBBBB", body, 8)
+    offset, precision, exponent, exponent_size, mantissa, mantissa_size = struct.unpack_from("<HHBBBB", body, 8)
     bias = int.from_bytes(body[16:20], "little")
     if len(body) < 20:
         raise IndexError
     layout = (size, body[2], exponent, exponent_size, mantissa, mantissa_size, bias)
-    known = _FLOATS.get(layout) if offset == 0 and not body[1] & 0x40 else None
-    name = known or f"float of {size} bytes (exponent {exponent_size}, mantissa {mantissa_size} bits)"
+    whole = offset == 0 and precision == 8 * size and not body[1] & 0x40
+    name = (_FLOATS.get(layout) if whole else None) or f"float of {size} bytes (exponent {exponent_size}, mantissa {mantissa_size} bits)"
     return Datatype(name, size, "float", bool(body[1] & 1)), 20
 
 
@@ -101,29 +112,27 @@ def _reference(_body: bytes, size: int, _version: int, _depth: int) -> tuple[Dat
 
 def _compound(body: bytes, size: int, version: int, depth: int) -> tuple[Datatype, int]:
     count, at = int.from_bytes(body[1:3], "little"), 8
-    if count > _MAX_MEMBERS:
-        raise CorruptFileError("a compound HDF5 datatype with too many members", found=f"{count:,}")
     fields = []
     for _ in range(count):
         name, at = _member_name(body, at, version)
         width = 4 if version < 3 else max(1, (size.bit_length() + 7) // 8)
         offset = int.from_bytes(body[at : at + width], "little")
         at += width + (28 if version == 1 else 0)
-        member, used = read_datatype(body[at:], depth + 1)
+        member, used = _parse(body[at:], depth + 1)
         if offset + member.size > size:
             raise CorruptFileError("a member of a compound HDF5 datatype lies outside it")
         at += used
         fields.append((name, offset, member))
-    return Datatype(_compound_name(fields), size, "compound", any(m.big_endian for _, _, m in fields)), at
+    return Datatype(_compound_name(fields, size), size, "compound", any(m.big_endian for _, _, m in fields)), at
 
 
-def _compound_name(fields: list[tuple[str, int, Datatype]]) -> str:
+def _compound_name(fields: list[tuple[str, int, Datatype]], size: int) -> str:
     """`complex64` and `complex128` as h5py writes them, else a description."""
-    parts = [(name, offset, member.name) for name, offset, member in fields]
-    for name, half in (("complex64", "float32"), ("complex128", "float64")):
-        if parts == [("r", 0, half), ("i", int(half[5:]) // 8, half)]:
-            return name
-    return "compound(" + ", ".join(f"{name}: {kind}" for name, _, kind in parts[:8]) + (", ...)" if len(parts) > 8 else ")")
+    half = fields[0][2] if fields else None
+    if half is not None and half.name in _COMPLEX and fields == [("r", 0, half), ("i", size // 2, half)]:
+        return _COMPLEX[half.name]
+    listed = [f"{name}: {member.name}" for name, _, member in fields[:8]] + ["..."] * (len(fields) > 8)
+    return f"compound({', '.join(listed)})"
 
 
 def _member_name(body: bytes, at: int, version: int) -> tuple[str, int]:
@@ -137,14 +146,14 @@ def _member_name(body: bytes, at: int, version: int) -> tuple[str, int]:
 def _enum(body: bytes, size: int, version: int, depth: int) -> tuple[Datatype, int]:
     """An enumeration; `bool` where it is h5py's, FALSE = 0 and TRUE = 1 in one byte."""
     count = int.from_bytes(body[1:3], "little")
-    base, used = read_datatype(body[8:], depth + 1)
+    base, used = _parse(body[8:], depth + 1)
     at, names = 8 + used, []
-    if count > _MAX_MEMBERS:
-        raise CorruptFileError("an HDF5 enumeration with too many members", found=f"{count:,}")
     for _ in range(count):
         name, at = _member_name(body, at, version)
         names.append(name)
     values = body[at : at + count * base.size]
+    if base.size != size:
+        raise CorruptFileError("an HDF5 enumeration of another size than its values")
     is_bool = names == ["FALSE", "TRUE"] and values == b"\x00\x01"
     return Datatype("bool" if is_bool else f"enum({base.name})", size, "enum", base.big_endian), at + len(values)
 
@@ -153,7 +162,7 @@ def _vlen(body: bytes, size: int, _version: int, depth: int) -> tuple[Datatype, 
     kind = body[1] & 15
     if kind not in (0, 1) or size != 16:
         raise CorruptFileError("a variable-length HDF5 datatype of unknown kind", found=f"kind {kind}, {size} bytes")
-    base, used = read_datatype(body[8:], depth + 1)
+    base, used = _parse(body[8:], depth + 1)
     text = Datatype("string", 1, "string")
     return Datatype("string" if kind else f"vlen({base.name})", size, "vlen", base=text if kind else base), 8 + used
 
@@ -162,15 +171,15 @@ def _array(body: bytes, size: int, version: int, depth: int) -> tuple[Datatype, 
     rank, at = body[8], 9 if version >= 3 else 12
     dims = struct.unpack_from(f"<{rank}I", body, at)
     at += 4 * rank * (1 if version >= 3 else 2)
-    base, used = read_datatype(body[at:], depth + 1)
+    base, used = _parse(body[at:], depth + 1)
     return Datatype(f"array({base.name}, {dims})", size, "array", base.big_endian), at + used
 
 
 def _complex(body: bytes, size: int, _version: int, depth: int) -> tuple[Datatype, int]:
     """HDF5 2.0's complex class: two values of the base type."""
-    base, used = read_datatype(body[8:], depth + 1)
-    name = {"float32": "complex64", "float64": "complex128"}.get(base.name, f"complex({base.name})")
-    return Datatype(name, size, "complex", base.big_endian), 8 + used
+    base, used = _parse(body[8:], depth + 1)
+    whole = size == 2 * base.size and base.name in _COMPLEX
+    return Datatype(_COMPLEX[base.name] if whole else f"complex({base.name})", size, "complex", base.big_endian), 8 + used
 
 
 _READ = {

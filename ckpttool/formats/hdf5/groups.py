@@ -6,19 +6,21 @@ header or, when there are many, in a fractal heap indexed by a version 2 B-tree.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.errors import CorruptFileError
 from ckpttool.formats.hdf5.heaps import FractalHeap, btree_v2_records
-from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Message
+from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header
 
 LINK_INFO, LINK, SYMBOL_TABLE = 0x02, 0x06, 0x11
+MAX_NAME = 4096
 
 _MAX_LEVEL = 64
+_LINK_STEPS = 8  # what a link costs of the budget, which bounds how many are held in memory
+_MAX_TARGET = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One name in a group. `kind` is hard, soft, external or user-defined; only a hard link has an `address`."""
 
     name: str
@@ -27,22 +29,18 @@ class Link:
     target: str = ""
 
 
-def is_group(messages: list[Message]) -> bool:
-    """Whether an object header with these messages belongs to a group."""
-    return any(kind in (SYMBOL_TABLE, LINK_INFO, LINK) for kind, _, _ in messages)
+def is_group(header: Header) -> bool:
+    """Whether this is the object header of a group."""
+    return SYMBOL_TABLE in header or LINK_INFO in header or LINK in header
 
 
-def links(file: Hdf5Bytes, messages: list[Message]) -> list[Link]:
-    """The links of the group with these header messages, in stored order (for old-style groups, sorted by name)."""
-    found: list[Link] = []
-    for kind, _, body in messages:
-        if kind == SYMBOL_TABLE:
-            found.extend(_symbols(file, body))
-        elif kind == LINK:
-            found.append(_link(body))
-        elif kind == LINK_INFO:
-            found.extend(_dense_links(file, body))
-    file.budget.spend(len(found))
+def links(file: Hdf5Bytes, header: Header) -> list[Link]:
+    """The links of the group with this header, in stored order (for old-style groups, sorted by name)."""
+    found = [_link(file, body) for _, body in header.get(LINK, ())]
+    for _, body in header.get(SYMBOL_TABLE, ()):
+        found.extend(_symbols(file, body))
+    for _, body in header.get(LINK_INFO, ()):
+        found.extend(_dense_links(file, body))
     return found
 
 
@@ -69,12 +67,13 @@ def _tree_leaves(file: Hdf5Bytes, address: int, above: int, seen: set[int]) -> I
     level, used = head[5], int.from_bytes(head[6:8], "little")
     if head[:5] != b"TREE\x00":
         raise CorruptFileError("no HDF5 group tree where one should be", where=f"byte {address:,}")
-    if address in seen or level >= above:
+    if level >= above:
         raise CorruptFileError("an HDF5 group tree runs into itself", where=f"byte {address:,}")
-    seen.add(address)
-    file.budget.spend(1 + used)
     keys_and_children = struct.unpack(f"<{2 * used}Q", file.read(address + 32, 16 * used))
     for child in keys_and_children[::2]:
+        if child in seen:
+            raise CorruptFileError("an HDF5 group tree runs into itself", where=f"byte {child:,}")
+        seen.add(child)
         if level:
             yield from _tree_leaves(file, child, level, seen)
         else:
@@ -87,16 +86,21 @@ def _symbol_node(file: Hdf5Bytes, address: int, names: bytes) -> Iterator[Link]:
         raise CorruptFileError("no HDF5 symbol node where one should be", where=f"byte {address:,}")
     count = int.from_bytes(head[6:8], "little")
     entries = file.read(address + 8, 40 * count)
-    for name, header, cached, scratch in struct.iter_unpack("<QQI4xI12x", entries):
+    for name_offset, header, cached, scratch in struct.iter_unpack("<QQI4xI12x", entries):
+        name = _name(names, name_offset)
+        file.budget.spend(_LINK_STEPS + (len(name) >> 4))
         if cached == 2:
-            yield Link(_name(names, name), "soft", target=_name(names, scratch))
+            yield Link(name, "soft", target=_name(names, scratch)[:_MAX_TARGET])
         else:
-            yield Link(_name(names, name), "hard", header)
+            yield Link(name, "hard", header)
 
 
 def _name(heap: bytes, offset: int) -> str:
-    end = heap.find(b"\0", offset)
-    if offset >= len(heap) or end < 0:
+    """The name at an offset of the heap; of one that is too long only so much that it shows."""
+    end = heap.find(b"\0", offset, offset + MAX_NAME + 1)
+    if end < 0:
+        end = offset + MAX_NAME + 1
+    if end > len(heap):
         raise CorruptFileError("an HDF5 name lies outside its heap", found=f"offset {offset:,} of {len(heap):,}")
     return decode_name(heap[offset:end])
 
@@ -106,22 +110,21 @@ def decode_name(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _link(body: bytes) -> Link:
+def _link(file: Hdf5Bytes, body: bytes) -> Link:
     """The link that a link message describes (version 1, the only one there is)."""
+    file.budget.spend(_LINK_STEPS)
     try:
         flags = body[1]
         at = 2
         kind = body[at] if flags & 8 else 0
         at += (1 if flags & 8 else 0) + (8 if flags & 4 else 0) + (1 if flags & 16 else 0)
         width = 1 << (flags & 3)
-        length = int.from_bytes(body[at : at + width], "little")
-        at += width
-        name = decode_name(body[at : at + length])
-        value = body[at + length :]
+        end = at + width + int.from_bytes(body[at : at + width], "little")
+        name = decode_name(body[at + width : min(end, at + width + MAX_NAME + 1)])
         if kind == 0:
-            return Link(name, "hard", struct.unpack_from("<Q", value)[0])
-        size = int.from_bytes(value[:2], "little")
-        return _other_link(name, kind, value[2 : 2 + size])
+            return Link(name, "hard", struct.unpack_from("<Q", body, end)[0])
+        size = int.from_bytes(body[end : end + 2], "little")
+        return _other_link(name, kind, body[end + 2 : end + 2 + min(size, _MAX_TARGET)])
     except (IndexError, struct.error) as error:
         raise CorruptFileError("an HDF5 link message is cut off") from error
 
@@ -144,4 +147,4 @@ def _dense_links(file: Hdf5Bytes, body: bytes) -> Iterator[Link]:
         return
     heap = FractalHeap(file, heap_address)
     for record in btree_v2_records(file, tree_address, kind=5):
-        yield _link(heap.object(record[4:]))
+        yield _link(file, heap.object(record[4:]))

@@ -3,6 +3,7 @@
 Written after the HDF5 File Format Specification, version 3.0, parts III.A.2, III.E and III.G.
 """
 
+import bisect
 import struct
 from collections.abc import Iterator
 
@@ -19,68 +20,82 @@ class GlobalHeap:
 
     def object(self, address: int, index: int, size: int) -> bytes:
         """The first `size` bytes of object `index` in the collection at `address`."""
-        if address not in self._collections:
-            self._collections[address] = self._index(address)
-        place = self._collections[address].get(index)
-        if place is None or size > place[1]:
+        collection = self._collections.get(address)
+        if collection is None:
+            collection = self._collections[address] = dict(self._places(address))
+        start, length = collection.get(index, (0, -1))
+        if size > length:
             raise CorruptFileError("a variable-length value lies outside its heap", found=f"{size:,} bytes")
-        self._file.budget.spend(1 + size // 64)
-        return self._file.read(place[0], size)
+        return self._file.read(start, size)
 
-    def _index(self, address: int) -> dict[int, tuple[int, int]]:
+    def _places(self, address: int) -> Iterator[tuple[int, tuple[int, int]]]:
+        """The index, address and length of every object of a collection."""
         head = self._file.read(address, 16)
-        size = int.from_bytes(head[8:16], "little")
-        if head[:5] != b"GCOL\x01" or address + size > self._file.end:
+        end = address + int.from_bytes(head[8:16], "little")
+        if head[:5] != b"GCOL\x01" or end > self._file.end:
             raise CorruptFileError("no HDF5 global heap where one should be", where=f"byte {address:,}")
-        places: dict[int, tuple[int, int]] = {}
-        at, end = address + 16, address + size
+        at = address + 16
         while at + 16 <= end:
             index, length = struct.unpack("<H6xQ", self._file.read(at, 16))
             if index == 0:  # the free space, always last
                 break
             if length > end - at - 16:
                 raise CorruptFileError("a global heap object is larger than its heap", where=f"byte {at:,}")
-            places[index] = (at + 16, length)
+            yield index, (at + 16, length)
             at += 16 + (length + 7) // 8 * 8
-            self._file.budget.spend(1)
-        return places
 
 
 class FractalHeap:
-    """The objects of a fractal heap: managed and tiny ones, as groups and attributes use."""
+    """The objects of a fractal heap, as groups with many links and objects with many attributes use."""
 
     def __init__(self, file: Hdf5Bytes, address: int) -> None:
         head = file.read(address, 146)
         if head[:5] != b"FRHP\x00":
             raise CorruptFileError("no HDF5 fractal heap where one should be", where=f"byte {address:,}")
-        _id_length, filters = struct.unpack_from("<HH", head, 5)
+        self._id_size, filters = struct.unpack_from("<HH", head, 5)
         if filters:
             raise UnsupportedError("an HDF5 fractal heap with filters")
         if lookup3(head[:142]) != int.from_bytes(head[142:146], "little"):
             raise CorruptFileError("an HDF5 fractal heap has a wrong checksum", where=f"byte {address:,}")
-        self._file, self._checked = file, bool(head[9] & 2)
-        max_managed = int.from_bytes(head[10:14], "little")
-        self._width, self._first, self._max_direct, self._max_bits = struct.unpack_from("<HQQH", head, 110)
+        self._file = file
+        max_managed, _, self._huge_tree = struct.unpack_from("<IQQ", head, 10)
+        self._width, self._first, self._max_direct, max_bits = struct.unpack_from("<HQQH", head, 110)
         self._root, self._root_rows = struct.unpack_from("<QH", head, 132)
-        self._offset_bytes = (self._max_bits + 7) // 8
+        self._offset_bytes = (max_bits + 7) // 8
         self._length_bytes = min((self._max_direct.bit_length() + 6) // 8, _bytes_for(max_managed))
         self._blocks = list(self._direct_blocks())
+        self._starts = [start for start, _, _ in self._blocks]
+        self._huge: dict[int, tuple[int, int]] | None = None
 
     def object(self, heap_id: bytes) -> bytes:
         """The bytes of the object with this heap ID."""
-        kind = heap_id[0] >> 4 & 3
+        kind = heap_id[0] >> 4 & 3 if heap_id else 0
         if kind == 2:  # tiny: the bytes stand in the ID
             return heap_id[1 : 2 + (heap_id[0] & 15)]
         if kind == 1:
-            raise UnsupportedError("an HDF5 heap object too large for its heap")
-        offset = int.from_bytes(heap_id[1 : 1 + self._offset_bytes], "little")
+            return self._file.read(*self._huge_place(heap_id))
         at = 1 + self._offset_bytes
+        offset = int.from_bytes(heap_id[1:at], "little")
         length = int.from_bytes(heap_id[at : at + self._length_bytes], "little")
-        for start, size, address in self._blocks:
-            if start <= offset and offset + length <= start + size:
-                self._file.budget.spend(1 + length // 64)
-                return self._file.read(address + offset - start, length)
-        raise CorruptFileError("an HDF5 heap object lies outside its heap", found=f"offset {offset:,}")
+        block = bisect.bisect_right(self._starts, offset) - 1
+        start, size, address = self._blocks[block] if block >= 0 else (0, 0, 0)
+        if offset + length > start + size:
+            raise CorruptFileError("an HDF5 heap object lies outside its heap", found=f"offset {offset:,}")
+        return self._file.read(address + offset - start, length)
+
+    def _huge_place(self, heap_id: bytes) -> tuple[int, int]:
+        """The address and size of an object too large for the heap's blocks; it lies on its own in the file."""
+        if self._id_size >= 17:
+            address, size = struct.unpack_from("<QQ", heap_id.ljust(17, b"\0"), 1)
+            return address, size
+        if self._huge is None:
+            records = btree_v2_records(self._file, self._huge_tree, kind=1)
+            places = (struct.unpack_from("<QQQ", record.ljust(24, b"\0")) for record in records)
+            self._huge = {number: (address, size) for address, size, number in places}
+        place = self._huge.get(int.from_bytes(heap_id[1 : self._id_size], "little"))
+        if place is None:
+            raise CorruptFileError("a large HDF5 heap object is not in its index")
+        return place
 
     def _direct_blocks(self) -> Iterator[tuple[int, int, int]]:
         """The direct blocks as (offset in the heap, size, address)."""
@@ -100,7 +115,7 @@ class FractalHeap:
         children = struct.unpack(
             f"<{rows * self._width}Q", self._file.read(address + 13 + self._offset_bytes, 8 * rows * self._width)
         )
-        self._file.budget.spend(len(children))
+        self._file.budget.spend(4 * len(children))
         for number, child in enumerate(children):
             row = number // self._width
             size = self._first << max(0, row - 1)
@@ -113,7 +128,10 @@ class FractalHeap:
 
 
 def btree_v2_records(file: Hdf5Bytes, address: int, kind: int) -> Iterator[bytes]:
-    """The records of a version 2 B-tree of type `kind` (5: links by name, 8: attributes by name), left to right."""
+    """The records of a version 2 B-tree, left to right.
+
+    Its type must be `kind`: 1 for large heap objects, 5 for links by name, 8 for attributes by name.
+    """
     head = file.read(address, 38)
     if head[:4] != b"BTHD" or head[5] != kind:
         raise CorruptFileError("no HDF5 index where one should be", where=f"byte {address:,}")
@@ -145,7 +163,6 @@ class _TreeV2:
         node = self._file.read(address, self._node_size)
         if node[:4] != (b"BTIN" if depth else b"BTLF") or count > self._counts[depth]:
             raise CorruptFileError("no HDF5 index node where one should be", where=f"byte {address:,}")
-        self._file.budget.spend(1 + count)
         size = self._record_size
         records = [node[6 + n * size : 6 + (n + 1) * size] for n in range(count)]
         if not depth:

@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError
 from ckpttool.files import Source
-from ckpttool.formats.hdf5.groups import Link, is_group, links
+from ckpttool.formats.hdf5.attributes import Attributes, AttributeValue
+from ckpttool.formats.hdf5.groups import MAX_NAME, Link, is_group, links
 from ckpttool.formats.hdf5.heaps import GlobalHeap
-from ckpttool.formats.hdf5.low import Hdf5Bytes, Message, read_header
-from ckpttool.formats.hdf5.objects import Attributes, AttributeValue, Dataset, is_dataset, read_dataset
+from ckpttool.formats.hdf5.low import Hdf5Bytes, Header, read_header
+from ckpttool.formats.hdf5.objects import Dataset, is_dataset, is_named_type, read_dataset
 
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 4096
 MAX_PATH_CHARS = 64 << 20
-MAX_NAME = 4096
+MAX_REPEATED = 16  # times the file, in declared bytes, of datasets that are listed again under a second name
+
+_SCANNED = 1 << 20  # bytes outside the HDF5 data up to which all are looked at
 
 _LINK_REFUSALS = {"soft": "link", "user-defined": "link", "external": "external"}
 
@@ -32,6 +35,7 @@ class Tree:
     datasets: dict[str, Dataset] = field(default_factory=dict)
     attributes: dict[str, Attributes] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
+    _told: set[Refusal] = field(default_factory=set)
 
     def attribute(self, path: str, name: str) -> AttributeValue:
         """An attribute of the group or dataset at `path`; one that cannot be read is refused and counts as None."""
@@ -54,7 +58,8 @@ class Tree:
     def refuse(self, place: str, error: CheckpointError) -> None:
         """Adds what an error says to the refusals, once."""
         refusal = Refusal.from_error(error, place)
-        if refusal not in self.refusals:
+        if refusal not in self._told:
+            self._told.add(refusal)
             self.refusals.append(refusal)
 
 
@@ -62,26 +67,22 @@ def read_tree(source: Source) -> Tree:
     """The tree of the HDF5 file in `source`; raises where the file as a whole or the listing of a group is broken."""
     file = Hdf5Bytes(source)
     tree = Tree(file)
-    if file.trailing > 0 and _meaningful(source, file):
-        tree.refusals.append(
-            Refusal("ambiguous", "", f"{file.trailing:,} bytes follow the end of the HDF5 data and belong to nobody")
-        )
-    if file.start:
-        tree.refusals.append(Refusal("ambiguous", "", f"{file.start:,} bytes stand before the HDF5 data"))
+    _refuse_foreign(tree, source, file.start + file.end, file.trailing, "bytes follow the end of the HDF5 data")
+    _refuse_foreign(tree, source, 0, file.start, "bytes stand before the HDF5 data")
     _Walk(tree).run()
     return tree
 
 
-def _meaningful(source: Source, file: Hdf5Bytes) -> bool:
-    """Whether the bytes behind the end are more than padding."""
-    tail = min(file.trailing, 4096)
-    return source.read(source.size - tail, tail).strip(b"\0") != b""
+def _refuse_foreign(tree: Tree, source: Source, start: int, size: int, what: str) -> None:
+    """Notes bytes outside the HDF5 data, where a second file can hide; zeros are padding."""
+    if size > _SCANNED or source.read(start, size).strip(b"\0"):
+        tree.refusals.append(Refusal("ambiguous", "", f"{size:,} {what} and belong to nobody"))
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """A sort key by which runs of digits count by value: `2` before `10`, `dense_2` before `dense_10`."""
-    parts = _DIGITS.split(name)
-    return [(0, int(part[:18]), part) if part.isdigit() and part.isascii() else (1, 0, part) for part in parts if part]
+    parts = _DIGITS.split(name)  # every second one is digits
+    return [(0, int(part[:18]), part) if n & 1 else (1, 0, part) for n, part in enumerate(parts) if part]
 
 
 _DIGITS = re.compile(r"([0-9]+)")
@@ -94,74 +95,89 @@ class _Walk:
         self._tree, self._file = tree, tree.file
         self._heap = GlobalHeap(tree.file)
         self._names: dict[int, str] = {}  # the first path of each object address
-        self._path_chars = 0
+        self._visited = self._path_chars = self._repeated = 0
 
     def run(self) -> None:
         """Fills the tree from the root on."""
         root = read_header(self._file, self._file.root)
-        self._names[self._file.root] = ""
         if not is_group(root):
             raise CorruptFileError("has no root group", hint="fetch the file again")
-        self._tree.groups[""] = Attributes(self._file, self._heap, root)
-        stack = self._children("", 0, root)
+        self._names[self._file.root] = ""
+        stack = self._enter("", 0, root)
         while stack:
-            path, depth, link = stack.pop()
+            prefix, depth, link = stack.pop()
+            path = prefix + link.name
             if not self._room(path):
                 return
-            messages = self._open(path, depth, link)
-            if messages is not None and is_group(messages):
-                self._tree.groups[path] = Attributes(self._file, self._heap, messages)
-                stack.extend(self._children(path, depth, messages))
+            refusal = self._refused(path, depth, link)
+            if refusal is not None:
+                self._tree.refusals.append(refusal)
+            elif link.address in self._names:
+                self._repeat(path, self._names[link.address])
+            else:
+                group = self._open(path, link.address)
+                if group is not None:
+                    stack += self._enter(path, depth, group)
 
-    def _children(self, path: str, depth: int, messages: list[Message]) -> list[tuple[str, int, Link]]:
-        """The links of a group, last first, as the stack wants them."""
+    def _enter(self, path: str, depth: int, group: Header) -> list[tuple[str, int, Link]]:
+        """Notes a group; its links, last first, as the stack wants them, each with the path before its name."""
+        self._tree.groups[path] = Attributes(self._file, self._heap, group)
         prefix = f"{path}/" if path else ""
         try:
-            found = links(self._file, messages)
+            found = links(self._file, group)
         except CheckpointError as error:
-            raise error.at(where=f"group {path or '/'}")
+            raise error.at(where=f"group {path or '/'}") from None
         if len(found) > 1:
             found.sort(key=lambda link: natural_key(link.name), reverse=True)
-        return [(prefix + link.name, depth + 1, link) for link in found]
+        return [(prefix, depth + 1, link) for link in found]
 
     def _room(self, path: str) -> bool:
         """Whether the listing may go on; says so once when it may not."""
+        self._visited += 1
         self._path_chars += len(path)
-        if len(self._names) < MAX_OBJECTS and self._path_chars < MAX_PATH_CHARS:
+        if self._visited < MAX_OBJECTS and self._path_chars < MAX_PATH_CHARS and self._file.budget.steps >= 0:
             return True
-        self._tree.refusals.append(
-            Refusal("bomb", path[:200], f"more than {MAX_OBJECTS:,} objects or {MAX_PATH_CHARS:,} characters of names")
-        )
+        detail = f"more than {MAX_OBJECTS:,} objects, {MAX_PATH_CHARS:,} characters of names, or work without end"
+        self._tree.refusals.append(Refusal("bomb", path[:200], f"{detail}; the listing ends here"))
         return False
 
-    def _open(self, path: str, depth: int, link: Link) -> list[Message] | None:
-        """The header of a linked object, or None when it was refused, seen before, or a dataset already noted."""
-        refusal = self._refused(path, depth, link)
-        if refusal is not None:
-            self._tree.refusals.append(refusal)
-            return None
-        self._names[link.address] = path
-        try:
-            messages = read_header(self._file, link.address)
-            if is_group(messages):
-                return messages
-            self._note(path, messages)
-        except CheckpointError as error:
-            self._tree.refuse(path, error)
-        return None
-
     def _refused(self, path: str, depth: int, link: Link) -> Refusal | None:
+        """Why a link is not followed, or None."""
         if link.kind != "hard":
             return Refusal(_LINK_REFUSALS[link.kind], path, f"{link.kind} link to {link.target}, not followed")
-        if link.address in self._names:
-            return Refusal("link", path, f"a second name of /{self._names[link.address]}, listed once")
         if not link.name or "/" in link.name or link.name in (".", "..") or len(link.name) > MAX_NAME:
             return Refusal("name", path[:200], "a name that no HDF5 writer gives, not followed")
+        if path in self._tree.groups or path in self._tree.datasets:
+            return Refusal("ambiguous", path, "the name stands twice in its group; only one of the two is listed")
         if depth > MAX_DEPTH:
             return Refusal("bomb", path[:200], f"groups nested more than {MAX_DEPTH:,} deep, not followed")
         return None
 
-    def _note(self, path: str, messages: list[Message]) -> None:
-        if is_dataset(messages):
-            self._tree.datasets[path] = read_dataset(self._file, messages)
-            self._tree.attributes[path] = Attributes(self._file, self._heap, messages)
+    def _repeat(self, path: str, first: str) -> None:
+        """Lists a dataset that has been listed under another name, as tied weights have; groups are listed once."""
+        dataset = self._tree.datasets.get(first)
+        if dataset is None:
+            self._tree.refusals.append(Refusal("link", path, f"a second name of /{first}, listed once"))
+            return
+        self._repeated += dataset.nbytes
+        if self._repeated > MAX_REPEATED * self._file.end:
+            self._tree.refusals.append(Refusal("bomb", path, f"a second name of /{first}, one of too many"))
+            return
+        self._tree.datasets[path] = dataset
+        self._tree.attributes[path] = self._tree.attributes[first]
+
+    def _open(self, path: str, address: int) -> Header | None:
+        """The header of the object if it is a group; a dataset is noted, anything broken is refused."""
+        self._names[address] = path
+        try:
+            header = read_header(self._file, address)
+            if is_group(header):
+                return header
+            if is_dataset(header):
+                self._tree.datasets[path] = read_dataset(self._file, header)
+                self._tree.attributes[path] = Attributes(self._file, self._heap, header)
+            elif not is_named_type(header):
+                raise CorruptFileError("is neither a group nor a dataset")
+        except CheckpointError as error:
+            self._tree.refuse(path, error)
+        return None

@@ -1,10 +1,12 @@
-"""The values of HDF5 datasets: read by offset where they lie in one piece, through a child process where they do not."""
+"""The values of HDF5 datasets: read by offset where they lie in one piece, else through a child process."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 from ckpttool.checkpoint import Values
-from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError
+from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes
 from ckpttool.formats.hdf5.objects import Dataset
@@ -15,7 +17,8 @@ MAX_DECLARED = 4 << 30
 MAX_RATIO = 1000
 MAX_CHUNK = 1 << 30
 MAX_FILTERS = 4
-MAX_UNSTORED = 1 << 20
+FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "n-bit", 6: "scale-offset", 32000: "lzf"}
+MAX_UNSTORED = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Contiguous:
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
-    """Values that stand in the header, or that were never written and are zeros."""
+    """Values that stand in the header."""
 
     data: bytes
 
@@ -48,14 +51,30 @@ class InMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """Values that were never written: one value, again and again."""
+
+    value: bytes
+    nbytes: int
+
+    def pieces(self, limit: int) -> Iterator[bytes]:
+        """All bytes in C order, `limit` at a time."""
+        width = len(self.value)
+        run = self.value * (min(limit, self.nbytes) // width + 2)
+        for start in range(0, self.nbytes, limit):
+            shift = start % width
+            yield run[shift : shift + min(limit, self.nbytes - start)]
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Values that are never read; asking for them raises why."""
 
-    make: Callable[[], CheckpointError]
+    reason: CheckpointError
 
     def pieces(self, limit: int) -> Iterator[bytes]:
         """Raises the reason."""
-        raise self.make()
+        raise copy(self.reason)  # an error raised twice would grow a traceback of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +94,16 @@ def values_of(file: Hdf5Bytes, path: str, dataset: Dataset, reader: ChunkReader)
     """The values of a dataset; `problem` tells beforehand whether they may be read."""
     error = problem(file, dataset)
     if error is not None:
-        return Refused(lambda: problem(file, dataset).at(where=path))  # type: ignore[union-attr]
+        return Refused(error.at(where=path))
     layout = dataset.layout
     if layout.kind == "compact":
-        return InMemory(layout.data)
+        return InMemory(layout.data[: dataset.nbytes])
+    if not dataset.nbytes:
+        return InMemory(b"")
     if layout.kind == "contiguous" and layout.address != UNDEFINED:
         return Contiguous(file, layout.address, dataset.nbytes)
-    if layout.kind == "contiguous" or not dataset.nbytes:
-        return InMemory(bytes(dataset.nbytes))
+    if layout.kind == "contiguous":
+        return Repeated(dataset.fill or b"\0", dataset.nbytes)
     return Chunked(reader, path, dataset.nbytes)
 
 
@@ -96,15 +117,28 @@ def problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
     if dataset.nbytes > MAX_DECLARED and dataset.nbytes > MAX_RATIO * file.end:
         return _bomb(dataset.nbytes, file.end)
     if layout.kind == "chunked":
-        return _chunk_problem(dataset)
+        return _chunk_problem(file, dataset)
     if layout.kind == "compact":
         return _short(dataset.nbytes, len(layout.data))
     if layout.address == UNDEFINED:
-        return _bomb(dataset.nbytes, 0) if dataset.nbytes > MAX_UNSTORED else None
+        return _unwritten_problem(dataset)
     if layout.address + dataset.nbytes > file.end:
-        found = f"{dataset.nbytes:,} bytes at {layout.address:,}"
-        return CorruptFileError("lies beyond the end of the file", expected=f"at most byte {file.end:,}", found=found)
+        return _beyond(file, layout.address, dataset.nbytes)
     return _short(dataset.nbytes, layout.size)
+
+
+def _unwritten_problem(dataset: Dataset) -> CheckpointError | None:
+    if dataset.nbytes > MAX_UNSTORED:
+        return _bomb(dataset.nbytes, 0)
+    if dataset.fill and len(dataset.fill) != dataset.dtype.size:
+        sizes = f"{dataset.dtype.size:,} bytes", f"{len(dataset.fill):,} bytes"
+        return CorruptFileError("the fill value is not of the size of a value", expected=sizes[0], found=sizes[1])
+    return None
+
+
+def _beyond(file: Hdf5Bytes, address: int, size: int) -> CorruptFileError:
+    found = f"{size:,} bytes at {address:,}"
+    return CorruptFileError("lies beyond the end of the file", expected=f"at most byte {file.end:,}", found=found)
 
 
 def _short(declared: int, stored: int) -> CheckpointError | None:
@@ -114,20 +148,35 @@ def _short(declared: int, stored: int) -> CheckpointError | None:
 
 
 def _bomb(declared: int, stored: int) -> UnsafeFileError:
-    return UnsafeFileError("declares far more than is stored", expected=f"about {stored:,} bytes", found=f"{declared:,} bytes")
+    expected, found = f"about {stored:,} bytes", f"{declared:,} bytes"
+    return UnsafeFileError("declares far more than is stored", expected=expected, found=found)
 
 
-def _chunk_problem(dataset: Dataset) -> CheckpointError | None:
+def _chunk_problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
     layout, rank = dataset.layout, len(dataset.shape or ())
-    if len(layout.chunk) != rank or not all(layout.chunk):
-        return CorruptFileError("chunks do not fit its shape", expected=f"{rank} sizes above 0", found=str(layout.chunk))
-    chunk_bytes = dataset.dtype.size
-    for size in layout.chunk:
-        chunk_bytes *= size
+    if len(layout.chunk) != rank + 1 or not all(layout.chunk) or layout.chunk[-1] != dataset.dtype.size:
+        expected = f"{rank} sizes above 0 of values of {dataset.dtype.size:,} bytes"
+        return CorruptFileError("has chunks that do not fit it", expected=expected, found=str(layout.chunk))
+    chunk_bytes = math.prod(layout.chunk)
     if chunk_bytes > MAX_CHUNK or chunk_bytes > max(dataset.nbytes, 1 << 20) * 64:
-        return UnsafeFileError("has chunks of absurd size", expected=f"about {dataset.nbytes:,} bytes", found=f"{chunk_bytes:,}")
-    if layout.filters > MAX_FILTERS:
-        return UnsafeFileError("passes too many filters", expected=f"{MAX_FILTERS} at most", found=str(layout.filters))
+        expected, found = f"about {dataset.nbytes:,} bytes", f"{chunk_bytes:,}"
+        return UnsafeFileError("has chunks of absurd size", expected=expected, found=found)
     if layout.address == UNDEFINED and dataset.nbytes > MAX_UNSTORED:
         return _bomb(dataset.nbytes, 0)
-    return None
+    if layout.address != UNDEFINED and layout.address + 8 > file.end:
+        return _beyond(file, layout.address, 8)
+    return _filter_problem(layout.filters)
+
+
+def _filter_problem(filters: tuple[int, ...]) -> CheckpointError | None:
+    if len(filters) > MAX_FILTERS:
+        expected, found = f"{MAX_FILTERS} at most", str(len(filters))
+        return UnsafeFileError("passes too many filters", expected=expected, found=found)
+    if FILTERS.keys() >= set(filters):
+        return None
+    return UnsupportedError(
+        "is compressed with a filter that is not read",
+        expected=", ".join(FILTERS.values()),
+        found="filters " + ", ".join(map(str, filters)),
+        hint="decompress it with h5repack",
+    )

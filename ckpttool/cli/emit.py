@@ -1,0 +1,64 @@
+"""The only writes to standard output and error."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+import click
+
+from ckpttool.checkpoint import Refusal
+from ckpttool.escape import printable
+
+DONE, DIFFERENT, FAILED = 0, 1, 2
+
+_SHOWN = 20
+_PATIENCE = 1.0  # seconds before a progress bar appears
+
+
+def emit(text: str) -> None:
+    """Writes a result to standard output. Characters that its encoding lacks are escaped, not fatal."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), color=True)
+
+
+def fail(message: str) -> None:
+    """Writes an error to standard error; the message is escaped where it was made."""
+    click.echo(f"error: {message}", err=True)
+
+
+def warn(place: str, refusals: Iterable[Refusal], notes: Iterable[str]) -> None:
+    """Writes what reading left alone to standard error, at most twenty lines of it."""
+    lines = [*notes, *(f"{refusal.place or 'file'}: {refusal.detail} [{refusal.kind}]" for refusal in refusals)]
+    for line in lines[:_SHOWN]:
+        click.echo(f"warning: {printable(place)}: {printable(line)}", err=True)
+    if len(lines) > _SHOWN:
+        click.echo(f"warning: {printable(place)}: and {len(lines) - _SHOWN:,} more; --output json has all", err=True)
+
+
+def progress(total: int) -> Callable[[int], None]:
+    """A function to tell of bytes done; draws a bar on standard error once it takes long, and only on a terminal."""
+    if not sys.stderr.isatty() or not total:
+        return lambda nbytes: None
+    begun, bar, done = time.monotonic(), None, 0
+
+    def update(nbytes: int) -> None:
+        nonlocal bar, done
+        done += nbytes
+        if bar is None and time.monotonic() - begun > _PATIENCE:
+            bar = click.progressbar(length=total, label="reading", file=sys.stderr)
+            bar.update(done)
+        elif bar is not None:
+            bar.update(nbytes)
+        if bar is not None and done >= total:
+            bar.render_finish()
+
+    return update
+
+
+def wants_color(choice: str) -> bool:
+    """Whether to colour: as chosen, else on a terminal where NO_COLOR is not set (no-color.org)."""
+    import os
+
+    if choice != "auto":
+        return choice == "always"
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -1,0 +1,37 @@
+"""`ckpttool info`."""
+
+import click
+
+from ckpttool.cli import options
+from ckpttool.cli.emit import FAILED, emit, fail, wants_color, warn
+from ckpttool.describing import describe
+from ckpttool.formats import open_checkpoint
+from ckpttool.render import INFO_OUTPUTS, Style
+from ckpttool.render.json import config as config_json
+
+
+@click.command("info")
+@click.argument("path", type=click.Path())
+@click.option("--config", is_flag=True, help="Print the stored config as formatted JSON instead.")
+@options.output(INFO_OUTPUTS)
+@options.color
+def command(path: str, config: bool, output: str, color: str) -> None:
+    """Tell what a checkpoint is, who wrote it, and what it was compiled with.
+
+    \b
+    Examples:
+      ckpttool info old.h5
+      ckpttool info model.keras --config
+    """
+    with open_checkpoint(path) as checkpoint:
+        if config:
+            if checkpoint.config is None:
+                fail(f"{path}: no config is stored in it, only weights")
+                raise click.exceptions.Exit(FAILED)
+            emit(config_json(checkpoint.config))
+            return
+        result = describe(checkpoint)
+    emit(INFO_OUTPUTS[output](result, Style(color=wants_color(color))))
+    warn(path, result.refusals, result.notes)
+    if result.kind == "hdf5":
+        raise click.exceptions.Exit(FAILED)

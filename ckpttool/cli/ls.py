@@ -1,0 +1,122 @@
+"""`ckpttool ls`."""
+
+from pathlib import Path
+
+import click
+
+from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.cli import options
+from ckpttool.cli.emit import FAILED, emit, fail, progress, wants_color, warn
+from ckpttool.errors import CheckpointError, FileAccessError
+from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints, open_checkpoint
+from ckpttool.listing import SORTS, Choice, Listing, list_checkpoint
+from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
+
+_SECTIONS = [section.value for section in Section]
+
+
+@click.command("ls")
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.option("--match", multiple=True, metavar="GLOB", help="Only layers or weights that match, such as 'block5_*'.")
+@click.option("--tree", is_flag=True, help="Show layers as a tree.")
+@click.option("--layers", is_flag=True, help="One row a layer, layers without weights included.")
+@click.option("--depth", type=click.IntRange(1), metavar="N", help="Gather layers by the first N names of their chain.")
+@click.option(
+    "--section", multiple=True, type=click.Choice([*_SECTIONS, "all"]), help="Sections to list [model, other]."
+)
+@click.option("--sort", type=click.Choice(list(SORTS)), default="stored", show_default=True, help="Order of the rows.")
+@click.option(
+    "--stats", is_flag=True, help="Min, max, mean, std, zeros, NaN and Inf of every weight; reads all values."
+)
+@click.option("--sha256", is_flag=True, help="Checksum of every weight's values; reads all values.")
+@options.output(LISTING_OUTPUTS)
+@options.color
+def command(
+    paths: tuple[str, ...],
+    match: tuple[str, ...],
+    section: tuple[str, ...],
+    sort: str,
+    stats: bool,
+    sha256: bool,
+    output: str,
+    color: str,
+    **looks: bool | int | None,
+) -> None:
+    """List the layers and weights of checkpoints: names, shapes, dtypes, sizes.
+
+    PATHS are .keras, .weights.h5, .weights.json, .h5 or .hdf5 files of any Keras, or directories, of which each
+    checkpoint gets one line. What a file is, its content decides, not its name.
+
+    \b
+    Examples:
+      ckpttool ls model.weights.h5
+      ckpttool ls model.keras --match 'block5_*' --stats
+      ckpttool ls old.h5 --section all --output json
+    """
+    choice = Choice(_sections(section, match), match, stats, sha256, sort)
+    style = Style(color=wants_color(color), **looks)  # type: ignore[arg-type]
+    results = [result for path in paths for result in _results(Path(path), choice, len(paths) > 1)]
+    emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
+    if not all(_complete(result, choice) for result in results):
+        raise click.exceptions.Exit(FAILED)
+
+
+def _sections(chosen: tuple[str, ...], match: tuple[str, ...]) -> frozenset[Section]:
+    """The sections to list: those of the model where none is named, every one with `all`."""
+    if "all" in chosen:
+        return frozenset()
+    return frozenset(map(Section, chosen)) or frozenset({Section.MODEL, Section.OTHER})
+
+
+def _results(path: Path, choice: Choice, several: bool) -> list[Summary]:
+    """The listings of a path: one, or those of all checkpoints in a directory. One alone raises what goes wrong."""
+    if is_directory_of_checkpoints(path):
+        return [_attempt(inside, choice) for inside in checkpoints_in(path)] or [_nothing_in(path)]
+    return [_attempt(path, choice)] if several else [Summary(path, _listed(path, choice))]
+
+
+def _nothing_in(directory: Path) -> Summary:
+    error = FileAccessError(
+        "holds no checkpoint",
+        path=str(directory),
+        expected=".keras, .weights.h5, .weights.json, .h5 or .hdf5 files in it",
+        hint="name a directory further down; they are not searched",
+    )
+    fail(str(error))
+    return Summary(directory, None, error.what)
+
+
+def _attempt(path: Path, choice: Choice) -> Summary:
+    try:
+        return Summary(path, _listed(path, choice))
+    except CheckpointError as error:
+        fail(str(error))
+        return Summary(path, None, error.what)
+
+
+def _listed(path: Path, choice: Choice) -> Listing:
+    with open_checkpoint(path) as checkpoint:
+        listing = list_checkpoint(checkpoint, choice, progress(_work(checkpoint, choice)))
+    warn(str(path), listing.refusals, listing.notes)
+    return listing
+
+
+def _work(checkpoint: Checkpoint, choice: Choice) -> int:
+    reads = choice.stats or choice.sha256
+    return sum(weight.nbytes for weight in checkpoint.values()) if reads else 0
+
+
+def _rendered(results: list[Summary], output: str, style: Style, single: bool) -> str:
+    if single and results[0].listing is not None:
+        return LISTING_OUTPUTS[output](results[0].listing, style)
+    return SUMMARY_OUTPUTS[output](results, style)
+
+
+def _complete(result: Summary, choice: Choice) -> bool:
+    """Whether a result is all that was asked for; says what is missing where nothing matched."""
+    if result.listing is None or result.listing.kind == "hdf5":
+        return False
+    if choice.match and not result.listing.rows:
+        fail(f"{result.path}: nothing matches {', '.join(choice.match)}")
+        return False
+    return True

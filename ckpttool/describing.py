@@ -1,0 +1,211 @@
+"""What `ckpttool info` tells: what a checkpoint is, who wrote it, and what it was compiled with."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
+from ckpttool.errors import CheckpointError
+from ckpttool.files import FileSource
+from ckpttool.listing import Total, list_checkpoint
+
+_ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
+_LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
+_ARCHITECTURE_SUFFIXES = (".json", ".yaml", ".yml")
+_MAX_SIBLINGS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """The optimizer of a checkpoint. `iteration` and `learning_rate` are read from its saved state where it has one;
+    `learning_rate_from` says whether the rate is of the state or of the config."""
+
+    class_name: str | None
+    iteration: int | None
+    learning_rate: float | None
+    learning_rate_from: str
+    weights: int
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """A checkpoint as `info` shows it."""
+
+    path: Path
+    kind: str
+    size: int
+    producer: Producer
+    model_class: str | None
+    model_name: str | None
+    inputs: tuple[tuple[str, tuple[int | None, ...] | None], ...]
+    outputs: tuple[tuple[str, tuple[int | None, ...] | None], ...]
+    layers: int | None
+    compiled: Mapping[str, str]
+    optimizer: Optimizer | None
+    totals: Mapping[Section, Total]
+    frozen: Total | None
+    dtypes: Mapping[str, int]
+    files: tuple[str, ...]
+    companion: Path | None
+    refusals: tuple[Refusal, ...]
+    notes: tuple[str, ...]
+
+
+def describe(checkpoint: Checkpoint) -> Info:
+    """What there is to say about a checkpoint; reads the optimizer's scalars and no other array."""
+    listing = list_checkpoint(checkpoint)
+    architecture = read_architecture(checkpoint.config)
+    return Info(
+        path=checkpoint.path,
+        kind=checkpoint.kind,
+        size=checkpoint.size,
+        producer=checkpoint.producer,
+        model_class=architecture.class_name if architecture else None,
+        model_name=architecture.name if architecture else None,
+        inputs=architecture.inputs if architecture else (),
+        outputs=architecture.outputs if architecture else (),
+        layers=_layer_count(checkpoint, architecture),
+        compiled=dict(_compile_settings(checkpoint.training_config)),
+        optimizer=_optimizer(checkpoint),
+        totals=listing.totals,
+        frozen=listing.frozen,
+        dtypes=_dtypes(checkpoint),
+        files=checkpoint.files,
+        companion=None if architecture else companion(checkpoint.path),
+        refusals=listing.refusals,
+        notes=listing.notes,
+    )
+
+
+def _layer_count(checkpoint: Checkpoint, architecture: Architecture | None) -> int | None:
+    """The number of layers, nested ones included, as far as config or file list them."""
+    if architecture:
+        return len(architecture.layers)
+    return len(checkpoint.layer_names) or None
+
+
+def _dtypes(checkpoint: Checkpoint) -> dict[str, int]:
+    """How many parameters of the model are of each dtype, the most first."""
+    counts: dict[str, int] = {}
+    for weight in checkpoint.section(Section.MODEL):
+        counts[weight.dtype] = counts.get(weight.dtype, 0) + weight.size
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _compile_settings(config: Any) -> Iterator[tuple[str, str]]:
+    """The settings of `compile`, each in a few words."""
+    if not isinstance(config, dict):
+        return
+    for key in ("loss", "metrics", "weighted_metrics", "loss_weights"):
+        text = short(config.get(key))
+        if text:
+            yield key, text
+
+
+def short(value: Any, depth: int = 0) -> str:
+    """A compile setting in a few words: names of losses and metrics, objects by class."""
+    if depth > 4 or value is None:
+        return ""
+    if isinstance(value, dict):
+        return _short_dict(value, depth)
+    if isinstance(value, list | tuple):
+        return ", ".join(filter(None, (short(item, depth + 1) for item in value)))
+    return str(value)[:200]
+
+
+def _short_dict(value: dict[str, Any], depth: int) -> str:
+    name = value.get("class_name")
+    if isinstance(name, str):
+        inner = value.get("config")
+        if isinstance(inner, dict):  # the name is what training logs show, and tells one MeanMetricWrapper from another
+            inner = inner.get("name")
+        return inner if isinstance(inner, str) else name
+    return ", ".join(f"{key}: {text}" for key, item in value.items() if (text := short(item, depth + 1)))
+
+
+def _optimizer(checkpoint: Checkpoint) -> Optimizer | None:
+    state, config = checkpoint.section(Section.OPTIMIZER), _optimizer_config(checkpoint.training_config)
+    if not state and not config:
+        return None
+    class_name = config.get("class_name")
+    rate, source = _scalar(_by_name(state, _LEARNING_RATE) or _by_place(state, 1, "float32")), "state"
+    if rate is None:
+        rate, source = _configured_rate(config.get("config")), "config"
+    iteration = _scalar(_by_name(state, _ITERATION) or _by_place(state, 0, "int64"))
+    return Optimizer(
+        class_name=class_name.rpartition(">")[2] if isinstance(class_name, str) else None,
+        iteration=None if iteration is None else int(iteration),
+        learning_rate=rate,
+        learning_rate_from=source if rate is not None else "",
+        weights=len(state),
+    )
+
+
+def _optimizer_config(config: Any) -> dict[str, Any]:
+    if not isinstance(config, dict):
+        return {}
+    found = config.get("optimizer_config", config.get("optimizer"))
+    return {"class_name": found} if isinstance(found, str) else found if isinstance(found, dict) else {}
+
+
+def _by_name(state: tuple[Weight, ...], pattern: re.Pattern[str]) -> Weight | None:
+    """The scalar of the optimizer's state whose stored name says what it is."""
+    return next((weight for weight in state if weight.name and not weight.shape and pattern.search(weight.name)), None)
+
+
+def _by_place(state: tuple[Weight, ...], index: int, dtype: str) -> Weight | None:
+    """The scalar at a fixed place of the path layout: iteration comes first, then the learning rate
+    (`Optimizer.__init__`, keras/src/optimizers/base_optimizer.py, 3.15)."""
+    for weight in state:
+        if weight.name is None and not weight.shape and weight.dtype == dtype and weight.path.endswith(f"vars/{index}"):
+            return weight
+    return None
+
+
+def _scalar(weight: Weight | None) -> float | None:
+    if weight is None:
+        return None
+    try:
+        return float(weight.read().item())
+    except (CheckpointError, TypeError):
+        return None
+
+
+def _configured_rate(config: Any) -> float | None:
+    if not isinstance(config, dict):
+        return None
+    rate = config.get("learning_rate", config.get("lr"))
+    return float(rate) if isinstance(rate, int | float) and not isinstance(rate, bool) else None
+
+
+def companion(path: Path) -> Path | None:
+    """The file beside a weights file that looks like its architecture, the one most alike in name; a guess by name."""
+    stem = path.name.split(".")[0]
+    try:
+        entries = [entry for entry in os.scandir(path.parent) if entry.name.lower().endswith(_ARCHITECTURE_SUFFIXES)]
+    except OSError:
+        return None
+    scored = ((_common(stem, entry.name), entry) for entry in entries[:_MAX_SIBLINGS])
+    close = sorted((pair for pair in scored if 2 * pair[0] >= len(stem)), key=lambda pair: (-pair[0], pair[1].name))
+    return next((path.parent / entry.name for _, entry in close if _is_architecture(entry.path)), None)
+
+
+def _common(a: str, b: str) -> int:
+    """How many characters two names begin with alike."""
+    pairs = enumerate(zip(a, b, strict=False))
+    return next((at for at, (x, y) in pairs if x != y), min(len(a), len(b)))
+
+
+def _is_architecture(path: str) -> bool:
+    """Whether the beginning of a file reads like the config of a model."""
+    try:
+        source = FileSource(path)
+    except CheckpointError:
+        return False
+    head = source.read(0, min(source.size, 64 << 10))
+    source.close()
+    return b"class_name" in head or (b"layers" in head and b"weight_map" not in head)

@@ -1,0 +1,136 @@
+"""The attributes of HDF5 groups and datasets."""
+
+import math
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ckpttool.errors import CorruptFileError
+from ckpttool.formats.hdf5.datatypes import Datatype
+from ckpttool.formats.hdf5.groups import decode_name
+from ckpttool.formats.hdf5.heaps import FractalHeap, GlobalHeap, btree_v2_records
+from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header
+from ckpttool.formats.hdf5.objects import own, read_dataspace, shared_datatype
+
+ATTRIBUTE, ATTRIBUTE_INFO = 0x0C, 0x15
+
+MAX_ATTRIBUTE_BYTES = 64 << 20
+MAX_ATTRIBUTE_ITEMS = 1_000_000
+
+AttributeValue = str | int | float | list[str] | list[int] | list[float] | None
+
+_NUMBERS = {
+    "int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q",
+    "float16": "e", "float32": "f", "float64": "d", "bool": "?",
+}  # fmt: skip
+
+
+class _AttributeHead(NamedTuple):
+    """The parts of an attribute message, each as its bytes."""
+
+    name: str
+    flags: int
+    dtype: bytes
+    space: bytes
+    data: bytes
+
+
+def _attribute_head(body: bytes) -> _AttributeHead:
+    if len(body) < 9:
+        raise CorruptFileError("an HDF5 attribute is cut off")
+    version, flags, name_size, type_size, space_size = struct.unpack_from("<BBHHH", body)
+    if version not in (1, 2, 3):
+        raise CorruptFileError("an HDF5 attribute of unknown version", expected="1 to 3", found=str(version))
+    pad = 8 if version == 1 else 1
+    name_at = 9 if version == 3 else 8
+    type_at = name_at + -(-name_size // pad) * pad
+    space_at = type_at + -(-type_size // pad) * pad
+    data_at = space_at + -(-space_size // pad) * pad
+    name, end, _ = body[name_at : name_at + name_size].partition(b"\0")
+    if not end or data_at > len(body):
+        raise CorruptFileError("an HDF5 attribute is cut off")
+    return _AttributeHead(
+        decode_name(name),
+        flags if version > 1 else 0,
+        body[type_at : type_at + type_size],
+        body[space_at : space_at + space_size],
+        body[data_at:],
+    )
+
+
+class Attributes:
+    """The attributes of one object, decoded only when one is asked for by name."""
+
+    __slots__ = ("_dense", "_file", "_header", "_heap")
+
+    def __init__(self, file: Hdf5Bytes, heap: GlobalHeap, header: Header) -> None:
+        self._file, self._heap, self._header = file, heap, header
+        self._dense: list[bytes] | None = None
+
+    def names(self) -> list[str]:
+        """The names of all attributes, in stored order."""
+        return [_attribute_head(body).name for body in self._bodies()]
+
+    def get(self, name: str) -> AttributeValue:
+        """The value of the attribute, or None where there is none or it is of a type that Keras never writes."""
+        wanted = name.encode("utf-8", "surrogateescape") + b"\0"
+        for body in self._bodies():
+            if wanted in body:
+                head = _attribute_head(body)
+                if head.name == name:
+                    return self._value(head)
+        return None
+
+    def _bodies(self) -> Iterator[bytes]:
+        """All attribute messages, those in the header first."""
+        for flags, body in self._header.get(ATTRIBUTE, ()):
+            yield own(flags, body)
+        if ATTRIBUTE_INFO in self._header:
+            if self._dense is None:
+                self._dense = list(self._read_dense(self._header[ATTRIBUTE_INFO][0][1]))
+            yield from self._dense
+
+    def _read_dense(self, info: bytes) -> Iterator[bytes]:
+        """Attributes kept outside the header, in a fractal heap."""
+        at = 4 if len(info) > 1 and info[1] & 1 else 2
+        heap_address, tree = struct.unpack_from("<QQ", info.ljust(at + 16, b"\xff"), at)
+        if heap_address == UNDEFINED:
+            return
+        heap = FractalHeap(self._file, heap_address)
+        for record in btree_v2_records(self._file, tree, kind=8):
+            yield own(int.from_bytes(record[8:9], "little"), heap.object(record[:8]))
+
+    def _value(self, head: _AttributeHead) -> AttributeValue:
+        dtype = shared_datatype(self._file, 2 if head.flags & 1 else 0, head.dtype)
+        shape = read_dataspace(own(head.flags, head.space))
+        if shape is None:
+            return None
+        count = math.prod(shape)
+        size = count * dtype.size
+        if count > MAX_ATTRIBUTE_ITEMS or size > MAX_ATTRIBUTE_BYTES:
+            raise CorruptFileError("an attribute of absurd size", found=f"{count:,} values of {dtype.size:,} bytes")
+        if size > len(head.data):
+            raise CorruptFileError("an attribute is cut off", expected=f"{size:,} bytes", found=f"{len(head.data):,}")
+        self._file.budget.spend(count)
+        values = self._decode(dtype, head.data, count)
+        return values if shape or values is None else values[0]
+
+    def _decode(self, dtype: Datatype, data: bytes, count: int) -> list[str] | list[int] | list[float] | None:
+        if dtype.kind == "string":
+            return [_text(data[n * dtype.size : (n + 1) * dtype.size]) for n in range(count)]
+        if dtype.is_text:
+            return self._vlen_texts(data, count)
+        code = _NUMBERS.get(dtype.name)
+        if code is None:
+            return None
+        return list(struct.unpack_from(f"{'>' if dtype.big_endian else '<'}{count}{code}", data))
+
+    def _vlen_texts(self, data: bytes, count: int) -> list[str]:
+        places = list(struct.iter_unpack("<IQI", data[: 16 * count]))
+        if sum(size for size, _, _ in places) > MAX_ATTRIBUTE_BYTES:
+            raise CorruptFileError("an attribute of absurd size", found=f"over {MAX_ATTRIBUTE_BYTES:,} bytes of text")
+        return [_text(self._heap.object(address, index, size)) if size else "" for size, address, index in places]
+
+
+def _text(raw: bytes) -> str:
+    return decode_name(raw.rstrip(b"\0"))

@@ -1,0 +1,26 @@
+"""From a result to text, one module an output. Renderers take values and give strings; they never print."""
+
+from collections.abc import Callable, Sequence
+
+from ckpttool.describing import Info
+from ckpttool.listing import Listing
+from ckpttool.render import csv, json, markdown, text
+from ckpttool.render.style import Style, Summary
+
+LISTING_OUTPUTS: dict[str, Callable[[Listing, Style], str]] = {
+    "text": text.listing,
+    "json": json.listing,
+    "csv": csv.listing,
+    "markdown": markdown.listing,
+}
+
+SUMMARY_OUTPUTS: dict[str, Callable[[Sequence[Summary], Style], str]] = {
+    "text": text.summaries,
+    "json": json.summaries,
+    "csv": csv.summaries,
+    "markdown": markdown.summaries,
+}
+
+INFO_OUTPUTS: dict[str, Callable[[Info, Style], str]] = {"text": text.info, "json": json.info}
+
+__all__ = ["INFO_OUTPUTS", "LISTING_OUTPUTS", "SUMMARY_OUTPUTS", "Style", "Summary"]

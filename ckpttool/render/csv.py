@@ -1,0 +1,71 @@
+"""CSV for spreadsheets: one row a weight, layer or checkpoint, numbers bare."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from ckpttool.escape import printable
+from ckpttool.listing import Listing
+from ckpttool.render.style import Style, Summary
+from ckpttool.render.tables import cut_to_depth
+
+_WEIGHTS = ("path", "layer", "class", "weight", "shape", "dtype", "params", "nbytes", "section")
+_STATS = ("min", "max", "mean", "std", "zeros", "nan", "inf")
+
+
+def listing(result: Listing, style: Style) -> str:
+    """The weights, or the layers, of a checkpoint."""
+    if style.layers:
+        layers = cut_to_depth(result.by_layer(), style.depth)
+        rows = [
+            (layer.layer, layer.class_name, layer.total.weights, layer.total.params, layer.total.nbytes)
+            for layer in layers
+        ]
+        return _csv(("layer", "class", "weights", "params", "nbytes"), rows)
+    with_stats = any(row.stats for row in result.rows)
+    with_sha256 = any(row.sha256 for row in result.rows)
+    titles = (*_WEIGHTS, *(_STATS if with_stats else ()), *(("sha256",) if with_sha256 else ()))
+    return _csv(titles, _weight_rows(result, with_stats, with_sha256))
+
+
+def _weight_rows(result: Listing, with_stats: bool, with_sha256: bool) -> Iterable[tuple[object, ...]]:
+    for row in result.rows:
+        weight, stats = row.weight, row.stats
+        shape = "x".join(map(str, weight.shape))
+        cells: tuple[object, ...] = (weight.path, row.layer, row.class_name, row.label, shape, weight.dtype)
+        cells += (weight.size, weight.nbytes, weight.section.value)
+        if with_stats and stats is not None:
+            cells += (stats.minimum, stats.maximum, stats.mean, stats.std, stats.zeros, stats.nan, stats.inf)
+        elif with_stats:
+            cells += ("",) * len(_STATS)
+        yield (*cells, row.sha256) if with_sha256 else cells
+
+
+def summaries(results: Sequence[Summary], style: Style) -> str:
+    """Several checkpoints, one row each."""
+    titles = ("checkpoint", "kind", "keras_version", "weights", "params", "size", "error")
+    return _csv(titles, [_summary_row(result) for result in results])
+
+
+def _summary_row(result: Summary) -> tuple[object, ...]:
+    found = result.listing
+    if found is None:
+        return (str(result.path), "", "", "", "", "", result.error.split("\n")[0])
+    weights, params = sum(t.weights for t in found.totals.values()), sum(t.params for t in found.totals.values())
+    return (str(result.path), found.kind, found.producer.keras_version, weights, params, found.size, "")
+
+
+def _csv(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(titles)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return out.getvalue().rstrip("\n")
+
+
+def _cell(value: object) -> object:
+    """A cell; text that a spreadsheet would take for a formula gets a quote in front."""
+    if not isinstance(value, str):
+        return value
+    safe = printable(value)
+    return f"'{safe}" if safe[:1] in ("=", "+", "-", "@") else safe

@@ -1,0 +1,158 @@
+"""JSON for programs. The shapes are documented in docs/json.md; `schema` names shape and version."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ckpttool.checkpoint import Producer, Refusal
+from ckpttool.describing import Info
+from ckpttool.formats import FORMATS
+from ckpttool.listing import Listing, Row, Total
+from ckpttool.numerics import Stats
+from ckpttool.render.style import Style, Summary
+
+
+def dumps(value: Any) -> str:
+    """JSON text, ASCII only, so that no character of a file's names can act on a terminal."""
+    return json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False)
+
+
+def config(value: Any) -> str:
+    """A stored config as formatted JSON; NaN and Infinity stay as Python and Keras write them."""
+    return json.dumps(value, indent=2, ensure_ascii=True)
+
+
+def listing(result: Listing, style: Style) -> str:
+    """A listing as one object."""
+    return dumps(_listing(result, style))
+
+
+def _listing(result: Listing, style: Style) -> dict[str, Any]:
+    found: dict[str, Any] = {"schema": "ckpttool.listing/1", **_identity(result)}
+    if style.layers:
+        found["layers"] = [
+            {
+                "layer": layer.layer,
+                "class": layer.class_name,
+                "trainable": layer.trainable,
+                "inferred": layer.inferred,
+                **_total(layer.total),
+            }
+            for layer in result.by_layer()
+        ]
+    else:
+        found["weights"] = [_row(row) for row in result.rows]
+    found["totals"] = {section.value: _total(total) for section, total in result.totals.items()}
+    found["frozen"] = None if result.frozen is None else _total(result.frozen)
+    found["refusals"] = [_refusal(refusal) for refusal in result.refusals]
+    found["notes"] = list(result.notes)
+    return found
+
+
+def _identity(result: Listing | Info) -> dict[str, Any]:
+    return {
+        "path": str(result.path),
+        "kind": result.kind,
+        "format": FORMATS[result.kind].title,
+        "size": result.size,
+        "producer": _producer(result.producer),
+    }
+
+
+def _producer(who: Producer) -> dict[str, Any]:
+    return {
+        "keras_version": who.keras_version,
+        "backend": who.backend,
+        "date_saved": who.date_saved,
+        "inferred_backend": who.inferred_backend,
+        "generation": who.generation or None,
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    weight = row.weight
+    found: dict[str, Any] = {
+        "path": weight.path,
+        "layer": row.layer,
+        "class": row.class_name,
+        "weight": row.label,
+        "name": weight.name,
+        "shape": list(weight.shape),
+        "dtype": weight.dtype,
+        "params": weight.size,
+        "nbytes": weight.nbytes,
+        "section": weight.section.value,
+        "trainable": row.trainable,
+        "inferred": row.inferred,
+    }
+    if row.stats is not None:
+        found["stats"] = _stats(row.stats)
+    if row.sha256 is not None:
+        found["sha256"] = row.sha256
+    if row.problem:
+        found["problem"] = row.problem
+    return found
+
+
+def _stats(stats: Stats) -> dict[str, Any]:
+    return {
+        "min": _finite(stats.minimum),
+        "max": _finite(stats.maximum),
+        "mean": _finite(stats.mean),
+        "std": _finite(stats.std),
+        "zeros": stats.zeros,
+        "nan": stats.nan,
+        "inf": stats.inf,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _total(total: Total) -> dict[str, int]:
+    return {"weights": total.weights, "params": total.params, "nbytes": total.nbytes}
+
+
+def _refusal(refusal: Refusal) -> dict[str, str]:
+    return {"kind": refusal.kind, "place": refusal.place, "detail": refusal.detail}
+
+
+def summaries(results: Sequence[Summary], style: Style) -> str:
+    """Several checkpoints: a listing or an error each."""
+    found = [
+        {"path": str(result.path), "error": result.error} if result.listing is None else _listing(result.listing, style)
+        for result in results
+    ]
+    return dumps({"schema": "ckpttool.listings/1", "checkpoints": found})
+
+
+def info(result: Info, style: Style) -> str:
+    """What a checkpoint is, as one object."""
+    optimizer = result.optimizer
+    return dumps(
+        {
+            "schema": "ckpttool.info/1",
+            **_identity(result),
+            "model": {"class": result.model_class, "name": result.model_name, "layers": result.layers},
+            "inputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.inputs],
+            "outputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.outputs],
+            "totals": {section.value: _total(total) for section, total in result.totals.items()},
+            "frozen": None if result.frozen is None else _total(result.frozen),
+            "dtypes": dict(result.dtypes),
+            "compiled": dict(result.compiled),
+            "optimizer": optimizer
+            and {
+                "class": optimizer.class_name,
+                "iteration": optimizer.iteration,
+                "learning_rate": optimizer.learning_rate and _finite(optimizer.learning_rate),
+                "learning_rate_from": optimizer.learning_rate_from or None,
+                "weights": optimizer.weights,
+            },
+            "files": list(result.files),
+            "companion": result.companion and str(result.companion),
+            "refusals": [_refusal(refusal) for refusal in result.refusals],
+            "notes": list(result.notes),
+        }
+    )

@@ -1,0 +1,44 @@
+"""Markdown for pull requests and wikis."""
+
+import re
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from ckpttool.formats import FORMATS
+from ckpttool.listing import Listing
+from ckpttool.render import text
+from ckpttool.render.style import Style, Summary, size
+from ckpttool.render.tables import LAYER_HEADERS, cut_to_depth, layer_cells, totals, weight_cells, weight_headers
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
+
+
+def escaped(cell: str) -> str:
+    """Text that Markdown shows as it is."""
+    return _SPECIAL.sub(r"\\\1", cell)
+
+
+def listing(result: Listing, style: Style) -> str:
+    """A listing with a heading, a table and the totals."""
+    if style.layers:
+        titles = LAYER_HEADERS
+        cells = [layer_cells(layer) for layer in cut_to_depth(result.by_layer(), style.depth)]
+    else:
+        titles = weight_headers(result)
+        cells = [weight_cells(row, titles) for layer in result.by_layer() for row in layer.rows]
+    facts = [FORMATS[result.kind].title, text.producer(result), size(result.size)]
+    head = f"### {escaped(result.path.name)}\n\n{escaped(', '.join(filter(None, facts)))}"
+    lines = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in totals(result))
+    return "\n\n".join(filter(None, (head, _table(cells, titles), lines)))
+
+
+def summaries(results: Sequence[Summary], style: Style) -> str:
+    """Several checkpoints, one row each."""
+    titles = ["checkpoint", "what", "written by", "weights", "params", "size"]
+    return _table([text.summary_cells(result) for result in results], titles)
+
+
+def _table(cells: list[list[str]], titles: list[str]) -> str:
+    body = [[escaped(cell) for cell in line] for line in cells]
+    return str(tabulate(body, titles, tablefmt="github", disable_numparse=True))

@@ -1,0 +1,52 @@
+"""How results are to look, and the words and numbers that all outputs share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckpttool.listing import Listing
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What the user asked of the looks: one row a layer, a tree, at most `depth` names deep, colour."""
+
+    layers: bool = False
+    tree: bool = False
+    depth: int | None = None
+    color: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One checkpoint among several: its listing, or why there is none."""
+
+    path: Path
+    listing: Listing | None
+    error: str = ""
+
+
+def size(nbytes: int) -> str:
+    """A number of bytes for people, with three digits: `1.27 MiB`."""
+    value, unit = float(nbytes), 0
+    while value >= 1023.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return (
+        f"{nbytes} B" if not unit else f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {_UNITS[unit]}"
+    )
+
+
+def shape(dims: tuple[int | None, ...]) -> str:
+    """A shape as NumPy writes it; an axis of any size is None."""
+    return f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(map(str, dims))})"
+
+
+def number(value: float | None) -> str:
+    """A statistic in four digits, or a dash."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def pretty_layer(name: str, inferred: bool) -> str:
+    """The name of a layer; `~` in front where the file does not store it."""
+    return f"~{name}" if inferred and name else name or "(model)"

@@ -1,0 +1,101 @@
+"""Listings as rows of text, shared by the outputs that are tables."""
+
+from ckpttool.checkpoint import Section
+from ckpttool.escape import printable
+from ckpttool.listing import LayerRow, Listing, Row, Total
+from ckpttool.render.style import number, pretty_layer, shape, size
+
+STATS = ("min", "max", "mean", "std", "zeros", "NaN", "Inf")
+
+
+def weight_headers(listing: Listing) -> list[str]:
+    """The column titles of a table of weights, only those with anything in them."""
+    titles = ["layer", "class", "weight", "shape", "dtype", "params", "size"]
+    if not any(row.class_name for row in listing.rows):
+        titles.remove("class")
+    if any(row.stats for row in listing.rows):
+        titles.extend(STATS)
+    if any(row.sha256 for row in listing.rows):
+        titles.append("sha256")
+    return titles
+
+
+def weight_cells(row: Row, titles: list[str]) -> list[str]:
+    """The cells of one weight for these column titles."""
+    weight, stats = row.weight, row.stats
+    cells = {
+        "layer": printable(pretty_layer(row.layer, row.inferred), 200),
+        "class": printable(row.class_name or "", 100),
+        "weight": printable(row.label, 200),
+        "shape": shape(weight.shape),
+        "dtype": printable(weight.dtype, 100),
+        "params": f"{weight.size:,}",
+        "size": size(weight.nbytes),
+        "sha256": row.sha256 or row.problem,
+    }
+    if stats is not None:
+        cells |= {"min": number(stats.minimum), "max": number(stats.maximum), "mean": number(stats.mean)}
+        cells |= {
+            "std": number(stats.std),
+            "zeros": f"{stats.zeros:,}",
+            "NaN": f"{stats.nan:,}",
+            "Inf": f"{stats.inf:,}",
+        }
+    elif row.problem:
+        cells["min"] = printable(row.problem, 200)
+    return [cells.get(title, "") for title in titles]
+
+
+LAYER_HEADERS = ["layer", "class", "trainable", "weights", "shapes", "dtype", "params", "size"]
+
+
+def layer_cells(layer: LayerRow) -> list[str]:
+    """The cells of one layer."""
+    weights = [row.weight for row in layer.rows]
+    shapes = " ".join(shape(weight.shape) for weight in weights[:6]) + (" ..." if len(weights) > 6 else "")
+    return [
+        printable(pretty_layer(layer.layer, layer.inferred), 200),
+        printable(layer.class_name or "", 100),
+        {True: "", False: "frozen", None: ""}[layer.trainable],
+        str(len(weights) or ""),
+        shapes,
+        printable(", ".join(dict.fromkeys(weight.dtype for weight in weights)), 100),
+        f"{layer.total.params:,}" if weights else "",
+        size(layer.total.nbytes) if weights else "",
+    ]
+
+
+def cut_to_depth(layers: tuple[LayerRow, ...], depth: int | None) -> tuple[LayerRow, ...]:
+    """The layers gathered by the first `depth` names of their chain."""
+    if depth is None:
+        return layers
+    gathered: dict[str, list[LayerRow]] = {}
+    for layer in layers:
+        gathered.setdefault("/".join(layer.layer.split("/")[:depth]), []).append(layer)
+    return tuple(_joined(name, group) for name, group in gathered.items())
+
+
+def _joined(name: str, group: list[LayerRow]) -> LayerRow:
+    if len(group) == 1 and group[0].layer == name:
+        return group[0]
+    own = next((layer for layer in group if layer.layer == name), None)
+    rows = tuple(row for layer in group for row in layer.rows)
+    trainable = None if own is None else own.trainable
+    return LayerRow(name, own.class_name if own else None, trainable, any(layer.inferred for layer in group), rows)
+
+
+def totals(listing: Listing) -> list[str]:
+    """The sums under a listing, one line a section."""
+    lines = []
+    for section, total in listing.totals.items():
+        frozen = listing.frozen if section is Section.MODEL else None
+        told = f"  {frozen.params:,} of them in frozen layers" if frozen and frozen.params else ""
+        lines.append(f"{section.value:<10}{_sum(total)}{told}")
+    if any(row.inferred for row in listing.rows):
+        lines.append("~ the name is not stored; it is inferred from the config or the path")
+    return lines
+
+
+def _sum(total: Total) -> str:
+    weights = "weight" if total.weights == 1 else "weights"
+    return f"{total.weights:>7,} {weights}  {total.params:>14,} parameters  {size(total.nbytes):>10}"

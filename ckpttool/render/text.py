@@ -1,0 +1,188 @@
+"""Text for people at a terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from tabulate import tabulate
+
+from ckpttool.describing import Info
+from ckpttool.escape import printable
+from ckpttool.formats import FORMATS
+from ckpttool.listing import LayerRow, Listing
+from ckpttool.render.style import Style, Summary, pretty_layer, shape, size
+from ckpttool.render.tables import (
+    LAYER_HEADERS,
+    cut_to_depth,
+    layer_cells,
+    totals,
+    weight_cells,
+    weight_headers,
+)
+
+_RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf"})
+_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+
+
+def listing(result: Listing, style: Style) -> str:
+    """A listing: what the file is, its weights, and the totals."""
+    body = _tree(result, style) if style.tree else _layers(result, style) if style.layers else _weights(result)
+    blocks = [_headline(result, style), body, "\n".join(totals(result))]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _headline(result: Listing, style: Style) -> str:
+    facts = [FORMATS[result.kind].title, producer(result), size(result.size)]
+    head = f"{_BOLD}{printable(str(result.path))}{_PLAIN}" if style.color else printable(str(result.path))
+    return f"{head}\n{', '.join(fact for fact in facts if fact)}"
+
+
+def producer(result: Listing | Info) -> str:
+    """Who wrote a checkpoint, in a few words."""
+    who = result.producer
+    if who.keras_version:
+        name = f"Keras {printable(who.keras_version, 40)}"
+    else:
+        name = printable(who.generation.split(" (")[0], 40)
+    backend = (
+        printable(who.backend, 40)
+        if who.backend
+        else f"{who.inferred_backend} by its weight names"
+        if who.inferred_backend
+        else ""
+    )
+    return f"{name} on {backend}" if name and backend else name or backend
+
+
+def _weights(result: Listing) -> str:
+    if not result.rows:
+        return ""
+    titles = weight_headers(result)
+    rows = [row for layer in result.by_layer() for row in layer.rows] if result.layers else result.rows
+    cells, above = [], ("", "")
+    for row in rows:
+        line = weight_cells(row, titles)
+        name = (row.layer, row.class_name or "")
+        if name == above:
+            line[0] = ""
+            line[1] = "" if "class" in titles else line[1]
+        above = name
+        cells.append(line)
+    return _table(cells, titles)
+
+
+def _layers(result: Listing, style: Style) -> str:
+    return _table([layer_cells(layer) for layer in cut_to_depth(result.by_layer(), style.depth)], LAYER_HEADERS)
+
+
+def _table(cells: list[list[str]], titles: list[str]) -> str:
+    empty = [n for n, _ in enumerate(titles) if n and not any(line[n] for line in cells)]
+    kept = [n for n in range(len(titles)) if n not in empty]
+    align = ["right" if titles[n] in _RIGHT else "left" for n in kept]
+    body = [[line[n] for n in kept] for line in cells]
+    heads = [titles[n] for n in kept]
+    return str(tabulate(body, heads, tablefmt="simple", colalign=align, disable_numparse=True))
+
+
+def _tree(result: Listing, style: Style) -> str:
+    """The layers as a tree of their names, weights as leaves."""
+    root: dict[str, object] = {}
+    for layer in cut_to_depth(result.by_layer(), style.depth):
+        node = root
+        for name in (layer.layer or "(model)").split("/"):
+            node = node.setdefault(name, {})  # type: ignore[assignment]
+        node["\0layer"] = layer
+    return "\n".join(_branches(root, ""))
+
+
+def _branches(node: dict[str, object], indent: str) -> Iterator[str]:
+    children = [(name, child) for name, child in node.items() if name != "\0layer"]
+    layer = node.get("\0layer")
+    leaves = [_leaf(layer, n) for n in range(len(layer.rows))] if isinstance(layer, LayerRow) else []
+    for number, leaf in enumerate(leaves):
+        last = number + 1 == len(leaves) and not children
+        yield f"{indent}{'└─' if last else '├─'} {leaf}"
+    for number, (name, child) in enumerate(children):
+        assert isinstance(child, dict)
+        last = number + 1 == len(children)
+        yield f"{indent}{'└─' if last else '├─'} {_branch_title(name, child)}"
+        yield from _branches(child, indent + ("   " if last else "│  "))
+
+
+def _branch_title(name: str, node: dict[str, object]) -> str:
+    layer = node.get("\0layer")
+    if not isinstance(layer, LayerRow):
+        return printable(name, 200)
+    facts = [layer.class_name or "", "frozen" if layer.trainable is False else ""]
+    told = ", ".join(printable(fact, 100) for fact in facts if fact)
+    return printable(pretty_layer(name, layer.inferred), 200) + (f" ({told})" if told else "")
+
+
+def _leaf(layer: LayerRow, number: int) -> str:
+    row = layer.rows[number]
+    weight = row.weight
+    return f"{printable(row.label, 200)}  {shape(weight.shape)} {printable(weight.dtype, 100)}  {size(weight.nbytes)}"
+
+
+def summaries(results: Sequence[Summary], style: Style) -> str:
+    """Several checkpoints, one line each."""
+    titles = ["checkpoint", "what", "written by", "weights", "params", "size"]
+    return _table([summary_cells(result) for result in results], titles)
+
+
+def summary_cells(result: Summary) -> list[str]:
+    """The cells of one checkpoint among several."""
+    path = printable(str(result.path))
+    if result.listing is None:
+        return [path, printable(result.error.split("\n")[0]), "", "", "", ""]
+    found = result.listing
+    model = [total for section, total in found.totals.items() if section.value in ("model", "other")]
+    weights, params = sum(total.weights for total in model), sum(total.params for total in model)
+    return [path, FORMATS[found.kind].title, producer(found), f"{weights:,}", f"{params:,}", size(found.size)]
+
+
+def info(result: Info, style: Style) -> str:
+    """What a checkpoint is, one fact a line."""
+    lines = [(label, text) for label, text in _facts(result) if text]
+    width = max(len(label) for label, _ in lines)
+    head = [f"{_BOLD}{label:<{width}}{_PLAIN}" if style.color else f"{label:<{width}}" for label, _ in lines]
+    return "\n".join(f"{label}  {printable(text)}" for label, (_, text) in zip(head, lines, strict=True))
+
+
+def _facts(result: Info) -> Iterator[tuple[str, str]]:
+    yield "path", str(result.path)
+    yield "format", FORMATS[result.kind].title
+    yield "written by", producer(result)
+    yield "saved", result.producer.date_saved or ""
+    yield "size", f"{size(result.size)} ({result.size:,} bytes)"
+    yield "model", " ".join(filter(None, (result.model_class, result.model_name and f"'{result.model_name}'")))
+    yield "layers", "" if result.layers is None else f"{result.layers:,}"
+    yield from _ends("input", result.inputs)
+    yield from _ends("output", result.outputs)
+    for section, total in result.totals.items():
+        yield section.value, f"{total.weights:,} weights, {total.params:,} parameters, {size(total.nbytes)}"
+    if result.frozen is not None:
+        yield "frozen", f"{result.frozen.params:,} parameters in frozen layers" if result.frozen.params else "no layer"
+    yield "dtypes", ", ".join(f"{name} {params:,}" for name, params in result.dtypes.items())
+    for key, text in result.compiled.items():
+        yield key.replace("_", " "), text
+    yield "compiled with", _optimizer(result)
+    yield "architecture", f"{result.companion} (a guess by its name)" if result.companion else ""
+
+
+def _ends(label: str, ends: tuple[tuple[str, tuple[int | None, ...] | None], ...]) -> Iterator[tuple[str, str]]:
+    for name, dims in ends:
+        yield label, f"{name} {shape(dims)}" if dims is not None else f"{name} (shape not stated)"
+
+
+def _optimizer(result: Info) -> str:
+    found = result.optimizer
+    if found is None:
+        return ""
+    facts = [found.class_name or "of unknown class"]
+    if found.iteration is not None:
+        facts.append(f"iteration {found.iteration:,}")
+    if found.learning_rate is not None:
+        origin = " (config)" if found.learning_rate_from == "config" else ""
+        facts.append(f"learning rate {found.learning_rate:.6g}{origin}")
+    if not found.weights:
+        facts.append("state not saved")
+    return ", ".join(facts)
