@@ -189,15 +189,16 @@ def companion(path: Path) -> Path | None:
         entries = [entry for entry in os.scandir(path.parent) if entry.name.lower().endswith(_ARCHITECTURE_SUFFIXES)]
     except OSError:
         return None
-    scored = ((_common(stem, entry.name), entry) for entry in entries[:_MAX_SIBLINGS])
-    close = sorted((pair for pair in scored if 2 * pair[0] >= len(stem)), key=lambda pair: (-pair[0], pair[1].name))
+    scored = [(_likeness(stem, entry.name.split(".")[0]), entry) for entry in entries[:_MAX_SIBLINGS]]
+    close = sorted((pair for pair in scored if pair[0] >= 0.6), key=lambda pair: (-pair[0], pair[1].name))
     return next((path.parent / entry.name for _, entry in close if _is_architecture(entry.path)), None)
 
 
-def _common(a: str, b: str) -> int:
-    """How many characters two names begin with alike."""
-    pairs = enumerate(zip(a, b, strict=False))
-    return next((at for at, (x, y) in pairs if x != y), min(len(a), len(b)))
+def _likeness(a: str, b: str) -> float:
+    """How alike two names are, from 0 to 1."""
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, a, b).ratio()
 
 
 def _is_architecture(path: str) -> bool:

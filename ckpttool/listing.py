@@ -167,7 +167,7 @@ def _totals(checkpoint: Checkpoint) -> dict[Section, Total]:
 
 def _notes(checkpoint: Checkpoint, rows: Iterable[Row]) -> Iterator[str]:
     if checkpoint.kind == "hdf5":
-        yield "an HDF5 file, but no checkpoint of Keras: no layer_names, nb_layers, model_weights or vars groups"
+        yield "an HDF5 file, but no Keras checkpoint: no layer_names, nb_layers, model_weights or vars groups"
     elif not checkpoint.section(Section.MODEL) and len(checkpoint.section(Section.OPTIMIZER)) > 2:
         yield "holds the state of an optimizer, but no weights of the model it optimized"
     escaped = {name for row in rows for name in (row.layer, row.label) if not name.isprintable()}

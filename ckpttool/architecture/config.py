@@ -116,11 +116,12 @@ def _entries(entry: Any) -> list[Any] | None:
     return inner if isinstance(inner, list) else None
 
 
-def _name(entry: Any) -> str:
-    inner = _inner(entry)
-    found = inner.get("name") if isinstance(inner, dict) else None
+def _name(entry: dict[str, Any]) -> str:
+    """The name of a layer or model: beside its class where a graph lists it, else in its config."""
+    found = entry.get("name") if "class_name" in entry else None
     if not isinstance(found, str):
-        found = entry.get("name")
+        inner = _inner(entry)
+        found = inner.get("name") if isinstance(inner, dict) else None
     return found if isinstance(found, str) else ""
 
 

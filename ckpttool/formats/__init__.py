@@ -33,7 +33,7 @@ FORMATS = {
     "legacy-model": Format("legacy HDF5 model", (".h5", ".hdf5")),
     "legacy-weights": Format("legacy HDF5 weights", (".h5", ".hdf5")),
     "keras0-weights": Format("Keras 0.x HDF5 weights", (".h5", ".hdf5")),
-    "hdf5": Format("HDF5, but no checkpoint of Keras", ()),
+    "hdf5": Format("HDF5, but no Keras checkpoint", ()),
 }
 
 _H5_SUFFIXES = (".h5", ".hdf5", ".hd5", ".he5", ".hdf")

@@ -116,8 +116,10 @@ def _text(head: bytes, _source: Source) -> CheckpointError | None:
         return None
     if not all(char.isprintable() or char in "\r\n\t" for char in start):
         return None
-    what = "JSON, but no index of sharded weights" if start.lstrip().startswith(("{", "[")) else "text"
-    return UnknownFormatError(f"is {what}", expected="a checkpoint of Keras", found=repr(start[:60]), hint=_FETCH)
+    is_json = start.lstrip().startswith(("{", "["))
+    what = "JSON, but no index of sharded weights" if is_json else "text"
+    hint = "an architecture is no checkpoint: name the file of the weights" if is_json else ""
+    return UnknownFormatError(f"is {what}", expected="a checkpoint of Keras", found=repr(start[:60]), hint=hint)
 
 
 _TESTS: tuple[Callable[[bytes, Source], CheckpointError | None], ...] = (

@@ -92,7 +92,7 @@ def _finish(source: Hdf5Input) -> None:
     version = tree.text("", "keras_version") or tree.text(base, "keras_version")
     backend = tree.text("", "backend") or tree.text(base, "backend")
     told = _backend_by_names(parts.weights.values()) if backend is None else None
-    generation = "Keras 1.x (no backend attribute)" if backend is None and parts.weights else ""
+    generation = "Keras 1.x" if backend is None and parts.weights else ""
     parts.producer = Producer(version, backend, inferred_backend=told, generation=generation)
 
 

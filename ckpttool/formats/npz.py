@@ -49,6 +49,12 @@ def read(parts: Parts, source: Source) -> None:
             parts.weights[path] = _weight(path, member)
         except CheckpointError as error:
             parts.refuse("pickle" if isinstance(error, UnsafeFileError) else "corrupt", path, error.what)
+    if not parts.weights and any(refusal.kind == "pickle" for refusal in parts.refusals):
+        raise UnsafeFileError(
+            "keeps its weights as pickled objects, which are never opened: they can run code",
+            expected="plain arrays",
+            hint="load it with the Keras that wrote it and save it again as .keras",
+        )
 
 
 def _weight(path: str, source: Source) -> Weight:
@@ -59,7 +65,7 @@ def _weight(path: str, source: Source) -> Weight:
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise CorruptFileError("a damaged .npy header") from error
     if not isinstance(code, str) or "O" in code:
-        raise UnsafeFileError("a pickled object, never opened: Keras itself cannot load it without running it")
+        raise UnsafeFileError("a pickled object, which is never opened")
     dtype = _CODES.get(code[1:])
     if dtype is None or (fortran and len(shape) > 1) or not all(isinstance(size, int) and size >= 0 for size in shape):
         raise UnsupportedError(f"an array of type {code} in an order that is not read")

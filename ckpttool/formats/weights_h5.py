@@ -1,9 +1,11 @@
 """The path layout: `.weights.h5` of Keras 2.12 on, alone or as the weights of a `.keras`.
 
 Groups mirror the attributes of the model; the weights of an object are the datasets `0`, `1` ... of its group `vars`,
-and since Keras 3.7 the attribute `name` of `vars` is the object's name as the user gave it
+and since Keras 3.6 the attribute `name` of `vars` is the object's name as the user gave it
 (`_save_state`, keras/src/saving/saving_lib.py, 3.15). A group may have both `vars` and children.
 """
+
+from dataclasses import replace
 
 from ckpttool.checkpoint import Section
 from ckpttool.formats.hdf5.tree import Tree
@@ -27,7 +29,10 @@ def read(source: Hdf5Input, names: Names | None = None) -> None:
     `names` are the stored names of objects; a shard needs those of its siblings too.
     """
     tree = source.tree
-    names = object_names(tree) if names is None else names
+    if names is None:
+        names = object_names(tree)
+    if tree.datasets and not source.parts.producer.keras_version:
+        source.parts.producer = replace(source.parts.producer, generation=generation(tree, names))
     for path in tree.datasets:
         parts = split(path)
         owner, is_weight = parts[:-2], len(parts) > 1 and parts[-2] == "vars" and parts[-1].isdigit()
@@ -36,6 +41,13 @@ def read(source: Hdf5Input, names: Names | None = None) -> None:
         source.add(path, section, layer, part=part)
     for path in [path for path in tree.datasets if split(path)[-1] == "vars"]:
         source.parts.refuse("corrupt", path, "an array where the group of a layer's weights should be")
+
+
+def generation(tree: Tree, names: Names) -> str:
+    """Which generations of Keras write files like this one, by what changed in the layout."""
+    if any("_layer_checkpoint_dependencies" in split(path) for path in tree.groups):
+        return "Keras 2.12 or 2.13"
+    return "Keras 3.6 or later" if names else "Keras 2.14 to 3.5"
 
 
 def split(path: str) -> tuple[str, ...]:

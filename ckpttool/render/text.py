@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
 
+from ckpttool.checkpoint import Section
 from ckpttool.describing import Info
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
@@ -19,7 +20,13 @@ from ckpttool.render.tables import (
 )
 
 _RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf"})
-_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+_SECTION_LABELS = {
+    Section.MODEL: "weights",
+    Section.OPTIMIZER: "optimizer state",
+    Section.METRICS: "metrics state",
+    Section.OTHER: "other arrays",
+}
 
 
 def listing(result: Listing, style: Style) -> str:
@@ -42,6 +49,7 @@ def producer(result: Listing | Info) -> str:
         name = f"Keras {printable(who.keras_version, 40)}"
     else:
         name = printable(who.generation.split(" (")[0], 40)
+        name = f"{name} by its layout" if name and not who.inferred_backend else name
     backend = (
         printable(who.backend, 40)
         if who.backend
@@ -158,7 +166,7 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
     yield from _ends("input", result.inputs)
     yield from _ends("output", result.outputs)
     for section, total in result.totals.items():
-        yield section.value, f"{total.weights:,} weights, {total.params:,} parameters, {size(total.nbytes)}"
+        yield _SECTION_LABELS[section], f"{total.weights:,} weights, {total.params:,} parameters, {size(total.nbytes)}"
     if result.frozen is not None:
         yield "frozen", f"{result.frozen.params:,} parameters in frozen layers" if result.frozen.params else "no layer"
     yield "dtypes", ", ".join(f"{name} {params:,}" for name, params in result.dtypes.items())

@@ -7,7 +7,7 @@ memory and time are bounded.
 """
 
 import contextlib
-import encodings.ascii  # h5py wants it after no file can be opened any more
+import encodings.ascii  # noqa: F401 - h5py wants it when no file can be opened any more
 import io
 import itertools
 import json

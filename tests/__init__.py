@@ -1,0 +1,1 @@
+"""Tests of ckpttool; the tree mirrors the package."""

@@ -1,0 +1,169 @@
+"""Measures `ckpttool` against other ways to look into a checkpoint, and against its own targets.
+
+    python tests/benchmarks/run.py [--cache DIRECTORY] [--runs 7]
+
+Needs keras, TensorFlow and h5py; `h5ls` (hdf5-tools) is measured too where it is installed. Every command is a whole
+process, run in turn with the one that it is compared with (A B A B ...), after one run of each that does not count.
+Figures are medians, ratios the medians over the pairs, memory the peak of any run. Takes some minutes, 600 MB on disk
+and is no part of the tests. Exit code 1 says that a target was missed.
+"""
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inputs import WEIGHTS, Inputs, inputs_in
+from measuring import Command, Measurement, in_turn
+
+PEERS = Path(__file__).parent / "peers"
+MAX_HELP_SECONDS = 0.15
+MAX_LS_BYTES = 60_000_000
+_MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two commands that are run in turn. `limit` is what ours may take at most, as a multiple of the other's time."""
+
+    ours: Command
+    other: Command | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a comparison came to."""
+
+    comparison: Comparison
+    ours: Sequence[Measurement]
+    other: Sequence[Measurement] = ()
+
+    @property
+    def ratio(self) -> float | None:
+        """The median of our time over the other's, pair by pair."""
+        pairs = zip(self.ours, self.other, strict=False)
+        return statistics.median(ours.seconds / other.seconds for ours, other in pairs) if self.other else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One target: what was promised, what was measured."""
+
+    promise: str
+    measured: str
+    met: bool
+
+
+def main() -> int:
+    """Measures everything and prints it; gives the exit code."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(options.cache or scratch)
+        inputs = inputs_in(directory)
+        results = []
+        for comparison in comparisons(inputs):
+            result = measured(comparison, options.runs, directory)
+            print(line(result), flush=True)
+            results.append(result)
+    if shutil.which("h5ls") is None:
+        print("h5ls is not installed: not measured")
+    verdicts = list(judged(results))
+    print()
+    for verdict in verdicts:
+        print(f"{'met   ' if verdict.met else 'MISSED'}  {verdict.promise}: {verdict.measured}")
+    return 0 if all(verdict.met for verdict in verdicts) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument(
+        "--cache", metavar="DIRECTORY", help="keep the models there; a temporary directory if not given"
+    )
+    parser.add_argument("--runs", type=int, default=7, help="counted runs of each command [7]")
+    options = parser.parse_args()
+    title = f"{'seconds, memory':<34}{'':13}{'compared with':<34}{'':13}{'ours/other':>10}"
+    print(f"{title}\n{'-' * len(title)}", flush=True)
+    return options
+
+
+def comparisons(inputs: Inputs) -> Iterator[Comparison]:
+    """What is compared with what, and the targets."""
+    ls = _ckpttool("ls", inputs.weights)
+    if shutil.which("h5ls"):
+        yield Comparison(ls, Command("h5ls -r", ("h5ls", "-r", str(inputs.weights)), WEIGHTS))
+    yield Comparison(ls, Command("python -c 'import h5py'", (sys.executable, "-c", "import h5py")))
+    yield Comparison(ls, _peer("h5py walk", "walk.py", inputs.weights), 1.15)
+    yield Comparison(ls, _peer("KerasFileEditor", "editor.py", inputs.weights), 1 / 12)
+    yield Comparison(_ckpttool("ls", inputs.model), _peer("KerasFileEditor", "editor.py", inputs.model), 1 / 12)
+    yield Comparison(_ckpttool("ls", inputs.sparse), ls, 1.2)
+    yield Comparison(
+        _ckpttool("ls --stats", inputs.weights), _peer("h5py and NumPy, all values", "statistics_of.py", inputs.weights)
+    )
+    yield Comparison(Command("ckpttool --help", (sys.executable, "-m", "ckpttool", "--help")))
+
+
+def _ckpttool(words: str, file: Path) -> Command:
+    argv = (sys.executable, "-m", "ckpttool", *words.split(), str(file))
+    return Command(f"ckpttool {words} {file.name}", argv, WEIGHTS)
+
+
+def _peer(title: str, script: str, file: Path) -> Command:
+    return Command(f"{title} {file.name}", (sys.executable, str(PEERS / script), str(file)), WEIGHTS)
+
+
+def measured(comparison: Comparison, runs: int, directory: Path) -> Result:
+    """A comparison, run."""
+    commands = [command for command in (comparison.ours, comparison.other) if command]
+    return Result(comparison, *in_turn(commands, runs, directory / "bytecode"))
+
+
+def line(result: Result) -> str:
+    """One result for people."""
+    other = result.comparison.other
+    found = f"{result.comparison.ours.title:<34}{_figures(result.ours)}"
+    if other is not None and result.ratio is not None:
+        found += f"{other.title:<34}{_figures(result.other)}{_ratio(result.ratio):>10}"
+    return found.rstrip()
+
+
+def _figures(measurements: Sequence[Measurement]) -> str:
+    return f"{seconds(measurements):6.3f} {peak(measurements) / _MB:4.0f}  "
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value > 0.3 else f"1/{1 / value:.1f}"
+
+
+def seconds(measurements: Sequence[Measurement]) -> float:
+    """The median time."""
+    return statistics.median(measurement.seconds for measurement in measurements)
+
+
+def peak(measurements: Sequence[Measurement]) -> int:
+    """The most memory that any run took, in bytes."""
+    return max(measurement.peak for measurement in measurements)
+
+
+def judged(results: Sequence[Result]) -> Iterator[Verdict]:
+    """The targets and whether they are met."""
+    for result in results:
+        limit, ratio, other = result.comparison.limit, result.ratio, result.comparison.other
+        if limit is not None and ratio is not None and other is not None:
+            promise = f"{result.comparison.ours.title} takes at most {_ratio(limit)} of {other.title}"
+            yield Verdict(promise, _ratio(ratio), ratio <= limit)
+    listings = [result for result in results if result.comparison.ours.title.startswith("ckpttool ls ")]
+    memory = max(peak(result.ours) for result in listings if "--stats" not in result.comparison.ours.title)
+    yield Verdict(
+        f"ckpttool ls stays under {MAX_LS_BYTES / _MB:.0f} MB", f"{memory / _MB:.1f} MB", memory < MAX_LS_BYTES
+    )
+    taken = seconds(results[-1].ours)
+    yield Verdict(f"ckpttool --help takes under {MAX_HELP_SECONDS} s", f"{taken:.3f} s", taken < MAX_HELP_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

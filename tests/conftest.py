@@ -1,0 +1,62 @@
+"""What all tests share: the fixtures folder, the command line as a function, golden files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ckpttool.cli import main
+from tests.samples import FIXTURES
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--update-golden`."""
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of the command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def fixtures() -> Path:
+    """The folder of committed checkpoints."""
+    return FIXTURES
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Runs `ckpttool` with some arguments; gives exit code, standard output and standard error apart."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def runner(*args: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(arg) for arg in args], prog_name="ckpttool")
+        out, err = capsys.readouterr()
+        return Outcome(ended.value.code or 0, out, err)  # type: ignore[arg-type]
+
+    return runner
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the golden file of a name, or writes it where `--update-golden` is given."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        assert path.exists(), f"{path.name} is not there; pytest --update-golden writes it"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare

@@ -1,0 +1,60 @@
+"""Runs ckpttool on each hostile checkpoint of a folder, in a process of its own, and writes what happened as JSON lines.
+
+Called by test_hostile.py. One process for all: a crash or a hang ends it, and the test then names the case.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from ckpttool.cli import main
+
+SECONDS = 30
+MEMORY = 2 << 30
+
+opened: list[str] = []
+
+
+def note_open(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook that remembers the path of every file that is opened."""
+    if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
+        opened.append(os.path.realpath(os.fsdecode(arguments[0])))
+
+
+def run(path: Path, arguments: list[str]) -> dict[str, Any]:
+    """What one command on one file did."""
+    opened.clear()
+    begun = time.monotonic()
+    signal.alarm(SECONDS)
+    result = CliRunner().invoke(main, [arguments[0], str(path), *arguments[1:]])
+    signal.alarm(0)
+    unexpected = result.exception if not isinstance(result.exception, SystemExit | None) else None
+    return {
+        "exit_code": result.exit_code,
+        "stdout": result.stdout,
+        "stderr": result.stderr,
+        "exception": repr(unexpected) if unexpected else "",
+        "seconds": time.monotonic() - begun,
+        "opened": list(opened),
+    }
+
+
+def main_() -> None:
+    """Runs the command line in `sys.argv` over all cases of the manifest in the folder named first."""
+    folder, arguments = Path(sys.argv[1]), sys.argv[2:]
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    sys.addaudithook(note_open)
+    for case in json.loads((folder / "manifest.json").read_text())["cases"]:
+        print(json.dumps({"file": case["file"], "begun": True}), flush=True)
+        print(json.dumps({"file": case["file"], **run(folder / case["file"], arguments)}), flush=True)
+
+
+if __name__ == "__main__":
+    main_()

@@ -1,0 +1,49 @@
+"""The fixtures by name, what live Keras said of them, and small ways to make more files."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+INDEX: dict[str, dict[str, Any]] = json.loads((FIXTURES / "INDEX.json").read_text())["files"]
+TRUTH: dict[str, Any] = json.loads((FIXTURES / "TRUTH.json").read_text())
+TRUE_FILES = sorted(TRUTH["files"])
+
+FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def live(name: str) -> dict[str, Any]:
+    """What the live model said whose weights the fixture `name` holds."""
+    found: dict[str, Any] = TRUTH["models"][TRUTH["files"][name]]
+    return found
+
+
+def members(name: str) -> dict[str, bytes]:
+    """The members of a `.keras` among the fixtures."""
+    with zipfile.ZipFile(FIXTURES / name) as archive:
+        return {info.filename: archive.read(info) for info in archive.infolist()}
+
+
+def zipped(path: Path, parts: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> Path:
+    """A zip archive of these members, written to `path`."""
+    with zipfile.ZipFile(path, "w", method) as out:
+        for name, data in parts.items():
+            info = zipfile.ZipInfo(name, FIXED_DATE)
+            info.compress_type = method
+            out.writestr(info, data)
+    return path
+
+
+def keras_like(path: Path, **changes: bytes | None) -> Path:
+    """A `.keras` as the fixture keras3.0/mlp.keras, with members replaced, or left out where None.
+
+    Members are named by their first word: `config`, `metadata`, `model` for the weights.
+    """
+    parts = members("keras3.0/mlp.keras")
+    for key, data in changes.items():
+        name = next(name for name in parts if name.startswith(key))
+        parts[name] = data if data is not None else b""
+        if data is None:
+            del parts[name]
+    return zipped(path, parts)

@@ -1,0 +1,58 @@
+"""The console blocks of the documentation are what ckpttool really prints; `pytest --update-golden` renews them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands(block: str) -> list[str]:
+    return [line[2:] for line in block.splitlines() if line.startswith("$ ")]
+
+
+def rerun(block: str) -> str:
+    """The block as it should be: each command followed by what it prints, errors included, and its exit code if not 0."""
+    lines = []
+    for command in commands(block):
+        done = subprocess.run(
+            ["bash", "-c", f'ckpttool() {{ "{sys.executable}" -m ckpttool "$@"; }}; {command}'],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        lines += [f"$ {command}", *done.stdout.rstrip("\n").splitlines()]
+        lines += [f"[exit code {done.returncode}]"] if done.returncode else []
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_console_blocks_show_what_is_printed(page: Path, request: pytest.FixtureRequest) -> None:
+    """Every command in a console block prints what stands below it."""
+    text = page.read_text(encoding="utf-8")
+    renewed = BLOCK.sub(lambda match: f"```console\n{rerun(match[1])}```", text)
+    if request.config.getoption("--update-golden"):
+        page.write_text(renewed, encoding="utf-8")
+    assert renewed == page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_run(page: Path) -> None:
+    """Every Python block runs as it stands."""
+    for block in PYTHON.findall(page.read_text(encoding="utf-8")):
+        subprocess.run([sys.executable, "-c", block], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_every_command_is_documented() -> None:
+    """The guide shows each command, and each command's help has an example."""
+    from ckpttool.cli import COMMANDS
+
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        assert f"$ ckpttool {name} " in guide
+        done = subprocess.run([sys.executable, "-m", "ckpttool", name, "--help"], capture_output=True, text=True)
+        assert "Example" in done.stdout

@@ -1,0 +1,177 @@
+"""Hostile, broken and confusing checkpoints: `ls` and `info` meet them all without crash, hang or harm."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.corpus import ADVERSARIAL, needs_adversarial
+
+pytestmark = [needs_adversarial, pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX systems")]
+
+COMMANDS = {
+    "ls": ["ls"],
+    "everything": ["ls", "--section", "all", "--stats", "--sha256", "--output", "json"],
+    "info": ["info"],
+}
+
+# Where `ls` does something else than the label of a case says, and why.
+INSTEAD = {
+    "co_zip_no_weights.keras": ("refuse", "a checkpoint without weights cannot be listed"),
+    "co_zip_weights_truncated.keras": ("refuse", "the weights cannot be listed"),
+    "co_zip_weights_text.keras": ("refuse", "the weights cannot be listed"),
+    "co_zip_weights_empty.keras": ("refuse", "the weights cannot be listed"),
+    "ce_npz_pickle.keras": ("refuse", "all its weights are pickles: nothing is left to list"),
+    "zs_symlink_weights.keras": ("refuse", "the weights cannot be listed"),
+    "co_zip_crc_weights.keras": ("refuse", "bytes that changed after saving are no checkpoint"),
+    "co_shard_missing/model.weights.json": ("refuse", "a part of the weights is not there"),
+    "co_shard_corrupt/model.weights.json": ("refuse", "a part of the weights cannot be listed"),
+    "co_shard_self/model.weights.json": ("refuse", "a shard that is no HDF5 cannot be listed"),
+    "fr_shard_symlink/model.weights.json": ("refuse", "a shard that may not be read cannot be listed"),
+    "fr_user_defined_link.weights.h5": ("refuse", "nothing but the link is in it: no layout of Keras remains"),
+    "rb_json_deep_lists.keras": ("warn", "the config is refused, the weights are listed"),
+    "rb_json_deep_dicts.keras": ("warn", "the config is refused, the weights are listed"),
+    "rb_json_big_int.keras": ("warn", "the config is refused, the weights are listed"),
+    "co_ohdr_cont_cycle.weights.h5": ("warn", "one object is damaged, the others are listed"),
+    "co_ohdr_size_huge.weights.h5": ("warn", "one object is damaged, the others are listed"),
+    "cf_names_empty.weights.h5": ("warn", "one link is refused, the others are listed"),
+    "co_heap_free_cycle.weights.h5": ("ok", "the list of free space is never walked"),
+}
+
+# Categories of which `ls` must say something where the label says `warn`; the rest is for `check`, or shows itself only
+# when values or configs are read.
+SPOKEN = {"external-file", "link", "archive-path", "archive-ambiguous"}
+UNSPOKEN = {
+    "co_zip64_locator.keras": "zipfile reads the plain end record, as Keras does; nothing differs in the listing",
+    "zs_layer_name_traversal.keras": "names inside a config are judged by the rules for configs, not by listing",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    file: str
+    label: str
+    category: str
+    results: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile") / "cases"
+    command = [sys.executable, str(ADVERSARIAL), str(folder), "--fast", "--marker", str(folder.parent / "MARKER")]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cases(hostile: Path) -> list[Case]:
+    results = {name: outcomes(hostile, arguments) for name, arguments in COMMANDS.items()}
+    manifest = json.loads((hostile / "manifest.json").read_text())["cases"]
+    return [
+        Case(c["file"], c["ls"], c["category"], {name: found[c["file"]] for name, found in results.items()})
+        for c in manifest
+    ]
+
+
+def outcomes(folder: Path, arguments: list[str]) -> dict[str, dict[str, Any]]:
+    """What the command did to each case; fails where its process did not survive one."""
+    runner = Path(__file__).with_name("hostile_runner.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, str(runner), str(folder), *arguments], capture_output=True, env=environment)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"died with {done.returncode} on {lines[-1]['file']}: {done.stderr[-2000:]!r}"
+    return {line["file"]: line for line in lines if "exit_code" in line}
+
+
+def each(cases: list[Case]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(case.file, name, result) for case in cases for name, result in case.results.items()]
+
+
+def said(result: dict[str, Any]) -> str:
+    """What `ls` did, in the words of the labels."""
+    if result["exit_code"] == 2:
+        return "refuse"
+    return "warn" if "warning:" in result["stderr"] else "ok"
+
+
+def test_nothing_but_an_error_of_ours_ends_a_command(cases: list[Case]) -> None:
+    """No exception escapes, and the exit code is 0 or 2."""
+    broken = [(file, name, r["exception"]) for file, name, r in each(cases) if r["exception"] or r["exit_code"] not in (0, 2)]
+    assert broken == []
+    assert len(cases) >= 460
+
+
+def test_no_traceback_is_shown(cases: list[Case]) -> None:
+    """What goes wrong is told in a message."""
+    assert [file for file, _, r in each(cases) if "Traceback" in r["stderr"] + r["stdout"]] == []
+
+
+def test_every_case_ends_soon(cases: list[Case]) -> None:
+    """No case takes ten seconds."""
+    assert [(file, name, r["seconds"]) for file, name, r in each(cases) if r["seconds"] > 10] == []
+
+
+def test_no_control_character_reaches_the_terminal(cases: list[Case]) -> None:
+    """Names from files are escaped in both streams, in text and in JSON."""
+    loud = [
+        (file, name)
+        for file, name, r in each(cases)
+        if any(not (char.isprintable() or char == "\n") for char in r["stdout"] + r["stderr"])
+    ]
+    assert loud == []
+
+
+def test_nothing_outside_the_checkpoint_is_opened(cases: list[Case], hostile: Path) -> None:
+    """Links, external storage, virtual datasets, shards and vocabularies lead nowhere."""
+    canary = str((hostile / "canary").resolve())
+    led = [
+        (file, path)
+        for file, _, r in each(cases)
+        for path in r["opened"]
+        if path.startswith(canary) or path in ("/etc/passwd", "/etc/hostname")
+    ]
+    assert led == []
+    assert all(case.results["ls"]["opened"] for case in cases if case.label == "ok"), "nothing was watched"
+
+
+def test_no_payload_ran(cases: list[Case], hostile: Path) -> None:
+    """The marker that every payload would create is not there."""
+    assert cases
+    assert not (hostile.parent / "MARKER").exists()
+
+
+def test_ls_does_what_each_label_says(cases: list[Case]) -> None:
+    """Honest files are listed, odd ones listed or listed with a warning, broken ones refused; exceptions have reasons."""
+    wrong = []
+    for case in cases:
+        wanted, done = INSTEAD.get(case.file, (case.label, ""))[0], said(case.results["ls"])
+        if case.file == "special/unreadable.h5" and os.geteuid() == 0:
+            continue  # the superuser may read it
+        listed = done != "refuse"
+        if wanted != "any" and listed != (wanted != "refuse"):
+            wrong.append((case.file, wanted, done, case.results["ls"]["stderr"][:200]))
+    assert wrong == []
+
+
+def test_ls_says_what_it_did_not_follow(cases: list[Case]) -> None:
+    """A link, an outside file, an odd path in an archive or two possible readings are told in a warning."""
+    silent = [
+        case.file
+        for case in cases
+        if case.label == "warn" and case.category in SPOKEN and case.file not in UNSPOKEN and said(case.results["ls"]) == "ok"
+    ]
+    assert silent == []
+
+
+def test_errors_say_what_to_look_at(cases: list[Case]) -> None:
+    """Every refusal is one error that begins with the path."""
+    for case in cases:
+        result = case.results["ls"]
+        if result["exit_code"] == 2 and not result["stdout"]:
+            assert result["stderr"].count("error: ") == 1, case.file
+            assert Path(case.file).name.split("\n")[0][:5] in result["stderr"], case.file
