@@ -25,7 +25,7 @@ from ckpttool.errors import (
 if TYPE_CHECKING:
     import numpy as np
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20  # a block and what is computed from it stay within the caches
 
 
 class Section(str, Enum):

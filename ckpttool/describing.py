@@ -17,6 +17,7 @@ _ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
 _LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
 _ARCHITECTURE_SUFFIXES = (".json", ".yaml", ".yml")
 _MAX_SIBLINGS = 200
+_ROLE = re.compile(r"[_-](weights?|architecture|arch|config|model)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +185,12 @@ def _configured_rate(config: Any) -> float | None:
 
 def companion(path: Path) -> Path | None:
     """The file beside a weights file that looks like its architecture, the one most alike in name; a guess by name."""
-    stem = path.name.split(".")[0]
+    stem = _stem(path.name)
     try:
         entries = [entry for entry in os.scandir(path.parent) if entry.name.lower().endswith(_ARCHITECTURE_SUFFIXES)]
     except OSError:
         return None
-    scored = [(_likeness(stem, entry.name.split(".")[0]), entry) for entry in entries[:_MAX_SIBLINGS]]
+    scored = [(_likeness(stem, _stem(entry.name)), entry) for entry in entries[:_MAX_SIBLINGS]]
     close = sorted((pair for pair in scored if pair[0] >= 0.6), key=lambda pair: (-pair[0], pair[1].name))
     return next((path.parent / entry.name for _, entry in close if _is_architecture(entry.path)), None)
 
@@ -199,6 +200,12 @@ def _likeness(a: str, b: str) -> float:
     from difflib import SequenceMatcher
 
     return SequenceMatcher(None, a, b).ratio()
+
+
+def _stem(name: str) -> str:
+    """A file name without suffixes and the words that tell weights from their architecture: `cnn` for `cnn_weights.h5`."""
+    stem = name.split(".")[0]
+    return _ROLE.sub("", stem) or stem
 
 
 def _is_architecture(path: str) -> bool:

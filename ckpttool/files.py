@@ -10,13 +10,16 @@ import os
 import stat
 import threading
 import zlib
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Protocol
 
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError
 
-_INFLATE_STEP = 4 << 20  # bytes between two resumption points of a deflated member
-_INFLATE_READ = 64 << 10  # compressed bytes fed at once
+_LEAST_WINDOW = 256 << 10  # inflated bytes between two states of the decompressor
+_MOST_STATES = 512
+_HELD_WINDOWS = 16
+_INFLATE_READ = 16 << 10  # compressed bytes fed at once
 
 
 class Source(Protocol):
@@ -124,18 +127,21 @@ class Window:
 class Inflated:
     """A deflated run of bytes, read by offset without being extracted.
 
-    Every 4 MiB the state of the decompressor is kept (about 50 KB each), so that reading backwards restarts there and
-    not at the beginning. One inflated window is held at a time.
+    It is inflated window by window. The state of the decompressor at the start of every window is kept (about 50 KB
+    each, at most 512), so that reading backwards restarts there and not at the beginning; so are the last 16 windows.
     """
 
     def __init__(self, source: Source, size: int) -> None:
         self._source, self.size = source, size
-        self._states = [(0, 0, zlib.decompressobj(-zlib.MAX_WBITS))]  # (inflated offset, deflated offset, state)
-        self._start, self._data = 0, b""
+        self._step = max(_LEAST_WINDOW, -(-size // _MOST_STATES))
+        self._states = [(0, zlib.decompressobj(-zlib.MAX_WBITS))]  # (deflated offset, state) at each window's start
+        self._windows: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly `size` bytes from `offset` on."""
+        if offset < 0 or size < 0 or offset + size > self.size:
+            raise outside(offset, size, self.size)
         data = bytearray(size)
         self.fill(offset, memoryview(data))
         return bytes(data)
@@ -147,25 +153,26 @@ class Inflated:
         with self._lock:
             done = 0
             while done < len(buffer):
-                self._hold(offset + done)
-                begin = offset + done - self._start
-                part = self._data[begin : begin + len(buffer) - done]
+                index, begin = divmod(offset + done, self._step)
+                part = self._window(index)[begin : begin + len(buffer) - done]
                 buffer[done : done + len(part)] = part
                 done += len(part)
 
-    def _hold(self, offset: int) -> None:
-        """Makes the window that contains `offset` the one held."""
-        index = offset // _INFLATE_STEP
-        if self._data and self._start == index * _INFLATE_STEP:
-            return
-        for step in range(min(index, len(self._states) - 1), index + 1):
-            self._inflate_window(step)
+    def _window(self, index: int) -> bytes:
+        """The bytes of one window; windows that were not reached before are inflated on the way."""
+        if index in self._windows:
+            self._windows.move_to_end(index)
+            return self._windows[index]
+        for reached in range(min(index, len(self._states) - 1), index + 1):
+            self._windows[reached] = self._inflated(reached)
+            if len(self._windows) > _HELD_WINDOWS:
+                self._windows.popitem(last=False)
+        return self._windows[index]
 
-    def _inflate_window(self, index: int) -> None:
-        start, position, state = self._states[index]
-        state = state.copy()
-        wanted = min(_INFLATE_STEP, self.size - start)
-        parts, have = [], 0
+    def _inflated(self, index: int) -> bytes:
+        position, kept = self._states[index]
+        state, parts, have = kept.copy(), list[bytes](), 0
+        wanted = min(self._step, self.size - index * self._step)
         while have < wanted:
             feed = state.unconsumed_tail
             if not feed:
@@ -173,16 +180,13 @@ class Inflated:
                 position += len(feed)
             part = _inflate(state, feed, wanted - have)
             if not part and (state.eof or not feed):
-                raise CorruptFileError(
-                    "the compressed data ends early",
-                    expected=f"{self.size:,} bytes",
-                    found=f"{start + have:,} bytes",
-                )
+                found = f"{index * self._step + have:,} bytes"
+                raise CorruptFileError("the compressed data ends early", expected=f"{self.size:,} bytes", found=found)
             parts.append(part)
             have += len(part)
-        self._start, self._data = start, b"".join(parts)
         if index + 1 == len(self._states):
-            self._states.append((start + have, position, state))
+            self._states.append((position, state))
+        return b"".join(parts)
 
 
 class SourceFile(io.RawIOBase):
@@ -203,7 +207,7 @@ class SourceFile(io.RawIOBase):
         """Moves to `offset` from the start, the place reached or the end; gives the new place."""
         place = (0, self._at, self._source.size)[whence] + offset
         if place < 0:
-            raise ValueError("negative seek position")
+            raise OSError("negative seek position")  # as a file on disk does; zipfile relies on it
         self._at = place
         return place
 
@@ -213,7 +217,9 @@ class SourceFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fills the buffer as far as the source reaches; gives the number of bytes."""
-        size = max(0, min(len(buffer), self._source.size - self._at))
+        size = min(len(buffer), self._source.size - self._at)
+        if size <= 0:
+            return 0
         self._source.fill(self._at, memoryview(buffer).cast("B")[:size])
         self._at += size
         return size

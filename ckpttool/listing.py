@@ -5,6 +5,7 @@ and marked as inferred.
 """
 
 import fnmatch
+import itertools
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 from ckpttool.architecture import Architecture, Layer, read_architecture
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
-from ckpttool.numerics import Stats, sha256, weight_stats
+from ckpttool.numerics import Stats, measure
+
+MAX_DEPTH = 64  # names of a chain that are told apart
 
 _CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 
@@ -51,7 +54,8 @@ class LayerRow:
     def of(cls, rows: Sequence["Row"]) -> "LayerRow":
         """The layer of rows that belong to one layer."""
         first = rows[0]
-        return cls(first.layer, first.class_name, first.trainable, first.inferred, tuple(rows))
+        trainable = first.trainable if len({row.trainable for row in rows}) == 1 else None
+        return cls(first.layer, first.class_name, trainable, first.inferred, tuple(rows))
 
     @property
     def total(self) -> "Total":
@@ -106,7 +110,7 @@ class Listing:
 
 def _inside(path: str, layers: Container[str]) -> bool:
     """Whether a layer that encloses `path` is among `layers`, and so shows its weights."""
-    parts = path.split("/")
+    parts = path.split("/", MAX_DEPTH)  # a name may itself consist of slashes
     return any("/".join(parts[:end]) in layers for end in range(1, len(parts)))
 
 
@@ -137,7 +141,7 @@ SORTS: dict[str, Callable[[Row], Any]] = {
 def list_checkpoint(
     checkpoint: Checkpoint, choice: Choice = Choice(), progress: Callable[[int], None] = lambda nbytes: None
 ) -> Listing:
-    """The listing of a checkpoint; `progress` is told the bytes of every weight that was read."""
+    """The listing of a checkpoint; `progress` is told the bytes of every block that was read."""
     namer = _Namer(checkpoint)
     everything = [namer.row(weight) for weight in checkpoint.values()]
     rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])
@@ -187,15 +191,10 @@ def _measured(row: Row, choice: Choice, progress: Callable[[int], None]) -> Row:
     if not (choice.stats or choice.sha256):
         return row
     try:
-        return replace(
-            row,
-            stats=weight_stats(row.weight) if choice.stats else None,
-            sha256=sha256(row.weight) if choice.sha256 else None,
-        )
+        found = measure(row.weight, stats=choice.stats, sha256=choice.sha256, progress=progress)
     except CheckpointError as error:
         return replace(row, problem=error.what)
-    finally:
-        progress(row.weight.nbytes)
+    return replace(row, stats=found.stats, sha256=found.sha256)
 
 
 @dataclass(slots=True)
@@ -206,9 +205,14 @@ class _Namer:
     architecture: Architecture | None = field(init=False)
     _by_path: dict[str, Layer] = field(init=False)
     _by_place: dict[tuple[str, ...], Layer] = field(init=False)
+    _layers: tuple[Layer, ...] = field(init=False)
+    _positions: dict[str, int] = field(init=False)
+    _inside: dict[str, dict[str, set[bool]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.architecture = read_architecture(self.checkpoint.config)
+        self._layers = self.architecture.layers if self.architecture else ()
+        self._positions = {layer.path: at for at, layer in enumerate(self._layers)}
         self._by_path = self.architecture.by_path() if self.architecture else {}
         self._by_place = self.architecture.by_place() if self.architecture else {}
 
@@ -227,7 +231,30 @@ class _Namer:
         known = self._by_path.get(layer)
         if known is None:
             return Row(weight, layer, label)
-        return Row(weight, layer, label, known.class_name, known.trainable)
+        trainable = self._trainable_inside(known, weight) if known.is_model else known.trainable
+        return Row(weight, layer, label, known.class_name, trainable)
+
+    def _trainable_inside(self, model: Layer, weight: Weight) -> bool | None:
+        """Whether a weight of a nested model is of a trainable layer: legacy files name the model as its layer, and
+        the layer itself at best in the weight's name. None where that does not tell."""
+        inside = self._inside.get(model.path)
+        if inside is None:
+            inside = self._inside[model.path] = self._settings_inside(model)
+        if len(inside[""]) < 2:
+            return next(iter(inside[""]), model.trainable)
+        found = set[bool]().union(*(inside.get(name, ()) for name in (weight.name or "").split("/")[:-1] if name))
+        return found.pop() if len(found) == 1 else None
+
+    def _settings_inside(self, model: Layer) -> dict[str, set[bool]]:
+        """Whether the layers in a nested model are trainable, by their names; those of all under the empty name."""
+        found: dict[str, set[bool]] = {"": set()}
+        for layer in itertools.islice(self._layers, self._positions[model.path] + 1, None):
+            if not layer.path.startswith(f"{model.path}/"):
+                break
+            if not layer.is_model:
+                found[""].add(layer.trainable)
+                found.setdefault(layer.name, set()).add(layer.trainable)
+        return found
 
     def _placed(self, weight: Weight, index: str) -> Row:
         """The row of a weight whose layer's name is not stored: by the config where its path fits, else by the path."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Weight
+from ckpttool.dtypes import values_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,12 +66,12 @@ def _merged_moments(a: Stats, b: Stats) -> tuple[float, float, float, float]:
     return min(a.minimum, b.minimum), max(a.maximum, b.maximum), mean, m2
 
 
-def stats(blocks: Iterable[np.ndarray]) -> Stats:
-    """The statistics of all values in the blocks; sums are taken in float64."""
-    whole = Stats()
-    for block in blocks:
-        whole = whole.merged(_block_stats(block))
-    return whole
+def block_stats(block: np.ndarray) -> Stats:
+    """The statistics of the values in one array."""
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):  # infinities and NaN are counted, not warned of
+        return _block_stats(block)
 
 
 def _block_stats(block: np.ndarray) -> Stats:
@@ -97,18 +97,33 @@ def _finite_stats(block: np.ndarray, count: int, zeros: int, total: float) -> St
 
     mean = total / count
     spread = np.subtract(block, mean, dtype=np.float64)
-    m2 = float(np.dot(spread, spread))
+    m2 = float(np.square(spread, out=spread).sum())  # a dot product starts threads, which is slower
     return Stats(count, count, 0, 0, zeros, float(block.min()), float(block.max()), mean, m2)
 
 
-def weight_stats(weight: Weight) -> Stats:
-    """The statistics of a weight, read in blocks."""
-    return stats(weight.blocks())
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was computed of one weight."""
+
+    stats: Stats | None = None
+    sha256: str | None = None
 
 
-def sha256(weight: Weight) -> str:
-    """The SHA-256 of a weight's values in C order and little-endian, in hex: equal content, equal digest."""
-    digest = hashlib.sha256()
+def measure(
+    weight: Weight, *, stats: bool = False, sha256: bool = False, progress: Callable[[int], None] = lambda nbytes: None
+) -> Measured:
+    """Statistics and checksum of a weight, as asked for, in one pass over its blocks.
+
+    The checksum is the SHA-256 of the values in C order and little-endian, in hex: equal content, equal checksum.
+    `progress` is told the bytes of every block.
+    """
+    import hashlib
+
+    found, digest = Stats(), hashlib.sha256()
     for block in weight.stored_blocks():
-        digest.update(block)
-    return digest.hexdigest()
+        if stats:
+            found = found.merged(block_stats(values_of(block, weight.dtype, big_endian=False)))
+        if sha256:
+            digest.update(block)
+        progress(len(block))
+    return Measured(found if stats else None, digest.hexdigest() if sha256 else None)

@@ -8,7 +8,9 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 CORPUS = SHARED / "corpus"
 ADVERSARIAL = SHARED / "adversarial" / "make.py"
 
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real checkpoints is not beside this checkout")
+needs_corpus = pytest.mark.skipif(
+    not CORPUS.is_dir(), reason="the corpus of real checkpoints is not beside this checkout"
+)
 needs_adversarial = pytest.mark.skipif(
     not ADVERSARIAL.is_file(), reason="the generator of hostile checkpoints is not beside this checkout"
 )

@@ -89,7 +89,10 @@ def test_info_names_the_writer_and_the_model(path: Path) -> None:
     if "generation" in writer:
         assert producer["generation"] == writer["generation"]
     if "model_class" in expected:
-        assert (info["model"]["class"], info["model"]["name"] or None) == (expected["model_class"], expected["model_name"])
+        assert (info["model"]["class"], info["model"]["name"] or None) == (
+            expected["model_class"],
+            expected["model_name"],
+        )
     assert bool(info["compiled"] or info["optimizer"]) >= bool(expected.get("has_training_config"))
 
 

@@ -101,7 +101,9 @@ def said(result: dict[str, Any]) -> str:
 
 def test_nothing_but_an_error_of_ours_ends_a_command(cases: list[Case]) -> None:
     """No exception escapes, and the exit code is 0 or 2."""
-    broken = [(file, name, r["exception"]) for file, name, r in each(cases) if r["exception"] or r["exit_code"] not in (0, 2)]
+    broken = [
+        (file, name, r["exception"]) for file, name, r in each(cases) if r["exception"] or r["exit_code"] not in (0, 2)
+    ]
     assert broken == []
     assert len(cases) >= 460
 
@@ -163,7 +165,10 @@ def test_ls_says_what_it_did_not_follow(cases: list[Case]) -> None:
     silent = [
         case.file
         for case in cases
-        if case.label == "warn" and case.category in SPOKEN and case.file not in UNSPOKEN and said(case.results["ls"]) == "ok"
+        if case.label == "warn"
+        and case.category in SPOKEN
+        and case.file not in UNSPOKEN
+        and said(case.results["ls"]) == "ok"
     ]
     assert silent == []
 

@@ -117,8 +117,9 @@ def _entries(entry: Any) -> list[Any] | None:
 
 
 def _name(entry: dict[str, Any]) -> str:
-    """The name of a layer or model: beside its class where a graph lists it, else in its config."""
-    found = entry.get("name") if "class_name" in entry else None
+    """The name of a layer or model: beside its class where a graph lists it, else in its config; Keras 0.x has it in
+    `custom_name`."""
+    found = entry.get("name") if "class_name" in entry else entry.get("custom_name")
     if not isinstance(found, str):
         inner = _inner(entry)
         found = inner.get("name") if isinstance(inner, dict) else None

@@ -4,6 +4,7 @@ import importlib
 
 import click
 
+from ckpttool import __version__
 from ckpttool.cli.emit import FAILED, fail
 from ckpttool.errors import CheckpointError
 
@@ -30,11 +31,13 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except CheckpointError as error:
             fail(str(error))
-            ctx.exit(FAILED)
+        except KeyboardInterrupt:
+            fail("interrupted")
+        ctx.exit(FAILED)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="ckpttool", message="ckpttool %(version)s")
+@click.version_option(__version__, message="ckpttool %(version)s")
 def main() -> None:
     """Open any Keras checkpoint without TensorFlow, and see what is in it.
 

@@ -10,7 +10,7 @@ from ckpttool.render import INFO_OUTPUTS, Style
 from ckpttool.render.json import config as config_json
 
 
-@click.command("info")
+@click.command("info", short_help="Tell what a checkpoint is and who wrote it.")
 @click.argument("path", type=click.Path())
 @click.option("--config", is_flag=True, help="Print the stored config as formatted JSON instead.")
 @options.output(INFO_OUTPUTS)

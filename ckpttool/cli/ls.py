@@ -15,12 +15,14 @@ from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
 _SECTIONS = [section.value for section in Section]
 
 
-@click.command("ls")
+@click.command("ls", short_help="List the layers and weights of checkpoints.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("--match", multiple=True, metavar="GLOB", help="Only layers or weights that match, such as 'block5_*'.")
 @click.option("--tree", is_flag=True, help="Show layers as a tree.")
 @click.option("--layers", is_flag=True, help="One row a layer, layers without weights included.")
-@click.option("--depth", type=click.IntRange(1), metavar="N", help="Gather layers by the first N names of their chain.")
+@click.option(
+    "--depth", type=click.IntRange(1), metavar="N", help="One row for all layers that share their first N names."
+)
 @click.option(
     "--section", multiple=True, type=click.Choice([*_SECTIONS, "all"]), help="Sections to list [model, other]."
 )
@@ -40,7 +42,9 @@ def command(
     sha256: bool,
     output: str,
     color: str,
-    **looks: bool | int | None,
+    layers: bool,
+    tree: bool,
+    depth: int | None,
 ) -> None:
     """List the layers and weights of checkpoints: names, shapes, dtypes, sizes.
 
@@ -54,7 +58,7 @@ def command(
       ckpttool ls old.h5 --section all --output json
     """
     choice = Choice(_sections(section, match), match, stats, sha256, sort)
-    style = Style(color=wants_color(color), **looks)  # type: ignore[arg-type]
+    style = Style(color=wants_color(color), layers=layers or (depth is not None and not tree), tree=tree, depth=depth)
     results = [result for path in paths for result in _results(Path(path), choice, len(paths) > 1)]
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
     if not all(_complete(result, choice) for result in results):

@@ -11,6 +11,7 @@ from ckpttool.formats import FORMATS
 from ckpttool.listing import Listing, Row, Total
 from ckpttool.numerics import Stats
 from ckpttool.render.style import Style, Summary
+from ckpttool.render.tables import cut_to_depth
 
 
 def dumps(value: Any) -> str:
@@ -39,7 +40,7 @@ def _listing(result: Listing, style: Style) -> dict[str, Any]:
                 "inferred": layer.inferred,
                 **_total(layer.total),
             }
-            for layer in result.by_layer()
+            for layer in cut_to_depth(result.by_layer(), style.depth)
         ]
     else:
         found["weights"] = [_row(row) for row in result.rows]

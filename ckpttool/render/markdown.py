@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tabulate import tabulate
-
+from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.listing import Listing
 from ckpttool.render import text
@@ -28,7 +27,7 @@ def listing(result: Listing, style: Style) -> str:
         titles = weight_headers(result)
         cells = [weight_cells(row, titles) for layer in result.by_layer() for row in layer.rows]
     facts = [FORMATS[result.kind].title, text.producer(result), size(result.size)]
-    head = f"### {escaped(result.path.name)}\n\n{escaped(', '.join(filter(None, facts)))}"
+    head = f"### {escaped(printable(result.path.name))}\n\n{escaped(', '.join(filter(None, facts)))}"
     lines = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in totals(result))
     return "\n\n".join(filter(None, (head, _table(cells, titles), lines)))
 
@@ -40,5 +39,7 @@ def summaries(results: Sequence[Summary], style: Style) -> str:
 
 
 def _table(cells: list[list[str]], titles: list[str]) -> str:
+    from tabulate import tabulate
+
     body = [[escaped(cell) for cell in line] for line in cells]
     return str(tabulate(body, titles, tablefmt="github", disable_numparse=True))

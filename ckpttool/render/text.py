@@ -1,14 +1,13 @@
 """Text for people at a terminal."""
 
 from collections.abc import Iterator, Sequence
-
-from tabulate import tabulate
+from dataclasses import dataclass, field
 
 from ckpttool.checkpoint import Section
 from ckpttool.describing import Info
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.listing import LayerRow, Listing
+from ckpttool.listing import MAX_DEPTH, LayerRow, Listing, Row
 from ckpttool.render.style import Style, Summary, pretty_layer, shape, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
@@ -82,6 +81,8 @@ def _layers(result: Listing, style: Style) -> str:
 
 
 def _table(cells: list[list[str]], titles: list[str]) -> str:
+    from tabulate import tabulate
+
     empty = [n for n, _ in enumerate(titles) if n and not any(line[n] for line in cells)]
     kept = [n for n in range(len(titles)) if n not in empty]
     align = ["right" if titles[n] in _RIGHT else "left" for n in kept]
@@ -90,42 +91,45 @@ def _table(cells: list[list[str]], titles: list[str]) -> str:
     return str(tabulate(body, heads, tablefmt="simple", colalign=align, disable_numparse=True))
 
 
+@dataclass(slots=True)
+class _Node:
+    """One name in the tree of layers: the layer whose chain of names ends here, if one does, and the names below."""
+
+    layer: LayerRow | None = None
+    below: dict[str, "_Node"] = field(default_factory=dict)
+
+
 def _tree(result: Listing, style: Style) -> str:
     """The layers as a tree of their names, weights as leaves."""
-    root: dict[str, object] = {}
+    root = _Node()
     for layer in cut_to_depth(result.by_layer(), style.depth):
         node = root
-        for name in (layer.layer or "(model)").split("/"):
-            node = node.setdefault(name, {})  # type: ignore[assignment]
-        node["\0layer"] = layer
+        for name in (layer.layer or "(model)").split("/", MAX_DEPTH):
+            node = node.below.setdefault(name, _Node())
+        node.layer = layer
     return "\n".join(_branches(root, ""))
 
 
-def _branches(node: dict[str, object], indent: str) -> Iterator[str]:
-    children = [(name, child) for name, child in node.items() if name != "\0layer"]
-    layer = node.get("\0layer")
-    leaves = [_leaf(layer, n) for n in range(len(layer.rows))] if isinstance(layer, LayerRow) else []
+def _branches(node: _Node, indent: str) -> Iterator[str]:
+    leaves = [_leaf(row) for row in node.layer.rows] if node.layer else []
     for number, leaf in enumerate(leaves):
-        last = number + 1 == len(leaves) and not children
+        last = number + 1 == len(leaves) and not node.below
         yield f"{indent}{'└─' if last else '├─'} {leaf}"
-    for number, (name, child) in enumerate(children):
-        assert isinstance(child, dict)
-        last = number + 1 == len(children)
-        yield f"{indent}{'└─' if last else '├─'} {_branch_title(name, child)}"
+    for number, (name, child) in enumerate(node.below.items()):
+        last = number + 1 == len(node.below)
+        yield f"{indent}{'└─' if last else '├─'} {_branch_title(name, child.layer)}"
         yield from _branches(child, indent + ("   " if last else "│  "))
 
 
-def _branch_title(name: str, node: dict[str, object]) -> str:
-    layer = node.get("\0layer")
-    if not isinstance(layer, LayerRow):
+def _branch_title(name: str, layer: LayerRow | None) -> str:
+    if layer is None:
         return printable(name, 200)
     facts = [layer.class_name or "", "frozen" if layer.trainable is False else ""]
     told = ", ".join(printable(fact, 100) for fact in facts if fact)
     return printable(pretty_layer(name, layer.inferred), 200) + (f" ({told})" if told else "")
 
 
-def _leaf(layer: LayerRow, number: int) -> str:
-    row = layer.rows[number]
+def _leaf(row: Row) -> str:
     weight = row.weight
     return f"{printable(row.label, 200)}  {shape(weight.shape)} {printable(weight.dtype, 100)}  {size(weight.nbytes)}"
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
 import ckpttool
+from ckpttool import UnsafeFileError
 from tests.formats.contract import ReaderContract, datasets, listed_order
 from tests.samples import FIXTURES, members, zipped
 
@@ -295,7 +297,7 @@ def test_opaque_bfloat16_reads_as_float32() -> None:
     path = FIXTURES / "keras3/bfloat16.weights.h5"
     with ckpttool.open(path) as checkpoint, h5py.File(path) as file:
         narrow = [weight for weight in checkpoint.values() if weight.dtype == "bfloat16"]
-        assert len(narrow) == 5
+        assert len(narrow) == 6
         for weight in narrow:
             stored = np.frombuffer(file[weight.path][()].tobytes(), "<u2")
             wide = weight.read()
@@ -303,9 +305,19 @@ def test_opaque_bfloat16_reads_as_float32() -> None:
             assert np.array_equal(wide.ravel().view(np.uint32) >> 16, stored)
 
 
-def test_pickled_npz_is_refused_and_named() -> None:
-    """Keras's own `.npz` keeps pickles: every member is refused by name, none is opened, none is listed."""
-    with ckpttool.open(FIXTURES / "keras3/npz.keras") as checkpoint:
-        assert len(checkpoint) == 0
-        places = {refusal.place for refusal in checkpoint.refusals if refusal.kind == "pickle"}
-        assert {"layers/dense", "layers/dense_1", "optimizer"} <= places
+def test_pickled_npz_is_refused() -> None:
+    """Keras's own `.npz` keeps pickles: it is refused as a whole, and the error says what to do."""
+    with pytest.raises(UnsafeFileError, match="pickled objects") as caught:
+        ckpttool.open(FIXTURES / "keras3/npz.keras")
+    assert "save it again" in caught.value.hint
+
+
+def test_mixed_npz_lists_plain_arrays(tmp_path: Path) -> None:
+    """Plain arrays beside pickles are listed, and the pickles are refused by name."""
+    raw = io.BytesIO()
+    np.savez(raw, plain=np.arange(3), pickled=np.array({}, dtype=object))
+    parts = {name: data for name, data in members("keras3.0/mlp.keras").items() if name.endswith(".json")}
+    path = zipped(tmp_path / "mixed.keras", {**parts, "model.weights.npz": raw.getvalue()})
+    with ckpttool.open(path) as checkpoint:
+        assert list(checkpoint) == ["plain"]
+        assert [(refusal.kind, refusal.place) for refusal in checkpoint.refusals] == [("pickle", "pickled")]

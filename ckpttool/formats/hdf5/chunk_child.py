@@ -14,10 +14,11 @@ import json
 import math
 import struct
 import sys
+import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 
 from ckpttool.files import FileSource, Inflated, Source, Window
@@ -94,6 +95,7 @@ class _Open(NamedTuple):
     """An open dataset and the blocks that are still to come, with the number of the first of them."""
 
     dataset: h5py.h5d.DatasetID
+    sizes: "_ChunkSizes"
     blocks: Iterator[Block]
     number: int
 
@@ -110,12 +112,16 @@ class _Reader:
         state = self._open.pop(name, None)
         if state is None or state.number > number:
             dataset = _opened(self._file, name)
-            state = _Open(dataset, blocks(dataset.shape, max(1, PIECE // dataset.get_type().get_size())), 0)
+            cut = blocks(dataset.shape, max(1, PIECE // dataset.get_type().get_size()))
+            state = _Open(dataset, _ChunkSizes(dataset), cut, 0)
         block = next(itertools.islice(state.blocks, number - state.number, None), None)
         while len(self._open) >= _OPEN_DATASETS:
             del self._open[next(iter(self._open))]
         self._open[name] = state._replace(number=number + 1)
-        return _values(state.dataset, block) if block else b""
+        if block is None:
+            return b""
+        state.sizes.check(block)
+        return _values(state.dataset, block)
 
 
 def _opened(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
@@ -132,6 +138,49 @@ def _opened(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_chunk_cache(100_003, max(_CHUNK_CACHE[0], min(wanted, _CHUNK_CACHE[1])), 1.0)
     return h5py.h5d.open(file.id, path, access)
+
+
+class _ChunkSizes:
+    """Sees to it that the chunks of a dataset are whole: libhdf5 fills up a short one with whatever lies in memory.
+
+    The filters gzip, shuffle and fletcher32 are undone for that, as far as sizes go; with others nothing is checked.
+    """
+
+    def __init__(self, dataset: h5py.h5d.DatasetID) -> None:
+        creation = dataset.get_create_plist()
+        self._dataset, self._chunk = dataset, creation.get_chunk()
+        self._filters = [creation.get_filter(n)[0] for n in range(creation.get_nfilters())]
+        self._size = math.prod(self._chunk) * dataset.get_type().get_size()
+        self._known = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+        self._checked = set[tuple[int, ...]]()
+
+    def check(self, block: Block) -> None:
+        """Raises where a stored chunk of the block is not of the size of a chunk."""
+        if not self._known.issuperset(self._filters):
+            return
+        places = (range(s // c * c, s + n, c) for s, n, c in zip(*block, self._chunk, strict=True))
+        for offset in itertools.product(*places):
+            if offset in self._checked:
+                continue
+            stored = self._dataset.get_chunk_info_by_coord(offset)
+            if stored.byte_offset is None:
+                continue
+            skipped, raw = self._dataset.read_direct_chunk(offset)
+            size = self._plain_size(skipped, raw[: stored.size])
+            if size != self._size:
+                raise ValueError(f"the chunk at {offset} has {size:,} bytes instead of {self._size:,}")
+            self._checked.add(offset)
+
+    def _plain_size(self, skipped: int, stored: bytes) -> int:
+        """The size of a chunk whose filters are undone, but for those that it did not pass."""
+        for number, filter_ in reversed(list(enumerate(self._filters))):
+            if skipped >> number & 1:
+                continue
+            if filter_ == h5py.h5z.FILTER_FLETCHER32:
+                stored = stored[:-4]
+            elif filter_ == h5py.h5z.FILTER_DEFLATE:
+                stored = zlib.decompressobj().decompress(stored, self._size + 5)
+        return len(stored)
 
 
 def _values(dataset: h5py.h5d.DatasetID, block: Block) -> bytes:

@@ -86,7 +86,8 @@ def _float(body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype
         raise IndexError
     layout = (size, body[2], exponent, exponent_size, mantissa, mantissa_size, bias)
     whole = offset == 0 and precision == 8 * size and not body[1] & 0x40
-    name = (_FLOATS.get(layout) if whole else None) or f"float of {size} bytes (exponent {exponent_size}, mantissa {mantissa_size} bits)"
+    described = f"float of {size} bytes (exponent {exponent_size}, mantissa {mantissa_size} bits)"
+    name = _FLOATS.get(layout, described) if whole else described
     return Datatype(name, size, "float", bool(body[1] & 1)), 20
 
 
@@ -178,8 +179,9 @@ def _array(body: bytes, size: int, version: int, depth: int) -> tuple[Datatype, 
 def _complex(body: bytes, size: int, _version: int, depth: int) -> tuple[Datatype, int]:
     """HDF5 2.0's complex class: two values of the base type."""
     base, used = _parse(body[8:], depth + 1)
-    whole = size == 2 * base.size and base.name in _COMPLEX
-    return Datatype(_COMPLEX[base.name] if whole else f"complex({base.name})", size, "complex", base.big_endian), 8 + used
+    described = f"complex({base.name})"
+    name = _COMPLEX.get(base.name, described) if size == 2 * base.size else described
+    return Datatype(name, size, "complex", base.big_endian), 8 + used
 
 
 _READ = {

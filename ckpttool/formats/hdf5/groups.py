@@ -120,6 +120,8 @@ def _link(file: Hdf5Bytes, body: bytes) -> Link:
         at += (1 if flags & 8 else 0) + (8 if flags & 4 else 0) + (1 if flags & 16 else 0)
         width = 1 << (flags & 3)
         end = at + width + int.from_bytes(body[at : at + width], "little")
+        if end > len(body):
+            raise IndexError
         name = decode_name(body[at + width : min(end, at + width + MAX_NAME + 1)])
         if kind == 0:
             return Link(name, "hard", struct.unpack_from("<Q", body, end)[0])

@@ -70,10 +70,10 @@ class FractalHeap:
     def object(self, heap_id: bytes) -> bytes:
         """The bytes of the object with this heap ID."""
         kind = heap_id[0] >> 4 & 3 if heap_id else 0
-        if kind == 2:  # tiny: the bytes stand in the ID
-            return heap_id[1 : 2 + (heap_id[0] & 15)]
         if kind == 1:
             return self._file.read(*self._huge_place(heap_id))
+        if kind:  # objects that stand in their own ID are smaller than any link or attribute
+            raise CorruptFileError("an HDF5 heap object of an impossible kind", found=str(kind))
         at = 1 + self._offset_bytes
         offset = int.from_bytes(heap_id[1:at], "little")
         length = int.from_bytes(heap_id[at : at + self._length_bytes], "little")

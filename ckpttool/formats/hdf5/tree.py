@@ -126,7 +126,8 @@ class _Walk:
         try:
             found = links(self._file, group)
         except CheckpointError as error:
-            raise error.at(where=f"group {path or '/'}") from None
+            error.where = ", ".join(filter(None, (f"group {path or '/'}", error.where)))
+            raise
         if len(found) > 1:
             found.sort(key=lambda link: natural_key(link.name), reverse=True)
         return [(prefix, depth + 1, link) for link in found]

@@ -163,8 +163,8 @@ def _chunk_problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
         return UnsafeFileError("has chunks of absurd size", expected=expected, found=found)
     if layout.address == UNDEFINED and dataset.nbytes > MAX_UNSTORED:
         return _bomb(dataset.nbytes, 0)
-    if layout.address != UNDEFINED and layout.address + 8 > file.end:
-        return _beyond(file, layout.address, 8)
+    if layout.address != UNDEFINED and layout.address >= file.end:
+        return _beyond(file, layout.address, 1)
     return _filter_problem(layout.filters)
 
 

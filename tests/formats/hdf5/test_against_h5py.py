@@ -16,20 +16,17 @@ from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import values_of
 
-LIBVERS = [
-    pytest.param(libver, id="-".join(libver))
-    for libver in (
-        ("earliest", "latest"), ("v108", "v108"), ("v110", "v110"), ("v112", "v112"), ("v114", "v114"), ("latest", "latest"),
-    )
-]  # fmt: skip
+VERSIONS = [name for name in ("v108", "v110", "v112", "v114", "v200") if hasattr(h5py.h5f, f"LIBVER_{name.upper()}")]
+BOUNDS = [("earliest", "latest"), *((name, name) for name in VERSIONS), ("latest", "latest")]
+LIBVERS = [pytest.param(bounds, id=bounds[0]) for bounds in BOUNDS]
 
+NUMBERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 DTYPES = {
     "bool": "?", "complex64": "<c8", "complex64 big": ">c8", "complex128": "<c16", "opaque2": "V2", "opaque1": "V1",
     "opaque3": "V3", "string7": "S7", "string1": "S1", "compound": [("a", "<i4"), ("longer name", ">f8"), ("s", "S3")],
     "nested compound": [("a", [("b", "<f4"), ("c", "?")]), ("d", "<i2", (2, 3))], "pair": [("r", "<f4"), ("q", "<f4")],
     "mixed complex": [("r", "<f4"), ("i", ">f4")], "array": ("<i4", (2, 3)),
-    **{f"{order}{code}": order + code for order in "<>" for code in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2",
-                                                                    "f4", "f8")},
+    **{order + code: order + code for order in "<>" for code in NUMBERS},
 }  # fmt: skip
 
 
@@ -79,8 +76,8 @@ def assert_same(path: Path) -> Tree:
         tree = read_tree(source)
         with h5py.File(path) as file:
             groups, datasets = {"": file["/"]}, {}
-            file.visititems(lambda name, item: (groups if isinstance(item, h5py.Group) else datasets).update({name: item}))
-            datasets = {name: item for name, item in datasets.items() if isinstance(item, h5py.Dataset)}
+            kinds = {h5py.Group: groups, h5py.Dataset: datasets, h5py.Datatype: {}}
+            file.visititems(lambda name, item: kinds[type(item)].update({name: item}))
             assert tree.refusals == []
             assert (set(tree.groups), set(tree.datasets)) == (set(groups), set(datasets))
             for name, item in datasets.items():
@@ -119,7 +116,7 @@ def assert_same_attributes(tree: Tree, name: str, item: Any) -> None:
         assert same(owner.get(key), attribute_value(item.attrs, key)), key
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def sample(dtype: str, count: int) -> bytes:
     """Bytes for `count` values of a dtype of `DTYPES`."""
     itemsize = np.dtype(DTYPES[dtype]).itemsize
@@ -238,12 +235,14 @@ def test_deep_nesting(tmp_path: Path, libver: tuple[str, str]) -> None:
 
 
 ATTRIBUTES = {
-    "str": "text", "empty": "", "long": "x" * 60_000, "accents": "é漢字\U0001f600", "bytes": b"bytes", "np": np.bytes_(b"abc"),
-    "int": 3, "negative": np.int8(-3), "u64": np.uint64(2**64 - 1), "big": np.array(258, ">i2"), "float": 2.5, "nan": math.nan,
-    "half": np.float16(0.5), "bool": np.bool_(True), "bools": np.array([True, False]), "complex": 1 + 2j,
-    "ints": np.arange(5), "matrix": np.arange(6.0).reshape(2, 3), "no floats": np.array([], np.float64), "null": h5py.Empty("f4"),
-    "fixed": np.array([b"a", b"bcd", b""]), "objects": np.array(["a", "", "ü"], object), "latin": np.bytes_("é".encode("latin-1")),
-    "void": np.void(b"ab"), "floats big": np.array([1.5, -2.5], ">f8"), "inf": np.float32(math.inf),
+    "str": "text", "empty": "", "long": "x" * 60_000, "accents": "é漢字\U0001f600", "bytes": b"bytes",
+    "np": np.bytes_(b"abc"), "latin": np.bytes_("é".encode("latin-1")), "void": np.void(b"ab"),
+    "fixed": np.array([b"a", b"bcd", b""]), "objects": np.array(["a", "", "ü"], object),
+    "int": 3, "negative": np.int8(-3), "u64": np.uint64(2**64 - 1), "big": np.array(258, ">i2"), "ints": np.arange(5),
+    "float": 2.5, "nan": math.nan, "half": np.float16(0.5), "inf": np.float32(math.inf),
+    "floats big": np.array([1.5, -2.5], ">f8"), "matrix": np.arange(6.0).reshape(2, 3), "complex": 1 + 2j,
+    "bool": np.bool_(True), "bools": np.array([True, False]), "no floats": np.array([], np.float64),
+    "null": h5py.Empty("f4"),
 }  # fmt: skip
 
 
@@ -396,7 +395,7 @@ ITEMS = st.dictionaries(NAMES, st.one_of(DATASETS, st.none()), max_size=12)
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    libver=st.sampled_from([param.values[0] for param in LIBVERS]),
+    libver=st.sampled_from(BOUNDS),
     track_order=st.booleans(),
     groups=st.dictionaries(NAMES, st.tuples(ITEMS, st.dictionaries(NAMES, VALUES, max_size=12)), max_size=4),
 )

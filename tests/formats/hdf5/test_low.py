@@ -1,109 +1,15 @@
 """The lowest floor: checksums, the budget, superblocks, and files that end or change anywhere."""
 
 import random
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from io import BytesIO
 
-import h5py
 import numpy as np
 import pytest
 
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
-from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.low import Budget, Hdf5Bytes, find_signature, lookup3
-from ckpttool.formats.hdf5.tree import Tree, read_tree
-from ckpttool.formats.hdf5.values import problem, values_of
-
-
-class Memory:
-    """Bytes in memory as a source that is as strict as a file."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.size = data, len(data)
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Exactly `size` bytes from `offset` on."""
-        if offset < 0 or size < 0 or offset + size > self.size:
-            raise CorruptFileError("points beyond its own end")
-        return self.data[offset : offset + size]
-
-    def fill(self, offset: int, buffer: memoryview) -> None:
-        """The whole of `buffer`, filled from `offset` on."""
-        buffer[:] = self.read(offset, len(buffer))
-
-
-def written(libver: str, write: Callable[[h5py.File], None]) -> bytes:
-    """The bytes of a file that `write` fills."""
-    stream = BytesIO()
-    with h5py.File(stream, "w", libver=libver) as file:
-        write(file)
-    return stream.getvalue()
-
-
-def like_keras(file: h5py.File) -> None:
-    """Three small layers as Keras stores them, with attributes and one chunked dataset."""
-    file.attrs["model_config"] = '{"class_name": "Sequential"}' * 5
-    file.attrs["layer_names"] = np.array([b"dense", b"dense_1"])
-    for name in ("dense", "dense_1", "bn"):
-        group = file.create_group(f"layers/{name}/vars")
-        group.attrs["name"] = name
-        group["0"] = np.arange(12, dtype="<f4").reshape(3, 4)
-        group["1"] = np.float64(2)
-    group.create_dataset("2", data=np.arange(10), chunks=(5,), compression="gzip")
-
-
-def crowded(file: h5py.File) -> None:
-    """Many links and attributes, which newer files keep in heaps."""
-    for number in range(60):
-        file.create_group(f"group {number}")
-        file.attrs[f"attribute {number}"] = "text" * number
-    file.create_dataset("typed", (2,), np.dtype([("a", "<i4"), ("b", "S3")]))
-
-
-SMALL = {f"{libver} {write.__name__}": (libver, write) for libver in ("earliest", "latest") for write in (like_keras, crowded)}
-
-
-def read_all(data: bytes) -> Tree:
-    """The tree of a file with everything asked that can be asked without a child process."""
-    tree = read_tree(Memory(data))
-    reader = ChunkReader("never opened")
-    for path, owner in [*tree.groups.items(), *tree.attributes.items()]:
-        for name in ("name", "model_config", "layer_names", "weight_names", "dtype"):
-            tree.attribute(path, name)
-        for name in owner.names()[:50]:
-            tree.attribute(path, name)
-    for path, dataset in tree.datasets.items():
-        if problem(tree.file, dataset) is None and dataset.layout.kind != "chunked":
-            assert sum(map(len, values_of(tree.file, path, dataset, reader).pieces(1 << 20))) == dataset.nbytes
-    return tree
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Fails where the block takes longer."""
-
-    def too_long(*_: object) -> None:
-        raise AssertionError(f"takes longer than {seconds} s")
-
-    previous = signal.signal(signal.SIGALRM, too_long)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-
-
-def survives(data: bytes) -> None:
-    """Reads a broken file; anything but a `CheckpointError`, and more than two seconds, is a failure."""
-    with at_most(2):
-        try:
-            read_all(data)
-        except CheckpointError as error:
-            assert str(error)
+from ckpttool.formats.hdf5.tree import read_tree
+from tests.formats.hdf5.making import SMALL, Memory, at_most, like_keras, read_all, survives, with_checksums, written
 
 
 @pytest.mark.parametrize(
@@ -153,9 +59,10 @@ def test_reading_across_pages() -> None:
     """Bytes come as they are in the file, within a page, across pages, and up to the end but not behind it."""
     data = written("earliest", lambda file: file.create_dataset("x", data=np.arange(3000, dtype="<i4")))
     file = Hdf5Bytes(Memory(data))
-    for start, size in ((0, 8), (4090, 12), (4095, 1), (4096, 4096), (100, 9000), (file.end - 5, 5), (file.end - 5000, 5000)):
+    end = file.end
+    for start, size in ((0, 8), (4090, 12), (4095, 1), (4096, 4096), (100, 9000), (end - 5, 5), (end - 5000, 5000)):
         assert file.read(start, size) == data[start : start + size]
-    for start, size in ((file.end - 5, 6), (file.end, 1), (2**63, 8), (file.end - 5000, 5001)):
+    for start, size in ((end - 5, 6), (end, 1), (2**63, 8), (end - 5000, 5001)):
         with pytest.raises(CorruptFileError, match="beyond the end"):
             file.read(start, size)
 
@@ -229,25 +136,6 @@ def test_mutated_addresses(name: str) -> None:
         value = choose.choice(ends) if choose.random() < 0.5 else choose.randrange(0, len(data), 8)
         mutant[at : at + 8] = value.to_bytes(8, "little")
         survives(with_checksums(mutant))
-
-
-def with_checksums(data: bytearray) -> bytes:
-    """The file with the checksums of its newer structures put right, as an attacker would."""
-    for mark, size in ((b"FRHP", 142), (b"BTHD", 34)):
-        at = data.find(mark)
-        while at >= 0 and at + size + 4 <= len(data):
-            data[at + size : at + size + 4] = lookup3(bytes(data[at : at + size])).to_bytes(4, "little")
-            at = data.find(mark, at + 1)
-    at = data.find(b"OHDR")
-    while at >= 0:
-        flags = data[at + 5]
-        prefix = 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
-        width = 1 << (flags & 3)
-        end = at + prefix + width + int.from_bytes(data[at + prefix : at + prefix + width], "little")
-        if end + 4 <= len(data):
-            data[end : end + 4] = lookup3(bytes(data[at:end])).to_bytes(4, "little")
-        at = data.find(b"OHDR", at + 1)
-    return bytes(data)
 
 
 @pytest.mark.parametrize("name", SMALL)

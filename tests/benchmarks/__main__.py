@@ -1,6 +1,6 @@
 """Measures `ckpttool` against other ways to look into a checkpoint, and against its own targets.
 
-    python tests/benchmarks/run.py [--cache DIRECTORY] [--runs 7]
+    python -m tests.benchmarks [--cache DIRECTORY] [--runs 7]
 
 Needs keras, TensorFlow and h5py; `h5ls` (hdf5-tools) is measured too where it is installed. Every command is a whole
 process, run in turn with the one that it is compared with (A B A B ...), after one run of each that does not count.
@@ -17,13 +17,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inputs import WEIGHTS, Inputs, inputs_in
-from measuring import Command, Measurement, in_turn
+from tests.benchmarks.inputs import WEIGHTS, Inputs, inputs_in
+from tests.benchmarks.measuring import Command, Measurement, in_turn
 
 PEERS = Path(__file__).parent / "peers"
 MAX_HELP_SECONDS = 0.15
 MAX_LS_BYTES = 60_000_000
 _MB = 1_000_000
+_TITLES = f"{'ours':<34}seconds   MB  {'other':<34}seconds   MB  ours/other"
+HEADER = f"{_TITLES}\n{'-' * len(_TITLES)}"
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,9 @@ def main() -> int:
     """Measures everything and prints it; gives the exit code."""
     options = _options()
     with tempfile.TemporaryDirectory() as scratch:
-        directory = Path(options.cache or scratch)
+        directory = Path(options.cache or scratch).resolve()
         inputs = inputs_in(directory)
+        print(HEADER, flush=True)
         results = []
         for comparison in comparisons(inputs):
             result = measured(comparison, options.runs, directory)
@@ -85,10 +88,7 @@ def _options() -> argparse.Namespace:
         "--cache", metavar="DIRECTORY", help="keep the models there; a temporary directory if not given"
     )
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each command [7]")
-    options = parser.parse_args()
-    title = f"{'seconds, memory':<34}{'':13}{'compared with':<34}{'':13}{'ours/other':>10}"
-    print(f"{title}\n{'-' * len(title)}", flush=True)
-    return options
+    return parser.parse_args()
 
 
 def comparisons(inputs: Inputs) -> Iterator[Comparison]:
@@ -102,7 +102,7 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
     yield Comparison(_ckpttool("ls", inputs.model), _peer("KerasFileEditor", "editor.py", inputs.model), 1 / 12)
     yield Comparison(_ckpttool("ls", inputs.sparse), ls, 1.2)
     yield Comparison(
-        _ckpttool("ls --stats", inputs.weights), _peer("h5py and NumPy, all values", "statistics_of.py", inputs.weights)
+        _ckpttool("ls --stats", inputs.weights), _peer("NumPy statistics", "statistics_of.py", inputs.weights)
     )
     yield Comparison(Command("ckpttool --help", (sys.executable, "-m", "ckpttool", "--help")))
 
@@ -132,11 +132,11 @@ def line(result: Result) -> str:
 
 
 def _figures(measurements: Sequence[Measurement]) -> str:
-    return f"{seconds(measurements):6.3f} {peak(measurements) / _MB:4.0f}  "
+    return f"{seconds(measurements):7.3f} {peak(measurements) / _MB:4.0f}  "
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.2f}" if value > 0.3 else f"1/{1 / value:.1f}"
+    return f"{value:.2f}" if value > 0.3 else f"1/{1 / value:.3g}"
 
 
 def seconds(measurements: Sequence[Measurement]) -> float:

@@ -1,0 +1,49 @@
+"""The index of fixtures agrees with the fixtures."""
+
+import hashlib
+
+import pytest
+
+from tests.samples import FIXTURES, INDEX, TRUTH
+
+_NOT_INDEXED = {"INDEX.json", "TRUTH.json", "README.md"}
+
+
+def _files() -> list[str]:
+    found = (path.relative_to(FIXTURES) for path in FIXTURES.rglob("*") if path.is_file())
+    kept = (path for path in found if path.parts[0] != "recipes" and path.as_posix() not in _NOT_INDEXED)
+    return sorted(path.as_posix() for path in kept)
+
+
+def test_every_file_is_described() -> None:
+    """Every fixture has an entry, and every entry a fixture."""
+    assert _files() == sorted(INDEX)
+
+
+@pytest.mark.parametrize("name", sorted(INDEX))
+def test_entry(name: str) -> None:
+    """Size and sha256 are those of the file, and the recipe is there."""
+    entry, data = INDEX[name], (FIXTURES / name).read_bytes()
+    assert entry["size"] == len(data)
+    assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+    assert (FIXTURES / entry["recipe"]).is_file()
+    assert entry["what"].endswith(".")
+    assert entry["producer"]
+
+
+def test_truth_is_about_fixtures() -> None:
+    """Every file of TRUTH.json is there and leads to a model; every model is led to."""
+    assert all((FIXTURES / name).exists() for name in TRUTH["files"])
+    assert set(TRUTH["files"].values()) == set(TRUTH["models"])
+
+
+def test_every_checkpoint_has_a_truth() -> None:
+    """Every sound fixture that is a checkpoint has its truth."""
+    checkpoints = {name for name in INDEX if name.endswith((".keras", ".h5", ".hdf5", ".weights.json"))}
+    sound = {name for name in checkpoints if not name.startswith("broken/") and "/sharded_0" not in name}
+    assert sound <= set(TRUTH["files"])
+
+
+def test_fixtures_are_small() -> None:
+    """All fixtures together stay under 3 MB."""
+    assert sum((FIXTURES / name).stat().st_size for name in _files()) < 3_000_000
