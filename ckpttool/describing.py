@@ -203,7 +203,7 @@ def _likeness(a: str, b: str) -> float:
 
 
 def _stem(name: str) -> str:
-    """A file name without suffixes and the words that tell weights from their architecture: `cnn` for `cnn_weights.h5`."""
+    """A file name without its suffixes and what tells weights from architecture: `cnn` for `cnn_weights.h5`."""
     stem = name.split(".")[0]
     return _ROLE.sub("", stem) or stem
 

@@ -270,9 +270,9 @@ class _Namer:
 def _as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:
     """The path of an object as Keras 3 would write it.
 
-    Keras 2.12 and 2.13 list each layer with weights twice in `_layer_checkpoint_dependencies`, as `layer_with_weights-N`
-    and as `layer-N`, and number both: their `dense_2` is the second Dense (`Functional._layer_checkpoint_dependencies`,
-    keras/engine/functional.py, 2.12).
+    Keras 2.12 and 2.13 list each layer with weights twice in `_layer_checkpoint_dependencies`, as
+    `layer_with_weights-N` and as `layer-N`, and number both: their `dense_2` is the second Dense
+    (`Functional._layer_checkpoint_dependencies`, keras/engine/functional.py, 2.12).
     """
     found = list(parts)
     for at, part in enumerate(parts):

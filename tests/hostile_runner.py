@@ -1,4 +1,4 @@
-"""Runs ckpttool on each hostile checkpoint of a folder, in a process of its own, and writes what happened as JSON lines.
+"""Runs ckpttool on each hostile checkpoint of a folder, in a process of its own; tells what happened as JSON lines.
 
 Called by test_hostile.py. One process for all: a crash or a hang ends it, and the test then names the case.
 """

@@ -1,4 +1,4 @@
-"""Real checkpoints of other people, Keras 0.x to 3.15: `ls` and `info` must say what was found out about each by hand."""
+"""Real checkpoints of other people, Keras 0.x to 3.15: `ls` and `info` say what was found out about each by hand."""
 
 import json
 from pathlib import Path
@@ -28,18 +28,22 @@ DIAGNOSED = {
 
 
 def run(*arguments: str) -> Result:
+    """What the command line did."""
     return CliRunner().invoke(main, list(arguments))
 
 
 def read_cases() -> list[Any]:
+    """The files that are read."""
     return [pytest.param(path, id=path.stem) for path in EXPECTED if json.loads(path.read_text())["kind"] in KINDS]
 
 
 def diagnosed_cases() -> list[Any]:
+    """The files that are named for what they are."""
     return [pytest.param(path, id=path.stem) for path in EXPECTED if json.loads(path.read_text())["kind"] in DIAGNOSED]
 
 
 def file_of(expected: dict[str, Any]) -> Path:
+    """The file that an expectation is about."""
     return CORPUS / "files" / expected["name"]
 
 

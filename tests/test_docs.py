@@ -14,11 +14,12 @@ PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def commands(block: str) -> list[str]:
+    """The commands in a console block."""
     return [line[2:] for line in block.splitlines() if line.startswith("$ ")]
 
 
 def rerun(block: str) -> str:
-    """The block as it should be: each command followed by what it prints, errors included, and its exit code if not 0."""
+    """The block as it should be: each command, what it prints, errors included, and its exit code if not 0."""
     lines = []
     for command in commands(block):
         done = subprocess.run(

@@ -54,6 +54,8 @@ UNSPOKEN = {
 
 @dataclass(frozen=True)
 class Case:
+    """One hostile checkpoint: its label, and what each command did to it."""
+
     file: str
     label: str
     category: str
@@ -62,6 +64,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of hostile checkpoints and their manifest."""
     folder = tmp_path_factory.mktemp("hostile") / "cases"
     command = [sys.executable, str(ADVERSARIAL), str(folder), "--fast", "--marker", str(folder.parent / "MARKER")]
     subprocess.run(command, check=True, capture_output=True)
@@ -70,6 +73,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cases(hostile: Path) -> list[Case]:
+    """Every case after all commands ran on it."""
     results = {name: outcomes(hostile, arguments) for name, arguments in COMMANDS.items()}
     manifest = json.loads((hostile / "manifest.json").read_text())["cases"]
     return [
@@ -89,6 +93,7 @@ def outcomes(folder: Path, arguments: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def each(cases: list[Case]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every command on every case, as (file, command, outcome)."""
     return [(case.file, name, result) for case in cases for name, result in case.results.items()]
 
 
@@ -148,7 +153,7 @@ def test_no_payload_ran(cases: list[Case], hostile: Path) -> None:
 
 
 def test_ls_does_what_each_label_says(cases: list[Case]) -> None:
-    """Honest files are listed, odd ones listed or listed with a warning, broken ones refused; exceptions have reasons."""
+    """Honest and odd files are listed, broken ones refused; where it is otherwise, a reason is given."""
     wrong = []
     for case in cases:
         wanted, done = INSTEAD.get(case.file, (case.label, ""))[0], said(case.results["ls"])

@@ -142,8 +142,8 @@ def test_layer_totals() -> None:
 @pytest.mark.parametrize(
     ("name", "frozen"),
     [
-        ("keras3/nested.keras", 25), ("keras3/nested.h5", 25), ("keras2.15/nested.h5", 25), ("keras2.15/nested.keras", 25),
-        ("keras2.12/nested.keras", 25), ("keras2.2/nested.h5", 15), ("keras3/cnn.keras", 108), ("keras3/cnn.h5", 108),
+        ("keras3/nested.keras", 25), ("keras3/nested.h5", 25), ("keras2.15/nested.h5", 25),
+        ("keras2.15/nested.keras", 25), ("keras2.12/nested.keras", 25), ("keras2.2/nested.h5", 15), ("keras3/cnn.keras", 108), ("keras3/cnn.h5", 108),
         ("keras3/mlp.keras", 0), ("keras3/mlp.weights.h5", None),
     ],
 )  # fmt: skip

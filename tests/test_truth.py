@@ -22,14 +22,14 @@ NOT_OPENED = {
 OPENED = [name for name in TRUE_FILES if name not in NOT_OPENED]
 
 # Weights that a file holds beside those of the live model, by path; the second path is that of the weight itself.
-STORED_TWICE = {
-    name: (
+STORED_TWICE = dict.fromkeys(
+    ("keras2.15/wrappers.keras", "keras3/wrappers.keras", "keras3/wrappers.weights.h5"),
+    (
         "layers/spectral_normalization/vars/0",
         "layers/spectral_normalization/layer/vars/0",
         "SpectralNormalization lists the kernel of its layer as its own, too",
-    )
-    for name in ("keras2.15/wrappers.keras", "keras3/wrappers.keras", "keras3/wrappers.weights.h5")
-}
+    ),
+)
 
 # Layers whose weights stand in another order in the file than in the live model.
 OTHER_ORDER = {
@@ -166,7 +166,7 @@ def test_order_within_layers(name: str) -> None:
     """Within one layer the weights stand in the live order, except where a reason is known; and there they do not."""
     truth = by_content(name)
     stored: dict[str, list[str]] = {}
-    for row, found in rows_of(name):
+    for _, found in rows_of(name):
         if len(truth[found]) == 1:  # equal ones cannot be told apart
             stored.setdefault(truth[found][0]["layer"], []).append(truth[found][0]["name"])
     differing = set()
@@ -185,7 +185,6 @@ def test_frozen_layers(name: str) -> None:
     truth, told = by_content(name), dict[str, set[bool]]()
     for row, found in rows_of(name):
         trainable = {weight["trainable"] for weight in truth[found]}
-        owner = truth[found][0]["layer"]
         if row.trainable is False:
             assert trainable == {False}
         elif row.trainable:

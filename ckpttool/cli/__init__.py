@@ -33,7 +33,7 @@ class _Group(click.Group):
             fail(str(error))
         except KeyboardInterrupt:
             fail("interrupted")
-        ctx.exit(FAILED)
+        return ctx.exit(FAILED)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -51,7 +51,8 @@ def _summary_row(result: Summary) -> tuple[object, ...]:
     found = result.listing
     if found is None:
         return (str(result.path), "", "", "", "", "", result.error.split("\n")[0])
-    weights, params = sum(t.weights for t in found.totals.values()), sum(t.params for t in found.totals.values())
+    model = [total for section, total in found.totals.items() if section.value in ("model", "other")]
+    weights, params = sum(total.weights for total in model), sum(total.params for total in model)
     return (str(result.path), found.kind, found.producer.keras_version, weights, params, found.size, "")
 
 

@@ -216,7 +216,7 @@ def test_snake_case(name: str, snake: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in TRUE_FILES if name.endswith((".keras", "_dir"))])
 def test_places(name: str) -> None:
-    """Each layer of a `.keras` that has weights is at the place that its config gives it, and each weight has a layer."""
+    """Each layer of a `.keras` that has weights is where its config puts it, and each weight has a layer."""
     if "npz" in name:
         pytest.skip("holds pickles only")
     with ckpttool.open(FIXTURES / name) as checkpoint:

@@ -184,21 +184,16 @@ class ReaderContract:
     @pytest.mark.parametrize("tenth", range(10))
     def test_truncated(self, path: Path, tmp_path: Path, tenth: int) -> None:
         """A file cut off anywhere fails with a `CheckpointError`, and with nothing else."""
+        home = path.parent if self.kind == "sharded" else path
         for name in self.truncated:
-            copy = tmp_path / f"cut{tenth}" / path.name
-            copied = shutil.copytree if path.is_dir() else shutil.copy
-            folder = path.parent if self.kind == "sharded" else None
-            if folder:
-                shutil.copytree(folder, copy.parent, dirs_exist_ok=True)
-            else:
-                copy.parent.mkdir(exist_ok=True)
-                copied(path, copy)
-            victim = (copy.parent if folder else copy) / name if name else copy
+            copy = tmp_path / f"cut{tenth}" / home.name
+            (shutil.copytree if home.is_dir() else _copied)(home, copy)
+            opened = copy / path.name if self.kind == "sharded" else copy
+            victim = copy / name if name else opened
             data = victim.read_bytes()
             victim.write_bytes(data[: len(data) * tenth // 10] if tenth < 9 else data[:-1])
-            with pytest.raises(CheckpointError), ckpttool.open(copy) as checkpoint:
-                for weight in checkpoint.values():
-                    weight.read()
+            with pytest.raises(CheckpointError):
+                _read_all(opened)
             shutil.rmtree(copy.parent)
 
     def test_missing_weight(self, checkpoint: ckpttool.Checkpoint, path: Path) -> None:
@@ -235,3 +230,14 @@ def _spied(pieces: Callable[..., Any], name: str, seen: list[str]) -> Callable[.
         return pieces(self, limit)
 
     return spy
+
+
+def _copied(file: Path, copy: Path) -> None:
+    copy.parent.mkdir()
+    shutil.copy(file, copy)
+
+
+def _read_all(path: Path) -> None:
+    with ckpttool.open(path) as checkpoint:
+        for weight in checkpoint.values():
+            weight.read()

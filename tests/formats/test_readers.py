@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import h5py
 import numpy as np
@@ -32,35 +33,35 @@ class TestKerasZip(_InArchive):
     """`.keras` of Keras 3.15."""
 
     fixture = "keras3/nested.keras"
-    counts = {"model": 14, "optimizer": 2}
+    counts: ClassVar = {"model": 14, "optimizer": 2}
 
 
 class TestKerasZipOf3_0(_InArchive):
     """`.keras` of Keras 3.0, without stored names."""
 
     fixture = "keras3.0/mlp.keras"
-    counts = _MLP
+    counts: ClassVar = _MLP
 
 
 class TestKerasZipOf2_15(_InArchive):
     """`.keras` of Keras 2.15."""
 
     fixture = "keras2.15/nested.keras"
-    counts = {"model": 14, "optimizer": 11, "metrics": 4}
+    counts: ClassVar = {"model": 14, "optimizer": 11, "metrics": 4}
 
 
 class TestKerasZipOf2_12(_InArchive):
     """`.keras` of Keras 2.12, `_layer_checkpoint_dependencies` as container."""
 
     fixture = "keras2.12/wrappers.keras"
-    counts = {"model": 25}
+    counts: ClassVar = {"model": 25}
 
 
 class TestWindowsPaths(_InArchive):
     """`.keras` with backslashes in the names of its HDF5 groups."""
 
     fixture = "keras2.12/windows_paths.keras"
-    counts = {"model": 4, "optimizer": 9, "metrics": 4}
+    counts: ClassVar = {"model": 4, "optimizer": 9, "metrics": 4}
 
     def order(self, path: Path, reference: Mapping[str, np.ndarray]) -> list[str]:
         """Natural order, group by group."""
@@ -73,14 +74,14 @@ class TestDeflatedZip(_InArchive):
     may_read_after_close = True
 
     fixture = "keras3/deflated.keras"
-    counts = _MLP
+    counts: ClassVar = _MLP
 
 
 class TestOddShapes(_InArchive):
     """A scalar, an empty array, and dtypes that are no floats."""
 
     fixture = "keras3/odd.keras"
-    counts = {"model": 10}
+    counts: ClassVar = {"model": 10}
 
 
 class TestKerasDir(ReaderContract):
@@ -88,7 +89,7 @@ class TestKerasDir(ReaderContract):
 
     kind = "keras-dir"
     fixture = "keras3/mlp_dir"
-    counts = _MLP
+    counts: ClassVar = _MLP
     truncated = ("model.weights.h5",)
 
     def reference(self, path: Path) -> Mapping[str, np.ndarray]:
@@ -106,28 +107,28 @@ class TestWeightsH5(_Weights):
     """Of Keras 3.15."""
 
     fixture = "keras3/wrappers.weights.h5"
-    counts = {"model": 29}
+    counts: ClassVar = {"model": 29}
 
 
 class TestManyWeights(_Weights):
     """More than ten vars and layers, so that order as text is not natural order."""
 
     fixture = "keras3/many.weights.h5"
-    counts = {"model": 26}
+    counts: ClassVar = {"model": 26}
 
 
 class TestSubclassed(_Weights):
     """Of a subclassed model: no container of layers."""
 
     fixture = "keras3/subclassed.weights.h5"
-    counts = {"model": 23}
+    counts: ClassVar = {"model": 23}
 
 
 class TestWeightsH5Of2_15(_Weights):
     """Of Keras 2.15."""
 
     fixture = "keras2.15/mlp.weights.h5"
-    counts = {"model": 4, "optimizer": 9, "metrics": 4}
+    counts: ClassVar = {"model": 4, "optimizer": 9, "metrics": 4}
 
 
 class _Unpacked(_Weights):
@@ -144,28 +145,28 @@ class TestWeightsH5Of3_0(_Unpacked):
     """Of Keras 3.0."""
 
     fixture = "keras3.0/mlp.keras"
-    counts = _MLP
+    counts: ClassVar = _MLP
 
 
 class TestWeightsH5Of2_12(_Unpacked):
     """Of Keras 2.12."""
 
     fixture = "keras2.12/nested.keras"
-    counts = {"model": 14, "optimizer": 11, "metrics": 4}
+    counts: ClassVar = {"model": 14, "optimizer": 11, "metrics": 4}
 
 
 class TestChunked(_Weights):
     """Chunked and compressed, through h5py in a child process."""
 
     fixture = "keras3/chunked.weights.h5"
-    counts = _MLP
+    counts: ClassVar = _MLP
 
 
 class TestLatest(_Weights):
     """Written with `libver='latest'`: other headers, other group indexes."""
 
     fixture = "keras3/latest.weights.h5"
-    counts = _MLP
+    counts: ClassVar = _MLP
 
 
 class TestSharded(ReaderContract):
@@ -173,7 +174,7 @@ class TestSharded(ReaderContract):
 
     kind = "sharded"
     fixture = "keras3/sharded/sharded.weights.json"
-    counts = {"model": 8}
+    counts: ClassVar = {"model": 8}
     truncated = ("", "sharded_00000.weights.h5", "sharded_00001.weights.h5", "sharded_00002.weights.h5")
 
     def reference(self, path: Path) -> Mapping[str, np.ndarray]:
@@ -204,28 +205,28 @@ class TestLegacyModel(_LegacyModel):
     """Of Keras 3.15."""
 
     fixture = "keras3/mlp.h5"
-    counts = _MLP
+    counts: ClassVar = _MLP
 
 
 class TestLegacyModelOf2_15(_LegacyModel):
     """Of Keras 2.15."""
 
     fixture = "keras2.15/nested.h5"
-    counts = {"model": 14, "optimizer": 11}
+    counts: ClassVar = {"model": 14, "optimizer": 11}
 
 
 class TestLegacyModelOf2_2(_LegacyModel):
     """Of Keras 2.2."""
 
     fixture = "keras2.2/recurrent.h5"
-    counts = {"model": 17, "optimizer": 46}
+    counts: ClassVar = {"model": 17, "optimizer": 46}
 
 
 class TestLegacyModelOf1_2(_LegacyModel):
     """Of Keras 1.2: optimizer weights without names, more than ten of them."""
 
     fixture = "keras1.2/bidirectional.h5"
-    counts = {"model": 30, "optimizer": 30}
+    counts: ClassVar = {"model": 30, "optimizer": 30}
 
 
 class _LegacyWeights(_Legacy):
@@ -236,21 +237,21 @@ class TestLegacyWeightsOf2_15(_LegacyWeights):
     """Of Keras 2.15."""
 
     fixture = "keras2.15/wrappers_weights.h5"
-    counts = {"model": 28}
+    counts: ClassVar = {"model": 28}
 
 
 class TestLegacyWeightsOf1_2(_LegacyWeights):
     """Of Keras 1.2."""
 
     fixture = "keras1.2/cnn_weights.h5"
-    counts = {"model": 8}
+    counts: ClassVar = {"model": 8}
 
 
 class TestLongNames(_LegacyWeights):
     """`layer_names` cut into pieces."""
 
     fixture = "keras2.15/long_names_weights.h5"
-    counts = {"model": 2}
+    counts: ClassVar = {"model": 2}
 
 
 class TestKeras0(ReaderContract):
@@ -258,14 +259,14 @@ class TestKeras0(ReaderContract):
 
     kind = "keras0-weights"
     fixture = "keras0.3/lstm_weights.hdf5"
-    counts = {"model": 23}
+    counts: ClassVar = {"model": 23}
 
 
 class TestNpz(ReaderContract):
     """`model.weights.npz` of plain arrays inside a `.keras`."""
 
     kind = "keras-zip"
-    counts = {"model": 5, "optimizer": 1}
+    counts: ClassVar = {"model": 5, "optimizer": 1}
 
     def build(self, folder: Path) -> Path:
         """A `.keras` with arrays of several dtypes and shapes, one of them big-endian, one empty."""

@@ -1,0 +1,150 @@
+"""The command line as a whole: help, version, exit codes, interrupted and broken ends."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool.cli import COMMANDS
+from tests.samples import FIXTURES
+
+ROOT = Path(__file__).parents[2]
+MODEL = FIXTURES / "keras3/mlp.keras"
+
+
+@pytest.mark.parametrize("args", [[], *([name] for name in COMMANDS)], ids=lambda args: " ".join(args) or "main")
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help(args: list[str], flag: str, run: Callable[..., Any]) -> None:
+    """Help goes to standard output with exit code 0, and shows an example that names the command."""
+    done = run(*args, flag)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("Usage: ckpttool")
+    example = done.out.partition("Example")[2]
+    assert f"ckpttool {args[0]} " in example if args else "ckpttool ls" in example
+
+
+def test_help_names_every_command_and_exit_code(run: Callable[..., Any]) -> None:
+    """The help of the whole names each command with a sentence, and what the exit codes mean."""
+    told = run("--help").out
+    for name in COMMANDS:
+        assert re.search(rf"^  {name} +[A-Z].*\.$", told, re.MULTILINE)
+    assert re.search(r"0 .*1 .*2 ", told.replace("\n", " "))
+
+
+def test_version(run: Callable[..., Any]) -> None:
+    """The version is the package's own, installed or not."""
+    done = run("--version")
+    assert (done.code, done.out, done.err) == (0, f"ckpttool {ckpttool.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["nothing"],
+        ["ls"],
+        ["info"],
+        ["info", str(MODEL), str(MODEL)],
+        ["ls", str(MODEL), "--nothing"],
+        ["ls", str(MODEL), "--depth", "0"],
+        ["ls", str(MODEL), "--depth", "x"],
+        ["ls", str(MODEL), "--output", "xml"],
+        ["ls", str(MODEL), "--sort", "colour"],
+        ["ls", str(MODEL), "--section", "nothing"],
+        ["ls", str(MODEL), "--color", "perhaps"],
+        ["info", str(MODEL), "--output", "csv"],
+        ["--nothing"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(args: list[str], run: Callable[..., Any]) -> None:
+    """Wrong usage is exit code 2, told on standard error alone, with what would be right."""
+    done = run(*args)
+    assert (done.code, done.out) == (2, "")
+    assert "Error: " in done.err
+    assert "Traceback" not in done.err
+
+
+def test_no_command(run: Callable[..., Any]) -> None:
+    """Without a command the help is shown, and it is no success."""
+    done = run()
+    assert done.code == 2
+    assert "Usage: ckpttool" in done.out + done.err
+
+
+def test_bug_shows_its_traceback(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ckpttool itself is not dressed up as one of the file."""
+    monkeypatch.setattr("ckpttool.cli.info.describe", lambda checkpoint: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        run("info", MODEL)
+
+
+def test_interrupted(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt is told in a word, without traceback, and is no success and no difference."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for place, args in (("info.describe", ["info", MODEL]), ("ls.list_checkpoint", ["ls", MODEL, "--stats"])):
+        monkeypatch.setattr(f"ckpttool.cli.{place}", interrupt)
+        done = run(*args)
+        assert (done.code, done.out, done.err) == (2, "", "error: interrupted\n")
+
+
+def ckpttool_process(*args: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    """`ckpttool` in a process of its own."""
+    command = [sys.executable, "-W", "error", "-m", "ckpttool", *args]
+    return subprocess.run(command, cwd=ROOT, check=False, stderr=subprocess.PIPE, **more)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells a closed pipe in another way")
+@pytest.mark.parametrize(
+    "args", [["ls", str(MODEL)], ["info", str(MODEL)], ["ls", str(FIXTURES / "keras3")], ["--help"]]
+)
+def test_reader_that_went_away(args: list[str]) -> None:
+    """Where nobody reads the output any more, ckpttool ends without a traceback and without complaint."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = ckpttool_process(*args, stdout=writer)
+    finally:
+        os.close(writer)
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/bin/sh").exists(), reason="needs a shell")
+def test_head() -> None:
+    """`ckpttool ls ... | head -1` gives the first line and nothing on standard error."""
+    command = f'"{sys.executable}" -m ckpttool ls "{FIXTURES / "keras3/wrappers.keras"}" -o json | head -1'
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"{\n", b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_output_encodings(encoding: str) -> None:
+    """Names and lines that the output's encoding lacks are escaped; none is fatal, none is lost."""
+    for args in (
+        ["ls", "fixtures/keras3/unicode_names.keras", "--tree"],
+        ["info", "fixtures/keras3/unicode_names.keras"],
+    ):
+        done = ckpttool_process(*args, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": encoding})
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.decode(encoding)
+        if encoding == "ascii" and args[0] == "ls":
+            assert b"gr\\xf6\\xdfe" in done.stdout
+
+
+def test_python_dash_m() -> None:
+    """`python -m ckpttool` is the command, by its name."""
+    done = ckpttool_process("--help", stdout=subprocess.PIPE)
+    assert done.stdout.startswith(b"Usage: ckpttool ")
+    done = ckpttool_process("ls", "fixtures/broken/empty.h5", stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"error: fixtures/broken/empty.h5: is empty")

@@ -1,0 +1,77 @@
+"""What is imported when: neither TensorFlow nor Keras ever, NumPy and h5py only where arrays are read."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.samples import FIXTURES, INDEX
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("tensorflow", "keras", "tf_keras", "jax", "torch", "numpy", "h5py")
+FRAMEWORKS = HEAVY[:5]
+
+_SCRIPT = """
+import json, sys
+def told():
+    return sorted({name.partition(".")[0] for name in sys.modules} & set(heavy))
+heavy, runs = json.loads(sys.argv[1])
+import ckpttool
+found = [["import", told()]]
+from ckpttool.cli import main
+import contextlib, io
+for args in runs:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            main(args, prog_name="ckpttool")
+        except SystemExit:
+            pass
+    found.append([args, told()])
+print(json.dumps(found))
+"""
+
+
+def imported(*runs: list[str]) -> list[tuple[object, list[str]]]:
+    """Which heavy packages are there after `import ckpttool` and after each of these commands, in one process."""
+    command = [sys.executable, "-c", _SCRIPT, json.dumps([HEAVY, runs])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [(args, names) for args, names in json.loads(done.stdout)]
+
+
+def test_import_is_light() -> None:
+    """`import ckpttool` and its help import none of the heavy packages."""
+    assert imported(["--help"], ["ls", "--help"], ["info", "--help"], ["--version"])[-1][1] == []
+
+
+def test_a_plain_listing_is_light() -> None:
+    """A plain `ls` of any fixture, in any output, imports neither NumPy nor h5py."""
+    paths = [str(FIXTURES / name) for name in INDEX if not name.endswith((".json", ".yaml")) or ".weights." in name]
+    runs = [["ls", path, "-o", output] for path in paths for output in ("text", "json", "csv", "markdown")]
+    assert [run for run in imported(*runs, ["ls", str(FIXTURES / "keras3"), "--tree"]) if run[1]] == []
+
+
+def test_no_command_imports_a_framework() -> None:
+    """`ls` and `info` of each fixture, measured too, import neither TensorFlow nor Keras."""
+    runs = []
+    for path in (str(FIXTURES / name) for name in INDEX):
+        runs += [["ls", path, "--section", "all", "--stats", "--sha256"], ["info", path]]
+    after = imported(*runs)[-1][1]
+    assert set(after) & set(FRAMEWORKS) == set()
+    assert "numpy" in after  # the commands did read arrays
+
+
+def test_reading_needs_no_h5py() -> None:
+    """Values that lie in one piece, as Keras writes them, are read without h5py; it never runs in this process."""
+    after = imported(
+        ["ls", str(FIXTURES / "keras3/mlp.keras"), "--stats"],
+        ["ls", str(FIXTURES / "keras3/chunked.weights.h5"), "--stats"],
+    )
+    assert after[-1][1] == ["numpy"]
+
+
+@pytest.mark.parametrize("module", ["ckpttool", "ckpttool.cli", "ckpttool.describing", "ckpttool.render"])
+def test_each_door_alone(module: str) -> None:
+    """Each module can be imported first."""
+    subprocess.run([sys.executable, "-W", "error", "-c", f"import {module}"], cwd=ROOT, check=True, capture_output=True)
