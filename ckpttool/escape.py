@@ -4,11 +4,6 @@ Names, versions and messages in a checkpoint are written by whoever wrote the ch
 terminal, a log or an error message before it has passed through `printable`.
 """
 
-import unicodedata
-
-# Separators, controls, format characters (bidi overrides, zero width), surrogates and private use.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
 
 def printable(text: str, limit: int = 2000) -> str:
     r"""The text on one line, every character that could act on a terminal written as an escape such as `\x1b`.
@@ -21,7 +16,7 @@ def printable(text: str, limit: int = 2000) -> str:
 
 
 def _escaped(char: str) -> str:
-    if char.isprintable() and unicodedata.category(char) not in _UNSAFE:
+    if char.isprintable():  # neither control, format (bidi, zero width), surrogate, private use, nor separator
         return char
     code = ord(char)
     if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, kept by surrogateescape

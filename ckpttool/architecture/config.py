@@ -14,6 +14,7 @@ from typing import Any
 MAX_DEPTH = 64
 MAX_LAYERS = 100_000
 
+_WRAPPERS = ("model_config", "model", "keras_model")
 _LISTS_ITS_INPUTS = frozenset({"Merge"})  # Keras 1: `layers` are what it merges, not what it holds
 
 Shape = tuple[int | None, ...]
@@ -77,7 +78,7 @@ def _unwrapped(config: Any) -> Any:
         if isinstance(config, str):
             config = _parsed(config)
         elif isinstance(config, dict) and "class_name" not in config:
-            inner = config.get("model_config", config.get("model"))
+            inner = next((config[key] for key in _WRAPPERS if key in config), None)
             if inner is None:
                 return config
             config = inner

@@ -293,6 +293,17 @@ class TestNpz(ReaderContract):
         return list(reference)
 
 
+def test_legacy_model_without_config(tmp_path: Path) -> None:
+    """A whole model that lost its config is still known by its group of weights."""
+    path = tmp_path / "m.h5"
+    path.write_bytes((FIXTURES / "keras3/mlp.h5").read_bytes())
+    with h5py.File(path, "a") as file:
+        del file.attrs["model_config"], file.attrs["training_config"]
+    with ckpttool.open(path) as checkpoint:
+        assert (checkpoint.kind, checkpoint.config, len(checkpoint)) == ("legacy-model", None, 14)
+        assert checkpoint.refusals == ()
+
+
 def test_opaque_bfloat16_reads_as_float32() -> None:
     """bfloat16, which h5py gives as opaque bytes, is widened to float32 and nothing is lost."""
     path = FIXTURES / "keras3/bfloat16.weights.h5"
