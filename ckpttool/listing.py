@@ -5,29 +5,23 @@ and marked as inferred.
 """
 
 import fnmatch
-import itertools
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ckpttool.architecture import Architecture, Layer, read_architecture
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
+from ckpttool.naming import Name, Namer
 from ckpttool.numerics import Stats, measure
 
 MAX_DEPTH = 64  # names of a chain that are told apart
 
-_CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One weight of a listing. `layer` is what to call its layer, `label` what to call the weight inside it.
-
-    `class_name` and `trainable` come from the config and are None where it does not tell; `inferred` says that the
-    layer's name is not stored but concluded from the config or the path.
-    """
+    """One weight of a listing, with its names (see `naming.Name`) and what was computed of it."""
 
     weight: Weight
     layer: str
@@ -116,13 +110,17 @@ def _inside(path: str, layers: Container[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which weights to list and what to compute: empty `sections` means all, `match` a glob over layers and paths."""
+    """Which weights to list and what to compute: empty `sections` means all, `match` a glob over layers and paths.
+
+    `architecture` gives the names and classes of layers to a checkpoint that stores none.
+    """
 
     sections: frozenset[Section] = frozenset()
     match: tuple[str, ...] = ()
     stats: bool = False
     sha256: bool = False
     sort: str = "stored"
+    architecture: Architecture | None = None
 
     @property
     def everything(self) -> bool:
@@ -142,8 +140,9 @@ def list_checkpoint(
     checkpoint: Checkpoint, choice: Choice = Choice(), progress: Callable[[int], None] = lambda nbytes: None
 ) -> Listing:
     """The listing of a checkpoint; `progress` is told the bytes of every block that was read."""
-    namer = _Namer(checkpoint)
-    everything = [namer.row(weight) for weight in checkpoint.values()]
+    architecture = choice.architecture or read_architecture(checkpoint.config)
+    namer = Namer(architecture, numbered=checkpoint.kind == "keras0-weights")
+    everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
     rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])
     if (choice.stats or choice.sha256) and checkpoint.check_bytes is not None:
         checkpoint.check_bytes()
@@ -158,10 +157,14 @@ def list_checkpoint(
         rows=measured,
         totals=_totals(checkpoint),
         frozen=Total.of(row.weight for row in knows if not row.trainable) if knows else None,
-        layers=namer.architecture.layers if namer.architecture and choice.everything else (),
+        layers=architecture.layers if architecture and choice.everything else (),
         refusals=checkpoint.refusals,
         notes=(*checkpoint.notes, *_notes(checkpoint, everything)),
     )
+
+
+def _row(weight: Weight, name: Name) -> Row:
+    return Row(weight, name.layer, name.label, name.class_name, name.trainable, name.inferred)
 
 
 def _totals(checkpoint: Checkpoint) -> dict[Section, Total]:
@@ -195,97 +198,3 @@ def _measured(row: Row, choice: Choice, progress: Callable[[int], None]) -> Row:
     except CheckpointError as error:
         return replace(row, problem=error.what)
     return replace(row, stats=found.stats, sha256=found.sha256)
-
-
-@dataclass(slots=True)
-class _Namer:
-    """Gives every weight the names to list it under."""
-
-    checkpoint: Checkpoint
-    architecture: Architecture | None = field(init=False)
-    _by_path: dict[str, Layer] = field(init=False)
-    _by_place: dict[tuple[str, ...], Layer] = field(init=False)
-    _layers: tuple[Layer, ...] = field(init=False)
-    _positions: dict[str, int] = field(init=False)
-    _inside: dict[str, dict[str, set[bool]]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.architecture = read_architecture(self.checkpoint.config)
-        self._layers = self.architecture.layers if self.architecture else ()
-        self._positions = {layer.path: at for at, layer in enumerate(self._layers)}
-        self._by_path = self.architecture.by_path() if self.architecture else {}
-        self._by_place = self.architecture.by_place() if self.architecture else {}
-
-    def row(self, weight: Weight) -> Row:
-        """The row of a weight, before anything is measured."""
-        if weight.section is not Section.MODEL:
-            return Row(weight, weight.section.value, weight.name or weight.path)
-        if weight.name is not None:
-            return self._named(weight, weight.layer or "", _short(weight))
-        index = weight.path.rpartition("/")[2]
-        if weight.layer is not None:
-            return self._named(weight, weight.layer, f"{weight.part}/{index}" if weight.part else index)
-        return self._placed(weight, index)
-
-    def _named(self, weight: Weight, layer: str, label: str) -> Row:
-        known = self._by_path.get(layer)
-        if known is None:
-            return Row(weight, layer, label)
-        trainable = self._trainable_inside(known, weight) if known.is_model else known.trainable
-        return Row(weight, layer, label, known.class_name, trainable)
-
-    def _trainable_inside(self, model: Layer, weight: Weight) -> bool | None:
-        """Whether a weight of a nested model is of a trainable layer: legacy files name the model as its layer, and
-        the layer itself at best in the weight's name. None where that does not tell."""
-        inside = self._inside.get(model.path)
-        if inside is None:
-            inside = self._inside[model.path] = self._settings_inside(model)
-        if len(inside[""]) < 2:
-            return next(iter(inside[""]), model.trainable)
-        found = set[bool]().union(*(inside.get(name, ()) for name in (weight.name or "").split("/")[:-1] if name))
-        return found.pop() if len(found) == 1 else None
-
-    def _settings_inside(self, model: Layer) -> dict[str, set[bool]]:
-        """Whether the layers in a nested model are trainable, by their names; those of all under the empty name."""
-        found: dict[str, set[bool]] = {"": set()}
-        for layer in itertools.islice(self._layers, self._positions[model.path] + 1, None):
-            if not layer.path.startswith(f"{model.path}/"):
-                break
-            if not layer.is_model:
-                found[""].add(layer.trainable)
-                found.setdefault(layer.name, set()).add(layer.trainable)
-        return found
-
-    def _placed(self, weight: Weight, index: str) -> Row:
-        """The row of a weight whose layer's name is not stored: by the config where its path fits, else by the path."""
-        parts = _as_keras_3(tuple(weight.path.replace("\\", "/").split("/")[:-2]))
-        for end in range(len(parts), 1, -1):
-            known = self._by_place.get(parts[:end])
-            if known is not None:
-                label = "/".join((*parts[end:], index))
-                return Row(weight, known.path, label, known.class_name, known.trainable, inferred=True)
-        return Row(weight, "/".join(part for part in parts if part not in _CONTAINERS), index, inferred=True)
-
-
-def _as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """The path of an object as Keras 3 would write it.
-
-    Keras 2.12 and 2.13 list each layer with weights twice in `_layer_checkpoint_dependencies`, as
-    `layer_with_weights-N` and as `layer-N`, and number both: their `dense_2` is the second Dense
-    (`Functional._layer_checkpoint_dependencies`, keras/engine/functional.py, 2.12).
-    """
-    found = list(parts)
-    for at, part in enumerate(parts):
-        if part == "_layer_checkpoint_dependencies":
-            found[at] = "layers"
-            stem, _, number = parts[at + 1].rpartition("_") if at + 1 < len(parts) else ("", "", "")
-            if stem and number.isdigit():
-                found[at + 1] = f"{stem}_{int(number) // 2}" if int(number) > 1 else stem
-    return tuple(found)
-
-
-def _short(weight: Weight) -> str:
-    """The stored name of a weight without what repeats its layer's name in front and `:0` behind."""
-    name, layer = weight.name or "", weight.layer or ""
-    name = name.removesuffix(":0")
-    return name.removeprefix(f"{layer}/").removeprefix(f"{layer}_") or name

@@ -19,10 +19,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = [
     {"escape"},
     {"errors"},
-    {"files", "dtypes", "jsontext"},
+    {"files", "dtypes", "jsontext", "yamltext"},
     {"checkpoint"},
     {"numerics"},
     {"formats", "architecture"},
+    {"naming", "loading"},
     {"listing"},
     {"describing"},
     {"render"},
@@ -31,7 +32,7 @@ LEVELS = [
 ]
 APART = [{"formats", "architecture"}]  # of one level, and do not know each other
 
-ONLY_IN = {"click": {"cli"}, "tabulate": {"render"}, "h5py": {"formats"}}
+ONLY_IN = {"click": {"cli"}, "tabulate": {"render"}, "h5py": {"formats"}, "yaml": {"yamltext"}}
 NOWHERE = {"keras", "tensorflow", "tf_keras", "torch", "jax", "pickle", "marshal", "shelve", "dill"}
 
 

@@ -1,5 +1,6 @@
 """The only writes to standard output and error."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -18,7 +19,10 @@ _PATIENCE = 1.0  # seconds before a progress bar appears
 def emit(text: str) -> None:
     """Writes a result to standard output. Characters that its encoding lacks are escaped, not fatal."""
     encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), color=True)
+    try:
+        click.echo(text.encode(encoding, "backslashreplace").decode(encoding), color=True)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough: nothing went wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(message: str) -> None:
@@ -57,8 +61,6 @@ def progress(total: int) -> Callable[[int], None]:
 
 def wants_color(choice: str) -> bool:
     """Whether to colour: as chosen, else on a terminal where NO_COLOR is not set (no-color.org)."""
-    import os
-
     if choice != "auto":
         return choice == "always"
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

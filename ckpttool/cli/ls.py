@@ -10,6 +10,7 @@ from ckpttool.cli.emit import FAILED, emit, fail, progress, wants_color, warn
 from ckpttool.errors import CheckpointError, FileAccessError
 from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints, open_checkpoint
 from ckpttool.listing import SORTS, Choice, Listing, list_checkpoint
+from ckpttool.loading import load_architecture
 from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
 
 _SECTIONS = [section.value for section in Section]
@@ -31,6 +32,7 @@ _SECTIONS = [section.value for section in Section]
     "--stats", is_flag=True, help="Min, max, mean, std, zeros, NaN and Inf of every weight; reads all values."
 )
 @click.option("--sha256", is_flag=True, help="Checksum of every weight's values; reads all values.")
+@click.option("--arch", type=click.Path(), metavar="FILE", help="Take names and classes of layers from this model.")
 @options.output(LISTING_OUTPUTS)
 @options.color
 def command(
@@ -45,6 +47,7 @@ def command(
     layers: bool,
     tree: bool,
     depth: int | None,
+    arch: str | None,
 ) -> None:
     """List the layers and weights of checkpoints: names, shapes, dtypes, sizes.
 
@@ -57,7 +60,8 @@ def command(
       ckpttool ls model.keras --match 'block5_*' --stats
       ckpttool ls old.h5 --section all --output json
     """
-    choice = Choice(_sections(section, match), match, stats, sha256, sort)
+    architecture = None if arch is None else load_architecture(arch)
+    choice = Choice(_sections(section, match), match, stats, sha256, sort, architecture)
     style = Style(color=wants_color(color), layers=layers or (depth is not None and not tree), tree=tree, depth=depth)
     results = [result for path in paths for result in _results(Path(path), choice, len(paths) > 1)]
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))

@@ -6,6 +6,7 @@ below `model_weights`, its configs as attributes of the root and the optimizer's
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ckpttool.checkpoint import Producer, Refusal, Section, Weight
 from ckpttool.formats.hdf5.tree import Tree
@@ -30,6 +31,7 @@ def read_model(source: Hdf5Input) -> None:
     tree, parts = source.tree, source.parts
     parts.config = parts.json(tree.text("", "model_config"), "model_config")
     parts.training_config = parts.json(tree.text("", "training_config"), "training_config")
+    source = _with_untagged(source)
     _read_layers(source, "model_weights")
     if "optimizer_weights" in tree.groups:
         _read_group(source, "optimizer_weights", Section.OPTIMIZER, None)
@@ -38,8 +40,20 @@ def read_model(source: Hdf5Input) -> None:
 
 def read_weights(source: Hdf5Input) -> None:
     """Adds the weights of a weights-only file."""
+    source = _with_untagged(source)
     _read_layers(source, "")
     _finish(source)
+
+
+def _with_untagged(source: Hdf5Input) -> Hdf5Input:
+    """Takes two opaque bytes for bfloat16 in files of Keras 3, which writes it here without the attribute that tells it
+    elsewhere (`save_subset_weights_to_hdf5_group`, keras/src/legacy/saving/legacy_h5_format.py, 3.15); a note says so.
+    """
+    if not (source.tree.text("", "keras_version") or "").startswith("3."):
+        return source
+    if any(found.dtype.kind == "opaque" and found.dtype.size == 2 for found in source.tree.datasets.values()):
+        source.parts.notes.append("two opaque bytes are taken for bfloat16, the only such values that Keras writes")
+    return replace(source, untagged="bfloat16")
 
 
 def _read_layers(source: Hdf5Input, base: str) -> None:

@@ -78,6 +78,7 @@ class Hdf5Input:
     tree: Tree
     reader: ChunkReader
     parts: Parts
+    untagged: str | None = None  # the dtype of two opaque bytes where no attribute tells
 
     @classmethod
     def of_file(cls, source: FileSource, parts: Parts) -> "Hdf5Input":
@@ -89,7 +90,8 @@ class Hdf5Input:
         """The input for any source; `reader` must read the same bytes."""
         parts.closers.append(reader.close)
         tree = read_tree(source)
-        tree.refusals = parts.refusals = [*parts.refusals, *tree.refusals]  # one list from here on
+        parts.refusals.extend(tree.refusals)
+        tree.refusals = parts.refusals  # one list from here on
         return cls(tree, reader, parts)
 
     def add(
@@ -122,5 +124,5 @@ class Hdf5Input:
         stored = self.tree.datasets[path].dtype
         if stored.kind != "opaque":
             return stored.name
-        told = self.tree.text(path, "dtype")
+        told = self.tree.text(path, "dtype") or self.untagged
         return told if told == "bfloat16" and stored.size == 2 else stored.name

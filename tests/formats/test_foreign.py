@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -473,3 +474,17 @@ def test_damaged_anywhere(name: str, tenth: int, tmp_path: Path) -> None:
     with contextlib.suppress(CheckpointError), ckpttool.open(path) as checkpoint:
         for weight in checkpoint.values():
             weight.read()
+
+
+def test_refusals_of_every_shard_are_told(tmp_path: Path) -> None:
+    """A weight that may not be read is refused whichever shard it is in, the first one too."""
+    index = {"metadata": {"total_size": 8.0}, "weight_map": {}}
+    for number in range(3):
+        group = f"layers/dense_{number}/vars"
+        shard = f"it_{number:05}.weights.h5"
+        index["weight_map"][f"/{group}"] = [shard]
+        with h5py.File(tmp_path / shard, "w") as file:
+            file.create_group(group)["0"] = np.zeros(3, "S4")
+    (tmp_path / "it.weights.json").write_text(json.dumps(index))
+    with ckpttool.open(tmp_path / "it.weights.json") as checkpoint:
+        assert [refusal.place for refusal in checkpoint.refusals] == [f"layers/dense_{n}/vars/0" for n in range(3)]
