@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import re
 import struct
 import threading
 import time
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from ckpttool.errors import CorruptFileError, FileAccessError
 from ckpttool.formats.hdf5 import chunk_child, chunked
 from ckpttool.formats.hdf5.chunked import ChunkReader
+from tests.formats.hdf5.making import at_most
 
 VALUES = np.random.default_rng(7).integers(0, 50, (1200, 1000), dtype="<i4")  # 4.8 MB: two pieces of the child's
 
@@ -148,6 +150,24 @@ def test_child_that_talks_nonsense(reader: ChunkReader, monkeypatch: pytest.Monk
         next(reader.pieces("big", VALUES.nbytes, 100))
 
 
+def test_child_that_never_stops(reader: ChunkReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values without end are no longer read when they are more than declared."""
+    frame = b"D" + struct.pack("<Q", 64) + bytes(64)
+    answers = f"import sys\nfor _ in sys.stdin: sys.stdout.buffer.write({frame!r}); sys.stdout.flush()"
+    monkeypatch.setattr(chunked, "_START", answers)
+    with at_most(20), pytest.raises(CorruptFileError, match="not of the size"):
+        list(reader.pieces("small", 140, 8))
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="no /proc to read limits from")
+def test_limits_of_the_child(reader: ChunkReader) -> None:
+    """The child may open nothing more, has bounded memory and time, and leaves no core file."""
+    assert whole(reader, "small", VALUES[:5, :7])
+    limits = Path(f"/proc/{pid(reader)}/limits").read_text()
+    for name, most in (("open files", 3), ("address space", 4 << 30), ("cpu time", 1000), ("core file size", 0)):
+        assert int(re.search(rf"Max {name} +(\d+)", limits)[1]) <= most
+
+
 @pytest.mark.parametrize("nbytes", [0, 139, 141, 10**9])
 def test_another_size(reader: ChunkReader, nbytes: int) -> None:
     """Values that are more or fewer than the header declares are an error."""
@@ -155,13 +175,24 @@ def test_another_size(reader: ChunkReader, nbytes: int) -> None:
         list(reader.pieces("small", nbytes, 1 << 20))
 
 
-@pytest.mark.parametrize("name", ["missing", "plain", "text", "group", "a\udce9", ""])
-def test_no_such_dataset(reader: ChunkReader, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("missing", "doesn't exist"),
+        ("plain", "not chunked"),
+        ("text", "variable length"),
+        ("group", "not a dataset"),
+        ("a\udce9", "doesn't exist"),
+        ("", ""),
+    ],
+)
+def test_no_such_dataset(reader: ChunkReader, name: str, why: str) -> None:
     """What is no chunked dataset of fixed size is an error, after which others can be read by the same child."""
     assert whole(reader, "small", VALUES[:5, :7])
     before = pid(reader)
-    with pytest.raises(CorruptFileError, match="cannot be read"):
+    with pytest.raises(CorruptFileError, match="cannot be read") as caught:
         list(reader.pieces(name, 140, 8))
+    assert why in caught.value.found
     assert whole(reader, "small", VALUES[:5, :7])
     assert pid(reader) == before
 

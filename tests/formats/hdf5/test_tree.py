@@ -12,8 +12,9 @@ from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError
 from ckpttool.files import FileSource
 from ckpttool.formats.hdf5 import tree as tree_module
 from ckpttool.formats.hdf5.groups import LINK, links
+from ckpttool.formats.hdf5.heaps import FractalHeap
 from ckpttool.formats.hdf5.tree import natural_key, read_tree
-from tests.formats.hdf5.making import Memory, address_of, at_most, kinds, tree_of, with_checksums, written
+from tests.formats.hdf5.making import Memory, address_of, at_most, crowded, kinds, tree_of, with_checksums, written
 
 VERSIONS = pytest.mark.parametrize("libver", ["earliest", "latest"])
 
@@ -134,6 +135,14 @@ def test_names_that_lead_elsewhere(name: str) -> None:
     data = written("latest", lambda file: file.create_group(stand_in))
     tree = read_tree(Memory(with_checksums(bytearray(data.replace(stand_in.encode(), name.encode())))))
     assert kinds(tree) == {name: "name"}
+
+
+def test_empty_name() -> None:
+    """A link without a name is refused and hides nothing."""
+    data = written("earliest", lambda file: [file.create_group(f"g/{name}") for name in ("AAAA", "BBBB")])
+    tree = read_tree(Memory(data.replace(b"AAAA", b"\0AAA")))
+    assert kinds(tree) == {"g/": "name"}
+    assert list(tree.groups) == ["", "g", "g/BBBB"]
 
 
 @VERSIONS
@@ -258,6 +267,15 @@ def test_text_longer_than_its_place() -> None:
     tree = read_tree(Memory(data.replace(stored, (150).to_bytes(4, "little") + stored[4:])))
     assert tree.text("", "a") is None
     assert set(kinds(tree).values()) == {"corrupt"}
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+def test_heap_objects_of_other_kinds(kind: int) -> None:
+    """An ID of a heap object that is neither managed nor large is an error."""
+    data = written("latest", crowded)
+    heap = FractalHeap(read_tree(Memory(data)).file, data.index(b"FRHP"))
+    with pytest.raises(CorruptFileError, match="impossible kind"):
+        heap.object(bytes([kind << 4]) + bytes(7))
 
 
 @pytest.mark.parametrize("offset", [2**40, 2**64 - 1, 80])

@@ -108,9 +108,10 @@ def test_expansion() -> None:
     assert "far more than is stored" in str(refused(tree_of(write)))
 
 
-def test_giant_chunks() -> None:
-    """Four values in a chunk of three gigabytes are refused."""
-    tree = tree_of(lambda file: file.create_dataset("x", (1,), "<f4", chunks=(3 << 28,), maxshape=(None,)))
+@pytest.mark.parametrize(("size", "chunk"), [(1, 3 << 28), (1, 17 << 20), (2**30, 2**29)])
+def test_giant_chunks(size: int, chunk: int) -> None:
+    """Chunks of gigabytes are refused, and chunks much larger than all values are."""
+    tree = tree_of(lambda file: file.create_dataset("x", (size,), "<f4", chunks=(chunk,), maxshape=(None,)))
     assert "absurd size" in str(refused(tree))
 
 
