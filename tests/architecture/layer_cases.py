@@ -71,7 +71,7 @@ def dense() -> Iterator[Case]:
     )
     yield from combine("Dense", ((None, 4),), units=(3,), dtype=POLICIES)
     yield from combine("Dense", ((None, 5),), units=(3, 4), dtype=QUANTIZED, use_bias=(True, False))
-    lora = (..., "int8_from_float32", *INT4)
+    lora = (..., "mixed_float16", "mixed_bfloat16", "int8_from_float32", "int8_from_mixed_bfloat16", *INT4)
     yield from combine("Dense", ((None, 5),), units=(3,), lora_rank=(2,), dtype=lora, trainable=(..., False))
 
 
@@ -96,7 +96,7 @@ def einsum() -> Iterator[Case]:
         for dtype in (..., "mixed_bfloat16", *QUANTIZED):
             if "..." in equation and dtype not in (..., "mixed_bfloat16", "float8_from_float32"):
                 continue  # Keras 3.15.1 fails: `_analyze_quantization_info` takes the length of a number
-            for rank in (..., 2) if dtype in (..., "int8_from_float32", *INT4[1:3]) else (...,):
+            for rank in (..., 2) if dtype in (..., "mixed_bfloat16", *QUANTIZED[:2], *INT4[1:]) else (...,):
                 more = {"dtype": dtype, "lora_rank": rank}
                 kept = {key: value for key, value in more.items() if value is not ...}
                 yield Case(Spec("EinsumDense", {**arguments, **kept}), (input_shape,))
@@ -104,7 +104,7 @@ def einsum() -> Iterator[Case]:
 
 def embeddings() -> Iterator[Case]:
     """Embedding and ReversibleEmbedding."""
-    policies = (..., "mixed_float16", "int8_from_float32", *INT4)
+    policies = (..., "mixed_float16", "int8_from_float32", "int8_from_mixed_bfloat16", *INT4)
     yield from combine("Embedding", ((None, 3),), input_dim=(7,), output_dim=(5, 4), dtype=policies, lora_rank=(..., 2))
     yield from combine("Embedding", ((None,),), input_dim=(7,), output_dim=(5,), trainable=(False,))
     sizes: dict[str, tuple[Any, ...]] = {"input_dim": (7,), "output_dim": (5,)}
@@ -130,7 +130,7 @@ def convolutions() -> Iterator[Case]:
             yield from combine(f"DepthwiseConv{rank}D", (shape,), **common, depth_multiplier=(1, 3))
     for name in ("Conv1D", "Conv2D", "Conv3D"):
         shape = _images(int(name[4]), False)
-        yield from combine(name, (shape,), filters=(3,), kernel_size=(2,), lora_rank=(2,), use_bias=(True, False))
+        yield from combine(name, (shape,), filters=(3,), kernel_size=(2,), lora_rank=(2,), dtype=(..., "mixed_float16"))
         yield from combine(name, (shape,), filters=(3,), kernel_size=(2,), dtype=("mixed_float16", "float64"))
         yield from combine(name, (shape,), filters=(3,), kernel_size=(2,), trainable=(False,))
     yield from combine("Convolution2D", (_images(2, False),), filters=(3,), kernel_size=(2,))
