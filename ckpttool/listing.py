@@ -29,6 +29,7 @@ class Row:
     class_name: str | None = None
     trainable: bool | None = None
     inferred: bool = False
+    slot: str | None = None
     stats: Stats | None = None
     sha256: str | None = None
     problem: str = ""
@@ -164,7 +165,7 @@ def list_checkpoint(
 
 
 def _row(weight: Weight, name: Name) -> Row:
-    return Row(weight, name.layer, name.label, name.class_name, name.trainable, name.inferred)
+    return Row(weight, name.layer, name.label, name.class_name, name.trainable, name.inferred, name.slot)
 
 
 def _totals(checkpoint: Checkpoint) -> dict[Section, Total]:

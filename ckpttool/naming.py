@@ -4,10 +4,15 @@ Names that the file does not state are taken from an architecture or from paths,
 """
 
 import itertools
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ckpttool.architecture import Architecture, Layer
 from ckpttool.checkpoint import Section, Weight
+
+if TYPE_CHECKING:
+    from ckpttool.architecture.slots import Slot
 
 _CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 
@@ -17,7 +22,8 @@ class Name:
     """The names of one weight. `layer` is what to call its layer, `label` what to call the weight inside it.
 
     `class_name` and `trainable` come from the architecture and are None where it does not tell; `inferred` says that
-    the layer's name is not stored but concluded from the architecture or the path.
+    the layer's name is not stored but concluded from the architecture or the path. `slot` is what Keras calls the
+    weight (`kernel`) where the layout does not name it and the class of the layer does.
     """
 
     layer: str
@@ -25,6 +31,7 @@ class Name:
     class_name: str | None = None
     trainable: bool | None = None
     inferred: bool = False
+    slot: str | None = None
 
 
 @dataclass(slots=True)
@@ -41,6 +48,7 @@ class Namer:
     _layers: tuple[Layer, ...] = field(init=False)
     _positions: dict[str, int] = field(init=False)
     _inside: dict[str, dict[str, set[bool]]] = field(default_factory=dict)
+    _slots: dict[str, Mapping[str, "Slot"]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._layers = self.architecture.layers if self.architecture else ()
@@ -54,10 +62,24 @@ class Namer:
             return Name(weight.section.value, weight.name or weight.path)
         if weight.name is not None:
             return self._named(weight, weight.layer or "", _short(weight))
-        index = weight.path.rpartition("/")[2]
-        if weight.layer is not None:
-            return self._named(weight, weight.layer, f"{weight.part}/{index}" if weight.part else index)
-        return self._placed(weight, index)
+        parts = _as_keras_3(tuple(weight.path.replace("\\", "/").split("/")))
+        if weight.layer is None:
+            return self._placed(weight, parts)
+        slot = self._slot(self._by_path.get(weight.layer), weight, parts)
+        label = "/".join(filter(None, (weight.part, slot or parts[-1])))
+        return replace(self._named(weight, weight.layer, label), slot=slot)
+
+    def _slot(self, layer: Layer | None, weight: Weight, parts: tuple[str, ...]) -> str | None:
+        """What Keras calls a weight of the path layout, by the class of its layer and its place and shape; private
+        attributes of Keras 2 (`_query_dense`) count as those of Keras 3."""
+        if layer is None or parts[: len(layer.place)] != layer.place:
+            return None
+        from ckpttool.architecture.layouts import fits, slots_of  # the table of layers is not needed by every listing
+
+        if layer.path not in self._slots:
+            self._slots[layer.path] = slots_of(layer)
+        slot = self._slots[layer.path].get("/".join(part.lstrip("_") for part in parts[len(layer.place) :]))
+        return slot.name if slot is not None and fits(slot, weight.shape) else None
 
     def _named(self, weight: Weight, layer: str, label: str) -> Name:
         known = self._numbered(layer) if self.numbered else self._by_path.get(layer)
@@ -93,15 +115,16 @@ class Namer:
                 found.setdefault(layer.name, set()).add(layer.trainable)
         return found
 
-    def _placed(self, weight: Weight, index: str) -> Name:
+    def _placed(self, weight: Weight, parts: tuple[str, ...]) -> Name:
         """The name of a weight whose layer's name is not stored: by the config if its path fits, else by its path."""
-        parts = _as_keras_3(tuple(weight.path.replace("\\", "/").split("/")[:-2]))
-        for end in range(len(parts), 1, -1):
-            known = self._by_place.get(parts[:end])
+        owner, index = parts[:-2], parts[-1]
+        for end in range(len(owner), 1, -1):
+            known = self._by_place.get(owner[:end])
             if known is not None:
-                label = "/".join((*parts[end:], index))
-                return Name(known.path, label, known.class_name, known.trainable, inferred=True)
-        return Name("/".join(part for part in parts if part not in _CONTAINERS), index, inferred=True)
+                slot = self._slot(known, weight, parts)
+                label = "/".join((*owner[end:], slot or index))
+                return Name(known.path, label, known.class_name, known.trainable, True, slot)
+        return Name("/".join(part for part in owner if part not in _CONTAINERS), index, inferred=True)
 
 
 def _as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:

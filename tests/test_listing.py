@@ -47,13 +47,18 @@ def test_stored_names() -> None:
 def test_inferred_names() -> None:
     """Names that the file does not store come from the config or the path, and say so."""
     by_config = listing("keras3.0/mlp.keras")
-    assert labels(by_config)[:4] == [("hidden", "0"), ("hidden", "1"), ("output", "0"), ("output", "1")]
+    assert labels(by_config)[:4] == [
+        ("hidden", "kernel"),
+        ("hidden", "bias"),
+        ("output", "kernel"),
+        ("output", "bias"),
+    ]
     assert all(row.inferred and row.class_name == "Dense" for row in by_config.rows[:4])
     by_path = listing("keras2.15/mlp.weights.h5")
     assert labels(by_path)[0] == ("dense", "0")
     assert all(row.inferred and row.class_name is None for row in by_path.rows[:4])
     assert not any(row.inferred for row in listing("keras3/mlp.weights.h5").rows)
-    assert labels(listing("keras2.12/windows_paths.keras"))[2] == ("output", "0")
+    assert labels(listing("keras2.12/windows_paths.keras"))[2] == ("output", "kernel")
 
 
 def test_numbering_of_2_12() -> None:
@@ -84,7 +89,7 @@ def test_sections() -> None:
         (("hidden",), 2),
         (("hid*",), 2),
         (("*/0",), 3),
-        (("hidden/0",), 1),
+        (("hidden/kernel",), 1),
         (("layers/dense_1/vars/*",), 2),
         (("HIDDEN",), 0),
         (("hidden", "output"), 4),

@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 MAX_DEPTH = 64
@@ -22,7 +22,10 @@ Shape = tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of a config. `path` is the chain of layer names, `place` its path in the layout of `.weights.h5`."""
+    """One layer of a config. `path` is the chain of layer names, `place` its path in the layout of `.weights.h5`.
+
+    `entry` is the part of the config that describes it, as it stands there.
+    """
 
     path: str
     name: str
@@ -31,6 +34,7 @@ class Layer:
     place: tuple[str, ...]
     input_shape: Shape | None = None
     is_model: bool = False
+    entry: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ def _walk(entries: list[Any], prefix: str, place: tuple[str, ...], trainable: bo
         own_place = (*place, "layers", _unique(snake_case(class_name), used))
         path = f"{prefix}/{name}" if prefix else name
         nested = _entries(entry)
-        yield Layer(path, name, class_name, own, own_place, _input_shape(inner), nested is not None)
+        yield Layer(path, name, class_name, own, own_place, _input_shape(inner), nested is not None, entry)
         if nested is not None:
             yield from _walk(nested, path, own_place, own, depth + 1)
 

@@ -78,6 +78,7 @@ def _row(row: Row) -> dict[str, Any]:
         "layer": row.layer,
         "class": row.class_name,
         "weight": row.label,
+        "slot": row.slot,
         "name": weight.name,
         "shape": list(weight.shape),
         "dtype": weight.dtype,

@@ -219,7 +219,8 @@ def holders() -> Iterator[Case]:
     )
     yield from combine("TimeDistributed", (image,), layer=held, trainable=(..., False))
     yield from combine("TimeDistributed", (image,), layer=(spec("TimeDistributed", layer=held[1]),))
-    yield from combine("TimeDistributed", ((None, 3, 5, 4),), layer=(spec("LSTM", units=2),))
+    whole = (spec("LSTM", units=2), spec("PReLU"), spec("LayerNormalization", axis=1))
+    yield from combine("TimeDistributed", ((None, 3, 5, 4),), layer=whole)
     own = spec("Own")
     block = spec(
         "Sequential",

@@ -175,6 +175,12 @@ def own_weights(case: Case) -> bool:
     return "Own" in str(case)
 
 
+def holds_layers(case: Case) -> bool:
+    """Whether a case is of a layer that holds others, or of one of the tests' own."""
+    values = [entry for value in case.spec.kwargs.values() for entry in (value if isinstance(value, list) else [value])]
+    return own_weights(case) or any(isinstance(value, Spec) for value in values)
+
+
 def described(chain: tuple[str, ...], slot: Slot) -> tuple[str, Shape | None, str, bool]:
     """A slot as Keras describes a weight."""
     return "/".join((*chain, slot.name)), slot.shape, slot.dtype, slot.trainable
@@ -229,6 +235,14 @@ def test_weights(case: Case, seen: dict[str, Seen]) -> None:
     """The table knows the names, shapes, dtypes and trainable flags of `layer.weights`, and their order."""
     found = [described(chain, slot) for chain, slot in in_weights_order(parts(case, seen))]
     assert found == seen[str(case)].weights
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not holds_layers(case)], ids=str)
+def test_defaults(case: Case, seen: dict[str, Seen]) -> None:
+    """Arguments that a config leaves out have the defaults of Keras."""
+    config = {"name": seen[str(case)].entry["config"]["name"], **case.spec.kwargs}
+    part = part_of(case.spec.class_name, Args(case.spec.class_name, config), case.shapes)
+    assert [described(chain, slot) for chain, slot in in_weights_order(part)] == seen[str(case)].weights
 
 
 @each_known_case

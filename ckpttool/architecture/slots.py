@@ -1,0 +1,150 @@
+"""What weights a layer has: slots, the objects that own them, and the two orders in which Keras 3 writes them.
+
+Names used here: a *slot* is a place for one weight; a *part* is a layer object with its own slots and the parts it
+holds. Orders and paths are those of Keras 3.15 (`Layer.weights` and `Layer.save_own_variables`,
+keras/src/layers/layer.py; `_save_state`, keras/src/saving/saving_lib.py; `_legacy_weights`,
+keras/src/legacy/saving/legacy_h5_format.py).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ckpttool.architecture.config import snake_case
+
+Size = int | None
+"""The length of one axis, None where it is not known."""
+
+Shape = tuple[int | None, ...]
+
+Inputs = tuple[Shape | None, ...]
+"""The shapes of a layer's inputs in the order of its `build`, batch axis included, None where not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one weight. `shape` is None where even the number of axes is not known.
+
+    `trainable` is what a freshly built layer says. `frozen` marks what was made trainable but is not trained, such as
+    the weights of a frozen layer or the kernel below LoRA's factors: it keeps its place among the trainable ones.
+    `stored` is False for what `.weights.h5` leaves out. `borrowed` is the attribute path of the object that owns the
+    weight, where a layer lists a weight of another object as its own. `stored_dtype` is given where what is written has
+    another dtype than the weight in memory.
+    """
+
+    name: str
+    shape: Shape | None
+    dtype: str = "float32"
+    trainable: bool = True
+    stored: bool = True
+    frozen: bool = False
+    borrowed: str = ""
+    stored_dtype: str = ""
+
+    @property
+    def written_dtype(self) -> str:
+        """The dtype of the weight in `.weights.h5`."""
+        return self.stored_dtype or self.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A layer object: its own slots in order of creation, and the objects it holds, in the order Keras tracks them.
+
+    `children` are pairs of the attribute path that `.weights.h5` uses (`cell`, `cells/lstm_cell_1`) and the object.
+    Objects that can have no weights, such as the dropout inside an attention layer, are left out. `write_order` names
+    the slots in the order of `vars`, for layers that do not write theirs in the order they are tracked. `known` is
+    False for a class without a row in the table: its own slots and children are unknown, not absent.
+    """
+
+    class_name: str
+    name: str
+    slots: tuple[Slot, ...] = ()
+    children: tuple[tuple[str, "Part"], ...] = ()
+    known: bool = True
+    trainable: bool = True
+    write_order: tuple[str, ...] = ()
+
+
+def in_path_layout(part: Part) -> list[tuple[str, Part, Slot]]:
+    """What `.weights.h5` holds of a layer: relative path such as `cell/vars/0`, owner, slot.
+
+    A weight that two objects list as their own is there twice (SpectralNormalization and the layer it wraps).
+    """
+    return [
+        ("/".join((*path, "vars", str(index))), owner, slot)
+        for path, _, owner in _walk(part)
+        for index, slot in enumerate(_written(owner))
+    ]
+
+
+def in_weights_order(part: Part) -> list[tuple[tuple[str, ...], Slot]]:
+    """The weights of a layer and all that it holds, in the order of `layer.weights`, each with the chain of names of
+    the objects that lead to it. No weight is listed twice."""
+    found: dict[tuple[str, str], tuple[tuple[str, ...], Slot]] = {}
+    owners = {"/".join(path): names for path, names, _ in _walk(part)}
+    for path, _, owner in _walk(part):
+        for slot in _tracked(owner):
+            place = "/".join((*path, slot.borrowed)) if slot.borrowed else "/".join(path)
+            found.setdefault((place, slot.name), (owners[place], slot))
+    return list(found.values())
+
+
+def in_legacy_order(part: Part) -> list[tuple[tuple[str, ...], Slot]]:
+    """The weights of a layer and all that it holds, in the order of Keras 3's legacy `.h5`: trainable ones first.
+
+    Each comes with the chain of names of the objects that lead to it. For a layer that builds what it holds, the stored
+    name is that chain and the name of the slot; layers of a Functional model were built before it and lack its name.
+    A layer that is itself frozen keeps the order of `layer.weights`, whatever its inner layers say
+    (`Layer.trainable_weights`).
+    """
+    weights = in_weights_order(part)
+    return sorted(weights, key=lambda entry: not entry[1].trainable) if part.trainable else weights
+
+
+def _walk(part: Part) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], Part]]:
+    """The part and all that it holds, each with its path and the chain of object names; its own first."""
+    stack: list[tuple[tuple[str, ...], tuple[str, ...], Part]] = [((), (part.name,), part)]
+    while stack:
+        path, names, owner = stack.pop()
+        yield path, names, owner
+        stack.extend(((*path, at), (*names, child.name), child) for at, child in reversed(owner.children))
+
+
+def _tracked(part: Part) -> list[Slot]:
+    """The own slots as the layer lists them: those that were made trainable, then the others."""
+    return sorted(part.slots, key=lambda slot: not (slot.trainable or slot.frozen))
+
+
+def _written(part: Part) -> list[Slot]:
+    """The own slots as the layer writes them into its group `vars`."""
+    stored = [slot for slot in _tracked(part) if slot.stored]
+    if part.write_order:
+        stored.sort(key=lambda slot: part.write_order.index(slot.name))
+    return stored
+
+
+def members(container: str, parts: Iterable[Part]) -> list[tuple[str, Part]]:
+    """The parts that a layer keeps in a list, with their paths: class names, numbered from the second use on
+    (`_get_unique_name`, keras/src/saving/saving_lib.py, 3.15)."""
+    used, found = Counter[str](), list[tuple[str, Part]]()
+    for part in parts:
+        name = snake_case(part.class_name)
+        found.append((f"{container}/{name}_{used[name]}" if used[name] else f"{container}/{name}", part))
+        used[name] += 1
+    return found
+
+
+def times(*sizes: Size) -> Size:
+    """The product of some sizes, None where one is not known."""
+    product = 1
+    for size in sizes:
+        if size is None:
+            return None
+        product *= size
+    return product
+
+
+def divided(size: Size, by: int) -> Size:
+    """The size divided by a positive number and rounded up, None where it is not known."""
+    return None if size is None else -(-size // by)
