@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import ckpttool
-from ckpttool.architecture.config import snake_case
+from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Section, Weight
 from ckpttool.describing import describe
 from ckpttool.listing import Listing, list_checkpoint

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ckpttool.architecture.config import snake_case
 from ckpttool.architecture.policies import Policy, read_policy
 from ckpttool.architecture.slots import Inputs, Part, Shape, Size, Slot
+from ckpttool.architecture.spelling import snake_case
 from ckpttool.errors import CheckpointError
 
 MAX_DEPTH = 64

@@ -6,10 +6,11 @@ Sequential models up to 2.2.2 a bare list, Keras 0.x the class in `name`.
 
 import itertools
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from ckpttool.architecture.spelling import ALIASES, snake_case
 
 MAX_DEPTH = 64
 MAX_LAYERS = 100_000
@@ -141,7 +142,7 @@ def _walk(entries: list[Any], prefix: str, place: tuple[str, ...], trainable: bo
         name = _name(entry)
         inner = _inner(entry)
         own = trainable and not (isinstance(inner, dict) and inner.get("trainable") is False)
-        own_place = (*place, "layers", _unique(snake_case(class_name), used))
+        own_place = (*place, "layers", _unique(snake_case(ALIASES.get(class_name, class_name)), used))
         path = f"{prefix}/{name}" if prefix else name
         nested = _entries(entry)
         yield Layer(path, name, class_name, own, own_place, _input_shape(inner), nested is not None, entry)
@@ -154,13 +155,6 @@ def _unique(name: str, used: dict[str, int]) -> str:
     count = used.get(name, 0)
     used[name] = count + 1
     return f"{name}_{count}" if count else name
-
-
-def snake_case(name: str) -> str:
-    """The name of a class as Keras writes it in paths (`to_snake_case`, keras/src/utils/naming.py, 3.15)."""
-    name = re.sub(r"\W+", "", name.rpartition(">")[2])
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _input_shape(inner: Any) -> Shape | None:

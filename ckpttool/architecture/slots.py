@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ckpttool.architecture.config import snake_case
+from ckpttool.architecture.spelling import snake_case
 
 Size = int | None
 """The length of one axis, None where it is not known."""

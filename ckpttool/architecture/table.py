@@ -20,6 +20,7 @@ from ckpttool.architecture.families import (
 )
 from ckpttool.architecture.families.recurrent import Build
 from ckpttool.architecture.slots import Inputs, Part
+from ckpttool.architecture.spelling import ALIASES
 
 Row = Callable[[Args, Inputs], Part]
 
@@ -44,34 +45,6 @@ def _holding(row: Callable[[Args, Inputs, Build], Part]) -> Row:
     """The row of a layer that holds others, which may be of any class in the table."""
     return lambda args, inputs: row(args, inputs, _build)
 
-
-ALIASES: Mapping[str, str] = MappingProxyType(
-    {
-        "AvgPool1D": "AveragePooling1D",
-        "AvgPool2D": "AveragePooling2D",
-        "AvgPool3D": "AveragePooling3D",
-        "Convolution1D": "Conv1D",
-        "Convolution1DTranspose": "Conv1DTranspose",
-        "Convolution2D": "Conv2D",
-        "Convolution2DTranspose": "Conv2DTranspose",
-        "Convolution3D": "Conv3D",
-        "Convolution3DTranspose": "Conv3DTranspose",
-        "GlobalAvgPool1D": "GlobalAveragePooling1D",
-        "GlobalAvgPool2D": "GlobalAveragePooling2D",
-        "GlobalAvgPool3D": "GlobalAveragePooling3D",
-        "GlobalMaxPool1D": "GlobalMaxPooling1D",
-        "GlobalMaxPool2D": "GlobalMaxPooling2D",
-        "GlobalMaxPool3D": "GlobalMaxPooling3D",
-        "GroupQueryAttention": "GroupedQueryAttention",
-        "MaxPool1D": "MaxPooling1D",
-        "MaxPool2D": "MaxPooling2D",
-        "MaxPool3D": "MaxPooling3D",
-        "Model": "Functional",
-        "SeparableConvolution1D": "SeparableConv1D",
-        "SeparableConvolution2D": "SeparableConv2D",
-    }
-)
-"""Further public names of classes; the key is what a config may say, the value is the name of the class itself."""
 
 _WITH_WEIGHTS: dict[str, Row] = {
     "AdditiveAttention": attention.additive_attention,

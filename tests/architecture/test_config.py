@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import ckpttool
 from ckpttool.architecture import Architecture, Layer, read_architecture
-from ckpttool.architecture.config import MAX_DEPTH, snake_case
+from ckpttool.architecture.config import MAX_DEPTH
+from ckpttool.architecture.spelling import snake_case
 from ckpttool.listing import list_checkpoint
 from tests.samples import FIXTURES, TRUE_FILES
 

@@ -304,4 +304,5 @@ def test_unknown_rank(seen: dict[str, Seen]) -> None:
         ("GroupQueryAttention", "kernel_scale"),
         ("MultiHeadAttention", "kernel_scale"),
         ("PReLU", "alpha"),
+        ("TimeDistributed", "alpha"),
     }

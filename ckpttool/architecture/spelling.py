@@ -1,0 +1,40 @@
+"""How Keras spells the names of classes: public aliases, and the form they take in the paths of `.weights.h5`."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "AvgPool1D": "AveragePooling1D",
+        "AvgPool2D": "AveragePooling2D",
+        "AvgPool3D": "AveragePooling3D",
+        "Convolution1D": "Conv1D",
+        "Convolution1DTranspose": "Conv1DTranspose",
+        "Convolution2D": "Conv2D",
+        "Convolution2DTranspose": "Conv2DTranspose",
+        "Convolution3D": "Conv3D",
+        "Convolution3DTranspose": "Conv3DTranspose",
+        "GlobalAvgPool1D": "GlobalAveragePooling1D",
+        "GlobalAvgPool2D": "GlobalAveragePooling2D",
+        "GlobalAvgPool3D": "GlobalAveragePooling3D",
+        "GlobalMaxPool1D": "GlobalMaxPooling1D",
+        "GlobalMaxPool2D": "GlobalMaxPooling2D",
+        "GlobalMaxPool3D": "GlobalMaxPooling3D",
+        "GroupQueryAttention": "GroupedQueryAttention",
+        "MaxPool1D": "MaxPooling1D",
+        "MaxPool2D": "MaxPooling2D",
+        "MaxPool3D": "MaxPooling3D",
+        "Model": "Functional",
+        "SeparableConvolution1D": "SeparableConv1D",
+        "SeparableConvolution2D": "SeparableConv2D",
+    }
+)
+"""Further public names of classes; the key is what a config may say, the value is the name of the class itself."""
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as Keras writes it in paths (`to_snake_case`, keras/src/utils/naming.py, 3.15)."""
+    name = re.sub(r"\W+", "", name.rpartition(">")[2])
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
