@@ -48,6 +48,7 @@ class Info:
     compiled: Mapping[str, str]
     optimizer: Optimizer | None
     totals: Mapping[Section, Total]
+    trainable: Total | None
     frozen: Total | None
     dtypes: Mapping[str, int]
     files: tuple[str, ...]
@@ -73,6 +74,7 @@ def describe(checkpoint: Checkpoint) -> Info:
         compiled=dict(_compile_settings(checkpoint.training_config)),
         optimizer=_optimizer(checkpoint),
         totals=listing.totals,
+        trainable=listing.trainable,
         frozen=listing.frozen,
         dtypes=_dtypes(checkpoint),
         files=checkpoint.files,

@@ -75,7 +75,10 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A checkpoint as `ls` shows it. `totals` are over the whole file, whatever rows were chosen."""
+    """A checkpoint as `ls` shows it. `totals` are over the whole file, whatever rows were chosen.
+
+    `trainable` and `frozen` are the sums over the layers that the config says to be so, None where no config tells.
+    """
 
     path: Path
     kind: str
@@ -83,6 +86,7 @@ class Listing:
     producer: Producer
     rows: tuple[Row, ...]
     totals: dict[Section, Total]
+    trainable: Total | None
     frozen: Total | None
     layers: tuple[Layer, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -157,6 +161,7 @@ def list_checkpoint(
         producer=checkpoint.producer,
         rows=measured,
         totals=_totals(checkpoint),
+        trainable=Total.of(row.weight for row in knows if row.trainable) if knows else None,
         frozen=Total.of(row.weight for row in knows if not row.trainable) if knows else None,
         layers=architecture.layers if architecture and choice.everything else (),
         refusals=checkpoint.refusals,

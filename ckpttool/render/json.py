@@ -45,7 +45,7 @@ def _listing(result: Listing, style: Style) -> dict[str, Any]:
     else:
         found["weights"] = [_row(row) for row in result.rows]
     found["totals"] = {section.value: _total(total) for section, total in result.totals.items()}
-    found["frozen"] = None if result.frozen is None else _total(result.frozen)
+    found |= _by_training(result)
     found["refusals"] = [_refusal(refusal) for refusal in result.refusals]
     found["notes"] = list(result.notes)
     return found
@@ -58,6 +58,13 @@ def _identity(result: Listing | Info) -> dict[str, Any]:
         "format": FORMATS[result.kind].title,
         "size": result.size,
         "producer": _producer(result.producer),
+    }
+
+
+def _by_training(result: Listing | Info) -> dict[str, Any]:
+    return {
+        "trainable": None if result.trainable is None else _total(result.trainable),
+        "frozen": None if result.frozen is None else _total(result.frozen),
     }
 
 
@@ -141,7 +148,7 @@ def info(result: Info, style: Style) -> str:
             "inputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.inputs],
             "outputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.outputs],
             "totals": {section.value: _total(total) for section, total in result.totals.items()},
-            "frozen": None if result.frozen is None else _total(result.frozen),
+            **_by_training(result),
             "dtypes": dict(result.dtypes),
             "compiled": dict(result.compiled),
             "optimizer": optimizer

@@ -88,9 +88,11 @@ def totals(listing: Listing) -> list[str]:
     """The sums under a listing, one line a section."""
     lines = []
     for section, total in listing.totals.items():
-        frozen = listing.frozen if section is Section.MODEL else None
-        told = f"  {frozen.params:,} of them in frozen layers" if frozen and frozen.params else ""
-        lines.append(f"{section.value:<10}{_sum(total)}{told}")
+        lines.append(f"{section.value:<10}{_sum(total)}")
+        if section is Section.MODEL and listing.trainable and listing.frozen:
+            lines.append(
+                f"  in trainable layers {listing.trainable.params:,}, in frozen layers {listing.frozen.params:,}"
+            )
     if any(row.inferred for row in listing.rows):
         lines.append("~ the name is not stored; it is inferred from the config or the path")
     return lines

@@ -171,8 +171,11 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
     yield from _ends("output", result.outputs)
     for section, total in result.totals.items():
         yield _SECTION_LABELS[section], f"{total.weights:,} weights, {total.params:,} parameters, {size(total.nbytes)}"
-    if result.frozen is not None:
-        yield "frozen", f"{result.frozen.params:,} parameters in frozen layers" if result.frozen.params else "no layer"
+    if result.trainable is not None and result.frozen is not None:
+        yield (
+            "trainable",
+            f"{result.trainable.params:,} parameters in trainable layers, {result.frozen.params:,} in frozen",
+        )
     yield "dtypes", ", ".join(f"{name} {params:,}" for name, params in result.dtypes.items())
     for key, text in result.compiled.items():
         yield key.replace("_", " "), text
