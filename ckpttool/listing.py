@@ -6,7 +6,7 @@ and marked as inferred.
 
 import fnmatch
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,10 @@ MAX_DEPTH = 64  # names of a chain that are told apart
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One weight of a listing, with its names (see `naming.Name`) and what was computed of it."""
+class Row(Name):
+    """One weight of a listing under its names, and what was computed of it; `problem` says why nothing was."""
 
-    weight: Weight
-    layer: str
-    label: str
-    class_name: str | None = None
-    trainable: bool | None = None
-    inferred: bool = False
-    slot: str | None = None
+    weight: Weight = field(kw_only=True)
     stats: Stats | None = None
     sha256: str | None = None
     problem: str = ""
@@ -170,7 +164,7 @@ def list_checkpoint(
 
 
 def _row(weight: Weight, name: Name) -> Row:
-    return Row(weight, name.layer, name.label, name.class_name, name.trainable, name.inferred, name.slot)
+    return Row(name.layer, name.label, name.class_name, name.trainable, name.inferred, name.slot, weight=weight)
 
 
 def _totals(checkpoint: Checkpoint) -> dict[Section, Total]:
