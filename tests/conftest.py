@@ -1,13 +1,19 @@
 """What all tests share: the fixtures folder, the command line as a function, golden files."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ckpttool.cli import main
 from tests.samples import FIXTURES
+
+# A busy machine is no fault of the code, and where others wait for a run it must not depend on luck.
+settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("house")
 
 GOLDEN = Path(__file__).parent / "golden"
 
