@@ -11,7 +11,7 @@ from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.files import FileSource
-from ckpttool.listing import Total, list_checkpoint
+from ckpttool.listing import Choice, Total, list_checkpoint
 
 _ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
 _LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
@@ -59,8 +59,8 @@ class Info:
 
 def describe(checkpoint: Checkpoint) -> Info:
     """What there is to say about a checkpoint; reads the optimizer's scalars and no other array."""
-    listing = list_checkpoint(checkpoint)
     architecture = read_architecture(checkpoint.config)
+    listing = list_checkpoint(checkpoint, Choice(architecture=architecture))
     return Info(
         path=checkpoint.path,
         kind=checkpoint.kind,

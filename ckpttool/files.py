@@ -178,7 +178,7 @@ class Inflated:
             if not feed:
                 feed = self._source.read(position, min(_INFLATE_READ, self._source.size - position))
                 position += len(feed)
-            part = _inflate(state, feed, wanted - have)
+            part = inflate(state, feed, wanted - have)
             if not part and (state.eof or not feed):
                 found = f"{index * self._step + have:,} bytes"
                 raise CorruptFileError("the compressed data ends early", expected=f"{self.size:,} bytes", found=found)
@@ -225,7 +225,8 @@ class SourceFile(io.RawIOBase):
         return size
 
 
-def _inflate(state: "zlib._Decompress", feed: bytes, limit: int) -> bytes:
+def inflate(state: "zlib._Decompress", feed: bytes, limit: int) -> bytes:
+    """At most `limit` bytes inflated from `feed`; `CorruptFileError` where it is no deflate stream."""
     try:
         return state.decompress(feed, limit)
     except zlib.error as error:

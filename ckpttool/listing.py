@@ -86,6 +86,12 @@ class Listing:
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def content(self) -> Total:
+        """The sums over everything but state of training: the sections model and other."""
+        found = [total for section, total in self.totals.items() if section in (Section.MODEL, Section.OTHER)]
+        return Total(sum(t.weights for t in found), sum(t.params for t in found), sum(t.nbytes for t in found))
+
     def by_layer(self) -> tuple[LayerRow, ...]:
         """The rows by layer: in the order of the config where there is one, layers without weights included."""
         gathered: dict[str, list[Row]] = {}

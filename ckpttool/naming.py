@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from ckpttool.architecture import Architecture, Layer
 from ckpttool.checkpoint import Section, Weight
+from ckpttool.formats.weights_h5 import CONTAINERS, split
 
 if TYPE_CHECKING:
     from ckpttool.architecture.slots import Slot
-
-_CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Namer:
             return Name(weight.section.value, weight.name or weight.path)
         if weight.name is not None:
             return self._named(weight, weight.layer or "", _short(weight))
-        parts = _as_keras_3(tuple(weight.path.replace("\\", "/").split("/")))
+        parts = _as_keras_3(split(weight.path))
         if weight.layer is None:
             return self._placed(weight, parts)
         slot = self._slot(self._by_path.get(weight.layer), weight, parts)
@@ -124,7 +123,7 @@ class Namer:
                 slot = self._slot(known, weight, parts)
                 label = "/".join((*owner[end:], slot or index))
                 return Name(known.path, label, known.class_name, known.trainable, True, slot)
-        return Name("/".join(part for part in owner if part not in _CONTAINERS), index, inferred=True)
+        return Name("/".join(part for part in owner if part not in CONTAINERS and part != "vars"), index, inferred=True)
 
 
 def _as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import random
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -243,4 +244,24 @@ def test_descriptors_are_given_back(tmp_path: Path) -> None:
     for path in [*(FIXTURES / name for name in names), *broken]:
         with contextlib.suppress(CheckpointError):
             ckpttool.open(path).close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_descriptors_are_given_back_when_a_part_is_broken(tmp_path: Path) -> None:
+    """A directory with broken weights, or an index whose last shard is broken, leaves no descriptor behind."""
+    import ckpttool
+    from tests.samples import FIXTURES
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("this system has no /proc to count descriptors in")
+    shutil.copytree(FIXTURES / "keras3" / "sharded", tmp_path / "sharded")
+    shutil.copytree(FIXTURES / "keras3" / "mlp_dir", tmp_path / "mlp_dir")
+    for path in (max((tmp_path / "sharded").glob("*.h5")), tmp_path / "mlp_dir" / "model.weights.h5"):
+        path.write_bytes(path.read_bytes()[:500])
+    before = len(os.listdir("/proc/self/fd"))
+    caught = []  # the errors are kept, so that nothing is closed by chance
+    for path in (tmp_path / "sharded" / "sharded.weights.json", tmp_path / "mlp_dir"):
+        with pytest.raises(CheckpointError) as error:
+            ckpttool.open(path)
+        caught.append(error)
     assert len(os.listdir("/proc/self/fd")) == before

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ckpttool.architecture.slots import Shape
 from ckpttool.architecture.spelling import ALIASES, snake_case
 
 MAX_DEPTH = 64
@@ -17,8 +18,6 @@ MAX_LAYERS = 100_000
 
 _WRAPPERS = ("model_config", "model", "keras_model")
 _LISTS_ITS_INPUTS = frozenset({"Merge"})  # Keras 1: `layers` are what it merges, not what it holds
-
-Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def command(
       ckpttool ls old.h5 --section all --output json
     """
     architecture = None if arch is None else load_architecture(arch)
-    choice = Choice(_sections(section, match), match, stats, sha256, sort, architecture)
+    choice = Choice(_sections(section), match, stats, sha256, sort, architecture)
     style = Style(color=wants_color(color), layers=layers or (depth is not None and not tree), tree=tree, depth=depth)
     results = [result for path in paths for result in _results(Path(path), choice, len(paths) > 1)]
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
@@ -69,7 +69,7 @@ def command(
         raise click.exceptions.Exit(FAILED)
 
 
-def _sections(chosen: tuple[str, ...], match: tuple[str, ...]) -> frozenset[Section]:
+def _sections(chosen: tuple[str, ...]) -> frozenset[Section]:
     """The sections to list: those of the model where none is named, every one with `all`."""
     if "all" in chosen:
         return frozenset()

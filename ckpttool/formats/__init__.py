@@ -109,15 +109,11 @@ def _read_content(source: FileSource) -> Checkpoint:
 
 
 def _read_hdf5(source: FileSource) -> Checkpoint:
-    parts = Parts(closers=[source.close])
-    try:
+    with Parts(closers=[source.close]) as parts:
         found = Hdf5Input.of_file(source, parts)
         fitting = [layout for layout in _LAYOUTS if layout.matches(found.tree)] or [_PLAIN]
         fitting[0].read(found)
-    except CheckpointError:
-        parts.close()
-        raise
-    if len(fitting) > 1 and {"weights-h5"} & {layout.kind for layout in fitting[1:]}:
+    if any(layout.kind == "weights-h5" for layout in fitting[1:]):
         parts.refuse("ambiguous", "", "holds weights in two layouts; the legacy one is read")
     if _ends_like_zip(source):
         parts.refuse("ambiguous", "", "is an HDF5 file and a zip archive at once; HDF5 is read")
@@ -176,8 +172,9 @@ def is_directory_of_checkpoints(path: Path) -> bool:
 
 
 def _is_unzipped(path: Path) -> bool:
-    """Whether a directory has the weights member of an unzipped `.keras`."""
-    return any((path / name).exists() for name in ("model.weights.h5", "model.weights.npz"))
+    from ckpttool.formats import keras_zip
+
+    return keras_zip.is_directory(path)
 
 
 def checkpoints_in(directory: Path) -> Iterator[Path]:

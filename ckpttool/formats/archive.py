@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
-from ckpttool.files import Inflated, Source, SourceFile, Window
+from ckpttool.files import Inflated, Source, SourceFile, Window, inflate
 
 MAX_DIRECTORY = 16 << 20
 MAX_MEMBERS = 10_000
@@ -86,9 +86,10 @@ class Archive:
         member = self.member(name)
         if member.size > limit:
             raise UnsafeFileError(f"{name} is too large", expected=f"{limit:,} bytes at most", found=f"{member.size:,}")
-        data = self.source(member).read(0, member.size)
+        data = self._source.read(member.start, member.packed)
+        if member.deflated:
+            data = _inflated_whole(member, data)
         _compare_crc(member, zlib.crc32(data))
-        self._no_more(member)
         return data
 
     def check(self, member: Member) -> None:
@@ -98,14 +99,17 @@ class Archive:
             crc = zlib.crc32(source.read(start, min(_COPY, member.size - start)), crc)
         _compare_crc(member, crc)
 
-    def _no_more(self, member: Member) -> None:
-        """Raises where a deflated member holds more than it declares."""
-        if not member.deflated:
-            return
-        engine = zlib.decompressobj(-zlib.MAX_WBITS)
-        engine.decompress(self._source.read(member.start, member.packed), member.size + 1)
-        if not engine.eof:
-            raise CorruptFileError(f"{member.name} holds more than it declares", expected=f"{member.size:,} bytes")
+
+def _inflated_whole(member: Member, packed: bytes) -> bytes:
+    """All bytes of a deflated member; raises where they are not as many as it declares."""
+    engine = zlib.decompressobj(-zlib.MAX_WBITS)
+    data = inflate(engine, packed, member.size + 1)
+    if len(data) > member.size:
+        raise CorruptFileError(f"{member.name} holds more than it declares", expected=f"{member.size:,} bytes")
+    if not engine.eof or len(data) < member.size:
+        found = f"{len(data):,} bytes"
+        raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=found)
+    return data
 
 
 def _compare_crc(member: Member, crc: int) -> None:

@@ -31,10 +31,7 @@ def read(source: Hdf5Input) -> None:
                 source.add(path, Section.MODEL, layer, f"param_{index}")
             else:
                 parts.refuse("corrupt", path, "counted in nb_params but not stored")
-    for path in tree.datasets:
-        if path not in parts.weights:
-            parts.refuse("extra", path, "stored, but no layer counts it")
-            source.add(path, Section.OTHER)
+    source.add_rest("stored, but no layer counts it")
 
 
 def _count(tree: Tree, path: str, attribute: str) -> int:

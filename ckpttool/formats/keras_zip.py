@@ -13,52 +13,58 @@ from ckpttool import jsontext
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError
 from ckpttool.files import FileSource, Source
-from ckpttool.formats import foreign, npz, weights_h5
+from ckpttool.formats import npz, weights_h5
 from ckpttool.formats.archive import Archive, Member
 from ckpttool.formats.hdf5.chunked import ChunkReader
-from ckpttool.formats.hdf5.low import find_signature
 from ckpttool.formats.parts import Hdf5Input, Parts
 
 CONFIG, METADATA = "config.json", "metadata.json"
-WEIGHTS_H5, WEIGHTS_NPZ = "model.weights.h5", "model.weights.npz"
+WEIGHTS_H5, WEIGHTS_NPZ = WEIGHTS = ("model.weights.h5", "model.weights.npz")  # the first that is there is read
 CHECKED_AT_ONCE = 32 << 20  # a weights member up to this size is compared with its CRC when it is opened
 
 
 def is_archive(archive: Archive) -> bool:
     """Whether an archive has the members of a `.keras`."""
-    return any(name in archive for name in (CONFIG, METADATA, WEIGHTS_H5, WEIGHTS_NPZ))
+    return any(name in archive for name in (CONFIG, METADATA, *WEIGHTS))
 
 
 def read_archive(source: FileSource, archive: Archive) -> Checkpoint:
     """The checkpoint in a zip archive."""
-    parts = Parts(files=list(archive.infos), refusals=list(archive.refusals), closers=[source.close])
-    _read_documents(parts, lambda name: _small_member(archive, name, parts))
-    for name in (WEIGHTS_H5, WEIGHTS_NPZ):
-        if name in archive:
-            _read_member(parts, source, archive, archive.member(name))
-            break
-    else:
-        raise UnknownFormatError(
-            "is a zip archive without weights",
-            expected=f"a member {WEIGHTS_H5}",
-            found=", ".join(list(archive.infos)[:5]) or "no member at all",
-            hint="save it again with model.save('NAME.keras')",
-        )
-    if WEIGHTS_H5 in archive and WEIGHTS_NPZ in archive:
-        parts.refuse("ambiguous", WEIGHTS_NPZ, f"weights twice in one archive; {WEIGHTS_H5} is read, as Keras does")
+    with Parts(files=list(archive.infos), refusals=list(archive.refusals), closers=[source.close]) as parts:
+        _read_documents(parts, lambda name: _small_member(archive, name, parts))
+        present = [name for name in WEIGHTS if name in archive]
+        if not present:
+            raise _without_weights(archive)
+        _read_member(parts, source, archive, archive.member(present[0]))
+    for name in present[1:]:
+        parts.refuse("ambiguous", name, f"weights twice in one archive; {present[0]} is read, as Keras does")
     return parts.checkpoint(source.path, "keras-zip", source.size)
+
+
+def _without_weights(archive: Archive) -> UnknownFormatError:
+    return UnknownFormatError(
+        "is a zip archive without weights",
+        expected=f"a member {WEIGHTS_H5}",
+        found=", ".join(list(archive.infos)[:5]) or "no member at all",
+        hint="save it again with model.save('NAME.keras')",
+    )
+
+
+def is_directory(path: Path) -> bool:
+    """Whether a directory has the weights of an unzipped `.keras`."""
+    return any((path / name).exists() for name in WEIGHTS)
 
 
 def read_directory(path: Path) -> Checkpoint:
     """The checkpoint in an unzipped `.keras`."""
-    parts = Parts(files=sorted(entry.name for entry in os.scandir(path)))
-    _read_documents(parts, lambda name: _small_file(path / name, parts))
-    name = WEIGHTS_H5 if (path / WEIGHTS_H5).exists() else WEIGHTS_NPZ
-    if (path / name).is_symlink():
-        raise FileAccessError("is a symbolic link, which is not followed", path=str(path / name))
-    source = FileSource(path / name)
-    parts.closers.append(source.close)
-    _read_weights(parts, name, lambda: Hdf5Input.of_file(source, parts), source)
+    with Parts(files=sorted(entry.name for entry in os.scandir(path))) as parts:
+        _read_documents(parts, lambda name: _small_file(path / name, parts))
+        name = next(name for name in WEIGHTS if (path / name).exists())
+        if (path / name).is_symlink():
+            raise FileAccessError("is a symbolic link, which is not followed", path=str(path / name))
+        source = FileSource(path / name)
+        parts.closers.append(source.close)
+        _read_weights(parts, name, lambda: Hdf5Input.of_file(source, parts), source)
     return parts.checkpoint(path, "keras-dir", _size_of(path))
 
 
@@ -137,8 +143,6 @@ def _read_weights(parts: Parts, name: str, hdf5: Callable[[], Hdf5Input], source
         if name == WEIGHTS_NPZ:
             npz.read(parts, source)
             return
-        if find_signature(source) < 0:
-            raise foreign.describe(source)
         found = hdf5()
         if not weights_h5.matches(found.tree):
             parts.notes.append(f"{name} holds no weights in Keras's path layout")

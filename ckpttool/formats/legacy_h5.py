@@ -98,10 +98,7 @@ def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | No
 def _finish(source: Hdf5Input) -> None:
     """Adds datasets that no layer lists, and who wrote the file."""
     tree, parts = source.tree, source.parts
-    for path in tree.datasets:
-        if path not in parts.weights:
-            parts.refuse("extra", path, "stored, but no layer lists it")
-            source.add(path, Section.OTHER)
+    source.add_rest("stored, but no layer lists it")
     base = "model_weights" if "model_weights" in tree.groups else ""
     version = tree.text("", "keras_version") or tree.text(base, "keras_version")
     backend = tree.text("", "backend") or tree.text(base, "backend")

@@ -14,7 +14,7 @@ from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, 
 from ckpttool.files import Source
 from ckpttool.formats.archive import Archive
 from ckpttool.formats.parts import Parts
-from ckpttool.formats.weights_h5 import section_of
+from ckpttool.formats.weights_h5 import section_of, split
 
 _CODES = {
     "b1": "bool", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8", "u2": "uint16",
@@ -72,7 +72,7 @@ def _weight(path: str, source: Source) -> Weight:
     nbytes = math.prod(shape) * int(code[2:])
     if nbytes > source.size - start:
         raise CorruptFileError("declares more than is stored")
-    section = section_of(tuple(path.split("/")))
+    section = section_of(split(path))
     values = _Array(source, start, nbytes)
     return Weight(path, shape, dtype, nbytes, section, big_endian=code[0] == ">", values=values)
 

@@ -10,7 +10,9 @@ from ckpttool import dtypes, jsontext
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.files import FileSource, Source
+from ckpttool.formats import foreign
 from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5.low import find_signature
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import problem, values_of
 
@@ -46,6 +48,14 @@ class Parts:
         for oddity in parsed.oddities:
             self.refuse("ambiguous", place, oddity)
         return parsed.value
+
+    def __enter__(self) -> "Parts":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Gives back all that was opened when reading failed; a finished checkpoint keeps it."""
+        if kind is not None:
+            self.close()
 
     def close(self) -> None:
         """Gives back all that was opened."""
@@ -87,7 +97,9 @@ class Hdf5Input:
 
     @classmethod
     def of_source(cls, source: Source, reader: ChunkReader, parts: Parts) -> "Hdf5Input":
-        """The input for any source; `reader` must read the same bytes."""
+        """The input for any source; `reader` must read the same bytes. Raises what the bytes are if not HDF5."""
+        if find_signature(source) < 0:
+            raise foreign.describe(source)
         parts.closers.append(reader.close)
         tree = read_tree(source)
         parts.refusals.extend(tree.refusals)
@@ -117,6 +129,13 @@ class Hdf5Input:
             big_endian=dataset.dtype.big_endian,
             values=values_of(file, path, dataset, self.reader),
         )
+
+    def add_rest(self, why: str) -> None:
+        """Adds the datasets that were not added yet to section `other`, each refused as `extra` for this reason."""
+        for path in self.tree.datasets:
+            if path not in self.parts.weights:
+                self.parts.refuse("extra", path, why)
+                self.add(path, Section.OTHER)
 
     def _dtype(self, path: str) -> str:
         """The dtype that is meant: Keras keeps bfloat16 as two opaque bytes and says so in an attribute

@@ -10,8 +10,7 @@ from ckpttool import jsontext
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError, CorruptFileError, UnknownFormatError, UnsafeFileError
 from ckpttool.files import FileSource
-from ckpttool.formats import foreign, weights_h5
-from ckpttool.formats.hdf5.low import find_signature
+from ckpttool.formats import weights_h5
 from ckpttool.formats.parts import Hdf5Input, Parts
 
 MAX_SHARDS = 10_000
@@ -26,20 +25,19 @@ def read(source: FileSource) -> Checkpoint:
     finally:
         source.close()
     weight_map = _weight_map(index.value)
-    parts = Parts()
-    for oddity in index.oddities:
-        parts.refuse("ambiguous", "", oddity)
     directory = Path(source.path).parent
     shards = {shard: _shard_path(directory, shard) for shard in _shards(weight_map)}
-    opened = {name: _open_shard(parts, path, name) for name, path in shards.items()}
-    names: weights_h5.Names = {}
-    for found in opened.values():
-        names |= weights_h5.object_names(found.tree)
-    for name, found in opened.items():
-        _add_weights(found, names, name)
+    with Parts(files=[Path(source.path).name, *shards]) as parts:
+        for oddity in index.oddities:
+            parts.refuse("ambiguous", "", oddity)
+        opened = {name: _open_shard(parts, path, name) for name, path in shards.items()}
+        names: weights_h5.Names = {}
+        for found in opened.values():
+            names |= weights_h5.object_names(found.tree)
+        for name, found in opened.items():
+            _add_weights(found, names, name)
     _compare(parts, index.value, weight_map, opened)
     _extra_shards(parts, directory, Path(source.path).name, shards)
-    parts.files = [Path(source.path).name, *shards]
     size = source.size + sum(path.stat().st_size for path in shards.values())
     return parts.checkpoint(source.path, "sharded", size)
 
@@ -97,8 +95,6 @@ def _open_shard(parts: Parts, path: Path, name: str) -> Hdf5Input:
     source = FileSource(path)
     parts.closers.append(source.close)
     try:
-        if find_signature(source) < 0:
-            raise foreign.describe(source)
         return Hdf5Input.of_file(source, parts)
     except CheckpointError as error:
         raise error.at(where=f"shard {name}") from error.__cause__
@@ -121,11 +117,11 @@ def _compare(parts: Parts, index: Any, weight_map: dict[str, list[str]], shards:
             parts.refuse(
                 "ambiguous", path, f"the index lists {len(listed):,} shards, {len(set(listed)):,} different ones"
             )
-    for weight in parts.weights:
-        group = weight.rpartition("/")[0]
-        homes = [name for name, shard in shards.items() if weight in shard.tree.datasets]
-        if not set(homes) <= set(weight_map.get(group, ())):
-            parts.refuse("corrupt", weight, f"in {homes[0]}, where the index does not look for it")
+    looked_for = {path: frozenset(listed) for path, listed in weight_map.items()}
+    for name, shard in shards.items():
+        for weight in shard.tree.datasets:
+            if name not in looked_for.get(weight.rpartition("/")[0], ()):
+                parts.refuse("corrupt", weight, f"in {name}, where the index does not look for it")
     metadata = index.get("metadata")
     total = metadata.get("total_size") if isinstance(metadata, dict) else None
     if not isinstance(total, int | float) or not total >= 0:

@@ -39,13 +39,13 @@ def read(source: Hdf5Input, names: Names | None = None) -> None:
         section = section_of(parts) if is_weight else Section.OTHER
         layer, part = _named(owner, names) if section is Section.MODEL else (None, "")
         source.add(path, section, layer, part=part)
-    for path in [path for path in tree.datasets if split(path)[-1] == "vars"]:
-        source.parts.refuse("corrupt", path, "an array where the group of a layer's weights should be")
+        if parts[-1] == "vars":
+            source.parts.refuse("corrupt", path, "an array where the group of a layer's weights should be")
 
 
 def generation(tree: Tree, names: Names) -> str:
     """Which generations of Keras write files like this one, by what changed in the layout."""
-    if any("_layer_checkpoint_dependencies" in split(path) for path in tree.groups):
+    if any("_layer_checkpoint_dependencies" in path for path in tree.groups):
         return "Keras 2.12 or 2.13"
     return "Keras 3.6 or later" if names else "Keras 2.14 to 3.5"
 

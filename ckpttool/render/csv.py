@@ -51,9 +51,8 @@ def _summary_row(result: Summary) -> tuple[object, ...]:
     found = result.listing
     if found is None:
         return (str(result.path), "", "", "", "", "", result.error.split("\n")[0])
-    model = [total for section, total in found.totals.items() if section.value in ("model", "other")]
-    weights, params = sum(total.weights for total in model), sum(total.params for total in model)
-    return (str(result.path), found.kind, found.producer.keras_version, weights, params, found.size, "")
+    total = found.content
+    return (str(result.path), found.kind, found.producer.keras_version, total.weights, total.params, found.size, "")
 
 
 def _csv(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

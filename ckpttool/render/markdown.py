@@ -8,7 +8,15 @@ from ckpttool.formats import FORMATS
 from ckpttool.listing import Listing
 from ckpttool.render import text
 from ckpttool.render.style import Style, Summary, size
-from ckpttool.render.tables import LAYER_HEADERS, cut_to_depth, layer_cells, totals, weight_cells, weight_headers
+from ckpttool.render.tables import (
+    LAYER_HEADERS,
+    cut_to_depth,
+    layer_cells,
+    shown_rows,
+    totals,
+    weight_cells,
+    weight_headers,
+)
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
@@ -25,7 +33,7 @@ def listing(result: Listing, style: Style) -> str:
         cells = [layer_cells(layer) for layer in cut_to_depth(result.by_layer(), style.depth)]
     else:
         titles = weight_headers(result)
-        cells = [weight_cells(row, titles) for layer in result.by_layer() for row in layer.rows]
+        cells = [weight_cells(row, titles) for row in shown_rows(result)]
     facts = [FORMATS[result.kind].title, text.producer(result), size(result.size)]
     head = f"### {escaped(printable(result.path.name))}\n\n{escaped(', '.join(filter(None, facts)))}"
     lines = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in totals(result))

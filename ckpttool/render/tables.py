@@ -1,5 +1,7 @@
 """Listings as rows of text, shared by the outputs that are tables."""
 
+from collections.abc import Sequence
+
 from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.listing import LayerRow, Listing, Row, Total
@@ -18,6 +20,13 @@ def weight_headers(listing: Listing) -> list[str]:
     if any(row.sha256 for row in listing.rows):
         titles.append("sha256")
     return titles
+
+
+def shown_rows(listing: Listing) -> Sequence[Row]:
+    """The rows in the order to show them: that of the config where all are listed as stored, else the chosen one."""
+    if not listing.layers:
+        return listing.rows
+    return [row for layer in listing.by_layer() for row in layer.rows]
 
 
 def weight_cells(row: Row, titles: list[str]) -> list[str]:

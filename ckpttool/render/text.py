@@ -13,6 +13,7 @@ from ckpttool.render.tables import (
     LAYER_HEADERS,
     cut_to_depth,
     layer_cells,
+    shown_rows,
     totals,
     weight_cells,
     weight_headers,
@@ -49,13 +50,9 @@ def producer(result: Listing | Info) -> str:
     else:
         name = printable(who.generation.split(" (")[0], 40)
         name = f"{name} by its layout" if name and not who.inferred_backend else name
-    backend = (
-        printable(who.backend, 40)
-        if who.backend
-        else f"{who.inferred_backend} by its weight names"
-        if who.inferred_backend
-        else ""
-    )
+    backend = printable(who.backend or "", 40)
+    if not backend and who.inferred_backend:
+        backend = f"{who.inferred_backend} by its weight names"
     return f"{name} on {backend}" if name and backend else name or backend
 
 
@@ -63,9 +60,8 @@ def _weights(result: Listing) -> str:
     if not result.rows:
         return ""
     titles = weight_headers(result)
-    rows = [row for layer in result.by_layer() for row in layer.rows] if result.layers else result.rows
     cells, above = [], ("", "")
-    for row in rows:
+    for row in shown_rows(result):
         line = weight_cells(row, titles)
         name = (row.layer, row.class_name or "")
         if name == above:
@@ -146,9 +142,8 @@ def summary_cells(result: Summary) -> list[str]:
     if result.listing is None:
         return [path, printable(result.error.split("\n")[0]), "", "", "", ""]
     found = result.listing
-    model = [total for section, total in found.totals.items() if section.value in ("model", "other")]
-    weights, params = sum(total.weights for total in model), sum(total.params for total in model)
-    return [path, FORMATS[found.kind].title, producer(found), f"{weights:,}", f"{params:,}", size(found.size)]
+    what, weights, params = FORMATS[found.kind].title, found.content.weights, found.content.params
+    return [path, what, producer(found), f"{weights:,}", f"{params:,}", size(found.size)]
 
 
 def info(result: Info, style: Style) -> str:

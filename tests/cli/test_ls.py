@@ -16,6 +16,7 @@ from ckpttool.render import LISTING_OUTPUTS
 from tests.samples import FIXTURES, keras_like
 
 MODEL = FIXTURES / "keras3/mlp.keras"
+CNN = FIXTURES / "keras3/cnn.keras"
 NESTED = FIXTURES / "keras3/nested.keras"
 SHARDED = FIXTURES / "keras3/sharded"
 
@@ -127,6 +128,13 @@ def test_sorted_text_keeps_its_order(run: Callable[..., Any]) -> None:
     """Rows sorted by size are printed in that order, not by layer again."""
     lines = run("ls", MODEL, "--sort", "size").out.splitlines()[5:9]
     assert [line.split()[-2] for line in lines] == ["128", "96", "32", "12"]
+
+
+def test_sorted_markdown_keeps_its_order(run: Callable[..., Any]) -> None:
+    """A Markdown table has the same rows in the same order as the text."""
+    table = [line for line in run("ls", CNN, "--sort", "size", "-o", "markdown").out.splitlines() if line[:1] == "|"]
+    found = weights(run("ls", CNN, "--sort", "size", "-o", "json").out)
+    assert [line.split("|")[6].strip() for line in table[2:]] == [f"{row['params']:,}" for row in found]
 
 
 def test_stats_and_sha256(run: Callable[..., Any]) -> None:
