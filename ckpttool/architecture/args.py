@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ckpttool.architecture.policies import Policy, read_policy
-from ckpttool.architecture.slots import Inputs, Part, Shape, Size, Slot
+from ckpttool.architecture.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size, is_integer, read_shape
+from ckpttool.architecture.slots import Part, Slot
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.errors import CheckpointError
 
 MAX_DEPTH = 64
-MAX_RANK = 64
-MAX_SIZE = 2**63 - 1
 
 _OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
 
@@ -135,7 +134,7 @@ class Args:
         value = self.config.get(key)
         if value is None:
             return default
-        if not _is_integer(value):
+        if not is_integer(value):
             raise self.error(key, "a whole number")
         return int(value)
 
@@ -155,7 +154,7 @@ class Args:
         value = self._plain(key)
         if not isinstance(value, list):
             return (self.size(key, default),) * rank
-        if len(value) != rank or not all(_is_integer(size) and 0 < size <= MAX_SIZE for size in value):
+        if len(value) != rank or not all(is_integer(size) and 0 < size <= MAX_SIZE for size in value):
             raise self.error(key, f"{rank} positive whole numbers")
         return tuple(value)
 
@@ -163,7 +162,7 @@ class Args:
         """Numbers of axes: one or a list; none where it is null."""
         value = self._plain(key) if key in self.config else default
         value = [] if value is None else value if isinstance(value, list) else [value]
-        if len(value) > MAX_RANK or not all(_is_integer(axis) and abs(axis) <= MAX_RANK for axis in value):
+        if len(value) > MAX_RANK or not all(is_integer(axis) and abs(axis) <= MAX_RANK for axis in value):
             raise self.error(key, "the number of an axis, or a list of such")
         return tuple(value)
 
@@ -171,7 +170,7 @@ class Args:
         """A shape, given as one size or as a list in which null is an unknown size."""
         value = self._plain(key)
         value = value if isinstance(value, list) else [value]
-        found = _shape(value)
+        found = read_shape(value)
         if found is None:
             raise self.error(key, "a shape: positive whole numbers or null")
         return found
@@ -228,30 +227,16 @@ def _frozen(slot: Slot) -> Slot:
     return replace(slot, trainable=False, frozen=True)
 
 
-def _is_integer(value: Any) -> bool:
-    """Whether a value is a whole number; `2.0` is none, nor is `true`."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _shape(value: Any) -> Shape | None:
-    """The shape in a list of sizes, None where it is not one."""
-    if not isinstance(value, list | tuple) or len(value) > MAX_RANK:
-        return None
-    if not all(size is None or (_is_integer(size) and 0 <= size <= MAX_SIZE) for size in value):
-        return None
-    return tuple(value)
-
-
 def _built(stated: Any) -> Inputs:
     """The input shapes in a `build_config`: `input_shape` with one shape or several, or `shapes_dict` by name."""
     if not isinstance(stated, Mapping):
         return ()
     value = stated.get("input_shape", stated.get("shapes_dict"))
-    if _shape(value) is not None:
-        return (_shape(value),)
+    if read_shape(value) is not None:
+        return (read_shape(value),)
     if isinstance(value, Mapping):
         value = list(value.values())
-    return tuple(_shape(entry) for entry in value[:MAX_RANK]) if isinstance(value, list) else ()
+    return tuple(read_shape(entry) for entry in value[:MAX_RANK]) if isinstance(value, list) else ()
 
 
 def _foreign(entry: Mapping[str, Any]) -> bool:
@@ -268,7 +253,7 @@ def _shown(value: Any) -> str:
         return f"an object with {len(value)} keys"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if len(value) > 4 else "[" + ", ".join(map(_shown, value)) + "]"
-    if _is_integer(value) and abs(value) > MAX_SIZE:
+    if is_integer(value) and abs(value) > MAX_SIZE:
         return f"a number of about {math.ceil(value.bit_length() * math.log10(2))} digits"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}..."

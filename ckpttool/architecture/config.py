@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ckpttool.architecture.slots import Shape
+from ckpttool.architecture.sizes import Shape, read_shape
 from ckpttool.architecture.spelling import ALIASES, snake_case
 
 MAX_DEPTH = 64
@@ -163,17 +163,7 @@ def _input_shape(inner: Any) -> Shape | None:
     whole = inner.get("batch_shape", inner.get("batch_input_shape"))
     if whole is None and isinstance(inner.get("input_shape"), list):
         whole = [None, *inner["input_shape"]]
-    return _shape(whole)
-
-
-def _shape(value: Any) -> Shape | None:
-    if isinstance(value, dict):  # a tuple as Keras 2.13 on writes it
-        value = value.get("items")
-    if not isinstance(value, list | tuple):
-        return None
-    if not all(size is None or (isinstance(size, int) and not isinstance(size, bool)) for size in value):
-        return None
-    return tuple(value)
+    return read_shape(whole)
 
 
 def _ends(config: Any, layers: tuple[Layer, ...], key: str) -> tuple[str, ...]:
@@ -212,6 +202,6 @@ def _tensor_shapes(config: Any) -> dict[str, Shape]:
 def _note_tensor(tensor: Any, found: dict[str, Shape]) -> None:
     if not isinstance(tensor, dict):
         return
-    history, shape = tensor.get("keras_history"), _shape(tensor.get("shape"))
+    history, shape = tensor.get("keras_history"), read_shape(tensor.get("shape"))
     if shape is not None and isinstance(history, list) and history[1:] == [0, 0] and isinstance(history[0], str):
         found.setdefault(history[0], shape)

@@ -10,15 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.spelling import snake_case
-
-Size = int | None
-"""The length of one axis, None where it is not known."""
-
-Shape = tuple[int | None, ...]
-
-Inputs = tuple[Shape | None, ...]
-"""The shapes of a layer's inputs in the order of its `build`, batch axis included, None where not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +126,3 @@ def members(container: str, parts: Iterable[Part]) -> list[tuple[str, Part]]:
         found.append((f"{container}/{name}_{used[name]}" if used[name] else f"{container}/{name}", part))
         used[name] += 1
     return found
-
-
-def times(*sizes: Size) -> Size:
-    """The product of some sizes, None where one is not known."""
-    product = 1
-    for size in sizes:
-        if size is None:
-            return None
-        product *= size
-    return product
-
-
-def divided(size: Size, by: int) -> Size:
-    """The size divided by a positive number and rounded up, None where it is not known."""
-    return None if size is None else -(-size // by)

@@ -19,7 +19,8 @@ from ckpttool.architecture.families import (
     wrappers,
 )
 from ckpttool.architecture.families.recurrent import Build
-from ckpttool.architecture.slots import Inputs, Part
+from ckpttool.architecture.sizes import Inputs
+from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spelling import ALIASES
 
 Row = Callable[[Args, Inputs], Part]

@@ -16,7 +16,8 @@ import pytest
 
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.families import weightless
-from ckpttool.architecture.slots import Part, Shape, Slot, in_legacy_order, in_path_layout, in_weights_order
+from ckpttool.architecture.sizes import Shape
+from ckpttool.architecture.slots import Part, Slot, in_legacy_order, in_path_layout, in_weights_order
 from ckpttool.architecture.table import ALIASES, LAYERS, part_of
 from tests.architecture.layer_cases import Case, Spec, all_cases
 

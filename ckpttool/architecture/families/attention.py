@@ -4,7 +4,8 @@ import string
 
 from ckpttool.architecture.args import Args, first
 from ckpttool.architecture.families.einsum import einsum_dense
-from ckpttool.architecture.slots import Inputs, Part, Shape, Size, Slot
+from ckpttool.architecture.sizes import Inputs, Shape, Size
+from ckpttool.architecture.slots import Part, Slot
 
 _LETTERS = string.ascii_lowercase
 _MAX_RANK = 16

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from ckpttool.architecture.args import Args, first
 from ckpttool.architecture.families import quantized
-from ckpttool.architecture.slots import Inputs, Part, Size, Slot, times
+from ckpttool.architecture.sizes import Inputs, Size, times
+from ckpttool.architecture.slots import Part, Slot
 
 Row = Callable[[Args, Inputs], Part]
 

@@ -4,7 +4,8 @@ from ckpttool.architecture.args import Args, first
 from ckpttool.architecture.families import quantized
 from ckpttool.architecture.families.quantized import fixed
 from ckpttool.architecture.policies import Policy
-from ckpttool.architecture.slots import Inputs, Part, Size, Slot, divided
+from ckpttool.architecture.sizes import Inputs, Size, divided
+from ckpttool.architecture.slots import Part, Slot
 
 _EMBEDDING_ORDER = (
     "embeddings",

@@ -7,7 +7,8 @@ from ckpttool.architecture.args import MAX_RANK, Args, first
 from ckpttool.architecture.families import quantized
 from ckpttool.architecture.families.quantized import fixed
 from ckpttool.architecture.policies import Policy
-from ckpttool.architecture.slots import Inputs, Part, Shape, Size, Slot, times
+from ckpttool.architecture.sizes import Inputs, Shape, Size, times
+from ckpttool.architecture.slots import Part, Slot
 
 _FORMS = (
     ("", re.compile(r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)")),

@@ -3,7 +3,8 @@ preprocessing/normalization.py and stft_spectrogram.py, 3.15)."""
 
 from ckpttool.architecture.args import Args, first
 from ckpttool.architecture.families.quantized import fixed
-from ckpttool.architecture.slots import Inputs, Part, Shape, Slot
+from ckpttool.architecture.sizes import Inputs, Shape
+from ckpttool.architecture.slots import Part, Slot
 
 
 def _of_axes(args: Args, inputs: Inputs) -> Shape:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.policies import Policy
-from ckpttool.architecture.slots import Shape, Size, Slot, divided
+from ckpttool.architecture.sizes import Shape, Size, divided
+from ckpttool.architecture.slots import Slot
 
 NO_KERNEL = frozenset({"int8", "int4", "gptq", "awq"})
 """The modes that put something else in the place of the kernel."""

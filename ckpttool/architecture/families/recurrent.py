@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from ckpttool.architecture.args import Args, first
 from ckpttool.architecture.families.convolutional import channels
-from ckpttool.architecture.slots import Inputs, Part, Shape, Size, Slot, members
+from ckpttool.architecture.sizes import Inputs, Shape, Size
+from ckpttool.architecture.slots import Part, Slot, members
 
 Row = Callable[[Args, Inputs], Part]
 Build = Callable[[Args, Inputs], Part]

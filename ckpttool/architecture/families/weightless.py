@@ -4,7 +4,8 @@ Many keep the state of a random generator, which no layout stores, or a vocabula
 """
 
 from ckpttool.architecture.args import Args
-from ckpttool.architecture.slots import Inputs, Part
+from ckpttool.architecture.sizes import Inputs
+from ckpttool.architecture.slots import Part
 
 ACTIVATIONS = ("Activation", "ELU", "LeakyReLU", "ReLU", "Softmax")
 CORE = ("Identity", "InputLayer", "Lambda", "Layer", "Masking")

@@ -4,7 +4,8 @@ normalization/spectral_normalization.py, preprocessing/pipeline.py, keras/src/mo
 from ckpttool.architecture.args import Args, first
 from ckpttool.architecture.families.quantized import fixed
 from ckpttool.architecture.families.recurrent import Build
-from ckpttool.architecture.slots import Inputs, Part, Shape, Slot, members
+from ckpttool.architecture.sizes import Inputs, Shape
+from ckpttool.architecture.slots import Part, Slot, members
 
 
 def wrapper(args: Args, inputs: Inputs, build: Build) -> Part:

@@ -1,0 +1,1 @@
+"""Output shapes: what comes out of a layer or an operation of `keras.ops`, without running it."""

@@ -1,0 +1,49 @@
+"""Sizes and shapes as configs state them and as layers compute them: whole numbers, None where one is not known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+MAX_RANK = 64
+MAX_SIZE = 2**63 - 1
+
+Size = int | None
+"""The length of one axis, None where it is not known."""
+
+Shape = tuple[int | None, ...]
+
+Inputs = tuple[Shape | None, ...]
+"""The shapes of a layer's inputs in the order of its `build`, batch axis included, None where not known."""
+
+
+def read_shape(value: Any) -> Shape | None:
+    """The shape that a value of a config states, None where it states none; tuples of every spelling are lists.
+
+    Keras 2.13 on writes `{"class_name": "__tuple__", "items": [...]}` for a tuple.
+    """
+    if isinstance(value, Mapping) and value.get("class_name", "__tuple__") in ("__tuple__", "TensorShape"):
+        value = value.get("items")
+    if not isinstance(value, list | tuple) or len(value) > MAX_RANK:
+        return None
+    if not all(size is None or (is_integer(size) and 0 <= size <= MAX_SIZE) for size in value):
+        return None
+    return tuple(value)
+
+
+def is_integer(value: Any) -> bool:
+    """Whether a value is a whole number; `2.0` is none, nor is `true`."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def times(*sizes: Size) -> Size:
+    """The product of some sizes, None where one is not known."""
+    product = 1
+    for size in sizes:
+        if size is None:
+            return None
+        product *= size
+    return product
+
+
+def divided(size: Size, by: int) -> Size:
+    """The size divided by a positive number and rounded up, None where it is not known."""
+    return None if size is None else -(-size // by)
