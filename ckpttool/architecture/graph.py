@@ -6,11 +6,12 @@ Keras 3 writes a call as `{"args": [...], "kwargs": {...}}` in which tensors are
 keras/engine/node.py, 2.15; `Container.get_config`, keras/engine/topology.py, 1.2).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ckpttool.architecture.sizes import Inputs, Shape
+from ckpttool.architecture.args import ConfigError
+from ckpttool.architecture.sizes import Inputs, Shape, is_integer, read_shape
 
 MAX_DEPTH = 64
 

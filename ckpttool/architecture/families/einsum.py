@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from ckpttool.architecture.args import MAX_RANK, Args, first
+from ckpttool.architecture.args import Args, first
 from ckpttool.architecture.families import quantized
 from ckpttool.architecture.families.quantized import fixed
 from ckpttool.architecture.policies import Policy
-from ckpttool.architecture.sizes import Inputs, Shape, Size, times
+from ckpttool.architecture.sizes import MAX_RANK, Inputs, Shape, Size, times
 from ckpttool.architecture.slots import Part, Slot
 
 _FORMS = (
