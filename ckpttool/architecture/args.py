@@ -36,6 +36,7 @@ class Args:
     config: Mapping[str, Any]
     built: Inputs = ()
     foreign: bool = False
+    operation: bool = False
     depth: int = 0
     path: tuple[str, ...] = field(default=())
 
@@ -56,7 +57,9 @@ class Args:
             config = {"layers": config}
         if not isinstance(config, Mapping):
             raise ConfigError(f"{entry['class_name']}: config is no object", expected="an object", found=_shown(config))
-        args = cls(entry["class_name"], config, _built(entry.get("build_config")), _foreign(entry), depth)
+        args = cls(
+            entry["class_name"], config, _built(entry.get("build_config")), _foreign(entry), _is_operation(entry), depth
+        )
         return args.below(path)
 
     def as_class(self, class_name: str) -> "Args":
@@ -70,7 +73,7 @@ class Args:
     def made(self, class_name: str, name: str, **config: Any) -> "Args":
         """The arguments of an object that this layer makes itself, with its own dtype policy."""
         config = {"name": name, "dtype": self.config.get("dtype"), **config}
-        return Args(class_name, config, (), False, self.depth + 1, (*self._chain, name))
+        return Args(class_name, config, depth=self.depth + 1, path=(*self._chain, name))
 
     @property
     def _chain(self) -> tuple[str, ...]:
@@ -245,6 +248,12 @@ def _foreign(entry: Mapping[str, Any]) -> bool:
         return False
     module = entry["module"]
     return not (isinstance(module, str) and any(module == own or module.startswith(f"{own}.") for own in _OWN_MODULES))
+
+
+def _is_operation(entry: Mapping[str, Any]) -> bool:
+    """Whether a Keras 3 config names a module of operations, such as `keras.src.ops.numpy`."""
+    module = entry.get("module")
+    return isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
 
 
 def _shown(value: Any) -> str:

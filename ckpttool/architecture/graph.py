@@ -109,9 +109,9 @@ def _read(value: Any, depth: int) -> Any:
 
 def _keras_tensor(config: Any) -> Tensor:
     history = config.get("keras_history") if isinstance(config, dict) else None
-    if not _is_reference(history):
+    if not isinstance(config, dict) or not isinstance(history, list) or not _is_reference(history):
         raise ValueError("a tensor without keras_history")
-    return Tensor(*history, read_shape(config.get("shape")))
+    return Tensor(*history, shape=read_shape(config.get("shape")))
 
 
 def _old_call(node: Any) -> Call:

@@ -32,6 +32,8 @@ def part_of(class_name: str, args: Args, inputs: Inputs = ()) -> Part:
     A class without a row, or one that its config places outside Keras, gives a part that is not known. An alias gives
     the part of the class it stands for, whose name is what paths are made of. Raises ConfigError.
     """
+    if args.operation:
+        return args.part()
     class_name = ALIASES.get(class_name, class_name)
     row = None if args.foreign else LAYERS.get(class_name)
     args = args.as_class(class_name)
