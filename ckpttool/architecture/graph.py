@@ -111,7 +111,8 @@ def _keras_tensor(config: Any) -> Tensor:
     history = config.get("keras_history") if isinstance(config, dict) else None
     if not isinstance(config, dict) or not isinstance(history, list) or not _is_reference(history):
         raise ValueError("a tensor without keras_history")
-    return Tensor(*history, shape=read_shape(config.get("shape")))
+    layer, node, output = history
+    return Tensor(layer, node, output, read_shape(config.get("shape")))
 
 
 def _old_call(node: Any) -> Call:
