@@ -5,6 +5,9 @@ with ckpttool.open("model.keras") as checkpoint:
         print(path, weight.shape, weight.dtype)
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import (
     CheckpointError,
@@ -17,20 +20,53 @@ from ckpttool.errors import (
 )
 from ckpttool.formats import open_checkpoint as open
 
+if TYPE_CHECKING:
+    from ckpttool.architecture import Architecture
+    from ckpttool.architecture.spec import Spec
+    from ckpttool.loading import load_architecture, load_spec
+    from ckpttool.verifying import Allowed, Finding, VerifyResult, verify
+
 __version__ = "0.1.0"
 
+_ON_DEMAND = {
+    "Allowed": "ckpttool.verifying",
+    "Architecture": "ckpttool.architecture",
+    "Finding": "ckpttool.verifying",
+    "Spec": "ckpttool.architecture.spec",
+    "VerifyResult": "ckpttool.verifying",
+    "load_architecture": "ckpttool.loading",
+    "load_spec": "ckpttool.loading",
+    "verify": "ckpttool.verifying",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What not every user of the package needs is imported when it is asked for."""
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module 'ckpttool' has no attribute {name!r}")
+    return getattr(importlib.import_module(_ON_DEMAND[name]), name)
+
+
 __all__ = [
+    "Allowed",
+    "Architecture",
     "Checkpoint",
     "CheckpointError",
     "CorruptFileError",
     "FileAccessError",
+    "Finding",
     "Producer",
     "Refusal",
     "Section",
+    "Spec",
     "UnknownFormatError",
     "UnsafeFileError",
     "UnsupportedError",
+    "VerifyResult",
     "Weight",
     "WeightNotFoundError",
+    "load_architecture",
+    "load_spec",
     "open",
+    "verify",
 ]

@@ -30,6 +30,19 @@ def itemsize(name: str) -> int | None:
     return known[0] if known else None
 
 
+_KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def castable(name: str, to: str) -> bool:
+    """Whether values of one dtype can become the other without losing their nature: a float may lose digits, but not
+    become a whole number. False where one of the two is not known."""
+    return name in DTYPES and to in DTYPES and _kind(name) <= _kind(to)
+
+
+def _kind(name: str) -> int:
+    return _KINDS["f" if "float" in name else "c" if "complex" in name else name[0]]
+
+
 def values_of(raw: bytes | bytearray | memoryview, name: str, big_endian: bool) -> np.ndarray:
     """The stored bytes `raw` as a flat array in native byte order; bfloat16 and float8 as float32."""
     import numpy as np

@@ -1,10 +1,13 @@
-"""Where the architecture of a model can come from: a whole model, or a file with an architecture and nothing else."""
+"""Where the architecture or the spec of a model can come from: a whole model, other weights, or a file of its own."""
 
 import os
+from collections import Counter
 
 from ckpttool.architecture import Architecture, read_architecture
-from ckpttool.architecture.files import architecture_of_text
-from ckpttool.errors import UnknownFormatError
+from ckpttool.architecture.files import architecture_of_text, spec_of_text
+from ckpttool.architecture.spec import Spec, SpecSlot, spec_of
+from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.errors import CheckpointError, UnknownFormatError
 from ckpttool.files import FileSource
 from ckpttool.formats import open_checkpoint
 
@@ -22,6 +25,35 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
             )
         return found
     return architecture_of_text(path)
+
+
+def load_spec(path: str | os.PathLike[str]) -> Spec:
+    """The spec of a model: from a spec file, an architecture in JSON or YAML, a whole model, or other weights, which
+    tell no more than their own places, shapes and dtypes."""
+    if _is_text(path) and not os.fspath(path).endswith(".weights.json"):
+        return spec_of_text(path)
+    with open_checkpoint(path) as checkpoint:
+        architecture = read_architecture(checkpoint.config)
+        try:
+            return spec_of(architecture) if architecture else spec_of_weights(checkpoint)
+        except CheckpointError as error:
+            raise error.at(path=os.fspath(path)) from error.__cause__
+
+
+def spec_of_weights(checkpoint: Checkpoint) -> Spec:
+    """The spec of a model that would take just the weights of a checkpoint."""
+    counts = Counter[str]()
+    slots = []
+    for weight in checkpoint.section(Section.MODEL):
+        listed = weight.name is not None and weight.layer is not None
+        layer = weight.layer or weight.path.rpartition("/vars/")[0]
+        name = (weight.name or weight.path.rpartition("/")[2]).removesuffix(":0").removeprefix(f"{layer}/")
+        place = ("", layer, counts[layer]) if listed else (weight.path, "", None)
+        counts[layer] += 1
+        slots.append(SpecSlot(layer, name, weight.shape, weight.dtype, True, *place))
+    if not slots:
+        raise UnknownFormatError("stores neither an architecture nor weights of a model", path=str(checkpoint.path))
+    return Spec(checkpoint.path.name, tuple(slots), tuple(dict.fromkeys(slot.group for slot in slots if slot.group)))
 
 
 def _is_text(path: str | os.PathLike[str]) -> bool:

@@ -25,7 +25,7 @@ LEVELS = [
     {"formats", "architecture"},
     {"naming", "loading"},
     {"listing"},
-    {"describing"},
+    {"describing", "verifying"},
     {"render"},
     {"cli"},
     {"__main__"},

@@ -39,9 +39,10 @@ class Args:
     operation: bool = False
     depth: int = 0
     path: tuple[str, ...] = field(default=())
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, entry: Any, depth: int = 0, path: tuple[str, ...] = ()) -> "Args":
+    def of(cls, entry: Any, depth: int = 0, path: tuple[str, ...] = (), memo: dict[Any, Any] | None = None) -> "Args":
         """The arguments of a layer as Keras serializes it: `{"class_name", "config"}`, Keras 2 or 3."""
         if depth > MAX_DEPTH:
             raise ConfigError(f"layers nested more than {MAX_DEPTH} deep", where="/".join(path))
@@ -73,7 +74,7 @@ class Args:
     def made(self, class_name: str, name: str, **config: Any) -> "Args":
         """The arguments of an object that this layer makes itself, with its own dtype policy."""
         config = {"name": name, "dtype": self.config.get("dtype"), **config}
-        return Args(class_name, config, depth=self.depth + 1, path=(*self._chain, name))
+        return Args(class_name, config, depth=self.depth + 1, path=(*self._chain, name), memo=self.memo)
 
     @property
     def _chain(self) -> tuple[str, ...]:
@@ -109,10 +110,12 @@ class Args:
         return found if isinstance(found, str) else snake_case(self.class_name)
 
     def flag(self, key: str, default: bool) -> bool:
-        """A truth value; null is false, as in Python."""
+        """A truth value; null is false, as in Python, and 0 and 1 are what they are to it."""
         value = self.config.get(key, default)
         if value is None:
             return False
+        if is_integer(value) and value in (0, 1):
+            return bool(value)
         if not isinstance(value, bool):
             raise self.error(key, "true or false")
         return value
@@ -205,7 +208,7 @@ class Args:
         return [self._held(entry) for entry in value]
 
     def _held(self, entry: Any) -> "Args":
-        return Args.of(entry, self.depth + 1, self._chain)
+        return Args.of(entry, self.depth + 1, self._chain, self.memo)
 
     @property
     def policy(self) -> Policy:

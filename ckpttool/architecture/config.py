@@ -41,7 +41,8 @@ class Layer:
 class Architecture:
     """The layers of a model in the order of its config, nested ones behind the model that holds them.
 
-    `inputs` and `outputs` are (layer name, shape) pairs, the shape None where the config does not state it.
+    `inputs` and `outputs` are (layer name, shape) pairs, the shape None where the config does not state it. `config` is
+    what it was read from.
     """
 
     class_name: str
@@ -49,6 +50,7 @@ class Architecture:
     layers: tuple[Layer, ...]
     inputs: tuple[tuple[str, Shape | None], ...] = ()
     outputs: tuple[tuple[str, Shape | None], ...] = ()
+    config: Any = field(default=None, repr=False, compare=False)
 
     def by_path(self) -> dict[str, Layer]:
         """The layers by their chain of names."""
@@ -67,13 +69,13 @@ def read_architecture(config: Any) -> Architecture | None:
         return None
     entries = _entries(config)
     if entries is None:
-        return Architecture(class_name, _name(config), ())
+        return Architecture(class_name, _name(config), (), config=config)
     layers = tuple(itertools.islice(_walk(entries, "", (), True, 0), MAX_LAYERS))
     shapes = _tensor_shapes(config)
     declared = {layer.name: layer.input_shape for layer in layers if "/" not in layer.path}
     inputs = tuple((name, declared.get(name)) for name in _ends(config, layers, "input_layers"))
     outputs = tuple((name, shapes.get(name)) for name in _ends(config, layers, "output_layers"))
-    return Architecture(class_name, _name(config), layers, inputs, outputs)
+    return Architecture(class_name, _name(config), layers, inputs, outputs, config)
 
 
 def _unwrapped(config: Any) -> Any:

@@ -1,27 +1,45 @@
-"""Architectures from files that hold nothing else: `model.to_json()` and `model.to_yaml()` of any Keras."""
+"""Files that hold an architecture or a spec and nothing else, in JSON or YAML."""
 
 import os
 from typing import Any
 
 from ckpttool import jsontext, yamltext
 from ckpttool.architecture.config import Architecture, read_architecture
+from ckpttool.architecture.spec import Spec, from_json, is_spec, spec_of
 from ckpttool.errors import CheckpointError, UnknownFormatError
 from ckpttool.files import FileSource
 
 
 def architecture_of_text(path: str | os.PathLike[str]) -> Architecture:
     """The architecture that a JSON or YAML file describes; raises where it is none."""
+    try:
+        return _architecture(_value_in(path))
+    except CheckpointError as error:
+        raise error.at(path=os.fspath(path)) from error.__cause__
+
+
+def spec_of_text(path: str | os.PathLike[str]) -> Spec:
+    """The spec that a file holds, or that follows from the architecture in it; raises where it is neither."""
+    try:
+        value = _value_in(path)
+        return from_json(value) if is_spec(value) else spec_of(_architecture(value))
+    except CheckpointError as error:
+        raise error.at(path=os.fspath(path)) from error.__cause__
+
+
+def _architecture(value: Any) -> Architecture:
+    found = read_architecture(value)
+    if found is None or not found.layers:
+        raise UnknownFormatError("describes no model", expected="the config of a model with layers, JSON or YAML")
+    return found
+
+
+def _value_in(path: str | os.PathLike[str]) -> Any:
     source = FileSource(path)
     try:
         if source.size > jsontext.MAX_BYTES:
             raise jsontext.too_large("the architecture", source.size)
-        raw = source.read(0, source.size)
-        found = read_architecture(parsed(raw))
-        if found is None or not found.layers:
-            raise UnknownFormatError("describes no model", expected="the config of a model with layers, JSON or YAML")
-        return found
-    except CheckpointError as error:
-        raise error.at(path=os.fspath(path)) from error.__cause__
+        return parsed(source.read(0, source.size))
     finally:
         source.close()
 

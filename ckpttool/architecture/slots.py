@@ -47,7 +47,8 @@ class Part:
     `children` are pairs of the attribute path that `.weights.h5` uses (`cell`, `cells/lstm_cell_1`) and the object.
     Objects that can have no weights, such as the dropout inside an attention layer, are left out. `write_order` names
     the slots in the order of `vars`, for layers that do not write theirs in the order they are tracked. `known` is
-    False for a class without a row in the table: its own slots and children are unknown, not absent.
+    False for a class without a row in the table: its own slots and children are unknown, not absent. `is_model` marks
+    models, whose children are layers with names of their own.
     """
 
     class_name: str
@@ -57,6 +58,7 @@ class Part:
     known: bool = True
     trainable: bool = True
     write_order: tuple[str, ...] = ()
+    is_model: bool = False
 
 
 def in_path_layout(part: Part) -> list[tuple[str, Part, Slot]]:
@@ -74,13 +76,8 @@ def in_path_layout(part: Part) -> list[tuple[str, Part, Slot]]:
 def in_weights_order(part: Part) -> list[tuple[tuple[str, ...], Slot]]:
     """The weights of a layer and all that it holds, in the order of `layer.weights`, each with the chain of names of
     the objects that lead to it. No weight is listed twice."""
-    found: dict[tuple[str, str], tuple[tuple[str, ...], Slot]] = {}
-    owners = {"/".join(path): names for path, names, _ in _walk(part)}
-    for path, _, owner in _walk(part):
-        for slot in _tracked(owner):
-            place = "/".join((*path, slot.borrowed)) if slot.borrowed else "/".join(path)
-            found.setdefault((place, slot.name), (owners[place], slot))
-    return list(found.values())
+    chains = {"/".join(path): names for path, names, _ in _walk(part)}
+    return [(chains[owner], slot) for (owner, _), slot in _owned(part).items()]
 
 
 def in_legacy_order(part: Part) -> list[tuple[tuple[str, ...], Slot]]:
@@ -88,11 +85,29 @@ def in_legacy_order(part: Part) -> list[tuple[tuple[str, ...], Slot]]:
 
     Each comes with the chain of names of the objects that lead to it. For a layer that builds what it holds, the stored
     name is that chain and the name of the slot; layers of a Functional model were built before it and lack its name.
+    """
+    chains = {"/".join(path): names for path, names, _ in _walk(part)}
+    return [(chains[owner], slot) for (owner, _), slot in owned_in_legacy_order(part)]
+
+
+def owned_in_legacy_order(part: Part) -> list[tuple[tuple[str, str], Slot]]:
+    """The weights in the order of Keras 3's legacy `.h5`, each with the path of its owner below the part and its name.
+
     A layer that is itself frozen keeps the order of `layer.weights`, whatever its inner layers say
     (`Layer.trainable_weights`).
     """
-    weights = in_weights_order(part)
+    weights = list(_owned(part).items())
     return sorted(weights, key=lambda entry: not entry[1].trainable) if part.trainable else weights
+
+
+def _owned(part: Part) -> dict[tuple[str, str], Slot]:
+    """The weights in the order of `layer.weights`, by the path of the owner and the name, each once."""
+    found: dict[tuple[str, str], Slot] = {}
+    for path, _, owner in _walk(part):
+        for slot in _tracked(owner):
+            at = "/".join((*path, slot.borrowed)) if slot.borrowed else "/".join(path)
+            found.setdefault((at, slot.name), slot)
+    return found
 
 
 def _walk(part: Part) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], Part]]:

@@ -14,6 +14,7 @@ from ckpttool.architecture.families import (
     dense,
     einsum,
     normalization,
+    old,
     recurrent,
     weightless,
     wrappers,
@@ -35,7 +36,7 @@ def part_of(class_name: str, args: Args, inputs: Inputs = ()) -> Part:
     if args.operation:
         return args.part()
     class_name = ALIASES.get(class_name, class_name)
-    row = None if args.foreign else LAYERS.get(class_name)
+    row = None if args.foreign else LAYERS.get(class_name) or OLD_LAYERS.get(class_name)
     args = args.as_class(class_name)
     return row(args, inputs) if row else args.part(known=False)
 
@@ -102,3 +103,6 @@ LAYERS: Mapping[str, Row] = MappingProxyType(
     {**_CLASSES, **{alias: _CLASSES[class_name] for alias, class_name in ALIASES.items()}}
 )
 """Every built-in class that has a row, aliases included."""
+
+OLD_LAYERS: Mapping[str, Row] = old.OLD
+"""The classes of older Keras that Keras 3 does not have."""

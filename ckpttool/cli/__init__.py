@@ -11,6 +11,8 @@ from ckpttool.errors import CheckpointError
 COMMANDS = {
     "ls": "ckpttool.cli.ls",
     "info": "ckpttool.cli.info",
+    "verify": "ckpttool.cli.verify",
+    "spec": "ckpttool.cli.spec",
 }
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 from ckpttool.describing import Info
 from ckpttool.listing import Listing
-from ckpttool.render import csv, json, markdown, text
+from ckpttool.render import csv, json, markdown, text, verify
 from ckpttool.render.style import Style, Summary
+from ckpttool.verifying import VerifyResult
 
 LISTING_OUTPUTS: dict[str, Callable[[Listing, Style], str]] = {
     "text": text.listing,
@@ -23,4 +24,10 @@ SUMMARY_OUTPUTS: dict[str, Callable[[Sequence[Summary], Style], str]] = {
 
 INFO_OUTPUTS: dict[str, Callable[[Info, Style], str]] = {"text": text.info, "json": json.info}
 
-__all__ = ["INFO_OUTPUTS", "LISTING_OUTPUTS", "SUMMARY_OUTPUTS", "Style", "Summary"]
+VERIFY_OUTPUTS: dict[str, Callable[[VerifyResult, Style], str]] = {
+    "text": verify.text,
+    "json": verify.json,
+    "markdown": verify.markdown,
+}
+
+__all__ = ["INFO_OUTPUTS", "LISTING_OUTPUTS", "SUMMARY_OUTPUTS", "VERIFY_OUTPUTS", "Style", "Summary"]

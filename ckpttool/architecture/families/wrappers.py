@@ -1,9 +1,12 @@
 """Layers that hold other layers, and nested models (keras/src/layers/core/wrapper.py, rnn/time_distributed.py,
 normalization/spectral_normalization.py, preprocessing/pipeline.py, keras/src/models, 3.15)."""
 
+from dataclasses import replace
+
 from ckpttool.architecture.args import Args, first
 from ckpttool.architecture.families.quantized import fixed
 from ckpttool.architecture.families.recurrent import Build
+from ckpttool.architecture.models import steps_of
 from ckpttool.architecture.sizes import Inputs, Shape
 from ckpttool.architecture.slots import Part, Slot, members
 
@@ -53,8 +56,9 @@ def pipeline(args: Args, inputs: Inputs, build: Build) -> Part:
 
 
 def model(args: Args, inputs: Inputs, build: Build) -> Part:
-    """Functional and Sequential: their layers, with the input shapes that a Keras 3 config states for them."""
-    return args.part(children=members("layers", [build(layer, layer.built) for layer in args.layers("layers")]))
+    """Functional and Sequential: their layers, for the inputs that the connections between them give."""
+    layers = [build(step.args, step.inputs) for step in steps_of(args, inputs)]
+    return replace(args.part(children=members("layers", layers)), is_model=True)
 
 
 def _built(layer: Args, inputs: Inputs, build: Build) -> Part:

@@ -14,4 +14,4 @@ Infer = Callable[[Args, Call], Outputs]
 """What tells the outputs of any layer, for layers that hold others."""
 
 Rule = Callable[[Args, Call, Infer], Outputs]
-"""The outputs of one class for one call. Raises ConfigError where the arguments make no sense or the inputs do not fit."""
+"""The outputs of one class for one call. Raises ConfigError where arguments make no sense or inputs do not fit."""

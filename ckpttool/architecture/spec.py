@@ -1,0 +1,165 @@
+"""Specs: the list of weights that a model expects, as a value and as a small file for review and CI."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ckpttool.architecture.args import Args, ConfigError
+from ckpttool.architecture.config import Architecture
+from ckpttool.architecture.layouts import Place, opaque_in, places_of
+from ckpttool.architecture.models import is_model
+from ckpttool.architecture.sizes import Shape, is_integer, read_shape
+from ckpttool.architecture.slots import Part
+from ckpttool.architecture.table import part_of
+
+SCHEMA = "ckpttool.spec/1"
+MAX_SLOTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SpecSlot:
+    """One weight that a model expects.
+
+    `layer` is the chain of names down to its layer, `name` the weight inside it. `dtype` is that of the stored array.
+    `path` is its place in `.weights.h5`, empty where that leaves it out. `group` and `index` are the top layer and the
+    position in its list of weights in a legacy `.h5`, empty and None where it has none of its own there.
+    """
+
+    layer: str
+    name: str
+    shape: Shape | None
+    dtype: str
+    trainable: bool
+    path: str
+    group: str
+    index: int | None
+
+    @property
+    def label(self) -> str:
+        """What to call it: `encoder/dense/kernel`."""
+        return f"{self.layer}/{self.name}" if self.layer else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An object of a class that is not built into Keras: which weights it has, no config tells."""
+
+    layer: str
+    class_name: str
+    path: str
+
+    @property
+    def group(self) -> str:
+        """The top layer that it is or is part of."""
+        return self.layer.split("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The weights that a model expects, in the order of its layers. `layers` are its top layers, all of them."""
+
+    model: str
+    slots: tuple[SpecSlot, ...]
+    layers: tuple[str, ...] = ()
+    opaque: tuple[Opaque, ...] = ()
+
+
+def spec_of(architecture: Architecture) -> Spec:
+    """The spec of an architecture. Raises ConfigError where its layers or connections make no sense."""
+    args = _model_args(architecture)
+    part = part_of(args.class_name, args, args.built)
+    slots = tuple(map(_slot, places_of(part)))
+    layers = tuple(child.name for _, child in part.children)
+    return Spec(architecture.name or args.class_name, slots, layers, tuple(_opaque(part)))
+
+
+def _model_args(architecture: Architecture) -> Args:
+    """The arguments of a model; one of an own class that lists its layers as Keras's models do is taken for one."""
+    args = Args.of(architecture.config)
+    if is_model(args):
+        return args
+    if not isinstance(args.config.get("layers"), list):
+        raise ConfigError(
+            f"a model of class {args.class_name}, whose config does not list its layers",
+            expected="a Functional or Sequential model",
+            hint="a function that builds the model tells: package.module:function",
+        )
+    return args.as_class("Functional" if "output_layers" in args.config else "Sequential")
+
+
+def _slot(place: Place) -> SpecSlot:
+    slot = place.slot
+    return SpecSlot(
+        place.layer, place.name, slot.shape, slot.written_dtype, slot.trainable, place.path, place.group, place.index
+    )
+
+
+def _opaque(part: Part) -> Iterator[Opaque]:
+    for chain, owner, path in opaque_in(part):
+        yield Opaque(chain, owner.class_name, path)
+
+
+def to_json(spec: Spec) -> str:
+    """A spec as text: one line a slot, so that a changed layer is a changed line in review."""
+    head = {"schema": SCHEMA, "model": spec.model, "layers": list(spec.layers)}
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    for key, items in (("opaque", spec.opaque), ("slots", spec.slots)):
+        body = ",\n".join(f"  {json.dumps(asdict(item))}" for item in items)
+        lines.append(f'"{key}": [\n{body}\n]' if body else f'"{key}": []')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def is_spec(value: Any) -> bool:
+    """Whether a JSON value says to be a spec."""
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("schema"), str)
+        and value["schema"].startswith("ckpttool.spec/")
+    )
+
+
+def from_json(value: Mapping[str, Any]) -> Spec:
+    """The spec that a JSON object holds. Raises ConfigError."""
+    if value["schema"] != SCHEMA:
+        raise ConfigError("a spec of another version", expected=SCHEMA, found=str(value["schema"])[:60])
+    slots, layers, opaque = (_list(value, key) for key in ("slots", "layers", "opaque"))
+    if not all(isinstance(layer, str) for layer in layers):
+        raise ConfigError("a spec whose layers are no names", where="layers")
+    return Spec(
+        _text(value, "model", "spec"),
+        tuple(_read_slot(slot, f"slots[{at}]") for at, slot in enumerate(slots)),
+        tuple(layers),
+        tuple(
+            Opaque(*_texts(entry, ("layer", "class_name", "path"), f"opaque[{at}]")) for at, entry in enumerate(opaque)
+        ),
+    )
+
+
+def _list(value: Mapping[str, Any], key: str) -> list[Any]:
+    found = value.get(key, [])
+    if not isinstance(found, list) or len(found) > MAX_SLOTS:
+        raise ConfigError("cannot be read as a spec", where=key, expected="a list")
+    return found
+
+
+def _text(value: Any, key: str, where: str) -> str:
+    found = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(found, str):
+        raise ConfigError("cannot be read as a spec", where=f"{where}.{key}", expected="a text")
+    return found
+
+
+def _texts(value: Any, keys: tuple[str, ...], where: str) -> list[str]:
+    return [_text(value, key, where) for key in keys]
+
+
+def _read_slot(value: Any, where: str) -> SpecSlot:
+    layer, name, dtype, path, group = _texts(value, ("layer", "name", "dtype", "path", "group"), where)
+    stated, index, trainable = value.get("shape"), value.get("index"), value.get("trainable")
+    shape = read_shape(stated)
+    if (stated is not None and shape is None) or not isinstance(trainable, bool):
+        raise ConfigError("cannot be read as a spec", where=where, expected="a shape, and true or false for trainable")
+    if index is not None and not (is_integer(index) and index >= 0):
+        raise ConfigError("cannot be read as a spec", where=f"{where}.index", expected="a position or null")
+    return SpecSlot(layer, name, shape, dtype, trainable, path, group, index)

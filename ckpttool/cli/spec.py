@@ -1,0 +1,29 @@
+"""`ckpttool spec`."""
+
+import click
+
+from ckpttool.architecture.spec import to_json
+from ckpttool.cli.emit import emit
+from ckpttool.files import replace_file
+from ckpttool.loading import load_spec
+
+
+@click.command("spec", short_help="Write down which weights an architecture expects.")
+@click.argument("architecture", type=click.Path())
+@click.option("--output-file", "-o", type=click.Path(), help="Write to this file instead of standard output.")
+def command(architecture: str, output_file: str | None) -> None:
+    """Write down which weights ARCHITECTURE expects: names, shapes, dtypes and places, one line a weight.
+
+    The spec is a small JSON file, made to be kept beside the code: its changes can be reviewed, and `ckpttool verify`
+    takes it in place of the architecture.
+
+    \b
+    Examples:
+      ckpttool spec model.keras -o model.spec.json
+      ckpttool verify nightly.weights.h5 model.spec.json
+    """
+    text = to_json(load_spec(architecture))
+    if output_file is None:
+        emit(text.rstrip("\n"))
+    else:
+        replace_file(output_file, text.encode("ascii"))

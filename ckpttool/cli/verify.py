@@ -1,0 +1,64 @@
+"""`ckpttool verify`."""
+
+import click
+
+from ckpttool.checkpoint import Section
+from ckpttool.cli import options
+from ckpttool.cli.emit import DIFFERENT, FAILED, emit, progress, wants_color, warn
+from ckpttool.formats import open_checkpoint
+from ckpttool.render import VERIFY_OUTPUTS, Style
+from ckpttool.verifying import LOADERS, Allowed, verify
+
+_EXITS = {"does not load": DIFFERENT, "cannot tell": FAILED}
+
+
+@click.command("verify", short_help="Tell whether weights load into an architecture.")
+@click.argument("checkpoint", type=click.Path())
+@click.argument("architecture", type=click.Path())
+@click.option(
+    "--by", type=click.Choice(["auto", *LOADERS]), default="auto", show_default=True, help="Way of loading to imitate."
+)
+@click.option("--allow-missing", multiple=True, metavar="GLOB", help="Layers or weights that may be missing.")
+@click.option("--allow-unexpected", multiple=True, metavar="GLOB", help="Layers or weights that may be left over.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["castable", "strict"]),
+    default="castable",
+    show_default=True,
+    help="Whether other dtypes count that Keras converts.",
+)
+@click.option("--values", is_flag=True, help="Search all weights for NaN and Inf; reads all values.")
+@options.output(VERIFY_OUTPUTS)
+@options.color
+def command(
+    checkpoint: str,
+    architecture: str,
+    by: str,
+    allow_missing: tuple[str, ...],
+    allow_unexpected: tuple[str, ...],
+    dtype: str,
+    values: bool,
+    output: str,
+    color: str,
+) -> None:
+    """Tell whether the weights in CHECKPOINT load into ARCHITECTURE, and what Keras would do, without Keras.
+
+    ARCHITECTURE is a whole model, an architecture in JSON or YAML, a spec written by `ckpttool spec`, or another
+    checkpoint, whose places and shapes are then what is expected.
+
+    Exit codes: 0 loads completely, 1 does not, 2 could not tell.
+
+    \b
+    Examples:
+      ckpttool verify model.weights.h5 model.json
+      ckpttool verify model.weights.h5 model.spec.json --output json
+      ckpttool verify backbone.weights.h5 model.keras --allow-missing 'head/*'
+    """
+    allowed = Allowed(allow_missing, allow_unexpected, dtype == "strict")
+    with open_checkpoint(checkpoint) as opened:
+        work = sum(weight.nbytes for weight in opened.section(Section.MODEL)) if values else 0
+        result = verify(opened, architecture, by, allowed, values, progress(work))
+        notes = opened.notes
+    emit(VERIFY_OUTPUTS[output](result, Style(color=wants_color(color))))
+    warn(checkpoint, (), notes)
+    raise click.exceptions.Exit(_EXITS.get(result.verdict, 0))

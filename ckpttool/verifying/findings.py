@@ -1,0 +1,258 @@
+"""Verifying: pairs of stored weights and slots, made as Keras makes them, and what is wrong with each."""
+
+import fnmatch
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from types import MappingProxyType
+
+from ckpttool import dtypes
+from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.layouts import shapes_fit
+from ckpttool.architecture.spec import Spec, SpecSlot, spec_of
+from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
+from ckpttool.errors import CheckpointError
+from ckpttool.formats import open_checkpoint
+from ckpttool.loading import load_spec
+from ckpttool.naming import Namer
+from ckpttool.numerics import measure
+from ckpttool.verifying import evidence, loaders
+from ckpttool.verifying.loaders import Pairing
+from ckpttool.verifying.result import Finding, Status, VerifyResult
+
+LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
+    {"path": loaders.by_path, "order": loaders.by_order, "name": loaders.by_name}
+)
+"""The ways in which Keras pairs weights with slots."""
+
+_PATH_SUFFIXES = (".keras", ".weights.h5", ".weights.json")
+_ORDER_SUFFIXES = (".h5", ".hdf5")
+_PATH_KINDS = frozenset({"keras-zip", "keras-dir", "weights-h5", "sharded"})
+_UNREAD = frozenset({"corrupt", "link", "external", "virtual", "ambiguous"})
+_GENERATOR_STATE = "seed_generator/vars/"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What does not count against a checkpoint: globs over layers, weights and paths, and how dtypes are compared."""
+
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    strict_dtypes: bool = False
+
+
+def verify(
+    checkpoint: Checkpoint | str | os.PathLike[str],
+    architecture: Spec | Architecture | str | os.PathLike[str],
+    by: str = "auto",
+    allowed: Allowed = Allowed(),
+    values: bool = False,
+    progress: Callable[[int], None] = lambda nbytes: None,
+) -> VerifyResult:
+    """Whether the weights of a checkpoint load into an architecture, and what Keras would do.
+
+    `architecture` is a spec, an architecture, or a file with one of them, a whole model, or other weights. `by` is the
+    way of loading: "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values`
+    all matched weights are read and searched for NaN and Inf; `progress` is told the bytes of every block that was
+    read. Raises CheckpointError where one of the two cannot be read.
+    """
+    spec, title = _spec(architecture)
+    if isinstance(checkpoint, Checkpoint):
+        return _verified(checkpoint, spec, title, by, allowed, values, progress)
+    with open_checkpoint(checkpoint) as opened:
+        return _verified(opened, spec, title, by, allowed, values, progress)
+
+
+def _spec(architecture: Spec | Architecture | str | os.PathLike[str]) -> tuple[Spec, str]:
+    """The spec that an architecture amounts to, and what to call it."""
+    if isinstance(architecture, Spec):
+        return architecture, architecture.model
+    if isinstance(architecture, Architecture):
+        return spec_of(architecture), architecture.name
+    return load_spec(architecture), os.fspath(architecture)
+
+
+def _verified(
+    checkpoint: Checkpoint,
+    spec: Spec,
+    title: str,
+    by: str,
+    allowed: Allowed,
+    values: bool,
+    progress: Callable[[int], None],
+) -> VerifyResult:
+    loader, because, problems = _loader(checkpoint, by)
+    pairing = LOADERS[loader](spec, checkpoint.section(Section.MODEL))
+    problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
+    names = Namer(read_architecture(checkpoint.config))
+    found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
+    keras = _what_keras_does(pairing, problems, found)
+    if values:
+        found += _values(pairing, progress)
+    matched = _matched(pairing, found)
+    return VerifyResult(
+        checkpoint=checkpoint.path,
+        kind=checkpoint.kind,
+        architecture=title,
+        loader=loader,
+        because=because,
+        keras=keras,
+        findings=tuple(_accepted(finding, allowed) for finding in found),
+        matched=matched,
+        unchecked=tuple(w for w in pairing.unchecked if not _matches(w.path, w.layer or "", allowed.unexpected)),
+        opaque=tuple(o for o in spec.opaque if not _matches(o.path, o.layer, allowed.unexpected)),
+        problems=tuple(problems),
+    )
+
+
+def _loader(checkpoint: Checkpoint, by: str) -> tuple[str, str, list[str]]:
+    """The way of loading, why that one, and what is wrong with the file as a whole for it.
+
+    Keras goes by the suffix alone (`load_weights`, keras/src/saving/saving_api.py, 3.15).
+    """
+    suited = "path" if checkpoint.kind in _PATH_KINDS else "order"
+    if by != "auto":
+        wrong = [] if (by == "path") == (suited == "path") else [_wrong_layout(checkpoint, by)]
+        return by, "as asked", wrong
+    name = checkpoint.path.name
+    suffix = next((suffix for suffix in (*_PATH_SUFFIXES, *_ORDER_SUFFIXES) if name.endswith(suffix)), None)
+    if suffix is None:
+        problem = f"Keras loads no file of this name: it must end in {', '.join((*_PATH_SUFFIXES, *_ORDER_SUFFIXES))}"
+        return suited, "by its content, as its name tells nothing", [problem]
+    by = "path" if suffix in _PATH_SUFFIXES else "order"
+    problem = _unsuited(checkpoint, suffix) or ("" if by == suited else _wrong_layout(checkpoint, by))
+    return by, f"Keras chooses it for names in {suffix}", [problem] if problem else []
+
+
+def _unsuited(checkpoint: Checkpoint, suffix: str) -> str:
+    """Why Keras cannot open the container under this suffix, empty where it can."""
+    is_archive = checkpoint.kind == "keras-zip"
+    if suffix == ".keras" and not is_archive:
+        return "named .keras, which Keras opens as a zip file, and this is none"
+    if suffix != ".keras" and checkpoint.kind in ("keras-zip", "keras-dir"):
+        return f"a .keras {'archive' if is_archive else 'directory'} named {suffix}, which Keras does not open as such"
+    if suffix == ".weights.json" and checkpoint.kind != "sharded":
+        return "named .weights.json, which Keras reads as the index of sharded weights, and this is none"
+    return ""
+
+
+def _wrong_layout(checkpoint: Checkpoint, by: str) -> str:
+    if by == "path":
+        return "stored as a legacy .h5, whose weights the loader of .weights.h5 does not find; rename it to .h5"
+    return "stored as .weights.h5, in which the loader of legacy .h5 finds no layers; rename it to .weights.h5"
+
+
+def _unread(checkpoint: Checkpoint) -> Iterator[Refusal]:
+    """What reading left alone of the file, where a loader would stumble over it."""
+    return (refusal for refusal in checkpoint.refusals if refusal.kind in _UNREAD)
+
+
+def _leftovers(pairing: Pairing) -> Iterator[Finding]:
+    """What has no partner, with the one it may have lost."""
+    free = dict[tuple[int, ...], list[Weight]]()
+    for weight, _ in pairing.unexpected:
+        free.setdefault(weight.shape, []).append(weight)
+    for slot, why in pairing.missing:
+        yield Finding(Status.MISSING, slot, None, why, _same_shape(slot, free))
+    for weight, why in pairing.unexpected:
+        state = _GENERATOR_STATE in weight.path
+        why = "the state of a random generator, which Keras does not load" if state else why
+        yield Finding(Status.UNEXPECTED, None, weight, why, accepted=state)
+
+
+def _same_shape(slot: SpecSlot, free: Mapping[tuple[int, ...], list[Weight]]) -> str:
+    """A hint where exactly one weight without a slot has the shape of a slot without a weight."""
+    if slot.shape is None or None in slot.shape:
+        return ""
+    found = free.get(slot.shape, [])  # type: ignore[arg-type]
+    return f"the same shape is stored as {found[0].path}" if len(found) == 1 else ""
+
+
+def _mismatches(pairing: Pairing, allowed: Allowed) -> Iterator[Finding]:
+    for slot, weight in pairing.pairs:
+        if not shapes_fit(slot.shape, weight.shape):
+            transposed = len(weight.shape) > 1 and shapes_fit(slot.shape, weight.shape[::-1])
+            remedy = "the stored one is transposed" if transposed else ""
+            yield Finding(Status.SHAPE, slot, weight, f"expected {slot.shape}, stored {weight.shape}", remedy)
+        if slot.dtype and slot.dtype != weight.dtype:
+            harmless = dtypes.castable(weight.dtype, slot.dtype) and not allowed.strict_dtypes
+            why = f"expected {slot.dtype}, stored {weight.dtype}, which Keras converts"
+            yield Finding(Status.DTYPE, slot, weight, why, accepted=harmless)
+
+
+def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer) -> Iterator[Finding]:
+    """Pairs whose stored names say that they belong elsewhere."""
+    owner, layers = attrgetter("layer" if loader == "path" else "group"), dict[str, str]()
+    if loader != "name":
+        layers = evidence.crosswise(pairing.pairs, owner, *_stored_names(checkpoint, loader, names))
+    inside = {} if loader == "path" else _crossed_inside(pairing)
+    remedy = "order the layers as in the file" + (", or load by name" if loader == "order" else "")
+    for slot, weight in pairing.pairs:
+        other = layers.get(owner(slot))
+        if other is not None:
+            yield Finding(Status.ORDER, slot, weight, f"would get the weights that the file stores for {other}", remedy)
+        elif (slot.group, evidence.last_pieces(slot)) in inside:
+            stored = inside[slot.group, evidence.last_pieces(slot)]
+            yield Finding(Status.ORDER, slot, weight, f"would get what the file stores as {stored}")
+
+
+def _stored_names(checkpoint: Checkpoint, loader: str, names: Namer) -> tuple[Callable[[Weight], str | None], set[str]]:
+    """What the file says of the layers of its weights, and all the names it says."""
+
+    def layer_of(weight: Weight) -> str | None:
+        if loader == "path" and weight.layer is None:
+            name = names.name(weight)
+            return name.layer if name.class_name is not None else None
+        return weight.layer
+
+    weights = checkpoint.section(Section.MODEL)
+    return layer_of, {name for weight in weights if (name := layer_of(weight)) is not None}
+
+
+def _crossed_inside(pairing: Pairing) -> dict[tuple[str, str], str]:
+    layers: dict[str, list[tuple[SpecSlot, Weight]]] = {}
+    for slot, weight in pairing.pairs:
+        layers.setdefault(slot.group, []).append((slot, weight))
+    return {
+        (group, ours): theirs
+        for group, pairs in layers.items()
+        for ours, theirs in evidence.crosswise_inside(*zip(*pairs, strict=True)).items()
+    }
+
+
+def _values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Finding]:
+    """Weights that hold NaN or Inf, or cannot be read."""
+    for slot, weight in pairing.pairs:
+        try:
+            stats = measure(weight, stats=True, progress=progress).stats
+        except CheckpointError as error:
+            yield Finding(Status.VALUE, slot, weight, f"cannot be read: {error.what}")
+            continue
+        if stats is not None and (stats.nan or stats.inf):
+            yield Finding(Status.VALUE, slot, weight, f"{stats.nan:,} NaN and {stats.inf:,} Inf of {weight.size:,}")
+
+
+def _what_keras_does(pairing: Pairing, problems: list[str], found: list[Finding]) -> str:
+    if problems or pairing.raises:
+        return "raises"
+    return "loads wrongly" if any(not finding.accepted for finding in found) else "loads"
+
+
+def _matched(pairing: Pairing, found: list[Finding]) -> tuple[tuple[SpecSlot, Weight], ...]:
+    """The pairs that nothing is wrong with."""
+    wrong = {id(finding.slot) for finding in found if not finding.accepted}
+    return tuple((slot, weight) for slot, weight in pairing.pairs if id(slot) not in wrong)
+
+
+def _accepted(finding: Finding, allowed: Allowed) -> Finding:
+    """The finding, accepted where the user allows it."""
+    globs = {Status.MISSING: allowed.missing, Status.UNEXPECTED: allowed.unexpected}.get(finding.status, ())
+    slot, weight = finding.slot, finding.weight
+    place = slot.path if slot else weight.path if weight else ""
+    layer = slot.layer if slot else (weight.layer or "") if weight else ""
+    return replace(finding, accepted=finding.accepted or _matches(place, layer, (*globs,), finding.label))
+
+
+def _matches(path: str, layer: str, globs: tuple[str, ...], label: str = "") -> bool:
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs for name in (path, layer, label) if name)

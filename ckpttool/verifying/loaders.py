@@ -1,0 +1,216 @@
+"""What Keras's three loaders pair with what: by path, by order, by name of layer.
+
+Each imitates Keras 3.15 and tells, beside the pairs, why Keras would raise. Sources: `load_weights_only`,
+`H5IOStore.get` (keras/src/saving/saving_lib.py), `Layer.load_own_variables` (keras/src/layers/layer.py),
+`load_weights_from_hdf5_group` and `..._by_name` (keras/src/legacy/saving/legacy_h5_format.py).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+from ckpttool.architecture.layouts import shapes_fit
+from ckpttool.architecture.spec import Spec, SpecSlot
+from ckpttool.checkpoint import Weight
+
+_OLD_LIST = "_layer_checkpoint_dependencies"
+
+
+@dataclass(slots=True)
+class Pairing:
+    """Which stored weight goes to which slot, what is left over on either side and why, and why Keras would raise.
+
+    `named` are pairs of a layer as the architecture calls it and as the file calls what is loaded into it.
+    """
+
+    pairs: list[tuple[SpecSlot, Weight]] = field(default_factory=list)
+    missing: list[tuple[SpecSlot, str]] = field(default_factory=list)
+    unexpected: list[tuple[Weight, str]] = field(default_factory=list)
+    unchecked: list[Weight] = field(default_factory=list)
+    raises: list[str] = field(default_factory=list)
+
+    def finish(self) -> "Pairing":
+        """The same, with a reason for Keras to raise where a pair differs in shape."""
+        for slot, weight in self.pairs:
+            if not shapes_fit(slot.shape, weight.shape):
+                self.raises.append(f"{slot.label}: shape {weight.shape} instead of {slot.shape}")
+        return self
+
+
+def by_path(spec: Spec, weights: Iterable[Weight]) -> Pairing:
+    """The pairs of `.weights.h5`, `.keras` and sharded weights: by place, an object at a time."""
+    stored = _groups(weights)
+    found = Pairing()
+    has_old_list = any(group.startswith(f"{_OLD_LIST}/") for group in stored)
+    owners, adapted = _owners(spec), _with_factors(spec)
+    for group, slots in owners.items():
+        old = group.replace("layers", _OLD_LIST) if has_old_list else group
+        _pair_owner(found, slots, stored.pop(group, {}) or stored.pop(old, {}), _stem(slots[0]) in adapted)
+    enclosing = {group[:at] for group in owners for at in range(len(group)) if group[at] == "/"} | {""}
+    opaque = [f"{opaque.path}/" for opaque in spec.opaque]
+    for group, rest in stored.items():
+        if any(f"{group}/".startswith(path) for path in opaque):
+            found.unchecked.extend(rest.values())
+        else:
+            found.unexpected.extend((weight, "the architecture has no such layer") for weight in rest.values())
+        if group in enclosing:
+            found.raises.append(f"{group or 'the model'} has no weights of its own, and {len(rest)} are stored")
+    return found.finish()
+
+
+def _groups(weights: Iterable[Weight]) -> dict[str, dict[str, Weight]]:
+    """The stored weights by the path of the object that owns them and their key in its `vars`."""
+    groups: dict[str, dict[str, Weight]] = {}
+    for weight in weights:
+        group, _, key = weight.path.rpartition("/")
+        groups.setdefault(group.removesuffix("/vars") if group != "vars" else "", {})[key] = weight
+    return groups
+
+
+def _owners(spec: Spec) -> dict[str, list[SpecSlot]]:
+    owners: dict[str, list[SpecSlot]] = {}
+    for slot in spec.slots:
+        if slot.path:
+            owners.setdefault(slot.path.rpartition("/vars/")[0], []).append(slot)
+    return owners
+
+
+def _stem(slot: SpecSlot) -> str:
+    return slot.label.rpartition("/")[0]
+
+
+def _with_factors(spec: Spec) -> set[str]:
+    """The objects with LoRA's factors, which `.weights.h5` leaves out: these do not count what they are given
+    (`Dense.load_own_variables`, keras/src/layers/core/dense.py, 3.15)."""
+    return {_stem(slot) for slot in spec.slots if not slot.path and slot.name.rpartition("/")[2].startswith("lora_")}
+
+
+def _pair_owner(found: Pairing, slots: list[SpecSlot], stored: dict[str, Weight], takes_extra: bool) -> None:
+    """Pairs the variables of one object. Keras counts them and then asks for 0, 1, 2 ..."""
+    place = slots[0].path.rpartition("/")[0]
+    wrong_count = len(stored) != len(slots) and not takes_extra
+    count = f"{place} holds {len(stored)} of {len(slots)} weights" if stored else f"nothing is stored at {place}"
+    for slot in slots:
+        weight = stored.pop(slot.path.rpartition("/")[2], None)
+        if weight is None:
+            found.missing.append((slot, count))
+            found.raises.append(f"{slot.label}: {count}")
+        else:
+            found.pairs.append((slot, weight))
+    for weight in stored.values():
+        found.unexpected.append((weight, f"{place} holds more than the layer's {len(slots)} weights"))
+    if wrong_count and stored:
+        found.raises.append(f"{slots[0].label}: {place} holds more than {len(slots)} weights")
+
+
+def by_order(spec: Spec, weights: Iterable[Weight]) -> Pairing:
+    """The pairs of a legacy file: layers with weights one after another, names do not matter."""
+    stored, stray = _layers(weights)
+    expected, opaque = _expected_layers(spec), {part.group for part in spec.opaque}
+    found = Pairing()
+    found.unexpected.extend((weight, "of the model itself, which has no weights of its own") for weight in stray)
+    if stray:
+        found.raises.append(f"{len(stray)} weights at top level, and the model has none")
+    names = [name for name in spec.layers if name in expected or (name in opaque and name in stored)]
+    if len(names) != len(stored):
+        found.raises.append(f"the model has {len(names)} layers with weights, the file {len(stored)}")
+        pairs = _aligned(names, expected, stored)
+    else:
+        pairs = list(zip(names, stored, strict=True))
+    _pair_layers(found, pairs, expected, stored, opaque)
+    return found.finish()
+
+
+def by_name(spec: Spec, weights: Iterable[Weight]) -> Pairing:
+    """The pairs of a legacy file loaded with `by_name=True`: layers of one name; others are left alone silently."""
+    stored, stray = _layers(weights)
+    expected, opaque = _expected_layers(spec), {part.group for part in spec.opaque}
+    found = Pairing()
+    found.unexpected.extend((weight, "of the model itself, which has no weights of its own") for weight in stray)
+    if stray:
+        found.raises.append(f"{len(stray)} weights at top level, and the model has none")
+    pairs: list[tuple[str | None, str | None]] = [(name, name if name in stored else None) for name in expected]
+    pairs += [(None if name not in opaque else name, name) for name in stored if name not in expected]
+    _pair_layers(found, pairs, expected, stored, opaque, named=True)
+    return found.finish()
+
+
+def _layers(weights: Iterable[Weight]) -> tuple[dict[str, list[Weight]], list[Weight]]:
+    """The stored weights by layer, in the order of the file, and those of no layer."""
+    layers: dict[str, list[Weight]] = {}
+    stray: list[Weight] = []
+    for weight in weights:
+        if weight.layer is None:
+            stray.append(weight)
+        else:
+            layers.setdefault(weight.layer, []).append(weight)
+    return layers, stray
+
+
+def _expected_layers(spec: Spec) -> dict[str, list[SpecSlot]]:
+    """The slots of each top layer in their legacy order."""
+    layers: dict[str, list[SpecSlot]] = {}
+    for slot in spec.slots:
+        if slot.index is not None:
+            layers.setdefault(slot.group, []).append(slot)
+    return {name: sorted(slots, key=lambda slot: slot.index or 0) for name, slots in layers.items()}
+
+
+def _aligned(
+    names: list[str], expected: Mapping[str, list[SpecSlot]], stored: Mapping[str, list[Weight]]
+) -> list[tuple[str | None, str | None]]:
+    """Layers of equal name or of equal shapes in both lists, in order, and the rest alone: for Keras raises anyway, and
+    what matters is which layer is one too many."""
+    ours, theirs = list(names), list(stored)
+    named = set(ours) & set(theirs)
+    if len(named) * 2 >= min(len(ours), len(theirs)):
+        left = _keys(ours, lambda name: name)
+        right = _keys(theirs, lambda name: name)
+    else:
+        left = _keys(ours, lambda name: tuple(slot.shape for slot in expected.get(name, ())))
+        right = _keys(theirs, lambda name: tuple(weight.shape for weight in stored[name]))
+    pairs: list[tuple[str | None, str | None]] = []
+    for tag, a, b, c, d in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pairs.extend(zip(ours[a:b], theirs[c:d], strict=True))
+        else:
+            pairs.extend((name, None) for name in ours[a:b])
+            pairs.extend((None, name) for name in theirs[c:d])
+    return pairs
+
+
+def _keys(names: list[str], key: Callable[[str], object]) -> list[str]:
+    return [repr(key(name)) for name in names]
+
+
+def _pair_layers(
+    found: Pairing,
+    pairs: Iterable[tuple[str | None, str | None]],
+    expected: Mapping[str, list[SpecSlot]],
+    stored: Mapping[str, list[Weight]],
+    opaque: set[str],
+    named: bool = False,
+) -> None:
+    """Pairs the weights of layers that go together; a side that is None has no partner."""
+    for ours, theirs in pairs:
+        weights = stored[theirs] if theirs is not None else []
+        if ours in opaque:
+            found.unchecked.extend(weights)
+            continue
+        slots = expected[ours] if ours is not None else []
+        if ours is None or theirs is None:
+            found.missing.extend((slot, "no layer of the file is loaded into it") for slot in slots)
+            found.unexpected.extend((weight, "the architecture has no such layer") for weight in weights)
+        else:
+            _pair_layer(found, slots, weights)
+
+
+def _pair_layer(found: Pairing, slots: list[SpecSlot], weights: list[Weight]) -> None:
+    """Pairs the weights of one layer by position."""
+    found.pairs.extend(zip(slots, weights, strict=False))
+    if len(slots) == len(weights):
+        return
+    count = f"the layer has {len(slots)} weights, the file {len(weights)} for it"
+    found.raises.append(f"{slots[0].label}: {count}")
+    found.missing.extend((slot, count) for slot in slots[len(weights) :])
+    found.unexpected.extend((weight, count) for weight in weights[len(slots) :])

@@ -1,0 +1,84 @@
+"""What verifying tells: findings, one a weight, and the verdict that follows from them."""
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from ckpttool.architecture.spec import Opaque, SpecSlot
+from ckpttool.checkpoint import Weight
+
+
+class Status(Enum):
+    """What can be wrong with a weight."""
+
+    MISSING = "MISSING"
+    UNEXPECTED = "UNEXPECTED"
+    SHAPE = "SHAPE"
+    DTYPE = "DTYPE"
+    ORDER = "ORDER"
+    VALUE = "VALUE"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One weight that is not as the architecture expects: the slot, the stored weight, or both.
+
+    `why` says what is wrong, `remedy` what would mend it where that can be told. `accepted` says that it does not count
+    against the checkpoint: it is allowed by the user, or Keras converts it without harm.
+    """
+
+    status: Status
+    slot: SpecSlot | None
+    weight: Weight | None
+    why: str
+    remedy: str = ""
+    accepted: bool = False
+
+    @property
+    def label(self) -> str:
+        """What to call the weight: as the architecture does, else as the file does."""
+        return self.slot.label if self.slot else self.weight.path if self.weight else ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """Whether a checkpoint loads into an architecture.
+
+    `loader` is the way of loading that was imitated, chosen for the reason in `because`. `keras` is what Keras 3 does
+    with the file as it is named: "loads", "raises", or "loads wrongly" (without a word). `problems` are what concerns
+    the file as a whole. `unchecked` are weights of objects of unknown classes, and those objects are `opaque`.
+    """
+
+    checkpoint: Path
+    kind: str
+    architecture: str
+    loader: str
+    because: str
+    keras: str
+    findings: tuple[Finding, ...]
+    matched: tuple[tuple[SpecSlot, Weight], ...]
+    unchecked: tuple[Weight, ...] = ()
+    opaque: tuple[Opaque, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Finding, ...]:
+        """The findings."""
+        return self.findings
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The findings that count against the checkpoint."""
+        return tuple(finding for finding in self.findings if not finding.accepted)
+
+    @property
+    def verdict(self) -> str:
+        """ "loads", "does not load", or "cannot tell" where all that is known fits but not all is known."""
+        if self.problems or self.failures:
+            return "does not load"
+        return "cannot tell" if self.opaque or not self.matched else "loads"
+
+    @property
+    def ok(self) -> bool:
+        """Whether every weight finds its place, and every place its weight."""
+        return self.verdict == "loads"
