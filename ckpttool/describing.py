@@ -88,7 +88,7 @@ def _layer_count(checkpoint: Checkpoint, architecture: Architecture | None) -> i
     """The number of layers, nested ones included, as far as config or file list them."""
     if architecture:
         return len(architecture.layers)
-    return len(checkpoint.layer_names) or None
+    return len(set(checkpoint.layer_names)) or None
 
 
 def _dtypes(checkpoint: Checkpoint) -> dict[str, int]:

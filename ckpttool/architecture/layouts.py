@@ -75,6 +75,17 @@ def opaque_in(model: Part) -> Iterator[tuple[str, Part, str]]:
         stack.extend((f"{chain}/{child.name}", child, f"{path}/{at}") for at, child in reversed(part.children))
 
 
+def empty_in(model: Part) -> Iterator[str]:
+    """The paths in `.weights.h5` of the objects of a model that have no weights of their own there, the model's own
+    first. Objects of unknown classes are left out."""
+    stack = [("", model)]
+    while stack:
+        path, part = stack.pop()
+        if part.known and not any(slot.stored for slot in part.slots):
+            yield path
+        stack.extend((f"{path}/{at}" if path else at, child) for at, child in reversed(part.children))
+
+
 def slots_of(layer: Layer) -> Mapping[str, Slot]:
     """The slots of a layer and of what it holds, by their paths below the layer's own in the layout of `.weights.h5`
     (`vars/0`, `cell/vars/1`). Empty where the class is not known or the config makes no sense."""

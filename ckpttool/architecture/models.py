@@ -41,6 +41,15 @@ def is_model(args: Args) -> bool:
     return args.class_name in _MODELS and not args.foreign
 
 
+def is_built(model: Args) -> bool:
+    """Whether Keras makes the weights of a model when it reads its config: not of a Sequential one without the shape of
+    an input."""
+    if model.class_name != "Sequential" or model.built or read_shape(model.config.get("build_input_shape")):
+        return True
+    first = steps_of(model)[:1]
+    return any(shape is not None for step in first for shape in (*sum(step.outputs, ()), *step.inputs))
+
+
 def outputs_of(args: Args, call: Call) -> Outputs:
     """The shapes of what comes out of a layer or model. Raises ConfigError."""
     if not is_model(args):

@@ -7,8 +7,8 @@ from typing import Any
 
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.config import Architecture
-from ckpttool.architecture.layouts import Place, opaque_in, places_of
-from ckpttool.architecture.models import is_model
+from ckpttool.architecture.layouts import Place, empty_in, opaque_in, places_of
+from ckpttool.architecture.models import is_built, is_model
 from ckpttool.architecture.sizes import Shape, is_integer, read_shape
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.table import part_of
@@ -57,12 +57,18 @@ class Opaque:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """The weights that a model expects, in the order of its layers. `layers` are its top layers, all of them."""
+    """The weights that a model expects, in the order of its layers.
+
+    `layers` are its top layers, all of them. `empty` are the paths in `.weights.h5` of its objects without weights of
+    their own. `built` is False where no shape of an input is known, so that Keras makes no weights yet.
+    """
 
     model: str
     slots: tuple[SpecSlot, ...]
     layers: tuple[str, ...] = ()
     opaque: tuple[Opaque, ...] = ()
+    empty: tuple[str, ...] = ()
+    built: bool = True
 
 
 def spec_of(architecture: Architecture) -> Spec:
@@ -71,7 +77,8 @@ def spec_of(architecture: Architecture) -> Spec:
     part = part_of(args.class_name, args, args.built)
     slots = tuple(map(_slot, places_of(part)))
     layers = tuple(child.name for _, child in part.children)
-    return Spec(architecture.name or args.class_name, slots, layers, tuple(_opaque(part)))
+    name = architecture.name or args.class_name
+    return Spec(name, slots, layers, tuple(_opaque(part)), tuple(empty_in(part)), is_built(args))
 
 
 def _model_args(architecture: Architecture) -> Args:
@@ -102,7 +109,8 @@ def _opaque(part: Part) -> Iterator[Opaque]:
 
 def to_json(spec: Spec) -> str:
     """A spec as text: one line a slot, so that a changed layer is a changed line in review."""
-    head = {"schema": SCHEMA, "model": spec.model, "layers": list(spec.layers)}
+    head = {"schema": SCHEMA, "model": spec.model, "built": spec.built}
+    head |= {"layers": list(spec.layers), "empty": list(spec.empty)}
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     for key, items in (("opaque", spec.opaque), ("slots", spec.slots)):
         body = ",\n".join(f"  {json.dumps(asdict(item))}" for item in items)
@@ -123,9 +131,9 @@ def from_json(value: Mapping[str, Any]) -> Spec:
     """The spec that a JSON object holds. Raises ConfigError."""
     if value["schema"] != SCHEMA:
         raise ConfigError("a spec of another version", expected=SCHEMA, found=str(value["schema"])[:60])
-    slots, layers, opaque = (_list(value, key) for key in ("slots", "layers", "opaque"))
-    if not all(isinstance(layer, str) for layer in layers):
-        raise ConfigError("a spec whose layers are no names", where="layers")
+    slots, layers, opaque, empty = (_list(value, key) for key in ("slots", "layers", "opaque", "empty"))
+    if not all(isinstance(name, str) for name in (*layers, *empty)):
+        raise ConfigError("cannot be read as a spec", where="layers, empty", expected="lists of names")
     return Spec(
         _text(value, "model", "spec"),
         tuple(_read_slot(slot, f"slots[{at}]") for at, slot in enumerate(slots)),
@@ -133,6 +141,8 @@ def from_json(value: Mapping[str, Any]) -> Spec:
         tuple(
             Opaque(*_texts(entry, ("layer", "class_name", "path"), f"opaque[{at}]")) for at, entry in enumerate(opaque)
         ),
+        tuple(empty),
+        value.get("built") is not False,
     )
 
 

@@ -65,8 +65,8 @@ def _read_layers(source: Hdf5Input, base: str) -> None:
     if layers is None:
         source.parts.refuse("corrupt", base or "/", "no layer_names: layers are taken in the order of their names")
         layers = [path.rpartition("/")[2] for path in tree.groups if path and path.rpartition("/")[0] == base]
+    source.parts.layer_names.extend(layers)
     for layer in dict.fromkeys(layers):
-        source.parts.layer_names.append(layer)
         _read_group(source, _join(base, layer), Section.MODEL, layer)
     if len(set(layers)) < len(layers):
         source.parts.refuse("bomb", base or "/", f"layer_names repeats names: {len(layers):,} for {len(set(layers)):,}")

@@ -1,12 +1,19 @@
 """What stored names say about pairs that were made without them: whether weights would be loaded crosswise."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from ckpttool.architecture.spec import SpecSlot
 from ckpttool.checkpoint import Weight
 
 Pair = tuple[SpecSlot, Weight]
+Name = TypeVar("Name", bound=Hashable)
+
+_LASTING = frozenset(
+    {"kernel", "bias", "gamma", "beta", "recurrent_kernel", "moving_mean", "moving_variance", "embeddings"}
+)
+_MOST_NAMES = 8
 
 _NUMBER = re.compile(r"_\d+$")
 
@@ -36,21 +43,51 @@ def crosswise(
     }
 
 
-def crosswise_inside(slots: Sequence[SpecSlot], weights: Sequence[Weight]) -> dict[str, str]:
-    """The weights of one layer of a legacy file that get the values of another one, by the last pieces of names."""
-    loaded = {_last(slot.label): _last(weight.name or "") for slot, weight in zip(slots, weights, strict=False)}
-    if len(loaded) < min(len(slots), len(weights)):
-        return {}  # two weights of one name: nothing can be said
+def crosswise_inside(pairs: Sequence[Pair], owner: Callable[[SpecSlot], str]) -> dict[SpecSlot, str]:
+    """The slots that get the values of another weight of the same layer: what the file calls what they would get.
+
+    Names inside layers differ between generations of Keras, so that they count only where weights have changed places
+    among each other, or where both names have meant the same ever since.
+    """
+    layers: dict[str, list[Pair]] = {}
+    for slot, weight in pairs:
+        layers.setdefault(owner(slot), []).append((slot, weight))
+    return {slot: name for layer in layers.values() for slot, name in _crossed(layer).items()}
+
+
+def _crossed(pairs: list[Pair]) -> dict[SpecSlot, str]:
+    known = [(slot, slot.label.split("/"), name) for slot, weight in pairs if (name := _stored(slot, weight))]
+    found = {slot: "/".join(name) for slot, ours, name in known if _differ(ours[-1], name[-1])}
+    depth = next((depth for depth in range(1, _MOST_NAMES) if _tells(known, depth)), None)
+    if depth is None:
+        return found
+    loaded = {tuple(ours[-depth:]): tuple(name[-depth:]) for _, ours, name in known}
     wrong = {ours: theirs for ours, theirs in loaded.items() if ours != theirs}
-    return {ours: theirs for ours, theirs in wrong.items() if _in_circle(ours, wrong)}
+    circles = {ours for ours in wrong if _in_circle(ours, wrong)}
+    return found | {slot: "/".join(name) for slot, ours, name in known if tuple(ours[-depth:]) in circles}
 
 
-def last_pieces(slot: SpecSlot) -> str:
-    """The last two names of a weight, by which `crosswise_inside` knows it."""
-    return _last(slot.label)
+def _differ(ours: str, theirs: str) -> bool:
+    return ours != theirs and {ours, theirs} <= _LASTING
 
 
-def _in_circle(name: str, follows: Mapping[str, str]) -> bool:
+def _stored(slot: SpecSlot, weight: Weight) -> list[str]:
+    """The stored name of a weight in pieces; in the path layout the names of the objects that lead to it, if any."""
+    if weight.name is not None:
+        return weight.name.removesuffix(":0").split("/")
+    if weight.layer is None:
+        return []
+    return [*weight.layer.split("/"), *filter(None, weight.part.split("/")), slot.name.rpartition("/")[2]]
+
+
+def _tells(known: list[tuple[SpecSlot, list[str], list[str]]], depth: int) -> bool:
+    """Whether the last pieces of names tell the weights of a layer apart, on both sides."""
+    ours = {tuple(name[-depth:]) for _, name, _ in known}
+    theirs = {tuple(name[-depth:]) for _, _, name in known}
+    return len(ours) == len(theirs) == len(known) > 0
+
+
+def _in_circle(name: Name, follows: Mapping[Name, Name]) -> bool:
     """Whether going from a name to the name loaded into it leads back to it."""
     current = follows[name]
     for _ in range(len(follows)):
@@ -64,7 +101,3 @@ def _in_circle(name: str, follows: Mapping[str, str]) -> bool:
 
 def _stem(name: str) -> str:
     return _NUMBER.sub("", name)
-
-
-def _last(name: str) -> str:
-    return "/".join(name.removesuffix(":0").split("/")[-2:])

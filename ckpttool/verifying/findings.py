@@ -29,7 +29,7 @@ LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
 _PATH_SUFFIXES = (".keras", ".weights.h5", ".weights.json")
 _ORDER_SUFFIXES = (".h5", ".hdf5")
 _PATH_KINDS = frozenset({"keras-zip", "keras-dir", "weights-h5", "sharded"})
-_UNREAD = frozenset({"corrupt", "link", "external", "virtual", "ambiguous"})
+_UNREAD = frozenset({"corrupt", "link", "external", "virtual"})
 _GENERATOR_STATE = "seed_generator/vars/"
 
 
@@ -82,12 +82,16 @@ def _verified(
     values: bool,
     progress: Callable[[int], None],
 ) -> VerifyResult:
-    loader, because, problems = _loader(checkpoint, by)
-    pairing = LOADERS[loader](spec, checkpoint.section(Section.MODEL))
+    loader, because, problems = _loader(checkpoint, by, bool(spec.slots))
+    if not spec.built:
+        problems.append("the architecture states no shape of an input, so Keras makes no weights before it is built")
+    pairing = LOADERS[loader](spec, checkpoint)
     problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
     names = Namer(read_architecture(checkpoint.config))
     found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
     keras = _what_keras_does(pairing, problems, found)
+    if pairing.raises and not found:  # Keras refuses what otherwise fits
+        problems.append(pairing.raises[0])
     if values:
         found += _values(pairing, progress)
     matched = _matched(pairing, found)
@@ -106,14 +110,15 @@ def _verified(
     )
 
 
-def _loader(checkpoint: Checkpoint, by: str) -> tuple[str, str, list[str]]:
-    """The way of loading, why that one, and what is wrong with the file as a whole for it.
+def _loader(checkpoint: Checkpoint, by: str, expects: bool) -> tuple[str, str, list[str]]:
+    """The way of loading, why that one, and what is wrong with the file as a whole for it. Where a model `expects` no
+    weights, the loader finds them in any layout.
 
     Keras goes by the suffix alone (`load_weights`, keras/src/saving/saving_api.py, 3.15).
     """
     suited = "path" if checkpoint.kind in _PATH_KINDS else "order"
     if by != "auto":
-        wrong = [] if (by == "path") == (suited == "path") else [_wrong_layout(checkpoint, by)]
+        wrong = [] if (by == "path") == (suited == "path") or not expects else [_wrong_layout(checkpoint, by)]
         return by, "as asked", wrong
     name = checkpoint.path.name
     suffix = next((suffix for suffix in (*_PATH_SUFFIXES, *_ORDER_SUFFIXES) if name.endswith(suffix)), None)
@@ -121,7 +126,7 @@ def _loader(checkpoint: Checkpoint, by: str) -> tuple[str, str, list[str]]:
         problem = f"Keras loads no file of this name: it must end in {', '.join((*_PATH_SUFFIXES, *_ORDER_SUFFIXES))}"
         return suited, "by its content, as its name tells nothing", [problem]
     by = "path" if suffix in _PATH_SUFFIXES else "order"
-    problem = _unsuited(checkpoint, suffix) or ("" if by == suited else _wrong_layout(checkpoint, by))
+    problem = _unsuited(checkpoint, suffix) or ("" if by == suited or not expects else _wrong_layout(checkpoint, by))
     return by, f"Keras chooses it for names in {suffix}", [problem] if problem else []
 
 
@@ -132,6 +137,8 @@ def _unsuited(checkpoint: Checkpoint, suffix: str) -> str:
         return "named .keras, which Keras opens as a zip file, and this is none"
     if suffix != ".keras" and checkpoint.kind in ("keras-zip", "keras-dir"):
         return f"a .keras {'archive' if is_archive else 'directory'} named {suffix}, which Keras does not open as such"
+    if checkpoint.kind == "keras0-weights":
+        return "written by Keras 0.x, in whose files Keras finds no layers; ckpttool convert brings it into Keras 3"
     if suffix == ".weights.json" and checkpoint.kind != "sharded":
         return "named .weights.json, which Keras reads as the index of sharded weights, and this is none"
     return ""
@@ -186,15 +193,14 @@ def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer
     owner, layers = attrgetter("layer" if loader == "path" else "group"), dict[str, str]()
     if loader != "name":
         layers = evidence.crosswise(pairing.pairs, owner, *_stored_names(checkpoint, loader, names))
-    inside = {} if loader == "path" else _crossed_inside(pairing)
+    inside = evidence.crosswise_inside(pairing.pairs, owner)
     remedy = "order the layers as in the file" + (", or load by name" if loader == "order" else "")
     for slot, weight in pairing.pairs:
         other = layers.get(owner(slot))
         if other is not None:
             yield Finding(Status.ORDER, slot, weight, f"would get the weights that the file stores for {other}", remedy)
-        elif (slot.group, evidence.last_pieces(slot)) in inside:
-            stored = inside[slot.group, evidence.last_pieces(slot)]
-            yield Finding(Status.ORDER, slot, weight, f"would get what the file stores as {stored}")
+        elif slot in inside:
+            yield Finding(Status.ORDER, slot, weight, f"would get what the file stores as {inside[slot]}")
 
 
 def _stored_names(checkpoint: Checkpoint, loader: str, names: Namer) -> tuple[Callable[[Weight], str | None], set[str]]:
@@ -208,17 +214,6 @@ def _stored_names(checkpoint: Checkpoint, loader: str, names: Namer) -> tuple[Ca
 
     weights = checkpoint.section(Section.MODEL)
     return layer_of, {name for weight in weights if (name := layer_of(weight)) is not None}
-
-
-def _crossed_inside(pairing: Pairing) -> dict[tuple[str, str], str]:
-    layers: dict[str, list[tuple[SpecSlot, Weight]]] = {}
-    for slot, weight in pairing.pairs:
-        layers.setdefault(slot.group, []).append((slot, weight))
-    return {
-        (group, ours): theirs
-        for group, pairs in layers.items()
-        for ours, theirs in evidence.crosswise_inside(*zip(*pairs, strict=True)).items()
-    }
 
 
 def _values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Finding]:

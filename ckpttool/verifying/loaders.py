@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
+from ckpttool import dtypes
 from ckpttool.architecture.layouts import shapes_fit
 from ckpttool.architecture.spec import Spec, SpecSlot
-from ckpttool.checkpoint import Weight
+from ckpttool.checkpoint import Checkpoint, Section, Weight
 
 _OLD_LIST = "_layer_checkpoint_dependencies"
 
@@ -32,28 +33,30 @@ class Pairing:
     def finish(self) -> "Pairing":
         """The same, with a reason for Keras to raise where a pair differs in shape."""
         for slot, weight in self.pairs:
-            if not shapes_fit(slot.shape, weight.shape):
+            if dtypes.itemsize(weight.dtype) is None:
+                self.raises.append(f"{slot.label}: values of type {weight.dtype}")
+            elif not shapes_fit(slot.shape, weight.shape):
                 self.raises.append(f"{slot.label}: shape {weight.shape} instead of {slot.shape}")
         return self
 
 
-def by_path(spec: Spec, weights: Iterable[Weight]) -> Pairing:
+def by_path(spec: Spec, checkpoint: Checkpoint) -> Pairing:
     """The pairs of `.weights.h5`, `.keras` and sharded weights: by place, an object at a time."""
-    stored = _groups(weights)
+    stored = _groups((*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER)))
     found = Pairing()
     has_old_list = any(group.startswith(f"{_OLD_LIST}/") for group in stored)
     owners, adapted = _owners(spec), _with_factors(spec)
     for group, slots in owners.items():
-        old = group.replace("layers", _OLD_LIST) if has_old_list else group
-        _pair_owner(found, slots, stored.pop(group, {}) or stored.pop(old, {}), _stem(slots[0]) in adapted)
-    enclosing = {group[:at] for group in owners for at in range(len(group)) if group[at] == "/"} | {""}
+        places = [group, _private(group), *([group.replace("layers", _OLD_LIST)] if has_old_list else [])]
+        place = next((place for place in places if place in stored), group)
+        _pair_owner(found, slots, stored.pop(place, {}), _stem(slots[0]) in adapted)
     opaque = [f"{opaque.path}/" for opaque in spec.opaque]
     for group, rest in stored.items():
         if any(f"{group}/".startswith(path) for path in opaque):
             found.unchecked.extend(rest.values())
         else:
             found.unexpected.extend((weight, "the architecture has no such layer") for weight in rest.values())
-        if group in enclosing:
+        if group in spec.empty:
             found.raises.append(f"{group or 'the model'} has no weights of its own, and {len(rest)} are stored")
     return found.finish()
 
@@ -63,7 +66,8 @@ def _groups(weights: Iterable[Weight]) -> dict[str, dict[str, Weight]]:
     groups: dict[str, dict[str, Weight]] = {}
     for weight in weights:
         group, _, key = weight.path.rpartition("/")
-        groups.setdefault(group.removesuffix("/vars") if group != "vars" else "", {})[key] = weight
+        owner, _, marker = group.rpartition("/")
+        groups.setdefault(owner if marker == "vars" else weight.path, {})[key] = weight
     return groups
 
 
@@ -73,6 +77,13 @@ def _owners(spec: Spec) -> dict[str, list[SpecSlot]]:
         if slot.path:
             owners.setdefault(slot.path.rpartition("/vars/")[0], []).append(slot)
     return owners
+
+
+def _private(group: str) -> str:
+    """The path of an object under the private attribute of its owner: Keras 3 tries it too, and 2.x wrote it
+    (`_walk_saveable`, keras/src/saving/saving_lib.py, 3.15)."""
+    owner, _, attribute = group.rpartition("/")
+    return f"{owner}/_{attribute}"
 
 
 def _stem(slot: SpecSlot) -> str:
@@ -103,36 +114,40 @@ def _pair_owner(found: Pairing, slots: list[SpecSlot], stored: dict[str, Weight]
         found.raises.append(f"{slots[0].label}: {place} holds more than {len(slots)} weights")
 
 
-def by_order(spec: Spec, weights: Iterable[Weight]) -> Pairing:
+def by_order(spec: Spec, checkpoint: Checkpoint) -> Pairing:
     """The pairs of a legacy file: layers with weights one after another, names do not matter."""
-    stored, stray = _layers(weights)
-    expected, opaque = _expected_layers(spec), {part.group for part in spec.opaque}
-    found = Pairing()
-    found.unexpected.extend((weight, "of the model itself, which has no weights of its own") for weight in stray)
-    if stray:
-        found.raises.append(f"{len(stray)} weights at top level, and the model has none")
+    stored, expected, opaque, found = _legacy(spec, checkpoint)
+    listed = [name for name in checkpoint.layer_names if name in stored] or list(stored)
     names = [name for name in spec.layers if name in expected or (name in opaque and name in stored)]
-    if len(names) != len(stored):
-        found.raises.append(f"the model has {len(names)} layers with weights, the file {len(stored)}")
+    if len(names) != len(listed):
+        found.raises.append(f"the model has {len(names)} layers with weights, the file {len(listed)}")
         pairs = _aligned(names, expected, stored)
     else:
-        pairs = list(zip(names, stored, strict=True))
+        pairs = list(zip(names, listed, strict=True))
     _pair_layers(found, pairs, expected, stored, opaque)
     return found.finish()
 
 
-def by_name(spec: Spec, weights: Iterable[Weight]) -> Pairing:
+def by_name(spec: Spec, checkpoint: Checkpoint) -> Pairing:
     """The pairs of a legacy file loaded with `by_name=True`: layers of one name; others are left alone silently."""
-    stored, stray = _layers(weights)
-    expected, opaque = _expected_layers(spec), {part.group for part in spec.opaque}
-    found = Pairing()
-    found.unexpected.extend((weight, "of the model itself, which has no weights of its own") for weight in stray)
-    if stray:
-        found.raises.append(f"{len(stray)} weights at top level, and the model has none")
+    stored, expected, opaque, found = _legacy(spec, checkpoint)
     pairs: list[tuple[str | None, str | None]] = [(name, name if name in stored else None) for name in expected]
     pairs += [(None if name not in opaque else name, name) for name in stored if name not in expected]
-    _pair_layers(found, pairs, expected, stored, opaque, named=True)
+    _pair_layers(found, pairs, expected, stored, opaque)
     return found.finish()
+
+
+def _legacy(
+    spec: Spec, checkpoint: Checkpoint
+) -> tuple[dict[str, list[Weight]], dict[str, list[SpecSlot]], set[str], Pairing]:
+    """Both sides of a legacy file by layer, the layers of unknown classes, and a pairing with what is of no layer."""
+    stored, stray = _layers(checkpoint.section(Section.MODEL))
+    found = Pairing()
+    found.unexpected.extend((weight, "of the model itself, which has no weights of its own") for weight in stray)
+    found.unexpected.extend((weight, "no layer of the file lists it") for weight in checkpoint.section(Section.OTHER))
+    if stray:
+        found.raises.append(f"{len(stray)} weights at top level, and the model has none")
+    return stored, _expected_layers(spec), {part.group for part in spec.opaque}, found
 
 
 def _layers(weights: Iterable[Weight]) -> tuple[dict[str, list[Weight]], list[Weight]]:
@@ -189,7 +204,6 @@ def _pair_layers(
     expected: Mapping[str, list[SpecSlot]],
     stored: Mapping[str, list[Weight]],
     opaque: set[str],
-    named: bool = False,
 ) -> None:
     """Pairs the weights of layers that go together; a side that is None has no partner."""
     for ours, theirs in pairs:
