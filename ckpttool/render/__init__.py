@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from ckpttool.describing import Info
 from ckpttool.listing import Listing
-from ckpttool.render import csv, json, markdown, text, verify
+from ckpttool.render import csv, json, markdown, text
 from ckpttool.render.style import Style, Summary
 from ckpttool.verifying import VerifyResult
 
@@ -25,9 +25,9 @@ SUMMARY_OUTPUTS: dict[str, Callable[[Sequence[Summary], Style], str]] = {
 INFO_OUTPUTS: dict[str, Callable[[Info, Style], str]] = {"text": text.info, "json": json.info}
 
 VERIFY_OUTPUTS: dict[str, Callable[[VerifyResult, Style], str]] = {
-    "text": verify.text,
-    "json": verify.json,
-    "markdown": verify.markdown,
+    "text": text.verdict,
+    "json": json.verdict,
+    "markdown": markdown.verdict,
 }
 
 __all__ = ["INFO_OUTPUTS", "LISTING_OUTPUTS", "SUMMARY_OUTPUTS", "VERIFY_OUTPUTS", "Style", "Summary"]

@@ -3,15 +3,17 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from ckpttool.checkpoint import Producer, Refusal
+from ckpttool.checkpoint import Producer, Refusal, Weight
 from ckpttool.describing import Info
 from ckpttool.formats import FORMATS
 from ckpttool.listing import Listing, Row, Total
 from ckpttool.numerics import Stats
 from ckpttool.render.style import Style, Summary
 from ckpttool.render.tables import cut_to_depth
+from ckpttool.verifying import Finding, VerifyResult
 
 
 def dumps(value: Any) -> str:
@@ -165,3 +167,40 @@ def info(result: Info, style: Style) -> str:
             "notes": list(result.notes),
         }
     )
+
+
+def verdict(result: VerifyResult, style: Style) -> str:
+    """The result as one object, a row a finding."""
+    return dumps(
+        {
+            "schema": "ckpttool.verify/1",
+            "checkpoint": str(result.checkpoint),
+            "kind": result.kind,
+            "architecture": result.architecture,
+            "verdict": result.verdict,
+            "ok": result.ok,
+            "loader": result.loader,
+            "loader_because": result.because,
+            "keras": result.keras,
+            "problems": list(result.problems),
+            "matched": len(result.matched),
+            "findings": [_object(finding) for finding in result.findings],
+            "unchecked": [weight.path for weight in result.unchecked],
+            "opaque": [asdict(part) for part in result.opaque],
+        }
+    )
+
+
+def _object(finding: Finding) -> dict[str, Any]:
+    return {
+        "status": finding.status.value,
+        "accepted": finding.accepted,
+        "slot": asdict(finding.slot) if finding.slot else None,
+        "stored": _stored(finding.weight) if finding.weight else None,
+        "why": finding.why,
+        "remedy": finding.remedy,
+    }
+
+
+def _stored(weight: Weight) -> dict[str, Any]:
+    return {"path": weight.path, "shape": list(weight.shape), "dtype": weight.dtype, "layer": weight.layer}

@@ -17,6 +17,8 @@ from ckpttool.render.tables import (
     weight_cells,
     weight_headers,
 )
+from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks
+from ckpttool.verifying import VerifyResult
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
@@ -44,6 +46,15 @@ def summaries(results: Sequence[Summary], style: Style) -> str:
     """Several checkpoints, one row each."""
     titles = ["checkpoint", "what", "written by", "weights", "params", "size"]
     return _table([text.summary_cells(result) for result in results], titles)
+
+
+def verdict(result: VerifyResult, style: Style) -> str:
+    """The verdict as a heading, then what is wrong as a table."""
+    head, *facts = headline(result, Style()).split("\n")
+    rows = finding_rows(result.findings)
+    table = _table(rows, VERDICT_HEADERS) if rows else ""
+    lines = "\n".join(f"- {escaped(line)}" for line in remarks(result))
+    return "\n\n".join(filter(None, (f"### {escaped(head)}", escaped("\n".join(facts)), table, lines)))
 
 
 def _table(cells: list[list[str]], titles: list[str]) -> str:

@@ -18,6 +18,8 @@ from ckpttool.render.tables import (
     weight_cells,
     weight_headers,
 )
+from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks
+from ckpttool.verifying import VerifyResult
 
 _RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf"})
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -196,3 +198,12 @@ def _optimizer(result: Info) -> str:
     if not found.weights:
         facts.append("state not saved")
     return ", ".join(facts)
+
+
+def verdict(result: VerifyResult, style: Style) -> str:
+    """The verdict, what Keras does, and a table of what is wrong."""
+    from tabulate import tabulate
+
+    rows = finding_rows(result.findings)
+    table = str(tabulate(rows, VERDICT_HEADERS, tablefmt="simple", disable_numparse=True)) if rows else ""
+    return "\n\n".join(filter(None, (headline(result, style), table, "\n".join(remarks(result)))))

@@ -1,22 +1,18 @@
-"""Verify results: text, JSON and Markdown. Findings that differ in one number only share a row."""
+"""Verdicts of `verify` in rows and lines, shared by the outputs. Findings that differ in one number share a row."""
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
-from typing import Any
 
-from ckpttool.checkpoint import Weight
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.render.json import dumps
-from ckpttool.render.markdown import escaped
 from ckpttool.render.style import Style
 from ckpttool.verifying import Finding, VerifyResult
 
 _NUMBER = re.compile(r"\d+")
-_HEADERS = ["status", "weight", "count", "why", "what would help"]
+VERDICT_HEADERS = ["status", "weight", "count", "why", "what would help"]
 _RED, _GREEN, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 _COLORS = {"loads": _GREEN, "does not load": _RED, "cannot tell": _YELLOW}
+_INTO = {"cannot tell": "cannot tell whether it loads into"}
 _KERAS = {
     "loads": "Keras 3 loads it",
     "raises": "Keras 3 raises an error",
@@ -25,76 +21,21 @@ _KERAS = {
 _SHOWN = 8
 
 
-def text(result: VerifyResult, style: Style) -> str:
-    """The verdict, what Keras does, and a table of what is wrong."""
-    from tabulate import tabulate
-
-    rows = _rows(result.findings)
-    table = str(tabulate(rows, _HEADERS, tablefmt="simple", disable_numparse=True)) if rows else ""
-    return "\n\n".join(filter(None, (_headline(result, style), table, "\n".join(_remarks(result)))))
-
-
-def markdown(result: VerifyResult, style: Style) -> str:
-    """The same for pull requests."""
-    from tabulate import tabulate
-
-    head, facts = _headline(result, Style()).split("\n", 1)
-    rows = [[escaped(cell) for cell in row] for row in _rows(result.findings)]
-    table = str(tabulate(rows, _HEADERS, tablefmt="github", disable_numparse=True)) if rows else ""
-    remarks = "\n".join(f"- {escaped(line)}" for line in _remarks(result))
-    return "\n\n".join(filter(None, (f"### {escaped(head)}", escaped(facts), table, remarks)))
-
-
-def json(result: VerifyResult, style: Style) -> str:
-    """The result as one object, a row a finding."""
-    return dumps(
-        {
-            "schema": "ckpttool.verify/1",
-            "checkpoint": str(result.checkpoint),
-            "kind": result.kind,
-            "architecture": result.architecture,
-            "verdict": result.verdict,
-            "ok": result.ok,
-            "loader": result.loader,
-            "loader_because": result.because,
-            "keras": result.keras,
-            "problems": list(result.problems),
-            "matched": len(result.matched),
-            "findings": [_object(finding) for finding in result.findings],
-            "unchecked": [weight.path for weight in result.unchecked],
-            "opaque": [asdict(part) for part in result.opaque],
-        }
-    )
-
-
-def _object(finding: Finding) -> dict[str, Any]:
-    return {
-        "status": finding.status.value,
-        "accepted": finding.accepted,
-        "slot": asdict(finding.slot) if finding.slot else None,
-        "stored": _stored(finding.weight) if finding.weight else None,
-        "why": finding.why,
-        "remedy": finding.remedy,
-    }
-
-
-def _stored(weight: Weight) -> dict[str, Any]:
-    return {"path": weight.path, "shape": list(weight.shape), "dtype": weight.dtype, "layer": weight.layer}
-
-
-def _headline(result: VerifyResult, style: Style) -> str:
-    verdict = result.verdict
+def headline(result: VerifyResult, style: Style) -> str:
+    """The verdict, the way of loading, and what Keras does: three lines."""
+    verdict = _INTO.get(result.verdict, f"{result.verdict} into")
     if style.color:
-        verdict = f"{_COLORS[verdict]}{verdict}{_PLAIN}"
+        verdict = f"{_COLORS[result.verdict]}{verdict}{_PLAIN}"
     loader = f"{FORMATS[result.kind].title}, loaded by {result.loader} ({result.because})"
     matched = f"{len(result.matched):,} weights match"
     failures = f", {len(result.failures):,} do not" if result.failures else ""
-    head = f"{printable(str(result.checkpoint))}: {verdict} into {printable(result.architecture)}"
+    head = f"{printable(str(result.checkpoint))}: {verdict} {printable(result.architecture)}"
     known = ", as far as its layers are known" if result.opaque and result.keras == "loads" else ""
     return f"{head}\n{loader}\n{matched}{failures}. {_KERAS[result.keras]}{known}."
 
 
-def _remarks(result: VerifyResult) -> list[str]:
+def remarks(result: VerifyResult) -> list[str]:
+    """What else there is to say, a line each."""
     lines = [f"! {printable(problem, 400)}" for problem in result.problems]
     for part in result.opaque[:_SHOWN]:
         name, kind = printable(part.layer, 200), printable(part.class_name, 100)
@@ -108,7 +49,7 @@ def _remarks(result: VerifyResult) -> list[str]:
     return lines
 
 
-def _rows(findings: Iterable[Finding]) -> list[list[str]]:
+def finding_rows(findings: Iterable[Finding]) -> list[list[str]]:
     """The cells of a table, findings that differ in one number of their names gathered."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:

@@ -1,0 +1,156 @@
+"""`ckpttool verify` and `ckpttool spec`: options, exit codes, standard output and error apart."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from ckpttool.render import VERIFY_OUTPUTS
+from tests.samples import FIXTURES
+
+MLP = FIXTURES / "keras3/mlp.weights.h5"
+MODEL = FIXTURES / "keras3/mlp.keras"
+CNN = FIXTURES / "keras3/cnn.keras"
+ODD = FIXTURES / "keras3/odd.weights.h5"
+
+
+def stored(path: Path, shapes: dict[str, tuple[int, ...]], fill: float = 1.0) -> Path:
+    """A file of weights in the path layout."""
+    with h5py.File(path, "w") as file:
+        for place, shape in shapes.items():
+            file[place] = np.full(shape, fill, "float32")
+    return path
+
+
+def verdict(text: str) -> dict[str, Any]:
+    """A verdict in JSON."""
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def test_what_fits(run: Callable[..., Any]) -> None:
+    """Weights that load are exit code 0, with nothing on standard error."""
+    done = run("verify", MLP, MODEL)
+    assert (done.code, done.err) == (0, "")
+    assert f"{MLP}: loads into {MODEL}" in done.out
+    assert "4 weights match. Keras 3 loads it." in done.out
+
+
+def test_what_does_not_fit(run: Callable[..., Any]) -> None:
+    """Weights of another model are exit code 1, and every weight at fault is named."""
+    done = run("verify", MLP, CNN, "-o", "json")
+    found = verdict(done.out)
+    assert done.code == 1
+    assert (found["verdict"], found["keras"], found["ok"]) == ("does not load", "raises", False)
+    statuses = {finding["status"] for finding in found["findings"]}
+    assert statuses == {"MISSING", "UNEXPECTED", "SHAPE"}
+    assert found["matched"] + sum(finding["slot"] is not None for finding in found["findings"]) == 11
+
+
+def test_what_cannot_be_told(run: Callable[..., Any]) -> None:
+    """A layer of an own class is exit code 2, and 0 once its weights are taken as they are."""
+    model = FIXTURES / "keras3/odd.keras"
+    done = run("verify", ODD, model)
+    assert done.code == 2
+    assert "odd is of class Odd" in done.out
+    assert run("verify", ODD, model, "--allow-unexpected", "odd").code == 0
+
+
+@pytest.mark.parametrize("output", sorted(VERIFY_OUTPUTS))
+def test_outputs(output: str, run: Callable[..., Any]) -> None:
+    """Each output says the verdict, by its long and its short option."""
+    long, brief = run("verify", MLP, CNN, "--output", output), run("verify", MLP, CNN, "-o", output)
+    assert long == brief
+    assert long.code == 1
+    assert "does not load" in long.out
+    assert "UNEXPECTED" in long.out
+
+
+def test_partial_loading(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """What the user allows to be missing or left over does not count, and is still told."""
+    weights = tmp_path / "part.weights.h5"
+    stored(weights, {"layers/dense/vars/0": (4, 8), "layers/dense/vars/1": (8,), "extra/vars/0": (2,)})
+    assert run("verify", weights, MODEL).code == 1
+    assert run("verify", weights, MODEL, "--allow-missing", "output").code == 1
+    done = run("verify", weights, MODEL, "--allow-missing", "output", "--allow-unexpected", "extra/*", "-o", "json")
+    assert done.code == 0
+    assert [finding["accepted"] for finding in verdict(done.out)["findings"]] == [True] * 3
+
+
+def test_dtypes(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """Another float dtype is told and accepted, and counts with `--dtype strict`."""
+    half = FIXTURES / "keras3/bfloat16.weights.h5"
+    spec = tmp_path / "half.spec.json"
+    assert run("spec", half, "-o", spec).code == 0
+    spec.write_text(spec.read_text().replace("bfloat16", "float32"))
+    assert run("verify", half, spec).code == 0
+    assert "(DTYPE)" in run("verify", half, spec).out
+    assert run("verify", half, spec, "--dtype", "strict").code == 1
+
+
+def test_values(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """`--values` finds NaN; without it nothing is read."""
+    weights = tmp_path / "nan.weights.h5"
+    shapes = {"layers/dense/vars/0": (4, 8), "layers/dense/vars/1": (8,), "layers/dense_1/vars/0": (8, 3)}
+    stored(weights, {**shapes, "layers/dense_1/vars/1": (3,)}, fill=float("nan"))
+    assert run("verify", weights, MODEL).code == 0
+    done = run("verify", weights, MODEL, "--values")
+    assert done.code == 1
+    assert "VALUE" in done.out
+
+
+def test_ways_of_loading(run: Callable[..., Any]) -> None:
+    """`--by` imitates another loader than the one that Keras chooses for the file's name."""
+    legacy = FIXTURES / "keras3/mlp.h5"
+    assert verdict(run("verify", legacy, MODEL, "-o", "json").out)["loader"] == "order"
+    assert run("verify", legacy, MODEL, "--by", "name").code == 0
+    done = run("verify", legacy, MODEL, "--by", "path", "-o", "json")
+    assert done.code == 1
+    assert verdict(done.out)["problems"]
+
+
+def test_spec_stands_for_its_model(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """What a model's spec accepts is what the model accepts, and writing it twice gives the same bytes."""
+    spec = tmp_path / "model.spec.json"
+    assert run("spec", CNN, "--output-file", spec).code == 0
+    first = spec.read_bytes()
+    assert first == (run("spec", CNN).out).encode()
+    for weights in (CNN, FIXTURES / "keras3/cnn.h5", MLP):
+        by_model, by_spec = run("verify", weights, CNN, "-o", "json"), run("verify", weights, spec, "-o", "json")
+        assert by_model.code == by_spec.code
+        assert verdict(by_model.out)["findings"] == verdict(by_spec.out)["findings"]
+
+
+def test_another_checkpoint_is_an_architecture(run: Callable[..., Any]) -> None:
+    """Weights alone tell places and shapes."""
+    assert run("verify", MLP, MLP).code == 0
+    assert run("verify", MLP, FIXTURES / "keras3/nested.weights.h5").code == 1
+
+
+BAD = {
+    "cut": '{"class_name": "Sequential", "config": {"layers": [',
+    "no model": '{"class_name": 3}',
+    "deep": "[" * 100_000,
+    "number": '{"schema": "ckpttool.spec/1", "model": "m", "slots": 3}',
+    "version": '{"schema": "ckpttool.spec/9", "model": "m", "slots": []}',
+    "index": '{"schema": "ckpttool.spec/1", "model": "m", "slots": [{"layer": "a", "name": "b", "dtype": "float32", '
+    '"path": "", "group": "a", "shape": [1], "trainable": true, "index": -1}]}',
+    "units": '{"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {"units": "x"}}]}}',
+    "shape": '{"class_name": "Sequential", "config": {"layers": [{"class_name": "InputLayer", '
+    '"config": {"batch_shape": "wide"}}]}}',
+}
+
+
+@pytest.mark.parametrize("name", sorted(BAD))
+def test_bad_architectures(name: str, tmp_path: Path, run: Callable[..., Any]) -> None:
+    """An architecture that makes no sense is one clear message and exit code 2."""
+    path = tmp_path / "model.json"
+    path.write_text(BAD[name])
+    done = run("verify", MLP, path)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: {path}: ")
+    assert done.err.count("error:") == 1

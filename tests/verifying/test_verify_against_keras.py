@@ -1,0 +1,89 @@
+"""What `verify` says of a checkpoint and an architecture, against what Keras does when it loads the one into the other.
+
+Keras is asked with live models whose weights are known, and whether it loaded rightly is judged by their values.
+"""
+
+import os
+import warnings
+from collections import Counter
+from typing import Any
+
+import pytest
+
+import ckpttool
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle is the loader of Keras 3.15 itself")
+
+from tests.verifying.oracle import Outcome, Prepared, Workshop
+from tests.verifying.pairs import PAIRS, Pair
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+# How many pairs at least Keras loads right, refuses, and loads wrongly or in part without a word.
+LEAST = {"right": 150, "raises": 150, "wrong": 40}
+EXPECTED = {"raises": {"raises"}, "right": {"loads"}, "renamed": {"loads", "loads wrongly"}, "wrong": {"loads wrongly"}}
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Where files and models are made, each once."""
+    return Workshop(keras, tmp_path_factory.mktemp("pairs"))
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_verify_says_what_keras_does(workshop: Workshop, pair: Pair) -> None:
+    """What Keras raises on is told so, what it loads right is accepted, what it loads wrongly is not."""
+    seen = workshop.outcome(pair)
+    ready = workshop.prepared(pair)
+    result = _verified(ready, pair)
+    if isinstance(result, ckpttool.CheckpointError):  # a file that cannot be read has no result
+        assert seen.kind == "raises" or not ready.target.weights, result
+        return
+    message = _message(seen, result)
+    assert (result.keras == "raises") == (seen.kind == "raises"), message
+    assert (result.verdict == "loads") == result.ok, message
+    if seen.kind == "raises":
+        assert not result.ok, message
+    if seen.kind == "right":
+        assert result.verdict == ("loads" if ready.target.weights else "cannot tell"), message
+    if seen.wrong:
+        assert not result.ok, message
+    if not seen.untold or seen.wrong:
+        assert result.keras in EXPECTED[seen.kind], message
+
+
+def _verified(ready: Prepared, pair: Pair) -> Any:
+    """The result of verifying, or the error that it ended in."""
+    try:
+        return ckpttool.verify(ready.checkpoint, ready.architecture, by="name" if pair.by_name else "auto")
+    except ckpttool.CheckpointError as error:
+        return error
+
+
+def _message(seen: Outcome, result: Any) -> str:
+    """Both sides of a disagreement."""
+    return "\n".join(
+        [
+            f"verify: {result.verdict}, ok is {result.ok}, says that Keras {result.keras} by {result.loader}",
+            *(f"  {line}" for line in result.problems),
+            *(f"  {row.status.value} {row.label}: {row.why}" for row in result.rows[:6]),
+            f"Keras: {seen.kind}",
+            *(
+                f"  {line}"[:300]
+                for line in (seen.raised, *seen.wrong[:4], *seen.untold[:4], *seen.renamed[:4])
+                if line
+            ),
+            *(f"  warned: {line[:200]}" for line in seen.warned[:2]),
+        ]
+    )
+
+
+def test_the_pairs_are_not_lopsided(workshop: Workshop) -> None:
+    """There are enough pairs of every kind, and no two have the same name."""
+    kinds = Counter(workshop.outcome(pair).kind for pair in PAIRS)
+    assert len({str(pair) for pair in PAIRS}) == len(PAIRS) >= 600
+    assert {kind: kinds[kind] for kind, least in LEAST.items() if kinds[kind] < least} == {}
