@@ -23,6 +23,7 @@ from tests.benchmarks.measuring import Command, Measurement, in_turn
 PEERS = Path(__file__).parent / "peers"
 MAX_HELP_SECONDS = 0.15
 MAX_LS_BYTES = 60_000_000
+MAX_VERIFY_BYTES = 80_000_000
 _MB = 1_000_000
 _TITLES = f"{'ours':<34}seconds   MB  {'other':<34}seconds   MB  ours/other"
 HEADER = f"{_TITLES}\n{'-' * len(_TITLES)}"
@@ -104,6 +105,12 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
     yield Comparison(
         _ckpttool("ls --stats", inputs.weights), _peer("NumPy statistics", "statistics_of.py", inputs.weights)
     )
+    verify = Command(
+        f"ckpttool verify {inputs.weights.name}",
+        (sys.executable, "-m", "ckpttool", "verify", str(inputs.weights), str(inputs.architecture), "-o", "json"),
+    )
+    script = (sys.executable, str(PEERS / "loader.py"), str(inputs.weights), str(inputs.architecture))
+    yield Comparison(verify, Command(f"Keras load_weights {inputs.weights.name}", script, WEIGHTS), 1 / 15)
     yield Comparison(Command("ckpttool --help", (sys.executable, "-m", "ckpttool", "--help")))
 
 
@@ -160,6 +167,12 @@ def judged(results: Sequence[Result]) -> Iterator[Verdict]:
     memory = max(peak(result.ours) for result in listings if "--stats" not in result.comparison.ours.title)
     yield Verdict(
         f"ckpttool ls stays under {MAX_LS_BYTES / _MB:.0f} MB", f"{memory / _MB:.1f} MB", memory < MAX_LS_BYTES
+    )
+    memory = max(peak(result.ours) for result in results if " verify " in result.comparison.ours.title)
+    yield Verdict(
+        f"ckpttool verify stays under {MAX_VERIFY_BYTES / _MB:.0f} MB",
+        f"{memory / _MB:.1f} MB",
+        memory < MAX_VERIFY_BYTES,
     )
     taken = seconds(results[-1].ours)
     yield Verdict(f"ckpttool --help takes under {MAX_HELP_SECONDS} s", f"{taken:.3f} s", taken < MAX_HELP_SECONDS)

@@ -1,4 +1,4 @@
-"""Makes the checkpoints that are measured: `make_inputs.py WEIGHTS MODEL SPARSE`. Nothing is downloaded."""
+"""Makes what is measured: `make_inputs.py WEIGHTS MODEL SPARSE ARCHITECTURE`. Nothing is downloaded."""
 
 import math
 import os
@@ -11,8 +11,8 @@ GROWN = 5_000_000  # values of a weight of the sparse file: 20 MB
 HUGE = 1_100_000_000  # values of one of them: over 4 GiB
 
 
-def main(weights: Path, model: Path, sparse: Path) -> None:
-    """Makes all three. A file gets its name when it is whole, so an interrupted run leaves none half made."""
+def main(weights: Path, model: Path, sparse: Path, architecture: Path) -> None:
+    """Makes all four. A file gets its name when it is whole, so an interrupted run leaves none half made."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
@@ -20,6 +20,8 @@ def main(weights: Path, model: Path, sparse: Path) -> None:
     for path, save in ((weights, built.save_weights), (model, built.save)):
         save(_part(path))
         os.replace(_part(path), path)
+    _part(architecture).write_text(built.to_json())
+    os.replace(_part(architecture), architecture)
     grow(weights, _part(sparse))
     os.replace(_part(sparse), sparse)
 
