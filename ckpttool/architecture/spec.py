@@ -9,8 +9,9 @@ from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.config import Architecture
 from ckpttool.architecture.layouts import Place, empty_in, opaque_in, places_of
 from ckpttool.architecture.models import is_built, is_model
+from ckpttool.architecture.optimizers import optimizer_slots
 from ckpttool.architecture.sizes import Shape, is_integer, read_shape
-from ckpttool.architecture.slots import Part
+from ckpttool.architecture.slots import Part, in_weights_order
 from ckpttool.architecture.table import part_of
 
 SCHEMA = "ckpttool.spec/1"
@@ -60,7 +61,8 @@ class Spec:
     """The weights that a model expects, in the order of its layers.
 
     `layers` are its top layers, all of them. `empty` are the paths in `.weights.h5` of its objects without weights of
-    their own. `built` is False where no shape of an input is known, so that Keras makes no weights yet.
+    their own. `built` is False where no shape of an input is known, so that Keras makes no weights yet. `optimizer` are
+    the variables of the optimizer that the model is compiled with, empty where that is not known.
     """
 
     model: str
@@ -69,6 +71,7 @@ class Spec:
     opaque: tuple[Opaque, ...] = ()
     empty: tuple[str, ...] = ()
     built: bool = True
+    optimizer: tuple[SpecSlot, ...] = ()
 
 
 def spec_of(architecture: Architecture) -> Spec:
@@ -78,7 +81,19 @@ def spec_of(architecture: Architecture) -> Spec:
     slots = tuple(map(_slot, places_of(part)))
     layers = tuple(child.name for _, child in part.children)
     name = architecture.name or args.class_name
-    return Spec(name, slots, layers, tuple(_opaque(part)), tuple(empty_in(part)), is_built(args))
+    return Spec(
+        name, slots, layers, tuple(_opaque(part)), tuple(empty_in(part)), is_built(args), _state(architecture, part)
+    )
+
+
+def _state(architecture: Architecture, part: Part) -> tuple[SpecSlot, ...]:
+    """The variables of the optimizer, in `.weights.h5`."""
+    trainable = [("/".join((*chain[1:], slot.name)), slot) for chain, slot in in_weights_order(part) if slot.trainable]
+    config = architecture.config.get("compile_config") if isinstance(architecture.config, Mapping) else None
+    return tuple(
+        SpecSlot("optimizer", name, slot.shape, slot.dtype, False, f"optimizer/vars/{at}", "", None)
+        for at, (name, slot) in enumerate(optimizer_slots(config, trainable))
+    )
 
 
 def _model_args(architecture: Architecture) -> Args:
@@ -112,7 +127,7 @@ def to_json(spec: Spec) -> str:
     head = {"schema": SCHEMA, "model": spec.model, "built": spec.built}
     head |= {"layers": list(spec.layers), "empty": list(spec.empty)}
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
-    for key, items in (("opaque", spec.opaque), ("slots", spec.slots)):
+    for key, items in (("opaque", spec.opaque), ("slots", spec.slots), ("optimizer", spec.optimizer)):
         body = ",\n".join(f"  {json.dumps(asdict(item))}" for item in items)
         lines.append(f'"{key}": [\n{body}\n]' if body else f'"{key}": []')
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -131,7 +146,8 @@ def from_json(value: Mapping[str, Any]) -> Spec:
     """The spec that a JSON object holds. Raises ConfigError."""
     if value["schema"] != SCHEMA:
         raise ConfigError("a spec of another version", expected=SCHEMA, found=str(value["schema"])[:60])
-    slots, layers, opaque, empty = (_list(value, key) for key in ("slots", "layers", "opaque", "empty"))
+    keys = ("slots", "layers", "opaque", "empty", "optimizer")
+    slots, layers, opaque, empty, optimizer = (_list(value, key) for key in keys)
     if not all(isinstance(name, str) for name in (*layers, *empty)):
         raise ConfigError("cannot be read as a spec", where="layers, empty", expected="lists of names")
     return Spec(
@@ -143,6 +159,7 @@ def from_json(value: Mapping[str, Any]) -> Spec:
         ),
         tuple(empty),
         value.get("built") is not False,
+        tuple(_read_slot(slot, f"optimizer[{at}]") for at, slot in enumerate(optimizer)),
     )
 
 

@@ -27,6 +27,7 @@ _EXITS = {"does not load": DIFFERENT, "cannot tell": FAILED}
     show_default=True,
     help="Whether other dtypes count that Keras converts.",
 )
+@click.option("--optimizer", is_flag=True, help="Verify the state of the optimizer too.")
 @click.option("--values", is_flag=True, help="Search all weights for NaN and Inf; reads all values.")
 @options.output(VERIFY_OUTPUTS)
 @options.color
@@ -37,6 +38,7 @@ def command(
     allow_missing: tuple[str, ...],
     allow_unexpected: tuple[str, ...],
     dtype: str,
+    optimizer: bool,
     values: bool,
     output: str,
     color: str,
@@ -54,7 +56,7 @@ def command(
       ckpttool verify model.weights.h5 model.spec.json --output json
       ckpttool verify backbone.weights.h5 model.keras --allow-missing 'head/*'
     """
-    allowed = Allowed(allow_missing, allow_unexpected, dtype == "strict")
+    allowed = Allowed(allow_missing, allow_unexpected, dtype == "strict", optimizer)
     with open_checkpoint(checkpoint) as opened:
         work = sum(weight.nbytes for weight in opened.section(Section.MODEL)) if values else 0
         result = verify(opened, architecture, by, allowed, values, progress(work))

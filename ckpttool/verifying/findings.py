@@ -10,9 +10,10 @@ from types import MappingProxyType
 from ckpttool import dtypes
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.layouts import shapes_fit
+from ckpttool.architecture.optimizers import OPTIMIZERS
 from ckpttool.architecture.spec import Spec, SpecSlot, spec_of
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
 from ckpttool.loading import load_spec
 from ckpttool.naming import Namer
@@ -35,11 +36,13 @@ _GENERATOR_STATE = "seed_generator/vars/"
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What does not count against a checkpoint: globs over layers, weights and paths, and how dtypes are compared."""
+    """What does not count against a checkpoint: globs over layers, weights and paths, how dtypes are compared,
+    and whether the state of the optimizer counts too."""
 
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     strict_dtypes: bool = False
+    optimizer: bool = False
 
 
 def verify(
@@ -85,7 +88,12 @@ def _verified(
     loader, because, problems = _loader(checkpoint, by, bool(spec.slots))
     if not spec.built:
         problems.append("the architecture states no shape of an input, so Keras makes no weights before it is built")
+    if allowed.optimizer:
+        _check_that_state_can_be_told(spec, loader)
     pairing = LOADERS[loader](spec, checkpoint)
+    state = loaders.state(spec, checkpoint) if loader == "path" else Pairing()
+    if (allowed.optimizer and spec.optimizer) or state.raises:  # a difference that Keras raises on counts in any case
+        pairing.add(state)
     problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
     names = Namer(read_architecture(checkpoint.config))
     found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
@@ -108,6 +116,19 @@ def _verified(
         opaque=tuple(o for o in spec.opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=tuple(problems),
     )
+
+
+def _check_that_state_can_be_told(spec: Spec, loader: str) -> None:
+    """Raises UnsupportedError where the state of the optimizer cannot be compared."""
+    if loader != "path":
+        raise UnsupportedError(
+            "load_weights leaves the state of the optimizer in a legacy .h5 alone: there is no telling"
+        )
+    if not spec.optimizer:
+        raise UnsupportedError(
+            "the architecture names no optimizer whose variables are known",
+            expected=f"compiled with one of {', '.join(OPTIMIZERS)}",
+        )
 
 
 def _loader(checkpoint: Checkpoint, by: str, expects: bool) -> tuple[str, str, list[str]]:

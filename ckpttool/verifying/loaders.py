@@ -30,6 +30,13 @@ class Pairing:
     unchecked: list[Weight] = field(default_factory=list)
     raises: list[str] = field(default_factory=list)
 
+    def add(self, other: "Pairing") -> None:
+        """Takes over all of another pairing."""
+        self.pairs += other.pairs
+        self.missing += other.missing
+        self.unexpected += other.unexpected
+        self.raises += other.raises
+
     def finish(self) -> "Pairing":
         """The same, with a reason for Keras to raise where a pair differs in shape."""
         for slot, weight in self.pairs:
@@ -112,6 +119,25 @@ def _pair_owner(found: Pairing, slots: list[SpecSlot], stored: dict[str, Weight]
         found.unexpected.append((weight, f"{place} holds more than the layer's {len(slots)} weights"))
     if wrong_count and stored:
         found.raises.append(f"{slots[0].label}: {place} holds more than {len(slots)} weights")
+
+
+def state(spec: Spec, checkpoint: Checkpoint) -> Pairing:
+    """The pairs of the optimizer's variables in the layout of paths. Keras leaves them all alone where their number
+    differs, and warns (`Optimizer.load_own_variables`, keras/src/optimizers/base_optimizer.py, 3.15)."""
+    found = Pairing()
+    stored = {weight.path: weight for weight in checkpoint.section(Section.OPTIMIZER)}
+    count = f"the optimizer has {len(spec.optimizer)} variables, the file {len(stored)}: Keras skips them all"
+    if len(stored) != len(spec.optimizer):
+        found.missing.extend((slot, count) for slot in spec.optimizer[len(stored) :])
+        found.unexpected.extend((weight, count) for weight in list(stored.values())[len(spec.optimizer) :])
+        return found
+    for slot in spec.optimizer:
+        if slot.path in stored:
+            found.pairs.append((slot, stored[slot.path]))
+        else:
+            found.missing.append((slot, f"nothing is stored at {slot.path}"))
+            found.raises.append(f"nothing is stored at {slot.path}")
+    return found.finish()
 
 
 def by_order(spec: Spec, checkpoint: Checkpoint) -> Pairing:

@@ -1,5 +1,10 @@
-"""The table of layers against the committed files of Keras 3, without Keras: every weight has its slot and place."""
+"""The table of layers against the committed files of Keras 1 to 3, without Keras: every weight has its slot and place.
 
+Layers of older Keras stand in the table by what they are today (`architecture.dialects`).
+"""
+
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -7,6 +12,7 @@ import pytest
 import ckpttool
 from ckpttool import Section
 from ckpttool.architecture.args import Args
+from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, normalized, stored_order
 from ckpttool.architecture.slots import Part, in_legacy_order, in_path_layout, in_weights_order
 from ckpttool.architecture.table import part_of
 from tests.samples import FIXTURES, TRUE_FILES, live
@@ -25,6 +31,23 @@ LEGACY_FILES = [
     name
     for name in TRUE_FILES
     if name.startswith("keras3/") and name.endswith(".h5") and ".weights" not in name and "_dir" not in name
+]
+
+
+OLD_VERSIONS = ("keras1.2", "keras2.2", "keras2.12", "keras2.13", "keras2.15")
+OLD_NOT_OPENED = {"keras2.15/npz.keras"}  # its weights are pickles
+OLD_PATHS = [
+    name
+    for name in TRUE_FILES
+    if name.startswith(("keras2.12", "keras2.13", "keras2.15"))
+    and name.endswith(".keras")
+    and name not in OLD_NOT_OPENED | {"keras2.12/h5_named.keras"}
+]
+OLD_LEGACY = [
+    name
+    for name in TRUE_FILES
+    if name.startswith(OLD_VERSIONS)
+    and ((name.endswith(".h5") and "weights" not in name) or name == "keras2.12/h5_named.keras")
 ]
 
 
@@ -95,3 +118,77 @@ def told(weight: dict[str, Any]) -> tuple[Any, ...]:
     name = weight["name"].rpartition("/")[2]
     shape = tuple(weight["shape"])
     return weight["layer"], name, shape, weight["dtype"], weight["trainable"], weight.get("stored", True)
+
+
+def of_old(name: str) -> tuple[ckpttool.Checkpoint, Mapping[str, Any], Generation]:
+    """A fixture of older Keras, and the Keras 3 entry that its config stands for."""
+    checkpoint = ckpttool.open(FIXTURES / name)
+    generation = generation_of(checkpoint.config)
+    return checkpoint, normalized(checkpoint.config, generation), generation
+
+
+def test_there_are_old_files() -> None:
+    """There are whole models of each version of older Keras."""
+    assert {name.partition("/")[0] for name in (*OLD_PATHS, *OLD_LEGACY)} == set(OLD_VERSIONS)
+
+
+@pytest.mark.parametrize("name", OLD_LEGACY)
+def test_old_legacy_order(name: str) -> None:
+    """A whole model of older Keras holds of each layer the arrays that are expected, in their order and shapes."""
+    checkpoint, entry, generation = of_old(name)
+    args = Args.of(entry)
+    part = part_of(args.class_name, args)
+    assert not unknown(part)
+    entries = entry["config"]["layers"]
+    found = {
+        layer.name: stored_order(layer, generation, inner)
+        for (_, layer), inner in zip(part.children, entries, strict=True)
+    }
+    stored: dict[str, list[Any]] = {layer: [] for layer in found}
+    for weight in checkpoint.section(Section.MODEL):
+        stored[weight.layer or ""].append(weight)
+    for layer, weights in stored.items():
+        assert [one.name for one in found[layer]] == [last_piece(weight.name) for weight in weights]
+        assert all(one.form_of(weight.shape) for one, weight in zip(found[layer], weights, strict=True))
+
+
+def last_piece(name: str | None) -> str:
+    """The end of a stored name, without the number of TensorFlow's output."""
+    return (name or "").rpartition("/")[2].removesuffix(":0")
+
+
+@pytest.mark.parametrize("name", OLD_LEGACY)
+def test_old_trainable(name: str) -> None:
+    """What is said to be trained of a whole model of older Keras is what the live model trained."""
+    _, entry, generation = of_old(name)
+    args = Args.of(entry)
+    part = part_of(args.class_name, args)
+    pairs = zip(part.children, entry["config"]["layers"], strict=True)
+    found: list[StoredSlot] = [one for (_, layer), inner in pairs for one in stored_order(layer, generation, inner)]
+    truth = [weight["trainable"] for weight in live(name)["weights"]]
+    assert sorted(one.trainable for one in found) == sorted(truth)
+
+
+@pytest.mark.parametrize("name", OLD_PATHS)
+def test_old_paths(name: str) -> None:
+    """A `.keras` of Keras 2 holds what is expected, under the paths of today but for the words of its time."""
+    checkpoint, entry, _ = of_old(name)
+    args = Args.of(entry)
+    found = {path: slot for path, _, slot in in_path_layout(part_of(args.class_name, args))}
+    stored = {of_today(weight.path): weight for weight in checkpoint.section(Section.MODEL)}
+    assert {path.replace("/_", "/") for path in found} == set(stored)
+    for path, slot in found.items():
+        shape = stored[path.replace("/_", "/")].shape
+        assert slot.shape is None or all(size in (None, real) for size, real in zip(slot.shape, shape, strict=True))
+
+
+def of_today(path: str) -> str:
+    """A path in a `.keras` of Keras 2 as Keras 3 would have it.
+
+    Keras 2.12 and 2.13 list each layer with weights twice, so that the second of a class has number 2, not 1; what
+    MultiHeadAttention holds began with an underscore.
+    """
+    path = path.replace("\\", "/")
+    if "_layer_checkpoint_dependencies" in path:
+        path = re.sub(r"(_layer_checkpoint_dependencies/[a-z_]+)_2/", r"\1_1/", path)
+    return path.replace("_layer_checkpoint_dependencies", "layers").replace("/_", "/")

@@ -92,6 +92,20 @@ def test_dtypes(tmp_path: Path, run: Callable[..., Any]) -> None:
     assert run("verify", half, spec, "--dtype", "strict").code == 1
 
 
+def test_optimizer(run: Callable[..., Any]) -> None:
+    """`--optimizer` compares its state too, and says so where that cannot be told."""
+    done = run("verify", MODEL, MODEL, "--optimizer", "-o", "json")
+    assert done.code == 0
+    assert verdict(done.out)["matched"] > verdict(run("verify", MODEL, MODEL, "-o", "json").out)["matched"]
+    legacy, without = (
+        run("verify", FIXTURES / "keras3/mlp.h5", MODEL, "--optimizer"),
+        run("verify", CNN, CNN, "--optimizer"),
+    )
+    assert (legacy.code, without.code) == (2, 2)
+    assert "legacy" in legacy.err
+    assert "no optimizer" in without.err
+
+
 def test_values(tmp_path: Path, run: Callable[..., Any]) -> None:
     """`--values` finds NaN; without it nothing is read."""
     weights = tmp_path / "nan.weights.h5"

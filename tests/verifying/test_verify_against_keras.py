@@ -34,19 +34,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return Workshop(keras, tmp_path_factory.mktemp("pairs"))
 
 
-# Pairs on which verify is known to be wrong, with the reason; strict, so that what mends one must take it out of here.
-NOT_YET = {
-    "half-trained/weights/other-half": "the optimizer has as many variables in both, of other shapes, and verify "
-    "does not know what state the optimizer of a config keeps",
-}
-
-
-def _marked(pair: Pair) -> Any:
-    reason = NOT_YET.get(str(pair))
-    return pytest.param(pair, marks=pytest.mark.xfail(strict=True, reason=reason)) if reason else pair
-
-
-@pytest.mark.parametrize("pair", [_marked(pair) for pair in PAIRS], ids=str)
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_verify_says_what_keras_does(workshop: Workshop, pair: Pair) -> None:
     """What Keras raises on is told so, what it loads right is accepted, what it loads wrongly is not."""
     seen = workshop.outcome(pair)
