@@ -7,6 +7,7 @@ from typing import Any
 
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.config import Architecture
+from ckpttool.architecture.dialects import generation_of, normalized
 from ckpttool.architecture.layouts import Place, empty_in, opaque_in, places_of
 from ckpttool.architecture.models import is_built, is_model
 from ckpttool.architecture.optimizers import optimizer_slots
@@ -98,7 +99,7 @@ def _state(architecture: Architecture, part: Part) -> tuple[SpecSlot, ...]:
 
 def _model_args(architecture: Architecture) -> Args:
     """The arguments of a model; one of an own class that lists its layers as Keras's models do is taken for one."""
-    args = Args.of(architecture.config)
+    args = Args.of(normalized(architecture.config, generation_of(architecture.config)))
     if is_model(args):
         return args
     if not isinstance(args.config.get("layers"), list):

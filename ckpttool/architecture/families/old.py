@@ -133,37 +133,35 @@ def _along_axis(before: Size, after: Size, window: int, stride: int, whole: bool
     if not whole:
         return after * window
     offset = window // 2  # `conv_connected_inputs`, conv_utils.py, 2.15
-    cut_left = sum_of_steps(offset, stride, after)
-    cut_right = sum_of_steps((after - 1) * stride - offset + window - before, stride, after)
+    cut_left = _sum_of_steps(offset, stride, after)
+    cut_right = _sum_of_steps((after - 1) * stride - offset + window - before, stride, after)
     return after * window - cut_left - cut_right
 
 
-def sum_of_steps(start: int, step: int, count: int) -> int:
+def _sum_of_steps(start: int, step: int, count: int) -> int:
     """start + (start - step) + ... over the positive terms, of which there are at most `count`."""
     terms = min(count, max(0, -(-start // step)))
     return terms * start - step * (terms * (terms - 1) // 2)
 
 
 def random_fourier_features(args: Args, inputs: Inputs) -> Part:
-    """RandomFourierFeatures: kernel_scale, which may be trained, and the random kernel and bias, which are not."""
-    size = args.size("output_dim")
-    dtype = args.variable_dtype
+    """RandomFourierFeatures: kernel_scale, which is trained where the layer is (as it seldom is), and the random kernel
+    and bias, which never are."""
+    size, dtype = args.size("output_dim"), args.variable_dtype
     return args.part(
+        *_slots(args, kernel_scale=(1,)),
         fixed("unscaled_kernel", (args.axis_of(first(inputs), -1), size), dtype),
         fixed("bias", (size,), dtype),
-        Slot("kernel_scale", (1,), dtype, trainable=args.flag("trainable", False)),
     )
 
 
 _NO_WEIGHTS = (
-    "ActivityRegularizer",
     "AddLoss",
     "AddMetric",
     "CategoryCrossing",
     "ClassMethod",
     "InstanceMethod",
     "InstanceProperty",
-    "MaskedGlobalAveragePooling1D",
     "Merge",
     "RandomHeight",
     "RandomWidth",

@@ -1,0 +1,206 @@
+"""The entry of a layer of old Keras as the entry of Keras 3 that it stands for.
+
+What is not known stays as it is: classes of the user's own, classes that Keras 3 has no more, arguments that have no
+place today. So nothing that decides a weight is lost, and what a conversion cannot carry over can still be seen.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from ckpttool.architecture.args import Args
+from ckpttool.architecture.dialects import keras1, keras2
+from ckpttool.architecture.dialects.change import Change
+from ckpttool.architecture.dialects.generation import Generation
+from ckpttool.architecture.dialects.values import Config, Spelling, spelled_1, spelled_2
+from ckpttool.architecture.sizes import is_integer, read_shape
+from ckpttool.architecture.table import LAYERS, OLD_LAYERS
+
+_MODELS = frozenset({"Functional", "Sequential"})
+_HELD = ("layer", "backward_layer", "cell")
+_HELD_LISTS = ("layers", "cells")
+_BESIDE = ("name", "inbound_nodes", "build_config")  # what an entry may have beside class and config
+
+# The layers of Keras 1 whose `input_dim` is the last axis of what they take: how many axes come before it.
+_FLAT = frozenset({"Dense", "Highway", "MaxoutDense"})
+_IN_TIME = frozenset({"Conv1D", "GRU", "LSTM", "LocallyConnected1D", "SimpleRNN"})
+
+
+class _Dialect(NamedTuple):
+    """How one generation says things."""
+
+    changes: Mapping[str, Change]
+    others: Change
+    spelled: Spelling
+
+
+_FIRST = _Dialect(keras1.CHANGES, keras1.OTHERS, spelled_1)
+_DIALECTS: Mapping[Generation, _Dialect] = MappingProxyType(
+    {
+        Generation.KERAS_0: _FIRST,
+        Generation.KERAS_1: _FIRST,
+        Generation.KERAS_2: _Dialect(keras2.CHANGES, keras2.OTHERS, spelled_2),
+    }
+)
+
+
+def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
+    """The Keras 3 entry that an entry of this generation stands for, with the layers that it holds; a new value.
+
+    Entries of Keras 3, of the user's classes and of classes that Keras 3 lacks come back with their arguments, the
+    latter in the words of Keras 2 where they were in it. A layer's declared input shape becomes its `build_config`, and
+    the InputLayer that a Sequential model of Keras 3 has. Raises ConfigError for what is no layer, or too deep.
+    """
+    return _normalized(entry, generation, 0)
+
+
+def _normalized(entry: Any, generation: Generation, depth: int) -> Mapping[str, Any]:
+    if generation is Generation.KERAS_0:
+        entry = _unflattened(entry)
+    args = Args.of(entry, depth)  # checks, and refuses what is too deep
+    if generation is Generation.KERAS_3 or args.foreign:
+        return dict(entry)
+    if args.class_name == "Merge":
+        return _merge(entry, args, generation)
+    if args.class_name not in LAYERS and args.class_name not in _DIALECTS[generation].changes:
+        return _kept(entry, args, generation)
+    return _changed(entry, args, generation)
+
+
+def _changed(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:
+    """The entry of a built-in layer."""
+    dialect = _DIALECTS[generation]
+    change = dialect.changes.get(args.class_name, dialect.others)
+    class_name = change.class_name or args.class_name
+    config = change.of({key: value for key, value in args.config.items() if key not in _STATED_APART})
+    declared = _declared(args, class_name) if class_name == "InputLayer" else None
+    if declared is not None:
+        config["batch_shape"] = list(declared)
+    config = {key: dialect.spelled(key, value) for key, value in config.items()}
+    config = _with_held(config, generation, args.depth)
+    if class_name == "Sequential":
+        config = {"name": _name_beside(entry), **_with_input(config, args, generation)}
+    return _entry(entry, args, class_name, config)
+
+
+_STATED_APART = frozenset({"batch_input_shape", "input_shape", "query_shape", "value_shape", "key_shape"})
+
+
+def _entry(entry: Mapping[str, Any], args: Args, class_name: str, config: Config) -> Config:
+    known = {"module": "keras.layers", "registered_name": None} if class_name in LAYERS else {}
+    if class_name in _MODELS:
+        known["module"] = "keras.src.models.functional" if class_name == "Functional" else "keras"
+    found = {**known, "class_name": class_name, "config": config}
+    found |= {key: entry[key] for key in _BESIDE if key in entry}
+    if "build_config" not in found and class_name != "InputLayer":
+        found |= _built(args, class_name)
+    return found
+
+
+def _kept(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:
+    """The entry of a class that is not in Keras 3: as it is, with its input shape where that was declared."""
+    if args.class_name not in OLD_LAYERS:
+        return dict(entry)
+    return {**entry, "config": dict(args.config), **({} if "build_config" in entry else _built(args, args.class_name))}
+
+
+def _merge(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:
+    """The entry of the layer that does what a `Merge` does; one that lists its inputs keeps its class."""
+    found = keras1.merged(args.config)
+    if found is None:
+        return {**entry, "config": _with_held(dict(args.config), generation, args.depth)}
+    return _entry(entry, args, *found)
+
+
+def _with_held(config: Config, generation: Generation, depth: int) -> Config:
+    """The arguments of a layer with the entries of the layers that it holds as those of Keras 3."""
+    for key in _HELD:
+        if isinstance(config.get(key), Mapping):
+            config[key] = _normalized(config[key], generation, depth + 1)
+    for key in _HELD_LISTS:
+        if isinstance(config.get(key), list):
+            config[key] = _named([_normalized(held, generation, depth + 1) for held in config[key]])
+    return config
+
+
+_UNNAMED = "sequential"  # up to Keras 2.2.2 the config of a Sequential model has no name
+
+
+def _name_beside(entry: Mapping[str, Any]) -> str:
+    """The name that a graph has for a model."""
+    name = entry.get("name")
+    return name if isinstance(name, str) and "class_name" in entry else _UNNAMED
+
+
+def _named(layers: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The layers of a model, those Sequential ones that have no name of their own numbered from the second on."""
+    found, count = list[Mapping[str, Any]](), 0
+    for layer in layers:
+        config = layer.get("config")
+        unnamed = isinstance(config, Mapping) and config.get("name") == _UNNAMED and layer["class_name"] == "Sequential"
+        count += unnamed
+        found.append(_renamed(layer, f"{_UNNAMED}_{count - 1}") if unnamed and count > 1 else layer)
+    return found
+
+
+def _renamed(layer: Mapping[str, Any], name: str) -> Config:
+    return {**layer, "config": {**layer["config"], "name": name}}
+
+
+def _built(args: Args, class_name: str) -> Config:
+    """The `build_config` that tells the shapes which a layer's own config declares."""
+    shapes = {key: read_shape(args.config.get(key)) for key in ("query_shape", "value_shape", "key_shape")}
+    stated = {key: list(shape) for key, shape in shapes.items() if shape is not None}
+    if stated and class_name == "MultiHeadAttention":
+        return {"build_config": {"shapes_dict": stated}}
+    shape = _declared(args, class_name)
+    return {} if shape is None else {"build_config": {"input_shape": list(shape)}}
+
+
+def _declared(args: Args, class_name: str) -> tuple[int | None, ...] | None:
+    """The shape of its input that a layer's config declares, batch axis included."""
+    whole = args.config.get("batch_input_shape")
+    if whole is None and isinstance(args.config.get("input_shape"), list):
+        whole = [None, *args.config["input_shape"]]
+    if whole is not None:
+        return read_shape(whole)
+    return read_shape(list(_by_size(args, class_name)) or None)
+
+
+def _by_size(args: Args, class_name: str) -> Iterator[Any]:
+    """The shape that `input_dim` and `input_length` of Keras 1 tell, empty where they tell none."""
+    size, length = args.config.get("input_dim"), args.config.get("input_length")
+    if not is_integer(size) or class_name not in _FLAT | _IN_TIME:
+        return
+    yield None
+    if class_name in _IN_TIME:
+        yield length
+    yield size
+
+
+def _with_input(config: Config, args: Args, generation: Generation) -> Config:
+    """The arguments of a Sequential model with the InputLayer that its first layer's input shape stands for."""
+    layers = config.get("layers")
+    if not isinstance(layers, list) or not layers or layers[0]["class_name"] in {"InputLayer", "Merge"} | _MODELS:
+        return config
+    entry = args.config["layers"][0]
+    source = Args.of(_unflattened(entry) if generation is Generation.KERAS_0 else entry, args.depth + 1)
+    shape = _declared(source, layers[0]["class_name"])
+    if shape is None:
+        return config
+    dtype = source.config.get("input_dtype")
+    own = {"batch_shape": list(shape), "dtype": dtype if isinstance(dtype, str) else "float32"}
+    made = {"name": f"{source.name}_input", **own}
+    entry_of_input = {"module": "keras.layers", "class_name": "InputLayer", "config": made, "registered_name": None}
+    return {**config, "layers": [entry_of_input, *layers]}
+
+
+def _unflattened(entry: Any) -> Any:
+    """An entry of Keras 0.3 as `{"class_name", "config"}`; anything else as it is."""
+    if not isinstance(entry, Mapping) or "class_name" in entry or not isinstance(entry.get("name"), str):
+        return entry
+    is_model = isinstance(entry.get("layers"), list) and entry["name"] in _MODELS
+    config = {key: entry[key] for key in ("layers",) if is_model} or dict(entry)
+    config.pop("name", None)
+    name = config.pop("custom_name", entry.get("custom_name"))
+    return {"class_name": entry["name"], "config": {**({"name": name} if name is not None else {}), **config}}

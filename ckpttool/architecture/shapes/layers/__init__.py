@@ -1,0 +1,1 @@
+"""Output shapes of the built-in layers, one module a family."""

@@ -1,0 +1,1 @@
+"""Output shapes, against live Keras."""
