@@ -14,75 +14,14 @@ from ckpttool.architecture.shapes.operations.binding import MAX_OUTPUTS
 from ckpttool.architecture.shapes.operations.table import OPERATIONS
 from ckpttool.architecture.sizes import MAX_RANK, MAX_SIZE, Shape
 
-KEYS = [
-    "name",
-    "axis",
-    "axes",
-    "axis1",
-    "axis2",
-    "axisa",
-    "axisb",
-    "axisc",
-    "keepdims",
-    "ord",
-    "newshape",
-    "shape",
-    "repeats",
-    "pad_width",
-    "source",
-    "destination",
-    "k",
-    "N",
-    "n",
-    "num",
-    "num_classes",
-    "num_segments",
-    "num_tokens",
-    "indices_or_sections",
-    "offset",
-    "bins",
-    "size",
-    "return_index",
-    "return_inverse",
-    "mode",
-    "return_counts",
-    "indexing",
-    "subscripts",
-    "strides",
-    "padding",
-    "data_format",
-    "dilation_rate",
-    "output_padding",
-    "pool_size",
-    "output_size",
-    "kernel_size",
-    "dilation",
-    "stride",
-    "block_size",
-    "sequence_length",
-    "sequence_stride",
-    "fft_length",
-    "length",
-    "center",
-    "strategy",
-    "top_paths",
-    "full_matrices",
-    "compute_uv",
-    "target_height",
-    "target_width",
-    "top_padding",
-    "left_padding",
-    "bottom_padding",
-    "right_padding",
-    "dtype",
-    "top_cropping",
-    "left_cropping",
-    "bottom_cropping",
-    "right_cropping",
-    "retstep",
-    "x",
-    "y",
-]
+KEYS = (
+    "name axis axes axis1 axis2 axisa axisb axisc keepdims ord newshape shape repeats pad_width source destination k N n "
+    "num num_classes num_segments num_tokens indices_or_sections offset bins size return_index return_inverse mode "
+    "return_counts indexing subscripts strides padding data_format dilation_rate output_padding pool_size output_size "
+    "kernel_size dilation stride block_size sequence_length sequence_stride fft_length length center strategy top_paths "
+    "full_matrices compute_uv target_height target_width top_padding left_padding bottom_padding right_padding dtype "
+    "top_cropping left_cropping bottom_cropping right_cropping retstep x y"
+)
 WORDS = (
     "valid",
     "same",
@@ -94,7 +33,7 @@ WORDS = (
     "xy",
     "fro",
     "ij,jk->ik",
-    "...a,a->...",
+    "...a->a",
 )
 NAMES = ("x", "x1", "x2", "xs", "y", "a", "b", "inputs", "images", "kernel", "key", "indices", "tensor", "pattern", "q")
 
@@ -107,7 +46,7 @@ VALUES = st.recursive(
 )
 TUPLES = st.builds(lambda items: {"class_name": "__tuple__", "items": items}, VALUES)
 ARRAYS = st.builds(lambda value: {"class_name": "__numpy__", "config": {"value": value}}, VALUES)
-CONFIGS = st.dictionaries(st.sampled_from(KEYS), VALUES | TUPLES | st.lists(NUMBERS, max_size=4), max_size=6)
+CONFIGS = st.dictionaries(st.sampled_from(KEYS.split()), VALUES | TUPLES | st.lists(NUMBERS, max_size=4), max_size=6)
 SHAPES = st.none() | st.lists(st.none() | st.sampled_from((0, 1, 2, 3, 4, 6, MAX_SIZE)), max_size=5).map(tuple)
 TENSORS = SHAPES.map(lambda shape: Tensor("input", 0, 0, shape))
 PLACES = st.builds(slice, VALUES, VALUES, VALUES)
@@ -120,6 +59,9 @@ CALLS = st.builds(
     st.dictionaries(st.sampled_from(NAMES), ARGUMENTS, max_size=2),
 )
 
+RULES = sorted({rule: name for name, rule in OPERATIONS.items()}.values())
+"""One class for each rule; many share one."""
+
 
 def _outputs(class_name: str, config: Any, call: Call) -> Outputs | None:
     """What the rule says, None where it refuses."""
@@ -127,8 +69,7 @@ def _outputs(class_name: str, config: Any, call: Call) -> Outputs | None:
         return OPERATIONS[class_name](
             Args.of({"class_name": class_name, "config": config}), call, lambda args, call: ()
         )
-    except ConfigError as error:
-        assert str(error)
+    except ConfigError:
         return None
 
 
@@ -140,8 +81,8 @@ def _is_shape(shape: Shape | None) -> bool:
     )
 
 
-@pytest.mark.parametrize("class_name", sorted(OPERATIONS))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("class_name", RULES)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS, call=CALLS)
 def test_junk_gives_shapes_or_one_error(class_name: str, config: Any, call: Call) -> None:
     """Any config and any call end in shapes of possible arrays, or in ConfigError."""
@@ -149,8 +90,8 @@ def test_junk_gives_shapes_or_one_error(class_name: str, config: Any, call: Call
     assert found is None or (len(found) <= MAX_OUTPUTS and all(map(_is_shape, found)))
 
 
-@pytest.mark.parametrize("class_name", sorted(OPERATIONS))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("class_name", RULES)
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS, shapes=st.lists(SHAPES, min_size=1, max_size=3), key=VALUES | st.lists(PLACES | LEAVES))
 def test_tensors_of_any_shape(class_name: str, config: Any, shapes: list[Any], key: Any) -> None:
     """Any number of tensors of any shape, with one value behind them, end in shapes or in ConfigError."""
