@@ -259,12 +259,14 @@ def _is_operation(entry: Mapping[str, Any]) -> bool:
     return isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, depth: int = 0) -> str:
     """A value as an error message shows it: short, whatever it is."""
+    if depth > 3:
+        return "..."
     if isinstance(value, Mapping):
         return f"an object with {len(value)} keys"
     if isinstance(value, list | tuple):
-        return f"a list of {len(value)}" if len(value) > 4 else "[" + ", ".join(map(_shown, value)) + "]"
+        return f"a list of {len(value)}" if len(value) > 4 else "[" + ", ".join(_shown(item, depth + 1) for item in value) + "]"
     if is_integer(value) and abs(value) > MAX_SIZE:
         return f"a number of about {math.ceil(value.bit_length() * math.log10(2))} digits"
     text = repr(value)

@@ -231,3 +231,13 @@ def test_policy_map() -> None:
     kernels = {path: next(slot for slot in inner.slots if slot.name == "kernel") for path, inner in part.children}
     found = [kernels[path].dtype for path in ("query_dense", "key_dense", "value_dense")]
     assert found == ["int8", "float16", "float32"]
+
+
+def test_a_value_nested_deep_is_shown_short() -> None:
+    """What is wrong is told in few words, however deep it goes."""
+    value: Any = 1
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(ConfigError) as caught:
+        part_of("Dense", Args.of({"class_name": "Dense", "config": {"units": value}}))
+    assert len(caught.value.found) < 100

@@ -1,7 +1,6 @@
 """Recurrent cells, the layers that run them, Bidirectional (keras/src/layers/rnn, 3.15).
 
-Recurrent layers of the kinds here take three axes only, so what comes out of them is known in part even where the input
-is not.
+The layers here take one number of axes only, so what comes out of them is known in part even where the input is not.
 """
 
 from dataclasses import dataclass
@@ -62,8 +61,7 @@ def conv_lstm(rank: int) -> Rule:
         step = Image.of(args, (known[0], *known[2:]))
         with fitting(args, shape):
             step = step.with_space(*windowed(args, step.space)).with_channels(args.size("filters"))
-        found = _run(args, known[:2], step.shape[1:], (step.shape[1:],) * 2)
-        return found if shape else (None,) * len(found)
+        return _run(args, known[:2], step.shape[1:], (step.shape[1:],) * 2)
 
     return rule
 
