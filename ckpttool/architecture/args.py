@@ -266,7 +266,8 @@ def _shown(value: Any, depth: int = 0) -> str:
     if isinstance(value, Mapping):
         return f"an object with {len(value)} keys"
     if isinstance(value, list | tuple):
-        return f"a list of {len(value)}" if len(value) > 4 else "[" + ", ".join(_shown(item, depth + 1) for item in value) + "]"
+        items = ", ".join(_shown(item, depth + 1) for item in value[:4])
+        return f"a list of {len(value)}" if len(value) > 4 else f"[{items}]"
     if is_integer(value) and abs(value) > MAX_SIZE:
         return f"a number of about {math.ceil(value.bit_length() * math.log10(2))} digits"
     text = repr(value)

@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import pkgutil
+from functools import cache
 from typing import Any
 
 import pytest
@@ -19,8 +20,11 @@ from ckpttool.architecture.args import Args, ConfigError  # noqa: E402
 from ckpttool.architecture.graph import Call, read_calls  # noqa: E402
 from ckpttool.architecture.shapes.call import Outputs  # noqa: E402
 from ckpttool.architecture.shapes.operations.table import OPERATIONS  # noqa: E402
-from tests.architecture.shapes.operation_shape_cases import CASES, REFUSED, Case, case  # noqa: E402
+from tests.architecture.shapes.neural_operation_shape_cases import OTHER_CASES, REFUSED  # noqa: E402
+from tests.architecture.shapes.operation_case import Case, case  # noqa: E402
+from tests.architecture.shapes.operation_shape_cases import ARRAY_CASES  # noqa: E402
 
+CASES = (*ARRAY_CASES, *OTHER_CASES)
 MODULES = ("keras.src.activations.activations", "keras.src.quantizers.quantizers")
 WITHOUT_ROW = {
     "ForiLoop": "takes functions when it is made, so that a model with it cannot be serialized",
@@ -74,6 +78,7 @@ def _called(given: Case) -> tuple[Operation, Any, Any]:
     return operation, inputs, given.call(operation, *inputs)
 
 
+@cache
 def _entry(given: Case) -> tuple[dict[str, Any], list[Any]]:
     """The entry of the operation in a model's config, and the shapes that Keras reports."""
     operation, inputs, outputs = _called(given)

@@ -26,7 +26,7 @@ Several = Callable[..., Outputs]
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """An operation and the arguments of one call of it by name; those of `*args` are in `rest`."""
+    """An operation and the arguments of one call of it by name; further ones by position are in `rest`."""
 
     args: Args
     values: Mapping[str, Any]
@@ -102,7 +102,7 @@ def several(count: int, compute: Several, *names: str, more: Sequence[str] = ())
 def custom(shapes: Callable[[Bound], Outputs], *names: str, more: Sequence[str] = (), rest: bool = False) -> Rule:
     """The rule of an operation whose outputs follow from its bound arguments; `names` must be given, `more` may be.
 
-    `rest` says that its call takes any number of tensors (`*args`).
+    `rest` says that its call takes further arguments, by position (`*args`) or by name (`**kwargs`).
     """
 
     def rule(args: Args, call: Call, infer: Infer) -> Outputs:
@@ -122,6 +122,9 @@ def _bound(args: Args, call: Call, needed: Sequence[str], names: Sequence[str], 
     twice = [name for name in call.kwargs if name in values]
     if twice:
         raise _unfit(args, call, f"{twice[0]} once")
+    unknown = [] if rest else [name for name in call.kwargs if name not in names]
+    if unknown:
+        raise _unfit(args, call, f"no arguments but {', '.join(names)}")
     values |= call.kwargs
     missing = [name for name in needed if name not in values]
     if missing:

@@ -51,7 +51,7 @@ def number(args: Args, key: str, default: int | None = None) -> int:
 def window(args: Args, key: str, rank: int, default: int | None = None, least: int = 1) -> tuple[int, ...]:
     """Whole numbers of `least` at least, one for each of `rank` axes; a single number stands for all of them."""
     found = [default] if args.config.get(key) is None and default is not None else integers(args, key)
-    found = found * rank if items(args, key) is None or len(found) == 1 else found
+    found = found * rank if items(args, key) is None else found
     if len(found) != rank or min(found, default=least) < least:
         raise args.error(key, f"{rank} whole numbers of {least} at least")
     return tuple(found)

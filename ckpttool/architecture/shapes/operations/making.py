@@ -68,8 +68,9 @@ def _linspace(bound: Bound) -> Outputs:
 
 
 def _vander(args: Args, shape: Shape) -> Shape:
-    size = number(args, "N") if "N" in args else shape[0] if shape else None
-    return (*shape, size)
+    if not shape:
+        raise ValueError("an input with an axis at least")
+    return (*shape, number(args, "N") if "N" in args else shape[0])
 
 
 def _viewed(args: Args, shape: Shape) -> Shape:

@@ -141,7 +141,7 @@ def _spread(spec: str, shape: Shape, wanted: str) -> Shape:
     whole = shape[len(front) : len(shape) - len(back)]
     sizes: dict[str, Size] = {}
     for letter, size in zip(front + back, (*shape[: len(front)], *shape[len(shape) - len(back) :]), strict=False):
-        sizes[letter] = same_size(sizes.get(letter), size)
+        same_size(sizes.setdefault(letter, size), size)
     before, kept, after = wanted.partition("...")
     return (
         *(sizes.get(letter, 1) for letter in before),
@@ -196,7 +196,7 @@ PRODUCTS: Mapping[str, Rule] = MappingProxyType(
         "Kron": one(_kron, "x1", "x2"),
         "Matmul": one(multiplied, "x1", "x2"),
         "Outer": one(_outer, "x1", "x2"),
-        "Rearrange": custom(_rearranged, "tensor", "pattern"),
+        "Rearrange": custom(_rearranged, "tensor", "pattern", rest=True),
         "Tensordot": one(_tensordot, "x1", "x2"),
         "Vdot": one(_scalar, "x1", "x2"),
     }

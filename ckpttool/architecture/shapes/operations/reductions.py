@@ -66,7 +66,8 @@ def _average(bound: Bound) -> Outputs:
     if x is None:
         return (None,)
     found = reduced(bound.args, x)
-    if bound.values.get("weights") is not None and weights is not None and len(weights) != 1:
+    along = "axis" in bound.args and weights is not None and len(weights) == 1
+    if bound.values.get("weights") is not None and not along:
         merged(x, weights)
     return (found,)
 
