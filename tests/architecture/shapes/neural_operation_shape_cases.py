@@ -51,6 +51,7 @@ def _windows() -> Iterable[Case]:
         {"kernel_size": (3, 2), "stride": 2, "padding": 1},
         {"kernel_size": 2, "dilation": (2, 1)},
     )
+    yield case("Unfold", (None, 3, 8, 9), kernel_size=2, padding=(1, 2))
     yield from over(["Unfold"], [[(None, 3, 8, 9)]], *folds)
     yield from over(
         ["Fold"],

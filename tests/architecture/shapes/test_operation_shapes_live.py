@@ -44,10 +44,15 @@ UNKNOWN_NUMBER = {
     "Switch": "calls a function",
     "VectorizedMap": "calls a function",
 }
+NUMBER_BY_INPUT = {
+    "Nonzero": "an output for each axis of the input",
+    "Unstack": "an output for each place along an axis of the input",
+}
 LESS_KNOWN = {
     "AdaptiveAveragePool": "Keras 3.15.1 reports an axis too many where the channels are last",
     "AdaptiveMaxPool": "Keras 3.15.1 reports an axis too many where the channels are last",
     "Cross": "vectors of unknown size may leave an axis or none",
+    "Squeeze": "a size that is not known may be 1, but for that of the batch",
     "View": "the last axis depends on the dtype of the input, which a call does not tell",
 }
 
@@ -113,7 +118,7 @@ def test_an_unknown_input_gives_as_many_outputs(given: Case) -> None:
     entry, expected = _entry(given)
     call = read_calls(entry)[0].replaced(lambda tensor: type(tensor)(tensor.layer, tensor.node, tensor.output))
     found = _outputs(entry, call)
-    assert len(found) in (0, len(expected))
+    assert len(found) == len(expected) or (found == () and given.class_name in NUMBER_BY_INPUT)
     assert all(_agree(shape, full) for shape, full in zip(found, expected, strict=False))
 
 
@@ -125,7 +130,7 @@ def test_inputs_with_unknown_sizes_agree(given: Case) -> None:
         lambda tensor: type(tensor)(tensor.layer, tensor.node, tensor.output, (None,) * len(tensor.shape or ()))
     )
     found = _outputs(entry, call)
-    assert len(found) in (0, len(expected))
+    assert len(found) == len(expected) or (found == () and given.class_name in NUMBER_BY_INPUT)
     assert all(_agree(shape, full) for shape, full in zip(found, expected, strict=False))
 
 
