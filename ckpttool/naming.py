@@ -73,12 +73,15 @@ class Namer:
         attributes of Keras 2 (`_query_dense`) count as those of Keras 3."""
         if layer is None or parts[: len(layer.place)] != layer.place:
             return None
-        from ckpttool.architecture.layouts import fits, slots_of  # the table of layers is not needed by every listing
+        from ckpttool.architecture.layouts import (  # the table of layers is not needed by every listing
+            shapes_fit,
+            slots_of,
+        )
 
         if layer.path not in self._slots:
             self._slots[layer.path] = slots_of(layer)
         slot = self._slots[layer.path].get("/".join(part.lstrip("_") for part in parts[len(layer.place) :]))
-        return slot.name if slot is not None and fits(slot, weight.shape) else None
+        return slot.name if slot is not None and shapes_fit(slot.shape, weight.shape) else None
 
     def _named(self, weight: Weight, layer: str, label: str) -> Name:
         known = self._numbered(layer) if self.numbered else self._by_path.get(layer)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ckpttool.architecture.policies import Policy, read_policy
-from ckpttool.architecture.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size, is_integer, read_shape
+from ckpttool.architecture.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size, is_integer, items, read_shape
 from ckpttool.architecture.slots import Part, Slot
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.errors import CheckpointError
@@ -157,7 +157,7 @@ class Args:
 
     def numbers(self, key: str, rank: int, default: int | None = None) -> tuple[int, ...]:
         """Positive whole numbers, one for each of `rank` axes; a single number stands for all of them."""
-        value = self._plain(key)
+        value = items(self.config.get(key))
         if not isinstance(value, list):
             return (self.size(key, default),) * rank
         if len(value) != rank or not all(is_integer(size) and 0 < size <= MAX_SIZE for size in value):
@@ -166,7 +166,7 @@ class Args:
 
     def axes(self, key: str, default: int | None = None) -> tuple[int, ...]:
         """Numbers of axes: one or a list; none where it is null."""
-        value = self._plain(key) if key in self.config else default
+        value = items(self.config.get(key)) if key in self.config else default
         value = [] if value is None else value if isinstance(value, list) else [value]
         if len(value) > MAX_RANK or not all(is_integer(axis) and abs(axis) <= MAX_RANK for axis in value):
             raise self.error(key, "the number of an axis, or a list of such")
@@ -174,19 +174,12 @@ class Args:
 
     def shape(self, key: str) -> Shape:
         """A shape, given as one size or as a list in which null is an unknown size."""
-        value = self._plain(key)
+        value = items(self.config.get(key))
         value = value if isinstance(value, list) else [value]
         found = read_shape(value)
         if found is None:
             raise self.error(key, "a shape: positive whole numbers or null")
         return found
-
-    def _plain(self, key: str) -> Any:
-        """The value of an argument, tuples of every spelling as lists."""
-        value = self.config.get(key)
-        if isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
-            value = value.get("items")
-        return list(value) if isinstance(value, tuple) else value
 
     def axis_of(self, shape: Shape | None, axis: int, key: str = "axis") -> Size:
         """The size of one axis of an input, None where the input is not known."""
@@ -202,7 +195,7 @@ class Args:
 
     def layers(self, key: str) -> list["Args"]:
         """The arguments of the layers that this one holds in a list under `key`."""
-        value = self._plain(key)
+        value = items(self.config.get(key))
         if not isinstance(value, list):
             raise self.error(key, "a list of layers")
         return [self._held(entry) for entry in value]
@@ -238,8 +231,9 @@ def _built(stated: Any) -> Inputs:
     if not isinstance(stated, Mapping):
         return ()
     value = stated.get("input_shape", stated.get("shapes_dict"))
-    if read_shape(value) is not None:
-        return (read_shape(value),)
+    shape = read_shape(value)
+    if shape is not None:
+        return (shape,)
     if isinstance(value, Mapping):
         value = list(value.values())
     return tuple(read_shape(entry) for entry in value[:MAX_RANK]) if isinstance(value, list) else ()
@@ -266,8 +260,8 @@ def _shown(value: Any, depth: int = 0) -> str:
     if isinstance(value, Mapping):
         return f"an object with {len(value)} keys"
     if isinstance(value, list | tuple):
-        items = ", ".join(_shown(item, depth + 1) for item in value[:4])
-        return f"a list of {len(value)}" if len(value) > 4 else f"[{items}]"
+        shown = ", ".join(_shown(item, depth + 1) for item in value[:4])
+        return f"a list of {len(value)}" if len(value) > 4 else f"[{shown}]"
     if is_integer(value) and abs(value) > MAX_SIZE:
         return f"a number of about {math.ceil(value.bit_length() * math.log10(2))} digits"
     text = repr(value)

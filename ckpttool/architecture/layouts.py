@@ -35,9 +35,10 @@ def places_of(model: Part) -> Iterator[Place]:
 
 
 def _places_in(at: str, top: Part) -> Iterator[Place]:
-    legacy = {key: index for index, (key, _) in enumerate(owned_in_legacy_order(top))}
+    listed = owned_in_legacy_order(top)
+    legacy = {key: index for index, (key, _) in enumerate(listed)}
     stored = set[tuple[str, str]]()
-    owners = dict(_owners(at, top))
+    owners = dict(_owners(top))
     for relative, _, slot in in_path_layout(top):
         owner = relative.rpartition("/vars/")[0] if "/vars/" in relative else ""
         stored.add((owner, slot.name))
@@ -45,13 +46,13 @@ def _places_in(at: str, top: Part) -> Iterator[Place]:
         yield Place(
             layer, "/".join((*inside, slot.name)), slot, f"{at}/{relative}", top.name, legacy.get((owner, slot.name))
         )
-    for (owner, name), slot in owned_in_legacy_order(top):
+    for (owner, name), slot in listed:
         if (owner, name) not in stored:
             layer, inside = owners[owner]
             yield Place(layer, "/".join((*inside, name)), slot, "", top.name, legacy[owner, name])
 
 
-def _owners(at: str, top: Part) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
+def _owners(top: Part) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
     """For each object of a layer, by its path below it: the layer's chain of names and the object's inside it."""
     stack: list[tuple[str, str, tuple[str, ...], Part]] = [("", top.name, (), top)]
     while stack:
@@ -94,11 +95,6 @@ def slots_of(layer: Layer) -> Mapping[str, Slot]:
         return {path: slot for path, _, slot in in_path_layout(part_of(args.class_name, args, args.built))}
     except ConfigError:
         return {}
-
-
-def fits(slot: Slot, shape: tuple[int, ...]) -> bool:
-    """Whether an array of this shape can be the weight of a slot, as far as the slot's shape is known."""
-    return shapes_fit(slot.shape, shape)
 
 
 def shapes_fit(expected: tuple[int | None, ...] | None, shape: tuple[int, ...]) -> bool:

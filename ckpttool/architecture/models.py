@@ -90,12 +90,12 @@ def _chain(model: Args, layers: list[Args], inputs: Inputs) -> Iterator[Step]:
 
 def _declared(args: Args) -> Shape | None:
     """The shape of the input that the first layer of a model declares, batch axis included."""
-    stated = next((args.config[key] for key in _SHAPES if args.config.get(key) is not None), None)
-    if stated is None:
+    key = next((key for key in _SHAPES if args.config.get(key) is not None), None)
+    if key is None:
         return None
-    shape = read_shape(stated)
+    shape = read_shape(args.config[key])
     if shape is None:
-        raise args.error(next(key for key in _SHAPES if args.config.get(key) is not None), "a shape")
+        raise args.error(key, "a shape")
     return shape
 
 
@@ -208,7 +208,5 @@ def _end(outputs: Mapping[str, tuple[Outputs, ...]], tensor: Tensor) -> Shape | 
 
 def _built_for(call: Call) -> Inputs:
     """The shapes that a layer is built for when it is called: its inputs, without masks and states beside them."""
-    beside = {
-        key: value for key, value in call.kwargs.items() if not key.endswith(("mask", "initial_state", "constants"))
-    }
-    return Call(call.args, beside).inputs
+    kept = {key: value for key, value in call.kwargs.items() if not key.endswith(_BESIDE)}
+    return Call(call.args, kept).inputs

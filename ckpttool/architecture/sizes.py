@@ -29,6 +29,13 @@ def read_shape(value: Any) -> Shape | None:
     return tuple(value)
 
 
+def items(value: Any) -> Any:
+    """The items of a list or of a tuple in any spelling; any other value itself."""
+    if isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
+        value = value.get("items")
+    return list(value) if isinstance(value, tuple) else value
+
+
 def is_integer(value: Any) -> bool:
     """Whether a value is a whole number; `2.0` is none, nor is `true`."""
     return isinstance(value, int) and not isinstance(value, bool)

@@ -19,10 +19,7 @@ _OLD_LIST = "_layer_checkpoint_dependencies"
 
 @dataclass(slots=True)
 class Pairing:
-    """Which stored weight goes to which slot, what is left over on either side and why, and why Keras would raise.
-
-    `named` are pairs of a layer as the architecture calls it and as the file calls what is loaded into it.
-    """
+    """Which stored weight goes to which slot, what is left over on either side and why, and why Keras would raise."""
 
     pairs: list[tuple[SpecSlot, Weight]] = field(default_factory=list)
     missing: list[tuple[SpecSlot, str]] = field(default_factory=list)
@@ -57,13 +54,13 @@ def by_path(spec: Spec, checkpoint: Checkpoint) -> Pairing:
         places = [group, _private(group), *([group.replace("layers", _OLD_LIST)] if has_old_list else [])]
         place = next((place for place in places if place in stored), group)
         _pair_owner(found, slots, stored.pop(place, {}), _stem(slots[0]) in adapted)
-    opaque = [f"{opaque.path}/" for opaque in spec.opaque]
+    opaque, empty = [f"{part.path}/" for part in spec.opaque], set(spec.empty)
     for group, rest in stored.items():
         if any(f"{group}/".startswith(path) for path in opaque):
             found.unchecked.extend(rest.values())
         else:
             found.unexpected.extend((weight, "the architecture has no such layer") for weight in rest.values())
-        if group in spec.empty:
+        if group in empty:
             found.raises.append(f"{group or 'the model'} has no weights of its own, and {len(rest)} are stored")
     return found.finish()
 

@@ -62,11 +62,6 @@ class VerifyResult:
     problems: tuple[str, ...] = ()
 
     @property
-    def rows(self) -> tuple[Finding, ...]:
-        """The findings."""
-        return self.findings
-
-    @property
     def failures(self) -> tuple[Finding, ...]:
         """The findings that count against the checkpoint."""
         return tuple(finding for finding in self.findings if not finding.accepted)

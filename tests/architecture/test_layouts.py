@@ -4,8 +4,7 @@ import pytest
 
 import ckpttool
 from ckpttool.architecture.config import Layer
-from ckpttool.architecture.layouts import fits, slots_of
-from ckpttool.architecture.slots import Slot
+from ckpttool.architecture.layouts import shapes_fit, slots_of
 from ckpttool.listing import Choice, list_checkpoint
 from tests.samples import FIXTURES, TRUTH
 
@@ -57,7 +56,7 @@ def test_a_config_of_junk_has_no_slots() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slot", "shape", "expected"),
+    ("expected_shape", "shape", "fits"),
     [
         ((3, 4), (3, 4), True),
         ((None, 4), (9, 4), True),
@@ -68,6 +67,6 @@ def test_a_config_of_junk_has_no_slots() -> None:
         ((), (1,), False),
     ],
 )
-def test_fits(slot: tuple[int | None, ...] | None, shape: tuple[int, ...], expected: bool) -> None:
-    """A shape fits a slot when they agree on every axis that is known."""
-    assert fits(Slot("kernel", slot), shape) is expected
+def test_shapes_fit(expected_shape: tuple[int | None, ...] | None, shape: tuple[int, ...], fits: bool) -> None:
+    """An array fits an expected shape when they agree on every axis that is known."""
+    assert shapes_fit(expected_shape, shape) is fits

@@ -70,7 +70,7 @@ def _message(seen: Outcome, result: Any) -> str:
         [
             f"verify: {result.verdict}, ok is {result.ok}, says that Keras {result.keras} by {result.loader}",
             *(f"  {line}" for line in result.problems),
-            *(f"  {row.status.value} {row.label}: {row.why}" for row in result.rows[:6]),
+            *(f"  {row.status.value} {row.label}: {row.why}" for row in result.findings[:6]),
             f"Keras: {seen.kind}",
             *(
                 f"  {line}"[:300]

@@ -14,6 +14,7 @@ from ckpttool.architecture.dialects.keras2 import CHANGES as CHANGES_2
 from ckpttool.architecture.families.old import OLD
 from ckpttool.architecture.table import LAYERS, part_of
 from tests.architecture.dialects.cases import ALL
+from tests.architecture.test_layers_junk import junk
 
 KEYS = sorted(
     {key for table in (CHANGES_1, CHANGES_2) for change in table.values() for key in (*change.renames, *change.dropped)}
@@ -32,11 +33,6 @@ KEYS = sorted(
 CLASSES = sorted({*LAYERS, *OLD, *CHANGES_1, *CHANGES_2, "Merge", "Unknown", ""})
 HELD = ("layer", "backward_layer", "cell", "cells", "layers")
 
-junk = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
 likely = st.one_of(
     st.integers(1, 9),
     st.booleans(),

@@ -4,9 +4,9 @@ from ckpttool.architecture.args import Args
 from ckpttool.architecture.graph import Call
 from ckpttool.architecture.shapes.arithmetic import convolved, transposed
 from ckpttool.architecture.shapes.call import Infer, Outputs, Rule
-from ckpttool.architecture.shapes.layers.given import at_least, items, sole, whole
+from ckpttool.architecture.shapes.layers.given import at_least, sole, whole
 from ckpttool.architecture.shapes.layers.spatial import Change, Image, changed
-from ckpttool.architecture.sizes import MAX_SIZE, Shape, times
+from ckpttool.architecture.sizes import MAX_SIZE, Shape, items, times
 
 
 def _convolution(rank: int, change: Change) -> Rule:

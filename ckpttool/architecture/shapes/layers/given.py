@@ -108,13 +108,6 @@ def differ(one: Size, other: Size) -> bool:
     return one is not None and other is not None and one != other
 
 
-def items(value: Any) -> Any:
-    """The items of a list or of a tuple in any spelling; any other value itself."""
-    if isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
-        value = value.get("items")
-    return list(value) if isinstance(value, tuple) else value
-
-
 def whole(value: Any, least: int) -> bool:
     """Whether a value is a whole number of at least so much."""
     return is_integer(value) and value >= least

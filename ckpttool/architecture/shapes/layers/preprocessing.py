@@ -4,9 +4,9 @@ from ckpttool.architecture.args import Args
 from ckpttool.architecture.graph import Call
 from ckpttool.architecture.shapes.arithmetic import convolved
 from ckpttool.architecture.shapes.call import Infer, Outputs
-from ckpttool.architecture.shapes.layers.given import at_least, differ, fitting, items, listed, misfit, ranked, sole
+from ckpttool.architecture.shapes.layers.given import at_least, differ, fitting, listed, misfit, ranked, sole
 from ckpttool.architecture.shapes.layers.spatial import Image
-from ckpttool.architecture.sizes import Shape, Size, times
+from ckpttool.architecture.sizes import Shape, Size, items, times
 
 _LOOKUPS = ("int", "one_hot", "multi_hot", "count", "tf_idf", "binary", "tf-idf")
 

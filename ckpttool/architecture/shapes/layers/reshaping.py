@@ -5,9 +5,9 @@ from typing import Any
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.graph import Call
 from ckpttool.architecture.shapes.call import Infer, Outputs, Rule
-from ckpttool.architecture.shapes.layers.given import at_least, items, misfit, ranked, sole, whole
+from ckpttool.architecture.shapes.layers.given import at_least, misfit, ranked, sole, whole
 from ckpttool.architecture.shapes.layers.spatial import Image, changed
-from ckpttool.architecture.sizes import MAX_RANK, MAX_SIZE, Shape, Size, times
+from ckpttool.architecture.sizes import MAX_RANK, MAX_SIZE, Shape, Size, items, times
 
 Pair = tuple[int, int]
 
