@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.sizes import Shape
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.files import FileSource
@@ -49,7 +50,7 @@ class Info:
     optimizer: Optimizer | None
     totals: Mapping[Section, Total]
     trainable: Total | None
-    frozen: Total | None
+    non_trainable: Total | None
     dtypes: Mapping[str, int]
     files: tuple[str, ...]
     companion: Path | None
@@ -69,19 +70,29 @@ def describe(checkpoint: Checkpoint) -> Info:
         model_class=architecture.class_name if architecture else None,
         model_name=architecture.name if architecture else None,
         inputs=architecture.inputs if architecture else (),
-        outputs=architecture.outputs if architecture else (),
+        outputs=_outputs(architecture) if architecture else (),
         layers=_layer_count(checkpoint, architecture),
         compiled=dict(_compile_settings(checkpoint.training_config)),
         optimizer=_optimizer(checkpoint),
         totals=listing.totals,
         trainable=listing.trainable,
-        frozen=listing.frozen,
+        non_trainable=listing.non_trainable,
         dtypes=_dtypes(checkpoint),
         files=checkpoint.files,
         companion=None if architecture else companion(checkpoint.path),
         refusals=listing.refusals,
         notes=listing.notes,
     )
+
+
+def _outputs(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:
+    """The layers at the end of a model with the shapes of what comes out: computed, else as the config states them."""
+    from ckpttool.architecture.summary import model_outputs  # the rules for shapes are not needed by every command
+
+    stated, computed = architecture.outputs, model_outputs(architecture)
+    if len(stated) != len(computed):
+        return stated
+    return tuple((name, shape or told) for (name, told), shape in zip(stated, computed, strict=True))
 
 
 def _layer_count(checkpoint: Checkpoint, architecture: Architecture | None) -> int | None:

@@ -4,17 +4,22 @@ Values only; how they look is up to `render`. Names that the file does not state
 and marked as inferred.
 """
 
+from __future__ import annotations
+
 import fnmatch
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.architecture import Architecture, Layer, read_architecture
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.naming import Name, Namer
 from ckpttool.numerics import Stats, measure
+
+if TYPE_CHECKING:
+    from ckpttool.architecture.summary import LayerGraph
 
 MAX_DEPTH = 64  # names of a chain that are told apart
 
@@ -35,19 +40,19 @@ class LayerRow:
 
     layer: str
     class_name: str | None
-    trainable: bool | None
+    frozen: bool | None
     inferred: bool
     rows: tuple[Row, ...]
+    graph: LayerGraph | None = None
 
     @classmethod
-    def of(cls, rows: Sequence["Row"]) -> "LayerRow":
+    def of(cls, rows: Sequence[Row], graph: LayerGraph | None = None) -> LayerRow:
         """The layer of rows that belong to one layer."""
         first = rows[0]
-        trainable = first.trainable if len({row.trainable for row in rows}) == 1 else None
-        return cls(first.layer, first.class_name, trainable, first.inferred, tuple(rows))
+        return cls(first.layer, first.class_name, first.frozen, first.inferred, tuple(rows), graph)
 
     @property
-    def total(self) -> "Total":
+    def total(self) -> Total:
         """The sums over its weights."""
         return Total.of(row.weight for row in self.rows)
 
@@ -61,7 +66,7 @@ class Total:
     nbytes: int
 
     @classmethod
-    def of(cls, weights: Iterable[Weight]) -> "Total":
+    def of(cls, weights: Iterable[Weight]) -> Total:
         """The sums over `weights`."""
         listed = list(weights)
         return cls(len(listed), sum(weight.size for weight in listed), sum(weight.nbytes for weight in listed))
@@ -71,7 +76,8 @@ class Total:
 class Listing:
     """A checkpoint as `ls` shows it. `totals` are over the whole file, whatever rows were chosen.
 
-    `trainable` and `frozen` are the sums over the layers that the config says to be so, None where no config tells.
+    `trainable` and `non_trainable` are the sums over the model's weights that are trained and that are not, as far as
+    the config tells; None where there is none. `graph` is what the config tells of layers, by name, if asked for.
     """
 
     path: Path
@@ -81,8 +87,9 @@ class Listing:
     rows: tuple[Row, ...]
     totals: dict[Section, Total]
     trainable: Total | None
-    frozen: Total | None
+    non_trainable: Total | None
     layers: tuple[Layer, ...] = ()
+    graph: Mapping[str, LayerGraph] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -97,13 +104,14 @@ class Listing:
         gathered: dict[str, list[Row]] = {}
         for row in self.rows:
             gathered.setdefault(row.layer, []).append(row)
-        found = {name: LayerRow.of(rows) for name, rows in gathered.items()}
+        found = {name: LayerRow.of(rows, self.graph.get(name)) for name, rows in gathered.items()}
         ordered = dict[str, LayerRow]()
         for layer in self.layers:
             if layer.path in found:
                 ordered[layer.path] = found[layer.path]
-            elif not layer.is_model and not _inside(layer.path, gathered):
-                ordered[layer.path] = LayerRow(layer.path, layer.class_name, layer.trainable, False, ())
+            elif not _inside(layer.path, gathered):
+                graph = self.graph.get(layer.path)
+                ordered[layer.path] = LayerRow(layer.path, layer.class_name, not layer.trainable, False, (), graph)
         return (*ordered.values(), *(row for name, row in found.items() if name not in ordered))
 
 
@@ -117,7 +125,8 @@ def _inside(path: str, layers: Container[str]) -> bool:
 class Choice:
     """Which weights to list and what to compute: empty `sections` means all, `match` a glob over layers and paths.
 
-    `architecture` gives the names and classes of layers to a checkpoint that stores none.
+    `architecture` gives the names and classes of layers to a checkpoint that stores none. `graph` asks for the shapes
+    of what comes out of layers and for their connections.
     """
 
     sections: frozenset[Section] = frozenset()
@@ -126,6 +135,7 @@ class Choice:
     sha256: bool = False
     sort: str = "stored"
     architecture: Architecture | None = None
+    graph: bool = False
 
     @property
     def everything(self) -> bool:
@@ -146,14 +156,13 @@ def list_checkpoint(
 ) -> Listing:
     """The listing of a checkpoint; `progress` is told the bytes of every block that was read."""
     architecture = choice.architecture or read_architecture(checkpoint.config)
-    namer = Namer(architecture, numbered=checkpoint.kind == "keras0-weights")
+    namer = Namer.of(checkpoint, architecture)
     everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
     rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])
     if (choice.stats or choice.sha256) and checkpoint.check_bytes is not None:
         checkpoint.check_bytes()
     measured = tuple(_measured(row, choice, progress) for row in rows)
     model = [row for row in everything if row.weight.section is Section.MODEL]
-    knows = [row for row in model if row.trainable is not None]
     return Listing(
         path=checkpoint.path,
         kind=checkpoint.kind,
@@ -161,16 +170,29 @@ def list_checkpoint(
         producer=checkpoint.producer,
         rows=measured,
         totals=_totals(checkpoint),
-        trainable=Total.of(row.weight for row in knows if row.trainable) if knows else None,
-        frozen=Total.of(row.weight for row in knows if not row.trainable) if knows else None,
+        trainable=_total_where(model, True),
+        non_trainable=_total_where(model, False),
         layers=architecture.layers if architecture and choice.everything else (),
+        graph=_graph(architecture) if architecture and choice.graph else {},
         refusals=checkpoint.refusals,
-        notes=(*checkpoint.notes, *_notes(checkpoint, everything)),
+        notes=(*checkpoint.notes, *_notes(checkpoint, everything, namer.problem)),
     )
 
 
 def _row(weight: Weight, name: Name) -> Row:
-    return Row(name.layer, name.label, name.class_name, name.trainable, name.inferred, name.slot, weight=weight)
+    return Row(**{part.name: getattr(name, part.name) for part in fields(Name)}, weight=weight)
+
+
+def _graph(architecture: Architecture) -> Mapping[str, LayerGraph]:
+    from ckpttool.architecture.summary import graph_of  # the rules for shapes are not needed by every listing
+
+    return graph_of(architecture)
+
+
+def _total_where(rows: Iterable[Row], trainable: bool) -> Total | None:
+    """The sums over the weights that are trained or that are not, None where nothing tells of any."""
+    known = [row for row in rows if row.trainable is not None]
+    return Total.of(row.weight for row in known if row.trainable is trainable) if known else None
 
 
 def _totals(checkpoint: Checkpoint) -> dict[Section, Total]:
@@ -178,7 +200,9 @@ def _totals(checkpoint: Checkpoint) -> dict[Section, Total]:
     return {section: total for section, total in totals.items() if total.weights}
 
 
-def _notes(checkpoint: Checkpoint, rows: Iterable[Row]) -> Iterator[str]:
+def _notes(checkpoint: Checkpoint, rows: Iterable[Row], problem: str) -> Iterator[str]:
+    if problem:
+        yield f"the config does not tell what its weights are: {problem}"
     if checkpoint.kind == "hdf5":
         yield "an HDF5 file, but no Keras checkpoint: no layer_names, nb_layers, model_weights or vars groups"
     elif not checkpoint.section(Section.MODEL) and len(checkpoint.section(Section.OPTIMIZER)) > 2:

@@ -129,11 +129,11 @@ def test_layers_in_order_of_the_config() -> None:
     ]  # fmt: skip
 
 
-def test_nested_models_are_no_layers() -> None:
-    """A nested model has no row where its layers have theirs; where the file names it alone, they have none."""
-    found = [layer.layer for layer in listing("keras3/nested.keras").by_layer()]
-    assert {"shared/dense", "shared/input_layer_2", "block/core/core_in"} <= set(found)
-    assert not {"shared", "block", "block/core"} & set(found)
+def test_nested_models() -> None:
+    """A nested model comes before its layers, with a row of its own; where the file names it alone, they have none."""
+    found = {layer.layer: layer for layer in listing("keras3/nested.keras").by_layer()}
+    assert [name for name in found if name.startswith("block")][:3] == ["block", "block/input_layer_1", "block/before"]
+    assert (found["block"].class_name, found["block"].rows) == ("Sequential", ())
     legacy = [layer.layer for layer in listing("keras3/nested.h5").by_layer()]
     assert legacy == ["left", "shared", "right", "block", "add", "verdict", "optimizer"]
 
@@ -155,32 +155,57 @@ def test_layer_totals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "frozen"),
+    ("name", "trainable", "others"),
     [
-        ("keras3/nested.keras", 25),
-        ("keras3/nested.h5", 25),
-        ("keras2.15/nested.keras", 25),
-        ("keras2.15/nested.h5", 25),
-        ("keras2.12/nested.keras", 25),
-        ("keras2.2/nested.h5", 15),
-        ("keras3/cnn.keras", 108),
-        ("keras3/cnn.h5", 108),
-        ("keras3/mlp.keras", 0),
-        ("keras3/mlp.weights.h5", None),
+        ("keras3/nested.keras", 77, 33),
+        ("keras3/nested.h5", 77, 33),
+        ("keras2.15/nested.keras", 77, 33),
+        ("keras2.15/nested.h5", 77, 33),
+        ("keras2.12/nested.keras", 77, 33),
+        ("keras2.2/nested.h5", 49, 23),
+        ("keras3/cnn.keras", 210, 116),
+        ("keras3/cnn.h5", 210, 116),
+        ("keras3/mlp.keras", 67, 0),
+        ("keras3/mlp.weights.h5", None, None),
     ],
 )
-def test_frozen(name: str, frozen: int | None) -> None:
-    """Parameters of frozen layers are counted where a config tells, inside nested models of legacy files too."""
-    found = listing(name).frozen
-    assert (None if found is None else found.params) == frozen
+def test_parameters_by_training(name: str, trainable: int | None, others: int | None) -> None:
+    """Parameters that are trained and that are not are counted as Keras counts them, where a config tells."""
+    found = listing(name)
+    told = [total and total.params for total in (found.trainable, found.non_trainable)]
+    assert told == [trainable, others]
 
 
-def test_layer_of_mixed_rows() -> None:
-    """A nested model of which only a part is frozen is neither frozen nor trainable as a whole."""
-    block = next(layer for layer in listing("keras3/nested.h5").by_layer() if layer.layer == "block")
-    assert {row.trainable for row in block.rows} == {True, False}
-    assert block.trainable is None
-    assert block.class_name == "Sequential"
+def test_frozen_layers() -> None:
+    """A layer is frozen where its config says so, or that of a model around it."""
+    assert {layer.layer for layer in listing("keras3/nested.keras").by_layer() if layer.frozen} == {
+        "block/core/core_in"
+    }
+    assert {layer.layer for layer in listing("keras3/cnn.keras").by_layer() if layer.frozen} == {"stem"}
+    assert {layer.frozen for layer in listing("keras3/mlp.weights.h5").by_layer()} == {None}
+
+
+def test_a_config_of_junk() -> None:
+    """Where a config makes no sense weights keep their numbers, nothing is said of training, and a note says why."""
+    layers = [{"class_name": "Dense", "config": {"name": "a", "units": "many"}}]
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+    found = list_checkpoint(checkpoint_of(weight("layers/dense/vars/0", layer="a"), config=config))
+    assert [(row.layer, row.label, row.class_name, row.trainable) for row in found.rows] == [("a", "0", "Dense", None)]
+    assert any("units cannot be used" in note for note in found.notes)
+
+
+def test_graph() -> None:
+    """Shapes and connections of layers are told where they are asked for; Sequential models are connected by order."""
+    assert all(layer.graph is None for layer in listing("keras3/cnn.keras").by_layer())
+    found = {layer.layer: layer.graph for layer in listing("keras3/cnn.keras", graph=True).by_layer()}
+    residual, score = found["residual"], found["score"]
+    assert residual is not None
+    assert residual.shapes == ((None, 8, 8, 4),)
+    assert [tensor.layer for tensor in residual.inbound] == ["conv2d", "stem"]
+    assert score is not None
+    assert score.shapes == ((None, 2),)
+    chained = [layer.graph for layer in listing("keras3/mlp.keras", graph=True).by_layer()]
+    assert all(graph is not None and graph.shapes and not graph.inbound for graph in chained[:3])
 
 
 def test_ambiguous_names_inside_a_model() -> None:
@@ -233,7 +258,7 @@ def test_total_of_nothing() -> None:
     """Nothing sums up to nothing; an empty checkpoint has no totals."""
     assert Total.of([]) == Total(0, 0, 0)
     empty = list_checkpoint(checkpoint_of())
-    assert (empty.rows, empty.totals, empty.frozen, empty.by_layer()) == ((), {}, None, ())
+    assert (empty.rows, empty.totals, empty.trainable, empty.by_layer()) == ((), {}, None, ())
 
 
 def test_names_of_slashes(tmp_path: Path) -> None:

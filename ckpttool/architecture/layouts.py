@@ -1,12 +1,11 @@
 """Where the layouts of Keras keep the slots of a model: each slot with its places."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from ckpttool.architecture.args import Args, ConfigError
-from ckpttool.architecture.config import Layer
-from ckpttool.architecture.slots import Part, Slot, in_path_layout, owned_in_legacy_order
-from ckpttool.architecture.table import part_of
+from ckpttool.architecture.slots import Part, Slot, in_path_layout, in_weights_order, owned_in_legacy_order
+
+_LAYERS = "layers/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +15,9 @@ class Place:
     `layer` is the chain of names of nested models down to the layer, `name` the weight inside that layer
     (`forward_lstm/lstm_cell/kernel`). `path` is the place in `.weights.h5`, empty for what that leaves out; `group` and
     `index` are the top layer and the position in its list of weights in Keras 3's legacy `.h5`, None where the weight
-    is there under another place already.
+    is there under another place already. The weights of a model itself are of no layer and of no group, and their
+    `index` is the position among them. `owner` is the path of attributes from the top layer to the object that has
+    the slot, and the same whatever objects are called.
     """
 
     layer: str
@@ -25,42 +26,50 @@ class Place:
     path: str
     group: str
     index: int | None
+    owner: str
 
 
 def places_of(model: Part) -> Iterator[Place]:
-    """The places of all slots of a model, layer after layer, in the order of `.weights.h5`; what that leaves out comes
-    behind its layer's others."""
+    """The places of all slots of a model, its own first, then layer after layer, in the order of `.weights.h5`; what
+    that leaves out comes behind its layer's others."""
+    own = replace(model, children=())
+    paths = {slot.name: path for path, _, slot in in_path_layout(own)}
+    for index, (_, slot) in enumerate(in_weights_order(own)):
+        yield Place("", slot.name, slot, paths.get(slot.name, ""), "", index, "")
     for at, top in model.children:
         yield from _places_in(at, top)
 
 
 def _places_in(at: str, top: Part) -> Iterator[Place]:
-    listed = owned_in_legacy_order(top)
+    listed = owned_in_legacy_order(top) if top.tracked else []
     legacy = {key: index for index, (key, _) in enumerate(listed)}
     stored = set[tuple[str, str]]()
-    owners = dict(_owners(top))
+    owners = dict(_owners(at, top))
     for relative, _, slot in in_path_layout(top):
         owner = relative.rpartition("/vars/")[0] if "/vars/" in relative else ""
         stored.add((owner, slot.name))
         layer, inside = owners[owner]
-        yield Place(
-            layer, "/".join((*inside, slot.name)), slot, f"{at}/{relative}", top.name, legacy.get((owner, slot.name))
-        )
+        name, index = "/".join((*inside, slot.name)), legacy.get((owner, slot.name))
+        yield Place(layer, name, slot, f"{at}/{relative}", top.name, index, owner)
     for (owner, name), slot in listed:
         if (owner, name) not in stored:
             layer, inside = owners[owner]
-            yield Place(layer, "/".join((*inside, name)), slot, "", top.name, legacy[owner, name])
+            yield Place(layer, "/".join((*inside, name)), slot, "", top.name, legacy[owner, name], owner)
 
 
-def _owners(top: Part) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
-    """For each object of a layer, by its path below it: the layer's chain of names and the object's inside it."""
+def _owners(at: str, top: Part) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
+    """For each object of a layer, by its path below it: the layer's chain of names and the object's inside it.
+
+    An object that is held by attributes alone, as in subclassed models, is a layer itself, as in the names that
+    `.weights.h5` stores.
+    """
     stack: list[tuple[str, str, tuple[str, ...], Part]] = [("", top.name, (), top)]
     while stack:
         path, layer, inside, part = stack.pop()
         yield path, (layer, inside)
         for below, child in part.children:
             child_path = f"{path}/{below}" if path else below
-            if part.is_model and not inside:
+            if (part.is_model and not inside) or _LAYERS not in f"{at}/{path}/":
                 stack.append((child_path, f"{layer}/{child.name}", (), child))
             else:
                 stack.append((child_path, layer, (*inside, child.name), child))
@@ -69,32 +78,42 @@ def _owners(top: Part) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
 def opaque_in(model: Part) -> Iterator[tuple[str, Part, str]]:
     """The objects of unknown classes in a model: chain of names, the object, its path in `.weights.h5`."""
     stack = [(top.name, top, at) for at, top in reversed(model.children)]
+    if not model.known:
+        yield model.name, model, ""
     while stack:
         chain, part, path = stack.pop()
-        if not part.known:
+        if not part.known and part.placed:
             yield chain, part, path
         stack.extend((f"{chain}/{child.name}", child, f"{path}/{at}") for at, child in reversed(part.children))
 
 
 def empty_in(model: Part) -> Iterator[str]:
     """The paths in `.weights.h5` of the objects of a model that have no weights of their own there, the model's own
-    first. Objects of unknown classes are left out."""
+    first. Objects of unknown classes are left out, and those for which Keras looks elsewhere too."""
+    for path, part in _placed_in(model):
+        if part.known and not part.aliases and not any(slot.stored for slot in part.slots):
+            yield path
+
+
+def aliases_in(model: Part) -> Iterator[tuple[str, str]]:
+    """The objects of a live model for which Keras looks at further places: their paths and those."""
+    for path, part in _placed_in(model):
+        yield from ((path, other) for other in part.aliases)
+
+
+def optimizers_in(model: Part) -> Iterator[tuple[str, Part]]:
+    """The optimizers that a live model holds, with their paths in `.weights.h5`."""
+    return ((path, part) for path, part in _placed_in(model) if part.is_optimizer)
+
+
+def _placed_in(model: Part) -> Iterator[tuple[str, Part]]:
+    """The objects of a model that `.weights.h5` has a place for, by path; the model itself first."""
     stack = [("", model)]
     while stack:
         path, part = stack.pop()
-        if part.known and not any(slot.stored for slot in part.slots):
-            yield path
-        stack.extend((f"{path}/{at}" if path else at, child) for at, child in reversed(part.children))
-
-
-def slots_of(layer: Layer) -> Mapping[str, Slot]:
-    """The slots of a layer and of what it holds, by their paths below the layer's own in the layout of `.weights.h5`
-    (`vars/0`, `cell/vars/1`). Empty where the class is not known or the config makes no sense."""
-    try:
-        args = Args.of(layer.entry)
-        return {path: slot for path, _, slot in in_path_layout(part_of(args.class_name, args, args.built))}
-    except ConfigError:
-        return {}
+        if part.placed:
+            yield path, part
+            stack.extend((f"{path}/{at}" if path else at, child) for at, child in reversed(part.children))
 
 
 def shapes_fit(expected: tuple[int | None, ...] | None, shape: tuple[int, ...]) -> bool:

@@ -61,8 +61,9 @@ def command(
       ckpttool ls old.h5 --section all --output json
     """
     architecture = None if arch is None else load_architecture(arch)
-    choice = Choice(_sections(section), match, stats, sha256, sort, architecture)
-    style = Style(color=wants_color(color), layers=layers or (depth is not None and not tree), tree=tree, depth=depth)
+    by_layer = layers or (depth is not None and not tree)
+    choice = Choice(_sections(section), match, stats, sha256, sort, architecture, by_layer)
+    style = Style(color=wants_color(color), layers=by_layer, tree=tree, depth=depth)
     results = [result for path in paths for result in _results(Path(path), choice, len(paths) > 1)]
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
     if not all(_complete(result, choice) for result in results):

@@ -55,6 +55,23 @@ def split(path: str) -> tuple[str, ...]:
     return tuple(path.replace("\\", "/").split("/"))
 
 
+def as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of an object as Keras 3 would write it.
+
+    Keras 2.12 and 2.13 list each layer with weights twice in `_layer_checkpoint_dependencies`, as
+    `layer_with_weights-N` and as `layer-N`, and number both: their `dense_2` is the second Dense
+    (`Functional._layer_checkpoint_dependencies`, keras/engine/functional.py, 2.12).
+    """
+    found = list(parts)
+    for at, part in enumerate(parts):
+        if part == "_layer_checkpoint_dependencies":
+            found[at] = "layers"
+            stem, _, number = parts[at + 1].rpartition("_") if at + 1 < len(parts) else ("", "", "")
+            if stem and number.isdigit():
+                found[at + 1] = f"{stem}_{int(number) // 2}" if int(number) > 1 else stem
+    return tuple(found)
+
+
 def section_of(parts: tuple[str, ...]) -> Section:
     """The section of a weight, by the first part of its path."""
     return _SECTIONS.get(parts[0], Section.MODEL)

@@ -9,7 +9,7 @@ from typing import Any
 from ckpttool.checkpoint import Producer, Refusal, Weight
 from ckpttool.describing import Info
 from ckpttool.formats import FORMATS
-from ckpttool.listing import Listing, Row, Total
+from ckpttool.listing import LayerRow, Listing, Row, Total
 from ckpttool.numerics import Stats
 from ckpttool.render.style import Style, Summary
 from ckpttool.render.tables import cut_to_depth
@@ -38,9 +38,10 @@ def _listing(result: Listing, style: Style) -> dict[str, Any]:
             {
                 "layer": layer.layer,
                 "class": layer.class_name,
-                "trainable": layer.trainable,
+                "frozen": layer.frozen,
                 "inferred": layer.inferred,
                 **_total(layer.total),
+                **_graph(layer),
             }
             for layer in cut_to_depth(result.by_layer(), style.depth)
         ]
@@ -51,6 +52,16 @@ def _listing(result: Listing, style: Style) -> dict[str, Any]:
     found["refusals"] = [_refusal(refusal) for refusal in result.refusals]
     found["notes"] = list(result.notes)
     return found
+
+
+def _graph(layer: LayerRow) -> dict[str, Any]:
+    """What comes out of a layer, for each of its calls, and what goes in; null where the config does not tell."""
+    if layer.graph is None:
+        return {"outputs": None, "inbound": None}
+    return {
+        "outputs": [[shape and list(shape) for shape in outputs] for outputs in layer.graph.outputs],
+        "inbound": [[tensor.layer, tensor.node, tensor.output] for tensor in layer.graph.inbound],
+    }
 
 
 def _identity(result: Listing | Info) -> dict[str, Any]:
@@ -66,7 +77,7 @@ def _identity(result: Listing | Info) -> dict[str, Any]:
 def _by_training(result: Listing | Info) -> dict[str, Any]:
     return {
         "trainable": None if result.trainable is None else _total(result.trainable),
-        "frozen": None if result.frozen is None else _total(result.frozen),
+        "non_trainable": None if result.non_trainable is None else _total(result.non_trainable),
     }
 
 
@@ -95,6 +106,7 @@ def _row(row: Row) -> dict[str, Any]:
         "nbytes": weight.nbytes,
         "section": weight.section.value,
         "trainable": row.trainable,
+        "frozen": row.frozen,
         "inferred": row.inferred,
     }
     if row.stats is not None:

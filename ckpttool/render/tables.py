@@ -1,8 +1,12 @@
 """Listings as rows of text, shared by the outputs that are tables."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ckpttool.architecture.graph import Tensor
+from ckpttool.architecture.summary import LayerGraph
 from ckpttool.checkpoint import Section
+from ckpttool.describing import Info
 from ckpttool.escape import printable
 from ckpttool.listing import LayerRow, Listing, Row, Total
 from ckpttool.render.style import number, pretty_layer, shape, size
@@ -55,23 +59,48 @@ def weight_cells(row: Row, titles: list[str]) -> list[str]:
     return [cells.get(title, "") for title in titles]
 
 
-LAYER_HEADERS = ["layer", "class", "trainable", "weights", "shapes", "dtype", "params", "size"]
+LAYER_HEADERS = [
+    *("layer", "class", "trainable", "output shape", "weights", "shapes", "dtype", "params", "size", "connected to"),
+]
+_MANY = 6
 
 
 def layer_cells(layer: LayerRow) -> list[str]:
     """The cells of one layer."""
     weights = [row.weight for row in layer.rows]
-    shapes = " ".join(shape(weight.shape) for weight in weights[:6]) + (" ..." if len(weights) > 6 else "")
+    shapes = " ".join(shape(weight.shape) for weight in weights[:_MANY]) + (" ..." if len(weights) > _MANY else "")
     return [
         printable(pretty_layer(layer.layer, layer.inferred), 200),
         printable(layer.class_name or "", 100),
-        {True: "", False: "frozen", None: ""}[layer.trainable],
+        "frozen" if layer.frozen else "",
+        _outputs(layer.graph),
         str(len(weights) or ""),
         shapes,
         printable(", ".join(dict.fromkeys(weight.dtype for weight in weights)), 100),
         f"{layer.total.params:,}" if weights else "",
         size(layer.total.nbytes) if weights else "",
+        _inbound(layer.graph),
     ]
+
+
+def _outputs(graph: LayerGraph | None) -> str:
+    """The shapes of what comes out of a layer, each once; empty where none is known."""
+    known = [shape(dims) for dims in (graph.shapes if graph else ()) if dims is not None]
+    return _few(known)
+
+
+def _inbound(graph: LayerGraph | None) -> str:
+    """The layers whose outputs go into one, with call and output where these are not the first ones."""
+    return _few([_tensor(tensor) for tensor in (graph.inbound if graph else ())])
+
+
+def _tensor(tensor: Tensor) -> str:
+    place = f"[{tensor.node}][{tensor.output}]" if tensor.node or tensor.output else ""
+    return printable(tensor.layer, 200) + place
+
+
+def _few(texts: list[str]) -> str:
+    return ", ".join(texts[:_MANY]) + (" ..." if len(texts) > _MANY else "")
 
 
 def cut_to_depth(layers: tuple[LayerRow, ...], depth: int | None) -> tuple[LayerRow, ...]:
@@ -89,8 +118,10 @@ def _joined(name: str, group: list[LayerRow]) -> LayerRow:
         return group[0]
     own = next((layer for layer in group if layer.layer == name), None)
     rows = tuple(row for layer in group for row in layer.rows)
-    trainable = None if own is None else own.trainable
-    return LayerRow(name, own.class_name if own else None, trainable, any(layer.inferred for layer in group), rows)
+    inferred = any(layer.inferred for layer in group)
+    if own is None:
+        return LayerRow(name, None, None, inferred, rows)
+    return replace(own, inferred=inferred, rows=rows)
 
 
 def totals(listing: Listing) -> list[str]:
@@ -98,13 +129,19 @@ def totals(listing: Listing) -> list[str]:
     lines = []
     for section, total in listing.totals.items():
         lines.append(f"{section.value:<10}{_sum(total)}")
-        if section is Section.MODEL and listing.trainable and listing.frozen:
-            lines.append(
-                f"  in trainable layers {listing.trainable.params:,}, in frozen layers {listing.frozen.params:,}"
-            )
+        if section is Section.MODEL and listing.trainable and listing.non_trainable:
+            lines.append(f"  {by_training(listing)}")
     if any(row.inferred for row in listing.rows):
         lines.append("~ the name is not stored; it is inferred from the config or the path")
     return lines
+
+
+def by_training(result: Listing | Info) -> str:
+    """How many parameters are trained and how many are not, as far as that is known."""
+    known = [total.params if total else 0 for total in (result.trainable, result.non_trainable)]
+    unknown = result.totals[Section.MODEL].params - sum(known) if Section.MODEL in result.totals else 0
+    rest = f", not known of {unknown:,}" if unknown else ""
+    return f"trainable {known[0]:,}, non-trainable {known[1]:,}{rest}"
 
 
 def _sum(total: Total) -> str:

@@ -11,6 +11,7 @@ from ckpttool.listing import MAX_DEPTH, LayerRow, Listing, Row
 from ckpttool.render.style import Style, Summary, pretty_layer, shape, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
+    by_training,
     cut_to_depth,
     layer_cells,
     shown_rows,
@@ -122,7 +123,7 @@ def _branches(node: _Node, indent: str) -> Iterator[str]:
 def _branch_title(name: str, layer: LayerRow | None) -> str:
     if layer is None:
         return printable(name, 200)
-    facts = [layer.class_name or "", "frozen" if layer.trainable is False else ""]
+    facts = [layer.class_name or "", "frozen" if layer.frozen else ""]
     told = ", ".join(printable(fact, 100) for fact in facts if fact)
     return printable(pretty_layer(name, layer.inferred), 200) + (f" ({told})" if told else "")
 
@@ -168,11 +169,8 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
     yield from _ends("output", result.outputs)
     for section, total in result.totals.items():
         yield _SECTION_LABELS[section], f"{total.weights:,} weights, {total.params:,} parameters, {size(total.nbytes)}"
-    if result.trainable is not None and result.frozen is not None:
-        yield (
-            "trainable",
-            f"{result.trainable.params:,} parameters in trainable layers, {result.frozen.params:,} in frozen",
-        )
+    if result.trainable is not None and result.non_trainable is not None:
+        yield "parameters", by_training(result)
     yield "dtypes", ", ".join(f"{name} {params:,}" for name, params in result.dtypes.items())
     for key, text in result.compiled.items():
         yield key.replace("_", " "), text

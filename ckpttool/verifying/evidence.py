@@ -4,15 +4,13 @@ import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
+from ckpttool.aligning import LASTING
 from ckpttool.architecture.spec import SpecSlot
 from ckpttool.checkpoint import Weight
 
 Pair = tuple[SpecSlot, Weight]
 Name = TypeVar("Name", bound=Hashable)
 
-_LASTING = frozenset(
-    {"kernel", "bias", "gamma", "beta", "recurrent_kernel", "moving_mean", "moving_variance", "embeddings"}
-)
 _MOST_NAMES = 8
 
 _NUMBER = re.compile(r"_\d+$")
@@ -68,7 +66,7 @@ def _crossed(pairs: list[Pair]) -> dict[SpecSlot, str]:
 
 
 def _differ(ours: str, theirs: str) -> bool:
-    return ours != theirs and {ours, theirs} <= _LASTING
+    return ours != theirs and {ours, theirs} <= LASTING
 
 
 def _stored(slot: SpecSlot, weight: Weight) -> list[str]:

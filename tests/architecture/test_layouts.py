@@ -1,10 +1,13 @@
 """Slots in the layout of `.weights.h5`: what genuine Keras calls each weight, told by the class of its layer alone."""
 
+from typing import Any
+
 import pytest
 
 import ckpttool
-from ckpttool.architecture.config import Layer
-from ckpttool.architecture.layouts import shapes_fit, slots_of
+from ckpttool.architecture import read_architecture
+from ckpttool.architecture.layouts import shapes_fit
+from ckpttool.architecture.spec import spec_of
 from ckpttool.listing import Choice, list_checkpoint
 from tests.samples import FIXTURES, TRUTH
 
@@ -39,20 +42,19 @@ def test_every_weight_is_called_what_keras_calls_it(name: str) -> None:
         assert row.slot is None or row.slot in truth[row.sha256 or ""], row.weight.path
 
 
-def test_an_unknown_class_has_no_slots() -> None:
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"class_name": "Mine", "config": {"name": "a", "units": 3}},
+        {"class_name": "Dense", "module": "mine", "config": {"name": "a", "units": 3}, "registered_name": "mine>Dense"},
+    ],
+)
+def test_an_unknown_class_has_no_slots(entry: dict[str, Any]) -> None:
     """Of a class that is not in the table, or not Keras's own, nothing is claimed."""
-    for entry in (
-        {"class_name": "Mine", "config": {"units": 3}},
-        {"class_name": "Dense", "module": "mine", "config": {"units": 3}, "registered_name": "mine>Dense"},
-        None,
-    ):
-        assert slots_of(Layer("a", "a", "Mine", True, ("layers", "mine"), entry=entry)) == {}
-
-
-def test_a_config_of_junk_has_no_slots() -> None:
-    """A config that its class cannot take is no error of a listing: the weights keep their numbers."""
-    entry = {"class_name": "Dense", "config": {"units": "many", "use_bias": []}}
-    assert slots_of(Layer("a", "a", "Dense", True, ("layers", "dense"), entry=entry)) == {}
+    found = read_architecture({"class_name": "Sequential", "config": {"name": "m", "layers": [entry]}})
+    assert found is not None
+    spec = spec_of(found)
+    assert (spec.slots, [opaque.layer for opaque in spec.opaque]) == ((), ["a"])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ What is not known stays as it is: classes of the user's own, classes that Keras 
 place today. So nothing that decides a weight is lost, and what a conversion cannot carry over can still be seen.
 """
 
+import itertools
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -119,7 +121,8 @@ def _with_held(config: Config, generation: Generation, depth: int) -> Config:
             config[key] = _normalized(config[key], generation, depth + 1)
     for key in _HELD_LISTS:
         if isinstance(config.get(key), list):
-            config[key] = _named([_normalized(held, generation, depth + 1) for held in config[key]])
+            held = [_normalized(entry, generation, depth + 1) for entry in config[key]]
+            config[key] = _told_apart(held) if generation is Generation.KERAS_0 else _named(held)
     return config
 
 
@@ -140,6 +143,18 @@ def _named(layers: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         unnamed = isinstance(config, Mapping) and config.get("name") == _UNNAMED and layer["class_name"] == "Sequential"
         count += unnamed
         found.append(_renamed(layer, f"{_UNNAMED}_{count - 1}") if unnamed and count > 1 else layer)
+    return found
+
+
+def _told_apart(layers: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The layers of a model of Keras 0, which may all have the name of their class, numbered from the second of a name
+    on."""
+    found, used, numbers = list[Mapping[str, Any]](), set[str](), defaultdict[str, Iterator[int]](itertools.count)
+    for layer in layers:
+        name = Args.of(layer).name
+        unique = next(unique for at in numbers[name] if (unique := f"{name}_{at}" if at else name) not in used)
+        used.add(unique)
+        found.append(_renamed(layer, unique) if unique != name else layer)
     return found
 
 

@@ -29,10 +29,21 @@ NAMES: Mapping[str, str] = MappingProxyType(
 @dataclass(frozen=True, slots=True)
 class Form:
     """A shape in which a weight may be stored. To get today's weight (or its part), take the axes in the order of
-    `axes` (empty: as they are) and give the result the shape of the slot."""
+    `axes` (empty: as they are), then leave out the axis `extra`, which has one place and which today's lacks."""
 
     shape: Shape | None
     axes: tuple[int, ...] = ()
+    extra: int | None = None
+
+    @property
+    def is_todays(self) -> bool:
+        """Whether nothing is to be turned or left out."""
+        return not self.axes and self.extra is None
+
+    def turned(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Today's shape of an array that is stored in this form."""
+        turned = [shape[axis] for axis in self.axes] if self.axes else list(shape)
+        return tuple(size for axis, size in enumerate(turned) if axis != self.extra)
 
     def has(self, shape: Sequence[int]) -> bool:
         """Whether an array of this shape may be in this form."""
@@ -113,4 +124,4 @@ def _one_dimension(shape: Shape) -> tuple[Form, ...]:
     """A kernel of one dimension, kept as one of two: (length, 1, channels, filters) in 1.2, and before that
     (filters, channels, length, 1)."""
     length, depth, filters = shape
-    return Form((length, 1, depth, filters)), Form((filters, depth, length, 1), (2, 3, 1, 0))
+    return Form((length, 1, depth, filters), extra=1), Form((filters, depth, length, 1), (2, 3, 1, 0), extra=1)

@@ -19,6 +19,7 @@ from ckpttool.architecture.slots import Part, Slot, owned_in_legacy_order
 _MODELS = frozenset({"Functional", "Sequential"})
 _MADE_CELLS = frozenset({"ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "SimpleRNN"})
 _DEPTHWISE = frozenset({"DepthwiseConv1D", "DepthwiseConv2D"})
+_CONVOLVING = frozenset({"Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "ConvLSTMCell"})  # the others correlate
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class StoredSlot:
 
     `name` is the last piece of its stored name, without ":0". `owner` is the path of attributes to the object that has
     the slot, `chain` the names that lead to it, `slot` the slot itself. `forms` are the shapes in which it may be
-    stored, the usual one first. It is the part `gate` of `gates` equal parts along the slot's last axis.
+    stored, the usual one first. It is the part `gate` of `gates` equal parts along the slot's last axis. `spatial` is
+    the number of axes in front along which a kernel made by Theano runs backwards, against those of other backends.
     """
 
     name: str
@@ -38,6 +40,7 @@ class StoredSlot:
     forms: tuple[Form, ...]
     gate: int = 0
     gates: int = 1
+    spatial: int = 0
 
     @property
     def shape(self) -> Shape | None:
@@ -163,7 +166,17 @@ def _form_in_2(part: Part, slot: Slot) -> Form:
 
 def _array(at: _At, slot: Slot, name: str, forms: tuple[Form, ...]) -> StoredSlot:
     owner = "/".join((*at.path, slot.borrowed) if slot.borrowed else at.path)
-    return StoredSlot(name, owner, _chain_to(at.part, at.chain, slot.borrowed), slot, slot.trainable, forms)
+    chain = _chain_to(at.part, at.chain, slot.borrowed)
+    return StoredSlot(name, owner, chain, slot, slot.trainable, forms, spatial=_spatial(at.part, slot))
+
+
+def _spatial(part: Part, slot: Slot) -> int:
+    """The number of axes along which Theano convolves, that is, goes through the kernel from its end
+    (`convert_kernel`, keras/utils/np_utils.py, 1.2.2; `preprocess_weights_for_loading`, keras/engine/saving.py, 2.2.4).
+    """
+    if part.class_name not in _CONVOLVING or slot.name not in ("kernel", "recurrent_kernel"):
+        return 0
+    return max(0, len(slot.shape or ()) - 2)
 
 
 def _chain_to(part: Part, chain: tuple[str, ...], path: str) -> tuple[str, ...]:

@@ -1,0 +1,216 @@
+"""Aligning: which stored weight is the weight of which slot, in every layout, and by what evidence.
+
+A slot's weight may be stored as several arrays, as Keras 1 kept the gates of a recurrent layer, with other axes, or,
+made by Theano, with its kernel reversed; `assembled` puts these together.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from ckpttool.architecture import Architecture
+from ckpttool.architecture.args import Args
+from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, stored_order
+from ckpttool.architecture.layouts import Place, places_of, shapes_fit
+from ckpttool.architecture.slots import Part
+from ckpttool.architecture.spec import model_args
+from ckpttool.architecture.table import part_of
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.formats.weights_h5 import as_keras_3, split
+
+LASTING = frozenset(
+    {"kernel", "bias", "gamma", "beta", "recurrent_kernel", "moving_mean", "moving_variance", "embeddings"}
+)
+"""The names of weights that have meant the same in every Keras since 2."""
+
+
+class Evidence(Enum):
+    """What an alignment rests on: the path in the file, the stored name of the layer, or the order of layers."""
+
+    PATH = "path"
+    NAME = "name"
+    ORDER = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored array that is the weight of a slot or a part of it; `slot` says which part and in what form, None where
+    it is the whole weight as it is."""
+
+    weight: Weight
+    slot: StoredSlot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """A slot of an architecture and all that a checkpoint stores of its weight: one array, or one for each gate."""
+
+    place: Place
+    stored: tuple[Stored, ...]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The slots of an architecture whose weights a checkpoint has, those it has not, and the weights of no slot.
+
+    `generation` is that of the legacy layout, as its order and names tell; None for the path layout.
+    """
+
+    aligned: tuple[Aligned, ...]
+    missing: tuple[Place, ...]
+    left: tuple[Weight, ...]
+    generation: Generation | None = None
+
+    def by_path(self) -> dict[str, Place]:
+        """The slots by the paths of the weights that are stored for them."""
+        return {stored.weight.path: one.place for one in self.aligned for stored in one.stored}
+
+
+def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
+    """The weights of a checkpoint's model, each with its slot in an architecture, as far as shapes agree.
+
+    Raises ConfigError where the layers or connections of the architecture make no sense.
+    """
+    model = model_args(architecture)
+    part = part_of(model.class_name, model, model.built)
+    places = tuple(places_of(part))
+    weights = checkpoint.section(Section.MODEL)
+    if checkpoint.kind.startswith(("legacy", "keras0")):
+        found, generation = _legacy(_Layers.of(model, part), checkpoint, weights)
+    else:
+        found, generation = list(_by_path(places, weights)), None
+    return _alignment(places, weights, found, generation)
+
+
+_Pair = tuple[tuple[str, str, str], Stored, Evidence]
+"""The key of a slot (top layer, owner, name), what is stored for it, and by what evidence."""
+
+
+def _key(place: Place) -> tuple[str, str, str]:
+    return place.group, place.owner, place.slot.name
+
+
+def _alignment(
+    places: Sequence[Place], weights: Iterable[Weight], pairs: Iterable[_Pair], generation: Generation | None
+) -> Alignment:
+    """The pairs gathered by slot."""
+    by_slot: dict[tuple[str, str, str], list[tuple[Stored, Evidence]]] = {}
+    for key, stored, evidence in pairs:
+        by_slot.setdefault(key, []).append((stored, evidence))
+    taken = {stored.weight.path for found in by_slot.values() for stored, _ in found}
+    return Alignment(
+        tuple(
+            Aligned(place, tuple(stored for stored, _ in found), found[0][1])
+            for place in places
+            if (found := by_slot.get(_key(place)))
+        ),
+        tuple(place for place in places if _key(place) not in by_slot and _is_kept(place, generation)),
+        tuple(weight for weight in weights if weight.path not in taken),
+        generation,
+    )
+
+
+def _is_kept(place: Place, generation: Generation | None) -> bool:
+    """Whether the layout has a place for a slot of its own: one leaves out what LoRA adds, the other what is there
+    already."""
+    return bool(place.path) if generation is None else place.index is not None
+
+
+def _by_path(places: Iterable[Place], weights: Iterable[Weight]) -> Iterator[_Pair]:
+    """The weights of the path layout; private attributes of Keras 2 (`_query_dense`) count as those of Keras 3."""
+    by_path = {place.path: place for place in places if place.path}
+    for weight in weights:
+        path = "/".join(part.lstrip("_") for part in as_keras_3(split(weight.path)))
+        place = by_path.get(path)
+        if place is not None and shapes_fit(place.slot.shape, weight.shape):
+            yield _key(place), Stored(weight), Evidence.PATH
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """The top layers of a model: their parts and their entries in the words of Keras 3, by name, in order."""
+
+    parts: Mapping[str, Part]
+    entries: Mapping[str, object]
+    generation: Generation
+
+    @classmethod
+    def of(cls, model: Args, part: Part) -> "_Layers":
+        entries = zip(model.layers("layers"), model.config["layers"], strict=True)
+        return cls(
+            {child.name: child for _, child in part.children},
+            {args.name: entry for args, entry in entries},
+            generation_of(model.config),
+        )
+
+
+def _legacy(
+    layers: _Layers, checkpoint: Checkpoint, weights: Iterable[Weight]
+) -> tuple[list[_Pair], Generation | None]:
+    """The weights of a legacy file by the generation of Keras whose order and names fit the most of them."""
+    stored: dict[str, list[Weight]] = {}
+    for weight in weights:
+        stored.setdefault(weight.layer or "", []).append(weight)
+    best: tuple[list[_Pair], Generation | None] = ([], None)
+    for generation in _candidates(checkpoint):
+        found = list(_in_generation(layers, stored, generation, checkpoint.layer_names))
+        if len(found) > len(best[0]):
+            best = found, generation
+        if len(found) == sum(map(len, stored.values())):
+            break
+    return best
+
+
+def _candidates(checkpoint: Checkpoint) -> tuple[Generation, ...]:
+    """The generations to try, the one that the file is of by its own word first."""
+    if checkpoint.kind == "keras0-weights":
+        return (Generation.KERAS_0,)
+    version = checkpoint.producer.keras_version
+    first = generation_of(None, version) if version else Generation.KERAS_1
+    rest = (Generation.KERAS_2, Generation.KERAS_3, Generation.KERAS_1)
+    return tuple(dict.fromkeys((first, *rest)))
+
+
+def _in_generation(
+    layers: _Layers, stored: Mapping[str, list[Weight]], generation: Generation, listed: Sequence[str]
+) -> Iterator[_Pair]:
+    """The pairs where every layer's weights are in the order, of the names and in a form of one generation."""
+    orders = {name: stored_order(part, generation, layers.entries.get(name)) for name, part in layers.parts.items()}
+    for ours, theirs, evidence in _layer_pairs(layers, orders, stored, generation):
+        order, weights = orders[ours], stored[theirs]
+        if _is_order_of(order, weights):
+            for slot, weight in zip(order, weights, strict=True):
+                yield (ours, slot.owner, slot.slot.name), Stored(weight, slot), evidence
+
+
+def _layer_pairs(
+    layers: _Layers, orders: Mapping[str, Sequence[StoredSlot]], stored: Mapping[str, object], generation: Generation
+) -> Iterator[tuple[str, str, Evidence]]:
+    """Which layer of the architecture is which of the file: by name, the rest by order where as many are left."""
+    if generation is Generation.KERAS_0:
+        numbered = [name for name, part in layers.parts.items() if part.class_name != "InputLayer"]
+        pairs = ((name, f"layer_{at}") for at, name in enumerate(numbered))
+        yield from ((ours, theirs, Evidence.ORDER) for ours, theirs in pairs if theirs in stored)
+        return
+    named = [name for name in stored if name in orders]
+    yield from ((name, name, Evidence.NAME) for name in named)
+    ours = [name for name, order in orders.items() if order and name not in named]
+    theirs = [name for name in stored if name and name not in named]
+    if len(ours) == len(theirs):
+        yield from zip(ours, theirs, itertools.repeat(Evidence.ORDER))
+
+
+def _is_order_of(order: Sequence[StoredSlot], weights: Sequence[Weight]) -> bool:
+    """Whether the weights of a layer can be those of this order: as many, in a form of each, not of other names."""
+    return len(order) == len(weights) and all(
+        slot.form_of(weight.shape) is not None and _may_be_called(slot, weight)
+        for slot, weight in zip(order, weights, strict=True)
+    )
+
+
+def _may_be_called(slot: StoredSlot, weight: Weight) -> bool:
+    """Whether a stored name is not that of another slot; what is numbered, or of an own naming, tells nothing."""
+    last = (weight.name or "").removesuffix(":0").rpartition("/")[2]
+    return last not in LASTING or last in (slot.slot.name, slot.name)

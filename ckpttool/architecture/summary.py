@@ -1,0 +1,58 @@
+"""What a config tells of each layer beside its weights: the shapes of what comes out of it, and what goes in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ckpttool.architecture.args import Args
+from ckpttool.architecture.config import Architecture
+from ckpttool.architecture.graph import Call, Tensor
+from ckpttool.architecture.models import Step, is_model, outputs_of, steps_of
+from ckpttool.architecture.shapes.call import Outputs
+from ckpttool.architecture.sizes import Shape
+from ckpttool.architecture.spec import model_args
+from ckpttool.errors import CheckpointError
+
+
+@dataclass(frozen=True, slots=True)
+class LayerGraph:
+    """The shapes of what comes out of a layer, for each of its calls, and the tensors that go into them.
+
+    The layers of a Sequential model are connected by their order, and no tensors are told.
+    """
+
+    outputs: tuple[Outputs, ...]
+    inbound: tuple[Tensor, ...] = ()
+
+    @property
+    def shapes(self) -> tuple[Shape | None, ...]:
+        """The shapes of what comes out, each once."""
+        return tuple(dict.fromkeys(shape for outputs in self.outputs for shape in outputs))
+
+
+def graph_of(architecture: Architecture) -> Mapping[str, LayerGraph]:
+    """What is told of each layer, by its chain of names; nothing where the config makes no sense."""
+    try:
+        return dict(_walk(model_args(architecture), (), ""))
+    except CheckpointError:
+        return {}
+
+
+def _walk(model: Args, inputs: tuple[Shape | None, ...], prefix: str) -> Iterator[tuple[str, LayerGraph]]:
+    chained = model.class_name == "Sequential"
+    for step in steps_of(model, inputs):
+        path = f"{prefix}{step.args.name}"
+        yield path, LayerGraph(step.outputs, () if chained else _inbound(step))
+        if is_model(step.args):
+            yield from _walk(step.args, step.inputs, f"{path}/")
+
+
+def _inbound(step: Step) -> tuple[Tensor, ...]:
+    return tuple(dict.fromkeys(tensor for call in step.calls for tensor in call.tensors))
+
+
+def model_outputs(architecture: Architecture) -> Outputs:
+    """The shapes of what comes out of a model; none where the config does not tell."""
+    try:
+        return outputs_of(model_args(architecture), Call())
+    except CheckpointError:
+        return ()
