@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.config import Architecture
 from ckpttool.architecture.dialects import generation_of, normalized
-from ckpttool.architecture.layouts import Place, empty_in, opaque_in, places_of
+from ckpttool.architecture.layouts import Place, aliases_in, empty_in, opaque_in, optimizers_in, places_of
 from ckpttool.architecture.models import is_built, is_model
-from ckpttool.architecture.optimizers import optimizer_slots
+from ckpttool.architecture.optimizers import Trained, optimizer_state
 from ckpttool.architecture.sizes import Shape, is_integer, read_shape
-from ckpttool.architecture.slots import Part, in_weights_order
+from ckpttool.architecture.slots import Part, Slot
 from ckpttool.architecture.table import part_of
 
 SCHEMA = "ckpttool.spec/1"
@@ -25,7 +25,8 @@ class SpecSlot:
 
     `layer` is the chain of names down to its layer, `name` the weight inside it. `dtype` is that of the stored array.
     `path` is its place in `.weights.h5`, empty where that leaves it out. `group` and `index` are the top layer and the
-    position in its list of weights in a legacy `.h5`, empty and None where it has none of its own there.
+    position in its list of weights in a legacy `.h5`, empty and None where it has none of its own there. A weight of
+    the model itself has no group and a position.
     """
 
     layer: str
@@ -45,11 +46,16 @@ class SpecSlot:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """An object of a class that is not built into Keras: which weights it has, no config tells."""
+    """An object of a class that is not built into Keras: which weights it has, no config tells.
+
+    `listed` says that a live model told them, and that the class loads them from `.weights.h5` in its own way: only a
+    legacy `.h5` is sure then.
+    """
 
     layer: str
     class_name: str
     path: str
+    listed: bool = False
 
     @property
     def group(self) -> str:
@@ -63,7 +69,9 @@ class Spec:
 
     `layers` are its top layers, all of them. `empty` are the paths in `.weights.h5` of its objects without weights of
     their own. `built` is False where no shape of an input is known, so that Keras makes no weights yet. `optimizer` are
-    the variables of the optimizer that the model is compiled with, empty where that is not known.
+    the variables of the optimizer that the model is compiled with, empty where that is not known, and of those that it
+    holds beside it. `aliases` are pairs of an object's path in `.weights.h5` and one where Keras looks when nothing fits
+    there, None where only a live model could tell.
     """
 
     model: str
@@ -73,31 +81,72 @@ class Spec:
     empty: tuple[str, ...] = ()
     built: bool = True
     optimizer: tuple[SpecSlot, ...] = ()
+    aliases: tuple[tuple[str, str], ...] | None = None
 
 
 def spec_of(architecture: Architecture) -> Spec:
     """The spec of an architecture. Raises ConfigError where its layers or connections make no sense."""
-    args = _model_args(architecture)
+    if architecture.part is not None:
+        return _spec_of_live(architecture, architecture.part)
+    args = model_args(architecture)
     part = part_of(args.class_name, args, args.built)
+    return with_optimizer(_spec(architecture.name, part, is_built(args)), _compiled_with(architecture))
+
+
+def _spec(name: str, part: Part, built: bool) -> Spec:
+    layers = tuple(child.name for _, child in part.children if child.tracked)
     slots = tuple(map(_slot, places_of(part)))
-    layers = tuple(child.name for _, child in part.children)
-    name = architecture.name or args.class_name
-    return Spec(
-        name, slots, layers, tuple(_opaque(part)), tuple(empty_in(part)), is_built(args), _state(architecture, part)
-    )
+    return Spec(name or part.class_name, slots, layers, tuple(_opaque(part)), tuple(empty_in(part)), built)
 
 
-def _state(architecture: Architecture, part: Part) -> tuple[SpecSlot, ...]:
-    """The variables of the optimizer, in `.weights.h5`."""
-    trainable = [("/".join((*chain[1:], slot.name)), slot) for chain, slot in in_weights_order(part) if slot.trainable]
+def _spec_of_live(architecture: Architecture, part: Part) -> Spec:
+    """The spec of a live model. Its optimizer has the variables that Keras would make for it, where these are known."""
+    spec = with_optimizer(_spec(architecture.name, part, True), _compiled_with(architecture))
+    optimizers = {path: owner for path, owner in optimizers_in(part) if not (path == "optimizer" and spec.optimizer)}
+    held = tuple(_variable(path, at, slot) for path, owner in optimizers.items() for at, slot in enumerate(owner.slots))
+    opaque = tuple(replace(found, listed=True) for found in spec.opaque)
+    return replace(spec, opaque=opaque, optimizer=spec.optimizer + held, aliases=tuple(aliases_in(part)))
+
+
+def _variable(owner: str, at: int, slot: Slot) -> SpecSlot:
+    return SpecSlot(owner, slot.name, slot.shape, slot.dtype, False, f"{owner}/vars/{at}", "", None)
+
+
+def _compiled_with(architecture: Architecture) -> Any:
+    """The optimizer that a config names."""
     config = architecture.config.get("compile_config") if isinstance(architecture.config, Mapping) else None
-    return tuple(
-        SpecSlot("optimizer", name, slot.shape, slot.dtype, False, f"optimizer/vars/{at}", "", None)
-        for at, (name, slot) in enumerate(optimizer_slots(config, trainable))
+    return config.get("optimizer") if isinstance(config, Mapping) else None
+
+
+def with_optimizer(spec: Spec, optimizer: Any) -> Spec:
+    """The spec of the same model compiled with this optimizer, as a config names it."""
+    state = optimizer_state(optimizer, _trainable(spec))
+    return replace(
+        spec,
+        optimizer=tuple(
+            SpecSlot(place, found.name, found.shape, found.dtype, False, f"{place}/vars/{at}", "", None)
+            for below, variables in state.items()
+            for place in [f"optimizer/{below}".rstrip("/")]
+            for at, found in enumerate(variables)
+        ),
     )
 
 
-def _model_args(architecture: Architecture) -> Args:
+def _trainable(spec: Spec) -> list[Trained]:
+    """The weights that are trained, in the order of `model.trainable_variables`: layer after layer, in each that of its
+    legacy list."""
+    turn = {name: at for at, name in enumerate(spec.layers)}
+    found = [(turn.get(slot.group, -1), slot.index, slot) for slot in spec.slots if slot.index is not None]
+    found.sort(key=lambda entry: entry[:2])
+    return [_trained(spec.model, slot) for _, _, slot in found if slot.trainable]
+
+
+def _trained(model: str, slot: SpecSlot) -> Trained:
+    *models, layer = (model, *slot.layer.split("/"))
+    return Trained(slot.label, slot.shape, slot.dtype, f"{layer}/{slot.name}", tuple(models))
+
+
+def model_args(architecture: Architecture) -> Args:
     """The arguments of a model; one of an own class that lists its layers as Keras's models do is taken for one."""
     args = Args.of(normalized(architecture.config, generation_of(architecture.config)))
     if is_model(args):

@@ -49,7 +49,7 @@ def by_path(spec: Spec, checkpoint: Checkpoint) -> Pairing:
     stored = _groups((*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER)))
     found = Pairing()
     has_old_list = any(group.startswith(f"{_OLD_LIST}/") for group in stored)
-    owners, adapted = _owners(spec), _with_factors(spec)
+    owners, adapted = _owners(spec.slots), _with_factors(spec)
     for group, slots in owners.items():
         places = [group, _private(group), *([group.replace("layers", _OLD_LIST)] if has_old_list else [])]
         place = next((place for place in places if place in stored), group)
@@ -75,9 +75,10 @@ def _groups(weights: Iterable[Weight]) -> dict[str, dict[str, Weight]]:
     return groups
 
 
-def _owners(spec: Spec) -> dict[str, list[SpecSlot]]:
+def _owners(slots: Iterable[SpecSlot]) -> dict[str, list[SpecSlot]]:
+    """The slots by the path of the object that owns them."""
     owners: dict[str, list[SpecSlot]] = {}
-    for slot in spec.slots:
+    for slot in slots:
         if slot.path:
             owners.setdefault(slot.path.rpartition("/vars/")[0], []).append(slot)
     return owners
@@ -119,22 +120,44 @@ def _pair_owner(found: Pairing, slots: list[SpecSlot], stored: dict[str, Weight]
 
 
 def state(spec: Spec, checkpoint: Checkpoint) -> Pairing:
-    """The pairs of the optimizer's variables in the layout of paths. Keras leaves them all alone where their number
-    differs, and warns (`Optimizer.load_own_variables`, keras/src/optimizers/base_optimizer.py, 3.15)."""
+    """The pairs of the optimizer's variables in the layout of paths. Keras leaves those of an optimizer all alone where
+    their number differs, and warns (`Optimizer.load_own_variables`, keras/src/optimizers/base_optimizer.py, 3.15)."""
     found = Pairing()
-    stored = {weight.path: weight for weight in checkpoint.section(Section.OPTIMIZER)}
-    count = f"the optimizer has {len(spec.optimizer)} variables, the file {len(stored)}: Keras skips them all"
-    if len(stored) != len(spec.optimizer):
-        found.missing.extend((slot, count) for slot in spec.optimizer[len(stored) :])
-        found.unexpected.extend((weight, count) for weight in list(stored.values())[len(spec.optimizer) :])
-        return found
-    for slot in spec.optimizer:
-        if slot.path in stored:
-            found.pairs.append((slot, stored[slot.path]))
-        else:
+    stored, scaled = _groups(checkpoint.section(Section.OPTIMIZER)), _scaled(spec, checkpoint)
+    for owner, slots in _owners(spec.optimizer).items():
+        _pair_state(found, slots, stored.pop(owner, {}), scaled)
+    for rest in stored.values():
+        found.unexpected.extend((weight, "the architecture has no such optimizer") for weight in rest.values())
+    return found.finish()
+
+
+def _pair_state(found: Pairing, slots: list[SpecSlot], stored: dict[str, Weight], scaled: str) -> None:
+    """Pairs the variables of one optimizer."""
+    if len(stored) != len(slots):
+        count = f"the optimizer has {len(slots)} variables, the file {len(stored)}: Keras skips them all{scaled}"
+        found.missing.extend((slot, count) for slot in slots[len(stored) :])
+        found.unexpected.extend((weight, count) for weight in list(stored.values())[len(slots) :])
+        return
+    for slot in slots:
+        weight = stored.get(slot.path.rpartition("/")[2])
+        if weight is None:
             found.missing.append((slot, f"nothing is stored at {slot.path}"))
             found.raises.append(f"nothing is stored at {slot.path}")
-    return found.finish()
+        else:
+            found.pairs.append((slot, weight))
+
+
+_INNER = "optimizer/inner_optimizer/"
+
+
+def _scaled(spec: Spec, checkpoint: Checkpoint) -> str:
+    """Why the numbers may differ: under mixed_float16 `compile` puts a LossScaleOptimizer around the optimizer that the
+    config names (`Trainer.compile`, keras/src/trainers/trainer.py, 3.15)."""
+    expected = any(slot.path.startswith(_INNER) for slot in spec.optimizer)
+    stored = any(weight.path.startswith(_INNER) for weight in checkpoint.section(Section.OPTIMIZER))
+    if expected or not stored:
+        return ""
+    return ". They are of a LossScaleOptimizer, which compile makes only where the policy is mixed_float16"
 
 
 def by_order(spec: Spec, checkpoint: Checkpoint) -> Pairing:
