@@ -77,9 +77,12 @@ class _Assembled:
         gates = sorted(self.stored, key=lambda stored: stored.slot.gate if stored.slot else 0)
         parts = [self._part(stored) for stored in gates]
         whole = np.ascontiguousarray(np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0])
-        raw = memoryview(whole.reshape(-1).view(np.uint8))
+        raw = memoryview(whole.reshape(-1).view(np.uint8).data)
         for start in range(0, len(raw), limit):
             yield raw[start : start + limit]
+
+    def part(self, start: int, stop: int) -> None:
+        """None: a part takes as much work as the whole."""
 
     def _part(self, stored: Stored) -> np.ndarray:
         import numpy as np

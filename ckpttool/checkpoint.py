@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -45,6 +45,9 @@ class Values(Protocol):
 
         A piece is valid until the next one is asked for.
         """
+
+    def part(self, start: int, stop: int) -> Values | None:
+        """The bytes from `start` up to `stop` as values of their own, or None where all can only be read in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,19 @@ class Weight:
         """The stored bytes in C order, every value little-endian, in blocks: what checksums are made of."""
         for piece in self._pieces(limit):
             yield dtypes.little_endian(piece, self.dtype, self.big_endian)
+
+    def between(self, start: int, stop: int) -> Weight | None:
+        """The values from number `start` up to `stop`, in C order, as a flat weight; several may be read at a time.
+
+        None where the values can only be read in order.
+        """
+        item = dtypes.itemsize(self.dtype)
+        if item is None:
+            raise self._unreadable()
+        values = self.values.part(start * item, stop * item)
+        if values is None:
+            return None
+        return replace(self, shape=(stop - start,), nbytes=(stop - start) * item, values=values)
 
     def _pieces(self, limit: int) -> Iterator[bytes | bytearray | memoryview]:
         item = dtypes.itemsize(self.dtype)

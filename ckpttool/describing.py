@@ -73,7 +73,7 @@ def describe(checkpoint: Checkpoint) -> Info:
         outputs=_outputs(architecture) if architecture else (),
         layers=_layer_count(checkpoint, architecture),
         compiled=dict(_compile_settings(checkpoint.training_config)),
-        optimizer=_optimizer(checkpoint),
+        optimizer=optimizer_of(checkpoint),
         totals=listing.totals,
         trainable=listing.trainable,
         non_trainable=listing.non_trainable,
@@ -141,7 +141,8 @@ def _short_dict(value: dict[str, Any], depth: int) -> str:
     return ", ".join(f"{key}: {text}" for key, item in value.items() if (text := short(item, depth + 1)))
 
 
-def _optimizer(checkpoint: Checkpoint) -> Optimizer | None:
+def optimizer_of(checkpoint: Checkpoint) -> Optimizer | None:
+    """The optimizer that a checkpoint names or has the state of, None where it has neither."""
     state, config = checkpoint.section(Section.OPTIMIZER), _optimizer_config(checkpoint.training_config)
     if not state and not config:
         return None

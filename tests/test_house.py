@@ -9,7 +9,7 @@ import pytest
 
 from ckpttool.cli import COMMANDS
 from ckpttool.formats import _LAYOUTS, FORMATS
-from ckpttool.render import INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, VERIFY_OUTPUTS
+from ckpttool.render import DIFF_OUTPUTS, INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, VERIFY_OUTPUTS
 from tests.samples import TRUTH
 
 PACKAGE = Path(__file__).parents[1] / "ckpttool"
@@ -27,7 +27,8 @@ LEVELS = [
     {"assembled"},
     {"naming"},
     {"listing"},
-    {"describing", "verifying"},
+    {"describing"},
+    {"comparing", "verifying"},
     {"render"},
     {"cli"},
     {"__main__"},
@@ -149,10 +150,10 @@ def test_commands_are_complete() -> None:
 
 def test_outputs_are_complete() -> None:
     """Every output of a listing is one of several listings, too; every module of an output is in the table."""
-    helpers = {"__init__", "style", "tables", "verdicts"}
+    helpers = {"__init__", "changes", "fingerprints", "style", "tables", "verdicts"}
     assert {path.stem for path in (PACKAGE / "render").glob("*.py")} - helpers == set(LISTING_OUTPUTS)
     assert set(LISTING_OUTPUTS) == set(SUMMARY_OUTPUTS)
-    assert set(INFO_OUTPUTS) | set(VERIFY_OUTPUTS) <= set(LISTING_OUTPUTS)
+    assert set(DIFF_OUTPUTS) | set(INFO_OUTPUTS) | set(VERIFY_OUTPUTS) <= set(LISTING_OUTPUTS)
 
 
 def test_formats_are_complete() -> None:

@@ -13,6 +13,8 @@ COMMANDS = {
     "info": "ckpttool.cli.info",
     "verify": "ckpttool.cli.verify",
     "spec": "ckpttool.cli.spec",
+    "diff": "ckpttool.cli.diff",
+    "textconv": "ckpttool.cli.textconv",
 }
 
 

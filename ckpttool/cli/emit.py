@@ -39,7 +39,7 @@ def warn(place: str, refusals: Iterable[Refusal], notes: Iterable[str]) -> None:
         click.echo(f"warning: {printable(place)}: and {len(lines) - _SHOWN:,} more; --output json has all", err=True)
 
 
-def progress(total: int) -> Callable[[int], None]:
+def progress(total: int, label: str = "reading") -> Callable[[int], None]:
     """A function to tell of bytes done; draws a bar on standard error once it takes long, and only on a terminal."""
     if not sys.stderr.isatty() or not total:
         return lambda nbytes: None
@@ -49,7 +49,7 @@ def progress(total: int) -> Callable[[int], None]:
         nonlocal bar, done
         done += nbytes
         if bar is None and time.monotonic() - begun > _PATIENCE:
-            bar = click.progressbar(length=total, label="reading", file=sys.stderr)
+            bar = click.progressbar(length=total, label=label, file=sys.stderr)
             bar.update(done)
         elif bar is not None:
             bar.update(nbytes)

@@ -32,7 +32,7 @@ _SECTIONS = [section.value for section in Section]
     "--stats", is_flag=True, help="Min, max, mean, std, zeros, NaN and Inf of every weight; reads all values."
 )
 @click.option("--sha256", is_flag=True, help="Checksum of every weight's values; reads all values.")
-@click.option("--arch", type=click.Path(), metavar="FILE", help="Take names and classes of layers from this model.")
+@options.arch
 @options.output(LISTING_OUTPUTS)
 @options.color
 def command(

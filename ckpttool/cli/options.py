@@ -15,6 +15,10 @@ def output(choices: Iterable[str]) -> Callable[[F], F]:
     )
 
 
+arch = click.option(
+    "--arch", type=click.Path(), metavar="FILE", help="Take names and classes of layers from this model."
+)
+
 color = click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),

@@ -31,6 +31,7 @@ _SPREAD = frozenset(
 # Arguments that are another one, or a part of it, where they are null; only where the class has that other.
 _FOLLOWS: Mapping[str, tuple[str, float]] = MappingProxyType(
     {
+        "lora_alpha": ("lora_rank", 1),
         "max_freq": ("sampling_rate", 0.5),
         "sequence_length": ("fft_length", 1),
         "strides": ("pool_size", 1),
@@ -39,6 +40,7 @@ _FOLLOWS: Mapping[str, tuple[str, float]] = MappingProxyType(
 )
 _NULL_IS_DEFAULT = frozenset({"arguments", "data_format", "dtype", "ragged", "sparse"})
 _COUNTING = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})  # what counts its own vocabulary
+_HASHING = frozenset({"HashedCrossing", "Hashing"})  # whose dtype is int64 only where numbers come out
 _MANY = 2**53
 # Arguments of Keras 1 and 2 that tell how a layer computes, not what; Keras 3 has no such choice.
 _HOW = frozenset({"implementation"})
@@ -77,7 +79,7 @@ def differences(
 
 def _inside(a: Thing, b: Thing, path: str, sides: Sides, depth: int) -> Iterator[Difference]:
     """What differs between two objects of one class that others hold."""
-    if sides.inside is not None and all(isinstance(one.config.get("layers"), list) for one in (a, b)):
+    if sides.inside is not None and a.is_model and b.is_model:
         yield from ((_joined(path, key), old, new) for key, old, new in sides.inside(a, b))
     else:
         yield from argument_differences(a, b, path, depth, sides.inside)
@@ -115,8 +117,10 @@ def argument(thing: Thing, key: str) -> Any:
         return _in_bidirectional(value) if value is not None else _backwards(thing)
     if key == "factor" and thing.class_name == "RandomRotation" and isinstance(value, int | float):
         return [-value, value]
+    if key == "dtype" and thing.class_name in _HASHING and argument(thing, "output_mode") != "int":
+        return value if key in thing.config and value is not None else "float32"
     if value is not None:
-        return value
+        return None if key == "renorm_clipping" and value == {} else value
     return defaults.get(key) if key in _NULL_IS_DEFAULT else _followed(thing, key)
 
 

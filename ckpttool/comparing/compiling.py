@@ -108,9 +108,10 @@ def _is_scaling(value: Any) -> bool:
 
 def _unwrapped(value: Any) -> Any:
     """The optimizer inside one that scales losses as `compile` makes it."""
-    if not _is_scaling(value):
+    config = value.get("config") if _is_scaling(value) else None
+    if not isinstance(config, Mapping):
         return value
-    inner = value["config"].get("inner_optimizer")
+    inner = config.get("inner_optimizer")
     plain = {**value, "config": {"inner_optimizer": inner}}
     return value if any(differences("", "optimizers", value, plain, Sides())) else inner
 

@@ -71,11 +71,20 @@ def _as_written(a: Configured, b: Configured) -> Iterator[ConfigChange]:
 
 
 def _of_layers(a: Model, b: Model, renamed: Mapping[str, str]) -> Iterator[ConfigChange]:
-    if a.name and b.name and a.name != b.name and not all(is_automatic(model.thing, model.name) for model in (a, b)):
+    if a.name != b.name and all(map(_is_named, (a, b))) and not all(map(_is_numbered, (a, b))):
         yield ConfigChange("", "name", a.name, b.name, NAME)
     layers = {node.chain: node for node in _nodes(a)}, {node.chain: node for node in _nodes(b)}
     known = Known(_with_models(renamed, *layers))
     yield from _with_moved(model_changes(a, b, known), known, *layers)
+
+
+def _is_named(model: Model) -> bool:
+    """Whether a config names its model; those of Sequential ones up to Keras 2.2.2 do not."""
+    return bool(model.name) and not (model.thing.old and model.name == "sequential")
+
+
+def _is_numbered(model: Model) -> bool:
+    return is_automatic(model.thing, model.name)
 
 
 def _nodes(model: Model) -> Iterator[Node]:

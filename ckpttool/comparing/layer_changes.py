@@ -61,18 +61,26 @@ class Paired:
     pairs: Pairs
 
     @cached_property
-    def names(self) -> Mapping[str, str]:
-        """What the layers of the first model are called in the second; what no name is where they are not there."""
-        paired = {at: self.b.nodes[to].name for at, to in self.pairs.items()}
-        nodes = reversed(list(enumerate(self.a.nodes)))  # of layers of one name the first is meant
-        return {node.name: paired.get(at, f"\0{node.name}") for at, node in nodes}
+    def names(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """What to call the layers of both, so that those that belong together, and no others, are called alike."""
+        new = {at: self.b.nodes[to].name for at, to in self.pairs.items()}
+        paired = set(self.pairs.values())
+        return (
+            {node.name: new.get(at, f"\0a {node.name}") for at, node in _from_last(self.a)},
+            {node.name: node.name if at in paired else f"\0b {node.name}" for at, node in _from_last(self.b)},
+        )
+
+    def are_alike(self, old: Any, new: Any) -> bool:
+        """Whether two arguments of calls, nested as they may be, are the same with the layers that belong together."""
+        old, new = (renamed(value, names) for value, names in zip((old, new), self.names, strict=True))
+        return _are_same(old, new)
 
     @cached_property
     def are_named_alike(self) -> bool:
         """Whether connections that are written alike are alike."""
         if self.a.is_chain or self.b.is_chain or self.a.thing.old is not self.b.thing.old:
             return False
-        return all(one == other for one, other in self.names.items())
+        return all(one == other for names in self.names for one, other in names.items())
 
     @property
     def are_chains(self) -> bool:
@@ -85,6 +93,11 @@ class Paired:
             yield node, self.b.nodes[self.pairs[place]] if place in self.pairs else None
         paired = set(self.pairs.values())
         yield from ((None, node) for place, node in enumerate(self.b.nodes) if place not in paired)
+
+
+def _from_last(model: Model) -> Iterator[tuple[int, Node]]:
+    """The layers with their positions, the last one first: of several of one name the first is meant."""
+    yield from reversed(list(enumerate(model.nodes)))
 
 
 def model_changes(a: Model, b: Model, known: Known, at: tuple[str, str] = ("", "")) -> list[ConfigChange]:
@@ -144,7 +157,7 @@ def _ends(both: Paired, at: tuple[str, str]) -> Iterator[ConfigChange]:
     """What goes into a model and what comes out of it."""
     for key, label in (("input_layers", "inputs"), ("output_layers", "outputs")):
         old, new = both.a.ends(key), both.b.ends(key)
-        if not _are_same(renamed(old, both.names), new):
+        if not both.are_alike(old, new):
             yield ConfigChange(at[0], label, told(old), told(new), CONNECTION, at[1])
 
 
@@ -228,7 +241,7 @@ def _connections(both: Paired, one: Node, other: Node) -> Iterator[ConfigChange]
             label = f"inbound.call {number}" if len(old) > 1 else "inbound"
             for key in dict.fromkeys((*feeds, *others)):
                 before, after = feeds.get(key, ABSENT), others.get(key, ABSENT)
-                if not _are_same(renamed(before, both.names), after):
+                if not both.are_alike(before, after):
                     full = f"{label}.{key}" if key else label
                     yield ConfigChange(one.chain, full, told(before), told(after), CONNECTION, other.chain)
 

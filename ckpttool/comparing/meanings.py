@@ -21,6 +21,9 @@ OLD_HARD_SIGMOID = "hard_sigmoid of Keras 1 and 2 (0.2 * x + 0.5)"
 """The one activation that is another function today: x / 6 + 0.5 (activations.py of 2.15 and of 3.15)."""
 
 
+_LIST_WITHOUT_GRAPH = frozenset({"Merge", "Pipeline"})
+
+
 @dataclass(frozen=True, slots=True)
 class Thing:
     """An object of a config: a layer, an initializer, a loss, by class and arguments.
@@ -39,7 +42,12 @@ class Thing:
     def title(self) -> str:
         """The class, with what tells the user's own from a built-in one of that name."""
         known = self.own and defaults_of(self.kind, self.class_name) is not None
-        return f"{self.class_name} of its own" if known else self.class_name
+        return f"{self.class_name} of its own" if known else self.class_name or "no layer"
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a model whose config lists its layers."""
+        return isinstance(self.config.get("layers"), list) and self.class_name not in _LIST_WITHOUT_GRAPH
 
     @property
     def defaults(self) -> Config:

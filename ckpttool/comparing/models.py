@@ -239,26 +239,30 @@ def _nodes(entries: list[Any], old: bool, prefix: str, depth: int) -> Iterator[N
         number = counts[name] = counts.get(name, 0) + 1
         chain = f"{prefix}/{name}" if prefix else name
         inner = None
-        if depth < MAX_DEPTH and thing.class_name != "Merge" and isinstance(thing.config.get("layers"), list):
+        if depth < MAX_DEPTH and thing.is_model:
             inner = _model(thing, chain, depth + 1)
             thing = inner.thing
         yield Node(chain, name, number, thing, entry if isinstance(entry, Mapping) else {}, inner)
 
 
 def _stated_input(model: Model, nodes: tuple[Node, ...], old: bool, prefix: str) -> Iterator[Node]:
-    """The input of a Sequential model that states its shape and has no layer for it."""
-    shape = model.config.get("build_input_shape")
-    if shape is None or not model.is_chain or not nodes or nodes[0].thing.class_name == "InputLayer":
+    """The input of a Sequential model that states its shape, or begins with a model that does, and has no layer for
+    it; Keras 3 always writes one."""
+    if not model.is_chain or not nodes or nodes[0].thing.class_name == "InputLayer":
         return
-    name = "input_layer"
-    thing = Thing("layers", "InputLayer", {"name": name, "batch_shape": shape}, old=old)
-    yield Node(f"{prefix}/{name}" if prefix else name, name, 1, thing, {})
+    shape = model.config.get("build_input_shape")
+    first = nodes[0].inner.nodes[:1] if nodes[0].inner is not None else ()
+    shapes = [shape, *(node.thing.config.get("batch_shape") for node in first)]
+    stated = next((one for one in shapes if one is not None), None)
+    if stated is not None:
+        thing = Thing("layers", "InputLayer", {"name": "input_layer", "batch_shape": stated}, old=old)
+        yield Node(f"{prefix}/input_layer" if prefix else "input_layer", "input_layer", 1, thing, {})
 
 
 def _thing(entry: Any, old: bool) -> Thing:
     """The object that an entry of a layer describes; one of no class where it describes none."""
     found = meaning("layers", {"config": {}, **entry}, old) if isinstance(entry, Mapping) else None
-    return found if isinstance(found, Thing) else Thing("layers", "", {"value": entry}, old=old)
+    return found if isinstance(found, Thing) else Thing("layers", "", {"value": entry}, True, old)
 
 
 def _name(entry: Any, thing: Thing) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ckpttool.checkpoint import Weight
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
-from ckpttool.files import Source
+from ckpttool.files import Inflated, Source
 from ckpttool.formats.archive import Archive
 from ckpttool.formats.parts import Parts
 from ckpttool.formats.weights_h5 import section_of, split
@@ -36,6 +36,10 @@ class _Array:
         """All bytes in C order, `limit` at a time."""
         for at in range(0, self.nbytes, limit):
             yield self.source.read(self.start + at, min(limit, self.nbytes - at))
+
+    def part(self, start: int, stop: int) -> "_Array | None":
+        """The bytes from `start` up to `stop`; None where they are inflated on the way."""
+        return None if isinstance(self.source, Inflated) else _Array(self.source, self.start + start, stop - start)
 
 
 def read(parts: Parts, source: Source) -> None:

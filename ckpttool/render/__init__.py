@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from ckpttool.comparing import Diff
 from ckpttool.describing import Info
 from ckpttool.listing import Listing
 from ckpttool.render import csv, json, markdown, text
@@ -24,10 +25,16 @@ SUMMARY_OUTPUTS: dict[str, Callable[[Sequence[Summary], Style], str]] = {
 
 INFO_OUTPUTS: dict[str, Callable[[Info, Style], str]] = {"text": text.info, "json": json.info}
 
+DIFF_OUTPUTS: dict[str, Callable[[Diff, Style], str]] = {
+    "text": text.diff,
+    "json": json.diff,
+    "markdown": markdown.diff,
+}
+
 VERIFY_OUTPUTS: dict[str, Callable[[VerifyResult, Style], str]] = {
     "text": text.verdict,
     "json": json.verdict,
     "markdown": markdown.verdict,
 }
 
-__all__ = ["INFO_OUTPUTS", "LISTING_OUTPUTS", "SUMMARY_OUTPUTS", "VERIFY_OUTPUTS", "Style", "Summary"]
+__all__ = ["DIFF_OUTPUTS", "INFO_OUTPUTS", "LISTING_OUTPUTS", "SUMMARY_OUTPUTS", "VERIFY_OUTPUTS", "Style", "Summary"]

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ckpttool.checkpoint import Producer, Refusal, Weight
+from ckpttool.comparing import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
+from ckpttool.comparing.change import ABSENT
 from ckpttool.describing import Info
 from ckpttool.formats import FORMATS
 from ckpttool.listing import LayerRow, Listing, Row, Total
@@ -216,3 +218,111 @@ def _object(finding: Finding) -> dict[str, Any]:
 
 def _stored(weight: Weight) -> dict[str, Any]:
     return {"path": weight.path, "shape": list(weight.shape), "dtype": weight.dtype, "layer": weight.layer}
+
+
+def diff(result: Diff, style: Style) -> str:
+    """A diff as one object; docs/diff-format.md documents it."""
+    return dumps(
+        {
+            "schema": "ckpttool.diff/1",
+            "a": _side(result.a),
+            "b": _side(result.b),
+            "differences": sorted(result.differences),
+            "complete": result.is_complete,
+            "structure": {
+                "removed": [_unit(unit) for unit in result.removed],
+                "added": [_unit(unit) for unit in result.added],
+                "moved": [_move(move) for move in result.moves],
+            },
+            **_compared(result, style),
+            "total": _comparison(result.total),
+            "config": [_setting(change) for change in result.config],
+            "optimizer": result.state and _state(result),
+            "notes": list(result.notes),
+        }
+    )
+
+
+def _side(side: Side) -> dict[str, Any]:
+    return {"path": str(side.path), "kind": side.kind, "size": side.size, "producer": _producer(side.producer)}
+
+
+def _unit(unit: Unit) -> dict[str, Any]:
+    return {
+        "layer": unit.layer,
+        "weight": unit.label,
+        "path": unit.path,
+        "shape": list(unit.shape),
+        "dtype": unit.dtype,
+        "trainable": unit.trainable,
+    }
+
+
+def _move(move: Move) -> dict[str, Any]:
+    return {"a": move.layer, "b": move.new_layer, "evidence": move.evidence.value, "swapped": move.swapped}
+
+
+def _compared(result: Diff, style: Style) -> dict[str, Any]:
+    """What was compared: weights, or with `--layers` layers."""
+    if not style.layers:
+        return {"weights": [_pair(pair) for pair in result.pairs[: style.top]]}
+    return {
+        "layers": [
+            {"a": layer.layer, "b": layer.new_layer, "weights": len(layer.pairs), **_comparison(layer.comparison)}
+            for layer in result.by_layer()[: style.top]
+        ]
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    found: dict[str, Any] = {"a": _unit(pair.a), "b": _unit(pair.b), "evidence": pair.evidence.value}
+    found["values"] = pair.comparison and _comparison(pair.comparison)
+    return found | ({"problem": pair.problem} if pair.problem else {})
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    return {
+        "count": found.count,
+        "changed": found.changed,
+        "differing": found.differing,
+        "finite": found.finite,
+        "max_abs": _finite(found.max_abs),
+        "mean_abs": _finite(found.mean_abs),
+        "norm_a": _finite(found.norm_a),
+        "norm_b": _finite(found.norm_b),
+        "norm_difference": _finite(found.norm_difference),
+        "relative_l2": _finite(found.relative_l2),
+        "cosine": found.cosine,
+        "max_ulp": found.max_ulp,
+        "nan_gained": found.nan_gained,
+        "nan_lost": found.nan_lost,
+        "inf_gained": found.inf_gained,
+        "inf_lost": found.inf_lost,
+    }
+
+
+def _setting(change: ConfigChange) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": change.kind, "layer": change.layer, "new_layer": change.new_layer}
+    found["key"] = change.key
+    sides = {"a": change.old, "b": change.new}
+    return found | {side: _strict(value) for side, value in sides.items() if value is not ABSENT}
+
+
+def _strict(value: Any) -> Any:
+    """A value of a config without NaN and Infinity, which JSON proper lacks: their names instead."""
+    return json.loads(json.dumps(value), parse_constant=str)
+
+
+def _state(result: Diff) -> dict[str, Any] | None:
+    state = result.state
+    if state is None:
+        return None
+    return {
+        "counted": result.counts_state,
+        "class": list(state.class_names),
+        "iteration": list(state.iterations),
+        "learning_rate": [rate and _finite(rate) for rate in state.learning_rates],
+        "removed": [_unit(unit) for unit in state.removed],
+        "added": [_unit(unit) for unit in state.added],
+        "variables": [_pair(pair) for pair in state.pairs],
+    }

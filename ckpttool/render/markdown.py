@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
+from ckpttool.comparing import Diff
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.listing import Listing
-from ckpttool.render import text
-from ckpttool.render.style import Style, Summary, size
+from ckpttool.render import changes, text
+from ckpttool.render.style import Style, Summary, producer, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
     cut_to_depth,
@@ -36,7 +37,7 @@ def listing(result: Listing, style: Style) -> str:
     else:
         titles = weight_headers(result)
         cells = [weight_cells(row, titles) for row in shown_rows(result)]
-    facts = [FORMATS[result.kind].title, text.producer(result), size(result.size)]
+    facts = [FORMATS[result.kind].title, producer(result.producer), size(result.size)]
     head = f"### {escaped(printable(result.path.name))}\n\n{escaped(', '.join(filter(None, facts)))}"
     lines = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in totals(result))
     return "\n\n".join(filter(None, (head, _table(cells, titles), lines)))
@@ -55,6 +56,19 @@ def verdict(result: VerifyResult, style: Style) -> str:
     table = _table(rows, VERDICT_HEADERS) if rows else ""
     lines = "\n".join(f"- {escaped(line)}" for line in remarks(result))
     return "\n\n".join(filter(None, (f"### {escaped(head)}", escaped("\n".join(facts)), table, lines)))
+
+
+def diff(result: Diff, style: Style) -> str:
+    """The verdict as a heading, then a table for each part that changed."""
+    facts = "\n".join(f"- {escaped(line)}" for line in changes.sides(result))
+    parts = [_part(block) for block in changes.blocks(result, style)]
+    lines = "\n".join(f"- {escaped(line)}" for line in changes.remarks(result))
+    return "\n\n".join(filter(None, (f"### {escaped(changes.headline(result))}", facts, *parts, lines)))
+
+
+def _part(block: changes.Block) -> str:
+    table = _table([list(row) for row in block.rows], list(block.headers))
+    return "\n\n".join(filter(None, (f"**{block.title}**", table, escaped(block.rest))))
 
 
 def _table(cells: list[list[str]], titles: list[str]) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ckpttool.checkpoint import Producer
+from ckpttool.escape import printable
 from ckpttool.listing import Listing
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -10,11 +12,12 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the user asked of the looks: one row a layer, a tree, at most `depth` names deep, colour."""
+    """What the user asked of the looks: one row a layer, a tree, at most `depth` names deep, the `top` rows, colour."""
 
     layers: bool = False
     tree: bool = False
     depth: int | None = None
+    top: int | None = None
     color: bool = False
 
 
@@ -45,6 +48,19 @@ def shape(dims: tuple[int | None, ...]) -> str:
 def number(value: float | None) -> str:
     """A statistic in four digits, or a dash."""
     return "-" if value is None else f"{value:.4g}"
+
+
+def producer(who: Producer) -> str:
+    """Who wrote a checkpoint, in a few words."""
+    if who.keras_version:
+        name = f"Keras {printable(who.keras_version, 40)}"
+    else:
+        name = printable(who.generation.split(" (")[0], 40)
+        name = f"{name} by its layout" if name and not who.inferred_backend else name
+    backend = printable(who.backend or "", 40)
+    if not backend and who.inferred_backend:
+        backend = f"{who.inferred_backend} by its weight names"
+    return f"{name} on {backend}" if name and backend else name or backend
 
 
 def pretty_layer(name: str, inferred: bool) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ckpttool.checkpoint import Section
+from ckpttool.comparing import Diff
 from ckpttool.describing import Info
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.listing import MAX_DEPTH, LayerRow, Listing, Row
-from ckpttool.render.style import Style, Summary, pretty_layer, shape, size
+from ckpttool.render import changes
+from ckpttool.render.style import Style, Summary, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
     by_training,
@@ -24,6 +26,7 @@ from ckpttool.verifying import VerifyResult
 
 _RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf"})
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+_RED, _GREEN = "\x1b[31m", "\x1b[32m"
 _SECTION_LABELS = {
     Section.MODEL: "weights",
     Section.OPTIMIZER: "optimizer state",
@@ -40,23 +43,9 @@ def listing(result: Listing, style: Style) -> str:
 
 
 def _headline(result: Listing, style: Style) -> str:
-    facts = [FORMATS[result.kind].title, producer(result), size(result.size)]
+    facts = [FORMATS[result.kind].title, producer(result.producer), size(result.size)]
     head = f"{_BOLD}{printable(str(result.path))}{_PLAIN}" if style.color else printable(str(result.path))
     return f"{head}\n{', '.join(fact for fact in facts if fact)}"
-
-
-def producer(result: Listing | Info) -> str:
-    """Who wrote a checkpoint, in a few words."""
-    who = result.producer
-    if who.keras_version:
-        name = f"Keras {printable(who.keras_version, 40)}"
-    else:
-        name = printable(who.generation.split(" (")[0], 40)
-        name = f"{name} by its layout" if name and not who.inferred_backend else name
-    backend = printable(who.backend or "", 40)
-    if not backend and who.inferred_backend:
-        backend = f"{who.inferred_backend} by its weight names"
-    return f"{name} on {backend}" if name and backend else name or backend
 
 
 def _weights(result: Listing) -> str:
@@ -146,7 +135,7 @@ def summary_cells(result: Summary) -> list[str]:
         return [path, printable(result.error.split("\n")[0]), "", "", "", ""]
     found = result.listing
     what, weights, params = FORMATS[found.kind].title, found.content.weights, found.content.params
-    return [path, what, producer(found), f"{weights:,}", f"{params:,}", size(found.size)]
+    return [path, what, producer(found.producer), f"{weights:,}", f"{params:,}", size(found.size)]
 
 
 def info(result: Info, style: Style) -> str:
@@ -160,7 +149,7 @@ def info(result: Info, style: Style) -> str:
 def _facts(result: Info) -> Iterator[tuple[str, str]]:
     yield "path", str(result.path)
     yield "format", FORMATS[result.kind].title
-    yield "written by", producer(result)
+    yield "written by", producer(result.producer)
     yield "saved", result.producer.date_saved or ""
     yield "size", f"{size(result.size)} ({result.size:,} bytes)"
     yield "model", " ".join(filter(None, (result.model_class, result.model_name and f"'{result.model_name}'")))
@@ -205,3 +194,20 @@ def verdict(result: VerifyResult, style: Style) -> str:
     rows = finding_rows(result.findings)
     table = str(tabulate(rows, VERDICT_HEADERS, tablefmt="simple", disable_numparse=True)) if rows else ""
     return "\n\n".join(filter(None, (headline(result, style), table, "\n".join(remarks(result)))))
+
+
+def diff(result: Diff, style: Style) -> str:
+    """The verdict, what the two are, and a table for each part that changed."""
+    head = changes.headline(result)
+    if style.color:
+        head = f"{_RED if result.differences else _GREEN}{head}{_PLAIN}"
+    tables = [_part(block) for block in changes.blocks(result, style)]
+    return "\n\n".join(
+        filter(None, ("\n".join([head, *changes.sides(result)]), *tables, "\n".join(changes.remarks(result))))
+    )
+
+
+def _part(block: changes.Block) -> str:
+    return "\n".join(
+        filter(None, (f"{block.title}:", _table([list(row) for row in block.rows], list(block.headers)), block.rest))
+    )

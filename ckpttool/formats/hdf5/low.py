@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
-from ckpttool.files import Source
+from ckpttool.files import Inflated, Source
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 0xFFFFFFFFFFFFFFFF
@@ -59,6 +59,11 @@ class Hdf5Bytes:
         self.root, self.end = _superblock(source, self.start)
         self.trailing = source.size - self.start - self.end
         self.budget = Budget(min(MAX_STEPS, 100_000 + self.end // 4))
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the bytes are read as they lie, from anywhere at equal cost; not where they are inflated on the way."""
+        return not isinstance(self._source, Inflated)
 
     def read(self, address: int, size: int) -> bytes:
         """Exactly `size` bytes of metadata at `address`, paid for with a step for every 64 bytes."""

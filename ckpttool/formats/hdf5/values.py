@@ -37,6 +37,10 @@ class Contiguous:
             self.file.fill(self.address + start, part)
             yield part
 
+    def part(self, start: int, stop: int) -> "Contiguous | None":
+        """The bytes from `start` up to `stop`; None where they are inflated on the way."""
+        return Contiguous(self.file, self.address + start, stop - start) if self.file.is_in_place else None
+
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
@@ -48,6 +52,10 @@ class InMemory:
         """All bytes in C order, `limit` at a time."""
         for start in range(0, len(self.data), limit):
             yield self.data[start : start + limit]
+
+    def part(self, start: int, stop: int) -> "InMemory":
+        """The bytes from `start` up to `stop`."""
+        return InMemory(self.data[start:stop])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,11 @@ class Repeated:
             shift = start % width
             yield run[shift : shift + min(limit, self.nbytes - start)]
 
+    def part(self, start: int, stop: int) -> "Repeated":
+        """The bytes from `start` up to `stop`, which may begin within a value."""
+        shift = start % len(self.value)
+        return Repeated(self.value[shift:] + self.value[:shift], stop - start)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -75,6 +88,10 @@ class Refused:
     def pieces(self, limit: int) -> Iterator[bytes]:
         """Raises the reason."""
         raise copy(self.reason)  # an error raised twice would grow a traceback of both
+
+    def part(self, start: int, stop: int) -> "Refused":
+        """Values that are not read either."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,9 @@ class Chunked:
     def pieces(self, limit: int) -> Iterator[bytes]:
         """All bytes in C order, `limit` at a time, as the child process sends them."""
         return self.reader.pieces(self.path, self.nbytes, limit)
+
+    def part(self, start: int, stop: int) -> None:
+        """None: chunks are put together from the first on."""
 
 
 def values_of(file: Hdf5Bytes, path: str, dataset: Dataset, reader: ChunkReader) -> Values:

@@ -1,0 +1,42 @@
+"""Fingerprints as lines of text, one a layer and one a weight: what git compares."""
+
+import json
+
+from ckpttool.comparing.fingerprints import Fingerprint, LayerPrint
+from ckpttool.escape import printable
+from ckpttool.listing import Row
+from ckpttool.render.style import number, shape
+
+_DIGITS = 12  # of a checksum
+_LONG = 400
+
+
+def lines(found: Fingerprint) -> str:
+    """The fingerprint of a checkpoint as text."""
+    head = [f"model {printable(found.model, 100)}"] if found.model else []
+    notes = [f"config: {printable(found.problem, _LONG)}"] if found.problem else []
+    sections = [f"{name}: {count:,} weights sha256:{digest[:_DIGITS]}" for name, count, digest in found.sections]
+    refusals = [
+        f"refused: {printable(one.place or 'file', 200)}: {printable(one.detail, 200)}" for one in found.refusals
+    ]
+    return "\n".join([*head, *notes, *map(_layer, found.layers), *map(_weight, found.rows), *sections, *refusals])
+
+
+def _layer(found: LayerPrint) -> str:
+    arguments = json.dumps(found.arguments, sort_keys=True, ensure_ascii=True, default=str)
+    return f"layer {printable(found.layer, 200)}: {printable(found.class_name, 100)} {printable(arguments, _LONG)}"
+
+
+def _weight(row: Row) -> str:
+    weight, stats = row.weight, row.stats
+    name = printable(f"{row.layer}/{row.label}" if row.layer else row.label, _LONG)
+    head = f"weight {name}: {printable(weight.dtype, 40)} {shape(weight.shape)}"
+    if stats is None or row.sha256 is None:
+        return f"{head} {printable(row.problem, _LONG)}"
+    facts = [f"sha256:{row.sha256[:_DIGITS]}"]
+    facts += [
+        f"{title} {number(value)}"
+        for title, value in (("min", stats.minimum), ("max", stats.maximum), ("mean", stats.mean))
+    ]
+    facts += [f"{title} {count:,}" for title, count in (("NaN", stats.nan), ("Inf", stats.inf)) if count]
+    return " ".join([head, *facts])

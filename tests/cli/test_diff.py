@@ -1,0 +1,215 @@
+"""`ckpttool diff`: options, exit codes, standard output and error apart."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from ckpttool.render import DIFF_OUTPUTS
+from tests.samples import FIXTURES, keras_like
+
+MLP = FIXTURES / "keras3/mlp.keras"
+LEGACY = FIXTURES / "keras3/mlp.h5"
+CNN = FIXTURES / "keras3/cnn.keras"
+
+
+def changed(path: Path, change: Callable[[h5py.File], None], source: str = "keras3/cnn.h5") -> Path:
+    """A copy of a fixture with something changed in it."""
+    path.write_bytes((FIXTURES / source).read_bytes())
+    with h5py.File(path, "r+") as file:
+        change(file)
+    return path
+
+
+def tuned(file: h5py.File) -> None:
+    """Other values in the last layer, one NaN among them."""
+    kernel = file["model_weights/score/score/kernel"]
+    kernel[...] = kernel[()] * 1.5
+    bias = file["model_weights/score/score/bias"]
+    bias[0] = np.nan
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """A model, and the same with its last layer trained on."""
+    return FIXTURES / "keras3/cnn.h5", changed(tmp_path / "tuned.h5", tuned)
+
+
+def test_the_same(run: Callable[..., Any]) -> None:
+    """Two formats of one model are exit code 0."""
+    done = run("diff", MLP, LEGACY)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("the same: 4 weights compared, all the same\n")
+
+
+@pytest.mark.parametrize("output", sorted(DIFF_OUTPUTS))
+def test_outputs(output: str, pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    """Each output tells what changed, and how much, by its long and its short option."""
+    done = run("diff", *pair, "--output", output)
+    assert done == run("diff", *pair, "-o", output)
+    assert done.code == 1
+    assert "score/kernel" in done.out.replace("\\", "") or json.loads(done.out)["weights"]
+    assert "0.5" in done.out
+
+
+def test_most_changed_first(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    """The most changed weight comes first; `--top` leaves out the others and says how many."""
+    found = json.loads(run("diff", *pair, "-o", "json").out)
+    assert [weight["a"]["layer"] for weight in found["weights"]][:2] == ["score", "score"]
+    done = run("diff", *pair, "--top", 1)
+    assert "score/kernel" in done.out
+    assert "score/bias" not in done.out
+    assert "and 1 more that changed less" in done.out
+
+
+def test_by_layer(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    """`--layers` gives one row a layer."""
+    found = json.loads(run("diff", *pair, "--layers", "-o", "json").out)
+    assert found["layers"][0]["a"] == "score"
+    assert found["layers"][0]["weights"] == 2
+    assert found["layers"][0]["nan_gained"] == 1
+    assert "weights" not in found
+
+
+def test_quiet(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    """`-q` prints nothing; the exit code tells."""
+    assert (run("diff", *pair, "-q").code, run("diff", *pair, "-q").out) == (1, "")
+    assert (run("diff", MLP, MLP, "--quiet").code, run("diff", MLP, MLP, "-q").out) == (0, "")
+
+
+def test_expectations(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    """Expectations alone decide where they are given: exit code 1 says which broke, and why."""
+    held = run("diff", *pair, "--expect-frozen", "stem", "--expect-frozen", "norm/*", "--expect-changed", "score")
+    assert (held.code, held.err) == (0, "")
+    done = run("diff", *pair, "--expect-frozen", "s*", "--expect-changed", "norm/gamma")
+    assert done.code == 1
+    lines = done.err.splitlines()
+    assert len(lines) == 3
+    assert any("expected 's*' to be frozen: score/kernel is changed, relative 0.5" in line for line in lines)
+    assert any("expected 'norm/gamma' to be changed: norm/gamma is unchanged" in line for line in lines)
+    assert run("diff", *pair, "--expect-frozen", "stem", "--fail-on", "values").code == 1
+
+
+def test_an_expectation_of_nothing(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    """A glob that matches no weight checks nothing: exit code 2."""
+    done = run("diff", *pair, "--expect-frozen", "backbone/*")
+    assert done.code == 2
+    assert "no weight matches 'backbone/*'" in done.err
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [("values", 1), ("structure", 0), ("config", 0), ("structure,config", 0), ("config, values", 1), ("nothing", 0)],
+)
+def test_fail_on(parts: str, code: int, pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    """`--fail-on` chooses what exit code 1 is for; all is told all the same."""
+    done = run("diff", *pair, "--fail-on", parts)
+    assert done.code == code
+    assert "score/kernel" in done.out
+
+
+def test_tolerances(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """`--rtol` and `--atol` allow small differences, `--equal-nan` other bits of NaN."""
+
+    def nudge(file: h5py.File) -> None:
+        kernel = file["model_weights/score/score/kernel"]
+        kernel[...] = np.nextafter(kernel[()], np.float32(9))
+
+    near = changed(tmp_path / "near.h5", nudge)
+    source = FIXTURES / "keras3/cnn.h5"
+    assert run("diff", source, near).code == 1
+    assert run("diff", source, near, "--rtol", "1e-6").code == 0
+    assert run("diff", source, near, "--atol", "1e-6").code == 0
+    assert run("diff", source, near, "--rtol", "-1").code == 2
+
+    def not_a_number(bits: int) -> Callable[[h5py.File], None]:
+        return lambda file: file["model_weights/score/score/bias"].write_direct(
+            np.full(2, bits, "uint32").view("float32")
+        )
+
+    one, other = (changed(tmp_path / f"{bits}.h5", not_a_number(bits)) for bits in (0x7FC00000, 0x7FC00001))
+    assert run("diff", one, other).code == 1
+    assert run("diff", one, other, "--equal-nan").code == 0
+
+
+def test_config(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """A changed setting is told with layer, key, old and new, whatever the weights."""
+    config = json.loads((FIXTURES / "keras3/mlp_dir/config.json").read_text())
+    one = keras_like(tmp_path / "one.keras")
+    import zipfile
+
+    with zipfile.ZipFile(one) as archive:
+        config = json.loads(archive.read("config.json"))
+    config["config"]["layers"][1]["config"]["activation"] = "tanh"
+    other = keras_like(tmp_path / "other.keras", config=json.dumps(config).encode())
+    done = run("diff", one, other)
+    assert done.code == 1
+    assert "1 setting changed" in done.out
+    row = next(line for line in done.out.splitlines() if line.startswith("hidden"))
+    assert row.split() == ["hidden", "activation", "relu", "tanh"]
+    found = json.loads(run("diff", one, other, "-o", "json").out)
+    assert found["differences"] == ["config"]
+    assert found["config"][0]["a"] == "relu"
+
+
+def test_an_unreadable_weight(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """A weight that cannot be read is exit code 2, and the rest is compared all the same."""
+    path = tmp_path / "chunked.h5"
+
+    def chunk(file: h5py.File) -> None:
+        kernel = file["model_weights/score/score/kernel"][()]
+        del file["model_weights/score/score/kernel"]
+        file.create_dataset("model_weights/score/score/kernel", data=kernel, chunks=kernel.shape, compression="gzip")
+        bias = file["model_weights/score/score/bias"]
+        bias[...] = 9
+
+    changed(path, chunk)
+    with h5py.File(path) as file:
+        offset = file["model_weights/score/score/kernel"].id.get_chunk_info(0).byte_offset
+    raw = bytearray(path.read_bytes())
+    raw[offset : offset + 8] = b"\xff" * 8
+    path.write_bytes(raw)
+    done = run("diff", FIXTURES / "keras3/cnn.h5", path)
+    assert done.code == 2
+    assert "unreadable" in done.out
+    assert "score/bias" in done.out
+
+
+@pytest.mark.parametrize("paths", [(MLP,), (MLP, MLP, MLP), ()])
+def test_two_are_compared(paths: tuple[Path, ...], run: Callable[..., Any]) -> None:
+    """Any other number of checkpoints is a usage error."""
+    assert run("diff", *paths).code == 2
+
+
+@pytest.mark.parametrize("bad", ["broken/plain.txt", "nowhere.keras", "broken/lfs.h5"])
+def test_what_cannot_be_opened(bad: str, run: Callable[..., Any]) -> None:
+    """A side that is no checkpoint is one message and exit code 2."""
+    for sides in ((MLP, FIXTURES / bad), (FIXTURES / bad, MLP)):
+        done = run("diff", *sides)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.count("error:") == 1
+
+
+def test_nothing_matches(run: Callable[..., Any]) -> None:
+    """A glob that means nothing compares nothing: exit code 2."""
+    done = run("diff", MLP, LEGACY, "--match", "nowhere")
+    assert done.code == 2
+    assert "nothing matches nowhere" in done.err
+
+
+def test_colour(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    """Colour is there where it is asked for, and nowhere else."""
+    assert "\x1b[31m" in run("diff", *pair, "--color", "always").out
+    assert "\x1b" not in run("diff", *pair).out
+
+
+def test_arch(run: Callable[..., Any]) -> None:
+    """`--arch` gives names and slots to weights that have no config."""
+    files = FIXTURES / "keras2.15/mlp.weights.h5", FIXTURES / "keras2.15/mlp_weights.h5"
+    found = json.loads(run("diff", *files, "--arch", FIXTURES / "keras2.15/mlp.json", "-o", "json").out)
+    assert {weight["evidence"] for weight in found["weights"]} == {"slot"}
+    assert {weight["a"]["layer"] for weight in found["weights"]} == {"hidden", "output"}
