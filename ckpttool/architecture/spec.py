@@ -113,9 +113,12 @@ def _variable(owner: str, at: int, slot: Slot) -> SpecSlot:
 
 
 def _compiled_with(architecture: Architecture) -> Any:
-    """The optimizer that a config names."""
+    """The optimizer that a config names; where it says how to compile and not with what, that of `compile` itself.
+
+    Saving a model as `.h5` takes the optimizer out of its config (`model_metadata`,
+    keras/src/legacy/saving/saving_utils.py, 3.15)."""
     config = architecture.config.get("compile_config") if isinstance(architecture.config, Mapping) else None
-    return config.get("optimizer") if isinstance(config, Mapping) else None
+    return config.get("optimizer", "rmsprop") if config and isinstance(config, Mapping) else None
 
 
 def with_optimizer(spec: Spec, optimizer: Any) -> Spec:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from ckpttool import dtypes
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.layouts import shapes_fit
-from ckpttool.architecture.optimizers import OPTIMIZERS
+from ckpttool.architecture.optimizers import HOLDERS, OPTIMIZERS
 from ckpttool.architecture.spec import Spec, SpecSlot, spec_of
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError, UnsupportedError
@@ -18,7 +18,7 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.loading import load_spec
 from ckpttool.naming import Namer
 from ckpttool.numerics import measure
-from ckpttool.verifying import evidence, loaders
+from ckpttool.verifying import evidence, legacy_state, loaders
 from ckpttool.verifying.loaders import Pairing
 from ckpttool.verifying.result import Finding, Status, VerifyResult
 
@@ -60,20 +60,30 @@ def verify(
     all matched weights are read and searched for NaN and Inf; `progress` is told the bytes of every block that was
     read. Raises CheckpointError where one of the two cannot be read.
     """
-    spec, title = _spec(architecture)
+    spec, title = _spec(architecture, allowed.optimizer)
     if isinstance(checkpoint, Checkpoint):
         return _verified(checkpoint, spec, title, by, allowed, values, progress)
     with open_checkpoint(checkpoint) as opened:
         return _verified(opened, spec, title, by, allowed, values, progress)
 
 
-def _spec(architecture: Spec | Architecture | str | os.PathLike[str]) -> tuple[Spec, str]:
-    """The spec that an architecture amounts to, and what to call it."""
+def _spec(architecture: Spec | Architecture | str | os.PathLike[str], optimizer: bool) -> tuple[Spec, str]:
+    """The spec that an architecture amounts to, with the optimizer where that is asked for, and what to call it."""
     if isinstance(architecture, Spec):
         return architecture, architecture.model
     if isinstance(architecture, Architecture):
         return spec_of(architecture), architecture.name
-    return load_spec(architecture), os.fspath(architecture)
+    spec = load_spec(architecture)
+    return _compiled(spec, architecture) if optimizer else spec, os.fspath(architecture)
+
+
+def _compiled(spec: Spec, path: str | os.PathLike[str]) -> Spec:
+    """The spec with the optimizer that a whole legacy model states beside its config."""
+    try:
+        with open_checkpoint(path) as opened:
+            return legacy_state.compiled_spec(spec, opened)
+    except CheckpointError:  # a text, whose config tells all there is
+        return spec
 
 
 def _verified(
@@ -88,14 +98,18 @@ def _verified(
     loader, because, problems = _loader(checkpoint, by, bool(spec.slots))
     if not spec.built:
         problems.append("the architecture states no shape of an input, so Keras makes no weights before it is built")
-    if allowed.optimizer:
-        _check_that_state_can_be_told(spec, loader)
     pairing = LOADERS[loader](spec, checkpoint)
-    state = loaders.state(spec, checkpoint) if loader == "path" else Pairing()
-    if (allowed.optimizer and spec.optimizer) or state.raises:  # a difference that Keras raises on counts in any case
+    if allowed.optimizer and loader != "path":
+        because += f"; {legacy_state.NOTE}"
+        problems += legacy_state.refused(checkpoint)
+        spec = legacy_state.compiled_spec(spec, checkpoint)
+    state = loaders.state(spec, checkpoint) if loader == "path" else legacy_state.state_by_order(spec, checkpoint)
+    if allowed.optimizer:
+        _check_that_state_can_be_told(spec)
+    if allowed.optimizer or state.raises:  # a difference that Keras raises on counts in any case
         pairing.add(state)
     problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
-    names = Namer(read_architecture(checkpoint.config))
+    names = Namer.of(checkpoint, read_architecture(checkpoint.config))
     found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
     keras = _what_keras_does(pairing, problems, found)
     if pairing.raises and not found:  # Keras refuses what otherwise fits
@@ -118,16 +132,12 @@ def _verified(
     )
 
 
-def _check_that_state_can_be_told(spec: Spec, loader: str) -> None:
+def _check_that_state_can_be_told(spec: Spec) -> None:
     """Raises UnsupportedError where the state of the optimizer cannot be compared."""
-    if loader != "path":
-        raise UnsupportedError(
-            "load_weights leaves the state of the optimizer in a legacy .h5 alone: there is no telling"
-        )
     if not spec.optimizer:
         raise UnsupportedError(
             "the architecture names no optimizer whose variables are known",
-            expected=f"compiled with one of {', '.join(OPTIMIZERS)}",
+            expected=f"compiled with one of {', '.join((*OPTIMIZERS, *HOLDERS))}",
         )
 
 

@@ -203,6 +203,15 @@ def test_a_name_alone(name: str) -> None:
     assert [found.shape for found in state[""]] == [tuple(variable.shape) for variable in made.variables]
 
 
+def test_without_a_name_it_is_that_of_compile(tmp_path: Path) -> None:
+    """Saving as .h5 takes the optimizer out of a model's config; Keras then compiles with RMSprop."""
+    model = compiled(sequence, keras.optimizers.Adam())
+    model.save(tmp_path / "model.h5")
+    made = keras.models.model_from_json(model.to_json()).optimizer
+    assert type(made).__name__ == "RMSprop"
+    assert [slot.shape for slot in spec_by_config(model).optimizer] == [tuple(v.shape) for v in made.variables]
+
+
 def test_mixed_precision_wraps_the_optimizer(tmp_path: Path) -> None:
     """Under mixed_float16 Keras puts a LossScaleOptimizer around the one of the config, and takes no state of it into
     a model that is made under another policy; that is told."""
