@@ -23,6 +23,7 @@ from ckpttool.formats import open_checkpoint as open
 if TYPE_CHECKING:
     from ckpttool.architecture import Architecture
     from ckpttool.architecture.spec import Spec
+    from ckpttool.comparing import Comparison, Diff, Scope, Tolerance, broken, diff
     from ckpttool.loading import load_architecture, load_spec
     from ckpttool.verifying import Allowed, Finding, VerifyResult, verify
 
@@ -31,9 +32,15 @@ __version__ = "0.1.0"
 _ON_DEMAND = {
     "Allowed": "ckpttool.verifying",
     "Architecture": "ckpttool.architecture",
+    "Comparison": "ckpttool.comparing",
+    "Diff": "ckpttool.comparing",
     "Finding": "ckpttool.verifying",
+    "Scope": "ckpttool.comparing",
     "Spec": "ckpttool.architecture.spec",
+    "Tolerance": "ckpttool.comparing",
     "VerifyResult": "ckpttool.verifying",
+    "broken": "ckpttool.comparing",
+    "diff": "ckpttool.comparing",
     "load_architecture": "ckpttool.loading",
     "load_spec": "ckpttool.loading",
     "verify": "ckpttool.verifying",
@@ -52,19 +59,25 @@ __all__ = [
     "Architecture",
     "Checkpoint",
     "CheckpointError",
+    "Comparison",
     "CorruptFileError",
+    "Diff",
     "FileAccessError",
     "Finding",
     "Producer",
     "Refusal",
+    "Scope",
     "Section",
     "Spec",
+    "Tolerance",
     "UnknownFormatError",
     "UnsafeFileError",
     "UnsupportedError",
     "VerifyResult",
     "Weight",
     "WeightNotFoundError",
+    "broken",
+    "diff",
     "load_architecture",
     "load_spec",
     "open",

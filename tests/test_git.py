@@ -86,7 +86,7 @@ def test_textconv(git: Git) -> None:
 
 
 def test_external_diff(git: Git) -> None:
-    """As an external diff it tells what changed in numbers, what came, what went, and a rename; git goes on after each."""
+    """As an external diff it tells what changed in numbers, what came, what went, what was renamed; git goes on."""
     git("config", *told("command"))
     out = git("diff", "--ext-diff", "-M", "HEAD~1", "HEAD")
     assert "different: 11 weights compared, 1 changed" in out

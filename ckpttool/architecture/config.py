@@ -8,10 +8,13 @@ import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.architecture.sizes import Shape, read_shape
 from ckpttool.architecture.spelling import ALIASES, snake_case
+
+if TYPE_CHECKING:
+    from ckpttool.architecture.slots import Part
 
 MAX_DEPTH = 64
 MAX_LAYERS = 100_000
@@ -42,7 +45,7 @@ class Architecture:
     """The layers of a model in the order of its config, nested ones behind the model that holds them.
 
     `inputs` and `outputs` are (layer name, shape) pairs, the shape None where the config does not state it. `config` is
-    what it was read from.
+    what it was read from. `part` are the objects and weights of a live model, None where there was only a config.
     """
 
     class_name: str
@@ -51,6 +54,7 @@ class Architecture:
     inputs: tuple[tuple[str, Shape | None], ...] = ()
     outputs: tuple[tuple[str, Shape | None], ...] = ()
     config: Any = field(default=None, repr=False, compare=False)
+    part: "Part | None" = field(default=None, repr=False, compare=False)
 
     def by_path(self) -> dict[str, Layer]:
         """The layers by their chain of names."""

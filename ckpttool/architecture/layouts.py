@@ -44,21 +44,29 @@ def _places_in(at: str, top: Part) -> Iterator[Place]:
     listed = owned_in_legacy_order(top) if top.tracked else []
     legacy = {key: index for index, (key, _) in enumerate(listed)}
     stored = set[tuple[str, str]]()
-    owners = dict(_owners(at, top))
+    owners = {path: (layer, inside) for path, layer, inside, _ in _owners(at, top)}
     for relative, _, slot in in_path_layout(top):
         owner = relative.rpartition("/vars/")[0] if "/vars/" in relative else ""
         stored.add((owner, slot.name))
         layer, inside = owners[owner]
-        name, index = "/".join((*inside, slot.name)), legacy.get((owner, slot.name))
-        yield Place(layer, name, slot, f"{at}/{relative}", top.name, index, owner)
+        index = None if slot.borrowed else legacy.get((owner, slot.name))
+        yield Place(layer, "/".join((*inside, slot.name)), slot, f"{at}/{relative}", top.name, index, owner)
     for (owner, name), slot in listed:
         if (owner, name) not in stored:
             layer, inside = owners[owner]
             yield Place(layer, "/".join((*inside, name)), slot, "", top.name, legacy[owner, name], owner)
 
 
-def _owners(at: str, top: Part) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
-    """For each object of a layer, by its path below it: the layer's chain of names and the object's inside it.
+def layers_in(model: Part) -> Iterator[tuple[str, str, Part]]:
+    """The layers of a model: chain of names, path in `.weights.h5`, the layer itself."""
+    for at, top in model.children:
+        for path, layer, inside, part in _owners(at, top):
+            if not inside and part.placed and not part.is_optimizer:
+                yield layer, f"{at}/{path}" if path else at, part
+
+
+def _owners(at: str, top: Part) -> Iterator[tuple[str, str, tuple[str, ...], Part]]:
+    """The objects of a layer: path below it, chain of names of the innermost layer, and of the object inside that.
 
     An object that is held by attributes alone, as in subclassed models, is a layer itself, as in the names that
     `.weights.h5` stores.
@@ -66,8 +74,8 @@ def _owners(at: str, top: Part) -> Iterator[tuple[str, tuple[str, tuple[str, ...
     stack: list[tuple[str, str, tuple[str, ...], Part]] = [("", top.name, (), top)]
     while stack:
         path, layer, inside, part = stack.pop()
-        yield path, (layer, inside)
-        for below, child in part.children:
+        yield path, layer, inside, part
+        for below, child in reversed(part.children):
             child_path = f"{path}/{below}" if path else below
             if (part.is_model and not inside) or _LAYERS not in f"{at}/{path}/":
                 stack.append((child_path, f"{layer}/{child.name}", (), child))
@@ -82,7 +90,7 @@ def opaque_in(model: Part) -> Iterator[tuple[str, Part, str]]:
         yield model.name, model, ""
     while stack:
         chain, part, path = stack.pop()
-        if not part.known and part.placed:
+        if not part.known and part.placed and not part.is_optimizer:
             yield chain, part, path
         stack.extend((f"{chain}/{child.name}", child, f"{path}/{at}") for at, child in reversed(part.children))
 
@@ -90,30 +98,37 @@ def opaque_in(model: Part) -> Iterator[tuple[str, Part, str]]:
 def empty_in(model: Part) -> Iterator[str]:
     """The paths in `.weights.h5` of the objects of a model that have no weights of their own there, the model's own
     first. Objects of unknown classes are left out, and those for which Keras looks elsewhere too."""
-    for path, part in _placed_in(model):
-        if part.known and not part.aliases and not any(slot.stored for slot in part.slots):
+    for path, part, again in _placed_in(model):
+        if part.known and not again and not _stores(part):
             yield path
 
 
 def aliases_in(model: Part) -> Iterator[tuple[str, str]]:
     """The objects of a live model for which Keras looks at further places: their paths and those."""
-    for path, part in _placed_in(model):
+    for path, part, _ in _placed_in(model):
         yield from ((path, other) for other in part.aliases)
 
 
 def optimizers_in(model: Part) -> Iterator[tuple[str, Part]]:
     """The optimizers that a live model holds, with their paths in `.weights.h5`."""
-    return ((path, part) for path, part in _placed_in(model) if part.is_optimizer)
+    return ((path, part) for path, part, _ in _placed_in(model) if part.is_optimizer)
 
 
-def _placed_in(model: Part) -> Iterator[tuple[str, Part]]:
-    """The objects of a model that `.weights.h5` has a place for, by path; the model itself first."""
-    stack = [("", model)]
+def _placed_in(model: Part) -> Iterator[tuple[str, Part, bool]]:
+    """The objects of a model that `.weights.h5` has a place for, by path; the model itself first. With each, whether
+    Keras comes to it once more where it failed, by another path to it or to what holds it."""
+    stack = [("", model, False)]
     while stack:
-        path, part = stack.pop()
+        path, part, again = stack.pop()
         if part.placed:
-            yield path, part
-            stack.extend((f"{path}/{at}" if path else at, child) for at, child in reversed(part.children))
+            again = again or bool(part.aliases)
+            yield path, part, again
+            again = again and not _stores(part)  # its own weights are not at the other path, where Keras then fails
+            stack.extend((f"{path}/{at}" if path else at, child, again) for at, child in reversed(part.children))
+
+
+def _stores(part: Part) -> bool:
+    return any(slot.stored for slot in part.slots)
 
 
 def shapes_fit(expected: tuple[int | None, ...] | None, shape: tuple[int, ...]) -> bool:

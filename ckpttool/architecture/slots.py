@@ -6,9 +6,11 @@ keras/src/layers/layer.py; `_save_state`, keras/src/saving/saving_lib.py; `_lega
 keras/src/legacy/saving/legacy_h5_format.py).
 """
 
+import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.spelling import snake_case
@@ -20,9 +22,9 @@ class Slot:
 
     `trainable` is what a freshly built layer says. `frozen` marks what was made trainable but is not trained, such as
     the weights of a frozen layer or the kernel below LoRA's factors: it keeps its place among the trainable ones.
-    `stored` is False for what `.weights.h5` leaves out. `borrowed` is the attribute path of the object that owns the
-    weight, where a layer lists a weight of another object as its own. `stored_dtype` is given where what is written has
-    another dtype than the weight in memory.
+    `stored` is False for what `.weights.h5` leaves out. `borrowed` is the attribute path from the layer to the object
+    that owns the weight, where the layer lists a weight of another object as its own; in a live model it may begin with
+    `..`. `stored_dtype` is given where what is written has another dtype than the weight in memory.
     """
 
     name: str
@@ -49,6 +51,13 @@ class Part:
     the slots in the order of `vars`, for layers that do not write theirs in the order they are tracked. `known` is
     False for a class without a row in the table: its own slots and children are unknown, not absent. `is_model` marks
     models, whose children are layers with names of their own.
+
+    The rest is what only a live model tells. There `known` is False for an object that loads its weights in its own way
+    or does not read what it writes, and for an optimizer that is not built. `placed` is False for an object that
+    `.weights.h5` keeps at another place, since several hold it, or not at all; its path is then no more than a name.
+    `tracked` is False for one that is no part of its holder's `weights` and of no legacy `.h5`. `aliases` are further
+    paths, from the model on, where Keras looks for the object when nothing is stored at its place. `is_optimizer` marks
+    an optimizer, whose slots are its variables.
     """
 
     class_name: str
@@ -59,10 +68,19 @@ class Part:
     trainable: bool = True
     write_order: tuple[str, ...] = ()
     is_model: bool = False
+    placed: bool = True
+    tracked: bool = True
+    aliases: tuple[str, ...] = ()
+    is_optimizer: bool = False
+
+    @property
+    def tracks(self) -> tuple[tuple[str, "Part"], ...]:
+        """The children whose weights are among its own `weights`."""
+        return tuple((at, child) for at, child in self.children if child.tracked)
 
 
 def in_path_layout(part: Part) -> list[tuple[str, Part, Slot]]:
-    """What `.weights.h5` holds of a layer: relative path such as `cell/vars/0`, owner, slot.
+    """What `.weights.h5` holds of a layer: relative path such as `cell/vars/0`, owner, slot. Optimizers are left out.
 
     A weight that two objects list as their own is there twice (SpectralNormalization and the layer it wraps).
     """
@@ -103,20 +121,32 @@ def owned_in_legacy_order(part: Part) -> list[tuple[tuple[str, str], Slot]]:
 def _owned(part: Part) -> dict[tuple[str, str], Slot]:
     """The weights in the order of `layer.weights`, by the path of the owner and the name, each once."""
     found: dict[tuple[str, str], Slot] = {}
-    for path, _, owner in _walk(part):
+    for path, _, owner in _walk(part, attrgetter("tracks")):
         for slot in _tracked(owner):
-            at = "/".join((*path, slot.borrowed)) if slot.borrowed else "/".join(path)
-            found.setdefault((at, slot.name), slot)
+            found.setdefault((_owner_of(slot, path), slot.name), slot)
     return found
 
 
-def _walk(part: Part) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], Part]]:
+def _owner_of(slot: Slot, path: tuple[str, ...]) -> str:
+    """The path of the object that owns a weight which the object at `path` lists."""
+    if not slot.borrowed:
+        return "/".join(path)
+    found = posixpath.normpath("/".join((*path, slot.borrowed)))
+    return "" if found == "." else found
+
+
+_Children = tuple[tuple[str, Part], ...]
+
+
+def _walk(
+    part: Part, children: Callable[[Part], _Children] = attrgetter("children")
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], Part]]:
     """The part and all that it holds, each with its path and the chain of object names; its own first."""
     stack: list[tuple[tuple[str, ...], tuple[str, ...], Part]] = [((), (part.name,), part)]
     while stack:
         path, names, owner = stack.pop()
         yield path, names, owner
-        stack.extend(((*path, at), (*names, child.name), child) for at, child in reversed(owner.children))
+        stack.extend(((*path, at), (*names, child.name), child) for at, child in reversed(children(owner)))
 
 
 def _tracked(part: Part) -> list[Slot]:
@@ -126,6 +156,8 @@ def _tracked(part: Part) -> list[Slot]:
 
 def _written(part: Part) -> list[Slot]:
     """The own slots as the layer writes them into its group `vars`."""
+    if not part.placed or part.is_optimizer:
+        return []
     stored = [slot for slot in _tracked(part) if slot.stored]
     if part.write_order:
         stored.sort(key=lambda slot: part.write_order.index(slot.name))

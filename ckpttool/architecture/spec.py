@@ -12,7 +12,7 @@ from ckpttool.architecture.layouts import Place, aliases_in, empty_in, opaque_in
 from ckpttool.architecture.models import is_built, is_model
 from ckpttool.architecture.optimizers import Trained, optimizer_state
 from ckpttool.architecture.sizes import Shape, is_integer, read_shape
-from ckpttool.architecture.slots import Part, Slot
+from ckpttool.architecture.slots import Part
 from ckpttool.architecture.table import part_of
 
 SCHEMA = "ckpttool.spec/1"
@@ -46,16 +46,12 @@ class SpecSlot:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """An object of a class that is not built into Keras: which weights it has, no config tells.
-
-    `listed` says that a live model told them, and that the class loads them from `.weights.h5` in its own way: only a
-    legacy `.h5` is sure then.
-    """
+    """An object that loads weights which are not known: its class is not built into Keras, and no config tells them, or
+    it loads them in a way of its own, as a live model told."""
 
     layer: str
     class_name: str
     path: str
-    listed: bool = False
 
     @property
     def group(self) -> str:
@@ -70,8 +66,8 @@ class Spec:
     `layers` are its top layers, all of them. `empty` are the paths in `.weights.h5` of its objects without weights of
     their own. `built` is False where no shape of an input is known, so that Keras makes no weights yet. `optimizer` are
     the variables of the optimizer that the model is compiled with, empty where that is not known, and of those that it
-    holds beside it. `aliases` are pairs of an object's path in `.weights.h5` and one where Keras looks when nothing fits
-    there, None where only a live model could tell.
+    holds beside it. `aliases` are pairs of an object's path in `.weights.h5` and one where Keras looks when nothing is
+    stored there, None where only a live model could tell.
     """
 
     model: str
@@ -86,30 +82,43 @@ class Spec:
 
 def spec_of(architecture: Architecture) -> Spec:
     """The spec of an architecture. Raises ConfigError where its layers or connections make no sense."""
+    part = part_in(architecture)
+    layers = tuple(child.name for _, child in part.tracks)
+    spec = Spec(
+        architecture.name or part.class_name,
+        tuple(map(_slot, places_of(part))),
+        layers,
+        tuple(Opaque(chain, owner.class_name, path) for chain, owner, path in opaque_in(part)),
+        tuple(empty_in(part)),
+        architecture.part is not None or is_built(model_args(architecture)),
+    )
+    spec = with_optimizer(spec, _compiled_with(architecture))
+    if architecture.part is None:
+        return spec
+    return replace(spec, optimizer=tuple(_optimizers(spec, part)), aliases=tuple(aliases_in(part)))
+
+
+def part_in(architecture: Architecture) -> Part:
+    """The objects of a model and their weights: those of the live model, else what the table makes of the config.
+
+    Raises ConfigError.
+    """
     if architecture.part is not None:
-        return _spec_of_live(architecture, architecture.part)
+        return architecture.part
     args = model_args(architecture)
-    part = part_of(args.class_name, args, args.built)
-    return with_optimizer(_spec(architecture.name, part, is_built(args)), _compiled_with(architecture))
+    return part_of(args.class_name, args, args.built)
 
 
-def _spec(name: str, part: Part, built: bool) -> Spec:
-    layers = tuple(child.name for _, child in part.children if child.tracked)
-    slots = tuple(map(_slot, places_of(part)))
-    return Spec(name or part.class_name, slots, layers, tuple(_opaque(part)), tuple(empty_in(part)), built)
-
-
-def _spec_of_live(architecture: Architecture, part: Part) -> Spec:
-    """The spec of a live model. Its optimizer has the variables that Keras would make for it, where these are known."""
-    spec = with_optimizer(_spec(architecture.name, part, True), _compiled_with(architecture))
-    optimizers = {path: owner for path, owner in optimizers_in(part) if not (path == "optimizer" and spec.optimizer)}
-    held = tuple(_variable(path, at, slot) for path, owner in optimizers.items() for at, slot in enumerate(owner.slots))
-    opaque = tuple(replace(found, listed=True) for found in spec.opaque)
-    return replace(spec, opaque=opaque, optimizer=spec.optimizer + held, aliases=tuple(aliases_in(part)))
-
-
-def _variable(owner: str, at: int, slot: Slot) -> SpecSlot:
-    return SpecSlot(owner, slot.name, slot.shape, slot.dtype, False, f"{owner}/vars/{at}", "", None)
+def _optimizers(spec: Spec, model: Part) -> Iterator[SpecSlot]:
+    """The variables of all optimizers of a live model; of the one that it is compiled with, as long as that is not
+    built, those that Keras will make."""
+    found = dict(optimizers_in(model))
+    if "optimizer" not in found or not found["optimizer"].known:
+        yield from spec.optimizer
+        found = {path: held for path, held in found.items() if not f"{path}/".startswith("optimizer/")}
+    for path, held in found.items():
+        for at, slot in enumerate(held.slots):
+            yield SpecSlot(path, slot.name, slot.shape, slot.dtype, False, f"{path}/vars/{at}", "", None)
 
 
 def _compiled_with(architecture: Architecture) -> Any:
@@ -170,11 +179,6 @@ def _slot(place: Place) -> SpecSlot:
     )
 
 
-def _opaque(part: Part) -> Iterator[Opaque]:
-    for chain, owner, path in opaque_in(part):
-        yield Opaque(chain, owner.class_name, path)
-
-
 def to_json(spec: Spec) -> str:
     """A spec as text: one line a slot, so that a changed layer is a changed line in review."""
     head = {"schema": SCHEMA, "model": spec.model, "built": spec.built}
@@ -183,6 +187,8 @@ def to_json(spec: Spec) -> str:
     for key, items in (("opaque", spec.opaque), ("slots", spec.slots), ("optimizer", spec.optimizer)):
         body = ",\n".join(f"  {json.dumps(asdict(item))}" for item in items)
         lines.append(f'"{key}": [\n{body}\n]' if body else f'"{key}": []')
+    if spec.aliases is not None:
+        lines.append(f'"aliases": {json.dumps(spec.aliases)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -213,7 +219,17 @@ def from_json(value: Mapping[str, Any]) -> Spec:
         tuple(empty),
         value.get("built") is not False,
         tuple(_read_slot(slot, f"optimizer[{at}]") for at, slot in enumerate(optimizer)),
+        _read_aliases(value),
     )
+
+
+def _read_aliases(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...] | None:
+    if value.get("aliases") is None:
+        return None
+    found = _list(value, "aliases")
+    if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) for p in pair) for pair in found):
+        raise ConfigError("cannot be read as a spec", where="aliases", expected="pairs of paths")
+    return tuple((path, other) for path, other in found)
 
 
 def _list(value: Mapping[str, Any], key: str) -> list[Any]:

@@ -129,8 +129,8 @@ def _nbytes(checkpoint: Checkpoint, with_state: bool) -> int:
 def _for_git(paths: tuple[str, ...], scope: Scope, output: str, style: Style) -> None:
     """What git asks an external diff for: path, old file, hash, mode, new file, hash, mode, and the new path.
 
-    A file that is on one side alone is listed. git stops altogether where the exit code is not 0, so that what cannot be
-    compared is told in words (gitattributes(5), "diff.<driver>.command", and GIT_EXTERNAL_DIFF in git(1)).
+    A file that is on one side alone is listed. git stops altogether where the exit code is not 0, so that what cannot
+    be compared is told in words (gitattributes(5), "diff.<driver>.command", and GIT_EXTERNAL_DIFF in git(1)).
     """
     name, old, new = paths[0], paths[1], paths[4]
     renamed = paths[7] if len(paths) > 7 else name

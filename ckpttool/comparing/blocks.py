@@ -16,19 +16,22 @@ from ckpttool.comparing.elements import Elements, Pair, Raw, Scratch, side_by_si
 if TYPE_CHECKING:
     import numpy as np
 
-_DOT = 8192  # BLAS starts no threads of its own for a product of so few
-_LEAST, _MOST = 1e-200, 1e300  # sums of squares to which nothing that counts was lost by underflow or overflow
+_LEAST, _MOST = 1e-30, 1e30  # sums of squares to which nothing that counts was lost by underflow or overflow
+_ROW = 64  # numbers that are summed as float32, which loses less than a millionth of the sum
 
 
 def compared(a: Raw, b: Raw, dtypes: tuple[str, str], tolerance: Tolerance, scratch: Scratch) -> Comparison:
-    """The comparison of two runs of stored little-endian values, equally many and at most `BLOCK`."""
+    """The comparison of two runs of stored little-endian values, equally many and no more than a block."""
     import numpy as np
 
-    with np.errstate(all="ignore"):  # what leaves float64 shows in the figures
+    if not len(a):
+        return Comparison()
+    with np.errstate(all="ignore"):  # what leaves the range of a dtype shows in the sums
         elements = side_by_side(a, b, dtypes, scratch)
-        if not len(elements):
-            return Comparison()
         squares = _product(elements.a, elements.a), _product(elements.b, elements.b)
+        if not (tolerance.exact and squares[0] < _MOST and squares[1] < _MOST):
+            elements = elements.in_float64(scratch)
+            squares = _product(elements.a, elements.a), _product(elements.b, elements.b)
         if all(map(math.isfinite, squares)):  # then every element is: the usual case, without a mask
             return _figures(elements, squares, tolerance, scratch)
         return _with_gaps(elements, tolerance, scratch)
@@ -52,8 +55,9 @@ def _gaps(elements: Elements, tolerance: Tolerance) -> Comparison:
     import numpy as np
 
     (nan_a, inf_a), (nan_b, inf_b) = (_not_finite(side, elements.parts) for side in (elements.a, elements.b))
-    changed = elements.differ & ~(nan_a & nan_b) if tolerance.equal_nan else elements.differ
-    masks = elements.differ, changed, nan_b & ~nan_a, nan_a & ~nan_b, inf_b & ~inf_a, inf_a & ~inf_b
+    differ = elements.differ != 0
+    changed = differ & ~(nan_a & nan_b) if tolerance.equal_nan else differ
+    masks = differ, changed, nan_b & ~nan_a, nan_a & ~nan_b, inf_b & ~inf_a, inf_a & ~inf_b
     differing, changes, nan_gained, nan_lost, inf_gained, inf_lost = (int(np.count_nonzero(mask)) for mask in masks)
     return Comparison(
         len(elements),
@@ -84,12 +88,13 @@ def _figures(elements: Elements, squares: tuple[float, float], tolerance: Tolera
     if not differing:
         cosine, steps = 1.0 if 0 < a.norm < math.inf else None, 0 if elements.bits else None
         return Comparison(count, finite=count, norm_a=a.norm, norm_b=a.norm, cosine=cosine, max_ulp=steps)
-    difference = np.subtract(elements.a, elements.b, out=scratch.difference[: len(elements.a)])
+    room = scratch.difference.view(elements.a.dtype)[: len(elements.a)]
+    difference = np.subtract(elements.a, elements.b, out=room)
     if elements.rest is not None:
         difference[:: elements.parts] += elements.rest
     norm = _Vector.of(difference, _product(difference, difference)).norm
     sizes = _sizes(difference, elements.parts, difference)
-    largest = float(sizes.max())
+    largest = _largest(sizes, elements, scratch)
     return Comparison(
         count,
         differing,
@@ -101,7 +106,7 @@ def _figures(elements: Elements, squares: tuple[float, float], tolerance: Tolera
         b.norm,
         norm,
         a.cosine(b),
-        _farthest(*elements.bits, scratch) if elements.bits else None,
+        _farthest(elements, scratch) if elements.bits else None,
     )
 
 
@@ -113,8 +118,19 @@ def _sizes(values: np.ndarray, parts: int, out: np.ndarray | None = None) -> np.
     return sizes
 
 
+def _largest(sizes: np.ndarray, elements: Elements, scratch: Scratch) -> float:
+    """The largest difference, of float32 without the error that its size has: it is among those that seem largest."""
+    import numpy as np
+
+    largest = sizes.max()
+    if sizes.dtype == np.float64:
+        return float(largest)
+    seem = np.flatnonzero(np.equal(sizes, largest, out=scratch.mask[: len(sizes)]))
+    return float(np.abs(elements.a[seem].astype(np.float64) - elements.b[seem]).max())
+
+
 def _mean(sizes: np.ndarray, largest: float) -> float:
-    mean = float(sizes.sum()) / len(sizes)
+    mean = _total(sizes) / len(sizes)
     return mean if mean < math.inf or largest == math.inf else float((sizes / largest).sum()) / len(sizes) * largest
 
 
@@ -122,7 +138,9 @@ def _beyond(elements: Elements, sizes: np.ndarray, tolerance: Tolerance) -> int:
     """How many differences, which are of these sizes, are beyond a tolerance."""
     import numpy as np
 
-    limits = tolerance.atol + tolerance.rtol * np.maximum(_sizes(elements.a, elements.parts), _sizes(elements.b, elements.parts))
+    limits = tolerance.atol + tolerance.rtol * np.maximum(
+        _sizes(elements.a, elements.parts), _sizes(elements.b, elements.parts)
+    )
     endless = np.isinf(sizes)
     beyond = int(np.count_nonzero((sizes > limits) & ~endless))
     return beyond + _beyond_quartered(elements.only(endless), tolerance) if endless.any() else beyond
@@ -137,15 +155,31 @@ def _beyond_quartered(elements: Elements, tolerance: Tolerance) -> int:
     return int(np.count_nonzero(_sizes(a - b, elements.parts) > limits))
 
 
-def _product(a: np.ndarray, b: np.ndarray) -> float:
-    """The inner product of two vectors, by BLAS in pieces for which it starts no threads."""
+def _total(values: np.ndarray) -> float:
+    """The sum of all values."""
     import numpy as np
 
-    whole = len(a) // _DOT * _DOT
-    found = float(a[whole:] @ b[whole:])
-    if whole:
-        found += float(np.matmul(a[:whole].reshape(-1, 1, _DOT), b[:whole].reshape(-1, _DOT, 1)).sum())
-    return found
+    if values.dtype == np.float64:
+        return float(values.sum())
+    rows, left = _rows(values)
+    return float(np.einsum("ij->i", rows).sum(dtype=np.float64) + left.sum(dtype=np.float64))
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> float:
+    """The inner product of two vectors. BLAS would be faster alone, but does not let other threads work."""
+    import numpy as np
+
+    if a.dtype == np.float64:
+        return float(np.einsum("i,i->", a, b))
+    (ours, left), (theirs, right) = _rows(a), _rows(b)
+    rows = np.einsum("ij,ij->i", ours, theirs)
+    return float(rows.sum(dtype=np.float64) + np.multiply(left, right, dtype=np.float64).sum())
+
+
+def _rows(values: np.ndarray) -> Pair:
+    """The values in rows that float32 can sum, and those that are left."""
+    whole = len(values) // _ROW * _ROW
+    return values[:whole].reshape(-1, _ROW), values[whole:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,19 +216,20 @@ class _Vector:
         return max(-1.0, min(1.0, cosine))
 
 
-def _farthest(a: np.ndarray, b: np.ndarray, scratch: Scratch) -> int:
-    """The largest distance in steps between floats that are given by their bits: a sign and a magnitude, so that from
-    one sign to the other the magnitudes add up."""
+def _farthest(elements: Elements, scratch: Scratch) -> int:
+    """The largest distance between floats in steps from one to the next. Their bits are a sign and a magnitude, so that
+    across zero the magnitudes add up."""
     import numpy as np
 
-    room = scratch.steps.view(a.dtype)[: len(a)]
-    opposite = np.less(np.bitwise_xor(a, b, out=room), 0, out=scratch.crossing[: len(a)])
-    crossing = np.flatnonzero(opposite)
-    steps = np.subtract(a, b, out=room)
-    steps[crossing] = 0  # where it may have left the range
+    assert elements.bits is not None
+    a, b = elements.bits
+    signs = elements.differ if elements.differ.dtype == a.dtype else np.bitwise_xor(a, b)
+    across = np.flatnonzero(np.less(signs, 0, out=scratch.mask[: len(a)]))
+    steps = np.subtract(a, b, out=scratch.steps.view(a.dtype)[: len(a)])
+    steps[across] = 0  # where it may have left the range
     farthest = max(int(steps.max()), -int(steps.min()))
-    if not len(crossing):
+    if not len(across):
         return farthest
     unsigned, magnitude = f"u{a.dtype.itemsize}", np.iinfo(a.dtype).max
-    one, other = ((side[crossing] & magnitude).astype(unsigned) for side in (a, b))
+    one, other = ((side[across] & magnitude).astype(unsigned) for side in (a, b))
     return max(farthest, int((one + other).max()))

@@ -37,9 +37,11 @@ class Comparison:
     Of `count` elements `differing` are not the same bit for bit, and `changed` by the tolerance. `finite` counts those
     that are finite on both sides; over them, in float64, are: the largest and the mean absolute difference (0 where
     there are none, infinite where a difference is beyond float64), the Euclidean norms of `a`, of `b` and of the
-    difference, the cosine of the angle between both (None where a norm is 0 or beyond float64), and the largest distance in steps from
-    one number of the dtype to the next (None where no floats are compared; both zeros are one number). Gained is what
-    is NaN or infinite in `b` alone, lost what is so in `a` alone. Complex elements differ by the absolute value of the
+    difference, the cosine of the angle between both (None where a norm is 0 or beyond float64), and the largest
+    distance in steps from one number of the dtype to the next (None where no floats are compared; both zeros are one
+    number). Gained is what is NaN or infinite in `b` alone, lost what is so in `a` alone. Of weights that are the same
+    bit for bit nothing but `count` is known, so that figures merged over many are over those of which something
+    differs. Complex elements differ by the absolute value of the
     difference, and are infinite where a part is, else NaN where a part is.
     """
 

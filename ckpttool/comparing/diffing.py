@@ -11,7 +11,7 @@ from typing import Any
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.comparing.comparison import Tolerance
-from ckpttool.comparing.configs import config_changes
+from ckpttool.comparing.configs import config_changes, layer_pairs
 from ckpttool.comparing.likeness import Likeness, content_key, contents_are_equal
 from ckpttool.comparing.matching import (
     Evidence,
@@ -77,7 +77,7 @@ def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Dif
     architectures = _architectures(a, b, scope.architecture)
     units = [_scoped(units_of(side, found), scope) for side, found in zip((a, b), architectures, strict=True)]
     pairing = _Pairing(units[0], units[1], scope.tolerance, progress)
-    found = pairing.run(_known(architectures))
+    found = pairing.run(layer_pairs(a, b))
     moves = _moves(found)
     return Diff(
         _side(a),
@@ -99,12 +99,6 @@ def _architectures(
     """The architecture of each side: its own, else the given one, else that of the other side."""
     own = read_architecture(a.config), read_architecture(b.config)
     return own[0] or given or own[1], own[1] or given or own[0]
-
-
-def _known(architectures: tuple[Architecture | None, Architecture | None]) -> Mapping[str, str]:
-    """The layers that go together by the connections and classes that both configs tell."""
-    a, b = architectures
-    return {}
 
 
 def _scoped(units: Units, scope: Scope) -> Units:

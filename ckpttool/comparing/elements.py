@@ -1,20 +1,23 @@
 """Stored values side by side, widened so that any two dtypes can be compared without losing a digit.
 
-Both sides become float64, in which every dtype but 64-bit integers is exact; what those lose is kept apart.
+Floats of 32 bits and fewer become float32, all others float64, in which every dtype but 64-bit integers is exact; what
+those lose is kept apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ckpttool.dtypes import DTYPES, values_of
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
-BLOCK = 1 << 15
-"""The most elements that are compared at once: with all that is computed of them they stay within the caches."""
+_ROOM = 1 << 21
+"""The bytes of an array of one block. All that is computed of a block stays within the caches, and every step takes so
+long that threads seldom meet between two of them, where one has to wait for the other."""
 
 Raw = bytes | bytearray | memoryview
 Pair = tuple["np.ndarray", "np.ndarray"]
@@ -28,23 +31,23 @@ _EXACT = 2.0**53  # integers beyond it have no float64 of their own
 
 
 class Scratch:
-    """Room for the intermediate arrays of one thread, which are as many numbers as a block has; used again and again."""
+    """Room for the intermediate arrays of one thread, as large as a block needs; used again and again."""
 
     def __init__(self) -> None:
         import numpy as np
 
-        self.differ, self.crossing = np.empty(BLOCK, bool), np.empty(BLOCK, bool)
-        self.a, self.b, self.difference = (np.empty(2 * BLOCK) for _ in range(3))  # complex elements have two parts
-        self.steps = np.empty(BLOCK, np.int64)
+        self.a, self.b, self.difference, self.differ, self.steps = (np.empty(_ROOM // 8) for _ in range(5))
+        self.mask = np.empty(_ROOM // 4, bool)
 
 
 @dataclass(frozen=True, slots=True)
 class Elements:
     """Elements of two weights side by side.
 
-    `a` and `b` are their values as float64, of complex elements the real and the imaginary part in turn: `parts` each.
-    `rest` is what the exact differences are more than those of `a` and `b`, None where that is nothing. `differ` tells
-    which elements are not the same bit for bit. `bits` are both sides as signed integers, None where one is no float.
+    `a` and `b` are their values as float32 or float64, of complex elements the real and the imaginary part in turn:
+    `parts` each. `rest` is what the exact differences are more than those of `a` and `b`, None where that is nothing.
+    `differ` is not 0 where the two are not the same bit for bit. `bits` are both sides as signed integers, None where
+    one is no float.
     """
 
     a: np.ndarray
@@ -64,24 +67,37 @@ class Elements:
         bits = (self.bits[0][chosen], self.bits[1][chosen]) if self.bits else None
         return Elements(a, b, rest, self.differ[chosen], bits, self.parts)
 
+    def in_float64(self, scratch: Scratch) -> Elements:
+        """The same elements with their values as float64."""
+        import numpy as np
+
+        a, b = _widened(self.a, np.float64, scratch.a), _widened(self.b, np.float64, scratch.b)
+        return replace(self, a=a, b=b)
+
 
 def has_steps(a: str, b: str) -> bool:
     """Whether the distance between values of these dtypes is also told in steps from one number to the next."""
     return a in _FLOATS and b in _FLOATS
 
 
+def block_size(a: str, b: str) -> int:
+    """The most elements of these dtypes that are compared at once."""
+    dtype, parts = _wide((a, b))
+    return _ROOM // (4 if dtype == "float32" else 8 * parts)
+
+
 def side_by_side(a: Raw, b: Raw, dtypes: tuple[str, str], scratch: Scratch) -> Elements:
-    """Two runs of stored little-endian values, equally many and at most `BLOCK`; valid until scratch is used again."""
-    numbers = _numbers(a, dtypes[0]), _numbers(b, dtypes[1])
-    parts = 2 if "c" in (numbers[0].dtype.kind, numbers[1].dtype.kind) else 1
-    wide = _widened(numbers[0], parts, scratch.a), _widened(numbers[1], parts, scratch.b)
-    rest = _rest(numbers, wide, parts)
+    """Two runs of stored little-endian values, equally many, a block at most; valid until scratch is used again."""
+    values = _numbers(a, dtypes[0]), _numbers(b, dtypes[1])
+    dtype, parts = _wide(dtypes)
+    wide = _widened(values[0], dtype, scratch.a), _widened(values[1], dtype, scratch.b)
+    rest = _rest(values, wide, parts)
     if dtypes[0] == dtypes[1]:
         bits = _stored_bits(a, dtypes[0]), _stored_bits(b, dtypes[1])
         return Elements(*wide, rest, _differ(bits, scratch), bits if has_steps(*dtypes) else None, parts)
-    differ = _differ_widened(wide, rest, parts)
     common = _common_float(*dtypes)
-    return Elements(*wide, rest, differ, (_bits(numbers[0], common), _bits(numbers[1], common)) if common else None, parts)
+    steps = (_bits(values[0], common), _bits(values[1], common)) if common else None
+    return Elements(*wide, rest, _differ_widened(wide, rest, parts), steps, parts)
 
 
 def _numbers(raw: Raw, dtype: str) -> np.ndarray:
@@ -89,20 +105,26 @@ def _numbers(raw: Raw, dtype: str) -> np.ndarray:
     return values.view("u1") if dtype == "bool" else values
 
 
-def _widened(values: np.ndarray, parts: int, room: np.ndarray) -> np.ndarray:
-    """The values as float64, of complex ones real and imaginary parts in turn; in `room` where they are not already."""
+def _wide(dtypes: tuple[str, str]) -> tuple[str, int]:
+    """The dtype in which values of both are compared, and how many numbers an element is in it."""
+    if any(dtype.startswith("complex") for dtype in dtypes):
+        return "complex128", 2
+    return "float32" if all(dtype in _FLOATS and dtype != "float64" for dtype in dtypes) else "float64", 1
+
+
+def _widened(values: np.ndarray, dtype: npt.DTypeLike, room: np.ndarray) -> np.ndarray:
+    """The values in a dtype, complex ones as two numbers each; in `room` where they are in another."""
     import numpy as np
 
-    wanted = np.complex128 if parts == 2 else np.float64
-    if values.dtype == wanted:
-        return values.view(np.float64)
-    wide = room[: len(values) * parts]
-    np.copyto(wide.view(wanted), values)
-    return wide
+    if values.dtype != dtype:
+        wide = room.view(dtype)[: len(values)]
+        np.copyto(wide, values)
+        values = wide
+    return values.view(np.float64) if values.dtype.kind == "c" else values
 
 
 def _rest(values: Pair, wide: Pair, parts: int) -> np.ndarray | None:
-    """What the exact differences of 64-bit integers are more than those of their float64; None where that is nothing."""
+    """What the exact differences of 64-bit integers are more than those of their float64; None where that is 0."""
     a, b = (_rounded_off(side, floats[::parts]) for side, floats in zip(values, wide, strict=True))
     if b is None:
         return a
@@ -131,18 +153,20 @@ def _stored_bits(raw: Raw, dtype: str) -> np.ndarray:
 
 
 def _differ(bits: Pair, scratch: Scratch) -> np.ndarray:
+    """Values of one dtype are the same where no bit differs."""
     import numpy as np
 
     if bits[0].ndim > 1:
-        return np.not_equal(*bits).any(axis=1)
-    return np.not_equal(*bits, out=scratch.differ[: len(bits[0])])
+        return np.asarray(np.not_equal(*bits).any(axis=1))
+    return np.bitwise_xor(*bits, out=scratch.differ.view(bits[0].dtype)[: len(bits[0])])
 
 
 def _differ_widened(wide: Pair, rest: np.ndarray | None, parts: int) -> np.ndarray:
-    """Which values of unlike dtypes are not the same: by their bits in float64 and what integers have beyond it."""
+    """Values of two dtypes are the same where no bit differs once both are widened, nor what integers lost by that."""
     import numpy as np
 
-    differ: np.ndarray = np.not_equal(*(side.view(np.int64) for side in wide)).reshape(-1, parts).any(axis=1)
+    a, b = (side.view(f"i{side.itemsize}") for side in wide)
+    differ: np.ndarray = np.not_equal(a, b).reshape(-1, parts).any(axis=1)
     return differ if rest is None else differ | (rest != 0)
 
 

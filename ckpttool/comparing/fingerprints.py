@@ -24,7 +24,8 @@ class LayerPrint:
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """A checkpoint: its model, the layers in their order, the weights by name, and one checksum for the weights of each
-    other section. Neither paths of files nor dates are in it. `problem` is why no layers are told, where a config is."""
+    other section. Neither paths of files nor dates are in it. `problem` is why no layers are told though a config is.
+    """
 
     model: str
     layers: tuple[LayerPrint, ...]

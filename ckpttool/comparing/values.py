@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, reduce
-from itertools import zip_longest
+from itertools import islice, zip_longest
+from typing import TypeVar
 
 from ckpttool.checkpoint import Weight
 from ckpttool.comparing.blocks import compared
 from ckpttool.comparing.comparison import Comparison, Tolerance
-from ckpttool.comparing.elements import BLOCK, Raw, Scratch, has_steps
+from ckpttool.comparing.elements import Raw, Scratch, block_size, has_steps
 from ckpttool.dtypes import itemsize
 from ckpttool.errors import CorruptFileError
 
 Progress = Callable[[int], None]
 
-_RUN = 16 * BLOCK  # elements: enough of them to be worth a thread's while
-_MOST_THREADS = 4  # more would wait for memory
-_own = threading.local()
+_RUN = 1 << 20  # elements: enough of them to be worth a thread's while
+_MOST_THREADS = 2  # more of them would wait for each other
+_spare = deque[Scratch](maxlen=_MOST_THREADS)
 
 
 def compare(a: Weight, b: Weight, tolerance: Tolerance, progress: Progress = lambda nbytes: None) -> Comparison:
@@ -41,12 +44,13 @@ def compare(a: Weight, b: Weight, tolerance: Tolerance, progress: Progress = lam
         return Comparison(a.size, max_ulp=0 if a.size and has_steps(a.dtype, b.dtype) else None)
     left = [run for run, comparison in zip(runs, found, strict=True) if comparison is None]
     rest = _each(partial(_compared, tolerance), left, told)
-    return reduce(Comparison.merged, (next(rest) if comparison is None else comparison for comparison in found))
+    whole = [next(rest) if comparison is None else comparison for comparison in found]
+    return reduce(Comparison.merged, whole)
 
 
 def contents_equal(a: Weight, b: Weight) -> bool:
     """Whether two weights are of one dtype and shape and hold the same, bit for bit, whatever their byte order."""
-    return a.dtype == b.dtype and a.shape == b.shape and _Run(a, b).is_same(_nobody)
+    return a.dtype == b.dtype and a.shape == b.shape and _Run(a, b).is_same()
 
 
 @dataclass(slots=True)
@@ -78,35 +82,54 @@ class _Run:
         """The bytes of both together."""
         return self.a.nbytes + self.b.nbytes
 
-    def is_same(self, reached: Progress) -> bool:
-        """Whether all bytes are the same. `reached` is told how far it has come."""
-        import numpy as np
+    def is_same(self) -> bool:
+        """Whether all bytes are the same."""
+        return all(_same(one, other) for one, other in self._blocks())
 
-        for done, one, other in self._blocks():
-            code = "u8" if len(one) % 8 == 0 else "u1"
-            if not np.array_equal(np.frombuffer(one, code), np.frombuffer(other, code)):
-                return False
-            reached(done)
-        return True
-
-    def compared(self, tolerance: Tolerance, reached: Progress) -> Comparison:
-        """The comparison of all elements. `reached` is told how far it has come."""
-        found, dtypes, scratch = Comparison(), (self.a.dtype, self.b.dtype), _scratch()
-        for done, one, other in self._blocks():
-            found = found.merged(compared(one, other, dtypes, tolerance, scratch))
+    def compared(self, tolerance: Tolerance, reached: Progress, blocks: int | None = None) -> Comparison:
+        """The comparison of all elements, or of those in the first blocks. `reached` is told how far it has come."""
+        found, done = Comparison(), 0
+        for one, other in islice(self._blocks(), blocks):
+            found = found.merged(self._compared(one, other, tolerance))
+            done += len(one) + len(other)
             reached(done)
         return found
 
-    def _blocks(self) -> Iterator[tuple[int, Raw, Raw]]:
-        """The blocks of both, and how many bytes are done with each."""
+    def compared_unless_same(self, tolerance: Tolerance, reached: Progress) -> Comparison | None:
+        """The comparison of all elements, None where they are the same: blocks that are alike cost no arithmetic as
+        long as no other was met."""
+        found, alike, done = None, 0, 0
+        for one, other in self._blocks():
+            if found is None and self.a.dtype == self.b.dtype and _same(one, other):
+                alike += 1
+            else:
+                before = self.compared(tolerance, reached, alike) if found is None else found
+                found = before.merged(self._compared(one, other, tolerance))
+            done += len(one) + len(other)
+            reached(done)
+        return found
+
+    def _compared(self, one: Raw, other: Raw, tolerance: Tolerance) -> Comparison:
+        with _scratch() as scratch:
+            return compared(one, other, (self.a.dtype, self.b.dtype), tolerance, scratch)
+
+    def _blocks(self) -> Iterator[tuple[Raw, Raw]]:
+        """The stored bytes of both, little-endian, in blocks of equally many elements."""
         widths = [itemsize(side.dtype) or 1 for side in (self.a, self.b)]  # one that has none cannot be read
-        sides = (side.stored_blocks(BLOCK * width) for side, width in zip((self.a, self.b), widths, strict=True))
-        done = 0
+        size = block_size(self.a.dtype, self.b.dtype)
+        sides = (side.stored_blocks(size * width) for side, width in zip((self.a, self.b), widths, strict=True))
         for one, other in zip_longest(*sides, fillvalue=b""):
             if len(one) * widths[1] != len(other) * widths[0]:
                 raise CorruptFileError("fewer values are stored than declared", where=self.a.path)
-            done += len(one) + len(other)
-            yield done, one, other
+            yield one, other
+
+
+def _same(one: Raw, other: Raw) -> bool:
+    """Whether two runs of bytes are the same; unlike == on views it is fast, and lets other threads work."""
+    import numpy as np
+
+    code = "u8" if len(one) % 8 == 0 else "u1"
+    return bool((np.frombuffer(one, code) == np.frombuffer(other, code)).all())
 
 
 def _runs(a: Weight, b: Weight) -> Sequence[_Run]:
@@ -114,13 +137,15 @@ def _runs(a: Weight, b: Weight) -> Sequence[_Run]:
     if a.size <= _RUN:
         return [_Run(a, b)]
     bounds = [(start, min(start + _RUN, a.size)) for start in range(0, a.size, _RUN)]
-    runs = [_Run(one, other) for one, other in ((a.between(*bound), b.between(*bound)) for bound in bounds) if one and other]
+    parts = ((a.between(*bound), b.between(*bound)) for bound in bounds)
+    runs = [_Run(one, other) for one, other in parts if one and other]
     return runs if len(runs) == len(bounds) else [_Run(a, b)]
 
 
-def _each(
-    work: Callable[[_Run, Progress], Comparison | None], runs: Sequence[_Run], told: _Told
-) -> Iterator[Comparison | None]:
+Found = TypeVar("Found")
+
+
+def _each(work: Callable[[_Run, Progress], Found], runs: Sequence[_Run], told: _Told) -> Iterator[Found]:
     """What `work` makes of every run, in order; by several threads where there are several runs."""
     if len(runs) < 2:
         yield from (work(run, told) for run in runs)
@@ -129,7 +154,7 @@ def _each(
 
     pool, done = ThreadPoolExecutor(_threads()), 0
     try:
-        for run, found in zip(runs, pool.map(partial(work, reached=_nobody), runs), strict=True):
+        for run, found in zip(runs, pool.map(lambda run: work(run, _nobody), runs), strict=True):
             done += run.nbytes
             told(done)
             yield found
@@ -138,12 +163,11 @@ def _each(
 
 
 def _unless_same(tolerance: Tolerance, differ: threading.Event, run: _Run, reached: Progress) -> Comparison | None:
-    """The comparison of a run; None where it is not needed, as nothing differs so far."""
-    is_long = run.a.size > BLOCK  # a block is compared as soon as it is read
-    if is_long and run.a.dtype == run.b.dtype and not differ.is_set() and run.is_same(reached):
-        return None
-    found = _compared(tolerance, run, reached)
-    if found.differing:
+    """The comparison of a run; None where nothing differs, in it and in those that are done so far."""
+    if differ.is_set():
+        return run.compared(tolerance, reached)
+    found = run.compared_unless_same(tolerance, reached)
+    if found is not None and found.differing:
         differ.set()
     return found
 
@@ -157,9 +181,13 @@ def _threads() -> int:
     return min(_MOST_THREADS, own)
 
 
-def _scratch() -> Scratch:
-    """The scratch of this thread."""
-    if not hasattr(_own, "scratch"):
-        _own.scratch = Scratch()
-    scratch: Scratch = _own.scratch
-    return scratch
+@contextmanager
+def _scratch() -> Iterator[Scratch]:
+    """Scratch for one thread at a time, which is kept for the next: to get room from the system takes as long as a
+    small weight."""
+    try:
+        scratch = _spare.pop()
+    except IndexError:
+        scratch = Scratch()
+    yield scratch
+    _spare.append(scratch)

@@ -76,10 +76,8 @@ def headline(result: Diff) -> str:
     """Whether they are the same, and how many weights are what."""
     changed = len(result.changed)
     known = len(result.pairs) - len(result.reshaped) - sum(bool(pair.problem) for pair in result.pairs)
-    facts = [
-        f"{known:,} weights compared, {changed:,} changed" if changed else f"{known:,} weights compared, all the same",
-        *_counted(result),
-    ]
+    fate = f"{changed:,} changed" if changed else "all the same" if known else ""
+    facts = [", ".join(filter(None, (f"{known:,} weights compared", fate))), *_counted(result)]
     return f"{'different' if result.differences else 'the same'}: {'; '.join(facts)}"
 
 

@@ -45,7 +45,10 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "STFT": {"window": None},  # a named window needs scipy
     "STFTSpectrogram": {"window": None},
 }
-COMMON: dict[str, Any] = {"units": 2, "filters": 2, "kernel_size": 2, "num_classes": 2, "target_class_ids": [0]}
+COMMON: dict[str, Any] = {
+    **{"units": 2, "filters": 2, "kernel_size": 2, "num_classes": 2, "target_class_ids": [0]},
+    **dict.fromkeys(("layer", "cell", "cells", "layers", "inner_optimizer")),  # objects, made anew each time
+}
 
 # Arguments whose default is worked out from others, or drawn; the table says what the constructor does, mostly None.
 DERIVED = {
@@ -104,17 +107,17 @@ def _public(name: str) -> str:
 def arguments(kind: str, cls: Any) -> dict[str, Any]:
     """The arguments of a class with their defaults, as short as configs may have them."""
     signature = dict(_signature(cls))
-    given = _given(cls, signature)
-    written = json.loads(json.dumps(keras().saving.serialize_keras_object(cls(**given))))["config"]
+    needed = given(cls)
+    written = json.loads(json.dumps(keras().saving.serialize_keras_object(cls(**needed))))["config"]
     found = {}
-    required = {key for key in given if signature.get(key, ...) is ...}
+    required = {key for key in needed if signature.get(key, ...) is ...}
     for key in sorted({*signature, *written} - NEVER_WRITTEN - required):
         default = _plain(signature.get(key))
         if (key == "name" and (kind == "layers" or default is None)) or (key not in signature and kind != "layers"):
             continue
-        if key not in written and not _is_taken(cls, given, key, signature[key]):
+        if key not in written and not _is_taken(cls, needed, key, signature[key]):
             continue
-        derived = (cls.__name__, key) in DERIVED or key not in written or key in given
+        derived = (cls.__name__, key) in DERIVED or key not in written or key in needed
         found[key] = default if derived or _is_rounded(written[key], default) else short(written[key])
     base = {} if cls is keras().layers.Layer or kind != "layers" else arguments("layers", keras().layers.Layer)
     return {key: value for key, value in found.items() if key not in base or base[key] != value}
@@ -136,25 +139,35 @@ def _signature(cls: Any) -> Iterator[tuple[str, Any]]:
             return
 
 
-def _given(cls: Any, signature: dict[str, Any]) -> dict[str, Any]:
+def given(cls: Any) -> dict[str, Any]:
     """The arguments without which an object of a class cannot be made."""
+    if cls.__name__ == "Lambda":
+        return {"function": keras().activations.relu}
     if cls.__name__ in REQUIRED:
-        return REQUIRED[cls.__name__] if cls.__name__ != "Lambda" else {"function": keras().activations.relu}
+        return REQUIRED[cls.__name__]
+    own = inspect.signature(cls.__init__).parameters.values()
+    return {one.name: _made(cls, one.name) for one in own if one.default is one.empty and one.name in COMMON}
+
+
+def _made(cls: Any, key: str) -> Any:
+    """An argument that a class needs, in a call of its own: layers cannot be shared."""
     layers = keras().layers
-    held = {"layer": layers.Dense(2), "cell": layers.LSTMCell(2), "cells": [layers.LSTMCell(2)], "layers": []}
-    held["layer"] = layers.LSTM(2) if cls.__name__ == "Bidirectional" else held["layer"]
-    held["inner_optimizer"] = keras().optimizers.SGD()
-    own = inspect.signature(cls.__init__).parameters
-    return {key: (COMMON | held)[key] for key in own if key in signature and own[key].default is own[key].empty
-            and key in COMMON | held}  # fmt: skip
+    made = {
+        "layer": layers.LSTM if cls.__name__ == "Bidirectional" else layers.Dense,
+        "cell": layers.LSTMCell,
+        "cells": lambda units: [layers.LSTMCell(units)],
+        "layers": lambda _: [],
+        "inner_optimizer": lambda _: keras().optimizers.SGD(),
+    }
+    return made[key](2) if key in made else COMMON[key]
 
 
-def _is_taken(cls: Any, given: dict[str, Any], key: str, default: Any) -> bool:
+def _is_taken(cls: Any, needed: dict[str, Any], key: str, default: Any) -> bool:
     """Whether the constructor takes the argument from its caller; bases have some that it sets itself."""
     if default is ...:
         return False
     try:
-        cls(**given, **{key: default})
+        cls(**needed, **{key: default})
     except TypeError:
         return False
     return True

@@ -13,8 +13,10 @@ from ckpttool.loading import load_architecture
 from tests.comparing.checkpoints import checkpoint, dense, models
 from tests.samples import FIXTURES, TRUE_FILES
 
+EVERYTHING = Scope()
 
-def of(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]], scope: Scope = Scope()) -> Diff:
+
+def of(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]], scope: Scope = EVERYTHING) -> Diff:
     """The diff of two models."""
     return diff(checkpoint(a), checkpoint(b, name="n.h5"), scope)
 

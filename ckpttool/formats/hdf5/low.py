@@ -62,7 +62,7 @@ class Hdf5Bytes:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the bytes are read as they lie, from anywhere at equal cost; not where they are inflated on the way."""
+        """Whether the bytes are read as they lie, from anywhere at equal cost, and not inflated on the way."""
         return not isinstance(self._source, Inflated)
 
     def read(self, address: int, size: int) -> bytes:
