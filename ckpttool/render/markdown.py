@@ -75,4 +75,4 @@ def _table(cells: list[list[str]], titles: list[str]) -> str:
     from tabulate import tabulate
 
     body = [[escaped(cell) for cell in line] for line in cells]
-    return str(tabulate(body, titles, tablefmt="github", disable_numparse=True))
+    return str(tabulate(body, list(map(escaped, titles)), tablefmt="github", disable_numparse=True))

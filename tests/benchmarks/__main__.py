@@ -4,7 +4,7 @@
 
 Needs keras, TensorFlow and h5py; `h5ls` (hdf5-tools) is measured too where it is installed. Every command is a whole
 process, run in turn with the one that it is compared with (A B A B ...), after one run of each that does not count.
-Figures are medians, ratios the medians over the pairs, memory the peak of any run. Takes some minutes, 600 MB on disk
+Figures are medians, ratios the medians over the pairs, memory the peak of any run. Takes some minutes, 3 GB on disk
 and is no part of the tests. Exit code 1 says that a target was missed.
 """
 
@@ -13,7 +13,7 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,9 @@ PEERS = Path(__file__).parent / "peers"
 MAX_HELP_SECONDS = 0.15
 MAX_LS_BYTES = 60_000_000
 MAX_VERIFY_BYTES = 80_000_000
+MAX_DIFF_BYTES = 120_000_000
+MAX_DIFF_SECONDS = 0.8  # of the pair of many weights
+MAX_OVER_CMP = 1.6  # beyond start-up
 _MB = 1_000_000
 _TITLES = f"{'ours':<34}seconds   MB  {'other':<34}seconds   MB  ours/other"
 HEADER = f"{_TITLES}\n{'-' * len(_TITLES)}"
@@ -111,7 +114,26 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
     )
     script = (sys.executable, str(PEERS / "loader.py"), str(inputs.weights), str(inputs.architecture))
     yield Comparison(verify, Command(f"Keras load_weights {inputs.weights.name}", script, WEIGHTS), 1 / 15)
+    yield from _diffs(inputs)
     yield Comparison(Command("ckpttool --help", (sys.executable, "-m", "ckpttool", "--help")))
+
+
+def _diffs(inputs: Inputs) -> Iterator[Comparison]:
+    """Pairs of checkpoints: all values different, all the same, many weights."""
+    changed = _diff("diff, changed", inputs.vgg, inputs.vgg_changed, 1)
+    if shutil.which("h5diff"):
+        paths = (str(inputs.vgg), str(inputs.vgg_changed))
+        yield Comparison(changed, Command("h5diff VGG16", ("h5diff", *paths), code=1), 0.6)
+    else:
+        yield Comparison(changed)
+    paths = (str(inputs.vgg), str(inputs.vgg_copy))
+    yield Comparison(_diff("diff, equal", inputs.vgg, inputs.vgg_copy, 0), Command("cmp VGG16", ("cmp", *paths)))
+    yield Comparison(_diff("diff, many", inputs.weights, inputs.weights_changed, 1))
+
+
+def _diff(title: str, a: Path, b: Path, code: int) -> Command:
+    argv = (sys.executable, "-m", "ckpttool", "diff", "-q", str(a), str(b))
+    return Command(f"ckpttool {title} {a.name.split('.')[0]}", argv, code=code)
 
 
 def _ckpttool(words: str, file: Path) -> Command:
@@ -174,8 +196,23 @@ def judged(results: Sequence[Result]) -> Iterator[Verdict]:
         f"{memory / _MB:.1f} MB",
         memory < MAX_VERIFY_BYTES,
     )
+    yield from _judged_diffs({result.comparison.ours.title: result for result in results}, seconds(results[-1].ours))
     taken = seconds(results[-1].ours)
     yield Verdict(f"ckpttool --help takes under {MAX_HELP_SECONDS} s", f"{taken:.3f} s", taken < MAX_HELP_SECONDS)
+
+
+def _judged_diffs(results: Mapping[str, Result], start_up: float) -> Iterator[Verdict]:
+    """The targets of `diff` that are no plain ratios."""
+    equal = results["ckpttool diff, equal VGG16"]
+    beyond = (seconds(equal.ours) - start_up) / seconds(equal.other)
+    promise = f"diff of an equal pair takes at most {MAX_OVER_CMP} of cmp beyond start-up"
+    yield Verdict(promise, f"{beyond:.2f}", beyond <= MAX_OVER_CMP)
+    many = seconds(results["ckpttool diff, many B7"].ours)
+    promise = f"diff of a pair of {WEIGHTS:,} weights takes at most {MAX_DIFF_SECONDS} s"
+    yield Verdict(promise, f"{many:.2f} s", many <= MAX_DIFF_SECONDS)
+    memory = max(peak(result.ours) for title, result in results.items() if title.startswith("ckpttool diff"))
+    promise = f"ckpttool diff stays under {MAX_DIFF_BYTES / _MB:.0f} MB"
+    yield Verdict(promise, f"{memory / _MB:.1f} MB", memory < MAX_DIFF_BYTES)
 
 
 if __name__ == "__main__":

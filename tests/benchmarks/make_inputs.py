@@ -1,7 +1,8 @@
-"""Makes what is measured: `make_inputs.py WEIGHTS MODEL SPARSE ARCHITECTURE`. Nothing is downloaded."""
+"""Makes what is measured: `make_inputs.py` and the paths of `Inputs`, in their order. Nothing is downloaded."""
 
 import math
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,19 +12,47 @@ GROWN = 5_000_000  # values of a weight of the sparse file: 20 MB
 HUGE = 1_100_000_000  # values of one of them: over 4 GiB
 
 
-def main(weights: Path, model: Path, sparse: Path, architecture: Path) -> None:
-    """Makes all four. A file gets its name when it is whole, so an interrupted run leaves none half made."""
+def main(
+    weights: Path,
+    model: Path,
+    sparse: Path,
+    architecture: Path,
+    weights_changed: Path,
+    vgg: Path,
+    vgg_changed: Path,
+    vgg_copy: Path,
+) -> None:
+    """Makes all of them. A file gets its name when it is whole, so an interrupted run leaves none half made."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
     built = keras.applications.EfficientNetB7(weights=None)
-    for path, save in ((weights, built.save_weights), (model, built.save)):
+    large = keras.applications.VGG16(weights=None)
+    for path, save in ((weights, built.save_weights), (model, built.save), (vgg, large.save_weights)):
         save(_part(path))
         os.replace(_part(path), path)
     _part(architecture).write_text(built.to_json())
     os.replace(_part(architecture), architecture)
-    grow(weights, _part(sparse))
-    os.replace(_part(sparse), sparse)
+    for source, target, make in (
+        (weights, sparse, grow),
+        (weights, weights_changed, change),
+        (vgg, vgg_changed, change),
+        (vgg, vgg_copy, shutil.copyfile),
+    ):
+        make(source, _part(target))
+        os.replace(_part(target), target)
+
+
+def change(source: Path, target: Path) -> None:
+    """A copy of a checkpoint in which every value is another one."""
+    shutil.copyfile(source, target)
+    with h5py.File(target, "r+") as file:
+
+        def nudge(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Dataset):
+                item[...] = item[()] * 1.001 + 1e-4
+
+        file.visititems(nudge)
 
 
 def _part(path: Path) -> Path:

@@ -15,11 +15,12 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Command:
-    """A command and how many lines it prints at least: one that prints fewer has not done its work."""
+    """A command, how many lines it prints at least (one that prints fewer has not done its work), and its exit code."""
 
     title: str
     argv: tuple[str, ...]
     lines: int = 0
+    code: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def run(command: Command, settings: dict[str, str]) -> Measurement:
         output.seek(0)
         complaints.seek(0)
         printed = sum(1 for _ in output)
-        if child.returncode or printed < command.lines:
+        if child.returncode != command.code or printed < command.lines:
             told = complaints.read().decode("utf-8", "replace")[-2000:]
             raise RuntimeError(f"{command.title}: exit code {child.returncode}, {printed:,} lines\n{told}")
     return Measurement(seconds, usage.ru_maxrss * _RSS_UNIT)

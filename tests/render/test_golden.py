@@ -10,6 +10,15 @@ from tests.samples import FIXTURES
 
 # name of the golden file -> arguments; paths are relative to fixtures/
 CASES: dict[str, list[str]] = {
+    "diff.txt": ["diff", "tuned/base.keras", "tuned/tuned.keras"],
+    "diff-layers.txt": ["diff", "keras2.2/nested.h5", "keras2.15/nested.h5", "--layers", "--top", "2", "--optimizer"],
+    "diff-color.txt": ["diff", "keras3/mlp.keras", "keras3/mlp.h5", "--color", "always"],
+    "diff-frozen.txt": ["diff", "tuned/base.keras", "tuned/tuned.keras", "--expect-frozen", "head"],
+    "diff.json": ["diff", "tuned/base.keras", "tuned/tuned.keras", "-o", "json"],
+    "diff-layers.json": ["diff", "tuned/base.keras", "tuned/tuned.keras", "--layers", "--optimizer", "-o", "json"],
+    "diff.md": ["diff", "keras3/cnn.keras", "keras2.2/cnn.h5", "-o", "markdown"],
+    "textconv-keras1.txt": ["textconv", "keras1.2/bidirectional.h5"],
+    "textconv-odd.txt": ["textconv", "keras3/odd.keras"],
     "ls-keras.txt": ["ls", "keras3/nested.keras"],
     "ls-keras-layers.txt": ["ls", "keras3/cnn.keras", "--layers"],
     "ls-keras-tree.txt": ["ls", "keras3/nested.keras", "--tree"],
