@@ -141,13 +141,13 @@ def _beyond(elements: Elements, sizes: np.ndarray, tolerance: Tolerance) -> int:
     limits = tolerance.atol + tolerance.rtol * np.maximum(
         _sizes(elements.a, elements.parts), _sizes(elements.b, elements.parts)
     )
-    endless = np.isinf(sizes)
+    endless = np.isinf(sizes) | np.isinf(limits)
     beyond = int(np.count_nonzero((sizes > limits) & ~endless))
     return beyond + _beyond_quartered(elements.only(endless), tolerance) if endless.any() else beyond
 
 
 def _beyond_quartered(elements: Elements, tolerance: Tolerance) -> int:
-    """How many differences that leave float64 are beyond a tolerance: a quarter of each does not."""
+    """How many differences are beyond a tolerance where they or their limits leave float64: a quarter does not."""
     import numpy as np
 
     a, b = elements.a / 4, elements.b / 4

@@ -36,7 +36,8 @@ class Scratch:
     def __init__(self) -> None:
         import numpy as np
 
-        self.a, self.b, self.difference, self.differ, self.steps = (np.empty(_ROOM // 8) for _ in range(5))
+        self.a, self.b, self.differ, self.steps = (np.empty(_ROOM // 8) for _ in range(4))
+        self.wide_a, self.wide_b, self.difference = (np.empty(_ROOM // 4) for _ in range(3))  # float32 made float64
         self.mask = np.empty(_ROOM // 4, bool)
 
 
@@ -71,7 +72,7 @@ class Elements:
         """The same elements with their values as float64."""
         import numpy as np
 
-        a, b = _widened(self.a, np.float64, scratch.a), _widened(self.b, np.float64, scratch.b)
+        a, b = _widened(self.a, np.float64, scratch.wide_a), _widened(self.b, np.float64, scratch.wide_b)
         return replace(self, a=a, b=b)
 
 
