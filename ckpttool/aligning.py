@@ -6,16 +6,14 @@ made by Theano, with its kernel reversed; `assembled` puts these together.
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ckpttool.architecture import Architecture
-from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, stored_order
 from ckpttool.architecture.layouts import Place, places_of, shapes_fit
 from ckpttool.architecture.slots import Part
-from ckpttool.architecture.spec import model_args
-from ckpttool.architecture.table import part_of
+from ckpttool.architecture.spec import model_args, part_in
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.formats.weights_h5 import as_keras_3, split
 
@@ -73,12 +71,11 @@ def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
 
     Raises ConfigError where the layers or connections of the architecture make no sense.
     """
-    model = model_args(architecture)
-    part = part_of(model.class_name, model, model.built)
+    part = part_in(architecture)
     places = tuple(places_of(part))
     weights = checkpoint.section(Section.MODEL)
     if checkpoint.kind.startswith(("legacy", "keras0")):
-        found, generation = _legacy(_Layers.of(model, part), checkpoint, weights)
+        found, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
     else:
         found, generation = list(_by_path(places, weights)), None
     return _alignment(places, weights, found, generation)
@@ -130,20 +127,22 @@ def _by_path(places: Iterable[Place], weights: Iterable[Weight]) -> Iterator[_Pa
 
 @dataclass(frozen=True, slots=True)
 class _Layers:
-    """The top layers of a model: their parts and their entries in the words of Keras 3, by name, in order."""
+    """The top layers of a model: their parts and, of a model that a config describes, their entries in the words of
+    Keras 3, by name, in order. A model that has weights itself is among them, under no name."""
 
     parts: Mapping[str, Part]
     entries: Mapping[str, object]
-    generation: Generation
 
     @classmethod
-    def of(cls, model: Args, part: Part) -> "_Layers":
-        entries = zip(model.layers("layers"), model.config["layers"], strict=True)
-        return cls(
-            {child.name: child for _, child in part.children},
-            {args.name: entry for args, entry in entries},
-            generation_of(model.config),
-        )
+    def of(cls, architecture: Architecture, model: Part) -> "_Layers":
+        parts = {child.name: child for _, child in model.tracks}
+        if model.slots:
+            parts[""] = replace(model, children=())
+        if architecture.part is not None:
+            return cls(parts, {})
+        args = model_args(architecture)
+        entries = zip(args.layers("layers"), args.config["layers"], strict=True)
+        return cls(parts, {layer.name: entry for layer, entry in entries})
 
 
 def _legacy(

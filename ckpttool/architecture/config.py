@@ -56,6 +56,14 @@ class Architecture:
     config: Any = field(default=None, repr=False, compare=False)
     part: "Part | None" = field(default=None, repr=False, compare=False)
 
+    @classmethod
+    def from_model(cls, model: Any) -> "Architecture":
+        """The architecture of a live Keras 3 model: what its config says, and the weights of all that no config tells,
+        custom layers and subclassed models. Raises ModelError, for one that is not built too."""
+        from ckpttool.architecture.live import architecture_of_model  # the one module that imports Keras
+
+        return architecture_of_model(model)
+
     def by_path(self) -> dict[str, Layer]:
         """The layers by their chain of names."""
         return {layer.path: layer for layer in self.layers}

@@ -1,9 +1,12 @@
-"""Options that several commands share."""
+"""Options and arguments that several commands share."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from ckpttool.architecture.spec import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,3 +29,14 @@ color = click.option(
     show_default=True,
     help="Colour; auto means on a terminal and without NO_COLOR.",
 )
+
+
+def expected(architecture: str) -> "Spec | str":
+    """What an argument ARCHITECTURE names: a path, or the spec of the model that a function of the user's own returns.
+    Says so where that runs code."""
+    from ckpttool.building import names_function, spec_of_function  # what most commands never need
+
+    if not names_function(architecture):
+        return architecture
+    click.echo(f"note: running {architecture} in a process of its own", err=True)
+    return spec_of_function(architecture)

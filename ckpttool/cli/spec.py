@@ -3,6 +3,7 @@
 import click
 
 from ckpttool.architecture.spec import to_json
+from ckpttool.cli import options
 from ckpttool.cli.emit import emit
 from ckpttool.files import replace_file
 from ckpttool.loading import load_spec
@@ -15,14 +16,18 @@ def command(architecture: str, output_file: str | None) -> None:
     """Write down which weights ARCHITECTURE expects: names, shapes, dtypes and places, one line a weight.
 
     The spec is a small JSON file, made to be kept beside the code: its changes can be reviewed, and `ckpttool verify`
-    takes it in place of the architecture.
+    takes it in place of the architecture, where neither Keras nor your code is installed. ARCHITECTURE is what `verify`
+    takes; package.module:function, a function of your own that returns a Keras model, runs your code in a process of
+    its own.
 
     \b
     Examples:
       ckpttool spec model.keras -o model.spec.json
+      ckpttool spec train.models:build -o model.spec.json
       ckpttool verify nightly.weights.h5 model.spec.json
     """
-    text = to_json(load_spec(architecture))
+    found = options.expected(architecture)
+    text = to_json(load_spec(found) if isinstance(found, str) else found)
     if output_file is None:
         emit(text.rstrip("\n"))
     else:

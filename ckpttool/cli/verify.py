@@ -46,7 +46,8 @@ def command(
     """Tell whether the weights in CHECKPOINT load into ARCHITECTURE, and what Keras would do, without Keras.
 
     ARCHITECTURE is a whole model, an architecture in JSON or YAML, a spec written by `ckpttool spec`, or another
-    checkpoint, whose places and shapes are then what is expected.
+    checkpoint, whose places and shapes are then what is expected. It can also be package.module:function, a function
+    of your own that returns a Keras model: that runs your code, in a process of its own.
 
     Exit codes: 0 loads completely, 1 does not, 2 could not tell.
 
@@ -54,12 +55,13 @@ def command(
     Examples:
       ckpttool verify model.weights.h5 model.json
       ckpttool verify model.weights.h5 model.spec.json --output json
+      ckpttool verify model.weights.h5 train.models:build
       ckpttool verify backbone.weights.h5 model.keras --allow-missing 'head/*'
     """
     allowed = Allowed(allow_missing, allow_unexpected, dtype == "strict", optimizer)
     with open_checkpoint(checkpoint) as opened:
         work = sum(weight.nbytes for weight in opened.section(Section.MODEL)) if values else 0
-        result = verify(opened, architecture, by, allowed, values, progress(work))
+        result = verify(opened, options.expected(architecture), by, allowed, values, progress(work))
         notes = opened.notes
     emit(VERIFY_OUTPUTS[output](result, Style(color=wants_color(color))))
     warn(checkpoint, (), notes)

@@ -117,6 +117,7 @@ def _verified(
     if values:
         found += _values(pairing, progress)
     matched = _matched(pairing, found)
+    opaque = spec.opaque if loader == "path" else loaders.opaque_in_order(spec)
     return VerifyResult(
         checkpoint=checkpoint.path,
         kind=checkpoint.kind,
@@ -127,7 +128,7 @@ def _verified(
         findings=tuple(_accepted(finding, allowed) for finding in found),
         matched=matched,
         unchecked=tuple(w for w in pairing.unchecked if not _matches(w.path, w.layer or "", allowed.unexpected)),
-        opaque=tuple(o for o in spec.opaque if not _matches(o.path, o.layer, allowed.unexpected)),
+        opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=tuple(problems),
     )
 

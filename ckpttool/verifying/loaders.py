@@ -5,13 +5,14 @@ Each imitates Keras 3.15 and tells, beside the pairs, why Keras would raise. Sou
 `load_weights_from_hdf5_group` and `..._by_name` (keras/src/legacy/saving/legacy_h5_format.py).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from ckpttool import dtypes
 from ckpttool.architecture.layouts import shapes_fit
-from ckpttool.architecture.spec import Spec, SpecSlot
+from ckpttool.architecture.spec import Opaque, Spec, SpecSlot
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 
 _OLD_LIST = "_layer_checkpoint_dependencies"
@@ -49,11 +50,15 @@ def by_path(spec: Spec, checkpoint: Checkpoint) -> Pairing:
     stored = _groups((*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER)))
     found = Pairing()
     has_old_list = any(group.startswith(f"{_OLD_LIST}/") for group in stored)
-    owners, adapted = _owners(spec.slots), _with_factors(spec)
+    owners, adapted, aliases = _owners(spec.slots), _with_factors(spec), _aliases(spec)
     for group, slots in owners.items():
         places = [group, _private(group), *([group.replace("layers", _OLD_LIST)] if has_old_list else [])]
-        place = next((place for place in places if place in stored), group)
-        _pair_owner(found, slots, stored.pop(place, {}), _stem(slots[0]) in adapted)
+        takes_extra = _stem(slots[0]) in adapted
+        others = _other_places(group, aliases, owners)
+        place = _place(slots, stored, places, others, takes_extra)
+        _pair_owner(found, slots, stored.pop(place, {}), takes_extra)
+    for group in _owners(spec.optimizer):
+        stored.pop(group, None)  # the state of an optimizer that the model holds beside the one it is compiled with
     opaque, empty = [f"{part.path}/" for part in spec.opaque], set(spec.empty)
     for group, rest in stored.items():
         if any(f"{group}/".startswith(path) for path in opaque):
@@ -63,6 +68,49 @@ def by_path(spec: Spec, checkpoint: Checkpoint) -> Pairing:
         if group in empty:
             found.raises.append(f"{group or 'the model'} has no weights of its own, and {len(rest)} are stored")
     return found.finish()
+
+
+def _aliases(spec: Spec) -> dict[str, list[str]]:
+    """The further places where Keras looks for an object, by its path."""
+    found: dict[str, list[str]] = {}
+    for path, other in spec.aliases or ():
+        found.setdefault(path, []).append(other)
+    return found
+
+
+def _other_places(group: str, aliases: Mapping[str, list[str]], owners: Mapping[str, object]) -> Iterator[str]:
+    """Where Keras looks once more for an object that it could not load: at its aliases and below those of what holds
+    it, except of one that has weights itself, which are not at the other place (`_load_state`,
+    keras/src/saving/saving_lib.py, 3.15)."""
+    holder, below = group, ""
+    while holder:
+        yield from (other + below for other in aliases.get(holder, ()))
+        holder, _, attribute = holder.rpartition("/")
+        below = f"/{attribute}{below}"
+        if holder in owners:
+            return
+
+
+def _place(
+    slots: Sequence[SpecSlot],
+    stored: Mapping[str, Mapping[str, Weight]],
+    places: Sequence[str],
+    others: Iterable[str],
+    takes_extra: bool,
+) -> str:
+    """Where Keras finds the weights of an object: at the first of its places that is stored, at another one only where
+    what is there does not load."""
+    there = [place for place in places if place in stored][:1] + [place for place in others if place in stored]
+    fitting = (place for place in there if _takes(slots, stored[place], takes_extra))
+    return next(fitting, there[0] if there else places[0])
+
+
+def _takes(slots: Sequence[SpecSlot], stored: Mapping[str, Weight], takes_extra: bool) -> bool:
+    """Whether an object loads what is stored at a place without an error."""
+    if len(stored) != len(slots) and not takes_extra:
+        return False
+    weights = [stored.get(slot.path.rpartition("/")[2]) for slot in slots]
+    return all(weight and shapes_fit(slot.shape, weight.shape) for slot, weight in zip(slots, weights, strict=True))
 
 
 def _groups(weights: Iterable[Weight]) -> dict[str, dict[str, Weight]]:
@@ -124,7 +172,9 @@ def state(spec: Spec, checkpoint: Checkpoint) -> Pairing:
     their number differs, and warns (`Optimizer.load_own_variables`, keras/src/optimizers/base_optimizer.py, 3.15)."""
     found = Pairing()
     stored, scaled = _groups(checkpoint.section(Section.OPTIMIZER)), _scaled(spec, checkpoint)
-    for owner, slots in _owners(spec.optimizer).items():
+    owners, model = _owners(spec.optimizer), _groups(checkpoint.section(Section.MODEL))
+    stored |= {owner: model[owner] for owner in owners if owner in model}
+    for owner, slots in owners.items():
         _pair_state(found, slots, stored.pop(owner, {}), scaled)
     for rest in stored.values():
         found.unexpected.extend((weight, "the architecture has no such optimizer") for weight in rest.values())
@@ -187,13 +237,35 @@ def _legacy(
     spec: Spec, checkpoint: Checkpoint
 ) -> tuple[dict[str, list[Weight]], dict[str, list[SpecSlot]], set[str], Pairing]:
     """Both sides of a legacy file by layer, the layers of unknown classes, and a pairing with what is of no layer."""
-    stored, stray = _layers(checkpoint.section(Section.MODEL))
-    found = Pairing()
-    found.unexpected.extend((weight, "of the model itself, which has no weights of its own") for weight in stray)
+    stored, own = _layers(checkpoint.section(Section.MODEL))
+    expected, found = _expected_layers(spec), Pairing()
+    _pair_own(found, expected.pop("", []), own, bool(own) or _keeps_own(checkpoint))
     found.unexpected.extend((weight, "no layer of the file lists it") for weight in checkpoint.section(Section.OTHER))
-    if stray:
-        found.raises.append(f"{len(stray)} weights at top level, and the model has none")
-    return stored, _expected_layers(spec), {part.group for part in spec.opaque}, found
+    return stored, expected, {part.group for part in opaque_in_order(spec)}, found
+
+
+def opaque_in_order(spec: Spec) -> tuple[Opaque, ...]:
+    """The objects whose weights in a legacy file are not known; a live model tells those of all."""
+    return spec.opaque if spec.aliases is None else ()
+
+
+def _keeps_own(checkpoint: Checkpoint) -> bool:
+    """Whether the writer of a file made a place for weights of the model itself, used or not: Keras 2.9 on."""
+    version = re.match(r"(\d+)\.(\d+)", checkpoint.producer.keras_version or "")
+    return version is not None and tuple(map(int, version.groups())) >= (2, 9)
+
+
+def _pair_own(found: Pairing, slots: list[SpecSlot], weights: list[Weight], has_place: bool) -> None:
+    """Pairs the weights of the model itself by position; Keras leaves them alone where the file has no place for
+    them."""
+    found.pairs.extend(zip(slots, weights, strict=False))
+    if len(slots) == len(weights):
+        return
+    count = f"the model itself has {len(slots)} weights, the file {len(weights)} for it"
+    if has_place:
+        found.raises.append(count)
+    found.missing.extend((slot, count) for slot in slots[len(weights) :])
+    found.unexpected.extend((weight, count) for weight in weights[len(slots) :])
 
 
 def _layers(weights: Iterable[Weight]) -> tuple[dict[str, list[Weight]], list[Weight]]:

@@ -11,8 +11,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ckpttool import Architecture
 from tests.samples import FIXTURES, live
-from tests.verifying import edits, pairs, stored
+from tests.verifying import edits, own, pairs, stored
 from tests.verifying.pairs import Pair
 from tests.verifying.sources import SOURCES
 from tests.verifying.stored import Array, Book, File, Kept, Key
@@ -42,10 +43,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A pair on disk, and the live target."""
+    """A pair: the checkpoint on disk, the live target and its architecture, on disk too where JSON tells all of it."""
 
     checkpoint: Path
-    architecture: Path
+    architecture: Path | Architecture
     file: File
     target: Any
 
@@ -69,6 +70,11 @@ class Workshop:
 
     def _stored(self, name: str, form: str) -> File:
         """The checkpoint of a model in a format."""
+        kind, _, variant = name.partition("@")
+        if kind in own.VARIANTS:
+            made = own.made(self.keras, kind, variant or "same")
+            stored.distinct(made, 1)
+            return stored.save(made, self._new(), form)
         if name not in SOURCES:
             return replace(found := File(FIXTURES / name, form, {}), book=_fixture_book(name, found))
         source = SOURCES[name]
@@ -76,8 +82,11 @@ class Workshop:
         stored.distinct(made, 1)
         return stored.save(made, self._new(), form)
 
-    def _target(self, name: str, edit: str) -> tuple[Path, Any]:
-        """The architecture of a target on disk, and the live model that Keras makes of it."""
+    def _target(self, name: str, edit: str) -> tuple[Path | Architecture, Any]:
+        """The architecture of a target, and the live model that Keras makes of it or that it was read from."""
+        if name in own.VARIANTS:
+            made = own.made(self.keras, name, edit)
+            return Architecture.from_model(made), made
         path = self._new() / "model.json"
         path.write_text(self._architecture(name, edit), encoding="utf-8")
         return path, self.keras.models.model_from_json(path.read_text(encoding="utf-8"))

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, product
 
-from tests.verifying import edits
+from tests.verifying import edits, own
 from tests.verifying.edits import FileEdit
 from tests.verifying.sources import SOURCES
 from tests.verifying.stored import ENDINGS, LEGACY, PATHS, File
@@ -14,7 +14,8 @@ from tests.verifying.stored import ENDINGS, LEGACY, PATHS, File
 class Pair:
     """A checkpoint, perhaps edited, and the model it is loaded into.
 
-    `file` and `model` are names of sources, or of fixtures. `named` is the file name where it is not what Keras gave.
+    `file` and `model` are names of sources, or of fixtures; a file of a user's own classes has its variant behind `@`.
+    `named` is the file name where it is not what Keras gave.
     """
 
     file: str
@@ -253,9 +254,21 @@ def _crossed() -> Iterator[Pair]:
     yield from (Pair(file, _form(file), model) for file, model in FIXTURES)
 
 
+def _of_own_classes() -> Iterator[Pair]:
+    """Models of a user's own classes into their variants, which only a live model tells."""
+    for name, variants in own.VARIANTS.items():
+        for target in variants:
+            yield from (Pair(name, form, name, target) for form in ("weights", "root"))
+            yield from (Pair(name, form, name, target) for form in ("keras", "shards") if target == "same")
+        yield from (Pair(f"{name}@{variant}", "weights", name) for variant in variants[1:])
+    for variant, target in product(own.VARIANTS["shared"], repeat=2):
+        if "same" not in (variant, target):
+            yield Pair(f"shared@{variant}", "weights", "shared", target)
+
+
 def _form(file: str) -> str:
     """The format of a fixture."""
     return next(form for form, ending in ENDINGS.items() if file.replace(".hdf5", ".h5").endswith(ending))
 
 
-PAIRS: tuple[Pair, ...] = (*_targets(), *_edited(), *_named(), *_by_name(), *_crossed())
+PAIRS: tuple[Pair, ...] = (*_targets(), *_edited(), *_named(), *_by_name(), *_crossed(), *_of_own_classes())

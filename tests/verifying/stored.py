@@ -21,7 +21,7 @@ ENDINGS = {"weights": ".weights.h5", "keras": ".keras", "legacy": ".h5", "root":
 PATHS, LEGACY = ("weights", "keras", "shards"), ("legacy", "root")
 SHARD_BYTES = 200  # so that layers lie across shards
 
-_NOT_WEIGHTS = ("optimizer/", "metrics/")
+_NOT_WEIGHTS = ("optimizer/", "second_optimizer/", "metrics/")
 _HALVES = ("lora_kernel_b", "lora_embeddings_b")
 
 Array = Any
@@ -153,28 +153,24 @@ def save(live: Any, folder: Path, form: str) -> File:
     path = folder / f"model{ENDINGS[form]}"
     if form in ("weights", "shards"):
         live.save_weights(path, **({"max_shard_size": _shard_size(live)} if form == "shards" else {}))
+    elif form == "root":
+        _save_legacy_weights(live, path)
     else:
         live.save(path)
-    if form == "root":
-        _only_weights(path)
     return replace(found := File(path, form, {}), book=_book(live, found))
+
+
+def _save_legacy_weights(live: Any, path: Path) -> None:
+    """Writes a legacy file of weights only, as `save_weights` of Keras 2 did."""
+    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+
+    with h5py.File(path, "w") as root:
+        save_weights_to_hdf5_group(root, live)
 
 
 def _shard_size(live: Any) -> float:
     """The size of shards, in GiB, that is small and still takes every array."""
     return max([SHARD_BYTES, *(np.asarray(variable).nbytes for _, variable in variables_of(live))]) / 1024**3
-
-
-def _only_weights(path: Path) -> None:
-    """Makes a whole model one of weights only, as `save_weights` of Keras 2 wrote it."""
-    whole = path.with_name("whole.h5")
-    path.rename(whole)
-    with h5py.File(whole) as old, h5py.File(path, "w") as new:
-        for name in old["model_weights"]:
-            old.copy(f"model_weights/{name}", new)
-        for name, value in old["model_weights"].attrs.items():
-            new.attrs[name] = value if isinstance(value, str) else [each.encode() for each in value]
-    whole.unlink()
 
 
 def _book(live: Any, file: File) -> Book:
