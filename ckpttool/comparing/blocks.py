@@ -141,7 +141,7 @@ def _beyond(elements: Elements, sizes: np.ndarray, tolerance: Tolerance) -> int:
     limits = tolerance.atol + tolerance.rtol * np.maximum(
         _sizes(elements.a, elements.parts), _sizes(elements.b, elements.parts)
     )
-    endless = np.isinf(sizes) | np.isinf(limits)
+    endless = ~(np.isfinite(sizes) & np.isfinite(limits))
     beyond = int(np.count_nonzero((sizes > limits) & ~endless))
     return beyond + _beyond_quartered(elements.only(endless), tolerance) if endless.any() else beyond
 

@@ -50,16 +50,19 @@ class Likeness:
         """The likeness of two layers."""
         pairs = pair_inside(ours, theirs, Evidence.LIKENESS)
         sums = [self._products(pair.a, pair.b) for pair in pairs]
-        product, a, b = (math.fsum(column) for column in zip(*sums, strict=True)) if sums else (0.0, 0.0, 0.0)
+        product, a, b = (sum(column) for column in zip(*sums, strict=True)) if sums else (0.0, 0.0, 0.0)
         length = math.sqrt(a) * math.sqrt(b)
         return product / length if 0 < length < math.inf else 0.0
 
     def _products(self, a: Unit, b: Unit) -> tuple[float, float, float]:
-        """The inner products of two weights, with each other and each with itself."""
+        """The inner products of two weights, with each other and each with itself; infinite beyond float64."""
+        import numpy as np
+
         one, other = self._head(a), self._head(b)
         if one is None or other is None or len(one) != len(other):
             return 0.0, 0.0, 0.0
-        return float((one * other).sum()), float((one * one).sum()), float((other * other).sum())
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float((one * other).sum()), float((one * one).sum()), float((other * other).sum())
 
     def _head(self, unit: Unit) -> np.ndarray | None:
         """The first finite numbers of a weight, None where it has others or cannot be read."""
