@@ -109,6 +109,13 @@ class _Graph:
         if twice is not None:
             raise ConfigError("two layers of a model have the same name", where="/".join(model.path), found=twice)
         self.layers = dict(zip(self.names, layers, strict=True))
+        for tensor in read_references([model.config.get(key) for key in ("input_layers", "output_layers")]):
+            if tensor.layer not in self.layers:
+                raise ConfigError(
+                    "a model begins or ends with a layer that does not exist",
+                    where="/".join(model.path),
+                    found=tensor.layer,
+                )
         self.calls = {name: read_calls(entry) for name, entry in zip(self.names, entries, strict=True)}
         self.given = dict(zip(_input_names(model), inputs, strict=False))
         self.first = self._first_nodes()

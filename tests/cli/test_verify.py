@@ -145,6 +145,26 @@ def test_another_checkpoint_is_an_architecture(run: Callable[..., Any]) -> None:
     assert run("verify", MLP, FIXTURES / "keras3/nested.weights.h5").code == 1
 
 
+def chained(*shapes: Any, units: Any = 3) -> str:
+    """A Sequential model with an input of this shape."""
+    layers = [
+        {"class_name": "InputLayer", "config": {"batch_shape": shape}} for shape in shapes
+    ] + [{"class_name": "Dense", "config": {"units": units}}]  # fmt: skip
+    return json.dumps({"class_name": "Sequential", "config": {"layers": layers}})
+
+
+def connected(*pairs: tuple[str, str], begin: str = "i", end: str = "a") -> str:
+    """A functional model of Dense layers, each called on another; `i` is the input."""
+    layers: list[dict[str, Any]] = [
+        {"class_name": "InputLayer", "name": "i", "config": {"batch_input_shape": [None, 4]}, "inbound_nodes": []}
+    ]
+    for name, source in pairs:
+        nodes = [[[source, 0, 0, {}]]]
+        layers.append({"class_name": "Dense", "name": name, "config": {"units": 3}, "inbound_nodes": nodes})
+    config = {"name": "m", "layers": layers, "input_layers": [[begin, 0, 0]], "output_layers": [[end, 0, 0]]}
+    return json.dumps({"class_name": "Functional", "config": config})
+
+
 BAD = {
     "cut": '{"class_name": "Sequential", "config": {"layers": [',
     "no model": '{"class_name": 3}',
@@ -154,8 +174,29 @@ BAD = {
     "index": '{"schema": "ckpttool.spec/1", "model": "m", "slots": [{"layer": "a", "name": "b", "dtype": "float32", '
     '"path": "", "group": "a", "shape": [1], "trainable": true, "index": -1}]}',
     "units": '{"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "config": {"units": "x"}}]}}',
-    "shape": '{"class_name": "Sequential", "config": {"layers": [{"class_name": "InputLayer", '
-    '"config": {"batch_shape": "wide"}}]}}',
+    "empty": "",
+    "no object": "[]",
+    "keys missing": '{"class_name": "Sequential"}',
+    "layers no list": '{"class_name": "Sequential", "config": {"layers": {"a": 1}}}',
+    "layer no object": '{"class_name": "Sequential", "config": {"layers": ["x"]}}',
+    "key repeated": '{"class_name": "Sequential", "class_name": "Odd", "config": {"layers": []}}',
+    "units not a number": chained(units=float("nan")),
+    "units endless": chained(units=float("inf")),
+    "units negative": chained(units=-3),
+    "shape a text": chained("wide"),
+    "shape an object": chained({"a": 1}),
+    "shape of NaN": chained([None, float("nan")]),
+    "shape negative": chained([None, -4]),
+    "shape in parts": chained([None, 4.5]),
+    "shape of texts": chained([None, "4"]),
+    "shape huge": chained([None, 10**30]),
+    "shape of 5000": chained([1] * 5000),
+    "circle": connected(("a", "b"), ("b", "a")),
+    "on itself": connected(("a", "a")),
+    "twice": connected(("a", "i"), ("a", "i")),
+    "on nothing": connected(("a", "nowhere")),
+    "begins nowhere": connected(("a", "i"), begin="nowhere"),
+    "ends nowhere": connected(("a", "i"), end="nowhere"),
 }
 
 
