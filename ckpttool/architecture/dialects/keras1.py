@@ -185,6 +185,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "MaxPooling3D": Change("", _POOLING, _INPUTS),
         "Model": Change("Functional"),
         "PReLU": Change("", {"init": "alpha_initializer"}, _INPUTS),
+        "Reshape": Change("", {"dims": "target_shape"}, _INPUTS),
         "SeparableConvolution2D": Change("SeparableConv2D", _CONV, _INPUTS, _separable),
         "SimpleRNN": Change("", _RECURRENT, {**_INPUTS, "consume_less": (...,)}),
         "SpatialDropout1D": Change("", _RATE, _UNTRAINED),
