@@ -9,13 +9,14 @@ from ckpttool.cli.emit import FAILED, fail
 from ckpttool.errors import CheckpointError
 
 COMMANDS = {
-    "ls": "ckpttool.cli.ls",
-    "info": "ckpttool.cli.info",
-    "verify": "ckpttool.cli.verify",
-    "spec": "ckpttool.cli.spec",
-    "diff": "ckpttool.cli.diff",
-    "textconv": "ckpttool.cli.textconv",
+    "ls": "List the layers and weights of checkpoints.",
+    "info": "Tell what a checkpoint is and who wrote it.",
+    "verify": "Tell whether weights load into an architecture.",
+    "spec": "Write down which weights an architecture expects.",
+    "diff": "Tell what changed between two checkpoints.",
+    "textconv": "Print a checkpoint as stable text, for git diff.",
 }
+"""The commands, each in the module of its name, and what their help begins with: the list of them imports none."""
 
 
 class _Group(click.Group):
@@ -27,8 +28,12 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        command: click.Command = importlib.import_module(f"ckpttool.cli.{cmd_name}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> object:
         try:
