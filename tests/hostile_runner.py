@@ -33,7 +33,7 @@ def run(path: Path, arguments: list[str]) -> dict[str, Any]:
     opened.clear()
     begun = time.monotonic()
     signal.alarm(SECONDS)
-    result = CliRunner().invoke(main, [arguments[0], str(path), *arguments[1:]])
+    result = CliRunner().invoke(main, [argument.replace("{}", str(path)) for argument in arguments])
     signal.alarm(0)
     unexpected = result.exception if not isinstance(result.exception, SystemExit | None) else None
     return {
@@ -47,7 +47,8 @@ def run(path: Path, arguments: list[str]) -> dict[str, Any]:
 
 
 def main_() -> None:
-    """Runs the command line in `sys.argv` over all cases of the manifest in the folder named first."""
+    """Runs the command line in `sys.argv`, `{}` being the case, over all cases of the manifest in the folder named
+    first."""
     folder, arguments = Path(sys.argv[1]), sys.argv[2:]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     sys.addaudithook(note_open)

@@ -142,7 +142,7 @@ def test_docstrings(path: Path) -> None:
 
 
 def test_commands_are_complete() -> None:
-    """Every module of a command is in the table and says the same of itself; every command is told apart from the helpers."""
+    """Every module of a command is in the table, which says what it says of itself; the helpers are told apart."""
     helpers = {"__init__", "emit", "options"}
     found = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers
     assert found == set(COMMANDS)

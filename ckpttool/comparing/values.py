@@ -136,10 +136,14 @@ def _runs(a: Weight, b: Weight) -> Sequence[_Run]:
     """The runs that a pair is compared in: one, unless it is large and can be read anywhere."""
     if a.size <= _RUN:
         return [_Run(a, b)]
-    bounds = [(start, min(start + _RUN, a.size)) for start in range(0, a.size, _RUN)]
-    parts = ((a.between(*bound), b.between(*bound)) for bound in bounds)
-    runs = [_Run(one, other) for one, other in parts if one and other]
-    return runs if len(runs) == len(bounds) else [_Run(a, b)]
+    runs = []
+    for start in range(0, a.size, _RUN):  # one by one: what is only declared ends it with the first
+        stop = min(start + _RUN, a.size)
+        one, other = a.between(start, stop), b.between(start, stop)
+        if one is None or other is None:
+            return [_Run(a, b)]
+        runs.append(_Run(one, other))
+    return runs
 
 
 Found = TypeVar("Found")

@@ -78,7 +78,8 @@ def headline(result: Diff) -> str:
     known = len(result.pairs) - len(result.reshaped) - sum(bool(pair.problem) for pair in result.pairs)
     fate = f"{changed:,} changed" if changed else "all the same" if known else ""
     facts = [", ".join(filter(None, (f"{known:,} weights compared", fate))), *_counted(result)]
-    return f"{'different' if result.differences else 'the same'}: {'; '.join(facts)}"
+    same = "cannot tell" if result.unreadable else "the same"
+    return f"{'different' if result.differences else same}: {'; '.join(facts)}"
 
 
 def _counted(result: Diff) -> Iterator[str]:

@@ -2,14 +2,21 @@
 
 import itertools
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckpttool.comparing import Comparison, Tolerance
+import ckpttool
+from ckpttool.comparing import Comparison, Tolerance, values
 from ckpttool.comparing.blocks import compared
 from ckpttool.comparing.elements import Scratch
 from ckpttool.comparing.values import compare
@@ -195,3 +202,64 @@ def test_impossible_tolerances(wrong: float) -> None:
     for both in ((wrong, 0.0), (0.0, wrong)):
         with pytest.raises(ValueError, match="finite"):
             Tolerance(*both)
+
+
+# Elements around the ends of the blocks and of the runs that threads share.
+EDGES = [1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 70_000]
+
+
+@needs_range
+@pytest.mark.parametrize("size", EDGES)
+@pytest.mark.parametrize("dtypes", [("float32", "float32"), ("float16", "float64")], ids="-".join)
+def test_blocks_and_threads(size: int, dtypes: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where values are cut and how many threads there are changes no count, and sums by their rounding alone."""
+    random = np.random.default_rng(size)
+    a = random.normal(size=size).astype(dtypes[0])
+    b = a.astype(dtypes[1])
+    for at in {0, size // 2, size - 1}:  # whole blocks are the same, too
+        b[at] += 1
+    found = of(a, b)
+    check(found, expected(a, b), 1e-6)
+    monkeypatch.setattr(values, "_threads", lambda: 1)
+    assert of(a, b) == found
+
+
+@pytest.mark.parametrize("storage", [{}, {"chunks": (50_000,)}, {"chunks": (50_000,), "compression": "gzip"}], ids=str)
+@pytest.mark.parametrize("order", "<>")
+def test_storages(storage: dict[str, Any], order: str, tmp_path: Path) -> None:
+    """Chunks, compression and byte order change nothing."""
+    random = np.random.default_rng(0)
+    a = random.normal(size=140_000).astype("f4")
+    b = np.where(random.random(140_000) < 0.3, a, random.normal(size=140_000)).astype("f4")
+    for name, array, how in (("a", a, {}), ("b", b.astype(f"{order}f4"), storage)):
+        with h5py.File(tmp_path / f"{name}.weights.h5", "w") as file:
+            file.create_dataset("layers/dense/vars/0", data=array, **how)
+    with ckpttool.open(tmp_path / "a.weights.h5") as one, ckpttool.open(tmp_path / "b.weights.h5") as other:
+        path = "layers/dense/vars/0"
+        assert compare(one[path], other[path], EXACT) == of(a, b)
+        assert compare(other[path], other[path], EXACT) == Comparison(140_000, max_ulp=0)
+
+
+_PEAK = """
+import re, sys
+from ckpttool.cli import main
+try:
+    main(["diff", "-q", *sys.argv[1:]])
+except SystemExit as end:
+    print(end.code, *re.findall(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs what Linux tells of a process")
+def test_memory(tmp_path: Path) -> None:
+    """Files of any size are compared in bounded memory: 120 MB, for a pair of 300 MB each."""
+    for name, fill in (("a", 1.0), ("b", 1.5)):
+        with h5py.File(tmp_path / f"{name}.weights.h5", "w") as file:
+            data = file.create_dataset("layers/dense/vars/0", (75_000_000,), "f4")
+            for start in range(0, 75_000_000, 5_000_000):
+                data[start : start + 5_000_000] = fill
+    paths = [str(tmp_path / f"{name}.weights.h5") for name in "ab"]
+    done = subprocess.run([sys.executable, "-c", _PEAK, *paths], capture_output=True, text=True, check=True)
+    code, peak = map(int, done.stdout.split())
+    assert code == 1
+    assert peak * 1024 < 120_000_000

@@ -61,6 +61,7 @@ class ReaderContract:
     refusals: ClassVar[set[str]] = set()
     truncated: ClassVar[tuple[str, ...]] = ("",)
     may_read_after_close: ClassVar[bool] = False
+    in_parts: ClassVar[bool] = True
 
     def build(self, folder: Path) -> Path:
         """The checkpoint to read; the fixture itself unless overridden."""
@@ -155,6 +156,18 @@ class ReaderContract:
             parts = [np.array(block) for block in weight.blocks(limit)]
             joined = np.concatenate(parts) if parts else np.empty(0)
             assert joined.tobytes() == weight.read().tobytes()
+
+    def test_parts(self, checkpoint: ckpttool.Checkpoint) -> None:
+        """A part anywhere is that part of the whole, wherever parts can be read alone."""
+        for weight in checkpoint.values():
+            whole = weight.read().reshape(-1)
+            for start, stop in ((0, weight.size), (0, 0), (weight.size // 3, weight.size)):
+                part = weight.between(start, stop)
+                if part is None:
+                    assert isinstance(weight.values, values.Chunked) or not self.in_parts
+                else:
+                    assert part.shape == (stop - start,)
+                    assert part.read().tobytes() == whole[start:stop].tobytes()
 
     def test_sections(self, checkpoint: ckpttool.Checkpoint) -> None:
         """The state of optimizer and metrics is kept apart from the weights of the model."""

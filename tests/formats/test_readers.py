@@ -72,6 +72,7 @@ class TestDeflatedZip(_InArchive):
     """A `.keras` whose members are deflated; what was inflated last is still held when it is closed."""
 
     may_read_after_close = True
+    in_parts = False
 
     fixture = "keras3/deflated.keras"
     counts: ClassVar = _MLP

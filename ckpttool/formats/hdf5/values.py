@@ -90,8 +90,8 @@ class Refused:
         raise copy(self.reason)  # an error raised twice would grow a traceback of both
 
     def part(self, start: int, stop: int) -> "Refused":
-        """Values that are not read either."""
-        return self
+        """Raises the reason, before many parts are made of what is not there."""
+        raise copy(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
     if dataset.nbytes > MAX_DECLARED and dataset.nbytes > MAX_RATIO * file.end:
         return _bomb(dataset.nbytes, file.end)
     if layout.kind == "chunked":
-        return _chunk_problem(file, dataset)
+        return _chunk_problem(file, dataset) or _fill_problem(dataset)
     if layout.kind == "compact":
         return _short(dataset.nbytes, len(layout.data))
     if layout.address == UNDEFINED:
@@ -150,6 +150,11 @@ def problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
 def _unwritten_problem(dataset: Dataset) -> CheckpointError | None:
     if dataset.nbytes > MAX_UNSTORED:
         return _bomb(dataset.nbytes, 0)
+    return _fill_problem(dataset)
+
+
+def _fill_problem(dataset: Dataset) -> CheckpointError | None:
+    """What is wrong with the value that stands for what was never written; libhdf5 reads beyond a short one."""
     if dataset.fill and len(dataset.fill) != dataset.dtype.size:
         sizes = f"{dataset.dtype.size:,} bytes", f"{len(dataset.fill):,} bytes"
         return CorruptFileError("the fill value is not of the size of a value", expected=sizes[0], found=sizes[1])
