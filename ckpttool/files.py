@@ -5,11 +5,9 @@ way, in bounded memory). Nothing is extracted to disk. Plain reads are used and 
 shrinks while it is read, as a running training job makes it, into a fatal signal instead of an error.
 """
 
-import contextlib
 import io
 import os
 import stat
-import tempfile
 import threading
 import zlib
 from collections import OrderedDict
@@ -291,30 +289,3 @@ def _kind(mode: int) -> str:
         (stat.S_ISSOCK, "a socket"),
     )
     return next((name for test, name in kinds if test(mode)), "no regular file")
-
-
-def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a file as a whole or not at all: beside its place first, then renamed onto it. Raises FileAccessError."""
-    target = Path(os.path.realpath(path))  # a link stays one; what it leads to is replaced
-    scratch = None
-    try:
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        descriptor, scratch = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(scratch, mode)
-        os.replace(scratch, target)
-    except OSError as error:
-        if scratch is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(scratch)
-        raise FileAccessError("cannot be written", path=os.fspath(path), found=error.strerror or str(error)) from error
-
-
-def _umask() -> int:
-    """The permissions that new files do not get; it can only be read by setting it."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask

@@ -5,8 +5,8 @@ import click
 from ckpttool.architecture.spec import to_json
 from ckpttool.cli import options
 from ckpttool.cli.emit import emit
-from ckpttool.files import replace_file
 from ckpttool.loading import load_spec
+from ckpttool.replacing import replace_file
 
 
 @click.command("spec", short_help="Write down which weights an architecture expects.")

@@ -18,7 +18,7 @@ _CLASSES = (
 )  # fmt: skip
 
 # Floats by (size, sign position, exponent position, exponent size, mantissa position, mantissa size, bias).
-_FLOATS = {
+FLOATS = {
     (2, 15, 10, 5, 0, 10, 15): "float16",
     (4, 31, 23, 8, 0, 23, 127): "float32",
     (8, 63, 52, 11, 0, 52, 1023): "float64",
@@ -87,7 +87,7 @@ def _float(body: bytes, size: int, _version: int, _depth: int) -> tuple[Datatype
     layout = (size, body[2], exponent, exponent_size, mantissa, mantissa_size, bias)
     whole = offset == 0 and precision == 8 * size and not body[1] & 0x40
     described = f"float of {size} bytes (exponent {exponent_size}, mantissa {mantissa_size} bits)"
-    name = _FLOATS.get(layout, described) if whole else described
+    name = FLOATS.get(layout, described) if whole else described
     return Datatype(name, size, "float", bool(body[1] & 1)), 20
 
 

@@ -1,0 +1,134 @@
+"""Writing as a whole or not at all: beside its place first, made durable, then renamed.
+
+Whatever fails, what stood there before stays and nothing else is left behind; a process that is killed leaves hidden
+scratch files at most.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from ckpttool.errors import FileAccessError
+
+
+def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a small file as a whole or not at all. Raises FileAccessError."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of `path` when the block ends well, as a whole or not at all.
+
+    Raises FileAccessError.
+    """
+    target = Path(os.path.realpath(path))  # a link stays one; what it leads to is replaced
+    with _told(path), contextlib.ExitStack() as undo:
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        descriptor, scratch = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        undo.callback(_remove, scratch)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(scratch, mode)
+        os.replace(scratch, target)
+        undo.pop_all()
+        _sync_directory(target.parent)
+
+
+@contextlib.contextmanager
+def replacing_entries(directory: str | os.PathLike[str], names: Sequence[str]) -> Iterator[Path]:
+    """A scratch directory; when the block ends well, its entries `names` take their places in `directory`.
+
+    They do so in reverse order: the first one, without which no reader knows of the others, comes last. What stood at
+    these places is set aside before, so that old and new are never mixed, and put back where something fails; a name
+    that the scratch directory lacks is then gone from `directory`. A directory that is not there is made. Raises
+    FileAccessError.
+    """
+    target = Path(os.path.realpath(directory))
+    with _told(directory), contextlib.ExitStack() as undo:
+        made = not target.exists()
+        beside = target.parent if made else target
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", dir=beside))
+        undo.callback(_discard, scratch)
+        (scratch / "new").mkdir()
+        yield scratch / "new"
+        _sync_tree(scratch / "new")
+        if made:
+            os.rename(scratch / "new", target)
+        else:
+            _exchange(scratch, target, names)
+        _sync_directory(beside)
+
+
+def _exchange(scratch: Path, target: Path, names: Sequence[str]) -> None:
+    """Moves entries from `new` in `scratch` to `target`, and those that stood there to `old`; all or none."""
+    (scratch / "old").mkdir()
+    with contextlib.ExitStack() as undo:
+        for name in names:
+            if os.path.lexists(target / name):
+                _move(target / name, scratch / "old" / name, undo)
+        for name in reversed(names):
+            if os.path.lexists(scratch / "new" / name):
+                _move(scratch / "new" / name, target / name, undo)
+        undo.pop_all()
+    shutil.rmtree(scratch / "old", ignore_errors=True)
+
+
+def _discard(scratch: Path) -> None:
+    """Removes a scratch directory; what was set aside and could not be put back stays in it."""
+    shutil.rmtree(scratch / "new", ignore_errors=True)
+    for empty in (scratch / "old", scratch):
+        with contextlib.suppress(OSError):
+            empty.rmdir()
+
+
+def _move(source: Path, place: Path, undo: contextlib.ExitStack) -> None:
+    os.rename(source, place)
+    undo.callback(os.rename, place, source)
+
+
+@contextlib.contextmanager
+def _told(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Tells errors of the system as one of ours about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise FileAccessError("cannot be written", path=os.fspath(path), found=error.strerror or str(error)) from error
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _sync_tree(directory: Path) -> None:
+    """Makes all files below a directory, and their names, durable."""
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with open(os.path.join(folder, name), "r+b") as file:
+                os.fsync(file.fileno())
+        _sync_directory(folder)
+
+
+def _sync_directory(path: str | os.PathLike[str]) -> None:
+    """Makes names in a directory durable, where the system can do that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _umask() -> int:
+    """The permissions that new files do not get; it can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
