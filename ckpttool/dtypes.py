@@ -60,11 +60,11 @@ def values_of(raw: bytes | bytearray | memoryview, name: str, big_endian: bool) 
 
 def little_endian(raw: bytes | bytearray | memoryview, name: str, big_endian: bool) -> bytes | bytearray | memoryview:
     """The stored bytes `raw` with every value in little-endian order."""
-    import numpy as np
-
     size, code = DTYPES[name]
     if not big_endian or size == 1:
         return raw
+    import numpy as np
+
     return np.frombuffer(raw, ">" + code).astype("<" + code).tobytes()
 
 
