@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ckpttool import CheckpointError, CorruptFileError, FileAccessError, files
-from ckpttool.files import FileSource, Inflated, Source, SourceFile, Window, replace_file
+from ckpttool.files import FileSource, Inflated, Source, SourceFile, Window
 
 DATA = bytes(random.Random(1).choices(range(16), k=5000))
 
@@ -265,44 +265,3 @@ def test_descriptors_are_given_back_when_a_part_is_broken(tmp_path: Path) -> Non
             ckpttool.open(path)
         caught.append(error)
     assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    """The new content is there, nothing else is left behind, and permissions stay."""
-    path = tmp_path / "out.json"
-    replace_file(path, b"one")
-    path.chmod(0o640)
-    replace_file(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert path.stat().st_mode & 0o777 == 0o640
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out.json"]
-
-
-def test_a_link_stays_one(tmp_path: Path) -> None:
-    """What a link leads to is replaced, not the link."""
-    (tmp_path / "real").write_bytes(b"one")
-    (tmp_path / "link").symlink_to("real")
-    replace_file(tmp_path / "link", b"two")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_bytes() == b"two"
-
-
-def test_a_failed_write_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the last step fails, the old content is there and no scratch file is left."""
-    path = tmp_path / "out.json"
-    path.write_bytes(b"one")
-    monkeypatch.setattr("os.replace", _refuses)
-    with pytest.raises(FileAccessError, match="cannot be written"):
-        replace_file(path, b"two")
-    assert path.read_bytes() == b"one"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out.json"]
-
-
-def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
-    """Writing where there is no directory is one clear error."""
-    with pytest.raises(FileAccessError, match="cannot be written"):
-        replace_file(tmp_path / "nowhere" / "out.json", b"")
-
-
-def _refuses(*_: object) -> None:
-    raise OSError(28, "No space left on device")

@@ -138,11 +138,11 @@ class _Writer:
         """The whole file, whose root group is this one."""
         places, at = [], len(self._out)
         for waiting, weight in self._weights:
-            at += -at % ALIGNMENT
-            struct.pack_into("<Q", self._out, waiting, at if weight.nbytes else UNDEFINED)
+            start = at + -at % ALIGNMENT if weight.nbytes else UNDEFINED
+            struct.pack_into("<Q", self._out, waiting, start)
             if weight.nbytes:
-                places.append((at, weight))
-                at += weight.nbytes
+                places.append((start, weight))
+                at = start + weight.nbytes
         sizes = (8, 8, _LEAF, _INTERNAL)
         addresses = (0, UNDEFINED, at, UNDEFINED, 0, root[0], 1, *root[1:])  # a cached group
         struct.pack_into("<8s5x2BxHH4x6QI4xQQ", self._out, 0, SIGNATURE, *sizes, *addresses)
