@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -88,12 +89,21 @@ def test_permissions_of_a_new_file(tmp_path: Path) -> None:
 
 def test_a_file_is_durable_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The content is made durable, then the name changes, then the directory is made durable."""
-    steps = []
+    steps = list[str]()
     sync, replace = os.fsync, os.replace
-    monkeypatch.setattr("os.fsync", lambda fd: (steps.append(f"sync {os.path.isdir(f'/dev/fd/{fd}')}"), sync(fd)))
-    monkeypatch.setattr("os.replace", lambda *names: (steps.append("replace"), replace(*names)))
+
+    def synced(descriptor: int) -> None:
+        steps.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def replaced(source: str, place: Path) -> None:
+        steps.append("name")
+        replace(source, place)
+
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr("os.replace", replaced)
     replace_file(tmp_path / "out", b"one")
-    assert steps == ["sync False", "replace", "sync True"]
+    assert steps == ["file", "name", "directory"]
 
 
 def test_a_killed_process_leaves_the_old_file(tmp_path: Path) -> None:

@@ -103,6 +103,32 @@ def empty_in(model: Part) -> Iterator[str]:
             yield path
 
 
+def names_in(model: Part) -> Iterator[tuple[str, str]]:
+    """The objects that Keras writes into `.weights.h5`: paths and names, in its order, the model itself first.
+
+    It visits what an object holds in the order of attribute names, private ones last, the layers of a model before
+    (`_walk_saveable`, keras/src/saving/saving_lib.py, 3.15). A Sequential does not list its InputLayer
+    (`Sequential.layers`, keras/src/models/sequential.py).
+    """
+    stack = [("", model)]
+    while stack:
+        path, part = stack.pop()
+        if part.placed:
+            yield path, part.name
+            stack.extend((f"{path}/{at}" if path else at, child) for at, child in reversed(_listed(part)))
+
+
+def _listed(part: Part) -> list[tuple[str, Part]]:
+    """What an object holds, in the order in which Keras visits it."""
+    found = [entry for entry in part.children if part.class_name != "Sequential" or entry[1].class_name != "InputLayer"]
+    return sorted(found, key=lambda entry: _turn(entry[0].partition("/")[0], part.is_model))
+
+
+def _turn(attribute: str, of_model: bool) -> tuple[bool, bool, str]:
+    """When Keras visits an attribute, among all of an object."""
+    return not of_model or attribute != "layers", attribute.startswith("_"), attribute
+
+
 def aliases_in(model: Part) -> Iterator[tuple[str, str]]:
     """The objects of a live model for which Keras looks at further places: their paths and those."""
     for path, part, _ in _placed_in(model):

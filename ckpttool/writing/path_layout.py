@@ -132,11 +132,13 @@ def _fitting_size(path: str, weight: Weight, max_bytes: float) -> float:
 
 
 def _note(weight_map: dict[str, str | list[str]], group: str, shard: str) -> None:
-    """Adds a shard to those of a group; one alone is no list."""
-    known = weight_map.setdefault(group, shard)
+    """Adds the shard of a weight to those of its group, which are a list from the second weight on."""
+    known = weight_map.get(group)
+    if known is None:
+        weight_map[group] = shard
+        return
     listed = known if isinstance(known, list) else [known]
-    if shard not in listed:
-        weight_map[group] = [*listed, shard]
+    weight_map[group] = listed if shard in listed else [*listed, shard]
 
 
 def write_sharded(

@@ -19,7 +19,7 @@ from ckpttool.formats.hdf5.low import Header, read_header
 from ckpttool.formats.hdf5.tree import read_tree
 from ckpttool.formats.hdf5.values import InMemory
 from ckpttool.writing import hdf5
-from ckpttool.writing.messages import Fixed
+from ckpttool.writing.messages import Attributes, Fixed
 from tests.formats.hdf5.making import Memory, address_of, written
 from tests.formats.hdf5.test_against_h5py import assert_same
 from tests.writing.making import failing, held, weight
@@ -116,7 +116,7 @@ def test_many_links(tmp_path: Path, count: int) -> None:
 
 def test_a_file_can_be_added_to(tmp_path: Path) -> None:
     """h5py adds to and takes from such a file as to any other."""
-    told = {"": {"first": "one", "second": ["two", "three"]}}
+    told: dict[str, Attributes] = {"": {"first": "one", "second": ["two", "three"]}}
     write(tmp_path / "a.h5", hdf5.layout({f"g/{n}": weight(np.arange(n)) for n in range(300)}, told))
     with h5py.File(tmp_path / "a.h5", "a") as file:
         for number in range(300, 900):
@@ -134,7 +134,9 @@ def test_a_file_can_be_added_to(tmp_path: Path) -> None:
 
 def test_long_names_and_texts(tmp_path: Path) -> None:
     """Names of 4,096 bytes and texts larger than any heap are kept; a longer name is refused."""
-    told = {"": {"config": "é" * 3_000_000, "raw": b"x" * 70_000, "list": ["y" * size for size in range(300)]}}
+    told: dict[str, Attributes] = {
+        "": {"config": "é" * 3_000_000, "raw": b"x" * 70_000, "list": ["y" * size for size in range(300)]}
+    }
     write(tmp_path / "a.h5", hdf5.layout({"n" * 4096: weight(1.0)}, told))
     assert_same(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:

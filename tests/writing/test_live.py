@@ -23,6 +23,7 @@ from ckpttool.architecture.layouts import names_in
 from ckpttool.architecture.spec import part_in
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.writing import archive, legacy, path_layout
+from ckpttool.writing.messages import Fixed
 from ckpttool.writing.path_layout import Content
 from tests.test_live_keras import Maker, keras, saved_in
 from tests.writing.making import held
@@ -34,7 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-SEEDS = range(100, 124)
+SEEDS = range(100, 116)
 
 
 @contextmanager
@@ -82,15 +83,19 @@ class Saved:
         assert [np.asarray(weight.numpy()).tobytes() for weight in model.weights] == [v.tobytes() for v in self.values]
 
 
-@pytest.fixture(params=SEEDS)
-def saved(request: pytest.FixtureRequest, keras: ModuleType, tmp_path: Path) -> Saved:
+@pytest.fixture(params=SEEDS, scope="module")
+def saved(
+    request: pytest.FixtureRequest,
+    keras: ModuleType,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Saved:
     """A random model saved by Keras in every format."""
-    return Saved(keras, request.param, tmp_path)
+    return Saved(keras, request.param, tmp_path_factory.mktemp("saved"))
 
 
 def test_weights_h5(saved: Saved) -> None:
     """A `.weights.h5` is that of Keras, which loads it."""
-    path = saved.folder / "ours.weights.h5"
+    path = saved.folder / "written.weights.h5"
     with ckpttool.open(saved.files[".weights.h5"]) as checkpoint:
         path_layout.write_file(path, saved.content(checkpoint))
     assert held(path) == held(saved.files[".weights.h5"])
@@ -133,11 +138,11 @@ def test_keras_archive(saved: Saved) -> None:
             kept = ("compress_type", "external_attr", "create_system", "flag_bits", "extra", "extract_version")
             assert [getattr(one, key) for key in kept] == [getattr(other, key) for key in kept]
     assert held(saved.folder / "ours.h5") == held(saved.folder / "theirs.h5")
-    loaded = saved.keras.models.load_model(ours)
+    loaded, expected = (saved.keras.models.load_model(path) for path in (ours, theirs))
     saved.check(loaded)
     if getattr(saved.model, "optimizer", None):
-        stored = [np.asarray(variable.numpy()).tobytes() for variable in saved.model.optimizer.variables]
-        assert [np.asarray(variable.numpy()).tobytes() for variable in loaded.optimizer.variables] == stored
+        states = [[np.asarray(kept.numpy()).tobytes() for kept in m.optimizer.variables] for m in (loaded, expected)]
+        assert states[0] == states[1]
 
 
 def test_keras_directory(saved: Saved) -> None:
@@ -202,8 +207,7 @@ def test_legacy_model(saved: Saved) -> None:
         compiled = checkpoint.training_config
         legacy.write_model(ours, legacy.Model(layers_of(checkpoint), checkpoint.config, compiled, state))
     check_legacy(saved, ours, theirs)
-    loaded = saved.keras.models.load_model(ours)
-    saved.check(loaded)
+    saved.check(saved.keras.models.load_model(ours, compile=False))  # Keras does not find its own loss "mse" again
 
 
 def test_names_of_a_config(saved: Saved) -> None:
@@ -229,7 +233,8 @@ def test_the_models_differ(keras: ModuleType, tmp_path: Path) -> None:
 
 def test_assets(keras: ModuleType, tmp_path: Path) -> None:
     """Assets are kept in archive and directory, and Keras finds them there."""
-    lookup = keras.layers.StringLookup(vocabulary=["a", "b", "é"], name="words")
+    lookup = keras.layers.StringLookup(name="words")
+    lookup.adapt(["a", "b", "é", "a"])
     model = keras.Sequential([keras.Input((2,), dtype="string"), lookup])
     model.save(tmp_path / "theirs.keras")
     with zipfile.ZipFile(tmp_path / "theirs.keras") as members:
@@ -260,5 +265,5 @@ def test_lists_of_names_are_cut_as_keras_cuts_them(keras: ModuleType, tmp_path: 
     found = legacy.names_attributes("layer_names", [name.decode() for name in names])
     assert list(found) == sorted(expected, key=lambda key: (len(key), key))
     for key, value in found.items():
-        texts = value.texts if isinstance(value, legacy.Fixed) else value
+        texts = value.texts if isinstance(value, Fixed) else value
         assert [text.decode("utf-8", "replace") for text in texts] == expected[key]  # type: ignore[union-attr]
