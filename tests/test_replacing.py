@@ -155,6 +155,32 @@ def test_a_new_directory(tmp_path: Path) -> None:
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+@pytest.mark.parametrize("new", [True, False])
+def test_entries_are_durable_before_they_take_their_places(
+    tmp_path: Path, new: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All files and directories are made durable before the first move, the directory they are in after the last."""
+    (tmp_path / "place").mkdir()
+    sync, rename, steps = os.fsync, os.rename, list[int]()
+
+    def synced(descriptor: int) -> None:
+        steps.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    def renamed(source: Path, place: Path) -> None:
+        steps.append(0)
+        rename(source, place)
+
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr("os.rename", renamed)
+    place = tmp_path / "place" / ("new" if new else "")
+    with replacing_entries(place, NAMES) as scratch:
+        fill(scratch, b"one")
+        wanted = {path.stat().st_ino for path in (scratch, *scratch.rglob("*"))}
+    assert set(steps[: steps.index(0)]) == wanted
+    assert steps[-2:] == [0, (tmp_path / "place").stat().st_ino]
+
+
 def test_entries_of_a_directory(tmp_path: Path) -> None:
     """Named entries are replaced or go; others stay."""
     fill(tmp_path, b"one")

@@ -107,25 +107,21 @@ def names_in(model: Part) -> Iterator[tuple[str, str]]:
     """The objects that Keras writes into `.weights.h5`: paths and names, in its order, the model itself first.
 
     It visits what an object holds in the order of attribute names, private ones last, the layers of a model before
-    (`_walk_saveable`, keras/src/saving/saving_lib.py, 3.15). A Sequential does not list its InputLayer
-    (`Sequential.layers`, keras/src/models/sequential.py).
+    (`_walk_saveable`, keras/src/saving/saving_lib.py, 3.15).
     """
     stack = [("", model)]
     while stack:
         path, part = stack.pop()
-        if part.placed:
+        if part.placed and part.listed:
             yield path, part.name
-            stack.extend((f"{path}/{at}" if path else at, child) for at, child in reversed(_listed(part)))
+            turns = sorted((*_turn(at, part.is_model), n) for n, (at, _) in enumerate(part.children))
+            held = [part.children[number] for *_, number in reversed(turns)]
+            stack.extend((f"{path}/{at}" if path else at, child) for at, child in held)
 
 
-def _listed(part: Part) -> list[tuple[str, Part]]:
-    """What an object holds, in the order in which Keras visits it."""
-    found = [entry for entry in part.children if part.class_name != "Sequential" or entry[1].class_name != "InputLayer"]
-    return sorted(found, key=lambda entry: _turn(entry[0].partition("/")[0], part.is_model))
-
-
-def _turn(attribute: str, of_model: bool) -> tuple[bool, bool, str]:
-    """When Keras visits an attribute, among all of an object."""
+def _turn(place: str, of_model: bool) -> tuple[bool, bool, str]:
+    """When Keras visits what an object holds at this place."""
+    attribute = place.partition("/")[0]
     return not of_model or attribute != "layers", attribute.startswith("_"), attribute
 
 

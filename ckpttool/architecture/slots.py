@@ -50,7 +50,8 @@ class Part:
     Objects that can have no weights, such as the dropout inside an attention layer, are left out. `write_order` names
     the slots in the order of `vars`, for layers that do not write theirs in the order they are tracked. `known` is
     False for a class without a row in the table: its own slots and children are unknown, not absent. `is_model` marks
-    models, whose children are layers with names of their own.
+    models, whose children are layers with names of their own. `listed` is False for what is in a config and not in its
+    model's `layers`: operations, and the InputLayer of a Sequential.
 
     The rest is what only a live model tells. There `known` is False for an object that loads its weights in its own way
     or does not read what it writes, and for an optimizer that is not built. `placed` is False for an object that
@@ -72,6 +73,7 @@ class Part:
     tracked: bool = True
     aliases: tuple[str, ...] = ()
     is_optimizer: bool = False
+    listed: bool = True
 
     @property
     def tracks(self) -> tuple[tuple[str, "Part"], ...]:
@@ -166,10 +168,10 @@ def _written(part: Part) -> list[Slot]:
 
 def members(container: str, parts: Iterable[Part]) -> list[tuple[str, Part]]:
     """The parts that a layer keeps in a list, with their paths: class names, numbered from the second use on
-    (`_get_unique_name`, keras/src/saving/saving_lib.py, 3.15)."""
-    used, found = Counter[str](), list[tuple[str, Part]]()
-    for part in parts:
+    (`_get_unique_name`, keras/src/saving/saving_lib.py, 3.15). What is not listed is numbered behind the others."""
+    held, used, paths = list(parts), Counter[str](), dict[int, str]()
+    for at, part in sorted(enumerate(held), key=lambda entry: not entry[1].listed):
         name = snake_case(part.class_name)
-        found.append((f"{container}/{name}_{used[name]}" if used[name] else f"{container}/{name}", part))
+        paths[at] = f"{container}/{name}_{used[name]}" if used[name] else f"{container}/{name}"
         used[name] += 1
-    return found
+    return [(paths[at], part) for at, part in enumerate(held)]

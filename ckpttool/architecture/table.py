@@ -5,6 +5,7 @@ the rows are true is for the tests to show, against live layers.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from ckpttool.architecture.args import Args
@@ -34,7 +35,7 @@ def part_of(class_name: str, args: Args, inputs: Inputs = ()) -> Part:
     the part of the class it stands for, whose name is what paths are made of. Raises ConfigError.
     """
     if args.operation:
-        return args.part()
+        return replace(args.part(), listed=False)
     class_name = ALIASES.get(class_name, class_name)
     row = None if args.foreign else LAYERS.get(class_name) or OLD_LAYERS.get(class_name)
     args = args.as_class(class_name)

@@ -1,6 +1,7 @@
 """`.keras` archives and directories: their zip, their assets, and that equal models make equal files."""
 
 import json
+import struct
 import zipfile
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def test_the_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) ->
     archive.write_archive(tmp_path / "a.keras", MODEL)
     monkeypatch.undo()
     with zipfile.ZipFile(tmp_path / "a.keras") as found:
+        assert sizes_at(tmp_path / "a.keras", found.getinfo("model.weights.h5")) == (limit == 1000)
         assert found.testzip() is None
         assert found.namelist() == [
             "metadata.json", "config.json", "model.weights.h5", "assets/layers/words/a.txt", "assets/b",
@@ -36,6 +38,19 @@ def test_the_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) ->
     with ckpttool.open(tmp_path / "a.keras") as checkpoint:
         np.testing.assert_array_equal(checkpoint["layers/dense/vars/0"].read(), VALUES)
         assert checkpoint["layers/dense/vars/1"].layer == "dichte"
+
+
+def sizes_at(path: Path, info: zipfile.ZipInfo) -> bool:
+    """Whether a member's own header has its sizes in wide fields; they are right wherever they are."""
+    head = path.read_bytes()[info.header_offset :][: 30 + len(info.filename) + 20]
+    crc, packed, size, _, extra = struct.unpack_from("<IIIHH", head, 14)
+    assert crc == info.CRC
+    if extra:
+        assert (packed, size) == (0xFFFFFFFF, 0xFFFFFFFF)
+        assert struct.unpack_from("<HHQQ", head, 30 + len(info.filename)) == (1, 16, info.file_size, info.file_size)
+        return True
+    assert (packed, size) == (info.file_size, info.file_size)
+    return False
 
 
 def test_equal_models_make_equal_files(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ckpttool.checkpoint import Section, Weight
 from ckpttool.dtypes import DTYPES
 from ckpttool.errors import CorruptFileError, UnsupportedError
-from ckpttool.formats.hdf5.low import Header, read_header
+from ckpttool.formats.hdf5.low import UNDEFINED, Header, read_header
 from ckpttool.formats.hdf5.tree import read_tree
 from ckpttool.formats.hdf5.values import InMemory
 from ckpttool.writing import hdf5
@@ -114,6 +114,19 @@ def test_many_links(tmp_path: Path, count: int) -> None:
     assert {path for path in tree.groups if path} == {"g", *(f"g/{name}" for name in wanted)}
 
 
+def test_nodes_know_their_neighbours() -> None:
+    """The nodes of each level of a tree are a chain, in the order of their names."""
+    head = hdf5.layout({}, None, [f"link {number}" for number in range(9_000)]).head
+    level = [struct.unpack_from("<Q", head, 80)[0]]
+    while head[level[0] : level[0] + 4] == b"TREE":
+        nodes = [struct.unpack_from("<4sBBHQQ", head, address) for address in level]
+        assert [node[4] for node in nodes] == [UNDEFINED, *level[:-1]]
+        assert [node[5] for node in nodes] == [*level[1:], UNDEFINED]
+        pairs = zip(level, nodes, strict=True)
+        level = [child for at, node in pairs for child in struct.unpack_from(f"<{2 * node[3]}Q", head, at + 32)[::2]]
+    assert len(level) == 1125
+
+
 def test_a_file_can_be_added_to(tmp_path: Path) -> None:
     """h5py adds to and takes from such a file as to any other."""
     told: dict[str, Attributes] = {"": {"first": "one", "second": ["two", "three"]}}
@@ -187,6 +200,8 @@ def test_fixed_texts(tmp_path: Path) -> None:
         file.attrs["names"] = np.array(texts)
     assert held(tmp_path / "ours.h5") == held(tmp_path / "theirs.h5")
     assert_same(tmp_path / "ours.h5")
+    with h5py.File(tmp_path / "ours.h5") as ours, h5py.File(tmp_path / "theirs.h5") as theirs:
+        assert ours.attrs.get_id("names").get_type() == theirs.attrs.get_id("names").get_type()
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])

@@ -27,6 +27,7 @@ from ckpttool.writing.messages import Fixed
 from ckpttool.writing.path_layout import Content
 from tests.test_live_keras import Maker, keras, saved_in
 from tests.writing.making import held
+from tests.writing.making import weight as made
 
 __all__ = ["keras"]
 
@@ -242,17 +243,75 @@ def test_assets(keras: ModuleType, tmp_path: Path) -> None:
     assets = {name.removeprefix("assets/"): data for name, data in stored.items() if name.startswith("assets/")}
     assert assets
     with ckpttool.open(tmp_path / "theirs.keras") as checkpoint:
-        made = archive.Model(
+        model_there = archive.Model(
             checkpoint.config, json.loads(stored["metadata.json"]), Content(checkpoint.weights), assets
         )
-        archive.write_archive(tmp_path / "ours.keras", made)
-        archive.write_directory(tmp_path / "ours", made)
+        archive.write_archive(tmp_path / "ours.keras", model_there)
+        archive.write_directory(tmp_path / "ours", model_there)
     assert zipfile.ZipFile(tmp_path / "ours.keras").namelist() == list(stored)
     for path in (tmp_path / "ours.keras", tmp_path / "ours"):
         assert keras.models.load_model(path).layers[-1].get_vocabulary() == lookup.get_vocabulary()
 
 
-@pytest.mark.parametrize("count", [1, 900, 4000])
+def test_names_of_wrappers(keras: ModuleType, tmp_path: Path) -> None:
+    """What layers hold comes in the order of its attributes, which is not that in which it was made."""
+    layers = keras.layers
+    inputs = keras.Input((4, 6))
+    x = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(inputs)
+    x = layers.RNN([layers.GRUCell(6), layers.LSTMCell(6)], return_sequences=True)(x)
+    x = layers.MultiHeadAttention(2, 2)(x, x) + layers.GroupQueryAttention(2, 2, 1)(x, x)
+    x = layers.Add()([x, x])  # after an operation of the same name, which is no layer
+    x = layers.TimeDistributed(layers.SpectralNormalization(layers.Dense(2)))(x)
+    inner = keras.Sequential([keras.Input((4, 2)), layers.Conv1D(2, 2), layers.Dense(2)], name="inner")
+    model = keras.Model(inputs, inner(x))
+    with observed() as names:
+        model.save(tmp_path / "a.keras")
+    with ckpttool.open(tmp_path / "a.keras") as checkpoint:
+        architecture = read_architecture(checkpoint.config)
+    assert architecture is not None
+    found = dict(names_in(part_in(architecture)))
+    assert list(found.items()) == [(path, name) for path, name in names.items() if path in found]
+    left = {path.rpartition("/")[2] for path in names.keys() - found.keys()}
+    assert left <= {"_softmax", "_dropout_layer", "_add", "activation", "seed_generator"}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_shards(keras: ModuleType, tmp_path: Path, seed: int) -> None:
+    """Weights of any dtype and size, that fill shards to the last byte or not, are spread as by Keras's own store."""
+    from keras.src.saving.saving_lib import ShardedH5IOStore
+
+    rng = np.random.default_rng(seed)
+    dtypes, limit = ["float32", "float16", "bool", "uint8", "float64"], int(rng.integers(16, 80))
+    arrays: dict[str, np.ndarray] = {}
+    names: dict[str, str | None] = {}
+    store = ShardedH5IOStore(tmp_path / "theirs.weights.json", limit / 2**30, mode="w")
+    for number in range(int(rng.integers(1, 12))):
+        owner, name = f"layers/l_{number}", str(rng.choice(["a", "é", ""]))
+        names[owner] = name or None
+        store.make(owner, metadata={"name": name} if name else None)
+        for index in range(int(rng.integers(0, 4))):
+            array = rng.integers(0, 2, int(rng.integers(0, 3))).astype(rng.choice(dtypes))
+            arrays[f"{owner}/vars/{index}"] = store[str(index)] = array
+    store.close()
+    content = Content({path: made(array) for path, array in arrays.items()}, names)
+    files = path_layout.write_sharded(tmp_path / "ours.weights.json", content, limit)
+    theirs = (tmp_path / "theirs.weights.json").read_text()
+    assert json.loads((tmp_path / files[0]).read_text().replace("ours_", "theirs_")) == json.loads(theirs)
+    for name in files[1:]:
+        assert held(tmp_path / name) == held(tmp_path / name.replace("ours", "theirs"))
+
+
+def test_many_short_names(tmp_path: Path) -> None:
+    """More short names than one attribute can hold, at which Keras fails, are cut too."""
+    names = [f"l{number}" for number in range(5_000)]
+    found = legacy.names_attributes("layer_names", names)
+    assert [text.decode() for value in found.values() if isinstance(value, Fixed) for text in value.texts] == names
+    legacy.write_weights(tmp_path / "a.h5", legacy.Layers({name: {} for name in names}))
+    with ckpttool.open(tmp_path / "a.h5") as checkpoint:
+        assert list(checkpoint.layer_names) == names
+
+
+@pytest.mark.parametrize("count", [1, 901, 4003, 7919])
 def test_lists_of_names_are_cut_as_keras_cuts_them(keras: ModuleType, tmp_path: Path, count: int) -> None:
     """Long lists of names become the same numbered attributes."""
     from keras.src.legacy.saving.legacy_h5_format import save_attributes_to_hdf5_group

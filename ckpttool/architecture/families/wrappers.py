@@ -58,6 +58,8 @@ def pipeline(args: Args, inputs: Inputs, build: Build) -> Part:
 def model(args: Args, inputs: Inputs, build: Build) -> Part:
     """Functional and Sequential: their layers, for the inputs that the connections between them give."""
     layers = [build(step.args, step.inputs) for step in steps_of(args, inputs)]
+    if args.class_name == "Sequential":
+        layers = [replace(layer, listed=layer.listed and layer.class_name != "InputLayer") for layer in layers]
     return replace(args.part(children=members("layers", layers)), is_model=True)
 
 
