@@ -66,8 +66,8 @@ def read_dataset(file: Hdf5Bytes, header: Header) -> Dataset:
     dtype = shared_datatype(file, *header[DATATYPE][0])
     filters = _read_filters(own(*header[FILTERS][0])) if FILTERS in header else ()
     layout = _read_layout(own(*header[LAYOUT][0]), filters)
-    unwritten = layout.kind == "contiguous" and layout.address == UNDEFINED
-    return Dataset(shape, dtype, layout, EXTERNAL in header, _fill_value(header) if unwritten else b"")
+    may_lack = layout.kind == "chunked" or (layout.kind == "contiguous" and layout.address == UNDEFINED)
+    return Dataset(shape, dtype, layout, EXTERNAL in header, _fill_value(header) if may_lack else b"")
 
 
 def own(flags: int, body: bytes) -> bytes:
@@ -78,7 +78,7 @@ def own(flags: int, body: bytes) -> bytes:
 
 
 def _fill_value(header: Header) -> bytes:
-    """The fill value of a dataset, or nothing where it is zero or none is set."""
+    """The fill value of a dataset, or nothing where none is set."""
     for _, body in header.get(FILL, ()):
         version, defined = body[0] if body else 0, 4
         if version == 3:
@@ -92,8 +92,7 @@ def _fill_value(header: Header) -> bytes:
 
 
 def _sized(body: bytes, at: int) -> bytes:
-    value = body[at + 4 :][: int.from_bytes(body[at : at + 4], "little")]
-    return value if value.strip(b"\0") else b""
+    return body[at + 4 :][: int.from_bytes(body[at : at + 4], "little")]
 
 
 def shared_datatype(file: Hdf5Bytes, flags: int, body: bytes) -> Datatype:

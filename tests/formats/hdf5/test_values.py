@@ -207,6 +207,17 @@ def test_fill_value_of_another_size() -> None:
     assert "fill value" in str(refused(read_tree(Memory(bent))))
 
 
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_short_fill_value_of_chunks(libver: str) -> None:
+    """A short fill value is refused where chunks may be missing, zero or not: libhdf5 would fill them with memory."""
+    write = lambda file: file.create_dataset("x", (4,), "<f4", chunks=(2,), fillvalue=3.0)  # noqa: E731
+    data = written(libver, write)
+    stored = (4).to_bytes(4, "little") + np.float32(3.0).tobytes()
+    bent = data.replace(stored, (1).to_bytes(4, "little") + np.float32(3.0).tobytes())
+    assert bent != data
+    assert "fill value" in str(refused(read_tree(Memory(with_checksums(bytearray(bent))))))
+
+
 def test_file_that_shrinks(tmp_path: Path) -> None:
     """A file that becomes shorter after it was listed is an error when its values are read."""
     path = tmp_path / "a.h5"

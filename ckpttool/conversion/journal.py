@@ -1,0 +1,70 @@
+"""What a conversion does and cannot do, noted while it is planned: edits, guesses, losses, refusals."""
+
+from dataclasses import dataclass, field
+
+from ckpttool.errors import UnsupportedError
+
+
+class ConversionError(UnsupportedError):
+    """A checkpoint holds what has no exact form in the target; all of it is told at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A kind of edit: its name, what it does, and when the edited model computes what the old one did."""
+
+    name: str
+    does: str
+    exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An edit at one place: the layer or setting, and what became of what."""
+
+    edit: Edit
+    where: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that a reader of the plan should know: at which layer or setting, and what."""
+
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Journal:
+    """The notes of one plan, in the order in which they were made.
+
+    `guesses` are what nothing in the file tells, `losses` what the target will lack, `needs` what must be imported
+    before Keras can load it, `refusals` what stops the conversion.
+    """
+
+    edits: list[Applied] = field(default_factory=list)
+    guesses: list[Remark] = field(default_factory=list)
+    losses: list[Remark] = field(default_factory=list)
+    needs: list[Remark] = field(default_factory=list)
+    refusals: list[Remark] = field(default_factory=list)
+
+    def edit(self, edit: Edit, where: str, detail: str = "") -> None:
+        """Notes an edit."""
+        self.edits.append(Applied(edit, where, detail))
+
+    def guess(self, where: str, what: str) -> None:
+        """Notes what was assumed."""
+        self.guesses.append(Remark(where, what))
+
+    def lose(self, where: str, what: str) -> None:
+        """Notes what the target will lack."""
+        self.losses.append(Remark(where, what))
+
+    def need(self, where: str, what: str) -> None:
+        """Notes what must be imported before the target can be loaded."""
+        self.needs.append(Remark(where, what))
+
+    def refuse(self, where: str, what: str) -> None:
+        """Notes what has no exact form; the conversion then fails once all such are known."""
+        self.refusals.append(Remark(where, what))
