@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ckpttool.architecture import Architecture
     from ckpttool.architecture.spec import Spec
     from ckpttool.comparing import Comparison, Diff, Scope, Tolerance, broken, diff
+    from ckpttool.conversion import Conversion, ConversionError, convert
     from ckpttool.loading import load_architecture, load_spec
     from ckpttool.verifying import Allowed, Finding, VerifyResult, verify
 
@@ -33,6 +34,8 @@ _ON_DEMAND = {
     "Allowed": "ckpttool.verifying",
     "Architecture": "ckpttool.architecture",
     "Comparison": "ckpttool.comparing",
+    "Conversion": "ckpttool.conversion",
+    "ConversionError": "ckpttool.conversion",
     "Diff": "ckpttool.comparing",
     "Finding": "ckpttool.verifying",
     "Scope": "ckpttool.comparing",
@@ -40,6 +43,7 @@ _ON_DEMAND = {
     "Tolerance": "ckpttool.comparing",
     "VerifyResult": "ckpttool.verifying",
     "broken": "ckpttool.comparing",
+    "convert": "ckpttool.conversion",
     "diff": "ckpttool.comparing",
     "load_architecture": "ckpttool.loading",
     "load_spec": "ckpttool.loading",
@@ -60,6 +64,8 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Comparison",
+    "Conversion",
+    "ConversionError",
     "CorruptFileError",
     "Diff",
     "FileAccessError",
@@ -77,6 +83,7 @@ __all__ = [
     "Weight",
     "WeightNotFoundError",
     "broken",
+    "convert",
     "diff",
     "load_architecture",
     "load_spec",

@@ -43,6 +43,22 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
+def replacing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path of the same name in a scratch directory; the file that is there when the block ends well takes the place
+    of `path`. So it can be read before it does. Raises FileAccessError.
+    """
+    target = Path(os.path.realpath(path))
+    with _told(path), contextlib.ExitStack() as undo:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", dir=target.parent))
+        undo.callback(shutil.rmtree, scratch, ignore_errors=True)
+        yield scratch / target.name
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        os.chmod(scratch / target.name, mode)
+        os.replace(scratch / target.name, target)
+        _sync_directory(target.parent)
+
+
+@contextlib.contextmanager
 def replacing_entries(directory: str | os.PathLike[str], names: Sequence[str]) -> Iterator[Path]:
     """A scratch directory; when the block ends well, its entries `names` take their places in `directory`.
 

@@ -3,7 +3,7 @@
 `defaults.json` beside this module holds them, a line for each class; `python -m tests.architecture.live_defaults`
 writes it, and a test compares it with live Keras. An object that is as its class makes it by default stands there by
 its name ("glorot_uniform"), a dtype policy by its own; null where the default is worked out from other arguments.
-Arguments that have to be given are not in it; what all layers take is under `Layer`.
+Arguments that have to be given are under `required`; what all layers take is under `Layer`.
 """
 
 import json
@@ -23,6 +23,14 @@ def defaults_of(kind: str, class_name: str) -> Mapping[str, Any] | None:
     `kind` is layers, initializers, regularizers, constraints, losses, metrics, optimizers or schedules.
     """
     return _by_kind(kind).get(class_name)
+
+
+def arguments_of(class_name: str) -> frozenset[str] | None:
+    """The arguments that the config of a built-in layer may have; None where there is no such class."""
+    found = defaults_of("layers", class_name)
+    if found is None:
+        return None
+    return frozenset({"name", *found, *_table()["required"].get(ALIASES.get(class_name, class_name), ())})
 
 
 def class_called(kind: str, name: str) -> str | None:

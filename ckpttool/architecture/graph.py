@@ -15,6 +15,9 @@ from ckpttool.architecture.sizes import Inputs, Shape, is_integer, read_shape
 
 MAX_DEPTH = 64
 
+UNKNOWN_SHAPE = "unknown_shape"
+"""Marks a tensor in a config that ckpttool wrote whose `shape`, which Keras wants, is not that of the tensor."""
+
 _CONSTANT = "_CONSTANT_VALUE"
 
 
@@ -112,7 +115,8 @@ def _keras_tensor(config: Any) -> Tensor:
     if not isinstance(config, dict) or not isinstance(history, list) or not _is_reference(history):
         raise ValueError("a tensor without keras_history")
     layer, node, output = history
-    return Tensor(layer, node, output, read_shape(config.get("shape")))
+    shape = None if config.get(UNKNOWN_SHAPE) is True else read_shape(config.get("shape"))
+    return Tensor(layer, node, output, shape)
 
 
 def _old_call(node: Any) -> Call:

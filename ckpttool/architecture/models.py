@@ -1,7 +1,7 @@
 """Models as the layers they hold: what goes into each layer and what comes out, from connections and shape rules."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,12 +99,26 @@ def _declared(args: Args) -> Shape | None:
     return shape
 
 
+def first_nodes(layers: Mapping[str, Args], referred: Iterable[tuple[str, Tensor]]) -> dict[str, int]:
+    """The number of each layer's first recorded call: Keras 2 counts a nested model's own input as call 0.
+
+    `referred` are all tensors that a graph refers to, each with what refers to it. Raises ConfigError for one of a
+    layer that is not there.
+    """
+    lowest: dict[str, int] = {}
+    for name, tensor in referred:
+        if tensor.layer not in layers:
+            raise ConfigError("a layer is called on one that does not exist", where=name, found=tensor.layer)
+        lowest[tensor.layer] = min(tensor.node, lowest.get(tensor.layer, tensor.node))
+    return {name: 1 if is_model(layers[name]) and node == 1 else 0 for name, node in lowest.items()}
+
+
 class _Graph:
     """The state of walking a graph: which calls wait for which tensors, and what came out so far."""
 
     def __init__(self, model: Args, layers: list[Args], inputs: Inputs) -> None:
         entries: list[Mapping[str, Any]] = list(model.config["layers"])
-        self.names = [_name(entry, args) for entry, args in zip(entries, layers, strict=True)]
+        self.names = [name_in_graph(entry, args) for entry, args in zip(entries, layers, strict=True)]
         twice = next((name for name, count in Counter(self.names).items() if count > 1), None)
         if twice is not None:
             raise ConfigError("two layers of a model have the same name", where="/".join(model.path), found=twice)
@@ -118,18 +132,9 @@ class _Graph:
                 )
         self.calls = {name: read_calls(entry) for name, entry in zip(self.names, entries, strict=True)}
         self.given = dict(zip(_input_names(model), inputs, strict=False))
-        self.first = self._first_nodes()
+        referred = ((name, tensor) for name, calls in self.calls.items() for call in calls for tensor in call.tensors)
+        self.first = first_nodes(self.layers, referred)
         self.outputs: dict[str, dict[int, Outputs]] = {name: {} for name in self.names}
-
-    def _first_nodes(self) -> dict[str, int]:
-        """The number of each layer's first recorded call: Keras 2 counts a nested model's own input as call 0."""
-        lowest: dict[str, int] = {}
-        for name, calls in self.calls.items():
-            for tensor in (tensor for call in calls for tensor in call.tensors):
-                if tensor.layer not in self.layers:
-                    raise ConfigError("a layer is called on one that does not exist", where=name, found=tensor.layer)
-                lowest[tensor.layer] = min(tensor.node, lowest.get(tensor.layer, tensor.node))
-        return {name: 1 if is_model(self.layers[name]) and node == 1 else 0 for name, node in lowest.items()}
 
     def shape_of(self, tensor: Tensor) -> Shape | None:
         """The shape of a tensor, computed where it can be, else the one that the config states."""
@@ -189,7 +194,7 @@ def _dependencies(graph: _Graph) -> tuple[dict[_Key, int], dict[_Key, list[_Key]
     return waiting, dependents
 
 
-def _name(entry: Mapping[str, Any], args: Args) -> str:
+def name_in_graph(entry: Mapping[str, Any], args: Args) -> str:
     """The name under which a graph refers to a layer."""
     name = entry.get("name")
     return name if isinstance(name, str) else args.name

@@ -2,3 +2,24 @@
 
 No code from a file runs here, nor any of Keras: a plan is made of values, written, read back and compared.
 """
+
+from ckpttool.conversion.catalogue import EDITS
+from ckpttool.conversion.journal import Applied, ConversionError, Edit, Remark
+from ckpttool.conversion.planning import convert, plan
+from ckpttool.conversion.result import Conversion, Transform
+from ckpttool.conversion.rewriting import Options
+from ckpttool.conversion.targets import FORMS
+
+__all__ = [
+    "EDITS",
+    "FORMS",
+    "Applied",
+    "Conversion",
+    "ConversionError",
+    "Edit",
+    "Options",
+    "Remark",
+    "Transform",
+    "convert",
+    "plan",
+]

@@ -20,6 +20,8 @@ from ckpttool.writing.hdf5 import Layout
 from ckpttool.writing.path_layout import Content, laid_out
 
 ASSETS = "assets"
+DIRECTORY = (*WEIGHTS, CONFIG, METADATA, ASSETS)
+"""What a directory of this format has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def write_directory(path: str | os.PathLike[str], model: Model, on_progress: Pro
     """Writes the unzipped form of a `.keras`. In a directory that is there, what is no part of it stays."""
     weights = laid_out(model.content)
     _check_assets(model.assets)
-    with replacing_entries(path, (*WEIGHTS, CONFIG, METADATA, ASSETS)) as scratch:
+    with replacing_entries(path, DIRECTORY) as scratch:
         for name, document in model.documents().items():
             (scratch / name).write_bytes(document)
         with open(scratch / WEIGHTS_H5, "wb") as file:

@@ -18,6 +18,7 @@ from ckpttool.writing.copying import Progress, copy, silent
 from ckpttool.writing.hdf5 import Layout, layout
 from ckpttool.writing.messages import TEXT, Attribute, Attributes, Fixed
 
+KERAS_VERSION = "3.15.1"  # whose words and layouts are written
 MAX_NAMES_BYTES = 64_512  # of one attribute, HDF5_OBJECT_HEADER_LIMIT in Keras
 _REFERENCE_BYTES = 16  # what a text of variable length takes in the attribute itself
 
@@ -31,7 +32,7 @@ class Layers:
 
     layers: Mapping[str, Named]
     own: Named = field(default_factory=dict)
-    keras_version: str = "3.15.1"
+    keras_version: str = KERAS_VERSION
     backend: str = "tensorflow"
 
 

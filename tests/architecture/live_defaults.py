@@ -82,12 +82,15 @@ def keras() -> Any:
 
 
 def table() -> dict[str, dict[str, Any]]:
-    """The whole table: arguments with their defaults by kind and class, and the further names of classes."""
+    """The whole table: arguments with their defaults by kind and class, those that layers need, and the further names
+    of classes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = {kind: {name: arguments(kind, classes[name]) for name in sorted(classes)}
                  for kind in KINDS for classes in [classes_of(kind)]}  # fmt: skip
-        return {**found, "names": names()}
+        layers = classes_of("layers")
+        needed = {"required": {name: keys for name in sorted(layers) if (keys := required(layers[name]))}}
+        return {**found, **needed, "names": names()}
 
 
 def classes_of(kind: str) -> dict[str, Any]:
@@ -110,8 +113,7 @@ def arguments(kind: str, cls: Any) -> dict[str, Any]:
     needed = given(cls)
     written = json.loads(json.dumps(keras().saving.serialize_keras_object(cls(**needed))))["config"]
     found = {}
-    required = {key for key in needed if signature.get(key, ...) is ...}
-    for key in sorted({*signature, *written} - NEVER_WRITTEN - required):
+    for key in sorted({*signature, *written} - NEVER_WRITTEN - {*required(cls)}):
         default = _plain(signature.get(key))
         if (key == "name" and (kind == "layers" or default is None)) or (key not in signature and kind != "layers"):
             continue
@@ -137,6 +139,12 @@ def _signature(cls: Any) -> Iterator[tuple[str, Any]]:
             yield one.name, ... if one.default is one.empty else one.default
         if not any(one.kind is one.VAR_KEYWORD for one in parameters):
             return
+
+
+def required(cls: Any) -> list[str]:
+    """The arguments that have no default."""
+    signature = dict(_signature(cls))
+    return sorted(key for key in given(cls) if signature.get(key, ...) is ...)
 
 
 def given(cls: Any) -> dict[str, Any]:

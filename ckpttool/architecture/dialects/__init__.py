@@ -2,8 +2,17 @@
 legacy files."""
 
 from ckpttool.architecture.dialects.generation import Generation, generation_of
-from ckpttool.architecture.dialects.layers import normalized
+from ckpttool.architecture.dialects.layers import change_of, normalized, unflattened
 from ckpttool.architecture.dialects.shapes1 import Form
 from ckpttool.architecture.dialects.stored import StoredSlot, stored_order
 
-__all__ = ["Form", "Generation", "StoredSlot", "generation_of", "normalized", "stored_order"]
+__all__ = [
+    "Form",
+    "Generation",
+    "StoredSlot",
+    "change_of",
+    "generation_of",
+    "normalized",
+    "stored_order",
+    "unflattened",
+]

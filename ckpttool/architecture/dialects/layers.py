@@ -46,6 +46,12 @@ _DIALECTS: Mapping[Generation, _Dialect] = MappingProxyType(
 )
 
 
+def change_of(class_name: str, generation: Generation) -> Change:
+    """What happened to the arguments of a class of this generation; nothing to one of Keras 3."""
+    dialect = _DIALECTS.get(generation)
+    return dialect.changes.get(class_name, dialect.others) if dialect else Change()
+
+
 def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
     """The Keras 3 entry that an entry of this generation stands for, with the layers that it holds; a new value.
 
@@ -58,7 +64,7 @@ def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
 
 def _normalized(entry: Any, generation: Generation, depth: int) -> Mapping[str, Any]:
     if generation is Generation.KERAS_0:
-        entry = _unflattened(entry)
+        entry = unflattened(entry)
     args = Args.of(entry, depth)  # checks, and refuses what is too deep
     if generation is Generation.KERAS_3 or args.foreign:
         return dict(entry)
@@ -199,7 +205,7 @@ def _with_input(config: Config, args: Args, generation: Generation) -> Config:
     if not isinstance(layers, list) or not layers or layers[0]["class_name"] in {"InputLayer", "Merge"} | _MODELS:
         return config
     entry = args.config["layers"][0]
-    source = Args.of(_unflattened(entry) if generation is Generation.KERAS_0 else entry, args.depth + 1)
+    source = Args.of(unflattened(entry) if generation is Generation.KERAS_0 else entry, args.depth + 1)
     shape = _declared(source, layers[0]["class_name"])
     if shape is None:
         return config
@@ -210,7 +216,7 @@ def _with_input(config: Config, args: Args, generation: Generation) -> Config:
     return {**config, "layers": [entry_of_input, *layers]}
 
 
-def _unflattened(entry: Any) -> Any:
+def unflattened(entry: Any) -> Any:
     """An entry of Keras 0.3 as `{"class_name", "config"}`; anything else as it is."""
     if not isinstance(entry, Mapping) or "class_name" in entry or not isinstance(entry.get("name"), str):
         return entry

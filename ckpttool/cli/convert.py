@@ -1,0 +1,127 @@
+"""`ckpttool convert`."""
+
+import re
+
+import click
+
+from ckpttool.cli import options
+from ckpttool.cli.emit import DIFFERENT, emit, progress, wants_color
+from ckpttool.conversion import FORMS, Options, convert, plan
+from ckpttool.conversion.targets import DEFAULT_SHARD
+from ckpttool.formats import open_checkpoint
+from ckpttool.render import Style
+from ckpttool.render.conversions import CONVERSION_OUTPUTS, catalogue
+
+_UNITS = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]B)?", re.IGNORECASE)
+
+
+def _list_edits(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        emit(catalogue())
+        ctx.exit()
+
+
+def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> float:
+    if value is None:
+        return DEFAULT_SHARD
+    found = _SIZE.fullmatch(value.strip())
+    if not found or not float(found[1]):
+        raise click.BadParameter(f"{value!r} is no size such as 500MB or 5GB")
+    return float(found[1]) * _UNITS[(found[2] or "").upper()]
+
+
+def _functions(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    found = dict[str, str]()
+    for value in values:
+        name, _, place = value.partition("=")
+        if not re.fullmatch(r"[\w.]+:\w+", place):
+            raise click.BadParameter(f"{value!r} is not NAME=package.module:function")
+        found[name] = place
+    return found
+
+
+@click.command("convert", short_help="Bring an old model into Keras 3, or a checkpoint into another form.")
+@click.argument("source", type=click.Path())
+@click.argument("target", type=click.Path())
+@click.option("--arch", type=click.Path(), metavar="FILE", help="The model, for a file of weights only.")
+@click.option("--to", type=click.Choice(list(FORMS)), help="Form of the target, where its name does not tell.")
+@click.option("--force", is_flag=True, help="Replace TARGET where it is there already.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
+@click.option(
+    "--source-backend",
+    type=click.Choice(["theano", "tensorflow"]),
+    help="Who made the kernels, where a file of Keras 0 or 1 does not tell.",
+)
+@click.option("--keep-weights", is_flag=True, help="Register the old hard_sigmoid instead of scaling weights.")
+@click.option(
+    "--replace",
+    "functions",
+    multiple=True,
+    metavar="LAYER=package.module:function",
+    callback=_functions,
+    help="Put a function of yours in place of a Lambda layer.",
+)
+@click.option("--no-compile", is_flag=True, help="Leave out loss, metrics and optimizer.")
+@click.option("--no-optimizer", is_flag=True, help="Leave out the state of the optimizer.")
+@click.option("--max-shard-size", callback=_bytes, metavar="SIZE", help="Largest shard of .weights.json, as 5GB.")
+@click.option("--list-edits", is_flag=True, is_eager=True, expose_value=False, callback=_list_edits,
+              help="Print every kind of edit, and when it is exact.")  # fmt: skip
+@options.output(CONVERSION_OUTPUTS)
+@options.color
+def command(
+    source: str,
+    target: str,
+    arch: str | None,
+    to: str | None,
+    force: bool,
+    dry_run: bool,
+    source_backend: str | None,
+    keep_weights: bool,
+    functions: dict[str, str],
+    no_compile: bool,
+    no_optimizer: bool,
+    max_shard_size: float,
+    output: str,
+    color: str,
+) -> None:
+    """Bring SOURCE, a checkpoint of any Keras, into Keras 3 as TARGET, without Keras and without running code.
+
+    The config is rewritten by named edits, every weight goes to its place of today, and the new file is read back and
+    compared before it takes its place. What has no exact form in Keras 3 is refused, all of it at once. The form of
+    TARGET follows from its name: .keras, .weights.h5, .weights.json (sharded), .h5 (weights in the legacy layout).
+
+    Exit codes: 0 converted, 1 a dry run found that it cannot be, 2 could not be done.
+
+    \b
+    Examples:
+      ckpttool convert old.h5 new.keras
+      ckpttool convert old.h5 new.keras --dry-run
+      ckpttool convert weights.h5 new.keras --arch model.json
+      ckpttool convert model.keras model.weights.h5
+    """
+    chosen = Options(keep_weights, functions, not no_compile, not no_optimizer)
+    show = CONVERSION_OUTPUTS[output]
+    style = Style(color=wants_color(color))
+    if dry_run:
+        found = plan(source, target, arch, to, source_backend, chosen)
+        emit(show(found, style))
+        raise click.exceptions.Exit(DIFFERENT if found.refusals else 0)
+    result = convert(
+        source,
+        target,
+        arch=arch,
+        to=to,
+        force=force,
+        source_backend=source_backend,
+        options=chosen,
+        max_shard_bytes=max_shard_size,
+        on_progress=progress(_work(source), "converting"),
+    )
+    emit(show(result, style))
+
+
+def _work(source: str) -> int:
+    """The bytes to write and to read back."""
+    with open_checkpoint(source) as opened:
+        return 2 * sum(weight.nbytes for weight in opened.values())

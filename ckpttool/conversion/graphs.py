@@ -1,0 +1,97 @@
+"""Functional models in the notation of Keras 3: layers in its order, calls in its words, nodes counted as it does."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ckpttool.architecture.args import Args, ConfigError
+from ckpttool.architecture.graph import Call, Tensor, read_references
+from ckpttool.architecture.models import steps_of
+from ckpttool.conversion.calls import written
+from ckpttool.conversion.ordering import flat, layer_order
+
+_COUNTED_FROM_1 = "Functional"  # in `output_layers`, where Keras counts the node that the model itself begins with
+
+
+@dataclass(frozen=True, slots=True)
+class GraphLayer:
+    """A layer of a graph: its name there, its entry without connections, and its calls, nodes counted from 0."""
+
+    name: str
+    entry: Mapping[str, Any]
+    calls: tuple[Call, ...] = ()
+
+
+def functional(model: Mapping[str, Any], layers: Sequence[GraphLayer], inputs: Any, outputs: Any) -> dict[str, Any]:
+    """The config of a Functional model: `model` with layers and connections.
+
+    `inputs` and `outputs` are `Tensor`s in the structure that the model takes and gives. What leads to no output is
+    left out, as Keras does. Raises ConfigError.
+    """
+    by_name = {layer.name: layer for layer in layers}
+    calls = {layer.name: layer.calls for layer in layers}
+    ends = list(flat(outputs))
+    names = layer_order(calls, [tensor.layer for tensor in flat(inputs)], ends)
+    ordered = [by_name[name] for name in names]
+    config = {
+        **model,
+        "layers": [_entry(layer, layer.calls, {}) for layer in ordered],
+        "input_layers": _referred(inputs, by_name),
+        "output_layers": _referred(outputs, by_name),
+    }
+    steps = steps_of(Args.of({"class_name": "Functional", "config": config}))
+    dtypes = {layer.name: dtype for layer in ordered if (dtype := _dtype(layer.entry))}
+    found = [_entry(layer, step.calls, dtypes) for layer, step in zip(ordered, steps, strict=True)]
+    return {**config, "layers": found}
+
+
+def _entry(layer: GraphLayer, calls: Sequence[Call], dtypes: Mapping[str, str]) -> dict[str, Any]:
+    def dtype_of(tensor: Tensor) -> str:
+        return dtypes.get(tensor.layer, "float32")
+
+    nodes = [
+        {"args": written(list(call.args), dtype_of), "kwargs": written(dict(call.kwargs), dtype_of)} for call in calls
+    ]
+    return {**layer.entry, "name": layer.name, "inbound_nodes": nodes}
+
+
+def _dtype(entry: Mapping[str, Any]) -> str | None:
+    """The dtype of what an input layer gives; other tensors are written as float32, which Keras does not look at."""
+    dtype = entry["config"].get("dtype") if entry.get("class_name") == "InputLayer" else None
+    return dtype if isinstance(dtype, str) else None
+
+
+def _referred(value: Any, layers: Mapping[str, GraphLayer]) -> Any:
+    """The ends of a model as its config names them."""
+    if isinstance(value, Tensor):
+        begins = layers[value.layer].entry.get("class_name") == _COUNTED_FROM_1
+        return [value.layer, value.node + begins, value.output]
+    if isinstance(value, dict):
+        return {key: _referred(item, layers) for key, item in value.items()}
+    return [_referred(item, layers) for item in value]
+
+
+def read_ends(value: Any) -> Any:
+    """The inputs or outputs that a config names, as `Tensor`s in their structure; one in a list of one by itself, as
+    older models take and give it."""
+    found = _read_ends(value, 0)
+    return found[0] if isinstance(found, list) and len(found) == 1 else found
+
+
+def _read_ends(value: Any, depth: int) -> Any:
+    if depth > 8:
+        raise ConfigError("the inputs or outputs of a model are nested too deep")
+    if isinstance(value, dict):
+        return {key: _read_ends(item, depth + 1) for key, item in value.items()}
+    whole = read_references(value)
+    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and len(whole) == 1:
+        return whole[0]
+    if not isinstance(value, list):
+        raise ConfigError("the inputs or outputs of a model cannot be read", expected='["layer", node, tensor]')
+    return [_read_ends(item, depth + 1) for item in value]
+
+
+def ends_of(model: Mapping[str, Any]) -> Iterator[Tensor]:
+    """The tensors that a model begins and ends with."""
+    for key in ("input_layers", "output_layers"):
+        yield from read_references(model.get(key))

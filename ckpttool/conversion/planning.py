@@ -1,0 +1,166 @@
+"""Converting: planned first, then written beside its place, read back and compared, and only then put there."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ckpttool.aligning import align
+from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.preparing import Prepared, prepare
+from ckpttool.conversion.result import Conversion, Transform
+from ckpttool.conversion.rewriting import PLAIN, Options
+from ckpttool.conversion.targets import (
+    DEFAULT_SHARD,
+    check_target,
+    differs,
+    form_of,
+    scratch_for,
+    write,
+)
+from ckpttool.conversion.weights import label_of
+from ckpttool.errors import CorruptFileError
+from ckpttool.formats import open_checkpoint
+from ckpttool.loading import load_architecture
+from ckpttool.writing.archive import DIRECTORY
+from ckpttool.writing.copying import Progress, silent
+from ckpttool.writing.path_layout import sharded
+
+
+def plan(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    arch: Architecture | str | os.PathLike[str] | None = None,
+    to: str | None = None,
+    source_backend: str | None = None,
+    options: Options = PLAIN,
+) -> Conversion:
+    """What converting `source` would do; nothing is written. The arguments are those of `convert`.
+
+    What stands in the way is in the plan's `refusals`. Raises CheckpointError where no plan can be made.
+    """
+    with _planned(source, target, arch, to, source_backend, options) as (conversion, _):
+        return conversion
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    arch: Architecture | str | os.PathLike[str] | None = None,
+    to: str | None = None,
+    force: bool = False,
+    source_backend: str | None = None,
+    options: Options = PLAIN,
+    max_shard_bytes: float = DEFAULT_SHARD,
+    on_progress: Progress = silent,
+) -> Conversion:
+    """Brings a checkpoint into Keras 3, or into another form of it; what was done comes back, proved.
+
+    `arch` is the model, for weights only: an architecture, or a file with one. `to` is a key of `FORMS`, by default the
+    one that the target's name stands for. `source_backend` is "theano" or "tensorflow", where a file of Keras 0 or 1
+    does not tell. `max_shard_bytes` limits the shards of a `.weights.json`. `on_progress` is told the bytes that were
+    written and those that were read back. What stands at the target stays unless `force`.
+
+    The file is written beside its place, read back, every weight compared with its source and every slot of the config
+    found filled, before it takes its place; where anything fails, nothing is left behind. Raises ConversionError where
+    something has no exact form in Keras 3, all of it at once, and CheckpointError for what cannot be read or written.
+    """
+    check_target(source, target, force)
+    with _planned(source, target, arch, to, source_backend, options) as (conversion, prepared):
+        if conversion.refusals:
+            raise ConversionError(
+                "cannot be converted exactly", conversion.refusals, path=os.fspath(source), found="what is listed below"
+            )
+        _write(conversion, prepared, max_shard_bytes, on_progress)
+    return replace(conversion, proved=True)
+
+
+@contextmanager
+def _planned(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    arch: Architecture | str | os.PathLike[str] | None,
+    to: str | None,
+    source_backend: str | None,
+    options: Options,
+) -> Iterator[tuple[Conversion, Prepared]]:
+    """The plan, and what it writes, which reads from the source as long as the block lasts."""
+    form, journal = form_of(target, to), Journal()
+    architecture = arch if isinstance(arch, Architecture) or arch is None else load_architecture(arch)
+    with open_checkpoint(source) as opened:
+        checkpoint = _told(opened, source_backend)
+        prepared = prepare(checkpoint, architecture, form, options, journal)
+        weights = prepared.written.values()
+        transforms = tuple(
+            Transform(label_of(one.place), one.stored, one.changes) for one in prepared.placed if one.changes
+        )
+        yield (
+            Conversion(
+                source=Path(source),
+                target=Path(target),
+                kind=checkpoint.kind,
+                form=form,
+                model=prepared.model,
+                writer=prepared.writer,
+                edits=tuple(journal.edits),
+                guesses=tuple(journal.guesses),
+                losses=tuple(journal.losses),
+                needs=tuple(dict.fromkeys(journal.needs)),
+                refusals=tuple(journal.refusals),
+                transforms=transforms,
+                renamed=prepared.renamed,
+                copied=len(weights) - len(transforms),
+                parameters=sum(weight.size for weight in weights),
+                nbytes=sum(weight.nbytes for weight in weights),
+            ),
+            prepared,
+        )
+
+
+def _told(checkpoint: Checkpoint, source_backend: str | None) -> Checkpoint:
+    """The checkpoint with the backend that the user says it is of."""
+    if source_backend is None:
+        return checkpoint
+    return replace(checkpoint, producer=replace(checkpoint.producer, backend=source_backend))
+
+
+def _write(conversion: Conversion, prepared: Prepared, max_shard: float, on_progress: Progress) -> None:
+    form, target = conversion.form, conversion.target
+    names: tuple[str, ...] = ()
+    if form == "sharded":
+        names = (target.name, *sharded(target.name, prepared.payload.model.content, max_shard).shards)
+    elif form == "keras-dir":
+        names = DIRECTORY
+    with scratch_for(form, target, names) as scratch:
+        place = scratch / target.name if form == "sharded" else scratch
+        write(form, place, prepared.payload, max_shard, on_progress)
+        _prove(place, prepared, on_progress)
+
+
+def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
+    """Reads back what was written: every weight is bit for bit what it should be, every slot of the config has its
+    own. Raises CorruptFileError."""
+    with open_checkpoint(path) as written:
+        stored = {weight.path: weight for weight in written.values() if weight.section is not Section.OTHER}
+        _compare(stored, prepared.written, on_progress)
+        architecture = read_architecture(written.config)
+        if architecture is None or not prepared.placed:
+            return
+        alignment = align(written, architecture)
+        if alignment.missing or alignment.left:
+            what = [place.path for place in alignment.missing] + [weight.path for weight in alignment.left]
+            raise CorruptFileError("the converted file does not fit its own config", where=", ".join(what[:5]))
+
+
+def _compare(stored: Mapping[str, Weight], wanted: Mapping[str, Weight], on_progress: Progress) -> None:
+    odd = sorted(stored.keys() ^ wanted.keys())
+    if odd:
+        raise CorruptFileError("the converted file lacks weights, or has others", where=", ".join(odd[:5]))
+    for path, weight in wanted.items():
+        problem = differs(stored[path], weight, on_progress)
+        if problem:
+            raise CorruptFileError("a weight of the converted file is not its source's", where=path, found=problem)

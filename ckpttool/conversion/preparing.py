@@ -1,0 +1,159 @@
+"""From a checkpoint to what is written: its config in the words of Keras 3, and its weights in the places of today."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from ckpttool.aligning import Alignment, align
+from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.dialects import Generation, generation_of, stored_order
+from ckpttool.architecture.layouts import Place, names_in, opaque_in, places_of
+from ckpttool.architecture.slots import Part
+from ckpttool.architecture.spec import part_in
+from ckpttool.assembled import is_reversed
+from ckpttool.checkpoint import Checkpoint, Producer, Section, Weight
+from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.rewriting import Options, rewrite
+from ckpttool.conversion.targets import FORMS, Payload
+from ckpttool.conversion.weights import Placed, label_of, placed
+from ckpttool.writing.archive import Model
+from ckpttool.writing.legacy import KERAS_VERSION, Layers
+from ckpttool.writing.path_layout import Content
+
+_LEGACY = "legacy-h5"
+_PATH_KINDS = frozenset({"keras-zip", "keras-dir", "weights-h5", "sharded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is written, the weights that were placed for it, and what was found out about the source."""
+
+    payload: Payload
+    placed: tuple[Placed, ...]
+    model: str
+    writer: str
+    renamed: tuple[tuple[str, str], ...] = ()
+    written: Mapping[str, Weight] = field(default_factory=dict)
+
+
+def prepare(
+    checkpoint: Checkpoint, architecture: Architecture | None, form: str, options: Options, journal: Journal
+) -> Prepared:
+    """What a conversion of a checkpoint to a form writes. Raises ConfigError where the config makes no sense, and
+    ConversionError where there is none; what stands in the way else is refused in the journal."""
+    found = architecture or read_architecture(checkpoint.config)
+    if found is None or not (found.layers or found.part):
+        return _without_config(checkpoint, form)
+    version = checkpoint.producer.keras_version if architecture is None else None
+    generation = generation_of(found.config, version)
+    if generation is Generation.KERAS_3 and checkpoint.kind in _PATH_KINDS and form != _LEGACY:
+        return _as_it_is(checkpoint, found, form)
+    return _rewritten(checkpoint, found, generation, form, options, journal)
+
+
+def _without_config(checkpoint: Checkpoint, form: str) -> Prepared:
+    """Weights of the path layout in another of its forms."""
+    if checkpoint.kind not in _PATH_KINDS or FORMS[form].whole or form == _LEGACY:
+        raise ConversionError(
+            "stores weights only, whose places in another layout follow from the model",
+            path=str(checkpoint.path),
+            expected="--arch with the model's architecture: a .json, .yaml, whole model, or package.module:function",
+        )
+    return _copied(checkpoint, None, form, "", "")
+
+
+def _as_it_is(checkpoint: Checkpoint, architecture: Architecture, form: str) -> Prepared:
+    """A model of Keras 3 in another form of the path layout: the config and every weight as they are."""
+    return _copied(checkpoint, architecture.config, form, architecture.name, "Keras 3")
+
+
+def _copied(checkpoint: Checkpoint, config: Any, form: str, model: str, writer: str) -> Prepared:
+    weights = {weight.path: weight for weight in checkpoint.values() if weight.section is not Section.OTHER}
+    content = Content(weights, dict(_stored_names(checkpoint)))
+    payload = Payload(Model(config, _metadata(checkpoint.producer), content))
+    return Prepared(payload, (), model, writer, written=weights)
+
+
+def _stored_names(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
+    """The objects whose names a file stores."""
+    for weight in checkpoint.section(Section.MODEL):
+        if weight.layer is not None:
+            path = weight.path.rpartition("/vars/")[0]
+            yield path, "/".join(filter(None, (weight.layer, weight.part))).rpartition("/")[2]
+
+
+def _rewritten(
+    checkpoint: Checkpoint,
+    architecture: Architecture,
+    generation: Generation,
+    form: str,
+    options: Options,
+    journal: Journal,
+) -> Prepared:
+    """A model in the words of Keras 3, its weights placed slot by slot."""
+    rewritten = rewrite(architecture.config, generation, journal, options)
+    today = read_architecture(rewritten.config)
+    assert today is not None
+    part = part_in(today)
+    alignment = align(checkpoint, architecture)
+    turned = _reversed(checkpoint, alignment, journal)
+    found, missing = placed(alignment, rewritten, list(places_of(part)), turned)
+    _refuse_what_is_wrong(missing, alignment, part, journal)
+    payload = Payload(
+        Model(rewritten.config, _metadata(checkpoint.producer), _content(part, found)), _layers(part, found)
+    )
+    renamed = tuple(rewritten.labels.items())
+    written = _in_layers(payload.layers) if form == _LEGACY and payload.layers else payload.model.content.weights
+    return Prepared(payload, tuple(found), today.name, f"Keras {int(generation)}", renamed, written)
+
+
+def _reversed(checkpoint: Checkpoint, alignment: Alignment, journal: Journal) -> bool:
+    """Whether kernels run the other way, which is noted where it is a guess and matters."""
+    generation = alignment.generation
+    turned = is_reversed(checkpoint, generation)
+    told = checkpoint.producer.backend or checkpoint.producer.inferred_backend
+    spatial = any(stored.slot is not None and stored.slot.spatial for one in alignment.aligned for stored in one.stored)
+    if spatial and checkpoint.producer.backend is None:
+        name = "Theano" if turned else "TensorFlow"
+        why = "by the names of its weights" if told else "nothing in the file tells the backend"
+        if generation in (Generation.KERAS_0, Generation.KERAS_1):
+            journal.guess("kernels", f"as {name} has them: {why}; --source-backend says it")
+    return turned
+
+
+def _refuse_what_is_wrong(missing: Sequence[Place], alignment: Alignment, part: Part, journal: Journal) -> None:
+    """Refuses slots without weights, and weights without slots."""
+    for place in missing:
+        if place.path:
+            shape = "" if place.slot.shape is None else f" {place.slot.shape}"
+            journal.refuse(label_of(place), f"the source has no weight for {place.slot.name}{shape}")
+    opaque = {chain for chain, _, _ in opaque_in(part)}
+    for weight in alignment.left:
+        hint = " of a class of your own, whose weights only a live model tells" if weight.layer in opaque else ""
+        journal.refuse(weight.path, f"a weight {weight.shape} that no slot of the model takes{hint}")
+
+
+def _content(part: Part, found: Sequence[Placed]) -> Content:
+    return Content({one.place.path: one.weight for one in found if one.place.path}, dict(names_in(part)))
+
+
+def _layers(part: Part, found: Sequence[Placed]) -> Layers:
+    """The weights in the order and under the names of a legacy file of Keras 3."""
+    weights = {(one.place.group, one.place.owner, one.place.slot.name): one.weight for one in found}
+    layers = dict[str, dict[str, Weight]]()
+    for _, top in part.tracks:
+        order = stored_order(top, Generation.KERAS_3)
+        keys = [((top.name, slot.owner, slot.slot.name), "/".join((*slot.chain, slot.slot.name))) for slot in order]
+        layers[top.name] = {name: weights[key] for key, name in keys if key in weights}
+    return Layers(layers)
+
+
+def _in_layers(layers: Layers) -> dict[str, Weight]:
+    """The weights by their paths in a legacy file."""
+    return {f"{group}/{name}": weight for group, of in layers.layers.items() for name, weight in of.items()}
+
+
+def _metadata(producer: Producer) -> dict[str, Any]:
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%d@%H:%M:%S")
+    return {"keras_version": KERAS_VERSION, "date_saved": now}

@@ -1,0 +1,46 @@
+"""What a conversion did or will do, as a value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckpttool.conversion.journal import Applied, Remark
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A weight that is not bit for bit what it was: its label in the new model, the paths in the source that it is made
+    of, and what was done."""
+
+    weight: str
+    stored: tuple[str, ...]
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The plan of a conversion, and once it is done its proof.
+
+    `writer` is the generation of Keras whose words the source is in. `copied` is the number of weights that stay bit
+    for bit what they were, `transforms` are the others, `nbytes` the bytes of all. `renamed` are layers with another
+    label than before. `refusals` stop the conversion: a plan may have them, what was written has none. `proved` says
+    that the new file was read back, every weight compared with its source, and every slot of the new config found
+    filled.
+    """
+
+    source: Path
+    target: Path
+    kind: str
+    form: str
+    model: str
+    writer: str
+    edits: tuple[Applied, ...] = ()
+    guesses: tuple[Remark, ...] = ()
+    losses: tuple[Remark, ...] = ()
+    needs: tuple[Remark, ...] = ()
+    refusals: tuple[Remark, ...] = ()
+    transforms: tuple[Transform, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    copied: int = 0
+    parameters: int = 0
+    nbytes: int = 0
+    proved: bool = False

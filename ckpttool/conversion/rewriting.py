@@ -1,0 +1,350 @@
+"""The config of a model of Keras 0 to 2 in the words of Keras 3, with what its weights go through on the way.
+
+Every layer is told by its label, the chain of names of what holds it and its own, as in the old model.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ckpttool.architecture.args import Args
+from ckpttool.architecture.dialects import Generation, normalized, unflattened
+from ckpttool.architecture.graph import Call, Tensor, read_calls
+from ckpttool.architecture.models import Step, first_nodes, is_model, name_in_graph, steps_of
+from ckpttool.architecture.spelling import ALIASES
+from ckpttool.architecture.table import LAYERS, OLD_LAYERS
+from ckpttool.conversion import activations, words
+from ckpttool.conversion.activations import Scaled
+from ckpttool.conversion.calls import called_today
+from ckpttool.conversion.equivalents import REPLACE_LAYER, Equivalent, equivalent
+from ckpttool.conversion.graphs import GraphLayer, ends_of, functional, read_ends
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.settling import settled
+
+RENAME_LAYER = Edit(
+    "rename-layer",
+    "gives a layer a name without slashes, which Keras 3 does not allow, or one that no other layer has",
+    "always: names have no part in what a model computes",
+)
+CONNECT = Edit(
+    "rewrite-connections",
+    "writes the calls of layers in the notation of Keras 3, nodes counted and layers ordered as it does",
+    "always: the same graph",
+)
+STATE_INPUT = Edit(
+    "state-input", "puts an InputLayer before the first layer, whose config stated the input", "always: the same input"
+)
+CUSTOM = Edit("keep-custom-class", "keeps a class that is not built into Keras, under its name", "as that class is")
+PLAIN_MODEL = Edit(
+    "plain-model",
+    "writes a model of an own class, whose config lists its layers, as a Functional or Sequential one",
+    "where the class computes its outputs by these layers alone",
+)
+REPLACE_LAMBDA = Edit(
+    "replace-lambda",
+    "puts a function of yours in place of the code of a Lambda layer (--replace)",
+    "as your function is",
+)
+EDITS = (RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM, PLAIN_MODEL, REPLACE_LAMBDA)
+
+_HELD = ("layer", "backward_layer", "cell")
+_BASE_ONLY = frozenset({"batch_input_shape"})  # what Keras 3's Layer takes no more, of classes that hand on the rest
+_DIRECTIONS = {("Bidirectional", "layer"): "forward_", ("Bidirectional", "backward_layer"): "backward_"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user chose: `keep_weights` registers the old hard_sigmoid; `functions` are those that take the place of
+    Lambda layers, `package.module:function` by the name of the layer. `compiled` and `optimizer` carry the settings of
+    `compile` and the state of the optimizer."""
+
+    keep_weights: bool = False
+    functions: Mapping[str, str] = field(default_factory=dict)
+    compiled: bool = True
+    optimizer: bool = True
+
+
+PLAIN = Options()
+
+
+@dataclass(slots=True)
+class Rewritten:
+    """A model in the words of Keras 3. `labels` are the layers that have another label now, `weights` the weights that
+    have; `scaled` are those that are multiplied. All are told by what they were in the old model."""
+
+    config: dict[str, Any]
+    labels: Mapping[str, str]
+    weights: Mapping[str, str]
+    scaled: tuple[Scaled, ...]
+
+    def label(self, layer: str, name: str) -> str:
+        """The label today of a weight that was called `name` in `layer`."""
+        whole = f"{layer}/{name}" if layer else name
+        found = self.weights.get(whole)
+        if found is not None:
+            return found
+        place = layer
+        while place and place not in self.labels:
+            place = place.rpartition("/")[0]
+        return self.labels[place] + whole[len(place) :] if place else whole
+
+
+def rewrite(config: Any, generation: Generation, journal: Journal, options: Options = PLAIN) -> Rewritten:
+    """The config of a model of this generation as Keras 3 has it. Raises ConfigError; what has no form in Keras 3 is
+    refused in the journal."""
+    rewriter = _Rewriter(generation, journal, options)
+    old = unflattened(config) if generation is Generation.KERAS_0 else config
+    found = rewriter.model_entry(old, normalized(config, generation))
+    return Rewritten(found, rewriter.labels, rewriter.weights, tuple(rewriter.scaled))
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where a layer is: its old label, its new one, and whether it takes part in a graph whose calls build it."""
+
+    label: str = ""
+    today: str = ""
+    in_graph: bool = False
+
+    def below(self, name: str, today: str, in_graph: bool = False) -> "_At":
+        return _At(_joined(self.label, name), _joined(self.today, today), in_graph)
+
+
+def _joined(label: str, name: str) -> str:
+    return f"{label}/{name}" if label else name
+
+
+@dataclass(slots=True)
+class _Rewriter:
+    generation: Generation
+    journal: Journal
+    options: Options
+    labels: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    scaled: list[Scaled] = field(default_factory=list)
+
+    def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
+        """The entry of the whole model."""
+        args = Args.of(new)
+        if not is_model(args):
+            new = self.plain(args)
+            args = Args.of(new)
+        return self.layer(Args.of(old), {**new, "config": {**args.config, "name": args.name}}, _At())
+
+    def plain(self, args: Args) -> dict[str, Any]:
+        """The entry of a model of an own class that lists its layers, which are not normalized yet."""
+        class_name = "Functional" if "output_layers" in args.config else "Sequential"
+        self.journal.edit(PLAIN_MODEL, args.name, f"{args.class_name} as {class_name}")
+        self.journal.lose(args.name, f"what the class {args.class_name} adds to a {class_name} model")
+        return dict(normalized({"class_name": class_name, "config": args.config}, self.generation))
+
+    def layer(self, old: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
+        """The entry of a layer or model with all that it holds; its name is that of today already."""
+        args = Args.of(new)
+        args = args.as_class(ALIASES.get(args.class_name, args.class_name))
+        if args.foreign or args.class_name not in LAYERS:
+            return self.unknown(args, new, at)
+        if args.class_name == "Lambda":
+            return self.entry(args, new, self.replaced_lambda(args, at), at)
+        args = replace(args, config=settled(args, at.label, self.journal))
+        words.note(old, args, self.generation, at.label or args.name, self.journal)
+        if is_model(args):
+            return self.entry(args, new, self.model(old, args, at), at)
+        config = {**args.config, **self.held(old, args, at)}
+        found = Args.of({**new, "class_name": args.class_name, "config": config})
+        activations.check(found, at.label, self.journal)
+        if activations.uses_old(found):
+            return self.with_old_activation(found, new, at)
+        return self.entry(found, new, config, at)
+
+    def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: _At) -> dict[str, Any]:
+        """A built-in class with its arguments. What it was built for is told by the calls of a graph."""
+        module = "keras.src.models.functional" if args.class_name == "Functional" else "keras.layers"
+        module = "keras" if args.class_name == "Sequential" else module
+        found = {"module": module, "class_name": args.class_name, "config": config, "registered_name": None}
+        kept = {} if at.in_graph or "build_config" not in new else {"build_config": new["build_config"]}
+        return found | kept
+
+    def held(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
+        """The layers that a layer holds."""
+        found: dict[str, Any] = {}
+        for key in _HELD:
+            if isinstance(args.config.get(key), Mapping):
+                before = old.config.get(key, old.config.get("layer"))
+                found[key] = self.inner(before, args.config[key], at, _DIRECTIONS.get((args.class_name, key), ""))
+        if args.class_name == "Bidirectional" and "backward_layer" not in found:
+            self.scaled += [*_backward(self.scaled, at.label)]
+        if isinstance(args.config.get("cells"), list):
+            pairs = zip(old.config["cells"], args.config["cells"], strict=True)
+            found["cells"] = [self.inner(before, after, at) for before, after in pairs]
+        return found
+
+    def inner(self, old: Any, new: Mapping[str, Any], at: _At, direction: str = "") -> dict[str, Any]:
+        name = f"{direction}{Args.of(new).name.removeprefix(direction)}"
+        return self.layer(Args.of(self.unflattened(old)), new, at.below(name, name))
+
+    def unflattened(self, old: Any) -> Any:
+        return unflattened(old) if self.generation is Generation.KERAS_0 else old
+
+    def with_old_activation(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
+        """The entry of a layer that uses the old hard_sigmoid."""
+        used = activations.uses_old(args)
+        scaled = activations.scaled(args, at.label)
+        if self.options.keep_weights or (scaled is None and args.class_name != "Activation"):
+            if not self.options.keep_weights:
+                told = f"{args.class_name} with hard_sigmoid as {' and '.join(used)}, whose slope is another today"
+                self.journal.refuse(at.label, f"{told}; --keep-weights carries it with a registered function")
+            function = activations.kept(at.label, self.journal)
+            return self.entry(args, new, {**args.config, **dict.fromkeys(used, function)}, at)
+        if scaled is None:
+            self.journal.edit(activations.SCALE_INPUT, at.label)
+            model = Args("Sequential", activations.rescaled(args.name, args.config))
+            return self.entry(model, {}, model.config, at)
+        self.journal.edit(activations.SCALE_WEIGHTS, at.label, ", ".join(used))
+        self.scaled.append(scaled)
+        return self.entry(args, new, args.config, at)
+
+    def replaced_lambda(self, args: Args, at: _At) -> dict[str, Any]:
+        """The arguments of a Lambda layer with the user's own function."""
+        config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
+        place = self.options.functions.get(args.name) or self.options.functions.get(at.label)
+        if place is None:
+            self.journal.refuse(
+                at.label,
+                f"a Lambda layer, which holds code; --replace {args.name}=package.module:function puts yours in place",
+            )
+            return config
+        module, _, name = place.partition(":")
+        self.journal.edit(REPLACE_LAMBDA, at.label, place)
+        self.journal.need(name, f'keras.models.load_model(..., custom_objects={{"{name}": {module}.{name}}})')
+        function = {"module": module, "class_name": "function", "config": name, "registered_name": "function"}
+        arguments = args.config.get("arguments")
+        return {**config, "function": function, "arguments": arguments if isinstance(arguments, Mapping) else {}}
+
+    def unknown(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
+        """The entry of a layer of a class that Keras 3 has not: what computes the same, or one of the user's own."""
+        if args.foreign or (args.class_name not in OLD_LAYERS and not args.class_name.startswith("Add")):
+            return self.custom(args, new, at)
+        found = equivalent(args)
+        if found is None:
+            self.journal.refuse(
+                at.label, f"{args.class_name}, which Keras 3 has no more, nor anything that computes the same"
+            )
+            return self.entry(args, new, args.config, at)
+        return self.equivalent(args, found, at)
+
+    def equivalent(self, args: Args, found: Equivalent, at: _At) -> dict[str, Any]:
+        """The entry of what computes the same as an old layer."""
+        self.journal.edit(REPLACE_LAYER, at.label, f"{args.class_name} by {found.told}")
+        for old, new in found.weights.items():
+            self.weights[_joined(at.label, old)] = _joined(at.today, new)
+        model = Args.of({"class_name": found.class_name, "config": dict(found.config)})
+        inner = _Rewriter(self.generation, self.journal, self.options)
+        config = inner.model(model, model, _At(at.label, at.today)) if is_model(model) else found.config
+        if inner.scaled:
+            self.journal.refuse(at.label, f"{args.class_name} with hard_sigmoid, whose slope is another today")
+        return self.entry(model, {}, config, at)
+
+    def custom(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
+        """The entry of a class of the user's own, by its registered name."""
+        registered = new.get("registered_name")
+        registered = registered if isinstance(registered, str) else args.class_name
+        class_name = args.class_name.rpartition(">")[2]
+        self.journal.edit(CUSTOM, at.label, registered)
+        self.journal.need(registered, f"the class {class_name}: import the module that registers it, or custom_objects")
+        config = {key: value for key, value in args.config.items() if key not in _BASE_ONLY}
+        module = new.get("module") if isinstance(new.get("module"), str) else None
+        return {"module": module, "class_name": class_name, "config": config, "registered_name": registered}
+
+    def model(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
+        """The config of a model."""
+        return self.chain(old, args, at) if args.class_name == "Sequential" else self.graph(old, args, at)
+
+    def chain(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
+        """The config of a Sequential model."""
+        before = old.config["layers"]
+        after = [_built(entry, step) for entry, step in zip(args.config["layers"], steps_of(args), strict=True)]
+        names = self.names(args, [Args.of(entry).name for entry in after], at)
+        if len(after) == len(before) + 1:
+            self.journal.edit(STATE_INPUT, at.label or args.name)
+            before = [after[0], *before]
+        layers = []
+        for one, entry in zip(before, after, strict=True):
+            name = Args.of(entry).name
+            below = at.below(name, names[name])
+            layers.append(self.layer(Args.of(self.unflattened(one)), _named(entry, names[name]), below))
+        return {**{key: value for key, value in args.config.items() if key != "layers"}, "layers": layers}
+
+    def names(self, args: Args, names: list[str], at: _At) -> dict[str, str]:
+        """The names of a model's layers today, by their old ones."""
+        used = {name for name in names if "/" not in name}
+        found: dict[str, str] = {}
+        for name in names:
+            new = name
+            if "/" in name:
+                new = next(one for one in _free_names(name.replace("/", "_")) if one not in used)
+                used.add(new)
+                self.journal.edit(RENAME_LAYER, _joined(at.label, name), f"{name} to {new}")
+            found[name] = new
+            if _joined(at.label, name) != _joined(at.today, new):
+                self.labels[_joined(at.label, name)] = _joined(at.today, new)
+        return found
+
+    def graph(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
+        """The config of a Functional model."""
+        entries = [_built(entry, step) for entry, step in zip(args.config["layers"], steps_of(args), strict=True)]
+        held = {name_in_graph(entry, layer): layer for entry, layer in zip(entries, args.layers("layers"), strict=True)}
+        calls = {name: read_calls(entry) for name, entry in zip(held, entries, strict=True)}
+        referred = [(name, tensor) for name, of in calls.items() for call in of for tensor in call.tensors]
+        first = first_nodes(held, [*referred, *((args.name, tensor) for tensor in ends_of(args.config))])
+        names = self.names(args, list(held), at)
+
+        def today(tensor: Tensor) -> Tensor:
+            return Tensor(names[tensor.layer], tensor.node - first.get(tensor.layer, 0), tensor.output, tensor.shape)
+
+        layers = list[GraphLayer]()
+        for (name, entry), one in zip(zip(held, entries, strict=True), old.config["layers"], strict=True):
+            below = at.below(name, names[name], in_graph=True)
+            found = self.layer(Args.of(self.unflattened(one)), _named(entry, names[name]), below)
+            own = [call.replaced(today) for call in calls[name]]
+            cls = held[name].as_class(found["class_name"]) if name in held else held[name]
+            own = [called_today(cls, call, below.label, self.journal) for call in own]
+            layers.append(GraphLayer(names[name], found, tuple(own)))
+        self.journal.edit(CONNECT, at.label or args.name, f"{len(referred)} connections")
+        ends = [
+            Call((read_ends(args.config.get(key)),)).replaced(today).args[0]
+            for key in ("input_layers", "output_layers")
+        ]
+        kept = {key: args.config[key] for key in ("name", "trainable") if key in args.config}
+        return functional(kept, layers, *ends)
+
+
+def _built(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+    """The entry of a layer that Keras 3 has not, with the shape of its input, which decides what takes its place."""
+    shape = next(iter(step.inputs), None)
+    if entry.get("class_name") not in OLD_LAYERS or shape is None:
+        return entry
+    return {**entry, "build_config": {"input_shape": list(shape)}}
+
+
+def _backward(scaled: list[Scaled], label: str) -> Iterator[Scaled]:
+    """The weights of the backward layer that Keras makes, where those of the forward layer are scaled."""
+    for one in scaled:
+        if one.label.startswith(f"{label}/forward_"):
+            yield replace(one, label=f"{label}/backward_{one.label.removeprefix(f'{label}/forward_')}")
+
+
+def _named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The entry with the name of its layer, in its config alone."""
+    config = entry.get("config")
+    config = {"layers": config} if isinstance(config, list) else config
+    found = {**entry, "config": {**config, "name": name} if isinstance(config, Mapping) else config}
+    return {key: value for key, value in found.items() if key not in ("name", "inbound_nodes")}
+
+
+def _free_names(name: str) -> Iterator[str]:
+    yield name
+    at = 1
+    while True:
+        yield f"{name}_{at}"
+        at += 1

@@ -1,0 +1,109 @@
+"""The forms that a conversion writes: which one a name stands for, and how each is written and read back."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from ckpttool.checkpoint import Weight
+from ckpttool.errors import FileAccessError, UnknownFormatError
+from ckpttool.replacing import replacing_entries, replacing_whole
+from ckpttool.writing.archive import Model, write_archive, write_directory
+from ckpttool.writing.copying import Progress
+from ckpttool.writing.legacy import Layers, write_weights
+from ckpttool.writing.path_layout import GIGABYTE, write_file, write_sharded
+
+DEFAULT_SHARD = 10 * GIGABYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of checkpoint: the suffixes of its names, what it is called, and whether it holds a config."""
+
+    suffixes: tuple[str, ...]
+    title: str
+    whole: bool = False
+
+
+FORMS: Mapping[str, Form] = MappingProxyType(
+    {
+        "keras": Form((".keras",), "Keras model (.keras)", True),
+        "keras-dir": Form((), "unzipped Keras model (directory)", True),
+        "weights-h5": Form((".weights.h5",), "Keras weights (.weights.h5)"),
+        "sharded": Form((".weights.json",), "sharded Keras weights (.weights.json)"),
+        "legacy-h5": Form((".h5", ".hdf5"), "weights in the legacy layout (.h5)"),
+    }
+)
+
+
+def form_of(target: str | os.PathLike[str], to: str | None) -> str:
+    """The form asked for, or else the one that the name of the target stands for."""
+    name = os.fspath(target)
+    if to is not None:
+        return to
+    found = next((form for form, one in FORMS.items() if name.endswith(one.suffixes or ("/",))), None)
+    if found is None:
+        suffixes = ", ".join(suffix for form in FORMS.values() for suffix in form.suffixes)
+        raise UnknownFormatError(
+            "the name tells no format", path=name, expected=f"a name in {suffixes}, or --to with {', '.join(FORMS)}"
+        )
+    return found
+
+
+def check_target(source: str | os.PathLike[str], target: str | os.PathLike[str], force: bool) -> None:
+    """Raises FileAccessError where the target must not or cannot be written."""
+    path = Path(target)
+    if path.exists() and Path(source).exists() and path.samefile(source):
+        raise FileAccessError("source and target are the same", path=os.fspath(target))
+    if path.exists() and not force:
+        raise FileAccessError("is there already", path=os.fspath(target), hint="--force replaces it")
+    if not path.absolute().parent.is_dir():
+        raise FileAccessError("lies in a directory that does not exist", path=os.fspath(target))
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is written: a whole model, and the weights of its layers in the order and under the names of a legacy
+    file."""
+
+    model: Model
+    layers: Layers | None = None
+
+
+def scratch_for(form: str, target: str | os.PathLike[str], names: tuple[str, ...]) -> AbstractContextManager[Path]:
+    """A place to write at, from which what is there moves to the target once the block ends well."""
+    if form == "keras-dir":
+        return replacing_entries(target, names)
+    if form == "sharded":
+        return replacing_entries(Path(target).absolute().parent, names)
+    return replacing_whole(target)
+
+
+def write(form: str, path: Path, payload: Payload, max_shard: float, on_progress: Progress) -> None:
+    """Writes the payload in a form."""
+    if form == "sharded":
+        write_sharded(path, payload.model.content, max_shard, on_progress)
+        return
+    if form == "legacy-h5":
+        assert payload.layers is not None
+        write_weights(path, payload.layers, on_progress)
+        return
+    writers: dict[str, Callable[[], None]] = {
+        "keras": lambda: write_archive(path, payload.model, on_progress),
+        "keras-dir": lambda: write_directory(path, payload.model, on_progress),
+        "weights-h5": lambda: write_file(path, payload.model.content, on_progress),
+    }
+    writers[form]()
+
+
+def differs(written: Weight, wanted: Weight, on_progress: Progress) -> str:
+    """What is wrong with a weight that was read back; empty where it is bit for bit what was wanted."""
+    if (written.shape, written.dtype) != (wanted.shape, wanted.dtype):
+        return f"{written.shape} {written.dtype} where {wanted.shape} {wanted.dtype} was written"
+    for found, block in zip(written.stored_blocks(), wanted.stored_blocks(), strict=True):
+        if found != block:
+            return "other values than were written"
+        on_progress(len(block))
+    return ""

@@ -1,0 +1,128 @@
+"""Weights of an old model as the slots of its new config take them: placed, and changed where they have to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ckpttool import dtypes
+from ckpttool.aligning import Aligned, Alignment
+from ckpttool.architecture.layouts import Place
+from ckpttool.assembled import weight_of
+from ckpttool.checkpoint import Values, Weight
+from ckpttool.conversion.activations import FACTOR, Scaled
+from ckpttool.conversion.rewriting import Rewritten
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The weight of a slot of the new model: the value that it gets and what was done to the stored ones, empty where
+    it is bit for bit what it was. `stored` are the paths in the source that it is made of."""
+
+    place: Place
+    weight: Weight
+    stored: tuple[str, ...]
+    changes: tuple[str, ...] = ()
+
+
+def label_of(place: Place) -> str:
+    """What to call a slot: the chain of names to its layer and the weight inside that."""
+    return f"{place.layer}/{place.name}" if place.layer else place.name
+
+
+def placed(
+    alignment: Alignment, rewritten: Rewritten, places: Sequence[Place], reversed_kernels: bool
+) -> tuple[list[Placed], list[Place]]:
+    """The weights of the new model's slots, and the slots for which the source has none."""
+    sources = {rewritten.label(one.place.layer, one.place.name): one for one in alignment.aligned}
+    owned = {(place.group, place.owner, place.slot.name): place for place in places}
+    found, missing = list[Placed](), list[Place]()
+    for place in places:
+        source = sources.get(label_of(place))
+        if source is None and place.slot.borrowed:
+            owner = "/".join(filter(None, (place.owner, place.slot.borrowed)))
+            lent = owned.get((place.group, owner, place.slot.name))
+            source = sources.get(label_of(lent)) if lent else None
+        if source is None:
+            missing.append(place)
+        else:
+            found.append(_placed(place, source, rewritten.scaled, reversed_kernels))
+    return found, missing
+
+
+def _placed(place: Place, source: Aligned, scaled: Sequence[Scaled], reversed_kernels: bool) -> Placed:
+    weight, changes = weight_of(source, reversed_kernels), list[str]()
+    if weight is not source.stored[0].weight:
+        parts = len(source.stored)
+        changes.append(f"joined from {parts} arrays" if parts > 1 else "axes turned as Keras 3 has them")
+    gates = _gates(source.place, scaled)
+    if gates is not None:
+        changes.append(f"multiplied by {FACTOR}" + ("" if all(gates) else " in the gates that use hard_sigmoid"))
+        weight = changed(weight, _Columns(tuple(FACTOR if marked else 1.0 for marked in gates)))
+    return Placed(place, weight, tuple(one.weight.path for one in source.stored), tuple(changes))
+
+
+def _gates(place: Place, scaled: Sequence[Scaled]) -> tuple[bool, ...] | None:
+    """The gates of a weight that are multiplied, None where it is not."""
+    label = label_of(place)
+    found = (one for one in scaled if label.startswith(f"{one.label}/") and place.slot.name in one.slots)
+    return next((one.gates for one in found if any(one.gates)), None)
+
+
+Change = Callable[["np.ndarray", int, int], "np.ndarray"]
+"""Makes the values of today of a flat run of old ones, of which it is told the first one's number and the length of
+the weight's last axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Multiplies equal parts of the last axis, each by its factor."""
+
+    factors: tuple[float, ...]
+
+    def __call__(self, values: np.ndarray, start: int, width: int) -> np.ndarray:
+        import numpy as np
+
+        if len(set(self.factors)) == 1:
+            same: np.ndarray = values * values.dtype.type(self.factors[0])
+            return same
+        row = np.repeat(np.asarray(self.factors, values.dtype), width // len(self.factors))
+        found: np.ndarray = values * row[np.arange(start, start + len(values)) % width]
+        return found
+
+
+def changed(weight: Weight, change: Change) -> Weight:
+    """The weight with every value changed when it is read, block by block."""
+    return replace(weight, big_endian=False, values=_Changed(weight, change))
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """The values of a weight, each of them changed."""
+
+    weight: Weight
+    change: Change
+
+    def pieces(self, limit: int) -> Iterator[memoryview]:
+        """All bytes in C order, little-endian, in pieces of at most `limit` bytes."""
+        import numpy as np
+
+        width, at = (self.weight.shape or (1,))[-1], 0
+        code = f"<{dtypes.DTYPES[self.weight.dtype][1]}"
+        for block in self.weight.blocks(limit):
+            values = self.change(block, at, width)
+            at += len(block)
+            yield np.ascontiguousarray(values, code).view(np.uint8).data
+
+    def part(self, start: int, stop: int) -> Values | None:
+        """None: a part is told by the whole."""
+        return None
+
+
+def copied(placed: Sequence[Placed]) -> Mapping[str, Weight]:
+    """The weights by their paths in `.weights.h5`."""
+    return {one.place.path: one.weight for one in placed if one.place.path}

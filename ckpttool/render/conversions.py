@@ -1,0 +1,128 @@
+"""Conversions as text and as JSON. In text edits of one kind that say the same share a row."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ckpttool.conversion import EDITS, FORMS, Conversion, Edit, Remark, Transform
+from ckpttool.conversion.journal import Applied
+from ckpttool.escape import printable
+from ckpttool.formats import FORMATS
+from ckpttool.render.json import dumps
+from ckpttool.render.style import Style, size
+
+EDIT_HEADERS = ["edit", "layers", "what", "first at"]
+TRANSFORM_HEADERS = ["weight", "what was done"]
+_RED, _GREEN, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
+_SHOWN = 40
+
+
+def as_text(conversion: Conversion, style: Style) -> str:
+    """What became of what, every kind of edit, the weights that changed, and what else there is to know."""
+    edits = _table(edit_rows(conversion.edits), EDIT_HEADERS)
+    transforms = _table(transform_rows(conversion.transforms), TRANSFORM_HEADERS)
+    names = [f"{printable(old, 200)} is called {printable(new, 200)} now" for old, new in conversion.renamed]
+    parts = (headline(conversion, style), edits, transforms, "\n".join(names), "\n".join(remarks(conversion)))
+    return "\n\n".join(filter(None, parts))
+
+
+def as_json(conversion: Conversion, style: Style) -> str:
+    """The conversion as one object."""
+    return dumps(
+        {
+            "schema": "ckpttool.convert/1",
+            **{key: str(value) for key, value in (("source", conversion.source), ("target", conversion.target))},
+            "kind": conversion.kind,
+            "form": conversion.form,
+            "model": conversion.model,
+            "writer": conversion.writer,
+            "proved": conversion.proved,
+            "weights": {"copied": conversion.copied, "changed": len(conversion.transforms)},
+            "parameters": conversion.parameters,
+            "nbytes": conversion.nbytes,
+            "edits": [_edit(one) for one in conversion.edits],
+            "transforms": [asdict(one) for one in conversion.transforms],
+            "renamed": [{"old": old, "new": new} for old, new in conversion.renamed],
+            **{kind: [asdict(one) for one in getattr(conversion, kind)] for kind in _REMARKS},
+        }
+    )
+
+
+_REMARKS = ("refusals", "losses", "guesses", "needs")
+
+
+def _edit(one: Applied) -> dict[str, Any]:
+    return {"edit": one.edit.name, "where": one.where, "detail": one.detail, "exact": one.edit.exact}
+
+
+CONVERSION_OUTPUTS: dict[str, Callable[[Conversion, Style], str]] = {"text": as_text, "json": as_json}
+
+
+def catalogue() -> str:
+    """The table of all kinds of edits."""
+    return _table([[edit.name, edit.does, edit.exact] for edit in EDITS], ["edit", "what it does", "exact"], 60)
+
+
+def _table(rows: list[list[str]], headers: list[str], width: int | None = None) -> str:
+    from tabulate import tabulate
+
+    if not rows:
+        return ""
+    return str(tabulate(rows, headers, tablefmt="simple", disable_numparse=True, maxcolwidths=width))
+
+
+def headline(conversion: Conversion, style: Style) -> str:
+    """What became of what: three lines."""
+    source, target = printable(str(conversion.source)), printable(str(conversion.target))
+    verdict, color = "would be converted to", _GREEN
+    if conversion.refusals:
+        verdict, color = "cannot be converted exactly to", _RED
+    elif conversion.proved:
+        verdict = "converted to"
+    verdict = f"{color}{verdict}{_PLAIN}" if style.color else verdict
+    words = f", {conversion.writer} words" if conversion.writer else ""
+    forms = f"{FORMATS[conversion.kind].title}{words}, to {FORMS[conversion.form].title}"
+    count = conversion.copied + len(conversion.transforms)
+    changed = f", {len(conversion.transforms):,} changed" if conversion.transforms else ""
+    proof = "; read back and compared" if conversion.proved else ""
+    total = f"{conversion.parameters:,} parameters, {size(conversion.nbytes)}"
+    weights = f"{count:,} weights: {conversion.copied:,} bit for bit{changed} ({total}){proof}"
+    return f"{source}: {verdict} {target}\n{forms}\n{weights}"
+
+
+def remarks(conversion: Conversion) -> list[str]:
+    """Refusals, losses, guesses and needs, a line each."""
+    lines = [f"! {_told(one)}" for one in conversion.refusals]
+    lines += [f"- lost: {_told(one)}" for one in conversion.losses]
+    lines += [f"? guessed: {_told(one)}" for one in conversion.guesses]
+    return lines + [f"+ needs: {_told(one)}" for one in conversion.needs]
+
+
+def _told(remark: Remark) -> str:
+    where = f"{printable(remark.where, 200)}: " if remark.where else ""
+    return f"{where}{printable(remark.what, 400)}"
+
+
+def edit_rows(edits: Iterable[Applied]) -> list[list[str]]:
+    """The cells of a table of edits."""
+    groups: dict[tuple[Edit, str], list[Applied]] = {}
+    for one in edits:
+        groups.setdefault((one.edit, one.detail), []).append(one)
+    rows = [
+        [edit.name, f"{len(of):,}", printable(detail, 60), printable(of[0].where, 40)]
+        for (edit, detail), of in groups.items()
+    ]
+    return _shortened(rows)
+
+
+def transform_rows(transforms: Sequence[Transform]) -> list[list[str]]:
+    """The cells of a table of changed weights."""
+    return _shortened([[printable(one.weight, 100), ", ".join(one.changes)] for one in transforms])
+
+
+def _shortened(rows: list[list[str]]) -> list[list[str]]:
+    if len(rows) <= _SHOWN:
+        return rows
+    rest = ["..."] * len(rows[0])
+    rest[-1] = f"and {len(rows) - _SHOWN:,} more; --output json has all"
+    return [*rows[:_SHOWN], rest]

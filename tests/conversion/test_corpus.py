@@ -1,0 +1,58 @@
+"""Real old checkpoints converted, loaded with live Keras, and held against what genuine old Keras predicted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ckpttool.conversion import convert
+from ckpttool.errors import CheckpointError
+from tests.architecture.live_defaults import keras
+from tests.corpus import CORPUS, needs_corpus
+
+pytestmark = needs_corpus
+
+MANIFEST = json.loads((CORPUS / "manifest.json").read_text()) if CORPUS.exists() else []
+CONVERTIBLE = [entry for entry in MANIFEST if entry.get("convertible")]
+OTHERS = [entry for entry in MANIFEST if not entry.get("convertible")]
+
+
+def architecture(entry: dict[str, Any]) -> Path | None:
+    """The companion that describes the model of a file of weights."""
+    name = (entry.get("reference") or {}).get("architecture", "")
+    return CORPUS / "files" / name if name and name not in ("model_config", "config.json") and " " not in name else None
+
+
+def close(found: np.ndarray, wanted: np.ndarray, rtol: float) -> bool:
+    """Whether a prediction is the recorded one, by the rule of the corpus."""
+    limit = rtol * np.abs(wanted) + rtol / 10 * np.abs(wanted).max()
+    return found.shape == wanted.shape and bool((np.abs(found - wanted) <= limit).all())
+
+
+def numbered(arrays: Any, letter: str) -> list[np.ndarray]:
+    """The arrays of one letter in the order of their numbers."""
+    return [arrays[key] for key in sorted((k for k in arrays if k[0] == letter), key=lambda k: int(k[1:]))]
+
+
+@pytest.mark.parametrize("entry", CONVERTIBLE, ids=lambda entry: entry["name"])
+def test_predicts_what_old_keras_did(entry: dict[str, Any], tmp_path: Path) -> None:
+    """The converted file loads in safe mode and gives the recorded predictions."""
+    source, target = CORPUS / "files" / entry["name"], tmp_path / "new.keras"
+    convert(source, target, arch=architecture(entry))
+    model = keras().models.load_model(target)
+    with np.load(CORPUS / "reference" / f"{entry['name']}.npz") as recorded:
+        inputs, outputs = numbered(recorded, "x"), numbered(recorded, "y")
+    found = keras().tree.flatten(model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0))
+    assert len(found) == len(outputs)
+    rtol = entry["reference"]["agreement"]["rtol"]
+    assert all(close(*pair, rtol) for pair in zip(found, outputs, strict=True))
+
+
+@pytest.mark.parametrize("entry", OTHERS, ids=lambda entry: entry["name"])
+def test_others_are_refused(entry: dict[str, Any], tmp_path: Path) -> None:
+    """What cannot be converted exactly is refused, and leaves nothing behind."""
+    with pytest.raises(CheckpointError):
+        convert(CORPUS / "files" / entry["name"], tmp_path / "new.keras")
+    assert list(tmp_path.iterdir()) == []
