@@ -6,8 +6,8 @@ import sys
 _SCRIPT = """
 import numpy, keras, ckpttool.old_activations
 layer = keras.layers.deserialize({"module": "keras.layers", "class_name": "Activation", "registered_name": None,
-    "config": {"name": "a", "activation": {"module": "builtins", "class_name": "function", "config": "ckpttool>hard_sigmoid",
-    "registered_name": "function"}}})
+    "config": {"name": "a", "activation": {"module": "builtins", "class_name": "function",
+    "config": "ckpttool>hard_sigmoid", "registered_name": "function"}}})
 x = numpy.linspace(-4, 4, 101, dtype="float32")
 numpy.testing.assert_allclose(layer(x), numpy.clip(0.2 * x + 0.5, 0, 1), atol=1e-6)
 """

@@ -14,7 +14,7 @@ COMMANDS = {
     "verify": "Tell whether weights load into an architecture.",
     "spec": "Write down which weights an architecture expects.",
     "diff": "Tell what changed between two checkpoints.",
-    "convert": "Bring an old model into Keras 3, or a checkpoint into another form.",
+    "convert": "Bring an old model into Keras 3.",
     "textconv": "Print a checkpoint as stable text, for git diff.",
 }
 """The commands, each in the module of its name, and what their help begins with: the list of them imports none."""

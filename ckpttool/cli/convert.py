@@ -41,7 +41,7 @@ def _functions(ctx: click.Context, param: click.Parameter, values: tuple[str, ..
     return found
 
 
-@click.command("convert", short_help="Bring an old model into Keras 3, or a checkpoint into another form.")
+@click.command("convert", short_help="Bring an old model into Keras 3.")
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
 @click.option("--arch", type=click.Path(), metavar="FILE", help="The model, for a file of weights only.")
