@@ -1,12 +1,13 @@
 """Functional models in the notation of Keras 3: layers in its order, calls in its words, nodes counted as it does."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ckpttool.architecture.args import Args, ConfigError
+from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.graph import Call, Tensor, read_references
-from ckpttool.architecture.models import steps_of
+from ckpttool.architecture.models import first_nodes, steps_of
 from ckpttool.conversion.calls import written
 from ckpttool.conversion.ordering import flat, layer_order
 
@@ -20,6 +21,42 @@ class GraphLayer:
     name: str
     entry: Mapping[str, Any]
     calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The calls of each layer of an old graph and its ends, nodes counted from 0; `count` is the number of tensors."""
+
+    calls: Mapping[str, tuple[Call, ...]]
+    inputs: Any
+    outputs: Any
+    count: int
+
+    @classmethod
+    def of(cls, model: Args, layers: Mapping[str, Args], generation: Generation) -> "Connections":
+        """The connections of a model with these layers. Raises ConfigError."""
+        calls = {
+            name: step.calls for name, step in zip(layers, steps_of(model), strict=True)
+        }  # with the shapes that are known
+        ends = [read_ends(model.config.get(key)) for key in ("input_layers", "output_layers")]
+        between = [(name, tensor) for name, of in calls.items() for call in of for tensor in call.tensors]
+        named = [(model.name, tensor) for tensor in flat(ends)]
+        if generation is Generation.KERAS_3:
+            inside, outside = first_nodes(layers, between), _first_of_models(layers)
+        else:
+            inside = outside = first_nodes(layers, [*between, *named])
+        counted = {name: tuple(call.replaced(_counted(inside)) for call in of) for name, of in calls.items()}
+        found = [Call((end,)).replaced(_counted(outside)).args[0] for end in ends]
+        return cls(counted, found[0], found[1], len(between))
+
+
+def _first_of_models(layers: Mapping[str, Args]) -> dict[str, int]:
+    """The number of the first call of each layer in `output_layers` of Keras 3."""
+    return {name: int(args.class_name == _COUNTED_FROM_1) for name, args in layers.items()}
+
+
+def _counted(first: Mapping[str, int]) -> Callable[[Tensor], Tensor]:
+    return lambda tensor: replace(tensor, node=tensor.node - first.get(tensor.layer, 0))
 
 
 def functional(model: Mapping[str, Any], layers: Sequence[GraphLayer], inputs: Any, outputs: Any) -> dict[str, Any]:
@@ -89,9 +126,3 @@ def _read_ends(value: Any, depth: int) -> Any:
     if not isinstance(value, list):
         raise ConfigError("the inputs or outputs of a model cannot be read", expected='["layer", node, tensor]')
     return [_read_ends(item, depth + 1) for item in value]
-
-
-def ends_of(model: Mapping[str, Any]) -> Iterator[Tensor]:
-    """The tensors that a model begins and ends with."""
-    for key in ("input_layers", "output_layers"):
-        yield from read_references(model.get(key))

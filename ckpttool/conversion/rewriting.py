@@ -9,16 +9,17 @@ from typing import Any
 
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation, normalized, unflattened
-from ckpttool.architecture.graph import Call, Tensor, read_calls
-from ckpttool.architecture.models import Step, first_nodes, is_model, name_in_graph, steps_of
+from ckpttool.architecture.graph import Call
+from ckpttool.architecture.models import Step, is_model, name_in_graph, steps_of
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
 from ckpttool.conversion import activations, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.calls import called_today
 from ckpttool.conversion.equivalents import REPLACE_LAYER, Equivalent, equivalent
-from ckpttool.conversion.graphs import GraphLayer, ends_of, functional, read_ends
+from ckpttool.conversion.graphs import Connections, GraphLayer, functional
 from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.operating import Operations
 from ckpttool.conversion.settling import settled
 
 RENAME_LAYER = Edit(
@@ -294,28 +295,24 @@ class _Rewriter:
         """The config of a Functional model."""
         entries = [_built(entry, step) for entry, step in zip(args.config["layers"], steps_of(args), strict=True)]
         held = {name_in_graph(entry, layer): layer for entry, layer in zip(entries, args.layers("layers"), strict=True)}
-        calls = {name: read_calls(entry) for name, entry in zip(held, entries, strict=True)}
-        referred = [(name, tensor) for name, of in calls.items() for call in of for tensor in call.tensors]
-        first = first_nodes(held, [*referred, *((args.name, tensor) for tensor in ends_of(args.config))])
+        connections = Connections.of(args, held, self.generation)
         names = self.names(args, list(held), at)
-
-        def today(tensor: Tensor) -> Tensor:
-            return Tensor(names[tensor.layer], tensor.node - first.get(tensor.layer, 0), tensor.output, tensor.shape)
-
-        layers = list[GraphLayer]()
-        for (name, entry), one in zip(zip(held, entries, strict=True), old.config["layers"], strict=True):
+        operations = Operations(held, connections, names, at.label, self.journal)
+        layers = list[GraphLayer](operations.layers)
+        for (name, layer), entry, one in zip(held.items(), entries, old.config["layers"], strict=True):
+            if layer.class_name in operations.classes:
+                continue
             below = at.below(name, names[name], in_graph=True)
             found = self.layer(Args.of(self.unflattened(one)), _named(entry, names[name]), below)
-            own = [call.replaced(today) for call in calls[name]]
-            cls = held[name].as_class(found["class_name"]) if name in held else held[name]
-            own = [called_today(cls, call, below.label, self.journal) for call in own]
-            layers.append(GraphLayer(names[name], found, tuple(own)))
-        self.journal.edit(CONNECT, at.label or args.name, f"{len(referred)} connections")
-        ends = [
-            Call((read_ends(args.config.get(key)),)).replaced(today).args[0]
-            for key in ("input_layers", "output_layers")
-        ]
+            own = (call.replaced(operations.today) for call in connections.calls[name])
+            called = layer.as_class(found["class_name"])
+            calls = tuple(called_today(called, call, below.label, self.journal) for call in own)
+            layers.append(GraphLayer(names[name], found, calls))
+        self.journal.edit(CONNECT, at.label or args.name, f"{connections.count} connections")
+        ends = [Call((end,)).replaced(operations.today).args[0] for end in (connections.inputs, connections.outputs)]
         kept = {key: args.config[key] for key in ("name", "trainable") if key in args.config}
+        if self.journal.refusals:  # what was refused leaves holes in the graph
+            return {**kept, "layers": [], "input_layers": [], "output_layers": []}
         return functional(kept, layers, *ends)
 
 
