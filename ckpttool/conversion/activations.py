@@ -55,7 +55,7 @@ KNOWN = frozenset(
         *("hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu"),
         *("relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign"),
         *("sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink"),
-        *("threshold"),
+        "threshold",
     }
 )
 """The activations that Keras 3.15 finds by name."""

@@ -10,11 +10,14 @@ from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.dialects import Generation, generation_of, stored_order
 from ckpttool.architecture.layouts import Place, names_in, opaque_in, places_of
 from ckpttool.architecture.slots import Part
-from ckpttool.architecture.spec import part_in
+from ckpttool.architecture.spec import part_in, spec_of
+from ckpttool.architecture.spelling import snake_case
 from ckpttool.assembled import is_reversed
 from ckpttool.checkpoint import Checkpoint, Producer, Section, Weight
+from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.rewriting import Options, rewrite
+from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.weights import Placed, label_of, placed
 from ckpttool.writing.archive import Model
@@ -48,7 +51,7 @@ def prepare(
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
     if generation is Generation.KERAS_3 and checkpoint.kind in _PATH_KINDS and form != _LEGACY:
-        return _as_it_is(checkpoint, found, form)
+        return _as_it_is(checkpoint, found, form, options)
     return _rewritten(checkpoint, found, generation, form, options, journal)
 
 
@@ -63,13 +66,19 @@ def _without_config(checkpoint: Checkpoint, form: str) -> Prepared:
     return _copied(checkpoint, None, form, "", "")
 
 
-def _as_it_is(checkpoint: Checkpoint, architecture: Architecture, form: str) -> Prepared:
+def _as_it_is(checkpoint: Checkpoint, architecture: Architecture, form: str, options: Options) -> Prepared:
     """A model of Keras 3 in another form of the path layout: the config and every weight as they are."""
-    return _copied(checkpoint, architecture.config, form, architecture.name, "Keras 3")
+    config = architecture.config
+    if not options.compiled and isinstance(config, Mapping):
+        config = {key: value for key, value in config.items() if key != "compile_config"}
+    return _copied(checkpoint, config, form, architecture.name, "Keras 3", options.optimizer and options.compiled)
 
 
-def _copied(checkpoint: Checkpoint, config: Any, form: str, model: str, writer: str) -> Prepared:
-    weights = {weight.path: weight for weight in checkpoint.values() if weight.section is not Section.OTHER}
+def _copied(
+    checkpoint: Checkpoint, config: Any, form: str, model: str, writer: str, optimizer: bool = True
+) -> Prepared:
+    left = {Section.OTHER} if optimizer else {Section.OTHER, Section.OPTIMIZER}
+    weights = {weight.path: weight for weight in checkpoint.values() if weight.section not in left}
     content = Content(weights, dict(_stored_names(checkpoint)))
     payload = Payload(Model(config, _metadata(checkpoint.producer), content))
     return Prepared(payload, (), model, writer, written=weights)
@@ -93,6 +102,9 @@ def _rewritten(
 ) -> Prepared:
     """A model in the words of Keras 3, its weights placed slot by slot."""
     rewritten = rewrite(architecture.config, generation, journal, options)
+    if FORMS[form].whole and options.compiled:
+        compiled = compile_config(_compiled_with(checkpoint, architecture), journal)
+        rewritten.config |= {"compile_config": compiled} if compiled else {}
     today = read_architecture(rewritten.config)
     assert today is not None
     part = part_in(today)
@@ -100,12 +112,23 @@ def _rewritten(
     turned = _reversed(checkpoint, alignment, journal)
     found, missing = placed(alignment, rewritten, list(places_of(part)), turned)
     _refuse_what_is_wrong(missing, alignment, part, journal)
-    payload = Payload(
-        Model(rewritten.config, _metadata(checkpoint.producer), _content(part, found)), _layers(part, found)
-    )
+    content = _content(part, found)
+    optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
+    if optimizer and options.optimizer and not journal.refusals:
+        wanted = spec_of(today).optimizer
+        kept = state(checkpoint, alignment, rewritten, wanted, optimizer, turned, journal)
+        names = {**content.names, "optimizer": snake_case(optimizer["class_name"])} if kept else content.names
+        content = Content({**content.weights, **kept}, names)
+    payload = Payload(Model(rewritten.config, _metadata(checkpoint.producer), content), _layers(part, found))
     renamed = tuple(rewritten.labels.items())
     written = _in_layers(payload.layers) if form == _LEGACY and payload.layers else payload.model.content.weights
     return Prepared(payload, tuple(found), today.name, f"Keras {int(generation)}", renamed, written)
+
+
+def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> Any:
+    """What the source says that the model was compiled with."""
+    config = architecture.config
+    return checkpoint.training_config or (config.get("compile_config") if isinstance(config, Mapping) else None)
 
 
 def _reversed(checkpoint: Checkpoint, alignment: Alignment, journal: Journal) -> bool:

@@ -64,9 +64,14 @@ class Emitter:
     nodes: list[Node] = field(default_factory=list)
 
     def op(self, place: str, *args: Any, **config: Any) -> Inner:
-        """The output of an operation such as `numpy.Add`, called with `args`."""
+        """The output of an operation such as `numpy.Add`, called with `args`, lists of numbers among them as arrays."""
         module, _, class_name = place.partition(".")
         self.nodes.append(Node(f"keras.src.ops.{module}", class_name, config, tuple(map(constant, args))))
+        return Inner(len(self.nodes) - 1)
+
+    def getitem(self, x: Any, key: list[Any]) -> Inner:
+        """The output of indexing; Keras writes a tuple of keys as a list, and reads no tuple."""
+        self.nodes.append(Node("keras.src.ops.numpy", "GetItem", {}, (x, key)))
         return Inner(len(self.nodes) - 1)
 
     def layer(self, class_name: str, *args: Any, **config: Any) -> Inner:

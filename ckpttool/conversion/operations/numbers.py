@@ -278,3 +278,10 @@ def bias_add(e: Emitter, value: Any, bias: Any, data_format: Any = None, name: A
 def identity(e: Emitter, input: Any, name: Any = None, **_: Any) -> Result:
     """The tensor itself."""
     return input if is_tensor(input) or isinstance(input, Sizes) else e.op("core.ConvertToTensor", input)
+
+
+def diag_part(
+    e: Emitter, input: Any, name: Any = "diag_part", k: Any = 0, padding_value: Any = 0, align: Any = "RIGHT_LEFT"
+) -> Result:
+    """A diagonal of matrices."""
+    return e.op("numpy.Diagonal", input, offset=static(k, "the diagonal"), axis1=-2, axis2=-1)

@@ -76,7 +76,7 @@ def getitem(e: Emitter, tensor: Any, slice_spec: Any) -> Result:
     found = tuple(_key(key) for key in keys)
     if isinstance(tensor, Sizes):
         return _sizes_at(tensor, found[0] if len(found) == 1 else None)
-    return e.op("numpy.GetItem", tensor, found)
+    return e.getitem(tensor, list(found))
 
 
 def _key(key: Any) -> Any:

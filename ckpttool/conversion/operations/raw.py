@@ -32,7 +32,7 @@ RAW: Mapping[str, RawOp] = MappingProxyType(
         **{
             op: _raw(f"math.{name}", "x", "y")
             for op, name in {
-                "Add": "add", "AddV2": "add", "Atan2": "atan2", "Div": "truediv", "DivNoNan": "divide_no_nan",
+                "Add": "add", "AddV2": "add", "Div": "truediv", "DivNoNan": "divide_no_nan",
                 "Equal": "equal", "FloorDiv": "floordiv", "FloorMod": "floormod", "Greater": "greater",
                 "GreaterEqual": "greater_equal", "Less": "less", "LessEqual": "less_equal",
                 "LogicalAnd": "logical_and", "LogicalOr": "logical_or", "Maximum": "maximum", "Minimum": "minimum",

@@ -43,7 +43,7 @@ def _reduced(place: str) -> Function:
 
 def _check(beside: Mapping[str, Any]) -> None:
     for key, value in beside.items():
-        if key not in _BESIDE and value is not None:
+        if key not in _BESIDE and value is not None and value is not False:
             raise NoEquivalent(f"an argument {key}")
 
 
@@ -74,11 +74,11 @@ _UNARY = {
     "nn.elu": "nn.Elu", "nn.relu": "nn.Relu", "nn.relu6": "nn.Relu6", "nn.selu": "nn.Selu", "nn.sigmoid": "nn.Sigmoid",
     "nn.silu": "nn.Silu", "nn.softplus": "nn.Softplus", "nn.softsign": "nn.Softsign", "nn.swish": "nn.Silu",
     "nn.tanh": "numpy.Tanh", "ones_like": "numpy.OnesLike", "stop_gradient": "core.StopGradient",
-    "zeros_like": "numpy.ZerosLike", "linalg.diag_part": "numpy.Diagonal", "linalg.trace": "numpy.Trace",
+    "zeros_like": "numpy.ZerosLike",
     "linalg.det": "linalg.Det", "linalg.inv": "linalg.Inv", "linalg.cholesky": "linalg.Cholesky",
 }  # fmt: skip
 _BINARY = {
-    "__operators__.add": "numpy.Add", "math.add": "numpy.Add", "math.atan2": "numpy.Arctan2",
+    "__operators__.add": "numpy.Add", "math.add": "numpy.Add",
     "math.divide": "numpy.TrueDivide", "math.divide_no_nan": "numpy.DivideNoNan", "math.equal": "numpy.Equal",
     "math.floordiv": "numpy.FloorDivide", "math.floormod": "numpy.Mod", "math.greater": "numpy.Greater",
     "math.greater_equal": "numpy.GreaterEqual", "math.less": "numpy.Less", "math.less_equal": "numpy.LessEqual",
@@ -98,6 +98,10 @@ _REDUCED = {
 }  # fmt: skip
 
 _OTHERS: dict[str, Function] = {
+    "math.atan2": lambda e, y, x, name=None: e.op("numpy.Arctan2", y, x),
+    "keras.backend.batch_flatten": lambda e, x: e.layer("Flatten", x),
+    "linalg.diag_part": n.diag_part,
+    "linalg.trace": lambda e, x, name=None: e.op("numpy.Trace", x, axis1=-2, axis2=-1),
     "__operators__.getitem": p.getitem, "add_n": n.add_n, "argsort": _with("numpy.Argsort", {"axis": "axis"}),
     "broadcast_to": n.broadcast_to, "cast": n.cast, "clip_by_value": n.clip, "concat": p.concat,
     "convert_to_tensor": n.identity, "einsum": n.einsum, "expand_dims": _with("numpy.ExpandDims", {"axis": "axis"}),

@@ -1,0 +1,58 @@
+"""TensorFlow functions that have no exact form in Keras 3."""
+
+from typing import Any
+
+import pytest
+
+from ckpttool.architecture.args import Args
+from ckpttool.architecture.graph import Call, Tensor
+from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.operations import Sizes, rewritten
+
+X = Tensor("x", 0, 0, (None, 4, 6))
+
+
+def outcome(function: str, *args: Any, **kwargs: Any) -> tuple[Any, list[str]]:
+    """What becomes of one call of a function, and what is refused."""
+    journal = Journal()
+    found = rewritten(Args("TFOpLambda", {"name": "f", "function": function}), Call(args, kwargs), "f", journal)
+    return found, [remark.what for remark in journal.refusals]
+
+
+@pytest.mark.parametrize(
+    ("function", "kwargs", "told"),
+    [
+        ("signal.fft", {}, "no operation of Keras 3"),
+        ("reshape", {"shape": [Tensor("n", 0, 0, ()), 3]}, "computed by the model"),
+        ("reshape", {"shape": Sizes((None, None))}, "more than one size"),
+        ("gather", {"indices": [0], "batch_dims": 1}, "batch_dims"),
+        ("where", {}, "any number"),
+        ("math.cumsum", {"exclusive": True}, "exclusive"),
+        ("image.resize", {"size": [2, 2], "method": "area"}, "area"),
+        ("one_hot", {"depth": 3, "on_value": 2.0}, "one and zero"),
+        ("linalg.norm", {"ord": 1}, "euclidean"),
+        ("math.abs", {"surprise": 1}, "surprise"),
+        ("tile", {"multiples": Sizes((None, 1))}, "batch"),
+        ("transpose", {"perm": 3, "conjugate": True}, "conjugate"),
+        ("pad", {"paddings": [[0, 0]], "mode": "WRAP"}, "no sense"),
+        ("concat", {}, "not known"),
+    ],
+)
+def test_refused_with_its_reason(function: str, kwargs: dict[str, Any], told: str) -> None:
+    """It is refused by its name, and why is said."""
+    found, refused = outcome(function, X, **kwargs)
+    assert found is None
+    assert len(refused) == 1
+    assert function in refused[0]
+    assert told in refused[0]
+
+
+def test_a_config_may_hold_anything() -> None:
+    """What is no call of a function is refused, too."""
+    for config in ({}, {"node_def": "["}, {"node_def": {"op": 3}}, {"node_def": {"op": "Mystery"}}):
+        journal = Journal()
+        assert rewritten(Args("TensorFlowOpLayer", config), Call((X,)), "f", journal) is None
+        assert len(journal.refusals) == 1
+    assert outcome("einsum", "abc,adc->abd")[1] == [
+        "TensorFlow's einsum: the config does not hold the tensors that it was given"
+    ]
