@@ -103,6 +103,8 @@ def _optimizer(value: Any, journal: Journal) -> dict[str, Any]:
     if class_name == "LossScaleOptimizer" and isinstance(given.get("inner_optimizer"), Mapping):
         found["inner_optimizer"] = _optimizer(given["inner_optimizer"], journal)
     _note_lost(class_name, {key: item for key, item in given.items() if key not in {*found, "decay"}}, journal)
+    if class_name == "Nadam" and not _SINCE_2_11.isdisjoint(config):
+        journal.lose(WHERE, "Nadam's product of momenta, which Keras 2 did not store, is worked out as Keras 3 does")
     if class_name in _OTHER_RULES and _SINCE_2_11.isdisjoint(config):
         journal.lose(WHERE, f"{class_name} of Keras 3 {_OTHER_RULES[class_name]}")
     return _object("optimizers", class_name, found)
@@ -122,7 +124,9 @@ def _rate(value: Any) -> Any:
     known = defaults_of("schedules", name) if isinstance(name, str) else None
     if known is None or not isinstance(config, Mapping):
         raise _Unknown(f"the schedule of learning rates {str(name)[:60]}")
-    return _object("optimizers.schedules", str(name), {key: items(item) for key, item in config.items()})
+    return _object(
+        "optimizers.schedules", str(name), {key: items(item) for key, item in config.items() if key != "name"}
+    )
 
 
 def _loss(value: Any, depth: int) -> Any:

@@ -7,12 +7,14 @@ Keras 3, which `ckpttool.architecture.optimizers` knows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from ckpttool.aligning import Aligned, Alignment, Stored
+from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.layouts import Place
 from ckpttool.architecture.optimizers import Trained, optimizer_state
 from ckpttool.architecture.spec import SpecSlot
@@ -109,10 +111,21 @@ def _trained(checkpoint: Checkpoint, alignment: Alignment) -> list[_Source]:
     by_path = {stored.weight.path: _Source(one, stored) for one in alignment.aligned for stored in one.stored}
     listed = [by_path[weight.path] for weight in checkpoint.section(Section.MODEL) if weight.path in by_path]
     trained = [one for one in listed if _is_trained(one)]
+    if _sorts(checkpoint, alignment):
+        return sorted(trained, key=lambda one: one.stored.weight.name or "")
     if alignment.generation is None:
         turn = {place.group: at for at, place in enumerate(_groups(alignment))}
         trained.sort(key=lambda one: (turn[one.aligned.place.group], one.aligned.place.index or 0))
     return trained
+
+
+def _sorts(checkpoint: Checkpoint, alignment: Alignment) -> bool:
+    """Whether the writer had the trained weights in the order of their names: Keras 1.1 to 2.0.5 (`compile`,
+    keras/engine/training.py)."""
+    version = checkpoint.producer.keras_version
+    if version is None or version.startswith("1."):
+        return alignment.generation is Generation.KERAS_1
+    return re.fullmatch(r"2\.0\.[0-5]", version) is not None
 
 
 def _groups(alignment: Alignment) -> list[Place]:
@@ -182,15 +195,29 @@ def _joined(
 
 
 def _scalar(name: str, iteration: int, optimizer: Mapping[str, Any]) -> Weight | None:
-    """The iteration, or the learning rate, which the config tells."""
+    """The iteration, the learning rate, which the config tells, and what follows from them."""
     import numpy as np
 
     if name == "iteration":
         return _number(name, np.asarray(iteration, "<i8").tobytes(), "int64")
+    if name == "u_product":
+        return _number(
+            name, np.asarray(_u_product(iteration, optimizer["config"].get("beta_1")), "<f4").tobytes(), "float32"
+        )
     rate = optimizer["config"].get("learning_rate")
     if name == "learning_rate" and isinstance(rate, int | float):
         return _number(name, np.asarray(rate, "<f4").tobytes(), "float32")
     return None
+
+
+def _u_product(iteration: int, beta_1: Any) -> float:
+    """What Nadam multiplies up from step to step, which Keras 2 did not store (keras/src/optimizers/nadam.py, 2.15)."""
+    product = 1.0
+    for step in range(1, iteration + 1):
+        product *= (0.9 if beta_1 is None else beta_1) * (1 - 0.5 * 0.96**step)
+        if not product:
+            break
+    return product
 
 
 def _number(name: str, raw: bytes, dtype: str) -> Weight:
