@@ -11,7 +11,7 @@ from enum import Enum
 
 from ckpttool.architecture import Architecture
 from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, stored_order
-from ckpttool.architecture.layouts import Place, places_of, shapes_fit
+from ckpttool.architecture.layouts import Place, layers_in, places_of, shapes_fit
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import model_args, part_in
 from ckpttool.checkpoint import Checkpoint, Section, Weight
@@ -77,7 +77,7 @@ def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     if checkpoint.kind.startswith(("legacy", "keras0")):
         found, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
     else:
-        found, generation = list(_by_path(places, weights)), None
+        found, generation = list(_by_path(places, weights, _moved(architecture, part))), None
     return _alignment(places, weights, found, generation)
 
 
@@ -115,11 +115,26 @@ def _is_kept(place: Place, generation: Generation | None) -> bool:
     return bool(place.path) if generation is None else place.index is not None
 
 
-def _by_path(places: Iterable[Place], weights: Iterable[Weight]) -> Iterator[_Pair]:
+def _moved(architecture: Architecture, part: Part) -> dict[str, str]:
+    """The paths of layers that are others than those of old, which follow from a class of another name."""
+    today = {chain: path for chain, path, _ in layers_in(part)}
+    old = {layer.path: "/".join(layer.place) for layer in architecture.layers}
+    return {path: today[chain] for chain, path in old.items() if chain in today and today[chain] != path}
+
+
+def _today(path: str, moved: Mapping[str, str]) -> str:
+    """The path of a weight with that of its innermost layer as it is today."""
+    place = path if moved else ""
+    while place and place not in moved:
+        place = place.rpartition("/")[0]
+    return moved[place] + path[len(place) :] if place else path
+
+
+def _by_path(places: Iterable[Place], weights: Iterable[Weight], moved: Mapping[str, str]) -> Iterator[_Pair]:
     """The weights of the path layout; private attributes of Keras 2 (`_query_dense`) count as those of Keras 3."""
     by_path = {place.path: place for place in places if place.path}
     for weight in weights:
-        path = "/".join(part.lstrip("_") for part in as_keras_3(split(weight.path)))
+        path = _today("/".join(part.lstrip("_") for part in as_keras_3(split(weight.path))), moved)
         place = by_path.get(path)
         if place is not None and shapes_fit(place.slot.shape, weight.shape):
             yield _key(place), Stored(weight), Evidence.PATH

@@ -3,7 +3,8 @@
 `defaults.json` beside this module holds them, a line for each class; `python -m tests.architecture.live_defaults`
 writes it, and a test compares it with live Keras. An object that is as its class makes it by default stands there by
 its name ("glorot_uniform"), a dtype policy by its own; null where the default is worked out from other arguments.
-Arguments that have to be given are under `required`; what all layers take is under `Layer`.
+Arguments that have to be given are under `required`; what all layers take is under `Layer`, but for those that do not,
+under `refused`.
 """
 
 import json
@@ -30,7 +31,8 @@ def arguments_of(class_name: str) -> frozenset[str] | None:
     found = defaults_of("layers", class_name)
     if found is None:
         return None
-    return frozenset({"name", *found, *_table()["required"].get(ALIASES.get(class_name, class_name), ())})
+    own = ALIASES.get(class_name, class_name)
+    return frozenset({"name", *found, *_table()["required"].get(own, ())}).difference(_table()["refused"].get(own, ()))
 
 
 def class_called(kind: str, name: str) -> str | None:

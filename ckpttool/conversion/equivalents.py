@@ -8,6 +8,9 @@ from typing import Any
 from ckpttool.architecture.args import Args
 from ckpttool.conversion.journal import Edit
 
+GONE = frozenset({"AddLoss", "AddMetric", "DenseFeatures", "SequenceFeatures"})
+"""Classes of Keras 2 without weights of a known layout that Keras 3 has not, beside those of the table of layers."""
+
 REPLACE_LAYER = Edit(
     "replace-layer",
     "puts layers that compute the same in place of one that Keras 3 has no more",

@@ -16,7 +16,7 @@ from ckpttool.architecture.table import LAYERS, OLD_LAYERS
 from ckpttool.conversion import activations, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.calls import called_today
-from ckpttool.conversion.equivalents import REPLACE_LAYER, Equivalent, equivalent
+from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, Equivalent, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.operating import Operations
@@ -224,7 +224,8 @@ class _Rewriter:
 
     def unknown(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
         """The entry of a layer of a class that Keras 3 has not: what computes the same, or one of the user's own."""
-        if args.foreign or (args.class_name not in OLD_LAYERS and not args.class_name.startswith("Add")):
+        built_in = args.class_name in OLD_LAYERS or args.class_name in GONE or "keras" in str(new.get("module"))
+        if args.foreign or not built_in:
             return self.custom(args, new, at)
         found = equivalent(args)
         if found is None:

@@ -17,8 +17,9 @@ WRITE_BACKWARD = Edit(
 )
 EDITS = (WRITE_BACKWARD,)
 
-# Arguments that had no part in what a layer computes, whatever their value; `causal` goes into the calls.
-_WITHOUT_PART = frozenset({"causal", "implementation"})
+# Arguments that had no part in what a layer computes, whatever their value; `causal` goes into the calls, and
+# `trainable` is there where a layer of today does not take it, which then has no weights.
+_WITHOUT_PART = frozenset({"causal", "implementation", "trainable"})
 
 
 def settled(args: Args, where: str, journal: Journal) -> Mapping[str, Any]:
@@ -48,4 +49,10 @@ def _bidirectional(config: dict[str, Any], where: str, journal: Journal) -> dict
     return {**config, "backward_layer": backward}
 
 
-_SETTLED = MappingProxyType({"Bidirectional": _bidirectional})
+def _random_crop(config: dict[str, Any], where: str, journal: Journal) -> dict[str, Any]:
+    """In inference Keras 2 resizes what it would crop in training (image_preprocessing.py, 2.15), Keras 3 does not."""
+    journal.refuse(where, "RandomCrop, which gives other images in inference than it did")
+    return config
+
+
+_SETTLED = MappingProxyType({"Bidirectional": _bidirectional, "RandomCrop": _random_crop})

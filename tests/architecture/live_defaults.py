@@ -90,7 +90,8 @@ def table() -> dict[str, dict[str, Any]]:
                  for kind in KINDS for classes in [classes_of(kind)]}  # fmt: skip
         layers = classes_of("layers")
         needed = {"required": {name: keys for name in sorted(layers) if (keys := required(layers[name]))}}
-        return {**found, **needed, "names": names()}
+        refused = {"refused": {name: keys for name in sorted(layers) if (keys := refused_by(layers[name]))}}
+        return {**found, **needed, **refused, "names": names()}
 
 
 def classes_of(kind: str) -> dict[str, Any]:
@@ -147,6 +148,14 @@ def required(cls: Any) -> list[str]:
     return sorted(key for key in given(cls) if signature.get(key, ...) is ...)
 
 
+def refused_by(cls: Any) -> list[str]:
+    """The arguments of all layers that this one does not take."""
+    base = arguments("layers", keras().layers.Layer)
+    if cls is keras().layers.Layer:
+        return []
+    return sorted(key for key, value in base.items() if not _is_taken(cls, given(cls), key, value))
+
+
 def given(cls: Any) -> dict[str, Any]:
     """The arguments without which an object of a class cannot be made."""
     if cls.__name__ == "Lambda":
@@ -178,6 +187,8 @@ def _is_taken(cls: Any, needed: dict[str, Any], key: str, default: Any) -> bool:
         cls(**needed, **{key: default})
     except TypeError:
         return False
+    except ValueError:  # taken, and of no use
+        return True
     return True
 
 
