@@ -1,0 +1,106 @@
+"""How near a converted file comes to what old Keras predicted, as live Keras 3 sees it.
+
+As a process, `python -m tests.conversion.judge`, it reads jobs and writes verdicts, one JSON object a line.
+"""
+
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+
+class Verdict(TypedDict, total=False):
+    """The largest differences of the predictions, of those after one step of training, and what went wrong.
+
+    `relative` is by the largest number of an output. `step` is None where there was no step to repeat.
+    """
+
+    absolute: float
+    relative: float
+    step: float | None
+    compiled: bool
+    error: str
+
+
+def judged(file: str | Path, record: str | Path, inputs: list[str] | None, step: bool = False) -> Verdict:
+    """The verdict on a converted file: `record` is the .npz of inputs and outputs, `inputs` the keys where the model
+    takes a dict; `step` asks for the step of training that was recorded, too."""
+    import keras
+
+    keras.utils.clear_session()
+    model = keras.saving.load_model(file, safe_mode=True)
+    with np.load(record) as arrays:
+        given = of_inputs(numbered(arrays, "x"), inputs, model)
+        found = predicted(model, given)
+        absolute, relative = differences(found, numbered(arrays, "y"))
+        verdict = Verdict(absolute=absolute, relative=relative, step=None, compiled=bool(model.compiled))
+        if step and model.compiled:
+            verdict["step"] = stepped(model, given, arrays)
+    return verdict
+
+
+def numbered(arrays: Any, letter: str) -> list[np.ndarray]:
+    """The arrays of one letter, in the order of their numbers."""
+    return [arrays[key] for key in sorted((key for key in arrays if key[0] == letter), key=lambda key: int(key[1:]))]
+
+
+def of_inputs(arrays: list[np.ndarray], names: list[str] | None, model: Any) -> Any:
+    """The inputs in the form that the model takes: a dict, a list, or one tensor."""
+    import tensorflow as tf
+
+    read = [tf.constant(one.astype(object)) if one.dtype.kind == "U" else one for one in arrays]
+    if names is not None:
+        return dict(zip(names, read, strict=True))
+    return read if isinstance(getattr(model, "_inputs_struct", None), list) or len(read) > 1 else read[0]
+
+
+def predicted(model: Any, given: Any) -> list[np.ndarray]:
+    """The outputs, flat."""
+    import keras
+
+    return [np.asarray(one) for one in keras.tree.flatten(model.predict(given, verbose=0))]
+
+
+def differences(found: list[np.ndarray], wanted: list[np.ndarray]) -> tuple[float, float]:
+    """The largest absolute difference, and the largest by the largest number of its output. Raises ValueError where
+    the shapes are others."""
+    if [one.shape for one in found] != [one.shape for one in wanted]:
+        raise ValueError(f"outputs of {[one.shape for one in found]}, not {[one.shape for one in wanted]}")
+    pairs = [(one.astype("float64"), other.astype("float64")) for one, other in zip(found, wanted, strict=True)]
+    absolute = [float(np.abs(one - other).max(initial=0.0)) for one, other in pairs]
+    largest = [max(float(np.abs(other).max(initial=0.0)), 1e-6) for _, other in pairs]
+    return max(absolute), max(one / of for one, of in zip(absolute, largest, strict=True))
+
+
+def stepped(model: Any, given: Any, arrays: Any) -> float:
+    """The largest relative difference after one step of training, by how far the step goes."""
+    import keras
+
+    targets = numbered(arrays, "t")
+    struct = getattr(model, "_outputs_struct", None)
+    model.train_on_batch(given, keras.tree.pack_sequence_as(struct, targets) if len(targets) > 1 else targets[0])
+    moved = [np.abs(z - y).max() for z, y in zip(numbered(arrays, "z"), numbered(arrays, "y"), strict=True)]
+    return differences(predicted(model, given), numbered(arrays, "z"))[0] / max(float(max(moved)), 1e-6)
+
+
+def main() -> None:
+    """Answers each job, an object of the arguments of `judged`, with its verdict."""
+    warnings.filterwarnings("ignore")
+    for line in sys.stdin:
+        try:
+            verdict = judged(**json.loads(line))
+        except Exception as error:
+            verdict = Verdict(error=f"{type(error).__name__}: {error}")
+        sys.stdout.write(json.dumps(verdict) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
