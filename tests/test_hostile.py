@@ -24,6 +24,7 @@ COMMANDS = {
     "diff": ["diff", str(FIXTURES / "keras3/mlp.keras"), "{}", "--optimizer"],
     "diff of itself": ["diff", "{}", "{}"],
     "textconv": ["textconv", "{}"],
+    "convert": ["convert", "{}", "{}.converted.keras"],
     "verify": ["verify", str(FIXTURES / "keras3/mlp.weights.h5"), "{}"],
 }
 CODES = {"diff": (1, 2), "verify": (0, 1, 2)}  # the others: 0 or 2

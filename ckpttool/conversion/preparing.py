@@ -50,7 +50,8 @@ def prepare(
         return _without_config(checkpoint, form)
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
-    if generation is Generation.KERAS_3 and checkpoint.kind in _PATH_KINDS and form != _LEGACY:
+    as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in _PATH_KINDS and form != _LEGACY
+    if as_it_is and not (FORMS[form].whole and _holds_code(found.config)):
         return _as_it_is(checkpoint, found, form, options)
     return _rewritten(checkpoint, found, generation, form, options, journal)
 
@@ -64,6 +65,20 @@ def _without_config(checkpoint: Checkpoint, form: str) -> Prepared:
             expected="--arch with the model's architecture: a .json, .yaml, whole model, or package.module:function",
         )
     return _copied(checkpoint, None, form, "", "")
+
+
+def _holds_code(config: Any) -> bool:
+    """Whether a config has a Lambda layer with its code, however deep."""
+    stack = [config]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Mapping):
+            if value.get("class_name") in ("__lambda__", "Lambda"):
+                return True
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+    return False
 
 
 def _as_it_is(checkpoint: Checkpoint, architecture: Architecture, form: str, options: Options) -> Prepared:
