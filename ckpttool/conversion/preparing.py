@@ -1,7 +1,7 @@
 """From a checkpoint to what is written: its config in the words of Keras 3, and its weights in the places of today."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -116,7 +116,7 @@ def _rewritten(
     journal: Journal,
 ) -> Prepared:
     """A model in the words of Keras 3, its weights placed slot by slot."""
-    rewritten = rewrite(architecture.config, generation, journal, options)
+    rewritten = rewrite(architecture.config, generation, journal, replace(options, whole=FORMS[form].whole))
     if FORMS[form].whole and options.compiled:
         compiled = compile_config(_compiled_with(checkpoint, architecture), journal)
         rewritten.config |= {"compile_config": compiled} if compiled else {}

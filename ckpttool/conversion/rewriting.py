@@ -57,12 +57,13 @@ _DIRECTIONS = {("Bidirectional", "layer"): "forward_", ("Bidirectional", "backwa
 class Options:
     """What the user chose: `keep_weights` registers the old hard_sigmoid; `functions` are those that take the place of
     Lambda layers, `package.module:function` by the name of the layer. `compiled` and `optimizer` carry the settings of
-    `compile` and the state of the optimizer."""
+    `compile` and the state of the optimizer. `whole` says that a model is written, not weights alone."""
 
     keep_weights: bool = False
     functions: Mapping[str, str] = field(default_factory=dict)
     compiled: bool = True
     optimizer: bool = True
+    whole: bool = True
 
 
 PLAIN = Options()
@@ -209,6 +210,9 @@ class _Rewriter:
         """The arguments of a Lambda layer with the user's own function."""
         config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
         place = self.options.functions.get(args.name) or self.options.functions.get(at.label)
+        if place is None and not self.options.whole:
+            self.journal.need(at.label, "the function of this Lambda layer in the model that the weights are for")
+            return config
         if place is None:
             self.journal.refuse(
                 at.label,

@@ -1,0 +1,74 @@
+"""Layers of genuine Keras 1.2.2 and 2.2.4, those whose meaning changed among them: Keras 3 predicts what they did."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ckpttool.conversion import ConversionError, Options, convert
+from tests.architecture.live_defaults import keras
+from tests.samples import FIXTURES
+
+ALL = sorted((FIXTURES / "old_layers").rglob("*.h5"))
+CASES = [path for path in ALL if not path.stem.startswith("refused")]
+
+
+def names(path: Path) -> str:
+    """A case by its writer and name."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def check(path: Path, target: Path) -> None:
+    """The converted model predicts what was recorded."""
+    recorded = json.loads((path.parent / "predicted.json").read_text())[path.stem]
+    inputs = [np.asarray(x, "float32") for x in recorded["inputs"]]
+    model = keras().models.load_model(target)
+    found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+    np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("path", CASES, ids=names)
+def test_predicts_what_old_keras_did(path: Path, tmp_path: Path) -> None:
+    """The file as a whole, in safe mode."""
+    assert convert(path, tmp_path / "new.keras").proved
+    check(path, tmp_path / "new.keras")
+
+
+@pytest.mark.parametrize("path", [path for path in CASES if "hard" in path.stem or "lstm" in path.stem], ids=names)
+def test_weights_can_be_kept(path: Path, tmp_path: Path) -> None:
+    """With the old function registered no weight of a hard_sigmoid is multiplied, and predictions are the same."""
+    import ckpttool.old_activations  # noqa: F401  registers it
+
+    result = convert(path, tmp_path / "new.keras", options=Options(keep_weights=True))
+    assert not any("multiplied" in change for one in result.transforms for change in one.changes)
+    check(path, tmp_path / "new.keras")
+
+
+@pytest.mark.parametrize("path", CASES[::4], ids=names)
+def test_weights_alone(path: Path, tmp_path: Path) -> None:
+    """Its weights alone, in two layouts, load into the model that was converted."""
+    convert(path, tmp_path / "new.keras")
+    recorded = json.loads((path.parent / "predicted.json").read_text())[path.stem]
+    inputs = [np.asarray(x, "float32") for x in recorded["inputs"]]
+    for name in ("new.weights.h5", "new.h5"):
+        convert(path, tmp_path / name)
+        model = keras().models.load_model(tmp_path / "new.keras")
+        for layer in model.layers:
+            layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
+        model.load_weights(tmp_path / name)
+        found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+        np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if path not in CASES], ids=names)
+def test_refused(path: Path, tmp_path: Path) -> None:
+    """What holds code is refused, unless a function of the user's own takes its place; its weights alone are not."""
+    with pytest.raises(ConversionError, match="--replace twice"):
+        convert(path, tmp_path / "new.keras")
+    convert(path, tmp_path / "new.keras", options=Options(functions={"twice": "mine:twice"}))
+    live = keras().models.load_model(tmp_path / "new.keras", custom_objects={"twice": lambda x: x * 2})
+    recorded = json.loads((path.parent / "predicted.json").read_text())[path.stem]
+    found = live.predict(np.asarray(recorded["inputs"][0], "float32"), verbose=0)
+    np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
+    assert convert(path, tmp_path / "new.weights.h5").copied == 4
