@@ -8,7 +8,7 @@ from typing import Any
 from ckpttool.aligning import Alignment, align
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.dialects import Generation, generation_of, stored_order
-from ckpttool.architecture.layouts import Place, names_in, opaque_in, places_of
+from ckpttool.architecture.layouts import Place, layers_in, names_in, opaque_in, places_of
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
@@ -16,10 +16,12 @@ from ckpttool.assembled import is_reversed
 from ckpttool.checkpoint import Checkpoint, Producer, Section, Weight
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.journal import ConversionError, Journal
-from ckpttool.conversion.rewriting import Options, rewrite
+from ckpttool.conversion.rewriting import Options, Rewritten, rewrite
 from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.weights import Placed, label_of, placed
+from ckpttool.formats.assets import read_assets
+from ckpttool.formats.weights_h5 import as_keras_3, split
 from ckpttool.writing.archive import Model
 from ckpttool.writing.legacy import KERAS_VERSION, Layers
 from ckpttool.writing.path_layout import Content
@@ -95,7 +97,8 @@ def _copied(
     left = {Section.OTHER} if optimizer else {Section.OTHER, Section.OPTIMIZER}
     weights = {weight.path: weight for weight in checkpoint.values() if weight.section not in left}
     content = Content(weights, dict(_stored_names(checkpoint)))
-    payload = Payload(Model(config, _metadata(checkpoint.producer), content))
+    assets = read_assets(checkpoint) if FORMS[form].whole else {}
+    payload = Payload(Model(config, _metadata(checkpoint.producer), content, assets))
     return Prepared(payload, (), model, writer, written=weights)
 
 
@@ -134,7 +137,8 @@ def _rewritten(
         kept = state(checkpoint, alignment, rewritten, wanted, optimizer, turned, journal)
         names = {**content.names, "optimizer": snake_case(optimizer["class_name"])} if kept else content.names
         content = Content({**content.weights, **kept}, names)
-    payload = Payload(Model(rewritten.config, _metadata(checkpoint.producer), content), _layers(part, found))
+    assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
+    payload = Payload(Model(rewritten.config, _metadata(checkpoint.producer), content, assets), _layers(part, found))
     renamed = tuple(rewritten.labels.items())
     written = _in_layers(payload.layers) if form == _LEGACY and payload.layers else payload.model.content.weights
     return Prepared(payload, tuple(found), today.name, f"Keras {int(generation)}", renamed, written)
@@ -174,6 +178,20 @@ def _refuse_what_is_wrong(missing: Sequence[Place], alignment: Alignment, part: 
 
 def _content(part: Part, found: Sequence[Placed]) -> Content:
     return Content({one.place.path: one.weight for one in found if one.place.path}, dict(names_in(part)))
+
+
+def _assets(checkpoint: Checkpoint, architecture: Architecture, rewritten: Rewritten, part: Part) -> dict[str, bytes]:
+    """The files that layers keep, at the paths that these layers have today."""
+    today = {chain: path for chain, path, _ in layers_in(part)}
+    moved = {"/".join(layer.place): today.get(rewritten.label(layer.path, ""), "") for layer in architecture.layers}
+    found = dict[str, bytes]()
+    for name, raw in read_assets(checkpoint).items():
+        path = "/".join(as_keras_3(split(name)))
+        place = path
+        while place and not moved.get(place):
+            place = place.rpartition("/")[0]
+        found[moved[place] + path[len(place) :] if place else path] = raw
+    return found
 
 
 def _layers(part: Part, found: Sequence[Placed]) -> Layers:

@@ -80,8 +80,8 @@ class Rewritten:
     scaled: tuple[Scaled, ...]
 
     def label(self, layer: str, name: str) -> str:
-        """The label today of a weight that was called `name` in `layer`."""
-        whole = f"{layer}/{name}" if layer else name
+        """The label today of a weight that was called `name` in `layer`, or of the layer itself."""
+        whole = "/".join(filter(None, (layer, name)))
         found = self.weights.get(whole)
         if found is not None:
             return found
