@@ -38,7 +38,11 @@ LEVELS = [
 APART = [{"formats", "architecture"}]  # of one level, and do not know each other
 
 ONLY_IN = {"click": {"cli"}, "tabulate": {"render"}, "h5py": {"formats"}, "yaml": {"yamltext"}}
-LIVE = {"architecture/live.py", "old_activations.py"}  # what is handed a live model, or made for its process
+LIVE = {
+    "architecture/live.py",
+    "conversion/prove_child.py",
+    "old_activations.py",
+}  # what is handed a live model, or made for its process
 NOWHERE = {"tensorflow", "tf_keras", "torch", "jax", "pickle", "marshal", "shelve", "dill"}
 
 

@@ -65,6 +65,7 @@ def _functions(ctx: click.Context, param: click.Parameter, values: tuple[str, ..
 @click.option("--no-compile", is_flag=True, help="Leave out loss, metrics and optimizer.")
 @click.option("--no-optimizer", is_flag=True, help="Leave out the state of the optimizer.")
 @click.option("--max-shard-size", callback=_bytes, metavar="SIZE", help="Largest shard of .weights.json, as 5GB.")
+@click.option("--prove", is_flag=True, help="Load the new model with Keras, in a process of its own, and predict.")
 @click.option("--list-edits", is_flag=True, is_eager=True, expose_value=False, callback=_list_edits,
               help="Print every kind of edit, and when it is exact.")  # fmt: skip
 @options.output(CONVERSION_OUTPUTS)
@@ -82,6 +83,7 @@ def command(
     no_compile: bool,
     no_optimizer: bool,
     max_shard_size: float,
+    prove: bool,
     output: str,
     color: str,
 ) -> None:
@@ -90,6 +92,9 @@ def command(
     The config is rewritten by named edits, every weight goes to its place of today, and the new file is read back and
     compared before it takes its place. What has no exact form in Keras 3 is refused, all of it at once. The form of
     TARGET follows from its name: .keras, .weights.h5, .weights.json (sharded), .h5 (weights in the legacy layout).
+
+    With --prove, Keras 3 loads the new file and predicts on seeded input, and tf_keras does so with the old model where
+    that is installed; the two must agree.
 
     Exit codes: 0 converted, 1 a dry run found that it cannot be, 2 could not be done.
 
@@ -101,23 +106,15 @@ def command(
       ckpttool convert model.keras model.weights.h5
     """
     chosen = Options(keep_weights, functions, not no_compile, not no_optimizer)
-    show = CONVERSION_OUTPUTS[output]
-    style = Style(color=wants_color(color))
+    show, style = CONVERSION_OUTPUTS[output], Style(color=wants_color(color))
     if dry_run:
         found = plan(source, target, arch, to, source_backend, chosen)
         emit(show(found, style))
         raise click.exceptions.Exit(DIFFERENT if found.refusals else 0)
     result = convert(
-        source,
-        target,
-        arch=arch,
-        to=to,
-        force=force,
-        source_backend=source_backend,
-        options=chosen,
-        max_shard_bytes=max_shard_size,
-        on_progress=progress(_work(source), "converting"),
-    )
+        source, target, arch=arch, to=to, force=force, source_backend=source_backend, options=chosen,
+        max_shard_bytes=max_shard_size, prove=prove, on_progress=progress(_work(source), "converting"),
+    )  # fmt: skip
     emit(show(result, style))
 
 

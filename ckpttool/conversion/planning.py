@@ -11,10 +11,12 @@ from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.preparing import Prepared, prepare
+from ckpttool.conversion.proving import Prediction, predict
 from ckpttool.conversion.result import Conversion, Transform
 from ckpttool.conversion.rewriting import PLAIN, Options
 from ckpttool.conversion.targets import (
     DEFAULT_SHARD,
+    FORMS,
     check_target,
     differs,
     form_of,
@@ -56,14 +58,16 @@ def convert(
     source_backend: str | None = None,
     options: Options = PLAIN,
     max_shard_bytes: float = DEFAULT_SHARD,
+    prove: bool = False,
     on_progress: Progress = silent,
 ) -> Conversion:
     """Brings a checkpoint into Keras 3, or into another form of it; what was done comes back, proved.
 
     `arch` is the model, for weights only: an architecture, or a file with one. `to` is a key of `FORMS`, by default the
     one that the target's name stands for. `source_backend` is "theano" or "tensorflow", where a file of Keras 0 or 1
-    does not tell. `max_shard_bytes` limits the shards of a `.weights.json`. `on_progress` is told the bytes that were
-    written and those that were read back. What stands at the target stays unless `force`.
+    does not tell. `max_shard_bytes` limits the shards of a `.weights.json`. `prove` has Keras, in a process of its own,
+    load the new model and predict, and tf_keras the old one where that is installed. `on_progress` is told the bytes
+    that were written and those that were read back. What stands at the target stays unless `force`.
 
     The file is written beside its place, read back, every weight compared with its source and every slot of the config
     found filled, before it takes its place; where anything fails, nothing is left behind. Raises ConversionError where
@@ -75,8 +79,10 @@ def convert(
             raise ConversionError(
                 "cannot be converted exactly", conversion.refusals, path=os.fspath(source), found="what is listed below"
             )
-        _write(conversion, prepared, max_shard_bytes, on_progress)
-    return replace(conversion, proved=True)
+        if prove and not FORMS[conversion.form].whole:
+            raise ConversionError("only a whole model can be run", path=os.fspath(target), expected="a .keras")
+        prediction = _write(conversion, prepared, max_shard_bytes, prove, on_progress)
+    return replace(conversion, proved=True, prediction=prediction)
 
 
 @contextmanager
@@ -128,7 +134,10 @@ def _told(checkpoint: Checkpoint, source_backend: str | None) -> Checkpoint:
     return replace(checkpoint, producer=replace(checkpoint.producer, backend=source_backend))
 
 
-def _write(conversion: Conversion, prepared: Prepared, max_shard: float, on_progress: Progress) -> None:
+def _write(
+    conversion: Conversion, prepared: Prepared, max_shard: float, prove: bool, on_progress: Progress
+) -> Prediction | None:
+    """Writes the target, once what was written is proved."""
     form, target = conversion.form, conversion.target
     names: tuple[str, ...] = ()
     if form == "sharded":
@@ -139,6 +148,14 @@ def _write(conversion: Conversion, prepared: Prepared, max_shard: float, on_prog
         place = scratch / target.name if form == "sharded" else scratch
         write(form, place, prepared.payload, max_shard, on_progress)
         _prove(place, prepared, on_progress)
+        return predict(place, conversion.source, _modules(conversion)) if prove else None
+
+
+def _modules(conversion: Conversion) -> tuple[str, ...]:
+    """What the converted model needs that is ckpttool's own."""
+    return tuple(
+        one.what.removeprefix("import ") for one in conversion.needs if one.what.startswith("import ckpttool.")
+    )
 
 
 def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:

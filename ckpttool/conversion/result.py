@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckpttool.conversion.journal import Applied, Remark
+from ckpttool.conversion.proving import Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Conversion:
     for bit what they were, `transforms` are the others, `nbytes` the bytes of all. `renamed` are layers with another
     label than before. `refusals` stop the conversion: a plan may have them, what was written has none. `proved` says
     that the new file was read back, every weight compared with its source, and every slot of the new config found
-    filled.
+    filled; `prediction` is what Keras made of it, where that was asked for.
     """
 
     source: Path
@@ -44,3 +45,4 @@ class Conversion:
     parameters: int = 0
     nbytes: int = 0
     proved: bool = False
+    prediction: Prediction | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from ckpttool.conversion import EDITS, FORMS, Conversion, Edit, Remark, Transform
 from ckpttool.conversion.journal import Applied
+from ckpttool.conversion.proving import Prediction
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.render.json import dumps
@@ -37,6 +38,7 @@ def as_json(conversion: Conversion, style: Style) -> str:
             "model": conversion.model,
             "writer": conversion.writer,
             "proved": conversion.proved,
+            "prediction": asdict(conversion.prediction) if conversion.prediction else None,
             "weights": {"copied": conversion.copied, "changed": len(conversion.transforms)},
             "parameters": conversion.parameters,
             "nbytes": conversion.nbytes,
@@ -95,7 +97,21 @@ def remarks(conversion: Conversion) -> list[str]:
     lines = [f"! {_told(one)}" for one in conversion.refusals]
     lines += [f"- lost: {_told(one)}" for one in conversion.losses]
     lines += [f"? guessed: {_told(one)}" for one in conversion.guesses]
-    return lines + [f"+ needs: {_told(one)}" for one in conversion.needs]
+    lines += [f"+ needs: {_told(one)}" for one in conversion.needs]
+    return [*lines, *_predicted(conversion.prediction)]
+
+
+def _predicted(found: Prediction | None) -> list[str]:
+    """What Keras made of the new model, in a line."""
+    if found is None:
+        return []
+    shapes = ", ".join(str(shape) for shape in found.outputs)
+    same = (
+        f"tf_keras differs by {found.difference:.1g}" if found.difference is not None else "not compared with tf_keras"
+    )
+    why = f": {printable(found.old, 200)}" if found.old else ""
+    finite = "" if found.finite else ", not all of it finite"
+    return [f"= Keras {found.keras} loads it and predicts {shapes}{finite}; {same}{why}"]
 
 
 def _told(remark: Remark) -> str:

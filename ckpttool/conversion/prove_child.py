@@ -1,0 +1,86 @@
+"""A process of its own that loads a converted model with Keras and predicts on seeded input; talks JSON on its output.
+
+Run as `python -m ckpttool.conversion.prove_child NEW OLD MODULE...`; the modules, ckpttool's own, are imported first.
+"""
+
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+_SIZE = 8  # of axes of which a model takes any size
+_WORDS = ("red", "two fish", "")
+
+
+def inputs_of(model: Any, seed: int) -> list[Any]:
+    """Two samples for each input of a model."""
+    import numpy as np
+
+    rng, found = np.random.default_rng(seed), []
+    for tensor in model.inputs:
+        shape = (2, *(size or _SIZE for size in tensor.shape[1:]))
+        dtype = getattr(tensor.dtype, "name", tensor.dtype)
+        if dtype == "string":
+            found.append(rng.choice(_WORDS, shape))
+        elif "int" in dtype or dtype == "bool":
+            found.append(rng.integers(0, 2, shape).astype(dtype))
+        else:
+            found.append(rng.uniform(0, 1, shape).astype(dtype))
+    return found
+
+
+def predicted(model: Any, inputs: list[Any]) -> list[Any]:
+    """What a model gives, its outputs in one list."""
+    import numpy as np
+
+    found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+    values = found.values() if isinstance(found, dict) else found if isinstance(found, list | tuple) else [found]
+    return [np.asarray(value, "float64") for value in values]
+
+
+def compared(outputs: list[Any], source: str, inputs: list[Any]) -> dict[str, Any]:
+    """The largest difference from what tf_keras predicts with the old model, relative to its largest output; why not,
+    where it cannot."""
+    import numpy as np
+
+    try:
+        old = importlib.import_module("tf_keras").models.load_model(source, compile=False)
+        before = predicted(old, inputs)
+    except Exception as error:  # whatever hinders the old Keras, which is not the converted model's fault
+        return {"old": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
+    pairs = zip(outputs, before, strict=True)
+    worst = max(float(np.abs(new - was).max(initial=0) / (np.abs(was).max(initial=0) or 1)) for new, was in pairs)
+    return {"difference": worst}
+
+
+def told(target: str, source: str, seed: int = 0) -> dict[str, Any]:
+    """What came out: Keras's version, the shapes of outputs, whether all are finite, the difference from the old."""
+    import keras
+    import numpy as np
+
+    model = keras.models.load_model(target)
+    inputs = inputs_of(model, seed)
+    outputs = predicted(model, inputs)
+    finite = all(bool(np.isfinite(value).all()) for value in outputs)
+    shapes = [list(value.shape) for value in outputs]
+    found = {"keras": keras.__version__, "outputs": shapes, "finite": finite, "compiled": bool(model.compiled)}
+    return found | compared(outputs, source, inputs)
+
+
+def main(target: str, source: str, *modules: str) -> None:
+    """Predicts and writes what came out, or the error."""
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what Keras prints is not ours
+    for module in modules:
+        importlib.import_module(module)
+    try:
+        found = told(target, source)
+    except Exception as error:
+        found = {"error": f"{type(error).__name__}: {error}"[:2000]}
+    json.dump(found, output)
+    output.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

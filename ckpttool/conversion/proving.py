@@ -1,0 +1,71 @@
+"""Proving a converted model by running it, with Keras in a process of its own; only where the user asks for it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ckpttool.errors import CheckpointError
+
+SECONDS = 600
+TOLERANCE = 1e-3
+"""How far outputs may be from those of the old model, relative to the largest of them."""
+
+
+class ProofError(CheckpointError):
+    """The converted model does not load, or predicts something else than the old one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What Keras made of a converted model: its version, the shapes of the outputs, whether all values are finite,
+    whether it is compiled. `difference` is the largest one from what tf_keras predicted with the old model, relative to
+    its largest output, None where that could not be run, and `old` says why."""
+
+    keras: str
+    outputs: tuple[tuple[int, ...], ...]
+    finite: bool
+    compiled: bool
+    difference: float | None = None
+    old: str = ""
+
+
+def predict(target: Path, source: Path, modules: tuple[str, ...] = ()) -> Prediction:
+    """Loads and runs the converted model with Keras, and the old one with tf_keras where that is installed.
+
+    Raises ProofError where it does not load, or the two differ.
+    """
+    found = _run(target, source, modules)
+    if "error" in found:
+        raise ProofError("Keras does not load the converted model", path=str(source), found=str(found["error"]))
+    outputs = tuple(tuple(shape) for shape in found["outputs"])
+    result = Prediction(
+        found["keras"], outputs, found["finite"], found["compiled"], found.get("difference"), found.get("old", "")
+    )
+    if result.difference is not None and not result.difference <= TOLERANCE:
+        raise ProofError(
+            "the converted model predicts something else than the old one",
+            path=str(source),
+            expected=f"a relative difference of {TOLERANCE} at most",
+            found=f"{result.difference:.3g}",
+        )
+    return result
+
+
+def _run(target: Path, source: Path, modules: tuple[str, ...]) -> Any:
+    command = [sys.executable, "-m", "ckpttool.conversion.prove_child", str(target), str(source), *modules]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS, env=environment)
+    except subprocess.TimeoutExpired:
+        raise ProofError("Keras did not end", path=str(source), expected=f"{SECONDS} s at most") from None
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        lines = done.stderr.decode("utf-8", "replace").splitlines()
+        hint = "it needs Keras 3: pip install 'ckpttool[tensorflow]'"
+        found = lines[-1] if lines else f"status {done.returncode}"
+        raise ProofError("Keras could not be run", path=str(source), found=found, hint=hint) from None
