@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ckpttool.aligning import align
 from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.layouts import opaque_in
+from ckpttool.architecture.spec import part_in
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.preparing import Prepared, prepare
@@ -168,8 +170,10 @@ def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
         if architecture is None or not prepared.placed:
             return
         alignment = align(written, architecture)
-        if alignment.missing or alignment.left:
-            what = [place.path for place in alignment.missing] + [weight.path for weight in alignment.left]
+        opaque = tuple(f"{path}/" for _, _, path in opaque_in(part_in(architecture)))
+        left = [weight.path for weight in alignment.left if not weight.path.startswith(opaque)]
+        if alignment.missing or left:
+            what = [place.path for place in alignment.missing] + left
             raise CorruptFileError("the converted file does not fit its own config", where=", ".join(what[:5]))
 
 

@@ -129,8 +129,9 @@ def _rewritten(
     alignment = align(checkpoint, architecture)
     turned = _reversed(checkpoint, alignment, journal)
     found, missing = placed(alignment, rewritten, list(places_of(part)), turned)
-    _refuse_what_is_wrong(missing, alignment, part, journal)
-    content = _content(part, found)
+    own = own_weights(alignment, part)
+    _refuse_what_is_wrong(missing, [one for one in alignment.left if one not in own.values()], part, journal)
+    content = _content(part, found, own)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:
         wanted = spec_of(today).optimizer
@@ -164,20 +165,32 @@ def _reversed(checkpoint: Checkpoint, alignment: Alignment, journal: Journal) ->
     return turned
 
 
-def _refuse_what_is_wrong(missing: Sequence[Place], alignment: Alignment, part: Part, journal: Journal) -> None:
+def own_weights(alignment: Alignment, part: Part) -> dict[str, Weight]:
+    """The weights of layers of the user's own classes by their paths of today, where all are the layer's own, as their
+    names tell: such a layer writes them in the order in which it had them."""
+    found = dict[str, Weight]()
+    for chain, _, path in opaque_in(part):
+        weights = [weight for weight in alignment.left if weight.layer == chain]
+        if all((weight.name or "//").removeprefix(f"{chain}/").count("/") == 0 for weight in weights):
+            found |= {f"{path}/vars/{at}": weight for at, weight in enumerate(weights)}
+    return found
+
+
+def _refuse_what_is_wrong(missing: Sequence[Place], left: Sequence[Weight], part: Part, journal: Journal) -> None:
     """Refuses slots without weights, and weights without slots."""
     for place in missing:
         if place.path:
             shape = "" if place.slot.shape is None else f" {place.slot.shape}"
             journal.refuse(label_of(place), f"the source has no weight for {place.slot.name}{shape}")
     opaque = {chain for chain, _, _ in opaque_in(part)}
-    for weight in alignment.left:
+    for weight in left:
         hint = " of a class of your own, whose weights only a live model tells" if weight.layer in opaque else ""
         journal.refuse(weight.path, f"a weight {weight.shape} that no slot of the model takes{hint}")
 
 
-def _content(part: Part, found: Sequence[Placed]) -> Content:
-    return Content({one.place.path: one.weight for one in found if one.place.path}, dict(names_in(part)))
+def _content(part: Part, found: Sequence[Placed], own: Mapping[str, Weight]) -> Content:
+    weights = {one.place.path: one.weight for one in found if one.place.path}
+    return Content({**weights, **own}, dict(names_in(part)))
 
 
 def _assets(checkpoint: Checkpoint, architecture: Architecture, rewritten: Rewritten, part: Part) -> dict[str, bytes]:

@@ -11,7 +11,8 @@ from tests.architecture.live_defaults import keras
 from tests.samples import FIXTURES
 
 ALL = sorted((FIXTURES / "old_layers").rglob("*.h5"))
-CASES = [path for path in ALL if not path.stem.startswith("refused")]
+OWN = FIXTURES / "old_layers" / "keras2.15"
+CASES = [path for path in ALL if not path.stem.startswith("refused") and path.parent != OWN]
 
 
 def names(path: Path) -> str:
@@ -61,7 +62,7 @@ def test_weights_alone(path: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
 
 
-@pytest.mark.parametrize("path", [path for path in ALL if path not in CASES], ids=names)
+@pytest.mark.parametrize("path", [path for path in ALL if path.stem == "refused_lambda"], ids=names)
 def test_refused(path: Path, tmp_path: Path) -> None:
     """What holds code is refused, unless a function of the user's own takes its place; its weights alone are not."""
     with pytest.raises(ConversionError, match="--replace twice"):
@@ -72,3 +73,34 @@ def test_refused(path: Path, tmp_path: Path) -> None:
     found = live.predict(np.asarray(recorded["inputs"][0], "float32"), verbose=0)
     np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
     assert convert(path, tmp_path / "new.weights.h5").copied == 4
+
+
+def test_an_own_class_with_weights_of_its_own(tmp_path: Path) -> None:
+    """It is kept under its registered name with its weights in their order, and what to import is said."""
+    path = OWN / "own_class.h5"
+    result = convert(path, tmp_path / "new.keras")
+    assert [need.where for need in result.needs] == ["mine>Scale"]
+
+    class Scale(keras().layers.Layer):  # type: ignore[name-defined,misc]
+        """As it was, in Keras 3."""
+
+        def build(self, shape: tuple[int, ...]) -> None:
+            """Makes the weights in the order of old."""
+            self.seen = self.add_weight(name="seen", shape=(), trainable=False)
+            self.factor = self.add_weight(name="factor", shape=(shape[-1],))
+            self.offset = self.add_weight(name="offset", shape=(shape[-1],))
+
+        def call(self, x: object) -> object:
+            """x * factor + offset."""
+            return x * self.factor + self.offset
+
+    model = keras().models.load_model(tmp_path / "new.keras", custom_objects={"mine>Scale": Scale})
+    recorded = json.loads((OWN / "predicted.json").read_text())["own_class"]
+    found = model.predict(np.asarray(recorded["inputs"][0], "float32"), verbose=0)
+    np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
+
+
+def test_an_own_class_that_holds_layers(tmp_path: Path) -> None:
+    """Where its weights belong only the class knows: it is refused."""
+    with pytest.raises(ConversionError, match="class of your own"):
+        convert(OWN / "refused_block.h5", tmp_path / "new.keras")
