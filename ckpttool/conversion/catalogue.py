@@ -1,11 +1,21 @@
 """All kinds of edits that a conversion makes."""
 
-from ckpttool.conversion import activations, calls, compiling, equivalents, operations, rewriting, settling, words
+from ckpttool.conversion import (
+    activations,
+    calls,
+    compiling,
+    equivalents,
+    operations,
+    rewriting,
+    settling,
+    state,
+    words,
+)
 from ckpttool.conversion.journal import Edit
 
 EDITS: tuple[Edit, ...] = tuple(
     edit
-    for module in (words, settling, activations, equivalents, calls, rewriting, operations, compiling)
+    for module in (words, settling, activations, equivalents, calls, rewriting, operations, compiling, state)
     for edit in module.EDITS
 )
 """The kinds of edits, each with what it does and when it is exact."""

@@ -7,12 +7,14 @@ Keras 3, which `ckpttool.architecture.optimizers` knows.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from ckpttool import dtypes
 from ckpttool.aligning import Aligned, Alignment, Stored
 from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.layouts import Place
@@ -20,11 +22,18 @@ from ckpttool.architecture.optimizers import Trained, optimizer_state
 from ckpttool.architecture.spec import SpecSlot
 from ckpttool.assembled import weight_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.rewriting import Rewritten
-from ckpttool.formats.hdf5.values import InMemory
+from ckpttool.formats.hdf5.values import InMemory, Repeated
 
 WHERE = "optimizer"
+BEGIN = Edit(
+    "begin-optimizer",
+    "writes the state of an optimizer that has not begun, which Keras 3 looks for where a model is compiled",
+    "always: as Keras makes it",
+)
+EDITS = (BEGIN,)
+_BEGIN_WITH_ZEROS = frozenset({"Adadelta", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "SGD"})
 
 # The kinds of arrays in their old order, by the names that Keras 3 has for them.
 _KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -59,16 +68,32 @@ def state(
     reversed_kernels: bool,
     journal: Journal,
 ) -> dict[str, Weight]:
-    """The variables of the optimizer by their paths in `.weights.h5`; none where they cannot all be told, which is
-    noted. `wanted` are those that Keras 3 has, `optimizer` is its entry in the new config."""
+    """The variables of the optimizer by their paths in `.weights.h5`; those of one that has not begun where none are
+    stored, or they cannot all be told, which is noted. `wanted` are those that Keras 3 has, `optimizer` is its entry in
+    the new config."""
     stored = checkpoint.section(Section.OPTIMIZER)
-    if not stored or not wanted:
-        return {}
     try:
-        return _state(stored, alignment, rewritten, wanted, optimizer, reversed_kernels, checkpoint)
+        if stored and wanted:
+            return _state(stored, alignment, rewritten, wanted, optimizer, reversed_kernels, checkpoint)
     except _Lost as error:
         journal.lose(WHERE, f"its state: {error}")
+    return _fresh(wanted, optimizer, journal)
+
+
+def _fresh(wanted: Sequence[SpecSlot], optimizer: Mapping[str, Any], journal: Journal) -> dict[str, Weight]:
+    """The state of an optimizer that has not begun, as Keras makes it; none of one that does not begin with zeros."""
+    if optimizer["class_name"] not in _BEGIN_WITH_ZEROS or any(slot.shape is None for slot in wanted):
         return {}
+    found = {slot.path: _scalar(slot.name, 0, optimizer) or _zeros(slot) for slot in wanted}
+    if found:
+        journal.edit(BEGIN, WHERE, str(optimizer["class_name"]))
+    return found
+
+
+def _zeros(slot: SpecSlot) -> Weight:
+    shape = tuple(size or 0 for size in slot.shape or ())
+    nbytes = math.prod(shape) * (dtypes.itemsize(slot.dtype) or 0)
+    return Weight(slot.name, shape, slot.dtype, nbytes, Section.OPTIMIZER, values=Repeated(b"\0", nbytes))
 
 
 class _Lost(Exception):

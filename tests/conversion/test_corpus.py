@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ckpttool
 from ckpttool.conversion import convert
 from ckpttool.errors import CheckpointError
 from tests.architecture.live_defaults import keras
@@ -40,8 +41,11 @@ def numbered(arrays: Any, letter: str) -> list[np.ndarray]:
 def test_predicts_what_old_keras_did(entry: dict[str, Any], tmp_path: Path) -> None:
     """The converted file loads in safe mode and gives the recorded predictions."""
     source, target = CORPUS / "files" / entry["name"], tmp_path / "new.keras"
-    convert(source, target, arch=architecture(entry))
+    result = convert(source, target, arch=architecture(entry))
     model = keras().models.load_model(target)
+    with ckpttool.open(source) as checkpoint:
+        settings = checkpoint.training_config
+    assert model.compiled == (bool(settings) and not any("all settings" in loss.what for loss in result.losses))
     with np.load(CORPUS / "reference" / f"{entry['name']}.npz") as recorded:
         inputs, outputs = numbered(recorded, "x"), numbered(recorded, "y")
     found = keras().tree.flatten(model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0))
