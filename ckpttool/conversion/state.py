@@ -73,7 +73,9 @@ def state(
     the new config."""
     stored = checkpoint.section(Section.OPTIMIZER)
     try:
-        if stored and wanted:
+        if not stored and wanted:
+            raise _Lost("none is stored, so training begins anew")
+        if wanted:
             return _state(stored, alignment, rewritten, wanted, optimizer, reversed_kernels, checkpoint)
     except _Lost as error:
         journal.lose(WHERE, f"its state: {error}")
