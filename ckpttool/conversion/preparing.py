@@ -20,6 +20,7 @@ from ckpttool.conversion.rewriting import Options, Rewritten, rewrite
 from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.weights import Placed, label_of, placed
+from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
 from ckpttool.formats.weights_h5 import as_keras_3, split
 from ckpttool.writing.archive import Model
@@ -88,7 +89,18 @@ def _as_it_is(checkpoint: Checkpoint, architecture: Architecture, form: str, opt
     config = architecture.config
     if not options.compiled and isinstance(config, Mapping):
         config = {key: value for key, value in config.items() if key != "compile_config"}
-    return _copied(checkpoint, config, form, architecture.name, "Keras 3", options.optimizer and options.compiled)
+    found = _copied(checkpoint, config, form, architecture.name, "Keras 3", options.optimizer and options.compiled)
+    model = found.payload.model
+    content = replace(model.content, names={**_names(architecture), **model.content.names})
+    return replace(found, payload=Payload(replace(model, content=content)))
+
+
+def _names(architecture: Architecture) -> dict[str, str | None]:
+    """The objects for which Keras writes a group, those without weights too; none where the config makes no sense."""
+    try:
+        return dict(names_in(part_in(architecture)))
+    except CheckpointError:
+        return {}
 
 
 def _copied(

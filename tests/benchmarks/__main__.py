@@ -24,6 +24,7 @@ PEERS = Path(__file__).parent / "peers"
 MAX_HELP_SECONDS = 0.15
 MAX_LS_BYTES = 60_000_000
 MAX_VERIFY_BYTES = 80_000_000
+MAX_CONVERT_BYTES = 250_000_000
 MAX_DIFF_BYTES = 120_000_000
 MAX_DIFF_SECONDS = 0.8  # of the pair of many weights
 MAX_OVER_CMP = 1.6  # beyond start-up
@@ -115,6 +116,7 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
     script = (sys.executable, str(PEERS / "loader.py"), str(inputs.weights), str(inputs.architecture))
     yield Comparison(verify, Command(f"Keras load_weights {inputs.weights.name}", script, WEIGHTS), 1 / 15)
     yield from _diffs(inputs)
+    yield from _conversions(inputs)
     yield Comparison(Command("ckpttool --help", (sys.executable, "-m", "ckpttool", "--help")))
 
 
@@ -129,6 +131,17 @@ def _diffs(inputs: Inputs) -> Iterator[Comparison]:
     paths = (str(inputs.vgg), str(inputs.vgg_copy))
     yield Comparison(_diff("diff, equal", inputs.vgg, inputs.vgg_copy, 0), Command("cmp VGG16", ("cmp", *paths)))
     yield Comparison(_diff("diff, many", inputs.weights, inputs.weights_changed, 1))
+
+
+def _conversions(inputs: Inputs) -> Iterator[Comparison]:
+    """Whole models of the legacy layout to `.keras`: as Keras loads and saves them, and as they are copied."""
+    for path, limit in ((inputs.vgg_whole, 1 / 5), (inputs.whole, 1 / 6)):
+        target = path.with_suffix(".converted.keras")
+        argv = (sys.executable, "-m", "ckpttool", "convert", str(path), str(target), "--force", "-o", "json")
+        ours = Command(f"ckpttool convert {path.name}", argv)
+        script = (sys.executable, str(PEERS / "converter.py"), str(path), str(path.with_suffix(".saved.keras")))
+        yield Comparison(ours, Command(f"Keras load, save {path.name}", script), limit)
+        yield Comparison(ours, Command(f"cp {path.name}", ("cp", str(path), str(path.with_suffix(".copy.h5")))))
 
 
 def _diff(title: str, a: Path, b: Path, code: int) -> Command:
@@ -196,6 +209,9 @@ def judged(results: Sequence[Result]) -> Iterator[Verdict]:
         f"{memory / _MB:.1f} MB",
         memory < MAX_VERIFY_BYTES,
     )
+    memory = max(peak(result.ours) for result in results if " convert " in result.comparison.ours.title)
+    promise = f"ckpttool convert stays under {MAX_CONVERT_BYTES / _MB:.0f} MB"
+    yield Verdict(promise, f"{memory / _MB:.1f} MB", memory < MAX_CONVERT_BYTES)
     yield from _judged_diffs({result.comparison.ours.title: result for result in results}, seconds(results[-1].ours))
     taken = seconds(results[-1].ours)
     yield Verdict(f"ckpttool --help takes under {MAX_HELP_SECONDS} s", f"{taken:.3f} s", taken < MAX_HELP_SECONDS)

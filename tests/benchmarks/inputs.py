@@ -16,13 +16,16 @@ NAMES = (
     "VGG16.weights.h5",
     "VGG16-changed.weights.h5",
     "VGG16-copy.weights.h5",
+    "VGG16.h5",
+    "B7.h5",
 )
 
 
 @dataclass(frozen=True)
 class Inputs:
     """EfficientNetB7 as `.weights.h5`, as `.keras` and as JSON, the first with the same weights grown to 25 GB, and
-    with every value changed; VGG16 as `.weights.h5`, with every value changed, and a copy of it."""
+    with every value changed; VGG16 as `.weights.h5`, with every value changed, and a copy of it; both as whole
+    models in the legacy layout."""
 
     weights: Path
     model: Path
@@ -32,6 +35,8 @@ class Inputs:
     vgg: Path
     vgg_changed: Path
     vgg_copy: Path
+    vgg_whole: Path
+    whole: Path
 
 
 def inputs_in(directory: Path) -> Inputs:

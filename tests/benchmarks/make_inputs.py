@@ -21,6 +21,8 @@ def main(
     vgg: Path,
     vgg_changed: Path,
     vgg_copy: Path,
+    vgg_whole: Path,
+    whole: Path,
 ) -> None:
     """Makes all of them. A file gets its name when it is whole, so an interrupted run leaves none half made."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,7 +30,13 @@ def main(
 
     built = keras.applications.EfficientNetB7(weights=None)
     large = keras.applications.VGG16(weights=None)
-    for path, save in ((weights, built.save_weights), (model, built.save), (vgg, large.save_weights)):
+    for path, save in (
+        (weights, built.save_weights),
+        (model, built.save),
+        (vgg, large.save_weights),
+        (vgg_whole, large.save),
+        (whole, built.save),
+    ):
         save(_part(path))
         os.replace(_part(path), path)
     _part(architecture).write_text(built.to_json())

@@ -1,11 +1,13 @@
 """`ckpttool convert` as its users run it."""
 
+import io
 import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 import ckpttool
@@ -95,6 +97,21 @@ def test_forms(name: str, tmp_path: Path, run: Run) -> None:
     """The name of the target tells its form; each has the weights of the source."""
     assert run("convert", str(KERAS_3), str(tmp_path / name)).code == 0
     assert not ckpttool.diff(KERAS_3, tmp_path / name).differences
+
+
+def test_groups_of_layers_without_weights(tmp_path: Path, run: Run) -> None:
+    """A copy has the groups that Keras writes for every object, those without weights included."""
+    assert run("convert", KERAS_3, tmp_path / "new.keras").code == 0
+    groups = []
+    for path in (KERAS_3, tmp_path / "new.keras"):
+        raw = zipfile.ZipFile(path).read("model.weights.h5")
+        with h5py.File(io.BytesIO(raw)) as file:
+            found = list[str]()
+            file.visititems(
+                lambda name, item, found=found: found.append(name) if isinstance(item, h5py.Group) else None
+            )
+            groups.append({name for name in found if not name.startswith(("optimizer", "metrics"))})
+    assert groups[0] == groups[1]
 
 
 def test_directory_and_back(tmp_path: Path, run: Run) -> None:
