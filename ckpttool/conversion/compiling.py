@@ -1,207 +1,264 @@
-"""What a model of Keras 0 to 2 was compiled with, as `compile_config` of Keras 3.
+"""What a model of Keras 1 or 2 was compiled with, as `compile_config` of Keras 3.
 
-Sources: `save_model` of 1.2.2 and 2.2.4, `model_metadata` and `get_compile_config` of 2.15; `compile_from_config` of
-keras/src/trainers/trainer.py and the constructors of optimizers, losses and metrics, 3.15.
+Sources: `save_model` and `compile` of 1.2.2 and 2.2.4, `model_metadata`, `get_compile_config` and `compile_utils` of
+2.15; `compile_from_config` of keras/src/trainers/trainer.py, `CompileLoss` and `CompileMetrics` of compile_utils.py and
+the constructors of losses and metrics, 3.15.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from ckpttool.architecture.defaults import class_called, defaults_of
-from ckpttool.architecture.sizes import items
+from ckpttool.architecture.sizes import is_integer, items
+from ckpttool.architecture.spelling import snake_case
+from ckpttool.conversion import optimizing
 from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.optimizing import MAX_DEPTH, WHERE, UnknownObject, Writer, keras_object, own_name
 
 RECOMPILE = Edit(
     "rewrite-compile-settings", "writes loss, metrics and optimizer as Keras 3 does", "always: what differs is listed"
 )
-DECAY = Edit(
-    "decay-to-schedule",
-    "writes `decay` of an optimizer as InverseTimeDecay",
-    "always: learning_rate / (1 + decay * iteration)",
-)
-EDITS = (RECOMPILE, DECAY)
+EDITS = (RECOMPILE, *optimizing.EDITS)
 
-WHERE = "compile"
-MAX_DEPTH = 16
+Outputs = Sequence[tuple[str, str]]
+"""What the outputs of a model were called, and what they are called today."""
 
 _LOSSES = MappingProxyType(
-    {"huber_loss": "huber", "kullback_leibler_divergence": "kl_divergence", "logcosh": "log_cosh"}
-)
-_METRICS = MappingProxyType(
     {
-        **dict.fromkeys(("acc", "Accuracy"), "accuracy"),
-        **_LOSSES,
-        "cosine": "cosine_similarity",
-        "cosine_proximity": "cosine_similarity",
+        **dict.fromkeys(("cosine", "cosine_proximity"), "cosine_similarity"),
+        "huber_loss": "huber",
+        "kullback_leibler_divergence": "kl_divergence",
+        "logcosh": "log_cosh",
     }
 )
-_BY_SHAPE = frozenset({"accuracy", "crossentropy", "ce"})  # names that Keras resolves by the shape of an output
+_METRICS = MappingProxyType({**_LOSSES, **dict.fromkeys(("log_cosh", "logcosh"), "LogCoshError")})
+_BY_SHAPE = frozenset({"acc", "accuracy"})  # metrics that Keras resolves by the shape of an output, in any case
+_BY_LOSS = frozenset({"ce", "crossentropy"})  # metrics that Keras 2 resolved, and Keras 3 does not
+_CROSSENTROPY = MappingProxyType(
+    {
+        **dict.fromkeys(("categorical_crossentropy", "CategoricalCrossentropy"), "CategoricalCrossentropy"),
+        **dict.fromkeys(
+            ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"), "SparseCategoricalCrossentropy"
+        ),
+    }
+)
+_TOWARDS_ONE = frozenset({"hinge", "squared_hinge"})
 _WRAPPERS = frozenset({"LossFunctionWrapper", "MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"})
+_REQUIRED = frozenset(
+    {"name", "num_classes", "precision", "recall", "sensitivity", "specificity", "target_class_ids"}
+)  # arguments without a default, beside the name
 _REDUCTIONS: Mapping[Any, str] = MappingProxyType({None: "none", "auto": "sum_over_batch_size"})
-_SETTINGS = frozenset({"run_eagerly", "steps_per_execution", "jit_compile"})
-_GONE = frozenset({"dynamic", "is_legacy_optimizer", "jit_compile"})  # of optimizers: they say nothing of the rule
-_OTHER_RULES = MappingProxyType(
-    {
-        "Adagrad": "adds epsilon below the root, where older ones added it to the root",
-        "Nadam": "has another schedule of momentum",
-        "RMSprop": "adds epsilon below the root, where older ones added it to the root",
-    }
-)
-_SINCE_2_11 = frozenset({"clipnorm", "ema_momentum", "global_clipnorm", "use_ema", "weight_decay"})
-
-
-class _Unknown(Exception):
-    """Something that Keras 3 does not find, and what."""
-
-
-def compile_config(training: Any, journal: Journal) -> dict[str, Any] | None:
-    """The `compile_config` of Keras 3 for what an older file states, None where the model is not compiled, or with what
-    is not built into Keras; what is lost is noted."""
-    if not isinstance(training, Mapping) or not training:
-        return None
-    try:
-        optimizer = _optimizer(training.get("optimizer_config", training.get("optimizer")), journal)
-        loss = _loss(training.get("loss"), 0)
-    except _Unknown as error:
-        journal.lose(WHERE, f"all settings of compile: {error}")
-        return None
-    found = {"optimizer": optimizer, "loss": loss, "loss_weights": items(training.get("loss_weights"))}
-    for key in ("metrics", "weighted_metrics"):
-        found[key] = _metrics(training.get(key), key, journal)
-    if training.get("sample_weight_mode"):
-        journal.lose(WHERE, f"sample_weight_mode {training['sample_weight_mode']!r}, which Keras 3 works out by itself")
-    journal.edit(RECOMPILE, WHERE, str(optimizer["class_name"]))
-    return found | {key: training[key] for key in _SETTINGS if training.get(key) is not None}
-
-
-def _object(module: str, class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    return {"module": f"keras.{module}", "class_name": class_name, "config": dict(config), "registered_name": None}
-
-
-def _optimizer(value: Any, journal: Journal) -> dict[str, Any]:
-    """An optimizer with its arguments of today."""
-    name = value.get("class_name") if isinstance(value, Mapping) else value
-    config = value.get("config") if isinstance(value, Mapping) else {}
-    class_name = class_called("optimizers", name.rpartition(">")[2]) if isinstance(name, str) else None
-    if class_name is None or not isinstance(config, Mapping):
-        raise _Unknown(f"the optimizer {str(name)[:60]}")
-    known = defaults_of("optimizers", class_name) or {}
-    given = {"learning_rate" if key == "lr" else key: item for key, item in config.items()}
-    found = {key: item for key, item in given.items() if (key in known or key == "name") and item is not None}
-    rate = _rate(given.get("learning_rate"))
-    decay = given.get("decay")
-    if isinstance(decay, int | float) and decay:
-        journal.edit(DECAY, WHERE, f"decay={decay}")
-        rate = _object(
-            "optimizers.schedules",
-            "InverseTimeDecay",
-            {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay, "staircase": False},
-        )
-    if rate is not None:
-        found["learning_rate"] = rate
-    if class_name == "LossScaleOptimizer" and isinstance(given.get("inner_optimizer"), Mapping):
-        found["inner_optimizer"] = _optimizer(given["inner_optimizer"], journal)
-    _note_lost(class_name, {key: item for key, item in given.items() if key not in {*found, "decay"}}, journal)
-    if class_name == "Nadam" and not _SINCE_2_11.isdisjoint(config):
-        journal.lose(WHERE, "Nadam's product of momenta, which Keras 2 did not store, is worked out as Keras 3 does")
-    if class_name in _OTHER_RULES and _SINCE_2_11.isdisjoint(config):
-        journal.lose(WHERE, f"{class_name} of Keras 3 {_OTHER_RULES[class_name]}")
-    return _object("optimizers", class_name, found)
-
-
-def _note_lost(class_name: str, rest: Mapping[str, Any], journal: Journal) -> None:
-    for key, item in rest.items():
-        if item not in (None, False, 0) and key not in _GONE:
-            journal.lose(WHERE, f"{class_name}'s {key}, which was {str(item)[:60]}")
-
-
-def _rate(value: Any) -> Any:
-    """A learning rate: a number, or a schedule of today."""
-    if not isinstance(value, Mapping):
-        return value
-    name, config = value.get("class_name"), value.get("config")
-    known = defaults_of("schedules", name) if isinstance(name, str) else None
-    if known is None or not isinstance(config, Mapping):
-        raise _Unknown(f"the schedule of learning rates {str(name)[:60]}")
-    return _object(
-        "optimizers.schedules", str(name), {key: items(item) for key, item in config.items() if key != "name"}
-    )
-
-
-def _loss(value: Any, depth: int) -> Any:
-    """A loss, or several in a list or by the names of outputs."""
-    if depth > MAX_DEPTH:
-        raise _Unknown("losses nested too deep")
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return _named(value, "losses", _LOSSES)
-    if isinstance(value, list):
-        return [_loss(item, depth + 1) for item in value]
-    if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
-        return {key: _loss(item, depth + 1) for key, item in value.items()}
-    return _thing(value, "losses", _LOSSES)
-
-
-def _named(name: str, kind: str, renamed: Mapping[str, str]) -> str:
-    """The name of a function or class of today."""
-    tail = name.rpartition(">")[2]
-    today = renamed.get(tail, tail)
-    if tail in ("cosine", "cosine_proximity") and kind == "losses":
-        raise _Unknown(f"the loss {tail}, whose scale was another")
-    if class_called(kind, today) is None and not (kind == "metrics" and today in _BY_SHAPE):
-        raise _Unknown(f"the {_SINGULAR[kind]} {tail[:60]}, which is not built into Keras 3")
-    return today
-
-
+_SETTINGS = frozenset({"run_eagerly", "jit_compile"})
 _SINGULAR = MappingProxyType({"losses": "loss", "metrics": "metric"})
 
 
-def _thing(value: Any, kind: str, renamed: Mapping[str, str]) -> Any:
-    """An object of a loss or metric, or a function in one that wraps it."""
-    config = value.get("config") if isinstance(value, Mapping) else None
-    class_name = value.get("class_name") if isinstance(value, Mapping) else None
-    if class_name in ("function", "builtin_function_or_method") and isinstance(config, str):
-        return _named(config, kind, renamed)
-    if not isinstance(class_name, str) or not isinstance(config, Mapping):
-        raise _Unknown(f"a {_SINGULAR[kind]} that cannot be read")
-    if class_name in _WRAPPERS:
-        fn = config.get("fn")
-        fn = fn.get("config") if isinstance(fn, Mapping) else fn
-        class_name = class_called(kind, _named(str(fn), kind, renamed)) or str(fn)
-    else:
-        class_name = class_called(kind, class_name.rpartition(">")[2]) or class_name
-    known = defaults_of(kind, class_name)
-    if known is None:
-        raise _Unknown(f"the {_SINGULAR[kind]} {class_name[:60]}, which is not built into Keras 3")
-    kept = {key: items(item) for key, item in config.items() if key in known or key in ("name", "num_classes")}
-    if isinstance(kept.get("reduction", ...), str | None):
-        kept["reduction"] = _REDUCTIONS.get(kept["reduction"], kept["reduction"])
-    return _object(kind, class_name, kept)
+def compile_config(training: Any, version: str | None, outputs: Outputs, journal: Journal) -> dict[str, Any] | None:
+    """The `compile_config` of Keras 3 for what Keras of some version stated; None where the model is not compiled, or
+    with an optimizer that is not built into Keras. What is lost is noted."""
+    if not isinstance(training, Mapping) or not training:
+        return None
+    stated = training.get("optimizer_config", training.get("optimizer"))
+    writer = Writer(version, _is_multi_backend(stated, version))
+    try:
+        optimizer = optimizing.optimizer_today(stated, writer, journal)
+    except UnknownObject as error:
+        journal.lose(WHERE, f"all settings of compile: {error}")
+        return None
+    loss = _losses(training.get("loss"), writer, outputs, journal)
+    weights = _by_output(items(training.get("loss_weights")), outputs, 1.0) if loss is not None else None
+    found = {"optimizer": optimizer, "loss": _for_each(loss, weights), "loss_weights": weights}
+    if optimizer["config"].get("loss_scale_factor") is not None:
+        found["auto_scale_loss"] = False
+    for key in ("metrics", "weighted_metrics"):
+        found[key] = _Metrics(key, writer, training.get("loss"), outputs, journal).of(training.get(key))
+    journal.edit(RECOMPILE, WHERE, str(optimizer["class_name"]))
+    return found | _settings(training, journal)
 
 
-def _metrics(value: Any, key: str, journal: Journal) -> Any:
-    """Metrics in a list, or by the names of outputs; those that Keras 3 does not find are left out."""
-
-    def one(item: Any) -> Any:
-        try:
-            return _named(item, "metrics", _METRICS) if isinstance(item, str) else _thing(item, "metrics", _METRICS)
-        except _Unknown as error:
-            journal.lose(WHERE, f"{key}: {error}")
-            return None
-
-    return _each(value, one, 0)
+def _is_multi_backend(optimizer: Any, version: str | None) -> bool:
+    """Whether Keras 1 or 2 with many backends wrote an optimizer: those of tf.keras state their names."""
+    config = optimizer.get("config") if isinstance(optimizer, Mapping) else None
+    inside = config.get("inner_optimizer", config.get("optimizer")) if isinstance(config, Mapping) else None
+    if isinstance(inside, Mapping) or not isinstance(config, Mapping):
+        return False
+    return "name" not in config and "-tf" not in (version or "")
 
 
-def _each(value: Any, change: Callable[[Any], Any], depth: int) -> Any:
-    if value is None or depth > MAX_DEPTH:
+def _settings(training: Mapping[str, Any], journal: Journal) -> dict[str, Any]:
+    """What else `compile` was told."""
+    if training.get("sample_weight_mode"):
+        journal.lose(WHERE, f"sample_weight_mode {training['sample_weight_mode']!r}, which Keras 3 works out by itself")
+    found = {key: training[key] for key in _SETTINGS if isinstance(training.get(key), bool)}
+    steps: Any = training.get("steps_per_execution")
+    if is_integer(steps) and steps > 0:
+        return {**found, "steps_per_execution": steps}
+    if steps is not None:
+        journal.lose(WHERE, f"steps_per_execution {str(steps)[:60]}")
+    return found
+
+
+def _by_output(value: Any, outputs: Outputs, rest: Any) -> Any:
+    """Something stated by the names of outputs, for each of them by its name of today; other values as they are.
+
+    Keras 3 wants all outputs, where Keras 2 took `rest` for those that were left out.
+    """
+    if not isinstance(value, Mapping) or isinstance(value.get("class_name"), str):
+        return value
+    today = dict(outputs)
+    if not today or not value.keys() <= today.keys():
+        return dict(value)
+    return {name: value.get(old, rest) for old, name in today.items()}
+
+
+def _for_each(loss: Any, weights: Any) -> Any:
+    """A loss as often as there are weights for it, which Keras 3 wants to be as many as the losses."""
+    if isinstance(loss, list) or (isinstance(loss, Mapping) and "class_name" not in loss):
+        return loss
+    if isinstance(weights, Mapping):
+        return dict.fromkeys(weights, loss)
+    return [loss] * len(weights) if isinstance(weights, list) and len(weights) > 1 else loss
+
+
+def _losses(value: Any, writer: Writer, outputs: Outputs, journal: Journal) -> Any:
+    """The losses of today; none at all where one is unknown, since Keras cannot train for some of them alone."""
+    try:
+        return _by_output(_loss(value, writer, journal, 0), outputs, None)
+    except UnknownObject as error:
+        journal.lose(WHERE, f"the loss: {error}; compile anew with it and with optimizer=model.optimizer")
+        return None
+
+
+def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
+    """A loss, or several in a list or by the names of outputs."""
+    if depth > MAX_DEPTH:
+        raise UnknownObject("losses nested too deep")
+    if value is None:
         return None
     if isinstance(value, list):
-        found = [_each(item, change, depth + 1) for item in value]
-        if len(found) == 1 and isinstance(found[0], list):
-            return found[0]
-        return [item for item in found if item is not None]
+        return [_loss(item, writer, journal, depth + 1) for item in value]
     if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
-        return {key: _each(item, change, depth + 1) for key, item in value.items()}
-    return change(value)
+        return {key: _loss(item, writer, journal, depth + 1) for key, item in value.items()}
+    name = _function(value)
+    if name is None:
+        return _thing(value, "losses", _LOSSES)
+    today = _LOSSES.get(name, name)
+    if class_called("losses", today) is None:
+        raise UnknownObject(f"{name[:60]}, which is not built into Keras 3")
+    if today == "cosine_similarity" and writer.multi_backend and _is_before(writer.version, (2, 1, 6)):
+        raise UnknownObject(f"{name}, which was divided by the length of the vectors")
+    if today in _TOWARDS_ONE and writer.multi_backend:
+        journal.lose(WHERE, f"{name} of Keras 3 takes labels 0 and 1 as -1 and 1, where older ones took 0 as it is")
+    return today
+
+
+def _is_before(version: str | None, limit: tuple[int, ...]) -> bool:
+    """Whether a version is older than another; Keras 1 does not always tell its own."""
+    numbers = [int(number[:9]) for number in re.findall(r"\d+", version or "1")[:3]]
+    return tuple(numbers) < limit
+
+
+def _function(value: Any) -> str | None:
+    """The name of a function of Keras, or of a class by its name alone; None where an object is stated."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") not in ("function", "builtin_function_or_method"):
+            return None
+        value = {**value, "class_name": value.get("config")}
+    return own_name(value)
+
+
+def _thing(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> dict[str, Any]:
+    """An object of a loss or metric, or a function in one that wraps it."""
+    config, stated = value.get("config"), own_name(value)
+    if not isinstance(config, Mapping):
+        raise UnknownObject(f"a {_SINGULAR[kind]} that cannot be read")
+    if stated in _WRAPPERS:
+        fn = config.get("fn")
+        stated = _function(fn) or own_name(fn)
+        stated = renamed.get(stated, stated)
+    class_name = class_called(kind, stated)
+    if class_name is None:
+        raise UnknownObject(f"{stated[:60]}, which is not built into Keras 3")
+    known = defaults_of(kind, class_name) or {}
+    kept = {key: items(item) for key, item in config.items() if key in known or key in _REQUIRED}
+    if isinstance(kept.get("reduction", ...), str | None):
+        kept["reduction"] = _REDUCTIONS.get(kept["reduction"], kept["reduction"])
+    return keras_object(kind, class_name, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Metrics:
+    """The metrics of a model, or those that are weighted (`key`), beside its `loss`. What Keras 3 does not find is left
+    out, and noted."""
+
+    key: str
+    writer: Writer
+    loss: Any
+    outputs: Outputs
+    journal: Journal
+
+    def of(self, value: Any) -> Any:
+        """Those of one output in a list; of several in a list for each, or by the names of outputs."""
+        if value is None:
+            return None
+        if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
+            today = dict(self.outputs)
+            return {today.get(key, key): self.listed(item) for key, item in value.items()}
+        value = value if isinstance(value, list) else [value]
+        if len(self.outputs) < 2:
+            return self.listed(value)
+        if any(item is None or isinstance(item, list) for item in value):
+            return [self.listed(item) for item in value]
+        return [self.listed(value) for _ in self.outputs]
+
+    def listed(self, value: Any) -> list[Any]:
+        """The metrics of one output, in whatever lists."""
+        found, stack = [], [value]
+        while stack:
+            item = stack.pop()
+            if isinstance(item, list):
+                stack.extend(reversed(item))
+            elif item is not None:
+                found += self.known(item)
+        return found
+
+    def known(self, value: Any) -> list[Any]:
+        """A metric, none where Keras 3 does not find it."""
+        try:
+            name = _function(value)
+            return [self.unprefixed(_thing(value, "metrics", _METRICS)) if name is None else self.named(name)]
+        except UnknownObject as error:
+            self.journal.lose(WHERE, f"{self.key}: {error}")
+            return []
+
+    def named(self, name: str) -> Any:
+        """A function, or a class by its name, which gives the same name to what it measures as before."""
+        if name.lower() in _BY_SHAPE:
+            return name
+        today = self.crossentropy(name) if name.lower() in _BY_LOSS else _METRICS.get(name, name)
+        class_name = class_called("metrics", today)
+        if class_name is None:
+            raise UnknownObject(f"{name[:60]}, which is not built into Keras 3")
+        if class_name == "CosineSimilarity" and self.writer.multi_backend:
+            raise UnknownObject(f"{name}, whose sign was the other")
+        if today == name != class_name:
+            return name
+        return keras_object("metrics", class_name, {"name": snake_case(name)})
+
+    def crossentropy(self, name: str) -> str:
+        """The metric that "crossentropy" stands for, where the loss tells."""
+        stated = self.loss.get("class_name") if isinstance(self.loss, Mapping) else self.loss
+        today = _CROSSENTROPY.get(stated) if isinstance(stated, str) else None
+        if today is None:
+            raise UnknownObject(f"{name}, which Keras 3 does not work out from the outputs")
+        return today
+
+    def unprefixed(self, metric: dict[str, Any]) -> dict[str, Any]:
+        """A metric without the name of an output in front of its own, where Keras 2 put it if there are several."""
+        name = metric["config"].get("name")
+        fronts = [f"{old}_" for old, _ in self.outputs if isinstance(name, str) and name.startswith(f"{old}_")]
+        if len(self.outputs) < 2 or not fronts:
+            return metric
+        return {**metric, "config": {**metric["config"], "name": name.removeprefix(max(fronts, key=len))}}

@@ -20,14 +20,23 @@ EDITS = (REPLACE_LAYER,)
 
 
 @dataclass(frozen=True, slots=True)
+class Cudnn:
+    """A weight in the layout of cuDNN: the name of the slot and its number of gates."""
+
+    slot: str
+    gates: int
+
+
+@dataclass(frozen=True, slots=True)
 class Equivalent:
     """What computes the same: a class with its arguments, what that is in words, and for each weight of the old layer
-    the one that takes its place, by their names below the layer."""
+    the one that takes its place, by their names below the layer. `laid_out` are those whose values lie otherwise."""
 
     class_name: str
     config: Mapping[str, Any]
     told: str
     weights: Mapping[str, str] = field(default_factory=dict)
+    laid_out: Mapping[str, Cudnn] = field(default_factory=dict)
 
 
 def equivalent(args: Args) -> Equivalent | None:
@@ -104,6 +113,29 @@ def _highway(args: Args) -> Equivalent:
     )
 
 
+_OF_CUDNN = ("name", "trainable", "units", "return_sequences", "return_state", "go_backwards", "stateful")
+
+
+def _of_cudnn(class_name: str, gates: int, **beside: Any) -> Callable[[Args], Equivalent]:
+    """The layer for any device, which computes the same with weights that lie otherwise (`_convert_rnn_weights`,
+    keras/engine/saving.py, 2.2.4)."""
+
+    def made(args: Args) -> Equivalent:
+        config = {key: args.config[key] for key in _OF_CUDNN if key in args.config}
+        activations = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+        names = ("kernel", "recurrent_kernel", "bias")
+        cell = f"{class_name.lower()}_cell"
+        return Equivalent(
+            class_name,
+            {**config, **activations, **beside},
+            f"{class_name}, whose weights lie otherwise; initializers and regularizers are those by default",
+            {name: f"{cell}/{name}" for name in names},
+            {name: Cudnn(name, gates) for name in names},
+        )
+
+    return made
+
+
 def _passing(args: Args) -> Equivalent:
     config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
     return Equivalent("Identity", config, "Identity: what it added to the loss or the metrics is gone")
@@ -113,6 +145,8 @@ _EQUIVALENTS: Mapping[str, Callable[[Args], Equivalent]] = MappingProxyType(
     {
         "AddLoss": _passing,
         "AddMetric": _passing,
+        "CuDNNGRU": _of_cudnn("GRU", 3, reset_after=True),
+        "CuDNNLSTM": _of_cudnn("LSTM", 4),
         "Highway": _highway,
         "MaxoutDense": _maxout_dense,
         "ThresholdedReLU": _thresholded_relu,

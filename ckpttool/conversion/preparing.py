@@ -133,7 +133,8 @@ def _rewritten(
     """A model in the words of Keras 3, its weights placed slot by slot."""
     rewritten = rewrite(architecture.config, generation, journal, replace(options, whole=FORMS[form].whole))
     if FORMS[form].whole and options.compiled:
-        compiled = compile_config(_compiled_with(checkpoint, architecture), journal)
+        settings, version = _compiled_with(checkpoint, architecture), checkpoint.producer.keras_version
+        compiled = compile_config(settings, version, _outputs(architecture, rewritten.config), journal)
         rewritten.config |= {"compile_config": compiled} if compiled else {}
     today = read_architecture(rewritten.config)
     assert today is not None
@@ -161,6 +162,14 @@ def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> Any:
     """What the source says that the model was compiled with."""
     config = architecture.config
     return checkpoint.training_config or (config.get("compile_config") if isinstance(config, Mapping) else None)
+
+
+def _outputs(architecture: Architecture, config: Any) -> list[tuple[str, str]]:
+    """The outputs of a model as the source and as the new config call them."""
+    today = read_architecture(config)
+    return [
+        (old, new) for (old, _), (new, _) in zip(architecture.outputs, today.outputs if today else (), strict=False)
+    ]
 
 
 def _reversed(checkpoint: Checkpoint, alignment: Alignment, journal: Journal) -> bool:

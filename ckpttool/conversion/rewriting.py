@@ -16,7 +16,7 @@ from ckpttool.architecture.table import LAYERS, OLD_LAYERS
 from ckpttool.conversion import activations, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.calls import called_today
-from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, Equivalent, equivalent
+from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, Cudnn, Equivalent, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.operating import Operations
@@ -72,12 +72,15 @@ PLAIN = Options()
 @dataclass(slots=True)
 class Rewritten:
     """A model in the words of Keras 3. `labels` are the layers that have another label now, `weights` the weights that
-    have; `scaled` are those that are multiplied. All are told by what they were in the old model."""
+    have; `scaled` are those that are multiplied, `laid_out` those that lie otherwise. All are told by what they were in
+    the old model.
+    """
 
     config: dict[str, Any]
     labels: Mapping[str, str]
     weights: Mapping[str, str]
     scaled: tuple[Scaled, ...]
+    laid_out: Mapping[str, Cudnn]
 
     def label(self, layer: str, name: str) -> str:
         """The label today of a weight that was called `name` in `layer`, or of the layer itself."""
@@ -97,7 +100,7 @@ def rewrite(config: Any, generation: Generation, journal: Journal, options: Opti
     rewriter = _Rewriter(generation, journal, options)
     old = unflattened(config) if generation is Generation.KERAS_0 else config
     found = rewriter.model_entry(old, normalized(config, generation))
-    return Rewritten(found, rewriter.labels, rewriter.weights, tuple(rewriter.scaled))
+    return Rewritten(found, rewriter.labels, rewriter.weights, tuple(rewriter.scaled), rewriter.laid_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class _Rewriter:
     labels: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     scaled: list[Scaled] = field(default_factory=list)
+    laid_out: dict[str, Cudnn] = field(default_factory=dict)
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
         """The entry of the whole model."""
@@ -176,10 +180,22 @@ class _Rewriter:
                 found[key] = self.inner(before, args.config[key], at, _DIRECTIONS.get((args.class_name, key), ""))
         if args.class_name == "Bidirectional" and "backward_layer" not in found:
             self.scaled += [*_backward(self.scaled, at.label)]
+            self.mirror(at)
         if isinstance(args.config.get("cells"), list):
             pairs = zip(old.config["cells"], args.config["cells"], strict=True)
             found["cells"] = [self.inner(before, after, at) for before, after in pairs]
         return found
+
+    def mirror(self, at: _At) -> None:
+        """Says of the weights of the backward layer that Keras makes what was said of those of the forward layer."""
+        ahead, behind = f"{at.label}/forward_", f"{at.label}/backward_"
+        names = {
+            f"{behind}{old.removeprefix(ahead)}": new for old, new in self.weights.items() if old.startswith(ahead)
+        }
+        self.weights |= {old: new.replace("/forward_", "/backward_", 1) for old, new in names.items()}
+        for old, how in tuple(self.laid_out.items()):
+            if old.startswith(ahead):
+                self.laid_out[f"{behind}{old.removeprefix(ahead)}"] = how
 
     def inner(self, old: Any, new: Mapping[str, Any], at: _At, direction: str = "") -> dict[str, Any]:
         name = f"{direction}{Args.of(new).name.removeprefix(direction)}"
@@ -244,6 +260,7 @@ class _Rewriter:
         self.journal.edit(REPLACE_LAYER, at.label, f"{args.class_name} by {found.told}")
         for old, new in found.weights.items():
             self.weights[_joined(at.label, old)] = _joined(at.today, new)
+        self.laid_out |= {_joined(at.label, name): how for name, how in found.laid_out.items()}
         model = Args.of({"class_name": found.class_name, "config": dict(found.config)})
         inner = _Rewriter(self.generation, self.journal, self.options)
         config = inner.model(model, model, _At(at.label, at.today)) if is_model(model) else found.config
