@@ -117,22 +117,17 @@ def log_softmax(e: Emitter, logits: Any, axis: Any = None, name: Any = None, dim
     return e.op("nn.LogSoftmax", logits, axis=-1 if axis is None else axis)
 
 
-def argmax(
-    e: Emitter, input: Any, axis: Any = None, output_type: Any = "int64", dimension: Any = None, name: Any = None
-) -> Result:
-    """The index of the largest value; TensorFlow's default is the first axis."""
-    axis = dimension if axis is None else axis
-    found = e.op("numpy.Argmax", input, axis=0 if axis is None else axis)
-    return e.op("core.Cast", found, dtype=dtype_named(output_type))
+def extreme(place: str) -> Function:
+    """The index of the largest or smallest value; TensorFlow's default is the first axis."""
 
+    def found(
+        e: Emitter, input: Any, axis: Any = None, output_type: Any = "int64", dimension: Any = None, name: Any = None
+    ) -> Result:
+        axis = dimension if axis is None else axis
+        index = e.op(place, input, axis=0 if axis is None else axis)
+        return e.op("core.Cast", index, dtype=dtype_named(output_type))
 
-def argmin(
-    e: Emitter, input: Any, axis: Any = None, output_type: Any = "int64", dimension: Any = None, name: Any = None
-) -> Result:
-    """The index of the smallest value; TensorFlow's default is the first axis."""
-    axis = dimension if axis is None else axis
-    found = e.op("numpy.Argmin", input, axis=0 if axis is None else axis)
-    return e.op("core.Cast", found, dtype=dtype_named(output_type))
+    return found
 
 
 def cumsum(

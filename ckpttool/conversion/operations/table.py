@@ -108,8 +108,9 @@ _OTHERS: dict[str, Function] = {
     "fill": n.fill, "gather": p.gather, "identity": n.identity, "image.flip_left_right": lambda e, image: e.op(
         "numpy.Flip", image, axis=-2), "image.flip_up_down": lambda e, image: e.op("numpy.Flip", image, axis=-3),
     "image.resize": n.resize, "image.rgb_to_grayscale": _with("image.RGBToGrayscale", {}),
-    "linalg.matmul": n.matmul, "linalg.norm": n.norm, "math.add_n": n.add_n, "math.argmax": n.argmax,
-    "math.argmin": n.argmin, "math.cumprod": n.cumprod, "math.cumsum": n.cumsum, "math.l2_normalize": n.l2_normalize,
+    "linalg.matmul": n.matmul, "linalg.norm": n.norm, "math.add_n": n.add_n, "math.argmax": n.extreme("numpy.Argmax"),
+    "math.argmin": n.extreme("numpy.Argmin"), "math.cumprod": n.cumprod, "math.cumsum": n.cumsum,
+    "math.l2_normalize": n.l2_normalize,
     "math.squared_difference": n.squared_difference, "math.top_k": n.top_k, "nn.avg_pool2d": n.pool("nn.AveragePool"),
     "nn.bias_add": n.bias_add, "nn.conv2d": n.conv2d, "nn.depth_to_space": _with(
         "nn.DepthToSpace", {"block_size": "block_size"}), "nn.gelu": n.gelu, "nn.l2_normalize": n.l2_normalize,
