@@ -1,15 +1,16 @@
 """The state of an optimizer of Keras 1 or 2 in the order of Keras 3, so that training goes on where it stopped.
 
 Up to Keras 2.10 an optimizer listed the iteration and then, kind after kind, one array for each trained weight
-(keras/optimizers.py, 1.2.2 and 2.2.4; tensorflow/python/keras/optimizer_v2, 2.10). Since 2.11 its order is that of
-Keras 3, which `ckpttool.architecture.optimizers` knows.
+(keras/optimizers.py, 1.2.2 and 2.2.4; tensorflow/python/keras/optimizer_v2, 2.10); Ftrl did so weight after weight.
+Since 2.11 its order is that of Keras 3, which `ckpttool.architecture.optimizers` knows, but that SGD keeps momenta that
+it does not use and Adafactor leaves out what it does not (keras/src/optimizers, 2.15).
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -23,8 +24,9 @@ from ckpttool.architecture.spec import SpecSlot
 from ckpttool.assembled import weight_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.numbers import INNER, Lost, Numbers, finite, inside, number, product
 from ckpttool.conversion.rewriting import Rewritten
-from ckpttool.formats.hdf5.values import InMemory, Repeated
+from ckpttool.formats.hdf5.values import Repeated
 
 WHERE = "optimizer"
 BEGIN = Edit(
@@ -33,7 +35,25 @@ BEGIN = Edit(
     "always: as Keras makes it",
 )
 EDITS = (BEGIN,)
-_BEGIN_WITH_ZEROS = frozenset({"Adadelta", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "RMSprop", "SGD"})
+_BEGIN_WITH_ZEROS = frozenset(
+    {
+        *(
+            "Adadelta",
+            "Adafactor",
+            "Adagrad",
+            "Adam",
+            "AdamW",
+            "Adamax",
+            "Ftrl",
+            "Lamb",
+            "Lion",
+            "Nadam",
+            "RMSprop",
+            "SGD",
+        )
+    }
+)  # but for what `_constant` tells
+_COUNTS_STEPS = frozenset({"Adam", "AdamW", "Adamax", "Nadam"})  # whose rule asks for the iteration
 
 # The kinds of arrays in their old order, by the names that Keras 3 has for them.
 _KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -43,7 +63,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Adam": ("momentum", "velocity", "velocity_hat"),
         "Adamax": ("momentum", "norm"),
         "Ftrl": ("accumulator", "linear"),
-        "RMSprop": ("velocity", "momentum", "average_gradient"),
+        "Nadam": ("momentum", "velocity"),
         "SGD": ("momentum",),
     }
 )
@@ -71,35 +91,45 @@ def state(
     """The variables of the optimizer by their paths in `.weights.h5`; those of one that has not begun where none are
     stored, or they cannot all be told, which is noted. `wanted` are those that Keras 3 has, `optimizer` is its entry in
     the new config."""
-    stored = checkpoint.section(Section.OPTIMIZER)
+    held = checkpoint.section(Section.OPTIMIZER)
+    stored = [weight for weight in held if not weight.path.startswith(f"optimizer/{INNER}")]  # which is there twice
     try:
         if not stored and wanted:
-            raise _Lost("none is stored, so training begins anew")
+            raise Lost("none is stored, so training begins anew")
         if wanted:
-            return _state(stored, alignment, rewritten, wanted, optimizer, reversed_kernels, checkpoint)
-    except _Lost as error:
+            return _state(stored, alignment, rewritten, wanted, optimizer, reversed_kernels, checkpoint, journal)
+    except Lost as error:
         journal.lose(WHERE, f"its state: {error}")
     return _fresh(wanted, optimizer, journal)
 
 
 def _fresh(wanted: Sequence[SpecSlot], optimizer: Mapping[str, Any], journal: Journal) -> dict[str, Weight]:
     """The state of an optimizer that has not begun, as Keras makes it; none of one that does not begin with zeros."""
-    if optimizer["class_name"] not in _BEGIN_WITH_ZEROS or any(slot.shape is None for slot in wanted):
+    inner = inside(optimizer)
+    if inner["class_name"] not in _BEGIN_WITH_ZEROS or any(slot.shape is None for slot in wanted):
         return {}
-    found = {slot.path: _scalar(slot.name, 0, optimizer) or _zeros(slot) for slot in wanted}
+    try:
+        numbers = Numbers(optimizer, 0, 1.0)
+        found = {slot.path: numbers.weight(_name(slot)) or _constant(slot, inner) for slot in wanted}
+    except Lost:
+        return {}
     if found:
-        journal.edit(BEGIN, WHERE, str(optimizer["class_name"]))
+        journal.edit(BEGIN, WHERE, str(inner["class_name"]))
     return found
 
 
-def _zeros(slot: SpecSlot) -> Weight:
-    shape = tuple(size or 0 for size in slot.shape or ())
-    nbytes = math.prod(shape) * (dtypes.itemsize(slot.dtype) or 0)
-    return Weight(slot.name, shape, slot.dtype, nbytes, Section.OPTIMIZER, values=Repeated(b"\0", nbytes))
+def _constant(slot: SpecSlot, optimizer: Mapping[str, Any]) -> Weight:
+    """What an optimizer keeps for a weight before its first step."""
+    import numpy as np
 
-
-class _Lost(Exception):
-    """The state cannot be carried, and why."""
+    start = number(optimizer, "initial_accumulator_value", 0.1) if slot.name.endswith("/accumulator") else 0.0
+    if slot.dtype not in ("float32", "float64", "int32") and start:
+        raise Lost(f"{slot.name} of {slot.dtype} does not begin with zeros")
+    size = dtypes.itemsize(slot.dtype) or 0
+    value = np.asarray(start, dtypes.DTYPES[slot.dtype][1]).tobytes() if start else bytes(max(size, 1))
+    shape = tuple(axis or 0 for axis in slot.shape or ())
+    nbytes = math.prod(shape) * size
+    return Weight(slot.name, shape, slot.dtype, nbytes, Section.OPTIMIZER, values=Repeated(value, nbytes))
 
 
 def _state(
@@ -110,27 +140,62 @@ def _state(
     optimizer: Mapping[str, Any],
     reversed_kernels: bool,
     checkpoint: Checkpoint,
+    journal: Journal,
 ) -> dict[str, Weight]:
-    if any(any(one.gates) for one in rewritten.scaled):
-        raise _Lost("weights that it was kept for are multiplied")
+    if alignment.generation is Generation.KERAS_3:
+        return _as_stored(stored, wanted)
     sources = _trained(checkpoint, alignment)
-    iteration, rest = _iteration(stored)
-    keys = _order(rest, sources, optimizer)
-    by_key = dict(zip(keys, rest, strict=True))
+    _refuse_changed(sources, rewritten)
+    held = _held(stored, [one.stored.weight.shape for one in sources], inside(optimizer))
     labels = {
-        f"{rewritten.label(one.aligned.place.layer, one.aligned.place.name)}/{kind}": _joined(
-            one.aligned, kind, by_key, sources, reversed_kernels
-        )
+        f"{rewritten.label(one.aligned.place.layer, one.aligned.place.name)}/{kind}": weight
         for one in sources
-        for kind in {kind for kind, _ in keys}
+        for kind in {kind for kind, _ in held.arrays}
+        if (weight := _joined(one.aligned, kind, held.arrays, sources, reversed_kernels))
     }
+    numbers = Numbers(optimizer, held.steps(inside(optimizer), journal), held.product(checkpoint))
     found = dict[str, Weight]()
     for slot in wanted:
-        weight = labels.get(slot.name) or _scalar(slot.name, iteration, optimizer)
+        weight = labels.get(_name(slot).removeprefix(INNER)) or numbers.weight(_name(slot)) or _unused(slot)
         if weight is None or (slot.shape is not None and weight.shape != slot.shape):
-            raise _Lost(f"nothing stored is {slot.name}")
+            raise Lost(f"nothing stored is {slot.name}")
         found[slot.path] = weight
     return found
+
+
+def _name(slot: SpecSlot) -> str:
+    """The name of a variable among all those of the optimizer: Keras stores those of an inner one twice."""
+    below = slot.path.rpartition("vars/")[0].removeprefix("optimizer/")
+    return f"{below}{slot.name}"
+
+
+def _as_stored(stored: Sequence[Weight], wanted: Sequence[SpecSlot]) -> dict[str, Weight]:
+    """The variables that Keras 3 stored, which are those of today in their order."""
+    own = [slot for slot in wanted if slot.path.startswith("optimizer/vars/")]
+    if len(own) != len(stored):
+        raise Lost(f"{len(stored)} variables are stored, the optimizer has {len(own)}")
+    named = {slot.name: weight for slot, weight in zip(own, stored, strict=True)}
+    for slot in wanted:
+        if named[_name(slot)].shape != slot.shape:
+            raise Lost(f"what is stored is not {slot.name}")
+    return {slot.path: named[_name(slot)] for slot in wanted}
+
+
+def _refuse_changed(sources: Sequence[_Source], rewritten: Rewritten) -> None:
+    """Raises where trained weights become others, for which no step would be the old one."""
+    labels = ["/".join(filter(None, (one.aligned.place.layer, one.aligned.place.name))) for one in sources]
+    multiplied = tuple(f"{one.label}/" for one in rewritten.scaled if any(one.gates))
+    if any(label.startswith(multiplied) for label in labels):
+        raise Lost("weights that it was kept for are multiplied")
+    if not rewritten.laid_out.keys().isdisjoint(labels):
+        raise Lost("weights that it was kept for are laid out otherwise")
+
+
+def _unused(slot: SpecSlot) -> Weight | None:
+    """The number that Adafactor has in place of factors where there is nothing to factor, which nothing uses."""
+    if slot.shape != () or slot.dtype != "int32":
+        return None
+    return Weight(slot.name, (), slot.dtype, 4, Section.OPTIMIZER, values=Repeated(b"\0", 4))
 
 
 def _trained(checkpoint: Checkpoint, alignment: Alignment) -> list[_Source]:
@@ -164,88 +229,119 @@ def _is_trained(source: _Source) -> bool:
     return slot.trainable and not slot.frozen and not slot.borrowed
 
 
-def _iteration(stored: Sequence[Weight]) -> tuple[int, list[Weight]]:
-    """The number of steps so far, and the arrays behind it and the learning rate."""
-    rest = list(stored)
-    steps = 0
-    if rest and rest[0].shape == () and "learning_rate" not in rest[0].path:
-        steps = int(rest.pop(0).read())
-    if rest and rest[0].shape == () and "learning_rate" in rest[0].path:
-        rest.pop(0)
-    return steps, rest
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What an optimizer held: the numbers in front, and the arrays by what they are."""
+
+    front: Sequence[Weight]
+    arrays: Mapping[_Key, Weight]
+
+    def steps(self, optimizer: Mapping[str, Any], journal: Journal) -> int:
+        """The number of steps so far. Keras 1 and 2 did not store it for all optimizers."""
+        if self.front:
+            return int(finite(self.front[0]))
+        rate = optimizer["config"].get("learning_rate")
+        if isinstance(rate, Mapping) or optimizer["class_name"] in _COUNTS_STEPS:
+            journal.lose(WHERE, "the number of steps is not stored, and is counted from 0")
+        return 0
+
+    def product(self, checkpoint: Checkpoint) -> float | None:
+        """The product of the momenta of Nadam, where it is stored, or follows from the rule of Keras 1 and 2."""
+        if len(self.front) > 1 and "learning_rate" not in self.front[1].path:
+            return finite(self.front[1])
+        settings = checkpoint.training_config
+        stated = settings.get("optimizer_config") if isinstance(settings, Mapping) else None
+        config = stated.get("config") if isinstance(stated, Mapping) else None
+        if not isinstance(config, Mapping) or "schedule_decay" not in config or not self.front:
+            return None
+        decay = number({"config": config}, "schedule_decay", 0.004)
+        return product(int(finite(self.front[0])), number({"config": config}, "beta_1", 0.9), decay)
 
 
-def _order(rest: Sequence[Weight], sources: Sequence[_Source], optimizer: Mapping[str, Any]) -> list[_Key]:
-    """What the arrays are, in their order: that of Keras 3, or kind after kind."""
-    shapes = [one.stored.weight.shape for one in sources]
-    candidates = [_today(shapes, optimizer), *_by_kind(len(sources), len(rest), str(optimizer["class_name"]))]
-    if not _is_of_today(rest):
-        candidates = candidates[1:] + candidates[:1]
-    for keys in candidates:
-        if len(keys) == len(rest) and all(
-            weight.shape == shapes[at] or (kind == "velocity_hat" and weight.shape == (1,))
-            for (kind, at), weight in zip(keys, rest, strict=True)
-        ):
-            return keys
-    raise _Lost(f"{len(rest)} arrays for {len(sources)} trained weights are not what {optimizer['class_name']} keeps")
+def _held(stored: Sequence[Weight], shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]) -> _Held:
+    """What the stored arrays are, in their order: that of Keras 3, or kind after kind. In front of them are the
+    iteration, if it is stored, and the learning rate or the product of Nadam's momenta."""
+    found = [held for keys in _orders(stored, shapes, optimizer) if (held := _as_listed(stored, keys)) is not None]
+    if not found:
+        kept = optimizer["class_name"]
+        raise Lost(f"{len(stored)} arrays for {len(shapes)} trained weights are not what {kept} keeps")
+    return min(found, key=lambda held: abs(len(held.front) - 1))
 
 
-def _is_of_today(rest: Sequence[Weight]) -> bool:
-    """Whether names have the kind in front of the weight, or behind an underscore, as since Keras 2.11."""
-    names = [weight.path.removeprefix("optimizer_weights/") for weight in rest]
-    return any(f"/{kind}/" in name for name in names for kind in "mv") or all("/vars/" in name for name in names)
+def _as_listed(stored: Sequence[Weight], keys: _Keys) -> _Held | None:
+    """The stored arrays as the last of them are listed, None where they cannot be that."""
+    front, rest = stored[: max(0, len(stored) - len(keys))], stored[-len(keys) :] if keys else []
+    if len(rest) != len(keys) or len(front) > 2 or any(weight.shape != () for weight in front):
+        return None
+    if not all(_fits(kind, weight.shape, shape) for (kind, _, shape), weight in zip(keys, rest, strict=True)):
+        return None
+    return _Held(front, {(kind, at): weight for (kind, at, _), weight in zip(keys, rest, strict=True)})
 
 
-def _today(shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]) -> list[_Key]:
+def _fits(kind: str, stored: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array may be of a kind. Keras 2 had one number for each where Adam did not keep the last."""
+    return stored == shape or (kind == "velocity_hat" and stored == (1,))
+
+
+_Keys = list[tuple[str, int, tuple[int, ...]]]
+"""The kinds of some arrays in their order, each with the number of the weight that it is for, and its shape."""
+
+
+def _orders(
+    stored: Sequence[Weight], shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]
+) -> Iterator[_Keys]:
+    """The orders in which the writer may have listed its arrays. Names tell whether that was as it is today."""
+    if _SINCE_2_11.fullmatch(stored[0].path):
+        yield _today(shapes, optimizer)
+        if optimizer["class_name"] == "SGD":
+            yield _today(shapes, {**optimizer, "config": {**optimizer["config"], "momentum": 0.5}})
+        return
+    for kinds in _old_kinds(optimizer):
+        pairs = [(kind, at) for kind in kinds for at in range(len(shapes))]
+        if optimizer["class_name"] == "Ftrl":
+            pairs.sort(key=lambda pair: pair[1])
+        yield [(kind, at, shapes[at]) for kind, at in pairs]
+
+
+_SINCE_2_11 = re.compile(r"optimizer_weights/iteration(:0)?|optimizer/(inner_optimizer/)?vars/0")
+# Before, the iteration was "iterations", "Adam/iterations:0", "param_0" or "training/Adam/iter:0".
+
+
+def _today(shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]) -> _Keys:
     trained = [Trained(str(at), shape, "float32", f"w/{at}") for at, shape in enumerate(shapes)]
-    names = [one.name for one in optimizer_state(optimizer, trained).get("", ()) if "/" in one.name]
-    return [(kind, int(at)) for at, _, kind in (name.partition("/") for name in names)]
+    found = [one for one in optimizer_state(optimizer, trained).get("", ()) if "/" in one.name and not one.assigned]
+    return [
+        (kind, int(at), tuple(axis or 0 for axis in one.shape or ()))
+        for one in found
+        for at, _, kind in [one.name.partition("/")]
+    ]
 
 
-def _by_kind(count: int, arrays: int, class_name: str) -> list[list[_Key]]:
-    kinds = _KINDS.get(class_name, ())
-    given = arrays // count if count else 0
-    if given * count != arrays or given > len(kinds):
-        return []
-    return [[(kind, at) for kind in kinds[:given] for at in range(count)]]
+def _old_kinds(optimizer: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The kinds of arrays that an old optimizer may have kept: all, or as many as its settings asked for."""
+    if optimizer["class_name"] == "RMSprop":
+        config = optimizer["config"]
+        asked = {"momentum": config.get("momentum"), "average_gradient": config.get("centered")}
+        yield ("velocity", *(kind for kind, used in asked.items() if used))
+        return
+    kinds = _KINDS.get(optimizer["class_name"], ())
+    yield from (kinds[:count] for count in range(len(kinds), -1, -1))
 
 
 def _joined(
-    aligned: Aligned, kind: str, by_key: Mapping[_Key, Weight], sources: Sequence[_Source], reversed_kernels: bool
-) -> Weight:
-    """The array of a kind for a slot, made as the weight of the slot is made of what is stored."""
+    aligned: Aligned, kind: str, arrays: Mapping[_Key, Weight], sources: Sequence[_Source], reversed_kernels: bool
+) -> Weight | None:
+    """The array of a kind for a slot, made as the weight of the slot is made of what is stored; None where there is
+    none that could be made so."""
     number = {id(one.stored): at for at, one in enumerate(sources)}
-    parts = tuple(Stored(by_key[kind, number[id(part)]], part.slot) for part in aligned.stored)
+    found = [arrays.get((kind, number[id(part)])) for part in aligned.stored if id(part) in number]
+    held = [weight for weight in found if weight is not None]
+    if len(held) != len(aligned.stored):
+        return None
+    parts = tuple(Stored(weight, part.slot) for weight, part in zip(held, aligned.stored, strict=True))
+    if any(one.weight.shape != part.weight.shape for one, part in zip(parts, aligned.stored, strict=True)):
+        as_it_is = weight_of(aligned, reversed_kernels) is aligned.stored[0].weight
+        return replace(held[0], section=Section.OPTIMIZER) if as_it_is else None
     return replace(
         weight_of(Aligned(aligned.place, parts, aligned.evidence), reversed_kernels), section=Section.OPTIMIZER
     )
-
-
-def _scalar(name: str, iteration: int, optimizer: Mapping[str, Any]) -> Weight | None:
-    """The iteration, the learning rate, which the config tells, and what follows from them."""
-    import numpy as np
-
-    if name == "iteration":
-        return _number(name, np.asarray(iteration, "<i8").tobytes(), "int64")
-    if name == "u_product":
-        return _number(
-            name, np.asarray(_u_product(iteration, optimizer["config"].get("beta_1")), "<f4").tobytes(), "float32"
-        )
-    rate = optimizer["config"].get("learning_rate")
-    if name == "learning_rate" and isinstance(rate, int | float):
-        return _number(name, np.asarray(rate, "<f4").tobytes(), "float32")
-    return None
-
-
-def _u_product(iteration: int, beta_1: Any) -> float:
-    """What Nadam multiplies up from step to step, which Keras 2 did not store (keras/src/optimizers/nadam.py, 2.15)."""
-    product = 1.0
-    for step in range(1, iteration + 1):
-        product *= (0.9 if beta_1 is None else beta_1) * (1 - 0.5 * 0.96**step)
-        if not product:
-            break
-    return product
-
-
-def _number(name: str, raw: bytes, dtype: str) -> Weight:
-    return Weight(name, (), dtype, len(raw), Section.OPTIMIZER, values=InMemory(raw))
