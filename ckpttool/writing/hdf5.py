@@ -15,9 +15,9 @@ from ckpttool.formats.hdf5.groups import MAX_NAME, SYMBOL_TABLE
 from ckpttool.formats.hdf5.low import SIGNATURE, UNDEFINED
 from ckpttool.writing.messages import (
     LAYOUT_ADDRESS,
-    TEXT,
     Attributes,
     attribute_message,
+    coded_text,
     dataset_messages,
     message,
     padded,
@@ -97,7 +97,7 @@ def _add_groups(links: dict[str, dict[bytes, int]], path: str) -> None:
 
 def _link(links: dict[str, dict[bytes, int]], path: str, address: int) -> None:
     parent, _, name = path.rpartition("/")
-    coded = name.encode(*TEXT)
+    coded = coded_text(name)
     if name in ("", ".", "..") or b"\0" in coded or len(coded) > MAX_NAME:
         raise UnsupportedError("a name that HDF5 does not have", where=path[:200])
     links[parent][coded] = address

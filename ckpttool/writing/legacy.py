@@ -16,7 +16,7 @@ from ckpttool.errors import UnsupportedError
 from ckpttool.replacing import replacing
 from ckpttool.writing.copying import Progress, copy, silent
 from ckpttool.writing.hdf5 import Layout, layout
-from ckpttool.writing.messages import TEXT, Attribute, Attributes, Fixed
+from ckpttool.writing.messages import Attribute, Attributes, Fixed, coded_text
 
 KERAS_VERSION = "3.15.1"  # whose words and layouts are written
 MAX_NAMES_BYTES = 64_512  # of one attribute, HDF5_OBJECT_HEADER_LIMIT in Keras
@@ -74,7 +74,7 @@ class _File:
 def names_attributes(attribute: str, names: Sequence[str]) -> dict[str, Attribute]:
     """A list of names as an attribute, or cut into numbered ones where one would be too long (as in
     `save_attributes_to_hdf5_group`: as few as will do, of equal lengths, the longer ones first)."""
-    coded = [name.encode(*TEXT) for name in names]
+    coded = [coded_text(name) for name in names]
     width = max(map(len, coded), default=0)
     if width > MAX_NAMES_BYTES:
         raise UnsupportedError("a name too long for an attribute of HDF5", where=max(names, key=len)[:200])

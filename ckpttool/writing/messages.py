@@ -34,6 +34,14 @@ Attribute = str | bytes | int | list[str] | list[bytes] | Fixed
 Attributes = Mapping[str, Attribute]
 
 
+def coded_text(text: str) -> bytes:
+    """A text as HDF5 stores it. Raises UnsupportedError for half a character, which a JSON config can name."""
+    try:
+        return text.encode(*TEXT)
+    except UnicodeEncodeError:
+        raise UnsupportedError("a name that is no text", found=ascii(text)[:100]) from None
+
+
 def message(kind: int, body: bytes, flags: int = 0) -> bytes:
     """A message as it stands in a version 1 object header."""
     body = padded(body)
@@ -94,7 +102,7 @@ def _member(name: bytes, offset: int, datatype: bytes) -> bytes:
 def attribute_message(name: str, value: Attribute, store: Callable[[bytes], bytes]) -> bytes:
     """An attribute; `store` keeps a text of variable length elsewhere and gives the reference to it."""
     datatype, space, data = _attribute(value, store)
-    label = name.encode(*TEXT) + b"\0"
+    label = coded_text(name) + b"\0"
     head = struct.pack("<BxHHH", 1, len(label), len(datatype), len(space))
     body = head + padded(label) + padded(datatype) + padded(space) + data
     if len(body) > MAX_BODY:
@@ -114,6 +122,6 @@ def _attribute(value: Attribute, store: Callable[[bytes], bytes]) -> tuple[bytes
     space = _space((len(value),) if isinstance(value, list) else ())
     if not texts:
         return _datatype("float64"), space, b""
-    coded = [text.encode(*TEXT) if isinstance(text, str) else text for text in texts]
+    coded = [coded_text(text) if isinstance(text, str) else text for text in texts]
     charset = 0x100 if isinstance(texts[0], str) else 0
     return _type(9, charset | 1, 16) + _datatype("uint8"), space, b"".join(map(store, coded))

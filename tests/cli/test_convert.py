@@ -222,3 +222,19 @@ def test_proof_by_running(tmp_path: Path, run: Run) -> None:
     failed = run("convert", source, tmp_path / "lambda.keras", "--prove", "--replace", "mystery=my.layers:double")
     assert (failed.code, "does not load" in failed.err) == (2, True)
     assert not (tmp_path / "lambda.keras").exists()
+
+
+def test_a_name_that_is_no_text(tmp_path: Path, run: Run) -> None:
+    """Half a character, which JSON can name and HDF5 cannot, is one error, and nothing is left behind."""
+    source = tmp_path / "source.keras"
+    with zipfile.ZipFile(KERAS_3) as old, zipfile.ZipFile(source, "w") as new:
+        for name in old.namelist():
+            raw = old.read(name)
+            if name == "config.json":
+                config = json.loads(raw)
+                config["config"]["name"] = "\ud800"
+                raw = json.dumps(config).encode()
+            new.writestr(name, raw)
+    result = run("convert", source, tmp_path / "new.keras")
+    assert (result.code, "no text" in result.err) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.keras"]
