@@ -29,7 +29,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))  # a link stays one; what it leads to is replaced
     with _told(path), contextlib.ExitStack() as undo:
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        mode = _mode_of(target)
         descriptor, scratch = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
         undo.callback(_remove, scratch)
         with os.fdopen(descriptor, "wb") as file:
@@ -52,8 +52,7 @@ def replacing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", dir=target.parent))
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
         yield scratch / target.name
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        os.chmod(scratch / target.name, mode)
+        os.chmod(scratch / target.name, _mode_of(target))
         os.replace(scratch / target.name, target)
         _sync_directory(target.parent)
 
@@ -141,6 +140,11 @@ def _sync_directory(path: str | os.PathLike[str]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _mode_of(target: Path) -> int:
+    """The permissions of a file that is replaced, or of a new one."""
+    return target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
 
 
 def _umask() -> int:

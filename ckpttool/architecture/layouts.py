@@ -28,6 +28,11 @@ class Place:
     index: int | None
     owner: str
 
+    @property
+    def label(self) -> str:
+        """What to call it: the chain of names to its layer and the weight inside that."""
+        return f"{self.layer}/{self.name}" if self.layer else self.name
+
 
 def places_of(model: Part) -> Iterator[Place]:
     """The places of all slots of a model, its own first, then layer after layer, in the order of `.weights.h5`; what

@@ -1,6 +1,7 @@
 """`ckpttool convert`."""
 
 import re
+import sys
 
 import click
 
@@ -119,6 +120,8 @@ def command(
 
 
 def _work(source: str) -> int:
-    """The bytes to write and to read back."""
+    """The bytes to write and to read back; none where no bar is drawn, so that the file is not opened for it."""
+    if not sys.stderr.isatty():
+        return 0
     with open_checkpoint(source) as opened:
         return 2 * sum(weight.nbytes for weight in opened.values())

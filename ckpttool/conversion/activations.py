@@ -41,10 +41,9 @@ EDITS = (SCALE_WEIGHTS, SCALE_INPUT, KEEP_WEIGHTS, NAME_FUNCTION)
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """Weights that are multiplied by `FACTOR`: those called `slots` at or below `label`, in the gates that are marked,
-    which are equal parts of the last axis."""
+    """Weights of a layer that are multiplied by `FACTOR`: those called `slots`, in the gates that are marked, which are
+    equal parts of the last axis."""
 
-    label: str
     slots: frozenset[str]
     gates: tuple[bool, ...] = (True,)
 
@@ -116,18 +115,18 @@ def uses_old(args: Args) -> tuple[str, ...]:
     return tuple(key for key in KEYS if args.config.get(key) == OLD)
 
 
-def scaled(args: Args, label: str) -> Scaled | None:
+def scaled(args: Args) -> Scaled | None:
     """The weights of a layer that take the factor, None where it cannot be taken by weights."""
     used = uses_old(args)
     if args.class_name in _LINEAR:
-        return Scaled(label, _LINEAR[args.class_name])
+        return Scaled(_LINEAR[args.class_name])
     if args.class_name not in _RECURRENT:
         return None
     by_key = dict(zip(("recurrent_activation", "activation"), _RECURRENT[args.class_name], strict=True))
     gates = [by_key[key] for key in used]
     if any(marked is None for marked in gates):
         return None
-    return Scaled(label, _WEIGHTS, tuple(any(of) for of in zip(*(marked for marked in gates if marked), strict=True)))
+    return Scaled(_WEIGHTS, tuple(any(of) for of in zip(*(marked for marked in gates if marked), strict=True)))
 
 
 def kept(where: str, journal: Journal) -> Mapping[str, Any]:

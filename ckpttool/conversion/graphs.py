@@ -1,6 +1,7 @@
 """Functional models in the notation of Keras 3: layers in its order, calls in its words, nodes counted as it does."""
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,11 @@ from ckpttool.conversion.calls import written
 from ckpttool.conversion.ordering import flat, layer_order
 
 _COUNTED_FROM_1 = "Functional"  # in `output_layers`, where Keras counts the node that the model itself begins with
+
+
+def numbered_names(name: str) -> Iterator[str]:
+    """The name with the numbers from 1 on behind it."""
+    return (f"{name}_{at}" for at in itertools.count(1))
 
 
 @dataclass(frozen=True, slots=True)

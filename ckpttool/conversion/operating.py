@@ -1,12 +1,12 @@
 """The TensorFlow functions of one graph, each call replaced by operations of Keras 3 in the order in which they run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.graph import Call, Tensor
-from ckpttool.conversion.graphs import Connections, GraphLayer
+from ckpttool.conversion.graphs import Connections, GraphLayer, numbered_names
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.operations import CLASSES, Inner, Node, Result, Sizes, rewritten
 
@@ -26,34 +26,28 @@ class Operations:
     layers: list[GraphLayer] = field(default_factory=list)
     results: dict[_Key, Any] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    placed: set[str] = field(default_factory=set)
 
     classes: ClassVar[frozenset[str]] = CLASSES
 
     def __post_init__(self) -> None:
         self.used = set(self.names.values())
-        waiting = [
-            (name, at)
+        waiting = {
+            (name, at): None
             for name, args in self.held.items()
             if args.class_name in CLASSES
             for at in range(len(self.connections.calls[name]))
-        ]
-        open_ = set(waiting)
-        while waiting:
-            later = [key for key in waiting if not self._try(key, open_)]
-            if len(later) == len(waiting):
-                return  # in a circle, which is told where the graph is walked
-            waiting = later
+        }
+        for key in in_order(waiting, self._takes):
+            name, at = key
+            call = self.connections.calls[name][at].replaced(self._argument)
+            found = rewritten(self.held[name], call, self._where(name), self.journal)
+            self.results[key] = None if found is None else self._placed(name, *found)
 
-    def _try(self, key: _Key, open_: set[_Key]) -> bool:
-        """Replaces a call once those that it takes tensors of are; whether it could."""
+    def _takes(self, key: _Key) -> list[_Key]:
+        """The calls whose tensors a call takes."""
         name, at = key
-        call = self.connections.calls[name][at]
-        if any((tensor.layer, tensor.node) in open_ for tensor in call.tensors):
-            return False
-        found = rewritten(self.held[name], call.replaced(self._argument), self._where(name), self.journal)
-        self.results[key] = None if found is None else self._placed(name, *found)
-        open_.discard(key)
-        return True
+        return [(tensor.layer, tensor.node) for tensor in self.connections.calls[name][at].tensors]
 
     def _where(self, name: str) -> str:
         return f"{self.label}/{name}" if self.label else name
@@ -101,14 +95,30 @@ class Operations:
 
     def _fresh(self, name: str, count: int) -> Iterator[str]:
         """Names for the nodes of one call; the old name for the last one of the first call."""
-        taken = any(layer.name == name for layer in self.layers)
-        at = 0
+        free = (new for new in numbered_names(name) if new not in self.used)
         for number in range(count):
-            new = name
-            while taken or number < count - 1:
-                at += 1
-                new = f"{name}_{at}"
-                if new not in self.used:
-                    break
+            own = number == count - 1 and name not in self.placed
+            new = name if own else next(free)
             self.used.add(new)
+            self.placed.add(new)
             yield new
+
+
+def in_order(keys: Collection[_Key], takes: Callable[[_Key], list[_Key]]) -> Iterator[_Key]:
+    """The keys, each behind those that it takes; none of a circle, which is told where the graph is walked."""
+    waiting, entered = set(keys), set[_Key]()
+    for first in keys:
+        stack = [first]
+        while stack:
+            key = stack[-1]
+            needed = [other for other in takes(key) if other in waiting] if key in waiting else []
+            if needed and not entered.isdisjoint(needed):
+                return
+            if needed:
+                entered.add(key)
+                stack += reversed(needed)
+                continue
+            stack.pop()
+            if key in waiting:
+                waiting.discard(key)
+                yield key

@@ -25,7 +25,6 @@ from ckpttool.conversion.targets import (
     scratch_for,
     write,
 )
-from ckpttool.conversion.weights import label_of
 from ckpttool.errors import CorruptFileError
 from ckpttool.formats import open_checkpoint
 from ckpttool.loading import load_architecture
@@ -104,7 +103,7 @@ def _planned(
         prepared = prepare(checkpoint, architecture, form, options, journal)
         weights = prepared.written.values()
         transforms = tuple(
-            Transform(label_of(one.place), one.stored, one.changes) for one in prepared.placed if one.changes
+            Transform(one.place.label, one.stored, one.changes) for one in prepared.placed if one.changes
         )
         yield (
             Conversion(

@@ -19,16 +19,15 @@ from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.rewriting import Options, Rewritten, rewrite
 from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload
-from ckpttool.conversion.weights import Placed, label_of, placed
+from ckpttool.conversion.weights import Placed, placed
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
-from ckpttool.formats.weights_h5 import as_keras_3, split
+from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, split
 from ckpttool.writing.archive import Model
 from ckpttool.writing.legacy import KERAS_VERSION, Layers
 from ckpttool.writing.path_layout import Content
 
 _LEGACY = "legacy-h5"
-_PATH_KINDS = frozenset({"keras-zip", "keras-dir", "weights-h5", "sharded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def prepare(
         return _without_config(checkpoint, form)
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
-    as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in _PATH_KINDS and form != _LEGACY
+    as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != _LEGACY
     if as_it_is and not (FORMS[form].whole and _holds_code(found.config)):
         return _as_it_is(checkpoint, found, form, options)
     return _rewritten(checkpoint, found, generation, form, options, journal)
@@ -61,7 +60,7 @@ def prepare(
 
 def _without_config(checkpoint: Checkpoint, form: str) -> Prepared:
     """Weights of the path layout in another of its forms."""
-    if checkpoint.kind not in _PATH_KINDS or FORMS[form].whole or form == _LEGACY:
+    if checkpoint.kind not in PATH_KINDS or FORMS[form].whole or form == _LEGACY:
         raise ConversionError(
             "stores weights only, whose places in another layout follow from the model",
             path=str(checkpoint.path),
@@ -132,18 +131,19 @@ def _rewritten(
 ) -> Prepared:
     """A model in the words of Keras 3, its weights placed slot by slot."""
     rewritten = rewrite(architecture.config, generation, journal, replace(options, whole=FORMS[form].whole))
-    if FORMS[form].whole and options.compiled:
-        settings, version = _compiled_with(checkpoint, architecture), checkpoint.producer.keras_version
-        compiled = compile_config(settings, version, _outputs(architecture, rewritten.config), journal)
-        rewritten.config |= {"compile_config": compiled} if compiled else {}
     today = read_architecture(rewritten.config)
     assert today is not None
+    if FORMS[form].whole and options.compiled:
+        settings, version = _compiled_with(checkpoint, architecture), checkpoint.producer.keras_version
+        compiled = compile_config(settings, version, _outputs(architecture, today), journal)
+        rewritten.config |= {"compile_config": compiled} if compiled else {}  # which `today` has, too
     part = part_in(today)
     alignment = align(checkpoint, architecture)
     turned = _reversed(checkpoint, alignment, journal)
     found, missing = placed(alignment, rewritten, list(places_of(part)), turned)
     own = own_weights(alignment, part)
-    _refuse_what_is_wrong(missing, [one for one in alignment.left if one not in own.values()], part, journal)
+    taken = {weight.path for weight in own.values()}
+    _refuse_what_is_wrong(missing, [one for one in alignment.left if one.path not in taken], part, journal)
     content = _content(part, found, own)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:
@@ -164,12 +164,9 @@ def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> Any:
     return checkpoint.training_config or (config.get("compile_config") if isinstance(config, Mapping) else None)
 
 
-def _outputs(architecture: Architecture, config: Any) -> list[tuple[str, str]]:
+def _outputs(architecture: Architecture, today: Architecture) -> list[tuple[str, str]]:
     """The outputs of a model as the source and as the new config call them."""
-    today = read_architecture(config)
-    return [
-        (old, new) for (old, _), (new, _) in zip(architecture.outputs, today.outputs if today else (), strict=False)
-    ]
+    return [(old, new) for (old, _), (new, _) in zip(architecture.outputs, today.outputs, strict=False)]
 
 
 def _reversed(checkpoint: Checkpoint, alignment: Alignment, journal: Journal) -> bool:
@@ -202,7 +199,7 @@ def _refuse_what_is_wrong(missing: Sequence[Place], left: Sequence[Weight], part
     for place in missing:
         if place.path:
             shape = "" if place.slot.shape is None else f" {place.slot.shape}"
-            journal.refuse(label_of(place), f"the source has no weight for {place.slot.name}{shape}")
+            journal.refuse(place.label, f"the source has no weight for {place.slot.name}{shape}")
     opaque = {chain for chain, _, _ in opaque_in(part)}
     for weight in left:
         hint = " of a class of your own, whose weights only a live model tells" if weight.layer in opaque else ""

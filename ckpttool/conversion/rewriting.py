@@ -3,9 +3,10 @@
 Every layer is told by its label, the chain of names of what holds it and its own, as in the old model.
 """
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation, normalized, unflattened
@@ -17,7 +18,7 @@ from ckpttool.conversion import activations, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.calls import called_today
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, Cudnn, Equivalent, equivalent
-from ckpttool.conversion.graphs import Connections, GraphLayer, functional
+from ckpttool.conversion.graphs import Connections, GraphLayer, functional, numbered_names
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.operating import Operations
 from ckpttool.conversion.settling import settled
@@ -79,7 +80,7 @@ class Rewritten:
     config: dict[str, Any]
     labels: Mapping[str, str]
     weights: Mapping[str, str]
-    scaled: tuple[Scaled, ...]
+    scaled: Mapping[str, Scaled]
     laid_out: Mapping[str, Cudnn]
 
     def label(self, layer: str, name: str) -> str:
@@ -88,10 +89,19 @@ class Rewritten:
         found = self.weights.get(whole)
         if found is not None:
             return found
-        place = layer
-        while place and place not in self.labels:
-            place = place.rpartition("/")[0]
+        place = _innermost(layer, self.labels)
         return self.labels[place] + whole[len(place) :] if place else whole
+
+    def scaled_at(self, label: str) -> Scaled | None:
+        """What is multiplied of the layer that holds the weight of this label, None where nothing is."""
+        return self.scaled.get(_innermost(label, self.scaled))
+
+
+def _innermost(label: str, known: Container[str]) -> str:
+    """The innermost of the places that lead to a label which is known, empty where none is."""
+    while label and label not in known:
+        label = label.rpartition("/")[0]
+    return label
 
 
 def rewrite(config: Any, generation: Generation, journal: Journal, options: Options = PLAIN) -> Rewritten:
@@ -100,7 +110,7 @@ def rewrite(config: Any, generation: Generation, journal: Journal, options: Opti
     rewriter = _Rewriter(generation, journal, options)
     old = unflattened(config) if generation is Generation.KERAS_0 else config
     found = rewriter.model_entry(old, normalized(config, generation))
-    return Rewritten(found, rewriter.labels, rewriter.weights, tuple(rewriter.scaled), rewriter.laid_out)
+    return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,9 @@ def _joined(label: str, name: str) -> str:
     return f"{label}/{name}" if label else name
 
 
+_Told = TypeVar("_Told")
+
+
 @dataclass(slots=True)
 class _Rewriter:
     generation: Generation
@@ -126,7 +139,7 @@ class _Rewriter:
     options: Options
     labels: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
-    scaled: list[Scaled] = field(default_factory=list)
+    scaled: dict[str, Scaled] = field(default_factory=dict)
     laid_out: dict[str, Cudnn] = field(default_factory=dict)
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,7 +192,6 @@ class _Rewriter:
                 before = old.config.get(key, old.config.get("layer"))
                 found[key] = self.inner(before, args.config[key], at, _DIRECTIONS.get((args.class_name, key), ""))
         if args.class_name == "Bidirectional" and "backward_layer" not in found:
-            self.scaled += [*_backward(self.scaled, at.label)]
             self.mirror(at)
         if isinstance(args.config.get("cells"), list):
             pairs = zip(old.config["cells"], args.config["cells"], strict=True)
@@ -189,13 +201,13 @@ class _Rewriter:
     def mirror(self, at: _At) -> None:
         """Says of the weights of the backward layer that Keras makes what was said of those of the forward layer."""
         ahead, behind = f"{at.label}/forward_", f"{at.label}/backward_"
-        names = {
-            f"{behind}{old.removeprefix(ahead)}": new for old, new in self.weights.items() if old.startswith(ahead)
-        }
-        self.weights |= {old: new.replace("/forward_", "/backward_", 1) for old, new in names.items()}
-        for old, how in tuple(self.laid_out.items()):
-            if old.startswith(ahead):
-                self.laid_out[f"{behind}{old.removeprefix(ahead)}"] = how
+
+        def told(of: Mapping[str, _Told]) -> dict[str, _Told]:
+            return {behind + label.removeprefix(ahead): how for label, how in of.items() if label.startswith(ahead)}
+
+        self.scaled |= told(self.scaled)
+        self.laid_out |= told(self.laid_out)
+        self.weights |= {old: new.replace("/forward_", "/backward_", 1) for old, new in told(self.weights).items()}
 
     def inner(self, old: Any, new: Mapping[str, Any], at: _At, direction: str = "") -> dict[str, Any]:
         name = f"{direction}{Args.of(new).name.removeprefix(direction)}"
@@ -207,7 +219,7 @@ class _Rewriter:
     def with_old_activation(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
         """The entry of a layer that uses the old hard_sigmoid."""
         used = activations.uses_old(args)
-        scaled = activations.scaled(args, at.label)
+        scaled = activations.scaled(args)
         if self.options.keep_weights or (scaled is None and args.class_name != "Activation"):
             if not self.options.keep_weights:
                 told = f"{args.class_name} with hard_sigmoid as {' and '.join(used)}, whose slope is another today"
@@ -219,7 +231,7 @@ class _Rewriter:
             model = Args("Sequential", activations.rescaled(args.name, args.config))
             return self.entry(model, {}, model.config, at)
         self.journal.edit(activations.SCALE_WEIGHTS, at.label, ", ".join(used))
-        self.scaled.append(scaled)
+        self.scaled[at.label] = scaled
         return self.entry(args, new, args.config, at)
 
     def replaced_lambda(self, args: Args, at: _At) -> dict[str, Any]:
@@ -305,7 +317,7 @@ class _Rewriter:
         for name in names:
             new = name
             if "/" in name:
-                new = next(one for one in _free_names(name.replace("/", "_")) if one not in used)
+                new = _free(name.replace("/", "_"), used)
                 used.add(new)
                 self.journal.edit(RENAME_LAYER, _joined(at.label, name), f"{name} to {new}")
             found[name] = new
@@ -338,6 +350,11 @@ class _Rewriter:
         return functional(kept, layers, *ends)
 
 
+def _free(name: str, used: Container[str]) -> str:
+    """The name, or where it is used, the first with a number behind it that is not."""
+    return next(one for one in itertools.chain([name], numbered_names(name)) if one not in used)
+
+
 def _built(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     """The entry of a layer that Keras 3 has not, with the shape of its input, which decides what takes its place."""
     shape = next(iter(step.inputs), None)
@@ -346,24 +363,9 @@ def _built(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     return {**entry, "build_config": {"input_shape": list(shape)}}
 
 
-def _backward(scaled: list[Scaled], label: str) -> Iterator[Scaled]:
-    """The weights of the backward layer that Keras makes, where those of the forward layer are scaled."""
-    for one in scaled:
-        if one.label.startswith(f"{label}/forward_"):
-            yield replace(one, label=f"{label}/backward_{one.label.removeprefix(f'{label}/forward_')}")
-
-
 def _named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The entry with the name of its layer, in its config alone."""
     config = entry.get("config")
     config = {"layers": config} if isinstance(config, list) else config
     found = {**entry, "config": {**config, "name": name} if isinstance(config, Mapping) else config}
     return {key: value for key, value in found.items() if key not in ("name", "inbound_nodes")}
-
-
-def _free_names(name: str) -> Iterator[str]:
-    yield name
-    at = 1
-    while True:
-        yield f"{name}_{at}"
-        at += 1

@@ -37,20 +37,8 @@ BEGIN = Edit(
 EDITS = (BEGIN,)
 _BEGIN_WITH_ZEROS = frozenset(
     {
-        *(
-            "Adadelta",
-            "Adafactor",
-            "Adagrad",
-            "Adam",
-            "AdamW",
-            "Adamax",
-            "Ftrl",
-            "Lamb",
-            "Lion",
-            "Nadam",
-            "RMSprop",
-            "SGD",
-        )
+        *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax"),
+        *("Ftrl", "Lamb", "Lion", "Nadam", "RMSprop", "SGD"),
     }
 )  # but for what `_constant` tells
 _COUNTS_STEPS = frozenset({"Adam", "AdamW", "Adamax", "Nadam"})  # whose rule asks for the iteration
@@ -147,11 +135,13 @@ def _state(
     sources = _trained(checkpoint, alignment)
     _refuse_changed(sources, rewritten)
     held = _held(stored, [one.stored.weight.shape for one in sources], inside(optimizer))
+    kinds = {kind for kind, _ in held.arrays}
+    numbered = {id(one.stored): at for at, one in enumerate(sources)}
     labels = {
         f"{rewritten.label(one.aligned.place.layer, one.aligned.place.name)}/{kind}": weight
         for one in sources
-        for kind in {kind for kind, _ in held.arrays}
-        if (weight := _joined(one.aligned, kind, held.arrays, sources, reversed_kernels))
+        for kind in kinds
+        if (weight := _joined(one.aligned, kind, held.arrays, numbered, reversed_kernels))
     }
     numbers = Numbers(optimizer, held.steps(inside(optimizer), journal), held.product(checkpoint))
     found = dict[str, Weight]()
@@ -183,9 +173,9 @@ def _as_stored(stored: Sequence[Weight], wanted: Sequence[SpecSlot]) -> dict[str
 
 def _refuse_changed(sources: Sequence[_Source], rewritten: Rewritten) -> None:
     """Raises where trained weights become others, for which no step would be the old one."""
-    labels = ["/".join(filter(None, (one.aligned.place.layer, one.aligned.place.name))) for one in sources]
-    multiplied = tuple(f"{one.label}/" for one in rewritten.scaled if any(one.gates))
-    if any(label.startswith(multiplied) for label in labels):
+    labels = [one.aligned.place.label for one in sources]
+    multiplied = [found for label in labels if (found := rewritten.scaled_at(label)) is not None]
+    if any(any(found.gates) for found in multiplied):
         raise Lost("weights that it was kept for are multiplied")
     if not rewritten.laid_out.keys().isdisjoint(labels):
         raise Lost("weights that it was kept for are laid out otherwise")
@@ -329,12 +319,11 @@ def _old_kinds(optimizer: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def _joined(
-    aligned: Aligned, kind: str, arrays: Mapping[_Key, Weight], sources: Sequence[_Source], reversed_kernels: bool
+    aligned: Aligned, kind: str, arrays: Mapping[_Key, Weight], numbered: Mapping[int, int], reversed_kernels: bool
 ) -> Weight | None:
     """The array of a kind for a slot, made as the weight of the slot is made of what is stored; None where there is
-    none that could be made so."""
-    number = {id(one.stored): at for at, one in enumerate(sources)}
-    found = [arrays.get((kind, number[id(part)])) for part in aligned.stored if id(part) in number]
+    none that could be made so. `numbered` are the trained weights by the identity of what is stored of them."""
+    found = [arrays.get((kind, numbered[id(part)])) for part in aligned.stored if id(part) in numbered]
     held = [weight for weight in found if weight is not None]
     if len(held) != len(aligned.stored):
         return None

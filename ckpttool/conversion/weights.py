@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from ckpttool.aligning import Aligned, Alignment
 from ckpttool.architecture.layouts import Place
 from ckpttool.assembled import weight_of
 from ckpttool.checkpoint import Values, Weight
-from ckpttool.conversion.activations import FACTOR, Scaled
+from ckpttool.conversion.activations import FACTOR
 from ckpttool.conversion.equivalents import Cudnn
 from ckpttool.conversion.rewriting import Rewritten
 
@@ -31,11 +31,6 @@ class Placed:
     changes: tuple[str, ...] = ()
 
 
-def label_of(place: Place) -> str:
-    """What to call a slot: the chain of names to its layer and the weight inside that."""
-    return f"{place.layer}/{place.name}" if place.layer else place.name
-
-
 def placed(
     alignment: Alignment, rewritten: Rewritten, places: Sequence[Place], reversed_kernels: bool
 ) -> tuple[list[Placed], list[Place]]:
@@ -44,11 +39,11 @@ def placed(
     owned = {(place.group, place.owner, place.slot.name): place for place in places}
     found, missing = list[Placed](), list[Place]()
     for place in places:
-        source = sources.get(label_of(place))
+        source = sources.get(place.label)
         if source is None and place.slot.borrowed:
             owner = "/".join(filter(None, (place.owner, place.slot.borrowed)))
             lent = owned.get((place.group, owner, place.slot.name))
-            source = sources.get(label_of(lent)) if lent else None
+            source = sources.get(lent.label) if lent else None
         if source is None:
             missing.append(place)
         else:
@@ -61,22 +56,21 @@ def _placed(place: Place, source: Aligned, rewritten: Rewritten, reversed_kernel
     if weight is not source.stored[0].weight:
         parts = len(source.stored)
         changes.append(f"joined from {parts} arrays" if parts > 1 else "axes turned as Keras 3 has them")
-    how = rewritten.laid_out.get(label_of(source.place))
+    how = rewritten.laid_out.get(source.place.label)
     if how is not None:
         changes.append("laid out otherwise than cuDNN has it")
         weight = _of_cudnn(weight, how)
-    gates = _gates(source.place, rewritten.scaled)
+    gates = _gates(source.place, rewritten)
     if gates is not None:
         changes.append(f"multiplied by {FACTOR}" + ("" if all(gates) else " in the gates that use hard_sigmoid"))
         weight = changed(weight, _Columns(tuple(FACTOR if marked else 1.0 for marked in gates)))
     return Placed(place, weight, tuple(one.weight.path for one in source.stored), tuple(changes))
 
 
-def _gates(place: Place, scaled: Sequence[Scaled]) -> tuple[bool, ...] | None:
+def _gates(place: Place, rewritten: Rewritten) -> tuple[bool, ...] | None:
     """The gates of a weight that are multiplied, None where it is not."""
-    label = label_of(place)
-    found = (one for one in scaled if label.startswith(f"{one.label}/") and place.slot.name in one.slots)
-    return next((one.gates for one in found if any(one.gates)), None)
+    found = rewritten.scaled_at(place.label)
+    return found.gates if found is not None and place.slot.name in found.slots and any(found.gates) else None
 
 
 Change = Callable[["np.ndarray", int, int], "np.ndarray"]
@@ -171,8 +165,3 @@ class _Turned:
         if self.how.slot == "kernel":
             return np.concatenate([gate.T.reshape(gate.shape, order="F") for gate in gates], axis=1)
         return np.concatenate([gate.T for gate in gates], axis=1)
-
-
-def copied(placed: Sequence[Placed]) -> Mapping[str, Weight]:
-    """The weights by their paths in `.weights.h5`."""
-    return {one.place.path: one.weight for one in placed if one.place.path}

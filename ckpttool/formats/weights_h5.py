@@ -12,6 +12,9 @@ from ckpttool.formats.hdf5.tree import Tree
 from ckpttool.formats.parts import Hdf5Input
 
 _SECTIONS = {"optimizer": Section.OPTIMIZER, "metrics": Section.METRICS}
+PATH_KINDS = frozenset({"keras-zip", "keras-dir", "weights-h5", "sharded"})
+"""The kinds of checkpoints that keep their weights in this layout."""
+
 CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies"})
 
 Names = dict[tuple[str, ...], str]

@@ -15,6 +15,7 @@ from ckpttool.architecture.spec import Spec, SpecSlot, spec_of
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
+from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.loading import load_spec
 from ckpttool.naming import Namer
 from ckpttool.numerics import measure
@@ -29,7 +30,6 @@ LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
 
 _PATH_SUFFIXES = (".keras", ".weights.h5", ".weights.json")
 _ORDER_SUFFIXES = (".h5", ".hdf5")
-_PATH_KINDS = frozenset({"keras-zip", "keras-dir", "weights-h5", "sharded"})
 _UNREAD = frozenset({"corrupt", "link", "external", "virtual"})
 _GENERATOR_STATE = "seed_generator/vars/"
 
@@ -148,7 +148,7 @@ def _loader(checkpoint: Checkpoint, by: str, expects: bool) -> tuple[str, str, l
 
     Keras goes by the suffix alone (`load_weights`, keras/src/saving/saving_api.py, 3.15).
     """
-    suited = "path" if checkpoint.kind in _PATH_KINDS else "order"
+    suited = "path" if checkpoint.kind in PATH_KINDS else "order"
     if by != "auto":
         wrong = [] if (by == "path") == (suited == "path") or not expects else [_wrong_layout(checkpoint, by)]
         return by, "as asked", wrong

@@ -46,5 +46,5 @@ def test_objects_that_stand_for_built_in_functions(value: Any, name: str | None)
 )
 def test_gates_that_are_scaled(class_name: str, config: dict[str, Any], gates: tuple[bool, ...] | None) -> None:
     """Those before a hard_sigmoid; none where the function is applied to more than a sum of weights."""
-    found = scaled(Args(class_name, config), "x")
+    found = scaled(Args(class_name, config))
     assert (found and found.gates) == gates

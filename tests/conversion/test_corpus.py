@@ -11,6 +11,7 @@ import ckpttool
 from ckpttool.conversion import convert
 from ckpttool.errors import CheckpointError
 from tests.architecture.live_defaults import keras
+from tests.conversion.judge import numbered
 from tests.corpus import CORPUS, needs_corpus
 
 pytestmark = needs_corpus
@@ -30,11 +31,6 @@ def close(found: np.ndarray, wanted: np.ndarray, rtol: float) -> bool:
     """Whether a prediction is the recorded one, by the rule of the corpus."""
     limit = rtol * np.abs(wanted) + rtol / 10 * np.abs(wanted).max()
     return found.shape == wanted.shape and bool((np.abs(found - wanted) <= limit).all())
-
-
-def numbered(arrays: Any, letter: str) -> list[np.ndarray]:
-    """The arrays of one letter in the order of their numbers."""
-    return [arrays[key] for key in sorted((k for k in arrays if k[0] == letter), key=lambda k: int(k[1:]))]
 
 
 @pytest.mark.parametrize("entry", CONVERTIBLE, ids=lambda entry: entry["name"])

@@ -1,0 +1,34 @@
+"""TensorFlow functions in the order in which they run."""
+
+import random
+
+import pytest
+
+from ckpttool.conversion.operating import in_order
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_behind_those_that_it_takes(seed: int) -> None:
+    """Whatever order a config lists them in; what is no function of the graph is not waited for."""
+    source = random.Random(seed)
+    takes = {(f"f{at}", 0): [(f"f{source.randrange(at)}", 0) for _ in range(2) if at] for at in range(60)}
+    takes["f0", 0] = [("input", 0)]
+    keys = source.sample(list(takes), k=len(takes))
+    found = list(in_order(keys, takes.__getitem__))
+    turn = {key: at for at, key in enumerate(found)}
+    assert sorted(found) == sorted(takes)
+    assert all(turn[other] < turn[key] for key in found for other in takes[key] if other in takes)
+
+
+def test_a_long_chain_told_backwards() -> None:
+    """Takes time by its length alone."""
+    keys = [(f"f{at}", 0) for at in range(100_000)]
+    found = list(in_order(keys, lambda key: [(f"f{int(key[0][1:]) + 1}", 0)]))
+    assert found == keys[::-1]
+
+
+def test_a_circle_ends() -> None:
+    """What takes itself, at once or by others, is not run."""
+    circle = {("a", 0): [("b", 0)], ("b", 0): [("c", 0)], ("c", 0): [("a", 0)], ("d", 0): [("d", 0)]}
+    assert list(in_order([("d", 0)], circle.__getitem__)) == []
+    assert list(in_order(list(circle), circle.__getitem__)) == []
