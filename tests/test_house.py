@@ -31,6 +31,7 @@ LEVELS = [
     {"describing"},
     {"comparing", "verifying"},
     {"conversion"},
+    {"checks"},
     {"render"},
     {"cli"},
     {"__main__"},

@@ -1,0 +1,49 @@
+"""What a check tells: findings by file, and the verdict that follows from them."""
+
+from dataclasses import dataclass
+
+from ckpttool.checks.rule import Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A finding that does not count, because the configuration ignores it here, for the reason given there."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What was found in one checkpoint.
+
+    `path` is as it was given, `kind` a key of `ckpttool.formats.FORMATS`, empty where it could not be told. `unchecked`
+    says what could not be looked at, and why: a file with such is never clean.
+    """
+
+    path: str
+    kind: str
+    size: int
+    findings: tuple[Finding, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was found in all the checkpoints that were asked about. `fail_on` is the least severity that counts."""
+
+    files: tuple[FileReport, ...]
+    fail_on: Severity = Severity.ERROR
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The findings that count against the checkpoints."""
+        return tuple(f for file in self.files for f in file.findings if f.rule.severity >= self.fail_on)
+
+    @property
+    def verdict(self) -> str:
+        """ "findings", else "not checked" where something could not be looked at or nothing was, else "clean"."""
+        if self.failures:
+            return "findings"
+        return "clean" if self.files and not any(file.unchecked for file in self.files) else "not checked"

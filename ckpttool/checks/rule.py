@@ -1,0 +1,39 @@
+"""A rule, and what it found: the words in which every family of checks speaks."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    """How much a finding weighs: `INFO` is worth knowing, `WARNING` worth a look, `ERROR` should not be deployed."""
+
+    INFO = 1
+    WARNING = 2
+    ERROR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that is looked for.
+
+    `code` and `name` are stable, such as S101 and lambda-code. `finds` says in a sentence what it finds, `why` why that
+    matters, `remedy` what to do next. The severity is the rule's and never depends on what a file claims of itself.
+    """
+
+    code: str
+    name: str
+    family: str
+    severity: Severity
+    finds: str
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule broken at one place: `where` is a weight, a layer, a member or a place in the config, empty for the whole
+    file; `detail` says what is there."""
+
+    rule: Rule
+    where: str
+    detail: str
