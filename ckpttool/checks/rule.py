@@ -37,3 +37,15 @@ class Finding:
     rule: Rule
     where: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """Something that a check could not look at, and why."""
+
+    where: str
+    why: str
+
+
+Told = Finding | Unchecked
+"""What a check yields."""

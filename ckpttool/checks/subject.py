@@ -1,0 +1,53 @@
+"""What rules look at: one checkpoint, opened once for all of them, or the error that opening it ended in."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.checkpoint import Checkpoint
+from ckpttool.checks.policy import Policy
+from ckpttool.errors import CheckpointError
+from ckpttool.formats import open_checkpoint
+
+Progress = Callable[[int], None]
+"""Is told of bytes read, as they are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One checkpoint under check.
+
+    `given` is the path as the user gave it. Either `checkpoint` is open, or `error` says why not. `architecture` is that
+    of its own config; None where it stores none, or where `architecture_error` says that it cannot be read.
+    """
+
+    path: Path
+    given: str
+    checkpoint: Checkpoint | None
+    error: CheckpointError | None
+    policy: Policy
+    progress: Progress
+    architecture: Architecture | None = None
+    architecture_error: CheckpointError | None = None
+
+
+@contextmanager
+def opened(given: str, policy: Policy, progress: Progress) -> Iterator[Subject]:
+    """The subject at a path; its checkpoint is closed on leaving."""
+    path = Path(given)
+    try:
+        checkpoint = open_checkpoint(path)
+    except CheckpointError as error:
+        yield Subject(path, given, None, error, policy, progress)
+        return
+    with checkpoint:
+        yield Subject(path, given, checkpoint, None, policy, progress, *_architecture(checkpoint))
+
+
+def _architecture(checkpoint: Checkpoint) -> tuple[Architecture | None, CheckpointError | None]:
+    try:
+        return read_architecture(checkpoint.config), None
+    except CheckpointError as error:
+        return None, error
