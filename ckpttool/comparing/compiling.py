@@ -127,7 +127,9 @@ def _optimizer(value: Any, depth: int = 0) -> Any:
     if "inner_optimizer" in kept:
         kept["inner_optimizer"] = _optimizer(kept["inner_optimizer"], depth + 1)
     class_name = value.get("class_name")
-    return {**value, "class_name": _SCALING if class_name in _SCALING_2 else class_name, "config": kept}
+    if isinstance(class_name, str) and class_name in _SCALING_2:
+        class_name = _SCALING
+    return {**value, "class_name": class_name, "config": kept}
 
 
 def _is_settled(key: str, value: Any) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from ckpttool.architecture.args import Args
+from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.graph import Call, Tensor
 from ckpttool.conversion.graphs import Connections, GraphLayer, numbered_names
 from ckpttool.conversion.journal import Journal
@@ -62,9 +62,11 @@ class Operations:
         return Tensor(self.names[tensor.layer], 0, tensor.output)
 
     def _argument(self, tensor: Tensor) -> Any:
-        """What a tensor of the old graph is: one of the new, or sizes that are known."""
+        """What a tensor of the old graph is: one of the new, or sizes that are known. Raises ConfigError."""
         key = (tensor.layer, tensor.node)
         if key not in self.results:
+            if tensor.layer in self.held and self.held[tensor.layer].class_name in CLASSES:
+                raise ConfigError("the result of a function that is never called", where=self._where(tensor.layer))
             return replace(tensor, layer=self.names.get(tensor.layer, tensor.layer))
         found = self.results[key]
         return replace(found, output=found.output + tensor.output) if isinstance(found, Tensor) else found

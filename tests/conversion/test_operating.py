@@ -4,7 +4,11 @@ import random
 
 import pytest
 
+from ckpttool.architecture.args import ConfigError
+from ckpttool.architecture.dialects.generation import Generation
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.operating import in_order
+from ckpttool.conversion.rewriting import PLAIN, rewrite
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -32,3 +36,17 @@ def test_a_circle_ends() -> None:
     circle = {("a", 0): [("b", 0)], ("b", 0): [("c", 0)], ("c", 0): [("a", 0)], ("d", 0): [("d", 0)]}
     assert list(in_order([("d", 0)], circle.__getitem__)) == []
     assert list(in_order(list(circle), circle.__getitem__)) == []
+
+
+def test_the_result_of_a_function_that_is_never_called() -> None:
+    """No config that Keras wrote has it, and it is told as what it is."""
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "config": {"batch_input_shape": [None, 4]}, "inbound_nodes": []},
+        {"class_name": "TFOpLambda", "name": "f", "config": {"function": "math.abs"}, "inbound_nodes": None},
+        {"class_name": "Dense", "name": "d", "config": {"units": 2}, "inbound_nodes": [[["f", 0, 0, {}]]]},
+    ]
+    for layer in layers:
+        layer["config"]["name"] = layer["name"]  # type: ignore[index]
+    config = {"name": "m", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["d", 0, 0]]}
+    with pytest.raises(ConfigError, match="never called"):
+        rewrite({"class_name": "Functional", "config": config}, Generation.KERAS_2, Journal(), PLAIN)
