@@ -2,9 +2,9 @@
 
     python -m tests.fuzzing [--count 10000] [--seed 1] [--jobs 2] [--keep DIRECTORY]
 
-Run by hand. Every case follows from the seed and its number alone, so `--first NUMBER --count 1` makes it again. What is
+Run by hand. Every case follows from the seed and its number, so `--first NUMBER --count 1` makes it again. What is
 mutated are the small fixtures: bytes of HDF5 (mostly of its metadata), bytes of an archive, or values in its JSON
-documents. Each mutant meets every operation of the library, in little memory. A crash or a hang ends the process of that
+documents. Each mutant meets every operation of the library, in little memory. A crash or hang ends the process of that
 part, which is told with the case and goes on behind it. Exit code 1 says that something was found.
 """
 
