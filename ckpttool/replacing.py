@@ -57,6 +57,21 @@ def replacing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         _sync_directory(target.parent)
 
 
+def move_into_place(scratch: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Gives a finished file of the same file system the name `path`, durably, as a whole or not at all. Its directory
+    is made where it is not there. Raises FileAccessError.
+    """
+    target = Path(path)
+    with _told(path):
+        mode = target.stat().st_mode & 0o777 if target.is_file() else 0o666 & ~_umask()
+        os.chmod(scratch, mode)
+        with open(scratch, "r+b") as file:
+            os.fsync(file.fileno())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(scratch, target)
+        _sync_directory(target.parent)
+
+
 @contextlib.contextmanager
 def replacing_entries(directory: str | os.PathLike[str], names: Sequence[str]) -> Iterator[Path]:
     """A scratch directory; when the block ends well, its entries `names` take their places in `directory`.

@@ -1,0 +1,54 @@
+"""Saving beside the training: one thread, at most one save at a time, and no error lost."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Worker(Generic[Result]):
+    """Runs one job at a time, at once or in a thread. `done` and `failed` are called where `poll` or `wait` is."""
+
+    def __init__(self, background: bool, done: Callable[[Result], None], failed: Callable[[Exception], None]) -> None:
+        self._background, self._done, self._failed = background, done, failed
+        self._executor: ThreadPoolExecutor | None = None
+        self._pending: Future[Result] | None = None
+
+    def submit(self, job: Callable[[], Result]) -> None:
+        """Runs a job after the one before it; in the background, it has only begun when this returns."""
+        self.wait()
+        if not self._background:
+            self._finish(job)
+            return
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, "ckpttool-saving")  # which the interpreter waits for at its end
+        self._pending = self._executor.submit(job)
+
+    def poll(self) -> None:
+        """Tells of the pending job if it has ended."""
+        if self._pending is not None and self._pending.done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Waits for the pending job and tells of it."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            self._finish(pending.result)
+
+    def close(self) -> None:
+        """Waits for the pending job, tells of it and ends the thread."""
+        try:
+            self.wait()
+        finally:
+            if self._executor is not None:
+                self._executor.shutdown()
+                self._executor = None
+
+    def _finish(self, job: Callable[[], Result]) -> None:
+        try:
+            result = job()
+        except Exception as error:
+            self._failed(error)
+        else:
+            self._done(result)

@@ -1,0 +1,366 @@
+"""`ModelCheckpoint`: the callback itself, which says when, what and under which name; the other modules do it."""
+
+import os
+import time
+import uuid
+import warnings
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras.src.utils import io_utils
+
+from ckpttool import __version__
+from ckpttool.callbacks import neighbours, resuming
+from ckpttool.callbacks.background import Worker
+from ckpttool.callbacks.checking import NotFiniteError
+from ckpttool.callbacks.judging import Monitored, logs_to_come, numbers, unknown, value_of
+from ckpttool.callbacks.names import Names
+from ckpttool.callbacks.retention import Retention
+from ckpttool.callbacks.saving import Order, save, tidy
+from ckpttool.callbacks.schedule import Schedule
+from ckpttool.callbacks.signals import Keeper
+from ckpttool.callbacks.snapshot import Buffers
+from ckpttool.callbacks.sources import source_of
+from ckpttool.callbacks.watching import Watch
+from ckpttool.errors import CheckpointError
+from ckpttool.manifest import Manifest, Saved, State
+
+ON_ERROR = ("raise", "warn")
+
+
+class ModelCheckpoint(Monitored):
+    """Saves a Keras model while it is trained, so that no moment of being killed costs the last good file.
+
+    The arguments of `keras.callbacks.ModelCheckpoint` come first, in its order and with its meaning. Of its behaviour,
+    this is different: NaN is never the best value; where the monitored value is missing, a best file is left alone;
+    `save_freq` may be None; a wrong name in `filepath` or `monitor` is told after the first batch.
+
+    Args:
+        filepath: as in Keras, and `.hdf5` too.
+        monitor: as in Keras.
+        verbose: as in Keras.
+        save_best_only: as in Keras.
+        save_weights_only: as in Keras.
+        mode: as in Keras.
+        save_freq: as in Keras; None saves on the occasions below only.
+        initial_value_threshold: as in Keras.
+        every_n_epochs: save after every so many epochs.
+        every_minutes: save as soon as a batch ends so many minutes after the last save.
+        save_at_end: save when training ends, unless that was just done.
+        save_on_exception: save when `fit` fails, unless that was just done.
+        save_on_signal: save on SIGTERM and SIGINT, at the end of the batch, and only then let them end the process.
+        deadline: seconds after which such a signal acts where no batch has ended.
+        overhead: the share of the time that saving may take at most, such as 0.03.
+        keep_last: keep the newest files of the series, so many.
+        keep_best: keep the best files of the series, so many.
+        keep_every: keep the file of every so many epochs, or batches where `save_freq` is a number of them.
+        verify: read every file back and compare it before it takes its place, and refuse weights that are NaN or Inf.
+        background: write in a thread; training waits only until the values are copied.
+        on_error: "raise" or "warn" where a file cannot be written.
+        resume: go on from the newest whole file in the directory.
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int | None = "epoch",
+        initial_value_threshold: float | None = None,
+        *,
+        every_n_epochs: int = 1,
+        every_minutes: float | None = None,
+        save_at_end: bool = False,
+        save_on_exception: bool = False,
+        save_on_signal: bool = False,
+        deadline: float = 30.0,
+        overhead: float | None = None,
+        keep_last: int | None = None,
+        keep_best: int | None = None,
+        keep_every: int | None = None,
+        verify: bool = True,
+        background: bool = False,
+        on_error: str = "raise",
+        resume: bool = False,
+    ) -> None:
+        super().__init__(monitor, mode, initial_value_threshold)
+        self.filepath, self.verbose = os.fspath(filepath), verbose
+        self.save_best_only, self.save_weights_only, self.save_freq = save_best_only, save_weights_only, save_freq
+        self.save_at_end, self.save_on_exception, self.resume = save_at_end, save_on_exception, resume
+        self.verify, self.on_error = verify, on_error
+        self._names = Names.of(filepath, save_weights_only)
+        self._schedule = Schedule(save_freq, every_n_epochs, every_minutes, overhead)
+        self._retention = Retention(keep_last, keep_best, keep_every)
+        self._keeper = Keeper(deadline) if save_on_signal else None
+        self._buffers = Buffers() if background else None
+        self._worker: Worker[Saved] = Worker(background, self._done, self._failed)
+        self._check_arguments()
+        self._begin_anew()
+
+    def _check_arguments(self) -> None:
+        """Raises ValueError for what can never work; warns of a name that promises something else."""
+        if self.on_error not in ON_ERROR:
+            raise ValueError(f"on_error is one of {', '.join(ON_ERROR)}. Received: {self.on_error!r}")
+        self._names.check_use(self.save_freq, self._retention.is_set)
+        if warning := self._names.warning():
+            warnings.warn(warning, stacklevel=4)
+
+    def _begin_anew(self) -> None:
+        self._run = uuid.uuid4().hex[:12]
+        self._epoch = self._batch = self._step = 0
+        self._epoch_is_over = self._names_are_checked = False
+        self._saved_step: int | None = None
+        self._listed: Any = None
+        self._resumed: Saved | None = None
+        self._skipper: resuming.Skipper | None = None
+        self._best_before: float | None = self.best
+        self._failure: BaseException | None = None
+        self._watch = Watch(self._fit_failed)
+
+    # What Keras calls.
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Cleans up after runs that died, and goes on where one was interrupted, if asked to."""
+        self._begin_anew()
+        self._listed = neighbours.list_of(self)
+        manifest = tidy(self._names.directory)
+        if self.resume:
+            self._go_on(manifest)
+        if self._keeper is not None and not self._keeper.install():
+            warnings.warn("Signals can only be held back in the main thread; save_on_signal is off.", stacklevel=2)
+        if self._keeper is not None or self.save_on_exception:
+            self._watch.begin(self.model, self._listed)
+        self._schedule.begin()
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Notes where training is. In the first epoch after an interruption, the other callbacks are brought back."""
+        self._epoch, self._batch, self._epoch_is_over = epoch, 0, False
+        if self._resumed is not None:
+            entry, self._resumed = self._resumed, None
+            self.model._initial_epoch = None  # it is for this fit only
+            others = self._others()
+            neighbours.bring_back(others, entry.callbacks)
+            resuming.bring_back_best_weights(
+                self.model, others, self._names.directory, tidy(self._names.directory), entry
+            )
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Saves if it is time to, or if a signal waits."""
+        done, self._batch = batch + 1 - self._batch, batch + 1
+        if self._skipper is not None:
+            if self._skipper.active or not logs:
+                return
+            self._skipper = None
+        self._step += done
+        self._worker.poll()
+        if not self._names_are_checked:
+            self._check_names(logs or {})
+        if self._schedule.after_batches(done):
+            self._save_in_turn(logs or {})
+        elif self._schedule.by_the_clock():
+            self._save_out_of_turn("time", logs or {})
+        self._serve_signal(logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Saves if it is time to, or if a signal waits."""
+        self._epoch, self._epoch_is_over, self._skipper = epoch, True, None
+        self._worker.poll()
+        if self._schedule.after_epoch(epoch + 1) or self._waits_for_epoch:
+            self._save_in_turn(logs or {})
+        elif self._schedule.by_the_clock():
+            self._save_out_of_turn("time", logs or {})
+        self._serve_signal(logs or {})
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Saves if asked to, and waits for what is being written."""
+        try:
+            if self.save_at_end:
+                self._save_out_of_turn("end", logs or {})
+            self._worker.close()
+        finally:
+            self._leave()
+
+    # When and what.
+
+    def _save_in_turn(self, logs: Mapping[str, Any]) -> None:
+        """Saves a member of the series, if it is good enough."""
+        before = self.best
+        filepath = self._names.name(self._epoch, self._batch_of_name(), logs)
+        if not self._is_wanted(self._names.directory / filepath, logs):
+            return
+        reason = "epoch" if self._epoch_is_over else "batch"
+        self._save(filepath, self._names.series, reason, logs, self._retention, before)
+
+    def _batch_of_name(self) -> int | None:
+        return None if self._epoch_is_over and self.save_freq == "epoch" else max(self._batch - 1, 0)
+
+    def _save_out_of_turn(self, reason: str, logs: Mapping[str, Any]) -> None:
+        """Saves what must not be lost, unless it is saved already: under a name of its own, except where the template
+        is made for any moment."""
+        if self._saved_step == self._step or not (self._step or self._batch):
+            return
+        names, given = self._names, {"epoch", *logs, *(() if self._epoch_is_over else ("batch",))}
+        is_made_for_it = self.save_freq is None or "batch" in names.fields
+        if is_made_for_it and not self.save_best_only and names.fields <= given:
+            batch = None if self._epoch_is_over else self._batch - 1
+            self._save(names.name(self._epoch, batch, logs), names.series, reason, logs, self._retention, self.best)
+        else:
+            self._save(names.last, names.last, reason, logs, Retention(), self.best)
+
+    def _is_wanted(self, path: Path, logs: Mapping[str, Any]) -> bool:
+        """Whether the series gets this model; says so as Keras does."""
+        wanted, text = self.judged(logs, self._epoch_is_over) if self.save_best_only else (True, "")
+        if wanted:
+            text = f"{text}, saving model to {path}" if text else f"saving model to {path}"
+        if text:
+            self._say(text)
+        return wanted
+
+    def _check_names(self, logs: Mapping[str, Any]) -> None:
+        """Raises for names that can never come, judged by the logs of the first batch."""
+        self._names_are_checked = True
+        known = logs_to_come(self.model, None if self._listed is None else self._others(), logs)
+        if known is None:
+            return
+        for name in sorted(self._names.logs - known):
+            if not name.startswith("learning_rate"):
+                raise KeyError(f"Failed to format this callback filepath: {self.filepath!r}. {unknown(name, known)}")
+        if (self.save_best_only or self._retention.best) and self.monitor not in known:
+            raise ValueError(f"monitor={self.monitor!r}: {unknown(self.monitor, known)}")
+
+    def _others(self) -> list[Any]:
+        return [each for each in self._listed.callbacks if each is not self] if self._listed is not None else []
+
+    # Saving.
+
+    def _save(
+        self, name: str, series: str, reason: str, logs: Mapping[str, Any], retention: Retention, before: float | None
+    ) -> None:
+        begun = time.monotonic()
+        self._worker.wait()  # its error is told before, and the buffers are free
+        directory, model = self._names.directory, self.model
+        if retention.is_set:
+            name = self._names.numbered(name, self._taken(name))
+        self._best_before, self._saved_step = before, self._step
+        entry = self._entry(name, series, reason, logs)
+        try:
+            source = source_of(model, self._names.container, self.verify, self._buffers)
+        except (OSError, CheckpointError) as error:
+            self._failed(error)
+            return
+        order = Order(source, directory, entry, retention, neighbours.best_epochs(self._others()), begun)
+        try:
+            self._worker.submit(lambda: save(order))
+        finally:
+            self._schedule.saved(time.monotonic() - begun)
+
+    def _taken(self, name: str) -> frozenset[str]:
+        """The names of files that are kept for being good, and so are not written over by the next of that name."""
+        if not (self._names.directory / name).exists():
+            return frozenset()
+        saved = tidy(self._names.directory).saved
+        return frozenset(each.file for each in saved if each.run == self._run and each.step != self._step)
+
+    def _entry(self, name: str, series: str, reason: str, logs: Mapping[str, Any]) -> Saved:
+        value = value_of(logs, self.monitor)
+        return Saved(
+            file=name,
+            series=series,
+            state=State.WRITING,
+            epoch=self._epoch + 1,
+            batch=None if self._epoch_is_over else self._batch,
+            step=self._step,
+            sha256="",
+            size=0,
+            run=self._run,
+            reason=reason,
+            monitor=self.monitor,
+            mode=self.direction(required=self.save_best_only or self._retention.best is not None),
+            value=value,
+            logs=dict(numbers(logs)),
+            date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            keras=keras.__version__,
+            backend=keras.backend.backend(),
+            ckpttool=__version__,
+            callbacks=neighbours.states_of(self._others()),
+        )
+
+    def _done(self, entry: Saved) -> None:
+        self._say(f"finished saving model to {self._names.directory / entry.file}", entry.epoch)
+
+    def _failed(self, error: Exception) -> None:
+        """Raises or warns; what was not saved is not the best."""
+        self.best, self._saved_step = self._best_before, None
+        if isinstance(error, NotFiniteError):
+            warnings.warn(f"The model is not saved. {error}", stacklevel=2)
+        elif self.on_error == "raise" or not isinstance(error, OSError | CheckpointError):
+            raise error
+        else:
+            warnings.warn(f"The model could not be saved. {error}", stacklevel=2)
+
+    def _say(self, text: str, epoch: int | None = None) -> None:
+        if self.verbose > 0:
+            io_utils.print_msg(f"\nEpoch {epoch or self._epoch + 1}: {text}")
+
+    # Being interrupted, and going on.
+
+    def _serve_signal(self, logs: Mapping[str, Any]) -> None:
+        if self._keeper is None or self._keeper.pending is None:
+            return
+        self._keeper.begin()
+        try:
+            self._worker.wait()
+            self._save_out_of_turn("signal", logs)
+            self._worker.wait()
+        finally:
+            self._keeper.release()
+
+    def _fit_failed(self, failure: BaseException) -> None:
+        """Saves the model that a failed `fit` leaves, once; an error in doing so does not hide the failure."""
+        if self._failure is failure:
+            return
+        self._failure = failure
+        try:
+            self._worker.wait()
+            if self.save_on_exception:
+                self._save_out_of_turn("exception", {})
+            self._worker.close()
+        except Exception as error:
+            warnings.warn(f"The model could not be saved. {error}", stacklevel=2)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._watch.end()
+        if self._keeper is not None:
+            self._keeper.restore()
+        if self._skipper is not None:
+            self._skipper.stop()
+
+    def _go_on(self, manifest: Manifest) -> None:
+        """Restores the newest whole checkpoint, and from the manifest what belongs to it."""
+        directory = self._names.directory
+        entry = resuming.load_newest(self.model, directory, manifest)
+        own = [each for each in manifest.saved if each.series == self._names.series]
+        if own:
+            self._run = own[-1].run
+        if self.save_best_only:
+            self.restore_best([each for each in own if each.run == self._run and each.monitor == self.monitor])
+        if entry is None:
+            return
+        self._say(f"resuming from {directory / entry.file}", entry.epoch)
+        self._resumed, self._step, self._saved_step = entry, entry.step, entry.step
+        self._epoch = entry.epoch - 1
+        self.model._initial_epoch = entry.epoch if entry.batch is None else entry.epoch - 1
+        if entry.batch:
+            self._skipper = resuming.Skipper(self.model, entry.batch, directory / entry.file)
+        if self._listed is None:
+            warnings.warn("The other callbacks of this fit are not known, and begin anew.", stacklevel=2)
+        else:
+            neighbours.put_behind_those_that_count(self, self._listed)

@@ -1,0 +1,145 @@
+"""The names of checkpoints: a template, what it asks for, and the container that its suffix means to Keras.
+
+As `ModelCheckpoint` of Keras fills it (`_get_file_path`, keras/src/callbacks/model_checkpoint.py, 3.15): `epoch` and
+`batch` count from one, everything else is a log.
+"""
+
+import os
+import string
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ckpttool.manifest import inside
+
+_OLD_SUFFIXES = (".hdf5", ".h5")
+
+
+class Container(Enum):
+    """What is written."""
+
+    ARCHIVE = "whole model (.keras)"
+    WEIGHTS = "weights (.weights.h5)"
+    LEGACY_MODEL = "whole model in the legacy HDF5 format"
+    LEGACY_WEIGHTS = "weights in the legacy HDF5 format, without the state of the optimizer"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of a series of checkpoints. Files have their paths from `directory`, which holds no placeholder."""
+
+    filepath: str
+    directory: Path
+    series: str
+    suffix: str
+    container: Container
+
+    @classmethod
+    def of(cls, filepath: str | os.PathLike[str], weights_only: bool) -> "Names":
+        """The names that a `filepath` asks for; raises ValueError for one that cannot be meant."""
+        text = os.fspath(filepath)
+        if "://" in text:
+            raise ValueError(
+                f"filepath={text!r} is not on this machine. Save to a local directory and copy from there."
+            )
+        suffix, container = _container(text, weights_only)
+        fixed = text.split("{", 1)[0]
+        directory = os.path.dirname(fixed)
+        names = cls(text, Path(directory or "."), text[len(directory) :].lstrip("/"), suffix, container)
+        names._check()
+        return names
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The placeholders."""
+        return frozenset(_fields(self.series))
+
+    @property
+    def logs(self) -> frozenset[str]:
+        """The logs that the template asks for."""
+        return self.fields - {"epoch", "batch"}
+
+    def name(self, epoch: int, batch: int | None, logs: Mapping[str, Any]) -> str:
+        """The name for an epoch and a batch that count from zero. Raises KeyError where a log is not there."""
+        given = {"epoch": epoch + 1, **({} if batch is None or "batch" in logs else {"batch": batch + 1}), **logs}
+        missing = sorted(self.fields - set(given))
+        if missing:
+            raise KeyError(
+                f"Failed to format this callback filepath: {self.filepath!r}. Missing: {', '.join(missing)}; "
+                f"there are {', '.join(sorted(given))}"
+            )
+        return inside(os.path.normpath(self.series.format(**given)).replace(os.sep, "/"))
+
+    @property
+    def last(self) -> str:
+        """The name of what is saved out of turn, which is no member of the series."""
+        stem = os.path.basename(self.series.split("{", 1)[0].removesuffix(self.suffix)).rstrip("-_. ")
+        return f"{stem or 'checkpoint'}.last{self.suffix}"
+
+    def numbered(self, name: str, taken: Collection[str]) -> str:
+        """The name, with a number where it is taken."""
+        number, found = 2, name
+        while found in taken:
+            found = f"{name.removesuffix(self.suffix)}-{number}{self.suffix}"
+            number += 1
+        return found
+
+    def check_use(self, save_freq: str | int | None, retained: bool) -> None:
+        """Raises ValueError for placeholders that are never known when it is time to save, and for a name without any
+        where files are to be told apart."""
+        if retained and not self.fields:
+            raise ValueError(f"keep_last, keep_best and keep_every need {{epoch}} or the like in {self.filepath!r}")
+        if save_freq == "epoch" and "batch" in self.fields:
+            raise ValueError(f"{self.filepath!r}: at the end of an epoch there is no {{batch}}; use save_freq=N")
+        late = sorted(name for name in self.fields if name.startswith("val_"))
+        if isinstance(save_freq, int) and late:
+            raise ValueError(f"{self.filepath!r}: at the end of a batch there is no {', '.join(late)}")
+
+    def warning(self) -> str:
+        """What to say of a name that promises another container than it gets; empty where it does not."""
+        if self.container is Container.LEGACY_WEIGHTS or self.suffix == ".hdf5":
+            ending = ".keras" if self.container is Container.LEGACY_MODEL else ".weights.h5"
+            return f"{self.filepath!r} is written as {self.container.value}; a name in {ending} gets today's format."
+        if self.container is Container.LEGACY_MODEL and self.suffix == ".weights.h5":
+            return (
+                f"{self.filepath!r} is written as {self.container.value}, as Keras does, and load_weights does not "
+                "read that under this name. Weights only are written with save_weights_only=True."
+            )
+        return ""
+
+    def _check(self) -> None:
+        """Raises ValueError for a template that can never be filled."""
+        try:
+            self.series.format(epoch=1, batch=1, **dict.fromkeys(self.logs, 0.0))
+        except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
+            raise ValueError(f"filepath={self.filepath!r} cannot be filled: {error}") from error
+
+
+def _fields(template: str) -> list[str]:
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"filepath={template!r} cannot be filled: {error}") from error
+    return [name.split(".")[0].split("[")[0] for _, name, _, _ in parsed if name is not None]
+
+
+def _container(text: str, weights_only: bool) -> tuple[str, Container]:
+    """The suffix of a name, and what Keras reads under it."""
+    if text.endswith(".weights.h5"):
+        return ".weights.h5", Container.WEIGHTS if weights_only else Container.LEGACY_MODEL
+    if text.endswith(".keras") and not weights_only:
+        return ".keras", Container.ARCHIVE
+    for suffix in _OLD_SUFFIXES:
+        if text.endswith(suffix):
+            return suffix, Container.LEGACY_WEIGHTS if weights_only else Container.LEGACY_MODEL
+    if weights_only:
+        raise ValueError(
+            "When using `save_weights_only=True` in `ModelCheckpoint`, the filepath provided must end in `.weights.h5` "
+            f"(Keras weights format), or `.h5` or `.hdf5` (legacy). Received: filepath={text}"
+        )
+    raise ValueError(
+        "The filepath provided must end in `.keras` (Keras model format), or `.h5` or `.hdf5` (legacy). "
+        f"Received: filepath={text}"
+    )

@@ -1,0 +1,85 @@
+"""The other callbacks of the same `fit`: found, remembered, and brought back to where they were.
+
+Keras tells a callback nothing of its neighbours, so the list is looked for among those who call. EarlyStopping and
+ReduceLROnPlateau count (keras/src/callbacks/early_stopping.py, reduce_lr_on_plateau.py, 3.15); LearningRateScheduler
+and TerminateOnNaN go by the epoch, the optimizer and the loss, and keep nothing of their own.
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from keras.src import callbacks as keras_callbacks
+
+from ckpttool.manifest import CallbackState
+
+COUNTED = {
+    keras_callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
+    keras_callbacks.ReduceLROnPlateau: ("wait", "cooldown_counter", "best"),
+}
+_WHOLE = frozenset({"wait", "stopped_epoch", "best_epoch", "cooldown_counter"})
+_MAX_FRAMES = 20
+
+
+def list_of(callback: Any) -> Any:
+    """The list that calls a callback, None where somebody else does."""
+    frame = inspect.currentframe()
+    for _ in range(_MAX_FRAMES):
+        frame = frame.f_back if frame else None
+        found = frame.f_locals.get("self") if frame else None
+        if isinstance(found, keras_callbacks.CallbackList) and any(each is callback for each in found.callbacks):
+            return found
+    return None
+
+
+def put_behind_those_that_count(callback: Any, listed: Any) -> None:
+    """Moves a callback behind those that change what it saves, so that it saves what they have made of an epoch."""
+    counting = [number for number, each in enumerate(listed.callbacks) if isinstance(each, (*COUNTED, *_SETTING))]
+    place = next(number for number, each in enumerate(listed.callbacks) if each is callback)
+    if counting and place < counting[-1]:
+        others = [each for each in listed.callbacks if each is not callback]
+        # a new list: this is called while the old one is gone through
+        listed.callbacks = [*others[: counting[-1]], callback, *others[counting[-1] :]]
+
+
+_SETTING = (keras_callbacks.LearningRateScheduler,)
+
+
+def states_of(callbacks: Sequence[Any]) -> tuple[CallbackState, ...]:
+    """What the callbacks have counted."""
+    return tuple(
+        CallbackState(kind.__name__, number, {name: _number(getattr(each, name, None)) for name in COUNTED[kind]})
+        for kind, number, each in _counting(callbacks)
+    )
+
+
+def bring_back(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> None:
+    """Gives the callbacks what they had counted; those that were not there then begin anew."""
+    known = {(state.class_name, state.number): state.values for state in states}
+    for kind, number, each in _counting(callbacks):
+        values = known.get((kind.__name__, number), {})
+        for name in COUNTED[kind]:
+            value = values.get(name)
+            if name in values:
+                setattr(each, name, int(value or 0) if name in _WHOLE else value)
+
+
+def those_that_restore(callbacks: Sequence[Any]) -> list[Any]:
+    """The callbacks that keep the weights of the best epoch, to give them back at the end."""
+    return [each for each in callbacks if isinstance(each, keras_callbacks.EarlyStopping) and each.restore_best_weights]
+
+
+def best_epochs(callbacks: Sequence[Any]) -> frozenset[int]:
+    """The epochs, counted from one, whose weights those callbacks keep."""
+    return frozenset(each.best_epoch + 1 for each in those_that_restore(callbacks) if each.best is not None)
+
+
+def _counting(callbacks: Sequence[Any]) -> Iterator[tuple[Any, int, Any]]:
+    """The callbacks that count, with their class and a number among those of the class."""
+    for kind in COUNTED:
+        for number, each in enumerate(each for each in callbacks if isinstance(each, kind)):
+            yield kind, number, each
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else value if isinstance(value, int) else float(value)

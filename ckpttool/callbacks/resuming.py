@@ -1,0 +1,156 @@
+"""Going on where a run was interrupted: the newest file that is whole, loaded into a model, and what belongs to it."""
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras.src.legacy.saving import legacy_h5_format
+from keras.src.saving import saving_lib
+from keras.src.utils.module_utils import h5py
+
+from ckpttool.callbacks import neighbours
+from ckpttool.errors import CheckpointError
+from ckpttool.formats import open_checkpoint
+from ckpttool.manifest import Manifest, Saved, damage
+
+
+def intact(directory: Path, manifest: Manifest) -> Iterator[Saved]:
+    """The entries whose files are as they were written, newest first; says which are not."""
+    for entry in reversed(manifest.saved):
+        if not entry.complete:
+            continue
+        problem = damage(directory, entry, thorough=True)
+        if problem:
+            warnings.warn(f"{directory / entry.file}: {problem}. The checkpoint before it is looked at.", stacklevel=2)
+        else:
+            yield entry
+
+
+def load_newest(model: Any, directory: Path, manifest: Manifest) -> Saved | None:
+    """Loads the newest whole checkpoint of a directory; gives its entry, None where there is none."""
+    entry = next(intact(directory, manifest), None)
+    if entry is not None:
+        load(model, directory / entry.file)
+    return entry
+
+
+def load(model: Any, path: Path) -> None:
+    """Loads weights, and what the file holds of the optimizer and the metrics, into a model that is built."""
+    if not model.built:
+        raise ValueError(
+            f"The model has to be built before {path} can be loaded into it: call it on a batch of data, or give it an "
+            "Input."
+        )
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    with open_checkpoint(path) as checkpoint:
+        is_legacy = checkpoint.kind.startswith("legacy")
+    if is_legacy:
+        _load_legacy(model, optimizer, path)
+    else:
+        model.load_weights(os.fspath(path))
+
+
+def _load_legacy(model: Any, optimizer: Any, path: Path) -> None:
+    with h5py.File(path, "r") as file:
+        is_model = "layer_names" not in file.attrs and "model_weights" in file
+        group = saving_lib.safe_get_h5_group(file, "model_weights") if is_model else file
+        legacy_h5_format.load_weights_from_hdf5_group(group, model)
+        if optimizer is not None and "optimizer_weights" in file:
+            optimizer.set_weights(legacy_h5_format.load_optimizer_weights_from_hdf5_group(file))
+        elif optimizer is not None:
+            warnings.warn(f"{path} holds no state of the optimizer, which begins anew.", stacklevel=2)
+
+
+def bring_back_best_weights(
+    model: Any, callbacks: list[Any], directory: Path, manifest: Manifest, current: Saved
+) -> None:
+    """Gives callbacks that keep the weights of their best epoch those weights, from its file if that is there."""
+    for callback in neighbours.those_that_restore(callbacks):
+        if callback.best is None:
+            continue
+        epoch = callback.best_epoch + 1
+        found = next((each for each in reversed(manifest.saved) if _ends(each, epoch) and each.complete), None)
+        if found is None or damage(directory, found, thorough=True):
+            warnings.warn(
+                f"EarlyStopping cannot restore the weights of epoch {epoch:,}, the best so far: the file is gone.",
+                stacklevel=2,
+            )
+            continue
+        with _loaded(model, directory / found.file, directory / current.file):
+            callback.best_weights = model.get_weights()
+
+
+def _ends(entry: Saved, epoch: int) -> bool:
+    return entry.batch is None and entry.epoch == epoch
+
+
+@contextlib.contextmanager
+def _loaded(model: Any, path: Path, afterwards: Path) -> Iterator[None]:
+    """Another file in the model for a while."""
+    load(model, path)
+    try:
+        yield
+    finally:
+        load(model, afterwards)
+
+
+class Skipper:
+    """Passes over the batches of an epoch that were trained before, in a model's place.
+
+    They are taken from the data, so that the rest of the epoch is the rest, and the metrics go on from where they were.
+    """
+
+    def __init__(self, model: Any, batches: int, path: Path) -> None:
+        self._model, self._left, self._path = model, batches, path
+        self._train = model.train_function
+        model.train_function = self
+
+    @property
+    def active(self) -> bool:
+        """Whether the batch that comes next is passed over."""
+        return self._left > 0
+
+    def __call__(self, *given: Any) -> Any:
+        """One call of the training function of a model; what it is given differs by backend."""
+        if not self.active:
+            self.stop()
+            return self._train(*given)
+        steps = self._model.steps_per_execution
+        backend = keras.backend.backend()
+        is_first = self._left > 0 and self._path is not None
+        data = given[-1] if backend == "torch" else [next(given[-1]) for _ in range(steps)]
+        if is_first and backend != "jax":  # whose state is not in the model
+            self._restore_metrics(data[0])
+        self._left -= steps
+        return ({}, given[0]) if backend == "jax" else {}
+
+    def stop(self) -> None:
+        """Gives the model its own training function back."""
+        self._left = 0
+        if self._model.train_function is self:
+            self._model.train_function = self._train
+
+    def _restore_metrics(self, batch: Any) -> None:
+        """Loads the file once more: the metrics were reset when the epoch began, and may not have been built before."""
+        metrics = getattr(self._model, "_compile_metrics", None)
+        if metrics is not None and not metrics.built:
+            self._model._symbolic_build(data_batch=batch)
+        load(self._model, self._path)
+        self._path = None  # type: ignore[assignment]
+
+
+def load_latest(model: Any, directory: str | os.PathLike[str]) -> Saved | None:
+    """Loads the newest whole checkpoint of a directory into a model; gives what the manifest says of it."""
+    from ckpttool.callbacks.saving import tidy
+
+    place = Path(directory)
+    try:
+        return load_newest(model, place, tidy(place))
+    except CheckpointError as error:
+        raise error.at(path=str(place)) from error.__cause__

@@ -1,0 +1,144 @@
+"""Saving a checkpoint: written aside, read back, then put in its place, and only then is anything older deleted.
+
+A run that is killed at any moment leaves every file that its manifest calls complete as it was written.
+"""
+
+import contextlib
+import os
+import time
+import warnings
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from ckpttool import __version__
+from ckpttool.callbacks.retention import Retention
+from ckpttool.callbacks.scratch import locked, scratch_in, sweep
+from ckpttool.errors import CorruptFileError, FileAccessError, UnsafeFileError
+from ckpttool.manifest import (
+    NAME,
+    Manifest,
+    Saved,
+    State,
+    damage,
+    read_manifest,
+    settled,
+    sha256_of,
+    write_manifest,
+)
+from ckpttool.replacing import move_into_place
+
+_KEEP_ALL = Retention()
+WRITTEN_BY = f"ckpttool {__version__}"
+
+
+class Source(Protocol):
+    """What is saved."""
+
+    def write(self, path: Path) -> None:
+        """Writes it to a path, durably."""
+
+    def check(self, path: Path) -> None:
+        """Raises a CheckpointError where what stands at a path is not fit to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One save: what, under which entry, and what may go afterwards. `needed` are epochs whose files must stay."""
+
+    source: Source
+    directory: Path
+    entry: Saved
+    retention: Retention = _KEEP_ALL
+    needed: Collection[int] = ()
+    begun: float = 0.0
+
+
+def save(order: Order) -> Saved:
+    """Saves a checkpoint; gives its entry. Raises a CheckpointError, and then nothing has changed."""
+    begun = order.begun or time.monotonic()
+    with scratch_in(order.directory) as scratch:
+        file = scratch / os.path.basename(order.entry.file)
+        order.source.write(file)
+        entry = _measured(order, file)
+        return publish(order, file, entry, lambda: time.monotonic() - begun)
+
+
+def _measured(order: Order, file: Path) -> Saved:
+    """The entry with the checksum of its file, which is computed beside the check of its content."""
+    with ThreadPoolExecutor(1) as beside:
+        digest = beside.submit(sha256_of, file)
+        order.source.check(file)
+        found = os.stat(file)
+        return replace(order.entry, sha256=digest.result(), size=found.st_size, mtime_ns=found.st_mtime_ns)
+
+
+def publish(order: Order, file: Path, entry: Saved, elapsed: Callable[[], float]) -> Saved:
+    """Puts a finished file in its place, and deletes what need not be kept any more.
+
+    The manifest announces the file before it takes its place, so that whatever happens in between can be told by
+    looking at the file.
+    """
+    directory = order.directory
+    with locked(directory):
+        known = _cleaned(directory)
+        announced = known.with_saved(replace(entry, state=State.WRITING))
+        write_manifest(directory, announced, WRITTEN_BY)
+        move_into_place(file, directory / entry.file)
+        entry = replace(entry, state=State.COMPLETE, seconds=elapsed())
+        known = known.with_saved(entry)
+        series = [each for each in known.saved if (each.series, each.run) == (entry.series, entry.run)]
+        gone = {each.file for each in order.retention.superfluous(series, order.needed)}
+        write_manifest(directory, known.with_state(gone, State.DELETING), WRITTEN_BY)
+        if gone:
+            _delete(directory, [each for each in known.saved if each.file in gone])
+            known = replace(known, saved=tuple(each for each in known.saved if each.file not in gone))
+            write_manifest(directory, known, WRITTEN_BY)
+    return entry
+
+
+def _readable_manifest(directory: Path) -> Manifest:
+    """The manifest of a directory; one that is no manifest at all is set aside, which is said."""
+    try:
+        return read_manifest(directory)
+    except (CorruptFileError, UnsafeFileError) as error:
+        aside = directory / f"{NAME}.unreadable"
+        os.replace(directory / NAME, aside)
+        warnings.warn(f"{error}\nIt is set aside as {aside.name}, and a new one begun.", stacklevel=2)
+        return Manifest()
+
+
+def _delete(directory: Path, entries: Collection[Saved]) -> None:
+    """Deletes the files of some entries, as far as they still are what was saved, and directories left empty."""
+    for entry in entries:
+        if damage(directory, entry):
+            continue  # missing, or somebody else's by now
+        path = directory / entry.file
+        with contextlib.suppress(OSError):
+            path.unlink()
+            while (path := path.parent) != directory:
+                path.rmdir()
+
+
+def tidy(directory: Path) -> Manifest:
+    """Cleans up after runs that died, and gives what is there; nothing is made where there is no directory."""
+    if not directory.is_dir():
+        return Manifest()
+    if not os.access(directory, os.W_OK):
+        raise FileAccessError("cannot be written to", path=str(directory))
+    with locked(directory):
+        return _cleaned(directory)
+
+
+def _cleaned(directory: Path) -> Manifest:
+    """The manifest of a locked directory, and no trace of runs that died."""
+    sweep(directory)
+    found = _readable_manifest(directory)
+    if all(entry.complete for entry in found.saved):
+        return found
+    decided = settled(directory, found)
+    _delete(directory, [each for each in found.saved if each.state is State.DELETING])
+    write_manifest(directory, decided, WRITTEN_BY)
+    return decided

@@ -1,0 +1,271 @@
+"""A live model as what would be written of it: Keras's own saving functions, handed a store that remembers.
+
+So Keras decides what is saved, and under which names, custom layers included (`_save_state`, `_save_model_to_fileobj`,
+keras/src/saving/saving_lib.py; `save_model_to_hdf5`, keras/src/legacy/saving/legacy_h5_format.py; 3.15).
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.legacy.saving import json_utils, legacy_h5_format, saving_options, saving_utils
+from keras.src.saving import saving_lib
+
+from ckpttool import dtypes
+from ckpttool.callbacks.names import Container
+from ckpttool.checkpoint import Section, Weight
+from ckpttool.errors import UnsupportedError
+from ckpttool.replacing import replacing
+from ckpttool.writing import archive, path_layout
+from ckpttool.writing.copying import copy, silent
+from ckpttool.writing.hdf5 import layout
+from ckpttool.writing.messages import Attribute, Attributes, Fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a file is to hold. `trained` are the paths of the weights that are trained."""
+
+    container: Container
+    weights: Mapping[str, Weight]
+    trained: frozenset[str]
+    names: Mapping[str, str | None] = field(default_factory=dict)
+    attributes: Mapping[str, Attributes] = field(default_factory=dict)
+    config: Any = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    assets: Mapping[str, bytes] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Writes the file, durably."""
+        content = path_layout.Content(self.weights, self.names)
+        if self.container is Container.ARCHIVE:
+            archive.write_archive(path, archive.Model(self.config, self.metadata, content, self.assets))
+        elif self.container is Container.WEIGHTS:
+            path_layout.write_file(path, content)
+        else:
+            found = layout(self.weights, self.attributes)
+            with replacing(path) as file:
+                copy(found.blocks(), file, silent)
+
+
+class Buffers:
+    """Memory for copies of a model's values, used again for every copy of it."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def copied(self, path: str, values: np.ndarray) -> np.ndarray:
+        """A copy of the values that were found at a path."""
+        kept = self._arrays.get(path)
+        if kept is None or kept.shape != values.shape or kept.dtype != values.dtype:
+            kept = self._arrays[path] = np.empty_like(values, order="C")
+        np.copyto(kept, values)
+        return kept
+
+
+def snapshot_of(model: Any, container: Container, buffers: Buffers | None = None) -> Snapshot:
+    """What Keras would save of a model. With `buffers`, the values are those of now; without, those of when they are
+    read. Raises UnsupportedError where something is saved that only Keras itself can write.
+    """
+    recorder = _Recorder(buffers)
+    if container in (Container.LEGACY_MODEL, Container.LEGACY_WEIGHTS):
+        return _legacy(model, container, recorder)
+    if container is Container.WEIGHTS:
+        _walk(model, recorder, None)
+        return _of_paths(container, recorder)
+    config, metadata = map(json.loads, saving_lib._serialize_model_as_json(model))
+    assets = saving_lib.DiskIOStore(archive.ASSETS, mode="w")
+    try:
+        _walk(model, recorder, assets)
+        files = dict(_files(Path(assets.working_dir)))
+    finally:
+        assets.close()
+    return _of_paths(container, recorder, config=config, metadata=metadata, assets=files)
+
+
+def _of_paths(container: Container, recorder: "_Recorder", **documents: Any) -> Snapshot:
+    return Snapshot(container, recorder.weights, frozenset(recorder.trained), recorder.names, **documents)
+
+
+def _walk(model: Any, recorder: "_Recorder", assets: Any) -> None:
+    saving_lib._save_state(model, _Store(recorder), assets, "", set())
+
+
+def _files(directory: Path) -> Iterator[tuple[str, bytes]]:
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            path = Path(folder) / name
+            yield path.relative_to(directory).as_posix(), path.read_bytes()
+
+
+class _Recorder:
+    """The weights that were handed over, by their paths."""
+
+    def __init__(self, buffers: Buffers | None) -> None:
+        self.buffers = buffers
+        self.weights: dict[str, Weight] = {}
+        self.names: dict[str, str | None] = {}
+        self.trained: set[str] = set()
+
+    def add(self, path: str, value: Any, trained: bool) -> None:
+        """Adds a variable or an array."""
+        if path in self.weights:
+            raise UnsupportedError("two weights of one name", where=path)
+        source = value if isinstance(value, keras.Variable) else _array(value)
+        if self.buffers is not None:
+            source = self.buffers.copied(path, _array(value))
+        dtype = _dtype(source, path)
+        shape = tuple(map(int, source.shape))
+        nbytes = int(np.prod(shape, dtype=np.int64)) * (dtypes.itemsize(dtype) or 0)
+        self.weights[path] = Weight(path, shape, dtype, nbytes, Section.MODEL, values=_Values(source))
+        if trained:
+            self.trained.add(path)
+
+
+def _array(value: Any) -> np.ndarray:
+    found: np.ndarray = keras.ops.convert_to_numpy(value)
+    return found
+
+
+def _dtype(source: Any, path: str) -> str:
+    """Keras's name of a dtype; raises UnsupportedError for what is no number."""
+    try:
+        name = str(keras.backend.standardize_dtype(source.dtype))
+    except ValueError:
+        name = str(source.dtype)
+    if dtypes.itemsize(name) is None:
+        raise UnsupportedError(f"values of type {name} cannot be written", where=path)
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """The values of a variable, as they are when they are read, or of an array."""
+
+    source: Any
+
+    def pieces(self, limit: int) -> Iterator[memoryview]:
+        """All bytes in C order, in pieces of `limit` bytes."""
+        raw = self._raw()
+        for start in range(0, len(raw), limit):
+            yield raw[start : start + limit]
+
+    def part(self, start: int, stop: int) -> None:
+        """None: nobody reads a part."""
+
+    def _raw(self) -> memoryview:
+        array = np.ascontiguousarray(_array(self.source) if isinstance(self.source, keras.Variable) else self.source)
+        if array.dtype.byteorder == ">":
+            array = array.astype(array.dtype.newbyteorder("<"))
+        return array.reshape(-1).view(np.uint8).data
+
+
+class _Store(saving_lib.H5IOStore):  # type: ignore[misc]
+    """A store that remembers what is saved."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        self._recorder, self._group = recorder, ""
+        self.mode, self.archive = "w", None
+
+    def __bool__(self) -> bool:
+        return True
+
+    def make(self, path: str, metadata: Mapping[str, str] | None = None) -> "_Store":
+        """The store for the variables of the object at a path."""
+        self._group = f"{path}/vars" if path else "vars"
+        self._recorder.names[path] = metadata["name"] if metadata else None
+        return self
+
+    def close(self) -> None:
+        """Does nothing."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._recorder.add(f"{self._group}/{key}", value, bool(getattr(value, "trainable", False)))
+
+    def __getitem__(self, key: str) -> Any:
+        return self._recorder.weights[f"{self._group}/{key}"].read()
+
+    def __delitem__(self, key: str) -> None:
+        del self._recorder.weights[f"{self._group}/{key}"]
+
+    def __contains__(self, key: object) -> bool:
+        return f"{self._group}/{key}" in self._recorder.weights
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def keys(self) -> list[str]:
+        """The names under which variables of the object were saved."""
+        prefix = f"{self._group}/"
+        return [path.removeprefix(prefix) for path in self._recorder.weights if path.startswith(prefix)]
+
+
+def _legacy(model: Any, container: Container, recorder: _Recorder) -> Snapshot:
+    attributes: dict[str, dict[str, Attribute]] = {}
+    trained = {str(variable.path) for variable in model.trainable_variables}
+    root = _Group(recorder, attributes, trained, "")
+    if container is Container.LEGACY_WEIGHTS:
+        legacy_h5_format.save_weights_to_hdf5_group(root, model)
+    else:
+        with saving_options.keras_option_scope(use_legacy_config=True):
+            for name, value in saving_utils.model_metadata(model).items():
+                is_config = isinstance(value, dict | list | tuple)
+                root.attrs[name] = json.dumps(value, default=json_utils.get_json_type).encode() if is_config else value
+            legacy_h5_format.save_weights_to_hdf5_group(root.create_group("model_weights"), model)
+            if getattr(model, "optimizer", None) is not None:
+                legacy_h5_format.save_optimizer_weights_to_hdf5_group(root, model.optimizer)
+    told: Mapping[str, Attributes] = {group: dict(_Attributes.checked(found)) for group, found in attributes.items()}
+    return Snapshot(container, recorder.weights, frozenset(recorder.trained), attributes=told)
+
+
+class _Attributes:
+    """Attributes as Keras gives them, as those that can be written."""
+
+    @staticmethod
+    def checked(found: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
+        """The attributes of one group."""
+        for name, value in found.items():
+            if isinstance(value, np.ndarray):  # a part of a list of names that is too long for one attribute
+                yield name, Fixed([bytes(text) for text in value], value.dtype.itemsize)
+            else:
+                yield name, value
+
+
+class _Group:
+    """A group of an HDF5 file, as far as Keras uses one, that remembers what is put into it."""
+
+    def __init__(
+        self, recorder: _Recorder, attributes: dict[str, dict[str, Any]], trained: set[str], path: str
+    ) -> None:
+        self._recorder, self._attributes, self._trained, self._path = recorder, attributes, trained, path
+        self.attrs = attributes.setdefault(path, {})
+
+    def create_group(self, name: str) -> "_Group":
+        """A group in this one."""
+        path = self._below(name)
+        if path in self._attributes:
+            raise UnsupportedError("two layers of one name", where=path)
+        return _Group(self._recorder, self._attributes, self._trained, path)
+
+    def create_dataset(self, name: str | bytes, shape: tuple[int, ...], dtype: Any) -> "_Dataset":
+        """A dataset, whose values come next."""
+        text = name.decode() if isinstance(name, bytes) else name
+        return _Dataset(self._recorder, self._below(text), text in self._trained)
+
+    def _below(self, name: str) -> str:
+        return f"{self._path}/{name}" if self._path else name
+
+
+@dataclass(frozen=True, slots=True)
+class _Dataset:
+    recorder: _Recorder
+    path: str
+    trained: bool
+
+    def __setitem__(self, _everything: object, values: Any) -> None:
+        self.recorder.add(self.path, values, self.trained)

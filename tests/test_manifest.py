@@ -1,0 +1,219 @@
+"""`checkpoints.json`: what is written is read again, what makes no sense is left out, and files are believed only as far
+as they are what was written."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
+from ckpttool.manifest import (
+    NAME,
+    CallbackState,
+    Manifest,
+    Saved,
+    State,
+    best_of,
+    bests,
+    damage,
+    read_manifest,
+    settled,
+    write_manifest,
+)
+
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+counts = st.integers(0, (1 << 63) - 1)
+numbers = st.floats() | st.integers(-1000, 1000)
+parts = st.text("abcé {}-.", min_size=1, max_size=8).filter(lambda part: part not in (".", ".."))
+files = st.lists(parts, min_size=1, max_size=3).map("/".join)
+entries = st.builds(
+    Saved,
+    file=files,
+    series=texts,
+    state=st.sampled_from(State),
+    epoch=counts,
+    batch=st.none() | counts,
+    step=counts,
+    sha256=st.binary().map(lambda raw: hashlib.sha256(raw).hexdigest()),
+    size=counts,
+    mtime_ns=counts,
+    run=texts,
+    reason=texts,
+    monitor=texts,
+    mode=st.sampled_from(("min", "max")),
+    value=st.none() | numbers,
+    logs=st.dictionaries(texts, numbers, max_size=4),
+    seconds=st.floats(0, 1e9),
+    date=texts,
+    keras=texts,
+    backend=texts,
+    ckpttool=texts,
+    callbacks=st.lists(
+        st.builds(
+            CallbackState, texts, st.integers(0, 9), st.dictionaries(texts, st.none() | numbers, max_size=3)
+        ),
+        max_size=2,
+    ).map(tuple),
+)  # fmt: skip
+
+
+def saved(file: str, value: float | None = None, **more: Any) -> Saved:
+    """A plain entry."""
+    return Saved(file, "e{epoch}", State.COMPLETE, 1, None, 1, "0" * 64, 0, monitor="loss", value=value, **more)
+
+
+def on_disk(directory: Path, file: str, content: bytes = b"weights") -> Saved:
+    """An entry whose file is there."""
+    path = directory / file
+    path.write_bytes(content)
+    return replace(
+        saved(file),
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        mtime_ns=path.stat().st_mtime_ns,
+    )
+
+
+@given(st.lists(entries, max_size=4))
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, listed: list[Saved]) -> None:
+    """A manifest read is the manifest written, NaN, infinities and odd texts included; the JSON is strict."""
+    directory = tmp_path_factory.mktemp("manifest")
+    write_manifest(directory, Manifest(tuple(listed)), "a test")
+    assert repr(read_manifest(directory)) == repr(Manifest(tuple(listed)))
+    json.loads((directory / NAME).read_text("ascii"), parse_constant=pytest.fail)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    """A directory without a manifest has an empty one."""
+    assert read_manifest(tmp_path) == Manifest()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"version": 1}', b'{"version": "1", "checkpoints": []}', b"[" * 5000, b"\xff\xfe",
+     b'{"version": 1, "checkpoints": {}}'],
+)  # fmt: skip
+def test_no_manifest(content: bytes, tmp_path: Path) -> None:
+    """What is no manifest is one error that names the file."""
+    (tmp_path / NAME).write_bytes(content)
+    with pytest.raises((CorruptFileError, UnsafeFileError)) as raised:
+        read_manifest(tmp_path)
+    assert raised.value.path == str(tmp_path / NAME)
+
+
+def test_of_a_later_version(tmp_path: Path) -> None:
+    """A manifest of a later version is not guessed at."""
+    (tmp_path / NAME).write_text('{"version": 2, "checkpoints": []}')
+    with pytest.raises(UnsupportedError):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "directory"])
+def test_no_file(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """A manifest that is no regular file is an error, and is not waited for."""
+    make(tmp_path / NAME)
+    with pytest.raises(CheckpointError):
+        read_manifest(tmp_path)
+
+
+ESCAPES = ["../up.keras", "/etc/passwd", "a/../../b", "", ".", "..", "a//b", "a/", "C:x", "a\\b", "a\0b", "./a"]
+WRONG: list[tuple[str, Any]] = [
+    *(("file", path) for path in ESCAPES),
+    ("file", 7), ("file", "x" * 2000), ("series", None), ("state", "gone"), ("epoch", -1), ("epoch", 1.5),
+    ("epoch", True), ("batch", "2"), ("step", 1 << 63), ("sha256", "zz"), ("sha256", "0" * 63), ("size", None),
+    ("mode", "auto"), ("value", []), ("value", "high"), ("value", 10**400), ("logs", []), ("logs", {"a": None}),
+    ("logs", {"a": {}}), ("callbacks", {}), ("callbacks", [1]), ("callbacks", [{"class": "A", "number": 0}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG)
+def test_an_entry_that_makes_no_sense(key: str, value: object, tmp_path: Path) -> None:
+    """Such an entry is left out and told of; the others stay."""
+    write_manifest(tmp_path, Manifest((saved("a"), saved("b"))), "a test")
+    text = json.loads((tmp_path / NAME).read_text())
+    text["checkpoints"][0][key] = value
+    (tmp_path / NAME).write_text(json.dumps(text))
+    found = read_manifest(tmp_path)
+    assert [entry.file for entry in found.saved] == ["b"]
+    assert len(found.problems) == 1
+    assert "entry 1 " in found.problems[0]
+
+
+@given(st.recursive(st.none() | st.booleans() | numbers | texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner)))  # fmt: skip
+def test_junk(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    """Whatever JSON stands there, it is a manifest or a CheckpointError."""
+    directory = tmp_path_factory.mktemp("junk")
+    (directory / NAME).write_text(json.dumps({"version": 1, "checkpoints": [value, value]}))
+    try:
+        assert read_manifest(directory).saved == ()
+    except CheckpointError:
+        assert not isinstance(value, dict)
+
+
+def test_damage(tmp_path: Path) -> None:
+    """A file is whole, altered, missing, or no file; a new date alone is no damage."""
+    entry = on_disk(tmp_path, "a")
+    assert damage(tmp_path, entry, thorough=True) == ""
+    os.utime(tmp_path / "a")
+    assert damage(tmp_path, entry) == ""
+    (tmp_path / "a").write_bytes(b"heavier weights")
+    assert damage(tmp_path, entry) == "altered: 15 bytes instead of 7"
+    (tmp_path / "a").write_bytes(b"WEIGHTS")
+    assert damage(tmp_path, entry) == "altered: another checksum"
+    os.utime(tmp_path / "a", ns=(entry.mtime_ns, entry.mtime_ns))
+    assert damage(tmp_path, entry, thorough=True) == "altered: another checksum"
+    (tmp_path / "a").unlink()
+    assert damage(tmp_path, entry) == "missing"
+    (tmp_path / "a").mkdir()
+    assert damage(tmp_path, entry) == "no regular file"
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    """A link in the place of a file, or of a directory on the way to it, is damage."""
+    (tmp_path / "run").mkdir()
+    entry = on_disk(tmp_path, "real")
+    (tmp_path / "run" / "link").symlink_to(tmp_path / "real")
+    assert "symbolic link" in damage(tmp_path / "run", replace(entry, file="link"))
+    (tmp_path / "run" / "up").symlink_to(tmp_path)
+    assert "symbolic link" in damage(tmp_path / "run", replace(entry, file="up/real"))
+
+
+def test_what_a_killed_run_leaves_is_settled_by_the_files(tmp_path: Path) -> None:
+    """A file that was announced has arrived or has not; one that was to be deleted no longer counts."""
+    old, new = on_disk(tmp_path, "a", b"old"), on_disk(tmp_path, "a", b"new")
+    announced = Manifest((old,)).with_saved(replace(new, state=State.WRITING))
+    assert [entry.complete for entry in announced.saved] == [True, False]
+    assert settled(tmp_path, announced).saved == (new,)
+    (tmp_path / "a").write_bytes(b"old")
+    assert settled(tmp_path, announced).saved == (old,)
+    gone = announced.with_state(["a"], State.DELETING)
+    assert settled(tmp_path, gone).saved == ()
+
+
+@given(st.lists(st.none() | numbers, max_size=8), st.sampled_from(("min", "max")))
+def test_best(values: list[float | None], mode: str) -> None:
+    """The best is no worse than any other, the first among equals, and never NaN."""
+    listed = [saved(str(number), value, mode=mode) for number, value in enumerate(values)]
+    found = best_of(listed)
+    known = [value for value in values if value is not None and not math.isnan(value)]
+    if not known:
+        assert found is None
+        return
+    assert found is not None
+    top = max(known) if mode == "max" else min(known)
+    assert found.value == top
+    assert found is listed[values.index(top)]
+
+
+def test_bests() -> None:
+    """Every series has a best one by each value that it was monitored by."""
+    listed = [saved("a", 2.0), saved("b", 1.0), replace(saved("c", 5.0), monitor="acc", mode="max")]
+    assert [entry.file for entry in bests(listed)] == ["b", "c"]
