@@ -22,7 +22,7 @@ from ckpttool.replacing import replace_file
 
 NAME = "checkpoints.json"
 VERSION = 1
-MODES = ("min", "max")
+MODES = ("min", "max", "")  # which values are better: the smaller ones, the larger ones, nobody knows
 _MAX_TEXT = 1000
 _MAX_LOGS = 10_000
 _MAX_STATES = 1000
@@ -30,10 +30,11 @@ _NO_JSON = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # what JSON ha
 
 
 class State(str, Enum):
-    """How far the file of an entry is: about to take its place, there, or about to be deleted."""
+    """How far the file of an entry is: about to take its place, there, about to give it to another, or to be deleted."""
 
     WRITING = "writing"
     COMPLETE = "complete"
+    REPLACED = "replaced"
     DELETING = "deleting"
 
 
@@ -84,8 +85,8 @@ class Saved:
 
     @property
     def score(self) -> float | None:
-        """The monitored value, the smaller the better; None where there is none or it is NaN."""
-        if self.value is None or math.isnan(self.value):
+        """The monitored value, the smaller the better; None where there is none, it is NaN, or nobody knows."""
+        if self.value is None or not self.mode or math.isnan(self.value):
             return None
         return -self.value if self.mode == "max" else self.value
 
@@ -98,9 +99,12 @@ class Manifest:
     problems: tuple[str, ...] = ()
 
     def with_saved(self, entry: Saved) -> "Manifest":
-        """With one more entry; finished ones of the same file go once this one is complete."""
-        others = [each for each in self.saved if each.file != entry.file or (each.complete and not entry.complete)]
-        return replace(self, saved=(*others, entry))
+        """With one more entry. Others of the same file give way: until this one is complete, it is open which is there."""
+        if entry.complete:
+            others = tuple(each for each in self.saved if each.file != entry.file)
+            return replace(self, saved=(*others, entry))
+        found = self.with_state([entry.file], State.REPLACED)
+        return replace(found, saved=(*found.saved, entry))
 
     def with_state(self, files: Iterable[str], state: State) -> "Manifest":
         """With another state of the entries of some files."""
@@ -147,13 +151,15 @@ def _content(path: Path) -> bytes:
 def settled(directory: str | os.PathLike[str], manifest: Manifest) -> Manifest:
     """The manifest with what a run that was killed left undecided, decided by the files themselves.
 
-    A file that was about to take its place either has or has not; one that was about to be deleted no longer counts.
+    A file that was about to take its place has or has not, and then what stood there still does; one that was about to
+    be deleted no longer counts. Of two entries of one file the later holds.
     """
-    found = replace(manifest, saved=tuple(entry for entry in manifest.saved if entry.complete))
+    found = Manifest(problems=manifest.problems)
     for entry in manifest.saved:
-        arrived = replace(entry, state=State.COMPLETE)
-        if entry.state is State.WRITING and not damage(directory, arrived, thorough=True):
-            found = found.with_saved(arrived)
+        there = replace(entry, state=State.COMPLETE)
+        is_open = entry.state in (State.WRITING, State.REPLACED)
+        if entry.complete or (is_open and not damage(directory, there, thorough=True)):
+            found = found.with_saved(there)
     return found
 
 

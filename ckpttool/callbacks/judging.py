@@ -42,13 +42,13 @@ class Monitored(MonitorCallback):  # type: ignore[misc]
         return True, f"{self.monitor} improved from {before} to {current:.5f}"
 
     def direction(self, required: bool) -> str:
-        """Whether less is better, "min", or more, "max"; raises ValueError where it cannot be known, if `required`."""
+        """Whether less is better, "min", or more, "max"; where that cannot be known, "" or, if `required`, ValueError."""
         try:
             self._know_direction()
         except ValueError:
             if required:
                 raise
-            return "min"
+            return ""
         return "max" if self.monitor_op is keras.ops.greater else "min"
 
     def restore_best(self, saved: Sequence[Saved]) -> None:

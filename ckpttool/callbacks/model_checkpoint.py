@@ -101,6 +101,8 @@ class ModelCheckpoint(Monitored):
         self._buffers = Buffers() if background else None
         self._worker: Worker[Saved] = Worker(background, self._done, self._failed)
         self._check_arguments()
+        self._run, self._step = uuid.uuid4().hex[:12], 0
+        self._saved_step: int | None = None
         self._begin_anew()
 
     def _check_arguments(self) -> None:
@@ -112,10 +114,9 @@ class ModelCheckpoint(Monitored):
             warnings.warn(warning, stacklevel=4)
 
     def _begin_anew(self) -> None:
-        self._run = uuid.uuid4().hex[:12]
-        self._epoch = self._batch = self._step = 0
+        """Forgets where the last `fit` was; what belongs to the series stays, for `fit` may be called again."""
+        self._epoch = self._batch = 0
         self._epoch_is_over = self._names_are_checked = False
-        self._saved_step: int | None = None
         self._listed: Any = None
         self._resumed: Saved | None = None
         self._skipper: resuming.Skipper | None = None
@@ -129,7 +130,7 @@ class ModelCheckpoint(Monitored):
         """Cleans up after runs that died, and goes on where one was interrupted, if asked to."""
         self._begin_anew()
         self._listed = neighbours.list_of(self)
-        manifest = tidy(self._names.directory)
+        manifest = self._tidied()
         if self.resume:
             self._go_on(manifest)
         if self._keeper is not None and not self._keeper.install():
@@ -141,14 +142,7 @@ class ModelCheckpoint(Monitored):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Notes where training is. In the first epoch after an interruption, the other callbacks are brought back."""
         self._epoch, self._batch, self._epoch_is_over = epoch, 0, False
-        if self._resumed is not None:
-            entry, self._resumed = self._resumed, None
-            self.model._initial_epoch = None  # it is for this fit only
-            others = self._others()
-            neighbours.bring_back(others, entry.callbacks)
-            resuming.bring_back_best_weights(
-                self.model, others, self._names.directory, tidy(self._names.directory), entry
-            )
+        self._bring_others_back()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Saves if it is time to, or if a signal waits."""
@@ -177,9 +171,15 @@ class ModelCheckpoint(Monitored):
             self._save_out_of_turn("time", logs or {})
         self._serve_signal(logs or {})
 
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Saves if a signal waits, before what is left of the validation."""
+        self._serve_signal({})
+
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Saves if asked to, and waits for what is being written."""
         try:
+            if self._bring_others_back():  # no epoch was left to train
+                neighbours.end(self._others())
             if self.save_at_end:
                 self._save_out_of_turn("end", logs or {})
             self._worker.close()
@@ -238,6 +238,16 @@ class ModelCheckpoint(Monitored):
         return [each for each in self._listed.callbacks if each is not self] if self._listed is not None else []
 
     # Saving.
+
+    def _tidied(self) -> Manifest:
+        """What is in the directory, without traces of runs that died."""
+        try:
+            return tidy(self._names.directory)
+        except (OSError, CheckpointError) as error:
+            if self.on_error == "raise":
+                raise
+            warnings.warn(f"Models cannot be saved as it stands. {error}", stacklevel=3)
+            return Manifest()
 
     def _save(
         self, name: str, series: str, reason: str, logs: Mapping[str, Any], retention: Retention, before: float | None
@@ -320,6 +330,7 @@ class ModelCheckpoint(Monitored):
             self._worker.wait()
         finally:
             self._keeper.release()
+        self._keeper.install()  # there was an earlier handler that lets training go on
 
     def _fit_failed(self, failure: BaseException) -> None:
         """Saves the model that a failed `fit` leaves, once; an error in doing so does not hide the failure."""
@@ -345,6 +356,10 @@ class ModelCheckpoint(Monitored):
 
     def _go_on(self, manifest: Manifest) -> None:
         """Restores the newest whole checkpoint, and from the manifest what belongs to it."""
+        if self._listed is None:
+            warnings.warn("The other callbacks of this fit are not known; they begin anew.", stacklevel=3)
+        else:
+            neighbours.put_behind_those_that_count(self, self._listed)
         directory = self._names.directory
         entry = resuming.load_newest(self.model, directory, manifest)
         own = [each for each in manifest.saved if each.series == self._names.series]
@@ -358,9 +373,18 @@ class ModelCheckpoint(Monitored):
         self._resumed, self._step, self._saved_step = entry, entry.step, entry.step
         self._epoch = entry.epoch - 1
         self.model._initial_epoch = entry.epoch if entry.batch is None else entry.epoch - 1
-        if entry.batch:
+        if neighbours.have_stopped(self._others(), entry.callbacks):
+            self.model._initial_epoch = self.params["epochs"]
+        elif entry.batch:
             self._skipper = resuming.Skipper(self.model, entry.batch, directory / entry.file)
-        if self._listed is None:
-            warnings.warn("The other callbacks of this fit are not known, and begin anew.", stacklevel=2)
-        else:
-            neighbours.put_behind_those_that_count(self, self._listed)
+
+    def _bring_others_back(self) -> bool:
+        """Gives the other callbacks what they had counted before an interruption; whether there was one."""
+        entry, self._resumed = self._resumed, None
+        if entry is None:
+            return False
+        self.model._initial_epoch = None  # it was for this fit only
+        others = self._others()
+        neighbours.bring_back(others, entry.callbacks)
+        resuming.bring_back_best_weights(self.model, others, self._names.directory, entry)
+        return True

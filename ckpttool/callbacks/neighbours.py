@@ -64,6 +64,22 @@ def bring_back(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> Non
                 setattr(each, name, int(value or 0) if name in _WHOLE else value)
 
 
+def have_stopped(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> bool:
+    """Whether one of the callbacks had ended the training."""
+    known = {
+        state.number: state.values for state in states if state.class_name == keras_callbacks.EarlyStopping.__name__
+    }
+    stopping = [each for kind, _, each in _counting(callbacks) if kind is keras_callbacks.EarlyStopping]
+    found = [(each, known.get(number, {})) for number, each in enumerate(stopping)]
+    return any(values.get("stopped_epoch") and (values.get("wait") or 0) >= each.patience for each, values in found)
+
+
+def end(callbacks: Sequence[Any]) -> None:
+    """Has callbacks that keep the weights of their best epoch give them back, as at the end of a training."""
+    for each in those_that_restore(callbacks):
+        each.on_train_end()
+
+
 def those_that_restore(callbacks: Sequence[Any]) -> list[Any]:
     """The callbacks that keep the weights of the best epoch, to give them back at the end."""
     return [each for each in callbacks if isinstance(each, keras_callbacks.EarlyStopping) and each.restore_best_weights]

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,13 @@ from keras.src.saving import saving_lib
 from keras.src.utils.module_utils import h5py
 
 from ckpttool.callbacks import neighbours
-from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
-from ckpttool.manifest import Manifest, Saved, damage
+from ckpttool.manifest import Manifest, Saved, damage, read_manifest, settled
 
 
 def intact(directory: Path, manifest: Manifest) -> Iterator[Saved]:
     """The entries whose files are as they were written, newest first; says which are not."""
     for entry in reversed(manifest.saved):
-        if not entry.complete:
-            continue
         problem = damage(directory, entry, thorough=True)
         if problem:
             warnings.warn(f"{directory / entry.file}: {problem}. The checkpoint before it is looked at.", stacklevel=2)
@@ -67,15 +64,14 @@ def _load_legacy(model: Any, optimizer: Any, path: Path) -> None:
             warnings.warn(f"{path} holds no state of the optimizer, which begins anew.", stacklevel=2)
 
 
-def bring_back_best_weights(
-    model: Any, callbacks: list[Any], directory: Path, manifest: Manifest, current: Saved
-) -> None:
+def bring_back_best_weights(model: Any, callbacks: Sequence[Any], directory: Path, current: Saved) -> None:
     """Gives callbacks that keep the weights of their best epoch those weights, from its file if that is there."""
+    manifest = manifest_of(directory)
     for callback in neighbours.those_that_restore(callbacks):
         if callback.best is None:
             continue
         epoch = callback.best_epoch + 1
-        found = next((each for each in reversed(manifest.saved) if _ends(each, epoch) and each.complete), None)
+        found = next((each for each in reversed(manifest.saved) if _ends(each, epoch)), None)
         if found is None or damage(directory, found, thorough=True):
             warnings.warn(
                 f"EarlyStopping cannot restore the weights of epoch {epoch:,}, the best so far: the file is gone.",
@@ -147,10 +143,10 @@ class Skipper:
 
 def load_latest(model: Any, directory: str | os.PathLike[str]) -> Saved | None:
     """Loads the newest whole checkpoint of a directory into a model; gives what the manifest says of it."""
-    from ckpttool.callbacks.saving import tidy
-
     place = Path(directory)
-    try:
-        return load_newest(model, place, tidy(place))
-    except CheckpointError as error:
-        raise error.at(path=str(place)) from error.__cause__
+    return load_newest(model, place, manifest_of(place))
+
+
+def manifest_of(directory: Path) -> Manifest:
+    """What was saved in a directory, which is only read."""
+    return settled(directory, read_manifest(directory))

@@ -58,7 +58,11 @@ class Order:
 
 def save(order: Order) -> Saved:
     """Saves a checkpoint; gives its entry. Raises a CheckpointError, and then nothing has changed."""
-    begun = order.begun or time.monotonic()
+    begun, target = order.begun or time.monotonic(), order.directory / order.entry.file
+    if target.is_dir():
+        raise IsADirectoryError(
+            f"Please specify a non-directory filepath for ModelCheckpoint. Filepath used is an existing directory: {target}"
+        )
     with scratch_in(order.directory) as scratch:
         file = scratch / os.path.basename(order.entry.file)
         order.source.write(file)

@@ -16,6 +16,7 @@ from ckpttool.errors import FileAccessError
 
 PREFIX = ".ckpttool-"
 _NEW_SECONDS = 60.0  # an empty directory this young may not be locked yet
+_OLD_SECONDS = 24 * 3600.0  # where there are no locks, a directory this old is nobody's
 _PATIENCE_SECONDS = 60.0
 
 
@@ -37,7 +38,7 @@ def scratch_in(directory: Path) -> Iterator[Path]:
 def locked(directory: Path) -> Iterator[None]:
     """The manifest of a directory for oneself: other threads and processes wait. Raises FileAccessError."""
     with contextlib.ExitStack() as held:
-        if not _lock(held, directory, _PATIENCE_SECONDS):
+        if _lock(held, directory, _PATIENCE_SECONDS) is False:
             raise FileAccessError("is kept locked by another process that saves there", path=str(directory))
         yield
 
@@ -54,38 +55,37 @@ def sweep(directory: Path) -> None:
 
 def _sweep_scratch(place: Path) -> None:
     with contextlib.ExitStack() as held:
-        if not _lock(held, place, wait=0):
+        is_free, age = _lock(held, place, wait=0), time.time() - place.stat().st_mtime
+        if is_free is False:
             return
-        if any(os.scandir(place)) or time.time() - place.stat().st_mtime > _NEW_SECONDS:
+        if age > _OLD_SECONDS or (is_free and (any(os.scandir(place)) or age > _NEW_SECONDS)):
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _lock(held: contextlib.ExitStack, directory: Path, wait: float) -> bool:
-    """Locks a directory until `held` is left; whether it could be. Where there are no such locks, it always can."""
+def _lock(held: contextlib.ExitStack, directory: Path, wait: float) -> bool | None:
+    """Locks a directory until `held` is left; whether it could be, None where there are no such locks."""
     try:
         import fcntl
     except ImportError:  # not on Windows
-        return True
+        return None
     try:
         descriptor = os.open(directory, os.O_RDONLY)
     except OSError:
         return False
     held.callback(os.close, descriptor)
     until = time.monotonic() + wait
-    while not _try_lock(fcntl, descriptor):
-        if time.monotonic() >= until:
-            return False
+    while (locked := _try_lock(fcntl, descriptor)) is False and time.monotonic() < until:
         time.sleep(0.01)
-    return True
+    return locked
 
 
-def _try_lock(fcntl: Any, descriptor: int) -> bool:
+def _try_lock(fcntl: Any, descriptor: int) -> bool | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # some network file systems have none
-        return True
+        return None
     return True
 
 

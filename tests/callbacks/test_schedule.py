@@ -13,6 +13,7 @@ class Clock:
     now = 0.0
 
     def __call__(self) -> float:
+        """The time that it is."""
         return self.now
 
 
@@ -98,4 +99,4 @@ def test_what_was_passed_over_is_made_up_for() -> None:
         if schedule.after_epoch(epoch):
             schedule.saved(6.5)
             saved.append(epoch)
-    assert saved == [4, 13, 19] or saved[:2] == [4, 13]
+    assert saved == [4, 13]

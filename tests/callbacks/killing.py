@@ -1,0 +1,145 @@
+"""Kills a process that saves checkpoints, again and again at random moments, and looks at what is left.
+
+    python -m tests.callbacks.killing [--suffix .keras] [--kills 200] [--background] [--peer] [--units 64] [--seed 0]
+
+One process imports Keras and makes a model; for every kill it forks a child that saves as fast as it can and is ended
+by SIGKILL. `--peer` has Keras's own callback save in its place, over one file, as people use it. Prints one JSON object:
+`kills`; `damaged`, files called complete that are not; `lost`, kills after which no good file was there; `saves`.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import ckpttool
+from ckpttool.callbacks import ModelCheckpoint, saved_in
+from ckpttool.errors import CheckpointError
+from ckpttool.manifest import Saved, damage
+
+WEIGHTS_ONLY = {".weights.h5": True, ".keras": False, ".h5": False}
+
+
+def made(units: int) -> Any:
+    """A compiled model, built with its optimizer."""
+    model = keras.Sequential([keras.Input((units,)), keras.layers.Dense(units), keras.layers.Dense(units)])
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def saving(model: Any, directory: Path, options: argparse.Namespace) -> Any:
+    """The callback that is killed."""
+    weights_only = WEIGHTS_ONLY[options.suffix]
+    if options.peer:
+        callback = keras.callbacks.ModelCheckpoint(directory / f"m{options.suffix}", save_weights_only=weights_only)
+    else:
+        callback = ModelCheckpoint(
+            directory / f"m{{epoch:06d}}{options.suffix}",
+            save_weights_only=weights_only,
+            keep_last=2,
+            background=options.background,
+        )
+    callback.set_model(model)
+    return callback
+
+
+def save_for_ever(model: Any, directory: Path, options: argparse.Namespace, first: int) -> None:
+    """Saves epoch after epoch; all weights of an epoch are its number."""
+    callback, epoch = saving(model, directory, options), first
+    callback.on_train_begin()
+    while True:
+        for variable in model.trainable_variables:
+            variable._value.assign(np.full(variable.shape, epoch, "float32"))
+        callback.on_epoch_begin(epoch)
+        callback.on_train_batch_end(0, {"loss": 1.0})
+        callback.on_epoch_end(epoch, {"loss": 1.0})
+        epoch += 1
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file opens, and all its weights are of one epoch."""
+    try:
+        with ckpttool.open(path) as checkpoint:
+            if checkpoint.check_bytes is not None:
+                checkpoint.check_bytes()
+            weights = checkpoint.section(ckpttool.Section.MODEL)
+            values = {float(value) for weight in weights for value in np.unique(weight.read())}
+    except CheckpointError:
+        return False
+    return len(values) == 1
+
+
+def complete(directory: Path, options: argparse.Namespace) -> list[Saved | Path]:
+    """What is said to be good: by the manifest, or, of Keras, the one file once it is there."""
+    if not options.peer:
+        return list(saved_in(directory))
+    return [path for path in directory.glob(f"m{options.suffix}")]
+
+
+def whole(directory: Path, one: Saved | Path) -> bool:
+    """Whether what is said to be good is."""
+    if isinstance(one, Path):
+        return is_whole(one)
+    return not damage(directory, one, thorough=True) and is_whole(directory / one.file)
+
+
+def killed(model: Any, directory: Path, options: argparse.Namespace, seconds: float, first: int) -> None:
+    """Runs a child and kills it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            save_for_ever(model, directory, options, first)
+        finally:
+            os._exit(3)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"the child ended by itself, with {os.waitstatus_to_exitcode(status)}"
+
+
+def run(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
+    """What was found over all kills. Every child goes on in the directory that the one before it left."""
+    rng, model = random.Random(options.seed), made(options.units)
+    damaged = lost = 0
+    newest: set[str] = set()
+    for number in range(options.kills):
+        killed(model, directory, options, rng.uniform(0.02, options.seconds), number * 10_000)
+        found = complete(directory, options)
+        bad = [one for one in found if not whole(directory, one)]
+        damaged += len(bad)
+        newest |= {str(one) if isinstance(one, Path) else one.file for one in found}
+        lost += bool(newest) and len(bad) == len(found)
+    left = sorted(path.name for path in directory.iterdir())
+    return {"kills": options.kills, "damaged": damaged, "lost": lost, "saves": len(newest), "left": left}
+
+
+def main() -> None:
+    """Runs and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suffix", choices=WEIGHTS_ONLY, default=".keras")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=0.3, help="how long a child lives at most")
+    parser.add_argument("--units", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--background", action="store_true")
+    parser.add_argument("--peer", action="store_true")
+    options = parser.parse_args()
+    place = Path(tempfile.mkdtemp())
+    try:
+        print(json.dumps(run(options, place)))
+    finally:
+        shutil.rmtree(place)
+
+
+if __name__ == "__main__":
+    main()
