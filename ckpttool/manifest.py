@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ckpttool import jsontext
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsupportedError
@@ -26,6 +26,7 @@ MODES = ("min", "max", "")  # which values are better: the smaller ones, the lar
 _MAX_TEXT = 1000
 _MAX_LOGS = 10_000
 _MAX_STATES = 1000
+Number = TypeVar("Number", int, float)
 _NO_JSON = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # what JSON has no numbers for, as texts
 
 
@@ -53,7 +54,8 @@ class Saved:
 
     `file` is its path from the directory. `series` is the template of its name. `epoch` counts from one; `batch` is
     how many batches of that epoch were done, None where the whole epoch was; `step` counts the batches of the whole
-    run. `value` is what `monitor` was, None where it was not there.
+    run. `value` is what `monitor` was, None where it was not there. `seeds` and
+    `metrics` are the states of random numbers and, within an epoch, of metrics, which Keras does not save.
     """
 
     file: str
@@ -77,6 +79,8 @@ class Saved:
     backend: str = ""
     ckpttool: str = ""
     callbacks: tuple[CallbackState, ...] = ()
+    seeds: tuple[tuple[int, ...], ...] = ()
+    metrics: tuple[tuple[float, ...], ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -179,6 +183,7 @@ def _as_json(entry: Saved, is_best: bool) -> dict[str, object]:
     found: dict[str, object] = {part.name: getattr(entry, part.name) for part in fields(Saved)}
     found |= {"state": entry.state.value, "complete": entry.complete, "best": is_best}
     found |= {"value": _as_number(entry.value), "seconds": _as_number(entry.seconds)}
+    found["metrics"] = [list(map(_as_number, each)) for each in entry.metrics]
     found["logs"] = {name: _as_number(value) for name, value in entry.logs.items()}
     found["callbacks"] = [
         {
@@ -245,6 +250,8 @@ class _Entry:
             logs=dict(self._logs()),
             seconds=_number(self._item.get("seconds"), "seconds") or 0.0,
             callbacks=tuple(self._callbacks()),
+            seeds=tuple(self._rows("seeds", _seed)),
+            metrics=tuple(self._rows("metrics", lambda value: _known(value, "a metric"))),
             **{name: self._text(name) for name in ("run", "reason", "date", "keras", "backend", "ckpttool")},
         )
 
@@ -276,11 +283,7 @@ class _Entry:
         logs = self._item.get("logs")
         if not isinstance(logs, dict) or len(logs) > _MAX_LOGS:
             raise ValueError("logs are no object")
-        for name, value in logs.items():
-            number = _number(value, "a log")
-            if number is None:
-                raise ValueError("a log is no number")
-            yield name, number
+        yield from ((name, _known(value, "a log")) for name, value in logs.items())
 
     def _callbacks(self) -> Iterator[CallbackState]:
         listed = self._item.get("callbacks")
@@ -293,12 +296,35 @@ class _Entry:
             values = {name: _number(value, "a state") for name, value in each["state"].items()}
             yield CallbackState(part._text("class"), part._whole("number"), values)
 
+    def _rows(self, key: str, checked: Callable[[Any], Number]) -> Iterator[tuple[Number, ...]]:
+        listed = self._item.get(key)
+        if (
+            not isinstance(listed, list)
+            or len(listed) > _MAX_STATES
+            or not all(isinstance(each, list) for each in listed)
+        ):
+            raise ValueError(f"{key} are no lists")
+        yield from (tuple(map(checked, each)) for each in listed)
+
+
+def _seed(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 64:
+        raise ValueError("a seed is no count")
+    return value
+
+
+def _known(value: Any, what: str) -> float:
+    found = _number(value, what)
+    if found is None:
+        raise ValueError(f"{what} is no number")
+    return found
+
 
 def _number(value: Any, what: str) -> float | None:
     """A number of JSON, or one of the texts for those that JSON does not have."""
     if isinstance(value, str) and value in _NO_JSON:
         return _NO_JSON[value]
-    if value is None or (isinstance(value, int | float) and abs(value) <= 1 << 1000):
+    if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 1000):
         return value
     raise ValueError(f"{what} is no number")
 

@@ -62,6 +62,8 @@ entries = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    metrics=st.lists(st.lists(numbers, max_size=3).map(tuple), max_size=2).map(tuple),
+    seeds=st.lists(st.lists(st.integers(0, (1 << 64) - 1), max_size=3).map(tuple), max_size=2).map(tuple),
 )  # fmt: skip
 
 
@@ -129,8 +131,9 @@ WRONG: list[tuple[str, Any]] = [
     *(("file", path) for path in ESCAPES),
     ("file", 7), ("file", "x" * 2000), ("series", None), ("state", "gone"), ("epoch", -1), ("epoch", 1.5),
     ("epoch", True), ("batch", "2"), ("step", 1 << 63), ("sha256", "zz"), ("sha256", "0" * 63), ("size", None),
-    ("mode", "auto"), ("value", []), ("value", "high"), ("value", 10**400), ("logs", []), ("logs", {"a": None}),
-    ("logs", {"a": {}}), ("callbacks", {}), ("callbacks", [1]), ("callbacks", [{"class": "A", "number": 0}]),
+    ("mode", "auto"), ("value", []), ("value", "high"), ("value", 10**400), ("value", 2**1000), ("logs", []), ("logs", {"a": None}),
+    ("logs", {"a": {}}), ("seeds", None), ("seeds", [1]), ("seeds", [[-1]]), ("seeds", [[1 << 64]]), ("seeds", [[True]]), ("metrics", {}), ("metrics", [["high"]]),
+    ("callbacks", {}), ("callbacks", [1]), ("callbacks", [{"class": "A", "number": 0}]),
 ]  # fmt: skip
 
 

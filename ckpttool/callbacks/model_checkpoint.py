@@ -13,7 +13,7 @@ import keras
 from keras.src.utils import io_utils
 
 from ckpttool import __version__
-from ckpttool.callbacks import neighbours, resuming
+from ckpttool.callbacks import neighbours, resuming, unsaved
 from ckpttool.callbacks.background import Worker
 from ckpttool.callbacks.checking import NotFiniteError
 from ckpttool.callbacks.judging import Monitored, logs_to_come, numbers, unknown, value_of
@@ -120,6 +120,7 @@ class ModelCheckpoint(Monitored):
         self._listed: Any = None
         self._resumed: Saved | None = None
         self._skipper: resuming.Skipper | None = None
+        self._rate: float | None = None
         self._best_before: float | None = self.best
         self._failure: BaseException | None = None
         self._watch = Watch(self._fit_failed)
@@ -299,6 +300,8 @@ class ModelCheckpoint(Monitored):
             backend=keras.backend.backend(),
             ckpttool=__version__,
             callbacks=neighbours.states_of(self._others()),
+            seeds=unsaved.seeds_of(self.model),
+            metrics=() if self._epoch_is_over else unsaved.metrics_of(self.model),
         )
 
     def _done(self, entry: Saved) -> None:
@@ -376,7 +379,8 @@ class ModelCheckpoint(Monitored):
         if neighbours.have_stopped(self._others(), entry.callbacks):
             self.model._initial_epoch = self.params["epochs"]
         elif entry.batch:
-            self._skipper = resuming.Skipper(self.model, entry.batch, directory / entry.file)
+            self._rate = unsaved.rate_of(self.model)
+            self._skipper = resuming.Skipper(self.model, entry.batch, entry.metrics)
 
     def _bring_others_back(self) -> bool:
         """Gives the other callbacks what they had counted before an interruption; whether there was one."""
@@ -386,5 +390,7 @@ class ModelCheckpoint(Monitored):
         self.model._initial_epoch = None  # it was for this fit only
         others = self._others()
         neighbours.bring_back(others, entry.callbacks)
-        resuming.bring_back_best_weights(self.model, others, self._names.directory, entry)
+        resuming.bring_back_best_weights(self.model, others, self._names.directory)
+        if self._rate is not None:  # which a scheduler has set once more for the same epoch
+            self.model.optimizer.learning_rate = self._rate
         return True

@@ -12,7 +12,7 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.saving import saving_lib
 from keras.src.utils.module_utils import h5py
 
-from ckpttool.callbacks import neighbours
+from ckpttool.callbacks import neighbours, unsaved
 from ckpttool.formats import open_checkpoint
 from ckpttool.manifest import Manifest, Saved, damage, read_manifest, settled
 
@@ -32,6 +32,7 @@ def load_newest(model: Any, directory: Path, manifest: Manifest) -> Saved | None
     entry = next(intact(directory, manifest), None)
     if entry is not None:
         load(model, directory / entry.file)
+        unsaved.bring_seeds_back(model, entry.seeds)
     return entry
 
 
@@ -64,7 +65,7 @@ def _load_legacy(model: Any, optimizer: Any, path: Path) -> None:
             warnings.warn(f"{path} holds no state of the optimizer, which begins anew.", stacklevel=2)
 
 
-def bring_back_best_weights(model: Any, callbacks: Sequence[Any], directory: Path, current: Saved) -> None:
+def bring_back_best_weights(model: Any, callbacks: Sequence[Any], directory: Path) -> None:
     """Gives callbacks that keep the weights of their best epoch those weights, from its file if that is there."""
     manifest = manifest_of(directory)
     for callback in neighbours.those_that_restore(callbacks):
@@ -78,7 +79,7 @@ def bring_back_best_weights(model: Any, callbacks: Sequence[Any], directory: Pat
                 stacklevel=2,
             )
             continue
-        with _loaded(model, directory / found.file, directory / current.file):
+        with _loaded(model, directory / found.file):
             callback.best_weights = model.get_weights()
 
 
@@ -87,13 +88,17 @@ def _ends(entry: Saved, epoch: int) -> bool:
 
 
 @contextlib.contextmanager
-def _loaded(model: Any, path: Path, afterwards: Path) -> Iterator[None]:
+def _loaded(model: Any, path: Path) -> Iterator[None]:
     """Another file in the model for a while."""
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *(optimizer.variables if optimizer is not None else ())]
+    kept = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
     load(model, path)
     try:
         yield
     finally:
-        load(model, afterwards)
+        for variable, values in zip(variables, kept, strict=True):
+            variable.assign(values)
 
 
 class Skipper:
@@ -102,8 +107,8 @@ class Skipper:
     They are taken from the data, so that the rest of the epoch is the rest, and the metrics go on from where they were.
     """
 
-    def __init__(self, model: Any, batches: int, path: Path) -> None:
-        self._model, self._left, self._path = model, batches, path
+    def __init__(self, model: Any, batches: int, metrics: Sequence[Sequence[float]]) -> None:
+        self._model, self._left, self._metrics = model, batches, metrics
         self._train = model.train_function
         model.train_function = self
 
@@ -117,14 +122,15 @@ class Skipper:
         if not self.active:
             self.stop()
             return self._train(*given)
-        steps = self._model.steps_per_execution
-        backend = keras.backend.backend()
-        is_first = self._left > 0 and self._path is not None
+        steps, backend = self._model.steps_per_execution, keras.backend.backend()
         data = given[-1] if backend == "torch" else [next(given[-1]) for _ in range(steps)]
-        if is_first and backend != "jax":  # whose state is not in the model
-            self._restore_metrics(data[0])
+        metrics, self._metrics = self._metrics, ()  # they were reset when the epoch began
         self._left -= steps
-        return ({}, given[0]) if backend == "jax" else {}
+        if backend == "jax":  # which keeps the state outside the model
+            return {}, _with_metrics(given[0], metrics)
+        if metrics:
+            unsaved.bring_metrics_back(self._model, metrics, data[0])
+        return {}
 
     def stop(self) -> None:
         """Gives the model its own training function back."""
@@ -132,13 +138,14 @@ class Skipper:
         if self._model.train_function is self:
             self._model.train_function = self._train
 
-    def _restore_metrics(self, batch: Any) -> None:
-        """Loads the file once more: the metrics were reset when the epoch began, and may not have been built before."""
-        metrics = getattr(self._model, "_compile_metrics", None)
-        if metrics is not None and not metrics.built:
-            self._model._symbolic_build(data_batch=batch)
-        load(self._model, self._path)
-        self._path = None  # type: ignore[assignment]
+
+def _with_metrics(state: Any, metrics: Sequence[Sequence[float]]) -> Any:
+    """The state of a training on JAX, whose last part are the metrics, with other metrics."""
+    *others, current = state
+    if len(current) != len(metrics):
+        return state
+    arrays = [keras.ops.convert_to_tensor(unsaved.like(*pair)) for pair in zip(metrics, current, strict=True)]
+    return (*others, arrays)
 
 
 def load_latest(model: Any, directory: str | os.PathLike[str]) -> Saved | None:

@@ -19,7 +19,7 @@ def model(optimizer: str = "adam", seed: int = 1, **compiled: Any) -> Any:
     found = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(2, name="hidden"), keras.layers.Dense(1, name="out")]
     )
-    found.compile(optimizer, "mse", jit_compile=False, **{"metrics": ["mae"], **compiled})
+    found.compile(optimizer, "mse", **{"metrics": ["mae"], "run_eagerly": True, **compiled})
     return found
 
 
@@ -41,11 +41,11 @@ MANIFEST = "checkpoints.json"
 class Played(ModelCheckpoint):
     """The callback with logs that a test makes up, played epoch by epoch, without training."""
 
-    def play(self, values: list[Any], monitor: str = "val_loss", of: Any = None) -> None:
-        """Ends one epoch a value; the weights of each are filled with the number of the epoch."""
-        self.set_model(of or model())
+    def play(self, values: list[Any], monitor: str = "val_loss", first: int = 0) -> None:
+        """Ends one epoch a value, from the `first` on; the weights of each are filled with the number of the epoch."""
+        self.set_model(model())
         self.on_train_begin()
-        for epoch, value in enumerate(values):
+        for epoch, value in list(enumerate(values))[first:]:
             self.model.set_weights([np.full(w.shape, epoch + 1, w.dtype) for w in self.model.get_weights()])
             self.on_epoch_begin(epoch)
             self.on_train_batch_end(0, {"loss": 1.0})
