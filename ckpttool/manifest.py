@@ -31,7 +31,7 @@ _NO_JSON = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # what JSON ha
 
 
 class State(str, Enum):
-    """How far the file of an entry is: about to take its place, there, about to give it to another, or to be deleted."""
+    """How far the file of an entry is: about to take its place, there, about to give it up, or to be deleted."""
 
     WRITING = "writing"
     COMPLETE = "complete"
@@ -103,7 +103,7 @@ class Manifest:
     problems: tuple[str, ...] = ()
 
     def with_saved(self, entry: Saved) -> "Manifest":
-        """With one more entry. Others of the same file give way: until this one is complete, it is open which is there."""
+        """With one more entry. Others of its file give way; until this one is complete, it is open which is there."""
         if entry.complete:
             others = tuple(each for each in self.saved if each.file != entry.file)
             return replace(self, saved=(*others, entry))

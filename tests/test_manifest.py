@@ -1,4 +1,4 @@
-"""`checkpoints.json`: what is written is read again, what makes no sense is left out, a file is believed if it is whole."""
+"""`checkpoints.json`: what is written is read again, what makes no sense is left out, files decide."""
 
 import hashlib
 import json
@@ -131,8 +131,9 @@ WRONG: list[tuple[str, Any]] = [
     *(("file", path) for path in ESCAPES),
     ("file", 7), ("file", "x" * 2000), ("series", None), ("state", "gone"), ("epoch", -1), ("epoch", 1.5),
     ("epoch", True), ("batch", "2"), ("step", 1 << 63), ("sha256", "zz"), ("sha256", "0" * 63), ("size", None),
-    ("mode", "auto"), ("value", []), ("value", "high"), ("value", 10**400), ("value", 2**1000), ("logs", []), ("logs", {"a": None}),
-    ("logs", {"a": {}}), ("seeds", None), ("seeds", [1]), ("seeds", [[-1]]), ("seeds", [[1 << 64]]), ("seeds", [[True]]), ("metrics", {}), ("metrics", [["high"]]),
+    ("mode", "auto"), ("value", []), ("value", "high"), ("value", 10**400), ("value", 2**1000),
+    ("logs", []), ("logs", {"a": None}), ("logs", {"a": {}}), ("seeds", None), ("seeds", [1]), ("seeds", [[-1]]),
+    ("seeds", [[1 << 64]]), ("seeds", [[True]]), ("metrics", {}), ("metrics", [["high"]]), ("metrics", [[None]]),
     ("callbacks", {}), ("callbacks", [1]), ("callbacks", [{"class": "A", "number": 0}]),
 ]  # fmt: skip
 

@@ -42,7 +42,7 @@ class Monitored(MonitorCallback):  # type: ignore[misc]
         return True, f"{self.monitor} improved from {before} to {current:.5f}"
 
     def direction(self, required: bool) -> str:
-        """Whether less is better, "min", or more, "max"; where that cannot be known, "" or, if `required`, ValueError."""
+        """Whether less is better, "min", or more, "max". Where nobody knows, "" or, if `required`, a ValueError."""
         try:
             self._know_direction()
         except ValueError:

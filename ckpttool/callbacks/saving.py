@@ -61,7 +61,8 @@ def save(order: Order) -> Saved:
     begun, target = order.begun or time.monotonic(), order.directory / order.entry.file
     if target.is_dir():
         raise IsADirectoryError(
-            f"Please specify a non-directory filepath for ModelCheckpoint. Filepath used is an existing directory: {target}"
+            "Please specify a non-directory filepath for ModelCheckpoint. Filepath used is an existing directory: "
+            f"{target}"
         )
     with scratch_in(order.directory) as scratch:
         file = scratch / os.path.basename(order.entry.file)

@@ -58,7 +58,7 @@ def _sweep_scratch(place: Path) -> None:
         is_free, age = _lock(held, place, wait=0), time.time() - place.stat().st_mtime
         if is_free is False:
             return
-        if age > _OLD_SECONDS or (is_free and (any(os.scandir(place)) or age > _NEW_SECONDS)):
+        if age > _OLD_SECONDS or (is_free and (os.listdir(place) or age > _NEW_SECONDS)):
             shutil.rmtree(place, ignore_errors=True)
 
 

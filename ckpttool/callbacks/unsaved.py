@@ -1,7 +1,7 @@
 """What training changes and Keras writes into none of its files: the states of random numbers and of metrics.
 
-`SeedGenerator` keeps a seed and a counter in a variable that no layer saves (keras/src/random/seed_generator.py, 3.15): a
-training with Dropout that is resumed without them begins its masks anew. Metrics matter within an epoch only.
+`SeedGenerator` keeps a seed and a counter in a variable that no layer saves (keras/src/random/seed_generator.py,
+3.15): a training with Dropout that is resumed without them begins its masks anew. Metrics matter within an epoch only.
 """
 
 import warnings

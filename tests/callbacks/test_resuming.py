@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from ckpttool.callbacks import ModelCheckpoint, best, latest, load_latest, saved_in
+from ckpttool.callbacks import ModelCheckpoint, best, latest, load_latest
 from tests.callbacks.training import X, Y, fit, names, quiet
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -88,7 +88,7 @@ def assert_same(one: Any, other: Any) -> None:
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, tuple[Any, Any]]:
-    """Trainings that nobody interrupts, with their history: which get the best weights back at the end, and which not."""
+    """Trainings that nobody interrupts, by whether they get the best weights back at the end, with their history."""
     found = {}
     for restore in (False, True):
         trained, path = model(), tmp_path_factory.mktemp("s") / "{epoch}.keras"
@@ -238,7 +238,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 def test_a_model_that_is_not_built(tmp_path: Path) -> None:
     """`load_latest` says what to do; `fit` builds it before it resumes."""
     fit(model(), ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True), epochs=1)
-    bare = keras.Sequential(model().layers[:0] + [keras.layers.Dense(1)])
+    bare = keras.Sequential([keras.layers.Dense(1)])
     with pytest.raises(ValueError, match="has to be built"):
         load_latest(bare, tmp_path)
 

@@ -1,13 +1,13 @@
 """Tiny models in training, the same on every run."""
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from ckpttool.callbacks import ModelCheckpoint
+from tests.callbacks.files import names as names
 
 X = np.linspace(-1, 1, 64, dtype="float32").reshape(16, 4)
 Y = X.sum(axis=1, keepdims=True)
@@ -28,14 +28,6 @@ def fit(trained: Any, *callbacks: Any, epochs: int = 3, validate: bool = True, *
     given = {"batch_size": 4, "shuffle": False, "verbose": 0, **options}
     data = {"validation_data": (X, Y)} if validate else {}
     return trained.fit(X, Y, epochs=epochs, callbacks=list(callbacks), **data, **given)
-
-
-def names(directory: Path) -> list[str]:
-    """The checkpoints in a directory; hidden files, which nothing may leave behind, too."""
-    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.name != MANIFEST)
-
-
-MANIFEST = "checkpoints.json"
 
 
 class Played(ModelCheckpoint):
