@@ -54,7 +54,8 @@ class Values(Protocol):
 class Refusal:
     """Something in a file that reading left alone, and why.
 
-    `kind` is one of link, external, virtual, bomb, name, corrupt, unsupported, ambiguous, archive, extra.
+    `kind` is one of link, external, virtual, repeat, bomb, name, corrupt, missing, unsupported, ambiguous, archive,
+    program, pickle, foreign, nonstandard, extra.
     """
 
     kind: str
@@ -70,7 +71,7 @@ class Refusal:
             facts.append(f"expected {error.expected}")
         if error.found:
             facts.append(f"found {error.found}")
-        return cls(kinds.get(type(error), "corrupt"), place or error.where, ", ".join(facts))
+        return cls(error.kind or kinds.get(type(error), "corrupt"), place or error.where, ", ".join(facts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,12 @@ class CheckpointError(Exception):
         expected: str = "",
         found: str = "",
         hint: str = "",
+        kind: str = "",
     ) -> None:
         super().__init__(what)
         self.what, self.path, self.where = what, path, where
         self.expected, self.found, self.hint = expected, found, hint
+        self.kind = kind  # of refusal, where the class of the error does not tell it
 
     def __str__(self) -> str:
         head = f"{self.path}: {self.what}" if self.path else self.what

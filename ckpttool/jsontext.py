@@ -12,12 +12,24 @@ MAX_ELEMENTS = 2_000_000
 MAX_DEPTH = 950
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Oddity:
+    """Something odd about a text: `ambiguous` where other readers may see another value, else `nonstandard`."""
+
+    kind: str
+    text: str
+
+
+_REPEATED = Oddity("ambiguous", "repeats a key within one object; the last one counts")
+_NO_NUMBER = Oddity("nonstandard", "uses NaN or Infinity, which JSON does not have")
+
+
 @dataclass(frozen=True, slots=True)
 class Json:
     """A parsed JSON text, and what is odd about it without being wrong: repeated keys, NaN, a wide encoding."""
 
     value: Any
-    oddities: tuple[str, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
 
 
 def parse(raw: bytes | str, what: str) -> Json:
@@ -30,7 +42,7 @@ def parse(raw: bytes | str, what: str) -> Json:
         raise UnsafeFileError(
             f"{what} holds too many elements", expected=f"{MAX_ELEMENTS:,} at most", found=f"about {elements:,}"
         )
-    seen: set[str] = set()
+    seen = set[Oddity]()
     try:
         value = json.loads(
             text,
@@ -51,26 +63,26 @@ def too_large(what: str, size: int) -> UnsafeFileError:
     return UnsafeFileError(f"{what} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{size:,} bytes")
 
 
-def _decoded(raw: bytes | str, what: str) -> tuple[str, tuple[str, ...]]:
+def _decoded(raw: bytes | str, what: str) -> tuple[str, tuple[Oddity, ...]]:
     if isinstance(raw, str):
         return raw, ()
     encoding = json.detect_encoding(raw)
-    oddities = () if encoding.startswith("utf-8") else (f"is encoded as {encoding}, not UTF-8",)
+    oddities = () if encoding.startswith("utf-8") else (Oddity("ambiguous", f"is encoded as {encoding}, not UTF-8"),)
     try:
         return raw.decode(encoding), oddities
     except UnicodeDecodeError as error:
         raise CorruptFileError(f"{what} is no {encoding} text", found=f"byte {error.start:,}") from error
 
 
-def _unique(pairs: list[tuple[str, Any]], seen: set[str]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]], seen: set[Oddity]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen.add("repeats a key within one object; the last one counts")
+        seen.add(_REPEATED)
     return found
 
 
-def _constant(name: str, seen: set[str]) -> float:
-    seen.add("uses NaN or Infinity, which JSON does not have")
+def _constant(name: str, seen: set[Oddity]) -> float:
+    seen.add(_NO_NUMBER)
     return float(name)
 
 
@@ -90,4 +102,4 @@ def _children(node: Any) -> Iterator[Any]:
 
 
 def _too_deep(what: str) -> CheckpointError:
-    return CorruptFileError(f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")
+    return UnsafeFileError(f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")

@@ -41,8 +41,8 @@ def parse(raw: bytes, what: str) -> Any:
         raise _too_deep(what) from None
 
 
-def _too_deep(what: str) -> CorruptFileError:
-    return CorruptFileError(f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")
+def _too_deep(what: str) -> UnsafeFileError:
+    return UnsafeFileError(f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")
 
 
 class _Values:

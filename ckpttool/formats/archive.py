@@ -23,6 +23,8 @@ MAX_MEMBERS = 10_000
 MAX_RATIO = 200  # weights do not compress better; a bomb does
 MAX_INFLATED = 4 << 30
 _COPY = 1 << 20
+_DESCRIPTOR = 24  # bytes that may stand behind a member
+_SCANNED = 16 << 20  # bytes between members that are searched
 
 _EXECUTABLE = (".pkl", ".pickle", ".so", ".dll", ".dylib", ".exe", ".py", ".pyc", ".sh", ".bat")
 _ODD_PATH = re.compile(r"[\\\0:]|(^|/)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.[^/]*)?(/|$)", re.IGNORECASE)
@@ -46,9 +48,9 @@ class Archive:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._entries = _directory(source)
+        self._entries, directory = _directory(source)
         self.infos = {entry.filename: entry for entry in self._entries}  # the last of equal names, as Keras reads
-        self.refusals = [*_ambiguities(source, self._entries), *_suspects(self._entries)]
+        self.refusals = [*_ambiguities(source, self._entries, directory), *_suspects(self._entries)]
 
     def __contains__(self, name: str) -> bool:
         return name in self.infos
@@ -63,6 +65,9 @@ class Archive:
             raise UnsupportedError(
                 f"{name} is compressed in a way Keras never uses", expected="stored or deflate", found=found
             )
+        if info.compress_size > self._source.size:
+            found = f"{info.compress_size:,} bytes in an archive of {self._source.size:,}"
+            raise UnsafeFileError(f"{name} declares more than the whole archive holds", found=found)
         start = _data_start(self._source, info)
         if start + info.compress_size > self._source.size:
             raise CorruptFileError(f"{name} reaches beyond the end of the archive", hint="fetch the file again")
@@ -70,6 +75,10 @@ class Archive:
         if not deflated and info.file_size != info.compress_size:
             raise CorruptFileError(f"{name} is stored, but its two sizes differ", hint="fetch the file again")
         return Member(name, start, info.file_size, info.compress_size, deflated, info.CRC)
+
+    def is_file(self, name: str) -> bool:
+        """Whether the member `name` is a regular file and no link, device or directory."""
+        return stat.S_IFMT(self.infos[name].external_attr >> 16) in (0, stat.S_IFREG)
 
     def source(self, member: Member) -> Source:
         """The bytes of a member, read in place; deflated ones are inflated on the way."""
@@ -122,15 +131,17 @@ def _compare_crc(member: Member, crc: int) -> None:
         )
 
 
-def _directory(source: Source) -> list[zipfile.ZipInfo]:
-    """The central directory. zipfile raises a wide choice of errors on broken ones; here they are one."""
+def _directory(source: Source) -> tuple[list[zipfile.ZipInfo], int]:
+    """The central directory, and where it begins. zipfile raises a wide choice of errors on broken ones; here they are
+    one."""
     size = _directory_size(source)
     if size > MAX_DIRECTORY:
         raise UnsafeFileError(
             "the archive's directory is absurdly large", expected=f"{MAX_DIRECTORY:,} bytes at most", found=f"{size:,}"
         )
     try:
-        return zipfile.ZipFile(SourceFile(source)).infolist()
+        archive = zipfile.ZipFile(SourceFile(source))
+        return archive.infolist(), archive.start_dir
     except CheckpointError:
         raise
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, struct.error) as error:
@@ -170,7 +181,7 @@ def _local_header(source: Source, info: zipfile.ZipInfo) -> bytes:
     return head
 
 
-def _ambiguities(source: Source, infos: list[zipfile.ZipInfo]) -> Iterator[Refusal]:
+def _ambiguities(source: Source, infos: list[zipfile.ZipInfo], directory: int) -> Iterator[Refusal]:
     """What lets two readers see different archives in one file."""
     names = Counter(info.filename for info in infos)
     for name, count in names.items():
@@ -180,15 +191,39 @@ def _ambiguities(source: Source, infos: list[zipfile.ZipInfo]) -> Iterator[Refus
     for name in names:
         if folded[unicodedata.normalize("NFKC", name).casefold()] > 1:
             yield Refusal("ambiguous", name, "another member differs only in the case of letters")
-    if infos and min(info.header_offset for info in infos) > 0:
-        yield Refusal("ambiguous", "", "bytes stand before the first member")
+    yield from _wrong_locator(source, min((info.header_offset for info in infos), default=0))
     if len(infos) <= MAX_MEMBERS:
-        yield from _local_differences(source, infos)
+        yield from _local_differences(source, infos, directory)
     else:
         yield Refusal("bomb", "", f"{len(infos):,} members")
 
 
-def _local_differences(source: Source, infos: list[zipfile.ZipInfo]) -> Iterator[Refusal]:
+def _wrong_locator(source: Source, before: int) -> Iterator[Refusal]:
+    """A locator of the zip64 end record that points elsewhere: zipfile does not follow it, others do. `before` is what
+    stands in front of the archive, by which offsets may be shifted."""
+    tail_size = min(source.size, 65_557)
+    tail = source.read(source.size - tail_size, tail_size)
+    at = tail.rfind(b"PK\x05\x06") - 20
+    if at < 0 or tail[at : at + 4] != b"PK\x06\x07":
+        return
+    offset = int.from_bytes(tail[at + 8 : at + 16], "little")
+    places = [place for place in (offset, offset + before) if place + 4 <= source.size]
+    if not any(source.read(place, 4) == b"PK\x06\x06" for place in places):
+        yield Refusal("ambiguous", "", "its zip64 locator does not point at the zip64 end record")
+
+
+def _unowned(source: Source, start: int, stop: int) -> Iterator[Refusal]:
+    """What to say of the bytes between two members, or around them, where another archive can hide."""
+    if stop - start <= (_DESCRIPTOR if start else 0):
+        return
+    held = source.read(start, min(stop - start, _SCANNED))
+    if b"PK\x03\x04" in held or b"PK\x01\x02" in held or len(held) < stop - start:
+        yield Refusal("ambiguous", "", f"{stop - start:,} bytes that belong to no member may hold another archive")
+    elif held.strip(b"\0"):
+        yield Refusal("foreign", "", f"{stop - start:,} bytes belong to no member")
+
+
+def _local_differences(source: Source, infos: list[zipfile.ZipInfo], directory: int) -> Iterator[Refusal]:
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         try:
@@ -199,12 +234,26 @@ def _local_differences(source: Source, infos: list[zipfile.ZipInfo]) -> Iterator
         name_size, extra_size = struct.unpack_from("<HH", head, 26)
         if info.header_offset < end:
             yield Refusal("bomb", info.filename, "shares its bytes with another member")
+        yield from _unowned(source, end, info.header_offset)
+        if not _says_the_same(head, info):
+            yield Refusal("ambiguous", info.filename, "its own header and the directory tell different sizes")
         end = info.header_offset + 30 + name_size + extra_size + info.compress_size
         stored = source.read(info.header_offset + 30, min(name_size, source.size - info.header_offset - 30))
         if stored != _raw_name(info):
             yield Refusal("ambiguous", info.filename, f"named {stored.decode('utf-8', 'replace')!r} at its own place")
         if struct.pack("<H", 0x7075) in info.extra:  # Info-ZIP's Unicode path
             yield Refusal("ambiguous", info.filename, "carries a second name in its extra field")
+
+    yield from _unowned(source, end, min(directory, source.size))
+
+
+def _says_the_same(head: bytes, info: zipfile.ZipInfo) -> bool:
+    """Whether the header before a member tells what the directory tells, as far as it tells anything."""
+    flags, method = struct.unpack_from("<HH", head, 6)
+    sizes = struct.unpack_from("<3I", head, 14)
+    if flags & 0x8 or 0xFFFFFFFF in sizes:  # told behind the member, or in the extra field
+        return bool(method == info.compress_type)
+    return bool((method, *sizes) == (info.compress_type, info.CRC, info.compress_size, info.file_size))
 
 
 def _raw_name(info: zipfile.ZipInfo) -> bytes:
@@ -222,6 +271,6 @@ def _suspects(infos: list[zipfile.ZipInfo]) -> Iterator[Refusal]:
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
             yield Refusal("archive", name, "a symbolic link or device, not a file")
         if name.lower().endswith(_EXECUTABLE):
-            yield Refusal("extra", name, "a program or pickle, which no checkpoint needs")
+            yield Refusal("program", name, "a program or pickle, which no checkpoint needs")
         if info.flag_bits & 0x1:
             yield Refusal("archive", name, "is encrypted")

@@ -10,13 +10,10 @@ from ckpttool.files import Source
 
 _HEAD = 4096
 
+_NEVER_OPENED = "ckpttool never opens pickles: they can run code"
+
 # (what the bytes are, how the first bytes look, what to do)
 _SIGNATURES: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
-    (
-        "a pickle",
-        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
-        "ckpttool never opens pickles: they can run code",
-    ),
     ("a NumPy array (.npy)", (b"\x93NUMPY",), ""),
     ("a gzip-compressed file", (b"\x1f\x8b",), "uncompress it first: gunzip"),
     ("a bzip2-compressed file", (b"BZh",), "uncompress it first: bunzip2"),
@@ -36,6 +33,10 @@ _SIGNATURES: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
     ),
 )
 
+_BINARY_PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_TEXT_PICKLE = re.compile(  # protocols 0 and 1
+    rb"(c[\w.]+\r?\n[\w.]+\r?\n[(p.)t0-9]|\([dlti](p\d|[\w.]+\n[\w.]+\n|\.))"
+)
 _HTML = re.compile(rb"^\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
 _FETCH = "download the file itself, not the page about it"
 
@@ -79,6 +80,12 @@ def _safetensors(head: bytes, source: Source) -> CheckpointError | None:
     return None
 
 
+def _pickle(head: bytes, _source: Source) -> CheckpointError | None:
+    if not head.startswith(_BINARY_PICKLE) and not _TEXT_PICKLE.match(head):
+        return None
+    return UnknownFormatError("is a pickle", expected="a checkpoint of Keras", hint=_NEVER_OPENED, kind="pickle")
+
+
 def _signature(head: bytes, _source: Source) -> CheckpointError | None:
     for what, starts, hint in _SIGNATURES:
         if head.startswith(starts):
@@ -93,7 +100,7 @@ def _signature(head: bytes, _source: Source) -> CheckpointError | None:
 def _old_torch(head: bytes, _source: Source) -> CheckpointError | None:
     """PyTorch's format before 1.6: pickles, the first of which is a magic number."""
     if b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19" in head[:32]:
-        return UnsupportedError("is a PyTorch checkpoint", hint="ckpttool never opens pickles: they can run code")
+        return UnsupportedError("is a PyTorch checkpoint", hint=_NEVER_OPENED, kind="pickle")
     return None
 
 
@@ -126,6 +133,7 @@ _TESTS: tuple[Callable[[bytes, Source], CheckpointError | None], ...] = (
     _lfs_pointer,
     _page,
     _old_torch,
+    _pickle,
     _signature,
     _safetensors,
     _cut_hdf5,
@@ -136,7 +144,7 @@ _TESTS: tuple[Callable[[bytes, Source], CheckpointError | None], ...] = (
 def describe_zip(names: list[str]) -> CheckpointError:
     """The error that names what a zip archive is that is no `.keras`."""
     if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
-        return UnsupportedError("is a PyTorch checkpoint", hint="ckpttool never opens pickles: they can run code")
+        return UnsupportedError("is a PyTorch checkpoint", hint=_NEVER_OPENED, kind="pickle")
     if names and all(name.endswith(".npy") for name in names):
         return UnsupportedError(
             "is a NumPy archive (.npz)", expected="a .keras archive", hint="read it with numpy.load"

@@ -22,7 +22,7 @@ def read(source: Hdf5Input) -> None:
     for number in range(_count(tree, "", "nb_layers")):
         layer = f"layer_{number}"
         if layer not in tree.groups:
-            parts.refuse("corrupt", layer, "counted in nb_layers but not stored")
+            parts.refuse("missing", layer, "counted in nb_layers but not stored")
             continue
         parts.layer_names.append(layer)
         for index in range(_count(tree, layer, "nb_params")):
@@ -30,7 +30,7 @@ def read(source: Hdf5Input) -> None:
             if path in tree.datasets:
                 source.add(path, Section.MODEL, layer, f"param_{index}")
             else:
-                parts.refuse("corrupt", path, "counted in nb_params but not stored")
+                parts.refuse("missing", path, "counted in nb_params but not stored")
     source.add_rest("stored, but no layer counts it")
 
 

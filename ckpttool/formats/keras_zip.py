@@ -11,9 +11,9 @@ from typing import Any
 
 from ckpttool import jsontext
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal
-from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError
+from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError, UnsafeFileError
 from ckpttool.files import FileSource, Source
-from ckpttool.formats import npz, weights_h5
+from ckpttool.formats import foreign, npz, weights_h5
 from ckpttool.formats.archive import Archive, Member
 from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.parts import Hdf5Input, Parts
@@ -35,6 +35,8 @@ def read_archive(source: FileSource, archive: Archive) -> Checkpoint:
         present = [name for name in WEIGHTS if name in archive]
         if not present:
             raise _without_weights(archive)
+        if not archive.is_file(present[0]):
+            raise UnsafeFileError(f"{present[0]} is a symbolic link or device, not a file", kind="archive")
         _read_member(parts, source, archive, archive.member(present[0]))
     for name in present[1:]:
         parts.refuse("ambiguous", name, f"weights twice in one archive; {present[0]} is read, as Keras does")
@@ -47,6 +49,7 @@ def _without_weights(archive: Archive) -> UnknownFormatError:
         expected=f"a member {WEIGHTS_H5}",
         found=", ".join(list(archive.infos)[:5]) or "no member at all",
         hint="save it again with model.save('NAME.keras')",
+        kind="missing",
     )
 
 
@@ -99,7 +102,7 @@ def _producer(metadata: Any, parts: Parts) -> Producer:
 
 def _small_member(archive: Archive, name: str, parts: Parts) -> bytes | None:
     if name not in archive:
-        parts.refuse("corrupt", name, "missing")
+        parts.refuse("missing", name, "missing")
         return None
     try:
         return archive.read(name, jsontext.MAX_BYTES)
@@ -141,6 +144,8 @@ def _read_weights(parts: Parts, name: str, hdf5: Callable[[], Hdf5Input], source
     """Adds the weights of the weights member, which errors then name."""
     try:
         if name == WEIGHTS_NPZ:
+            if not source.size or source.read(0, min(2, source.size)) != b"PK":
+                raise foreign.describe(source)
             npz.read(parts, source)
             return
         found = hdf5()

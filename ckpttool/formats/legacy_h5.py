@@ -59,7 +59,7 @@ def _with_untagged(source: Hdf5Input) -> Hdf5Input:
 def _read_layers(source: Hdf5Input, base: str) -> None:
     tree = source.tree
     if base and base not in tree.groups:
-        source.parts.refuse("corrupt", base, "the config of a model without its group of weights")
+        source.parts.refuse("missing", base, "the config of a model without its group of weights")
         return
     layers = names(tree, base, "layer_names")
     if layers is None:
@@ -79,7 +79,7 @@ def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | No
     """Adds the weights that one group lists, in the order it lists them."""
     tree, parts = source.tree, source.parts
     if group not in tree.groups:
-        parts.refuse("corrupt", group, "listed in layer_names but not stored")
+        parts.refuse("missing", group, "listed in layer_names but not stored")
         return
     listed = names(tree, group, "weight_names")
     if listed is None:
@@ -92,7 +92,7 @@ def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | No
         elif path in tree.datasets:
             source.add(path, section, layer, name)
         else:
-            parts.refuse("corrupt", path, "listed in weight_names but not stored")
+            parts.refuse("missing", path, "listed in weight_names but not stored")
 
 
 def _finish(source: Hdf5Input) -> None:

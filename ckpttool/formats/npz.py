@@ -9,10 +9,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ckpttool.checkpoint import Weight
+from ckpttool.checkpoint import Refusal, Weight
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.files import Inflated, Source
 from ckpttool.formats.archive import Archive
+from ckpttool.formats.hdf5.values import MAX_DECLARED, MAX_RATIO
 from ckpttool.formats.parts import Parts
 from ckpttool.formats.weights_h5 import section_of, split
 
@@ -52,12 +53,13 @@ def read(parts: Parts, source: Source) -> None:
             member = archive.source(archive.member(name))
             parts.weights[path] = _weight(path, member)
         except CheckpointError as error:
-            parts.refuse("pickle" if isinstance(error, UnsafeFileError) else "corrupt", path, error.what)
+            parts.refusals.append(Refusal.from_error(error, path))
     if not parts.weights and any(refusal.kind == "pickle" for refusal in parts.refusals):
         raise UnsafeFileError(
             "keeps its weights as pickled objects, which are never opened: they can run code",
             expected="plain arrays",
             hint="load it with the Keras that wrote it and save it again as .keras",
+            kind="pickle",
         )
 
 
@@ -69,13 +71,16 @@ def _weight(path: str, source: Source) -> Weight:
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise CorruptFileError("a damaged .npy header") from error
     if not isinstance(code, str) or "O" in code:
-        raise UnsafeFileError("a pickled object, which is never opened")
+        raise UnsafeFileError("a pickled object, which is never opened", kind="pickle")
     dtype = _CODES.get(code[1:])
     if dtype is None or (fortran and len(shape) > 1) or not all(isinstance(size, int) and size >= 0 for size in shape):
         raise UnsupportedError(f"an array of type {code} in an order that is not read")
     nbytes = math.prod(shape) * int(code[2:])
     if nbytes > source.size - start:
-        raise CorruptFileError("declares more than is stored")
+        is_bomb = nbytes > MAX_DECLARED and nbytes > MAX_RATIO * source.size
+        raise (UnsafeFileError if is_bomb else CorruptFileError)(
+            "declares more than is stored", expected=f"{source.size - start:,} bytes at most", found=f"{nbytes:,}"
+        )
     section = section_of(split(path))
     values = _Array(source, start, nbytes)
     return Weight(path, shape, dtype, nbytes, section, big_endian=code[0] == ">", values=values)

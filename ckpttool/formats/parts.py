@@ -46,7 +46,7 @@ class Parts:
             self.refusals.append(Refusal.from_error(error, place))
             return None
         for oddity in parsed.oddities:
-            self.refuse("ambiguous", place, oddity)
+            self.refuse(oddity.kind, place, oddity.text)
         return parsed.value
 
     def __enter__(self) -> "Parts":

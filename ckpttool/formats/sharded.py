@@ -14,6 +14,7 @@ from ckpttool.formats import weights_h5
 from ckpttool.formats.parts import Hdf5Input, Parts
 
 MAX_SHARDS = 10_000
+_MAX_REPEATED = 100  # names of shards in one entry that name a shard again
 
 
 def read(source: FileSource) -> Checkpoint:
@@ -29,7 +30,7 @@ def read(source: FileSource) -> Checkpoint:
     shards = {shard: _shard_path(directory, shard) for shard in _shards(weight_map)}
     with Parts(files=[Path(source.path).name, *shards]) as parts:
         for oddity in index.oddities:
-            parts.refuse("ambiguous", "", oddity)
+            parts.refuse(oddity.kind, "", oddity.text)
         opened = {name: _open_shard(parts, path, name) for name, path in shards.items()}
         names: weights_h5.Names = {}
         for found in opened.values():
@@ -80,11 +81,14 @@ def _shard_path(directory: Path, shard: str) -> Path:
     path = directory / shard
     if not shard.isprintable() or any(char in shard for char in "/\\:") or shard in ("", ".", ".."):
         raise UnsafeFileError(
-            f"names the shard {shard!r}", expected="a plain file name beside the index", hint="do not load this file"
+            f"names the shard {shard!r}",
+            expected="a plain file name beside the index",
+            hint="do not load this file",
+            kind="external",
         )
     if path.is_symlink():
         raise UnsafeFileError(
-            f"the shard {shard} is a symbolic link, which is not followed", hint="copy the file itself"
+            f"the shard {shard} is a symbolic link, which is not followed", hint="copy the file itself", kind="external"
         )
     if not path.exists():
         raise CorruptFileError(f"the shard {shard} is missing", expected=f"a file {shard} beside the index")
@@ -112,11 +116,10 @@ def _compare(parts: Parts, index: Any, weight_map: dict[str, list[str]], shards:
     for path, listed in weight_map.items():
         absent = [name for name in dict.fromkeys(listed) if path not in shards[name].tree.groups]
         if absent:
-            parts.refuse("corrupt", path, f"the index says it is in {', '.join(absent[:5])}, where it is not")
+            parts.refuse("missing", path, f"the index says it is in {', '.join(absent[:5])}, where it is not")
         if len(set(listed)) < len(listed):
-            parts.refuse(
-                "ambiguous", path, f"the index lists {len(listed):,} shards, {len(set(listed)):,} different ones"
-            )
+            kind = "bomb" if len(listed) > _MAX_REPEATED else "ambiguous"
+            parts.refuse(kind, path, f"the index lists {len(listed):,} shards, {len(set(listed)):,} different ones")
     looked_for = {path: frozenset(listed) for path, listed in weight_map.items()}
     for name, shard in shards.items():
         for weight in shard.tree.datasets:

@@ -322,7 +322,7 @@ def test_shards_that_differ_from_the_index(tmp_path: Path) -> None:
         assert len(checkpoint) == 8
         told = {(refusal.kind, refusal.place) for refusal in checkpoint.refusals}
     assert told == {
-        ("corrupt", "layers/nothing/vars"),
+        ("missing", "layers/nothing/vars"),
         ("corrupt", "metadata.total_size"),
         ("extra", "sharded_00009.weights.h5"),
     }
@@ -425,7 +425,7 @@ def test_suspicious_members(tmp_path: Path) -> None:
         ("C:\\x", "archive"),
         ("aux", "archive"),
         ("link", "archive"),
-        ("run.py", "extra"),
+        ("run.py", "program"),
         ("CONFIG.JSON", "ambiguous"),
         ("config.json", "ambiguous"),
         ("metadata.json", "ambiguous"),

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ckpttool.errors import CorruptFileError
+from ckpttool.errors import CorruptFileError, UnsafeFileError
 from ckpttool.formats.hdf5.datatypes import Datatype
 from ckpttool.formats.hdf5.groups import decode_name
 from ckpttool.formats.hdf5.heaps import FractalHeap, GlobalHeap, btree_v2_records
@@ -107,10 +107,10 @@ class Attributes:
             return None
         count = math.prod(shape)
         size = count * dtype.size
-        if count > MAX_ATTRIBUTE_ITEMS or size > MAX_ATTRIBUTE_BYTES:
-            raise CorruptFileError("an attribute of absurd size", found=f"{count:,} values of {dtype.size:,} bytes")
         if size > len(head.data):
             raise CorruptFileError("an attribute is cut off", expected=f"{size:,} bytes", found=f"{len(head.data):,}")
+        if count > MAX_ATTRIBUTE_ITEMS or size > MAX_ATTRIBUTE_BYTES:
+            raise UnsafeFileError("an attribute of absurd size", found=f"{count:,} values of {dtype.size:,} bytes")
         self._file.budget.spend(count)
         values = self._decode(dtype, head.data, count)
         return values if shape or values is None else values[0]
@@ -128,7 +128,7 @@ class Attributes:
     def _vlen_texts(self, data: bytes, count: int) -> list[str]:
         places = list(struct.iter_unpack("<IQI", data[: 16 * count]))
         if sum(size for size, _, _ in places) > MAX_ATTRIBUTE_BYTES:
-            raise CorruptFileError("an attribute of absurd size", found=f"over {MAX_ATTRIBUTE_BYTES:,} bytes of text")
+            raise UnsafeFileError("an attribute of absurd size", found=f"over {MAX_ATTRIBUTE_BYTES:,} bytes of text")
         return [_text(self._heap.object(address, index, size)) if size else "" for size, address, index in places]
 
 

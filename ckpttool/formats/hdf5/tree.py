@@ -76,7 +76,7 @@ def read_tree(source: Source) -> Tree:
 def _refuse_foreign(tree: Tree, source: Source, start: int, size: int, what: str) -> None:
     """Notes bytes outside the HDF5 data, where a second file can hide; zeros are padding."""
     if size > _SCANNED or source.read(start, size).strip(b"\0"):
-        tree.refusals.append(Refusal("ambiguous", "", f"{size:,} {what} and belong to nobody"))
+        tree.refusals.append(Refusal("foreign", "", f"{size:,} {what} and belong to nobody"))
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -158,7 +158,7 @@ class _Walk:
         """Lists a dataset that has been listed under another name, as tied weights have; groups are listed once."""
         dataset = self._tree.datasets.get(first)
         if dataset is None:
-            self._tree.refusals.append(Refusal("link", path, f"a second name of /{first}, listed once"))
+            self._tree.refusals.append(Refusal("repeat", path, f"a second name of /{first}, listed once"))
             return
         self._repeated += dataset.nbytes
         if self._repeated > MAX_REPEATED * self._file.end:

@@ -131,9 +131,10 @@ def problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
     """Why the values of a dataset are not to be read, or None."""
     layout = dataset.layout
     if dataset.external:
-        return UnsafeFileError("keeps its values in another file, which is not opened")
+        return UnsafeFileError("keeps its values in another file, which is not opened", kind="external")
     if layout.kind == "virtual":
-        return UnsafeFileError("is a virtual dataset, which gathers values from other files or datasets")
+        what = "is a virtual dataset, which gathers values from other files or datasets"
+        return UnsafeFileError(what, kind="virtual")
     if dataset.nbytes > MAX_DECLARED and dataset.nbytes > MAX_RATIO * file.end:
         return _bomb(dataset.nbytes, file.end)
     if layout.kind == "chunked":

@@ -289,7 +289,7 @@ def test_userblock(tmp_path: Path, userblock: int, libver: tuple[str, str]) -> N
     if userblock:
         with path.open("r+b") as raw:
             raw.write(b"#!/bin/sh")
-        assert [refusal.kind for refusal in read_tree(FileSource(path)).refusals] == ["ambiguous"]
+        assert [refusal.kind for refusal in read_tree(FileSource(path)).refusals] == ["foreign"]
 
 
 STORAGES: dict[str, dict[str, Any]] = {
