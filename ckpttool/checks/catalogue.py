@@ -11,7 +11,7 @@ _FAMILIES = (integrity,)
 RULES: dict[str, Rule] = {rule.code: rule for family in _FAMILIES for rule in family.RULES}
 """Every rule by its code, in the order of the codes within each family."""
 
-CHECKS: tuple[Callable[[Subject], Iterator[Told]], ...] = tuple(
-    check for family in _FAMILIES for check in family.CHECKS
-)
+Check = Callable[[Subject], Iterator[Told]]
+
+CHECKS: tuple[Check, ...] = tuple(check for family in _FAMILIES for check in family.CHECKS)
 """What is run on every checkpoint."""

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterable, Iterator
 
-from ckpttool.checks.catalogue import CHECKS
+from ckpttool.checks.catalogue import CHECKS, Check
 from ckpttool.checks.failures import in_a_line, told
-from ckpttool.checks.policy import Policy
+from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Finding, Told, Unchecked
 from ckpttool.checks.subject import Progress, Subject, opened
@@ -14,7 +14,7 @@ from ckpttool.errors import CheckpointError
 
 def check(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    policy: Policy = Policy(),
+    policy: Policy = EVERYTHING,
     progress: Progress = lambda nbytes: None,
 ) -> CheckReport:
     """What all rules find in the checkpoints at these paths; no failure is raised, each is told in the report."""
@@ -36,11 +36,15 @@ def check_file(given: str, policy: Policy, progress: Progress = lambda nbytes: N
 def _everything(subject: Subject) -> Iterator[Told]:
     if subject.error is not None:
         yield told(subject.error)
-    for rule in CHECKS:
-        try:
-            yield from rule(subject)
-        except CheckpointError as error:
-            yield Unchecked(rule.__name__, in_a_line(error))
+    for check in CHECKS:
+        yield from _told_by(check, subject)
+
+
+def _told_by(check: Check, subject: Subject) -> Iterator[Told]:
+    try:
+        yield from check(subject)
+    except CheckpointError as error:
+        yield Unchecked(check.__name__, in_a_line(error))
 
 
 def _size(subject: Subject) -> int:

@@ -19,8 +19,8 @@ Progress = Callable[[int], None]
 class Subject:
     """One checkpoint under check.
 
-    `given` is the path as the user gave it. Either `checkpoint` is open, or `error` says why not. `architecture` is that
-    of its own config; None where it stores none, or where `architecture_error` says that it cannot be read.
+    `given` is the path as the user gave it. Either `checkpoint` is open, or `error` says why not. `architecture` is
+    that of its own config; None where it stores none, or where `architecture_error` says that it cannot be read.
     """
 
     path: Path

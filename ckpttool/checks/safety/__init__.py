@@ -1,0 +1,1 @@
+"""Whether a checkpoint can do harm: code, callables, links, archives, bombs, names."""

@@ -1,0 +1,95 @@
+"""What live Keras 3.15 lets a config name: the content of ckpttool/checks/safety/modelling.json.
+
+Run as `python -m tests.checks.live_modelling` to write it. What Keras 2.15 and older had besides, `older`, cannot be
+asked any more and is kept as it is.
+"""
+
+import importlib
+import inspect
+import json
+import os
+import pkgutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ckpttool.checks.safety import modelling
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+PATH = Path(modelling.__file__).with_name("modelling.json")
+
+# The public namespaces of what models are made of.
+CLASSES = (
+    *("", "constraints", "distillation", "dtype_policies", "initializers", "layers", "losses", "metrics", "models"),
+    *("optimizers", "optimizers.legacy", "optimizers.schedules", "quantizers", "random", "regularizers"),
+)
+FUNCTIONS = (
+    *("activations", "losses", "metrics", "ops", "ops.image", "ops.linalg", "ops.nn", "ops.numpy", "quantizers"),
+    "random",
+)
+# What turns a config into objects, or reads and writes files; rules of their own speak of the two classes.
+NEVER = frozenset({"get", "serialize", "deserialize", "TFSMLayer", "TorchModuleWrapper"})
+
+
+def table() -> dict[str, Any]:
+    """The classes and functions by module, the public ones and the modules in which the classes are defined."""
+    classes = {f"keras.{name}".rstrip("."): sorted(_public(name, _is_made)) for name in CLASSES}
+    classes |= {module: sorted(found) for module, found in _private()}
+    functions = {f"keras.{name}": sorted(_public(name, inspect.isfunction)) for name in FUNCTIONS}
+    functions |= {module: ["preprocess_input"] for module in _applications()}
+    return {"classes": dict(sorted(classes.items())), "functions": dict(sorted(functions.items()))}
+
+
+def _is_made(found: Any) -> bool:
+    """Whether a class is made from a config."""
+    return inspect.isclass(found) and hasattr(found, "from_config")
+
+
+def _public(namespace: str, wanted: Any) -> set[str]:
+    import keras
+
+    found = keras
+    for part in filter(None, namespace.split(".")):
+        found = getattr(found, part)
+    return {name for name, one in vars(found).items() if wanted(one) and not name.startswith("_")} - NEVER
+
+
+def _private() -> Iterator[tuple[str, set[str]]]:
+    """Keras 3 names a class that it does not export by the module that defines it, such as the operations of a graph
+    (`_retrieve_class_or_fn`, keras/src/saving/serialization_lib.py, 3.15)."""
+    import keras.src as source
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for info in pkgutil.walk_packages(source.__path__, "keras.src."):
+            if info.name.endswith("_test") or ".testing" in info.name or info.name.startswith("keras.src.backend."):
+                continue
+            module = importlib.import_module(info.name)
+            own = {name for name, one in vars(module).items() if _is_made(one) and one.__module__ == info.name} - NEVER
+            if own:
+                yield info.name, own
+
+
+def _applications() -> Iterator[str]:
+    import keras
+
+    for name, found in vars(keras.applications).items():
+        if hasattr(found, "preprocess_input"):
+            yield f"keras.applications.{name}"
+
+
+def written(content: dict[str, Any]) -> str:
+    """The table as text, a line for each module."""
+    sections = []
+    for key, modules in content.items():
+        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(names)}" for name, names in modules.items())
+        sections.append(f"{json.dumps(key)}: {{\n{lines}\n}}")
+    return "{\n" + ",\n".join(sections) + "\n}\n"
+
+
+if __name__ == "__main__":
+    kept = json.loads(PATH.read_text(encoding="utf-8"))["older"]
+    PATH.write_text(written({**table(), "older": kept}), encoding="utf-8")
