@@ -3,7 +3,7 @@
     python -m tests.callbacks.killing [--suffix .keras] [--kills 200] [--background] [--peer] [--units 64] [--seed 0]
 
 One process imports Keras and makes a model; for every kill it forks a child that saves as fast as it can and is ended
-by SIGKILL. `--peer` has Keras's own callback save in its place, over one file, as people use it. Prints one JSON object:
+by SIGKILL. `--peer` has Keras's own callback save in its place, over one file, as people use it. Prints a JSON object:
 `kills`; `damaged`, files called complete that are not; `lost`, kills after which no good file was there; `saves`.
 """
 
@@ -83,7 +83,7 @@ def complete(directory: Path, options: argparse.Namespace) -> list[Saved | Path]
     """What is said to be good: by the manifest, or, of Keras, the one file once it is there."""
     if not options.peer:
         return list(saved_in(directory))
-    return [path for path in directory.glob(f"m{options.suffix}")]
+    return list(directory.glob(f"m{options.suffix}"))
 
 
 def whole(directory: Path, one: Saved | Path) -> bool:
