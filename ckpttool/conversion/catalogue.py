@@ -6,6 +6,7 @@ from ckpttool.conversion import (
     compiling,
     equivalents,
     operations,
+    padding,
     rewriting,
     settling,
     state,
@@ -15,7 +16,7 @@ from ckpttool.conversion.journal import Edit
 
 EDITS: tuple[Edit, ...] = tuple(
     edit
-    for module in (words, settling, activations, equivalents, calls, rewriting, operations, compiling, state)
+    for module in (words, settling, activations, padding, equivalents, calls, rewriting, operations, compiling, state)
     for edit in module.EDITS
 )
 """The kinds of edits, each with what it does and when it is exact."""

@@ -16,6 +16,7 @@ from ckpttool.assembled import is_reversed
 from ckpttool.checkpoint import Checkpoint, Producer, Section, Weight
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import Options, Rewritten, rewrite
 from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload
@@ -130,7 +131,8 @@ def _rewritten(
     journal: Journal,
 ) -> Prepared:
     """A model in the words of Keras 3, its weights placed slot by slot."""
-    rewritten = rewrite(architecture.config, generation, journal, replace(options, whole=FORMS[form].whole))
+    origin = Origin.of(checkpoint, architecture.config, generation)
+    rewritten = rewrite(architecture.config, generation, journal, replace(options, whole=FORMS[form].whole), origin)
     today = read_architecture(rewritten.config)
     assert today is not None
     if FORMS[form].whole and options.compiled:

@@ -12,16 +12,18 @@ from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation, normalized, unflattened
 from ckpttool.architecture.graph import Call
 from ckpttool.architecture.models import Step, is_model, name_in_graph, steps_of
+from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
-from ckpttool.conversion import activations, words
+from ckpttool.conversion import activations, padding, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.calls import called_today
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, Cudnn, Equivalent, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional, numbered_names
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.operating import Operations
-from ckpttool.conversion.settling import settled
+from ckpttool.conversion.origin import Origin
+from ckpttool.conversion.settling import Site, settled
 
 RENAME_LAYER = Edit(
     "rename-layer",
@@ -68,6 +70,7 @@ class Options:
 
 
 PLAIN = Options()
+UNKNOWN = Origin()
 
 
 @dataclass(slots=True)
@@ -104,10 +107,12 @@ def _innermost(label: str, known: Container[str]) -> str:
     return label
 
 
-def rewrite(config: Any, generation: Generation, journal: Journal, options: Options = PLAIN) -> Rewritten:
+def rewrite(
+    config: Any, generation: Generation, journal: Journal, options: Options = PLAIN, origin: Origin = UNKNOWN
+) -> Rewritten:
     """The config of a model of this generation as Keras 3 has it. Raises ConfigError; what has no form in Keras 3 is
     refused in the journal."""
-    rewriter = _Rewriter(generation, journal, options)
+    rewriter = _Rewriter(generation, journal, options, origin)
     old = unflattened(config) if generation is Generation.KERAS_0 else config
     found = rewriter.model_entry(old, normalized(config, generation))
     return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out)
@@ -115,14 +120,16 @@ def rewrite(config: Any, generation: Generation, journal: Journal, options: Opti
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """Where a layer is: its old label, its new one, and whether it takes part in a graph whose calls build it."""
+    """Where a layer is: its old label, its new one, whether it takes part in a graph whose calls build it, and the
+    shape of its input, if known."""
 
     label: str = ""
     today: str = ""
     in_graph: bool = False
+    shape: Shape | None = None
 
-    def below(self, name: str, today: str, in_graph: bool = False) -> "_At":
-        return _At(_joined(self.label, name), _joined(self.today, today), in_graph)
+    def below(self, name: str, today: str, in_graph: bool = False, shape: Shape | None = None) -> "_At":
+        return _At(_joined(self.label, name), _joined(self.today, today), in_graph, shape)
 
 
 def _joined(label: str, name: str) -> str:
@@ -137,6 +144,7 @@ class _Rewriter:
     generation: Generation
     journal: Journal
     options: Options
+    origin: Origin = UNKNOWN
     labels: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     scaled: dict[str, Scaled] = field(default_factory=dict)
@@ -165,7 +173,7 @@ class _Rewriter:
             return self.unknown(args, new, at)
         if args.class_name == "Lambda":
             return self.entry(args, new, self.replaced_lambda(args, at), at)
-        args = replace(args, config=settled(args, at.label, self.journal))
+        args = replace(args, config=settled(args, Site(at.label, old, at.shape, self.origin), self.journal))
         words.note(old, args, self.generation, at.label or args.name, self.journal)
         if is_model(args):
             return self.entry(args, new, self.model(old, args, at), at)
@@ -173,8 +181,24 @@ class _Rewriter:
         found = Args.of({**new, "class_name": args.class_name, "config": config})
         activations.check(found, at.label, self.journal)
         if activations.uses_old(found):
-            return self.with_old_activation(found, new, at)
-        return self.entry(found, new, config, at)
+            return self.padded(found, self.with_old_activation(found, new, at), at)
+        return self.padded(found, self.entry(found, new, config, at), at)
+
+    def padded(self, args: Args, entry: dict[str, Any], at: _At) -> dict[str, Any]:
+        """The entry of a layer, of one that Theano padded with a layer before it that does so."""
+        told = padding.refused(args, at.shape) if self.origin.theano else None
+        if told:
+            self.journal.refuse(at.label, told)
+        pads = padding.pads(args, at.shape) if self.origin.theano else None
+        if pads is None:
+            return entry
+        self.journal.edit(padding.WRITE_PADDING, at.label, f"{pads}")
+        for slot in padding.PADDED:
+            self.weights[_joined(at.label, slot)] = _joined(at.today, f"{padding.named(args)}/{slot}")
+        zeros = padding.zeros(args, pads)
+        layers = [self.entry(zeros, {}, zeros.config, at), padding.unpadded(args, entry)]
+        model = Args("Sequential", {"name": args.name, "layers": layers})
+        return self.entry(model, {}, model.config, at)
 
     def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: _At) -> dict[str, Any]:
         """A built-in class with its arguments. What it was built for is told by the calls of a graph."""
@@ -274,7 +298,7 @@ class _Rewriter:
             self.weights[_joined(at.label, old)] = _joined(at.today, new)
         self.laid_out |= {_joined(at.label, name): how for name, how in found.laid_out.items()}
         model = Args.of({"class_name": found.class_name, "config": dict(found.config)})
-        inner = _Rewriter(self.generation, self.journal, self.options)
+        inner = _Rewriter(self.generation, self.journal, self.options, self.origin)
         config = inner.model(model, model, _At(at.label, at.today)) if is_model(model) else found.config
         if inner.scaled:
             self.journal.refuse(at.label, f"{args.class_name} with hard_sigmoid, whose slope is another today")
@@ -298,15 +322,16 @@ class _Rewriter:
     def chain(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
         """The config of a Sequential model."""
         before = old.config["layers"]
-        after = [_built(entry, step) for entry, step in zip(args.config["layers"], steps_of(args), strict=True)]
+        steps = steps_of(args)
+        after = [_built(entry, step) for entry, step in zip(args.config["layers"], steps, strict=True)]
         names = self.names(args, [Args.of(entry).name for entry in after], at)
         if len(after) == len(before) + 1:
             self.journal.edit(STATE_INPUT, at.label or args.name)
             before = [after[0], *before]
         layers = []
-        for one, entry in zip(before, after, strict=True):
+        for one, entry, step in zip(before, after, steps, strict=True):
             name = Args.of(entry).name
-            below = at.below(name, names[name])
+            below = at.below(name, names[name], shape=next(iter(step.inputs), None))
             layers.append(self.layer(Args.of(self.unflattened(one)), _named(entry, names[name]), below))
         return {**{key: value for key, value in args.config.items() if key != "layers"}, "layers": layers}
 
@@ -327,16 +352,17 @@ class _Rewriter:
 
     def graph(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
         """The config of a Functional model."""
-        entries = [_built(entry, step) for entry, step in zip(args.config["layers"], steps_of(args), strict=True)]
+        steps = steps_of(args)
+        entries = [_built(entry, step) for entry, step in zip(args.config["layers"], steps, strict=True)]
         held = {name_in_graph(entry, layer): layer for entry, layer in zip(entries, args.layers("layers"), strict=True)}
         connections = Connections.of(args, held, self.generation)
         names = self.names(args, list(held), at)
         operations = Operations(held, connections, names, at.label, self.journal)
         layers = list[GraphLayer](operations.layers)
-        for (name, layer), entry, one in zip(held.items(), entries, old.config["layers"], strict=True):
+        for (name, layer), entry, one, step in zip(held.items(), entries, old.config["layers"], steps, strict=True):
             if layer.class_name in operations.classes:
                 continue
-            below = at.below(name, names[name], in_graph=True)
+            below = at.below(name, names[name], in_graph=True, shape=next(iter(step.inputs), None))
             found = self.layer(Args.of(self.unflattened(one)), _named(entry, names[name]), below)
             own = (call.replaced(operations.today) for call in connections.calls[name])
             called = layer.as_class(found["class_name"])

@@ -120,6 +120,14 @@ def _padded(config: Config) -> Config:
     return {**config, "padding": [sides[:2], sides[2:]]}
 
 
+def _padded_1(config: Config) -> Config:
+    """Sides by name as a pair."""
+    sides = config.get("padding")
+    if not isinstance(sides, Mapping):
+        return config
+    return {**config, "padding": [sides.get("left_pad", 0), sides.get("right_pad", 0)]}
+
+
 def merged(config: Mapping[str, Any]) -> tuple[str, Config] | None:
     """The class and arguments of today for a `Merge`; None for one that runs the user's code, or lists its inputs."""
     mode = config.get("mode")
@@ -195,6 +203,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "UpSampling1D": Change("", {"length": "size"}, _INPUTS),
         "UpSampling2D": Change("", _SPACE, _INPUTS),
         "UpSampling3D": Change("", _SPACE, _INPUTS),
+        "ZeroPadding1D": Change("", {}, _INPUTS, _padded_1),
         "ZeroPadding2D": Change("", _SPACE, _INPUTS, _padded),
         "ZeroPadding3D": Change("", _SPACE, _INPUTS),
     }

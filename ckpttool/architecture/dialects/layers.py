@@ -14,6 +14,7 @@ from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import keras1, keras2
 from ckpttool.architecture.dialects.change import Change
 from ckpttool.architecture.dialects.generation import Generation
+from ckpttool.architecture.dialects.orderings1 import ordered
 from ckpttool.architecture.dialects.values import Config, Spelling, spelled_1, spelled_2
 from ckpttool.architecture.sizes import is_integer, read_shape
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
@@ -59,6 +60,8 @@ def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
     latter in the words of Keras 2 where they were in it. A layer's declared input shape becomes its `build_config`, and
     the InputLayer that a Sequential model of Keras 3 has. Raises ConfigError for what is no layer, or too deep.
     """
+    if generation in (Generation.KERAS_0, Generation.KERAS_1):
+        entry = ordered(entry)
     return _normalized(entry, generation, 0)
 
 

@@ -19,7 +19,9 @@ from ckpttool.architecture.slots import Part, Slot, owned_in_legacy_order
 _MODELS = frozenset({"Functional", "Sequential"})
 _MADE_CELLS = frozenset({"ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "SimpleRNN"})
 _DEPTHWISE = frozenset({"DepthwiseConv1D", "DepthwiseConv2D"})
-_CONVOLVING = frozenset({"Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "ConvLSTMCell"})  # the others correlate
+_CONVOLVING = frozenset(  # the others correlate
+    {"Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "ConvLSTMCell"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,8 @@ def _array(at: _At, slot: Slot, name: str, forms: tuple[Form, ...]) -> StoredSlo
 
 def _spatial(part: Part, slot: Slot) -> int:
     """The number of axes along which Theano convolves, that is, goes through the kernel from its end
-    (`convert_kernel`, keras/utils/np_utils.py, 1.2.2; `preprocess_weights_for_loading`, keras/engine/saving.py, 2.2.4).
-    """
+    (`convert_kernel`, keras/utils/np_utils.py, 1.2.2; `preprocess_weights_for_loading`, keras/engine/saving.py, 2.2.4,
+    which forget Conv3DTranspose)."""
     if part.class_name not in _CONVOLVING or slot.name not in ("kernel", "recurrent_kernel"):
         return 0
     return max(0, len(slot.shape or ()) - 2)

@@ -1,0 +1,37 @@
+"""Who wrote a model: which version of Keras, on which backend, where that decides what its layers compute."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ckpttool.architecture.dialects import Generation
+from ckpttool.assembled import is_reversed
+from ckpttool.checkpoint import Checkpoint
+
+_LAST_OF_MANY_BACKENDS = (2, 4)  # 2.4 hands everything on to tf.keras
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The version of Keras that wrote a model, None where nothing tells it, and whether its backend was Theano."""
+
+    version: str | None = None
+    theano: bool = False
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, config: Any, generation: Generation) -> "Origin":
+        """What the config says, or the checkpoint beside it."""
+        stated = config.get("keras_version") if isinstance(config, Mapping) else None
+        version = stated if isinstance(stated, str) else checkpoint.producer.keras_version
+        return cls(version, generation is not Generation.KERAS_3 and is_reversed(checkpoint, generation))
+
+    @property
+    def of_many_backends(self) -> bool:
+        """Whether it was Keras 1 or 2 of its own, before tf.keras took its place."""
+        return self.theano or ("-tf" not in (self.version or "-tf") and self.before(*_LAST_OF_MANY_BACKENDS))
+
+    def before(self, *version: int) -> bool:
+        """Whether the version is known and older than this one."""
+        numbers = tuple(int(number[:9]) for number in re.findall(r"\d+", self.version or "")[:3])
+        return bool(numbers) and numbers < version
