@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ckpttool.checks.requirements import Requirements, Thresholds
 from ckpttool.checks.rule import Severity
 
 
@@ -12,6 +13,8 @@ class Policy:
     select: tuple[str, ...] = ("",)
     ignore: tuple[str, ...] = ()
     fail_on: Severity = Severity.ERROR
+    thresholds: Thresholds = Thresholds()
+    requirements: Requirements = Requirements()
 
 
 EVERYTHING = Policy()

@@ -1,0 +1,52 @@
+"""What a project asks of the numbers in its checkpoints, and of the checkpoints as a whole: plain values, all with
+defaults that ask for nothing unusual."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where the rules of the family `numbers` begin to tell.
+
+    `huge` is the largest absolute value of a weight that passes, `tiny_variance` the variance below which a channel of
+    a BatchNormalization counts as dead, `denormal_share` the share of a weight's values that may be denormal.
+    `smallest_kernel` is the number of values from which on a kernel is judged for being zero or constant,
+    `smallest_duplicate` that from which on two weights of equal content are told.
+    """
+
+    huge: float = 1e6
+    tiny_variance: float = 1e-12
+    denormal_share: float = 0.01
+    smallest_kernel: int = 4
+    smallest_duplicate: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What the rules of the family `policy` hold a checkpoint to; what is left as it is here asks for nothing.
+
+    `dtypes` are those that weights of the model may have. `max_size` is in bytes, of the whole checkpoint, and
+    `max_parameters` counts the values of the model. `keras` is a range of versions that the writer has to be in, such
+    as ">=3.0,<4". `required_layers`, `forbidden_layers` and `custom_objects` (those that are allowed) are globs over
+    class names. `no_optimizer` forbids state of an optimizer.
+
+    `architecture` is a file with a spec or an architecture that the weights have to fit. `baseline` is a checkpoint
+    from which this one may differ: not at all in weights that match `frozen`, globs over layers, weights and paths, and
+    in no weight by more than `largest_change`, the norm of the difference relative to that of the baseline. `sha256`
+    is the checksum that the file must have, in hex.
+    """
+
+    dtypes: tuple[str, ...] = ()
+    max_size: int = 0
+    max_parameters: int = 0
+    keras: str = ""
+    required_layers: tuple[str, ...] = ()
+    forbidden_layers: tuple[str, ...] = ()
+    custom_objects: tuple[str, ...] = ("*",)
+    no_optimizer: bool = False
+    architecture: str = ""
+    baseline: str = ""
+    frozen: tuple[str, ...] = ()
+    largest_change: float = math.inf
+    sha256: str = ""
