@@ -2,7 +2,7 @@
 defaults that ask for nothing unusual."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Requirements:
     forbidden_layers: tuple[str, ...] = ()
     custom_objects: tuple[str, ...] = ("*",)
     no_optimizer: bool = False
-    architecture: str = ""
-    baseline: str = ""
+    architecture: str = field(default="", metadata={"holds": "path"})
+    baseline: str = field(default="", metadata={"holds": "path"})
     frozen: tuple[str, ...] = ()
     largest_change: float = math.inf
     sha256: str = ""

@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
+from ckpttool.aligning import Alignment, align
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.policy import Policy
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
+
+P = ParamSpec("P")
+Made = TypeVar("Made")
 
 Progress = Callable[[int], None]
 """Is told of bytes read, as they are read."""
@@ -21,6 +26,7 @@ class Subject:
 
     `given` is the path as the user gave it. Either `checkpoint` is open, or `error` says why not. `architecture` is
     that of its own config; None where it stores none, or where `architecture_error` says that it cannot be read.
+    `alignment` are its weights by the slots of that, None where there is none or `alignment_error` says why not.
     """
 
     path: Path
@@ -31,6 +37,8 @@ class Subject:
     progress: Progress
     architecture: Architecture | None = None
     architecture_error: CheckpointError | None = None
+    alignment: Alignment | None = None
+    alignment_error: CheckpointError | None = None
 
 
 @contextmanager
@@ -43,11 +51,29 @@ def opened(given: str, policy: Policy, progress: Progress) -> Iterator[Subject]:
         yield Subject(path, given, None, error, policy, progress)
         return
     with checkpoint:
-        yield Subject(path, given, checkpoint, None, policy, progress, *_architecture(checkpoint))
+        yield _subject(path, given, checkpoint, policy, progress)
 
 
-def _architecture(checkpoint: Checkpoint) -> tuple[Architecture | None, CheckpointError | None]:
+def _subject(path: Path, given: str, checkpoint: Checkpoint, policy: Policy, progress: Progress) -> Subject:
+    architecture, architecture_error = _tried(read_architecture, checkpoint.config)
+    alignment, alignment_error = _tried(align, checkpoint, architecture) if architecture else (None, None)
+    return Subject(
+        path,
+        given,
+        checkpoint,
+        None,
+        policy,
+        progress,
+        architecture,
+        architecture_error,
+        alignment,
+        alignment_error,
+    )
+
+
+def _tried(work: Callable[P, Made], *args: P.args, **named: P.kwargs) -> tuple[Made | None, CheckpointError | None]:
+    """What is made of something, or the error that it ended in."""
     try:
-        return read_architecture(checkpoint.config), None
+        return work(*args, **named), None
     except CheckpointError as error:
         return None, error
