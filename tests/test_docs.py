@@ -42,10 +42,11 @@ def test_console_blocks_show_what_is_printed(page: Path, request: pytest.Fixture
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_blocks_run(page: Path) -> None:
-    """Every Python block runs as it stands."""
+def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
+    """Every Python block runs as it stands, one after the other, in a directory with the fixtures."""
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
     for block in PYTHON.findall(page.read_text(encoding="utf-8")):
-        subprocess.run([sys.executable, "-c", block], cwd=ROOT, check=True, capture_output=True)
+        subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True, capture_output=True)
 
 
 def test_every_command_is_documented() -> None:

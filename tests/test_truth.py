@@ -72,6 +72,8 @@ OPTIMIZERS: dict[str, tuple[dict[str, Any], str]] = {
     "keras3/mlp_dir": (_NO_CLASS, "its compile_config names no optimizer"),
     "keras3/mlp_dir/model.weights.h5": (_NO_CLASS, "no config"),
     "keras3/nested.weights.h5": (_NO_CLASS, "no config"),
+    "run/epoch_02.weights.h5": ({**_NO_CLASS, "learning_rate": None}, "no config, where its schedule would be"),
+    "run/epoch_03.weights.h5": ({**_NO_CLASS, "learning_rate": None}, "no config, where its schedule would be"),
     "keras3/mixed_float16.keras": (
         {"variables": 16},
         "the inner optimizer's variables are saved beside the outer one's",

@@ -1,5 +1,7 @@
 """`ckpttool ls`."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -8,9 +10,11 @@ from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, progress, wants_color, warn
 from ckpttool.errors import CheckpointError, FileAccessError
+from ckpttool.escape import printable
 from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints, open_checkpoint
 from ckpttool.listing import SORTS, Choice, Listing, list_checkpoint
 from ckpttool.loading import load_architecture
+from ckpttool.manifest import MISSING, NAME, Record, read_manifest, records
 from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
 
 _SECTIONS = [section.value for section in Section]
@@ -52,7 +56,8 @@ def command(
     """List the layers and weights of checkpoints: names, shapes, dtypes, sizes.
 
     PATHS are .keras, .weights.h5, .weights.json, .h5 or .hdf5 files of any Keras, or directories, of which each
-    checkpoint gets one line. What a file is, its content decides, not its name.
+    checkpoint gets one line, with its epoch and metric where ckpttool's callback saved it. What a file is, its content
+    decides, not its name.
 
     \b
     Examples:
@@ -80,8 +85,31 @@ def _sections(chosen: tuple[str, ...]) -> frozenset[Section]:
 def _results(path: Path, choice: Choice, several: bool) -> list[Summary]:
     """The listings of a path: one, or those of all checkpoints in a directory. One alone raises what goes wrong."""
     if is_directory_of_checkpoints(path):
-        return [_attempt(inside, choice) for inside in checkpoints_in(path)] or [_nothing_in(path)]
+        return list(_inside(path, choice)) or [_nothing_in(path)]
     return [_attempt(path, choice)] if several else [Summary(path, _listed(path, choice))]
+
+
+def _inside(directory: Path, choice: Choice) -> Iterator[Summary]:
+    """What is in a directory: first what its manifest tells of, oldest first, then the rest by name."""
+    try:
+        told = {directory / record.saved.file: record for record in _records(directory)}
+    except CheckpointError as error:
+        fail(str(error))
+        yield Summary(directory / NAME, None, error.what)
+        told = {}
+    for path, record in told.items():
+        if record.damage:
+            fail(f"{printable(str(path))}: {printable(record.damage)}")
+        found = Summary(path, None, record.damage) if record.damage == MISSING else _attempt(path, choice)
+        yield replace(found, record=record)
+    yield from (_attempt(path, choice) for path in checkpoints_in(directory) if path not in told)
+
+
+def _records(directory: Path) -> tuple[Record, ...]:
+    """What the manifest of a directory tells, nothing where there is none."""
+    manifest = read_manifest(directory)
+    warn(str(directory), (), manifest.problems)
+    return records(directory, manifest)
 
 
 def _nothing_in(directory: Path) -> Summary:
@@ -123,7 +151,7 @@ def _rendered(results: list[Summary], output: str, style: Style, single: bool) -
 
 def _complete(result: Summary, choice: Choice) -> bool:
     """Whether a result is all that was asked for; says what is missing where nothing matched."""
-    if result.listing is None or result.listing.kind == "hdf5":
+    if result.listing is None or result.listing.kind == "hdf5" or (result.record and result.record.damage):
         return False
     if choice.match and not result.listing.rows:
         fail(f"{result.path}: nothing matches {', '.join(choice.match)}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ckpttool.escape import printable
 from ckpttool.listing import Listing
+from ckpttool.manifest import Record
 from ckpttool.render.style import Style, Summary
 from ckpttool.render.tables import cut_to_depth
 
@@ -44,7 +45,8 @@ def _weight_rows(result: Listing, with_stats: bool, with_sha256: bool) -> Iterab
 def summaries(results: Sequence[Summary], style: Style) -> str:
     """Several checkpoints, one row each."""
     titles = ("checkpoint", "kind", "keras_version", "weights", "params", "size", "error")
-    return _csv(titles, [_summary_row(result) for result in results])
+    more = ("epoch", "batch", "step", "monitor", "value", "best", "damage")
+    return _csv((*titles, *more), [(*_summary_row(result), *_record_row(result.record)) for result in results])
 
 
 def _summary_row(result: Summary) -> tuple[object, ...]:
@@ -53,6 +55,13 @@ def _summary_row(result: Summary) -> tuple[object, ...]:
         return (str(result.path), "", "", "", "", "", result.error.split("\n")[0])
     total = found.content
     return (str(result.path), found.kind, found.producer.keras_version, total.weights, total.params, found.size, "")
+
+
+def _record_row(record: Record | None) -> tuple[object, ...]:
+    if record is None:
+        return ("",) * 7
+    saved = record.saved
+    return (saved.epoch, saved.batch, saved.step, saved.monitor, saved.value, record.best, record.damage)
 
 
 def _csv(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -12,6 +12,7 @@ from ckpttool.comparing.change import ABSENT
 from ckpttool.describing import Info
 from ckpttool.formats import FORMATS
 from ckpttool.listing import LayerRow, Listing, Row, Total
+from ckpttool.manifest import Record
 from ckpttool.numerics import Stats
 from ckpttool.render.style import Style, Summary
 from ckpttool.render.tables import cut_to_depth
@@ -146,11 +147,32 @@ def _refusal(refusal: Refusal) -> dict[str, str]:
 
 def summaries(results: Sequence[Summary], style: Style) -> str:
     """Several checkpoints: a listing or an error each."""
-    found = [
-        {"path": str(result.path), "error": result.error} if result.listing is None else _listing(result.listing, style)
-        for result in results
-    ]
-    return dumps({"schema": "ckpttool.listings/1", "checkpoints": found})
+    return dumps({"schema": "ckpttool.listings/1", "checkpoints": [_summary(result, style) for result in results]})
+
+
+def _summary(result: Summary, style: Style) -> dict[str, Any]:
+    found = _listing(result.listing, style) if result.listing else {"path": str(result.path), "error": result.error}
+    return {**found, "saved": _record(result.record)} if result.record else found
+
+
+def _record(record: Record) -> dict[str, Any]:
+    """What a manifest says of a checkpoint, and what became of its file."""
+    saved = record.saved
+    return {
+        "epoch": saved.epoch,
+        "batch": saved.batch,
+        "step": saved.step,
+        "series": saved.series,
+        "monitor": saved.monitor,
+        "value": None if saved.value is None else _finite(saved.value),
+        "logs": {name: _finite(value) for name, value in saved.logs.items()},
+        "best": record.best,
+        "reason": saved.reason,
+        "date": saved.date,
+        "seconds": saved.seconds,
+        "sha256": saved.sha256,
+        "damage": record.damage or None,
+    }
 
 
 def info(result: Info, style: Style) -> str:

@@ -7,13 +7,16 @@ from ckpttool.comparing import Diff
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.listing import Listing
-from ckpttool.render import changes, text
+from ckpttool.render import changes
 from ckpttool.render.style import Style, Summary, producer, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
+    SAVED_FROM,
+    SUMMARY_HEADERS,
     cut_to_depth,
     layer_cells,
     shown_rows,
+    summary_cells,
     totals,
     weight_cells,
     weight_headers,
@@ -45,8 +48,9 @@ def listing(result: Listing, style: Style) -> str:
 
 def summaries(results: Sequence[Summary], style: Style) -> str:
     """Several checkpoints, one row each."""
-    titles = ["checkpoint", "what", "written by", "weights", "params", "size"]
-    return _table([text.summary_cells(result) for result in results], titles)
+    cells = [summary_cells(result) for result in results]
+    kept = [n for n in range(len(SUMMARY_HEADERS)) if n < SAVED_FROM or any(line[n] for line in cells)]
+    return _table([[line[n] for n in kept] for line in cells], [SUMMARY_HEADERS[n] for n in kept])
 
 
 def verdict(result: VerifyResult, style: Style) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from ckpttool.checkpoint import Producer
 from ckpttool.escape import printable
 from ckpttool.listing import Listing
+from ckpttool.manifest import Record
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -23,11 +24,12 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One checkpoint among several: its listing, or why there is none."""
+    """One checkpoint among several: its listing, or why there is none, and what the manifest beside it says of it."""
 
     path: Path
     listing: Listing | None
     error: str = ""
+    record: Record | None = None
 
 
 def size(nbytes: int) -> str:

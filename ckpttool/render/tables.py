@@ -8,8 +8,18 @@ from ckpttool.architecture.summary import LayerGraph
 from ckpttool.checkpoint import Section
 from ckpttool.describing import Info
 from ckpttool.escape import printable
+from ckpttool.formats import FORMATS
 from ckpttool.listing import LayerRow, Listing, Row, Total
-from ckpttool.render.style import number, pretty_layer, shape, size
+from ckpttool.manifest import Record
+from ckpttool.render.style import Summary, number, pretty_layer, producer, shape, size
+
+SUMMARY_HEADERS = [
+    *("checkpoint", "what", "written by", "weights", "params", "size"),
+    *("epoch", "step", "metric", "best", "damage"),
+]
+"""The column titles of a table of checkpoints."""
+SAVED_FROM = SUMMARY_HEADERS.index("epoch")
+"""Where the columns begin that a manifest fills."""
 
 STATS = ("min", "max", "mean", "std", "zeros", "NaN", "Inf")
 
@@ -147,3 +157,23 @@ def by_training(result: Listing | Info) -> str:
 def _sum(total: Total) -> str:
     weights = "weight" if total.weights == 1 else "weights"
     return f"{total.weights:>7,} {weights}  {total.params:>14,} parameters  {size(total.nbytes):>10}"
+
+
+def summary_cells(result: Summary) -> list[str]:
+    """The cells of one checkpoint among several."""
+    path, saved = printable(str(result.path)), _saved_cells(result.record)
+    if result.listing is None:
+        return [path, printable(result.error.split("\n")[0]), "", "", "", "", *saved]
+    found = result.listing
+    what, weights, params = FORMATS[found.kind].title, found.content.weights, found.content.params
+    return [path, what, producer(found.producer), f"{weights:,}", f"{params:,}", size(found.size), *saved]
+
+
+def _saved_cells(record: Record | None) -> list[str]:
+    """What a manifest says of a checkpoint; within an epoch, how many batches of it were done."""
+    if record is None:
+        return ["", "", "", "", ""]
+    saved = record.saved
+    epoch = f"{saved.epoch:,}" if saved.batch is None else f"{saved.epoch:,}, batch {saved.batch:,}"
+    metric = "" if saved.value is None else f"{printable(saved.monitor, 100)} {number(saved.value)}"
+    return [epoch, f"{saved.step:,}", metric, "best" if record.best else "", printable(record.damage, 200)]

@@ -13,10 +13,12 @@ from ckpttool.render import changes
 from ckpttool.render.style import Style, Summary, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
+    SUMMARY_HEADERS,
     by_training,
     cut_to_depth,
     layer_cells,
     shown_rows,
+    summary_cells,
     totals,
     weight_cells,
     weight_headers,
@@ -24,7 +26,7 @@ from ckpttool.render.tables import (
 from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks
 from ckpttool.verifying import VerifyResult
 
-_RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf"})
+_RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "epoch", "step"})
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 _RED, _GREEN = "\x1b[31m", "\x1b[32m"
 _SECTION_LABELS = {
@@ -124,18 +126,7 @@ def _leaf(row: Row) -> str:
 
 def summaries(results: Sequence[Summary], style: Style) -> str:
     """Several checkpoints, one line each."""
-    titles = ["checkpoint", "what", "written by", "weights", "params", "size"]
-    return _table([summary_cells(result) for result in results], titles)
-
-
-def summary_cells(result: Summary) -> list[str]:
-    """The cells of one checkpoint among several."""
-    path = printable(str(result.path))
-    if result.listing is None:
-        return [path, printable(result.error.split("\n")[0]), "", "", "", ""]
-    found = result.listing
-    what, weights, params = FORMATS[found.kind].title, found.content.weights, found.content.params
-    return [path, what, producer(found.producer), f"{weights:,}", f"{params:,}", size(found.size)]
+    return _table([summary_cells(result) for result in results], SUMMARY_HEADERS)
 
 
 def info(result: Info, style: Style) -> str:

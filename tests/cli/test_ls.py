@@ -279,3 +279,54 @@ def test_color_on_a_terminal(no_color: str | None, colored: bool, monkeypatch: p
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert wants_color("auto") is colored
     assert wants_color("never") is False
+
+
+RUN = FIXTURES / "run"
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A directory in which the callback has saved four files."""
+    shutil.copytree(RUN, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_what_the_callback_saved(saved: Path, run: Callable[..., Any]) -> None:
+    """Oldest first, with epoch, step and metric, the best marked; what the manifest does not know comes last."""
+    shutil.copy(MODEL, saved / "a.keras")
+    done = run("ls", saved, "-o", "csv")
+    assert (done.code, done.err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [Path(row["checkpoint"]).name for row in rows] == ["epoch_02.weights.h5", "epoch_03.weights.h5", "a.keras"]
+    assert [(row["epoch"], row["step"], row["monitor"], row["best"]) for row in rows] == [
+        ("2", "8", "val_loss", "True"),
+        ("3", "12", "val_loss", "False"),
+        ("", "", "", ""),
+    ]
+    told = [found.get("saved") for found in json.loads(run("ls", saved, "-o", "json").out)["checkpoints"]]
+    assert [entry and entry["epoch"] for entry in told] == [2, 3, None]
+    assert told[0]["logs"]["val_loss"] == told[0]["value"]
+
+
+@pytest.mark.parametrize(("harm", "said"), [("missing", "missing"), ("altered", "altered: another checksum")])
+def test_damage(harm: str, said: str, saved: Path, run: Callable[..., Any]) -> None:
+    """A file that is not as it was saved is named, in every output, and makes the exit code 2."""
+    path, other = saved / "epoch_02.weights.h5", saved / "epoch_03.weights.h5"
+    path.unlink()
+    if harm == "altered":
+        path.write_bytes(other.read_bytes())
+    done = run("ls", saved)
+    assert (done.code, done.err) == (2, f"error: {path}: {said}\n")
+    assert said in done.out.splitlines()[2]
+    found = json.loads(run("ls", saved, "-o", "json").out)["checkpoints"]
+    assert [entry["saved"]["damage"] for entry in found] == [said, None]
+    assert said in run("ls", saved, "-o", "markdown").out
+
+
+def test_a_manifest_that_is_none(saved: Path, run: Callable[..., Any]) -> None:
+    """Then the files are listed without it, and the exit code is 2."""
+    (saved / "checkpoints.json").write_text("[]")
+    done = run("ls", saved)
+    assert done.code == 2
+    assert "is no list of checkpoints" in done.err
+    assert "epoch_03.weights.h5" in done.out

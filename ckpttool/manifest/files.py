@@ -1,0 +1,127 @@
+"""A manifest and the files it tells of, in their directory."""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ckpttool import jsontext
+from ckpttool.errors import CheckpointError
+from ckpttool.files import FileSource
+from ckpttool.manifest.parsing import NAME, VERSION, as_json, parsed
+from ckpttool.manifest.values import Manifest, Saved, State, bests
+from ckpttool.replacing import replace_file
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An entry, whether it is the best of its series, and what is wrong with its file, empty where nothing is."""
+
+    saved: Saved
+    best: bool
+    damage: str
+
+
+def records(directory: str | os.PathLike[str], manifest: Manifest) -> tuple[Record, ...]:
+    """What was saved in a directory and has taken its place, oldest first, and what became of it."""
+    saved = settled(directory, manifest).saved
+    marked = {id(entry) for entry in bests(saved)}
+    return tuple(Record(entry, id(entry) in marked, damage(directory, entry)) for entry in saved)
+
+
+def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
+    """The manifest of a directory as it stands, an empty one where there is none. Raises a CheckpointError."""
+    path = Path(directory) / NAME
+    if not os.path.lexists(path):
+        return Manifest()
+    try:
+        return parsed(jsontext.parse(_content(path), NAME).value)
+    except CheckpointError as error:
+        raise error.at(path=str(path)) from error.__cause__
+
+
+def _content(path: Path) -> bytes:
+    source = FileSource(path)
+    try:
+        if source.size > jsontext.MAX_BYTES:
+            raise jsontext.too_large(NAME, source.size)
+        return source.read(0, source.size)
+    finally:
+        source.close()
+
+
+def settled(directory: str | os.PathLike[str], manifest: Manifest) -> Manifest:
+    """The manifest with what a run that was killed left undecided, decided by the files themselves.
+
+    A file that was about to take its place has or has not, and then what stood there still does; one that was about to
+    be deleted no longer counts. Of two entries of one file the later holds.
+    """
+    found = Manifest(problems=manifest.problems)
+    for entry in manifest.saved:
+        there = replace(entry, state=State.COMPLETE)
+        is_open = entry.state in (State.WRITING, State.REPLACED)
+        if entry.complete or (is_open and not damage(directory, there, thorough=True)):
+            found = found.with_saved(there)
+    return found
+
+
+def write_manifest(directory: str | os.PathLike[str], manifest: Manifest, written_by: str) -> None:
+    """Writes the manifest of a directory, as a whole or not at all. Raises FileAccessError."""
+    marked = {id(entry) for entry in bests(manifest.saved)}
+    value = {
+        "version": VERSION,
+        "written_by": written_by,
+        "checkpoints": [as_json(entry, id(entry) in marked) for entry in manifest.saved],
+    }
+    text = json.dumps(value, indent=1, allow_nan=False)
+    replace_file(Path(directory) / NAME, text.encode("ascii"))
+
+
+def damage(directory: str | os.PathLike[str], entry: Saved, thorough: bool = False) -> str:
+    """What is wrong with the file of an entry, empty where it is as it was written.
+
+    The checksum is computed where the file was written to since, or always, if `thorough`.
+    """
+    path = Path(directory) / entry.file
+    try:
+        if any(part.is_symlink() for part in _below(Path(directory), path)):
+            return "a symbolic link, which is not followed"
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return "no regular file"
+        if found.st_size != entry.size:
+            return f"altered: {found.st_size:,} bytes instead of {entry.size:,}"
+        if (thorough or found.st_mtime_ns != entry.mtime_ns) and sha256_of(path) != entry.sha256:
+            return "altered: another checksum"
+    except FileNotFoundError:
+        return MISSING
+    except (OSError, CheckpointError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return ""
+
+
+def _below(directory: Path, path: Path) -> Iterator[Path]:
+    """A path and those above it, up to the directory and without it."""
+    while path != directory:
+        yield path
+        path = path.parent
+
+
+def sha256_of(path: str | os.PathLike[str], progress: Callable[[int], object] = lambda nbytes: None) -> str:
+    """The SHA-256 of a file, in hex."""
+    source, digest = FileSource(path), hashlib.sha256()
+    buffer = memoryview(bytearray(1 << 20))
+    try:
+        for start in range(0, source.size, len(buffer)):
+            part = buffer[: min(len(buffer), source.size - start)]
+            source.fill(start, part)
+            digest.update(part)
+            progress(len(part))
+    finally:
+        source.close()
+    return digest.hexdigest()
