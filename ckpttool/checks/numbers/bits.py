@@ -1,0 +1,144 @@
+"""What the bits of stored values tell, without turning them into numbers.
+
+A float is a sign and a magnitude, and magnitudes are in the order of their bits. Taken as unsigned integers the bits of
+the negative values are above all others, taken as signed ones below, each time those of the largest or the smallest
+magnitude last: the least and the most of both readings are the bounds of a block on both sides of zero, NaN and
+infinities included, and cost four passes that NumPy does at the speed of the caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ckpttool.dtypes import values_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Raw = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a dtype is laid out: the bytes of a number, and of a float the magnitude that only NaN and infinities reach,
+    that of infinity, and that of the smallest normal number. Those of other dtypes are None."""
+
+    width: int
+    special: int | None = None
+    infinity: int | None = None
+    normal: int = 0
+
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {
+        "float16": Layout(2, 0x7C00, 0x7C00, 0x0400),
+        "bfloat16": Layout(2, 0x7F80, 0x7F80, 0x0080),
+        "float32": Layout(4, 0x7F80_0000, 0x7F80_0000, 0x0080_0000),
+        "float64": Layout(8, 0x7FF << 52, 0x7FF << 52, 1 << 52),
+        "float8_e5m2": Layout(1, 0x7C, 0x7C, 0x04),
+        "float8_e4m3fn": Layout(1, 0x7F, None, 0x08),
+        "complex64": Layout(4, 0x7F80_0000, 0x7F80_0000, 0x0080_0000),
+        "complex128": Layout(8, 0x7FF << 52, 0x7FF << 52, 1 << 52),
+        **dict.fromkeys(("bool", "int8", "uint8"), Layout(1)),
+        **dict.fromkeys(("int16", "uint16"), Layout(2)),
+        **dict.fromkeys(("int32", "uint32"), Layout(4)),
+        **dict.fromkeys(("int64", "uint64"), Layout(8)),
+    }
+)
+"""The layouts of all dtypes that are read; a complex number is two floats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The least and the most of the bits of some values, taken as unsigned and as signed integers, and how many values
+    are NaN, infinite and denormal."""
+
+    least: int
+    most: int
+    signed_least: int
+    signed_most: int
+    nan: int = 0
+    infinite: int = 0
+    denormal: int = 0
+
+    def merged(self, other: Bounds) -> Bounds:
+        """The bounds of both runs of values together."""
+        return Bounds(
+            min(self.least, other.least),
+            max(self.most, other.most),
+            min(self.signed_least, other.signed_least),
+            max(self.signed_most, other.signed_most),
+            self.nan + other.nan,
+            self.infinite + other.infinite,
+            self.denormal + other.denormal,
+        )
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no value is NaN or infinite."""
+        return not (self.nan or self.infinite)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all values are the same, bit for bit."""
+        return self.least == self.most
+
+    def largest(self, layout: Layout) -> int:
+        """The largest magnitude."""
+        half = 1 << (8 * layout.width - 1)
+        return max(self.signed_most, self.most - half)
+
+    def smallest(self, layout: Layout) -> int:
+        """The smallest magnitude."""
+        half = 1 << (8 * layout.width - 1)
+        return min(
+            self.least if self.least < half else half, self.signed_least + half if self.signed_least < 0 else half
+        )
+
+    def is_zero(self, layout: Layout) -> bool:
+        """Whether all values are zero, of either sign."""
+        return self.largest(layout) == 0 and (layout.special is not None or self.most == 0)
+
+    def lowest(self, dtype: str, layout: Layout) -> float:
+        """The lowest value of a float, infinities and NaN included."""
+        half = 1 << (8 * layout.width - 1)
+        return value_of(self.most if self.most >= half else self.least, dtype, layout)
+
+
+def value_of(bits: int, dtype: str, layout: Layout) -> float:
+    """The number that some bits stand for."""
+    part = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+    return float(values_of(bits.to_bytes(layout.width, "little"), part, big_endian=False)[0])
+
+
+def bounds_of(block: Raw, layout: Layout) -> Bounds:
+    """The bounds of a block of little-endian values, which is not empty."""
+    import numpy as np
+
+    unsigned = np.frombuffer(block, f"<u{layout.width}")
+    signed = unsigned.view(f"<i{layout.width}")
+    found = Bounds(int(unsigned.min()), int(unsigned.max()), int(signed.min()), int(signed.max()))
+    if layout.special is None:
+        return found
+    largest = found.largest(layout)
+    if largest < layout.special and (largest == 0 or found.smallest(layout) >= layout.normal):
+        return found  # the usual case
+    return found.merged(_counted(unsigned, found, layout))
+
+
+def _counted(unsigned: np.ndarray, found: Bounds, layout: Layout) -> Bounds:
+    """The bounds again, with what is NaN, infinite and denormal counted."""
+    import numpy as np
+
+    assert layout.special is not None
+    one = unsigned.dtype.type(1)
+    magnitudes = np.left_shift(unsigned, one)  # the sign falls out at the top
+    special = np.count_nonzero(magnitudes >= layout.special << 1)
+    infinite = 0 if layout.infinity is None else np.count_nonzero(magnitudes == layout.infinity << 1)
+    np.subtract(magnitudes, one, out=magnitudes)  # zero wraps round to the top
+    denormal = np.count_nonzero(magnitudes < (layout.normal << 1) - 1)
+    ends = (found.least, found.most, found.signed_least, found.signed_most)
+    return Bounds(*ends, int(special - infinite), int(infinite), int(denormal))

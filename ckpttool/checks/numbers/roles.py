@@ -1,0 +1,147 @@
+"""What a weight is for, as far as its numbers are judged by that: the name of its slot, whatever it is learned from."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ckpttool.architecture import Architecture
+from ckpttool.architecture.args import Args
+from ckpttool.architecture.layouts import Place
+from ckpttool.architecture.slots import in_path_layout
+from ckpttool.architecture.spelling import snake_case
+from ckpttool.architecture.table import LAYERS, part_of
+from ckpttool.checkpoint import Section, Weight
+from ckpttool.checks.subject import Subject
+from ckpttool.errors import CheckpointError
+from ckpttool.formats.weights_h5 import as_keras_3, split
+
+_VARIANCES = frozenset({"moving_variance", "running_std"})
+_KERNELS = frozenset({"embeddings", "W", "U"})
+_STATISTICS = frozenset({"mean", "variance", "count", "moving_mean", "running_mean", *_VARIANCES})
+_BORN_CONSTANT = ("zero", "one", "constant")
+_FIRST = frozenset({"0", "param_0"})  # of the weights that are known by number: that of a kernel, if there is one
+
+# Arguments that layers cannot do without; the names of slots are the same for any sizes.
+_ANY_SIZES: Mapping[str, Any] = {
+    "name": "any",
+    "equation": "ab,bc->ac",
+    "bias_axes": "c",
+    **dict.fromkeys(("units", "filters", "kernel_size", "num_heads", "key_dim", "head_dim", "num_query_heads"), 1),
+    **dict.fromkeys(("num_key_value_heads", "input_dim", "output_dim", "output_shape"), 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What is asked of a weight: the name of its slot, empty where nothing tells, and whether it is a kernel, a moving
+    variance, or some other statistic of the data. `born_constant` says that its initializer makes all values the same,
+    `borrowed` that it is the weight of another layer, which stores it too. `dtype` is what the slot asks for."""
+
+    name: str = ""
+    is_kernel: bool = False
+    is_variance: bool = False
+    is_statistic: bool = False
+    born_constant: bool = False
+    borrowed: bool = False
+    dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The roles of the weights of one checkpoint: by the slots of its architecture, else by names, else by paths."""
+
+    places: Mapping[str, Place]
+    architecture: Architecture | None
+    siblings: Mapping[str, int]
+
+    @classmethod
+    def of(cls, subject: Subject) -> "Roles":
+        """The roles of the weights of a checkpoint that is open."""
+        places = subject.alignment.by_path() if subject.alignment else {}
+        weights = subject.checkpoint.values() if subject.checkpoint else ()
+        return cls(places, subject.architecture, Counter(_owner(weight.path) for weight in weights))
+
+    def role(self, weight: Weight) -> Role:
+        """The role of a weight."""
+        if weight.section is not Section.MODEL:
+            return Role(is_statistic=True)
+        place = self.places.get(weight.path)
+        name = place.slot.name if place else self._name(weight)
+        is_kernel = name.endswith("kernel") or name in _KERNELS
+        if not name and weight.path.rpartition("/")[2] in _FIRST:
+            is_kernel = len(weight.shape) > 1
+        return Role(
+            name,
+            is_kernel,
+            name in _VARIANCES,
+            name in _STATISTICS,
+            is_kernel and place is not None and self._is_born_constant(place),
+            place is not None and bool(place.slot.borrowed),
+            place.slot.written_dtype if place else "",
+        )
+
+    def _is_born_constant(self, place: Place) -> bool:
+        """Whether the config of a layer gives the slot an initializer that makes all values the same."""
+        layers = self.architecture.by_path() if self.architecture else {}
+        entry = layers[place.layer].entry if place.layer in layers else None
+        return any(map(_makes_constants, _values_under(entry, f"{place.slot.name}_initializer")))
+
+    def _name(self, weight: Weight) -> str:
+        """The name of the slot of a weight that no architecture tells: the stored one, else what the class in its path
+        would have there."""
+        if weight.name is not None:
+            return _stored_name(weight.name)
+        parts = tuple(part.lstrip("_") for part in as_keras_3(split(weight.path)))
+        for at in range(len(parts) - 1, 0, -1):
+            slots = _slots_of(parts[at - 1].rstrip("0123456789").rstrip("_"))
+            inside = "/".join(parts[at:])
+            if inside in slots and self.siblings[_owner(weight.path)] == sum(
+                _owner(path) == _owner(inside) for path in slots
+            ):
+                return slots[inside]
+        return ""
+
+
+def _owner(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _stored_name(name: str) -> str:
+    """The name of a slot in a stored name: `dense_1/kernel:0`, and of Keras 1 `dense_1_W` or `lstm_1_U_i`."""
+    last = name.rpartition("/")[2].rpartition(":")[0] or name.rpartition("/")[2]
+    known = (known for known in (*_VARIANCES, *_STATISTICS) if last.endswith(f"_{known}"))
+    gates = {part for part in last.split("_")[-2:] if part in _KERNELS}
+    return next(known, next(iter(gates), last))
+
+
+@cache
+def _slots_of(snake: str) -> Mapping[str, str]:
+    """The names of the slots of a class as paths spell it, by their paths below the layer; none where it has none."""
+    class_name = next((name for name in LAYERS if snake_case(name) == snake), None)
+    if class_name is None:
+        return {}
+    try:
+        part = part_of(class_name, Args.of({"class_name": class_name, "config": _ANY_SIZES}))
+    except CheckpointError:  # a wrapper, whose layers are classes of their own
+        return {}
+    return {"/".join(p.lstrip("_") for p in split(path)): slot.name for path, _, slot in in_path_layout(part)}
+
+
+def _values_under(value: Any, key: str) -> Iterator[Any]:
+    """What stands under a key, anywhere in the config of one layer, of which the reader has bounded the depth."""
+    stack = [value]
+    while stack:
+        found = stack.pop()
+        if isinstance(found, Mapping):
+            if key in found:
+                yield found[key]
+            stack += found.values()
+        elif isinstance(found, list):
+            stack += found
+
+
+def _makes_constants(initializer: Any) -> bool:
+    named = initializer.get("class_name") if isinstance(initializer, Mapping) else initializer
+    return isinstance(named, str) and named.lower().startswith(_BORN_CONSTANT)
