@@ -23,6 +23,9 @@ from ckpttool.formats import open_checkpoint as open
 if TYPE_CHECKING:
     from ckpttool.architecture import Architecture
     from ckpttool.architecture.spec import Spec
+    from ckpttool.checks.checking import check
+    from ckpttool.checks.policy import Policy
+    from ckpttool.checks.result import CheckReport
     from ckpttool.comparing import Comparison, Diff, Scope, Tolerance, broken, diff
     from ckpttool.conversion import Conversion, ConversionError, convert
     from ckpttool.loading import load_architecture, load_spec
@@ -33,16 +36,19 @@ __version__ = "0.1.0"
 _ON_DEMAND = {
     "Allowed": "ckpttool.verifying",
     "Architecture": "ckpttool.architecture",
+    "CheckReport": "ckpttool.checks.result",
     "Comparison": "ckpttool.comparing",
     "Conversion": "ckpttool.conversion",
     "ConversionError": "ckpttool.conversion",
     "Diff": "ckpttool.comparing",
     "Finding": "ckpttool.verifying",
+    "Policy": "ckpttool.checks.policy",
     "Scope": "ckpttool.comparing",
     "Spec": "ckpttool.architecture.spec",
     "Tolerance": "ckpttool.comparing",
     "VerifyResult": "ckpttool.verifying",
     "broken": "ckpttool.comparing",
+    "check": "ckpttool.checks.checking",
     "convert": "ckpttool.conversion",
     "diff": "ckpttool.comparing",
     "load_architecture": "ckpttool.loading",
@@ -61,6 +67,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "Allowed",
     "Architecture",
+    "CheckReport",
     "Checkpoint",
     "CheckpointError",
     "Comparison",
@@ -70,6 +77,7 @@ __all__ = [
     "Diff",
     "FileAccessError",
     "Finding",
+    "Policy",
     "Producer",
     "Refusal",
     "Scope",
@@ -83,6 +91,7 @@ __all__ = [
     "Weight",
     "WeightNotFoundError",
     "broken",
+    "check",
     "convert",
     "diff",
     "load_architecture",

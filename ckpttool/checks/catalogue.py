@@ -1,17 +1,46 @@
 """All rules and all checks, of all families."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
 
-from ckpttool.checks import integrity
+from ckpttool.checks import integrity, numbers, safety
+from ckpttool.checks.policy import ALL
 from ckpttool.checks.rule import Rule, Told
 from ckpttool.checks.subject import Subject
 
-_FAMILIES = (integrity,)
-
-RULES: dict[str, Rule] = {rule.code: rule for family in _FAMILIES for rule in family.RULES}
-"""Every rule by its code, in the order of the codes within each family."""
+_FAMILIES = (safety, integrity, numbers)
 
 Check = Callable[[Subject], Iterator[Told]]
 
-CHECKS: tuple[Check, ...] = tuple(check for family in _FAMILIES for check in family.CHECKS)
-"""What is run on every checkpoint."""
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Rules that belong together, and the checks that find what they speak of. `about` is a sentence on them."""
+
+    name: str
+    about: str
+    rules: tuple[Rule, ...]
+    checks: tuple[Check, ...]
+
+    @classmethod
+    def of(cls, module: ModuleType) -> "Family":
+        """The family that a module is."""
+        about = (module.__doc__ or "").partition("\n")[0]
+        return cls(module.RULES[0].family, about, tuple(module.RULES), tuple(module.CHECKS))
+
+
+FAMILIES: tuple[Family, ...] = tuple(map(Family.of, _FAMILIES))
+
+RULES: dict[str, Rule] = {rule.code: rule for family in FAMILIES for rule in family.rules}
+"""Every rule by its code, in the order of the codes within each family."""
+
+
+def unknown_codes(entries: Iterable[str]) -> tuple[str, ...]:
+    """Those of some codes and beginnings of codes that stand for no rule."""
+    return tuple(entry for entry in entries if entry != ALL and not _is_known(entry))
+
+
+def _is_known(entry: str) -> bool:
+    return re.fullmatch(r"[A-Z]\d{0,3}", entry) is not None and any(code.startswith(entry) for code in RULES)

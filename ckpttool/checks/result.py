@@ -28,6 +28,12 @@ class FileReport:
     suppressed: tuple[Suppressed, ...] = ()
     unchecked: tuple[str, ...] = ()
 
+    def verdict(self, fail_on: Severity) -> str:
+        """ "findings" where one weighs that much, else "not checked" where something could not be, else "clean"."""
+        if any(finding.rule.severity >= fail_on for finding in self.findings):
+            return "findings"
+        return "not checked" if self.unchecked else "clean"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
@@ -35,6 +41,7 @@ class CheckReport:
 
     files: tuple[FileReport, ...]
     fail_on: Severity = Severity.ERROR
+    allow_empty: bool = False
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -44,6 +51,8 @@ class CheckReport:
     @property
     def verdict(self) -> str:
         """ "findings", else "not checked" where something could not be looked at or nothing was, else "clean"."""
-        if self.failures:
+        verdicts = {file.verdict(self.fail_on) for file in self.files}
+        if "findings" in verdicts:
             return "findings"
-        return "clean" if self.files and not any(file.unchecked for file in self.files) else "not checked"
+        nothing = not self.files and not self.allow_empty
+        return "not checked" if nothing or "not checked" in verdicts else "clean"

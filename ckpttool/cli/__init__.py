@@ -15,6 +15,8 @@ COMMANDS = {
     "spec": "Write down which weights an architecture expects.",
     "diff": "Tell what changed between two checkpoints.",
     "convert": "Bring an old model into Keras 3.",
+    "check": "Judge checkpoints before they are deployed.",
+    "rule": "Explain the rules of `check`.",
     "textconv": "Print a checkpoint as stable text, for git diff.",
 }
 """The commands, each in the module of its name, and what their help begins with: the list of them imports none."""

@@ -43,21 +43,21 @@ def listing(result: Listing, style: Style) -> str:
     facts = [FORMATS[result.kind].title, producer(result.producer), size(result.size)]
     head = f"### {escaped(printable(result.path.name))}\n\n{escaped(', '.join(filter(None, facts)))}"
     lines = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in totals(result))
-    return "\n\n".join(filter(None, (head, _table(cells, titles), lines)))
+    return "\n\n".join(filter(None, (head, as_table(cells, titles), lines)))
 
 
 def summaries(results: Sequence[Summary], style: Style) -> str:
     """Several checkpoints, one row each."""
     cells = [summary_cells(result) for result in results]
     kept = [n for n in range(len(SUMMARY_HEADERS)) if n < SAVED_FROM or any(line[n] for line in cells)]
-    return _table([[line[n] for n in kept] for line in cells], [SUMMARY_HEADERS[n] for n in kept])
+    return as_table([[line[n] for n in kept] for line in cells], [SUMMARY_HEADERS[n] for n in kept])
 
 
 def verdict(result: VerifyResult, style: Style) -> str:
     """The verdict as a heading, then what is wrong as a table."""
     head, *facts = headline(result, Style()).split("\n")
     rows = finding_rows(result.findings)
-    table = _table(rows, VERDICT_HEADERS) if rows else ""
+    table = as_table(rows, VERDICT_HEADERS) if rows else ""
     lines = "\n".join(f"- {escaped(line)}" for line in remarks(result))
     return "\n\n".join(filter(None, (f"### {escaped(head)}", escaped("\n".join(facts)), table, lines)))
 
@@ -71,11 +71,12 @@ def diff(result: Diff, style: Style) -> str:
 
 
 def _part(block: changes.Block) -> str:
-    table = _table([list(row) for row in block.rows], list(block.headers))
+    table = as_table([list(row) for row in block.rows], list(block.headers))
     return "\n\n".join(filter(None, (f"**{block.title}**", table, escaped(block.rest))))
 
 
-def _table(cells: list[list[str]], titles: list[str]) -> str:
+def as_table(cells: list[list[str]], titles: list[str]) -> str:
+    """A table of cells that show what is in them as it is."""
     from tabulate import tabulate
 
     body = [[escaped(cell) for cell in line] for line in cells]

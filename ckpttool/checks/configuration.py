@@ -1,0 +1,169 @@
+"""Policies written as TOML: `[tool.ckpttool.check]` in a pyproject.toml, or `[check]` in a ckpttool.toml.
+
+The keys are the fields of `Policy` and of the values in it, with dashes. Everything that is wrong is told at once.
+"""
+
+import glob
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from ckpttool.checks.catalogue import unknown_codes
+from ckpttool.checks.policy import Policy
+from ckpttool.checks.rule import Severity
+from ckpttool.errors import CheckpointError
+from ckpttool.escape import printable
+from ckpttool.files import FileSource
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TABLES = {"ckpttool.toml": ("check",), "pyproject.toml": ("tool", "ckpttool", "check")}
+"""Names of configuration files, and where in each the policy is; in one directory, the first one counts."""
+
+_MOST = 1 << 20  # bytes
+_WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+class ConfigurationError(CheckpointError):
+    """A configuration that says what cannot be. `faults` has all of it."""
+
+    def __init__(self, what: str, faults: Sequence[str] = (), **facts: str) -> None:
+        super().__init__(what, **facts)
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *(f"  {printable(fault)}" for fault in self.faults)])
+
+
+def nearest(start: Path) -> Path | None:
+    """The configuration that counts in a directory: its own, or the nearest above it; None where there is none.
+
+    A pyproject.toml without the table is passed over. Raises ConfigurationError for one that is no TOML.
+    """
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        for name, table in TABLES.items():
+            path = folder / name
+            if path.is_file() and (name == "ckpttool.toml" or _at(_parsed(path), table) is not None):
+                return path
+    return None
+
+
+def read_policy(path: str | os.PathLike[str]) -> Policy:
+    """The policy that a configuration file states. Raises ConfigurationError with all that is wrong in it."""
+    place = Path(path)
+    table = TABLES.get(place.name, TABLES["ckpttool.toml"])
+    found = _at(_parsed(place), table)
+    if found is None:
+        raise ConfigurationError("states no policy", path=str(path), expected=f"a table [{'.'.join(table)}]")
+    reader = _Reader(place.absolute().parent)
+    policy = reader.made(Policy, found, ".".join(table))
+    if reader.faults:
+        count = f"{len(reader.faults):,} mistakes" if len(reader.faults) > 1 else "a mistake"
+        raise ConfigurationError(f"has {count} in it", reader.faults, path=str(path))
+    return policy  # type: ignore[no-any-return]
+
+
+def _parsed(path: Path) -> Mapping[str, Any]:
+    source = FileSource(path)
+    try:
+        if source.size > _MOST:
+            raise ConfigurationError("is too large for a configuration", path=str(path), expected=f"{_MOST:,} bytes")
+        text = source.read(0, source.size).decode("utf-8-sig")
+        return tomllib.loads(text.replace("\r\n", "\n"))
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError("is no TOML", path=str(path), found=str(error)) from error
+    finally:
+        source.close()
+
+
+def _at(document: Mapping[str, Any], table: Sequence[str]) -> Any:
+    """What stands under some keys; None where they are not there."""
+    found: Any = document
+    for key in table:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+class _Reader:
+    """Turns what TOML says into values of given types, and keeps what is wrong."""
+
+    def __init__(self, base: Path) -> None:
+        self.faults: list[str] = []
+        self._base = base
+
+    def made(self, kind: Any, value: Any, key: str, holds: str = "") -> Any:
+        """The value as one of this type, or None where it is none; `holds` is what a text in it means."""
+        if is_dataclass(kind):
+            return self._object(kind, value, key)
+        if get_origin(kind) is tuple:
+            return self._list(get_args(kind)[0], value, key, holds)
+        if kind is Severity:
+            return self._severity(value, key)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not kind or (kind is float and math.isnan(value)):
+            return self._wrong(key, f"expected {_WORDS.get(kind, kind)}", value)
+        return self._text(value, key, holds) if kind is str else value
+
+    def _object(self, kind: Any, value: Any, key: str) -> Any:
+        if not isinstance(value, Mapping):
+            return self._wrong(key, "expected a table", value)
+        known = {field.name.replace("_", "-"): field for field in fields(kind)}
+        types = get_type_hints(kind)
+        for name in value:
+            if name not in known:
+                self.faults.append(f"{key}.{name}: is no key; there are {', '.join(known)}")
+        for name, field in known.items():
+            if name not in value and _is_required(field):
+                self.faults.append(f"{key}.{name}: is missing")
+        before = len(self.faults)
+        made = {
+            field.name: self.made(types[field.name], value[name], f"{key}.{name}", field.metadata.get("holds", ""))
+            for name, field in known.items()
+            if name in value
+        }
+        if len(self.faults) > before or any(name not in value for name, field in known.items() if _is_required(field)):
+            return None
+        return kind(**made)
+
+    def _list(self, kind: Any, value: Any, key: str, holds: str) -> Any:
+        if not isinstance(value, list):
+            return self._wrong(key, "expected a list", value)
+        return tuple(self.made(kind, one, f"{key}[{number}]", holds) for number, one in enumerate(value))
+
+    def _severity(self, value: Any, key: str) -> Any:
+        names = {severity.name.lower(): severity for severity in Severity}
+        if not isinstance(value, str) or value not in names:
+            return self._wrong(key, f"expected one of {', '.join(names)}", value)
+        return names[value]
+
+    def _text(self, value: str, key: str, holds: str) -> Any:
+        if holds == "codes" and unknown_codes([value]):
+            return self._wrong(key, "expected the code of a rule, the beginning of one, or ALL", value)
+        if holds in ("text", "glob") and not value.strip():
+            return self._wrong(key, "expected a text that says something", value)
+        if holds == "glob" and "/" in value and not os.path.isabs(value):
+            return f"{glob.escape(self._base.as_posix().rstrip('/'))}/{value}"
+        return str(self._base / value) if holds == "path" and value else value
+
+    def _wrong(self, key: str, expected: str, value: Any) -> Any:
+        """None, in place of a value that is wrong."""
+        self.faults.append(f"{key}: {expected}, found {_shown(value)}")
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "a table"
+    return "a list" if isinstance(value, list) else printable(repr(value), 80)

@@ -1,0 +1,143 @@
+"""`ckpttool check`."""
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ckpttool.checks.checking import check
+from ckpttool.checks.configuration import nearest, read_policy
+from ckpttool.checks.paths import checkpoints_at
+from ckpttool.checks.policy import EVERYTHING, Policy
+from ckpttool.checks.result import CheckReport
+from ckpttool.checks.rule import Severity
+from ckpttool.cli import options
+from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, progress, wants_color
+from ckpttool.errors import CheckpointError
+from ckpttool.formats import open_checkpoint
+from ckpttool.render import Style
+from ckpttool.render.checks import CHECK_OUTPUTS, SUFFIXES
+from ckpttool.replacing import replace_file
+
+_EXITS = {"clean": DONE, "findings": DIFFERENT, "not checked": FAILED}
+_SEVERITIES = {severity.name.lower(): severity for severity in reversed(Severity)}
+
+
+def _codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(code.strip() for value in values for code in value.split(",") if code.strip())
+
+
+def _sha256(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    if value is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        raise click.BadParameter(f"{value!r} is no SHA-256, which has 64 digits of 0 to 9 and a to f")
+    return (value or "").lower()
+
+
+@click.command("check", short_help="Judge checkpoints before they are deployed.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--select", multiple=True, callback=_codes, metavar="CODES", help="Only these rules, such as S,I101 [ALL]."
+)
+@click.option("--ignore", multiple=True, callback=_codes, metavar="CODES", help="Not these rules.")
+@click.option("--fail-on", type=click.Choice(list(_SEVERITIES)), help="Least severity for exit code 1 [error].")
+@click.option("--strict", "fail_on", flag_value="warning", help="The same as --fail-on warning.")
+@click.option("--config", type=click.Path(), metavar="FILE", help="Take the policy from this file.")
+@click.option("--no-config", "config", flag_value="", help="Look for no pyproject.toml or ckpttool.toml.")
+@click.option(
+    "--arch", type=click.Path(), metavar="FILE", help="A spec or an architecture that the weights have to fit."
+)
+@click.option("--baseline", type=click.Path(), metavar="FILE", help="The checkpoint to measure changes against.")
+@click.option("--sha256", callback=_sha256, metavar="HEX", help="The checksum that the file must have.")
+@click.option("--allow-empty", is_flag=True, help="It is fine that there is no checkpoint.")
+@click.option("--jobs", "-j", type=click.IntRange(1), default=1, show_default=True, help="Processes to share the work.")
+@options.output(CHECK_OUTPUTS)
+@click.option(
+    "--output-file",
+    "files",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help=f"Write the report to this file too, as its name says ({', '.join(SUFFIXES)}), else as --output says.",
+)
+@options.color
+def command(
+    paths: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str | None,
+    config: str | None,
+    arch: str | None,
+    baseline: str | None,
+    sha256: str,
+    allow_empty: bool,
+    jobs: int,
+    output: str,
+    files: tuple[str, ...],
+    color: str,
+) -> None:
+    """Judge checkpoints before they are deployed: are they safe, whole, sane in their numbers, as the project wants.
+
+    PATHS are checkpoints, directories of them, or globs such as 'models/**/*.keras'. What counts, the nearest
+    ckpttool.toml ([check]) or pyproject.toml ([tool.ckpttool.check]) says; options come on top of it. `ckpttool rule
+    CODE` explains a rule.
+
+    Exit codes: 0 clean, 1 findings that count, 2 something could not be checked, or there was nothing to check.
+
+    \b
+    Examples:
+      ckpttool check model.keras
+      ckpttool check models --strict --jobs 4
+      ckpttool check model.weights.h5 --arch model.spec.json --select S,I,R
+      ckpttool check models --output github --output-file report.sarif --output-file report.md
+    """
+    if sha256 and len(paths) > 1:
+        raise click.UsageError("--sha256 is the checksum of one checkpoint, and several are given")
+    policy = _policy(config)
+    policy = replace(
+        policy,
+        select=select or policy.select,
+        ignore=(*policy.ignore, *ignore),
+        fail_on=_SEVERITIES[fail_on] if fail_on else policy.fail_on,
+        allow_empty=allow_empty or policy.allow_empty,
+        requirements=replace(policy.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
+    )
+    result = check(paths, policy, progress(_work(paths), "checking"), jobs)
+    _write(result, files, output)
+    emit(CHECK_OUTPUTS[output](result, Style(color=wants_color(color))))
+    raise click.exceptions.Exit(_EXITS[result.verdict])
+
+
+def _policy(config: str | None) -> Policy:
+    """The policy in a file, in the nearest one where None is named, or what is so without one."""
+    place = nearest(Path()) if config is None else config
+    return read_policy(place) if place else EVERYTHING
+
+
+def _given(**requirements: str | None) -> dict[str, Any]:
+    return {name: value for name, value in requirements.items() if value}
+
+
+def _write(result: CheckReport, files: Iterable[str], output: str) -> None:
+    """The report in files, each as its name says, else as `output`."""
+    for path in files:
+        name = next((name for suffix, name in SUFFIXES.items() if path.lower().endswith(suffix)), output)
+        replace_file(path, f"{CHECK_OUTPUTS[name](result, Style())}\n".encode("utf-8", "backslashreplace"))
+
+
+def _work(paths: Iterable[str]) -> int:
+    """The bytes of values there are to read; none where no bar is drawn, so that nothing is opened for it."""
+    return sum(map(_nbytes, paths)) if sys.stderr.isatty() else 0
+
+
+def _nbytes(path: str) -> int:
+    total = 0
+    with contextlib.suppress(CheckpointError):  # the check tells
+        for place in checkpoints_at(path):
+            with open_checkpoint(place) as checkpoint:
+                total += sum(weight.nbytes for weight in checkpoint.values())
+    return total

@@ -1,0 +1,40 @@
+"""Annotations of GitHub: commands to the runner, a line each.
+
+A runner reads lines that begin with two colons. Percent signs and line ends in messages are escaped, colons and commas
+in properties too, as `@actions/core` does; so that no text from a file becomes a command.
+"""
+
+from collections.abc import Iterator
+
+from ckpttool.checks.result import CheckReport, FileReport
+from ckpttool.checks.rule import Severity
+from ckpttool.escape import printable
+from ckpttool.render.checks import words
+from ckpttool.render.style import Style
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+
+def report(result: CheckReport, style: Style) -> str:
+    """An annotation for each finding, and the verdict as a plain line."""
+    lines = [line for file in result.files for line in _file(file)]
+    return "\n".join([*lines, words.summary(result)])
+
+
+def _file(file: FileReport) -> Iterator[str]:
+    for rule, sentence in words.shown(file):
+        yield _command(_COMMANDS[rule.severity], file.path, words.title(rule), f"{sentence}. {rule.remedy}")
+    for line in words.unchecked(file):
+        yield _command("error", file.path, "not checked", line)
+
+
+def _command(name: str, path: str, title: str, message: str) -> str:
+    return f"::{name} file={_property(printable(path))},title={_property(title)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,66 @@
+"""A report for programs; docs/json.md has its shape."""
+
+from typing import Any
+
+from ckpttool.checks.result import CheckReport, FileReport
+from ckpttool.checks.rule import Finding, Rule
+from ckpttool.render.checks.words import severity
+from ckpttool.render.json import dumps
+from ckpttool.render.style import Style
+
+
+def report(result: CheckReport, style: Style) -> str:
+    """A report as one object."""
+    return dumps(
+        {
+            "schema": "ckpttool.check/1",
+            "verdict": result.verdict,
+            "fail_on": result.fail_on.name.lower(),
+            "checkpoints": [_file(file, result) for file in result.files],
+            "rules": {rule.code: as_object(rule) for rule in _rules(result)},
+        }
+    )
+
+
+def as_object(rule: Rule) -> dict[str, str]:
+    """A rule as an object."""
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "family": rule.family,
+        "severity": severity(rule),
+        "finds": rule.finds,
+        "why": rule.why,
+        "remedy": rule.remedy,
+    }
+
+
+def _rules(result: CheckReport) -> list[Rule]:
+    found = {finding.rule for file in result.files for finding in file.findings}
+    found |= {one.finding.rule for file in result.files for one in file.suppressed}
+    return sorted(found, key=lambda rule: rule.code)
+
+
+def _file(file: FileReport, result: CheckReport) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "kind": file.kind or None,
+        "size": file.size,
+        "verdict": file.verdict(result.fail_on),
+        "findings": [
+            {**_finding(finding), "counts": finding.rule.severity >= result.fail_on} for finding in file.findings
+        ],
+        "suppressed": [{**_finding(one.finding), "reason": one.reason} for one in file.suppressed],
+        "unchecked": list(file.unchecked),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    rule = finding.rule
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "severity": severity(rule),
+        "where": finding.where,
+        "detail": finding.detail,
+    }

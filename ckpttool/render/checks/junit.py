@@ -1,0 +1,67 @@
+"""JUnit XML for GitLab, Jenkins and others: a suite for each checkpoint, a test for each rule that it breaks."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ckpttool.checks.result import CheckReport, FileReport
+from ckpttool.checks.rule import Rule, Severity
+from ckpttool.errors import CheckpointError
+from ckpttool.escape import printable
+from ckpttool.render.checks import words
+from ckpttool.render.style import Style
+
+if TYPE_CHECKING:
+    from junitparser import TestCase
+
+
+def report(result: CheckReport, style: Style) -> str:
+    """A document of suites. Findings that count are failures, others passed tests with output; what could not be
+    checked is an error, what is ignored a skipped test."""
+    try:
+        import junitparser
+    except ImportError as error:
+        raise CheckpointError("JUnit is written by junitparser", hint="pip install 'ckpttool[junit]'") from error
+    document: Any = junitparser.JUnitXml("ckpttool check")
+    for file in result.files:
+        suite = junitparser.TestSuite(printable(file.path))
+        suite.add_testcases(list(_cases(file, result.fail_on)))
+        document.add_testsuite(suite)
+    document.update_statistics()
+    return str(document.tostring().decode("utf-8")).rstrip("\n")
+
+
+def _cases(file: FileReport, fail_on: Severity) -> Iterator["TestCase"]:
+    from junitparser import Error, Failure, Skipped
+
+    for rule, lines in _by_rule(file).items():
+        case, text = _case(file, words.title(rule)), "\n".join([*lines, "", rule.why, rule.remedy])
+        if rule.severity >= fail_on:
+            failure = Failure(lines[0], words.severity(rule))
+            failure.text = text
+            case.result = [failure]
+        else:
+            case.system_out = text
+        yield case
+    for rule, reason, _ in words.suppressed(file):
+        case = _case(file, words.title(rule))
+        case.result = [Skipped(reason)]
+        yield case
+    case, lines = _case(file, "everything could be checked"), words.unchecked(file)
+    if lines:
+        error = Error(lines[0], "not checked")
+        error.text = "\n".join(lines)
+        case.result = [error]
+    yield case
+
+
+def _case(file: FileReport, name: str) -> "TestCase":
+    from junitparser import TestCase
+
+    return TestCase(name, printable(file.path))
+
+
+def _by_rule(file: FileReport) -> dict[Rule, list[str]]:
+    found = dict[Rule, list[str]]()
+    for rule, sentence in words.shown(file):
+        found.setdefault(rule, []).append(sentence)
+    return found

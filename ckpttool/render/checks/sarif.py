@@ -1,0 +1,104 @@
+"""SARIF 2.1.0 for code scanning: all rules, and a result for each finding, those that are ignored included."""
+
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+from ckpttool import __version__
+from ckpttool.checks.catalogue import RULES
+from ckpttool.checks.result import CheckReport, FileReport
+from ckpttool.checks.rule import Finding, Rule, Severity
+from ckpttool.escape import printable
+from ckpttool.render.checks.words import sentence
+from ckpttool.render.json import dumps
+from ckpttool.render.style import Style
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+
+
+def report(result: CheckReport, style: Style) -> str:
+    """A log of one run."""
+    found = {finding.rule for file in result.files for finding in _findings(file)}
+    rules = list({**RULES, **{rule.code: rule for rule in sorted(found, key=lambda rule: rule.code)}}.values())
+    numbers = {rule.code: number for number, rule in enumerate(rules)}
+    driver = {"name": "ckpttool", "semanticVersion": __version__, "rules": [_rule(rule) for rule in rules]}
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [
+            {
+                "executionSuccessful": result.verdict != "not checked" and not any(f.unchecked for f in result.files),
+                "toolExecutionNotifications": [
+                    {"level": "error", "message": {"text": printable(line)}, "locations": [_location(file.path)]}
+                    for file in result.files
+                    for line in file.unchecked
+                ],
+            }
+        ],
+        "artifacts": [{"location": _artifact(file.path), "length": file.size} for file in result.files],
+        "results": [one for file in result.files for one in _results(file, numbers)],
+    }
+    return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _findings(file: FileReport) -> list[Finding]:
+    return [*file.findings, *(one.finding for one in file.suppressed)]
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.code,
+        "name": rule.name,
+        "shortDescription": {"text": rule.finds},
+        "fullDescription": {"text": f"{rule.finds} {rule.why}"},
+        "help": {"text": rule.remedy},
+        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        "properties": {"tags": [rule.family]},
+    }
+
+
+def _results(file: FileReport, numbers: dict[str, int]) -> list[dict[str, Any]]:
+    reasons = [None] * len(file.findings) + [one.reason for one in file.suppressed]
+    seen = Counter[str]()
+    results = []
+    for finding, reason in zip(_findings(file), reasons, strict=True):
+        print_ = _fingerprint(file, finding)
+        seen[print_] += 1
+        result: dict[str, Any] = {
+            "ruleId": finding.rule.code,
+            "ruleIndex": numbers[finding.rule.code],
+            "level": _LEVELS[finding.rule.severity],
+            "message": {"text": sentence(finding) or finding.rule.finds},
+            "locations": [_location(file.path, finding.where)],
+            "partialFingerprints": {"primaryLocationLineHash": f"{print_}:{seen[print_]}"},
+        }
+        if reason is not None:
+            result["suppressions"] = [{"kind": "external", "justification": printable(reason)}]
+        results.append(result)
+    return results
+
+
+def _fingerprint(file: FileReport, finding: Finding) -> str:
+    """What stays when the checkpoint is saved again: the rule, the path and the place; not the numbers found there."""
+    text = "\0".join((finding.rule.code, file.path.replace(os.sep, "/"), finding.where))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _location(path: str, where: str = "") -> dict[str, Any]:
+    """A place in a checkpoint. Code scanning asks for a line, which binary files do not have: the first."""
+    found: dict[str, Any] = {"physicalLocation": {"artifactLocation": _artifact(path), "region": {"startLine": 1}}}
+    if where:
+        found["logicalLocations"] = [{"fullyQualifiedName": printable(where)}]
+    return found
+
+
+def _artifact(path: str) -> dict[str, str]:
+    """A path below the current directory from there, which in CI is the root of the sources; any other whole."""
+    whole = os.path.abspath(path) if "\0" not in path else path
+    inside = os.path.relpath(whole) if "\0" not in path else path
+    if inside.split(os.sep)[0] == os.pardir:
+        return {"uri": Path(whole).as_uri()}
+    return {"uri": quote_from_bytes(os.fsencode(inside.replace(os.sep, "/")), safe="/"), "uriBaseId": "%SRCROOT%"}

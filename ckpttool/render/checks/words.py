@@ -1,0 +1,85 @@
+"""What all reports of `check` say alike: verdicts, places, sums; and how many findings of one kind they show."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from ckpttool.checks.result import CheckReport, FileReport
+from ckpttool.checks.rule import Finding, Rule, Severity
+from ckpttool.escape import printable
+
+_SHOWN = 10
+_CHARS = 400
+
+
+def severity(rule: Rule) -> str:
+    """The severity of a rule in a word."""
+    return rule.severity.name.lower()
+
+
+def title(rule: Rule) -> str:
+    """A rule by its code and its name."""
+    return f"{rule.code} {rule.name}"
+
+
+def sentence(finding: Finding) -> str:
+    """What a finding says: its place and what is there."""
+    return ": ".join(printable(part, _CHARS) for part in (finding.where, finding.detail) if part)
+
+
+def shown(file: FileReport) -> Iterator[tuple[Rule, str]]:
+    """The findings of a checkpoint with their sentences, at most ten of a rule, and a sentence on the others."""
+    counts = Counter[str]()
+    for finding in file.findings:
+        counts[finding.rule.code] += 1
+        if counts[finding.rule.code] <= _SHOWN:
+            yield finding.rule, sentence(finding)
+    for rule in dict.fromkeys(finding.rule for finding in file.findings):
+        if counts[rule.code] > _SHOWN:
+            yield rule, f"and at {counts[rule.code] - _SHOWN:,} more places; --output json has all"
+
+
+def unchecked(file: FileReport) -> list[str]:
+    """What could not be looked at in a checkpoint, at most ten of it and a line on the rest."""
+    lines = [printable(line, _CHARS) for line in file.unchecked[:_SHOWN]]
+    if len(file.unchecked) > _SHOWN:
+        lines.append(f"and {len(file.unchecked) - _SHOWN:,} more; --output json has all")
+    return lines
+
+
+def suppressed(file: FileReport) -> list[tuple[Rule, str, int]]:
+    """The rules that are ignored in a checkpoint, the reasons, and how often each found something."""
+    counts = Counter((one.finding.rule, one.reason) for one in file.suppressed)
+    return [(rule, printable(reason, _CHARS), count) for (rule, reason), count in counts.items()]
+
+
+def remedies(result: CheckReport) -> list[Rule]:
+    """The rules that were broken and ask for more than a look, the heaviest first."""
+    broken = {finding.rule for file in result.files for finding in file.findings}
+    asking = [rule for rule in broken if rule.severity > Severity.INFO or rule.severity >= result.fail_on]
+    return sorted(asking, key=lambda rule: (-rule.severity, rule.code))
+
+
+def summary(result: CheckReport) -> str:
+    """The verdict and the sums, in a line."""
+    verdicts = Counter(file.verdict(result.fail_on) for file in result.files)
+    severities = Counter(severity(finding.rule) for file in result.files for finding in file.findings)
+    ignored = sum(len(file.suppressed) for file in result.files)
+    parts = ", ".join(f"{verdicts[name]:,} {words}" for name, words in _VERDICTS.items() if verdicts[name])
+    facts = [
+        _count(len(result.files), "checkpoint") + (f" ({parts})" if len(verdicts) > 1 else ""),
+        *(_count(severities[name], name) for name in ("error", "warning", "info") if severities[name]),
+        *([f"{ignored:,} ignored"] if ignored else []),
+    ]
+    return f"{result.verdict}: {', '.join(facts)}"
+
+
+_VERDICTS = {"findings": "with findings that count", "not checked": "not checked completely", "clean": "clean"}
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 or word == 'info' else 's'}"
+
+
+def in_lines(parts: Iterable[str]) -> str:
+    """The parts that are not empty, a blank line between them."""
+    return "\n\n".join(filter(None, parts))
