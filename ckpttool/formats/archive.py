@@ -26,7 +26,7 @@ _COPY = 1 << 20
 _DESCRIPTOR = 24  # bytes that may stand behind a member
 _SCANNED = 16 << 20  # bytes between members that are searched
 
-_EXECUTABLE = (".pkl", ".pickle", ".so", ".dll", ".dylib", ".exe", ".py", ".pyc", ".sh", ".bat")
+EXECUTABLE = (".pkl", ".pickle", ".so", ".dll", ".dylib", ".exe", ".py", ".pyc", ".sh", ".bat")
 _ODD_PATH = re.compile(r"[\\\0:]|(^|/)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.[^/]*)?(/|$)", re.IGNORECASE)
 _END = struct.Struct("<4s4H2IH")
 
@@ -270,7 +270,7 @@ def _suspects(infos: list[zipfile.ZipInfo]) -> Iterator[Refusal]:
             yield Refusal("archive", name, "a path that leads elsewhere on some systems")
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
             yield Refusal("archive", name, "a symbolic link or device, not a file")
-        if name.lower().endswith(_EXECUTABLE):
+        if name.lower().endswith(EXECUTABLE):
             yield Refusal("program", name, "a program or pickle, which no checkpoint needs")
         if info.flag_bits & 0x1:
             yield Refusal("archive", name, "is encrypted")

@@ -95,7 +95,8 @@ def _producer(metadata: Any, parts: Parts) -> Producer:
     known = {key: metadata.get(key) for key in ("keras_version", "date_saved")}
     for key, value in known.items():
         if value is not None and (not isinstance(value, str) or not value.isprintable() or len(value) > 100):
-            parts.refuse("name", METADATA, f"{key} is no such thing: {str(value)[:100]!r}")
+            kind = "name" if isinstance(value, str) else "corrupt"
+            parts.refuse(kind, METADATA, f"{key} is no such thing: {str(value)[:100]!r}")
     version, date = (value if isinstance(value, str) else None for value in known.values())
     return Producer(keras_version=version, date_saved=date)
 

@@ -24,7 +24,7 @@ PATH = Path(modelling.__file__).with_name("modelling.json")
 # The public namespaces of what models are made of.
 CLASSES = (
     *("", "constraints", "distillation", "dtype_policies", "initializers", "layers", "losses", "metrics", "models"),
-    *("optimizers", "optimizers.legacy", "optimizers.schedules", "quantizers", "random", "regularizers"),
+    *("optimizers", "optimizers.schedules", "quantizers", "random", "regularizers", "utils"),
 )
 FUNCTIONS = (
     *("activations", "losses", "metrics", "ops", "ops.image", "ops.linalg", "ops.nn", "ops.numpy", "quantizers"),
@@ -67,7 +67,10 @@ def _private() -> Iterator[tuple[str, set[str]]]:
         for info in pkgutil.walk_packages(source.__path__, "keras.src."):
             if info.name.endswith("_test") or ".testing" in info.name or info.name.startswith("keras.src.backend."):
                 continue
-            module = importlib.import_module(info.name)
+            try:
+                module = importlib.import_module(info.name)
+            except ImportError:  # a module for a backend that is not installed
+                continue
             own = {name for name, one in vars(module).items() if _is_made(one) and one.__module__ == info.name} - NEVER
             if own:
                 yield info.name, own

@@ -45,7 +45,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{32,}=*\s*")
 def code(node: Node) -> Iterator[Finding]:
     """Functions that stand there as code: `__lambda__` of Keras 3, code or (code, defaults, closure) before."""
     value = node.value
-    if _is_code_list(value):
+    if _is_code_list(value) and not node.is_within("__lambda__"):
         yield Finding(LAMBDA_CODE, node.place, "a list of bytecode, defaults and closure, as Keras 1 and 2 write")
     if not isinstance(value, Mapping):
         return
@@ -69,7 +69,7 @@ def pickles(node: Node) -> Iterator[Finding]:
         return
     if "TorchModuleWrapper" in (node.value.get("class_name"), node.value.get("config")):
         yield Finding(TORCH_MODULE, node.place, "a TorchModuleWrapper")
-    if node.value.get("class_name") == "__bytes__":
+    if node.value.get("class_name") == "__bytes__" and not node.is_within("TorchModuleWrapper"):
         yield Finding(BYTES, node.place, "bytes")
 
 

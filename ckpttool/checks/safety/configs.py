@@ -1,0 +1,49 @@
+"""The judges of single objects, led through every config of a checkpoint."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ckpttool.checks.rule import Finding
+from ckpttool.checks.safety import callables, code, paths, sizes
+from ckpttool.checks.safety.callables import CUSTOM_OBJECT
+from ckpttool.checks.safety.few import few
+from ckpttool.checks.safety.members import config_in
+from ckpttool.checks.safety.walk import walk
+from ckpttool.checks.subject import Subject
+
+_JUDGES = (*code.JUDGES, *callables.JUDGES, *paths.JUDGES, *sizes.JUDGES)
+
+
+def configs(subject: Subject) -> Iterator[Finding]:
+    """What the configs of a checkpoint hold; that of an archive is read even where its weights cannot be."""
+    yield from few(_once(finding for name, value in _values(subject) for finding in _judged(value, name)))
+
+
+def _judged(value: Any, name: str) -> Iterator[Finding]:
+    for node in walk(value, name):
+        for judge in _JUDGES:
+            yield from judge(node)
+
+
+def _values(subject: Subject) -> Iterator[tuple[str, Any]]:
+    checkpoint = subject.checkpoint
+    if checkpoint is None:
+        yield "config", config_in(subject.path)
+        return
+    yield "config", checkpoint.config
+    if not checkpoint.kind.startswith("keras-"):  # whose training_config is a part of the config
+        yield "training_config", checkpoint.training_config
+
+
+def _once(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings, each custom object told where it stands first."""
+    told = set[str]()
+    for finding in findings:
+        if finding.rule is CUSTOM_OBJECT:
+            if finding.detail in told:
+                continue
+            told.add(finding.detail)
+        yield finding
+
+
+CHECKS = (configs,)

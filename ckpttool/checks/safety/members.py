@@ -1,0 +1,188 @@
+"""What else an archive or a directory holds beside config and weights, told by its first bytes, and archive bombs."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ckpttool import jsontext
+from ckpttool.checks.rule import Finding, Rule, Severity
+from ckpttool.checks.safety.few import few
+from ckpttool.checks.safety.refused import ARCHIVE_PATH, BOMB, PROGRAM
+from ckpttool.checks.subject import Subject
+from ckpttool.errors import CheckpointError
+from ckpttool.files import FileSource
+from ckpttool.formats.archive import EXECUTABLE, MAX_MEMBERS, MAX_RATIO, Archive
+from ckpttool.formats.keras_zip import CONFIG, METADATA, WEIGHTS
+
+NESTED_ARCHIVE = Rule(
+    code="S304",
+    name="nested-archive",
+    family="safety",
+    severity=Severity.WARNING,
+    finds="An archive or compressed file inside the checkpoint.",
+    why="Scanners do not look into it, and unpacking it may take far more room than it has.",
+    remedy="Unpack it where it is made, and put the files themselves among the assets.",
+)
+
+POLYGLOT = Rule(
+    code="S306",
+    name="polyglot",
+    family="safety",
+    severity=Severity.WARNING,
+    finds="A checkpoint that is a program, page or document to other tools, by its first bytes.",
+    why="Whoever opens or runs the file with another tool gets something else than weights.",
+    remedy="Have it saved again by Keras, which writes nothing before the weights.",
+)
+
+RULES = (NESTED_ARCHIVE, POLYGLOT)
+
+MAX_INFLATED = 256 << 20
+_OWN = frozenset({CONFIG, METADATA, *WEIGHTS})
+_HEAD = 512
+
+_PROGRAMS = (
+    (b"\x7fELF", "a program or library of Linux"),
+    (b"\xcf\xfa\xed\xfe", "a program or library of macOS"),
+    (b"\xca\xfe\xba\xbe", "a program or library of macOS or Java"),
+    (b"#!", "a script"),
+    (b"\x80\x02", "a pickle"),
+    (b"\x80\x03", "a pickle"),
+    (b"\x80\x04", "a pickle"),
+    (b"\x80\x05", "a pickle"),
+)
+_ARCHIVES = (
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1f\x8b", "a gzip-compressed file"),
+    (b"BZh", "a bzip2-compressed file"),
+    (b"\xfd7zXZ\0", "an xz-compressed file"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard-compressed file"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+)
+_PAGES = ((b"%PDF", "a PDF document"), (b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"))
+
+
+def members(subject: Subject) -> Iterator[Finding]:
+    """Programs, pickles and archives among the members, and members that inflate out of all proportion."""
+    if subject.checkpoint is not None and subject.checkpoint.kind == "keras-dir":
+        yield from few(_in_directory(subject.path))
+    elif subject.checkpoint is None or subject.checkpoint.kind == "keras-zip":
+        yield from few(_in_archive(subject.path))
+
+
+def polyglots(subject: Subject) -> Iterator[Finding]:
+    """What a checkpoint is to other tools. A script before an archive is how Python packs programs, and shows itself."""
+    if subject.checkpoint is None or subject.checkpoint.kind == "keras-dir":
+        return
+    head = _head_of(subject.path)
+    kind = _kind(head, _PROGRAMS[:3]) or _kind(head.lower(), _PAGES) or _windows(head)
+    if kind:
+        yield Finding(POLYGLOT, "", f"begins as {kind} does")
+
+
+def config_in(path: Path) -> Any:
+    """The config of an archive, None where there is none that can be read."""
+    archive = _opened(path)
+    if archive is None or CONFIG not in archive[1]:
+        return None
+    try:
+        return jsontext.parse(archive[1].read(CONFIG, jsontext.MAX_BYTES), CONFIG).value
+    except CheckpointError:
+        return None
+    finally:
+        archive[0].close()
+
+
+def _opened(path: Path) -> tuple[FileSource, Archive] | None:
+    """The archive at a path and the open file it is in, None where it is none."""
+    try:
+        source = FileSource(path)
+    except (CheckpointError, ValueError):
+        return None
+    try:
+        if source.read(0, min(source.size, 2)) == b"PK":
+            return source, Archive(source)
+    except CheckpointError:
+        pass
+    source.close()
+    return None
+
+
+def _in_archive(path: Path) -> Iterator[Finding]:
+    opened = _opened(path)
+    if opened is None:
+        return
+    source, archive = opened
+    try:
+        for name in list(archive.infos)[:MAX_MEMBERS]:
+            yield from _proportions(archive, name)
+            if name not in _OWN and not name.endswith("/"):
+                yield from _content(name, _start_of(archive, name))
+    finally:
+        source.close()
+
+
+def _proportions(archive: Archive, name: str) -> Iterator[Finding]:
+    info = archive.infos[name]
+    if info.file_size > MAX_INFLATED and info.file_size > MAX_RATIO * info.compress_size:
+        yield Finding(BOMB, name, f"inflates to {info.file_size:,} bytes from {info.compress_size:,}")
+
+
+def _start_of(archive: Archive, name: str) -> bytes:
+    try:
+        source = archive.source(archive.member(name))
+        return source.read(0, min(_HEAD, source.size))
+    except CheckpointError:
+        return b""  # the readers tell what is wrong with it
+
+
+def _content(name: str, head: bytes) -> Iterator[Finding]:
+    """What a file is by its first bytes; names that say it are told by the reader of the archive."""
+    program = _kind(head, _PROGRAMS) or _windows(head)
+    if program and not name.lower().endswith(EXECUTABLE):
+        yield Finding(PROGRAM, name, f"begins as {program} does")
+    nested = _kind(head, _ARCHIVES) or ("a tar archive" if head[257:262] == b"ustar" else "")
+    if nested:
+        yield Finding(NESTED_ARCHIVE, name, f"is {nested}")
+
+
+def _kind(head: bytes, table: tuple[tuple[bytes, str], ...]) -> str:
+    return next((what for start, what in table if head.startswith(start)), "")
+
+
+def _windows(head: bytes) -> str:
+    """A program of Windows has zeros early in its header, which no text that begins with MZ has."""
+    return "a program of Windows" if head.startswith(b"MZ") and b"\0" in head[:16] else ""
+
+
+def _in_directory(folder: Path) -> Iterator[Finding]:
+    count = 0
+    for at, _, files in os.walk(folder):  # links to directories are not followed
+        for file in sorted(files):
+            path = Path(at, file)
+            name = path.relative_to(folder).as_posix()
+            count += 1
+            if count > MAX_MEMBERS:
+                yield Finding(BOMB, "", f"more than {MAX_MEMBERS:,} files; the others were not looked at")
+                return
+            if path.is_symlink():
+                yield Finding(ARCHIVE_PATH, name, "a symbolic link, not a file")
+            elif name.lower().endswith(EXECUTABLE):
+                yield Finding(PROGRAM, name, "a program or pickle, which no checkpoint needs")
+            elif name not in _OWN:
+                yield from _content(name, _head_of(path))
+
+
+def _head_of(path: Path) -> bytes:
+    try:
+        source = FileSource(path)
+    except CheckpointError:
+        return b""
+    try:
+        return source.read(0, min(_HEAD, source.size))
+    finally:
+        source.close()
+
+
+CHECKS = (members, polyglots)

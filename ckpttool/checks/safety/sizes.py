@@ -1,0 +1,110 @@
+"""Bombs that only show when a config is followed, or that lie in what no reader reads."""
+
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from math import prod
+
+from ckpttool import dtypes
+from ckpttool.architecture.spec import SpecSlot, spec_of
+from ckpttool.checkpoint import Checkpoint, Weight
+from ckpttool.checks.rule import Finding, Rule, Severity
+from ckpttool.checks.safety.few import few
+from ckpttool.checks.safety.refused import BOMB
+from ckpttool.checks.safety.walk import Node, json_in
+from ckpttool.checks.subject import Subject
+from ckpttool.errors import CheckpointError, UnsafeFileError
+
+CONFIG_BOMB = Rule(
+    code="S402",
+    name="config-bomb",
+    family="safety",
+    severity=Severity.WARNING,
+    finds="A config that asks for arrays out of all proportion to the weights that are stored.",
+    why="Building the model takes all memory of the machine before a single weight is loaded.",
+    remedy="Do not build the model. Where the config is right, its weights are missing from the file.",
+)
+
+RULES = (CONFIG_BOMB,)
+
+MAX_BUILT = 1 << 30  # bytes of one weight that no file needs to hold
+MAX_RATIO = 100  # times the file
+MAX_TEXT = 64 << 20  # bytes of text in one dataset that the file needs not hold
+_MAX_TEXT_RATIO = 16
+_PLAIN_DTYPE = re.compile(r"[<>=|]?[A-Za-z]\w{0,20}")
+_REFERENCE = struct.Struct("<IQI")  # to a text: its length, and where it is
+
+
+def built(subject: Subject) -> Iterator[Finding]:
+    """Weights that the config asks for and that the file could never hold."""
+    checkpoint, architecture = subject.checkpoint, subject.architecture
+    if checkpoint is None or architecture is None:
+        return
+    try:
+        slots = spec_of(architecture).slots
+    except CheckpointError:  # a config that makes no sense; a rule of integrity tells it
+        return
+    limit = max(MAX_BUILT, MAX_RATIO * checkpoint.size)
+    for slot in slots:
+        size = _bytes_of(slot)
+        if size > limit:
+            yield Finding(CONFIG_BOMB, slot.label, f"is to have {size:,} bytes, in a file of {checkpoint.size:,}")
+
+
+def _bytes_of(slot: SpecSlot) -> int:
+    if slot.shape is None:
+        return 0
+    return prod(size or 1 for size in slot.shape) * (dtypes.itemsize(slot.dtype) or 1)
+
+
+def arrays(node: Node) -> Iterator[Finding]:
+    """Arrays in a config whose dtype is more than a dtype: `(1000000,)f8` makes each number a million."""
+    value = node.value
+    if not isinstance(value, Mapping) or value.get("class_name") not in ("__numpy__", "__tensor__"):
+        return
+    config = value.get("config")
+    dtype = config.get("dtype") if isinstance(config, Mapping) else None
+    if dtype is not None and not (isinstance(dtype, str) and _PLAIN_DTYPE.fullmatch(dtype)):
+        yield Finding(CONFIG_BOMB, node.place, f"an array of dtype {str(dtype)[:60]!r}")
+
+
+def texts(node: Node) -> Iterator[Finding]:
+    """Texts in a config that are JSON of absurd depth or size."""
+    for key, child in node.children():
+        if isinstance(child, str):
+            try:
+                json_in(child)
+            except UnsafeFileError as error:
+                yield Finding(BOMB, Node(child, key, node).place, error.what)
+
+
+JUDGES = (arrays, texts)
+
+
+def stored_texts(subject: Subject) -> Iterator[Finding]:
+    """Datasets of texts that all share a few bytes of the file: reading them takes many times its size."""
+    if subject.checkpoint is not None:
+        yield from few(_shared_texts(subject.checkpoint))
+
+
+def _shared_texts(checkpoint: Checkpoint) -> Iterator[Finding]:
+    limit = max(MAX_TEXT, _MAX_TEXT_RATIO * checkpoint.size)
+    for weight in checkpoint.values():
+        if weight.dtype == "string" and weight.nbytes == _REFERENCE.size * weight.size:
+            size = _text_bytes(weight)
+            if size > limit:
+                yield Finding(BOMB, weight.path, f"{size:,} bytes of text in a file of {checkpoint.size:,}")
+
+
+def _text_bytes(weight: Weight) -> int:
+    """The bytes of all texts by the lengths that are stored; 0 where only reading would tell."""
+    try:
+        if weight.values.part(0, 0) is None:
+            return 0
+        pieces = weight.values.pieces(_REFERENCE.size << 12)
+        return sum(size for piece in pieces for size, _, _ in _REFERENCE.iter_unpack(piece))
+    except CheckpointError:
+        return 0
+
+
+CHECKS = (built, stored_texts)
