@@ -1,5 +1,6 @@
 """What a config names to be called: classes and functions, by module and name, wherever they stand."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -55,60 +56,18 @@ _ELSEWHERE = frozenset({"TorchModuleWrapper"})  # told by rules of their own
 _SHOWN = 80
 
 # Operations of TensorFlow that touch files or run code: as functions of its API, and as nodes of a graph.
-_ABLE_SPACES = frozenset(
-    [
-        "autograph",
-        "compat",
-        "config",
-        "data",
-        "debugging",
-        "distribute",
-        "experimental",
-        "feature_column",
-        "io",
-        "load_library",
-        "load_op_library",
-        "lookup",
-        "mlir",
-        "numpy_function",
-        "print",
-        "profiler",
-        "py_function",
-        "queue",
-        "saved_model",
-        "summary",
-        "sysconfig",
-        "test",
-        "tpu",
-        "train",
-    ]
-)
-_ABLE_OPS = frozenset(
-    [
-        "EagerPyFunc",
-        "FixedLengthRecordDataset",
-        "InitializeTableFromTextFile",
-        "InitializeTableFromTextFileV2",
-        "MatchingFiles",
-        "MergeV2Checkpoints",
-        "Print",
-        "PrintV2",
-        "PyFunc",
-        "PyFuncStateless",
-        "ReadFile",
-        "Restore",
-        "RestoreSlice",
-        "RestoreV2",
-        "Save",
-        "SaveSlices",
-        "SaveV2",
-        "TFRecordDataset",
-        "TextLineDataset",
-        "WholeFileReader",
-        "WholeFileReaderV2",
-        "WriteFile",
-    ]
-)
+_ABLE_SPACES = frozenset({
+    "autograph", "config", "data", "debugging", "distribute", "experimental", "feature_column", "io",
+    "load_library", "load_op_library", "lookup", "mlir", "numpy_function", "print", "profiler", "py_function",
+    "queue", "saved_model", "summary", "sysconfig", "test", "tpu", "train",
+})  # fmt: skip
+_ABLE_OPS = frozenset({
+    "EagerPyFunc", "FixedLengthRecordDataset", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2",
+    "MatchingFiles", "MergeV2Checkpoints", "Print", "PrintV2", "PyFunc", "PyFuncStateless", "ReadFile", "Restore",
+    "RestoreSlice", "RestoreV2", "Save", "SaveSlices", "SaveV2", "TFRecordDataset", "TextLineDataset",
+    "WholeFileReader", "WholeFileReaderV2", "WriteFile",
+})  # fmt: skip
+_VERSION = re.compile(r"^(tf\.)?(compat\.v[12]\.)*")
 
 
 def objects(node: Node) -> Iterator[Finding]:
@@ -176,7 +135,7 @@ def tensorflow_operations(node: Node) -> Iterator[Finding]:
         return
     function, op = value.get("function"), value.get("op")
     if isinstance(function, str) and "function_type" not in value:
-        space, _, name = function.removeprefix("tf.").partition(".")
+        space, _, name = _VERSION.sub("", function).partition(".")
         if space in _ABLE_SPACES or (space == "raw_ops" and name in _ABLE_OPS):
             yield Finding(UNSAFE_CALLABLE, node.at("function"), f"names tf.{function[:_SHOWN]}")
     if isinstance(op, str) and op in _ABLE_OPS:

@@ -72,7 +72,7 @@ def members(subject: Subject) -> Iterator[Finding]:
 
 
 def polyglots(subject: Subject) -> Iterator[Finding]:
-    """What a checkpoint is to other tools. A script before an archive is how Python packs programs, and shows itself."""
+    """What a checkpoint is to other tools. A script before an archive is no riddle: so Python packs programs."""
     if subject.checkpoint is None or subject.checkpoint.kind == "keras-dir":
         return
     head = _head_of(subject.path)

@@ -1,8 +1,8 @@
 """What a config may name: the classes and functions that models are made of, by module and by name.
 
 Everything else that Keras has, and all of Python's own modules, can read, write, fetch or run when a config names it
-(CVE-2025-1550, CVE-2025-8747, CVE-2025-9906). The table is that of Keras 3.15, with what Keras 0 to 2 had besides; it is
-written by asking live Keras, in `tests/checks/live_modelling.py`.
+(CVE-2025-1550, CVE-2025-8747, CVE-2025-9906). The table is that of Keras 3.15, with what Keras 0 to 2 had besides;
+`tests/checks/live_modelling.py` asks live Keras for it.
 """
 
 import builtins
@@ -28,83 +28,21 @@ class Standing(Enum):
 _KERAS = re.compile(r"(tf_keras|(tensorflow\.(python\.)?)?keras)((\.(api|keras|_tf_keras|_v1|_v2|compat|v1))*)(?=\.|$)")
 
 # Parts of Keras, of any version, in which a class or function of a known name is that class or function.
-_AREAS = frozenset(
-    [
-        "activations",
-        "constraints",
-        "distillation",
-        "dtype_policies",
-        "engine",
-        "feature_column",
-        "initializers",
-        "layers",
-        "legacy",
-        "losses",
-        "metrics",
-        "mixed_precision",
-        "models",
-        "ops",
-        "optimizer_v1",
-        "optimizer_v2",
-        "optimizers",
-        "premade",
-        "premade_models",
-        "quantizers",
-        "random",
-        "regularizers",
-        "saving_lib",
-        "trainers",
-        "wrappers",
-    ]
-)
+_AREAS = frozenset({
+    "activations", "constraints", "distillation", "dtype_policies", "engine", "feature_column", "initializers",
+    "layers", "legacy", "losses", "metrics", "mixed_precision", "models", "ops", "optimizer_v1", "optimizer_v2",
+    "optimizers", "premade", "premade_models", "quantizers", "random", "regularizers", "saving_lib", "trainers",
+    "wrappers",
+})  # fmt: skip
 
 # What is installed wherever Keras is, or often beside it, and can load, fetch or run things.
-_ABLE = frozenset(
-    [
-        "IPython",
-        "PIL",
-        "absl",
-        "cffi",
-        "cloudpickle",
-        "cupy",
-        "dask",
-        "dill",
-        "fsspec",
-        "google",
-        "h5py",
-        "huggingface_hub",
-        "jax",
-        "jaxlib",
-        "joblib",
-        "keras_tuner",
-        "matplotlib",
-        "ml_dtypes",
-        "namex",
-        "numba",
-        "numpy",
-        "onnx",
-        "optree",
-        "packaging",
-        "pandas",
-        "pip",
-        "pkg_resources",
-        "pydoc",
-        "requests",
-        "rich",
-        "scipy",
-        "setuptools",
-        "six",
-        "sklearn",
-        "tensorboard",
-        "tensorflow",
-        "tensorflow_datasets",
-        "torch",
-        "transformers",
-        "urllib3",
-        "wheel",
-        "yaml",
-    ]
-)
+_ABLE = frozenset({
+    "IPython", "PIL", "absl", "cffi", "cloudpickle", "cupy", "dask", "dill", "fsspec", "google", "h5py",
+    "huggingface_hub", "jax", "jaxlib", "joblib", "keras_tuner", "matplotlib", "ml_dtypes", "namex", "numba",
+    "numpy", "onnx", "optree", "packaging", "pandas", "pip", "pkg_resources", "pydoc", "requests", "rich", "scipy",
+    "setuptools", "six", "sklearn", "tensorboard", "tensorflow", "tensorflow_datasets", "torch", "transformers",
+    "urllib3", "wheel", "yaml",
+})  # fmt: skip
 
 # TensorFlow's modules of plain arithmetic, from which functions in old Lambda layers come.
 _ARITHMETIC = re.compile(

@@ -61,7 +61,9 @@ _MARKUP = re.compile(
 _ORDINARY = "<lambda>"  # how Python names a lambda, and Keras a loss made of one
 _CLIMBS = re.compile(r"(^|[/\\])\.\.([/\\]|$)")
 _WORD = re.compile(r"[^\W\d_]+")
-_GREEK_LIKE_LATIN = frozenset("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοϳ")
+_GREEK_LIKE_LATIN = frozenset(
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf\u03f3"
+)
 
 
 def names(subject: Subject) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ PATH_IN_CONFIG = Rule(
     family="safety",
     severity=Severity.WARNING,
     finds="An absolute path or an address as an argument that is called path, file, url or the like.",
-    why="A custom class may open it when the model is loaded; it does not exist elsewhere, or tells about your machine.",
+    why="A custom class may open it when the model is loaded; elsewhere it is missing or another file.",
     remedy="Find out which class reads it; keep such files among the assets of the checkpoint.",
 )
 

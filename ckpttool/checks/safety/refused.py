@@ -1,4 +1,4 @@
-"""What the readers left alone while they opened a checkpoint, as findings: they have looked, nothing is parsed again."""
+"""What the readers left alone while they opened a checkpoint, as findings: nothing is parsed again."""
 
 from collections.abc import Iterator
 
@@ -63,8 +63,8 @@ AMBIGUOUS = Rule(
     name="ambiguous",
     family="safety",
     severity=Severity.ERROR,
-    finds="Content that two readers may see differently: members, keys or links twice, headers that disagree, two formats "
-    "in one file.",
+    finds="Content that two readers may see differently: members, keys or links twice, headers that disagree, two "
+    "formats in one file.",
     why="What a scanner has seen is then not what gets loaded.",
     remedy="Have it saved again by Keras, and compare the checksum with that of the original.",
 )
