@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Protocol
 from ckpttool import __version__
 from ckpttool.callbacks.retention import Retention
 from ckpttool.callbacks.scratch import locked, scratch_in, sweep
-from ckpttool.errors import CorruptFileError, FileAccessError, UnsafeFileError
+from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsafeFileError
 from ckpttool.manifest import (
     NAME,
     Manifest,
@@ -66,9 +66,21 @@ def save(order: Order) -> Saved:
         )
     with scratch_in(order.directory) as scratch:
         file = scratch / os.path.basename(order.entry.file)
-        order.source.write(file)
-        entry = _measured(order, file)
+        with _told_as(file, target):
+            order.source.write(file)
+            entry = _measured(order, file)
         return publish(order, file, entry, lambda: time.monotonic() - begun)
+
+
+@contextlib.contextmanager
+def _told_as(file: Path, target: Path) -> Iterator[None]:
+    """What goes wrong with an unfinished file is told of the one it was to become."""
+    try:
+        yield
+    except CheckpointError as error:
+        if error.path == str(file):
+            error.path = str(target)
+        raise
 
 
 def _measured(order: Order, file: Path) -> Saved:

@@ -46,8 +46,9 @@ class _ByKeras:
 
     def write(self, path: Path) -> None:
         """Has Keras write the file, or moves the one that it has written."""
-        if self.written is not None:
-            shutil.move(self.written, path)
+        if self.written is not None and self.place is not None:
+            with self.place:
+                shutil.move(self.written, path)
             return
         _save_by_keras(self.model, self.container, path)
 

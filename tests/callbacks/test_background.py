@@ -1,0 +1,193 @@
+"""Saving in the background: what is written is the model of the moment of the call, and no error is lost."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import ckpttool
+from ckpttool.callbacks import ModelCheckpoint, saved_in
+from ckpttool.callbacks.background import Worker
+from ckpttool.callbacks.sources import _ByKeras, _Recorded
+from ckpttool.errors import CheckpointError, FileAccessError
+from tests.callbacks.training import fit, model, names
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+WAIT = 30.0  # seconds after which a test has failed
+
+
+class OfItsOwn(keras.Sequential):
+    """A model that Keras has to save, because its class has a way of its own."""
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Saves as any model."""
+        super().save(*args, **kwargs)
+
+    def save_weights(self, *args: Any, **kwargs: Any) -> None:
+        """Saves as any model."""
+        super().save_weights(*args, **kwargs)
+
+
+def made(class_: type[Any]) -> Any:
+    """A compiled model of this class."""
+    found = class_.from_config(model().get_config())
+    found.compile("adam", "mse", run_eagerly=True)
+    return found
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Nothing is written before it is opened."""
+    opened = threading.Event()
+    for source in (_Recorded, _ByKeras):
+        write = source.write
+
+        def late(self: Any, path: Path, write: Any = write) -> None:
+            assert opened.wait(WAIT)
+            write(self, path)
+
+        monkeypatch.setattr(source, "write", late)
+    yield opened
+    opened.set()
+
+
+class Opens(keras.callbacks.Callback):
+    """Remembers the weights after each epoch, and lets the file of the first be written after the second."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        super().__init__()
+        self.gate, self.weights = gate, list[Any]()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Remembers."""
+        self.weights.append([np.array(weight) for weight in self.model.get_weights()])
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Opens the gate late in the second epoch."""
+        if len(self.weights) == 1 and batch == 3:
+            self.gate.set()
+
+
+@pytest.mark.filterwarnings("ignore:.*legacy HDF5 format:UserWarning")
+@pytest.mark.parametrize(
+    ("name", "weights_only", "class_"),
+    [
+        ("{epoch}.keras", False, keras.Sequential),
+        ("{epoch}.weights.h5", True, keras.Sequential),
+        ("{epoch}.h5", False, keras.Sequential),
+        ("{epoch}.hdf5", True, keras.Sequential),
+        ("{epoch}.keras", False, OfItsOwn),
+        ("{epoch}.weights.h5", True, OfItsOwn),
+    ],
+)
+def test_the_weights_of_the_call(
+    name: str, weights_only: bool, class_: type[Any], gate: threading.Event, tmp_path: Path
+) -> None:
+    """A model that is trained on while its file waits to be written: the file holds what the model held before."""
+    remembers = Opens(gate)
+    saving = ModelCheckpoint(tmp_path / name, save_weights_only=weights_only, background=True)
+    fit(made(class_), remembers, saving, epochs=2)
+    first, second = remembers.weights
+    assert any(np.any(one != other) for one, other in zip(first, second, strict=True))
+    for epoch, expected in enumerate(remembers.weights, 1):
+        with ckpttool.open(tmp_path / name.format(epoch=epoch)) as checkpoint:
+            found = [weight.read() for weight in checkpoint.section(ckpttool.Section.MODEL)]
+        assert len(found) == len(expected) == 4
+        for one in expected:
+            assert any(np.array_equal(one, other) for other in found)
+
+
+class Failing:
+    """Saves that fail from the second on, until `mended`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.mended, self.count, write = False, 0, _Recorded.write
+
+        def failing(source: Any, path: Path) -> None:
+            self.count += 1
+            if self.count > 1 and not self.mended:
+                raise FileAccessError("cannot be written", path=str(path), found="No space left on device")
+            write(source, path)
+
+        monkeypatch.setattr(_Recorded, "write", failing)
+
+
+class Notes(keras.callbacks.Callback):
+    """Counts the batches that were trained."""
+
+    batches = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Counts."""
+        self.batches += 1
+
+
+@pytest.mark.parametrize("epochs", [2, 3])
+def test_errors_are_told(epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the next call, or at the end of the training where there is none; what was saved before is still there."""
+    failing, notes = Failing(monkeypatch), Notes()
+    with pytest.raises(CheckpointError, match="No space left"):
+        fit(model(), ModelCheckpoint(tmp_path / "{epoch}.keras", background=True), notes, epochs=epochs)
+    assert failing.count == 2
+    assert notes.batches <= 4 * epochs
+    assert names(tmp_path) == ["1.keras"]
+    assert [entry.file for entry in saved_in(tmp_path)] == ["1.keras"]
+
+
+def test_training_goes_on_where_a_warning_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And later files are saved again."""
+    failing = Failing(monkeypatch)
+
+    class Mends(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            failing.mended = epoch == 3
+
+    saving = ModelCheckpoint(tmp_path / "{epoch}.keras", background=True, on_error="warn")
+    with pytest.warns(UserWarning, match="No space left"):
+        fit(model(), Mends(), saving, epochs=4)
+    assert names(tmp_path) in (["1.keras", "4.keras"], ["1.keras", "3.keras", "4.keras"])  # the third may wait so long
+    assert "4.keras" in names(tmp_path)
+
+
+def test_one_at_a_time() -> None:
+    """A job waits for the one before it, which is told of first, in the thread of the caller."""
+    told, gate = list[tuple[str, str]](), threading.Event()
+
+    def job(number: int) -> str:
+        assert gate.wait(WAIT)
+        return f"{number} in {threading.current_thread().name.split('_')[0]}"
+
+    worker = Worker[str](True, lambda text: told.append((text, threading.current_thread().name)), told.append)
+    worker.submit(lambda: job(1))
+    worker.poll()
+    assert told == []
+    gate.set()
+    worker.submit(lambda: job(2))
+    assert [text for text, _ in told] == ["1 in ckpttool-saving"]
+    worker.close()
+    assert [text for text, _ in told] == ["1 in ckpttool-saving", "2 in ckpttool-saving"]
+    assert {name for _, name in told} == {threading.current_thread().name}
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_what_a_job_raises(background: bool) -> None:
+    """It is told once; what telling it raises comes out, and the thread ends all the same."""
+
+    def fails() -> None:
+        raise OSError("gone")
+
+    def failed(error: Exception) -> None:
+        raise error
+
+    before = threading.enumerate()
+    worker = Worker[None](background, lambda result: None, failed)
+    with pytest.raises(OSError, match="gone"):  # noqa: PT012
+        worker.submit(fails)
+        worker.close()
+    worker.close()
+    assert set(threading.enumerate()) <= set(before)

@@ -1,0 +1,128 @@
+"""Saves that cannot be made: a full disk, a directory that is gone or is none."""
+
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from ckpttool.callbacks import ModelCheckpoint, latest, saved_in
+from ckpttool.errors import FileAccessError
+from tests.callbacks.training import fit, model, names
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@contextmanager
+def files_of_at_most(nbytes: int) -> Iterator[None]:
+    """No file of this process may grow beyond so many bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class Fills(keras.callbacks.Callback):
+    """The disk is full in the second epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full: Any = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Fills the disk, or makes room again."""
+        if epoch == 1:
+            self.full = files_of_at_most(4096)
+            self.full.__enter__()
+        elif self.full is not None:
+            self.full.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5", ".h5"])
+def test_a_full_disk(suffix: str, background: bool, tmp_path: Path) -> None:
+    """The file that was there stays as it was, nothing else is left, and the message names the cause."""
+    path = tmp_path / f"m{suffix}"
+    saving = ModelCheckpoint(path, save_weights_only=suffix == ".weights.h5", background=background)
+    trained = model()
+    fit(trained, saving, epochs=1)
+    before = path.read_bytes()
+    assert len(before) > 4096
+    with files_of_at_most(4096), pytest.raises(FileAccessError, match="File too large"):
+        fit(trained, saving, epochs=1)
+    assert path.read_bytes() == before
+    assert names(tmp_path) == [path.name]
+    assert latest(tmp_path) == path
+
+
+def test_room_again(tmp_path: Path) -> None:
+    """With `on_error="warn"` training goes on, and what comes later is saved; the best is what was saved."""
+    directory = tmp_path / "run"
+    saving = ModelCheckpoint(directory / "{epoch}.keras", on_error="warn", save_best_only=True, keep_best=2)
+    with pytest.warns(UserWarning, match=r"(?s)could not be saved.*run/2.keras: cannot.*File too large") as warned:
+        fit(model(), Fills(), saving, epochs=3)
+    assert len([one for one in warned if "File too large" in str(one.message)]) == 1
+    assert names(directory) == ["1.keras", "3.keras"]
+    assert [entry.epoch for entry in saved_in(directory)] == [1, 3]
+
+
+class Removes(keras.callbacks.Callback):
+    """The directory is gone after the first epoch; in its place may stand a file."""
+
+    def __init__(self, directory: Path, by_a_file: bool) -> None:
+        super().__init__()
+        self.directory, self.by_a_file = directory, by_a_file
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Removes it."""
+        if epoch == 1:
+            shutil.rmtree(self.directory)
+            if self.by_a_file:
+                self.directory.write_bytes(b"")
+
+
+def test_a_directory_that_is_gone(tmp_path: Path) -> None:
+    """It is made again, as it was at the beginning."""
+    directory = tmp_path / "a" / "run"
+    fit(model(), Removes(directory, by_a_file=False), ModelCheckpoint(directory / "{epoch}.keras"), epochs=3)
+    assert [entry.epoch for entry in saved_in(directory)] == [2, 3]
+    assert names(directory) == ["2.keras", "3.keras"]
+
+
+def test_a_directory_that_is_none(tmp_path: Path) -> None:
+    """The message names it."""
+    directory = tmp_path / "run"
+    removes = Removes(directory, by_a_file=True)
+    with pytest.raises(FileAccessError, match=r"run.*cannot be written"):
+        fit(model(), removes, ModelCheckpoint(directory / "{epoch}.keras"), epochs=3)
+
+
+WITHOUT_KERAS = """
+import sys
+sys.modules["keras"] = None
+import ckpttool.callbacks
+print(ckpttool.callbacks.latest("fixtures/run"), ckpttool.callbacks.best("fixtures/run"))
+try:
+    ckpttool.callbacks.ModelCheckpoint
+except ImportError as error:
+    print(error)
+assert not {"tensorflow", "h5py", "numpy"} & set(sys.modules)
+"""
+
+
+def test_without_keras() -> None:
+    """What was saved can be found all the same; the callback says what to install."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", WITHOUT_KERAS], cwd=root, capture_output=True, text=True, check=True)
+    found, said = done.stdout.splitlines()
+    assert found == "fixtures/run/epoch_03.weights.h5 fixtures/run/epoch_02.weights.h5"
+    assert "ckpttool.callbacks.ModelCheckpoint needs Keras 3" in said
+    assert said.endswith('pip install "ckpttool[tensorflow]"')
