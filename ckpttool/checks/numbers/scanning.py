@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 
-from ckpttool.checkpoint import Weight
+from ckpttool.checkpoint import BLOCK_BYTES, Weight
 from ckpttool.checks.numbers.bits import LAYOUTS, Bounds, Layout, bounds_of
 from ckpttool.checks.subject import Progress
 
-_BLOCK = 256 << 10  # bytes: what four passes find in the caches
+_BLOCK = BLOCK_BYTES  # what four passes find in the caches
 _RUN = 16 << 20  # bytes: enough to be worth a thread's while
 _THREADS = 2  # more of them would wait for each other
 
@@ -42,6 +41,8 @@ def scan(weight: Weight, progress: Progress) -> Scan | None:
 
 
 def _by_threads(runs: list[Weight], progress: Progress) -> Iterator[Bounds | None]:
+    from concurrent.futures import ThreadPoolExecutor  # small files do without
+
     pool = ThreadPoolExecutor(_THREADS)
     try:
         for run, bounds in zip(runs, pool.map(_bounds, runs), strict=True):
