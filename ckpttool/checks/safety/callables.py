@@ -5,7 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ckpttool.checks.rule import Finding, Rule, Severity
-from ckpttool.checks.safety.modelling import Standing, class_standing, function_standing, spec_standing
+from ckpttool.checks.safety.modelling import (
+    Standing,
+    class_standing,
+    function_standing,
+    is_old_optimizer,
+    spec_standing,
+)
 from ckpttool.checks.safety.walk import Node
 
 UNSAFE_CALLABLE = Rule(
@@ -53,6 +59,7 @@ RULES = (UNSAFE_CALLABLE, DISGUISED, CUSTOM_OBJECT, SAVED_MODEL)
 
 _LOADERS = frozenset({"TFSMLayer"})
 _ELSEWHERE = frozenset({"TorchModuleWrapper"})  # told by rules of their own
+_DATA = frozenset({"CompositeTensor", "TensorShape", "TypeSpec"})  # values, as Keras 2 wrote them in JSON
 _SHOWN = 80
 
 # Operations of TensorFlow that touch files or run code: as functions of its API, and as nodes of a graph.
@@ -84,7 +91,7 @@ def objects(node: Node) -> Iterator[Finding]:
     elif class_name == "__typespec__":
         name = str(value.get("spec_name"))
         yield from _judged(node.place, module, name, spec_standing(module, name))
-    elif not class_name.startswith("__"):
+    elif not class_name.startswith("__") and class_name not in _DATA:
         standing = class_standing(module, class_name)
         if module is None and _is_registered(value):
             standing = Standing.FOREIGN
@@ -112,7 +119,7 @@ def _judged(place: str, module: str | None, name: str, standing: Standing) -> It
 def _disguises(place: str, class_name: str, registered: Any) -> Iterator[Finding]:
     """`registered_name` of a class of Keras is that of the class, or missing
     (`_assert_no_registered_name_for_builtin`, keras/src/saving/serialization_lib.py, 3.15)."""
-    if isinstance(registered, str) and registered not in ("", class_name, f"Custom>{class_name}"):
+    if isinstance(registered, str) and registered not in ("", class_name) and not is_old_optimizer(registered):
         yield Finding(DISGUISED, place, f"{class_name}, registered as {registered[:_SHOWN]}")
 
 

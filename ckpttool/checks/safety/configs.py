@@ -15,7 +15,8 @@ _JUDGES = (*code.JUDGES, *callables.JUDGES, *paths.JUDGES, *sizes.JUDGES)
 
 
 def configs(subject: Subject) -> Iterator[Finding]:
-    """What the configs of a checkpoint hold; that of an archive is read even where its weights cannot be."""
+    """What the configs of a checkpoint hold. That of an archive is read even where its weights cannot be, and where it
+    is no object but a list, whose objects Keras makes all the same."""
     yield from few(_once(finding for name, value in _values(subject) for finding in _judged(value, name)))
 
 
@@ -27,7 +28,7 @@ def _judged(value: Any, name: str) -> Iterator[Finding]:
 
 def _values(subject: Subject) -> Iterator[tuple[str, Any]]:
     checkpoint = subject.checkpoint
-    if checkpoint is None:
+    if checkpoint is None or (checkpoint.config is None and checkpoint.kind.startswith("keras-")):
         yield "config", config_in(subject.path)
         return
     yield "config", checkpoint.config

@@ -82,16 +82,24 @@ def polyglots(subject: Subject) -> Iterator[Finding]:
 
 
 def config_in(path: Path) -> Any:
-    """The config of an archive, None where there is none that can be read."""
-    archive = _opened(path)
-    if archive is None or CONFIG not in archive[1]:
-        return None
+    """The config of an archive or directory, whatever JSON it is; None where there is none that can be read."""
+    opened = _opened(path)
+    if opened is None:
+        return _parsed(_head_of(path / CONFIG, jsontext.MAX_BYTES)) if path.is_dir() else None
+    source, archive = opened
     try:
-        return jsontext.parse(archive[1].read(CONFIG, jsontext.MAX_BYTES), CONFIG).value
+        return _parsed(archive.read(CONFIG, jsontext.MAX_BYTES)) if CONFIG in archive else None
     except CheckpointError:
         return None
     finally:
-        archive[0].close()
+        source.close()
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return jsontext.parse(raw, CONFIG).value
+    except CheckpointError:
+        return None
 
 
 def _opened(path: Path) -> tuple[FileSource, Archive] | None:
@@ -174,13 +182,13 @@ def _in_directory(folder: Path) -> Iterator[Finding]:
                 yield from _content(name, _head_of(path))
 
 
-def _head_of(path: Path) -> bytes:
+def _head_of(path: Path, size: int = _HEAD) -> bytes:
     try:
         source = FileSource(path)
     except CheckpointError:
         return b""
     try:
-        return source.read(0, min(_HEAD, source.size))
+        return source.read(0, min(size, source.size))
     finally:
         source.close()
 

@@ -30,8 +30,8 @@ _KERAS = re.compile(r"(tf_keras|(tensorflow\.(python\.)?)?keras)((\.(api|keras|_
 # Parts of Keras, of any version, in which a class or function of a known name is that class or function.
 _AREAS = frozenset({
     "activations", "constraints", "distillation", "dtype_policies", "engine", "feature_column", "initializers",
-    "layers", "legacy", "losses", "metrics", "mixed_precision", "models", "ops", "optimizer_v1", "optimizer_v2",
-    "optimizers", "premade", "premade_models", "quantizers", "random", "regularizers", "saving_lib", "trainers",
+    "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizer_v1", "optimizer_v2",
+    "optimizers", "premade", "premade_models", "quantizers", "random", "regularizers", "trainers",
     "wrappers",
 })  # fmt: skip
 
@@ -73,7 +73,7 @@ def _short_functions() -> frozenset[str]:
 def class_standing(module: str | None, name: str) -> Standing:
     """What is to be thought of a class, of which a config wants an instance; `module` is None where it names none."""
     if not module or module == "__main__":
-        return Standing.KNOWN if name in _names("classes") or _is_old_optimizer(name) else Standing.FOREIGN
+        return Standing.KNOWN if name in _names("classes") or is_old_optimizer(name) else Standing.FOREIGN
     home = _in_keras(module)
     if home is None:
         return _elsewhere(module)
@@ -84,7 +84,7 @@ def class_standing(module: str | None, name: str) -> Standing:
     return Standing.FOREIGN if of_tomorrow else Standing.UNSAFE
 
 
-def _is_old_optimizer(name: str) -> bool:
+def is_old_optimizer(name: str) -> bool:
     """Keras 2.11 to 2.15 registered its own optimizers as if a user had, and wrote `Custom>Adam`
     (keras/optimizers/optimizer.py, 2.12)."""
     return name.startswith("Custom>") and name.removeprefix("Custom>") in _table()["classes"]["keras.optimizers"]
