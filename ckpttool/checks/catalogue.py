@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
-from ckpttool.checks import integrity, numbers, portability, safety
+from ckpttool.checks import integrity, numbers, portability, required, safety
 from ckpttool.checks.policy import ALL
 from ckpttool.checks.rule import Rule, Told
 from ckpttool.checks.subject import Subject
 
-_FAMILIES = (safety, integrity, numbers, portability)
+_FAMILIES = (safety, integrity, numbers, portability, required)
 
 Check = Callable[[Subject], Iterator[Told]]
 

@@ -1,0 +1,41 @@
+"""Ranges of versions, such as ">=3.0,<4": as many comparisons as there are, all of which have to hold."""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ckpttool.errors import CheckpointError
+
+_OPERATORS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
+    ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
+}  # fmt: skip
+_CLAUSE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(\d{1,9}(?:\.\d{1,9}){0,5})\s*")
+_VERSION = re.compile(r"\d{1,9}(\.\d{1,9})*")
+_PARTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range of versions: pairs of an operator and the numbers of a version."""
+
+    clauses: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, text: str) -> "Range":
+        """The range that a text states. Raises CheckpointError."""
+        found = [_CLAUSE.fullmatch(part) for part in text.split(",")]
+        if None in found:
+            raise CheckpointError(f"{text!r} is no range of versions", expected='comparisons such as ">=3.0,<4"')
+        return cls(tuple((clause[1], _numbers(clause[2])) for clause in found if clause))
+
+    def __contains__(self, version: str) -> bool:
+        numbers = _numbers(version)
+        return all(_OPERATORS[sign](numbers, bound) for sign, bound in self.clauses)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers in front of a version, as many for every version: 3.0 is 3.0.0, and 2.2.4-tf is 2.2.4."""
+    found = _VERSION.match(version)
+    numbers = [int(number) for number in found[0].split(".")[:_PARTS]] if found else []
+    return tuple(numbers + [0] * (_PARTS - len(numbers)))
