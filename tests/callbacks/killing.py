@@ -1,20 +1,22 @@
 """Kills a process that saves checkpoints, again and again at random moments, and looks at what is left.
 
-    python -m tests.callbacks.killing [--suffix .keras] [--kills 200] [--background] [--peer] [--units 64] [--seed 0]
+    python -m tests.callbacks.killing [--kills 200] [--suffix .keras] [--peer] [--units 64] [--seed 0]
 
 One process imports Keras and makes a model; for every kill it forks a child that saves as fast as it can and is ended
-by SIGKILL. `--peer` has Keras's own callback save in its place, over one file, as people use it. Prints a JSON object:
-`kills`; `damaged`, files called complete that are not; `lost`, kills after which no good file was there; `saves`.
+by SIGKILL. `--peer` has Keras's own callback save in its place, over one file, as people use it. Prints a JSON object
+for each format, with and without a background thread: `kills`; `damaged`, files called complete that are not; `lost`,
+kills after which no good file was there; `saves`; `left`, what else lies in the directory when all is over.
 """
 
 import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ import numpy as np
 import ckpttool
 from ckpttool.callbacks import ModelCheckpoint, saved_in
 from ckpttool.errors import CheckpointError
-from ckpttool.manifest import Saved, damage
+from ckpttool.manifest import NAME, Saved, damage
 
 WEIGHTS_ONLY = {".weights.h5": True, ".keras": False, ".h5": False}
 
@@ -37,7 +39,16 @@ def made(units: int) -> Any:
     return model
 
 
-def saving(model: Any, directory: Path, options: argparse.Namespace) -> Any:
+@dataclass(frozen=True)
+class Case:
+    """What is killed: a callback, ours or Keras's, in one format, in the background or not."""
+
+    suffix: str
+    background: bool
+    peer: bool
+
+
+def saving(model: Any, directory: Path, options: Case) -> Any:
     """The callback that is killed."""
     weights_only = WEIGHTS_ONLY[options.suffix]
     if options.peer:
@@ -53,8 +64,8 @@ def saving(model: Any, directory: Path, options: argparse.Namespace) -> Any:
     return callback
 
 
-def save_for_ever(model: Any, directory: Path, options: argparse.Namespace, first: int) -> None:
-    """Saves epoch after epoch; all weights of an epoch are its number."""
+def save_for_ever(model: Any, directory: Path, options: Case, first: int, saved: Callable[[], object]) -> None:
+    """Saves epoch after epoch; all weights of an epoch are its number. Tells of each epoch that is over."""
     callback, epoch = saving(model, directory, options), first
     callback.on_train_begin()
     while True:
@@ -63,6 +74,7 @@ def save_for_ever(model: Any, directory: Path, options: argparse.Namespace, firs
         callback.on_epoch_begin(epoch)
         callback.on_train_batch_end(0, {"loss": 1.0})
         callback.on_epoch_end(epoch, {"loss": 1.0})
+        saved()
         epoch += 1
 
 
@@ -79,7 +91,7 @@ def is_whole(path: Path) -> bool:
     return len(values) == 1
 
 
-def complete(directory: Path, options: argparse.Namespace) -> list[Saved | Path]:
+def complete(directory: Path, options: Case) -> list[Saved | Path]:
     """What is said to be good: by the manifest, or, of Keras, the one file once it is there."""
     if not options.peer:
         return list(saved_in(directory))
@@ -93,52 +105,63 @@ def whole(directory: Path, one: Saved | Path) -> bool:
     return not damage(directory, one, thorough=True) and is_whole(directory / one.file)
 
 
-def killed(model: Any, directory: Path, options: argparse.Namespace, seconds: float, first: int) -> None:
-    """Runs a child and kills it."""
+def killed(model: Any, directory: Path, options: Case, seconds: float, first: int) -> None:
+    """Runs a child and kills it so many seconds after it has ended its first epoch."""
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            save_for_ever(model, directory, options, first)
+            save_for_ever(model, directory, options, first, lambda: os.write(writer, b"."))
         finally:
             os._exit(3)
+    os.close(writer)
+    os.read(reader, 1)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
+    os.close(reader)
     assert os.WIFSIGNALED(status), f"the child ended by itself, with {os.waitstatus_to_exitcode(status)}"
 
 
-def run(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
+def run(model: Any, case: Case, directory: Path, waits: list[float]) -> dict[str, Any]:
     """What was found over all kills. Every child goes on in the directory that the one before it left."""
-    rng, model = random.Random(options.seed), made(options.units)
     damaged = lost = 0
     newest: set[str] = set()
-    for number in range(options.kills):
-        killed(model, directory, options, rng.uniform(0.02, options.seconds), number * 10_000)
-        found = complete(directory, options)
+    for number, seconds in enumerate(waits):
+        killed(model, directory, case, seconds, number * 10_000)
+        found = complete(directory, case)
         bad = [one for one in found if not whole(directory, one)]
         damaged += len(bad)
         newest |= {str(one) if isinstance(one, Path) else one.file for one in found}
         lost += bool(newest) and len(bad) == len(found)
-    left = sorted(path.name for path in directory.iterdir())
-    return {"kills": options.kills, "damaged": damaged, "lost": lost, "saves": len(newest), "left": left}
+    left = set() if case.peer else leavings(model, case, directory)
+    return {"kills": len(waits), "damaged": damaged, "lost": lost, "saves": len(newest), "left": sorted(left)}
+
+
+def leavings(model: Any, case: Case, directory: Path) -> set[str]:
+    """What a run that begins does not clean up, but for empty directories so young that they may be somebody's."""
+    saving(model, directory, case).on_train_begin()
+    known = {NAME, *(entry.file for entry in saved_in(directory))}
+    return {p.name for p in directory.iterdir() if p.name not in known and not (p.is_dir() and not any(p.iterdir()))}
 
 
 def main() -> None:
     """Runs and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suffix", choices=WEIGHTS_ONLY, default=".keras")
+    parser.add_argument("--suffix", choices=WEIGHTS_ONLY, action="append")
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=0.3, help="how long a child lives at most")
+    parser.add_argument("--seconds", type=float, default=0.2, help="how long a child saves on at most")
     parser.add_argument("--units", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--background", action="store_true")
     parser.add_argument("--peer", action="store_true")
     options = parser.parse_args()
-    place = Path(tempfile.mkdtemp())
-    try:
-        print(json.dumps(run(options, place)))
-    finally:
-        shutil.rmtree(place)
+    model, rng = made(options.units), random.Random(options.seed)
+    for suffix in options.suffix or WEIGHTS_ONLY:
+        for background in (False,) if options.peer else (False, True):
+            case = Case(suffix, background, options.peer)
+            waits = [rng.uniform(0, options.seconds) for _ in range(options.kills)]
+            with tempfile.TemporaryDirectory() as place:
+                print(json.dumps({**asdict(case), **run(model, case, Path(place), waits)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,188 @@
+"""Signals are held back until the model is saved, and then do what they would have done."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from ckpttool.callbacks import ModelCheckpoint, saved_in
+from ckpttool.callbacks.signals import Keeper
+from tests.callbacks.training import fit, model, names
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.skipif(sys.platform == "win32", reason="needs signals of POSIX"),
+]
+
+
+@pytest.fixture
+def arrived() -> Iterator[list[int]]:
+    """The signals that came to the handlers which were there before, and which are there again at the end."""
+    found: list[int] = []
+
+    def handler(number: int, _frame: Any) -> None:
+        found.append(number)
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield found
+    now = {number: signal.signal(number, earlier) for number, earlier in before.items()}
+    assert set(now.values()) == {handler}
+
+
+class Sends(keras.callbacks.Callback):
+    """Sends signals at batches, counted over the whole training; notes where each batch ends."""
+
+    def __init__(self, at: dict[int, signal.Signals], arrived: list[int]) -> None:
+        super().__init__()
+        self.at, self.arrived, self.batches, self.seen = at, arrived, 0, list[int]()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Sends."""
+        if self.batches in self.at:
+            signal.raise_signal(self.at[self.batches])
+        self.batches += 1
+        self.seen.append(len(self.arrived))
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_an_earlier_handler(background: bool, arrived: list[int], tmp_path: Path) -> None:
+    """It is called once the model is saved; where it lets training go on, the next signal is held back as well."""
+    sends = Sends({2: signal.SIGTERM, 6: signal.SIGINT}, arrived)
+    saving = ModelCheckpoint(tmp_path / "{epoch}.keras", save_on_signal=True, background=background)
+    fit(model(), sends, saving, epochs=3)
+    assert arrived == [signal.SIGTERM, signal.SIGINT]
+    assert sends.seen == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2]  # not before the end of the batch it came in
+    told = [(entry.reason, entry.epoch, entry.batch, entry.step) for entry in saved_in(tmp_path)]
+    assert told == [
+        ("epoch", 1, None, 4),
+        ("signal", 2, 3, 7),  # of the same name as the one in the first epoch, whose place it has taken
+        ("epoch", 2, None, 8),
+        ("epoch", 3, None, 12),
+    ]
+
+
+def test_what_was_just_saved(arrived: list[int], tmp_path: Path) -> None:
+    """Is not saved once more."""
+    sends = Sends({3: signal.SIGTERM}, arrived)
+    fit(model(), sends, ModelCheckpoint(tmp_path / "{epoch}-{batch}.keras", save_on_signal=True, save_freq=4), epochs=1)
+    assert arrived == [signal.SIGTERM]
+    assert names(tmp_path) == ["1-4.keras"]
+
+
+def test_in_validation(arrived: list[int], tmp_path: Path) -> None:
+    """The model is saved in the middle of a validation."""
+
+    class InValidation(keras.callbacks.Callback):
+        def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if batch == 1 and not arrived:
+                signal.raise_signal(signal.SIGTERM)
+
+        def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen.append(len(arrived))
+
+    seen: list[int] = []
+    saving = ModelCheckpoint(tmp_path / "{epoch}.keras", save_on_signal=True)
+    fit(model(), saving, InValidation(), epochs=1)
+    assert arrived == [signal.SIGTERM]
+    assert seen[1] == 1
+    assert [(entry.reason, entry.step) for entry in saved_in(tmp_path)] == [("signal", 4), ("epoch", 4)]
+
+
+def test_without_it_nothing_is_held_back(arrived: list[int], tmp_path: Path) -> None:
+    """Signals act as they always do."""
+    sends = Sends({2: signal.SIGTERM}, arrived)
+    fit(model(), sends, ModelCheckpoint(tmp_path / "{epoch}.keras"), epochs=1)
+    assert sends.seen == [0, 0, 1, 1]
+    assert names(tmp_path) == ["1.keras"]
+
+
+def test_outside_the_main_thread(tmp_path: Path) -> None:
+    """There signals cannot be held back, which is said; everything else works."""
+    warned: list[str] = []
+
+    def train() -> None:
+        with pytest.warns(UserWarning, match="main thread"):
+            fit(model(), ModelCheckpoint(tmp_path / "{epoch}.keras", save_on_signal=True), epochs=1)
+        warned.append("yes")
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert warned == ["yes"]
+    assert names(tmp_path) == ["1.keras"]
+
+
+def test_ignored_signals_stay_ignored() -> None:
+    """What the process does not listen to is not held back."""
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        keeper = Keeper(1.0, [signal.SIGUSR1])
+        assert keeper.install()
+        signal.raise_signal(signal.SIGUSR1)
+        assert keeper.pending is None
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+        keeper.restore()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_the_deadline_and_the_second_signal() -> None:
+    """Both act at once, by the handler that was there."""
+    found: list[float] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: found.append(time.monotonic()))
+    try:
+        keeper = Keeper(0.1, [signal.SIGUSR1])
+        keeper.install()
+        begun = time.monotonic()
+        signal.raise_signal(signal.SIGUSR1)
+        assert (found, keeper.pending) == ([], signal.SIGUSR1)
+        while not found and time.monotonic() < begun + 30:
+            time.sleep(0.01)
+        assert found[0] >= begun + 0.1
+        keeper.install()
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGUSR1)
+        assert len(found) == 2
+        keeper.restore()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+ENDS = {"term": -signal.SIGTERM, "int": -signal.SIGINT, "hangs": -signal.SIGTERM, "twice": -signal.SIGINT}
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Processes that get signals, all at once: their directories, exit codes and what they said."""
+    root, env = Path(__file__).parents[2], {**os.environ, "OMP_NUM_THREADS": "1"}
+    started = {}
+    for what in ENDS:
+        place = tmp_path_factory.mktemp(what)
+        command = [sys.executable, "-m", "tests.callbacks.signalled", str(place), what]
+        started[what] = place, subprocess.Popen(command, cwd=root, env=env, stderr=subprocess.PIPE, text=True)
+    found = {}
+    for what, (place, process) in started.items():
+        _, said = process.communicate(timeout=300)
+        found[what] = place, process.returncode, said
+    return found
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_a_process_ends_as_it_would_have(what: str, processes: Any) -> None:
+    """By the signal itself; saved before, unless no batch ended in time or the signal came twice."""
+    place, code, said = processes[what]
+    assert code == ENDS[what], said
+    if what in ("int", "twice"):
+        assert "KeyboardInterrupt" in said
+    reasons = [(entry.reason, entry.epoch, entry.batch) for entry in saved_in(place)]
+    expected = [("epoch", 1, None), ("signal", 2, 3)]
+    assert reasons == (expected if what in ("term", "int") else expected[:1])
+    assert not [name for name in names(place) if name.startswith(".")]
