@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.checkpoint import Checkpoint, Refusal, Section
 from ckpttool.errors import CheckpointError, FileAccessError
 from ckpttool.files import FileSource
 from ckpttool.formats import foreign, keras0_h5, legacy_h5, weights_h5
@@ -98,11 +98,12 @@ def _open_file(source: FileSource) -> Checkpoint:
 
 def _read_content(source: FileSource) -> Checkpoint:
     head = source.read(0, min(16, source.size))
-    is_hdf5 = find_signature(source) >= 0
-    if is_hdf5:
+    at = find_signature(source)
+    if at >= 0 and not _is_member(source, at):
         return _read_hdf5(source)
     if _ends_like_zip(source):
-        return _read_zip(source)
+        found = _read_zip(source)
+        return found if at < 0 or _named(source.path, ".keras") else _also_hdf5(found)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" or _named(source.path, "weights.json"):
         return _read_json(source)
     raise foreign.describe(source)
@@ -118,6 +119,26 @@ def _read_hdf5(source: FileSource) -> Checkpoint:
     if _ends_like_zip(source):
         parts.refuse("ambiguous", "", "is an HDF5 file and a zip archive at once; HDF5 is read")
     return parts.checkpoint(source.path, fitting[0].kind, source.size)
+
+
+def _is_member(source: FileSource, at: int) -> bool:
+    """Whether the HDF5 signature that stands at an offset is that of a stored member of an archive, which happens to
+    begin where HDF5 looks for one."""
+    from ckpttool.formats.archive import Archive
+
+    if at == 0 or source.read(0, 4) != b"PK\x03\x04" or not _ends_like_zip(source):
+        return False
+    try:
+        archive = Archive(source)
+        return any(archive.member(name).start == at for name in archive.infos)
+    except CheckpointError:
+        return False
+
+
+def _also_hdf5(found: Checkpoint) -> Checkpoint:
+    """An archive that readers of HDF5 open at its member, as Keras does unless its name ends in .keras."""
+    refusal = Refusal("ambiguous", "", "is a zip archive and an HDF5 file at once; the archive is read")
+    return replace(found, refusals=(*found.refusals, refusal))
 
 
 def _read_zip(source: FileSource) -> Checkpoint:

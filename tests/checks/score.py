@@ -20,6 +20,7 @@ from typing import Any
 from ckpttool.checks.rule import Severity
 
 SECONDS = 60
+TWIN = "benign-twin"
 
 # What each rule is called among the categories of hostile checkpoints.
 CATEGORIES = {
@@ -128,7 +129,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[bytes] | None:
 
 def flagged_by_peer(name: str, command: str, folder: Path, cases: Iterable[Case]) -> set[str]:
     """The files that a peer flags, whatever it says of them."""
-    scanned = [case.file for case in cases if not case.file.startswith("special/")]
+    scanned = [case.file for case in cases if case.flag is True or case.group == TWIN]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         said = pool.map(partial(PEERS[name], command), [folder / file for file in scanned])
     return {file for file, is_flagged in zip(scanned, said, strict=True) if is_flagged}
@@ -144,7 +145,7 @@ def rows(cases: list[Case], peers: dict[str, set[str]]) -> list[list[str]]:
         some = [case for case in wanted if name in (case.category, "all")]
         ours = sum(case.category in case.categories for case in some), sum(bool(case.alarms) for case in some)
         table.append([name, str(len(some)), *map(str, ours), *(str(_count(some, said)) for said in peers.values())])
-    twins = [case for case in cases if case.group == "benign-twin"]
+    twins = [case for case in cases if case.group == TWIN]
     ours = str(sum(bool(case.alarms) for case in twins))
     table.append(["false alarms", str(len(twins)), ours, ours, *(str(_count(twins, said)) for said in peers.values())])
     return table

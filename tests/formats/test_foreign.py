@@ -387,7 +387,7 @@ def test_bad_config(config: bytes | None, tmp_path: Path) -> None:
     ("metadata", "kind"),
     [
         (b"{", "corrupt"),
-        (b'{"keras_version": 3, "date_saved": null}', "name"),
+        (b'{"keras_version": 3, "date_saved": null}', "corrupt"),
         (b'{"keras_version": "3.0\\u001b[2J"}', "name"),
         (json.dumps({"keras_version": "3" * 1000}).encode(), "name"),
     ],
@@ -488,3 +488,22 @@ def test_refusals_of_every_shard_are_told(tmp_path: Path) -> None:
     (tmp_path / "it.weights.json").write_text(json.dumps(index))
     with ckpttool.open(tmp_path / "it.weights.json") as checkpoint:
         assert [refusal.place for refusal in checkpoint.refusals] == [f"layers/dense_{n}/vars/0" for n in range(3)]
+
+
+def test_a_member_that_begins_where_hdf5_is_looked_for(tmp_path: Path) -> None:
+    """An archive is no HDF5 file because its weights happen to stand at byte 512, 1024 or 2048; under another name than
+    .keras that is told, since Keras then opens it as HDF5."""
+    parts = members("keras3.0/mlp.keras")
+    for start in (512, 1024, 2048):
+        config = parts["config.json"]
+        for name in ("a.keras", "a.h5"):
+            padding = start - 30 - len("model.weights.h5") - 30 - len("padding")
+            path = zipped(
+                tmp_path / name,
+                {"padding": b" " * padding, "model.weights.h5": parts["model.weights.h5"], "config.json": config},
+            )
+            assert path.read_bytes()[start : start + 4] == b"\x89HDF"
+            with ckpttool.open(path) as checkpoint:
+                assert (checkpoint.kind, len(checkpoint)) == ("keras-zip", 14)
+                told = any(refusal.kind == "ambiguous" for refusal in checkpoint.refusals)
+            assert told == (name == "a.h5")

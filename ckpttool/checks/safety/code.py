@@ -52,8 +52,9 @@ def code(node: Node) -> Iterator[Finding]:
     if value.get("class_name") == "__lambda__":
         yield Finding(LAMBDA_CODE, node.place, "a __lambda__, as Keras 3 writes")
     for key in value:
-        if value[key] == "lambda" and key.endswith("_type") and not _is_code_list(value.get(key[:-5])):
-            yield Finding(LAMBDA_CODE, f"{node.place}.{key[:-5][:60]}", "bytecode, as Keras 1 and 2 write")
+        held = value.get(key.removesuffix("_type"))
+        if value[key] == "lambda" and held != "lambda" and isinstance(held, str | list) and not _is_code_list(held):
+            yield Finding(LAMBDA_CODE, node.at(key.removesuffix("_type")), "bytecode, as Keras 1 and 2 write")
 
 
 def _is_code_list(value: Any) -> bool:

@@ -1,0 +1,90 @@
+"""What the tests of the rules of safety share: findings as short values, and things buried in a config."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ckpttool.checks.checking import check_file
+from ckpttool.checks.policy import Policy
+from ckpttool.checks.rule import Finding
+from tests.samples import keras_like, members
+
+SAFETY = Policy(select=("S",))
+MODEL: dict[str, Any] = json.loads(members("keras3.0/mlp.keras")["config.json"])
+
+
+def findings(path: Path) -> tuple[Finding, ...]:
+    """What the rules of safety find in a file."""
+    return check_file(str(path), SAFETY).findings
+
+
+def codes(path: Path) -> set[str]:
+    """The codes of the rules of safety that a file breaks."""
+    return {finding.rule.code for finding in findings(path)}
+
+
+def with_config(path: Path, config: Any) -> Path:
+    """A `.keras` of this config, written to `path`."""
+    return keras_like(path, config=json.dumps(config).encode())
+
+
+def layer(class_name: str, config: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The entry of a layer as Keras 3 writes it."""
+    return {
+        "module": "keras.layers",
+        "class_name": class_name,
+        "config": config,
+        "registered_name": None,
+        "build_config": {"input_shape": [None, 2]},
+        **more,
+    }
+
+
+def _model(*extra: Any) -> dict[str, Any]:
+    config = copy.deepcopy(MODEL)
+    config["config"]["layers"] += extra
+    return config
+
+
+def _nested(thing: Any) -> dict[str, Any]:
+    inner = thing
+    for number in range(40):
+        inner = {
+            "module": "keras",
+            "class_name": "Sequential",
+            "config": {"name": f"s{number}", "layers": [inner]},
+            "registered_name": None,
+        }
+    return _model(inner)
+
+
+def _deep(thing: Any) -> dict[str, Any]:
+    for number in range(400):
+        thing = {"x": thing} if number % 2 else [thing]
+    return _model(layer("Dense", {"name": "d", "units": 2, "made_up": thing}))
+
+
+def _twice_json(thing: Any) -> dict[str, Any]:
+    return _model(layer("Dense", {"name": "d", "units": 2, "made_up": json.dumps({"x": json.dumps({"y": thing})})}))
+
+
+BURIED: dict[str, Callable[[Any], Any]] = {
+    "a layer": _model,
+    "an activation": lambda thing: _model(layer("Dense", {"name": "d", "units": 2, "activation": thing})),
+    "a wrapper": lambda thing: _model(layer("TimeDistributed", {"name": "t", "layer": thing})),
+    "40 models deep": _nested,
+    "400 lists and objects deep": _deep,
+    "a text of JSON": lambda thing: _model(layer("Dense", {"name": "d", "units": 2, "made_up": json.dumps(thing)})),
+    "JSON in JSON": _twice_json,
+    "a loss": lambda thing: {**_model(), "compile_config": {"optimizer": "adam", "loss": {"out": thing}}},
+    "a metric": lambda thing: {**_model(), "compile_config": {"optimizer": "adam", "metrics": [["mae", thing]]}},
+    "a build config": lambda thing: _model(layer("Dense", {"name": "d", "units": 2}, build_config={"shapes": [thing]})),
+    "a call": lambda thing: _model(
+        layer("Dense", {"name": "d", "units": 2}, inbound_nodes=[{"args": [[thing]], "kwargs": {"mask": thing}}])
+    ),
+    "the whole": lambda thing: thing,
+    "a list": lambda thing: [_model(), thing],
+}
+"""Places of a config in which a thing can stand, each as a function from the thing to the config."""

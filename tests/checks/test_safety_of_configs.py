@@ -1,0 +1,296 @@
+"""The rules about what a config holds: code, callables, paths and bombs, wherever in it they stand."""
+
+import base64
+import builtins
+import json
+import marshal
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ckpttool.checks.safety.few import MOST, few
+from ckpttool.checks.safety.modelling import Standing, class_standing, function_standing
+from ckpttool.checks.safety.walk import walk
+from tests.checks.safe import BURIED, MODEL, SAFETY, codes, findings, layer, with_config
+
+CODE = base64.b64encode(marshal.dumps((lambda x: x).__code__)).decode()
+
+
+def function(module: str | None, name: str, **more: Any) -> dict[str, Any]:
+    """A function as Keras 3 refers to it."""
+    return {"module": module, "class_name": "function", "config": name, "registered_name": name, **more}
+
+
+def made(module: str | None, class_name: str, config: Any = None, **more: Any) -> dict[str, Any]:
+    """An object as Keras 3 describes it."""
+    return {
+        "module": module,
+        "class_name": class_name,
+        "config": {"name": "x"} if config is None else config,
+        "registered_name": None,
+        **more,
+    }
+
+
+UNSAFE = {
+    "a lambda": ("S101", {"class_name": "__lambda__", "config": {"value": [CODE, None, None]}}),
+    "an empty lambda": ("S101", {"class_name": "__lambda__", "config": None}),
+    "a lambda as a text": ("S101", {"class_name": "__lambda__", "config": {"value": CODE}}),
+    "an old lambda": ("S101", made(None, "Lambda", {"function": [CODE, None, None], "function_type": "lambda"})),
+    "an old lambda without its type": ("S101", {"anything": [CODE + "\n", [1, 2], None]}),
+    "a lambda of Keras 1": ("S101", {"function": "\\x00c\\x00s", "function_type": "lambda", "arguments": {}}),
+    "an old output shape": ("S101", {"output_shape": ["c\\x00", None, None], "output_shape_type": "lambda"}),
+    "os.system": ("S102", function("os", "system")),
+    "os.system under its other name": ("S102", function("posix", "system")),
+    "subprocess.run as a layer": ("S102", made("subprocess", "run")),
+    "exec": ("S102", function("builtins", "exec")),
+    "exec as a class": ("S102", made("builtins", "exec")),
+    "a builtin by its attribute": ("S102", function("builtins", "print.__self__")),
+    "numpy.load": ("S102", function("numpy", "load")),
+    "tensorflow.io.read_file": ("S102", function("tensorflow.python.ops.gen_io_ops", "read_file")),
+    "a python function of TensorFlow": ("S102", function("tensorflow.python.ops.script_ops", "py_func")),
+    "keras.utils.get_file": ("S102", function("keras.utils", "get_file")),
+    "get_file under its private name": ("S102", function("keras.src.utils.file_utils", "get_file")),
+    "get_file by a dotted name": ("S102", function("keras", "utils.get_file")),
+    "get_file of tf.keras": ("S102", function("tensorflow.keras.utils", "get_file")),
+    "get_file of tf_keras": ("S102", function("tf_keras.utils", "get_file")),
+    "get_file through keras.api": ("S102", function("keras.api.utils", "get_file")),
+    "get_file as a class": ("S102", made("keras.utils", "get_file")),
+    "a class of keras.utils": ("S102", made("keras.utils", "CustomObjectScope")),
+    "load_model": ("S102", function("keras.models", "load_model")),
+    "load_model among the models": ("S102", function("keras.src.models.model", "model_from_json")),
+    "a deserializer": ("S102", function("keras.layers", "deserialize")),
+    "clear_session": ("S102", function("keras.backend", "clear_session")),
+    "switching safe mode off": ("S102", function("keras.config", "enable_unsafe_deserialization")),
+    "a class named as a function": ("S102", function("keras.layers", "Dense")),
+    "a model that downloads": ("S102", function("keras.applications.vgg16", "VGG16")),
+    "data that downloads": ("S102", function("keras.datasets.mnist", "load_data")),
+    "a type specification that is none": ("S102", made("os", "__typespec__", ["x"], spec_name="system")),
+    "a specification of another package": ("S102", made("evil", "__typespec__", ["x"], spec_name="TensorSpec")),
+    "an old function": ("S102", {"function": "system", "function_type": "function", "module": "os"}),
+    "an old output shape of os": (
+        "S102",
+        {"output_shape": "popen", "output_shape_type": "function", "output_shape_module": "os", "module": "mine"},
+    ),
+    "an operation that writes": ("S102", made(None, "TFOpLambda", {"name": "w", "function": "io.write_file"})),
+    "an old operation that reads": ("S102", made(None, "TFOpLambda", {"function": "compat.v1.io.read_file"})),
+    "a raw operation that reads": ("S102", made(None, "TFOpLambda", {"function": "raw_ops.ReadFile"})),
+    "a node that writes": ("S102", made(None, "TensorFlowOpLayer", {"node_def": json.dumps({"op": "WriteFile"})})),
+    "a disguise": ("S103", made("keras.layers", "Dense", registered_name="evil>Dense")),
+    "a disguise by default": ("S103", made("keras.layers", "Dense", registered_name="Custom>Dense")),
+    "TFSMLayer": ("S105", made("keras.layers", "TFSMLayer", {"filepath": "/x", "call_endpoint": "serve"})),
+    "TFSMLayer under its private name": ("S105", made("keras.src.export.tfsm_layer", "TFSMLayer")),
+    "TFSMLayer without a module": ("S105", {"class_name": "TFSMLayer", "config": {}}),
+    "TFSMLayer as a function": ("S105", function("keras.layers", "TFSMLayer")),
+    "TorchModuleWrapper": ("S106", made("keras.layers", "TorchModuleWrapper", {"module": {"class_name": "__bytes__"}})),
+    "TorchModuleWrapper as a function": ("S106", function("keras.layers", "TorchModuleWrapper")),
+    "a vocabulary on disk": ("S107", made("keras.layers", "StringLookup", {"vocabulary": "words.txt"})),
+    "a vocabulary elsewhere": ("S107", made("keras.layers", "TextVectorization", {"vocabulary": "gs://b/w.txt"})),
+    "a vocabulary of another class": ("S107", made("mine.layers", "Words", {"vocabulary": "/etc/passwd"})),
+    "weights of words on disk": ("S107", made("keras.layers", "TextVectorization", {"idf_weights": "/etc/passwd"})),
+    "bytes": ("S108", {"class_name": "__bytes__", "config": {"value": "gASVCg=="}}),
+    "a path": ("S110", made("mine.layers", "Reader", {"file_path": "/home/me/data.csv"})),
+    "an address": ("S110", made("mine.layers", "Reader", {"origin": "https://example.org/x"})),
+    "a path of Windows": ("S110", made("mine.layers", "Reader", {"cache_dir": "C:\\Users\\me"})),
+    "a path that climbs": ("S110", made("mine.layers", "Reader", {"filename": "../x.csv"})),
+    "an array of arrays": ("S402", {"class_name": "__numpy__", "config": {"value": [0], "dtype": "(134217728,)f8"}}),
+    "an array of records": ("S402", {"class_name": "__tensor__", "config": {"value": [0], "dtype": "f8,f8"}}),
+    "an array of a list": ("S402", {"class_name": "__numpy__", "config": {"value": [0], "dtype": [["a", "f8", 9]]}}),
+}
+
+FINE = {
+    "a function of Keras": function("keras.activations", "relu"),
+    "a function by its short name": function("builtins", "mean_squared_error"),
+    "an operation": function("keras.ops", "sqrt"),
+    "a function of an application": function("keras.applications.resnet50", "preprocess_input"),
+    "a function of Keras 2": function("keras.src.activations", "swish"),
+    "a layer of Keras 3": made("keras.layers", "Dense", {"name": "d", "units": 2}),
+    "a layer with its own name registered": made("keras.layers", "Dense", registered_name="Dense"),
+    "a model of Keras 2.12": made("keras.engine.functional", "Functional", registered_name="Functional"),
+    "a model of Keras 2.15": made("keras.src.engine.functional", "Functional", registered_name="Functional"),
+    "a layer of tf.keras": made("tensorflow.keras.layers", "Dense"),
+    "a layer of tf_keras": made("tf_keras.layers", "Dense"),
+    "a layer of Keras 1": {"class_name": "Convolution2D", "config": {"name": "c"}},
+    "an optimizer of Keras 2.15": {"class_name": "Custom>Adam", "config": {"name": "Adam"}},
+    "a registered optimizer of Keras 2.12": made("keras.optimizers", "Adam", registered_name="Custom>Adam"),
+    "an operation of a graph": made("keras.src.ops.numpy", "Add", {"name": "add"}),
+    "a specification": made("tensorflow.python.framework.tensor", "__typespec__", [[1]], spec_name="TensorSpec"),
+    "an old function of the backend": {"function": "sqrt", "function_type": "function", "module": "keras.backend"},
+    "an old function by its name alone": {"function": "relu", "function_type": "function", "module": None},
+    "a raw output shape": {"output_shape": [1, 2], "output_shape_type": "raw", "function": "relu"},
+    "an operation of TensorFlow": made(None, "TFOpLambda", {"name": "m", "function": "math.multiply"}),
+    "an old operation of TensorFlow": made(None, "TFOpLambda", {"name": "p", "function": "compat.v1.pad"}),
+    "a node": made(None, "TensorFlowOpLayer", {"node_def": json.dumps({"op": "AddV2", "name": "add"})}),
+    "words": made("keras.layers", "StringLookup", {"vocabulary": ["/etc/passwd", "http://a", "os.system", "[UNK]"]}),
+    "no words": made("keras.layers", "StringLookup", {"vocabulary": None, "idf_weights": None}),
+    "a plain array": {"class_name": "__numpy__", "config": {"value": [1.5], "dtype": "float32"}},
+    "a plain tensor": {"class_name": "__tensor__", "config": {"value": [[1]], "dtype": "bfloat16"}},
+    "a slice": {"class_name": "__slice__", "config": {"start": None, "stop": 2, "step": None}},
+    "a shape of Keras 2": {"class_name": "TensorShape", "items": [None, 2]},
+    "a relative path": made("keras.layers", "Dense", {"file": "data"}),
+    "a name that is an address": made("keras.layers", "Dense", {"name": "https://example.org"}),
+    "a text about code": {"note": "os.system('x'), __lambda__, lambda x: x, keras.utils.get_file"},
+    "names of code": [made("keras.layers", "Dense", {"name": name}) for name in ("lambda", "exec", "os.system")],
+    "three texts": {
+        "a": ["A" * 40, None, "x"],
+        "b": ["A" * 40, None],
+        "c": ["not code, but words and blanks!", None, None],
+    },
+    "a type called lambda": {"kernel_type": "lambda", "kernel": 3},
+}
+
+FOREIGN = {
+    "a class of a package": made("mine.layers", "Mine"),
+    "a class of the script": made("__main__", "Mine"),
+    "a registered class": made(None, "Mine", registered_name="mine>Mine"),
+    "a registered class of a common name": made(None, "Dense", registered_name="mine>Dense"),
+    "an old registered class": {"class_name": "Addons>GELU", "config": {}},
+    "a class without its module": {"class_name": "Mine", "config": {}},
+    "a function of a package": function("mine.losses", "loss"),
+    "a function of Keras 2.13 to 3.6": function("builtins", "my_loss"),
+    "a registered function": function("builtins", "mine>loss"),
+    "a class of a later Keras": made("keras.layers", "FancyAttention9"),
+    "an old function of the script": {"function": "scale", "function_type": "function", "module": "__main__"},
+    "a function of TensorFlow": function("tensorflow.python.ops.image_ops_impl", "resize_images_v2"),
+    "a class of Keras Hub": made("keras_hub.src.models.backbone", "Backbone"),
+}
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_what_is_unsafe_is_found_anywhere(name: str, tmp_path: Path) -> None:
+    """Each thing is found by its rule wherever it stands, told there, and by no worse rule at the same place."""
+    code, thing = UNSAFE[name]
+    for place, bury in BURIED.items():
+        found = findings(with_config(tmp_path / "m.keras", bury(thing)))
+        assert code in {finding.rule.code for finding in found}, place
+        own = [finding for finding in found if finding.rule.code == code]
+        assert all(finding.where.startswith("config") and finding.detail for finding in own), place
+        assert {finding.rule.code for finding in found} <= {code, "S104"}, place
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_what_is_fine_is_fine_anywhere(name: str, tmp_path: Path) -> None:
+    """Nothing at all is found, wherever it stands."""
+    for place, bury in BURIED.items():
+        assert findings(with_config(tmp_path / "m.keras", bury(FINE[name]))) == (), place
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_the_code_of_others_is_an_information(name: str, tmp_path: Path) -> None:
+    """A custom object is told once, and nothing else."""
+    for place, bury in BURIED.items():
+        found = findings(with_config(tmp_path / "m.keras", bury([FOREIGN[name], FOREIGN[name]])))
+        assert [finding.rule.code for finding in found] == ["S104"], place
+
+
+def test_a_custom_object_is_told_where_it_stands_first(tmp_path: Path) -> None:
+    """Fifty layers of one class are one finding, two classes are two."""
+    config = {"layers": [made("mine", f"Mine{number % 2}") for number in range(100)]}
+    assert len(findings(with_config(tmp_path / "m.keras", config))) == 2
+
+
+@pytest.mark.parametrize("attribute", ["model_config", "training_config"])
+def test_attributes_of_old_files(attribute: str, tmp_path: Path) -> None:
+    """Both configs of a legacy model are looked at."""
+    for name, (code, thing) in UNSAFE.items():
+        with h5py.File(tmp_path / "m.h5", "w") as file:
+            file.create_group("model_weights").attrs["layer_names"] = []
+            file.attrs["model_config"] = json.dumps(MODEL)
+            file.attrs[attribute] = json.dumps({"class_name": "Sequential", "config": {"x": [thing]}})
+        assert code in codes(tmp_path / "m.h5"), name
+
+
+def test_a_config_is_read_where_the_weights_cannot_be(tmp_path: Path) -> None:
+    """An archive whose weights are broken or missing still tells what its config holds; so does a directory."""
+    from tests.samples import keras_like
+
+    raw = json.dumps(BURIED["a layer"](UNSAFE["os.system"][1])).encode()
+    for weights in (b"nonsense", None, b"\x80\x04]."):
+        assert "S102" in codes(keras_like(tmp_path / "m.keras", config=raw, model=weights))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "config.json").write_bytes(json.dumps([UNSAFE["os.system"][1]]).encode())
+    (folder / "model.weights.h5").write_bytes(b"nonsense")
+    assert "S102" in codes(folder)
+
+
+def test_a_text_of_json_that_is_a_bomb(tmp_path: Path) -> None:
+    """JSON within a text is limited as the config is, and a config too deep is a bomb."""
+    deep = "[" * 100_000
+    assert codes(with_config(tmp_path / "m.keras", {"x": deep})) == {"S401"}
+    from tests.samples import keras_like
+
+    assert codes(keras_like(tmp_path / "n.keras", config=f'{{"x": {deep}'.encode())) == {"S401"}
+
+
+def test_a_config_that_asks_for_more_than_any_file_holds(tmp_path: Path) -> None:
+    """Weights far larger than the file are a bomb, by rows or by build_config; those of the file are none."""
+
+    def dense(units: int, inputs: int) -> dict[str, Any]:
+        return layer("Dense", {"name": "d", "units": units}, build_config={"input_shape": [None, inputs]})
+
+    def model(*layers: Any) -> dict[str, Any]:
+        return made("keras", "Sequential", {"name": "s", "layers": list(layers)})
+
+    assert codes(with_config(tmp_path / "m.keras", model(dense(1 << 20, 1 << 20)))) == {"S402"}
+    rows = layer("Embedding", {"name": "e", "input_dim": 10**12, "output_dim": 64})
+    assert codes(with_config(tmp_path / "m.keras", model(rows))) == {"S402"}
+    assert codes(with_config(tmp_path / "m.keras", model(dense(1000, 1000)))) == set()
+
+
+@given(st.sampled_from(sorted(sys.stdlib_module_names)), st.text(min_size=1), st.sampled_from(["", ".sub"]))
+def test_nothing_of_python_is_for_models(module: str, name: str, below: str) -> None:
+    """No class and no function of any module of Python's own is known or merely foreign."""
+    if module in ("__main__", "builtins"):
+        return
+    assert class_standing(module + below, name) is Standing.UNSAFE
+    assert function_standing(module + below, name) is Standing.UNSAFE
+
+
+@pytest.mark.parametrize("name", sorted(vars(builtins)))
+def test_no_builtin_is_for_models(name: str) -> None:
+    """Not one of Python's builtins passes as a function that a user called so."""
+    assert function_standing("builtins", name) is Standing.UNSAFE
+    assert class_standing("builtins", name) is Standing.UNSAFE
+
+
+@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_the_walk_meets_every_object_once(value: Any) -> None:
+    """Each object and list is met, at a place that leads to it."""
+    met = [id(node.value) for node in walk(value, "config") if not isinstance(node.key, str) or node.place]
+    expected, stack = [], [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, dict | list):
+            expected.append(id(one))
+            stack += one.values() if isinstance(one, dict) else one
+    assert set(expected) <= set(met)
+
+
+def test_places_lead_there() -> None:
+    """A place names keys and numbers on the way, and is cut in the middle where it is long."""
+    assert [node.place for node in walk({"a": [{"b": {}}]}, "c")] == ["c", "c.a", "c.a[0]", "c.a[0].b"]
+    deep: Any = {}
+    for _ in range(100):
+        deep = {"x": deep}
+    longest = [node.place for node in walk(deep, "c")][-1]
+    assert longest.startswith("c.x.x") and "more" in longest and len(longest) < 100
+
+
+def test_findings_without_end_are_few(tmp_path: Path) -> None:
+    """A rule that is broken everywhere is told some times, and then how often more."""
+    things = [function("os", f"f{number}") for number in range(1000)]
+    found = list(findings(with_config(tmp_path / "m.keras", {"x": things})))
+    assert len(found) == MOST + 1
+    assert f"{1000 - MOST}" in found[-1].detail
+    assert list(few(found[:2] * 5)) == found[:2]
+
+
+def test_only_safety_was_asked() -> None:
+    """The policy of these tests counts rules of safety alone."""
+    assert SAFETY.counts("S101") and not SAFETY.counts("I101")
