@@ -93,8 +93,14 @@ def _equal(group: Sequence[Weight]) -> Iterator[Finding]:
     first = dict[str, Weight]()
     for weight in group:
         same = first.setdefault(measure(weight, sha256=True).sha256 or "", weight)
-        if same is not weight:
+        if same is not weight and not _holds(same, weight) and not _holds(weight, same):
             yield Finding(DUPLICATE, weight.path, f"{weight.size:,} values, all those of {same.path}")
+
+
+def _holds(holder: Weight, held: Weight) -> bool:
+    """Whether the object of one weight holds that of the other, whose weights it may list, and store, as its own."""
+    objects = [weight.path.rpartition("/vars/")[0] for weight in (holder, held)]
+    return all(objects) and objects[1].startswith(f"{objects[0]}/")
 
 
 def dtypes(scanned: Iterable[Judged]) -> Iterator[Finding]:

@@ -110,10 +110,13 @@ def _owner(path: str) -> str:
 
 def _stored_name(name: str) -> str:
     """The name of a slot in a stored name: `dense_1/kernel:0`, and of Keras 1 `dense_1_W` or `lstm_1_U_i`."""
-    last = name.rpartition("/")[2].rpartition(":")[0] or name.rpartition("/")[2]
-    known = (known for known in (*_VARIANCES, *_STATISTICS) if last.endswith(f"_{known}"))
-    gates = {part for part in last.split("_")[-2:] if part in _KERNELS}
-    return next(known, next(iter(gates), last))
+    last = name.rpartition("/")[2]
+    last = last.rpartition(":")[0] or last
+    if last in _STATISTICS:
+        return last
+    statistic = max((known for known in _STATISTICS if last.endswith(f"_{known}")), key=len, default="")
+    gate = next((part for part in last.split("_")[-2:] if part in _KERNELS), "")
+    return statistic or gate or last
 
 
 @cache

@@ -1,0 +1,85 @@
+"""Checkpoints for the tests of checks: fixtures with something changed, and what is found in them."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ckpttool.checks.checking import check_file
+from ckpttool.checks.policy import EVERYTHING, Policy
+from ckpttool.checks.result import FileReport
+from ckpttool.checks.rule import Finding, Severity
+from tests.samples import FIXTURES, members
+
+Array = np.ndarray[Any, Any]
+Edit = Callable[[Array], Array]
+
+# The same model three times: its slots are told by a config, by stored names, by paths alone.
+SOURCES = {
+    "slots": ("keras3/cnn.h5", "model_weights/{0}/{0}/{1}"),
+    "names": ("keras2.15/cnn_weights.h5", "{0}/{0}/{1}:0"),
+    "paths": ("keras3/cnn.keras", "layers/{2}/vars/{3}"),
+}
+PLACES = {
+    "stem/kernel": ("conv2d", 0),
+    "conv2d/kernel": ("conv2d_1", 0),
+    "conv2d/bias": ("conv2d_1", 1),
+    "norm/gamma": ("batch_normalization", 0),
+    "norm/beta": ("batch_normalization", 1),
+    "norm/moving_mean": ("batch_normalization", 2),
+    "norm/moving_variance": ("batch_normalization", 3),
+    "score/kernel": ("dense", 0),
+    "score/bias": ("dense", 1),
+}
+
+
+def stored_at(source: str, weight: str) -> str:
+    """Where a file of `SOURCES` keeps a weight."""
+    return SOURCES[source][1].format(*weight.split("/"), *PLACES[weight])
+
+
+def copied(directory: Path, source: str) -> Path:
+    """A copy of a file of `SOURCES` as HDF5."""
+    name = SOURCES[source][0]
+    if name.endswith(".keras"):
+        path = directory / "cnn.weights.h5"
+        path.write_bytes(members(name)["model.weights.h5"])
+        return path
+    return Path(shutil.copy(FIXTURES / name, directory))
+
+
+def edited(path: Path, edits: Mapping[str, Edit]) -> Path:
+    """The same file with the values at some paths replaced."""
+    with h5py.File(path, "r+") as file:
+        for place, edit in edits.items():
+            file[place][...] = edit(file[place][()])
+    return path
+
+
+def findings(path: Path, family: str, policy: Policy = EVERYTHING) -> list[tuple[str, str]]:
+    """Code and place of all that a family finds."""
+    return [(one.rule.code, one.where) for one in check_file(str(path), policy).findings if one.rule.code[0] == family]
+
+
+def codes(path: Path, family: str, policy: Policy = EVERYTHING) -> set[str]:
+    """The codes of all that a family finds."""
+    return {code for code, _ in findings(path, family, policy)}
+
+
+@cache
+def report_on(path: str) -> FileReport:
+    """What all rules find in a file that no test changes."""
+    return check_file(path)
+
+
+def alarms(report: FileReport, families: str) -> set[str]:
+    """The codes of what some families find that is worth a look at least."""
+
+    def counts(one: Finding) -> bool:
+        return one.rule.severity >= Severity.WARNING and one.rule.code[0] in families
+
+    return {one.rule.code for one in report.findings if counts(one)}
