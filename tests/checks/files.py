@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,9 @@ def edited(path: Path, edits: Mapping[str, Edit]) -> Path:
 
 
 def findings(path: Path, family: str, policy: Policy = EVERYTHING) -> list[tuple[str, str]]:
-    """Code and place of all that a family finds."""
-    return [(one.rule.code, one.where) for one in check_file(str(path), policy).findings if one.rule.code[0] == family]
+    """Code and place of all that a family finds, which alone is asked."""
+    report = check_file(str(path), replace(policy, select=(family,)))
+    return [(one.rule.code, one.where) for one in report.findings]
 
 
 def codes(path: Path, family: str, policy: Policy = EVERYTHING) -> set[str]:
