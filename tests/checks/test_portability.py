@@ -1,0 +1,149 @@
+"""Rules of portability: what they say of a file is what Keras 3 does with it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool.checks.checking import check_file
+from ckpttool.checks.portability import _OTHERWISE_WITHOUT, _RAISES_WITHOUT
+from ckpttool.conversion import EDITS
+from tests.checks.files import codes, report_on
+from tests.samples import FIXTURES, keras_like
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of TensorFlow, and of Keras about old files
+
+REFUSES = {"P102", "P104"}
+# What Keras 3.15 raises on for reasons that no edit is about: a nested model whose nodes it counts otherwise.
+UNTOLD = {"keras2.15/nested.h5"}
+OLD_MODELS = sorted(
+    path.relative_to(FIXTURES).as_posix()
+    for folder in ("keras2.12", "keras2.13", "keras2.15", "keras2.2", "old_layers/keras2.15", "old_layers/keras2.2")
+    for path in (FIXTURES / folder).iterdir()
+    if path.suffix in (".h5", ".keras")
+    and "weights" not in path.name
+    and path.name not in ("npz.keras", "h5_named.keras")
+)
+
+
+def told(name: str, family: str = "P") -> dict[str, list[str]]:
+    """The details of all that is found in a fixture, by code."""
+    found: dict[str, list[str]] = {}
+    for one in report_on(str(FIXTURES / name)).findings:
+        if one.rule.code.startswith(family):
+            found.setdefault(one.rule.code, []).append(f"{one.where}: {one.detail}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def keras() -> Any:
+    """Live Keras 3."""
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+    import keras
+
+    return keras
+
+
+def loaded(keras: Any, name: str) -> Any:
+    """What Keras 3 makes of a model, None where it raises."""
+    try:
+        return keras.models.load_model(FIXTURES / name, compile=False)
+    except Exception:  # of any kind: old files meet many parts of Keras
+        return None
+
+
+@pytest.mark.parametrize("name", OLD_MODELS)
+def test_against_live_keras(name: str, keras: Any) -> None:
+    """Where a file is said to be refused, Keras 3 raises; where it raises, something is said that is worth a look or
+    that code is missing; where it changes the shape of an input, that is said."""
+    found, model = told(name), loaded(keras, name)
+    assert "P101" in found
+    if REFUSES & found.keys():
+        assert model is None
+    elif model is None:
+        assert name in UNTOLD or found.keys() & {"P103", "P105"}
+    elif "P103" not in found:
+        architecture = ckpttool.load_architecture(FIXTURES / name)
+        assert [tuple(t.shape) for t in model.inputs] == [shape for _, shape in architecture.inputs]
+
+
+@pytest.mark.parametrize(
+    "name", ["old_layers/keras2.2/hard_sigmoid_dense.h5", "old_layers/keras2.2/hard_sigmoid_bare.h5"]
+)
+def test_hard_sigmoid(name: str) -> None:
+    """The function that means something else today is told as such."""
+    assert any("hard-sigmoid" in detail for detail in told(name)["P103"])
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.relative_to(FIXTURES).as_posix() for path in (FIXTURES / "old_layers/keras1.2").glob("*.h5"))
+)
+def test_keras_1(name: str) -> None:
+    """Configs of Keras 1 are refused by Keras 3 whatever is in them; it is told once."""
+    found = told(name)
+    assert len(found["P102"]) == 1
+    assert "P103" not in found
+
+
+def test_keras_0() -> None:
+    """So are the weights of Keras 0, in whose layout Keras 3 finds no layers."""
+    assert set(told("keras0.3/cnn_weights.hdf5")) == {"P102"}
+
+
+def test_weights_alone() -> None:
+    """Weights without a config tell nothing."""
+    for name in ("keras2.15/cnn_weights.h5", "keras3/many.weights.h5", "keras1.2/cnn_weights.h5"):
+        assert not told(name)
+
+
+def test_lambda_layers() -> None:
+    """The code of a Lambda layer has no exact form, and the plan says what it takes."""
+    found = told("old_layers/keras2.2/refused_lambda.h5")
+    assert any("--replace" in detail for detail in found["P104"])
+
+
+def test_custom_classes(tmp_path: Path) -> None:
+    """Own classes need their code, in files of Keras 2 and of Keras 3."""
+    assert "mine>Scale" in told("old_layers/keras2.15/own_class.h5")["P105"][0]
+    assert "fixtures>Odd" in told("keras3/odd.keras")["P105"][0]
+
+
+def test_a_lambda_of_keras_3(tmp_path: Path) -> None:
+    """Keras 3 refuses its own Lambda layers by default."""
+    config = (
+        b'{"module": "keras", "class_name": "Sequential", "registered_name": null, "config": {"name": "m", "layers": ['
+        b'{"module": "keras.layers", "class_name": "InputLayer", "registered_name": null, "config": {"batch_shape": '
+        b'[null, 4], "dtype": "float32", "name": "i"}}, {"module": "keras.layers", "class_name": "Lambda", '
+        b'"registered_name": null, "config": {"name": "l", "function": {"class_name": "__lambda__", "config": {"code": '
+        b'"eA=="}}}}]}}'
+    )
+    assert codes(keras_like(tmp_path / "m.keras", config=config), "P") == {"P104"}
+
+
+def test_the_plan_in_a_line() -> None:
+    """Who wrote it, and what `ckpttool convert` would do, is told in one finding."""
+    (detail,) = told("keras2.15/cnn.h5")["P101"]
+    assert detail.startswith("config: in the words of Keras 2 (2.15.0); ckpttool convert would make ")
+    (detail,) = told("old_layers/keras2.15/refused_block.h5")["P101"]
+    assert detail.endswith("and would refuse 2 things")
+
+
+def test_one_finding_for_many_places() -> None:
+    """What is to be done in many layers is told once, with the first of them."""
+    found = [detail for detail in told("keras2.15/wrappers.h5")["P102"] if "drop-neutral-argument" in detail]
+    assert len(found) == 1
+    assert "and in 4 more places" in found[0]
+
+
+def test_edits_are_known() -> None:
+    """What is said of edits is said of those that there are, and of none twice."""
+    assert set(EDITS) >= _RAISES_WITHOUT | _OTHERWISE_WITHOUT
+    assert not _RAISES_WITHOUT & _OTHERWISE_WITHOUT
+
+
+def test_broken_files() -> None:
+    """What cannot be opened, or is no model, has no portability."""
+    for path in sorted((FIXTURES / "broken").iterdir()):
+        assert not [one for one in check_file(str(path)).findings if one.rule.code.startswith("P")]
