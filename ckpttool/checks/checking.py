@@ -79,7 +79,7 @@ def _places(given: str, allow_empty: bool) -> Iterator[str | FileReport]:
 def check_file(given: str, policy: Policy = EVERYTHING, progress: Progress = lambda nbytes: None) -> FileReport:
     """What all rules find in one checkpoint."""
     with opened(given, policy, progress) as subject:
-        everything = list(islice(dict.fromkeys(_everything(subject)), MOST + 1))
+        everything = list(dict.fromkeys(islice(_everything(subject), MOST + 1)))
         report = FileReport(given, subject.checkpoint.kind if subject.checkpoint else "", _size(subject))
     if len(everything) > MOST:
         everything[MOST:] = [Unchecked("", f"more than {MOST:,} things were found; the others are not told")]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ckpttool.checkpoint import Checkpoint, Refusal, Section
 from ckpttool.errors import CheckpointError, FileAccessError
-from ckpttool.files import FileSource
+from ckpttool.files import FileSource, access_error
 from ckpttool.formats import foreign, keras0_h5, legacy_h5, weights_h5
 from ckpttool.formats.hdf5.low import find_signature
 from ckpttool.formats.hdf5.tree import Tree
@@ -78,6 +78,8 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         raise error.at(path=str(place)) from error.__cause__
     except ValueError as error:  # an embedded NUL in the path
         raise FileAccessError("is no path", path=str(place)) from error
+    except OSError as error:  # such as a name that is too long to be one
+        raise access_error(str(place), error) from error
 
 
 def _open_directory(path: Path) -> Checkpoint:

@@ -1,5 +1,6 @@
 """A file against what is on record of it: its entry in `checkpoints.json`, and the checksum that is required."""
 
+import os
 from collections.abc import Callable, Iterator
 
 from ckpttool.checks.integrity.rules import CHECKSUM
@@ -31,7 +32,7 @@ def required(subject: Subject) -> Iterator[Told]:
     wanted = subject.policy.requirements.sha256.lower()
     if not wanted:
         return
-    if not subject.path.is_file():
+    if not os.path.isfile(subject.path):
         yield Unchecked("", "a checksum is required, which only a single file has")
         return
     found = sha256_of(subject.path, subject.progress)

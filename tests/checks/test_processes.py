@@ -1,0 +1,41 @@
+"""Checkpoints in processes of their own: order, and what becomes of a process that dies or hangs."""
+
+import sys
+
+import pytest
+
+from ckpttool.checks.checking import check
+from ckpttool.checks.processes import in_processes
+from tests.checks.workers import work
+from tests.samples import FIXTURES
+
+
+def test_the_same_as_in_one_process() -> None:
+    """Two processes report what one does, in the same order, and tell of the same bytes or fewer."""
+    paths = [FIXTURES / "keras3", FIXTURES / "broken", FIXTURES / "keras2.15/mlp.h5"]
+    bytes_read = list[int]()
+    assert check(paths, jobs=2, progress=bytes_read.append) == check(paths)
+    assert all(nbytes > 0 for nbytes in bytes_read)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_one_that_dies_costs_one_checkpoint() -> None:
+    """What a dead process was at could not be checked, and how it ended is told; the others are reported in order."""
+    paths = [*(f"a{number}" for number in range(5)), "exit", *(f"b{number}" for number in range(5)), "kill", "last"]
+    found = in_processes(paths, work, 2, lambda nbytes: None)
+    assert [report.path for report in found] == paths
+    told = {report.path: report.unchecked for report in found if report.unchecked}
+    assert told == {
+        "exit": ("the process that checked it ended with status 3",),
+        "kill": ("the process that checked it was ended by signal 9",),
+    }
+    assert len({report.size for report in found} - {0}) >= 3  # the dead were replaced
+
+
+def test_one_that_hangs_is_ended() -> None:
+    """A process that says nothing for too long is ended; one that is slow and tells of progress is not."""
+    progress = list[int]()
+    found = in_processes(["hang", "slow", "good"], work, 2, progress.append, silence=2.5)
+    assert [bool(report.unchecked) for report in found] == [True, False, False]
+    assert "told nothing for 2 seconds and was ended" in found[0].unchecked[0]
+    assert sum(progress) >= 500
