@@ -60,7 +60,7 @@ _ARCHIVES = (
     (b"Rar!\x1a\x07", "a RAR archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
 )
-_PAGES = ((b"%PDF", "a PDF document"), (b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"))
+_PAGES = ((b"%pdf", "a PDF document"), (b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"))
 
 
 def members(subject: Subject) -> Iterator[Finding]:
@@ -85,7 +85,7 @@ def config_in(path: Path) -> Any:
     """The config of an archive or directory, whatever JSON it is; None where there is none that can be read."""
     opened = _opened(path)
     if opened is None:
-        return _parsed(_head_of(path / CONFIG, jsontext.MAX_BYTES)) if path.is_dir() else None
+        return _parsed(_head_of(path / CONFIG, jsontext.MAX_BYTES)) if os.path.isdir(path) else None
     source, archive = opened
     try:
         return _parsed(archive.read(CONFIG, jsontext.MAX_BYTES)) if CONFIG in archive else None

@@ -121,10 +121,12 @@ def _is_function(home: str, name: str) -> bool:
 
 
 def _of_builtins(name: str) -> Standing:
-    """Keras writes `builtins` for its own functions, Keras 2.13 to 3.6 for those of the user too."""
+    """Keras writes `builtins` for its own functions, for those of keras.ops, such as `abs` and `sum`, though it does
+    not find them again, and until 3.6 for those of the user too."""
     if name in _short_functions():
         return Standing.KNOWN
-    return Standing.UNSAFE if hasattr(builtins, name.partition(".")[0]) else Standing.FOREIGN
+    is_pythons = hasattr(builtins, name.partition(".")[0]) and name not in _table()["functions"]["keras.ops"]
+    return Standing.UNSAFE if is_pythons else Standing.FOREIGN
 
 
 def _in_keras(module: str) -> str | None:

@@ -89,7 +89,7 @@ def _findings(place: str, name: str) -> Iterator[Finding]:
         yield Finding(ODD_NAME, place, f"is {shown}")
     elif max(map(len, parts)) > MAX_LENGTH:
         yield Finding(ODD_NAME, place, f"is {shown}..., {len(name):,} characters long")
-    elif name != _ORDINARY and any(map(_MARKUP.search, parts)):
+    elif name != _ORDINARY and any(map(_MARKUP.search, (name, *parts))):
         yield Finding(MARKUP_NAME, place, f"is {shown}")
     elif not name.isascii() and any(map(_is_mixed, _WORD.findall(name))):
         yield Finding(LOOKALIKE_NAME, place, f"is {shown}, which has letters of several scripts")
