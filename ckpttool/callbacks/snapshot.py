@@ -128,8 +128,13 @@ class _Recorder:
 
 
 def _array(value: Any) -> np.ndarray:
-    found: np.ndarray = keras.ops.convert_to_numpy(value)
-    return found
+    """The values of a variable or an array: in the model's own memory where the backend lends it, which Keras's
+    `convert_to_numpy` never does, else copied."""
+    if keras.backend.backend() == "torch":  # lends no values that a gradient is computed of
+        copied: np.ndarray = keras.ops.convert_to_numpy(value)
+        return copied
+    held = value.value if isinstance(value, keras.Variable) else value
+    return np.asarray(held.read_value() if hasattr(held, "read_value") else held)  # a variable of TensorFlow
 
 
 def _dtype(source: Any, path: str) -> str:
@@ -159,7 +164,7 @@ class _Values:
         """None: nobody reads a part."""
 
     def _raw(self) -> memoryview:
-        array = np.ascontiguousarray(_array(self.source) if isinstance(self.source, keras.Variable) else self.source)
+        array = np.ascontiguousarray(_array(self.source))
         if array.dtype.byteorder == ">":
             array = array.astype(array.dtype.newbyteorder("<"))
         return array.reshape(-1).view(np.uint8).data

@@ -12,6 +12,7 @@ import pytest
 import ckpttool
 from ckpttool.callbacks import ModelCheckpoint, saved_in
 from ckpttool.callbacks.background import Worker
+from ckpttool.callbacks.snapshot import Buffers
 from ckpttool.callbacks.sources import _ByKeras, _Recorded
 from ckpttool.errors import CheckpointError, FileAccessError
 from tests.callbacks.training import fit, model, names
@@ -100,6 +101,21 @@ def test_the_weights_of_the_call(
         assert len(found) == len(expected) == 4
         for one in expected:
             assert any(np.array_equal(one, other) for other in found)
+
+
+def test_copies() -> None:
+    """They keep their values, and the memory is used again while shapes and types are the same."""
+    buffers, values = Buffers(), np.arange(6.0).reshape(2, 3).T
+    first = buffers.copied("a", values)
+    values[:] = 7
+    assert first.tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert first.flags.c_contiguous
+    assert np.shares_memory(first, buffers.copied("a", values))
+    for other in (values.astype("float32"), values[:2]):
+        found = buffers.copied("a", other)
+        assert (found.dtype, found.tolist()) == (other.dtype, other.tolist())
+        assert not np.shares_memory(first, found)
+    assert not np.shares_memory(buffers.copied("b", values), buffers.copied("a", values))
 
 
 class Failing:
