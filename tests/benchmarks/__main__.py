@@ -9,6 +9,8 @@ and is no part of the tests. Exit code 1 says that a target was missed.
 """
 
 import argparse
+import os
+import shlex
 import shutil
 import statistics
 import sys
@@ -26,6 +28,8 @@ MAX_LS_BYTES = 60_000_000
 MAX_VERIFY_BYTES = 80_000_000
 MAX_CONVERT_BYTES = 250_000_000
 MAX_DIFF_BYTES = 120_000_000
+MAX_CHECK_BYTES = 150_000_000
+MAX_OVER_CAT = 2.5  # start-up counts on both sides
 MAX_DIFF_SECONDS = 0.8  # of the pair of many weights
 MAX_OVER_CMP = 1.6  # beyond start-up
 _MB = 1_000_000
@@ -117,6 +121,7 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
     yield Comparison(verify, Command(f"Keras load_weights {inputs.weights.name}", script, WEIGHTS), 1 / 15)
     yield from _diffs(inputs)
     yield from _conversions(inputs)
+    yield from _checks(inputs)
     yield Comparison(Command("ckpttool --help", (sys.executable, "-m", "ckpttool", "--help")))
 
 
@@ -142,6 +147,17 @@ def _conversions(inputs: Inputs) -> Iterator[Comparison]:
         script = (sys.executable, str(PEERS / "converter.py"), str(path), str(path.with_suffix(".saved.keras")))
         yield Comparison(ours, Command(f"Keras load, save {path.name}", script), limit)
         yield Comparison(ours, Command(f"cp {path.name}", ("cp", str(path), str(path.with_suffix(".copy.h5")))))
+
+
+def _checks(inputs: Inputs) -> Iterator[Comparison]:
+    """All rules on VGG16, whose values are read once, and plain reading after start-up."""
+    path = inputs.vgg_whole
+    start_up = f"{shlex.quote(sys.executable)} -m ckpttool --help > {os.devnull}"
+    script = f"{start_up} && cat {shlex.quote(str(path))} > {os.devnull}"
+    check = Command(
+        f"ckpttool check {path.name}", (sys.executable, "-m", "ckpttool", "check", "--no-config", str(path))
+    )
+    yield Comparison(check, Command(f"start-up and cat {path.name}", ("sh", "-c", script)), MAX_OVER_CAT)
 
 
 def _diff(title: str, a: Path, b: Path, code: int) -> Command:
@@ -212,6 +228,9 @@ def judged(results: Sequence[Result]) -> Iterator[Verdict]:
     memory = max(peak(result.ours) for result in results if " convert " in result.comparison.ours.title)
     promise = f"ckpttool convert stays under {MAX_CONVERT_BYTES / _MB:.0f} MB"
     yield Verdict(promise, f"{memory / _MB:.1f} MB", memory < MAX_CONVERT_BYTES)
+    memory = max(peak(result.ours) for result in results if " check " in result.comparison.ours.title)
+    promise = f"ckpttool check stays under {MAX_CHECK_BYTES / _MB:.0f} MB"
+    yield Verdict(promise, f"{memory / _MB:.1f} MB", memory < MAX_CHECK_BYTES)
     yield from _judged_diffs({result.comparison.ours.title: result for result in results}, seconds(results[-1].ours))
     taken = seconds(results[-1].ours)
     yield Verdict(f"ckpttool --help takes under {MAX_HELP_SECONDS} s", f"{taken:.3f} s", taken < MAX_HELP_SECONDS)

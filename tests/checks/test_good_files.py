@@ -66,6 +66,5 @@ def test_corpus() -> None:
 
 @pytest.mark.parametrize("name", [name for name in checkpoints(FIXTURES) if name.startswith(("keras3", "tuned"))])
 def test_files_of_keras_3(name: str) -> None:
-    """Of what Keras 3 wrote there is nothing to say of its portability, but that a custom layer needs its code."""
-    told = {one.rule.code for one in report_on(str(FIXTURES / name)).findings if one.rule.code[0] == "P"}
-    assert told == ({"P105"} if name == "keras3/odd.keras" else set())
+    """Of what Keras 3 wrote there is nothing to say of its portability."""
+    assert not [one for one in report_on(str(FIXTURES / name)).findings if one.rule.code.startswith("P")]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -58,7 +59,7 @@ def test_bounds_of_floats(dtype: str, kind: str, seed: int) -> None:
     """Counts and extremes are those that NumPy finds value by value."""
     stored, layout = bits(dtype, kind, seed), LAYOUTS[dtype]
     found, values = bounds_of(stored.tobytes(), layout), parts(stored)
-    least_normal = value_of(layout.normal, dtype, layout)
+    least_normal = float(ml_dtypes.finfo(values.dtype).smallest_normal)
     with np.errstate(all="ignore"):
         wide = values.astype(np.float64)
         assert found.nan == np.isnan(wide).sum()
@@ -82,6 +83,13 @@ def test_bounds_of_whole_numbers(dtype: str, kind: str) -> None:
     found = bounds_of(stored.tobytes(), LAYOUTS[dtype])
     assert found.is_constant == (len({value.tobytes() for value in stored}) == 1)
     assert found.is_zero(LAYOUTS[dtype]) == (not stored.view(f"u{stored.itemsize}").any())
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64"])
+def test_the_lowest_whole_number(dtype: str) -> None:
+    """The lowest number of a signed dtype has the bits of a negative zero, and is none."""
+    lowest = np.array([np.iinfo(dtype).min, 0], dtype)
+    assert not bounds_of(lowest.tobytes(), LAYOUTS[dtype]).is_zero(LAYOUTS[dtype])
 
 
 def test_every_dtype_has_a_layout() -> None:

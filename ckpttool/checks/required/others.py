@@ -1,17 +1,23 @@
-"""A checkpoint against other files that the policy names: an architecture that it has to fit, and a baseline."""
+"""A checkpoint against other files that the policy names: an architecture that it has to fit, and a baseline.
+
+Verifying and comparing are imported where they are asked for, which is seldom.
+"""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from ckpttool.checks.failures import in_a_line
 from ckpttool.checks.required.rules import CHANGED_TOO_MUCH, FROZEN_CHANGED, NO_FIT
 from ckpttool.checks.requirements import Requirements
 from ckpttool.checks.rule import Finding, Told, Unchecked
 from ckpttool.checks.subject import Subject
-from ckpttool.comparing import Comparison, Diff, broken, diff
 from ckpttool.errors import CheckpointError
-from ckpttool.loading import load_spec
-from ckpttool.verifying import verify
+
+if TYPE_CHECKING:
+    from ckpttool.comparing import Comparison, Diff
 
 
 def fits(subject: Subject) -> Iterator[Told]:
@@ -19,6 +25,9 @@ def fits(subject: Subject) -> Iterator[Told]:
     path = subject.policy.requirements.architecture
     if subject.checkpoint is None or not path:
         return
+    from ckpttool.loading import load_spec
+    from ckpttool.verifying import verify
+
     try:
         spec = load_spec(path)
     except CheckpointError as error:
@@ -44,10 +53,14 @@ def drift(subject: Subject) -> Iterator[Told]:
     if not asked:
         yield Unchecked(required.baseline, "a baseline is set, and neither `frozen` nor `largest-change`")
     elif subject.checkpoint is not None:
+        from ckpttool.comparing import diff
+
         yield from _changes(diff(required.baseline, subject.checkpoint, progress=subject.progress), required)
 
 
 def _changes(found: Diff, required: Requirements) -> Iterator[Told]:
+    from ckpttool.comparing import broken
+
     for one in broken(found, frozen=required.frozen):
         yield Finding(FROZEN_CHANGED, one.weight, f"{one.found}, and {one.glob} is frozen")
     for pair in found.unreadable:
