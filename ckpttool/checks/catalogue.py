@@ -17,7 +17,7 @@ Check = Callable[[Subject], Iterator[Told]]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Rules that belong together, and the checks that find what they speak of. `about` is a sentence on them."""
+    """Rules that belong together, and the checks that find what they speak of. `about` says what of."""
 
     name: str
     about: str
@@ -27,7 +27,7 @@ class Family:
     @classmethod
     def of(cls, module: ModuleType) -> "Family":
         """The family that a module is."""
-        about = (module.__doc__ or "").partition("\n")[0]
+        about = " ".join((module.__doc__ or "").partition("\n\n")[0].split())
         return cls(module.RULES[0].family, about, tuple(module.RULES), tuple(module.CHECKS))
 
 

@@ -97,8 +97,17 @@ def _location(path: str, where: str = "") -> dict[str, Any]:
 
 def _artifact(path: str) -> dict[str, str]:
     """A path below the current directory from there, which in CI is the root of the sources; any other whole."""
-    whole = os.path.abspath(path) if "\0" not in path else path
-    inside = os.path.relpath(whole) if "\0" not in path else path
-    if inside.split(os.sep)[0] == os.pardir:
-        return {"uri": Path(whole).as_uri()}
-    return {"uri": quote_from_bytes(os.fsencode(inside.replace(os.sep, "/")), safe="/"), "uriBaseId": "%SRCROOT%"}
+    whole = Path(os.path.abspath(path if _is_possible(path) else printable(path)))
+    try:
+        inside = whole.relative_to(os.getcwd())
+    except ValueError:
+        return {"uri": whole.as_uri()}
+    return {"uri": quote_from_bytes(os.fsencode(inside.as_posix())), "uriBaseId": "%SRCROOT%"}
+
+
+def _is_possible(path: str) -> bool:
+    """Whether a system could have such a path."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
