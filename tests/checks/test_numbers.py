@@ -1,6 +1,7 @@
 """Rules of numbers: what the bits of values tell, one pass, and when each rule speaks."""
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import ckpttool
 from ckpttool.checks.checking import check_file
 from ckpttool.checks.numbers import scanning
 from ckpttool.checks.numbers.bits import LAYOUTS, bounds_of, value_of
+from ckpttool.checks.numbers.roles import _stored_name
 from ckpttool.checks.numbers.scanning import scan
 from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.checks.requirements import Thresholds
@@ -22,7 +24,7 @@ from ckpttool.checks.rule import Severity
 from ckpttool.dtypes import DTYPES
 from tests.checks.files import PLACES, SOURCES, Array, codes, copied, edited, findings, stored_at
 from tests.comparing.plain import numpy_dtype, weight
-from tests.samples import FIXTURES
+from tests.samples import FIXTURES, members
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of TensorFlow
 
@@ -182,6 +184,11 @@ def test_the_untouched_model(source: str, tmp_path: Path) -> None:
         assert {stored_at(source, name) for name in PLACES} <= set(checkpoint)
 
 
+def policy(**thresholds: Any) -> Policy:
+    """A policy with other thresholds."""
+    return replace(EVERYTHING, thresholds=Thresholds(**thresholds))
+
+
 def duplicated(path: Path, source: str) -> Path:
     """The file with one kernel copied over another of its shape."""
     with h5py.File(path, "r+") as file:
@@ -196,14 +203,12 @@ def duplicated(path: Path, source: str) -> Path:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_duplicates(source: str, tmp_path: Path) -> None:
-    """A kernel that is another's is told; weights of one axis may be alike."""
-    found = findings(duplicated(copied(tmp_path, source), source), "N")
+    """A kernel that is another's is told; weights of one axis may be alike, and so may kernels without any content."""
+    path = duplicated(copied(tmp_path, source), source)
+    found = findings(path, "N", policy(smallest_duplicate=1))
     assert [code for code, _ in found] == ["N108"]
-
-
-def policy(**thresholds: Any) -> Policy:
-    """A policy with other thresholds."""
-    return replace(EVERYTHING, thresholds=Thresholds(**thresholds))
+    edited(path, {stored_at(source, name): filled(0) for name in ("stem/kernel", "conv2d/kernel")})
+    assert codes(path, "N") == {"N103"}
 
 
 def test_thresholds(tmp_path: Path) -> None:
@@ -227,25 +232,70 @@ def test_thresholds(tmp_path: Path) -> None:
     assert codes(twice, "N", policy(smallest_duplicate=144)) == {"N108"}
 
 
-def test_the_optimizer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["keras3/mlp.h5", "resume/keras2.15/old_adam.h5", "resume/keras1.2/momentum.h5"])
+def test_the_optimizer(name: str, tmp_path: Path) -> None:
     """NaN in the state of the optimizer is told; zeros, denormals and equal values there are as it begins."""
-    path = Path(tmp_path / "mlp.h5")
-    path.write_bytes((FIXTURES / "keras3/mlp.h5").read_bytes())
+    path = Path(shutil.copy(FIXTURES / name, tmp_path))
     with ckpttool.open(path) as checkpoint:
         state = [weight.path for weight in checkpoint.section(ckpttool.Section.OPTIMIZER) if len(weight.shape) == 2]
-    edited(path, dict.fromkeys(state, filled(0)))
-    assert codes(path, "N") == set()
-    edited(path, {state[0]: filled(1e-40)})
-    assert codes(path, "N") == set()
+    for value in (0, 1e-40, 3e9):
+        edited(path, dict.fromkeys(state, filled(value)))
+        assert codes(path, "N") == set()
     edited(path, {state[0]: put(np.nan)})
     assert findings(path, "N") == [("N101", state[0])]
 
 
-def test_dtypes_that_the_config_asks_for() -> None:
+@pytest.mark.parametrize(
+    ("stored", "slot"),
+    [
+        ("dense_1/kernel:0", "kernel"),
+        ("norm/moving_variance:0", "moving_variance"),
+        ("bn_moving_variance", "moving_variance"),
+        ("batchnormalization_2_running_std", "running_std"),
+        ("batchnormalization_2_running_mean:0", "running_mean"),
+        ("dense_1_W:0", "W"),
+        ("lstm_1_U_i", "U"),
+        ("lstm_1_b_i", "lstm_1_b_i"),
+        ("conv/depthwise_kernel:0", "depthwise_kernel"),
+        ("scope/dense/bias:0", "bias"),
+    ],
+)
+def test_stored_names(stored: str, slot: str) -> None:
+    """The names of weights of all generations tell the slot, as far as it matters."""
+    assert _stored_name(stored) == slot
+
+
+def test_weights_known_by_number(tmp_path: Path) -> None:
+    """The first weight of a layer is taken for its kernel where it has axes enough, and nothing tells better."""
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/mine/vars/0"] = np.zeros((3, 4), "float32")
+        file["layers/mine/vars/1"] = np.zeros((3, 4), "float32")
+        file["layers/mine_1/vars/0"] = np.zeros(12, "float32")
+    assert findings(path, "N") == [("N103", "layers/mine/vars/0")]
+    old = Path(shutil.copy(FIXTURES / "keras0.3/mlp_weights.hdf5", tmp_path))
+    with ckpttool.open(old) as checkpoint:
+        first = next(iter(checkpoint))
+    assert first.endswith("/param_0")
+    assert findings(edited(old, {first: filled(0)}), "N") == [("N103", first)]
+
+
+def test_data_that_is_no_checkpoint(tmp_path: Path) -> None:
+    """Arrays of other HDF5 files may hold what they like."""
+    path = tmp_path / "data.h5"
+    with h5py.File(path, "w") as file:
+        file["measured"] = np.full(9, np.nan)
+    assert not codes(path, "N")
+
+
+def test_dtypes_that_the_config_asks_for(tmp_path: Path) -> None:
     """Several dtypes are told where no config asks for them; kernels of int8 and their scales are no mix."""
     assert codes(FIXTURES / "keras3/bfloat16.weights.h5", "N") == {"N110"}
     for name in ("mixed_float16", "int8", "int4"):
         assert codes(FIXTURES / f"keras3/{name}.keras", "N") == set()
+        bare = tmp_path / f"{name}.weights.h5"
+        bare.write_bytes(members(f"keras3/{name}.keras")["model.weights.h5"])
+        assert codes(bare, "N") == set()
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
@@ -282,7 +332,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     y = layers.EinsumDense("abc,cd->abd", output_shape=(None, 8), bias_axes="d")(y)
     y = layers.Bidirectional(layers.GRU(5, return_sequences=True))(y)
     y = layers.LSTM(7)(y)
-    model = keras.Model([image, text], layers.Dense(3)(layers.Concatenate()([x, y])))
+    model = keras.Model([image, text], layers.Dense(3, dtype="float64")(layers.Concatenate()([x, y])))
     model.compile("adam", "mse")
     directory = tmp_path_factory.mktemp("fresh")
     names = ("fresh.keras", "fresh.h5", "fresh.weights.h5", "fresh_weights.h5")
@@ -298,14 +348,14 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", ["fresh.keras", "fresh.h5"])
 def test_a_fresh_model(name: str, fresh: dict[str, Path]) -> None:
-    """What Keras initializes alarms nobody, a kernel that the config has begin with zeros included."""
+    """What Keras initializes alarms nobody: the config has one kernel begin with zeros, and one layer be of float64."""
     report = check_file(str(fresh[name]))
-    assert [one for one in report.findings if one.rule.severity >= Severity.WARNING] == []
+    assert [one for one in report.findings if one.rule.severity >= Severity.WARNING or one.rule.code[0] == "N"] == []
     assert not report.unchecked
 
 
 @pytest.mark.parametrize("name", ["fresh.weights.h5", "fresh_weights.h5"])
 def test_fresh_weights(name: str, fresh: dict[str, Path]) -> None:
-    """Without a config, the kernel of zeros is the only one that alarms."""
+    """Without a config, the kernel of zeros and the mix of dtypes are told, and nothing else."""
     found = findings(fresh[name], "N")
-    assert [code for code, _ in found] == ["N103"]
+    assert [code for code, _ in found] == ["N103", "N110"]

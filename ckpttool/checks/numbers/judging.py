@@ -80,9 +80,9 @@ def duplicates(scanned: Iterable[Judged], thresholds: Thresholds) -> Iterator[Fi
     """The weights of two or more axes that are the same as one before them. Of one axis may be the offsets of branches
     that meet in a sum, which are trained alike. Only those of equal shape and bounds are read once more."""
     groups = defaultdict[tuple[object, ...], list[Weight]](list)
-    for scan, role in scanned:
+    for scan, _ in scanned:
         weight, flat = scan.weight, scan.bounds.is_constant or scan.bounds.is_zero(scan.layout)
-        if weight.section is Section.MODEL and len(weight.shape) > 1 and not flat and not role.borrowed:
+        if weight.section is Section.MODEL and len(weight.shape) > 1 and not flat:
             groups[weight.dtype, weight.shape, scan.bounds].append(weight)
     for group in groups.values():
         if len(group) > 1 and group[0].size >= thresholds.smallest_duplicate:
@@ -93,14 +93,14 @@ def _equal(group: Sequence[Weight]) -> Iterator[Finding]:
     first = dict[str, Weight]()
     for weight in group:
         same = first.setdefault(measure(weight, sha256=True).sha256 or "", weight)
-        if same is not weight and not _holds(same, weight) and not _holds(weight, same):
+        if same is not weight and not _are_of_one_object(same, weight):
             yield Finding(DUPLICATE, weight.path, f"{weight.size:,} values, all those of {same.path}")
 
 
-def _holds(holder: Weight, held: Weight) -> bool:
+def _are_of_one_object(a: Weight, b: Weight) -> bool:
     """Whether the object of one weight holds that of the other, whose weights it may list, and store, as its own."""
-    objects = [weight.path.rpartition("/vars/")[0] for weight in (holder, held)]
-    return all(objects) and objects[1].startswith(f"{objects[0]}/")
+    one, other = (weight.path.rpartition("/vars/")[0] for weight in (a, b))
+    return bool(one and other) and (one.startswith(f"{other}/") or other.startswith(f"{one}/"))
 
 
 def dtypes(scanned: Iterable[Judged]) -> Iterator[Finding]:

@@ -36,15 +36,14 @@ _ANY_SIZES: Mapping[str, Any] = {
 @dataclass(frozen=True, slots=True)
 class Role:
     """What is asked of a weight: the name of its slot, empty where nothing tells, and whether it is a kernel, a moving
-    variance, or some other statistic of the data. `born_constant` says that its initializer makes all values the same,
-    `borrowed` that it is the weight of another layer, which stores it too. `dtype` is what the slot asks for."""
+    variance, or some other statistic of the data. `born_constant` says that its initializer makes all values the same.
+    `dtype` is what the slot asks for."""
 
     name: str = ""
     is_kernel: bool = False
     is_variance: bool = False
     is_statistic: bool = False
     born_constant: bool = False
-    borrowed: bool = False
     dtype: str = ""
 
 
@@ -78,7 +77,6 @@ class Roles:
             name in _VARIANCES,
             name in _STATISTICS,
             is_kernel and place is not None and self._is_born_constant(place),
-            place is not None and bool(place.slot.borrowed),
             place.slot.written_dtype if place else "",
         )
 
