@@ -48,10 +48,8 @@ def _compared(checkpoint: Checkpoint, alignment: Alignment, opaque: tuple[str, .
     left = [weight for weight in alignment.left if not _is_below(weight, opaque)]
     for place in alignment.missing:
         yield Finding(SLOT_MISSING, place.label, _missing(place, left))
-    told = {refusal.place for refusal in checkpoint.refusals if refusal.kind == "extra"}
     for weight in left:
-        if weight.path not in told:
-            yield Finding(LEFT_OVER, weight.path, f"{weight.shape} {weight.dtype}, and no layer of the config takes it")
+        yield Finding(LEFT_OVER, weight.path, f"{weight.shape} {weight.dtype}, and no layer of the config takes it")
 
 
 def _missing(place: Place, left: list[Weight]) -> str:

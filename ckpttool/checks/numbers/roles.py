@@ -1,5 +1,6 @@
 """What a weight is for, as far as its numbers are judged by that: the name of its slot, whatever it is learned from."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _VARIANCES = frozenset({"moving_variance", "running_std"})
 _KERNELS = frozenset({"embeddings", "W", "U"})
 _STATISTICS = frozenset({"mean", "variance", "count", "moving_mean", "running_mean", *_VARIANCES})
 _BORN_CONSTANT = ("zero", "one", "constant")
+_NUMBER = re.compile(r"(param_)?\d+")  # in place of a name
 _FIRST = frozenset({"0", "param_0"})  # of the weights that are known by number: that of a kernel, if there is one
 
 # Arguments that layers cannot do without; the names of slots are the same for any sizes.
@@ -89,7 +91,7 @@ class Roles:
     def _name(self, weight: Weight) -> str:
         """The name of the slot of a weight that no architecture tells: the stored one, else what the class in its path
         would have there."""
-        if weight.name is not None:
+        if weight.name is not None and not _NUMBER.fullmatch(weight.name):
             return _stored_name(weight.name)
         parts = tuple(part.lstrip("_") for part in as_keras_3(split(weight.path)))
         for at in range(len(parts) - 1, 0, -1):
