@@ -169,6 +169,7 @@ def operations() -> dict[str, Callable[[Path], object]]:
         "diff": lambda path: ckpttool.diff(path, good),
         "spec": ckpttool.load_spec,
         "plan": lambda path: plan(path, path.with_suffix(".new.keras")),
+        "check": ckpttool.check,
     }
 
 

@@ -84,6 +84,23 @@ def test_every_field_is_a_key(
     assert (found, type(found)) == (expected, type(expected))
 
 
+def test_every_key_is_documented() -> None:
+    """The guide names each key, and the configuration that it shows is read."""
+    page = (Path(__file__).parents[2] / "docs" / "checking.md").read_text(encoding="utf-8")
+    assert [key for _, key, _, _ in KEYS if not re.search(rf"`{key}`|^{key} = ", page, re.MULTILINE)] == []
+
+
+def test_the_documented_configuration(tmp_path: Path) -> None:
+    """The configuration in the guide is read without a mistake."""
+    page = (Path(__file__).parents[2] / "docs" / "checking.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    path = tmp_path / "pyproject.toml"
+    path.write_text(block, encoding="utf-8")
+    policy = read_policy(path)
+    assert (policy.fail_on, policy.thresholds.huge, policy.requirements.max_size) == (Severity.WARNING, 1e4, 500_000_000)
+    assert policy.per_path_ignores[0].paths == f"{tmp_path.as_posix()}/models/2019/*.h5"
+
+
 @pytest.mark.parametrize(("table", "key", "kind", "holds"), KEYS, ids=lambda part: str(part))
 def test_wrong_types(table: str, key: str, kind: Any, holds: str, written: Callable[..., Path]) -> None:
     """A value of another type is a mistake that names the file and the key."""
