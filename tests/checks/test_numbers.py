@@ -22,6 +22,7 @@ from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.checks.requirements import Thresholds
 from ckpttool.checks.rule import Severity
 from ckpttool.dtypes import DTYPES
+from ckpttool.errors import UnsupportedError
 from tests.checks.files import PLACES, SOURCES, Array, codes, copied, edited, findings, stored_at
 from tests.comparing.plain import numpy_dtype, weight
 from tests.samples import FIXTURES, members
@@ -309,6 +310,13 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     report = check_file(str(path))
     assert [one for one in report.unchecked if place in one]
     assert {"I103", "N101"} <= {one.rule.code for one in report.findings}
+
+
+def test_values_of_absurd_width() -> None:
+    """Values of a type that is not known are unreadable, however wide they are."""
+    strange = replace(weight(np.zeros(2, "float32")), dtype="opaque of 4,000,000,000 bytes", nbytes=8_000_000_000)
+    with pytest.raises(UnsupportedError):
+        scan(strange, print)
 
 
 @pytest.fixture(scope="module")

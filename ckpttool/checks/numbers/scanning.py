@@ -9,6 +9,7 @@ from functools import reduce
 from ckpttool.checkpoint import BLOCK_BYTES, Weight
 from ckpttool.checks.numbers.bits import LAYOUTS, Bounds, Layout, bounds_of
 from ckpttool.checks.subject import Progress
+from ckpttool.dtypes import itemsize
 
 _BLOCK = BLOCK_BYTES  # what four passes find in the caches
 _RUN = 16 << 20  # bytes: enough to be worth a thread's while
@@ -54,10 +55,11 @@ def _by_threads(runs: list[Weight], progress: Progress) -> Iterator[Bounds | Non
 
 def _runs(weight: Weight) -> Iterator[Weight]:
     """The weight in parts that can be read at a time; as a whole where it is small or can only be read in order."""
-    if weight.nbytes <= _RUN:
+    item = itemsize(weight.dtype)
+    if weight.nbytes <= _RUN or item is None:
         yield weight
         return
-    count = _RUN * weight.size // weight.nbytes
+    count = _RUN // item
     for start in range(0, weight.size, count):
         part = weight.between(start, min(start + count, weight.size))
         if part is None:
