@@ -26,10 +26,9 @@ COMMANDS = {
     "textconv": ["textconv", "{}"],
     "convert": ["convert", "{}", "{}.converted.keras"],
     "verify": ["verify", str(FIXTURES / "keras3/mlp.weights.h5"), "{}"],
-    "check": ["check", "{}", "--no-config"],
-    "check for machines": ["check", "{}", "--no-config", "--output", "sarif"],
+    "check": ["check", "{}", "--no-config", "--output-file", "{}.report.sarif"],
 }
-CODES = {"diff": (1, 2), "verify": (0, 1, 2), "check": (0, 1, 2), "check for machines": (0, 1, 2)}  # the others: 0 or 2
+CODES = {"diff": (1, 2), "verify": (0, 1, 2), "check": (0, 1, 2)}  # the others: 0 or 2
 
 # Where `ls` does something else than the label of a case says, and why.
 INSTEAD = {
