@@ -14,18 +14,18 @@ from typing import Any
 from ckpttool.checks.checking import check_file
 from ckpttool.checks.policy import Policy
 
-SECONDS = 30
+SECONDS = 300  # by the clock; a machine may be busy
 MEMORY = 2 << 30
 
 
 def run(path: Path) -> dict[str, Any]:
     """What all checks found in one file."""
-    begun = time.monotonic()
+    begun = time.process_time()
     signal.alarm(SECONDS)
     report = check_file(str(path), Policy(select=("S",)))
     signal.alarm(0)
     findings = [(f.rule.code, int(f.rule.severity), f.where, f.detail) for f in report.findings]
-    return {"findings": findings, "unchecked": report.unchecked, "seconds": time.monotonic() - begun}
+    return {"findings": findings, "unchecked": report.unchecked, "seconds": time.process_time() - begun}
 
 
 def main() -> None:

@@ -84,7 +84,15 @@ BURIED: dict[str, Callable[[Any], Any]] = {
     "a call": lambda thing: _model(
         layer("Dense", {"name": "d", "units": 2}, inbound_nodes=[{"args": [[thing]], "kwargs": {"mask": thing}}])
     ),
-    "the whole": lambda thing: thing,
-    "a list": lambda thing: [_model(), thing],
 }
 """Places of a config in which a thing can stand, each as a function from the thing to the config."""
+
+
+def everywhere(thing: Any) -> dict[str, Any]:
+    """A config that holds a thing at every place, each below a key of its own."""
+    return {place.replace(" ", "_"): bury(thing) for place, bury in BURIED.items()}
+
+
+def place_of(finding: Finding) -> str:
+    """The place of `BURIED` that a finding about `everywhere` speaks of."""
+    return finding.where.split(".")[1].replace("_", " ")

@@ -78,7 +78,7 @@ def test_what_else_alarms_does_so_for_a_reason(cases: list[Case]) -> None:
 
 
 def test_every_case_ends_soon(cases: list[Case]) -> None:
-    """No case takes ten seconds."""
+    """No case takes ten seconds of the processor."""
     assert [(case.file, case.seconds) for case in cases if case.seconds > 10] == []
 
 

@@ -5,6 +5,7 @@ import builtins
 import json
 import marshal
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from ckpttool.checks.safety.few import MOST, few
 from ckpttool.checks.safety.modelling import Standing, class_standing, function_standing
 from ckpttool.checks.safety.walk import walk
-from tests.checks.safe import BURIED, MODEL, SAFETY, codes, findings, layer, with_config
+from tests.checks.safe import BURIED, MODEL, SAFETY, codes, everywhere, findings, layer, place_of, with_config
 
 CODE = base64.b64encode(marshal.dumps((lambda x: x).__code__)).decode()
 
@@ -66,6 +67,9 @@ UNSAFE = {
     "load_model among the models": ("S102", function("keras.src.models.model", "model_from_json")),
     "a deserializer": ("S102", function("keras.layers", "deserialize")),
     "clear_session": ("S102", function("keras.backend", "clear_session")),
+    "a known class elsewhere": ("S102", made("keras.src.utils.module_utils", "Dense")),
+    "a known function elsewhere": ("S102", function("keras.src.utils.module_utils", "relu")),
+    "another function of an application": ("S102", function("keras.src.applications.vgg16", "decode_predictions")),
     "switching safe mode off": ("S102", function("keras.config", "enable_unsafe_deserialization")),
     "a class named as a function": ("S102", function("keras.layers", "Dense")),
     "a model that downloads": ("S102", function("keras.applications.vgg16", "VGG16")),
@@ -108,6 +112,7 @@ FINE = {
     "a function by its short name": function("builtins", "mean_squared_error"),
     "an operation": function("keras.ops", "sqrt"),
     "a function of an application": function("keras.applications.resnet50", "preprocess_input"),
+    "a function of an application of Keras 2": function("keras.src.applications.vgg16", "preprocess_input"),
     "a function of Keras 2": function("keras.src.activations", "swish"),
     "a layer of Keras 3": made("keras.layers", "Dense", {"name": "d", "units": 2}),
     "a layer with its own name registered": made("keras.layers", "Dense", registered_name="Dense"),
@@ -163,29 +168,33 @@ FOREIGN = {
 
 @pytest.mark.parametrize("name", UNSAFE)
 def test_what_is_unsafe_is_found_anywhere(name: str, tmp_path: Path) -> None:
-    """Each thing is found by its rule wherever it stands, told there, and by no worse rule at the same place."""
+    """Each thing is found by its rule at every place where it stands, once, and by no worse rule."""
     code, thing = UNSAFE[name]
-    for place, bury in BURIED.items():
-        found = findings(with_config(tmp_path / "m.keras", bury(thing)))
-        assert code in {finding.rule.code for finding in found}, place
-        own = [finding for finding in found if finding.rule.code == code]
-        assert all(finding.where.startswith("config") and finding.detail for finding in own), place
-        assert {finding.rule.code for finding in found} <= {code, "S104"}, place
+    found = findings(with_config(tmp_path / "m.keras", everywhere(thing)))
+    own = Counter(place_of(finding) for finding in found if finding.rule.code == code)
+    assert own == dict.fromkeys(BURIED, 1) | {"a call": 2}  # which has it twice
+    assert {finding.rule.code for finding in found} <= {code, "S104"}
+    assert all(finding.detail for finding in found)
 
 
 @pytest.mark.parametrize("name", FINE)
 def test_what_is_fine_is_fine_anywhere(name: str, tmp_path: Path) -> None:
     """Nothing at all is found, wherever it stands."""
-    for place, bury in BURIED.items():
-        assert findings(with_config(tmp_path / "m.keras", bury(FINE[name]))) == (), place
+    assert findings(with_config(tmp_path / "m.keras", everywhere(FINE[name]))) == ()
 
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_the_code_of_others_is_an_information(name: str, tmp_path: Path) -> None:
     """A custom object is told once, and nothing else."""
-    for place, bury in BURIED.items():
-        found = findings(with_config(tmp_path / "m.keras", bury([FOREIGN[name], FOREIGN[name]])))
-        assert [finding.rule.code for finding in found] == ["S104"], place
+    found = findings(with_config(tmp_path / "m.keras", everywhere([FOREIGN[name], FOREIGN[name]])))
+    assert [finding.rule.code for finding in found] == ["S104"]
+
+
+def test_a_config_that_is_no_model(tmp_path: Path) -> None:
+    """The thing itself as the whole config, and a list of things, of which Keras makes all."""
+    for name, (code, thing) in UNSAFE.items():
+        for config in (thing, [thing], [MODEL, [thing]]):
+            assert code in codes(with_config(tmp_path / "m.keras", config)), name
 
 
 def test_a_custom_object_is_told_where_it_stands_first(tmp_path: Path) -> None:
