@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from ckpttool.architecture import Architecture
     from ckpttool.architecture.spec import Spec
     from ckpttool.checks.checking import check
-    from ckpttool.checks.policy import Policy
+    from ckpttool.checks.policy import PathIgnore, Policy
+    from ckpttool.checks.requirements import Requirements, Thresholds
     from ckpttool.checks.result import CheckReport
+    from ckpttool.checks.rule import Severity
     from ckpttool.comparing import Comparison, Diff, Scope, Tolerance, broken, diff
     from ckpttool.conversion import Conversion, ConversionError, convert
     from ckpttool.loading import load_architecture, load_spec
@@ -42,9 +44,13 @@ _ON_DEMAND = {
     "ConversionError": "ckpttool.conversion",
     "Diff": "ckpttool.comparing",
     "Finding": "ckpttool.verifying",
+    "PathIgnore": "ckpttool.checks.policy",
     "Policy": "ckpttool.checks.policy",
+    "Requirements": "ckpttool.checks.requirements",
     "Scope": "ckpttool.comparing",
+    "Severity": "ckpttool.checks.rule",
     "Spec": "ckpttool.architecture.spec",
+    "Thresholds": "ckpttool.checks.requirements",
     "Tolerance": "ckpttool.comparing",
     "VerifyResult": "ckpttool.verifying",
     "broken": "ckpttool.comparing",
@@ -77,12 +83,16 @@ __all__ = [
     "Diff",
     "FileAccessError",
     "Finding",
+    "PathIgnore",
     "Policy",
     "Producer",
     "Refusal",
+    "Requirements",
     "Scope",
     "Section",
+    "Severity",
     "Spec",
+    "Thresholds",
     "Tolerance",
     "UnknownFormatError",
     "UnsafeFileError",

@@ -38,7 +38,16 @@ LEVELS = [
 ]
 APART = [{"formats", "architecture"}, {"render", "callbacks"}]  # of one level, and do not know each other
 
-ONLY_IN = {"click": {"cli"}, "tabulate": {"render"}, "h5py": {"formats"}, "yaml": {"yamltext"}}
+ONLY_IN = {
+    "click": {"cli"},
+    "h5py": {"formats"},
+    "junitparser": {"render"},
+    "multiprocessing": {"checks"},
+    "tabulate": {"render"},
+    "tomllib": {"checks"},
+    "tomli": {"checks"},
+    "yaml": {"yamltext"},
+}
 LIVE = {
     "architecture/live.py",
     "conversion/prove_child.py",

@@ -97,7 +97,11 @@ def test_the_documented_configuration(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_text(block, encoding="utf-8")
     policy = read_policy(path)
-    assert (policy.fail_on, policy.thresholds.huge, policy.requirements.max_size) == (Severity.WARNING, 1e4, 500_000_000)
+    assert (policy.fail_on, policy.thresholds.huge, policy.requirements.max_size) == (
+        Severity.WARNING,
+        1e4,
+        500_000_000,
+    )
     assert policy.per_path_ignores[0].paths == f"{tmp_path.as_posix()}/models/2019/*.h5"
 
 
