@@ -11,7 +11,6 @@ from ckpttool.checks.failures import in_a_line, told
 from ckpttool.checks.integrity.rules import DAMAGED, MISSING_PART, UNREADABLE
 from ckpttool.checks.paths import checkpoints_at
 from ckpttool.checks.policy import EVERYTHING, Policy
-from ckpttool.checks.processes import in_processes
 from ckpttool.checks.result import CheckReport, FileReport, Suppressed
 from ckpttool.checks.rule import Told, Unchecked
 from ckpttool.checks.subject import Progress, Subject, opened
@@ -46,6 +45,8 @@ def check(
 def _reports(paths: list[str], policy: Policy, progress: Progress, jobs: int) -> list[FileReport]:
     work, jobs = partial(check_file, policy=policy), min(jobs, len(paths))
     if jobs > 1:
+        from ckpttool.checks.processes import in_processes  # multiprocessing takes as long to import as a small file
+
         return in_processes(paths, work, jobs, progress)
     return [work(path, progress=progress) for path in paths]
 
