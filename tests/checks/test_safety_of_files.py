@@ -156,6 +156,17 @@ def test_directories(name: str, tmp_path: Path) -> None:
     assert codes(tmp_path) == {code, "S301"}
 
 
+def test_a_program_is_told_once(tmp_path: Path) -> None:
+    """One that says what it is by name and by content is one finding, in archives and in directories."""
+    parts = {**PLAIN, "assets/x.pkl": b"\x80\x04\x95\x10\0\0\0\0\0\0\0."}
+    assert len(findings(zipped(tmp_path / "m.keras", parts))) == 1
+    folder = tmp_path / "folder"
+    for name, data in parts.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    assert len(findings(folder)) == 1
+
+
 def test_members_that_are_fine(tmp_path: Path) -> None:
     """Words, notes and folders among the assets are fine, whatever they begin with."""
     more = {"assets/": b"", "README.md": b"# x", "assets/layers/a/vocabulary.txt": b"MZ\nPK\n[UNK]\n", "assets/e": b""}

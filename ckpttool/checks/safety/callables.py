@@ -64,9 +64,9 @@ _SHOWN = 80
 
 # Operations of TensorFlow that touch files or run code: as functions of its API, and as nodes of a graph.
 _ABLE_SPACES = frozenset({
-    "autograph", "config", "data", "debugging", "distribute", "experimental", "feature_column", "io",
-    "load_library", "load_op_library", "lookup", "mlir", "numpy_function", "print", "profiler", "py_function",
-    "queue", "saved_model", "summary", "sysconfig", "test", "tpu", "train",
+    "autograph", "config", "data", "debugging", "distribute", "estimator", "experimental", "feature_column",
+    "graph_util", "io", "lite", "load_library", "load_op_library", "lookup", "mlir", "numpy_function", "print",
+    "profiler", "py_function", "queue", "saved_model", "summary", "sysconfig", "test", "tpu", "train", "xla",
 })  # fmt: skip
 _ABLE_OPS = frozenset({
     "EagerPyFunc", "FixedLengthRecordDataset", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2",
@@ -143,7 +143,10 @@ def tensorflow_operations(node: Node) -> Iterator[Finding]:
     function, op = value.get("function"), value.get("op")
     if isinstance(function, str) and "function_type" not in value:
         space, _, name = _VERSION.sub("", function).partition(".")
-        if space in _ABLE_SPACES or (space == "raw_ops" and name in _ABLE_OPS):
+        if space == "keras":
+            module, _, name = f"keras.{name}".rpartition(".")
+            yield from _judged(node.at("function"), module, name, function_standing(module, name))
+        elif space in _ABLE_SPACES or (space == "raw_ops" and name in _ABLE_OPS):
             yield Finding(UNSAFE_CALLABLE, node.at("function"), f"names tf.{function[:_SHOWN]}")
     if isinstance(op, str) and op in _ABLE_OPS:
         yield Finding(UNSAFE_CALLABLE, node.at("op"), f"names TensorFlow's operation {op}")
