@@ -192,7 +192,7 @@ BAD = {
     "list": b"check = [1]\n",
     "nothing": b"",
     "other table": b"[tool.ckpttool.check]\n",
-    "too large": b"#" * 2_000_000,
+    "too large": b"[check]\n" + b"#" * 2_000_000,
 }
 
 
