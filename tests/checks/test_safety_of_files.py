@@ -81,6 +81,26 @@ def test_hdf5(name: str, tmp_path: Path) -> None:
     assert codes(archive) == {code}
 
 
+def test_names_in_old_files(tmp_path: Path) -> None:
+    """Layers that are listed without weights, what wrote the file, and the names of Keras 0 are names too."""
+    path = tmp_path / "m.h5"
+    odd = "a\x1b[2J"
+    for attribute, value in (
+        ("layer_names", [odd.encode()]),
+        ("keras_version", odd),
+        ("backend", odd),
+        ("model_config", json.dumps({"name": "Sequential", "layers": [{"name": "Dense", "custom_name": odd}]})),
+        ("model_config", json.dumps({"class_name": "Sequential", "config": [{"config": {"name": odd}}]})),
+    ):
+        with h5py.File(path, "w") as file:
+            group = file.create_group("model_weights")
+            group.attrs["layer_names"] = [b"dense"]
+            group["dense/x:0"] = [1.0]
+            group["dense"].attrs["weight_names"] = [b"x:0"]
+            (group if attribute == "layer_names" else file).attrs[attribute] = value
+        assert codes(path) == {"S501"}, attribute
+
+
 def test_plain_hdf5(tmp_path: Path) -> None:
     """The same file without an addition is clean; so are tied weights and compressed ones."""
     assert codes(weights(tmp_path / "m.weights.h5", lambda file: None)) == set()

@@ -132,9 +132,9 @@ def _all_names(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
         yield from ((key, text) for key, text in texts.items() if text)
     for node in walk(checkpoint.config, "config"):
         if isinstance(node.value, Mapping):
-            name = node.value.get("name", node.value.get("custom_name"))
-            if isinstance(name, str):
-                yield node.at("name"), name
+            for key in ("name", "custom_name"):
+                if isinstance(node.value.get(key), str):
+                    yield node.at(key), node.value[key]
 
 
 CHECKS = (names,)
