@@ -137,7 +137,7 @@ def test_unopened_is_never_clean(policy: Policy, name: str) -> None:
 
 @pytest.mark.parametrize("code", ["I101", "I102", "I103"])
 def test_unread_is_never_clean(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part that another family could not read was not checked, also where the rule that tells of it does not count."""
+    """A part that could not be read was not checked, also where the rule that tells of it does not count."""
 
     def reading(subject: Any) -> Iterator[Told]:
         yield Finding(RULES[code], "dense/kernel", "cannot be read")
