@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 
 import ckpttool
@@ -72,6 +73,11 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("keras3/odd.keras", {"custom_objects": ("Odd",)}, []),
     ("keras3/odd.keras", {"custom_objects": ("*Odd",)}, []),
     ("old_layers/keras2.15/own_class.h5", {"custom_objects": ("mine>*",)}, []),
+    ("old_layers/keras2.15/own_class.h5", {"custom_objects": ("Scale",)}, []),
+    ("old_layers/keras2.15/own_class.h5", {"custom_objects": ("mine",)}, ["R107"]),
+    ("old_layers/keras2.15/own_class.h5", {"forbidden_layers": ("Scale",)}, ["R106"]),
+    ("old_layers/keras2.15/own_class.h5", {"required_layers": ("Scale",)}, []),
+    ("broken/zip_named.h5", {"architecture": str(FIXTURES / "keras3.0/mlp.keras")}, ["R109"]),
     ("keras3/mlp.weights.h5", {"custom_objects": ()}, ["?"]),
     (MODEL, {"no_optimizer": True}, ["R108"]),
     ("keras3/cnn.keras", {"no_optimizer": True}, []),
@@ -138,8 +144,32 @@ def test_drift(pair: tuple[Path, Path]) -> None:
     assert found(base, baseline=str(base), frozen=("*",), largest_change=0.0) == []
 
 
+def test_counters_have_no_dtype(tmp_path: Path) -> None:
+    """Seeds and counters are whole numbers in any model; tables of them are weights."""
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"] = np.ones((3, 4), "float32")
+        file["layers/dropout/seed_generator/vars/0"] = np.ones(2, "uint32")
+        file["layers/normalization/vars/2"] = np.int64(7)
+    assert found(path, dtypes=("float32",)) == []
+    with h5py.File(path, "r+") as file:
+        file["layers/table/vars/0"] = np.ones(3, "int32")
+    assert found(path, dtypes=("float32",)) == ["R101"]
+
+
+def test_another_shape(pair: tuple[Path, Path]) -> None:
+    """A weight of another shape has changed by any measure."""
+    base, tuned = pair
+    place = "model_weights/score/score/kernel"
+    with h5py.File(tuned, "r+") as file:
+        del file[place]
+        file[place] = np.ones((6, 3), "float32")
+    report = check_file(str(tuned), asked(baseline=str(base), largest_change=0.5))
+    assert [(one.where, one.detail) for one in report.findings] == [(place, "(6, 2) became (6, 3)")]
+
+
 def test_weights_that_came_or_went(pair: tuple[Path, Path]) -> None:
-    """Another shape, a weight that is gone and NaN are no small changes."""
+    """NaN, and weights that are gone, are no small changes."""
     base, tuned = pair
     place = "model_weights/score/score/kernel"
     with h5py.File(tuned, "r+") as file:
