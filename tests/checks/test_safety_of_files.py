@@ -101,6 +101,13 @@ def test_names_in_old_files(tmp_path: Path) -> None:
         assert codes(path) == {"S501"}, attribute
 
 
+def test_a_file_of_nothing_but_a_link(tmp_path: Path) -> None:
+    """What was refused is told where no weight is left, too."""
+    with h5py.File(tmp_path / "m.weights.h5", "w") as file:
+        file["layers"] = h5py.ExternalLink("/etc/passwd", "/x")
+    assert codes(tmp_path / "m.weights.h5") == {"S201"}
+
+
 def test_plain_hdf5(tmp_path: Path) -> None:
     """The same file without an addition is clean; so are tied weights and compressed ones."""
     assert codes(weights(tmp_path / "m.weights.h5", lambda file: None)) == set()
