@@ -81,7 +81,7 @@ def check_file(given: str, policy: Policy = EVERYTHING, progress: Progress = lam
     """What all rules find in one checkpoint."""
     with opened(given, policy, progress) as subject:
         everything = list(dict.fromkeys(islice(_everything(subject), MOST + 1)))
-        report = FileReport(given, subject.checkpoint.kind if subject.checkpoint else "", _size(subject))
+        report = FileReport(given, subject.checkpoint.kind if subject.checkpoint is not None else "", _size(subject))
     if len(everything) > MOST:
         everything[MOST:] = [Unchecked("", f"more than {MOST:,} things were found; the others are not told")]
     report = _sorted(report, everything, policy)
@@ -128,6 +128,6 @@ def _told_by(check: Check, subject: Subject) -> Iterator[Told]:
 
 def _size(subject: Subject) -> int:
     try:
-        return subject.checkpoint.size if subject.checkpoint else os.stat(subject.path).st_size
+        return subject.checkpoint.size if subject.checkpoint is not None else os.stat(subject.path).st_size
     except (OSError, ValueError):
         return 0

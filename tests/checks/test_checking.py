@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 import ckpttool
@@ -254,3 +255,13 @@ def test_verdicts(severity: Severity, fail_on: Severity) -> None:
     assert CheckReport((found, unchecked), fail_on).verdict == ("findings" if counts else "not checked")
     assert CheckReport((clean, unchecked), fail_on).verdict == ("findings" if counts else "not checked")
     assert bool(CheckReport((found,), fail_on).failures) is counts
+
+
+def test_a_checkpoint_without_weights_is_one(tmp_path: Path) -> None:
+    """A file in which no weight is left has a kind and a size, and what was refused in it is told."""
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers"] = h5py.SoftLink("/nowhere")
+    report = check(path).files[0]
+    assert (report.kind, report.size) == ("hdf5", path.stat().st_size)
+    assert "S203" in {finding.rule.code for finding in report.findings}

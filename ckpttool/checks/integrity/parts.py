@@ -30,7 +30,7 @@ _BY_KIND: Mapping[str, Rule] = {
 
 def refusals(subject: Subject) -> Iterator[Told]:
     """What the reader left alone, as far as it says something of the file being whole."""
-    for refusal in subject.checkpoint.refusals if subject.checkpoint else ():
+    for refusal in subject.checkpoint.refusals if subject.checkpoint is not None else ():
         rule = _BY_KIND.get(refusal.kind)
         if rule is not None and not _is_config(refusal):  # a rule of its own speaks of that
             yield Finding(rule, refusal.place, refusal.detail)
