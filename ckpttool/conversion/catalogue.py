@@ -5,6 +5,7 @@ from ckpttool.conversion import (
     calls,
     compiling,
     equivalents,
+    lookups,
     operations,
     padding,
     rewriting,
@@ -16,7 +17,19 @@ from ckpttool.conversion.journal import Edit
 
 EDITS: tuple[Edit, ...] = tuple(
     edit
-    for module in (words, settling, activations, padding, equivalents, calls, rewriting, operations, compiling, state)
+    for module in (
+        words,
+        settling,
+        activations,
+        padding,
+        lookups,
+        equivalents,
+        calls,
+        rewriting,
+        operations,
+        compiling,
+        state,
+    )
     for edit in module.EDITS
 )
 """The kinds of edits, each with what it does and when it is exact."""

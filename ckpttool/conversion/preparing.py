@@ -9,6 +9,7 @@ from ckpttool.aligning import Alignment, align
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.dialects import Generation, generation_of, stored_order
 from ckpttool.architecture.layouts import Place, layers_in, names_in, opaque_in, places_of
+from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
@@ -143,6 +144,9 @@ def _rewritten(
     alignment = align(checkpoint, architecture)
     turned = _reversed(checkpoint, alignment, journal)
     found, missing = placed(alignment, rewritten, list(places_of(part)), turned)
+    for label in sorted(rewritten.unscaled(one.place.label for one in alignment.aligned)):
+        journal.refuse(label, "hard_sigmoid, whose slope is another today, and no weights to take the difference")
+    _refuse_other_shapes(found, journal)
     own = own_weights(alignment, part)
     taken = {weight.path for weight in own.values()}
     _refuse_what_is_wrong(missing, [one for one in alignment.left if one.path not in taken], part, journal)
@@ -194,6 +198,19 @@ def own_weights(alignment: Alignment, part: Part) -> dict[str, Weight]:
         if all((weight.name or "//").removeprefix(f"{chain}/").count("/") == 0 for weight in weights):
             found |= {f"{path}/vars/{at}": weight for at, weight in enumerate(weights)}
     return found
+
+
+def _refuse_other_shapes(found: Sequence[Placed], journal: Journal) -> None:
+    """Refuses weights that do not fit into their slots: their layer was another than its config says."""
+    for one in found:
+        told, stored = one.place.slot.shape, one.weight.shape
+        if told is not None and not _fits(stored, told):
+            journal.refuse(one.place.label, f"a weight {stored}, where its config asks for {told}")
+
+
+def _fits(stored: tuple[int, ...], told: Shape) -> bool:
+    pairs = zip(stored, told, strict=False)
+    return len(stored) == len(told) and all(wanted in (None, size) for size, wanted in pairs)
 
 
 def _refuse_what_is_wrong(missing: Sequence[Place], left: Sequence[Weight], part: Part, journal: Journal) -> None:

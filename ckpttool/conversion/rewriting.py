@@ -4,7 +4,7 @@ Every layer is told by its label, the chain of names of what holds it and its ow
 """
 
 import itertools
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from ckpttool.architecture.models import Step, is_model, name_in_graph, steps_of
 from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
-from ckpttool.conversion import activations, padding, words
+from ckpttool.conversion import activations, lookups, padding, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.calls import called_today
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, Cudnn, Equivalent, equivalent
@@ -53,7 +53,7 @@ EDITS = (RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM, PLAIN_MODEL, REPLACE_LAMBDA
 
 _HELD = ("layer", "backward_layer", "cell")
 _BASE_ONLY = frozenset({"batch_input_shape"})  # what Keras 3's Layer takes no more, of classes that hand on the rest
-_DIRECTIONS = {("Bidirectional", "layer"): "forward_", ("Bidirectional", "backward_layer"): "backward_"}
+_DIRECTIONS = {("Bidirectional", "layer"): "forward_"}  # a backward layer of its own keeps its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,10 @@ class Rewritten:
     def scaled_at(self, label: str) -> Scaled | None:
         """What is multiplied of the layer that holds the weight of this label, None where nothing is."""
         return self.scaled.get(_innermost(label, self.scaled))
+
+    def unscaled(self, labels: Iterable[str]) -> set[str]:
+        """The layers whose weights are to be multiplied, and that hold none of those of these labels."""
+        return self.scaled.keys() - {_innermost(label, self.scaled) for label in labels}
 
 
 def _innermost(label: str, known: Container[str]) -> str:
@@ -182,7 +186,18 @@ class _Rewriter:
         activations.check(found, at.label, self.journal)
         if activations.uses_old(found):
             return self.padded(found, self.with_old_activation(found, new, at), at)
+        if lookups.gives_integers(found):
+            return self.cast(found, self.entry(found, new, config, at), at)
         return self.padded(found, self.entry(found, new, config, at), at)
+
+    def cast(self, args: Args, entry: dict[str, Any], at: _At) -> dict[str, Any]:
+        """The entry of a lookup with a layer behind it that casts what it gives."""
+        self.journal.edit(lookups.CAST_LOOKUP, at.label)
+        self.weights[at.label] = _joined(at.today, lookups.named(args))
+        cast = lookups.cast(args)
+        layers = [lookups.lookup(args, entry), self.entry(cast, {}, cast.config, at)]
+        model = Args("Sequential", {"name": args.name, "layers": layers})
+        return self.entry(model, {}, model.config, at)
 
     def padded(self, args: Args, entry: dict[str, Any], at: _At) -> dict[str, Any]:
         """The entry of a layer, of one that Theano padded with a layer before it that does so."""
@@ -328,10 +343,10 @@ class _Rewriter:
         if len(after) == len(before) + 1:
             self.journal.edit(STATE_INPUT, at.label or args.name)
             before = [after[0], *before]
-        layers = []
+        layers, started = [], bool(after) and Args.of(after[0]).class_name == "InputLayer"  # which builds all behind it
         for one, entry, step in zip(before, after, steps, strict=True):
             name = Args.of(entry).name
-            below = at.below(name, names[name], shape=next(iter(step.inputs), None))
+            below = at.below(name, names[name], started, next(iter(step.inputs), None))
             layers.append(self.layer(Args.of(self.unflattened(one)), _named(entry, names[name]), below))
         return {**{key: value for key, value in args.config.items() if key != "layers"}, "layers": layers}
 

@@ -24,7 +24,17 @@ DROP_DILATION = Edit(
     "writes 1 as the dilation of a transposed convolution",
     "always: Keras of many backends took the argument up to 2.2.4, and did not look at it",
 )
-EDITS = (WRITE_BACKWARD, DROP_DILATION)
+WRITE_DTYPE = Edit(
+    "write-dtype",
+    "writes float32 as the type of a Discretization, which in Keras 3 casts its input to that type",
+    "always: the same bins; they are counted in int32",
+)
+WRITE_SIZES = Edit(
+    "write-sizes",
+    "writes the sizes that the output of an EinsumDense has, where it left them open",
+    "always: Keras 2 found them out, Keras 3 does not, and cannot build what comes behind",
+)
+EDITS = (WRITE_BACKWARD, DROP_DILATION, WRITE_DTYPE, WRITE_SIZES)
 
 # Arguments that had no part in what a layer computes, whatever their value; `causal` goes into the calls, and
 # `trainable` is there where a layer of today does not take it, which then has no weights.
@@ -162,6 +172,29 @@ def _pair(value: Any) -> list[int]:
     return [one if is_integer(one) else 1 for one in found]
 
 
+def _discretized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 2 took any number as it was, and gave integers of this type (discretization.py, 2.15)."""
+    dtype = config.get("dtype")
+    if not isinstance(dtype, str) or not dtype.startswith("int"):
+        return config
+    journal.edit(WRITE_DTYPE, site.label, dtype)
+    return {**config, "dtype": "float32"}
+
+
+def _sized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 2 asked TensorFlow for the shape of the output (einsum_dense.py, 2.15)."""
+    equation, sizes = config.get("equation"), config.get("output_shape")
+    if not isinstance(equation, str) or not isinstance(sizes, list) or site.shape is None or "." in equation:
+        return config
+    given, _, result = equation.replace(" ", "").partition("->")
+    known = dict(zip(given.partition(",")[0], site.shape, strict=False))
+    found = [known.get(letter) if size is None else size for letter, size in zip(result[1:], sizes, strict=False)]
+    if found == sizes:
+        return config
+    journal.edit(WRITE_SIZES, site.label, f"{found}")
+    return {**config, "output_shape": found}
+
+
 _Settle = Callable[[dict[str, Any], Site, Journal], dict[str, Any]]
 
 _SETTLED: Mapping[str, tuple[_Settle, ...]] = MappingProxyType(
@@ -170,7 +203,9 @@ _SETTLED: Mapping[str, tuple[_Settle, ...]] = MappingProxyType(
         "Conv2DTranspose": (_undilated, _deconvolved),
         "Conv3DTranspose": (_undilated,),
         **dict.fromkeys((f"ConvLSTM{rank}D" for rank in (1, 2, 3)), (_strided,)),
+        "Discretization": (_discretized,),
         "Dot": (_cosine,),
+        "EinsumDense": (_sized,),
         "Embedding": (_embedding,),
         "RandomCrop": (_random_crop,),
         "ReLU": (_relu,),

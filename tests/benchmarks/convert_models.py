@@ -1,0 +1,85 @@
+"""Random models of Keras 2.15 converted and held against what it predicted: a score, and what is not equal.
+
+    python -m tests.benchmarks.convert_models FOLDER [FOLDER ...] [--python PYTHON --seed N --count 300]
+
+A folder is what `tests/conversion/old_models.py` wrote. With `--python`, that of an environment with tensorflow-cpu
+2.15.1, the first folder is written before, which takes some two seconds for each model; so is each conversion. Exit
+code 1 says that a prediction, or a step of training, was another, or that something was refused that need not be.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ckpttool.conversion import ConversionError
+from tests.conversion.judge import Verdict, judged
+from tests.conversion.test_old_models import REFUSED, TOLERANCES, converted
+
+GENERATOR = Path(__file__).parents[1] / "conversion" / "old_models.py"
+MAX_STEP = 1e-2
+
+
+def main() -> int:
+    """Prints a line for each model that is not equal, and the score."""
+    options = _options()
+    if options.python:
+        made = [options.python, GENERATOR, options.folders[0], "--seed", options.seed, "--count", options.count]
+        subprocess.run([str(part) for part in made], check=True, cwd=GENERATOR.parent)
+    score, classes = Counter[str](), set[str]()
+    for folder in options.folders:
+        for model in json.loads((folder / "manifest.json").read_text())["models"]:
+            told, why = outcome(folder, model)
+            score[told] += 1
+            classes |= set(model["classes"])
+            if told in ("other", "failed", "other step"):
+                print(f"{folder.name}/{model['name']}: {told}: {why}", flush=True)
+    print(", ".join(f"{count} {told}" for told, count in score.most_common()), f"of {score.total()}")
+    print(f"{len(classes)} classes")
+    return 1 if {"other", "failed", "other step"} & score.keys() else 0
+
+
+def outcome(folder: Path, model: dict[str, Any]) -> tuple[str, str]:
+    """What became of a model, and why."""
+    with tempfile.TemporaryDirectory() as scratch:
+        target = Path(scratch, "new.keras")
+        gone = REFUSED & set(model["classes"])
+        try:
+            result = converted(folder, model, target)
+        except ConversionError as error:
+            return ("refused", "") if gone else ("failed", str(error))
+        except Exception as error:
+            return "failed", f"{type(error).__name__}: {error}"
+        try:
+            verdict = judged(target, folder / f"{model['name']}.npz", model["inputs"], model["step"])
+        except Exception as error:
+            return "failed", f"{type(error).__name__}: {error}"
+    return next(_differences(model, verdict, bool(result.losses)), ("equal", ""))
+
+
+def _differences(model: dict[str, Any], verdict: Verdict, lost: bool) -> Iterator[tuple[str, str]]:
+    if not verdict["relative"] < TOLERANCES[model["policy"]]:
+        yield "other", f"by {verdict['relative']:.2g} {model['policy']} {model['classes']} {model['features']}"
+    step = verdict["step"]
+    if step is not None and not lost and not step < MAX_STEP:
+        yield "other step", f"by {step:.2g} {model['optimizer']} {model['classes']}"
+    if step is not None and not lost:
+        yield "equal with the next step", ""
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--python", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=300)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
