@@ -1,13 +1,18 @@
 """From a result to text, one module an output. Renderers take values and give strings; they never print."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
 
-from ckpttool.comparing import Diff
-from ckpttool.describing import Info
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from ckpttool.listing import Listing
 from ckpttool.render import csv, json, markdown, text
 from ckpttool.render.style import Style, Summary
-from ckpttool.verifying import VerifyResult
+
+if TYPE_CHECKING:
+    from ckpttool.comparing import Diff
+    from ckpttool.describing import Info
+    from ckpttool.verifying import VerifyResult
 
 LISTING_OUTPUTS: dict[str, Callable[[Listing, Style], str]] = {
     "text": text.listing,

@@ -1,22 +1,25 @@
 """JSON for programs. The shapes are documented in docs/json.md; `schema` names shape and version."""
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.checkpoint import Producer, Refusal, Weight
-from ckpttool.comparing import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
-from ckpttool.comparing.change import ABSENT
-from ckpttool.describing import Info
 from ckpttool.formats import FORMATS
 from ckpttool.listing import LayerRow, Listing, Row, Total
 from ckpttool.manifest import Record
 from ckpttool.numerics import Stats
 from ckpttool.render.style import Style, Summary
 from ckpttool.render.tables import cut_to_depth
-from ckpttool.verifying import Finding, VerifyResult
+
+if TYPE_CHECKING:
+    from ckpttool.comparing import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
+    from ckpttool.describing import Info
+    from ckpttool.verifying import Finding, VerifyResult
 
 
 def dumps(value: Any) -> str:
@@ -324,6 +327,8 @@ def _comparison(found: Comparison) -> dict[str, Any]:
 
 
 def _setting(change: ConfigChange) -> dict[str, Any]:
+    from ckpttool.comparing.change import ABSENT  # comparing is not needed by other outputs
+
     found: dict[str, Any] = {"kind": change.kind, "layer": change.layer, "new_layer": change.new_layer}
     found["key"] = change.key
     sides = {"a": change.old, "b": change.new}

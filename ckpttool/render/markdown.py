@@ -1,13 +1,14 @@
 """Markdown for pull requests and wikis."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ckpttool.comparing import Diff
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.listing import Listing
-from ckpttool.render import changes
 from ckpttool.render.style import Style, Summary, producer, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
@@ -22,7 +23,11 @@ from ckpttool.render.tables import (
     weight_headers,
 )
 from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks
-from ckpttool.verifying import VerifyResult
+
+if TYPE_CHECKING:
+    from ckpttool.comparing import Diff
+    from ckpttool.render import changes
+    from ckpttool.verifying import VerifyResult
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
@@ -64,6 +69,8 @@ def verdict(result: VerifyResult, style: Style) -> str:
 
 def diff(result: Diff, style: Style) -> str:
     """The verdict as a heading, then a table for each part that changed."""
+    from ckpttool.render import changes  # comparing is not needed by other outputs
+
     facts = "\n".join(f"- {escaped(line)}" for line in changes.sides(result))
     parts = [_part(block) for block in changes.blocks(result, style)]
     lines = "\n".join(f"- {escaped(line)}" for line in changes.remarks(result))

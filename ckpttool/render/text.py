@@ -1,15 +1,15 @@
 """Text for people at a terminal."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Section
-from ckpttool.comparing import Diff
-from ckpttool.describing import Info
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.listing import MAX_DEPTH, LayerRow, Listing, Row
-from ckpttool.render import changes
 from ckpttool.render.style import Style, Summary, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
@@ -24,7 +24,12 @@ from ckpttool.render.tables import (
     weight_headers,
 )
 from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks
-from ckpttool.verifying import VerifyResult
+
+if TYPE_CHECKING:
+    from ckpttool.comparing import Diff
+    from ckpttool.describing import Info
+    from ckpttool.render import changes
+    from ckpttool.verifying import VerifyResult
 
 _RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "epoch", "step"})
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -86,7 +91,7 @@ class _Node:
     """One name in the tree of layers: the layer whose chain of names ends here, if one does, and the names below."""
 
     layer: LayerRow | None = None
-    below: dict[str, "_Node"] = field(default_factory=dict)
+    below: dict[str, _Node] = field(default_factory=dict)
 
 
 def _tree(result: Listing, style: Style) -> str:
@@ -189,6 +194,8 @@ def verdict(result: VerifyResult, style: Style) -> str:
 
 def diff(result: Diff, style: Style) -> str:
     """The verdict, what the two are, and a table for each part that changed."""
+    from ckpttool.render import changes  # comparing is not needed by other outputs
+
     head = changes.headline(result)
     if style.color:
         head = f"{_RED if result.differences else _GREEN}{head}{_PLAIN}"

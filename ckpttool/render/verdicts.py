@@ -1,12 +1,17 @@
 """Verdicts of `verify` in rows and lines, shared by the outputs. Findings that differ in one number share a row."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.render.style import Style
-from ckpttool.verifying import Finding, VerifyResult
+
+if TYPE_CHECKING:
+    from ckpttool.verifying import Finding, VerifyResult
 
 _NUMBER = re.compile(r"\d+")
 VERDICT_HEADERS = ["status", "weight", "count", "why", "what would help"]
