@@ -1,6 +1,7 @@
 """`ckpttool check`."""
 
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -106,6 +107,7 @@ def command(
         allow_empty=allow_empty or policy.allow_empty,
         requirements=replace(policy.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
     )
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no rule multiplies matrices; its threads cost a third of NumPy
     result = check(paths, policy, progress(_work(paths), "checking"), jobs)
     _write(result, files, output)
     emit(CHECK_OUTPUTS[output](result, Style(color=wants_color(color))))
