@@ -54,6 +54,8 @@ def refused(args: Args, shape: Shape | None) -> str | None:
     """Why a layer that Theano padded cannot be had in Keras 3, None where it can."""
     if args.class_name.endswith("Transpose"):
         other = _is_shifted(args)
+    elif args.class_name.startswith("ConvLSTM") and _has_even_window(args):
+        other = True  # whatever it does with its input, its state keeps its size
     elif args.class_name.startswith("Separable"):
         other = any(axis.window % 2 == 0 for axis in _axes(args, shape, ("SeparableConv",)))
     else:
@@ -62,9 +64,7 @@ def refused(args: Args, shape: Shape | None) -> str | None:
             axis.today() != (_pooled(axis.window) if pooling else axis.window // 2)
             for axis in _axes(args, shape, _OTHERS)
         )
-    told = (
-        f"{args.class_name} with padding 'same' as Theano padded, which began its windows elsewhere than Keras 3 does"
-    )
+    told = f"{args.class_name} as Theano padded for 'same', which began its windows elsewhere than Keras 3 does"
     return told if other else None
 
 
@@ -99,6 +99,11 @@ def _is_shifted(args: Args) -> bool:
         if max(left, 0) // 2 != axis.window // 2:
             return True
     return False
+
+
+def _has_even_window(args: Args) -> bool:
+    rank = int(args.class_name[-2])
+    return any(window % 2 == 0 for window in _each(args.config.get("kernel_size"), rank))
 
 
 def _axes(args: Args, shape: Shape | None, classes: Sequence[str], end: str = "") -> list[_Axis]:
