@@ -18,7 +18,8 @@ from ckpttool.checkpoint import Checkpoint, Producer, Section, Weight
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.rewriting import Options, Rewritten, rewrite
+from ckpttool.conversion.rewriting import Options, rewrite
+from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.weights import Placed, placed

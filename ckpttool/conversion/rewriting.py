@@ -4,7 +4,7 @@ Every layer is told by its label, the chain of names of what holds it and its ow
 """
 
 import itertools
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from ckpttool.conversion.graphs import Connections, GraphLayer, functional, numb
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.operating import Operations
 from ckpttool.conversion.origin import Origin
+from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.settling import Site, settled
 
 RENAME_LAYER = Edit(
@@ -71,44 +72,6 @@ class Options:
 
 PLAIN = Options()
 UNKNOWN = Origin()
-
-
-@dataclass(slots=True)
-class Rewritten:
-    """A model in the words of Keras 3. `labels` are the layers that have another label now, `weights` the weights that
-    have; `scaled` are those that are multiplied, `laid_out` those that lie otherwise. All are told by what they were in
-    the old model.
-    """
-
-    config: dict[str, Any]
-    labels: Mapping[str, str]
-    weights: Mapping[str, str]
-    scaled: Mapping[str, Scaled]
-    laid_out: Mapping[str, Cudnn]
-
-    def label(self, layer: str, name: str) -> str:
-        """The label today of a weight that was called `name` in `layer`, or of the layer itself."""
-        whole = "/".join(filter(None, (layer, name)))
-        found = self.weights.get(whole)
-        if found is not None:
-            return found
-        place = _innermost(layer, self.labels)
-        return self.labels[place] + whole[len(place) :] if place else whole
-
-    def scaled_at(self, label: str) -> Scaled | None:
-        """What is multiplied of the layer that holds the weight of this label, None where nothing is."""
-        return self.scaled.get(_innermost(label, self.scaled))
-
-    def unscaled(self, labels: Iterable[str]) -> set[str]:
-        """The layers whose weights are to be multiplied, and that hold none of those of these labels."""
-        return self.scaled.keys() - {_innermost(label, self.scaled) for label in labels}
-
-
-def _innermost(label: str, known: Container[str]) -> str:
-    """The innermost of the places that lead to a label which is known, empty where none is."""
-    while label and label not in known:
-        label = label.rpartition("/")[0]
-    return label
 
 
 def rewrite(

@@ -25,7 +25,7 @@ from ckpttool.assembled import weight_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.numbers import INNER, Lost, Numbers, finite, inside, number, product
-from ckpttool.conversion.rewriting import Rewritten
+from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.formats.hdf5.values import Repeated
 
 WHERE = "optimizer"

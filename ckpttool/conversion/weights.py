@@ -14,7 +14,7 @@ from ckpttool.assembled import weight_of
 from ckpttool.checkpoint import Values, Weight
 from ckpttool.conversion.activations import FACTOR
 from ckpttool.conversion.equivalents import Cudnn
-from ckpttool.conversion.rewriting import Rewritten
+from ckpttool.conversion.rewritten import Rewritten
 
 if TYPE_CHECKING:
     import numpy as np
