@@ -181,6 +181,12 @@ def _discretized(config: dict[str, Any], site: Site, journal: Journal) -> dict[s
     return {**config, "dtype": "float32"}
 
 
+def _gated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 2.3 changed the default (keras/layers/recurrent.py)."""
+    old = site.origin.of_many_backends and site.origin.before(2, 3)
+    return {"recurrent_activation": "hard_sigmoid", **config} if old else config
+
+
 def _sized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
     """Keras 2 asked TensorFlow for the shape of the output (einsum_dense.py, 2.15)."""
     equation, sizes = config.get("equation"), config.get("output_shape")
@@ -207,6 +213,7 @@ _SETTLED: Mapping[str, tuple[_Settle, ...]] = MappingProxyType(
         "Dot": (_cosine,),
         "EinsumDense": (_sized,),
         "Embedding": (_embedding,),
+        **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell"), (_gated,)),
         "RandomCrop": (_random_crop,),
         "ReLU": (_relu,),
         "Resizing": (_interpolated,),

@@ -384,9 +384,12 @@ def again(model: Any, form: str, base: Path) -> Any:
         return model
 
 
-def step_is_the_same(names: set[str]) -> bool:
+def step_is_the_same(model: Any) -> bool:
     """Whether one step of training can be repeated elsewhere."""
-    return not any(part in name for name in names for part in (*RANDOM, *DIFFERENT))
+    layers = [*every(model)]
+    names = {type(layer).__name__ for layer in layers}
+    drops = any(getattr(layer, key, 0) for layer in layers for key in ("dropout", "recurrent_dropout", "_dropout"))
+    return not drops and not any(part in name for name in names for part in (*RANDOM, *DIFFERENT))
 
 
 def finite(arrays: list[Any]) -> bool:
@@ -424,7 +427,7 @@ def made(seed: int, required: str, form: str, base: Path) -> dict[str, Any]:
         nested: Any = tf.nest.pack_sequence_as(model._nested_outputs, targets) if len(targets) > 1 else targets[0]
         for _ in range(2):
             model.train_on_batch(given, nested)
-        dtype["step"] = step_is_the_same(names)
+        dtype["step"] = step_is_the_same(model)
     files = saved(model, form, base)
     outputs = [np.asarray(one) for one in tf.nest.flatten(again(model, form, base).predict(given, verbose=0))]
     if not finite(outputs):

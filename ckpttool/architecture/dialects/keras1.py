@@ -47,6 +47,7 @@ _EMBEDDING = {
 }
 _POOLING = {**_SPACE, "pool_length": "pool_size", "stride": "strides"}
 _RATE = {"dim_ordering": "data_format", "p": "rate"}
+_GATES = {"recurrent_activation": "hard_sigmoid"}  # the default up to 2.2
 _IMPLEMENTATIONS = MappingProxyType({"cpu": 0, "mem": 1, "gpu": 2})
 
 _MERGES = MappingProxyType(
@@ -93,7 +94,7 @@ def _convolved_lstm(config: Config) -> Config:
 def _forgetting(config: Config) -> Config:
     """Forget gates start at one; another initializer for them alone has no place today."""
     rest = {key: value for key, value in config.items() if key != "forget_bias_init"}
-    return {**rest, "unit_forget_bias": config.get("forget_bias_init", "one") == "one"}
+    return {**_GATES, **rest, "unit_forget_bias": config.get("forget_bias_init", "one") == "one"}
 
 
 def _gated(config: Config) -> Config:
@@ -107,7 +108,7 @@ def _lstm(config: Config) -> Config:
 
 
 def _gru(config: Config) -> Config:
-    return {**_gated(config), "reset_after": False}
+    return {**_GATES, **_gated(config), "reset_after": False}
 
 
 def _padded(config: Config) -> Config:

@@ -33,6 +33,11 @@ def _not_reset_after(config: Config) -> Config:
     return {"reset_after": False, **config}
 
 
+def _hard_gates(config: Config) -> Config:
+    """Keras 3 has another default."""
+    return {"recurrent_activation": "hard_sigmoid", **config}
+
+
 _SPATIAL = {"noise_shape": (None,), "trainable": (...,)}  # today it takes neither
 _BATCH = {
     "adjustment": (None,),
@@ -56,9 +61,9 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "Convolution1DTranspose": Change("Conv1DTranspose", {}, _UNGROUPED),
         "Convolution2DTranspose": Change("Conv2DTranspose", {}, _UNGROUPED),
         "Convolution3DTranspose": Change("Conv3DTranspose", {}, _UNGROUPED),
-        "ConvLSTM1D": Change("", {}, _TIME),
-        "ConvLSTM2D": Change("", {}, _TIME),
-        "ConvLSTM3D": Change("", {}, _TIME),
+        "ConvLSTM1D": Change("", {}, _TIME, _hard_gates),
+        "ConvLSTM2D": Change("", {}, _TIME, _hard_gates),
+        "ConvLSTM3D": Change("", {}, _TIME, _hard_gates),
         "DepthwiseConv1D": Change("", {}, {**_UNGROUPED, **_NO_KERNEL, "filters": (None,)}),
         "DepthwiseConv2D": Change("", {}, {**_UNGROUPED, **_NO_KERNEL, "filters": (None,)}),
         "Discretization": Change("", {"bins": "bin_boundaries"}),

@@ -25,6 +25,9 @@ def object_of(kind: str, class_name: str, **config: Any) -> dict[str, Any]:
     return {"module": f"keras.{kind}s", "class_name": class_name, "config": config, "registered_name": None}
 
 
+HARD = {"recurrent_activation": "hard_sigmoid"}
+
+
 @pytest.mark.parametrize("case", ALL, ids=str)
 def test_known(case: Case) -> None:
     """Every layer of genuine Keras becomes one of a class that the table knows."""
@@ -95,9 +98,9 @@ def test_dense_of_keras_1() -> None:
         ("GaussianNoise", "GaussianNoise", {"sigma": 0.1}, {"stddev": 0.1}),
         ("BatchNormalization", "BatchNormalization", {"mode": 0, "axis": 1}, {"axis": 1}),
         ("BatchNormalization", "BatchNormalization", {"mode": 2}, {"mode": 2}),
-        ("GRU", "GRU", {"consume_less": "gpu"}, {"implementation": 2, "reset_after": False}),
+        ("GRU", "GRU", {"consume_less": "gpu"}, {**HARD, "implementation": 2, "reset_after": False}),
         ("LeakyReLU", "LeakyReLU", {"alpha": 0.2}, {"negative_slope": 0.2}),
-        ("LSTM", "LSTM", {"forget_bias_init": "zero"}, {"implementation": 0, "unit_forget_bias": False}),
+        ("LSTM", "LSTM", {"forget_bias_init": "zero"}, {**HARD, "implementation": 0, "unit_forget_bias": False}),
         ("MaxPooling1D", "MaxPooling1D", {"pool_length": 3, "stride": 2}, {"pool_size": 3, "strides": 2}),
         ("TimeDistributedDense", "Dense", {"output_dim": 3, "input_length": None}, {"units": 3}),
         ("UpSampling1D", "UpSampling1D", {"length": 3}, {"size": 3}),
