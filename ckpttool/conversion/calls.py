@@ -21,9 +21,15 @@ DROP_CALL_ARGUMENT = Edit(
     "leaves out an argument of a call that asks for nothing",
     "it is null, or the layer does the same in training and inference",
 )
-EDITS = (STATES_BY_NAME, CAUSAL_BY_CALL, DROP_CALL_ARGUMENT)
+LIST_OF_ONE = Edit(
+    "list-of-one",
+    "calls a layer that merges tensors with a list, where Keras 2 wrote a list of one as its tensor",
+    "always: the same call",
+)
+EDITS = (LIST_OF_ONE, STATES_BY_NAME, CAUSAL_BY_CALL, DROP_CALL_ARGUMENT)
 
 _RECURRENT = frozenset({"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"})
+_MERGING = frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply"})
 _ATTENTION = frozenset({"AdditiveAttention", "Attention"})
 # Classes whose call takes `training` (keras/src/layers, 3.15), those named after random transformations beside them.
 _TRAINED = frozenset(
@@ -38,7 +44,7 @@ _TRAINED = frozenset(
 
 def called_today(args: Args, call: Call, where: str, journal: Journal) -> Call:
     """One call of a layer as Keras 3 takes it."""
-    for change in (_without_nothing, _with_state, _with_causal_mask):
+    for change in (_without_nothing, _with_list, _with_state, _with_causal_mask):
         call = change(args, call, where, journal)
     return call
 
@@ -51,6 +57,14 @@ def _without_nothing(args: Args, call: Call, where: str, journal: Journal) -> Ca
     if told:
         journal.edit(DROP_CALL_ARGUMENT, where, ", ".join(told))
     return replace(call, kwargs={key: value for key, value in call.kwargs.items() if key not in gone})
+
+
+def _with_list(args: Args, call: Call, where: str, journal: Journal) -> Call:
+    """The call of a layer that merges tensors with a list, where it was called with one of a single tensor."""
+    if args.class_name not in _MERGING or not call.args or not isinstance(call.args[0], Tensor):
+        return call
+    journal.edit(LIST_OF_ONE, where)
+    return replace(call, args=([call.args[0]], *call.args[1:]))
 
 
 def _with_state(args: Args, call: Call, where: str, journal: Journal) -> Call:
