@@ -1,6 +1,8 @@
 """What all tests share: the fixtures folder, the command line as a function, golden files."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from ckpttool.cli import main
+from tests.corpus import ADVERSARIAL
 from tests.samples import FIXTURES
 
 # A busy machine is no fault of the code, and where others wait for a run it must not depend on luck.
@@ -19,8 +22,19 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `--update-golden`."""
+    """Adds `--update-golden` and `--slow`."""
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
+    parser.addoption("--slow", action="store_true", help="hostile checkpoints that are large or slow to make, too")
+
+
+@pytest.fixture(scope="session")
+def hostile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of hostile checkpoints and their manifest, made once for all tests of a process."""
+    folder = tmp_path_factory.mktemp("hostile") / "cases"
+    fast = [] if request.config.getoption("--slow") else ["--fast"]
+    command = [sys.executable, str(ADVERSARIAL), str(folder), *fast, "--marker", str(folder.parent / "MARKER")]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.corpus import ADVERSARIAL, needs_adversarial
+from tests.corpus import needs_adversarial
 from tests.samples import FIXTURES
 
 pytestmark = [needs_adversarial, pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX systems")]
@@ -70,15 +70,6 @@ class Case:
     label: str
     category: str
     results: dict[str, dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of hostile checkpoints and their manifest."""
-    folder = tmp_path_factory.mktemp("hostile") / "cases"
-    command = [sys.executable, str(ADVERSARIAL), str(folder), "--fast", "--marker", str(folder.parent / "MARKER")]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder
 
 
 @pytest.fixture(scope="module")

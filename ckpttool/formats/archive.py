@@ -22,6 +22,7 @@ MAX_DIRECTORY = 16 << 20
 MAX_MEMBERS = 10_000
 MAX_RATIO = 200  # weights do not compress better; a bomb does
 MAX_INFLATED = 4 << 30
+MAX_UNREAD = 16 << 20  # bytes that a member may declare which is not read
 _COPY = 1 << 20
 _DESCRIPTOR = 24  # bytes that may stand behind a member
 _SCANNED = 16 << 20  # bytes between members that are searched
@@ -62,8 +63,12 @@ class Archive:
             raise UnsupportedError(f"{name} is encrypted", hint="decrypt the archive first")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             found = zipfile.compressor_names.get(info.compress_type, str(info.compress_type))  # type: ignore[attr-defined]
+            is_bomb = info.file_size > max(MAX_UNREAD, MAX_RATIO * info.compress_size)
             raise UnsupportedError(
-                f"{name} is compressed in a way Keras never uses", expected="stored or deflate", found=found
+                f"{name} is compressed in a way Keras never uses",
+                expected="stored or deflate",
+                found=f"{found}, {info.file_size:,} bytes from {info.compress_size:,}",
+                kind="bomb" if is_bomb else "",
             )
         if info.compress_size > self._source.size:
             found = f"{info.compress_size:,} bytes in an archive of {self._source.size:,}"
@@ -114,7 +119,9 @@ def _inflated_whole(member: Member, packed: bytes) -> bytes:
     engine = zlib.decompressobj(-zlib.MAX_WBITS)
     data = inflate(engine, packed, member.size + 1)
     if len(data) > member.size:
-        raise CorruptFileError(f"{member.name} holds more than it declares", expected=f"{member.size:,} bytes")
+        raise CorruptFileError(
+            f"{member.name} holds more than it declares", expected=f"{member.size:,} bytes", kind="bomb"
+        )
     if not engine.eof or len(data) < member.size:
         found = f"{len(data):,} bytes"
         raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=found)

@@ -12,6 +12,7 @@ from ckpttool.checkpoint import Producer, Refusal, Section, Weight
 from ckpttool.formats.hdf5.tree import Tree
 from ckpttool.formats.parts import Hdf5Input
 
+MAX_LAYERS = 10_000
 _TOP_LEVEL = "top_level_model_weights"
 
 
@@ -68,6 +69,8 @@ def _read_layers(source: Hdf5Input, base: str) -> None:
     source.parts.layer_names.extend(layers)
     for layer in dict.fromkeys(layers):
         _read_group(source, _join(base, layer), Section.MODEL, layer)
+    if len(layers) > MAX_LAYERS:
+        source.parts.refuse("bomb", base or "/", f"layer_names lists {len(layers):,} layers")
     if len(set(layers)) < len(layers):
         source.parts.refuse("bomb", base or "/", f"layer_names repeats names: {len(layers):,} for {len(set(layers)):,}")
     top = _join(base, _TOP_LEVEL)

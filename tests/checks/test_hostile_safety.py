@@ -1,6 +1,5 @@
 """The rules of safety against all hostile checkpoints and their benign twins."""
 
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from ckpttool.checks import safety
 from tests.checks.score import CATEGORIES, Case, checked, rows
-from tests.corpus import ADVERSARIAL, needs_adversarial
+from tests.corpus import needs_adversarial
 
 pytestmark = [needs_adversarial, pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX systems")]
 
@@ -36,13 +35,10 @@ RIGHTLY = {
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
+def cases(hostile: Path) -> list[Case]:
     """Every case with what was found in it; the process has limits, and dies of a crash or a hang."""
-    folder = tmp_path_factory.mktemp("hostile") / "cases"
-    command = [sys.executable, str(ADVERSARIAL), str(folder), "--fast", "--marker", str(folder.parent / "MARKER")]
-    subprocess.run(command, check=True, capture_output=True)
-    found = checked(folder)
-    assert not Path(folder.parent / "MARKER").exists()
+    found = checked(hostile)
+    assert not Path(hostile.parent / "MARKER").exists()
     return found
 
 

@@ -294,3 +294,16 @@ def test_names(name: str, to: str, code: str | None, tmp_path: Path) -> None:
     """A name of another format than the content's is told."""
     path = Path(shutil.copy(FIXTURES / name, tmp_path / to))
     assert codes(path, "I") == ({code} if code else set())
+
+
+def test_what_is_missing_is_told_in_few_words(tmp_path: Path) -> None:
+    """Of hundreds of weights that fit no slot the first are named and the rest counted."""
+    place = "layers/dense/vars"
+    with h5py.File(tmp_path / "w.weights.h5", "w") as file:
+        for number in range(300):
+            file[f"{place}/{number}"] = np.ones((number + 1, 2), "float32")
+    parts = members("keras3.0/mlp.keras")
+    path = zipped(tmp_path / "m.keras", {**parts, "model.weights.h5": (tmp_path / "w.weights.h5").read_bytes()})
+    found = [one for one in check_file(str(path), Policy(select=("I",))).findings if one.rule.code == "I108"]
+    assert len(found) == 21
+    assert found[-1].detail.startswith("and at 2")

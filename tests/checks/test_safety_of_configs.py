@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckpttool.checks.safety.few import MOST, few
+from ckpttool.checks.few import MOST, few
 from ckpttool.checks.safety.modelling import Standing, class_standing, function_standing
 from ckpttool.checks.safety.walk import walk
 from tests.checks.safe import BURIED, MODEL, SAFETY, codes, everywhere, findings, layer, place_of, with_config

@@ -6,6 +6,7 @@ import stat
 import struct
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool.checkpoint import Refusal
+from ckpttool.checks.checking import check_file
 from ckpttool.checks.rule import Finding
 from ckpttool.checks.safety import members, names, refused
 from tests.checks.safe import codes, findings
@@ -365,3 +367,69 @@ def test_no_invisible_character_goes_unseen(odd: str, rest: str) -> None:
 def test_identifiers_are_fine(name: str) -> None:
     """No name that Keras makes is odd."""
     assert judged(name) == []
+
+
+def stacked(file: h5py.File) -> None:
+    """A gigabyte in a few bytes: a chunk of zeros is packed by deflate twice."""
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_chunk((1 << 24,))
+    creation.set_deflate(9)
+    creation.set_deflate(9)
+    space = h5py.h5s.create_simple((1 << 28,))
+    data = h5py.h5d.create(file.id, b"layers/x", h5py.h5t.IEEE_F32LE, space, creation)
+    packed = zlib.compress(zlib.compress(bytes(4 << 24), 9), 9)
+    for number in range(16):
+        data.write_direct_chunk((number << 24,), packed)
+
+
+def crowd(file: h5py.File, group: str, count: int) -> None:
+    """Many weights in one group."""
+    for number in range(count):
+        file.create_dataset(f"{group}/{number}", (), "u1")
+
+
+BOMBS: dict[str, tuple[bool, Callable[[h5py.File], Any]]] = {
+    "two filters, one on top of the other": (True, stacked),
+    "more weights than a layer has": (True, lambda file: crowd(file, "layers/x/vars", 10_001)),
+    "many weights": (False, lambda file: crowd(file, "layers/x/vars", 9_000)),
+    "many weights of an optimizer": (False, lambda file: crowd(file, "optimizer/vars", 10_001)),
+    "zeros": (False, lambda file: file.create_dataset("layers/x/vars/0", data=np.zeros(1 << 25), compression="gzip")),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs(name: str, tmp_path: Path) -> None:
+    """What is out of proportion is told, and what is merely large or well packed is not."""
+    is_bomb, fill = BOMBS[name]
+    assert codes(weights(tmp_path / "m.weights.h5", fill)) == ({"S401"} if is_bomb else set())
+
+
+def test_layers_without_end(tmp_path: Path) -> None:
+    """A list of layers that no model has is a bomb; that they are missing is told in few words."""
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["layer_names0"] = np.array([b"%04d" % n for n in range(5_001)])
+        file.attrs["layer_names1"] = np.array([b"%05d" % n for n in range(5_000)])
+    report = check_file(str(tmp_path / "m.h5"))
+    assert {"S401", "I102"} <= {finding.rule.code for finding in report.findings}
+    assert len(report.findings) < 30
+    assert "and at 9,981 more places" in {finding.detail for finding in report.findings}
+
+
+@pytest.mark.parametrize("size", [1 << 20, 32 << 20])
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_are_not_read(method: int, size: int, tmp_path: Path) -> None:
+    """They make a bomb where the member declares many times what is stored."""
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in PLAIN.items():
+            archive.writestr(name, data + b" " * size * (name == "config.json"), method * (name == "config.json"))
+    assert codes(path) == ({"S401"} if size > 1 << 20 else set())
+
+
+def test_a_member_that_holds_more_than_it_says(tmp_path: Path) -> None:
+    """It is damaged, and may be meant to be."""
+    path = zipped(tmp_path / "m.keras", {**PLAIN, "config.json": b" " * 5_000}, zipfile.ZIP_DEFLATED)
+    raw, size = path.read_bytes(), struct.pack("<I", 5_000)
+    assert raw.count(size) == 2
+    path.write_bytes(raw.replace(size, struct.pack("<I", 100)))
+    assert {finding.rule.code for finding in check_file(str(path)).findings} >= {"S401", "I101"}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from ckpttool.checkpoint import Checkpoint, Refusal
+from ckpttool.checks.few import few
 from ckpttool.checks.integrity.rules import (
     DAMAGED,
     LEFT_OVER,
@@ -30,10 +31,9 @@ _BY_KIND: Mapping[str, Rule] = {
 
 def refusals(subject: Subject) -> Iterator[Told]:
     """What the reader left alone, as far as it says something of the file being whole."""
-    for refusal in subject.checkpoint.refusals if subject.checkpoint is not None else ():
-        rule = _BY_KIND.get(refusal.kind)
-        if rule is not None and not _is_config(refusal):  # a rule of its own speaks of that
-            yield Finding(rule, refusal.place, refusal.detail)
+    found = subject.checkpoint.refusals if subject.checkpoint is not None else ()
+    known = (one for one in found if one.kind in _BY_KIND and not _is_config(one))  # a rule of its own speaks of that
+    yield from few(Finding(_BY_KIND[one.kind], one.place, one.detail) for one in known)
 
 
 def _is_config(refusal: Refusal) -> bool:

@@ -1,11 +1,13 @@
 """The weights of a file against the slots of its own architecture."""
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 
 from ckpttool.aligning import Alignment
 from ckpttool.architecture.layouts import Place, opaque_in
 from ckpttool.architecture.spec import part_in
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
+from ckpttool.checks.few import few
 from ckpttool.checks.integrity.rules import LEFT_OVER, NO_WEIGHTS, SENSELESS_CONFIG, SLOT_MISSING, UNKNOWN_SLOTS
 from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
@@ -46,17 +48,22 @@ def _compared(checkpoint: Checkpoint, alignment: Alignment, opaque: tuple[str, .
         yield Finding(NO_WEIGHTS, "", f"the config has {len(alignment.missing):,} weights, and none is stored")
         return
     left = [weight for weight in alignment.left if not _is_below(weight, opaque)]
-    for place in alignment.missing:
-        yield Finding(SLOT_MISSING, place.label, _missing(place, left))
+    near = defaultdict[str | None, list[Weight]](list)
     for weight in left:
-        yield Finding(LEFT_OVER, weight.path, f"{weight.shape} {weight.dtype}, and no layer of the config takes it")
+        for key in {weight.layer, weight.path}:
+            near[key].append(weight)
+    yield from few(Finding(SLOT_MISSING, place.label, _missing(place, near)) for place in alignment.missing)
+    yield from few(
+        Finding(LEFT_OVER, weight.path, f"{weight.shape} {weight.dtype}, and no layer of the config takes it")
+        for weight in left
+    )
 
 
-def _missing(place: Place, left: list[Weight]) -> str:
-    """What is missing, with the stored weight that may be meant for it."""
+def _missing(place: Place, near: Mapping[str | None, list[Weight]]) -> str:
+    """What is missing, with the stored weights that may be meant for it, which are those of its layer or path."""
     shape = "a shape that is not known" if place.slot.shape is None else f"{place.slot.shape}"
-    same_layer = [weight for weight in left if weight.layer == place.layer or weight.path == place.path]
-    stored = f"; stored there: {', '.join(str(weight.shape) for weight in same_layer[:3])}" if same_layer else ""
+    found = near.get(place.layer) or near.get(place.path, [])
+    stored = f"; stored there: {', '.join(str(weight.shape) for weight in found[:3])}" if found else ""
     return f"expected {shape}{stored}"
 
 

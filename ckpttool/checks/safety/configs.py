@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ckpttool.checks.few import few
 from ckpttool.checks.rule import Finding
 from ckpttool.checks.safety import callables, code, paths, sizes
 from ckpttool.checks.safety.callables import CUSTOM_OBJECT
-from ckpttool.checks.safety.few import few
 from ckpttool.checks.safety.members import config_in
 from ckpttool.checks.safety.walk import walk
 from ckpttool.checks.subject import Subject

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool import jsontext
+from ckpttool.checks.few import few
 from ckpttool.checks.rule import Finding, Rule, Severity
-from ckpttool.checks.safety.few import few
 from ckpttool.checks.safety.refused import ARCHIVE_PATH, BOMB, PROGRAM
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 from ckpttool.checkpoint import Checkpoint
+from ckpttool.checks.few import few
 from ckpttool.checks.rule import Finding, Rule, Severity
-from ckpttool.checks.safety.few import few
 from ckpttool.checks.safety.walk import walk
 from ckpttool.checks.subject import Subject
 

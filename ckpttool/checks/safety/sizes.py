@@ -2,14 +2,15 @@
 
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import prod
 
 from ckpttool import dtypes
 from ckpttool.architecture.spec import SpecSlot, spec_of
-from ckpttool.checkpoint import Checkpoint, Weight
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.checks.few import few
 from ckpttool.checks.rule import Finding, Rule, Severity
-from ckpttool.checks.safety.few import few
 from ckpttool.checks.safety.refused import BOMB
 from ckpttool.checks.safety.walk import Node, json_in
 from ckpttool.checks.subject import Subject
@@ -30,6 +31,7 @@ RULES = (CONFIG_BOMB,)
 MAX_BUILT = 1 << 30  # bytes of one weight that no file needs to hold
 MAX_RATIO = 100  # times the file
 MAX_TEXT = 64 << 20  # bytes of text in one dataset that the file needs not hold
+MAX_CROWD = 10_000  # weights of one layer
 _MAX_TEXT_RATIO = 16
 _PLAIN_DTYPE = re.compile(r"[<>=|]?[A-Za-z]\w{0,20}")
 _REFERENCE = struct.Struct("<IQI")  # to a text: its length, and where it is
@@ -107,4 +109,15 @@ def _text_bytes(weight: Weight) -> int:
         return 0
 
 
-CHECKS = (built, stored_texts)
+def crowded(subject: Subject) -> Iterator[Finding]:
+    """Groups with more weights than any layer has; those of an optimizer stand all in one."""
+    if subject.checkpoint is None:
+        return
+    weights = (weight for weight in subject.checkpoint.values() if weight.section is not Section.OPTIMIZER)
+    counts = Counter(weight.path.rpartition("/")[0] for weight in weights)
+    yield from few(
+        Finding(BOMB, group, f"{count:,} weights in one group") for group, count in counts.items() if count > MAX_CROWD
+    )
+
+
+CHECKS = (built, crowded, stored_texts)

@@ -16,6 +16,8 @@ ATTRIBUTE, ATTRIBUTE_INFO = 0x0C, 0x15
 
 MAX_ATTRIBUTE_BYTES = 64 << 20
 MAX_ATTRIBUTE_ITEMS = 1_000_000
+MAX_ATTRIBUTES = 4096
+MAX_NUMBERS = 1 << 20  # bytes of an attribute that is no text
 
 AttributeValue = str | int | float | list[str] | list[int] | list[float] | None
 
@@ -80,6 +82,21 @@ class Attributes:
                 if head.name == name:
                     return self._value(head)
         return None
+
+    def oversized(self) -> str:
+        """What is too much in them for the attributes of a checkpoint, empty where nothing is. Only attributes outside
+        of the header of their object can be so large."""
+        count = len(self._header.get(ATTRIBUTE, ()))
+        if ATTRIBUTE_INFO not in self._header and count <= MAX_ATTRIBUTES:
+            return ""
+        for count, body in enumerate(self._bodies(), 1):
+            if count > MAX_ATTRIBUTES:
+                return f"more than {MAX_ATTRIBUTES:,} attributes"
+            if len(body) > MAX_NUMBERS:
+                head = _attribute_head(body)
+                if not shared_datatype(self._file, 2 if head.flags & 1 else 0, head.dtype).is_text:
+                    return f"the attribute {head.name[:60]} has {len(head.data):,} bytes of numbers"
+        return ""
 
     def _bodies(self) -> Iterator[bytes]:
         """All attribute messages, those in the header first."""

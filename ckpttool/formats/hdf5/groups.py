@@ -148,5 +148,5 @@ def _dense_links(file: Hdf5Bytes, body: bytes) -> Iterator[Link]:
     if heap_address == UNDEFINED:
         return
     heap = FractalHeap(file, heap_address)
-    for record in btree_v2_records(file, tree_address, kind=5):
-        yield _link(file, heap.object(record[4:]))
+    for body in heap.objects(record[4:] for record in btree_v2_records(file, tree_address, kind=5)):
+        yield _link(file, body)

@@ -5,7 +5,7 @@ Written after the HDF5 File Format Specification, version 3.0, parts III.A.2, II
 
 import bisect
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ckpttool.errors import CorruptFileError, UnsupportedError
 from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, lookup3
@@ -66,6 +66,12 @@ class FractalHeap:
         self._blocks = list(self._direct_blocks())
         self._starts = [start for start, _, _ in self._blocks]
         self._huge: dict[int, tuple[int, int]] | None = None
+
+    def objects(self, heap_ids: Iterable[bytes]) -> Iterator[bytes]:
+        """The bytes of several objects, in the order in which they lie in the heap, so that a compressed file is read
+        from its beginning to its end."""
+        at = 1 + self._offset_bytes
+        return map(self.object, sorted(heap_ids, key=lambda heap_id: heap_id[1:at][::-1]))
 
     def object(self, heap_id: bytes) -> bytes:
         """The bytes of the object with this heap ID."""

@@ -13,13 +13,13 @@ from ckpttool.files import Source
 from ckpttool.formats.hdf5.attributes import Attributes, AttributeValue
 from ckpttool.formats.hdf5.groups import MAX_NAME, Link, is_group, links
 from ckpttool.formats.hdf5.heaps import GlobalHeap
-from ckpttool.formats.hdf5.low import Hdf5Bytes, Header, read_header
+from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, read_header
 from ckpttool.formats.hdf5.objects import Dataset, is_dataset, is_named_type, read_dataset
 
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 4096
 MAX_PATH_CHARS = 64 << 20
-MAX_REPEATED = 16  # times the file, in declared bytes, of datasets that are listed again under a second name
+MAX_REPEATED = 16  # times the file, in declared bytes, of datasets that share their bytes with others
 
 _SCANNED = 1 << 20  # bytes outside the HDF5 data up to which all are looked at
 
@@ -95,7 +95,7 @@ class _Walk:
         self._tree, self._file = tree, tree.file
         self._heap = GlobalHeap(tree.file)
         self._names: dict[int, str] = {}  # the first path of each object address
-        self._visited = self._path_chars = self._repeated = 0
+        self._visited = self._path_chars = self._repeated = self._claimed = 0
 
     def run(self) -> None:
         """Fills the tree from the root on."""
@@ -121,7 +121,8 @@ class _Walk:
 
     def _enter(self, path: str, depth: int, group: Header) -> list[tuple[str, int, Link]]:
         """Notes a group; its links, last first, as the stack wants them, each with the path before its name."""
-        self._tree.groups[path] = Attributes(self._file, self._heap, group)
+        self._tree.groups[path] = attributes = Attributes(self._file, self._heap, group)
+        self._refuse_oversized(path, attributes)
         prefix = f"{path}/" if path else ""
         try:
             found = links(self._file, group)
@@ -131,6 +132,16 @@ class _Walk:
         if len(found) > 1:
             found.sort(key=lambda link: natural_key(link.name), reverse=True)
         return [(prefix, depth + 1, link) for link in found]
+
+    def _refuse_oversized(self, path: str, attributes: Attributes) -> None:
+        """Tells of attributes that are too many or too large for a checkpoint; they can be read all the same."""
+        try:
+            told = attributes.oversized()
+        except CheckpointError as error:
+            self._tree.refuse(f"{path or '/'} attributes", error)
+            return
+        if told:
+            self._tree.refusals.append(Refusal("bomb", path or "/", told))
 
     def _room(self, path: str) -> bool:
         """Whether the listing may go on; says so once when it may not."""
@@ -167,6 +178,16 @@ class _Walk:
         self._tree.datasets[path] = dataset
         self._tree.attributes[path] = self._tree.attributes[first]
 
+    def _note(self, path: str, dataset: Dataset, attributes: Attributes) -> None:
+        """Lists a dataset, unless those before it have claimed the bytes of the file too many times over."""
+        if dataset.layout.kind == "contiguous" and dataset.layout.address != UNDEFINED:
+            self._claimed += dataset.nbytes
+            if self._claimed > MAX_REPEATED * self._file.end and dataset.nbytes <= self._file.end:
+                self._tree.refusals.append(Refusal("bomb", path, "shares its bytes with others, one of too many"))
+                return
+        self._tree.datasets[path] = dataset
+        self._tree.attributes[path] = attributes
+
     def _open(self, path: str, address: int) -> Header | None:
         """The header of the object if it is a group; a dataset is noted, anything broken is refused."""
         self._names[address] = path
@@ -175,8 +196,7 @@ class _Walk:
             if is_group(header):
                 return header
             if is_dataset(header):
-                self._tree.datasets[path] = read_dataset(self._file, header)
-                self._tree.attributes[path] = Attributes(self._file, self._heap, header)
+                self._note(path, read_dataset(self._file, header), Attributes(self._file, self._heap, header))
             elif not is_named_type(header):
                 raise CorruptFileError("is neither a group nor a dataset")
         except CheckpointError as error:

@@ -13,8 +13,8 @@ from ckpttool.formats.hdf5.objects import Dataset
 
 # Keras's own limits against expansion bombs (keras/src/saving/saving_lib.py, 3.15): more than this declared in all,
 # and more than this many times the file.
-MAX_DECLARED = 4 << 30
-MAX_RATIO = 1000
+MAX_DECLARED = 64 << 20
+MAX_RATIO = 1100  # times the file: deflate, which packs closest of all filters, makes 1,032 bytes of one at most
 MAX_CHUNK = 1 << 30
 MAX_FILTERS = 4
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "n-bit", 6: "scale-offset", 32000: "lzf"}

@@ -1,7 +1,9 @@
 """The walk over a file: what is listed, in which order, and what is refused and why."""
 
 import builtins
+import io
 import os
+import struct
 from pathlib import Path
 
 import h5py
@@ -390,3 +392,46 @@ def test_errors_are_of_one_family() -> None:
     for data in (b"", b"PK\x03\x04" * 500, bytes(10_000), b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + b"\xff" * 200):
         with pytest.raises(CheckpointError):
             read_tree(Memory(data))
+
+
+def test_datasets_on_the_same_bytes() -> None:
+    """Datasets that all claim the same bytes are listed as long as they claim few times the size of the file."""
+    size = 72_000
+
+    def write(file: h5py.File) -> None:
+        file["00"] = np.ones(size // 8)
+        for number in range(1, 40):
+            file.create_dataset(f"{number:02}", (size // 8,), "f8")  # which has no place yet
+
+    raw = written("earliest", write)
+    assert kinds(read_tree(Memory(raw))) == {}
+    with h5py.File(io.BytesIO(raw)) as file:
+        place = file["00"].id.get_offset()
+    nowhere, there = (struct.pack("<QQ", address, size) for address in ((1 << 64) - 1, place))
+    assert raw.count(nowhere) == 39
+    for count in (10, 39):
+        tree = read_tree(Memory(raw.replace(nowhere, there, count)))
+        if count == 10:
+            assert kinds(tree) == {}
+        else:
+            assert 17 <= len(tree.datasets) < 30
+            assert set(kinds(tree).values()) == {"bomb"}
+            assert len(kinds(tree)) + len(tree.datasets) == 40
+
+
+@VERSIONS
+def test_attributes_without_end(libver: str) -> None:
+    """More attributes than any checkpoint has, and numbers of megabytes among them, are told; texts may be long."""
+
+    def write(file: h5py.File) -> None:
+        file.create_group("texts").attrs["config"] = "x" * (2 << 20)
+        for name in ("many", "few"):
+            group = file.create_group(name)
+            for number in range(4200 if name == "many" else 90):
+                group.attrs.create(f"a{number}", number % 9, dtype="u1")
+        if libver == "latest":
+            file.create_group("numbers").attrs["big"] = np.zeros(1 << 18)
+            file["numbers"].attrs["names"] = np.array([b"x" * 60] * 40_000)
+
+    expected = {"many": "bomb"} if libver == "earliest" else {"many": "bomb", "numbers": "bomb"}
+    assert kinds(tree_of(write, libver)) == expected
