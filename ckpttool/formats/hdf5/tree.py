@@ -16,7 +16,7 @@ from ckpttool.formats.hdf5.heaps import GlobalHeap
 from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, read_header
 from ckpttool.formats.hdf5.objects import Dataset, is_dataset, is_named_type, read_dataset
 
-MAX_OBJECTS = 100_000
+MAX_OBJECTS = 50_000  # eight times those of the largest models of keras.applications and their optimizers
 MAX_DEPTH = 4096
 MAX_PATH_CHARS = 64 << 20
 MAX_REPEATED = 16  # times the file, in declared bytes, of datasets that share their bytes with others

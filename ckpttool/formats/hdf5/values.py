@@ -16,6 +16,8 @@ from ckpttool.formats.hdf5.objects import Dataset
 MAX_DECLARED = 64 << 20
 MAX_RATIO = 1100  # times the file: deflate, which packs closest of all filters, makes 1,032 bytes of one at most
 MAX_CHUNK = 1 << 30
+MAX_CHUNKS = 10_000  # of so few bytes as
+LEAST_CHUNK = 1024
 MAX_FILTERS = 4
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "n-bit", 6: "scale-offset", 32000: "lzf"}
 MAX_UNSTORED = 64 << 20
@@ -187,6 +189,10 @@ def _chunk_problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
     if chunk_bytes > MAX_CHUNK or chunk_bytes > max(dataset.nbytes, 1 << 20) * 64:
         expected, found = f"about {dataset.nbytes:,} bytes", f"{chunk_bytes:,}"
         return UnsafeFileError("has chunks of absurd size", expected=expected, found=found)
+    count = math.prod(-(-size // chunk) for size, chunk in zip(dataset.shape or (), layout.chunk, strict=False))
+    if count > MAX_CHUNKS and chunk_bytes < LEAST_CHUNK:
+        found = f"{count:,} of {chunk_bytes:,} bytes each"
+        return UnsafeFileError("is cut into chunks without end", expected=f"{MAX_CHUNKS:,} at most", found=found)
     if layout.address == UNDEFINED and dataset.nbytes > MAX_UNSTORED:
         return _bomb(dataset.nbytes, 0)
     if layout.address != UNDEFINED and layout.address >= file.end:

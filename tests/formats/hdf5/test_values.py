@@ -241,3 +241,11 @@ def test_no_h5py_in_this_process(tmp_path: Path) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert ran.stdout == "800 set()\n"
+
+
+@pytest.mark.parametrize(("count", "chunk", "refusal"), [(10_001, 1, True), (10_001, 256, False), (9_000, 1, False)])
+def test_chunks_without_end(count: int, chunk: int, refusal: bool) -> None:
+    """Tens of thousands of chunks of a few bytes are refused; as many that hold something are not."""
+    tree = tree_of(lambda file: file.create_dataset("x", (count * chunk,), "<f4", chunks=(chunk,)))
+    (dataset,) = tree.datasets.values()
+    assert ("chunks without end" in str(problem(tree.file, dataset))) == refusal
