@@ -46,6 +46,7 @@ INSTEAD = {
     "fr_user_defined_link.weights.h5": ("refuse", "nothing but the link is in it: no layout of Keras remains"),
     "rb_json_deep_lists.keras": ("warn", "the config is refused, the weights are listed"),
     "rb_json_deep_dicts.keras": ("warn", "the config is refused, the weights are listed"),
+    "rb_zip_lies_huge.keras": ("warn", "the config is refused, the weights are listed"),
     "rb_json_big_int.keras": ("warn", "the config is refused, the weights are listed"),
     "co_ohdr_cont_cycle.weights.h5": ("warn", "one object is damaged, the others are listed"),
     "co_ohdr_size_huge.weights.h5": ("warn", "one object is damaged, the others are listed"),

@@ -9,6 +9,7 @@ from tests.samples import FIXTURES, INDEX, TRUTH
 _NO_FILES = {
     "recipes",
     "dialects",
+    "every_layer",
     "old_layers",
     "old_models",
     "operations",
