@@ -47,6 +47,8 @@ INSTEAD = {
     "rb_json_deep_lists.keras": ("warn", "the config is refused, the weights are listed"),
     "rb_json_deep_dicts.keras": ("warn", "the config is refused, the weights are listed"),
     "rb_zip_lies_huge.keras": ("warn", "the config is refused, the weights are listed"),
+    "rb_deep_groups.weights.h5": ("refuse", "nothing but groups is in it: no layout of Keras remains"),
+    "rb_shard_json_huge/model.weights.json": ("refuse", "an index of 40,000 shards: none of them is opened"),
     "rb_json_big_int.keras": ("warn", "the config is refused, the weights are listed"),
     "co_ohdr_cont_cycle.weights.h5": ("warn", "one object is damaged, the others are listed"),
     "co_ohdr_size_huge.weights.h5": ("warn", "one object is damaged, the others are listed"),

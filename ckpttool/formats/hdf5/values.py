@@ -192,7 +192,12 @@ def _chunk_problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
     count = math.prod(-(-size // chunk) for size, chunk in zip(dataset.shape or (), layout.chunk, strict=False))
     if count > MAX_CHUNKS and chunk_bytes < LEAST_CHUNK:
         found = f"{count:,} of {chunk_bytes:,} bytes each"
-        return UnsafeFileError("is cut into chunks without end", expected=f"{MAX_CHUNKS:,} at most", found=found)
+        return UnsupportedError(
+            "is cut into chunks without end",
+            expected=f"{MAX_CHUNKS:,} at most",
+            found=found,
+            hint="rewrite it with h5repack -l CONTI",
+        )
     if layout.address == UNDEFINED and dataset.nbytes > MAX_UNSTORED:
         return _bomb(dataset.nbytes, 0)
     if layout.address != UNDEFINED and layout.address >= file.end:
