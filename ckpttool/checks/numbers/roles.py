@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ckpttool.architecture import Architecture
+from ckpttool.architecture import Layer
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.layouts import Place
 from ckpttool.architecture.slots import in_path_layout
@@ -54,15 +54,16 @@ class Roles:
     """The roles of the weights of one checkpoint: by the slots of its architecture, else by names, else by paths."""
 
     places: Mapping[str, Place]
-    architecture: Architecture | None
+    layers: Mapping[str, Layer]
     siblings: Mapping[str, int]
 
     @classmethod
     def of(cls, subject: Subject) -> "Roles":
         """The roles of the weights of a checkpoint that is open."""
         places = subject.alignment.by_path() if subject.alignment else {}
+        layers = subject.architecture.by_path() if subject.architecture else {}
         weights = subject.checkpoint.values() if subject.checkpoint else ()
-        return cls(places, subject.architecture, Counter(_owner(weight.path) for weight in weights))
+        return cls(places, layers, Counter(_owner(weight.path) for weight in weights))
 
     def role(self, weight: Weight) -> Role:
         """The role of a weight."""
@@ -84,8 +85,7 @@ class Roles:
 
     def _is_born_constant(self, place: Place) -> bool:
         """Whether the config of a layer gives the slot an initializer that makes all values the same."""
-        layers = self.architecture.by_path() if self.architecture else {}
-        entry = layers[place.layer].entry if place.layer in layers else None
+        entry = self.layers[place.layer].entry if place.layer in self.layers else None
         return any(map(_makes_constants, _values_under(entry, f"{place.slot.name}_initializer")))
 
     def _name(self, weight: Weight) -> str:
