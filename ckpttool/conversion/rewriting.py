@@ -158,9 +158,7 @@ class _Rewriter:
         self.journal.edit(lookups.CAST_LOOKUP, at.label)
         self.weights[at.label] = _joined(at.today, lookups.named(args))
         cast = lookups.cast(args)
-        layers = [lookups.lookup(args, entry), self.entry(cast, {}, cast.config, at)]
-        model = Args("Sequential", {"name": args.name, "layers": layers})
-        return self.entry(model, {}, model.config, at)
+        return self.both(args.name, lookups.lookup(args, entry), self.entry(cast, {}, cast.config, at), at)
 
     def padded(self, args: Args, entry: dict[str, Any], at: _At) -> dict[str, Any]:
         """The entry of a layer, of one that Theano padded with a layer before it that does so."""
@@ -174,8 +172,11 @@ class _Rewriter:
         for slot in padding.PADDED:
             self.weights[_joined(at.label, slot)] = _joined(at.today, f"{padding.named(args)}/{slot}")
         zeros = padding.zeros(args, pads)
-        layers = [self.entry(zeros, {}, zeros.config, at), padding.unpadded(args, entry)]
-        model = Args("Sequential", {"name": args.name, "layers": layers})
+        return self.both(args.name, self.entry(zeros, {}, zeros.config, at), padding.unpadded(args, entry), at)
+
+    def both(self, name: str, first: dict[str, Any], second: dict[str, Any], at: _At) -> dict[str, Any]:
+        """The entry of a model under the name of a layer, in whose place two layers stand."""
+        model = Args("Sequential", {"name": name, "layers": [first, second]})
         return self.entry(model, {}, model.config, at)
 
     def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: _At) -> dict[str, Any]:
