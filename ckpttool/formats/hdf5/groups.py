@@ -34,14 +34,14 @@ def is_group(header: Header) -> bool:
     return SYMBOL_TABLE in header or LINK_INFO in header or LINK in header
 
 
-def links(file: Hdf5Bytes, header: Header) -> list[Link]:
+def links(file: Hdf5Bytes, header: Header) -> Iterator[Link]:
     """The links of the group with this header, in stored order (for old-style groups, sorted by name)."""
-    found = [_link(file, body) for _, body in header.get(LINK, ())]
+    for _, body in header.get(LINK, ()):
+        yield _link(file, body)
     for _, body in header.get(SYMBOL_TABLE, ()):
-        found.extend(_symbols(file, body))
+        yield from _symbols(file, body)
     for _, body in header.get(LINK_INFO, ()):
-        found.extend(_dense_links(file, body))
-    return found
+        yield from _dense_links(file, body)
 
 
 def _symbols(file: Hdf5Bytes, body: bytes) -> Iterator[Link]:

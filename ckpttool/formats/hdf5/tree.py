@@ -4,6 +4,7 @@ One guarded walk that every HDF5 reader of ckpttool uses. Links of any kind but 
 visited once however many names they have, and one damaged object does not hide its neighbours.
 """
 
+import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from ckpttool.formats.hdf5.heaps import GlobalHeap
 from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, read_header
 from ckpttool.formats.hdf5.objects import Dataset, is_dataset, is_named_type, read_dataset
 
-MAX_OBJECTS = 50_000  # eight times those of the largest models of keras.applications and their optimizers
+MAX_OBJECTS = 40_000  # six times those of the largest models of keras.applications and their optimizers
 MAX_DEPTH = 4096
 MAX_PATH_CHARS = 64 << 20
 MAX_REPEATED = 16  # times the file, in declared bytes, of datasets that share their bytes with others
@@ -125,7 +126,7 @@ class _Walk:
         self._refuse_oversized(path, attributes)
         prefix = f"{path}/" if path else ""
         try:
-            found = links(self._file, group)
+            found = list(itertools.islice(links(self._file, group), MAX_OBJECTS))  # the walk reaches no more
         except CheckpointError as error:
             error.where = ", ".join(filter(None, (f"group {path or '/'}", error.where)))
             raise

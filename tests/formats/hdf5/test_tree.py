@@ -307,7 +307,7 @@ def test_link_that_is_cut_off(body: bytes) -> None:
     """A link message that ends early, or claims a name beyond all measure, is an error."""
     file = read_tree(Memory(written("latest", lambda file: file.create_group("a")))).file
     with pytest.raises(CorruptFileError, match="cut off"):
-        links(file, {LINK: [(0, body)]})
+        list(links(file, {LINK: [(0, body)]}))
 
 
 def test_attributes_that_are_not_there() -> None:
