@@ -25,10 +25,12 @@ COMMANDS = {
     "diff of itself": ["diff", "{}", "{}"],
     "textconv": ["textconv", "{}"],
     "convert": ["convert", "{}", "{}.converted.keras"],
-    "verify": ["verify", str(FIXTURES / "keras3/mlp.weights.h5"), "{}"],
+    "verify": ["verify", "{}", str(FIXTURES / "keras3/mlp.keras"), "--values", "--optimizer"],
+    "verify against it": ["verify", str(FIXTURES / "keras3/mlp.weights.h5"), "{}"],
+    "spec": ["spec", "{}", "--output-file", "{}.spec.json"],
     "check": ["check", "{}", "--no-config", "--output-file", "{}.report.sarif"],
 }
-CODES = {"diff": (1, 2), "verify": (0, 1, 2), "check": (0, 1, 2)}  # the others: 0 or 2
+CODES = dict.fromkeys(("verify", "verify against it", "check"), (0, 1, 2)) | {"diff": (1, 2)}  # the others: 0 or 2
 
 # Where `ls` does something else than the label of a case says, and why.
 INSTEAD = {

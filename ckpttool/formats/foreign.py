@@ -13,14 +13,19 @@ _HEAD = 4096
 _NEVER_OPENED = "ckpttool never opens pickles: they can run code"
 
 # (what the bytes are, how the first bytes look, what to do)
-_SIGNATURES: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
-    ("a NumPy array (.npy)", (b"\x93NUMPY",), ""),
+ARCHIVES: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
     ("a gzip-compressed file", (b"\x1f\x8b",), "uncompress it first: gunzip"),
     ("a bzip2-compressed file", (b"BZh",), "uncompress it first: bunzip2"),
     ("an xz-compressed file", (b"\xfd7zXZ\0",), "uncompress it first: unxz"),
     ("a Zstandard-compressed file", (b"\x28\xb5\x2f\xfd",), "uncompress it first: unzstd"),
     ("a RAR archive", (b"Rar!\x1a\x07",), "unpack it first"),
     ("a 7-Zip archive", (b"7z\xbc\xaf\x27\x1c",), "unpack it first"),
+)
+BINARY_PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+_SIGNATURES = (
+    ("a NumPy array (.npy)", (b"\x93NUMPY",), ""),
+    *ARCHIVES,
     ("a PNG image", (b"\x89PNG\r\n",), ""),
     ("a JPEG image", (b"\xff\xd8\xff",), ""),
     ("a PDF document", (b"%PDF",), ""),
@@ -33,7 +38,6 @@ _SIGNATURES: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
     ),
 )
 
-_BINARY_PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _TEXT_PICKLE = re.compile(  # protocols 0 and 1
     rb"(c[\w.]+\r?\n[\w.]+\r?\n[(p.)t0-9]|\([dlti](p\d|[\w.]+\n[\w.]+\n|\.))"
 )
@@ -81,7 +85,7 @@ def _safetensors(head: bytes, source: Source) -> CheckpointError | None:
 
 
 def _pickle(head: bytes, _source: Source) -> CheckpointError | None:
-    if not head.startswith(_BINARY_PICKLE) and not _TEXT_PICKLE.match(head):
+    if not head.startswith(BINARY_PICKLE) and not _TEXT_PICKLE.match(head):
         return None
     return UnknownFormatError("is a pickle", expected="a checkpoint of Keras", hint=_NEVER_OPENED, kind="pickle")
 

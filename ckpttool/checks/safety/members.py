@@ -1,7 +1,7 @@
 """What else an archive or a directory holds beside config and weights, told by its first bytes, and archive bombs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
 from ckpttool.files import FileSource
 from ckpttool.formats.archive import EXECUTABLE, MAX_MEMBERS, MAX_RATIO, Archive
+from ckpttool.formats.foreign import ARCHIVES, BINARY_PICKLE
 from ckpttool.formats.keras_zip import CONFIG, METADATA, WEIGHTS
 
 NESTED_ARCHIVE = Rule(
@@ -42,25 +43,14 @@ _OWN = frozenset({CONFIG, METADATA, *WEIGHTS})
 _HEAD = 512
 
 _PROGRAMS = (
-    (b"\x7fELF", "a program or library of Linux"),
-    (b"\xcf\xfa\xed\xfe", "a program or library of macOS"),
-    (b"\xca\xfe\xba\xbe", "a program or library of macOS or Java"),
-    (b"#!", "a script"),
-    (b"\x80\x02", "a pickle"),
-    (b"\x80\x03", "a pickle"),
-    (b"\x80\x04", "a pickle"),
-    (b"\x80\x05", "a pickle"),
+    ("a program or library of Linux", (b"\x7fELF",)),
+    ("a program or library of macOS", (b"\xcf\xfa\xed\xfe",)),
+    ("a program or library of macOS or Java", (b"\xca\xfe\xba\xbe",)),
+    ("a script", (b"#!",)),
+    ("a pickle", BINARY_PICKLE),
 )
-_ARCHIVES = (
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\x1f\x8b", "a gzip-compressed file"),
-    (b"BZh", "a bzip2-compressed file"),
-    (b"\xfd7zXZ\0", "an xz-compressed file"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard-compressed file"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-)
-_PAGES = ((b"%pdf", "a PDF document"), (b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"))
+_ARCHIVES = (("a zip archive", (b"PK\x03\x04",)), *(archive[:2] for archive in ARCHIVES))
+_PAGES = (("a PDF document", (b"%pdf",)), ("an HTML page", (b"<!doctype html", b"<html")))
 
 
 def members(subject: Subject) -> Iterator[Finding]:
@@ -155,8 +145,8 @@ def _content(name: str, head: bytes) -> Iterator[Finding]:
         yield Finding(NESTED_ARCHIVE, name, f"is {nested}")
 
 
-def _kind(head: bytes, table: tuple[tuple[bytes, str], ...]) -> str:
-    return next((what for start, what in table if head.startswith(start)), "")
+def _kind(head: bytes, table: Sequence[tuple[str, tuple[bytes, ...]]]) -> str:
+    return next((what for what, starts in table if head.startswith(starts)), "")
 
 
 def _windows(head: bytes) -> str:
