@@ -19,15 +19,16 @@ DROP_NEUTRAL = Edit(
 )
 RESPELL = Edit(
     "respell-value",
-    "writes an initializer, regularizer, constraint, dtype policy, padding or data format as Keras 3 does",
+    "writes an initializer, regularizer, constraint, padding or data format as Keras 3 does",
     "always: the same object",
 )
+RESPELL_POLICY = Edit("respell-dtype-policy", "writes a dtype policy as Keras 3 does", "always: the same policy")
 WRITE_DEFAULT = Edit(
     "write-default",
     "writes out what an argument was by default when the file was made",
     "always: Keras 3 has another default, or none",
 )
-EDITS = (RENAME_CLASS, RENAME_ARGUMENT, DROP_NEUTRAL, RESPELL, WRITE_DEFAULT)
+EDITS = (RENAME_CLASS, RENAME_ARGUMENT, DROP_NEUTRAL, RESPELL, RESPELL_POLICY, WRITE_DEFAULT)
 
 _HELD = frozenset({"backward_layer", "cell", "cells", "layer", "layers", "input_layers", "output_layers"})
 _PLACES = frozenset({"batch_input_shape", "batch_shape", "input_shape", "name"})
@@ -49,16 +50,28 @@ def _note_arguments(
     renamed = [key for key in old if key not in new and renames.get(key) in new]
     if renamed:
         journal.edit(RENAME_ARGUMENT, where, ", ".join(f"{key} to {renames[key]}" for key in renamed))
-    gone = [key for key in old if key not in new and key not in renamed and key not in _PLACES]
-    if gone:
-        journal.edit(DROP_NEUTRAL, where, ", ".join(f"{key}={_shown(old[key])}" for key in gone))
     before = {**old, **{renames[key]: old[key] for key in renamed}}
     other = [key for key in new if key in before and before[key] != new[key] and key not in _HELD | _PLACES]
+    gone = [key for key in old if key not in new and key not in renamed and key not in _PLACES]
+    dropped = [f"{key}={_shown(old[key])}" for key in gone]
+    dropped += [f"{key}'s dtype" for key in other if _loses_dtype(before[key])]
+    if dropped:
+        journal.edit(DROP_NEUTRAL, where, ", ".join(dropped))
+    if "dtype" in other:
+        journal.edit(RESPELL_POLICY, where, "dtype")
+        other.remove("dtype")
     if other:
         journal.edit(RESPELL, where, ", ".join(other))
     written = [key for key in new if key not in before and key not in _HELD | _PLACES]
     if written:
         journal.edit(WRITE_DEFAULT, where, ", ".join(f"{key}={_shown(new[key])}" for key in written))
+
+
+def _loses_dtype(value: Any) -> bool:
+    """Whether an initializer has a dtype of its own, as in tf.keras 2.0 to 2.3, which that of Keras 3 does not take;
+    `Constant` reads no more than its value (keras/src/initializers/constant_initializers.py, 3.15)."""
+    config = value.get("config") if isinstance(value, Mapping) else None
+    return isinstance(config, Mapping) and "dtype" in config and value.get("class_name") != "Constant"
 
 
 def _check_arguments(new: Args, where: str, journal: Journal) -> None:

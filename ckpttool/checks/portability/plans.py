@@ -27,7 +27,12 @@ from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.verifying import verify
 
 # What Keras 3.15 does with a model that lacks an edit.
-_RAISES_WITHOUT = frozenset({words.DROP_NEUTRAL, equivalents.REPLACE_LAYER, operations.REPLACE_OPERATION, RENAME_LAYER})
+_RAISES_WITHOUT = frozenset(
+    {
+        *(words.DROP_NEUTRAL, words.RESPELL_POLICY),
+        *(equivalents.REPLACE_LAYER, operations.REPLACE_OPERATION, RENAME_LAYER),
+    }
+)
 _OTHERWISE_WITHOUT = frozenset(
     {
         *(activations.SCALE_WEIGHTS, activations.SCALE_INPUT, activations.KEEP_WEIGHTS),
