@@ -19,6 +19,7 @@ from ckpttool.conversion.rewriting import PLAIN, Options
 from ckpttool.conversion.targets import (
     DEFAULT_SHARD,
     FORMS,
+    check_entries,
     check_target,
     differs,
     form_of,
@@ -82,7 +83,10 @@ def convert(
             )
         if prove and not FORMS[conversion.form].whole:
             raise ConversionError("only a whole model can be run", path=os.fspath(target), expected="a .keras")
-        prediction = _write(conversion, prepared, max_shard_bytes, prove, on_progress)
+        names = _names(conversion, prepared, max_shard_bytes)
+        folder = Path(target) if conversion.form == "keras-dir" else Path(target).absolute().parent
+        check_entries(source, folder, names, force)
+        prediction = _write(conversion, prepared, names, max_shard_bytes, prove, on_progress)
     return replace(conversion, proved=True, prediction=prediction)
 
 
@@ -135,16 +139,24 @@ def _told(checkpoint: Checkpoint, source_backend: str | None) -> Checkpoint:
     return replace(checkpoint, producer=replace(checkpoint.producer, backend=source_backend))
 
 
+def _names(conversion: Conversion, prepared: Prepared, max_shard: float) -> tuple[str, ...]:
+    """The files that are written together, the index of shards among them; none where there is but one."""
+    name = conversion.target.name
+    if conversion.form == "sharded":
+        return (name, *sharded(name, prepared.payload.model.content, max_shard).shards)
+    return DIRECTORY if conversion.form == "keras-dir" else ()
+
+
 def _write(
-    conversion: Conversion, prepared: Prepared, max_shard: float, prove: bool, on_progress: Progress
+    conversion: Conversion,
+    prepared: Prepared,
+    names: tuple[str, ...],
+    max_shard: float,
+    prove: bool,
+    on_progress: Progress,
 ) -> Prediction | None:
     """Writes the target, once what was written is proved."""
     form, target = conversion.form, conversion.target
-    names: tuple[str, ...] = ()
-    if form == "sharded":
-        names = (target.name, *sharded(target.name, prepared.payload.model.content, max_shard).shards)
-    elif form == "keras-dir":
-        names = DIRECTORY
     with scratch_for(form, target, names) as scratch:
         place = scratch / target.name if form == "sharded" else scratch
         write(form, place, prepared.payload, max_shard, on_progress)

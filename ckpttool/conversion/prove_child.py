@@ -1,12 +1,11 @@
 """A process of its own that loads a converted model with Keras and predicts on seeded input; talks JSON on its output.
 
-Run as `python -m ckpttool.conversion.prove_child NEW OLD MODULE...`; the modules, ckpttool's own, are imported first.
+`ckpttool.conversion.proving` starts it, and names modules of ckpttool's own that are imported first.
 """
 
 import importlib
 import json
 import os
-import sys
 from typing import Any
 
 _SIZE = 8  # of axes of which a model takes any size
@@ -39,14 +38,20 @@ def predicted(model: Any, inputs: list[Any]) -> list[Any]:
     return [np.asarray(value, "float64") for value in values]
 
 
+def loaded_of_old(source: str) -> Any:
+    """The old model as tf_keras loads it, in safe mode; else it would run the code of a Lambda in a legacy file."""
+    safe = importlib.import_module("tf_keras.src.saving.serialization_lib").SafeModeScope
+    with safe(True):
+        return importlib.import_module("tf_keras").models.load_model(source, compile=False)
+
+
 def compared(outputs: list[Any], source: str, inputs: list[Any]) -> dict[str, Any]:
     """The largest difference from what tf_keras predicts with the old model, relative to its largest output; why not,
     where it cannot."""
     import numpy as np
 
     try:
-        old = importlib.import_module("tf_keras").models.load_model(source, compile=False)
-        before = predicted(old, inputs)
+        before = predicted(loaded_of_old(source), inputs)
     except Exception as error:  # whatever hinders the old Keras, which is not the converted model's fault
         return {"old": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
     pairs = zip(outputs, before, strict=True)
@@ -68,8 +73,9 @@ def told(target: str, source: str, seed: int = 0) -> dict[str, Any]:
     return found | compared(outputs, source, inputs)
 
 
-def main(target: str, source: str, *modules: str) -> None:
-    """Predicts and writes what came out, or the error."""
+def main(job: str) -> None:
+    """Predicts and writes what came out, or the error. The job is a JSON array: the new file, the old one, modules."""
+    target, source, *modules = json.loads(job)
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what Keras prints is not ours
     for module in modules:
@@ -80,7 +86,3 @@ def main(target: str, source: str, *modules: str) -> None:
         found = {"error": f"{type(error).__name__}: {error}"[:2000]}
     json.dump(found, output)
     output.close()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

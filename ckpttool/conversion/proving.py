@@ -11,6 +11,8 @@ from typing import Any
 from ckpttool.errors import CheckpointError
 
 SECONDS = 600
+# The child looks for modules where this process does, except in the directory it happens to be started from.
+_START = "import sys; sys.path[:] = sys.argv[2:]; from ckpttool.conversion.prove_child import main; main(sys.argv[1])"
 TOLERANCE = 1e-3
 """How far outputs may be from those of the old model, relative to the largest of them."""
 
@@ -56,7 +58,8 @@ def predict(target: Path, source: Path, modules: tuple[str, ...] = ()) -> Predic
 
 
 def _run(target: Path, source: Path, modules: tuple[str, ...]) -> Any:
-    command = [sys.executable, "-m", "ckpttool.conversion.prove_child", str(target), str(source), *modules]
+    paths = [*filter(None, sys.path), str(Path(__file__).resolve().parents[2])]
+    command = [sys.executable, "-c", _START, json.dumps([str(target), str(source), *modules]), *paths]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, env=environment)

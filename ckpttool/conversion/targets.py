@@ -1,7 +1,7 @@
 """The forms that a conversion writes: which one a name stands for, and how each is written and read back."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,13 @@ def check_target(source: str | os.PathLike[str], target: str | os.PathLike[str],
         raise FileAccessError("is there already", path=os.fspath(target), hint="--force replaces it")
     if not path.absolute().parent.is_dir():
         raise FileAccessError("lies in a directory that does not exist", path=os.fspath(target))
+
+
+def check_entries(source: str | os.PathLike[str], folder: Path, names: Sequence[str], force: bool) -> None:
+    """Raises FileAccessError where one of the files that are written together must not be replaced."""
+    for name in names:
+        if (folder / name).exists():
+            check_target(source, folder / name, force)
 
 
 @dataclass(frozen=True, slots=True)
