@@ -1,5 +1,5 @@
-"""Specs of models that a function of the user's own code builds. It runs in a process of its own, and only where the
-user named it: nothing that came out of a file gets here."""
+"""Models that a function of the user's own code builds. It runs in a process of its own, and only where the user named
+it: nothing that came out of a file gets here."""
 
 import importlib
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ckpttool import jsontext
 from ckpttool.architecture import Architecture
-from ckpttool.architecture.spec import Spec, from_json, spec_of, to_json
+from ckpttool.architecture.parts import from_json, to_json
 from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
 
@@ -43,8 +43,9 @@ def names_function(text: str) -> bool:
     return _FUNCTION.fullmatch(text) is not None and not os.path.exists(text)
 
 
-def spec_of_function(target: str) -> Spec:
-    """The spec of the Keras model that `package.module:function` returns, called without arguments in a new process.
+def architecture_of_function(target: str) -> Architecture:
+    """The architecture of the Keras model that `package.module:function` returns, called without arguments in a new
+    process: its config, and its objects with their weights.
 
     Raises BuildError where that gives no built model of Keras 3.
     """
@@ -57,14 +58,14 @@ def spec_of_function(target: str) -> Spec:
             raise BuildError(
                 "gives no model", lines, path=target, expected="a function that returns a keras.Model", found=found
             )
-        value = jsontext.parse(told.read_bytes(), "the spec of the model").value
+        value = jsontext.parse(told.read_bytes(), "what the model tells").value
     if "error" in value:
         raise BuildError(path=target, **{key: str(value["error"].get(key, "")) for key in _FACTS})
     return from_json(value)
 
 
 def _run(target: str, told: Path, said: Path) -> int:
-    """Calls the function in a process of its own, which tells its spec in one file and prints into another."""
+    """Calls the function in a process of its own, which tells its model in one file and prints into another."""
     paths = [os.getcwd(), *filter(None, sys.path), str(Path(__file__).resolve().parents[1])]
     with said.open("wb") as output:
         done = subprocess.run(
@@ -83,7 +84,7 @@ def main(target: str, told: str) -> None:
     module, _, name = target.partition(":")
     model = attrgetter(name)(importlib.import_module(module))()
     try:
-        text = to_json(spec_of(Architecture.from_model(model)))
+        text = to_json(Architecture.from_model(model))
     except CheckpointError as error:
         text = json.dumps({"error": {key: getattr(error, key) for key in _FACTS}})
     Path(told).write_text(text, encoding="utf-8")

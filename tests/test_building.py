@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ckpttool.building import BuildError, names_function, spec_of_function
+from ckpttool.building import BuildError, architecture_of_function, names_function
 
 pytest.importorskip("keras", minversion="3.15", reason="the functions build models of Keras 3.15")
 
@@ -93,7 +93,7 @@ def test_a_model_of_an_own_class(project: Path, run: Callable[..., Any]) -> None
 def test_functions_that_give_no_model(project: Path, function: str, found: str) -> None:
     """What the function did instead is told, with the last lines that it printed, none of them raw."""
     with pytest.raises(BuildError) as caught:
-        spec_of_function(function)
+        architecture_of_function(function)
     text = str(caught.value)
     assert text.startswith(f"{function}: ")
     assert found in text

@@ -45,7 +45,8 @@ class Architecture:
     """The layers of a model in the order of its config, nested ones behind the model that holds them.
 
     `inputs` and `outputs` are (layer name, shape) pairs, the shape None where the config does not state it. `config` is
-    what it was read from. `part` are the objects and weights of a live model, None where there was only a config.
+    what it was read from. `part` are the objects and weights of a live model, None where there was only a config;
+    `unwritten` says why such a model's config cannot be written down, empty where it can.
     """
 
     class_name: str
@@ -55,6 +56,7 @@ class Architecture:
     outputs: tuple[tuple[str, Shape | None], ...] = ()
     config: Any = field(default=None, repr=False, compare=False)
     part: "Part | None" = field(default=None, repr=False, compare=False)
+    unwritten: str = ""
 
     @classmethod
     def from_model(cls, model: Any) -> "Architecture":

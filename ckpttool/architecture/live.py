@@ -37,7 +37,8 @@ def architecture_of_model(model: Any) -> Architecture:
         found = f"{kind.__module__}.{kind.__qualname__}"
         raise ModelError("no model of Keras 3", expected="a keras.Model", found=found)
     _check_that_it_is_built(model)
-    return with_part(_config(model), _Tree(model).part())
+    config, unwritten = _config(model)
+    return with_part(config, _Tree(model).part(), unwritten)
 
 
 def _check_that_it_is_built(model: Any) -> None:
@@ -61,12 +62,17 @@ def _keras() -> Any:
     return keras
 
 
-def _config(model: Any) -> Any:
-    """The config of a model, no more than its class and name where it cannot be written down."""
+def _config(model: Any) -> tuple[Any, str]:
+    """The config of a model as Keras saves it (`_serialize_model_as_json`, keras/src/saving/saving_lib.py, 3.15). Where
+    it cannot be written down, no more than class and name, and why."""
+    from keras.src.saving.serialization_lib import ObjectSharingScope, serialize_keras_object
+
     try:
-        return json.loads(model.to_json())
-    except Exception:  # whatever a get_config of the user's own raises
-        return {"class_name": type(model).__name__, "config": {"name": model.name}}
+        with ObjectSharingScope():
+            return json.loads(json.dumps(serialize_keras_object(model))), ""
+    except Exception as error:  # whatever a get_config of the user's own raises
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        return {"class_name": type(model).__name__, "config": {"name": model.name}}, told
 
 
 @dataclass(slots=True)

@@ -34,9 +34,18 @@ color = click.option(
 def expected(architecture: str) -> "Spec | str":
     """What an argument ARCHITECTURE names: a path, or the spec of the model that a function of the user's own returns.
     Says so where that runs code."""
-    from ckpttool.building import names_function, spec_of_function  # what most commands never need
+    from ckpttool.architecture.spec import spec_of
+    from ckpttool.building import architecture_of_function  # what most commands never need
 
-    if not names_function(architecture):
-        return architecture
+    return spec_of(architecture_of_function(architecture)) if runs(architecture) else architecture
+
+
+def runs(architecture: str | None) -> bool:
+    """Whether an argument names a function of the user's own, and not a file; says so where it does, for that runs
+    code."""
+    from ckpttool.building import names_function
+
+    if architecture is None or not names_function(architecture):
+        return False
     click.echo(f"note: running {architecture} in a process of its own", err=True)
-    return spec_of_function(architecture)
+    return True
