@@ -69,6 +69,8 @@ _LINEAR: Mapping[str, frozenset[str]] = MappingProxyType(
         ),
         "DepthwiseConv1D": frozenset({"kernel", "bias"}),
         "DepthwiseConv2D": frozenset({"kernel", "bias"}),
+        "LocallyConnected1D": frozenset({"kernel", "bias"}),
+        "LocallyConnected2D": frozenset({"kernel", "bias"}),
         "SeparableConv1D": frozenset({"pointwise_kernel", "bias"}),
         "SeparableConv2D": frozenset({"pointwise_kernel", "bias"}),
     }

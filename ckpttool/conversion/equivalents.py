@@ -1,12 +1,17 @@
 """Layers that Keras 3 has no more, made of layers that it has."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from ckpttool.architecture.args import Args
+from ckpttool.conversion.arranging import Cudnn
+from ckpttool.conversion.composing import Composed
+from ckpttool.conversion.equivalent import Equivalent
 from ckpttool.conversion.journal import Edit
+from ckpttool.conversion.local import locally_connected
+from ckpttool.conversion.operations.emitting import NoEquivalent
+from ckpttool.conversion.parametric import cosine, parametric_softplus, s_relu
 
 GONE = frozenset({"AddLoss", "AddMetric", "DenseFeatures", "SequenceFeatures"})
 """Classes of Keras 2 without weights of a known layout that Keras 3 has not, beside those of the table of layers."""
@@ -19,30 +24,15 @@ REPLACE_LAYER = Edit(
 EDITS = (REPLACE_LAYER,)
 
 
-@dataclass(frozen=True, slots=True)
-class Cudnn:
-    """A weight in the layout of cuDNN: the name of the slot and its number of gates."""
-
-    slot: str
-    gates: int
-
-
-@dataclass(frozen=True, slots=True)
-class Equivalent:
-    """What computes the same: a class with its arguments, what that is in words, and for each weight of the old layer
-    the one that takes its place, by their names below the layer. `laid_out` are those whose values lie otherwise."""
-
-    class_name: str
-    config: Mapping[str, Any]
-    told: str
-    weights: Mapping[str, str] = field(default_factory=dict)
-    laid_out: Mapping[str, Cudnn] = field(default_factory=dict)
-
-
-def equivalent(args: Args) -> Equivalent | None:
-    """What computes the same as a layer of a class that Keras 3 has not; None where nothing does."""
+def equivalent(args: Args, theano: bool) -> Equivalent:
+    """What computes the same as a layer of a class that Keras 3 has not, and that ran on Theano or another backend.
+    Raises NoEquivalent where nothing does."""
+    if args.class_name == "SReLU":
+        return s_relu(args, theano)
     found = _EQUIVALENTS.get(args.class_name)
-    return found(args) if found else None
+    if found is None or (args.class_name == "Merge" and args.config.get("mode") != "cos"):
+        raise NoEquivalent(f"{args.class_name}, which Keras 3 has no more, nor anything that computes the same")
+    return found(args)
 
 
 def _entry(class_name: str, **config: Any) -> dict[str, Any]:
@@ -82,34 +72,21 @@ def _highway(args: Args) -> Equivalent:
     size = built[-1] if built else args.integer("input_dim")
     if size is None:
         raise args.error("input_dim", "the number of features")
-    activation = args.config.get("activation", "linear")
-    name = args.name
-    names = {key: f"{name}_{key}" for key in ("input", "transform", "carry", "new", "rest", "kept", "sum")}
-
-    def called(entry: dict[str, Any], *sources: str) -> dict[str, Any]:
-        tensors = [[source, 0, 0, {}] for source in sources]
-        return {**entry, "name": entry["config"]["name"], "inbound_nodes": [tensors] if tensors else []}
-
+    made = Composed(args.name)
+    x = made.entered((None, size))
     dense = {"units": size, "use_bias": bias}
-    layers = [
-        called(_entry("InputLayer", name=names["input"], batch_shape=[None, size], dtype="float32")),
-        called(_entry("Dense", name=names["transform"], activation=activation, **dense), names["input"]),
-        called(_entry("Dense", name=names["carry"], activation="sigmoid", **dense), names["input"]),
-        called(_entry("Multiply", name=names["new"]), names["carry"], names["transform"]),
-        called(_entry("Rescaling", name=names["rest"], scale=-1.0, offset=1.0), names["carry"]),
-        called(_entry("Multiply", name=names["kept"]), names["rest"], names["input"]),
-        called(_entry("Add", name=names["sum"]), names["new"], names["kept"]),
-    ]
-    config = {
-        "name": name,
-        "layers": layers,
-        "input_layers": [names["input"], 0, 0],
-        "output_layers": [names["sum"], 0, 0],
-    }
-    weights = {"W": f"{names['transform']}/kernel", "W_carry": f"{names['carry']}/kernel"}
-    weights |= {"b": f"{names['transform']}/bias", "b_carry": f"{names['carry']}/bias"} if bias else {}
+    new = made.layer("Dense", x, name="transform", activation=args.config.get("activation", "linear"), **dense)
+    carry = made.layer("Dense", x, name="carry", activation="sigmoid", **dense)
+    rest = made.layer("Rescaling", carry, name="rest", scale=-1.0, offset=1.0)
+    kept = made.layer("Multiply", [rest, x], name="kept")
+    y = made.layer("Add", [made.layer("Multiply", [carry, new], name="new"), kept], name="sum")
+    weights = {"W": "transform/kernel", "W_carry": "carry/kernel"}
+    weights |= {"b": "transform/bias", "b_carry": "carry/bias"} if bias else {}
     return Equivalent(
-        "Functional", config, "two Dense layers, one of which weighs the other against the input", weights
+        "Functional",
+        made.config([x], y),
+        "two Dense layers, one of which weighs the other against the input",
+        {old: f"{args.name}_{new}" for old, new in weights.items()},
     )
 
 
@@ -148,7 +125,11 @@ _EQUIVALENTS: Mapping[str, Callable[[Args], Equivalent]] = MappingProxyType(
         "CuDNNGRU": _of_cudnn("GRU", 3, reset_after=True),
         "CuDNNLSTM": _of_cudnn("LSTM", 4),
         "Highway": _highway,
+        "LocallyConnected1D": locally_connected,
+        "LocallyConnected2D": locally_connected,
         "MaxoutDense": _maxout_dense,
+        "Merge": cosine,
+        "ParametricSoftplus": parametric_softplus,
         "ThresholdedReLU": _thresholded_relu,
     }
 )

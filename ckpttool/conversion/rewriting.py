@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ckpttool.architecture.args import Args
-from ckpttool.architecture.dialects import Generation, normalized, unflattened
+from ckpttool.architecture.dialects import Generation, normalized, restated, unflattened
 from ckpttool.architecture.graph import Call
 from ckpttool.architecture.models import Step, is_model, name_in_graph, steps_of
 from ckpttool.architecture.sizes import Shape
@@ -17,11 +17,14 @@ from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
 from ckpttool.conversion import activations, lookups, padding, words
 from ckpttool.conversion.activations import Scaled
+from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
-from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, Cudnn, Equivalent, equivalent
+from ckpttool.conversion.equivalent import Equivalent
+from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional, numbered_names
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.operating import Operations
+from ckpttool.conversion.operations.emitting import NoEquivalent
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.settling import Site, settled
@@ -50,7 +53,12 @@ REPLACE_LAMBDA = Edit(
     "puts a function of yours in place of the code of a Lambda layer (--replace)",
     "as your function is",
 )
-EDITS = (RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM, PLAIN_MODEL, REPLACE_LAMBDA)
+UNFOLD_MERGE = Edit(
+    "unfold-merge",
+    "writes a Sequential model that begins with a Merge of branches as the graph that it is",
+    "always: the same layers, in the same order",
+)
+EDITS = (UNFOLD_MERGE, RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM, PLAIN_MODEL, REPLACE_LAMBDA)
 
 _HELD = ("layer", "backward_layer", "cell")
 _BASE_ONLY = frozenset({"batch_input_shape"})  # what Keras 3's Layer takes no more, of classes that hand on the rest
@@ -80,7 +88,9 @@ def rewrite(
     """The config of a model of this generation as Keras 3 has it. Raises ConfigError; what has no form in Keras 3 is
     refused in the journal."""
     rewriter = _Rewriter(generation, journal, options, origin)
-    old = unflattened(config) if generation is Generation.KERAS_0 else config
+    old = restated(config, generation)
+    if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
+        journal.edit(UNFOLD_MERGE, Args.of(old).name)
     found = rewriter.model_entry(old, normalized(config, generation))
     return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out)
 
@@ -115,7 +125,7 @@ class _Rewriter:
     labels: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     scaled: dict[str, Scaled] = field(default_factory=dict)
-    laid_out: dict[str, Cudnn] = field(default_factory=dict)
+    laid_out: dict[str, Arrangement] = field(default_factory=dict)
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
         """The entry of the whole model."""
@@ -139,7 +149,7 @@ class _Rewriter:
         if args.foreign or args.class_name not in LAYERS:
             return self.unknown(args, new, at)
         if args.class_name == "Lambda":
-            return self.entry(args, new, self.replaced_lambda(args, at), at)
+            return self.entry(args, new, self.replaced_lambda(old, args, at), at)
         args = replace(args, config=settled(args, Site(at.label, old, at.shape, self.origin), self.journal))
         words.note(old, args, self.generation, at.label or args.name, self.journal)
         if is_model(args):
@@ -237,18 +247,16 @@ class _Rewriter:
         self.scaled[at.label] = scaled
         return self.entry(args, new, args.config, at)
 
-    def replaced_lambda(self, args: Args, at: _At) -> dict[str, Any]:
+    def replaced_lambda(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
         """The arguments of a Lambda layer with the user's own function."""
         config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
         place = self.options.functions.get(args.name) or self.options.functions.get(at.label)
         if place is None and not self.options.whole:
-            self.journal.need(at.label, "the function of this Lambda layer in the model that the weights are for")
+            self.journal.need(at.label, f"the function of this {old.class_name} in the model that the weights are for")
             return config
         if place is None:
-            self.journal.refuse(
-                at.label,
-                f"a Lambda layer, which holds code; --replace {args.name}=package.module:function puts yours in place",
-            )
+            told = f"a {old.class_name} layer, which holds code"
+            self.journal.refuse(at.label, f"{told}; --replace {args.name}=package.module:function puts yours in place")
             return config
         module, _, name = place.partition(":")
         self.journal.edit(REPLACE_LAMBDA, at.label, place)
@@ -262,13 +270,25 @@ class _Rewriter:
         built_in = args.class_name in OLD_LAYERS or args.class_name in GONE or "keras" in str(new.get("module"))
         if args.foreign or not built_in:
             return self.custom(args, new, at)
-        found = equivalent(args)
-        if found is None:
-            self.journal.refuse(
-                at.label, f"{args.class_name}, which Keras 3 has no more, nor anything that computes the same"
-            )
+        try:
+            return self.equivalent(args, equivalent(self.with_function(args, at), self.origin.theano), at)
+        except NoEquivalent as problem:
+            self.journal.refuse(at.label, str(problem))
             return self.entry(args, new, args.config, at)
-        return self.equivalent(args, found, at)
+
+    def with_function(self, args: Args, at: _At) -> Args:
+        """A layer that Keras 3 has not, with what its old hard_sigmoid is today. Raises NoEquivalent."""
+        used = activations.uses_old(args)
+        if used and self.options.keep_weights:
+            function = activations.kept(at.label, self.journal)
+            return replace(args, config={**args.config, **dict.fromkeys(used, function)})
+        scaled = activations.scaled(args)
+        if used and scaled is None:
+            raise NoEquivalent(f"{args.class_name} with hard_sigmoid, whose slope is another today")
+        if used and scaled:
+            self.journal.edit(activations.SCALE_WEIGHTS, at.label, ", ".join(used))
+            self.scaled[at.label] = scaled
+        return args
 
     def equivalent(self, args: Args, found: Equivalent, at: _At) -> dict[str, Any]:
         """The entry of what computes the same as an old layer."""
@@ -276,12 +296,8 @@ class _Rewriter:
         for old, new in found.weights.items():
             self.weights[_joined(at.label, old)] = _joined(at.today, new)
         self.laid_out |= {_joined(at.label, name): how for name, how in found.laid_out.items()}
-        model = Args.of({"class_name": found.class_name, "config": dict(found.config)})
-        inner = _Rewriter(self.generation, self.journal, self.options, self.origin)
-        config = inner.model(model, model, _At(at.label, at.today)) if is_model(model) else found.config
-        if inner.scaled:
-            self.journal.refuse(at.label, f"{args.class_name} with hard_sigmoid, whose slope is another today")
-        return self.entry(model, {}, config, at)
+        config = (found.frozen() if args.config.get("trainable") is False else found).config
+        return self.entry(Args.of({"class_name": found.class_name, "config": config}), {}, config, at)
 
     def custom(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
         """The entry of a class of the user's own, by its registered name."""
@@ -361,11 +377,11 @@ def _free(name: str, used: Container[str]) -> str:
 
 
 def _built(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
-    """The entry of a layer that Keras 3 has not, with the shape of its input, which decides what takes its place."""
-    shape = next(iter(step.inputs), None)
-    if entry.get("class_name") not in OLD_LAYERS or shape is None:
+    """The entry of a layer that Keras 3 has not, with the shapes of its input, which decide what takes its place."""
+    shapes = [list(shape) for shape in step.inputs if shape is not None]
+    if entry.get("class_name") not in OLD_LAYERS or not shapes or len(shapes) < len(step.inputs):
         return entry
-    return {**entry, "build_config": {"input_shape": list(shape)}}
+    return {**entry, "build_config": {"input_shape": shapes if len(shapes) > 1 else shapes[0]}}
 
 
 def _named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ckpttool.conversion.activations import Scaled
-from ckpttool.conversion.equivalents import Cudnn
+from ckpttool.conversion.arranging import Arrangement
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Rewritten:
     labels: Mapping[str, str]
     weights: Mapping[str, str]
     scaled: Mapping[str, Scaled]
-    laid_out: Mapping[str, Cudnn]
+    laid_out: Mapping[str, Arrangement]
 
     def label(self, layer: str, name: str) -> str:
         """The label today of a weight that was called `name` in `layer`, or of the layer itself."""

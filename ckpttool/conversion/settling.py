@@ -135,14 +135,6 @@ def _embedding(config: dict[str, Any], site: Site, journal: Journal) -> dict[str
     return {key: value for key, value in config.items() if key != "dropout"}
 
 
-def _cosine(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    """Keras 1 gave the output of "cos" an axis more, and took other lengths where there are three (keras/engine/
-    topology.py, 1.2.2)."""
-    if site.old.class_name == "Merge" and site.old.config.get("mode") == "cos":
-        journal.refuse(site.label, "Merge with mode 'cos', whose output had an axis more than that of Dot")
-    return config
-
-
 def _undilated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
     if not _is_above_one(config.get("dilation_rate")) or not site.origin.of_many_backends:
         return config
@@ -210,7 +202,6 @@ _SETTLED: Mapping[str, tuple[_Settle, ...]] = MappingProxyType(
         "Conv3DTranspose": (_undilated,),
         **dict.fromkeys((f"ConvLSTM{rank}D" for rank in (1, 2, 3)), (_strided,)),
         "Discretization": (_discretized,),
-        "Dot": (_cosine,),
         "EinsumDense": (_sized,),
         "Embedding": (_embedding,),
         **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell"), (_gated,)),

@@ -13,7 +13,7 @@ from ckpttool.architecture.layouts import Place
 from ckpttool.assembled import weight_of
 from ckpttool.checkpoint import Values, Weight
 from ckpttool.conversion.activations import FACTOR
-from ckpttool.conversion.equivalents import Cudnn
+from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.rewritten import Rewritten
 
 if TYPE_CHECKING:
@@ -51,20 +51,27 @@ def placed(
     return found, missing
 
 
-def _placed(place: Place, source: Aligned, rewritten: Rewritten, reversed_kernels: bool) -> Placed:
+def as_placed(place: Place, source: Aligned, reversed_kernels: bool) -> Placed:
+    """The weight of a slot as it is stored, its parts joined and its axes turned."""
     weight, changes = weight_of(source, reversed_kernels), list[str]()
     if weight is not source.stored[0].weight:
         parts = len(source.stored)
         changes.append(f"joined from {parts} arrays" if parts > 1 else "axes turned as Keras 3 has them")
+    return Placed(place, weight, tuple(one.weight.path for one in source.stored), tuple(changes))
+
+
+def _placed(place: Place, source: Aligned, rewritten: Rewritten, reversed_kernels: bool) -> Placed:
+    found = as_placed(place, source, reversed_kernels)
+    weight, changes = found.weight, list(found.changes)
     how = rewritten.laid_out.get(source.place.label)
     if how is not None:
-        changes.append("laid out otherwise than cuDNN has it")
-        weight = _of_cudnn(weight, how)
+        changes.append(how.told)
+        weight = _arranged(weight, how)
     gates = _gates(source.place, rewritten)
     if gates is not None:
         changes.append(f"multiplied by {FACTOR}" + ("" if all(gates) else " in the gates that use hard_sigmoid"))
         weight = changed(weight, _Columns(tuple(FACTOR if marked else 1.0 for marked in gates)))
-    return Placed(place, weight, tuple(one.weight.path for one in source.stored), tuple(changes))
+    return replace(found, weight=weight, changes=tuple(changes))
 
 
 def _gates(place: Place, rewritten: Rewritten) -> tuple[bool, ...] | None:
@@ -123,45 +130,29 @@ class _Changed:
         return None
 
 
-def _of_cudnn(weight: Weight, how: Cudnn) -> Weight:
-    """A weight of CuDNNLSTM or CuDNNGRU as LSTM or GRU has it: its biases for input and state are added, or stay two
-    rows where the state is multiplied before it is reset (`_convert_rnn_weights`, keras/engine/saving.py, 2.2.4)."""
-    length = weight.size // 2
-    shapes = {"bias": (length,) if how.gates == 4 else (2, length)}
-    shape = shapes.get(how.slot, weight.shape)
+def _arranged(weight: Weight, how: Arrangement) -> Weight:
+    """The weight with its values as they lie today."""
+    shape = how.shape(weight.shape)
     item = dtypes.itemsize(weight.dtype) or 0
-    return replace(weight, shape=shape, nbytes=math.prod(shape) * item, big_endian=False, values=_Turned(weight, how))
+    return replace(weight, shape=shape, nbytes=math.prod(shape) * item, big_endian=False, values=_Arranged(weight, how))
 
 
 @dataclass(frozen=True, slots=True)
-class _Turned:
-    """The values of a weight in the layout of cuDNN, put together in memory."""
+class _Arranged:
+    """The values of a weight that lie otherwise today, put together in memory."""
 
     weight: Weight
-    how: Cudnn
+    how: Arrangement
 
     def pieces(self, limit: int) -> Iterator[memoryview]:
         """All bytes in C order, little-endian, in pieces of `limit` bytes."""
         import numpy as np
 
         code = f"<{dtypes.DTYPES[self.weight.dtype][1]}"
-        raw = np.ascontiguousarray(self._made(), code).reshape(-1).view(np.uint8).data
+        raw = np.ascontiguousarray(self.how.made(self.weight.read()), code).reshape(-1).view(np.uint8).data
         for start in range(0, len(raw), limit):
             yield raw[start : start + limit]
 
     def part(self, start: int, stop: int) -> Values | None:
         """None: a part takes as much work as the whole."""
         return None
-
-    def _made(self) -> np.ndarray:
-        import numpy as np
-
-        values = self.weight.read()
-        if self.how.slot == "bias":
-            halves = values.reshape(2, -1)
-            summed: np.ndarray = halves.sum(axis=0) if self.how.gates == 4 else halves
-            return summed
-        gates = np.split(values, self.how.gates, axis=1)
-        if self.how.slot == "kernel":
-            return np.concatenate([gate.T.reshape(gate.shape, order="F") for gate in gates], axis=1)
-        return np.concatenate([gate.T for gate in gates], axis=1)

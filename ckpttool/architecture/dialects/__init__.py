@@ -2,7 +2,7 @@
 legacy files."""
 
 from ckpttool.architecture.dialects.generation import Generation, generation_of
-from ckpttool.architecture.dialects.layers import change_of, normalized, unflattened
+from ckpttool.architecture.dialects.layers import change_of, normalized, restated, unflattened
 from ckpttool.architecture.dialects.shapes1 import Form
 from ckpttool.architecture.dialects.stored import StoredSlot, stored_order
 
@@ -13,6 +13,7 @@ __all__ = [
     "change_of",
     "generation_of",
     "normalized",
+    "restated",
     "stored_order",
     "unflattened",
 ]

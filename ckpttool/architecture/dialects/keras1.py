@@ -54,7 +54,6 @@ _MERGES = MappingProxyType(
     {
         "ave": "Average",
         "concat": "Concatenate",
-        "cos": "Dot",
         "dot": "Dot",
         "max": "Maximum",
         "mul": "Multiply",
@@ -130,16 +129,20 @@ def _padded_1(config: Config) -> Config:
 
 
 def merged(config: Mapping[str, Any]) -> tuple[str, Config] | None:
-    """The class and arguments of today for a `Merge`; None for one that runs the user's code, or lists its inputs."""
+    """The class and arguments of today for a `Merge`, a Lambda where it runs the user's code; one in mode "cos" stays a
+    `Merge`, because no layer of today does that. None for one that lists its inputs."""
     mode = config.get("mode")
-    if not isinstance(mode, str) or mode not in _MERGES or isinstance(config.get("layers"), list):
+    if isinstance(config.get("layers"), list):
         return None
     found = {key: config[key] for key in ("name", "trainable") if key in config}
+    if config.get("mode_type", "raw") != "raw" or not isinstance(mode, str) or mode not in (*_MERGES, "cos"):
+        return "Lambda", {**found, "function": mode, "arguments": config.get("arguments")}
     if mode == "concat":
         found["axis"] = config.get("concat_axis", -1)
     if mode in ("dot", "cos"):
-        found |= {"axes": _dot_axes(config.get("dot_axes", -1)), "normalize": mode == "cos"}
-    return _MERGES[mode], found
+        found["axes"] = _dot_axes(config.get("dot_axes", -1))
+        found |= {"normalize": False} if mode == "dot" else {"mode": mode}
+    return _MERGES.get(mode, "Merge"), found
 
 
 def _dot_axes(axes: Any) -> Any:

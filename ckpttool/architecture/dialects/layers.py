@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import keras1, keras2
+from ckpttool.architecture.dialects.branches1 import unmerged
 from ckpttool.architecture.dialects.change import Change
 from ckpttool.architecture.dialects.generation import Generation
 from ckpttool.architecture.dialects.orderings1 import ordered
@@ -62,7 +63,14 @@ def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
     """
     if generation in (Generation.KERAS_0, Generation.KERAS_1):
         entry = ordered(entry)
-    return _normalized(entry, generation, 0)
+    return _normalized(restated(entry, generation), generation, 0)
+
+
+def restated(entry: Any, generation: Generation) -> Any:
+    """An entry as `{"class_name", "config"}`, with a graph in place of branches that are listed in a `Merge`."""
+    if generation is Generation.KERAS_0:
+        return unflattened(entry)
+    return entry if generation is Generation.KERAS_3 else unmerged(entry)
 
 
 def _normalized(entry: Any, generation: Generation, depth: int) -> Mapping[str, Any]:
@@ -118,7 +126,7 @@ def _kept(entry: Mapping[str, Any], args: Args, generation: Generation) -> Confi
 def _merge(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:
     """The entry of the layer that does what a `Merge` does; one that lists its inputs keeps its class."""
     found = keras1.merged(args.config)
-    if found is None:
+    if found is None:  # of Keras 0, or one that lists what tells no graph
         return {**entry, "config": _with_held(dict(args.config), generation, args.depth)}
     return _entry(entry, args, *found)
 

@@ -110,8 +110,6 @@ def forms_of(part: Part, slot: Slot, config: Mapping[str, Any], gates: int) -> t
         return (Form(shape),)
     if (part.class_name, slot.name, rank) in _KERNELS:
         return (_turned(shape, (*range(2, rank), 1, 0)),)
-    if part.class_name == "LocallyConnected2D" and slot.name == "bias":
-        return (_turned(shape, (1, 2, 0)),)
     return (Form(shape),)
 
 

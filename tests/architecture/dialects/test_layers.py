@@ -197,13 +197,15 @@ def test_values_of_keras_2(key: str, old: Any, today: Any) -> None:
     [
         ({"mode": "sum"}, "Add", {}),
         ({"mode": "concat", "concat_axis": 1}, "Concatenate", {"axis": 1}),
-        ({"mode": "cos", "dot_axes": 2}, "Dot", {"axes": 2, "normalize": True}),
+        ({"mode": "cos", "dot_axes": 2}, "Merge", {"axes": 2, "mode": "cos"}),
         ({"mode": "dot", "dot_axes": [[1], [2]]}, "Dot", {"axes": [1, 2], "normalize": False}),
-        ({"mode": "lambda"}, "Merge", {"mode": "lambda"}),
+        ({"mode": "sum", "mode_type": "raw"}, "Add", {}),
+        ({"mode": "sum", "mode_type": "function"}, "Lambda", {"function": "sum", "arguments": None}),
+        ({"mode": ["code"], "arguments": {"k": 2}}, "Lambda", {"function": ["code"], "arguments": {"k": 2}}),
     ],
 )
 def test_merge(config: dict[str, Any], today: str, expected: dict[str, Any]) -> None:
-    """Merge is a class of its own for each mode; with the user's code it stays what it is."""
+    """Merge is a class of its own for each mode, with the user's code a Lambda; mode "cos" has none."""
     found = made("Merge", **config)
     assert (found["class_name"], found["config"]) == (today, expected)
 

@@ -1,0 +1,59 @@
+"""Weights whose values lie otherwise in the layer that takes the place of an old one, and how they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Arrangement(Protocol):
+    """How the values of today are made of the stored ones."""
+
+    @property
+    def told(self) -> str:
+        """What is done, in words."""
+
+    def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of today of an array of this shape."""
+
+    def made(self, values: np.ndarray) -> np.ndarray:
+        """The values of today, in that shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cudnn:
+    """A weight in the layout of cuDNN: the name of the slot and its number of gates.
+
+    Biases for input and state are added, or stay two rows where the state is multiplied before it is reset
+    (`_convert_rnn_weights`, keras/engine/saving.py, 2.2.4).
+    """
+
+    slot: str
+    gates: int
+
+    @property
+    def told(self) -> str:
+        """What is done."""
+        return "laid out otherwise than cuDNN has it"
+
+    def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of today."""
+        if self.slot != "bias":
+            return stored
+        return (stored[0] // 2,) if self.gates == 4 else (2, stored[0] // 2)
+
+    def made(self, values: np.ndarray) -> np.ndarray:
+        """The values of today."""
+        import numpy as np
+
+        if self.slot == "bias":
+            halves = values.reshape(2, -1)
+            summed: np.ndarray = halves.sum(axis=0) if self.gates == 4 else halves
+            return summed
+        gates = np.split(values, self.gates, axis=1)
+        if self.slot == "kernel":
+            return np.concatenate([gate.T.reshape(gate.shape, order="F") for gate in gates], axis=1)
+        return np.concatenate([gate.T for gate in gates], axis=1)
