@@ -4,7 +4,6 @@ A slot's weight may be stored as several arrays, as Keras 1 kept the gates of a 
 made by Theano, with its kernel reversed; `assembled` puts these together.
 """
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -85,7 +84,9 @@ _Pair = tuple[tuple[str, str, str], Stored, Evidence]
 """The key of a slot (top layer, owner, name), what is stored for it, and by what evidence."""
 
 
-def _key(place: Place) -> tuple[str, str, str]:
+def key_of(place: Place) -> tuple[str, str, str]:
+    """What tells a slot from all others of a model, also where objects have the same name: its top layer, the path of
+    its owner below that, and its own name."""
     return place.group, place.owner, place.slot.name
 
 
@@ -101,9 +102,9 @@ def _alignment(
         tuple(
             Aligned(place, tuple(stored for stored, _ in found), found[0][1])
             for place in places
-            if (found := by_slot.get(_key(place)))
+            if (found := by_slot.get(key_of(place)))
         ),
-        tuple(place for place in places if _key(place) not in by_slot and _is_kept(place, generation)),
+        tuple(place for place in places if key_of(place) not in by_slot and _is_kept(place, generation)),
         tuple(weight for weight in weights if weight.path not in taken),
         generation,
     )
@@ -137,7 +138,7 @@ def _by_path(places: Iterable[Place], weights: Iterable[Weight], moved: Mapping[
         path = _today("/".join(part.lstrip("_") for part in as_keras_3(split(weight.path))), moved)
         place = by_path.get(path)
         if place is not None and shapes_fit(place.slot.shape, weight.shape):
-            yield _key(place), Stored(weight), Evidence.PATH
+            yield key_of(place), Stored(weight), Evidence.PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class _Layers:
         if model.slots:
             parts[""] = replace(model, children=())
         if architecture.part is not None:
-            return cls(parts, {})
+            return cls(parts, {layer.name: layer.entry for layer in architecture.layers if layer.path == layer.name})
         args = model_args(architecture)
         entries = zip(args.layers("layers"), args.config["layers"], strict=True)
         return cls(parts, {layer.name: entry for layer, entry in entries})
@@ -202,18 +203,22 @@ def _in_generation(
 def _layer_pairs(
     layers: _Layers, orders: Mapping[str, Sequence[StoredSlot]], stored: Mapping[str, object], generation: Generation
 ) -> Iterator[tuple[str, str, Evidence]]:
-    """Which layer of the architecture is which of the file: by name, the rest by order where as many are left."""
+    """Which layer of the architecture is which of the file: by name where the file has no others, else by order where
+    both have as many, as Keras numbers names anew in every session."""
     if generation is Generation.KERAS_0:
         numbered = [name for name, part in layers.parts.items() if part.class_name != "InputLayer"]
         pairs = ((name, f"layer_{at}") for at, name in enumerate(numbered))
         yield from ((ours, theirs, Evidence.ORDER) for ours, theirs in pairs if theirs in stored)
         return
     named = [name for name in stored if name in orders]
-    yield from ((name, name, Evidence.NAME) for name in named)
-    ours = [name for name, order in orders.items() if order and name not in named]
-    theirs = [name for name in stored if name and name not in named]
-    if len(ours) == len(theirs):
-        yield from zip(ours, theirs, itertools.repeat(Evidence.ORDER))
+    ours = [name for name, order in orders.items() if name and order]
+    theirs = [name for name in stored if name]
+    if len(named) == len(stored) or len(ours) != len(theirs):
+        yield from ((name, name, Evidence.NAME) for name in named)
+        return
+    yield from (("", "", Evidence.NAME) for name in named if not name)
+    for one, other in zip(ours, theirs, strict=True):
+        yield one, other, Evidence.NAME if one == other else Evidence.ORDER
 
 
 def _is_order_of(order: Sequence[StoredSlot], weights: Sequence[Weight]) -> bool:

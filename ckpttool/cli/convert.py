@@ -42,10 +42,22 @@ def _functions(ctx: click.Context, param: click.Parameter, values: tuple[str, ..
     return found
 
 
+def _announced(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if not ctx.resilient_parsing:
+        options.runs(value)
+    return value
+
+
 @click.command("convert", short_help="Bring an old model into Keras 3.")
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
-@click.option("--arch", type=click.Path(), metavar="FILE", help="The model, for a file of weights only.")
+@click.option(
+    "--arch",
+    type=click.Path(),
+    metavar="FILE|package.module:function",
+    callback=_announced,
+    help="The model, for a file of weights only; or a function of yours that builds it, for classes of your own.",
+)
 @click.option("--to", type=click.Choice(list(FORMS)), help="Form of the target, where its name does not tell.")
 @click.option("--force", is_flag=True, help="Replace TARGET where it is there already.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
@@ -88,14 +100,15 @@ def command(
     output: str,
     color: str,
 ) -> None:
-    """Bring SOURCE, a checkpoint of any Keras, into Keras 3 as TARGET, without Keras and without running code.
+    """Bring SOURCE, a checkpoint of any Keras, into Keras 3 as TARGET, without Keras and without running its code.
 
     The config is rewritten by named edits, every weight goes to its place of today, and the new file is read back and
     compared before it takes its place. What has no exact form in Keras 3 is refused, all of it at once. The form of
     TARGET follows from its name: .keras, .weights.h5, .weights.json (sharded), .h5 (weights in the legacy layout).
 
     With --prove, Keras 3 loads the new file and predicts on seeded input, and tf_keras does so with the old model where
-    that is installed; the two must agree.
+    that is installed; the two must agree. For layers of your own classes, --arch names a function that returns a model
+    of Keras 3: it is run in a process of its own, and tells the config to write and the places of weights.
 
     Exit codes: 0 converted, 1 a dry run found that it cannot be, 2 could not be done.
 
@@ -104,6 +117,7 @@ def command(
       ckpttool convert old.h5 new.keras
       ckpttool convert old.h5 new.keras --dry-run
       ckpttool convert weights.h5 new.keras --arch model.json
+      ckpttool convert weights.h5 new.keras --arch train.models:build
       ckpttool convert model.keras model.weights.h5
     """
     chosen = Options(keep_weights, functions, not no_compile, not no_optimizer)

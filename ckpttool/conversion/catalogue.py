@@ -5,6 +5,7 @@ from ckpttool.conversion import (
     calls,
     compiling,
     equivalents,
+    living,
     lookups,
     operations,
     padding,
@@ -29,6 +30,7 @@ EDITS: tuple[Edit, ...] = tuple(
         operations,
         compiling,
         state,
+        living,
     )
     for edit in module.EDITS
 )

@@ -5,15 +5,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 from ckpttool.aligning import align
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.layouts import opaque_in
 from ckpttool.architecture.spec import part_in
+from ckpttool.building import architecture_of_function, names_function
 from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.conversion.filling import Prepared
 from ckpttool.conversion.journal import ConversionError, Journal
-from ckpttool.conversion.preparing import Prepared, prepare
-from ckpttool.conversion.proving import Prediction, predict
+from ckpttool.conversion.preparing import prepare
+from ckpttool.conversion.proving import Prediction, Proof, predict
 from ckpttool.conversion.result import Conversion, Transform
 from ckpttool.conversion.rewriting import PLAIN, Options
 from ckpttool.conversion.targets import (
@@ -29,6 +32,7 @@ from ckpttool.conversion.targets import (
 from ckpttool.errors import CorruptFileError
 from ckpttool.formats import open_checkpoint
 from ckpttool.loading import load_architecture
+from ckpttool.verifying import VerifyResult, verify
 from ckpttool.writing.archive import DIRECTORY
 from ckpttool.writing.copying import Progress, silent
 from ckpttool.writing.path_layout import sharded
@@ -65,11 +69,13 @@ def convert(
 ) -> Conversion:
     """Brings a checkpoint into Keras 3, or into another form of it; what was done comes back, proved.
 
-    `arch` is the model, for weights only: an architecture, or a file with one. `to` is a key of `FORMS`, by default the
-    one that the target's name stands for. `source_backend` is "theano" or "tensorflow", where a file of Keras 0 or 1
-    does not tell. `max_shard_bytes` limits the shards of a `.weights.json`. `prove` has Keras, in a process of its own,
-    load the new model and predict, and tf_keras the old one where that is installed. `on_progress` is told the bytes
-    that were written and those that were read back. What stands at the target stays unless `force`.
+    `arch` is the model, for weights only: an architecture, or a file with one. It may also be the architecture of a
+    live model, or "package.module:function", which is called in a process of its own and returns one: what that tells
+    counts then, for a whole model too. `to` is a key of `FORMS`, by default the one that the target's name stands for.
+    `source_backend` is "theano" or "tensorflow", where a file of Keras 0 or 1 does not tell. `max_shard_bytes` limits
+    the shards of a `.weights.json`. `prove` has Keras, in a process of its own, load the new model and predict, and
+    tf_keras the old one where that is installed. `on_progress` is told the bytes that were written and those that were
+    read back. What stands at the target stays unless `force`.
 
     The file is written beside its place, read back, every weight compared with its source and every slot of the config
     found filled, before it takes its place; where anything fails, nothing is left behind. Raises ConversionError where
@@ -86,7 +92,8 @@ def convert(
         names = _names(conversion, prepared, max_shard_bytes)
         folder = Path(target) if conversion.form == "keras-dir" else Path(target).absolute().parent
         check_entries(source, folder, names, force)
-        prediction = _write(conversion, prepared, names, max_shard_bytes, prove, on_progress)
+        proof = Proof(_modules(conversion), arch if _is_function(arch) else "") if prove else None
+        prediction = _write(conversion, prepared, names, max_shard_bytes, proof, on_progress)
     return replace(conversion, proved=True, prediction=prediction)
 
 
@@ -101,7 +108,7 @@ def _planned(
 ) -> Iterator[tuple[Conversion, Prepared]]:
     """The plan, and what it writes, which reads from the source as long as the block lasts."""
     form, journal = form_of(target, to), Journal()
-    architecture = arch if isinstance(arch, Architecture) or arch is None else load_architecture(arch)
+    architecture = _architecture(arch)
     with open_checkpoint(source) as opened:
         checkpoint = _told(opened, source_backend)
         prepared = prepare(checkpoint, architecture, form, options, journal)
@@ -132,6 +139,16 @@ def _planned(
         )
 
 
+def _architecture(arch: Architecture | str | os.PathLike[str] | None) -> Architecture | None:
+    if arch is None or isinstance(arch, Architecture):
+        return arch
+    return architecture_of_function(arch) if _is_function(arch) else load_architecture(arch)
+
+
+def _is_function(arch: Architecture | str | os.PathLike[str] | None) -> TypeGuard[str]:
+    return isinstance(arch, str) and names_function(arch)
+
+
 def _told(checkpoint: Checkpoint, source_backend: str | None) -> Checkpoint:
     """The checkpoint with the backend that the user says it is of."""
     if source_backend is None:
@@ -152,7 +169,7 @@ def _write(
     prepared: Prepared,
     names: tuple[str, ...],
     max_shard: float,
-    prove: bool,
+    proof: Proof | None,
     on_progress: Progress,
 ) -> Prediction | None:
     """Writes the target, once what was written is proved."""
@@ -161,7 +178,7 @@ def _write(
         place = scratch / target.name if form == "sharded" else scratch
         write(form, place, prepared.payload, max_shard, on_progress)
         _prove(place, prepared, on_progress)
-        return predict(place, conversion.source, _modules(conversion)) if prove else None
+        return predict(place, conversion.source, proof) if proof else None
 
 
 def _modules(conversion: Conversion) -> tuple[str, ...]:
@@ -175,8 +192,15 @@ def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
     """Reads back what was written: every weight is bit for bit what it should be, every slot of the config has its
     own. Raises CorruptFileError."""
     with open_checkpoint(path) as written:
-        stored = {weight.path: weight for weight in written.values() if weight.section is not Section.OTHER}
+        stored = {
+            weight.path: weight
+            for weight in written.values()
+            if weight.section is not Section.OTHER or weight.path in prepared.written
+        }
         _compare(stored, prepared.written, on_progress)
+        if prepared.live is not None:
+            _fits(verify(written, prepared.live))
+            return
         architecture = read_architecture(written.config)
         if architecture is None or not prepared.placed:
             return
@@ -186,6 +210,13 @@ def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
         if alignment.missing or left:
             what = [place.path for place in alignment.missing] + left
             raise CorruptFileError("the converted file does not fit its own config", where=", ".join(what[:5]))
+
+
+def _fits(found: VerifyResult) -> None:
+    """Raises CorruptFileError where a live model does not load what was written for it, as far as that can be told."""
+    if found.failures or found.verdict == "does not load":
+        what = [f"{finding.label}: {finding.why}" for finding in found.failures] + list(found.problems)
+        raise CorruptFileError("the converted file does not fit the live model", found="; ".join(what[:3]))
 
 
 def _compare(stored: Mapping[str, Weight], wanted: Mapping[str, Weight], on_progress: Progress) -> None:

@@ -1,22 +1,31 @@
 """From a checkpoint to what is written: its config in the words of Keras 3, and its weights in the places of today."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from dataclasses import replace
 from typing import Any
 
 from ckpttool.aligning import Alignment, align
 from ckpttool.architecture import Architecture, read_architecture
-from ckpttool.architecture.dialects import Generation, generation_of, stored_order
-from ckpttool.architecture.layouts import Place, layers_in, names_in, opaque_in, places_of
-from ckpttool.architecture.sizes import Shape
+from ckpttool.architecture.dialects import Generation, generation_of
+from ckpttool.architecture.layouts import layers_in, names_in, opaque_in, places_of
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
-from ckpttool.assembled import is_reversed
-from ckpttool.checkpoint import Checkpoint, Producer, Section, Weight
+from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.compiling import compile_config
+from ckpttool.conversion.filling import (
+    LEGACY,
+    Prepared,
+    in_layers,
+    layers_of,
+    metadata,
+    refuse_left,
+    refuse_missing,
+    refuse_other_shapes,
+    reversed_kernels,
+)
 from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.living import prepare_live
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import Options, rewrite
 from ckpttool.conversion.rewritten import Rewritten
@@ -27,22 +36,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
 from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, split
 from ckpttool.writing.archive import Model
-from ckpttool.writing.legacy import KERAS_VERSION, Layers
 from ckpttool.writing.path_layout import Content
-
-_LEGACY = "legacy-h5"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What is written, the weights that were placed for it, and what was found out about the source."""
-
-    payload: Payload
-    placed: tuple[Placed, ...]
-    model: str
-    writer: str
-    renamed: tuple[tuple[str, str], ...] = ()
-    written: Mapping[str, Weight] = field(default_factory=dict)
 
 
 def prepare(
@@ -50,12 +44,14 @@ def prepare(
 ) -> Prepared:
     """What a conversion of a checkpoint to a form writes. Raises ConfigError where the config makes no sense, and
     ConversionError where there is none; what stands in the way else is refused in the journal."""
+    if architecture is not None and architecture.part is not None:
+        return prepare_live(checkpoint, architecture, form, options, journal)
     found = architecture or read_architecture(checkpoint.config)
-    if found is None or not (found.layers or found.part):
+    if found is None or not found.layers:
         return _without_config(checkpoint, form)
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
-    as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != _LEGACY
+    as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
     if as_it_is and not (FORMS[form].whole and _holds_code(found.config)):
         return _as_it_is(checkpoint, found, form, options)
     return _rewritten(checkpoint, found, generation, form, options, journal)
@@ -63,7 +59,7 @@ def prepare(
 
 def _without_config(checkpoint: Checkpoint, form: str) -> Prepared:
     """Weights of the path layout in another of its forms."""
-    if checkpoint.kind not in PATH_KINDS or FORMS[form].whole or form == _LEGACY:
+    if checkpoint.kind not in PATH_KINDS or FORMS[form].whole or form == LEGACY:
         raise ConversionError(
             "stores weights only, whose places in another layout follow from the model",
             path=str(checkpoint.path),
@@ -112,7 +108,7 @@ def _copied(
     weights = {weight.path: weight for weight in checkpoint.values() if weight.section not in left}
     content = Content(weights, dict(_stored_names(checkpoint)))
     assets = read_assets(checkpoint) if FORMS[form].whole else {}
-    payload = Payload(Model(config, _metadata(checkpoint.producer), content, assets))
+    payload = Payload(Model(config, metadata(checkpoint.producer), content, assets))
     return Prepared(payload, (), model, writer, written=weights)
 
 
@@ -143,14 +139,15 @@ def _rewritten(
         rewritten.config |= {"compile_config": compiled} if compiled else {}  # which `today` has, too
     part = part_in(today)
     alignment = align(checkpoint, architecture)
-    turned = _reversed(checkpoint, alignment, journal)
+    turned = reversed_kernels(checkpoint, alignment, journal)
     found, missing = placed(alignment, rewritten, list(places_of(part)), turned)
     for label in sorted(rewritten.unscaled(one.place.label for one in alignment.aligned)):
         journal.refuse(label, "hard_sigmoid, whose slope is another today, and no weights to take the difference")
-    _refuse_other_shapes(found, journal)
+    refuse_other_shapes(found, journal)
     own = own_weights(alignment, part)
     taken = {weight.path for weight in own.values()}
-    _refuse_what_is_wrong(missing, [one for one in alignment.left if one.path not in taken], part, journal)
+    refuse_missing((place for place in missing if place.path), journal)
+    refuse_left([one for one in alignment.left if one.path not in taken], part, journal)
     content = _content(part, found, own)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:
@@ -159,9 +156,9 @@ def _rewritten(
         names = {**content.names, "optimizer": snake_case(optimizer["class_name"])} if kept else content.names
         content = Content({**content.weights, **kept}, names)
     assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
-    payload = Payload(Model(rewritten.config, _metadata(checkpoint.producer), content, assets), _layers(part, found))
+    payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers_of(part, found))
     renamed = tuple(rewritten.labels.items())
-    written = _in_layers(payload.layers) if form == _LEGACY and payload.layers else payload.model.content.weights
+    written = in_layers(payload.layers) if form == LEGACY and payload.layers else payload.model.content.weights
     return Prepared(payload, tuple(found), today.name, f"Keras {int(generation)}", renamed, written)
 
 
@@ -176,20 +173,6 @@ def _outputs(architecture: Architecture, today: Architecture) -> list[tuple[str,
     return [(old, new) for (old, _), (new, _) in zip(architecture.outputs, today.outputs, strict=False)]
 
 
-def _reversed(checkpoint: Checkpoint, alignment: Alignment, journal: Journal) -> bool:
-    """Whether kernels run the other way, which is noted where it is a guess and matters."""
-    generation = alignment.generation
-    turned = is_reversed(checkpoint, generation)
-    told = checkpoint.producer.backend or checkpoint.producer.inferred_backend
-    spatial = any(stored.slot is not None and stored.slot.spatial for one in alignment.aligned for stored in one.stored)
-    if spatial and checkpoint.producer.backend is None:
-        name = "Theano" if turned else "TensorFlow"
-        why = "by the names of its weights" if told else "nothing in the file tells the backend"
-        if generation in (Generation.KERAS_0, Generation.KERAS_1):
-            journal.guess("kernels", f"as {name} has them: {why}; --source-backend says it")
-    return turned
-
-
 def own_weights(alignment: Alignment, part: Part) -> dict[str, Weight]:
     """The weights of layers of the user's own classes by their paths of today, where all are the layer's own, as their
     names tell: such a layer writes them in the order in which it had them."""
@@ -199,31 +182,6 @@ def own_weights(alignment: Alignment, part: Part) -> dict[str, Weight]:
         if all((weight.name or "//").removeprefix(f"{chain}/").count("/") == 0 for weight in weights):
             found |= {f"{path}/vars/{at}": weight for at, weight in enumerate(weights)}
     return found
-
-
-def _refuse_other_shapes(found: Sequence[Placed], journal: Journal) -> None:
-    """Refuses weights that do not fit into their slots: their layer was another than its config says."""
-    for one in found:
-        told, stored = one.place.slot.shape, one.weight.shape
-        if told is not None and not _fits(stored, told):
-            journal.refuse(one.place.label, f"a weight {stored}, where its config asks for {told}")
-
-
-def _fits(stored: tuple[int, ...], told: Shape) -> bool:
-    pairs = zip(stored, told, strict=False)
-    return len(stored) == len(told) and all(wanted in (None, size) for size, wanted in pairs)
-
-
-def _refuse_what_is_wrong(missing: Sequence[Place], left: Sequence[Weight], part: Part, journal: Journal) -> None:
-    """Refuses slots without weights, and weights without slots."""
-    for place in missing:
-        if place.path:
-            shape = "" if place.slot.shape is None else f" {place.slot.shape}"
-            journal.refuse(place.label, f"the source has no weight for {place.slot.name}{shape}")
-    opaque = {chain for chain, _, _ in opaque_in(part)}
-    for weight in left:
-        hint = " of a class of your own, whose weights only a live model tells" if weight.layer in opaque else ""
-        journal.refuse(weight.path, f"a weight {weight.shape} that no slot of the model takes{hint}")
 
 
 def _content(part: Part, found: Sequence[Placed], own: Mapping[str, Weight]) -> Content:
@@ -243,24 +201,3 @@ def _assets(checkpoint: Checkpoint, architecture: Architecture, rewritten: Rewri
             place = place.rpartition("/")[0]
         found[moved[place] + path[len(place) :] if place else path] = raw
     return found
-
-
-def _layers(part: Part, found: Sequence[Placed]) -> Layers:
-    """The weights in the order and under the names of a legacy file of Keras 3."""
-    weights = {(one.place.group, one.place.owner, one.place.slot.name): one.weight for one in found}
-    layers = dict[str, dict[str, Weight]]()
-    for _, top in part.tracks:
-        order = stored_order(top, Generation.KERAS_3)
-        keys = [((top.name, slot.owner, slot.slot.name), "/".join((*slot.chain, slot.slot.name))) for slot in order]
-        layers[top.name] = {name: weights[key] for key, name in keys if key in weights}
-    return Layers(layers)
-
-
-def _in_layers(layers: Layers) -> dict[str, Weight]:
-    """The weights by their paths in a legacy file."""
-    return {f"{group}/{name}": weight for group, of in layers.layers.items() for name, weight in of.items()}
-
-
-def _metadata(producer: Producer) -> dict[str, Any]:
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%d@%H:%M:%S")
-    return {"keras_version": KERAS_VERSION, "date_saved": now}

@@ -1,11 +1,14 @@
 """A process of its own that loads a converted model with Keras and predicts on seeded input; talks JSON on its output.
 
-`ckpttool.conversion.proving` starts it, and names modules of ckpttool's own that are imported first.
+`ckpttool.conversion.proving` starts it, and names modules of ckpttool's own that are imported first, and the function
+of the user's own that builds such a model, if there is one: the classes that it uses are then known to Keras.
 """
 
 import importlib
 import json
 import os
+import sys
+from operator import attrgetter
 from typing import Any
 
 _SIZE = 8  # of axes of which a model takes any size
@@ -17,9 +20,8 @@ def inputs_of(model: Any, seed: int) -> list[Any]:
     import numpy as np
 
     rng, found = np.random.default_rng(seed), []
-    for tensor in model.inputs:
-        shape = (2, *(size or _SIZE for size in tensor.shape[1:]))
-        dtype = getattr(tensor.dtype, "name", tensor.dtype)
+    for built_for, dtype in tensors_of(model):
+        shape = (2, *(size or _SIZE for size in built_for[1:]))
         if dtype == "string":
             found.append(rng.choice(_WORDS, shape))
         elif "int" in dtype or dtype == "bool":
@@ -27,6 +29,17 @@ def inputs_of(model: Any, seed: int) -> list[Any]:
         else:
             found.append(rng.uniform(0, 1, shape).astype(dtype))
     return found
+
+
+def tensors_of(model: Any) -> list[tuple[Any, str]]:
+    """Shape and dtype of each input of a model; of one of an own class what it was built for."""
+    if getattr(model, "inputs", None):
+        return [(tensor.shape, getattr(tensor.dtype, "name", tensor.dtype)) for tensor in model.inputs]
+    shapes = (model.get_build_config() or {}).get("input_shape")
+    if not shapes:
+        raise ValueError(f"a model of class {type(model).__name__}, which does not tell its inputs")
+    several = isinstance(shapes[0], list | tuple)
+    return [(shape, "float32") for shape in (shapes if several else [shapes])]
 
 
 def predicted(model: Any, inputs: list[Any]) -> list[Any]:
@@ -59,12 +72,28 @@ def compared(outputs: list[Any], source: str, inputs: list[Any]) -> dict[str, An
     return {"difference": worst}
 
 
-def told(target: str, source: str, seed: int = 0) -> dict[str, Any]:
+def objects_of(function: str) -> dict[str, Any]:
+    """The classes of the model that `package.module:function` returns, and what else its module names, under the names
+    by which a config may ask for them."""
+    import keras
+
+    if not function:
+        return {}
+    module, _, name = function.partition(":")
+    model = attrgetter(name)(importlib.import_module(module))()
+    held = [type(layer) for layer in model._flatten_layers()]
+    found = [*held, *(value for value in vars(sys.modules[module]).values() if callable(value))]
+    own = [one for one in found if not (getattr(one, "__module__", None) or "keras").startswith("keras")]
+    named = [one for one in own if isinstance(getattr(one, "__name__", None), str)]
+    return {key: one for one in named for key in (one.__name__, keras.saving.get_registered_name(one))}
+
+
+def told(target: str, source: str, function: str = "", seed: int = 0) -> dict[str, Any]:
     """What came out: Keras's version, the shapes of outputs, whether all are finite, the difference from the old."""
     import keras
     import numpy as np
 
-    model = keras.models.load_model(target)
+    model = keras.models.load_model(target, custom_objects=objects_of(function))
     inputs = inputs_of(model, seed)
     outputs = predicted(model, inputs)
     finite = all(bool(np.isfinite(value).all()) for value in outputs)
@@ -74,14 +103,15 @@ def told(target: str, source: str, seed: int = 0) -> dict[str, Any]:
 
 
 def main(job: str) -> None:
-    """Predicts and writes what came out, or the error. The job is a JSON array: the new file, the old one, modules."""
-    target, source, *modules = json.loads(job)
+    """Predicts and writes what came out, or the error. The job is a JSON object of the new file (`target`), the old one
+    (`source`), `modules` and `function`."""
+    asked = json.loads(job)
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what Keras prints is not ours
-    for module in modules:
+    for module in asked["modules"]:
         importlib.import_module(module)
     try:
-        found = told(target, source)
+        found = told(asked["target"], asked["source"], asked["function"])
     except Exception as error:
         found = {"error": f"{type(error).__name__}: {error}"[:2000]}
     json.dump(found, output)

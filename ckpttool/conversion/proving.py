@@ -11,7 +11,8 @@ from typing import Any
 from ckpttool.errors import CheckpointError
 
 SECONDS = 600
-# The child looks for modules where this process does, except in the directory it happens to be started from.
+# The child looks for modules where this process does, except in the directory it happens to be started from. Where the
+# user named a function, that is looked for there first, as `python -m` does.
 _START = "import sys; sys.path[:] = sys.argv[2:]; from ckpttool.conversion.prove_child import main; main(sys.argv[1])"
 TOLERANCE = 1e-3
 """How far outputs may be from those of the old model, relative to the largest of them."""
@@ -35,12 +36,21 @@ class Prediction:
     old: str = ""
 
 
-def predict(target: Path, source: Path, modules: tuple[str, ...] = ()) -> Prediction:
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What Keras needs to load a converted model: modules of ckpttool's own to import, and the function of the user's
+    own that builds such a model, whose classes it then knows."""
+
+    modules: tuple[str, ...] = ()
+    function: str = ""
+
+
+def predict(target: Path, source: Path, proof: Proof) -> Prediction:
     """Loads and runs the converted model with Keras, and the old one with tf_keras where that is installed.
 
     Raises ProofError where it does not load, or the two differ.
     """
-    found = _run(target, source, modules)
+    found = _run(target, source, proof)
     if "error" in found:
         raise ProofError("Keras does not load the converted model", path=str(source), found=str(found["error"]))
     outputs = tuple(tuple(shape) for shape in found["outputs"])
@@ -57,9 +67,11 @@ def predict(target: Path, source: Path, modules: tuple[str, ...] = ()) -> Predic
     return result
 
 
-def _run(target: Path, source: Path, modules: tuple[str, ...]) -> Any:
-    paths = [*filter(None, sys.path), str(Path(__file__).resolve().parents[2])]
-    command = [sys.executable, "-c", _START, json.dumps([str(target), str(source), *modules]), *paths]
+def _run(target: Path, source: Path, proof: Proof) -> Any:
+    here = [os.getcwd()] if proof.function else []
+    paths = [*here, *filter(None, sys.path), str(Path(__file__).resolve().parents[2])]
+    job = {"target": str(target), "source": str(source), "modules": proof.modules, "function": proof.function}
+    command = [sys.executable, "-c", _START, json.dumps(job), *paths]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, env=environment)

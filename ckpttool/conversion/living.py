@@ -1,0 +1,281 @@
+"""A live model of the user's own as what is written: its config as Keras saves it, and a checkpoint's weights in the
+places that it told of."""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ckpttool.aligning import Alignment, align, key_of
+from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.dialects import Generation, generation_of
+from ckpttool.architecture.layouts import Place, names_in, opaque_in, places_of, shapes_fit
+from ckpttool.architecture.slots import Part
+from ckpttool.architecture.spec import part_in, spec_of
+from ckpttool.architecture.spelling import snake_case
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.conversion import activations, pairs
+from ckpttool.conversion.compiling import compile_config
+from ckpttool.conversion.filling import (
+    LEGACY,
+    Prepared,
+    in_layers,
+    layers_of,
+    metadata,
+    refuse_left,
+    refuse_missing,
+    reversed_kernels,
+)
+from ckpttool.conversion.journal import ConversionError, Edit, Journal
+from ckpttool.conversion.rewriting import Options
+from ckpttool.conversion.rewritten import Rewritten
+from ckpttool.conversion.state import WHERE, state
+from ckpttool.conversion.targets import FORMS, Payload
+from ckpttool.conversion.weights import Placed, as_placed
+from ckpttool.formats.assets import read_assets
+from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.verifying import loaders
+from ckpttool.writing.archive import Model
+from ckpttool.writing.path_layout import Content
+
+LIVE_MODEL = Edit(
+    "live-model",
+    "writes the config that Keras saves of the model that your function returns (--arch)",
+    "where that model computes what the old one did",
+)
+LIVE_COMPILE = Edit(
+    "live-compile-settings",
+    "writes loss, metrics and optimizer of the live model, where the file tells none that Keras 3 has",
+    "always: as your function compiled it",
+)
+EDITS = (LIVE_MODEL, pairs.PLACE, LIVE_COMPILE)
+
+_OPTIMIZER = "optimizer"
+_OF_KERAS = ("keras.", "keras_", "builtins")
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A checkpoint beside the live model whose weights it has: the model without the optimizer that it is compiled
+    with, and which weight is which."""
+
+    checkpoint: Checkpoint
+    live: Architecture
+    part: Part
+    alignment: Alignment
+    told: Architecture | None
+
+    @property
+    def by_paths(self) -> bool:
+        """Whether the checkpoint keeps its weights by paths."""
+        return self.checkpoint.kind in PATH_KINDS
+
+    @property
+    def generation(self) -> Generation | None:
+        """Which Keras wrote the checkpoint, None where nothing tells."""
+        if self.alignment.generation is not None:
+            return self.alignment.generation
+        version = self.checkpoint.producer.keras_version
+        return generation_of(self.told.config if self.told else None, version) if self.told or version else None
+
+
+def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options: Options, journal: Journal) -> Prepared:
+    """What a conversion of a checkpoint to a form writes, where a live model says what the places are. What stands in
+    the way is refused in the journal."""
+    if options.functions or options.keep_weights:
+        raise ConversionError(
+            "--replace and --keep-weights change the config of a file",
+            expected="neither, where a function of yours gives the model (--arch)",
+        )
+    part = _without_optimizer(part_in(live))
+    source = _Source(checkpoint, live, part, align(checkpoint, live), read_architecture(checkpoint.config))
+    turned = reversed_kernels(checkpoint, source.alignment, journal)
+    found, missing = _placed(source, turned)
+    own = _in_ways_of_their_own(source, form, journal) | _of_other_optimizers(source)
+    refuse_missing((place for place in missing if _is_written(place, form)), journal)
+    refuse_left([one for one in source.alignment.left if one.path not in own], part, journal)
+    pairs.note(checkpoint, live, source.alignment, journal)
+    config = _config(source, form, options, journal)
+    kept = {} if journal.refusals or not options.optimizer else _state(source, config, form, turned, journal)
+    content = Content(
+        {one.place.path: one.weight for one in found if one.place.path} | own | kept, _names(part, config, kept)
+    )
+    assets = read_assets(checkpoint) if FORMS[form].whole else {}
+    payload = Payload(Model(config, metadata(checkpoint.producer), content, assets), layers_of(part, found))
+    written = in_layers(layers_of(part, found)) if form == LEGACY else content.weights
+    return Prepared(payload, tuple(found), live.name, "", (), written, live)
+
+
+def _without_optimizer(part: Part) -> Part:
+    return replace(part, children=tuple((at, child) for at, child in part.children if at != _OPTIMIZER))
+
+
+def _names(part: Part, config: Mapping[str, Any], kept: Mapping[str, Weight]) -> dict[str, str | None]:
+    names: dict[str, str | None] = dict(names_in(part))
+    optimizer = (config.get("compile_config") or {}).get("optimizer")
+    if kept and optimizer:
+        names[_OPTIMIZER] = snake_case(optimizer["class_name"])
+    return names
+
+
+def _is_written(place: Place, form: str) -> bool:
+    """Whether a form has a place for a slot of its own."""
+    return place.index is not None if form == LEGACY else bool(place.path)
+
+
+def _placed(source: _Source, turned: bool) -> tuple[list[Placed], list[Place]]:
+    """The weights of the slots, and the slots for which there is none. A slot that another object lends takes what that
+    one has, as legacy files store it once."""
+    sources = {key_of(one.place): one for one in source.alignment.aligned}
+    found, missing = list[Placed](), list[Place]()
+    for place in places_of(source.part):
+        one = sources.get(key_of(place))
+        if one is None and place.slot.borrowed:
+            owner = posixpath.normpath(f"{place.owner or '.'}/{place.slot.borrowed}")
+            one = sources.get((place.group, "" if owner == "." else owner, place.slot.name))
+        if one is None:
+            missing.append(place)
+        else:
+            found.append(as_placed(place, one, turned))
+    return found, missing
+
+
+def _in_ways_of_their_own(source: _Source, form: str, journal: Journal) -> dict[str, Weight]:
+    """The weights of objects that load theirs in a way of their own, which stay where they are from one form of the
+    path layout to another. To and from other layouts only their own code could bring them."""
+    found = dict[str, Weight]()
+    stored = [*source.alignment.left, *source.checkpoint.section(Section.OTHER)]
+    for chain, owner, path in opaque_in(source.part):
+        below = f"{path}/vars/" if path else "vars/"
+        weights = {weight.path: weight for weight in stored if weight.path.startswith(below)}
+        if owner.slots and source.by_paths != (form != LEGACY):
+            told = "loads its weights in a way of its own, so that only its code can bring them to this layout"
+            journal.refuse(chain, told)
+        elif owner.slots and form != LEGACY and not weights:
+            journal.refuse(chain, "the source has no weights for it")
+        found |= weights
+    return found
+
+
+def _of_other_optimizers(source: _Source) -> dict[str, Weight]:
+    """The state of optimizers that the model holds beside the one that it is compiled with."""
+    slots = {slot.path: slot for slot in spec_of(source.live).optimizer if not slot.path.startswith(f"{_OPTIMIZER}/")}
+    left = {weight.path: weight for weight in source.alignment.left if weight.path in slots}
+    return {path: weight for path, weight in left.items() if shapes_fit(slots[path].shape, weight.shape)}
+
+
+def _config(source: _Source, form: str, options: Options, journal: Journal) -> dict[str, Any]:
+    """The config of the live model with the compile settings of the file, or else its own. What cannot be written, and
+    what has to be there when it is loaded, is noted; nothing of that matters for weights alone."""
+    live, whole = source.live, FORMS[form].whole
+    journal.edit(LIVE_MODEL, live.name, live.class_name if whole else f"{live.class_name}, its weights alone")
+    _note_hard_sigmoid(source, journal)
+    if not whole:
+        return dict(live.config)
+    if live.unwritten:
+        told = f"its config cannot be written down: {live.unwritten[:200]}"
+        journal.refuse(live.name, f"{told}; give its classes a get_config, or write weights alone (.weights.h5)")
+    for name in _holders_of_code(live.config):
+        journal.refuse(name, "holds a function as code, as a lambda; name a function that is registered instead")
+    for name, what in _needed(live.config):
+        journal.need(name, what)
+    settings = _settings(source, journal) if options.compiled else None
+    kept = {key: value for key, value in live.config.items() if key != "compile_config"}
+    return {**kept, "compile_config": settings} if settings else kept
+
+
+def _settings(source: _Source, journal: Journal) -> Any:
+    """The compile settings of the file, of which those of Keras 3 stay as they are; else those of the live model."""
+    told, checkpoint = source.told, source.checkpoint
+    stated = checkpoint.training_config or (told.config.get("compile_config") if told else None)
+    if stated and source.by_paths and source.generation is Generation.KERAS_3:
+        return stated
+    ends = zip(told.outputs, source.live.outputs, strict=False) if told else ()
+    outputs = [(old, new) for (old, _), (new, _) in ends]
+    found = compile_config(stated, checkpoint.producer.keras_version, outputs, journal)
+    own = source.live.config.get("compile_config")
+    if found is None and own:
+        journal.edit(LIVE_COMPILE, "compile", str(_class_of(own.get("optimizer"))))
+    return found or own
+
+
+def _class_of(entry: Any) -> Any:
+    return entry.get("class_name") if isinstance(entry, Mapping) else entry
+
+
+def _state(source: _Source, config: Mapping[str, Any], form: str, turned: bool, journal: Journal) -> dict[str, Weight]:
+    """The state of the optimizer, where it fits; noted as lost where it does not."""
+    settings = config.get("compile_config") or {}
+    held = source.checkpoint.section(Section.OPTIMIZER)
+    if form == LEGACY or not (settings.get("optimizer") if FORMS[form].whole else held):
+        if held and FORMS[form].whole:
+            journal.lose(WHERE, "its state: the new model is compiled with no optimizer")
+        return {}
+    if settings == source.live.config.get("compile_config") and (found := _as_live(source, journal)):
+        return found
+    if not FORMS[form].whole:
+        journal.lose(WHERE, "its state: the live model is not compiled with an optimizer that has these variables")
+        return {}
+    today = replace(source.live, config=config, part=source.part)
+    wanted = [slot for slot in spec_of(today).optimizer if slot.path.startswith(f"{_OPTIMIZER}/")]
+    rewritten = Rewritten(dict(config), {}, {}, {}, {})
+    return state(source.checkpoint, source.alignment, rewritten, wanted, settings["optimizer"], turned, journal)
+
+
+def _as_live(source: _Source, journal: Journal) -> dict[str, Weight]:
+    """The stored state where it is just that of the live model's own optimizer, as Keras's loader pairs it."""
+    spec = spec_of(source.live)
+    own = tuple(slot for slot in spec.optimizer if slot.path.startswith(f"{_OPTIMIZER}/"))
+    pairing = loaders.state(replace(spec, optimizer=own), source.checkpoint)
+    if not pairing.pairs or pairing.missing or pairing.unexpected or pairing.raises:
+        return {}
+    if source.told is None:
+        journal.guess(WHERE, f"its state: {len(own)} variables in the order of the live model's optimizer")
+    return {slot.path: weight for slot, weight in pairing.pairs}
+
+
+def _note_hard_sigmoid(source: _Source, journal: Journal) -> None:
+    """Notes where the live model uses hard_sigmoid with weights of a Keras whose hard_sigmoid was another."""
+    if source.generation in (None, Generation.KERAS_3):
+        return
+    for entry in _entries(source.live.config):
+        config = entry["config"]
+        if isinstance(config, Mapping) and any(config.get(key) == activations.OLD for key in activations.KEYS):
+            told = "hard_sigmoid as Keras 3 has it, and weights as they were; that of Keras 1 and 2 had another slope"
+            journal.guess(str(config.get("name", "")), told)
+
+
+def _entries(config: Any) -> Iterator[Mapping[str, Any]]:
+    """All objects that a config states, however deep, in their order."""
+    stack = [config]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Mapping):
+            if isinstance(value.get("class_name"), str) and "config" in value:
+                yield value
+            stack.extend(reversed(list(value.values())))
+        elif isinstance(value, list):
+            stack.extend(reversed(value))
+
+
+def _holders_of_code(config: Any) -> Iterator[str]:
+    """The names of the innermost layers that hold a function as code."""
+    holder = ""
+    for entry in _entries(config):
+        if entry["class_name"] == "__lambda__":
+            yield holder
+        inner = entry["config"]
+        holder = str(inner["name"]) if isinstance(inner, Mapping) and "name" in inner else holder
+
+
+def _needed(config: Any) -> Iterator[tuple[str, str]]:
+    """The classes and functions of the user's own that Keras asks for when it loads a config, and how it gets them."""
+    for entry in _entries(config):
+        registered, module = entry.get("registered_name"), entry.get("module")
+        if not isinstance(registered, str) or not isinstance(module, str) or f"{module}.".startswith(_OF_KERAS):
+            continue
+        name = entry["config"] if entry["class_name"] == "function" else entry["class_name"]
+        if ">" in registered:
+            yield registered, f"import {module}, which registers it"
+        else:
+            yield registered, f'keras.models.load_model(..., custom_objects={{"{registered}": {module}.{name}}})'
