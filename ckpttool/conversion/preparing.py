@@ -130,7 +130,8 @@ def _rewritten(
 ) -> Prepared:
     """A model in the words of Keras 3, its weights placed slot by slot."""
     origin = Origin.of(checkpoint, architecture.config, generation)
-    rewritten = rewrite(architecture.config, generation, journal, replace(options, whole=FORMS[form].whole), origin)
+    rewritten = rewrite(architecture.config, generation, journal, options, origin)
+    _note_functions(rewritten, FORMS[form].whole, journal)
     today = read_architecture(rewritten.config)
     assert today is not None
     if FORMS[form].whole and options.compiled:
@@ -160,6 +161,16 @@ def _rewritten(
     renamed = tuple(rewritten.labels.items())
     written = in_layers(payload.layers) if form == LEGACY and payload.layers else payload.model.content.weights
     return Prepared(payload, tuple(found), today.name, f"Keras {int(generation)}", renamed, written)
+
+
+def _note_functions(rewritten: Rewritten, whole: bool, journal: Journal) -> None:
+    """Refuses a model some layers of which lack their function; weights alone need it where they are loaded."""
+    for one in rewritten.without_function:
+        if whole:
+            told = f"a {one.class_name} layer, which holds code; --replace {one.name}=package.module:function"
+            journal.refuse(one.label, f"{told} puts yours in place")
+        else:
+            journal.need(one.label, f"the function of this {one.class_name} in the model that the weights are for")
 
 
 def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> Any:

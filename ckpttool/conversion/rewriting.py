@@ -15,7 +15,7 @@ from ckpttool.architecture.models import Step, is_model, name_in_graph, steps_of
 from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
-from ckpttool.conversion import activations, lookups, padding, words
+from ckpttool.conversion import activations, deviations, lookups, padding, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
@@ -26,7 +26,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.operating import Operations
 from ckpttool.conversion.operations.emitting import NoEquivalent
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.rewritten import Rewritten
+from ckpttool.conversion.rewritten import Rewritten, Unfilled
 from ckpttool.conversion.settling import Site, settled
 
 RENAME_LAYER = Edit(
@@ -69,13 +69,12 @@ _DIRECTIONS = {("Bidirectional", "layer"): "forward_"}  # a backward layer of it
 class Options:
     """What the user chose: `keep_weights` registers the old hard_sigmoid; `functions` are those that take the place of
     Lambda layers, `package.module:function` by the name of the layer. `compiled` and `optimizer` carry the settings of
-    `compile` and the state of the optimizer. `whole` says that a model is written, not weights alone."""
+    `compile` and the state of the optimizer."""
 
     keep_weights: bool = False
     functions: Mapping[str, str] = field(default_factory=dict)
     compiled: bool = True
     optimizer: bool = True
-    whole: bool = True
 
 
 PLAIN = Options()
@@ -92,7 +91,9 @@ def rewrite(
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
     found = rewriter.model_entry(old, normalized(config, generation))
-    return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out)
+    return Rewritten(
+        found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, tuple(rewriter.without_function)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class _Rewriter:
     weights: dict[str, str] = field(default_factory=dict)
     scaled: dict[str, Scaled] = field(default_factory=dict)
     laid_out: dict[str, Arrangement] = field(default_factory=dict)
+    without_function: list[Unfilled] = field(default_factory=list)
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
         """The entry of the whole model."""
@@ -157,6 +159,8 @@ class _Rewriter:
         config = {**args.config, **self.held(old, args, at)}
         found = Args.of({**new, "class_name": args.class_name, "config": config})
         activations.check(found, at.label, self.journal)
+        how = deviations.arranged(found, self.generation, self.origin, at.label, self.journal)
+        self.laid_out |= {_joined(at.label, deviations.SLOT): how} if how else {}
         if activations.uses_old(found):
             return self.padded(found, self.with_old_activation(found, new, at), at)
         if lookups.gives_integers(found):
@@ -248,15 +252,11 @@ class _Rewriter:
         return self.entry(args, new, args.config, at)
 
     def replaced_lambda(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
-        """The arguments of a Lambda layer with the user's own function."""
+        """The arguments of a Lambda layer with the user's own function, without one where none was given for it."""
         config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
         place = self.options.functions.get(args.name) or self.options.functions.get(at.label)
-        if place is None and not self.options.whole:
-            self.journal.need(at.label, f"the function of this {old.class_name} in the model that the weights are for")
-            return config
         if place is None:
-            told = f"a {old.class_name} layer, which holds code"
-            self.journal.refuse(at.label, f"{told}; --replace {args.name}=package.module:function puts yours in place")
+            self.without_function.append(Unfilled(at.label, args.name, old.class_name))
             return config
         module, _, name = place.partition(":")
         self.journal.edit(REPLACE_LAMBDA, at.label, place)

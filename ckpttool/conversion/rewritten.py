@@ -8,11 +8,21 @@ from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 
 
+@dataclass(frozen=True, slots=True)
+class Unfilled:
+    """A layer that ran code of the old file, for which the user gave no function: its label, name and old class."""
+
+    label: str
+    name: str
+    class_name: str
+
+
 @dataclass(slots=True)
 class Rewritten:
     """A model in the words of Keras 3. `labels` are the layers that have another label now, `weights` the weights that
     have; `scaled` are those that are multiplied, `laid_out` those that lie otherwise. All are told by what they were in
-    the old model.
+    the old model. `without_function` are the layers that lack the function that they run, so that the config makes no
+    model by itself.
     """
 
     config: dict[str, Any]
@@ -20,6 +30,7 @@ class Rewritten:
     weights: Mapping[str, str]
     scaled: Mapping[str, Scaled]
     laid_out: Mapping[str, Arrangement]
+    without_function: tuple[Unfilled, ...] = ()
 
     def label(self, layer: str, name: str) -> str:
         """The label today of a weight that was called `name` in `layer`, or of the layer itself."""
