@@ -149,7 +149,8 @@ def _deconvolved(config: dict[str, Any], site: Site, journal: Journal) -> dict[s
     told = site.old.config.get("output_shape") if site.old.class_name == "Deconvolution2D" else None
     if isinstance(told, list) and len(told) == 4:
         first = config["data_format"] == "channels_first"
-        sizes = (told[2:] if first else told[1:3], list((site.shape or ())[2:] if first else (site.shape or ())[1:3]))
+        given = site.shape or (None,) * 4
+        sizes = (told[2:], given[2:]) if first else (told[1:3], given[1:3])
         windows, strides = (_pair(config.get(key)) for key in ("kernel_size", "strides"))
         same = config.get("padding") == "same"
         for out, size, window, stride in zip(*sizes, windows, strides, strict=False):
