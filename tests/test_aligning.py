@@ -102,12 +102,14 @@ def test_evidence(name: str, evidence: Evidence, generation: Generation | None) 
     assert found.generation is generation
 
 
-def renamed(architecture: Architecture, suffix: str) -> Architecture:
-    """The same Sequential architecture with other names of layers."""
+def named(architecture: Architecture, names: list[str]) -> Architecture:
+    """The same Sequential architecture with these names of layers, the input's apart."""
     config = architecture.config
+    told = [layer["config"]["name"] for layer in config["config"]["layers"]]
+    now = [*told[: len(told) - len(names)], *names]
     layers = [
-        {**layer, "config": {**layer["config"], "name": layer["config"]["name"] + suffix}}
-        for layer in config["config"]["layers"]
+        {**layer, "config": {**layer["config"], "name": name}}
+        for layer, name in zip(config["config"]["layers"], now, strict=True)
     ]
     found = read_architecture({**config, "config": {**config["config"], "layers": layers}})
     assert found is not None
@@ -117,12 +119,27 @@ def renamed(architecture: Architecture, suffix: str) -> Architecture:
 def test_layers_of_other_names_by_order() -> None:
     """Where no stored name fits, as many layers are paired by their order, and it is said so."""
     with ckpttool.open(FIXTURES / "keras2.15/mlp.h5") as checkpoint:
-        found = align(checkpoint, renamed(load_architecture(FIXTURES / "keras2.15/mlp.h5"), "_9"))
+        found = align(checkpoint, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["hidden_9", "output_9"]))
     assert [(one.place.layer, one.evidence) for one in found.aligned][::2] == [
         ("hidden_9", Evidence.ORDER),
         ("output_9", Evidence.ORDER),
     ]
     assert found.left == ()
+
+
+def test_names_that_keras_numbered_anew() -> None:
+    """A name that is that of another layer by chance pairs nothing: all layers go by their order."""
+    with ckpttool.open(FIXTURES / "keras2.15/mlp.h5") as checkpoint:
+        shifted = {"hidden": "dense_1", "output": "dense_2"}
+        weights = {
+            path: replace(one, layer=shifted[one.layer or ""]) for path, one in checkpoint.weights.items() if one.layer
+        }
+        stored = replace(checkpoint, weights=weights, layer_names=list(shifted.values()))
+        found = align(stored, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["dense", "dense_1"]))
+    assert [(one.place.layer, one.stored[0].weight.layer) for one in found.aligned][::2] == [
+        ("dense", "dense_1"),
+        ("dense_1", "dense_2"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["keras3/mlp.keras", "keras3/mlp.h5", "keras2.15/mlp.h5"])

@@ -8,13 +8,15 @@ from typing import Any
 
 from ckpttool.aligning import Alignment, align, key_of
 from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.architecture.layouts import Place, names_in, opaque_in, places_of, shapes_fit
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion import activations, pairs
+from ckpttool.conversion import activations, deviations, pairs
+from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.filling import (
     LEGACY,
@@ -27,11 +29,12 @@ from ckpttool.conversion.filling import (
     reversed_kernels,
 )
 from ckpttool.conversion.journal import ConversionError, Edit, Journal
+from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import Options
 from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.state import WHERE, state
 from ckpttool.conversion.targets import FORMS, Payload
-from ckpttool.conversion.weights import Placed, as_placed
+from ckpttool.conversion.weights import Placed, placed_at
 from ckpttool.formats.assets import read_assets
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.verifying import loaders
@@ -90,13 +93,14 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
     part = _without_optimizer(part_in(live))
     source = _Source(checkpoint, live, part, align(checkpoint, live), read_architecture(checkpoint.config))
     turned = reversed_kernels(checkpoint, source.alignment, journal)
-    found, missing = _placed(source, turned)
+    rewritten = Rewritten(dict(live.config), {}, {}, {}, dict(_laid_out(source, journal)))
+    found, missing = _placed(source, rewritten, turned)
     own = _in_ways_of_their_own(source, form, journal) | _of_other_optimizers(source)
     refuse_missing((place for place in missing if _is_written(place, form)), journal)
     refuse_left([one for one in source.alignment.left if one.path not in own], part, journal)
     pairs.note(checkpoint, live, source.alignment, journal)
     config = _config(source, form, options, journal)
-    kept = {} if journal.refusals or not options.optimizer else _state(source, config, form, turned, journal)
+    kept = {} if journal.refusals or not options.optimizer else _state(source, config, form, rewritten, turned, journal)
     content = Content(
         {one.place.path: one.weight for one in found if one.place.path} | own | kept, _names(part, config, kept)
     )
@@ -123,7 +127,7 @@ def _is_written(place: Place, form: str) -> bool:
     return place.index is not None if form == LEGACY else bool(place.path)
 
 
-def _placed(source: _Source, turned: bool) -> tuple[list[Placed], list[Place]]:
+def _placed(source: _Source, rewritten: Rewritten, turned: bool) -> tuple[list[Placed], list[Place]]:
     """The weights of the slots, and the slots for which there is none. A slot that another object lends takes what that
     one has, as legacy files store it once."""
     sources = {key_of(one.place): one for one in source.alignment.aligned}
@@ -136,8 +140,26 @@ def _placed(source: _Source, turned: bool) -> tuple[list[Placed], list[Place]]:
         if one is None:
             missing.append(place)
         else:
-            found.append(as_placed(place, one, turned))
+            found.append(placed_at(place, one, rewritten, turned))
     return found, missing
+
+
+def _laid_out(source: _Source, journal: Journal) -> Iterator[tuple[str, Arrangement]]:
+    """The moving variances that early Keras kept as something else, by their labels."""
+    if source.alignment.generation not in (Generation.KERAS_0, Generation.KERAS_1):
+        return
+    origin = Origin.of(source.checkpoint, None, source.alignment.generation)
+    entries = {layer.path: layer.entry for layer in source.live.layers if isinstance(layer.entry, Mapping)}
+    for place in places_of(source.part):
+        if place.slot.name != deviations.SLOT:
+            continue
+        if place.layer not in entries or place.name != deviations.SLOT:
+            journal.guess(place.label, "taken as a variance, which Keras did not keep up to 1.0.5")
+            continue
+        args = Args.of(entries[place.layer])
+        how = deviations.arranged(args, source.alignment.generation, origin, place.layer, journal)
+        if how is not None:
+            yield place.label, how
 
 
 def _in_ways_of_their_own(source: _Source, form: str, journal: Journal) -> dict[str, Weight]:
@@ -203,7 +225,9 @@ def _class_of(entry: Any) -> Any:
     return entry.get("class_name") if isinstance(entry, Mapping) else entry
 
 
-def _state(source: _Source, config: Mapping[str, Any], form: str, turned: bool, journal: Journal) -> dict[str, Weight]:
+def _state(
+    source: _Source, config: Mapping[str, Any], form: str, rewritten: Rewritten, turned: bool, journal: Journal
+) -> dict[str, Weight]:
     """The state of the optimizer, where it fits; noted as lost where it does not."""
     settings = config.get("compile_config") or {}
     held = source.checkpoint.section(Section.OPTIMIZER)
@@ -218,7 +242,6 @@ def _state(source: _Source, config: Mapping[str, Any], form: str, turned: bool, 
         return {}
     today = replace(source.live, config=config, part=source.part)
     wanted = [slot for slot in spec_of(today).optimizer if slot.path.startswith(f"{_OPTIMIZER}/")]
-    rewritten = Rewritten(dict(config), {}, {}, {}, {})
     return state(source.checkpoint, source.alignment, rewritten, wanted, settings["optimizer"], turned, journal)
 
 
@@ -265,7 +288,7 @@ def _holders_of_code(config: Any) -> Iterator[str]:
         if entry["class_name"] == "__lambda__":
             yield holder
         inner = entry["config"]
-        holder = str(inner["name"]) if isinstance(inner, Mapping) and "name" in inner else holder
+        holder = str(inner.get("name")) if isinstance(inner, Mapping) and "trainable" in inner else holder
 
 
 def _needed(config: Any) -> Iterator[tuple[str, str]]:

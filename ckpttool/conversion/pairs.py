@@ -55,13 +55,18 @@ def _note_orders(alignment: Alignment, part: Part, journal: Journal) -> None:
     layers: dict[str, list[Aligned]] = defaultdict(list)
     for one in alignment.aligned:
         layers[one.place.group].append(one)
-    tops = {top.name: top for _, top in part.tracks}
-    for name, held in layers.items():
-        theirs = held[0].stored[0].weight.layer
-        if held[0].evidence is Evidence.ORDER:
-            journal.guess(name, f"gets what the file stores for {theirs}, by the order of layers")
-        if name in tops and _is_own(tops[name]) and not _told(held):
-            journal.guess(name, f"its {len(held)} weights in the order of its class, for stored names do not tell")
+    others = {name: held[0].stored[0].weight.layer for name, held in layers.items()}
+    by_order = [name for name, held in layers.items() if held[0].evidence is Evidence.ORDER]
+    if by_order:
+        told = ", ".join(f"{name} of {others[name]}" for name in by_order)
+        journal.guess("layers", f"{len(by_order):,} by their order, as the file calls them otherwise: {told}")
+    own = {top.name for _, top in part.tracks if _is_own(top)}
+    untold = [name for name, held in layers.items() if name in own and not _told(held)]
+    if untold:
+        told = ", ".join(untold)
+        journal.guess(
+            "own classes", f"weights in the order of the class, for stored names do not tell them apart: {told}"
+        )
 
 
 def _is_own(part: Part) -> bool:

@@ -47,22 +47,16 @@ def placed(
         if source is None:
             missing.append(place)
         else:
-            found.append(_placed(place, source, rewritten, reversed_kernels))
+            found.append(placed_at(place, source, rewritten, reversed_kernels))
     return found, missing
 
 
-def as_placed(place: Place, source: Aligned, reversed_kernels: bool) -> Placed:
-    """The weight of a slot as it is stored, its parts joined and its axes turned."""
+def placed_at(place: Place, source: Aligned, rewritten: Rewritten, reversed_kernels: bool) -> Placed:
+    """The weight of one slot."""
     weight, changes = weight_of(source, reversed_kernels), list[str]()
     if weight is not source.stored[0].weight:
         parts = len(source.stored)
         changes.append(f"joined from {parts} arrays" if parts > 1 else "axes turned as Keras 3 has them")
-    return Placed(place, weight, tuple(one.weight.path for one in source.stored), tuple(changes))
-
-
-def _placed(place: Place, source: Aligned, rewritten: Rewritten, reversed_kernels: bool) -> Placed:
-    found = as_placed(place, source, reversed_kernels)
-    weight, changes = found.weight, list(found.changes)
     how = rewritten.laid_out.get(source.place.label)
     if how is not None:
         changes.append(how.told)
@@ -71,7 +65,7 @@ def _placed(place: Place, source: Aligned, rewritten: Rewritten, reversed_kernel
     if gates is not None:
         changes.append(f"multiplied by {FACTOR}" + ("" if all(gates) else " in the gates that use hard_sigmoid"))
         weight = changed(weight, _Columns(tuple(FACTOR if marked else 1.0 for marked in gates)))
-    return replace(found, weight=weight, changes=tuple(changes))
+    return Placed(place, weight, tuple(one.weight.path for one in source.stored), tuple(changes))
 
 
 def _gates(place: Place, rewritten: Rewritten) -> tuple[bool, ...] | None:
