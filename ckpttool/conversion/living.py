@@ -3,21 +3,20 @@ places that it told of."""
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from ckpttool.aligning import Alignment, align, key_of
+from ckpttool.aligning import align, key_of
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.args import Args
-from ckpttool.architecture.dialects import Generation, generation_of
+from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.layouts import Place, names_in, opaque_in, places_of, shapes_fit
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion import activations, deviations, pairs
+from ckpttool.conversion import deviations, pairs, saved
 from ckpttool.conversion.arranging import Arrangement
-from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.filling import (
     LEGACY,
     Prepared,
@@ -28,58 +27,22 @@ from ckpttool.conversion.filling import (
     refuse_missing,
     reversed_kernels,
 )
-from ckpttool.conversion.journal import ConversionError, Edit, Journal
+from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import Options
 from ckpttool.conversion.rewritten import Rewritten
+from ckpttool.conversion.saved import Source, config_of
 from ckpttool.conversion.state import WHERE, state
 from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.weights import Placed, placed_at
 from ckpttool.formats.assets import read_assets
-from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.verifying import loaders
 from ckpttool.writing.archive import Model
 from ckpttool.writing.path_layout import Content
 
-LIVE_MODEL = Edit(
-    "live-model",
-    "writes the config that Keras saves of the model that your function returns (--arch)",
-    "where that model computes what the old one did",
-)
-LIVE_COMPILE = Edit(
-    "live-compile-settings",
-    "writes loss, metrics and optimizer of the live model, where the file tells none that Keras 3 has",
-    "always: as your function compiled it",
-)
-EDITS = (LIVE_MODEL, pairs.PLACE, LIVE_COMPILE)
+EDITS = (pairs.PLACE, *saved.EDITS)
 
 _OPTIMIZER = "optimizer"
-_OF_KERAS = ("keras.", "keras_", "builtins")
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A checkpoint beside the live model whose weights it has: the model without the optimizer that it is compiled
-    with, and which weight is which."""
-
-    checkpoint: Checkpoint
-    live: Architecture
-    part: Part
-    alignment: Alignment
-    told: Architecture | None
-
-    @property
-    def by_paths(self) -> bool:
-        """Whether the checkpoint keeps its weights by paths."""
-        return self.checkpoint.kind in PATH_KINDS
-
-    @property
-    def generation(self) -> Generation | None:
-        """Which Keras wrote the checkpoint, None where nothing tells."""
-        if self.alignment.generation is not None:
-            return self.alignment.generation
-        version = self.checkpoint.producer.keras_version
-        return generation_of(self.told.config if self.told else None, version) if self.told or version else None
 
 
 def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options: Options, journal: Journal) -> Prepared:
@@ -91,7 +54,7 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
             expected="neither, where a function of yours gives the model (--arch)",
         )
     part = _without_optimizer(part_in(live))
-    source = _Source(checkpoint, live, part, align(checkpoint, live), read_architecture(checkpoint.config))
+    source = Source(checkpoint, live, part, align(checkpoint, live), read_architecture(checkpoint.config))
     turned = reversed_kernels(checkpoint, source.alignment, journal)
     rewritten = Rewritten(dict(live.config), {}, {}, {}, dict(_laid_out(source, journal)))
     found, missing = _placed(source, rewritten, turned)
@@ -99,7 +62,7 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
     refuse_missing((place for place in missing if _is_written(place, form)), journal)
     refuse_left([one for one in source.alignment.left if one.path not in own], part, journal)
     pairs.note(checkpoint, live, source.alignment, journal)
-    config = _config(source, form, options, journal)
+    config = config_of(source, form, options, journal)
     kept = {} if journal.refusals or not options.optimizer else _state(source, config, form, rewritten, turned, journal)
     content = Content(
         {one.place.path: one.weight for one in found if one.place.path} | own | kept, _names(part, config, kept)
@@ -127,7 +90,7 @@ def _is_written(place: Place, form: str) -> bool:
     return place.index is not None if form == LEGACY else bool(place.path)
 
 
-def _placed(source: _Source, rewritten: Rewritten, turned: bool) -> tuple[list[Placed], list[Place]]:
+def _placed(source: Source, rewritten: Rewritten, turned: bool) -> tuple[list[Placed], list[Place]]:
     """The weights of the slots, and the slots for which there is none. A slot that another object lends takes what that
     one has, as legacy files store it once."""
     sources = {key_of(one.place): one for one in source.alignment.aligned}
@@ -144,7 +107,7 @@ def _placed(source: _Source, rewritten: Rewritten, turned: bool) -> tuple[list[P
     return found, missing
 
 
-def _laid_out(source: _Source, journal: Journal) -> Iterator[tuple[str, Arrangement]]:
+def _laid_out(source: Source, journal: Journal) -> Iterator[tuple[str, Arrangement]]:
     """The moving variances that early Keras kept as something else, by their labels."""
     if source.alignment.generation not in (Generation.KERAS_0, Generation.KERAS_1):
         return
@@ -162,7 +125,7 @@ def _laid_out(source: _Source, journal: Journal) -> Iterator[tuple[str, Arrangem
             yield place.label, how
 
 
-def _in_ways_of_their_own(source: _Source, form: str, journal: Journal) -> dict[str, Weight]:
+def _in_ways_of_their_own(source: Source, form: str, journal: Journal) -> dict[str, Weight]:
     """The weights of objects that load theirs in a way of their own, which stay where they are from one form of the
     path layout to another. To and from other layouts only their own code could bring them."""
     found = dict[str, Weight]()
@@ -179,54 +142,15 @@ def _in_ways_of_their_own(source: _Source, form: str, journal: Journal) -> dict[
     return found
 
 
-def _of_other_optimizers(source: _Source) -> dict[str, Weight]:
+def _of_other_optimizers(source: Source) -> dict[str, Weight]:
     """The state of optimizers that the model holds beside the one that it is compiled with."""
     slots = {slot.path: slot for slot in spec_of(source.live).optimizer if not slot.path.startswith(f"{_OPTIMIZER}/")}
     left = {weight.path: weight for weight in source.alignment.left if weight.path in slots}
     return {path: weight for path, weight in left.items() if shapes_fit(slots[path].shape, weight.shape)}
 
 
-def _config(source: _Source, form: str, options: Options, journal: Journal) -> dict[str, Any]:
-    """The config of the live model with the compile settings of the file, or else its own. What cannot be written, and
-    what has to be there when it is loaded, is noted; nothing of that matters for weights alone."""
-    live, whole = source.live, FORMS[form].whole
-    journal.edit(LIVE_MODEL, live.name, live.class_name if whole else f"{live.class_name}, its weights alone")
-    _note_hard_sigmoid(source, journal)
-    if not whole:
-        return dict(live.config)
-    if live.unwritten:
-        told = f"its config cannot be written down: {live.unwritten[:200]}"
-        journal.refuse(live.name, f"{told}; give its classes a get_config, or write weights alone (.weights.h5)")
-    for name in _holders_of_code(live.config):
-        journal.refuse(name, "holds a function as code, as a lambda; name a function that is registered instead")
-    for name, what in _needed(live.config):
-        journal.need(name, what)
-    settings = _settings(source, journal) if options.compiled else None
-    kept = {key: value for key, value in live.config.items() if key != "compile_config"}
-    return {**kept, "compile_config": settings} if settings else kept
-
-
-def _settings(source: _Source, journal: Journal) -> Any:
-    """The compile settings of the file, of which those of Keras 3 stay as they are; else those of the live model."""
-    told, checkpoint = source.told, source.checkpoint
-    stated = checkpoint.training_config or (told.config.get("compile_config") if told else None)
-    if stated and source.by_paths and source.generation is Generation.KERAS_3:
-        return stated
-    ends = zip(told.outputs, source.live.outputs, strict=False) if told else ()
-    outputs = [(old, new) for (old, _), (new, _) in ends]
-    found = compile_config(stated, checkpoint.producer.keras_version, outputs, journal)
-    own = source.live.config.get("compile_config")
-    if found is None and own:
-        journal.edit(LIVE_COMPILE, "compile", str(_class_of(own.get("optimizer"))))
-    return found or own
-
-
-def _class_of(entry: Any) -> Any:
-    return entry.get("class_name") if isinstance(entry, Mapping) else entry
-
-
 def _state(
-    source: _Source, config: Mapping[str, Any], form: str, rewritten: Rewritten, turned: bool, journal: Journal
+    source: Source, config: Mapping[str, Any], form: str, rewritten: Rewritten, turned: bool, journal: Journal
 ) -> dict[str, Weight]:
     """The state of the optimizer, where it fits; noted as lost where it does not."""
     settings = config.get("compile_config") or {}
@@ -245,7 +169,7 @@ def _state(
     return state(source.checkpoint, source.alignment, rewritten, wanted, settings["optimizer"], turned, journal)
 
 
-def _as_live(source: _Source, journal: Journal) -> dict[str, Weight]:
+def _as_live(source: Source, journal: Journal) -> dict[str, Weight]:
     """The stored state where it is just that of the live model's own optimizer, as Keras's loader pairs it."""
     spec = spec_of(source.live)
     own = tuple(slot for slot in spec.optimizer if slot.path.startswith(f"{_OPTIMIZER}/"))
@@ -255,50 +179,3 @@ def _as_live(source: _Source, journal: Journal) -> dict[str, Weight]:
     if source.told is None:
         journal.guess(WHERE, f"its state: {len(own)} variables in the order of the live model's optimizer")
     return {slot.path: weight for slot, weight in pairing.pairs}
-
-
-def _note_hard_sigmoid(source: _Source, journal: Journal) -> None:
-    """Notes where the live model uses hard_sigmoid with weights of a Keras whose hard_sigmoid was another."""
-    if source.generation in (None, Generation.KERAS_3):
-        return
-    for entry in _entries(source.live.config):
-        config = entry["config"]
-        if isinstance(config, Mapping) and any(config.get(key) == activations.OLD for key in activations.KEYS):
-            told = "hard_sigmoid as Keras 3 has it, and weights as they were; that of Keras 1 and 2 had another slope"
-            journal.guess(str(config.get("name", "")), told)
-
-
-def _entries(config: Any) -> Iterator[Mapping[str, Any]]:
-    """All objects that a config states, however deep, in their order."""
-    stack = [config]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Mapping):
-            if isinstance(value.get("class_name"), str) and "config" in value:
-                yield value
-            stack.extend(reversed(list(value.values())))
-        elif isinstance(value, list):
-            stack.extend(reversed(value))
-
-
-def _holders_of_code(config: Any) -> Iterator[str]:
-    """The names of the innermost layers that hold a function as code."""
-    holder = ""
-    for entry in _entries(config):
-        if entry["class_name"] == "__lambda__":
-            yield holder
-        inner = entry["config"]
-        holder = str(inner.get("name")) if isinstance(inner, Mapping) and "trainable" in inner else holder
-
-
-def _needed(config: Any) -> Iterator[tuple[str, str]]:
-    """The classes and functions of the user's own that Keras asks for when it loads a config, and how it gets them."""
-    for entry in _entries(config):
-        registered, module = entry.get("registered_name"), entry.get("module")
-        if not isinstance(registered, str) or not isinstance(module, str) or f"{module}.".startswith(_OF_KERAS):
-            continue
-        name = entry["config"] if entry["class_name"] == "function" else entry["class_name"]
-        if ">" in registered:
-            yield registered, f"import {module}, which registers it"
-        else:
-            yield registered, f'keras.models.load_model(..., custom_objects={{"{registered}": {module}.{name}}})'

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ckpttool import dtypes
 from ckpttool.aligning import Alignment, align
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.dialects import Generation, generation_of
@@ -104,12 +105,18 @@ def _names(architecture: Architecture) -> dict[str, str | None]:
 def _copied(
     checkpoint: Checkpoint, config: Any, form: str, model: str, writer: str, optimizer: bool = True
 ) -> Prepared:
-    left = {Section.OTHER} if optimizer else {Section.OTHER, Section.OPTIMIZER}
-    weights = {weight.path: weight for weight in checkpoint.values() if weight.section not in left}
+    left = set() if optimizer else {Section.OPTIMIZER}
+    kept = (one for one in checkpoint.values() if one.section is not Section.OTHER or _of_layer(one))
+    weights = {weight.path: weight for weight in kept if weight.section not in left}
     content = Content(weights, dict(_stored_names(checkpoint)))
     assets = read_assets(checkpoint) if FORMS[form].whole else {}
     payload = Payload(Model(config, metadata(checkpoint.producer), content, assets))
     return Prepared(payload, (), model, writer, written=weights)
+
+
+def _of_layer(weight: Weight) -> bool:
+    """Whether an array is what a layer of an own class wrote under a name of its own."""
+    return weight.path.rpartition("/")[0].endswith("/vars") and dtypes.itemsize(weight.dtype) is not None
 
 
 def _stored_names(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:

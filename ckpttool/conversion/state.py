@@ -134,6 +134,8 @@ def _state(
         return _as_stored(stored, wanted)
     sources = _trained(checkpoint, alignment)
     _refuse_changed(sources, rewritten)
+    if len({one.place.label for one in alignment.aligned}) < len(alignment.aligned):
+        raise Lost("some weights have one name, and nothing tells what it keeps for each")
     held = _held(stored, [one.stored.weight.shape for one in sources], inside(optimizer))
     kinds = {kind for kind, _ in held.arrays}
     numbered = {id(one.stored): at for at, one in enumerate(sources)}

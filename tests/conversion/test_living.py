@@ -229,6 +229,18 @@ def test_layers_that_load_in_a_way_of_their_own(tmp_path: Path) -> None:
     convert(tmp_path / "s.h5", tmp_path / "t.h5", arch=told)
 
 
+def test_what_layers_wrote_under_names_of_their_own(tmp_path: Path) -> None:
+    """Is copied from one form to another without the live model, too."""
+    model = filled(own.made(keras, "odd-loader", "same"))
+    wanted = values(model)
+    for name, target in (("s.keras", "t.weights.h5"), ("s.weights.h5", "t.weights.json")):
+        convert(saved(model, tmp_path / name), tmp_path / target)
+        for weight in model.weights:
+            weight.assign(np.zeros(weight.shape))
+        model.load_weights(tmp_path / target)
+        assert same(values(model), wanted)
+
+
 def pair(first: str, second: str) -> Any:
     """A model of an own layer that holds two of one shape, made in this order."""
 
@@ -266,6 +278,16 @@ def test_names_that_gainsay_an_order(tmp_path: Path) -> None:
         assert same(values(twins), wanted)
         for weight, value in zip(twins.weights, wanted, strict=True):
             weight.assign(value)
+
+
+def test_the_state_of_twins_is_lost(tmp_path: Path) -> None:
+    """Where two weights have one name, nothing tells what the optimizer kept for each."""
+    model = pair("one", "one")
+    model.compile("adam", "mse")
+    model.fit(INPUTS, np.ones((2, 3), "float32"), verbose=0)
+    told = Architecture.from_model(pair("one", "one"))
+    result = convert(saved(model, tmp_path / "s.keras"), tmp_path / "t.keras", arch=told)
+    assert [(loss.where, "one name" in loss.what) for loss in result.losses] == [("optimizer", True)]
 
 
 def test_weights_of_another_model(live: Architecture, tmp_path: Path) -> None:
