@@ -1,9 +1,10 @@
 """Random models of Keras 2.15 converted and held against what it predicted: a score, and what is not equal.
 
-    python -m tests.benchmarks.convert_models FOLDER [FOLDER ...] [--python PYTHON --seed N --count 300]
+    python -m tests.benchmarks.convert_models FOLDER... [--python PYTHON --seed N --count 300] [--judge PYTHON]
 
 A folder is what `tests/conversion/old_models.py` wrote. With `--python`, that of an environment with tensorflow-cpu
-2.15.1, the first folder is written before, which takes some two seconds for each model; so is each conversion. Exit
+2.15.1, the first folder is written before, which takes some two seconds for each model; so is each conversion. With
+`--judge`, that of an environment with another Keras 3 and its TensorFlow, the converted files are loaded there. Exit
 code 1 says that a prediction, or a step of training, was another, or that something was refused that need not be.
 """
 
@@ -13,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,37 @@ from tests.conversion.judge import Verdict, judged
 from tests.conversion.test_old_models import REFUSED, TOLERANCES, converted
 
 GENERATOR = Path(__file__).parents[1] / "conversion" / "old_models.py"
+JUDGE = Path(__file__).parents[1] / "conversion" / "judge.py"
 MAX_STEP = 1e-2
 ARGUMENT = "which Keras 3 has no more"  # an interpolation
+
+
+Judge = Callable[..., Verdict]
+"""Gives the verdict on a converted file, as `judged` does."""
+
+
+@contextmanager
+def judge_of(python: Path | None) -> Iterator[Judge]:
+    """The judge of this process, or one in a process of another Python."""
+    if python is None:
+        yield judged
+        return
+    command = [str(python), str(JUDGE)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        jobs, verdicts = process.stdin, process.stdout
+        assert jobs is not None
+        assert verdicts is not None
+
+        def elsewhere(file: Path, record: Path, inputs: list[str] | None, step: bool) -> Verdict:
+            job = {"file": str(file), "record": str(record), "inputs": inputs, "step": step}
+            print(json.dumps(job), file=jobs, flush=True)
+            verdict: Verdict = json.loads(verdicts.readline())
+            if "error" in verdict:
+                raise ValueError(verdict["error"].splitlines()[-1][:300])
+            return verdict
+
+        yield elsewhere
+        jobs.close()
 
 
 def main() -> int:
@@ -33,19 +64,20 @@ def main() -> int:
         made = [options.python, GENERATOR, options.folders[0], "--seed", options.seed, "--count", options.count]
         subprocess.run([str(part) for part in made], check=True, cwd=GENERATOR.parent)
     score, classes = Counter[str](), set[str]()
-    for folder in options.folders:
-        for model in json.loads((folder / "manifest.json").read_text())["models"]:
-            told, why = outcome(folder, model)
-            score[told] += 1
-            classes |= set(model["classes"])
-            if told in ("other", "failed", "other step"):
-                print(f"{folder.name}/{model['name']}: {told}: {why}", flush=True)
+    with judge_of(options.judge) as judge:
+        for folder in options.folders:
+            for model in json.loads((folder / "manifest.json").read_text())["models"]:
+                told, why = outcome(folder, model, judge)
+                score[told] += 1
+                classes |= set(model["classes"])
+                if told in ("other", "failed", "other step"):
+                    print(f"{folder.name}/{model['name']}: {told}: {why}", flush=True)
     print(", ".join(f"{count} {told}" for told, count in score.most_common()), f"of {score.total()}")
     print(f"{len(classes)} classes")
     return 1 if {"other", "failed", "other step"} & score.keys() else 0
 
 
-def outcome(folder: Path, model: dict[str, Any]) -> tuple[str, str]:
+def outcome(folder: Path, model: dict[str, Any], judge: Judge = judged) -> tuple[str, str]:
     """What became of a model, and why."""
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch, "new.keras")
@@ -58,7 +90,7 @@ def outcome(folder: Path, model: dict[str, Any]) -> tuple[str, str]:
         except Exception as error:
             return "failed", f"{type(error).__name__}: {error}"
         try:
-            verdict = judged(target, folder / f"{model['name']}.npz", model["inputs"], model["step"])
+            verdict = judge(target, folder / f"{model['name']}.npz", model["inputs"], model["step"])
         except Exception as error:
             return "failed", f"{type(error).__name__}: {error}"
     return next(_differences(model, verdict, bool(result.losses)), ("equal", ""))
@@ -78,6 +110,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--python", type=Path)
+    parser.add_argument("--judge", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=300)
     return parser.parse_args()

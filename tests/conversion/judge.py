@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -63,9 +64,18 @@ def of_inputs(arrays: list[np.ndarray], names: list[str] | None, model: Any) -> 
 
 def predicted(model: Any, given: Any) -> list[np.ndarray]:
     """The outputs, flat."""
-    import keras
+    return list(flat(model.predict(given, verbose=0)))
 
-    return [np.asarray(one) for one in keras.tree.flatten(model.predict(given, verbose=0))]
+
+def flat(value: Any) -> Iterator[np.ndarray]:
+    """The arrays in nested outputs, the keys of objects sorted; `keras.tree` is younger than Keras 3.0."""
+    if isinstance(value, dict):
+        value = [value[key] for key in sorted(value)]
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from flat(item)
+    else:
+        yield np.asarray(value)
 
 
 def differences(found: list[np.ndarray], wanted: list[np.ndarray]) -> tuple[float, float]:
@@ -81,11 +91,10 @@ def differences(found: list[np.ndarray], wanted: list[np.ndarray]) -> tuple[floa
 
 def stepped(model: Any, given: Any, arrays: Any) -> float:
     """The largest relative difference after one step of training, by how far the step goes."""
-    import keras
-
     targets = numbered(arrays, "t")
     struct = getattr(model, "_outputs_struct", None)
-    model.train_on_batch(given, keras.tree.pack_sequence_as(struct, targets) if len(targets) > 1 else targets[0])
+    named = dict(zip(sorted(struct), targets, strict=True)) if isinstance(struct, dict) else targets
+    model.train_on_batch(given, named if len(targets) > 1 else targets[0])
     moved = [np.abs(z - y).max() for z, y in zip(numbered(arrays, "z"), numbered(arrays, "y"), strict=True)]
     return differences(predicted(model, given), numbered(arrays, "z"))[0] / max(float(max(moved)), 1e-6)
 

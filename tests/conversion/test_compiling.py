@@ -138,6 +138,7 @@ def test_what_an_optimizer_has_no_more() -> None:
     [
         ({"dynamic": True, "initial_scale": 8.0, "dynamic_growth_steps": 5}, (8.0, 5)),
         ({"dynamic": True}, (None, None)),
+        ({"initial_scale": 8.0, "dynamic_growth_steps": 5}, (8.0, 5)),
         (
             {"loss_scale": {"class_name": "DynamicLossScale",
                             "config": {"initial_loss_scale": 8.0, "increment_period": 5, "multiplier": 2.0}}},
@@ -300,17 +301,64 @@ def test_several_outputs() -> None:
     found, _ = compiled({"metrics": {"a/b": "mae"}, "weighted_metrics": ["mae"]}, outputs=TWO)
     assert (found["metrics"], found["weighted_metrics"]) == ({"a_b": ["mae"]}, [["mae"], ["mae"]])
     assert compiled({"metrics": [["mae"], []]}, outputs=TWO)[0]["metrics"] == [["mae"], []]
-    entry = {"class_name": "AUC", "config": {"name": "a/b_auc"}}
-    for outputs, name in ((TWO, "auc"), (ONE, "a/b_auc")):
-        journal = Journal()
-        made = compile_config({"optimizer_config": SGD, "metrics": [entry]}, "2.15.0", outputs, journal)
-        assert made is not None
-        [metric] = made["metrics"][0] if outputs == TWO else made["metrics"]
-        assert metric["config"]["name"] == name
     journal = Journal()
     other = compile_config({"optimizer_config": SGD, "loss": {"mystery": "mae"}}, "2.15.0", TWO, journal)
     assert other is not None
     assert other["loss"] == {"mystery": "mae"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "stated", "today"),
+    [
+        (TWO, "a/b_auc", "auc"),
+        (TWO, "c_auc", "auc"),
+        (TWO, "d_auc", "d_auc"),
+        (ONE, "dense_auc", "dense_auc"),
+        ([("a", "a"), ("a_b", "a_b")], "a_b_auc", "auc"),
+        ([("a_b", "a_b"), ("a", "a")], "a_b_auc", "auc"),
+    ],
+)
+def test_names_of_metrics(outputs: list[tuple[str, str]], stated: str, today: str) -> None:
+    """Keras 2 put the name of an output before them where there are several, and Keras 3 does so again."""
+    training = {
+        "optimizer_config": SGD,
+        "metrics": [[{"class_name": "AUC", "config": {"name": stated}}]] * len(outputs),
+    }
+    found = compile_config(training, "2.15.0", outputs, Journal())
+    assert found is not None
+    [metric] = found["metrics"] if outputs == ONE else found["metrics"][0]
+    assert metric["config"]["name"] == today
+
+
+def test_one_weight_of_one_loss() -> None:
+    """Stays with the one loss that it is for."""
+    found, losses = compiled({"loss": "mse", "loss_weights": [2.0]})
+    assert (found["loss"], found["loss_weights"], losses) == ("mse", [2.0], [])
+
+
+def test_clipping_inside_another_optimizer() -> None:
+    """One that scales the loss is of tf.keras, whether it states its name or not."""
+    inner = {"class_name": "SGD", "config": {"learning_rate": 0.5, "clipnorm": 1.0}}
+    found, _ = compiled(
+        {"optimizer_config": {"class_name": "LossScaleOptimizer", "config": {"inner_optimizer": inner}}}
+    )
+    config = found["optimizer"]["config"]["inner_optimizer"]["config"]
+    assert (config.get("clipnorm"), config.get("global_clipnorm")) == (1.0, None)
+
+
+def test_decay_of_nadam() -> None:
+    """That of its momentum, which tf.keras called so, is none of its learning rate."""
+    config = {"name": "Nadam", "learning_rate": 0.5, "decay": 0.004}
+    found, losses = compiled({"optimizer_config": {"class_name": "Nadam", "config": config}})
+    assert found["optimizer"]["config"]["learning_rate"] == 0.5
+    assert any("schedule_decay" in loss for loss in losses)
+
+
+@pytest.mark.parametrize(("given", "today"), [({}, 0.0), ({"initial_accumulator_value": 0.3}, 0.3)])
+def test_where_adagrad_begins(given: dict[str, Any], today: float) -> None:
+    """Where its config does not tell, it was at zero."""
+    found, _ = compiled({"optimizer_config": {"class_name": "Adagrad", "config": {"lr": 0.5, **given}}}, "2.2.4")
+    assert found["optimizer"]["config"]["initial_accumulator_value"] == today
 
 
 def test_settings() -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from ckpttool.architecture.args import Args
+from ckpttool.architecture.dialects import Generation
 from ckpttool.checkpoint import Section, Weight
-from ckpttool.conversion import ConversionError, Options, convert, plan
+from ckpttool.conversion import ConversionError, Options, convert, plan, state
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.settling import Site, settled
@@ -20,6 +22,7 @@ from ckpttool.conversion.targets import differs
 from ckpttool.errors import FileAccessError
 from ckpttool.formats.hdf5.values import InMemory
 from tests.architecture.live_defaults import keras
+from tests.cli.test_convert import lambda_model
 from tests.conversion.test_anchors import dense, legacy, recurrent
 from tests.conversion.test_old_layers import check
 from tests.samples import FIXTURES
@@ -147,6 +150,14 @@ def test_hard_sigmoid_of_a_state(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, lstm(x, *arrays, old_hard_sigmoid), rtol=1e-5, atol=1e-6)
 
 
+def test_what_two_layers_need_is_told_once(tmp_path: Path) -> None:
+    """One import serves all."""
+    layers = [dense(3, 3, activation="hard_sigmoid") for _ in range(2)]
+    source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3))
+    result = plan(source, tmp_path / "new.keras", options=Options(keep_weights=True))
+    assert [need.what for need in result.needs] == ["import ckpttool.old_activations"]
+
+
 def test_hard_sigmoid_of_a_highway(tmp_path: Path) -> None:
     """Of a layer in whose place others stand it is refused."""
     source = OLD_LAYERS / "keras1.2" / "highway.h5"
@@ -209,6 +220,50 @@ def test_steps_that_are_not_stored(tmp_path: Path) -> None:
         live.variables, keras().models.load_model(tmp_path / "whole.keras").optimizer.variables, strict=True
     ):
         assert (int(found) if found.path.endswith("iteration") else np.allclose(found, wanted)) in (0, True)
+
+
+def test_numbers_that_no_optimizer_has(tmp_path: Path) -> None:
+    """In front of its arrays stand two at most."""
+    shutil.copy(RESUME / "keras2.2" / "sgd.h5", tmp_path / "old.h5")
+    lost = list[bool]()
+    for more in range(3):
+        with h5py.File(tmp_path / "old.h5", "r+") as file:
+            group, names = optimizer(file)
+            if more:
+                group[f"more_{more}"] = np.float32(more)
+                names.insert(1, f"more_{more}")
+            group.attrs["weight_names"] = [name.encode() for name in names]
+        lost.append(bool(plan(tmp_path / "old.h5", tmp_path / "new.keras").losses))
+    assert lost == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("version", "generation", "sorts"),
+    [
+        ("1.2.2", Generation.KERAS_1, True),
+        (None, Generation.KERAS_1, True),
+        ("1.0.0", Generation.KERAS_0, False),
+        (None, Generation.KERAS_2, False),
+        ("2.0.0", Generation.KERAS_2, True),
+        ("2.0.5", Generation.KERAS_2, True),
+        ("2.0.6", Generation.KERAS_2, False),
+        ("2.10.0", Generation.KERAS_2, False),
+        ("2.2.4", Generation.KERAS_2, False),
+    ],
+)
+def test_who_sorted_trained_weights(version: str | None, generation: Generation, sorts: bool) -> None:
+    """Keras had them in the order of their names from 1.1 to 2.0.5."""
+    checkpoint: Any = SimpleNamespace(producer=SimpleNamespace(keras_version=version))
+    alignment: Any = SimpleNamespace(generation=generation)
+    assert state._sorts(checkpoint, alignment) == sorts
+
+
+def test_a_function_of_a_lambda(tmp_path: Path) -> None:
+    """A Lambda of Keras 3 without code in the file, but with the name of a function, is refused as well."""
+    function = {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}
+    source = lambda_model(tmp_path / "old.keras", function)
+    [told] = reasons(source, tmp_path / "new.keras")
+    assert "a Lambda layer, which holds code" in told
 
 
 def test_a_state_of_weights_that_change(tmp_path: Path) -> None:

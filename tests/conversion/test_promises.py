@@ -9,6 +9,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,38 @@ def test_weights_that_are_missing_or_more(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_weight_that_nobody_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more in the file than was to be written is told."""
+    genuine = planning.write
+
+    def more(form: str, path: Path, payload: Any, *rest: Any) -> None:
+        content = payload.model.content
+        weights = {**content.weights, "layers/dense/vars/7": next(iter(content.weights.values()))}
+        model = replace(payload.model, content=replace(content, weights=weights))
+        genuine(form, path, replace(payload, model=model), *rest)
+
+    monkeypatch.setattr(planning, "write", more)
+    with pytest.raises(CheckpointError, match="or has others"):
+        convert(OLD, tmp_path / "new.keras")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("missing", "left"), [(["a/vars/0"], []), ([], ["b/vars/0"]), (["a/vars/0"], ["b/vars/0"])])
+def test_a_file_that_does_not_fit_its_config(
+    missing: list[str], left: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot without a weight, or a weight without a slot, and it takes no place."""
+    found = {
+        key: [types.SimpleNamespace(path=path) for path in paths]
+        for key, paths in (("missing", missing), ("left", left))
+    }
+    monkeypatch.setattr(planning, "align", lambda *_: types.SimpleNamespace(**found))
+    with pytest.raises(CheckpointError, match="does not fit its own config") as caught:
+        convert(OLD, tmp_path / "new.keras")
+    assert ", ".join(missing + left) in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("source", "arguments", "code"),
     [
@@ -273,6 +306,23 @@ class Dense:
         """What Keras 2 predicted."""
         found: np.ndarray = np.clip(0.2 * (x @ self.kernel + self.bias) + 0.5, 0, 1)
         return found
+
+
+@pytest.mark.parametrize("name", ["new.weights.h5", "new.weights.json", "new.h5"])
+def test_weights_alone_are_not_run(name: str, tmp_path: Path, run: Run) -> None:
+    """Only a whole model can be proved so, which is told before anything is written."""
+    result = run("convert", DENSE, tmp_path / name, "--prove")
+    assert (result.code, "only a whole model can be run" in result.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_keras_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes no place, and what Keras said is told."""
+    monkeypatch.setattr(proving, "_run", lambda *_: {"error": "ValueError: no such layer"})
+    with pytest.raises(proving.ProofError, match="does not load the converted model") as caught:
+        convert(DENSE, tmp_path / "new.keras", prove=True)
+    assert "no such layer" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_both_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
