@@ -15,7 +15,7 @@ from ckpttool.architecture.models import Step, is_model, name_in_graph, steps_of
 from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
-from ckpttool.conversion import activations, deviations, lookups, padding, words
+from ckpttool.conversion import activations, deviations, lookups, masks, padding, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
@@ -90,7 +90,9 @@ def rewrite(
     old = restated(config, generation)
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
-    found = rewriter.model_entry(old, normalized(config, generation))
+    new = normalized(config, generation)
+    found = rewriter.model_entry(old, new)
+    masks.check(Args.of(new), generation, journal)
     return Rewritten(
         found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, tuple(rewriter.without_function)
     )
