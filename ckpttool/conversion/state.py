@@ -218,7 +218,7 @@ def _groups(alignment: Alignment) -> list[Place]:
 
 def _is_trained(source: _Source) -> bool:
     slot = source.aligned.place.slot
-    return slot.trainable and not slot.frozen and not slot.borrowed
+    return slot.trainable and not slot.borrowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ckpttool.architecture.dialects import Generation
 from ckpttool.checkpoint import Section, Weight
 from ckpttool.conversion import ConversionError, Options, convert, plan, state
 from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.numbers import product
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.settling import Site, settled
 from ckpttool.conversion.targets import differs
@@ -220,6 +221,36 @@ def test_steps_that_are_not_stored(tmp_path: Path) -> None:
         live.variables, keras().models.load_model(tmp_path / "whole.keras").optimizer.variables, strict=True
     ):
         assert (int(found) if found.path.endswith("iteration") else np.allclose(found, wanted)) in (0, True)
+
+
+def test_an_array_that_was_not_kept(tmp_path: Path) -> None:
+    """Keras 2 had a number in its place where Adam was not to keep the largest: one that does now has none."""
+    shutil.copy(RESUME / "keras2.2" / "adam.h5", tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        settings = json.loads(file.attrs["training_config"])
+        settings["optimizer_config"]["config"]["amsgrad"] = True
+        file.attrs["training_config"] = json.dumps(settings).encode()
+    [loss] = convert(tmp_path / "old.h5", tmp_path / "new.keras").losses
+    assert loss.what.startswith("its state: nothing stored is")
+
+
+@pytest.mark.parametrize("writer", ["keras1.2", "keras2.2", "keras2.15"])
+def test_the_product_of_nadam(writer: str, tmp_path: Path) -> None:
+    """It is worked out where it is not stored; the learning rate, which may stand in its place, is not it."""
+    convert(RESUME / writer / "nadam.h5", tmp_path / "new.keras")
+    live = keras().models.load_model(tmp_path / "new.keras").optimizer
+    decay = 1.0 if writer == "keras2.15" else 0.004
+    wanted = product(int(live.iterations), live.beta_1, decay)
+    assert int(live.iterations) > 0
+    assert float(live._u_product) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize(("version", "left"), [("2.2.4-tf", 2), ("2.2.4", 1), ("2.1.6-tf", 2), (None, 2)])
+def test_the_dilation_of_tf_keras(version: str | None, left: int) -> None:
+    """It looked at it from the start, unlike Keras of many backends."""
+    args = Args("Conv2DTranspose", {"name": "layer", "dilation_rate": 2, "kernel_size": 3, "strides": 1})
+    found = settled(args, Site("layer", args, None, Origin(version, False)), Journal())
+    assert found["dilation_rate"] == left
 
 
 def test_numbers_that_no_optimizer_has(tmp_path: Path) -> None:
