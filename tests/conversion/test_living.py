@@ -186,11 +186,19 @@ def test_the_whole_model(name: str, tmp_path: Path) -> None:
         )
 
 
-def _plain(value: Any) -> Any:
-    """A config without the addresses that Keras writes into it."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if key != "shared_object_id"}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+def _plain(config: Any) -> Any:
+    """A config with the addresses by which Keras tells shared objects as numbers, from 0 on."""
+    numbers: dict[int, int] = {}
+
+    def told(value: Any) -> Any:
+        if isinstance(value, dict):
+            shared = {
+                key: numbers.setdefault(value[key], len(numbers)) for key in ("shared_object_id",) if key in value
+            }
+            return {key: told(item) for key, item in value.items()} | shared
+        return [told(item) for item in value] if isinstance(value, list) else value
+
+    return told(config)
 
 
 def test_compile_settings(tmp_path: Path) -> None:
@@ -212,6 +220,29 @@ def test_compile_settings(tmp_path: Path) -> None:
     convert(tmp_path / "s.weights.h5", tmp_path / "c.keras", arch=told, options=Options(compiled=False))
     with ckpttool.open(tmp_path / "c.keras") as checkpoint:
         assert "compile_config" not in checkpoint.config
+
+
+def test_the_state_of_an_optimizer_of_an_own_class(tmp_path: Path) -> None:
+    """Is taken where it is just what the live model has, into weights alone too; nothing but that model tells it."""
+
+    class Mine(keras.optimizers.SGD):  # type: ignore[misc, unused-ignore]
+        pass
+
+    live = own_classes.build()
+    live.compile(Mine(0.1, momentum=0.9), "mse")
+    live.fit(INPUTS, np.ones((2, 2), "float32"), verbose=0)
+    live.save_weights(tmp_path / "s.weights.h5")
+    told, state = Architecture.from_model(live), {"optimizer/vars/0", "optimizer/vars/2"}
+    for target in ("t.weights.h5", "t.keras"):
+        result = convert(tmp_path / "s.weights.h5", tmp_path / target, arch=told)
+        assert (result.losses, [guess.where for guess in result.guesses]) == ((), ["optimizer"])
+        with ckpttool.open(tmp_path / target) as checkpoint:
+            assert state <= checkpoint.keys()
+    assert {need.where for need in result.needs} == {"Block", "Mine"}
+    result = convert(
+        tmp_path / "s.weights.h5", tmp_path / "u.weights.h5", arch=Architecture.from_model(own_classes.build())
+    )
+    assert [loss.where for loss in result.losses] == ["optimizer"]
 
 
 def test_layers_that_load_in_a_way_of_their_own(tmp_path: Path) -> None:
