@@ -20,6 +20,7 @@ from ckpttool.conversion.numbers import product
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.settling import Site, settled
 from ckpttool.conversion.targets import differs
+from ckpttool.conversion.weights import _Columns, changed
 from ckpttool.errors import FileAccessError
 from ckpttool.formats.hdf5.values import InMemory
 from tests.architecture.live_defaults import keras
@@ -243,6 +244,29 @@ def test_the_product_of_nadam(writer: str, tmp_path: Path) -> None:
     wanted = product(int(live.iterations), live.beta_1, decay)
     assert int(live.iterations) > 0
     assert float(live._u_product) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_learning_rate_is_no_product_of_nadam(tmp_path: Path) -> None:
+    """Some versions of Keras 2 stored it behind the iteration."""
+    shutil.copy(RESUME / "keras2.15" / "nadam.h5", tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        group, names = optimizer(file)
+        group["learning_rate:0"] = np.float32(0.25)
+        group.attrs["weight_names"] = [name.encode() for name in [names[0], "learning_rate:0", *names[1:]]]
+    convert(tmp_path / "old.h5", tmp_path / "new.keras")
+    live = keras().models.load_model(tmp_path / "new.keras").optimizer
+    assert float(live._u_product) == pytest.approx(product(int(live.iterations), live.beta_1, 1.0), rel=1e-5)
+
+
+@pytest.mark.parametrize("limit", [4, 20, 44, 1000])
+@pytest.mark.parametrize("factors", [(1.2,), (1.2, 1.0), (1.2, 1.0, 1.2)])
+def test_gates_are_multiplied_block_by_block(factors: tuple[float, ...], limit: int) -> None:
+    """Wherever in a row a block begins."""
+    value = np.random.default_rng(0).normal(size=(7, 6)).astype("<f4")
+    weight = Weight("w", value.shape, "float32", value.nbytes, Section.MODEL, values=InMemory(value.tobytes()))
+    row = np.repeat(np.asarray(factors, "<f4"), 6 // len(factors))
+    found = b"".join(bytes(block) for block in changed(weight, _Columns(factors)).stored_blocks(limit))
+    assert found == (value * row).tobytes()
 
 
 @pytest.mark.parametrize(("version", "left"), [("2.2.4-tf", 2), ("2.2.4", 1), ("2.1.6-tf", 2), (None, 2)])
