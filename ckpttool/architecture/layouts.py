@@ -100,6 +100,11 @@ def opaque_in(model: Part) -> Iterator[tuple[str, Part, str]]:
         stack.extend((f"{chain}/{child.name}", child, f"{path}/{at}") for at, child in reversed(part.children))
 
 
+def keeping_assets_in(model: Part) -> Iterator[str]:
+    """The paths in a `.keras` of the objects that keep files beside their weights there."""
+    return (path for path, part, again in _placed_in(model) if part.assets and not again)
+
+
 def empty_in(model: Part) -> Iterator[str]:
     """The paths in `.weights.h5` of the objects of a model that have no weights of their own there, the model's own
     first. Objects of unknown classes are left out, and those for which Keras looks elsewhere too."""

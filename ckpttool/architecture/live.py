@@ -9,7 +9,9 @@ keras/src/saving/saving_lib.py, 3.15). `Layer.weights` and the legacy order go b
 
 import itertools
 import json
+import os
 import posixpath
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -198,6 +200,7 @@ class _Tree:
             node.tracked,
             tuple(found.aliases) if found and node.placed else (),
             _is_optimizer(saveable),
+            assets=_keeps_files(saveable),
         )
 
     def _children(self, saveable: Any, placed: bool) -> Iterator[_Node]:
@@ -232,6 +235,18 @@ def _told_apart(names: Sequence[str]) -> list[str]:
 
 def _is_optimizer(saveable: Any) -> bool:
     return isinstance(saveable, _keras().optimizers.Optimizer)
+
+
+def _keeps_files(saveable: Any) -> bool:
+    """Whether an object writes files beside its weights: a vocabulary does where it is not in the config."""
+    if not hasattr(saveable, "save_assets"):
+        return False
+    with tempfile.TemporaryDirectory(prefix="ckpttool-") as folder:
+        try:
+            saveable.save_assets(folder)
+        except Exception:  # such as a vocabulary that is not there yet
+            return False
+        return bool(os.listdir(folder))
 
 
 def _variables(saveable: Any) -> list[Any]:

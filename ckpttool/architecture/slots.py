@@ -58,7 +58,8 @@ class Part:
     `.weights.h5` keeps at another place, since several hold it, or not at all; its path is then no more than a name.
     `tracked` is False for one that is no part of its holder's `weights` and of no legacy `.h5`. `aliases` are further
     paths, from the model on, where Keras looks for the object when nothing is stored at its place. `is_optimizer` marks
-    an optimizer, whose slots are its variables.
+    an optimizer, whose slots are its variables. `assets` is True for one that keeps files beside its weights in a
+    `.keras`, such as a vocabulary.
     """
 
     class_name: str
@@ -74,6 +75,7 @@ class Part:
     aliases: tuple[str, ...] = ()
     is_optimizer: bool = False
     listed: bool = True
+    assets: bool = False
 
     @property
     def tracks(self) -> tuple[tuple[str, "Part"], ...]:

@@ -10,7 +10,7 @@ from ckpttool.aligning import align, key_of
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation
-from ckpttool.architecture.layouts import Place, names_in, opaque_in, places_of, shapes_fit
+from ckpttool.architecture.layouts import Place, keeping_assets_in, names_in, opaque_in, places_of, shapes_fit
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
@@ -67,7 +67,7 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
     content = Content(
         {one.place.path: one.weight for one in found if one.place.path} | own | kept, _names(part, config, kept)
     )
-    assets = read_assets(checkpoint) if FORMS[form].whole else {}
+    assets = _assets(source, journal) if FORMS[form].whole else {}
     payload = Payload(Model(config, metadata(checkpoint.producer), content, assets), layers_of(part, found))
     written = in_layers(layers_of(part, found)) if form == LEGACY else content.weights
     return Prepared(payload, tuple(found), live.name, "", (), written, live)
@@ -75,6 +75,16 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
 
 def _without_optimizer(part: Part) -> Part:
     return replace(part, children=tuple((at, child) for at, child in part.children if at != _OPTIMIZER))
+
+
+def _assets(source: Source, journal: Journal) -> dict[str, bytes]:
+    """The files that layers keep beside their weights, which only a `.keras` has."""
+    found = read_assets(source.checkpoint)
+    for path in keeping_assets_in(source.part):
+        if not any(name.startswith(f"{path}/") for name in found):
+            told = "keeps a vocabulary or other files of its own, and the source has none"
+            journal.refuse(path, f"{told}; give them to the layer as an argument, or write weights alone (.weights.h5)")
+    return found
 
 
 def _names(part: Part, config: Mapping[str, Any], kept: Mapping[str, Weight]) -> dict[str, str | None]:

@@ -350,6 +350,31 @@ def test_a_model_without_a_config(tmp_path: Path) -> None:
     assert not (tmp_path / "t.keras").exists()
 
 
+def words(vocabulary: Any = None) -> Any:
+    """A model of words; they are learned from some where none are given, as a file then tells and no config."""
+    text = keras.layers.TextVectorization(output_sequence_length=3, vocabulary=vocabulary)
+    if vocabulary is None:
+        text.adapt(["old keras models live again"])
+    inputs = keras.Input((), dtype="string")
+    return filled(keras.Model(inputs, keras.layers.Embedding(8, 2)(text(inputs))))
+
+
+def test_a_vocabulary_that_only_the_live_model_has(tmp_path: Path) -> None:
+    """A layer that keeps its words in a file is refused where the source has none, and not left without."""
+    model = words()
+    live, weights = Architecture.from_model(model), saved(model, tmp_path / "s.weights.h5")
+    with pytest.raises(ConversionError, match="keeps a vocabulary"):
+        convert(weights, tmp_path / "t.keras", arch=live)
+    convert(weights, tmp_path / "t.weights.h5", arch=live)
+    convert(saved(model, tmp_path / "s.keras"), tmp_path / "t.keras", arch=live)
+    given = words(["old", "models"])
+    weights = saved(given, tmp_path / "given.weights.h5")
+    convert(weights, tmp_path / "given.keras", arch=Architecture.from_model(given))
+    for path, source in (("t.keras", model), ("given.keras", given)):
+        found = keras.models.load_model(tmp_path / path)
+        assert np.array_equal(found(np.array(["models old odd"])), source(np.array(["models old odd"])))
+
+
 def test_code_is_not_written(tmp_path: Path) -> None:
     """A lambda in the live model is refused where a config is written; options about configs of files are too."""
     layers = [keras.Input((3,)), keras.layers.Lambda(lambda x: x * 2, name="twice"), keras.layers.Dense(2, name="last")]
