@@ -20,11 +20,13 @@ from ckpttool.conversion.graphs import Connections
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.operating import in_order
 from ckpttool.conversion.ordering import flat
+from ckpttool.conversion.origin import Origin
 
 _MERGES = (
     "merges tensors of which not all have the same mask, and so gives another in Keras 3, which a layer behind uses"
 )
 _LOSES = "loses in Keras 3 the mask that it handed on, which a layer behind uses"
+_USES = "uses in Keras 3 the mask that it did not"
 _FINDS = "hands on in Keras 3 a mask that it did not, which a layer behind uses"
 
 _ELEMENTWISE = frozenset({"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"})
@@ -74,20 +76,23 @@ class Mask:
         return replace(self, changed=self.changed | {(label, _LOSES) for label in self.models})
 
 
+_SOFTMAX_WITH_MASKS = (2, 4)  # that of 2.2.4 takes no mask (keras/layers/advanced_activations.py)
+
 _Masks = Sequence[Mask | None]
 _Key = tuple[str, int]
 
 
-def check(model: Args, generation: Generation, journal: Journal) -> None:
+def check(model: Args, generation: Generation, origin: Origin, journal: Journal) -> None:
     """Refuses the layers of a model behind which a mask is another in Keras 3, where a layer uses it. `model` is in the
     words of today."""
     if generation is not Generation.KERAS_3 and is_model(model):
-        _Walk(generation, journal).model(model, "", ())
+        _Walk(generation, origin.before(*_SOFTMAX_WITH_MASKS), journal).model(model, "", ())
 
 
 @dataclass(slots=True)
 class _Walk:
     generation: Generation
+    plain_softmax: bool
     journal: Journal
     told: set[tuple[str, str]] = field(default_factory=set)
 
@@ -119,6 +124,9 @@ class _Walk:
         if is_model(args):
             return [mask and mask.out_of(label) for mask in self.model(args, label, taken)]
         name, mask = args.class_name, taken[0]
+        if name == "Softmax" and mask is not None and self.plain_softmax:
+            self.used([mask.but(label, _USES)])
+            return (mask,)
         own = args.foreign or (name not in LAYERS and name not in OLD_LAYERS)
         if own or name in _USING:
             self.used(taken)

@@ -92,7 +92,7 @@ def rewrite(
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
     new = normalized(config, generation)
     found = rewriter.model_entry(old, new)
-    masks.check(Args.of(new), generation, journal)
+    masks.check(Args.of(new), generation, origin, journal)
     return Rewritten(
         found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, tuple(rewriter.without_function)
     )

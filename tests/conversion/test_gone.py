@@ -110,11 +110,11 @@ def test_masks_that_are_others_today_are_refused(
 ) -> None:
     """Where a layer uses them; converted all the same the model would predict something else, or not be opened."""
     source = unpacked(writer, name, tmp_path)
-    with pytest.raises(ConversionError, match="which a layer behind uses"):
+    with pytest.raises(ConversionError, match=r"which a layer behind uses|uses in Keras 3 the mask"):
         convert(source, tmp_path / "new.keras")
     monkeypatch.setattr("ckpttool.conversion.masks.check", lambda *_: None)
     convert(source, tmp_path / "new.keras")
-    with pytest.raises((AssertionError, ValueError), match=r"Mismatched elements|name .* is used 2 times"):
+    with pytest.raises((AssertionError, ValueError), match=r"Mismatched elements|used 2 times|must be broadcastable"):
         check(keras().models.load_model(tmp_path / "new.keras"), writer, name)
 
 
