@@ -1,11 +1,8 @@
 """Saves that cannot be made: a full disk, a directory that is gone or is none."""
 
-import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +12,9 @@ import pytest
 from ckpttool.callbacks import ModelCheckpoint, latest, saved_in
 from ckpttool.errors import FileAccessError
 from tests.callbacks.training import fit, model, names
+from tests.limits import files_of_at_most
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-@contextmanager
-def files_of_at_most(nbytes: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class Fills(keras.callbacks.Callback):

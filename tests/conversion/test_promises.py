@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import resource
 import shutil
 import sys
 import types
@@ -22,6 +21,7 @@ from ckpttool.cli import emit
 from ckpttool.conversion import activations, convert, planning, prove_child, proving
 from ckpttool.errors import CheckpointError, FileAccessError
 from tests.conftest import Outcome
+from tests.limits import files_of_at_most
 from tests.samples import FIXTURES
 
 Run = Callable[..., Outcome]
@@ -114,17 +114,6 @@ def test_a_directory_keeps_what_is_not_the_models(tmp_path: Path, run: Run) -> N
     assert run("convert", KERAS_3, target, "--to", "keras-dir", "--force").code == 0
     assert (target / "notes.txt").read_text() == "mine"
     assert not ckpttool.diff(KERAS_3, target).differences
-
-
-@contextmanager
-def files_of_at_most(nbytes: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("there", [False, True])
