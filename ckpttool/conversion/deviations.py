@@ -79,21 +79,16 @@ class Deviation:
         return found.astype(values.dtype)
 
 
-@dataclass(frozen=True, slots=True)
-class Variance:
+class Variance(Deviation):
     """A variance to whose root epsilon was added."""
 
-    epsilon: float
+    __slots__ = ()
 
     @property
     def told(self) -> str:
         """What is done."""
         return "epsilon was added to the root of running_std, a variance"
 
-    def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of today."""
-        return stored
-
     def made(self, values: np.ndarray) -> np.ndarray:
         """The variance to which epsilon is added before the root is taken."""
-        return Deviation(self.epsilon).made(values**0.5)
+        return super().made(values**0.5)

@@ -68,8 +68,9 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
         {one.place.path: one.weight for one in found if one.place.path} | own | kept, _names(part, config, kept)
     )
     assets = _assets(source, journal) if FORMS[form].whole else {}
-    payload = Payload(Model(config, metadata(checkpoint.producer), content, assets), layers_of(part, found))
-    written = in_layers(layers_of(part, found)) if form == LEGACY else content.weights
+    layers = layers_of(part, found)
+    payload = Payload(Model(config, metadata(checkpoint.producer), content, assets), layers)
+    written = in_layers(layers) if form == LEGACY else content.weights
     return Prepared(payload, tuple(found), live.name, "", (), written, live)
 
 

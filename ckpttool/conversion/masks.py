@@ -38,16 +38,8 @@ _FINDING = frozenset({"Identity", "Normalization"})
 _PASSING = _ATTENTION | frozenset(
     {
         *("Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "ELU"),
-        *(
-            "GaussianDropout",
-            "GaussianNoise",
-            "GroupNormalization",
-            "InputLayer",
-            "LayerNormalization",
-            "LeakyReLU",
-            "PReLU",
-            "ReLU",
-        ),
+        *("GaussianDropout", "GaussianNoise", "GroupNormalization", "InputLayer", "LayerNormalization"),
+        *("LeakyReLU", "PReLU", "ReLU"),
         *("Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "ThresholdedReLU", "TimeDistributed"),
         "UnitNormalization",
     }

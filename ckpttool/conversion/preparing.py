@@ -164,9 +164,10 @@ def _rewritten(
         names = {**content.names, "optimizer": snake_case(optimizer["class_name"])} if kept else content.names
         content = Content({**content.weights, **kept}, names)
     assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
-    payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers_of(part, found))
+    layers = layers_of(part, found)
+    payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
-    written = in_layers(payload.layers) if form == LEGACY and payload.layers else payload.model.content.weights
+    written = in_layers(layers) if form == LEGACY else content.weights
     return Prepared(payload, tuple(found), today.name, f"Keras {int(generation)}", renamed, written)
 
 

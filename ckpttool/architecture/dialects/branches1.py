@@ -36,8 +36,7 @@ def unmerged(entry: Any, depth: int = 0) -> Any:
         end = graph.chained(layers, depth)
     except _Untold:
         return found
-    name = next((name for name in (found.get("name"), _own_name(found)) if isinstance(name, str)), _UNNAMED)
-    made = {"name": name, "layers": list(graph.layers.values())}
+    made = {"name": _name(found), "layers": list(graph.layers.values())}
     return {**found, "class_name": "Model", "config": {**made, "input_layers": graph.inputs, "output_layers": [end]}}
 
 
