@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from ckpttool import jsontext
 from ckpttool.architecture import Architecture
@@ -79,10 +80,15 @@ def _run(target: str, told: Path, said: Path) -> int:
     return done.returncode
 
 
+def model_of(target: str) -> Any:
+    """What `package.module:function` returns, called in this process."""
+    module, _, name = target.partition(":")
+    return attrgetter(name)(importlib.import_module(module))()
+
+
 def main(target: str, told: str) -> None:
     """What the new process does. Whatever the user's code raises ends it with a traceback."""
-    module, _, name = target.partition(":")
-    model = attrgetter(name)(importlib.import_module(module))()
+    model = model_of(target)
     try:
         text = to_json(Architecture.from_model(model))
     except CheckpointError as error:

@@ -8,8 +8,9 @@ import importlib
 import json
 import os
 import sys
-from operator import attrgetter
 from typing import Any
+
+from ckpttool.building import model_of
 
 _SIZE = 8  # of axes of which a model takes any size
 _WORDS = ("red", "two fish", "")
@@ -79,10 +80,9 @@ def objects_of(function: str) -> dict[str, Any]:
 
     if not function:
         return {}
-    module, _, name = function.partition(":")
-    model = attrgetter(name)(importlib.import_module(module))()
-    held = [type(layer) for layer in model._flatten_layers()]
-    found = [*held, *(value for value in vars(sys.modules[module]).values() if callable(value))]
+    held = [type(layer) for layer in model_of(function)._flatten_layers()]
+    module = sys.modules[function.partition(":")[0]]
+    found = [*held, *(value for value in vars(module).values() if callable(value))]
     own = [one for one in found if not (getattr(one, "__module__", None) or "keras").startswith("keras")]
     named = [one for one in own if isinstance(getattr(one, "__name__", None), str)]
     return {key: one for one in named for key in (one.__name__, keras.saving.get_registered_name(one))}
