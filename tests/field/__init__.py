@@ -1,0 +1,1 @@
+"""Situations that people reported, each with the right answer."""
