@@ -85,7 +85,7 @@ def check_file(given: str, policy: Policy = EVERYTHING, progress: Progress = lam
     if len(everything) > MOST:
         everything[MOST:] = [Unchecked("", f"more than {MOST:,} things were found; the others are not told")]
     report = _sorted(report, everything, policy)
-    if subject.error is not None and report.verdict(policy.fail_on) == "clean":
+    if subject.error is not None and report.verdict(policy.fail_on) in ("passed", "clean"):
         unopened = f"could not be opened: {in_a_line(subject.error)}"
         report = replace(report, unchecked=(unopened,))
     return report

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ckpttool.checks.catalogue import unknown_codes
-from ckpttool.checks.policy import Policy
+from ckpttool.checks.policy import FAIL_ON, Policy
 from ckpttool.checks.rule import Severity
 from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
@@ -105,7 +105,7 @@ class _Reader:
             return self._object(kind, value, key)
         if get_origin(kind) is tuple:
             return self._list(get_args(kind)[0], value, key, holds)
-        if kind is Severity:
+        if kind == Severity | None:
             return self._severity(value, key)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
@@ -140,10 +140,9 @@ class _Reader:
         return tuple(self.made(kind, one, f"{key}[{number}]", holds) for number, one in enumerate(value))
 
     def _severity(self, value: Any, key: str) -> Any:
-        names = {severity.name.lower(): severity for severity in Severity}
-        if not isinstance(value, str) or value not in names:
-            return self._wrong(key, f"expected one of {', '.join(names)}", value)
-        return names[value]
+        if not isinstance(value, str) or value not in FAIL_ON:
+            return self._wrong(key, f"expected one of {', '.join(FAIL_ON)}", value)
+        return FAIL_ON[value]
 
     def _text(self, value: str, key: str, holds: str) -> Any:
         if holds == "codes" and unknown_codes([value]):

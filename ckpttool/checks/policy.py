@@ -11,6 +11,14 @@ from ckpttool.checks.rule import Severity
 ALL = "ALL"
 """Stands for every rule."""
 
+FAIL_ON: dict[str, Severity | None] = {
+    "error": Severity.ERROR,
+    "safety": None,
+    "warning": Severity.WARNING,
+    "info": Severity.INFO,
+}
+"""What can fail a check, by name, from the laxest to the strictest: `safety` is errors, and warnings about safety."""
+
 CODES = {"holds": "codes"}
 """Marks fields of codes and of beginnings of codes, for those who read policies from text."""
 GLOB = {"holds": "glob"}
@@ -42,12 +50,13 @@ class Policy:
     """The rules that count, by codes or the beginnings of codes; `ALL` is every rule.
 
     A rule counts where the longest entry for it is in `select` and not in `ignore`. `fail_on` is the least severity
-    that makes the verdict "findings". With `allow_empty` it is fine that there is nothing to check.
+    that makes the verdict "findings"; None stands for errors, and warnings about safety. With `allow_empty` it is fine
+    that there is nothing to check.
     """
 
     select: tuple[str, ...] = field(default=(ALL,), metadata=CODES)
     ignore: tuple[str, ...] = field(default=(), metadata=CODES)
-    fail_on: Severity = Severity.ERROR
+    fail_on: Severity | None = None
     allow_empty: bool = False
     per_path_ignores: tuple[PathIgnore, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)

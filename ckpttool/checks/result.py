@@ -28,31 +28,38 @@ class FileReport:
     suppressed: tuple[Suppressed, ...] = ()
     unchecked: tuple[str, ...] = ()
 
-    def verdict(self, fail_on: Severity) -> str:
-        """ "findings" where one weighs that much, else "not checked" where something could not be, else "clean"."""
-        if any(finding.rule.severity >= fail_on for finding in self.findings):
+    def verdict(self, fail_on: Severity | None) -> str:
+        """ "findings" where one fails the check, else "not checked" where something could not be, else "passed" where
+        there are findings that do not fail it or that are ignored, else "clean"."""
+        if any(finding.rule.fails(fail_on) for finding in self.findings):
             return "findings"
-        return "not checked" if self.unchecked else "clean"
+        if self.unchecked:
+            return "not checked"
+        return "passed" if self.findings or self.suppressed else "clean"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What was found in all the checkpoints that were asked about. `fail_on` is the least severity that counts."""
+    """What was found in all the checkpoints that were asked about. `fail_on` is the least severity that counts; None
+    stands for errors, and warnings about safety."""
 
     files: tuple[FileReport, ...]
-    fail_on: Severity = Severity.ERROR
+    fail_on: Severity | None = None
     allow_empty: bool = False
 
     @property
     def failures(self) -> tuple[Finding, ...]:
         """The findings that count against the checkpoints."""
-        return tuple(f for file in self.files for f in file.findings if f.rule.severity >= self.fail_on)
+        return tuple(f for file in self.files for f in file.findings if f.rule.fails(self.fail_on))
 
     @property
     def verdict(self) -> str:
-        """ "findings", else "not checked" where something could not be looked at or nothing was, else "clean"."""
+        """ "findings", else "not checked" where something could not be looked at or nothing was, else "passed" where
+        anything was found, else "clean"."""
         verdicts = {file.verdict(self.fail_on) for file in self.files}
         if "findings" in verdicts:
             return "findings"
         nothing = not self.files and not self.allow_empty
-        return "not checked" if nothing or "not checked" in verdicts else "clean"
+        if nothing or "not checked" in verdicts:
+            return "not checked"
+        return "passed" if "passed" in verdicts else "clean"

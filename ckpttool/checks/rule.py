@@ -12,6 +12,10 @@ class Severity(IntEnum):
     ERROR = 3
 
 
+SAFETY = "safety"
+"""The family of rules whose warnings fail a check by default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One thing that is looked for.
@@ -27,6 +31,12 @@ class Rule:
     finds: str
     why: str
     remedy: str
+
+    def fails(self, fail_on: Severity | None) -> bool:
+        """Whether what it finds fails a check: from this severity on; with None errors, and warnings about safety."""
+        if fail_on is None:
+            return self.severity >= (Severity.WARNING if self.family == SAFETY else Severity.ERROR)
+        return self.severity >= fail_on
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ import click
 from ckpttool.checks.checking import check
 from ckpttool.checks.configuration import nearest, read_policy
 from ckpttool.checks.paths import checkpoints_at
-from ckpttool.checks.policy import EVERYTHING, Policy
+from ckpttool.checks.policy import EVERYTHING, FAIL_ON, Policy
 from ckpttool.checks.result import CheckReport
-from ckpttool.checks.rule import Severity
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, progress, wants_color
 from ckpttool.errors import CheckpointError
@@ -25,8 +24,7 @@ from ckpttool.render import Style
 from ckpttool.render.checks import CHECK_OUTPUTS, SUFFIXES
 from ckpttool.replacing import replace_file
 
-_EXITS = {"clean": DONE, "findings": DIFFERENT, "not checked": FAILED}
-_SEVERITIES = {severity.name.lower(): severity for severity in reversed(Severity)}
+_EXITS = {"clean": DONE, "passed": DONE, "findings": DIFFERENT, "not checked": FAILED}
 
 
 def _codes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -45,7 +43,11 @@ def _sha256(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     "--select", multiple=True, callback=_codes, metavar="CODES", help="Only these rules, such as S,I101 [ALL]."
 )
 @click.option("--ignore", multiple=True, callback=_codes, metavar="CODES", help="Not these rules.")
-@click.option("--fail-on", type=click.Choice(list(_SEVERITIES)), help="Least severity for exit code 1 [error].")
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(FAIL_ON)),
+    help="What makes exit code 1: errors, these and warnings about safety, all warnings, or all findings [safety].",
+)
 @click.option("--strict", "fail_on", flag_value="warning", help="The same as --fail-on warning.")
 @click.option("--config", type=click.Path(), metavar="FILE", help="Take the policy from this file.")
 @click.option("--no-config", "config", flag_value="", help="Look for no pyproject.toml or ckpttool.toml.")
@@ -87,7 +89,8 @@ def command(
     ckpttool.toml ([check]) or pyproject.toml ([tool.ckpttool.check]) says; options come on top of it. `ckpttool rule
     CODE` explains a rule.
 
-    Exit codes: 0 clean, 1 findings that count, 2 something could not be checked, or there was nothing to check.
+    Exit codes: 0 clean, or passed with findings that do not fail it; 1 findings that fail it: errors, and warnings
+    about safety, unless --fail-on says otherwise; 2 something could not be checked, or there was nothing to check.
 
     \b
     Examples:
@@ -103,7 +106,7 @@ def command(
         policy,
         select=select or policy.select,
         ignore=(*policy.ignore, *ignore),
-        fail_on=_SEVERITIES[fail_on] if fail_on else policy.fail_on,
+        fail_on=FAIL_ON[fail_on] if fail_on else policy.fail_on,
         allow_empty=allow_empty or policy.allow_empty,
         requirements=replace(policy.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
     )

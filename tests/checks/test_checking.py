@@ -14,7 +14,7 @@ from ckpttool.checks import checking
 from ckpttool.checks.catalogue import FAMILIES, RULES, Family, unknown_codes
 from ckpttool.checks.checking import check, check_file
 from ckpttool.checks.policy import ALL, PathIgnore, Policy
-from ckpttool.checks.result import CheckReport, FileReport
+from ckpttool.checks.result import CheckReport, FileReport, Suppressed
 from ckpttool.checks.rule import Finding, Rule, Severity, Told
 from tests.samples import FIXTURES
 
@@ -108,7 +108,7 @@ def test_ignored_in_some_paths() -> None:
     for glob in ("zip_*.h5", "*/broken/*", str(wrong), f"{glob_root()}/*"):
         ignore = PathIgnore(glob, ("I112",), "named so on purpose")
         report = check(wrong, replace(strict, per_path_ignores=(ignore,)))
-        assert (report.verdict, report.files[0].suppressed[0].reason) == ("clean", "named so on purpose"), glob
+        assert (report.verdict, report.files[0].suppressed[0].reason) == ("passed", "named so on purpose"), glob
     for ignore in (PathIgnore("other*", ("I112",), "why"), PathIgnore("*", ("I111",), "why")):
         assert check(wrong, replace(strict, per_path_ignores=(ignore,))).verdict == "findings"
 
@@ -251,10 +251,28 @@ def test_verdicts(severity: Severity, fail_on: Severity) -> None:
     counts = severity >= fail_on
     unchecked = replace(found, unchecked=("why",))
     clean = FileReport("b", "", 0)
-    assert CheckReport((found, clean), fail_on).verdict == ("findings" if counts else "clean")
+    assert CheckReport((found, clean), fail_on).verdict == ("findings" if counts else "passed")
     assert CheckReport((found, unchecked), fail_on).verdict == ("findings" if counts else "not checked")
     assert CheckReport((clean, unchecked), fail_on).verdict == ("findings" if counts else "not checked")
     assert bool(CheckReport((found,), fail_on).failures) is counts
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)
+def test_what_fails_by_default(rule: Rule) -> None:
+    """Errors fail a check, and of the warnings those about safety; `--fail-on error` lets these pass."""
+    fails = rule.severity is Severity.ERROR or (rule.code[0] == "S" and rule.severity is Severity.WARNING)
+    found = FileReport("a", "", 0, (Finding(rule, "", ""),))
+    assert CheckReport((found,)).verdict == ("findings" if fails else "passed")
+    lax = CheckReport((found,), Severity.ERROR)
+    assert lax.verdict == ("findings" if rule.severity is Severity.ERROR else "passed")
+
+
+def test_clean_is_said_of_nothing_alone() -> None:
+    """Where anything was found, even what is ignored for a reason, the verdict is not clean."""
+    finding = Finding(RULES["S104"], "", "")
+    for one in (FileReport("a", "", 0, (finding,)), FileReport("a", "", 0, (), (Suppressed(finding, "why"),))):
+        assert CheckReport((one, FileReport("b", "", 0))).verdict == "passed"
+    assert CheckReport((FileReport("b", "", 0),)).verdict == "clean"
 
 
 def test_a_checkpoint_without_weights_is_one(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ SAMPLES: dict[Any, tuple[str, Any]] = {
     int: ("7", 7),
     float: ("0.5", 0.5),
     bool: ("true", True),
-    Severity: ('"warning"', Severity.WARNING),
+    Severity | None: ('"warning"', Severity.WARNING),
     tuple[str, ...]: ('["a", "b"]', ("a", "b")),
 }
 WRONG: dict[Any, tuple[str, ...]] = {
@@ -25,7 +25,7 @@ WRONG: dict[Any, tuple[str, ...]] = {
     int: ('"7"', "0.5", "true", "[7]"),
     float: ('"0.5"', "true", "nan", "{}"),
     bool: ("1", '"true"', "[]"),
-    Severity: ('"never"', '"ERROR"', "3", "[]"),
+    Severity | None: ('"never"', '"ERROR"', "3", "[]"),
     tuple[str, ...]: ('"S"', "{}", "[1]", '["S", ["S"]]'),
 }
 
@@ -103,6 +103,12 @@ def test_the_documented_configuration(tmp_path: Path) -> None:
         500_000_000,
     )
     assert policy.per_path_ignores[0].paths == f"{tmp_path.as_posix()}/models/2019/*.h5"
+
+
+def test_what_fails_a_check_has_names(written: Callable[..., Path]) -> None:
+    """`safety`, the default, is a name in the configuration too."""
+    for name, severity in {"error": Severity.ERROR, "safety": None, "info": Severity.INFO}.items():
+        assert read_policy(written(line("", "fail-on", f'"{name}"'))).fail_on == severity
 
 
 @pytest.mark.parametrize(("table", "key", "kind", "holds"), KEYS, ids=lambda part: str(part))

@@ -13,7 +13,7 @@ import pytest
 
 from ckpttool.checks.catalogue import RULES
 from ckpttool.render.checks import CHECK_OUTPUTS, RULE_OUTPUTS, SUFFIXES
-from tests.samples import FIXTURES
+from tests.samples import FIXTURES, members, zipped
 
 GOOD = FIXTURES / "keras3/mlp.keras"
 DAMAGED = FIXTURES / "broken/truncated.weights.h5"
@@ -40,7 +40,7 @@ def report(text: str) -> dict[str, Any]:
     ("paths", "code", "verdict"),
     [
         ([GOOD], 0, "clean"),
-        ([MISNAMED], 0, "clean"),
+        ([MISNAMED], 0, "passed"),
         ([DAMAGED], 1, "findings"),
         ([CLOSED], 2, "not checked"),
         ([GOOD, CLOSED], 2, "not checked"),
@@ -58,6 +58,30 @@ def test_exit_codes(paths: list[Any], code: int, verdict: str, output: str, run:
         assert done.out.splitlines()[-1].startswith(f"{verdict}: ")
     if output == "json":
         assert report(done.out)["verdict"] == verdict
+
+
+def test_safety_fails_by_default(run: Callable[..., Any], elsewhere: Path) -> None:
+    """A program among the assets fails the check; `--fail-on error`, or an ignore with a reason, relaxes that."""
+    parts = {**members("keras3.0/mlp.keras"), "assets/run.sh": b"#!/bin/sh\necho hi\n"}
+    path = zipped(elsewhere / "m.keras", parts)
+    done = run("check", path)
+    assert done.code == 1
+    last = "findings: 1 checkpoint, 1 warning; exit code 1, as errors and warnings about safety fail it"
+    assert done.out.splitlines()[-1] == last
+    assert report(run("check", path, "-o", "json").out)["fail_on"] == "safety"
+    annotation = run("check", path, "-o", "github").out
+    assert annotation.startswith("::error file=")
+    lax = run("check", path, "--fail-on", "error")
+    assert (lax.code, lax.out.splitlines()[-1]) == (
+        0,
+        "passed: 1 checkpoint, 1 warning; exit code 0, as only errors fail it",
+    )
+    (elsewhere / "ckpttool.toml").write_text(
+        '[[check.per-path-ignores]]\npaths = "m.keras"\ncodes = ["S303"]\nreason = "read it; starts nothing"\n'
+    )
+    ignored = run("check", "m.keras")
+    assert (ignored.code, ignored.out.splitlines()[-1].partition(":")[0]) == (0, "passed")
+    assert "because: read it" in ignored.out
 
 
 def test_what_counts(run: Callable[..., Any]) -> None:

@@ -121,7 +121,7 @@ def test_text() -> None:
             "  X102 Do this.",
             "",
             "findings: 3 checkpoints (1 with findings that count, 1 not checked completely, 1 clean), "
-            "1 error, 1 warning, 1 info, 1 ignored",
+            "1 error, 1 warning, 1 info, 1 ignored; exit code 1, as errors fail it",
         ]
     )
 

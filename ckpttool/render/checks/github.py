@@ -16,14 +16,15 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO
 
 
 def report(result: CheckReport, style: Style) -> str:
-    """An annotation for each finding, and the verdict as a plain line."""
-    lines = [line for file in result.files for line in _file(file)]
+    """An annotation for each finding, an error where it fails the check, and the verdict as a plain line."""
+    lines = [line for file in result.files for line in _file(file, result.fail_on)]
     return "\n".join([*lines, words.summary(result)])
 
 
-def _file(file: FileReport) -> Iterator[str]:
+def _file(file: FileReport, fail_on: Severity | None) -> Iterator[str]:
     for rule, sentence in words.shown(file):
-        yield _command(_COMMANDS[rule.severity], file.path, words.title(rule), f"{sentence}. {rule.remedy}")
+        name = "error" if rule.fails(fail_on) else _COMMANDS[rule.severity]
+        yield _command(name, file.path, words.title(rule), f"{sentence}. {rule.remedy}")
     for line in words.unchecked(file):
         yield _command("error", file.path, "not checked", line)
 

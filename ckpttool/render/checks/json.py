@@ -4,7 +4,7 @@ from typing import Any
 
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Finding, Rule
-from ckpttool.render.checks.words import severity
+from ckpttool.render.checks.words import fail_on, severity
 from ckpttool.render.json import dumps
 from ckpttool.render.style import Style
 
@@ -15,7 +15,7 @@ def report(result: CheckReport, style: Style) -> str:
         {
             "schema": "ckpttool.check/1",
             "verdict": result.verdict,
-            "fail_on": result.fail_on.name.lower(),
+            "fail_on": fail_on(result),
             "checkpoints": [_file(file, result) for file in result.files],
             "rules": {rule.code: as_object(rule) for rule in _rules(result)},
         }
@@ -47,9 +47,7 @@ def _file(file: FileReport, result: CheckReport) -> dict[str, Any]:
         "kind": file.kind or None,
         "size": file.size,
         "verdict": file.verdict(result.fail_on),
-        "findings": [
-            {**_finding(finding), "counts": finding.rule.severity >= result.fail_on} for finding in file.findings
-        ],
+        "findings": [{**_finding(finding), "counts": finding.rule.fails(result.fail_on)} for finding in file.findings],
         "suppressed": [{**_finding(one.finding), "reason": one.reason} for one in file.suppressed],
         "unchecked": list(file.unchecked),
     }

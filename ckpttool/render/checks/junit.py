@@ -30,12 +30,12 @@ def report(result: CheckReport, style: Style) -> str:
     return str(document.tostring().decode("utf-8")).rstrip("\n")
 
 
-def _cases(file: FileReport, fail_on: Severity) -> Iterator["TestCase"]:
+def _cases(file: FileReport, fail_on: Severity | None) -> Iterator["TestCase"]:
     from junitparser import Error, Failure, Skipped
 
     for rule, lines in _by_rule(file).items():
         case, text = _case(file, words.title(rule)), "\n".join([*lines, "", rule.why, rule.remedy])
-        if rule.severity >= fail_on:
+        if rule.fails(fail_on):
             failure = Failure(lines[0], words.severity(rule))
             failure.text = text
             case.result = [failure]

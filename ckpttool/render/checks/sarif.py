@@ -39,7 +39,7 @@ def report(result: CheckReport, style: Style) -> str:
             }
         ],
         "artifacts": [{"location": _artifact(file.path), "length": file.size} for file in result.files],
-        "results": [one for file in result.files for one in _results(file, numbers)],
+        "results": [one for file in result.files for one in _results(file, numbers, result.fail_on)],
     }
     return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -60,7 +60,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _results(file: FileReport, numbers: dict[str, int]) -> list[dict[str, Any]]:
+def _results(file: FileReport, numbers: dict[str, int], fail_on: Severity | None) -> list[dict[str, Any]]:
     reasons = [None] * len(file.findings) + [one.reason for one in file.suppressed]
     seen = Counter[str]()
     results = []
@@ -70,7 +70,7 @@ def _results(file: FileReport, numbers: dict[str, int]) -> list[dict[str, Any]]:
         result: dict[str, Any] = {
             "ruleId": finding.rule.code,
             "ruleIndex": numbers[finding.rule.code],
-            "level": _LEVELS[finding.rule.severity],
+            "level": "error" if finding.rule.fails(fail_on) else _LEVELS[finding.rule.severity],
             "message": {"text": sentence(finding) or finding.rule.finds},
             "locations": [_location(file.path, finding.where)],
             "partialFingerprints": {"primaryLocationLineHash": f"{print_}:{seen[print_]}"},

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from ckpttool.checks.policy import FAIL_ON
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.escape import printable
@@ -55,7 +56,7 @@ def suppressed(file: FileReport) -> list[tuple[Rule, str, int]]:
 def remedies(result: CheckReport) -> list[Rule]:
     """The rules that were broken and ask for more than a look, the heaviest first."""
     broken = {finding.rule for file in result.files for finding in file.findings}
-    asking = [rule for rule in broken if rule.severity > Severity.INFO or rule.severity >= result.fail_on]
+    asking = [rule for rule in broken if rule.severity > Severity.INFO or rule.fails(result.fail_on)]
     return sorted(asking, key=lambda rule: (-rule.severity, rule.code))
 
 
@@ -70,10 +71,35 @@ def summary(result: CheckReport) -> str:
         *(_count(severities[name], name) for name in ("error", "warning", "info") if severities[name]),
         *([f"{ignored:,} ignored"] if ignored else []),
     ]
-    return f"{result.verdict}: {', '.join(facts)}"
+    meaning = "" if result.verdict == "clean" else f"; {_meaning(result)}"
+    return f"{result.verdict}: {', '.join(facts)}{meaning}"
 
 
-_VERDICTS = {"findings": "with findings that count", "not checked": "not checked completely", "clean": "clean"}
+_VERDICTS = {
+    "findings": "with findings that count",
+    "not checked": "not checked completely",
+    "passed": "passed with findings",
+    "clean": "clean",
+}
+_FAILING = {
+    "error": "errors fail it",
+    "safety": "errors and warnings about safety fail it",
+    "warning": "errors and warnings fail it",
+    "info": "everything found fails it",
+}
+
+
+def _meaning(result: CheckReport) -> str:
+    """What the exit code of a verdict other than clean means."""
+    if result.verdict == "not checked":
+        return "exit code 2, as not everything could be checked"
+    failing = _FAILING[fail_on(result)]
+    return f"exit code 1, as {failing}" if result.verdict == "findings" else f"exit code 0, as only {failing}"
+
+
+def fail_on(result: CheckReport) -> str:
+    """The name of what fails a check."""
+    return next(name for name, severity in FAIL_ON.items() if severity is result.fail_on)
 
 
 def _count(number: int, word: str) -> str:
