@@ -1,0 +1,53 @@
+"""What is known about whether Keras 3.15 builds a config."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One reason why Keras 3.15 does not build a config.
+
+    `where` is the chain of layer names ("encoder/lstm"), or "compile", "compile/optimizer" and so on; empty for the
+    model itself. `argument` is the argument or the call, empty where the class itself is the reason. `why` says what
+    was found and what Keras takes.
+    """
+
+    where: str
+    class_name: str
+    argument: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnObject:
+    """A class or function that is none of Keras's: the name under which Keras looks for it, and where it stands.
+
+    `module` is the module that the config names, empty where it names none.
+    """
+
+    name: str
+    where: str
+    module: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Buildability:
+    """Whether Keras 3.15 builds a config.
+
+    `obstacles` are reasons why `load_model(compile=False)` raises, `compile_obstacles` why only a compiled load does.
+    `unknown` are own classes and functions: what they take, and what comes out of them, only the user's code tells.
+    """
+
+    obstacles: tuple[Obstacle, ...] = ()
+    compile_obstacles: tuple[Obstacle, ...] = ()
+    unknown: tuple[OwnObject, ...] = ()
+
+    @property
+    def builds(self) -> bool:
+        """Whether Keras builds the model without compiling it, given the user's own classes and functions."""
+        return not self.obstacles
+
+    @property
+    def compiles(self) -> bool:
+        """Whether Keras builds and compiles the model, given the user's own classes and functions."""
+        return not self.obstacles and not self.compile_obstacles
