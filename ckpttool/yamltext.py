@@ -1,10 +1,12 @@
 """YAML from strangers, as Keras 0 to 2.5 wrote architectures (`model.to_yaml()`): data only, size and nesting bounded.
 
 The text is parsed into nodes and never into objects: a tag can ask for nothing. Tuples become lists; the NumPy scalars
-that Keras 1 let slip in are decoded from their bytes; any other object of Python stands as None.
+and arrays that Keras 1 and 2 let slip in are decoded from their bytes; any other object of Python stands as None.
 """
 
+import math
 import struct
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
 MAX_BYTES = 4 << 20
 MAX_NODES = 200_000
 MAX_DEPTH = 200
+MAX_AXES = 32  # of a NumPy array
 
 _TUPLE = "tag:yaml.org,2002:python/tuple"
 _NUMPY_SCALAR = "tag:yaml.org,2002:python/object/apply:numpy.core.multiarray.scalar"
+_NUMPY_ARRAY = "tag:yaml.org,2002:python/object/apply:numpy.core.multiarray._reconstruct"
 _PLAIN = "tag:yaml.org,2002:"
 _NUMBERS = {"i4": "<i", "i8": "<q", "u4": "<I", "u8": "<Q", "f4": "<f", "f8": "<d", "b1": "<?"}
 
@@ -63,6 +67,8 @@ class _Values:
             raise UnsafeFileError(f"{self._what} holds too many elements", expected=f"{MAX_NODES:,} at most")
         if not depth:
             raise _too_deep(self._what)
+        if node.tag == _NUMPY_ARRAY:
+            return self._numpy_array(node)
         if isinstance(node, yaml.MappingNode):
             return {str(self.value(key, depth - 1)): self.value(item, depth - 1) for key, item in node.value}
         if node.tag == _NUMPY_SCALAR:
@@ -80,8 +86,46 @@ class _Values:
         """A number kept as `[dtype, bytes]`, the dtype as `args: [i8, ...]`; None where it is anything else."""
         try:
             dtype, data = node.value
-            fields = {key.value: item for key, item in dtype.value}
-            code = _NUMBERS[fields["args"].value[0].value]
-            return struct.unpack(code, self._scalars.construct_object(data))[0]
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error):
+            return struct.unpack(_number(dtype), self._scalars.construct_object(data))[0]
+        except _NOT_NUMPY:
             return None
+
+    def _numpy_array(self, node: "yaml.Node") -> Any:
+        """The items of an array kept as `state: [1, shape, dtype, in Fortran's order, bytes]`, a number where it has no
+        axes; None where it is anything else. Every item counts as an element."""
+        try:
+            _, shape, dtype, transposed, data = dict(_items(node))["state"].value
+            sizes = [int(size.value) for size in shape.value]
+            code, raw = _number(dtype), self._scalars.construct_object(data)
+            count = math.prod(sizes)
+            if self._scalars.construct_object(transposed) or min(sizes, default=0) < 0 or len(sizes) > MAX_AXES:
+                return None
+            self._left -= count
+            if self._left < 0:
+                raise UnsafeFileError(f"{self._what} holds too many elements", expected=f"{MAX_NODES:,} at most")
+            return _nested(list(struct.unpack(f"<{count}{code[1:]}", raw)), sizes)
+        except _NOT_NUMPY:
+            return None
+
+
+_NOT_NUMPY = (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error)
+
+
+def _items(node: "yaml.Node") -> Iterator[tuple[str, Any]]:
+    """The values of a mapping by the texts of their keys."""
+    yield from ((key.value, item) for key, item in node.value)
+
+
+def _number(dtype: "yaml.Node") -> str:
+    """How `struct` reads a number of a dtype that is kept as `args: [i8, ...]`, always in the order of bytes of Intel,
+    as Keras wrote it. Raises KeyError for any other."""
+    return _NUMBERS[dict(_items(dtype))["args"].value[0].value]
+
+
+def _nested(items: list[Any], sizes: list[int]) -> Any:
+    """Items in nested lists of these sizes, the one item where there are no axes."""
+    if not sizes:
+        return items[0]
+    for size in reversed(sizes[1:]):
+        items = [items[at : at + size] for at in range(0, len(items), size)] if size else []
+    return items

@@ -20,6 +20,24 @@ units: !!python/object/apply:numpy.core.multiarray.scalar
   QAAAAAAAAAA=
 """
 
+NUMPY_ARRAY = """
+value: !!python/object/apply:numpy.core.multiarray._reconstruct
+  args:
+  - !!python/name:numpy.ndarray ''
+  - !!python/tuple [0]
+  - !!binary |
+    Yg==
+  state: !!python/tuple
+  - 1
+  - !!python/tuple SHAPE
+  - !!python/object/apply:numpy.dtype
+    args: [f8, 0, 1]
+    state: !!python/tuple [3, <, null, null, null, -1, -1, 0]
+  - false
+  - !!binary |
+    BYTES
+"""
+
 
 def test_tuples_and_anchors() -> None:
     """Tuples are lists, and an alias is what its anchor is."""
@@ -29,6 +47,29 @@ def test_tuples_and_anchors() -> None:
 def test_numpy_scalars() -> None:
     """A NumPy number that Keras 1 let slip in is that number."""
     assert parse(NUMPY_SCALAR, "it") == {"units": 64}
+
+
+@pytest.mark.parametrize(
+    ("shape", "data", "value"),
+    [
+        ("[]", "AAAAAAAA0D8=", 0.25),
+        ("[2]", "AAAAAAAA8D8AAAAAAAAAQA==", [1.0, 2.0]),
+        ("[2, 1]", "AAAAAAAA8D8AAAAAAAAAQA==", [[1.0], [2.0]]),
+        ("[0]", "", []),
+        ("[3]", "AAAAAAAA8D8AAAAAAAAAQA==", None),
+        ("[-1]", "AAAAAAAA0D8=", None),
+        ("[x]", "AAAAAAAA0D8=", None),
+    ],
+)
+def test_numpy_arrays(shape: str, data: str, value: object) -> None:
+    """A NumPy array as Keras 2.0.9 wrote it is its items in lists, a number where it has no axes."""
+    assert parse(NUMPY_ARRAY.replace("SHAPE", shape).replace("BYTES", data).encode(), "it") == {"value": value}
+
+
+def test_a_numpy_array_too_large() -> None:
+    """An array counts with all its items."""
+    with pytest.raises(UnsafeFileError, match="too many elements"):
+        parse(NUMPY_ARRAY.replace("SHAPE", "[300000]").replace("BYTES", "AAAAAAAA0D8=").encode(), "it")
 
 
 def test_genuine_keras_1() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ckpttool.architecture import arrays
 from ckpttool.architecture.sizes import Shape, read_shape
 from ckpttool.architecture.spelling import ALIASES, snake_case
 
@@ -179,7 +180,7 @@ def _input_shape(inner: Any) -> Shape | None:
     whole = inner.get("batch_shape", inner.get("batch_input_shape"))
     if whole is None and isinstance(inner.get("input_shape"), list):
         whole = [None, *inner["input_shape"]]
-    return read_shape(whole)
+    return read_shape(arrays.plain(whole))
 
 
 def _ends(config: Any, layers: tuple[Layer, ...], key: str) -> tuple[str, ...]:

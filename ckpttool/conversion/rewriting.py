@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from ckpttool.architecture import arrays
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation, normalized, restated, unflattened
 from ckpttool.architecture.graph import Call
@@ -264,8 +265,11 @@ class _Rewriter:
         self.journal.edit(REPLACE_LAMBDA, at.label, place)
         self.journal.need(name, f'keras.models.load_model(..., custom_objects={{"{name}": {module}.{name}}})')
         function = {"module": module, "class_name": "function", "config": name, "registered_name": "function"}
-        arguments = args.config.get("arguments")
-        return {**config, "function": function, "arguments": arguments if isinstance(arguments, Mapping) else {}}
+        stated = old.config.get("arguments")
+        arguments = (
+            {key: arrays.of_today(value) for key, value in stated.items()} if isinstance(stated, Mapping) else {}
+        )
+        return {**config, "function": function, "arguments": arguments}
 
     def unknown(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
         """The entry of a layer of a class that Keras 3 has not: what computes the same, or one of the user's own."""

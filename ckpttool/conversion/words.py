@@ -19,8 +19,8 @@ DROP_NEUTRAL = Edit(
 )
 RESPELL = Edit(
     "respell-value",
-    "writes an initializer, regularizer, constraint, padding or data format as Keras 3 does",
-    "always: the same object",
+    "writes an initializer, regularizer, constraint, padding, data format or NumPy value as Keras 3 does",
+    "always: the same object or value",
 )
 RESPELL_POLICY = Edit("respell-dtype-policy", "writes a dtype policy as Keras 3 does", "always: the same policy")
 WRITE_DEFAULT = Edit(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ckpttool.architecture import arrays
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import keras1, keras2
 from ckpttool.architecture.dialects.branches1 import unmerged
@@ -61,6 +62,8 @@ def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
     latter in the words of Keras 2 where they were in it. A layer's declared input shape becomes its `build_config`, and
     the InputLayer that a Sequential model of Keras 3 has. Raises ConfigError for what is no layer, or too deep.
     """
+    if generation is not Generation.KERAS_3:
+        entry = arrays.plain(entry)
     if generation in (Generation.KERAS_0, Generation.KERAS_1):
         entry = ordered(entry)
     return _normalized(restated(entry, generation), generation, 0)
