@@ -4,14 +4,14 @@ A slot's weight may be stored as several arrays, as Keras 1 kept the gates of a 
 made by Theano, with its kernel reversed; `assembled` puts these together.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from ckpttool.architecture import Architecture
 from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, stored_order
 from ckpttool.architecture.layouts import Place, layers_in, places_of, shapes_fit
-from ckpttool.architecture.slots import Part
+from ckpttool.architecture.slots import Part, in_weights_order
 from ckpttool.architecture.spec import model_args, part_in
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.formats.weights_h5 import as_keras_3, split
@@ -76,7 +76,7 @@ def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     if checkpoint.kind.startswith(("legacy", "keras0")):
         found, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
     else:
-        found, generation = list(_by_path(places, weights, _moved(architecture, part))), None
+        found, generation = list(_by_path(places, weights, moved_layers(architecture, part))), None
     return _alignment(places, weights, found, generation)
 
 
@@ -116,14 +116,14 @@ def _is_kept(place: Place, generation: Generation | None) -> bool:
     return bool(place.path) if generation is None else place.index is not None
 
 
-def _moved(architecture: Architecture, part: Part) -> dict[str, str]:
+def moved_layers(architecture: Architecture, part: Part) -> dict[str, str]:
     """The paths of layers that are others than those of old, which follow from a class of another name."""
     today = {chain: path for chain, path, _ in layers_in(part)}
     old = {layer.path: "/".join(layer.place) for layer in architecture.layers}
     return {path: today[chain] for chain, path in old.items() if chain in today and today[chain] != path}
 
 
-def _today(path: str, moved: Mapping[str, str]) -> str:
+def path_today(path: str, moved: Mapping[str, str]) -> str:
     """The path of a weight with that of its innermost layer as it is today."""
     place = path if moved else ""
     while place and place not in moved:
@@ -135,7 +135,7 @@ def _by_path(places: Iterable[Place], weights: Iterable[Weight], moved: Mapping[
     """The weights of the path layout; private attributes of Keras 2 (`_query_dense`) count as those of Keras 3."""
     by_path = {place.path: place for place in places if place.path}
     for weight in weights:
-        path = _today("/".join(part.lstrip("_") for part in as_keras_3(split(weight.path))), moved)
+        path = path_today("/".join(part.lstrip("_") for part in as_keras_3(split(weight.path))), moved)
         place = by_path.get(path)
         if place is not None and shapes_fit(place.slot.shape, weight.shape):
             yield key_of(place), Stored(weight), Evidence.PATH
@@ -195,6 +195,8 @@ def _in_generation(
     orders = {name: stored_order(part, generation, layers.entries.get(name)) for name, part in layers.parts.items()}
     for ours, theirs, evidence in _layer_pairs(layers, orders, stored, generation):
         order, weights = orders[ours], stored[theirs]
+        own = {weight.path for held in of_unknown(layers.parts[ours], weights).values() for weight in held}
+        weights = [weight for weight in weights if weight.path not in own] if own else weights
         if _is_order_of(order, weights):
             for slot, weight in zip(order, weights, strict=True):
                 yield (ours, slot.owner, slot.slot.name), Stored(weight, slot), evidence
@@ -219,6 +221,54 @@ def _layer_pairs(
     yield from (("", "", Evidence.NAME) for name in named if not name)
     for one, other in zip(ours, theirs, strict=True):
         yield one, other, Evidence.NAME if one == other else Evidence.ORDER
+
+
+def of_unknown(top: Part, weights: Sequence[Weight]) -> dict[str, list[Weight]]:
+    """The weights of a legacy group that belong to the objects of unknown classes in its layer, by the chain of names
+    of each: all of them where the layer has nothing else, else those whose stored names lead to the object."""
+    chains = list(_unknown_in(top, (top.name,)))
+    if not chains or not weights:
+        return {}
+    if len(chains) == 1 and not any(True for _ in in_weights_order(top)):
+        return {"/".join(chains[0]): list(weights)}
+    known = {name for names, _ in in_weights_order(top) for name in names}
+    found: dict[str, list[Weight]] = {}
+    for weight in weights:
+        scopes = scopes_of(weight)
+        fitting = [chain for chain in chains if _leads_to(scopes, chain, known)]
+        if len(fitting) == 1:
+            found.setdefault("/".join(fitting[0]), []).append(weight)
+    return found
+
+
+def _unknown_in(part: Part, chain: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The chains of names of the objects in an object, itself included, whose weights are not known."""
+    if not part.known and not part.slots and not part.children:
+        yield chain
+    for _, child in part.tracks:
+        yield from _unknown_in(child, (*chain, child.name))
+
+
+def scopes_of(weight: Weight) -> tuple[str, ...]:
+    """The names before the last one of a stored name."""
+    return tuple((weight.name or "").split("/")[:-1])
+
+
+def is_scope_of(scope: str, name: str) -> bool:
+    """Whether a scope is of this name, or of this name with the number that TensorFlow puts behind a scope that was
+    there before."""
+    stem, _, number = scope.rpartition("_")
+    return scope == name or (stem == name and number.isdigit())
+
+
+def _leads_to(scopes: Sequence[str], chain: Sequence[str], known: Container[str]) -> bool:
+    """Whether a stored name leads through an object: its last name is among the scopes, and what is before it there is
+    no other place."""
+    at = next((at for at in reversed(range(len(scopes))) if is_scope_of(scopes[at], chain[-1])), None)
+    if at is None or (scopes[at] != chain[-1] and scopes[at] in known):
+        return False
+    pairs = zip(reversed(scopes[:at]), reversed(chain[:-1]), strict=False)
+    return all(is_scope_of(one, other) for one, other in pairs)
 
 
 def _is_order_of(order: Sequence[StoredSlot], weights: Sequence[Weight]) -> bool:

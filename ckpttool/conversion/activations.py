@@ -15,6 +15,7 @@ from ckpttool.conversion.journal import Edit, Journal
 
 OLD = "hard_sigmoid"
 FACTOR = 1.2
+ANOTHER_SLOPE = "whose slope was 0.2 and is 1/6 in Keras 3"
 REGISTERED = "ckpttool>hard_sigmoid"
 """The name under which `ckpttool.old_activations` registers the function of Keras 0 to 2."""
 

@@ -66,12 +66,17 @@ def refuse_missing(missing: Iterable[Place], journal: Journal) -> None:
 
 
 def refuse_left(left: Iterable[Weight], part: Part, journal: Journal) -> None:
-    """Refuses weights without slots."""
-    opaque = {chain for chain, _, _ in opaque_in(part)}
-    own = " of a class of your own, whose weights only a live model tells (--arch package.module:function)"
+    """Refuses weights without slots; those of a layer with objects of own classes in one line."""
+    own = {chain.split("/")[0]: top.class_name for chain, top, _ in opaque_in(part)}
+    groups = Counter[str]()
     for weight in left:
-        hint = own if weight.layer in opaque else ""
-        journal.refuse(weight.path, f"a weight {weight.shape} that no slot of the model takes{hint}")
+        if weight.layer in own:
+            groups[weight.layer] += 1
+        else:
+            journal.refuse(weight.path, f"a weight {weight.shape} that no slot of the model takes")
+    for layer, count in groups.items():
+        told = f"{count:,} weights of a layer of a class of your own ({own[layer]}) that no slot of the model takes"
+        journal.refuse(layer, f"{told}: only a live model tells where they go; --arch package.module:function")
 
 
 def layers_of(part: Part, found: Sequence[Placed]) -> Layers:

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ckpttool import dtypes
-from ckpttool.aligning import Alignment, align
+from ckpttool.aligning import align
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.dialects import Generation, generation_of
-from ckpttool.architecture.layouts import layers_in, names_in, opaque_in, places_of
+from ckpttool.architecture.layouts import layers_in, names_in, places_of
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
@@ -28,6 +27,7 @@ from ckpttool.conversion.filling import (
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.living import prepare_live
 from ckpttool.conversion.origin import Origin
+from ckpttool.conversion.own_classes import is_of_layer, own_weights, with_own
 from ckpttool.conversion.rewriting import Options, rewrite
 from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.state import state
@@ -106,17 +106,12 @@ def _copied(
     checkpoint: Checkpoint, config: Any, form: str, model: str, writer: str, optimizer: bool = True
 ) -> Prepared:
     left = set() if optimizer else {Section.OPTIMIZER}
-    kept = (one for one in checkpoint.values() if one.section is not Section.OTHER or _of_layer(one))
+    kept = (one for one in checkpoint.values() if one.section is not Section.OTHER or is_of_layer(one))
     weights = {weight.path: weight for weight in kept if weight.section not in left}
     content = Content(weights, dict(_stored_names(checkpoint)))
     assets = read_assets(checkpoint) if FORMS[form].whole else {}
     payload = Payload(Model(config, metadata(checkpoint.producer), content, assets))
     return Prepared(payload, (), model, writer, written=weights)
-
-
-def _of_layer(weight: Weight) -> bool:
-    """Whether an array is what a layer of an own class wrote under a name of its own."""
-    return weight.path.rpartition("/")[0].endswith("/vars") and dtypes.itemsize(weight.dtype) is not None
 
 
 def _stored_names(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
@@ -152,11 +147,10 @@ def _rewritten(
     for label in sorted(rewritten.unscaled(one.place.label for one in alignment.aligned)):
         journal.refuse(label, "hard_sigmoid, whose slope is another today, and no weights to take the difference")
     refuse_other_shapes(found, journal)
-    own = own_weights(alignment, part)
-    taken = {weight.path for weight in own.values()}
+    own = own_weights(checkpoint, architecture, alignment, rewritten, part, form, journal)
     refuse_missing((place for place in missing if place.path), journal)
-    refuse_left([one for one in alignment.left if one.path not in taken], part, journal)
-    content = _content(part, found, own)
+    refuse_left([one for one in alignment.left if one.path not in own.judged], part, journal)
+    content = _content(part, found, own.by_path)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:
         wanted = spec_of(today).optimizer
@@ -164,7 +158,7 @@ def _rewritten(
         names = {**content.names, "optimizer": snake_case(optimizer["class_name"])} if kept else content.names
         content = Content({**content.weights, **kept}, names)
     assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
-    layers = layers_of(part, found)
+    layers = with_own(layers_of(part, found), own, found, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
     written = in_layers(layers) if form == LEGACY else content.weights
@@ -190,17 +184,6 @@ def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> Any:
 def _outputs(architecture: Architecture, today: Architecture) -> list[tuple[str, str]]:
     """The outputs of a model as the source and as the new config call them."""
     return [(old, new) for (old, _), (new, _) in zip(architecture.outputs, today.outputs, strict=False)]
-
-
-def own_weights(alignment: Alignment, part: Part) -> dict[str, Weight]:
-    """The weights of layers of the user's own classes by their paths of today, where all are the layer's own, as their
-    names tell: such a layer writes them in the order in which it had them."""
-    found = dict[str, Weight]()
-    for chain, _, path in opaque_in(part):
-        weights = [weight for weight in alignment.left if weight.layer == chain]
-        if all((weight.name or "//").removeprefix(f"{chain}/").count("/") == 0 for weight in weights):
-            found |= {f"{path}/vars/{at}": weight for at, weight in enumerate(weights)}
-    return found
 
 
 def _content(part: Part, found: Sequence[Placed], own: Mapping[str, Weight]) -> Content:

@@ -13,7 +13,6 @@ from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation, normalized, restated, unflattened
 from ckpttool.architecture.graph import Call
 from ckpttool.architecture.models import Step, is_model, name_in_graph, steps_of
-from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
 from ckpttool.conversion import activations, deviations, lookups, masks, padding, words
@@ -24,6 +23,8 @@ from ckpttool.conversion.equivalent import Equivalent
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional, numbered_names
 from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.labels import At, joined
+from ckpttool.conversion.nested import LIVE, Nested
 from ckpttool.conversion.operating import Operations
 from ckpttool.conversion.operations.emitting import NoEquivalent
 from ckpttool.conversion.origin import Origin
@@ -94,27 +95,8 @@ def rewrite(
     new = normalized(config, generation)
     found = rewriter.model_entry(old, new)
     masks.check(Args.of(new), generation, origin, journal)
-    return Rewritten(
-        found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, tuple(rewriter.without_function)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _At:
-    """Where a layer is: its old label, its new one, whether it takes part in a graph whose calls build it, and the
-    shape of its input, if known."""
-
-    label: str = ""
-    today: str = ""
-    in_graph: bool = False
-    shape: Shape | None = None
-
-    def below(self, name: str, today: str, in_graph: bool = False, shape: Shape | None = None) -> "_At":
-        return _At(_joined(self.label, name), _joined(self.today, today), in_graph, shape)
-
-
-def _joined(label: str, name: str) -> str:
-    return f"{label}/{name}" if label else name
+    without, holders = tuple(rewriter.without_function), rewriter.holders
+    return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, without, holders)
 
 
 _Told = TypeVar("_Told")
@@ -131,6 +113,7 @@ class _Rewriter:
     scaled: dict[str, Scaled] = field(default_factory=dict)
     laid_out: dict[str, Arrangement] = field(default_factory=dict)
     without_function: list[Unfilled] = field(default_factory=list)
+    holders: set[str] = field(default_factory=set)
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
         """The entry of the whole model."""
@@ -138,7 +121,7 @@ class _Rewriter:
         if not is_model(args):
             new = self.plain(args)
             args = Args.of(new)
-        return self.layer(Args.of(old), {**new, "config": {**args.config, "name": args.name}}, _At())
+        return self.layer(Args.of(old), {**new, "config": {**args.config, "name": args.name}}, At())
 
     def plain(self, args: Args) -> dict[str, Any]:
         """The entry of a model of an own class that lists its layers, which are not normalized yet."""
@@ -147,7 +130,7 @@ class _Rewriter:
         self.journal.lose(args.name, f"what the class {args.class_name} adds to a {class_name} model")
         return dict(normalized({"class_name": class_name, "config": args.config}, self.generation))
 
-    def layer(self, old: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
+    def layer(self, old: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer or model with all that it holds; its name is that of today already."""
         args = Args.of(new)
         args = args.as_class(ALIASES.get(args.class_name, args.class_name))
@@ -163,21 +146,21 @@ class _Rewriter:
         found = Args.of({**new, "class_name": args.class_name, "config": config})
         activations.check(found, at.label, self.journal)
         how = deviations.arranged(found, self.generation, self.origin, at.label, self.journal)
-        self.laid_out |= {_joined(at.label, deviations.SLOT): how} if how else {}
+        self.laid_out |= {joined(at.label, deviations.SLOT): how} if how else {}
         if activations.uses_old(found):
             return self.padded(found, self.with_old_activation(found, new, at), at)
         if lookups.gives_integers(found):
             return self.cast(found, self.entry(found, new, config, at), at)
         return self.padded(found, self.entry(found, new, config, at), at)
 
-    def cast(self, args: Args, entry: dict[str, Any], at: _At) -> dict[str, Any]:
+    def cast(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
         """The entry of a lookup with a layer behind it that casts what it gives."""
         self.journal.edit(lookups.CAST_LOOKUP, at.label)
-        self.weights[at.label] = _joined(at.today, lookups.named(args))
+        self.weights[at.label] = joined(at.today, lookups.named(args))
         cast = lookups.cast(args)
         return self.both(args.name, lookups.lookup(args, entry), self.entry(cast, {}, cast.config, at), at)
 
-    def padded(self, args: Args, entry: dict[str, Any], at: _At) -> dict[str, Any]:
+    def padded(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer, of one that Theano padded with a layer before it that does so."""
         told = padding.refused(args, at.shape) if self.origin.theano else None
         if told:
@@ -187,16 +170,16 @@ class _Rewriter:
             return entry
         self.journal.edit(padding.WRITE_PADDING, at.label, f"{pads}")
         for slot in padding.PADDED:
-            self.weights[_joined(at.label, slot)] = _joined(at.today, f"{padding.named(args)}/{slot}")
+            self.weights[joined(at.label, slot)] = joined(at.today, f"{padding.named(args)}/{slot}")
         zeros = padding.zeros(args, pads)
         return self.both(args.name, self.entry(zeros, {}, zeros.config, at), padding.unpadded(args, entry), at)
 
-    def both(self, name: str, first: dict[str, Any], second: dict[str, Any], at: _At) -> dict[str, Any]:
+    def both(self, name: str, first: dict[str, Any], second: dict[str, Any], at: At) -> dict[str, Any]:
         """The entry of a model under the name of a layer, in whose place two layers stand."""
         model = Args("Sequential", {"name": name, "layers": [first, second]})
         return self.entry(model, {}, model.config, at)
 
-    def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: _At) -> dict[str, Any]:
+    def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: At) -> dict[str, Any]:
         """A built-in class with its arguments. What it was built for is told by the calls of a graph."""
         module = "keras.src.models.functional" if args.class_name == "Functional" else "keras.layers"
         module = "keras" if args.class_name == "Sequential" else module
@@ -204,7 +187,7 @@ class _Rewriter:
         kept = {} if at.in_graph or "build_config" not in new else {"build_config": new["build_config"]}
         return found | kept
 
-    def held(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
+    def held(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The layers that a layer holds."""
         found: dict[str, Any] = {}
         for key in _HELD:
@@ -218,7 +201,7 @@ class _Rewriter:
             found["cells"] = [self.inner(before, after, at) for before, after in pairs]
         return found
 
-    def mirror(self, at: _At) -> None:
+    def mirror(self, at: At) -> None:
         """Says of the weights of the backward layer that Keras makes what was said of those of the forward layer."""
         ahead, behind = f"{at.label}/forward_", f"{at.label}/backward_"
 
@@ -227,16 +210,17 @@ class _Rewriter:
 
         self.scaled |= told(self.scaled)
         self.laid_out |= told(self.laid_out)
+        self.holders |= {behind + label.removeprefix(ahead) for label in self.holders if label.startswith(ahead)}
         self.weights |= {old: new.replace("/forward_", "/backward_", 1) for old, new in told(self.weights).items()}
 
-    def inner(self, old: Any, new: Mapping[str, Any], at: _At, direction: str = "") -> dict[str, Any]:
+    def inner(self, old: Any, new: Mapping[str, Any], at: At, direction: str = "") -> dict[str, Any]:
         name = f"{direction}{Args.of(new).name.removeprefix(direction)}"
         return self.layer(Args.of(self.unflattened(old)), new, at.below(name, name))
 
     def unflattened(self, old: Any) -> Any:
         return unflattened(old) if self.generation is Generation.KERAS_0 else old
 
-    def with_old_activation(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
+    def with_old_activation(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer that uses the old hard_sigmoid."""
         used = activations.uses_old(args)
         scaled = activations.scaled(args)
@@ -254,7 +238,7 @@ class _Rewriter:
         self.scaled[at.label] = scaled
         return self.entry(args, new, args.config, at)
 
-    def replaced_lambda(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
+    def replaced_lambda(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The arguments of a Lambda layer with the user's own function, without one where none was given for it."""
         config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
         place = self.options.functions.get(args.name) or self.options.functions.get(at.label)
@@ -271,7 +255,7 @@ class _Rewriter:
         )
         return {**config, "function": function, "arguments": arguments}
 
-    def unknown(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
+    def unknown(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer of a class that Keras 3 has not: what computes the same, or one of the user's own."""
         built_in = args.class_name in OLD_LAYERS or args.class_name in GONE or "keras" in str(new.get("module"))
         if args.foreign or not built_in:
@@ -282,7 +266,7 @@ class _Rewriter:
             self.journal.refuse(at.label, str(problem))
             return self.entry(args, new, args.config, at)
 
-    def with_function(self, args: Args, at: _At) -> Args:
+    def with_function(self, args: Args, at: At) -> Args:
         """A layer that Keras 3 has not, with what its old hard_sigmoid is today. Raises NoEquivalent."""
         used = activations.uses_old(args)
         if used and self.options.keep_weights:
@@ -296,31 +280,45 @@ class _Rewriter:
             self.scaled[at.label] = scaled
         return args
 
-    def equivalent(self, args: Args, found: Equivalent, at: _At) -> dict[str, Any]:
+    def equivalent(self, args: Args, found: Equivalent, at: At) -> dict[str, Any]:
         """The entry of what computes the same as an old layer."""
         self.journal.edit(REPLACE_LAYER, at.label, f"{args.class_name} by {found.told}")
         for old, new in found.weights.items():
-            self.weights[_joined(at.label, old)] = _joined(at.today, new)
-        self.laid_out |= {_joined(at.label, name): how for name, how in found.laid_out.items()}
+            self.weights[joined(at.label, old)] = joined(at.today, new)
+        self.laid_out |= {joined(at.label, name): how for name, how in found.laid_out.items()}
         config = (found.frozen() if args.config.get("trainable") is False else found).config
         return self.entry(Args.of({"class_name": found.class_name, "config": config}), {}, config, at)
 
-    def custom(self, args: Args, new: Mapping[str, Any], at: _At) -> dict[str, Any]:
+    def custom(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a class of the user's own, by its registered name."""
         registered = new.get("registered_name")
         registered = registered if isinstance(registered, str) else args.class_name
         class_name = args.class_name.rpartition(">")[2]
         self.journal.edit(CUSTOM, at.label, registered)
         self.journal.need(registered, f"the class {class_name}: import the module that registers it, or custom_objects")
-        config = {key: value for key, value in args.config.items() if key not in _BASE_ONLY}
+        if activations.uses_old(args) and self.generation is not Generation.KERAS_3:
+            self.journal.guess(at.label, f"{class_name} of your own uses hard_sigmoid, {activations.ANOTHER_SLOPE}")
+        config = self.nested({key: value for key, value in args.config.items() if key not in _BASE_ONLY}, at)
         module = new.get("module") if isinstance(new.get("module"), str) else None
         return {"module": module, "class_name": class_name, "config": config, "registered_name": registered}
 
-    def model(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
+    def nested(self, config: Mapping[str, Any], at: At) -> dict[str, Any]:
+        """The arguments of an own class with the layers among them in the words of Keras 3."""
+        inner = _Rewriter(self.generation, self.journal, self.options, self.origin)
+        found = Nested(lambda entry: _unbuilt(inner.inner(entry, normalized(entry, self.generation), at)))
+        today = {key: found.value(value) for key, value in config.items()}
+        if inner.scaled or inner.laid_out or inner.weights:
+            told = f"holds {', '.join(found.classes)}, whose weights Keras 3 takes otherwise"
+            self.journal.refuse(at.label, f"{told}; {LIVE} with your class tells where they are")
+        self.without_function += inner.without_function
+        self.holders |= inner.holders | ({at.label} if found.classes else set())
+        return today
+
+    def model(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The config of a model."""
         return self.chain(old, args, at) if args.class_name == "Sequential" else self.graph(old, args, at)
 
-    def chain(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
+    def chain(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The config of a Sequential model."""
         before = old.config["layers"]
         steps = steps_of(args)
@@ -336,7 +334,7 @@ class _Rewriter:
             layers.append(self.layer(Args.of(self.unflattened(one)), _named(entry, names[name]), below))
         return {**{key: value for key, value in args.config.items() if key != "layers"}, "layers": layers}
 
-    def names(self, args: Args, names: list[str], at: _At) -> dict[str, str]:
+    def names(self, args: Args, names: list[str], at: At) -> dict[str, str]:
         """The names of a model's layers today, by their old ones."""
         used = {name for name in names if "/" not in name}
         found: dict[str, str] = {}
@@ -345,13 +343,13 @@ class _Rewriter:
             if "/" in name:
                 new = _free(name.replace("/", "_"), used)
                 used.add(new)
-                self.journal.edit(RENAME_LAYER, _joined(at.label, name), f"{name} to {new}")
+                self.journal.edit(RENAME_LAYER, joined(at.label, name), f"{name} to {new}")
             found[name] = new
-            if _joined(at.label, name) != _joined(at.today, new):
-                self.labels[_joined(at.label, name)] = _joined(at.today, new)
+            if joined(at.label, name) != joined(at.today, new):
+                self.labels[joined(at.label, name)] = joined(at.today, new)
         return found
 
-    def graph(self, old: Args, args: Args, at: _At) -> dict[str, Any]:
+    def graph(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The config of a Functional model."""
         steps = steps_of(args)
         entries = [_built(entry, step) for entry, step in zip(args.config["layers"], steps, strict=True)]
@@ -388,6 +386,11 @@ def _built(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     if entry.get("class_name") not in OLD_LAYERS or not shapes or len(shapes) < len(step.inputs):
         return entry
     return {**entry, "build_config": {"input_shape": shapes if len(shapes) > 1 else shapes[0]}}
+
+
+def _unbuilt(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of a layer without what it was built for, so that the class that holds it builds it."""
+    return {key: value for key, value in entry.items() if key != "build_config"}
 
 
 def _named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:

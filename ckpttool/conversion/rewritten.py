@@ -22,7 +22,7 @@ class Rewritten:
     """A model in the words of Keras 3. `labels` are the layers that have another label now, `weights` the weights that
     have; `scaled` are those that are multiplied, `laid_out` those that lie otherwise. All are told by what they were in
     the old model. `without_function` are the layers that lack the function that they run, so that the config makes no
-    model by itself.
+    model by itself. `holders` are the layers of own classes whose config holds other layers.
     """
 
     config: dict[str, Any]
@@ -31,6 +31,7 @@ class Rewritten:
     scaled: Mapping[str, Scaled]
     laid_out: Mapping[str, Arrangement]
     without_function: tuple[Unfilled, ...] = ()
+    holders: Container[str] = ()
 
     def label(self, layer: str, name: str) -> str:
         """The label today of a weight that was called `name` in `layer`, or of the layer itself."""

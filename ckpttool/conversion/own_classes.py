@@ -1,0 +1,182 @@
+"""The weights of layers of the user's own classes, which no table knows: where they go without a live model.
+
+A layer with weights of its own alone writes them in the order in which it has them, in every layout. One that holds
+other layers has theirs at the paths of its attributes, which no legacy file tells. From one file of the path layout to
+another its group stays as it is, for the paths of Keras 2.13 to 2.15 are those of Keras 3.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from ckpttool import dtypes
+from ckpttool.aligning import Alignment, is_scope_of, moved_layers, of_unknown, path_today, scopes_of
+from ckpttool.architecture import Architecture
+from ckpttool.architecture.layouts import opaque_in
+from ckpttool.architecture.slots import Part
+from ckpttool.architecture.spec import part_in
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.conversion.filling import LEGACY
+from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.nested import LIVE
+from ckpttool.conversion.rewritten import Rewritten
+from ckpttool.conversion.weights import Placed
+from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, split
+from ckpttool.writing.legacy import Layers, Named
+
+_OF_ANOTHER = re.compile(r".+_\d+_[A-Za-z]\w*")  # `dense_3_W`: how Keras 1 called the weights of every layer
+
+
+@dataclass(slots=True)
+class OwnWeights:
+    """The weights of layers of own classes: by their paths of today, and all weights of the legacy groups that have
+    such, in order, by the layer's name of today. `judged` are the paths in the source of those that were placed or
+    refused."""
+
+    by_path: dict[str, Weight] = field(default_factory=dict)
+    groups: dict[str, list[Weight]] = field(default_factory=dict)
+    judged: set[str] = field(default_factory=set)
+
+
+class _Owner(NamedTuple):
+    """An object of an own class: its chain of names and its path in the source, and both today."""
+
+    chain: str
+    path: str
+    label: str
+    place: str
+    class_name: str
+
+
+def own_weights(
+    checkpoint: Checkpoint,
+    architecture: Architecture,
+    alignment: Alignment,
+    rewritten: Rewritten,
+    today: Part,
+    form: str,
+    journal: Journal,
+) -> OwnWeights:
+    """The weights of own classes in a checkpoint, for a form. What only a live model could place is refused."""
+    old = part_in(architecture)
+    places = {chain: path for chain, _, path in opaque_in(today)}
+    owners = [
+        _Owner(chain, path, label, places.get(label, ""), part.class_name)
+        for chain, part, path in opaque_in(old)
+        if (label := rewritten.label(chain, "")) in places or journal.refusals  # which leave holes in the config
+    ]
+    if checkpoint.kind in PATH_KINDS:
+        moved = moved_layers(architecture, old)
+        stored = {path_today("/".join(as_keras_3(split(weight.path))), moved): weight for weight in _all(checkpoint)}
+        return _by_path(owners, stored, form, journal)
+    return _legacy(checkpoint, old, alignment, owners, rewritten, form, journal)
+
+
+def _all(checkpoint: Checkpoint) -> Iterator[Weight]:
+    """The weights of the model, with what layers wrote under names of their own."""
+    yield from checkpoint.section(Section.MODEL)
+    yield from (one for one in checkpoint.section(Section.OTHER) if is_of_layer(one))
+
+
+def is_of_layer(weight: Weight) -> bool:
+    """Whether an array is what a layer of an own class wrote under a name of its own."""
+    return weight.path.rpartition("/")[0].endswith("/vars") and dtypes.itemsize(weight.dtype) is not None
+
+
+def _by_path(owners: Iterable[_Owner], stored: Mapping[str, Weight], form: str, journal: Journal) -> OwnWeights:
+    """The groups of own classes as they are; in a legacy file, the weights of those that are nothing but a list."""
+    own = OwnWeights()
+    for owner in owners:
+        held = {path.removeprefix(f"{owner.path}/"): one for path, one in stored.items() if _below(path, owner.path)}
+        own.judged |= {weight.path for weight in held.values()}
+        if form != LEGACY:
+            own.by_path |= {f"{owner.place}/{rest}": weight for rest, weight in held.items()}
+        elif [f"vars/{at}" for at in range(len(held))] == list(held) and "/" not in owner.label:
+            own.groups[owner.label] = list(held.values())
+        elif held:
+            told = f"{len(held)} weights of the class {owner.class_name} of your own, whose order in this layout"
+            journal.refuse(owner.label, f"{told} only a live model tells; {LIVE}")
+    return own
+
+
+def _below(path: str, place: str) -> bool:
+    return path.startswith(f"{place}/")
+
+
+def _legacy(
+    checkpoint: Checkpoint,
+    old: Part,
+    alignment: Alignment,
+    owners: Iterable[_Owner],
+    rewritten: Rewritten,
+    form: str,
+    journal: Journal,
+) -> OwnWeights:
+    """The weights of own classes in the groups of a legacy file."""
+    own, by_chain, guessed = OwnWeights(), {owner.chain: owner for owner in owners}, list[str]()
+    theirs = {one.place.group: one.stored[0].weight.layer for one in alignment.aligned}
+    groups: dict[str | None, list[Weight]] = {}
+    for weight in checkpoint.section(Section.MODEL):
+        groups.setdefault(weight.layer, []).append(weight)
+    for _, top in old.tracks:
+        group = groups.get(theirs.get(top.name, top.name), [])
+        for chain, held in of_unknown(top, group).items():
+            owner = by_chain.get(chain)
+            if owner is None:
+                continue
+            own.judged |= {weight.path for weight in held}
+            if chain in rewritten.holders or not _are_of_one(held, chain):
+                told = f"{len(held)} weights of the class {owner.class_name} of your own, which holds layers"
+                journal.refuse(chain, f"{told}: only a live model tells where they go; {LIVE}")
+            else:
+                own.by_path |= {f"{owner.place}/vars/{at}": weight for at, weight in enumerate(held)}
+                own.groups[rewritten.label(top.name, "")] = group
+                guessed.append(chain)
+    if guessed and form != LEGACY:
+        told = f"weights in their order as the own ones of {', '.join(guessed)}; if the class keeps layers"
+        journal.guess("own classes", f"{told} in itself, give the model: {LIVE}")
+    return own
+
+
+def _are_of_one(held: Sequence[Weight], chain: str) -> bool:
+    """Whether the stored names say nothing against all weights being those of one object, and not of others in it."""
+    scopes = {scopes_of(weight) for weight in held}
+    if len(scopes) > 1:
+        return False
+    last = next(iter(scopes))[-1:]
+    names = chain.split("/")
+    if last:
+        return any(is_scope_of(last[0], name) for name in names)
+    return not any(
+        _OF_ANOTHER.fullmatch(name) and not name.startswith(f"{names[-1]}_")
+        for name in ((weight.name or "").removesuffix(":0") for weight in held)
+    )
+
+
+def with_own(layers: Layers, own: OwnWeights, found: Iterable[Placed], journal: Journal) -> Layers:
+    """The layers of a legacy file with the weights of own classes among the others, in the order of the source. Where
+    the others have another order today, that of the own ones is not known."""
+    placed = {path: id(one.weight) for one in found for path in one.stored}
+    merged = dict(layers.layers)
+    for name, group in own.groups.items():
+        known = {id(weight): told for told, weight in layers.layers.get(name, {}).items()}
+        names = [known.get(placed.get(weight.path, 0)) for weight in group]
+        if [told for told in names if told] != list(known.values()):
+            told = "weights of a class of your own among others, whose order is another in Keras 3"
+            journal.refuse(name, f"{told}; {LIVE}")
+            continue
+        merged[name] = _named(name, zip(names, group, strict=True), layers.layers.get(name, {}))
+    return replace(layers, layers=merged)
+
+
+def _named(layer: str, weights: Iterable[tuple[str | None, Weight]], known: Named) -> dict[str, Weight]:
+    """The weights of a group by their names; those of own classes are called by their stored name's end, or number."""
+    found = dict[str, Weight]()
+    for at, (name, weight) in enumerate(weights):
+        if name is None:
+            last = (weight.name or "").removesuffix(":0").rpartition("/")[2]
+            name = f"{layer}/{last if last.isidentifier() else at}"
+            name = f"{name}_{at}" if name in known or name in found else name
+        found[name] = known.get(name, weight)
+    return found

@@ -1,0 +1,202 @@
+"""Layers of a user's own classes without a live model: what a port to Keras 3 can load, and else a refusal."""
+
+import json
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from ckpttool.conversion import convert, plan
+from tests.samples import FIXTURES
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the ports are those to Keras 3.15")
+
+from tests.conversion import own_classes
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+X = np.asarray([[0.1, -0.4, 0.7], [0.9, 0.2, -0.3]], "float32")
+W = np.asarray([0.5, 1.5, -2.0], "float32")
+SEEN = np.asarray([0.25], "float32")
+KERNEL = np.arange(6, dtype="float32").reshape(3, 2) / 10
+BIAS = np.asarray([0.3, -0.1], "float32")
+LIVE = "--arch package.module:function"
+
+
+class Scale(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
+    """A weight and what is not trained, made in that order last."""
+
+    def build(self, shape: Any) -> None:
+        """Makes what is not trained first."""
+        self.seen = self.add_weight(name="seen", shape=(1,), trainable=False)
+        self.w = self.add_weight(name="w", shape=(shape[-1],))
+
+    def call(self, x: Any) -> Any:
+        """x times w, and seen."""
+        return x * self.w + self.seen
+
+
+class Cell(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
+    """A cell that adds up its scaled input."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = self.state_size = self.output_size = units
+
+    def build(self, shape: Any) -> None:
+        """Makes its weight."""
+        self.w = self.add_weight(name="w", shape=(self.units,))
+
+    def call(self, x: Any, states: Any) -> Any:
+        """The sum so far."""
+        return (total := states[0] + x * self.w), [total]
+
+    def get_config(self) -> dict[str, Any]:
+        """With the units."""
+        return {**super().get_config(), "units": self.units}
+
+
+OBJECTS = {"Scale": Scale, "Cell": Cell, "Block": own_classes.Block}
+
+
+def entry(class_name: str, name: str, *inbound: str, **config: Any) -> dict[str, Any]:
+    """A layer of Keras 2 in a graph, called on the layers of these names."""
+    nodes = [[[one, 0, 0, {}] for one in inbound]] if inbound else []
+    own = {"name": name, "trainable": True, "dtype": "float32", **config}
+    return {"class_name": class_name, "name": name, "config": own, "inbound_nodes": nodes}
+
+
+def graph(name: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """A Functional model of Keras 2 from its first layer to its last."""
+    ends = {key: [[layers[at]["name"], 0, 0]] for key, at in (("input_layers", 0), ("output_layers", -1))}
+    return {"class_name": "Functional", "config": {"name": name, "layers": list(layers), **ends}}
+
+
+def legacy(path: Path, config: Mapping[str, Any], layers: Mapping[str, Sequence[tuple[str, Any]]]) -> Path:
+    """A whole model as tf.keras 2.15 stores it."""
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"], file.attrs["backend"] = "2.15.0", "tensorflow"
+        top = file.create_group("model_weights")
+        top.attrs["layer_names"] = [name.encode() for name in layers]
+        for name, weights in layers.items():
+            group = top.create_group(name)
+            group.attrs["weight_names"] = [weight.encode() for weight, _ in weights]
+            for weight, value in weights:
+                group[weight] = value
+    return path
+
+
+INPUT = entry("InputLayer", "i", batch_input_shape=[None, 3])
+DENSE = [("d/kernel:0", KERNEL), ("d/bias:0", BIAS)]
+OWN = [("s/w:0", W), ("s/seen:0", SEEN)]
+
+
+def test_an_own_layer_in_front(tmp_path: Path) -> None:
+    """Its weights are the list that it wrote; TensorFlow's number behind its scope does not hide that."""
+    numbered = [(name.replace("s/", "s_1/"), value) for name, value in OWN]
+    config = graph("m", INPUT, entry("Scale", "s", "i"), entry("Dense", "d", "s", units=2))
+    source = legacy(tmp_path / "old.h5", config, {"i": [], "s": numbered, "d": DENSE})
+    assert [guess.where for guess in convert(source, tmp_path / "new.keras").guesses] == ["own classes"]
+    model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
+    np.testing.assert_allclose(model(X), (X * W + SEEN) @ KERNEL + BIAS, rtol=1e-6)
+
+
+def nested(tmp_path: Path) -> Path:
+    """A model in which a model has a layer of an own class before one of Keras; what is not trained comes last."""
+    start = entry("InputLayer", "j", batch_input_shape=[None, 3])
+    inner = graph("sub", start, entry("Scale", "s", "j"), entry("Dense", "d", "s", units=2))
+    config = graph("m", INPUT, {**inner, "name": "sub", "inbound_nodes": [[["i", 0, 0, {}]]]})
+    return legacy(tmp_path / "old.h5", config, {"i": [], "sub": [OWN[0], *DENSE, OWN[1]]})
+
+
+@pytest.mark.parametrize("form", ["keras", "h5"])
+def test_an_own_layer_in_a_nested_model(form: str, tmp_path: Path) -> None:
+    """Its weights are known by their names from those beside them; a legacy file keeps their order."""
+    target = tmp_path / f"new.{form}"
+    convert(nested(tmp_path), target)
+    convert(nested(tmp_path), tmp_path / "new.keras", force=True)
+    model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
+    if form == "h5":
+        for weight in model.weights:
+            weight.assign(weight * 0)
+        model.load_weights(target)
+    np.testing.assert_allclose(model(X), (X * W + SEEN) @ KERNEL + BIAS, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scope", ["r", "r/c"])
+def test_an_own_cell(scope: str, tmp_path: Path) -> None:
+    """All weights of an RNN are those of its cell."""
+    cell = {"class_name": "Cell", "config": {"name": "c", "trainable": True, "dtype": "float32", "units": 3}}
+    start = entry("InputLayer", "i", batch_input_shape=[None, 2, 3])
+    source = legacy(
+        tmp_path / "old.h5",
+        graph("m", start, entry("RNN", "r", "i", cell=cell)),
+        {"i": [], "r": [(f"{scope}/w:0", W)]},
+    )
+    convert(source, tmp_path / "new.keras")
+    model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
+    np.testing.assert_allclose(model(X[None]), [(X * W).sum(0)], rtol=1e-6)
+
+
+INNER = {"class_name": "Dense", "config": {"name": "in", "trainable": True, "dtype": "float32", "units": 2}}
+HOLDERS = {
+    "by its names": ({}, [("s/one/kernel:0", KERNEL), ("s/one/bias:0", BIAS)]),
+    "by two scopes": ({}, [("s/w:0", W), ("s/one/kernel:0", KERNEL)]),
+    "by its config": ({"layer": INNER}, [("s/kernel:0", KERNEL), ("s/bias:0", BIAS)]),
+    "in a list of its config": ({"blocks": [{"of": INNER}]}, [("s/kernel:0", KERNEL)]),
+}
+
+
+@pytest.mark.parametrize("form", ["keras", "h5"])
+@pytest.mark.parametrize(("config", "weights"), HOLDERS.values(), ids=HOLDERS)
+def test_an_own_layer_that_holds_layers_is_refused(
+    config: Mapping[str, Any], weights: Sequence[tuple[str, Any]], form: str, tmp_path: Path
+) -> None:
+    """In one line, with the way out."""
+    stated = graph("m", INPUT, entry("Scale", "s", "i", **config), entry("Dense", "d", "s", units=2))
+    source = legacy(tmp_path / "old.h5", stated, {"i": [], "s": weights, "d": DENSE})
+    found = plan(source, f"new.{form}")
+    assert [refusal.where for refusal in found.refusals] == ["s"]
+    assert LIVE in found.refusals[0].what
+
+
+def test_layers_in_its_config_are_in_the_words_of_keras_3(tmp_path: Path) -> None:
+    """So that the port can make them; initializers that are called as a layer is stay as they are."""
+    inner = {"class_name": "Activation", "config": {"name": "a", "trainable": True, "activation": "relu"}}
+    identity = {"class_name": "Identity", "config": {"gain": 1.0}}
+    stated = graph("m", INPUT, entry("Scale", "s", "i", of=[inner], start=identity))
+    found = plan(legacy(tmp_path / "old.h5", stated, {"i": [], "s": OWN}), "new.keras")
+    assert not found.refusals
+    convert(tmp_path / "old.h5", tmp_path / "new", to="keras-dir")
+    config = json.loads((tmp_path / "new" / "config.json").read_text())["config"]["layers"][1]["config"]
+    assert config["start"] == identity
+    assert keras.saving.deserialize_keras_object(config["of"][0]).name == "a"
+
+
+def test_a_hard_sigmoid_of_its_own_is_a_guess(tmp_path: Path) -> None:
+    """The class looks it up in Keras 3, where it has another slope; where a layer in it does, it is refused."""
+    stated = graph("m", INPUT, entry("Scale", "s", "i", activation="hard_sigmoid"))
+    found = plan(legacy(tmp_path / "old.h5", stated, {"i": [], "s": OWN}), "new.keras")
+    assert any("slope" in guess.what for guess in found.guesses)
+    inner = {**INNER, "config": {**INNER["config"], "activation": "hard_sigmoid"}}
+    stated = graph("m", INPUT, entry("Scale", "s", "i", of=inner))
+    found = plan(legacy(tmp_path / "other.h5", stated, {"i": [], "s": []}), "new.keras")
+    assert [refusal.where for refusal in found.refusals] == ["s"]
+
+
+def test_own_layers_in_own_layers_of_keras_2_keep_their_groups(tmp_path: Path) -> None:
+    """A `.keras` of 2.15 has the paths of Keras 3, so that the port loads it as it is."""
+    truth = json.loads((FIXTURES / "own_classes" / "predicted.json").read_text())
+    convert(FIXTURES / "own_classes" / "model.keras", tmp_path / "new.keras")
+    model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
+    np.testing.assert_allclose(model(np.asarray(truth["inputs"], "float32")), truth["output"], rtol=1e-6)
