@@ -1,8 +1,11 @@
 """Labels of layers, the chains of the names of what holds them and their own, in the old model and in the new one."""
 
+import itertools
+from collections.abc import Container
 from dataclasses import dataclass
 
 from ckpttool.architecture.sizes import Shape
+from ckpttool.conversion.graphs import numbered_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +26,8 @@ class At:
 def joined(label: str, name: str) -> str:
     """The label of what is called `name` in a layer, or in the model itself."""
     return f"{label}/{name}" if label else name
+
+
+def free_name(name: str, used: Container[str]) -> str:
+    """The name, or where it is used, the first with a number behind it that is not."""
+    return next(one for one in itertools.chain([name], numbered_names(name)) if one not in used)

@@ -47,3 +47,8 @@ def is_layer(entry: Mapping[str, Any]) -> bool:
     if not isinstance(config, Mapping):
         return isinstance(config, list) and entry["class_name"] == "Sequential"
     return isinstance(config.get("name"), str) and any(key in config for key in ("layers", "trainable"))
+
+
+def unbuilt(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of a layer without what it was built for, so that the class that holds it builds it."""
+    return {key: value for key, value in entry.items() if key != "build_config"}

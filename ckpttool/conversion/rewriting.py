@@ -3,8 +3,7 @@
 Every layer is told by its label, the chain of names of what holds it and its own, as in the old model.
 """
 
-import itertools
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -21,10 +20,10 @@ from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
 from ckpttool.conversion.equivalent import Equivalent
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, equivalent
-from ckpttool.conversion.graphs import Connections, GraphLayer, functional, numbered_names
+from ckpttool.conversion.graphs import Connections, GraphLayer, functional
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.conversion.labels import At, joined
-from ckpttool.conversion.nested import LIVE, Nested
+from ckpttool.conversion.labels import At, free_name, joined
+from ckpttool.conversion.nested import LIVE, Nested, unbuilt
 from ckpttool.conversion.operating import Operations
 from ckpttool.conversion.operations.emitting import NoEquivalent
 from ckpttool.conversion.origin import Origin
@@ -305,7 +304,7 @@ class _Rewriter:
     def nested(self, config: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The arguments of an own class with the layers among them in the words of Keras 3."""
         inner = _Rewriter(self.generation, self.journal, self.options, self.origin)
-        found = Nested(lambda entry: _unbuilt(inner.inner(entry, normalized(entry, self.generation), at)))
+        found = Nested(lambda entry: unbuilt(inner.inner(entry, normalized(entry, self.generation), at)))
         today = {key: found.value(value) for key, value in config.items()}
         if inner.scaled or inner.laid_out or inner.weights:
             told = f"holds {', '.join(found.classes)}, whose weights Keras 3 takes otherwise"
@@ -341,7 +340,7 @@ class _Rewriter:
         for name in names:
             new = name
             if "/" in name:
-                new = _free(name.replace("/", "_"), used)
+                new = free_name(name.replace("/", "_"), used)
                 used.add(new)
                 self.journal.edit(RENAME_LAYER, joined(at.label, name), f"{name} to {new}")
             found[name] = new
@@ -375,22 +374,12 @@ class _Rewriter:
         return functional(kept, layers, *ends)
 
 
-def _free(name: str, used: Container[str]) -> str:
-    """The name, or where it is used, the first with a number behind it that is not."""
-    return next(one for one in itertools.chain([name], numbered_names(name)) if one not in used)
-
-
 def _built(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     """The entry of a layer that Keras 3 has not, with the shapes of its input, which decide what takes its place."""
     shapes = [list(shape) for shape in step.inputs if shape is not None]
     if entry.get("class_name") not in OLD_LAYERS or not shapes or len(shapes) < len(step.inputs):
         return entry
     return {**entry, "build_config": {"input_shape": shapes if len(shapes) > 1 else shapes[0]}}
-
-
-def _unbuilt(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry of a layer without what it was built for, so that the class that holds it builds it."""
-    return {key: value for key, value in entry.items() if key != "build_config"}
 
 
 def _named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
