@@ -18,6 +18,7 @@ from ckpttool.conversion import activations, deviations, lookups, masks, padding
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
+from ckpttool.conversion.current import Current
 from ckpttool.conversion.equivalent import Equivalent
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional
@@ -63,6 +64,7 @@ EDITS = (UNFOLD_MERGE, RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM, PLAIN_MODEL, 
 
 _HELD = ("layer", "backward_layer", "cell")
 _BASE_ONLY = frozenset({"batch_input_shape"})  # what Keras 3's Layer takes no more, of classes that hand on the rest
+_MODULES = {"Functional": "keras.src.models.functional", "Sequential": "keras"}
 _DIRECTIONS = {("Bidirectional", "layer"): "forward_"}  # a backward layer of its own keeps its name
 
 
@@ -88,6 +90,8 @@ def rewrite(
     """The config of a model of this generation as Keras 3 has it. Raises ConfigError; what has no form in Keras 3 is
     refused in the journal."""
     rewriter = _Rewriter(generation, journal, options, origin)
+    if generation is Generation.KERAS_3:
+        return _of_keras_3(config, rewriter)
     old = restated(config, generation)
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
@@ -96,6 +100,14 @@ def rewrite(
     masks.check(Args.of(new), generation, origin, journal)
     without, holders = tuple(rewriter.without_function), rewriter.holders
     return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, without, holders)
+
+
+def _of_keras_3(config: Any, rewriter: "_Rewriter") -> Rewritten:
+    """A config of Keras 3, which stays as it is, but for code, and the module of the model, which legacy files lack."""
+    current = Current(rewriter.current_lambda)
+    found = current.config(config)
+    stated = {"module": _MODULES.get(found["class_name"], "keras.layers"), "registered_name": None, **found}
+    return Rewritten(stated, {}, {}, {}, {}, tuple(rewriter.without_function), current.holders)
 
 
 _Told = TypeVar("_Told")
@@ -180,8 +192,7 @@ class _Rewriter:
 
     def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: At) -> dict[str, Any]:
         """A built-in class with its arguments. What it was built for is told by the calls of a graph."""
-        module = "keras.src.models.functional" if args.class_name == "Functional" else "keras.layers"
-        module = "keras" if args.class_name == "Sequential" else module
+        module = _MODULES.get(args.class_name, "keras.layers")
         found = {"module": module, "class_name": args.class_name, "config": config, "registered_name": None}
         kept = {} if at.in_graph or "build_config" not in new else {"build_config": new["build_config"]}
         return found | kept
@@ -236,6 +247,11 @@ class _Rewriter:
         self.journal.edit(activations.SCALE_WEIGHTS, at.label, ", ".join(used))
         self.scaled[at.label] = scaled
         return self.entry(args, new, args.config, at)
+
+    def current_lambda(self, entry: Mapping[str, Any], label: str) -> dict[str, Any]:
+        """The entry of a Lambda layer of Keras 3 with the user's own function in place of its code."""
+        args = Args.of(entry)
+        return {**entry, "config": self.replaced_lambda(args, args, At(label, label))}
 
     def replaced_lambda(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The arguments of a Lambda layer with the user's own function, without one where none was given for it."""

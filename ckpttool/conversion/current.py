@@ -1,0 +1,72 @@
+"""Configs that Keras 3 wrote: every layer stays as it is, but for code in Lambda layers, which is replaced."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ckpttool.architecture.args import MAX_DEPTH, Args, ConfigError
+from ckpttool.architecture.table import LAYERS
+from ckpttool.conversion.nested import Nested, is_layer
+
+Replace = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
+"""Makes the entry of a Lambda layer that holds code, of which it is given the label, one that holds none."""
+
+_MAX_NESTING = 4 * MAX_DEPTH
+
+
+@dataclass(slots=True)
+class Current:
+    """A walk through a config of Keras 3. `holders` are the labels of the layers of own classes whose config holds
+    other layers."""
+
+    replace: Replace
+    holders: set[str] = field(default_factory=set)
+
+    def config(self, value: Any, path: tuple[str, ...] = (), depth: int = 0) -> Any:
+        """A value of the config, without code; `path` are the names of the layers that hold it. Raises ConfigError."""
+        if depth > _MAX_NESTING:
+            raise ConfigError(f"a config nested more than {_MAX_NESTING} deep", where="/".join(path))
+        if isinstance(value, list):
+            return [self.config(item, path, depth + 1) for item in value]
+        if not isinstance(value, Mapping):
+            return value
+        below = (*path, *_name(value)) if depth else path
+        label = "/".join(below)
+        if _holds_code(value):
+            return self.replace(value, label)
+        if depth and _holds_layers(value):
+            self.holders.add(label)
+        return {key: self.config(item, below, depth + 1) for key, item in value.items()}
+
+
+def _name(entry: Mapping[str, Any]) -> Iterator[str]:
+    """The name of a layer."""
+    config = entry.get("config")
+    if isinstance(entry.get("class_name"), str) and isinstance(config, Mapping) and isinstance(config.get("name"), str):
+        yield config["name"]
+
+
+def _holds_code(entry: Mapping[str, Any]) -> bool:
+    """Whether a layer is a Lambda whose function is not one that the author of the model registered, or wrote in the
+    script that saved it: any other module may be a program's."""
+    if entry.get("class_name") != "Lambda" or not isinstance(entry.get("config"), Mapping):
+        return False
+    function = entry["config"].get("function")
+    if not isinstance(function, Mapping) or function.get("class_name") != "function":
+        return True
+    names = [function.get(key) for key in ("config", "registered_name")]
+    registered = any(isinstance(name, str) and ">" in name for name in names)
+    return not registered and function.get("module") not in (None, "builtins", "__main__")
+
+
+def _holds_layers(entry: Mapping[str, Any]) -> bool:
+    """Whether a layer of an own class has other layers in its config."""
+    if not is_layer(entry) or not isinstance(entry["config"], Mapping):
+        return False
+    args = Args.of(entry)
+    if args.class_name in LAYERS and not args.foreign:
+        return False
+    nested = Nested(lambda inner: inner)
+    for value in args.config.values():
+        nested.value(value)
+    return bool(nested.classes)

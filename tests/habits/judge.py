@@ -1,0 +1,148 @@
+"""What Keras 3 makes of a converted case of the generator: loads compiled, predicts the same, trains, saves again.
+
+By hand: `python -m tests.habits.judge FOLDER...` judges every case of these folders, a line each, and counts.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ckpttool.conversion import Conversion, ConversionError, convert
+from ckpttool.conversion.rewriting import Options
+from tests.architecture.live_defaults import keras
+from tests.conversion.judge import differences, flat, numbered
+from tests.habits import own
+
+OWN = "tests.habits.own"
+TOLERANCE = 2e-5
+LOSS_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What became of a case: "right", "refused", "guessed" (another prediction, after a guess) or "contradicted" (a
+    success that Keras does not confirm), and why."""
+
+    outcome: str
+    why: str = ""
+
+
+def judged(folder: Path, case: dict[str, Any], target: Path) -> Judgement:
+    """Convert a case and hold the result against Keras."""
+    try:
+        result = converted(folder, case, target)
+    except ConversionError as error:
+        return Judgement("refused", str(error))
+    return against_keras(result, folder / f"{case['name']}.npz", target)
+
+
+def converted(folder: Path, case: dict[str, Any], target: Path) -> Conversion:
+    """A case converted, its Lambda layers given anew."""
+    functions = {name: f"{OWN}:{function}" for name, function in case["lambdas"].items()}
+    arch = folder / case["arch"] if "arch" in case else None
+    return convert(folder / case["file"], target, arch=arch, options=Options(functions=functions))
+
+
+def against_keras(result: Conversion, record: Path, target: Path) -> Judgement:
+    """The judgement of live Keras on what was written."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            problem = _problem(result, record, target)
+        except Exception as error:
+            problem = f"{type(error).__name__}: {str(error)[:300]} at {_last(error)}"
+    complaints = [str(one.message) for one in said if "optimizer" in str(one.message)]
+    if not problem and complaints and result.writer != "Keras 3" and not _loses(result, "optimizer"):
+        problem = f"Keras warns: {complaints[0][:200]}"
+    if not problem:
+        return Judgement("right")
+    return Judgement("guessed" if result.guesses and problem.startswith("predicts") else "contradicted", problem)
+
+
+def _last(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _loses(result: Conversion, where: str) -> bool:
+    return any(loss.where in (where, "compile", "optimizer") for loss in result.losses)
+
+
+def _problem(result: Conversion, record: Path, target: Path) -> str:
+    """What Keras does otherwise than the success of a conversion promises; empty where nothing."""
+    own.use("keras")
+    module = keras()
+    module.utils.clear_session()
+    model = module.models.load_model(target, custom_objects=objects())
+    with np.load(record) as arrays:
+        inputs, wanted, targets = (numbered(arrays, letter) for letter in "xyt")
+        loss = float(arrays["loss"]) if "loss" in arrays else None
+    given = inputs if len(inputs) > 1 else inputs[0]
+    found = list(flat(model.predict(given, verbose=0)))
+    _, relative = differences(found, wanted)
+    if not relative < TOLERANCE:
+        return f"predicts otherwise: {relative:.2g}"
+    if loss is None or not model.compiled:
+        return "" if loss is None or _loses(result, "compile") else "is not compiled, and nothing was lost"
+    goal = targets if len(targets) > 1 else targets[0]
+    if _loses(result, "compile") and model._compile_loss is None:
+        return ""
+    measured = as_first(model.evaluate(given, goal, verbose=0))
+    if not _loses(result, "compile") and not abs(measured - loss) <= LOSS_TOLERANCE * max(abs(loss), 1):
+        return f"another loss: {measured:.6g}, was {loss:.6g}"
+    model.train_on_batch(given, goal)
+    after = list(flat(model.predict(given, verbose=0)))
+    again = target.with_name("again.keras")
+    model.save(again)
+    second = module.models.load_model(again, custom_objects=objects())
+    same = differences(list(flat(second.predict(given, verbose=0))), after)[1]
+    return "" if same < TOLERANCE else f"saved again it predicts otherwise: {same:.2g}"
+
+
+def as_first(value: Any) -> float:
+    """The loss in what `evaluate` gave."""
+    return float(value[0] if isinstance(value, list | tuple) else value)
+
+
+def objects() -> dict[str, Any]:
+    """What a user gives to Keras: classes and functions of the models' author, for Keras 3."""
+    return {**own.objects(), "double": own.double, "scaled_by": own.scaled_by}
+
+
+def cases_in(folder: Path) -> Iterator[dict[str, Any]]:
+    """The cases of a folder."""
+    for line in (folder / "cases.jsonl").read_text("utf-8").splitlines():
+        yield json.loads(line)
+
+
+def main() -> None:
+    """Judge whole folders."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    counts = Counter[str]()
+    for folder in map(Path, sys.argv[1:]):
+        for case in cases_in(folder):
+            with tempfile.TemporaryDirectory() as scratch:
+                try:
+                    found = judged(folder, case, Path(scratch) / "new.keras")
+                except Exception as error:
+                    found = Judgement("failed", f"{type(error).__name__}: {error} at {_last(error)}")
+            counts[found.outcome] += 1
+            if found.outcome != "right":
+                habits = ", ".join(case["habits"])
+                why = found.why.replace("\n", " | ")[:700]
+                print(f"{found.outcome:12} {case['file']}: {why}  [{habits}]", flush=True)
+    print(dict(counts))
+
+
+if __name__ == "__main__":
+    main()
