@@ -1,21 +1,35 @@
 """Configs that Keras 3 wrote: every layer stays as it is, but for code in Lambda layers, which is replaced."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ckpttool.architecture.args import MAX_DEPTH, Args, ConfigError
 from ckpttool.architecture.table import LAYERS
 from ckpttool.conversion.nested import Nested, is_layer
+from ckpttool.conversion.rewritten import Rewritten, Unfilled
 
 Replace = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
 """Makes the entry of a Lambda layer that holds code, of which it is given the label, one that holds none."""
 
+MODULES: Mapping[str, str] = MappingProxyType({"Functional": "keras.src.models.functional", "Sequential": "keras"})
+"""The modules that Keras 3.15 states for its models, which legacy files leave out."""
+
 _MAX_NESTING = 4 * MAX_DEPTH
 
 
+def current(config: Any, replace: Replace, without_function: Iterable[Unfilled]) -> Rewritten:
+    """A config of Keras 3 as it stays, with all that is to be known of it. `without_function` are the layers whose code
+    is not replaced, as `replace` finds them."""
+    walk = _Walk(replace)
+    found = walk.config(config)
+    stated = {"module": MODULES.get(found["class_name"], "keras.layers"), "registered_name": None, **found}
+    return Rewritten(stated, {}, {}, {}, {}, tuple(without_function), walk.holders)
+
+
 @dataclass(slots=True)
-class Current:
+class _Walk:
     """A walk through a config of Keras 3. `holders` are the labels of the layers of own classes whose config holds
     other layers."""
 

@@ -18,7 +18,7 @@ from ckpttool.conversion import activations, deviations, lookups, masks, padding
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
-from ckpttool.conversion.current import Current
+from ckpttool.conversion.current import MODULES, current
 from ckpttool.conversion.equivalent import Equivalent
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional
@@ -64,7 +64,6 @@ EDITS = (UNFOLD_MERGE, RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM, PLAIN_MODEL, 
 
 _HELD = ("layer", "backward_layer", "cell")
 _BASE_ONLY = frozenset({"batch_input_shape"})  # what Keras 3's Layer takes no more, of classes that hand on the rest
-_MODULES = {"Functional": "keras.src.models.functional", "Sequential": "keras"}
 _DIRECTIONS = {("Bidirectional", "layer"): "forward_"}  # a backward layer of its own keeps its name
 
 
@@ -91,7 +90,7 @@ def rewrite(
     refused in the journal."""
     rewriter = _Rewriter(generation, journal, options, origin)
     if generation is Generation.KERAS_3:
-        return _of_keras_3(config, rewriter)
+        return current(config, rewriter.current_lambda, rewriter.without_function)
     old = restated(config, generation)
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
@@ -100,14 +99,6 @@ def rewrite(
     masks.check(Args.of(new), generation, origin, journal)
     without, holders = tuple(rewriter.without_function), rewriter.holders
     return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, without, holders)
-
-
-def _of_keras_3(config: Any, rewriter: "_Rewriter") -> Rewritten:
-    """A config of Keras 3, which stays as it is, but for code, and the module of the model, which legacy files lack."""
-    current = Current(rewriter.current_lambda)
-    found = current.config(config)
-    stated = {"module": _MODULES.get(found["class_name"], "keras.layers"), "registered_name": None, **found}
-    return Rewritten(stated, {}, {}, {}, {}, tuple(rewriter.without_function), current.holders)
 
 
 _Told = TypeVar("_Told")
@@ -192,7 +183,7 @@ class _Rewriter:
 
     def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: At) -> dict[str, Any]:
         """A built-in class with its arguments. What it was built for is told by the calls of a graph."""
-        module = _MODULES.get(args.class_name, "keras.layers")
+        module = MODULES.get(args.class_name, "keras.layers")
         found = {"module": module, "class_name": args.class_name, "config": config, "registered_name": None}
         kept = {} if at.in_graph or "build_config" not in new else {"build_config": new["build_config"]}
         return found | kept
