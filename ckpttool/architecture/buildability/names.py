@@ -48,6 +48,16 @@ def named(kind: str, name: str) -> str | None:
     return _group("lookups").get(kind, _NOTHING).get(name)
 
 
+def public_module(place: str) -> str | None:
+    """The public module of a class or function, under the first name that Keras exports it by."""
+    return _public_modules().get(place)
+
+
+def is_known(name: str) -> bool:
+    """Whether Keras 3.15 has a class or function of this name, wherever."""
+    return name in _every_name()
+
+
 def is_function(place: str) -> bool:
     """Whether a place is that of a function."""
     return ":" in place
@@ -83,6 +93,17 @@ def _only() -> Mapping[str, str]:
     """The places of the names that only one class or function has."""
     every = ((module, name) for module, names in _table()["defined"].items() for name in names.split())
     return {name.removeprefix(":"): module + (name if name[0] == ":" else f".{name}") for module, name in every}
+
+
+@cache
+def _public_modules() -> Mapping[str, str]:
+    return {place: module for module, names in _group("symbols").items() for place in names.values()}
+
+
+@cache
+def _every_name() -> frozenset[str]:
+    groups = ("symbols", "modules", "lookups", "legacy")
+    return frozenset(name for group in groups for names in _group(group).values() for name in names)
 
 
 @cache

@@ -1,0 +1,142 @@
+"""What plain values are: numbers, lists, shapes as Keras's constructors look at them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ckpttool.architecture.buildability.shapes import is_dtype, standard_shape
+
+
+def number(value: Any) -> bool:
+    """Whether a value is a number, as which true and false count."""
+    return isinstance(value, int | float)
+
+
+def positive(value: Any) -> bool:
+    """Whether a value is a number above 0."""
+    return isinstance(value, int | float) and value > 0
+
+
+def integer(value: Any) -> bool:
+    """Whether a value is a whole number, as which true and false count."""
+    return isinstance(value, int)
+
+
+def strict_integer(value: Any) -> bool:
+    """Whether a value is a whole number, and neither true nor false."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def listed(value: Any, length: int) -> bool:
+    """Whether a value is a list of so many items."""
+    return isinstance(value, list | tuple) and len(value) == length
+
+
+def window(value: Any, rank: int, least: int = 1) -> bool:
+    """Whether a value is a whole number or so many numbers, all of them above 0, or 0 (`standardize_tuple`,
+    keras/src/utils/argument_validation.py)."""
+    if isinstance(value, int):
+        return value >= least
+    if not listed(value, rank):
+        return False
+    return all(number(item) and (item > 0 or (least == 0 and item == 0)) for item in value)
+
+
+def null_or_window(value: Any, rank: int) -> bool:
+    """Whether a value is null, a whole number, or so many numbers, none of them below 0."""
+    return value is None or window(value, rank, 0)
+
+
+def sizes(value: Any, rank: int) -> bool:
+    """Whether a value is a whole number or a list of so many."""
+    return isinstance(value, int) or listed(value, rank)
+
+
+def crops(value: Any, rank: int) -> bool:
+    """Whether a value is a whole number of 0 at least, or pairs for so many axes."""
+    return borders(value, rank) and not (isinstance(value, int) and value < 0)
+
+
+def two_axes(value: Any) -> bool:
+    """Whether a value is a whole number or two of them (`Dot`)."""
+    return isinstance(value, int) or (listed(value, 2) and all(isinstance(item, int) for item in value))
+
+
+def thresholds(value: Any) -> bool:
+    """Whether a value is null, a number from 0 to 1 or a list of such."""
+    every = value if isinstance(value, list | tuple) else [] if value is None else [value]
+    return all(number(item) and 0 <= item <= 1 for item in every)
+
+
+def numbers_or_null(value: Any) -> bool:
+    """Whether a value is null, a number, or a list of numbers of any depth."""
+    if isinstance(value, list | tuple):
+        return all(item is not None and numbers_or_null(item) for item in value)
+    return value is None or number(value)
+
+
+def padding(value: Any, *names: str) -> bool:
+    """Whether a value is one of some names in any case; a list is not looked at (`standardize_padding`)."""
+    return isinstance(value, list | tuple) or (isinstance(value, str) and value.lower() in names)
+
+
+def shape(value: Any) -> bool:
+    """Whether Keras makes a shape of a value; an empty string or object is an empty list to it."""
+    return standard_shape(value) is not None or value in ("", {})
+
+
+def dtype_name(value: Any) -> bool:
+    """Whether a value is the name of a dtype, or null."""
+    return is_dtype(value)
+
+
+def policy_name(value: Any) -> bool:
+    """Whether a value is the name of a dtype or of mixed precision, or null."""
+    return is_dtype(value) or value in ("mixed_float16", "mixed_bfloat16")
+
+
+def borders(value: Any, rank: int) -> bool:
+    """Whether a value is a whole number, or for each of so many axes a number or a pair of 0 at least."""
+    return isinstance(value, int) or (listed(value, rank) and all(window(item, 2, 0) for item in value))
+
+
+def permutation(value: Any) -> bool:
+    """Whether a value holds the numbers from 1 on, each once (`Permute`)."""
+    if not isinstance(value, list | tuple) or not all(number(item) for item in value):
+        return value in ("", {})
+    return sorted(value) == list(range(1, len(value) + 1))
+
+
+def noise_shape(value: Any) -> bool:
+    """Whether a value is null or a list of positive whole numbers and nulls (`Dropout`)."""
+    if not isinstance(value, list | tuple):
+        return value in (None, {})
+    return all(item is None or (isinstance(item, int) and item > 0) for item in value)
+
+
+def target_shape(value: Any) -> bool:
+    """Whether a value is a list of sizes (`Reshape`)."""
+    return isinstance(value, list | tuple | str | dict)
+
+
+def mode(value: Any) -> bool:
+    """Whether a value is a mode of quantization (`QuantizedDTypePolicy`)."""
+    return isinstance(value, str) and value in ("int8", "float8", "int4", "gptq", "awq")
+
+
+def mode_of(value: Any, kind: str) -> bool:
+    """Whether a value is a mode of quantization with its settings, such as `gptq/4/128`."""
+    if not isinstance(value, str):
+        return False
+    name, *settings = value.split("/")
+    if name != kind or not all(text.removeprefix("-").isdigit() for text in settings):
+        return False
+    numbers = [int(text) for text in settings]
+    if not numbers or numbers[-1] < -1 or numbers[-1] == 0:
+        return False
+    widths = {"int4": (), "gptq": (2, 3, 4, 8), "awq": (4,)}[kind]
+    return numbers[:-1] == [] if not widths else len(numbers) == 2 and numbers[0] in widths
+
+
+def all_are(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether a value is a list of such items."""
+    return lambda value: isinstance(value, list | tuple) and all(map(accepts, value))
