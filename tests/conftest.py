@@ -52,6 +52,12 @@ def fixtures() -> Path:
     return FIXTURES
 
 
+@pytest.fixture(autouse=True)
+def unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps Keras, which takes seconds to start, from being run by tests that do not ask for it."""
+    monkeypatch.setattr("ckpttool.conversion.proving.SMALL", -1)
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """Runs `ckpttool` with some arguments; gives exit code, standard output and standard error apart."""

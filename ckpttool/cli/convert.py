@@ -78,7 +78,11 @@ def _announced(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option("--no-compile", is_flag=True, help="Leave out loss, metrics and optimizer.")
 @click.option("--no-optimizer", is_flag=True, help="Leave out the state of the optimizer.")
 @click.option("--max-shard-size", callback=_bytes, metavar="SIZE", help="Largest shard of .weights.json, as 5GB.")
-@click.option("--prove", is_flag=True, help="Load the new model with Keras, in a process of its own, and predict.")
+@click.option(
+    "--prove/--no-prove",
+    default=None,
+    help="Load the new model with Keras, in a process of its own, and predict; small models are, where Keras is there.",
+)
 @click.option("--list-edits", is_flag=True, is_eager=True, expose_value=False, callback=_list_edits,
               help="Print every kind of edit, and when it is exact.")  # fmt: skip
 @options.output(CONVERSION_OUTPUTS)
@@ -96,7 +100,7 @@ def command(
     no_compile: bool,
     no_optimizer: bool,
     max_shard_size: float,
-    prove: bool,
+    prove: bool | None,
     output: str,
     color: str,
 ) -> None:
@@ -106,9 +110,11 @@ def command(
     compared before it takes its place. What has no exact form in Keras 3 is refused, all of it at once. The form of
     TARGET follows from its name: .keras, .weights.h5, .weights.json (sharded), .h5 (weights in the legacy layout).
 
-    With --prove, Keras 3 loads the new file and predicts on seeded input, and tf_keras does so with the old model where
-    that is installed; the two must agree. For layers of your own classes, --arch names a function that returns a model
-    of Keras 3: it is run in a process of its own, and tells the config to write and the places of weights.
+    Where Keras 3 is installed, it then loads the new file and predicts on seeded input, if the weights are at most
+    32 MiB and nothing of your own is needed (--prove: always, --no-prove: never); tf_keras does so with the old model
+    where that is installed, and the two must agree. For layers of your own classes, --arch names a function that
+    returns a model of Keras 3: it is run in a process of its own, and tells the config to write and the places of
+    weights.
 
     Exit codes: 0 converted, 1 a dry run found that it cannot be, 2 could not be done.
 

@@ -13,10 +13,11 @@ from ckpttool.architecture.layouts import opaque_in
 from ckpttool.architecture.spec import part_in
 from ckpttool.building import architecture_of_function, names_function
 from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.conversion import proving
 from ckpttool.conversion.filling import Prepared
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.preparing import prepare
-from ckpttool.conversion.proving import Prediction, Proof, predict
+from ckpttool.conversion.proving import NoKerasError, Prediction, Proof, predict
 from ckpttool.conversion.result import Conversion, Transform
 from ckpttool.conversion.rewriting import PLAIN, Options
 from ckpttool.conversion.targets import (
@@ -36,6 +37,8 @@ from ckpttool.verifying import VerifyResult, verify
 from ckpttool.writing.archive import DIRECTORY
 from ckpttool.writing.copying import Progress, silent
 from ckpttool.writing.path_layout import sharded
+
+_OURS = "import ckpttool."  # how needs begin that a process of ours can meet
 
 
 def plan(
@@ -64,7 +67,7 @@ def convert(
     source_backend: str | None = None,
     options: Options = PLAIN,
     max_shard_bytes: float = DEFAULT_SHARD,
-    prove: bool = False,
+    prove: bool | None = False,
     on_progress: Progress = silent,
 ) -> Conversion:
     """Brings a checkpoint into Keras 3, or into another form of it; what was done comes back, proved.
@@ -74,7 +77,8 @@ def convert(
     counts then, for a whole model too. `to` is a key of `FORMS`, by default the one that the target's name stands for.
     `source_backend` is "theano" or "tensorflow", where a file of Keras 0 or 1 does not tell. `max_shard_bytes` limits
     the shards of a `.weights.json`. `prove` has Keras, in a process of its own, load the new model and predict, and
-    tf_keras the old one where that is installed. `on_progress` is told the bytes that were written and those that were
+    tf_keras the old one where that is installed; None does so where Keras is installed, the weights are at most 32 MiB,
+    and the model needs nothing of the user's own. `on_progress` is told the bytes that were written and those that were
     read back. What stands at the target stays unless `force`.
 
     The file is written beside its place, read back, every weight compared with its source and every slot of the config
@@ -89,12 +93,26 @@ def convert(
             )
         if prove and not FORMS[conversion.form].whole:
             raise ConversionError("only a whole model can be run", path=os.fspath(target), expected="a .keras")
+        unasked = prove is None and FORMS[conversion.form].whole
+        why = _unpredicted(conversion) if unasked else ""
+        runs = prove or (unasked and not why)
         names = _names(conversion, prepared, max_shard_bytes)
         folder = Path(target) if conversion.form == "keras-dir" else Path(target).absolute().parent
         check_entries(source, folder, names, force)
-        proof = Proof(_modules(conversion), arch if _is_function(arch) else "") if prove else None
+        proof = Proof(_modules(conversion), arch if _is_function(arch) else "", bool(prove)) if runs else None
         prediction = _write(conversion, prepared, names, max_shard_bytes, proof, on_progress)
-    return replace(conversion, proved=True, prediction=prediction)
+    if runs and prediction is None:
+        why = "Keras could not be run here"
+    return replace(conversion, proved=True, prediction=prediction, unpredicted=why)
+
+
+def _unpredicted(conversion: Conversion) -> str:
+    """Why Keras does not run a converted model without being asked to; empty where it does."""
+    if any(not one.what.startswith(_OURS) for one in conversion.needs):
+        return "it needs what is listed above"
+    if conversion.nbytes > proving.SMALL:
+        return f"its weights are more than {proving.SMALL >> 20} MiB; --prove runs it"
+    return "" if proving.is_installed() else "Keras is not installed beside ckpttool"
 
 
 @contextmanager
@@ -178,14 +196,22 @@ def _write(
         place = scratch / target.name if form == "sharded" else scratch
         write(form, place, prepared.payload, max_shard, on_progress)
         _prove(place, prepared, on_progress)
-        return predict(place, conversion.source, proof) if proof else None
+        return _run(place, conversion.source, proof) if proof else None
+
+
+def _run(target: Path, source: Path, proof: Proof) -> Prediction | None:
+    """What Keras makes of the target; None where Keras cannot be run, and nobody asked for it."""
+    try:
+        return predict(target, source, proof)
+    except NoKerasError:
+        if proof.asked:
+            raise
+        return None
 
 
 def _modules(conversion: Conversion) -> tuple[str, ...]:
     """What the converted model needs that is ckpttool's own."""
-    return tuple(
-        one.what.removeprefix("import ") for one in conversion.needs if one.what.startswith("import ckpttool.")
-    )
+    return tuple(one.what.removeprefix("import ") for one in conversion.needs if one.what.startswith(_OURS))
 
 
 def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:

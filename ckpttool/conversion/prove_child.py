@@ -5,42 +5,14 @@ of the user's own that builds such a model, if there is one: the classes that it
 """
 
 import importlib
+import importlib.util
 import json
 import os
 import sys
 from typing import Any
 
 from ckpttool.building import model_of
-
-_SIZE = 8  # of axes of which a model takes any size
-_WORDS = ("red", "two fish", "")
-
-
-def inputs_of(model: Any, seed: int) -> list[Any]:
-    """Two samples for each input of a model."""
-    import numpy as np
-
-    rng, found = np.random.default_rng(seed), []
-    for built_for, dtype in tensors_of(model):
-        shape = (2, *(size or _SIZE for size in built_for[1:]))
-        if dtype == "string":
-            found.append(rng.choice(_WORDS, shape))
-        elif "int" in dtype or dtype == "bool":
-            found.append(rng.integers(0, 2, shape).astype(dtype))
-        else:
-            found.append(rng.uniform(0, 1, shape).astype(dtype))
-    return found
-
-
-def tensors_of(model: Any) -> list[tuple[Any, str]]:
-    """Shape and dtype of each input of a model; of one of an own class what it was built for."""
-    if getattr(model, "inputs", None):
-        return [(tensor.shape, getattr(tensor.dtype, "name", tensor.dtype)) for tensor in model.inputs]
-    shapes = (model.get_build_config() or {}).get("input_shape")
-    if not shapes:
-        raise ValueError(f"a model of class {type(model).__name__}, which does not tell its inputs")
-    several = isinstance(shapes[0], list | tuple)
-    return [(shape, "float32") for shape in (shapes if several else [shapes])]
+from ckpttool.conversion.prove_inputs import kinds_of
 
 
 def predicted(model: Any, inputs: list[Any]) -> list[Any]:
@@ -64,6 +36,8 @@ def compared(outputs: list[Any], source: str, inputs: list[Any]) -> dict[str, An
     where it cannot."""
     import numpy as np
 
+    if "tf_keras" not in sys.modules and importlib.util.find_spec("tf_keras") is None:
+        return {"old": "tf_keras is not installed"}
     try:
         before = predicted(loaded_of_old(source), inputs)
     except Exception as error:  # whatever hinders the old Keras, which is not the converted model's fault
@@ -89,17 +63,20 @@ def objects_of(function: str) -> dict[str, Any]:
 
 
 def told(target: str, source: str, function: str = "", seed: int = 0) -> dict[str, Any]:
-    """What came out: Keras's version, the shapes of outputs, whether all are finite, the difference from the old."""
+    """What came out: Keras's version, the inputs, the shapes of outputs, whether all are finite, the difference from
+    the old model."""
     import keras
     import numpy as np
 
     model = keras.models.load_model(target, custom_objects=objects_of(function))
-    inputs = inputs_of(model, seed)
+    kinds, rng = kinds_of(model), np.random.default_rng(seed)
+    inputs = [kind.batch(rng) for kind in kinds]
     outputs = predicted(model, inputs)
     finite = all(bool(np.isfinite(value).all()) for value in outputs)
     shapes = [list(value.shape) for value in outputs]
-    found = {"keras": keras.__version__, "outputs": shapes, "finite": finite, "compiled": bool(model.compiled)}
-    return found | compared(outputs, source, inputs)
+    said = {"keras": keras.__version__, "finite": finite, "compiled": bool(model.compiled)}
+    given = [kind.description for kind in kinds]
+    return said | {"inputs": given, "outputs": shapes} | compared(outputs, source, inputs)
 
 
 def main(job: str) -> None:

@@ -1,5 +1,6 @@
 """Proving a converted model by running it, with Keras in a process of its own; only where the user asks for it."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -11,6 +12,9 @@ from typing import Any
 from ckpttool.errors import CheckpointError
 
 SECONDS = 600
+SMALL = 32 << 20
+"""The bytes of weights up to which a model is loaded with Keras without being asked for."""
+
 # The child looks for modules where this process does, except in the directory it happens to be started from. Where the
 # user named a function, that is looked for there first, as `python -m` does.
 _START = "import sys; sys.path[:] = sys.argv[2:]; from ckpttool.conversion.prove_child import main; main(sys.argv[1])"
@@ -22,13 +26,18 @@ class ProofError(CheckpointError):
     """The converted model does not load, or predicts something else than the old one."""
 
 
+class NoKerasError(ProofError):
+    """Keras itself could not be run, which says nothing of the converted model."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What Keras made of a converted model: its version, the shapes of the outputs, whether all values are finite,
-    whether it is compiled. `difference` is the largest one from what tf_keras predicted with the old model, relative to
-    its largest output, None where that could not be run, and `old` says why."""
+    """What Keras made of a converted model: its version, what the inputs were, the shapes of the outputs, whether all
+    values are finite, whether it is compiled. `difference` is the largest one from what tf_keras predicted with the
+    old model, relative to its largest output, None where that could not be run, and `old` says why."""
 
     keras: str
+    inputs: tuple[str, ...]
     outputs: tuple[tuple[int, ...], ...]
     finite: bool
     compiled: bool
@@ -39,10 +48,16 @@ class Prediction:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What Keras needs to load a converted model: modules of ckpttool's own to import, and the function of the user's
-    own that builds such a model, whose classes it then knows."""
+    own that builds such a model, whose classes it then knows. `asked` says whether the user asked for it."""
 
     modules: tuple[str, ...] = ()
     function: str = ""
+    asked: bool = True
+
+
+def is_installed() -> bool:
+    """Whether Keras is there to be run, as far as that can be seen without importing it."""
+    return importlib.util.find_spec("keras") is not None
 
 
 def predict(target: Path, source: Path, proof: Proof) -> Prediction:
@@ -55,7 +70,13 @@ def predict(target: Path, source: Path, proof: Proof) -> Prediction:
         raise ProofError("Keras does not load the converted model", path=str(source), found=str(found["error"]))
     outputs = tuple(tuple(shape) for shape in found["outputs"])
     result = Prediction(
-        found["keras"], outputs, found["finite"], found["compiled"], found.get("difference"), found.get("old", "")
+        found["keras"],
+        tuple(found["inputs"]),
+        outputs,
+        found["finite"],
+        found["compiled"],
+        found.get("difference"),
+        found.get("old", ""),
     )
     if result.difference is not None and not result.difference <= TOLERANCE:
         raise ProofError(
@@ -83,4 +104,4 @@ def _run(target: Path, source: Path, proof: Proof) -> Any:
         lines = done.stderr.decode("utf-8", "replace").splitlines()
         hint = "it needs Keras 3: pip install 'ckpttool[tensorflow]'"
         found = lines[-1] if lines else f"status {done.returncode}"
-        raise ProofError("Keras could not be run", path=str(source), found=found, hint=hint) from None
+        raise NoKerasError("Keras could not be run", path=str(source), found=found, hint=hint) from None

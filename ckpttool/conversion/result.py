@@ -46,3 +46,4 @@ class Conversion:
     nbytes: int = 0
     proved: bool = False
     prediction: Prediction | None = None
+    unpredicted: str = ""

@@ -39,6 +39,7 @@ def as_json(conversion: Conversion, style: Style) -> str:
             "writer": conversion.writer,
             "proved": conversion.proved,
             "prediction": asdict(conversion.prediction) if conversion.prediction else None,
+            "unpredicted": conversion.unpredicted,
             "weights": {"copied": conversion.copied, "changed": len(conversion.transforms)},
             "parameters": conversion.parameters,
             "nbytes": conversion.nbytes,
@@ -98,20 +99,25 @@ def remarks(conversion: Conversion) -> list[str]:
     lines += [f"- lost: {_told(one)}" for one in conversion.losses]
     lines += [f"? guessed: {_told(one)}" for one in conversion.guesses]
     lines += [f"+ needs: {_told(one)}" for one in conversion.needs]
-    return [*lines, *_predicted(conversion.prediction)]
+    return [*lines, *_predicted(conversion)]
 
 
-def _predicted(found: Prediction | None) -> list[str]:
-    """What Keras made of the new model, in a line."""
+def _predicted(conversion: Conversion) -> list[str]:
+    """What Keras made of the new model, in a line, or why it was not run."""
+    found = conversion.prediction
     if found is None:
-        return []
-    shapes = ", ".join(str(shape) for shape in found.outputs)
-    same = (
-        f"tf_keras differs by {found.difference:.1g}" if found.difference is not None else "not compared with tf_keras"
-    )
-    why = f": {printable(found.old, 200)}" if found.old else ""
+        return [f"= not run with Keras: {conversion.unpredicted}"] if conversion.unpredicted else []
+    shapes, inputs = (", ".join(map(str, of)) for of in (found.outputs, found.inputs))
+    compiled = ", compiled," if found.compiled else ""
     finite = "" if found.finite else ", not all of it finite"
-    return [f"= Keras {found.keras} loads it and predicts {shapes}{finite}; {same}{why}"]
+    return [f"= Keras {found.keras} loads it{compiled} and predicts {shapes} from {inputs}{finite}; {_compared(found)}"]
+
+
+def _compared(found: Prediction) -> str:
+    """What the predictions were compared with."""
+    if found.difference is not None:
+        return f"tf_keras predicts the same with the old model (largest difference {found.difference:.1g})"
+    return f"not compared with the old model: {printable(found.old, 200)}"
 
 
 def _told(remark: Remark) -> str:

@@ -27,6 +27,7 @@ from tests.samples import FIXTURES
 Run = Callable[..., Outcome]
 
 OLD = FIXTURES / "old_layers" / "keras2.2" / "lstm.h5"
+LAMBDA = FIXTURES / "old_layers" / "keras2.2" / "refused_lambda.h5"
 DENSE = FIXTURES / "old_layers" / "keras2.2" / "hard_sigmoid_dense.h5"
 COMPILED = FIXTURES / "resume" / "keras2.15" / "adam.h5"
 KERAS_3 = FIXTURES / "keras3" / "cnn.keras"
@@ -228,7 +229,7 @@ def test_exit_codes_of_a_dry_run(source: Path, arguments: tuple[str, ...], code:
 def test_json_of_what_was_done(tmp_path: Path, run: Run) -> None:
     """It has all of the plan, and says that it is proved."""
     planned = json.loads(run("convert", OLD, tmp_path / "new.keras", "--dry-run", "--output", "json").out)
-    done = json.loads(run("convert", OLD, tmp_path / "new.keras", "--output", "json").out)
+    done = json.loads(run("convert", OLD, tmp_path / "new.keras", "--output", "json", "--no-prove").out)
     assert done == {**planned, "proved": True}
     assert done["weights"] == {"copied": 0, "changed": len(done["transforms"])}
     assert (done["nbytes"], done["parameters"]) == (336, 84)
@@ -314,6 +315,56 @@ def test_a_model_that_keras_does_not_load(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("small", "installed", "target", "arguments", "line"),
+    [
+        (1 << 20, True, "new.keras", (), "= Keras 9 loads it, compiled, and predicts (2, 1) from (2, 3) float32; not "),
+        (1, True, "new.keras", (), "= not run with Keras: its weights are more than 0 MiB; --prove runs it"),
+        (1 << 20, False, "new.keras", (), "= not run with Keras: Keras is not installed beside ckpttool"),
+        (1 << 20, True, "new.weights.h5", (), ""),
+        (1 << 20, True, "new.keras", ("--no-prove",), ""),
+        (1, True, "new.keras", ("--prove",), "= Keras 9 loads it"),
+    ],
+)
+def test_small_models_are_run_unasked(
+    small: int,
+    installed: bool,
+    target: str,
+    arguments: tuple[str, ...],
+    line: str,
+    tmp_path: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where Keras is installed; else it is said why it was not run."""
+    said = {"keras": "9", "inputs": ["(2, 3) float32"], "outputs": [[2, 1]], "finite": True, "compiled": True}
+    monkeypatch.setattr(proving, "SMALL", small)
+    monkeypatch.setattr(proving, "is_installed", lambda: installed)
+    monkeypatch.setattr(proving, "_run", lambda *_: said)
+    result = run("convert", DENSE, tmp_path / target, *arguments)
+    assert result.code == 0
+    found = [one for one in result.out.splitlines() if one.startswith("= ")]
+    assert len(found) == bool(line)
+    assert all(one.startswith(line) for one in found)
+
+
+def test_what_needs_the_users_code_is_not_run_unasked(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keras could not load it here; --prove says so."""
+    monkeypatch.setattr(proving, "SMALL", 1 << 20)
+    result = run("convert", LAMBDA, tmp_path / "new.keras", "--replace", "twice=my.layers:double")
+    assert (result.code, "= not run with Keras: it needs what is listed above" in result.out) == (0, True)
+
+
+def test_keras_that_cannot_be_run(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is no failure of a conversion for which nobody asked for it."""
+    monkeypatch.setattr(proving, "SMALL", 1 << 20)
+    monkeypatch.setattr(proving, "_START", "import sys; sys.exit('broken')")
+    result = run("convert", DENSE, tmp_path / "new.keras")
+    assert (result.code, "= not run with Keras: Keras could not be run here" in result.out) == (0, True)
+
+
 def test_both_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The old model is run as well, where it can be, in safe mode."""
     safe = old_keras(monkeypatch, Dense)
@@ -356,7 +407,7 @@ def test_an_old_model_that_cannot_be_run(tmp_path: Path, run: Run, monkeypatch: 
     old_keras(monkeypatch, load)
     result = run("convert", DENSE, tmp_path / "new.keras", "--prove")
     assert result.code == 0
-    assert "not compared with tf_keras: ValueError: of another age\n" in result.out
+    assert "not compared with the old model: ValueError: of another age\n" in result.out
 
 
 @pytest.mark.parametrize(
