@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from ckpttool.checks.requirements import Requirements, Thresholds
     from ckpttool.checks.result import CheckReport
     from ckpttool.checks.rule import Severity
-    from ckpttool.comparing import Comparison, Diff, Scope, Tolerance, broken, diff
+    from ckpttool.comparing import Comparison, Diff, Scope, Tolerance, broken
     from ckpttool.conversion import Conversion, ConversionError, convert
+    from ckpttool.equivalence import diff
     from ckpttool.loading import load_architecture, load_spec
     from ckpttool.verifying import Allowed, Finding, VerifyResult, verify
 
@@ -56,7 +57,7 @@ _ON_DEMAND = {
     "broken": "ckpttool.comparing",
     "check": "ckpttool.checks.checking",
     "convert": "ckpttool.conversion",
-    "diff": "ckpttool.comparing",
+    "diff": "ckpttool.equivalence",
     "load_architecture": "ckpttool.loading",
     "load_spec": "ckpttool.loading",
     "verify": "ckpttool.verifying",

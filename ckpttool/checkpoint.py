@@ -175,7 +175,8 @@ class Checkpoint(Mapping[str, Weight]):
 
     `kind` is a key of `ckpttool.formats.FORMATS`. `config` and `training_config` are what the file stores, parsed; they
     are data and nothing in them is ever executed. `layer_names` are the layers that the file lists itself, weightless
-    ones included. `refusals` tells what was left alone.
+    ones included, `object_names` the names of objects by their paths, where it stores those. `refusals` tells what was
+    left alone.
     """
 
     path: Path
@@ -186,6 +187,7 @@ class Checkpoint(Mapping[str, Weight]):
     config: Any = None
     training_config: Any = None
     layer_names: tuple[str, ...] = ()
+    object_names: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()

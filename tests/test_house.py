@@ -31,6 +31,7 @@ LEVELS = [
     {"describing"},
     {"comparing", "verifying"},
     {"conversion"},
+    {"equivalence"},
     {"checks"},
     {"render", "callbacks"},
     {"cli"},

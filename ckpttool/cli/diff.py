@@ -9,7 +9,8 @@ import click
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, fail, progress, wants_color, warn
-from ckpttool.comparing import PARTS, Diff, Scope, Tolerance, broken, diff
+from ckpttool.comparing import PARTS, Diff, Scope, Tolerance, broken
+from ckpttool.equivalence import diff
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
 from ckpttool.listing import list_checkpoint
@@ -41,6 +42,7 @@ class _Parts(click.ParamType[tuple[str, ...]]):
 @click.option("--rtol", type=click.FloatRange(0), default=0.0, help="Relative difference that is no change [0].")
 @click.option("--atol", type=click.FloatRange(0), default=0.0, help="Absolute difference that is no change [0].")
 @click.option("--equal-nan", is_flag=True, help="Any NaN equals any other; else only one of the same bits.")
+@click.option("--exact", is_flag=True, help="Count what convert changes without a change of meaning, too.")
 @click.option("--optimizer", is_flag=True, help="Show the state of the optimizer, and count it as a difference.")
 @click.option("--expect-frozen", multiple=True, metavar="GLOB", help="Layers or weights that must not have changed.")
 @click.option("--expect-changed", multiple=True, metavar="GLOB", help="Layers or weights that must have changed.")
@@ -63,6 +65,7 @@ def command(
     rtol: float,
     atol: float,
     equal_nan: bool,
+    exact: bool,
     optimizer: bool,
     expect_frozen: tuple[str, ...],
     expect_changed: tuple[str, ...],
@@ -83,11 +86,11 @@ def command(
     \b
     Examples:
       ckpttool diff before.keras after.keras
-      ckpttool diff old.h5 converted.keras --rtol 1e-6
+      ckpttool diff old.h5 converted.keras
       ckpttool diff base.keras tuned.keras --expect-frozen 'backbone/*' --layers
     """
     architecture = None if arch is None else load_architecture(arch)
-    scope = Scope(Tolerance(rtol, atol, equal_nan), match, optimizer, architecture)
+    scope = Scope(Tolerance(rtol, atol, equal_nan), match, optimizer, architecture, exact)
     style = Style(layers=layers, top=top, color=wants_color(color))
     if len(paths) in _OF_GIT:
         _for_git(paths, scope, output, style)

@@ -5,7 +5,7 @@ from ckpttool.comparing.comparison import Comparison, Tolerance
 from ckpttool.comparing.diffing import Scope, diff
 from ckpttool.comparing.expecting import Broken, broken
 from ckpttool.comparing.matching import Evidence
-from ckpttool.comparing.result import PARTS, Diff, LayerChange, Move, Pair, Side, State
+from ckpttool.comparing.result import PARTS, Diff, LayerChange, Move, Pair, Restated, Side, State
 from ckpttool.comparing.units import Unit
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "LayerChange",
     "Move",
     "Pair",
+    "Restated",
     "Scope",
     "Side",
     "State",

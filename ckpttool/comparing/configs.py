@@ -45,7 +45,7 @@ def config_changes(a: Configured, b: Configured, renamed: Mapping[str, str] = _N
         told = (*_of_layers(one, other, renamed), *compile_changes(_compiled(a, one), _compiled(b, other)))
     else:
         told = tuple(_as_written(a, b))
-    return (*told, *_of_versions(a.producer, b.producer))
+    return (*told, *version_changes(a.producer, b.producer))
 
 
 def layer_pairs(a: Configured, b: Configured, renamed: Mapping[str, str] = _NOTHING) -> Mapping[str, str]:
@@ -133,7 +133,7 @@ def _is_moved(old: str, new: str, known: Known) -> bool:
     return known.renamed.get(before, before) != after
 
 
-def _of_versions(a: Producer, b: Producer) -> Iterator[ConfigChange]:
+def version_changes(a: Producer, b: Producer) -> Iterator[ConfigChange]:
     """What changed in who wrote the files, as far as both say so."""
     for key in ("keras_version", "backend"):
         old, new = getattr(a, key), getattr(b, key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,26 +35,36 @@ EXACT = Tolerance()
 Progress = Callable[[int], None]
 
 
+def ignored(nbytes: int) -> None:
+    """Progress that nobody asks for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What is compared, and what counts as a difference: the tolerance, globs over layers, weights and paths (none:
-    all), and whether the state of the optimizer counts. `architecture` is for a side that stores none."""
+    all), and whether the state of the optimizer counts. `architecture` is for a side that stores none. `exact` counts
+    what `convert` changes without a change of meaning, too."""
 
     tolerance: Tolerance = EXACT
     match: tuple[str, ...] = ()
     optimizer: bool = False
     architecture: Architecture | None = None
+    exact: bool = False
 
     def takes(self, unit: Unit) -> bool:
         """Whether a weight is compared."""
-        return not self.match or any(fnmatch.fnmatchcase(name, glob) for glob in self.match for name in unit.names)
+        return self.takes_any(unit.names)
+
+    def takes_any(self, names: Iterable[str]) -> bool:
+        """Whether what has these names is compared."""
+        return not self.match or any(fnmatch.fnmatchcase(name, glob) for name in names for glob in self.match)
 
 
 def diff(
     a: Checkpoint | str | os.PathLike[str],
     b: Checkpoint | str | os.PathLike[str],
     scope: Scope = Scope(),
-    progress: Progress = lambda nbytes: None,
+    progress: Progress = ignored,
 ) -> Diff:
     """What changed from checkpoint `a` to checkpoint `b`, of any formats and any generations of Keras.
 
@@ -80,14 +90,14 @@ def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Dif
     found = pairing.run(layer_pairs(a, b))
     moves = _moves(found)
     return Diff(
-        _side(a),
-        _side(b),
+        side_of(a),
+        side_of(b),
         in_order(map(pairing.pair, found.pairs)),
         found.removed,
         found.added,
         moves,
         () if scope.match else config_changes(a, b, {move.layer: move.new_layer for move in moves}),
-        _state(a, b, scope, progress),
+        state_changes(a, b, scope, progress),
         scope.optimizer,
         tuple(_notes(a, b, units)),
     )
@@ -105,7 +115,8 @@ def _scoped(units: Units, scope: Scope) -> Units:
     return Units(tuple(unit for unit in units.units if scope.takes(unit)), units.problem)
 
 
-def _side(checkpoint: Checkpoint) -> Side:
+def side_of(checkpoint: Checkpoint) -> Side:
+    """A checkpoint as one side of a diff."""
     return Side(checkpoint.path, checkpoint.kind, checkpoint.producer, checkpoint.size)
 
 
@@ -194,7 +205,7 @@ def _compared(found: Match, tolerance: Tolerance, progress: Progress) -> Pair:
         return Pair(a, b, found.evidence, problem=error.what)
 
 
-def _state(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> State | None:
+def state_changes(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress = ignored) -> State | None:
     """The optimizers side by side: variables of one place go together, and where the layouts differ those of one
     order, which is that of the optimizer's variables in all of them."""
     told = optimizer_of(a), optimizer_of(b)

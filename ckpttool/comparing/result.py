@@ -101,6 +101,20 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Restated:
+    """What a side is compared without, as it means the same in Keras 3: "a" or "b", what was changed, and the layers,
+    weights or settings where it was."""
+
+    side: str
+    what: str
+    where: tuple[str, ...]
+
+    def inverted(self) -> Restated:
+        """The same seen from the second checkpoint."""
+        return replace(self, side={"a": "b", "b": "a"}[self.side])
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """One of the two checkpoints."""
 
@@ -116,7 +130,8 @@ class Diff:
 
     `pairs` are all weights that go together, the most changed first; `removed` are the weights of `a` alone, `added`
     those of `b` alone, `moves` the layers with another name. `state` is None where neither side has an optimizer, and
-    counts as a difference only with `counts_state`. `notes` say what was not compared, and why.
+    counts as a difference only with `counts_state`. `notes` say what was not compared, and why. `restated` is what was
+    brought into the words of Keras 3 before the comparison, where one side is older: no difference.
     """
 
     a: Side
@@ -129,6 +144,7 @@ class Diff:
     state: State | None = None
     counts_state: bool = False
     notes: tuple[str, ...] = ()
+    restated: tuple[Restated, ...] = ()
 
     @property
     def changed(self) -> tuple[Pair, ...]:
@@ -196,6 +212,7 @@ class Diff:
             moves=tuple(sorted((move.inverted() for move in self.moves), key=lambda move: move.layer)),
             config=tuple(change.inverted() for change in self.config),
             state=self.state and self.state.inverted(),
+            restated=tuple(one.inverted() for one in self.restated),
         )
 
 

@@ -1,6 +1,6 @@
 """From a checkpoint to what is written: its config in the words of Keras 3, and its weights in the places of today."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +35,7 @@ from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.weights import Placed, placed
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
-from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, split
+from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, section_of, split
 from ckpttool.writing.archive import Model
 from ckpttool.writing.path_layout import Content
 
@@ -108,18 +108,11 @@ def _copied(
     left = set() if optimizer else {Section.OPTIMIZER}
     kept = (one for one in checkpoint.values() if one.section is not Section.OTHER or is_of_layer(one))
     weights = {weight.path: weight for weight in kept if weight.section not in left}
-    content = Content(weights, dict(_stored_names(checkpoint)))
+    names = {path: name for path, name in checkpoint.object_names.items() if section_of(split(path)) not in left}
+    content = Content(weights, dict[str, str | None](names))
     assets = read_assets(checkpoint) if FORMS[form].whole else {}
     payload = Payload(Model(config, metadata(checkpoint.producer), content, assets))
     return Prepared(payload, (), model, writer, written=weights)
-
-
-def _stored_names(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
-    """The objects whose names a file stores."""
-    for weight in checkpoint.section(Section.MODEL):
-        if weight.layer is not None:
-            path = weight.path.rpartition("/vars/")[0]
-            yield path, "/".join(filter(None, (weight.layer, weight.part))).rpartition("/")[2]
 
 
 def _rewritten(

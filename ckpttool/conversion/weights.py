@@ -19,6 +19,9 @@ from ckpttool.conversion.rewritten import Rewritten
 if TYPE_CHECKING:
     import numpy as np
 
+JOINED, TURNED = "joined from", "axes turned as Keras 3 has them"
+"""What is done to the weights of old layouts, whatever their layers compute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -56,7 +59,7 @@ def placed_at(place: Place, source: Aligned, rewritten: Rewritten, reversed_kern
     weight, changes = weight_of(source, reversed_kernels), list[str]()
     if weight is not source.stored[0].weight:
         parts = len(source.stored)
-        changes.append(f"joined from {parts} arrays" if parts > 1 else "axes turned as Keras 3 has them")
+        changes.append(f"{JOINED} {parts} arrays" if parts > 1 else TURNED)
     how = rewritten.laid_out.get(source.place.label)
     if how is not None:
         changes.append(how.told)

@@ -26,6 +26,7 @@ class Parts:
     config: Any = None
     training_config: Any = None
     layer_names: list[str] = field(default_factory=list)
+    object_names: dict[str, str] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Parts:
             config=self.config,
             training_config=self.training_config,
             layer_names=tuple(self.layer_names),
+            object_names=self.object_names,
             refusals=tuple(self.refusals),
             notes=tuple(self.notes),
             files=tuple(self.files),

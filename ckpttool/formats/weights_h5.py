@@ -34,13 +34,14 @@ def read(source: Hdf5Input, names: Names | None = None) -> None:
     tree = source.tree
     if names is None:
         names = object_names(tree)
+    source.parts.object_names = {"/".join(owner): name for owner, name in names.items()}
     if tree.datasets and not source.parts.producer.keras_version:
         source.parts.producer = replace(source.parts.producer, generation=generation(tree, names))
     for path in tree.datasets:
         parts = split(path)
         owner, is_weight = parts[:-2], len(parts) > 1 and parts[-2] == "vars" and parts[-1].isdigit()
         section = section_of(parts) if is_weight else Section.OTHER
-        layer, part = _named(owner, names) if section is Section.MODEL else (None, "")
+        layer, part = named(owner, names) if section is Section.MODEL else (None, "")
         source.add(path, section, layer, part=part)
         if parts[-1] == "vars":
             source.parts.refuse("corrupt", path, "an array where the group of a layer's weights should be")
@@ -92,7 +93,7 @@ def object_names(tree: Tree) -> Names:
     return names
 
 
-def _named(owner: tuple[str, ...], names: Names) -> tuple[str | None, str]:
+def named(owner: tuple[str, ...], names: Names) -> tuple[str | None, str]:
     """The layer of an object and the object's place inside that layer, by stored names; None where its own is missing.
 
     The layer is the member of the innermost container of layers; in a subclassed model, which may have none, it is the

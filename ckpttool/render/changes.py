@@ -78,7 +78,7 @@ def headline(result: Diff) -> str:
     known = len(result.pairs) - len(result.reshaped) - sum(bool(pair.problem) for pair in result.pairs)
     fate = f"{changed:,} changed" if changed else "all the same" if known else ""
     facts = [", ".join(filter(None, (f"{known:,} weights compared", fate))), *_counted(result)]
-    same = "cannot tell" if result.unreadable else "the same"
+    same = "cannot tell" if result.unreadable else "the same in meaning" if result.restated else "the same"
     return f"{'different' if result.differences else same}: {'; '.join(facts)}"
 
 
@@ -203,8 +203,10 @@ def _value(value: Any) -> str:
 
 
 def remarks(result: Diff) -> list[str]:
-    """What else there is to say: the optimizer in a line, the total, notes."""
+    """What else there is to say: what means the same, the total, the optimizer in a line, notes."""
     lines = []
+    if result.restated:
+        lines.append(f"equal in meaning: {'; '.join(printable(one.what, 200) for one in result.restated)}")
     if len(result.changed) > 1:
         total = result.total
         facts = f"relative {number(total.relative_l2)}, {share(total)} of {total.count:,} values changed"

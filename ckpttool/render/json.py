@@ -263,6 +263,9 @@ def diff(result: Diff, style: Style) -> str:
             "total": _comparison(result.total),
             "config": [_setting(change) for change in result.config],
             "optimizer": result.state and _state(result),
+            "equal_in_meaning": [
+                {"side": one.side, "what": one.what, "where": list(one.where)} for one in result.restated
+            ],
             "notes": list(result.notes),
         }
     )

@@ -53,7 +53,7 @@ def drift(subject: Subject) -> Iterator[Told]:
     if not asked:
         yield Unchecked(required.baseline, "a baseline is set, and neither `frozen` nor `largest-change`")
     elif subject.checkpoint is not None:
-        from ckpttool.comparing import diff
+        from ckpttool.equivalence import diff
 
         yield from _changes(diff(required.baseline, subject.checkpoint, progress=subject.progress), required)
 

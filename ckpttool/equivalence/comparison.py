@@ -1,0 +1,197 @@
+"""Two checkpoints compared in the words of Keras 3, the outcome under the names that their files have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ckpttool.architecture import Architecture
+from ckpttool.architecture.dialects import Generation, generation_of
+from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.comparing import ConfigChange, Diff, Move, Pair, Scope, State, Unit
+from ckpttool.comparing import diff as as_written
+from ckpttool.comparing.change import ARGUMENT, VERSION
+from ckpttool.comparing.configs import version_changes
+from ckpttool.comparing.diffing import Progress, side_of, state_changes
+from ckpttool.conversion.journal import ConversionError
+from ckpttool.conversion.rewriting import REPLACE_LAMBDA
+from ckpttool.conversion.state import BEGIN
+from ckpttool.equivalence.changes import changes_without_meaning
+from ckpttool.equivalence.restating import Restatement, chosen_for, restatement
+from ckpttool.errors import CheckpointError
+
+_CODE = "code of another Python"
+_Restatements = tuple[Restatement | None, Restatement | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One of two checkpoints, and what tells its layers: an architecture of a generation."""
+
+    checkpoint: Checkpoint
+    architecture: Architecture | None
+    generation: Generation
+
+
+def restated_diff(a: Source, b: Source, scope: Scope, progress: Progress) -> Diff:
+    """The diff of two checkpoints, those of an older Keras as `convert` would write them; as they are where one has no
+    exact form in Keras 3, which is noted."""
+    try:
+        restated = _restated(a, b.checkpoint), _restated(b, a.checkpoint)
+    except CheckpointError as error:
+        found = as_written(a.checkpoint, b.checkpoint, scope, progress)
+        return replace(found, notes=(*found.notes, _why_not(error)))
+    ours, theirs = (one.checkpoint if one else of.checkpoint for one, of in zip(restated, (a, b), strict=True))
+    everything = replace(scope, match=(), architecture=_given(restated, scope))
+    sides = a.checkpoint, b.checkpoint
+    found = _as_stored(as_written(ours, theirs, everything, progress), sides, restated)
+    return _matching(replace(found, state=_state(found.state, sides, restated, scope)), restated, scope)
+
+
+def _restated(source: Source, other: Checkpoint) -> Restatement | None:
+    """A side as `convert` would write it, None for one that is so or of which nothing tells the layers."""
+    if source.generation is Generation.KERAS_3 or source.architecture is None:
+        return None
+    return restatement(source.checkpoint, source.architecture, chosen_for(other.config))
+
+
+def _state(
+    found: State | None, sides: tuple[Checkpoint, Checkpoint], restated: _Restatements, scope: Scope
+) -> State | None:
+    """The optimizers side by side, as they are stored where the conversion of one would lose its state."""
+    if any(one is not None and _loses_state(one, side) for one, side in zip(restated, sides, strict=True)):
+        return state_changes(*sides, scope)
+    return found
+
+
+def _loses_state(restated: Restatement, side: Checkpoint) -> bool:
+    begins_anew = any(applied.edit is BEGIN for applied in restated.journal.edits)
+    carried = restated.checkpoint.section(Section.OPTIMIZER)
+    return bool(side.section(Section.OPTIMIZER)) and (begins_anew or not carried)
+
+
+def _why_not(error: CheckpointError) -> str:
+    refusals = error.refusals if isinstance(error, ConversionError) else ()
+    first = f": {refusals[0].where}: {refusals[0].what}" if refusals else ""
+    more = f", and {len(refusals) - 1:,} more" if len(refusals) > 1 else ""
+    return f"{error.path or 'one side'}: compared as it is written: {error.what}{first}{more}"
+
+
+def _given(restated: _Restatements, scope: Scope) -> Architecture | None:
+    """The architecture for a side that stores none."""
+    for one in restated:
+        if one is not None and one.checkpoint.config is None:
+            return one.architecture
+    given = scope.architecture
+    return given if given is not None and generation_of(given.config) is Generation.KERAS_3 else None
+
+
+def _as_stored(found: Diff, sides: tuple[Checkpoint, Checkpoint], restated: _Restatements) -> Diff:
+    """A diff with the names and paths that the files have in place of those of Keras 3."""
+    names = tuple(_Names.of(one) for one in restated)
+    config = [_renamed_change(change, *names) for change in found.config if change.kind != VERSION]
+    return replace(
+        found,
+        a=side_of(sides[0]),
+        b=side_of(sides[1]),
+        pairs=tuple(_renamed_pair(pair, *names) for pair in found.pairs),
+        removed=(*map(names[0].unit, found.removed), *_left(restated[0])),
+        added=(*map(names[1].unit, found.added), *_left(restated[1])),
+        moves=tuple(_renamed_move(move, *names) for move in found.moves),
+        config=(*config, *_replaced(restated), *version_changes(sides[0].producer, sides[1].producer)),
+        state=found.state and _renamed_state(found.state, *names),
+        notes=(*found.notes, *_remarks(restated)),
+        restated=tuple(changes_without_meaning(sides, restated, config)),
+    )
+
+
+def _left(restated: Restatement | None) -> Iterator[Unit]:
+    """The weights of a side that its conversion would leave out."""
+    for weight in restated.left if restated else ():
+        yield Unit(
+            weight.layer or "", weight.name or weight.path, weight.path, weight.shape, weight.dtype, weight=weight
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a file calls what has another name or path in Keras 3."""
+
+    renamed: Mapping[str, str]
+    stored: Mapping[str, str]
+
+    @classmethod
+    def of(cls, restated: Restatement | None) -> _Names:
+        return cls({}, {}) if restated is None else cls(restated.renamed, restated.stored)
+
+    def layer(self, label: str) -> str:
+        """The name of a layer in the file."""
+        place = label
+        while place and place not in self.renamed:
+            place = place.rpartition("/")[0]
+        return self.renamed[place] + label[len(place) :] if place else label
+
+    def unit(self, unit: Unit) -> Unit:
+        """A weight as the file has it."""
+        return replace(unit, layer=self.layer(unit.layer), path=self.stored.get(unit.path, unit.path))
+
+
+def _renamed_pair(pair: Pair, ours: _Names, theirs: _Names) -> Pair:
+    return replace(pair, a=ours.unit(pair.a), b=theirs.unit(pair.b))
+
+
+def _renamed_move(move: Move, ours: _Names, theirs: _Names) -> Move:
+    return replace(move, layer=ours.layer(move.layer), new_layer=theirs.layer(move.new_layer))
+
+
+def _renamed_change(change: ConfigChange, ours: _Names, theirs: _Names) -> ConfigChange:
+    return replace(change, layer=ours.layer(change.layer), new_layer=theirs.layer(change.new_layer))
+
+
+def _renamed_state(state: State, ours: _Names, theirs: _Names) -> State:
+    return replace(
+        state,
+        pairs=tuple(_renamed_pair(pair, ours, theirs) for pair in state.pairs),
+        removed=tuple(map(ours.unit, state.removed)),
+        added=tuple(map(theirs.unit, state.added)),
+    )
+
+
+def _replaced(restated: _Restatements) -> Iterator[ConfigChange]:
+    """The layers whose code one side has and in whose place a function of the user's is on the other, which nothing
+    tells to be the same."""
+    for at, one in enumerate(restated):
+        for applied in one.journal.edits if one else ():
+            if applied.edit is REPLACE_LAMBDA:
+                values: tuple[Any, Any] = (_CODE, applied.detail)
+                old, new = values if at == 0 else values[::-1]
+                yield ConfigChange(applied.where, "function", old, new, ARGUMENT, applied.where)
+
+
+def _remarks(restated: _Restatements) -> Iterator[str]:
+    """What Keras 3 has not, and what was assumed, of each side."""
+    for one in restated:
+        if one is not None:
+            path, journal = one.checkpoint.path, one.journal
+            yield from (f"{path}: lost in Keras 3: {remark.where}: {remark.what}" for remark in journal.losses)
+            yield from (f"{path}: guessed: {remark.where}: {remark.what}" for remark in journal.guesses)
+
+
+def _matching(found: Diff, restated: _Restatements, scope: Scope) -> Diff:
+    """What of a diff is asked for, by the names of the files and by those of Keras 3."""
+    if not scope.match:
+        return found
+    today = tuple({stored: path for path, stored in one.stored.items()} if one else {} for one in restated)
+
+    def names(unit: Unit, at: int) -> tuple[str, ...]:
+        return (*unit.names, today[at].get(unit.path, unit.path))
+
+    return replace(
+        found,
+        pairs=tuple(one for one in found.pairs if scope.takes_any((*names(one.a, 0), *names(one.b, 1)))),
+        removed=tuple(one for one in found.removed if scope.takes_any(names(one, 0))),
+        added=tuple(one for one in found.added if scope.takes_any(names(one, 1))),
+        moves=tuple(one for one in found.moves if scope.takes_any((one.layer, one.new_layer))),
+        config=(),
+    )

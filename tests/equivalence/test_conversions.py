@@ -1,0 +1,133 @@
+"""A checkpoint and what `convert` made of it are the same in meaning, for all that are here; a real change is found."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.comparing import Diff, Scope
+from ckpttool.equivalence import diff
+from ckpttool.loading import load_architecture
+from tests.corpus import needs_corpus, needs_corpus_2, needs_field
+from tests.equivalence.sources import CORPORA, FOLDERS, Pair, in_memory, opened, pairs
+from tests.samples import FIXTURES
+
+_NEEDED = {"corpus": needs_corpus, "corpus_2": needs_corpus_2, "field": needs_field}
+PLACES = [
+    *(pytest.param(FIXTURES / name, ".keras", id=name) for name in FOLDERS),
+    *(pytest.param(FIXTURES / name, ".weights.h5", id=f"{name}, weights") for name in ("gone", "keras1.2", "keras2.2")),
+    *(pytest.param(FIXTURES / name, ".h5", id=f"{name}, legacy") for name in ("keras2.15", "keras3", "resume")),
+    *(pytest.param(path, ".keras", id=name, marks=_NEEDED[name]) for name, path in CORPORA.items()),
+]
+LOSES = {"files/c21_tfidf.keras"}
+"""Conversions that leave out weights without a word."""
+
+
+def compared(pair: Pair, a: Path | Checkpoint, b: Path | Checkpoint) -> Diff:
+    """The diff of two checkpoints of a pair, with the architecture that the conversion needed."""
+    return diff(a, b, Scope(architecture=load_architecture(pair.arch) if pair.arch else None))
+
+
+def differences(found: Diff) -> tuple[Any, ...]:
+    """What is different, in short: empty where nothing is."""
+    weights = [pair.a.name for pair in (*found.changed, *found.reshaped)]
+    weights += [unit.name for unit in (*found.removed, *found.added)]
+    settings = [(change.layer, change.key, change.old, change.new) for change in found.settings]
+    return (sorted(found.differences), weights, settings) if found.differences else ()
+
+
+@pytest.mark.parametrize(("folder", "suffix"), PLACES)
+def test_the_same_in_meaning(folder: Path, suffix: str, tmp_path: Path) -> None:
+    """Nothing is different between a source and its conversion, in whichever order, nor to a second conversion."""
+    wrong = {}
+    for pair in pairs(folder, tmp_path, suffix):
+        for ends in ((pair.source, pair.target), (pair.target, pair.source), (pair.target, pair.target)):
+            found = differences(compared(pair, *ends))
+            if found and str(pair) not in LOSES:
+                wrong[f"{pair} {ends[0].suffix}"] = found
+    assert wrong == {}
+
+
+def mutated(checkpoint: Checkpoint, path: str) -> Checkpoint:
+    """A checkpoint with one number of one weight changed."""
+    weight = checkpoint.weights[path]
+    values = weight.read()
+    values.reshape(-1)[-1] += 0.5
+    return replace(checkpoint, weights={**checkpoint.weights, path: in_memory(weight, values)})
+
+
+def trainable(checkpoint: Checkpoint) -> list[str]:
+    """The weights of a model that can be changed in some number."""
+    return [
+        weight.path
+        for weight in checkpoint.section(Section.MODEL)
+        if weight.dtype == "float32" and weight.size and np.isfinite(weight.read()).all()
+    ]
+
+
+@pytest.mark.parametrize("folder", [FIXTURES / name for name in FOLDERS], ids=FOLDERS)
+def test_one_number_is_found(folder: Path, tmp_path: Path) -> None:
+    """One changed number of one weight on either side is told of that weight, and of nothing else."""
+    wrong = {}
+    for pair in pairs(folder, tmp_path):
+        source, target = opened(pair.source), opened(pair.target)
+        for path in trainable(source)[:: max(1, len(source) // 4)]:
+            found = compared(pair, mutated(source, path), target)
+            if [one.a.path for one in found.changed] != [path] and not _is_joined(found, path):
+                wrong[f"{pair} {path}"] = differences(found)
+        for path in trainable(target)[:: max(1, len(target) // 4)]:
+            found = compared(pair, source, mutated(target, path))
+            if [one.b.path for one in found.changed] != [path] or found.differences != {"values"}:
+                wrong[f"{pair} target {path}"] = differences(found)
+    assert wrong == {}
+
+
+def _is_joined(found: Diff, path: str) -> bool:
+    """Whether one weight changed that is made of several arrays, of which the first names it."""
+    return len(found.changed) == 1 and found.differences == {"values"} and path not in {p.a.path for p in found.pairs}
+
+
+def entries(config: Any) -> Iterator[dict[str, Any]]:
+    """The configs of the layers of a model, however deep."""
+    stack = [config]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
+                yield value["config"]
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+
+
+@pytest.mark.parametrize("folder", [FIXTURES / name for name in FOLDERS], ids=FOLDERS)
+def test_one_argument_is_found(folder: Path, tmp_path: Path) -> None:
+    """Another activation of one layer on either side is told as that, by the layer's name."""
+    wrong, count = {}, 0
+    for pair in pairs(folder, tmp_path):
+        for at, side in enumerate((opened(pair.source), opened(pair.target))):
+            if side.config is None:
+                continue
+            config = copy.deepcopy(side.config)
+            layer = next((one for one in entries(config) if one.get("activation") in ("relu", "tanh", "softmax")), None)
+            if layer is None:
+                continue
+            layer["activation"] = "softsign"
+            ends = [opened(pair.source), opened(pair.target)]
+            ends[at] = replace(side, config=config)
+            found, count = compared(pair, *ends), count + 1
+            if not found.differences or not _names_layer(found, layer["name"]):
+                wrong[f"{pair} {at}"] = differences(found)
+    assert wrong == {}
+    assert count or not any(folder.rglob("*.keras"))
+
+
+def _names_layer(found: Diff, name: str) -> bool:
+    """Whether a changed setting is of a layer of this name, or of one that holds it."""
+    places = [part for one in found.settings for part in f"{one.layer}/{one.new_layer}/{one.key}".split("/")]
+    return any(part in name or name.replace("/", "_") in part for part in places if part)
