@@ -87,12 +87,9 @@ def describe(checkpoint: Checkpoint) -> Info:
 
 def _outputs(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:
     """The layers at the end of a model with the shapes of what comes out: computed, else as the config states them."""
-    from ckpttool.architecture.summary import model_outputs  # the rules for shapes are not needed by every command
+    from ckpttool.architecture.summary import outputs_with_shapes  # the rules for shapes are not needed everywhere
 
-    stated, computed = architecture.outputs, model_outputs(architecture)
-    if len(stated) != len(computed):
-        return stated
-    return tuple((name, shape or told) for (name, told), shape in zip(stated, computed, strict=True))
+    return outputs_with_shapes(architecture)
 
 
 def _layer_count(checkpoint: Checkpoint, architecture: Architecture | None) -> int | None:

@@ -7,6 +7,7 @@ shrinks while it is read, as a running training job makes it, into a fatal signa
 
 import io
 import os
+import re
 import stat
 import threading
 import zlib
@@ -263,10 +264,30 @@ def _open_regular(path: str) -> int:
 
 def access_error(path: str, error: OSError) -> FileAccessError:
     """The error for a path that the system would not open."""
+    if _URL.match(path):
+        return FileAccessError(
+            "is a URL, and ckpttool reads files of this machine",
+            path=_URL.sub(r"\1://", path),
+            hint="download it first, and name the file",
+        )
     if isinstance(error, FileNotFoundError):
-        near = _near(Path(path))
-        return FileAccessError("no such file or directory", path=path, hint=f"did you mean {near}?" if near else "")
+        return FileAccessError("no such file or directory", path=path, hint=_instead_of_absent(path))
     return FileAccessError(f"cannot be opened: {error.strerror}", path=path)
+
+
+_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/+")  # a single letter is a drive of Windows
+
+
+def _instead_of_absent(path: str) -> str:
+    """What may help where there is no file at a path, empty where nothing is known."""
+    if path.startswith("~"):
+        return "the shell did not expand ~, perhaps for quotes: name the home directory itself"
+    near = _near(Path(path))
+    if near:
+        return f"did you mean {near}?"
+    if any(char in path for char in "*?["):
+        return "nothing matches the pattern, or quotes kept the shell from expanding it"
+    return ""
 
 
 def _near(path: Path) -> str:

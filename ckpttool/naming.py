@@ -13,6 +13,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.formats.weights_h5 import CONTAINERS, as_keras_3, split
 
 if TYPE_CHECKING:
+    from ckpttool.aligning import Alignment
     from ckpttool.architecture.layouts import Place
 
 
@@ -40,13 +41,15 @@ class Namer:
     """Gives every weight of a checkpoint the names to show it under, from what is stored and from an architecture.
 
     `places` are the slots of the stored weights, by path. `numbered` says that the checkpoint knows its layers by
-    number only, as Keras 0.x did. `problem` is why the architecture does not tell the slots, empty where it does.
+    number only, as Keras 0.x did. `beside` are names of weights that a quantized kernel has beside it although the
+    config says nothing of it, by path. `problem` is why the architecture does not tell the slots, empty where it does.
     """
 
     layers: tuple[Layer, ...] = ()
     places: Mapping[str, "Place"] = field(default_factory=dict)
     numbered: bool = False
     problem: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
     _by_path: dict[str, Layer] = field(init=False)
     _by_place: dict[tuple[str, ...], Layer] = field(init=False)
 
@@ -59,7 +62,8 @@ class Namer:
 
         numbered = checkpoint.kind == "keras0-weights"
         try:
-            return cls(architecture.layers, align(checkpoint, architecture).by_path(), numbered)
+            alignment = align(checkpoint, architecture)
+            return cls(architecture.layers, alignment.by_path(), numbered, beside=_beside_kernels(alignment))
         except CheckpointError as error:
             return cls(architecture.layers, {}, numbered, error.what)
 
@@ -76,11 +80,12 @@ class Namer:
             return self._known(Name(weight.layer or "", _short(weight)), place)
         parts = as_keras_3(split(weight.path))
         if weight.layer is not None:
-            label = "/".join(filter(None, (weight.part, place.slot.name if place else parts[-1])))
+            last = place.slot.name if place else self.beside.get(weight.path, parts[-1])
+            label = "/".join(filter(None, (weight.part, last)))
             return self._known(Name(weight.layer, label), place)
         if place is not None:
             return self._known(Name(place.layer, place.name, inferred=True), place)
-        return self._by_its_path(parts)
+        return self._by_its_path(parts, weight)
 
     def _known(self, name: Name, place: "Place | None") -> Name:
         """The name with what the architecture tells of its layer and of its slot."""
@@ -97,15 +102,34 @@ class Namer:
         number = layer.rpartition("_")[2]
         return self.layers[int(number)] if number.isdigit() and int(number) < len(self.layers) else None
 
-    def _by_its_path(self, parts: tuple[str, ...]) -> Name:
+    def _by_its_path(self, parts: tuple[str, ...], weight: Weight) -> Name:
         """The name of a weight that neither the file nor the architecture names: by the config as far as the path of a
         layer fits, else by its path."""
-        owner, index = parts[:-2], parts[-1]
+        owner, index = parts[:-2], self.beside.get(weight.path, parts[-1])
         for end in range(len(owner), 1, -1):
             layer = self._by_place.get(owner[:end])
             if layer is not None:
                 return self._known(Name(layer.path, "/".join((*owner[end:], index)), inferred=True), None)
         return Name("/".join(part for part in owner if part not in CONTAINERS and part != "vars"), index, inferred=True)
+
+
+def _beside_kernels(alignment: "Alignment") -> dict[str, str]:
+    """The names of what is stored beside int8 kernels without a slot, by path: the layers in a MultiHeadAttention are
+    quantized one by one, and its config does not tell (keras/src/layers/core/einsum_dense.py, 3.15)."""
+    from ckpttool.architecture.families.quantized import WRITE_ORDER
+
+    by_path = alignment.by_path()
+    stored = {one.weight.path: one.weight for aligned in alignment.aligned for one in aligned.stored}
+    stored |= {weight.path: weight for weight in alignment.left}
+    found: dict[str, str] = {}
+    for weight in alignment.left:
+        group, _, number = weight.path.rpartition("/")
+        first = stored.get(f"{group}/0")
+        names = {by_path[path].slot.name for path in (f"{group}/0", f"{group}/1") if path in by_path}
+        if first is not None and first.dtype == "int8" and names and names <= {"kernel", "bias"} and number.isdecimal():
+            order = [name for name in WRITE_ORDER["int4"] if name != "bias" or name in names]
+            found |= {weight.path: order[int(number)]} if int(number) < len(order) else {}
+    return found
 
 
 def _short(weight: Weight) -> str:

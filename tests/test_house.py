@@ -23,7 +23,7 @@ LEVELS = [
     {"checkpoint"},
     {"numerics"},
     {"formats", "architecture"},
-    {"aligning", "building", "loading"},
+    {"aligning", "building", "expected", "loading"},
     {"assembled"},
     {"writing"},
     {"naming"},
@@ -170,7 +170,7 @@ def test_commands_are_complete() -> None:
 
 def test_outputs_are_complete() -> None:
     """Every output of a listing is one of several listings, too; every module of an output is in the table."""
-    helpers = {"__init__", "changes", "conversions", "fingerprints", "style", "tables", "verdicts"}
+    helpers = {"__init__", "changes", "conversions", "expected", "fingerprints", "style", "tables", "verdicts"}
     assert {path.stem for path in (PACKAGE / "render").glob("*.py")} - helpers == set(LISTING_OUTPUTS)
     assert set(LISTING_OUTPUTS) == set(SUMMARY_OUTPUTS)
     assert set(DIFF_OUTPUTS) | set(INFO_OUTPUTS) | set(VERIFY_OUTPUTS) <= set(LISTING_OUTPUTS)

@@ -13,7 +13,7 @@ from ckpttool.files import FileSource
 def architecture_of_text(path: str | os.PathLike[str]) -> Architecture:
     """The architecture that a JSON or YAML file describes; raises where it is none."""
     try:
-        return _architecture(_value_in(path))
+        return _architecture(value_in(path))
     except CheckpointError as error:
         raise error.at(path=os.fspath(path)) from error.__cause__
 
@@ -21,7 +21,7 @@ def architecture_of_text(path: str | os.PathLike[str]) -> Architecture:
 def spec_of_text(path: str | os.PathLike[str]) -> Spec:
     """The spec that a file holds, or that follows from the architecture in it; raises where it is neither."""
     try:
-        value = _value_in(path)
+        value = value_in(path)
         return from_json(value) if is_spec(value) else spec_of(_architecture(value))
     except CheckpointError as error:
         raise error.at(path=os.fspath(path)) from error.__cause__
@@ -34,7 +34,8 @@ def _architecture(value: Any) -> Architecture:
     return found
 
 
-def _value_in(path: str | os.PathLike[str]) -> Any:
+def value_in(path: str | os.PathLike[str]) -> Any:
+    """The value of a file in JSON or YAML."""
     source = FileSource(path)
     try:
         if source.size > jsontext.MAX_BYTES:

@@ -50,6 +50,14 @@ def _inbound(step: Step) -> tuple[Tensor, ...]:
     return tuple(dict.fromkeys(tensor for call in step.calls for tensor in call.tensors))
 
 
+def outputs_with_shapes(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:
+    """The layers at the end of a model with the shapes of what comes out: computed, else as the config states them."""
+    stated, computed = architecture.outputs, model_outputs(architecture)
+    if len(stated) != len(computed):
+        return stated
+    return tuple((name, shape or dims) for (name, dims), shape in zip(stated, computed, strict=True))
+
+
 def model_outputs(architecture: Architecture) -> Outputs:
     """The shapes of what comes out of a model; none where the config does not tell."""
     try:

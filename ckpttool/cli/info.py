@@ -5,8 +5,10 @@ import click
 from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, wants_color, warn
 from ckpttool.describing import describe
+from ckpttool.expected import expected_in
 from ckpttool.formats import open_checkpoint
 from ckpttool.render import INFO_OUTPUTS, Style
+from ckpttool.render.expected import EXPECTED_INFO_OUTPUTS
 from ckpttool.render.json import config as config_json
 
 
@@ -23,6 +25,10 @@ def command(path: str, config: bool, output: str, color: str) -> None:
       ckpttool info old.h5
       ckpttool info model.keras --config
     """
+    described = None if config else expected_in(path)
+    if described is not None:
+        emit(EXPECTED_INFO_OUTPUTS[output](described, Style(color=wants_color(color))))
+        return
     with open_checkpoint(path) as checkpoint:
         if config:
             if checkpoint.config is None:

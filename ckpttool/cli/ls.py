@@ -1,6 +1,6 @@
 """`ckpttool ls`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +11,13 @@ from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, progress, wants_color, warn
 from ckpttool.errors import CheckpointError, FileAccessError
 from ckpttool.escape import printable
+from ckpttool.expected import expected_in
 from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints, open_checkpoint
 from ckpttool.listing import SORTS, Choice, Listing, list_checkpoint
 from ckpttool.loading import load_architecture
 from ckpttool.manifest import MISSING, NAME, Record, read_manifest, records
 from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
+from ckpttool.render.expected import EXPECTED_OUTPUTS
 
 _SECTIONS = [section.value for section in Section]
 
@@ -65,6 +67,11 @@ def command(
       ckpttool ls model.keras --match 'block5_*' --stats
       ckpttool ls old.h5 --section all --output json
     """
+    described = expected_in(paths[0]) if len(paths) == 1 else None
+    if described is not None:
+        _refuse_of_values({"--stats": stats, "--sha256": sha256, "--tree": tree, "--depth": depth, "--arch": arch})
+        emit(EXPECTED_OUTPUTS[output](described.matching(match), Style(color=wants_color(color))))
+        return
     architecture = None if arch is None else load_architecture(arch)
     by_layer = layers or (depth is not None and not tree)
     choice = Choice(_sections(section), match, stats, sha256, sort, architecture, by_layer)
@@ -73,6 +80,15 @@ def command(
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
     if not all(_complete(result, choice) for result in results):
         raise click.exceptions.Exit(FAILED)
+
+
+def _refuse_of_values(options: Mapping[str, object]) -> None:
+    """Raise where an option was given that only makes sense for what stores weights."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)}: an architecture or a spec is a list of layers, and stores no weights"
+        )
 
 
 def _sections(chosen: tuple[str, ...]) -> frozenset[Section]:

@@ -21,6 +21,11 @@ _EXITS = {"does not load": DIFFERENT, "cannot tell": FAILED}
 @click.option("--allow-missing", multiple=True, metavar="GLOB", help="Layers or weights that may be missing.")
 @click.option("--allow-unexpected", multiple=True, metavar="GLOB", help="Layers or weights that may be left over.")
 @click.option(
+    "--skip-mismatch",
+    is_flag=True,
+    help="As load_weights(skip_mismatch=True): what Keras then leaves alone is accepted.",
+)
+@click.option(
     "--dtype",
     type=click.Choice(["castable", "strict"]),
     default="castable",
@@ -37,6 +42,7 @@ def command(
     by: str,
     allow_missing: tuple[str, ...],
     allow_unexpected: tuple[str, ...],
+    skip_mismatch: bool,
     dtype: str,
     optimizer: bool,
     values: bool,
@@ -57,11 +63,12 @@ def command(
       ckpttool verify model.weights.h5 model.spec.json --output json
       ckpttool verify model.weights.h5 train.models:build
       ckpttool verify backbone.weights.h5 model.keras --allow-missing 'head/*'
+      ckpttool verify coco.h5 model.json --by name --skip-mismatch
     """
     allowed = Allowed(allow_missing, allow_unexpected, dtype == "strict", optimizer)
     with open_checkpoint(checkpoint) as opened:
         work = sum(weight.nbytes for weight in opened.section(Section.MODEL)) if values else 0
-        result = verify(opened, options.expected(architecture), by, allowed, values, progress(work))
+        result = verify(opened, options.expected(architecture), by, allowed, values, progress(work), skip_mismatch)
         notes = opened.notes
     emit(VERIFY_OUTPUTS[output](result, Style(color=wants_color(color))))
     warn(checkpoint, (), notes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ckpttool.checkpoint import Checkpoint, Refusal, Section
-from ckpttool.errors import CheckpointError, FileAccessError
+from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError
 from ckpttool.files import FileSource, access_error
 from ckpttool.formats import foreign, keras0_h5, legacy_h5, weights_h5
 from ckpttool.formats.hdf5.low import find_signature
@@ -36,6 +36,15 @@ FORMATS = {
     "hdf5": Format("HDF5, but no Keras checkpoint", ()),
 }
 
+# What other programs leave at the root of an HDF5 file: attributes, or groups.
+_PROGRAMS = {
+    "pandas or PyTables": {"PYTABLES_FORMAT_VERSION", "pandas_type"},
+    "netCDF": {"_NCProperties"},
+    "AnnData": {"obs", "var", "encoding-type"},
+    "PyTorch Lightning or another trainer": {"state_dict", "pytorch-lightning_version"},
+    "MATLAB": {"#refs#"},
+}
+
 _H5_SUFFIXES = (".h5", ".hdf5", ".hd5", ".he5", ".hdf")
 
 
@@ -49,8 +58,24 @@ class _Layout:
 
 
 def _read_plain(source: Hdf5Input) -> None:
+    """Adds all arrays; those that are no numbers, of which another program may store many, are told in one line."""
     for path in source.tree.datasets:
         source.add(path, Section.OTHER)
+    refusals = source.parts.refusals
+    unread = [refusal for refusal in refusals if refusal.kind == "unsupported"]
+    if len(unread) > 1:
+        more = Refusal(
+            "unsupported", unread[0].place, f"{unread[0].detail}, and {len(unread) - 1:,} more arrays like it"
+        )
+        source.parts.refusals[:] = [*(refusal for refusal in refusals if refusal.kind != "unsupported"), more]
+    program = next((name for name, marks in _PROGRAMS.items() if marks & _marks(source.tree)), None)
+    if program:
+        source.parts.notes.append(f"looks like a file of {program}")
+
+
+def _marks(tree: Tree) -> set[str]:
+    """What tells programs apart: the names of the root's attributes and of the groups and arrays in it."""
+    return {*tree.groups[""].names(), *(path for path in (*tree.groups, *tree.datasets) if path and "/" not in path)}
 
 
 _LAYOUTS = (
@@ -71,7 +96,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     try:
         if place.is_dir():
             return _open_directory(place)
-        found = _open_file(FileSource(place))
+        found = _open_file(place)
         note = suffix_note(place.name, found.kind)
         return replace(found, notes=(note, *found.notes)) if note else found
     except CheckpointError as error:
@@ -90,12 +115,27 @@ def _open_directory(path: Path) -> Checkpoint:
     raise foreign.describe_directory(path)
 
 
-def _open_file(source: FileSource) -> Checkpoint:
+def _open_file(path: Path) -> Checkpoint:
+    source = FileSource(path)
     try:
         return _read_content(source)
+    except CorruptFileError as error:
+        source.close()
+        damage = _damage_of_transfer(path)  # which explains what is wrong further in
+        if damage is None:
+            raise
+        raise damage from error
     except BaseException:
         source.close()
         raise
+
+
+def _damage_of_transfer(path: Path) -> CheckpointError | None:
+    source = FileSource(path)
+    try:
+        return foreign.damage_of_transfer(source)
+    finally:
+        source.close()
 
 
 def _read_content(source: FileSource) -> Checkpoint:

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError, UnsupportedError
 from ckpttool.files import Source
+from ckpttool.formats.documents import describe_json
 
 _HEAD = 4096
+_SEARCHED = 1 << 20  # bytes in which the first member of an archive begins
+_SHORT = 8
+_LAST_ONNX = 32  # versions of its format that are taken for one
 
 _NEVER_OPENED = "ckpttool never opens pickles: they can run code"
 
@@ -31,18 +35,26 @@ _SIGNATURES = (
     ("a PDF document", (b"%PDF",), ""),
     ("a GGUF model", (b"GGUF",), ""),
     ("a program", (b"\x7fELF", b"MZ", b"#!"), "do not run it"),
-    (
-        "an HDF5 file mangled by a transfer in text mode",
-        (b"\x89HDF\n", b"\x89HDF\r\r"),
-        "transfer it again in binary mode",
-    ),
+    ("a SQLite database", (b"SQLite format 3\0",), ""),
+    ("a Parquet file", (b"PAR1",), ""),
 )
+_SSTABLE_END = bytes.fromhex("57fb808b247547db")  # of a .index file, little-endian
 
 _TEXT_PICKLE = re.compile(  # protocols 0 and 1
     rb"(c[\w.]+\r?\n[\w.]+\r?\n[(p.)t0-9]|\([dlti](p\d|[\w.]+\n[\w.]+\n|\.))"
 )
 _HTML = re.compile(rb"^\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
 _FETCH = "download the file itself, not the page about it"
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# The signatures of HDF5 and of zip as they come out of a transfer that changes line ends, or out of text.
+_OTHER_LINE_ENDS = re.compile(rb"\x89HDF[\r\n]{1,3}\x1a[\r\n]{1,3}")
+_AS_TEXT = re.compile(rb"^(\xef\xbb\xbf)?(\xef\xbf\xbd|\xc2\x89|\x89|\x09|\?)HDF[\r\n]{1,3}\x1a[\r\n]")
+_REPLACED = b"\xef\xbf\xbd"  # what decoders of UTF-8 put in the place of a byte
+_MANY = 8
+_LINE_ENDS = "was mangled by a transfer in text mode, which changed line ends"
+_TEXT_MODE = "transfer it again in binary mode, such as with scp, or with binary in ftp; for git see .gitattributes"
+_NO_TEXT = "copy the file itself; opening it as text and saving that again destroys it"
 
 
 def describe(source: Source) -> CheckpointError:
@@ -67,6 +79,32 @@ def _lfs_pointer(head: bytes, _source: Source) -> CheckpointError | None:
         expected=f"{facts.get('size', 'unknown').strip()} bytes of content, {facts.get('oid', 'no oid').strip()}",
         hint="run `git lfs pull`, or download the file itself",
     )
+
+
+def damage_of_transfer(source: Source) -> CheckpointError | None:
+    """The error that names what a transfer did to the bytes of a checkpoint, None where that cannot be told."""
+    head = source.read(0, min(source.size, _HEAD))
+    as_text = _AS_TEXT.match(head) is not None and not head.startswith(b"\x89")
+    if as_text or (head.startswith((b"PK", b"\xef\xbb\xbfPK")) and head.count(_REPLACED) >= _MANY):
+        return CorruptFileError("was read as text and written again, which replaced bytes of it", hint=_NO_TEXT)
+    start = source.read(0, min(source.size, _SEARCHED))
+    found = _OTHER_LINE_ENDS.search(start)
+    signature = found.group() if found and (found.start() == 0 or head.startswith(b"PK")) else b""
+    if signature and not signature.startswith(_HDF5):
+        return CorruptFileError(
+            _LINE_ENDS,
+            expected=f"the signature of HDF5, {_HDF5.hex(' ')}",
+            found=signature.hex(" "),
+            hint=_TEXT_MODE,
+        )
+    lines = start.count(b"\n")
+    if head.startswith(b"PK") and _MANY <= lines == start.count(b"\r\n"):
+        return CorruptFileError(_LINE_ENDS, found="a carriage return before every line feed", hint=_TEXT_MODE)
+    return None
+
+
+def _mangled(_head: bytes, source: Source) -> CheckpointError | None:
+    return damage_of_transfer(source)
 
 
 def _page(head: bytes, _source: Source) -> CheckpointError | None:
@@ -101,6 +139,29 @@ def _signature(head: bytes, _source: Source) -> CheckpointError | None:
     return None
 
 
+def _protobuf(head: bytes, source: Source) -> CheckpointError | None:
+    """Models that are one message of protobuf: ONNX begins with its version and its producer or graph, SavedModel with
+    a version 1 and a graph (onnx.proto; saved_model.proto)."""
+    if head[:1] != b"\x08" or len(head) < _SHORT or head[2:3] not in (b"\x12", b"\x3a", b"\x42"):
+        return None
+    if head[:3] == b"\x08\x01\x12" and b"\x0a" in head[4:9]:
+        return UnsupportedError(
+            "is the graph of a TensorFlow SavedModel", hint="this version reads checkpoints in Keras's own formats"
+        )
+    if 1 <= head[1] <= _LAST_ONNX and (head[2] != 0x12 or head[4 : 4 + min(head[3], 3)].isalnum()):
+        return UnsupportedError("is an ONNX model", hint="ckpttool reads checkpoints of Keras")
+    return None
+
+
+def _index(_head: bytes, source: Source) -> CheckpointError | None:
+    """The .index file of a TensorFlow checkpoint, which ends with the magic number of its tables."""
+    if source.size < 48 or source.read(source.size - 8, 8) != _SSTABLE_END:
+        return None
+    return UnsupportedError(
+        "is the index of a TensorFlow checkpoint", hint="this version reads checkpoints in Keras's own formats"
+    )
+
+
 def _old_torch(head: bytes, _source: Source) -> CheckpointError | None:
     """PyTorch's format before 1.6: pickles, the first of which is a magic number."""
     if b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19" in head[:32]:
@@ -120,21 +181,21 @@ def _cut_hdf5(head: bytes, source: Source) -> CheckpointError | None:
     return None
 
 
-def _text(head: bytes, _source: Source) -> CheckpointError | None:
+def _text(head: bytes, source: Source) -> CheckpointError | None:
     try:
         start = head.decode("utf-8", "strict" if len(head) < _HEAD else "ignore")
     except UnicodeDecodeError:
         return None
-    if not all(char.isprintable() or char in "\r\n\t" for char in start):
+    if not all(char.isprintable() or char in "\ufeff\r\n\t" for char in start):
         return None
-    is_json = start.lstrip().startswith(("{", "["))
-    what = "JSON, but no index of sharded weights" if is_json else "text"
-    hint = "an architecture is no checkpoint: name the file of the weights" if is_json else ""
-    return UnknownFormatError(f"is {what}", expected="a checkpoint of Keras", found=repr(start[:60]), hint=hint)
+    if start.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+        return describe_json(source, start)
+    return UnknownFormatError("is text", expected="a checkpoint of Keras", found=repr(start[:60]))
 
 
 _TESTS: tuple[Callable[[bytes, Source], CheckpointError | None], ...] = (
     _lfs_pointer,
+    _mangled,
     _page,
     _old_torch,
     _pickle,
@@ -142,6 +203,8 @@ _TESTS: tuple[Callable[[bytes, Source], CheckpointError | None], ...] = (
     _safetensors,
     _cut_hdf5,
     _text,
+    _protobuf,
+    _index,
 )
 
 

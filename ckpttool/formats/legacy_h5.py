@@ -14,6 +14,7 @@ from ckpttool.formats.parts import Hdf5Input
 
 MAX_LAYERS = 10_000
 _TOP_LEVEL = "top_level_model_weights"
+_UNFINISHED = "a save that never finished leaves this: save again, or take the save before"
 
 
 def is_model(tree: Tree) -> bool:
@@ -60,15 +61,19 @@ def _with_untagged(source: Hdf5Input) -> Hdf5Input:
 def _read_layers(source: Hdf5Input, base: str) -> None:
     tree = source.tree
     if base and base not in tree.groups:
-        source.parts.refuse("missing", base, "the config of a model without its group of weights")
+        source.parts.refuse("missing", base, f"the config of a model without its group of weights; {_UNFINISHED}")
         return
     layers = names(tree, base, "layer_names")
     if layers is None:
         source.parts.refuse("corrupt", base or "/", "no layer_names: layers are taken in the order of their names")
         layers = [path.rpartition("/")[2] for path in tree.groups if path and path.rpartition("/")[0] == base]
     source.parts.layer_names.extend(layers)
+    absent = [layer for layer in dict.fromkeys(layers) if _join(base, layer) not in tree.groups]
+    if absent:
+        source.parts.refuse("missing", _absent_at(base, absent), f"listed in layer_names but not stored; {_UNFINISHED}")
     for layer in dict.fromkeys(layers):
-        _read_group(source, _join(base, layer), Section.MODEL, layer)
+        if _join(base, layer) in tree.groups:
+            _read_group(source, _join(base, layer), Section.MODEL, layer)
     if len(layers) > MAX_LAYERS:
         source.parts.refuse("bomb", base or "/", f"layer_names lists {len(layers):,} layers")
     if len(set(layers)) < len(layers):
@@ -78,12 +83,15 @@ def _read_layers(source: Hdf5Input, base: str) -> None:
         _read_group(source, top, Section.MODEL, None)
 
 
+def _absent_at(base: str, layers: list[str]) -> str:
+    """The place of layers that are not stored: the group of one, the first of several and how many there are."""
+    first = _join(base, layers[0])
+    return first if len(layers) == 1 else f"{first} and {len(layers) - 1:,} more groups of layers"
+
+
 def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | None) -> None:
     """Adds the weights that one group lists, in the order it lists them."""
     tree, parts = source.tree, source.parts
-    if group not in tree.groups:
-        parts.refuse("missing", group, "listed in layer_names but not stored")
-        return
     listed = names(tree, group, "weight_names")
     if listed is None:
         parts.refuse("corrupt", group, "no weight_names: weights are taken in the order of their names")

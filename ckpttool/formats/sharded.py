@@ -8,7 +8,7 @@ from typing import Any
 
 from ckpttool import jsontext
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.errors import CheckpointError, CorruptFileError, UnknownFormatError, UnsafeFileError
+from ckpttool.errors import CheckpointError, CorruptFileError, UnknownFormatError, UnsafeFileError, UnsupportedError
 from ckpttool.files import FileSource
 from ckpttool.formats import weights_h5
 from ckpttool.formats.parts import Hdf5Input, Parts
@@ -53,6 +53,10 @@ def _weight_map(index: Any) -> dict[str, list[str]]:
         listed = shards if isinstance(shards, list) else [shards]
         if not listed or not all(isinstance(shard, str) for shard in listed):
             raise CorruptFileError("the index names shards by something else than file names", where=path)
+        if any(shard.endswith((".safetensors", ".bin")) for shard in listed):
+            raise UnsupportedError(
+                "is the index of shards of another library, not of Keras", found=listed[0], hint="Keras has .weights.h5"
+            )
         weight_map[path.strip("/")] = listed
     if not weight_map:
         raise CorruptFileError("the index lists no weights")

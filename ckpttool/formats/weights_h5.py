@@ -17,6 +17,11 @@ PATH_KINDS = frozenset({"keras-zip", "keras-dir", "weights-h5", "sharded"})
 
 CONTAINERS = frozenset({"layers", "_layer_checkpoint_dependencies"})
 
+BACKSLASHES = (
+    "names hold backslashes, as Keras 2.12 to 2.15 wrote them on Windows: no Keras finds these weights on another "
+    "system, nor Keras 3 on any; ckpttool convert writes them anew"
+)
+
 Names = dict[tuple[str, ...], str]
 """The stored names of objects, by the parts of their paths."""
 
@@ -37,6 +42,8 @@ def read(source: Hdf5Input, names: Names | None = None) -> None:
     source.parts.object_names = {"/".join(owner): name for owner, name in names.items()}
     if tree.datasets and not source.parts.producer.keras_version:
         source.parts.producer = replace(source.parts.producer, generation=generation(tree, names))
+    if any("\\" in path for path in tree.datasets) and BACKSLASHES not in source.parts.notes:
+        source.parts.notes.append(BACKSLASHES)
     for path in tree.datasets:
         parts = split(path)
         owner, is_weight = parts[:-2], len(parts) > 1 and parts[-2] == "vars" and parts[-1].isdigit()

@@ -18,15 +18,15 @@ def listing(result: Listing, style: Style) -> str:
     """The weights, or the layers, of a checkpoint."""
     if style.layers:
         layers = cut_to_depth(result.by_layer(), style.depth)
-        rows = [
+        lines = [
             (layer.layer, layer.class_name, layer.total.weights, layer.total.params, layer.total.nbytes)
             for layer in layers
         ]
-        return _csv(("layer", "class", "weights", "params", "nbytes"), rows)
+        return rows(("layer", "class", "weights", "params", "nbytes"), lines)
     with_stats = any(row.stats for row in result.rows)
     with_sha256 = any(row.sha256 for row in result.rows)
     titles = (*_WEIGHTS, *(_STATS if with_stats else ()), *(("sha256",) if with_sha256 else ()))
-    return _csv(titles, _weight_rows(result, with_stats, with_sha256))
+    return rows(titles, _weight_rows(result, with_stats, with_sha256))
 
 
 def _weight_rows(result: Listing, with_stats: bool, with_sha256: bool) -> Iterable[tuple[object, ...]]:
@@ -46,7 +46,7 @@ def summaries(results: Sequence[Summary], style: Style) -> str:
     """Several checkpoints, one row each."""
     titles = ("checkpoint", "kind", "keras_version", "weights", "params", "size", "error")
     more = ("epoch", "batch", "step", "monitor", "value", "best", "damage")
-    return _csv((*titles, *more), [(*_summary_row(result), *_record_row(result.record)) for result in results])
+    return rows((*titles, *more), [(*_summary_row(result), *_record_row(result.record)) for result in results])
 
 
 def _summary_row(result: Summary) -> tuple[object, ...]:
@@ -64,11 +64,12 @@ def _record_row(record: Record | None) -> tuple[object, ...]:
     return (saved.epoch, saved.batch, saved.step, saved.monitor, saved.value, record.best, record.damage)
 
 
-def _csv(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def rows(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """Rows of cells below their titles, as CSV."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(titles)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([_cell(value) for value in row] for row in lines)
     return out.getvalue().rstrip("\n")
 
 

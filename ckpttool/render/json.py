@@ -224,6 +224,7 @@ def verdict(result: VerifyResult, style: Style) -> str:
             "problems": list(result.problems),
             "matched": len(result.matched),
             "findings": [_object(finding) for finding in result.findings],
+            "skipped": [slot.label for slot in result.skipped],
             "unchecked": [weight.path for weight in result.unchecked],
             "opaque": [asdict(part) for part in result.opaque],
         }

@@ -83,23 +83,23 @@ def layer_cells(layer: LayerRow) -> list[str]:
         printable(pretty_layer(layer.layer, layer.inferred), 200),
         printable(layer.class_name or "", 100),
         "frozen" if layer.frozen else "",
-        _outputs(layer.graph),
+        output_cell(layer.graph),
         str(len(weights) or ""),
         shapes,
         printable(", ".join(dict.fromkeys(weight.dtype for weight in weights)), 100),
         f"{layer.total.params:,}" if weights else "",
         size(layer.total.nbytes) if weights else "",
-        _inbound(layer.graph),
+        inbound_cell(layer.graph),
     ]
 
 
-def _outputs(graph: LayerGraph | None) -> str:
+def output_cell(graph: LayerGraph | None) -> str:
     """The shapes of what comes out of a layer, each once; empty where none is known."""
     known = [shape(dims) for dims in (graph.shapes if graph else ()) if dims is not None]
     return _few(known)
 
 
-def _inbound(graph: LayerGraph | None) -> str:
+def inbound_cell(graph: LayerGraph | None) -> str:
     """The layers whose outputs go into one, with call and output where these are not the first ones."""
     return _few([_tensor(tensor) for tensor in (graph.inbound if graph else ())])
 

@@ -68,14 +68,15 @@ def _weights(result: Listing) -> str:
             line[1] = "" if "class" in titles else line[1]
         above = name
         cells.append(line)
-    return _table(cells, titles)
+    return table(cells, titles)
 
 
 def _layers(result: Listing, style: Style) -> str:
-    return _table([layer_cells(layer) for layer in cut_to_depth(result.by_layer(), style.depth)], LAYER_HEADERS)
+    return table([layer_cells(layer) for layer in cut_to_depth(result.by_layer(), style.depth)], LAYER_HEADERS)
 
 
-def _table(cells: list[list[str]], titles: list[str]) -> str:
+def table(cells: list[list[str]], titles: list[str]) -> str:
+    """A table of the columns that have anything in them."""
     from tabulate import tabulate
 
     empty = [n for n, _ in enumerate(titles) if n and not any(line[n] for line in cells)]
@@ -131,7 +132,7 @@ def _leaf(row: Row) -> str:
 
 def summaries(results: Sequence[Summary], style: Style) -> str:
     """Several checkpoints, one line each."""
-    return _table([summary_cells(result) for result in results], SUMMARY_HEADERS)
+    return table([summary_cells(result) for result in results], SUMMARY_HEADERS)
 
 
 def info(result: Info, style: Style) -> str:
@@ -207,5 +208,5 @@ def diff(result: Diff, style: Style) -> str:
 
 def _part(block: changes.Block) -> str:
     return "\n".join(
-        filter(None, (f"{block.title}:", _table([list(row) for row in block.rows], list(block.headers)), block.rest))
+        filter(None, (f"{block.title}:", table([list(row) for row in block.rows], list(block.headers)), block.rest))
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ckpttool.escape import printable
@@ -24,6 +25,7 @@ _KERAS = {
     "loads wrongly": "Keras 3 loads it without a word, and wrongly or incompletely",
 }
 _SHOWN = 8
+_OF_WEIGHTS = frozenset({"SHAPE", "DTYPE"})  # whose reasons tell of each weight what it is
 
 
 def headline(result: VerifyResult, style: Style) -> str:
@@ -34,9 +36,10 @@ def headline(result: VerifyResult, style: Style) -> str:
     loader = f"{FORMATS[result.kind].title}, loaded by {result.loader} ({result.because})"
     matched = f"{len(result.matched):,} weights match"
     failures = f", {len(result.failures):,} do not" if result.failures else ""
+    skipped = f", {len(result.skipped):,} are skipped and keep the values of the model" if result.skipped else ""
     head = f"{printable(str(result.checkpoint))}: {verdict} {printable(result.architecture)}"
     known = ", as far as its layers are known" if result.opaque and result.keras == "loads" else ""
-    return f"{head}\n{loader}\n{matched}{failures}. {_KERAS[result.keras]}{known}."
+    return f"{head}\n{loader}\n{matched}{failures}{skipped}. {_KERAS[result.keras]}{known}."
 
 
 def remarks(result: VerifyResult) -> list[str]:
@@ -54,31 +57,84 @@ def remarks(result: VerifyResult) -> list[str]:
     return lines
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is wrong with the weights of a layer for one cause, as text."""
+
+    status: str
+    label: str
+    count: int
+    why: str
+    remedy: str
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """What rows share that may differ in one number."""
+        return (self.status, *(_NUMBER.sub("#", part) for part in (self.label, self.why, self.remedy)))
+
+
 def finding_rows(findings: Iterable[Finding]) -> list[list[str]]:
-    """The cells of a table, findings that differ in one number of their names gathered."""
-    groups: dict[tuple[str, ...], list[Finding]] = {}
+    """The cells of a table: a row a layer and cause, and rows that differ in one number gathered."""
+    layers: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        key = (_status(finding), *(_NUMBER.sub("#", part) for part in (finding.label, finding.remedy)), _why(finding))
-        groups.setdefault(key, []).append(finding)
-    return [row for group in groups.values() for row in _gathered(group)]
+        layers.setdefault((_status(finding), _layer(finding), _cause(finding)), []).append(finding)
+    groups: dict[tuple[str, ...], list[_Row]] = {}
+    for row in map(_row, layers.values()):
+        groups.setdefault(row.kind, []).append(row)
+    return [cells for group in groups.values() for cells in _gathered(group)]
 
 
-def _why(finding: Finding) -> str:
-    """The reason without the places in it, which differ from weight to weight."""
+def _layer(finding: Finding) -> str:
+    """The layer that a finding is about, else the group of the stored weight."""
+    if finding.slot is not None:
+        return finding.slot.layer
+    return finding.label.rpartition("/")[0]
+
+
+def _cause(finding: Finding) -> str:
+    """The reason without the places in it, which differ from weight to weight; none where it is of the weight alone."""
+    if finding.status.value in _OF_WEIGHTS:
+        return ""
     return _NUMBER.sub("#", finding.why) if finding.weight is None or finding.slot is None else finding.why
 
 
-def _gathered(group: list[Finding]) -> list[list[str]]:
-    label = collapsed([finding.label for finding in group])
+def _row(group: list[Finding]) -> _Row:
+    """The weights of one layer that something is wrong with for one cause."""
+    first, layer = group[0], _layer(group[0])
+    names = [finding.label.removeprefix(f"{layer}/") for finding in group]
+    name = collapsed(names) or _listed(names)
+    whys = list(dict.fromkeys(finding.why for finding in group))
+    if len(whys) > 1 and first.status.value in _OF_WEIGHTS:
+        why = _listed([f"{name} {finding.why}" for name, finding in zip(names, group, strict=True)], "; ")
+    else:
+        why = collapsed(whys) or first.why
+    remedies = list(dict.fromkeys(finding.remedy for finding in group))
+    label = "/".join(filter(None, (layer, name)))
+    return _Row(_status(first), label, len(group), why, collapsed(remedies) or first.remedy)
+
+
+def _listed(names: list[str], comma: str = ", ") -> str:
+    """Several names as one, the first few of many."""
+    shown = comma.join(names[:_SHOWN]) + (f"{comma}and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
+    return shown if comma != ", " else f"{{{shown}}}"
+
+
+def _gathered(group: list[_Row]) -> list[list[str]]:
+    """The cells of rows that differ in one number as one row, else of each."""
+    label = collapsed([row.label for row in group])
     if label is None:
-        return [row for finding in group for row in _gathered([finding])]
-    why, remedy = (_one(group, part) for part in (lambda f: f.why, lambda f: f.remedy))
-    return [[_status(group[0]), printable(label, 200), str(len(group)), printable(why, 300), printable(remedy, 200)]]
+        return [cells for row in group for cells in _gathered([row])]
+    why, remedy = (collapsed([part(row) for row in group]) or part(group[0]) for part in (_why_of, _remedy_of))
+    count = str(sum(row.count for row in group))
+    return [[group[0].status, printable(label, 200), count, printable(why, 300), printable(remedy, 200)]]
 
 
-def _one(group: list[Finding], part: Callable[[Finding], str]) -> str:
-    """What a part of several findings has in common, as far as numbers can be collapsed; else that of the first."""
-    return collapsed([part(finding) for finding in group]) or part(group[0])
+def _why_of(row: _Row) -> str:
+    return row.why
+
+
+def _remedy_of(row: _Row) -> str:
+    return row.remedy
 
 
 def _status(finding: Finding) -> str:

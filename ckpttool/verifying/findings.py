@@ -20,7 +20,7 @@ from ckpttool.loading import load_spec
 from ckpttool.naming import Namer
 from ckpttool.numerics import measure
 from ckpttool.verifying import evidence, legacy_state, loaders
-from ckpttool.verifying.loaders import Pairing
+from ckpttool.verifying.pairing import Pairing
 from ckpttool.verifying.result import Finding, Status, VerifyResult
 
 LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
@@ -52,19 +52,21 @@ def verify(
     allowed: Allowed = Allowed(),
     values: bool = False,
     progress: Callable[[int], None] = lambda nbytes: None,
+    skip_mismatch: bool = False,
 ) -> VerifyResult:
     """Whether the weights of a checkpoint load into an architecture, and what Keras would do.
 
     `architecture` is a spec, an architecture, or a file with one of them, a whole model, or other weights. `by` is the
     way of loading: "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values`
     all matched weights are read and searched for NaN and Inf; `progress` is told the bytes of every block that was
-    read. Raises CheckpointError where one of the two cannot be read.
+    read. With `skip_mismatch`, the option of `load_weights`, what Keras then leaves alone is accepted. Raises
+    CheckpointError where one of the two cannot be read.
     """
     spec, title = _spec(architecture, allowed.optimizer)
     if isinstance(checkpoint, Checkpoint):
-        return _verified(checkpoint, spec, title, by, allowed, values, progress)
+        return _verified(checkpoint, spec, title, by, allowed, values, progress, skip_mismatch)
     with open_checkpoint(checkpoint) as opened:
-        return _verified(opened, spec, title, by, allowed, values, progress)
+        return _verified(opened, spec, title, by, allowed, values, progress, skip_mismatch)
 
 
 def _spec(architecture: Spec | Architecture | str | os.PathLike[str], optimizer: bool) -> tuple[Spec, str]:
@@ -94,16 +96,18 @@ def _verified(
     allowed: Allowed,
     values: bool,
     progress: Callable[[int], None],
+    skip_mismatch: bool,
 ) -> VerifyResult:
     loader, because, problems = _loader(checkpoint, by, bool(spec.slots))
     if not spec.built:
         problems.append("the architecture states no shape of an input, so Keras makes no weights before it is built")
-    pairing = LOADERS[loader](spec, checkpoint)
+    pairing = LOADERS[loader](spec, checkpoint, skip_mismatch)
     if allowed.optimizer and loader != "path":
         because += f"; {legacy_state.NOTE}"
         problems += legacy_state.refused(checkpoint)
         spec = legacy_state.compiled_spec(spec, checkpoint)
-    state = loaders.state(spec, checkpoint) if loader == "path" else legacy_state.state_by_order(spec, checkpoint)
+    by_path = loader == "path"
+    state = loaders.state(spec, checkpoint, skip_mismatch) if by_path else legacy_state.state_by_order(spec, checkpoint)
     if allowed.optimizer:
         _check_that_state_can_be_told(spec)
     if allowed.optimizer or state.raises:  # a difference that Keras raises on counts in any case
@@ -111,13 +115,15 @@ def _verified(
     problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
     names = Namer.of(checkpoint, read_architecture(checkpoint.config))
     found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
-    keras = _what_keras_does(pairing, problems, found)
+    found = list(_with_skips(found, pairing))
+    skips_all = skip_mismatch and by_path and problems == [_wrong_layout(checkpoint, loader)]
+    keras = "loads wrongly" if skips_all else _what_keras_does(pairing, problems, found)
     if pairing.raises and not found:  # Keras refuses what otherwise fits
         problems.append(pairing.raises[0])
     if values:
         found += _values(pairing, progress)
     matched = _matched(pairing, found)
-    opaque = spec.opaque if loader == "path" else loaders.opaque_in_order(spec)
+    opaque = spec.opaque if by_path else loaders.opaque_in_order(spec)
     return VerifyResult(
         checkpoint=checkpoint.path,
         kind=checkpoint.kind,
@@ -130,7 +136,12 @@ def _verified(
         unchecked=tuple(w for w in pairing.unchecked if not _matches(w.path, w.layer or "", allowed.unexpected)),
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=tuple(problems),
+        skipped=tuple(_slots(spec, pairing.skipped)),
     )
+
+
+def _slots(spec: Spec, skipped: Mapping[int, str]) -> Iterator[SpecSlot]:
+    return (slot for slot in (*spec.slots, *spec.optimizer) if id(slot) in skipped)
 
 
 def _check_that_state_can_be_told(spec: Spec) -> None:
@@ -248,9 +259,26 @@ def _stored_names(checkpoint: Checkpoint, loader: str, names: Namer) -> tuple[Ca
     return layer_of, {name for weight in weights if (name := layer_of(weight)) is not None}
 
 
+def _with_skips(found: list[Finding], pairing: Pairing) -> Iterator[Finding]:
+    """The findings, those accepted that Keras skips, and one for each pair that fits and is skipped with others."""
+    for finding in found:
+        reason = pairing.skipped.get(id(finding.slot or finding.weight))
+        if reason is None:
+            yield finding
+        elif finding.status is Status.SHAPE:
+            yield replace(finding, why=f"{finding.why}; {reason}", accepted=True)
+        elif finding.status in (Status.MISSING, Status.UNEXPECTED):
+            yield replace(finding, why=reason, accepted=True)
+    for slot, weight in pairing.pairs:
+        if id(slot) in pairing.skipped and shapes_fit(slot.shape, weight.shape):
+            yield Finding(Status.SKIPPED, slot, weight, pairing.skipped[id(slot)], accepted=True)
+
+
 def _values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Finding]:
     """Weights that hold NaN or Inf, or cannot be read."""
     for slot, weight in pairing.pairs:
+        if id(slot) in pairing.skipped:
+            continue
         try:
             stats = measure(weight, stats=True, progress=progress).stats
         except CheckpointError as error:
@@ -267,8 +295,8 @@ def _what_keras_does(pairing: Pairing, problems: list[str], found: list[Finding]
 
 
 def _matched(pairing: Pairing, found: list[Finding]) -> tuple[tuple[SpecSlot, Weight], ...]:
-    """The pairs that nothing is wrong with."""
-    wrong = {id(finding.slot) for finding in found if not finding.accepted}
+    """The pairs that nothing is wrong with and that Keras loads."""
+    wrong = {id(finding.slot) for finding in found if not finding.accepted} | pairing.skipped.keys()
     return tuple((slot, weight) for slot, weight in pairing.pairs if id(slot) not in wrong)
 
 

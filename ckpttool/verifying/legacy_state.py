@@ -13,7 +13,7 @@ from typing import Any
 from ckpttool.architecture.layouts import shapes_fit
 from ckpttool.architecture.spec import Spec, SpecSlot, with_optimizer
 from ckpttool.checkpoint import Checkpoint, Section
-from ckpttool.verifying.loaders import Pairing
+from ckpttool.verifying.pairing import Pairing
 
 NOTE = "the state of the optimizer as load_model takes it, since load_weights leaves it alone"
 

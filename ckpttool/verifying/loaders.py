@@ -2,57 +2,31 @@
 
 Each imitates Keras 3.15 and tells, beside the pairs, why Keras would raise. Sources: `load_weights_only`,
 `H5IOStore.get` (keras/src/saving/saving_lib.py), `Layer.load_own_variables` (keras/src/layers/layer.py),
-`load_weights_from_hdf5_group` and `..._by_name` (keras/src/legacy/saving/legacy_h5_format.py).
+`load_weights_from_hdf5_group` and `..._by_name` (keras/src/legacy/saving/legacy_h5_format.py). With
+`skip_mismatch` each passes over what Keras passes over with that option.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
-from ckpttool import dtypes
 from ckpttool.architecture.layouts import shapes_fit
 from ckpttool.architecture.spec import Opaque, Spec, SpecSlot
 from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.verifying.pairing import Pairing
 
 _OLD_LIST = "_layer_checkpoint_dependencies"
 
 
-@dataclass(slots=True)
-class Pairing:
-    """Which stored weight goes to which slot, what is left over on either side and why, and why Keras would raise."""
-
-    pairs: list[tuple[SpecSlot, Weight]] = field(default_factory=list)
-    missing: list[tuple[SpecSlot, str]] = field(default_factory=list)
-    unexpected: list[tuple[Weight, str]] = field(default_factory=list)
-    unchecked: list[Weight] = field(default_factory=list)
-    raises: list[str] = field(default_factory=list)
-
-    def add(self, other: "Pairing") -> None:
-        """Takes over all of another pairing."""
-        self.pairs += other.pairs
-        self.missing += other.missing
-        self.unexpected += other.unexpected
-        self.raises += other.raises
-
-    def finish(self) -> "Pairing":
-        """The same, with a reason for Keras to raise where a pair differs in shape."""
-        for slot, weight in self.pairs:
-            if dtypes.itemsize(weight.dtype) is None:
-                self.raises.append(f"{slot.label}: values of type {weight.dtype}")
-            elif not shapes_fit(slot.shape, weight.shape):
-                self.raises.append(f"{slot.label}: shape {weight.shape} instead of {slot.shape}")
-        return self
-
-
-def by_path(spec: Spec, checkpoint: Checkpoint) -> Pairing:
+def by_path(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) -> Pairing:
     """The pairs of `.weights.h5`, `.keras` and sharded weights: by place, an object at a time."""
     stored = _groups((*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER)))
     found = Pairing()
     has_old_list = any(group.startswith(f"{_OLD_LIST}/") for group in stored)
     owners, adapted, aliases = _owners(spec.slots), _with_factors(spec), _aliases(spec)
     for group, slots in owners.items():
-        places = [group, _private(group), *([group.replace("layers", _OLD_LIST)] if has_old_list else [])]
+        old = group.replace("layers", _OLD_LIST)
+        places = [group, _private(group), *([old, _private(old)] if has_old_list else [])]
         takes_extra = _stem(slots[0]) in adapted
         others = _other_places(group, aliases, owners)
         place = _place(slots, stored, places, others, takes_extra)
@@ -66,8 +40,10 @@ def by_path(spec: Spec, checkpoint: Checkpoint) -> Pairing:
         else:
             found.unexpected.extend((weight, "the architecture has no such layer") for weight in rest.values())
         if group in empty:
-            found.raises.append(f"{group or 'the model'} has no weights of its own, and {len(rest)} are stored")
-    return found.finish()
+            count = f"{group or 'the model'} has no weights of its own, and {len(rest)} are stored"
+            found.raises.append(count)
+            found.miscounted.append(((), tuple(rest.values()), count))
+    return found.skip_objects() if skip_mismatch else found.finish()
 
 
 def _aliases(spec: Spec) -> dict[str, list[str]]:
@@ -151,7 +127,7 @@ def _with_factors(spec: Spec) -> set[str]:
 
 def _pair_owner(found: Pairing, slots: list[SpecSlot], stored: dict[str, Weight], takes_extra: bool) -> None:
     """Pairs the variables of one object. Keras counts them and then asks for 0, 1, 2 ..."""
-    place = slots[0].path.rpartition("/")[0]
+    place, everything = slots[0].path.rpartition("/")[0], list(stored.values())
     wrong_count = len(stored) != len(slots) and not takes_extra
     count = f"{place} holds {len(stored)} of {len(slots)} weights" if stored else f"nothing is stored at {place}"
     for slot in slots:
@@ -163,11 +139,13 @@ def _pair_owner(found: Pairing, slots: list[SpecSlot], stored: dict[str, Weight]
             found.pairs.append((slot, weight))
     for weight in stored.values():
         found.unexpected.append((weight, f"{place} holds more than the layer's {len(slots)} weights"))
+    if wrong_count:
+        found.miscounted.append((slots, everything, count))
     if wrong_count and stored:
         found.raises.append(f"{slots[0].label}: {place} holds more than {len(slots)} weights")
 
 
-def state(spec: Spec, checkpoint: Checkpoint) -> Pairing:
+def state(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) -> Pairing:
     """The pairs of the optimizer's variables in the layout of paths. Keras leaves those of an optimizer all alone where
     their number differs, and warns (`Optimizer.load_own_variables`, keras/src/optimizers/base_optimizer.py, 3.15)."""
     found = Pairing()
@@ -178,7 +156,7 @@ def state(spec: Spec, checkpoint: Checkpoint) -> Pairing:
         _pair_state(found, slots, stored.pop(owner, {}), scaled)
     for rest in stored.values():
         found.unexpected.extend((weight, "the architecture has no such optimizer") for weight in rest.values())
-    return found.finish()
+    return found.skip_objects() if skip_mismatch else found.finish()
 
 
 def _pair_state(found: Pairing, slots: list[SpecSlot], stored: dict[str, Weight], scaled: str) -> None:
@@ -210,7 +188,7 @@ def _scaled(spec: Spec, checkpoint: Checkpoint) -> str:
     return ". They are of a LossScaleOptimizer, which compile makes only where the policy is mixed_float16"
 
 
-def by_order(spec: Spec, checkpoint: Checkpoint) -> Pairing:
+def by_order(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) -> Pairing:
     """The pairs of a legacy file: layers with weights one after another, names do not matter."""
     stored, expected, opaque, found = _legacy(spec, checkpoint)
     listed = [name for name in checkpoint.layer_names if name in stored] or list(stored)
@@ -221,16 +199,18 @@ def by_order(spec: Spec, checkpoint: Checkpoint) -> Pairing:
     else:
         pairs = list(zip(names, listed, strict=True))
     _pair_layers(found, pairs, expected, stored, opaque)
-    return found.finish()
+    return found.finish(skip_mismatch)
 
 
-def by_name(spec: Spec, checkpoint: Checkpoint) -> Pairing:
+def by_name(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) -> Pairing:
     """The pairs of a legacy file loaded with `by_name=True`: layers of one name; others are left alone silently."""
     stored, expected, opaque, found = _legacy(spec, checkpoint)
     pairs: list[tuple[str | None, str | None]] = [(name, name if name in stored else None) for name in expected]
     pairs += [(None if name not in opaque else name, name) for name in stored if name not in expected]
     _pair_layers(found, pairs, expected, stored, opaque)
-    return found.finish()
+    if skip_mismatch:
+        found.skip_layers()
+    return found.finish(skip_mismatch)
 
 
 def _legacy(
@@ -264,6 +244,7 @@ def _pair_own(found: Pairing, slots: list[SpecSlot], weights: list[Weight], has_
     count = f"the model itself has {len(slots)} weights, the file {len(weights)} for it"
     if has_place:
         found.raises.append(count)
+        found.miscounted.append((slots, weights, count))
     found.missing.extend((slot, count) for slot in slots[len(weights) :])
     found.unexpected.extend((weight, count) for weight in weights[len(slots) :])
 
@@ -344,5 +325,6 @@ def _pair_layer(found: Pairing, slots: list[SpecSlot], weights: list[Weight]) ->
         return
     count = f"the layer has {len(slots)} weights, the file {len(weights)} for it"
     found.raises.append(f"{slots[0].label}: {count}")
+    found.miscounted.append((slots, weights, count))
     found.missing.extend((slot, count) for slot in slots[len(weights) :])
     found.unexpected.extend((weight, count) for weight in weights[len(slots) :])

@@ -17,6 +17,7 @@ class Status(Enum):
     DTYPE = "DTYPE"
     ORDER = "ORDER"
     VALUE = "VALUE"
+    SKIPPED = "SKIPPED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Finding:
     """One weight that is not as the architecture expects: the slot, the stored weight, or both.
 
     `why` says what is wrong, `remedy` what would mend it where that can be told. `accepted` says that it does not count
-    against the checkpoint: it is allowed by the user, or Keras converts it without harm.
+    against the checkpoint: it is allowed by the user, Keras skips it as it was asked to, or converts it without harm.
     """
 
     status: Status
@@ -46,7 +47,8 @@ class VerifyResult:
 
     `loader` is the way of loading that was imitated, chosen for the reason in `because`. `keras` is what Keras 3 does
     with the file as it is named: "loads", "raises", or "loads wrongly" (without a word). `problems` are what concerns
-    the file as a whole. `unchecked` are weights of objects of unknown classes, and those objects are `opaque`.
+    the file as a whole. `skipped` are the slots that Keras leaves alone where it is asked to skip mismatches.
+    `unchecked` are weights of objects of unknown classes, and those objects are `opaque`.
     """
 
     checkpoint: Path
@@ -60,6 +62,7 @@ class VerifyResult:
     unchecked: tuple[Weight, ...] = ()
     opaque: tuple[Opaque, ...] = ()
     problems: tuple[str, ...] = ()
+    skipped: tuple[SpecSlot, ...] = ()
 
     @property
     def failures(self) -> tuple[Finding, ...]:

@@ -177,6 +177,33 @@ def test_what_is_left_over(tmp_path: Path) -> None:
     assert findings(path, "I") == [("I108", "layers/dense_7/vars/0")]
 
 
+def test_too_many_weights(tmp_path: Path) -> None:
+    """Arrays beside the weights of a layer, which Keras counts, are an error, once a layer."""
+    parts = members("keras3/mlp.keras")
+    inner = tmp_path / "inner"
+    inner.write_bytes(parts["model.weights.h5"])
+    with h5py.File(inner, "r+") as file:
+        for number in "23":
+            file[f"layers/dense/vars/{number}"] = np.ones((2, 2), "float32")
+    path = zipped(tmp_path / "m.keras", {**parts, "model.weights.h5": inner.read_bytes()})
+    (finding,) = check_file(str(path), Policy(select=("I",))).findings
+    assert (finding.rule.code, finding.rule.severity.name) == ("I113", "ERROR")
+    assert "2 (2, 2) float32, 3 (2, 2) float32" in finding.detail
+
+
+def test_one_line_a_layer(tmp_path: Path) -> None:
+    """What is missing of a layer, and what is left over of a group, is told in a line each."""
+    parts = members("keras3/mlp.keras")
+    inner = tmp_path / "inner"
+    inner.write_bytes(parts["model.weights.h5"])
+    with h5py.File(inner, "r+") as file:
+        file.move("layers/dense", "layers/dense_7")
+    path = zipped(tmp_path / "m.keras", {**parts, "model.weights.h5": inner.read_bytes()})
+    found = check_file(str(path), Policy(select=("I",))).findings
+    assert [finding.rule.code for finding in found] == ["I107", "I108"]
+    assert "kernel (4, 8), bias (8,)" in found[0].detail
+
+
 def test_another_shape(tmp_path: Path) -> None:
     """A weight of another shape than its slot's is a weight that is missing and one that is left over."""
     path = Path(shutil.copy(FIXTURES / "keras3/mlp.h5", tmp_path))
@@ -298,12 +325,11 @@ def test_names(name: str, to: str, code: str | None, tmp_path: Path) -> None:
 
 def test_what_is_missing_is_told_in_few_words(tmp_path: Path) -> None:
     """Of hundreds of weights that fit no slot the first are named and the rest counted."""
-    place = "layers/dense/vars"
     with h5py.File(tmp_path / "w.weights.h5", "w") as file:
         for number in range(300):
-            file[f"{place}/{number}"] = np.ones((number + 1, 2), "float32")
+            file[f"layers/dense_{number + 7}/vars/0"] = np.ones((number + 1, 2), "float32")
     parts = members("keras3.0/mlp.keras")
     path = zipped(tmp_path / "m.keras", {**parts, "model.weights.h5": (tmp_path / "w.weights.h5").read_bytes()})
     found = [one for one in check_file(str(path), Policy(select=("I",))).findings if one.rule.code == "I108"]
     assert len(found) == 21
-    assert found[-1].detail.startswith("and at 2")
+    assert found[-1].detail == "and at 280 more places"

@@ -8,6 +8,8 @@ import os
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -112,7 +114,41 @@ FOREIGN: dict[str, tuple[bytes, type[CheckpointError], tuple[str, ...]]] = {
     "jpeg": (b"\xff\xd8\xff\xe0" + bytes(20), UnknownFormatError, ("JPEG image",)),
     "program": (b"\x7fELF" + bytes(20), UnknownFormatError, ("a program", "do not run")),
     "lite": (b"\x20\0\0\0TFL3" + bytes(20), UnsupportedError, ("TensorFlow Lite",)),
-    "text mode hdf5": (b"\x89HDF\n\x1a\n" + bytes(99), UnknownFormatError, ("text mode", "binary mode")),
+    "text mode hdf5": (b"\x89HDF\n\x1a\n" + bytes(99), CorruptFileError, ("text mode", "binary mode")),
+    "hdf5 with more returns": (b"\x89HDF\r\r\n\x1a\r\n" + bytes(99), CorruptFileError, ("text mode", "0d 0d 0a 1a 0d")),
+    "hdf5 with one return": (b"\x89HDF\r\n\x1a\r\n" + bytes(99), CorruptFileError, ("text mode", "0d 0a 1a 0d 0a")),
+    "hdf5 as text": (b"\xef\xbf\xbdHDF\r\n\x1a\n" + bytes(99), CorruptFileError, ("as text", "copy the file")),
+    "hdf5 as latin text": (b"\xc2\x89HDF\r\n\x1a\n" + bytes(99), CorruptFileError, ("as text",)),
+    "hdf5 with a mark": (b"\xef\xbb\xbf\xef\xbf\xbdHDF\r\n\x1a\n" + bytes(99), CorruptFileError, ("as text",)),
+    "zip as text": (b"PK\x03\x04" + b"\xef\xbf\xbd" * 40 + b"PK\x05\x06", CorruptFileError, ("as text",)),
+    "tensorflow.js": (
+        b'{"format": "layers-model", "modelTopology": {"class_name": "x"}, "weightsManifest": []}',
+        UnknownFormatError,
+        ("TensorFlow.js", "tensorflowjs_converter"),
+    ),
+    "package.json": (b'{"name": "a", "version": "1", "scripts": {}}', UnknownFormatError, ("package.json", "npm")),
+    "transformers": (
+        b'{"architectures": ["BertModel"], "model_type": "bert"}',
+        UnknownFormatError,
+        ("Hugging Face", "tf_model.h5"),
+    ),
+    "metadata": (
+        b'{"keras_version": "3.0.0", "date_saved": "x"}',
+        UnknownFormatError,
+        ("metadata.json", "directory"),
+    ),
+    "shards of torch": (
+        b'{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}',
+        UnsupportedError,
+        ("another library", "model-00001-of-00002.safetensors"),
+    ),
+    "notebook": (b'{"cells": [], "nbformat": 4, "metadata": {}}', UnknownFormatError, ("Jupyter notebook",)),
+    "broken json": (b'{"model_type": "bert", "transformers_version": ', UnknownFormatError, ("Hugging Face",)),
+    "onnx": (b"\x08\x08\x12\x07pytorch\x1a\x052.0.1", UnsupportedError, ("ONNX",)),
+    "onnx by its graph": (b"\x08\x03\x3a\x90\x03\x0a\x10\x0a\x01x", UnsupportedError, ("ONNX",)),
+    "saved model": (b"\x08\x01\x12\x90\x03\x0a\x10\x0a\x01x", UnsupportedError, ("SavedModel",)),
+    "tensorflow index": (bytes(60) + bytes.fromhex("57fb808b247547db"), UnsupportedError, ("TensorFlow checkpoint",)),
+    "sqlite": (b"SQLite format 3\0" + bytes(20), UnknownFormatError, ("SQLite",)),
     "start of hdf5": (b"\x89HDF\r\n", CorruptFileError, ("truncated within its first bytes", "6 bytes")),
     "zeros": (bytes(5000), UnknownFormatError, ("no checkpoint of Keras", "00 00 00", "expected: ")),
     "noise": (bytes(range(128, 256)) * 9, UnknownFormatError, ("no checkpoint of Keras", "80 81 82")),
@@ -177,6 +213,101 @@ def test_missing_file(tmp_path: Path) -> None:
     assert "no such file" in message_of(tmp_path / "nothing", FileAccessError)
     assert "did you mean model.keras?" in message_of(tmp_path / "model.kears", FileAccessError)
     assert "no such file" in message_of(tmp_path / "no" / "folder" / "x.h5", FileAccessError)
+
+
+@pytest.mark.parametrize("scheme", ["https", "http", "s3", "gs", "hf", "kaggle"])
+@pytest.mark.parametrize("command", ["ls", "info", "check"])
+def test_url(scheme: str, command: str, run: Callable[..., Any]) -> None:
+    """A URL is named as one, as it was given, with what to do."""
+    done = run(command, f"{scheme}://host/path/model.keras")
+    assert done.code == 2
+    assert "is a URL" in done.out + done.err
+    assert "download it first" in done.out + done.err or command == "check"
+    assert f"{scheme}://host/path/model.keras" in done.out + done.err
+
+
+def test_what_the_shell_did_not_expand(tmp_path: Path) -> None:
+    """A home directory or a pattern that reaches the command as it was typed is told to be that."""
+    assert "did not expand ~" in message_of("~/model.keras", FileAccessError)
+    assert "nothing matches the pattern" in message_of(tmp_path / "*.keras", FileAccessError)
+
+
+def _to_crlf(data: bytes) -> bytes:
+    return data.replace(b"\n", b"\r\n")
+
+
+def _to_lf(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n")
+
+
+def _to_text(data: bytes) -> bytes:
+    return data.decode("utf-8", "replace").encode()
+
+
+@pytest.mark.parametrize(
+    "source", ["keras3/mlp.keras", "keras2.15/mlp.keras", "keras3/mlp.h5", "keras3/mlp.weights.h5"]
+)
+@pytest.mark.parametrize(
+    ("damage", "words"), [(_to_crlf, "text mode"), (_to_lf, "text mode"), (_to_text, "read as text")]
+)
+def test_transfers_as_text(source: str, damage: Callable[[bytes], bytes], words: str, tmp_path: Path) -> None:
+    """What ftp in text mode, git without attributes, or an editor makes of a checkpoint is told by its cause."""
+    path = tmp_path / Path(source).name
+    path.write_bytes(damage((FIXTURES / source).read_bytes()))
+    told = message_of(path, CorruptFileError)
+    assert words in told
+    assert "next: " in told
+
+
+@pytest.mark.parametrize("flush", [False, True])
+def test_a_save_that_never_finished(flush: bool, tmp_path: Path) -> None:
+    """What h5py leaves of a file whose writer was killed is told to be that."""
+    path = tmp_path / "model.h5"
+    code = (
+        "import h5py, numpy, os, sys\n"
+        "file = h5py.File(sys.argv[1], 'w')\n"
+        "group = file.create_group('model_weights')\n"
+        "group.attrs['layer_names'] = [b'a', b'b', b'c']\n"
+        f"{'file.flush()' if flush else ''}\n"
+        "file.create_dataset('model_weights/a/kernel', data=numpy.ones((300, 30)))\n"
+        "os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    if not flush:
+        assert "a save left that never finished" in message_of(path, CorruptFileError)
+        return
+    with ckpttool.open(path) as checkpoint:
+        (refusal,) = [one for one in checkpoint.refusals if one.kind == "missing"]
+    assert refusal.place == "model_weights/a and 2 more groups of layers"
+    assert "a save that never finished" in refusal.detail
+
+
+def test_hdf5_of_another_program(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """Arrays that are no numbers are told in one line, and whose file it may be."""
+    path = tmp_path / "table.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["PYTABLES_FORMAT_VERSION"] = "2.1"
+        for number in range(30):
+            file[f"text_{number}"] = f"text {number}"
+    done = run("ls", path)
+    assert done.code == 2
+    assert done.err.count("warning: ") == 3
+    assert "and 29 more arrays like it" in done.err
+    assert "looks like a file of pandas or PyTables" in done.err
+    checked = run("check", path, "--select", "I")
+    assert (checked.code, checked.out.count("error      I"), "error      I104" in checked.out) == (1, 1, True)
+
+
+def test_backslashes_of_windows(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """Names with backslashes are told to come from Windows, with the way out."""
+    parts = members("keras2.15/mlp.keras")
+    inner, path = tmp_path / "inner", tmp_path / "m.keras"
+    with h5py.File(io.BytesIO(parts["model.weights.h5"])) as old, h5py.File(inner, "w") as new:
+        for name in ("layers/dense/vars", "layers/dense_1/vars"):
+            old.copy(name, new, name=name.replace("layers/", "layers\\"))
+    zipped(path, {**parts, "model.weights.h5": inner.read_bytes()})
+    for args in (["info", path], ["ls", path], ["verify", path, FIXTURES / "keras3/mlp.keras"]):
+        assert "as Keras 2.12 to 2.15 wrote them on Windows" in run(*args).err
 
 
 def test_file_as_folder(tmp_path: Path) -> None:

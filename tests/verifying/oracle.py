@@ -25,13 +25,15 @@ Held = list[tuple[Kept, Array]]
 @dataclass(frozen=True)
 class Outcome:
     """What Keras did. `wrong` is what values prove and the file tells; `untold` what only the maker of the file knows;
-    `renamed` are weights that got the values of a layer whose name the model does not have."""
+    `renamed` are weights that got the values of a layer whose name the model does not have, `kept` are variables whose
+    values are those of before."""
 
     raised: str = ""
     warned: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
+    kept: tuple[Key, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -60,6 +62,7 @@ class Workshop:
         self.target = lru_cache(None)(self._target)
         self.outcome = lru_cache(None)(self._outcome)
         self.prepared = lru_cache(None)(self._prepared)
+        self.skipping = lru_cache(None)(self._skipping)
         self.count = 0
 
     def _new(self) -> Path:
@@ -123,6 +126,21 @@ class Workshop:
             except Exception as error:  # whatever Keras raises is what it raises
                 return Outcome(raised=f"{type(error).__name__}: {error}")
         return replace(judged(ready.file, ready.target, before), warned=tuple(str(each.message) for each in seen))
+
+    def _skipping(self, pair: Pair) -> Outcome:
+        """What Keras does with the pair where it is asked to skip mismatches; `kept` are variables it left alone."""
+        ready = self.prepared(pair)
+        before = stored.distinct(ready.target, 3, plain=False)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            try:
+                options = {"by_name": True} if pair.by_name else {}
+                ready.target.load_weights(ready.checkpoint, skip_mismatch=True, **options)
+            except Exception as error:  # whatever Keras raises is what it raises
+                return Outcome(raised=f"{type(error).__name__}: {error}")
+        after = {key: np.asarray(variable) for key, variable in stored.variables_of(ready.target)}
+        kept = tuple(key for key, value in after.items() if np.array_equal(value, before[key]))
+        return Outcome(warned=tuple(str(each.message) for each in seen), kept=kept)
 
 
 def _fixture_book(name: str, file: File) -> Book:

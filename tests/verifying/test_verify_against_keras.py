@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 # How many pairs at least Keras loads right, refuses, and loads wrongly or in part without a word.
 LEAST = {"right": 150, "raises": 150, "wrong": 40}
+LEFT = ("MISSING", "SHAPE", "SKIPPED")
 EXPECTED = {"raises": {"raises"}, "right": {"loads"}, "renamed": {"loads", "loads wrongly"}, "wrong": {"loads wrongly"}}
 
 
@@ -60,10 +61,11 @@ def test_verify_says_what_keras_does(workshop: Workshop, pair: Pair) -> None:
         assert result.keras in EXPECTED[seen.kind], message
 
 
-def _verified(ready: Prepared, pair: Pair) -> Any:
+def _verified(ready: Prepared, pair: Pair, skip_mismatch: bool = False) -> Any:
     """The result of verifying, or the error that it ended in."""
+    by = "name" if pair.by_name else "auto"
     try:
-        return ckpttool.verify(ready.checkpoint, ready.architecture, by="name" if pair.by_name else "auto")
+        return ckpttool.verify(ready.checkpoint, ready.architecture, by=by, skip_mismatch=skip_mismatch)
     except ckpttool.CheckpointError as error:
         return error
 
@@ -91,3 +93,41 @@ def test_the_pairs_are_not_lopsided(workshop: Workshop) -> None:
     kinds = Counter(workshop.outcome(pair).kind for pair in PAIRS)
     assert len({str(pair) for pair in PAIRS}) == len(PAIRS) >= 600
     assert {kind: kinds[kind] for kind, least in LEAST.items() if kinds[kind] < least} == {}
+
+
+# Damaged files, and models without weights yet, which verify goes on to refuse, though Keras passes over the damage.
+REFUSED = ("weights-one-twice", "map-", "bare")
+# Keras has assigned a kernel before it found that the layer does not load, there or at another place of the file.
+PARTLY = ("keras2.12/wrappers.keras",)
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PAIRS if not pair.named], ids=str)
+def test_verify_skips_what_keras_skips(workshop: Workshop, pair: Pair) -> None:
+    """With skip_mismatch Keras raises where `verify` says so, and leaves alone the variables that it names."""
+    seen, ready = workshop.skipping(pair), workshop.prepared(pair)
+    result = _verified(ready, pair, skip_mismatch=True)
+    if isinstance(result, ckpttool.CheckpointError):  # a file that cannot be read, or an index of nothing
+        assert seen.raised or seen.warned or not ready.target.weights, result
+        return
+    message = "\n".join([f"{result.keras} {result.problems}", seen.raised, *map(str, result.findings[:9])])
+    if result.keras == "raises" and any(word in str(pair) for word in REFUSED):
+        assert not result.ok, message
+        return
+    assert (result.keras == "raises") == bool(seen.raised), message
+    if seen.raised or result.opaque:
+        return
+    left = Counter(_last(finding.slot.label) for finding in result.findings if _is_left_alone(finding))
+    kept = Counter(_last(f"{layer}/{name}") for layer, name in seen.kept)
+    for factor in [name for name in left | kept if "lora_" in name]:  # what path layouts never store
+        del left[factor], kept[factor]
+    assert kept == left or (pair.file in PARTLY and kept <= left), message
+    assert result.ok or any(not finding.accepted for finding in result.findings) or not result.matched
+
+
+def _is_left_alone(finding: Any) -> bool:
+    return finding.slot is not None and finding.status.value in LEFT
+
+
+def _last(label: str) -> str:
+    """The end of a label, which is the same whatever Keras numbers and wherever a shared layer is first."""
+    return "/".join(label.split("/")[-2:])

@@ -31,7 +31,10 @@ _BY_KIND: Mapping[str, Rule] = {
 
 def refusals(subject: Subject) -> Iterator[Told]:
     """What the reader left alone, as far as it says something of the file being whole."""
-    found = subject.checkpoint.refusals if subject.checkpoint is not None else ()
+    checkpoint = subject.checkpoint
+    found = checkpoint.refusals if checkpoint is not None else ()
+    if checkpoint is not None and checkpoint.kind == "hdf5":
+        found = tuple(one for one in found if one.kind != "unsupported")  # arrays of another program are no weights
     known = (one for one in found if one.kind in _BY_KIND and not _is_config(one))  # a rule of its own speaks of that
     yield from few(Finding(_BY_KIND[one.kind], one.place, one.detail) for one in known)
 

@@ -102,7 +102,15 @@ WRONG_SUFFIX = _warning(
     remedy="Rename the file, or convert it with `ckpttool convert`.",
 )
 
+TOO_MANY = _error(
+    code="I113",
+    name="weights-too-many",
+    finds="A layer with more weights stored than it has: a scale beside a quantized kernel, an array of another model.",
+    why="Keras counts the weights of a layer before it loads them, and raises.",
+    remedy="Load it with the Keras that saved it, and save a model whose layers have these weights.",
+)
+
 RULES = (
     *(DAMAGED, MISSING_PART, UNREADABLE, NO_CHECKPOINT, NO_WEIGHTS, NO_CONFIG, SLOT_MISSING, LEFT_OVER),
-    *(SENSELESS_CONFIG, UNKNOWN_SLOTS, CHECKSUM, WRONG_SUFFIX),
+    *(SENSELESS_CONFIG, UNKNOWN_SLOTS, CHECKSUM, WRONG_SUFFIX, TOO_MANY),
 )

@@ -1,17 +1,32 @@
 """The weights of a file against the slots of its own architecture."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from ckpttool.aligning import Alignment
+from ckpttool.architecture import Architecture
 from ckpttool.architecture.layouts import Place, opaque_in
-from ckpttool.architecture.spec import part_in
+from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
 from ckpttool.checks.few import few
-from ckpttool.checks.integrity.rules import LEFT_OVER, NO_WEIGHTS, SENSELESS_CONFIG, SLOT_MISSING, UNKNOWN_SLOTS
+from ckpttool.checks.integrity.rules import (
+    LEFT_OVER,
+    NO_WEIGHTS,
+    SENSELESS_CONFIG,
+    SLOT_MISSING,
+    TOO_MANY,
+    UNKNOWN_SLOTS,
+)
 from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
+from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.verifying import LOADERS
+
+T = TypeVar("T")
+
+_SHOWN = 4
 
 
 def slots(subject: Subject) -> Iterator[Told]:
@@ -23,7 +38,7 @@ def slots(subject: Subject) -> Iterator[Told]:
     if subject.architecture is None:
         return
     if subject.alignment is not None:
-        yield from _compared(subject.checkpoint, subject.alignment, _opaque(subject))
+        yield from _compared(subject.checkpoint, subject.architecture, subject.alignment, _opaque(subject))
     elif _has_lost_its_weights(subject.checkpoint):
         yield Finding(NO_WEIGHTS, "", "the optimizer has state for weights, none of which is stored")
     elif not subject.architecture.layers:
@@ -43,7 +58,9 @@ def _has_lost_its_weights(checkpoint: Checkpoint) -> bool:
     return not checkpoint.section(Section.MODEL) and any(weight.shape for weight in state)
 
 
-def _compared(checkpoint: Checkpoint, alignment: Alignment, opaque: tuple[str, ...]) -> Iterator[Told]:
+def _compared(
+    checkpoint: Checkpoint, architecture: Architecture, alignment: Alignment, opaque: tuple[str, ...]
+) -> Iterator[Told]:
     if alignment.missing and not checkpoint.section(Section.MODEL):
         yield Finding(NO_WEIGHTS, "", f"the config has {len(alignment.missing):,} weights, and none is stored")
         return
@@ -52,19 +69,69 @@ def _compared(checkpoint: Checkpoint, alignment: Alignment, opaque: tuple[str, .
     for weight in left:
         for key in {weight.layer, weight.path}:
             near[key].append(weight)
-    yield from few(Finding(SLOT_MISSING, place.label, _missing(place, near)) for place in alignment.missing)
+    by_layer = _grouped(alignment.missing, lambda place: place.layer)
+    yield from few(_missing(places, near) for places in by_layer)
+    counted = _too_many(checkpoint, architecture)
+    extra = _grouped((weight for weight in left if weight.path in counted), _owner)
     yield from few(
-        Finding(LEFT_OVER, weight.path, f"{weight.shape} {weight.dtype}, and no layer of the config takes it")
-        for weight in left
+        Finding(TOO_MANY, _owner(weights[0]), f"{_listed(weights)}: more than its layer has, which Keras counts")
+        for weights in extra
+    )
+    rest = _grouped((weight for weight in left if weight.path not in counted), _owner)
+    yield from few(
+        Finding(
+            LEFT_OVER,
+            weights[0].path if len(weights) == 1 else _owner(weights[0]),
+            f"{_listed(weights)}: no layer of the config takes {'it' if len(weights) == 1 else 'them'}",
+        )
+        for weights in rest
     )
 
 
-def _missing(place: Place, near: Mapping[str | None, list[Weight]]) -> str:
-    """What is missing, with the stored weights that may be meant for it, which are those of its layer or path."""
-    shape = "a shape that is not known" if place.slot.shape is None else f"{place.slot.shape}"
-    found = near.get(place.layer) or near.get(place.path, [])
+def _too_many(checkpoint: Checkpoint, architecture: Architecture) -> set[str]:
+    """The paths of the weights of objects of which a file that Keras loads by path stores more than they have."""
+    if checkpoint.kind not in PATH_KINDS:
+        return set()
+    miscounted = LOADERS["path"](spec_of(architecture), checkpoint).miscounted
+    return {weight.path for slots, weights, _ in miscounted if len(weights) > len(slots) for weight in weights}
+
+
+def _grouped(items: Iterable[T], key: Callable[[T], str]) -> Iterable[list[T]]:
+    """The items by key, in the order of their first."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups.values()
+
+
+def _owner(weight: Weight) -> str:
+    """The layer of a stored weight, else the group that it is in."""
+    return weight.layer or weight.path.rpartition("/")[0] or weight.path
+
+
+def _listed(weights: Sequence[Weight]) -> str:
+    """The first weights with shapes and dtypes, and how many more there are."""
+    shown = ", ".join(f"{_label(weight)} {weight.shape} {weight.dtype}" for weight in weights[:_SHOWN])
+    return shown + (f" and {len(weights) - _SHOWN:,} more" if len(weights) > _SHOWN else "")
+
+
+def _label(weight: Weight) -> str:
+    return "/".join(filter(None, (weight.part, weight.path.rpartition("/")[2])))
+
+
+def _missing(places: Sequence[Place], near: Mapping[str | None, list[Weight]]) -> Finding:
+    """What is missing of a layer, with the stored weights that may be meant for it, which are those of its layer or
+    path."""
+    first, single = places[0], len(places) == 1
+    expected = ", ".join(f"{'' if single else f'{place.name} '}{_shape(place)}" for place in places[:_SHOWN])
+    more = f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
+    found = near.get(first.layer) or near.get(first.path, [])
     stored = f"; stored there: {', '.join(str(weight.shape) for weight in found[:3])}" if found else ""
-    return f"expected {shape}{stored}"
+    return Finding(SLOT_MISSING, first.label if single else first.layer, f"expected {expected}{more}{stored}")
+
+
+def _shape(place: Place) -> str:
+    return "a shape that is not known" if place.slot.shape is None else f"{place.slot.shape}"
 
 
 def _opaque(subject: Subject) -> tuple[str, ...]:

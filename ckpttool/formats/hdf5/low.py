@@ -153,8 +153,8 @@ def _superblock_v2(head: bytes) -> tuple[int, int, int]:
         raise CorruptFileError("the HDF5 superblock has a wrong checksum", hint="fetch the file again")
     if head[8] == 3 and head[11] & 0b101:
         raise CorruptFileError(
-            "is marked as open for writing: its writer crashed or still runs",
-            hint="wait for the writer, or clear the mark with `h5clear -s` if it died",
+            "is marked as open for writing: its writer still runs, or the save never finished",
+            hint="wait for the writer; if it died, save again, or see what is there after `h5clear -s`",
         )
     return base, root, end
 
@@ -166,6 +166,14 @@ def truncated(found: int, expected: int) -> CorruptFileError:
         expected=f"{expected:,} bytes",
         found=f"{found:,} bytes",
         hint="the download or the save was cut off; fetch or save it again",
+    )
+
+
+def unfinished() -> CorruptFileError:
+    """The error for a file whose writer stopped before it wrote what is where in it."""
+    return CorruptFileError(
+        "is what a save left that never finished: no group was written to it yet",
+        hint="its writer was killed, crashed, ran out of space, or still runs: save again, or take the save before",
     )
 
 

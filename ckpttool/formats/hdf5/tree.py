@@ -14,7 +14,7 @@ from ckpttool.files import Source
 from ckpttool.formats.hdf5.attributes import Attributes, AttributeValue
 from ckpttool.formats.hdf5.groups import MAX_NAME, Link, is_group, links
 from ckpttool.formats.hdf5.heaps import GlobalHeap
-from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, read_header
+from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, read_header, unfinished
 from ckpttool.formats.hdf5.objects import Dataset, is_dataset, is_named_type, read_dataset
 
 MAX_OBJECTS = 40_000  # six times those of the largest models of keras.applications and their optimizers
@@ -100,6 +100,8 @@ class _Walk:
 
     def run(self) -> None:
         """Fills the tree from the root on."""
+        if not any(self._file.read(self._file.root, 16)):
+            raise unfinished()
         root = read_header(self._file, self._file.root)
         if not is_group(root):
             raise CorruptFileError("has no root group", hint="fetch the file again")

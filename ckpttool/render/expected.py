@@ -1,0 +1,193 @@
+"""The weights that an architecture or a spec expects, in every output of `ls` and `info`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ckpttool.architecture.spec import SpecSlot
+from ckpttool.escape import printable
+from ckpttool.expected import Expected, ExpectedLayer, nbytes_of, params_of
+from ckpttool.render import csv as csv_output
+from ckpttool.render import json as json_output
+from ckpttool.render.markdown import as_table, escaped
+from ckpttool.render.style import Style, shape, size
+from ckpttool.render.tables import inbound_cell, output_cell
+from ckpttool.render.text import table
+
+_TITLES = ["layer", "class", "trainable", "output shape", "weight", "shape", "dtype", "params", "connected to"]
+_UNKNOWN = "not known"
+_KINDS = {"architecture": "architecture of a model", "spec": "spec of a model"}
+
+
+def text(result: Expected, style: Style) -> str:
+    """What the file is, its layers with the weights that they expect, and the sums."""
+    head = f"{printable(str(result.path))}\n{', '.join(_facts(result))}"
+    cells = [line for layer in result.layers for line in _cells(layer)]
+    return "\n\n".join(filter(None, (head, table(cells, _TITLES) if cells else "", "\n".join(_sums(result)))))
+
+
+def markdown(result: Expected, style: Style) -> str:
+    """The same with a heading."""
+    head = f"### {escaped(printable(result.path.name))}\n\n{escaped(', '.join(_facts(result)))}"
+    cells = [line for layer in result.layers for line in _cells(layer)]
+    sums = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in _sums(result))
+    return "\n\n".join(filter(None, (head, as_table(cells, _TITLES) if cells else "", sums)))
+
+
+def csv(result: Expected, style: Style) -> str:
+    """One row a weight."""
+    titles = ("layer", "class", "weight", "shape", "dtype", "params", "trainable", "path")
+    rows = [
+        (
+            layer.layer,
+            layer.class_name or "",
+            slot.name,
+            "" if slot.shape is None else "x".join("?" if dim is None else str(dim) for dim in slot.shape),
+            slot.dtype,
+            params_of([slot]),
+            slot.trainable,
+            slot.path,
+        )
+        for layer in result.layers
+        for slot in layer.slots
+    ]
+    return csv_output.rows(titles, rows)
+
+
+def json(result: Expected, style: Style) -> str:
+    """One object; docs/json.md has its shape."""
+    return json_output.dumps({**_head(result), "layers": [_layer(layer) for layer in result.layers]})
+
+
+def info(result: Expected, style: Style) -> str:
+    """What the file is, one fact a line."""
+    facts = [
+        ("path", str(result.path)),
+        ("format", _KINDS[result.kind]),
+        ("written by", result.writer),
+        ("size", f"{size(result.size)} ({result.size:,} bytes)"),
+        ("model", f"{result.model_class} '{result.model_name}'" if result.model_class else f"'{result.model_name}'"),
+        ("layers", f"{len(result.layers):,}"),
+        *(("input", _end(*end)) for end in result.inputs),
+        *(("output", _end(*end)) for end in result.outputs),
+        ("expects", _sum(result.slots)),
+        ("parameters", _by_training(result)),
+        ("not known", result.problem),
+    ]
+    shown = [(label, value) for label, value in facts if value]
+    width = max(len(label) for label, _ in shown)
+    return "\n".join(f"{label:<{width}}  {printable(value)}" for label, value in shown)
+
+
+def info_json(result: Expected, style: Style) -> str:
+    """One object, without the layers."""
+    return json_output.dumps(
+        {
+            **_head(result),
+            "layers": len(result.layers),
+            "inputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.inputs],
+            "outputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.outputs],
+        }
+    )
+
+
+EXPECTED_OUTPUTS: dict[str, Callable[[Expected, Style], str]] = {
+    "text": text,
+    "json": json,
+    "csv": csv,
+    "markdown": markdown,
+}
+EXPECTED_INFO_OUTPUTS: dict[str, Callable[[Expected, Style], str]] = {"text": info, "json": info_json}
+
+
+def _facts(result: Expected) -> Iterator[str]:
+    yield _KINDS[result.kind]
+    yield from filter(None, (printable(result.writer, 60), printable(result.model_class, 60)))
+    yield size(result.size)
+
+
+def _cells(layer: ExpectedLayer) -> Iterator[list[str]]:
+    """A row for each weight of a layer, or one for a layer without any."""
+    name = printable(layer.layer or "(model)", 200)
+    first = [name, printable(layer.class_name or "", 100), "frozen" if layer.frozen else "", output_cell(layer.graph)]
+    last = inbound_cell(layer.graph)
+    if not layer.slots:
+        yield [*first, "only its own class knows its weights" if layer.opaque else "", "", "", "", last]
+    for at, slot in enumerate(layer.slots):
+        yield [*(first if not at else [""] * 4), *_slot_cells(slot), "" if at else last]
+
+
+def _slot_cells(slot: SpecSlot) -> list[str]:
+    dims = "" if slot.shape is None else shape(slot.shape)
+    params = params_of([slot])
+    return [
+        printable(slot.name, 200),
+        dims or _UNKNOWN,
+        printable(slot.dtype, 40),
+        "" if params is None else f"{params:,}",
+    ]
+
+
+def _sums(result: Expected) -> Iterator[str]:
+    yield f"expects {_sum(result.slots)}"
+    if result.slots:
+        yield f"  {_by_training(result)}"
+    if any(slot.shape is None or None in slot.shape for slot in result.slots):
+        yield "? an axis that no input states is None, and what depends on it is not known"
+    if result.problem:
+        yield f"? its weights are not known: {printable(result.problem, 400)}"
+
+
+def _sum(slots: tuple[SpecSlot, ...]) -> str:
+    params, nbytes = params_of(slots), nbytes_of(slots)
+    known = [f"{params:,} parameters"] if params is not None else ["parameters not known"]
+    return ", ".join([f"{len(slots):,} weights", *known, *([size(nbytes)] if nbytes is not None else [])])
+
+
+def _by_training(result: Expected) -> str:
+    trained, others = (params_of([slot for slot in result.slots if slot.trainable is kind]) for kind in (True, False))
+    names = [(name, count) for name, count in (("trainable", trained), ("non-trainable", others)) if count is not None]
+    return ", ".join(f"{name} {count:,}" for name, count in names) if result.slots else ""
+
+
+def _end(name: str, dims: tuple[int | None, ...] | None) -> str:
+    return f"{name} {shape(dims)}" if dims is not None else f"{name} (shape not stated)"
+
+
+def _head(result: Expected) -> dict[str, Any]:
+    slots = result.slots
+    return {
+        "schema": "ckpttool.expected/1",
+        "path": str(result.path),
+        "kind": result.kind,
+        "size": result.size,
+        "written_by": result.writer or None,
+        "model": {"class": result.model_class or None, "name": result.model_name},
+        "totals": {"weights": len(slots), "params": params_of(slots), "nbytes": nbytes_of(slots)},
+        "problem": result.problem or None,
+    }
+
+
+def _layer(layer: ExpectedLayer) -> dict[str, Any]:
+    graph = layer.graph
+    return {
+        "layer": layer.layer,
+        "class": layer.class_name,
+        "frozen": layer.frozen,
+        "opaque": layer.opaque,
+        "outputs": graph and [[dims and list(dims) for dims in outputs] for outputs in graph.outputs],
+        "inbound": graph and [[tensor.layer, tensor.node, tensor.output] for tensor in graph.inbound],
+        "slots": [
+            {
+                "name": slot.name,
+                "shape": slot.shape and list(slot.shape),
+                "dtype": slot.dtype,
+                "trainable": slot.trainable,
+                "path": slot.path,
+                "group": slot.group,
+                "index": slot.index,
+            }
+            for slot in layer.slots
+        ],
+    }

@@ -1,0 +1,46 @@
+"""Reports from the field about messages: quantized models, another head, an architecture as the thing to list."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ckpttool.checks.checking import check_file
+from tests.corpus import FIELD, needs_field
+
+pytestmark = needs_field
+
+
+def test_scales_beside_quantized_kernels(run: Callable[..., Any]) -> None:
+    """Keras 3.15 cannot load an int8 MultiHeadAttention, whose layers hold one weight more than it counts
+    (keras#21378); check says so as an error, and ls calls the scales by their name."""
+    report = check_file(str(FIELD / "c27_int8.keras"))
+    assert report.verdict(None) == "findings"
+    (finding,) = [one for one in report.findings if one.rule.code == "I113"]
+    assert (finding.where, finding.rule.severity.name) == ("mha", "ERROR")
+    done = run("ls", FIELD / "c27_int8.keras")
+    assert "key/kernel_scale" in done.out
+    assert "key/2" not in done.out
+
+
+@pytest.mark.parametrize("by", ["name", "order"])
+def test_another_head(by: str, run: Callable[..., Any]) -> None:
+    """`--skip-mismatch` accepts what load_weights(by_name=True, skip_mismatch=True) leaves alone (keras#14206)."""
+    arguments = ["verify", FIELD / "c33_coco_weights.h5", FIELD / "c33_new.json", "--by", by]
+    assert run(*arguments).code == 1
+    done = run(*arguments, "--skip-mismatch")
+    if by == "order":  # the number of layers differs, which Keras raises on all the same
+        assert done.code == 1
+        return
+    assert done.code == 0
+    assert "(SHAPE)" in done.out
+    assert "8 weights match, 4 are skipped" in done.out
+
+
+def test_an_architecture_is_listed(run: Callable[..., Any]) -> None:
+    """`ls` and `info` of an architecture show its layers with the weights that it expects."""
+    done = run("ls", FIELD / "c02_single.json")
+    assert done.code == 0
+    assert "(3, 3, 3, 4)" in done.out
+    assert "expects 4 weights, 547 parameters" in done.out
+    assert "written by  Keras 2.2.4" in run("info", FIELD / "c02_single.json").out
