@@ -133,12 +133,17 @@ def path_today(path: str, moved: Mapping[str, str]) -> str:
 
 def _by_path(places: Iterable[Place], weights: Iterable[Weight], moved: Mapping[str, str]) -> Iterator[_Pair]:
     """The weights of the path layout; private attributes of Keras 2 (`_query_dense`) count as those of Keras 3."""
-    by_path = {place.path: place for place in places if place.path}
+    by_path = {_public(split(place.path)): place for place in places if place.path}
     for weight in weights:
-        path = path_today("/".join(part.lstrip("_") for part in as_keras_3(split(weight.path))), moved)
+        path = path_today(_public(as_keras_3(split(weight.path))), moved)
         place = by_path.get(path)
         if place is not None and shapes_fit(place.slot.shape, weight.shape):
             yield key_of(place), Stored(weight), Evidence.PATH
+
+
+def _public(parts: Iterable[str]) -> str:
+    """A path without what marks private attributes."""
+    return "/".join(part.lstrip("_") for part in parts)
 
 
 @dataclass(frozen=True, slots=True)

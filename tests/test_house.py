@@ -26,7 +26,7 @@ LEVELS = [
     {"aligning", "building", "expected", "loading"},
     {"assembled"},
     {"writing"},
-    {"naming"},
+    {"naming", "vocabularies"},
     {"listing", "manifest"},
     {"describing"},
     {"comparing", "verifying"},

@@ -100,6 +100,14 @@ def opaque_in(model: Part) -> Iterator[tuple[str, Part, str]]:
         stack.extend((f"{chain}/{child.name}", child, f"{path}/{at}") for at, child in reversed(part.children))
 
 
+def lookups_in(model: Part) -> Iterator[tuple[str, str, Part]]:
+    """The objects of a model that look values up in a vocabulary: chain of names, path in a `.keras`, the object."""
+    for at, top in model.children:
+        for path, layer, inside, part in _owners(at, top):
+            if part.vocabulary is not None and part.placed:
+                yield "/".join((layer, *inside)), f"{at}/{path}" if path else at, part
+
+
 def keeping_assets_in(model: Part) -> Iterator[str]:
     """The paths in a `.keras` of the objects that keep files beside their weights there."""
     return (path for path, part, again in _placed_in(model) if part.assets and not again)

@@ -24,7 +24,9 @@ class Slot:
     the weights of a frozen layer or the kernel below LoRA's factors: it keeps its place among the trainable ones.
     `stored` is False for what `.weights.h5` leaves out. `borrowed` is the attribute path from the layer to the object
     that owns the weight, where the layer lists a weight of another object as its own; in a live model it may begin with
-    `..`. `stored_dtype` is given where what is written has another dtype than the weight in memory.
+    `..`. `stored_dtype` is given where what is written has another dtype than the weight in memory. `key` is the name
+    under which `.weights.h5` keeps the weight, where that is not its number. `listed` is False for state that is not
+    among the weights of its layer, and so in no legacy `.h5` of Keras 3.
     """
 
     name: str
@@ -35,11 +37,24 @@ class Slot:
     frozen: bool = False
     borrowed: str = ""
     stored_dtype: str = ""
+    key: str = ""
+    listed: bool = True
 
     @property
     def written_dtype(self) -> str:
         """The dtype of the weight in `.weights.h5`."""
         return self.stored_dtype or self.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a config says of the vocabulary of a layer: how many entries it lists, None where it lists none, and the
+    path or address from which the layer reads them, empty where there is none. `is_padded` says that the layer has more
+    weights for entries than entries."""
+
+    entries: int | None = None
+    file: str = ""
+    is_padded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,7 @@ class Part:
     `tracked` is False for one that is no part of its holder's `weights` and of no legacy `.h5`. `aliases` are further
     paths, from the model on, where Keras looks for the object when nothing is stored at its place. `is_optimizer` marks
     an optimizer, whose slots are its variables. `assets` is True for one that keeps files beside its weights in a
-    `.keras`, such as a vocabulary.
+    `.keras`, such as a vocabulary. `vocabulary` is what its config says of that, for a layer that looks values up.
     """
 
     class_name: str
@@ -76,6 +91,7 @@ class Part:
     is_optimizer: bool = False
     listed: bool = True
     assets: bool = False
+    vocabulary: Vocabulary | None = None
 
     @property
     def tracks(self) -> tuple[tuple[str, "Part"], ...]:
@@ -89,7 +105,7 @@ def in_path_layout(part: Part) -> list[tuple[str, Part, Slot]]:
     A weight that two objects list as their own is there twice (SpectralNormalization and the layer it wraps).
     """
     return [
-        ("/".join((*path, "vars", str(index))), owner, slot)
+        ("/".join((*path, "vars", slot.key or str(index))), owner, slot)
         for path, _, owner in _walk(part)
         for index, slot in enumerate(_written(owner))
     ]
@@ -126,7 +142,7 @@ def _owned(part: Part) -> dict[tuple[str, str], Slot]:
     """The weights in the order of `layer.weights`, by the path of the owner and the name, each once."""
     found: dict[tuple[str, str], Slot] = {}
     for path, _, owner in _walk(part, attrgetter("tracks")):
-        for slot in _tracked(owner):
+        for slot in filter(attrgetter("listed"), _tracked(owner)):
             found.setdefault((_owner_of(slot, path), slot.name), slot)
     return found
 

@@ -11,9 +11,11 @@ from types import MappingProxyType
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.families import (
     attention,
+    binning,
     convolutional,
     dense,
     einsum,
+    lookups,
     normalization,
     old,
     recurrent,
@@ -68,6 +70,7 @@ _WITH_WEIGHTS: dict[str, Row] = {
     "Dense": dense.dense,
     "DepthwiseConv1D": convolutional.depthwise_conv(1),
     "DepthwiseConv2D": convolutional.depthwise_conv(2),
+    "Discretization": binning.discretization,
     "EinsumDense": einsum.einsum_dense,
     "Embedding": dense.embedding,
     "Functional": _holding(wrappers.model),
@@ -75,6 +78,7 @@ _WITH_WEIGHTS: dict[str, Row] = {
     "GRUCell": recurrent.gru_cell,
     "GroupNormalization": normalization.group_normalization,
     "GroupedQueryAttention": attention.grouped_query_attention,
+    "IntegerLookup": lookups.index_lookup,
     "LSTM": recurrent.layer_of(recurrent.lstm_cell, "LSTMCell", "lstm_cell"),
     "LSTMCell": recurrent.lstm_cell,
     "LayerNormalization": normalization.layer_normalization,
@@ -93,7 +97,8 @@ _WITH_WEIGHTS: dict[str, Row] = {
     "SimpleRNNCell": recurrent.simple_rnn_cell,
     "SpectralNormalization": _holding(wrappers.spectral_normalization),
     "StackedRNNCells": _holding(recurrent.stacked_rnn_cells),
-    "TextVectorization": weightless.text_vectorization,
+    "StringLookup": lookups.index_lookup,
+    "TextVectorization": lookups.text_vectorization,
     "TimeDistributed": _holding(wrappers.time_distributed),
     "Wrapper": _holding(wrappers.wrapper),
 }

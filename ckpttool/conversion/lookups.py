@@ -38,6 +38,6 @@ def lookup(args: Args, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cast(args: Args) -> Args:
-    """The layer that casts, into the type that the lookup was to give."""
-    dtype = {"dtype": args.config["dtype"]} if "dtype" in args.config else {}
+    """The layer that casts, into the type that the lookup was to give; that of a TextVectorization is of its input."""
+    dtype = {"dtype": args.config["dtype"]} if args.config.get("dtype", "string") != "string" else {}
     return Args("Rescaling", {"name": f"{args.name}_cast", "scale": 1.0, "offset": 0.0, **dtype})

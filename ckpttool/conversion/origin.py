@@ -2,22 +2,24 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ckpttool.architecture.dialects import Generation
 from ckpttool.assembled import is_reversed
-from ckpttool.checkpoint import Checkpoint
+from ckpttool.checkpoint import Checkpoint, Weight
 
 _LAST_OF_MANY_BACKENDS = (2, 4)  # 2.4 hands everything on to tf.keras
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The version of Keras that wrote a model, None where nothing tells it, and whether its backend was Theano."""
+    """The version of Keras that wrote a model, None where nothing tells it, and whether its backend was Theano.
+    `summaries` are what its Discretizations keep of the data that they were adapted to, by label."""
 
     version: str | None = None
     theano: bool = False
+    summaries: Mapping[str, Weight] = field(default_factory=dict)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, config: Any, generation: Generation) -> "Origin":

@@ -12,6 +12,7 @@ from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.conversion import preprocessing, vocabularies
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.filling import (
     LEGACY,
@@ -36,6 +37,7 @@ from ckpttool.conversion.weights import Placed, placed
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
 from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, section_of, split
+from ckpttool.vocabularies import by_path_today
 from ckpttool.writing.archive import Model
 from ckpttool.writing.path_layout import Content
 
@@ -54,7 +56,7 @@ def prepare(
     generation = generation_of(found.config, version)
     as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
     if as_it_is and not (FORMS[form].whole and _holds_code(found.config)):
-        return _as_it_is(checkpoint, found, form, options)
+        return _as_it_is(checkpoint, found, form, options, journal)
     return _rewritten(checkpoint, found, generation, form, options, journal)
 
 
@@ -83,23 +85,29 @@ def _holds_code(config: Any) -> bool:
     return False
 
 
-def _as_it_is(checkpoint: Checkpoint, architecture: Architecture, form: str, options: Options) -> Prepared:
+def _as_it_is(
+    checkpoint: Checkpoint, architecture: Architecture, form: str, options: Options, journal: Journal
+) -> Prepared:
     """A model of Keras 3 in another form of the path layout: the config and every weight as they are."""
     config = architecture.config
     if not options.compiled and isinstance(config, Mapping):
         config = {key: value for key, value in config.items() if key != "compile_config"}
     found = _copied(checkpoint, config, form, architecture.name, "Keras 3", options.optimizer and options.compiled)
     model = found.payload.model
-    content = replace(model.content, names={**_names(architecture), **model.content.names})
+    part = _part(architecture)
+    if part is not None:
+        _check_vocabularies(part, by_path_today(model.assets), form, journal)
+    names = dict(names_in(part)) if part is not None else {}
+    content = replace(model.content, names={**names, **model.content.names})
     return replace(found, payload=Payload(replace(model, content=content)))
 
 
-def _names(architecture: Architecture) -> dict[str, str | None]:
-    """The objects for which Keras writes a group, those without weights too; none where the config makes no sense."""
+def _part(architecture: Architecture) -> Part | None:
+    """The objects of a model, None where its config makes no sense."""
     try:
-        return dict(names_in(part_in(architecture)))
+        return part_in(architecture)
     except CheckpointError:
-        return {}
+        return None
 
 
 def _copied(
@@ -124,7 +132,10 @@ def _rewritten(
     journal: Journal,
 ) -> Prepared:
     """A model in the words of Keras 3, its weights placed slot by slot."""
-    origin = Origin.of(checkpoint, architecture.config, generation)
+    alignment = align(checkpoint, architecture)
+    origin = replace(
+        Origin.of(checkpoint, architecture.config, generation), summaries=preprocessing.summaries(alignment)
+    )
     rewritten = rewrite(architecture.config, generation, journal, options, origin)
     _note_functions(rewritten, FORMS[form].whole, journal)
     today = read_architecture(rewritten.config)
@@ -134,14 +145,15 @@ def _rewritten(
         compiled = compile_config(settings, version, _outputs(architecture, today), journal)
         rewritten.config |= {"compile_config": compiled} if compiled else {}  # which `today` has, too
     part = part_in(today)
-    alignment = align(checkpoint, architecture)
     turned = reversed_kernels(checkpoint, alignment, journal)
     found, missing = placed(alignment, rewritten, list(places_of(part)), turned)
     for label in sorted(rewritten.unscaled(one.place.label for one in alignment.aligned)):
         journal.refuse(label, "hard_sigmoid, whose slope is another today, and no weights to take the difference")
     refuse_other_shapes(found, journal)
     own = own_weights(checkpoint, architecture, alignment, rewritten, part, form, journal)
-    refuse_missing((place for place in missing if place.path), journal)
+    assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
+    without = _check_vocabularies(part, assets, form, journal)
+    refuse_missing((one for one in missing if one.path and one.label.rpartition("/")[0] not in without), journal)
     refuse_left([one for one in alignment.left if one.path not in own.judged], part, journal)
     content = _content(part, found, own.by_path)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
@@ -150,12 +162,19 @@ def _rewritten(
         kept = state(checkpoint, alignment, rewritten, wanted, optimizer, turned, journal)
         names = {**content.names, "optimizer": snake_case(optimizer["class_name"])} if kept else content.names
         content = Content({**content.weights, **kept}, names)
-    assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
     layers = with_own(layers_of(part, found), own, found, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
     written = in_layers(layers) if form == LEGACY else content.weights
     return Prepared(payload, tuple(found), today.name, f"Keras {int(generation)}", renamed, written)
+
+
+def _check_vocabularies(part: Part, assets: Mapping[str, bytes], form: str, journal: Journal) -> frozenset[str]:
+    """Notes what becomes of the vocabularies of a model; gives the objects of a whole model that have none."""
+    if FORMS[form].whole:
+        return vocabularies.check(part, assets, journal)
+    vocabularies.note_left_behind(part, journal)
+    return frozenset()
 
 
 def _note_functions(rewritten: Rewritten, whole: bool, journal: Journal) -> None:

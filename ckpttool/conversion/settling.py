@@ -10,7 +10,7 @@ from ckpttool.architecture.defaults import arguments_of
 from ckpttool.architecture.dialects.orderings1 import UNTOLD
 from ckpttool.architecture.sizes import Shape, is_integer
 from ckpttool.architecture.table import LAYERS
-from ckpttool.conversion import activations
+from ckpttool.conversion import activations, preprocessing
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.origin import Origin
 
@@ -24,17 +24,12 @@ DROP_DILATION = Edit(
     "writes 1 as the dilation of a transposed convolution",
     "always: Keras of many backends took the argument up to 2.2.4, and did not look at it",
 )
-WRITE_DTYPE = Edit(
-    "write-dtype",
-    "writes float32 as the type of a Discretization, which in Keras 3 casts its input to that type",
-    "always: the same bins; they are counted in int32",
-)
 WRITE_SIZES = Edit(
     "write-sizes",
     "writes the sizes that the output of an EinsumDense has, where it left them open",
     "always: Keras 2 found them out, Keras 3 does not, and cannot build what comes behind",
 )
-EDITS = (WRITE_BACKWARD, DROP_DILATION, WRITE_DTYPE, WRITE_SIZES)
+EDITS = (WRITE_BACKWARD, DROP_DILATION, WRITE_SIZES)
 
 # Arguments that had no part in what a layer computes, whatever their value; `causal` goes into the calls, and
 # `trainable` is there where a layer of today does not take it, which then has no weights.
@@ -165,15 +160,6 @@ def _pair(value: Any) -> list[int]:
     return [one if is_integer(one) else 1 for one in found]
 
 
-def _discretized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    """Keras 2 took any number as it was, and gave integers of this type (discretization.py, 2.15)."""
-    dtype = config.get("dtype")
-    if not isinstance(dtype, str) or not dtype.startswith("int"):
-        return config
-    journal.edit(WRITE_DTYPE, site.label, dtype)
-    return {**config, "dtype": "float32"}
-
-
 def _gated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
     """Keras 2.3 changed the default (keras/layers/recurrent.py)."""
     old = site.origin.of_many_backends and site.origin.before(2, 3)
@@ -202,10 +188,11 @@ _SETTLED: Mapping[str, tuple[_Settle, ...]] = MappingProxyType(
         "Conv2DTranspose": (_undilated, _deconvolved),
         "Conv3DTranspose": (_undilated,),
         **dict.fromkeys((f"ConvLSTM{rank}D" for rank in (1, 2, 3)), (_strided,)),
-        "Discretization": (_discretized,),
+        "Discretization": (preprocessing.discretized,),
         "EinsumDense": (_sized,),
         "Embedding": (_embedding,),
         **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell"), (_gated,)),
+        "Hashing": (preprocessing.hashed,),
         "RandomCrop": (_random_crop,),
         "ReLU": (_relu,),
         "Resizing": (_interpolated,),

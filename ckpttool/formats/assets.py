@@ -1,6 +1,7 @@
 """The assets of a `.keras`: files that layers keep beside their weights, such as vocabularies."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ckpttool.checkpoint import Checkpoint
@@ -23,13 +24,41 @@ def read_assets(checkpoint: Checkpoint) -> dict[str, bytes]:
     return _in_directory(checkpoint.path / FOLDER) if checkpoint.kind == "keras-dir" else {}
 
 
+def asset_sizes(checkpoint: Checkpoint) -> dict[str, int]:
+    """How many bytes each asset of a checkpoint has, as the archive or the directory says; nothing is read.
+
+    Raises CheckpointError for too many.
+    """
+    if checkpoint.kind == "keras-dir":
+        folder = checkpoint.path / FOLDER
+        return {Path(name).as_posix(): (folder / name).lstat().st_size for name in _counted(_names_in(folder))}
+    if checkpoint.kind != "keras-zip" or not any(name.startswith(f"{FOLDER}/") for name in checkpoint.files):
+        return {}
+    source = FileSource(checkpoint.path)
+    try:
+        infos = Archive(source).infos
+        return {name.removeprefix(f"{FOLDER}/"): infos[name].file_size for name in _counted(_members(infos))}
+    finally:
+        source.close()
+
+
+def _members(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(f"{FOLDER}/") and not name.endswith("/")]
+
+
+def _names_in(folder: Path) -> list[str]:
+    """The files of a directory and of those in it; links to directories are not followed."""
+    return [
+        os.path.relpath(os.path.join(at, name), folder) for at, _, files in os.walk(folder) for name in sorted(files)
+    ]
+
+
 def _in_archive(path: Path) -> dict[str, bytes]:
     source = FileSource(path)
     try:
         archive = Archive(source)
-        names = [name for name in archive.infos if name.startswith(f"{FOLDER}/") and not name.endswith("/")]
         found, left = dict[str, bytes](), MAX_BYTES
-        for name in _counted(names):
+        for name in _counted(_members(archive.infos)):
             found[name.removeprefix(f"{FOLDER}/")] = raw = archive.read(name, left)
             left -= len(raw)
         return found
@@ -38,11 +67,8 @@ def _in_archive(path: Path) -> dict[str, bytes]:
 
 
 def _in_directory(folder: Path) -> dict[str, bytes]:
-    names = list[str]()
-    for at, _, files in os.walk(folder):  # links to directories are not followed
-        names += [os.path.relpath(os.path.join(at, name), folder) for name in files]
     found, left = dict[str, bytes](), MAX_BYTES
-    for name in _counted(names):
+    for name in _counted(_names_in(folder)):
         if (folder / name).is_symlink():
             raise UnsafeFileError("is a symbolic link, which is not followed", path=str(folder / name))
         source = FileSource(folder / name)

@@ -21,6 +21,7 @@ BACKSLASHES = (
     "names hold backslashes, as Keras 2.12 to 2.15 wrote them on Windows: no Keras finds these weights on another "
     "system, nor Keras 3 on any; ckpttool convert writes them anew"
 )
+_NAMED = frozenset({"idf_weights"})  # of lookups (keras/src/layers/preprocessing/index_lookup.py, 3.15)
 
 Names = dict[tuple[str, ...], str]
 """The stored names of objects, by the parts of their paths."""
@@ -46,12 +47,17 @@ def read(source: Hdf5Input, names: Names | None = None) -> None:
         source.parts.notes.append(BACKSLASHES)
     for path in tree.datasets:
         parts = split(path)
-        owner, is_weight = parts[:-2], len(parts) > 1 and parts[-2] == "vars" and parts[-1].isdigit()
+        owner, is_weight = parts[:-2], len(parts) > 1 and parts[-2] == "vars" and _is_key(parts[-1])
         section = section_of(parts) if is_weight else Section.OTHER
         layer, part = named(owner, names) if section is Section.MODEL else (None, "")
         source.add(path, section, layer, part=part)
         if parts[-1] == "vars":
             source.parts.refuse("corrupt", path, "an array where the group of a layer's weights should be")
+
+
+def _is_key(name: str) -> bool:
+    """Whether an array of this name in a group `vars` is a weight: a number, or a name that a layer of Keras writes."""
+    return name.isdigit() or name in _NAMED
 
 
 def generation(tree: Tree, names: Names) -> str:

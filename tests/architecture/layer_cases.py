@@ -259,7 +259,6 @@ _REQUIRED: dict[str, dict[str, Any]] = {
     "AveragePooling3D": {"pool_size": 2},
     "CategoryEncoding": {"num_tokens": 3},
     "CenterCrop": {"height": 4, "width": 4},
-    "Discretization": {"bin_boundaries": [0.0, 1.0]},
     "Dot": {"axes": 1},
     "Dropout": {"rate": 0.5},
     "GaussianDropout": {"rate": 0.5},
@@ -267,7 +266,6 @@ _REQUIRED: dict[str, dict[str, Any]] = {
     "HashedCrossing": {"num_bins": 3},
     "Hashing": {"num_bins": 3},
     "InputLayer": {"shape": (4,)},
-    "IntegerLookup": {"vocabulary": [1, 2]},
     "MaxNumBoundingBoxes": {"max_number": 3},
     "Permute": {"dims": (1,)},
     "RandomBrightness": {"factor": 0.5},
@@ -288,7 +286,6 @@ _REQUIRED: dict[str, dict[str, Any]] = {
     "SpatialDropout1D": {"rate": 0.5},
     "SpatialDropout2D": {"rate": 0.5},
     "SpatialDropout3D": {"rate": 0.5},
-    "StringLookup": {"vocabulary": ["a", "b"]},
 }
 MERGING = frozenset({"Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"})
 NOT_MADE = frozenset({"Lambda"})  # takes Python code, which no config is needed to know the weights of
@@ -302,12 +299,23 @@ def weightless(names: tuple[str, ...]) -> Iterator[Case]:
             yield Case(made, ((2, 4), (2, 4)), listed=True)
         elif name not in NOT_MADE:
             yield Case(made, ((2, 4),) if name == "Permute" else ((2, 8, 8, 3),))
-    yield Case(spec("TextVectorization", vocabulary=["a", "b"]), ((None,),))
     flips = [spec("RandomFlip"), spec("RandomFlip"), spec("RandomRotation", factor=0.5)]
     yield Case(spec("Pipeline", layers=flips), ((2, 8, 8, 3),))
 
 
-FAMILIES = (dense, einsum, embeddings, convolutions, recurrent, attention, normalization, holders)
+def preprocessing() -> Iterator[Case]:
+    """Lookups and bins; weights of words are no weights of the layer, and stored under a name of their own."""
+    for mode in ("int", "multi_hot", "tf_idf"):
+        weights = {"idf_weights": [0.5, 0.75]} if mode == "tf_idf" else {}
+        for padded in ({}, {"max_tokens": 6, "pad_to_max_tokens": True}) if mode != "int" else ({},):
+            words = {"vocabulary": ["a", "b"], "output_mode": mode, **weights, **padded}
+            yield Case(spec("StringLookup", **words), ((None, 2),))
+            yield Case(spec("TextVectorization", **words), ((None,),))
+            yield Case(spec("IntegerLookup", **{**words, "vocabulary": [3, 5]}), ((None, 2),))
+    yield Case(spec("Discretization", bin_boundaries=[0.0, 1.0]), ((None, 4),))
+
+
+FAMILIES = (dense, einsum, embeddings, convolutions, recurrent, attention, normalization, holders, preprocessing)
 
 
 def all_cases(weightless_names: tuple[str, ...]) -> list[Case]:

@@ -38,6 +38,13 @@ def _hard_gates(config: Config) -> Config:
     return {"recurrent_activation": "hard_sigmoid", **config}
 
 
+def _unpadded(config: Config) -> Config:
+    """Up to TensorFlow 2.4 a TextVectorization is padded by default, which says nothing where it has no size."""
+    if config.get("pad_to_max_tokens") is True and config.get("max_tokens") is None:
+        return {**config, "pad_to_max_tokens": False}
+    return config
+
+
 _SPATIAL = {"noise_shape": (None,), "trainable": (...,)}  # today it takes neither
 _BATCH = {
     "adjustment": (None,),
@@ -71,6 +78,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "GRU": Change("", {}, _TIME, _not_reset_after),
         "GRUCell": Change("", {}, {}, _not_reset_after),
         "InputLayer": Change("", {"batch_input_shape": "batch_shape"}),
+        "IntegerLookup": Change("", {"max_values": "max_tokens", "mask_value": "mask_token", "oov_value": "oov_token"}),
         "LSTM": Change("", {}, _TIME),
         "LeakyReLU": Change("", {"alpha": "negative_slope"}),
         "Model": Change("Functional"),
@@ -82,6 +90,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "SpatialDropout2D": Change("", {}, _SPATIAL),
         "SpatialDropout3D": Change("", {}, _SPATIAL),
         "SyncBatchNormalization": Change("BatchNormalization", {}, _BATCH, _synchronized),
+        "TextVectorization": Change("", {}, {}, _unpadded),
     }
 )
 """The classes of Keras 2 whose name or arguments are others today."""

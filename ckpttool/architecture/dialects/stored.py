@@ -122,7 +122,7 @@ def _lists(at: _At, generation: Generation) -> _Lists:
 
 
 def _made_trainable(slot: Slot) -> bool:
-    return slot.trainable or slot.frozen or bool(slot.borrowed)
+    return slot.trainable or slot.frozen or bool(slot.borrowed and slot.listed)
 
 
 def _once(found: list[StoredSlot]) -> list[StoredSlot]:

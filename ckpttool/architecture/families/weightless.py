@@ -1,6 +1,6 @@
 """Layers that never have weights of their own and hold no layer that could (keras/src/layers, 3.15).
 
-Many keep the state of a random generator, which no layout stores, or a vocabulary, which is stored as an asset.
+Many keep the state of a random generator, which no layout stores.
 """
 
 from ckpttool.architecture.args import Args
@@ -32,13 +32,10 @@ POOLING = (
 )
 PREPROCESSING = (
     "CategoryEncoding",
-    "Discretization",
     "HashedCrossing",
     "Hashing",
-    "IntegerLookup",
     "MelSpectrogram",
     "Rescaling",
-    "StringLookup",
 )
 IMAGES = (
     "AugMix",
@@ -105,8 +102,3 @@ NAMES = (*ACTIVATIONS, *CORE, *MERGING, *POOLING, *PREPROCESSING, *IMAGES, *REGU
 def weightless(args: Args, inputs: Inputs) -> Part:
     """A layer without weights."""
     return args.part()
-
-
-def text_vectorization(args: Args, inputs: Inputs) -> Part:
-    """TextVectorization: its StringLookup keeps the vocabulary, as an asset (preprocessing/text_vectorization.py)."""
-    return args.part(children=[("_lookup_layer", Part("StringLookup", "string_lookup"))])

@@ -1,0 +1,66 @@
+"""State that is no plain weight, in files from the field: vocabularies, their weights, bins, salts of hashes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ckpttool
+from ckpttool.conversion.journal import ConversionError
+from tests.architecture.live_defaults import keras
+from tests.corpus import FIELD, needs_field
+
+pytestmark = [needs_field, pytest.mark.filterwarnings("ignore:__array__ implementation")]  # of TensorFlow, with NumPy 2
+
+
+def converted(name: str, tmp_path: Path) -> tuple[Any, ckpttool.Conversion]:
+    """A model from the field as live Keras 3 loads what `convert` made of it, compiled, and what that noted."""
+    found = ckpttool.convert(FIELD / name, tmp_path / "model.keras")
+    assert ckpttool.verify(tmp_path / "model.keras", tmp_path / "model.keras").ok
+    return keras().models.load_model(tmp_path / "model.keras"), found
+
+
+@pytest.mark.parametrize(
+    "name", ["c21_int.keras", "c49_disc_adapt_k215.h5", "c49_disc_adapt_k215.keras", "c49_hash_salt_t24.h5"]
+)
+def test_predicts_as_its_writer(name: str, tmp_path: Path) -> None:
+    """The converted model gives what the model gave where it was saved."""
+    model, _ = converted(name, tmp_path)
+    with np.load(FIELD / f"{name.partition('.')[0]}.npz") as known:
+        assert np.array_equal(model.predict(known["x0"], verbose=0), known["y0"])
+
+
+def test_weights_of_words(tmp_path: Path) -> None:
+    """The weights that a TextVectorization gives its words are carried, from both places where they are stored. The
+    values are those that genuine Keras 2.15 predicts from c21_tfidf.keras."""
+    import tensorflow as tf
+
+    model, _ = converted("c21_tfidf.keras", tmp_path)
+    given = model.predict(tf.constant([["the cat"], ["a dog"]]), verbose=0)
+    assert np.allclose(given, PREDICTED, atol=1e-6)
+
+
+PREDICTED = [[0.6566829085350037, 0.7770801186561584], [0.41588833928108215, 0.5499597191810608]]
+
+
+@pytest.mark.parametrize("name", ["c20_strlookup.h5", "c21_int.h5", "c21_tfidf.h5"])
+def test_without_vocabulary(name: str, tmp_path: Path) -> None:
+    """A model whose vocabulary is nowhere is refused in a line, with the way out; its weights alone can be written."""
+    with pytest.raises(ConversionError) as refused:
+        ckpttool.convert(FIELD / name, tmp_path / "model.keras")
+    assert [("vocabulary" in one.what, "--arch" in one.what) for one in refused.value.refusals] == [(True, True)]
+    if name == "c21_tfidf.h5":  # whose words have weights, which it does not hold either
+        return
+    found = ckpttool.convert(FIELD / name, tmp_path / "model.weights.h5")
+    assert ["its vocabulary" in one.what for one in found.losses] == [True]
+
+
+@pytest.mark.parametrize("name", ["c21_file.keras", "c21_file.h5"])
+def test_vocabulary_in_a_file(name: str, tmp_path: Path) -> None:
+    """A vocabulary that is given as a path needs that file, and a load_model that opens it."""
+    found = ckpttool.convert(FIELD / name, tmp_path / "model.keras")
+    (need,) = [one.what for one in found.needs]
+    assert "/tmp/exam/bugs/files/vocab.txt" in need and "safe_mode=False" in need
+    with pytest.raises((TypeError, ValueError), match="safe_mode=False"):
+        keras().models.load_model(tmp_path / "model.keras")
