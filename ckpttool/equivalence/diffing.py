@@ -6,6 +6,7 @@ checkpoints of Keras 3 are compared as they are, without any of `conversion`.
 """
 
 import os
+from dataclasses import replace
 
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.dialects import Generation, generation_of
@@ -13,6 +14,7 @@ from ckpttool.checkpoint import Checkpoint
 from ckpttool.comparing import Diff, Scope
 from ckpttool.comparing import diff as as_written
 from ckpttool.comparing.diffing import Progress, ignored
+from ckpttool.equivalence.holders import without_holders
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
 
@@ -41,7 +43,9 @@ def diff(
             return diff(a, opened, scope, progress)
     if scope.exact or all(map(_is_of_keras_3, (a, b))):
         return as_written(a, b, scope, progress)
-    return _by_generation(a, b, scope, progress)
+    one, other, held = without_holders(a, b)
+    found = _by_generation(one, other, scope, progress)
+    return replace(found, restated=(*held, *found.restated))
 
 
 def _is_of_keras_3(checkpoint: Checkpoint) -> bool:
@@ -63,12 +67,22 @@ def _by_generation(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progres
         return restated_diff(one, other, scope, progress)
 
     if generations[0] is not generations[1]:
-        return restated(progress)
+        return _explained(restated(progress), own, generations)
     found = as_written(a, b, scope, progress)
     if generations[0] is Generation.KERAS_3 or not found.differences & _BY_WORDS:
-        return found
+        return _explained(found, own, generations)
     other = restated(ignored)
     return found if other.differences else other
+
+
+def _explained(
+    found: Diff, own: tuple[Architecture | None, Architecture | None], generations: tuple[Generation, Generation]
+) -> Diff:
+    if None not in own or not found.differences:
+        return found
+    from ckpttool.equivalence.guesses import explained  # not needed where both configs are known
+
+    return explained(found, own, generations)
 
 
 def _generation(checkpoint: Checkpoint, own: Architecture | None, other: Architecture | None) -> Generation:

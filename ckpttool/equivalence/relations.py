@@ -1,0 +1,82 @@
+"""What one weight is made of another by, where no config tells: told by the values, which agree bit for bit or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from ckpttool.checkpoint import Weight
+from ckpttool.conversion.activations import FACTOR
+from ckpttool.conversion.arranging import Arrangement, Cudnn
+from ckpttool.conversion.deviations import Deviation, Variance
+from ckpttool.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MAX_BYTES = 1 << 27
+"""Weights that are larger are not looked at."""
+
+MULTIPLIED = f"multiplied by {FACTOR}"
+"""What every relation says that hard_sigmoid is the reason for."""
+
+_EPSILON = 1e-6  # of BatchNormalization by default, as long as it kept a deviation
+_GATES = (3, 4)
+
+
+def relation(old: Weight, new: Weight, epsilon: float = _EPSILON) -> str:
+    """How a weight is made of another of the same dtype, in words; empty where none of what `convert` does explains
+    it, or nothing can be told. `epsilon` is that of a BatchNormalization."""
+    if old.dtype != new.dtype or not old.dtype.startswith("float") or max(old.nbytes, new.nbytes) > MAX_BYTES:
+        return ""
+    try:
+        before, after = old.read(), new.read()
+    except CheckpointError:
+        return ""
+    if not before.any():  # zeros are the same however they are changed
+        return ""
+    import numpy as np
+
+    with np.errstate(all="ignore"):  # what is tried need not make sense
+        return next((told for told, holds in _candidates(before, after, epsilon) if holds()), "")
+
+
+_Candidate = tuple[str, Callable[[], bool]]
+
+
+def _candidates(old: np.ndarray, new: np.ndarray, epsilon: float) -> Iterator[_Candidate]:
+    """What may have been done, and whether it was."""
+    if old.shape == new.shape and old.ndim:
+        yield from _multiplied(old, new)
+        if old.ndim > 2:
+            axes = tuple(slice(None, None, -1) for _ in range(old.ndim - 2))
+            yield "reversed along all spatial axes, as Theano has kernels", lambda: _are_same(old[axes], new)
+    if old.ndim == 1:
+        yield from (_arranged(how, old, new) for how in (Deviation(epsilon), Variance(epsilon)))
+    if old.ndim in (1, 2):
+        slots = ("bias",) if old.ndim == 1 else ("kernel", "recurrent_kernel")
+        for slot, gates in ((slot, gates) for slot in slots for gates in _GATES if old.shape[-1] % gates == 0):
+            yield _arranged(Cudnn(slot, gates), old, new)
+
+
+def _multiplied(old: np.ndarray, new: np.ndarray) -> Iterator[_Candidate]:
+    """The factor of hard_sigmoid, in some columns or in all."""
+    import numpy as np
+
+    scaled = old * old.dtype.type(FACTOR)
+    axes = tuple(range(old.ndim - 1))
+    grown, same = (np.all(one == new, axis=axes) for one in (scaled, old))
+    count, columns = int(np.count_nonzero(grown & ~same)), new.shape[-1]
+    told = MULTIPLIED if count == columns else f"{MULTIPLIED} in {count:,} of {columns:,} columns"
+    yield told, lambda: count > 0 and bool(np.all(grown | same))
+
+
+def _arranged(how: Arrangement, old: np.ndarray, new: np.ndarray) -> _Candidate:
+    def holds() -> bool:
+        return how.shape(old.shape) == new.shape and _are_same(how.made(old), new)
+
+    return f"changed ({how.told})", holds
+
+
+def _are_same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and one.tobytes() == other.tobytes()
