@@ -14,7 +14,7 @@ from ckpttool.formats import open_checkpoint
 
 def load_architecture(path: str | os.PathLike[str]) -> Architecture:
     """The architecture in a `.keras`, a whole-model `.h5`, or a `.json` or `.yaml`; told apart by content."""
-    if not _is_text(path):
+    if not is_text(path):
         with open_checkpoint(path) as checkpoint:
             found = read_architecture(checkpoint.config)
         if found is None:
@@ -30,7 +30,7 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
 def load_spec(path: str | os.PathLike[str]) -> Spec:
     """The spec of a model: from a spec file, an architecture in JSON or YAML, a whole model, or other weights, which
     tell no more than their own places, shapes and dtypes."""
-    if _is_text(path) and not os.fspath(path).endswith(".weights.json"):
+    if is_text(path) and not os.fspath(path).endswith(".weights.json"):
         return spec_of_text(path)
     with open_checkpoint(path) as checkpoint:
         architecture = read_architecture(checkpoint.config)
@@ -56,7 +56,7 @@ def spec_of_weights(checkpoint: Checkpoint) -> Spec:
     return Spec(checkpoint.path.name, tuple(slots), tuple(dict.fromkeys(slot.group for slot in slots if slot.group)))
 
 
-def _is_text(path: str | os.PathLike[str]) -> bool:
+def is_text(path: str | os.PathLike[str]) -> bool:
     """Whether a file holds no byte that only binary files have in front."""
     if os.path.isdir(path):
         return False

@@ -33,6 +33,14 @@ _EXITS = {"does not load": DIFFERENT, "cannot tell": FAILED}
     help="Whether other dtypes count that Keras converts.",
 )
 @click.option("--optimizer", is_flag=True, help="Verify the state of the optimizer too.")
+@click.option(
+    "--for",
+    "loaded_by",
+    type=click.Choice(["writer", "keras3"]),
+    default="writer",
+    show_default=True,
+    help="Who must build the architecture for exit code 0: the Keras that wrote it, or Keras 3, compiled too.",
+)
 @click.option("--values", is_flag=True, help="Search all weights for NaN and Inf; reads all values.")
 @options.output(VERIFY_OUTPUTS)
 @options.color
@@ -45,6 +53,7 @@ def command(
     skip_mismatch: bool,
     dtype: str,
     optimizer: bool,
+    loaded_by: str,
     values: bool,
     output: str,
     color: str,
@@ -55,6 +64,9 @@ def command(
     checkpoint, whose places and shapes are then what is expected. It can also be package.module:function, a function
     of your own that returns a Keras model: that runs your code, in a process of its own.
 
+    Keras 3 does not build every architecture that Keras 1 and 2 wrote; it is said where it does not, and --for keras3
+    makes that exit code 1.
+
     Exit codes: 0 loads completely, 1 does not, 2 could not tell.
 
     \b
@@ -62,6 +74,7 @@ def command(
       ckpttool verify model.weights.h5 model.json
       ckpttool verify model.weights.h5 model.spec.json --output json
       ckpttool verify model.weights.h5 train.models:build
+      ckpttool verify old.h5 old.h5 --for keras3
       ckpttool verify backbone.weights.h5 model.keras --allow-missing 'head/*'
       ckpttool verify coco.h5 model.json --by name --skip-mismatch
     """
@@ -72,4 +85,5 @@ def command(
         notes = opened.notes
     emit(VERIFY_OUTPUTS[output](result, Style(color=wants_color(color))))
     warn(checkpoint, (), notes)
-    raise click.exceptions.Exit(_EXITS.get(result.verdict, 0))
+    refused = loaded_by == "keras3" and result.ok and not result.loads_in_keras_3
+    raise click.exceptions.Exit(DIFFERENT if refused else _EXITS.get(result.verdict, 0))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ckpttool.comparing import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
     from ckpttool.describing import Info
     from ckpttool.verifying import Finding, VerifyResult
+    from ckpttool.verifying.support import Support
 
 
 def dumps(value: Any) -> str:
@@ -221,6 +222,7 @@ def verdict(result: VerifyResult, style: Style) -> str:
             "loader": result.loader,
             "loader_because": result.because,
             "keras": result.keras,
+            "support": _support(result.support) if result.support else None,
             "problems": list(result.problems),
             "matched": len(result.matched),
             "findings": [_object(finding) for finding in result.findings],
@@ -229,6 +231,17 @@ def verdict(result: VerifyResult, style: Style) -> str:
             "opaque": [asdict(part) for part in result.opaque],
         }
     )
+
+
+def _support(support: Support) -> dict[str, Any]:
+    """Which Keras builds an architecture, and why Keras 3 does not, where it does not."""
+    found = support.buildability
+    return {
+        "writer": f"Keras {support.writer.value}",
+        "builds_in_keras_3": found.builds,
+        "compiles_in_keras_3": found.compiles,
+        "obstacles": [asdict(one) for one in (*found.obstacles, *found.compile_obstacles)],
+    }
 
 
 def _object(finding: Finding) -> dict[str, Any]:

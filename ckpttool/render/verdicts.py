@@ -23,6 +23,8 @@ _KERAS = {
     "loads": "Keras 3 loads it",
     "raises": "Keras 3 raises an error",
     "loads wrongly": "Keras 3 loads it without a word, and wrongly or incompletely",
+    "loads uncompiled": "Keras 3 loads it with compile=False alone",
+    "cannot build": "Keras 3 cannot build this architecture",
 }
 _SHOWN = 8
 _OF_WEIGHTS = frozenset({"SHAPE", "DTYPE"})  # whose reasons tell of each weight what it is
@@ -30,7 +32,8 @@ _OF_WEIGHTS = frozenset({"SHAPE", "DTYPE"})  # whose reasons tell of each weight
 
 def headline(result: VerifyResult, style: Style) -> str:
     """The verdict, the way of loading, and what Keras does: three lines."""
-    verdict = _INTO.get(result.verdict, f"{result.verdict} into")
+    fits = "fits into" if result.support and result.support.obstacles and result.ok else f"{result.verdict} into"
+    verdict = _INTO.get(result.verdict, fits)
     if style.color:
         verdict = f"{_COLORS[result.verdict]}{verdict}{_PLAIN}"
     loader = f"{FORMATS[result.kind].title}, loaded by {result.loader} ({result.because})"
@@ -39,7 +42,19 @@ def headline(result: VerifyResult, style: Style) -> str:
     skipped = f", {len(result.skipped):,} are skipped and keep the values of the model" if result.skipped else ""
     head = f"{printable(str(result.checkpoint))}: {verdict} {printable(result.architecture)}"
     known = ", as far as its layers are known" if result.opaque and result.keras == "loads" else ""
-    return f"{head}\n{loader}\n{matched}{failures}{skipped}. {_KERAS[result.keras]}{known}."
+    return f"{head}\n{loader}\n{matched}{failures}{skipped}. {_by_keras(result)}{known}."
+
+
+def _by_keras(result: VerifyResult) -> str:
+    """What Keras 3 does, and why where it is the architecture's fault."""
+    support = result.support
+    if support is None or not (support.obstacles or result.keras == "loads uncompiled"):
+        return _KERAS[result.keras]
+    obstacles = support.obstacles or support.buildability.compile_obstacles
+    why = printable(obstacles[0].description, 300) + (f"; and {len(obstacles) - 1:,} more" if obstacles[1:] else "")
+    if support.by_writer_alone:
+        return f"Keras {support.writer.value} builds this architecture, Keras 3 cannot ({why}): convert it first"
+    return f"{_KERAS['cannot build' if support.obstacles else result.keras]} ({why})"
 
 
 def remarks(result: VerifyResult) -> list[str]:

@@ -22,6 +22,7 @@ from ckpttool.numerics import measure
 from ckpttool.verifying import evidence, legacy_state, loaders
 from ckpttool.verifying.pairing import Pairing
 from ckpttool.verifying.result import Finding, Status, VerifyResult
+from ckpttool.verifying.support import Support, support_of
 
 LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
     {"path": loaders.by_path, "order": loaders.by_order, "name": loaders.by_name}
@@ -63,10 +64,24 @@ def verify(
     CheckpointError where one of the two cannot be read.
     """
     spec, title = _spec(architecture, allowed.optimizer)
+    support = support_of(architecture)
     if isinstance(checkpoint, Checkpoint):
-        return _verified(checkpoint, spec, title, by, allowed, values, progress, skip_mismatch)
+        return _supported(_verified(checkpoint, spec, title, by, allowed, values, progress, skip_mismatch), support)
     with open_checkpoint(checkpoint) as opened:
-        return _verified(opened, spec, title, by, allowed, values, progress, skip_mismatch)
+        return _supported(_verified(opened, spec, title, by, allowed, values, progress, skip_mismatch), support)
+
+
+def _supported(result: VerifyResult, support: Support | None) -> VerifyResult:
+    """The result with what is known of building the architecture, which comes before its weights are loaded."""
+    if support is None:
+        return result
+    keras, problems = result.keras, result.problems
+    if support.obstacles:
+        keras = "raises" if keras == "raises" else "cannot build"
+        problems += () if support.by_writer_alone else tuple(one.description for one in support.obstacles)
+    elif keras == "loads" and support.buildability.compile_obstacles and result.is_of_one_file:
+        keras = "loads uncompiled"
+    return replace(result, keras=keras, problems=problems, support=support)
 
 
 def _spec(architecture: Spec | Architecture | str | os.PathLike[str], optimizer: bool) -> tuple[Spec, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ckpttool.architecture.spec import Opaque, SpecSlot
 from ckpttool.checkpoint import Weight
+from ckpttool.verifying.support import Support
 
 
 class Status(Enum):
@@ -46,9 +47,11 @@ class VerifyResult:
     """Whether a checkpoint loads into an architecture.
 
     `loader` is the way of loading that was imitated, chosen for the reason in `because`. `keras` is what Keras 3 does
-    with the file as it is named: "loads", "raises", or "loads wrongly" (without a word). `problems` are what concerns
-    the file as a whole. `skipped` are the slots that Keras leaves alone where it is asked to skip mismatches.
-    `unchecked` are weights of objects of unknown classes, and those objects are `opaque`.
+    with the file as it is named: "loads", "raises", "loads wrongly" (without a word), "loads uncompiled" (with
+    compile=False alone), or "cannot build" where it does not build the architecture. `support` says which Keras builds
+    it, None where there is no config. `problems` are what concerns the file as a whole. `skipped` are the slots that
+    Keras leaves alone where it is asked to skip mismatches. `unchecked` are weights of objects of unknown classes, and
+    those objects are `opaque`.
     """
 
     checkpoint: Path
@@ -63,6 +66,7 @@ class VerifyResult:
     opaque: tuple[Opaque, ...] = ()
     problems: tuple[str, ...] = ()
     skipped: tuple[SpecSlot, ...] = ()
+    support: Support | None = None
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -80,3 +84,13 @@ class VerifyResult:
     def ok(self) -> bool:
         """Whether every weight finds its place, and every place its weight."""
         return self.verdict == "loads"
+
+    @property
+    def is_of_one_file(self) -> bool:
+        """Whether checkpoint and architecture are one whole model, which Keras would also compile."""
+        return str(self.checkpoint) == self.architecture
+
+    @property
+    def loads_in_keras_3(self) -> bool:
+        """Whether Keras 3 loads it, too, which does not build every architecture that an older Keras wrote."""
+        return self.ok and self.keras == "loads"

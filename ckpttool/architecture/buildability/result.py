@@ -17,6 +17,17 @@ class Obstacle:
     argument: str
     why: str
 
+    @property
+    def description(self) -> str:
+        """The place and the reason."""
+        place = f"layer {self.where}" if self.where and not self.where.startswith("compile") else self.where
+        return ": ".join(filter(None, (place, self.reason)))
+
+    @property
+    def reason(self) -> str:
+        """The argument, where that is not said yet, and why."""
+        return f"{self.argument}: {self.why}" if self.argument and self.argument not in self.why else self.why
+
 
 @dataclass(frozen=True, slots=True)
 class OwnObject:

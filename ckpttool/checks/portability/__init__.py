@@ -1,11 +1,13 @@
 """Which Keras loads a checkpoint, and what `ckpttool convert` would do about it.
 
-Of a model in the words of Keras 3 there is nothing to say: code and own classes in it are told as a matter of safety.
+Of a model that Keras 3 wrote and builds there is nothing to say: code and own classes in it are a matter of safety.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from ckpttool.architecture.buildability import Obstacle, buildability_of
 from ckpttool.architecture.dialects import Generation, generation_of
+from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.portability.rules import REFUSED, RULES
 from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
@@ -20,11 +22,31 @@ def portability(subject: Subject) -> Iterator[Told]:
         yield Finding(REFUSED, "", "the layout of Keras 0.x, in which Keras 3 finds no layers")
     if architecture is None or not architecture.layers or subject.alignment_error is not None:
         return
+    yield from _obstacles(checkpoint)
     generation = generation_of(architecture.config, checkpoint.producer.keras_version)
     if generation is not Generation.KERAS_3:
         from ckpttool.checks.portability.plans import told  # converting is not needed for the files of today
 
         yield from told(checkpoint, architecture, generation)
+
+
+def _obstacles(checkpoint: Checkpoint) -> Iterator[Told]:
+    """What Keras 3 raises on when it builds the model, and what when it compiles it."""
+    found = buildability_of(checkpoint)
+    if found is None:
+        return
+    yield from _gathered(found.obstacles, "config", "")
+    yield from _gathered(found.compile_obstacles, "compile", "; load_model(compile=False) leaves it out")
+
+
+def _gathered(obstacles: Iterable[Obstacle], place: str, remark: str) -> Iterator[Told]:
+    """One finding for each reason: where it is first, and how often."""
+    places = dict[tuple[str, str], list[str]]()
+    for one in obstacles:
+        places.setdefault((one.class_name, one.reason), []).append(one.where or place)
+    for (_, reason), where in places.items():
+        more = f", and in {len(where) - 1:,} more places" if where[1:] else ""
+        yield Finding(REFUSED, where[0], f"{reason}{more}{remark}")
 
 
 CHECKS: tuple[Callable[[Subject], Iterator[Told]], ...] = (portability,)

@@ -14,25 +14,17 @@ from ckpttool.conversion import (
     Edit,
     Remark,
     activations,
-    equivalents,
-    operations,
     padding,
     words,
 )
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.preparing import prepare
-from ckpttool.conversion.rewriting import CONNECT, PLAIN, RENAME_LAYER, STATE_INPUT
+from ckpttool.conversion.rewriting import PLAIN, STATE_INPUT
 from ckpttool.conversion.settling import WRITE_BACKWARD
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.verifying import verify
 
-# What Keras 3.15 does with a model that lacks an edit.
-_RAISES_WITHOUT = frozenset(
-    {
-        *(words.DROP_NEUTRAL, words.RESPELL_POLICY),
-        *(equivalents.REPLACE_LAYER, operations.REPLACE_OPERATION, RENAME_LAYER),
-    }
-)
+# Edits without which Keras 3.15 takes a model without a word, and computes something else.
 _OTHERWISE_WITHOUT = frozenset(
     {
         *(activations.SCALE_WEIGHTS, activations.SCALE_INPUT, activations.KEEP_WEIGHTS),
@@ -50,10 +42,9 @@ def told(checkpoint: Checkpoint, architecture: Architecture, generation: Generat
         journal.refuse(error.where, error.what)
         journal.refusals += error.refusals
     yield Finding(OLD_CONFIG, "config", _plan(checkpoint, generation, journal))
-    for why in _raised_on(checkpoint, architecture, generation, journal.edits):
-        yield Finding(REFUSED, "config", why)
-    if generation >= Generation.KERAS_2:  # of the others nothing comes so far
-        yield from _edits(REFUSED, _RAISES_WITHOUT, journal.edits)
+    if checkpoint.kind in PATH_KINDS:
+        yield from _unfound(checkpoint, architecture)
+    if generation >= Generation.KERAS_2:  # of the others Keras 3 builds nothing
         yield from _edits(OTHERWISE, _OTHERWISE_WITHOUT, journal.edits)
     yield from _remarks(NO_EXACT_FORM, journal.refusals)
     yield from _remarks(REMARKS, [*journal.losses, *journal.guesses, *journal.needs])
@@ -65,25 +56,17 @@ def _plan(checkpoint: Checkpoint, generation: Generation, journal: Journal) -> s
     writer = f"Keras {generation.value}" + (f" ({version})" if version else "")
     counts = Counter(one.edit.name for one in journal.edits)
     edits = ", ".join(f"{count} {name}" for name, count in counts.most_common())
-    refused = f", and would refuse {len(journal.refusals):,} things" if journal.refusals else ""
+    count = len(journal.refusals)
+    refused = f", and would refuse {count:,} thing{'s' if count > 1 else ''}" if count else ""
     return f"in the words of {writer}; ckpttool convert would make {len(journal.edits):,} edits ({edits}){refused}"
 
 
-def _raised_on(
-    checkpoint: Checkpoint, architecture: Architecture, generation: Generation, edits: Iterable[Applied]
-) -> Iterator[str]:
-    """Why Keras 3 raises on the whole file, as far as no single edit tells."""
-    if generation < Generation.KERAS_2:
-        yield f"Keras 3 does not read configs of Keras {generation.value}"
-    elif isinstance(architecture.config.get("config"), list):
-        yield "the config of a Sequential model as a list, as Keras wrote it up to 2.2.2"
-    if checkpoint.kind not in PATH_KINDS:
-        return
-    if any(one.edit is CONNECT for one in edits):
-        yield "a graph of layers in a .keras of Keras 2, which names modules that Keras 3 does not have"
+def _unfound(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[Told]:
+    """Weights that Keras 3 does not find in a `.keras` of Keras 2."""
     found = verify(checkpoint, architecture, by="path")
     if found.keras == "raises":
-        yield f"Keras 3 does not find its weights: {found.failures[0].why if found.failures else found.problems[0]}"
+        why = found.failures[0].why if found.failures else found.problems[0]
+        yield Finding(REFUSED, "config", f"Keras 3 does not find its weights: {why}")
 
 
 def _edits(rule: Rule, kinds: frozenset[Edit], edits: Iterable[Applied]) -> Iterator[Told]:
