@@ -30,7 +30,7 @@ def spec_of_text(path: str | os.PathLike[str]) -> Spec:
 def config_of_text(path: str | os.PathLike[str]) -> Any:
     """The config that a JSON or YAML file holds; None where it is a spec."""
     try:
-        value = _value_in(path)
+        value = value_in(path)
     except CheckpointError as error:
         raise error.at(path=os.fspath(path)) from error.__cause__
     return None if is_spec(value) else value
