@@ -60,7 +60,7 @@ class Info:
 
 def describe(checkpoint: Checkpoint) -> Info:
     """What there is to say about a checkpoint; reads the optimizer's scalars and no other array."""
-    architecture = read_architecture(checkpoint.config)
+    architecture = read_architecture(checkpoint.config, checkpoint.producer.keras_version)
     listing = list_checkpoint(checkpoint, Choice(architecture=architecture))
     return Info(
         path=checkpoint.path,

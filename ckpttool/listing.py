@@ -155,7 +155,7 @@ def list_checkpoint(
     checkpoint: Checkpoint, choice: Choice = Choice(), progress: Callable[[int], None] = lambda nbytes: None
 ) -> Listing:
     """The listing of a checkpoint; `progress` is told the bytes of every block that was read."""
-    architecture = choice.architecture or read_architecture(checkpoint.config)
+    architecture = choice.architecture or read_architecture(checkpoint.config, checkpoint.producer.keras_version)
     namer = Namer.of(checkpoint, architecture)
     everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
     rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])

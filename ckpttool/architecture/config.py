@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.architecture import arrays
+from ckpttool.architecture.dialects.authors import marked
 from ckpttool.architecture.sizes import Shape, read_shape
 from ckpttool.architecture.spelling import ALIASES, snake_case
 
@@ -76,9 +77,10 @@ class Architecture:
         return {layer.place: layer for layer in self.layers}
 
 
-def read_architecture(config: Any) -> Architecture | None:
-    """The architecture that a config describes, or None where it is no config of a model with layers."""
-    config = _unwrapped(config)
+def read_architecture(config: Any, version: str | None = None) -> Architecture | None:
+    """The architecture that a config describes, or None where it is no config of a model with layers; `version` is that
+    of the Keras that wrote it, as the file says that holds it."""
+    config = marked(_unwrapped(config), version)
     class_name = _class_name(config)
     if class_name is None:
         return None

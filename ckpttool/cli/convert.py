@@ -73,7 +73,14 @@ def _announced(ctx: click.Context, param: click.Parameter, value: str | None) ->
     multiple=True,
     metavar="LAYER=package.module:function",
     callback=_functions,
-    help="Put a function of yours in place of a Lambda layer.",
+    help="Put a function of yours in place of a Lambda layer; of several, where LAYER is a pattern such as block_*.",
+)
+@click.option(
+    "--builtin",
+    "builtins",
+    multiple=True,
+    metavar="NAME",
+    help="Take the author's own activation NAME for the one that Keras 3 has under this name.",
 )
 @click.option("--no-compile", is_flag=True, help="Leave out loss, metrics and optimizer.")
 @click.option("--no-optimizer", is_flag=True, help="Leave out the state of the optimizer.")
@@ -97,6 +104,7 @@ def command(
     source_backend: str | None,
     keep_weights: bool,
     functions: dict[str, str],
+    builtins: tuple[str, ...],
     no_compile: bool,
     no_optimizer: bool,
     max_shard_size: float,
@@ -126,7 +134,7 @@ def command(
       ckpttool convert weights.h5 new.keras --arch train.models:build
       ckpttool convert model.keras model.weights.h5
     """
-    chosen = Options(keep_weights, functions, not no_compile, not no_optimizer)
+    chosen = Options(keep_weights, functions, not no_compile, not no_optimizer, frozenset(builtins))
     show, style = CONVERSION_OUTPUTS[output], Style(color=wants_color(color))
     if dry_run:
         found = plan(source, target, arch, to, source_backend, chosen)

@@ -107,7 +107,7 @@ def _architectures(
     a: Checkpoint, b: Checkpoint, given: Architecture | None
 ) -> tuple[Architecture | None, Architecture | None]:
     """The architecture of each side: its own, else the given one, else that of the other side."""
-    own = read_architecture(a.config), read_architecture(b.config)
+    own = tuple(read_architecture(one.config, one.producer.keras_version) for one in (a, b))
     return own[0] or given or own[1], own[1] or given or own[0]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.config import read_architecture
 from ckpttool.architecture.dialects import Generation, generation_of, normalized
+from ckpttool.architecture.dialects.authors import marked
 from ckpttool.architecture.graph import Call, Tensor, read_references
 from ckpttool.architecture.models import steps_of
 from ckpttool.architecture.shapes.operations.table import OPERATIONS
@@ -190,11 +191,11 @@ def model_of(config: Any, version: Any = None) -> Model | None:
     """The model that a config describes, in the words of Keras 3, None where it is none; `version` is that of who wrote
     it."""
     if not isinstance(config, Mapping) or "class_name" not in config:  # wrapped, or of Keras 0
-        architecture = read_architecture(config)
+        architecture = read_architecture(config, version)
         config = None if architecture is None else architecture.config
     if not isinstance(config, Mapping):
         return None
-    generation = generation_of(config, version)
+    config, generation = marked(config, version), generation_of(config, version)
     return _model(_thing(_normalized(config, generation), generation is not Generation.KERAS_3), "", 0)
 
 

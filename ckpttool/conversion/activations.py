@@ -34,10 +34,7 @@ KEEP_WEIGHTS = Edit(
     "names the hard_sigmoid of Keras 1 and 2, which `import ckpttool.old_activations` registers (--keep-weights)",
     "always, and needs that import wherever the model is loaded",
 )
-NAME_FUNCTION = Edit(
-    "name-function", "writes a built-in function by its name alone", "always: Keras finds built-in functions by name"
-)
-EDITS = (SCALE_WEIGHTS, SCALE_INPUT, KEEP_WEIGHTS, NAME_FUNCTION)
+EDITS = (SCALE_WEIGHTS, SCALE_INPUT, KEEP_WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +84,6 @@ _RECURRENT: Mapping[str, tuple[tuple[bool, ...], tuple[bool, ...] | None]] = Map
     }
 )
 KEYS = ("activation", "recurrent_activation")
-_FUNCTIONS = ("function", "__function__")
-
-
-def named(value: Any) -> Any:
-    """An activation by its name, where it is an object that stands for a built-in function."""
-    if not isinstance(value, Mapping) or value.get("class_name") not in _FUNCTIONS:
-        return value
-    name = value.get("config")
-    builtin = value.get("module") in (None, "builtins") and value.get("registered_name") in (None, "function", name)
-    return name if isinstance(name, str) and builtin and ">" not in name else value
-
-
-def check(args: Args, label: str, journal: Journal) -> None:
-    """Refuses an activation whose code is not in the file, and notes one that the user has to bring."""
-    for key in KEYS:
-        name = args.config.get(key)
-        if not isinstance(name, str) or name in KNOWN:
-            continue
-        if name.isidentifier():
-            journal.need(
-                name, f'the function {name} as {key} of {label}: load_model(..., custom_objects={{"{name}": ...}})'
-            )
-        else:
-            journal.refuse(label, f"{key} is {name!r}, a function without a name, whose code the file does not hold")
 
 
 def uses_old(args: Args) -> tuple[str, ...]:

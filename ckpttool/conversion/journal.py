@@ -72,8 +72,9 @@ class Journal:
         self.losses.append(Remark(where, what))
 
     def need(self, where: str, what: str) -> None:
-        """Notes what must be imported before the target can be loaded."""
-        self.needs.append(Remark(where, what))
+        """Notes what must be imported before the target can be loaded, each thing once."""
+        if all(one.where != where for one in self.needs):
+            self.needs.append(Remark(where, what))
 
     def refuse(self, where: str, what: str) -> None:
         """Notes what has no exact form; the conversion then fails once all such are known."""

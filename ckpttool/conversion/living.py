@@ -54,7 +54,13 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
             expected="neither, where a function of yours gives the model (--arch)",
         )
     part = _without_optimizer(part_in(live))
-    source = Source(checkpoint, live, part, align(checkpoint, live), read_architecture(checkpoint.config))
+    source = Source(
+        checkpoint,
+        live,
+        part,
+        align(checkpoint, live),
+        read_architecture(checkpoint.config, checkpoint.producer.keras_version),
+    )
     turned = reversed_kernels(checkpoint, source.alignment, journal)
     rewritten = Rewritten(dict(live.config), {}, {}, {}, dict(_laid_out(source, journal)))
     found, missing = _placed(source, rewritten, turned)

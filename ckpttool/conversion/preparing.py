@@ -12,7 +12,7 @@ from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion import preprocessing, vocabularies
+from ckpttool.conversion import lambdas, preprocessing, vocabularies
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.filling import (
     LEGACY,
@@ -49,13 +49,15 @@ def prepare(
     ConversionError where there is none; what stands in the way else is refused in the journal."""
     if architecture is not None and architecture.part is not None:
         return prepare_live(checkpoint, architecture, form, options, journal)
-    found = architecture or read_architecture(checkpoint.config)
+    found = architecture or read_architecture(checkpoint.config, checkpoint.producer.keras_version)
     if found is None or not found.layers:
+        lambdas.check(options.functions, ())
         return _without_config(checkpoint, form)
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
     as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
     if as_it_is and not (FORMS[form].whole and _holds_code(found.config)):
+        lambdas.check(options.functions, lambdas.layers_in(found.config))
         return _as_it_is(checkpoint, found, form, options, journal)
     return _rewritten(checkpoint, found, generation, form, options, journal)
 
@@ -72,7 +74,7 @@ def _without_config(checkpoint: Checkpoint, form: str) -> Prepared:
 
 
 def _holds_code(config: Any) -> bool:
-    """Whether a config has a Lambda layer with its code, however deep."""
+    """Whether a config has a Lambda layer, however deep."""
     stack = [config]
     while stack:
         value = stack.pop()

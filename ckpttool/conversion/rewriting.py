@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from ckpttool.architecture import arrays
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation, normalized, restated, unflattened
+from ckpttool.architecture.dialects.names import KerasVersion
 from ckpttool.architecture.graph import Call
-from ckpttool.architecture.models import Step, is_model, name_in_graph, steps_of
+from ckpttool.architecture.models import is_model, name_in_graph, steps_of
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
-from ckpttool.conversion import activations, deviations, lookups, masks, padding, words
+from ckpttool.conversion import activations, deviations, functions, lambdas, lookups, masks, padding, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
 from ckpttool.conversion.current import MODULES, current
+from ckpttool.conversion.entries import free_name, under_name, with_shapes
 from ckpttool.conversion.equivalent import Equivalent
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional
@@ -50,17 +51,12 @@ PLAIN_MODEL = Edit(
     "writes a model of an own class, whose config lists its layers, as a Functional or Sequential one",
     "where the class computes its outputs by these layers alone",
 )
-REPLACE_LAMBDA = Edit(
-    "replace-lambda",
-    "puts a function of yours in place of the code of a Lambda layer (--replace)",
-    "as your function is",
-)
 UNFOLD_MERGE = Edit(
     "unfold-merge",
     "writes a Sequential model that begins with a Merge of branches as the graph that it is",
     "always: the same layers, in the same order",
 )
-EDITS = (UNFOLD_MERGE, RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM, PLAIN_MODEL, REPLACE_LAMBDA)
+EDITS = (UNFOLD_MERGE, RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM, PLAIN_MODEL)
 
 _HELD = ("layer", "backward_layer", "cell")
 _BASE_ONLY = frozenset({"batch_input_shape"})  # what Keras 3's Layer takes no more, of classes that hand on the rest
@@ -70,13 +66,15 @@ _DIRECTIONS = {("Bidirectional", "layer"): "forward_"}  # a backward layer of it
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the user chose: `keep_weights` registers the old hard_sigmoid; `functions` are those that take the place of
-    Lambda layers, `package.module:function` by the name of the layer. `compiled` and `optimizer` carry the settings of
-    `compile` and the state of the optimizer."""
+    Lambda layers, `package.module:function` by the name of the layer; `builtins` are names of the author's functions
+    that stand for those of Keras 3. `compiled` and `optimizer` carry the settings of `compile` and the state of the
+    optimizer."""
 
     keep_weights: bool = False
     functions: Mapping[str, str] = field(default_factory=dict)
     compiled: bool = True
     optimizer: bool = True
+    builtins: frozenset[str] = frozenset()
 
 
 PLAIN = Options()
@@ -90,12 +88,15 @@ def rewrite(
     refused in the journal."""
     rewriter = _Rewriter(generation, journal, options, origin)
     if generation is Generation.KERAS_3:
-        return current(config, rewriter.current_lambda, rewriter.without_function)
+        as_it_is = current(config, rewriter.current_lambda, rewriter.without_function)
+        lambdas.check(options.functions, rewriter.lambda_layers)
+        return as_it_is
     old = restated(config, generation)
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
     new = normalized(config, generation)
     found = rewriter.model_entry(old, new)
+    lambdas.check(options.functions, rewriter.lambda_layers)
     masks.check(Args.of(new), generation, origin, journal)
     without, holders = tuple(rewriter.without_function), rewriter.holders
     return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, without, holders)
@@ -116,6 +117,7 @@ class _Rewriter:
     laid_out: dict[str, Arrangement] = field(default_factory=dict)
     without_function: list[Unfilled] = field(default_factory=list)
     holders: set[str] = field(default_factory=set)
+    lambda_layers: list[tuple[str, str]] = field(default_factory=list)
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
         """The entry of the whole model."""
@@ -139,14 +141,13 @@ class _Rewriter:
         if args.foreign or args.class_name not in LAYERS:
             return self.unknown(args, new, at)
         if args.class_name == "Lambda":
-            return self.entry(args, new, self.replaced_lambda(old, args, at), at)
+            return self.entry(args, new, self.lambda_layer(old, args, at), at)
         args = replace(args, config=settled(args, Site(at.label, old, at.shape, self.origin), self.journal))
         words.note(old, args, self.generation, at.label or args.name, self.journal)
         if is_model(args):
             return self.entry(args, new, self.model(old, args, at), at)
-        config = {**args.config, **self.held(old, args, at)}
+        config = {**self.with_functions(args, at).config, **self.held(old, args, at)}
         found = Args.of({**new, "class_name": args.class_name, "config": config})
-        activations.check(found, at.label, self.journal)
         how = deviations.arranged(found, self.generation, self.origin, at.label, self.journal)
         self.laid_out |= {joined(at.label, deviations.SLOT): how} if how else {}
         if activations.uses_old(found):
@@ -154,6 +155,12 @@ class _Rewriter:
         if lookups.gives_integers(found):
             return self.cast(found, self.entry(found, new, config, at), at)
         return self.padded(found, self.entry(found, new, config, at), at)
+
+    def with_functions(self, args: Args, at: At) -> Args:
+        """A layer whose functions are as Keras 3 finds them."""
+        version = KerasVersion.of(self.generation, self.origin.version)
+        place = functions.Place(at.label, self.generation, version, self.options.builtins)
+        return replace(args, config=functions.resolved(args.config, place, self.journal))
 
     def cast(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
         """The entry of a lookup with a layer behind it that casts what it gives."""
@@ -195,6 +202,8 @@ class _Rewriter:
             if isinstance(args.config.get(key), Mapping):
                 before = old.config.get(key, old.config.get("layer"))
                 found[key] = self.inner(before, args.config[key], at, _DIRECTIONS.get((args.class_name, key), ""))
+        if args.class_name == "Bidirectional":
+            functions.check_copied(found, at.label, self.journal)
         if args.class_name == "Bidirectional" and "backward_layer" not in found:
             self.mirror(at)
         if isinstance(args.config.get("cells"), list):
@@ -242,30 +251,27 @@ class _Rewriter:
     def current_lambda(self, entry: Mapping[str, Any], label: str) -> dict[str, Any]:
         """The entry of a Lambda layer of Keras 3 with the user's own function in place of its code."""
         args = Args.of(entry)
-        return {**entry, "config": self.replaced_lambda(args, args, At(label, label))}
+        return {**entry, "config": self.lambda_layer(args, args, At(label, label))}
 
-    def replaced_lambda(self, old: Args, args: Args, at: At) -> dict[str, Any]:
-        """The arguments of a Lambda layer with the user's own function, without one where none was given for it."""
-        config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
-        place = self.options.functions.get(args.name) or self.options.functions.get(at.label)
-        if place is None:
-            self.without_function.append(Unfilled(at.label, args.name, old.class_name))
-            return config
-        module, _, name = place.partition(":")
-        self.journal.edit(REPLACE_LAMBDA, at.label, place)
-        self.journal.need(name, f'keras.models.load_model(..., custom_objects={{"{name}": {module}.{name}}})')
-        function = {"module": module, "class_name": "function", "config": name, "registered_name": "function"}
-        stated = old.config.get("arguments")
-        arguments = (
-            {key: arrays.of_today(value) for key, value in stated.items()} if isinstance(stated, Mapping) else {}
-        )
-        return {**config, "function": function, "arguments": arguments}
+    def lambda_layer(self, old: Args, args: Args, at: At) -> dict[str, Any]:
+        """The arguments of a Lambda layer: with the function given for it, else its own where that has a name, else
+        without one."""
+        self.lambda_layers.append((at.label, args.name))
+        place = lambdas.place_of(self.options.functions, (at.label, args.name))
+        if place is not None:
+            return lambdas.replaced(old, args, place, at.label, self.journal)
+        name = lambdas.named_function(args)
+        if name is not None:
+            return lambdas.named(old, args, name, at.label, self.journal)
+        self.without_function.append(Unfilled(at.label, args.name, old.class_name))
+        return lambdas.bare(args)
 
     def unknown(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer of a class that Keras 3 has not: what computes the same, or one of the user's own."""
         built_in = args.class_name in OLD_LAYERS or args.class_name in GONE or "keras" in str(new.get("module"))
         if args.foreign or not built_in:
             return self.custom(args, new, at)
+        args = self.with_functions(args, at)
         try:
             return self.equivalent(args, equivalent(self.with_function(args, at), self.origin.theano), at)
         except NoEquivalent as problem:
@@ -328,7 +334,7 @@ class _Rewriter:
         """The config of a Sequential model."""
         before = old.config["layers"]
         steps = steps_of(args)
-        after = [_built(entry, step) for entry, step in zip(args.config["layers"], steps, strict=True)]
+        after = [with_shapes(entry, step) for entry, step in zip(args.config["layers"], steps, strict=True)]
         names = self.names(args, [Args.of(entry).name for entry in after], at)
         if len(after) == len(before) + 1:
             self.journal.edit(STATE_INPUT, at.label or args.name)
@@ -337,7 +343,7 @@ class _Rewriter:
         for one, entry, step in zip(before, after, steps, strict=True):
             name = Args.of(entry).name
             below = at.below(name, names[name], started, next(iter(step.inputs), None))
-            layers.append(self.layer(Args.of(self.unflattened(one)), _named(entry, names[name]), below))
+            layers.append(self.layer(Args.of(self.unflattened(one)), under_name(entry, names[name]), below))
         return {**{key: value for key, value in args.config.items() if key != "layers"}, "layers": layers}
 
     def names(self, args: Args, names: list[str], at: At) -> dict[str, str]:
@@ -358,7 +364,7 @@ class _Rewriter:
     def graph(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The config of a Functional model."""
         steps = steps_of(args)
-        entries = [_built(entry, step) for entry, step in zip(args.config["layers"], steps, strict=True)]
+        entries = [with_shapes(entry, step) for entry, step in zip(args.config["layers"], steps, strict=True)]
         held = {name_in_graph(entry, layer): layer for entry, layer in zip(entries, args.layers("layers"), strict=True)}
         connections = Connections.of(args, held, self.generation)
         names = self.names(args, list(held), at)
@@ -368,7 +374,7 @@ class _Rewriter:
             if layer.class_name in operations.classes:
                 continue
             below = at.below(name, names[name], in_graph=True, shape=next(iter(step.inputs), None))
-            found = self.layer(Args.of(self.unflattened(one)), _named(entry, names[name]), below)
+            found = self.layer(Args.of(self.unflattened(one)), under_name(entry, names[name]), below)
             own = (call.replaced(operations.today) for call in connections.calls[name])
             called = layer.as_class(found["class_name"])
             calls = tuple(called_today(called, call, below.label, self.journal) for call in own)
@@ -379,19 +385,3 @@ class _Rewriter:
         if self.journal.refusals:  # what was refused leaves holes in the graph
             return {**kept, "layers": [], "input_layers": [], "output_layers": []}
         return functional(kept, layers, *ends)
-
-
-def _built(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
-    """The entry of a layer that Keras 3 has not, with the shapes of its input, which decide what takes its place."""
-    shapes = [list(shape) for shape in step.inputs if shape is not None]
-    if entry.get("class_name") not in OLD_LAYERS or not shapes or len(shapes) < len(step.inputs):
-        return entry
-    return {**entry, "build_config": {"input_shape": shapes if len(shapes) > 1 else shapes[0]}}
-
-
-def _named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The entry with the name of its layer, in its config alone."""
-    config = entry.get("config")
-    config = {"layers": config} if isinstance(config, list) else config
-    found = {**entry, "config": {**config, "name": name} if isinstance(config, Mapping) else config}
-    return {key: value for key, value in found.items() if key not in ("name", "inbound_nodes")}

@@ -10,7 +10,7 @@ from ckpttool.architecture.defaults import arguments_of
 from ckpttool.architecture.dialects.orderings1 import UNTOLD
 from ckpttool.architecture.sizes import Shape, is_integer
 from ckpttool.architecture.table import LAYERS
-from ckpttool.conversion import activations, preprocessing
+from ckpttool.conversion import preprocessing
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.origin import Origin
 
@@ -48,7 +48,7 @@ class Site:
 
 def settled(args: Args, site: Site, journal: Journal) -> Mapping[str, Any]:
     """The arguments of a built-in layer, those that say the same in Keras 3 in other words in these."""
-    config = {key: activations.named(value) if key in activations.KEYS else value for key, value in args.config.items()}
+    config = dict(args.config)
     known = arguments_of(args.class_name) if args.class_name in LAYERS else None
     if known is not None and args.class_name not in ("Functional", "Sequential"):
         config = {key: value for key, value in config.items() if key in known or not _says_nothing(key, value)}

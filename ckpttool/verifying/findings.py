@@ -128,7 +128,7 @@ def _verified(
     if allowed.optimizer or state.raises:  # a difference that Keras raises on counts in any case
         pairing.add(state)
     problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
-    names = Namer.of(checkpoint, read_architecture(checkpoint.config))
+    names = Namer.of(checkpoint, read_architecture(checkpoint.config, checkpoint.producer.keras_version))
     found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
     found = list(_with_skips(found, pairing))
     skips_all = skip_mismatch and by_path and problems == [_wrong_layout(checkpoint, loader)]

@@ -5,29 +5,13 @@ from typing import Any
 import pytest
 
 from ckpttool.architecture.args import Args
-from ckpttool.conversion.activations import KNOWN, named, scaled
+from ckpttool.conversion.activations import KNOWN, scaled
 from tests.architecture.live_defaults import keras
 
 
 def test_known_are_those_of_keras() -> None:
     """The names are those that live Keras finds."""
     assert set(keras().src.activations.ALL_OBJECTS_DICT) == KNOWN
-
-
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [
-        ("relu", "relu"),
-        ({"module": "builtins", "class_name": "function", "config": "relu", "registered_name": "function"}, "relu"),
-        ({"class_name": "function", "config": "mine>f", "registered_name": "mine>f"}, None),
-        ({"module": "mine", "class_name": "function", "config": "f", "registered_name": "function"}, None),
-        ({"module": "keras.layers", "class_name": "ReLU", "config": {}, "registered_name": None}, None),
-        (None, None),
-    ],
-)
-def test_objects_that_stand_for_built_in_functions(value: Any, name: str | None) -> None:
-    """They become names, all else stays."""
-    assert named(value) == (value if name is None else name)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,11 @@ def _synchronized(config: Config) -> Config:
     return {**_one_axis(config), "synchronized": True}
 
 
+def _by_instances(config: Config) -> Config:
+    """A group for each channel; the config has their number once the layer is built."""
+    return {**config, "groups": -1}
+
+
 def _not_reset_after(config: Config) -> Config:
     """Up to 2.1.2 there was one GRU only, today's default is the other one."""
     return {"reset_after": False, **config}
@@ -54,8 +59,14 @@ _BATCH = {
     "virtual_batch_size": (None,),
 }
 
+_ADAPTIVE = tuple(f"Adaptive{kind}Pooling{rank}D" for kind in ("Average", "Max") for rank in (1, 2, 3))
+"""Layers of tensorflow-addons that Keras 3.15 has, too (tensorflow_addons/layers, 0.6 to 0.21)."""
+
 CHANGES: Mapping[str, Change] = MappingProxyType(
     {
+        **{f"Addons>{name}": Change(name) for name in _ADAPTIVE},
+        "Addons>GroupNormalization": Change("GroupNormalization"),
+        "Addons>InstanceNormalization": Change("GroupNormalization", finish=_by_instances),
         "Attention": Change("", {}, {"causal": (False,)}),
         "AdditiveAttention": Change("", {}, {"causal": (False,)}),
         "BatchNormalization": Change("", {}, _BATCH, _one_axis),

@@ -79,6 +79,8 @@ def restated(entry: Any, generation: Generation) -> Any:
 def _normalized(entry: Any, generation: Generation, depth: int) -> Mapping[str, Any]:
     if generation is Generation.KERAS_0:
         entry = unflattened(entry)
+    if generation is Generation.KERAS_2:
+        entry = _registered(entry)
     args = Args.of(entry, depth)  # checks, and refuses what is too deep
     if generation is Generation.KERAS_3 or args.foreign:
         return dict(entry)
@@ -87,6 +89,16 @@ def _normalized(entry: Any, generation: Generation, depth: int) -> Mapping[str, 
     if args.class_name not in LAYERS and args.class_name not in _DIALECTS[generation].changes:
         return _kept(entry, args, generation)
     return _changed(entry, args, generation)
+
+
+def _registered(entry: Any) -> Any:
+    """An entry of Keras 2.13 on under the registered name of its class, as older files have it, where Keras 3 has a
+    layer for that."""
+    name = entry.get("registered_name") if isinstance(entry, Mapping) else None
+    if not isinstance(name, str) or ">" not in name or name not in keras2.CHANGES:
+        return entry
+    kept = {key: value for key, value in entry.items() if key not in ("module", "registered_name")}
+    return {**kept, "class_name": name}
 
 
 def _changed(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:

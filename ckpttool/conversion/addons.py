@@ -1,0 +1,41 @@
+"""Functions of tensorflow-addons that Keras 3 has, or has an operation for.
+
+Source: tensorflow_addons/activations of 0.6.0 to 0.21.0, in all of which `gelu` is the tanh form by default, against
+keras/src/activations/activations.py and keras/src/ops/nn.py, 3.15. Keras 3 takes an operation wherever it takes an
+activation (`activations.get`), and writes it again as it stands here.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ckpttool.conversion.journal import Edit
+
+REPLACE_ADDON = Edit(
+    "replace-addon",
+    "writes a layer or function of tensorflow-addons as the one of Keras 3",
+    "always: the same function",
+)
+EDITS = (REPLACE_ADDON,)
+
+
+_ACTIVATIONS: Mapping[str, str | tuple[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "Addons>gelu": ("Gelu", {"name": "gelu", "approximate": True}),
+        "Addons>hardshrink": "hard_shrink",
+        "Addons>mish": "mish",
+        "Addons>softshrink": "soft_shrink",
+        "Addons>sparsemax": "sparsemax",
+        "Addons>tanhshrink": "tanh_shrink",
+    }
+)
+
+
+def activation(name: str) -> Any:
+    """The activation of tensorflow-addons of a registered name as Keras 3 takes it, None where it has none."""
+    found = _ACTIVATIONS.get(name)
+    if not isinstance(found, tuple):
+        return found
+    class_name, config = found
+    entry = {"module": "keras.src.ops.nn", "class_name": class_name, "config": dict(config)}
+    return {**entry, "registered_name": class_name}

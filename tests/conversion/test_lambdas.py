@@ -1,0 +1,115 @@
+"""Lambda layers whose function has a name, and functions given for those that have code."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ckpttool.cli import main
+from ckpttool.conversion import ConversionError, Options
+from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.origin import Origin
+from ckpttool.conversion.rewriting import Generation, rewrite
+from tests.architecture.live_defaults import keras
+from tests.samples import FIXTURES
+
+CODE = ["4wEAAAAAAAAAAAAAAAEAAAACAAAAQwAAAHMIAAAAfAAUAFMAKQFO", None, None]
+FORMS: dict[str, dict[str, Any]] = {
+    "2.4.0": {"function": "Custom>sampling", "function_type": "function", "module": "keras.layers"},
+    "2.15.0": {
+        "function": {
+            "module": "builtins",
+            "class_name": "function",
+            "config": "Custom>sampling",
+            "registered_name": "function",
+        },
+    },
+    "2.13.1": {"function": {"class_name": "function", "config": "Custom>sampling"}},
+    "3.3.3": {
+        "function": {
+            "module": "builtins",
+            "class_name": "function",
+            "config": "Custom>sampling",
+            "registered_name": "Custom>sampling",
+        },
+    },
+}
+
+
+def model(*layers: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """A Sequential model of Lambda layers of these names."""
+    entries: list[dict[str, Any]] = [
+        {"class_name": "Lambda", "config": {"name": name, "trainable": True, "dtype": "float32", **config}}
+        for name, config in layers
+    ]
+    first = {"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [None, 3]}}
+    return {"class_name": "Sequential", "config": {"name": "m", "layers": [first, *entries]}}
+
+
+@pytest.mark.parametrize("version", FORMS)
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_registered_function(version: str, registered: bool) -> None:
+    """Is carried with its arguments and asked for; there is no code to refuse."""
+    journal, generation = Journal(), Generation(int(version[0]))
+    config = model(("z", {**FORMS[version], "arguments": {"scale": 3.0}}))
+    found = rewrite(config, generation, journal, origin=Origin(version))
+    assert not found.without_function
+    if generation is not Generation.KERAS_3:  # whose configs stay as they are
+        assert [one.where for one in journal.needs] == ["Custom>sampling"]
+
+    def sampling(x: Any, scale: float) -> Any:
+        return x * scale
+
+    objects = {} if registered else {"Custom>sampling": sampling}
+    if registered:
+        keras().saving.register_keras_serializable()(sampling)
+    made = keras().saving.deserialize_keras_object(found.config, custom_objects=objects)
+    keras().saving.get_custom_objects().pop("Custom>sampling", None)
+    np.testing.assert_array_equal(made(np.ones((2, 3))), np.full((2, 3), 3.0))
+
+
+@pytest.mark.parametrize("name", ["<lambda>", "f_<locals>", ""])
+def test_a_function_without_a_name(name: str) -> None:
+    """Stays one that has to be replaced."""
+    config = model(("z", {"function": {"module": "builtins", "class_name": "function", "config": name}}))
+    assert rewrite(config, Generation.KERAS_2, Journal(), origin=Origin("2.15.0")).without_function
+
+
+def replaced(config: Any, **functions: str) -> dict[str, str]:
+    """The functions of the Lambda layers by name, `a_b` for `a/b`."""
+    options = Options(functions=functions)
+    found = rewrite(config, Generation.KERAS_2, Journal(), options, Origin("2.2.4")).config
+    layers = [layer["config"] for layer in found["config"]["layers"] if layer["class_name"] == "Lambda"]
+    return {layer["name"]: f"{layer['function']['module']}:{layer['function']['config']}" for layer in layers}
+
+
+SEVERAL = model(*((name, {"function": CODE, "function_type": "lambda"}) for name in ("b_1_s", "b_2_s", "norm")))
+
+
+def test_patterns() -> None:
+    """A pattern stands for all layers that it matches, and a name comes before a pattern."""
+    assert replaced(SEVERAL, **{"b_*_s": "p:f", "norm": "p:g", "b_2_s": "p:h"}) == {
+        "b_1_s": "p:f",
+        "b_2_s": "p:h",
+        "norm": "p:g",
+    }
+
+
+@pytest.mark.parametrize("functions", [{"nosuch": "p:f"}, {"*": "p:f", "b_3*": "p:f"}])
+def test_what_matches_no_lambda(functions: dict[str, str]) -> None:
+    """Is an error that lists those that there are."""
+    with pytest.raises(ConversionError, match="b_1_s, b_2_s, norm"):
+        replaced(SEVERAL, **functions)
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_a_model_without_lambda(dry: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Has nothing to replace, in whatever form the model is."""
+    source = FIXTURES / "keras3" / "nested.keras"
+    arguments = ["convert", str(source), str(tmp_path / "new.weights.h5"), "--replace", "a=p:f", *dry]
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert "a model without" in capsys.readouterr().err
+    assert not (tmp_path / "new.weights.h5").exists()
