@@ -1,17 +1,10 @@
 """Entries of layers, on their way into the config of a model of Keras 3."""
 
-import itertools
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ckpttool.architecture.models import Step
 from ckpttool.architecture.table import OLD_LAYERS
-from ckpttool.conversion.graphs import numbered_names
-
-
-def free_name(name: str, used: Container[str]) -> str:
-    """The name, or where it is used, the first with a number behind it that is not."""
-    return next(one for one in itertools.chain([name], numbered_names(name)) if one not in used)
 
 
 def with_shapes(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:

@@ -50,7 +50,8 @@ class Journal:
     """The notes of one plan, in the order in which they were made.
 
     `guesses` are what nothing in the file tells, `losses` what the target will lack, `needs` what must be imported
-    before Keras can load it, `refusals` what stops the conversion.
+    before Keras can load it, `refusals` what stops the conversion. `lambdas` are the Lambda layers, each with its label
+    and its name.
     """
 
     edits: list[Applied] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Journal:
     losses: list[Remark] = field(default_factory=list)
     needs: list[Remark] = field(default_factory=list)
     refusals: list[Remark] = field(default_factory=list)
+    lambdas: list[tuple[str, str]] = field(default_factory=list)
 
     def edit(self, edit: Edit, where: str, detail: str = "") -> None:
         """Notes an edit."""

@@ -13,7 +13,7 @@ from ckpttool.architecture.layouts import opaque_in
 from ckpttool.architecture.spec import part_in
 from ckpttool.building import architecture_of_function, names_function
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion import proving
+from ckpttool.conversion import lambdas, proving
 from ckpttool.conversion.filling import Prepared
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.preparing import prepare
@@ -130,6 +130,7 @@ def _planned(
     with open_checkpoint(source) as opened:
         checkpoint = _told(opened, source_backend)
         prepared = prepare(checkpoint, architecture, form, options, journal)
+        lambdas.check(options.functions, journal.lambdas)
         weights = prepared.written.values()
         transforms = tuple(
             Transform(one.place.label, one.stored, one.changes) for one in prepared.placed if one.changes

@@ -51,13 +51,12 @@ def prepare(
         return prepare_live(checkpoint, architecture, form, options, journal)
     found = architecture or read_architecture(checkpoint.config, checkpoint.producer.keras_version)
     if found is None or not found.layers:
-        lambdas.check(options.functions, ())
         return _without_config(checkpoint, form)
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
     as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
     if as_it_is and not (FORMS[form].whole and _holds_code(found.config)):
-        lambdas.check(options.functions, lambdas.layers_in(found.config))
+        journal.lambdas += lambdas.layers_in(found.config)
         return _as_it_is(checkpoint, found, form, options, journal)
     return _rewritten(checkpoint, found, generation, form, options, journal)
 

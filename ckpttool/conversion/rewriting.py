@@ -19,7 +19,7 @@ from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
 from ckpttool.conversion.current import MODULES, current
-from ckpttool.conversion.entries import free_name, under_name, with_shapes
+from ckpttool.conversion.entries import under_name, with_shapes
 from ckpttool.conversion.equivalent import Equivalent
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional
@@ -88,15 +88,12 @@ def rewrite(
     refused in the journal."""
     rewriter = _Rewriter(generation, journal, options, origin)
     if generation is Generation.KERAS_3:
-        as_it_is = current(config, rewriter.current_lambda, rewriter.without_function)
-        lambdas.check(options.functions, rewriter.lambda_layers)
-        return as_it_is
+        return current(config, rewriter.current_lambda, rewriter.without_function)
     old = restated(config, generation)
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
     new = normalized(config, generation)
     found = rewriter.model_entry(old, new)
-    lambdas.check(options.functions, rewriter.lambda_layers)
     masks.check(Args.of(new), generation, origin, journal)
     without, holders = tuple(rewriter.without_function), rewriter.holders
     return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, without, holders)
@@ -117,7 +114,6 @@ class _Rewriter:
     laid_out: dict[str, Arrangement] = field(default_factory=dict)
     without_function: list[Unfilled] = field(default_factory=list)
     holders: set[str] = field(default_factory=set)
-    lambda_layers: list[tuple[str, str]] = field(default_factory=list)
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
         """The entry of the whole model."""
@@ -256,7 +252,7 @@ class _Rewriter:
     def lambda_layer(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The arguments of a Lambda layer: with the function given for it, else its own where that has a name, else
         without one."""
-        self.lambda_layers.append((at.label, args.name))
+        self.journal.lambdas.append((at.label, args.name))
         place = lambdas.place_of(self.options.functions, (at.label, args.name))
         if place is not None:
             return lambdas.replaced(old, args, place, at.label, self.journal)

@@ -11,8 +11,9 @@ from ckpttool.comparing.change import COMPILE, OPTIMIZER, VERSION
 from ckpttool.comparing.configs import config_changes
 from ckpttool.conversion import activations, deviations, words
 from ckpttool.conversion.journal import Applied, Edit
+from ckpttool.conversion.lambdas import REPLACE_LAMBDA
 from ckpttool.conversion.optimizing import WHERE
-from ckpttool.conversion.rewriting import RENAME_LAYER, REPLACE_LAMBDA
+from ckpttool.conversion.rewriting import RENAME_LAYER
 from ckpttool.conversion.weights import JOINED, TURNED
 from ckpttool.equivalence.restating import Restatement
 

@@ -15,7 +15,7 @@ from ckpttool.comparing.change import ARGUMENT, VERSION
 from ckpttool.comparing.configs import version_changes
 from ckpttool.comparing.diffing import Progress, side_of, state_changes
 from ckpttool.conversion.journal import ConversionError
-from ckpttool.conversion.rewriting import REPLACE_LAMBDA
+from ckpttool.conversion.lambdas import REPLACE_LAMBDA
 from ckpttool.conversion.state import BEGIN
 from ckpttool.equivalence.changes import changes_without_meaning
 from ckpttool.equivalence.restating import Restatement, chosen_for, restatement

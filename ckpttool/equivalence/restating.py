@@ -114,4 +114,5 @@ def _place(function: Any) -> str:
     if not isinstance(function, Mapping) or function.get("class_name") != "function":
         return ""
     module, name = function.get("module"), function.get("config")
-    return f"{module}:{name}" if isinstance(module, str) and isinstance(name, str) else ""
+    given = isinstance(module, str) and module != "builtins" and isinstance(name, str)
+    return f"{module}:{name}" if given else ""

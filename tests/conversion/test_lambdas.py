@@ -9,6 +9,7 @@ import pytest
 from ckpttool.cli import main
 from ckpttool.conversion import ConversionError, Options
 from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.lambdas import check
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import Generation, rewrite
 from tests.architecture.live_defaults import keras
@@ -99,8 +100,11 @@ def test_patterns() -> None:
 @pytest.mark.parametrize("functions", [{"nosuch": "p:f"}, {"*": "p:f", "b_3*": "p:f"}])
 def test_what_matches_no_lambda(functions: dict[str, str]) -> None:
     """Is an error that lists those that there are."""
+    journal = Journal()
+    rewrite(SEVERAL, Generation.KERAS_2, journal, Options(functions=functions), Origin("2.2.4"))
     with pytest.raises(ConversionError, match="b_1_s, b_2_s, norm"):
-        replaced(SEVERAL, **functions)
+        check(functions, journal.lambdas)
+    check({"b_*": "p:f", "norm": "p:f"}, journal.lambdas)
 
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
