@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ckpttool.aligning import align
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.activations import REGISTERED
 from ckpttool.conversion.filling import Prepared
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.preparing import prepare
+from ckpttool.conversion.preprocessing import WRITE_BOUNDARIES
 from ckpttool.conversion.rewriting import Options
 from ckpttool.formats.weights_h5 import PATH_KINDS, named, section_of, split
 from ckpttool.writing.legacy import KERAS_VERSION
@@ -62,16 +64,21 @@ def restatement(checkpoint: Checkpoint, architecture: Architecture | None, optio
     )
     stored = {path: weight.path for path, weight in model.content.weights.items()}
     renamed = {new: old for old, new in prepared.renamed}
-    left = tuple(_left(checkpoint, prepared))
+    left = tuple(_left(checkpoint, architecture, prepared, journal))
     return Restatement(found, read_architecture(config), prepared, journal, stored, renamed, left)
 
 
-def _left(checkpoint: Checkpoint, prepared: Prepared) -> Iterator[Weight]:
-    """The weights of a model of which a conversion makes nothing."""
+def _left(
+    checkpoint: Checkpoint, architecture: Architecture | None, prepared: Prepared, journal: Journal
+) -> Iterator[Weight]:
+    """The weights of a model of which a conversion makes nothing, neither weights nor arguments."""
     used = {path for placed in prepared.placed for path in placed.stored}
     used |= {weight.path for weight in prepared.payload.model.content.weights.values()}
     stored = (*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER))
-    return (weight for weight in stored if weight.path not in used)
+    left = [weight for weight in stored if weight.path not in used]
+    settings = {applied.where for applied in journal.edits if applied.edit is WRITE_BOUNDARIES}
+    places = align(checkpoint, architecture).by_path() if left and settings and architecture else {}
+    return (weight for weight in left if weight.path not in places or places[weight.path].layer not in settings)
 
 
 def _weights(content: Content) -> Iterator[tuple[str, Weight]]:
