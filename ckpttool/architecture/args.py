@@ -26,7 +26,8 @@ class ConfigError(CheckpointError):
 
 @dataclass(frozen=True, slots=True)
 class Args:
-    """A layer's class name and config. `built` are the input shapes that a Keras 3 config states for it.
+    """A layer's class name and config. `built` are the input shapes that a Keras 3 config states for it, `stated` is the
+    one among the arguments of a layer that Keras 3 has not.
 
     `foreign` says that the config names a module that is no part of Keras, so that the class is not the built-in one
     of that name. `path` is the chain of names of the objects that hold it and its own.
@@ -39,6 +40,7 @@ class Args:
     operation: bool = False
     depth: int = 0
     path: tuple[str, ...] = field(default=())
+    stated: Inputs = ()
     memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -58,8 +60,15 @@ class Args:
             config = {"layers": config}
         if not isinstance(config, Mapping):
             raise ConfigError(f"{entry['class_name']}: config is no object", expected="an object", found=_shown(config))
+        stated = read_shape(entry.get("stated_shape"))
         args = cls(
-            entry["class_name"], config, _built(entry.get("build_config")), _foreign(entry), _is_operation(entry), depth
+            entry["class_name"],
+            config,
+            _built(entry.get("build_config")),
+            _foreign(entry),
+            _is_operation(entry),
+            depth,
+            stated=() if stated is None else (stated,),
         )
         return args.below(path)
 

@@ -26,9 +26,11 @@ class Step:
 
     @property
     def inputs(self) -> Inputs:
-        """The shapes it is built for: those that its config states, as Keras builds it for them, else of its first
-        call."""
-        return self.args.built or (_built_for(self.calls[0]) if self.calls else ())
+        """The shapes it is built for: those of its `build_config`, as Keras builds it for them, else of its first call;
+        what its arguments state only where neither tells."""
+        called = _built_for(self.calls[0]) if self.calls else ()
+        known = any(shape is not None for shape in called)
+        return self.args.built or (called if known else self.args.stated or called)
 
     @property
     def inbound(self) -> tuple[str, ...]:
@@ -74,7 +76,7 @@ def steps_of(model: Args, inputs: Inputs = ()) -> tuple[Step, ...]:
 
 def _chain(model: Args, layers: list[Args], inputs: Inputs) -> Iterator[Step]:
     """The layers of a Sequential model, each called on what comes out of the one before."""
-    name, shape = "", next(iter(inputs or model.built), None)
+    name, shape = "", next(iter(inputs or model.built), read_shape(model.config.get("build_input_shape")))
     for at, args in enumerate(layers):
         if args.class_name == "InputLayer":
             shape = shape or _declared(args)

@@ -59,14 +59,24 @@ def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
     """The Keras 3 entry that an entry of this generation stands for, with the layers that it holds; a new value.
 
     Entries of Keras 3, of the user's classes and of classes that Keras 3 lacks come back with their arguments, the
-    latter in the words of Keras 2 where they were in it. A layer's declared input shape becomes its `build_config`, and
-    the InputLayer that a Sequential model of Keras 3 has. Raises ConfigError for what is no layer, or too deep.
+    latter in the words of Keras 2 where they were in it. The input shape that a layer states is that of a layer alone
+    (its `build_config`) and of the first layer of a Sequential model (the InputLayer that Keras 3 has there); further
+    behind old Keras took what the layer before gave. Raises ConfigError for what is no layer, or too deep.
     """
-    if generation is not Generation.KERAS_3:
-        entry = arrays.plain(entry)
-    if generation in (Generation.KERAS_0, Generation.KERAS_1):
-        entry = ordered(entry)
-    return _normalized(restated(entry, generation), generation, 0)
+    if generation is Generation.KERAS_3:
+        return _normalized(entry, generation, 0)
+    entry = arrays.plain(entry)
+    entry = restated(ordered(entry) if generation in (Generation.KERAS_0, Generation.KERAS_1) else entry, generation)
+    return _alone(entry, _normalized(entry, generation, 0))
+
+
+def _alone(entry: Any, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The entry of a layer by itself with the shape that it states, which no graph tells otherwise."""
+    args = Args.of(entry)
+    if args.foreign or found["class_name"] in {"InputLayer"} | _MODELS or "build_config" in found:
+        return found
+    shape = _declared(args, found["class_name"])
+    return found if shape is None else {**found, "build_config": {"input_shape": list(shape)}}
 
 
 def restated(entry: Any, generation: Generation) -> Any:
@@ -128,14 +138,21 @@ def _entry(entry: Mapping[str, Any], args: Args, class_name: str, config: Config
     found |= {key: entry[key] for key in _BESIDE if key in entry}
     if "build_config" not in found and class_name != "InputLayer":
         found |= _built(args, class_name)
-    return found
+    return found | _stated(args, class_name)
 
 
 def _kept(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:
-    """The entry of a class that is not in Keras 3: as it is, with its input shape where that was declared."""
+    """The entry of a class that is not in Keras 3: as it is, with its input shape where that was declared, since what
+    takes its place depends on the shape."""
     if args.class_name not in OLD_LAYERS:
         return dict(entry)
-    return {**entry, "config": dict(args.config), **({} if "build_config" in entry else _built(args, args.class_name))}
+    return {**entry, "config": dict(args.config), **_stated(args, args.class_name)}
+
+
+def _stated(args: Args, class_name: str) -> Config:
+    """The input shape that a layer states which Keras 3 has not."""
+    shape = _declared(args, class_name) if class_name in OLD_LAYERS else None
+    return {} if shape is None else {"stated_shape": list(shape)}
 
 
 def _merge(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:
@@ -195,13 +212,10 @@ def _renamed(layer: Mapping[str, Any], name: str) -> Config:
 
 
 def _built(args: Args, class_name: str) -> Config:
-    """The `build_config` that tells the shapes which a layer's own config declares."""
+    """The `build_config` of a layer that keeps the shapes which it was built for among its arguments."""
     shapes = {key: read_shape(args.config.get(key)) for key in ("query_shape", "value_shape", "key_shape")}
     stated = {key: list(shape) for key, shape in shapes.items() if shape is not None}
-    if stated and class_name == "MultiHeadAttention":
-        return {"build_config": {"shapes_dict": stated}}
-    shape = _declared(args, class_name)
-    return {} if shape is None else {"build_config": {"input_shape": list(shape)}}
+    return {"build_config": {"shapes_dict": stated}} if stated and class_name == "MultiHeadAttention" else {}
 
 
 def _declared(args: Args, class_name: str) -> tuple[int | None, ...] | None:
@@ -226,13 +240,14 @@ def _by_size(args: Args, class_name: str) -> Iterator[Any]:
 
 
 def _with_input(config: Config, args: Args, generation: Generation) -> Config:
-    """The arguments of a Sequential model with the InputLayer that its first layer's input shape stands for."""
+    """The arguments of a Sequential model with the InputLayer that its first layer's input shape stands for, or the
+    shape that it was built for when it was first called (`build_input_shape`, keras/engine/sequential.py, 2.2.4)."""
     layers = config.get("layers")
     if not isinstance(layers, list) or not layers or layers[0]["class_name"] in {"InputLayer", "Merge"} | _MODELS:
         return config
     entry = args.config["layers"][0]
     source = Args.of(unflattened(entry) if generation is Generation.KERAS_0 else entry, args.depth + 1)
-    shape = _declared(source, layers[0]["class_name"])
+    shape = _declared(source, layers[0]["class_name"]) or read_shape(config.get("build_input_shape"))
     if shape is None:
         return config
     dtype = source.config.get("input_dtype")

@@ -71,7 +71,7 @@ def locally_connected(rank: int) -> Row:
     """LocallyConnected1D and 2D: a kernel for each place of the output, and a bias (places of the output, filters)."""
 
     def row(args: Args, inputs: Inputs) -> Part:
-        filters, places = args.size("filters"), _places(args, inputs, rank)
+        filters, places = args.size("filters"), places(args, inputs, rank)
         bias = _slots(args, bias=(*places[1], filters)) if args.flag("use_bias", True) else ()
         return args.part(*_slots(args, kernel=_local_kernel(args, inputs, places, rank)), *bias)
 
@@ -82,7 +82,8 @@ Places = tuple[Shape, Shape]
 """The lengths of the spatial axes of input and output."""
 
 
-def _places(args: Args, inputs: Inputs, rank: int) -> Places:
+def places(args: Args, inputs: Inputs, rank: int) -> Places:
+    """The lengths of the spatial axes that LocallyConnected1D or 2D takes and gives."""
     shape = first(inputs)
     if shape is None:
         return (None,) * rank, (None,) * rank

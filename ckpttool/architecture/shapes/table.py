@@ -17,6 +17,7 @@ from ckpttool.architecture.shapes.layers import (
     elementwise,
     images,
     merging,
+    old,
     pooling,
     preprocessing,
     recurrent,
@@ -174,10 +175,20 @@ _CLASSES: dict[str, Rule] = {
     "ZeroPadding3D": reshaping.zero_padding(3),
 }
 
+_OLD: dict[str, Rule] = {
+    **dict.fromkeys(("Highway", "ParametricSoftplus", "SReLU", "ThresholdedReLU"), elementwise.same),
+    "CuDNNGRU": recurrent.layer_of(1),
+    "CuDNNLSTM": recurrent.layer_of(2),
+    "LocallyConnected1D": old.locally_connected(1),
+    "LocallyConnected2D": old.locally_connected(2),
+    "MaxoutDense": old.projected,
+    "RandomFourierFeatures": old.projected,
+}
+
 SHAPES: Mapping[str, Rule] = MappingProxyType(
-    {**_CLASSES, **{alias: _CLASSES[name] for alias, name in ALIASES.items() if name in _CLASSES}}
+    {**_CLASSES, **_OLD, **{alias: _CLASSES[name] for alias, name in ALIASES.items() if name in _CLASSES}}
 )
-"""Every built-in layer that has a rule, aliases included."""
+"""Every built-in layer that has a rule, aliases included, and those that only old Keras had."""
 
 
 def output_shapes(args: Args, call: Call, infer: Infer) -> Outputs:

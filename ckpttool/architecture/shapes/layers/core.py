@@ -5,7 +5,6 @@ from ckpttool.architecture.graph import Call
 from ckpttool.architecture.shapes.call import Infer, Outputs
 from ckpttool.architecture.shapes.layers.given import (
     at_least,
-    differ,
     main,
     misfit,
     shapes,
@@ -44,18 +43,17 @@ def dense(args: Args, call: Call, infer: Infer) -> Outputs:
 def embedding(args: Args, call: Call, infer: Infer) -> Outputs:
     """Embedding: a vector for each number.
 
-    `input_length` is of Keras 2, which takes it for the axes behind the batch where the input leaves them open.
+    `input_length` is of Keras 2, which takes it for the axes behind the batch where the input leaves them open; where
+    it does not, Keras 1 and 3 do not look at it.
     """
     width, shape = args.size("output_dim"), sole(args, call)
     return (None,) if shape is None else ((*_lengthened(args, shape), width),)
 
 
 def _lengthened(args: Args, shape: Shape) -> Shape:
-    if "input_length" not in args:
+    lengths = args.shape("input_length") if "input_length" in args else ()
+    if len(lengths) != len(shape) - 1:
         return shape
-    lengths = args.shape("input_length")
-    if len(lengths) != len(shape) - 1 or any(map(differ, lengths, shape[1:])):
-        raise misfit(args, f"an input of the lengths {lengths} behind the batch", shape)
     return (*shape[:1], *(length if size is None else size for length, size in zip(lengths, shape[1:], strict=True)))
 
 
