@@ -3,7 +3,8 @@
 Names that the file does not state are taken from an architecture or from paths, and marked as inferred.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class Namer:
     `places` are the slots of the stored weights, by path. `numbered` says that the checkpoint knows its layers by
     number only, as Keras 0.x did. `beside` are names of weights that a quantized kernel has beside it although the
     config says nothing of it, by path. `problem` is why the architecture does not tell the slots, empty where it does.
+    `several` are the layers whose weights' stored names begin with several scopes, those of the layers in them.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -50,22 +52,25 @@ class Namer:
     numbered: bool = False
     problem: str = ""
     beside: Mapping[str, str] = field(default_factory=dict)
+    several: frozenset[str] = frozenset()
     _by_path: dict[str, Layer] = field(init=False)
     _by_place: dict[tuple[str, ...], Layer] = field(init=False)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, architecture: Architecture | None) -> "Namer":
         """The namer of a checkpoint, with its own architecture or another."""
+        several = _several_scopes(checkpoint.section(Section.MODEL))
         if architecture is None or not architecture.layers:
-            return cls()
+            return cls(several=several)
         from ckpttool.aligning import align  # the table of layers is not needed by every listing
 
         numbered = checkpoint.kind == "keras0-weights"
         try:
             alignment = align(checkpoint, architecture)
-            return cls(architecture.layers, alignment.by_path(), numbered, beside=_beside_kernels(alignment))
+            slots, beside = alignment.by_path(), _beside_kernels(alignment)
+            return cls(architecture.layers, slots, numbered, beside=beside, several=several)
         except CheckpointError as error:
-            return cls(architecture.layers, {}, numbered, error.what)
+            return cls(architecture.layers, {}, numbered, error.what, several=several)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_path", {layer.path: layer for layer in self.layers})
@@ -77,7 +82,7 @@ class Namer:
             return Name(weight.section.value, weight.name or weight.path)
         place = self.places.get(weight.path)
         if weight.name is not None:
-            return self._known(Name(weight.layer or "", _short(weight)), place)
+            return self._known(Name(weight.layer or "", self._short(weight)), place)
         parts = as_keras_3(split(weight.path))
         if weight.layer is not None:
             last = place.slot.name if place else self.beside.get(weight.path, parts[-1])
@@ -96,6 +101,17 @@ class Namer:
         frozen = not layer.trainable
         trainable = False if frozen and place is None else trainable
         return replace(name, class_name=layer.class_name, frozen=frozen, slot=slot, trainable=trainable)
+
+    def _short(self, weight: Weight) -> str:
+        """The stored name of a weight without what repeats its layer's name in front, be it with the number that
+        TensorFlow puts behind a scope which was there before, and without `:0` behind."""
+        layer, name = weight.layer or "", (weight.name or "").removesuffix(":0")
+        if "/" not in name:
+            return name.removeprefix(f"{layer}_") or name  # of Keras 1
+        own = self._by_path.get(layer)
+        if layer in self.several or (own is not None and own.is_model):
+            return name.removeprefix(f"{layer}/") or name
+        return re.sub(rf"^{re.escape(layer)}(_\d+)?/", "", name)
 
     def _numbered(self, layer: str) -> Layer | None:
         """The layer that `layer_<i>` is, by the order of the architecture."""
@@ -132,8 +148,12 @@ def _beside_kernels(alignment: "Alignment") -> dict[str, str]:
     return found
 
 
-def _short(weight: Weight) -> str:
-    """The stored name of a weight without what repeats its layer's name in front and `:0` behind."""
-    name, layer = weight.name or "", weight.layer or ""
-    name = name.removesuffix(":0")
-    return name.removeprefix(f"{layer}/").removeprefix(f"{layer}_") or name
+def _several_scopes(weights: Iterable[Weight]) -> frozenset[str]:
+    """The layers whose weights' stored names begin with more than one scope."""
+    first: dict[str, str] = {}
+    return frozenset(
+        layer
+        for weight in weights
+        if (layer := weight.layer or "") and (scope := (weight.name or "").rpartition("/")[0].partition("/")[0])
+        if first.setdefault(layer, scope) != scope
+    )

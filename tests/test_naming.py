@@ -1,13 +1,17 @@
 """What a weight is called: stored names first, then the architecture, then the path, each marked as what it is."""
 
 import json
+from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from ckpttool import open as open_checkpoint
 from ckpttool.architecture import read_architecture
 from ckpttool.listing import Choice, Row, list_checkpoint
 from ckpttool.loading import load_architecture
+from tests.corpus import CORPUS_2, needs_corpus_2
 from tests.samples import FIXTURES
 
 
@@ -68,3 +72,56 @@ def test_an_unknown_architecture_changes_nothing_stored() -> None:
     with open_checkpoint(FIXTURES / "keras3" / "cnn.keras") as checkpoint:
         named = {row.layer: row.class_name for row in list_checkpoint(checkpoint, Choice(architecture=other)).rows}
     assert named["stem"] is None
+
+
+def labels(path: Path) -> list[tuple[str, str]]:
+    """The layer and the label of each weight."""
+    with open_checkpoint(path) as checkpoint:
+        return [(row.layer, row.label) for row in list_checkpoint(checkpoint).rows]
+
+
+def write_legacy(path: Path, layers: dict[str, list[str]]) -> Path:
+    """A file of weights of these layers and stored names."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.encode() for layer in layers]
+        file.attrs["keras_version"], file.attrs["backend"] = b"2.2.4", b"tensorflow"
+        for layer, names in layers.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name in names:
+                group.create_dataset(name, data=np.zeros((2, 3), "float32"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("layer", "names", "shown"),
+    [
+        ("splinel", ["splinel_17/kernel:0"], ["kernel"]),
+        ("dense_1", ["dense_1_4/kernel:0", "dense_1_4/bias:0"], ["kernel", "bias"]),
+        ("lstm", ["lstm/lstm_cell/kernel:0", "lstm/lstm_cell/bias:0"], ["lstm_cell/kernel", "lstm_cell/bias"]),
+        ("conv", ["conv_1/kernel:0", "conv_2/kernel:0"], ["conv_1/kernel", "conv_2/kernel"]),
+        ("dense_1", ["dense_1_W:0", "dense_1_b:0"], ["W", "b"]),
+        ("both", ["both_3/forward_lstm/kernel:0"], ["forward_lstm/kernel"]),
+        ("block/conv", ["block/conv/kernel:0"], ["kernel"]),
+    ],
+)
+def test_numbered_scopes(layer: str, names: list[str], shown: list[str], tmp_path: Path) -> None:
+    """TensorFlow numbers a scope that was there before, and it is that of the layer still; what begins with several
+    scopes are layers in it, and what only begins like the layer is another name."""
+    assert labels(write_legacy(tmp_path / "a.h5", {layer: names})) == [(layer, label) for label in shown]
+
+
+@needs_corpus_2
+@pytest.mark.parametrize(
+    ("name", "layer", "shown"),
+    [
+        ("gagneurlab__Donor.h5", "dense1", {"kernel", "bias"}),
+        ("gagneurlab__Exon.h5", "conv", {"kernel", "bias"}),
+        ("gagneurlab__Intron3.h5", "conv", {"kernel", "bias"}),
+        ("gagneurlab__mtsplice0.h5", "splinel", {"kernel"}),
+        ("quanlab__model.h5", "lstm", {"lstm_cell/kernel", "lstm_cell/recurrent_kernel", "lstm_cell/bias"}),
+    ],
+)
+def test_numbered_scopes_of_real_files(name: str, layer: str, shown: set[str]) -> None:
+    """Weights are called as the user of the model calls them."""
+    assert {label for of, label in labels(CORPUS_2 / "files" / name) if of == layer} == shown

@@ -26,7 +26,7 @@ class ConfigError(CheckpointError):
 
 @dataclass(frozen=True, slots=True)
 class Args:
-    """A layer's class name and config. `built` are the input shapes that a Keras 3 config states for it, `stated` is the
+    """A layer's class name and config. `built` are the input shapes that a Keras 3 config states for it, `stated` the
     one among the arguments of a layer that Keras 3 has not.
 
     `foreign` says that the config names a module that is no part of Keras, so that the class is not the built-in one

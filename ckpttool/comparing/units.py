@@ -68,7 +68,7 @@ def units_of(checkpoint: Checkpoint, architecture: Architecture | None) -> Units
     file or its paths give."""
     weights = [weight for weight in checkpoint.values() if weight.section in _COMPARED]
     if architecture is None or not architecture.layers:
-        return Units(tuple(_named(weights, Namer())))
+        return Units(tuple(_named(weights, Namer.of(checkpoint, None))))
     try:
         found = align(checkpoint, architecture)
     except CheckpointError as error:

@@ -19,10 +19,11 @@ from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
 from ckpttool.conversion.current import MODULES, current
-from ckpttool.conversion.entries import under_name, with_shapes
+from ckpttool.conversion.entries import under_name
 from ckpttool.conversion.equivalent import Equivalent
 from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional
+from ckpttool.conversion.inputs import fitted
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.labels import At, free_name, joined
 from ckpttool.conversion.nested import LIVE, Nested, unbuilt
@@ -43,7 +44,9 @@ CONNECT = Edit(
     "always: the same graph",
 )
 STATE_INPUT = Edit(
-    "state-input", "puts an InputLayer before the first layer, whose config stated the input", "always: the same input"
+    "state-input",
+    "puts an InputLayer before the first layer, where the config stated the input",
+    "always: the same input",
 )
 CUSTOM = Edit("keep-custom-class", "keeps a class that is not built into Keras, under its name", "as that class is")
 PLAIN_MODEL = Edit(
@@ -330,7 +333,7 @@ class _Rewriter:
         """The config of a Sequential model."""
         before = old.config["layers"]
         steps = steps_of(args)
-        after = [with_shapes(entry, step) for entry, step in zip(args.config["layers"], steps, strict=True)]
+        after = fitted(args, steps, at.label, self.journal)
         names = self.names(args, [Args.of(entry).name for entry in after], at)
         if len(after) == len(before) + 1:
             self.journal.edit(STATE_INPUT, at.label or args.name)
@@ -360,7 +363,7 @@ class _Rewriter:
     def graph(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The config of a Functional model."""
         steps = steps_of(args)
-        entries = [with_shapes(entry, step) for entry, step in zip(args.config["layers"], steps, strict=True)]
+        entries = fitted(args, steps, at.label, self.journal)
         held = {name_in_graph(entry, layer): layer for entry, layer in zip(entries, args.layers("layers"), strict=True)}
         connections = Connections.of(args, held, self.generation)
         names = self.names(args, list(held), at)

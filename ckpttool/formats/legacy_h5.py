@@ -68,24 +68,24 @@ def _read_layers(source: Hdf5Input, base: str) -> None:
         source.parts.refuse("corrupt", base or "/", "no layer_names: layers are taken in the order of their names")
         layers = [path.rpartition("/")[2] for path in tree.groups if path and path.rpartition("/")[0] == base]
     source.parts.layer_names.extend(layers)
-    absent = [layer for layer in dict.fromkeys(layers) if _join(base, layer) not in tree.groups]
+    absent = [layer for layer in dict.fromkeys(layers) if _place(base, layer) not in tree.groups]
     if absent:
         source.parts.refuse("missing", _absent_at(base, absent), f"listed in layer_names but not stored; {_UNFINISHED}")
     for layer in dict.fromkeys(layers):
-        if _join(base, layer) in tree.groups:
-            _read_group(source, _join(base, layer), Section.MODEL, layer)
+        if _place(base, layer) in tree.groups:
+            _read_group(source, _place(base, layer), Section.MODEL, layer)
     if len(layers) > MAX_LAYERS:
         source.parts.refuse("bomb", base or "/", f"layer_names lists {len(layers):,} layers")
     if len(set(layers)) < len(layers):
         source.parts.refuse("bomb", base or "/", f"layer_names repeats names: {len(layers):,} for {len(set(layers)):,}")
-    top = _join(base, _TOP_LEVEL)
+    top = _place(base, _TOP_LEVEL)
     if top in tree.groups:
         _read_group(source, top, Section.MODEL, None)
 
 
 def _absent_at(base: str, layers: list[str]) -> str:
     """The place of layers that are not stored: the group of one, the first of several and how many there are."""
-    first = _join(base, layers[0])
+    first = _place(base, layers[0])
     return first if len(layers) == 1 else f"{first} and {len(layers) - 1:,} more groups of layers"
 
 
@@ -97,7 +97,7 @@ def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | No
         parts.refuse("corrupt", group, "no weight_names: weights are taken in the order of their names")
         listed = [path[len(group) + 1 :] for path in tree.datasets if path.startswith(group + "/")]
     for name in dict.fromkeys(listed):
-        path = f"{group}/{name}"
+        path = _place(group, name)
         if path in parts.weights:
             parts.refuse("ambiguous", path, "listed by more than one layer")
         elif path in tree.datasets:
@@ -126,8 +126,11 @@ def _backend_by_names(weights: Iterable[Weight]) -> str | None:
     return "tensorflow" if all(name.endswith(":0") for name in stored) else "theano"
 
 
-def _join(base: str, name: str) -> str:
-    return f"{base}/{name}" if base else name
+def _place(group: str, name: str) -> str:
+    """The path of what Keras stored as `name` in a group. HDF5 takes a name that begins with a slash from the root of
+    the file, such as the `/iterations` of Keras 2.0.4 and 2.0.5 on Theano, and overlooks doubled slashes and dots."""
+    whole = name if name.startswith("/") else f"{group}/{name}"
+    return "/".join(part for part in whole.split("/") if part not in ("", "."))
 
 
 def names(tree: Tree, path: str, attribute: str) -> list[str] | None:

@@ -12,6 +12,7 @@ import pytest
 
 import ckpttool
 from ckpttool import UnsafeFileError
+from ckpttool.describing import describe
 from tests.formats.contract import ReaderContract, datasets, listed_order
 from tests.samples import FIXTURES, members, zipped
 
@@ -334,3 +335,37 @@ def test_mixed_npz_lists_plain_arrays(tmp_path: Path) -> None:
     with ckpttool.open(path) as checkpoint:
         assert list(checkpoint) == ["plain"]
         assert [(refusal.kind, refusal.place) for refusal in checkpoint.refusals] == [("pickle", "pickled")]
+
+
+def test_names_from_the_root_of_the_file() -> None:
+    """A name that begins with a slash is at the root, in HDF5 as in h5py; so Keras 2.0.5 on Theano kept its iteration."""
+    path = FIXTURES / "resume" / "keras2.0" / "adam.h5"
+    with ckpttool.open(path) as checkpoint:
+        assert [one.kind for one in checkpoint.refusals] == []
+        assert checkpoint["iterations"].name == "/iterations"
+        assert checkpoint["iterations"].section.value == "optimizer"
+        optimizer = describe(checkpoint).optimizer
+    assert optimizer is not None
+    assert optimizer.iteration == 3
+
+
+@pytest.mark.parametrize("base", ["", "model_weights"])
+def test_absolute_names_of_layers_and_weights(base: str, tmp_path: Path) -> None:
+    """Groups and weights are where h5py put them: from the root, and behind doubled slashes and dots, too."""
+    names = ["/elsewhere/kernel:0", "inner//bias:0", "./gamma:0"]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        top = file.require_group(base) if base else file
+        if base:
+            file.attrs["model_config"] = b'{"class_name": "Sequential", "config": []}'
+        top.attrs["layer_names"] = [b"dense", b"/apart"]
+        for layer in ("dense", "/apart"):
+            group = top.create_group(layer)
+            own = names if layer == "dense" else ["beta:0"]
+            group.attrs["weight_names"] = [name.encode() for name in own]
+            for name in own:
+                group.create_dataset(name, data=np.zeros(2, "float32"))
+    dense = f"{base}/dense" if base else "dense"
+    with ckpttool.open(tmp_path / "a.h5") as checkpoint:
+        assert list(checkpoint) == ["elsewhere/kernel:0", f"{dense}/inner/bias:0", f"{dense}/gamma:0", "apart/beta:0"]
+        assert [weight.layer for weight in checkpoint.values()] == ["dense"] * 3 + ["/apart"]
+        assert not checkpoint.refusals

@@ -71,9 +71,9 @@ def locally_connected(rank: int) -> Row:
     """LocallyConnected1D and 2D: a kernel for each place of the output, and a bias (places of the output, filters)."""
 
     def row(args: Args, inputs: Inputs) -> Part:
-        filters, places = args.size("filters"), places(args, inputs, rank)
-        bias = _slots(args, bias=(*places[1], filters)) if args.flag("use_bias", True) else ()
-        return args.part(*_slots(args, kernel=_local_kernel(args, inputs, places, rank)), *bias)
+        filters, found = args.size("filters"), places(args, inputs, rank)
+        bias = _slots(args, bias=(*found[1], filters)) if args.flag("use_bias", True) else ()
+        return args.part(*_slots(args, kernel=_local_kernel(args, inputs, found, rank)), *bias)
 
     return row
 

@@ -6,7 +6,6 @@ from ckpttool.architecture.shapes.call import Infer, Outputs
 from ckpttool.architecture.shapes.layers.given import (
     at_least,
     main,
-    misfit,
     shapes,
     sole,
     switched,
