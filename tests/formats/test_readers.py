@@ -338,7 +338,7 @@ def test_mixed_npz_lists_plain_arrays(tmp_path: Path) -> None:
 
 
 def test_names_from_the_root_of_the_file() -> None:
-    """A name that begins with a slash is at the root, in HDF5 as in h5py; so Keras 2.0.5 on Theano kept its iteration."""
+    """A name that begins with a slash is at the root of an HDF5 file; so Keras 2.0.5 on Theano kept its iteration."""
     path = FIXTURES / "resume" / "keras2.0" / "adam.h5"
     with ckpttool.open(path) as checkpoint:
         assert [one.kind for one in checkpoint.refusals] == []
