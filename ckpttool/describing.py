@@ -18,6 +18,8 @@ _ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
 _LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
 _ARCHITECTURE_SUFFIXES = (".json", ".yaml", ".yml")
 _MAX_SIBLINGS = 200
+_MOST_COMPANIONS = 5
+_LISTING_CLASSES = frozenset({"Functional", "Graph", "Model", "Sequential"})  # a subclass need not list its layers
 _ROLE = re.compile(r"[_-](weights?|architecture|arch|config|model)(?![a-z])", re.IGNORECASE)
 
 
@@ -35,7 +37,8 @@ class Optimizer:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """A checkpoint as `info` shows it."""
+    """A checkpoint as `info` shows it. `layers` is None where neither a config nor the file lists them; `needs_keras_3`
+    says that the config of a whole model is in the words of Keras 3, which Keras 2 does not read."""
 
     path: Path
     kind: str
@@ -56,6 +59,7 @@ class Info:
     companion: Path | None
     refusals: tuple[Refusal, ...]
     notes: tuple[str, ...]
+    needs_keras_3: bool = False
 
 
 def describe(checkpoint: Checkpoint) -> Info:
@@ -79,10 +83,21 @@ def describe(checkpoint: Checkpoint) -> Info:
         non_trainable=listing.non_trainable,
         dtypes=_dtypes(checkpoint),
         files=checkpoint.files,
-        companion=None if architecture else companion(checkpoint.path),
+        companion=None if architecture else companion(checkpoint),
         refusals=listing.refusals,
         notes=listing.notes,
+        needs_keras_3=architecture is not None and _needs_keras_3(checkpoint, architecture),
     )
+
+
+def _needs_keras_3(checkpoint: Checkpoint, architecture: Architecture) -> bool:
+    """Whether Keras 2 cannot open a whole model: it finds none of the modules that a `.keras` of Keras 3 names, and
+    InputLayer has no `batch_shape` there (keras/src/saving/serialization_lib.py, keras/src/engine/input_layer.py,
+    2.15)."""
+    from ckpttool.architecture.dialects import Generation, generation_of
+
+    version = checkpoint.producer.keras_version
+    return generation_of(architecture.config, version) is Generation.KERAS_3 and (version or "3").startswith("3")
 
 
 def _outputs(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:
@@ -94,7 +109,7 @@ def _outputs(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]
 
 def _layer_count(checkpoint: Checkpoint, architecture: Architecture | None) -> int | None:
     """The number of layers, nested ones included, as far as config or file list them."""
-    if architecture:
+    if architecture and (architecture.layers or architecture.class_name in _LISTING_CLASSES):
         return len(architecture.layers)
     return len(set(checkpoint.layer_names)) or None
 
@@ -194,16 +209,37 @@ def _configured_rate(config: Any) -> float | None:
     return float(rate) if isinstance(rate, int | float) and not isinstance(rate, bool) else None
 
 
-def companion(path: Path) -> Path | None:
-    """The file beside a weights file that looks like its architecture, the one most alike in name; a guess by name."""
+def companion(checkpoint: Checkpoint) -> Path | None:
+    """The architecture beside a weights file that its weights fit, the one most alike in name; a guess by name."""
+    return next((place for place in _companions(checkpoint.path) if _fits(checkpoint, place)), None)
+
+
+def _fits(checkpoint: Checkpoint, place: Path) -> bool:
+    """Whether every weight has its slot in an architecture, and every slot its weight; with layers of unknown classes,
+    whose weights may be any, nothing speaks against it."""
+    from ckpttool.aligning import align  # the table of layers is not needed by every command
+    from ckpttool.architecture.files import architecture_of_text
+    from ckpttool.architecture.layouts import opaque_in
+    from ckpttool.architecture.spec import part_in
+
+    try:
+        architecture = architecture_of_text(place)
+        found, part = align(checkpoint, architecture), part_in(architecture)
+    except CheckpointError:
+        return False
+    return any(True for _ in opaque_in(part)) or (bool(found.aligned) and not found.missing and not found.left)
+
+
+def _companions(path: Path) -> list[Path]:
+    """The files beside one that look like its architecture, by name, the most alike first."""
     stem = _stem(path.name)
     try:
         entries = [entry for entry in os.scandir(path.parent) if entry.name.lower().endswith(_ARCHITECTURE_SUFFIXES)]
     except OSError:
-        return None
+        return []
     scored = [(_likeness(stem, _stem(entry.name)), entry) for entry in entries[:_MAX_SIBLINGS]]
     close = sorted((pair for pair in scored if pair[0] >= 0.6), key=lambda pair: (-pair[0], pair[1].name))
-    return next((path.parent / entry.name for _, entry in close if _is_architecture(entry.path)), None)
+    return [path.parent / entry.name for _, entry in close if _is_architecture(entry.path)][:_MOST_COMPANIONS]
 
 
 def _likeness(a: str, b: str) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ckpttool
-from ckpttool.describing import Info, companion, describe, short
+from ckpttool.describing import Info, describe, short
 from tests.samples import FIXTURES, keras_like
 
 
@@ -120,29 +121,60 @@ def test_files() -> None:
 
 def test_companion() -> None:
     """An architecture beside weights is found by its name, and guessed only where names are alike."""
-    assert companion(FIXTURES / "keras0.3/cnn_weights.hdf5") == FIXTURES / "keras0.3/cnn.json"
-    assert companion(FIXTURES / "keras3/mlp.weights.h5") is None
-    assert companion(Path("no/such/folder/x.h5")) is None
+    assert info(FIXTURES / "keras0.3/cnn_weights.hdf5").companion == FIXTURES / "keras0.3/cnn.json"
+    assert info(FIXTURES / "keras3/mlp.weights.h5").companion is None
     assert info(FIXTURES / "keras2.15/mlp.h5").companion is None  # its architecture is inside
+
+
+def test_companion_fits(tmp_path: Path) -> None:
+    """An architecture whose weights others are is not named, however alike its name is."""
+    shutil.copy(FIXTURES / "keras2.15/mlp_weights.h5", tmp_path / "net_weights.h5")
+    (tmp_path / "net_model.json").write_bytes((FIXTURES / "keras2.2/nested.json").read_bytes())
+    assert info(tmp_path / "net_weights.h5").companion is None
+    (tmp_path / "net_arch.json").write_bytes((FIXTURES / "keras2.15/mlp.json").read_bytes())
+    assert info(tmp_path / "net_weights.h5").companion == tmp_path / "net_arch.json"
+
+
+def test_models_of_own_classes(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """A whole model of a subclass is not said to have no layers, nor to store weights only."""
+    config = b'{"module": "mine", "class_name": "MyModel", "config": {}, "registered_name": "mine>MyModel"}'
+    path = keras_like(tmp_path / "m.keras", config=config)
+    assert info(path).layers is None
+    assert "layers           not listed: the model is of an own class" in run("info", path).out
+    refused = run("convert", path, tmp_path / "other.h5").err
+    assert "stores a model of class MyModel" in refused
+    assert "weights only" not in refused
+
+
+def test_who_opens_it(run: Callable[..., Any]) -> None:
+    """A whole model of Keras 3 is said to need it, with the way for its weights into Keras 2; no other is."""
+    assert info(FIXTURES / "keras3/mlp.keras").needs_keras_3
+    assert info(FIXTURES / "keras3/cnn.h5").needs_keras_3
+    for name in ("keras3/mlp.weights.h5", "keras2.15/mlp.keras", "keras2.15/mlp.h5", "keras1.2/mlp.h5"):
+        assert not info(FIXTURES / name).needs_keras_3, name
+    assert "needs            Keras 3" in run("info", FIXTURES / "keras3/mlp.keras").out
+
+
+MLP = (FIXTURES / "keras2.15/mlp.json").read_text()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "found"),
     [
-        ("model.json", '{"class_name": "Sequential"}', True),
-        ("model_architecture.json", '{"class_name": "Sequential"}', True),
-        ("model.yaml", "class_name: Sequential", True),
+        ("model.json", MLP, True),
+        ("model_architecture.json", MLP, True),
+        ("model.yaml", MLP, True),
         ("model.json", '{"weight_map": {"/layers/a/vars": 1}}', False),
         ("model.json", "", False),
-        ("other_thing.json", '{"class_name": "Sequential"}', False),
-        ("model.txt", '{"class_name": "Sequential"}', False),
+        ("other_thing.json", MLP, False),
+        ("model.txt", MLP, False),
     ],
 )
 def test_companion_by_content(name: str, content: str, found: bool, tmp_path: Path) -> None:
-    """A companion has a name like that of the weights and reads like a config."""
+    """A companion has a name like that of the weights and is a config that fits."""
     shutil.copy(FIXTURES / "keras3/mlp.weights.h5", tmp_path / "model.weights.h5")
     (tmp_path / name).write_text(content)
-    assert companion(tmp_path / "model.weights.h5") == (tmp_path / name if found else None)
+    assert info(tmp_path / "model.weights.h5").companion == (tmp_path / name if found else None)
 
 
 def test_describing_reads_scalars_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,10 @@ class Policy:
         """Whether a rule counts."""
         return _longest(code, self.select) > _longest(code, self.ignore)
 
+    def asks_for(self, code: str) -> bool:
+        """Whether a rule that is silent by default counts, because its code or the beginning of it is selected."""
+        return self.counts(code) and _longest(code, self.select) > 0
+
     def reason_to_ignore(self, path: str, code: str) -> str | None:
         """Why a rule does not count in one checkpoint; None where it does."""
         return next((one.reason for one in self.per_path_ignores if one.covers(path, code)), None)

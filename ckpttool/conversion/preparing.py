@@ -51,7 +51,7 @@ def prepare(
         return prepare_live(checkpoint, architecture, form, options, journal)
     found = architecture or read_architecture(checkpoint.config, checkpoint.producer.keras_version)
     if found is None or not found.layers:
-        return _without_config(checkpoint, form)
+        return _without_config(checkpoint, form, found)
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
     as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
@@ -61,11 +61,14 @@ def prepare(
     return _rewritten(checkpoint, found, generation, form, options, journal)
 
 
-def _without_config(checkpoint: Checkpoint, form: str) -> Prepared:
-    """Weights of the path layout in another of its forms."""
+def _without_config(checkpoint: Checkpoint, form: str, architecture: Architecture | None) -> Prepared:
+    """Weights of the path layout in another of its forms, without a config or with one that does not list layers."""
     if checkpoint.kind not in PATH_KINDS or FORMS[form].whole or form == LEGACY:
+        what = "stores weights only, whose places in another layout follow from the model"
+        if architecture is not None:
+            what = f"stores a model of class {architecture.class_name}, whose config does not list its layers"
         raise ConversionError(
-            "stores weights only, whose places in another layout follow from the model",
+            what,
             path=str(checkpoint.path),
             expected="--arch with the model's architecture: a .json, .yaml, whole model, or package.module:function",
         )

@@ -203,6 +203,7 @@ def info(result: Info, style: Style) -> str:
             },
             "files": list(result.files),
             "companion": result.companion and str(result.companion),
+            "needs_keras_3": result.needs_keras_3,
             "refusals": [_refusal(refusal) for refusal in result.refusals],
             "notes": list(result.notes),
         }

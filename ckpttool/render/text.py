@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "epoch", "step"})
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 _RED, _GREEN = "\x1b[31m", "\x1b[32m"
+_KERAS_3 = "Keras 3, which TensorFlow has from 2.16 on; weights for Keras 2: ckpttool convert MODEL for_keras_2.h5"
 _SECTION_LABELS = {
     Section.MODEL: "weights",
     Section.OPTIMIZER: "optimizer state",
@@ -150,7 +151,7 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
     yield "saved", result.producer.date_saved or ""
     yield "size", f"{size(result.size)} ({result.size:,} bytes)"
     yield "model", " ".join(filter(None, (result.model_class, result.model_name and f"'{result.model_name}'")))
-    yield "layers", "" if result.layers is None else f"{result.layers:,}"
+    yield "layers", _layer_count(result)
     yield from _ends("input", result.inputs)
     yield from _ends("output", result.outputs)
     for section, total in result.totals.items():
@@ -162,6 +163,14 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
         yield key.replace("_", " "), text
     yield "compiled with", _optimizer(result)
     yield "architecture", f"{result.companion} (a guess by its name)" if result.companion else ""
+    if result.needs_keras_3:
+        yield "needs", _KERAS_3
+
+
+def _layer_count(result: Info) -> str:
+    if result.layers is None:
+        return "not listed: the model is of an own class" if result.model_class else ""
+    return f"{result.layers:,}"
 
 
 def _ends(label: str, ends: tuple[tuple[str, tuple[int | None, ...] | None], ...]) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ import pytest
 
 import ckpttool
 from ckpttool.checks.checking import check_file
+from ckpttool.checks.policy import Policy
 from ckpttool.conversion import EDITS, plan
 from tests.checks.files import report_on
 from tests.samples import FIXTURES
@@ -168,3 +169,14 @@ def test_broken_files() -> None:
     """What cannot be opened, or is no model, has no portability."""
     for path in sorted((FIXTURES / "broken").iterdir()):
         assert not [one for one in check_file(str(path)).findings if one.rule.code.startswith("P")]
+
+
+def test_who_opens_a_model_of_keras_3() -> None:
+    """That Keras 2 does not open a model is told where it is asked for, and only of whole models of Keras 3."""
+    for name, codes in (("keras3/mlp.keras", {"P106"}), ("keras3/cnn.h5", {"P106"}), ("keras3/mlp.weights.h5", set())):
+        for select in (("P",), ("ALL", "P106")):
+            found = check_file(str(FIXTURES / name), Policy(select=select)).findings
+            assert {one.rule.code for one in found} == codes, name
+        assert not check_file(str(FIXTURES / name)).findings
+    found = check_file(str(FIXTURES / "keras2.15/mlp.keras"), Policy(select=("P",))).findings
+    assert "P106" not in {one.rule.code for one in found}

@@ -1,6 +1,7 @@
 """Which Keras loads a checkpoint, and what `ckpttool convert` would do about it.
 
-Of a model that Keras 3 wrote and builds there is nothing to say: code and own classes in it are a matter of safety.
+Of a model that Keras 3 wrote and builds there is nothing to say, unless it is asked for, but that Keras 2 does not open
+it: code and own classes in it are a matter of safety.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ckpttool.architecture.buildability import Obstacle, buildability_of
 from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.checks.portability.rules import REFUSED, RULES
+from ckpttool.checks.portability.rules import NEEDS_KERAS_3, REFUSED, RULES
 from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
 
@@ -28,6 +29,13 @@ def portability(subject: Subject) -> Iterator[Told]:
         from ckpttool.checks.portability.plans import told  # converting is not needed for the files of today
 
         yield from told(checkpoint, architecture, generation)
+    elif subject.policy.asks_for(NEEDS_KERAS_3.code):
+        yield Finding(NEEDS_KERAS_3, "config", f"in the words of {_writer(checkpoint)}, which Keras 2 does not open")
+
+
+def _writer(checkpoint: Checkpoint) -> str:
+    version = checkpoint.producer.keras_version
+    return f"Keras 3 ({version})" if version else "Keras 3"
 
 
 def _obstacles(checkpoint: Checkpoint) -> Iterator[Told]:

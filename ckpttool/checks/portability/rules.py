@@ -46,4 +46,12 @@ REMARKS = _info(
     remedy="Read the plan: `ckpttool convert --dry-run`.",
 )
 
-RULES = (OLD_CONFIG, REFUSED, OTHERWISE, NO_EXACT_FORM, REMARKS)
+NEEDS_KERAS_3 = _info(
+    code="P106",
+    name="needs-keras-3",
+    finds="A whole model in the words of Keras 3; silent unless it is asked for by code: --select ALL,P106.",
+    why="Keras 2, which is in TensorFlow up to 2.15, does not open it, neither as .keras nor as .h5.",
+    remedy="Bring its weights into code of Keras 2: `ckpttool convert MODEL for_keras_2.h5`, then load_weights.",
+)
+
+RULES = (OLD_CONFIG, REFUSED, OTHERWISE, NO_EXACT_FORM, REMARKS, NEEDS_KERAS_3)
