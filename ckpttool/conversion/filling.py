@@ -20,6 +20,7 @@ from ckpttool.writing.legacy import KERAS_VERSION, Layers
 
 LEGACY = "legacy-h5"
 _TOP_LEVEL = "top_level_model_weights"
+_MOST = 8  # weights of a layer that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +59,52 @@ def refuse_other_shapes(found: Sequence[Placed], journal: Journal) -> None:
             journal.refuse(one.place.label, f"a weight {stored}, where its config asks for {told}")
 
 
-def refuse_missing(missing: Iterable[Place], journal: Journal) -> None:
-    """Refuses slots without weights."""
-    for place in missing:
-        shape = "" if place.slot.shape is None else f" {place.slot.shape}"
-        journal.refuse(place.label, f"the source has no weight for {place.slot.name}{shape}")
-
-
-def refuse_left(left: Iterable[Weight], part: Part, journal: Journal) -> None:
-    """Refuses weights without slots; those of a layer with objects of own classes in one line."""
+def refuse_unmatched(missing: Iterable[Place], left: Iterable[Weight], part: Part, journal: Journal) -> None:
+    """Refuses slots without weights and weights without slots, in a line a layer; where a layer has as many of both,
+    only those whose shapes differ are told, for the others may well belong together."""
     own = {chain.split("/")[0]: top.class_name for chain, top, _ in opaque_in(part)}
-    groups = Counter[str]()
+    stored = dict[str, list[Weight]]()
     for weight in left:
-        if weight.layer in own:
-            groups[weight.layer] += 1
+        stored.setdefault(weight.layer or weight.path.rpartition("/")[0] or weight.path, []).append(weight)
+    expected = dict[str, list[Place]]()
+    for place in missing:
+        expected.setdefault(place.group if place.group in stored else place.layer, []).append(place)
+    for layer, places in expected.items():
+        weights = [] if layer in own else stored.pop(layer, [])
+        where = layer if len(places) > 1 or weights else places[0].label
+        journal.refuse(where, _unmatched(places, weights))
+    for layer, weights in stored.items():
+        if layer in own:
+            told = f"{len(weights):,} weights of a layer of a class of your own ({own[layer]})"
+            told = f"{told} that no slot of the model takes: only a live model tells where they go"
+            journal.refuse(layer, f"{told}; --arch package.module:function")
+        elif len(weights) == 1:
+            journal.refuse(weights[0].path, f"a weight {weights[0].shape} that no slot of the model takes")
         else:
-            journal.refuse(weight.path, f"a weight {weight.shape} that no slot of the model takes")
-    for layer, count in groups.items():
-        told = f"{count:,} weights of a layer of a class of your own ({own[layer]}) that no slot of the model takes"
-        journal.refuse(layer, f"{told}: only a live model tells where they go; --arch package.module:function")
+            told = _few([f"{weight.path.rpartition('/')[2]} {weight.shape}" for weight in weights])
+            journal.refuse(layer, f"{len(weights):,} weights that no slot of the model takes: {told}")
+
+
+def _unmatched(places: Sequence[Place], weights: Sequence[Weight]) -> str:
+    """What is wrong between the slots of a layer and the weights that are stored for it."""
+    if not weights:
+        return f"the source has no weight for {_few([_slot(place) for place in places])}"
+    if len(places) != len(weights):
+        slots, shapes = _few([_slot(place) for place in places]), _few([str(weight.shape) for weight in weights])
+        return f"it has {len(places):,} weights, {slots}, and the source stores {len(weights):,}: {shapes}"
+    pairs = list(zip(places, weights, strict=True))
+    wrong = [(place, one) for place, one in pairs if not shapes_fit(place.slot.shape, one.shape)]
+    if wrong:
+        return _few([f"the source stores {one.shape} for {_slot(place)}" for place, one in wrong])
+    return f"the names that are stored for {_few([_slot(place) for place in places])} are those of other weights"
+
+
+def _slot(place: Place) -> str:
+    return f"{place.name} {place.slot.shape}" if place.slot.shape is not None else place.name
+
+
+def _few(texts: Sequence[str]) -> str:
+    return ", ".join(texts[:_MOST]) + (f" and {len(texts) - _MOST:,} more" if len(texts) > _MOST else "")
 
 
 def layers_of(part: Part, found: Sequence[Placed]) -> Layers:

@@ -23,8 +23,7 @@ from ckpttool.conversion.filling import (
     in_layers,
     layers_of,
     metadata,
-    refuse_left,
-    refuse_missing,
+    refuse_unmatched,
     reversed_kernels,
 )
 from ckpttool.conversion.journal import ConversionError, Journal
@@ -65,8 +64,8 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
     rewritten = Rewritten(dict(live.config), {}, {}, {}, dict(_laid_out(source, journal)))
     found, missing = _placed(source, rewritten, turned)
     own = _in_ways_of_their_own(source, form, journal) | _of_other_optimizers(source)
-    refuse_missing((place for place in missing if _is_written(place, form)), journal)
-    refuse_left([one for one in source.alignment.left if one.path not in own], part, journal)
+    left = [one for one in source.alignment.left if one.path not in own]
+    refuse_unmatched((place for place in missing if _is_written(place, form)), left, part, journal)
     pairs.note(checkpoint, live, source.alignment, journal)
     config = config_of(source, form, options, journal)
     kept = {} if journal.refusals or not options.optimizer else _state(source, config, form, rewritten, turned, journal)

@@ -20,9 +20,8 @@ from ckpttool.conversion.filling import (
     in_layers,
     layers_of,
     metadata,
-    refuse_left,
-    refuse_missing,
     refuse_other_shapes,
+    refuse_unmatched,
     reversed_kernels,
 )
 from ckpttool.conversion.journal import ConversionError, Journal
@@ -157,8 +156,8 @@ def _rewritten(
     own = own_weights(checkpoint, architecture, alignment, rewritten, part, form, journal)
     assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
     without = _check_vocabularies(part, assets, form, journal)
-    refuse_missing((one for one in missing if one.path and one.label.rpartition("/")[0] not in without), journal)
-    refuse_left([one for one in alignment.left if one.path not in own.judged], part, journal)
+    absent = (one for one in missing if one.path and one.label.rpartition("/")[0] not in without)
+    refuse_unmatched(absent, [one for one in alignment.left if one.path not in own.judged], part, journal)
     content = _content(part, found, own.by_path)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:

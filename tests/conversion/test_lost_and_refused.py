@@ -175,8 +175,7 @@ def test_weights_that_are_not_there(tmp_path: Path) -> None:
     source = legacy(tmp_path / "old.h5", plain, shape=(None, 3))
     assert reasons(source, tmp_path / "new.keras") == [
         "hard_sigmoid, whose slope is another today, and no weights to take the difference",
-        "the source has no weight for kernel (3, 2)",
-        "the source has no weight for bias (2,)",
+        "the source has no weight for kernel (3, 2), bias (2,)",
     ]
 
 
