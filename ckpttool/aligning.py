@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from ckpttool.architecture import Architecture
-from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, stored_order
+from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, normalized, stored_order
 from ckpttool.architecture.layouts import Place, layers_in, places_of, shapes_fit
 from ckpttool.architecture.slots import Part, in_weights_order
 from ckpttool.architecture.spec import model_args, part_in
@@ -52,13 +52,15 @@ class Aligned:
 class Alignment:
     """The slots of an architecture whose weights a checkpoint has, those it has not, and the weights of no slot.
 
-    `generation` is that of the legacy layout, as its order and names tell; None for the path layout.
+    `generation` is that of the legacy layout, as its order and names tell; None for the path layout. `inside` is the
+    one layer of a legacy file, a model, whose weights are those of the whole architecture; empty where it is not so.
     """
 
     aligned: tuple[Aligned, ...]
     missing: tuple[Place, ...]
     left: tuple[Weight, ...]
     generation: Generation | None = None
+    inside: str = ""
 
     def by_path(self) -> dict[str, Place]:
         """The slots by the paths of the weights that are stored for them."""
@@ -73,10 +75,13 @@ def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     part = part_in(architecture)
     places = tuple(places_of(part))
     weights = checkpoint.section(Section.MODEL)
-    if checkpoint.kind.startswith(("legacy", "keras0")):
-        found, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
-    else:
-        found, generation = list(_by_path(places, weights, moved_layers(architecture, part))), None
+    if not checkpoint.kind.startswith(("legacy", "keras0")):
+        found = list(_by_path(places, weights, moved_layers(architecture, part)))
+        return _alignment(places, weights, found, None)
+    found, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
+    if not found and (inside := _in_one_model(architecture, part, checkpoint, weights)):
+        alignment = _alignment(places, weights, *inside)
+        return replace(alignment, inside=weights[0].layer or "")
     return _alignment(places, weights, found, generation)
 
 
@@ -181,6 +186,35 @@ def _legacy(
         if len(found) == sum(map(len, stored.values())):
             break
     return best
+
+
+def _in_one_model(
+    architecture: Architecture, model: Part, checkpoint: Checkpoint, weights: Sequence[Weight]
+) -> tuple[list[_Pair], Generation] | None:
+    """The pairs where all weights of a file stand in one layer, a model that is itself the architecture, as in the
+    parallel models of `multi_gpu_model`; None where it cannot be."""
+    if len({weight.layer for weight in weights}) != 1 or not weights[0].layer:
+        return None
+    is_live = architecture.part is not None
+    entry = None if is_live else normalized(architecture.config, generation_of(architecture.config, None))
+    for generation in _candidates(checkpoint):
+        order = stored_order(replace(model, is_model=True), generation, entry)
+        if _is_order_of(order, weights):
+            tops = {at: top.name for at, top in model.tracks}
+            slots = [(*_below_top(slot.owner, tops), slot) for slot in order]
+            return [
+                ((top, owner, slot.slot.name), Stored(weight, slot), Evidence.ORDER)
+                for (top, owner, slot), weight in zip(slots, weights, strict=True)
+            ], generation
+    return None
+
+
+def _below_top(path: str, tops: Mapping[str, str]) -> tuple[str, str]:
+    """The top layer that a path in a model leads through, and the path below it."""
+    for at, name in tops.items():
+        if path == at or path.startswith(f"{at}/"):
+            return name, path[len(at) + 1 :]
+    return "", path
 
 
 def _candidates(checkpoint: Checkpoint) -> tuple[Generation, ...]:

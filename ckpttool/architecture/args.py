@@ -30,7 +30,8 @@ class Args:
     one among the arguments of a layer that Keras 3 has not.
 
     `foreign` says that the config names a module that is no part of Keras, so that the class is not the built-in one
-    of that name. `path` is the chain of names of the objects that hold it and its own.
+    of that name. `beside` is the name that its entry has beside class and config, which counts where the config of an
+    own class has none. `path` is the chain of names of the objects that hold it and its own.
     """
 
     class_name: str
@@ -39,6 +40,7 @@ class Args:
     foreign: bool = False
     operation: bool = False
     depth: int = 0
+    beside: str = ""
     path: tuple[str, ...] = field(default=())
     stated: Inputs = ()
     memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -60,7 +62,7 @@ class Args:
             config = {"layers": config}
         if not isinstance(config, Mapping):
             raise ConfigError(f"{entry['class_name']}: config is no object", expected="an object", found=_shown(config))
-        stated = read_shape(entry.get("stated_shape"))
+        stated, beside = read_shape(entry.get("stated_shape")), entry.get("name")
         args = cls(
             entry["class_name"],
             config,
@@ -68,6 +70,7 @@ class Args:
             _foreign(entry),
             _is_operation(entry),
             depth,
+            beside=beside if isinstance(beside, str) else "",
             stated=() if stated is None else (stated,),
         )
         return args.below(path)
@@ -116,7 +119,7 @@ class Args:
     def name(self) -> str:
         """The name of the layer; Keras derives one from the class where none is given."""
         found = self.config.get("name")
-        return found if isinstance(found, str) else snake_case(self.class_name)
+        return found if isinstance(found, str) else self.beside or snake_case(self.class_name)
 
     def flag(self, key: str, default: bool) -> bool:
         """A truth value; null is false, as in Python, and 0 and 1 are what they are to it."""

@@ -5,6 +5,7 @@ from ckpttool.conversion import (
     addons,
     calls,
     compiling,
+    cudnn,
     deviations,
     equivalents,
     functions,
@@ -18,6 +19,7 @@ from ckpttool.conversion import (
     rewriting,
     settling,
     state,
+    towers,
     words,
 )
 from ckpttool.conversion.journal import Edit
@@ -39,8 +41,10 @@ EDITS: tuple[Edit, ...] = tuple(
         rewriting,
         lambdas,
         inputs,
+        towers,
         operations,
         compiling,
+        cudnn,
         state,
         living,
     )

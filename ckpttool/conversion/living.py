@@ -15,7 +15,7 @@ from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion import deviations, pairs, saved
+from ckpttool.conversion import cudnn, deviations, pairs, saved, slopes, towers
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.filling import (
     LEGACY,
@@ -60,8 +60,11 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
         align(checkpoint, live),
         read_architecture(checkpoint.config, checkpoint.producer.keras_version),
     )
+    towers.note(source.alignment.inside, journal)
     turned = reversed_kernels(checkpoint, source.alignment, journal)
-    rewritten = Rewritten(dict(live.config), {}, {}, {}, dict(_laid_out(source, journal)))
+    scaled = slopes.scaled_in(live, source.generation, journal)
+    rewritten = Rewritten(dict(live.config), {}, {}, scaled, dict(_laid_out(source, journal)))
+    rewritten = cudnn.laid_out(source.alignment, rewritten, journal)
     found, missing = _placed(source, rewritten, turned)
     own = _in_ways_of_their_own(source, form, journal) | _of_other_optimizers(source)
     left = [one for one in source.alignment.left if one.path not in own]

@@ -31,11 +31,12 @@ _OF_ANOTHER = re.compile(r".+_\d+_[A-Za-z]\w*")  # `dense_3_W`: how Keras 1 call
 @dataclass(slots=True)
 class OwnWeights:
     """The weights of layers of own classes: by their paths of today, and all weights of the legacy groups that have
-    such, in order, by the layer's name of today. `judged` are the paths in the source of those that were placed or
-    refused."""
+    such, in order, by the layer's name of today. `names` are the stored ones of objects, by paths of today; `judged`
+    are the paths in the source of the weights that were placed or refused."""
 
     by_path: dict[str, Weight] = field(default_factory=dict)
     groups: dict[str, list[Weight]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
 
 
@@ -69,7 +70,15 @@ def own_weights(
     if checkpoint.kind in PATH_KINDS:
         moved = moved_layers(architecture, old)
         stored = {path_today("/".join(as_keras_3(split(weight.path))), moved): weight for weight in _all(checkpoint)}
-        return _by_path(owners, stored, form, journal)
+        named = {path_today(path, moved): name for path, name in checkpoint.object_names.items()}
+        own = _by_path(owners, stored, form, journal)
+        own.names |= {
+            owner.place + path.removeprefix(owner.path): name
+            for owner in owners
+            for path, name in named.items()
+            if _below(f"{path}/", owner.path)
+        }
+        return own
     return _legacy(checkpoint, old, alignment, owners, rewritten, form, journal)
 
 

@@ -11,8 +11,8 @@ from ckpttool.architecture.layouts import layers_in, names_in, places_of
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
-from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion import lambdas, preprocessing, vocabularies
+from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.conversion import cudnn, lambdas, preprocessing, towers, vocabularies
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.filling import (
     LEGACY,
@@ -27,7 +27,7 @@ from ckpttool.conversion.filling import (
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.living import prepare_live
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.own_classes import is_of_layer, own_weights, with_own
+from ckpttool.conversion.own_classes import OwnWeights, is_of_layer, own_weights, with_own
 from ckpttool.conversion.rewriting import Options, rewrite
 from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.state import state
@@ -53,6 +53,7 @@ def prepare(
         return _without_config(checkpoint, form, found)
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
+    found = towers.stripped(found, journal) if generation is Generation.KERAS_2 else found
     as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
     if as_it_is and not (FORMS[form].whole and _holds_code(found.config)):
         journal.lambdas += lambdas.layers_in(found.config)
@@ -148,6 +149,8 @@ def _rewritten(
         compiled = compile_config(settings, version, _outputs(architecture, today), journal)
         rewritten.config |= {"compile_config": compiled} if compiled else {}  # which `today` has, too
     part = part_in(today)
+    rewritten = cudnn.laid_out(alignment, rewritten, journal)
+    towers.note(alignment.inside, journal)
     turned = reversed_kernels(checkpoint, alignment, journal)
     found, missing = placed(alignment, rewritten, list(places_of(part)), turned)
     for label in sorted(rewritten.unscaled(one.place.label for one in alignment.aligned)):
@@ -158,7 +161,7 @@ def _rewritten(
     without = _check_vocabularies(part, assets, form, journal)
     absent = (one for one in missing if one.path and one.label.rpartition("/")[0] not in without)
     refuse_unmatched(absent, [one for one in alignment.left if one.path not in own.judged], part, journal)
-    content = _content(part, found, own.by_path)
+    content = _content(part, found, own)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:
         wanted = spec_of(today).optimizer
@@ -201,9 +204,9 @@ def _outputs(architecture: Architecture, today: Architecture) -> list[tuple[str,
     return [(old, new) for (old, _), (new, _) in zip(architecture.outputs, today.outputs, strict=False)]
 
 
-def _content(part: Part, found: Sequence[Placed], own: Mapping[str, Weight]) -> Content:
+def _content(part: Part, found: Sequence[Placed], own: OwnWeights) -> Content:
     weights = {one.place.path: one.weight for one in found if one.place.path}
-    return Content({**weights, **own}, dict(names_in(part)))
+    return Content({**weights, **own.by_path}, {**dict(names_in(part)), **own.names})
 
 
 def _assets(checkpoint: Checkpoint, architecture: Architecture, rewritten: Rewritten, part: Part) -> dict[str, bytes]:

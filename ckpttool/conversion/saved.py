@@ -10,7 +10,6 @@ from ckpttool.architecture import Architecture
 from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.architecture.slots import Part
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.conversion import activations
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.rewriting import Options
@@ -54,6 +53,8 @@ class Source:
         if self.alignment.generation is not None:
             return self.alignment.generation
         version = self.checkpoint.producer.keras_version
+        if version is None and self.checkpoint.producer.generation.startswith("Keras 3"):
+            return Generation.KERAS_3
         return generation_of(self.told.config if self.told else None, version) if self.told or version else None
 
 
@@ -62,7 +63,6 @@ def config_of(source: Source, form: str, options: Options, journal: Journal) -> 
     what has to be there when it is loaded, is noted; nothing of that matters for weights alone."""
     live, whole = source.live, FORMS[form].whole
     journal.edit(LIVE_MODEL, live.name, live.class_name if whole else f"{live.class_name}, its weights alone")
-    _note_hard_sigmoid(source, journal)
     if not whole:
         return dict(live.config)
     if live.unwritten:
@@ -94,17 +94,6 @@ def _settings(source: Source, journal: Journal) -> Any:
 
 def _class_of(entry: Any) -> Any:
     return entry.get("class_name") if isinstance(entry, Mapping) else entry
-
-
-def _note_hard_sigmoid(source: Source, journal: Journal) -> None:
-    """Notes where the live model uses hard_sigmoid with weights of a Keras whose hard_sigmoid was another."""
-    if source.generation in (None, Generation.KERAS_3):
-        return
-    for entry in _entries(source.live.config):
-        config = entry["config"]
-        if isinstance(config, Mapping) and any(config.get(key) == activations.OLD for key in activations.KEYS):
-            told = "hard_sigmoid as Keras 3 has it, and weights as they were; that of Keras 1 and 2 had another slope"
-            journal.guess(str(config.get("name", "")), told)
 
 
 def _entries(config: Any) -> Iterator[Mapping[str, Any]]:

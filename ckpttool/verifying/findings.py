@@ -1,6 +1,7 @@
 """Verifying: pairs of stored weights and slots, made as Keras makes them, and what is wrong with each."""
 
 import fnmatch
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -237,13 +238,27 @@ def _same_shape(slot: SpecSlot, free: Mapping[tuple[int, ...], list[Weight]]) ->
 def _mismatches(pairing: Pairing, allowed: Allowed) -> Iterator[Finding]:
     for slot, weight in pairing.pairs:
         if not shapes_fit(slot.shape, weight.shape):
-            transposed = len(weight.shape) > 1 and shapes_fit(slot.shape, weight.shape[::-1])
-            remedy = "the stored one is transposed" if transposed else ""
+            remedy = _other_layout(slot, weight)
             yield Finding(Status.SHAPE, slot, weight, f"expected {slot.shape}, stored {weight.shape}", remedy)
         if slot.dtype and slot.dtype != weight.dtype:
             harmless = dtypes.castable(weight.dtype, slot.dtype) and not allowed.strict_dtypes
             why = f"expected {slot.dtype}, stored {weight.dtype}, which Keras converts"
             yield Finding(Status.DTYPE, slot, weight, why, accepted=harmless)
+
+
+_OF_CUDNN = (("lstm_cell/bias", 1, 2), ("gru_cell/bias", 2, 1))  # axes, and how many times as many numbers with cuDNN
+
+
+def _other_layout(slot: SpecSlot, weight: Weight) -> str:
+    """What a stored weight of another shape than its slot is, where that can be seen."""
+    if len(weight.shape) > 1 and shapes_fit(slot.shape, weight.shape[::-1]):
+        return "the stored one is transposed"
+    for name, axes, times in _OF_CUDNN:
+        if slot.name.endswith(name) and slot.shape is not None and len(slot.shape) == axes and None not in slot.shape:
+            sizes = [size for size in slot.shape if size is not None]
+            if weight.shape == (times * math.prod(sizes),):
+                return "weights of a layer for cuDNN; ckpttool convert --arch lays them out for this one"
+    return ""
 
 
 def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer) -> Iterator[Finding]:

@@ -128,16 +128,41 @@ def test_weights_of_keras_0_and_1(name: str, tmp_path: Path) -> None:
     assert not ckpttool.diff(tmp_path / "by_config.keras", tmp_path / "by_model.keras").differences
 
 
-def test_another_hard_sigmoid_is_a_guess(tmp_path: Path) -> None:
-    """A live model means that of Keras 3; that the weights were of another is told."""
-    convert(FIXTURES / "keras0.3" / "lstm_weights.hdf5", tmp_path / "old.keras", arch=FIXTURES / "keras0.3/lstm.json")
+def test_the_slope_of_hard_sigmoid_goes_into_the_weights(tmp_path: Path) -> None:
+    """With a live model as with a config, so that both predict what the old one did; weights of Keras 3 stay."""
+    source = FIXTURES / "keras0.3" / "lstm_weights.hdf5"
+    convert(source, tmp_path / "old.keras", arch=FIXTURES / "keras0.3/lstm.json")
     model = Architecture.from_model(keras.models.load_model(tmp_path / "old.keras"))
-    found = plan(FIXTURES / "keras0.3" / "lstm_weights.hdf5", "new.keras", arch=model)
-    assert any("another slope" in guess.what for guess in found.guesses)
-    convert(tmp_path / "old.keras", tmp_path / "new.weights.h5", arch=model)
-    assert not any(
-        "another slope" in guess.what for guess in plan(tmp_path / "old.keras", "n.keras", arch=model).guesses
-    )
+    found = convert(source, tmp_path / "new.keras", arch=model)
+    assert any(edit.edit.name == "scale-hard-sigmoid" for edit in found.edits)
+    assert not ckpttool.diff(tmp_path / "old.keras", tmp_path / "new.keras").differences
+    found = convert(tmp_path / "old.keras", tmp_path / "new.weights.h5", arch=model)
+    assert not (found.transforms or found.guesses)
+    found = plan(tmp_path / "new.weights.h5", "again.keras", arch=model)
+    assert not (found.transforms or found.guesses)
+
+
+def test_where_hard_sigmoid_is(tmp_path: Path) -> None:
+    """In Bidirectional, TimeDistributed and nested models; an Activation alone has no weights that take the factor."""
+    layers = keras.layers
+    gru = layers.GRU(2, recurrent_activation="hard_sigmoid", reset_after=False, name="g")
+    step = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="hard_sigmoid", name="d")], name="s")
+    stack = [keras.Input((5, 4)), layers.TimeDistributed(step, name="t"), layers.Bidirectional(gru, name="b")]
+    model = filled(keras.Sequential(stack))
+    old = saved(model, tmp_path / "old.h5")
+    with h5py.File(old, "r+") as file:
+        file.attrs["keras_version"] = "2.2.4"
+    found = convert(old, tmp_path / "new.keras", arch=Architecture.from_model(model))
+    new = keras.models.load_model(tmp_path / "new.keras")
+    assert len(found.transforms) == 8
+    gates = np.asarray([1.2, 1.2, 1.2, 1.2, 1, 1], "float32")
+    for one, other in zip(values(new), values(model), strict=True):
+        np.testing.assert_allclose(one, other * (gates if other.shape[-1] == 6 else 1.2), rtol=1e-6)
+    alone = keras.Sequential([keras.Input((3,)), layers.Dense(2), layers.Activation("hard_sigmoid", name="a")])
+    old = saved(alone, tmp_path / "alone.h5")
+    with h5py.File(old, "r+") as file:
+        file.attrs["keras_version"] = "2.2.4"
+    assert [one.where for one in plan(old, "new.keras", arch=Architecture.from_model(alone)).refusals] == ["a"]
 
 
 # What Keras 3.15 writes, in every layout.

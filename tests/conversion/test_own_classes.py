@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
+from ckpttool import diff
+from ckpttool.architecture.args import Args
 from ckpttool.conversion import convert, plan
 from tests.samples import FIXTURES
 
@@ -200,3 +202,47 @@ def test_own_layers_in_own_layers_of_keras_2_keep_their_groups(tmp_path: Path) -
     convert(FIXTURES / "own_classes" / "model.keras", tmp_path / "new.keras")
     model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
     np.testing.assert_allclose(model(np.asarray(truth["inputs"], "float32")), truth["output"], rtol=1e-6)
+
+
+class Pair(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
+    """Layers with names of their own, one without weights, in a class without a `get_config`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.first, self.rest = keras.layers.Dense(3, name="one"), [keras.layers.Dropout(0.5, name="two")]
+
+    def build(self, shape: Any) -> None:
+        """Builds the one with weights."""
+        self.first.build(shape)
+
+    def call(self, x: Any) -> Any:
+        """One after the other."""
+        return self.rest[0](self.first(x))
+
+
+def stored_names(path: Path) -> dict[str, str]:
+    """The names that a `.weights.h5` has of its objects, by their groups."""
+    found: dict[str, str] = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item.attrs["name"]} if "name" in item.attrs else {}))
+    return found
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_all_stored_names_of_objects_are_kept(named: bool, tmp_path: Path) -> None:
+    """As Keras stores them: of objects without weights, and of a second layer of a class whose config has no name."""
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, Pair(name="b")(Pair(name="a")(inputs)) if named else Pair()(inputs))
+    model.save(tmp_path / "old.keras")
+    model.save_weights(tmp_path / "old.weights.h5")
+    for source in ("old.keras", "old.weights.h5"):
+        convert(tmp_path / source, tmp_path / "new.weights.h5", force=True)
+        assert stored_names(tmp_path / "new.weights.h5") == stored_names(tmp_path / "old.weights.h5")
+    convert(tmp_path / "old.keras", tmp_path / "new.keras")
+    assert not diff(tmp_path / "old.keras", tmp_path / "new.keras").differences
+
+
+def test_the_name_beside_a_config_counts_where_that_has_none() -> None:
+    """In an entry of a graph, as of classes without a `get_config`."""
+    assert Args.of({"class_name": "Pair", "name": "b", "config": {"dtype": "float32"}}).name == "b"
+    assert Args.of({"class_name": "Dense", "name": "b", "config": {"name": "c"}}).name == "c"

@@ -29,11 +29,14 @@ NAMES: Mapping[str, str] = MappingProxyType(
 @dataclass(frozen=True, slots=True)
 class Form:
     """A shape in which a weight may be stored. To get today's weight (or its part), take the axes in the order of
-    `axes` (empty: as they are), then leave out the axis `extra`, which has one place and which today's lacks."""
+    `axes` (empty: as they are), then leave out the axis `extra`, which has one place and which today's lacks.
+    `counterpart` marks the bias of the same layer made for cuDNN, or of the one that is not, all of whose weights lie
+    otherwise."""
 
     shape: Shape | None
     axes: tuple[int, ...] = ()
     extra: int | None = None
+    counterpart: bool = False
 
     @property
     def is_todays(self) -> bool:

@@ -6,8 +6,9 @@ keras/src/saving/legacy/hdf5_format.py, 2.15). What these are is decided layer b
 together here from those of the layers that it holds, as its generation does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ckpttool.architecture.dialects import shapes1
@@ -141,7 +142,7 @@ def _weight(one: StoredSlot) -> tuple[str, str, int]:
 def _own(at: _At, generation: Generation) -> list[StoredSlot]:
     """The arrays of an object's own slots."""
     if generation is Generation.KERAS_2:
-        return [_array(at, slot, _name_in_2(at.part, slot), (_form_in_2(at.part, slot),)) for slot in at.part.slots]
+        return [_array(at, slot, _name_in_2(at.part, slot), _forms_in_2(at.part, slot)) for slot in at.part.slots]
     gates = shapes1.gates_of(at.part, at.config)
     return [
         replace(
@@ -159,11 +160,29 @@ def _name_in_2(part: Part, slot: Slot) -> str:
     return "depthwise_kernel" if part.class_name in _DEPTHWISE and slot.name == "kernel" else slot.name
 
 
-def _form_in_2(part: Part, slot: Slot) -> Form:
+def _forms_in_2(part: Part, slot: Slot) -> tuple[Form, ...]:
     """The shape of today, but for statistics of several axes: they have as many axes as the input, which is not known
-    here (`BatchNormalization.build`, keras/src/layers/normalization/batch_normalization.py, 2.15)."""
+    here (`BatchNormalization.build`, keras/src/layers/normalization/batch_normalization.py, 2.15).
+
+    Keras 2.0.9 to 2.3 load weights of a CuDNNLSTM into an LSTM and the other way around, and of a CuDNNGRU into a GRU
+    that resets after; the shape of the bias tells them apart (`_convert_rnn_weights`, keras/engine/saving.py, 2.2.4).
+    """
     several = part.class_name == "BatchNormalization" and slot.shape is not None and len(slot.shape) > 1
-    return Form(None if several else slot.shape)
+    counterpart = _COUNTERPARTS.get((part.class_name, slot.name))
+    other = counterpart(slot.shape) if counterpart and slot.shape else None
+    return (Form(None if several else slot.shape), *([Form(other, counterpart=True)] if other else []))
+
+
+# The shape of the bias in the layer for cuDNN, or in the one that is not, by the one that a layer has. An LSTM that has
+# a bias itself, and no cell, is one for cuDNN.
+_COUNTERPARTS: Mapping[tuple[str, str], Callable[[Shape], Shape | None]] = MappingProxyType(
+    {
+        ("LSTMCell", "bias"): lambda shape: (2 * (shape[0] or 0),),
+        ("GRUCell", "bias"): lambda shape: (2 * (shape[1] or 0),) if len(shape) == 2 else None,
+        ("LSTM", "bias"): lambda shape: ((shape[0] or 0) // 2,),
+        ("GRU", "bias"): lambda shape: (2, (shape[0] or 0) // 2),
+    }
+)
 
 
 def _array(at: _At, slot: Slot, name: str, forms: tuple[Form, ...]) -> StoredSlot:
