@@ -17,6 +17,8 @@ from ckpttool.architecture.sizes import Shape, times
 _STATES = {"GRUCell": 1, "LSTMCell": 2, "SimpleRNNCell": 1}
 _MERGES = ("concat", "sum", "mul", "ave")
 
+_FOR_CUDNN = frozenset({"CuDNNGRU", "CuDNNLSTM"})  # recurrent layers that Keras 3 has no more
+
 
 def cell(args: Args, call: Call, infer: Infer) -> Outputs:
     """A cell called by itself: its output, then its states, all of the same shape."""
@@ -125,7 +127,7 @@ def bidirectional(args: Args, call: Call, infer: Infer) -> Outputs:
     held = args.layer("layer")
     mode = args.choice("merge_mode", *_MERGES) if args.config.get("merge_mode", _MERGES[0]) is not None else ""
     found = infer(held, call)
-    if found and held.class_name not in LAYERS:
+    if found and held.class_name not in LAYERS | _FOR_CUDNN:
         raise args.error("layer", "a recurrent layer")
     if not found or (len(found) > 1) != held.flag("return_state", False):
         return ()
