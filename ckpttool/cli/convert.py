@@ -129,7 +129,6 @@ def command(
     \b
     Examples:
       ckpttool convert old.h5 new.keras
-      ckpttool convert old.h5 new.keras --dry-run
       ckpttool convert weights.h5 new.keras --arch model.json
       ckpttool convert weights.h5 new.keras --arch train.models:build
       ckpttool convert model.keras model.weights.h5
