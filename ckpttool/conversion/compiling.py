@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ckpttool.architecture.defaults import class_called, defaults_of
+from ckpttool.architecture.dialects import Generation
+from ckpttool.architecture.dialects.names import Had, KerasVersion
 from ckpttool.architecture.sizes import is_integer, items
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.conversion import optimizing
@@ -145,6 +147,7 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
     if name is None:
         return _thing(value, "losses", _LOSSES)
     today = _LOSSES.get(name, name)
+    _refuse_own("losses", name, writer)
     if class_called("losses", today) is None:
         raise UnknownObject(f"{name[:60]}, which is not built into Keras 3")
     if today == "cosine_similarity" and writer.multi_backend and _is_before(writer.version, (2, 1, 6)):
@@ -152,6 +155,16 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
     if today in _TOWARDS_ONE and writer.multi_backend:
         journal.lose(WHERE, f"{name} of Keras 3 takes labels 0 and 1 as -1 and 1, where older ones took 0 as it is")
     return today
+
+
+def _refuse_own(kind: str, name: str, writer: Writer) -> None:
+    """Raises UnknownObject for a name that the Keras of the writer did not have, whatever Keras 3 has under it."""
+    version = writer.version or ""
+    if version[:1] not in ("1", "2"):
+        return
+    known = KerasVersion.of(Generation(int(version[0])), version)
+    if known.had(kind, name) is Had.NO:
+        raise UnknownObject(f"{name[:60]}, which {known} did not have, so that it was the author's own")
 
 
 def _is_before(version: str | None, limit: tuple[int, ...]) -> bool:
@@ -237,6 +250,7 @@ class _Metrics:
         """A function, or a class by its name, which gives the same name to what it measures as before."""
         if name.lower() in _BY_SHAPE:
             return name
+        _refuse_own("metrics", name, self.writer)
         today = self.crossentropy(name) if name.lower() in _BY_LOSS else _METRICS.get(name, name)
         class_name = class_called("metrics", today)
         if class_name is None:

@@ -11,6 +11,7 @@ from ckpttool.architecture.dialects.names import _SINCE, Had, KerasVersion
 from ckpttool.architecture.table import LAYERS
 from ckpttool.conversion import Options
 from ckpttool.conversion.activations import KNOWN
+from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.functions import _WRITTEN_AS_OWN
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
@@ -244,3 +245,24 @@ def test_layers_of_tensorflow_addons(entry: dict[str, Any]) -> None:
     x = np.arange(24.0).reshape(2, 4, 3)
     np.testing.assert_allclose(loaded(config)(x), x.reshape(2, 2, 2, 3).mean(axis=2))
     assert not journal.needs
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "lost"),
+    [
+        ("2.2.4", {"loss": "huber_loss"}, "the loss: huber_loss, which Keras 2.2.4 did not have"),
+        ("2.2.4-tf", {"loss": "huber_loss"}, ""),
+        ("2.2.4", {"loss": "dice"}, "the loss: dice, which Keras 2.2.4 did not have"),
+        ("2.15.0", {"loss": "mse", "metrics": ["f1_score"]}, "metrics: f1_score, which Keras 2.15.0 did not have"),
+        ("2.2.4", {"loss": "mse", "metrics": ["recall"]}, "metrics: recall, which Keras 2.2.4 did not have"),
+        ("2.2.4", {"loss": "mse", "metrics": ["mae", "acc"]}, ""),
+    ],
+)
+def test_losses_and_metrics_before_their_time(version: str, settings: dict[str, Any], lost: str) -> None:
+    """Are the author's, so that they are lost and never those that Keras 3 has under these names."""
+    journal = Journal()
+    optimizer = {"class_name": "SGD", "config": {"lr": 0.1, "momentum": 0.0, "decay": 0.0, "nesterov": False}}
+    found = compile_config({"optimizer_config": optimizer, **settings}, version, [("y", "y")], journal)
+    assert found is not None
+    assert [one.what for one in journal.losses if lost and one.what.startswith(lost)] or not lost
+    assert bool(journal.losses) == bool(lost)
