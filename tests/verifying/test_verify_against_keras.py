@@ -130,4 +130,4 @@ def _is_left_alone(finding: Any) -> bool:
 
 def _last(label: str) -> str:
     """The end of a label, which is the same whatever Keras numbers and wherever a shared layer is first."""
-    return "/".join(label.split("/")[-2:])
+    return "/".join(label.strip("/").split("/")[-2:])
