@@ -3,16 +3,18 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.sizes import Shape
+from ckpttool.architecture.spec import part_in
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.files import FileSource
 from ckpttool.listing import Choice, Total, list_checkpoint
+from ckpttool.vocabularies import WHOLE, Lookup, counted, lookups_in_checkpoint, outermost
 
 _ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
 _LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
@@ -60,6 +62,8 @@ class Info:
     refusals: tuple[Refusal, ...]
     notes: tuple[str, ...]
     needs_keras_3: bool = False
+    assets: Mapping[str, int] = field(default_factory=dict)
+    lookups: tuple[tuple[Lookup, int | None], ...] = ()
 
 
 def describe(checkpoint: Checkpoint) -> Info:
@@ -87,6 +91,8 @@ def describe(checkpoint: Checkpoint) -> Info:
         refusals=listing.refusals,
         notes=listing.notes,
         needs_keras_3=architecture is not None and _needs_keras_3(checkpoint, architecture),
+        assets=listing.assets,
+        lookups=tuple(_lookups(checkpoint, architecture)) if architecture else (),
     )
 
 
@@ -98,6 +104,17 @@ def _needs_keras_3(checkpoint: Checkpoint, architecture: Architecture) -> bool:
 
     version = checkpoint.producer.keras_version
     return generation_of(architecture.config, version) is Generation.KERAS_3 and (version or "3").startswith("3")
+
+
+def _lookups(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[tuple[Lookup, int | None]]:
+    """The layers that look values up, with the number of their entries where these are in a whole checkpoint."""
+    if checkpoint.kind not in WHOLE:
+        return
+    try:
+        found = outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))
+        yield from counted(checkpoint, found)
+    except CheckpointError:  # which other commands tell
+        return
 
 
 def _outputs(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ckpttool.architecture import Architecture, Layer, read_architecture
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
+from ckpttool.formats.assets import asset_sizes
 from ckpttool.naming import Name, Namer
 from ckpttool.numerics import Stats, measure
 
@@ -77,7 +78,8 @@ class Listing:
     """A checkpoint as `ls` shows it. `totals` are over the whole file, whatever rows were chosen.
 
     `trainable` and `non_trainable` are the sums over the model's weights that are trained and that are not, as far as
-    the config tells; None where there is none. `graph` is what the config tells of layers, by name, if asked for.
+    the config tells; None where there is none. `assets` are the files that layers keep beside their weights, by path,
+    with the number of their bytes. `graph` is what the config tells of layers, by name, if asked for.
     """
 
     path: Path
@@ -92,6 +94,7 @@ class Listing:
     graph: Mapping[str, LayerGraph] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+    assets: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def content(self) -> Total:
@@ -176,7 +179,16 @@ def list_checkpoint(
         graph=_graph(architecture) if architecture and choice.graph else {},
         refusals=checkpoint.refusals,
         notes=(*checkpoint.notes, *_notes(checkpoint, everything, namer.problem)),
+        assets=_assets(checkpoint),
     )
+
+
+def _assets(checkpoint: Checkpoint) -> dict[str, int]:
+    """The files beside the weights with their sizes; none where there are too many to be listed."""
+    try:
+        return asset_sizes(checkpoint)
+    except CheckpointError:
+        return {}
 
 
 def _row(weight: Weight, name: Name) -> Row:

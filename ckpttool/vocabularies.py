@@ -15,6 +15,7 @@ from ckpttool.formats.assets import asset_sizes, read_assets
 from ckpttool.formats.weights_h5 import as_keras_3, split
 
 FILE = "vocabulary.txt"
+INNER = "_lookup_layer"  # the StringLookup of a TextVectorization, which keeps a copy
 WHOLE = frozenset({"keras-zip", "keras-dir", "legacy-model"})
 """The kinds of checkpoints that Keras loads as models, with their vocabularies."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.config import Architecture
 from ckpttool.architecture.dialects import generation_of, normalized
-from ckpttool.architecture.layouts import Place, aliases_in, empty_in, opaque_in, optimizers_in, places_of
+from ckpttool.architecture.layouts import Place, aliases_in, empty_in, lookups_in, opaque_in, optimizers_in, places_of
 from ckpttool.architecture.models import is_built, is_model
 from ckpttool.architecture.optimizers import Trained, optimizer_state
 from ckpttool.architecture.sizes import Shape, is_integer, read_shape
@@ -67,7 +67,8 @@ class Spec:
     their own. `built` is False where no shape of an input is known, so that Keras makes no weights yet. `optimizer` are
     the variables of the optimizer that the model is compiled with, empty where that is not known, and of those that it
     holds beside it. `aliases` are pairs of an object's path in `.weights.h5` and one where Keras looks when nothing is
-    stored there, None where only a live model could tell.
+    stored there, None where only a live model could tell. `vocabularies` are the layers that look values up and that
+    have no vocabulary in their config, each with the path of its folder among the assets of a `.keras`.
     """
 
     model: str
@@ -78,6 +79,7 @@ class Spec:
     built: bool = True
     optimizer: tuple[SpecSlot, ...] = ()
     aliases: tuple[tuple[str, str], ...] | None = None
+    vocabularies: tuple[tuple[str, str], ...] = ()
 
 
 def spec_of(architecture: Architecture) -> Spec:
@@ -92,10 +94,17 @@ def spec_of(architecture: Architecture) -> Spec:
         tuple(empty_in(part)),
         architecture.part is not None or is_built(model_args(architecture)),
     )
+    spec = replace(spec, vocabularies=tuple(_vocabularies(part)))
     spec = with_optimizer(spec, _compiled_with(architecture))
     if architecture.part is None:
         return spec
     return replace(spec, optimizer=tuple(_optimizers(spec, part)), aliases=tuple(aliases_in(part)))
+
+
+def _vocabularies(model: Part) -> Iterator[tuple[str, str]]:
+    for layer, place, part in lookups_in(model):
+        if part.assets and not (part.vocabulary and part.vocabulary.file):
+            yield layer, place
 
 
 def part_in(architecture: Architecture) -> Part:
@@ -187,6 +196,8 @@ def to_json(spec: Spec) -> str:
     for key, items in (("opaque", spec.opaque), ("slots", spec.slots), ("optimizer", spec.optimizer)):
         body = ",\n".join(f"  {json.dumps(asdict(item))}" for item in items)
         lines.append(f'"{key}": [\n{body}\n]' if body else f'"{key}": []')
+    if spec.vocabularies:
+        lines.append(f'"vocabularies": {json.dumps(spec.vocabularies)}')
     if spec.aliases is not None:
         lines.append(f'"aliases": {json.dumps(spec.aliases)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -219,16 +230,15 @@ def from_json(value: Mapping[str, Any]) -> Spec:
         tuple(empty),
         value.get("built") is not False,
         tuple(_read_slot(slot, f"optimizer[{at}]") for at, slot in enumerate(optimizer)),
-        _read_aliases(value),
+        None if value.get("aliases") is None else _read_pairs(value, "aliases"),
+        _read_pairs(value, "vocabularies"),
     )
 
 
-def _read_aliases(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...] | None:
-    if value.get("aliases") is None:
-        return None
-    found = _list(value, "aliases")
+def _read_pairs(value: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
+    found = _list(value, key)
     if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) for p in pair) for pair in found):
-        raise ConfigError("cannot be read as a spec", where="aliases", expected="pairs of paths")
+        raise ConfigError("cannot be read as a spec", where=key, expected="pairs of paths")
     return tuple((path, other) for path, other in found)
 
 

@@ -1,5 +1,6 @@
 """Comparing two checkpoints: their weights, whatever the formats, and their configs, whatever the generations."""
 
+from ckpttool.comparing.assets import AssetChange
 from ckpttool.comparing.change import ConfigChange
 from ckpttool.comparing.comparison import Comparison, Tolerance
 from ckpttool.comparing.diffing import Scope, diff
@@ -10,6 +11,7 @@ from ckpttool.comparing.units import Unit
 
 __all__ = [
     "PARTS",
+    "AssetChange",
     "Broken",
     "Comparison",
     "ConfigChange",

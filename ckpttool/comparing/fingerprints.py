@@ -9,6 +9,7 @@ from ckpttool.checkpoint import Checkpoint, Refusal, Section
 from ckpttool.comparing.arguments import shown
 from ckpttool.comparing.models import Model, model_of
 from ckpttool.errors import CheckpointError
+from ckpttool.formats.assets import read_assets
 from ckpttool.listing import Choice, Row, list_checkpoint
 
 
@@ -23,8 +24,9 @@ class LayerPrint:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A checkpoint: its model, the layers in their order, the weights by name, and one checksum for the weights of each
-    other section. Neither paths of files nor dates are in it. `problem` is why no layers are told though a config is.
+    """A checkpoint: its model, the layers in their order, the weights by name, one checksum for the weights of each
+    other section, and the files beside the weights with their bytes and checksums. Neither paths of files nor dates are
+    in it. `problem` is why no layers are told though a config is.
     """
 
     model: str
@@ -32,6 +34,7 @@ class Fingerprint:
     rows: tuple[Row, ...]
     sections: tuple[tuple[str, int, str], ...]
     problem: str = ""
+    assets: tuple[tuple[str, int, str], ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -41,7 +44,15 @@ def fingerprint(checkpoint: Checkpoint, progress: Callable[[int], None] = lambda
     shown_ones = (Section.MODEL, Section.OTHER)
     rows = sorted((row for row in listing.rows if row.weight.section in shown_ones), key=_order)
     model, layers, problem = _layers(checkpoint)
-    return Fingerprint(model, layers, tuple(rows), tuple(_sections(listing.rows)), problem, listing.refusals)
+    return Fingerprint(
+        model, layers, tuple(rows), tuple(_sections(listing.rows)), problem, _assets(checkpoint), listing.refusals
+    )
+
+
+def _assets(checkpoint: Checkpoint) -> tuple[tuple[str, int, str], ...]:
+    """The files that layers keep beside their weights. Raises CheckpointError where they cannot be read."""
+    found = sorted(read_assets(checkpoint).items())
+    return tuple((path, len(raw), hashlib.sha256(raw).hexdigest()) for path, raw in found)
 
 
 def _order(row: Row) -> tuple[str, str, str]:

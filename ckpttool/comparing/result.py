@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ckpttool.checkpoint import Producer
+from ckpttool.comparing.assets import AssetChange
 from ckpttool.comparing.change import VERSION, ConfigChange
 from ckpttool.comparing.comparison import Comparison
 from ckpttool.comparing.matching import Evidence
 from ckpttool.comparing.units import Unit
 
-PARTS = ("structure", "values", "config", "optimizer")
+PARTS = ("structure", "values", "config", "optimizer", "assets")
 """What of two checkpoints may be different."""
 
 
@@ -131,7 +132,8 @@ class Diff:
     `pairs` are all weights that go together, the most changed first; `removed` are the weights of `a` alone, `added`
     those of `b` alone, `moves` the layers with another name. `state` is None where neither side has an optimizer, and
     counts as a difference only with `counts_state`. `notes` say what was not compared, and why. `restated` is what was
-    brought into the words of Keras 3 before the comparison, where one side is older: no difference.
+    brought into the words of Keras 3 before the comparison, where one side is older: no difference. `assets` are the
+    files beside the weights that are not the same.
     """
 
     a: Side
@@ -145,6 +147,7 @@ class Diff:
     counts_state: bool = False
     notes: tuple[str, ...] = ()
     restated: tuple[Restated, ...] = ()
+    assets: tuple[AssetChange, ...] = ()
 
     @property
     def changed(self) -> tuple[Pair, ...]:
@@ -179,13 +182,14 @@ class Diff:
             any(pair.changed for pair in self.pairs),
             bool(self.settings),
             self.counts_state and self.state is not None and self.state.is_changed,
+            bool(self.assets),
         )
         return frozenset(part for part, differs in zip(PARTS, differs, strict=True) if differs)
 
     @property
     def is_complete(self) -> bool:
         """Whether all that was to be compared was, and that was something."""
-        return not self.unreadable and bool(self.pairs or self.removed or self.added or self.config)
+        return not self.unreadable and bool(self.pairs or self.removed or self.added or self.config or self.assets)
 
     @property
     def total(self) -> Comparison:
@@ -213,6 +217,7 @@ class Diff:
             config=tuple(change.inverted() for change in self.config),
             state=self.state and self.state.inverted(),
             restated=tuple(one.inverted() for one in self.restated),
+            assets=tuple(change.inverted() for change in self.assets),
         )
 
 

@@ -43,7 +43,8 @@ class Kind:
     def batch(self, rng: Any) -> Any:
         """Two samples, drawn from a generator of NumPy."""
         if self.dtype == "string":
-            return rng.choice(_WORDS, self.concrete)
+            words = rng.choice(_WORDS, self.concrete)  # Keras takes strings as tensors of TensorFlow alone
+            return importlib.import_module("tensorflow").constant(words)
         if self.limit is not None:
             return _laid_out(rng.integers(0, self.limit, self.concrete).astype(self.dtype), self)
         return _laid_out(rng.uniform(0, 1, self.concrete).astype(self.dtype), self)

@@ -13,6 +13,7 @@ from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.comparing import Diff, Scope
 from ckpttool.comparing import diff as as_written
+from ckpttool.comparing.assets import asset_changes
 from ckpttool.comparing.diffing import Progress, ignored
 from ckpttool.equivalence.holders import without_holders
 from ckpttool.formats import open_checkpoint
@@ -41,8 +42,13 @@ def diff(
     if not isinstance(b, Checkpoint):
         with open_checkpoint(b) as opened:
             return diff(a, opened, scope, progress)
-    if scope.exact or all(map(_is_of_keras_3, (a, b))):
-        return as_written(a, b, scope, progress)
+    as_they_are = scope.exact or all(map(_is_of_keras_3, (a, b)))
+    found = as_written(a, b, scope, progress) if as_they_are else _in_one_form(a, b, scope, progress)
+    return found if scope.match else replace(found, assets=asset_changes(a, b))
+
+
+def _in_one_form(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Diff:
+    """The diff of two checkpoints of any generations, without the models that only hold another."""
     one, other, held = without_holders(a, b)
     found = _by_generation(one, other, scope, progress)
     return replace(found, restated=(*held, *found.restated))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ckpttool.comparing import Comparison, ConfigChange, Diff, Evidence, Pair, Side, State, Unit
+from ckpttool.comparing import AssetChange, Comparison, ConfigChange, Diff, Evidence, Pair, Side, State, Unit
 from ckpttool.comparing.change import ABSENT
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
@@ -51,6 +51,8 @@ def blocks(result: Diff, style: Style) -> Iterator[Block]:
         yield _cut("optimizer state", VALUE_HEADERS, changed, style.top)
     if result.config:
         yield Block("config", ("layer", "key", "in a", "in b"), list(map(_setting, result.config)))
+    if result.assets:
+        yield Block("assets", ("layer", "file", "change"), list(map(_asset, result.assets)))
 
 
 VALUE_HEADERS = ("weight", "relative", "", "changed", "max |a-b|", "mean |a-b|", "cosine", "max ULP", "NaN, Inf")
@@ -97,6 +99,23 @@ def _counted(result: Diff) -> Iterator[str]:
     settings = len(result.settings)
     if settings:
         yield f"{settings:,} setting{'s' * (settings > 1)} changed"
+    files = len(result.assets)
+    if files:
+        yield f"{files:,} asset{'s' * (files > 1)} changed"
+
+
+def _asset(change: AssetChange) -> list[str]:
+    """A file beside the weights that is not the same on both sides."""
+    return [printable(change.layer, 200), printable(change.a or change.b, 200), _of_asset(change)]
+
+
+def _of_asset(change: AssetChange) -> str:
+    if not change.a or not change.b:
+        return "removed" if change.a else "added"
+    if change.removed is None or change.added is None:
+        return "other bytes"
+    counts = [f"{count:,} {what}" for what, count in (("removed", change.removed), ("added", change.added)) if count]
+    return f"vocabulary changed: {', '.join(counts) or 'the same entries in another order'}"
 
 
 def _structure(result: Diff) -> Iterator[list[str]]:

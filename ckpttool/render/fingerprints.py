@@ -16,10 +16,14 @@ def lines(found: Fingerprint) -> str:
     head = [f"model {printable(found.model, 100)}"] if found.model else []
     notes = [f"config: {printable(found.problem, _LONG)}"] if found.problem else []
     sections = [f"{name}: {count:,} weights sha256:{digest[:_DIGITS]}" for name, count, digest in found.sections]
+    assets = [
+        f"asset {printable(path, 200)}: {size:,} bytes sha256:{digest[:_DIGITS]}" for path, size, digest in found.assets
+    ]
     refusals = [
         f"refused: {printable(one.place or 'file', 200)}: {printable(one.detail, 200)}" for one in found.refusals
     ]
-    return "\n".join([*head, *notes, *map(_layer, found.layers), *map(_weight, found.rows), *sections, *refusals])
+    rest = [*sections, *assets, *refusals]
+    return "\n".join([*head, *notes, *map(_layer, found.layers), *map(_weight, found.rows), *rest])
 
 
 def _layer(found: LayerPrint) -> str:

@@ -56,6 +56,7 @@ def _listing(result: Listing, style: Style) -> dict[str, Any]:
         found["weights"] = [_row(row) for row in result.rows]
     found["totals"] = {section.value: _total(total) for section, total in result.totals.items()}
     found |= _by_training(result)
+    found["assets"] = [{"path": path, "nbytes": nbytes} for path, nbytes in result.assets.items()]
     found["refusals"] = [_refusal(refusal) for refusal in result.refusals]
     found["notes"] = list(result.notes)
     return found
@@ -202,6 +203,12 @@ def info(result: Info, style: Style) -> str:
                 "weights": optimizer.weights,
             },
             "files": list(result.files),
+            "assets": [{"path": path, "nbytes": nbytes} for path, nbytes in result.assets.items()],
+            "vocabularies": [
+                {"layer": one.layer, "class": one.class_name, "source": one.source, "entries": entries}
+                | ({"file": one.file} if one.file else {})
+                for one, entries in result.lookups
+            ],
             "companion": result.companion and str(result.companion),
             "needs_keras_3": result.needs_keras_3,
             "refusals": [_refusal(refusal) for refusal in result.refusals],
@@ -277,6 +284,7 @@ def diff(result: Diff, style: Style) -> str:
             **_compared(result, style),
             "total": _comparison(result.total),
             "config": [_setting(change) for change in result.config],
+            "assets": [asdict(change) for change in result.assets],
             "optimizer": result.state and _state(result),
             "equal_in_meaning": [
                 {"side": one.side, "what": one.what, "where": list(one.where)} for one in result.restated

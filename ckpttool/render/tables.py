@@ -1,6 +1,6 @@
 """Listings as rows of text, shared by the outputs that are tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ckpttool.architecture.graph import Tensor
@@ -73,6 +73,7 @@ LAYER_HEADERS = [
     *("layer", "class", "trainable", "output shape", "weights", "shapes", "dtype", "params", "size", "connected to"),
 ]
 _MANY = 6
+_ASSETS = 20  # files that a listing names
 
 
 def layer_cells(layer: LayerRow) -> list[str]:
@@ -141,9 +142,17 @@ def totals(listing: Listing) -> list[str]:
         lines.append(f"{section.value:<10}{_sum(total)}")
         if section is Section.MODEL and listing.trainable and listing.non_trainable:
             lines.append(f"  {by_training(listing)}")
+    lines += _assets(listing.assets)
     if any(row.inferred for row in listing.rows):
         lines.append("~ the name is not stored; it is inferred from the config or the path")
     return lines
+
+
+def _assets(found: Mapping[str, int]) -> list[str]:
+    """The files beside the weights, one a line."""
+    lines = [f"{'assets':<10}{len(found):>7,} file{'s' * (len(found) > 1)}"] if found else []
+    lines += [f"  {printable(path, 200)}  {size(nbytes)}" for path, nbytes in list(found.items())[:_ASSETS]]
+    return [*lines, f"  and {len(found) - _ASSETS:,} more"] if len(found) > _ASSETS else lines
 
 
 def by_training(result: Listing | Info) -> str:

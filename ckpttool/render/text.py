@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ckpttool.describing import Info
     from ckpttool.render import changes
     from ckpttool.verifying import VerifyResult
+    from ckpttool.vocabularies import Lookup
 
 _RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "epoch", "step"})
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -158,6 +159,8 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
         yield _SECTION_LABELS[section], f"{total.weights:,} weights, {total.params:,} parameters, {size(total.nbytes)}"
     if result.trainable is not None and result.non_trainable is not None:
         yield "parameters", by_training(result)
+    for lookup, entries in result.lookups:
+        yield "vocabulary", f"{lookup.layer}: {_vocabulary(lookup, entries)}"
     yield "dtypes", ", ".join(f"{name} {params:,}" for name, params in result.dtypes.items())
     for key, text in result.compiled.items():
         yield key.replace("_", " "), text
@@ -171,6 +174,12 @@ def _layer_count(result: Info) -> str:
     if result.layers is None:
         return "not listed: the model is of an own class" if result.model_class else ""
     return f"{result.layers:,}"
+
+
+def _vocabulary(lookup: Lookup, entries: int | None) -> str:
+    count = "" if entries is None else f"{entries:,} entries, "
+    places = {"config": "in the config", "asset": f"in {lookup.asset}", "missing": "not in the file"}
+    return count + places.get(lookup.source, f"read from {lookup.file} where the model is loaded")
 
 
 def _ends(label: str, ends: tuple[tuple[str, tuple[int | None, ...] | None], ...]) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.loading import load_spec
 from ckpttool.naming import Namer
 from ckpttool.numerics import measure
-from ckpttool.verifying import evidence, legacy_state, loaders
+from ckpttool.verifying import evidence, legacy_state, loaders, vocabularies
 from ckpttool.verifying.pairing import Pairing
 from ckpttool.verifying.result import Finding, Status, VerifyResult
 from ckpttool.verifying.support import Support, support_of
@@ -128,7 +128,7 @@ def _verified(
         _check_that_state_can_be_told(spec)
     if allowed.optimizer or state.raises:  # a difference that Keras raises on counts in any case
         pairing.add(state)
-    problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
+    problems += _missing_parts(spec, checkpoint)
     names = Namer.of(checkpoint, read_architecture(checkpoint.config, checkpoint.producer.keras_version))
     found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
     found = list(_with_skips(found, pairing))
@@ -154,6 +154,12 @@ def _verified(
         problems=tuple(problems),
         skipped=tuple(_slots(spec, pairing.skipped)),
     )
+
+
+def _missing_parts(spec: Spec, checkpoint: Checkpoint) -> Iterator[str]:
+    """What the file lacks or holds damaged."""
+    yield from (f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint))
+    yield from vocabularies.missing(spec, checkpoint)
 
 
 def _slots(spec: Spec, skipped: Mapping[int, str]) -> Iterator[SpecSlot]:

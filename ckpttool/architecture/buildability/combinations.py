@@ -132,6 +132,12 @@ def _settings(arguments: Arguments, refuse: Refuse) -> None:
         raise refuse("sparse", "outputs are sparse, and output_mode is int; Keras takes another mode then")
 
 
+def _bins(arguments: Arguments, refuse: Refuse) -> None:
+    """Discretization needs boundaries or a number of bins (keras/src/layers/preprocessing/discretization.py)."""
+    if arguments.get("num_bins") is None and arguments.get("bin_boundaries") is None:
+        raise refuse("num_bins", "neither num_bins nor bin_boundaries is given; Keras takes one of them")
+
+
 def _inner(arguments: Arguments, refuse: Refuse) -> None:
     inner = arguments.get("inner_optimizer")
     if isinstance(inner, Object) and inner.class_name == "LossScaleOptimizer":
@@ -179,7 +185,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     **{f"ConvLSTM{rank}D": (_strides_or_dilation,) for rank in (1, 2, 3)},
     "BaseConv": _CONVOLUTIONS,
     "Bidirectional": (_directions,),
-    "Discretization": (_settings,),
+    "Discretization": (_settings, _bins),
     "GroupedQueryAttention": (_query_heads,),
     "Hashing": (_settings, _hashing),
     "IndexLookup": (_lookup,),

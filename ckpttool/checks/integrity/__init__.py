@@ -4,7 +4,8 @@ from ckpttool.checks.integrity.checksums import CHECKS as _OF_CHECKSUMS
 from ckpttool.checks.integrity.parts import CHECKS as _OF_PARTS
 from ckpttool.checks.integrity.rules import DAMAGED, RULES
 from ckpttool.checks.integrity.slots import CHECKS as _OF_SLOTS
+from ckpttool.checks.integrity.vocabularies import CHECKS as _OF_VOCABULARIES
 
-CHECKS = (*_OF_PARTS, *_OF_SLOTS, *_OF_CHECKSUMS)
+CHECKS = (*_OF_PARTS, *_OF_SLOTS, *_OF_VOCABULARIES, *_OF_CHECKSUMS)
 
 __all__ = ["CHECKS", "DAMAGED", "RULES"]

@@ -110,7 +110,15 @@ TOO_MANY = _error(
     remedy="Load it with the Keras that saved it, and save a model whose layers have these weights.",
 )
 
+NO_VOCABULARY = _error(
+    code="I114",
+    name="vocabulary-missing",
+    finds="A layer that looks values up, and whose vocabulary is neither in the config nor among the assets.",
+    why="A .h5 holds no vocabulary, and assets get lost; the model that Keras loads raises when it is called.",
+    remedy="Build the model with its vocabulary, load the weights into it, and save it as .keras.",
+)
+
 RULES = (
     *(DAMAGED, MISSING_PART, UNREADABLE, NO_CHECKPOINT, NO_WEIGHTS, NO_CONFIG, SLOT_MISSING, LEFT_OVER),
-    *(SENSELESS_CONFIG, UNKNOWN_SLOTS, CHECKSUM, WRONG_SUFFIX, TOO_MANY),
+    *(SENSELESS_CONFIG, UNKNOWN_SLOTS, CHECKSUM, WRONG_SUFFIX, TOO_MANY, NO_VOCABULARY),
 )
