@@ -12,7 +12,7 @@ from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Checkpoint, Section
-from ckpttool.conversion import cudnn, lambdas, preprocessing, towers, vocabularies
+from ckpttool.conversion import cudnn, lambdas, preprocessing, pruning, towers, vocabularies
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.filling import (
     LEGACY,
@@ -53,7 +53,8 @@ def prepare(
         return _without_config(checkpoint, form, found)
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
-    found = towers.stripped(found, journal) if generation is Generation.KERAS_2 else found
+    if generation is Generation.KERAS_2:
+        checkpoint, found = pruning.unwrapped(checkpoint, towers.stripped(found, journal), journal)
     as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
     if as_it_is and not (FORMS[form].whole and _holds_code(found.config)):
         journal.lambdas += lambdas.layers_in(found.config)

@@ -14,7 +14,7 @@ from ckpttool.architecture.graph import Call
 from ckpttool.architecture.models import is_model, name_in_graph, steps_of
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
-from ckpttool.conversion import activations, deviations, functions, lambdas, lookups, masks, padding, words
+from ckpttool.conversion import activations, deviations, functions, lambdas, lookups, masks, padding, pruning, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.calls import called_today
@@ -306,6 +306,7 @@ class _Rewriter:
         registered = registered if isinstance(registered, str) else args.class_name
         class_name = args.class_name.rpartition(">")[2]
         self.journal.edit(CUSTOM, at.label, registered)
+        pruning.check(class_name, at.label, self.journal)
         self.journal.need(registered, f"the class {class_name}: import the module that registers it, or custom_objects")
         if activations.uses_old(args) and self.generation is not Generation.KERAS_3:
             self.journal.guess(at.label, f"{class_name} of your own uses hard_sigmoid, {activations.ANOTHER_SLOPE}")

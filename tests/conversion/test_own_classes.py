@@ -246,3 +246,50 @@ def test_the_name_beside_a_config_counts_where_that_has_none() -> None:
     """In an entry of a graph, as of classes without a `get_config`."""
     assert Args.of({"class_name": "Pair", "name": "b", "config": {"dtype": "float32"}}).name == "b"
     assert Args.of({"class_name": "Dense", "name": "b", "config": {"name": "c"}}).name == "c"
+
+
+MASK = np.asarray([[1, 0], [0, 1], [1, 1]], "float32")
+INSIDE = {"class_name": "Dense", "config": {"name": "d", "trainable": True, "dtype": "float32", "units": 2}}
+
+
+def wrapped(class_name: str, name: str) -> dict[str, Any]:
+    """A model of an own layer and a Dense in a wrapper of the TensorFlow Model Optimization Toolkit."""
+    return graph("m", INPUT, entry("Scale", "s", "i"), entry(class_name, name, "s", layer=INSIDE))
+
+
+def test_the_wrapper_of_pruning_is_taken_off(tmp_path: Path) -> None:
+    """It predicted with the kernel times its mask, which the kernel that is stored after a step of training is not."""
+    state = [("p/mask:0", MASK), ("p/threshold:0", np.float32(0.1)), ("p/pruning_step:0", np.int64(3))]
+    stored = {"i": [], "s": OWN, "p": [*DENSE, *state]}
+    source = legacy(tmp_path / "old.h5", wrapped("PruneLowMagnitude", "p"), stored)
+    found = convert(source, tmp_path / "new.keras")
+    assert [one.where for one in found.edits if one.edit.name == "strip-wrapper"] == ["p"]
+    model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
+    np.testing.assert_allclose(model(X), (X * W + SEEN) @ (KERNEL * MASK) + BIAS, rtol=1e-6)
+
+
+def test_the_wrapper_of_pruning_is_taken_off_in_the_path_layout(tmp_path: Path) -> None:
+    """There the wrapper lists the pruned weight as its own too, in front of the mask."""
+    weights = {"layer/vars/0": KERNEL, "layer/vars/1": BIAS, "vars/0": KERNEL, "vars/1": MASK}
+    weights |= {"vars/2": np.float32(0.1), "vars/3": np.int64(3)}
+    with h5py.File(tmp_path / "old.weights.h5", "w") as file:
+        for path, value in weights.items():
+            file[f"layers/prune_low_magnitude/{path}"] = value
+        file["layers/dense/vars/0"], file["layers/dense/vars/1"] = KERNEL[:, :1].T @ KERNEL[:, :1] + MASK[:2], BIAS
+    last = entry("Dense", "last", "p", units=2)
+    layers = [INPUT, entry("PruneLowMagnitude", "p", "i", layer=INSIDE), last]
+    (tmp_path / "old.json").write_text(json.dumps({**graph("m", *layers), "keras_version": "2.15.0"}))
+    convert(tmp_path / "old.weights.h5", tmp_path / "new.keras", arch=tmp_path / "old.json")
+    model = keras.saving.load_model(tmp_path / "new.keras")
+    second = KERNEL[:, :1].T @ KERNEL[:, :1] + MASK[:2]
+    np.testing.assert_allclose(model(X), (X @ (KERNEL * MASK) + BIAS) @ second + BIAS, rtol=1e-6)
+
+
+def test_a_wrapper_that_marks_a_layer_is_taken_off(tmp_path: Path) -> None:
+    """It has no weights and computes nothing; what quantizes is refused."""
+    stored = {"i": [], "s": OWN, "q": DENSE}
+    convert(legacy(tmp_path / "old.h5", wrapped("QuantizeAnnotate", "q"), stored), tmp_path / "new.keras")
+    model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
+    np.testing.assert_allclose(model(X), (X * W + SEEN) @ KERNEL + BIAS, rtol=1e-6)
+    found = plan(legacy(tmp_path / "other.h5", wrapped("QuantizeWrapperV2", "q"), stored), "new.keras")
+    assert "which is for Keras 2 alone" in found.refusals[0].what
