@@ -6,13 +6,16 @@ from typing import Any
 from ckpttool.architecture import graph
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.buildability import nested
+from ckpttool.architecture.buildability.calls_of_own import check_build, check_own, is_left_open
 from ckpttool.architecture.buildability.context import Context, shown
 from ckpttool.architecture.buildability.table import Row, row_of
-from ckpttool.architecture.buildability.values import Layer, Node, Special, Tensor, leaves, mapped, tensors_in
+from ckpttool.architecture.buildability.values import Layer, Node, Object, Special, Tensor, leaves, mapped, tensors_in
+from ckpttool.architecture.defaults import defaults_of
 from ckpttool.architecture.models import outputs_of
 from ckpttool.architecture.sizes import Inputs, Shape
 from ckpttool.architecture.table import part_of
 
+Ranks = tuple[int | None, int | None]
 _BESIDE = ("mask", "initial_state", "constants", "training")
 
 
@@ -33,8 +36,10 @@ def _called(
     layer: Layer, row: Row, args: list[Any], kwargs: dict[str, Any], given: dict[str, Any], context: Context
 ) -> list[Shape | None] | None:
     first = next(iter(given.values()), None)
-    if row.ranks is not None:
-        _check_ranks(layer, row, first, context)
+    ranks = _ranks(layer, row)
+    if ranks is not None:
+        _check_ranks(layer, ranks, first, context)
+    check_own(layer, first, context)
     if row.kind == "layer":
         _build_for(layer, row, _shapes_for_build(given), context)
     return output_shapes_of(layer, args, kwargs, context)
@@ -44,6 +49,8 @@ def output_shapes_of(
     layer: Layer, args: list[Any], kwargs: dict[str, Any], context: Context
 ) -> list[Shape | None] | None:
     """The shapes that come out of a call, None where not even their number is known. Raises Refused."""
+    if is_left_open(layer, tensors_in([args, kwargs])):
+        return [None]
     try:
         return list(outputs_of(args_of(layer), as_graph_call(args, kwargs))) or None
     except ConfigError as error:
@@ -60,8 +67,20 @@ def _reason(error: ConfigError) -> str:
 def args_of(layer: Layer) -> Args:
     """A layer as the tables of weights and shapes take it."""
     module = layer.place.rpartition(".")[0]
-    entry = {"module": module, "class_name": layer.class_name, "config": {**layer.config}}
-    return Args.of(entry)
+    defaults = defaults_of("layers", layer.class_name) or {}
+    flags = {key: _as_taken(value, defaults.get(key, 0)) for key, value in layer.config.items()}
+    dtype = layer.arguments.get("dtype")
+    if isinstance(dtype, Object):
+        flags["dtype"] = {"class_name": dtype.class_name, "config": dict(dtype.arguments)}
+    return Args.of({"module": module, "class_name": layer.class_name, "config": flags})
+
+
+def _as_taken(value: Any, default: Any) -> Any:
+    """A value as Python takes it: anything for true or false where that is the default, true for 1 where a
+    number is."""
+    if isinstance(default, bool):
+        return bool(value)
+    return int(value) if isinstance(value, bool) and isinstance(default, int | float | list) else value
 
 
 def as_graph_call(args: list[Any], kwargs: dict[str, Any]) -> graph.Call:
@@ -72,7 +91,7 @@ def as_graph_call(args: list[Any], kwargs: dict[str, Any]) -> graph.Call:
             return graph.Tensor("", value.node, value.output, value.shape)
         if isinstance(value, Special) and value.kind == "slice":
             return slice(*value.value)
-        return value.value if isinstance(value, Special) else value
+        return value.entry if isinstance(value, Special) else value
 
     return graph.Call(tuple(mapped(args, plain)), mapped(kwargs, plain))
 
@@ -122,10 +141,16 @@ def _check_positional(layer: Layer, args: list[Any], context: Context) -> None:
             raise context.refused(layer.class_name, "call", why)
 
 
-def _check_ranks(layer: Layer, row: Row, value: Any, context: Context) -> None:
+def _ranks(layer: Layer, row: Row) -> Ranks | None:
+    """How many axes the input of a layer has at least and at most; of a Bidirectional that of the layer in it."""
+    held = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else None
+    found = row_of(held.place) if isinstance(held, Layer) else row
+    return None if found is None else found.ranks
+
+
+def _check_ranks(layer: Layer, ranks: Ranks, value: Any, context: Context) -> None:
     """The number of inputs and of their axes (`assert_input_compatibility`, keras/src/layers/input_spec.py)."""
-    assert row.ranks is not None
-    least, most = row.ranks
+    least, most = ranks
     found = leaves(value)
     if len(found) != 1:
         raise context.refused(layer.class_name, "call", f"it is called on {len(found)} inputs, and takes 1")
@@ -148,7 +173,7 @@ def _shapes_for_build(given: dict[str, Any]) -> Inputs:
 
 def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None:
     """Make the weights of a layer, or compare them with those it has: Keras makes each shape once."""
-    if not inputs or any(shape is None for shape in inputs):
+    if not inputs or any(shape is None for shape in inputs) or is_left_open(layer, [Tensor(inputs[0])]):
         return
     shapes = weight_shapes(layer, inputs, context)
     if layer.built_for is None:
@@ -190,7 +215,8 @@ def build(layer: Layer, settings: Any, context: Context) -> None:
         nested.build_sequential(layer, settings, context)
         return
     built = Args.of({"class_name": layer.class_name, "config": {}, "build_config": settings}).built
-    if row.kind == "layer" and built:
-        with context.below(layer.label):
+    with context.below(layer.label):
+        check_build(layer, settings, context)
+        if row.kind == "layer" and built:
             _build_for(layer, row, built, context)
     layer.built = True

@@ -120,6 +120,11 @@ def _cell(arguments: Arguments, refuse: Refuse) -> None:
             raise refuse("cell", f"it is {one.class_name}; Keras takes a cell")
 
 
+def _statistics(arguments: Arguments, refuse: Refuse) -> None:
+    if (arguments.get("mean") is None) != (arguments.get("variance") is None):
+        raise refuse("mean", "mean and variance are not given together")
+
+
 def _query_heads(arguments: Arguments, refuse: Refuse) -> None:
     heads, shared = arguments.get("num_query_heads"), arguments.get("num_key_value_heads")
     if not isinstance(heads, int | float) or not isinstance(shared, int | float) or not shared or heads % shared:
@@ -159,9 +164,32 @@ def _lookup(arguments: Arguments, refuse: Refuse) -> None:
         raise refuse("idf_weights", f"output_mode is {shown(mode)}; Keras takes tf_idf then")
     if mode == "tf_idf" and arguments.get("vocabulary") and arguments.get("idf_weights") is None:
         raise refuse("idf_weights", "there is a vocabulary for tf_idf, and no weights for it")
+    _vocabulary(arguments, mode, refuse)
+
+
+def _vocabulary(arguments: Arguments, mode: Any, refuse: Refuse) -> None:
     vocabulary, weights = arguments.get("vocabulary"), arguments.get("idf_weights")
-    if isinstance(vocabulary, list) and isinstance(weights, list) and len(weights) != len(vocabulary):
+    if isinstance(vocabulary, str):
+        raise refuse("vocabulary", f"it is read from the file {shown(vocabulary)}, which is no part of the checkpoint")
+    if not isinstance(vocabulary, list):
+        return
+    if isinstance(weights, list) and len(weights) != len(vocabulary):
         raise refuse("idf_weights", f"{len(weights)} weights for a vocabulary of {len(vocabulary)}")
+    if not all(isinstance(word, str | int | float) for word in vocabulary):
+        raise refuse("vocabulary", "some of it are neither strings nor numbers")
+    if len(set(vocabulary)) < len(vocabulary):
+        raise refuse("vocabulary", "it has an entry twice")
+    most, unknown = arguments.get("max_tokens"), arguments.get("num_oov_indices", 1)
+    beside = unknown + (mode == "int" and arguments.get("mask_token") is not None)
+    if most is not None and len(vocabulary) + beside > most and not {arguments.get("oov_token")} & set(vocabulary):
+        raise refuse(
+            "max_tokens", f"it is {shown(most)}, less than the vocabulary of {len(vocabulary)} and {beside} more"
+        )
+
+
+def _whole_salt(arguments: Arguments, refuse: Refuse) -> None:
+    if arguments.get("salt") is not None and arguments.get("oov_method", "floormod") != "farmhash":
+        raise refuse("salt", "oov_method is floormod; Keras takes a salt with farmhash only")
 
 
 def _hashing(arguments: Arguments, refuse: Refuse) -> None:
@@ -176,7 +204,7 @@ def _hashing(arguments: Arguments, refuse: Refuse) -> None:
 _CONVOLUTIONS = (_strides_or_dilation, _groups)
 _OPTIMIZERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Muon", "Nadam"),
-    *("RMSprop", "SGD", "ScheduleFreeAdamW"),
+    *("BaseOptimizer", "Lamb", "RMSprop", "SGD", "ScheduleFreeAdamW"),
 )
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     **{f"Conv{rank}D": _CONVOLUTIONS for rank in (1, 2, 3)},
@@ -189,10 +217,12 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "GroupedQueryAttention": (_query_heads,),
     "Hashing": (_settings, _hashing),
     "IndexLookup": (_lookup,),
-    "IntegerLookup": (_lookup,),
+    "IntegerLookup": (_lookup, _whole_salt),
     "StringLookup": (_lookup,),
+    "TextVectorization": (_lookup,),
     "InputLayer": (_input_layer,),
     "LossScaleOptimizer": (_inner,),
+    "Normalization": (_statistics,),
     "RNN": (_cell,),
     **dict.fromkeys(_OPTIMIZERS, (_one_clip, _ema)),
 }

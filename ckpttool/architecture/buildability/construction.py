@@ -8,11 +8,9 @@ from ckpttool.architecture.buildability.calls import build
 from ckpttool.architecture.buildability.combinations import check_together
 from ckpttool.architecture.buildability.compilation import compile_from_config
 from ckpttool.architecture.buildability.context import Context, shown
-from ckpttool.architecture.buildability.rules import RULES
+from ckpttool.architecture.buildability.rules import rule_of
 from ckpttool.architecture.buildability.table import Row, row_of
 from ckpttool.architecture.buildability.values import FUNCTIONAL, MODEL, SEQUENTIAL, Layer, Object
-
-_ANY_LAYER = ("input_shape", "input_dim")
 
 
 def make(place: str, config: Any, entry: Mapping[str, Any], context: Context) -> Any:
@@ -51,8 +49,7 @@ def _arguments(class_name: str, row: Row, config: Mapping[str, Any], context: Co
     missing = next((key for key in row.required if key not in config), None)
     if missing is not None:
         raise context.refused(class_name, missing, "it is not given, and Keras cannot do without it")
-    taken = {*row.rules, *(_ANY_LAYER if row.kind == "layer" else ())}
-    unknown = next((key for key in config if key not in taken), None)
+    unknown = next((key for key in config if key not in row.rules), None)
     if unknown is not None and not row.open:
         raise context.refused(class_name, unknown, f"{class_name} of Keras 3 has no such argument")
     arguments = {key: _argument(class_name, row, key, value, context) for key, value in config.items()}
@@ -62,7 +59,7 @@ def _arguments(class_name: str, row: Row, config: Mapping[str, Any], context: Co
 
 def _argument(class_name: str, row: Row, key: str, value: Any, context: Context) -> Any:
     """What an argument stands for. Raises Refused where the class does not take it."""
-    rule = RULES[row.rules[key]] if key in row.rules else None
+    rule = rule_of(row.rules[key]) if key in row.rules else None
     if rule is None:
         return value
     return rule(value, lambda why: context.refused(class_name, key, why), context)
@@ -73,6 +70,9 @@ def _after(made: Any, entry: Mapping[str, Any], context: Context) -> None:
     if entry.get("build_config"):
         if not isinstance(made, Layer):
             return
+        if isinstance(entry["build_config"], int | float) and not made.built:
+            found = shown(entry["build_config"])
+            raise context.refused(made.class_name, "build_config", f"it is {found}; Keras takes an object")
         build(made, entry["build_config"], context)
     settings = entry.get("compile_config")
     if settings:

@@ -115,7 +115,7 @@ def _function(entry: dict[str, Any], config: Any, context: Context) -> Any:
 def _keras_tensor(config: Any, entry: Mapping[str, Any], context: Context) -> Tensor:
     if not isinstance(config, dict) or not {"shape", "dtype", "keras_history"} <= config.keys():
         raise context.refused("__keras_tensor__", "config", "a tensor lacks its shape, dtype or keras_history")
-    shape = standard_shape(config["shape"])
+    shape = () if config["shape"] in ("", {}) else standard_shape(config["shape"])
     if shape is None or not is_dtype(config["dtype"]):
         found = f"{shown(config['shape'])} and {shown(config['dtype'])}"
         raise context.refused("__keras_tensor__", "shape", f"shape and dtype of a tensor are {found}")
@@ -128,7 +128,7 @@ def _array(config: Any, entry: Mapping[str, Any], context: Context) -> Special:
         raise context.refused(name, "config", "an array lacks its value or dtype")
     if not is_array(config["value"]) or not isinstance(config["dtype"], str | None):
         raise context.refused(name, "value", f"{shown(config['value'])} is no array of {shown(config['dtype'])}")
-    return Special(name.strip("_"), config["value"])
+    return Special(name.strip("_"), config["value"], dict(entry))
 
 
 def is_array(value: Any, depth: int = 0) -> bool:
@@ -144,7 +144,7 @@ def is_array(value: Any, depth: int = 0) -> bool:
 def _bytes(config: Any, entry: Mapping[str, Any], context: Context) -> Special:
     if not isinstance(config, dict) or not isinstance(config.get("value"), str):
         raise context.refused("__bytes__", "value", "bytes without a string for them")
-    return Special("bytes", config["value"])
+    return Special("bytes", config["value"], dict(entry))
 
 
 def _slice(config: Any, entry: Mapping[str, Any], context: Context) -> Special:
@@ -166,7 +166,7 @@ _SPECIAL = {
     "__tensor__": _array,
     "__numpy__": _array,
     "__bytes__": _bytes,
-    "__ellipsis__": lambda config, entry, context: Special("ellipsis"),
+    "__ellipsis__": lambda config, entry, context: Special("ellipsis", None, dict(entry)),
     "__slice__": _slice,
     "__lambda__": _lambda,
     "__typespec__": _typespec,

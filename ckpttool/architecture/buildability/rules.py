@@ -12,7 +12,7 @@ from ckpttool.architecture.buildability import predicates as are
 from ckpttool.architecture.buildability.context import Context, Refused, shown
 from ckpttool.architecture.buildability.deserialization import deserialize, deserialize_named
 from ckpttool.architecture.buildability.references import GET, is_callable, is_kind, policy
-from ckpttool.architecture.buildability.values import Layer, Own
+from ckpttool.architecture.buildability.values import Layer, Object, Own
 
 Refuse = Callable[[str], Refused]
 Rule = Callable[[Any, Refuse, Context], Any]
@@ -68,7 +68,9 @@ def _layers(value: Any, refuse: Refuse, context: Context) -> Any:
 def _seed(value: Any, refuse: Refuse, context: Context) -> Any:
     """A seed of an initializer (keras/src/initializers/random_initializers.py)."""
     if isinstance(value, dict):
-        return deserialize(value, context)
+        value = deserialize(value, context)
+    if isinstance(value, Object) and value.class_name == "SeedGenerator":
+        return value
     if value is not None and not isinstance(value, int):
         raise refuse(f"it is {shown(value)}; Keras takes a whole number, null or a seed generator")
     return value
@@ -107,6 +109,11 @@ def _cell(value: Any, refuse: Refuse, context: Context) -> Any:
     if not all(isinstance(one, Layer | Own) for one in (found if isinstance(found, list) else [found])):
         raise refuse(f"it is {shown(value)}; Keras takes a cell")
     return found
+
+
+def _operation_dtype(value: Any, refuse: Refuse, context: Context) -> Any:
+    """The dtype of an operation: an entry has to be that of a dtype policy."""
+    return policy(value, refuse, context) if isinstance(value, dict) else value
 
 
 def _input_dtype(value: Any, refuse: Refuse, context: Context) -> Any:
@@ -151,6 +158,7 @@ _OBJECTS: Mapping[str, Rule] = {
     "layer or null": _layer_or_null,
     "layers": _layers,
     "learning rate": _learning_rate,
+    "operation dtype": _operation_dtype,
     "quantizer": _referring("quantizers"),
     "regularizer": _referring("regularizers"),
     "seed": _seed,
@@ -181,6 +189,7 @@ _NUMBERS: Mapping[str, Rule] = {
     "several": _plain("a whole number of 2 at least", lambda v: are.strict_integer(v) and v > 1),
     "null or strict integer": _plain("a whole number or null", lambda v: v is None or are.strict_integer(v)),
     "null or integer": _plain("a whole number or null", lambda v: v is None or are.integer(v)),
+    "null or several": _plain("a number of 2 at least, or null", lambda v: v is None or (are.number(v) and v > 1)),
     "at least 1": _plain("a number of 1 at least", lambda v: are.number(v) and v >= 1),
     "salt": _plain("a whole number, two of them or null", lambda v: v is None or are.integer(v) or are.listed(v, 2)),
     "open part": _plain("a number between 0 and 1", lambda v: are.number(v) and 0 < v < 1),
@@ -268,6 +277,7 @@ _WORDS: Mapping[str, Rule] = {
         f"mode {kind}": _plain(f"{kind} with its settings", partial(are.mode_of, kind=kind))
         for kind in ("int4", "gptq", "awq")
     },
+    "cudnn": _plain("true, false or auto", lambda v: v == "auto" or (isinstance(v, int | float) and v in (0, 1))),
     "encoding": _choice("int", "one_hot", "multi_hot", "count", "binary"),
     "categories": _choice("one_hot", "multi_hot", "count", "binary"),
     "plain modes": _choice("int", "one_hot", "multi_hot", "count"),
@@ -283,4 +293,14 @@ _WORDS: Mapping[str, Rule] = {
     "policy name": _plain("the name of a dtype policy", are.policy_name),
 }
 
+
+def rule_of(name: str) -> Rule:
+    """The rule of a name; `one of valid same` is the rule of an argument that is one of these strings."""
+    if not name.startswith(_ONE_OF):
+        return RULES[name]
+    words = name.removeprefix(_ONE_OF).split()
+    return _choice(*(None if word == "null" else word.strip('"') for word in words))
+
+
+_ONE_OF = "one of "
 RULES: Mapping[str, Rule] = {**_OBJECTS, **_NUMBERS, **_TUPLES, **_WORDS}

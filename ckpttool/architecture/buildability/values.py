@@ -26,10 +26,12 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """A value that JSON does not have: an array, a tensor, bytes, a slice, an ellipsis; `kind` says which."""
+    """A value that JSON does not have: an array, a tensor, bytes, a slice, an ellipsis; `kind` says which, `entry` how
+    the config writes it."""
 
     kind: str
     value: Any = None
+    entry: Any = None
 
 
 @dataclass(frozen=True, slots=True)
