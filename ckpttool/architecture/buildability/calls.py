@@ -16,6 +16,8 @@ from ckpttool.architecture.sizes import Inputs, Shape
 from ckpttool.architecture.table import part_of
 
 Ranks = tuple[int | None, int | None]
+_PASSED_OVER = ("batch_input_shape", "input_length", "input_shape")  # what constructors take and make no use of
+_COUNTED_LATER = ("Discretization",)  # what such layers count has its shape only once they have seen data
 _BESIDE = ("mask", "initial_state", "constants", "training")
 
 
@@ -68,7 +70,8 @@ def args_of(layer: Layer) -> Args:
     """A layer as the tables of weights and shapes take it."""
     module = layer.place.rpartition(".")[0]
     defaults = defaults_of("layers", layer.class_name) or {}
-    flags = {key: _as_taken(value, defaults.get(key, 0)) for key, value in layer.config.items()}
+    kept = {key: value for key, value in layer.config.items() if key not in _PASSED_OVER}
+    flags = {key: _as_taken(value, defaults.get(key, 0)) for key, value in kept.items()}
     dtype = layer.arguments.get("dtype")
     if isinstance(dtype, Object):
         flags["dtype"] = {"class_name": dtype.class_name, "config": dict(dtype.arguments)}
@@ -173,6 +176,8 @@ def _shapes_for_build(given: dict[str, Any]) -> Inputs:
 
 def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None:
     """Make the weights of a layer, or compare them with those it has: Keras makes each shape once."""
+    if layer.class_name in _COUNTED_LATER:
+        return
     if not inputs or any(shape is None for shape in inputs) or is_left_open(layer, [Tensor(inputs[0])]):
         return
     shapes = weight_shapes(layer, inputs, context)

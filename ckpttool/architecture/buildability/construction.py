@@ -37,7 +37,7 @@ def _made(place: str, row: Row, config: Any, context: Context) -> Any:
 def _layer(place: str, row: Row, config: dict[str, Any], context: Context) -> Layer:
     arguments = _arguments(place.rpartition(".")[2], row, config, context)
     name, shape = config.get("name"), config.get("input_shape")
-    if config.get("input_dim") is not None:
+    if config.get("input_dim") is not None and not place.endswith("Embedding"):  # which has it for itself
         shape = [config["input_dim"]]
     layer = Layer(place, name if isinstance(name, str) else None, config, arguments, input_shape=shape)
     functional.begin(layer)
