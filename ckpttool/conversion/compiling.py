@@ -16,9 +16,9 @@ from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.dialects.names import Had, KerasVersion
 from ckpttool.architecture.sizes import is_integer, items
 from ckpttool.architecture.spelling import snake_case
-from ckpttool.conversion import optimizing
+from ckpttool.conversion import added_optimizers, optimizing
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.conversion.optimizing import MAX_DEPTH, WHERE, UnknownObject, Writer, keras_object, own_name
+from ckpttool.conversion.optimizing import MAX_DEPTH, WHERE, UnknownObject, Writer, keras_object, own_name, plain
 
 RECOMPILE = Edit(
     "rewrite-compile-settings", "writes loss, metrics and optimizer as Keras 3 does", "always: what differs is listed"
@@ -49,11 +49,21 @@ _CROSSENTROPY = MappingProxyType(
 )
 _TOWARDS_ONE = frozenset({"hinge", "squared_hinge"})
 _WRAPPERS = frozenset({"LossFunctionWrapper", "MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"})
-_REQUIRED = frozenset(
-    {"name", "num_classes", "precision", "recall", "sensitivity", "specificity", "target_class_ids"}
-)  # arguments without a default, beside the name
+_REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **dict.fromkeys(("IoU", "OneHotIoU"), ("num_classes", "target_class_ids")),
+        **dict.fromkeys(("MeanIoU", "OneHotMeanIoU"), ("num_classes",)),
+        "PrecisionAtRecall": ("recall",),
+        "RecallAtPrecision": ("precision",),
+        "SensitivityAtSpecificity": ("specificity",),
+        "SpecificityAtSensitivity": ("sensitivity",),
+    }
+)
+"""The arguments without a default, beside the name, of metrics that have some."""
+
 _REDUCTIONS: Mapping[Any, str] = MappingProxyType({None: "none", "auto": "sum_over_batch_size"})
 _SETTINGS = frozenset({"run_eagerly", "jit_compile"})
+_ANEW = "compile anew with it and with optimizer=model.optimizer"
 _SINGULAR = MappingProxyType({"losses": "loss", "metrics": "metric"})
 
 
@@ -62,6 +72,7 @@ def compile_config(training: Any, version: str | None, outputs: Outputs, journal
     with an optimizer that is not built into Keras. What is lost is noted."""
     if not isinstance(training, Mapping) or not training:
         return None
+    training = plain(training)
     stated = training.get("optimizer_config", training.get("optimizer"))
     writer = Writer(version, _is_multi_backend(stated, version))
     try:
@@ -126,18 +137,28 @@ def _for_each(loss: Any, weights: Any) -> Any:
 
 def _losses(value: Any, writer: Writer, outputs: Outputs, journal: Journal) -> Any:
     """The losses of today; none at all where one is unknown, since Keras cannot train for some of them alone."""
+    if _is_empty(value):
+        journal.lose(WHERE, f"the loss: the file states none, as where the model adds its own (add_loss); {_ANEW}")
+        return None
     try:
         return _by_output(_loss(value, writer, journal, 0), outputs, None)
     except UnknownObject as error:
-        journal.lose(WHERE, f"the loss: {error}; compile anew with it and with optimizer=model.optimizer")
+        journal.lose(WHERE, f"the loss: {error}; {_ANEW}")
         return None
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether what is stated of losses names none."""
+    if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
+        value = list(value.values())
+    return value in (None, "") or (isinstance(value, list) and all(item in (None, "", [], {}) for item in value))
 
 
 def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
     """A loss, or several in a list or by the names of outputs."""
     if depth > MAX_DEPTH:
         raise UnknownObject("losses nested too deep")
-    if value is None:
+    if value in (None, "", [], {}):
         return None
     if isinstance(value, list):
         return [_loss(item, writer, journal, depth + 1) for item in value]
@@ -184,7 +205,7 @@ def _function(value: Any) -> str | None:
 
 def _thing(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> dict[str, Any]:
     """An object of a loss or metric, or a function in one that wraps it."""
-    config, stated = value.get("config"), own_name(value)
+    config, stated = value.get("config"), _name(value, kind)
     if not isinstance(config, Mapping):
         raise UnknownObject(f"a {_SINGULAR[kind]} that cannot be read")
     if stated in _WRAPPERS:
@@ -195,10 +216,20 @@ def _thing(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> d
     if class_name is None:
         raise UnknownObject(f"{stated[:60]}, which is not built into Keras 3")
     known = defaults_of(kind, class_name) or {}
-    kept = {key: items(item) for key, item in config.items() if key in known or key in _REQUIRED}
+    taken = {"name", *known, *_REQUIRED.get(class_name, ())}
+    kept = {key: items(item) for key, item in config.items() if key in taken}
     if isinstance(kept.get("reduction", ...), str | None):
         kept["reduction"] = _REDUCTIONS.get(kept["reduction"], kept["reduction"])
     return keras_object(kind, class_name, kept)
+
+
+def _name(value: Mapping[str, Any], kind: str) -> str:
+    """The class of an object, those of TensorFlow Addons that Keras 3 took over among them."""
+    stated = value.get("class_name")
+    if kind == "metrics" and isinstance(stated, str) and stated.startswith(added_optimizers.PACKAGE):
+        added = stated.removeprefix(added_optimizers.PACKAGE)
+        return added if added in added_optimizers.METRICS else own_name(value)
+    return own_name(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,15 @@ from ckpttool.conversion.arranging import Arrangement
 @dataclass(frozen=True, slots=True)
 class Equivalent:
     """What computes the same: a class with its arguments, what that is in words, and for each weight of the old layer
-    the one that takes its place, by their names below the layer. `laid_out` are those whose values lie otherwise."""
+    the one that takes its place, by their names below the layer. `laid_out` are those whose values lie otherwise;
+    `lost` is what the old layer did beside its output, empty where that was all."""
 
     class_name: str
     config: Mapping[str, Any]
     told: str
     weights: Mapping[str, str] = field(default_factory=dict)
     laid_out: Mapping[str, Arrangement] = field(default_factory=dict)
+    lost: str = ""
 
     def frozen(self) -> "Equivalent":
         """The same with nothing to train, in its layers either: Keras 3 freezes no layer of a model that is frozen."""

@@ -113,15 +113,22 @@ def _of_cudnn(class_name: str, gates: int, **beside: Any) -> Callable[[Args], Eq
     return made
 
 
-def _passing(args: Args) -> Equivalent:
-    config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
-    return Equivalent("Identity", config, "Identity: what it added to the loss or the metrics is gone")
+def _passing(what: str) -> Callable[[Args], Equivalent]:
+    """The layers that `add_loss` and `add_metric` of a Functional model leave in its graph (keras/engine/base_layer.py,
+    2.10). Keras 3 has none that adds a tensor to the loss."""
+
+    def made(args: Args) -> Equivalent:
+        config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
+        lost = f"what it added to the {what}, for which Keras 3 has no layer"
+        return Equivalent("Identity", config, "Identity, which passes its input on", lost=lost)
+
+    return made
 
 
 _EQUIVALENTS: Mapping[str, Callable[[Args], Equivalent]] = MappingProxyType(
     {
-        "AddLoss": _passing,
-        "AddMetric": _passing,
+        "AddLoss": _passing("loss of the model, so that training goes another way"),
+        "AddMetric": _passing("metrics"),
         "CuDNNGRU": _of_cudnn("GRU", 3, reset_after=True),
         "CuDNNLSTM": _of_cudnn("LSTM", 4),
         "Highway": _highway,

@@ -184,8 +184,8 @@ def _state(
         journal.lose(WHERE, "its state: the live model is not compiled with an optimizer that has these variables")
         return {}
     today = replace(source.live, config=config, part=source.part)
-    wanted = [slot for slot in spec_of(today).optimizer if slot.path.startswith(f"{_OPTIMIZER}/")]
-    return state(source.checkpoint, source.alignment, rewritten, wanted, settings["optimizer"], turned, journal)
+    optimizer = settings["optimizer"]
+    return state(source.checkpoint, source.alignment, rewritten, spec_of(today), (), optimizer, turned, journal)
 
 
 def _as_live(source: Source, journal: Journal) -> dict[str, Weight]:

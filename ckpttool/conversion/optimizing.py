@@ -4,17 +4,21 @@ Sources: keras/optimizers.py of 1.2.2, 2.2.4 and 2.3.1; `OptimizerV2` (keras/src
 `LossScaleOptimizer` (keras/src/mixed_precision) of 2.15; the constructors in keras/src/optimizers, 3.15.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from ckpttool.architecture.arrays import is_array
 from ckpttool.architecture.defaults import class_called, defaults_of
 from ckpttool.architecture.sizes import items
+from ckpttool.conversion import added_optimizers
 from ckpttool.conversion.journal import Edit, Journal
 
 WHERE = "compile"
 MAX_DEPTH = 16
+MAX_PLAIN = 64
 
 DECAY = Edit(
     "decay-to-schedule",
@@ -31,7 +35,12 @@ FIXED_SCALE = Edit(
     "writes a loss scale that does not change as `loss_scale_factor` of the optimizer inside",
     "always: the same factor",
 )
-EDITS = (DECAY, CLIP_TOGETHER, FIXED_SCALE)
+ADDED = Edit(
+    "addons-optimizer",
+    "writes an optimizer of TensorFlow Addons as the one of Keras 3 that takes the same steps",
+    "weight decay is divided by the learning rate, by which Keras 3 multiplies it, as long as that is not set anew",
+)
+EDITS = (DECAY, CLIP_TOGETHER, FIXED_SCALE, ADDED)
 
 SCALING = "LossScaleOptimizer"
 _SCALING = frozenset({SCALING, "LossScaleOptimizerV1", "LossScaleOptimizerV3"})
@@ -45,7 +54,10 @@ _OTHER_RULES = MappingProxyType(
     }
 )
 _SINCE_2_11 = frozenset({"ema_momentum", "is_legacy_optimizer", "use_ema", "weight_decay"})
+_DEFAULTS_2_11 = MappingProxyType({"Lion": {"learning_rate": 0.0001}})
+_RATES_OF_MANY_BACKENDS = MappingProxyType({"Adadelta": 1.0, "Adagrad": 0.01, "Adamax": 0.002, "Nadam": 0.002})
 _PACKAGES = frozenset({"", "Custom", "Keras", "keras"})  # Keras 2.11 to 2.15 registers its own classes as "Custom>Adam"
+_PREFIX = re.compile(r"^(tf\.|tensorflow\.)?(python\.)?keras\.(src\.)?(losses|metrics|optimizers)\.(?=\w+$)")
 _MODULES = frozenset({"builtins", "keras", "tensorflow", "tf_keras"})
 
 
@@ -67,6 +79,21 @@ def keras_object(module: str, class_name: str, config: Mapping[str, Any]) -> dic
     return {"module": f"keras.{module}", "class_name": class_name, "config": dict(config), "registered_name": None}
 
 
+def plain(value: Any, depth: int = 0) -> Any:
+    """Settings with the numbers of arrays and tensors in place of what Keras 2 wrote for these: that of
+    `ckpttool.architecture.arrays`, `__numpy__` and `__tensor__` (`serialize_keras_object`, keras/src/saving, 2.15)."""
+    if isinstance(value, list) and depth < MAX_PLAIN:
+        return [plain(item, depth + 1) for item in value]
+    if not isinstance(value, Mapping) or depth >= MAX_PLAIN:
+        return value
+    if is_array(value):
+        return plain(value["value"], depth + 1)
+    config = value.get("config")
+    if value.get("class_name") in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
+        return plain(config.get("value"), depth + 1)
+    return {key: plain(item, depth + 1) for key, item in value.items()}
+
+
 def own_name(value: Any) -> str:
     """The name that an entry, or a name alone, states for a class or function of Keras. Raises UnknownObject where it
     is none of Keras, but of a user's or another package."""
@@ -78,21 +105,56 @@ def own_name(value: Any) -> str:
     packages = {name.rpartition(">")[0] for name in (stated, registered) if isinstance(name, str)}
     if not packages <= _PACKAGES or (isinstance(module, str) and module.partition(".")[0] not in _MODULES):
         raise UnknownObject(f"{(registered or stated)[:60]}, which is not built into Keras 3")
-    return stated.rpartition(">")[2]
+    return _PREFIX.sub("", stated.rpartition(">")[2])
 
 
 def optimizer_today(value: Any, writer: Writer, journal: Journal, depth: int = 0) -> dict[str, Any]:
     """An optimizer with its arguments of today. Raises UnknownObject where Keras 3 has none of the kind."""
+    if (added := _added(value, journal)) is not None:
+        return _plain(added.class_name, added.config, writer, journal)
     name = own_name(value)
     config = value.get("config") if isinstance(value, Mapping) else {}
     if not isinstance(config, Mapping) or depth > MAX_DEPTH:
         raise UnknownObject(f"the optimizer {name[:60]}")
     if name in _SCALING:
         return _scaling(config, writer, journal, depth)
-    class_name = class_called("optimizers", name)
+    class_name = class_called("optimizers", name) or class_called("optimizers", name.lower())
     if class_name is None:
         raise UnknownObject(f"the optimizer {name[:60]}, which is not built into Keras 3")
+    if isinstance(value, str):
+        config = _by_name(class_name, writer.version)
     return _plain(class_name, config, writer, journal)
+
+
+def _added(value: Any, journal: Journal) -> added_optimizers.Counterpart | None:
+    """What takes the steps of an optimizer of TensorFlow Addons, noted; None where it is none."""
+    try:
+        found = added_optimizers.optimizer(value)
+    except added_optimizers.NoCounterpart as error:
+        raise UnknownObject(f"the optimizer {value['class_name']}, which asks for {error}") from None
+    if found is None:
+        return None
+    journal.edit(ADDED, WHERE, f"{value['class_name']} by {found.class_name}")
+    if found.guess:
+        journal.guess(WHERE, found.guess)
+    if found.lost:
+        journal.lose(WHERE, found.lost)
+    return found
+
+
+def _by_name(class_name: str, version: str | None) -> dict[str, Any]:
+    """The arguments of an optimizer that is stated by its name alone: the defaults of the Keras that wrote it, read
+    from the constructors of 1.2.2, 2.0.9, 2.2.4, 2.3.0-tf, 2.10 and 2.15."""
+    since = tuple(int(number[:9]) for number in re.findall(r"\d+", version or "3")[:2])
+    found = {key: item for key, item in (defaults_of("optimizers", class_name) or {}).items() if item is not None}
+    if since >= (2, 11):
+        return found | (_DEFAULTS_2_11.get(class_name, {}) if since < (3,) else {})
+    found = {key: item for key, item in found.items() if key not in _SINCE_2_11}
+    if since >= (2, 4) or "-tf" in (version or ""):
+        return found
+    found.pop("initial_accumulator_value", None)
+    rate = {"learning_rate": _RATES_OF_MANY_BACKENDS.get(class_name, found["learning_rate"])}
+    return found | rate | ({"epsilon": 1e-8} if "epsilon" in found and since < (2, 1) else {})
 
 
 def _plain(class_name: str, config: Mapping[str, Any], writer: Writer, journal: Journal) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from ckpttool.conversion.rewriting import Options, rewrite
 from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload
+from ckpttool.conversion.trained import own_slots, with_placed
 from ckpttool.conversion.weights import Placed, placed
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
@@ -50,7 +51,7 @@ def prepare(
         return prepare_live(checkpoint, architecture, form, options, journal)
     found = architecture or read_architecture(checkpoint.config, checkpoint.producer.keras_version)
     if found is None or not found.layers:
-        return _without_config(checkpoint, form, found)
+        return _without_config(checkpoint, form, found, options.optimizer)
     version = checkpoint.producer.keras_version if architecture is None else None
     generation = generation_of(found.config, version)
     if generation is Generation.KERAS_2:
@@ -62,7 +63,7 @@ def prepare(
     return _rewritten(checkpoint, found, generation, form, options, journal)
 
 
-def _without_config(checkpoint: Checkpoint, form: str, architecture: Architecture | None) -> Prepared:
+def _without_config(checkpoint: Checkpoint, form: str, architecture: Architecture | None, optimizer: bool) -> Prepared:
     """Weights of the path layout in another of its forms, without a config or with one that does not list layers."""
     if checkpoint.kind not in PATH_KINDS or FORMS[form].whole or form == LEGACY:
         what = "stores weights only, whose places in another layout follow from the model"
@@ -73,7 +74,7 @@ def _without_config(checkpoint: Checkpoint, form: str, architecture: Architectur
             path=str(checkpoint.path),
             expected="--arch with the model's architecture: a .json, .yaml, whole model, or package.module:function",
         )
-    return _copied(checkpoint, None, form, "", "")
+    return _copied(checkpoint, None, form, "", "", optimizer)
 
 
 def _holds_code(config: Any) -> bool:
@@ -165,8 +166,9 @@ def _rewritten(
     content = _content(part, found, own)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:
-        wanted = spec_of(today).optimizer
-        kept = state(checkpoint, alignment, rewritten, wanted, optimizer, turned, journal)
+        spec = spec_of(today)
+        spec = with_placed(spec, found, slots := own_slots(own.by_path, spec))
+        kept = state(checkpoint, alignment, rewritten, spec, slots, optimizer, turned, journal)
         names = {**content.names, "optimizer": snake_case(optimizer["class_name"])} if kept else content.names
         content = Content({**content.weights, **kept}, names)
     layers = with_own(layers_of(part, found), own, found, journal)

@@ -294,6 +294,8 @@ class _Rewriter:
     def equivalent(self, args: Args, found: Equivalent, at: At) -> dict[str, Any]:
         """The entry of what computes the same as an old layer."""
         self.journal.edit(REPLACE_LAYER, at.label, f"{args.class_name} by {found.told}")
+        if found.lost:
+            self.journal.lose(at.label, found.lost)
         for old, new in found.weights.items():
             self.weights[joined(at.label, old)] = joined(at.today, new)
         self.laid_out |= {joined(at.label, name): how for name, how in found.laid_out.items()}

@@ -18,15 +18,16 @@ from typing import Any
 from ckpttool import dtypes
 from ckpttool.aligning import Aligned, Alignment, Stored
 from ckpttool.architecture.dialects import Generation
-from ckpttool.architecture.layouts import Place
 from ckpttool.architecture.optimizers import Trained, optimizer_state
-from ckpttool.architecture.spec import SpecSlot
+from ckpttool.architecture.spec import Spec, SpecSlot, with_optimizer
 from ckpttool.assembled import weight_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.numbers import INNER, Lost, Numbers, finite, inside, number, product
 from ckpttool.conversion.rewritten import Rewritten
+from ckpttool.conversion.trained import OwnWeight, Source, candidates
 from ckpttool.formats.hdf5.values import Repeated
+from ckpttool.formats.weights_h5 import PATH_KINDS
 
 WHERE = "optimizer"
 BEGIN = Edit(
@@ -34,14 +35,21 @@ BEGIN = Edit(
     "writes the state of an optimizer that has not begun, which Keras 3 looks for where a model is compiled",
     "always: as Keras makes it",
 )
-EDITS = (BEGIN,)
+BEGIN_LATE = Edit(
+    "begin-optimizer-late",
+    "writes what an optimizer of tf.keras had not made yet for weights that had no gradient so far",
+    "always: tf.keras up to 2.10 makes it at the first gradient",
+)
+EDITS = (BEGIN, BEGIN_LATE)
+_NONE = "none is written, of which Keras warns, and training begins anew"
+MAX_NUMBERS = 5  # that an optimizer and one that scales its loss store for no weight
 _BEGIN_WITH_ZEROS = frozenset(
     {
         *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax"),
         *("Ftrl", "Lamb", "Lion", "Nadam", "RMSprop", "SGD"),
     }
 )  # but for what `_constant` tells
-_COUNTS_STEPS = frozenset({"Adam", "AdamW", "Adamax", "Nadam"})  # whose rule asks for the iteration
+_COUNTS_STEPS = frozenset({"Adam", "AdamW", "Adamax", "Lamb", "Nadam"})  # whose rule asks for the iteration
 
 # The kinds of arrays in their old order, by the names that Keras 3 has for them.
 _KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -49,8 +57,10 @@ _KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Adadelta": ("accumulated_grad", "accumulated_delta_var"),
         "Adagrad": ("accumulator",),
         "Adam": ("momentum", "velocity", "velocity_hat"),
+        "AdamW": ("momentum", "velocity", "velocity_hat"),
         "Adamax": ("momentum", "norm"),
         "Ftrl": ("accumulator", "linear"),
+        "Lamb": ("momentum", "velocity"),
         "Nadam": ("momentum", "velocity"),
         "SGD": ("momentum",),
     }
@@ -59,100 +69,174 @@ _Key = tuple[str, int]
 """A kind of array, and the number of the trained weight that it is for."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A trained weight of the old model as it is stored: in which slot, and as which part of it."""
-
-    aligned: Aligned
-    stored: Stored
-
-
 def state(
     checkpoint: Checkpoint,
     alignment: Alignment,
     rewritten: Rewritten,
-    wanted: Sequence[SpecSlot],
+    spec: Spec,
+    own: Sequence[OwnWeight] | None,
     optimizer: Mapping[str, Any],
     reversed_kernels: bool,
     journal: Journal,
 ) -> dict[str, Weight]:
     """The variables of the optimizer by their paths in `.weights.h5`; those of one that has not begun where none are
-    stored, or they cannot all be told, which is noted. `wanted` are those that Keras 3 has, `optimizer` is its entry in
-    the new config."""
+    stored, or they cannot all be told, which is noted. `spec` is that of the new model with the shapes of its weights,
+    `own` are those of layers of the user's own classes, None where their order is not known; `optimizer` is its entry
+    in the new config."""
+    if own is None:
+        journal.lose(WHERE, f"its state: layers of your own classes hold weights in an order of their own; {_NONE}")
+        return {}
     held = checkpoint.section(Section.OPTIMIZER)
     stored = [weight for weight in held if not weight.path.startswith(f"optimizer/{INNER}")]  # which is there twice
+    wanted = with_optimizer(spec, optimizer).optimizer
+    steps: int | None = 0
     try:
-        if not stored and wanted:
-            raise Lost("none is stored, so training begins anew")
-        if wanted:
-            return _state(stored, alignment, rewritten, wanted, optimizer, reversed_kernels, checkpoint, journal)
+        if not stored and wanted and checkpoint.kind in PATH_KINDS:  # as of the old optimizers that 2.15 still has
+            raise Lost("the file stores none, so training begins anew")
+        if stored and wanted:
+            steps = _steps_alone(stored, wanted)
+            if steps is None:
+                old = _Old(checkpoint, alignment, rewritten, spec, own, optimizer, reversed_kernels, journal)
+                return old.state(stored)
     except Lost as error:
         journal.lose(WHERE, f"its state: {error}")
-    return _fresh(wanted, optimizer, journal)
+    return _fresh(wanted, optimizer, own, steps or 0, journal)
 
 
-def _fresh(wanted: Sequence[SpecSlot], optimizer: Mapping[str, Any], journal: Journal) -> dict[str, Weight]:
-    """The state of an optimizer that has not begun, as Keras makes it; none of one that does not begin with zeros."""
+def _steps_alone(stored: Sequence[Weight], wanted: Sequence[SpecSlot]) -> int | None:
+    """The number of steps where nothing but numbers is stored, as of an optimizer that is compiled and has not begun.
+    Raises Lost where steps were taken, and arrays were kept that are not stored."""
+    if len(stored) > MAX_NUMBERS or any(weight.shape != () for weight in stored):
+        return None
+    if not any(slot.shape != () for slot in wanted) and len(wanted) > MAX_NUMBERS:
+        return None  # a model whose weights are numbers
+    steps = int(finite(stored[0]))
+    if steps and any("/" in slot.name.removeprefix(INNER) for slot in wanted):
+        raise Lost(f"{steps} steps were taken, and nothing is stored of what they left")
+    return steps
+
+
+def _fresh(
+    wanted: Sequence[SpecSlot],
+    optimizer: Mapping[str, Any],
+    own: Sequence[OwnWeight],
+    steps: int,
+    journal: Journal,
+) -> dict[str, Weight]:
+    """The state of an optimizer that has not begun, as Keras makes it; none of one that does not begin with zeros, or
+    where shapes are not known, which is noted."""
     inner = inside(optimizer)
-    if inner["class_name"] not in _BEGIN_WITH_ZEROS or any(slot.shape is None for slot in wanted):
-        return {}
     try:
-        numbers = Numbers(optimizer, 0, 1.0)
+        if inner["class_name"] not in _BEGIN_WITH_ZEROS or not wanted:
+            raise Lost(f"how {inner['class_name']} begins is not known here")
+        numbers = Numbers(optimizer, steps, 1.0)
         found = {slot.path: numbers.weight(_name(slot)) or _constant(slot, inner) for slot in wanted}
-    except Lost:
+    except Lost as error:
+        journal.lose(WHERE, f"its state: {error}; {_NONE}")
         return {}
-    if found:
-        journal.edit(BEGIN, WHERE, str(inner["class_name"]))
+    journal.edit(BEGIN, WHERE, str(inner["class_name"]))
+    if own:
+        journal.guess(WHERE, "all weights of layers of your own classes are trained; if not, Keras begins by itself")
     return found
 
 
 def _constant(slot: SpecSlot, optimizer: Mapping[str, Any]) -> Weight:
-    """What an optimizer keeps for a weight before its first step."""
+    """What an optimizer keeps for a weight before its first step. Raises Lost."""
     import numpy as np
 
+    if slot.shape is None or None in slot.shape:
+        raise Lost(f"the shape of {slot.name} follows from a class of your own")
     start = number(optimizer, "initial_accumulator_value", 0.1) if slot.name.endswith("/accumulator") else 0.0
     if slot.dtype not in ("float32", "float64", "int32") and start:
         raise Lost(f"{slot.name} of {slot.dtype} does not begin with zeros")
     size = dtypes.itemsize(slot.dtype) or 0
     value = np.asarray(start, dtypes.DTYPES[slot.dtype][1]).tobytes() if start else bytes(max(size, 1))
-    shape = tuple(axis or 0 for axis in slot.shape or ())
+    shape = tuple(axis or 0 for axis in slot.shape)
     nbytes = math.prod(shape) * size
     return Weight(slot.name, shape, slot.dtype, nbytes, Section.OPTIMIZER, values=Repeated(value, nbytes))
 
 
-def _state(
-    stored: Sequence[Weight],
-    alignment: Alignment,
-    rewritten: Rewritten,
-    wanted: Sequence[SpecSlot],
-    optimizer: Mapping[str, Any],
-    reversed_kernels: bool,
-    checkpoint: Checkpoint,
-    journal: Journal,
-) -> dict[str, Weight]:
-    if alignment.generation is Generation.KERAS_3:
-        return _as_stored(stored, wanted)
-    sources = _trained(checkpoint, alignment)
-    _refuse_changed(sources, rewritten)
-    if len({one.place.label for one in alignment.aligned}) < len(alignment.aligned):
-        raise Lost("some weights have one name, and nothing tells what it keeps for each")
-    held = _held(stored, [one.stored.weight.shape for one in sources], inside(optimizer))
-    kinds = {kind for kind, _ in held.arrays}
-    numbered = {id(one.stored): at for at, one in enumerate(sources)}
-    labels = {
-        f"{rewritten.label(one.aligned.place.layer, one.aligned.place.name)}/{kind}": weight
-        for one in sources
-        for kind in kinds
-        if (weight := _joined(one.aligned, kind, held.arrays, numbered, reversed_kernels))
-    }
-    numbers = Numbers(optimizer, held.steps(inside(optimizer), journal), held.product(checkpoint))
-    found = dict[str, Weight]()
-    for slot in wanted:
-        weight = labels.get(_name(slot).removeprefix(INNER)) or numbers.weight(_name(slot)) or _unused(slot)
-        if weight is None or (slot.shape is not None and weight.shape != slot.shape):
-            raise Lost(f"nothing stored is {slot.name}")
-        found[slot.path] = weight
-    return found
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """What the state of an optimizer is carried from and to."""
+
+    checkpoint: Checkpoint
+    alignment: Alignment
+    rewritten: Rewritten
+    spec: Spec
+    own: Sequence[OwnWeight]
+    optimizer: Mapping[str, Any]
+    reversed_kernels: bool
+    journal: Journal
+
+    def state(self, stored: Sequence[Weight]) -> dict[str, Weight]:
+        """The variables of the new optimizer. Raises Lost."""
+        if self.alignment.generation is Generation.KERAS_3:
+            return _as_stored(stored, with_optimizer(self.spec, self.optimizer).optimizer)
+        if len({one.place.label for one in self.alignment.aligned}) < len(self.alignment.aligned):
+            raise Lost("some weights have one name, and nothing tells what it keeps for each")
+        errors = list[Lost]()
+        listed = candidates(self.checkpoint, self.alignment, self.rewritten, self.own, stored)
+        found = next(filter(None, (self.tried(sources, stored, errors) for sources in listed)), None)
+        if found is None:
+            raise errors[-1]
+        return found
+
+    def tried(self, sources: Sequence[Source], stored: Sequence[Weight], errors: list[Lost]) -> dict[str, Weight]:
+        """The variables where the stored arrays are for these weights; none where not, and why is noted."""
+        try:
+            return self.of(sources, stored)
+        except Lost as error:
+            errors.append(error)
+            return {}
+
+    def of(self, sources: Sequence[Source], stored: Sequence[Weight]) -> dict[str, Weight]:
+        """The variables where the stored arrays are for these weights, in their order. Raises Lost."""
+        _refuse_changed(sources, self.rewritten)
+        held = _held(stored, [one.weight.shape for one in sources], inside(self.optimizer))
+        labels, notes = self.labels(sources, held), Journal()
+        steps = held.steps(inside(self.optimizer), notes)
+        numbers = Numbers(self.optimizer, steps, held.product(self.checkpoint))
+        found, begun = dict[str, Weight](), list[str]()
+        for slot in self.wanted(sources):
+            name = _name(slot)
+            weight = labels.get(name.removeprefix(INNER)) or numbers.weight(name) or _unused(slot)
+            if weight is None and _begins_late(stored):
+                weight = _constant(slot, inside(self.optimizer))
+                begun.append(slot.name)
+            if weight is None or (slot.shape is not None and weight.shape != slot.shape):
+                raise Lost(f"nothing stored is {slot.name}")
+            found[slot.path] = weight
+        self.journal.losses += notes.losses
+        if begun:
+            self.journal.edit(BEGIN_LATE, WHERE, f"{len(begun)} variables")
+        return found
+
+    def labels(self, sources: Sequence[Source], held: _Held) -> dict[str, Weight]:
+        """The arrays by the labels of their weights and by what they are."""
+        numbered = {id(one.part): at for at, one in enumerate(sources) if one.part is not None}
+        found = dict[str, Weight]()
+        for kind in {kind for kind, _ in held.arrays}:
+            for at, one in enumerate(sources):
+                if one.aligned is None:
+                    weight = held.arrays.get((kind, at))
+                else:
+                    weight = _joined(one.aligned, kind, held.arrays, numbered, self.reversed_kernels)
+                if weight is not None:
+                    found[f"{one.label}/{kind}"] = replace(weight, section=Section.OPTIMIZER)
+        return found
+
+    def wanted(self, sources: Sequence[Source]) -> Sequence[SpecSlot]:
+        """The variables of the new optimizer, where of the user's own layers these weights are trained."""
+        left = {one.slot.label for one in self.own} - {one.label for one in sources}
+        slots = tuple(slot for slot in self.spec.slots if slot.label not in left)
+        return with_optimizer(replace(self.spec, slots=slots), self.optimizer).optimizer
+
+
+def _begins_late(stored: Sequence[Weight]) -> bool:
+    """Whether the writer made what it keeps for a weight at the first gradient of this weight: tf.keras up to 2.10
+    (`OptimizerV2._create_all_weights`, keras/optimizers/optimizer_v2/optimizer_v2.py)."""
+    return _LATE.match(stored[0].path) is not None
 
 
 def _name(slot: SpecSlot) -> str:
@@ -173,9 +257,9 @@ def _as_stored(stored: Sequence[Weight], wanted: Sequence[SpecSlot]) -> dict[str
     return {slot.path: named[_name(slot)] for slot in wanted}
 
 
-def _refuse_changed(sources: Sequence[_Source], rewritten: Rewritten) -> None:
+def _refuse_changed(sources: Sequence[Source], rewritten: Rewritten) -> None:
     """Raises where trained weights become others, for which no step would be the old one."""
-    labels = [one.aligned.place.label for one in sources]
+    labels = [one.aligned.place.label for one in sources if one.aligned is not None]
     multiplied = [found for label in labels if (found := rewritten.scaled_at(label)) is not None]
     if any(any(found.gates) for found in multiplied):
         raise Lost("weights that it was kept for are multiplied")
@@ -188,37 +272,6 @@ def _unused(slot: SpecSlot) -> Weight | None:
     if slot.shape != () or slot.dtype != "int32":
         return None
     return Weight(slot.name, (), slot.dtype, 4, Section.OPTIMIZER, values=Repeated(b"\0", 4))
-
-
-def _trained(checkpoint: Checkpoint, alignment: Alignment) -> list[_Source]:
-    """The stored arrays that were trained, in the order of `model.trainable_weights`."""
-    by_path = {stored.weight.path: _Source(one, stored) for one in alignment.aligned for stored in one.stored}
-    listed = [by_path[weight.path] for weight in checkpoint.section(Section.MODEL) if weight.path in by_path]
-    trained = [one for one in listed if _is_trained(one)]
-    if _sorts(checkpoint, alignment):
-        return sorted(trained, key=lambda one: one.stored.weight.name or "")
-    if alignment.generation is None:
-        turn = {place.group: at for at, place in enumerate(_groups(alignment))}
-        trained.sort(key=lambda one: (turn[one.aligned.place.group], one.aligned.place.index or 0))
-    return trained
-
-
-def _sorts(checkpoint: Checkpoint, alignment: Alignment) -> bool:
-    """Whether the writer had the trained weights in the order of their names: Keras 1.1 to 2.0.5 (`compile`,
-    keras/engine/training.py)."""
-    version = checkpoint.producer.keras_version
-    if version is None or version.startswith("1."):
-        return alignment.generation is Generation.KERAS_1
-    return re.fullmatch(r"2\.0\.[0-5]", version) is not None
-
-
-def _groups(alignment: Alignment) -> list[Place]:
-    return list({one.place.group: one.place for one in alignment.aligned}.values())
-
-
-def _is_trained(source: _Source) -> bool:
-    slot = source.aligned.place.slot
-    return slot.trainable and not slot.borrowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +349,7 @@ def _orders(
 
 
 _SINCE_2_11 = re.compile(r"optimizer_weights/iteration(:0)?|optimizer/(inner_optimizer/)?vars/0")
+_LATE = re.compile(r"optimizer_weights/\w+/iter(:0)?$")
 # Before, the iteration was "iterations", "Adam/iterations:0", "param_0" or "training/Adam/iter:0".
 
 

@@ -23,6 +23,7 @@ from ckpttool.numerics import measure
 from ckpttool.verifying import evidence, legacy_state, loaders, vocabularies
 from ckpttool.verifying.pairing import Pairing
 from ckpttool.verifying.result import Finding, Status, VerifyResult
+from ckpttool.verifying.state_shapes import with_stored_shapes
 from ckpttool.verifying.support import Support, support_of
 
 LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
@@ -122,6 +123,7 @@ def _verified(
         because += f"; {legacy_state.NOTE}"
         problems += legacy_state.refused(checkpoint)
         spec = legacy_state.compiled_spec(spec, checkpoint)
+    spec = with_stored_shapes(spec, pairing)
     by_path = loader == "path"
     state = loaders.state(spec, checkpoint, skip_mismatch) if by_path else legacy_state.state_by_order(spec, checkpoint)
     if allowed.optimizer:
@@ -138,7 +140,6 @@ def _verified(
         problems.append(pairing.raises[0])
     if values:
         found += _values(pairing, progress)
-    matched = _matched(pairing, found)
     opaque = spec.opaque if by_path else loaders.opaque_in_order(spec)
     return VerifyResult(
         checkpoint=checkpoint.path,
@@ -148,7 +149,7 @@ def _verified(
         because=because,
         keras=keras,
         findings=tuple(_accepted(finding, allowed) for finding in found),
-        matched=matched,
+        matched=_matched(pairing, found),
         unchecked=tuple(w for w in pairing.unchecked if not _matches(w.path, w.layer or "", allowed.unexpected)),
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=tuple(problems),

@@ -429,3 +429,133 @@ def test_numbers_of_an_optimizer_around_another() -> None:
     ]
     scheduled = {"class_name": "SGD", "config": {"learning_rate": {"class_name": "CosineDecay"}}}
     assert Numbers(scheduled, 7, None).weight("learning_rate") is None
+
+
+@pytest.mark.parametrize("loss", [[], {}, "", [None], {"dense": None}, None, [[]]])
+def test_no_loss(loss: Any) -> None:
+    """An empty loss is none, and that the file states none is said; what is stated beside it stays."""
+    found, losses = compiled({"loss": loss, "metrics": ["mae"]})
+    assert (found["loss"], found["loss_weights"], found["metrics"]) == (None, None, ["mae"])
+    [told] = losses
+    assert told.startswith("the loss: the file states none")
+
+
+@pytest.mark.parametrize(
+    ("stated", "version", "class_name", "rate"),
+    [
+        ("adam", "2.15.0", "Adam", 0.001),
+        ("ADAM", "2.13.1", "Adam", 0.001),
+        ("SGD", "2.15.0", "SGD", 0.01),
+        ("rmsprop", "2.15.0", "RMSprop", 0.001),
+        ("RMSprop", "2.12.0", "RMSprop", 0.001),
+        ("Custom>Adam", "2.15.0", "Adam", 0.001),
+        ("keras.optimizers.Adam", "2.15.0", "Adam", 0.001),
+        ("lion", "2.15.0", "Lion", 0.0001),
+        ("lion", "3.15.1", "Lion", 0.001),
+        ("adagrad", "2.15.0", "Adagrad", 0.001),
+        ("adagrad", "2.4.0-tf", "Adagrad", 0.001),
+        ("adagrad", "2.2.4-tf", "Adagrad", 0.001),
+        ("adagrad", "2.2.4", "Adagrad", 0.01),
+        ("adadelta", "2.2.4", "Adadelta", 1.0),
+        ("adamax", "1.2.2", "Adamax", 0.002),
+        ("adam", None, "Adam", 0.001),
+    ],
+)
+def test_an_optimizer_by_name(stated: str, version: str, class_name: str, rate: float) -> None:
+    """It is the class with the defaults of the Keras that wrote it (their constructors)."""
+    found, _ = compiled({"optimizer_config": None, "optimizer": stated, "loss": "mse"}, version)
+    assert found == {}  # an optimizer_config that is stated counts
+    journal = Journal()
+    made = compile_config({"optimizer": stated, "loss": "mse"}, version, ONE, journal)
+    assert made is not None
+    assert (made["optimizer"]["class_name"], made["optimizer"]["config"]["learning_rate"]) == (class_name, rate)
+    live = keras().optimizers.deserialize(made["optimizer"])
+    assert float(live.learning_rate) == np.float32(rate)
+    since = version is None or version.startswith(("2.12", "2.13", "2.15", "3."))
+    assert bool(journal.losses) == (class_name in ("Adagrad", "RMSprop", "Nadam") and not since)
+
+
+def test_numbers_of_numpy() -> None:
+    """Stand in settings as old Keras wrote them, and are the numbers that they hold."""
+    rate, array = {"type": "ndarray", "value": 0.5}, {"type": "ndarray", "value": [1.0, 3.0], "dtype": "float32"}
+    tensor = {"class_name": "__numpy__", "config": {"value": 0.25, "dtype": "float32"}}
+    config = {"name": "SGD", "learning_rate": rate, "momentum": tensor}
+    stated = {"optimizer_config": {"class_name": "SGD", "config": config}, "loss": "mse", "loss_weights": array}
+    found, losses = compiled(stated, outputs=TWO)
+    assert found["optimizer"]["config"] == {"name": "SGD", "learning_rate": 0.5, "momentum": 0.25}
+    assert (found["loss_weights"], losses) == ([1.0, 3.0], [])
+    deep: Any = 0.5
+    for _ in range(1000):
+        deep = {"type": "ndarray", "value": deep}
+    assert compiled({"optimizer_config": {"class_name": "SGD", "config": {"learning_rate": deep}}})[0] == {}
+
+
+@pytest.mark.parametrize("name", ["mse", "MSE", "mean_squared_error", "MeanSquaredError"])
+@pytest.mark.parametrize("front", ["", "keras.{}.", "tf.keras.{}.", "keras.src.{}."])
+def test_names_of_functions(front: str, name: str) -> None:
+    """In every spelling, of losses and of metrics."""
+    found, losses = compiled({"loss": front.format("losses") + name, "metrics": [front.format("metrics") + name]})
+    [metric] = found["metrics"]
+    assert (found["loss"], losses) == (name, [])
+    assert metric == name or metric["class_name"] == name
+
+
+ADDED: dict[str, Any] = {
+    "name": "x",
+    "learning_rate": 0.02,
+    "decay": 0.0,
+    "beta_1": 0.9,
+    "beta_2": 0.999,
+    "epsilon": 1e-7,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "class_name", "kept"),
+    [
+        ("AdamW", {"weight_decay": 0.01, "amsgrad": True}, "AdamW", {"weight_decay": 0.5, "amsgrad": True}),
+        ("AdamW", {"weight_decay": 0.0}, "AdamW", {"weight_decay": 0.0}),
+        ("SGDW", {"weight_decay": 0.01, "momentum": 0.9}, "SGD", {"weight_decay": 0.5, "momentum": 0.9}),
+        ("LAMB", {"weight_decay_rate": 0.0, "exclude_from_layer_adaptation": None}, "Lamb", {"epsilon": 1e-7}),
+        ("LazyAdam", {}, "Adam", {"beta_1": 0.9}),
+    ],
+)
+def test_optimizers_of_tensorflow_addons(name: str, config: Any, class_name: str, kept: dict[str, Any]) -> None:
+    """Those that Keras 3 has, with the arguments that take the same steps (each was compared with TensorFlow Addons
+    0.13: the weights after a step from the converted state are the same)."""
+    shown = {key: value for key, value in ADDED.items() if name != "SGDW" or not key.startswith(("beta", "eps"))}
+    found, losses = compiled({"optimizer_config": {"class_name": f"Addons>{name}", "config": shown | config}})
+    assert found["optimizer"]["class_name"] == class_name
+    assert {key: found["optimizer"]["config"][key] for key in kept} == kept
+    assert len(losses) == (name == "LazyAdam")
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("AdamW", {"weight_decay": 0.01, "decay": 0.1}),
+        ("AdamW", {"weight_decay": {"class_name": "ExponentialDecay"}}),
+        ("AdamW", {"weight_decay": 0.01, "learning_rate": {"class_name": "ExponentialDecay"}}),
+        ("AdamW", {"weight_decay": 0.01, "exclude_from_weight_decay": ["bias"]}),
+        ("LAMB", {"weight_decay_rate": 0.1}),
+        ("LAMB", {"exclude_from_layer_adaptation": ["bias"]}),
+        ("Lookahead", {}),
+        ("RectifiedAdam", {}),
+    ],
+)
+def test_optimizers_of_tensorflow_addons_that_are_gone(name: str, config: Any) -> None:
+    """Nothing is compiled, and why is said."""
+    found, [told] = compiled({"optimizer_config": {"class_name": f"Addons>{name}", "config": ADDED | config}})
+    assert found == {}
+    assert f"Addons>{name}" in told
+
+
+def test_metrics_of_tensorflow_addons() -> None:
+    """F1Score and FBetaScore are those of Keras 3, which works the number of classes out itself."""
+    f1 = {"class_name": "Addons>F1Score", "config": {"name": "f1", "num_classes": 3, "average": None}}
+    kappa = {"class_name": "Addons>CohenKappa", "config": {"name": "kappa", "num_classes": 3}}
+    found, losses = compiled({"metrics": [f1, kappa, "mae"]})
+    assert [one if isinstance(one, str) else one["config"] for one in found["metrics"]] == [
+        {"name": "f1", "average": None}, "mae",
+    ]  # fmt: skip
+    assert losses == ["metrics: Addons>CohenKappa, which is not built into Keras 3"]
