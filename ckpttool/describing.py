@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.sizes import Shape
@@ -15,6 +15,9 @@ from ckpttool.errors import CheckpointError
 from ckpttool.files import FileSource
 from ckpttool.listing import Choice, Total, list_checkpoint
 from ckpttool.vocabularies import WHOLE, Lookup, counted, lookups_in_checkpoint, outermost
+
+if TYPE_CHECKING:
+    from ckpttool.support import Support
 
 _ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
 _LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
@@ -59,6 +62,7 @@ class Info:
     dtypes: Mapping[str, int]
     files: tuple[str, ...]
     companion: Path | None
+    support: "Support | None"
     refusals: tuple[Refusal, ...]
     notes: tuple[str, ...]
     needs_keras_3: bool = False
@@ -88,6 +92,7 @@ def describe(checkpoint: Checkpoint) -> Info:
         dtypes=_dtypes(checkpoint),
         files=checkpoint.files,
         companion=None if architecture else companion(checkpoint),
+        support=_support(checkpoint),
         refusals=listing.refusals,
         notes=listing.notes,
         needs_keras_3=architecture is not None and _needs_keras_3(checkpoint, architecture),
@@ -122,6 +127,12 @@ def _outputs(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]
     from ckpttool.architecture.summary import outputs_with_shapes  # the rules for shapes are not needed everywhere
 
     return outputs_with_shapes(architecture)
+
+
+def _support(checkpoint: Checkpoint) -> "Support | None":
+    from ckpttool.support import support_of  # what Keras 3 takes is not needed everywhere
+
+    return support_of(checkpoint)
 
 
 def _layer_count(checkpoint: Checkpoint, architecture: Architecture | None) -> int | None:

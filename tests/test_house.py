@@ -23,7 +23,7 @@ LEVELS = [
     {"checkpoint"},
     {"numerics"},
     {"formats", "architecture"},
-    {"aligning", "building", "expected", "loading"},
+    {"aligning", "building", "expected", "loading", "support"},
     {"assembled"},
     {"writing"},
     {"naming", "vocabularies"},

@@ -7,15 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeGuard
 
-from ckpttool.aligning import align
-from ckpttool.architecture import Architecture, read_architecture
-from ckpttool.architecture.layouts import opaque_in
-from ckpttool.architecture.spec import part_in
+from ckpttool.architecture import Architecture
 from ckpttool.building import architecture_of_function, names_function
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion import lambdas, proving
 from ckpttool.conversion.filling import Prepared
 from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.loadability import check_loads, refuse_unbuildable
 from ckpttool.conversion.preparing import prepare
 from ckpttool.conversion.proving import NoKerasError, Prediction, Proof, predict
 from ckpttool.conversion.result import Conversion, Transform
@@ -33,7 +31,6 @@ from ckpttool.conversion.targets import (
 from ckpttool.errors import CorruptFileError
 from ckpttool.formats import open_checkpoint
 from ckpttool.loading import load_architecture
-from ckpttool.verifying import VerifyResult, verify
 from ckpttool.writing.archive import DIRECTORY
 from ckpttool.writing.copying import Progress, silent
 from ckpttool.writing.path_layout import sharded
@@ -131,6 +128,8 @@ def _planned(
         checkpoint = _told(opened, source_backend)
         prepared = prepare(checkpoint, architecture, form, options, journal)
         lambdas.check(options.functions, journal.lambdas)
+        if FORMS[form].whole and not journal.refusals:
+            refuse_unbuildable(prepared.payload.model.config, journal)
         weights = prepared.written.values()
         transforms = tuple(
             Transform(one.place.label, one.stored, one.changes) for one in prepared.placed if one.changes
@@ -216,8 +215,8 @@ def _modules(conversion: Conversion) -> tuple[str, ...]:
 
 
 def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
-    """Reads back what was written: every weight is bit for bit what it should be, every slot of the config has its
-    own. Raises CorruptFileError."""
+    """Reads back what was written: every weight is bit for bit what it should be, and Keras 3 would load all of them.
+    Raises CorruptFileError."""
     with open_checkpoint(path) as written:
         stored = {
             weight.path: weight
@@ -225,25 +224,7 @@ def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
             if weight.section is not Section.OTHER or weight.path in prepared.written
         }
         _compare(stored, prepared.written, on_progress)
-        if prepared.live is not None:
-            _fits(verify(written, prepared.live))
-            return
-        architecture = read_architecture(written.config)
-        if architecture is None or not prepared.placed:
-            return
-        alignment = align(written, architecture)
-        opaque = tuple(f"{path}/" for _, _, path in opaque_in(part_in(architecture)))
-        left = [weight.path for weight in alignment.left if not weight.path.startswith(opaque)]
-        if alignment.missing or left:
-            what = [place.path for place in alignment.missing] + left
-            raise CorruptFileError("the converted file does not fit its own config", where=", ".join(what[:5]))
-
-
-def _fits(found: VerifyResult) -> None:
-    """Raises CorruptFileError where a live model does not load what was written for it, as far as that can be told."""
-    if found.failures or found.verdict == "does not load":
-        what = [f"{finding.label}: {finding.why}" for finding in found.failures] + list(found.problems)
-        raise CorruptFileError("the converted file does not fit the live model", found="; ".join(what[:3]))
+        check_loads(written, prepared.live)
 
 
 def _compare(stored: Mapping[str, Weight], wanted: Mapping[str, Weight], on_progress: Progress) -> None:

@@ -19,8 +19,8 @@ from ckpttool.render.tables import cut_to_depth
 if TYPE_CHECKING:
     from ckpttool.comparing import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
     from ckpttool.describing import Info
+    from ckpttool.support import Support
     from ckpttool.verifying import Finding, VerifyResult
-    from ckpttool.verifying.support import Support
 
 
 def dumps(value: Any) -> str:
@@ -211,6 +211,7 @@ def info(result: Info, style: Style) -> str:
             ],
             "companion": result.companion and str(result.companion),
             "needs_keras_3": result.needs_keras_3,
+            "support": _support(result.support) if result.support else None,
             "refusals": [_refusal(refusal) for refusal in result.refusals],
             "notes": list(result.notes),
         }
@@ -248,6 +249,7 @@ def _support(support: Support) -> dict[str, Any]:
         "writer": f"Keras {support.writer.value}",
         "builds_in_keras_3": found.builds,
         "compiles_in_keras_3": found.compiles,
+        "own_objects": list(dict.fromkeys(one.name for one in found.unknown)),
         "obstacles": [asdict(one) for one in (*found.obstacles, *found.compile_obstacles)],
     }
 

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from ckpttool.comparing import Diff
     from ckpttool.describing import Info
     from ckpttool.render import changes
+    from ckpttool.support import Support
     from ckpttool.verifying import VerifyResult
     from ckpttool.vocabularies import Lookup
 
 _RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "epoch", "step"})
+_SHOWN = 5
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 _RED, _GREEN = "\x1b[31m", "\x1b[32m"
 _KERAS_3 = "Keras 3, which TensorFlow has from 2.16 on; weights for Keras 2: ckpttool convert MODEL for_keras_2.h5"
@@ -153,6 +155,7 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
     yield "size", f"{size(result.size)} ({result.size:,} bytes)"
     yield "model", " ".join(filter(None, (result.model_class, result.model_name and f"'{result.model_name}'")))
     yield "layers", _layer_count(result)
+    yield "Keras 3", in_keras_3(result.support) if result.support else ""
     yield from _ends("input", result.inputs)
     yield from _ends("output", result.outputs)
     for section, total in result.totals.items():
@@ -180,6 +183,19 @@ def _vocabulary(lookup: Lookup, entries: int | None) -> str:
     count = "" if entries is None else f"{entries:,} entries, "
     places = {"config": "in the config", "asset": f"in {lookup.asset}", "missing": "not in the file"}
     return count + places.get(lookup.source, f"read from {lookup.file} where the model is loaded")
+
+
+def in_keras_3(support: Support) -> str:
+    """What Keras 3 makes of a model, in a few words."""
+    found = support.buildability
+    own = list(dict.fromkeys(one.name for one in found.unknown))
+    given = f", given {', '.join(own[:_SHOWN])}{', ...' if own[_SHOWN:] else ''}" if own else ""
+    first = next(iter((*found.obstacles, *found.compile_obstacles)), None)
+    if first is None:
+        return f"builds it{given}"
+    if found.builds:
+        return f"builds it{given}, and does not compile it: {first.description}"
+    return f"cannot build it: {first.description}"
 
 
 def _ends(label: str, ends: tuple[tuple[str, tuple[int | None, ...] | None], ...]) -> Iterator[tuple[str, str]]:

@@ -20,11 +20,11 @@ from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.loading import load_spec
 from ckpttool.naming import Namer
 from ckpttool.numerics import measure
+from ckpttool.support import Support, support_of
 from ckpttool.verifying import evidence, legacy_state, loaders, vocabularies
 from ckpttool.verifying.pairing import Pairing
 from ckpttool.verifying.result import Finding, Status, VerifyResult
 from ckpttool.verifying.state_shapes import with_stored_shapes
-from ckpttool.verifying.support import Support, support_of
 
 LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
     {"path": loaders.by_path, "order": loaders.by_order, "name": loaders.by_name}

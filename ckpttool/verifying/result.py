@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ckpttool.architecture.spec import Opaque, SpecSlot
 from ckpttool.checkpoint import Weight
-from ckpttool.verifying.support import Support
+from ckpttool.support import Support
 
 
 class Status(Enum):
