@@ -1,6 +1,7 @@
 """Whether a file that was just written is what it should be: read by ckpttool's own reader, compared byte by byte."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING
 from ckpttool import dtypes
 from ckpttool.checkpoint import BLOCK_BYTES, Section, Weight
 from ckpttool.errors import CheckpointError, CorruptFileError
+from ckpttool.escape import printable
 from ckpttool.formats import open_checkpoint
+from ckpttool.verifying.loadability import reasons_against_loading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +36,15 @@ def check_content(path: Path, snapshot: "Snapshot") -> None:
                 raise _differs(name, f"{expected.dtype}{expected.shape}", f"{stored.dtype}{stored.shape}")
             is_models = stored.section in (Section.MODEL, Section.OTHER)
             _check_values(stored, expected, is_models, name in snapshot.trained)
+
+
+def warn_unless_loadable(path: Path, name: Path) -> None:
+    """Warn where Keras would not load a file, for reasons that lie in the model: its weights are safe all the same."""
+    with open_checkpoint(path) as checkpoint:
+        why = reasons_against_loading(checkpoint)
+    if why:
+        more = f" (and {len(why) - 1:,} more reasons)" if why[1:] else ""
+        warnings.warn(f"Keras would not load {name} as it is saved: {printable(why[0])}{more}", stacklevel=2)
 
 
 def check_finite(path: Path) -> None:

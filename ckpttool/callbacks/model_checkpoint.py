@@ -17,13 +17,13 @@ from ckpttool.callbacks import neighbours, resuming, unsaved
 from ckpttool.callbacks.background import Worker
 from ckpttool.callbacks.checking import NotFiniteError
 from ckpttool.callbacks.judging import Monitored, logs_to_come, numbers, unknown, value_of
-from ckpttool.callbacks.names import Names
+from ckpttool.callbacks.names import Container, Names
 from ckpttool.callbacks.retention import Retention
 from ckpttool.callbacks.saving import Order, save, tidy
 from ckpttool.callbacks.schedule import Schedule
 from ckpttool.callbacks.signals import Keeper
 from ckpttool.callbacks.snapshot import Buffers
-from ckpttool.callbacks.sources import source_of
+from ckpttool.callbacks.sources import Judged, source_of
 from ckpttool.callbacks.watching import Watch
 from ckpttool.errors import CheckpointError
 from ckpttool.manifest import Manifest, Saved, State
@@ -103,6 +103,7 @@ class ModelCheckpoint(Monitored):
         self._check_arguments()
         self._run, self._step = uuid.uuid4().hex[:12], 0
         self._saved_step: int | None = None
+        self._judges = verify and self._names.container is Container.ARCHIVE
         self._begin_anew()
 
     def _check_arguments(self) -> None:
@@ -265,6 +266,8 @@ class ModelCheckpoint(Monitored):
         except (OSError, CheckpointError) as error:
             self._failed(error)
             return
+        if self._judges:  # what Keras makes of a model is the same each time
+            self._judges, source = False, Judged(source, directory / name)
         order = Order(source, directory, entry, retention, neighbours.best_epochs(self._others()), begun)
         try:
             self._worker.submit(lambda: save(order))

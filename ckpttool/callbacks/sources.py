@@ -58,6 +58,23 @@ class _ByKeras:
             checking.check_finite(path)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A source whose file is judged too, by whether Keras will load it; `name` is what to call it."""
+
+    source: Source
+    name: Path
+
+    def write(self, path: Path) -> None:
+        """Writes the file."""
+        self.source.write(path)
+
+    def check(self, path: Path) -> None:
+        """Compares the file with what it should hold, and warns where Keras would not load it."""
+        self.source.check(path)
+        checking.warn_unless_loadable(path, self.name)
+
+
 def source_of(model: Any, container: Container, verify: bool, buffers: Buffers | None) -> Source:
     """What to save of a model. With `buffers`, it is the model of now, whatever becomes of it: what cannot be copied
     is written now, into a directory for temporary files.

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture
 from ckpttool.architecture.buildability import Obstacle, buildability_of_keras
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.conversion.journal import Journal
 from ckpttool.errors import CorruptFileError
-from ckpttool.verifying import verify
+from ckpttool.verifying.loadability import reasons_against_loading
 
 _NO_COMPILE = "; --no-compile leaves the settings of compile out"
 _SHOWN = 3
@@ -27,17 +27,8 @@ def _reason(obstacle: Obstacle) -> str:
 
 
 def check_loads(written: Checkpoint, live: Architecture | None) -> None:
-    """Raise CorruptFileError where Keras 3 would not load a file that was written, as far as that can be known: where a
-    weight is missing, left over or of another shape, in the model or in what it is compiled with. `live` is the user's
-    own model, where the file is for that."""
-    architecture = live or read_architecture(written.config)
-    if architecture is None or not (architecture.layers or architecture.part):
-        return
-    found = verify(written, architecture, by="path")
-    if found.failures or found.verdict == "does not load":
-        why = [f"{finding.label}: {finding.why}" for finding in found.failures] + list(found.problems)
-        raise CorruptFileError(
-            "Keras 3 would not load the converted file",
-            found="; ".join(why[:_SHOWN]),
-            expected="a weight of its own for every slot of the model, and no others",
-        )
+    """Raise CorruptFileError where Keras 3 would not load a file that was written. `live` is the user's own model,
+    where the file is for that."""
+    why = reasons_against_loading(written, live)
+    if why:
+        raise CorruptFileError("Keras 3 would not load the converted file", found="; ".join(why[:_SHOWN]))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 from ckpttool.callbacks import ModelCheckpoint, latest, saved_in
@@ -113,3 +114,16 @@ def test_without_keras() -> None:
     assert found == "fixtures/run/epoch_03.weights.h5 fixtures/run/epoch_02.weights.h5"
     assert "ckpttool.callbacks.ModelCheckpoint needs Keras 3" in said
     assert said.endswith('pip install "ckpttool[tensorflow]"')
+
+
+def test_a_model_that_keras_would_not_load(tmp_path: Path) -> None:
+    """Is saved, with one warning that says why, at the first save alone."""
+    layers = [keras.layers.Lambda(lambda x: x * 2, name="twice"), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((2,)), *layers])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2)), np.ones((4, 1))
+    saving = ModelCheckpoint(tmp_path / "{epoch}.keras")
+    with pytest.warns(UserWarning, match="Keras would not load .*1.keras as it is saved: layer twice: ") as said:
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[saving])
+    assert len([one for one in said if "would not load" in str(one.message)]) == 1
+    assert sorted(path.name for path in tmp_path.glob("*.keras")) == ["1.keras", "2.keras"]

@@ -1,0 +1,27 @@
+"""Whether Keras 3 will load a file that ckpttool has written, compiled too, as far as can be known without Keras."""
+
+from collections.abc import Iterator
+
+from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.checkpoint import Checkpoint
+from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.support import support_of
+from ckpttool.verifying.findings import verify
+
+
+def reasons_against_loading(written: Checkpoint, live: Architecture | None = None) -> tuple[str, ...]:
+    """Why Keras 3 would not load a file: it does not build or compile the config, or a weight is missing, left over or
+    of another shape, in the model or in what it is compiled with. `live` is the model, where no config tells it."""
+    return tuple(_reasons(written, live))
+
+
+def _reasons(written: Checkpoint, live: Architecture | None) -> Iterator[str]:
+    support = support_of(written) if live is None else None
+    if support is not None:
+        yield from (one.description for one in support.obstacles or support.buildability.compile_obstacles)
+    architecture = live or read_architecture(written.config)
+    if architecture is None or not (architecture.layers or architecture.part) or (support and support.obstacles):
+        return
+    found = verify(written, architecture, by="path" if written.kind in PATH_KINDS else "order")
+    yield from (f"{finding.label}: {finding.why}" for finding in found.failures)
+    yield from found.problems
