@@ -6,6 +6,7 @@ from typing import Any
 
 from ckpttool.architecture.buildability import names
 from ckpttool.architecture.buildability.context import Context, shown
+from ckpttool.architecture.buildability.gone import is_gone
 from ckpttool.architecture.buildability.lookup import find
 from ckpttool.architecture.buildability.shapes import is_dtype, standard_shape
 from ckpttool.architecture.buildability.values import Function, Layer, Object, Own, Special, Tensor
@@ -34,6 +35,8 @@ def deserialize_named(kind: str, value: Any, context: Context) -> Any:
         return None
     if isinstance(value, list | tuple):
         return [deserialize(item, context) for item in value]
+    if _is_the_users(value):
+        return deserialize(value, context)
     name, config = _looked_up(value, context), value.get("config") if isinstance(value, dict) else None
     if not isinstance(name, str):
         raise context.refused("", "", f"{shown(name)} is no name among {kind}")
@@ -43,6 +46,16 @@ def deserialize_named(kind: str, value: Any, context: Context) -> Any:
     if names.is_function(place):
         return _function_called(name, place, value, context)
     return construct(place, {} if config is None else config, {}, context)
+
+
+def _is_the_users(value: Any) -> bool:
+    """Whether an entry names no module, and so an object that Keras takes from the user's own ones, or not at all."""
+    if not isinstance(value, dict) or value.get("module", "") is not None or "config" not in value:
+        return False
+    name = value.get("class_name")
+    if name == "function":
+        return isinstance(value["config"], str)
+    return isinstance(name, str) and not names.is_known(name) and not is_gone(name)
 
 
 def _function_called(name: str, place: str, value: Any, context: Context) -> Any:

@@ -66,7 +66,10 @@ def _public(entry: Mapping[str, Any], module: str, name: str, is_function: bool,
 
 
 def _without_module(entry: Mapping[str, Any], name: str, context: Context) -> Own:
-    """An own object, where Keras has none of that name; Keras's own are not found without their module."""
+    """An own object, where Keras has none of that name; Keras's own classes are not found without their module. A
+    function whose module is null it looks up among the user's alone, whatever its name."""
+    if entry.get("class_name") == "function":
+        return context.own(name)
     if ">" not in str(entry.get("registered_name")) and (names.is_known(name) or is_gone(name)):
         raise context.refused(name, "module", f"no module is named, so that Keras 3 does not find the class {name}")
     return context.own(entry.get("registered_name") or name)
