@@ -14,10 +14,11 @@ _SHOWN = 3
 
 
 def refuse_unbuildable(config: Any, journal: Journal) -> None:
-    """Refuse a config that Keras 3 does not build, or does not compile."""
+    """Refuse a config that Keras 3 does not build, or does not compile; a file that it reads is needed, and no more."""
     found = buildability_of_keras(config)
     for one in found.obstacles:
-        journal.refuse(one.where, _reason(one))
+        if not one.outside:
+            journal.refuse(one.where, _reason(one))
     for one in found.compile_obstacles:
         journal.refuse(one.where, f"{_reason(one)}{_NO_COMPILE}")
 

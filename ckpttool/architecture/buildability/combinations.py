@@ -1,6 +1,7 @@
 """Arguments that Keras 3.15 takes one by one and not together."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ckpttool.architecture.buildability.context import Context, Refused, shown
@@ -170,7 +171,8 @@ def _lookup(arguments: Arguments, refuse: Refuse) -> None:
 def _vocabulary(arguments: Arguments, mode: Any, refuse: Refuse) -> None:
     vocabulary, weights = arguments.get("vocabulary"), arguments.get("idf_weights")
     if isinstance(vocabulary, str):
-        raise refuse("vocabulary", f"it is read from the file {shown(vocabulary)}, which is no part of the checkpoint")
+        why = f"it is read from the file {shown(vocabulary)}, which is no part of the checkpoint"
+        raise Refused(replace(refuse("vocabulary", why).obstacle, outside=True))
     if not isinstance(vocabulary, list):
         return
     if isinstance(weights, list) and len(weights) != len(vocabulary):
