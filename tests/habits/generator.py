@@ -226,7 +226,10 @@ class Author:
             found.append(self.dense(units, (units,)))
             if self.d.chance(60):
                 found.append(self.between((units,)))
-        if not self.plain and self.api.generation != 1 and self.d.has("own layer that holds layers", 12):
+        tracks = (
+            self.api.within_tensorflow or self.api.generation == 3
+        )  # Keras 2 of many backends saves no inner layers
+        if not self.plain and tracks and self.d.has("own layer that holds layers", 12):
             found.append(own.Block(3))
         return [layer for layer in found if layer is not None]
 
