@@ -22,6 +22,7 @@ from ckpttool.architecture.families import (
     weightless,
     wrappers,
 )
+from ckpttool.architecture.families.beyond import beyond
 from ckpttool.architecture.families.recurrent import Build
 from ckpttool.architecture.sizes import Inputs
 from ckpttool.architecture.slots import Part
@@ -39,8 +40,9 @@ def part_of(class_name: str, args: Args, inputs: Inputs = ()) -> Part:
     if args.operation:
         return replace(args.part(), listed=False)
     class_name = ALIASES.get(class_name, class_name)
-    row = None if args.foreign else LAYERS.get(class_name) or OLD_LAYERS.get(class_name)
     args = args.as_class(class_name)
+    other = beyond(args)
+    row = None if args.foreign else LAYERS.get(class_name) or OLD_LAYERS.get(class_name) or (other and other.row)
     return row(args, inputs) if row else args.part(known=False)
 
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ckpttool.architecture.args import MAX_DEPTH, Args, ConfigError
+from ckpttool.architecture.families.beyond import BEYOND, beyond
 from ckpttool.architecture.table import LAYERS
 from ckpttool.conversion.nested import Nested, is_layer
 from ckpttool.conversion.rewritten import Rewritten, Unfilled
@@ -50,7 +51,16 @@ class _Walk:
             return self.replace(value, label)
         if depth and _holds_layers(value):
             self.holders.add(label)
-        return {key: self.config(item, below, depth + 1) for key, item in value.items()}
+        found = {key: self.config(item, below, depth + 1) for key, item in value.items()}
+        return {**found, **_module(value)}
+
+
+def _module(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The module of a layer that Keras finds by its module alone, which legacy files leave out."""
+    if "module" in entry or not isinstance(entry.get("class_name"), str) or entry["class_name"] not in BEYOND:
+        return {}
+    found = beyond(Args.of(entry)) if isinstance(entry.get("config"), Mapping) else None
+    return {"module": found.module, "registered_name": entry["class_name"]} if found else {}
 
 
 def _name(entry: Mapping[str, Any]) -> Iterator[str]:

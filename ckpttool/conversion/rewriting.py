@@ -30,6 +30,7 @@ from ckpttool.conversion.nested import LIVE, Nested, unbuilt
 from ckpttool.conversion.operating import Operations
 from ckpttool.conversion.operations.emitting import NoEquivalent
 from ckpttool.conversion.origin import Origin
+from ckpttool.conversion.outside import outside
 from ckpttool.conversion.rewritten import Rewritten, Unfilled
 from ckpttool.conversion.settling import Site, settled
 
@@ -137,6 +138,8 @@ class _Rewriter:
         """The entry of a layer or model with all that it holds; its name is that of today already."""
         args = Args.of(new)
         args = args.as_class(ALIASES.get(args.class_name, args.class_name))
+        if beyond := outside(args, new, at.label, self.journal):
+            return beyond
         if args.foreign or args.class_name not in LAYERS:
             return self.unknown(args, new, at)
         if args.class_name == "Lambda":

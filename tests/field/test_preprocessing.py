@@ -64,3 +64,9 @@ def test_vocabulary_in_a_file(name: str, tmp_path: Path) -> None:
     assert "/tmp/exam/bugs/files/vocab.txt" in need and "safe_mode=False" in need
     with pytest.raises((TypeError, ValueError), match="safe_mode=False"):
         keras().models.load_model(tmp_path / "model.keras")
+
+
+def test_feature_space() -> None:
+    """The layers that a FeatureSpace is made of are Keras's own: a model with them loads, and its shapes are known."""
+    found = ckpttool.verify(FIELD / "c41_model.keras", FIELD / "c41_model.keras")
+    assert (found.verdict, found.opaque) == ("loads", ())

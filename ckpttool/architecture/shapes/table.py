@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ckpttool.architecture.args import Args
+from ckpttool.architecture.families.beyond import beyond
 from ckpttool.architecture.graph import Call
 from ckpttool.architecture.shapes.call import Infer, Outputs, Rule
 from ckpttool.architecture.shapes.layers import (
@@ -191,13 +192,25 @@ SHAPES: Mapping[str, Rule] = MappingProxyType(
 """Every built-in layer that has a rule, aliases included, and those that only old Keras had."""
 
 
+_BEYOND: Mapping[str, Rule] = MappingProxyType(
+    {
+        "CustomScaleLayer": merging.scaled_sum,
+        "LayerScale": elementwise.same,
+        "StochasticDepth": elementwise.same,
+        "TFDConcat": merging.concatenate,
+        "TFDIdentity": elementwise.same,
+    }
+)
+"""The layers of Keras outside `keras.layers`."""
+
+
 def output_shapes(args: Args, call: Call, infer: Infer) -> Outputs:
     """The shapes of what comes out of a layer or an operation for one call; none for a class that is not built in.
 
     Raises ConfigError where the inputs do not fit, or where what would come out is larger than any array.
     """
     rules = OPERATIONS if args.operation else SHAPES
-    rule = None if args.foreign else rules.get(args.class_name)
+    rule = None if args.foreign else rules.get(args.class_name) or (_BEYOND[args.class_name] if beyond(args) else None)
     found = rule(args, call, infer) if rule else ()
     if not all(map(_is_possible, found)):
         raise misfit(args, f"inputs that make no axis larger than {MAX_SIZE} and no more than {MAX_RANK} axes")

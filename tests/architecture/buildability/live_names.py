@@ -55,6 +55,10 @@ def _symbols() -> dict[str, dict[str, str]]:
     return found
 
 
+# What Keras adds to its own module once it loads a config without modules (`model_from_config`, saving_utils.py).
+_ADDED = ("Functional", "Model", "Sequential")
+
+
 def _modules() -> dict[str, dict[str, str]]:
     """The classes that can be saved, by every module of Keras that has them, imported ones included."""
     found = {}
@@ -68,7 +72,8 @@ def _modules() -> dict[str, dict[str, str]]:
                 module = importlib.import_module(info.name)
             except ImportError:  # a module for a backend that is not installed
                 continue
-            own = {name: one for name, one in vars(module).items() if isinstance(one, type)}
+            added = _ADDED if info.name == "keras.src.layers" else ()
+            own = {name: one for name, one in vars(module).items() if isinstance(one, type) and name not in added}
             kept = {name: _place(one) for name, one in own.items() if issubclass(one, saveable)}
             if kept:
                 found[info.name] = kept

@@ -25,6 +25,13 @@ def elementwise(*counts: int) -> Rule:
     return rule
 
 
+def scaled_sum(args: Args, call: Call, infer: Infer) -> Outputs:
+    """CustomScaleLayer of InceptionResNetV2: the sum of two inputs, the second scaled; known where both are alike, for
+    the layer itself looks at nothing."""
+    found = listed(args, call)
+    return (found[0] if len(found) == 2 and found[0] == found[1] else None,)
+
+
 def _known(args: Args, shapes: tuple[Shape | None, ...]) -> list[Shape] | None:
     """The shapes of all inputs, None where one is not known."""
     known = [shape for shape in shapes if shape is not None]
