@@ -76,7 +76,8 @@ def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     places = tuple(places_of(part))
     weights = checkpoint.section(Section.MODEL)
     if not checkpoint.kind.startswith(("legacy", "keras0")):
-        found = list(_by_path(places, weights, moved_layers(architecture, part)))
+        moved = moved_layers(architecture, part)
+        found = list(_by_path(places, weights, moved)) or list(_below_one(places, weights, moved))
         return _alignment(places, weights, found, None)
     found, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
     if not found and (inside := _in_one_model(architecture, part, checkpoint, weights)):
@@ -144,6 +145,19 @@ def _by_path(places: Iterable[Place], weights: Iterable[Weight], moved: Mapping[
         place = by_path.get(path)
         if place is not None and shapes_fit(place.slot.shape, weight.shape):
             yield key_of(place), Stored(weight), Evidence.PATH
+
+
+def _below_one(places: Iterable[Place], weights: Sequence[Weight], moved: Mapping[str, str]) -> Iterator[_Pair]:
+    """The weights of the path layout where a class of the user's own holds the whole model, which alone its config
+    lists: all are below one object, in the order of the model (`layers/functional/layers/dense`)."""
+    start = next((weight.path.partition("/layers/") for weight in weights), None)
+    prefix = f"{start[0]}/" if start and start[1] else ""
+    if not prefix or not all(weight.path.startswith(f"{prefix}layers/") for weight in weights):
+        return
+    inside = {weight.path.removeprefix(prefix): weight for weight in weights}
+    below = [replace(weight, path=path) for path, weight in inside.items()]
+    for key, stored, evidence in _by_path(places, below, moved):
+        yield key, Stored(inside[stored.weight.path]), evidence
 
 
 def _public(parts: Iterable[str]) -> str:

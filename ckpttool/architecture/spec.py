@@ -169,7 +169,8 @@ def _trained(model: str, slot: SpecSlot) -> Trained:
 
 def model_args(architecture: Architecture) -> Args:
     """The arguments of a model; one of an own class that lists its layers as Keras's models do is taken for one."""
-    args = Args.of(normalized(architecture.config, generation_of(architecture.config)))
+    generation = generation_of(architecture.config)
+    args = Args.of(normalized(architecture.config, generation))
     if is_model(args):
         return args
     if not isinstance(args.config.get("layers"), list):
@@ -178,7 +179,8 @@ def model_args(architecture: Architecture) -> Args:
             expected="a Functional or Sequential model",
             hint="a function that builds the model tells: package.module:function",
         )
-    return args.as_class("Functional" if "output_layers" in args.config else "Sequential")
+    plain = {"class_name": "Functional" if "output_layers" in args.config else "Sequential", "config": args.config}
+    return Args.of(normalized(plain, generation))
 
 
 def _slot(place: Place) -> SpecSlot:

@@ -49,7 +49,7 @@ def predicts(model: Any, writer: str, name: str) -> None:
 
 def test_every_writer_is_there() -> None:
     """Each generation, and enough of each."""
-    assert [writer.rpartition(".")[0] for writer in WRITERS] == ["keras1", "keras2", "tf2", "tf2"]
+    assert [writer.rpartition(".")[0] for writer in WRITERS] == ["keras1", "keras2", "keras3", "tf2", "tf2", "tf2"]
     assert all(len(members(writer)) >= 24 for writer in WRITERS)
 
 
