@@ -12,6 +12,7 @@ from ckpttool.formats.hdf5.tree import Tree
 from ckpttool.formats.parts import Hdf5Input
 
 _SECTIONS = {"optimizer": Section.OPTIMIZER, "metrics": Section.METRICS}
+_OF_LAYER = "_metrics"
 PATH_KINDS = frozenset({"keras-zip", "keras-dir", "weights-h5", "sharded"})
 """The kinds of checkpoints that keep their weights in this layout."""
 
@@ -90,7 +91,10 @@ def as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def section_of(parts: tuple[str, ...]) -> Section:
-    """The section of a weight, by the first part of its path."""
+    """The section of a weight, by the first part of its path; what Keras 2.12 to 2.15 kept for the metrics that a layer
+    added itself (`add_metric`) is state of metrics too."""
+    if _OF_LAYER in parts:
+        return Section.METRICS
     return _SECTIONS.get(parts[0], Section.MODEL)
 
 

@@ -10,8 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
+from ckpttool.checkpoint import Section
 from ckpttool.conversion import Options, convert
 from ckpttool.formats import open_checkpoint
+from ckpttool.formats.weights_h5 import section_of
 from tests.architecture.live_defaults import keras
 from tests.conversion.test_lost_and_refused import RESUME, edited
 
@@ -117,6 +119,13 @@ def test_the_optimizer_is_left_out_between_weights(tmp_path: Path) -> None:
         convert(tmp_path / "all.weights.h5", tmp_path / target, options=Options(optimizer=False))
         with open_checkpoint(tmp_path / target) as opened:
             assert [weight.path for weight in opened.values()] == ["layers/dense/vars/0", "layers/dense/vars/1"]
+
+
+@pytest.mark.parametrize("holder", ["layers", "_layer_checkpoint_dependencies"])
+def test_state_of_a_metric_that_a_layer_added(holder: str) -> None:
+    """It is state of metrics, as Keras 2.13 stored it below its layer, and no weight of the model."""
+    assert section_of((holder, "add_metric", "_metrics", "mean", "vars", "0")) is Section.METRICS
+    assert section_of((holder, "dense", "vars", "0")) is Section.MODEL
 
 
 def functional(path: Path, added: str, **options: Any) -> Path:
