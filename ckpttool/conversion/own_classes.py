@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ckpttool import dtypes
 from ckpttool.aligning import Alignment, is_scope_of, moved_layers, of_unknown, path_today, scopes_of
 from ckpttool.architecture import Architecture
+from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.layouts import opaque_in
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in
@@ -20,6 +21,7 @@ from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.filling import LEGACY
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.nested import LIVE
+from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.weights import Placed
 from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, split
@@ -145,7 +147,19 @@ def _legacy(
     if guessed and form != LEGACY:
         told = f"weights in their order as the own ones of {', '.join(guessed)}; if the class keeps layers"
         journal.guess("own classes", f"{told} in itself, give the model: {LIVE}")
+    without = [owner.chain for owner in by_chain.values() if not any(_below(path, owner.place) for path in own.by_path)]
+    if without and not journal.refusals and _saves_own_weights_alone(checkpoint, alignment):
+        told = f"the file stores no weights for {', '.join(without)}"
+        journal.guess("own classes", f"{told}; this Keras did not save those of layers that a class keeps in itself")
     return own
+
+
+def _saves_own_weights_alone(checkpoint: Checkpoint, alignment: Alignment) -> bool:
+    """Whether a Keras wrote a file whose layers do not track the layers that are their attributes, as those of 2.3 do
+    (`Layer.__setattr__`, keras/engine/base_layer.py)."""
+    origin = Origin(checkpoint.producer.keras_version)
+    first = alignment.generation in (Generation.KERAS_0, Generation.KERAS_1)
+    return first or (origin.of_many_backends and origin.before(2, 3))
 
 
 def _are_of_one(held: Sequence[Weight], chain: str) -> bool:

@@ -113,6 +113,17 @@ def test_an_own_layer_in_front(tmp_path: Path) -> None:
     np.testing.assert_allclose(model(X), (X * W + SEEN) @ KERNEL + BIAS, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("version", "guessed"), [("2.2.4", True), ("2.3.1", False), ("2.2.4-tf", False)])
+def test_weights_that_were_not_saved(version: str, guessed: bool, tmp_path: Path) -> None:
+    """Keras up to 2.2 did not save those of layers in own layers, of which a file then says nothing."""
+    config = graph("m", INPUT, entry("Block", "b", "i"), entry("Dense", "d", "b", units=2))
+    path = legacy(tmp_path / "old.h5", config, {"i": [], "b": [], "d": DENSE})
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = version
+    told = [guess.what for guess in convert(path, tmp_path / "new.keras").guesses]
+    assert any(what.startswith("the file stores no weights for b; ") for what in told) == guessed
+
+
 def nested(tmp_path: Path) -> Path:
     """A model in which a model has a layer of an own class before one of Keras; what is not trained comes last."""
     start = entry("InputLayer", "j", batch_input_shape=[None, 3])
