@@ -43,7 +43,8 @@ class Optimizer:
 @dataclass(frozen=True, slots=True)
 class Info:
     """A checkpoint as `info` shows it. `layers` is None where neither a config nor the file lists them; `needs_keras_3`
-    says that the config of a whole model is in the words of Keras 3, which Keras 2 does not read."""
+    says that the config of a whole model is in the words of Keras 3, which Keras 2 does not read. `layouts` are the
+    inputs that take ragged or sparse tensors, with that word."""
 
     path: Path
     kind: str
@@ -68,6 +69,7 @@ class Info:
     needs_keras_3: bool = False
     assets: Mapping[str, int] = field(default_factory=dict)
     lookups: tuple[tuple[Lookup, int | None], ...] = ()
+    layouts: Mapping[str, str] = field(default_factory=dict)
 
 
 def describe(checkpoint: Checkpoint) -> Info:
@@ -98,6 +100,7 @@ def describe(checkpoint: Checkpoint) -> Info:
         needs_keras_3=architecture is not None and _needs_keras_3(checkpoint, architecture),
         assets=listing.assets,
         lookups=tuple(_lookups(checkpoint, architecture)) if architecture else (),
+        layouts=dict(_layouts(architecture)) if architecture else {},
     )
 
 
@@ -109,6 +112,15 @@ def _needs_keras_3(checkpoint: Checkpoint, architecture: Architecture) -> bool:
 
     version = checkpoint.producer.keras_version
     return generation_of(architecture.config, version) is Generation.KERAS_3 and (version or "3").startswith("3")
+
+
+def _layouts(architecture: Architecture) -> Iterator[tuple[str, str]]:
+    """The inputs that take ragged or sparse tensors, with that word."""
+    names = {name for name, _ in architecture.inputs}
+    for layer in architecture.layers:
+        config = layer.entry.get("config") if isinstance(layer.entry, Mapping) else None
+        if layer.path in names and isinstance(config, Mapping):
+            yield from ((layer.path, key) for key in ("ragged", "sparse") if config.get(key) is True)
 
 
 def _lookups(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[tuple[Lookup, int | None]]:

@@ -6,13 +6,14 @@ from typing import Any
 
 from ckpttool.aligning import align
 from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.architecture.layouts import layers_in, names_in, places_of
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Checkpoint, Section
-from ckpttool.conversion import cudnn, lambdas, preprocessing, pruning, towers, vocabularies
+from ckpttool.conversion import cudnn, lambdas, preprocessing, pruning, ragged, towers, vocabularies
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.filling import (
     LEGACY,
@@ -143,7 +144,7 @@ def _rewritten(
         Origin.of(checkpoint, architecture.config, generation), summaries=preprocessing.summaries(alignment)
     )
     rewritten = rewrite(architecture.config, generation, journal, options, origin)
-    _note_functions(rewritten, FORMS[form].whole, journal)
+    _check_calls(rewritten, FORMS[form].whole, journal)
     today = read_architecture(rewritten.config)
     assert today is not None
     if FORMS[form].whole and options.compiled:
@@ -186,14 +187,17 @@ def _check_vocabularies(part: Part, assets: Mapping[str, bytes], form: str, jour
     return frozenset()
 
 
-def _note_functions(rewritten: Rewritten, whole: bool, journal: Journal) -> None:
-    """Refuses a model some layers of which lack their function; weights alone need it where they are loaded."""
+def _check_calls(rewritten: Rewritten, whole: bool, journal: Journal) -> None:
+    """Refuses a model some layers of which lack their function, or get ragged tensors that they do not take; weights
+    alone need the function where they are loaded."""
     for one in rewritten.without_function:
         if whole:
             told = f"a {one.class_name} layer, which holds code; --replace {one.name}=package.module:function"
             journal.refuse(one.label, f"{told} puts yours in place")
         else:
             journal.need(one.label, f"the function of this {one.class_name} in the model that the weights are for")
+    if whole and not journal.refusals:  # which leave holes in the config
+        ragged.check(Args.of(rewritten.config), journal)
 
 
 def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> Any:

@@ -188,7 +188,10 @@ def info(result: Info, style: Style) -> str:
             "schema": "ckpttool.info/1",
             **_identity(result),
             "model": {"class": result.model_class, "name": result.model_name, "layers": result.layers},
-            "inputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.inputs],
+            "inputs": [
+                {"layer": name, "shape": dims and list(dims), "layout": result.layouts.get(name, "dense")}
+                for name, dims in result.inputs
+            ],
             "outputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.outputs],
             "totals": {section.value: _total(total) for section, total in result.totals.items()},
             **_by_training(result),

@@ -156,7 +156,8 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
     yield "model", " ".join(filter(None, (result.model_class, result.model_name and f"'{result.model_name}'")))
     yield "layers", _layer_count(result)
     yield "Keras 3", in_keras_3(result.support) if result.support else ""
-    yield from _ends("input", result.inputs)
+    for (label, text), (name, _) in zip(_ends("input", result.inputs), result.inputs, strict=True):
+        yield label, f"{text} {result.layouts.get(name, '')}".rstrip()
     yield from _ends("output", result.outputs)
     for section, total in result.totals.items():
         yield _SECTION_LABELS[section], f"{total.weights:,} weights, {total.params:,} parameters, {size(total.nbytes)}"

@@ -38,7 +38,7 @@ def test_json(run: Callable[..., Any]) -> None:
     found = json.loads(run("info", MODEL, "-o", "json").out)
     assert found["schema"] == "ckpttool.info/1"
     assert found["model"] == {"class": "Sequential", "name": "mlp", "layers": 3}
-    assert found["inputs"] == [{"layer": "features", "shape": [None, 4]}]
+    assert found["inputs"] == [{"layer": "features", "shape": [None, 4], "layout": "dense"}]
     assert found["optimizer"]["class"] == "Adam"
     assert found["optimizer"]["iteration"] == 2
 

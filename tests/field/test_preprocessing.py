@@ -70,3 +70,13 @@ def test_feature_space() -> None:
     """The layers that a FeatureSpace is made of are Keras's own: a model with them loads, and its shapes are known."""
     found = ckpttool.verify(FIELD / "c41_model.keras", FIELD / "c41_model.keras")
     assert (found.verdict, found.opaque) == ("loads", ())
+
+
+@pytest.mark.parametrize("name", ["c22_ragged.h5", "c22_ragged.keras"])
+def test_ragged_input(name: str, tmp_path: Path, run: Any) -> None:
+    """A recurrent layer of Keras 3 takes no ragged tensors; its weights can be written, and info tells the input."""
+    with pytest.raises(ConversionError) as refused:
+        ckpttool.convert(FIELD / name, tmp_path / "model.keras")
+    assert [(one.where, "ragged" in one.what) for one in refused.value.refusals] == [("lstm", True)]
+    ckpttool.convert(FIELD / name, tmp_path / "model.weights.h5")
+    assert "input_1 (None, None) ragged" in run("info", FIELD / name).out
