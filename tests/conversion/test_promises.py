@@ -18,7 +18,7 @@ import pytest
 
 import ckpttool
 from ckpttool.cli import emit
-from ckpttool.conversion import activations, convert, planning, prove_child, proving
+from ckpttool.conversion import activations, convert, loadability, planning, prove_child, proving
 from ckpttool.errors import CheckpointError, FileAccessError
 from tests.conftest import Outcome
 from tests.limits import files_of_at_most
@@ -193,19 +193,13 @@ def test_a_weight_that_nobody_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("missing", "left"), [(["a/vars/0"], []), ([], ["b/vars/0"]), (["a/vars/0"], ["b/vars/0"])])
-def test_a_file_that_does_not_fit_its_config(
-    missing: list[str], left: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A slot without a weight, or a weight without a slot, and it takes no place."""
-    found = {
-        key: [types.SimpleNamespace(path=path) for path in paths]
-        for key, paths in (("missing", missing), ("left", left))
-    }
-    monkeypatch.setattr(planning, "align", lambda *_: types.SimpleNamespace(**found))
-    with pytest.raises(CheckpointError, match="does not fit its own config") as caught:
+def test_a_file_that_does_not_fit_its_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Keras 3 would not load takes no place."""
+    why = ("a/kernel: nothing is stored at layers/a/vars", "b/vars/0: nothing takes it")
+    monkeypatch.setattr(loadability, "reasons_against_loading", lambda *_: why)
+    with pytest.raises(CheckpointError, match="Keras 3 would not load the converted file") as caught:
         convert(OLD, tmp_path / "new.keras")
-    assert ", ".join(missing + left) in str(caught.value)
+    assert "; ".join(why) in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
