@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ckpttool.architecture.args import MAX_DEPTH, Args, ConfigError
+from ckpttool.architecture.buildability.names import is_known, legacy_layer, operation_module, public_module
 from ckpttool.architecture.families.beyond import BEYOND, beyond
 from ckpttool.architecture.table import LAYERS
 from ckpttool.conversion.nested import Nested, is_layer
@@ -52,15 +53,33 @@ class _Walk:
         if depth and _holds_layers(value):
             self.holders.add(label)
         found = {key: self.config(item, below, depth + 1) for key, item in value.items()}
-        return {**found, **_module(value)}
+        return {**_module(found), **found} if depth else found
 
 
-def _module(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The module of a layer that Keras finds by its module alone, which legacy files leave out."""
-    if "module" in entry or not isinstance(entry.get("class_name"), str) or entry["class_name"] not in BEYOND:
+def _module(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry in a legacy file leaves out: where Keras finds the class.
+
+    Without it Keras makes a layer as one of a legacy file, and forgets the user's objects before it makes what the
+    layer holds, if the file is none (`functional_from_config`, keras/src/models/functional.py, 3.15).
+    """
+    if "module" in entry or not (is_layer(entry) or _is_in_graph(entry)):
         return {}
-    found = beyond(Args.of(entry)) if isinstance(entry.get("config"), Mapping) else None
-    return {"module": found.module, "registered_name": entry["class_name"]} if found else {}
+    name, layer = entry["class_name"], legacy_layer(entry["class_name"])
+    operations = None if is_layer(entry) else operation_module(name)  # "Add" may be either
+    if operations is not None:
+        return {"module": operations, "registered_name": name}
+    if layer is not None:
+        return {"module": MODULES.get(name) or public_module(layer) or "keras.layers", "registered_name": None}
+    found = beyond(Args.of(entry)) if name in BEYOND and isinstance(entry["config"], Mapping) else None
+    if found is not None:
+        return {"module": found.module, "registered_name": name}
+    return {} if is_known(name) else {"module": None, "registered_name": name}
+
+
+def _is_in_graph(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is that of a layer or an operation of a graph."""
+    parts = entry.get("class_name"), entry.get("config"), entry.get("inbound_nodes")
+    return all(isinstance(part, kind) for part, kind in zip(parts, (str, Mapping, list), strict=True))
 
 
 def _name(entry: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from ckpttool.conversion import convert
 from tests.architecture.live_defaults import keras
+from tests.habits import own
 
 LAYERS: dict[str, Callable[[Any], list[Any]]] = {
     "hard_sigmoid": lambda layers: [layers.Dense(3, activation="hard_sigmoid"), layers.Activation("hard_sigmoid")],
@@ -31,3 +32,39 @@ def test_predicts_the_same(kind: str, tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(3, 4))
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
     assert (result.edits, result.transforms) == ((), ())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("inside", [False, True], ids=["functional", "nested"])
+def test_own_objects_are_known_inside_of_own_layers(inside: bool, tmp_path: Path) -> None:
+    """A layer's own initializer and an own layer in a nested model load from a .keras of a legacy file of Keras 3."""
+    own.use("keras")
+    module = keras()
+    layers = [own.Scale(), module.layers.Dense(3, bias_initializer=own.small, kernel_regularizer=own.shrink)]
+    x = start = module.Input((4,))
+    for layer in [module.Sequential([module.Input((4,)), *layers])] if inside else layers:
+        x = layer(x)
+    model = module.Model(start, x)
+    model.save(tmp_path / "old.h5")
+    convert(tmp_path / "old.h5", tmp_path / "new.keras")
+    loaded = module.models.load_model(tmp_path / "new.keras", custom_objects=own.objects())
+    given = np.random.default_rng(0).normal(size=(3, 4))
+    np.testing.assert_array_equal(loaded.predict(given, verbose=0), model.predict(given, verbose=0))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["not_equal", "maximum"])
+def test_operations_get_their_module(name: str, tmp_path: Path) -> None:
+    """An operation of a graph, which Keras 3 itself does not find for its legacy file, or takes for the layer of the
+    same name, is found for the .keras."""
+    module = keras()
+    start = module.Input((4,))
+    found = module.ops.cast(getattr(module.ops, name)(start, 0.25), "float32")
+    model = module.Model(start, module.layers.Dense(2)(found))
+    model.save(tmp_path / "old.h5")
+    with pytest.raises(ValueError, match=r"Unknown layer|Only input tensors"):
+        module.models.load_model(tmp_path / "old.h5")
+    convert(tmp_path / "old.h5", tmp_path / "new.keras")
+    loaded = module.models.load_model(tmp_path / "new.keras")
+    given = np.random.default_rng(0).normal(size=(3, 4))
+    np.testing.assert_array_equal(loaded.predict(given, verbose=0), model.predict(given, verbose=0))

@@ -18,9 +18,9 @@ warnings.filterwarnings("ignore")
 
 import numpy as np
 import own
+import special
 
 SAMPLES = 4
-WORDS = np.array(["red", "green", "blue", "two fish", "black"])
 
 
 class Draw:
@@ -55,6 +55,7 @@ class Author:
         self.plain = draw.chance(60)  # uses no objects of its own
         self.repeats = draw.has("input_shape on every layer", 20)
         self.used = {}
+        self.batch = None  # of a model that takes no random numbers
 
     # -- layers ---------------------------------------------------------------------------------------------------
 
@@ -320,6 +321,19 @@ class Author:
         """The last layer."""
         return self.l.Dense(2, activation=self.d.one("softmax", "sigmoid"), **({"name": name} if name else {}))(x)
 
+    def head_layer(self):
+        """The last layer of a Sequential model."""
+        return self.l.Dense(2, activation=self.d.one("softmax", "sigmoid"))
+
+    def joined_of(self, layers, shape):
+        """A Functional model of layers one behind the other."""
+        x = start = self.l.Input(shape=shape) if hasattr(self.l, "Input") else self.api.keras.engine.Input(shape=shape)
+        for layer in layers:
+            x = layer(x) if layer is not None else x
+        return self.api.models.Model(
+            **({"input": start, "output": x} if self.first else {"inputs": start, "outputs": x})
+        )
+
     def moved(self, model):
         """A model of the layers of another one, as people cut and extend them."""
         keras = self.api.keras
@@ -344,6 +358,8 @@ class Author:
 
     def model(self):
         """A whole model."""
+        if self.d.chance(30):
+            return special.special(self)
         kind = self.d.one("vector", "vector", "sequence", "image", "tokens")
         form = self.d.one("sequential", "sequential", "graph", "graph", "moved", "taken", "several")
         shape = self.front(kind)
@@ -378,6 +394,8 @@ class Author:
             loss = own.own_loss
         elif not self.first and hasattr(keras.losses, "MeanSquaredError") and self.d.has("loss object", 20):
             loss = keras.losses.MeanSquaredError()
+        if outputs > 1 and self.d.has("losses by output names", 40):
+            return self.compiled_by_names(model, optimizer, loss)
         if outputs > 1 and self.d.has("losses in a list", 40):
             loss = [loss] * outputs
         metrics = self.d.one(None, ["accuracy"], ["acc"], ["mae"], ["mse", "accuracy"])
@@ -391,14 +409,34 @@ class Author:
         model.compile(loss=loss, optimizer=optimizer, **options)
         return True
 
+    def compiled_by_names(self, model, optimizer, loss):
+        """Compile a model of several outputs with dicts; always true."""
+        names = list(model.output_names)
+        options = {"loss_weights": {name: 0.5 + at for at, name in enumerate(names)}} if self.d.chance(60) else {}
+        if self.d.chance(60):
+            options["metrics"] = {names[0]: self.d.one(["mae"], ["accuracy"])}
+        model.compile(optimizer=optimizer, loss=dict.fromkeys(names, loss), **options)
+        return True
+
     def optimizer(self, optimizers):
         """An optimizer object."""
         rate = "learning_rate" if (self.api.within_tensorflow or self.api.generation == 3) else "lr"
         kind = self.d.one("SGD", "Adam", "RMSprop", "SGD")
         options = {rate: 0.01}
+        schedules = getattr(optimizers, "schedules", None)
+        if rate == "learning_rate" and schedules and self.d.has("schedule as learning rate", 20):
+            options[rate] = self.d.one(
+                schedules.ExponentialDecay(0.01, 100, 0.9),
+                schedules.PiecewiseConstantDecay([5, 10], [0.01, 0.005, 0.001]),
+                schedules.PolynomialDecay(0.01, 50),
+            )
         if kind == "SGD" and self.d.chance(60):
             options.update(momentum=0.9, nesterov=self.d.chance(50))
-        if self.d.chance(25) and not (self.api.generation == 3 or "tf-keras" in self.api.version):
+        if (
+            isinstance(options[rate], float)
+            and self.d.chance(25)
+            and not (self.api.generation == 3 or "tf-keras" in self.api.version)
+        ):
             options["decay"] = 1e-3
             self.d.habits.append("decay")
         if self.d.chance(20):
@@ -476,9 +514,10 @@ def case(api, seed, out, formats):
         model.predict(deferred)
         xs = [deferred]
     else:
-        xs = inputs_of(api, model, random)
+        xs = author.batch or inputs_of(api, model, random)
     randomized(model, random)
-    given = xs if len(xs) > 1 else xs[0]
+    fed = [special.strings(x) if x.dtype.kind == "U" else x for x in xs]
+    given = fed if len(fed) > 1 else fed[0]
     outputs = as_list(model.predict(given))
     compiled = author.compiled(model, len(outputs))
     arrays = {}

@@ -109,8 +109,15 @@ def shrink(weights):
 
 
 _api = None
-CLASSES = ("Scale", "Project", "Fixed", "Block", "Wrapped")
-FUNCTIONS = (exp_act, gelu, swish, hard_swish, mish, own_loss, own_metric, small, shrink)
+
+
+def registered_act(x):
+    """An activation that the author registered."""
+    return _api.backend.tanh(x) * 0.5
+
+
+CLASSES = ("Scale", "Project", "Fixed", "Block", "Wrapped", "Cell", "Registered")
+FUNCTIONS = (exp_act, gelu, swish, hard_swish, mish, own_loss, own_metric, small, shrink, registered_act)
 
 
 def use(name):
@@ -124,9 +131,24 @@ def use(name):
 def objects():
     """All classes and functions by the names that configs have for them."""
     found = {function.__name__: function for function in FUNCTIONS}
-    found.update({name: globals()[name] for name in CLASSES})
-    found.update({"mine>" + name: globals()[name] for name in CLASSES})
+    found.update({name: globals()[name] for name in names()})
+    found.update({"mine>" + name: globals()[name] for name in names()})
+    found["mine>registered_act"] = registered_act
     return found
+
+
+def names():
+    """The names of the classes that this Keras has the parts for."""
+    return [name for name in CLASSES if name in globals()]
+
+
+def _registering(api):
+    """The decorator that registers a class or a function under a package; none in Keras before TensorFlow's."""
+    for module in ("saving", "utils"):
+        found = getattr(getattr(api.keras, module, None), "register_keras_serializable", None)
+        if found:
+            return found("mine")
+    return None
 
 
 def name_of(api, function):
@@ -232,7 +254,41 @@ def _classes(api):
         def compute_output_shape(self, input_shape):
             return self.layer.compute_output_shape(input_shape)
 
+    class Cell(base):
+        """What a recurrent layer of a user's own does in a step."""
+
+        def __init__(self, units=4, **kwargs):
+            base.__init__(self, **kwargs)
+            self.units = self.state_size = self.output_size = units
+
+        def build(self, input_shape):
+            self.kernel = api.weight(self, "kernel", (int(input_shape[-1]), self.units), "glorot_uniform")
+            self.recurrent = api.weight(self, "recurrent", (self.units, self.units), "glorot_uniform")
+            base.build(self, input_shape)
+
+        def call(self, x, states):
+            dot = api.backend.matmul if api.generation == 3 else api.keras.backend.dot
+            found = api.backend.tanh(dot(x, self.kernel) + dot(states[0], self.recurrent))
+            return found, [found]
+
+        def compute_output_shape(self, input_shape):
+            return (input_shape[0], self.units)
+
+        def get_config(self):
+            config = dict(base.get_config(self))
+            config.update(units=self.units)
+            return config
+
+    class Registered(Project):
+        """A dense layer that its author registered."""
+
     found = {"Scale": Scale, "Project": Project, "Fixed": Fixed, "Block": Block, "Wrapped": Wrapped}
+    if api.generation > 1:
+        found["Cell"] = Cell
+    register = _registering(api)
+    if register:
+        found["Registered"] = register(Registered)
+        register(registered_act)
     if api.generation == 1:
         Scale.get_output_shape_for = lambda self, input_shape: tuple(input_shape)
     return found

@@ -33,6 +33,14 @@ def saveable(module: str, name: str) -> str | None:
     return _group("modules").get(module, _NOTHING).get(name)
 
 
+def operation_module(name: str) -> str | None:
+    """The module of the operation of this class name, `NotEqual`; None where it is in none, or in several."""
+    found = [
+        module for module, names in _group("modules").items() if module.startswith("keras.src.ops.") if name in names
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 def is_module(module: str) -> bool:
     """Whether Keras 3.15 has a module of this name with classes that a config may name."""
     return module in _group("modules")
