@@ -30,7 +30,7 @@ from ckpttool.conversion.living import prepare_live
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.own_classes import OwnWeights, is_of_layer, own_weights, with_own
 from ckpttool.conversion.rewriting import Options, rewrite
-from ckpttool.conversion.rewritten import Rewritten
+from ckpttool.conversion.rewritten import Rewritten, Unfilled
 from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.trained import own_slots, with_placed
@@ -191,13 +191,20 @@ def _check_calls(rewritten: Rewritten, whole: bool, journal: Journal) -> None:
     """Refuses a model some layers of which lack their function, or get ragged tensors that they do not take; weights
     alone need the function where they are loaded."""
     for one in rewritten.without_function:
-        if whole:
-            told = f"a {one.class_name} layer, which holds code; --replace {one.name}=package.module:function"
-            journal.refuse(one.label, f"{told} puts yours in place")
-        else:
-            journal.need(one.label, f"the function of this {one.class_name} in the model that the weights are for")
+        _note_function(one, whole, journal)
     if whole and not journal.refusals:  # which leave holes in the config
         ragged.check(Args.of(rewritten.config), journal)
+
+
+def _note_function(layer: Unfilled, whole: bool, journal: Journal) -> None:
+    """Notes a layer that lacks its function, with what that computes where it is known."""
+    if not whole:
+        what = f", which computes {layer.computes}," if layer.computes else ""
+        told = f"the function of this {layer.class_name}{what} in the model that the weights are for"
+        return journal.need(layer.label, told)
+    what = f" that computes {layer.computes}" if layer.computes else ", which holds code"
+    advice = f"--replace {layer.name}=package.module:function puts a function of yours in place"
+    return journal.refuse(layer.label, f"a {layer.class_name} layer{what}; {advice}")
 
 
 def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> Any:

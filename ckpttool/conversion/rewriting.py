@@ -17,6 +17,7 @@ from ckpttool.architecture.table import LAYERS, OLD_LAYERS
 from ckpttool.conversion import activations, deviations, functions, lambdas, lookups, masks, padding, pruning, words
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
+from ckpttool.conversion.bytecode import computed
 from ckpttool.conversion.calls import called_today
 from ckpttool.conversion.current import MODULES, current
 from ckpttool.conversion.entries import under_name
@@ -265,7 +266,8 @@ class _Rewriter:
         name = lambdas.named_function(args)
         if name is not None:
             return lambdas.named(old, args, name, at.label, self.journal)
-        self.without_function.append(Unfilled(at.label, args.name, old.class_name))
+        computes = computed(args.config.get("function"), args.config.get("arguments"))
+        self.without_function.append(Unfilled(at.label, args.name, old.class_name, computes))
         return lambdas.bare(args)
 
     def unknown(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from ckpttool.conversion.arranging import Arrangement
 
 @dataclass(frozen=True, slots=True)
 class Unfilled:
-    """A layer that ran code of the old file, for which the user gave no function: its label, name and old class."""
+    """A layer that ran code of the old file, for which the user gave no function: its label, name and old class, and
+    what the code computes, where that is plain arithmetic."""
 
     label: str
     name: str
     class_name: str
+    computes: str | None = None
 
 
 @dataclass(slots=True)

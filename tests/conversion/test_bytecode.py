@@ -1,0 +1,244 @@
+"""Code of Lambda layers, read as data: what it computes as an expression, whichever Python wrote it."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ckpttool.cli import main
+from ckpttool.conversion import Options, plan
+from ckpttool.conversion.bytecode import computed
+from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.origin import Origin
+from ckpttool.conversion.rewriting import Generation, rewrite
+from tests.conversion.python_functions import ARITHMETIC, MORE
+from tests.conversion.test_lambdas import model
+from tests.samples import FIXTURES
+
+CODE: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("python_functions.json").read_text())
+PYTHONS = list(CODE)
+
+# `lambda x: x / 127.5 - 1.0` of Python 3.5, whose instructions have one byte or three, as Keras 1.2 stored it.
+PYTHON_3_5 = (
+    "\xe3\x01\0\0\0\0\0\0\0\x01\0\0\0\x02\0\0\0S\0\0\0s\x0c\0\0\0|\0\0d\x01\0\x1bd\x02\0\x18S)\x03N\xe7\0\0\0\0\0\xe0_@"
+    '\xe7\0\0\0\0\0\0\xf0?\xa9\0)\x01\xda\x01xr\x03\0\0\0r\x03\0\0\0\xfa\x08model.py\xda\x08<lambda>"\0\0\0s\0\0\0\0'
+)
+
+
+@pytest.mark.parametrize("source", ARITHMETIC)
+@pytest.mark.parametrize("python", PYTHONS)
+def test_arithmetic(python: str, source: str) -> None:
+    """Is the expression of the source."""
+    assert computed([CODE[python][source], None, None]) == ARITHMETIC[source]
+
+
+@pytest.mark.parametrize("source", ARITHMETIC)
+def test_an_expression_computes_the_same(source: str) -> None:
+    """As the source, on numbers."""
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    values = np.random.default_rng(1).normal(size=(3, 4, 5)) + 3
+    found = computed([CODE["3.12"][source], None, None])
+    expected = scope["f"](values.copy())
+    np.testing.assert_array_equal(eval(str(found), {"x": values, "y": values}), expected)
+
+
+TOLD = (
+    "x / 255",
+    "from __future__ import division\nf = lambda x: x / 255",
+    "x * (1 / 2)",
+    "f = lambda x, scale: x[0] + x[1] * scale",
+    "f = lambda x, a=2, b=3.0: a * x + b",
+)
+
+
+@pytest.mark.parametrize("source", [source for source in MORE if not source.endswith(TOLD)])
+@pytest.mark.parametrize("python", PYTHONS)
+def test_more_than_arithmetic(python: str, source: str) -> None:
+    """Has no expression."""
+    assert computed([CODE[python][source], None, None]) is None
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_division_of_integers(python: str) -> None:
+    """Rounds down in Python 2, where the source does not ask for the other: said where an input may be of integers, and
+    written so where both numbers are constants."""
+    old, halved, asked = (CODE[python].get(f"f = lambda x: {TOLD[0]}"), CODE[python].get(f"f = lambda x: {TOLD[2]}"),
+                          CODE[python].get(TOLD[1]))  # fmt: skip
+    note = " (in Python 2, whose / of integers rounds down)" if python == "2.7" else ""
+    assert computed(old) == f"x / 255{note}"
+    assert computed(asked) == "x / 255"
+    assert computed(halved) == ("x * (1 // 2)" if python == "2.7" else "x * 0.5")
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_several_arguments(python: str) -> None:
+    """Have the values that the layer gives them, or else their defaults; without any there is no expression."""
+    scaled, line = (CODE[python][source] for source in TOLD[3:])
+    assert computed([scaled, None, None], {"scale": 0.17}) == "x[0] + x[1] * scale (scale=0.17)"
+    assert computed([scaled, None, None], {"scale": "\x1b[2J"}) is None
+    assert computed([scaled, None, None]) is None
+    assert computed([line, [2, 3.0], None], {"b": 1.5}) == "a * x + b (a=2, b=1.5)"
+    assert computed([line, [3.0], None], {"a": 7}) == "a * x + b (a=7, b=3.0)"
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_forms_of_keras(python: str) -> None:
+    """Code alone, in a list, in an entry of its own; in base64 with line ends, or each byte as a character."""
+    code = CODE[python]["f = lambda x: x / 127.5 - 1.0"]
+    raw = base64.b64decode(code).decode("raw_unicode_escape")
+    lines = base64.encodebytes(base64.b64decode(code)).decode()
+    for one in (code, raw, lines):
+        for function in (
+            one,
+            [one, None, None],
+            {"class_name": "__lambda__", "config": {"value": [one, None, None]}},
+            {"class_name": "__lambda__", "config": {"code": one, "defaults": None, "closure": None}},
+        ):
+            assert computed(function) == "x / 127.5 - 1.0"
+
+
+def test_instructions_of_one_byte_or_three() -> None:
+    """As Python 3.5 wrote them, and its predecessors."""
+    assert computed([PYTHON_3_5, None, None]) == "x / 127.5 - 1.0"
+
+
+JUNK: list[Any] = [None, True, 3, "", "c", "\xe3", "4w==", "not base64", "\ud800", [], [None] * 3, [1, 2, 3], [[], 1, {}],
+    {}, {"class_name": "__lambda__"}, {"class_name": "__lambda__", "config": []},
+    {"class_name": "__lambda__", "config": {"value": 3}}, "c" * 300_000, "A" * 300_000]  # fmt: skip
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
+def test_junk(junk: Any) -> None:
+    """Of any type has no expression."""
+    assert computed(junk, junk) is None
+    assert computed([CODE["2.7"]["f = lambda x: x * 2"], junk, None], junk) == "x * 2"
+
+
+def constants_of(constants: bytes) -> str:
+    """The code of `lambda x: x` of Python 3.8 with these bytes as its constants."""
+    raw = base64.b64decode(CODE["3.8"]["f = lambda x: x"])
+    assert raw.count(b")\x01N") == 1
+    return raw.replace(b")\x01N", constants).decode("raw_unicode_escape")
+
+
+@pytest.mark.parametrize(
+    "constants",
+    [
+        b")\xffN",
+        b"(\xff\xff\xff\x7fN",
+        b"(\xff\xff\xff\xffN",
+        b"\xa9\x01r\x01\0\0\0",
+        b")\x01" * 50_000 + b"N",
+        b")\x01r\xff\xff\xff\xff",
+        b")\x01l\xff\xff\xff\x7f",
+        b")\x01l\x01\0\0\0\xff\xff",
+        b")\x01s\xff\xff\xff\x7f",
+        b")\x01z\xff",
+        b")\x01g\0",
+        b")\x01\xce",
+        b")\x01[\0\0\0\0",
+        b")\x01c",
+        b")\x01a\x01\0\0\0\xff",
+    ],
+    ids=range(15),
+)
+def test_malformed_constants(constants: bytes) -> None:
+    """Counts beyond the end, tuples that hold themselves, depth without end: no expression, and no exception."""
+    assert computed(constants_of(b")\x01N")) == "x"
+    assert computed(constants_of(constants)) is None
+
+
+def test_anything_behind_it() -> None:
+    """Makes it no code object, nor does a missing byte."""
+    code = base64.b64decode(CODE["3.12"]["f = lambda x: x * 2"])
+    for raw in (code + b"N", code[:-1], code[1:], b"N" + code):
+        assert computed(base64.b64encode(raw).decode()) is None
+
+
+def mutants(raw: bytes, seed: int) -> Iterator[bytes]:
+    """Code with bytes changed, left out and put in."""
+    random = np.random.default_rng(seed)
+    for _ in range(40):
+        changed = bytearray(raw)
+        for _ in range(random.integers(1, 4)):
+            place = int(random.integers(len(changed)))
+            kind = random.integers(4)
+            if kind < 2:
+                changed[place] = random.integers(256)
+            elif kind == 2:
+                del changed[place : place + int(random.integers(1, 5))]
+            else:
+                changed[place:place] = random.bytes(int(random.integers(1, 5)))
+        yield bytes(changed)
+
+
+def harmless(found: str | None) -> bool:
+    """Whether there is no expression, or one that can be shown."""
+    return found is None or (found.isprintable() and 0 < len(found) <= 200)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_mutated_code(python: str) -> None:
+    """Raises nothing, and what it is said to compute can be shown."""
+    for number, code in enumerate(CODE[python].values()):
+        for raw in mutants(base64.b64decode(code), number):
+            assert harmless(computed([base64.b64encode(raw).decode(), [2, 3.0], None], {"scale": 0.5}))
+            assert harmless(computed(raw.decode("latin-1")))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_instructions_of_any_kind(data: st.DataObject) -> None:
+    """In place of those of a function, of any Python: no exception, and bounded."""
+    python = data.draw(st.sampled_from(PYTHONS))
+    raw = base64.b64decode(CODE[python]["f = lambda x: x / 127.5 - 1.0"])
+    there = re.search(rb"[s\xf3](.)\0\0\0", raw)  # the first bytes among the values
+    assert there and there.start() < 30
+    place, size = there.end(), there[1][0]
+    codes = st.sampled_from((*range(34), 45, 52, 56, 83, 85, 88, 100, 102, 110, 111, 122, 124, 125, 133, 149, 151))
+    pairs = data.draw(st.lists(st.tuples(codes, st.integers(0, 12)), max_size=600))
+    inserted = bytes(byte for pair in pairs for byte in pair)
+    changed = raw[: place - 4] + len(inserted).to_bytes(4, "little") + inserted + raw[place + size :]
+    assert harmless(computed(base64.b64encode(changed).decode()))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists), st.binary())
+def test_any_value(value: Any, raw: bytes) -> None:
+    """As a function or as its arguments raises nothing."""
+    assert harmless(computed(value, value))
+    assert harmless(computed(base64.b64encode(b"\xe3" + raw).decode(), value))
+
+
+@pytest.mark.parametrize("generation", [Generation.KERAS_2, Generation.KERAS_3])
+def test_a_layer(generation: Generation) -> None:
+    """Is noted with what its code computes, in configs of Keras 2 and of Keras 3."""
+    code = [CODE["3.7"]["f = lambda x, scale: x[0] + x[1] * scale"], None, None]
+    function: Any = (
+        code if generation is Generation.KERAS_2 else {"class_name": "__lambda__", "config": {"value": code}}
+    )
+    config = model(("z", {"function": function, "function_type": "lambda", "arguments": {"scale": 0.5}}))
+    found = rewrite(config, generation, Journal(), Options(), Origin("2.2.4"))
+    assert [one.computes for one in found.without_function] == ["x[0] + x[1] * scale (scale=0.5)"]
+
+
+def test_a_refusal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Of convert and of check says what the code computes; weights alone need a function that does so."""
+    path = FIXTURES / "old_layers" / "keras2.2" / "refused_lambda.h5"
+    told = (
+        "a Lambda layer that computes x * 2; --replace twice=package.module:function puts a function of yours in place"
+    )
+    assert [(one.where, one.what) for one in plan(path, tmp_path / "new.keras").refusals] == [("twice", told)]
+    with pytest.raises(SystemExit):
+        main(["check", str(path)])
+    assert told in capsys.readouterr().out
+    [need] = plan(path, tmp_path / "new.weights.h5").needs
+    assert need.what == "the function of this Lambda, which computes x * 2, in the model that the weights are for"
