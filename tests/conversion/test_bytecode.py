@@ -110,9 +110,11 @@ def test_instructions_of_one_byte_or_three() -> None:
     assert computed([PYTHON_3_5, None, None]) == "x / 127.5 - 1.0"
 
 
-JUNK: list[Any] = [None, True, 3, "", "c", "\xe3", "4w==", "not base64", "\ud800", [], [None] * 3, [1, 2, 3], [[], 1, {}],
-    {}, {"class_name": "__lambda__"}, {"class_name": "__lambda__", "config": []},
-    {"class_name": "__lambda__", "config": {"value": 3}}, "c" * 300_000, "A" * 300_000]  # fmt: skip
+JUNK: list[Any] = [
+    *(None, True, 3, "", "c", "\xe3", "4w==", "not base64", "\ud800", "c" * 300_000, "A" * 300_000),
+    *([], [None] * 3, [1, 2, 3], [[], 1, {}], {}),
+    *({"class_name": "__lambda__", **rest} for rest in ({}, {"config": []}, {"config": {"value": 3}})),
+]
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
