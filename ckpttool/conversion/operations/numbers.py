@@ -45,6 +45,14 @@ def where(e: Emitter, condition: Any, x: Any = None, y: Any = None, name: Any = 
     return e.op("numpy.Where", condition, x, y)
 
 
+def multiply_no_nan(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
+    """A product that is 0 wherever `y` is, of whatever `x`, such as an infinite one."""
+    if not is_tensor(y):
+        raise NoEquivalent("a second factor that is no tensor")
+    product = e.op("numpy.Multiply", x, y)
+    return e.op("numpy.Where", e.op("numpy.Equal", y, 0), e.op("numpy.ZerosLike", product), product)
+
+
 def cast(e: Emitter, x: Any, dtype: Any, name: Any = None) -> Result:
     """Values of another dtype; a size stays what it is."""
     if isinstance(x, Sizes):

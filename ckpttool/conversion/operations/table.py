@@ -85,7 +85,7 @@ _BINARY = {
     "math.logical_and": "numpy.LogicalAnd", "math.logical_or": "numpy.LogicalOr",
     "math.logical_xor": "numpy.LogicalXor",
     "math.maximum": "numpy.Maximum", "math.minimum": "numpy.Minimum", "math.mod": "numpy.Mod",
-    "math.multiply": "numpy.Multiply", "math.multiply_no_nan": "numpy.Multiply", "math.not_equal": "numpy.NotEqual",
+    "math.multiply": "numpy.Multiply", "math.not_equal": "numpy.NotEqual",
     "math.pow": "numpy.Power", "math.subtract": "numpy.Subtract", "math.truediv": "numpy.TrueDivide",
     "__operators__.eq": "numpy.Equal", "__operators__.ne": "numpy.NotEqual", "bitwise.bitwise_and": "numpy.BitwiseAnd",
     "bitwise.bitwise_or": "numpy.BitwiseOr", "bitwise.bitwise_xor": "numpy.BitwiseXor", "realdiv": "numpy.TrueDivide",
@@ -110,7 +110,7 @@ _OTHERS: dict[str, Function] = {
     "image.resize": n.resize, "image.rgb_to_grayscale": _with("image.RGBToGrayscale", {}),
     "linalg.matmul": n.matmul, "linalg.norm": n.norm, "math.add_n": n.add_n, "math.argmax": n.extreme("numpy.Argmax"),
     "math.argmin": n.extreme("numpy.Argmin"), "math.cumprod": n.cumprod, "math.cumsum": n.cumsum,
-    "math.l2_normalize": n.l2_normalize,
+    "math.l2_normalize": n.l2_normalize, "math.multiply_no_nan": n.multiply_no_nan,
     "math.squared_difference": n.squared_difference, "math.top_k": n.top_k, "nn.avg_pool2d": n.pool("nn.AveragePool"),
     "nn.bias_add": n.bias_add, "nn.conv2d": n.conv2d, "nn.depth_to_space": _with(
         "nn.DepthToSpace", {"block_size": "block_size"}), "nn.gelu": n.gelu, "nn.l2_normalize": n.l2_normalize,
