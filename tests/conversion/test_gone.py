@@ -3,6 +3,7 @@ what they did, and has their weights."""
 
 import copy
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -96,8 +97,9 @@ def test_the_plan_says_what_became_of_a_merge(tmp_path: Path) -> None:
 def test_a_merge_by_a_function(writer: str, tmp_path: Path) -> None:
     """It is refused by name, unless a function of the user's own takes its place."""
     source = unpacked(writer, FUNCTION, tmp_path)
-    with pytest.raises(ConversionError, match="Merge layer, which holds code; --replace difference="):
+    with pytest.raises(ConversionError, match="--replace difference=") as refused:
         convert(source, tmp_path / "new.keras")
+    assert re.search(r"a Merge layer that computes (\w+)\[0\] - 2 \* \1\[1\];", str(refused.value))
     convert(source, tmp_path / "new.keras", options=Options(functions={"difference": "mine:difference"}))
     functions = {"difference": lambda pair: pair[0] - 2 * pair[1]}
     check(keras().models.load_model(tmp_path / "new.keras", custom_objects=functions), writer, FUNCTION)
