@@ -54,8 +54,8 @@ class Values(Protocol):
 class Refusal:
     """Something in a file that reading left alone, and why.
 
-    `kind` is one of link, external, virtual, repeat, bomb, name, corrupt, missing, unsupported, ambiguous, archive,
-    program, pickle, foreign, nonstandard, extra.
+    `kind` is one of link, external, virtual, repeat, bomb, name, corrupt, missing, unfinished, unsupported, ambiguous,
+    archive, program, pickle, foreign, nonstandard, extra.
     """
 
     kind: str

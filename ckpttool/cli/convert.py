@@ -64,7 +64,7 @@ def _announced(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option(
     "--source-backend",
     type=click.Choice(["theano", "tensorflow"]),
-    help="Who made the kernels, where a file of Keras 0 or 1 does not tell.",
+    help="The backend that wrote the kernels, where a file of Keras 0 or 1 does not say.",
 )
 @click.option("--keep-weights", is_flag=True, help="Register the old hard_sigmoid instead of scaling weights.")
 @click.option(
@@ -114,7 +114,7 @@ def command(
 ) -> None:
     """Bring SOURCE, a checkpoint of any Keras, into Keras 3 as TARGET, without Keras and without running its code.
 
-    The config is rewritten by named edits, every weight goes to its place of today, and the new file is read back and
+    The config is rewritten by named edits, every weight goes to its place in Keras 3, and the new file is read back and
     compared before it takes its place. What has no exact form in Keras 3 is refused, all of it at once. The form of
     TARGET follows from its name: .keras, .weights.h5, .weights.json (sharded), .h5 (weights in the legacy layout).
 

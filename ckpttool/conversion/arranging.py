@@ -37,7 +37,7 @@ class Cudnn:
     @property
     def told(self) -> str:
         """What is done."""
-        return "laid out otherwise than cuDNN has it"
+        return "rearranged from the layout of cuDNN"
 
     def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of today."""

@@ -264,7 +264,7 @@ def _refuse_changed(sources: Sequence[Source], rewritten: Rewritten) -> None:
     if any(any(found.gates) for found in multiplied):
         raise Lost("weights that it was kept for are multiplied")
     if not rewritten.laid_out.keys().isdisjoint(labels):
-        raise Lost("weights that it was kept for are laid out otherwise")
+        raise Lost("weights that it was kept for are rearranged")
 
 
 def _unused(slot: SpecSlot) -> Weight | None:

@@ -8,7 +8,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.vocabularies import FILE, Lookup, lookups_of, outermost
 
 _MISSING = (
-    "looks values up in a vocabulary, which is neither in the config nor an asset, and a .h5 never holds one; "
+    "looks values up in a vocabulary, which is neither in the config nor an asset (a .h5 never holds one); "
     "build the model with its vocabulary (vocabulary=[...] as an argument) and convert into it with --arch "
     "package.module:function, or write weights alone (.weights.h5)"
 )

@@ -94,8 +94,11 @@ def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | No
     tree, parts = source.tree, source.parts
     listed = names(tree, group, "weight_names")
     if listed is None:
-        parts.refuse("corrupt", group, "no weight_names: weights are taken in the order of their names")
         listed = [path[len(group) + 1 :] for path in tree.datasets if path.startswith(group + "/")]
+        if listed:
+            parts.refuse("corrupt", group, "no weight_names: weights are taken in the order of their names")
+        else:  # which Keras takes for a layer without weights
+            parts.refuse("unfinished", group, f"neither weight_names nor weights; {_UNFINISHED}")
     for name in dict.fromkeys(listed):
         path = _place(group, name)
         if path in parts.weights:

@@ -10,7 +10,7 @@ from ckpttool.comparing import AssetChange, Comparison, ConfigChange, Diff, Evid
 from ckpttool.comparing.change import ABSENT
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.render.style import Style, number, producer, shape, size
+from ckpttool.render.style import Style, count_of, number, producer, shape, size
 from ckpttool.render.verdicts import collapsed
 
 _BAR = 8  # places of a bar: one for each power of ten below 1
@@ -78,8 +78,8 @@ def headline(result: Diff) -> str:
     """Whether they are the same, and how many weights are what."""
     changed = len(result.changed)
     known = len(result.pairs) - len(result.reshaped) - sum(bool(pair.problem) for pair in result.pairs)
-    fate = f"{changed:,} changed" if changed else "all the same" if known else ""
-    facts = [", ".join(filter(None, (f"{known:,} weights compared", fate))), *_counted(result)]
+    fate = f"{changed:,} changed" if changed else "all the same" if known > 1 else "the same" if known else ""
+    facts = [", ".join(filter(None, (f"{count_of(known, 'weight')} compared", fate))), *_counted(result)]
     same = "cannot tell" if result.unreadable else "the same in meaning" if result.restated else "the same"
     return f"{'different' if result.differences else same}: {'; '.join(facts)}"
 

@@ -10,7 +10,7 @@ from ckpttool.conversion.proving import Prediction
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.render.json import dumps
-from ckpttool.render.style import Style, size
+from ckpttool.render.style import Style, count_of, size
 
 EDIT_HEADERS = ["edit", "layers", "what", "first at"]
 TRANSFORM_HEADERS = ["weight", "what was done"]
@@ -88,8 +88,8 @@ def headline(conversion: Conversion, style: Style) -> str:
     count = conversion.copied + len(conversion.transforms)
     changed = f", {len(conversion.transforms):,} changed" if conversion.transforms else ""
     proof = "; read back and compared" if conversion.proved else ""
-    total = f"{conversion.parameters:,} parameters, {size(conversion.nbytes)}"
-    weights = f"{count:,} weights: {conversion.copied:,} bit for bit{changed} ({total}){proof}"
+    total = f"{count_of(conversion.parameters, 'parameter')}, {size(conversion.nbytes)}"
+    weights = f"{count_of(count, 'weight')}: {conversion.copied:,} bit for bit{changed} ({total}){proof}"
     return f"{source}: {verdict} {target}\n{forms}\n{weights}"
 
 

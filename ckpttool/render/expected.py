@@ -11,7 +11,7 @@ from ckpttool.expected import Expected, ExpectedLayer, nbytes_of, params_of
 from ckpttool.render import csv as csv_output
 from ckpttool.render import json as json_output
 from ckpttool.render.markdown import as_table, escaped
-from ckpttool.render.style import Style, shape, size
+from ckpttool.render.style import Style, count_of, shape, size
 from ckpttool.render.tables import inbound_cell, output_cell
 from ckpttool.render.text import table
 
@@ -141,8 +141,8 @@ def _sums(result: Expected) -> Iterator[str]:
 
 def _sum(slots: tuple[SpecSlot, ...]) -> str:
     params, nbytes = params_of(slots), nbytes_of(slots)
-    known = [f"{params:,} parameters"] if params is not None else ["parameters not known"]
-    return ", ".join([f"{len(slots):,} weights", *known, *([size(nbytes)] if nbytes is not None else [])])
+    known = [count_of(params, "parameter")] if params is not None else ["parameters not known"]
+    return ", ".join([count_of(len(slots), "weight"), *known, *([size(nbytes)] if nbytes is not None else [])])
 
 
 def _by_training(result: Expected) -> str:

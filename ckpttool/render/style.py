@@ -32,6 +32,11 @@ class Summary:
     record: Record | None = None
 
 
+def count_of(number: int, noun: str) -> str:
+    """A number of things for people: `1 weight`, `1,024 weights`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def size(nbytes: int) -> str:
     """A number of bytes for people, with three digits: `1.27 MiB`."""
     value, unit = float(nbytes), 0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.listing import MAX_DEPTH, LayerRow, Listing, Row
-from ckpttool.render.style import Style, Summary, pretty_layer, producer, shape, size
+from ckpttool.listing import MAX_DEPTH, LayerRow, Listing, Row, Total
+from ckpttool.render.style import Style, Summary, count_of, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
     SUMMARY_HEADERS,
@@ -147,6 +147,11 @@ def info(result: Info, style: Style) -> str:
     return "\n".join(f"{label}  {printable(text)}" for label, (_, text) in zip(head, lines, strict=True))
 
 
+def _in_all(total: Total) -> str:
+    """The weights of a section in numbers."""
+    return f"{count_of(total.weights, 'weight')}, {count_of(total.params, 'parameter')}, {size(total.nbytes)}"
+
+
 def _facts(result: Info) -> Iterator[tuple[str, str]]:
     yield "path", str(result.path)
     yield "format", FORMATS[result.kind].title
@@ -160,7 +165,7 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
         yield label, f"{text} {result.layouts.get(name, '')}".rstrip()
     yield from _ends("output", result.outputs)
     for section, total in result.totals.items():
-        yield _SECTION_LABELS[section], f"{total.weights:,} weights, {total.params:,} parameters, {size(total.nbytes)}"
+        yield _SECTION_LABELS[section], _in_all(total)
     if result.trainable is not None and result.non_trainable is not None:
         yield "parameters", by_training(result)
     for lookup, entries in result.lookups:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.render.style import Style
+from ckpttool.render.style import Style, count_of
 
 if TYPE_CHECKING:
     from ckpttool.verifying import Finding, VerifyResult
@@ -22,7 +23,7 @@ _INTO = {"cannot tell": "cannot tell whether it loads into"}
 _KERAS = {
     "loads": "Keras 3 loads it",
     "raises": "Keras 3 raises an error",
-    "loads wrongly": "Keras 3 loads it without a word, and wrongly or incompletely",
+    "loads wrongly": "Keras 3 loads it without an error, but wrongly or incompletely",
     "loads uncompiled": "Keras 3 loads it with compile=False alone",
     "cannot build": "Keras 3 cannot build this architecture",
 }
@@ -37,7 +38,8 @@ def headline(result: VerifyResult, style: Style) -> str:
     if style.color:
         verdict = f"{_COLORS[result.verdict]}{verdict}{_PLAIN}"
     loader = f"{FORMATS[result.kind].title}, loaded by {result.loader} ({result.because})"
-    matched = f"{len(result.matched):,} weights match"
+    count = len(result.matched)
+    matched = f"{count_of(count, 'weight')} match{'es' * (count == 1)}"
     failures = f", {len(result.failures):,} do not" if result.failures else ""
     skipped = f", {len(result.skipped):,} are skipped and keep the values of the model" if result.skipped else ""
     head = f"{printable(str(result.checkpoint))}: {verdict} {printable(result.architecture)}"
@@ -49,12 +51,22 @@ def _by_keras(result: VerifyResult) -> str:
     """What Keras 3 does, and why where it is the architecture's fault."""
     support = result.support
     if support is None or not (support.obstacles or result.keras == "loads uncompiled"):
-        return _KERAS[result.keras]
+        return f"{_KERAS[result.keras]}{_given(result)}"
     obstacles = support.obstacles or support.buildability.compile_obstacles
     why = printable(obstacles[0].description, 300) + (f"; and {len(obstacles) - 1:,} more" if obstacles[1:] else "")
     if support.by_writer_alone:
         return f"Keras {support.writer.value} builds this architecture, Keras 3 cannot ({why}): convert it first"
     return f"{_KERAS['cannot build' if support.obstacles else result.keras]} ({why})"
+
+
+def _given(result: VerifyResult) -> str:
+    """The functions and classes of the user's own without which Keras does not load it, where these are not layers,
+    which are named below."""
+    if result.support is None or result.keras != "loads":
+        return ""
+    named = {part.class_name for part in result.opaque}
+    own = dict.fromkeys(one.name for one in result.support.buildability.unknown if one.name not in named)
+    return f", given {printable(', '.join(own), 300)} (custom_objects)" if own else ""
 
 
 def remarks(result: VerifyResult) -> list[str]:
@@ -66,7 +78,9 @@ def remarks(result: VerifyResult) -> list[str]:
     if len(result.opaque) > _SHOWN:
         lines.append(f"? and {len(result.opaque) - _SHOWN:,} more layers of such classes")
     if result.unchecked:
-        lines.append(f"? {len(result.unchecked):,} stored weights are of such layers")
+        kept = ", or kept by the optimizer" if any(w.section is Section.OPTIMIZER for w in result.unchecked) else ""
+        count = len(result.unchecked)
+        lines.append(f"? {count_of(count, 'stored weight')} {'is' if count == 1 else 'are'} of such layers{kept}")
     if result.verdict == "cannot tell" and result.opaque:
         lines.append("--allow-unexpected NAME takes the layer's weights as they are")
     return lines

@@ -123,19 +123,19 @@ def _verified(
         because += f"; {legacy_state.NOTE}"
         problems += legacy_state.refused(checkpoint)
         spec = legacy_state.compiled_spec(spec, checkpoint)
-    spec = with_stored_shapes(spec, pairing)
-    by_path = loader == "path"
+    by_path, spec = loader == "path", with_stored_shapes(spec, pairing)
     state = loaders.state(spec, checkpoint, skip_mismatch) if by_path else legacy_state.state_by_order(spec, checkpoint)
     if allowed.optimizer:
         _check_that_state_can_be_told(spec)
     if allowed.optimizer or state.raises:  # a difference that Keras raises on counts in any case
         pairing.add(state)
-    problems += _missing_parts(spec, checkpoint)
+    problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
     names = Namer.of(checkpoint, read_architecture(checkpoint.config, checkpoint.producer.keras_version))
     found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
     found = list(_with_skips(found, pairing))
     skips_all = skip_mismatch and by_path and problems == [_wrong_layout(checkpoint, loader)]
-    keras = "loads wrongly" if skips_all else _what_keras_does(pairing, problems, found)
+    lost = list(vocabularies.missing(spec, checkpoint))  # which Keras misses where the model is called
+    keras = "loads wrongly" if skips_all else _what_keras_does(pairing, problems, found, lost)
     if pairing.raises and not found:  # Keras refuses what otherwise fits
         problems.append(pairing.raises[0])
     if values:
@@ -152,15 +152,9 @@ def _verified(
         matched=_matched(pairing, found),
         unchecked=tuple(w for w in pairing.unchecked if not _matches(w.path, w.layer or "", allowed.unexpected)),
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
-        problems=tuple(problems),
+        problems=(*problems, *lost),
         skipped=tuple(_slots(spec, pairing.skipped)),
     )
-
-
-def _missing_parts(spec: Spec, checkpoint: Checkpoint) -> Iterator[str]:
-    """What the file lacks or holds damaged."""
-    yield from (f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint))
-    yield from vocabularies.missing(spec, checkpoint)
 
 
 def _slots(spec: Spec, skipped: Mapping[int, str]) -> Iterator[SpecSlot]:
@@ -325,10 +319,10 @@ def _values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Findi
             yield Finding(Status.VALUE, slot, weight, f"{stats.nan:,} NaN and {stats.inf:,} Inf of {weight.size:,}")
 
 
-def _what_keras_does(pairing: Pairing, problems: list[str], found: list[Finding]) -> str:
+def _what_keras_does(pairing: Pairing, problems: list[str], found: list[Finding], lost: list[str]) -> str:
     if problems or pairing.raises:
         return "raises"
-    return "loads wrongly" if any(not finding.accepted for finding in found) else "loads"
+    return "loads wrongly" if lost or any(not finding.accepted for finding in found) else "loads"
 
 
 def _matched(pairing: Pairing, found: list[Finding]) -> tuple[tuple[SpecSlot, Weight], ...]:

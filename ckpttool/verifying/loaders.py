@@ -153,7 +153,11 @@ def state(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) -> Pa
     owners, model = _owners(spec.optimizer), _groups(checkpoint.section(Section.MODEL))
     stored |= {owner: model[owner] for owner in owners if owner in model}
     for owner, slots in owners.items():
-        _pair_state(found, slots, stored.pop(owner, {}), scaled)
+        variables = stored.pop(owner, {})
+        if spec.opaque and len(variables) > len(slots):  # also those for the weights of layers of unknown classes
+            found.unchecked.extend(variables.values())
+        else:
+            _pair_state(found, slots, variables, scaled)
     for rest in stored.values():
         found.unexpected.extend((weight, "the architecture has no such optimizer") for weight in rest.values())
     return found.skip_objects() if skip_mismatch else found.finish()

@@ -30,6 +30,7 @@ class Pairing:
         self.pairs += other.pairs
         self.missing += other.missing
         self.unexpected += other.unexpected
+        self.unchecked += other.unchecked
         self.raises += other.raises
         self.skipped |= other.skipped
 

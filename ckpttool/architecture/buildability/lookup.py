@@ -77,7 +77,8 @@ def _without_module(entry: Mapping[str, Any], name: str, context: Context) -> Ow
 
 def _not_in_keras(entry: Mapping[str, Any], module: str, name: str, context: Context) -> Refused:
     if names.is_module(module):
-        return context.refused(name, "", f"Keras 3 has no class {name} in {module}")
+        kind = "function" if entry.get("class_name") == "function" else "class"
+        return context.refused(name, "", f"Keras 3 has no {kind} {name} in {module}")
     return context.refused(name, "module", f"Keras 3 has no module {module}, where the config says {name} is")
 
 
