@@ -2,7 +2,8 @@
 
 Runs beside `own.py` wherever a Keras is installed (1.2, 2.0 to 2.3, tf.keras, 3), on Python 3.6 too. Each case is a
 file, an `.npz` of inputs (x0, x1, ...), outputs (y0, ...) and, of a compiled model, targets (t0, ...) and the loss
-there ("loss"), and a line of `cases.jsonl` with the habits that went into it. The same seed gives the same models.
+there ("loss"), and a line of `cases.jsonl` with the habits that went into it. The same seed and `--rare` give the same
+models.
 """
 
 import argparse
@@ -49,7 +50,8 @@ class Draw:
 class Author:
     """Someone who writes models with one Keras."""
 
-    def __init__(self, api, draw):
+    def __init__(self, api, draw, rare=30):
+        self.rare = rare  # of a hundred models, which are of rarer habits
         self.api, self.d, self.l = api, draw, api.layers
         self.first = api.generation == 1
         self.plain = draw.chance(60)  # uses no objects of its own
@@ -358,7 +360,7 @@ class Author:
 
     def model(self):
         """A whole model."""
-        if self.d.chance(30):
+        if self.rare and self.d.chance(self.rare):
             return special.special(self)
         kind = self.d.one("vector", "vector", "sequence", "image", "tokens")
         form = self.d.one("sequential", "sequential", "graph", "graph", "moved", "taken", "several")
@@ -394,7 +396,7 @@ class Author:
             loss = own.own_loss
         elif not self.first and hasattr(keras.losses, "MeanSquaredError") and self.d.has("loss object", 20):
             loss = keras.losses.MeanSquaredError()
-        if outputs > 1 and self.d.has("losses by output names", 40):
+        if self.rare and outputs > 1 and self.d.has("losses by output names", 40):
             return self.compiled_by_names(model, optimizer, loss)
         if outputs > 1 and self.d.has("losses in a list", 40):
             loss = [loss] * outputs
@@ -424,7 +426,7 @@ class Author:
         kind = self.d.one("SGD", "Adam", "RMSprop", "SGD")
         options = {rate: 0.01}
         schedules = getattr(optimizers, "schedules", None)
-        if rate == "learning_rate" and schedules and self.d.has("schedule as learning rate", 20):
+        if self.rare and rate == "learning_rate" and schedules and self.d.has("schedule as learning rate", 20):
             options[rate] = self.d.one(
                 schedules.ExponentialDecay(0.01, 100, 0.9),
                 schedules.PiecewiseConstantDecay([5, 10], [0.01, 0.005, 0.001]),
@@ -502,10 +504,10 @@ def randomized(model, random):
         model.set_weights(made)
 
 
-def case(api, seed, out, formats):
+def case(api, seed, out, formats, rare=30):
     """Write one case; its line."""
     draw = Draw(seed)
-    author = Author(api, draw)
+    author = Author(api, draw, rare)
     api.keras.backend.clear_session() if hasattr(api.keras.backend, "clear_session") else None
     model = author.model()
     random = np.random.RandomState(seed)
@@ -545,7 +547,14 @@ def case(api, seed, out, formats):
         raise ValueError("not finite")
     form = draw.one(*formats)
     stem = "{}_{:04}".format(api.version.replace(".", "").replace("-tf", ""), seed)
-    line = {"name": stem, "keras": api.version, "seed": seed, "form": form, "habits": sorted(set(draw.habits))}
+    line = {
+        "name": stem,
+        "keras": api.version,
+        "seed": seed,
+        "rare": rare,
+        "form": form,
+        "habits": sorted(set(draw.habits)),
+    }
     line["compiled"] = bool(compiled)
     line["lambdas"] = lambdas(model)
     line["classes"] = sorted({type(layer).__name__ for layer in layers_in(model)})
@@ -598,6 +607,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--formats", default=".h5")
+    parser.add_argument("--rare", type=int, default=30)
     parser.add_argument("--verbose", action="store_true")
     asked = parser.parse_args()
     api = own.use(asked.keras)
@@ -605,7 +615,7 @@ def main():
     made = left = 0
     for seed in range(asked.seed, asked.seed + asked.count):
         try:
-            line = case(api, seed, asked.out, asked.formats.split(","))
+            line = case(api, seed, asked.out, asked.formats.split(","), asked.rare)
         except Exception as error:
             left += 1
             if asked.verbose:

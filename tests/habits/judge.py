@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ckpttool.conversion import Conversion, ConversionError, convert
+from ckpttool.conversion import Conversion, convert
 from ckpttool.conversion.rewriting import Options
+from ckpttool.errors import CheckpointError
 from tests.architecture.live_defaults import keras
 from tests.conversion.judge import differences, flat, numbered
 from tests.habits import own
@@ -26,6 +27,8 @@ from tests.habits import own
 OWN = "tests.habits.own"
 TOLERANCE = 2e-5
 LOSS_TOLERANCE = 1e-4
+HALF_TOLERANCE = 5e-3
+"""Of models that compute in float16, in an order that differs between versions of TensorFlow."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,10 @@ def judged(folder: Path, case: dict[str, Any], target: Path) -> Judgement:
     """Convert a case and hold the result against Keras."""
     try:
         result = converted(folder, case, target)
-    except ConversionError as error:
+    except CheckpointError as error:  # a ConversionError, or what Keras 3 would not load is not written
         return Judgement("refused", str(error))
-    return against_keras(result, folder / f"{case['name']}.npz", target)
+    tolerance = HALF_TOLERANCE if "mixed_float16" in case["habits"] else TOLERANCE
+    return against_keras(result, folder / f"{case['name']}.npz", target, tolerance)
 
 
 def converted(folder: Path, case: dict[str, Any], target: Path) -> Conversion:
@@ -54,12 +58,12 @@ def converted(folder: Path, case: dict[str, Any], target: Path) -> Conversion:
     return convert(folder / case["file"], target, arch=arch, options=Options(functions=functions))
 
 
-def against_keras(result: Conversion, record: Path, target: Path) -> Judgement:
+def against_keras(result: Conversion, record: Path, target: Path, tolerance: float = TOLERANCE) -> Judgement:
     """The judgement of live Keras on what was written."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            problem = _problem(result, record, target)
+            problem = _problem(result, record, target, tolerance)
         except Exception as error:
             problem = f"{type(error).__name__}: {str(error)[:300]} at {_last(error)}"
     complaints = [str(one.message) for one in said if "optimizer" in str(one.message)]
@@ -79,7 +83,7 @@ def _loses(result: Conversion, where: str) -> bool:
     return any(loss.where in (where, "compile", "optimizer") for loss in result.losses)
 
 
-def _problem(result: Conversion, record: Path, target: Path) -> str:
+def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -> str:
     """What Keras does otherwise than the success of a conversion promises; empty where nothing."""
     own.use("keras")
     module = keras()
@@ -88,10 +92,11 @@ def _problem(result: Conversion, record: Path, target: Path) -> str:
     with np.load(record) as arrays:
         inputs, wanted, targets = (numbered(arrays, letter) for letter in "xyt")
         loss = float(arrays["loss"]) if "loss" in arrays else None
-    given = inputs if len(inputs) > 1 else inputs[0]
+    fed = [strings(x) if x.dtype.kind == "U" else x for x in inputs]
+    given = fed if len(fed) > 1 else fed[0]
     found = list(flat(model.predict(given, verbose=0)))
     _, relative = differences(found, wanted)
-    if not relative < TOLERANCE:
+    if not relative < tolerance:
         return f"predicts otherwise: {relative:.2g}"
     if loss is None or not model.compiled:
         return "" if loss is None or _loses(result, "compile") else "is not compiled, and nothing was lost"
@@ -99,7 +104,7 @@ def _problem(result: Conversion, record: Path, target: Path) -> str:
     if _loses(result, "compile") and model._compile_loss is None:
         return ""
     measured = as_first(model.evaluate(given, goal, verbose=0))
-    if not _loses(result, "compile") and not abs(measured - loss) <= LOSS_TOLERANCE * max(abs(loss), 1):
+    if not _loses(result, "compile") and not abs(measured - loss) <= max(LOSS_TOLERANCE, tolerance) * max(abs(loss), 1):
         return f"another loss: {measured:.6g}, was {loss:.6g}"
     model.train_on_batch(given, goal)
     after = list(flat(model.predict(given, verbose=0)))
@@ -107,7 +112,14 @@ def _problem(result: Conversion, record: Path, target: Path) -> str:
     model.save(again)
     second = module.models.load_model(again, custom_objects=objects())
     same = differences(list(flat(second.predict(given, verbose=0))), after)[1]
-    return "" if same < TOLERANCE else f"saved again it predicts otherwise: {same:.2g}"
+    return "" if same < tolerance else f"saved again it predicts otherwise: {same:.2g}"
+
+
+def strings(words: Any) -> Any:
+    """Words as a tensor, of which Keras takes no array."""
+    import tensorflow
+
+    return tensorflow.constant(words.tolist())
 
 
 def as_first(value: Any) -> float:

@@ -186,7 +186,9 @@ def _classes(api):
         def __init__(self, units=4, activation=None, **kwargs):
             base.__init__(self, **kwargs)
             self.units = units
-            self.activation = api.keras.activations.get(activation)
+            own_ones = {function.__name__: function for function in FUNCTIONS}
+            known = isinstance(activation, str) and not hasattr(api.keras.activations, activation)
+            self.activation = own_ones[activation] if known else api.keras.activations.get(activation)
 
         def build(self, input_shape):
             start = "glorot_uniform"
@@ -212,7 +214,10 @@ def _classes(api):
             return config
 
     class Fixed(api.layers.Dropout):
-        """A Dropout under a name of a user's own, as EfficientNet's."""
+        """A Dropout under a name of a user's own, as EfficientNet's; its argument had another name in Keras 1."""
+
+        def __init__(self, rate=0.5, **kwargs):
+            api.layers.Dropout.__init__(self, kwargs.pop("p", rate), **kwargs)
 
     class Block(base):
         """Two layers of Keras that it holds as attributes."""
