@@ -65,7 +65,8 @@ def _given(result: VerifyResult) -> str:
     if result.support is None or result.keras != "loads":
         return ""
     named = {part.class_name for part in result.opaque}
-    own = dict.fromkeys(one.name for one in result.support.buildability.unknown if one.name not in named)
+    unknown = dict.fromkeys(one.name for one in result.support.buildability.unknown)
+    own = [name for name in unknown if not {name, name.rpartition(">")[2]} & named]
     return f", given {printable(', '.join(own), 300)} (custom_objects)" if own else ""
 
 
