@@ -23,7 +23,7 @@ from ckpttool.callbacks.saving import Order, save, tidy
 from ckpttool.callbacks.schedule import Schedule
 from ckpttool.callbacks.signals import Keeper
 from ckpttool.callbacks.snapshot import Buffers
-from ckpttool.callbacks.sources import Judged, source_of
+from ckpttool.callbacks.sources import judged, source_of
 from ckpttool.callbacks.watching import Watch
 from ckpttool.errors import CheckpointError
 from ckpttool.manifest import Manifest, Saved, State
@@ -267,7 +267,7 @@ class ModelCheckpoint(Monitored):
             self._failed(error)
             return
         if self._judges:  # what Keras makes of a model is the same each time
-            self._judges, source = False, Judged(source, directory / name)
+            self._judges, source = False, judged(source, directory / name)
         order = Order(source, directory, entry, retention, neighbours.best_epochs(self._others()), begun)
         try:
             self._worker.submit(lambda: save(order))

@@ -58,6 +58,11 @@ class _ByKeras:
             checking.check_finite(path)
 
 
+def judged(source: Source, name: Path) -> Source:
+    """The source with its file judged, but for a model that saves itself, and loads itself in a way of its own."""
+    return Judged(source, name) if isinstance(source, _Recorded) else source
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A source whose file is judged too, by whether Keras will load it; `name` is what to call it."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.spec import spec_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.support import support_of
@@ -22,6 +23,6 @@ def _reasons(written: Checkpoint, live: Architecture | None) -> Iterator[str]:
     architecture = live or read_architecture(written.config)
     if architecture is None or not (architecture.layers or architecture.part) or obstacles:
         return
-    found = verify(written, architecture, by="path" if written.kind in PATH_KINDS else "order")
+    found = verify(written, spec_of(architecture), by="path" if written.kind in PATH_KINDS else "order")
     yield from (f"{finding.label}: {finding.why}" for finding in found.failures)
     yield from found.problems

@@ -26,6 +26,7 @@ PATH = Path(defaults.__file__).with_name("defaults.json")
 # What a class cannot be made without, where that is not the same for all classes that have the argument.
 REQUIRED: dict[str, dict[str, Any]] = {
     **_REQUIRED,
+    "Discretization": {"bin_boundaries": [0.0, 1.0]},
     "Embedding": {"input_dim": 3, "output_dim": 2},
     "EinsumDense": {"equation": "ab,bc->ac", "output_shape": 3},
     "GroupedQueryAttention": {"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 2},

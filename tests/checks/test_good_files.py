@@ -64,5 +64,6 @@ def test_corpus() -> None:
 
 @pytest.mark.parametrize("name", [name for name in checkpoints(FIXTURES) if name.startswith(("keras3", "tuned"))])
 def test_files_of_keras_3(name: str) -> None:
-    """Of what Keras 3 wrote there is nothing to say of its portability."""
-    assert not [one for one in report_on(str(FIXTURES / name)).findings if one.rule.code.startswith("P")]
+    """Of what Keras 3 wrote there is nothing to say of its portability, but that it does not compile its own .h5."""
+    found = [one for one in report_on(str(FIXTURES / name)).findings if one.rule.code.startswith("P")]
+    assert not [one for one in found if not (name.endswith(".h5") and "load_model(compile=False)" in one.detail)]

@@ -358,7 +358,8 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_a_fresh_model(name: str, fresh: dict[str, Path]) -> None:
     """What Keras initializes alarms nobody: the config has one kernel begin with zeros, and one layer be of float64."""
     report = check_file(str(fresh[name]))
-    assert [one for one in report.findings if one.rule.severity >= Severity.WARNING or one.rule.code[0] == "N"] == []
+    others = [one for one in report.findings if one.rule.code != "P102"]  # Keras 3 does not compile its own .h5
+    assert [one for one in others if one.rule.severity >= Severity.WARNING or one.rule.code[0] == "N"] == []
     assert not report.unchecked
 
 

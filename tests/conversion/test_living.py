@@ -202,7 +202,8 @@ def test_the_whole_model(name: str, tmp_path: Path) -> None:
     assert model.compiled
     kept = name != "s.h5"
     assert int(model.optimizer.iterations) == kept
-    assert [loss.where for loss in result.losses] == ([] if kept else ["optimizer"])
+    assert not result.losses  # a file of weights alone has no state that could be
+    assert any(one.edit.name == "begin-optimizer" for one in result.edits) != kept
     with ckpttool.open(tmp_path / "t.keras") as new, ckpttool.open(tmp_path / "keras.keras") as saved_by_keras:
         assert _plain(new.config) == _plain(saved_by_keras.config)
         assert (

@@ -11,6 +11,8 @@ from ckpttool.architecture.buildability.shapes import standard_shape
 from ckpttool.architecture.buildability.values import INPUT_LAYER, SEQUENTIAL, Layer, Node, Tensor
 from ckpttool.architecture.sizes import Shape
 
+_AT_FIRST = 2  # layers with which a model gets its InputLayer, if that is not stated
+
 
 def from_config(place: str, config: Any, context: Context) -> Layer:
     """The model that a config describes. Raises Refused where Keras raises."""
@@ -27,9 +29,10 @@ def from_config(place: str, config: Any, context: Context) -> Layer:
         raise context.refused("Sequential", "layers", f"the layers are {shown(entries)}; Keras takes a list")
     model = Layer(SEQUENTIAL, name, config)
     layers = _made(entries, context)
-    for layer in layers:
+    for at, layer in enumerate(layers, 1):
         _add(model, layer, context)
-        _rebuild(model, context)
+        if len(model.layers) <= _AT_FIRST or at == len(layers):  # Keras does so each time, with the same outcome
+            _rebuild(model, context)
     shape = config.get("build_input_shape")
     if model.inputs is None and shape and isinstance(shape, list | tuple):
         build(model, shape, context)
