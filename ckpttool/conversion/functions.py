@@ -66,6 +66,21 @@ def resolved(config: Mapping[str, Any], place: Place, journal: Journal) -> dict[
     return {key: _resolved(key, value, place, journal) for key, value in config.items()}
 
 
+def of_own_class(config: Mapping[str, Any], place: Place, journal: Journal) -> dict[str, Any]:
+    """The arguments of a class of the author's own, in which an activation of the author's own is written as Keras 2.13
+    and later write it. That the class takes it so is a guess."""
+    found = dict(config)
+    for key in KEYS:
+        name = config.get(key)
+        if not isinstance(name, str):
+            continue
+        found[key] = _resolved(key, name, place, journal)
+        if found[key] is not name and isinstance(found[key], Mapping):
+            told = f"{key} {name} of a class of your own is written as an object, which keras.activations.get reads"
+            journal.guess(place.label, told)
+    return found
+
+
 def _resolved(key: str, value: Any, place: Place, journal: Journal) -> Any:
     kind = "activations" if key in KEYS else _KINDS.get(key.rpartition("_")[2])
     if kind is None or value is None:

@@ -161,9 +161,12 @@ class _Rewriter:
 
     def with_functions(self, args: Args, at: At) -> Args:
         """A layer whose functions are as Keras 3 finds them."""
+        return replace(args, config=functions.resolved(args.config, self.place(at), self.journal))
+
+    def place(self, at: At) -> functions.Place:
+        """Where functions are named, by which Keras."""
         version = KerasVersion.of(self.generation, self.origin.version)
-        place = functions.Place(at.label, self.generation, version, self.options.builtins)
-        return replace(args, config=functions.resolved(args.config, place, self.journal))
+        return functions.Place(at.label, self.generation, version, self.options.builtins)
 
     def cast(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
         """The entry of a lookup with a layer behind it that casts what it gives."""
@@ -317,7 +320,8 @@ class _Rewriter:
         self.journal.need(registered, f"the class {class_name}: import the module that registers it, or custom_objects")
         if activations.uses_old(args) and self.generation is not Generation.KERAS_3:
             self.journal.guess(at.label, f"{class_name} of your own uses hard_sigmoid, {activations.ANOTHER_SLOPE}")
-        config = self.nested({key: value for key, value in args.config.items() if key not in _BASE_ONLY}, at)
+        kept = {key: value for key, value in args.config.items() if key not in _BASE_ONLY}
+        config = self.nested(functions.of_own_class(kept, self.place(at), self.journal), at)
         module = new.get("module") if isinstance(new.get("module"), str) else None
         return {"module": module, "class_name": class_name, "config": config, "registered_name": registered}
 

@@ -3,6 +3,7 @@
 import json
 import os
 import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -304,3 +305,19 @@ def test_a_wrapper_that_marks_a_layer_is_taken_off(tmp_path: Path) -> None:
     np.testing.assert_allclose(model(X), (X * W + SEEN) @ KERNEL + BIAS, rtol=1e-6)
     found = plan(legacy(tmp_path / "other.h5", wrapped("QuantizeWrapperV2", "q"), stored), "new.keras")
     assert "which is for Keras 2 alone" in found.refusals[0].what
+
+
+@pytest.mark.parametrize(("activation", "written"), [("mine", "mine"), ("relu", None), ("gelu", "gelu")])
+def test_the_activation_of_an_own_class(activation: str, written: str | None, tmp_path: Path) -> None:
+    """Is an object where it is the author's own, also where Keras 3 has one of that name; that is a guess."""
+    config = graph("m", INPUT, entry("Scale", "s", "i", activation=activation), entry("Dense", "d", "s", units=2))
+    path = legacy(tmp_path / "old.h5", config, {"i": [], "s": OWN, "d": DENSE})
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = "2.2.4"
+    result = convert(path, tmp_path / "new.keras")
+    with zipfile.ZipFile(tmp_path / "new.keras") as archive:
+        layers = json.loads(archive.read("config.json"))["config"]["layers"]
+    (found,) = [layer["config"]["activation"] for layer in layers if layer["class_name"] == "Scale"]
+    assert (found if written is None else found["config"]) == activation
+    assert any("is written as an object" in guess.what for guess in result.guesses) == (written is not None)
+    assert any(need.where == activation for need in result.needs) == (written is not None)

@@ -23,9 +23,7 @@ REFUSED: dict[str, str] = {
 }
 """What convert refuses, and a part of its reason."""
 
-GUESSED: dict[str, str] = dict.fromkeys(
-    ["122_0014", "230_0023", "240_0023", "2100_0023", "2150_0023"], "predicts otherwise"
-)
+GUESSED: dict[str, str] = dict.fromkeys(["230_0023", "240_0023", "2100_0023", "2150_0023"], "predicts otherwise")
 """What predicts otherwise after a guess that was named: a hard_sigmoid in a class of the author's own."""
 
 
