@@ -1,11 +1,16 @@
 """Labels of layers, the chains of the names of what holds them and their own, in the old model and in the new one."""
 
 import itertools
+import re
 from collections.abc import Container
 from dataclasses import dataclass
 
 from ckpttool.architecture.sizes import Shape
 from ckpttool.conversion.graphs import numbered_names
+
+# The names that Keras 3 gives to the operations by which a Concatenate puts masks together (`Concatenate.compute_mask`,
+# keras/src/layers/merging/concatenate.py, 3.15); a model with a layer of that name has it twice, and is not loaded.
+_OF_MASKS = re.compile(r"concatenate(_\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,13 @@ class At:
 def joined(label: str, name: str) -> str:
     """The label of what is called `name` in a layer, or in the model itself."""
     return f"{label}/{name}" if label else name
+
+
+def name_today(name: str, used: Container[str], masked: bool) -> str:
+    """The name of a layer without slashes, and in a model with masks none that an operation on masks has."""
+    if "/" in name:
+        return free_name(name.replace("/", "_"), used)
+    return free_name(f"{name}_layer", used) if masked and _OF_MASKS.fullmatch(name) else name
 
 
 def free_name(name: str, used: Container[str]) -> str:

@@ -74,6 +74,22 @@ _Masks = Sequence[Mask | None]
 _Key = tuple[str, int]
 
 
+def are_made_in(config: Any) -> bool:
+    """Whether a layer of a model, in the words of today, makes masks."""
+    stack = [config]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, list):
+            stack.extend(value)
+        elif isinstance(value, Mapping):
+            own = value.get("config")
+            masking = isinstance(own, Mapping) and own.get("mask_zero") is True
+            if masking or value.get("class_name") == "Masking":
+                return True
+            stack.extend(value.values())
+    return False
+
+
 def check(model: Args, generation: Generation, origin: Origin, journal: Journal) -> None:
     """Refuses the layers of a model behind which a mask is another in Keras 3, where a layer uses it. `model` is in the
     words of today."""

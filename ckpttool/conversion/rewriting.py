@@ -26,7 +26,7 @@ from ckpttool.conversion.equivalents import GONE, REPLACE_LAYER, equivalent
 from ckpttool.conversion.graphs import Connections, GraphLayer, functional
 from ckpttool.conversion.inputs import fitted
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.conversion.labels import At, free_name, joined
+from ckpttool.conversion.labels import At, joined, name_today
 from ckpttool.conversion.nested import LIVE, Nested, unbuilt
 from ckpttool.conversion.operating import Operations
 from ckpttool.conversion.operations.emitting import NoEquivalent
@@ -37,7 +37,7 @@ from ckpttool.conversion.settling import Site, settled
 
 RENAME_LAYER = Edit(
     "rename-layer",
-    "gives a layer a name without slashes, which Keras 3 does not allow, or one that no other layer has",
+    "gives a layer a name without slashes, which Keras 3 does not allow, or one that nothing else in the model has",
     "always: names have no part in what a model computes",
 )
 CONNECT = Edit(
@@ -98,6 +98,7 @@ def rewrite(
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
     new = normalized(config, generation)
+    rewriter.masked = masks.are_made_in(new)
     found = rewriter.model_entry(old, new)
     masks.check(Args.of(new), generation, origin, journal)
     without, holders = tuple(rewriter.without_function), rewriter.holders
@@ -119,6 +120,7 @@ class _Rewriter:
     laid_out: dict[str, Arrangement] = field(default_factory=dict)
     without_function: list[Unfilled] = field(default_factory=list)
     holders: set[str] = field(default_factory=set)
+    masked: bool = False
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
         """The entry of the whole model."""
@@ -362,14 +364,12 @@ class _Rewriter:
         used = {name for name in names if "/" not in name}
         found: dict[str, str] = {}
         for name in names:
-            new = name
-            if "/" in name:
-                new = free_name(name.replace("/", "_"), used)
+            new = name_today(name, used, self.masked)
+            if new != name:
                 used.add(new)
                 self.journal.edit(RENAME_LAYER, joined(at.label, name), f"{name} to {new}")
-            found[name] = new
-            if joined(at.label, name) != joined(at.today, new):
-                self.labels[joined(at.label, name)] = joined(at.today, new)
+            found[name], label = new, joined(at.label, name)
+            self.labels |= {label: joined(at.today, new)} if label != joined(at.today, new) else {}
         return found
 
     def graph(self, old: Args, args: Args, at: At) -> dict[str, Any]:

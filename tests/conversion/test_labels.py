@@ -1,0 +1,68 @@
+"""Names of layers that Keras 3 does not take, or has for something else."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from ckpttool.architecture.dialects import Generation
+from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.labels import name_today
+from ckpttool.conversion.rewriting import rewrite
+from tests.architecture.live_defaults import keras
+
+
+def entry(class_name: str, name: str, *inbound: str, **config: Any) -> dict[str, Any]:
+    """A layer of Keras 2 that is called once."""
+    nodes = [[[one, 0, 0, {}] for one in inbound]] if inbound else []
+    return {"class_name": class_name, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
+
+
+def model(masks: bool) -> dict[str, Any]:
+    """A model of Keras 2 that puts two tensors together, with masks or without."""
+    first = entry("Masking", "first", "i") if masks else entry("Activation", "first", "i", activation="relu")
+    layers = [
+        entry("InputLayer", "i", batch_input_shape=[None, 4, 2]),
+        first,
+        entry("Activation", "second", "first", activation="relu"),
+        entry("Concatenate", "concatenate", "first", "second"),
+        entry("LSTM", "last", "concatenate", units=2, recurrent_activation="sigmoid"),
+    ]
+    ends = {"input_layers": [["i", 0, 0]], "output_layers": [["last", 0, 0]]}
+    return {"class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}
+
+
+def test_slashes() -> None:
+    """Become underscores, with a number where that name is there."""
+    assert name_today("a/b", {"c"}, masked=False) == "a_b"
+    assert name_today("a/b", {"a_b"}, masked=True) == "a_b_1"
+
+
+def test_names_of_operations_on_masks() -> None:
+    """Are not those of layers in a model with masks; others stay."""
+    assert name_today("concatenate_2", {"concatenate_2"}, masked=True) == "concatenate_2_layer"
+    assert name_today("concatenate_2", {"concatenate_2"}, masked=False) == "concatenate_2"
+    assert name_today("my_concatenate", {"my_concatenate"}, masked=True) == "my_concatenate"
+
+
+@pytest.mark.parametrize("masks", [True, False])
+def test_a_concatenate_of_masks_loads(masks: bool) -> None:
+    """Under its own name Keras 3 would have that twice, once for the layer and once for what is done to masks."""
+    rewritten = rewrite(model(masks), Generation.KERAS_2, Journal())
+    assert dict(rewritten.labels) == ({"concatenate": "concatenate_layer"} if masks else {})
+    keras().utils.clear_session()
+    assert keras().saving.deserialize_keras_object(copy.deepcopy(rewritten.config)).count_params() > 0
+    if masks:
+        config = rewritten.config | {"config": renamed(rewritten.config["config"], "concatenate_layer", "concatenate")}
+        keras().utils.clear_session()
+        with pytest.raises((TypeError, ValueError), match="is used 2 times"):
+            keras().saving.deserialize_keras_object(config)
+
+
+def renamed(value: Any, old: str, new: str) -> Any:
+    """A config with another name in the place of one."""
+    if isinstance(value, dict):
+        return {key: renamed(one, old, new) for key, one in value.items()}
+    if isinstance(value, list):
+        return [renamed(one, old, new) for one in value]
+    return new if value == old else value
