@@ -22,7 +22,7 @@ WRITE_BACKWARD = Edit(
 DROP_DILATION = Edit(
     "drop-dilation",
     "writes 1 as the dilation of a transposed convolution",
-    "always: Keras of many backends took the argument up to 2.2.4, and did not look at it",
+    "always: Keras of many backends took the argument up to 2.2.2 (2.2.4 for Conv3DTranspose), and did not look at it",
 )
 WRITE_SIZES = Edit(
     "write-sizes",
@@ -131,9 +131,10 @@ def _embedding(config: dict[str, Any], site: Site, journal: Journal) -> dict[str
 
 
 def _undilated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    if not _is_above_one(config.get("dilation_rate")) or not site.origin.of_many_backends:
-        return config
-    if not site.origin.before(2, 2, 5):
+    """Conv2DTranspose looks at it from 2.2.3 on, Conv3DTranspose from 2.2.5 on (keras/layers/convolutional.py)."""
+    first = (2, 2, 3) if site.old.class_name in ("Conv2DTranspose", "Deconvolution2D") else (2, 2, 5)
+    ignored = site.origin.of_many_backends and site.origin.before(*first)
+    if not ignored or not _is_above_one(config.get("dilation_rate")):
         return config
     journal.edit(DROP_DILATION, site.label, f"dilation_rate={config['dilation_rate']}")
     return {**config, "dilation_rate": 1}
