@@ -59,10 +59,11 @@ def pairs(folder: Path, scratch: Path, suffix: str = ".keras") -> Iterator[Pair]
         target = scratch / f"converted_{at}{suffix}"
         for arch in (None, architecture(source)):
             try:
-                convert(source, target, arch=arch)
+                result = convert(source, target, arch=arch)
             except CheckpointError:
                 continue
-            yield Pair(source, target, arch)
+            if not (result.writer == "Keras 3" and result.losses):  # what is lost of a file of today is a difference
+                yield Pair(source, target, arch)
             break
 
 
