@@ -19,9 +19,10 @@ def reasons_against_loading(written: Checkpoint, live: Architecture | None = Non
 def _reasons(written: Checkpoint, live: Architecture | None) -> Iterator[str]:
     support = support_of(written) if live is None else None
     obstacles = support.obstacles or support.buildability.compile_obstacles if support else ()
-    yield from (one.description for one in obstacles if not one.outside)
+    reasons = [one.description for one in obstacles if not one.outside]  # a file beside it is the user's to bring
+    yield from reasons
     architecture = live or read_architecture(written.config)
-    if architecture is None or not (architecture.layers or architecture.part) or obstacles:
+    if architecture is None or not (architecture.layers or architecture.part) or reasons:
         return
     found = verify(written, spec_of(architecture), by="path" if written.kind in PATH_KINDS else "order")
     yield from (f"{finding.label}: {finding.why}" for finding in found.failures)
