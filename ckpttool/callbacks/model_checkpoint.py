@@ -244,7 +244,7 @@ class ModelCheckpoint(Monitored):
     def _tidied(self) -> Manifest:
         """What is in the directory, without traces of runs that died."""
         try:
-            return tidy(self._names.directory)
+            return tidy(self._names.directory, self._names.series)
         except (OSError, CheckpointError) as error:
             if self.on_error == "raise":
                 raise
@@ -278,7 +278,7 @@ class ModelCheckpoint(Monitored):
         """The names of files that are kept for being good, and so are not written over by the next of that name."""
         if not (self._names.directory / name).exists():
             return frozenset()
-        saved = tidy(self._names.directory).saved
+        saved = tidy(self._names.directory, self._names.series).saved
         return frozenset(each.file for each in saved if each.run == self._run and each.step != self._step)
 
     def _entry(self, name: str, series: str, reason: str, logs: Mapping[str, Any]) -> Saved:

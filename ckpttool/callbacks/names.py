@@ -5,6 +5,7 @@ As `ModelCheckpoint` of Keras fills it (`_get_file_path`, keras/src/callbacks/mo
 """
 
 import os
+import re
 import string
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ckpttool.manifest import inside
+from ckpttool.manifest import Saved, inside
 
+_NUMBER = r"[-+ 0]*(?:[0-9][0-9_,.]*(?:[eE][-+]?[0-9]+)?|nan|inf)%? *"  # as format() writes one
 _OLD_SUFFIXES = (".hdf5", ".h5")
+_SUFFIXES = (".weights.h5", ".keras", *_OLD_SUFFIXES)
 
 
 class Container(Enum):
@@ -115,6 +118,20 @@ class Names:
             self.series.format(epoch=1, batch=1, **dict.fromkeys(self.logs, 0.0))
         except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
             raise ValueError(f"filepath={self.filepath!r} cannot be filled: {error}") from error
+
+
+def fits(entry: Saved) -> bool:
+    """Whether the name of an entry is one that the template of its series gives, with a number at its end or not."""
+    series = os.path.normpath(entry.series).replace(os.sep, "/")
+    suffix = next((each for each in _SUFFIXES if series.endswith(each)), "")
+    if not suffix or not entry.file.endswith(suffix):
+        return False
+    try:
+        parts = list(string.Formatter().parse(series.removesuffix(suffix)))
+    except ValueError:
+        return False
+    pattern = "".join(re.escape(text) + (_NUMBER if name is not None else "") for text, name, _, _ in parts)
+    return re.fullmatch(f"{pattern}(?:-[0-9]+)?", entry.file.removesuffix(suffix)) is not None
 
 
 def _fields(template: str) -> list[str]:

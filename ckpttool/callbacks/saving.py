@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 from ckpttool import __version__
+from ckpttool.callbacks.deleting import delete
 from ckpttool.callbacks.retention import Retention
 from ckpttool.callbacks.scratch import locked, scratch_in, sweep
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsafeFileError
+from ckpttool.escape import printable
 from ckpttool.manifest import (
+    MISSING,
     NAME,
     Manifest,
     Saved,
@@ -31,6 +34,7 @@ from ckpttool.manifest import (
 from ckpttool.replacing import move_into_place
 
 _KEEP_ALL = Retention()
+_SAVED_HERE = set[str]()  # the checksums of all that this process has saved
 WRITTEN_BY = f"ckpttool {__version__}"
 
 
@@ -100,20 +104,25 @@ def publish(order: Order, file: Path, entry: Saved, elapsed: Callable[[], float]
     """
     directory = order.directory
     with locked(directory):
-        known = _cleaned(directory)
+        known = _cleaned(directory, entry.series)
         announced = known.with_saved(replace(entry, state=State.WRITING))
         write_manifest(directory, announced, WRITTEN_BY)
         move_into_place(file, directory / entry.file)
         entry = replace(entry, state=State.COMPLETE, seconds=elapsed())
+        _SAVED_HERE.add(entry.sha256)
         known = known.with_saved(entry)
-        series = [each for each in known.saved if (each.series, each.run) == (entry.series, entry.run)]
+        series = [each for each in known.saved if each.complete and _are_of_one_run(each, entry)]
         gone = {each.file for each in order.retention.superfluous(series, order.needed)}
         write_manifest(directory, known.with_state(gone, State.DELETING), WRITTEN_BY)
         if gone:
-            _delete(directory, [each for each in known.saved if each.file in gone])
+            delete(directory, [each for each in known.saved if each.file in gone], _SAVED_HERE)
             known = replace(known, saved=tuple(each for each in known.saved if each.file not in gone))
             write_manifest(directory, known, WRITTEN_BY)
     return entry
+
+
+def _are_of_one_run(one: Saved, other: Saved) -> bool:
+    return (one.series, one.run) == (other.series, other.run)
 
 
 def _readable_manifest(directory: Path) -> Manifest:
@@ -127,35 +136,42 @@ def _readable_manifest(directory: Path) -> Manifest:
         return Manifest()
 
 
-def _delete(directory: Path, entries: Collection[Saved]) -> None:
-    """Deletes the files of some entries, as far as they still are what was saved, and directories left empty."""
-    for entry in entries:
-        if damage(directory, entry):
-            continue  # missing, or somebody else's by now
-        path = directory / entry.file
-        with contextlib.suppress(OSError):
-            path.unlink()
-            while (path := path.parent) != directory:
-                path.rmdir()
+def tidy(directory: Path, series: str) -> Manifest:
+    """Cleans up after runs that died, and gives what is there; nothing is made where there is no directory.
 
-
-def tidy(directory: Path) -> Manifest:
-    """Cleans up after runs that died, and gives what is there; nothing is made where there is no directory."""
+    What such a run was about to delete is deleted where it is of `series`, the template of the caller; what is not, is
+    named and left.
+    """
     if not directory.is_dir():
         return Manifest()
     if not os.access(directory, os.W_OK):
         raise FileAccessError("cannot be written to", path=str(directory))
     with locked(directory):
-        return _cleaned(directory)
+        found = _cleaned(directory, series)
+    left = [each.file for each in found.saved if not each.complete]
+    if left:
+        others = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
+        warnings.warn(
+            f"{NAME} says that {', '.join(map(printable, left[:3]))}{others} in {printable(str(directory))} should be "
+            f"deleted: no file of {printable(series)}, so nothing is done to it.",
+            stacklevel=2,
+        )
+    return replace(found, saved=tuple(each for each in found.saved if each.complete))
 
 
-def _cleaned(directory: Path) -> Manifest:
-    """The manifest of a locked directory, and no trace of runs that died."""
+def _cleaned(directory: Path, series: str) -> Manifest:
+    """The manifest of a locked directory, and no trace of runs that died.
+
+    Its entries are complete, but for those of other series whose files are there and were to be deleted.
+    """
     sweep(directory)
     found = _readable_manifest(directory)
-    if all(entry.complete for entry in found.saved):
-        return found
-    decided = settled(directory, found)
-    _delete(directory, [each for each in found.saved if each.state is State.DELETING])
-    write_manifest(directory, decided, WRITTEN_BY)
+    known = settled(directory, found)
+    there = {each.file for each in known.saved}
+    doomed = [each for each in found.saved if each.state is State.DELETING and each.file not in there]
+    delete(directory, [each for each in doomed if each.series == series])
+    others = [each for each in doomed if each.series != series and damage(directory, each) != MISSING]
+    decided = replace(known, saved=(*others, *known.saved))
+    if decided.saved != found.saved:
+        write_manifest(directory, decided, WRITTEN_BY)
     return decided

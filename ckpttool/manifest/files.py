@@ -1,5 +1,6 @@
 """A manifest and the files it tells of, in their directory."""
 
+import functools
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 from ckpttool import jsontext
 from ckpttool.errors import CheckpointError
 from ckpttool.files import FileSource
-from ckpttool.manifest.parsing import NAME, VERSION, as_json, parsed
+from ckpttool.manifest.parsing import MAX_SAVED, NAME, VERSION, as_json, parsed
 from ckpttool.manifest.values import Manifest, Saved, State, bests
 from ckpttool.replacing import replace_file
 
@@ -61,31 +62,39 @@ def settled(directory: str | os.PathLike[str], manifest: Manifest) -> Manifest:
     A file that was about to take its place has or has not, and then what stood there still does; one that was about to
     be deleted no longer counts. Of two entries of one file the later holds.
     """
-    found = Manifest(problems=manifest.problems)
+    found, digest = dict[str, Saved](), functools.cache(sha256_of)
     for entry in manifest.saved:
-        there = replace(entry, state=State.COMPLETE)
         is_open = entry.state in (State.WRITING, State.REPLACED)
-        if entry.complete or (is_open and not damage(directory, there, thorough=True)):
-            found = found.with_saved(there)
-    return found
+        if entry.complete or (is_open and not damage(directory, entry, True, digest)):
+            found.pop(entry.file, None)  # the later one stands at the place of the later one
+            found[entry.file] = replace(entry, state=State.COMPLETE)
+    return replace(manifest, saved=tuple(found.values()))
 
 
 def write_manifest(directory: str | os.PathLike[str], manifest: Manifest, written_by: str) -> None:
-    """Writes the manifest of a directory, as a whole or not at all. Raises FileAccessError."""
+    """Writes the manifest of a directory, as a whole or not at all; of absurdly many entries, the newest.
+
+    Raises FileAccessError.
+    """
     marked = {id(entry) for entry in bests(manifest.saved)}
     value = {
         "version": VERSION,
         "written_by": written_by,
-        "checkpoints": [as_json(entry, id(entry) in marked) for entry in manifest.saved],
+        "checkpoints": [as_json(entry, id(entry) in marked) for entry in manifest.saved[-MAX_SAVED:]],
     }
     text = json.dumps(value, indent=1, allow_nan=False)
     replace_file(Path(directory) / NAME, text.encode("ascii"))
 
 
-def damage(directory: str | os.PathLike[str], entry: Saved, thorough: bool = False) -> str:
+def damage(
+    directory: str | os.PathLike[str],
+    entry: Saved,
+    thorough: bool = False,
+    digest: Callable[[Path], str] | None = None,
+) -> str:
     """What is wrong with the file of an entry, empty where it is as it was written.
 
-    The checksum is computed where the file was written to since, or always, if `thorough`.
+    The checksum is computed where the file was written to since, or always, if `thorough`; by `digest`, if it is given.
     """
     path = Path(directory) / entry.file
     try:
@@ -96,7 +105,7 @@ def damage(directory: str | os.PathLike[str], entry: Saved, thorough: bool = Fal
             return "no regular file"
         if found.st_size != entry.size:
             return f"altered: {found.st_size:,} bytes instead of {entry.size:,}"
-        if (thorough or found.st_mtime_ns != entry.mtime_ns) and sha256_of(path) != entry.sha256:
+        if (thorough or found.st_mtime_ns != entry.mtime_ns) and (digest or sha256_of)(path) != entry.sha256:
             return "altered: another checksum"
     except FileNotFoundError:
         return MISSING

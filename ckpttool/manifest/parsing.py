@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from ckpttool.errors import CorruptFileError, UnsupportedError
+from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.manifest.values import CallbackState, Manifest, Saved, State
 
 NAME = "checkpoints.json"
 VERSION = 1
 MODES = ("min", "max", "")  # which values are better: the smaller ones, the larger ones, nobody knows
+MAX_SAVED = 20_000  # checkpoints in one directory; parsing so many takes two seconds
+_MAX_PROBLEMS = 20
 _MAX_TEXT = 1000
 _MAX_LOGS = 10_000
 _MAX_STATES = 1000
@@ -52,8 +54,14 @@ def parsed(value: Any) -> Manifest:
             found=f"{value['version']:,}"[:100],
             hint='pip install --upgrade "ckpttool"',
         )
+    if len(listed) > MAX_SAVED:
+        raise UnsafeFileError(
+            "lists too many checkpoints", expected=f"{MAX_SAVED:,} at most", found=f"{len(listed):,}", kind="bomb"
+        )
     tried = [_tried(item) for item in listed]
     problems = [f"{NAME}: entry {n:,} is left out: {each}" for n, each in enumerate(tried, 1) if isinstance(each, str)]
+    if len(problems) > _MAX_PROBLEMS:
+        problems = [*problems[:_MAX_PROBLEMS], f"{NAME}: {len(problems) - _MAX_PROBLEMS:,} more entries are left out"]
     return Manifest(tuple(each for each in tried if isinstance(each, Saved)), tuple(problems))
 
 
@@ -100,6 +108,8 @@ class _Entry:
         value = self._item.get(key)
         if not isinstance(value, str) or len(value) > _MAX_TEXT:
             raise ValueError(f"{key} is no short text")
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            raise ValueError(f"{key} is no text: it holds half a character")
         return value
 
     def _one_of(self, key: str, known: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Saving: whatever happens in whichever moment, what is called complete is, and something is."""
 
+import functools
 import os
 import threading
 import time
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
 from ckpttool.callbacks import saved_in, scratch
@@ -38,8 +41,20 @@ class Bytes:
 
 def order(directory: Path, epoch: int, file: str = "", **more: Any) -> Order:
     """One save of a series."""
-    entry = Saved(file or f"{epoch}.h5", "s", State.WRITING, epoch, None, epoch, "", 0, run="r")
-    return Order(Bytes(b"epoch %d" % epoch), directory, entry, **more)
+    series = more.pop("series", "{epoch}.h5")
+    entry = Saved(file or f"{epoch}.h5", series, State.WRITING, epoch, None, epoch, "", 0, run="r")
+    return Order(Bytes(weights(epoch)), directory, entry, **more)
+
+
+@functools.cache
+def weights(epoch: int) -> bytes:
+    """A small file of weights."""
+    with h5py.File.in_memory() as file:
+        file.attrs["layer_names"] = [b"dense"]
+        file.create_group("dense").attrs["weight_names"] = [b"dense/kernel"]
+        file["dense/dense/kernel"] = np.full((2, 3), epoch, "f4")
+        file.flush()
+        return bytes(file.id.get_file_image())
 
 
 class Killed(BaseException):
@@ -69,11 +84,11 @@ def killed(monkeypatch: pytest.MonkeyPatch, at: int, after: bool) -> Iterator[li
         yield done
 
 
-KINDS: dict[str, tuple[Callable[[int], str], Retention]] = {
-    "all of a series": (lambda epoch: f"{epoch}.h5", Retention()),
-    "the last one": (lambda epoch: f"{epoch}.h5", Retention(last=1)),
-    "one name": (lambda epoch: "m.h5", Retention()),
-    "in directories": (lambda epoch: f"{epoch}/m.h5", Retention(last=1)),
+KINDS = {
+    "all of a series": ("{epoch}.h5", Retention()),
+    "the last one": ("{epoch}.h5", Retention(last=1)),
+    "one name": ("m.h5", Retention()),
+    "in directories": ("{epoch}/m.h5", Retention(last=1)),
 }
 
 
@@ -81,14 +96,18 @@ KINDS: dict[str, tuple[Callable[[int], str], Retention]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_at_every_step(kind: str, after: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file that the manifest calls complete is, the last good one is among what is found, and no trace stays."""
-    name, retention = KINDS[kind]
+    series, retention = KINDS[kind]
+
+    def saving(place: Path, epoch: int) -> Order:
+        return order(place, epoch, series.format(epoch=epoch), series=series, retention=retention)
+
     for step in range(100):
         place = tmp_path / str(step)
         for epoch in (1, 2):
-            save(order(place, epoch, name(epoch), retention=retention))
+            save(saving(place, epoch))
         with killed(monkeypatch, step, after) as done:
             try:
-                save(order(place, 3, name(3), retention=retention))
+                save(saving(place, 3))
                 break
             except Killed:
                 pass
@@ -96,10 +115,10 @@ def test_killed_at_every_step(kind: str, after: bool, tmp_path: Path, monkeypatc
         found = saved_in(place)
         assert found[-1].epoch in (2, 3)
         assert not any(damage(place, entry, thorough=True) for entry in found)
-        tidied = tidy(place).saved
+        tidied = tidy(place, series).saved
         assert [entry.file for entry in tidied] == [entry.file for entry in found]
         assert [path for path in names(place) if path[-1] != "/"] == sorted(entry.file for entry in tidied)
-        save(order(place, 4, name(4), retention=retention))
+        save(saving(place, 4))
         assert saved_in(place)[-1].epoch == 4
     assert len(done) > 10  # so many steps there were
     assert saved_in(place)[-1].epoch == 3
@@ -121,15 +140,16 @@ def test_a_save_that_fails(what: str, tmp_path: Path, monkeypatch: pytest.Monkey
         save(failing)
     assert names(tmp_path) == (["d.h5/", "m.h5"] if what == "place" else ["m.h5"])
     assert [entry.epoch for entry in saved_in(tmp_path)] == [1]
-    assert (tmp_path / "m.h5").read_bytes() == b"epoch 1"
+    assert (tmp_path / "m.h5").read_bytes() == weights(1)
 
 
 def test_only_what_was_saved_is_deleted(tmp_path: Path) -> None:
-    """A file that somebody has changed since is theirs, and stays when its turn comes."""
-    for epoch in (1, 2, 3):
-        if epoch == 3:
-            (tmp_path / "2.h5").write_bytes(b"mine now")
+    """A file that somebody has changed since is theirs, and stays when its turn comes, which is said."""
+    for epoch in (1, 2):
         save(order(tmp_path, epoch, retention=Retention(last=1)))
+    (tmp_path / "2.h5").write_bytes(b"mine now")
+    with pytest.warns(UserWarning, match=r"2\.h5 is not deleted: altered: 8 bytes instead"):
+        save(order(tmp_path, 3, retention=Retention(last=1)))
     assert names(tmp_path) == ["2.h5", "3.h5"]
     assert [entry.epoch for entry in saved_in(tmp_path)] == [3]
 
@@ -169,7 +189,7 @@ def test_a_living_run_is_let_alone(tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     with scratch.scratch_in(tmp_path) as own:
         (own / "m.h5").write_bytes(b"half")
-        tidy(tmp_path)
+        tidy(tmp_path, "{epoch}.h5")
         assert names(tmp_path) == sorted([".ckpttool-young/", ".hidden/", f"{own.name}/", f"{own.name}/m.h5"])
     assert names(tmp_path) == [".ckpttool-young/", ".hidden/"]
 
@@ -194,9 +214,9 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.
     """That is said before anything is trained, and a manifest of a later version is not written over."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(FileAccessError, match="cannot be written to"):
-        tidy(tmp_path)
+        tidy(tmp_path, "{epoch}.h5")
     monkeypatch.undo()
     (tmp_path / NAME).write_text('{"version": 99, "checkpoints": []}')
     with pytest.raises(UnsupportedError, match="later version"):
-        tidy(tmp_path)
+        tidy(tmp_path, "{epoch}.h5")
     assert "99" in (tmp_path / NAME).read_text()
