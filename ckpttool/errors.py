@@ -67,6 +67,12 @@ class UnsupportedError(CheckpointError):
     """The content is legal, and ckpttool does not read it."""
 
 
+def ambiguous(what: str, where: str = "", found: str = "") -> UnsafeFileError:
+    """The error for what two readers, each of them right, would see differently."""
+    hint = "have it saved again by Keras: a scanner may have seen something else than what gets loaded"
+    return UnsafeFileError(what, where=where, found=found, hint=hint, kind="ambiguous")
+
+
 class WeightNotFoundError(CheckpointError, KeyError):
     """No weight is stored under the path that was asked for."""
 

@@ -1,14 +1,15 @@
 """The attributes of HDF5 groups and datasets."""
 
+import itertools
 import math
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ckpttool.errors import CorruptFileError, UnsafeFileError
+from ckpttool.errors import CorruptFileError, UnsafeFileError, ambiguous
 from ckpttool.formats.hdf5.datatypes import Datatype
 from ckpttool.formats.hdf5.groups import decode_name
-from ckpttool.formats.hdf5.heaps import FractalHeap, GlobalHeap, btree_v2_records
+from ckpttool.formats.hdf5.heaps import ATTRIBUTE_RECORDS, FractalHeap, GlobalHeap, NameIndex
 from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header
 from ckpttool.formats.hdf5.objects import own, read_dataspace, shared_datatype
 
@@ -18,6 +19,7 @@ MAX_ATTRIBUTE_BYTES = 64 << 20
 MAX_ATTRIBUTE_ITEMS = 1_000_000
 MAX_ATTRIBUTES = 4096
 MAX_NUMBERS = 1 << 20  # bytes of an attribute that is no text
+_SHOWN = 60
 
 AttributeValue = str | int | float | list[str] | list[int] | list[float] | None
 
@@ -48,8 +50,8 @@ def _attribute_head(body: bytes) -> _AttributeHead:
     type_at = name_at + -(-name_size // pad) * pad
     space_at = type_at + -(-type_size // pad) * pad
     data_at = space_at + -(-space_size // pad) * pad
-    name, end, _ = body[name_at : name_at + name_size].partition(b"\0")
-    if not end or data_at > len(body):
+    name, end, rest = body[name_at : name_at + name_size].partition(b"\0")
+    if not end or rest or data_at > len(body):
         raise CorruptFileError("an HDF5 attribute is cut off")
     return _AttributeHead(
         decode_name(name),
@@ -60,21 +62,36 @@ def _attribute_head(body: bytes) -> _AttributeHead:
     )
 
 
+def _dense_places(header: Header) -> tuple[int, int, int]:
+    """Where the attributes of an object are that stand in a heap: the heap, the index by names, that by order."""
+    if ATTRIBUTE_INFO not in header:
+        return UNDEFINED, UNDEFINED, UNDEFINED
+    info = header[ATTRIBUTE_INFO][0][1]
+    flags = info[1] if len(info) > 1 else 0
+    at = 4 if flags & 1 else 2
+    heap, by_name, by_order = struct.unpack_from("<QQQ", info.ljust(at + 24, b"\xff"), at)
+    return heap, by_name, by_order if flags & 2 else UNDEFINED
+
+
 class Attributes:
     """The attributes of one object, decoded only when one is asked for by name."""
 
-    __slots__ = ("_dense", "_file", "_header", "_heap")
+    __slots__ = ("_dense", "_file", "_header", "_heap", "_is_ambiguous")
 
     def __init__(self, file: Hdf5Bytes, heap: GlobalHeap, header: Header) -> None:
         self._file, self._heap, self._header = file, heap, header
         self._dense: list[bytes] | None = None
+        self._is_ambiguous = False
 
     def names(self) -> list[str]:
         """The names of all attributes, in stored order."""
         return [_attribute_head(body).name for body in self._bodies()]
 
     def get(self, name: str) -> AttributeValue:
-        """The value of the attribute, or None where there is none or it is of a type that Keras never writes."""
+        """The value of the attribute; None where there is none, readers see it differently, or Keras never writes its
+        type."""
+        if self._is_ambiguous:
+            return None
         wanted = name.encode("utf-8", "surrogateescape") + b"\0"
         for body in self._bodies():
             if wanted in body:
@@ -82,6 +99,20 @@ class Attributes:
                 if head.name == name:
                     return self._value(head)
         return None
+
+    def check(self) -> None:
+        """Raises where two readers would see different attributes; none of them is given from then on."""
+        inside = self._header.get(ATTRIBUTE, ())
+        if len(inside) < 2 and ATTRIBUTE_INFO not in self._header:
+            return
+        names = sorted(self.names())
+        twice = next((name for name, following in itertools.pairwise(names) if name == following), None)
+        self._is_ambiguous = True
+        if inside and _dense_places(self._header)[0] != UNDEFINED:
+            raise ambiguous("attributes in its header and in a heap; libhdf5 looks into the heap only")
+        if twice is not None:
+            raise ambiguous(f"two attributes {twice[:_SHOWN]!r}, of which a reader takes either")
+        self._is_ambiguous = False
 
     def oversized(self) -> str:
         """What is too much in them for the attributes of a checkpoint, empty where nothing is. Only attributes outside
@@ -104,18 +135,21 @@ class Attributes:
             yield own(flags, body)
         if ATTRIBUTE_INFO in self._header:
             if self._dense is None:
-                self._dense = list(self._read_dense(self._header[ATTRIBUTE_INFO][0][1]))
+                self._dense = list(self._read_dense())
             yield from self._dense
 
-    def _read_dense(self, info: bytes) -> Iterator[bytes]:
+    def _read_dense(self) -> Iterator[bytes]:
         """Attributes kept outside the header, in a fractal heap."""
-        at = 4 if len(info) > 1 and info[1] & 1 else 2
-        heap_address, tree = struct.unpack_from("<QQ", info.ljust(at + 16, b"\xff"), at)
+        heap_address, by_name, by_order = _dense_places(self._header)
         if heap_address == UNDEFINED:
             return
         heap = FractalHeap(self._file, heap_address)
-        for record in btree_v2_records(self._file, tree, kind=8):
-            yield own(int.from_bytes(record[8:9], "little"), heap.object(record[:8]))
+        index = NameIndex(self._file, by_name, by_order, ATTRIBUTE_RECORDS)
+        for record, heap_id in zip(index.records, index.heap_ids, strict=True):
+            body = own(int.from_bytes(record[8:9], "little"), heap.object(heap_id))
+            index.add(heap_id, _attribute_head(body).name)
+            yield body
+        index.check()
 
     def _value(self, head: _AttributeHead) -> AttributeValue:
         dtype = shared_datatype(self._file, 2 if head.flags & 1 else 0, head.dtype)

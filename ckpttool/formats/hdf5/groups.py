@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ckpttool.errors import CorruptFileError
-from ckpttool.formats.hdf5.heaps import FractalHeap, btree_v2_records
+from ckpttool.errors import CorruptFileError, ambiguous
+from ckpttool.formats.hdf5.heaps import LINK_RECORDS, FractalHeap, NameIndex
 from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header
 
 LINK_INFO, LINK, SYMBOL_TABLE = 0x02, 0x06, 0x11
@@ -19,14 +19,24 @@ _MAX_LEVEL = 64
 _LINK_STEPS = 8  # what a link costs of the budget, which bounds how many are held in memory
 _MAX_TARGET = 1024
 
+_Bounds = tuple[bytes, bytes | None]
+"""The names between which all names of a node lie: above the first, up to the second; None where nothing bounds."""
+
 
 class Link(NamedTuple):
-    """One name in a group. `kind` is hard, soft, external or user-defined; only a hard link has an `address`."""
+    """One name in a group. `kind` is hard, soft, external or user-defined; only a hard link has an `address`.
+
+    `table` are the addresses that the entry repeats from the symbol table message of the group that it leads to, as old
+    files do; empty where it repeats none. `is_astray` says that the name is out of order: who lists the group sees it,
+    who searches for it may not.
+    """
 
     name: str
     kind: str
     address: int = UNDEFINED
     target: str = ""
+    table: bytes = b""
+    is_astray: bool = False
 
 
 def is_group(header: Header) -> bool:
@@ -35,13 +45,25 @@ def is_group(header: Header) -> bool:
 
 
 def links(file: Hdf5Bytes, header: Header) -> Iterator[Link]:
-    """The links of the group with this header, in stored order (for old-style groups, sorted by name)."""
-    for _, body in header.get(LINK, ()):
-        yield _link(file, body)
-    for _, body in header.get(SYMBOL_TABLE, ()):
-        yield from _symbols(file, body)
-    for _, body in header.get(LINK_INFO, ()):
-        yield from _dense_links(file, body)
+    """The links of the group with this header, in stored order (for old-style groups, sorted by name).
+
+    A group keeps them in one place. libhdf5 looks into the first that it has of: a fractal heap, the header, a table
+    (`H5G__obj_lookup`, H5Gobj.c, 1.14).
+    """
+    if SYMBOL_TABLE in header:
+        if LINK_INFO in header or LINK in header:
+            raise ambiguous("an HDF5 group keeps names in two places")
+        yield from _symbols(file, header[SYMBOL_TABLE][0][1])
+        return
+    if LINK_INFO not in header:
+        raise ambiguous("an HDF5 group does not say that its header holds names, so that only some readers look there")
+    dense = _dense_links(file, header[LINK_INFO][0][1])
+    if dense is None:
+        yield from (_link(file, body) for _, body in header.get(LINK, ()))
+    elif LINK in header:
+        raise ambiguous("an HDF5 group keeps names in two places")
+    else:
+        yield from dense
 
 
 def _symbols(file: Hdf5Bytes, body: bytes) -> Iterator[Link]:
@@ -49,8 +71,8 @@ def _symbols(file: Hdf5Bytes, body: bytes) -> Iterator[Link]:
         raise CorruptFileError("an HDF5 symbol table message is cut off")
     tree, heap = struct.unpack_from("<QQ", body)
     names = _local_heap(file, heap)
-    for node in _tree_leaves(file, tree, _MAX_LEVEL, set()):
-        yield from _symbol_node(file, node, names)
+    for node, low, high in _tree_leaves(file, tree, _MAX_LEVEL, set(), names, (b"", None)):
+        yield from _symbol_node(file, node, names, low, high)
 
 
 def _local_heap(file: Hdf5Bytes, address: int) -> bytes:
@@ -61,48 +83,59 @@ def _local_heap(file: Hdf5Bytes, address: int) -> bytes:
     return file.read(data, size)
 
 
-def _tree_leaves(file: Hdf5Bytes, address: int, above: int, seen: set[int]) -> Iterator[int]:
-    """The addresses of the symbol nodes below a version 1 B-tree node, left to right."""
+def _tree_leaves(
+    file: Hdf5Bytes, address: int, above: int, seen: set[int], names: bytes, bounds: _Bounds
+) -> Iterator[tuple[int, bytes, bytes]]:
+    """The addresses of the symbol nodes below a version 1 B-tree node, left to right, each with the bounds of its
+    names: above the first, and up to the second."""
     head = file.read(address, 24)
     level, used = head[5], int.from_bytes(head[6:8], "little")
     if head[:5] != b"TREE\x00":
         raise CorruptFileError("no HDF5 group tree where one should be", where=f"byte {address:,}")
     if level >= above:
         raise CorruptFileError("an HDF5 group tree runs into itself", where=f"byte {address:,}")
-    keys_and_children = struct.unpack(f"<{2 * used}Q", file.read(address + 32, 16 * used))
-    for child in keys_and_children[::2]:
+    keys_and_children = struct.unpack(f"<{2 * used + 1}Q", file.read(address + 24, 16 * used + 8))
+    keys = [_name(names, offset) for offset in keys_and_children[::2]] if used else []
+    for number, child in enumerate(keys_and_children[1::2]):
         if child in seen:
             raise CorruptFileError("an HDF5 group tree runs into itself", where=f"byte {child:,}")
         seen.add(child)
+        low, high = max(bounds[0], keys[number]), min(bounds[1] or keys[number + 1], keys[number + 1])
         if level:
-            yield from _tree_leaves(file, child, level, seen)
+            yield from _tree_leaves(file, child, level, seen, names, (low, high))
         else:
-            yield child
+            yield child, low, high
 
 
-def _symbol_node(file: Hdf5Bytes, address: int, names: bytes) -> Iterator[Link]:
+def _symbol_node(file: Hdf5Bytes, address: int, names: bytes, low: bytes, high: bytes) -> Iterator[Link]:
+    """The links of a symbol node. They are sorted, and within the bounds that the tree gives: who looks up a name goes
+    by that, who lists all does not."""
     head = file.read(address, 8)
     if head[:5] != b"SNOD\x01":
         raise CorruptFileError("no HDF5 symbol node where one should be", where=f"byte {address:,}")
     count = int.from_bytes(head[6:8], "little")
     entries = file.read(address + 8, 40 * count)
-    for name_offset, header, cached, scratch in struct.iter_unpack("<QQI4xI12x", entries):
-        name = _name(names, name_offset)
-        file.budget.spend(_LINK_STEPS + (len(name) >> 4))
+    least = low + b"\0"  # the first name behind it
+    for name_offset, header, cached, scratch in struct.iter_unpack("<QQI4x16s", entries):
+        raw = _name(names, name_offset)
+        file.budget.spend(_LINK_STEPS + (len(raw) >> 4))
+        is_astray = not least <= raw <= high
+        least = raw
         if cached == 2:
-            yield Link(name, "soft", target=_name(names, scratch)[:_MAX_TARGET])
+            target = decode_name(_name(names, int.from_bytes(scratch[:4], "little")))
+            yield Link(decode_name(raw), "soft", target=target[:_MAX_TARGET])
         else:
-            yield Link(name, "hard", header)
+            yield Link(decode_name(raw), "hard", header, "", scratch if cached == 1 else b"", is_astray)
 
 
-def _name(heap: bytes, offset: int) -> str:
+def _name(heap: bytes, offset: int) -> bytes:
     """The name at an offset of the heap; of one that is too long only so much that it shows."""
     end = heap.find(b"\0", offset, offset + MAX_NAME + 1)
     if end < 0:
         end = offset + MAX_NAME + 1
     if end > len(heap):
         raise CorruptFileError("an HDF5 name lies outside its heap", found=f"offset {offset:,} of {len(heap):,}")
-    return decode_name(heap[offset:end])
+    return heap[offset:end]
 
 
 def decode_name(raw: bytes) -> str:
@@ -140,13 +173,21 @@ def _other_link(name: str, kind: int, value: bytes) -> Link:
     return Link(name, "user-defined", target=f"link type {kind}")
 
 
-def _dense_links(file: Hdf5Bytes, body: bytes) -> Iterator[Link]:
+def _dense_links(file: Hdf5Bytes, body: bytes) -> Iterator[Link] | None:
+    """The links that a group keeps in a fractal heap, None where it has none there."""
     if len(body) < 18:
         raise CorruptFileError("an HDF5 link info message is cut off")
     at = 10 if body[1] & 1 else 2
-    heap_address, tree_address = struct.unpack_from("<QQ", body.ljust(at + 16, b"\xff"), at)
-    if heap_address == UNDEFINED:
-        return
-    heap = FractalHeap(file, heap_address)
-    for body in heap.objects(record[4:] for record in btree_v2_records(file, tree_address, kind=5)):
-        yield _link(file, body)
+    heap, by_name, by_order = struct.unpack_from("<QQQ", body.ljust(at + 24, b"\xff"), at)
+    if heap == UNDEFINED:
+        return None
+    index = NameIndex(file, by_name, by_order if body[1] & 2 else UNDEFINED, LINK_RECORDS)
+    return _links_in(file, FractalHeap(file, heap), index)
+
+
+def _links_in(file: Hdf5Bytes, heap: FractalHeap, index: NameIndex) -> Iterator[Link]:
+    for heap_id in heap.in_order(index.heap_ids):
+        link = _link(file, heap.object(heap_id))
+        index.add(heap_id, link.name)
+        yield link
+    index.check()

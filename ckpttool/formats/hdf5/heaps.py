@@ -6,8 +6,9 @@ Written after the HDF5 File Format Specification, version 3.0, parts III.A.2, II
 import bisect
 import struct
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from ckpttool.errors import CorruptFileError, UnsupportedError
+from ckpttool.errors import CorruptFileError, UnsupportedError, ambiguous
 from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, lookup3
 
 
@@ -67,11 +68,11 @@ class FractalHeap:
         self._starts = [start for start, _, _ in self._blocks]
         self._huge: dict[int, tuple[int, int]] | None = None
 
-    def objects(self, heap_ids: Iterable[bytes]) -> Iterator[bytes]:
-        """The bytes of several objects, in the order in which they lie in the heap, so that a compressed file is read
-        from its beginning to its end."""
+    def in_order(self, heap_ids: Iterable[bytes]) -> list[bytes]:
+        """Heap IDs in the order in which their objects lie in the heap, so that a compressed file is read from its
+        beginning to its end."""
         at = 1 + self._offset_bytes
-        return map(self.object, sorted(heap_ids, key=lambda heap_id: heap_id[1:at][::-1]))
+        return sorted(heap_ids, key=lambda heap_id: heap_id[1:at][::-1])
 
     def object(self, heap_id: bytes) -> bytes:
         """The bytes of the object with this heap ID."""
@@ -133,6 +134,51 @@ class FractalHeap:
             offset += size
 
 
+class Records(NamedTuple):
+    """The two indexes of links or attributes: the types of their B-trees, and where a record has its parts."""
+
+    by_name: int
+    by_order: int
+    heap_id: slice
+    heap_id_by_order: slice
+    checksum: slice
+
+
+LINK_RECORDS = Records(5, 6, slice(4, 11), slice(8, 15), slice(0, 4))
+ATTRIBUTE_RECORDS = Records(8, 9, slice(0, 8), slice(0, 8), slice(13, 17))
+
+
+class NameIndex:
+    """The index of what stands in a fractal heap by names, and beside it that by order of creation, where there is one.
+
+    Names are looked up by their checksums, in order; all are listed by going through either index. `check` raises where
+    these ways lead to different things.
+    """
+
+    def __init__(self, file: Hdf5Bytes, by_name: int, by_order: int, kind: Records) -> None:
+        self._kind, self._names = kind, dict[bytes, bytes]()
+        self.records = list(btree_v2_records(file, by_name, kind.by_name))
+        self.heap_ids = [record[kind.heap_id] for record in self.records]
+        if by_order != UNDEFINED:
+            found = [record[kind.heap_id_by_order] for record in btree_v2_records(file, by_order, kind.by_order)]
+            if sorted(found) != sorted(self.heap_ids):
+                raise ambiguous("an HDF5 object has two indexes of its names, which differ")
+
+    def add(self, heap_id: bytes, name: str) -> None:
+        """Notes the name of what stands in the heap."""
+        self._names[heap_id] = name.encode("utf-8", "surrogateescape")
+
+    def check(self) -> None:
+        """Raises where a name is not where it is looked for."""
+        last = (0, b"")
+        for record, heap_id in zip(self.records, self.heap_ids, strict=True):
+            name = self._names[heap_id]
+            place = (lookup3(name), name)
+            if place[0].to_bytes(4, "little") != record[self._kind.checksum] or place < last:
+                raise ambiguous("an HDF5 index has names out of order, where only some readers find them")
+            last = place
+
+
 def btree_v2_records(file: Hdf5Bytes, address: int, kind: int) -> Iterator[bytes]:
     """The records of a version 2 B-tree, left to right.
 
@@ -144,12 +190,17 @@ def btree_v2_records(file: Hdf5Bytes, address: int, kind: int) -> Iterator[bytes
     if lookup3(head[:34]) != int.from_bytes(head[34:38], "little"):
         raise CorruptFileError("an HDF5 index has a wrong checksum", where=f"byte {address:,}")
     node_size, record_size, depth = struct.unpack_from("<IHH", head, 6)
-    root, count = struct.unpack_from("<QH", head, 16)
+    root, count, total = struct.unpack_from("<QHQ", head, 16)
     if root == UNDEFINED:
         return
     if not record_size or node_size < record_size + 10 or depth > 16:
         raise CorruptFileError("an HDF5 index has impossible sizes", where=f"byte {address:,}")
-    yield from _TreeV2(file, node_size, record_size, depth).records(root, count, depth)
+    left = total
+    for record in _TreeV2(file, node_size, record_size, depth).records(root, count, depth):
+        left -= 1
+        yield record
+    if left:
+        raise CorruptFileError("an HDF5 index has another number of entries than it says", expected=f"{total:,}")
 
 
 class _TreeV2:

@@ -6,11 +6,13 @@ version 3.0. Read are superblocks 0 to 3 and object headers 1 and 2 with 8-byte 
 libhdf5 writes by default.
 """
 
+import bisect
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
+from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
 from ckpttool.files import Inflated, Source
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -25,6 +27,23 @@ _MAX_PAGES = 512
 
 Header = dict[int, list[tuple[int, bytes]]]
 """An object header: for every type of message, the flags and body of each, in stored order."""
+
+# What a header says once, by its number: a second message of the kind is seen by some readers, the first by others.
+_ONCE = {
+    0x01: "shape",
+    0x02: "place for links",
+    0x03: "datatype",
+    0x04: "old fill value",
+    0x05: "fill value",
+    0x07: "list of external files",
+    0x08: "layout",
+    0x0B: "list of filters",
+    0x11: "table of names",
+    0x15: "place for attributes",
+}
+_SHAREABLE = frozenset({0x01, 0x03, 0x04, 0x05, 0x0B, 0x0C})
+_ATTRIBUTE_INFO, _LAST_KIND = 0x15, 0x18
+_SHARED, _MUST_BE_KNOWN = 0x02, 0x80  # flags of messages
 
 _PREFIX_V1 = struct.Struct("<HHB3x").unpack_from
 _PREFIX_V2 = struct.Struct("<BHB").unpack_from
@@ -46,6 +65,20 @@ class Budget:
             )
 
 
+class Superblock(NamedTuple):
+    """What a superblock says, as it is stored.
+
+    `table` are the addresses of the root group's table of names, where they are repeated; `extension` is where the
+    superblock goes on, `UNDEFINED` where it does not.
+    """
+
+    base: int
+    root: int
+    end: int
+    table: bytes
+    extension: int
+
+
 class Hdf5Bytes:
     """The bytes of an HDF5 file: addresses as HDF5 counts them, checked against the stored end of the file.
 
@@ -56,7 +89,8 @@ class Hdf5Bytes:
         self._source = source
         self._pages: dict[int, bytes] = {}
         self.start = find_signature(source)
-        self.root, self.end = _superblock(source, self.start)
+        self.superblock, self.end = _superblock(source, self.start)
+        self.root = self.superblock.root
         self.trailing = source.size - self.start - self.end
         self.budget = Budget(min(MAX_STEPS, 100_000 + self.end // 4))
 
@@ -115,11 +149,21 @@ def find_signature(source: Source) -> int:
     return -1
 
 
-def _superblock(source: Source, start: int) -> tuple[int, int]:
-    """The address of the root group's object header and the end of the file, from the superblock at `start`."""
+def other_signature(source: Source, start: int) -> int:
+    """Where behind `start` another HDF5 file may begin, -1 where none does."""
+    offset = max(512, start * 2)
+    while offset + len(SIGNATURE) <= source.size:
+        if source.read(offset, len(SIGNATURE)) == SIGNATURE:
+            return offset
+        offset *= 2
+    return -1
+
+
+def _superblock(source: Source, start: int) -> tuple[Superblock, int]:
+    """The superblock at `start`, and the end of the file as all addresses are counted."""
     if start < 0:
         raise CorruptFileError("has no HDF5 signature")
-    head = source.read(start, min(96, source.size - start))
+    head = source.read(start, min(96 + 4, source.size - start))
     if len(head) < 48:
         raise truncated(len(head), 48)
     version = head[8]
@@ -128,27 +172,28 @@ def _superblock(source: Source, start: int) -> tuple[int, int]:
     sizes = head[13:15] if version < 2 else head[9:11]
     if sizes != b"\x08\x08":
         raise UnsupportedError(f"HDF5 offsets of {sizes[0]} and lengths of {sizes[1]} bytes", expected="8 and 8")
-    base, root, stored_end = _superblock_v0(head, version) if version < 2 else _superblock_v2(head)
-    end = stored_end - base  # the end is stored as an offset in the whole file, all other addresses count from the base
+    found = _superblock_v0(head, version) if version < 2 else _superblock_v2(head)
+    end = found.end - found.base  # stored as an offset in the whole file; all other addresses count from the base
     if end > source.size - start:
         raise truncated(source.size - start, end)
-    if root >= end:
-        raise CorruptFileError("has no root group", found=f"address {root:,} of {end:,}", hint="fetch the file again")
-    return root, end
+    if found.root >= end:
+        where = f"address {found.root:,} of {end:,}"
+        raise CorruptFileError("has no root group", found=where, hint="fetch the file again")
+    return found, end
 
 
-def _superblock_v0(head: bytes, version: int) -> tuple[int, int, int]:
+def _superblock_v0(head: bytes, version: int) -> Superblock:
     at = 24 + 4 * version  # version 1 has four bytes more before the addresses
     if len(head) < at + 72:
         raise truncated(len(head), at + 72)
-    base, _free, end, driver, _name, root = struct.unpack_from("<6Q", head, at)
+    base, _free, end, driver, _name, root, cached = struct.unpack_from("<6QI", head, at)
     if driver != UNDEFINED:
         raise UnsupportedError("HDF5 spread over several files by a driver", hint="merge it with h5repack first")
-    return base, root, end
+    return Superblock(base, root, end, head[at + 56 : at + 72] if cached == 1 else b"", UNDEFINED)
 
 
-def _superblock_v2(head: bytes) -> tuple[int, int, int]:
-    base, _extension, end, root, checksum = struct.unpack_from("<4QI", head, 12)
+def _superblock_v2(head: bytes) -> Superblock:
+    base, extension, end, root, checksum = struct.unpack_from("<4QI", head, 12)
     if lookup3(head[:44]) != checksum:
         raise CorruptFileError("the HDF5 superblock has a wrong checksum", hint="fetch the file again")
     if head[8] == 3 and head[11] & 0b101:
@@ -156,7 +201,7 @@ def _superblock_v2(head: bytes) -> tuple[int, int, int]:
             "is marked as open for writing: its writer still runs, or the save never finished",
             hint="wait for the writer; if it died, save again, or see what is there after `h5clear -s`",
         )
-    return base, root, end
+    return Superblock(base, root, end, b"", extension)
 
 
 def truncated(found: int, expected: int) -> CorruptFileError:
@@ -198,6 +243,8 @@ def _read_v1(file: Hdf5Bytes, address: int, size: int) -> Header:
             at += 8
             _add(header, blocks, kind, flags, block[at : at + body_size], body_size)
             at += body_size
+    if _ATTRIBUTE_INFO in header:
+        raise ambiguous("an old HDF5 header points to attributes outside of it, where libhdf5 never looks")
     return header
 
 
@@ -241,19 +288,34 @@ def _add(header: Header, blocks: list[tuple[int, int]], kind: int, flags: int, b
         if size < 16:
             raise CorruptFileError("an HDF5 header continuation is cut off")
         blocks.append(struct.unpack_from("<QQ", body))
-    elif kind in header:
+        return
+    if flags & ~1:
+        _check_flags(kind, flags)
+    if kind in header:
+        if kind in _ONCE:
+            raise ambiguous(f"an HDF5 object has two messages for its {_ONCE[kind]}")
         header[kind].append((flags, body))
     elif kind:
         header[kind] = [(flags, body)]
 
 
+def _check_flags(kind: int, flags: int) -> None:
+    """Raises for flags by which libhdf5 refuses to read on."""
+    if flags & _SHARED and kind not in _SHAREABLE:
+        raise CorruptFileError("an HDF5 message is kept elsewhere, which its kind never is", found=f"kind {kind}")
+    if flags & _MUST_BE_KNOWN and kind > _LAST_KIND:
+        raise UnsupportedError("an HDF5 message that a reader has to know and that nobody knows", found=f"kind {kind}")
+
+
 def _blocks(blocks: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The blocks of a header, which grow in number while they are read; one that comes twice is an error."""
-    seen, total = set[int](), 0
+    """The blocks of a header, which grow in number while they are read; two that share a byte are an error."""
+    taken, total = list[tuple[int, int]](), 0
     for start, length in blocks:
-        if start in seen or len(seen) == MAX_HEADER_BLOCKS:
+        at = bisect.bisect_left(taken, (start, 0))
+        overlaps = (at > 0 and taken[at - 1][1] > start) or (at < len(taken) and taken[at][0] < start + length)
+        if overlaps or len(taken) == MAX_HEADER_BLOCKS:
             raise CorruptFileError("an HDF5 object header continues into itself", where=f"byte {start:,}")
-        seen.add(start)
+        taken.insert(at, (start, start + length))
         total += length
         if total > MAX_HEADER_BYTES:
             raise CorruptFileError(

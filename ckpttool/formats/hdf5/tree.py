@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass, field
 
 from ckpttool.checkpoint import Refusal
-from ckpttool.errors import CheckpointError, CorruptFileError
+from ckpttool.errors import CheckpointError, CorruptFileError, UnsupportedError, ambiguous
 from ckpttool.files import Source
 from ckpttool.formats.hdf5.attributes import Attributes, AttributeValue
-from ckpttool.formats.hdf5.groups import MAX_NAME, Link, is_group, links
+from ckpttool.formats.hdf5.groups import MAX_NAME, SYMBOL_TABLE, Link, is_group, links
 from ckpttool.formats.hdf5.heaps import GlobalHeap
-from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, read_header, unfinished
+from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, other_signature, read_header, unfinished
 from ckpttool.formats.hdf5.objects import Dataset, is_dataset, is_named_type, read_dataset
 
 MAX_OBJECTS = 40_000  # six times those of the largest models of keras.applications and their optimizers
@@ -22,6 +22,7 @@ MAX_DEPTH = 4096
 MAX_PATH_CHARS = 64 << 20
 MAX_REPEATED = 16  # times the file, in declared bytes, of datasets that share their bytes with others
 
+_DRIVER, _CACHE_IMAGE = 0x14, 0x18  # messages behind a superblock
 _SCANNED = 1 << 20  # bytes outside the HDF5 data up to which all are looked at
 
 _LINK_REFUSALS = {"soft": "link", "user-defined": "link", "external": "external"}
@@ -67,11 +68,37 @@ class Tree:
 def read_tree(source: Source) -> Tree:
     """The tree of the HDF5 file in `source`; raises where the file as a whole or the listing of a group is broken."""
     file = Hdf5Bytes(source)
+    _require_plain(file)
     tree = Tree(file)
     _refuse_foreign(tree, source, file.start + file.end, file.trailing, "bytes follow the end of the HDF5 data")
     _refuse_foreign(tree, source, 0, file.start, "bytes stand before the HDF5 data")
     _Walk(tree).run()
+    _refuse_second(tree, source)
     return tree
+
+
+def _require_plain(file: Hdf5Bytes) -> None:
+    """Raises where the superblock goes on with an image of the cache, whose parts some readers see in place of those of
+    the file, or with the description of several files."""
+    if file.superblock.extension == UNDEFINED:
+        return
+    extension = read_header(file, file.superblock.extension)
+    if _CACHE_IMAGE in extension:
+        raise ambiguous("holds an image of libhdf5's cache, which other readers do not look into")
+    if _DRIVER in extension:
+        raise UnsupportedError("HDF5 spread over several files by a driver", hint="merge it with h5repack first")
+
+
+def _refuse_second(tree: Tree, source: Source) -> None:
+    """Notes what makes a second file of the same bytes: another superblock, or one that counts from elsewhere."""
+    file = tree.file
+    if file.superblock.base != file.start:
+        detail = f"counts its addresses from byte {file.superblock.base:,}, and stands at byte {file.start:,}"
+        tree.refusals.append(Refusal("ambiguous", "", f"the HDF5 superblock {detail}"))
+    second = other_signature(source, file.start)
+    if second >= 0:
+        detail = f"a second HDF5 file begins at byte {second:,}; the one at byte {file.start:,} is read"
+        tree.refusals.append(Refusal("ambiguous", "", detail))
 
 
 def _refuse_foreign(tree: Tree, source: Source, start: int, size: int, what: str) -> None:
@@ -105,6 +132,7 @@ class _Walk:
         root = read_header(self._file, self._file.root)
         if not is_group(root):
             raise CorruptFileError("has no root group", hint="fetch the file again")
+        _require_one_kind(root, self._file.superblock.table)
         self._names[self._file.root] = ""
         stack = self._enter("", 0, root)
         while stack:
@@ -118,14 +146,14 @@ class _Walk:
             elif link.address in self._names:
                 self._repeat(path, self._names[link.address])
             else:
-                group = self._open(path, link.address)
+                group = self._open(path, link)
                 if group is not None:
                     stack += self._enter(path, depth, group)
 
     def _enter(self, path: str, depth: int, group: Header) -> list[tuple[str, int, Link]]:
         """Notes a group; its links, last first, as the stack wants them, each with the path before its name."""
         self._tree.groups[path] = attributes = Attributes(self._file, self._heap, group)
-        self._refuse_oversized(path, attributes)
+        self._judge(path, attributes)
         prefix = f"{path}/" if path else ""
         try:
             found = list(itertools.islice(links(self._file, group), MAX_OBJECTS))  # the walk reaches no more
@@ -133,13 +161,26 @@ class _Walk:
             error.where = ", ".join(filter(None, (f"group {path or '/'}", error.where)))
             raise
         if len(found) > 1:
+            found = self._once(prefix, found)
             found.sort(key=lambda link: natural_key(link.name), reverse=True)
         return [(prefix, depth + 1, link) for link in found]
 
-    def _refuse_oversized(self, path: str, attributes: Attributes) -> None:
-        """Tells of attributes that are too many or too large for a checkpoint; they can be read all the same."""
+    def _once(self, prefix: str, found: list[Link]) -> list[Link]:
+        """The links of a group without those whose names stand there before, which are refused."""
+        by_name = dict[str, Link]()
+        for link in found:
+            if by_name.setdefault(link.name, link) is not link:
+                detail = "the name stands twice in its group; only one of the two is listed"
+                self._tree.refusals.append(Refusal("ambiguous", prefix + link.name, detail))
+        return list(by_name.values())
+
+    def _judge(self, path: str, attributes: Attributes) -> None:
+        """Tells of attributes that are too many or too large for a checkpoint, which can be read all the same, and of
+        those that readers see differently, which cannot."""
         try:
             told = attributes.oversized()
+            if not told:
+                attributes.check()
         except CheckpointError as error:
             self._tree.refuse(f"{path or '/'} attributes", error)
             return
@@ -162,8 +203,8 @@ class _Walk:
             return Refusal(_LINK_REFUSALS[link.kind], path, f"{link.kind} link to {link.target}, not followed")
         if not link.name or "/" in link.name or link.name in (".", "..") or len(link.name) > MAX_NAME:
             return Refusal("name", path[:200], "a name that no HDF5 writer gives, not followed")
-        if path in self._tree.groups or path in self._tree.datasets:
-            return Refusal("ambiguous", path, "the name stands twice in its group; only one of the two is listed")
+        if link.is_astray:
+            return Refusal("ambiguous", path, "the name is out of order in its group, where not every reader finds it")
         if depth > MAX_DEPTH:
             return Refusal("bomb", path[:200], f"groups nested more than {MAX_DEPTH:,} deep, not followed")
         return None
@@ -188,14 +229,16 @@ class _Walk:
             if self._claimed > MAX_REPEATED * self._file.end and dataset.nbytes <= self._file.end:
                 self._tree.refusals.append(Refusal("bomb", path, "shares its bytes with others, one of too many"))
                 return
+        self._judge(path, attributes)
         self._tree.datasets[path] = dataset
         self._tree.attributes[path] = attributes
 
-    def _open(self, path: str, address: int) -> Header | None:
+    def _open(self, path: str, link: Link) -> Header | None:
         """The header of the object if it is a group; a dataset is noted, anything broken is refused."""
-        self._names[address] = path
+        self._names[link.address] = path
         try:
-            header = read_header(self._file, address)
+            header = read_header(self._file, link.address)
+            _require_one_kind(header, link.table)
             if is_group(header):
                 return header
             if is_dataset(header):
@@ -205,3 +248,15 @@ class _Walk:
         except CheckpointError as error:
             self._tree.refuse(path, error)
         return None
+
+
+def _require_one_kind(header: Header, table: bytes) -> None:
+    """Raises where an object is a group to one reader and a dataset to the next, or where its entry in the group above,
+    or in the superblock, leads to another `table` of names than its own header.
+
+    A group that has become one of the new kind has no table, and its entry an old one.
+    """
+    if is_group(header) and (is_dataset(header) or is_named_type(header)):
+        raise ambiguous("is a group and a dataset at once")
+    if table and SYMBOL_TABLE in header and header[SYMBOL_TABLE][0][1][:16] != table:
+        raise CorruptFileError("the entry of a group and its own header name different tables of names")

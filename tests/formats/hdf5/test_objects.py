@@ -96,7 +96,7 @@ def with_message(data: bytes, path: str, kind: int, at: int, byte: int) -> bytes
     ("message", "at", "byte", "kind"),
     [
         (1, -4, 2, "unsupported"),
-        (8, -4, 2, "unsupported"),
+        (8, -4, 2, "corrupt"),
         (8, 0, 2, "unsupported"),
         (8, 0, 9, "unsupported"),
         (8, 1, 7, "corrupt"),
