@@ -90,14 +90,10 @@ def _require_plain(file: Hdf5Bytes) -> None:
 
 
 def _refuse_second(tree: Tree, source: Source) -> None:
-    """Notes what makes a second file of the same bytes: another superblock, or one that counts from elsewhere."""
-    file = tree.file
-    if file.superblock.base != file.start:
-        detail = f"counts its addresses from byte {file.superblock.base:,}, and stands at byte {file.start:,}"
-        tree.refusals.append(Refusal("ambiguous", "", f"the HDF5 superblock {detail}"))
-    second = other_signature(source, file.start)
+    """Notes another superblock where readers look for one."""
+    second = other_signature(source, tree.file.start)
     if second >= 0:
-        detail = f"a second HDF5 file begins at byte {second:,}; the one at byte {file.start:,} is read"
+        detail = f"a second HDF5 file begins at byte {second:,}; the one at byte {tree.file.start:,} is read"
         tree.refusals.append(Refusal("ambiguous", "", detail))
 
 
