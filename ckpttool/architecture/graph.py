@@ -25,13 +25,15 @@ _CONSTANT = "_CONSTANT_VALUE"
 class Tensor:
     """An output of a layer as another layer takes it: which layer of the model, which node of it, which output.
 
-    Nodes are numbered as the config numbers them. `shape` has the batch axis, and is None where it is not known.
+    Nodes are numbered as the config numbers them. `shape` has the batch axis, and is None where it is not known;
+    `dtype` is None where nobody asked for it, or it is not known.
     """
 
     layer: str
     node: int
     output: int
     shape: Shape | None = None
+    dtype: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,19 @@ _OF_MASKS = re.compile(r"concatenate(_\d+)?")
 @dataclass(frozen=True, slots=True)
 class At:
     """Where a layer is: its old label, its new one, whether it takes part in a graph whose calls build it, and the
-    shape of its input, if known."""
+    shape and dtype of its input, if known."""
 
     label: str = ""
     today: str = ""
     in_graph: bool = False
     shape: Shape | None = None
+    dtype: str | None = None
 
-    def below(self, name: str, today: str, in_graph: bool = False, shape: Shape | None = None) -> "At":
+    def below(
+        self, name: str, today: str, in_graph: bool = False, shape: Shape | None = None, dtype: str | None = None
+    ) -> "At":
         """A layer of this name in it, and of that one today."""
-        return At(joined(self.label, name), joined(self.today, today), in_graph, shape)
+        return At(joined(self.label, name), joined(self.today, today), in_graph, shape, dtype)
 
 
 def joined(label: str, name: str) -> str:

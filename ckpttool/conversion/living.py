@@ -27,8 +27,8 @@ from ckpttool.conversion.filling import (
     reversed_kernels,
 )
 from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.options import Options
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.rewriting import Options
 from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.saved import Source, config_of
 from ckpttool.conversion.state import WHERE, state

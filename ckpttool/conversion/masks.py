@@ -18,8 +18,7 @@ from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
 from ckpttool.conversion.graphs import Connections
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.operating import in_order
-from ckpttool.conversion.ordering import flat
+from ckpttool.conversion.ordering import flat, in_order
 from ckpttool.conversion.origin import Origin
 
 _MERGES = (

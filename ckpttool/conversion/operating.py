@@ -1,6 +1,6 @@
 """The TensorFlow functions of one graph, each call replaced by operations of Keras 3 in the order in which they run."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -9,6 +9,8 @@ from ckpttool.architecture.graph import Call, Tensor
 from ckpttool.conversion.graphs import Connections, GraphLayer, numbered_names
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.operations import CLASSES, Inner, Node, Result, Sizes, rewritten
+from ckpttool.conversion.ordering import in_order
+from ckpttool.conversion.tensor_dtypes import Dtypes
 
 _Key = tuple[str, int]
 
@@ -16,13 +18,15 @@ _Key = tuple[str, int]
 @dataclass(slots=True)
 class Operations:
     """What stands for the TensorFlow functions of a graph: `layers` are the new nodes, `today` finds a tensor of the
-    old graph in the new one. `names` are the names of layers today by their old ones."""
+    old graph in the new one. `names` are the names of layers today by their old ones, `dtypes` those of the tensors of
+    the old graph."""
 
     held: Mapping[str, Args]
     connections: Connections
     names: Mapping[str, str]
     label: str
     journal: Journal
+    dtypes: Dtypes
     layers: list[GraphLayer] = field(default_factory=list)
     results: dict[_Key, Any] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -67,9 +71,11 @@ class Operations:
         if key not in self.results:
             if tensor.layer in self.held and self.held[tensor.layer].class_name in CLASSES:
                 raise ConfigError("the result of a function that is never called", where=self._where(tensor.layer))
-            return replace(tensor, layer=self.names.get(tensor.layer, tensor.layer))
+            return replace(tensor, layer=self.names.get(tensor.layer, tensor.layer), dtype=self.dtypes.of(tensor))
         found = self.results[key]
-        return replace(found, output=found.output + tensor.output) if isinstance(found, Tensor) else found
+        if not isinstance(found, Tensor):
+            return found
+        return replace(found, output=found.output + tensor.output, dtype=self.dtypes.of(tensor))
 
     def _placed(self, name: str, nodes: tuple[Node, ...], result: Result) -> Any:
         """The result of a call, its nodes among the layers of the new graph, the last one under the old name."""
@@ -104,23 +110,3 @@ class Operations:
             self.used.add(new)
             self.placed.add(new)
             yield new
-
-
-def in_order(keys: Collection[_Key], takes: Callable[[_Key], list[_Key]]) -> Iterator[_Key]:
-    """The keys, each behind those that it takes; none of a circle, which is told where the graph is walked."""
-    waiting, entered = set(keys), set[_Key]()
-    for first in keys:
-        stack = [first]
-        while stack:
-            key = stack[-1]
-            needed = [other for other in takes(key) if other in waiting] if key in waiting else []
-            if needed and not entered.isdisjoint(needed):
-                return
-            if needed:
-                entered.add(key)
-                stack += reversed(needed)
-                continue
-            stack.pop()
-            if key in waiting:
-                waiting.discard(key)
-                yield key

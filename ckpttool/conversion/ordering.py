@@ -6,7 +6,7 @@ theirs in an order of the same kind, but over graphs that recorded their tensors
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ckpttool.architecture.graph import Call, Tensor
@@ -75,3 +75,23 @@ def _depths(calls: Calls, walked: Sequence[_Node]) -> dict[str, int]:
         for parent in _parents(calls, node):
             of_nodes[parent] = max(depth + 1, of_nodes[parent])
     return of_layers
+
+
+def in_order(keys: Collection[_Node], takes: Callable[[_Node], list[_Node]]) -> Iterator[_Node]:
+    """The keys, each behind those that it takes; none of a circle, which is told where the graph is walked."""
+    waiting, entered = set(keys), set[_Node]()
+    for first in keys:
+        stack = [first]
+        while stack:
+            key = stack[-1]
+            needed = [other for other in takes(key) if other in waiting] if key in waiting else []
+            if needed and not entered.isdisjoint(needed):
+                return
+            if needed:
+                entered.add(key)
+                stack += reversed(needed)
+                continue
+            stack.pop()
+            if key in waiting:
+                waiting.discard(key)
+                yield key

@@ -14,10 +14,10 @@ from ckpttool.conversion import lambdas, proving
 from ckpttool.conversion.filling import Prepared
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.loadability import check_loads, refuse_unbuildable
+from ckpttool.conversion.options import PLAIN, Options
 from ckpttool.conversion.preparing import prepare
 from ckpttool.conversion.proving import NoKerasError, Prediction, Proof, predict
 from ckpttool.conversion.result import Conversion, Transform
-from ckpttool.conversion.rewriting import PLAIN, Options
 from ckpttool.conversion.targets import (
     DEFAULT_SHARD,
     FORMS,

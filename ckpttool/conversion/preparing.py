@@ -27,9 +27,10 @@ from ckpttool.conversion.filling import (
 )
 from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.living import prepare_live
+from ckpttool.conversion.options import Options
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.own_classes import OwnWeights, is_of_layer, own_weights, with_own
-from ckpttool.conversion.rewriting import Options, rewrite
+from ckpttool.conversion.rewriting import rewrite
 from ckpttool.conversion.rewritten import Rewritten, Unfilled
 from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload

@@ -14,8 +14,7 @@ from ckpttool.architecture.graph import Tensor
 from ckpttool.architecture.models import is_model, name_in_graph, steps_of
 from ckpttool.conversion.graphs import Connections
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.operating import in_order
-from ckpttool.conversion.ordering import flat
+from ckpttool.conversion.ordering import flat, in_order
 
 _RAISING = frozenset(
     {

@@ -14,7 +14,18 @@ from ckpttool.architecture.graph import Call
 from ckpttool.architecture.models import is_model, name_in_graph, steps_of
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
-from ckpttool.conversion import activations, deviations, functions, lambdas, lookups, masks, padding, pruning, words
+from ckpttool.conversion import (
+    activations,
+    deviations,
+    functions,
+    lambdas,
+    lookups,
+    masks,
+    padding,
+    pruning,
+    whole_numbers,
+    words,
+)
 from ckpttool.conversion.activations import Scaled
 from ckpttool.conversion.arranging import Arrangement
 from ckpttool.conversion.bytecode import computed
@@ -30,10 +41,13 @@ from ckpttool.conversion.labels import At, joined, name_today
 from ckpttool.conversion.nested import LIVE, Nested, unbuilt
 from ckpttool.conversion.operating import Operations
 from ckpttool.conversion.operations.emitting import NoEquivalent
+from ckpttool.conversion.options import PLAIN, Options
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.outside import outside
+from ckpttool.conversion.plain_models import plain
 from ckpttool.conversion.rewritten import Rewritten, Unfilled
 from ckpttool.conversion.settling import Site, settled
+from ckpttool.conversion.tensor_dtypes import after_layer, dtypes_in
 
 RENAME_LAYER = Edit(
     "rename-layer",
@@ -51,38 +65,18 @@ STATE_INPUT = Edit(
     "always: the same input",
 )
 CUSTOM = Edit("keep-custom-class", "keeps a class that is not built into Keras, under its name", "as that class is")
-PLAIN_MODEL = Edit(
-    "plain-model",
-    "writes a model of an own class, whose config lists its layers, as a Functional or Sequential one",
-    "where the class computes its outputs by these layers alone",
-)
 UNFOLD_MERGE = Edit(
     "unfold-merge",
     "writes a Sequential model that begins with a Merge of branches as the graph that it is",
     "always: the same layers, in the same order",
 )
-EDITS = (UNFOLD_MERGE, RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM, PLAIN_MODEL)
+EDITS = (UNFOLD_MERGE, RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM)
 
 _HELD = ("layer", "backward_layer", "cell")
 _BASE_ONLY = frozenset({"batch_input_shape"})  # what Keras 3's Layer takes no more, of classes that hand on the rest
 _DIRECTIONS = {("Bidirectional", "layer"): "forward_"}  # a backward layer of its own keeps its name
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user chose: `keep_weights` registers the old hard_sigmoid; `functions` are those that take the place of
-    Lambda layers, `package.module:function` by the name of the layer; `builtins` are names of the author's functions
-    that stand for those of Keras 3. `compiled` and `optimizer` carry the settings of `compile` and the state of the
-    optimizer."""
-
-    keep_weights: bool = False
-    functions: Mapping[str, str] = field(default_factory=dict)
-    compiled: bool = True
-    optimizer: bool = True
-    builtins: frozenset[str] = frozenset()
-
-
-PLAIN = Options()
 UNKNOWN = Origin()
 
 
@@ -126,16 +120,9 @@ class _Rewriter:
         """The entry of the whole model."""
         args = Args.of(new)
         if not is_model(args):
-            new = self.plain(args)
+            new = plain(args, self.generation, self.journal)
             args = Args.of(new)
         return self.layer(Args.of(old), {**new, "config": {**args.config, "name": args.name}}, At())
-
-    def plain(self, args: Args) -> dict[str, Any]:
-        """The entry of a model of an own class that lists its layers, which are not normalized yet."""
-        class_name = "Functional" if "output_layers" in args.config else "Sequential"
-        self.journal.edit(PLAIN_MODEL, args.name, f"{args.class_name} as {class_name}")
-        self.journal.lose(args.name, f"what the class {args.class_name} adds to a {class_name} model")
-        return dict(normalized({"class_name": class_name, "config": args.config}, self.generation))
 
     def layer(self, old: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer or model with all that it holds; its name is that of today already."""
@@ -157,6 +144,10 @@ class _Rewriter:
         self.laid_out |= {joined(at.label, deviations.SLOT): how} if how else {}
         if activations.uses_old(found):
             return self.padded(found, self.with_old_activation(found, new, at), at)
+        whole_numbers.check(found, at.dtype, at.label, self.journal)
+        if whole_numbers.is_cast(found, at.dtype):
+            model = whole_numbers.behind_cast(found, self.entry(found, new, config, at), at.label, self.journal)
+            return self.entry(model, {}, model.config, at)
         if lookups.gives_integers(found):
             return self.cast(found, self.entry(found, new, config, at), at)
         return self.padded(found, self.entry(found, new, config, at), at)
@@ -233,7 +224,7 @@ class _Rewriter:
 
     def inner(self, old: Any, new: Mapping[str, Any], at: At, direction: str = "") -> dict[str, Any]:
         name = f"{direction}{Args.of(new).name.removeprefix(direction)}"
-        return self.layer(Args.of(self.unflattened(old)), new, at.below(name, name))
+        return self.layer(Args.of(self.unflattened(old)), new, at.below(name, name, dtype=at.dtype))
 
     def unflattened(self, old: Any) -> Any:
         return unflattened(old) if self.generation is Generation.KERAS_0 else old
@@ -353,9 +344,11 @@ class _Rewriter:
             self.journal.edit(STATE_INPUT, at.label or args.name)
             before = [after[0], *before]
         layers, started = [], bool(after) and Args.of(after[0]).class_name == "InputLayer"  # which builds all behind it
+        dtype = None if started else at.dtype
         for one, entry, step in zip(before, after, steps, strict=True):
             name = Args.of(entry).name
-            below = at.below(name, names[name], started, next(iter(step.inputs), None))
+            below = at.below(name, names[name], started, next(iter(step.inputs), None), dtype)
+            dtype = after_layer(step.args, dtype, self.generation)
             layers.append(self.layer(Args.of(self.unflattened(one)), under_name(entry, names[name]), below))
         return {**{key: value for key, value in args.config.items() if key != "layers"}, "layers": layers}
 
@@ -379,12 +372,14 @@ class _Rewriter:
         held = {name_in_graph(entry, layer): layer for entry, layer in zip(entries, args.layers("layers"), strict=True)}
         connections = Connections.of(args, held, self.generation)
         names = self.names(args, list(held), at)
-        operations = Operations(held, connections, names, at.label, self.journal)
+        dtypes = dtypes_in(held, connections, self.generation)
+        operations = Operations(held, connections, names, at.label, self.journal, dtypes)
         layers = list[GraphLayer](operations.layers)
         for (name, layer), entry, one, step in zip(held.items(), entries, old.config["layers"], steps, strict=True):
             if layer.class_name in operations.classes:
                 continue
-            below = at.below(name, names[name], in_graph=True, shape=next(iter(step.inputs), None))
+            dtype = dtypes.taken(connections.calls[name])
+            below = at.below(name, names[name], True, next(iter(step.inputs), None), dtype)
             found = self.layer(Args.of(self.unflattened(one)), under_name(entry, names[name]), below)
             own = (call.replaced(operations.today) for call in connections.calls[name])
             called = layer.as_class(found["class_name"])

@@ -12,7 +12,7 @@ from ckpttool.architecture.slots import Part
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.conversion.rewriting import Options
+from ckpttool.conversion.options import Options
 from ckpttool.conversion.targets import FORMS
 from ckpttool.formats.weights_h5 import PATH_KINDS
 

@@ -12,9 +12,9 @@ from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.activations import REGISTERED
 from ckpttool.conversion.filling import Prepared
 from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.options import Options
 from ckpttool.conversion.preparing import prepare
 from ckpttool.conversion.preprocessing import WRITE_BOUNDARIES
-from ckpttool.conversion.rewriting import Options
 from ckpttool.formats.weights_h5 import PATH_KINDS, named, section_of, split
 from ckpttool.writing.legacy import KERAS_VERSION
 from ckpttool.writing.path_layout import Content

@@ -7,8 +7,9 @@ import pytest
 from ckpttool.architecture.args import ConfigError
 from ckpttool.architecture.dialects.generation import Generation
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.operating import in_order
-from ckpttool.conversion.rewriting import PLAIN, rewrite
+from ckpttool.conversion.options import PLAIN
+from ckpttool.conversion.ordering import in_order
+from ckpttool.conversion.rewriting import rewrite
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -7,8 +7,9 @@ import pytest
 
 from ckpttool.architecture.args import Args
 from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.options import PLAIN
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.rewriting import PLAIN, Generation, rewrite
+from ckpttool.conversion.rewriting import Generation, rewrite
 from ckpttool.conversion.settling import Site, settled
 from tests.architecture.live_defaults import keras
 

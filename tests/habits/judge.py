@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ckpttool.conversion import Conversion, convert
-from ckpttool.conversion.rewriting import Options
+from ckpttool.conversion.options import Options
 from ckpttool.errors import CheckpointError
 from tests.architecture.live_defaults import keras
 from tests.conversion.judge import differences, flat, numbered

@@ -18,8 +18,9 @@ from ckpttool.conversion import (
     words,
 )
 from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.options import PLAIN
 from ckpttool.conversion.preparing import prepare
-from ckpttool.conversion.rewriting import PLAIN, STATE_INPUT
+from ckpttool.conversion.rewriting import STATE_INPUT
 from ckpttool.conversion.settling import WRITE_BACKWARD
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.verifying import verify

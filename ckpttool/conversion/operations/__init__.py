@@ -6,6 +6,7 @@ from typing import Any
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.graph import Call
 from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.operations.dtypes import result_dtypes
 from ckpttool.conversion.operations.emitting import Emitter, Inner, Node, NoEquivalent, Result, Sizes
 from ckpttool.conversion.operations.reading import CLASSES, arguments_of, function_of
 from ckpttool.conversion.operations.table import FUNCTIONS
@@ -17,7 +18,7 @@ REPLACE_OPERATION = Edit(
 )
 EDITS = (REPLACE_OPERATION,)
 
-__all__ = ["CLASSES", "EDITS", "FUNCTIONS", "Inner", "Node", "Result", "Sizes", "rewritten"]
+__all__ = ["CLASSES", "EDITS", "FUNCTIONS", "Inner", "Node", "Result", "Sizes", "result_dtypes", "rewritten"]
 
 
 def rewritten(args: Args, call: Call, where: str, journal: Journal) -> tuple[tuple[Node, ...], Result] | None:
@@ -33,6 +34,8 @@ def rewritten(args: Args, call: Call, where: str, journal: Journal) -> tuple[tup
     except NoEquivalent as problem:
         journal.refuse(where, f"TensorFlow's {_title(args)}: {problem}")
         return None
+    for guess in dict.fromkeys(emitter.guesses):
+        journal.guess(where, f"TensorFlow's {name} {guess}")
     places = ", ".join(dict.fromkeys(node.class_name for node in emitter.nodes))
     journal.edit(REPLACE_OPERATION, where, f"{name} by {places or 'what is known of it'}")
     return tuple(emitter.nodes), result

@@ -38,6 +38,21 @@ class Node:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
+def typed(value: Any, dtype: str | None) -> Any:
+    """A number or a list of numbers that TensorFlow takes as an array of a dtype; anything else as it is."""
+    leaves = list(_leaves([value]))
+    if dtype is None or not leaves or not all(isinstance(item, bool | int | float) for item in leaves):
+        return value
+    if not isinstance(value, list) and dtype in _WEAK:  # of which Keras makes the same
+        return value
+    if dtype.startswith("uint") and any(item < 0 for item in leaves):
+        raise NoEquivalent(f"a negative number as {dtype}")
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
+
+
+_WEAK = frozenset({"bool", "float32", "int32", "int64"})
+
+
 def constant(value: Any) -> Any:
     """A list of numbers as an array, as Keras 3 has constants; anything else as it is."""
     if not isinstance(value, list) or not value:
@@ -59,9 +74,10 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class Emitter:
-    """The nodes made so far."""
+    """The nodes made so far, and what was assumed."""
 
     nodes: list[Node] = field(default_factory=list)
+    guesses: list[str] = field(default_factory=list)
 
     def op(self, place: str, *args: Any, **config: Any) -> Inner:
         """The output of an operation such as `numpy.Add`, called with `args`, lists of numbers among them as arrays."""
@@ -74,11 +90,14 @@ class Emitter:
         self.nodes.append(Node("keras.src.ops.numpy", "GetItem", {}, (x, key)))
         return Inner(len(self.nodes) - 1)
 
-    def layer(self, class_name: str, *args: Any, **config: Any) -> Inner:
-        """The output of a layer."""
-        self.nodes.append(Node("keras.layers", class_name, config, args))
+    def layer(self, class_name: str, x: Any, dtype: str | None, **config: Any) -> Inner:
+        """The output of a layer that takes a tensor of this dtype and gives one."""
+        config |= {"dtype": dtype} if dtype in _OTHER_FLOATS else {}
+        self.nodes.append(Node("keras.layers", class_name, config, (x,)))
         return Inner(len(self.nodes) - 1)
 
+
+_OTHER_FLOATS = frozenset({"bfloat16", "float16", "float64"})  # which layers would cast to float32
 
 Result = Inner | Sizes | Any
 """What a call gives: a node's output, sizes, or a tensor of the old graph that it merely hands on."""

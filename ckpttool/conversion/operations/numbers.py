@@ -7,8 +7,9 @@ of 2.15 for what a function does, keras/src/ops of 3.15 for what takes its place
 from typing import Any
 
 from ckpttool.architecture.sizes import is_integer
-from ckpttool.conversion.operations.emitting import Emitter, NoEquivalent, Result, Sizes
-from ckpttool.conversion.operations.places import Function, is_tensor, static
+from ckpttool.conversion.operations.emitting import Emitter, NoEquivalent, Result, Sizes, typed
+from ckpttool.conversion.operations.places import Function, dtype_of, is_tensor, static
+from ckpttool.conversion.operations.whole import check_floats
 
 
 def matmul(
@@ -88,10 +89,17 @@ def one_hot(
     """A one at each index."""
     if on_value not in (None, 1, 1.0) or off_value not in (None, 0, 0.0):
         raise NoEquivalent("values other than one and zero")
-    named = "float32" if dtype is None else dtype_named(dtype)
+    named = one_hot_dtype(on_value, off_value, dtype)
     return e.op(
         "nn.OneHot", indices, num_classes=static(depth, "the depth"), axis=-1 if axis is None else axis, dtype=named
     )
+
+
+def one_hot_dtype(on_value: Any, off_value: Any, dtype: Any) -> str:
+    """The dtype of ones and zeros: that of the values where it is not given."""
+    given = next((value for value in (on_value, off_value) if value is not None), 1.0)
+    plain = "bool" if isinstance(given, bool) else "int32" if isinstance(given, int) else "float32"
+    return plain if dtype is None else dtype_named(dtype)
 
 
 def norm(
@@ -174,6 +182,8 @@ def resize(
     if preserve_aspect_ratio or method not in known:
         raise NoEquivalent(f"method {method!r}" if method not in known else "preserve_aspect_ratio")
     given = static(size, "the size")
+    if method != "nearest" and dtype_of(images) not in (None, "float32"):  # TensorFlow gives float32 for any
+        images = e.op("core.Cast", images, dtype="float32")
     return e.op(
         "image.Resize", images, size=given, interpolation=method, antialias=antialias, data_format="channels_last"
     )
@@ -235,6 +245,7 @@ def fill(e: Emitter, dims: Any, value: Any, name: Any = None, layout: Any = None
 
 def moments(e: Emitter, x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: Any = None) -> Result:
     """Mean and variance."""
+    check_floats(e, x, "moments")
     return e.op("nn.Moments", x, axes=axes if isinstance(axes, list) else [axes], keepdims=bool(keepdims))
 
 
@@ -268,14 +279,15 @@ def add_n(e: Emitter, inputs: Any, name: Any = None) -> Result:
 
 def squared_difference(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
     """(x - y) ** 2."""
-    return e.op("numpy.Square", e.op("numpy.Subtract", x, y))
+    dtype = dtype_of(x, y)
+    return e.op("numpy.Square", e.op("numpy.Subtract", typed(x, dtype), typed(y, dtype)))
 
 
 def bias_add(e: Emitter, value: Any, bias: Any, data_format: Any = None, name: Any = None) -> Result:
     """A bias for every channel."""
     if data_format not in (None, "NHWC", "N...C"):
         raise NoEquivalent(f"data_format {data_format!r}")
-    return e.op("numpy.Add", value, bias)
+    return e.op("numpy.Add", value, typed(bias, dtype_of(value)))
 
 
 def identity(e: Emitter, input: Any, name: Any = None, **_: Any) -> Result:

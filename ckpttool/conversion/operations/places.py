@@ -19,6 +19,11 @@ def is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor | Inner)
 
 
+def dtype_of(*values: Any) -> str | None:
+    """The dtype of the first tensor among some values, None where it is not known."""
+    return next((value.dtype for value in values if isinstance(value, Tensor)), None)
+
+
 def static(value: Any, what: str) -> Any:
     """A value that is known beforehand. Raises NoEquivalent."""
     if isinstance(value, Sizes):
@@ -66,7 +71,7 @@ def reshape(e: Emitter, tensor: Any, shape: Any, name: Any = None) -> Result:
     if len(unknown) == 1 and -1 not in sizes:
         return e.op("numpy.Reshape", tensor, newshape=[-1 if size is None else size for size in sizes])
     if unknown == [0]:
-        return e.layer("Reshape", tensor, target_shape=sizes[1:])
+        return e.layer("Reshape", tensor, dtype_of(tensor), target_shape=sizes[1:])
     raise NoEquivalent("more than one size of the shape is not known")
 
 

@@ -32,11 +32,11 @@ RAW: Mapping[str, RawOp] = MappingProxyType(
         **{
             op: _raw(f"math.{name}", "x", "y")
             for op, name in {
-                "Add": "add", "AddV2": "add", "Div": "truediv", "DivNoNan": "divide_no_nan",
+                "Add": "add", "AddV2": "add", "DivNoNan": "divide_no_nan",
                 "Equal": "equal", "FloorDiv": "floordiv", "FloorMod": "floormod", "Greater": "greater",
                 "GreaterEqual": "greater_equal", "Less": "less", "LessEqual": "less_equal",
                 "LogicalAnd": "logical_and", "LogicalOr": "logical_or", "Maximum": "maximum", "Minimum": "minimum",
-                "Mul": "multiply", "NotEqual": "not_equal", "Pow": "pow", "RealDiv": "truediv",
+                "Mul": "multiply", "NotEqual": "not_equal", "Pow": "pow",
                 "SquaredDifference": "squared_difference", "Sub": "subtract",
             }.items()
         },
@@ -61,6 +61,8 @@ RAW: Mapping[str, RawOp] = MappingProxyType(
         "Cumsum": _raw("math.cumsum", "x", "axis", attrs={"exclusive": "exclusive", "reverse": "reverse"}),
         "DepthToSpace": _raw("nn.depth_to_space", "x", attrs={"block_size": "block_size"}),
         "ExpandDims": _raw("expand_dims", "x", "axis"),
+        "Div": _raw("raw.div", "x", "y"),
+        "RealDiv": _raw("realdiv", "x", "y"),
         "Fill": _raw("fill", "dims", "value"),
         "GatherV2": _raw("gather", "params", "indices", "axis", attrs={"batch_dims": "batch_dims"}),
         "Identity": _raw("identity", "input"),
@@ -70,7 +72,7 @@ RAW: Mapping[str, RawOp] = MappingProxyType(
             "linalg.matmul", "a", "b", attrs={"transpose_a": "transpose_a", "transpose_b": "transpose_b"}
         ),
         "MirrorPad": _raw("pad", "tensor", "paddings", attrs={"mode": "mode"}),
-        "OneHot": _raw("one_hot", "indices", "depth", "on_value", "off_value", attrs={"axis": "axis"}),
+        "OneHot": _raw("one_hot", "indices", "depth", "on_value", "off_value", attrs={"axis": "axis", "T": "dtype"}),
         "OnesLike": _raw("ones_like", "x"),
         "Pad": _raw("pad", "tensor", "paddings"),
         "PadV2": _raw("pad", "tensor", "paddings", "constant_values"),

@@ -6,7 +6,8 @@ from typing import Any
 
 from ckpttool.conversion.operations import numbers as n
 from ckpttool.conversion.operations import places as p
-from ckpttool.conversion.operations.emitting import Emitter, NoEquivalent, Result
+from ckpttool.conversion.operations import whole as w
+from ckpttool.conversion.operations.emitting import Emitter, NoEquivalent, Result, typed
 from ckpttool.conversion.operations.places import Function
 
 _BESIDE = frozenset({"name", "layout"})  # arguments without a part in what a function computes
@@ -23,7 +24,8 @@ def _unary(place: str) -> Function:
 def _binary(place: str, name: str = "") -> Function:
     def made(e: Emitter, x: Any, y: Any, **beside: Any) -> Result:
         _check(beside)
-        return p.size_arithmetic(name, x, y) or e.op(place, x, y)
+        dtype = p.dtype_of(x, y)
+        return p.size_arithmetic(name, x, y) or e.op(place, typed(x, dtype), typed(y, dtype))
 
     return made
 
@@ -36,7 +38,7 @@ def _reduced(place: str) -> Function:
     ) -> Result:  # fmt: skip
         _check(beside)
         axis = p.static(reduction_indices if axis is None else axis, "the axis")
-        return e.op(place, x, axis=axis, keepdims=bool(keepdims if keepdims is not None else keep_dims))
+        return w.reduced(e, place, x, axis, bool(keepdims if keepdims is not None else keep_dims))
 
     return made
 
@@ -79,16 +81,16 @@ _UNARY = {
 }  # fmt: skip
 _BINARY = {
     "__operators__.add": "numpy.Add", "math.add": "numpy.Add",
-    "math.divide": "numpy.TrueDivide", "math.divide_no_nan": "numpy.DivideNoNan", "math.equal": "numpy.Equal",
+    "math.equal": "numpy.Equal",
     "math.floordiv": "numpy.FloorDivide", "math.floormod": "numpy.Mod", "math.greater": "numpy.Greater",
     "math.greater_equal": "numpy.GreaterEqual", "math.less": "numpy.Less", "math.less_equal": "numpy.LessEqual",
     "math.logical_and": "numpy.LogicalAnd", "math.logical_or": "numpy.LogicalOr",
     "math.logical_xor": "numpy.LogicalXor",
     "math.maximum": "numpy.Maximum", "math.minimum": "numpy.Minimum", "math.mod": "numpy.Mod",
     "math.multiply": "numpy.Multiply", "math.not_equal": "numpy.NotEqual",
-    "math.pow": "numpy.Power", "math.subtract": "numpy.Subtract", "math.truediv": "numpy.TrueDivide",
-    "__operators__.eq": "numpy.Equal", "__operators__.ne": "numpy.NotEqual", "bitwise.bitwise_and": "numpy.BitwiseAnd",
-    "bitwise.bitwise_or": "numpy.BitwiseOr", "bitwise.bitwise_xor": "numpy.BitwiseXor", "realdiv": "numpy.TrueDivide",
+    "math.pow": "numpy.Power", "math.subtract": "numpy.Subtract",
+    "bitwise.bitwise_and": "numpy.BitwiseAnd",
+    "bitwise.bitwise_or": "numpy.BitwiseOr", "bitwise.bitwise_xor": "numpy.BitwiseXor",
 }  # fmt: skip
 _REDUCED = {
     "math.reduce_all": "numpy.All", "math.reduce_any": "numpy.Any", "math.reduce_logsumexp": "math.Logsumexp",
@@ -99,9 +101,14 @@ _REDUCED = {
 
 _OTHERS: dict[str, Function] = {
     "math.atan2": lambda e, y, x, name=None: e.op("numpy.Arctan2", y, x),
-    "keras.backend.batch_flatten": lambda e, x: e.layer("Flatten", x),
+    "keras.backend.batch_flatten": lambda e, x: e.layer("Flatten", x, p.dtype_of(x)),
     "linalg.diag_part": n.diag_part,
-    "linalg.trace": lambda e, x, name=None: e.op("numpy.Trace", x, axis1=-2, axis2=-1),
+    "linalg.trace": lambda e, x, name=None: w.cast_back(e, e.op("numpy.Trace", x, axis1=-2, axis2=-1), p.dtype_of(x)),
+    "__operators__.eq": lambda e, self, other: e.op("numpy.Equal", self, typed(other, p.dtype_of(self))),
+    "__operators__.ne": lambda e, self, other: e.op("numpy.NotEqual", self, typed(other, p.dtype_of(self))),
+    "compat.v1.div": w.old_division, "math.divide": w.division("numpy.TrueDivide", "math.truediv"),
+    "math.divide_no_nan": w.division("numpy.DivideNoNan"), "math.truediv": w.division("numpy.TrueDivide",
+    "math.truediv"), "raw.div": w.raw_division, "realdiv": w.raw_division,
     "__operators__.getitem": p.getitem, "add_n": n.add_n, "argsort": _with("numpy.Argsort", {"axis": "axis"}),
     "broadcast_to": n.broadcast_to, "cast": n.cast, "clip_by_value": n.clip, "concat": p.concat,
     "convert_to_tensor": n.identity, "einsum": n.einsum, "expand_dims": _with("numpy.ExpandDims", {"axis": "axis"}),
@@ -125,10 +132,10 @@ _OTHERS: dict[str, Function] = {
 }  # fmt: skip
 
 # Names of one function under others: older and newer modules of TensorFlow.
-_ALIASES = {
+ALIASES = {
     "abs": "math.abs", "add": "math.add", "argmax": "math.argmax", "argmin": "math.argmin",
     "compat.v1.argmax": "math.argmax", "compat.v1.argmin": "math.argmin", "compat.v1.concat": "concat",
-    "compat.v1.div": "math.truediv", "compat.v1.expand_dims": "expand_dims", "compat.v1.floor_div": "math.floordiv",
+    "compat.v1.expand_dims": "expand_dims", "compat.v1.floor_div": "math.floordiv",
     "compat.v1.floordiv": "math.floordiv", "compat.v1.gather": "gather",
     "compat.v1.nn.conv2d": "nn.conv2d", "compat.v1.nn.depth_to_space": "nn.depth_to_space",
     "compat.v1.nn.leaky_relu": "nn.leaky_relu", "compat.v1.nn.log_softmax": "nn.log_softmax",
@@ -156,7 +163,7 @@ def _table() -> dict[str, Function]:
     found |= {name: _binary(place, name) for name, place in _BINARY.items()}
     found |= {name: _reduced(place) for name, place in _REDUCED.items()}
     found |= _OTHERS
-    return found | {alias: found[name] for alias, name in _ALIASES.items()}
+    return found | {alias: found[name] for alias, name in ALIASES.items()}
 
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(_table())
