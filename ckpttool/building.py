@@ -5,15 +5,18 @@ import importlib
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from io import TextIOWrapper
 from operator import attrgetter
 from pathlib import Path
+from subprocess import STDOUT
 from typing import Any
 
-from ckpttool import jsontext
+from ckpttool import children, jsontext
 from ckpttool.architecture import Architecture
 from ckpttool.architecture.parts import from_json, to_json
 from ckpttool.errors import CheckpointError
@@ -23,9 +26,25 @@ _FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _SHOWN = 12
 _FACTS = ("what", "where", "expected", "found", "hint")
 
-# Modules are looked for in the current directory first, as `python -m` does, then where this process looks.
-_START = "import sys; sys.path[:] = sys.argv[3:]; from ckpttool.building import main; main(*sys.argv[1:3])"
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
+# What nobody's own code provides, even where a module of that name lies beside it.
+_NEVER_OWN = sys.stdlib_module_names | {
+    *(
+        "ckpttool",
+        "h5py",
+        "jax",
+        "jaxlib",
+        "keras",
+        "ml_dtypes",
+        "numpy",
+        "openvino",
+        "tensorflow",
+        "tf_keras",
+        "torch",
+    ),
+    *("sitecustomize", "usercustomize"),
+}
 
 
 class BuildError(CheckpointError):
@@ -67,17 +86,37 @@ def architecture_of_function(target: str) -> Architecture:
 
 def _run(target: str, told: Path, said: Path) -> int:
     """Calls the function in a process of its own, which tells its model in one file and prints into another."""
-    paths = [os.getcwd(), *filter(None, sys.path), str(Path(__file__).resolve().parents[1])]
-    with said.open("wb") as output:
-        done = subprocess.run(
-            [sys.executable, "-c", _START, target, str(told), *paths],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**_QUIET, **os.environ},
-            check=False,
-        )
-    return done.returncode
+    directories = children.own_directories()
+    with (
+        said.open("wb") as output,
+        children.start(
+            "ckpttool.building", target, str(told), *directories,
+            environment={**_QUIET, **os.environ}, stdout=output.fileno(), stderr=STDOUT,
+        ) as process,
+    ):  # fmt: skip
+        return process.wait()
+
+
+@dataclass(frozen=True)
+class _OwnCode:
+    """A finder of modules in the user's directories, of those whose names it accepts."""
+
+    directories: Sequence[str]
+    accepts: Callable[[str], bool]
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """The place of a module, None where it is looked for elsewhere."""
+        return PathFinder.find_spec(name, self.directories) if path is None and self.accepts(name) else None
+
+
+def admit_own_code(target: str, directories: Sequence[str]) -> None:
+    """Let this process import the module of `package.module:function` from these directories, and work in the first of
+    them. Of what that module imports, what is installed comes first."""
+    top = target.partition(":")[0].partition(".")[0]
+    sys.meta_path.insert(0, _OwnCode(directories, lambda name: name == top))
+    sys.meta_path.append(_OwnCode(directories, lambda name: name not in _NEVER_OWN))
+    if directories:
+        os.chdir(directories[0])
 
 
 def model_of(target: str) -> Any:
@@ -86,8 +125,11 @@ def model_of(target: str) -> Any:
     return attrgetter(name)(importlib.import_module(module))()
 
 
-def main(target: str, told: str) -> None:
+def main(target: str, told: str, *directories: str) -> None:
     """What the new process does. Whatever the user's code raises ends it with a traceback."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what was printed before a failure is to stand before it
+    admit_own_code(target, directories)
     model = model_of(target)
     try:
         text = to_json(Architecture.from_model(model))

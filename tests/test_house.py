@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = [
     {"escape", "old_activations"},
     {"errors"},
-    {"files", "replacing", "dtypes", "jsontext", "yamltext"},
+    {"children", "files", "replacing", "dtypes", "jsontext", "yamltext"},
     {"checkpoint"},
     {"numerics"},
     {"formats", "architecture"},
@@ -43,7 +43,6 @@ ONLY_IN = {
     "click": {"cli"},
     "h5py": {"formats"},
     "junitparser": {"render"},
-    "multiprocessing": {"checks"},
     "tabulate": {"render"},
     "tomllib": {"checks"},
     "tomli": {"checks"},
@@ -54,7 +53,7 @@ LIVE = {
     "conversion/prove_child.py",
     "old_activations.py",
 }  # what is handed a live model, or made for its process
-NOWHERE = {"tensorflow", "tf_keras", "torch", "jax", "pickle", "marshal", "shelve", "dill"}
+NOWHERE = {"tensorflow", "tf_keras", "torch", "jax", "pickle", "marshal", "shelve", "dill", "multiprocessing"}
 
 
 def ids(path: Path) -> str:
@@ -128,6 +127,17 @@ def test_output_in_one_place(path: Path) -> None:
                 assert called not in ("print", "sys.exit", "exit", "quit", "os._exit", "sys.stdout.write"), (
                     f"{ids(path)}:{node.lineno}"
                 )
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if ids(path) != "children.py"], ids=ids)
+def test_children_are_started_in_one_place(path: Path) -> None:
+    """Only `children` starts processes, which are isolated there."""
+    starts = {"Popen", "run", "call", "check_call", "check_output", "getoutput", "getstatusoutput", "subprocess"}
+    assert not {f"subprocess.{name}" for name in starts} & set(imports(path))
+    assert "subprocess" not in imports(path)
+    for node in ast.walk(tree(path)):
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        assert not called.startswith(("os.system", "os.popen", "os.fork", "os.exec", "os.spawn", "os.posix_spawn"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=ids)

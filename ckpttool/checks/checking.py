@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 
 from ckpttool.checks.catalogue import FAMILIES, RULES, Check, unknown_codes
@@ -43,12 +42,12 @@ def check(
 
 
 def _reports(paths: list[str], policy: Policy, progress: Progress, jobs: int) -> list[FileReport]:
-    work, jobs = partial(check_file, policy=policy), min(jobs, len(paths))
+    jobs = min(jobs, len(paths))
     if jobs > 1:
-        from ckpttool.checks.processes import in_processes  # multiprocessing takes as long to import as a small file
+        from ckpttool.checks.processes import in_processes, starting  # what few checks need
 
-        return in_processes(paths, work, jobs, progress)
-    return [work(path, progress=progress) for path in paths]
+        return in_processes(paths, starting(policy), jobs, progress)
+    return [check_file(path, policy, progress) for path in paths]
 
 
 def _require_rules(policy: Policy) -> None:

@@ -3,145 +3,156 @@
 A process that dies, or that tells nothing for long, costs the checkpoint it was at and not the others.
 """
 
-import signal
+import contextlib
+import json
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from queue import Empty, SimpleQueue
+from subprocess import PIPE, TimeoutExpired
+from threading import Thread
 
+from ckpttool import children
+from ckpttool.checks.policy import Policy
 from ckpttool.checks.result import FileReport
 from ckpttool.checks.subject import Progress
+from ckpttool.checks.transfer import plain, restored
 
 SILENCE = 300.0
 """Seconds without a word after which a process counts as stuck."""
 
-_PAUSE = 0.2  # seconds between two words on progress
 _TICK = 1.0
 
-Work = Callable[..., FileReport]
-"""From a path, and a function `progress` to tell of bytes read, to the report. A new process can import it."""
+Start = Callable[[], children.Child]
+"""Starts a process that serves as `ckpttool.checks.worker` does, with pipes as its standard input and output."""
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
     """A process that checks one checkpoint after the other: `number` is the one it is at, `heard` its last word."""
 
-    process: BaseProcess
-    connection: Connection
+    process: children.Child
     number: int = -1
     heard: float = 0.0
-
-    @classmethod
-    def started(cls, work: Work) -> "_Worker":
-        """A new one; spawned, because forking a process that has threads is not safe."""
-        context = get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-        process.start()
-        theirs.close()
-        return cls(process, ours)
 
     def give(self, number: int, path: str) -> None:
         """Hands it the next checkpoint."""
         self.number, self.heard = number, time.monotonic()
-        self.connection.send(path)
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):  # it has ended, as its output tells, too
+            self.process.stdin.write(json.dumps(path).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def lines(self) -> Iterator[bytes]:
+        """What it writes, line by line, and an empty one at its end."""
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            yield from output
+        yield b""
 
     def end(self) -> str:
         """Ends it, whatever it does; gives how it had ended before, in words."""
-        self.connection.close()
-        self.process.join(_TICK)  # one that closed its end is about to end
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        with contextlib.suppress(TimeoutExpired):
+            self.process.wait(_TICK)  # one that closed its end is about to end
         self.process.kill()
-        self.process.join()
-        code = self.process.exitcode or 0
+        code = self.process.wait()
         return f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
 
 
 def in_processes(
-    paths: Sequence[str], work: Work, jobs: int, progress: Progress, silence: float = SILENCE
+    paths: Sequence[str], start: Start, jobs: int, progress: Progress, silence: float = SILENCE
 ) -> list[FileReport]:
     """The report on each path, in their order, from `jobs` processes; `silence` is how long one may say nothing."""
-    waiting = deque(enumerate(paths))
-    found = dict[int, FileReport]()
-    workers = list[_Worker]()
-
-    def next_for(worker: _Worker) -> None:
-        if waiting:
-            worker.give(*waiting.popleft())
-        else:
-            workers.remove(worker)
-            worker.end()
-
-    def replace(worker: _Worker, why: str) -> None:
-        found[worker.number] = FileReport(
-            paths[worker.number], "", 0, unchecked=(f"the process that checked it {why}",)
-        )
-        workers.remove(worker)
-        if waiting:
-            workers.append(_Worker.started(work))
-            next_for(workers[-1])
-
+    crew = _Crew(paths, start)
     try:
         for _ in range(jobs):
-            workers.append(_Worker.started(work))
-            next_for(workers[-1])
-        while workers:
-            for worker in _speaking(workers):
-                told = _told(worker)
-                if told is None:
-                    replace(worker, worker.end())
-                elif isinstance(told, FileReport):
-                    found[worker.number] = told
-                    next_for(worker)
-                else:
-                    progress(told)
-            for worker in [one for one in workers if time.monotonic() - one.heard > silence]:
-                worker.process.kill()
-                worker.end()
-                replace(worker, f"told nothing for {silence:,.0f} seconds and was ended")
+            crew.hire()
+        while crew.workers:
+            crew.hear(progress)
+            crew.end_silent(silence)
     finally:
-        for worker in workers:
+        for worker in crew.workers:
             worker.process.kill()
             worker.end()
-    return [found[number] for number in range(len(paths))]
+    return [crew.reports[number] for number in range(len(paths))]
 
 
-def _speaking(workers: Sequence[_Worker]) -> list[_Worker]:
-    ready = wait([worker.connection for worker in workers], _TICK)
-    return [worker for worker in workers if worker.connection in ready]
+class _Crew:
+    """The processes, what they are still to do, and the reports that there are, by the numbers of their paths."""
+
+    def __init__(self, paths: Sequence[str], start: Start) -> None:
+        self._paths, self._start = paths, start
+        self._waiting = deque(enumerate(paths))
+        self._said = SimpleQueue[tuple[_Worker, bytes]]()
+        self.workers = list[_Worker]()
+        self.reports = dict[int, FileReport]()
+
+    def hire(self) -> None:
+        """Starts a process and hands it the next checkpoint."""
+        worker = _Worker(self._start())
+        self.workers.append(worker)
+        Thread(target=_listen, args=(worker, self._said), daemon=True).start()
+        worker.give(*self._waiting.popleft())
+
+    def hear(self, progress: Progress) -> None:
+        """Takes what was said, or waits a moment for it."""
+        for worker, line in _heard(self._said):
+            if worker not in self.workers:
+                continue  # one that was ended
+            worker.heard = time.monotonic()
+            word = json.loads(line) if line else None
+            if word is None:
+                self._replace(worker, worker.end())
+            elif isinstance(word, int):
+                progress(word)
+            else:
+                self.reports[worker.number] = restored(FileReport, word)
+                self._next_for(worker)
+
+    def end_silent(self, silence: float) -> None:
+        """Ends the processes that said nothing for so many seconds."""
+        for worker in [one for one in self.workers if time.monotonic() - one.heard > silence]:
+            worker.process.kill()
+            worker.end()
+            self._replace(worker, f"told nothing for {silence:,.0f} seconds and was ended")
+
+    def _next_for(self, worker: _Worker) -> None:
+        if self._waiting:
+            worker.give(*self._waiting.popleft())
+        else:
+            self.workers.remove(worker)
+            worker.end()
+
+    def _replace(self, worker: _Worker, why: str) -> None:
+        why = f"the process that checked it {why}"
+        self.reports[worker.number] = FileReport(self._paths[worker.number], "", 0, unchecked=(why,))
+        self.workers.remove(worker)
+        if self._waiting:
+            self.hire()
 
 
-def _told(worker: _Worker) -> FileReport | int | None:
-    """A report, or bytes read; None where the process has ended."""
-    try:
-        told: FileReport | int = worker.connection.recv()
-    except (EOFError, OSError):
-        return None
-    worker.heard = time.monotonic()
-    return told
+def _listen(worker: _Worker, said: "SimpleQueue[tuple[_Worker, bytes]]") -> None:
+    for line in worker.lines():
+        said.put((worker, line))
 
 
-def _serve(connection: Connection, work: Work) -> None:
-    """What a process does: a report for each path that it is handed, until it is handed none."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
-    try:
+def _heard(said: "SimpleQueue[tuple[_Worker, bytes]]") -> Iterator[tuple[_Worker, bytes]]:
+    """What was said by whom, the first of it within a moment."""
+    with contextlib.suppress(Empty):
+        yield said.get(timeout=_TICK)
         while True:
-            path = connection.recv()
-            connection.send(work(path, progress=_Telling(connection)))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
+            yield said.get_nowait()
 
 
-class _Telling:
-    """Tells the first process of bytes read, now and then."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection, self._nbytes, self._last = connection, 0, time.monotonic()
-
-    def __call__(self, nbytes: int) -> None:
-        self._nbytes += nbytes
-        if time.monotonic() - self._last > _PAUSE:
-            self._connection.send(self._nbytes)
-            self._nbytes, self._last = 0, time.monotonic()
+def starting(policy: Policy) -> Start:
+    """Starts processes that check by a policy, and open paths that are relative to the current directory."""
+    here = children.current_directory()
+    environment = children.clean_environment(OPENBLAS_NUM_THREADS="1")  # no rule multiplies matrices
+    given = json.dumps(plain(policy))
+    return lambda: children.start(
+        "ckpttool.checks.worker", given, here, environment=environment, stdin=PIPE, stdout=PIPE, stderr=None
+    )

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from ckpttool.building import model_of
+from ckpttool.building import admit_own_code, model_of
 from ckpttool.conversion.prove_inputs import kinds_of
 
 
@@ -81,12 +81,14 @@ def told(target: str, source: str, function: str = "", seed: int = 0) -> dict[st
 
 def main(job: str) -> None:
     """Predicts and writes what came out, or the error. The job is a JSON object of the new file (`target`), the old one
-    (`source`), `modules` and `function`."""
+    (`source`), `modules`, `function`, and the `directories` in which that is."""
     asked = json.loads(job)
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what Keras prints is not ours
     for module in asked["modules"]:
         importlib.import_module(module)
+    if asked["function"]:
+        admit_own_code(asked["function"], asked["directories"])
     try:
         found = told(asked["target"], asked["source"], asked["function"])
     except Exception as error:

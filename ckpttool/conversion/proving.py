@@ -3,21 +3,22 @@
 import importlib.util
 import json
 import os
-import subprocess
-import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE, TimeoutExpired
 from typing import Any
 
+from ckpttool import children
 from ckpttool.errors import CheckpointError
 
 SECONDS = 600
 SMALL = 32 << 20
 """The bytes of weights up to which a model is loaded with Keras without being asked for."""
 
-# The child looks for modules where this process does, except in the directory it happens to be started from. Where the
-# user named a function, that is looked for there first, as `python -m` does.
-_START = "import sys; sys.path[:] = sys.argv[2:]; from ckpttool.conversion.prove_child import main; main(sys.argv[1])"
+# Keras runs on the processor: its results are the same everywhere, and no training loses its graphics processor.
+_SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
+_BACKENDS = ("tensorflow", "jax", "torch")
 TOLERANCE = 1e-3
 """How far outputs may be from those of the old model, relative to the largest of them."""
 
@@ -89,19 +90,48 @@ def predict(target: Path, source: Path, proof: Proof) -> Prediction:
 
 
 def _run(target: Path, source: Path, proof: Proof) -> Any:
-    here = [os.getcwd()] if proof.function else []
-    paths = [*here, *filter(None, sys.path), str(Path(__file__).resolve().parents[2])]
-    job = {"target": str(target), "source": str(source), "modules": proof.modules, "function": proof.function}
-    command = [sys.executable, "-c", _START, json.dumps(job), *paths]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    job = {
+        "target": os.path.abspath(target),
+        "source": os.path.abspath(source),
+        "modules": proof.modules,
+        "function": proof.function,
+        "directories": children.own_directories() if proof.function else [],
+    }
+    with tempfile.TemporaryDirectory(prefix="ckpttool-") as settings:
+        output, said, status = _answer(json.dumps(job), _environment(proof, settings), source)
     try:
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS, env=environment)
-    except subprocess.TimeoutExpired:
-        raise ProofError("Keras did not end", path=str(source), expected=f"{SECONDS} s at most") from None
-    try:
-        return json.loads(done.stdout)
+        return json.loads(output)
     except ValueError:
-        lines = done.stderr.decode("utf-8", "replace").splitlines()
+        lines = said.decode("utf-8", "replace").splitlines()
         hint = "it needs Keras 3: pip install 'ckpttool[tensorflow]'"
-        found = lines[-1] if lines else f"status {done.returncode}"
+        found = lines[-1] if lines else f"status {status}"
         raise NoKerasError("Keras could not be run", path=str(source), found=found, hint=hint) from None
+
+
+def _environment(proof: Proof, settings: str) -> dict[str, str]:
+    """The environment of the process that runs Keras. Without code of the user's own, Keras has the settings that it is
+    installed with, not those of a keras.json: it finds an empty directory in its place."""
+    if proof.function:
+        return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return children.clean_environment(**_SETTINGS, KERAS_BACKEND=_backend(), KERAS_HOME=settings)
+
+
+def _backend() -> str:
+    """The backend with which Keras runs: the one that the environment names, else the first that is installed."""
+    chosen = os.environ.get("KERAS_BACKEND")
+    if chosen in _BACKENDS:
+        return chosen
+    return next((name for name in _BACKENDS if importlib.util.find_spec(name)), _BACKENDS[0])
+
+
+def _answer(job: str, environment: dict[str, str], source: Path) -> tuple[bytes, bytes, int]:
+    """What the process writes to its standard output and to standard error, and its status."""
+    module = "ckpttool.conversion.prove_child"
+    with children.start(module, job, environment=environment, stdout=PIPE, stderr=PIPE) as process:
+        try:
+            output, said = process.communicate(timeout=SECONDS)
+        except TimeoutExpired:
+            raise ProofError("Keras did not end", path=str(source), expected=f"{SECONDS} s at most") from None
+        finally:
+            process.kill()
+    return output, said, process.returncode

@@ -1,13 +1,23 @@
 """Checkpoints in processes of their own: order, and what becomes of a process that dies or hangs."""
 
+import os
 import sys
+from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
 from ckpttool.checks.checking import check
 from ckpttool.checks.processes import in_processes
-from tests.checks.workers import work
 from tests.samples import FIXTURES
+
+WORKER = [sys.executable, str(Path(__file__).with_name("workers.py"))]
+ROOT = Path(__file__).parents[2]
+
+
+def start() -> "Popen[bytes]":
+    """A process that does what the name of a path says."""
+    return Popen(WORKER, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=PIPE, stdout=PIPE)
 
 
 def test_the_same_as_in_one_process() -> None:
@@ -22,7 +32,7 @@ def test_the_same_as_in_one_process() -> None:
 def test_one_that_dies_costs_one_checkpoint() -> None:
     """What a dead process was at could not be checked, and how it ended is told; the others are reported in order."""
     paths = [*(f"a{number}" for number in range(5)), "exit", *(f"b{number}" for number in range(5)), "kill", "last"]
-    found = in_processes(paths, work, 2, lambda nbytes: None)
+    found = in_processes(paths, start, 2, lambda nbytes: None)
     assert [report.path for report in found] == paths
     told = {report.path: report.unchecked for report in found if report.unchecked}
     assert told == {
@@ -35,7 +45,7 @@ def test_one_that_dies_costs_one_checkpoint() -> None:
 def test_one_that_hangs_is_ended() -> None:
     """A process that says nothing for too long is ended; one that is slow and tells of progress is not."""
     progress = list[int]()
-    found = in_processes(["hang", "slow", "good"], work, 2, progress.append, silence=2.5)
+    found = in_processes(["hang", "slow", "good"], start, 2, progress.append, silence=2.5)
     assert [bool(report.unchecked) for report in found] == [True, False, False]
     assert "told nothing for 2 seconds and was ended" in found[0].unchecked[0]
     assert sum(progress) >= 500

@@ -1,4 +1,4 @@
-"""Work for the processes of a check, as a new process can import it; what it does, the name of the path says."""
+"""A process as that of a check, run as a script; what it does with a path, the name of the path says."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from ckpttool.checks.result import FileReport
+from ckpttool.checks.worker import serve
 
 
 def work(path: str, progress: Callable[[int], None]) -> FileReport:
@@ -20,3 +21,7 @@ def work(path: str, progress: Callable[[int], None]) -> FileReport:
         time.sleep(0.3)
         progress(100)
     return FileReport(path, "", os.getpid())
+
+
+if __name__ == "__main__":
+    serve(work)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import ckpttool
+from ckpttool import children
 from ckpttool.cli import emit
 from ckpttool.conversion import activations, convert, loadability, planning, prove_child, proving
 from ckpttool.errors import CheckpointError, FileAccessError
@@ -354,7 +355,7 @@ def test_what_needs_the_users_code_is_not_run_unasked(
 def test_keras_that_cannot_be_run(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is no failure of a conversion for which nobody asked for it."""
     monkeypatch.setattr(proving, "SMALL", 1 << 20)
-    monkeypatch.setattr(proving, "_START", "import sys; sys.exit('broken')")
+    monkeypatch.setattr(children, "_START", "import sys; sys.exit('broken')")
     result = run("convert", DENSE, tmp_path / "new.keras")
     assert (result.code, "= not run with Keras: Keras could not be run here" in result.out) == (0, True)
 
@@ -416,7 +417,7 @@ def test_a_process_that_tells_nothing(
     command: str, seconds: float, told: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is one clear error, and nothing is left behind."""
-    monkeypatch.setattr(proving, "_START", command)
+    monkeypatch.setattr(children, "_START", command)
     monkeypatch.setattr(proving, "SECONDS", seconds)
     result = run("convert", DENSE, tmp_path / "new.keras", "--prove")
     assert (result.code, told in result.err) == (2, True)

@@ -9,21 +9,16 @@ import itertools
 import json
 import os
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from subprocess import PIPE
 
+from ckpttool import children
 from ckpttool.errors import CorruptFileError, FileAccessError
 
 _SILENCE = 60.0  # seconds for one answer, after which the child counts as hung
 _MAX_FRAME = 1 << 30  # one value may be large, a frame never larger than what may be stored in one chunk
-
-# The child looks for modules where this process does, except in the directory it happens to be started from.
-_START = "import sys; sys.path[:] = sys.argv[2:]; from ckpttool.formats.hdf5.chunk_child import main; main(sys.argv[1])"
-
 
 # libhdf5 loads no plugins; NumPy starts no threads, which would count against the limit on memory.
 _SETTINGS = {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -99,14 +94,9 @@ class _Child:
     """A running child process."""
 
     def __init__(self, where: list[str | int]) -> None:
-        package_root = str(Path(__file__).resolve().parents[3])
-        paths = [*(path for path in sys.path if path), package_root]
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, json.dumps(where), *paths],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **_SETTINGS},
+        environment = children.clean_environment(**_SETTINGS)
+        self._process = children.start(
+            "ckpttool.formats.hdf5.chunk_child", json.dumps(where), environment=environment, stdin=PIPE, stdout=PIPE
         )
 
     def ask(self, request: dict[str, str | int]) -> tuple[bytes, bytes]:
