@@ -7,16 +7,15 @@ members. Nothing is extracted. Layout facts: PKWARE's APPNOTE 6.3.10.
 import re
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ckpttool.checkpoint import Refusal
-from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
+from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
 from ckpttool.files import Inflated, Source, SourceFile, Window, inflate
+from ckpttool.formats import zip_records, zip_views
 
 MAX_DIRECTORY = 16 << 20
 MAX_MEMBERS = 10_000
@@ -24,12 +23,10 @@ MAX_RATIO = 200  # weights do not compress better; a bomb does
 MAX_INFLATED = 4 << 30
 MAX_UNREAD = 16 << 20  # bytes that a member may declare which is not read
 _COPY = 1 << 20
-_DESCRIPTOR = 24  # bytes that may stand behind a member
-_SCANNED = 16 << 20  # bytes between members that are searched
+_FEED = 64 << 10  # compressed bytes fed at once
 
 EXECUTABLE = (".pkl", ".pickle", ".so", ".dll", ".dylib", ".exe", ".py", ".pyc", ".sh", ".bat")
 _ODD_PATH = re.compile(r"[\\\0:]|(^|/)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.[^/]*)?(/|$)", re.IGNORECASE)
-_END = struct.Struct("<4s4H2IH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,11 @@ class Archive:
         self._source = source
         self._entries, directory = _directory(source)
         self.infos = {entry.filename: entry for entry in self._entries}  # the last of equal names, as Keras reads
-        self.refusals = [*_ambiguities(source, self._entries, directory), *_suspects(self._entries)]
+        self.refusals = [*_suspects(self._entries)]
+        if len(self._entries) > MAX_MEMBERS:
+            self.refusals.append(Refusal("bomb", "", f"{len(self._entries):,} members"))
+        else:
+            self.refusals[:0] = zip_views.ambiguities(source, self._entries, directory)
 
     def __contains__(self, name: str) -> bool:
         return name in self.infos
@@ -109,8 +110,12 @@ class Archive:
     def check(self, member: Member) -> None:
         """Reads the whole member and compares its CRC; raises where it differs."""
         source, crc = self.source(member), 0
-        for start in range(0, member.size, _COPY):
-            crc = zlib.crc32(source.read(start, min(_COPY, member.size - start)), crc)
+        if member.deflated:
+            pieces = _inflated_pieces(Window(self._source, member.start, member.packed), member)
+        else:
+            pieces = (source.read(at, min(_COPY, member.size - at)) for at in range(0, member.size, _COPY))
+        for piece in pieces:
+            crc = zlib.crc32(piece, crc)
         _compare_crc(member, crc)
 
 
@@ -119,13 +124,46 @@ def _inflated_whole(member: Member, packed: bytes) -> bytes:
     engine = zlib.decompressobj(-zlib.MAX_WBITS)
     data = inflate(engine, packed, member.size + 1)
     if len(data) > member.size:
-        raise CorruptFileError(
-            f"{member.name} holds more than it declares", expected=f"{member.size:,} bytes", kind="bomb"
-        )
+        raise _more_than_declared(member)
     if not engine.eof or len(data) < member.size:
         found = f"{len(data):,} bytes"
         raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=found)
+    if engine.unused_data:
+        raise _ends_within(member)
     return data
+
+
+def _more_than_declared(member: Member) -> CorruptFileError:
+    return CorruptFileError(
+        f"{member.name} holds more than it declares", expected=f"{member.size:,} bytes", kind="bomb"
+    )
+
+
+def _ends_within(member: Member) -> UnsafeFileError:
+    return ambiguous(f"{member.name} ends before the bytes that the directory gives it, where something can hide")
+
+
+def _inflated_pieces(window: Source, member: Member) -> Iterator[bytes]:
+    """The bytes of a deflated member, piece by piece; raises where they do not end where the member does."""
+    engine, at, left = zlib.decompressobj(-zlib.MAX_WBITS), 0, member.size
+    while not engine.eof:
+        feed = engine.unconsumed_tail
+        if not feed:
+            feed = window.read(at, min(_FEED, window.size - at))
+            at += len(feed)
+        piece = inflate(engine, feed, min(_COPY, left + 1))
+        left -= len(piece)
+        if left < 0:
+            raise _more_than_declared(member)
+        if not (feed or piece):
+            found = f"{member.size - left:,} bytes"
+            raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=found)
+        yield piece
+    if left:
+        found = f"{member.size - left:,} bytes"
+        raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=found)
+    if engine.unused_data or at < window.size:
+        raise _ends_within(member)
 
 
 def _compare_crc(member: Member, crc: int) -> None:
@@ -161,111 +199,19 @@ def _directory(source: Source) -> tuple[list[zipfile.ZipInfo], int]:
 
 def _directory_size(source: Source) -> int:
     """The size of the central directory by the end record; 0 where there is none, which zipfile will say."""
-    tail_size = min(source.size, 65_557)
-    tail = source.read(source.size - tail_size, tail_size)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or at + _END.size > len(tail):
+    end = zip_records.ending(source)
+    if end is None:
         return 0
-    size = int(_END.unpack_from(tail, at)[5])
-    if size == 0xFFFFFFFF:
-        at = tail.rfind(b"PK\x06\x06")
-        size = int.from_bytes(tail[at + 40 : at + 48], "little") if at >= 0 else 0
-    return size
+    size = end.record.size if end.record.size != zip_records.LONG else 0
+    return max(size, end.long.size) if end.long else size
 
 
 def _data_start(source: Source, info: zipfile.ZipInfo) -> int:
     """Where the bytes of a member begin, by its local header."""
-    name_size, extra_size = struct.unpack_from("<HH", _local_header(source, info), 26)
-    return int(info.header_offset + 30 + name_size + extra_size)
-
-
-def _local_header(source: Source, info: zipfile.ZipInfo) -> bytes:
-    if info.header_offset < 0 or info.header_offset + 30 > source.size:
-        raise CorruptFileError(f"{info.filename} lies outside the archive", hint="fetch the file again")
-    head = source.read(info.header_offset, 30)
-    if head[:4] != b"PK\x03\x04":
-        raise CorruptFileError(f"{info.filename} is not where the directory says", hint="fetch the file again")
-    return head
-
-
-def _ambiguities(source: Source, infos: list[zipfile.ZipInfo], directory: int) -> Iterator[Refusal]:
-    """What lets two readers see different archives in one file."""
-    names = Counter(info.filename for info in infos)
-    for name, count in names.items():
-        if count > 1:
-            yield Refusal("ambiguous", name, f"{count} members of this name; the last one is read")
-    folded = Counter(unicodedata.normalize("NFKC", name).casefold() for name in names)
-    for name in names:
-        if folded[unicodedata.normalize("NFKC", name).casefold()] > 1:
-            yield Refusal("ambiguous", name, "another member differs only in the case of letters")
-    yield from _wrong_locator(source, min((info.header_offset for info in infos), default=0))
-    if len(infos) <= MAX_MEMBERS:
-        yield from _local_differences(source, infos, directory)
-    else:
-        yield Refusal("bomb", "", f"{len(infos):,} members")
-
-
-def _wrong_locator(source: Source, before: int) -> Iterator[Refusal]:
-    """A locator of the zip64 end record that points elsewhere: zipfile does not follow it, others do. `before` is what
-    stands in front of the archive, by which offsets may be shifted."""
-    tail_size = min(source.size, 65_557)
-    tail = source.read(source.size - tail_size, tail_size)
-    at = tail.rfind(b"PK\x05\x06") - 20
-    if at < 0 or tail[at : at + 4] != b"PK\x06\x07":
-        return
-    offset = int.from_bytes(tail[at + 8 : at + 16], "little")
-    places = [place for place in (offset, offset + before) if place + 4 <= source.size]
-    if not any(source.read(place, 4) == b"PK\x06\x06" for place in places):
-        yield Refusal("ambiguous", "", "its zip64 locator does not point at the zip64 end record")
-
-
-def _unowned(source: Source, start: int, stop: int) -> Iterator[Refusal]:
-    """What to say of the bytes between two members, or around them, where another archive can hide."""
-    if stop - start <= (_DESCRIPTOR if start else 0):
-        return
-    held = source.read(start, min(stop - start, _SCANNED))
-    if b"PK\x03\x04" in held or b"PK\x01\x02" in held or len(held) < stop - start:
-        yield Refusal("ambiguous", "", f"{stop - start:,} bytes that belong to no member may hold another archive")
-    elif held.strip(b"\0"):
-        yield Refusal("foreign", "", f"{stop - start:,} bytes belong to no member")
-
-
-def _local_differences(source: Source, infos: list[zipfile.ZipInfo], directory: int) -> Iterator[Refusal]:
-    end = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        try:
-            head = _local_header(source, info)
-        except CheckpointError as error:
-            yield Refusal.from_error(error, info.filename)
-            continue
-        name_size, extra_size = struct.unpack_from("<HH", head, 26)
-        if info.header_offset < end:
-            yield Refusal("bomb", info.filename, "shares its bytes with another member")
-        yield from _unowned(source, end, info.header_offset)
-        if not _says_the_same(head, info):
-            yield Refusal("ambiguous", info.filename, "its own header and the directory tell different sizes")
-        end = info.header_offset + 30 + name_size + extra_size + info.compress_size
-        stored = source.read(info.header_offset + 30, min(name_size, source.size - info.header_offset - 30))
-        if stored != _raw_name(info):
-            yield Refusal("ambiguous", info.filename, f"named {stored.decode('utf-8', 'replace')!r} at its own place")
-        if struct.pack("<H", 0x7075) in info.extra:  # Info-ZIP's Unicode path
-            yield Refusal("ambiguous", info.filename, "carries a second name in its extra field")
-
-    yield from _unowned(source, end, min(directory, source.size))
-
-
-def _says_the_same(head: bytes, info: zipfile.ZipInfo) -> bool:
-    """Whether the header before a member tells what the directory tells, as far as it tells anything."""
-    flags, method = struct.unpack_from("<HH", head, 6)
-    sizes = struct.unpack_from("<3I", head, 14)
-    if flags & 0x8 or 0xFFFFFFFF in sizes:  # told behind the member, or in the extra field
-        return bool(method == info.compress_type)
-    return bool((method, *sizes) == (info.compress_type, info.CRC, info.compress_size, info.file_size))
-
-
-def _raw_name(info: zipfile.ZipInfo) -> bytes:
-    encoding = "utf-8" if info.flag_bits & 0x800 else "cp437"
-    return info.orig_filename.encode(encoding, "surrogateescape")
+    try:
+        return int(info.header_offset + zip_records.header(source, info.header_offset).length)
+    except CorruptFileError as error:
+        raise CorruptFileError(f"{info.filename} {error.what}", hint="fetch the file again") from error
 
 
 def _suspects(infos: list[zipfile.ZipInfo]) -> Iterator[Refusal]:
