@@ -184,6 +184,16 @@ class _Layers:
         entries = zip(args.layers("layers"), args.config["layers"], strict=True)
         return cls(parts, {layer.name: entry for layer, entry in entries})
 
+    def orders(self, generation: Generation) -> dict[str, list[StoredSlot]]:
+        """The arrays that a legacy file of a generation holds of each layer, in their order."""
+        return {name: stored_order(part, generation, self.entries.get(name)) for name, part in self.parts.items()}
+
+
+def stored_orders(architecture: Architecture, generation: Generation) -> dict[str, list[StoredSlot]]:
+    """The arrays that a legacy file of a generation holds of each top layer of an architecture, by the layer's name,
+    those of the model itself under none. Raises ConfigError."""
+    return _Layers.of(architecture, part_in(architecture)).orders(generation)
+
 
 def _legacy(
     layers: _Layers, checkpoint: Checkpoint, weights: Iterable[Weight]
@@ -245,7 +255,7 @@ def _in_generation(
     layers: _Layers, stored: Mapping[str, list[Weight]], generation: Generation, listed: Sequence[str]
 ) -> Iterator[_Pair]:
     """The pairs where every layer's weights are in the order, of the names and in a form of one generation."""
-    orders = {name: stored_order(part, generation, layers.entries.get(name)) for name, part in layers.parts.items()}
+    orders = layers.orders(generation)
     for ours, theirs, evidence in _layer_pairs(layers, orders, stored, generation):
         order, weights = orders[ours], stored[theirs]
         own = {weight.path for held in of_unknown(layers.parts[ours], weights).values() for weight in held}

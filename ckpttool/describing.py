@@ -42,9 +42,8 @@ class Optimizer:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """A checkpoint as `info` shows it. `layers` is None where neither a config nor the file lists them; `needs_keras_3`
-    says that the config of a whole model is in the words of Keras 3, which Keras 2 does not read. `layouts` are the
-    inputs that take ragged or sparse tensors, with that word."""
+    """A checkpoint as `info` shows it. `layers` is None where neither a config nor the file lists them. `layouts` are
+    the inputs that take ragged or sparse tensors, with that word."""
 
     path: Path
     kind: str
@@ -66,10 +65,16 @@ class Info:
     support: "Support | None"
     refusals: tuple[Refusal, ...]
     notes: tuple[str, ...]
-    needs_keras_3: bool = False
     assets: Mapping[str, int] = field(default_factory=dict)
     lookups: tuple[tuple[Lookup, int | None], ...] = ()
     layouts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def needs_keras_3(self) -> bool:
+        """Whether Keras 2 cannot open a whole model: it finds none of the modules that a `.keras` of Keras 3 names, and
+        InputLayer has no `batch_shape` there (keras/src/saving/serialization_lib.py, keras/src/engine/input_layer.py,
+        2.15)."""
+        return self.support is not None and self.support.by_keras_3
 
 
 def describe(checkpoint: Checkpoint) -> Info:
@@ -97,21 +102,10 @@ def describe(checkpoint: Checkpoint) -> Info:
         support=_support(checkpoint),
         refusals=listing.refusals,
         notes=listing.notes,
-        needs_keras_3=architecture is not None and _needs_keras_3(checkpoint, architecture),
         assets=listing.assets,
         lookups=tuple(_lookups(checkpoint, architecture)) if architecture else (),
         layouts=dict(_layouts(architecture)) if architecture else {},
     )
-
-
-def _needs_keras_3(checkpoint: Checkpoint, architecture: Architecture) -> bool:
-    """Whether Keras 2 cannot open a whole model: it finds none of the modules that a `.keras` of Keras 3 names, and
-    InputLayer has no `batch_shape` there (keras/src/saving/serialization_lib.py, keras/src/engine/input_layer.py,
-    2.15)."""
-    from ckpttool.architecture.dialects import Generation, generation_of
-
-    version = checkpoint.producer.keras_version
-    return generation_of(architecture.config, version) is Generation.KERAS_3 and (version or "3").startswith("3")
 
 
 def _layouts(architecture: Architecture) -> Iterator[tuple[str, str]]:

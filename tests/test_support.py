@@ -47,16 +47,17 @@ def unknown_loss(config: dict[str, Any]) -> None:
 
 
 def test_the_writer_builds_it() -> None:
-    """Of a whole model, a text and an architecture alike; nothing is known of a spec and of weights alone."""
-    support = support_of(WRAPPERS)
+    """Of a whole model and an architecture alike; nothing is known of weights alone."""
+    with ckpttool.open(WRAPPERS) as checkpoint:
+        support = support_of(checkpoint)
     assert support is not None
     assert (support.writer, support.by_writer_alone) == (Generation.KERAS_2, True)
     assert any(one.argument == "time_major" for one in support.obstacles)
     architecture = support_of(ckpttool.load_architecture(WRAPPERS))
     assert architecture is not None
     assert architecture.by_writer_alone
-    assert support_of(FIXTURES / "keras3" / "mlp.weights.h5") is None
-    assert support_of(ckpttool.load_spec(WRAPPERS)) is None
+    with ckpttool.open(FIXTURES / "keras3" / "mlp.weights.h5") as checkpoint:
+        assert support_of(checkpoint) is None
 
 
 def test_verify_says_who_builds_it(run: Run) -> None:

@@ -13,7 +13,7 @@ from ckpttool.files import FileSource
 def architecture_of_text(path: str | os.PathLike[str]) -> Architecture:
     """The architecture that a JSON or YAML file describes; raises where it is none."""
     try:
-        return _architecture(value_in(path))
+        return architecture_in(value_in(path))
     except CheckpointError as error:
         raise error.at(path=os.fspath(path)) from error.__cause__
 
@@ -22,21 +22,13 @@ def spec_of_text(path: str | os.PathLike[str]) -> Spec:
     """The spec that a file holds, or that follows from the architecture in it; raises where it is neither."""
     try:
         value = value_in(path)
-        return from_json(value) if is_spec(value) else spec_of(_architecture(value))
+        return from_json(value) if is_spec(value) else spec_of(architecture_in(value))
     except CheckpointError as error:
         raise error.at(path=os.fspath(path)) from error.__cause__
 
 
-def config_of_text(path: str | os.PathLike[str]) -> Any:
-    """The config that a JSON or YAML file holds; None where it is a spec."""
-    try:
-        value = value_in(path)
-    except CheckpointError as error:
-        raise error.at(path=os.fspath(path)) from error.__cause__
-    return None if is_spec(value) else value
-
-
-def _architecture(value: Any) -> Architecture:
+def architecture_in(value: Any) -> Architecture:
+    """The architecture that the value of a JSON or YAML file describes. Raises UnknownFormatError where it is none."""
     found = read_architecture(value)
     if found is None or not found.layers:
         raise UnknownFormatError("describes no model", expected="the config of a model with layers, JSON or YAML")

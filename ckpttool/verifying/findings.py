@@ -12,16 +12,15 @@ from ckpttool import dtypes
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.layouts import shapes_fit
 from ckpttool.architecture.optimizers import HOLDERS, OPTIMIZERS
-from ckpttool.architecture.spec import Spec, SpecSlot, spec_of
+from ckpttool.architecture.spec import Spec, SpecSlot
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
-from ckpttool.loading import load_spec
 from ckpttool.naming import Namer
 from ckpttool.numerics import measure
-from ckpttool.support import Support, support_of
-from ckpttool.verifying import evidence, legacy_state, loaders, vocabularies
+from ckpttool.verifying import evidence, legacy_state, loaders, older, vocabularies
+from ckpttool.verifying.expectation import Expectation, expectation_of
 from ckpttool.verifying.pairing import Pairing
 from ckpttool.verifying.result import Finding, Status, VerifyResult
 from ckpttool.verifying.state_shapes import with_stored_shapes
@@ -65,16 +64,16 @@ def verify(
     read. With `skip_mismatch`, the option of `load_weights`, what Keras then leaves alone is accepted. Raises
     CheckpointError where one of the two cannot be read.
     """
-    spec, title = _spec(architecture, allowed.optimizer)
-    support = support_of(architecture)
+    expected = expectation_of(architecture, allowed.optimizer)
     if isinstance(checkpoint, Checkpoint):
-        return _supported(_verified(checkpoint, spec, title, by, allowed, values, progress, skip_mismatch), support)
+        return _supported(_verified(checkpoint, expected, by, allowed, values, progress, skip_mismatch), expected)
     with open_checkpoint(checkpoint) as opened:
-        return _supported(_verified(opened, spec, title, by, allowed, values, progress, skip_mismatch), support)
+        return _supported(_verified(opened, expected, by, allowed, values, progress, skip_mismatch), expected)
 
 
-def _supported(result: VerifyResult, support: Support | None) -> VerifyResult:
+def _supported(result: VerifyResult, expected: Expectation) -> VerifyResult:
     """The result with what is known of building the architecture, which comes before its weights are loaded."""
+    support = expected.support
     if support is None:
         return result
     keras, problems = result.keras, result.problems
@@ -86,53 +85,31 @@ def _supported(result: VerifyResult, support: Support | None) -> VerifyResult:
     return replace(result, keras=keras, problems=problems, support=support)
 
 
-def _spec(architecture: Spec | Architecture | str | os.PathLike[str], optimizer: bool) -> tuple[Spec, str]:
-    """The spec that an architecture amounts to, with the optimizer where that is asked for, and what to call it."""
-    if isinstance(architecture, Spec):
-        return architecture, architecture.model
-    if isinstance(architecture, Architecture):
-        return spec_of(architecture), architecture.name
-    spec = load_spec(architecture)
-    return _compiled(spec, architecture) if optimizer else spec, os.fspath(architecture)
-
-
-def _compiled(spec: Spec, path: str | os.PathLike[str]) -> Spec:
-    """The spec with the optimizer that a whole legacy model states beside its config."""
-    try:
-        with open_checkpoint(path) as opened:
-            return legacy_state.compiled_spec(spec, opened)
-    except CheckpointError:  # a text, whose config tells all there is
-        return spec
-
-
 def _verified(
     checkpoint: Checkpoint,
-    spec: Spec,
-    title: str,
+    expected: Expectation,
     by: str,
     allowed: Allowed,
     values: bool,
     progress: Callable[[int], None],
     skip_mismatch: bool,
 ) -> VerifyResult:
-    loader, because, problems = _loader(checkpoint, by, bool(spec.slots))
-    if not spec.built:
+    loader, because, problems = _loader(checkpoint, by, expected)
+    if not expected.spec.built:
         problems.append("the architecture states no shape of an input, so Keras makes no weights before it is built")
-    pairing = LOADERS[loader](spec, checkpoint, skip_mismatch)
-    if allowed.optimizer and loader != "path":
+    pairing = _pairing(expected, checkpoint, loader, skip_mismatch)
+    spec, by_path = with_stored_shapes(expected.spec, pairing), loader == "path"
+    if allowed.optimizer and not by_path:
         because += f"; {legacy_state.NOTE}"
         problems += legacy_state.refused(checkpoint)
         spec = legacy_state.compiled_spec(spec, checkpoint)
-    by_path, spec = loader == "path", with_stored_shapes(spec, pairing)
     state = loaders.state(spec, checkpoint, skip_mismatch) if by_path else legacy_state.state_by_order(spec, checkpoint)
     if allowed.optimizer:
         _check_that_state_can_be_told(spec)
     if allowed.optimizer or state.raises:  # a difference that Keras raises on counts in any case
         pairing.add(state)
     problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
-    names = Namer.of(checkpoint, read_architecture(checkpoint.config, checkpoint.producer.keras_version))
-    found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
-    found = list(_with_skips(found, pairing))
+    found = _found(checkpoint, pairing, loader, allowed)
     skips_all = skip_mismatch and by_path and problems == [_wrong_layout(checkpoint, loader)]
     lost = list(vocabularies.missing(spec, checkpoint))  # which Keras misses where the model is called
     keras = "loads wrongly" if skips_all else _what_keras_does(pairing, problems, found, lost)
@@ -144,7 +121,7 @@ def _verified(
     return VerifyResult(
         checkpoint=checkpoint.path,
         kind=checkpoint.kind,
-        architecture=title,
+        architecture=expected.title,
         loader=loader,
         because=because,
         keras=keras,
@@ -155,6 +132,21 @@ def _verified(
         problems=(*problems, *lost),
         skipped=tuple(_slots(spec, pairing.skipped)),
     )
+
+
+def _pairing(expected: Expectation, checkpoint: Checkpoint, loader: str, skip_mismatch: bool) -> Pairing:
+    """The pairs that Keras 3 makes, or the Keras that wrote an architecture which only that one builds."""
+    generations = older.generations_for(checkpoint, expected.support)
+    if expected.architecture is None or not generations or loader == "path":
+        return LOADERS[loader](expected.spec, checkpoint, skip_mismatch)
+    return older.pair(expected.architecture, expected.spec, checkpoint, generations, LOADERS[loader], skip_mismatch)
+
+
+def _found(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:
+    """What is wrong with weights and slots, or with their pairs."""
+    names = Namer.of(checkpoint, read_architecture(checkpoint.config, checkpoint.producer.keras_version))
+    found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
+    return list(_with_skips(found, pairing))
 
 
 def _slots(spec: Spec, skipped: Mapping[int, str]) -> Iterator[SpecSlot]:
@@ -170,12 +162,15 @@ def _check_that_state_can_be_told(spec: Spec) -> None:
         )
 
 
-def _loader(checkpoint: Checkpoint, by: str, expects: bool) -> tuple[str, str, list[str]]:
-    """The way of loading, why that one, and what is wrong with the file as a whole for it. Where a model `expects` no
+def _loader(checkpoint: Checkpoint, by: str, expected: Expectation) -> tuple[str, str, list[str]]:
+    """The way of loading, why that one, and what is wrong with the file as a whole for it. Where a model expects no
     weights, the loader finds them in any layout.
 
-    Keras goes by the suffix alone (`load_weights`, keras/src/saving/saving_api.py, 3.15).
+    Keras 3 goes by the suffix alone (`load_weights`, keras/src/saving/saving_api.py, 3.15), older ones by the content.
     """
+    expects, support = bool(expected.spec.slots), expected.support
+    if by == "auto" and support and older.reads(checkpoint, support):
+        return "order", f"as Keras {support.writer.value} does", []
     suited = "path" if checkpoint.kind in PATH_KINDS else "order"
     if by != "auto":
         wrong = [] if (by == "path") == (suited == "path") or not expects else [_wrong_layout(checkpoint, by)]

@@ -30,9 +30,12 @@ def buildability_of_h5(config: Any, training_config: Any = None) -> Buildability
 
 
 def buildability_of_json(config: Any) -> Buildability:
-    """Whether `keras.models.model_from_json` builds a config."""
+    """Whether `keras.models.model_from_json` builds a config; of one that names no class, as Keras 0 writes it, that
+    makes a dict (`deserialize_keras_object`, keras/src/saving/serialization_lib.py)."""
     context = Context()
     _followed(lambda: deserialize(config, context), context)
+    if isinstance(config, dict) and "class_name" not in config:
+        context.note(Refused(Obstacle("", "", "", "it names no class, so that Keras 3 makes no model of it")))
     return _answer(context, lambda compiling: None)
 
 
