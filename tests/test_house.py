@@ -20,7 +20,7 @@ LEVELS = [
     {"escape", "old_activations"},
     {"errors"},
     {"children", "files", "replacing", "dtypes", "jsontext", "yamltext"},
-    {"checkpoint"},
+    {"checkpoint", "dangers"},
     {"numerics"},
     {"formats", "architecture"},
     {"aligning", "building", "expected", "loading", "support"},

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ckpttool.checks.safety.modelling import Standing, class_standing, function_standing
-from tests.checks.live_modelling import PATH, table
+from ckpttool.dangers.modelling import Standing, class_standing, function_standing
 from tests.checks.safe import codes, findings, with_config
+from tests.dangers.live_modelling import PATH, table
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed"),
@@ -37,7 +37,7 @@ def keras() -> ModuleType:
 
 
 def test_the_table_is_that_of_live_keras(keras: ModuleType) -> None:
-    """What may be named is what Keras 3.15 has; `python -m tests.checks.live_modelling` writes it anew."""
+    """What may be named is what Keras 3.15 has; `python -m tests.dangers.live_modelling` writes it anew."""
     stored = json.loads(PATH.read_text())
     live = table()
     assert stored["functions"] == live["functions"]

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool.checks.few import MOST, few
-from ckpttool.checks.safety.modelling import Standing, class_standing, function_standing
-from ckpttool.checks.safety.walk import walk
+from ckpttool.dangers.modelling import Standing, class_standing, function_standing
+from ckpttool.dangers.walk import walk
 from tests.checks.safe import BURIED, MODEL, SAFETY, codes, everywhere, findings, layer, place_of, with_config
 
 CODE = base64.b64encode(marshal.dumps((lambda x: x).__code__)).decode()
@@ -36,6 +36,31 @@ def made(module: str | None, class_name: str, config: Any = None, **more: Any) -
         "registered_name": None,
         **more,
     }
+
+
+def reader(config: dict[str, Any]) -> dict[str, Any]:
+    """A layer of the user's own, as Keras describes a registered one."""
+    return made("mine.layers", "Reader", config, registered_name="mine>Reader")
+
+
+def operation(function: Any, class_name: str = "TFOpLambda") -> dict[str, Any]:
+    """A layer that calls a function of TensorFlow."""
+    return made(None, class_name, {"name": "x", "function": function})
+
+
+def method(class_name: str, **config: str) -> dict[str, Any]:
+    """A layer that calls a method or reads an attribute."""
+    return made(None, class_name, {"name": "x", **config})
+
+
+def node(node_def: Any) -> dict[str, Any]:
+    """A layer that is a node of a graph of TensorFlow."""
+    return made(None, "TensorFlowOpLayer", {"name": "x", "node_def": node_def})
+
+
+def column(class_name: str, **config: Any) -> dict[str, Any]:
+    """A layer of feature columns."""
+    return made(None, "DenseFeatures", {"feature_columns": [{"class_name": class_name, "config": config}]})
 
 
 UNSAFE = {
@@ -86,6 +111,44 @@ UNSAFE = {
     "a download by an operation": ("S102", made(None, "TFOpLambda", {"function": "keras.utils.get_file"})),
     "a raw operation that reads": ("S102", made(None, "TFOpLambda", {"function": "raw_ops.ReadFile"})),
     "a node that writes": ("S102", made(None, "TensorFlowOpLayer", {"node_def": json.dumps({"op": "WriteFile"})})),
+    "a file written": ("S102", operation("compat.v1.write_file")),
+    "a file written by a slice": ("S102", operation("compat.v1.write_file", "SlicingOpLambda")),
+    "files listed": ("S102", operation("compat.v1.matching_files")),
+    "a tree removed": ("S102", operation("compat.v1.gfile.DeleteRecursively")),
+    "a session": ("S102", operation("compat.v1.Session")),
+    "processes": ("S102", operation("__internal__.distribute.multi_process_runner.run")),
+    "a message decoded": ("S102", operation("raw_ops.DecodeProtoV2")),
+    "a log written": ("S102", operation("compat.v1.raw_ops.CreateSummaryFileWriter")),
+    "memory from a file": ("S102", operation("raw_ops.ImmutableConst")),
+    "a function called by TensorFlow": ("S102", operation("numpy_function")),
+    "a model loaded": ("S102", operation("compat.v1.keras.models.load_model")),
+    "a download of old": ("S102", operation("compat.v1.keras.utils.get_file")),
+    "a function that nobody has": ("S102", operation("math.no_such_function")),
+    "a function without a name": ("S102", operation(["io", "write_file"])),
+    "a library loaded": ("S102", method("ClassMethod", cls_symbol="load_library", method_name="__call__")),
+    "a dataset loaded": ("S102", method("ClassMethod", cls_symbol="data.Dataset", method_name="load")),
+    "a method of a known class": ("S102", method("ClassMethod", cls_symbol="RaggedTensor", method_name="__init__")),
+    "a method of a tensor": ("S102", method("InstanceMethod", attr_name="tofile")),
+    "an attribute of a tensor": ("S102", method("InstanceProperty", attr_name="__class__")),
+    "a node as an object": ("S102", node({"name": "x", "op": "WriteFile"})),
+    "a node in bytes": ("S102", node("\n\x01x\x12\tWriteFile")),
+    "a node in bytes that says two things": ("S102", node("\x12\x03Add\x12\tWriteFile")),
+    "a node in bytes and in JSON": ("S102", node('{"op": "Add", "x": "' + "|" * 19 + '\x12\tWriteFile"}')),
+    "a node without an operation": ("S102", node({"name": "x"})),
+    "a node that is nonsense": ("S102", node("\x12\x7fAdd")),
+    "a process of a library": ("S102", function("psutil", "Popen")),
+    "a command of a library": ("S102", function("invoke", "run")),
+    "a function of a package": ("S102", function("mine.losses", "loss")),
+    "a function of TensorFlow": ("S102", function("tensorflow.python.ops.image_ops_impl", "resize_images_v2")),
+    "an old function of a library": ("S102", {"function": "run", "function_type": "function", "module": "invoke"}),
+    "a class of a library": ("S102", made("fabric", "Connection", registered_name="Connection")),
+    "a class of a library as if registered": ("S102", made("psutil", "Popen", registered_name="mine>Popen")),
+    "a class of a package that nobody registered": ("S102", made("mine.layers", "Mine", registered_name="Mine")),
+    "a builtin by its registered name": ("S102", function("builtins", "my_loss", registered_name="eval")),
+    "a specification of any module": (
+        "S102",
+        made("tensorflow.python.tools.x", "__typespec__", ["x"], spec_name="TensorSpec"),
+    ),
     "a disguise": ("S103", made("keras.layers", "Dense", registered_name="evil>Dense")),
     "a disguise by default": ("S103", made("keras.layers", "Dense", registered_name="Custom>Dense")),
     "TFSMLayer": ("S105", made("keras.layers", "TFSMLayer", {"filepath": "/x", "call_endpoint": "serve"})),
@@ -96,13 +159,23 @@ UNSAFE = {
     "TorchModuleWrapper as a function": ("S106", function("keras.layers", "TorchModuleWrapper")),
     "a vocabulary on disk": ("S107", made("keras.layers", "StringLookup", {"vocabulary": "words.txt"})),
     "a vocabulary elsewhere": ("S107", made("keras.layers", "TextVectorization", {"vocabulary": "gs://b/w.txt"})),
-    "a vocabulary of another class": ("S107", made("mine.layers", "Words", {"vocabulary": "/etc/passwd"})),
+    "a vocabulary of another class": (
+        "S107",
+        made("mine.layers", "Words", {"vocabulary": "/etc/passwd"}, registered_name="mine>Words"),
+    ),
     "weights of words on disk": ("S107", made("keras.layers", "TextVectorization", {"idf_weights": "/etc/passwd"})),
+    "words of a feature column": ("S107", column("VocabularyFileCategoricalColumn", vocabulary_file="/etc/passwd")),
+    "weights of a feature column": ("S107", column("EmbeddingColumn", ckpt_to_load_from="gs://bucket/x")),
+    "a layer of TensorFlow Hub": ("S105", made(None, "KerasLayer", {"handle": "https://tfhub.dev/x/1"})),
+    "a layer of TensorFlow Hub by its module": (
+        "S105",
+        made("tensorflow_hub.keras_layer", "KerasLayer", {"handle": "/x"}, registered_name="KerasLayer"),
+    ),
     "bytes": ("S108", {"class_name": "__bytes__", "config": {"value": "gASVCg=="}}),
-    "a path": ("S110", made("mine.layers", "Reader", {"file_path": "/home/me/data.csv"})),
-    "an address": ("S110", made("mine.layers", "Reader", {"origin": "https://example.org/x"})),
-    "a path of Windows": ("S110", made("mine.layers", "Reader", {"cache_dir": "C:\\Users\\me"})),
-    "a path that climbs": ("S110", made("mine.layers", "Reader", {"filename": "../x.csv"})),
+    "a path": ("S110", reader({"file_path": "/home/me/data.csv"})),
+    "an address": ("S110", reader({"origin": "https://example.org/x"})),
+    "a path of Windows": ("S110", reader({"cache_dir": "C:\\Users\\me"})),
+    "a path that climbs": ("S110", reader({"filename": "../x.csv"})),
     "an array of arrays": ("S402", {"class_name": "__numpy__", "config": {"value": [0], "dtype": "(134217728,)f8"}}),
     "an array of records": ("S402", {"class_name": "__tensor__", "config": {"value": [0], "dtype": "f8,f8"}}),
     "an array of a list": ("S402", {"class_name": "__numpy__", "config": {"value": [0], "dtype": [["a", "f8", 9]]}}),
@@ -134,6 +207,18 @@ FINE = {
     "a sum of tf.keras": made(None, "TFOpLambda", {"name": "s", "function": "keras.backend.sum"}),
     "an old operation of TensorFlow": made(None, "TFOpLambda", {"name": "p", "function": "compat.v1.pad"}),
     "a node": made(None, "TensorFlowOpLayer", {"node_def": json.dumps({"op": "AddV2", "name": "add"})}),
+    "an operation of a graph by its name": operation("raw_ops.AddV2"),
+    "a slice of a tensor": operation("__operators__.getitem", "SlicingOpLambda"),
+    "random numbers": operation("random.normal"),
+    "old random numbers": operation("compat.v1.random_normal"),
+    "an old sum of tf.keras": operation("compat.v1.keras.backend.sum"),
+    "a check of values": operation("debugging.assert_equal"),
+    "a ragged tensor": method("ClassMethod", cls_symbol="RaggedTensor", method_name="from_row_splits"),
+    "a method of a ragged tensor": method("InstanceMethod", attr_name="to_tensor"),
+    "an attribute of a ragged tensor": method("InstanceProperty", attr_name="flat_values"),
+    "a node as an object": node({"op": "AddV2", "attr": {"T": {"type": "DT_FLOAT"}}}),
+    "a node in bytes": node("\n\x03add\x12\x05AddV2\x1a\x01x\x1a\x01y*\x07\n\x01T\x12\x020\x01"),
+    "words of a feature column": column("VocabularyListCategoricalColumn", vocabulary_list=["/etc/passwd"]),
     "words": made("keras.layers", "StringLookup", {"vocabulary": ["/etc/passwd", "http://a", "os.system", "[UNK]"]}),
     "no words": made("keras.layers", "StringLookup", {"vocabulary": None, "idf_weights": None}),
     "a plain array": {"class_name": "__numpy__", "config": {"value": [1.5], "dtype": "float32"}},
@@ -153,19 +238,23 @@ FINE = {
 }
 
 FOREIGN = {
-    "a class of a package": made("mine.layers", "Mine"),
+    "a class of a package": made("mine.layers", "Mine", registered_name="mine>Mine"),
     "a class of the script": made("__main__", "Mine"),
     "a registered class": made(None, "Mine", registered_name="mine>Mine"),
     "a registered class of a common name": made(None, "Dense", registered_name="mine>Dense"),
     "an old registered class": {"class_name": "Addons>GELU", "config": {}},
     "a class without its module": {"class_name": "Mine", "config": {}},
-    "a function of a package": function("mine.losses", "loss"),
     "a function of Keras 2.13 to 3.6": function("builtins", "my_loss"),
     "a registered function": function("builtins", "mine>loss"),
     "a class of a later Keras": made("keras.layers", "FancyAttention9"),
     "an old function of the script": {"function": "scale", "function_type": "function", "module": "__main__"},
-    "a function of TensorFlow": function("tensorflow.python.ops.image_ops_impl", "resize_images_v2"),
-    "a class of Keras Hub": made("keras_hub.src.models.backbone", "Backbone"),
+    "a class of Keras Hub": made("keras_hub.src.models.backbone", "Backbone", registered_name="keras_hub>Backbone"),
+    "a layer of TensorFlow Addons": made(
+        "tensorflow_addons.layers.wrappers",
+        "WeightNormalization",
+        {"name": "w"},
+        registered_name="Addons>WeightNormalization",
+    ),
 }
 
 
@@ -202,7 +291,8 @@ def test_a_config_that_is_no_model(tmp_path: Path) -> None:
 
 def test_a_custom_object_is_told_where_it_stands_first(tmp_path: Path) -> None:
     """Fifty layers of one class are one finding, two classes are two."""
-    config = {"layers": [made("mine", f"Mine{number % 2}") for number in range(100)]}
+    names = [f"Mine{number % 2}" for number in range(100)]
+    config = {"layers": [made("mine", name, registered_name=f"mine>{name}") for name in names]}
     assert len(findings(with_config(tmp_path / "m.keras", config))) == 2
 
 

@@ -18,9 +18,9 @@ from ckpttool.checks.required.rules import (
 from ckpttool.checks.required.versions import Range
 from ckpttool.checks.requirements import Requirements
 from ckpttool.checks.rule import Finding, Told, Unchecked
-from ckpttool.checks.safety import callables
-from ckpttool.checks.safety.walk import walk
 from ckpttool.checks.subject import Subject
+from ckpttool.dangers import Kind, dangers_in
+from ckpttool.dangers.walk import walk
 from ckpttool.errors import CheckpointError
 
 _COUNTER = 2  # values of an integer weight that is a counter or a seed
@@ -107,12 +107,11 @@ def _custom_objects(checkpoint: Checkpoint, required: Requirements) -> Iterator[
         yield Unchecked("", "custom objects are restricted, and the file stores no config")
     told = set[str]()
     for key in ("config", "training_config"):
-        for node in walk(getattr(checkpoint, key), key):
-            for finding in (one for judge in callables.JUDGES for one in judge(node)):
-                name = finding.detail
-                if finding.rule is callables.CUSTOM_OBJECT and name not in told and not _is_allowed(name, required):
-                    told.add(name)
-                    yield Finding(CUSTOM_OBJECT, finding.where, f"{name}, {_allowed(required.custom_objects)}")
+        for danger in dangers_in(getattr(checkpoint, key), key):
+            name = danger.detail
+            if danger.kind is Kind.CUSTOM_OBJECT and name not in told and not _is_allowed(name, required):
+                told.add(name)
+                yield Finding(CUSTOM_OBJECT, danger.place, f"{name}, {_allowed(required.custom_objects)}")
 
 
 def _is_allowed(name: str, required: Requirements) -> bool:

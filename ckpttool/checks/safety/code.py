@@ -1,11 +1,6 @@
-"""Code and pickles inside a config. They are named, never decoded, let alone judged: nobody can vet bytecode."""
+"""Rules about code and pickles inside a config."""
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-from ckpttool.checks.rule import Finding, Rule, Severity
-from ckpttool.checks.safety.walk import Node
+from ckpttool.checks.rule import Rule, Severity
 
 LAMBDA_CODE = Rule(
     code="S101",
@@ -38,40 +33,3 @@ BYTES = Rule(
 )
 
 RULES = (LAMBDA_CODE, TORCH_MODULE, BYTES)
-
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{32,}=*\s*")
-
-
-def code(node: Node) -> Iterator[Finding]:
-    """Functions that stand there as code: `__lambda__` of Keras 3, code or (code, defaults, closure) before."""
-    value = node.value
-    if _is_code_list(value) and not node.is_within("__lambda__"):
-        yield Finding(LAMBDA_CODE, node.place, "a list of bytecode, defaults and closure, as Keras 1 and 2 write")
-    if not isinstance(value, Mapping):
-        return
-    if value.get("class_name") == "__lambda__":
-        yield Finding(LAMBDA_CODE, node.place, "a __lambda__, as Keras 3 writes")
-    for key in value:
-        held = value.get(key.removesuffix("_type"))
-        if value[key] == "lambda" and held != "lambda" and isinstance(held, str | list) and not _is_code_list(held):
-            yield Finding(LAMBDA_CODE, node.at(key.removesuffix("_type")), "bytecode, as Keras 1 and 2 write")
-
-
-def _is_code_list(value: Any) -> bool:
-    if not isinstance(value, list) or len(value) != 3 or not isinstance(value[0], str):
-        return False
-    is_rest = all(part is None or isinstance(part, list | dict) for part in value[1:])
-    return is_rest and bool(_BASE64.fullmatch(value[0]))
-
-
-def pickles(node: Node) -> Iterator[Finding]:
-    """Pickles in a config, and bytes that may be one."""
-    if not isinstance(node.value, Mapping):
-        return
-    if "TorchModuleWrapper" in (node.value.get("class_name"), node.value.get("config")):
-        yield Finding(TORCH_MODULE, node.place, "a TorchModuleWrapper")
-    if node.value.get("class_name") == "__bytes__" and not node.is_within("TorchModuleWrapper"):
-        yield Finding(BYTES, node.place, "bytes")
-
-
-JUDGES = (code, pickles)

@@ -4,14 +4,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from ckpttool.checks.few import few
-from ckpttool.checks.rule import Finding
-from ckpttool.checks.safety import callables, code, paths, sizes
-from ckpttool.checks.safety.callables import CUSTOM_OBJECT
+from ckpttool.checks.rule import Finding, Rule
+from ckpttool.checks.safety import sizes
+from ckpttool.checks.safety.callables import CUSTOM_OBJECT, DISGUISED, SAVED_MODEL, UNSAFE_CALLABLE
+from ckpttool.checks.safety.code import BYTES, LAMBDA_CODE, TORCH_MODULE
 from ckpttool.checks.safety.members import config_in
-from ckpttool.checks.safety.walk import walk
+from ckpttool.checks.safety.paths import PATH_IN_CONFIG, VOCABULARY_PATH
 from ckpttool.checks.subject import Subject
+from ckpttool.dangers import JUDGES, Kind
+from ckpttool.dangers.walk import walk
 
-_JUDGES = (*code.JUDGES, *callables.JUDGES, *paths.JUDGES, *sizes.JUDGES)
+_BY_KIND: dict[Kind, Rule] = {
+    Kind.LAMBDA_CODE: LAMBDA_CODE,
+    Kind.TORCH_MODULE: TORCH_MODULE,
+    Kind.BYTES: BYTES,
+    Kind.UNSAFE_CALLABLE: UNSAFE_CALLABLE,
+    Kind.DISGUISED: DISGUISED,
+    Kind.CUSTOM_OBJECT: CUSTOM_OBJECT,
+    Kind.SAVED_MODEL: SAVED_MODEL,
+    Kind.OPENED_FILE: VOCABULARY_PATH,
+    Kind.PATH: PATH_IN_CONFIG,
+}
 
 
 def configs(subject: Subject) -> Iterator[Finding]:
@@ -22,8 +35,10 @@ def configs(subject: Subject) -> Iterator[Finding]:
 
 def _judged(value: Any, name: str) -> Iterator[Finding]:
     for node in walk(value, name):
-        for judge in _JUDGES:
-            yield from judge(node)
+        for judge in JUDGES:
+            yield from (Finding(_BY_KIND[one.kind], one.place, one.detail) for one in judge(node))
+        for measure in sizes.JUDGES:
+            yield from measure(node)
 
 
 def _values(subject: Subject) -> Iterator[tuple[str, Any]]:

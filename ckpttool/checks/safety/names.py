@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.few import few
 from ckpttool.checks.rule import Finding, Rule, Severity
-from ckpttool.checks.safety.walk import walk
 from ckpttool.checks.subject import Subject
+from ckpttool.dangers.walk import walk
 
 ODD_NAME = Rule(
     code="S501",

@@ -12,8 +12,8 @@ from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.checks.few import few
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.checks.safety.refused import BOMB
-from ckpttool.checks.safety.walk import Node, json_in
 from ckpttool.checks.subject import Subject
+from ckpttool.dangers.walk import Node, json_in
 from ckpttool.errors import CheckpointError, UnsafeFileError
 
 CONFIG_BOMB = Rule(

@@ -1,6 +1,6 @@
-"""What live Keras 3.15 lets a config name: the content of ckpttool/checks/safety/modelling.json.
+"""What live Keras 3.15 lets a config name: the content of ckpttool/dangers/modelling.json.
 
-Run as `python -m tests.checks.live_modelling` to write it. What Keras 2.15 and older had besides, `older`, cannot be
+Run as `python -m tests.dangers.live_modelling` to write it. What Keras 2.15 and older had besides, `older`, cannot be
 asked any more and is kept as it is.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ckpttool.checks.safety import modelling
+from ckpttool.dangers import modelling
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -2,7 +2,7 @@
 
 Everything else that Keras has, and all of Python's own modules, can read, write, fetch or run when a config names it
 (CVE-2025-1550, CVE-2025-8747, CVE-2025-9906). The table is that of Keras 3.15, with what Keras 0 to 2 had besides;
-`tests/checks/live_modelling.py` asks live Keras for it.
+`tests/dangers/live_modelling.py` asks live Keras for it.
 """
 
 import builtins
@@ -35,19 +35,35 @@ _AREAS = frozenset({
     "wrappers",
 })  # fmt: skip
 
-# What is installed wherever Keras is, or often beside it, and can load, fetch or run things.
-_ABLE = frozenset({
-    "IPython", "PIL", "absl", "cffi", "cloudpickle", "cupy", "dask", "dill", "fsspec", "google", "h5py",
-    "huggingface_hub", "jax", "jaxlib", "joblib", "keras_tuner", "matplotlib", "ml_dtypes", "namex", "numba",
-    "numpy", "onnx", "optree", "packaging", "pandas", "pip", "pkg_resources", "pydoc", "requests", "rich", "scipy",
-    "setuptools", "six", "sklearn", "tensorboard", "tensorflow", "tensorflow_datasets", "torch", "transformers",
-    "urllib3", "wheel", "yaml",
+# What is installed wherever Keras is, or often beside it, and can load, fetch or run things: classes of these are none
+# that a user registered, whatever a config says.
+_INSTALLED = frozenset({
+    "Cython", "Crypto", "GPUtil", "IPython", "OpenSSL", "PIL", "Pyro4", "Pyro5", "_pytest", "absl", "accelerate",
+    "aiofiles", "aiohttp", "airflow", "ansible", "anyio", "apscheduler", "asyncssh", "attr", "azure", "billiard",
+    "black", "bokeh", "boto", "boto3", "botocore", "build", "celery", "cffi", "click", "clearml", "cloudpickle",
+    "comet_ml", "conda", "coremltools", "coverage", "cupy", "cv2", "dash", "dask", "datasets", "dbus",
+    "delegator", "dill", "distributed", "distutils", "django", "docker", "dulwich", "easyprocess", "envoy",
+    "evaluate", "eventlet", "execnet", "fabric", "fastapi", "filelock", "fire", "flask", "fsspec", "gdown",
+    "gevent", "git", "google", "gradio", "grpc", "gunicorn", "h5py", "httplib2", "httpx", "huggingface_hub",
+    "imageio", "impacket", "invoke", "ipykernel", "ipywidgets", "jax", "jaxlib", "jinja2", "joblib", "jsonpickle",
+    "jupyter", "jupyter_client", "jupyter_core", "keras_tuner", "keyring", "kubernetes", "loky", "loguru", "lxml",
+    "mako", "matplotlib", "ml_dtypes", "mlflow", "moviepy", "multiprocess", "mypy", "namex", "nbconvert",
+    "nbformat", "netCDF4", "neptune", "nltk", "notebook", "nox", "numba", "numexpr", "numpy", "onnx",
+    "onnxruntime", "optree", "optuna", "packaging", "pandas", "papermill", "paramiko", "pathos", "peewee",
+    "pexpect", "pip", "pkg_resources", "playwright", "plotly", "plumbum", "psutil", "psycopg2", "ptyprocess",
+    "pwn", "py", "pyarrow", "pyautogui", "pycurl", "pydantic", "pydoc", "pydub", "pygit2", "pymongo", "pymysql",
+    "pynput", "pytest", "pythoncom", "pyximport", "ray", "redis", "requests", "rich", "rpyc", "salt", "scapy",
+    "schedule", "scipy", "scrapy", "seaborn", "selenium", "setuptools", "sh", "six", "skimage", "sklearn",
+    "smart_open", "spacy", "sqlalchemy", "starlette", "streamlit", "tables", "tensorboard", "tensorflow",
+    "tensorflow_datasets", "tensorflow_estimator", "tensorflow_io", "theano", "torch", "torchvision", "tornado",
+    "tox", "tqdm", "transformers", "trio", "twisted", "typer", "urllib3", "uvicorn", "virtualenv", "wandb",
+    "watchdog", "websockets", "werkzeug", "wget", "wheel", "win32api", "win32com", "xonsh", "yaml", "zarr", "zmq",
 })  # fmt: skip
 
-# TensorFlow's modules of plain arithmetic, from which functions in old Lambda layers come.
-_ARITHMETIC = re.compile(
-    r"tensorflow\.python\.ops\.((gen_)?(array|bitwise|clip|control_flow|image|init|linalg|math|nn|random|special_math|"
-    r"sparse|string|spectral)_(grad_)?ops(_impl|_v2)?|nn|nn_impl|(math|signal|linalg|image)\.\w+)"
+# The modules of TensorFlow that define specifications of tensors.
+_SPECIFICATIONS = re.compile(
+    r"tensorflow\.python\.(framework\.(tensor|tensor_spec|sparse_tensor|indexed_slices|type_spec)|"
+    r"ops\.ragged\.ragged_tensor|ops\.(tensor_array_ops|resource_variable_ops))"
 )
 
 
@@ -70,18 +86,29 @@ def _short_functions() -> frozenset[str]:
     return frozenset(_table()["older"]["functions"]).union(*found)
 
 
-def class_standing(module: str | None, name: str) -> Standing:
-    """What is to be thought of a class, of which a config wants an instance; `module` is None where it names none."""
+def class_standing(module: str | None, name: str, registered: Any = None) -> Standing:
+    """What is to be thought of a class, of which a config wants an instance; `module` is None where it names none.
+
+    Keras before 3.9 imports any module to find a class in it. One that is not Keras's own counts as the user's where
+    `registered` says that the user registered it, as `package>Name`.
+    """
     if not module or module == "__main__":
-        return Standing.KNOWN if name in _names("classes") or is_old_optimizer(name) else Standing.FOREIGN
+        is_own = name in _names("classes") and not (module is None and is_registered(registered))
+        return Standing.KNOWN if is_own or is_old_optimizer(name) else Standing.FOREIGN
     home = _in_keras(module)
     if home is None:
-        return _elsewhere(module)
+        is_users = is_registered(registered) and not _is_installed(module)
+        return Standing.FOREIGN if is_users else Standing.UNSAFE
     if name in _table()["classes"].get(home, ()) or (_area(home) in _AREAS and name in _names("classes")):
         return Standing.KNOWN
     is_public = home in _table()["classes"] and _area(home) in _AREAS and not home.startswith("keras.src.")
     of_tomorrow = is_public and name.isidentifier() and name[0].isupper()
     return Standing.FOREIGN if of_tomorrow else Standing.UNSAFE
+
+
+def is_registered(name: Any) -> bool:
+    """Whether a name is that of something which a user registered with Keras."""
+    return isinstance(name, str) and ">" in name
 
 
 def is_old_optimizer(name: str) -> bool:
@@ -92,20 +119,20 @@ def is_old_optimizer(name: str) -> bool:
 
 def function_standing(module: str | None, name: str) -> Standing:
     """What is to be thought of a function that a config refers to. A class that is named as a function is unsafe:
-    Keras would call it and skip the checks of its `from_config`."""
+    Keras would call it and skip the checks of its `from_config`. So is a function of any other package: Keras 2.12 and
+    later write those of the user with the module `builtins` (`serialize_keras_object`, 3.15), and Keras before 3.9
+    imports whatever module is named."""
     if not module or module == "__main__":
         return Standing.KNOWN if name in _short_functions() else Standing.FOREIGN
     if module == "builtins":
         return _of_builtins(name)
     home = _in_keras(module)
-    if home is None:
-        return _elsewhere(module)
-    return Standing.KNOWN if _is_function(home, name) else Standing.UNSAFE
+    return Standing.KNOWN if home is not None and _is_function(home, name) else Standing.UNSAFE
 
 
 def spec_standing(module: str | None, name: str) -> Standing:
     """What is to be thought of a type specification, which TensorFlow has for tensors of all kinds."""
-    is_spec = re.fullmatch(r"[A-Za-z]*Spec", name) and (module or "").startswith("tensorflow.python.")
+    is_spec = re.fullmatch(r"[A-Za-z]*Spec", name) and _SPECIFICATIONS.fullmatch(module or "")
     return Standing.KNOWN if is_spec else Standing.UNSAFE
 
 
@@ -141,8 +168,7 @@ def _area(home: str) -> str:
     return parts[0] if parts else ""
 
 
-def _elsewhere(module: str) -> Standing:
+def _is_installed(module: str) -> bool:
+    """Whether a module belongs to Python or to a library that is often installed."""
     package = module.partition(".")[0]
-    if _ARITHMETIC.fullmatch(module):
-        return Standing.FOREIGN
-    return Standing.UNSAFE if package in sys.stdlib_module_names or package in _ABLE else Standing.FOREIGN
+    return package in sys.stdlib_module_names or package in _INSTALLED

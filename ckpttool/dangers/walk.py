@@ -62,7 +62,7 @@ def walk(value: Any, name: str) -> Iterator[Node]:
 def _readable(text: str) -> Any:
     try:
         return json_in(text)
-    except UnsafeFileError:  # told by `sizes.texts`
+    except UnsafeFileError:  # told by `checks.safety.sizes.texts`
         return None
 
 

@@ -1,0 +1,51 @@
+"""Code and pickles inside a config. They are named, never decoded, let alone judged: nobody can vet bytecode."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ckpttool.dangers.danger import Danger, Kind
+from ckpttool.dangers.walk import Node
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{32,}=*\s*")
+
+
+def code(node: Node) -> Iterator[Danger]:
+    """Functions that stand there as code: `__lambda__` of Keras 3, code or (code, defaults, closure) before."""
+    value = node.value
+    if _is_code_list(value) and not node.is_within("__lambda__"):
+        yield Danger(Kind.LAMBDA_CODE, node.place, "a list of bytecode, defaults and closure, as Keras 1 and 2 write")
+    if not isinstance(value, Mapping):
+        return
+    if value.get("class_name") == "__lambda__":
+        yield Danger(Kind.LAMBDA_CODE, node.place, "a __lambda__, as Keras 3 writes")
+    for key in value:
+        stored = value.get(key.removesuffix("_type"))
+        if value[key] == "lambda" and _is_bytecode(stored):
+            place = node.at(key.removesuffix("_type"))
+            yield Danger(Kind.LAMBDA_CODE, place, "bytecode, as Keras 1 and 2 write")
+
+
+def _is_bytecode(stored: Any) -> bool:
+    """Whether it may be code, and is none that is told where it stands by itself."""
+    return stored != "lambda" and isinstance(stored, str | list) and not _is_code_list(stored)
+
+
+def _is_code_list(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 3 or not isinstance(value[0], str):
+        return False
+    is_rest = all(part is None or isinstance(part, list | dict) for part in value[1:])
+    return is_rest and bool(_BASE64.fullmatch(value[0]))
+
+
+def pickles(node: Node) -> Iterator[Danger]:
+    """Pickles in a config, and bytes that may be one."""
+    if not isinstance(node.value, Mapping):
+        return
+    if "TorchModuleWrapper" in (node.value.get("class_name"), node.value.get("config")):
+        yield Danger(Kind.TORCH_MODULE, node.place, "a TorchModuleWrapper")
+    if node.value.get("class_name") == "__bytes__" and not node.is_within("TorchModuleWrapper"):
+        yield Danger(Kind.BYTES, node.place, "bytes")
+
+
+JUDGES = (code, pickles)

@@ -1,0 +1,76 @@
+"""The operation of a node of TensorFlow's graphs, which a config states as an object or as the bytes of protobuf."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ckpttool import jsontext
+from ckpttool.errors import CheckpointError
+
+_OP = 2  # the number of the field `op` of NodeDef (tensorflow/core/framework/node_def.proto)
+_VARINT, _EIGHT, _BYTES, _GROUP, _END, _FOUR = range(6)
+_MAX_DEPTH = 100
+
+
+def operations_of(node_def: Any) -> tuple[str, ...]:
+    """The operations that a node may be of, none where it cannot be read.
+
+    Keras takes a text as the bytes of protobuf (`TensorFlowOpLayer`, keras/src/engine/base_layer.py, 2.15); other tools
+    read JSON there. Where a text is both, or states the operation again and again, each counts.
+    """
+    if isinstance(node_def, Mapping):
+        op = node_def.get("op")
+        return (op,) if isinstance(op, str) else ()
+    if not isinstance(node_def, str):
+        return ()
+    return tuple(dict.fromkeys([*_in_json(node_def), *_in_protobuf(node_def.encode("utf-8", "surrogatepass"))]))
+
+
+def _in_json(text: str) -> tuple[str, ...]:
+    if not text.lstrip().startswith("{"):
+        return ()
+    try:
+        value = jsontext.parse(text, "a node of a graph").value
+    except CheckpointError:
+        return ()
+    return operations_of(value) if isinstance(value, Mapping) else ()
+
+
+def _in_protobuf(raw: bytes) -> tuple[str, ...]:
+    try:
+        return tuple(_texts(raw, _OP))
+    except (ValueError, IndexError):
+        return ()
+
+
+def _texts(raw: bytes, wanted: int) -> Iterator[str]:
+    """The values of a field of text. Raises ValueError or IndexError for what is no protobuf."""
+    at, groups = 0, list[int]()
+    while at < len(raw):
+        tag, at = _varint(raw, at)
+        number, kind = tag >> 3, tag & 7
+        if kind == _BYTES:
+            size, at = _varint(raw, at)
+            if number == wanted and not groups:
+                yield raw[at : at + size].decode("utf-8")
+            at += size
+        elif kind == _VARINT:
+            _, at = _varint(raw, at)
+        elif kind in (_EIGHT, _FOUR):
+            at += 8 if kind == _EIGHT else 4
+        elif kind == _GROUP and len(groups) < _MAX_DEPTH:
+            groups.append(number)
+        elif kind != _END or not groups or groups.pop() != number:
+            raise ValueError("no protobuf")
+    if at > len(raw) or groups:
+        raise ValueError("cut off")
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    """A number of variable length, and where it ends."""
+    value = 0
+    for number in range(10):
+        byte = raw[at + number]
+        value |= (byte & 0x7F) << (7 * number)
+        if byte < 0x80:
+            return value, at + number + 1
+    raise ValueError("a number that does not end")

@@ -1,0 +1,43 @@
+"""Files and addresses that a config names: those that layers open, and any other that a custom class might."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ckpttool.dangers.danger import Danger, Kind
+from ckpttool.dangers.walk import Node
+
+# Arguments of lookup layers and of feature columns that are files where they are texts.
+_OPENED = ("vocabulary", "idf_weights", "vocabulary_file", "ckpt_to_load_from")
+_PATH_KEY = re.compile(
+    r"(?:.*_)?(?:path|file|filename|fname|filepath|dir|directory|folder|url|uri|origin|weights|handle|checkpoint|ckpt)",
+    re.IGNORECASE,
+)
+_OUTSIDE = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}:/|/|~|[a-z]:[\\/]|\\\\|\.\.[\\/])\S", re.IGNORECASE)
+_SHOWN = 80
+
+
+def paths(node: Node) -> Iterator[Danger]:
+    """Paths and addresses in one object."""
+    if not isinstance(node.value, Mapping):
+        return
+    for key, value in node.value.items():
+        if not isinstance(value, str) or not value:
+            continue
+        if key in _OPENED:
+            yield Danger(Kind.OPENED_FILE, node.at(key), f"is {value[:_SHOWN]!r}")
+        elif _OUTSIDE.match(value) and _PATH_KEY.fullmatch(key[:_SHOWN]) and not _is_saved_model(node):
+            yield Danger(Kind.PATH, node.at(key), f"is {value[:_SHOWN]!r}")
+
+
+def _is_saved_model(node: Node) -> bool:
+    """Whether this is what a TFSMLayer or a layer of TensorFlow Hub takes, which are told as such."""
+    class_name = node.parent.value.get("class_name") if node.parent and isinstance(node.parent.value, Mapping) else None
+    return "call_endpoint" in node.value or ("handle" in node.value and is_hub_layer(class_name))
+
+
+def is_hub_layer(class_name: object) -> bool:
+    """Whether a class is that of TensorFlow Hub, which loads a SavedModel from the path or address in `handle`."""
+    return isinstance(class_name, str) and class_name.rpartition(">")[2] == "KerasLayer"
+
+
+JUDGES = (paths,)

@@ -1,0 +1,118 @@
+"""What a config has TensorFlow do: layers that call one of its functions, one of its methods, or a node of a graph.
+
+tf.keras 2.4 to 2.15 and tf_keras make such layers of every call of TensorFlow on a model's tensors, and make the call
+again when they load the model, with the constants that the config states (keras/src/layers/core/tf_op_layer.py, 2.15;
+`TensorFlowOpLayer`, keras/src/engine/base_layer.py, is that of 2.0 to 2.3). Any name that TensorFlow exports is looked
+up. So only what computes and does nothing else passes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ckpttool.dangers.callables import judged
+from ckpttool.dangers.danger import Danger, Kind
+from ckpttool.dangers.modelling import Standing, function_standing
+from ckpttool.dangers.nodes import operations_of
+from ckpttool.dangers.walk import Node
+
+_SHOWN = 80
+
+# The methods and properties of ragged and sparse tensors of which tf.keras makes layers (tf_op_layer.py, 2.4 to 2.15).
+_CLASSES = frozenset({"RaggedTensor", "compat.v1.RaggedTensor"})
+_CLASS_METHODS = frozenset({
+    "from_nested_row_splits", "from_nested_value_rowids", "from_row_lengths", "from_row_limits", "from_row_splits",
+    "from_row_starts", "from_sparse", "from_tensor", "from_uniform_row_length", "from_value_rowids",
+})  # fmt: skip
+_METHODS = frozenset({
+    "bounding_shape", "merge_dims", "nested_row_lengths", "nested_value_rowids", "nrows", "row_lengths", "row_limits",
+    "row_starts", "to_sparse", "to_tensor", "value_rowids", "with_flat_values", "with_row_splits_dtype", "with_values",
+})  # fmt: skip
+_PROPERTIES = frozenset({"dense_shape", "flat_values", "indices", "nested_row_splits", "row_splits", "values"})
+
+
+@cache
+def functions() -> frozenset[str]:
+    """The functions of TensorFlow that compute, by the names under which configs have them."""
+    modules: dict[str, str] = _table()["functions"]
+    return frozenset(f"{module}.{name}".lstrip(".") for module, names in modules.items() for name in names.split())
+
+
+@cache
+def nodes() -> frozenset[str]:
+    """The operations of TensorFlow's graphs that compute."""
+    return frozenset(_table()["nodes"].split())
+
+
+@cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(Path(__file__).with_name("functions.json").read_text(encoding="utf-8"))
+    return table
+
+
+def calls(node: Node) -> Iterator[Danger]:
+    """What a layer has TensorFlow do that is not known to compute only."""
+    value = node.value
+    config = value.get("config") if isinstance(value, Mapping) else None
+    if not isinstance(config, Mapping):
+        return
+    place = f"{node.place}.config"
+    match value.get("class_name"):
+        case "TFOpLambda" | "SlicingOpLambda":
+            yield from _function(f"{place}.function", config.get("function"))
+        case "TensorFlowOpLayer":
+            yield from _node(f"{place}.node_def", config.get("node_def"))
+        case "ClassMethod":
+            yield from _method(place, config.get("cls_symbol"), config.get("method_name"))
+        case "InstanceMethod":
+            yield from _attribute(f"{place}.attr_name", config.get("attr_name"), _METHODS)
+        case "InstanceProperty":
+            yield from _attribute(f"{place}.attr_name", config.get("attr_name"), _PROPERTIES)
+
+
+def _function(place: str, name: Any) -> Iterator[Danger]:
+    short = name.removeprefix("compat.v1.") if isinstance(name, str) else ""
+    module, _, last = short.rpartition(".")
+    if short.startswith("keras."):
+        standing = function_standing(module, last)
+        yield from judged(place, module, last, Standing.UNSAFE if standing is Standing.FOREIGN else standing)
+    elif module == "raw_ops":
+        yield from _operation(place, last)
+    elif not isinstance(name, str) or name not in functions():
+        yield _unsafe(place, f"names tf.{name}")
+
+
+def _node(place: str, node_def: Any) -> Iterator[Danger]:
+    operations = operations_of(node_def)
+    for name in operations:
+        yield from _operation(place, name)
+    if not operations:
+        yield _unsafe(place, "a node of a graph that cannot be read")
+
+
+def _operation(place: str, name: str) -> Iterator[Danger]:
+    if name not in nodes():
+        yield _unsafe(place, f"names TensorFlow's operation {name}")
+
+
+def _method(place: str, of: Any, name: Any) -> Iterator[Danger]:
+    if not (_is_one_of(of, _CLASSES) and _is_one_of(name, _CLASS_METHODS)):
+        yield _unsafe(place, f"names the method tf.{of}.{name}")
+
+
+def _attribute(place: str, name: Any, known: frozenset[str]) -> Iterator[Danger]:
+    if not _is_one_of(name, known):
+        yield _unsafe(place, f"names the attribute {name} of a tensor")
+
+
+def _is_one_of(name: Any, known: frozenset[str]) -> bool:
+    return isinstance(name, str) and name in known
+
+
+def _unsafe(place: str, detail: str) -> Danger:
+    return Danger(Kind.UNSAFE_CALLABLE, place, detail[:_SHOWN])
+
+
+JUDGES = (calls,)
