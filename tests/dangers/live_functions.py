@@ -1,8 +1,8 @@
 """What TensorFlow's functions do beside computing: the content of ckpttool/dangers/functions.json.
 
 Each TensorFlow tells of itself: `python tests/dangers/live_functions.py > 2.15.json`, which needs nothing but
-TensorFlow (2.4 and later, Python 3.8 and later). `python -m tests.dangers.live_functions 2.4.json ... 2.21.json` then writes the
-table, in which the newest TensorFlow that has a name decides about it.
+TensorFlow (2.4 and later, Python 3.8 and later). `python -m tests.dangers.live_functions 2.4.json ... 2.21.json` then
+writes the table, in which the newest TensorFlow that has a name decides about it.
 
 A function passes where tf.keras may write it, because TensorFlow hands calls of it on a model's tensors to Keras
 (`dispatch`), and where its code, followed through TensorFlow's modules of arithmetic, meets nothing but operations
