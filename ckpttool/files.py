@@ -15,18 +15,21 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Protocol
 
+from ckpttool.budget import Budget
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError
 
 _LEAST_WINDOW = 256 << 10  # inflated bytes between two states of the decompressor
 _MOST_STATES = 512
 _HELD_WINDOWS = 16
 _INFLATE_READ = 16 << 10  # compressed bytes fed at once
+_INFLATED_A_STEP = 10  # bits: inflated bytes that cost a step
 
 
 class Source(Protocol):
-    """A run of bytes read by offset."""
+    """A run of bytes read by offset, and the budget of the file that they are from."""
 
     size: int
+    budget: Budget
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly `size` bytes from `offset` on; `CorruptFileError` where the run ends before."""
@@ -38,10 +41,11 @@ class Source(Protocol):
 class FileSource:
     """A regular file. Keeps one descriptor open until `close`; safe to read from several threads."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], budget: Budget | None = None) -> None:
         self.path = os.fspath(path)
         self._fd = _open_regular(self.path)
         self.size = os.fstat(self._fd).st_size
+        self.budget = budget or Budget(self.size)
         self._lock = threading.Lock()
 
     def read(self, offset: int, size: int) -> bytes:
@@ -111,6 +115,7 @@ class Window:
         if start < 0 or size < 0 or start + size > source.size:
             raise outside(start, size, source.size)
         self._source, self._start, self.size = source, start, size
+        self.budget = source.budget
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly `size` bytes from `offset` on."""
@@ -133,7 +138,7 @@ class Inflated:
     """
 
     def __init__(self, source: Source, size: int) -> None:
-        self._source, self.size = source, size
+        self._source, self.size, self.budget = source, size, source.budget
         self._step = max(_LEAST_WINDOW, -(-size // _MOST_STATES))
         self._states = [(0, zlib.decompressobj(-zlib.MAX_WBITS))]  # (deflated offset, state) at each window's start
         self._windows: OrderedDict[int, bytes] = OrderedDict()
@@ -174,6 +179,7 @@ class Inflated:
         position, kept = self._states[index]
         state, parts, have = kept.copy(), list[bytes](), 0
         wanted = min(self._step, self.size - index * self._step)
+        self.budget.spend(wanted >> _INFLATED_A_STEP)
         while have < wanted:
             feed = state.unconsumed_tail
             if not feed:

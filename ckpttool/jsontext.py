@@ -1,15 +1,16 @@
-"""JSON from strangers: size, depth and number of elements are bounded, and every fault is one clear error."""
+"""JSON from strangers: size and depth are bounded, what it holds is paid for, and every fault is one clear error."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ckpttool.budget import Budget, steps_of_text
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError
 
 MAX_BYTES = 64 << 20
-MAX_ELEMENTS = 2_000_000
 MAX_DEPTH = 950
+_NODE_STEPS = 10  # what a list or an object costs of the budget; a number or a text in it costs one
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,16 +33,16 @@ class Json:
     oddities: tuple[Oddity, ...] = ()
 
 
-def parse(raw: bytes | str, what: str) -> Json:
-    """The value of a JSON text; `what` names it in errors. UTF-8, -16 and -32 are told apart as `json` does."""
+def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
+    """The value of a JSON text; `what` names it in errors. UTF-8, -16 and -32 are told apart as `json` does.
+
+    What is in it is paid for from the budget of the file that it stands in, or from one of its own.
+    """
     if len(raw) > MAX_BYTES:
         raise too_large(what, len(raw))
     text, oddities = _decoded(raw, what)
-    elements = text.count(",") + text.count("[") + text.count("{")
-    if elements > MAX_ELEMENTS:
-        raise UnsafeFileError(
-            f"{what} holds too many elements", expected=f"{MAX_ELEMENTS:,} at most", found=f"about {elements:,}"
-        )
+    nodes = text.count("[") + text.count("{")
+    (budget or Budget(len(raw))).spend(steps_of_text(text) + text.count(",") + _NODE_STEPS * nodes)
     seen = set[Oddity]()
     try:
         value = json.loads(

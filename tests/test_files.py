@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ckpttool import CheckpointError, CorruptFileError, FileAccessError, files
+from ckpttool.budget import Budget
 from ckpttool.files import FileSource, Inflated, Source, SourceFile, Window
 
 DATA = bytes(random.Random(1).choices(range(16), k=5000))
@@ -40,6 +41,7 @@ class Memory:
 
     def __init__(self, data: bytes) -> None:
         self.data, self.size, self.bytes_read = data, len(data), 0
+        self.budget = Budget(len(data))
 
     def read(self, offset: int, size: int) -> bytes:
         """Bytes of the data."""

@@ -19,6 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = [
     {"escape", "old_activations"},
     {"errors"},
+    {"budget"},
     {"children", "files", "replacing", "dtypes", "jsontext", "yamltext"},
     {"checkpoint", "dangers"},
     {"numerics"},

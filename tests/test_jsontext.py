@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool import CheckpointError, CorruptFileError, UnsafeFileError, jsontext
-from ckpttool.jsontext import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, parse
+from ckpttool.jsontext import MAX_BYTES, MAX_DEPTH, parse
 
 VALUES = st.recursive(
     st.none()
@@ -71,7 +71,7 @@ def test_depth(opening: str) -> None:
     def nested(depth: int) -> str:
         return opening * depth + "1" + closing * depth
 
-    for depth in (MAX_DEPTH + 2, 2_000, 100_000):
+    for depth in (MAX_DEPTH + 2, 2_000, 40_000):
         with pytest.raises(CheckpointError, match="nested too deeply"):
             parse(nested(depth), "it")
     with pytest.raises(CheckpointError):
@@ -92,8 +92,8 @@ def test_size(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_elements() -> None:
     """A text of too many elements is refused before it is parsed, in time that no one notices."""
     begun = time.perf_counter()
-    with pytest.raises(UnsafeFileError, match="too many elements"):
-        parse("[" + "1," * (MAX_ELEMENTS + 1) + "1]", "it")
+    with pytest.raises(UnsafeFileError, match="more work than a file of its size"):
+        parse("[" + "[]," * 1_000_000 + "1]", "it")
     assert time.perf_counter() - begun < 5
 
 

@@ -152,7 +152,7 @@ def _read_content(source: FileSource) -> Checkpoint:
 
 
 def _read_hdf5(source: FileSource) -> Checkpoint:
-    with Parts(closers=[source.close]) as parts:
+    with Parts(source.budget, closers=[source.close]) as parts:
         found = Hdf5Input.of_file(source, parts)
         fitting = [layout for layout in _LAYOUTS if layout.matches(found.tree)] or [_PLAIN]
         fitting[0].read(found)

@@ -24,6 +24,7 @@ MAX_INFLATED = 4 << 30
 MAX_UNREAD = 16 << 20  # bytes that a member may declare which is not read
 _COPY = 1 << 20
 _FEED = 64 << 10  # compressed bytes fed at once
+_READ_A_STEP = 6  # bits: bytes of a member that is read whole that cost a step
 
 EXECUTABLE = (".pkl", ".pickle", ".so", ".dll", ".dylib", ".exe", ".py", ".pyc", ".sh", ".bat")
 _ODD_PATH = re.compile(r"[\\\0:]|(^|/)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.[^/]*)?(/|$)", re.IGNORECASE)
@@ -101,6 +102,7 @@ class Archive:
         member = self.member(name)
         if member.size > limit:
             raise UnsafeFileError(f"{name} is too large", expected=f"{limit:,} bytes at most", found=f"{member.size:,}")
+        self._source.budget.spend(member.size >> _READ_A_STEP)
         data = self._source.read(member.start, member.packed)
         if member.deflated:
             data = _inflated_whole(member, data)

@@ -4,7 +4,7 @@
 """
 
 from ckpttool.checkpoint import Producer, Section
-from ckpttool.formats.hdf5.tree import MAX_OBJECTS, Tree
+from ckpttool.formats.hdf5.tree import Tree
 from ckpttool.formats.parts import Hdf5Input
 
 GENERATION = "Keras 0.x (nb_layers/layer_i/param_j)"
@@ -36,4 +36,4 @@ def read(source: Hdf5Input) -> None:
 
 def _count(tree: Tree, path: str, attribute: str) -> int:
     value = tree.attribute(path, attribute)
-    return min(value, MAX_OBJECTS) if isinstance(value, int) and value >= 0 else 0
+    return value if isinstance(value, int) and value >= 0 else 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool import jsontext
+from ckpttool.budget import Budget
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError, UnsafeFileError
 from ckpttool.files import FileSource, Source
@@ -30,7 +31,9 @@ def is_archive(archive: Archive) -> bool:
 
 def read_archive(source: FileSource, archive: Archive) -> Checkpoint:
     """The checkpoint in a zip archive."""
-    with Parts(files=list(archive.infos), refusals=list(archive.refusals), closers=[source.close]) as parts:
+    with Parts(
+        source.budget, files=list(archive.infos), refusals=list(archive.refusals), closers=[source.close]
+    ) as parts:
         _read_documents(parts, lambda name: _small_member(archive, name, parts))
         present = [name for name in WEIGHTS if name in archive]
         if not present:
@@ -60,12 +63,13 @@ def is_directory(path: Path) -> bool:
 
 def read_directory(path: Path) -> Checkpoint:
     """The checkpoint in an unzipped `.keras`."""
-    with Parts(files=sorted(entry.name for entry in os.scandir(path))) as parts:
+    budget = Budget(_size_of(path))
+    with Parts(budget, files=sorted(entry.name for entry in os.scandir(path))) as parts:
         _read_documents(parts, lambda name: _small_file(path / name, parts))
         name = next(name for name in WEIGHTS if (path / name).exists())
         if (path / name).is_symlink():
             raise FileAccessError("is a symbolic link, which is not followed", path=str(path / name))
-        source = FileSource(path / name)
+        source = FileSource(path / name, budget)
         parts.closers.append(source.close)
         _read_weights(parts, name, lambda: Hdf5Input.of_file(source, parts), source)
     return parts.checkpoint(path, "keras-dir", _size_of(path))

@@ -7,20 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool import dtypes, jsontext
+from ckpttool.budget import Budget, steps_of_text
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
-from ckpttool.errors import CheckpointError, UnsupportedError
+from ckpttool.errors import CheckpointError, UnsafeFileError, UnsupportedError
 from ckpttool.files import FileSource, Source
 from ckpttool.formats import foreign
 from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.low import find_signature
 from ckpttool.formats.hdf5.tree import Tree, read_tree
-from ckpttool.formats.hdf5.values import problem, values_of
+from ckpttool.formats.hdf5.values import Refused, problem, steps_of_values, values_of
+
+_REFUSAL_STEPS = 4  # what something that is left alone costs of the budget
+_WEIGHT_STEPS = 60
 
 
 @dataclass(slots=True)
 class Parts:
-    """A checkpoint in the making."""
+    """A checkpoint in the making, and the budget of the file or files that it is read from."""
 
+    budget: Budget
     weights: dict[str, Weight] = field(default_factory=dict)
     producer: Producer = field(default_factory=Producer)
     config: Any = None
@@ -35,6 +40,7 @@ class Parts:
 
     def refuse(self, kind: str, place: str, detail: str) -> None:
         """Notes something that was left alone."""
+        self.budget.spend(_REFUSAL_STEPS + steps_of_text(place))
         self.refusals.append(Refusal(kind, place, detail))
 
     def json(self, raw: bytes | str | None, place: str) -> Any:
@@ -42,7 +48,7 @@ class Parts:
         if raw is None:
             return None
         try:
-            parsed = jsontext.parse(raw, place)
+            parsed = jsontext.parse(raw, place, self.budget)
         except CheckpointError as error:
             self.refusals.append(Refusal.from_error(error, place))
             return None
@@ -114,9 +120,14 @@ class Hdf5Input:
         """Adds the weight stored at `path`; values that must not be read are refused, the weight is listed."""
         dataset = self.tree.datasets[path]
         file = self.tree.file
+        file.budget.spend(_WEIGHT_STEPS + steps_of_text(path))
         error, dtype = problem(file, dataset), self._dtype(path)
         if error is None and dtypes.itemsize(dtype) != dataset.dtype.size:
             error = UnsupportedError(f"values of type {dtype} are listed but not read")
+        values = values_of(file, path, dataset, self.reader)
+        if error is None and not file.budget.affords(steps_of_values(dataset)):
+            error = UnsafeFileError("declares far more, with the values before it, than a file of its size is worth")
+            values = Refused(error.at(where=path))
         if error is not None:
             self.tree.refuse(path, error)
         self.parts.weights[path] = Weight(
@@ -129,7 +140,7 @@ class Hdf5Input:
             part=part,
             name=name,
             big_endian=dataset.dtype.big_endian,
-            values=values_of(file, path, dataset, self.reader),
+            values=values,
         )
 
     def add_rest(self, why: str) -> None:

@@ -22,13 +22,13 @@ def read(source: FileSource) -> Checkpoint:
     try:
         if source.size > jsontext.MAX_BYTES:
             raise jsontext.too_large("the index", source.size)
-        index = jsontext.parse(source.read(0, source.size), "the index")
+        index = jsontext.parse(source.read(0, source.size), "the index", source.budget)
     finally:
         source.close()
     weight_map = _weight_map(index.value)
     directory = Path(source.path).parent
     shards = {shard: _shard_path(directory, shard) for shard in _shards(weight_map)}
-    with Parts(files=[Path(source.path).name, *shards]) as parts:
+    with Parts(source.budget, files=[Path(source.path).name, *shards]) as parts:
         for oddity in index.oddities:
             parts.refuse(oddity.kind, "", oddity.text)
         opened = {name: _open_shard(parts, path, name) for name, path in shards.items()}
@@ -100,7 +100,8 @@ def _shard_path(directory: Path, shard: str) -> Path:
 
 
 def _open_shard(parts: Parts, path: Path, name: str) -> Hdf5Input:
-    source = FileSource(path)
+    source = FileSource(path, parts.budget)
+    parts.budget.grow(source.size)
     parts.closers.append(source.close)
     try:
         return Hdf5Input.of_file(source, parts)

@@ -19,6 +19,7 @@ MAX_ATTRIBUTE_BYTES = 64 << 20
 MAX_ATTRIBUTE_ITEMS = 1_000_000
 MAX_ATTRIBUTES = 4096
 MAX_NUMBERS = 1 << 20  # bytes of an attribute that is no text
+_LOOKED_AT_A_STEP = 8
 _SHOWN = 60
 
 AttributeValue = str | int | float | list[str] | list[int] | list[float] | None
@@ -93,11 +94,13 @@ class Attributes:
         if self._is_ambiguous:
             return None
         wanted = name.encode("utf-8", "surrogateescape") + b"\0"
-        for body in self._bodies():
-            if wanted in body:
+        for count, body in enumerate(self._bodies(), 1):
+            if body.startswith(wanted, 8) or body.startswith(wanted, 9):
                 head = _attribute_head(body)
                 if head.name == name:
                     return self._value(head)
+            if not count % _LOOKED_AT_A_STEP:
+                self._file.budget.spend(1)
         return None
 
     def check(self) -> None:

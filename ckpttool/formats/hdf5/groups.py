@@ -16,7 +16,7 @@ LINK_INFO, LINK, SYMBOL_TABLE = 0x02, 0x06, 0x11
 MAX_NAME = 4096
 
 _MAX_LEVEL = 64
-_LINK_STEPS = 8  # what a link costs of the budget, which bounds how many are held in memory
+_LINK_STEPS = 8  # what a link costs of the budget, which bounds how many are kept in memory
 _MAX_TARGET = 1024
 
 _Bounds = tuple[bytes, bytes | None]
@@ -145,7 +145,7 @@ def decode_name(raw: bytes) -> str:
 
 def _link(file: Hdf5Bytes, body: bytes) -> Link:
     """The link that a link message describes (version 1, the only one there is)."""
-    file.budget.spend(_LINK_STEPS)
+    file.budget.spend(_LINK_STEPS + (len(body) >> 4))
     try:
         flags = body[1]
         at = 2

@@ -42,6 +42,7 @@ class GlobalHeap:
                 break
             if length > end - at - 16:
                 raise CorruptFileError("a global heap object is larger than its heap", where=f"byte {at:,}")
+            self._file.budget.spend(2)
             yield index, (at + 16, length)
             at += 16 + (length + 7) // 8 * 8
 
@@ -221,6 +222,7 @@ class _TreeV2:
         if node[:4] != (b"BTIN" if depth else b"BTLF") or count > self._counts[depth]:
             raise CorruptFileError("no HDF5 index node where one should be", where=f"byte {address:,}")
         size = self._record_size
+        self._file.budget.spend(2 * count)
         records = [node[6 + n * size : 6 + (n + 1) * size] for n in range(count)]
         if not depth:
             yield from records

@@ -9,21 +9,19 @@ libhdf5 writes by default.
 import bisect
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
+from ckpttool.errors import CorruptFileError, UnsupportedError, ambiguous
 from ckpttool.files import Inflated, Source
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 0xFFFFFFFFFFFFFFFF
 
-MAX_HEADER_BYTES = 64 << 20
 MAX_HEADER_BLOCKS = 4096
-MAX_STEPS = 4_000_000
 
 _PAGE_BITS = 12  # metadata is read in pages of 4 KiB, as systems do anyway
 _MAX_PAGES = 512
+_MESSAGES_A_STEP = 5  # bits: bytes of a version 1 header, of which the least messages have eight, that cost a step
 
 Header = dict[int, list[tuple[int, bytes]]]
 """An object header: for every type of message, the flags and body of each, in stored order."""
@@ -49,22 +47,6 @@ _PREFIX_V1 = struct.Struct("<HHB3x").unpack_from
 _PREFIX_V2 = struct.Struct("<BHB").unpack_from
 
 
-@dataclass(slots=True)
-class Budget:
-    """What one file may cost in steps of work; honest files stay far below."""
-
-    steps: int = MAX_STEPS
-
-    def spend(self, steps: int) -> None:
-        """Takes `steps` off; `UnsafeFileError` when nothing is left."""
-        self.steps -= steps
-        if self.steps < 0:
-            raise UnsafeFileError(
-                "the HDF5 structure repeats itself or is larger than any checkpoint's",
-                hint="do not load this file; ask its author for another one",
-            )
-
-
 class Superblock(NamedTuple):
     """What a superblock says, as it is stored.
 
@@ -82,7 +64,7 @@ class Superblock(NamedTuple):
 class Hdf5Bytes:
     """The bytes of an HDF5 file: addresses as HDF5 counts them, checked against the stored end of the file.
 
-    The budget grows with the file: a small file never costs much.
+    What is read is paid for from the budget of the file.
     """
 
     def __init__(self, source: Source) -> None:
@@ -92,7 +74,7 @@ class Hdf5Bytes:
         self.superblock, self.end = _superblock(source, self.start)
         self.root = self.superblock.root
         self.trailing = source.size - self.start - self.end
-        self.budget = Budget(min(MAX_STEPS, 100_000 + self.end // 4))
+        self.budget = source.budget
 
     @property
     def is_in_place(self) -> bool:
@@ -237,11 +219,14 @@ def _read_v1(file: Hdf5Bytes, address: int, size: int) -> Header:
     blocks = [(address + 16, size)]
     for start, length in _blocks(blocks):
         block = file.read(start, length)
+        file.budget.spend(length >> _MESSAGES_A_STEP)
         at, end = 0, length - 8
         while at <= end:
             kind, body_size, flags = _PREFIX_V1(block, at)
             at += 8
             _add(header, blocks, kind, flags, block[at : at + body_size], body_size)
+            if kind:
+                file.budget.spend(1)
             at += body_size
     if _ATTRIBUTE_INFO in header:
         raise ambiguous("an old HDF5 header points to attributes outside of it, where libhdf5 never looks")
@@ -260,7 +245,7 @@ def _read_v2(file: Hdf5Bytes, address: int, first: bytes) -> Header:
         if start != address and block[:4] != b"OCHK":
             raise CorruptFileError("no HDF5 header continuation where one should be", where=f"byte {start:,}")
         _check_sum(file, block)
-        _messages_v2(block, prefix + width if start == address else 4, flags, header, blocks)
+        _messages_v2(file, block, prefix + width if start == address else 4, flags, header, blocks)
     return header
 
 
@@ -270,13 +255,16 @@ def _check_sum(file: Hdf5Bytes, block: bytes) -> None:
         raise CorruptFileError("an HDF5 object header has a wrong checksum")
 
 
-def _messages_v2(block: bytes, at: int, flags: int, header: Header, blocks: list[tuple[int, int]]) -> None:
+def _messages_v2(
+    file: Hdf5Bytes, block: bytes, at: int, flags: int, header: Header, blocks: list[tuple[int, int]]
+) -> None:
     prefix = 6 if flags & 4 else 4
     end = len(block) - 4
     while at + prefix <= end:
         kind, size, message_flags = _PREFIX_V2(block, at)
         at += prefix
         _add(header, blocks, kind, message_flags, block[at : min(at + size, end)], size)
+        file.budget.spend(1)
         at += size
 
 
@@ -309,20 +297,13 @@ def _check_flags(kind: int, flags: int) -> None:
 
 def _blocks(blocks: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """The blocks of a header, which grow in number while they are read; two that share a byte are an error."""
-    taken, total = list[tuple[int, int]](), 0
+    taken = list[tuple[int, int]]()
     for start, length in blocks:
         at = bisect.bisect_left(taken, (start, 0))
         overlaps = (at > 0 and taken[at - 1][1] > start) or (at < len(taken) and taken[at][0] < start + length)
         if overlaps or len(taken) == MAX_HEADER_BLOCKS:
             raise CorruptFileError("an HDF5 object header continues into itself", where=f"byte {start:,}")
         taken.insert(at, (start, start + length))
-        total += length
-        if total > MAX_HEADER_BYTES:
-            raise CorruptFileError(
-                "an HDF5 object header is larger than any honest one",
-                expected=f"{MAX_HEADER_BYTES:,} bytes at most",
-                found=f"{total:,} bytes",
-            )
         yield start, length
 
 

@@ -12,6 +12,7 @@ from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, read_header
 DATASPACE, DATATYPE, OLD_FILL, FILL, EXTERNAL, LAYOUT, FILTERS = 0x01, 0x03, 0x04, 0x05, 0x07, 0x08, 0x0B
 
 MAX_RANK = 32
+_TYPE_BYTES_A_STEP = 3  # bits: bytes of a datatype that cost a step
 
 
 class Layout(NamedTuple):
@@ -97,6 +98,7 @@ def _sized(body: bytes, at: int) -> bytes:
 
 def shared_datatype(file: Hdf5Bytes, flags: int, body: bytes) -> Datatype:
     """The datatype of a message, looked up in the named datatype it refers to where it is shared."""
+    file.budget.spend(len(body) >> _TYPE_BYTES_A_STEP)
     if not flags & 2:
         return read_datatype(body)
     if len(body) < 10 or not 1 <= body[0] <= 3:
@@ -105,6 +107,7 @@ def shared_datatype(file: Hdf5Bytes, flags: int, body: bytes) -> Datatype:
         raise UnsupportedError("an HDF5 datatype in a shared message heap")
     address = struct.unpack_from("<Q", body.ljust(16, b"\xff"), 8 if body[0] == 1 else 2)[0]
     for shared, named in read_header(file, address).get(DATATYPE, ()):
+        file.budget.spend(len(named) >> _TYPE_BYTES_A_STEP)
         return read_datatype(own(shared, named))
     raise CorruptFileError("a shared HDF5 datatype that is not there", where=f"byte {address:,}")
 

@@ -4,10 +4,10 @@ One guarded walk that every HDF5 reader of ckpttool uses. Links of any kind but 
 visited once however many names they have, and one damaged object does not hide its neighbours.
 """
 
-import itertools
 import re
 from dataclasses import dataclass, field
 
+from ckpttool.budget import steps_of_text
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsupportedError, ambiguous
 from ckpttool.files import Source
@@ -17,9 +17,9 @@ from ckpttool.formats.hdf5.heaps import GlobalHeap
 from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, other_signature, read_header, unfinished
 from ckpttool.formats.hdf5.objects import Dataset, is_dataset, is_named_type, read_dataset
 
-MAX_OBJECTS = 40_000  # six times those of the largest models of keras.applications and their optimizers
 MAX_DEPTH = 4096
-MAX_PATH_CHARS = 64 << 20
+_OBJECT_STEPS = 30  # what a group or dataset costs of the budget
+_COMPARED = 200  # characters of a name that are compared by the values of numbers in them
 MAX_REPEATED = 16  # times the file, in declared bytes, of datasets that share their bytes with others
 
 _DRIVER, _CACHE_IMAGE = 0x14, 0x18  # messages behind a superblock
@@ -105,8 +105,9 @@ def _refuse_foreign(tree: Tree, source: Source, start: int, size: int, what: str
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """A sort key by which runs of digits count by value: `2` before `10`, `dense_2` before `dense_10`."""
-    parts = _DIGITS.split(name)  # every second one is digits
-    return [(0, int(part[:18]), part) if n & 1 else (1, 0, part) for n, part in enumerate(parts) if part]
+    parts = _DIGITS.split(name[:_COMPARED])  # every second one is digits
+    key = [(0, int(part[:18]), part) if n & 1 else (1, 0, part) for n, part in enumerate(parts) if part]
+    return [*key, (1, 0, name[_COMPARED:])] if len(name) > _COMPARED else key
 
 
 _DIGITS = re.compile(r"([0-9]+)")
@@ -152,7 +153,7 @@ class _Walk:
         self._judge(path, attributes)
         prefix = f"{path}/" if path else ""
         try:
-            found = list(itertools.islice(links(self._file, group), MAX_OBJECTS))  # the walk reaches no more
+            found = list(links(self._file, group))
         except CheckpointError as error:
             error.where = ", ".join(filter(None, (f"group {path or '/'}", error.where)))
             raise
@@ -185,11 +186,9 @@ class _Walk:
 
     def _room(self, path: str) -> bool:
         """Whether the listing may go on; says so once when it may not."""
-        self._visited += 1
-        self._path_chars += len(path)
-        if self._visited < MAX_OBJECTS and self._path_chars < MAX_PATH_CHARS and self._file.budget.steps >= 0:
+        if self._file.budget.affords(_OBJECT_STEPS + steps_of_text(path)):
             return True
-        detail = f"more than {MAX_OBJECTS:,} objects, {MAX_PATH_CHARS:,} characters of names, or work without end"
+        detail = "more objects or longer names than a file of its size is worth"
         self._tree.refusals.append(Refusal("bomb", path[:200], f"{detail}; the listing ends here"))
         return False
 

@@ -21,6 +21,8 @@ LEAST_CHUNK = 1024
 MAX_FILTERS = 4
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "n-bit", 6: "scale-offset", 32000: "lzf"}
 MAX_UNSTORED = 64 << 20
+_VALUES_A_STEP = 8  # bits: bytes of values that cost a step: a command goes through them a few times
+_CHUNK_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,18 @@ def problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
     return _short(dataset.nbytes, layout.size)
 
 
+def steps_of_values(dataset: Dataset) -> int:
+    """What reading the values costs of the budget."""
+    steps = dataset.nbytes >> _VALUES_A_STEP
+    return steps + _CHUNK_STEPS * _count_of_chunks(dataset) if dataset.layout.kind == "chunked" else steps
+
+
+def _count_of_chunks(dataset: Dataset) -> int:
+    return math.prod(
+        -(-size // (chunk or 1)) for size, chunk in zip(dataset.shape or (), dataset.layout.chunk, strict=False)
+    )
+
+
 def _unwritten_problem(dataset: Dataset) -> CheckpointError | None:
     if dataset.nbytes > MAX_UNSTORED:
         return _bomb(dataset.nbytes, 0)
@@ -189,7 +203,7 @@ def _chunk_problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
     if chunk_bytes > MAX_CHUNK or chunk_bytes > max(dataset.nbytes, 1 << 20) * 64:
         expected, found = f"about {dataset.nbytes:,} bytes", f"{chunk_bytes:,}"
         return UnsafeFileError("has chunks of absurd size", expected=expected, found=found)
-    count = math.prod(-(-size // chunk) for size, chunk in zip(dataset.shape or (), layout.chunk, strict=False))
+    count = _count_of_chunks(dataset)
     if count > MAX_CHUNKS and chunk_bytes < LEAST_CHUNK:
         found = f"{count:,} of {chunk_bytes:,} bytes each"
         return UnsupportedError(

@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ckpttool.budget import Budget
 from ckpttool.errors import CheckpointError, CorruptFileError
 from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.low import lookup3
@@ -20,7 +21,7 @@ class Memory:
     """Bytes in memory as a source that is as strict as a file."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.size = data, len(data)
+        self.data, self.size, self.budget = data, len(data), Budget(len(data))
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly `size` bytes from `offset` on."""

@@ -1,0 +1,54 @@
+"""The work that one file may cost, counted where it is done, in proportion to what the file weighs.
+
+Every `Source` carries the budget of the file that its bytes come from: an archive's members, and a file that a deflated
+member inflates to, share that of the archive. A step stands for a microsecond of work or a hundred bytes of memory,
+whichever is more: for a message of a header, a link, a leaf of a tree, sixteen characters of a name, a piece of JSON,
+a kilobyte of values. An honest file takes a small part of what it may.
+"""
+
+import sys
+
+from ckpttool.errors import UnsafeFileError
+
+LEAST_STEPS = 500_000  # for a file of any size
+_BYTES_A_STEP = 16
+
+
+class Budget:
+    """The steps that are left for one file, or for several that belong together."""
+
+    __slots__ = ("_allowed", "steps")
+
+    def __init__(self, nbytes: int, least: int = LEAST_STEPS) -> None:
+        self.steps = self._allowed = least + nbytes // _BYTES_A_STEP
+
+    def grow(self, nbytes: int) -> None:
+        """Add what another file of so many bytes may cost beside the first."""
+        self.steps += nbytes // _BYTES_A_STEP
+        self._allowed += nbytes // _BYTES_A_STEP
+
+    def spend(self, steps: int) -> None:
+        """Take `steps` off; raises UnsafeFileError when nothing is left."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise self.exceeded()
+
+    def affords(self, steps: int) -> bool:
+        """Take `steps` off where so many are left; whether there were."""
+        if steps > self.steps:
+            return False
+        self.steps -= steps
+        return True
+
+    def exceeded(self) -> UnsafeFileError:
+        """The error for a file that costs more than it may."""
+        return UnsafeFileError(
+            "asks for far more work than a file of its size is worth: its structure repeats itself or has no end",
+            expected=f"{self._allowed:,} steps of work at most",
+            hint="do not load this file; ask its author for another one",
+        )
+
+
+def steps_of_text(text: str) -> int:
+    """The steps that keeping a text costs, by the memory that it takes: up to four bytes a character."""
+    return sys.getsizeof(text) >> 6
