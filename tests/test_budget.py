@@ -10,7 +10,8 @@ from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.formats import open_checkpoint
 from tests.floods import FLOODS
 
-CHARGED = [name for name in FLOODS if not name.endswith(".json")]
+_SMALL = ("digits", "blanks_and_equals")  # whose harm is not in their size
+CHARGED = [name for name in FLOODS if not name.endswith(".json") and not name.startswith(_SMALL)]
 
 
 def test_in_proportion_to_the_file() -> None:
