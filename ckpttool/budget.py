@@ -10,7 +10,7 @@ import sys
 
 from ckpttool.errors import UnsafeFileError
 
-LEAST_STEPS = 500_000  # for a file of any size
+LEAST_STEPS = 1_000_000  # for a file of any size
 _BYTES_A_STEP = 16
 
 

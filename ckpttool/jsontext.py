@@ -10,7 +10,10 @@ from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError
 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 950
-_NODE_STEPS = 10  # what a list or an object costs of the budget; a number or a text in it costs one
+_NODE_STEPS = 8  # what a list or an object costs of the budget; a number or a text in it costs one
+_LAYER_STEPS = (
+    250  # what a layer, or anything else of a class and a name, costs more: every command goes over them often
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,12 +45,13 @@ def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
         raise too_large(what, len(raw))
     text, oddities = _decoded(raw, what)
     nodes = text.count("[") + text.count("{")
-    (budget or Budget(len(raw))).spend(steps_of_text(text) + text.count(",") + _NODE_STEPS * nodes)
+    budget = budget or Budget(len(raw))
+    budget.spend(steps_of_text(text) + text.count(",") + _NODE_STEPS * nodes)
     seen = set[Oddity]()
     try:
         value = json.loads(
             text,
-            object_pairs_hook=lambda pairs: _unique(pairs, seen),
+            object_pairs_hook=lambda pairs: _counted(_unique(pairs, seen), budget),
             parse_constant=lambda name: _constant(name, seen),
         )
     except RecursionError:
@@ -80,6 +84,19 @@ def _unique(pairs: list[tuple[str, Any]], seen: set[Oddity]) -> dict[str, Any]:
     if len(found) < len(pairs):
         seen.add(_REPEATED)
     return found
+
+
+def _counted(found: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    if "class_name" in found and _is_layer(found):
+        budget.spend(_LAYER_STEPS)
+    return found
+
+
+def _is_layer(entry: dict[str, Any]) -> bool:
+    """Whether what has a class may be a layer, and no initializer, which has no name, nor a policy of dtypes."""
+    config = entry.get("config")
+    named = not isinstance(config, dict) or not config or "name" in config or "layers" in config
+    return named and not str(entry["class_name"]).endswith("Policy")
 
 
 def _constant(name: str, seen: set[Oddity]) -> float:

@@ -179,7 +179,7 @@ def test_depth(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_size_of_the_listing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The listing ends with one refusal where there are more objects than the file may cost."""
-    monkeypatch.setattr(tree_module, "_OBJECT_STEPS", 52_000)
+    monkeypatch.setattr(tree_module, "_OBJECT_STEPS", 105_000)
     tree = tree_of(lambda file: [file.create_group(f"group {number:03}") for number in range(50)])
     assert len(tree.groups) == 10
     assert set(kinds(tree).values()) == {"bomb"}
