@@ -8,6 +8,8 @@ from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.buildability import nested
 from ckpttool.architecture.buildability.calls_of_own import check_build, check_own, is_left_open
 from ckpttool.architecture.buildability.context import Context, shown
+from ckpttool.architecture.buildability.initializers import check_initializers
+from ckpttool.architecture.buildability.shapes import is_dtype
 from ckpttool.architecture.buildability.table import Row, row_of
 from ckpttool.architecture.buildability.values import Layer, Node, Object, Special, Tensor, leaves, mapped, tensors_in
 from ckpttool.architecture.defaults import defaults_of
@@ -16,6 +18,7 @@ from ckpttool.architecture.sizes import Inputs, Shape
 from ckpttool.architecture.table import part_of
 
 Ranks = tuple[int | None, int | None]
+_TRUTHS = ("keepdims",)  # what operations take anything for
 _PASSED_OVER = ("batch_input_shape", "input_length", "input_shape")  # what constructors take and make no use of
 _COUNTED_LATER = ("Discretization",)  # what such layers count has its shape only once they have seen data
 _BESIDE = ("mask", "initial_state", "constants", "training")
@@ -42,9 +45,26 @@ def _called(
     if ranks is not None:
         _check_ranks(layer, ranks, first, context)
     check_own(layer, first, context)
+    if row.kind == "operation":
+        _check_operation(layer, row, given, context)
     if row.kind == "layer":
         _build_for(layer, row, _shapes_for_build(given), context)
     return output_shapes_of(layer, args, kwargs, context)
+
+
+def _check_operation(layer: Layer, row: Row, given: dict[str, Any], context: Context) -> None:
+    """An operation takes a list only where Keras's does, and its dtype is looked at when it is called."""
+    needed = [given[name[:-1]] for name in row.call if name.endswith("*") and name[:-1] in given]
+    wrong = next((one for one in needed if one is None or isinstance(one, list | dict)), 0)
+    if wrong != 0 and not row.loose:
+        raise context.refused(layer.class_name, "call", f"it is called on {_sort_of(wrong)}, and takes a tensor")
+    dtype = layer.config.get("dtype")
+    if not isinstance(dtype, dict) and not is_dtype(dtype):
+        raise context.refused(layer.class_name, "dtype", f"it is {shown(dtype)}; Keras takes the name of a dtype")
+
+
+def _sort_of(value: Any) -> str:
+    return {None: "null", list: "a list", dict: "an object"}[value if value is None else type(value)]
 
 
 def output_shapes_of(
@@ -72,6 +92,8 @@ def args_of(layer: Layer) -> Args:
     defaults = defaults_of("layers", layer.class_name) or {}
     kept = {key: value for key, value in layer.config.items() if key not in _PASSED_OVER}
     flags = {key: _as_taken(value, defaults.get(key, 0)) for key, value in kept.items()}
+    flags |= {key: bool(flags[key]) for key in _TRUTHS if key in flags}
+    flags |= {key: None for key in ("data_format",) if not flags.get(key, 1)}
     dtype = layer.arguments.get("dtype")
     if isinstance(dtype, Object):
         flags["dtype"] = {"class_name": dtype.class_name, "config": dict(dtype.arguments)}
@@ -188,6 +210,7 @@ def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None
                 f"the size of its weight {incomplete} is not known for inputs {shown([list(s or ()) for s in inputs])}"
             )
             raise context.refused(layer.class_name, "build", why)
+        check_initializers(layer, shapes, context)
         layer.built_for = shapes
     elif row.fixed and shapes != layer.built_for:
         why = f"it has weights for other inputs than {shown([list(s or ()) for s in inputs])}"

@@ -15,7 +15,10 @@ _DENSE = frozenset({
 })  # fmt: skip
 
 # Bases of other layers, which have no call of their own.
-_WITHOUT_CALL = frozenset({"BaseAdaptivePooling", "BaseGlobalPooling", "BaseImagePreprocessingLayer", "Wrapper"})
+_WITHOUT_CALL = frozenset({
+    *("BaseAdaptiveAveragePooling", "BaseAdaptiveMaxPooling", "BaseAdaptivePooling", "BaseConvTranspose"),
+    *("BaseGlobalPooling", "BaseImagePreprocessingLayer", "Operation", "Wrapper"),
+})  # fmt: skip
 
 
 def check_own(layer: Layer, first: Any, context: Context) -> None:
@@ -80,9 +83,9 @@ def _check_scale(layer: Layer, shape: tuple[int | None, ...], context: Context) 
 def _known_ranks(layer: Layer) -> tuple[int, ...]:
     """The numbers of axes that the tables of shapes know, of layers that Keras calls on inputs of any."""
     name = layer.class_name
-    if name.startswith("Adaptive"):
+    if name.startswith("Adaptive") and name.endswith("D"):
         return (int(name[-2]) + 2,)
-    return {"MelSpectrogram": (1, 2), "Resizing": (1, 3, 4), "RandomCrop": (1, 2, 3, 4), "RNN": (1, 2, 3)}.get(name, ())
+    return {"Resizing": (1, 3, 4), "RandomCrop": (1, 2, 3, 4), "RNN": (1, 2, 3)}.get(name, ())
 
 
 def _check_space(layer: Layer, shape: tuple[int | None, ...], context: Context) -> None:

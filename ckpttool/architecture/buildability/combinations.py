@@ -1,10 +1,10 @@
 """Arguments that Keras 3.15 takes one by one and not together."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ckpttool.architecture.buildability.context import Context, Refused, shown
+from ckpttool.architecture.buildability.lookups import check_lookup
 from ckpttool.architecture.buildability.values import Layer, Object
 
 Refuse = Callable[[str, str], Refused]
@@ -150,48 +150,31 @@ def _inner(arguments: Arguments, refuse: Refuse) -> None:
         raise refuse("inner_optimizer", "it is a LossScaleOptimizer itself")
 
 
-def _lookup(arguments: Arguments, refuse: Refuse) -> None:
-    """Lookups (keras/src/layers/preprocessing/index_lookup.py)."""
-    mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(
-        arguments.get("output_mode", "int"), arguments.get("output_mode", "int")
-    )
-    if arguments.get("pad_to_max_tokens") and arguments.get("max_tokens") is None:
-        raise refuse("pad_to_max_tokens", "max_tokens is not given")
-    if arguments.get("invert") and mode != "int":
-        raise refuse("invert", f"output_mode is {shown(mode)}; Keras takes int then")
-    if arguments.get("sparse") and mode == "int":
-        raise refuse("sparse", "outputs are sparse, and output_mode is int; Keras takes another mode then")
-    if arguments.get("idf_weights") is not None and mode != "tf_idf":
-        raise refuse("idf_weights", f"output_mode is {shown(mode)}; Keras takes tf_idf then")
-    if mode == "tf_idf" and arguments.get("vocabulary") and arguments.get("idf_weights") is None:
-        raise refuse("idf_weights", "there is a vocabulary for tf_idf, and no weights for it")
-    _vocabulary(arguments, mode, refuse)
-
-
-def _vocabulary(arguments: Arguments, mode: Any, refuse: Refuse) -> None:
-    vocabulary, weights = arguments.get("vocabulary"), arguments.get("idf_weights")
-    if isinstance(vocabulary, str):
-        why = f"it is read from the file {shown(vocabulary)}, which is no part of the checkpoint"
-        raise Refused(replace(refuse("vocabulary", why).obstacle, outside=True))
-    if not isinstance(vocabulary, list):
-        return
-    if isinstance(weights, list) and len(weights) != len(vocabulary):
-        raise refuse("idf_weights", f"{len(weights)} weights for a vocabulary of {len(vocabulary)}")
-    if not all(isinstance(word, str | int | float) for word in vocabulary):
-        raise refuse("vocabulary", "some of it are neither strings nor numbers")
-    if len(set(vocabulary)) < len(vocabulary):
-        raise refuse("vocabulary", "it has an entry twice")
-    most, unknown = arguments.get("max_tokens"), arguments.get("num_oov_indices", 1)
-    beside = unknown + (mode == "int" and arguments.get("mask_token") is not None)
-    if most is not None and len(vocabulary) + beside > most and not {arguments.get("oov_token")} & set(vocabulary):
-        raise refuse(
-            "max_tokens", f"it is {shown(most)}, less than the vocabulary of {len(vocabulary)} and {beside} more"
-        )
-
-
-def _whole_salt(arguments: Arguments, refuse: Refuse) -> None:
+def _integers(arguments: Arguments, refuse: Refuse) -> None:
+    """IntegerLookup (keras/src/layers/preprocessing/integer_lookup.py)."""
+    if arguments.get("vocabulary_dtype", "int64") != "int64":
+        raise refuse("vocabulary_dtype", f"it is {shown(arguments['vocabulary_dtype'])}; Keras takes int64")
     if arguments.get("salt") is not None and arguments.get("oov_method", "floormod") != "farmhash":
         raise refuse("salt", "oov_method is floormod; Keras takes a salt with farmhash only")
+    check_lookup({"oov_token": -1, **arguments}, refuse, int | float)
+
+
+def _strings(arguments: Arguments, refuse: Refuse) -> None:
+    check_lookup({"oov_token": "[UNK]", **arguments}, refuse, str)
+
+
+def _texts(arguments: Arguments, refuse: Refuse) -> None:
+    """TextVectorization (keras/src/layers/preprocessing/text_vectorization.py)."""
+    mode, length = arguments.get("output_mode", "int"), arguments.get("output_sequence_length")
+    if length is not None and not (mode == "int" and isinstance(length, int)):
+        raise refuse("output_sequence_length", f"it is {shown(length)}, and output_mode is {shown(mode)}")
+    if arguments.get("ragged") and mode != "int":
+        raise refuse("ragged", f"output_mode is {shown(mode)}; Keras takes int then")
+    _strings({**arguments, "mask_token": "", "oov_token": "[UNK]", "num_oov_indices": 1}, refuse)
+
+
+def _any_words(arguments: Arguments, refuse: Refuse) -> None:
+    check_lookup(arguments, refuse, str if arguments.get("vocabulary_dtype") == "string" else int | float)
 
 
 def _hashing(arguments: Arguments, refuse: Refuse) -> None:
@@ -201,6 +184,29 @@ def _hashing(arguments: Arguments, refuse: Refuse) -> None:
     name = dtype.arguments.get("name") if isinstance(dtype, Object) else dtype
     if arguments.get("output_mode", "int") == "int" and name not in (None, "int32", "int64", "int"):
         raise refuse("dtype", f"it is {shown(name)}; Keras takes int32 or int64 where output_mode is int")
+
+
+def _windows(arguments: Arguments, refuse: Refuse) -> None:
+    """MelSpectrogram (keras/src/layers/preprocessing/mel_spectrogram.py)."""
+    length = arguments.get("fft_length", 2048)
+    within = arguments.get("sequence_length") or length
+    if not isinstance(length, int | float) or (isinstance(within, int | float) and length < within):
+        raise refuse("fft_length", f"it is {shown(length)}, and sequence_length {shown(within)}; it must not be less")
+
+
+def _classes(arguments: Arguments, refuse: Refuse) -> None:
+    """Metrics of chosen classes (keras/src/metrics/iou_metrics.py)."""
+    chosen, number = arguments.get("target_class_ids", (0, 1)), arguments.get("num_classes", 2)
+    known = isinstance(chosen, list | tuple) and all(isinstance(one, int | float) for one in chosen)
+    if not chosen or not known or not isinstance(number, int | float) or max(chosen) >= number:
+        raise refuse("target_class_ids", f"they are {shown(chosen)} of {shown(number)} classes")
+
+
+def _pieces(arguments: Arguments, refuse: Refuse) -> None:
+    """A learning rate in steps (keras/src/optimizers/schedules/learning_rate_schedule.py)."""
+    bounds, values = arguments.get("boundaries"), arguments.get("values")
+    if not isinstance(bounds, list | tuple) or not isinstance(values, list | tuple) or len(bounds) != len(values) - 1:
+        raise refuse("boundaries", f"they are {shown(bounds)} for {shown(values)}; Keras takes one less than values")
 
 
 _CONVOLUTIONS = (_strides_or_dilation, _groups)
@@ -218,10 +224,15 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "Discretization": (_settings, _bins),
     "GroupedQueryAttention": (_query_heads,),
     "Hashing": (_settings, _hashing),
-    "IndexLookup": (_lookup,),
-    "IntegerLookup": (_lookup, _whole_salt),
-    "StringLookup": (_lookup,),
-    "TextVectorization": (_lookup,),
+    "BinaryIoU": (_classes,),
+    "IndexLookup": (_any_words,),
+    "IntegerLookup": (_integers,),
+    "IoU": (_classes,),
+    "MelSpectrogram": (_windows,),
+    "OneHotIoU": (_classes,),
+    "PiecewiseConstantDecay": (_pieces,),
+    "StringLookup": (_strings,),
+    "TextVectorization": (_texts,),
     "InputLayer": (_input_layer,),
     "LossScaleOptimizer": (_inner,),
     "Normalization": (_statistics,),

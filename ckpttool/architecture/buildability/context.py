@@ -11,6 +11,9 @@ from ckpttool.architecture.buildability.values import Own
 T = TypeVar("T")
 
 
+MAX_CALLS = 10_000  # models that call others twice each ask for more than any machine can do
+
+
 class Refused(Exception):
     """Keras raises here. Only within this package; what leaves it are obstacles."""
 
@@ -25,7 +28,8 @@ class Context:
 
     `path` are the names of the layers around, `unknown` the own objects so far, `obstacles` those after which other
     layers were looked at all the same. `shared` are the objects by `shared_object_id`, None where the loader shares
-    none. `legacy` says that the loader replaces names of own functions by them.
+    none. `legacy` says that the loader replaces names of own functions by them. `recomputed` are the shapes that come
+    out of models for others than their own inputs; `budget` is how many more calls in them are followed.
     """
 
     path: list[str] = field(default_factory=list)
@@ -33,6 +37,8 @@ class Context:
     obstacles: list[Obstacle] = field(default_factory=list)
     shared: dict[Any, Any] | None = None
     legacy: bool = False
+    recomputed: dict[Any, Any] = field(default_factory=dict)
+    budget: int = MAX_CALLS
 
     @property
     def where(self) -> str:
@@ -65,6 +71,12 @@ class Context:
         """Why Keras raises, to be raised."""
         name = class_name if isinstance(class_name, str) else shown(class_name)
         return Refused(Obstacle(self.where, name, argument, why))
+
+    def spend(self) -> None:
+        """Count a call in a model that is called again. Raises Refused where there were too many."""
+        self.budget -= 1
+        if self.budget < 0:
+            raise self.refused("", "call", f"models call others in them more than {MAX_CALLS:,} times")
 
     def own(self, name: Any, module: Any = None) -> Own:
         """Note an object of the user's."""

@@ -15,7 +15,7 @@ from ckpttool.checkpoint import Checkpoint
 def buildability_of_keras(config: Any) -> Buildability:
     """Whether Keras builds the config of a `.keras` (`_model_from_config`, keras/src/saving/saving_lib.py)."""
     context = Context(shared={})
-    model = _followed(lambda: deserialize(_uncompiled(config), context), context)
+    model = _followed(lambda: _model(config, context), context)
     settings = config.get("compile_config") if isinstance(config, dict) else None
     return _answer(context, lambda compiling: _compile(model, settings, compiling))
 
@@ -50,8 +50,11 @@ def buildability_of(checkpoint: Checkpoint) -> Buildability | None:
     return buildability_of_json(checkpoint.config)
 
 
-def _uncompiled(config: Any) -> Any:
-    return {**config, "compile_config": None} if isinstance(config, dict) else config
+def _model(config: Any, context: Context) -> Any:
+    """What a config without its compile settings stands for. Raises Refused."""
+    if not isinstance(config, dict):
+        raise context.refused("", "", f"the config is {shown(config)}; Keras takes an object")
+    return deserialize({**config, "compile_config": None}, context)
 
 
 def _followed(build: Callable[[], Any], context: Context) -> Any:

@@ -27,14 +27,18 @@ def call(model: Layer, given: dict[str, Any], context: Context) -> list[Shape | 
     outputs = leaves(model.outputs)
     if shapes == known:
         return [tensor.shape for tensor in outputs]
-    return _recomputed(model, expected, shapes, context)
+    key = (tuple(map(id, outputs)), tuple(shapes))
+    if key not in context.recomputed:
+        context.recomputed[key] = (outputs, _recomputed(model, expected, shapes, context))  # which keep their ids
+    found: list[Shape | None] = context.recomputed[key][1]
+    return found
 
 
 def _deferred(model: Layer, first: Any, context: Context) -> list[Shape | None] | None:
     """A Sequential model without a shape so far is built for the input of its first call."""
     from ckpttool.architecture.buildability.sequential import build
 
-    if not model.is_sequential or not isinstance(first, Tensor) or first.shape is None or not model.layers:
+    if not model.is_sequential or not isinstance(first, Tensor) or first.shape is None:
         return None
     build(model, list(first.shape), context)
     return [tensor.shape for tensor in leaves(model.outputs)]
@@ -116,6 +120,7 @@ def _again(layer: Layer, made: Any, known: dict[int, Shape | None], context: Con
             return value
         return Tensor(known.get(id(value)), value.dtype, value.layer, value.node, value.output)
 
+    context.spend()
     args, kwargs = mapped(made[0], other), mapped(made[1], other)
     if layer.is_model:
         return call(layer, {"inputs": args[0] if args else kwargs.get("inputs")}, context)

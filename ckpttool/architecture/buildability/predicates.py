@@ -5,6 +5,8 @@ from typing import Any
 
 from ckpttool.architecture.buildability.shapes import is_dtype, standard_shape
 
+_DIGITS = 4000
+
 
 def number(value: Any) -> bool:
     """Whether a value is a number, as which true and false count."""
@@ -123,18 +125,73 @@ def mode(value: Any) -> bool:
     return isinstance(value, str) and value in ("int8", "float8", "int4", "gptq", "awq")
 
 
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number, of no more digits than Python reads."""
+    return text.isdecimal() and len(text) < _DIGITS
+
+
 def mode_of(value: Any, kind: str) -> bool:
     """Whether a value is a mode of quantization with its settings, such as `gptq/4/128`."""
     if not isinstance(value, str):
         return False
     name, *settings = value.split("/")
-    if name != kind or not all(text.removeprefix("-").isdigit() for text in settings):
+    if name != kind or not all(is_whole(text.removeprefix("-")) for text in settings):
         return False
     numbers = [int(text) for text in settings]
     if not numbers or numbers[-1] < -1 or numbers[-1] == 0:
         return False
     widths = {"int4": (), "gptq": (2, 3, 4, 8), "awq": (4,)}[kind]
     return numbers[:-1] == [] if not widths else len(numbers) == 2 and numbers[0] in widths
+
+
+def factor(value: Any, low: int, high: int) -> bool:
+    """Whether a value is a number within bounds, or two that span some of what is within
+    (`BaseImagePreprocessingLayer._set_factor`)."""
+    if listed(value, 2) and all(map(number, value)):
+        return bool(value[0] <= high and value[1] >= low)
+    return number(value) and low <= value <= high
+
+
+def null_or_factor(value: Any, low: int, high: int) -> bool:
+    """Whether a value is null, or such a factor."""
+    return value is None or factor(value, low, high)
+
+
+def within(value: Any, low: int, high: int) -> bool:
+    """Whether a value is a number within bounds, or two of them (`RandomShear`)."""
+    return all(number(item) and low <= item <= high for item in (value if listed(value, 2) else [value]))
+
+
+def zoom(value: Any) -> bool:
+    """Whether a value is a number above -1 and up to 1, or two of them (`RandomZoom`)."""
+    return within(value, -1, 1) and -1 not in (value if listed(value, 2) else [value])
+
+
+def growth(value: Any) -> bool:
+    """Whether a value is a number from 0 to 1, or bounds above -1 in their order (`RandomHeight`)."""
+    if not isinstance(value, list | tuple):
+        return number(value) and 0 <= value <= 1
+    return len(value) > 1 and all(map(number, value[:2])) and -1 <= value[0] <= value[1]
+
+
+def odd(value: Any) -> bool:
+    """Whether a value is a number that 2 does not divide, or two of them (`RandomGaussianBlur`)."""
+    return all(number(item) and item % 2 for item in (value if listed(value, 2) else [value]))
+
+
+def value_range(value: Any) -> bool:
+    """Whether a value is a list of two that have an order."""
+    return listed(value, 2) and any(all(isinstance(item, kind) for item in value) for kind in (int | float, str, list))
+
+
+def ngrams(value: Any) -> bool:
+    """Whether a value is null, a whole number or a list of them (`TextVectorization`)."""
+    return all(map(integer, value if isinstance(value, list | tuple) else [] if value is None else [value]))
+
+
+def feature(value: Any) -> bool:
+    """Whether a value is a feature of a FeatureSpace: the name of its kind, or an entry."""
+    return isinstance(value, str | dict)
 
 
 def all_are(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:

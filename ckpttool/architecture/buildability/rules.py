@@ -35,6 +35,11 @@ def _choice(*names: Any) -> Rule:
     return _plain(f"one of {listed}", lambda value: isinstance(value, str | None) and value in names)
 
 
+def _choice_or_any(*names: str) -> Rule:
+    """The rule of an argument that is one of some strings, or anything but a string."""
+    return _plain(f"one of {', '.join(names)}", lambda value: not isinstance(value, str) or value in names)
+
+
 def _referring(kind: str) -> Rule:
     """The rule of an argument that is an object of a kind, by name or entry."""
 
@@ -87,6 +92,13 @@ def _deserialized_or_lambda(value: Any, refuse: Refuse, context: Context) -> Any
     if isinstance(value, dict) and value.get("class_name") == "__lambda__":
         raise refuse("it is Python code of a lambda, which Keras does not run in safe mode")
     return deserialize(value, context)
+
+
+def _optimizer(value: Any, refuse: Refuse, context: Context) -> Any:
+    found = deserialize(value, context)
+    if not isinstance(found, Own) and not is_kind(found, "optimizer"):
+        raise refuse(f"it is {shown(value)}; Keras takes an optimizer")
+    return found
 
 
 def _learning_rate(value: Any, refuse: Refuse, context: Context) -> Any:
@@ -162,6 +174,7 @@ _OBJECTS: Mapping[str, Rule] = {
     "quantizer": _referring("quantizers"),
     "regularizer": _referring("regularizers"),
     "seed": _seed,
+    "optimizer": _optimizer,
     "text function": _standardize,
 }
 
@@ -191,6 +204,7 @@ _NUMBERS: Mapping[str, Rule] = {
     "null or integer": _plain("a whole number or null", lambda v: v is None or are.integer(v)),
     "null or several": _plain("a number of 2 at least, or null", lambda v: v is None or (are.number(v) and v > 1)),
     "at least 1": _plain("a number of 1 at least", lambda v: are.number(v) and v >= 1),
+    "count": _plain("a whole number of 0 at least", lambda v: are.integer(v) and v >= 0),
     "salt": _plain("a whole number, two of them or null", lambda v: v is None or are.integer(v) or are.listed(v, 2)),
     "open part": _plain("a number between 0 and 1", lambda v: are.number(v) and 0 < v < 1),
     "null or threshold": _plain(
@@ -253,6 +267,28 @@ _TUPLES: Mapping[str, Rule] = {
     "null or list": _plain("a list or null", lambda v: v is None or isinstance(v, list | tuple)),
 }
 
+_IMAGES: Mapping[str, Rule] = {
+    **{
+        f"factor {low} {high}": _plain(
+            f"a number from {low} to {high}, or two", partial(are.factor, low=low, high=high)
+        )
+        for low, high in ((-1, 1), (0, 1), (1, 8))
+    },
+    **{
+        f"null or factor {low} 1": _plain(
+            f"a number from {low} to 1, two or null", partial(are.null_or_factor, low=low, high=1)
+        )
+        for low in (-1, 0)
+    },
+    "factor or nothing": _plain("a number from -1 to 1, or two", lambda v: not v or are.factor(v, -1, 1)),
+    "within 0 1": _plain("a number from 0 to 1, or two", partial(are.within, low=0, high=1)),
+    "zoom": _plain("a number above -1 and up to 1, or two", are.zoom),
+    "null or zoom": _plain("a number above -1 and up to 1, two or null", lambda v: v is None or are.zoom(v)),
+    "growth": _plain("a number from 0 to 1, or two in their order", are.growth),
+    "odd": _plain("an odd number, or two", are.odd),
+    "value range": _plain("a list of two numbers", are.value_range),
+}
+
 _WORDS: Mapping[str, Rule] = {
     "any": lambda value, refuse, context: value,
     "truth": _plain("true or false", lambda v: isinstance(v, bool)),
@@ -261,6 +297,12 @@ _WORDS: Mapping[str, Rule] = {
     "null or text": _plain("a string or null", lambda v: isinstance(v, str | None)),
     "name": _plain("a string without /, or null", lambda v: v is None or (isinstance(v, str) and "/" not in v)),
     "name or nothing": _plain("a string", lambda v: not v or isinstance(v, str)),
+    "no": _plain("false", lambda v: isinstance(v, int | float) and v == 0),
+    "sequence or nothing": _plain("a list", lambda v: not v or isinstance(v, str | list | tuple)),
+    "ngrams": _plain("a whole number, a list of them or null", are.ngrams),
+    "window": _choice_or_any("hann", "hamming"),
+    "norm": _choice_or_any("fro", "nuc"),
+    "features by name": _plain("an object", lambda v: isinstance(v, dict) and all(map(are.feature, v.values()))),
     "null": _plain("null", lambda v: v is None),
     "data format": _choice(None, "channels_last", "channels_first"),
     "data format or nothing": _plain(
@@ -303,4 +345,4 @@ def rule_of(name: str) -> Rule:
 
 
 _ONE_OF = "one of "
-RULES: Mapping[str, Rule] = {**_OBJECTS, **_NUMBERS, **_TUPLES, **_WORDS}
+RULES: Mapping[str, Rule] = {**_OBJECTS, **_NUMBERS, **_TUPLES, **_IMAGES, **_WORDS}

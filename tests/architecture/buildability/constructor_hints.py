@@ -183,10 +183,30 @@ BY_NAME = {
 }
 """Rules of arguments by the end of their name."""
 
+NOT_MADE = frozenset(
+    [
+        "CompileLoss",
+        "CompileMetrics",
+        "FlaxLayer",
+        "Function",
+        "JaxLayer",
+        "MetricsList",
+        "TorchModuleWrapper",
+    ]
+)
+"""Classes of which no config makes an object, in safe mode and with the TensorFlow backend."""
+
 NOT_REQUIRED = ("Discretization", "InputLayer")
 """Classes that need one of several arguments, which `combinations` says."""
 
 PINNED: dict[tuple[str, str], str] = {
+    ("Conv2DTranspose", "output_padding"): "null or window 2",
+    ("Meshgrid", "indexing"): "one of xy ij",
+    ("Qr", "mode"): "one of reduced complete",
+    ("FeatureSpace", "features"): "features by name",
+    ("Norm", "ord"): "norm",
+    ("STFTSpectrogram", "padding"): "one of valid same",
+    ("STFTSpectrogram", "window"): "window",
     ("Discretization", "num_bins"): "null or not negative",
     ("AUC", "label_weights"): "numbers or null",
     ("AUC", "thresholds"): "null or list",
@@ -199,7 +219,7 @@ PINNED: dict[tuple[str, str], str] = {
     ("Bidirectional", "backward_layer"): "layer or null",
     ("Bidirectional", "layer"): "layer",
     ("Bidirectional", "merge_mode"): "merge",
-    ("Bidirectional", "weights"): "any",
+    ("Bidirectional", "weights"): "sequence or nothing",
     ("BinaryIoU", "target_class_ids"): "list",
     ("CategoryEncoding", "output_mode"): "categories",
     ("Cross", "output_mode"): "crossing mode",
@@ -226,7 +246,7 @@ PINNED: dict[tuple[str, str], str] = {
     ("IndexLookup", "invert"): "any",
     ("IndexLookup", "mask_token"): "any",
     ("IndexLookup", "max_tokens"): "null or several",
-    ("IndexLookup", "num_oov_indices"): "not negative",
+    ("IndexLookup", "num_oov_indices"): "count",
     ("IndexLookup", "oov_method"): "oov",
     ("IndexLookup", "oov_token"): "any",
     ("IndexLookup", "output_mode"): "lookup mode",
@@ -249,7 +269,7 @@ PINNED: dict[tuple[str, str], str] = {
     ("IntegerLookup", "invert"): "any",
     ("IntegerLookup", "mask_token"): "any",
     ("IntegerLookup", "max_tokens"): "null or several",
-    ("IntegerLookup", "num_oov_indices"): "not negative",
+    ("IntegerLookup", "num_oov_indices"): "count",
     ("IntegerLookup", "oov_method"): "oov",
     ("IntegerLookup", "oov_token"): "any",
     ("IntegerLookup", "output_mode"): "lookup mode",
@@ -263,8 +283,8 @@ PINNED: dict[tuple[str, str], str] = {
     ("IoU", "target_class_ids"): "list",
     ("LSTM", "use_cudnn"): "cudnn",
     ("Lion", "beta_1"): "positive part",
-    ("LossScaleOptimizer", "inner_optimizer"): "deserialized",
-    ("LossScaleOptimizer", "use_ema"): "any",
+    ("LossScaleOptimizer", "inner_optimizer"): "optimizer",
+    ("LossScaleOptimizer", "use_ema"): "no",
     ("MeanIoU", "num_classes"): "integer",
     ("MeanMetricWrapper", "fn"): "any",
     ("MultiHeadAttention", "attention_axes"): "axes or nothing",
@@ -276,15 +296,15 @@ PINNED: dict[tuple[str, str], str] = {
     ("OptimizerMap", "default_optimizer"): "deserialized",
     ("OptimizerMap", "optimizer_map"): "any",
     ("Permute", "dims"): "dims",
-    ("PiecewiseConstantDecay", "boundaries"): "list",
-    ("PiecewiseConstantDecay", "values"): "list",
+    ("PiecewiseConstantDecay", "boundaries"): "any",
+    ("PiecewiseConstantDecay", "values"): "any",
     ("Pipeline", "layers"): "layers",
     ("QuantizedDTypePolicy", "mode"): "quantization mode",
     ("QuantizedFloat8DTypePolicy", "mode"): "quantization mode",
     ("RNN", "cell"): "cell",
     ("SGD", "momentum"): "momentum",
-    ("STFT", "window"): "any",
-    ("STFTInitializer", "window"): "any",
+    ("STFT", "window"): "window",
+    ("STFTInitializer", "window"): "window",
     ("Sequential", "layers"): "layers",
     ("SpectralNormalization", "layer"): "layer",
     ("StackedRNNCells", "cells"): "layers",
@@ -293,7 +313,7 @@ PINNED: dict[tuple[str, str], str] = {
     ("StringLookup", "invert"): "any",
     ("StringLookup", "mask_token"): "any",
     ("StringLookup", "max_tokens"): "null or several",
-    ("StringLookup", "num_oov_indices"): "not negative",
+    ("StringLookup", "num_oov_indices"): "count",
     ("StringLookup", "oov_method"): "oov",
     ("StringLookup", "oov_token"): "any",
     ("StringLookup", "output_mode"): "lookup mode",
@@ -305,7 +325,7 @@ PINNED: dict[tuple[str, str], str] = {
     ("StringLookup", "vocabulary_size"): "any",
     ("TextVectorization", "idf_weights"): "any",
     ("TextVectorization", "max_tokens"): "null or several",
-    ("TextVectorization", "ngrams"): "any",
+    ("TextVectorization", "ngrams"): "ngrams",
     ("TextVectorization", "oov_method"): "oov",
     ("TextVectorization", "output_mode"): "lookup mode",
     ("TextVectorization", "sparse"): "any",

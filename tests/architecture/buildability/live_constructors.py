@@ -23,7 +23,15 @@ from ckpttool.architecture.buildability import construction, table
 from ckpttool.architecture.buildability.context import Context, Refused
 from ckpttool.architecture.buildability.rules import RULES
 from ckpttool.architecture.buildability.table import Row
-from tests.architecture.buildability.constructor_hints import BATTERY, BY_NAME, EXTRA, NOT_GUESSED, NOT_REQUIRED, PINNED
+from tests.architecture.buildability.constructor_hints import (
+    BATTERY,
+    BY_NAME,
+    EXTRA,
+    NOT_GUESSED,
+    NOT_MADE,
+    NOT_REQUIRED,
+    PINNED,
+)
 from tests.architecture.live_defaults import keras
 
 PATH = Path(table.__file__).with_name("constructors.json")
@@ -58,9 +66,11 @@ def _classes() -> dict[str, Any]:
 
 def _answers(cls: Any, known: dict[str, Any]) -> dict[str, Any]:
     base = known["base"]
-    if not isinstance(base, dict):
+    if not isinstance(base, dict) or not takes(cls, base):
         return {}
+    asked = known.get("args") or dict.fromkeys([*base, *known["signature"]], "1" * len(BATTERY))
     return {
+        **({"loose": takes_lists(cls, known)} if known["kind"] == "operation" else {}),
         "required": [key for key in base if not takes(cls, {one: base[one] for one in base if one != key})],
         "extra": [key for key, value in EXTRA.items() if key not in base and takes(cls, {**base, key: value})],
         "args": {
@@ -68,9 +78,29 @@ def _answers(cls: Any, known: dict[str, Any]) -> dict[str, Any]:
                 "01"[takes(cls, {**base, key: value})] if bit != "?" else "?"
                 for value, bit in zip(BATTERY, bits, strict=True)
             )
-            for key, bits in known.get("args", {}).items()
+            for key, bits in asked.items()
         },
     }
+
+
+def takes_lists(cls: Any, known: dict[str, Any]) -> bool:
+    """Whether an operation may be called on a list of tensors, or on nothing that is tried here."""
+    more = max(sum(one.endswith("*") for one in known["call"]) - 1, 0)
+    tensors = [
+        keras().KerasTensor(shape, dtype)
+        for shape in ((3,), (3, 3), (2, 3, 3), (2, 3, 3, 3))
+        for dtype in ("float32", "int32")
+    ]
+    one = any(_calls(cls, known["base"], [tensor] * (more + 1)) for tensor in tensors)
+    return not one or any(_calls(cls, known["base"], [[tensor] * 2] + [tensor] * more) for tensor in tensors)
+
+
+def _calls(cls: Any, config: dict[str, Any], inputs: list[Any]) -> bool:
+    try:
+        cls.from_config(copy.deepcopy(config))(*inputs)
+    except Exception:
+        return False
+    return True
 
 
 def takes(cls: Any, config: dict[str, Any]) -> bool:
@@ -93,7 +123,7 @@ def record() -> dict[str, Any]:
 def rows() -> dict[str, dict[str, Any]]:
     """The rows of the table, from the record."""
     chosen: dict[tuple[str, str], str] = {}
-    return {place: _row(place, known, chosen) for place, known in record().items()}
+    return {place: _row(place, known, chosen) for place, known in record().items() if _name(place) not in NOT_MADE}
 
 
 def _row(place: str, known: dict[str, Any], chosen: dict[tuple[str, str], str]) -> dict[str, Any]:

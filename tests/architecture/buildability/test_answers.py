@@ -32,17 +32,13 @@ NOT_IMITATED = frozenset(
         'gen 344: EinsumDense.lora_rank={"class_name": "L2", "config": {"l2": 0',
         'gen 634: SpectralNormalization.layer={"module": "keras.layers", "class',
         "gen 686: AdaptiveAveragePooling3D.output_size=[[1, 1], [1, 1], [1, 1]]",
-        "gen 728: AdaptiveMaxPooling3D.data_format=0.0[None, 6, 6, 6, 4]",
         'gen 1521: Reshape.target_shape="sum_over_batch_size"[None, 6, 4]',
         "gen 1522: Reshape.target_shape=[[1, 2]][None, 6, 4]",
         'gen 1526: Reshape.target_shape="count"[None, 6, 6, 4]',
         "gen 1610: ZeroPadding3D.padding=-1[None, 6, 6, 6, 4]",
         "gen 1679: ConvLSTM2D.dilation_rate=[0.1, 0.2][None, 6, 6, 6, 4]",
-        "mut1 2157: num minval -0.05->None",
-        "mut1 2591: retype gain=mixed_float16",
         "mut2 2945: retype start=auto",
         "mut2 3489: retype initial_scale=l2",
-        "mut2 3640: retype seed=False",
         "mut2 3855: dup 4",
     )
 )
@@ -82,7 +78,7 @@ def test_recorded_answers() -> None:
         found = disagreement(answer(config.loader, config.config, config.training), building, compiling)
         found = "" if config.name in NOT_IMITATED else found
         wrong += [f"{config}: {found}"] if found else []
-    assert count > 3900
+    assert count > 4300
     assert not wrong, f"{len(wrong)} of {count}: {wrong[:3]}"
 
 

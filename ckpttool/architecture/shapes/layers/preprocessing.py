@@ -97,11 +97,13 @@ def mel_spectrogram(args: Args, call: Call, infer: Infer) -> Outputs:
     bins, stride = args.size("num_mel_bins", 128), args.size("sequence_stride", 512)
     if args.size("fft_length", 2048) < (args.rank("sequence_length") or 1):
         raise args.error("fft_length", "at least sequence_length")
-    shape = ranked(args, sole(args, call), 1, 2)
+    shape = sole(args, call)
     if shape is None:
         return (None,)
-    steps = None if shape[-1] is None else (shape[-1] + stride + 1) // stride
-    return ((*shape[:-1], bins, steps),)
+    at_least(args, shape, 1)
+    signal = shape[:2]  # Keras does not look at further axes
+    steps = None if signal[-1] is None else (signal[-1] + stride + 1) // stride
+    return ((*signal[:-1], bins, steps),)
 
 
 def stft_spectrogram(args: Args, call: Call, infer: Infer) -> Outputs:
