@@ -185,16 +185,18 @@ BY_NAME = {
 
 NOT_MADE = frozenset(
     [
+        "BaseOptimizer",
         "CompileLoss",
         "CompileMetrics",
         "FlaxLayer",
         "Function",
         "JaxLayer",
         "MetricsList",
+        "TFOptimizer",
         "TorchModuleWrapper",
     ]
 )
-"""Classes of which no config makes an object, in safe mode and with the TensorFlow backend."""
+"""Classes of which no config makes an object that Keras uses, in safe mode and with the TensorFlow backend."""
 
 NOT_REQUIRED = ("Discretization", "InputLayer")
 """Classes that need one of several arguments, which `combinations` says."""
