@@ -1,9 +1,10 @@
 """Whether Keras 3 will load what a conversion writes: it builds the config, compiles it, and finds every weight."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from ckpttool.architecture import Architecture
-from ckpttool.architecture.buildability import Obstacle, buildability_of_keras
+from ckpttool.architecture.buildability import Obstacle, OwnObject, buildability_of_keras
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.conversion.journal import Journal
 from ckpttool.errors import CorruptFileError
@@ -14,13 +15,23 @@ _SHOWN = 3
 
 
 def refuse_unbuildable(config: Any, journal: Journal) -> None:
-    """Refuse a config that Keras 3 does not build, or does not compile; a file that it reads is needed, and no more."""
+    """Refuse a config that Keras 3 does not build, or does not compile; a file that it reads is needed, and no more.
+    Own classes and functions of the model are needed, too, whoever wrote the config."""
     found = buildability_of_keras(config)
     for one in found.obstacles:
         if not one.outside:
             journal.refuse(one.where, _reason(one))
     for one in found.compile_obstacles:
         journal.refuse(one.where, f"{_reason(one)}{_NO_COMPILE}")
+    _need_own(found.unknown, journal)
+
+
+def _need_own(unknown: Iterable[OwnObject], journal: Journal) -> None:
+    needed = {one.where.rpartition(">")[2] for one in journal.needs}
+    for own in unknown:
+        short = own.name.rpartition(">")[2]
+        if short not in needed and not own.where.startswith("compile"):  # the settings are looked at by themselves
+            journal.need(own.name, f"{short} of your own: import the module that registers it, or custom_objects")
 
 
 def _reason(obstacle: Obstacle) -> str:

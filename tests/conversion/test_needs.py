@@ -1,0 +1,16 @@
+"""What a conversion needs: own classes and functions, whichever Keras wrote the config."""
+
+import zipfile
+from pathlib import Path
+
+import ckpttool
+from tests.samples import FIXTURES
+
+
+def test_own_classes_of_keras_3(tmp_path: Path) -> None:
+    """A legacy file of Keras 3.15 with a layer of an own class says that it needs the class, as older ones do."""
+    source = tmp_path / "model.h5"
+    with zipfile.ZipFile(FIXTURES / "habits" / "cases.zip") as archive:
+        source.write_bytes(archive.read("3151_0005.h5"))
+    found = ckpttool.convert(source, tmp_path / "model.keras")
+    assert [(one.where, "custom_objects" in one.what) for one in found.needs] == [("Scale", True)]
