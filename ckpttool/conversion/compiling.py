@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from ckpttool.architecture.defaults import class_called, defaults_of
 from ckpttool.architecture.dialects import Generation
@@ -61,6 +61,19 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The arguments without a default, beside the name, of metrics that have some."""
 
+FUNCTIONS = frozenset(
+    {
+        *("binary_accuracy", "binary_crossentropy", "binary_focal_crossentropy", "categorical_accuracy"),
+        *("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "cosine_similarity"),
+        *("hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error"),
+        *("mean_squared_error", "mean_squared_logarithmic_error", "poisson", "sparse_categorical_accuracy"),
+        *("sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge"),
+        "top_k_categorical_accuracy",
+    }
+)
+"""The names of the functions of keras.losses and keras.metrics of 2.13 to 2.15 (`__name__`), as a `.keras` states them;
+`mse` and others are further names of them, by which only texts call them."""
+
 _REDUCTIONS: Mapping[Any, str] = MappingProxyType({None: "none", "auto": "sum_over_batch_size"})
 _SETTINGS = frozenset({"run_eagerly", "jit_compile"})
 _ANEW = "compile anew with it and with optimizer=model.optimizer"
@@ -79,6 +92,7 @@ def compile_config(training: Any, version: str | None, outputs: Outputs, journal
         optimizer = optimizing.optimizer_today(stated, writer, journal)
     except UnknownObject as error:
         journal.lose(WHERE, f"all settings of compile: {error}")
+        _need("optimizer", error, journal)
         return None
     loss = _losses(training.get("loss"), writer, outputs, journal)
     weights = _by_output(items(training.get("loss_weights")), outputs, 1.0) if loss is not None else None
@@ -144,7 +158,14 @@ def _losses(value: Any, writer: Writer, outputs: Outputs, journal: Journal) -> A
         return _by_output(_loss(value, writer, journal, 0), outputs, None)
     except UnknownObject as error:
         journal.lose(WHERE, f"the loss: {error}; {_ANEW}")
+        _need("loss", error, journal)
         return None
+
+
+def _need(kind: str, error: UnknownObject, journal: Journal) -> None:
+    """Notes what the author has to bring to compile the model anew."""
+    if error.own is not None:
+        journal.need(error.own[:60], f"the {kind} {error.own[:60]}, to compile the model anew")
 
 
 def _is_empty(value: Any) -> bool:
@@ -164,13 +185,13 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
         return [_loss(item, writer, journal, depth + 1) for item in value]
     if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
         return {key: _loss(item, writer, journal, depth + 1) for key, item in value.items()}
-    name = _function(value)
+    name = _function(value, journal)
     if name is None:
         return _thing(value, "losses", _LOSSES)
     today = _LOSSES.get(name, name)
     _refuse_own("losses", name, writer)
     if class_called("losses", today) is None:
-        raise UnknownObject(f"{name[:60]}, which is not built into Keras 3")
+        raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", name)
     if today == "cosine_similarity" and writer.multi_backend and _is_before(writer.version, (2, 1, 6)):
         raise UnknownObject(f"{name}, which was divided by the length of the vectors")
     if today in _TOWARDS_ONE and writer.multi_backend:
@@ -185,7 +206,7 @@ def _refuse_own(kind: str, name: str, writer: Writer) -> None:
         return
     known = KerasVersion.of(Generation(int(version[0])), version)
     if known.had(kind, name) is Had.NO:
-        raise UnknownObject(f"{name[:60]}, which {known} did not have, so that it was the author's own")
+        raise UnknownObject(f"{name[:60]}, which {known} did not have, so that it was the author's own", name)
 
 
 def _is_before(version: str | None, limit: tuple[int, ...]) -> bool:
@@ -194,13 +215,27 @@ def _is_before(version: str | None, limit: tuple[int, ...]) -> bool:
     return tuple(numbers) < limit
 
 
-def _function(value: Any) -> str | None:
+def _function(value: Any, journal: Journal) -> str | None:
     """The name of a function of Keras, or of a class by its name alone; None where an object is stated."""
-    if isinstance(value, Mapping):
-        if value.get("class_name") not in ("function", "builtin_function_or_method"):
-            return None
-        value = {**value, "class_name": value.get("config")}
-    return own_name(value)
+    if not _is_function(value):
+        return None if isinstance(value, Mapping) else own_name(value)
+    name = _function_of_keras(value)
+    told = f"the function {name} is that of Keras: one of the author's own of this name is stated alike"
+    if "module" in value and all(guess.what != told for guess in journal.guesses):
+        journal.guess(WHERE, told)
+    return name
+
+
+def _function_of_keras(value: Mapping[str, Any]) -> str:
+    """The name of a function that is stated as an object. Raises UnknownObject where it is none of Keras."""
+    name = own_name({**value, "class_name": value.get("config")})
+    if "module" in value and name not in FUNCTIONS:
+        raise UnknownObject(f"{name[:60]}, a function of the author's own: none of Keras is stated so", name)
+    return name
+
+
+def _is_function(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping) and value.get("class_name") in ("function", "builtin_function_or_method")
 
 
 def _thing(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> dict[str, Any]:
@@ -210,11 +245,11 @@ def _thing(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> d
         raise UnknownObject(f"a {_SINGULAR[kind]} that cannot be read")
     if stated in _WRAPPERS:
         fn = config.get("fn")
-        stated = _function(fn) or own_name(fn)
+        stated = _function_of_keras(fn) if _is_function(fn) else own_name(fn)
         stated = renamed.get(stated, stated)
     class_name = class_called(kind, stated)
     if class_name is None:
-        raise UnknownObject(f"{stated[:60]}, which is not built into Keras 3")
+        raise UnknownObject(f"{stated[:60]}, which is not built into Keras 3", stated)
     known = defaults_of(kind, class_name) or {}
     taken = {"name", *known, *_REQUIRED.get(class_name, ())}
     kept = {key: items(item) for key, item in config.items() if key in taken}
@@ -271,10 +306,11 @@ class _Metrics:
     def known(self, value: Any) -> list[Any]:
         """A metric, none where Keras 3 does not find it."""
         try:
-            name = _function(value)
+            name = _function(value, self.journal)
             return [self.unprefixed(_thing(value, "metrics", _METRICS)) if name is None else self.named(name)]
         except UnknownObject as error:
             self.journal.lose(WHERE, f"{self.key}: {error}")
+            _need("metric", error, self.journal)
             return []
 
     def named(self, name: str) -> Any:
@@ -285,7 +321,7 @@ class _Metrics:
         today = self.crossentropy(name) if name.lower() in _BY_LOSS else _METRICS.get(name, name)
         class_name = class_called("metrics", today)
         if class_name is None:
-            raise UnknownObject(f"{name[:60]}, which is not built into Keras 3")
+            raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", None if name in FUNCTIONS else name)
         if class_name == "CosineSimilarity" and self.writer.multi_backend:
             raise UnknownObject(f"{name}, whose sign was the other")
         if today == name != class_name:

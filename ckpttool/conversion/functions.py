@@ -107,8 +107,10 @@ class _Argument:
         name = value.get("config")
         if not isinstance(name, str):
             return value
-        if self.place.version.version < (3,):
+        if self.place.version.version < (3,) and (self.kind == "activations" or not _is_name(name)):
             return self.named(name, value)
+        if self.place.version.version < (3,):  # those of Keras of other kinds are objects of classes
+            return self.own_function(name)
         if not self.is_built_in(name) or value.get("module") is None:  # as Keras 3 wrote it, which finds it so
             self.need_function(name)
         return value
@@ -125,6 +127,10 @@ class _Argument:
             return value
         if self.is_built_in(name) and self.is_of_keras(name):
             return name
+        return self.own_function(name)
+
+    def own_function(self, name: str) -> dict[str, Any]:
+        """A function of the author's own."""
         self.need_function(name)
         self.journal.edit(OWN_FUNCTION, self.place.label, name)
         module = None if _anywhere(name) else "builtins"
@@ -173,7 +179,8 @@ class _Argument:
             return self.layer(class_name, value)
         if "class_name" not in value:  # as Keras 1 wrote it
             config = {key: item for key, item in value.items() if key != "name"}
-        if class_called(self.kind, class_name) is not None and self.place.version.had(self.kind, class_name) is Had.YES:
+        had = class_called(self.kind, class_name) is not None and self.place.version.had(self.kind, class_name)
+        if had is Had.YES and value.get("module", "keras") is not None:
             return value
         return self.own_class(class_name, config, value)
 
@@ -189,6 +196,9 @@ class _Argument:
         registered = stated if isinstance(stated, str) else class_name
         short = class_name.rpartition(">")[2]
         told = f"the class {short} as {self.key} of {self.place.label}"
+        if ">" not in registered and self.is_built_in(short):
+            why = f"{told} is the author's own, and Keras 3 has another of this name; register it under a package"
+            self.journal.refuse(self.place.label, why)
         self.journal.need(registered, f'{told}: load_model(..., custom_objects={{"{registered}": {short}}})')
         self.journal.edit(OWN_FUNCTION, self.place.label, registered)
         return {"module": None, "class_name": short, "config": config, "registered_name": registered}

@@ -44,6 +44,7 @@ EDITS = (DECAY, CLIP_TOGETHER, FIXED_SCALE, ADDED)
 
 SCALING = "LossScaleOptimizer"
 _SCALING = frozenset({SCALING, "LossScaleOptimizerV1", "LossScaleOptimizerV3"})
+_EXCLUDED = "which ones were left out (exclude_from_weight_decay), as it is no part of the config"
 _GONE = frozenset({"is_legacy_optimizer", "jit_compile"})  # they say nothing of the rule
 _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")  # of which Keras 3 takes one
 _OTHER_RULES = MappingProxyType(
@@ -62,7 +63,11 @@ _MODULES = frozenset({"builtins", "keras", "tensorflow", "tf_keras"})
 
 
 class UnknownObject(Exception):
-    """Something that Keras 3 does not find, and what."""
+    """Something that Keras 3 does not find, and what; `own` is its name where the author has to bring it."""
+
+    def __init__(self, what: str, own: str | None = None) -> None:
+        super().__init__(what)
+        self.own = own
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,10 @@ def own_name(value: Any) -> str:
         raise UnknownObject(f"what cannot be read: {str(value)[:60]}")
     packages = {name.rpartition(">")[0] for name in (stated, registered) if isinstance(name, str)}
     if not packages <= _PACKAGES or (isinstance(module, str) and module.partition(".")[0] not in _MODULES):
-        raise UnknownObject(f"{(registered or stated)[:60]}, which is not built into Keras 3")
+        own = registered if isinstance(registered, str) else stated
+        raise UnknownObject(f"{own[:60]}, which is not built into Keras 3", own)
+    if isinstance(registered, str) and module is None and isinstance(value, Mapping) and "module" in value:
+        raise UnknownObject(f"{stated[:60]}, a class of the author's own", registered)
     return _PREFIX.sub("", stated.rpartition(">")[2])
 
 
@@ -120,7 +128,7 @@ def optimizer_today(value: Any, writer: Writer, journal: Journal, depth: int = 0
         return _scaling(config, writer, journal, depth)
     class_name = class_called("optimizers", name) or class_called("optimizers", name.lower())
     if class_name is None:
-        raise UnknownObject(f"the optimizer {name[:60]}, which is not built into Keras 3")
+        raise UnknownObject(f"the optimizer {name[:60]}, which is not built into Keras 3", name)
     if isinstance(value, str):
         config = _by_name(class_name, writer.version)
     return _plain(class_name, config, writer, journal)
@@ -174,6 +182,8 @@ def _plain(class_name: str, config: Mapping[str, Any], writer: Writer, journal: 
 
 
 def _note_lost(class_name: str, given: Mapping[str, Any], found: Mapping[str, Any], journal: Journal) -> None:
+    if _is_number(found.get("weight_decay")) and found["weight_decay"] > 0:
+        journal.guess(WHERE, f"{class_name} applies weight decay to all weights: the file does not say {_EXCLUDED}")
     for key, item in given.items():
         if key not in found and key not in _GONE and key not in _CLIPPING and item not in (None, False, 0):
             journal.lose(WHERE, f"{class_name}'s {key}, which was {str(item)[:60]}")

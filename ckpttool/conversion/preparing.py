@@ -32,6 +32,7 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.own_classes import OwnWeights, is_of_layer, own_weights, with_own
 from ckpttool.conversion.rewriting import rewrite
 from ckpttool.conversion.rewritten import Rewritten, Unfilled
+from ckpttool.conversion.state import WHERE as STATE
 from ckpttool.conversion.state import state
 from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.trained import own_slots, with_placed
@@ -173,11 +174,23 @@ def _rewritten(
         kept = state(checkpoint, alignment, rewritten, spec, slots, optimizer, turned, journal)
         names = {**content.names, "optimizer": snake_case(optimizer["class_name"])} if kept else content.names
         content = Content({**content.weights, **kept}, names)
+    if options.optimizer and options.compiled and not journal.refusals:
+        _note_left_state(checkpoint, form, optimizer is not None, journal)
     layers = with_own(layers_of(part, found), own, found, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
     written = in_layers(layers) if form == LEGACY else content.weights
     return Prepared(payload, tuple(found), today.name, f"Keras {int(generation)}", renamed, written)
+
+
+def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal: Journal) -> None:
+    """Notes that a target does not carry the state of the optimizer: it holds weights alone, or no optimizer of Keras 3
+    takes the place of the old one."""
+    count = sum(weight.shape != () for weight in checkpoint.section(Section.OPTIMIZER))
+    if count and not FORMS[form].whole:
+        journal.lose(STATE, f"its state, {count:,} arrays: what is written holds the weights alone")
+    elif count and not compiled:
+        journal.lose(STATE, f"its state, {count:,} arrays: no optimizer of Keras 3 is compiled in its place")
 
 
 def _check_vocabularies(part: Part, assets: Mapping[str, bytes], form: str, journal: Journal) -> frozenset[str]:

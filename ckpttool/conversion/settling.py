@@ -181,10 +181,25 @@ def _sized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, An
     return {**config, "output_shape": found}
 
 
+def _frozen(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """A frozen BatchNormalization took the mean and variance of the batch in Keras of many backends and in tf.keras of
+    TensorFlow 1; since TensorFlow 2 it takes its moving averages (what 1.2.2, 2.0.9, 2.2.4, TensorFlow 1.15 and 2.1
+    compute; `_get_training_value`, tensorflow/python/keras/layers/normalization.py, 2.1)."""
+    origin, version = site.origin, site.origin.version
+    if config.get("trainable") is False and (version is None or origin.before(2, 3) or origin.of_many_backends):
+        took = "took" if origin.of_many_backends else "may have taken"
+        what = (
+            f"frozen, and {took} the mean and variance of each batch in training, where Keras 3 takes the moving ones"
+        )
+        journal.lose(site.label, f"{what}: further training is not the same, predictions are")
+    return config
+
+
 _Settle = Callable[[dict[str, Any], Site, Journal], dict[str, Any]]
 
 _SETTLED: Mapping[str, tuple[_Settle, ...]] = MappingProxyType(
     {
+        "BatchNormalization": (_frozen,),
         "Bidirectional": (_bidirectional,),
         "Conv2DTranspose": (_undilated, _deconvolved),
         "Conv3DTranspose": (_undilated,),

@@ -107,7 +107,8 @@ def _object(module: str, class_name: str, config: Mapping[str, Any]) -> Config:
 def _registered(value: Mapping[str, Any]) -> bool:
     """Whether an object is the user's own, which may have the name of a built-in one."""
     registered, class_name = value.get("registered_name"), value["class_name"]
-    return isinstance(registered, str) and registered != class_name
+    without_module = value.get("module", "keras") is None  # which those of Keras have since 2.13
+    return isinstance(registered, str) and (registered != class_name or without_module)
 
 
 def _by_name(name: str) -> Any:

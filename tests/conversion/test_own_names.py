@@ -1,0 +1,158 @@
+"""Functions and classes of the author's own that are called as something in Keras is, as Keras 2.13 to 2.15 wrote them
+into a `.keras`, and what else training needs that no config tells."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool.architecture.dialects import Generation
+from ckpttool.conversion.compiling import FUNCTIONS, compile_config
+from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.origin import Origin
+from ckpttool.conversion.rewriting import rewrite
+from tests.architecture.live_defaults import keras
+from tests.samples import FIXTURES
+
+SGD = {"module": "keras.optimizers", "class_name": "SGD", "config": {"learning_rate": 0.5}, "registered_name": "SGD"}
+
+
+def function(name: str) -> dict[str, Any]:
+    """A function as Keras 2.13 to 2.15 states it, of its own or the author's."""
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
+
+
+def own(name: str) -> dict[str, Any]:
+    """An object of a class of the author's own that is not registered, as Keras 2.13 to 2.15 states it."""
+    return {"module": None, "class_name": name, "config": {}, "registered_name": name}
+
+
+def compiled(**training: Any) -> tuple[dict[str, Any], Journal]:
+    """The settings of compile in the words of Keras 3, and what there is to say."""
+    journal = Journal()
+    found = compile_config({"optimizer": SGD, "loss": "mse", **training}, "2.15.0", [("d", "d")], journal)
+    return found or {}, journal
+
+
+def rewritten(layers: list[Any], version: str | None) -> tuple[dict[str, Any], Journal]:
+    """A Sequential model in the words of Keras 3, and what there is to say."""
+    journal = Journal()
+    first = {"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [None, 3]}}
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": [first, *layers]}}
+    return rewrite(config, Generation.KERAS_2, journal, origin=Origin(version)).config, journal
+
+
+def dense(**arguments: Any) -> tuple[dict[str, Any], Journal]:
+    """A model of a Dense layer with these arguments, and what there is to say."""
+    return rewritten([{"class_name": "Dense", "config": {"name": "d", "units": 2, **arguments}}], "2.15.0")
+
+
+@pytest.mark.parametrize("name", ["mse", "MSE", "mae", "mape", "msle", "kld", "bce", "logcosh", "acc", "accuracy"])
+def test_short_names_are_the_authors(name: str) -> None:
+    """Keras states its functions by their long names, and short ones as texts, so that a short one is the author's."""
+    found, journal = compiled(loss=function(name), metrics=[function(name)])
+    assert (found["loss"], found["metrics"]) == (None, [])
+    assert [loss.what.partition(",")[0] for loss in journal.losses] == [f"the loss: {name}", f"metrics: {name}"]
+    assert [need.where for need in journal.needs] == [name]
+    assert compiled(loss="mse")[0]["loss"] == "mse"
+
+
+@pytest.mark.parametrize("name", ["mean_squared_error", "huber", "binary_crossentropy"])
+def test_long_names_are_a_guess(name: str) -> None:
+    """An own function of a long name is stated as that of Keras is."""
+    found, journal = compiled(loss=function(name))
+    assert (found["loss"], journal.losses) == (name, [])
+    assert [guess.what.partition(":")[0] for guess in journal.guesses] == [f"the function {name} is that of Keras"]
+
+
+def test_the_names_of_functions() -> None:
+    """Keras 3 still has all functions of these names, among its losses or metrics."""
+    live = keras()
+    assert all(hasattr(live.losses, name) or hasattr(live.metrics, name) for name in FUNCTIONS)
+
+
+def test_in_what_wraps_a_function() -> None:
+    """A short name in an object that wraps a function is the author's, too."""
+    wrapper = {"module": "keras.metrics", "class_name": "MeanMetricWrapper", "registered_name": "MeanMetricWrapper"}
+    found, journal = compiled(metrics=[{**wrapper, "config": {"name": "m", "fn": function("mse")}}])
+    assert (found["metrics"], [need.where for need in journal.needs]) == ([], ["mse"])
+
+
+def test_classes_without_a_module_are_the_authors() -> None:
+    """Keras states a module for each of its own classes."""
+    found, journal = compiled(loss=own("Huber"), metrics=[own("Precision")])
+    assert (found["loss"], found["metrics"]) == (None, [])
+    assert [(need.where, need.what) for need in journal.needs] == [
+        ("Huber", "the loss Huber, to compile the model anew"),
+        ("Precision", "the metric Precision, to compile the model anew"),
+    ]
+    found, journal = compiled(optimizer=own("Adam"))
+    assert (found, [need.where for need in journal.needs]) == ({}, ["Adam"])
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("kernel_initializer", "ones"), ("kernel_regularizer", "l2"), ("kernel_constraint", "non_neg")],
+)
+def test_functions_of_layers(key: str, name: str) -> None:
+    """Keras has classes for these, so that a function is the author's, for which live Keras asks by its name."""
+    config, journal = dense(**{key: function(name)})
+    assert [need.where for need in journal.needs] == [name]
+
+    def mine(*args: Any, **_: Any) -> Any:
+        return keras().ops.ones(args[0]) if key == "kernel_initializer" else args[0]
+
+    live = keras().saving.deserialize_keras_object(json.loads(json.dumps(config)), custom_objects={name: mine})
+    assert getattr(live.layers[-1], key) is mine
+    with pytest.raises(TypeError):
+        keras().saving.deserialize_keras_object(json.loads(json.dumps(config)))
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("kernel_initializer", "Ones"), ("kernel_regularizer", "L2"), ("kernel_constraint", "NonNeg")],
+)
+def test_classes_of_layers(key: str, name: str) -> None:
+    """A class of the author's own under the name of one of Keras is refused, as Keras 3 does not find it so."""
+    told = f"the class {name} as {key} of d is the author's own, and Keras 3 has another of this name"
+    assert [one.what.partition(";")[0] for one in dense(**{key: own(name)})[1].refusals] == [told]
+
+
+@pytest.mark.parametrize(
+    ("version", "took"),
+    [("1.2.2", "took"), ("2.0.9", "took"), ("2.2.4", "took"), ("2.3.1", "took"), ("2.2.4-tf", "may have taken")],
+)
+def test_a_frozen_batch_normalization(version: str, took: str) -> None:
+    """It took the statistics of each batch in training, as genuine 1.2.2, 2.0.9, 2.2.4 and TensorFlow 1.15 do."""
+    config = {"name": "b", "axis": -1, "trainable": False}
+    journal = rewritten([{"class_name": "BatchNormalization", "config": config}], version)[1]
+    assert [loss.where for loss in journal.losses] == ["b"]
+    assert f"and {took} the mean and variance of each batch" in journal.losses[0].what
+    trained = {"class_name": "BatchNormalization", "config": {**config, "trainable": True}}
+    assert rewritten([trained], version)[1].losses == []
+
+
+def test_a_frozen_batch_normalization_of_tensorflow_2() -> None:
+    """It took the moving statistics, as genuine TensorFlow 2.1 does, and as Keras 3 does."""
+    frozen = {"class_name": "BatchNormalization", "config": {"name": "b", "axis": -1, "trainable": False}}
+    for version in ("2.3.0-tf", "2.10.0", "2.15.0"):
+        assert rewritten([frozen], version)[1].losses == []
+
+
+def test_weight_decay_of_all_weights() -> None:
+    """Which weights weight decay leaves out is set on a live optimizer, and is in no config."""
+    adam = {**SGD, "class_name": "AdamW", "config": {"learning_rate": 0.5, "weight_decay": 0.01}}
+    assert ["exclude_from_weight_decay" in guess.what for guess in compiled(optimizer=adam)[1].guesses] == [True]
+    assert compiled()[1].guesses == []
+
+
+@pytest.mark.parametrize("target", ["a.weights.h5", "a.h5"])
+def test_the_state_that_weights_do_not_carry(tmp_path: Path, target: str) -> None:
+    """A file of weights made of a model of Keras 2 lacks the state of its optimizer, which is said."""
+    source = FIXTURES / "keras2.15" / "mlp.h5"
+    found = ckpttool.convert(source, tmp_path / target)
+    assert [loss.where for loss in found.losses] == ["optimizer"]
+    assert "holds the weights alone" in found.losses[0].what
+    assert ckpttool.convert(source, tmp_path / "a.keras").losses == ()
