@@ -138,5 +138,6 @@ def ending_bytes(ending: Ending, count: int, size: int, offset: int) -> bytes:
             ("here", "count", "size", "offset"), (here, total, size, offset), strict=True
         ))  # fmt: skip
     length = len(ending.comment) if ending.comment_size is None else ending.comment_size
+    here, total = here & 0xFFFF, total & 0xFFFF
     record = struct.pack("<4s4H2IH", b"PK\5\6", *ending.disks, here, total, size, offset, length)
     return out + record + ending.comment + ending.behind

@@ -23,9 +23,13 @@ class GlobalHeap:
         """The first `size` bytes of object `index` in the collection at `address`."""
         collection = self._collections.get(address)
         if collection is None:
-            collection = self._collections[address] = dict(self._places(address))
+            places = list(self._places(address))
+            collection = dict(places)
+            if len(collection) < len(places):
+                raise ambiguous("an HDF5 heap has two objects of one number", where=f"byte {address:,}")
+            self._collections[address] = collection
         start, length = collection.get(index, (0, -1))
-        if size > length:
+        if size != length:
             raise CorruptFileError("a variable-length value lies outside its heap", found=f"{size:,} bytes")
         return self._file.read(start, size)
 
@@ -39,7 +43,9 @@ class GlobalHeap:
         while at + 16 <= end:
             index, length = struct.unpack("<H6xQ", self._file.read(at, 16))
             if index == 0:  # the free space, always last
-                break
+                if at + length < end:
+                    raise CorruptFileError("an HDF5 heap has objects behind its free space", where=f"byte {at:,}")
+                return
             if length > end - at - 16:
                 raise CorruptFileError("a global heap object is larger than its heap", where=f"byte {at:,}")
             self._file.budget.spend(2)
@@ -224,6 +230,9 @@ class _TreeV2:
         size = self._record_size
         self._file.budget.spend(2 * count)
         records = [node[6 + n * size : 6 + (n + 1) * size] for n in range(count)]
+        used = 6 + count * size + ((count + 1) * self._child_width(depth) if depth else 0)
+        if lookup3(node[:used]) != int.from_bytes(node[used : used + 4], "little"):
+            raise CorruptFileError("an HDF5 index has a wrong checksum", where=f"byte {address:,}")
         if not depth:
             yield from records
             return
@@ -231,9 +240,13 @@ class _TreeV2:
             yield from self.records(child, child_count, depth - 1)
             yield from records[number : number + 1]
 
+    def _child_width(self, depth: int) -> int:
+        """How many bytes lead to a child."""
+        return 8 + self._count_bytes + self._total_bytes[depth - 1]
+
     def _children(self, node: bytes, count: int, depth: int) -> Iterator[tuple[int, int]]:
         at = 6 + count * self._record_size
-        width = 8 + self._count_bytes + self._total_bytes[depth - 1]
+        width = self._child_width(depth)
         for number in range(count + 1):
             begin = at + number * width
             child = int.from_bytes(node[begin : begin + 8], "little")

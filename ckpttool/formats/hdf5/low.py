@@ -289,7 +289,10 @@ def _add(header: Header, blocks: list[tuple[int, int]], kind: int, flags: int, b
 
 def _check_flags(kind: int, flags: int) -> None:
     """Raises for flags by which libhdf5 refuses to read on."""
-    if flags & _SHARED and kind not in _SHAREABLE:
+    shared, not_to_be, strict, marked, was_unknown = (flags & bit for bit in (0x42, 0x04, 0x08, 0x10, 0x20))
+    if (flags & _SHARED and not_to_be) or (was_unknown and (strict or not marked)):
+        raise CorruptFileError("an HDF5 message has flags that exclude each other", found=f"{flags:#04x}")
+    if shared and kind not in _SHAREABLE:
         raise CorruptFileError("an HDF5 message is kept elsewhere, which its kind never is", found=f"kind {kind}")
     if flags & _MUST_BE_KNOWN and kind > _LAST_KIND:
         raise UnsupportedError("an HDF5 message that a reader has to know and that nobody knows", found=f"kind {kind}")
