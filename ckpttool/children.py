@@ -80,7 +80,7 @@ def start(
         )
     except (OSError, ValueError) as error:
         found = getattr(error, "strerror", None) or str(error)
-        raise ChildError("a process of ckpttool's own cannot be started", found=found) from error
+        raise ChildError(f"a process of ckpttool's own cannot be started: {found}") from error
 
 
 def clean_environment(**settings: str) -> dict[str, str]:

@@ -6,13 +6,81 @@ scratch files at most.
 
 import contextlib
 import os
+import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from ckpttool.errors import FileAccessError
+
+_A_FILE = "name a regular file, or one that is not there"
+_MOST_LINKS = 40  # as many as Linux follows
+_MOST_PREFIX = 100  # bytes; names of files have 255 at most
+
+
+def destination(path: str | os.PathLike[str]) -> Path:
+    """The regular file, or the place for a new one, that a path names; links are followed.
+
+    Raises FileAccessError where there is something else, such as a device or a FIFO, where the path is an open
+    descriptor, or where it is a link to what is not there, through which `cp` does not write either.
+    """
+    descriptor, target = _descriptor(path), Path(os.path.realpath(path))
+    if descriptor is not None:
+        raise FileAccessError("is an open descriptor, not a file", path=os.fspath(path), hint=_A_FILE)
+    if os.path.islink(path) and not target.exists():
+        raise FileAccessError(
+            "is a link to what is not there",
+            path=os.fspath(path),
+            found=str(target),
+            hint="name that file, or remove the link",
+        )
+    if target.exists() and not target.is_file():
+        raise FileAccessError("is no regular file", path=os.fspath(path), found=_kind(target), hint=_A_FILE)
+    return target
+
+
+def put_text(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a small text as a whole or not at all; into an open descriptor such as /dev/stdout, a FIFO or a terminal
+    it is written as it comes. Raises FileAccessError."""
+    descriptor = _descriptor(path)
+    with _told(path):
+        if descriptor is not None:
+            with os.fdopen(os.dup(descriptor), "wb") as file:
+                file.write(content)
+        elif _takes_streams(path):
+            with open(path, "wb") as file:
+                file.write(content)
+        else:
+            replace_file(path, content)
+
+
+def _descriptor(path: str | os.PathLike[str]) -> int | None:
+    """The number of the open descriptor that a path such as /dev/stdout or /dev/fd/3 names, None where it is none."""
+    place, descriptors = os.fspath(path), re.compile(rf"/dev/fd|/proc/{os.getpid()}(/task/\d+)?/fd")
+    for _ in range(_MOST_LINKS):
+        folder, name = os.path.split(place)
+        if name.isascii() and name.isdecimal() and descriptors.fullmatch(os.path.realpath(folder)):
+            return int(name)
+        if not os.path.islink(place):
+            return None
+        place = os.path.join(folder, os.readlink(place))
+    return None
+
+
+def _takes_streams(path: str | os.PathLike[str]) -> bool:
+    mode = os.stat(path).st_mode if os.path.exists(path) else 0
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _kind(path: Path) -> str:
+    """What a path is that is no regular file."""
+    mode = path.stat().st_mode
+    kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISCHR, "a character device"),
+             (stat.S_ISBLK, "a block device"), (stat.S_ISSOCK, "a socket"))  # fmt: skip
+    return next((name for is_one, name in kinds if is_one(mode)), "something else")
 
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
@@ -27,10 +95,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Raises FileAccessError.
     """
-    target = Path(os.path.realpath(path))  # a link stays one; what it leads to is replaced
     with _told(path), contextlib.ExitStack() as undo:
+        target = destination(path)
         mode = _mode_of(target)
-        descriptor, scratch = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        descriptor, scratch = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
         undo.callback(_remove, scratch)
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -47,9 +115,9 @@ def replacing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path of the same name in a scratch directory; the file that is there when the block ends well takes the place
     of `path`. So it can be read before it does. Raises FileAccessError.
     """
-    target = Path(os.path.realpath(path))
     with _told(path), contextlib.ExitStack() as undo:
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", dir=target.parent))
+        target = destination(path)
+        scratch = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
         yield scratch / target.name
         os.chmod(scratch / target.name, _mode_of(target))
@@ -63,6 +131,8 @@ def move_into_place(scratch: str | os.PathLike[str], path: str | os.PathLike[str
     """
     target = Path(path)
     with _told(path):
+        if target.exists() and not target.is_file():
+            raise FileAccessError("is no regular file", path=os.fspath(path), found=_kind(target), hint=_A_FILE)
         mode = target.stat().st_mode & 0o777 if target.is_file() else 0o666 & ~_umask()
         os.chmod(scratch, mode)
         with open(scratch, "r+b") as file:
@@ -85,7 +155,7 @@ def replacing_entries(directory: str | os.PathLike[str], names: Sequence[str]) -
     with _told(directory), contextlib.ExitStack() as undo:
         made = not target.exists()
         beside = target.parent if made else target
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", dir=beside))
+        scratch = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=beside))
         undo.callback(_discard, scratch)
         (scratch / "new").mkdir()
         yield scratch / "new"
@@ -99,6 +169,8 @@ def replacing_entries(directory: str | os.PathLike[str], names: Sequence[str]) -
 
 def _exchange(scratch: Path, target: Path, names: Sequence[str]) -> None:
     """Moves entries from `new` in `scratch` to `target`, and those that stood there to `old`; all or none."""
+    for name in names:
+        _check_entry(target / name)
     (scratch / "old").mkdir()
     with contextlib.ExitStack() as undo:
         for name in names:
@@ -109,6 +181,14 @@ def _exchange(scratch: Path, target: Path, names: Sequence[str]) -> None:
                 _move(scratch / "new" / name, target / name, undo)
         undo.pop_all()
     shutil.rmtree(scratch / "old", ignore_errors=True)
+
+
+def _check_entry(place: Path) -> None:
+    """Raises FileAccessError where what would be replaced is neither a file nor a directory."""
+    if place.is_symlink():
+        raise FileAccessError("is a link and would be replaced", path=str(place), hint="remove it first")
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        raise FileAccessError("is no regular file", path=str(place), found=_kind(place), hint=_A_FILE)
 
 
 def _discard(scratch: Path) -> None:
@@ -131,6 +211,11 @@ def _told(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except OSError as error:
         raise FileAccessError("cannot be written", path=os.fspath(path), found=error.strerror or str(error)) from error
+
+
+def _prefix(target: Path) -> str:
+    """What the names of scratch for a file begin with, short enough for any name that the file can have."""
+    return f".{os.fsencode(target.name)[:_MOST_PREFIX].decode('utf-8', 'ignore')}."
 
 
 def _remove(path: str) -> None:

@@ -171,7 +171,7 @@ def test_docstrings(path: Path) -> None:
 
 def test_commands_are_complete() -> None:
     """Every module of a command is in the table, which says what it says of itself; the helpers are told apart."""
-    helpers = {"__init__", "emit", "options"}
+    helpers = {"__init__", "emit", "ending", "options"}
     found = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers
     assert found == set(COMMANDS)
     for name, short in COMMANDS.items():

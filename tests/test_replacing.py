@@ -6,12 +6,21 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from ckpttool.errors import CorruptFileError, FileAccessError
-from ckpttool.replacing import replace_file, replacing, replacing_entries
+from ckpttool.replacing import (
+    destination,
+    move_into_place,
+    put_text,
+    replace_file,
+    replacing,
+    replacing_entries,
+    replacing_whole,
+)
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -32,6 +41,88 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     replace_file(tmp_path / "link", b"two")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"two"
+
+
+POSIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs and devices")
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["fifo", "to fifo", "dangling", "/dev/null", "folder", "/dev/stdout", "/dev/fd/1"])
+def test_what_is_no_file_is_not_replaced(name: str, tmp_path: Path) -> None:
+    """Neither a FIFO, nor a device, nor an open descriptor; nor is anything written through a link to nothing, as `cp`
+    does not."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "to fifo").symlink_to("fifo")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "new").write_bytes(b"new")
+    before = {path.name: path.lstat().st_mode for path in tmp_path.iterdir()}
+    for write in (replace_file, lambda path, _: destination(path), whole):
+        with pytest.raises(FileAccessError, match=r"is no regular file|is a link to|is an open descriptor"):
+            write(tmp_path / name, b"x")
+    if name in ("fifo", "to fifo", "folder"):
+        with pytest.raises(FileAccessError, match="is no regular file"):
+            move_into_place(tmp_path / "new", tmp_path / name)
+    assert {path.name: path.lstat().st_mode for path in tmp_path.iterdir()} == before
+
+
+def whole(path: Path, content: bytes) -> None:
+    """Replaces a file by one that was written elsewhere."""
+    with replacing_whole(path) as scratch:
+        scratch.write_bytes(content)
+
+
+@POSIX
+def test_entries_that_are_no_files(tmp_path: Path) -> None:
+    """A link or a FIFO among the entries of a directory stays, and so does everything else."""
+    fill(tmp_path, b"one")
+    for make in (lambda path: path.symlink_to("elsewhere"), os.mkfifo):
+        (tmp_path / "index").unlink()
+        make(tmp_path / "index")
+        with pytest.raises(FileAccessError), replacing_entries(tmp_path, NAMES) as scratch:
+            fill(scratch, b"two")
+        assert (tmp_path / "shard 0").read_bytes() == b"one"
+        assert not (tmp_path / "index").is_file()
+
+
+@POSIX
+def test_texts_go_where_they_are_sent(tmp_path: Path) -> None:
+    """A text is written into a FIFO, into a device, and into an open descriptor at its place, not over its file."""
+    os.mkfifo(tmp_path / "fifo")
+    read = list[bytes]()
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "fifo").read_bytes()))
+    reader.start()
+    put_text(tmp_path / "fifo", b"one")
+    reader.join()
+    put_text("/dev/null", b"two")
+    with open(tmp_path / "out", "wb") as file:
+        file.write(b"three ")
+        file.flush()
+        (tmp_path / "link").symlink_to(f"/dev/fd/{file.fileno()}")
+        for path in (f"/dev/fd/{file.fileno()}", tmp_path / "link"):
+            put_text(path, b"four ")
+        file.write(b"five")
+    assert (read, (tmp_path / "out").read_bytes()) == ([b"one"], b"three four four five")
+    put_text(tmp_path / "out", b"six")
+    assert (tmp_path / "out").read_bytes() == b"six"
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    with pytest.raises(FileAccessError, match="cannot be written"):
+        put_text("/dev/fd/999", b"x")
+    if os.path.exists("/dev/full"):
+        with pytest.raises(FileAccessError, match="cannot be written"):
+            put_text("/dev/full", b"x")
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "\u4e2d" * 85, "\U0001f600" * 63, "x" + "\u4e2d" * 84])
+def test_long_names(name: str, tmp_path: Path) -> None:
+    """Names of as many bytes as the system takes can be written, in every way."""
+    for write in (replace_file, whole):
+        write(tmp_path / name, b"one")
+        assert contents(tmp_path) == {name: b"one"}
+        (tmp_path / name).unlink()
+    with replacing_entries(tmp_path / name, ["index"]) as scratch:
+        (scratch / "index").write_bytes(b"one")
+    assert contents(tmp_path) == {f"{name}/index": b"one"}
 
 
 def test_a_failed_write_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,8 @@ A process that dies, or that tells nothing for long, costs the checkpoint it was
 
 import contextlib
 import json
+import os
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from subprocess import PIPE, TimeoutExpired
 from threading import Thread
+from typing import IO
 
 from ckpttool import children
 from ckpttool.checks.policy import Policy
@@ -22,10 +25,12 @@ from ckpttool.checks.transfer import plain, restored
 SILENCE = 300.0
 """Seconds without a word after which a process counts as stuck."""
 
+_LAST_WORDS = 1000  # bytes
 _TICK = 1.0
 
-Start = Callable[[], children.Child]
-"""Starts a process that serves as `ckpttool.checks.worker` does, with pipes as its standard input and output."""
+Start = Callable[[int], children.Child]
+"""Starts a process that serves as `ckpttool.checks.worker` does, with pipes as its standard input and output, and this
+descriptor as its standard error."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +38,7 @@ class _Worker:
     """A process that checks one checkpoint after the other: `number` is the one it is at, `heard` its last word."""
 
     process: children.Child
+    errors: IO[bytes]
     number: int = -1
     heard: float = 0.0
 
@@ -60,7 +66,15 @@ class _Worker:
             self.process.wait(_TICK)  # one that closed its end is about to end
         self.process.kill()
         code = self.process.wait()
-        return f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+        with self.errors:
+            said = self._last_words()
+        return f"was ended by signal {-code}" if code < 0 else f"ended with status {code}{said}"
+
+    def _last_words(self) -> str:
+        """The last line that it wrote to standard error."""
+        self.errors.seek(max(0, self.errors.seek(0, os.SEEK_END) - _LAST_WORDS))
+        lines = self.errors.read().decode("utf-8", "replace").split("\n")
+        return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")
 
 
 def in_processes(
@@ -93,7 +107,10 @@ class _Crew:
 
     def hire(self) -> None:
         """Starts a process and hands it the next checkpoint."""
-        worker = _Worker(self._start())
+        with contextlib.ExitStack() as undo:
+            errors = undo.enter_context(tempfile.TemporaryFile())
+            worker = _Worker(self._start(errors.fileno()), errors)
+            undo.pop_all()
         self.workers.append(worker)
         Thread(target=_listen, args=(worker, self._said), daemon=True).start()
         worker.give(*self._waiting.popleft())
@@ -153,6 +170,6 @@ def starting(policy: Policy) -> Start:
     here = children.current_directory()
     environment = children.clean_environment(OPENBLAS_NUM_THREADS="1")  # no rule multiplies matrices
     given = json.dumps(plain(policy))
-    return lambda: children.start(
-        "ckpttool.checks.worker", given, here, environment=environment, stdin=PIPE, stdout=PIPE, stderr=None
+    return lambda errors: children.start(
+        "ckpttool.checks.worker", given, here, environment=environment, stdin=PIPE, stdout=PIPE, stderr=errors
     )

@@ -1,12 +1,13 @@
 """The command line: options in, one call into the library, text out. Exit codes are named here, once."""
 
 import importlib
+import os
+from typing import Any
 
 import click
 
 from ckpttool import __version__
-from ckpttool.cli.emit import FAILED, fail
-from ckpttool.errors import CheckpointError
+from ckpttool.cli.ending import failures, guard_memory, open_streams, orderly
 
 COMMANDS = {
     "ls": "List the layers and weights of checkpoints.",
@@ -23,7 +24,7 @@ COMMANDS = {
 
 
 class _Group(click.Group):
-    """Imports a command only when it is asked for, and turns any `CheckpointError` into a message and exit code 2."""
+    """Imports a command only when it is asked for, and turns what goes wrong into a message and exit code 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -38,14 +39,20 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with failures():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
-        try:
+        with failures():
             return super().invoke(ctx)
-        except CheckpointError as error:
-            fail(str(error))
-        except KeyboardInterrupt:
-            fail("interrupted")
-        return ctx.exit(FAILED)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        open_streams()
+        guard_memory()
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing here multiplies large matrices
+        with orderly():
+            return super().main(*args, **kwargs)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

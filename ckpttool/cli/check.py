@@ -1,7 +1,6 @@
 """`ckpttool check`."""
 
 import contextlib
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
 from ckpttool.render import Style
 from ckpttool.render.checks import CHECK_OUTPUTS, SUFFIXES
-from ckpttool.replacing import replace_file
+from ckpttool.replacing import put_text
 
 _EXITS = {"clean": DONE, "passed": DONE, "findings": DIFFERENT, "not checked": FAILED}
 
@@ -110,7 +109,6 @@ def command(
         allow_empty=allow_empty or policy.allow_empty,
         requirements=replace(policy.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
     )
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no rule multiplies matrices; its threads cost a third of NumPy
     result = check(paths, policy, progress(_work(paths), "checking"), jobs)
     _write(result, files, output)
     emit(CHECK_OUTPUTS[output](result, Style(color=wants_color(color))))
@@ -131,7 +129,7 @@ def _write(result: CheckReport, files: Iterable[str], output: str) -> None:
     """The report in files, each as its name says, else as `output`."""
     for path in files:
         name = next((name for suffix, name in SUFFIXES.items() if path.lower().endswith(suffix)), output)
-        replace_file(path, f"{CHECK_OUTPUTS[name](result, Style())}\n".encode("utf-8", "backslashreplace"))
+        put_text(path, f"{CHECK_OUTPUTS[name](result, Style())}\n".encode("utf-8", "backslashreplace"))
 
 
 def _work(paths: Iterable[str]) -> int:

@@ -1,5 +1,6 @@
 """The only writes to standard output and error."""
 
+import contextlib
 import os
 import sys
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterable
 import click
 
 from ckpttool.checkpoint import Refusal
+from ckpttool.errors import FileAccessError
 from ckpttool.escape import printable
 
 DONE, DIFFERENT, FAILED = 0, 1, 2
@@ -21,22 +23,30 @@ def emit(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     try:
         click.echo(text.encode(encoding, "backslashreplace").decode(encoding), color=True)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough: nothing went wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FileAccessError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
 def fail(message: str) -> None:
     """Writes an error to standard error; the message is escaped where it was made."""
-    click.echo(f"error: {message}", err=True)
+    _say(f"error: {message}")
+
+
+def _say(line: str) -> None:
+    """Writes a line to standard error, if it can be written."""
+    with contextlib.suppress(OSError):
+        click.echo(line, err=True)
 
 
 def warn(place: str, refusals: Iterable[Refusal], notes: Iterable[str]) -> None:
     """Writes what reading left alone to standard error, at most twenty lines of it."""
     lines = [*notes, *(f"{refusal.place or 'file'}: {refusal.detail} [{refusal.kind}]" for refusal in refusals)]
     for line in lines[:_SHOWN]:
-        click.echo(f"warning: {printable(place)}: {printable(line)}", err=True)
+        _say(f"warning: {printable(place)}: {printable(line)}")
     if len(lines) > _SHOWN:
-        click.echo(f"warning: {printable(place)}: and {len(lines) - _SHOWN:,} more; --output json has all", err=True)
+        _say(f"warning: {printable(place)}: and {len(lines) - _SHOWN:,} more; --output json has all")
 
 
 def progress(total: int, label: str = "reading") -> Callable[[int], None]:

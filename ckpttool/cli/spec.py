@@ -6,7 +6,7 @@ from ckpttool.architecture.spec import to_json
 from ckpttool.cli import options
 from ckpttool.cli.emit import emit
 from ckpttool.loading import load_spec
-from ckpttool.replacing import replace_file
+from ckpttool.replacing import put_text
 
 
 @click.command("spec", short_help="Write down which weights an architecture expects.")
@@ -31,4 +31,4 @@ def command(architecture: str, output_file: str | None) -> None:
     if output_file is None:
         emit(text.rstrip("\n"))
     else:
-        replace_file(output_file, text.encode("ascii"))
+        put_text(output_file, text.encode("ascii"))

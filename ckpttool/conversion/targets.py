@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from ckpttool.checkpoint import Weight
 from ckpttool.errors import FileAccessError, UnknownFormatError
-from ckpttool.replacing import replacing_entries, replacing_whole
+from ckpttool.replacing import destination, replacing_entries, replacing_whole
 from ckpttool.writing.archive import Model, write_archive, write_directory
 from ckpttool.writing.copying import Progress
 from ckpttool.writing.legacy import Layers, write_weights
@@ -55,6 +55,8 @@ def form_of(target: str | os.PathLike[str], to: str | None) -> str:
 def check_target(source: str | os.PathLike[str], target: str | os.PathLike[str], force: bool) -> None:
     """Raises FileAccessError where the target must not or cannot be written."""
     path = Path(target)
+    if not path.is_dir():
+        destination(path)
     if path.exists() and Path(source).exists() and path.samefile(source):
         raise FileAccessError("source and target are the same", path=os.fspath(target))
     if path.exists() and not force:

@@ -15,9 +15,9 @@ WORKER = [sys.executable, str(Path(__file__).with_name("workers.py"))]
 ROOT = Path(__file__).parents[2]
 
 
-def start() -> "Popen[bytes]":
+def start(errors: int) -> "Popen[bytes]":
     """A process that does what the name of a path says."""
-    return Popen(WORKER, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=PIPE, stdout=PIPE)
+    return Popen(WORKER, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=PIPE, stdout=PIPE, stderr=errors)
 
 
 def test_the_same_as_in_one_process() -> None:
@@ -31,12 +31,20 @@ def test_the_same_as_in_one_process() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 def test_one_that_dies_costs_one_checkpoint() -> None:
     """What a dead process was at could not be checked, and how it ended is told; the others are reported in order."""
-    paths = [*(f"a{number}" for number in range(5)), "exit", *(f"b{number}" for number in range(5)), "kill", "last"]
+    paths = [
+        *(f"a{number}" for number in range(5)),
+        "exit",
+        "raise",
+        *(f"b{number}" for number in range(5)),
+        "kill",
+        "last",
+    ]
     found = in_processes(paths, start, 2, lambda nbytes: None)
     assert [report.path for report in found] == paths
     told = {report.path: report.unchecked for report in found if report.unchecked}
     assert told == {
         "exit": ("the process that checked it ended with status 3",),
+        "raise": ("the process that checked it ended with status 1: MemoryError: so much",),
         "kill": ("the process that checked it was ended by signal 9",),
     }
     assert len({report.size for report in found} - {0}) >= 3  # the dead were replaced

@@ -13,6 +13,8 @@ def work(path: str, progress: Callable[[int], None]) -> FileReport:
     """Dies, hangs, raises, or reports the path with the process that it was in."""
     if path.startswith("exit"):
         os._exit(3)
+    if path.startswith("raise"):
+        raise MemoryError("so much")
     if path.startswith("kill"):
         os.kill(os.getpid(), signal.SIGKILL)
     if path.startswith("hang"):
