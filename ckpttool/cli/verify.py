@@ -7,7 +7,7 @@ from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, FAILED, emit, progress, wants_color, warn
 from ckpttool.formats import open_checkpoint
 from ckpttool.render import VERIFY_OUTPUTS, Style
-from ckpttool.verifying import LOADERS, Allowed, verify
+from ckpttool.verifying import LOADERS, Allowed, VerifyResult, verify
 
 _EXITS = {"does not load": DIFFERENT, "cannot tell": FAILED}
 
@@ -65,7 +65,7 @@ def command(
     of your own that returns a Keras model: that runs your code, in a process of its own.
 
     Keras 3 does not build every architecture that Keras 1 and 2 wrote; it is said where it does not, and --for keras3
-    makes that exit code 1.
+    makes that exit code 1, and 2 where Keras 3 has to be given classes or functions of your own.
 
     Exit codes: 0 loads completely, 1 does not, 2 could not tell.
 
@@ -85,5 +85,13 @@ def command(
         notes = opened.notes
     emit(VERIFY_OUTPUTS[output](result, Style(color=wants_color(color))))
     warn(checkpoint, (), notes)
-    refused = loaded_by == "keras3" and result.ok and not result.loads_in_keras_3
-    raise click.exceptions.Exit(DIFFERENT if refused else _EXITS.get(result.verdict, 0))
+    raise click.exceptions.Exit(
+        _in_keras_3(result) if loaded_by == "keras3" and result.ok else _EXITS.get(result.verdict, 0)
+    )
+
+
+def _in_keras_3(result: VerifyResult) -> int:
+    """The exit code for Keras 3 of weights that fit: what hangs on code of the user's own cannot be told."""
+    if not result.loads_in_keras_3:
+        return DIFFERENT
+    return FAILED if result.own_names else 0

@@ -252,7 +252,7 @@ def _support(support: Support) -> dict[str, Any]:
         "writer": f"Keras {support.writer.value}",
         "builds_in_keras_3": found.builds,
         "compiles_in_keras_3": found.compiles,
-        "own_objects": list(dict.fromkeys(one.name for one in found.unknown)),
+        "own_objects": list(found.own_names()),
         "obstacles": [asdict(one) for one in (*found.obstacles, *found.compile_obstacles)],
     }
 

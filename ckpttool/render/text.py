@@ -194,7 +194,7 @@ def _vocabulary(lookup: Lookup, entries: int | None) -> str:
 def in_keras_3(support: Support) -> str:
     """What Keras 3 makes of a model, in a few words."""
     found = support.buildability
-    own = list(dict.fromkeys(one.name for one in found.unknown))
+    own = found.own_names(found.compiles)
     given = f", given {', '.join(own[:_SHOWN])}{', ...' if own[_SHOWN:] else ''}" if own else ""
     first = next(iter((*found.obstacles, *found.compile_obstacles)), None)
     if first is None:

@@ -56,17 +56,16 @@ def _by_keras(result: VerifyResult) -> str:
     why = printable(obstacles[0].description, 300) + (f"; and {len(obstacles) - 1:,} more" if obstacles[1:] else "")
     if support.by_writer_alone:
         return f"Keras {support.writer.value} builds this architecture, Keras 3 cannot ({why}): convert it first"
-    return f"{_KERAS['cannot build' if support.obstacles else result.keras]} ({why})"
+    return f"{_KERAS['cannot build' if support.obstacles else result.keras]}{_given(result)} ({why})"
 
 
 def _given(result: VerifyResult) -> str:
     """The functions and classes of the user's own without which Keras does not load it, where these are not layers,
     which are named below."""
-    if result.support is None or result.keras != "loads":
+    if result.keras not in ("loads", "loads uncompiled"):
         return ""
     named = {part.class_name for part in result.opaque}
-    unknown = dict.fromkeys(one.name for one in result.support.buildability.unknown)
-    own = [name for name in unknown if not {name, name.rpartition(">")[2]} & named]
+    own = [name for name in result.own_names if not {name, name.rpartition(">")[2]} & named]
     return f", given {printable(', '.join(own), 300)} (custom_objects)" if own else ""
 
 
@@ -75,7 +74,8 @@ def remarks(result: VerifyResult) -> list[str]:
     lines = [f"! {printable(problem, 400)}" for problem in result.problems]
     for part in result.opaque[:_SHOWN]:
         name, kind = printable(part.layer, 200), printable(part.class_name, 100)
-        lines.append(f"? {name} is of class {kind}, which is not Keras's own: its weights are not checked")
+        unknown = "its weights are not checked" if part.path else "where it keeps its layers only its code tells"
+        lines.append(f"? {name} is of class {kind}, which is not Keras's own: {unknown}")
     if len(result.opaque) > _SHOWN:
         lines.append(f"? and {len(result.opaque) - _SHOWN:,} more layers of such classes")
     if result.unchecked:

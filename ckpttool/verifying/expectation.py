@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.files import architecture_in, value_in
-from ckpttool.architecture.spec import Spec, from_json, is_spec, spec_of
+from ckpttool.architecture.spec import Opaque, Spec, from_json, is_spec, spec_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
@@ -25,6 +25,12 @@ class Expectation:
     title: str
     support: Support | None = None
     architecture: Architecture | None = None
+
+    def with_own_model(self) -> "Expectation":
+        """The same, the model itself among what only the user's code knows."""
+        class_name = self.architecture.class_name if self.architecture else ""
+        model = Opaque(self.spec.model, class_name, "")
+        return replace(self, spec=replace(self.spec, opaque=(model, *self.spec.opaque)))
 
 
 def expectation_of(architecture: Spec | Architecture | str | os.PathLike[str], optimizer: bool) -> Expectation:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from ckpttool import dtypes
+from ckpttool.aligning import align
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.layouts import shapes_fit
 from ckpttool.architecture.optimizers import HOLDERS, OPTIMIZERS
@@ -19,7 +20,7 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.naming import Namer
 from ckpttool.numerics import measure
-from ckpttool.verifying import evidence, legacy_state, loaders, older, vocabularies
+from ckpttool.verifying import evidence, holders, legacy_state, loaders, older, vocabularies
 from ckpttool.verifying.expectation import Expectation, expectation_of
 from ckpttool.verifying.pairing import Pairing
 from ckpttool.verifying.result import Finding, Status, VerifyResult
@@ -97,7 +98,7 @@ def _verified(
     loader, because, problems = _loader(checkpoint, by, expected)
     if not expected.spec.built:
         problems.append("the architecture states no shape of an input, so Keras makes no weights before it is built")
-    pairing = _pairing(expected, checkpoint, loader, skip_mismatch)
+    expected, pairing = _paired(expected, checkpoint, loader, skip_mismatch)
     spec, by_path = with_stored_shapes(expected.spec, pairing), loader == "path"
     if allowed.optimizer and not by_path:
         because += f"; {legacy_state.NOTE}"
@@ -113,6 +114,7 @@ def _verified(
     skips_all = skip_mismatch and by_path and problems == [_wrong_layout(checkpoint, loader)]
     lost = list(vocabularies.missing(spec, checkpoint))  # which Keras misses where the model is called
     keras = "loads wrongly" if skips_all else _what_keras_does(pairing, problems, found, lost)
+    problems += _parallel(checkpoint, expected, pairing, loader)
     if pairing.raises and not found:  # Keras refuses what otherwise fits
         problems.append(pairing.raises[0])
     if values:
@@ -134,12 +136,34 @@ def _verified(
     )
 
 
+def _paired(
+    expected: Expectation, checkpoint: Checkpoint, loader: str, skip_mismatch: bool
+) -> tuple[Expectation, Pairing]:
+    """The pairs, and what is expected: of a model of an own class that may hold its layers elsewhere, no more than what
+    its file has."""
+    pairing = _pairing(expected, checkpoint, loader, skip_mismatch)
+    inner = holders.inner_pairing(expected.architecture, expected.spec, checkpoint) if pairing.raises else None
+    return (expected, pairing) if inner is None else (expected.with_own_model(), inner)
+
+
 def _pairing(expected: Expectation, checkpoint: Checkpoint, loader: str, skip_mismatch: bool) -> Pairing:
     """The pairs that Keras 3 makes, or the Keras that wrote an architecture which only that one builds."""
     generations = older.generations_for(checkpoint, expected.support)
     if expected.architecture is None or not generations or loader == "path":
         return LOADERS[loader](expected.spec, checkpoint, skip_mismatch)
     return older.pair(expected.architecture, expected.spec, checkpoint, generations, LOADERS[loader], skip_mismatch)
+
+
+def _parallel(checkpoint: Checkpoint, expected: Expectation, pairing: Pairing, loader: str) -> Iterator[str]:
+    """That the weights which Keras does not load are those of a parallel model, whose one model is the architecture."""
+    if loader == "path" or expected.architecture is None or not pairing.raises:
+        return
+    inside = align(checkpoint, expected.architecture).inside
+    if inside:
+        yield (
+            f"all weights stand in one model, {inside}, and fit in their order, as where multi_gpu_model wrote them "
+            "(get_slice Lambdas, one model, Concatenate); ckpttool convert --arch places them"
+        )
 
 
 def _found(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:

@@ -91,6 +91,13 @@ class VerifyResult:
         return str(self.checkpoint) == self.architecture
 
     @property
+    def own_names(self) -> tuple[str, ...]:
+        """The classes and functions of the user's own that Keras 3 has to be given to build the architecture, and for a
+        whole model that it compiles those too that it is compiled with."""
+        compiled = self.is_of_one_file and self.keras != "loads uncompiled"
+        return self.support.buildability.own_names(compiled) if self.support else ()
+
+    @property
     def loads_in_keras_3(self) -> bool:
         """Whether Keras 3 loads it, too, which does not build every architecture that an older Keras wrote."""
         return self.ok and self.keras == "loads"

@@ -111,9 +111,9 @@ def test_lambda_layers() -> None:
 
 
 def test_custom_classes() -> None:
-    """Own classes of a file of Keras 2 need their code; those of Keras 3 are told as a matter of safety alone."""
+    """Own classes need their code to be converted and to be loaded, and are a matter of safety."""
     assert any("mine>Scale" in detail for detail in told("old_layers/keras2.15/own_class.h5")["P105"])
-    assert not told("keras3/odd.keras")
+    assert told("keras3/odd.keras") == {"P107": ["config: load_model has to be given fixtures>Odd"]}
     assert "S104" in told("keras3/odd.keras", "S")
 
 

@@ -11,6 +11,7 @@ from ckpttool.architecture import read_architecture
 from ckpttool.checks.checking import check_file
 from ckpttool.conversion import convert
 from ckpttool.loading import load_architecture
+from ckpttool.verifying import verify
 from tests.conversion.judge import judged
 from tests.samples import FIXTURES
 
@@ -36,6 +37,16 @@ def test_weights_of_the_model_inside(writer: str, name: str, end: str, tmp_path:
     assert (found.missing, found.left) == ((), ())
     convert(source, tmp_path / "new.keras", arch=arch)
     assert judged(tmp_path / "new.keras", tmp_path / f"{name}.npz", None)["relative"] < 1e-5
+
+
+@pytest.mark.parametrize(("writer", "name", "end"), FILES)
+def test_verify_does_not_know_what_holds_the_model(writer: str, name: str, end: str, tmp_path: Path) -> None:
+    """All weights fit below one object, which only the code of the class knows to be there; a subclass has its own."""
+    unpacked(writer, tmp_path)
+    found = verify(tmp_path / f"{name}{end}", tmp_path / f"{name}.json")
+    assert found.verdict == ("loads" if name == "subclass" else "cannot tell")
+    assert (found.failures, found.keras) == ((), "loads")
+    assert [part.path for part in found.opaque] == ([] if name == "subclass" else [""])
 
 
 @pytest.mark.parametrize("name", NAMES)

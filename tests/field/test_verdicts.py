@@ -57,7 +57,10 @@ def test_a_vocabulary_is_missed_where_the_model_is_called(tmp_path: Path) -> Non
 def test_what_the_user_has_to_give(run: Callable[..., Any], tmp_path: Path) -> None:
     """Classes and functions that Keras 3 does not have, without which load_model fails, are named."""
     old, new = FIELD / "c12b_tfa_norms_only.h5", tmp_path / "new.keras"
-    assert "given Addons>InstanceNormalization, Addons>GroupNormalization" in run("verify", old, old).out
+    needed = "Addons>InstanceNormalization, Addons>GroupNormalization, Addons>SigmoidFocalCrossEntropy, Addons>F1Score"
+    assert f"Keras 3 loads it, given {needed} (custom_objects)." in run("verify", old, old).out
+    assert run("verify", old, old, "--for", "keras3").code == 2
+    assert f"P107 needs-own-objects  config: load_model has to be given {needed}" in run("check", old).out
     assert run("convert", FIELD / "c56_gelu.h5", new).code == 0
     assert "Keras 3 loads it, given gelu (custom_objects)." in run("verify", new, new).out
 
@@ -69,3 +72,39 @@ def test_a_file_that_a_failed_save_left(name: str, run: Callable[..., Any]) -> N
     done = run("check", FIELD / name)
     assert "a save that never finished leaves this" in done.out
     assert "order of their names" not in done.out
+
+
+@needs_field
+def test_what_an_uncompiled_model_needs(run: Callable[..., Any]) -> None:
+    """c13's activations are the author's, with compile=False too; nothing is needed that only compile asks for."""
+    path = FIELD / "c13_tfa_more.h5"
+    given = "loads it with compile=False alone, given Addons>mish, Addons>gelu (custom_objects)"
+    assert given in run("verify", path, path).out
+    assert run("verify", path, path, "--for", "keras3").code == 1
+    own = FIELD / "c37_custom.h5"
+    assert "given mine>act, mine>myloss (custom_objects)" in run("verify", own, own).out
+
+
+@needs_field
+def test_weights_of_a_parallel_model(run: Callable[..., Any]) -> None:
+    """multi_gpu_model's pattern is named, and what places the weights (keras#11253)."""
+    done = run("verify", FIELD / "c02_multi_gpu_weights.h5", FIELD / "c02_single.json")
+    assert done.code == 1
+    assert "all weights stand in one model, sequential_1" in done.out
+    assert "convert --arch places them" in done.out
+
+
+@needs_field
+def test_weights_for_cudnn(run: Callable[..., Any]) -> None:
+    """Keras 2.2.4 loads them into the plain layers of its architecture, Keras 3 does not (keras#9463)."""
+    files = (FIELD / "c03_cudnn_weights.h5", FIELD / "c03_plain.json")
+    assert "Keras 2 builds this architecture, Keras 3 cannot" in run("verify", *files).out
+    assert (run("verify", *files).code, run("verify", *files, "--for", "keras3").code) == (0, 1)
+
+
+@needs_field
+def test_what_is_beside_a_quantized_kernel(run: Callable[..., Any]) -> None:
+    """check calls it as ls does (keras#21378)."""
+    path = FIELD / "c27_int8.keras"
+    assert "key/kernel_scale" in run("ls", path).out
+    assert "I113 weights-too-many  mha: key/kernel_scale" in run("check", path).out

@@ -86,6 +86,8 @@ def _outside(entry: Mapping[str, Any], module: str, name: str, context: Context)
     """An own object; modules under which Keras 2 was known are none."""
     if module.startswith(_OLD_PACKAGES):
         raise context.refused(name, "module", f"{module} is a module of Keras 2, which Keras 3 does not look into")
+    if entry.get("class_name") == "function":  # which Keras looks up by its own name
+        return context.own(name, module)
     return context.own(entry.get("registered_name") or name, module)
 
 

@@ -55,6 +55,12 @@ class Buildability:
     compile_obstacles: tuple[Obstacle, ...] = ()
     unknown: tuple[OwnObject, ...] = ()
 
+    def own_names(self, compiled: bool = True) -> tuple[str, ...]:
+        """The names of the own classes and functions that the user has to give, also those to compile the model with
+        where it is to be `compiled`."""
+        needed = (one for one in self.unknown if compiled or one.where.partition("/")[0] != "compile")
+        return tuple(dict.fromkeys(one.name for one in needed))
+
     @property
     def builds(self) -> bool:
         """Whether Keras builds the model without compiling it, given the user's own classes and functions."""

@@ -22,6 +22,7 @@ from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.naming import Namer
 from ckpttool.verifying import LOADERS
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ def _compared(
         yield Finding(NO_WEIGHTS, "", f"the config has {len(alignment.missing):,} weights, and none is stored")
         return
     left = [weight for weight in alignment.left if not _is_below(weight, opaque)]
+    names = Namer.of(checkpoint, architecture) if left else Namer()
     near = defaultdict[str | None, list[Weight]](list)
     for weight in left:
         for key in {weight.layer, weight.path}:
@@ -74,7 +76,7 @@ def _compared(
     counted = _too_many(checkpoint, architecture)
     extra = _grouped((weight for weight in left if weight.path in counted), _owner)
     yield from few(
-        Finding(TOO_MANY, _owner(weights[0]), f"{_listed(weights)}: more than its layer has, which Keras counts")
+        Finding(TOO_MANY, _owner(weights[0]), f"{_listed(weights, names)}: more than its layer has, which Keras counts")
         for weights in extra
     )
     rest = _grouped((weight for weight in left if weight.path not in counted), _owner)
@@ -82,7 +84,7 @@ def _compared(
         Finding(
             LEFT_OVER,
             weights[0].path if len(weights) == 1 else _owner(weights[0]),
-            f"{_listed(weights)}: no layer of the config takes {'it' if len(weights) == 1 else 'them'}",
+            f"{_listed(weights, names)}: no layer of the config takes {'it' if len(weights) == 1 else 'them'}",
         )
         for weights in rest
     )
@@ -109,14 +111,10 @@ def _owner(weight: Weight) -> str:
     return weight.layer or weight.path.rpartition("/")[0] or weight.path
 
 
-def _listed(weights: Sequence[Weight]) -> str:
+def _listed(weights: Sequence[Weight], names: Namer) -> str:
     """The first weights with shapes and dtypes, and how many more there are."""
-    shown = ", ".join(f"{_label(weight)} {weight.shape} {weight.dtype}" for weight in weights[:_SHOWN])
+    shown = ", ".join(f"{names.name(weight).label} {weight.shape} {weight.dtype}" for weight in weights[:_SHOWN])
     return shown + (f" and {len(weights) - _SHOWN:,} more" if len(weights) > _SHOWN else "")
-
-
-def _label(weight: Weight) -> str:
-    return "/".join(filter(None, (weight.part, weight.path.rpartition("/")[2])))
 
 
 def _missing(places: Sequence[Place], near: Mapping[str | None, list[Weight]]) -> Finding:

@@ -1,7 +1,7 @@
 """Which Keras loads a checkpoint, and what `ckpttool convert` would do about it.
 
-Of a model that Keras 3 wrote and builds there is nothing to say, unless it is asked for, but that Keras 2 does not open
-it: code and own classes in it are a matter of safety.
+Of a model that Keras 3 wrote and builds there is nothing to say but what it has to be given for that, and, where it is
+asked for, that Keras 2 does not open it: code in it is a matter of safety.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ckpttool.architecture.buildability import Obstacle, buildability_of
 from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.checks.portability.rules import NEEDS_KERAS_3, REFUSED, RULES
+from ckpttool.checks.portability.rules import NEEDS_KERAS_3, OWN_OBJECTS, REFUSED, RULES
 from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
 
@@ -45,6 +45,9 @@ def _obstacles(checkpoint: Checkpoint) -> Iterator[Told]:
         return
     yield from _gathered(found.obstacles, "config", "")
     yield from _gathered(found.compile_obstacles, "compile", "; load_model(compile=False) leaves it out")
+    own = found.own_names(found.compiles)
+    if own and found.builds:
+        yield Finding(OWN_OBJECTS, "config", f"load_model has to be given {', '.join(own)}")
 
 
 def _gathered(obstacles: Iterable[Obstacle], place: str, remark: str) -> Iterator[Told]:

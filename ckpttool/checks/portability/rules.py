@@ -54,4 +54,12 @@ NEEDS_KERAS_3 = _info(
     remedy="Bring its weights into code of Keras 2: `ckpttool convert MODEL for_keras_2.h5`, then load_weights.",
 )
 
-RULES = (OLD_CONFIG, REFUSED, OTHERWISE, NO_EXACT_FORM, REMARKS, NEEDS_KERAS_3)
+OWN_OBJECTS = _info(
+    code="P107",
+    name="needs-own-objects",
+    finds="Classes and functions of the user's own, of the model or of what it is compiled with.",
+    why="Keras 3 raises where it is not given them: what they compute is in no checkpoint.",
+    remedy="Import the module that registers them before loading, or load_model(..., custom_objects={...}).",
+)
+
+RULES = (OLD_CONFIG, REFUSED, OTHERWISE, NO_EXACT_FORM, REMARKS, NEEDS_KERAS_3, OWN_OBJECTS)
