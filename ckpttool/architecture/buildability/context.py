@@ -1,5 +1,6 @@
 """What is noted while a config is followed: own objects, reasons why Keras raises, objects that are shared."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Context:
     layers were looked at all the same. `shared` are the objects by `shared_object_id`, None where the loader shares
     none. `legacy` says that the loader replaces names of own functions by them. `recomputed` are the shapes that come
     out of models for others than their own inputs; `budget` is how many more calls in them are followed.
+    `made_names` are the names that Keras makes up, by how often it did.
     """
 
     path: list[str] = field(default_factory=list)
@@ -39,6 +41,7 @@ class Context:
     legacy: bool = False
     recomputed: dict[Any, Any] = field(default_factory=dict)
     budget: int = MAX_CALLS
+    made_names: Counter[str] = field(default_factory=Counter)
 
     @property
     def where(self) -> str:

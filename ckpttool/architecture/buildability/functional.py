@@ -8,6 +8,7 @@ from ckpttool.architecture.buildability import legacy
 from ckpttool.architecture.buildability.calls import call
 from ckpttool.architecture.buildability.context import Context, Refused, shown
 from ckpttool.architecture.buildability.deserialization import deserialize
+from ckpttool.architecture.buildability.masks import Masks
 from ckpttool.architecture.buildability.shapes import standard_shape
 from ckpttool.architecture.buildability.values import FUNCTIONAL, INPUT_LAYER, Layer, Node, Tensor, leaves, mapped
 
@@ -55,7 +56,7 @@ def from_config(place: str, config: Any, context: Context) -> Layer:
     model.inputs, model.outputs = graph.ends(config["input_layers"]), graph.ends(config["output_layers"])
     model.built = True
     if not graph.has_own:
-        _check_graph(model, context)
+        _check_graph(model, graph.masks, context)
     return model
 
 
@@ -74,6 +75,7 @@ class _Graph:
         self.waiting: list[tuple[Layer, list[Any]]] = []
         self.incomplete: Refused | None = None
         self.has_own = False
+        self.masks = Masks(context.made_names)
 
     def add(self, entry: Any) -> None:
         """Make one layer; where Keras raises, note it and go on with the others."""
@@ -126,6 +128,7 @@ class _Graph:
                 except _NotYet:
                     return done
                 call(layer, args, kwargs, self.context)
+                self.masks.called(layer, layer.nodes[-1], kwargs)
         return len(calls)
 
     def _arguments(self, data: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -215,20 +218,26 @@ def _merged(waiting: list[tuple[Layer, list[Any]]]) -> list[tuple[Layer, list[An
     return list(found.values())
 
 
-def _check_graph(model: Layer, context: Context) -> None:
+def _check_graph(model: Layer, masks: Masks, context: Context) -> None:
     """Raises Refused for a graph that does not lead from inputs to outputs (`map_graph`, keras/src/ops/function.py)."""
     inputs, outputs = leaves(model.inputs), leaves(model.outputs)
     if not inputs or not outputs:
         raise context.refused("Functional", "input_layers, output_layers", "the model has no inputs or no outputs")
-    reached, names = _reached(inputs, outputs)
+    reached, layers = _reached(inputs, outputs)
     lost = next((tensor for tensor in reached if tensor.layer is None or _is_lost(tensor, inputs)), None)
     if lost is not None:
         name = lost.layer.label if lost.layer else "?"
         why = f"the outputs depend on {name}, which the inputs of the model do not lead to"
         raise context.refused("Functional", "input_layers", why)
+    names = [layer.name for layer in layers if layer.name is not None]
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise context.refused("Functional", "layers", f"the name {twice} is that of two layers")
+    of_masks = set[str]().union(*(masks.taken.get(id(layer), ()) for layer in layers))
+    twice = next((name for name in names if name in of_masks), None)
+    if twice is not None:
+        why = f"the name {twice} is that of a layer, and of what Keras does to masks; the layer needs another name"
+        raise context.refused("Functional", "layers", why)
 
 
 def _is_lost(tensor: Tensor, inputs: list[Tensor]) -> bool:
@@ -238,8 +247,8 @@ def _is_lost(tensor: Tensor, inputs: list[Tensor]) -> bool:
     return not node.inputs and not any(tensor is one for one in inputs)
 
 
-def _reached(inputs: list[Tensor], outputs: list[Tensor]) -> tuple[list[Tensor], list[str]]:
-    """All tensors that the outputs depend on, up to the inputs, and the names of the layers that give them out."""
+def _reached(inputs: list[Tensor], outputs: list[Tensor]) -> tuple[list[Tensor], list[Layer]]:
+    """All tensors that the outputs depend on, up to the inputs, and the layers that give them out."""
     seen: dict[int, Tensor] = {}
     layers: dict[int, Layer] = {}
     stack = [*outputs]
@@ -254,7 +263,7 @@ def _reached(inputs: list[Tensor], outputs: list[Tensor]) -> tuple[list[Tensor],
             layers[id(tensor.layer)] = tensor.layer
             if id(tensor) not in stops:
                 stack.extend(tensor.layer.nodes[tensor.node].inputs)
-    return list(seen.values()), [layer.name for layer in layers.values() if layer.name is not None]
+    return list(seen.values()), list(layers.values())
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
