@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from ckpttool import scalars
 from ckpttool.architecture import Architecture
 from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, normalized, stored_order
 from ckpttool.architecture.layouts import Place, layers_in, places_of, shapes_fit
@@ -321,7 +322,7 @@ def is_scope_of(scope: str, name: str) -> bool:
     """Whether a scope is of this name, or of this name with the number that TensorFlow puts behind a scope that was
     there before."""
     stem, _, number = scope.rpartition("_")
-    return scope == name or (stem == name and number.isdigit())
+    return scope == name or (stem == name and scalars.digits(number) is not None)
 
 
 def _leads_to(scopes: Sequence[str], chain: Sequence[str], known: Container[str]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ckpttool import scalars
 from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.spec import part_in
@@ -199,7 +200,7 @@ def optimizer_of(checkpoint: Checkpoint) -> Optimizer | None:
     iteration = _scalar(_by_name(state, _ITERATION) or _by_place(state, 0, "int64"))
     return Optimizer(
         class_name=class_name.rpartition(">")[2] if isinstance(class_name, str) else None,
-        iteration=None if iteration is None else int(iteration),
+        iteration=scalars.whole(iteration),
         learning_rate=rate,
         learning_rate_from=source if rate is not None else "",
         weights=len(state),
@@ -231,8 +232,8 @@ def _scalar(weight: Weight | None) -> float | None:
     if weight is None:
         return None
     try:
-        return float(weight.read().item())
-    except (CheckpointError, TypeError):
+        return scalars.real(weight.read().item())
+    except (CheckpointError, ValueError):
         return None
 
 
@@ -240,7 +241,7 @@ def _configured_rate(config: Any) -> float | None:
     if not isinstance(config, dict):
         return None
     rate = config.get("learning_rate", config.get("lr"))
-    return float(rate) if isinstance(rate, int | float) and not isinstance(rate, bool) else None
+    return scalars.real(rate)
 
 
 def companion(checkpoint: Checkpoint) -> Path | None:

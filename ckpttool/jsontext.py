@@ -1,6 +1,7 @@
 """JSON from strangers: size and depth are bounded, what it holds is paid for, and every fault is one clear error."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ class Oddity:
 
 
 _REPEATED = Oddity("ambiguous", "repeats a key within one object; the last one counts")
+_CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NO_NUMBER = Oddity("nonstandard", "uses NaN or Infinity, which JSON does not have")
 
 
@@ -101,7 +103,7 @@ def _is_layer(entry: dict[str, Any]) -> bool:
 
 def _constant(name: str, seen: set[Oddity]) -> float:
     seen.add(_NO_NUMBER)
-    return float(name)
+    return _CONSTANTS[name]
 
 
 def _deeper_than(value: Any, limit: int) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ckpttool import scalars
 from ckpttool.architecture import Architecture, Layer
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.errors import CheckpointError
@@ -115,8 +116,8 @@ class Namer:
 
     def _numbered(self, layer: str) -> Layer | None:
         """The layer that `layer_<i>` is, by the order of the architecture."""
-        number = layer.rpartition("_")[2]
-        return self.layers[int(number)] if number.isdigit() and int(number) < len(self.layers) else None
+        number = scalars.digits(layer.rpartition("_")[2])
+        return self.layers[number] if number is not None and number < len(self.layers) else None
 
     def _by_its_path(self, parts: tuple[str, ...], weight: Weight) -> Name:
         """The name of a weight that neither the file nor the architecture names: by the config as far as the path of a
@@ -140,11 +141,12 @@ def _beside_kernels(alignment: "Alignment") -> dict[str, str]:
     found: dict[str, str] = {}
     for weight in alignment.left:
         group, _, number = weight.path.rpartition("/")
+        place = scalars.digits(number)
         first = stored.get(f"{group}/0")
         names = {by_path[path].slot.name for path in (f"{group}/0", f"{group}/1") if path in by_path}
-        if first is not None and first.dtype == "int8" and names and names <= {"kernel", "bias"} and number.isdecimal():
+        if first is not None and first.dtype == "int8" and names and names <= {"kernel", "bias"} and place is not None:
             order = [name for name in WRITE_ORDER["int4"] if name != "bias" or name in names]
-            found |= {weight.path: order[int(number)]} if int(number) < len(order) else {}
+            found |= {weight.path: order[place]} if place < len(order) else {}
     return found
 
 

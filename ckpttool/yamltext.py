@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ckpttool import scalars
 from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -95,10 +96,11 @@ class _Values:
         axes; None where it is anything else. Every item counts as an element."""
         try:
             _, shape, dtype, transposed, data = dict(_items(node))["state"].value
-            sizes = [int(size.value) for size in shape.value]
+            stated = [scalars.digits(size.value) for size in shape.value]
+            sizes = [size for size in stated if size is not None]
             code, raw = _number(dtype), self._scalars.construct_object(data)
             count = math.prod(sizes)
-            if self._scalars.construct_object(transposed) or min(sizes, default=0) < 0 or len(sizes) > MAX_AXES:
+            if self._scalars.construct_object(transposed) or len(sizes) < len(stated) or len(sizes) > MAX_AXES:
                 return None
             self._left -= count
             if self._left < 0:

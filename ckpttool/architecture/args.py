@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.policies import Policy, read_policy
 from ckpttool.architecture.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size, is_integer, items, read_shape
 from ckpttool.architecture.slots import Part, Slot
@@ -152,9 +153,10 @@ class Args:
         value = self.config.get(key)
         if value is None:
             return default
-        if not is_integer(value):
+        number = scalars.whole(value) if is_integer(value) else None
+        if number is None:
             raise self.error(key, "a whole number")
-        return int(value)
+        return number
 
     def size(self, key: str, default: int | None = None) -> int:
         """A positive whole number, such as a number of units."""

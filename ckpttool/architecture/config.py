@@ -132,7 +132,7 @@ def _inner(entry: dict[str, Any]) -> Any:
 
 def _entries(entry: Any) -> list[Any] | None:
     """The configs of the layers that a model's config lists, or None where it is no model."""
-    if not isinstance(entry, dict) or entry.get("class_name") in _LISTS_ITS_INPUTS:
+    if not isinstance(entry, dict) or str(entry.get("class_name")) in _LISTS_ITS_INPUTS:
         return None
     inner = _inner(entry)
     if isinstance(inner, dict):

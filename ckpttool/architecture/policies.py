@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ckpttool import scalars
+
 MODES = ("int8", "int4", "float8", "gptq", "awq")
 HISTORY = 1024  # `QuantizedFloat8DTypePolicy.default_amax_history_length`
 
@@ -133,8 +135,8 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> int:
-    if isinstance(value, str) and len(value) < 20 and value.removeprefix("-").isascii():
-        value = int(value) if value.removeprefix("-").isdigit() else None
+    if isinstance(value, str):
+        value = scalars.signed_digits(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError("a whole number as a setting of quantization")
     return value

@@ -12,6 +12,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from ckpttool import scalars
 from ckpttool.checks.catalogue import unknown_codes
 from ckpttool.checks.policy import FAIL_ON, Policy
 from ckpttool.checks.rule import Severity
@@ -108,7 +109,7 @@ class _Reader:
         if kind == Severity | None:
             return self._severity(value, key)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            value = scalars.real(value)
         if type(value) is not kind or (kind is float and math.isnan(value)):
             return self._wrong(key, f"expected {_WORDS.get(kind, kind)}", value)
         return self._text(value, key, holds) if kind is str else value

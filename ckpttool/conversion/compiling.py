@@ -5,12 +5,12 @@ Sources: `save_model` and `compile` of 1.2.2 and 2.2.4, `model_metadata`, `get_c
 the constructors of losses and metrics, 3.15.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
+from ckpttool import scalars
 from ckpttool.architecture.defaults import class_called, defaults_of
 from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.dialects.names import Had, KerasVersion
@@ -204,15 +204,14 @@ def _refuse_own(kind: str, name: str, writer: Writer) -> None:
     version = writer.version or ""
     if version[:1] not in ("1", "2"):
         return
-    known = KerasVersion.of(Generation(int(version[0])), version)
+    known = KerasVersion.of(Generation(1 if version[0] == "1" else 2), version)
     if known.had(kind, name) is Had.NO:
         raise UnknownObject(f"{name[:60]}, which {known} did not have, so that it was the author's own", name)
 
 
 def _is_before(version: str | None, limit: tuple[int, ...]) -> bool:
     """Whether a version is older than another; Keras 1 does not always tell its own."""
-    numbers = [int(number[:9]) for number in re.findall(r"\d+", version or "1")[:3]]
-    return tuple(numbers) < limit
+    return scalars.version_numbers(version or "1", 3) < limit
 
 
 def _function(value: Any, journal: Journal) -> str | None:

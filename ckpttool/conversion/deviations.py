@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ckpttool import scalars
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation
 from ckpttool.conversion.arranging import Arrangement
@@ -36,12 +37,13 @@ def arranged(args: Args, generation: Generation, origin: Origin, label: str, jou
     if args.class_name != "BatchNormalization" or generation not in (Generation.KERAS_0, Generation.KERAS_1):
         return None
     epsilon = args.config.get("epsilon", _EPSILON)
-    if not isinstance(epsilon, int | float):
+    number = scalars.real(epsilon)
+    if number is None:
         raise args.error("epsilon", "a number")
     if generation is Generation.KERAS_0 or _keeps_deviation(args, origin, label, journal):
-        found: Arrangement = Deviation(float(epsilon))
+        found: Arrangement = Deviation(number)
     elif origin.theano and origin.before(1, 0, 8):
-        found = Variance(float(epsilon))
+        found = Variance(number)
     else:
         return None
     journal.edit(SQUARE, label, found.told)

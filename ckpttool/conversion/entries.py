@@ -10,7 +10,7 @@ from ckpttool.architecture.table import OLD_LAYERS
 def with_shapes(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     """The entry of a layer that Keras 3 has not, with the shapes of its input, which decide what takes its place."""
     shapes = [list(shape) for shape in step.inputs if shape is not None]
-    if entry.get("class_name") not in OLD_LAYERS or not shapes or len(shapes) < len(step.inputs):
+    if str(entry.get("class_name")) not in OLD_LAYERS or not shapes or len(shapes) < len(step.inputs):
         return entry
     return {**entry, "build_config": {"input_shape": shapes if len(shapes) > 1 else shapes[0]}}
 

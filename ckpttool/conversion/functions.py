@@ -90,7 +90,8 @@ def _resolved(key: str, value: Any, place: Place, journal: Journal) -> Any:
         return argument.named(value, value)
     if not isinstance(value, Mapping):
         return value
-    return argument.function(value) if value.get("class_name") in _FUNCTIONS else argument.instance(value)
+    is_function = str(value.get("class_name")) in _FUNCTIONS
+    return argument.function(value) if is_function else argument.instance(value)
 
 
 @dataclass(frozen=True, slots=True)

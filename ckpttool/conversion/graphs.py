@@ -58,7 +58,7 @@ class Connections:
 
 def _first_of_models(layers: Mapping[str, Args]) -> dict[str, int]:
     """The number of the first call of each layer in `output_layers` of Keras 3."""
-    return {name: int(args.class_name == _COUNTED_FROM_1) for name, args in layers.items()}
+    return {name: 1 if args.class_name == _COUNTED_FROM_1 else 0 for name, args in layers.items()}
 
 
 def _counted(first: Mapping[str, int]) -> Callable[[Tensor], Tensor]:

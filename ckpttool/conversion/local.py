@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ckpttool import scalars
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.graph import Tensor
 from ckpttool.conversion.arranging import Arrangement
@@ -82,7 +83,7 @@ def _pads(before: int, after: int, window: int, stride: int) -> tuple[int, int]:
 
 def locally_connected(args: Args) -> Equivalent:
     """A layer with a kernel for each place. Raises NoEquivalent."""
-    rank, first = int(args.class_name[-2]), args.config.get("data_format") == "channels_first"
+    rank, first = scalars.digits(args.class_name[-2]) or 0, args.config.get("data_format") == "channels_first"
     shape = args.built[0] if args.built else None
     if shape is None or len(shape) != rank + 2 or None in shape[1:]:
         raise NoEquivalent("an input whose sizes are not known")

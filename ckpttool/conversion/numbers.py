@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.checkpoint import Section, Weight
 from ckpttool.formats.hdf5.values import InMemory
 
@@ -26,10 +27,17 @@ def inside(optimizer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def finite(weight: Weight) -> float:
     """A stored number that counts something. Raises Lost."""
-    value = float(weight.read())
-    if not 0 <= value <= MAX_STEPS:
-        raise Lost(f"{weight.path} is {value}")
+    array = weight.read()
+    read = array.item() if array.size == 1 else None
+    value = scalars.real(read)
+    if value is None or not 0 <= value <= MAX_STEPS:
+        raise Lost(f"{weight.path} is {str(read)[:60]}")
     return value
+
+
+def whole_steps(weight: Weight) -> int:
+    """A stored number of steps, without a fraction. Raises Lost."""
+    return scalars.truncated(finite(weight)) or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ def number(optimizer: Mapping[str, Any], key: str, default: float | None) -> flo
     """A setting of an optimizer that is a number that Keras can hold. Raises Lost."""
     value = optimizer["config"].get(key, default)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER:
-        return float(value)
+        return scalars.real(value) or 0.0
     raise Lost(f"{key} is {str(value)[:60]}")
 
 

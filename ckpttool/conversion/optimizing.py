@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.arrays import is_array
 from ckpttool.architecture.defaults import class_called, defaults_of
 from ckpttool.architecture.sizes import items
@@ -153,7 +154,7 @@ def _added(value: Any, journal: Journal) -> added_optimizers.Counterpart | None:
 def _by_name(class_name: str, version: str | None) -> dict[str, Any]:
     """The arguments of an optimizer that is stated by its name alone: the defaults of the Keras that wrote it, read
     from the constructors of 1.2.2, 2.0.9, 2.2.4, 2.3.0-tf, 2.10 and 2.15."""
-    since = tuple(int(number[:9]) for number in re.findall(r"\d+", version or "3")[:2])
+    since = scalars.version_numbers(version or "3", 2)
     found = {key: item for key, item in (defaults_of("optimizers", class_name) or {}).items() if item is not None}
     if since >= (2, 11):
         return found | (_DEFAULTS_2_11.get(class_name, {}) if since < (3,) else {})

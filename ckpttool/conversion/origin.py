@@ -1,10 +1,10 @@
 """Who wrote a model: which version of Keras, on which backend, where that decides what its layers compute."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.dialects import Generation
 from ckpttool.assembled import is_reversed
 from ckpttool.checkpoint import Checkpoint, Weight
@@ -35,5 +35,5 @@ class Origin:
 
     def before(self, *version: int) -> bool:
         """Whether the version is known and older than this one."""
-        numbers = tuple(int(number[:9]) for number in re.findall(r"\d+", self.version or "")[:3])
+        numbers = scalars.version_numbers(self.version, 3)
         return bool(numbers) and numbers < version

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.sizes import Shape, is_integer
 from ckpttool.conversion.journal import Edit
@@ -102,7 +103,7 @@ def _is_shifted(args: Args) -> bool:
 
 
 def _has_even_window(args: Args) -> bool:
-    rank = int(args.class_name[-2])
+    rank = scalars.digits(args.class_name[-2]) or 0
     return any(window % 2 == 0 for window in _each(args.config.get("kernel_size"), rank))
 
 

@@ -180,7 +180,7 @@ def _rewritten(
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
     written = in_layers(layers) if form == LEGACY else content.weights
-    return Prepared(payload, tuple(found), today.name, f"Keras {int(generation)}", renamed, written)
+    return Prepared(payload, tuple(found), today.name, f"Keras {generation.value}", renamed, written)
 
 
 def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal: Journal) -> None:

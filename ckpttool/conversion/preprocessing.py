@@ -16,6 +16,8 @@ from ckpttool.checkpoint import Weight
 from ckpttool.conversion.journal import Edit, Journal
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ckpttool.conversion.settling import Site
 
 WRITE_DTYPE = Edit(
@@ -77,7 +79,7 @@ def _moved(boundaries: list[Any], site: Site, journal: Journal) -> list[Any]:
     journal.edit(MOVE_BOUNDARIES, site.label)
     tiny = np.finfo("float32").tiny  # what is smaller counts as zero
     upwards = np.nextafter(np.asarray(finite, "float32"), np.float32(np.inf))
-    return [float(tiny if 0 < one < tiny else one) for one in upwards]
+    return _listed(np.where((upwards > 0) & (upwards < tiny), tiny, upwards))
 
 
 def _counted(summary: Weight, config: Mapping[str, Any], site: Site, journal: Journal) -> list[float] | None:
@@ -100,10 +102,15 @@ def _boundaries(summary: Weight, bins: int) -> list[float]:
     values, weights = summary.read().astype("float32")
     epsilon = 1.0 / bins
     if len(values) * epsilon < 1:
-        return [float(one) for one in values[:-1]]
+        return _listed(values[:-1])
     sums = weights.cumsum()
     found = np.interp(epsilon + np.arange(0.0, 1.0, epsilon), sums / sums[-1], values)
-    return [float(one) for one in found.astype("float32")[:-1]]
+    return _listed(found.astype("float32")[:-1])
+
+
+def _listed(values: np.ndarray) -> list[float]:
+    found: list[float] = values.tolist()
+    return found
 
 
 def hashed(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:

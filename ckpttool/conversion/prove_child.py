@@ -11,6 +11,7 @@ import os
 import sys
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.building import admit_own_code, model_of
 from ckpttool.conversion.prove_inputs import kinds_of
 
@@ -43,7 +44,8 @@ def compared(outputs: list[Any], source: str, inputs: list[Any]) -> dict[str, An
     except Exception as error:  # whatever hinders the old Keras, which is not the converted model's fault
         return {"old": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
     pairs = zip(outputs, before, strict=True)
-    worst = max(float(np.abs(new - was).max(initial=0) / (np.abs(was).max(initial=0) or 1)) for new, was in pairs)
+    shares = (np.abs(new - was).max(initial=0) / (np.abs(was).max(initial=0) or 1) for new, was in pairs)
+    worst = max(map(scalars.as_float, shares))
     return {"difference": worst}
 
 

@@ -69,7 +69,7 @@ def unwrapped(checkpoint: Checkpoint, architecture: Architecture, journal: Journ
 
 def _holds(entry: Any) -> bool:
     """Whether an entry is that of a wrapper with the layer that it holds."""
-    if not isinstance(entry, Mapping) or entry.get("class_name") not in _WRAPPERS:
+    if not isinstance(entry, Mapping) or str(entry.get("class_name")) not in _WRAPPERS:
         return False
     config = entry.get("config")
     return isinstance(config, Mapping) and isinstance(config.get("name"), str) and _is_entry(config.get("layer"))

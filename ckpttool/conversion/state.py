@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from ckpttool import dtypes
+from ckpttool import dtypes, scalars
 from ckpttool.aligning import Aligned, Alignment, Stored
 from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.optimizers import Trained, optimizer_state
@@ -23,7 +23,7 @@ from ckpttool.architecture.spec import Spec, SpecSlot, with_optimizer
 from ckpttool.assembled import weight_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.conversion.numbers import INNER, Lost, Numbers, finite, inside, number, product
+from ckpttool.conversion.numbers import INNER, Lost, Numbers, finite, inside, number, product, whole_steps
 from ckpttool.conversion.rewritten import Rewritten
 from ckpttool.conversion.trained import OwnWeight, Source, candidates
 from ckpttool.formats.hdf5.values import Repeated
@@ -110,7 +110,7 @@ def _steps_alone(stored: Sequence[Weight], wanted: Sequence[SpecSlot]) -> int | 
         return None
     if not any(slot.shape != () for slot in wanted) and len(wanted) > MAX_NUMBERS:
         return None  # a model whose weights are numbers
-    steps = int(finite(stored[0]))
+    steps = whole_steps(stored[0])
     if steps and any("/" in slot.name.removeprefix(INNER) for slot in wanted):
         raise Lost(f"{steps} steps were taken, and nothing is stored of what they left")
     return steps
@@ -284,7 +284,7 @@ class _Held:
     def steps(self, optimizer: Mapping[str, Any], journal: Journal) -> int:
         """The number of steps so far. Keras 1 and 2 did not store it for all optimizers."""
         if self.front:
-            return int(finite(self.front[0]))
+            return whole_steps(self.front[0])
         rate = optimizer["config"].get("learning_rate")
         if isinstance(rate, Mapping) or optimizer["class_name"] in _COUNTS_STEPS:
             journal.lose(WHERE, "the number of steps is not stored, and is counted from 0")
@@ -300,7 +300,7 @@ class _Held:
         if not isinstance(config, Mapping) or "schedule_decay" not in config or not self.front:
             return None
         decay = number({"config": config}, "schedule_decay", 0.004)
-        return product(int(finite(self.front[0])), number({"config": config}, "beta_1", 0.9), decay)
+        return product(whole_steps(self.front[0]), number({"config": config}, "beta_1", 0.9), decay)
 
 
 def _held(stored: Sequence[Weight], shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]) -> _Held:
@@ -357,7 +357,7 @@ def _today(shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]) -> _
     trained = [Trained(str(at), shape, "float32", f"w/{at}") for at, shape in enumerate(shapes)]
     found = [one for one in optimizer_state(optimizer, trained).get("", ()) if "/" in one.name and not one.assigned]
     return [
-        (kind, int(at), tuple(axis or 0 for axis in one.shape or ()))
+        (kind, scalars.digits(at) or 0, tuple(axis or 0 for axis in one.shape or ()))
         for one in found
         for at, _, kind in [one.name.partition("/")]
     ]

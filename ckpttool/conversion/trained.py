@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ckpttool import scalars
 from ckpttool.aligning import Aligned, Alignment, Stored
 from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.layouts import Place
@@ -50,9 +51,10 @@ def own_slots(own: Mapping[str, Weight], spec: Spec) -> tuple[OwnWeight, ...] | 
     for path, weight in own.items():
         place, _, at = path.rpartition("/vars/")
         layer = layers.get(place, "/")
-        if "/" in layer or not at.isdecimal():
+        number = scalars.digits(at)
+        if "/" in layer or number is None:
             return None
-        slot = SpecSlot(layer, f"vars/{at}", weight.shape, weight.dtype, True, path, layer, int(at))
+        slot = SpecSlot(layer, f"vars/{at}", weight.shape, weight.dtype, True, path, layer, number)
         found.append(OwnWeight(slot, weight))
     return tuple(found)
 

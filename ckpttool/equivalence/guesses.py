@@ -49,7 +49,7 @@ def _relations(pair: Pair, own: Own) -> Iterator[tuple[str, str]]:
     for mark, old, new, architecture in (("a", pair.a, pair.b, own[1]), ("b", pair.b, pair.a, own[0])):
         config = _entry(architecture, new.layer).get("config")
         epsilon = config.get("epsilon") if isinstance(config, Mapping) else None
-        known = (float(epsilon),) if isinstance(epsilon, float) else ()
+        known = (epsilon,) if isinstance(epsilon, float) else ()
         told = relation(old.weight, new.weight, *known)
         if told:
             yield mark, told

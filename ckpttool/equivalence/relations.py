@@ -66,7 +66,7 @@ def _multiplied(old: np.ndarray, new: np.ndarray) -> Iterator[_Candidate]:
     scaled = old * old.dtype.type(FACTOR)
     axes = tuple(range(old.ndim - 1))
     grown, same = (np.all(one == new, axis=axes) for one in (scaled, old))
-    count, columns = int(np.count_nonzero(grown & ~same)), new.shape[-1]
+    count, columns = (grown & ~same).sum().item(), new.shape[-1]
     told = MULTIPLIED if count == columns else f"{MULTIPLIED} in {count:,} of {columns:,} columns"
     yield told, lambda: count > 0 and bool(np.all(grown | same))
 

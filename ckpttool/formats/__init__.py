@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ckpttool import scalars
 from ckpttool.checkpoint import Checkpoint, Refusal, Section
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError
 from ckpttool.files import FileSource, access_error
@@ -261,4 +262,4 @@ def _may_be(path: Path, directory: Path) -> bool:
 def _index_of(shard: Path, directory: Path) -> bool:
     """Whether a file is a shard `NAME_00000.weights.h5` of an index `NAME.weights.json` beside it."""
     stem, _, number = shard.name[: -len(".weights.h5")].rpartition("_")
-    return number.isdigit() and len(number) == 5 and (directory / f"{stem}.weights.json").exists()
+    return scalars.digits(number) is not None and len(number) == 5 and (directory / f"{stem}.weights.json").exists()

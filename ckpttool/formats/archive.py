@@ -211,9 +211,10 @@ def _directory_size(source: Source) -> int:
 def _data_start(source: Source, info: zipfile.ZipInfo) -> int:
     """Where the bytes of a member begin, by its local header."""
     try:
-        return int(info.header_offset + zip_records.header(source, info.header_offset).length)
+        start: int = info.header_offset + zip_records.header(source, info.header_offset).length
     except CorruptFileError as error:
         raise CorruptFileError(f"{info.filename} {error.what}", hint="fetch the file again") from error
+    return start
 
 
 def _suspects(infos: list[zipfile.ZipInfo]) -> Iterator[Refusal]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ckpttool import scalars
 from ckpttool.checkpoint import Refusal, Weight
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.files import Inflated, Source
@@ -67,15 +68,15 @@ def _weight(path: str, source: Source) -> Weight:
     start, header = _header(source)
     try:
         fields = ast.literal_eval(header)
-        code, shape, fortran = fields["descr"], tuple(fields["shape"]), fields["fortran_order"]
+        code, shape, fortran = fields["descr"], scalars.sizes(fields["shape"]), fields["fortran_order"]
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise CorruptFileError("a damaged .npy header") from error
     if not isinstance(code, str) or "O" in code:
         raise UnsafeFileError("a pickled object, which is never opened", kind="pickle")
     dtype = _CODES.get(code[1:])
-    if dtype is None or (fortran and len(shape) > 1) or not all(isinstance(size, int) and size >= 0 for size in shape):
+    if dtype is None or shape is None or (fortran and len(shape) > 1):
         raise UnsupportedError(f"an array of type {code} in an order that is not read")
-    nbytes = math.prod(shape) * int(code[2:])
+    nbytes = math.prod(shape) * (scalars.digits(code[2:]) or 0)
     if nbytes > source.size - start:
         is_bomb = nbytes > MAX_DECLARED and nbytes > MAX_RATIO * source.size
         raise (UnsafeFileError if is_bomb else CorruptFileError)(

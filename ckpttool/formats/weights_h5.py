@@ -7,6 +7,7 @@ and since Keras 3.6 the attribute `name` of `vars` is the object's name as the u
 
 from dataclasses import replace
 
+from ckpttool import scalars
 from ckpttool.checkpoint import Section
 from ckpttool.formats.hdf5.tree import Tree
 from ckpttool.formats.parts import Hdf5Input
@@ -58,7 +59,7 @@ def read(source: Hdf5Input, names: Names | None = None) -> None:
 
 def _is_key(name: str) -> bool:
     """Whether an array of this name in a group `vars` is a weight: a number, or a name that a layer of Keras writes."""
-    return name.isdigit() or name in _NAMED
+    return scalars.digits(name) is not None or name in _NAMED
 
 
 def generation(tree: Tree, names: Names) -> str:
@@ -85,8 +86,9 @@ def as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:
         if part == "_layer_checkpoint_dependencies":
             found[at] = "layers"
             stem, _, number = parts[at + 1].rpartition("_") if at + 1 < len(parts) else ("", "", "")
-            if stem and number.isdigit():
-                found[at + 1] = f"{stem}_{int(number) // 2}" if int(number) > 1 else stem
+            count = scalars.digits(number)
+            if stem and count is not None:
+                found[at + 1] = f"{stem}_{count // 2}" if count > 1 else stem
     return tuple(found)
 
 

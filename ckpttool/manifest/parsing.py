@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from ckpttool import scalars
 from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.manifest.values import CallbackState, Manifest, Saved, State
 
@@ -39,7 +40,7 @@ def as_json(entry: Saved, is_best: bool) -> dict[str, object]:
 
 
 def _as_number(value: float | None) -> float | str | None:
-    return str(float(value)) if value is not None and not math.isfinite(value) else value
+    return str(scalars.as_float(value)) if value is not None and not math.isfinite(value) else value
 
 
 def parsed(value: Any) -> Manifest:

@@ -6,10 +6,10 @@ Each imitates Keras 3.15 and tells, beside the pairs, why Keras would raise. Sou
 `skip_mismatch` each passes over what Keras passes over with that option.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
+from ckpttool import scalars
 from ckpttool.architecture.layouts import shapes_fit
 from ckpttool.architecture.spec import Opaque, Spec, SpecSlot
 from ckpttool.checkpoint import Checkpoint, Section, Weight
@@ -235,8 +235,7 @@ def opaque_in_order(spec: Spec) -> tuple[Opaque, ...]:
 
 def _keeps_own(checkpoint: Checkpoint) -> bool:
     """Whether the writer of a file made a place for weights of the model itself, used or not: Keras 2.9 on."""
-    version = re.match(r"(\d+)\.(\d+)", checkpoint.producer.keras_version or "")
-    return version is not None and tuple(map(int, version.groups())) >= (2, 9)
+    return scalars.version_numbers(checkpoint.producer.keras_version, 2) >= (2, 9)
 
 
 def _pair_own(found: Pairing, slots: list[SpecSlot], weights: list[Weight], has_place: bool) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ckpttool import dtypes
+from ckpttool import dtypes, scalars
 from ckpttool.architecture.layouts import shapes_fit
 from ckpttool.architecture.spec import SpecSlot
 from ckpttool.checkpoint import Weight
@@ -92,5 +92,4 @@ def _can_be_assigned(slot: SpecSlot, weight: Weight | None) -> bool:
 
 
 def _position(slot: SpecSlot) -> int:
-    number = slot.path.rpartition("/")[2]
-    return int(number) if number.isdecimal() else 0
+    return scalars.digits(slot.path.rpartition("/")[2]) or 0

@@ -3,6 +3,7 @@ keras/src/layers/layer.py; `Operation.__call__`, keras/src/ops/operation.py, 3.1
 
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture import graph
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.buildability import nested
@@ -105,7 +106,8 @@ def _as_taken(value: Any, default: Any) -> Any:
     number is."""
     if isinstance(default, bool):
         return bool(value)
-    return int(value) if isinstance(value, bool) and isinstance(default, int | float | list) else value
+    is_number = isinstance(value, bool) and isinstance(default, int | float | list)
+    return scalars.truncated(value) if is_number else value
 
 
 def as_graph_call(args: list[Any], kwargs: dict[str, Any]) -> graph.Call:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.buildability.context import Context, shown
 from ckpttool.architecture.buildability.values import Layer, Tensor
 
@@ -84,7 +85,7 @@ def _known_ranks(layer: Layer) -> tuple[int, ...]:
     """The numbers of axes that the tables of shapes know, of layers that Keras calls on inputs of any."""
     name = layer.class_name
     if name.startswith("Adaptive") and name.endswith("D"):
-        return (int(name[-2]) + 2,)
+        return ((scalars.digits(name[-2]) or 0) + 2,)
     return {"Resizing": (1, 3, 4), "RandomCrop": (1, 2, 3, 4), "RNN": (1, 2, 3)}.get(name, ())
 
 
@@ -92,7 +93,7 @@ def _check_space(layer: Layer, shape: tuple[int | None, ...], context: Context) 
     """ConvLSTM layers make their states when they are built (keras/src/layers/rnn/conv_lstm.py)."""
     first = layer.config.get("data_format") == "channels_first"
     space = shape[3:] if first else shape[2:-1]
-    if len(shape) == int(layer.class_name[-2]) + 3 and None in space:
+    if len(shape) == (scalars.digits(layer.class_name[-2]) or 0) + 3 and None in space:
         raise context.refused(
             layer.class_name, "call", f"its input is {shown(list(shape))}, of which no size may be null"
         )

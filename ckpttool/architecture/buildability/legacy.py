@@ -3,6 +3,7 @@ and `deserialize_keras_object`, keras/src/legacy/saving/serialization.py, 3.15).
 
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.buildability.context import Context, shown
 from ckpttool.architecture.buildability.deserialization import construct
 from ckpttool.architecture.buildability.lookup import find_layer
@@ -27,6 +28,13 @@ def layer_of(entry: Any, context: Context) -> Any:
     return construct(place, config, {}, context)
 
 
+def _axis(name: Any, value: Any, context: Context) -> int:
+    found = scalars.truncated(value)
+    if found is None:
+        raise context.refused(name, "axis", f"the axis is {shown(value)}; Keras takes a whole number")
+    return found
+
+
 def _translated(name: Any, config: dict[str, Any], context: Context) -> dict[str, Any]:
     """The config with what Keras 3 understands of older ones put in its words."""
     shape = config.pop("batch_input_shape", None)
@@ -34,11 +42,9 @@ def _translated(name: Any, config: dict[str, Any], context: Context) -> dict[str
         config["batch_shape" if name == "InputLayer" else "input_shape"] = shape
     axis = config.pop("axis", None)
     if isinstance(axis, list) and len(axis) == 1:
-        if not isinstance(axis[0], int | float | str):
-            raise context.refused(name, "axis", f"the axis is {shown(axis)}; Keras takes a whole number")
-        config["axis"] = axis[0] if isinstance(axis[0], str) else int(axis[0])
+        config["axis"] = axis[0] if isinstance(axis[0], str) else _axis(name, axis[0], context)
     elif isinstance(axis, int | float):
-        config["axis"] = int(axis)
+        config["axis"] = _axis(name, axis, context)
     if name == "Lambda":
         config = {key: value for key, value in config.items() if key not in _LAMBDA_DROPPED}
         if isinstance(config.get("function"), list):

@@ -6,6 +6,7 @@ from math import isfinite
 from types import UnionType
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.buildability.context import Refused, shown
 
 Refuse = Callable[[str, str], Refused]
@@ -85,9 +86,9 @@ def _check_vocabulary(vocabulary: list[Any], arguments: Arguments, mode: Any, re
 
 def _key(word: Any) -> Any:
     """What a word is looked up by: numbers lose their parts behind the point."""
-    return int(word) if isinstance(word, float) and isfinite(word) else word
+    return scalars.truncated(word) if isinstance(word, float) and isfinite(word) else word
 
 
 def _count(value: Any, vocabulary: list[Any]) -> int:
     """How many entries for unknown words are worth to be compared with a vocabulary."""
-    return min(int(value), len(vocabulary) + 1) if isinstance(value, int) else 0
+    return min(scalars.truncated(value) or 0, len(vocabulary) + 1) if isinstance(value, int) else 0

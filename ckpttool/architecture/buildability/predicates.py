@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.buildability.shapes import is_dtype, standard_shape
-
-_DIGITS = 4000
 
 
 def number(value: Any) -> bool:
@@ -125,19 +124,14 @@ def mode(value: Any) -> bool:
     return isinstance(value, str) and value in ("int8", "float8", "int4", "gptq", "awq")
 
 
-def is_whole(text: str) -> bool:
-    """Whether a text is a whole number, of no more digits than Python reads."""
-    return text.isdecimal() and len(text) < _DIGITS
-
-
 def mode_of(value: Any, kind: str) -> bool:
     """Whether a value is a mode of quantization with its settings, such as `gptq/4/128`."""
     if not isinstance(value, str):
         return False
     name, *settings = value.split("/")
-    if name != kind or not all(is_whole(text.removeprefix("-")) for text in settings):
+    numbers = [number for number in map(scalars.signed_digits, settings) if number is not None]
+    if name != kind or len(numbers) < len(settings):
         return False
-    numbers = [int(text) for text in settings]
     if not numbers or numbers[-1] < -1 or numbers[-1] == 0:
         return False
     widths = {"int4": (), "gptq": (2, 3, 4, 8), "awq": (4,)}[kind]

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.buildability import names
 from ckpttool.architecture.buildability.context import Context, Refused, shown
 from ckpttool.architecture.buildability.deserialization import deserialize, deserialize_named
 from ckpttool.architecture.buildability.gone import is_gone
-from ckpttool.architecture.buildability.predicates import is_whole, policy_name
+from ckpttool.architecture.buildability.predicates import policy_name
 from ckpttool.architecture.buildability.table import row_of
 from ckpttool.architecture.buildability.values import Function, Layer, Object, Own, Special
 
@@ -137,7 +138,7 @@ def is_quantized(name: str) -> bool:
 
 
 def _is_group(text: str) -> bool:
-    return text == "-1" or (is_whole(text) and int(text) > 0)
+    return text == "-1" or (scalars.digits(text) or 0) > 0
 
 
 def get_special(found: Any) -> bool:

@@ -3,6 +3,7 @@ keras/src/backend/common/variables.py)."""
 
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.sizes import MAX_SIZE, Shape
 
 _DTYPES = frozenset({
@@ -17,7 +18,7 @@ def standard_shape(value: Any) -> Shape | None:
         return None
     if not all(size is None or (isinstance(size, int) and 0 <= size <= MAX_SIZE) for size in value):
         return None
-    return tuple(None if size is None else int(size) for size in value)
+    return tuple(scalars.truncated(size) for size in value)
 
 
 def is_dtype(value: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.args import MAX_DEPTH
 
 MAX_ENTRIES = 100_000
@@ -84,7 +85,8 @@ def _is_flat(config: Mapping[str, Any]) -> bool:
 def _stated(version: Any) -> Generation | None:
     """The generation that a version such as "2.2.4-tf" is of."""
     digit = version[:1] if isinstance(version, str) and version[1:2] in (".", "") else ""
-    return Generation(int(digit)) if digit in ("0", "1", "2", "3") and digit else None
+    number = scalars.digits(digit)
+    return Generation(number) if number is not None and number < 4 else None
 
 
 def _entries(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

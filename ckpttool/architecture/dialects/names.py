@@ -4,12 +4,12 @@ Sources: keras/activations.py, layers/, losses.py, metrics.py, regularizers.py a
 1.0.0 to 2.3.1 (all releases), tf.keras of TensorFlow 1.4, 1.15, 2.1 to 2.4 and Keras 2.6 to 2.15, Keras 3.0 to 3.15.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
+from ckpttool import scalars
 from ckpttool.architecture.dialects.generation import Generation
 
 _NEVER = (99,)
@@ -36,9 +36,9 @@ class KerasVersion:
     @classmethod
     def of(cls, generation: Generation, version: str | None) -> "KerasVersion":
         """The version of a config of this generation; `version` is what the file says ("2.2.4-tf")."""
-        numbers = tuple(int(number[:9]) for number in re.findall(r"\d+", version or "")[:3])
+        numbers = scalars.version_numbers(version, 3)
         if not numbers:
-            numbers = (3, 99) if generation is Generation.KERAS_3 else (int(generation),)
+            numbers = (3, 99) if generation is Generation.KERAS_3 else (generation.value,)
         return cls(numbers, "-tf" in (version or "") or numbers >= (2, 4), version or "")
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class KerasVersion:
 
 
 def _parsed(version: str) -> _Version:
-    return _NEVER if version == "-" else tuple(map(int, version.split(".")))
+    return _NEVER if version == "-" else scalars.version_numbers(version, 3)
 
 
 def _never(*names: str) -> dict[str, str]:

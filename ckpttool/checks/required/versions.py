@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ckpttool import scalars
 from ckpttool.errors import CheckpointError
 
 _OPERATORS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
@@ -37,5 +38,5 @@ class Range:
 def _numbers(version: str) -> tuple[int, ...]:
     """The numbers in front of a version, as many for every version: 3.0 is 3.0.0, and 2.2.4-tf is 2.2.4."""
     found = _VERSION.match(version)
-    numbers = [int(number) for number in found[0].split(".")[:_PARTS]] if found else []
+    numbers = list(scalars.version_numbers(found[0], _PARTS)) if found else []
     return tuple(numbers + [0] * (_PARTS - len(numbers)))

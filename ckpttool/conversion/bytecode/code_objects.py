@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import EllipsisType, MappingProxyType
 from typing import Any
 
+from ckpttool import scalars
+
 MAX_BYTES = 1 << 16
 
 Value = bool | int | float | str | bytes | EllipsisType | tuple["Value", ...] | None
@@ -177,9 +179,10 @@ def _long(reader: _Reader) -> int:
 
 def _text_float(reader: _Reader) -> float:
     text = reader.take(reader.take(1)[0]).decode("ascii")
-    if not set(text) <= set("+-.0123456789eE"):
+    found = scalars.decimal(text)
+    if found is None:
         raise ValueError("no number")
-    return float(text)
+    return found
 
 
 def _binary_float(reader: _Reader) -> float:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ckpttool import scalars
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.graph import Call
 from ckpttool.architecture.sizes import is_integer
@@ -72,10 +73,11 @@ def _inputs(args: Args, call: Call) -> list[Any]:
     found = list(first) if isinstance(first, list) else [first]
     constants = args.config.get("constants")
     if isinstance(constants, Mapping):
-        for key in sorted(constants, key=lambda key: int(key) if str(key).isdigit() else 0):
-            if not str(key).isdigit() or int(key) > len(found):
+        for key in sorted(constants, key=lambda key: scalars.digits(key) or 0):
+            place = scalars.digits(key)
+            if place is None or place > len(found):
                 raise NoEquivalent("constants at no place of the inputs")
-            found.insert(int(key), constants[key])
+            found.insert(place, constants[key])
     return found
 
 
@@ -102,8 +104,8 @@ def _attribute(value: Any) -> Any:
     if not isinstance(value, Mapping) or len(value) != 1:
         return value
     kind, found = next(iter(value.items()))
-    if kind == "i" and isinstance(found, str) and found.lstrip("-").isdigit() and len(found) < 20:
-        return int(found)
+    if kind == "i" and (number := scalars.signed_digits(found)) is not None:
+        return number
     if kind == "s" and isinstance(found, str):
         return _text(found)
     if kind == "list" and isinstance(found, Mapping):

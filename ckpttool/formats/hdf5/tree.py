@@ -7,6 +7,7 @@ visited once however many names they have, and one damaged object does not hide 
 import re
 from dataclasses import dataclass, field
 
+from ckpttool import scalars
 from ckpttool.budget import steps_of_text
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsupportedError, ambiguous
@@ -106,7 +107,7 @@ def _refuse_foreign(tree: Tree, source: Source, start: int, size: int, what: str
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """A sort key by which runs of digits count by value: `2` before `10`, `dense_2` before `dense_10`."""
     parts = _DIGITS.split(name[:_COMPARED])  # every second one is digits
-    key = [(0, int(part[:18]), part) if n & 1 else (1, 0, part) for n, part in enumerate(parts) if part]
+    key = [(0, scalars.digits(part[:18]) or 0, part) if n & 1 else (1, 0, part) for n, part in enumerate(parts) if part]
     return [*key, (1, 0, name[_COMPARED:])] if len(name) > _COMPARED else key
 
 
