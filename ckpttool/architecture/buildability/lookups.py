@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, trunc
 from types import UnionType
 from typing import Any
 
-from ckpttool import scalars
 from ckpttool.architecture.buildability.context import Refused, shown
 
 Refuse = Callable[[str, str], Refused]
@@ -86,9 +85,9 @@ def _check_vocabulary(vocabulary: list[Any], arguments: Arguments, mode: Any, re
 
 def _key(word: Any) -> Any:
     """What a word is looked up by: numbers lose their parts behind the point."""
-    return scalars.truncated(word) if isinstance(word, float) and isfinite(word) else word
+    return trunc(word) if isinstance(word, float) and isfinite(word) else word
 
 
 def _count(value: Any, vocabulary: list[Any]) -> int:
     """How many entries for unknown words are worth to be compared with a vocabulary."""
-    return min(scalars.truncated(value) or 0, len(vocabulary) + 1) if isinstance(value, int) else 0
+    return min(+value, len(vocabulary) + 1) if isinstance(value, int) else 0
