@@ -116,7 +116,15 @@ def test_packages_in_their_rooms(path: Path) -> None:
         assert room(path) in ONLY_IN.get(package, {room(path)}), f"{ids(path)} imports {name}"
 
 
-ARITHMETIC = {"checks/numbers", "comparing", "numerics", "render", "cli", "callbacks"}  # on arrays, and on own numbers
+ARITHMETIC = {
+    "checks/numbers",
+    "comparing",
+    "numerics",
+    "render",
+    "cli",
+    "callbacks",
+    "replacing",
+}  # on arrays, and on own numbers
 
 
 @pytest.mark.parametrize("path", MODULES, ids=ids)
