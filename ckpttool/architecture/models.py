@@ -48,8 +48,14 @@ def is_built(model: Args) -> bool:
     an input."""
     if model.class_name != "Sequential" or model.built or read_shape(model.config.get("build_input_shape")):
         return True
-    first = steps_of(model)[:1]
-    return any(shape is not None for step in first for shape in (*sum(step.outputs, ()), *step.inputs))
+    return any(map(_gives_shape, steps_of(model)[:1]))
+
+
+def _gives_shape(first: Step) -> bool:
+    """Whether the first layer of a Sequential model tells what goes into it. What comes out tells nothing: that of a
+    GRU is known without it."""
+    shapes = sum(first.outputs, ()) if first.args.class_name == "InputLayer" else first.inputs
+    return any(shape is not None for shape in shapes) or (is_model(first.args) and is_built(first.args))
 
 
 def outputs_of(args: Args, call: Call) -> Outputs:

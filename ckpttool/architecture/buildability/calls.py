@@ -88,7 +88,13 @@ def _reason(error: ConfigError) -> str:
 
 
 def args_of(layer: Layer) -> Args:
-    """A layer as the tables of weights and shapes take it."""
+    """A layer as the tables of weights and shapes take it, made once."""
+    if layer.args is None:
+        layer.args = _args_of(layer)
+    return layer.args
+
+
+def _args_of(layer: Layer) -> Args:
     module = layer.place.rpartition(".")[0]
     defaults = defaults_of("layers", layer.class_name) or {}
     kept = {key: value for key, value in layer.config.items() if key not in _PASSED_OVER}

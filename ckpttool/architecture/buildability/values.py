@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ckpttool.architecture.args import Args
 from ckpttool.architecture.sizes import Shape
 
 
@@ -79,7 +80,7 @@ class Layer:
 
     `name` is None where Keras makes one up. `place` is empty for the user's own class. `input_shape` is what the
     argument `input_shape` or `input_dim` says, for the first layer of a Sequential model. A model has its `layers`, and
-    `inputs` and `outputs` once it has a graph.
+    `inputs` and `outputs` once it has a graph. `args` are the layer as the tables of shapes take it.
     """
 
     place: str
@@ -93,6 +94,7 @@ class Layer:
     layers: "list[Layer]" = field(default_factory=list)
     inputs: Any = None
     outputs: Any = None
+    args: Args | None = None
 
     @property
     def class_name(self) -> str:
