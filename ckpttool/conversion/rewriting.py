@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from ckpttool.architecture.args import Args
+from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.dialects import Generation, normalized, restated, unflattened
 from ckpttool.architecture.dialects.names import KerasVersion
 from ckpttool.architecture.graph import Call
@@ -370,6 +370,8 @@ class _Rewriter:
         steps = steps_of(args)
         entries = fitted(args, steps, at.label, self.journal)
         held = {name_in_graph(entry, layer): layer for entry, layer in zip(entries, args.layers("layers"), strict=True)}
+        if not len(held) == len(entries) == len(old.config["layers"]):
+            raise ConfigError("its layers are not those of a graph", where=at.label or args.name)
         connections = Connections.of(args, held, self.generation)
         names = self.names(args, list(held), at)
         dtypes = dtypes_in(held, connections, self.generation)

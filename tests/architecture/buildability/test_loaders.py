@@ -74,6 +74,13 @@ def test_own_class() -> None:
     assert found.builds and found.unknown == (OwnObject("mine>Block", "", "mine"),)
 
 
+def test_own_function() -> None:
+    """A function that is none of Keras's own is named, not called function, as older files register it."""
+    own = {"module": "builtins", "class_name": "function", "config": "mine", "registered_name": "function"}
+    found = buildability_of_keras(sequential(INPUT, layer("Dense", name="d", units=2, activation=own)))
+    assert found.unknown == (OwnObject("mine", "d", "builtins"),)
+
+
 def test_legacy() -> None:
     """Entries without a module are built by the loader of legacy files alone."""
     config = {"class_name": "Sequential", "config": {"name": "m", "layers": [
