@@ -22,8 +22,8 @@ from tests.samples import FIXTURES
 
 RECORDED = Path(__file__).with_name("recorded_answers.jsonl.gz")
 
-# Mutations that nobody writes and that are not imitated: shapes of strings and nested lists, numbers of other types
-# than any Keras writes, values that fail only where TensorFlow makes a tensor of them.
+# Mutations that nobody writes and that are not imitated: shapes of strings and nested lists, lists and parts of numbers
+# where sizes are meant, indices of a slice that is none, values that fail only where TensorFlow makes a tensor of them.
 NOT_IMITATED = frozenset(
     (
         'gen 37: CustomScaleLayer.scale="concat"[None, 4]',
