@@ -131,6 +131,16 @@ def test_inputs_are_no_code(check: Check, text: str, tmp_path: Path) -> None:
     assert list(tmp_path.rglob("pwned")) == []
 
 
+def test_names_are_no_options(check: Check, tmp_path: Path) -> None:
+    """A file whose name looks like an option is checked, and no report is written because of it."""
+    name = "--output-file=written.h5"
+    shutil.copy(FIXTURES / "broken/truncated.weights.h5", tmp_path / "workspace" / name)
+    for paths in (name, "--*.h5"):
+        done = check(paths=paths)
+        assert (done.code, done.log.startswith(f"::error file={name},title=I101 damaged::")) == (1, True), done.log
+    assert not list(tmp_path.rglob("written.h5"))
+
+
 def test_a_wrong_option_leaves_no_summary(check: Check) -> None:
     """Where nothing was checked, no older summary is told again."""
     check(paths="models of mine")

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.samples import FIXTURES
 
 ROOT = Path(__file__).parents[1]
+HOOK = "ckpttool-check"
 PARTS = ("ckpttool", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -65,6 +68,21 @@ def told(repository: str, commit: str) -> str:
     blocks = re.findall(r"^```yaml\n(repos:\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (block,) = blocks
     return re.sub(r"rev: \S+", f"rev: {commit}", re.sub(r"repo: \S+", f"repo: {repository}", block))
+
+
+def test_names_are_no_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]) -> None:
+    """A file whose name looks like an option is checked as any other; pre-commit calls `entry`, then `args`, then the
+    names."""
+    (hook,) = (one for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text()) if one["id"] == HOOK)
+    name = "--output-file=written.h5"
+    shutil.copy(FIXTURES / "broken/truncated.weights.h5", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    done = run(*hook["entry"].split()[1:], *hook["args"], name)
+    assert (done.code, done.out.startswith(f"{name}\n  error ")) == (1, True)
+    done = run("check", "--strict", name)
+    assert (done.code, done.out) == (2, "")
+    assert "is an option, and a file of this name is here" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.usefixtures("packages")

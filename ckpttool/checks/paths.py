@@ -2,10 +2,16 @@
 
 import glob
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from ckpttool.files import access_error
 from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints
+
+_SEPARATORS = re.escape("".join({"/", os.sep}))
+# The first `**` of a glob, or several of them in a row: what is before it, and the separator behind it.
+_STARS = re.compile(rf"(|.*?[{_SEPARATORS}])(?:\*\*[{_SEPARATORS}]+)*\*\*([{_SEPARATORS}]+|\Z)", re.DOTALL)
 
 
 def checkpoints_at(given: str) -> tuple[str, ...]:
@@ -18,11 +24,40 @@ def checkpoints_at(given: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for match in sorted(_matches(given)) for one in _inside(match)))
 
 
-def _matches(pattern: str) -> list[str]:
+def _matches(pattern: str) -> set[str]:
     try:
-        return glob.glob(pattern, recursive=True)
+        return set(_matched(pattern, set()))
     except ValueError:  # an embedded NUL
-        return []
+        return set()
+
+
+def _matched(pattern: str, seen: set[str]) -> Iterator[str]:
+    """What a glob matches. `**` is every directory below, but for hidden ones and for links, which could lead anywhere
+    and round in circles; bash has it so too. `seen` are patterns that were matched already."""
+    stars = _STARS.match(pattern)
+    if stars is None:
+        yield from glob.glob(pattern)
+        return
+    head, rest = stars[1], pattern[stars.end() :]
+    bases = glob.glob(head) if glob.has_magic(head) else [head]
+    for folder in (folder for base in bases for folder in _folders(base)):
+        below = f"{glob.escape(folder)}{rest}"
+        if below in seen:
+            continue
+        seen.add(below)
+        if rest:
+            yield from _matched(below, seen)
+        elif stars[2]:
+            yield folder or os.curdir
+        else:
+            yield from glob.glob(f"{below}*")
+
+
+def _folders(base: str) -> Iterator[str]:
+    """A directory and those below it, with a separator at their ends; the current one is empty, as a base and here."""
+    for at, folders, _ in os.walk(base or os.curdir):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield os.path.join(at, "")[0 if base else len(os.path.join(os.curdir, "")) :]
 
 
 def _inside(path: str) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
 import importlib
 import os
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import click
 
 from ckpttool import __version__
 from ckpttool.cli.ending import failures, guard_memory, open_streams, orderly
+from ckpttool.errors import CheckpointError
 
 COMMANDS = {
     "ls": "List the layers and weights of checkpoints.",
@@ -39,9 +42,10 @@ class _Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **kwargs: Any) -> click.Context:
         with failures():
-            return super().make_context(*args, **kwargs)
+            _refuse_names_like_options(args)
+            return super().make_context(info_name, args, *more, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
         with failures():
@@ -53,6 +57,16 @@ class _Group(click.Group):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # nothing here multiplies large matrices
         with orderly():
             return super().main(*args, **kwargs)
+
+
+def _refuse_names_like_options(args: Sequence[str]) -> None:
+    """Raises where an option is the name of a file that is there: a shell's `*` may have put it among the paths."""
+    for arg in takewhile(lambda arg: arg != "--", args):
+        if arg.startswith("-") and len(arg) > 1 and os.path.lexists(arg):
+            raise CheckpointError(
+                f"{arg!r} is an option, and a file of this name is here",
+                hint="put -- in front of the paths, or ./ in front of this one; or rename the file",
+            )
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -20,7 +20,7 @@ def command(path: str) -> None:
 
     \b
     and once on each machine:
-      git config diff.ckpttool.textconv "ckpttool textconv"
+      git config diff.ckpttool.textconv "ckpttool textconv --"
 
     \b
     Example:

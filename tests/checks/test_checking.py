@@ -1,6 +1,7 @@
 """The engine of checks: what counts, what is ignored, and that what was not looked at is never clean."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import ckpttool
 from ckpttool.checks import checking
 from ckpttool.checks.catalogue import FAMILIES, RULES, Family, unknown_codes
 from ckpttool.checks.checking import check, check_file
+from ckpttool.checks.paths import checkpoints_at
 from ckpttool.checks.policy import ALL, PathIgnore, Policy
 from ckpttool.checks.result import CheckReport, FileReport, Suppressed
 from ckpttool.checks.rule import Finding, Rule, Severity, Told
@@ -169,6 +171,42 @@ def test_nothing_to_check(given: str, tmp_path: Path) -> None:
     empty = check(path, Policy(allow_empty=True))
     assert (empty.verdict, empty.files) == ("clean", ())
     assert check([], Policy()).verdict == "not checked"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("**/*.h5", "a.h5 one/b.h5 one/two/c.h5"),
+        ("**/**/*.h5", "a.h5 one/b.h5 one/two/c.h5"),
+        ("one/**/*.h5", "one/b.h5 one/two/c.h5"),
+        ("one/**", "one/b.h5 one/two/c.h5"),
+        ("**/two/**/*.h5", "one/two/c.h5"),
+        ("o*/**/c.*", "one/two/c.h5"),
+        ("**/*/c.h5", "one/two/c.h5"),
+        ("one/loop*/b.h5", "one/loop0/b.h5 one/loop1/b.h5 one/loop2/b.h5"),
+        ("**/", "a.h5 one/b.h5 one/two/c.h5"),
+        ("none/**/*.h5", ""),
+    ],
+)
+def test_globs_over_links_that_lead_back(
+    given: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`**` is each directory below once, not the links there, three of which to the same directory would be 3**40
+    paths; what is named without it may be a link."""
+    (tmp_path / "one" / "two").mkdir(parents=True)
+    (tmp_path / "one" / ".hidden").mkdir()
+    for name in ("a.h5", "one/b.h5", "one/two/c.h5", "one/.hidden/d.h5"):
+        shutil.copy(FIXTURES / "keras3/mlp.weights.h5", tmp_path / name)
+    for number in range(3):
+        (tmp_path / "one" / f"loop{number}").symlink_to(tmp_path / "one", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    for start in ("", f"{tmp_path}/"):
+        places = [place.removeprefix(start) for place in checkpoints_at(start + given)]
+        wanted = found.split()
+        assert [
+            place for place in places if place.endswith(".h5") and (given != "one/**" or "loop" not in place)
+        ] == wanted
+    assert checkpoints_at(f"{tmp_path}/one/\0**/*.h5") == ()
 
 
 def test_directories_and_globs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
