@@ -9,11 +9,12 @@ import importlib.util
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 from ckpttool import scalars
 from ckpttool.building import admit_own_code, model_of
-from ckpttool.conversion.prove_inputs import kinds_of
+from ckpttool.conversion.prove_inputs import SIZES, Kind, kinds_of
 
 
 def predicted(model: Any, inputs: list[Any]) -> list[Any]:
@@ -64,6 +65,24 @@ def objects_of(function: str) -> dict[str, Any]:
     return {key: one for one in named for key in (one.__name__, keras.saving.get_registered_name(one))}
 
 
+def tried(model: Any, seed: int) -> tuple[list[Kind], list[Any], list[Any]]:
+    """The kinds of inputs, such inputs and what a model gives for them: of the first size that it takes on axes of any
+    size. Raises what Keras raises where it takes none."""
+    import numpy as np
+
+    kinds = kinds_of(model)
+    sizes = SIZES if any(None in kind.shape[1:] for kind in kinds) else SIZES[:1]
+    for size in sizes:
+        rng, kinds = np.random.default_rng(seed), [replace(kind, size=size) for kind in kinds]
+        inputs = [kind.batch(rng) for kind in kinds]
+        try:
+            return kinds, inputs, predicted(model, inputs)
+        except Exception:
+            if size == sizes[-1]:
+                raise
+    raise AssertionError("there are sizes")
+
+
 def told(target: str, source: str, function: str = "", seed: int = 0) -> dict[str, Any]:
     """What came out: Keras's version, the inputs, the shapes of outputs, whether all are finite, the difference from
     the old model."""
@@ -71,9 +90,7 @@ def told(target: str, source: str, function: str = "", seed: int = 0) -> dict[st
     import numpy as np
 
     model = keras.models.load_model(target, custom_objects=objects_of(function))
-    kinds, rng = kinds_of(model), np.random.default_rng(seed)
-    inputs = [kind.batch(rng) for kind in kinds]
-    outputs = predicted(model, inputs)
+    kinds, inputs, outputs = tried(model, seed)
     finite = all(bool(np.isfinite(value).all()) for value in outputs)
     shapes = [list(value.shape) for value in outputs]
     said = {"keras": keras.__version__, "finite": finite, "compiled": bool(model.compiled)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _SAMPLES = 2
-_SIZE = 8  # of axes of which a model takes any size
+SIZES = (8, 32, 128)  # of axes of which a model takes any size; one with convolutions may need more than a few
 _WORDS = ("red", "two fish", "")
 _FEW = 2  # the integers that every layer takes are 0 and 1
 
@@ -27,6 +27,7 @@ class Kind:
     limit: int | None = None
     sparse: bool = False
     ragged: bool = False
+    size: int = SIZES[0]
 
     @property
     def description(self) -> str:
@@ -37,8 +38,8 @@ class Kind:
 
     @property
     def concrete(self) -> tuple[int, ...]:
-        """The shape of two samples; axes of any size have eight values."""
-        return (_SAMPLES, *(size or _SIZE for size in self.shape[1:]))
+        """The shape of two samples; axes of any size have `size` values."""
+        return (_SAMPLES, *(size or self.size for size in self.shape[1:]))
 
     def batch(self, rng: Any) -> Any:
         """Two samples, drawn from a generator of NumPy."""

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ckpttool.conversion.prove_child import tried
 from ckpttool.conversion.prove_inputs import Kind, kinds_of
 from tests.architecture.live_defaults import keras
 
@@ -53,3 +54,12 @@ def test_a_model_that_tells_no_input() -> None:
 
     with pytest.raises(ValueError, match="does not tell its inputs"):
         kinds_of(Own())
+
+
+def test_a_model_that_takes_no_small_images() -> None:
+    """An axis of any size need not take eight values: convolutions without padding take some of each away."""
+    layers = keras().layers
+    images = keras().Input((None, None, 3))
+    kinds, _, outputs = tried(keras().Model(images, layers.Conv2D(1, 3)(layers.MaxPooling2D(4)(images))), 0)
+    assert [kind.description for kind in kinds] == ["(2, 32, 32, 3) float32"]
+    assert outputs[0].shape == (2, 6, 6, 1)
