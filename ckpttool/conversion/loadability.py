@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ckpttool.architecture import Architecture
+from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.architecture.buildability import Obstacle, OwnObject, buildability_of_keras
+from ckpttool.architecture.spec import spec_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.conversion.journal import Journal
 from ckpttool.errors import CorruptFileError
@@ -32,6 +33,19 @@ def _need_own(unknown: Iterable[OwnObject], journal: Journal) -> None:
         short = own.name.rpartition(">")[2]
         if short not in needed and not own.where.startswith("compile"):  # the settings are looked at by themselves
             journal.need(own.name, f"{short} of your own: import the module that registers it, or custom_objects")
+
+
+_UNBUILT = (
+    "a Sequential model whose file states no shape of its input, without which Keras 3 makes no weights to load; "
+    "--arch with the config of a model that begins with an InputLayer, or a target of weights alone"
+)
+
+
+def refuse_unbuilt(config: Any, journal: Journal) -> None:
+    """Refuse a model with weights that Keras 3 does not build by its config."""
+    architecture = read_architecture(config)
+    if architecture is not None and not spec_of(architecture).built:
+        journal.refuse(architecture.name, _UNBUILT)
 
 
 def _reason(obstacle: Obstacle) -> str:

@@ -13,7 +13,7 @@ from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion import lambdas, proving
 from ckpttool.conversion.filling import Prepared
 from ckpttool.conversion.journal import ConversionError, Journal
-from ckpttool.conversion.loadability import check_loads, refuse_unbuildable
+from ckpttool.conversion.loadability import check_loads, refuse_unbuildable, refuse_unbuilt
 from ckpttool.conversion.options import PLAIN, Options
 from ckpttool.conversion.preparing import prepare
 from ckpttool.conversion.proving import NoKerasError, Prediction, Proof, predict
@@ -130,6 +130,8 @@ def _planned(
         lambdas.check(options.functions, journal.lambdas)
         if FORMS[form].whole and not journal.refusals:
             refuse_unbuildable(prepared.payload.model.config, journal)
+        if FORMS[form].whole and prepared.placed and not journal.refusals:
+            refuse_unbuilt(prepared.payload.model.config, journal)
         weights = prepared.written.values()
         transforms = tuple(
             Transform(one.place.label, one.stored, one.changes) for one in prepared.placed if one.changes
