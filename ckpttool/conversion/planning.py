@@ -16,8 +16,9 @@ from ckpttool.conversion.journal import ConversionError, Journal
 from ckpttool.conversion.loadability import check_loads, refuse_unbuildable, refuse_unbuilt
 from ckpttool.conversion.options import PLAIN, Options
 from ckpttool.conversion.preparing import prepare
-from ckpttool.conversion.proving import NoKerasError, Prediction, Proof, predict
+from ckpttool.conversion.proving import NoKerasError, Prediction, Proof, ProofError, predict
 from ckpttool.conversion.result import Conversion, Transform
+from ckpttool.conversion.running import hindrance, hindrance_of_old
 from ckpttool.conversion.targets import (
     DEFAULT_SHARD,
     FORMS,
@@ -50,7 +51,7 @@ def plan(
 
     What stands in the way is in the plan's `refusals`. Raises CheckpointError where no plan can be made.
     """
-    with _planned(source, target, arch, to, source_backend, options) as (conversion, _):
+    with _planned(source, target, arch, to, source_backend, options) as (conversion, _, _):
         return conversion
 
 
@@ -83,7 +84,7 @@ def convert(
     something has no exact form in Keras 3, all of it at once, and CheckpointError for what cannot be read or written.
     """
     check_target(source, target, force)
-    with _planned(source, target, arch, to, source_backend, options) as (conversion, prepared):
+    with _planned(source, target, arch, to, source_backend, options) as (conversion, prepared, checkpoint):
         if conversion.refusals:
             raise ConversionError(
                 "cannot be converted exactly", conversion.refusals, path=os.fspath(source), found="what is listed below"
@@ -92,15 +93,25 @@ def convert(
             raise ConversionError("only a whole model can be run", path=os.fspath(target), expected="a .keras")
         unasked = prove is None and FORMS[conversion.form].whole
         why = _unpredicted(conversion) if unasked else ""
+        if prove or (unasked and not why):
+            why = hindrance(checkpoint, prepared.payload.model.config, options.functions.values())
+        if prove and why:
+            raise ProofError("Keras is not run on it", path=os.fspath(source), found=why)
         runs = prove or (unasked and not why)
         names = _names(conversion, prepared, max_shard_bytes)
         folder = Path(target) if conversion.form == "keras-dir" else Path(target).absolute().parent
         check_entries(source, folder, names, force)
-        proof = Proof(_modules(conversion), arch if _is_function(arch) else "", bool(prove)) if runs else None
+        proof = _proof(conversion, arch, bool(prove), hindrance_of_old(checkpoint)) if runs else None
         prediction = _write(conversion, prepared, names, max_shard_bytes, proof, on_progress)
     if runs and prediction is None:
         why = "Keras could not be run here"
     return replace(conversion, proved=True, prediction=prediction, unpredicted=why)
+
+
+def _proof(
+    conversion: Conversion, arch: Architecture | str | os.PathLike[str] | None, asked: bool, unloaded: str
+) -> Proof:
+    return Proof(_modules(conversion), arch if _is_function(arch) else "", asked, unloaded)
 
 
 def _unpredicted(conversion: Conversion) -> str:
@@ -120,7 +131,7 @@ def _planned(
     to: str | None,
     source_backend: str | None,
     options: Options,
-) -> Iterator[tuple[Conversion, Prepared]]:
+) -> Iterator[tuple[Conversion, Prepared, Checkpoint]]:
     """The plan, and what it writes, which reads from the source as long as the block lasts."""
     form, journal = form_of(target, to), Journal()
     architecture = _architecture(arch)
@@ -156,6 +167,7 @@ def _planned(
                 nbytes=sum(weight.nbytes for weight in weights),
             ),
             prepared,
+            checkpoint,
         )
 
 

@@ -33,11 +33,13 @@ def loaded_of_old(source: str) -> Any:
         return importlib.import_module("tf_keras").models.load_model(source, compile=False)
 
 
-def compared(outputs: list[Any], source: str, inputs: list[Any]) -> dict[str, Any]:
+def compared(outputs: list[Any], source: str, inputs: list[Any], unloaded: str) -> dict[str, Any]:
     """The largest difference from what tf_keras predicts with the old model, relative to its largest output; why not,
-    where it cannot."""
+    where it cannot, or where it must not load it (`unloaded`)."""
     import numpy as np
 
+    if unloaded:
+        return {"old": unloaded}
     if "tf_keras" not in sys.modules and importlib.util.find_spec("tf_keras") is None:
         return {"old": "tf_keras is not installed"}
     try:
@@ -83,7 +85,7 @@ def tried(model: Any, seed: int) -> tuple[list[Kind], list[Any], list[Any]]:
     raise AssertionError("there are sizes")
 
 
-def told(target: str, source: str, function: str = "", seed: int = 0) -> dict[str, Any]:
+def told(target: str, source: str, function: str = "", unloaded: str = "", seed: int = 0) -> dict[str, Any]:
     """What came out: Keras's version, the inputs, the shapes of outputs, whether all are finite, the difference from
     the old model."""
     import keras
@@ -95,7 +97,7 @@ def told(target: str, source: str, function: str = "", seed: int = 0) -> dict[st
     shapes = [list(value.shape) for value in outputs]
     said = {"keras": keras.__version__, "finite": finite, "compiled": bool(model.compiled)}
     given = [kind.description for kind in kinds]
-    return said | {"inputs": given, "outputs": shapes} | compared(outputs, source, inputs)
+    return said | {"inputs": given, "outputs": shapes} | compared(outputs, source, inputs, unloaded)
 
 
 def main(job: str) -> None:
@@ -109,7 +111,7 @@ def main(job: str) -> None:
     if asked["function"]:
         admit_own_code(asked["function"], asked["directories"])
     try:
-        found = told(asked["target"], asked["source"], asked["function"])
+        found = told(asked["target"], asked["source"], asked["function"], asked["unloaded"])
     except Exception as error:
         found = {"error": f"{type(error).__name__}: {error}"[:2000]}
     json.dump(found, output)

@@ -49,11 +49,13 @@ class Prediction:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What Keras needs to load a converted model: modules of ckpttool's own to import, and the function of the user's
-    own that builds such a model, whose classes it then knows. `asked` says whether the user asked for it."""
+    own that builds such a model, whose classes it then knows. `asked` says whether the user asked for it. `unloaded` is
+    why tf_keras must not load the old model, empty where it may."""
 
     modules: tuple[str, ...] = ()
     function: str = ""
     asked: bool = True
+    unloaded: str = ""
 
 
 def is_installed() -> bool:
@@ -93,6 +95,7 @@ def _run(target: Path, source: Path, proof: Proof) -> Any:
     job = {
         "target": os.path.abspath(target),
         "source": os.path.abspath(source),
+        "unloaded": proof.unloaded,
         "modules": proof.modules,
         "function": proof.function,
         "directories": children.own_directories() if proof.function else [],

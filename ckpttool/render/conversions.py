@@ -106,7 +106,7 @@ def _predicted(conversion: Conversion) -> list[str]:
     """What Keras made of the new model, in a line, or why it was not run."""
     found = conversion.prediction
     if found is None:
-        return [f"= not run with Keras: {conversion.unpredicted}"] if conversion.unpredicted else []
+        return [f"= not run with Keras: {printable(conversion.unpredicted, 300)}"] if conversion.unpredicted else []
     shapes, inputs = (", ".join(map(str, of)) for of in (found.outputs, found.inputs))
     compiled = ", compiled," if found.compiled else ""
     finite = "" if found.finite else ", not all of it finite"
