@@ -91,13 +91,8 @@ def convert(
             )
         if prove and not FORMS[conversion.form].whole:
             raise ConversionError("only a whole model can be run", path=os.fspath(target), expected="a .keras")
-        unasked = prove is None and FORMS[conversion.form].whole
-        why = _unpredicted(conversion) if unasked else ""
-        if prove or (unasked and not why):
-            why = hindrance(checkpoint, prepared.payload.model.config, options.functions.values())
-        if prove and why:
-            raise ProofError("Keras is not run on it", path=os.fspath(source), found=why)
-        runs = prove or (unasked and not why)
+        why = _obstacle(conversion, prepared, checkpoint, options, prove)
+        runs = prove is not False and FORMS[conversion.form].whole and not why
         names = _names(conversion, prepared, max_shard_bytes)
         folder = Path(target) if conversion.form == "keras-dir" else Path(target).absolute().parent
         check_entries(source, folder, names, force)
@@ -112,6 +107,19 @@ def _proof(
     conversion: Conversion, arch: Architecture | str | os.PathLike[str] | None, asked: bool, unloaded: str
 ) -> Proof:
     return Proof(_modules(conversion), arch if _is_function(arch) else "", asked, unloaded)
+
+
+def _obstacle(
+    conversion: Conversion, prepared: Prepared, checkpoint: Checkpoint, options: Options, prove: bool | None
+) -> str:
+    """Why Keras does not run the converted model. Raises ProofError where it should not although that is asked for."""
+    if prove is False or not FORMS[conversion.form].whole:
+        return ""
+    unasked = _unpredicted(conversion) if prove is None else ""
+    why = unasked or hindrance(checkpoint, prepared.payload.model.config, options.functions.values())
+    if prove and why:
+        raise ProofError("Keras is not run on it", path=str(conversion.source), found=why)
+    return why
 
 
 def _unpredicted(conversion: Conversion) -> str:
