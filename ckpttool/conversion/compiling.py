@@ -192,7 +192,7 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
     _refuse_own("losses", name, writer)
     if class_called("losses", today) is None:
         raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", name)
-    if today == "cosine_similarity" and writer.multi_backend and _is_before(writer.version, (2, 1, 6)):
+    if today == "cosine_similarity" and writer.multi_backend and is_before(writer.version, (2, 1, 6)):
         raise UnknownObject(f"{name}, which was divided by the length of the vectors")
     if today in _TOWARDS_ONE and writer.multi_backend:
         journal.lose(WHERE, f"{name} of Keras 3 takes labels 0 and 1 as -1 and 1, where older ones took 0 as it is")
@@ -209,7 +209,7 @@ def _refuse_own(kind: str, name: str, writer: Writer) -> None:
         raise UnknownObject(f"{name[:60]}, which {known} did not have, so that it was the author's own", name)
 
 
-def _is_before(version: str | None, limit: tuple[int, ...]) -> bool:
+def is_before(version: str | None, limit: tuple[int, ...]) -> bool:
     """Whether a version is older than another; Keras 1 does not always tell its own."""
     return scalars.version_numbers(version or "1", 3) < limit
 

@@ -13,7 +13,7 @@ from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Checkpoint, Section
-from ckpttool.conversion import cudnn, lambdas, preprocessing, pruning, ragged, towers, vocabularies
+from ckpttool.conversion import crossentropies, cudnn, lambdas, preprocessing, pruning, ragged, towers, vocabularies
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.filling import (
     LEGACY,
@@ -152,7 +152,9 @@ def _rewritten(
     if FORMS[form].whole and options.compiled:
         settings, version = _compiled_with(checkpoint, architecture), checkpoint.producer.keras_version
         compiled = compile_config(settings, version, _outputs(architecture, today), journal)
-        rewritten.config |= {"compile_config": compiled} if compiled else {}  # which `today` has, too
+        if compiled:
+            crossentropies.note(rewritten.config, compiled["loss"], version, journal)
+            rewritten.config |= {"compile_config": compiled}  # which `today` has, too
     part = part_in(today)
     rewritten = cudnn.laid_out(alignment, rewritten, journal)
     towers.note(alignment.inside, journal)

@@ -10,6 +10,7 @@ from ckpttool.architecture import Architecture
 from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.architecture.slots import Part
 from ckpttool.checkpoint import Checkpoint
+from ckpttool.conversion import crossentropies
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.options import Options
@@ -86,6 +87,8 @@ def _settings(source: Source, journal: Journal) -> Any:
     ends = zip(told.outputs, source.live.outputs, strict=False) if told else ()
     outputs = [(old, new) for (old, _), (new, _) in ends]
     found = compile_config(stated, checkpoint.producer.keras_version, outputs, journal)
+    if found is not None:
+        crossentropies.note(source.live.config, found["loss"], checkpoint.producer.keras_version, journal)
     own = source.live.config.get("compile_config")
     if found is None and own:
         journal.edit(LIVE_COMPILE, "compile", str(_class_of(own.get("optimizer"))))

@@ -2,8 +2,8 @@
 
 Runs beside `own.py` wherever a Keras is installed (1.2, 2.0 to 2.3, tf.keras, 3), on Python 3.6 too. Each case is a
 file, an `.npz` of inputs (x0, x1, ...), outputs (y0, ...) and, of a compiled model, targets (t0, ...) and the loss
-there ("loss"), and a line of `cases.jsonl` with the habits that went into it. The same seed and `--rare` give the same
-models.
+there ("loss"), and a line of `cases.jsonl` with the habits that went into it. The same seed, `--rare` and `--wide` give
+the same models.
 """
 
 import argparse
@@ -19,7 +19,10 @@ warnings.filterwarnings("ignore")
 
 import numpy as np
 import own
+import own_more
+import settings
 import special
+import wider
 
 SAMPLES = 4
 
@@ -50,14 +53,16 @@ class Draw:
 class Author:
     """Someone who writes models with one Keras."""
 
-    def __init__(self, api, draw, rare=30):
+    def __init__(self, api, draw, rare=30, wide=0):
         self.rare = rare  # of a hundred models, which are of rarer habits
+        self.wide = wide  # of a hundred models, which are of still others
         self.api, self.d, self.l = api, draw, api.layers
         self.first = api.generation == 1
         self.plain = draw.chance(60)  # uses no objects of its own
         self.repeats = draw.has("input_shape on every layer", 20)
         self.used = {}
         self.batch = None  # of a model that takes no random numbers
+        self.asked = None  # keywords of `compile` that go with a model
 
     # -- layers ---------------------------------------------------------------------------------------------------
 
@@ -360,6 +365,8 @@ class Author:
 
     def model(self):
         """A whole model."""
+        if self.wide and self.d.chance(self.wide):
+            return wider.wide(self)
         if self.rare and self.d.chance(self.rare):
             return special.special(self)
         kind = self.d.one("vector", "vector", "sequence", "image", "tokens")
@@ -381,6 +388,9 @@ class Author:
 
     def compiled(self, model, outputs):
         """Compile a model as people do; whether it was."""
+        if self.asked or (self.wide and self.d.chance(self.wide)):
+            model.compile(**(self.asked or settings.drawn(self, outputs)))
+            return True
         if self.d.has("not compiled", 15):
             return False
         optimizers, keras = self.api.keras.optimizers, self.api.keras
@@ -504,10 +514,10 @@ def randomized(model, random):
         model.set_weights(made)
 
 
-def case(api, seed, out, formats, rare=30):
+def case(api, seed, out, formats, rare=30, wide=0):
     """Write one case; its line."""
     draw = Draw(seed)
-    author = Author(api, draw, rare)
+    author = Author(api, draw, rare, wide)
     api.keras.backend.clear_session() if hasattr(api.keras.backend, "clear_session") else None
     model = author.model()
     random = np.random.RandomState(seed)
@@ -531,14 +541,17 @@ def case(api, seed, out, formats, rare=30):
         if draw.chance(60) and compiled:
             draw.habits.append("frozen after compile")
         elif compiled:
-            model.compile(loss=model.loss, optimizer=model.optimizer)
+            model.compile(**(author.asked or {"loss": model.loss, "optimizer": model.optimizer}))
     goal = targets if len(targets) > 1 else targets[0]
+    own.forget(model)
     if compiled:
         for _ in range(steps):
             model.train_on_batch(given, goal)
+            own.forget(model)
         draw.habits.append("trained" if steps else "untrained")
-        loss = model.evaluate(given, goal, verbose=0)
+        loss = model.evaluate(given, goal, batch_size=SAMPLES, verbose=0)
         arrays["loss"] = np.asarray(loss[0] if isinstance(loss, (list, tuple)) else loss, "float64")
+        own.forget(model)
     outputs = as_list(model.predict(given))
     arrays.update({f"x{at}": x for at, x in enumerate(xs)})
     arrays.update({f"y{at}": y for at, y in enumerate(outputs)})
@@ -552,6 +565,7 @@ def case(api, seed, out, formats, rare=30):
         "keras": api.version,
         "seed": seed,
         "rare": rare,
+        "wide": wide,
         "form": form,
         "habits": sorted(set(draw.habits)),
     }
@@ -608,14 +622,16 @@ def main():
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--formats", default=".h5")
     parser.add_argument("--rare", type=int, default=30)
+    parser.add_argument("--wide", type=int, default=0)
     parser.add_argument("--verbose", action="store_true")
     asked = parser.parse_args()
     api = own.use(asked.keras)
+    own_more.use(api)
     os.makedirs(asked.out, exist_ok=True)
     made = left = 0
     for seed in range(asked.seed, asked.seed + asked.count):
         try:
-            line = case(api, seed, asked.out, asked.formats.split(","), asked.rare)
+            line = case(api, seed, asked.out, asked.formats.split(","), asked.rare, asked.wide)
         except Exception as error:
             left += 1
             if asked.verbose:

@@ -10,7 +10,7 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from ckpttool.conversion.options import Options
 from ckpttool.errors import CheckpointError
 from tests.architecture.live_defaults import keras
 from tests.conversion.judge import differences, flat, numbered
-from tests.habits import own
+from tests.habits import own, own_more
 
 OWN = "tests.habits.own"
 TOLERANCE = 2e-5
@@ -53,9 +53,13 @@ def judged(folder: Path, case: dict[str, Any], target: Path) -> Judgement:
 def converted(folder: Path, case: dict[str, Any], target: Path) -> Conversion:
     """A case converted, its Lambda layers given anew."""
     by_name = case["keras"].startswith("3.")  # Keras 3 names the functions of Lambda layers, and stores no code
-    functions = {} if by_name else {name: f"{OWN}:{function}" for name, function in case["lambdas"].items()}
+    functions = {} if by_name else {name: _address(function) for name, function in case["lambdas"].items()}
     arch = folder / case["arch"] if "arch" in case else None
     return convert(folder / case["file"], target, arch=arch, options=Options(functions=functions))
+
+
+def _address(function: str) -> str:
+    return f"{OWN}:{function}" if hasattr(own, function) else f"{OWN}_more:{function}"
 
 
 def against_keras(result: Conversion, record: Path, target: Path, tolerance: float = TOLERANCE) -> Judgement:
@@ -85,10 +89,11 @@ def _loses(result: Conversion, where: str) -> bool:
 
 def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -> str:
     """What Keras does otherwise than the success of a conversion promises; empty where nothing."""
-    own.use("keras")
+    own_more.use(own.use("keras"))
     module = keras()
     module.utils.clear_session()
     model = module.models.load_model(target, custom_objects=objects())
+    model.run_eagerly = True  # no graph is traced for each of a few batches
     with np.load(record) as arrays:
         inputs, wanted, targets = (numbered(arrays, letter) for letter in "xyt")
         loss = float(arrays["loss"]) if "loss" in arrays else None
@@ -103,14 +108,19 @@ def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -
     goal = targets if len(targets) > 1 else targets[0]
     if _loses(result, "compile") and model._compile_loss is None:
         return ""
+    own.forget(model)
     measured = as_first(model.evaluate(given, goal, verbose=0))
     if not _loses(result, "compile") and not abs(measured - loss) <= max(LOSS_TOLERANCE, tolerance) * max(abs(loss), 1):
         return f"another loss: {measured:.6g}, was {loss:.6g}"
+    own.forget(model)
     model.train_on_batch(given, goal)
+    own.forget(model)
     after = list(flat(model.predict(given, verbose=0)))
     again = target.with_name("again.keras")
+    own.forget(model)
     model.save(again)
     second = module.models.load_model(again, custom_objects=objects())
+    second.run_eagerly = True
     same = differences(list(flat(second.predict(given, verbose=0))), after)[1]
     return "" if same < tolerance else f"saved again it predicts otherwise: {same:.2g}"
 
@@ -129,7 +139,20 @@ def as_first(value: Any) -> float:
 
 def objects() -> dict[str, Any]:
     """What a user gives to Keras: classes and functions of the models' author, for Keras 3."""
-    return {**own.objects(), "double": own.double, "scaled_by": own.scaled_by}
+    found = {**own.objects(), **own_more.objects(), "double": own.double, "scaled_by": own.scaled_by}
+    taken = [name for name in ("gelu", "swish", "hard_swish", "mish") if hasattr(keras().activations, name)]
+    others = {name: _called_otherwise(found[name]) for name in taken}
+    return {**found, **others, **{one.__name__: one for one in others.values()}}
+
+
+def _called_otherwise(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function under a name that Keras 3 has not, as convert advises, since it saves its own by their names alone."""
+
+    def own_one(x: Any) -> Any:
+        return function(x)
+
+    own_one.__name__ = f"own_{function.__name__}"
+    return own_one
 
 
 def cases_in(folder: Path) -> Iterator[dict[str, Any]]:

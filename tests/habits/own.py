@@ -30,6 +30,11 @@ class Api:
             )
         return layer.add_weight(name=name, shape=shape, initializer=start, trainable=trainable)
 
+    def since(self, *numbers):
+        """Whether this Keras is of a version or a later one."""
+        found = [int(number) for number in self.version.split("-")[0].split(".")[:2]]
+        return found >= list(numbers)
+
     def base(self):
         """The class of which layers are made."""
         return self.layers.Layer if hasattr(self.layers, "Layer") else self.keras.engine.topology.Layer
@@ -126,6 +131,16 @@ def use(name):
     _api = Api(name)
     globals().update(_classes(_api))
     return _api
+
+
+def forget(model):
+    """Let recurrent layers that remember begin anew."""
+    for layer in model.layers:
+        inner = getattr(layer, "layers", None)
+        if inner:
+            forget(layer)
+        elif getattr(layer, "stateful", False) and hasattr(layer, "reset_states"):
+            layer.reset_states()
 
 
 def objects():

@@ -1,0 +1,77 @@
+"""Crossentropies of a softmax and of a sigmoid: measured as old Keras did, or convert says that it is not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ckpttool.conversion import convert
+from tests.architecture.live_defaults import keras
+from tests.conversion.test_anchors import Layer, dense, legacy
+
+INPUTS = np.random.default_rng(3).normal(size=(5, 3)).astype("float32")
+TARGETS = np.random.default_rng(4).dirichlet([1, 1], 5).astype("float32")
+SGD = {"class_name": "SGD", "config": {"lr": 0.01, "momentum": 0.0, "decay": 0.0, "nesterov": False}}
+
+TAILS: dict[str, Any] = {
+    "Dense": lambda activation: [dense(2, 3, activation=activation)],
+    "Activation": lambda activation: [dense(2, 3), ("Activation", {"activation": activation}, {})],
+    "Reshape behind": lambda activation: [
+        dense(2, 3, activation=activation),
+        ("Reshape", {"target_shape": [2]}, {}),
+    ],
+}
+
+
+def by_probabilities(loss: str, answer: np.ndarray) -> float:
+    """A loss by what came out of the model, as backend/tensorflow_backend.py of Keras 2.2.4 works it out."""
+    given = answer.astype("float64")
+    if loss == "binary_crossentropy":
+        return float(np.mean(-(TARGETS * np.log(given) + (1 - TARGETS) * np.log(1 - given))))
+    given = given / given.sum(-1, keepdims=True)
+    return float(np.mean(-(TARGETS * np.log(given)).sum(-1)))
+
+
+def compiled(path: Path, layers: list[Layer], loss: Any, version: str) -> Path:
+    """A file of a model that was compiled with a loss by a Keras of this version."""
+    training = json.dumps({"optimizer_config": SGD, "loss": loss, "metrics": []})
+    return legacy(path, *layers, shape=(None, 3), training_config=training, keras_version=version)
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "categorical_crossentropy"])
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("tail", TAILS)
+def test_keras_3_measures_as_before_or_convert_says_so(loss: str, activation: str, tail: str, tmp_path: Path) -> None:
+    """What Keras 3 measures of a converted model is what the old one did, exactly where nothing is said to be lost."""
+    source = compiled(tmp_path / "old.h5", TAILS[tail](activation), loss, "2.2.4")
+    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    model = keras().models.load_model(tmp_path / "new.keras")
+    model.run_eagerly = True
+    measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])
+    expected = by_probabilities(loss, np.asarray(model(INPUTS)))
+    assert (abs(measured - expected) < 1e-5) == (not lost), (measured, expected, lost)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "version", "said"),
+    [
+        ("softmax", "binary_crossentropy", "1.2.2", True),
+        ("softmax", "binary_crossentropy", "2.2.4-tf", True),
+        ("softmax", "binary_crossentropy", "2.4.0", False),
+        ("softmax", "binary_crossentropy", "2.15.0", False),
+        ("sigmoid", "sparse_categorical_crossentropy", "2.1.0", True),
+        ("sigmoid", {"class_name": "BinaryCrossentropy", "config": {"from_logits": True}}, "2.2.4-tf", True),
+        ("sigmoid", {"class_name": "BinaryCrossentropy", "config": {"from_logits": True}}, "2.4.0", False),
+        ("sigmoid", {"class_name": "BinaryCrossentropy", "config": {"from_logits": False}}, "2.2.4-tf", False),
+        ("softmax", "mse", "2.2.4", False),
+    ],
+)
+def test_what_carries_its_logits_since_tensorflow_2_3(
+    activation: str, loss: Any, version: str, said: bool, tmp_path: Path
+) -> None:
+    """Only Keras before 2.4 took what came out, of which the loss is another."""
+    source = compiled(tmp_path / "old.h5", [dense(2, 3, activation=activation)], loss, version)
+    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    assert any("for logits" in what for what in lost) == said, lost
