@@ -1,5 +1,6 @@
 """Models as graphs of layers: connections of every dialect, and connections that make no sense."""
 
+import copy
 from contextlib import suppress
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.models import is_built, steps_of
 from ckpttool.architecture.table import part_of
+from tests.architecture.live_defaults import keras
 
 
 def layer(class_name: str, name: str, *sources: str, **config: Any) -> dict[str, Any]:
@@ -81,3 +83,23 @@ def test_built() -> None:
     shaped = layer("Dense", "d", units=2, batch_input_shape=[None, 4])
     assert not is_built(Args.of({"class_name": "Sequential", "config": {"name": "s", "layers": [dense]}}))
     assert is_built(Args.of({"class_name": "Sequential", "config": {"name": "s", "layers": [shaped]}}))
+
+
+LSTM_WITH_SHAPE = [layer("InputLayer", "i", batch_shape=[None, 3, 2]), layer("LSTM", "l", units=4)]
+NESTED = {"class_name": "Sequential", "config": {"name": "inner", "layers": [layer("LSTM", "l", units=4)]}}
+NESTED_WITH_SHAPE = {"class_name": "Sequential", "config": {"name": "inner", "layers": LSTM_WITH_SHAPE}}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        *([layer("LSTM", "l", units=4)], LSTM_WITH_SHAPE, [NESTED], [NESTED_WITH_SHAPE]),
+        *([layer("GlobalMaxPooling1D", "g")], [layer("Embedding", "e", input_dim=3, output_dim=2)]),
+    ],
+    ids=str,
+)
+def test_built_as_keras_builds(first: list[dict[str, Any]]) -> None:
+    """What comes out of a first layer has a shape, as of a LSTM, but Keras builds by the shape of what goes in."""
+    config = {"name": "s", "layers": [*first, layer("Dense", "d", units=2)]}
+    live = keras().models.Sequential.from_config(copy.deepcopy(config))
+    assert is_built(Args.of({"class_name": "Sequential", "config": config})) == live.built

@@ -95,19 +95,18 @@ def stateful(author):
     draw, layers = author.d, author.l
     draw.habits.append("stateful")
     shape, kinds = (SAMPLES, 5, 3), [draw.one("LSTM", "GRU", "SimpleRNN") for _ in range(draw.one(1, 2))]
-    found = [
-        getattr(layers, kind)(4, stateful=True, return_sequences=at == 0 < len(kinds) - 1)
-        for at, kind in enumerate(kinds)
-    ]
-    if draw.chance(25) and not author.first:
-        found[-1] = layers.Bidirectional(layers.LSTM(3, stateful=True))
-    if author.api.generation == 3:
-        made = author.api.models.Sequential([layers.Input(batch_shape=shape)])
-    else:
-        made = author.api.models.Sequential()
-        found.insert(0, layers.InputLayer(batch_input_shape=shape))
-    for layer in [*found, layers.Dense(2, activation="softmax")]:
-        made.add(layer)
+    stated = {} if author.api.generation == 3 else {"batch_input_shape": shape}
+    made = author.api.models.Sequential()
+    if not stated:
+        made.add(layers.Input(batch_shape=shape))
+    for at, kind in enumerate(kinds):
+        more = at < len(kinds) - 1
+        options = stated if at == 0 else {}
+        if not more and not author.first and draw.chance(25):
+            made.add(layers.Bidirectional(layers.LSTM(3, stateful=True), **options))
+        else:
+            made.add(getattr(layers, kind)(4, stateful=True, return_sequences=more, **options))
+    made.add(layers.Dense(2, activation="softmax"))
     author.batch = [numbers(5, 3)]
     return made
 
