@@ -13,7 +13,17 @@ from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.checkpoint import Checkpoint, Section
-from ckpttool.conversion import crossentropies, cudnn, lambdas, preprocessing, pruning, ragged, towers, vocabularies
+from ckpttool.conversion import (
+    crossentropies,
+    cudnn,
+    lambdas,
+    preprocessing,
+    pruning,
+    ragged,
+    regularized,
+    towers,
+    vocabularies,
+)
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.filling import (
     LEGACY,
@@ -154,6 +164,7 @@ def _rewritten(
         compiled = compile_config(settings, version, _outputs(architecture, today), journal)
         if compiled:
             crossentropies.note(rewritten.config, compiled["loss"], version, journal)
+            regularized.note(rewritten.config, journal)
             rewritten.config |= {"compile_config": compiled}  # which `today` has, too
     part = part_in(today)
     rewritten = cudnn.laid_out(alignment, rewritten, journal)

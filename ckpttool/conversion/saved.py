@@ -10,7 +10,7 @@ from ckpttool.architecture import Architecture
 from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.architecture.slots import Part
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.conversion import crossentropies
+from ckpttool.conversion import crossentropies, regularized
 from ckpttool.conversion.compiling import compile_config
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.options import Options
@@ -89,6 +89,7 @@ def _settings(source: Source, journal: Journal) -> Any:
     found = compile_config(stated, checkpoint.producer.keras_version, outputs, journal)
     if found is not None:
         crossentropies.note(source.live.config, found["loss"], checkpoint.producer.keras_version, journal)
+        regularized.note(source.live.config, journal)
     own = source.live.config.get("compile_config")
     if found is None and own:
         journal.edit(LIVE_COMPILE, "compile", str(_class_of(own.get("optimizer"))))
