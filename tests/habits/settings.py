@@ -19,7 +19,7 @@ def losses(author):
     if hasattr(module, "Huber"):
         draw.habits.append("loss objects")
         found += [
-            module.Huber(0.3),
+            module.Huber(0.3 if author.api.generation < 3 else 1.0),
             module.BinaryCrossentropy(label_smoothing=0.1),
             module.MeanSquaredError(reduction="sum"),
         ]
