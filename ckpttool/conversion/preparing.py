@@ -160,12 +160,7 @@ def _rewritten(
     today = read_architecture(rewritten.config)
     assert today is not None
     if FORMS[form].whole and options.compiled:
-        settings, version = _compiled_with(checkpoint, architecture), checkpoint.producer.keras_version
-        compiled = compile_config(settings, version, _outputs(architecture, today), journal)
-        if compiled:
-            crossentropies.note(rewritten.config, compiled["loss"], version, journal)
-            regularized.note(rewritten.config, journal)
-            rewritten.config |= {"compile_config": compiled}  # which `today` has, too
+        _compile(checkpoint, architecture, today, rewritten, journal)
     part = part_in(today)
     rewritten = cudnn.laid_out(alignment, rewritten, journal)
     towers.note(alignment.inside, journal)
@@ -204,6 +199,18 @@ def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal:
         journal.lose(STATE, f"its state, {count:,} arrays: what is written holds the weights alone")
     elif count and not compiled:
         journal.lose(STATE, f"its state, {count:,} arrays: no optimizer of Keras 3 is compiled in its place")
+
+
+def _compile(
+    checkpoint: Checkpoint, architecture: Architecture, today: Architecture, rewritten: Rewritten, journal: Journal
+) -> None:
+    """Write what the model was compiled with into its config; note what is measured otherwise."""
+    settings, version = _compiled_with(checkpoint, architecture), checkpoint.producer.keras_version
+    compiled = compile_config(settings, version, _outputs(architecture, today), journal)
+    if compiled:
+        crossentropies.note(rewritten.config, compiled["loss"], version, journal)
+        regularized.note(rewritten.config, journal)
+        rewritten.config |= {"compile_config": compiled}  # which `today` has, too
 
 
 def _check_vocabularies(part: Part, assets: Mapping[str, bytes], form: str, journal: Journal) -> frozenset[str]:
