@@ -32,6 +32,7 @@ TRAPS = sorted(
 
 BUILD = """
 import keras
+import own_layers
 
 def build():
     model = keras.Sequential([keras.layers.Input((5,)), keras.layers.Dense(3, name="d"), keras.layers.Dense(2)])
@@ -101,7 +102,7 @@ def test_where_modules_are_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
     for place in (installed, script, named):
         place.mkdir()
     monkeypatch.setattr(sys, "path", [str(script), str(named), str(installed), library, str(tmp_path / "added")])
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script / "train.py"))
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script / "train.py"), raising=False)
     monkeypatch.setenv("PYTHONPATH", str(named))
     monkeypatch.chdir(tmp_path)
     assert children.search_path() == [str(installed), library, str(tmp_path / "added")]
@@ -133,6 +134,7 @@ def traps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "checkpoints.json").write_text('{"version": 1, "checkpoints": []}')
     (folder / "ckpttool.toml").write_text(CONFIGURATION)
     (folder / "train_models.py").write_text(BUILD)
+    (folder / "own_layers.py").write_text("LAYERS = 2")
     (folder.parent / "ckpttool").write_text(
         f"import sys\nsys.path.append({str(ROOT)!r})\nfrom ckpttool.cli import main\nmain(prog_name='ckpttool')\n"
     )

@@ -83,8 +83,10 @@ def in_processes(
     """The report on each path, in their order, from `jobs` processes; `silence` is how long one may say nothing."""
     crew = _Crew(paths, start)
     try:
-        for _ in range(jobs):
-            crew.hire()
+        crew.hire()
+        with contextlib.suppress(children.ChildError, OSError):  # where there cannot be so many, fewer do it
+            for _ in range(jobs - 1):
+                crew.hire()
         while crew.workers:
             crew.hear(progress)
             crew.end_silent(silence)

@@ -31,10 +31,10 @@ def emit(text: str) -> None:
 
 def fail(message: str) -> None:
     """Writes an error to standard error; the message is escaped where it was made."""
-    _say(f"error: {message}")
+    say(f"error: {message}")
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     """Writes a line to standard error, if it can be written."""
     with contextlib.suppress(OSError):
         click.echo(line, err=True)
@@ -44,9 +44,9 @@ def warn(place: str, refusals: Iterable[Refusal], notes: Iterable[str]) -> None:
     """Writes what reading left alone to standard error, at most twenty lines of it."""
     lines = [*notes, *(f"{refusal.place or 'file'}: {refusal.detail} [{refusal.kind}]" for refusal in refusals)]
     for line in lines[:_SHOWN]:
-        _say(f"warning: {printable(place)}: {printable(line)}")
+        say(f"warning: {printable(place)}: {printable(line)}")
     if len(lines) > _SHOWN:
-        _say(f"warning: {printable(place)}: and {len(lines) - _SHOWN:,} more; --output json has all")
+        say(f"warning: {printable(place)}: and {len(lines) - _SHOWN:,} more; --output json has all")
 
 
 def progress(total: int, label: str = "reading") -> Callable[[int], None]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ckpttool.cli.emit import say
+
 if TYPE_CHECKING:
     from ckpttool.architecture.spec import Spec
 
@@ -47,5 +49,5 @@ def runs(architecture: str | None) -> bool:
 
     if architecture is None or not names_function(architecture):
         return False
-    click.echo(f"note: running {architecture} in a process of its own", err=True)
+    say(f"note: running {architecture} in a process of its own")
     return True

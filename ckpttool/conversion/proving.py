@@ -17,7 +17,12 @@ SMALL = 32 << 20
 """The bytes of weights up to which a model is loaded with Keras without being asked for."""
 
 # Keras runs on the processor: its results are the same everywhere, and no training loses its graphics processor.
-_SETTINGS = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
+_SETTINGS = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "HIP_VISIBLE_DEVICES": "-1",
+    "JAX_PLATFORMS": "cpu",
+}
 _BACKENDS = ("tensorflow", "jax", "torch")
 TOLERANCE = 1e-3
 """How far outputs may be from those of the old model, relative to the largest of them."""
@@ -100,8 +105,11 @@ def _run(target: Path, source: Path, proof: Proof) -> Any:
         "function": proof.function,
         "directories": children.own_directories() if proof.function else [],
     }
-    with tempfile.TemporaryDirectory(prefix="ckpttool-") as settings:
-        output, said, status = _answer(json.dumps(job), _environment(proof, settings), source)
+    try:
+        with tempfile.TemporaryDirectory(prefix="ckpttool-") as settings:
+            output, said, status = _answer(json.dumps(job), _environment(proof, settings), source)
+    except (children.ChildError, OSError) as error:
+        raise NoKerasError("Keras could not be run", path=str(source), found=str(error)) from error
     try:
         return json.loads(output)
     except ValueError:

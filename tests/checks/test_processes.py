@@ -53,7 +53,7 @@ def test_one_that_dies_costs_one_checkpoint() -> None:
 def test_one_that_hangs_is_ended() -> None:
     """A process that says nothing for too long is ended; one that is slow and tells of progress is not."""
     progress = list[int]()
-    found = in_processes(["hang", "slow", "good"], start, 2, progress.append, silence=2.5)
+    found = in_processes(["hang", "slow", "good"], start, 2, progress.append, silence=6.5)
     assert [bool(report.unchecked) for report in found] == [True, False, False]
-    assert "told nothing for 2 seconds and was ended" in found[0].unchecked[0]
+    assert "told nothing for 6 seconds and was ended" in found[0].unchecked[0]
     assert sum(progress) >= 500
