@@ -94,6 +94,7 @@ def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | No
     tree, parts = source.tree, source.parts
     listed = names(tree, group, "weight_names")
     if listed is None:
+        parts.budget.spend(len(tree.datasets) >> 3)  # all are looked through for every such group
         listed = [path[len(group) + 1 :] for path in tree.datasets if path.startswith(group + "/")]
         if listed:
             parts.refuse("corrupt", group, "no weight_names: weights are taken in the order of their names")

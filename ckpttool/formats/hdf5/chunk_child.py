@@ -12,8 +12,10 @@ import io
 import itertools
 import json
 import math
+import os
 import struct
 import sys
+import time
 import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -24,8 +26,9 @@ import numpy as np
 from ckpttool.files import FileSource, Inflated, Source, Window
 
 PIECE = 4 << 20
-_MEMORY = 3 << 30
-_CPU_SECONDS = 900
+_MEMORY = (1 << 30, 3 << 30)  # the least and the most bytes of address space
+_CPU_SECONDS = 2  # for a file of any size, and
+_BYTES_A_SECOND = 4 << 20
 _CHUNK_CACHE = (64 << 20, 512 << 20)  # the least and the most bytes for one dataset
 _OPEN_DATASETS = 4
 
@@ -68,16 +71,20 @@ def _source(path: str, start: int, size: int, inflated: int) -> Source:
     return source
 
 
-def _give_up_rights() -> None:
-    """No further file can be opened, and memory and time are bounded, where the system has such limits."""
+def _give_up_rights(size: int) -> None:
+    """No further file can be opened, and memory and time are bounded in proportion to the size of the file, where the
+    system has such limits."""
     try:
         import resource
     except ImportError:
         return
-    limits = {"RLIMIT_NOFILE": 3, "RLIMIT_AS": _MEMORY, "RLIMIT_CPU": _CPU_SECONDS, "RLIMIT_CORE": 0}
+    memory = min(_MEMORY[1], _MEMORY[0] + 8 * size)
+    seconds = math.ceil(time.process_time()) + _CPU_SECONDS + size // _BYTES_A_SECOND
+    limits = {"RLIMIT_NOFILE": 3, "RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_CORE": 0}
     for name, limit in limits.items():
+        hard = limit + 1 if name == "RLIMIT_CPU" else limit  # by which the parent sees why the process ended
         with contextlib.suppress(OSError, ValueError):  # a stricter limit is set already, or there is no such limit
-            resource.setrlimit(getattr(resource, name), (limit, limit))
+            resource.setrlimit(getattr(resource, name), (limit, hard))
 
 
 def blocks(shape: tuple[int, ...], limit: int) -> Iterator[Block]:
@@ -136,7 +143,8 @@ def _opened(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
     rows = (-(-size // chunk) * chunk for size, chunk in zip(dataset.shape[1:], creation.get_chunk()[1:], strict=True))
     wanted = creation.get_chunk()[0] * math.prod(rows) * dataset.get_type().get_size()
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
-    access.set_chunk_cache(100_003, max(_CHUNK_CACHE[0], min(wanted, _CHUNK_CACHE[1])), 1.0)
+    most = max(_CHUNK_CACHE[0], min(_CHUNK_CACHE[1], 2 * file.id.get_filesize()))
+    access.set_chunk_cache(100_003, max(_CHUNK_CACHE[0], min(wanted, most)), 1.0)
     return h5py.h5d.open(file.id, path, access)
 
 
@@ -205,7 +213,7 @@ def _answer(reader: _Reader, line: bytes) -> tuple[bytes, bytes]:
 def main(where: str) -> None:
     """Serves requests until standard input ends."""
     source = _source(*json.loads(where))
-    _give_up_rights()
+    _give_up_rights(os.path.getsize(json.loads(where)[0]))
     reader = _Reader(h5py.File(_SourceFile(source), "r"))
     for line in sys.stdin.buffer:
         kind, body = _answer(reader, line)

@@ -18,6 +18,8 @@ from ckpttool import children
 from ckpttool.errors import CorruptFileError, FileAccessError
 
 _SILENCE = 60.0  # seconds for one answer, after which the child counts as hung
+_MOST_DEATHS = 4  # of children, after which no other is started; one that ran out of time counts as all
+_OUT_OF_TIME = -24  # the status of a process that the system ended for the time that it took (SIGXCPU)
 _MAX_FRAME = 1 << 30  # one value may be large, a frame never larger than what may be stored in one chunk
 
 # libhdf5 loads no plugins; NumPy starts no threads, which would count against the limit on memory.
@@ -35,6 +37,7 @@ class ChunkReader:
         self._where: list[str | int] = [os.path.abspath(path), start, size, inflated]
         self._child: _Child | None = None
         self._closed = False
+        self._deaths = 0
         self._lock = threading.Lock()
 
     def pieces(self, dataset: str, nbytes: int, limit: int) -> Iterator[bytes]:
@@ -66,11 +69,14 @@ class ChunkReader:
         with self._lock:
             if self._closed:
                 raise FileAccessError("the checkpoint is closed", hint="read weights inside the `with` block")
+            if self._deaths >= _MOST_DEATHS:
+                raise _unreadable(dataset, "its values are not read", "that h5py ended over other values of the file")
             if self._child is None:
                 self._child = _Child(self._where)
             try:
                 kind, body = self._child.ask({"dataset": dataset, "number": number})
             except _NoAnswerError as error:
+                self._deaths += _MOST_DEATHS if error.status == _OUT_OF_TIME else 1
                 self._end_child()
                 raise _unreadable(dataset, "its values cannot be read", str(error)) from None
             except BaseException:
@@ -87,7 +93,11 @@ class ChunkReader:
 
 
 class _NoAnswerError(Exception):
-    """The child did not answer; says why."""
+    """The child did not answer; says why. `status` is that of the ended process, 0 where it had not ended."""
+
+    def __init__(self, why: str, status: int = 0) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 class _Child:
@@ -111,9 +121,10 @@ class _Child:
             return kind, self._take(size)
         except EOFError:
             hung = time.monotonic() - began >= _SILENCE
-            raise _NoAnswerError(
-                f"no answer for {_SILENCE:.0f} s" if hung else f"h5py ended with status {self._process.wait()}"
-            ) from None
+            if hung:
+                raise _NoAnswerError(f"no answer for {_SILENCE:.0f} s") from None
+            status = self._process.wait()
+            raise _NoAnswerError(f"h5py ended with status {status}", status) from None
         finally:
             watchdog.cancel()
 
