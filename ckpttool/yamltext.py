@@ -15,8 +15,10 @@ from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
 if TYPE_CHECKING:
     import yaml
 
-MAX_BYTES = 4 << 20
+MAX_BYTES = 2 << 20
+MAX_TOKENS = 150_000  # which PyYAML takes two to three seconds for
 MAX_NODES = 200_000
+MAX_NUMBER = 1_000  # characters; sums of many parts of sixty take long
 MAX_DEPTH = 200
 MAX_AXES = 32  # of a NumPy array
 
@@ -24,6 +26,7 @@ _TUPLE = "tag:yaml.org,2002:python/tuple"
 _NUMPY_SCALAR = "tag:yaml.org,2002:python/object/apply:numpy.core.multiarray.scalar"
 _NUMPY_ARRAY = "tag:yaml.org,2002:python/object/apply:numpy.core.multiarray._reconstruct"
 _PLAIN = "tag:yaml.org,2002:"
+_NUMERIC = (f"{_PLAIN}int", f"{_PLAIN}float")
 _NUMBERS = {"i4": "<i", "i8": "<q", "u4": "<I", "u8": "<Q", "f4": "<f", "f8": "<d", "b1": "<?"}
 
 
@@ -38,12 +41,31 @@ def parse(raw: bytes, what: str) -> Any:
             f"{what} is YAML, which needs PyYAML", hint="pip install 'ckpttool[yaml]', or convert it to JSON"
         ) from None
     try:
-        root = yaml.compose(raw.decode("utf-8"), Loader=yaml.SafeLoader)
+        root = _loader(raw.decode("utf-8"), what).get_single_node()
         return None if root is None else _Values(what).value(root, MAX_DEPTH)
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise CorruptFileError(f"{what} is no valid YAML", found=str(error).split("\n")[0]) from error
     except RecursionError:
         raise _too_deep(what) from None
+
+
+def _loader(text: str, what: str) -> Any:
+    """PyYAML's loader of plain data, which gives up at so many tokens."""
+    import yaml
+
+    class Bounded(yaml.SafeLoader):
+        """Counts the tokens that it reads."""
+
+        left = MAX_TOKENS
+
+        def fetch_more_tokens(self) -> Any:
+            """One token more, or a few."""
+            self.left -= 1
+            if self.left < 0:
+                raise UnsafeFileError(f"{what} holds too many elements", expected=f"{MAX_TOKENS:,} tokens at most")
+            return super().fetch_more_tokens()
+
+    return Bounded(text)
 
 
 def _too_deep(what: str) -> UnsafeFileError:
@@ -81,6 +103,12 @@ class _Values:
     def _scalar(self, node: "yaml.Node") -> Any:
         if node.tag.startswith(f"{_PLAIN}python/") or not node.tag.startswith(_PLAIN):
             return None
+        if node.tag in _NUMERIC and len(node.value) > MAX_NUMBER:
+            raise UnsafeFileError(
+                f"{self._what} holds a number that is too long",
+                expected=f"{MAX_NUMBER:,} characters at most",
+                found=f"{len(node.value):,}",
+            )
         return self._scalars.construct_object(node)
 
     def _numpy_scalar(self, node: "yaml.Node") -> Any:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ckpttool import yamltext
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.yamltext import MAX_BYTES, parse
 from tests.samples import FIXTURES
@@ -117,6 +118,26 @@ def test_size() -> None:
     """A text over the limit is refused before it is parsed."""
     with pytest.raises(UnsafeFileError, match="too large"):
         parse(b" " * (MAX_BYTES + 1), "it")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" + "1," * 1000, "{" + "".join(f"a{n}: 1," for n in range(1000)), "- a\n" * 1000,
+     "a: &a 1\nb:\n" + "- *a\n" * 1000, "- !!str x\n" * 1000, "%X\n" * 1000 + "--- a", "a: 1\r\n" * 1000],
+)  # fmt: skip
+def test_elements_are_counted_as_they_are_read(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More tokens than the limit end the reading, in whatever form: PyYAML takes long for each."""
+    monkeypatch.setattr(yamltext, "MAX_TOKENS", 500)
+    with pytest.raises(UnsafeFileError, match="too many elements"):
+        parse(text.encode(), "it")
+
+
+@pytest.mark.parametrize("text", ["1" + ":59" * 400, "1" + ":59" * 400 + ".5", "0b" + "1" * 2000, "0x" + "f" * 2000])
+def test_numbers_without_end(text: str) -> None:
+    """A number in many parts of sixty, or in bits, is refused: the time that it takes grows with the square of it."""
+    with pytest.raises(UnsafeFileError, match="number that is too long"):
+        parse(text.encode(), "it")
+    assert parse(b"[1:59:59, 0b101, 0x1f]", "it") == [7199, 5, 31]
 
 
 @pytest.mark.parametrize("text", [b"a: [1", b"\xff\xfe\x00", b"a: b: c", b"*nowhere", b"!!int twelve"])
