@@ -189,7 +189,7 @@ def _described_behind(
     begin, end, limit = place
     if end > source.size or not records.descriptor(source, end, limit, _sizes(info)):
         yield Refusal("ambiguous", info.filename, "what stands behind it and the directory tell different sizes")
-    elif not told and not info.compress_type:
+    elif not told and not info.compress_type and end <= limit:
         data = source.read(begin, min(end - begin, _SCANNED))
         for found in re.finditer(re.escape(records.DESCRIPTOR), data):
             at = found.start()

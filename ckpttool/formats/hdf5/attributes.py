@@ -103,11 +103,14 @@ class Attributes:
                 self._file.budget.spend(1)
         return None
 
+    @property
+    def are_few(self) -> bool:
+        """Whether there is one at most, and that in the header: nothing can be twice, or too much."""
+        return ATTRIBUTE_INFO not in self._header and len(self._header.get(ATTRIBUTE, ())) < 2
+
     def check(self) -> None:
         """Raises where two readers would see different attributes; none of them is given from then on."""
         inside = self._header.get(ATTRIBUTE, ())
-        if len(inside) < 2 and ATTRIBUTE_INFO not in self._header:
-            return
         names = sorted(self.names())
         twice = next((name for name, following in itertools.pairwise(names) if name == following), None)
         self._is_ambiguous = True

@@ -163,7 +163,7 @@ class NameIndex:
     """
 
     def __init__(self, file: Hdf5Bytes, by_name: int, by_order: int, kind: Records) -> None:
-        self._kind, self._names = kind, dict[bytes, bytes]()
+        self._file, self._kind, self._names = file, kind, dict[bytes, bytes]()
         self.records = list(btree_v2_records(file, by_name, kind.by_name))
         self.heap_ids = [record[kind.heap_id] for record in self.records]
         if by_order != UNDEFINED:
@@ -180,6 +180,7 @@ class NameIndex:
         last = (0, b"")
         for record, heap_id in zip(self.records, self.heap_ids, strict=True):
             name = self._names[heap_id]
+            self._file.budget.spend(2 + (len(name) >> 4))
             place = (lookup3(name), name)
             if place[0].to_bytes(4, "little") != record[self._kind.checksum] or place < last:
                 raise ambiguous("an HDF5 index has names out of order, where only some readers find them")
@@ -231,6 +232,7 @@ class _TreeV2:
         self._file.budget.spend(2 * count)
         records = [node[6 + n * size : 6 + (n + 1) * size] for n in range(count)]
         used = 6 + count * size + ((count + 1) * self._child_width(depth) if depth else 0)
+        self._file.budget.spend(used >> 4)
         if lookup3(node[:used]) != int.from_bytes(node[used : used + 4], "little"):
             raise CorruptFileError("an HDF5 index has a wrong checksum", where=f"byte {address:,}")
         if not depth:

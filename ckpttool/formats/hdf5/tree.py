@@ -159,7 +159,8 @@ class _Walk:
             error.where = ", ".join(filter(None, (f"group {path or '/'}", error.where)))
             raise
         if len(found) > 1:
-            found = self._once(prefix, found)
+            if len({link.name for link in found}) < len(found):
+                found = self._once(prefix, found)
             found.sort(key=lambda link: natural_key(link.name), reverse=True)
         return [(prefix, depth + 1, link) for link in found]
 
@@ -175,6 +176,8 @@ class _Walk:
     def _judge(self, path: str, attributes: Attributes) -> None:
         """Tells of attributes that are too many or too large for a checkpoint, which can be read all the same, and of
         those that readers see differently, which cannot."""
+        if attributes.are_few:
+            return
         try:
             told = attributes.oversized()
             if not told:
@@ -234,8 +237,8 @@ class _Walk:
         self._names[link.address] = path
         try:
             header = read_header(self._file, link.address)
-            _require_one_kind(header, link.table)
             if is_group(header):
+                _require_one_kind(header, link.table)
                 return header
             if is_dataset(header):
                 self._note(path, read_dataset(self._file, header), Attributes(self._file, self._heap, header))
@@ -247,12 +250,12 @@ class _Walk:
 
 
 def _require_one_kind(header: Header, table: bytes) -> None:
-    """Raises where an object is a group to one reader and a dataset to the next, or where its entry in the group above,
-    or in the superblock, leads to another `table` of names than its own header.
+    """Raises where a group is a dataset to another reader, or where its entry in the group above, or in the superblock,
+    leads to another `table` of names than its own header.
 
     A group that has become one of the new kind has no table, and its entry an old one.
     """
-    if is_group(header) and (is_dataset(header) or is_named_type(header)):
+    if is_dataset(header) or is_named_type(header):
         raise ambiguous("is a group and a dataset at once")
     if table and SYMBOL_TABLE in header and header[SYMBOL_TABLE][0][1][:16] != table:
         raise CorruptFileError("the entry of a group and its own header name different tables of names")
