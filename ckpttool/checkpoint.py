@@ -20,6 +20,7 @@ from ckpttool.errors import (
     UnsafeFileError,
     UnsupportedError,
     WeightNotFoundError,
+    ambiguous,
 )
 
 if TYPE_CHECKING:
@@ -223,6 +224,14 @@ class Checkpoint(Mapping[str, Weight]):
     def section(self, section: Section) -> tuple[Weight, ...]:
         """The weights of one section, in order."""
         return tuple(weight for weight in self.weights.values() if weight.section is section)
+
+    def require_one_view(self) -> None:
+        """Raise where two readers see different things in the file: nothing said or made of it would be sure."""
+        found = [refusal for refusal in self.refusals if refusal.kind == "ambiguous"]
+        if found:
+            more = f", and {len(found) - 1:,} more" if len(found) > 1 else ""
+            error = ambiguous("two readers see different things in it", found[0].place, f"{found[0].detail}{more}")
+            raise error.at(path=str(self.path))
 
     def _missing(self, path: str) -> WeightNotFoundError:
         import difflib

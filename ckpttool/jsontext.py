@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ckpttool.budget import Budget, steps_of_text
-from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError
+from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, ambiguous
 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 950
@@ -63,6 +63,14 @@ def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
     if _deeper_than(value, MAX_DEPTH):
         raise _too_deep(what)
     return Json(value, (*oddities, *sorted(seen)))
+
+
+def parse_unambiguous(raw: bytes | str, what: str) -> Any:
+    """The value of a JSON text; raises also where an object repeats a key, of which readers take either."""
+    found = parse(raw, what)
+    if _REPEATED in found.oddities:
+        raise ambiguous(f"{what} repeats a key within one object, of which readers take either")
+    return found.value
 
 
 def too_large(what: str, size: int) -> UnsafeFileError:

@@ -16,6 +16,7 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
     """The architecture in a `.keras`, a whole-model `.h5`, or a `.json` or `.yaml`; told apart by content."""
     if not is_text(path):
         with open_checkpoint(path) as checkpoint:
+            checkpoint.require_one_view()
             found = read_architecture(checkpoint.config, checkpoint.producer.keras_version)
         if found is None:
             raise UnknownFormatError(
@@ -33,6 +34,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
     if is_text(path) and not os.fspath(path).endswith(".weights.json"):
         return spec_of_text(path)
     with open_checkpoint(path) as checkpoint:
+        checkpoint.require_one_view()
         architecture = read_architecture(checkpoint.config, checkpoint.producer.keras_version)
         try:
             return spec_of(architecture) if architecture else spec_of_weights(checkpoint)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ckpttool import scalars
-from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
+from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
 
 if TYPE_CHECKING:
     import yaml
@@ -93,12 +93,19 @@ class _Values:
         if node.tag == _NUMPY_ARRAY:
             return self._numpy_array(node)
         if isinstance(node, yaml.MappingNode):
-            return {str(self.value(key, depth - 1)): self.value(item, depth - 1) for key, item in node.value}
+            return self._mapping(node, depth)
         if node.tag == _NUMPY_SCALAR:
             return self._numpy_scalar(node)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, depth - 1) for item in node.value]
         return self._scalar(node)
+
+    def _mapping(self, node: "yaml.Node", depth: int) -> dict[str, Any]:
+        """The items of a mapping; raises where one has the key of another, of which readers take either."""
+        found = {str(self.value(key, depth - 1)): self.value(item, depth - 1) for key, item in node.value}
+        if len(found) < len(node.value):
+            raise ambiguous(f"{self._what} repeats a key within one mapping, of which readers take either")
+        return found
 
     def _scalar(self, node: "yaml.Node") -> Any:
         if node.tag.startswith(f"{_PLAIN}python/") or not node.tag.startswith(_PLAIN):

@@ -49,5 +49,5 @@ def value_in(path: str | os.PathLike[str]) -> Any:
 def parsed(raw: bytes) -> Any:
     """The value of a text in JSON, or else in YAML."""
     if raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b'"') or b"\0" in raw[:8]:
-        return jsontext.parse(raw, "the architecture").value
+        return jsontext.parse_unambiguous(raw, "the architecture")
     return yamltext.parse(raw, "the architecture")

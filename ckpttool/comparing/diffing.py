@@ -82,6 +82,7 @@ def diff(
 
 def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Diff:
     for side in (a, b):
+        side.require_one_view()
         if side.check_bytes is not None:
             side.check_bytes()
     architectures = _architectures(a, b, scope.architecture)

@@ -144,6 +144,7 @@ def _planned(
     form, journal = form_of(target, to), Journal()
     architecture = _architecture(arch)
     with open_checkpoint(source) as opened:
+        opened.require_one_view()
         checkpoint = _told(opened, source_backend)
         prepared = prepare(checkpoint, architecture, form, options, journal)
         lambdas.check(options.functions, journal.lambdas)

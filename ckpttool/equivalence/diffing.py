@@ -42,6 +42,8 @@ def diff(
     if not isinstance(b, Checkpoint):
         with open_checkpoint(b) as opened:
             return diff(a, opened, scope, progress)
+    for side in (a, b):
+        side.require_one_view()
     as_they_are = scope.exact or all(map(_is_of_keras_3, (a, b)))
     found = as_written(a, b, scope, progress) if as_they_are else _in_one_form(a, b, scope, progress)
     return found if scope.match else replace(found, assets=asset_changes(a, b))

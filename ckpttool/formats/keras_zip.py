@@ -66,7 +66,9 @@ def read_directory(path: Path) -> Checkpoint:
     budget = Budget(_size_of(path))
     with Parts(budget, files=sorted(entry.name for entry in os.scandir(path))) as parts:
         _read_documents(parts, lambda name: _small_file(path / name, parts))
-        name = next(name for name in WEIGHTS if (path / name).exists())
+        name, *others = [name for name in WEIGHTS if (path / name).exists()]
+        for other in others:
+            parts.refuse("ambiguous", other, f"weights twice in one directory; {name} is read, as Keras does")
         if (path / name).is_symlink():
             raise FileAccessError("is a symbolic link, which is not followed", path=str(path / name))
         source = FileSource(path / name, budget)

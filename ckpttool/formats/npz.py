@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ckpttool import scalars
 from ckpttool.checkpoint import Refusal, Weight
-from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
+from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
 from ckpttool.files import Inflated, Source
 from ckpttool.formats.archive import Archive
 from ckpttool.formats.hdf5.values import MAX_DECLARED, MAX_RATIO
@@ -50,6 +50,9 @@ def read(parts: Parts, source: Source) -> None:
     parts.refusals.extend(archive.refusals)
     for name in archive.infos:
         path = name.removesuffix(".npy")
+        if path != name and path in archive.infos:
+            parts.refuse("ambiguous", path, "stored with and without .npy, of which readers take either")
+            continue
         try:
             member = archive.source(archive.member(name))
             parts.weights[path] = _weight(path, member)
@@ -68,6 +71,8 @@ def _weight(path: str, source: Source) -> Weight:
     start, header = _header(source)
     try:
         fields = ast.literal_eval(header)
+        if len(fields) < header.count(":"):
+            raise ambiguous("a .npy header that repeats a key, of which readers take either")
         code, shape, fortran = fields["descr"], scalars.sizes(fields["shape"]), fields["fortran_order"]
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise CorruptFileError("a damaged .npy header") from error

@@ -8,7 +8,14 @@ from typing import Any
 
 from ckpttool import jsontext
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.errors import CheckpointError, CorruptFileError, UnknownFormatError, UnsafeFileError, UnsupportedError
+from ckpttool.errors import (
+    CheckpointError,
+    CorruptFileError,
+    UnknownFormatError,
+    UnsafeFileError,
+    UnsupportedError,
+    ambiguous,
+)
 from ckpttool.files import FileSource
 from ckpttool.formats import weights_h5
 from ckpttool.formats.parts import Hdf5Input, Parts
@@ -48,7 +55,7 @@ def _weight_map(index: Any) -> dict[str, list[str]]:
     found = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(found, dict):
         raise _not_an_index(index)
-    weight_map = {}
+    weight_map: dict[str, list[str]] = {}
     for path, shards in found.items():
         listed = shards if isinstance(shards, list) else [shards]
         if not listed or not all(isinstance(shard, str) for shard in listed):
@@ -57,7 +64,8 @@ def _weight_map(index: Any) -> dict[str, list[str]]:
             raise UnsupportedError(
                 "is the index of shards of another library, not of Keras", found=listed[0], hint="Keras has .weights.h5"
             )
-        weight_map[path.strip("/")] = listed
+        if weight_map.setdefault(path.strip("/"), listed) is not listed:
+            raise ambiguous("the index lists a group twice", where=path)
     if not weight_map:
         raise CorruptFileError("the index lists no weights")
     return weight_map

@@ -41,7 +41,7 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
     if not os.path.lexists(path):
         return Manifest()
     try:
-        return parsed(jsontext.parse(_content(path), NAME).value)
+        return parsed(jsontext.parse_unambiguous(_content(path), NAME))
     except CheckpointError as error:
         raise error.at(path=str(path)) from error.__cause__
 

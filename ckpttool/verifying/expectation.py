@@ -58,6 +58,7 @@ def _of_text(value: Any, path: str) -> Expectation:
 
 
 def _of_checkpoint(checkpoint: Checkpoint, path: str, optimizer: bool) -> Expectation:
+    checkpoint.require_one_view()
     architecture = read_architecture(checkpoint.config, checkpoint.producer.keras_version)
     spec = spec_of(architecture) if architecture else spec_of_weights(checkpoint)
     if optimizer:

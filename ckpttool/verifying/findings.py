@@ -95,6 +95,7 @@ def _verified(
     progress: Callable[[int], None],
     skip_mismatch: bool,
 ) -> VerifyResult:
+    checkpoint.require_one_view()
     loader, because, problems = _loader(checkpoint, by, expected)
     if not expected.spec.built:
         problems.append("the architecture states no shape of an input, so Keras makes no weights before it is built")

@@ -29,7 +29,7 @@ from ckpttool.formats.hdf5.attributes import Attributes
 from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.objects import Dataset
 from ckpttool.formats.hdf5.tree import Tree, read_tree
-from ckpttool.formats.hdf5.values import values_of
+from ckpttool.formats.hdf5.values import problem, values_of
 from tests.formats import documents_mutants, zip_mutants
 from tests.formats.hdf5 import mutants
 
@@ -127,6 +127,8 @@ def _plain(value: Any) -> Any:
 def _dataset(tree: Tree, name: str, dataset: Dataset, reader: ChunkReader) -> View:
     shape = None if dataset.shape is None else list(dataset.shape)
     found: View = {"kind": "dataset", "shape": shape, "itemsize": dataset.dtype.size}
+    if dataset.layout.kind == "chunked" and problem(tree.file, dataset) is None:
+        return found  # h5py itself puts these together, in a child process
     try:
         digest = hashlib.sha256()
         for piece in values_of(tree.file, name, dataset, reader).pieces(1 << 20):
@@ -154,7 +156,7 @@ def differences(ours: View, theirs: View) -> list[str]:
             found += [
                 f"{path}: {key} {one[key]} here, {two[key]} there"
                 for key in ("shape", "itemsize", "sha256")
-                if key in two and one[key] != two[key] and not str(two[key]).startswith("error")
+                if key in two and key in one and one[key] != two[key] and not str(two[key]).startswith("error")
             ]
         found += _attribute_differences(path, one["attributes"], two["attributes"])
     return found

@@ -3,6 +3,7 @@
 import random
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -99,7 +100,7 @@ class Case:
         """Its messages; none where an earlier change has broken them."""
         try:
             return self.file.messages(place)
-        except (struct.error, IndexError):
+        except (struct.error, IndexError, OverflowError):
             return []
 
     def find(self, mark: bytes) -> int:
@@ -412,6 +413,7 @@ def mutant(rng: random.Random) -> tuple[bytes, list[str], list[str]]:
     case = Case(Patient(bytearray(seed.data)), dict(seed.places), rng)
     done = []
     for change in rng.choices(CHANGES, k=rng.choice((1, 1, 1, 2, 3))):
-        change(case)
+        with suppress(struct.error, IndexError, OverflowError):  # what an earlier change has broken stays as it is
+            change(case)
         done.append(change.__name__)
     return bytes(case.file.data), [*filter(None, seed.places), "new"], done

@@ -156,7 +156,9 @@ def _packed_v2(messages: Iterable[Message], header_flags: int) -> bytes:
 
 def _filled_v1(packed: bytes, room: int) -> bytes:
     left = room - len(packed) - 8
-    return packed + struct.pack("<HHB3x", 0, left, 0) + bytes(left) if left >= 0 else packed.ljust(room, b"\0")
+    if left < 0:
+        return packed.ljust(room, b"\0")
+    return packed + struct.pack("<HHB3x", 0, min(left, 0xFFFF), 0) + bytes(left)
 
 
 def _filled_v2(packed: bytes, room: int, header_flags: int) -> bytes:
@@ -164,7 +166,7 @@ def _filled_v2(packed: bytes, room: int, header_flags: int) -> bytes:
     left = room - len(packed) - prefix
     if left < 0:
         return packed.ljust(room, b"\0")
-    return packed + struct.pack("<BHB", 0, left, 0) + bytes(prefix - 4 + left)
+    return packed + struct.pack("<BHB", 0, min(left, 0xFFFF), 0) + bytes(prefix - 4 + left)
 
 
 def checksum(data: bytes | bytearray) -> bytes:
