@@ -154,6 +154,18 @@ def test_no_expression_in_a_script() -> None:
     assert not any("${{" in script for script in scripts)
 
 
+def test_nothing_of_the_workspace_is_imported(tmp_path: Path) -> None:
+    """The step Install runs `python -m`, which looks for modules in the current directory, in that of the action."""
+    workspace, programs = tmp_path / "workspace", tmp_path / "bin"
+    workspace.mkdir()
+    programs.mkdir()
+    program = programs / "python"
+    program.write_text('#!/bin/sh\npwd\necho "$@"\n')
+    program.chmod(0o755)
+    done = run("Install", workspace, {}, {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"})
+    assert (done.code, done.log) == (0, f"{ROOT}\n-m pip install --quiet {ROOT}[junit]\n")
+
+
 def test_install(tmp_path: Path) -> None:
     """The step Install makes the command, in the Python that comes first."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "hatchling", "--dest", str(tmp_path)]
