@@ -6,6 +6,7 @@ The keys are the fields of `Policy` and of the values in it, with dashes. Everyt
 import glob
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -28,7 +29,11 @@ else:
 TABLES = {"ckpttool.toml": ("check",), "pyproject.toml": ("tool", "ckpttool", "check")}
 """Names of configuration files, and where in each the policy is; in one directory, the first one counts."""
 
-_MOST = 1 << 20  # bytes
+_MOST = 256 << 10  # bytes
+_MOST_PARTS = 100  # of a key, whose number costs its square
+_MOST_ENTRIES = 1_000  # of a list, each of which is asked of every finding
+_MOST_FAULTS = 20  # that are told
+_QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'|#.*')
 _WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -40,7 +45,9 @@ class ConfigurationError(CheckpointError):
         self.faults = tuple(faults)
 
     def __str__(self) -> str:
-        return "\n".join([super().__str__(), *(f"  {printable(fault)}" for fault in self.faults)])
+        more = len(self.faults) - _MOST_FAULTS
+        rest = [f"  and {more:,} more"] if more > 0 else []
+        return "\n".join([super().__str__(), *(f"  {printable(fault)}" for fault in self.faults[:_MOST_FAULTS]), *rest])
 
 
 def nearest(start: Path) -> Path | None:
@@ -78,6 +85,8 @@ def _parsed(path: Path) -> Mapping[str, Any]:
         if source.size > _MOST:
             raise ConfigurationError("is too large for a configuration", path=str(path), expected=f"{_MOST:,} bytes")
         text = source.read(0, source.size).decode("utf-8-sig")
+        if any(_QUOTED.sub("", line).count(".") > _MOST_PARTS for line in text.splitlines()):
+            raise ConfigurationError("has a key of too many parts", path=str(path), expected=f"{_MOST_PARTS} at most")
         return tomllib.loads(text.replace("\r\n", "\n"))
     except (ValueError, RecursionError) as error:
         raise ConfigurationError("is no TOML", path=str(path), found=str(error)) from error
@@ -138,6 +147,8 @@ class _Reader:
     def _list(self, kind: Any, value: Any, key: str, holds: str) -> Any:
         if not isinstance(value, list):
             return self._wrong(key, "expected a list", value)
+        if len(value) > _MOST_ENTRIES:
+            return self._wrong(key, f"expected {_MOST_ENTRIES:,} entries at most", f"{len(value):,}")
         return tuple(self.made(kind, one, f"{key}[{number}]", holds) for number, one in enumerate(value))
 
     def _severity(self, value: Any, key: str) -> Any:

@@ -70,6 +70,10 @@ class Policy:
         """Whether a rule that is silent by default counts, because its code or the beginning of it is selected."""
         return self.counts(code) and _longest(code, self.select) > 0
 
+    def left_out(self, codes: Iterable[str]) -> tuple[str, ...]:
+        """Those of some rules that do not count."""
+        return tuple(code for code in codes if not self.counts(code))
+
     def reason_to_ignore(self, path: str, code: str) -> str | None:
         """Why a rule does not count in one checkpoint; None where it does."""
         return next((one.reason for one in self.per_path_ignores if one.covers(path, code)), None)

@@ -41,11 +41,14 @@ class FileReport:
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     """What was found in all the checkpoints that were asked about. `fail_on` is the least severity that counts; None
-    stands for errors, and warnings about safety."""
+    stands for errors, and warnings about safety. `switched_off` are codes of rules that the file `configuration`
+    leaves out, which nobody asked for on the command line."""
 
     files: tuple[FileReport, ...]
     fail_on: Severity | None = None
     allow_empty: bool = False
+    configuration: str = ""
+    switched_off: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Finding, ...]:

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
+from ckpttool.checks.catalogue import RULES
 from ckpttool.checks.checking import check
 from ckpttool.checks.configuration import nearest, read_policy
 from ckpttool.checks.paths import checkpoints_at
-from ckpttool.checks.policy import EVERYTHING, FAIL_ON, Policy
+from ckpttool.checks.policy import EVERYTHING, FAIL_ON
 from ckpttool.checks.result import CheckReport
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, progress, wants_color
@@ -49,7 +50,7 @@ def _sha256(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 )
 @click.option("--strict", "fail_on", flag_value="warning", help="The same as --fail-on warning.")
 @click.option("--config", type=click.Path(), metavar="FILE", help="Take the policy from this file.")
-@click.option("--no-config", "config", flag_value="", help="Look for no pyproject.toml or ckpttool.toml.")
+@click.option("--isolated", "--no-config", "config", flag_value="", help="Look for no pyproject.toml or ckpttool.toml.")
 @click.option(
     "--arch", type=click.Path(), metavar="FILE", help="A spec or an architecture that the weights have to fit."
 )
@@ -100,25 +101,30 @@ def command(
     """
     if sha256 and len(paths) > 1:
         raise click.UsageError("--sha256 is the checksum of one checkpoint, and several are given")
-    policy = _policy(config)
+    place = nearest(Path()) if config is None else config
+    stated = read_policy(place) if place else EVERYTHING
     policy = replace(
-        policy,
-        select=select or policy.select,
-        ignore=(*policy.ignore, *ignore),
-        fail_on=FAIL_ON[fail_on] if fail_on else policy.fail_on,
-        allow_empty=allow_empty or policy.allow_empty,
-        requirements=replace(policy.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
+        stated,
+        select=select or stated.select,
+        ignore=(*stated.ignore, *ignore),
+        fail_on=FAIL_ON[fail_on] if fail_on else stated.fail_on,
+        allow_empty=allow_empty or stated.allow_empty,
+        requirements=replace(stated.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
     )
     result = check(paths, policy, progress(_work(paths), "checking"), jobs)
+    if place:
+        asked = replace(EVERYTHING, select=select or EVERYTHING.select, ignore=ignore).left_out(RULES)
+        off = tuple(code for code in policy.left_out(RULES) if code not in asked)
+        result = replace(result, configuration=_shown(place), switched_off=off)
     _write(result, files, output)
     emit(CHECK_OUTPUTS[output](result, Style(color=wants_color(color))))
     raise click.exceptions.Exit(_EXITS[result.verdict])
 
 
-def _policy(config: str | None) -> Policy:
-    """The policy in a file, in the nearest one where None is named, or what is so without one."""
-    place = nearest(Path()) if config is None else config
-    return read_policy(place) if place else EVERYTHING
+def _shown(place: str | Path) -> str:
+    """The path of a configuration file, from the current directory where it is below that."""
+    path = Path(place)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _given(**requirements: str | None) -> dict[str, Any]:

@@ -199,6 +199,10 @@ BAD = {
     "nothing": b"",
     "other table": b"[tool.ckpttool.check]\n",
     "too large": b"[check]\n" + b"#" * 2_000_000,
+    "a key of many parts": b"[check]\na" + b".a" * 100_000 + b" = 1\n",
+    "a table of many parts": b"[check" + b" . a" * 1_000 + b"]\n",
+    "many codes": b"[check]\nignore = [" + b'"S", ' * 20_000 + b"]\n",
+    "many mistakes": b"[check]\n" + b"".join(b"k%d = 1\n" % number for number in range(10_000)),
 }
 
 
@@ -210,3 +214,4 @@ def test_bad_files(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         read_policy(path)
     assert str(caught.value).startswith(f"{path}: ")
+    assert len(str(caught.value)) < 5_000

@@ -246,3 +246,40 @@ def test_all_rules(output: str, run: Callable[..., Any]) -> None:
     for args in ([], ["I101", "--all"], ["Q"], [""], ["*"]):
         done = run("rule", *args, "-o", output)
         assert (done.code, done.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "count"),
+    [
+        ('ignore = ["S"]', [], len([code for code in RULES if code.startswith("S")])),
+        ('select = ["I112"]', [], len(RULES) - 1),
+        ('select = ["I112"]', ["--select", "ALL"], 0),
+        ('ignore = ["S"]', ["--ignore", "S"], 0),
+        ('ignore = ["I112"]', ["--select", "S"], 0),
+        ('select = ["ALL"]', [], 0),
+        ('ignore = ["S"]', ["--isolated"], 0),
+        ('ignore = ["S"]', ["--no-config"], 0),
+    ],
+)
+@pytest.mark.parametrize("output", sorted(CHECK_OUTPUTS))
+def test_rules_that_a_configuration_switches_off_are_said(
+    policy: str, options: list[str], count: int, output: str, elsewhere: Path, run: Callable[..., Any]
+) -> None:
+    """Every report says how many rules a file leaves out which the command line did not, and which file that is."""
+    (elsewhere / "ckpttool.toml").write_text(f"[check]\n{policy}\n")
+    done = run("check", GOOD, "-o", output, *options)
+    if output == "json":
+        stated = report(done.out)["configuration"]
+        assert len(stated["switched_off"] if stated else []) == count
+    else:
+        said = f"{count} rules switched off by ckpttool.toml" in done.out.replace("\\", "")
+        assert said == (count > 0)
+    if output == "text" and count:
+        assert "switched off" in done.out.splitlines()[-1]
+
+
+def test_a_program_is_found_whatever_the_tree_says(elsewhere: Path, run: Callable[..., Any]) -> None:
+    """With --isolated the rules of the tree that is checked count nothing."""
+    (elsewhere / "pyproject.toml").write_text('[tool.ckpttool.check]\nignore = ["ALL"]\nselect = ["I112"]\n')
+    pickle = FIXTURES / "broken/pickle.h5"
+    assert run("check", pickle, "--isolated").code == 1

@@ -18,7 +18,7 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO
 def report(result: CheckReport, style: Style) -> str:
     """An annotation for each finding, an error where it fails the check, and the verdict as a plain line."""
     lines = [line for file in result.files for line in _file(file, result.fail_on)]
-    return "\n".join([*lines, words.summary(result)])
+    return "\n".join([*lines, words.conclusion(result)])
 
 
 def _file(file: FileReport, fail_on: Severity | None) -> Iterator[str]:

@@ -16,6 +16,7 @@ def report(result: CheckReport, style: Style) -> str:
             "schema": "ckpttool.check/1",
             "verdict": result.verdict,
             "fail_on": fail_on(result),
+            "configuration": _configuration(result),
             "checkpoints": [_file(file, result) for file in result.files],
             "rules": {rule.code: as_object(rule) for rule in _rules(result)},
         }
@@ -33,6 +34,12 @@ def as_object(rule: Rule) -> dict[str, str]:
         "why": rule.why,
         "remedy": rule.remedy,
     }
+
+
+def _configuration(result: CheckReport) -> dict[str, Any] | None:
+    if not result.configuration:
+        return None
+    return {"path": result.configuration, "switched_off": list(result.switched_off)}
 
 
 def _rules(result: CheckReport) -> list[Rule]:

@@ -26,6 +26,12 @@ def report(result: CheckReport, style: Style) -> str:
         suite = junitparser.TestSuite(printable(file.path))
         suite.add_testcases(list(_cases(file, result.fail_on)))
         document.add_testsuite(suite)
+    if result.switched_off:
+        suite = junitparser.TestSuite(printable(result.configuration))
+        case = junitparser.TestCase("rules of the configuration", printable(result.configuration))
+        case.system_out = words.switched_off(result)
+        suite.add_testcases([case])
+        document.add_testsuite(suite)
     document.update_statistics()
     return str(document.tostring().decode("utf-8")).rstrip("\n")
 

@@ -18,7 +18,8 @@ def report(result: CheckReport, style: Style) -> str:
     rest = f"and {len(rows) - _SHOWN:,} more; --output json has all" if len(rows) > _SHOWN else ""
     body = as_table(rows[:_SHOWN], _HEADERS) if rows else ""
     steps = "\n".join(f"- {escaped(f'{rule.code}: {rule.remedy}')}" for rule in words.remedies(result))
-    return words.in_lines([f"### ckpttool check: {escaped(words.summary(result))}", body, rest, steps])
+    heading = f"### ckpttool check: {escaped(words.summary(result))}"
+    return words.in_lines([heading, body, rest, steps, escaped(words.switched_off(result))])
 
 
 def _rows(result: CheckReport) -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ from ckpttool.checks.catalogue import RULES
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.escape import printable
-from ckpttool.render.checks.words import sentence
+from ckpttool.render.checks.words import sentence, switched_off
 from ckpttool.render.json import dumps
 from ckpttool.render.style import Style
 
@@ -36,12 +36,19 @@ def report(result: CheckReport, style: Style) -> str:
                     for file in result.files
                     for line in file.unchecked
                 ],
+                "toolConfigurationNotifications": _notifications(result),
             }
         ],
         "artifacts": [{"location": _artifact(file.path), "length": file.size} for file in result.files],
         "results": [one for file in result.files for one in _results(file, numbers, result.fail_on)],
     }
     return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _notifications(result: CheckReport) -> list[dict[str, Any]]:
+    """What the configuration leaves out, as a warning about the run."""
+    text = switched_off(result)
+    return [{"level": "warning", "message": {"text": text}}] if text else []
 
 
 def _findings(file: FileReport) -> list[Finding]:

@@ -17,7 +17,7 @@ def report(result: CheckReport, style: Style) -> str:
     files = ["\n".join(_file(file, style)) for file in result.files]
     steps = [f"  {rule.code} {rule.remedy}" for rule in words.remedies(result)]
     advice = "\n".join(["what to do:", *steps]) if steps else ""
-    return words.in_lines([*files, advice, words.summary(result)])
+    return words.in_lines([*files, advice, words.conclusion(result)])
 
 
 def _file(file: FileReport, style: Style) -> Iterator[str]:

@@ -75,6 +75,21 @@ def summary(result: CheckReport) -> str:
     return f"{result.verdict}: {', '.join(facts)}{meaning}"
 
 
+def switched_off(result: CheckReport) -> str:
+    """The rules that a configuration file leaves out, in a line; empty where it leaves out none."""
+    codes = result.switched_off
+    if not codes:
+        return ""
+    shown = ", ".join(codes[:_SHOWN]) + (f" and {len(codes) - _SHOWN:,} more" if len(codes) > _SHOWN else "")
+    path = printable(result.configuration, _CHARS)
+    return f"{_count(len(codes), 'rule')} switched off by {path}: {shown}; --isolated asks for all rules"
+
+
+def conclusion(result: CheckReport) -> str:
+    """The verdict and the sums, and the rules that are switched off, a line each."""
+    return "\n".join(filter(None, (summary(result), switched_off(result))))
+
+
 _VERDICTS = {
     "findings": "with findings that count",
     "not checked": "not checked completely",
