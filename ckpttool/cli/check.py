@@ -14,7 +14,7 @@ from ckpttool.checks.catalogue import RULES
 from ckpttool.checks.checking import check
 from ckpttool.checks.configuration import nearest, read_policy
 from ckpttool.checks.paths import checkpoints_at
-from ckpttool.checks.policy import EVERYTHING, FAIL_ON
+from ckpttool.checks.policy import EVERYTHING, FAIL_ON, Policy
 from ckpttool.checks.result import CheckReport
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, progress, wants_color
@@ -112,13 +112,19 @@ def command(
         requirements=replace(stated.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
     )
     result = check(paths, policy, progress(_work(paths), "checking"), jobs)
-    if place:
-        asked = replace(EVERYTHING, select=select or EVERYTHING.select, ignore=ignore).left_out(RULES)
-        off = tuple(code for code in policy.left_out(RULES) if code not in asked)
-        result = replace(result, configuration=_shown(place), switched_off=off)
+    asked = replace(EVERYTHING, select=select or EVERYTHING.select, ignore=ignore)
+    result = _with_configuration(result, place, policy, asked)
     _write(result, files, output)
     emit(CHECK_OUTPUTS[output](result, Style(color=wants_color(color))))
     raise click.exceptions.Exit(_EXITS[result.verdict])
+
+
+def _with_configuration(result: CheckReport, place: str | Path | None, policy: Policy, asked: Policy) -> CheckReport:
+    """The report with the rules that a configuration file leaves out, and that are asked for without it."""
+    if not place:
+        return result
+    off = tuple(code for code in policy.left_out(RULES) if asked.counts(code))
+    return replace(result, configuration=_shown(place), switched_off=off)
 
 
 def _shown(place: str | Path) -> str:
