@@ -12,9 +12,9 @@ from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 950
 _NODE_STEPS = 8  # what a list or an object costs of the budget; a number or a text in it costs one
-_LAYER_STEPS = (
-    250  # what a layer, or anything else of a class and a name, costs more: every command goes over them often
-)
+_KEY_STEPS = 8  # what a key costs more
+_LAYER_STEPS = 600  # what a layer, or anything else of a class and a name, costs more: commands go over them often
+_NAME_TIMES = 16  # a long name stands in so many paths and messages
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,7 +48,7 @@ def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
     text, oddities = _decoded(raw, what)
     nodes = text.count("[") + text.count("{")
     budget = budget or Budget(len(raw))
-    budget.spend(steps_of_text(text) + text.count(",") + _NODE_STEPS * nodes)
+    budget.spend(steps_of_text(text) + text.count(",") + _KEY_STEPS * text.count(":") + _NODE_STEPS * nodes)
     seen = set[Oddity]()
     try:
         value = json.loads(
@@ -60,14 +60,14 @@ def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
         raise _too_deep(what) from None
     except ValueError as error:  # JSONDecodeError, and integers of more than 4,300 digits
         raise CorruptFileError(f"{what} is no valid JSON", found=str(error)) from error
-    if _deeper_than(value, MAX_DEPTH):
+    if _deeper_than(value, MAX_DEPTH, budget):
         raise _too_deep(what)
     return Json(value, (*oddities, *sorted(seen)))
 
 
-def parse_unambiguous(raw: bytes | str, what: str) -> Any:
+def parse_unambiguous(raw: bytes | str, what: str, budget: Budget | None = None) -> Any:
     """The value of a JSON text; raises also where an object repeats a key, of which readers take either."""
-    found = parse(raw, what)
+    found = parse(raw, what, budget)
     if _REPEATED in found.oddities:
         raise ambiguous(f"{what} repeats a key within one object, of which readers take either")
     return found.value
@@ -99,6 +99,8 @@ def _unique(pairs: list[tuple[str, Any]], seen: set[Oddity]) -> dict[str, Any]:
 def _counted(found: dict[str, Any], budget: Budget) -> dict[str, Any]:
     if "class_name" in found and _is_layer(found):
         budget.spend(_LAYER_STEPS)
+    if isinstance(name := found.get("name"), str):
+        budget.spend(_NAME_TIMES * steps_of_text(name))
     return found
 
 
@@ -114,10 +116,13 @@ def _constant(name: str, seen: set[Oddity]) -> float:
     return _CONSTANTS[name]
 
 
-def _deeper_than(value: Any, limit: int) -> bool:
+def _deeper_than(value: Any, limit: int, budget: Budget) -> bool:
+    """Whether lists and objects are nested deeper than the limit; the deeper they are, the more each costs, as every
+    command takes the way to it along."""
     level = [value]
-    for _ in range(limit):
+    for depth in range(limit):
         level = [child for node in level for child in _children(node)]
+        budget.spend(depth * len(level) >> 3)
         if not level:
             return False
     return True

@@ -6,8 +6,11 @@ from typing import Any
 from ckpttool import jsontext, yamltext
 from ckpttool.architecture.config import Architecture, read_architecture
 from ckpttool.architecture.spec import Spec, from_json, is_spec, spec_of
+from ckpttool.budget import LEAST_STEPS, Budget
 from ckpttool.errors import CheckpointError, UnknownFormatError
 from ckpttool.files import FileSource
+
+_TIMES = 4  # what a config by itself may cost, against that in a checkpoint: no weights have to be found for it
 
 
 def architecture_of_text(path: str | os.PathLike[str]) -> Architecture:
@@ -49,5 +52,6 @@ def value_in(path: str | os.PathLike[str]) -> Any:
 def parsed(raw: bytes) -> Any:
     """The value of a text in JSON, or else in YAML."""
     if raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b'"') or b"\0" in raw[:8]:
-        return jsontext.parse_unambiguous(raw, "the architecture")
+        budget = Budget(len(raw), _TIMES * LEAST_STEPS)
+        return jsontext.parse_unambiguous(raw, "the architecture", budget)
     return yamltext.parse(raw, "the architecture")

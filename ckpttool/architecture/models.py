@@ -13,6 +13,7 @@ from ckpttool.architecture.sizes import Inputs, Shape, read_shape
 
 _MODELS = frozenset({"Functional", "Model", "Sequential"})
 _BESIDE = ("mask", "initial_state", "constants")
+MAX_FOLLOWED = 30_000  # calls of layers, those in models counted at every call of the model
 _SHAPES = ("batch_shape", "batch_input_shape")
 
 
@@ -121,11 +122,23 @@ def first_nodes(layers: Mapping[str, Args], referred: Iterable[tuple[str, Tensor
     return {name: 1 if is_model(layers[name]) and node == 1 else 0 for name, node in lowest.items()}
 
 
+def _followed(entry: Any) -> int:
+    """How many calls are met where every call of a layer, and of a model with all that is called in it, is followed."""
+    if not isinstance(entry, Mapping):
+        return 0
+    calls, config = entry.get("inbound_nodes"), entry.get("config")
+    times = max(1, len(calls)) if isinstance(calls, list) else 1
+    inner = config.get("layers") if isinstance(config, Mapping) else None
+    return times * (sum(map(_followed, inner)) if isinstance(inner, list) and inner else 1)
+
+
 class _Graph:
     """The state of walking a graph: which calls wait for which tensors, and what came out so far."""
 
     def __init__(self, model: Args, layers: list[Args], inputs: Inputs) -> None:
         entries: list[Mapping[str, Any]] = list(model.config["layers"])
+        if sum(map(_followed, entries)) > MAX_FOLLOWED:
+            raise ConfigError("models in a model are called too often to be followed", where="/".join(model.path))
         self.names = [name_in_graph(entry, args) for entry, args in zip(entries, layers, strict=True)]
         twice = next((name for name, count in Counter(self.names).items() if count > 1), None)
         if twice is not None:

@@ -17,7 +17,7 @@ from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, 
 from ckpttool.files import Inflated, Source, SourceFile, Window, inflate
 from ckpttool.formats import zip_records, zip_views
 
-MAX_DIRECTORY = 16 << 20
+_DIRECTORY_A_STEP = 3  # bits: bytes of the directory, in which a member takes fifty or more, that cost a step
 MAX_MEMBERS = 10_000
 MAX_RATIO = 200  # weights do not compress better; a bomb does
 MAX_INFLATED = 4 << 30
@@ -181,11 +181,7 @@ def _compare_crc(member: Member, crc: int) -> None:
 def _directory(source: Source) -> tuple[list[zipfile.ZipInfo], int]:
     """The central directory, and where it begins. zipfile raises a wide choice of errors on broken ones; here they are
     one."""
-    size = _directory_size(source)
-    if size > MAX_DIRECTORY:
-        raise UnsafeFileError(
-            "the archive's directory is absurdly large", expected=f"{MAX_DIRECTORY:,} bytes at most", found=f"{size:,}"
-        )
+    source.budget.spend(_directory_size(source) >> _DIRECTORY_A_STEP)
     try:
         archive = zipfile.ZipFile(SourceFile(source))
         return archive.infolist(), archive.start_dir
