@@ -11,9 +11,10 @@ from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, 
 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 950
-_NODE_STEPS = 8  # what a list or an object costs of the budget; a number or a text in it costs one
+_OBJECT_STEPS = 8  # what an object costs of the budget; a number or a text costs one
+_LIST_STEPS = 50  # a list more, as it may say what a layer is called on
 _KEY_STEPS = 8  # what a key costs more
-_LAYER_STEPS = 600  # what a layer, or anything else of a class and a name, costs more: commands go over them often
+_LAYER_STEPS = 450  # what a layer, or anything else of a class and a name, costs more: commands go over them often
 _NAME_TIMES = 16  # a long name stands in so many paths and messages
 
 
@@ -46,9 +47,9 @@ def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
     if len(raw) > MAX_BYTES:
         raise too_large(what, len(raw))
     text, oddities = _decoded(raw, what)
-    nodes = text.count("[") + text.count("{")
+    nodes = _LIST_STEPS * text.count("[") + _OBJECT_STEPS * text.count("{")
     budget = budget or Budget(len(raw))
-    budget.spend(steps_of_text(text) + text.count(",") + _KEY_STEPS * text.count(":") + _NODE_STEPS * nodes)
+    budget.spend(steps_of_text(text) + text.count(",") + _KEY_STEPS * text.count(":") + nodes)
     seen = set[Oddity]()
     try:
         value = json.loads(

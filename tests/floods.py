@@ -113,6 +113,12 @@ def texts(name: str, width: int, listed: bytes) -> bytes:
     return attribute(name, struct.pack("<II", 0x13, width), (len(listed) // width,), listed)
 
 
+def collection(text: bytes) -> bytes:
+    """A collection of a global heap with one text, and the free space behind it."""
+    content = struct.pack("<HH4xQ", 1, 1, len(text)) + text + bytes(-len(text) % 8) + struct.pack("<HH4xQ", 0, 0, 16)
+    return struct.pack("<4sB3xQ", b"GCOL", 1, 16 + len(content)) + content
+
+
 def number(name: str, value: int) -> bytes:
     """An attribute that is a whole number."""
     return attribute(name, INT64, (), struct.pack("<q", value))
@@ -342,8 +348,7 @@ def large_names_of_objects(size: int) -> bytes:
     """Groups `vars` whose attribute `name` is one text of a megabyte, kept once."""
     raw = Raw()
     text = b"\xf0\x9f\x98\x80" + b"a" * (size * 50)
-    gcol = struct.pack("<4sB3xQ", b"GCOL", 1, 48 + len(text)) + struct.pack("<HH4xQ", 1, 1, len(text)) + text
-    place = raw.put(gcol + bytes(32))
+    place = raw.put(collection(text))
     vlen = struct.pack("<II", 0x19 | 1 << 8, 16) + struct.pack("<II", 0x10, 1) + struct.pack("<HH", 0, 8)
     more = attribute("name", vlen, (), struct.pack("<IQI", len(text), place, 1))
     layers = {f"d{n}": raw.named({"vars": raw.named({"0": raw.dataset()}, more)}) for n in range(size // 8)}
@@ -568,9 +573,7 @@ def config_flood(make: Callable[[int], Any]) -> Callable[[int], Any]:
 def _legacy(config: str) -> bytes:
     """A legacy file with a config of any length, kept as one text of variable length."""
     raw, text = Raw(), config.encode()
-    place = raw.put(
-        struct.pack("<4sB3xQ", b"GCOL", 1, 48 + len(text)) + struct.pack("<HH4xQ", 1, 1, len(text)) + text + bytes(40)
-    )
+    place = raw.put(collection(text))
     vlen = struct.pack("<II", 0x19 | 1 << 8, 16) + struct.pack("<II", 0x10, 1) + struct.pack("<HH", 0, 8)
     attributes = attribute("model_config", vlen, (), struct.pack("<IQI", len(text), place, 1))
     attributes += texts("keras_version", 5, b"2.4.3") + texts("backend", 10, b"tensorflow")
