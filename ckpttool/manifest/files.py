@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ckpttool import jsontext
+from ckpttool.budget import LEAST_STEPS, Budget
 from ckpttool.errors import CheckpointError
 from ckpttool.files import FileSource
 from ckpttool.manifest.parsing import MAX_SAVED, NAME, VERSION, as_json, parsed
@@ -28,6 +29,9 @@ class Record:
     damage: str
 
 
+_TIMES = 16  # what a manifest may cost, against a checkpoint: of a long training it has thousands of entries
+
+
 def records(directory: str | os.PathLike[str], manifest: Manifest) -> tuple[Record, ...]:
     """What was saved in a directory and has taken its place, oldest first, and what became of it."""
     saved = settled(directory, manifest).saved
@@ -41,7 +45,8 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
     if not os.path.lexists(path):
         return Manifest()
     try:
-        return parsed(jsontext.parse_unambiguous(_content(path), NAME))
+        content = _content(path)
+        return parsed(jsontext.parse_unambiguous(content, NAME, Budget(len(content), _TIMES * LEAST_STEPS)))
     except CheckpointError as error:
         raise error.at(path=str(path)) from error.__cause__
 
