@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ckpttool.architecture.args import MAX_DEPTH, Args, ConfigError
-from ckpttool.architecture.buildability.names import is_known, legacy_layer, operation_module, public_module
+from ckpttool.architecture.buildability.lookup import is_of_keras
+from ckpttool.architecture.buildability.names import legacy_layer, operation_module, public_module
 from ckpttool.architecture.families.beyond import BEYOND, beyond
 from ckpttool.architecture.table import LAYERS
 from ckpttool.conversion.nested import Nested, is_layer
@@ -65,7 +66,8 @@ def _module(entry: Mapping[str, Any]) -> dict[str, Any]:
     if "module" in entry or not (is_layer(entry) or _is_in_graph(entry)):
         return {}
     name, layer = entry["class_name"], legacy_layer(entry["class_name"])
-    operations = None if is_layer(entry) else operation_module(name)  # "Add" may be either
+    of_keras = is_of_keras(name, entry["config"])
+    operations = None if is_layer(entry) or not of_keras else operation_module(name)  # "Add" may be either
     if operations is not None:
         return {"module": operations, "registered_name": name}
     if layer is not None:
@@ -73,7 +75,7 @@ def _module(entry: Mapping[str, Any]) -> dict[str, Any]:
     found = beyond(Args.of(entry)) if name in BEYOND and isinstance(entry["config"], Mapping) else None
     if found is not None:
         return {"module": found.module, "registered_name": name}
-    return {} if is_known(name) else {"module": None, "registered_name": name}
+    return {} if of_keras else {"module": None, "registered_name": name}
 
 
 def _is_in_graph(entry: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ def layer_of(entry: Any, context: Context) -> Any:
         found = "a list, the form of Keras 2.2.2 and older" if isinstance(config, list) else shown(config)
         raise context.refused(name, "config", f"config is {found}; Keras takes an object")
     config = _translated(name, dict(config), context)
-    place = find_layer(name, context)
+    place = find_layer(name, config, context)
     if isinstance(place, Own):
         own = config.get("name")
         return Layer("", own if isinstance(own, str) else None, {**config, "class_name": place.name})

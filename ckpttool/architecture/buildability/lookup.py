@@ -6,7 +6,8 @@ from typing import Any
 
 from ckpttool.architecture.buildability import names
 from ckpttool.architecture.buildability.context import Context, Refused, shown
-from ckpttool.architecture.buildability.gone import is_gone
+from ckpttool.architecture.buildability.gone import is_gone, is_gone_layer
+from ckpttool.architecture.buildability.table import Row, row_of
 from ckpttool.architecture.buildability.values import Function, Own
 
 # Public functions that read files or change settings (`NON_MODELING_APIS`).
@@ -67,9 +68,13 @@ def _public(entry: Mapping[str, Any], module: str, name: str, is_function: bool,
 
 def _without_module(entry: Mapping[str, Any], name: str, context: Context) -> Own:
     """An own object, where Keras has none of that name; Keras's own classes are not found without their module. A
-    function whose module is null it looks up among the user's alone, whatever its name."""
+    function whose module is null it looks up among the user's alone, whatever its name, and so a class that has a
+    registered name: Keras writes none for its own."""
     if entry.get("class_name") == "function":
         return context.own(name)
+    registered = entry.get("registered_name")
+    if "module" in entry and isinstance(registered, str) and registered and not is_gone(name):
+        return context.own(registered)
     if ">" not in str(entry.get("registered_name")) and (names.is_known(name) or is_gone(name)):
         raise context.refused(name, "module", f"no module is named, so that Keras 3 does not find the class {name}")
     return context.own(entry.get("registered_name") or name)
@@ -91,7 +96,26 @@ def _outside(entry: Mapping[str, Any], module: str, name: str, context: Context)
     return context.own(entry.get("registered_name") or name, module)
 
 
-def find_layer(name: Any, context: Context) -> str | Own:
+def is_of_keras(name: str, config: Any) -> bool:
+    """Whether the entry of a layer that names no module means what Keras has, or had, under this name.
+
+    A class that is called as something else of Keras is, an optimizer, a metric, an operation that takes other
+    arguments, is the user's own: Keras looks it up among the user's objects first, and then among layers alone
+    (`model_from_config`, keras/src/legacy/saving/saving_utils.py, 3.15).
+    """
+    if is_gone_layer(name):
+        return True
+    rows = [row for place in names.places(name) if (row := row_of(place)) is not None]
+    return any(row.kind == "layer" or (row.kind == "operation" and _may_make(row, config)) for row in rows)
+
+
+def _may_make(operation: Row, config: Any) -> bool:
+    """Whether a config may be that of an operation, which says nothing of being trainable, as those of layers do."""
+    arguments = {"name", "dtype", *operation.required, *operation.rules}
+    return isinstance(config, Mapping) and "trainable" not in config and (operation.open or config.keys() <= arguments)
+
+
+def find_layer(name: Any, config: Any, context: Context) -> str | Own:
     """The place of the class that a config without module names, as legacy files have them.
 
     Raises Refused for a class that older versions of Keras had.
@@ -101,6 +125,6 @@ def find_layer(name: Any, context: Context) -> str | Own:
     place = names.legacy_layer(name)
     if place is not None:
         return place
-    if is_gone(name) or names.is_known(name):
+    if is_of_keras(name, config):
         raise context.refused(name, "", f"Keras 3 has no layer {name}")
     return context.own(name)

@@ -6,6 +6,7 @@ compares it with live Keras. A class is told by its place, the module that defin
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -66,6 +67,11 @@ def is_known(name: str) -> bool:
     return name in _every_name()
 
 
+def places(name: str) -> frozenset[str]:
+    """The places of all classes and functions that Keras 3.15 has under this name, wherever."""
+    return _places().get(name, frozenset())
+
+
 def is_function(place: str) -> bool:
     """Whether a place is that of a function."""
     return ":" in place
@@ -110,8 +116,16 @@ def _public_modules() -> Mapping[str, str]:
 
 @cache
 def _every_name() -> frozenset[str]:
-    groups = ("symbols", "modules", "lookups", "legacy")
-    return frozenset(name for group in groups for names in _group(group).values() for name in names)
+    return frozenset(_places())
+
+
+@cache
+def _places() -> Mapping[str, frozenset[str]]:
+    groups, found = ("symbols", "modules", "lookups", "legacy"), defaultdict[str, set[str]](set)
+    for names in (names for group in groups for names in _group(group).values()):
+        for name, place in names.items():
+            found[name].add(place)
+    return {name: frozenset(several) for name, several in found.items()}
 
 
 @cache
