@@ -435,3 +435,19 @@ def test_a_member_that_holds_more_than_it_says(tmp_path: Path) -> None:
     assert raw.count(size) == 2
     path.write_bytes(raw.replace(size, struct.pack("<I", 100)))
     assert {finding.rule.code for finding in check_file(str(path)).findings} >= {"S401", "I101"}
+
+
+def test_links_out_of_a_directory(tmp_path: Path) -> None:
+    """Among the assets of a directory, a link to a file and one to a directory are errors, wherever they lead."""
+    folder = tmp_path / "model"
+    (folder / "assets").mkdir(parents=True)
+    for name, data in members_of("keras3/mlp.keras").items():
+        (folder / name).write_bytes(data)
+    assert codes(folder) == set()
+    (folder / "assets" / "words.txt").symlink_to("/etc/passwd")
+    (folder / "assets" / "more").symlink_to("/etc")
+    found = findings(folder)
+    assert {(finding.rule.code, finding.where) for finding in found} == {
+        ("S301", "assets/words.txt"),
+        ("S301", "assets/more"),
+    }

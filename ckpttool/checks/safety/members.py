@@ -20,7 +20,7 @@ NESTED_ARCHIVE = Rule(
     code="S304",
     name="nested-archive",
     family="safety",
-    severity=Severity.WARNING,
+    severity=Severity.ERROR,
     finds="An archive or compressed file inside the checkpoint.",
     why="Scanners do not look into it, and unpacking it may take far more room than it has.",
     remedy="Unpack it where it is made, and put the files themselves among the assets.",
@@ -156,8 +156,8 @@ def _windows(head: bytes) -> str:
 
 def _in_directory(folder: Path) -> Iterator[Finding]:
     count = 0
-    for at, _, files in os.walk(folder):  # links to directories are not followed
-        for file in sorted(files):
+    for at, folders, files in os.walk(folder):  # links to directories are not followed
+        for file in sorted([*files, *(name for name in folders if Path(at, name).is_symlink())]):
             path = Path(at, file)
             name = path.relative_to(folder).as_posix()
             count += 1
