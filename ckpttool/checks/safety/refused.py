@@ -63,8 +63,8 @@ AMBIGUOUS = Rule(
     name="ambiguous",
     family="safety",
     severity=Severity.ERROR,
-    finds="Content that two readers may see differently: members, keys or links twice, headers that disagree, two "
-    "formats in one file.",
+    finds="Content that two readers may see differently: members, keys, links or attributes twice, headers that "
+    "disagree, two formats in one file.",
     why="What a scanner has seen is then not what gets loaded.",
     remedy="Have it saved again by Keras, and compare the checksum with that of the original.",
 )
