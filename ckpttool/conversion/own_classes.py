@@ -30,6 +30,10 @@ from ckpttool.writing.legacy import Layers, Named
 _OF_ANOTHER = re.compile(r".+_\d+_[A-Za-z]\w*")  # `dense_3_W`: how Keras 1 called the weights of every layer
 
 
+_MOVING = frozenset({"moving_mean", "moving_variance"})
+_NORMALIZATION = _MOVING | {"beta", "gamma"}
+
+
 @dataclass(slots=True)
 class OwnWeights:
     """The weights of layers of own classes: by their paths of today, and all weights of the legacy groups that have
@@ -165,7 +169,7 @@ def _saves_own_weights_alone(checkpoint: Checkpoint, alignment: Alignment) -> bo
 def _are_of_one(held: Sequence[Weight], chain: str) -> bool:
     """Whether the stored names say nothing against all weights being those of one object, and not of others in it."""
     scopes = {scopes_of(weight) for weight in held}
-    if len(scopes) > 1:
+    if len(scopes) > 1 or _holds_normalization(held):
         return False
     last = next(iter(scopes))[-1:]
     names = chain.split("/")
@@ -175,6 +179,13 @@ def _are_of_one(held: Sequence[Weight], chain: str) -> bool:
         _OF_ANOTHER.fullmatch(name) and not name.startswith(f"{names[-1]}_")
         for name in ((weight.name or "").removesuffix(":0") for weight in held)
     )
+
+
+def _holds_normalization(held: Sequence[Weight]) -> bool:
+    """Whether the weights of a BatchNormalization are among others, as where a model of the user's own is a layer whose
+    name alone is in the stored names of all its weights."""
+    lasts = {(weight.name or "").removesuffix(":0").rpartition("/")[2] for weight in held}
+    return lasts >= _MOVING and bool(lasts - _NORMALIZATION)
 
 
 def with_own(layers: Layers, own: OwnWeights, found: Iterable[Placed], journal: Journal) -> Layers:

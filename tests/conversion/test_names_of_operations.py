@@ -10,7 +10,7 @@ import pytest
 
 from ckpttool.architecture.buildability import buildability_of_keras
 from ckpttool.architecture.buildability.lookup import is_of_keras
-from ckpttool.conversion import convert
+from ckpttool.conversion import ConversionError, convert
 from tests.architecture.live_defaults import keras
 
 NAMES = ("Inner", "Norm", "Mean", "Loss", "Adam", "L2")
@@ -53,22 +53,35 @@ def test_of_keras_2(name: str, tmp_path: Path) -> None:
     dense = {"name": "dense", "trainable": True, "batch_input_shape": [None, 4], "units": 3, "activation": "linear"}
     layers = [("Dense", {**dense, "use_bias": False}), (name, {"name": "one", "trainable": True, "dtype": "float32"})]
     entries = [{"class_name": class_name, "config": config} for class_name, config in layers]
-    write(path, {"name": "model", "layers": entries}, {"dense": ("kernel", kernel), "one": ("scale", scale)})
+    write(path, {"name": "model", "layers": entries}, {"dense": {"kernel": kernel}, "one": {"scale": scale}})
     assert np.allclose(predicted(path, name, own_class(name)), X @ kernel * scale)
 
 
-def write(path: Path, config: dict[str, Any], weights: dict[str, tuple[str, Any]]) -> None:
-    """A whole Sequential model of Keras 2.15, a weight for each layer."""
+def test_a_model_that_holds_a_normalization(tmp_path: Path) -> None:
+    """A model as a layer, all of whose weights are stored under its name, is one that holds layers."""
+    path, names = tmp_path / "old.h5", ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+    dense = {"name": "dense", "trainable": True, "batch_input_shape": [None, 3], "units": 3, "use_bias": False}
+    entries = [{"class_name": "Dense", "config": dense}, {"class_name": "Inner", "config": {"name": "inner"}}]
+    kernel = np.ones((3, 3), "float32")
+    weights = {"dense": {"kernel": kernel}, "inner": dict.fromkeys(names, kernel[0]) | {"kernel": kernel}}
+    write(path, {"name": "model", "layers": entries}, weights)
+    with pytest.raises(ConversionError, match="Inner of your own, which holds layers"):
+        convert(path, tmp_path / "new.keras")
+
+
+def write(path: Path, config: dict[str, Any], weights: dict[str, dict[str, Any]]) -> None:
+    """A whole Sequential model of Keras 2.15."""
     with h5py.File(path, "w") as file:
         file.attrs["keras_version"], file.attrs["backend"] = "2.15.0", "tensorflow"
         file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": config})
         groups = file.create_group("model_weights")
         groups.attrs["layer_names"] = [layer.encode() for layer in weights]
         groups.attrs["keras_version"], groups.attrs["backend"] = "2.15.0", "tensorflow"
-        for layer, (name, value) in weights.items():
+        for layer, arrays in weights.items():
             group = groups.create_group(layer)
-            group.attrs["weight_names"] = [f"{layer}/{name}:0".encode()]
-            group[f"{layer}/{name}:0"] = value
+            group.attrs["weight_names"] = [f"{layer}/{name}:0".encode() for name in arrays]
+            for name, value in arrays.items():
+                group[f"{layer}/{name}:0"] = value
 
 
 def in_sequential(entry: dict[str, Any]) -> dict[str, Any]:
