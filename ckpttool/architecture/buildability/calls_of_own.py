@@ -3,6 +3,7 @@
 from typing import Any
 
 from ckpttool import scalars
+from ckpttool.architecture.buildability import feature_spaces
 from ckpttool.architecture.buildability.context import Context, shown
 from ckpttool.architecture.buildability.values import Layer, Tensor
 
@@ -14,6 +15,9 @@ _DENSE = frozenset({
     *("BatchNormalization", "Conv1D", "Conv2D", "Conv3D", "Dense", "DepthwiseConv2D", "GRU", "LSTM", "PReLU"),
     *("LayerNormalization", "SeparableConv2D", "SimpleRNN"),
 })  # fmt: skip
+
+# Operations that add their argument to the shape of their input (`AdaptiveMaxPool`, keras/src/ops/nn.py).
+_ADAPTIVE = frozenset({"AdaptiveAveragePool", "AdaptiveMaxPool"})
 
 # Bases of other layers, which have no call of their own.
 _WITHOUT_CALL = frozenset({
@@ -32,10 +36,13 @@ def check_own(layer: Layer, first: Any, context: Context) -> None:
     if layer.class_name == "FeatureSpace" and not isinstance(first, dict):
         raise context.refused("FeatureSpace", "call", "it is called on no object; Keras takes one of inputs by name")
     shape = first.shape if isinstance(first, Tensor) else None
-    least = {"RandomHeight": 3, "RandomWidth": 2}.get(layer.class_name, 0)
+    least = _least_axes(layer)
     if shape is not None and len(shape) < least:
         why = f"its input has {len(shape)} axes, and it takes {least} at least"
         raise context.refused(layer.class_name, "call", why)
+    if layer.class_name in _ADAPTIVE and not isinstance(layer.config.get("output_size"), tuple):
+        why = f"it is {shown(layer.config.get('output_size'))}; Keras takes a tuple, which JSON does not have"
+        raise context.refused(layer.class_name, "output_size", why)
     if layer.class_name == "Equalization":
         why = "it gives out the very tensor that it takes, which Keras 3.15 reports as a cycle of the graph"
         raise context.refused("Equalization", "call", why)
@@ -48,6 +55,13 @@ def check_own(layer: Layer, first: Any, context: Context) -> None:
         _check_scale(layer, shape, context)
 
 
+def _least_axes(layer: Layer) -> int:
+    """How many axes the input of a layer must have, where Keras looks at single ones without counting them."""
+    if layer.class_name.startswith("Adaptive"):
+        return 2 if layer.config.get("data_format") == "channels_first" else 1
+    return {"RandomHeight": 3, "RandomWidth": 2}.get(layer.class_name, 0)
+
+
 def _is_stateful(layer: Layer) -> bool:
     """Whether a recurrent layer keeps its state from batch to batch (`RNN.build`, keras/src/layers/rnn/rnn.py)."""
     held = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else layer
@@ -56,6 +70,9 @@ def _is_stateful(layer: Layer) -> bool:
 
 def check_build(layer: Layer, settings: dict[str, Any], context: Context) -> None:
     """Raises Refused where a class is not built for the shape that its entry states."""
+    if layer.class_name == "FeatureSpace":
+        feature_spaces.check_build(layer, settings, context)
+        return
     stated = settings.get("input_shape")
     if (
         isinstance(stated, list)

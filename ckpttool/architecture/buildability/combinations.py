@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ckpttool.architecture.buildability import feature_spaces
 from ckpttool.architecture.buildability.context import Context, Refused, shown
 from ckpttool.architecture.buildability.lookups import check_lookup
 from ckpttool.architecture.buildability.values import Layer, Object
@@ -222,6 +223,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "BaseConv": _CONVOLUTIONS,
     "Bidirectional": (_directions,),
     "Discretization": (_settings, _bins),
+    "FeatureSpace": (feature_spaces.check_together,),
     "GroupedQueryAttention": (_query_heads,),
     "Hashing": (_settings, _hashing),
     "BinaryIoU": (_classes,),

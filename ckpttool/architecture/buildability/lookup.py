@@ -84,7 +84,10 @@ def _not_in_keras(entry: Mapping[str, Any], module: str, name: str, context: Con
     if names.is_module(module):
         kind = "function" if entry.get("class_name") == "function" else "class"
         return context.refused(name, "", f"Keras 3 has no {kind} {name} in {module}")
-    return context.refused(name, "module", f"Keras 3 has no module {module}, where the config says {name} is")
+    why = f"Keras 3 looks up {module}.{name}, which it does not have"
+    place = names.legacy_layer(name)
+    other = f"; its own {name} is in the module {place.rpartition('.')[0]}" if place else ""
+    return context.refused(name, "module", why + other)
 
 
 def _outside(entry: Mapping[str, Any], module: str, name: str, context: Context) -> Own:

@@ -183,11 +183,6 @@ def ngrams(value: Any) -> bool:
     return all(map(integer, value if isinstance(value, list | tuple) else [] if value is None else [value]))
 
 
-def feature(value: Any) -> bool:
-    """Whether a value is a feature of a FeatureSpace: the name of its kind, or an entry."""
-    return isinstance(value, str | dict)
-
-
 def all_are(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """Whether a value is a list of such items."""
     return lambda value: isinstance(value, list | tuple) and all(map(accepts, value))

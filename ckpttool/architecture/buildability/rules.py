@@ -11,6 +11,7 @@ from typing import Any
 from ckpttool.architecture.buildability import predicates as are
 from ckpttool.architecture.buildability.context import Context, Refused, shown
 from ckpttool.architecture.buildability.deserialization import deserialize, deserialize_named
+from ckpttool.architecture.buildability.feature_spaces import crosses_of, features_of
 from ckpttool.architecture.buildability.references import GET, is_callable, is_kind, policy
 from ckpttool.architecture.buildability.values import Layer, Object, Own
 
@@ -158,6 +159,8 @@ _OBJECTS: Mapping[str, Rule] = {
     "activation": _referring("activations"),
     "callable": _callable,
     "cell": _cell,
+    "crosses": crosses_of,
+    "features by name": features_of,
     "constraint": _referring("constraints"),
     "deserialized": _deserialized,
     "deserialized, no lambda": _deserialized_or_lambda,
@@ -302,7 +305,6 @@ _WORDS: Mapping[str, Rule] = {
     "ngrams": _plain("a whole number, a list of them or null", are.ngrams),
     "window": _choice_or_any("hann", "hamming"),
     "norm": _choice_or_any("fro", "nuc"),
-    "features by name": _plain("an object", lambda v: isinstance(v, dict) and all(map(are.feature, v.values()))),
     "null": _plain("null", lambda v: v is None),
     "data format": _choice(None, "channels_last", "channels_first"),
     "data format or nothing": _plain(

@@ -205,6 +205,7 @@ PINNED: dict[tuple[str, str], str] = {
     ("Conv2DTranspose", "output_padding"): "null or window 2",
     ("Meshgrid", "indexing"): "one of xy ij",
     ("Qr", "mode"): "one of reduced complete",
+    ("FeatureSpace", "crosses"): "crosses",
     ("FeatureSpace", "features"): "features by name",
     ("Norm", "ord"): "norm",
     ("STFTSpectrogram", "padding"): "one of valid same",
@@ -343,6 +344,8 @@ PINNED: dict[tuple[str, str], str] = {
 
 NOT_GUESSED = frozenset(
     [
+        "crosses",
+        "features by name",
         "score",
         "features",
         "merge",

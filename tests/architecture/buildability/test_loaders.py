@@ -98,3 +98,9 @@ def test_junk(config: Any) -> None:
     for ask in (buildability_of_keras, buildability_of_h5, buildability_of_json):
         found = ask(config)
         assert all(isinstance(one, Obstacle) for one in found.obstacles)
+
+
+def test_what_keras_looks_up() -> None:
+    """A class that Keras has elsewhere is refused with the name that is looked up, and where Keras has it."""
+    (obstacle,) = buildability_of_keras(layer("Functional", "keras", name="m")).obstacles
+    assert "looks up keras.Functional" in obstacle.why and "keras.src.models.functional" in obstacle.why

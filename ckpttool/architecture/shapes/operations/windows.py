@@ -84,11 +84,42 @@ def _transposed(args: Args, inputs: Shape, kernel: Shape) -> Shape:
 
 
 def _pooled(args: Args, inputs: Shape) -> Shape:
-    spatial, padding = _spatial(args, inputs), _padding(args)
-    sizes = window(args, "pool_size", len(spatial))
-    strides = window(args, "strides", len(spatial)) if "strides" in args else sizes
-    found = tuple(pooled(*place, padding) for place in zip(spatial, sizes, strides, strict=True))
-    return _assembled(args, inputs, found, _channels(args, inputs))
+    """The output of a pooling (`compute_pooling_output_shape`), where NumPy brings windows and strides of another
+    number than the axes of space to that number, or those axes to theirs; no data format means channels first."""
+    last = args.config.get("data_format") == "channels_last"
+    if len(inputs) < (1 if last else 2):
+        raise ValueError("an input with axes of batch and channels")
+    spatial, padding = inputs[1:-1] if last else inputs[2:], _padding(args)
+    windows = _given(args, "pool_size")
+    strides = _given(args, "strides") if args.config.get("strides") is not None else windows
+    sized = (spatial, strides) if padding == "same" else (spatial, windows, strides)
+    rank = _common(*map(len, sized))
+    places = zip(*(_repeated(each, rank) for each in (spatial, windows, strides)), strict=True)
+    found = tuple(pooled(*place, padding) for place in places)
+    return (inputs[0], *found, inputs[-1]) if last else (*inputs[:2], *found)
+
+
+def _given(args: Args, key: str) -> tuple[int, ...]:
+    """Whole numbers as they are given; a single one stands for any number of them."""
+    return window(args, key, len(items(args, key) or [1]))
+
+
+def _common(*lengths: int) -> int:
+    """The length to which NumPy brings arrays of these lengths. Raises ValueError where it does not."""
+    others = {length for length in lengths if length != 1} or {1}
+    if len(others) > 1:
+        raise ValueError("windows and strides for each axis of space")
+    return others.pop()
+
+
+def _repeated(values: Shape, rank: int) -> Shape:
+    """The values for so many axes; ones where their number does not count. Raises ValueError for an axis of unknown
+    size that stands for several."""
+    if len(values) != 1 or rank == 1:
+        return values if len(values) == rank else (1,) * rank
+    if None in values and rank:
+        raise ValueError("axes of known sizes")
+    return values * rank
 
 
 def _adaptive(args: Args, inputs: Shape) -> Shape | None:
