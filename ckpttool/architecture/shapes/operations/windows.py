@@ -94,8 +94,8 @@ def _pooled(args: Args, inputs: Shape) -> Shape:
     strides = _given(args, "strides") if args.config.get("strides") is not None else windows
     sized = (spatial, strides) if padding == "same" else (spatial, windows, strides)
     rank = _common(*map(len, sized))
-    places = zip(*(_repeated(each, rank) for each in (spatial, windows, strides)), strict=True)
-    found = tuple(pooled(*place, padding) for place in places)
+    places = zip(_repeated(spatial, rank), _repeated(windows, rank), _repeated(strides, rank), strict=True)
+    found = tuple(pooled(size, wide, step or 1, padding) for size, wide, step in places)
     return (inputs[0], *found, inputs[-1]) if last else (*inputs[:2], *found)
 
 
