@@ -32,13 +32,13 @@ def delete(directory: Path, entries: Collection[Saved], known: Collection[str] =
 
 def doubt(directory: Path, entry: Saved, thorough: bool = True) -> str:
     """Why the file of an entry is not proved to be a checkpoint of its series as it was saved; empty where it is."""
-    if not fits(entry):
+    if not fits(entry.series, entry.file):
         return "its name is none of its series"
     problem = damage(directory, entry, thorough)
-    return printable(problem) if problem else _foreign(directory / entry.file)
+    return printable(problem) if problem else unlike(directory / entry.file)
 
 
-def _foreign(path: Path) -> str:
+def unlike(path: Path) -> str:
     """Why a file is no checkpoint such as its name promises, empty where it is one."""
     try:
         with open_checkpoint(path) as found:

@@ -1,10 +1,11 @@
 """`ModelCheckpoint`: the callback itself, which says when, what and under which name; the other modules do it."""
 
 import os
+import signal
 import time
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,25 +14,26 @@ import keras
 from keras.src.utils import io_utils
 
 from ckpttool import __version__
-from ckpttool.callbacks import neighbours, resuming, unsaved
+from ckpttool.callbacks import neighbours, unlisted, unsaved
 from ckpttool.callbacks.background import Worker
 from ckpttool.callbacks.checking import NotFiniteError
-from ckpttool.callbacks.judging import Monitored, logs_to_come, numbers, unknown, value_of
+from ckpttool.callbacks.judging import logs_to_come, numbers, unknown, value_of
 from ckpttool.callbacks.names import Container, Names
+from ckpttool.callbacks.resumption import Resumable
 from ckpttool.callbacks.retention import Retention
 from ckpttool.callbacks.saving import Order, save, tidy
 from ckpttool.callbacks.schedule import Schedule
-from ckpttool.callbacks.signals import Keeper
+from ckpttool.callbacks.signals import Keeper, signals_of
 from ckpttool.callbacks.snapshot import Buffers
 from ckpttool.callbacks.sources import judged, source_of
 from ckpttool.callbacks.watching import Watch
 from ckpttool.errors import CheckpointError
-from ckpttool.manifest import Manifest, Saved, State
+from ckpttool.manifest import Saved, State
 
 ON_ERROR = ("raise", "warn")
 
 
-class ModelCheckpoint(Monitored):
+class ModelCheckpoint(Resumable):
     """Saves a Keras model while it is trained, so that no moment of being killed costs the last good file.
 
     The arguments of `keras.callbacks.ModelCheckpoint` come first, in its order and with its meaning. Of its behaviour,
@@ -51,7 +53,8 @@ class ModelCheckpoint(Monitored):
         every_minutes: save as soon as a batch ends so many minutes after the last save.
         save_at_end: save when training ends, unless that was just done.
         save_on_exception: save when `fit` fails, unless that was just done.
-        save_on_signal: save on SIGTERM and SIGINT, at the end of the batch, and only then let them end the process.
+        save_on_signal: save on SIGTERM and SIGINT, at the end of the batch, and only then let them end the process; or
+            a list of signals, such as [signal.SIGUSR1].
         deadline: seconds after which such a signal acts where no batch has ended.
         overhead: the share of the time that saving may take at most, such as 0.03.
         keep_last: keep the newest files of the series, so many.
@@ -61,6 +64,7 @@ class ModelCheckpoint(Monitored):
         background: write in a thread; training waits only until the values are copied.
         on_error: "raise" or "warn" where a file cannot be written.
         resume: go on from the newest whole file in the directory.
+        run: a name for this training, such as that of a fold; only what was saved under it is resumed from.
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class ModelCheckpoint(Monitored):
         every_minutes: float | None = None,
         save_at_end: bool = False,
         save_on_exception: bool = False,
-        save_on_signal: bool = False,
+        save_on_signal: bool | Sequence[signal.Signals] = False,
         deadline: float = 30.0,
         overhead: float | None = None,
         keep_last: int | None = None,
@@ -88,21 +92,23 @@ class ModelCheckpoint(Monitored):
         background: bool = False,
         on_error: str = "raise",
         resume: bool = False,
+        run: str | None = None,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
         self.filepath, self.verbose = os.fspath(filepath), verbose
         self.save_best_only, self.save_weights_only, self.save_freq = save_best_only, save_weights_only, save_freq
         self.save_at_end, self.save_on_exception, self.resume = save_at_end, save_on_exception, resume
-        self.verify, self.on_error = verify, on_error
+        self.verify, self.on_error, self.run = verify, on_error, run
         self._names = Names.of(filepath, save_weights_only)
         self._schedule = Schedule(save_freq, every_n_epochs, every_minutes, overhead)
         self._retention = Retention(keep_last, keep_best, keep_every)
-        self._keeper = Keeper(deadline) if save_on_signal else None
+        self._keeper = Keeper(deadline, signals_of(save_on_signal)) if save_on_signal else None
         self._buffers = Buffers() if background else None
         self._worker: Worker[Saved] = Worker(background, self._done, self._failed)
         self._check_arguments()
-        self._run, self._step = uuid.uuid4().hex[:12], 0
+        self._run, self._step = run or uuid.uuid4().hex[:12], 0
         self._saved_step: int | None = None
+        self._saved_epoch: int | None = None
         self._judges = verify and self._names.container is Container.ARCHIVE
         self._begin_anew()
 
@@ -119,9 +125,6 @@ class ModelCheckpoint(Monitored):
         self._epoch = self._batch = 0
         self._epoch_is_over = self._names_are_checked = False
         self._listed: Any = None
-        self._resumed: Saved | None = None
-        self._skipper: resuming.Skipper | None = None
-        self._rate: float | None = None
         self._best_before: float | None = self.best
         self._failure: BaseException | None = None
         self._watch = Watch(self._fit_failed)
@@ -134,7 +137,7 @@ class ModelCheckpoint(Monitored):
         self._listed = neighbours.list_of(self)
         manifest = self._tidied()
         if self.resume:
-            self._go_on(manifest)
+            self._resume(manifest)
         if self._keeper is not None and not self._keeper.install():
             warnings.warn("Signals can only be held back in the main thread; save_on_signal is off.", stacklevel=2)
         if self._keeper is not None or self.save_on_exception:
@@ -144,15 +147,15 @@ class ModelCheckpoint(Monitored):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Notes where training is. In the first epoch after an interruption, the other callbacks are brought back."""
         self._epoch, self._batch, self._epoch_is_over = epoch, 0, False
-        self._bring_others_back()
+        if self._bring_others_back():
+            neighbours.begin_epoch(self._others(), epoch)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Saves if it is time to, or if a signal waits."""
+        batch = min(batch, (self.params.get("steps") or batch + 1) - 1)  # the last execution may have fewer steps
         done, self._batch = batch + 1 - self._batch, batch + 1
-        if self._skipper is not None:
-            if self._skipper.active or not logs:
-                return
-            self._skipper = None
+        if self._batch <= self._passed:
+            return
         self._step += done
         self._worker.poll()
         if not self._names_are_checked:
@@ -165,12 +168,15 @@ class ModelCheckpoint(Monitored):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Saves if it is time to, or if a signal waits."""
-        self._epoch, self._epoch_is_over, self._skipper = epoch, True, None
+        self._epoch, self._epoch_is_over = epoch, True
+        self._leave_passing()
         self._worker.poll()
         if self._schedule.after_epoch(epoch + 1) or self._waits_for_epoch:
             self._save_in_turn(logs or {})
         elif self._schedule.by_the_clock():
             self._save_out_of_turn("time", logs or {})
+        if self.resume and self._saved_epoch != epoch + 1 in neighbours.best_epochs(self._others()):
+            self._save(self._names.best, self._names.best, "best", logs or {}, Retention(), self.best)
         self._serve_signal(logs or {})
 
     def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -236,20 +242,7 @@ class ModelCheckpoint(Monitored):
         if (self.save_best_only or self._retention.best) and self.monitor not in known:
             raise ValueError(f"monitor={self.monitor!r}: {unknown(self.monitor, known)}")
 
-    def _others(self) -> list[Any]:
-        return [each for each in self._listed.callbacks if each is not self] if self._listed is not None else []
-
     # Saving.
-
-    def _tidied(self) -> Manifest:
-        """What is in the directory, without traces of runs that died."""
-        try:
-            return tidy(self._names.directory, self._names.series)
-        except (OSError, CheckpointError) as error:
-            if self.on_error == "raise":
-                raise
-            warnings.warn(f"Models cannot be saved as it stands. {error}", stacklevel=3)
-            return Manifest()
 
     def _save(
         self, name: str, series: str, reason: str, logs: Mapping[str, Any], retention: Retention, before: float | None
@@ -257,9 +250,9 @@ class ModelCheckpoint(Monitored):
         begun = time.monotonic()
         self._worker.wait()  # its error is told before, and the buffers are free
         directory, model = self._names.directory, self.model
-        if retention.is_set:
-            name = self._names.numbered(name, self._taken(name))
+        name = self._names.numbered(name, self._taken(name, retention))
         self._best_before, self._saved_step = before, self._step
+        self._saved_epoch = self._epoch + 1 if self._epoch_is_over else self._saved_epoch
         entry = self._entry(name, series, reason, logs)
         try:
             source = source_of(model, self._names.container, self.verify, self._buffers)
@@ -274,12 +267,17 @@ class ModelCheckpoint(Monitored):
         finally:
             self._schedule.saved(time.monotonic() - begun)
 
-    def _taken(self, name: str) -> frozenset[str]:
-        """The names of files that are kept for being good, and so are not written over by the next of that name."""
-        if not (self._names.directory / name).exists():
-            return frozenset()
-        saved = tidy(self._names.directory, self._names.series).saved
-        return frozenset(each.file for each in saved if each.run == self._run and each.step != self._step)
+    def _taken(self, name: str, retention: Retention) -> Collection[str]:
+        """The names of files that are not written over: those of this run that are kept for being good and, where a
+        training is resumed, those that no manifest knows."""
+        directory = self._names.directory
+        if not (retention.is_set or self.resume) or not (directory / name).exists():
+            return ()
+        saved = tidy(directory, self._names.series).saved
+        taken = {each.file for each in saved if each.run == self._run and each.step != self._step and retention.is_set}
+        if self.resume and directory / name != self._resumed_from:
+            taken.update(unlisted.files(self._names, {each.file for each in saved}))
+        return taken
 
     def _entry(self, name: str, series: str, reason: str, logs: Mapping[str, Any]) -> Saved:
         value = value_of(logs, self.monitor)
@@ -308,6 +306,7 @@ class ModelCheckpoint(Monitored):
         )
 
     def _done(self, entry: Saved) -> None:
+        self._has_saved = True
         self._say(f"finished saving model to {self._names.directory / entry.file}", entry.epoch)
 
     def _failed(self, error: Exception) -> None:
@@ -357,43 +356,4 @@ class ModelCheckpoint(Monitored):
         self._watch.end()
         if self._keeper is not None:
             self._keeper.restore()
-        if self._skipper is not None:
-            self._skipper.stop()
-
-    def _go_on(self, manifest: Manifest) -> None:
-        """Restores the newest whole checkpoint, and from the manifest what belongs to it."""
-        if self._listed is None:
-            warnings.warn("The other callbacks of this fit are not known; they begin anew.", stacklevel=3)
-        else:
-            neighbours.put_behind_those_that_count(self, self._listed)
-        directory = self._names.directory
-        entry = resuming.load_newest(self.model, directory, manifest)
-        own = [each for each in manifest.saved if each.series == self._names.series]
-        if own:
-            self._run = own[-1].run
-        if self.save_best_only:
-            self.restore_best([each for each in own if each.run == self._run and each.monitor == self.monitor])
-        if entry is None:
-            return
-        self._say(f"resuming from {directory / entry.file}", entry.epoch)
-        self._resumed, self._step, self._saved_step = entry, entry.step, entry.step
-        self._epoch = entry.epoch - 1
-        self.model._initial_epoch = entry.epoch if entry.batch is None else entry.epoch - 1
-        if neighbours.have_stopped(self._others(), entry.callbacks):
-            self.model._initial_epoch = self.params["epochs"]
-        elif entry.batch:
-            self._rate = unsaved.rate_of(self.model)
-            self._skipper = resuming.Skipper(self.model, entry.batch, entry.metrics)
-
-    def _bring_others_back(self) -> bool:
-        """Gives the other callbacks what they had counted before an interruption; whether there was one."""
-        entry, self._resumed = self._resumed, None
-        if entry is None:
-            return False
-        self.model._initial_epoch = None  # it was for this fit only
-        others = self._others()
-        neighbours.bring_back(others, entry.callbacks)
-        resuming.bring_back_best_weights(self.model, others, self._names.directory)
-        if self._rate is not None:  # which a scheduler has set once more for the same epoch
-            self.model.optimizer.learning_rate = self._rate
-        return True
+        self._leave_passing()

@@ -7,13 +7,14 @@ As `ModelCheckpoint` of Keras fills it (`_get_file_path`, keras/src/callbacks/mo
 import os
 import re
 import string
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ckpttool.manifest import Saved, inside
+from ckpttool.manifest import inside
 
 _NUMBER = r"[-+ 0]*(?:[0-9][0-9_,.]*(?:[eE][-+]?[0-9]+)?|nan|inf)%? *"  # as format() writes one
 _OLD_SUFFIXES = (".hdf5", ".h5")
@@ -76,10 +77,35 @@ class Names:
         return inside(os.path.normpath(self.series.format(**given)).replace(os.sep, "/"))
 
     @property
+    def parts(self) -> list[tuple[str, bool]]:
+        """The texts of the template, each with whether a placeholder follows."""
+        stem, suffix = _split(self.series)
+        return [*((text, field is not None) for text, field in _parts(stem)), (suffix, False)]
+
+    def fits(self, file: str) -> bool:
+        """Whether the name of a file is one of the series."""
+        return fits(self.series, file)
+
+    def numbers(self, file: str) -> dict[str, int]:
+        """The epoch and the batch, counted from one, that the name of a file tells."""
+        found = _match(self.series, file)
+        told = found.groupdict() if found is not None else {}
+        return {field: int(text) for field, text in told.items() if text and text.strip().isdecimal()}
+
+    @property
     def last(self) -> str:
         """The name of what is saved out of turn, which is no member of the series."""
+        return f"{self._stem}.last{self.suffix}"
+
+    @property
+    def best(self) -> str:
+        """The name of what is kept for callbacks that give the best weights back, which is no member of the series."""
+        return f"{self._stem}.best{self.suffix}"
+
+    @property
+    def _stem(self) -> str:
         stem = os.path.basename(self.series.split("{", 1)[0].removesuffix(self.suffix)).rstrip("-_. ")
-        return f"{stem or 'checkpoint'}.last{self.suffix}"
+        return stem or "checkpoint"
 
     def numbered(self, name: str, taken: Collection[str]) -> str:
         """The name, with a number where it is taken."""
@@ -120,18 +146,40 @@ class Names:
             raise ValueError(f"filepath={self.filepath!r} cannot be filled: {error}") from error
 
 
-def fits(entry: Saved) -> bool:
-    """Whether the name of an entry is one that the template of its series gives, with a number at its end or not."""
-    series = os.path.normpath(entry.series).replace(os.sep, "/")
-    suffix = next((each for each in _SUFFIXES if series.endswith(each)), "")
-    if not suffix or not entry.file.endswith(suffix):
-        return False
+def fits(series: str, file: str) -> bool:
+    """Whether the name of a file is one that the template of a series gives, with a number at its end or not."""
+    return _match(series, file) is not None
+
+
+def _match(series: str, file: str) -> "re.Match[str] | None":
+    stem, suffix = _split(series)
+    if not suffix or not file.endswith(suffix) or (not _parts(stem) and stem):
+        return None
+    named = Counter[str]()
+    pattern = ""
+    for text, field in _parts(stem):
+        pattern += re.escape(text)
+        if field in ("epoch", "batch") and not named[field]:
+            pattern += f"(?P<{field}>{_NUMBER})"
+        elif field is not None:
+            pattern += _NUMBER
+        named[field or ""] += 1
+    return re.fullmatch(f"{pattern}(?:-[0-9]+)?", file.removesuffix(suffix))
+
+
+def _split(series: str) -> tuple[str, str]:
+    """A template without its suffix, and the suffix, empty where it is that of no checkpoint."""
+    whole = os.path.normpath(series).replace(os.sep, "/")
+    suffix = next((each for each in _SUFFIXES if whole.endswith(each)), "")
+    return whole.removesuffix(suffix), suffix
+
+
+def _parts(template: str) -> list[tuple[str, str | None]]:
+    """The texts of a template, each with the placeholder behind it; none where it is no template."""
     try:
-        parts = list(string.Formatter().parse(series.removesuffix(suffix)))
+        return [(text, name) for text, name, _, _ in string.Formatter().parse(template)]
     except ValueError:
-        return False
-    pattern = "".join(re.escape(text) + (_NUMBER if name is not None else "") for text, name, _, _ in parts)
-    return re.fullmatch(f"{pattern}(?:-[0-9]+)?", entry.file.removesuffix(suffix)) is not None
+        return []
 
 
 def _fields(template: str) -> list[str]:

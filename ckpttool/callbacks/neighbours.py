@@ -1,12 +1,13 @@
 """The other callbacks of the same `fit`: found, remembered, and brought back to where they were.
 
-Keras tells a callback nothing of its neighbours, so the list is looked for among those who call. EarlyStopping and
-ReduceLROnPlateau count (keras/src/callbacks/early_stopping.py, reduce_lr_on_plateau.py, 3.15); LearningRateScheduler
-and TerminateOnNaN go by the epoch, the optimizer and the loss, and keep nothing of their own.
+Keras tells a callback nothing of its neighbours, so the list is looked for among those who call. EarlyStopping,
+ReduceLROnPlateau and TensorBoard count, and SwapEMAWeights knows which weights are in the model
+(keras/src/callbacks/early_stopping.py, reduce_lr_on_plateau.py, tensorboard.py, swap_ema_weights.py, 3.15);
+LearningRateScheduler and TerminateOnNaN go by the epoch, the optimizer and the loss, and keep nothing of their own.
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from keras.src import callbacks as keras_callbacks
@@ -16,20 +17,36 @@ from ckpttool.manifest import CallbackState
 COUNTED = {
     keras_callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
     keras_callbacks.ReduceLROnPlateau: ("wait", "cooldown_counter", "best"),
+    keras_callbacks.TensorBoard: ("_global_train_batch", "_global_test_batch", "_previous_epoch_iterations"),
+    keras_callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
 }
-_WHOLE = frozenset({"wait", "stopped_epoch", "best_epoch", "cooldown_counter"})
+_WHOLE = frozenset({"wait", "stopped_epoch", "best_epoch", "cooldown_counter", *COUNTED[keras_callbacks.TensorBoard]})
 _MAX_FRAMES = 20
 
 
 def list_of(callback: Any) -> Any:
     """The list that calls a callback, None where somebody else does."""
-    frame = inspect.currentframe()
-    for _ in range(_MAX_FRAMES):
-        frame = frame.f_back if frame else None
-        found = frame.f_locals.get("self") if frame else None
+    for variables in _callers():
+        found = variables.get("self")
         if isinstance(found, keras_callbacks.CallbackList) and any(each is callback for each in found.callbacks):
             return found
     return None
+
+
+def data_of_fit() -> Any:
+    """The shapes and dtypes of a batch of the data of a `fit` on TensorFlow, None where they are not known."""
+    iterators = (variables.get("epoch_iterator") for variables in _callers())
+    datasets = (getattr(found, "_distributed_dataset", None) for found in iterators)
+    return getattr(next(filter(None, datasets), None), "element_spec", None)
+
+
+def _callers() -> Iterator[Mapping[str, Any]]:
+    """The variables of the functions that have called this one, the nearest first."""
+    frame = inspect.currentframe()
+    for _ in range(_MAX_FRAMES):
+        frame = frame.f_back if frame else None
+        if frame is not None:
+            yield frame.f_locals
 
 
 def put_behind_those_that_count(callback: Any, listed: Any) -> None:
@@ -53,15 +70,35 @@ def states_of(callbacks: Sequence[Any]) -> tuple[CallbackState, ...]:
     )
 
 
-def bring_back(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> None:
-    """Gives the callbacks what they had counted; those that were not there then begin anew."""
+def bring_back(callbacks: Sequence[Any], states: Sequence[CallbackState], passed: int) -> None:
+    """Gives the callbacks what they had counted; those that were not there then begin anew.
+
+    Of what TensorBoard counts, so many batches are `passed` over, and counted, once more.
+    """
     known = {(state.class_name, state.number): state.values for state in states}
     for kind, number, each in _counting(callbacks):
         values = known.get((kind.__name__, number), {})
         for name in COUNTED[kind]:
             value = values.get(name)
+            if name == "_global_train_batch":
+                value = max((value or 0) - passed, 0)
             if name in values:
                 setattr(each, name, int(value or 0) if name in _WHOLE else value)
+
+
+def begin_epoch(callbacks: Sequence[Any], epoch: int) -> None:
+    """Has callbacks that swap weights with every epoch do so, once they know which are in the model."""
+    for each in callbacks:
+        if isinstance(each, keras_callbacks.SwapEMAWeights):
+            each._ema_weights_in_model = bool(each._ema_weights_in_model)
+            each.on_epoch_begin(epoch)
+
+
+def overruling(callback: Any, listed: Any) -> Any:
+    """A BackupAndRestore that restores its own state after that of a callback, None where there is none."""
+    place = next(number for number, each in enumerate(listed.callbacks) if each is callback)
+    later = listed.callbacks[place + 1 :]
+    return next((each for each in later if isinstance(each, keras_callbacks.BackupAndRestore)), None)
 
 
 def have_stopped(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> bool:

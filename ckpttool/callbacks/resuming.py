@@ -4,6 +4,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,60 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.saving import saving_lib
 from keras.src.utils.module_utils import h5py
 
-from ckpttool.callbacks import neighbours, unsaved
+from ckpttool.architecture.live import ModelError, architecture_of_model
+from ckpttool.callbacks import neighbours, optimizers, unlisted, unsaved
+from ckpttool.callbacks.names import Names
+from ckpttool.errors import UnsupportedError
+from ckpttool.escape import printable
 from ckpttool.formats import open_checkpoint
 from ckpttool.manifest import Manifest, Saved, damage, read_manifest, settled
+from ckpttool.verifying import Allowed, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A checkpoint that a training can go on from."""
+
+    directory: Path
+    entry: Saved
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.directory / self.entry.file
+
+
+def newest(places: Sequence[tuple[Names, Manifest]], steps: int | None) -> Found | None:
+    """The newest whole checkpoint of several series, None where nothing was saved.
+
+    Where no manifest knows of any, it is the newest file whose name fits; an epoch has `steps`, None where nobody
+    knows. Raises ValueError where there are such files, and none can be gone on from.
+    """
+    manifests = {names.directory: manifest for names, manifest in places}
+    found = [Found(place, entry) for place, known in manifests.items() if (entry := next(intact(place, known), None))]
+    if not found:
+        found = [each for names, known in places if (each := _unlisted(names, known, steps))]
+    return max(found, key=lambda each: (each.entry.date, each.entry.step), default=None)
+
+
+def _unlisted(names: Names, known: Manifest, steps: int | None) -> Found | None:
+    problem = ""
+    for each in unlisted.candidates(names, {entry.file for entry in known.saved}, steps):
+        path = printable(str(names.directory / each.file))
+        if each.entry is not None:
+            warnings.warn(
+                f"No manifest tells of {path}: what is known of it is its epoch, {each.entry.epoch:,}. What other "
+                "callbacks had counted, and random numbers, begin anew.",
+                stacklevel=2,
+            )
+            return Found(names.directory, each.entry)
+        problem = problem or f"{path}: {printable(each.problem)}"
+    if problem:
+        raise ValueError(
+            f"resume=True: there are files with names such as {names.series} gives, and none can be gone on from. "
+            f"{problem}. Move them away, or save under another name."
+        )
+    return None
 
 
 def intact(directory: Path, manifest: Manifest) -> Iterator[Saved]:
@@ -22,18 +74,26 @@ def intact(directory: Path, manifest: Manifest) -> Iterator[Saved]:
     for entry in reversed(manifest.saved):
         problem = damage(directory, entry, thorough=True)
         if problem:
-            warnings.warn(f"{directory / entry.file}: {problem}. The checkpoint before it is looked at.", stacklevel=2)
+            path = printable(str(directory / entry.file))
+            warnings.warn(f"{path}: {printable(problem)}. The checkpoint before it is looked at.", stacklevel=2)
         else:
             yield entry
 
 
-def load_newest(model: Any, directory: Path, manifest: Manifest) -> Saved | None:
-    """Loads the newest whole checkpoint of a directory; gives its entry, None where there is none."""
-    entry = next(intact(directory, manifest), None)
-    if entry is not None:
-        load(model, directory / entry.file)
-        unsaved.bring_seeds_back(model, entry.seeds)
-    return entry
+def build(model: Any) -> None:
+    """Builds a model that TensorFlow would build with the first step of its `fit`, by the shapes of the data."""
+    if model.built or keras.backend.backend() != "tensorflow":
+        return
+    data = neighbours.data_of_fit()
+    if data is not None:
+        model._symbolic_build(data_batch=data)
+
+
+def load_found(model: Any, found: Found) -> None:
+    """Loads a checkpoint into a model, with the states of random numbers, where its entry tells them."""
+    load(model, found.path)
+    if found.entry.seeds:
+        unsaved.bring_seeds_back(model, found.entry.seeds)
 
 
 def load(model: Any, path: Path) -> None:
@@ -46,12 +106,29 @@ def load(model: Any, path: Path) -> None:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)
+    _check_that_it_fits(model, path)
     with open_checkpoint(path) as checkpoint:
         is_legacy = checkpoint.kind.startswith("legacy")
+        optimizers.load_when_built(model, checkpoint)
     if is_legacy:
         _load_legacy(model, optimizer, path)
     else:
         model.load_weights(os.fspath(path))
+
+
+def _check_that_it_fits(model: Any, path: Path) -> None:
+    """Raises ValueError where a file does not fit a model, so that nothing of it is loaded."""
+    try:
+        result = verify(path, architecture_of_model(model), allowed=Allowed(unexpected=("*",)))
+    except (ModelError, UnsupportedError):  # Keras will say what it makes of it
+        return
+    why = [*result.problems, *(f"{each.label}: {each.why}" for each in result.failures)]
+    if why:
+        more = f", and {len(why) - 3:,} more" if why[3:] else ""
+        raise ValueError(
+            f"The model does not fit {printable(str(path))}: {printable('; '.join(why[:3]))}{more}. Nothing was "
+            "loaded. Save another model under another name."
+        )
 
 
 def _load_legacy(model: Any, optimizer: Any, path: Path) -> None:
@@ -101,57 +178,13 @@ def _loaded(model: Any, path: Path) -> Iterator[None]:
             variable.assign(values)
 
 
-class Skipper:
-    """Passes over the batches of an epoch that were trained before, in a model's place.
-
-    They are taken from the data, so that the rest of the epoch is the rest, and the metrics go on from where they were.
-    """
-
-    def __init__(self, model: Any, batches: int, metrics: Sequence[Sequence[float]]) -> None:
-        self._model, self._left, self._metrics = model, batches, metrics
-        self._train = model.train_function
-        model.train_function = self
-
-    @property
-    def active(self) -> bool:
-        """Whether the batch that comes next is passed over."""
-        return self._left > 0
-
-    def __call__(self, *given: Any) -> Any:
-        """One call of the training function of a model; what it is given differs by backend."""
-        if not self.active:
-            self.stop()
-            return self._train(*given)
-        steps, backend = self._model.steps_per_execution, keras.backend.backend()
-        data = given[-1] if backend == "torch" else [next(given[-1]) for _ in range(steps)]
-        metrics, self._metrics = self._metrics, ()  # they were reset when the epoch began
-        self._left -= steps
-        if backend == "jax":  # which keeps the state outside the model
-            return {}, _with_metrics(given[0], metrics)
-        if metrics:
-            unsaved.bring_metrics_back(self._model, metrics, data[0])
-        return {}
-
-    def stop(self) -> None:
-        """Gives the model its own training function back."""
-        self._left = 0
-        if self._model.train_function is self:
-            self._model.train_function = self._train
-
-
-def _with_metrics(state: Any, metrics: Sequence[Sequence[float]]) -> Any:
-    """The state of a training on JAX, whose last part are the metrics, with other metrics."""
-    *others, current = state
-    if len(current) != len(metrics):
-        return state
-    arrays = [keras.ops.convert_to_tensor(unsaved.like(*pair)) for pair in zip(metrics, current, strict=True)]
-    return (*others, arrays)
-
-
 def load_latest(model: Any, directory: str | os.PathLike[str]) -> Saved | None:
     """Loads the newest whole checkpoint of a directory into a model; gives what the manifest says of it."""
     place = Path(directory)
-    return load_newest(model, place, manifest_of(place))
+    entry = next(intact(place, manifest_of(place)), None)
+    if entry is not None:
+        load_found(model, Found(place, entry))
+    return entry
 
 
 def manifest_of(directory: Path) -> Manifest:

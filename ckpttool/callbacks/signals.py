@@ -3,11 +3,20 @@
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def signals_of(asked: bool | Iterable[int]) -> tuple[signal.Signals, ...]:
+    """The signals that are to be held back. Raises ValueError for those that no process can hold back."""
+    found = SIGNALS if asked is True else tuple(map(signal.Signals, asked or ()))
+    for each in found:
+        if each in (getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)):
+            raise ValueError(f"save_on_signal: no process can hold {each.name} back")
+    return found
 
 
 class Keeper:

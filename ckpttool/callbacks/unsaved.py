@@ -44,8 +44,18 @@ def bring_metrics_back(model: Any, states: Sequence[Sequence[float]], batch: Any
 
 def rate_of(model: Any) -> float | None:
     """The learning rate of a model, None where it has none or goes by a schedule of the optimizer."""
-    rate = getattr(getattr(model, "optimizer", None), "_learning_rate", None)
+    optimizer: Any = getattr(model, "optimizer", None)
+    while hasattr(optimizer, "inner_optimizer"):  # whose own learning rate says nothing
+        optimizer = optimizer.inner_optimizer
+    rate = getattr(optimizer, "_learning_rate", None)
     return float(keras.ops.convert_to_numpy(rate)) if isinstance(rate, keras.Variable) else None
+
+
+def layer_with_lora(model: Any) -> str:
+    """The name of a layer whose weights are trained by the factors of LoRA, empty where there is none. Keras saves the
+    product, and sets the factors to zero on loading (`Dense.load_own_variables`, keras/src/layers/core/dense.py, 3.15).
+    """
+    return next((str(layer.name) for layer in model._flatten_layers() if getattr(layer, "lora_enabled", False)), "")
 
 
 def like(values: Sequence[float], variable: Any) -> np.ndarray:

@@ -86,6 +86,10 @@ class Manifest:
         found = self.with_state([entry.file], State.REPLACED)
         return replace(found, saved=(*found.saved, entry))
 
+    def of_run(self, run: str) -> "Manifest":
+        """The entries of one run."""
+        return replace(self, saved=tuple(entry for entry in self.saved if entry.run == run))
+
     def with_state(self, files: Iterable[str], state: State) -> "Manifest":
         """With another state of the entries of some files."""
         named = set(files)

@@ -119,7 +119,7 @@ def test_doubts(file: str, why: str, place: Path) -> None:
 )
 def test_names_of_a_series(series: str, file: str, expected: bool) -> None:
     """Numbers stand where the template has places for them."""
-    assert fits(Saved(file, series, State.COMPLETE, 1, None, 1, "", 0)) is expected
+    assert fits(series, file) is expected
 
 
 texts = st.text(max_size=10) | st.sampled_from(["\ud800", "nan", "²", "x" * 1001, "1.h5", "{epoch}.h5", "complete"])
