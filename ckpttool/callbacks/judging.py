@@ -93,13 +93,21 @@ def numbers(logs: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
                 yield name, float(value)
 
 
+_MAKING_LOGS = (
+    *("fit", "evaluate", "train_step", "test_step", "compute_metrics", "get_metrics_result", "reset_metrics"),
+    *("make_train_function", "make_test_function", "_get_metrics_result_or_logs"),
+)
+
+
 def logs_to_come(model: Any, others: Sequence[Any] | None, logs: Mapping[str, Any]) -> frozenset[str] | None:
     """The names of all logs there can be, judged by those of a batch. None where somebody else may have more to say: a
     model or a callback of the user's own, or callbacks that are not known.
     """
-    steps = (type(model).train_step, type(model).test_step)
-    is_own = others is None or any(not _is_kerass(type(each)) for each in others)
-    if is_own or not all(_is_kerass(step) for step in steps):
+    if others is None or not all(_is_kerass(type(each)) for each in others):
+        return None
+    if any(isinstance(each, keras.callbacks.LambdaCallback) for each in others):
+        return None
+    if not all(_is_kerass(getattr(model, name, keras.Model)) for name in _MAKING_LOGS):
         return None
     return frozenset({*logs, *(f"val_{name}" for name in logs), "learning_rate", "val_loss"})
 

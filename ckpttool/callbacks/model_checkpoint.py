@@ -17,6 +17,7 @@ from ckpttool import __version__
 from ckpttool.callbacks import neighbours, unlisted, unsaved
 from ckpttool.callbacks.background import Worker
 from ckpttool.callbacks.checking import NotFiniteError
+from ckpttool.callbacks.claim import Claim
 from ckpttool.callbacks.judging import logs_to_come, numbers, unknown, value_of
 from ckpttool.callbacks.names import Container, Names
 from ckpttool.callbacks.resumption import Resumable
@@ -106,6 +107,7 @@ class ModelCheckpoint(Resumable):
         self._buffers = Buffers() if background else None
         self._worker: Worker[Saved] = Worker(background, self._done, self._failed)
         self._check_arguments()
+        self._claim = Claim(self._names.directory, self._names.series)
         self._run, self._step = run or uuid.uuid4().hex[:12], 0
         self._saved_step: int | None = None
         self._saved_epoch: int | None = None
@@ -135,6 +137,7 @@ class ModelCheckpoint(Resumable):
         """Cleans up after runs that died, and goes on where one was interrupted, if asked to."""
         self._begin_anew()
         self._listed = neighbours.list_of(self)
+        self._check_that_names_can_be_given()
         manifest = self._tidied()
         if self.resume:
             self._resume(manifest)
@@ -152,14 +155,18 @@ class ModelCheckpoint(Resumable):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Saves if it is time to, or if a signal waits."""
-        batch = min(batch, (self.params.get("steps") or batch + 1) - 1)  # the last execution may have fewer steps
+        batch = min(batch, (self._given("steps") or batch + 1) - 1)  # the last execution may have fewer steps
         done, self._batch = batch + 1 - self._batch, batch + 1
         if self._batch <= self._passed:
             return
         self._step += done
         self._worker.poll()
         if not self._names_are_checked:
-            self._check_names(logs or {})
+            try:
+                self._check_names(logs or {})
+            except (KeyError, ValueError):
+                self._leave()
+                raise
         if self._schedule.after_batches(done):
             self._save_in_turn(logs or {})
         elif self._schedule.by_the_clock():
@@ -199,6 +206,9 @@ class ModelCheckpoint(Resumable):
     def _save_in_turn(self, logs: Mapping[str, Any]) -> None:
         """Saves a member of the series, if it is good enough."""
         before = self.best
+        missing = self._names.logs - set(logs)
+        if missing and all(name.startswith("val_") for name in missing):
+            return  # an epoch without validation
         filepath = self._names.name(self._epoch, self._batch_of_name(), logs)
         if not self._is_wanted(self._names.directory / filepath, logs):
             return
@@ -229,6 +239,23 @@ class ModelCheckpoint(Resumable):
         if text:
             self._say(text)
         return wanted
+
+    def _check_that_names_can_be_given(self) -> None:
+        """Raises KeyError for a name with logs of a validation where there is none; warns where it is not made after
+        every epoch."""
+        late = sorted(name for name in self._names.logs if name.startswith("val_"))
+        asked = neighbours.arguments_of_fit("validation_data", "validation_freq")
+        if not late or asked is None or logs_to_come(self.model, self._others(), {}) is None:
+            return
+        if asked["validation_data"] is None:
+            raise KeyError(
+                f"Failed to format this callback filepath: {self.filepath!r}. There is no {late[0]}, for this fit has "
+                "no validation data."
+            )
+        if asked["validation_freq"] != 1:
+            warnings.warn(
+                f"Only epochs with a validation are saved, as {self.filepath!r} names {late[0]}.", stacklevel=3
+            )
 
     def _check_names(self, logs: Mapping[str, Any]) -> None:
         """Raises for names that can never come, judged by the logs of the first batch."""
@@ -268,9 +295,11 @@ class ModelCheckpoint(Resumable):
             self._schedule.saved(time.monotonic() - begun)
 
     def _taken(self, name: str, retention: Retention) -> Collection[str]:
-        """The names of files that are not written over: those of this run that are kept for being good and, where a
-        training is resumed, those that no manifest knows."""
+        """The names of files that are not written over: a link; those of this run that are kept for being good; where
+        a training is resumed, those that no manifest knows."""
         directory = self._names.directory
+        if (directory / name).is_symlink():
+            return (name,)
         if not (retention.is_set or self.resume) or not (directory / name).exists():
             return ()
         saved = tidy(directory, self._names.series).saved
@@ -315,6 +344,7 @@ class ModelCheckpoint(Resumable):
         if isinstance(error, NotFiniteError):
             warnings.warn(f"The model is not saved. {error}", stacklevel=2)
         elif self.on_error == "raise" or not isinstance(error, OSError | CheckpointError):
+            self._claim.release()  # the training ends here
             raise error
         else:
             warnings.warn(f"The model could not be saved. {error}", stacklevel=2)
@@ -354,6 +384,7 @@ class ModelCheckpoint(Resumable):
 
     def _leave(self) -> None:
         self._watch.end()
+        self._claim.release()
         if self._keeper is not None:
             self._keeper.restore()
         self._leave_passing()

@@ -44,6 +44,8 @@ class Names:
     def of(cls, filepath: str | os.PathLike[str], weights_only: bool) -> "Names":
         """The names that a `filepath` asks for; raises ValueError for one that cannot be meant."""
         text = os.fspath(filepath)
+        if "{" not in text and os.path.islink(text):
+            text = os.path.realpath(text)  # as Keras, which writes through the link
         if "://" in text:
             raise ValueError(
                 f"filepath={text!r} is not on this machine. Save to a local directory and copy from there."
@@ -141,7 +143,7 @@ class Names:
     def _check(self) -> None:
         """Raises ValueError for a template that can never be filled."""
         try:
-            self.series.format(epoch=1, batch=1, **dict.fromkeys(self.logs, 0.0))
+            self.name(0, 0, dict.fromkeys(self.logs, 0.0))
         except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
             raise ValueError(f"filepath={self.filepath!r} cannot be filled: {error}") from error
 

@@ -33,6 +33,12 @@ def list_of(callback: Any) -> Any:
     return None
 
 
+def arguments_of_fit(*names: str) -> dict[str, Any] | None:
+    """Some of what the `fit` that has called was given, None where something else has."""
+    found = next((each for each in _callers() if "epoch_iterator" in each and all(n in each for n in names)), None)
+    return None if found is None else {name: found[name] for name in names}
+
+
 def data_of_fit() -> Any:
     """The shapes and dtypes of a batch of the data of a `fit` on TensorFlow, None where they are not known."""
     iterators = (variables.get("epoch_iterator") for variables in _callers())

@@ -36,16 +36,34 @@ class Found:
         return self.directory / self.entry.file
 
 
-def newest(places: Sequence[tuple[Names, Manifest]], steps: int | None) -> Found | None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a callback saves: its names, what the manifest there tells, and the run, None where any will do."""
+
+    names: Names
+    manifest: Manifest
+    run: str | None = None
+
+    @property
+    def own(self) -> Manifest:
+        """The entries of the run."""
+        return self.manifest if self.run is None else self.manifest.of_run(self.run)
+
+
+def newest(places: Sequence[Place], steps: int | None) -> Found | None:
     """The newest whole checkpoint of several series, None where nothing was saved.
 
     Where no manifest knows of any, it is the newest file whose name fits; an epoch has `steps`, None where nobody
     knows. Raises ValueError where there are such files, and none can be gone on from.
     """
-    manifests = {names.directory: manifest for names, manifest in places}
-    found = [Found(place, entry) for place, known in manifests.items() if (entry := next(intact(place, known), None))]
+    manifests = {(place.names.directory, place.run): place.own for place in places}
+    found = [
+        Found(directory, entry)
+        for (directory, _), known in manifests.items()
+        if (entry := next(intact(directory, known), None))
+    ]
     if not found:
-        found = [each for names, known in places if (each := _unlisted(names, known, steps))]
+        found = [each for place in places if (each := _unlisted(place.names, place.manifest, steps))]
     return max(found, key=lambda each: (each.entry.date, each.entry.step), default=None)
 
 

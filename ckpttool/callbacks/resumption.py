@@ -8,9 +8,10 @@ from keras.src.utils import io_utils
 
 from ckpttool.callbacks import neighbours, resuming, unsaved
 from ckpttool.callbacks.batches import Passing
+from ckpttool.callbacks.claim import Claim, HeldError
 from ckpttool.callbacks.judging import Monitored
 from ckpttool.callbacks.names import Names
-from ckpttool.callbacks.saving import tidy
+from ckpttool.callbacks.saving import prepare, tidy
 from ckpttool.errors import CheckpointError
 from ckpttool.manifest import Manifest, Saved
 
@@ -32,6 +33,7 @@ class Resumable(Monitored):
     _saved_step: int | None
     _listed: Any
     _has_saved = False
+    _claim: Claim
     _found: tuple[Any, resuming.Found | None] | None = None
     _resumed_from: Path | None = None
     _resumed: Saved | None = None
@@ -47,8 +49,8 @@ class Resumable(Monitored):
         self._check_that_it_can_be_resumed()
         if self._found is None or self._found[0] is not self._listed:
             peers = [each for each in (self, *self._others()) if isinstance(each, Resumable) and each._resumes]
-            places = [(each._names, each._own(manifest if each is self else each._tidied())) for each in peers]
-            found = resuming.newest(places, self.params.get("steps"))
+            places = [each._place(manifest if each is self else each._tidied()) for each in peers]
+            found = resuming.newest(places, self._given("steps"))
             if found is not None:
                 resuming.build(self.model)
                 resuming.load_found(self.model, found)
@@ -63,9 +65,8 @@ class Resumable(Monitored):
     def _resumes(self) -> bool:
         return self.resume and not self._has_saved
 
-    def _own(self, manifest: Manifest) -> Manifest:
-        """The entries of the run that is named, of all where none is."""
-        return manifest if self.run is None else manifest.of_run(self.run)
+    def _place(self, manifest: Manifest) -> resuming.Place:
+        return resuming.Place(self._names, manifest, self.run)
 
     def _check_that_it_can_be_resumed(self) -> None:
         """Raises ValueError for what Keras's files do not bring back, before anything is trained."""
@@ -87,7 +88,7 @@ class Resumable(Monitored):
         and says what happens."""
         if self._listed is not None:
             neighbours.put_behind_those_that_count(self, self._listed)
-        own = [each for each in self._own(manifest).saved if each.series == self._names.series]
+        own = [each for each in self._place(manifest).own.saved if each.series == self._names.series]
         if own and self.run is None:
             self._run = own[-1].run
         if self.save_best_only:
@@ -106,7 +107,7 @@ class Resumable(Monitored):
 
     def _lead(self, found: resuming.Found) -> None:
         """Has the training go on behind what was loaded, and says so."""
-        entry, model, epochs = found.entry, self.model, self.params.get("epochs")
+        entry, model, epochs = found.entry, self.model, self._given("epochs")
         self._resumed = entry
         model._initial_epoch = entry.epoch if entry.batch is None else entry.epoch - 1
         where = f"epoch {entry.epoch:,}" + ("" if entry.batch is None else f", batch {entry.batch:,}")
@@ -119,7 +120,7 @@ class Resumable(Monitored):
             self._tell(f"resuming from {found.path}, {where}")
             if entry.batch:
                 self._rate = unsaved.rate_of(model)
-                ends = self._passed >= (self.params.get("steps") or 0)
+                ends = self._passed >= (self._given("steps") or 0)
                 self._passing = Passing(model, entry.batch, entry.metrics, ends)
 
     def _warn_that_nothing_is_left(self, found: resuming.Found, why: str) -> None:
@@ -128,6 +129,10 @@ class Resumable(Monitored):
             "name it by run=.",
             stacklevel=5,
         )
+
+    def _given(self, name: str) -> Any:
+        """What `fit` has told its callbacks, None where something else has called."""
+        return (self.params or {}).get(name)
 
     def _tell(self, text: str) -> None:
         io_utils.print_msg(f"ModelCheckpoint: {text}")
@@ -155,11 +160,13 @@ class Resumable(Monitored):
         return [each for each in self._listed.callbacks if each is not self] if self._listed is not None else []
 
     def _tidied(self) -> Manifest:
-        """What is in the directory, without traces of runs that died."""
+        """What is in the directory, without traces of runs that died. It is claimed for this training."""
         try:
+            prepare(self._names.directory)
+            self._claim.take()
             return tidy(self._names.directory, self._names.series)
         except (OSError, CheckpointError) as error:
-            if self.on_error == "raise":
+            if self.on_error == "raise" or isinstance(error, HeldError):
                 raise
             warnings.warn(f"Models cannot be saved as it stands. {error}", stacklevel=3)
             return Manifest()

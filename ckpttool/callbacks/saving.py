@@ -136,16 +136,23 @@ def _readable_manifest(directory: Path) -> Manifest:
         return Manifest()
 
 
+def prepare(directory: Path) -> None:
+    """Makes a directory that is not there. Raises FileAccessError where nothing can be saved in it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileAccessError("cannot be made", path=str(directory), found=error.strerror or str(error)) from error
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise FileAccessError("cannot be written to", path=str(directory))
+
+
 def tidy(directory: Path, series: str) -> Manifest:
-    """Cleans up after runs that died, and gives what is there; nothing is made where there is no directory.
+    """Cleans up after runs that died, and gives what is there.
 
     What such a run was about to delete is deleted where it is of `series`, the template of the caller; what is not, is
     named and left.
     """
-    if not directory.is_dir():
-        return Manifest()
-    if not os.access(directory, os.W_OK):
-        raise FileAccessError("cannot be written to", path=str(directory))
+    prepare(directory)
     with locked(directory):
         found = _cleaned(directory, series)
     left = [each.file for each in found.saved if not each.complete]

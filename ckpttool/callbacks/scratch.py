@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ckpttool import manifest
 from ckpttool.errors import FileAccessError
@@ -65,21 +64,22 @@ def _sweep_scratch(place: Path) -> None:
 def _lock(held: contextlib.ExitStack, directory: Path, wait: float) -> bool | None:
     """Locks a directory until `held` is left; whether it could be, None where there are no such locks."""
     try:
-        import fcntl
-    except ImportError:  # not on Windows
-        return None
-    try:
         descriptor = os.open(directory, os.O_RDONLY)
     except OSError:
         return False
     held.callback(os.close, descriptor)
     until = time.monotonic() + wait
-    while (locked := _try_lock(fcntl, descriptor)) is False and time.monotonic() < until:
+    while (locked := try_lock(descriptor)) is False and time.monotonic() < until:
         time.sleep(0.01)
     return locked
 
 
-def _try_lock(fcntl: Any, descriptor: int) -> bool | None:
+def try_lock(descriptor: int) -> bool | None:
+    """Locks an open file or directory for oneself; whether it could be, None where there are no such locks."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,6 +1,7 @@
 """Entries out of JSON that may come from a stranger, and into it."""
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ VERSION = 1
 MODES = ("min", "max", "")  # which values are better: the smaller ones, the larger ones, nobody knows
 MAX_SAVED = 20_000  # checkpoints in one directory; parsing so many takes two seconds
 _MAX_PROBLEMS = 20
+_NEVER = "\\:\0" if os.name == "nt" else "\0"  # in the name of a file: on Windows, the others lead elsewhere
 _MAX_TEXT = 1000
 _MAX_LOGS = 10_000
 _MAX_STATES = 1000
@@ -184,6 +186,6 @@ def _number(value: Any, what: str) -> float | None:
 def inside(file: str) -> str:
     """The path of a file from its directory, if it can lead nowhere else; raises ValueError."""
     parts = file.split("/")
-    if not file or any(char in file for char in "\\:\0") or {"", ".", ".."} & {*parts}:
+    if not file or any(char in file for char in _NEVER) or {"", ".", ".."} & {*parts}:
         raise ValueError("the path of its file leads out of the directory")
     return file

@@ -1,5 +1,6 @@
 """Training that was interrupted and resumed ends where training that was not does."""
 
+import contextlib
 import math
 import random
 import warnings
@@ -157,7 +158,8 @@ def test_early_stopping_stays_stopped(tmp_path: Path) -> None:
 
     first, history = train(2)
     assert len(history.epoch) == 3
-    again, history = train(2)
+    with pytest.warns(UserWarning, match="EarlyStopping had ended this training"):
+        again, history = train(2)
     assert history.epoch == []
     assert all(np.array_equal(*pair) for pair in zip(first.get_weights(), again.get_weights(), strict=True))
     _, history = train(4)
@@ -167,9 +169,10 @@ def test_early_stopping_stays_stopped(tmp_path: Path) -> None:
 def test_nothing_is_left_to_train(tmp_path: Path) -> None:
     """A training that has ended is loaded, and ends at once; `fit` called again by its own later goes its own way."""
     ends = []
-    for _ in range(2):
+    for left in (True, False):
         trained = model()
-        history = fit(trained, ModelCheckpoint(tmp_path / "{epoch}.keras", resume=True), epochs=2)
+        with contextlib.nullcontext() if left else pytest.warns(UserWarning, match="Nothing is left to train"):
+            history = fit(trained, ModelCheckpoint(tmp_path / "{epoch}.keras", resume=True), epochs=2)
         ends.append(trained)
     assert history.epoch == []
     assert_same(*ends)
