@@ -28,7 +28,8 @@ def sequential(optimizer: Any = None, has_input: bool = True, **compiled: Any) -
     keras.utils.set_random_seed(1)
     layers = [keras.layers.Dense(3, activation="tanh"), keras.layers.Dropout(0.2, seed=3), keras.layers.Dense(1)]
     found = keras.Sequential([*([keras.Input((4,))] if has_input else []), *layers])
-    found.compile(optimizer or keras.optimizers.Adam(0.02), "mse", metrics=["mae"], jit_compile=False, **compiled)
+    given = {"metrics": ["mae"], "run_eagerly": True, **compiled}
+    found.compile(optimizer or keras.optimizers.Adam(0.02), "mse", **given)
     return found
 
 
@@ -48,7 +49,7 @@ def own() -> Any:
     """A compiled model of one's own class."""
     keras.utils.set_random_seed(1)
     found = Own()
-    found.compile(keras.optimizers.Adam(0.02), "mse", metrics=["mae"], jit_compile=False)
+    found.compile(keras.optimizers.Adam(0.02), "mse", metrics=["mae"], run_eagerly=True)
     return found
 
 
@@ -134,7 +135,7 @@ SET_UPS: dict[str, SetUp] = {
         8,
     ),
     "steps that do not divide an epoch": (
-        lambda: sequential(steps_per_execution=3),
+        lambda: sequential(steps_per_execution=3, run_eagerly=False, jit_compile=False),
         lambda d: [last(d, save_freq=1)],
         2,
     ),
