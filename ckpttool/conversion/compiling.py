@@ -165,7 +165,7 @@ def _losses(value: Any, writer: Writer, outputs: Outputs, journal: Journal) -> A
 def _need(kind: str, error: UnknownObject, journal: Journal) -> None:
     """Notes what the author has to bring to compile the model anew."""
     if error.own is not None:
-        journal.need(error.own[:60], f"the {kind} {error.own[:60]}, to compile the model anew")
+        journal.need(error.own[:60], f"the {error.kind or kind} {error.own[:60]}, to compile the model anew")
 
 
 def _is_empty(value: Any) -> bool:

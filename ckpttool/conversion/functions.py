@@ -167,7 +167,7 @@ class _Argument:
         had = self.place.version.had(self.kind, name)
         own = f", which {self.place.version} did not have (--builtin {name} takes that of Keras 3)"
         own = own if self.kind == "activations" and name in KNOWN and had is Had.NO else ""
-        later = f"; save the model under another name of it, Keras 3 would write {name} as its own"
+        later = f"; rename {name} before you save the model again: Keras 3 takes the name for its own function"
         later = later if self.kind == "activations" and name in _WRITTEN_AS_OWN else ""
         self.journal.need(name, f'{told}{own}: load_model(..., custom_objects={{"{name}": {name}}}){later}')
 

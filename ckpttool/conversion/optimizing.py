@@ -64,11 +64,13 @@ _MODULES = frozenset({"builtins", "keras", "tensorflow", "tf_keras"})
 
 
 class UnknownObject(Exception):
-    """Something that Keras 3 does not find, and what; `own` is its name where the author has to bring it."""
+    """Something that Keras 3 does not find, and what; `own` is its name where the author has to bring it, `kind` what
+    it is where that is something else than what it belongs to."""
 
-    def __init__(self, what: str, own: str | None = None) -> None:
+    def __init__(self, what: str, own: str | None = None, kind: str | None = None) -> None:
         super().__init__(what)
         self.own = own
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,10 @@ def _rate(rate: Any, decay: Any, journal: Journal) -> Any:
 
 
 def _schedule(value: Mapping[str, Any]) -> dict[str, Any]:
-    name, config = own_name(value), value.get("config")
+    try:
+        name, config = own_name(value), value.get("config")
+    except UnknownObject as error:
+        raise UnknownObject(f"the learning rate schedule {error}", error.own, "learning rate schedule") from None
     if defaults_of("schedules", name) is None or not isinstance(config, Mapping):
         raise UnknownObject(f"the schedule of learning rates {name[:60]}")
     kept = {key: items(item) for key, item in config.items() if key != "name"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Section
@@ -27,7 +28,7 @@ _KERAS = {
     "loads uncompiled": "Keras 3 loads it with compile=False alone",
     "cannot build": "Keras 3 cannot build this architecture",
 }
-_SHOWN = 8
+_SHOWN, _ROOM = 8, 160
 _OF_WEIGHTS = frozenset({"SHAPE", "DTYPE"})  # whose reasons tell of each weight what it is
 
 
@@ -145,8 +146,15 @@ def _row(group: list[Finding]) -> _Row:
 
 def _listed(names: list[str], comma: str = ", ") -> str:
     """Several names as one, the first few of many."""
-    shown = comma.join(names[:_SHOWN]) + (f"{comma}and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
+    count = _that_fit(names)
+    shown = comma.join(names[:count]) + (f"{comma}and {len(names) - count:,} more" if len(names) > count else "")
     return shown if comma != ", " else f"{{{shown}}}"
+
+
+def _that_fit(names: list[str]) -> int:
+    """How many of several names are shown: few, and of long ones fewer, yet one."""
+    room = accumulate(map(len, names[:_SHOWN]))
+    return max(1, sum(length <= _ROOM for length in room))
 
 
 def _gathered(group: list[_Row]) -> list[list[str]]:

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 
@@ -133,7 +134,7 @@ def _verified(
         unchecked=tuple(w for w in pairing.unchecked if not _matches(w.path, w.layer or "", allowed.unexpected)),
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=(*problems, *lost),
-        skipped=tuple(_slots(spec, pairing.skipped)),
+        skipped=tuple(_skipped(spec, pairing)),
     )
 
 
@@ -174,8 +175,12 @@ def _found(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allow
     return list(_with_skips(found, pairing))
 
 
-def _slots(spec: Spec, skipped: Mapping[int, str]) -> Iterator[SpecSlot]:
-    return (slot for slot in (*spec.slots, *spec.optimizer) if id(slot) in skipped)
+def _skipped(spec: Spec, pairing: Pairing) -> Iterator[SpecSlot]:
+    """The slots that Keras leaves alone; those of an older Keras are paired by their places in a legacy file alone."""
+    ours = chain((slot for slot, _ in (*pairing.pairs, *pairing.missing)), *(one for one, *_ in pairing.miscounted))
+    places = {(slot.group, slot.index) for slot in ours if id(slot) in pairing.skipped and slot.group and not slot.path}
+    slots = (*spec.slots, *spec.optimizer)
+    return (slot for slot in slots if id(slot) in pairing.skipped or (slot.group, slot.index) in places)
 
 
 def _check_that_state_can_be_told(spec: Spec) -> None:

@@ -156,3 +156,13 @@ def test_the_state_that_weights_do_not_carry(tmp_path: Path, target: str) -> Non
     assert [loss.where for loss in found.losses] == ["optimizer"]
     assert "holds the weights alone" in found.losses[0].what
     assert ckpttool.convert(source, tmp_path / "a.keras").losses == ()
+
+
+def test_a_learning_rate_schedule_of_the_authors() -> None:
+    """It is said to be a schedule, though it takes the optimizer with it."""
+    schedule = {"module": "code", "class_name": "Sched", "config": {}, "registered_name": "mine>Sched"}
+    found, journal = compiled(optimizer={**SGD, "config": {"learning_rate": schedule}})
+    assert found == {}
+    (need,) = journal.needs
+    assert need.what == "the learning rate schedule mine>Sched, to compile the model anew"
+    assert any("the learning rate schedule mine>Sched, which is not built" in loss.what for loss in journal.losses)

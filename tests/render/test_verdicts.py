@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from ckpttool.render.verdicts import collapsed
+from ckpttool.architecture.spec import SpecSlot
+from ckpttool.render.verdicts import collapsed, finding_rows
+from ckpttool.verifying import Finding, Status
 
 CASES = {
     "block{1..5}_conv1/kernel": [f"block{number}_conv1/kernel" for number in range(1, 6)],
@@ -31,3 +33,13 @@ def test_many_numbers_are_cut() -> None:
     name = collapsed([f"a{number}" for number in range(0, 100, 2)])
     assert name is not None
     assert re.fullmatch(r"a\{(\d+,)+\.\.\.\}", name)
+
+
+def test_many_long_names_are_cut() -> None:
+    """Of names in one cell as many are shown as a reader takes in, and the others are counted."""
+    layer = "bidirectional_1/forward_lstm_1/lstm_cell"
+    weights = [f"{layer}/{name}/{kept}" for name in ("kernel", "recurrent_kernel", "bias") for kept in ("a", "b", "c")]
+    slots = [SpecSlot("optimizer", name, (1,), "float32", False, "", "", None) for name in weights]
+    ((_, label, count, *_),) = finding_rows(Finding(Status.MISSING, slot, None, "why") for slot in slots)
+    assert (len(label) < 200, count) == (True, "9")
+    assert label.endswith("and 6 more}")

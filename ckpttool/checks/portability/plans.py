@@ -46,7 +46,7 @@ def told(checkpoint: Checkpoint, architecture: Architecture, generation: Generat
     if checkpoint.kind in PATH_KINDS:
         yield from _unfound(checkpoint, architecture)
     if generation >= Generation.KERAS_2:  # of the others Keras 3 builds nothing
-        yield from _edits(OTHERWISE, _OTHERWISE_WITHOUT, journal.edits)
+        yield from _edits(OTHERWISE, _OTHERWISE_WITHOUT, filter(_matters, journal.edits))
     yield from _remarks(NO_EXACT_FORM, journal.refusals)
     yield from _remarks(REMARKS, [*journal.losses, *journal.guesses, *journal.needs])
 
@@ -68,6 +68,12 @@ def _unfound(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[Tol
     if found.keras == "raises":
         why = found.failures[0].why if found.failures else found.problems[0]
         yield Finding(REFUSED, "config", f"Keras 3 does not find its weights: {why}")
+
+
+def _matters(edit: Applied) -> bool:
+    """Whether Keras 3 computes something else without an edit; channels_last is what it takes by itself, unless its
+    user has set another order (`image_data_format`, keras/src/backend/config.py, 3.15)."""
+    return edit.edit is not words.WRITE_DEFAULT or edit.detail != "data_format='channels_last'"
 
 
 def _edits(rule: Rule, kinds: frozenset[Edit], edits: Iterable[Applied]) -> Iterator[Told]:

@@ -19,7 +19,7 @@ REFUSED = _warning(
     name="refused-by-keras-3",
     finds="Something that Keras 3 raises on: arguments and classes that are gone, old forms of configs and files.",
     why="The model cannot be loaded where Keras 3 is installed.",
-    remedy="Bring it into Keras 3 with `ckpttool convert`.",
+    remedy="Bring what Keras 1 or 2 wrote into Keras 3 with `ckpttool convert`; else mend what is named.",
 )
 
 OTHERWISE = _warning(
