@@ -35,6 +35,9 @@ _AREAS = frozenset({
     "wrappers",
 })  # fmt: skip
 
+# Where classes of configs are today that stood elsewhere (keras/utils/feature_space.py, 2.12 to 2.15).
+_MOVED = {"keras.utils.feature_space": "keras.src.layers.preprocessing.feature_space"}
+
 # What is installed wherever Keras is, or often beside it, and can load, fetch or run things: classes of these are none
 # that a user registered, whatever a config says.
 _INSTALLED = frozenset({
@@ -159,7 +162,10 @@ def _of_builtins(name: str) -> Standing:
 def _in_keras(module: str) -> str | None:
     """The module as Keras 3 would name it, or None where it belongs to another package."""
     found = _KERAS.match(module)
-    return f"keras{module[found.end() :]}" if found else None
+    if found is None:
+        return None
+    home = f"keras{module[found.end() :]}"
+    return _MOVED.get(home.replace("keras.src.", "keras."), home)
 
 
 def _area(home: str) -> str:

@@ -192,6 +192,10 @@ FINE = {
     "a layer with its own name registered": made("keras.layers", "Dense", registered_name="Dense"),
     "a model of Keras 2.12": made("keras.engine.functional", "Functional", registered_name="Functional"),
     "a model of Keras 2.15": made("keras.src.engine.functional", "Functional", registered_name="Functional"),
+    "a feature of a FeatureSpace of Keras 2.15": made("keras.src.utils.feature_space", "Feature", {"dtype": "float32"}),
+    "a cross of a FeatureSpace of Keras 2.12": made(
+        "keras.utils.feature_space", "Cross", {"feature_names": ["a", "b"]}
+    ),
     "a layer of tf.keras": made("tensorflow.keras.layers", "Dense"),
     "a layer of tf_keras": made("tf_keras.layers", "Dense"),
     "a layer of Keras 1": {"class_name": "Convolution2D", "config": {"name": "c"}},
