@@ -1,9 +1,11 @@
 """Whether Keras 3 will load what a conversion writes: it builds the config, compiles it, and finds every weight."""
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
 from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.args import ConfigError
 from ckpttool.architecture.buildability import Obstacle, OwnObject, buildability_of_keras
 from ckpttool.architecture.spec import spec_of
 from ckpttool.checkpoint import Checkpoint
@@ -42,10 +44,11 @@ _UNBUILT = (
 
 
 def refuse_unbuilt(config: Any, journal: Journal) -> None:
-    """Refuse a model with weights that Keras 3 does not build by its config."""
+    """Refuse a model with weights that Keras 3 does not build by its config; an own class is the user's to build."""
     architecture = read_architecture(config)
-    if architecture is not None and not spec_of(architecture).built:
-        journal.refuse(architecture.name, _UNBUILT)
+    with contextlib.suppress(ConfigError):
+        if architecture is not None and not spec_of(architecture).built:
+            journal.refuse(architecture.name, _UNBUILT)
 
 
 def _reason(obstacle: Obstacle) -> str:

@@ -157,7 +157,7 @@ def _read_hdf5(source: FileSource) -> Checkpoint:
         found = Hdf5Input.of_file(source, parts)
         fitting = [layout for layout in _LAYOUTS if layout.matches(found.tree)] or [_PLAIN]
         fitting[0].read(found)
-    if any(layout.kind == "weights-h5" for layout in fitting[1:]):
+    if fitting[0].kind != "weights-h5" and weights_h5.has_weights(found.tree):
         parts.refuse("ambiguous", "", "holds weights in two layouts; the legacy one is read")
     if _ends_like_zip(source):
         parts.refuse("ambiguous", "", "is an HDF5 file and a zip archive at once; HDF5 is read")

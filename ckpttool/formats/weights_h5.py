@@ -5,6 +5,7 @@ and since Keras 3.6 the attribute `name` of `vars` is the object's name as the u
 (`_save_state`, keras/src/saving/saving_lib.py, 3.15). A group may have both `vars` and children.
 """
 
+import re
 from dataclasses import replace
 
 from ckpttool import scalars
@@ -32,6 +33,12 @@ Names = dict[tuple[str, ...], str]
 def matches(tree: Tree) -> bool:
     """Whether an HDF5 file has this layout: a group `vars` anywhere."""
     return any(path == "vars" or path.endswith("/vars") for path in tree.groups)
+
+
+def has_weights(tree: Tree) -> bool:
+    """Whether a file holds weights where this layout has them: numbered, in a group `vars`, which a layer of the legacy
+    layout may be called, too."""
+    return any(re.search(r"(^|/)vars/[0-9]+$", path) for path in tree.datasets)
 
 
 def read(source: Hdf5Input, names: Names | None = None) -> None:

@@ -140,7 +140,9 @@ def run(model: Any, case: Case, directory: Path, waits: list[float]) -> dict[str
 
 def leavings(model: Any, case: Case, directory: Path) -> set[str]:
     """What a run that begins does not clean up, but for empty directories so young that they may be somebody's."""
-    saving(model, directory, case).on_train_begin()
+    beginning = saving(model, directory, case)
+    beginning.on_train_begin()
+    beginning.on_train_end()
     known = {NAME, *(entry.file for entry in saved_in(directory))}
     return {p.name for p in directory.iterdir() if p.name not in known and not (p.is_dir() and not any(p.iterdir()))}
 

@@ -33,6 +33,7 @@ RIGHTLY = {
     "co_dtype_size_huge.weights.h5": ("bomb", "values of 2 GiB each, by damage or by intent"),
     "co_gheap_length.weights.h5": ("bomb", "a text of 2 GiB, by damage or by intent"),
     "co_heap_size_huge.weights.h5": ("bomb", "a heap of 1 TiB, by damage or by intent"),
+    "co_ohdr_size_huge.weights.h5": ("bomb", "the header of an object of 2 GiB, by damage or by intent"),
     "co_zip_count_wrong.keras": ("bomb", "a directory of 4 GiB, by damage or by intent"),
 }
 

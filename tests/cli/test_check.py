@@ -61,8 +61,8 @@ def test_exit_codes(paths: list[Any], code: int, verdict: str, output: str, run:
 
 
 def test_safety_fails_by_default(run: Callable[..., Any], elsewhere: Path) -> None:
-    """A program among the assets fails the check; `--fail-on error`, or an ignore with a reason, relaxes that."""
-    parts = {**members("keras3.0/mlp.keras"), "assets/run.sh": b"#!/bin/sh\necho hi\n"}
+    """A name that is shown backwards fails the check; `--fail-on error`, or an ignore with a reason, relaxes that."""
+    parts = {**members("keras3.0/mlp.keras"), "assets/\u202etxt.words": b"one\ntwo\n"}
     path = zipped(elsewhere / "m.keras", parts)
     done = run("check", path)
     assert done.code == 1
@@ -77,7 +77,7 @@ def test_safety_fails_by_default(run: Callable[..., Any], elsewhere: Path) -> No
         "passed: 1 checkpoint, 1 warning; exit code 0, as only errors fail it",
     )
     (elsewhere / "ckpttool.toml").write_text(
-        '[[check.per-path-ignores]]\npaths = "m.keras"\ncodes = ["S303"]\nreason = "read it; starts nothing"\n'
+        '[[check.per-path-ignores]]\npaths = "m.keras"\ncodes = ["S501"]\nreason = "read it; is a list of words"\n'
     )
     ignored = run("check", "m.keras")
     assert (ignored.code, ignored.out.splitlines()[-1].partition(":")[0]) == (0, "passed")

@@ -142,11 +142,11 @@ def chain(count: int, name: str = "d", **config: Any) -> Configs:
     ids=["long", "renamed", "numbered", "wide", "values"],
 )
 def test_size(one: Configs, other: Configs) -> None:
-    """Models of absurd size are compared in seconds."""
-    start = time.monotonic()
+    """Models of absurd size are compared in seconds of processor time."""
+    start = time.process_time()
     assert config_changes(one, other)
     assert config_changes(one, one) == ()
-    assert time.monotonic() - start < 8
+    assert time.process_time() - start < 8
 
 
 def test_circles_and_gaps() -> None:

@@ -21,7 +21,7 @@ LEAST_CHUNK = 1024
 MAX_FILTERS = 4
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "n-bit", 6: "scale-offset", 32000: "lzf"}
 MAX_UNSTORED = 64 << 20
-_VALUES_A_STEP = 8  # bits: bytes of values that cost a step: a command goes through them a few times
+_VALUES_A_STEP = 9  # bits: bytes of values that cost a step: a command goes through them a few times
 _CHUNK_STEPS = 8
 
 
