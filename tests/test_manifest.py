@@ -126,7 +126,8 @@ def test_no_file(make: Callable[[Path], None], tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-ESCAPES = ["../up.keras", "/etc/passwd", "a/../../b", "", ".", "..", "a//b", "a/", "C:x", "a\\b", "a\0b", "./a"]
+ESCAPES = ["../up.keras", "/etc/passwd", "a/../../b", "", ".", "..", "a//b", "a/", "a\0b", "./a"]
+ESCAPES += ["C:x", "a\\b"] * (os.name == "nt")  # elsewhere, these are names as others are
 WRONG: list[tuple[str, Any]] = [
     *(("file", path) for path in ESCAPES),
     ("file", 7), ("file", "x" * 2000), ("series", None), ("state", "gone"), ("epoch", -1), ("epoch", 1.5),
