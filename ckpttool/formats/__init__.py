@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ckpttool import scalars
 from ckpttool.checkpoint import Checkpoint, Refusal, Section
-from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError
+from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsafeFileError
 from ckpttool.files import FileSource, access_error
 from ckpttool.formats import foreign, keras0_h5, legacy_h5, weights_h5
 from ckpttool.formats.hdf5.low import find_signature
@@ -120,7 +120,7 @@ def _open_file(path: Path) -> Checkpoint:
     source = FileSource(path)
     try:
         return _read_content(source)
-    except CorruptFileError as error:
+    except (CorruptFileError, UnsafeFileError) as error:
         source.close()
         damage = _damage_of_transfer(path)  # which explains what is wrong further in
         if damage is None:
