@@ -15,6 +15,7 @@ import h5py
 from ckpttool.formats.hdf5.low import lookup3
 
 UNDEFINED = 0xFFFFFFFFFFFFFFFF
+_BLOCKS = 40  # of one header
 SPACE, LINK_INFO, TYPE, OLD_FILL, FILL, LINK, LAYOUT, ATTRIBUTE = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x08, 0x0C
 CONTINUATION, TABLE, ATTRIBUTE_INFO = 0x10, 0x11, 0x15
 
@@ -85,16 +86,22 @@ class Patient:
             self.continue_at(address, self.append(block), len(block))
 
     def continue_at(self, address: int, place: int, size: int) -> None:
-        """Makes a header nothing but a continuation to a place."""
+        """Makes a header nothing but a continuation to a place; raises IndexError where it is larger than the file."""
         onward = Message(CONTINUATION, struct.pack("<QQ", place, size))
         if self.data[address] == 1:
-            room = int.from_bytes(self.data[address + 8 : address + 12], "little")
+            room = self._room(int.from_bytes(self.data[address + 8 : address + 12], "little"))
             self.data[address + 16 : address + 16 + room] = _filled_v1(_packed_v1([onward]), room)
             return
         start, room = _first_block_v2(self.data, address)
+        room = self._room(room)
         flags = self.data[address + 5]
         self.data[start : start + room] = _filled_v2(_packed_v2([onward], flags), room, flags)
         self.data[start + room : start + room + 4] = checksum(self.data[address : start + room])
+
+    def _room(self, size: int) -> int:
+        if size > len(self.data):
+            raise IndexError("a header that an earlier change has broken")
+        return size
 
     def replace_address(self, old: int, new: int) -> None:
         """Makes whatever points to one object point to another."""
@@ -105,6 +112,8 @@ class Patient:
 def _messages_v1(data: bytearray, address: int) -> list[Message]:
     found, blocks = [], [(address + 16, int.from_bytes(data[address + 8 : address + 12], "little"))]
     for start, size in blocks:
+        if len(blocks) > _BLOCKS or size > len(data):
+            raise IndexError("a header that an earlier change has broken")
         at = start
         while at + 8 <= start + size:
             kind, length, flags = struct.unpack_from("<HHB", data, at)
@@ -128,6 +137,8 @@ def _first_block_v2(data: bytearray, address: int) -> tuple[int, int]:
 def _messages_v2(data: bytearray, address: int) -> list[Message]:
     found, blocks, prefix = [], [_first_block_v2(data, address)], 6 if data[address + 5] & 4 else 4
     for start, size in blocks:
+        if len(blocks) > _BLOCKS or size > len(data):
+            raise IndexError("a header that an earlier change has broken")
         at = start
         while at + prefix <= start + size:
             kind, length, flags = struct.unpack_from("<BHB", data, at)
