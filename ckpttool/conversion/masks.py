@@ -167,7 +167,7 @@ def _below(label: str, name: str) -> str:
 def _of(tensors: Iterable[Tensor], found: Mapping[_Key, _Masks]) -> list[Mask | None]:
     """The masks of tensors, None for those without."""
     masks = [(found.get((tensor.layer, tensor.node), ()), tensor.output) for tensor in tensors]
-    return [of[at] if at < len(of) else None for of, at in masks]
+    return [of[at] if 0 <= at < len(of) else None for of, at in masks]
 
 
 def _merged_or_first(args: Args, call: Call) -> Sequence[Tensor]:
