@@ -118,4 +118,4 @@ def _below(label: str, name: str) -> str:
 def _of(tensors: Iterable[Tensor], found: Mapping[_Key, Sequence[str]]) -> list[str]:
     """The ragged inputs that tensors come from."""
     outputs = [(found.get((tensor.layer, tensor.node), ()), tensor.output) for tensor in tensors]
-    return [of[at] if at < len(of) else next(iter(of), "") for of, at in outputs]
+    return [of[at] if 0 <= at < len(of) else next(iter(of), "") for of, at in outputs]
