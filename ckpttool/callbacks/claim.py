@@ -42,8 +42,8 @@ class _Holder:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except OSError:
-            return True
+        except OSError:  # somebody else's
+            pass
         return True
 
 
@@ -129,11 +129,9 @@ def _holder(descriptor: int) -> _Holder | None:
 def _is_at(descriptor: int, path: Path) -> bool:
     """Whether an open file still is the one at a path."""
     try:
-        there = os.stat(path)
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except OSError:
         return False
-    here = os.fstat(descriptor)
-    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 def _now() -> str:

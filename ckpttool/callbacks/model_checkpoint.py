@@ -303,9 +303,11 @@ class ModelCheckpoint(Resumable):
         if not (retention.is_set or self.resume) or not (directory / name).exists():
             return ()
         saved = tidy(directory, self._names.series).saved
+        known = {each.file for each in saved}
         taken = {each.file for each in saved if each.run == self._run and each.step != self._step and retention.is_set}
-        if self.resume and directory / name != self._resumed_from:
-            taken.update(unlisted.files(self._names, {each.file for each in saved}))
+        is_own = name in known - taken or directory / name == self._resumed_from
+        if self.resume and not is_own:
+            taken.update(unlisted.files(self._names, known))
         return taken
 
     def _entry(self, name: str, series: str, reason: str, logs: Mapping[str, Any]) -> Saved:

@@ -18,6 +18,7 @@ from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
 from ckpttool.conversion.graphs import Connections
 from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.labels import joined
 from ckpttool.conversion.ordering import flat, in_order
 from ckpttool.conversion.origin import Origin
 
@@ -109,7 +110,7 @@ class _Walk:
             return self.graph(args, label, given)
         masks: _Masks = given[:1] or (None,)
         for step in steps_of(args):
-            masks = self.layer(step.args, _below(label, step.args.name), masks, step.inputs)
+            masks = self.layer(step.args, joined(label, step.args.name), masks, step.inputs)
         return masks
 
     def graph(self, args: Args, label: str, given: _Masks) -> _Masks:
@@ -123,7 +124,7 @@ class _Walk:
         for key in in_order(calls, lambda key: [(tensor.layer, tensor.node) for tensor in calls[key].tensors]):
             call = calls[key]
             taken = () if call.kwargs.get("mask") is not None else _of(_merged_or_first(layers[key[0]], call), found)
-            found[key] = self.layer(layers[key[0]], _below(label, key[0]), taken or (None,), call.inputs)
+            found[key] = self.layer(layers[key[0]], joined(label, key[0]), taken or (None,), call.inputs)
         return _of(flat(connections.outputs), found)
 
     def layer(self, args: Args, label: str, taken: _Masks, shapes: Iterable[Shape | None]) -> _Masks:
@@ -158,10 +159,6 @@ class _Walk:
         for place in sorted({place for mask in masks if mask for place in mask.changed} - self.told):
             self.told.add(place)
             self.journal.refuse(*place)
-
-
-def _below(label: str, name: str) -> str:
-    return f"{label}/{name}" if label else name
 
 
 def _of(tensors: Iterable[Tensor], found: Mapping[_Key, _Masks]) -> list[Mask | None]:

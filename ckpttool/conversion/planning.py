@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from ckpttool.architecture import Architecture
 from ckpttool.building import architecture_of_function, names_function
@@ -91,8 +91,7 @@ def convert(
             )
         if prove and not FORMS[conversion.form].whole:
             raise ConversionError("only a whole model can be run", path=os.fspath(target), expected="a .keras")
-        config = None if _is_live(arch) else prepared.payload.model.config
-        why = _obstacle(conversion, config, checkpoint, options, prove)
+        why = _obstacle(conversion, prepared, checkpoint, options, prove)
         runs = prove is not False and FORMS[conversion.form].whole and not why
         names = _names(conversion, prepared, max_shard_bytes)
         folder = Path(target) if conversion.form == "keras-dir" else Path(target).absolute().parent
@@ -110,17 +109,19 @@ def _proof(
     return Proof(_modules(conversion), arch if _is_function(arch) else "", asked, unloaded)
 
 
-def _obstacle(conversion: Conversion, config: Any, checkpoint: Checkpoint, options: Options, prove: bool | None) -> str:
+def _obstacle(
+    conversion: Conversion, prepared: Prepared, checkpoint: Checkpoint, options: Options, prove: bool | None
+) -> str:
     """Why Keras does not run the converted model. Raises ProofError where it should not although that is asked for.
 
-    `config` is that of the new model, None where it is the user's own live one, which nothing speaks against.
+    Nothing speaks against a live model of the user's own.
     """
     if prove is False or not FORMS[conversion.form].whole:
         return ""
     unasked = _unpredicted(conversion) if prove is None else ""
     why = unasked
-    if config is not None and not why:
-        why = hindrance(checkpoint, config, options.functions.values())
+    if prepared.live is None and not why:
+        why = hindrance(checkpoint, prepared.payload.model.config, options.functions.values())
     if prove and why:
         raise ProofError("Keras is not run on it", path=str(conversion.source), found=why)
     return why
@@ -188,10 +189,6 @@ def _architecture(arch: Architecture | str | os.PathLike[str] | None) -> Archite
     if arch is None or isinstance(arch, Architecture):
         return arch
     return architecture_of_function(arch) if _is_function(arch) else load_architecture(arch)
-
-
-def _is_live(arch: Architecture | str | os.PathLike[str] | None) -> bool:
-    return _is_function(arch) or (isinstance(arch, Architecture) and arch.part is not None)
 
 
 def _is_function(arch: Architecture | str | os.PathLike[str] | None) -> TypeGuard[str]:

@@ -14,6 +14,7 @@ from ckpttool.architecture.graph import Tensor
 from ckpttool.architecture.models import is_model, name_in_graph, steps_of
 from ckpttool.conversion.graphs import Connections
 from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.labels import joined
 from ckpttool.conversion.ordering import flat, in_order
 
 _RAISING = frozenset(
@@ -70,7 +71,7 @@ class _Walk:
             return self.graph(args, label, given)
         found = given[:1] or ("",)
         for step in steps_of(args):
-            found = self.layer(step.args, _below(label, step.args.name), found)
+            found = self.layer(step.args, joined(label, step.args.name), found)
         return found
 
     def graph(self, args: Args, label: str, given: Sequence[str]) -> Sequence[str]:
@@ -79,13 +80,13 @@ class _Walk:
         layers = {name_in_graph(entry, layer): layer for entry, layer in entries}
         connections = Connections.of(args, layers, Generation.KERAS_3)
         inputs = [tensor.layer for tensor in flat(connections.inputs)]
-        given = given or [self.layer(layers[name], _below(label, name), ())[0] for name in inputs]
+        given = given or [self.layer(layers[name], joined(label, name), ())[0] for name in inputs]
         found: dict[_Key, Sequence[str]] = {(name, 0): (one,) for name, one in zip(inputs, given, strict=False)}
         calls = {(name, at): call for name, of in connections.calls.items() for at, call in enumerate(of)}
         for key in in_order(calls, lambda key: [(tensor.layer, tensor.node) for tensor in calls[key].tensors]):
             if key not in found:
                 taken = _of(calls[key].tensors, found)
-                found[key] = self.layer(layers[key[0]], _below(label, key[0]), taken)
+                found[key] = self.layer(layers[key[0]], joined(label, key[0]), taken)
         return _of(flat(connections.outputs), found)
 
     def layer(self, args: Args, label: str, taken: Sequence[str]) -> Sequence[str]:
@@ -109,10 +110,6 @@ class _Walk:
         if label not in self.noted:
             self.noted.add(label)
             how(label, what.format(input=source))
-
-
-def _below(label: str, name: str) -> str:
-    return f"{label}/{name}" if label else name
 
 
 def _of(tensors: Iterable[Tensor], found: Mapping[_Key, Sequence[str]]) -> list[str]:

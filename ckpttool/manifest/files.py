@@ -72,7 +72,7 @@ def settled(directory: str | os.PathLike[str], manifest: Manifest) -> Manifest:
         is_open = entry.state in (State.WRITING, State.REPLACED)
         if entry.complete or (is_open and not damage(directory, entry, True, digest)):
             found.pop(entry.file, None)  # the later one stands at the place of the later one
-            found[entry.file] = replace(entry, state=State.COMPLETE)
+            found[entry.file] = entry if entry.complete else replace(entry, state=State.COMPLETE)
     return replace(manifest, saved=tuple(found.values()))
 
 

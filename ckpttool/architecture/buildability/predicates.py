@@ -1,6 +1,5 @@
 """What plain values are: numbers, lists, shapes as Keras's constructors look at them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from ckpttool import scalars
@@ -181,8 +180,3 @@ def value_range(value: Any) -> bool:
 def ngrams(value: Any) -> bool:
     """Whether a value is null, a whole number or a list of them (`TextVectorization`)."""
     return all(map(integer, value if isinstance(value, list | tuple) else [] if value is None else [value]))
-
-
-def all_are(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Whether a value is a list of such items."""
-    return lambda value: isinstance(value, list | tuple) and all(map(accepts, value))

@@ -10,7 +10,7 @@ from ckpttool.architecture.buildability.deserialization import deserialize, dese
 from ckpttool.architecture.buildability.gone import is_gone
 from ckpttool.architecture.buildability.predicates import policy_name
 from ckpttool.architecture.buildability.table import row_of
-from ckpttool.architecture.buildability.values import Function, Layer, Object, Own, Special
+from ckpttool.architecture.buildability.values import Function, Layer, Object, Own
 
 Refuse = Callable[[str], Refused]
 _SINGULAR = {
@@ -139,11 +139,6 @@ def is_quantized(name: str) -> bool:
 
 def _is_group(text: str) -> bool:
     return text == "-1" or (scalars.digits(text) or 0) > 0
-
-
-def get_special(found: Any) -> bool:
-    """Whether something is an array."""
-    return isinstance(found, Special) and found.kind in ("numpy", "tensor")
 
 
 GET: Mapping[str, Callable[..., Any]] = {

@@ -121,7 +121,7 @@ class _Walk:
         self._tree, self._file = tree, tree.file
         self._heap = GlobalHeap(tree.file)
         self._names: dict[int, str] = {}  # the first path of each object address
-        self._visited = self._path_chars = self._repeated = self._claimed = 0
+        self._repeated = self._claimed = 0
 
     def run(self) -> None:
         """Fills the tree from the root on."""
