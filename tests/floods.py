@@ -163,22 +163,24 @@ def in_vars(raw: Raw, things: dict[str, int]) -> bytes:
     return raw.finished(raw.named({"layers": raw.named({"dense": dense})}))
 
 
+def one_block(kind: int, size: int) -> bytes:
+    """A file with headers that all continue in one block of messages of a kind, which have no content."""
+    raw = Raw()
+    block = raw.put(message(kind, b"") * (40 * size))
+    again = message(0x10, struct.pack("<QQ", block, 320 * size))
+    return in_vars(raw, {str(n): raw.header(again + message(1, b"\1" * 8)) for n in range(16)})
+
+
 @flood(".weights.h5")
 def nil_messages(size: int) -> bytes:
     """Headers that all continue in one block of empty messages."""
-    raw = Raw()
-    block = raw.put(message(0, b"") * (40 * size))
-    again = message(0x10, struct.pack("<QQ", block, 320 * size))
-    return in_vars(raw, {str(n): raw.header(again + message(1, b"\1" * 8)) for n in range(16)})
+    return one_block(0, size)
 
 
 @flood(".weights.h5")
 def tiny_messages(size: int) -> bytes:
     """Headers that all continue in one block of comments of no length."""
-    raw = Raw()
-    block = raw.put(message(0x0D, b"") * (40 * size))
-    again = message(0x10, struct.pack("<QQ", block, 320 * size))
-    return in_vars(raw, {str(n): raw.header(again + message(1, b"\1" * 8)) for n in range(16)})
+    return one_block(0x0D, size)
 
 
 @flood(".weights.h5")
