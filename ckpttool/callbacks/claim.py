@@ -15,11 +15,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ckpttool import jsontext
+from ckpttool import jsontext, scalars
 from ckpttool.callbacks.scratch import PREFIX, try_lock
 from ckpttool.errors import CheckpointError, FileAccessError
 
 _MAX_BYTES = 1000
+_PROCESSES = 1 << 31  # the numbers that processes have
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,9 @@ def _give_up(descriptor: int, path: Path) -> None:
 def _holder(descriptor: int) -> _Holder | None:
     try:
         told = jsontext.parse(os.pread(descriptor, _MAX_BYTES, 0), "a lock").value
-        return _Holder(int(told["pid"]), str(told["host"]), str(told["since"]))
-    except (CheckpointError, OSError, KeyError, TypeError, ValueError):
+        pid = scalars.whole(told["pid"]) or 0
+        return _Holder(pid, str(told["host"]), str(told["since"])) if 0 < pid < _PROCESSES else None
+    except (CheckpointError, OSError, KeyError, TypeError):
         return None
 
 

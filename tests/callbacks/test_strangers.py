@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import warnings
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool.callbacks import latest, saved_in
+from ckpttool.callbacks.claim import Claim
 from ckpttool.callbacks.deleting import doubt
 from ckpttool.callbacks.names import fits
 from ckpttool.callbacks.retention import Retention
@@ -147,3 +149,17 @@ def test_any_value_anywhere(tmp_path_factory: pytest.TempPathFactory, data: st.D
         save(order(place, 2, retention=Retention(last=1)))
     assert (place / "2.h5").read_bytes() == weights(2)
     assert CliRunner().invoke(main, ["ls", str(place)]).exit_code in (0, 2)
+
+
+@pytest.mark.parametrize("pid", [10**30, -1, 0, True, "7", math.inf, None, [1]])
+def test_a_claim_from_a_stranger(pid: object, tmp_path: Path) -> None:
+    """One that names no process is nobody's, and is taken over."""
+    claim = Claim(tmp_path, SERIES)
+    claim.take()
+    (lock,) = tmp_path.iterdir()
+    claim.release()
+    lock.write_text(json.dumps({"pid": pid, "host": "h", "since": "now"}))
+    claim.take()
+    assert json.loads(lock.read_text())["pid"] == os.getpid()
+    claim.release()
+    assert not lock.exists()
