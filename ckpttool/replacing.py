@@ -10,13 +10,14 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from ckpttool.errors import FileAccessError
 
 _A_FILE = "name a regular file, or one that is not there"
+_NO_TEXTS = (b"\x89HDF\r\n\x1a\n", b"PK\3\4")
 _MOST_LINKS = 40  # as many as Linux follows
 _MOST_PREFIX = 100  # bytes; names of files have 255 at most
 
@@ -40,6 +41,32 @@ def destination(path: str | os.PathLike[str]) -> Path:
     if target.exists() and not target.is_file():
         raise FileAccessError("is no regular file", path=os.fspath(path), found=_kind(target), hint=_A_FILE)
     return target
+
+
+def refuse_inputs(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise FileAccessError where a file that is to be written is one that is read, or lies in a directory that is."""
+    if _descriptor(path) is not None:
+        return
+    target = Path(os.path.realpath(path))
+    for one in map(Path, inputs):
+        with contextlib.suppress(OSError, ValueError):  # what is not there, or no path at all, is not written over
+            if (target.exists() and target.samefile(one)) or (one.is_dir() and target.is_relative_to(one.resolve())):
+                raise FileAccessError(
+                    "is read by this command, and not written over", path=os.fspath(path), hint="name another file"
+                )
+
+
+def refuse_checkpoint(path: str | os.PathLike[str]) -> None:
+    """Raise FileAccessError where a text would take the place of an HDF5 file or an archive, such as a shard."""
+    if _descriptor(path) is not None or not os.path.isfile(path):
+        return
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if file.read(8).startswith(_NO_TEXTS):
+            raise FileAccessError(
+                "is a checkpoint or an archive, and a text does not take its place",
+                path=os.fspath(path),
+                hint="name another file, or remove this one",
+            )
 
 
 def put_text(path: str | os.PathLike[str], content: bytes) -> None:

@@ -1,9 +1,10 @@
 """`ckpttool check`."""
 
 import contextlib
+import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ckpttool.checks.checking import check
 from ckpttool.checks.configuration import nearest, read_policy
 from ckpttool.checks.paths import checkpoints_at
 from ckpttool.checks.policy import EVERYTHING, FAIL_ON, Policy
+from ckpttool.checks.requirements import Requirements
 from ckpttool.checks.result import CheckReport
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, progress, wants_color
@@ -111,12 +113,21 @@ def command(
         allow_empty=allow_empty or stated.allow_empty,
         requirements=replace(stated.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
     )
+    for file in files:
+        options.check_text_file(file, _read(paths, place, policy.requirements))
     result = check(paths, policy, progress(_work(paths), "checking"), jobs)
     asked = replace(EVERYTHING, select=select or EVERYTHING.select, ignore=ignore)
     result = _with_configuration(result, place, policy, asked)
     _write(result, files, output)
     emit(CHECK_OUTPUTS[output](result, Style(color=wants_color(color))))
     raise click.exceptions.Exit(_EXITS[result.verdict])
+
+
+def _read(paths: Iterable[str], place: str | Path | None, requirements: Requirements) -> Iterator[str]:
+    """The paths of all files that a check reads."""
+    for path in paths:
+        yield from checkpoints_at(path)
+    yield from (os.fspath(one) for one in (place, requirements.architecture, requirements.baseline) if one)
 
 
 def _with_configuration(result: CheckReport, place: str | Path | None, policy: Policy, asked: Policy) -> CheckReport:

@@ -51,3 +51,14 @@ def runs(architecture: str | None) -> bool:
         return False
     say(f"note: running {architecture} in a process of its own")
     return True
+
+
+def check_text_file(path: str, inputs: Iterable[str]) -> None:
+    """Refuse to write a text over what the command reads, or over any checkpoint: before all work, which would be lost.
+
+    Raises FileAccessError.
+    """
+    from ckpttool.replacing import refuse_checkpoint, refuse_inputs
+
+    refuse_inputs(path, inputs)
+    refuse_checkpoint(path)

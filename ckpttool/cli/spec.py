@@ -26,6 +26,8 @@ def command(architecture: str, output_file: str | None) -> None:
       ckpttool spec train.models:build -o model.spec.json
       ckpttool verify nightly.weights.h5 model.spec.json
     """
+    if output_file is not None:
+        options.check_text_file(output_file, [architecture])
     found = options.expected(architecture)
     text = to_json(load_spec(found) if isinstance(found, str) else found)
     if output_file is None:

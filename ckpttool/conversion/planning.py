@@ -23,6 +23,7 @@ from ckpttool.conversion.targets import (
     DEFAULT_SHARD,
     FORMS,
     check_entries,
+    check_parts,
     check_target,
     differs,
     form_of,
@@ -96,6 +97,7 @@ def convert(
         names = _names(conversion, prepared, max_shard_bytes)
         folder = Path(target) if conversion.form == "keras-dir" else Path(target).absolute().parent
         check_entries(source, folder, names, force)
+        check_parts(checkpoint, (target, *(folder / name for name in names)))
         proof = _proof(conversion, arch, bool(prove), hindrance_of_old(checkpoint)) if runs else None
         prediction = _write(conversion, prepared, names, max_shard_bytes, proof, on_progress)
     if runs and prediction is None:

@@ -1,15 +1,15 @@
 """The forms that a conversion writes: which one a name stands for, and how each is written and read back."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from ckpttool.checkpoint import Weight
+from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.errors import FileAccessError, UnknownFormatError
-from ckpttool.replacing import destination, replacing_entries, replacing_whole
+from ckpttool.replacing import destination, refuse_inputs, replacing_entries, replacing_whole
 from ckpttool.writing.archive import Model, write_archive, write_directory
 from ckpttool.writing.copying import Progress
 from ckpttool.writing.legacy import Layers, write_weights
@@ -63,6 +63,14 @@ def check_target(source: str | os.PathLike[str], target: str | os.PathLike[str],
         raise FileAccessError("is there already", path=os.fspath(target), hint="--force replaces it")
     if not path.absolute().parent.is_dir():
         raise FileAccessError("lies in a directory that does not exist", path=os.fspath(target))
+
+
+def check_parts(checkpoint: Checkpoint, paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Raises FileAccessError where one of the files to be written is a part of the checkpoint that is read: a shard, or
+    a file in an unzipped model."""
+    shards = [checkpoint.path.parent / name for name in checkpoint.files] if checkpoint.kind == "sharded" else []
+    for path in paths:
+        refuse_inputs(path, [checkpoint.path, *shards])
 
 
 def check_entries(source: str | os.PathLike[str], folder: Path, names: Sequence[str], force: bool) -> None:

@@ -202,6 +202,33 @@ def test_reports_in_files(run: Callable[..., Any], elsewhere: Path) -> None:
     assert "cannot be written" in failed.err
 
 
+@pytest.mark.parametrize("name", ["given", "linked", "listed", "part", "config", "baseline", "shard", "archive"])
+def test_reports_take_no_checkpoints_place(run: Callable[..., Any], elsewhere: Path, name: str) -> None:
+    """A report is not written over what the command reads, nor over any checkpoint; that is said before any work."""
+    shutil.copy(GOOD, elsewhere / "mlp.keras")
+    (elsewhere / "other.link").hardlink_to(elsewhere / "mlp.keras")
+    shutil.copytree(FIXTURES / "keras3/mlp_dir", elsewhere / "unzipped")
+    shutil.copytree(FIXTURES / "keras3/sharded", elsewhere / "shards")
+    (elsewhere / "rules.toml").write_text("[check]\n")
+    (elsewhere / "base.json").write_text("{}")
+    given, report = {
+        "given": (["mlp.keras"], "mlp.keras"),
+        "linked": (["mlp.keras"], "other.link"),
+        "listed": (["."], "mlp.keras"),
+        "part": (["unzipped"], "unzipped/config.json"),
+        "config": (["mlp.keras", "--config", "rules.toml"], "rules.toml"),
+        "baseline": (["mlp.keras", "--baseline", "base.json"], "base.json"),
+        "shard": (["shards/sharded.weights.json"], "shards/sharded_00001.weights.h5"),
+        "archive": (["shards/sharded.weights.json"], "mlp.keras"),
+    }[name]
+    before = (elsewhere / report).read_bytes()
+    done = run("check", *given, "--output-file", report)
+    assert (done.code, done.out) == (2, "")
+    assert report in done.err
+    assert "name another file" in done.err
+    assert (elsewhere / report).read_bytes() == before
+
+
 def test_jobs(run: Callable[..., Any]) -> None:
     """Several processes print what one does."""
     alone = run("check", FIXTURES / "broken", "-o", "json")

@@ -1,6 +1,7 @@
 """`ckpttool verify` and `ckpttool spec`: options, exit codes, standard output and error apart."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,17 @@ def test_ways_of_loading(run: Callable[..., Any]) -> None:
     done = run("verify", legacy, MODEL, "--by", "path", "-o", "json")
     assert done.code == 1
     assert verdict(done.out)["problems"]
+
+
+def test_specs_take_no_checkpoints_place(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """A spec is not written over the architecture that it is made of, nor over any checkpoint."""
+    model, document = shutil.copy(CNN, tmp_path / "a.keras"), shutil.copy(FIXTURES / "keras2.15/mlp.json", tmp_path)
+    for architecture, target in ((model, model), (document, document), (document, model)):
+        before = Path(target).read_bytes()
+        done = run("spec", architecture, "--output-file", target)
+        assert (done.code, done.out) == (2, "")
+        assert "name another file" in done.err
+        assert Path(target).read_bytes() == before
 
 
 def test_spec_stands_for_its_model(tmp_path: Path, run: Callable[..., Any]) -> None:

@@ -105,6 +105,17 @@ def test_files_written_together_are_no_others(tmp_path: Path, run: Run) -> None:
     assert not ckpttool.diff(KERAS_3, tmp_path / "new.weights.json").differences
 
 
+def test_parts_of_the_source_stay(tmp_path: Path, run: Run) -> None:
+    """Neither a shard nor a file of an unzipped model is written over by a conversion of the whole, --force or not."""
+    convert(KERAS_3, tmp_path / "new.weights.json")
+    convert(KERAS_3, tmp_path / "folder", to="keras-dir")
+    before = contents(tmp_path)
+    for source, part in (("new.weights.json", "new_00000.weights.h5"), ("folder", "folder/model.weights.h5")):
+        result = run("convert", tmp_path / source, tmp_path / part, "--force")
+        assert (result.code, "is read by this command" in result.err) == (2, True)
+    assert contents(tmp_path) == before
+
+
 def test_a_directory_keeps_what_is_not_the_models(tmp_path: Path, run: Run) -> None:
     """With --force the parts of the model are replaced, and what else lies there stays."""
     target = tmp_path / "folder"
