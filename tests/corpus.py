@@ -9,6 +9,7 @@ CORPUS = SHARED / "corpus"
 CORPUS_2 = SHARED / "corpus_2"
 FIELD = SHARED / "field" / "files"
 ADVERSARIAL = SHARED / "adversarial" / "make.py"
+ADVERSARIAL_2 = SHARED / "adversarial" / "round2" / "files"
 
 needs_corpus = pytest.mark.skipif(
     not CORPUS.is_dir(), reason="the corpus of real checkpoints is not beside this checkout"

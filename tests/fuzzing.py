@@ -1,75 +1,171 @@
-"""Mutated checkpoints, as many as one likes: nothing but a `CheckpointError` may come of them, and that soon.
+"""Mutated checkpoints, as many as one likes: nothing but a message of ours may come of them, and that soon.
 
-    python -m tests.fuzzing [--count 10000] [--seed 1] [--jobs 2] [--keep DIRECTORY]
+    python -m tests.fuzzing [--count 20000] [--seed 1] [--jobs 2] [--keep DIRECTORY]
 
 Run by hand. Every case follows from the seed and its number, so `--first NUMBER --count 1` makes it again. What is
-mutated are the small fixtures: bytes of HDF5 (mostly of its metadata), bytes of an archive, or values in its JSON
-documents. Each mutant meets every operation of the library, in little memory. A crash or hang ends the process of that
-part, which is told with the case and goes on behind it. Exit code 1 says that something was found.
+mutated are the small fixtures: structures of HDF5 (messages, links, trees, heaps, addresses, spliced, doubled and led
+elsewhere), its bytes and lengths, records of archives, members taken from other archives, and values of JSON documents,
+those in attributes of HDF5 included, or parts of other documents in their place. Each mutant meets every command. What
+counts as found: a traceback, an exit code that is none, a control character in the output, more than three seconds of
+processor time or 300 MB of memory. A crash or hang ends the process of that part, which is told with the case and
+goes on behind it. Exit code 1 says that something was found.
 """
 
 import argparse
 import json
 import random
 import resource
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import deepcopy
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from tests.samples import FIXTURES, zipped
+import h5py
 
-SECONDS = 10
-MEMORY = 1 << 30
+from tests.floods import COMMANDS, MEGABYTES, SECONDS
+from tests.formats import zip_mutants
+from tests.formats.hdf5 import mutants
+from tests.formats.hdf5.surgery import ATTRIBUTE, addresses, name_of, text_attribute
+from tests.samples import FIXTURES, members, zipped
+
+HANG = 60  # seconds on the clock, for a machine that has more to do
 LARGEST = 300_000  # bytes of a seed
+LONGEST = 60_000  # bytes of a text in an object header, which counts them in two bytes
+FOLDERS = {
+    "keras3/mlp_dir": "",
+    "keras3/sharded": "sharded.weights.json",
+    "run": "",
+}  # and what of them is the checkpoint
+CONFIGS = ("model_config", "training_config")
 INTERESTING = (0, 1, 0x7F, 0x80, 0xFF)
 ODD_VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 2**63, 1e308, float("nan"), "", "..", "a/b", "\x1b[2J", "é" * 300, [], {}, [[]], [None] * 40,
+    "Lambda", "Sequential", "Functional", "__lambda__", 3, [1, 2], [None, 4], "float16", "²", 10**400,
 )  # fmt: skip
 
 
+@cache
 def seeds() -> list[Path]:
     """The fixtures that mutants are made of."""
     found = (path for path in sorted(FIXTURES.rglob("*")) if path.suffix in (".h5", ".hdf5", ".keras", ".json"))
     return [path for path in found if path.stat().st_size <= LARGEST and path.parent.name not in ("fixtures", "broken")]
 
 
+@cache
+def documents() -> list[Any]:
+    """The configs of all seeds, of which parts are put into other ones."""
+    found = [json.loads(path.read_bytes()) for path in seeds() if path.suffix == ".json"]
+    archives = [members(str(path)) for path in seeds() if zipfile.is_zipfile(path)]
+    found += [json.loads(parts["config.json"]) for parts in archives if "config.json" in parts]
+    texts = [text for path in seeds() if path.suffix == ".h5" for text in config_texts(path.read_bytes()).values()]
+    return found + [json.loads(text) for text in texts]
+
+
+@cache
+def config_texts(data: bytes) -> dict[str, str]:
+    """The configs in the attributes of an HDF5 file, those that fit into an object header; none in other bytes."""
+    try:
+        with h5py.File(BytesIO(data)) as file:
+            found = {name: file.attrs[name] for name in CONFIGS if name in file.attrs}
+    except OSError:
+        return {}
+    texts = {name: text if isinstance(text, str) else text.decode() for name, text in found.items()}
+    return {name: text for name, text in texts.items() if len(text) < LONGEST}
+
+
 def mutant(number: int, seed: int, folder: Path) -> Path:
-    """The case of this number, as a file."""
+    """The case of this number, as a file or a directory."""
     rng = random.Random(f"{seed}/{number}")
+    if rng.random() < 0.03:
+        return _folder(folder / f"mutant{number}", rng)
     source = rng.choice(seeds())
     path = folder / f"mutant{number}{''.join(source.suffixes[-2:])}"
-    if source.suffix == ".json":
-        path.write_bytes(_document(source.read_bytes(), rng))
-    elif zipfile.is_zipfile(source) and rng.random() < 0.7:
-        _member(source, path, rng)
+    if zipfile.is_zipfile(source):
+        _archive(source, path, rng)
     else:
-        path.write_bytes(_bytes(source.read_bytes(), rng))
+        path.write_bytes(_content(source.name, source.read_bytes(), rng))
     return path
 
 
-def _member(source: Path, path: Path, rng: random.Random) -> None:
-    """An archive one member of which is mutated, and its checksum right."""
-    with zipfile.ZipFile(source) as archive:
-        parts = {info.filename: archive.read(info) for info in archive.infolist()}
-    name = rng.choice([name for name in parts if name.endswith((".json", ".h5"))])
-    parts[name] = (_document if name.endswith(".json") else _bytes)(parts[name], rng)
-    zipped(path, parts, rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))
+def _folder(path: Path, rng: random.Random) -> Path:
+    """A checkpoint of several files, one of which is mutated."""
+    name = rng.choice(list(FOLDERS))
+    shutil.copytree(FIXTURES / name, path)
+    one = rng.choice(sorted(each for each in path.rglob("*") if each.suffix in (".json", ".h5")))
+    one.write_bytes(_content(one.name, one.read_bytes(), rng))
+    return path / FOLDERS[name]
+
+
+def _archive(source: Path, path: Path, rng: random.Random) -> None:
+    """An archive whose records, bytes or members are others; checksums of members are right."""
+    kind, parts = rng.randrange(10), members(str(source))
+    if kind == 0:
+        path.write_bytes(_bytes(source.read_bytes(), rng))
+    elif kind < 3:
+        path.write_bytes(zip_mutants.changed(parts, rng)[0])
+    else:
+        name = rng.choice([name for name in parts if name.endswith((".json", ".h5"))])
+        if kind == 3:
+            others = members(str(rng.choice([path for path in seeds() if zipfile.is_zipfile(path)])))
+            parts[name] = others.get(name, b"")
+        else:
+            parts[name] = _content(name, parts[name], rng)
+        zipped(path, parts, rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))
+
+
+def _content(name: str, data: bytes, rng: random.Random) -> bytes:
+    """What a file or a member of this name holds, mutated."""
+    if name.endswith(".json"):
+        return _document(data, rng)
+    return rng.choice((_bytes, _structure, _structure, _config))(data, rng)
+
+
+def _structure(data: bytes, rng: random.Random) -> bytes:
+    """An HDF5 file whose structures are others; bytes where it is none."""
+    found = _seed(data)
+    return mutants.changed(found, rng)[0] if found.places else _bytes(data, rng)
+
+
+@cache
+def _seed(data: bytes) -> mutants.Seed:
+    try:
+        return mutants.Seed(data, addresses(data))
+    except OSError:
+        return mutants.Seed(data, {})
+
+
+def _config(data: bytes, rng: random.Random) -> bytes:
+    """An HDF5 file with another config in its attributes; structures where it has none."""
+    texts = config_texts(data)
+    if not texts:
+        return _structure(data, rng)
+    name = rng.choice(list(texts))
+    text = _document(texts[name].encode(), rng).decode("latin-1")[:LONGEST]
+    case = mutants.Case(mutants.Patient(bytearray(data)), _seed(data).places, rng)
+    with suppress(struct.error, IndexError):  # no room for it
+        kept = [m for m in case.messages(case.places[""]) if m.kind != ATTRIBUTE or name_of(m.body) != name.encode()]
+        case.file.rewrite(case.places[""], [*kept, mutants.Message(ATTRIBUTE, text_attribute(name, text))])
+    return bytes(case.file.data)
 
 
 def _bytes(data: bytes, rng: random.Random) -> bytes:
     """Bytes some of which are others, or lost, or there twice."""
     found = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4, 16))):
-        rng.choice((_set, _set, _set, _number, _copy, _cut))(found, rng)
+        rng.choice((_set, _set, _number, _number, _length, _copy, _cut))(found, rng)
     return bytes(found)
 
 
@@ -92,6 +188,16 @@ def _number(found: bytearray, rng: random.Random) -> None:
     at = _place(found, rng) // 8 * 8
     value = rng.choice((0, 1, 2**64 - 1, 2**63, 2**32, len(found), rng.randrange(len(found) or 1), at))
     found[at : at + 8] = value.to_bytes(8, "little")
+
+
+def _length(found: bytearray, rng: random.Random) -> None:
+    """A length of two or four bytes that is one more or less, half or double, or the largest there is."""
+    width = rng.choice((2, 4))
+    at = _place(found, rng) // 2 * 2
+    value = int.from_bytes(found[at : at + width], "little")
+    largest = (1 << 8 * width) - 1
+    value = rng.choice((value + 1, value - 1, value // 2, value * 2, value + 8, largest, largest // 2)) & largest
+    found[at : at + width] = value.to_bytes(width, "little")
 
 
 def _copy(found: bytearray, rng: random.Random) -> None:
@@ -121,16 +227,26 @@ def _changed(value: Any, rng: random.Random) -> Any:
         return deepcopy(rng.choice(ODD_VALUES))
     holder, key = rng.choice(places)
     other, name = rng.choice(places)
-    kind = rng.randrange(4)
+    kind = rng.randrange(5)
     if kind == 0:
         holder[key] = deepcopy(rng.choice(ODD_VALUES))
     elif kind == 1:
         holder[key] = deepcopy(other[name])
-    elif kind == 2 and isinstance(holder, list):
+    elif kind == 2:
+        holder[key] = _foreign(key, rng)
+    elif kind == 3 and isinstance(holder, list):
         holder.insert(key, deepcopy(holder[key]))
     else:
         del holder[key]
     return value
+
+
+def _foreign(key: Any, rng: random.Random) -> Any:
+    """A part of another document, one that stands below the same key where there is such."""
+    places = list(_places(rng.choice(documents())))
+    alike = [place for place in places if place[1] == key]
+    holder, name = rng.choice(alike or places)
+    return deepcopy(holder[name])
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -144,63 +260,62 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
                 stack.append(holder[key])
 
 
-def operations() -> dict[str, Callable[[Path], object]]:
-    """What every mutant meets."""
-    import ckpttool
-    from ckpttool.comparing.fingerprints import fingerprint
-    from ckpttool.conversion import plan
-    from ckpttool.describing import describe
-    from ckpttool.listing import Choice, list_checkpoint
-
-    good = FIXTURES / "keras3/mlp.keras"
-
-    def opened(operation: Callable[[ckpttool.Checkpoint], object]) -> Callable[[Path], object]:
-        def run(path: Path) -> None:
-            with ckpttool.open(path) as checkpoint:
-                operation(checkpoint)
-
-        return run
-
-    return {
-        "ls": opened(lambda checkpoint: list_checkpoint(checkpoint, Choice(stats=True, sha256=True))),
-        "info": opened(describe),
-        "textconv": opened(fingerprint),
-        "verify": opened(lambda checkpoint: ckpttool.verify(checkpoint, checkpoint.path, values=True)),
-        "diff": lambda path: ckpttool.diff(path, good),
-        "spec": ckpttool.load_spec,
-        "plan": lambda path: plan(path, path.with_suffix(".new.keras")),
-        "check": ckpttool.check,
-    }
-
-
 def run(first: int, count: int, seed: int) -> None:
     """Runs cases in this process; tells of each as a line of JSON: begun, and what went wrong."""
-    from ckpttool import CheckpointError
-
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, _too_long)
-    jobs = operations()
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(first, first + count):
-            path = mutant(number, seed, Path(scratch))
-            outcome, wrong = "ok", []
-            for name, operation in jobs.items():
-                print(json.dumps({"case": number, "operation": name}), flush=True)
-                signal.alarm(SECONDS)
-                try:
-                    operation(path)
-                except CheckpointError:
-                    outcome = "refused"
-                except BaseException as error:
-                    wrong.append(f"{name}: {_described(error)}")
-                finally:
-                    signal.alarm(0)
+            folder = Path(scratch) / "case"
+            folder.mkdir()
+            path = mutant(number, seed, folder)
+            codes, wrong = set(), []
+            for name, arguments in COMMANDS.items():
+                print(json.dumps({"case": number, "command": name}), flush=True)
+                code, found = _tried([argument.replace("{}", str(path)) for argument in arguments])
+                codes.add(code)
+                wrong += [f"{name}: {what}" for what in found]
+            outcome = "refused by all" if codes == {2} else "refused by some" if 2 in codes else "read"
             print(json.dumps({"case": number, "outcome": outcome, "wrong": wrong, "file": path.name}), flush=True)
-            path.unlink()
+            shutil.rmtree(folder)
+
+
+def _tried(arguments: list[str]) -> tuple[int, list[str]]:
+    """The exit code of a command, and what is wrong with what it did."""
+    from click.testing import CliRunner
+
+    from ckpttool.cli import main
+
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory is counted anew
+    begun = _processor_time()
+    signal.alarm(HANG)
+    result = CliRunner().invoke(main, arguments)
+    signal.alarm(0)
+    seconds, megabytes = _processor_time() - begun, _peak()
+    found = []
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        found.append(_described(result.exception))
+    if result.exit_code not in (0, 1, 2) or "Traceback" in result.output:
+        found.append(f"exit code {result.exit_code}: {result.output[-300:]}")
+    if any(not (char.isprintable() or char == "\n") for char in result.output):
+        found.append("a control character in the output")
+    if seconds > SECONDS or megabytes > MEGABYTES:
+        found.append(f"{seconds:.1f} s, {megabytes:.0f} MB")
+    return result.exit_code, found
+
+
+def _processor_time() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _peak() -> float:
+    """Megabytes of memory at most since it was counted anew."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def _too_long(*_: object) -> None:
-    raise TimeoutError(f"more than {SECONDS} seconds")
+    raise TimeoutError(f"more than {HANG} seconds")
 
 
 def _described(error: BaseException) -> str:
@@ -227,7 +342,7 @@ def part(first: int, count: int, seed: int) -> Iterator[dict[str, Any]]:
         if child.returncode == 0:
             return
         died = lines[-1]["case"] if lines else first
-        wrong = [f"{lines[-1].get('operation') if lines else 'start'}: died with {child.returncode}"]
+        wrong = [f"{lines[-1].get('command') if lines else 'start'}: died with {child.returncode}"]
         yield {"case": died, "outcome": "died", "wrong": wrong, "file": ""}
         first = died + 1
 
@@ -235,7 +350,7 @@ def part(first: int, count: int, seed: int) -> Iterator[dict[str, Any]]:
 def main() -> int:
     """Runs all cases and prints what was found; gives the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)

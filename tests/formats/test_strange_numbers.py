@@ -15,9 +15,37 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+import ckpttool
+from ckpttool.comparing.fingerprints import fingerprint
+from ckpttool.conversion import plan
+from ckpttool.describing import describe
 from ckpttool.errors import CheckpointError
-from tests.fuzzing import operations
+from ckpttool.listing import Choice, list_checkpoint
 from tests.samples import FIXTURES, members, zipped
+
+
+def operations() -> dict[str, Callable[[Path], object]]:
+    """Every operation of the library."""
+    good = FIXTURES / "keras3/mlp.keras"
+
+    def opened(operation: Callable[[ckpttool.Checkpoint], object]) -> Callable[[Path], object]:
+        def run(path: Path) -> None:
+            with ckpttool.open(path) as checkpoint:
+                operation(checkpoint)
+
+        return run
+
+    return {
+        "ls": opened(lambda checkpoint: list_checkpoint(checkpoint, Choice(stats=True, sha256=True))),
+        "info": opened(describe),
+        "textconv": opened(fingerprint),
+        "verify": opened(lambda checkpoint: ckpttool.verify(checkpoint, checkpoint.path, values=True)),
+        "diff": lambda path: ckpttool.diff(path, good),
+        "spec": ckpttool.load_spec,
+        "plan": lambda path: plan(path, path.with_suffix(".new.keras")),
+        "check": ckpttool.check,
+    }
+
 
 NUMBERS = st.sampled_from([
     None, True, False, "", "²", "٣", "9" * 5000, "nan", "-0", "1e999", math.nan, math.inf, -math.inf, 1e308, -1, 0, 0.5,

@@ -104,6 +104,12 @@ def _ending(found: Zip, rng: random.Random) -> Ending:
 def mutant(rng: random.Random) -> tuple[bytes, Callable[[bytes], dict[str, View | None]], list[str]]:
     """An archive, how others see it, and what was done."""
     parts = {**members("keras3.0/mlp.keras"), "assets/words.txt": b"a\nb\n" * 20}
+    data, done = changed(parts, rng)
+    return data, readers, done
+
+
+def changed(parts: dict[str, bytes], rng: random.Random) -> tuple[bytes, list[str]]:
+    """An archive of these members whose records have seen one to three changes, and the kinds of these."""
     flags = rng.choice((0, 0, STREAMED))
     found = Zip([part(name, data, rng.choice((STORED, DEFLATED)), flags) for name, data in parts.items()])
     done = []
@@ -122,7 +128,7 @@ def mutant(rng: random.Random) -> tuple[bytes, Callable[[bytes], dict[str, View 
             found.prefix = rng.choice((bytes(9), b"#!/bin/sh\n", Zip([part("config.json", b"{}")]).packed()))
         else:
             rng.shuffle(found.parts)
-    return found.packed(), readers, done
+    return found.packed(), done
 
 
 def readers(data: bytes) -> dict[str, View | None]:

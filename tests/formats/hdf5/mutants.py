@@ -410,10 +410,16 @@ CHANGES: tuple[Callable[[Case], None], ...] = (
 def mutant(rng: random.Random) -> tuple[bytes, list[str], list[str]]:
     """A changed file, the paths of the good one that it was made of, and what was done."""
     seed = rng.choice(seeds())
+    data, done = changed(seed, rng)
+    return data, [*filter(None, seed.places), "new"], done
+
+
+def changed(seed: Seed, rng: random.Random) -> tuple[bytes, list[str]]:
+    """The bytes of a good file after one to three changes, and their names."""
     case = Case(Patient(bytearray(seed.data)), dict(seed.places), rng)
     done = []
     for change in rng.choices(CHANGES, k=rng.choice((1, 1, 1, 2, 3))):
         with suppress(struct.error, IndexError, OverflowError):  # what an earlier change has broken stays as it is
             change(case)
         done.append(change.__name__)
-    return bytes(case.file.data), [*filter(None, seed.places), "new"], done
+    return bytes(case.file.data), done
