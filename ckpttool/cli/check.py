@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,8 +113,7 @@ def command(
         allow_empty=allow_empty or stated.allow_empty,
         requirements=replace(stated.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
     )
-    for file in files:
-        options.check_text_file(file, _read(paths, place, policy.requirements))
+    _check_files(files, paths, place, policy.requirements)
     result = check(paths, policy, progress(_work(paths), "checking"), jobs)
     asked = replace(EVERYTHING, select=select or EVERYTHING.select, ignore=ignore)
     result = _with_configuration(result, place, policy, asked)
@@ -123,11 +122,15 @@ def command(
     raise click.exceptions.Exit(_EXITS[result.verdict])
 
 
-def _read(paths: Iterable[str], place: str | Path | None, requirements: Requirements) -> Iterator[str]:
-    """The paths of all files that a check reads."""
-    for path in paths:
-        yield from checkpoints_at(path)
-    yield from (os.fspath(one) for one in (place, requirements.architecture, requirements.baseline) if one)
+def _check_files(
+    files: Iterable[str], paths: Iterable[str], place: str | Path | None, requirements: Requirements
+) -> None:
+    """Refuse to write a report over any file that the check reads."""
+    if files:
+        read = [one for path in paths for one in checkpoints_at(path)]
+        read += [os.fspath(one) for one in (place, requirements.architecture, requirements.baseline) if one]
+        for file in files:
+            options.check_text_file(file, read)
 
 
 def _with_configuration(result: CheckReport, place: str | Path | None, policy: Policy, asked: Policy) -> CheckReport:
