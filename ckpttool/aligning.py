@@ -10,10 +10,10 @@ from enum import Enum
 
 from ckpttool import scalars
 from ckpttool.architecture import Architecture
-from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, normalized, stored_order
+from ckpttool.architecture.dialects import Generation, StoredSlot, generation_of, stored_order
 from ckpttool.architecture.layouts import Place, layers_in, places_of, shapes_fit
 from ckpttool.architecture.slots import Part, in_weights_order
-from ckpttool.architecture.spec import model_args, part_in
+from ckpttool.architecture.spec import model_args, normalized_config, part_in
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.formats.weights_h5 import as_keras_3, split
 
@@ -73,6 +73,16 @@ def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
 
     Raises ConfigError where the layers or connections of the architecture make no sense.
     """
+    of, alignment = checkpoint.facts.once(("alignment", id(architecture)), _aligned, checkpoint, architecture)
+    assert of is architecture  # which the fact keeps, so that no other can have its id
+    return alignment
+
+
+def _aligned(checkpoint: Checkpoint, architecture: Architecture) -> tuple[Architecture, Alignment]:
+    return architecture, _align(checkpoint, architecture)
+
+
+def _align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     part = part_in(architecture)
     places = tuple(places_of(part))
     weights = checkpoint.section(Section.MODEL)
@@ -221,7 +231,7 @@ def _in_one_model(
     if len({weight.layer for weight in weights}) != 1 or not weights[0].layer:
         return None
     is_live = architecture.part is not None
-    entry = None if is_live else normalized(architecture.config, generation_of(architecture.config, None))
+    entry = None if is_live else normalized_config(architecture)
     for generation in _candidates(checkpoint):
         order = stored_order(replace(model, is_model=True), generation, entry)
         if _is_order_of(order, weights):

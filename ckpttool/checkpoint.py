@@ -22,6 +22,7 @@ from ckpttool.errors import (
     WeightNotFoundError,
     ambiguous,
 )
+from ckpttool.facts import Facts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -194,6 +195,7 @@ class Checkpoint(Mapping[str, Weight]):
     files: tuple[str, ...] = ()
     check_bytes: Callable[[], None] | None = field(default=None, repr=False)
     release: Callable[[], None] | None = field(default=None, repr=False)
+    facts: Facts = field(default_factory=Facts, init=False, repr=False)
 
     def __getitem__(self, path: str) -> Weight:
         try:

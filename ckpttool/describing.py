@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ckpttool import scalars
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of
 from ckpttool.architecture.sizes import Shape
 from ckpttool.architecture.spec import part_in
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
@@ -80,7 +80,7 @@ class Info:
 
 def describe(checkpoint: Checkpoint) -> Info:
     """What there is to say about a checkpoint; reads the optimizer's scalars and no other array."""
-    architecture = read_architecture(checkpoint.config, checkpoint.producer.keras_version)
+    architecture = architecture_of(checkpoint)
     listing = list_checkpoint(checkpoint, Choice(architecture=architecture))
     return Info(
         path=checkpoint.path,

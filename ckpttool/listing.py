@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ckpttool.architecture import Architecture, Layer, read_architecture
+from ckpttool.architecture import Architecture, Layer, architecture_of
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import asset_sizes
@@ -158,7 +158,7 @@ def list_checkpoint(
     checkpoint: Checkpoint, choice: Choice = Choice(), progress: Callable[[int], None] = lambda nbytes: None
 ) -> Listing:
     """The listing of a checkpoint; `progress` is told the bytes of every block that was read."""
-    architecture = choice.architecture or read_architecture(checkpoint.config, checkpoint.producer.keras_version)
+    architecture = choice.architecture or architecture_of(checkpoint)
     namer = Namer.of(checkpoint, architecture)
     everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
     rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])

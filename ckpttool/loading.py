@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of
 from ckpttool.architecture.files import architecture_of_text, spec_of_text
 from ckpttool.architecture.spec import Spec, SpecSlot, spec_of
 from ckpttool.checkpoint import Checkpoint, Section
@@ -17,7 +17,7 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
     if not is_text(path):
         with open_checkpoint(path) as checkpoint:
             checkpoint.require_one_view()
-            found = read_architecture(checkpoint.config, checkpoint.producer.keras_version)
+            found = architecture_of(checkpoint)
         if found is None:
             raise UnknownFormatError(
                 "stores no architecture, only weights",
@@ -35,7 +35,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
         return spec_of_text(path)
     with open_checkpoint(path) as checkpoint:
         checkpoint.require_one_view()
-        architecture = read_architecture(checkpoint.config, checkpoint.producer.keras_version)
+        architecture = architecture_of(checkpoint)
         try:
             return spec_of(architecture) if architecture else spec_of_weights(checkpoint)
         except CheckpointError as error:

@@ -4,5 +4,6 @@ A config is data from a stranger: everything is checked before it is believed, n
 """
 
 from ckpttool.architecture.config import Architecture, Layer, read_architecture
+from ckpttool.architecture.stored import architecture_of
 
-__all__ = ["Architecture", "Layer", "read_architecture"]
+__all__ = ["Architecture", "Layer", "architecture_of", "read_architecture"]

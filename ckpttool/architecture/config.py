@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ckpttool.architecture import arrays
 from ckpttool.architecture.dialects.authors import marked
+from ckpttool.architecture.dialects.generation import Generation, generation_of
 from ckpttool.architecture.sizes import Shape, read_shape
 from ckpttool.architecture.spelling import ALIASES, snake_case
+from ckpttool.facts import Facts
 
 if TYPE_CHECKING:
     from ckpttool.architecture.slots import Part
@@ -47,8 +49,9 @@ class Architecture:
     """The layers of a model in the order of its config, nested ones behind the model that holds them.
 
     `inputs` and `outputs` are (layer name, shape) pairs, the shape None where the config does not state it. `config` is
-    what it was read from. `part` are the objects and weights of a live model, None where there was only a config;
-    `unwritten` says why such a model's config cannot be written down, empty where it can.
+    what it was read from, `version` that of the Keras that wrote it, where a file says so. `part` are the objects and
+    weights of a live model, None where there was only a config; `unwritten` says why such a model's config cannot be
+    written down, empty where it can.
     """
 
     class_name: str
@@ -59,6 +62,8 @@ class Architecture:
     config: Any = field(default=None, repr=False, compare=False)
     part: "Part | None" = field(default=None, repr=False, compare=False)
     unwritten: str = ""
+    version: Any = field(default=None, repr=False, compare=False)
+    facts: Facts = field(default_factory=Facts, init=False, repr=False, compare=False)
 
     @classmethod
     def from_model(cls, model: Any) -> "Architecture":
@@ -67,6 +72,11 @@ class Architecture:
         from ckpttool.architecture.live import architecture_of_model  # the one module that imports Keras
 
         return architecture_of_model(model)
+
+    @property
+    def generation(self) -> Generation:
+        """The generation of Keras that wrote the config."""
+        return self.facts.once("generation", generation_of, self.config, self.version)
 
     def by_path(self) -> dict[str, Layer]:
         """The layers by their chain of names."""
@@ -86,13 +96,13 @@ def read_architecture(config: Any, version: str | None = None) -> Architecture |
         return None
     entries = _entries(config)
     if entries is None:
-        return Architecture(class_name, _name(config), (), config=config)
+        return Architecture(class_name, _name(config), (), config=config, version=version)
     layers = tuple(itertools.islice(_walk(entries, "", (), True, 0), MAX_LAYERS))
     shapes = _tensor_shapes(config)
     declared = {layer.name: layer.input_shape for layer in layers if "/" not in layer.path}
     inputs = tuple((name, declared.get(name)) for name in _ends(config, layers, "input_layers"))
     outputs = tuple((name, shapes.get(name)) for name in _ends(config, layers, "output_layers"))
-    return Architecture(class_name, _name(config), layers, inputs, outputs, config)
+    return Architecture(class_name, _name(config), layers, inputs, outputs, config, version=version)
 
 
 def _unwrapped(config: Any) -> Any:

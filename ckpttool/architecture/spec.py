@@ -7,7 +7,7 @@ from typing import Any
 
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.config import Architecture
-from ckpttool.architecture.dialects import generation_of, normalized
+from ckpttool.architecture.dialects import normalized
 from ckpttool.architecture.layouts import Place, aliases_in, empty_in, lookups_in, opaque_in, optimizers_in, places_of
 from ckpttool.architecture.models import is_built, is_model
 from ckpttool.architecture.optimizers import Trained, optimizer_state
@@ -84,6 +84,10 @@ class Spec:
 
 def spec_of(architecture: Architecture) -> Spec:
     """The spec of an architecture. Raises ConfigError where its layers or connections make no sense."""
+    return architecture.facts.once("spec", _spec, architecture)
+
+
+def _spec(architecture: Architecture) -> Spec:
     part = part_in(architecture)
     layers = tuple(child.name for _, child in part.tracks)
     spec = Spec(
@@ -114,8 +118,17 @@ def part_in(architecture: Architecture) -> Part:
     """
     if architecture.part is not None:
         return architecture.part
+    return architecture.facts.once("part", _part, architecture)
+
+
+def _part(architecture: Architecture) -> Part:
     args = model_args(architecture)
     return part_of(args.class_name, args, args.built)
+
+
+def normalized_config(architecture: Architecture) -> Mapping[str, Any]:
+    """The config of an architecture in the words of Keras 3. Raises ConfigError."""
+    return architecture.facts.once("normalized", normalized, architecture.config, architecture.generation)
 
 
 def _optimizers(spec: Spec, model: Part) -> Iterator[SpecSlot]:
@@ -168,9 +181,13 @@ def _trained(model: str, slot: SpecSlot) -> Trained:
 
 
 def model_args(architecture: Architecture) -> Args:
-    """The arguments of a model; one of an own class that lists its layers as Keras's models do is taken for one."""
-    generation = generation_of(architecture.config)
-    args = Args.of(normalized(architecture.config, generation))
+    """The arguments of a model; one of an own class that lists its layers as Keras's models do is taken for one.
+    Raises ConfigError."""
+    return architecture.facts.once("args", _model_args, architecture)
+
+
+def _model_args(architecture: Architecture) -> Args:
+    args = Args.of(normalized_config(architecture))
     if is_model(args):
         return args
     if not isinstance(args.config.get("layers"), list):
@@ -180,7 +197,7 @@ def model_args(architecture: Architecture) -> Args:
             hint="a function that builds the model tells: package.module:function",
         )
     plain = {"class_name": "Functional" if "output_layers" in args.config else "Sequential", "config": args.config}
-    return Args.of(normalized(plain, generation))
+    return Args.of(normalized(plain, architecture.generation))
 
 
 def _slot(place: Place) -> SpecSlot:

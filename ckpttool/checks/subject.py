@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from ckpttool.aligning import Alignment, align
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.policy import Policy
 from ckpttool.errors import CheckpointError
@@ -55,7 +55,7 @@ def opened(given: str, policy: Policy, progress: Progress) -> Iterator[Subject]:
 
 
 def _subject(path: Path, given: str, checkpoint: Checkpoint, policy: Policy, progress: Progress) -> Subject:
-    architecture, architecture_error = _tried(read_architecture, checkpoint.config)
+    architecture, architecture_error = _tried(architecture_of, checkpoint)
     alignment, alignment_error = _tried(align, checkpoint, architecture) if architecture else (None, None)
     return Subject(
         path,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ckpttool.architecture import read_architecture
+from ckpttool.architecture import architecture_of
 from ckpttool.architecture.layouts import lookups_in
 from ckpttool.architecture.spec import part_in
 from ckpttool.checkpoint import Checkpoint
@@ -51,7 +51,7 @@ def asset_changes(a: Checkpoint, b: Checkpoint) -> tuple[AssetChange, ...]:
 def _layers(checkpoint: Checkpoint) -> dict[str, str]:
     """The labels of the lookups of a model by their folders, none where its config makes no sense."""
     try:
-        architecture = read_architecture(checkpoint.config)
+        architecture = architecture_of(checkpoint)
         return {place: layer for layer, place, _ in lookups_in(part_in(architecture))} if architecture else {}
     except CheckpointError:
         return {}

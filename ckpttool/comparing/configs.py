@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from ckpttool.architecture.stored import Configured
 from ckpttool.checkpoint import Producer
 from ckpttool.comparing.arguments import Sides, differences, is_automatic, shown
 from ckpttool.comparing.change import ADDED, ARGUMENT, NAME, REMOVED, VERSION, ConfigChange
@@ -13,26 +14,18 @@ from ckpttool.comparing.layer_changes import Known, in_arguments, model_changes,
 from ckpttool.comparing.models import Model, Node, model_of
 
 
-class Configured(Protocol):
+class Configs(Configured, Protocol):
     """What is compared of a checkpoint: its configs, and who wrote it."""
-
-    @property
-    def config(self) -> Any:
-        """The config of the model, None where the checkpoint has weights alone."""
 
     @property
     def training_config(self) -> Any:
         """What the model was compiled with."""
 
-    @property
-    def producer(self) -> Producer:
-        """Who wrote the checkpoint."""
-
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def config_changes(a: Configured, b: Configured, renamed: Mapping[str, str] = _NOTHING) -> tuple[ConfigChange, ...]:
+def config_changes(a: Configs, b: Configs, renamed: Mapping[str, str] = _NOTHING) -> tuple[ConfigChange, ...]:
     """What changed from the configs of one checkpoint to those of another: the model's own settings, its layers in the
     order of the first, what it is compiled with, and who wrote it.
 
@@ -40,7 +33,7 @@ def config_changes(a: Configured, b: Configured, renamed: Mapping[str, str] = _N
     chains of names in the first with those in the second, known from weights; the new name of such a layer is no change
     here. Nothing is told of the model where one side has no config.
     """
-    one, other = _model(a), _model(b)
+    one, other = model_of(a), model_of(b)
     if one is not None and other is not None:
         told = (*_of_layers(one, other, renamed), *compile_changes(_compiled(a, one), _compiled(b, other)))
     else:
@@ -48,22 +41,18 @@ def config_changes(a: Configured, b: Configured, renamed: Mapping[str, str] = _N
     return (*told, *version_changes(a.producer, b.producer))
 
 
-def layer_pairs(a: Configured, b: Configured, renamed: Mapping[str, str] = _NOTHING) -> Mapping[str, str]:
+def layer_pairs(a: Configs, b: Configs, renamed: Mapping[str, str] = _NOTHING) -> Mapping[str, str]:
     """The layers of one checkpoint with those of another that they are by their configs: chains of names. Layers that
     are only on one side are left out; so is everything where one side has no config."""
-    one, other = _model(a), _model(b)
+    one, other = model_of(a), model_of(b)
     return {} if one is None or other is None else dict(paired_chains(one, other, Known(renamed)))
 
 
-def _model(one: Configured) -> Model | None:
-    return None if one.config is None else model_of(one.config, one.producer.keras_version)
-
-
-def _compiled(one: Configured, model: Model) -> Compiled:
+def _compiled(one: Configs, model: Model) -> Compiled:
     return Compiled(one.training_config, model.output_names, model.thing.old)
 
 
-def _as_written(a: Configured, b: Configured) -> Iterator[ConfigChange]:
+def _as_written(a: Configs, b: Configs) -> Iterator[ConfigChange]:
     """What changed between configs that are not both of models; nothing where one side has none."""
     if a.config is not None and b.config is not None:
         for key, old, new in differences("config", "", a.config, b.config, Sides()):

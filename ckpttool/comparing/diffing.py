@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.comparing.comparison import Tolerance
 from ckpttool.comparing.configs import config_changes, layer_pairs
@@ -108,7 +108,7 @@ def _architectures(
     a: Checkpoint, b: Checkpoint, given: Architecture | None
 ) -> tuple[Architecture | None, Architecture | None]:
     """The architecture of each side: its own, else the given one, else that of the other side."""
-    own = tuple(read_architecture(one.config, one.producer.keras_version) for one in (a, b))
+    own = tuple(architecture_of(one) for one in (a, b))
     return own[0] or given or own[1], own[1] or given or own[0]
 
 

@@ -61,7 +61,7 @@ def _order(row: Row) -> tuple[str, str, str]:
 
 def _layers(checkpoint: Checkpoint) -> tuple[str, tuple[LayerPrint, ...], str]:
     try:
-        model = model_of(checkpoint.config, checkpoint.producer.keras_version)
+        model = model_of(checkpoint)
     except CheckpointError as error:
         return "", (), error.what
     return (model.thing.title, tuple(_walk(model)), "") if model else ("", (), "")

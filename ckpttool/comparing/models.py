@@ -6,14 +6,15 @@ from functools import cached_property
 from typing import Any
 
 from ckpttool.architecture.args import Args, ConfigError
-from ckpttool.architecture.config import read_architecture
-from ckpttool.architecture.dialects import Generation, generation_of, normalized
-from ckpttool.architecture.dialects.authors import marked
+from ckpttool.architecture.config import Architecture
+from ckpttool.architecture.dialects import Generation, normalized
 from ckpttool.architecture.graph import Call, Tensor, read_references
 from ckpttool.architecture.models import steps_of
 from ckpttool.architecture.shapes.operations.table import OPERATIONS
 from ckpttool.architecture.sizes import Inputs, is_integer
+from ckpttool.architecture.spec import normalized_config
 from ckpttool.architecture.spelling import snake_case
+from ckpttool.architecture.stored import Configured, architecture_of
 from ckpttool.comparing.graphs import Feeds, Source, calls_of, feeds_of, first_calls, sources_in
 from ckpttool.comparing.meanings import Thing, meaning
 
@@ -187,34 +188,36 @@ def _structure(value: Any, first: Mapping[str, int], depth: int) -> Any:
     return value
 
 
-def model_of(config: Any, version: Any = None) -> Model | None:
-    """The model that a config describes, in the words of Keras 3, None where it is none; `version` is that of who wrote
-    it."""
-    if not isinstance(config, Mapping) or "class_name" not in config:  # wrapped, or of Keras 0
-        architecture = read_architecture(config, version)
-        config = None if architecture is None else architecture.config
-    if not isinstance(config, Mapping):
+def model_of(checkpoint: Configured) -> Model | None:
+    """The model that a checkpoint states, in the words of Keras 3; None where it states none."""
+    return checkpoint.facts.once("compared model", _stated_model, checkpoint)
+
+
+def _stated_model(checkpoint: Configured) -> Model | None:
+    architecture = architecture_of(checkpoint)
+    if architecture is None or not isinstance(architecture.config, Mapping):
         return None
-    config, generation = marked(config, version), generation_of(config, version)
-    return _model(_thing(_normalized(config, generation), generation is not Generation.KERAS_3), "", 0)
+    thing = _thing(_normalized(architecture), architecture.generation is not Generation.KERAS_3)
+    return _model(thing, "", 0)
 
 
-def _normalized(config: Any, generation: Generation) -> Mapping[str, Any]:
+def _normalized(architecture: Architecture) -> Mapping[str, Any]:
     """The config in the words of Keras 3; a model of an own class that lists its layers counts as one of Keras's. What
     cannot be brought into them stays as it is."""
+    config = architecture.config
     inner, class_name = config.get("config"), config.get("class_name")
-    if class_name in (*_MODELS, None) or not isinstance(inner, Mapping) or "layers" not in inner:
-        return _tried(config, generation)
-    plain = {"class_name": "Functional" if "output_layers" in inner else "Sequential", "module": "keras"}
-    own = {key: config[key] for key in ("class_name", "module") if key in config}
-    return {**_tried({**config, **plain}, generation), **own}
-
-
-def _tried(config: Mapping[str, Any], generation: Generation) -> Mapping[str, Any]:
+    is_own = class_name not in (*_MODELS, None) and isinstance(inner, Mapping) and "layers" in inner
     try:
-        return normalized(config, generation)
+        return _of_own_class(architecture) if is_own else normalized_config(architecture)
     except ConfigError:
-        return config
+        return config  # type: ignore[no-any-return]
+
+
+def _of_own_class(architecture: Architecture) -> Mapping[str, Any]:
+    config = architecture.config
+    plain = {"class_name": "Functional" if "output_layers" in config["config"] else "Sequential", "module": "keras"}
+    own = {key: config[key] for key in ("class_name", "module") if key in config}
+    return {**normalized({**config, **plain}, architecture.generation), **own}
 
 
 def held_model(thing: Thing, depth: int) -> Model:

@@ -26,7 +26,8 @@ _MOST = 8  # weights of a layer that are named
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What is written, the weights that were placed for it, and what was found out about the source. `live` is the
-    model that the weights were placed in, where it did not come from a config."""
+    model that the weights were placed in, where it did not come from a config, `today` the architecture of what is
+    written, where there is one."""
 
     payload: Payload
     placed: tuple[Placed, ...]
@@ -35,6 +36,7 @@ class Prepared:
     renamed: tuple[tuple[str, str], ...] = ()
     written: Mapping[str, Weight] = field(default_factory=dict)
     live: Architecture | None = None
+    today: Architecture | None = None
 
 
 def reversed_kernels(checkpoint: Checkpoint, alignment: Alignment, journal: Journal) -> bool:

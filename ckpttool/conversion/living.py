@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ckpttool.aligning import align, key_of
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of, read_architecture
 from ckpttool.architecture.args import Args
 from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.layouts import Place, keeping_assets_in, names_in, opaque_in, places_of, shapes_fit
@@ -58,7 +58,7 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
         live,
         part,
         align(checkpoint, live),
-        read_architecture(checkpoint.config, checkpoint.producer.keras_version),
+        architecture_of(checkpoint),
     )
     towers.note(source.alignment.inside, journal)
     turned = reversed_kernels(checkpoint, source.alignment, journal)
@@ -79,7 +79,7 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
     layers = layers_of(part, found)
     payload = Payload(Model(config, metadata(checkpoint.producer), content, assets), layers)
     written = in_layers(layers) if form == LEGACY else content.weights
-    return Prepared(payload, tuple(found), live.name, "", (), written, live)
+    return Prepared(payload, tuple(found), live.name, "", (), written, live, read_architecture(config))
 
 
 def _without_optimizer(part: Part) -> Part:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture
 from ckpttool.architecture.args import ConfigError
 from ckpttool.architecture.buildability import Obstacle, OwnObject, buildability_of_keras
 from ckpttool.architecture.spec import spec_of
@@ -43,11 +43,10 @@ _UNBUILT = (
 )
 
 
-def refuse_unbuilt(config: Any, journal: Journal) -> None:
+def refuse_unbuilt(architecture: Architecture, journal: Journal) -> None:
     """Refuse a model with weights that Keras 3 does not build by its config; an own class is the user's to build."""
-    architecture = read_architecture(config)
     with contextlib.suppress(ConfigError):
-        if architecture is not None and not spec_of(architecture).built:
+        if not spec_of(architecture).built:
             journal.refuse(architecture.name, _UNBUILT)
 
 

@@ -157,8 +157,8 @@ def _planned(
         lambdas.check(options.functions, journal.lambdas)
         if FORMS[form].whole and not journal.refusals:
             refuse_unbuildable(prepared.payload.model.config, journal)
-        if FORMS[form].whole and prepared.placed and not journal.refusals:
-            refuse_unbuilt(prepared.payload.model.config, journal)
+        if FORMS[form].whole and prepared.placed and prepared.today and not journal.refusals:
+            refuse_unbuilt(prepared.today, journal)
         weights = prepared.written.values()
         transforms = tuple(
             Transform(one.place.label, one.stored, one.changes) for one in prepared.placed if one.changes

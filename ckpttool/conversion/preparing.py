@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from ckpttool.aligning import align
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of, read_architecture
 from ckpttool.architecture.args import Args
-from ckpttool.architecture.dialects import Generation, generation_of
+from ckpttool.architecture.dialects import Generation
 from ckpttool.architecture.layouts import layers_in, names_in, places_of
 from ckpttool.architecture.slots import Part
 from ckpttool.architecture.spec import part_in, spec_of
@@ -62,11 +62,10 @@ def prepare(
     ConversionError where there is none; what stands in the way else is refused in the journal."""
     if architecture is not None and architecture.part is not None:
         return prepare_live(checkpoint, architecture, form, options, journal)
-    found = architecture or read_architecture(checkpoint.config, checkpoint.producer.keras_version)
+    found = architecture or architecture_of(checkpoint)
     if found is None or not found.layers:
         return _without_config(checkpoint, form, found, options.optimizer)
-    version = checkpoint.producer.keras_version if architecture is None else None
-    generation = generation_of(found.config, version)
+    generation = found.generation
     if generation is Generation.KERAS_2:
         checkpoint, found = pruning.unwrapped(checkpoint, towers.stripped(found, journal), journal)
     as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
@@ -118,7 +117,7 @@ def _as_it_is(
         _check_vocabularies(part, by_path_today(model.assets), form, journal)
     names = dict(names_in(part)) if part is not None else {}
     content = replace(model.content, names={**names, **model.content.names})
-    return replace(found, payload=Payload(replace(model, content=content)))
+    return replace(found, payload=Payload(replace(model, content=content)), today=architecture)
 
 
 def _part(architecture: Architecture) -> Part | None:
@@ -155,7 +154,7 @@ def _rewritten(
     origin = replace(
         Origin.of(checkpoint, architecture.config, generation), summaries=preprocessing.summaries(alignment)
     )
-    rewritten = rewrite(architecture.config, generation, journal, options, origin)
+    rewritten = rewrite(architecture, journal, options, origin)
     _check_calls(rewritten, FORMS[form].whole, journal)
     today = read_architecture(rewritten.config)
     assert today is not None
@@ -188,7 +187,7 @@ def _rewritten(
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
     written = in_layers(layers) if form == LEGACY else content.weights
-    return Prepared(payload, tuple(found), today.name, f"Keras {generation.value}", renamed, written)
+    return Prepared(payload, tuple(found), today.name, f"Keras {generation.value}", renamed, written, today=today)
 
 
 def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal: Journal) -> None:

@@ -54,7 +54,7 @@ def check(class_name: str, label: str, journal: Journal) -> None:
 def unwrapped(checkpoint: Checkpoint, architecture: Architecture, journal: Journal) -> tuple[Checkpoint, Architecture]:
     """A checkpoint and an architecture of Keras 2 without such wrappers; layers keep the names of these."""
     found = [layer for layer in architecture.layers if _holds(layer.entry)]
-    new = read_architecture(_without(architecture.config, 0)) if found else None
+    new = read_architecture(_without(architecture.config, 0), architecture.version) if found else None
     if new is None:
         return checkpoint, architecture
     for layer in found:

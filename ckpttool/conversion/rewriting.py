@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from ckpttool.architecture import Architecture
 from ckpttool.architecture.args import Args, ConfigError
 from ckpttool.architecture.dialects import Generation, normalized, restated, unflattened
 from ckpttool.architecture.dialects.names import KerasVersion
 from ckpttool.architecture.graph import Call
 from ckpttool.architecture.models import is_model, name_in_graph, steps_of
+from ckpttool.architecture.spec import normalized_config
 from ckpttool.architecture.spelling import ALIASES
 from ckpttool.architecture.table import LAYERS, OLD_LAYERS
 from ckpttool.conversion import (
@@ -81,17 +83,18 @@ UNKNOWN = Origin()
 
 
 def rewrite(
-    config: Any, generation: Generation, journal: Journal, options: Options = PLAIN, origin: Origin = UNKNOWN
+    architecture: Architecture, journal: Journal, options: Options = PLAIN, origin: Origin = UNKNOWN
 ) -> Rewritten:
-    """The config of a model of this generation as Keras 3 has it. Raises ConfigError; what has no form in Keras 3 is
-    refused in the journal."""
+    """The config of a model as Keras 3 has it. Raises ConfigError; what has no form in Keras 3 is refused in the
+    journal."""
+    config, generation = architecture.config, architecture.generation
     rewriter = _Rewriter(generation, journal, options, origin)
     if generation is Generation.KERAS_3:
         return current(config, rewriter.current_lambda, rewriter.without_function)
     old = restated(config, generation)
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
-    new = normalized(config, generation)
+    new = normalized_config(architecture)
     rewriter.masked = masks.are_made_in(new)
     found = rewriter.model_entry(old, new)
     masks.check(Args.of(new), generation, origin, journal)

@@ -24,7 +24,7 @@ EDITS = (STRIP,)
 
 def stripped(architecture: Architecture, journal: Journal) -> Architecture:
     """The architecture of the one model in that of a parallel model, any other as it is."""
-    single = read_architecture(single_model(architecture.config))
+    single = read_architecture(single_model(architecture.config), architecture.version)
     if single is None:
         return architecture
     journal.edit(STRIP, architecture.name, f"the model {single.name}")

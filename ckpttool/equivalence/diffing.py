@@ -8,7 +8,7 @@ checkpoints of Keras 3 are compared as they are, without any of `conversion`.
 import os
 from dataclasses import replace
 
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of
 from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.comparing import Diff, Scope
@@ -64,7 +64,7 @@ def _is_of_keras_3(checkpoint: Checkpoint) -> bool:
 
 def _by_generation(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Diff:
     """The diff of two checkpoints: as they are where one generation wrote both and nothing but values differs."""
-    own = read_architecture(a.config), read_architecture(b.config)
+    own = architecture_of(a), architecture_of(b)
     architectures = own[0] or scope.architecture or own[1], own[1] or scope.architecture or own[0]
     generations = _generation(a, own[0], architectures[0]), _generation(b, own[1], architectures[1])
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of
 from ckpttool.architecture.files import architecture_in, value_in
 from ckpttool.architecture.spec import Opaque, Spec, from_json, is_spec, spec_of
 from ckpttool.checkpoint import Checkpoint
@@ -59,7 +59,7 @@ def _of_text(value: Any, path: str) -> Expectation:
 
 def _of_checkpoint(checkpoint: Checkpoint, path: str, optimizer: bool) -> Expectation:
     checkpoint.require_one_view()
-    architecture = read_architecture(checkpoint.config, checkpoint.producer.keras_version)
+    architecture = architecture_of(checkpoint)
     spec = spec_of(architecture) if architecture else spec_of_weights(checkpoint)
     if optimizer:
         spec = legacy_state.compiled_spec(spec, checkpoint)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from ckpttool import dtypes
 from ckpttool.aligning import align
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of
 from ckpttool.architecture.layouts import shapes_fit
 from ckpttool.architecture.optimizers import HOLDERS, OPTIMIZERS
 from ckpttool.architecture.spec import Spec, SpecSlot
@@ -170,7 +170,7 @@ def _parallel(checkpoint: Checkpoint, expected: Expectation, pairing: Pairing, l
 
 def _found(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:
     """What is wrong with weights and slots, or with their pairs."""
-    names = Namer.of(checkpoint, read_architecture(checkpoint.config, checkpoint.producer.keras_version))
+    names = Namer.of(checkpoint, architecture_of(checkpoint))
     found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
     return list(_with_skips(found, pairing))
 

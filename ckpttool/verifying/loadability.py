@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture import Architecture, architecture_of
 from ckpttool.architecture.spec import spec_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
@@ -21,7 +21,7 @@ def _reasons(written: Checkpoint, live: Architecture | None) -> Iterator[str]:
     obstacles = support.obstacles or support.buildability.compile_obstacles if support else ()
     reasons = [one.description for one in obstacles if not one.outside]  # a file beside it is the user's to bring
     yield from reasons
-    architecture = live or read_architecture(written.config)
+    architecture = live or architecture_of(written)
     if architecture is None or not (architecture.layers or architecture.part) or reasons:
         return
     found = verify(written, spec_of(architecture), by="path" if written.kind in PATH_KINDS else "order")

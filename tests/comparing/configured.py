@@ -8,6 +8,7 @@ from typing import Any
 from ckpttool.checkpoint import Producer
 from ckpttool.comparing.change import ConfigChange
 from ckpttool.comparing.configs import config_changes
+from ckpttool.facts import Facts
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Configs:
     config: Any
     training_config: Any = None
     producer: Producer = field(default_factory=Producer)
+    facts: Facts = field(default_factory=Facts, init=False)
 
 
 def dense(name: str, feeds: str | Iterable[str] = "", **config: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ckpttool.conversion.bytecode import computed
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import Generation, rewrite
+from tests.conversion.of_generation import of_generation
 from tests.conversion.python_functions import ARITHMETIC, MORE
 from tests.conversion.test_lambdas import model
 from tests.samples import FIXTURES
@@ -228,7 +229,7 @@ def test_a_layer(generation: Generation) -> None:
         code if generation is Generation.KERAS_2 else {"class_name": "__lambda__", "config": {"value": code}}
     )
     config = model(("z", {"function": function, "function_type": "lambda", "arguments": {"scale": 0.5}}))
-    found = rewrite(config, generation, Journal(), Options(), Origin("2.2.4"))
+    found = rewrite(of_generation(config, generation), Journal(), Options(), Origin("2.2.4"))
     assert [one.computes for one in found.without_function] == ["x[0] + x[1] * scale (scale=0.5)"]
 
 

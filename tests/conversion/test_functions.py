@@ -17,6 +17,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import Generation, rewrite
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 
 K0, K1, K2, K3 = Generation
 
@@ -42,7 +43,7 @@ def rewritten(config: Any, version: str | None, *builtins: str) -> tuple[dict[st
     journal = Journal()
     generation = Generation(int((version or "2")[0]))
     options = Options(builtins=frozenset(builtins))
-    return rewrite(config, generation, journal, options, Origin(version)).config, journal
+    return rewrite(of_generation(config, generation), journal, options, Origin(version)).config, journal
 
 
 def loaded(config: Any, **objects: Any) -> Any:

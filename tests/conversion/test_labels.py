@@ -10,6 +10,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.labels import name_today
 from ckpttool.conversion.rewriting import rewrite
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 
 
 def entry(class_name: str, name: str, *inbound: str, **config: Any) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def test_names_of_operations_on_masks() -> None:
 @pytest.mark.parametrize("masks", [True, False])
 def test_a_concatenate_of_masks_loads(masks: bool) -> None:
     """Under its own name Keras 3 would have that twice, once for the layer and once for what is done to masks."""
-    rewritten = rewrite(model(masks), Generation.KERAS_2, Journal())
+    rewritten = rewrite(of_generation(model(masks), Generation.KERAS_2), Journal())
     assert dict(rewritten.labels) == ({"concatenate": "concatenate_layer"} if masks else {})
     keras().utils.clear_session()
     assert keras().saving.deserialize_keras_object(copy.deepcopy(rewritten.config)).count_params() > 0

@@ -13,6 +13,7 @@ from ckpttool.conversion.lambdas import check
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import Generation, rewrite
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 from tests.samples import FIXTURES
 
 CODE = ["4wEAAAAAAAAAAAAAAAEAAAACAAAAQwAAAHMIAAAAfAAUAFMAKQFO", None, None]
@@ -54,7 +55,7 @@ def test_a_registered_function(version: str, registered: bool) -> None:
     """Is carried with its arguments and asked for; there is no code to refuse."""
     journal, generation = Journal(), Generation(int(version[0]))
     config = model(("z", {**FORMS[version], "arguments": {"scale": 3.0}}))
-    found = rewrite(config, generation, journal, origin=Origin(version))
+    found = rewrite(of_generation(config, generation), journal, origin=Origin(version))
     assert not found.without_function
     if generation is not Generation.KERAS_3:  # whose configs stay as they are
         assert [one.where for one in journal.needs] == ["Custom>sampling"]
@@ -74,13 +75,13 @@ def test_a_registered_function(version: str, registered: bool) -> None:
 def test_a_function_without_a_name(name: str) -> None:
     """Stays one that has to be replaced."""
     config = model(("z", {"function": {"module": "builtins", "class_name": "function", "config": name}}))
-    assert rewrite(config, Generation.KERAS_2, Journal(), origin=Origin("2.15.0")).without_function
+    assert rewrite(of_generation(config, Generation.KERAS_2), Journal(), origin=Origin("2.15.0")).without_function
 
 
 def replaced(config: Any, **functions: str) -> dict[str, str]:
     """The functions of the Lambda layers by name, `a_b` for `a/b`."""
     options = Options(functions=functions)
-    found = rewrite(config, Generation.KERAS_2, Journal(), options, Origin("2.2.4")).config
+    found = rewrite(of_generation(config, Generation.KERAS_2), Journal(), options, Origin("2.2.4")).config
     layers = [layer["config"] for layer in found["config"]["layers"] if layer["class_name"] == "Lambda"]
     return {layer["name"]: f"{layer['function']['module']}:{layer['function']['config']}" for layer in layers}
 
@@ -101,7 +102,7 @@ def test_patterns() -> None:
 def test_what_matches_no_lambda(functions: dict[str, str]) -> None:
     """Is an error that lists those that there are."""
     journal = Journal()
-    rewrite(SEVERAL, Generation.KERAS_2, journal, Options(functions=functions), Origin("2.2.4"))
+    rewrite(of_generation(SEVERAL, Generation.KERAS_2), journal, Options(functions=functions), Origin("2.2.4"))
     with pytest.raises(ConversionError, match="b_1_s, b_2_s, norm"):
         check(functions, journal.lambdas)
     check({"b_*": "p:f", "norm": "p:f"}, journal.lambdas)

@@ -10,6 +10,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import PLAIN
 from ckpttool.conversion.ordering import in_order
 from ckpttool.conversion.rewriting import rewrite
+from tests.conversion.of_generation import of_generation
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -50,4 +51,4 @@ def test_the_result_of_a_function_that_is_never_called() -> None:
         layer["config"]["name"] = layer["name"]  # type: ignore[index]
     config = {"name": "m", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["d", 0, 0]]}
     with pytest.raises(ConfigError, match="never called"):
-        rewrite({"class_name": "Functional", "config": config}, Generation.KERAS_2, Journal(), PLAIN)
+        rewrite(of_generation({"class_name": "Functional", "config": config}, Generation.KERAS_2), Journal(), PLAIN)

@@ -14,6 +14,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import rewrite
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 from tests.samples import FIXTURES
 
 SGD = {"module": "keras.optimizers", "class_name": "SGD", "config": {"learning_rate": 0.5}, "registered_name": "SGD"}
@@ -41,7 +42,7 @@ def rewritten(layers: list[Any], version: str | None) -> tuple[dict[str, Any], J
     journal = Journal()
     first = {"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [None, 3]}}
     config = {"class_name": "Sequential", "config": {"name": "m", "layers": [first, *layers]}}
-    return rewrite(config, Generation.KERAS_2, journal, origin=Origin(version)).config, journal
+    return rewrite(of_generation(config, Generation.KERAS_2), journal, origin=Origin(version)).config, journal
 
 
 def dense(**arguments: Any) -> tuple[dict[str, Any], Journal]:

@@ -13,6 +13,7 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.preprocessing import _boundaries
 from ckpttool.conversion.rewriting import rewrite
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # of TensorFlow, with NumPy 2
 
@@ -22,7 +23,7 @@ def converted(class_name: str, version: str, **arguments: Any) -> tuple[dict[str
     held = {"class_name": class_name, "config": {"name": "layer", "batch_input_shape": [None, 1], **arguments}}
     journal = Journal()
     config = {"class_name": "Sequential", "config": {"name": "m", "layers": [held]}}
-    found = rewrite(config, Generation.KERAS_2, journal, origin=Origin(version)).config
+    found = rewrite(of_generation(config, Generation.KERAS_2), journal, origin=Origin(version)).config
     assert not journal.refusals
     return found["config"]["layers"][-1]["config"], journal
 

@@ -11,6 +11,7 @@ from ckpttool.conversion import ragged
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.rewriting import rewrite
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # of TensorFlow, with NumPy 2
 
@@ -55,7 +56,7 @@ def test_as_keras_takes_it(class_name: str, nested: bool, tmp_path: Path) -> Non
     from ckpttool.architecture.args import Args
 
     journal = Journal()
-    found = rewrite(config(class_name, LAYERS[class_name], nested), Generation.KERAS_2, journal).config
+    found = rewrite(of_generation(config(class_name, LAYERS[class_name], nested), Generation.KERAS_2), journal).config
     ragged.check(Args.of(found), journal)
     model = keras().saving.deserialize_keras_object(json.loads(json.dumps(found)))
     try:
@@ -72,6 +73,6 @@ def test_of_others(tmp_path: Path) -> None:
     from ckpttool.architecture.args import Args
 
     journal = Journal()
-    found = rewrite(config("GaussianNoise", {"stddev": 0.5}, False), Generation.KERAS_2, journal).config
+    found = rewrite(of_generation(config("GaussianNoise", {"stddev": 0.5}, False), Generation.KERAS_2), journal).config
     ragged.check(Args.of(found), journal)
     assert [one.where for one in journal.guesses] == ["own"] and not journal.refusals

@@ -12,6 +12,7 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.rewriting import Generation, rewrite
 from ckpttool.conversion.settling import Site, settled
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 
 
 def sequential(*layers: tuple[str, dict[str, Any]], dtype: str = "float32", shape: Any = (None, 3)) -> Any:
@@ -24,7 +25,7 @@ def sequential(*layers: tuple[str, dict[str, Any]], dtype: str = "float32", shap
     ]
     old = {"class_name": "Sequential", "config": {"name": "model", "layers": entries}, "keras_version": "2.15.0"}
     journal = Journal()
-    new = rewrite(old, Generation.KERAS_2, journal, PLAIN).config
+    new = rewrite(of_generation(old, Generation.KERAS_2), journal, PLAIN).config
     assert journal.refusals == []
     return keras().saving.deserialize_keras_object(new)
 

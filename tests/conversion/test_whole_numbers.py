@@ -10,6 +10,7 @@ from ckpttool.architecture.dialects import Generation
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.rewriting import rewrite
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 
 X = np.array([[[1, -2, 7], [2, -3, 0]]])  # a batch of one, two rows, three columns
 
@@ -34,7 +35,7 @@ def function_of(function: str, source: str = "x", name: str = "f", **kwargs: Any
 def converted(config: dict[str, Any]) -> tuple[dict[str, Any], Journal]:
     """The config for Keras 3, and what there is to say."""
     journal = Journal()
-    return rewrite(config, Generation.KERAS_2, journal).config, journal
+    return rewrite(of_generation(config, Generation.KERAS_2), journal).config, journal
 
 
 def computed(config: dict[str, Any], x: Any) -> Any:

@@ -12,6 +12,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.operations import FUNCTIONS
 from ckpttool.conversion.rewriting import rewrite
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 from tests.samples import FIXTURES
 
 MODELS = json.loads((FIXTURES / "operations" / "keras2.15.json").read_text())
@@ -28,7 +29,7 @@ def recorded() -> Iterator[Any]:
 def test_computes_the_same(case: str, recorded: Any) -> None:
     """Every function in the fixture is replaced, none refused, and gives the values that it gave."""
     model, journal = MODELS[case], Journal()
-    config = rewrite(model["config"], Generation.KERAS_2, journal).config
+    config = rewrite(of_generation(model["config"], Generation.KERAS_2), journal).config
     assert journal.refusals == []
     live = keras().saving.deserialize_keras_object(json.loads(json.dumps(config)), safe_mode=True)
     for layer in live.layers:

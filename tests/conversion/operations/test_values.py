@@ -9,6 +9,7 @@ from ckpttool.architecture.dialects import Generation
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.rewriting import rewrite
 from tests.architecture.live_defaults import keras
+from tests.conversion.of_generation import of_generation
 
 
 def config_of(function: str, *calls: list[Any]) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def config_of(function: str, *calls: list[Any]) -> dict[str, Any]:
 def rewritten(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The config for Keras 3, and what was refused."""
     journal = Journal()
-    found = rewrite(config, Generation.KERAS_2, journal).config
+    found = rewrite(of_generation(config, Generation.KERAS_2), journal).config
     return found, [remark.what for remark in journal.refusals]
 
 

@@ -1,0 +1,34 @@
+"""What follows from a value, worked out once and kept with it."""
+
+from collections.abc import Callable, Hashable
+from typing import Any, ParamSpec, TypeVar
+
+from ckpttool.errors import CheckpointError
+
+P = ParamSpec("P")
+Fact = TypeVar("Fact")
+
+
+class Facts:
+    """The facts that are known of one value, by name. That a fact cannot be worked out is known once, too.
+
+    Values are frozen, so a fact stays true; a changed copy of a value begins without any.
+    """
+
+    __slots__ = ("_errors", "_known")
+
+    def __init__(self) -> None:
+        self._known = dict[Hashable, Any]()
+        self._errors = dict[Hashable, CheckpointError]()
+
+    def once(self, name: Hashable, work: Callable[P, Fact], *args: P.args, **named: P.kwargs) -> Fact:
+        """The fact of this name, worked out where it is asked for first. Raises CheckpointError where `work` did."""
+        if name in self._errors:
+            raise self._errors[name]
+        if name not in self._known:
+            try:
+                self._known[name] = work(*args, **named)
+            except CheckpointError as error:
+                self._errors[name] = error
+                raise
+        return self._known[name]  # type: ignore[no-any-return]

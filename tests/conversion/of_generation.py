@@ -1,0 +1,14 @@
+"""Architectures of configs that do not tell who wrote them."""
+
+from dataclasses import replace
+from typing import Any
+
+from ckpttool.architecture import Architecture, read_architecture
+from ckpttool.architecture.dialects import Generation
+
+
+def of_generation(config: Any, generation: Generation) -> Architecture:
+    """The architecture that a config describes which a Keras of this generation wrote."""
+    found = read_architecture(config)
+    assert found is not None
+    return replace(found, version=str(generation.value))
