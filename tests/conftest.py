@@ -1,6 +1,7 @@
 """What all tests share: the fixtures folder, the command line as a function, golden files."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +26,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds `--update-golden` and `--slow`."""
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
     parser.addoption("--slow", action="store_true", help="hostile checkpoints that are large or slow to make, too")
+
+
+def pytest_configure() -> None:
+    """Hands the signals on to child processes as a terminal does.
+
+    A job in the background, or under `nohup`, ignores some, and its children with it. A handler that does nothing is
+    not handed on; here they stay without effect.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

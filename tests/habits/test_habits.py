@@ -15,7 +15,7 @@ CASES = [json.loads(line) for line in (FOLDER / "cases.jsonl").read_text("utf-8"
 
 REFUSED: dict[str, str] = {
     "224_0023": "of the class Wrapped of your own, which holds layers",
-    "224_2018": "states no shape of an input",
+    "224_2018": "states no shape of its input",
     "230_0018": "no slot of the model takes",
     "3151_0014": "of the class Block of your own, which holds layers",
     "3151_3000": "StringLookup looks values up in a vocabulary",
