@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ckpttool.aligning import align
-from ckpttool.architecture import Architecture, architecture_of
+from ckpttool.architecture import Architecture, read_architecture
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.activations import REGISTERED
 from ckpttool.conversion.filling import Prepared
@@ -65,7 +65,7 @@ def restatement(checkpoint: Checkpoint, architecture: Architecture | None, optio
     stored = {path: weight.path for path, weight in model.content.weights.items()}
     renamed = {new: old for old, new in prepared.renamed}
     left = tuple(_left(checkpoint, architecture, prepared, journal))
-    return Restatement(found, architecture_of(found), prepared, journal, stored, renamed, left)
+    return Restatement(found, read_architecture(config), prepared, journal, stored, renamed, left)
 
 
 def _left(
