@@ -18,7 +18,7 @@ class Configs:
     config: Any
     training_config: Any = None
     producer: Producer = field(default_factory=Producer)
-    facts: Facts = field(default_factory=Facts, init=False)
+    facts: Facts = field(default_factory=Facts, init=False, repr=False)
 
 
 def dense(name: str, feeds: str | Iterable[str] = "", **config: Any) -> dict[str, Any]:
