@@ -7,7 +7,7 @@ Sequential models up to 2.2.2 a bare list, Keras 0.x the class in `name`.
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.architecture import arrays
@@ -69,9 +69,9 @@ class Architecture:
     def from_model(cls, model: Any) -> "Architecture":
         """The architecture of a live Keras 3 model: what its config says, and the weights of all that no config tells,
         custom layers and subclassed models. Raises ModelError, for one that is not built too."""
-        from ckpttool.architecture.live import architecture_of_model  # the one module that imports Keras
+        from ckpttool.architecture.live import described  # the one module that imports Keras
 
-        return architecture_of_model(model)
+        return with_part(*described(model))
 
     @property
     def generation(self) -> Generation:
@@ -103,6 +103,41 @@ def read_architecture(config: Any, version: str | None = None) -> Architecture |
     inputs = tuple((name, declared.get(name)) for name in _ends(config, layers, "input_layers"))
     outputs = tuple((name, shapes.get(name)) for name in _ends(config, layers, "output_layers"))
     return Architecture(class_name, _name(config), layers, inputs, outputs, config, version=version)
+
+
+def with_part(config: Any, part: "Part", unwritten: str = "") -> Architecture:
+    """What a config says, with the objects of a live model and the layers that no config lists."""
+    read = read_architecture(config) or Architecture(part.class_name, part.name, ())
+    layers = tuple(_with_live(read.layers, tuple(_live_layers(part))))
+    return replace(read, name=read.name or part.name, layers=layers, config=config, part=part, unwritten=unwritten)
+
+
+def _live_layers(model: "Part") -> Iterator[Layer]:
+    """The layers among the objects of a model; one below a frozen layer is frozen too."""
+    from ckpttool.architecture.layouts import layers_in  # not needed where there is only a config
+
+    frozen: list[str] = []
+    for path, place, part in layers_in(model):
+        if not part.trainable:
+            frozen.append(f"{path}/")
+        trainable = model.trainable and not f"{path}/".startswith(tuple(frozen))
+        name = path.rpartition("/")[2]
+        yield Layer(path, name, part.class_name, trainable, tuple(place.split("/")), None, part.is_model)
+
+
+def _with_live(listed: tuple[Layer, ...], live: tuple[Layer, ...]) -> Iterator[Layer]:
+    """The layers that the config lists, each followed by those in it that only the model told."""
+    known = {layer.place for layer in listed}
+    more: dict[tuple[str, ...], list[Layer]] = {}
+    for layer in live:
+        if layer.place not in known:
+            ends = range(len(layer.place) - 1, 0, -1)
+            owner = next((layer.place[:end] for end in ends if layer.place[:end] in known), ())
+            more.setdefault(owner, []).append(layer)
+    for layer in listed:
+        yield layer
+        yield from more.get(layer.place, ())
+    yield from more.get((), ())
 
 
 def _unwrapped(config: Any) -> Any:

@@ -17,8 +17,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ckpttool.architecture.config import Architecture
-from ckpttool.architecture.parts import with_part
 from ckpttool.architecture.slots import Part, Slot
 from ckpttool.architecture.spelling import snake_case
 from ckpttool.errors import CheckpointError
@@ -31,16 +29,16 @@ class ModelError(CheckpointError):
     """A live model cannot be read."""
 
 
-def architecture_of_model(model: Any) -> Architecture:
-    """The architecture of a live model: its config, as it would be stored, and its objects with their weights. Raises
-    ModelError where it is no model of Keras 3 or not built."""
+def described(model: Any) -> tuple[Any, Part, str]:
+    """The config of a live model, as it would be stored, its objects with their weights, and why its config cannot be
+    written down, empty where it can. Raises ModelError where it is no model of Keras 3 or not built."""
     if not isinstance(model, _keras().Model):
         kind = type(model)
         found = f"{kind.__module__}.{kind.__qualname__}"
         raise ModelError("no model of Keras 3", expected="a keras.Model", found=found)
     _check_that_it_is_built(model)
     config, unwritten = _config(model)
-    return with_part(config, _Tree(model).part(), unwritten)
+    return config, _Tree(model).part(), unwritten
 
 
 def _check_that_it_is_built(model: Any) -> None:

@@ -13,7 +13,8 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.saving import saving_lib
 from keras.src.utils.module_utils import h5py
 
-from ckpttool.architecture.live import ModelError, architecture_of_model
+from ckpttool.architecture import Architecture
+from ckpttool.architecture.live import ModelError
 from ckpttool.callbacks import neighbours, optimizers, unlisted, unsaved
 from ckpttool.callbacks.names import Names
 from ckpttool.errors import UnsupportedError
@@ -137,7 +138,7 @@ def load(model: Any, path: Path) -> None:
 def _check_that_it_fits(model: Any, path: Path) -> None:
     """Raises ValueError where a file does not fit a model, so that nothing of it is loaded."""
     try:
-        result = verify(path, architecture_of_model(model), allowed=Allowed(unexpected=("*",)))
+        result = verify(path, Architecture.from_model(model), allowed=Allowed(unexpected=("*",)))
     except (ModelError, UnsupportedError):  # Keras will say what it makes of it
         return
     why = [*result.problems, *(f"{each.label}: {each.why}" for each in result.failures)]
