@@ -21,46 +21,46 @@ from ckpttool.errors import (
 from ckpttool.formats import open_checkpoint as open
 
 if TYPE_CHECKING:
-    from ckpttool.architecture import Architecture
-    from ckpttool.architecture.spec import Spec
-    from ckpttool.checks.checking import check
+    from ckpttool.alignment.architectures import load_architecture, load_spec
     from ckpttool.checks.policy import PathIgnore, Policy
     from ckpttool.checks.requirements import Requirements, Thresholds
     from ckpttool.checks.result import CheckReport
     from ckpttool.checks.rule import Severity
-    from ckpttool.comparing import Comparison, Diff, Scope, Tolerance, broken
+    from ckpttool.checks.runner import check
+    from ckpttool.comparison import Comparison, Diff, Scope, Tolerance, broken
     from ckpttool.conversion import Conversion, ConversionError, convert
     from ckpttool.equivalence import diff
-    from ckpttool.loading import load_architecture, load_spec
-    from ckpttool.verifying import Allowed, Finding, VerifyResult, verify
+    from ckpttool.model import Architecture
+    from ckpttool.model.spec import Spec
+    from ckpttool.verification import Allowed, Finding, VerifyResult, verify
 
 __version__ = "0.1.0"
 
 _ON_DEMAND = {
-    "Allowed": "ckpttool.verifying",
-    "Architecture": "ckpttool.architecture",
+    "Allowed": "ckpttool.verification",
+    "Architecture": "ckpttool.model",
     "CheckReport": "ckpttool.checks.result",
-    "Comparison": "ckpttool.comparing",
+    "Comparison": "ckpttool.comparison",
     "Conversion": "ckpttool.conversion",
     "ConversionError": "ckpttool.conversion",
-    "Diff": "ckpttool.comparing",
-    "Finding": "ckpttool.verifying",
+    "Diff": "ckpttool.comparison",
+    "Finding": "ckpttool.verification",
     "PathIgnore": "ckpttool.checks.policy",
     "Policy": "ckpttool.checks.policy",
     "Requirements": "ckpttool.checks.requirements",
-    "Scope": "ckpttool.comparing",
+    "Scope": "ckpttool.comparison",
     "Severity": "ckpttool.checks.rule",
-    "Spec": "ckpttool.architecture.spec",
+    "Spec": "ckpttool.model.spec",
     "Thresholds": "ckpttool.checks.requirements",
-    "Tolerance": "ckpttool.comparing",
-    "VerifyResult": "ckpttool.verifying",
-    "broken": "ckpttool.comparing",
-    "check": "ckpttool.checks.checking",
+    "Tolerance": "ckpttool.comparison",
+    "VerifyResult": "ckpttool.verification",
+    "broken": "ckpttool.comparison",
+    "check": "ckpttool.checks.runner",
     "convert": "ckpttool.conversion",
     "diff": "ckpttool.equivalence",
-    "load_architecture": "ckpttool.loading",
-    "load_spec": "ckpttool.loading",
-    "verify": "ckpttool.verifying",
+    "load_architecture": "ckpttool.alignment.architectures",
+    "load_spec": "ckpttool.alignment.architectures",
+    "verify": "ckpttool.verification",
 }
 
 

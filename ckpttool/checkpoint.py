@@ -12,7 +12,6 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ckpttool import dtypes
 from ckpttool.errors import (
     CheckpointError,
     CorruptFileError,
@@ -22,7 +21,8 @@ from ckpttool.errors import (
     WeightNotFoundError,
     ambiguous,
 )
-from ckpttool.facts import Facts
+from ckpttool.io import dtypes
+from ckpttool.io.facts import Facts
 
 if TYPE_CHECKING:
     import numpy as np

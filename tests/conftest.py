@@ -67,7 +67,7 @@ def fixtures() -> Path:
 @pytest.fixture(autouse=True)
 def unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keeps Keras, which takes seconds to start, from being run by tests that do not ask for it."""
-    monkeypatch.setattr("ckpttool.conversion.proving.SMALL", -1)
+    monkeypatch.setattr("ckpttool.conversion.prove.keras_run.SMALL", -1)
 
 
 @pytest.fixture

@@ -415,7 +415,7 @@ def unstored_chunks(size: int) -> bytes:
 
 def checksummed(data: bytes) -> bytes:
     """Bytes with their lookup3 checksum behind them."""
-    from ckpttool.formats.hdf5.low import lookup3
+    from ckpttool.formats.hdf5.headers import lookup3
 
     return data + struct.pack("<I", lookup3(data))
 

@@ -72,7 +72,7 @@ def test_reading_needs_no_h5py() -> None:
     assert after[-1][1] == ["numpy"]
 
 
-@pytest.mark.parametrize("module", ["ckpttool", "ckpttool.cli", "ckpttool.describing", "ckpttool.render"])
+@pytest.mark.parametrize("module", ["ckpttool", "ckpttool.cli", "ckpttool.inspection.info", "ckpttool.render"])
 def test_each_door_alone(module: str) -> None:
     """Each module can be imported first."""
     subprocess.run([sys.executable, "-W", "error", "-c", f"import {module}"], cwd=ROOT, check=True, capture_output=True)

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 import ckpttool
-from ckpttool.architecture.spelling import snake_case
+from ckpttool.arrays.statistics import measure
 from ckpttool.checkpoint import Section, Weight
-from ckpttool.describing import describe
-from ckpttool.listing import Listing, list_checkpoint
-from ckpttool.numerics import measure
-from tests.architecture.test_config import SNAKES
+from ckpttool.inspection.info import describe
+from ckpttool.inspection.listing import Listing, list_checkpoint
+from ckpttool.model.class_names import snake_case
+from tests.model.test_config import SNAKES
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed"),

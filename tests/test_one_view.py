@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool import jsontext, yamltext
-from ckpttool.architecture.files import parsed
 from ckpttool.errors import CheckpointError, UnsafeFileError
+from ckpttool.io import json_text, yaml_text
 from ckpttool.manifest.files import read_manifest
+from ckpttool.model.text_files import parsed
 from tests.formats.hdf5.surgery import ATTRIBUTE, Message, Patient, addresses, text_attribute
 from tests.formats.zip_surgery import Zip, part
 from tests.samples import FIXTURES, members
@@ -81,10 +81,10 @@ def test_keys_in_texts_of_json(tmp_path: Path) -> None:
     """A key that is repeated at any depth is an error where one value is handed on; two objects may have it."""
     for text in (b'{"a": 1, "a": 1}', b'[{"b": {"a": 1, "\\u0061": 2}}]'):
         with pytest.raises(UnsafeFileError, match="repeats a key"):
-            jsontext.parse_unambiguous(text, "the text")
+            json_text.parse_unambiguous(text, "the text")
         with pytest.raises(UnsafeFileError, match="repeats a key"):
             parsed(text)
-    assert jsontext.parse_unambiguous(b'[{"a": 1}, {"a": {"a": 2}}]', "the text") == [{"a": 1}, {"a": {"a": 2}}]
+    assert json_text.parse_unambiguous(b'[{"a": 1}, {"a": {"a": 2}}]', "the text") == [{"a": 1}, {"a": {"a": 2}}]
     entry = '{"version": 1, "checkpoints": [{"file": "a.keras", "file": "b.keras"}]}'
     (tmp_path / "checkpoints.json").write_text(entry)
     with pytest.raises(CheckpointError, match="repeats a key"):
@@ -96,8 +96,8 @@ def test_keys_in_yaml() -> None:
     pytest.importorskip("yaml")
     for text in (b"a: 1\na: 2\n", b"b:\n- {a: 1, a: 1}\n", b"1: x\n'1': y\n"):
         with pytest.raises(UnsafeFileError, match="repeats a key"):
-            yamltext.parse(text, "the text")
-    assert yamltext.parse(b"a: {a: 1}\nb: {a: 1}\n", "the text") == {"a": {"a": 1}, "b": {"a": 1}}
+            yaml_text.parse(text, "the text")
+    assert yaml_text.parse(b"a: {a: 1}\nb: {a: 1}\n", "the text") == {"a": {"a": 1}, "b": {"a": 1}}
 
 
 def npy(header: str, data: bytes) -> bytes:

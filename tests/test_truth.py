@@ -11,8 +11,8 @@ import pytest
 
 import ckpttool
 from ckpttool import Section, UnsafeFileError
-from ckpttool.describing import describe
-from ckpttool.listing import Choice, Row, list_checkpoint
+from ckpttool.inspection.info import describe
+from ckpttool.inspection.listing import Choice, Row, list_checkpoint
 from tests.samples import FIXTURES, TRUE_FILES, live
 
 NOT_OPENED = {

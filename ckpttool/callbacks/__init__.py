@@ -16,12 +16,12 @@ from ckpttool.manifest import Manifest, Saved, bests, damage, read_manifest, set
 
 if TYPE_CHECKING:
     from ckpttool.callbacks.model_checkpoint import ModelCheckpoint
-    from ckpttool.callbacks.resuming import load_latest
+    from ckpttool.callbacks.restoration import load_latest
 
 INSTALL = 'pip install "ckpttool[tensorflow]"'
 _WITH_KERAS = {
     "ModelCheckpoint": "ckpttool.callbacks.model_checkpoint",
-    "load_latest": "ckpttool.callbacks.resuming",
+    "load_latest": "ckpttool.callbacks.restoration",
 }
 
 

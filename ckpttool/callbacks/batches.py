@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from ckpttool.callbacks import unsaved
+from ckpttool.callbacks import random_states
 
 
 class Passing:
@@ -32,7 +32,7 @@ class Passing:
         self._left -= self._model.steps_per_execution
         if self._metrics and not self._are_metrics_back:  # they were reset when the epoch began
             self._are_metrics_back = True
-            unsaved.bring_metrics_back(self._model, self._metrics, batches[0])
+            random_states.bring_metrics_back(self._model, self._metrics, batches[0])
             state = (*state[:-1], [each.value for each in self._model.metrics_variables]) if backend == "jax" else state
         logs = self._model.get_metrics_result() if self._ends and self._metrics and self._left <= 0 else {}
         return (logs, state) if backend == "jax" else logs  # JAX keeps the state outside the model

@@ -15,9 +15,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ckpttool import jsontext, scalars
 from ckpttool.callbacks.scratch import PREFIX, try_lock
 from ckpttool.errors import CheckpointError, FileAccessError
+from ckpttool.io import json_text, scalars
 
 _MAX_BYTES = 1000
 _PROCESSES = 1 << 31  # the numbers that processes have
@@ -121,7 +121,7 @@ def _give_up(descriptor: int, path: Path) -> None:
 
 def _holder(descriptor: int) -> _Holder | None:
     try:
-        told = jsontext.parse(os.pread(descriptor, _MAX_BYTES, 0), "a lock").value
+        told = json_text.parse(os.pread(descriptor, _MAX_BYTES, 0), "a lock").value
         pid = scalars.whole(told["pid"]) or 0
         return _Holder(pid, str(told["host"]), str(told["since"])) if 0 < pid < _PROCESSES else None
     except (CheckpointError, OSError, KeyError, TypeError):

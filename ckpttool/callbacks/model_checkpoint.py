@@ -14,20 +14,20 @@ import keras
 from keras.src.utils import io_utils
 
 from ckpttool import __version__
-from ckpttool.callbacks import neighbours, unlisted, unsaved
+from ckpttool.callbacks import other_callbacks, random_states, unlisted
 from ckpttool.callbacks.background import Worker
-from ckpttool.callbacks.checking import NotFiniteError
 from ckpttool.callbacks.claim import Claim
-from ckpttool.callbacks.judging import logs_to_come, numbers, unknown, value_of
+from ckpttool.callbacks.failures import Watch
+from ckpttool.callbacks.monitor import logs_to_come, numbers, unknown, value_of
 from ckpttool.callbacks.names import Container, Names
+from ckpttool.callbacks.read_back import NotFiniteError
 from ckpttool.callbacks.resumption import Resumable
 from ckpttool.callbacks.retention import Retention
-from ckpttool.callbacks.saving import Order, save, tidy
 from ckpttool.callbacks.schedule import Schedule
 from ckpttool.callbacks.signals import Keeper, signals_of
 from ckpttool.callbacks.snapshot import Buffers
 from ckpttool.callbacks.sources import judged, source_of
-from ckpttool.callbacks.watching import Watch
+from ckpttool.callbacks.writer import Order, save, tidy
 from ckpttool.errors import CheckpointError
 from ckpttool.manifest import Saved, State
 
@@ -136,7 +136,7 @@ class ModelCheckpoint(Resumable):
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Cleans up after runs that died, and goes on where one was interrupted, if asked to."""
         self._begin_anew()
-        self._listed = neighbours.list_of(self)
+        self._listed = other_callbacks.list_of(self)
         self._check_that_names_can_be_given()
         manifest = self._tidied()
         if self.resume:
@@ -151,7 +151,7 @@ class ModelCheckpoint(Resumable):
         """Notes where training is. In the first epoch after an interruption, the other callbacks are brought back."""
         self._epoch, self._batch, self._epoch_is_over = epoch, 0, False
         if self._bring_others_back():
-            neighbours.begin_epoch(self._others(), epoch)
+            other_callbacks.begin_epoch(self._others(), epoch)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Saves if it is time to, or if a signal waits."""
@@ -182,7 +182,7 @@ class ModelCheckpoint(Resumable):
             self._save_in_turn(logs or {})
         elif self._schedule.by_the_clock():
             self._save_out_of_turn("time", logs or {})
-        if self.resume and self._saved_epoch != epoch + 1 in neighbours.best_epochs(self._others()):
+        if self.resume and self._saved_epoch != epoch + 1 in other_callbacks.best_epochs(self._others()):
             self._save(self._names.best, self._names.best, "best", logs or {}, Retention(), self.best)
         self._serve_signal(logs or {})
 
@@ -194,7 +194,7 @@ class ModelCheckpoint(Resumable):
         """Saves if asked to, and waits for what is being written."""
         try:
             if self._bring_others_back():  # no epoch was left to train
-                neighbours.end(self._others())
+                other_callbacks.end(self._others())
             if self.save_at_end:
                 self._save_out_of_turn("end", logs or {})
             self._worker.close()
@@ -244,7 +244,7 @@ class ModelCheckpoint(Resumable):
         """Raises KeyError for a name with logs of a validation where there is none; warns where it is not made after
         every epoch."""
         late = sorted(name for name in self._names.logs if name.startswith("val_"))
-        asked = neighbours.arguments_of_fit("validation_data", "validation_freq")
+        asked = other_callbacks.arguments_of_fit("validation_data", "validation_freq")
         if not late or asked is None or logs_to_come(self.model, self._others(), {}) is None:
             return
         if asked["validation_data"] is None:
@@ -288,7 +288,7 @@ class ModelCheckpoint(Resumable):
             return
         if self._judges:  # what Keras makes of a model is the same each time
             self._judges, source = False, judged(source, directory / name)
-        order = Order(source, directory, entry, retention, neighbours.best_epochs(self._others()), begun)
+        order = Order(source, directory, entry, retention, other_callbacks.best_epochs(self._others()), begun)
         try:
             self._worker.submit(lambda: save(order))
         finally:
@@ -331,9 +331,9 @@ class ModelCheckpoint(Resumable):
             keras=keras.__version__,
             backend=keras.backend.backend(),
             ckpttool=__version__,
-            callbacks=neighbours.states_of(self._others()),
-            seeds=unsaved.seeds_of(self.model),
-            metrics=() if self._epoch_is_over else unsaved.metrics_of(self.model),
+            callbacks=other_callbacks.states_of(self._others()),
+            seeds=random_states.seeds_of(self.model),
+            metrics=() if self._epoch_is_over else random_states.metrics_of(self.model),
         )
 
     def _done(self, entry: Saved) -> None:

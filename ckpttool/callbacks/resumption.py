@@ -6,12 +6,12 @@ from typing import Any
 
 from keras.src.utils import io_utils
 
-from ckpttool.callbacks import neighbours, resuming, unsaved
+from ckpttool.callbacks import other_callbacks, random_states, restoration
 from ckpttool.callbacks.batches import Passing
 from ckpttool.callbacks.claim import Claim, HeldError
-from ckpttool.callbacks.judging import Monitored
+from ckpttool.callbacks.monitor import Monitored
 from ckpttool.callbacks.names import Names
-from ckpttool.callbacks.saving import prepare, tidy
+from ckpttool.callbacks.writer import prepare, tidy
 from ckpttool.errors import CheckpointError
 from ckpttool.manifest import Manifest, Saved
 
@@ -34,7 +34,7 @@ class Resumable(Monitored):
     _listed: Any
     _has_saved = False
     _claim: Claim
-    _found: tuple[Any, resuming.Found | None] | None = None
+    _found: tuple[Any, restoration.Found | None] | None = None
     _resumed_from: Path | None = None
     _resumed: Saved | None = None
     _passing: Passing | None = None
@@ -50,10 +50,10 @@ class Resumable(Monitored):
         if self._found is None or self._found[0] is not self._listed:
             peers = [each for each in (self, *self._others()) if isinstance(each, Resumable) and each._resumes]
             places = [each._place(manifest if each is self else each._tidied()) for each in peers]
-            found = resuming.newest(places, self._given("steps"))
+            found = restoration.newest(places, self._given("steps"))
             if found is not None:
-                resuming.build(self.model)
-                resuming.load_found(self.model, found)
+                restoration.build(self.model)
+                restoration.load_found(self.model, found)
             for each in peers:
                 each._found = (self._listed, found)
             self._take_over(manifest, found, leads=True)
@@ -65,29 +65,29 @@ class Resumable(Monitored):
     def _resumes(self) -> bool:
         return self.resume and not self._has_saved
 
-    def _place(self, manifest: Manifest) -> resuming.Place:
-        return resuming.Place(self._names, manifest, self.run)
+    def _place(self, manifest: Manifest) -> restoration.Place:
+        return restoration.Place(self._names, manifest, self.run)
 
     def _check_that_it_can_be_resumed(self) -> None:
         """Raises ValueError for what Keras's files do not bring back, before anything is trained."""
         if self._listed is None:
             warnings.warn("The other callbacks of this fit are not known; they begin anew.", stacklevel=4)
-        elif neighbours.overruling(self, self._listed) is not None:
+        elif other_callbacks.overruling(self, self._listed) is not None:
             raise ValueError(
                 "resume=True: BackupAndRestore comes after this callback and would restore its own, older state over "
                 "what is resumed. Put it first, or leave it out."
             )
-        if layer := unsaved.layer_with_lora(self.model):
+        if layer := random_states.layer_with_lora(self.model):
             raise ValueError(
                 f"resume=True: the factors of LoRA in layer {layer} cannot be brought back, for Keras saves their "
                 "product alone. Train without resume=True, or save the factors by a callback of your own."
             )
 
-    def _take_over(self, manifest: Manifest, found: resuming.Found | None, leads: bool) -> None:
+    def _take_over(self, manifest: Manifest, found: restoration.Found | None, leads: bool) -> None:
         """Knows what belongs to the checkpoint that was loaded; the callback that `leads` has the batches passed over
         and says what happens."""
         if self._listed is not None:
-            neighbours.put_behind_those_that_count(self, self._listed)
+            other_callbacks.put_behind_those_that_count(self, self._listed)
         own = [each for each in self._place(manifest).own.saved if each.series == self._names.series]
         if own and self.run is None:
             self._run = own[-1].run
@@ -105,13 +105,13 @@ class Resumable(Monitored):
         if leads:
             self._lead(found)
 
-    def _lead(self, found: resuming.Found) -> None:
+    def _lead(self, found: restoration.Found) -> None:
         """Has the training go on behind what was loaded, and says so."""
         entry, model, epochs = found.entry, self.model, self._given("epochs")
         self._resumed = entry
         model._initial_epoch = entry.epoch if entry.batch is None else entry.epoch - 1
         where = f"epoch {entry.epoch:,}" + ("" if entry.batch is None else f", batch {entry.batch:,}")
-        if neighbours.have_stopped(self._others(), entry.callbacks):
+        if other_callbacks.have_stopped(self._others(), entry.callbacks):
             model._initial_epoch = epochs
             self._warn_that_nothing_is_left(found, "EarlyStopping had ended this training")
         elif epochs is not None and model._initial_epoch >= epochs:
@@ -119,11 +119,11 @@ class Resumable(Monitored):
         else:
             self._tell(f"resuming from {found.path}, {where}")
             if entry.batch:
-                self._rate = unsaved.rate_of(model)
+                self._rate = random_states.rate_of(model)
                 ends = self._passed >= (self._given("steps") or 0)
                 self._passing = Passing(model, entry.batch, entry.metrics, ends)
 
-    def _warn_that_nothing_is_left(self, found: resuming.Found, why: str) -> None:
+    def _warn_that_nothing_is_left(self, found: restoration.Found, why: str) -> None:
         warnings.warn(
             f"Nothing is left to train after {found.path}: {why}. For another training, save under another name, or "
             "name it by run=.",
@@ -144,8 +144,8 @@ class Resumable(Monitored):
             return False
         self.model._initial_epoch = None  # it was for this fit only
         others = self._others()
-        neighbours.bring_back(others, entry.callbacks, -(-self._passed // self.model.steps_per_execution))
-        resuming.bring_back_best_weights(self.model, others, self._names.directory)
+        other_callbacks.bring_back(others, entry.callbacks, -(-self._passed // self.model.steps_per_execution))
+        restoration.bring_back_best_weights(self.model, others, self._names.directory)
         if self._rate is not None:  # which a scheduler has set once more for the same epoch
             self.model.optimizer.learning_rate = self._rate
         return True

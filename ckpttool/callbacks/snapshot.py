@@ -16,15 +16,15 @@ import numpy as np
 from keras.src.legacy.saving import json_utils, legacy_h5_format, saving_options, saving_utils
 from keras.src.saving import saving_lib
 
-from ckpttool import dtypes
 from ckpttool.callbacks.names import Container
 from ckpttool.checkpoint import Section, Weight
 from ckpttool.errors import UnsupportedError
-from ckpttool.replacing import replacing
-from ckpttool.writing import archive, path_layout
-from ckpttool.writing.copying import copy, silent
-from ckpttool.writing.hdf5 import layout
-from ckpttool.writing.messages import Attribute, Attributes, Fixed
+from ckpttool.formats.write import archive, path_layout
+from ckpttool.formats.write.block_copy import copy, silent
+from ckpttool.formats.write.hdf5 import layout
+from ckpttool.formats.write.messages import Attribute, Attributes, Fixed
+from ckpttool.io import dtypes
+from ckpttool.io.replacement import replacing
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ import keras
 from keras.src.legacy.saving import legacy_h5_format
 from keras.src.utils.module_utils import h5py
 
-from ckpttool.callbacks import checking
+from ckpttool.callbacks import read_back
 from ckpttool.callbacks.names import Container
-from ckpttool.callbacks.saving import Source
 from ckpttool.callbacks.snapshot import Buffers, Snapshot, snapshot_of
+from ckpttool.callbacks.writer import Source
 from ckpttool.errors import UnsupportedError
 
 
@@ -31,7 +31,7 @@ class _Recorded:
     def check(self, path: Path) -> None:
         """Compares the file with the snapshot."""
         if self.verify:
-            checking.check_content(path, self.snapshot)
+            read_back.check_content(path, self.snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class _ByKeras:
     def check(self, path: Path) -> None:
         """Reads the file; what it should hold is not known here, but NaN is never good."""
         if self.verify:
-            checking.check_finite(path)
+            read_back.check_finite(path)
 
 
 def judged(source: Source, name: Path) -> Source:
@@ -77,7 +77,7 @@ class Judged:
     def check(self, path: Path) -> None:
         """Compares the file with what it should hold, and warns where Keras would not load it."""
         self.source.check(path)
-        checking.warn_unless_loadable(path, self.name)
+        read_back.warn_unless_loadable(path, self.name)
 
 
 def source_of(model: Any, container: Container, verify: bool, buffers: Buffers | None) -> Source:

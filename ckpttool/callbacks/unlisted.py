@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ckpttool.callbacks.deleting import unlike
+from ckpttool.callbacks.deletion import unlike
 from ckpttool.callbacks.names import Names
-from ckpttool.describing import optimizer_of
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
+from ckpttool.inspection.info import optimizer_of
 from ckpttool.manifest import Saved, State, sha256_of
 
 _MAX_FILES = 10_000

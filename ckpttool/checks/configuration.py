@@ -13,13 +13,13 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ckpttool import scalars
 from ckpttool.checks.catalogue import unknown_codes
 from ckpttool.checks.policy import FAIL_ON, Policy
 from ckpttool.checks.rule import Severity
 from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
-from ckpttool.files import FileSource
+from ckpttool.io import scalars
+from ckpttool.io.sources import FileSource
 
 if sys.version_info >= (3, 11):
     import tomllib

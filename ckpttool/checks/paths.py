@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ckpttool.files import access_error
 from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints
+from ckpttool.io.sources import access_error
 
 _SEPARATORS = re.escape("".join({"/", os.sep}))
 # The first `**` of a glob, or several of them in a row: what is before it, and the separator behind it.

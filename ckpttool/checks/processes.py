@@ -16,11 +16,11 @@ from subprocess import PIPE, TimeoutExpired
 from threading import Thread
 from typing import IO
 
-from ckpttool import children
 from ckpttool.checks.policy import Policy
 from ckpttool.checks.result import FileReport
 from ckpttool.checks.subject import Progress
 from ckpttool.checks.transfer import plain, restored
+from ckpttool.io import child_processes
 
 SILENCE = 300.0
 """Seconds without a word after which a process counts as stuck."""
@@ -28,7 +28,7 @@ SILENCE = 300.0
 _LAST_WORDS = 1000  # bytes
 _TICK = 1.0
 
-Start = Callable[[int], children.Child]
+Start = Callable[[int], child_processes.Child]
 """Starts a process that serves as `ckpttool.checks.worker` does, with pipes as its standard input and output, and this
 descriptor as its standard error."""
 
@@ -37,7 +37,7 @@ descriptor as its standard error."""
 class _Worker:
     """A process that checks one checkpoint after the other: `number` is the one it is at, `heard` its last word."""
 
-    process: children.Child
+    process: child_processes.Child
     errors: IO[bytes]
     number: int = -1
     heard: float = 0.0
@@ -84,7 +84,7 @@ def in_processes(
     crew = _Crew(paths, start)
     try:
         crew.hire()
-        with contextlib.suppress(children.ChildError, OSError):  # where there cannot be so many, fewer do it
+        with contextlib.suppress(child_processes.ChildError, OSError):  # where there cannot be so many, fewer do it
             for _ in range(jobs - 1):
                 crew.hire()
         while crew.workers:
@@ -169,9 +169,9 @@ def _heard(said: "SimpleQueue[tuple[_Worker, bytes]]") -> Iterator[tuple[_Worker
 
 def starting(policy: Policy) -> Start:
     """Starts processes that check by a policy, and open paths that are relative to the current directory."""
-    here = children.current_directory()
-    environment = children.clean_environment(OPENBLAS_NUM_THREADS="1")  # no rule multiplies matrices
+    here = child_processes.current_directory()
+    environment = child_processes.clean_environment(OPENBLAS_NUM_THREADS="1")  # no rule multiplies matrices
     given = json.dumps(plain(policy))
-    return lambda errors: children.start(
+    return lambda errors: child_processes.start(
         "ckpttool.checks.worker", given, here, environment=environment, stdin=PIPE, stdout=PIPE, stderr=errors
     )

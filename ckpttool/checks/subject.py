@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from ckpttool.aligning import Alignment, align
-from ckpttool.architecture import Architecture, architecture_of
+from ckpttool.alignment.alignment import Alignment, align
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.policy import Policy
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
+from ckpttool.model import Architecture, architecture_of
 
 P = ParamSpec("P")
 Made = TypeVar("Made")

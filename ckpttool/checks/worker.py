@@ -13,9 +13,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO
 
-from ckpttool.checks.checking import check_file
 from ckpttool.checks.policy import Policy
 from ckpttool.checks.result import FileReport
+from ckpttool.checks.runner import check_file
 from ckpttool.checks.transfer import plain, restored
 
 _PAUSE = 0.2  # seconds between two words on progress

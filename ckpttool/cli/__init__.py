@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ckpttool import __version__
-from ckpttool.cli.ending import failures, guard_memory, open_streams, orderly
+from ckpttool.cli.exits import failures, guard_memory, open_streams, orderly
 from ckpttool.errors import CheckpointError
 
 COMMANDS = {

@@ -12,19 +12,19 @@ from typing import Any
 import click
 
 from ckpttool.checks.catalogue import RULES
-from ckpttool.checks.checking import check
 from ckpttool.checks.configuration import nearest, read_policy
 from ckpttool.checks.paths import checkpoints_at
 from ckpttool.checks.policy import EVERYTHING, FAIL_ON, Policy
 from ckpttool.checks.requirements import Requirements
 from ckpttool.checks.result import CheckReport
+from ckpttool.checks.runner import check
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, progress, wants_color
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
+from ckpttool.io.replacement import put_text
 from ckpttool.render import Style
 from ckpttool.render.checks import CHECK_OUTPUTS, SUFFIXES
-from ckpttool.replacing import put_text
 
 _EXITS = {"clean": DONE, "passed": DONE, "findings": DIFFERENT, "not checked": FAILED}
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
+from ckpttool.alignment.architectures import load_architecture
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, fail, progress, wants_color, warn
-from ckpttool.comparing import PARTS, Diff, Scope, Tolerance, broken
+from ckpttool.comparison import PARTS, Diff, Scope, Tolerance, broken
 from ckpttool.equivalence import diff
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
-from ckpttool.listing import list_checkpoint
-from ckpttool.loading import load_architecture
+from ckpttool.inspection.listing import list_checkpoint
 from ckpttool.render import DIFF_OUTPUTS, LISTING_OUTPUTS, Style
 
 _OF_GIT = (7, 9)  # what git gives an external diff: 9 where the file was renamed

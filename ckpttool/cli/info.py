@@ -4,9 +4,9 @@ import click
 
 from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, wants_color, warn
-from ckpttool.describing import describe
-from ckpttool.expected import expected_in
 from ckpttool.formats import open_checkpoint
+from ckpttool.inspection.architectures import expected_in
+from ckpttool.inspection.info import describe
 from ckpttool.render import INFO_OUTPUTS, Style
 from ckpttool.render.expected import EXPECTED_INFO_OUTPUTS
 from ckpttool.render.json import config as config_json

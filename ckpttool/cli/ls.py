@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
+from ckpttool.alignment.architectures import load_architecture
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, progress, wants_color, warn
 from ckpttool.errors import CheckpointError, FileAccessError
 from ckpttool.escape import printable
-from ckpttool.expected import expected_in
 from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints, open_checkpoint
-from ckpttool.listing import SORTS, Choice, Listing, list_checkpoint
-from ckpttool.loading import load_architecture
+from ckpttool.inspection.architectures import expected_in
+from ckpttool.inspection.listing import SORTS, Choice, Listing, list_checkpoint
 from ckpttool.manifest import MISSING, NAME, Record, read_manifest, records
 from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
 from ckpttool.render.expected import EXPECTED_OUTPUTS

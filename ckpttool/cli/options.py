@@ -8,7 +8,7 @@ import click
 from ckpttool.cli.emit import say
 
 if TYPE_CHECKING:
-    from ckpttool.architecture.spec import Spec
+    from ckpttool.model.spec import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,8 +36,8 @@ color = click.option(
 def expected(architecture: str) -> "Spec | str":
     """What an argument ARCHITECTURE names: a path, or the spec of the model that a function of the user's own returns.
     Says so where that runs code."""
-    from ckpttool.architecture.spec import spec_of
-    from ckpttool.building import architecture_of_function  # what most commands never need
+    from ckpttool.model.live.user_function import architecture_of_function  # what most commands never need
+    from ckpttool.model.spec import spec_of
 
     return spec_of(architecture_of_function(architecture)) if runs(architecture) else architecture
 
@@ -45,7 +45,7 @@ def expected(architecture: str) -> "Spec | str":
 def runs(architecture: str | None) -> bool:
     """Whether an argument names a function of the user's own, and not a file; says so where it does, for that runs
     code."""
-    from ckpttool.building import names_function
+    from ckpttool.model.live.user_function import names_function
 
     if architecture is None or not names_function(architecture):
         return False
@@ -58,7 +58,7 @@ def check_text_file(path: str, inputs: Iterable[str]) -> None:
 
     Raises FileAccessError.
     """
-    from ckpttool.replacing import refuse_checkpoint, refuse_inputs
+    from ckpttool.io.replacement import refuse_checkpoint, refuse_inputs
 
     refuse_inputs(path, inputs)
     refuse_checkpoint(path)

@@ -2,11 +2,11 @@
 
 import click
 
-from ckpttool.architecture.spec import to_json
+from ckpttool.alignment.architectures import load_spec
 from ckpttool.cli import options
 from ckpttool.cli.emit import emit
-from ckpttool.loading import load_spec
-from ckpttool.replacing import put_text
+from ckpttool.io.replacement import put_text
+from ckpttool.model.spec import to_json
 
 
 @click.command("spec", short_help="Write down which weights an architecture expects.")

@@ -3,7 +3,7 @@
 import click
 
 from ckpttool.cli.emit import emit
-from ckpttool.comparing.fingerprints import fingerprint
+from ckpttool.comparison.fingerprints import fingerprint
 from ckpttool.formats import open_checkpoint
 from ckpttool.render.fingerprints import lines
 

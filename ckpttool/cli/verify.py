@@ -7,7 +7,7 @@ from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, FAILED, emit, progress, wants_color, warn
 from ckpttool.formats import open_checkpoint
 from ckpttool.render import VERIFY_OUTPUTS, Style
-from ckpttool.verifying import LOADERS, Allowed, VerifyResult, verify
+from ckpttool.verification import LOADERS, Allowed, VerifyResult, verify
 
 _EXITS = {"does not load": DIFFERENT, "cannot tell": FAILED}
 

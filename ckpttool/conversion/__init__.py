@@ -6,7 +6,7 @@ No code from a file runs here, nor any of Keras: a plan is made of values, writt
 from ckpttool.conversion.catalogue import EDITS
 from ckpttool.conversion.journal import Applied, ConversionError, Edit, Remark
 from ckpttool.conversion.options import Options
-from ckpttool.conversion.planning import convert, plan
+from ckpttool.conversion.pipeline import convert, plan
 from ckpttool.conversion.result import Conversion, Transform
 from ckpttool.conversion.targets import FORMS
 

@@ -1,60 +1,58 @@
 """All kinds of edits that a conversion makes."""
 
-from ckpttool.conversion import (
-    activations,
+from ckpttool.conversion import tensorflow_ops
+from ckpttool.conversion.compile import optimizer_state, settings
+from ckpttool.conversion.config import (
+    adapted_layers,
     addons,
-    calls,
-    compiling,
-    cudnn,
-    deviations,
-    equivalents,
+    argument_edits,
+    call_arguments,
+    changed_semantics,
     functions,
+    hard_sigmoid,
     inputs,
     lambdas,
-    living,
-    lookups,
-    operations,
-    outside,
-    padding,
+    lookup_counts,
+    multi_gpu,
+    other_packages,
     plain_models,
-    preprocessing,
-    pruning,
-    rewriting,
-    settling,
-    state,
-    towers,
+    rewriter,
+    theano_padding,
+    toolkit_wrappers,
     whole_numbers,
-    words,
 )
 from ckpttool.conversion.journal import Edit
+from ckpttool.conversion.live import target
+from ckpttool.conversion.removed_layers import table
+from ckpttool.conversion.weights import cudnn, deviations
 
 EDITS: tuple[Edit, ...] = tuple(
     edit
     for module in (
-        words,
-        settling,
-        activations,
+        argument_edits,
+        changed_semantics,
+        hard_sigmoid,
         functions,
         addons,
-        padding,
-        preprocessing,
-        lookups,
+        theano_padding,
+        adapted_layers,
+        lookup_counts,
         whole_numbers,
         deviations,
-        equivalents,
-        calls,
-        rewriting,
+        table,
+        call_arguments,
+        rewriter,
         plain_models,
         lambdas,
         inputs,
-        towers,
-        pruning,
-        operations,
-        outside,
-        compiling,
+        multi_gpu,
+        toolkit_wrappers,
+        tensorflow_ops,
+        other_packages,
+        settings,
         cudnn,
-        state,
-        living,
+        optimizer_state,
+        target,
     )
     for edit in module.EDITS
 )

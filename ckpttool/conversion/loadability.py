@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from ckpttool.architecture import Architecture
-from ckpttool.architecture.args import ConfigError
-from ckpttool.architecture.buildability import Obstacle, OwnObject, buildability_of_keras
-from ckpttool.architecture.spec import spec_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.conversion.journal import Journal
 from ckpttool.errors import CorruptFileError
-from ckpttool.verifying.loadability import reasons_against_loading
+from ckpttool.model import Architecture
+from ckpttool.model.arguments import ConfigError
+from ckpttool.model.buildability import Obstacle, OwnObject, buildability_of_keras
+from ckpttool.model.spec import spec_of
+from ckpttool.verification.loadability import reasons_against_loading
 
 _NO_COMPILE = "; --no-compile leaves the settings of compile out"
 _SHOWN = 3

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ckpttool import scalars
-from ckpttool.architecture.dialects import Generation
-from ckpttool.assembled import is_reversed
+from ckpttool.alignment.assembly import is_reversed
 from ckpttool.checkpoint import Checkpoint, Weight
+from ckpttool.io import scalars
+from ckpttool.model.generations import Generation
 
 _LAST_OF_MANY_BACKENDS = (2, 4)  # 2.4 hands everything on to tf.keras
 

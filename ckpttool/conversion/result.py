@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckpttool.conversion.journal import Applied, Remark
-from ckpttool.conversion.proving import Prediction
+from ckpttool.conversion.prove.keras_run import Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.errors import FileAccessError, UnknownFormatError
-from ckpttool.replacing import destination, refuse_inputs, replacing_entries, replacing_whole
-from ckpttool.writing.archive import Model, write_archive, write_directory
-from ckpttool.writing.copying import Progress
-from ckpttool.writing.legacy import Layers, write_weights
-from ckpttool.writing.path_layout import GIGABYTE, write_file, write_sharded
+from ckpttool.formats.write.archive import Model, write_archive, write_directory
+from ckpttool.formats.write.block_copy import Progress
+from ckpttool.formats.write.legacy import Layers, write_weights
+from ckpttool.formats.write.path_layout import GIGABYTE, write_file, write_sharded
+from ckpttool.io.replacement import destination, refuse_inputs, replacing_entries, replacing_whole
 
 DEFAULT_SHARD = 10 * GIGABYTE
 

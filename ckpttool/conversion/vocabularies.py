@@ -3,9 +3,9 @@ that will not."""
 
 from collections.abc import Iterable, Mapping
 
-from ckpttool.architecture.slots import Part
+from ckpttool.alignment.vocabularies import FILE, Lookup, lookups_of, outermost
 from ckpttool.conversion.journal import Journal
-from ckpttool.vocabularies import FILE, Lookup, lookups_of, outermost
+from ckpttool.model.slots import Part
 
 _MISSING = (
     "looks values up in a vocabulary, which is neither in the config nor an asset (a .h5 never holds one); "

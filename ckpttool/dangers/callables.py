@@ -3,14 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ckpttool.dangers.allowed_names import Standing, class_standing, function_standing, is_old_optimizer, spec_standing
 from ckpttool.dangers.danger import Danger, Kind
-from ckpttool.dangers.modelling import (
-    Standing,
-    class_standing,
-    function_standing,
-    is_old_optimizer,
-    spec_standing,
-)
 from ckpttool.dangers.paths import is_hub_layer
 from ckpttool.dangers.walk import Node
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ckpttool import jsontext
 from ckpttool.errors import CheckpointError
+from ckpttool.io import json_text
 
 _OP = 2  # the number of the field `op` of NodeDef (tensorflow/core/framework/node_def.proto)
 _VARINT, _EIGHT, _BYTES, _GROUP, _END, _FOUR = range(6)
@@ -29,7 +29,7 @@ def _in_json(text: str) -> tuple[str, ...]:
     if not text.lstrip().startswith("{"):
         return ()
     try:
-        value = jsontext.parse(text, "a node of a graph").value
+        value = json_text.parse(text, "a node of a graph").value
     except CheckpointError:
         return ()
     return operations_of(value) if isinstance(value, Mapping) else ()

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ckpttool.dangers.allowed_names import Standing, function_standing
 from ckpttool.dangers.callables import judged
 from ckpttool.dangers.danger import Danger, Kind
-from ckpttool.dangers.modelling import Standing, function_standing
 from ckpttool.dangers.nodes import operations_of
 from ckpttool.dangers.walk import Node
 

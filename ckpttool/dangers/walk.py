@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ckpttool import jsontext
 from ckpttool.errors import CorruptFileError, UnsafeFileError
+from ckpttool.io import json_text
 
 _SHOWN_PARTS = 12
 _SHOWN_CHARS = 60
@@ -68,9 +68,9 @@ def _readable(text: str) -> Any:
 
 def json_in(text: str) -> Any:
     """The object or list that a text is in JSON, None where it is none; raises UnsafeFileError for what is too deep."""
-    if not text.startswith(("{", "[", " ", "\n")) or ('"' not in text and len(text) < jsontext.MAX_DEPTH):
+    if not text.startswith(("{", "[", " ", "\n")) or ('"' not in text and len(text) < json_text.MAX_DEPTH):
         return None
     try:
-        return jsontext.parse(text, "a text in a config").value
+        return json_text.parse(text, "a text in a config").value
     except CorruptFileError:
         return None

@@ -1,5 +1,5 @@
 """Two checkpoints compared by what they mean: one that an older Keras wrote counts as what `convert` makes of it."""
 
-from ckpttool.equivalence.diffing import diff
+from ckpttool.equivalence.checkpoints import diff
 
 __all__ = ["diff"]

@@ -6,19 +6,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.comparing import ConfigChange, Restated
-from ckpttool.comparing.change import COMPILE, OPTIMIZER, VERSION
-from ckpttool.comparing.configs import config_changes
-from ckpttool.conversion import activations, deviations, words
+from ckpttool.comparison import ConfigChange, Restated
+from ckpttool.comparison.change import COMPILE, OPTIMIZER, VERSION
+from ckpttool.comparison.configs import config_changes
+from ckpttool.conversion.compile.optimizers import WHERE
+from ckpttool.conversion.config import argument_edits, hard_sigmoid
+from ckpttool.conversion.config.lambdas import REPLACE_LAMBDA
+from ckpttool.conversion.config.rewriter import RENAME_LAYER
 from ckpttool.conversion.journal import Applied, Edit
-from ckpttool.conversion.lambdas import REPLACE_LAMBDA
-from ckpttool.conversion.optimizing import WHERE
-from ckpttool.conversion.rewriting import RENAME_LAYER
-from ckpttool.conversion.weights import JOINED, TURNED
-from ckpttool.equivalence.restating import Restatement
+from ckpttool.conversion.weights import deviations
+from ckpttool.conversion.weights.placement import JOINED, TURNED
+from ckpttool.equivalence.restatement import Restatement
 
-_SHOWN_BY_OTHERS = frozenset({activations.SCALE_WEIGHTS, deviations.SQUARE, RENAME_LAYER, REPLACE_LAMBDA})
-_SPELLINGS = frozenset({words.DROP_NEUTRAL, words.RENAME_ARGUMENT, words.RESPELL, words.RESPELL_POLICY})
+_SHOWN_BY_OTHERS = frozenset({hard_sigmoid.SCALE_WEIGHTS, deviations.SQUARE, RENAME_LAYER, REPLACE_LAMBDA})
+_SPELLINGS = frozenset(
+    {argument_edits.DROP_NEUTRAL, argument_edits.RENAME_ARGUMENT, argument_edits.RESPELL, argument_edits.RESPELL_POLICY}
+)
 _MOST_DETAILS = 3
 
 

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ckpttool.architecture import Architecture
-from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.checkpoint import Checkpoint, Section
-from ckpttool.comparing import ConfigChange, Diff, Move, Pair, Scope, State, Unit
-from ckpttool.comparing import diff as as_written
-from ckpttool.comparing.change import ARGUMENT, VERSION
-from ckpttool.comparing.configs import version_changes
-from ckpttool.comparing.diffing import Progress, side_of, state_changes
+from ckpttool.comparison import ConfigChange, Diff, Move, Pair, Scope, State, Unit
+from ckpttool.comparison import diff as as_written
+from ckpttool.comparison.change import ARGUMENT, VERSION
+from ckpttool.comparison.checkpoints import Progress, side_of, state_changes
+from ckpttool.comparison.configs import version_changes
+from ckpttool.conversion.compile.optimizer_state import BEGIN
+from ckpttool.conversion.config.lambdas import REPLACE_LAMBDA
 from ckpttool.conversion.journal import ConversionError
-from ckpttool.conversion.lambdas import REPLACE_LAMBDA
-from ckpttool.conversion.state import BEGIN
 from ckpttool.equivalence.changes import changes_without_meaning
-from ckpttool.equivalence.restating import Restatement, chosen_for, restatement
+from ckpttool.equivalence.restatement import Restatement, chosen_for, restatement
 from ckpttool.errors import CheckpointError
+from ckpttool.model import Architecture
+from ckpttool.model.generations import Generation, generation_of
 
 _CODE = "code of another Python"
 _Restatements = tuple[Restatement | None, Restatement | None]

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ckpttool.architecture import Architecture
-from ckpttool.architecture.dialects import Generation
-from ckpttool.comparing import Comparison, Diff, Pair, Restated
-from ckpttool.conversion.activations import OLD
+from ckpttool.comparison import Comparison, Diff, Pair, Restated
+from ckpttool.conversion.config.hard_sigmoid import OLD
 from ckpttool.equivalence.relations import MULTIPLIED, relation
+from ckpttool.model import Architecture
+from ckpttool.model.generations import Generation
 
 MAX_PAIRS = 1_000
 

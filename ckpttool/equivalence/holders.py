@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.comparing import Restated
+from ckpttool.comparison import Restated
 
 
 def without_holders(a: Checkpoint, b: Checkpoint) -> tuple[Checkpoint, Checkpoint, tuple[Restated, ...]]:

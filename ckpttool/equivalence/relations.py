@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Weight
-from ckpttool.conversion.activations import FACTOR
-from ckpttool.conversion.arranging import Arrangement, Cudnn
-from ckpttool.conversion.deviations import Deviation, Variance
+from ckpttool.conversion.config.hard_sigmoid import FACTOR
+from ckpttool.conversion.weights.deviations import Deviation, Variance
+from ckpttool.conversion.weights.transforms import Arrangement, Cudnn
 from ckpttool.errors import CheckpointError
 
 if TYPE_CHECKING:

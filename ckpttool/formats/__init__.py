@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ckpttool import scalars
 from ckpttool.checkpoint import Checkpoint, Refusal, Section
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsafeFileError
-from ckpttool.files import FileSource, access_error
 from ckpttool.formats import foreign, keras0_h5, legacy_h5, weights_h5
-from ckpttool.formats.hdf5.low import find_signature
+from ckpttool.formats.builder import Hdf5Input, Parts
+from ckpttool.formats.hdf5.headers import find_signature
 from ckpttool.formats.hdf5.tree import Tree
-from ckpttool.formats.parts import Hdf5Input, Parts
+from ckpttool.io import scalars
+from ckpttool.io.sources import FileSource, access_error
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
-from ckpttool.files import Inflated, Source, SourceFile, Window, inflate
 from ckpttool.formats import zip_records, zip_views
+from ckpttool.io.sources import Inflated, Source, SourceFile, Window, inflate
 
 _DIRECTORY_A_STEP = 3  # bits: bytes of the directory, in which a member takes fifty or more, that cost a step
 MAX_MEMBERS = 10_000

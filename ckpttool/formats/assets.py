@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import UnsafeFileError
-from ckpttool.files import FileSource
 from ckpttool.formats.archive import Archive
+from ckpttool.io.sources import FileSource
 
 FOLDER = "assets"
 MAX_BYTES = 256 << 20  # of all assets

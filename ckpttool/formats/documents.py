@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from ckpttool import jsontext
 from ckpttool.errors import CheckpointError, UnknownFormatError
-from ckpttool.files import Source
+from ckpttool.io import json_text
+from ckpttool.io.sources import Source
 
 _READ = 4 << 20  # bytes up to which a file is parsed; of a larger one the keys are looked for in the text
 _KEY = re.compile(r'"([^"\\]{1,64})"\s*:')
@@ -74,7 +74,7 @@ def _keys(source: Source) -> set[str]:
     """The keys of the outermost object, or all in the first megabytes where the text is too large or broken."""
     raw = source.read(0, min(source.size, _READ))
     try:
-        value = jsontext.parse(raw, "the file").value
+        value = json_text.parse(raw, "the file").value
     except CheckpointError:
         return set(_KEY.findall(raw.decode("utf-8", "replace")))
     return {key for key in value if isinstance(key, str)} if isinstance(value, dict) else set()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError, UnsupportedError
-from ckpttool.files import Source
 from ckpttool.formats.documents import describe_json
+from ckpttool.io.sources import Source
 
 _HEAD = 4096
 _SEARCHED = 1 << 20  # bytes in which the first member of an archive begins

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ckpttool import jsontext
-from ckpttool.budget import Budget
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError, UnsafeFileError
-from ckpttool.files import FileSource, Source
 from ckpttool.formats import foreign, npz, weights_h5
 from ckpttool.formats.archive import Archive, Member
+from ckpttool.formats.builder import Hdf5Input, Parts
 from ckpttool.formats.hdf5.chunked import ChunkReader
-from ckpttool.formats.parts import Hdf5Input, Parts
+from ckpttool.io import json_text
+from ckpttool.io.budget import Budget
+from ckpttool.io.sources import FileSource, Source
 
 CONFIG, METADATA = "config.json", "metadata.json"
 WEIGHTS_H5, WEIGHTS_NPZ = WEIGHTS = ("model.weights.h5", "model.weights.npz")  # the first that is there is read
@@ -112,7 +112,7 @@ def _small_member(archive: Archive, name: str, parts: Parts) -> bytes | None:
         parts.refuse("missing", name, "missing")
         return None
     try:
-        return archive.read(name, jsontext.MAX_BYTES)
+        return archive.read(name, json_text.MAX_BYTES)
     except CorruptFileError:
         raise
     except CheckpointError as error:
@@ -129,8 +129,8 @@ def _small_file(path: Path, parts: Parts) -> bytes | None:
         parts.refuse("corrupt", path.name, error.what)
         return None
     try:
-        if source.size > jsontext.MAX_BYTES:
-            parts.refusals.append(Refusal.from_error(jsontext.too_large(path.name, source.size), path.name))
+        if source.size > json_text.MAX_BYTES:
+            parts.refusals.append(Refusal.from_error(json_text.too_large(path.name, source.size), path.name))
             return None
         return source.read(0, source.size)
     finally:

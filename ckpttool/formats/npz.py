@@ -9,14 +9,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ckpttool import scalars
 from ckpttool.checkpoint import Refusal, Weight
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
-from ckpttool.files import Inflated, Source
 from ckpttool.formats.archive import Archive
+from ckpttool.formats.builder import Parts
 from ckpttool.formats.hdf5.values import MAX_DECLARED, MAX_RATIO
-from ckpttool.formats.parts import Parts
 from ckpttool.formats.weights_h5 import section_of, split
+from ckpttool.io import scalars
+from ckpttool.io.sources import Inflated, Source
 
 _CODES = {
     "b1": "bool", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8", "u2": "uint16",

@@ -6,7 +6,6 @@
 from pathlib import Path
 from typing import Any
 
-from ckpttool import jsontext
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import (
     CheckpointError,
@@ -16,9 +15,10 @@ from ckpttool.errors import (
     UnsupportedError,
     ambiguous,
 )
-from ckpttool.files import FileSource
 from ckpttool.formats import weights_h5
-from ckpttool.formats.parts import Hdf5Input, Parts
+from ckpttool.formats.builder import Hdf5Input, Parts
+from ckpttool.io import json_text
+from ckpttool.io.sources import FileSource
 
 MAX_SHARDS = 10_000
 _MAX_REPEATED = 100  # names of shards in one entry that name a shard again
@@ -27,9 +27,9 @@ _MAX_REPEATED = 100  # names of shards in one entry that name a shard again
 def read(source: FileSource) -> Checkpoint:
     """The checkpoint that an index and its shards make up."""
     try:
-        if source.size > jsontext.MAX_BYTES:
-            raise jsontext.too_large("the index", source.size)
-        index = jsontext.parse(source.read(0, source.size), "the index", source.budget)
+        if source.size > json_text.MAX_BYTES:
+            raise json_text.too_large("the index", source.size)
+        index = json_text.parse(source.read(0, source.size), "the index", source.budget)
     finally:
         source.close()
     weight_map = _weight_map(index.value)

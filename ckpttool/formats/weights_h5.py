@@ -8,10 +8,10 @@ and since Keras 3.6 the attribute `name` of `vars` is the object's name as the u
 import re
 from dataclasses import replace
 
-from ckpttool import scalars
 from ckpttool.checkpoint import Section
+from ckpttool.formats.builder import Hdf5Input
 from ckpttool.formats.hdf5.tree import Tree
-from ckpttool.formats.parts import Hdf5Input
+from ckpttool.io import scalars
 
 _SECTIONS = {"optimizer": Section.OPTIMIZER, "metrics": Section.METRICS}
 _OF_LAYER = "_metrics"

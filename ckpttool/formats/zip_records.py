@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ckpttool.errors import CorruptFileError
-from ckpttool.files import Source
+from ckpttool.io.sources import Source
 
 HEADER, ENTRY, END, END_64, LOCATOR, DESCRIPTOR = (
     b"PK" + mark for mark in (b"\3\4", b"\1\2", b"\5\6", b"\6\6", b"\6\7", b"\7\x08")

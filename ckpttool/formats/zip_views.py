@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import CheckpointError
-from ckpttool.files import Source
 from ckpttool.formats import zip_records as records
 from ckpttool.formats.zip_records import LONG, SHORT, STREAMED, UNICODE_PATH, UTF_8, ZIP64, Header, Sizes
+from ckpttool.io.sources import Source
 
 _SLACK = 24  # bytes of a descriptor that may stand behind a member without being announced
 _SCANNED = 16 << 20  # bytes between members, or of one, that are searched

@@ -4,17 +4,8 @@ The file may come from a stranger: every value is checked, names lead nowhere bu
 makes no sense is left out and told of.
 """
 
-from ckpttool.manifest.files import (
-    MISSING,
-    Record,
-    damage,
-    read_manifest,
-    records,
-    settled,
-    sha256_of,
-    write_manifest,
-)
-from ckpttool.manifest.parsing import MODES, NAME, VERSION, inside
+from ckpttool.manifest.files import MISSING, Record, damage, read_manifest, records, settled, sha256_of, write_manifest
+from ckpttool.manifest.json import MODES, NAME, VERSION, inside
 from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, best_of, bests
 
 __all__ = [

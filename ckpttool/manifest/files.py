@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ckpttool import jsontext
-from ckpttool.budget import LEAST_STEPS, Budget
 from ckpttool.errors import CheckpointError
-from ckpttool.files import FileSource
-from ckpttool.manifest.parsing import MAX_SAVED, NAME, VERSION, as_json, parsed
+from ckpttool.io import json_text
+from ckpttool.io.budget import LEAST_STEPS, Budget
+from ckpttool.io.replacement import replace_file
+from ckpttool.io.sources import FileSource
+from ckpttool.manifest.json import MAX_SAVED, NAME, VERSION, as_json, parsed
 from ckpttool.manifest.values import Manifest, Saved, State, bests
-from ckpttool.replacing import replace_file
 
 MISSING = "missing"
 
@@ -46,7 +46,7 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
         return Manifest()
     try:
         content = _content(path)
-        return parsed(jsontext.parse_unambiguous(content, NAME, Budget(len(content), _TIMES * LEAST_STEPS)))
+        return parsed(json_text.parse_unambiguous(content, NAME, Budget(len(content), _TIMES * LEAST_STEPS)))
     except CheckpointError as error:
         raise error.at(path=str(path)) from error.__cause__
 
@@ -54,8 +54,8 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
 def _content(path: Path) -> bytes:
     source = FileSource(path)
     try:
-        if source.size > jsontext.MAX_BYTES:
-            raise jsontext.too_large(NAME, source.size)
+        if source.size > json_text.MAX_BYTES:
+            raise json_text.too_large(NAME, source.size)
         return source.read(0, source.size)
     finally:
         source.close()

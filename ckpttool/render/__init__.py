@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ckpttool.listing import Listing
+from ckpttool.inspection.listing import Listing
 from ckpttool.render import csv, json, markdown, text
 from ckpttool.render.style import Style, Summary
 
 if TYPE_CHECKING:
-    from ckpttool.comparing import Diff
-    from ckpttool.describing import Info
-    from ckpttool.verifying import VerifyResult
+    from ckpttool.comparison import Diff
+    from ckpttool.inspection.info import Info
+    from ckpttool.verification import VerifyResult
 
 LISTING_OUTPUTS: dict[str, Callable[[Listing, Style], str]] = {
     "text": text.listing,

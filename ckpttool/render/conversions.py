@@ -6,7 +6,7 @@ from typing import Any
 
 from ckpttool.conversion import EDITS, FORMS, Conversion, Edit, Remark, Transform
 from ckpttool.conversion.journal import Applied
-from ckpttool.conversion.proving import Prediction
+from ckpttool.conversion.prove.keras_run import Prediction
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.render.json import dumps

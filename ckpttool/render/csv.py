@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from ckpttool.escape import printable
-from ckpttool.listing import Listing
+from ckpttool.inspection.listing import Listing
 from ckpttool.manifest import Record
 from ckpttool.render.style import Style, Summary
 from ckpttool.render.tables import cut_to_depth

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ckpttool.architecture.spec import SpecSlot
 from ckpttool.escape import printable
-from ckpttool.expected import Expected, ExpectedLayer, nbytes_of, params_of
+from ckpttool.inspection.architectures import Expected, ExpectedLayer, nbytes_of, params_of
+from ckpttool.model.spec import SpecSlot
 from ckpttool.render import csv as csv_output
 from ckpttool.render import json as json_output
 from ckpttool.render.markdown import as_table, escaped

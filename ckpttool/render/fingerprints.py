@@ -2,9 +2,9 @@
 
 import json
 
-from ckpttool.comparing.fingerprints import Fingerprint, LayerPrint
+from ckpttool.comparison.fingerprints import Fingerprint, LayerPrint
 from ckpttool.escape import printable
-from ckpttool.listing import Row
+from ckpttool.inspection.listing import Row
 from ckpttool.render.style import number, shape
 
 _DIGITS = 12  # of a checksum

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ckpttool.arrays.statistics import Stats
 from ckpttool.checkpoint import Producer, Refusal, Weight
 from ckpttool.formats import FORMATS
-from ckpttool.listing import LayerRow, Listing, Row, Total
+from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
 from ckpttool.manifest import Record
-from ckpttool.numerics import Stats
 from ckpttool.render.style import Style, Summary
 from ckpttool.render.tables import cut_to_depth
 
 if TYPE_CHECKING:
-    from ckpttool.comparing import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
-    from ckpttool.describing import Info
-    from ckpttool.support import Support
-    from ckpttool.verifying import Finding, VerifyResult
+    from ckpttool.comparison import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
+    from ckpttool.inspection.info import Info
+    from ckpttool.model.support import Support
+    from ckpttool.verification import Finding, VerifyResult
 
 
 def dumps(value: Any) -> str:
@@ -358,7 +358,7 @@ def _comparison(found: Comparison) -> dict[str, Any]:
 
 
 def _setting(change: ConfigChange) -> dict[str, Any]:
-    from ckpttool.comparing.change import ABSENT  # comparing is not needed by other outputs
+    from ckpttool.comparison.change import ABSENT  # comparing is not needed by other outputs
 
     found: dict[str, Any] = {"kind": change.kind, "layer": change.layer, "new_layer": change.new_layer}
     found["key"] = change.key

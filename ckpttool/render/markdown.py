@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.listing import Listing
+from ckpttool.inspection.listing import Listing
 from ckpttool.render.style import Style, Summary, producer, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
@@ -25,9 +25,9 @@ from ckpttool.render.tables import (
 from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks
 
 if TYPE_CHECKING:
-    from ckpttool.comparing import Diff
-    from ckpttool.render import changes
-    from ckpttool.verifying import VerifyResult
+    from ckpttool.comparison import Diff
+    from ckpttool.render import diffs
+    from ckpttool.verification import VerifyResult
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
@@ -69,15 +69,15 @@ def verdict(result: VerifyResult, style: Style) -> str:
 
 def diff(result: Diff, style: Style) -> str:
     """The verdict as a heading, then a table for each part that changed."""
-    from ckpttool.render import changes  # comparing is not needed by other outputs
+    from ckpttool.render import diffs  # comparing is not needed by other outputs
 
-    facts = "\n".join(f"- {escaped(line)}" for line in changes.sides(result))
-    parts = [_part(block) for block in changes.blocks(result, style)]
-    lines = "\n".join(f"- {escaped(line)}" for line in changes.remarks(result))
-    return "\n\n".join(filter(None, (f"### {escaped(changes.headline(result))}", facts, *parts, lines)))
+    facts = "\n".join(f"- {escaped(line)}" for line in diffs.sides(result))
+    parts = [_part(block) for block in diffs.blocks(result, style)]
+    lines = "\n".join(f"- {escaped(line)}" for line in diffs.remarks(result))
+    return "\n\n".join(filter(None, (f"### {escaped(diffs.headline(result))}", facts, *parts, lines)))
 
 
-def _part(block: changes.Block) -> str:
+def _part(block: diffs.Block) -> str:
     table = as_table([list(row) for row in block.rows], list(block.headers))
     return "\n\n".join(filter(None, (f"**{block.title}**", table, escaped(block.rest))))
 

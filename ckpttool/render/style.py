@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ckpttool.checkpoint import Producer
 from ckpttool.escape import printable
-from ckpttool.listing import Listing
+from ckpttool.inspection.listing import Listing
 from ckpttool.manifest import Record
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ckpttool.architecture.graph import Tensor
-from ckpttool.architecture.summary import LayerGraph
 from ckpttool.checkpoint import Section
-from ckpttool.describing import Info
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.listing import LayerRow, Listing, Row, Total
+from ckpttool.inspection.info import Info
+from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
 from ckpttool.manifest import Record
+from ckpttool.model.graph import Tensor
+from ckpttool.model.summary import LayerGraph
 from ckpttool.render.style import Summary, number, pretty_layer, producer, shape, size
 
 SUMMARY_HEADERS = [

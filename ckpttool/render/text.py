@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.listing import MAX_DEPTH, LayerRow, Listing, Row, Total
+from ckpttool.inspection.listing import MAX_DEPTH, LayerRow, Listing, Row, Total
 from ckpttool.render.style import Style, Summary, count_of, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
@@ -26,12 +26,12 @@ from ckpttool.render.tables import (
 from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks
 
 if TYPE_CHECKING:
-    from ckpttool.comparing import Diff
-    from ckpttool.describing import Info
-    from ckpttool.render import changes
-    from ckpttool.support import Support
-    from ckpttool.verifying import VerifyResult
-    from ckpttool.vocabularies import Lookup
+    from ckpttool.alignment.vocabularies import Lookup
+    from ckpttool.comparison import Diff
+    from ckpttool.inspection.info import Info
+    from ckpttool.model.support import Support
+    from ckpttool.render import diffs
+    from ckpttool.verification import VerifyResult
 
 _RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "epoch", "step"})
 _SHOWN = 5
@@ -235,18 +235,18 @@ def verdict(result: VerifyResult, style: Style) -> str:
 
 def diff(result: Diff, style: Style) -> str:
     """The verdict, what the two are, and a table for each part that changed."""
-    from ckpttool.render import changes  # comparing is not needed by other outputs
+    from ckpttool.render import diffs  # comparing is not needed by other outputs
 
-    head = changes.headline(result)
+    head = diffs.headline(result)
     if style.color:
         head = f"{_RED if result.differences else _GREEN}{head}{_PLAIN}"
-    tables = [_part(block) for block in changes.blocks(result, style)]
+    tables = [_part(block) for block in diffs.blocks(result, style)]
     return "\n\n".join(
-        filter(None, ("\n".join([head, *changes.sides(result)]), *tables, "\n".join(changes.remarks(result))))
+        filter(None, ("\n".join([head, *diffs.sides(result)]), *tables, "\n".join(diffs.remarks(result))))
     )
 
 
-def _part(block: changes.Block) -> str:
+def _part(block: diffs.Block) -> str:
     return "\n".join(
         filter(None, (f"{block.title}:", table([list(row) for row in block.rows], list(block.headers)), block.rest))
     )

@@ -14,7 +14,7 @@ from ckpttool.formats import FORMATS
 from ckpttool.render.style import Style, count_of
 
 if TYPE_CHECKING:
-    from ckpttool.verifying import Finding, VerifyResult
+    from ckpttool.verification import Finding, VerifyResult
 
 _NUMBER = re.compile(r"\d+")
 VERDICT_HEADERS = ["status", "weight", "count", "why", "what would help"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ckpttool.callbacks import ModelCheckpoint, best, latest, load_latest, saved_in
-from ckpttool.comparing import Scope, diff
+from ckpttool.comparison import Scope, diff
 from ckpttool.manifest import read_manifest
 from tests.callbacks.training import Played, X, Y, fit, model, names, quiet
 

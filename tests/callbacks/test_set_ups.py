@@ -13,7 +13,7 @@ import pytest
 
 from ckpttool.callbacks import ModelCheckpoint, saved_in
 from ckpttool.errors import FileAccessError
-from tests.callbacks.test_resuming import Kill, Killed
+from tests.callbacks.test_restoration import Kill, Killed
 from tests.callbacks.training import quiet
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

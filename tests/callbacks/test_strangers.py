@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from ckpttool.callbacks import latest, saved_in
 from ckpttool.callbacks.claim import Claim
-from ckpttool.callbacks.deleting import doubt
+from ckpttool.callbacks.deletion import doubt
 from ckpttool.callbacks.names import fits
 from ckpttool.callbacks.retention import Retention
-from ckpttool.callbacks.saving import save, tidy
+from ckpttool.callbacks.writer import save, tidy
 from ckpttool.cli import main
 from ckpttool.manifest import NAME, Saved, State
-from tests.callbacks.test_saving import order, weights
+from tests.callbacks.test_writer import order, weights
 
 SERIES = "{epoch}.h5"
 OURS = ("notes.txt", "src/train.py", ".git/config", "final.h5", "7.h5", "8.h5/x.h5")

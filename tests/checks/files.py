@@ -10,10 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ckpttool.checks.checking import check_file
 from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.checks.result import FileReport
 from ckpttool.checks.rule import Finding, Severity
+from ckpttool.checks.runner import check_file
 from tests.samples import FIXTURES, members
 
 Array = np.ndarray[Any, Any]

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ckpttool.checks.checking import check_file
 from ckpttool.checks.policy import Policy
+from ckpttool.checks.runner import check_file
 
 SECONDS = 300  # by the clock; a machine may be busy
 MEMORY = 2 << 30

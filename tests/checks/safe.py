@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ckpttool.checks.checking import check_file
 from ckpttool.checks.policy import Policy
 from ckpttool.checks.rule import Finding
+from ckpttool.checks.runner import check_file
 from tests.samples import keras_like, members
 
 SAFETY = Policy(select=("S",))

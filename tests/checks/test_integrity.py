@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool.checks.checking import check_file
 from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.checks.requirements import Requirements
+from ckpttool.checks.runner import check_file
 from ckpttool.manifest import Manifest, Saved, State, write_manifest
 from ckpttool.manifest.files import sha256_of
 from tests.checks.files import alarms, codes, findings, report_on

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ckpttool.dangers.modelling import Standing, class_standing, function_standing
+from ckpttool.dangers.allowed_names import Standing, class_standing, function_standing
 from tests.checks.safe import codes, findings, with_config
 from tests.dangers.live_modelling import PATH, table
 

@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool.checks.checking import check_file
-from ckpttool.checks.numbers import scanning
+from ckpttool.checks.numbers import value_scan
 from ckpttool.checks.numbers.bits import LAYOUTS, bounds_of, value_of
 from ckpttool.checks.numbers.roles import _stored_name
-from ckpttool.checks.numbers.scanning import scan
+from ckpttool.checks.numbers.value_scan import scan
 from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.checks.requirements import Thresholds
 from ckpttool.checks.rule import Severity
-from ckpttool.dtypes import DTYPES
+from ckpttool.checks.runner import check_file
 from ckpttool.errors import UnsupportedError
+from ckpttool.io.dtypes import DTYPES
 from tests.checks.files import PLACES, SOURCES, Array, codes, copied, edited, findings, stored_at
-from tests.comparing.plain import numpy_dtype, weight
+from tests.comparison.plain import numpy_dtype, weight
 from tests.samples import FIXTURES, members
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of TensorFlow
@@ -109,8 +109,8 @@ def test_a_weight_in_parts(dtype: str, big_endian: bool, monkeypatch: pytest.Mon
     stored = np.concatenate([bits(dtype, kind, 3) for kind in ("any", "small", "positive", "zeros")] * 9)
     whole, read = weight(stored, big_endian), list[int]()
     expected = scan(whole, read.append)
-    monkeypatch.setattr(scanning, "_BLOCK", 48)
-    monkeypatch.setattr(scanning, "_RUN", 1000)
+    monkeypatch.setattr(value_scan, "_BLOCK", 48)
+    monkeypatch.setattr(value_scan, "_RUN", 1000)
     assert scan(whole, read.append) == expected
     assert sum(read) == 2 * whole.nbytes
     assert len(read) > 2

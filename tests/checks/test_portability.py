@@ -10,8 +10,8 @@ import h5py
 import pytest
 
 import ckpttool
-from ckpttool.checks.checking import check_file
 from ckpttool.checks.policy import Policy
+from ckpttool.checks.runner import check_file
 from ckpttool.conversion import EDITS, plan
 from tests.checks.files import report_on
 from tests.samples import FIXTURES

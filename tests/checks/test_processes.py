@@ -7,8 +7,8 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from ckpttool.checks.checking import check
 from ckpttool.checks.processes import in_processes
+from ckpttool.checks.runner import check
 from tests.samples import FIXTURES
 
 WORKER = [sys.executable, str(Path(__file__).with_name("workers.py"))]

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool.architecture.spec import spec_of, to_json
-from ckpttool.checks.checking import check_file
 from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.checks.required.versions import Range
 from ckpttool.checks.requirements import Requirements
+from ckpttool.checks.runner import check_file
 from ckpttool.errors import CheckpointError
+from ckpttool.model.spec import spec_of, to_json
 from tests.checks.files import Array, edited
 from tests.samples import FIXTURES
 

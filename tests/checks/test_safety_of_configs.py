@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckpttool.checks.few import MOST, few
-from ckpttool.dangers.modelling import Standing, class_standing, function_standing
+from ckpttool.checks.limits import MOST, few
+from ckpttool.dangers.allowed_names import Standing, class_standing, function_standing
 from ckpttool.dangers.walk import walk
 from tests.checks.safe import BURIED, MODEL, SAFETY, codes, everywhere, findings, layer, place_of, with_config
 

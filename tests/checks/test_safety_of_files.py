@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool.checkpoint import Refusal
-from ckpttool.checks.checking import check_file
 from ckpttool.checks.rule import Finding
+from ckpttool.checks.runner import check_file
 from ckpttool.checks.safety import members, names, refused
 from tests.checks.safe import codes, findings
 from tests.samples import FIXTURES, zipped

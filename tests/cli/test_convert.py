@@ -201,9 +201,9 @@ def test_from_python(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     """What differs when it is read back never takes the target's place."""
-    from ckpttool.conversion import planning
+    from ckpttool.conversion import pipeline
 
-    monkeypatch.setattr(planning, "differs", lambda *_: "other values than were written")
+    monkeypatch.setattr(pipeline, "differs", lambda *_: "other values than were written")
     target = tmp_path / "new.keras"
     target.write_bytes(b"mine")
     result = run("convert", str(OLD), str(target), "--force")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ckpttool.checkpoint import Section
-from ckpttool.listing import SORTS
+from ckpttool.inspection.listing import SORTS
 from ckpttool.render import LISTING_OUTPUTS
 from tests.samples import FIXTURES, keras_like
 

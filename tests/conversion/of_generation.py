@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from ckpttool.architecture import Architecture, read_architecture
-from ckpttool.architecture.dialects import Generation
+from ckpttool.model import Architecture, read_architecture
+from ckpttool.model.generations import Generation
 
 
 def of_generation(config: Any, generation: Generation) -> Architecture:

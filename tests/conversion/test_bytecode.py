@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from ckpttool.cli import main
 from ckpttool.conversion import Options, plan
-from ckpttool.conversion.bytecode import computed
+from ckpttool.conversion.config.bytecode import computed
+from ckpttool.conversion.config.rewriter import Generation, rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.rewriting import Generation, rewrite
 from tests.conversion.of_generation import of_generation
 from tests.conversion.python_functions import ARITHMETIC, MORE
 from tests.conversion.test_lambdas import model

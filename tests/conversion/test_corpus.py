@@ -10,9 +10,9 @@ import pytest
 import ckpttool
 from ckpttool.conversion import convert
 from ckpttool.errors import CheckpointError
-from tests.architecture.live_defaults import keras
 from tests.conversion.judge import numbered
 from tests.corpus import CORPUS, needs_corpus
+from tests.model.live_defaults import keras
 
 pytestmark = needs_corpus
 

@@ -12,8 +12,8 @@ import pytest
 
 import ckpttool
 from ckpttool.conversion import Conversion, ConversionError, convert
-from tests.architecture.live_defaults import keras
 from tests.conversion.judge import numbered
+from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 
 FOLDER = FIXTURES / "every_layer"

@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ckpttool.architecture.dialects.authors import marked
-from ckpttool.architecture.dialects.names import _SINCE, Had, KerasVersion
-from ckpttool.architecture.table import LAYERS
 from ckpttool.conversion import Options
-from ckpttool.conversion.activations import KNOWN
-from ckpttool.conversion.compiling import compile_config
-from ckpttool.conversion.functions import _WRITTEN_AS_OWN
+from ckpttool.conversion.compile.settings import compile_config
+from ckpttool.conversion.config.functions import _WRITTEN_AS_OWN
+from ckpttool.conversion.config.hard_sigmoid import KNOWN
+from ckpttool.conversion.config.rewriter import Generation, rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.rewriting import Generation, rewrite
-from tests.architecture.live_defaults import keras
+from ckpttool.model.generations.known_names import _SINCE, Had, KerasVersion
+from ckpttool.model.generations.own_classes import marked
+from ckpttool.model.layers.table import LAYERS
 from tests.conversion.of_generation import of_generation
+from tests.model.live_defaults import keras
 
 K0, K1, K2, K3 = Generation
 

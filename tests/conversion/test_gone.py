@@ -13,8 +13,8 @@ import pytest
 
 import ckpttool
 from ckpttool.conversion import ConversionError, Options, convert, plan
-from tests.architecture.live_defaults import keras
 from tests.conversion.judge import numbered
+from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 
 FOLDER = FIXTURES / "gone"
@@ -114,7 +114,7 @@ def test_masks_that_are_others_today_are_refused(
     source = unpacked(writer, name, tmp_path)
     with pytest.raises(ConversionError, match=r"which a layer behind uses|uses in Keras 3 the mask"):
         convert(source, tmp_path / "new.keras")
-    monkeypatch.setattr("ckpttool.conversion.masks.check", lambda *_: None)
+    monkeypatch.setattr("ckpttool.conversion.config.masks.check", lambda *_: None)
     convert(source, tmp_path / "new.keras")
     with pytest.raises((AssertionError, ValueError), match=r"Mismatched elements|used 2 times|must be broadcastable"):
         check(keras().models.load_model(tmp_path / "new.keras"), writer, name)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 import ckpttool
-from ckpttool.aligning import align
-from ckpttool.architecture import read_architecture
-from ckpttool.checks.checking import check_file
+from ckpttool.alignment.alignment import align
+from ckpttool.alignment.architectures import load_architecture
+from ckpttool.checks.runner import check_file
 from ckpttool.conversion import convert
-from ckpttool.loading import load_architecture
-from ckpttool.verifying import verify
+from ckpttool.model import read_architecture
+from ckpttool.verification import verify
 from tests.conversion.judge import judged
 from tests.samples import FIXTURES
 

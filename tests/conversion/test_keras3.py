@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import convert
-from tests.architecture.live_defaults import keras
 from tests.habits import own
+from tests.model.live_defaults import keras
 
 LAYERS: dict[str, Callable[[Any], list[Any]]] = {
     "hard_sigmoid": lambda layers: [layers.Dense(3, activation="hard_sigmoid"), layers.Activation("hard_sigmoid")],

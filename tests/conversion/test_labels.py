@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from ckpttool.architecture.dialects import Generation
+from ckpttool.conversion.config.labels import name_today
+from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.labels import name_today
-from ckpttool.conversion.rewriting import rewrite
-from tests.architecture.live_defaults import keras
+from ckpttool.model.generations import Generation
 from tests.conversion.of_generation import of_generation
+from tests.model.live_defaults import keras
 
 
 def entry(class_name: str, name: str, *inbound: str, **config: Any) -> dict[str, Any]:

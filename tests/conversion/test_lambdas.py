@@ -8,12 +8,12 @@ import pytest
 
 from ckpttool.cli import main
 from ckpttool.conversion import ConversionError, Options
+from ckpttool.conversion.config.lambdas import check
+from ckpttool.conversion.config.rewriter import Generation, rewrite
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.lambdas import check
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.rewriting import Generation, rewrite
-from tests.architecture.live_defaults import keras
 from tests.conversion.of_generation import of_generation
+from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 
 CODE = ["4wEAAAAAAAAAAAAAAAEAAAACAAAAQwAAAHMIAAAAfAAUAFMAKQFO", None, None]

@@ -11,22 +11,23 @@ import h5py
 import numpy as np
 import pytest
 
-from ckpttool.architecture.args import Args
-from ckpttool.architecture.dialects import Generation
 from ckpttool.checkpoint import Section, Weight
-from ckpttool.conversion import ConversionError, Options, convert, plan, trained
+from ckpttool.conversion import ConversionError, Options, convert, plan
+from ckpttool.conversion.compile import trained_weights
+from ckpttool.conversion.compile.optimizer_scalars import product
+from ckpttool.conversion.config.changed_semantics import Site, settled
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.numbers import product
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.settling import Site, settled
 from ckpttool.conversion.targets import differs
-from ckpttool.conversion.weights import _Columns, changed
+from ckpttool.conversion.weights.placement import _Columns, changed
 from ckpttool.errors import FileAccessError
 from ckpttool.formats.hdf5.values import InMemory
-from tests.architecture.live_defaults import keras
+from ckpttool.model.arguments import Args
+from ckpttool.model.generations import Generation
 from tests.cli.test_convert import lambda_model
 from tests.conversion.test_anchors import dense, legacy, recurrent
 from tests.conversion.test_old_layers import check
+from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 
 OLD_LAYERS = FIXTURES / "old_layers"
@@ -309,7 +310,7 @@ def test_who_sorted_trained_weights(version: str | None, generation: Generation,
     """Keras had them in the order of their names from 1.1 to 2.0.5."""
     checkpoint: Any = SimpleNamespace(producer=SimpleNamespace(keras_version=version))
     alignment: Any = SimpleNamespace(generation=generation)
-    assert trained._sorts(checkpoint, alignment) == sorts
+    assert trained_weights._sorts(checkpoint, alignment) == sorts
 
 
 def test_a_function_of_a_lambda(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from ckpttool.architecture.buildability import buildability_of_keras
-from ckpttool.architecture.buildability.lookup import is_of_keras
 from ckpttool.conversion import ConversionError, convert
-from tests.architecture.live_defaults import keras
+from ckpttool.model.buildability import buildability_of_keras
+from ckpttool.model.buildability.lookup import is_of_keras
+from tests.model.live_defaults import keras
 
 NAMES = ("Inner", "Norm", "Mean", "Loss", "Adam", "L2")
 X = np.arange(8, dtype="float32").reshape(2, 4)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from ckpttool import diff
-from ckpttool.architecture.args import Args
 from ckpttool.conversion import convert, plan
+from ckpttool.model.arguments import Args
 from tests.samples import FIXTURES
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 import ckpttool
-from ckpttool.architecture.dialects import Generation
-from ckpttool.conversion.compiling import FUNCTIONS, compile_config
+from ckpttool.conversion.compile.settings import FUNCTIONS, compile_config
+from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.rewriting import rewrite
-from tests.architecture.live_defaults import keras
+from ckpttool.model.generations import Generation
 from tests.conversion.of_generation import of_generation
+from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 
 SGD = {"module": "keras.optimizers", "class_name": "SGD", "config": {"learning_rate": 0.5}, "registered_name": "SGD"}

@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool import children
 from ckpttool.cli import emit
-from ckpttool.conversion import activations, convert, loadability, planning, prove_child, proving
+from ckpttool.conversion import convert, loadability, pipeline
+from ckpttool.conversion.config import hard_sigmoid
+from ckpttool.conversion.prove import child, keras_run
 from ckpttool.errors import CheckpointError, FileAccessError
+from ckpttool.io import child_processes
 from tests.conftest import Outcome
 from tests.limits import files_of_at_most
 from tests.samples import FIXTURES
@@ -146,7 +148,7 @@ def test_a_full_disk_leaves_nothing_behind(name: str, there: bool, tmp_path: Pat
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_file_that_is_not_what_was_wanted(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte of one weight that came out otherwise, or a weight that is not there, and nothing takes its place."""
-    genuine = planning.write
+    genuine = pipeline.write
 
     def spoilt(form: str, path: Path, payload: Any, *rest: Any) -> None:
         genuine(form, path, payload, *rest)
@@ -157,7 +159,7 @@ def test_a_file_that_is_not_what_was_wanted(name: str, tmp_path: Path, monkeypat
                 raw[at + 5] ^= 1
                 file.write_bytes(raw)
 
-    monkeypatch.setattr(planning, "write", spoilt)
+    monkeypatch.setattr(pipeline, "write", spoilt)
     with ckpttool.open(KERAS_3) as opened:
         largest = max(opened.values(), key=lambda weight: weight.nbytes)
         with pytest.raises(CheckpointError) as caught:
@@ -177,13 +179,13 @@ def test_weights_that_are_missing_or_more(
     spoil: Callable[[Any], object], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is read back has exactly the weights that were to be written."""
-    genuine = planning._compare
+    genuine = pipeline._compare
 
     def compared(stored: dict[str, Any], wanted: Any, on_progress: Any) -> None:
         spoil(stored)
         genuine(stored, wanted, on_progress)
 
-    monkeypatch.setattr(planning, "_compare", compared)
+    monkeypatch.setattr(pipeline, "_compare", compared)
     with pytest.raises(CheckpointError, match=told):
         convert(OLD, tmp_path / "new.keras")
     assert list(tmp_path.iterdir()) == []
@@ -191,7 +193,7 @@ def test_weights_that_are_missing_or_more(
 
 def test_a_weight_that_nobody_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more in the file than was to be written is told."""
-    genuine = planning.write
+    genuine = pipeline.write
 
     def more(form: str, path: Path, payload: Any, *rest: Any) -> None:
         content = payload.model.content
@@ -199,7 +201,7 @@ def test_a_weight_that_nobody_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyP
         model = replace(payload.model, content=replace(content, weights=weights))
         genuine(form, path, replace(payload, model=model), *rest)
 
-    monkeypatch.setattr(planning, "write", more)
+    monkeypatch.setattr(pipeline, "write", more)
     with pytest.raises(CheckpointError, match="or has others"):
         convert(OLD, tmp_path / "new.keras")
     assert list(tmp_path.iterdir()) == []
@@ -283,7 +285,7 @@ def old_keras(monkeypatch: pytest.MonkeyPatch, load: Callable[[str], Any]) -> li
         module = types.ModuleType(name)
         vars(module).update(held)
         monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(proving, "_run", lambda target, source, modules: prove_child.told(str(target), str(source)))
+    monkeypatch.setattr(keras_run, "_run", lambda target, source, modules: child.told(str(target), str(source)))
     return safe
 
 
@@ -314,8 +316,8 @@ def test_weights_alone_are_not_run(name: str, tmp_path: Path, run: Run) -> None:
 
 def test_a_model_that_keras_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes no place, and what Keras said is told."""
-    monkeypatch.setattr(proving, "_run", lambda *_: {"error": "ValueError: no such layer"})
-    with pytest.raises(proving.ProofError, match="does not load the converted model") as caught:
+    monkeypatch.setattr(keras_run, "_run", lambda *_: {"error": "ValueError: no such layer"})
+    with pytest.raises(keras_run.ProofError, match="does not load the converted model") as caught:
         convert(DENSE, tmp_path / "new.keras", prove=True)
     assert "no such layer" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -344,9 +346,9 @@ def test_small_models_are_run_unasked(
 ) -> None:
     """Where Keras is installed; else it is said why it was not run."""
     said = {"keras": "9", "inputs": ["(2, 3) float32"], "outputs": [[2, 1]], "finite": True, "compiled": True}
-    monkeypatch.setattr(proving, "SMALL", small)
-    monkeypatch.setattr(proving, "is_installed", lambda: installed)
-    monkeypatch.setattr(proving, "_run", lambda *_: said)
+    monkeypatch.setattr(keras_run, "SMALL", small)
+    monkeypatch.setattr(keras_run, "is_installed", lambda: installed)
+    monkeypatch.setattr(keras_run, "_run", lambda *_: said)
     result = run("convert", DENSE, tmp_path / target, *arguments)
     assert result.code == 0
     found = [one for one in result.out.splitlines() if one.startswith("= ")]
@@ -358,15 +360,15 @@ def test_what_needs_the_users_code_is_not_run_unasked(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Keras could not load it here; --prove says so."""
-    monkeypatch.setattr(proving, "SMALL", 1 << 20)
+    monkeypatch.setattr(keras_run, "SMALL", 1 << 20)
     result = run("convert", LAMBDA, tmp_path / "new.keras", "--replace", "twice=my.layers:double")
     assert (result.code, "= not run with Keras: it needs what is listed above" in result.out) == (0, True)
 
 
 def test_keras_that_cannot_be_run(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is no failure of a conversion for which nobody asked for it."""
-    monkeypatch.setattr(proving, "SMALL", 1 << 20)
-    monkeypatch.setattr(children, "_START", "import sys; sys.exit('broken')")
+    monkeypatch.setattr(keras_run, "SMALL", 1 << 20)
+    monkeypatch.setattr(child_processes, "_START", "import sys; sys.exit('broken')")
     result = run("convert", DENSE, tmp_path / "new.keras")
     assert (result.code, "= not run with Keras: Keras could not be run here" in result.out) == (0, True)
 
@@ -384,9 +386,9 @@ def test_both_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_wrong_conversion_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read back is what was to be written; only the old model shows that it is another."""
     old_keras(monkeypatch, Dense)
-    monkeypatch.setattr("ckpttool.conversion.weights.FACTOR", 1.0)
-    assert activations.FACTOR == 1.2
-    with pytest.raises(proving.ProofError, match="something else than the old one"):
+    monkeypatch.setattr("ckpttool.conversion.weights.placement.FACTOR", 1.0)
+    assert hard_sigmoid.FACTOR == 1.2
+    with pytest.raises(keras_run.ProofError, match="something else than the old one"):
         convert(DENSE, tmp_path / "new.keras", prove=True)
     assert list(tmp_path.iterdir()) == []
 
@@ -400,7 +402,7 @@ def test_what_is_no_number_does_not_agree(value: float, tmp_path: Path, monkeypa
             return np.full((len(x), len(self.bias)), value)
 
     old_keras(monkeypatch, Other)
-    with pytest.raises(proving.ProofError):
+    with pytest.raises(keras_run.ProofError):
         convert(DENSE, tmp_path / "new.keras", prove=True)
 
 
@@ -428,8 +430,8 @@ def test_a_process_that_tells_nothing(
     command: str, seconds: float, told: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is one clear error, and nothing is left behind."""
-    monkeypatch.setattr(children, "_START", command)
-    monkeypatch.setattr(proving, "SECONDS", seconds)
+    monkeypatch.setattr(child_processes, "_START", command)
+    monkeypatch.setattr(keras_run, "SECONDS", seconds)
     result = run("convert", DENSE, tmp_path / "new.keras", "--prove")
     assert (result.code, told in result.err) == (2, True)
     assert list(tmp_path.iterdir()) == []

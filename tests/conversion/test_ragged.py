@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from ckpttool.architecture.dialects import Generation
-from ckpttool.conversion import ragged
+from ckpttool.conversion.config import ragged
+from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.rewriting import rewrite
-from tests.architecture.live_defaults import keras
+from ckpttool.model.generations import Generation
 from tests.conversion.of_generation import of_generation
+from tests.model.live_defaults import keras
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # of TensorFlow, with NumPy 2
 
@@ -53,7 +53,7 @@ def test_as_keras_takes_it(class_name: str, nested: bool, tmp_path: Path) -> Non
     """A layer is refused where live Keras 3 raises for a ragged tensor, and only there."""
     import tensorflow as tf
 
-    from ckpttool.architecture.args import Args
+    from ckpttool.model.arguments import Args
 
     journal = Journal()
     found = rewrite(of_generation(config(class_name, LAYERS[class_name], nested), Generation.KERAS_2), journal).config
@@ -70,7 +70,7 @@ def test_as_keras_takes_it(class_name: str, nested: bool, tmp_path: Path) -> Non
 
 def test_of_others(tmp_path: Path) -> None:
     """What was not tried is a guess."""
-    from ckpttool.architecture.args import Args
+    from ckpttool.model.arguments import Args
 
     journal = Journal()
     found = rewrite(of_generation(config("GaussianNoise", {"stddev": 0.5}, False), Generation.KERAS_2), journal).config

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import convert
-from tests.architecture.live_defaults import keras
+from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 
 CASES = sorted((FIXTURES / "resume").rglob("*.h5"))

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from ckpttool import CheckpointError
-from ckpttool.architecture.args import Args
-from ckpttool.architecture.dialects import Generation
 from ckpttool.conversion import Conversion, convert
-from ckpttool.conversion.deviations import Deviation, Variance, arranged
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
-from tests.architecture.live_defaults import keras
+from ckpttool.conversion.weights.deviations import Deviation, Variance, arranged
+from ckpttool.model.arguments import Args
+from ckpttool.model.generations import Generation
+from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 
 FOLDER = FIXTURES / "running_std"

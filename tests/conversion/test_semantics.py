@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from ckpttool.architecture.args import Args
-from ckpttool.architecture.defaults import class_called, defaults_of
-from ckpttool.architecture.dialects import Generation, normalized
-from ckpttool.architecture.spelling import snake_case
-from ckpttool.architecture.table import LAYERS
+from ckpttool.conversion.config.changed_semantics import Site, settled
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.settling import Site, settled
+from ckpttool.model.arguments import Args
+from ckpttool.model.class_names import snake_case
+from ckpttool.model.defaults import class_called, defaults_of
+from ckpttool.model.generations import Generation, normalized
+from ckpttool.model.layers.table import LAYERS
 from tests.samples import FIXTURES
 
 DOCS = Path(__file__).parents[2] / "docs" / "semantics.md"

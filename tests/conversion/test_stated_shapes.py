@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool.architecture import read_architecture
-from ckpttool.architecture.spec import spec_of
 from ckpttool.conversion import convert
-from ckpttool.listing import list_checkpoint
-from ckpttool.verifying import verify
-from tests.architecture.live_defaults import keras
+from ckpttool.inspection.listing import list_checkpoint
+from ckpttool.model import read_architecture
+from ckpttool.model.spec import spec_of
+from ckpttool.verification import verify
 from tests.conversion.judge import numbered
+from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 
 FOLDER = FIXTURES / "stated_shapes"

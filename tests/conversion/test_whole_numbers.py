@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ckpttool.architecture.dialects import Generation
+from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.rewriting import rewrite
-from tests.architecture.live_defaults import keras
+from ckpttool.model.generations import Generation
 from tests.conversion.of_generation import of_generation
+from tests.model.live_defaults import keras
 
 X = np.array([[[1, -2, 7], [2, -3, 0]]])  # a batch of one, two rows, three columns
 

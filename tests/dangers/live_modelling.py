@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ckpttool.dangers import modelling
+from ckpttool.dangers import allowed_names
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PATH = Path(modelling.__file__).with_name("modelling.json")
+PATH = Path(allowed_names.__file__).with_name("modelling.json")
 
 # The public namespaces of what models are made of.
 CLASSES = (

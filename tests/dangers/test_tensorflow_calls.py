@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ckpttool.conversion.operations.raw import LISTS, RAW
-from ckpttool.conversion.operations.table import FUNCTIONS
+from ckpttool.conversion.tensorflow_ops.raw_ops import LISTS, RAW
+from ckpttool.conversion.tensorflow_ops.table import FUNCTIONS
 from ckpttool.dangers import Danger, dangers_in
 from ckpttool.dangers.tensorflow_calls import functions, nodes
 

@@ -11,7 +11,7 @@ from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.conversion import convert
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
-from tests.comparing.checkpoints import Memory
+from tests.comparison.checkpoints import Memory
 from tests.corpus import CORPUS, CORPUS_2, FIELD
 from tests.samples import FIXTURES
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ckpttool.alignment.architectures import load_architecture
 from ckpttool.checkpoint import Checkpoint, Section
-from ckpttool.comparing import Diff, Scope
-from ckpttool.comparing.change import CONNECTION
+from ckpttool.comparison import Diff, Scope
+from ckpttool.comparison.change import CONNECTION
 from ckpttool.equivalence import diff
-from ckpttool.loading import load_architecture
 from tests.corpus import needs_corpus, needs_corpus_2, needs_field
 from tests.equivalence.sources import CORPORA, FOLDERS, Pair, in_memory, opened, pairs
 from tests.samples import FIXTURES

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from ckpttool.comparing import Scope
+from ckpttool.comparison import Scope
 from ckpttool.conversion import convert
 from ckpttool.equivalence import diff
-from tests.comparing.checkpoints import checkpoint, dense
+from tests.comparison.checkpoints import checkpoint, dense
 from tests.corpus import FIELD, needs_field
 from tests.samples import FIXTURES
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import Conversion, convert
-from tests.architecture.live_defaults import keras
 from tests.corpus import FIELD, needs_field
+from tests.model.live_defaults import keras
 
 pytestmark = [needs_field, pytest.mark.filterwarnings("ignore:__array__ implementation")]  # of model.save
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ckpttool.checks.checking import check_file
+from ckpttool.checks.runner import check_file
 from tests.corpus import FIELD, needs_field
 
 pytestmark = needs_field

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import Conversion, Options, convert
-from tests.architecture.live_defaults import keras
 from tests.corpus import FIELD, needs_field
+from tests.model.live_defaults import keras
 
 pytestmark = needs_field
 

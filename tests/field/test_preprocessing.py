@@ -8,8 +8,8 @@ import pytest
 
 import ckpttool
 from ckpttool.conversion.journal import ConversionError
-from tests.architecture.live_defaults import keras
 from tests.corpus import FIELD, needs_field
+from tests.model.live_defaults import keras
 
 pytestmark = [needs_field, pytest.mark.filterwarnings("ignore:__array__ implementation")]  # of TensorFlow, with NumPy 2
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ckpttool.verifying import Allowed, verify
-from tests.architecture.live_defaults import keras
+from ckpttool.verification import Allowed, verify
 from tests.corpus import FIELD, needs_field
+from tests.model.live_defaults import keras
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")

@@ -12,9 +12,9 @@ import pytest
 
 import ckpttool
 from ckpttool import CheckpointError, Refusal, Section, WeightNotFoundError
-from ckpttool.dtypes import itemsize
 from ckpttool.formats import npz
 from ckpttool.formats.hdf5 import values
+from ckpttool.io.dtypes import itemsize
 from tests.samples import FIXTURES
 
 _LIMITS = (1, 7, 16, 1000, 1 << 20)

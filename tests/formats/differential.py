@@ -21,15 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ckpttool.checks.checking import check_file
 from ckpttool.checks.policy import Policy
+from ckpttool.checks.runner import check_file
 from ckpttool.errors import CheckpointError
-from ckpttool.files import FileSource
 from ckpttool.formats.hdf5.attributes import Attributes
 from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.objects import Dataset
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import problem, values_of
+from ckpttool.io.sources import FileSource
 from tests.formats import documents_mutants, zip_mutants
 from tests.formats.hdf5 import mutants
 

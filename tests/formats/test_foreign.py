@@ -475,7 +475,7 @@ def test_wrong_crc_of_weights(tmp_path: Path) -> None:
 def test_wrong_crc_of_large_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the weights are too large to be checked at once, they are checked before values are shown."""
     from ckpttool.formats import keras_zip
-    from ckpttool.listing import Choice, list_checkpoint
+    from ckpttool.inspection.listing import Choice, list_checkpoint
 
     monkeypatch.setattr(keras_zip, "CHECKED_AT_ONCE", 100)
     data = bytearray((FIXTURES / "keras3/mlp.keras").read_bytes())

@@ -12,7 +12,7 @@ import pytest
 
 import ckpttool
 from ckpttool import UnsafeFileError
-from ckpttool.describing import describe
+from ckpttool.inspection.info import describe
 from tests.formats.contract import ReaderContract, datasets, listed_order
 from tests.samples import FIXTURES, members, zipped
 

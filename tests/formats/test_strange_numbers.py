@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import ckpttool
-from ckpttool.comparing.fingerprints import fingerprint
+from ckpttool.comparison.fingerprints import fingerprint
 from ckpttool.conversion import plan
-from ckpttool.describing import describe
 from ckpttool.errors import CheckpointError
-from ckpttool.listing import Choice, list_checkpoint
+from ckpttool.inspection.info import describe
+from ckpttool.inspection.listing import Choice, list_checkpoint
 from tests.samples import FIXTURES, members, zipped
 
 

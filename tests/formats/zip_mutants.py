@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import ckpttool
-from ckpttool.files import FileSource
 from ckpttool.formats.archive import Archive
+from ckpttool.io.sources import FileSource
 from tests.formats.zip_surgery import (
     DEFLATED,
     LONG,

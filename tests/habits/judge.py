@@ -20,9 +20,9 @@ import numpy as np
 from ckpttool.conversion import Conversion, convert
 from ckpttool.conversion.options import Options
 from ckpttool.errors import CheckpointError
-from tests.architecture.live_defaults import keras
 from tests.conversion.judge import differences, flat, numbered
 from tests.habits import own, own_more
+from tests.model.live_defaults import keras
 
 OWN = "tests.habits.own"
 TOLERANCE = 2e-5

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
-from ckpttool.describing import Info, describe
-from ckpttool.listing import Choice, Listing, list_checkpoint
+from ckpttool.inspection.info import Info, describe
+from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
 from ckpttool.render import Style, Summary
 
 HOSTILE = [

@@ -15,10 +15,10 @@ import pytest
 
 from ckpttool import CheckpointError
 from ckpttool.checks.catalogue import FAMILIES, RULES
-from ckpttool.checks.checking import check
 from ckpttool.checks.policy import PathIgnore, Policy
 from ckpttool.checks.result import CheckReport, FileReport, Suppressed
 from ckpttool.checks.rule import Finding, Rule, Severity
+from ckpttool.checks.runner import check
 from ckpttool.render import Style
 from ckpttool.render.checks import CHECK_OUTPUTS, RULE_OUTPUTS, SUFFIXES
 from tests.render.contract import HOSTILE, unsafe

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import ckpttool
+from ckpttool.arrays.statistics import Stats
 from ckpttool.checkpoint import Section
-from ckpttool.describing import describe
-from ckpttool.listing import Choice, Listing, list_checkpoint
-from ckpttool.numerics import Stats
+from ckpttool.inspection.info import describe
+from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
 from ckpttool.render import INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
 from ckpttool.render.json import dumps
 from ckpttool.render.style import number, pretty_layer, shape, size

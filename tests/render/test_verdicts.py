@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from ckpttool.architecture.spec import SpecSlot
+from ckpttool.model.spec import SpecSlot
 from ckpttool.render.verdicts import collapsed, finding_rows
-from ckpttool.verifying import Finding, Status
+from ckpttool.verification import Finding, Status
 
 CASES = {
     "block{1..5}_conv1/kernel": [f"block{number}_conv1/kernel" for number in range(1, 6)],

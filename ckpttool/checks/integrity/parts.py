@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from ckpttool.checkpoint import Checkpoint, Refusal
-from ckpttool.checks.few import few
 from ckpttool.checks.integrity.rules import (
     DAMAGED,
     LEFT_OVER,
@@ -13,6 +12,7 @@ from ckpttool.checks.integrity.rules import (
     UNREADABLE,
     WRONG_SUFFIX,
 )
+from ckpttool.checks.limits import few
 from ckpttool.checks.rule import Finding, Rule, Told
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CorruptFileError

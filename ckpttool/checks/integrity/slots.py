@@ -4,12 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from ckpttool.aligning import Alignment
-from ckpttool.architecture import Architecture
-from ckpttool.architecture.layouts import Place, opaque_in
-from ckpttool.architecture.spec import part_in, spec_of
+from ckpttool.alignment.alignment import Alignment
+from ckpttool.alignment.names import Namer
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
-from ckpttool.checks.few import few
 from ckpttool.checks.integrity.rules import (
     LEFT_OVER,
     NO_WEIGHTS,
@@ -18,12 +15,15 @@ from ckpttool.checks.integrity.rules import (
     TOO_MANY,
     UNKNOWN_SLOTS,
 )
+from ckpttool.checks.limits import few
 from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.formats.weights_h5 import PATH_KINDS
-from ckpttool.naming import Namer
-from ckpttool.verifying import LOADERS
+from ckpttool.model import Architecture
+from ckpttool.model.layouts import Place, opaque_in
+from ckpttool.model.spec import part_in, spec_of
+from ckpttool.verification import LOADERS
 
 T = TypeVar("T")
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from ckpttool.architecture.spec import part_in
+from ckpttool.alignment.vocabularies import WHOLE, lookups_in_checkpoint, outermost
 from ckpttool.checks.integrity.rules import NO_VOCABULARY
 from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
-from ckpttool.vocabularies import WHOLE, lookups_in_checkpoint, outermost
+from ckpttool.model.spec import part_in
 
 
 def vocabularies(subject: Subject) -> Iterator[Told]:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 from ckpttool.checks.failures import told
-from ckpttool.checks.numbers.judging import Judged, dtypes, duplicates, judged
 from ckpttool.checks.numbers.roles import Roles
 from ckpttool.checks.numbers.rules import RULES
-from ckpttool.checks.numbers.scanning import scan
+from ckpttool.checks.numbers.value_scan import scan
+from ckpttool.checks.numbers.verdicts import Judged, dtypes, duplicates, judged
 from ckpttool.checks.rule import Told
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError

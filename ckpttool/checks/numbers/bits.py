@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ckpttool.dtypes import values_of
+from ckpttool.io.dtypes import values_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ckpttool.architecture import Layer
-from ckpttool.architecture.args import Args
-from ckpttool.architecture.layouts import Place
-from ckpttool.architecture.slots import in_path_layout
-from ckpttool.architecture.spelling import snake_case
-from ckpttool.architecture.table import LAYERS, part_of
 from ckpttool.checkpoint import Section, Weight
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.weights_h5 import as_keras_3, split
+from ckpttool.model import Layer
+from ckpttool.model.arguments import Args
+from ckpttool.model.class_names import snake_case
+from ckpttool.model.layers.table import LAYERS, part_of
+from ckpttool.model.layouts import Place
+from ckpttool.model.slots import in_path_layout
 
 _VARIANCES = frozenset({"moving_variance", "running_std"})
 _KERNELS = frozenset({"embeddings", "W", "U"})

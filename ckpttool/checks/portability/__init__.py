@@ -6,12 +6,12 @@ asked for, that Keras 2 does not open it: code in it is a matter of safety.
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ckpttool.architecture.buildability import Obstacle, buildability_of
-from ckpttool.architecture.dialects import Generation, generation_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.portability.rules import NEEDS_KERAS_3, OWN_OBJECTS, REFUSED, RULES
 from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
+from ckpttool.model.buildability import Obstacle, buildability_of
+from ckpttool.model.generations import Generation, generation_of
 
 
 def portability(subject: Subject) -> Iterator[Told]:

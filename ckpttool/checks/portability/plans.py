@@ -3,33 +3,26 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from ckpttool.architecture import Architecture
-from ckpttool.architecture.dialects import Generation
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.portability.rules import NO_EXACT_FORM, OLD_CONFIG, OTHERWISE, REFUSED, REMARKS
 from ckpttool.checks.rule import Finding, Rule, Told
-from ckpttool.conversion import (
-    Applied,
-    ConversionError,
-    Edit,
-    Remark,
-    activations,
-    padding,
-    words,
-)
+from ckpttool.conversion import Applied, ConversionError, Edit, Remark
+from ckpttool.conversion.config import argument_edits, hard_sigmoid, theano_padding
+from ckpttool.conversion.config.changed_semantics import WRITE_BACKWARD
+from ckpttool.conversion.config.rewriter import STATE_INPUT
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import PLAIN
-from ckpttool.conversion.preparing import prepare
-from ckpttool.conversion.rewriting import STATE_INPUT
-from ckpttool.conversion.settling import WRITE_BACKWARD
+from ckpttool.conversion.preparation import prepare
 from ckpttool.formats.weights_h5 import PATH_KINDS
-from ckpttool.verifying import verify
+from ckpttool.model import Architecture
+from ckpttool.model.generations import Generation
+from ckpttool.verification import verify
 
 # Edits without which Keras 3.15 takes a model without a word, and computes something else.
 _OTHERWISE_WITHOUT = frozenset(
     {
-        *(activations.SCALE_WEIGHTS, activations.SCALE_INPUT, activations.KEEP_WEIGHTS),
-        *(padding.WRITE_PADDING, words.WRITE_DEFAULT, WRITE_BACKWARD, STATE_INPUT),
+        *(hard_sigmoid.SCALE_WEIGHTS, hard_sigmoid.SCALE_INPUT, hard_sigmoid.KEEP_WEIGHTS),
+        *(theano_padding.WRITE_PADDING, argument_edits.WRITE_DEFAULT, WRITE_BACKWARD, STATE_INPUT),
     }
 )
 
@@ -73,7 +66,7 @@ def _unfound(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[Tol
 def _matters(edit: Applied) -> bool:
     """Whether Keras 3 computes something else without an edit; channels_last is what it takes by itself, unless its
     user has set another order (`image_data_format`, keras/src/backend/config.py, 3.15)."""
-    return edit.edit is not words.WRITE_DEFAULT or edit.detail != "data_format='channels_last'"
+    return edit.edit is not argument_edits.WRITE_DEFAULT or edit.detail != "data_format='channels_last'"
 
 
 def _edits(rule: Rule, kinds: frozenset[Edit], edits: Iterable[Applied]) -> Iterator[Told]:

@@ -17,7 +17,7 @@ from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from ckpttool.comparing import Comparison, Diff
+    from ckpttool.comparison import Comparison, Diff
 
 
 def fits(subject: Subject) -> Iterator[Told]:
@@ -25,8 +25,8 @@ def fits(subject: Subject) -> Iterator[Told]:
     path = subject.policy.requirements.architecture
     if subject.checkpoint is None or not path:
         return
-    from ckpttool.loading import load_spec
-    from ckpttool.verifying import verify
+    from ckpttool.alignment.architectures import load_spec
+    from ckpttool.verification import verify
 
     try:
         spec = load_spec(path)
@@ -59,7 +59,7 @@ def drift(subject: Subject) -> Iterator[Told]:
 
 
 def _changes(found: Diff, required: Requirements) -> Iterator[Told]:
-    from ckpttool.comparing import broken
+    from ckpttool.comparison import broken
 
     for one in broken(found, frozen=required.frozen):
         yield Finding(FROZEN_CHANGED, one.weight, f"{one.found}, and {one.glob} is frozen")

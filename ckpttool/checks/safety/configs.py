@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ckpttool.checks.few import few
+from ckpttool.checks.limits import few
 from ckpttool.checks.rule import Finding, Rule
 from ckpttool.checks.safety import sizes
 from ckpttool.checks.safety.callables import CUSTOM_OBJECT, DISGUISED, SAVED_MODEL, UNSAFE_CALLABLE

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ckpttool import jsontext
-from ckpttool.checks.few import few
+from ckpttool.checks.limits import few
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.checks.safety.refused import ARCHIVE_PATH, BOMB, PROGRAM
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
-from ckpttool.files import FileSource
 from ckpttool.formats.archive import EXECUTABLE, MAX_MEMBERS, MAX_RATIO, Archive
 from ckpttool.formats.foreign import ARCHIVES, BINARY_PICKLE
 from ckpttool.formats.keras_zip import CONFIG, METADATA, WEIGHTS
+from ckpttool.io import json_text
+from ckpttool.io.sources import FileSource
 
 NESTED_ARCHIVE = Rule(
     code="S304",
@@ -75,10 +75,10 @@ def config_in(path: Path) -> Any:
     """The config of an archive or directory, whatever JSON it is; None where there is none that can be read."""
     opened = _opened(path)
     if opened is None:
-        return _parsed(_head_of(path / CONFIG, jsontext.MAX_BYTES)) if os.path.isdir(path) else None
+        return _parsed(_head_of(path / CONFIG, json_text.MAX_BYTES)) if os.path.isdir(path) else None
     source, archive = opened
     try:
-        return _parsed(archive.read(CONFIG, jsontext.MAX_BYTES)) if CONFIG in archive else None
+        return _parsed(archive.read(CONFIG, json_text.MAX_BYTES)) if CONFIG in archive else None
     except CheckpointError:
         return None
     finally:
@@ -87,7 +87,7 @@ def config_in(path: Path) -> Any:
 
 def _parsed(raw: bytes) -> Any:
     try:
-        return jsontext.parse(raw, CONFIG).value
+        return json_text.parse(raw, CONFIG).value
     except CheckpointError:
         return None
 

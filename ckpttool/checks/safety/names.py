@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.checks.few import few
+from ckpttool.checks.limits import few
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.checks.subject import Subject
 from ckpttool.dangers.walk import walk

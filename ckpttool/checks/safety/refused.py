@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ckpttool.checkpoint import Refusal
-from ckpttool.checks.few import few
+from ckpttool.checks.limits import few
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.checks.safety.names import ODD_NAME
 from ckpttool.checks.subject import Subject

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import prod
 
-from ckpttool import dtypes
-from ckpttool.architecture.spec import SpecSlot, spec_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.checks.few import few
+from ckpttool.checks.limits import few
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.checks.safety.refused import BOMB
 from ckpttool.checks.subject import Subject
 from ckpttool.dangers.walk import Node, json_in
 from ckpttool.errors import CheckpointError, UnsafeFileError
+from ckpttool.io import dtypes
+from ckpttool.model.spec import SpecSlot, spec_of
 
 CONFIG_BOMB = Rule(
     code="S402",

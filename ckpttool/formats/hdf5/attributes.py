@@ -9,8 +9,8 @@ from typing import NamedTuple
 from ckpttool.errors import CorruptFileError, UnsafeFileError, ambiguous
 from ckpttool.formats.hdf5.datatypes import Datatype
 from ckpttool.formats.hdf5.groups import decode_name
+from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes, Header
 from ckpttool.formats.hdf5.heaps import ATTRIBUTE_RECORDS, FractalHeap, GlobalHeap, NameIndex
-from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header
 from ckpttool.formats.hdf5.objects import own, read_dataspace, shared_datatype
 
 ATTRIBUTE, ATTRIBUTE_INFO = 0x0C, 0x15

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from ckpttool.files import FileSource, Inflated, Source, Window
+from ckpttool.io.sources import FileSource, Inflated, Source, Window
 
 PIECE = 4 << 20
 _MEMORY = (1 << 30, 3 << 30)  # the least and the most bytes of address space

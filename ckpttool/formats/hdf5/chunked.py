@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator
 from subprocess import PIPE
 
-from ckpttool import children
 from ckpttool.errors import CorruptFileError, FileAccessError
+from ckpttool.io import child_processes
 
 _SILENCE = 60.0  # seconds for one answer, after which the child counts as hung
 _MOST_DEATHS = 4  # of children, after which no other is started; one that ran out of time counts as all
@@ -104,8 +104,8 @@ class _Child:
     """A running child process."""
 
     def __init__(self, where: list[str | int]) -> None:
-        environment = children.clean_environment(**_SETTINGS)
-        self._process = children.start(
+        environment = child_processes.clean_environment(**_SETTINGS)
+        self._process = child_processes.start(
             "ckpttool.formats.hdf5.chunk_child", json.dumps(where), environment=environment, stdin=PIPE, stdout=PIPE
         )
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ckpttool.errors import CorruptFileError, ambiguous
+from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes, Header
 from ckpttool.formats.hdf5.heaps import LINK_RECORDS, FractalHeap, NameIndex
-from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header
 
 LINK_INFO, LINK, SYMBOL_TABLE = 0x02, 0x06, 0x11
 MAX_NAME = 4096

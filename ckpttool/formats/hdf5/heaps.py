@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ckpttool.errors import CorruptFileError, UnsupportedError, ambiguous
-from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, lookup3
+from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes, lookup3
 
 
 class GlobalHeap:

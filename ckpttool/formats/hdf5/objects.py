@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ckpttool.errors import CorruptFileError, UnsupportedError
 from ckpttool.formats.hdf5.datatypes import Datatype, read_datatype
-from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, read_header
+from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes, Header, read_header
 
 DATASPACE, DATATYPE, OLD_FILL, FILL, EXTERNAL, LAYOUT, FILTERS = 0x01, 0x03, 0x04, 0x05, 0x07, 0x08, 0x0B
 

@@ -7,16 +7,16 @@ visited once however many names they have, and one damaged object does not hide 
 import re
 from dataclasses import dataclass, field
 
-from ckpttool import scalars
-from ckpttool.budget import steps_of_text
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsupportedError, ambiguous
-from ckpttool.files import Source
 from ckpttool.formats.hdf5.attributes import Attributes, AttributeValue
 from ckpttool.formats.hdf5.groups import MAX_NAME, SYMBOL_TABLE, Link, is_group, links
+from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes, Header, other_signature, read_header, unfinished
 from ckpttool.formats.hdf5.heaps import GlobalHeap
-from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes, Header, other_signature, read_header, unfinished
 from ckpttool.formats.hdf5.objects import Dataset, is_dataset, is_named_type, read_dataset
+from ckpttool.io import scalars
+from ckpttool.io.budget import steps_of_text
+from ckpttool.io.sources import Source
 
 MAX_DEPTH = 4096
 _OBJECT_STEPS = 30  # what a group or dataset costs of the budget

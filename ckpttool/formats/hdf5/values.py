@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ckpttool.checkpoint import Values
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.formats.hdf5.chunked import ChunkReader
-from ckpttool.formats.hdf5.low import UNDEFINED, Hdf5Bytes
+from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes
 from ckpttool.formats.hdf5.objects import Dataset
 
 # Keras's own limits against expansion bombs (keras/src/saving/saving_lib.py, 3.15): more than this declared in all,

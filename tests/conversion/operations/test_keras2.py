@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ckpttool.architecture.dialects import Generation
+from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.operations import FUNCTIONS
-from ckpttool.conversion.rewriting import rewrite
-from tests.architecture.live_defaults import keras
+from ckpttool.conversion.tensorflow_ops import FUNCTIONS
+from ckpttool.model.generations import Generation
 from tests.conversion.of_generation import of_generation
+from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 
 MODELS = json.loads((FIXTURES / "operations" / "keras2.15.json").read_text())

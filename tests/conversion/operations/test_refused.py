@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from ckpttool.architecture.args import Args
-from ckpttool.architecture.graph import Call, Tensor
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.operations import Sizes, rewritten
+from ckpttool.conversion.tensorflow_ops import Sizes, rewritten
+from ckpttool.model.arguments import Args
+from ckpttool.model.graph import Call, Tensor
 
 X = Tensor("x", 0, 0, (None, 4, 6))
 

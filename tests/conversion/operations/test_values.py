@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ckpttool.architecture.dialects import Generation
+from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
-from ckpttool.conversion.rewriting import rewrite
-from tests.architecture.live_defaults import keras
+from ckpttool.model.generations import Generation
 from tests.conversion.of_generation import of_generation
+from tests.model.live_defaults import keras
 
 
 def config_of(function: str, *calls: list[Any]) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ckpttool.budget import Budget
 from ckpttool.errors import CheckpointError, CorruptFileError
 from ckpttool.formats.hdf5.chunked import ChunkReader
-from ckpttool.formats.hdf5.low import lookup3
+from ckpttool.formats.hdf5.headers import lookup3
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import problem, values_of
+from ckpttool.io.budget import Budget
 
 
 class Memory:

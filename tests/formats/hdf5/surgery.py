@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import h5py
 
-from ckpttool.formats.hdf5.low import lookup3
+from ckpttool.formats.hdf5.headers import lookup3
 
 UNDEFINED = 0xFFFFFFFFFFFFFFFF
 _BLOCKS = 40  # of one header

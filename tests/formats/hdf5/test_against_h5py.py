@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ckpttool.files import FileSource
 from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import values_of
+from ckpttool.io.sources import FileSource
 
 VERSIONS = [name for name in ("v108", "v110", "v112", "v114", "v200") if hasattr(h5py.h5f, f"LIBVER_{name.upper()}")]
 BOUNDS = [("earliest", "latest"), *((name, name) for name in VERSIONS), ("latest", "latest")]

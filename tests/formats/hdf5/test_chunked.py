@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckpttool import children
 from ckpttool.errors import CorruptFileError, FileAccessError
 from ckpttool.formats.hdf5 import chunk_child, chunked
 from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.io import child_processes
 from tests.formats.hdf5.making import at_most
 
 VALUES = np.random.default_rng(7).integers(0, 50, (1200, 1000), dtype="<i4")  # 4.8 MB: two pieces of the child's
@@ -135,7 +135,7 @@ def test_child_that_dies(reader: ChunkReader) -> None:
 
 def test_child_that_hangs(reader: ChunkReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that answers nothing is ended after a while."""
-    monkeypatch.setattr(children, "_START", "import time; time.sleep(60)")
+    monkeypatch.setattr(child_processes, "_START", "import time; time.sleep(60)")
     monkeypatch.setattr(chunked, "_SILENCE", 0.2)
     began = time.monotonic()
     with pytest.raises(CorruptFileError, match="no answer"):
@@ -148,7 +148,7 @@ def test_child_that_hangs(reader: ChunkReader, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("answer", [b"", b"D\0", b"D" + b"\xff" * 8, b"D" + struct.pack("<Q", 100) + b"only this"])
 def test_child_that_talks_nonsense(reader: ChunkReader, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     """An answer that is cut off, or claims a size beyond all measure, is an error."""
-    monkeypatch.setattr(children, "_START", f"import sys; sys.stdout.buffer.write({answer!r})")
+    monkeypatch.setattr(child_processes, "_START", f"import sys; sys.stdout.buffer.write({answer!r})")
     with pytest.raises(CorruptFileError, match="cannot be read"):
         next(reader.pieces("big", VALUES.nbytes, 100))
 
@@ -157,7 +157,7 @@ def test_child_that_never_stops(reader: ChunkReader, monkeypatch: pytest.MonkeyP
     """Values without end are no longer read when they are more than declared."""
     frame = b"D" + struct.pack("<Q", 64) + bytes(64)
     answers = f"import sys\nfor _ in sys.stdin: sys.stdout.buffer.write({frame!r}); sys.stdout.flush()"
-    monkeypatch.setattr(children, "_START", answers)
+    monkeypatch.setattr(child_processes, "_START", answers)
     with at_most(20), pytest.raises(CorruptFileError, match="not of the size"):
         list(reader.pieces("small", 140, 8))
 

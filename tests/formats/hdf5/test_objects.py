@@ -9,7 +9,7 @@ import pytest
 
 from ckpttool.errors import CorruptFileError
 from ckpttool.formats.hdf5.datatypes import read_datatype
-from ckpttool.formats.hdf5.low import UNDEFINED
+from ckpttool.formats.hdf5.headers import UNDEFINED
 from ckpttool.formats.hdf5.objects import read_dataspace
 from ckpttool.formats.hdf5.tree import read_tree
 from tests.formats.hdf5.making import Memory, address_of, kinds, tree_of, written

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
-from ckpttool.files import FileSource
 from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import InMemory, Repeated, problem, values_of
+from ckpttool.io.sources import FileSource
 from tests.formats.hdf5.making import Memory, tree_of, with_checksums, written
 
 NO_READER = ChunkReader("never opened")
@@ -234,7 +234,7 @@ def test_no_h5py_in_this_process(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     path.write_bytes(written("earliest", lambda file: file.create_dataset("x", data=np.zeros(100))))
     script = (
-        "import sys; from ckpttool.files import FileSource; from ckpttool.formats.hdf5.tree import read_tree;"
+        "import sys; from ckpttool.io.sources import FileSource; from ckpttool.formats.hdf5.tree import read_tree;"
         "from ckpttool.formats.hdf5.values import values_of; tree = read_tree(FileSource(sys.argv[1]));"
         "print(sum(map(len, values_of(tree.file, 'x', tree.datasets['x'], None).pieces(64))),"
         "{'h5py', 'numpy'} & set(sys.modules))"

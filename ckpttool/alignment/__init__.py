@@ -1,0 +1,1 @@
+"""Which stored weight fills which slot of a model, and what to call it."""

@@ -1,0 +1,70 @@
+"""Where the architecture or the spec of a model can come from: a whole model, other weights, or a file of its own."""
+
+import os
+from collections import Counter
+
+from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.errors import CheckpointError, UnknownFormatError
+from ckpttool.formats import open_checkpoint
+from ckpttool.io.sources import FileSource
+from ckpttool.model import Architecture, architecture_of
+from ckpttool.model.spec import Spec, SpecSlot, spec_of
+from ckpttool.model.text_files import architecture_of_text, spec_of_text
+
+
+def load_architecture(path: str | os.PathLike[str]) -> Architecture:
+    """The architecture in a `.keras`, a whole-model `.h5`, or a `.json` or `.yaml`; told apart by content."""
+    if not is_text(path):
+        with open_checkpoint(path) as checkpoint:
+            checkpoint.require_one_view()
+            found = architecture_of(checkpoint)
+        if found is None:
+            raise UnknownFormatError(
+                "stores no architecture, only weights",
+                path=os.fspath(path),
+                expected="a whole model, or an architecture in JSON or YAML",
+            )
+        return found
+    return architecture_of_text(path)
+
+
+def load_spec(path: str | os.PathLike[str]) -> Spec:
+    """The spec of a model: from a spec file, an architecture in JSON or YAML, a whole model, or other weights, which
+    tell no more than their own places, shapes and dtypes."""
+    if is_text(path) and not os.fspath(path).endswith(".weights.json"):
+        return spec_of_text(path)
+    with open_checkpoint(path) as checkpoint:
+        checkpoint.require_one_view()
+        architecture = architecture_of(checkpoint)
+        try:
+            return spec_of(architecture) if architecture else spec_of_weights(checkpoint)
+        except CheckpointError as error:
+            raise error.at(path=os.fspath(path)) from error.__cause__
+
+
+def spec_of_weights(checkpoint: Checkpoint) -> Spec:
+    """The spec of a model that would take just the weights of a checkpoint."""
+    counts = Counter[str]()
+    slots = []
+    for weight in checkpoint.section(Section.MODEL):
+        listed = weight.name is not None and weight.layer is not None
+        layer = weight.layer or weight.path.rpartition("/vars/")[0]
+        name = (weight.name or weight.path.rpartition("/")[2]).removesuffix(":0").removeprefix(f"{layer}/")
+        place = ("", layer, counts[layer]) if listed else (weight.path, "", None)
+        counts[layer] += 1
+        slots.append(SpecSlot(layer, name, weight.shape, weight.dtype, True, *place))
+    if not slots:
+        raise UnknownFormatError("stores neither an architecture nor weights of a model", path=str(checkpoint.path))
+    return Spec(checkpoint.path.name, tuple(slots), tuple(dict.fromkeys(slot.group for slot in slots if slot.group)))
+
+
+def is_text(path: str | os.PathLike[str]) -> bool:
+    """Whether a file holds no byte that only binary files have in front."""
+    if os.path.isdir(path):
+        return False
+    source = FileSource(path)
+    try:
+        head = source.read(0, min(source.size, 512))
+    finally:
+        source.close()
+    return b"\0" not in head or head.lstrip(b"\xff\xfe\0")[:1] in (b"{", b"[")  # JSON may be UTF-16 or -32

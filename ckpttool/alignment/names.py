@@ -1,0 +1,161 @@
+"""What to call a weight: its layer and its place inside the layer, as the user of the model knows them.
+
+Names that the file does not state are taken from an architecture or from paths, and marked as inferred.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.errors import CheckpointError
+from ckpttool.formats.weights_h5 import CONTAINERS, as_keras_3, split
+from ckpttool.io import scalars
+from ckpttool.model import Architecture, Layer
+
+if TYPE_CHECKING:
+    from ckpttool.alignment.alignment import Alignment
+    from ckpttool.model.layouts import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The names of one weight. `layer` is what to call its layer, `label` what to call the weight inside it.
+
+    `class_name` comes from the architecture and is None where that does not tell; so do `frozen`, whether the layer is
+    so, and `trainable`, whether the weight is among the model's trainable ones. `inferred` says that the layer's name
+    is not stored but concluded from the architecture or the path. `slot` is what Keras calls the weight (`kernel`)
+    where the architecture tells.
+    """
+
+    layer: str
+    label: str
+    class_name: str | None = None
+    frozen: bool | None = None
+    trainable: bool | None = None
+    inferred: bool = False
+    slot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Namer:
+    """Gives every weight of a checkpoint the names to show it under, from what is stored and from an architecture.
+
+    `places` are the slots of the stored weights, by path. `numbered` says that the checkpoint knows its layers by
+    number only, as Keras 0.x did. `beside` are names of weights that a quantized kernel has beside it although the
+    config says nothing of it, by path. `problem` is why the architecture does not tell the slots, empty where it does.
+    `several` are the layers whose weights' stored names begin with several scopes, those of the layers in them.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    places: Mapping[str, "Place"] = field(default_factory=dict)
+    numbered: bool = False
+    problem: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    several: frozenset[str] = frozenset()
+    _by_path: dict[str, Layer] = field(init=False)
+    _by_place: dict[tuple[str, ...], Layer] = field(init=False)
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, architecture: Architecture | None) -> "Namer":
+        """The namer of a checkpoint, with its own architecture or another."""
+        several = _several_scopes(checkpoint.section(Section.MODEL))
+        if architecture is None or not architecture.layers:
+            return cls(several=several)
+        from ckpttool.alignment.alignment import align  # the table of layers is not needed by every listing
+
+        numbered = checkpoint.kind == "keras0-weights"
+        try:
+            alignment = align(checkpoint, architecture)
+            slots, beside = alignment.by_path(), _beside_kernels(alignment)
+            return cls(architecture.layers, slots, numbered, beside=beside, several=several)
+        except CheckpointError as error:
+            return cls(architecture.layers, {}, numbered, error.what, several=several)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_path", {layer.path: layer for layer in self.layers})
+        object.__setattr__(self, "_by_place", {layer.place: layer for layer in self.layers})
+
+    def name(self, weight: Weight) -> Name:
+        """The names of a weight."""
+        if weight.section is not Section.MODEL:
+            return Name(weight.section.value, weight.name or weight.path)
+        place = self.places.get(weight.path)
+        if weight.name is not None:
+            return self._known(Name(weight.layer or "", self._short(weight)), place)
+        parts = as_keras_3(split(weight.path))
+        if weight.layer is not None:
+            last = place.slot.name if place else self.beside.get(weight.path, parts[-1])
+            label = "/".join(filter(None, (weight.part, last)))
+            return self._known(Name(weight.layer, label), place)
+        if place is not None:
+            return self._known(Name(place.layer, place.name, inferred=True), place)
+        return self._by_its_path(parts, weight)
+
+    def _known(self, name: Name, place: "Place | None") -> Name:
+        """The name with what the architecture tells of its layer and of its slot."""
+        layer = self._numbered(name.layer) if self.numbered else self._by_path.get(name.layer)
+        slot, trainable = (place.slot.name, place.slot.trainable) if place else (None, None)
+        if layer is None:
+            return replace(name, slot=slot, trainable=trainable)
+        frozen = not layer.trainable
+        trainable = False if frozen and place is None else trainable
+        return replace(name, class_name=layer.class_name, frozen=frozen, slot=slot, trainable=trainable)
+
+    def _short(self, weight: Weight) -> str:
+        """The stored name of a weight without what repeats its layer's name in front, be it with the number that
+        TensorFlow puts behind a scope which was there before, and without `:0` behind."""
+        layer, name = weight.layer or "", (weight.name or "").removesuffix(":0")
+        if "/" not in name:
+            return name.removeprefix(f"{layer}_") or name  # of Keras 1
+        own = self._by_path.get(layer)
+        if layer in self.several or (own is not None and own.is_model):
+            return name.removeprefix(f"{layer}/") or name
+        return re.sub(rf"^{re.escape(layer)}(_\d+)?/", "", name)
+
+    def _numbered(self, layer: str) -> Layer | None:
+        """The layer that `layer_<i>` is, by the order of the architecture."""
+        number = scalars.digits(layer.rpartition("_")[2])
+        return self.layers[number] if number is not None and number < len(self.layers) else None
+
+    def _by_its_path(self, parts: tuple[str, ...], weight: Weight) -> Name:
+        """The name of a weight that neither the file nor the architecture names: by the config as far as the path of a
+        layer fits, else by its path."""
+        owner, index = parts[:-2], self.beside.get(weight.path, parts[-1])
+        for end in range(len(owner), 1, -1):
+            layer = self._by_place.get(owner[:end])
+            if layer is not None:
+                return self._known(Name(layer.path, "/".join((*owner[end:], index)), inferred=True), None)
+        return Name("/".join(part for part in owner if part not in CONTAINERS and part != "vars"), index, inferred=True)
+
+
+def _beside_kernels(alignment: "Alignment") -> dict[str, str]:
+    """The names of what is stored beside int8 kernels without a slot, by path: the layers in a MultiHeadAttention are
+    quantized one by one, and its config does not tell (keras/src/layers/core/einsum_dense.py, 3.15)."""
+    from ckpttool.model.layers.quantized import WRITE_ORDER
+
+    by_path = alignment.by_path()
+    stored = {one.weight.path: one.weight for aligned in alignment.aligned for one in aligned.stored}
+    stored |= {weight.path: weight for weight in alignment.left}
+    found: dict[str, str] = {}
+    for weight in alignment.left:
+        group, _, number = weight.path.rpartition("/")
+        place = scalars.digits(number)
+        first = stored.get(f"{group}/0")
+        names = {by_path[path].slot.name for path in (f"{group}/0", f"{group}/1") if path in by_path}
+        if first is not None and first.dtype == "int8" and names and names <= {"kernel", "bias"} and place is not None:
+            order = [name for name in WRITE_ORDER["int4"] if name != "bias" or name in names]
+            found |= {weight.path: order[place]} if place < len(order) else {}
+    return found
+
+
+def _several_scopes(weights: Iterable[Weight]) -> frozenset[str]:
+    """The layers whose weights' stored names begin with more than one scope."""
+    first: dict[str, str] = {}
+    return frozenset(
+        layer
+        for weight in weights
+        if (layer := weight.layer or "") and (scope := (weight.name or "").rpartition("/")[0].partition("/")[0])
+        if first.setdefault(layer, scope) != scope
+    )

@@ -1,0 +1,1 @@
+"""Values of weights, of any size in bounded memory: statistics of one, comparison of two."""

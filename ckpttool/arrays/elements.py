@@ -1,0 +1,191 @@
+"""Stored values side by side, widened so that any two dtypes can be compared without losing a digit.
+
+Floats of 32 bits and fewer become float32, all others float64, in which every dtype but 64-bit integers is exact; what
+those lose is kept apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ckpttool.io.dtypes import DTYPES, values_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_ROOM = 1 << 21
+"""The bytes of an array of one block. All that is computed of a block stays within the caches, and every step takes so
+long that threads seldom meet between two of them, where one has to wait for the other."""
+
+Raw = bytes | bytearray | memoryview
+Pair = tuple["np.ndarray", "np.ndarray"]
+
+# (bits of the exponent, bits of the fraction)
+_FLOATS = {
+    "float8_e4m3fn": (4, 3), "float8_e5m2": (5, 2), "bfloat16": (8, 7), "float16": (5, 10), "float32": (8, 23),
+    "float64": (11, 52),
+}  # fmt: skip
+_EXACT = 2.0**53  # integers beyond it have no float64 of their own
+
+
+class Scratch:
+    """Room for the intermediate arrays of one thread, as large as a block needs; used again and again."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self.a, self.b, self.differ, self.steps = (np.empty(_ROOM // 8) for _ in range(4))
+        self.wide_a, self.wide_b, self.difference = (np.empty(_ROOM // 4) for _ in range(3))  # float32 made float64
+        self.mask = np.empty(_ROOM // 4, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """Elements of two weights side by side.
+
+    `a` and `b` are their values as float32 or float64, of complex elements the real and the imaginary part in turn:
+    `parts` each. `rest` is what the exact differences are more than those of `a` and `b`, None where that is nothing.
+    `differ` is not 0 where the two are not the same bit for bit. `bits` are both sides as signed integers, None where
+    one is no float.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    rest: np.ndarray | None
+    differ: np.ndarray
+    bits: Pair | None
+    parts: int
+
+    def __len__(self) -> int:
+        return len(self.differ)
+
+    def only(self, chosen: np.ndarray) -> Elements:
+        """The elements that are chosen."""
+        a, b = (side.reshape(-1, self.parts)[chosen].reshape(-1) for side in (self.a, self.b))
+        rest = None if self.rest is None else self.rest[chosen]
+        bits = (self.bits[0][chosen], self.bits[1][chosen]) if self.bits else None
+        return Elements(a, b, rest, self.differ[chosen], bits, self.parts)
+
+    def in_float64(self, scratch: Scratch) -> Elements:
+        """The same elements with their values as float64."""
+        import numpy as np
+
+        a, b = _widened(self.a, np.float64, scratch.wide_a), _widened(self.b, np.float64, scratch.wide_b)
+        return replace(self, a=a, b=b)
+
+
+def has_steps(a: str, b: str) -> bool:
+    """Whether the distance between values of these dtypes is also told in steps from one number to the next."""
+    return a in _FLOATS and b in _FLOATS
+
+
+def block_size(a: str, b: str) -> int:
+    """The most elements of these dtypes that are compared at once."""
+    dtype, parts = _wide((a, b))
+    return _ROOM // (4 if dtype == "float32" else 8 * parts)
+
+
+def side_by_side(a: Raw, b: Raw, dtypes: tuple[str, str], scratch: Scratch) -> Elements:
+    """Two runs of stored little-endian values, equally many, a block at most; valid until scratch is used again."""
+    values = _numbers(a, dtypes[0]), _numbers(b, dtypes[1])
+    dtype, parts = _wide(dtypes)
+    wide = _widened(values[0], dtype, scratch.a), _widened(values[1], dtype, scratch.b)
+    rest = _rest(values, wide, parts)
+    if dtypes[0] == dtypes[1]:
+        bits = _stored_bits(a, dtypes[0]), _stored_bits(b, dtypes[1])
+        return Elements(*wide, rest, _differ(bits, scratch), bits if has_steps(*dtypes) else None, parts)
+    common = _common_float(*dtypes)
+    steps = (_bits(values[0], common), _bits(values[1], common)) if common else None
+    return Elements(*wide, rest, _differ_widened(wide, rest, parts), steps, parts)
+
+
+def _numbers(raw: Raw, dtype: str) -> np.ndarray:
+    values = values_of(raw, dtype, big_endian=False)
+    return values.view("u1") if dtype == "bool" else values
+
+
+def _wide(dtypes: tuple[str, str]) -> tuple[str, int]:
+    """The dtype in which values of both are compared, and how many numbers an element is in it."""
+    if any(dtype.startswith("complex") for dtype in dtypes):
+        return "complex128", 2
+    return "float32" if all(dtype in _FLOATS and dtype != "float64" for dtype in dtypes) else "float64", 1
+
+
+def _widened(values: np.ndarray, dtype: npt.DTypeLike, room: np.ndarray) -> np.ndarray:
+    """The values in a dtype, complex ones as two numbers each; in `room` where they are in another."""
+    import numpy as np
+
+    if values.dtype != dtype:
+        wide = room.view(dtype)[: len(values)]
+        np.copyto(wide, values)
+        values = wide
+    return values.view(np.float64) if values.dtype.kind == "c" else values
+
+
+def _rest(values: Pair, wide: Pair, parts: int) -> np.ndarray | None:
+    """What the exact differences of 64-bit integers are more than those of their float64; None where that is 0."""
+    a, b = (_rounded_off(side, floats[::parts]) for side, floats in zip(values, wide, strict=True))
+    if b is None:
+        return a
+    return -b if a is None else a - b
+
+
+def _rounded_off(values: np.ndarray, wide: np.ndarray) -> np.ndarray | None:
+    """What integers are more than their float64, exactly: both are taken modulo 2**64, where their difference fits."""
+    import numpy as np
+
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not (np.abs(wide) >= _EXACT).any():
+        return None
+    high = np.floor(wide / 2.0**32)
+    low = wide - high * 2.0**32
+    modulo = (high.astype(np.int64).view(np.uint64) << np.uint64(32)) + low.astype(np.uint64)
+    return (values.view(np.uint64) - modulo).view(np.int64).astype(np.float64)
+
+
+def _stored_bits(raw: Raw, dtype: str) -> np.ndarray:
+    """The stored values as signed integers; complex128 has two of them an element."""
+    import numpy as np
+
+    width = DTYPES[dtype][0]
+    bits = np.frombuffer(raw, f"<i{min(width, 8)}")
+    return bits.reshape(-1, 2) if width > 8 else bits
+
+
+def _differ(bits: Pair, scratch: Scratch) -> np.ndarray:
+    """Values of one dtype are the same where no bit differs."""
+    import numpy as np
+
+    if bits[0].ndim > 1:
+        return np.asarray(np.not_equal(*bits).any(axis=1))
+    return np.bitwise_xor(*bits, out=scratch.differ.view(bits[0].dtype)[: len(bits[0])])
+
+
+def _differ_widened(wide: Pair, rest: np.ndarray | None, parts: int) -> np.ndarray:
+    """Values of two dtypes are the same where no bit differs once both are widened, nor what integers lost by that."""
+    import numpy as np
+
+    a, b = (side.view(f"i{side.itemsize}") for side in wide)
+    differ: np.ndarray = np.not_equal(a, b).reshape(-1, parts).any(axis=1)
+    return differ if rest is None else differ | (rest != 0)
+
+
+def _common_float(a: str, b: str) -> str | None:
+    """The dtype in which floats of both dtypes count steps: the wider of the two where it holds every value of the
+    other, else float32 or float64. None where one of the two is no float."""
+    if not has_steps(a, b):
+        return None
+    return next(dtype for dtype in (a, b, "float32", "float64") if _holds(dtype, a) and _holds(dtype, b))
+
+
+def _holds(dtype: str, other: str) -> bool:
+    return all(own >= others for own, others in zip(_FLOATS[dtype], _FLOATS[other], strict=True))
+
+
+def _bits(values: np.ndarray, dtype: str) -> np.ndarray:
+    """The bits of floats in a dtype that holds them exactly, as signed integers."""
+    if dtype == "bfloat16":  # the upper half of a float32
+        return (values.astype("f4").view("i4") >> 16).astype("i2")
+    wide = values.astype(dtype)
+    return wide.view(f"i{wide.itemsize}")

@@ -1,0 +1,114 @@
+"""Whether a file that was just written is what it should be: read by ckpttool's own reader, compared byte by byte."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ckpttool.checkpoint import BLOCK_BYTES, Section, Weight
+from ckpttool.errors import CheckpointError, CorruptFileError
+from ckpttool.escape import printable
+from ckpttool.formats import open_checkpoint
+from ckpttool.io import dtypes
+from ckpttool.verification.loadability import reasons_against_loading
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ckpttool.callbacks.snapshot import Snapshot
+
+
+class NotFiniteError(CheckpointError):
+    """A model has weights that are no numbers any more."""
+
+
+def check_content(path: Path, snapshot: "Snapshot") -> None:
+    """Raises CorruptFileError where a file does not hold what it should, NotFiniteError where that is NaN or Inf."""
+    with open_checkpoint(path) as checkpoint:
+        if set(checkpoint) != set(snapshot.weights):
+            odd = sorted(set(checkpoint) ^ set(snapshot.weights))
+            raise _differs(odd[0], "the same weights as in the model", f"{len(odd):,} others")
+        for name, expected in snapshot.weights.items():
+            stored = checkpoint[name]
+            if (stored.shape, stored.dtype) != (expected.shape, expected.dtype):
+                raise _differs(name, f"{expected.dtype}{expected.shape}", f"{stored.dtype}{stored.shape}")
+            is_models = stored.section in (Section.MODEL, Section.OTHER)
+            _check_values(stored, expected, is_models, name in snapshot.trained)
+
+
+def warn_unless_loadable(path: Path, name: Path) -> None:
+    """Warn where Keras would not load a file, for reasons that lie in the model: its weights are safe all the same."""
+    with open_checkpoint(path) as checkpoint:
+        why = reasons_against_loading(checkpoint)
+    if why:
+        more = f" (and {len(why) - 1:,} more reasons)" if why[1:] else ""
+        warnings.warn(f"Keras would not load {name} as it is saved: {printable(why[0])}{more}", stacklevel=2)
+
+
+def check_finite(path: Path) -> None:
+    """Raises NotFiniteError where the weights of the model in a file are NaN, and a CheckpointError where it cannot be
+    read."""
+    with open_checkpoint(path) as checkpoint:
+        for weight in (*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER)):
+            if _is_float(weight):
+                for block in weight.stored_blocks():
+                    _screen(weight, block, trained=False)
+
+
+def _check_values(stored: Weight, expected: Weight, is_models: bool, trained: bool) -> None:
+    screened = is_models and _is_float(expected)
+    for there, here in zip_longest(_blocks(stored), _blocks(expected)):
+        if there is None or here is None or not _equal(there, here):
+            raise _differs(expected.path, "the values that the model has", "others")
+        if screened:
+            _screen(expected, here, trained)
+
+
+def _blocks(weight: Weight) -> Iterator[bytes | bytearray | memoryview]:
+    """The stored bytes in blocks that are cut at the same places in every source."""
+    return weight.stored_blocks(BLOCK_BYTES)
+
+
+def _is_float(weight: Weight) -> bool:
+    return "float" in weight.dtype or "complex" in weight.dtype
+
+
+def _equal(a: bytes | bytearray | memoryview, b: bytes | bytearray | memoryview) -> bool:
+    import numpy as np
+
+    if len(a) != len(b):
+        return False
+    kind = np.uint64 if len(a) % 8 == 0 else np.uint8
+    return bool((np.frombuffer(a, kind) == np.frombuffer(b, kind)).all())
+
+
+def _screen(weight: Weight, block: bytes | bytearray | memoryview, trained: bool) -> None:
+    """Raises NotFiniteError for NaN, and for Inf in what is trained: a mask that is not may hold it."""
+    import numpy as np
+
+    values = dtypes.values_of(block, weight.dtype, big_endian=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(abs(values.sum())):  # then all of them are; the usual case
+            return
+        for test, name in ((np.isnan, "NaN"), (np.isinf, "Inf")):
+            count = _count(values, test) if name == "NaN" or trained else 0
+            if count:
+                raise NotFiniteError(
+                    f"the model has become {name}", where=weight.path, found=f"{count:,} values in a row"
+                )
+
+
+def _count(values: "np.ndarray", test: Callable[["np.ndarray"], "np.ndarray"]) -> int:
+    return int(test(values).sum())
+
+
+def _differs(where: str, expected: str, found: str) -> CorruptFileError:
+    return CorruptFileError(
+        "what was written is not what the model holds",
+        where=where,
+        expected=expected,
+        found=found,
+        hint="check the disk and the memory of this machine; nothing older was touched",
+    )

@@ -1,0 +1,31 @@
+"""Comparing two checkpoints: their weights, whatever the formats, and their configs, whatever the generations."""
+
+from ckpttool.arrays.comparison import Comparison, Tolerance
+from ckpttool.comparison.assets import AssetChange
+from ckpttool.comparison.change import ConfigChange
+from ckpttool.comparison.checkpoints import Scope, diff
+from ckpttool.comparison.expectations import Broken, broken
+from ckpttool.comparison.matches import Evidence
+from ckpttool.comparison.result import PARTS, Diff, LayerChange, Move, Pair, Restated, Side, State
+from ckpttool.comparison.weights import Unit
+
+__all__ = [
+    "PARTS",
+    "AssetChange",
+    "Broken",
+    "Comparison",
+    "ConfigChange",
+    "Diff",
+    "Evidence",
+    "LayerChange",
+    "Move",
+    "Pair",
+    "Restated",
+    "Scope",
+    "Side",
+    "State",
+    "Tolerance",
+    "Unit",
+    "broken",
+    "diff",
+]

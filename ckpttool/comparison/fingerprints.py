@@ -1,0 +1,84 @@
+"""A checkpoint as what stays the same while its content does: for git, which compares texts."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ckpttool.checkpoint import Checkpoint, Refusal, Section
+from ckpttool.comparison.arguments import shown
+from ckpttool.comparison.models import Model, model_of
+from ckpttool.errors import CheckpointError
+from ckpttool.formats.assets import read_assets
+from ckpttool.inspection.listing import Choice, Row, list_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPrint:
+    """One layer: its chain of names, its class, and the arguments that it does not have by default."""
+
+    layer: str
+    class_name: str
+    arguments: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A checkpoint: its model, the layers in their order, the weights by name, one checksum for the weights of each
+    other section, and the files beside the weights with their bytes and checksums. Neither paths of files nor dates are
+    in it. `problem` is why no layers are told though a config is.
+    """
+
+    model: str
+    layers: tuple[LayerPrint, ...]
+    rows: tuple[Row, ...]
+    sections: tuple[tuple[str, int, str], ...]
+    problem: str = ""
+    assets: tuple[tuple[str, int, str], ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+def fingerprint(checkpoint: Checkpoint, progress: Callable[[int], None] = lambda nbytes: None) -> Fingerprint:
+    """The fingerprint of a checkpoint; reads all values."""
+    listing = list_checkpoint(checkpoint, Choice(stats=True, sha256=True), progress)
+    shown_ones = (Section.MODEL, Section.OTHER)
+    rows = sorted((row for row in listing.rows if row.weight.section in shown_ones), key=_order)
+    model, layers, problem = _layers(checkpoint)
+    return Fingerprint(
+        model, layers, tuple(rows), tuple(_sections(listing.rows)), problem, _assets(checkpoint), listing.refusals
+    )
+
+
+def _assets(checkpoint: Checkpoint) -> tuple[tuple[str, int, str], ...]:
+    """The files that layers keep beside their weights. Raises CheckpointError where they cannot be read."""
+    found = sorted(read_assets(checkpoint).items())
+    return tuple((path, len(raw), hashlib.sha256(raw).hexdigest()) for path, raw in found)
+
+
+def _order(row: Row) -> tuple[str, str, str]:
+    return row.layer, row.label, row.weight.path
+
+
+def _layers(checkpoint: Checkpoint) -> tuple[str, tuple[LayerPrint, ...], str]:
+    try:
+        model = model_of(checkpoint)
+    except CheckpointError as error:
+        return "", (), error.what
+    return (model.thing.title, tuple(_walk(model)), "") if model else ("", (), "")
+
+
+def _walk(model: Model) -> Iterator[LayerPrint]:
+    for node in model.nodes:
+        told = shown(node.thing)
+        arguments = told.get("config", {}) if isinstance(told, dict) else {}
+        yield LayerPrint(node.chain, node.kind, {} if node.inner else arguments)
+        if node.inner is not None:
+            yield from _walk(node.inner)
+
+
+def _sections(rows: tuple[Row, ...]) -> Iterator[tuple[str, int, str]]:
+    """The sections of state with the number of their weights and one checksum for all of them."""
+    for section in (Section.OPTIMIZER, Section.METRICS):
+        found = [row.sha256 or row.problem for row in rows if row.weight.section is section]
+        if found:
+            yield section.value, len(found), hashlib.sha256("\n".join(found).encode()).hexdigest()

@@ -1,0 +1,257 @@
+"""What changed between the layers of two models: arguments, connections, names, and the layers themselves."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import Any
+
+from ckpttool.comparison.arguments import Difference, argument_differences, identical, is_automatic, shown
+from ckpttool.comparison.change import (
+    ABSENT,
+    ADDED,
+    ARGUMENT,
+    CLASS,
+    CONNECTION,
+    DTYPE,
+    NAME,
+    REMOVED,
+    TRAINABLE,
+    ConfigChange,
+)
+from ckpttool.comparison.graphs import Feeds, renamed, told
+from ckpttool.comparison.layer_pairs import Pairs, pairings
+from ckpttool.comparison.models import Model, Node, held_model
+from ckpttool.comparison.objects import Thing, equal
+from ckpttool.model.sizes import is_integer, items
+
+_KINDS = MappingProxyType(
+    {"class": CLASS, "dtype": DTYPE, "inputs": CONNECTION, "name": NAME, "outputs": CONNECTION, "trainable": TRAINABLE}
+)
+
+
+MAX_DEPTH = 64
+HELD = 4
+"""How many levels of models a model counts for that a layer holds."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The chains of names that are known to belong together, how many models are around, and what is compared
+    already."""
+
+    renamed: Mapping[str, str]
+    depth: int = 0
+    memo: dict[tuple[int, int, tuple[str, str]], tuple[Model, Model, list[ConfigChange]]] = field(
+        default_factory=dict, repr=False
+    )
+
+    @property
+    def deeper(self) -> "Known":
+        """The same inside one more model."""
+        return replace(self, depth=self.depth + 1)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two models with the layers that belong together, by their positions."""
+
+    a: Model
+    b: Model
+    pairs: Pairs
+
+    @cached_property
+    def names(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """What to call the layers of both, so that those that belong together, and no others, are called alike."""
+        new = {at: self.b.nodes[to].name for at, to in self.pairs.items()}
+        paired = set(self.pairs.values())
+        return (
+            {node.name: new.get(at, f"\0a {node.name}") for at, node in _from_last(self.a)},
+            {node.name: node.name if at in paired else f"\0b {node.name}" for at, node in _from_last(self.b)},
+        )
+
+    def are_alike(self, old: Any, new: Any) -> bool:
+        """Whether two arguments of calls, nested as they may be, are the same with the layers that belong together."""
+        old, new = (renamed(value, names) for value, names in zip((old, new), self.names, strict=True))
+        return _are_same(old, new)
+
+    @cached_property
+    def are_named_alike(self) -> bool:
+        """Whether connections that are written alike are alike."""
+        if self.a.is_chain or self.b.is_chain or self.a.thing.old is not self.b.thing.old:
+            return False
+        return all(one == other for names in self.names for one, other in names.items())
+
+    @property
+    def are_chains(self) -> bool:
+        """Whether both are Sequential."""
+        return self.a.is_chain and self.b.is_chain
+
+    def nodes(self) -> Iterator[tuple[Node | None, Node | None]]:
+        """The layers that belong together in the order of the first model, then those that are new in the second."""
+        for place, node in enumerate(self.a.nodes):
+            yield node, self.b.nodes[self.pairs[place]] if place in self.pairs else None
+        paired = set(self.pairs.values())
+        yield from ((None, node) for place, node in enumerate(self.b.nodes) if place not in paired)
+
+
+def _from_last(model: Model) -> Iterator[tuple[int, Node]]:
+    """The layers with their positions, the last one first: of several of one name the first is meant."""
+    yield from reversed(list(enumerate(model.nodes)))
+
+
+def model_changes(a: Model, b: Model, known: Known, at: tuple[str, str] = ("", "")) -> list[ConfigChange]:
+    """What changed in a model and in all that it holds; `at` are its chains of names, empty for the outermost.
+
+    Where there is more than one way to see which layer is which, that with the fewest changes holds.
+    """
+    key = id(a.config), id(b.config), at
+    if key not in known.memo:  # what is in other models is asked for once for each way to see those
+        known.memo[key] = a, b, _model_changes(a, b, known, at)
+    return known.memo[key][2]
+
+
+def _model_changes(a: Model, b: Model, known: Known, at: tuple[str, str]) -> list[ConfigChange]:
+    if a.thing.old is not b.thing.old:
+        a, b = a.without_masks(), b.without_masks()
+    if a.thing.title != b.thing.title:
+        own = [ConfigChange(at[0], "class", a.thing.title, b.thing.title, CLASS, at[1])]
+    else:
+        own = [_argument_change(at, *one) for one in argument_differences(a.thing, b.thing)]
+    return own + _best(a, b, known, at)[1]
+
+
+def paired_chains(a: Model, b: Model, known: Known) -> Iterator[tuple[str, str]]:
+    """The chains of names of the layers that belong together, those of nested models behind the model."""
+    for one, other in _best(a, b, known, ("", ""))[0].nodes():
+        if one is not None and other is not None:
+            yield one.chain, other.chain
+            if one.inner is not None and other.inner is not None:
+                yield from paired_chains(one.inner, other.inner, known.deeper)
+
+
+def _best(a: Model, b: Model, known: Known, at: tuple[str, str]) -> tuple[Paired, list[ConfigChange]]:
+    """The layers that belong together, and what changed in them."""
+    ways = (Paired(a, b, pairs) for pairs in pairings(a, b, known.renamed))
+    return min(((way, list(_in_layers(way, known, at))) for way in ways), key=lambda found: _weight(found[1]))
+
+
+def _weight(changes: list[ConfigChange]) -> tuple[int, int]:
+    names = sum(change.kind == NAME for change in changes)
+    return len(changes) - names, names
+
+
+def _in_layers(both: Paired, known: Known, at: tuple[str, str]) -> Iterator[ConfigChange]:
+    """The changes of the layers, those of the second model that are new at the end."""
+    yield from _ends(both, at)
+    for one, other in both.nodes():
+        if one is not None and other is not None:
+            yield from _in_pair(both, one, other, known)
+        elif one is not None:
+            yield ConfigChange(one.chain, "", one.kind, ABSENT, REMOVED, one.chain)
+        elif other is not None:
+            yield ConfigChange(other.chain, "", ABSENT, other.kind, ADDED, other.chain)
+
+
+def _ends(both: Paired, at: tuple[str, str]) -> Iterator[ConfigChange]:
+    """What goes into a model and what comes out of it."""
+    for key, label in (("input_layers", "inputs"), ("output_layers", "outputs")):
+        old, new = both.a.ends(key), both.b.ends(key)
+        if not both.are_alike(old, new):
+            yield ConfigChange(at[0], label, told(old), told(new), CONNECTION, at[1])
+
+
+def _in_pair(both: Paired, one: Node, other: Node, known: Known) -> Iterator[ConfigChange]:
+    """The changes of one layer."""
+    at = one.chain, other.chain
+    if one.name != other.name and one.chain not in known.renamed and not _are_unnamed(both, one, other):
+        yield ConfigChange(one.chain, "name", one.name, other.name, NAME, other.chain)
+    yield from _connections(both, one, other)
+    if one.inner is not None and other.inner is not None:
+        yield from model_changes(one.inner, other.inner, known.deeper, at)
+    elif one.kind != other.kind:
+        yield ConfigChange(one.chain, "class", one.kind, other.kind, CLASS, other.chain)
+    else:
+        yield from in_arguments(one, other, known, both)
+
+
+def in_arguments(one: Node, other: Node, known: Known, both: Paired | None = None) -> Iterator[ConfigChange]:
+    """The changes of a layer's arguments; `both` are the models that it is in, where it is in the same."""
+    inside = partial(_in_held_models, known) if known.depth < MAX_DEPTH else None
+    for key, old, new in argument_differences(one.thing, other.thing, inside=inside):
+        if both is None or not _are_one_axis(both, one, other, key, old, new):
+            yield _argument_change((one.chain, other.chain), key, old, new)
+
+
+def _in_held_models(known: Known, a: Thing, b: Thing) -> Iterator[Difference]:
+    """What differs between two models that are no layers of a graph, but held by such."""
+    deeper = Known({}, known.depth + HELD, known.memo)
+    for change in model_changes(held_model(a, deeper.depth), held_model(b, deeper.depth), deeper):
+        yield ".".join(filter(None, (*change.layer.split("/"), change.key))), change.old, change.new
+
+
+def _are_unnamed(both: Paired, one: Node, other: Node) -> bool:
+    """Whether Keras named two layers, which says no more than how many it has named before; or one of two that are the
+    inputs of Sequential models."""
+    unnamed = [is_automatic(node.thing, node.name) for node in (one, other)]
+    if both.are_chains and one.thing.class_name == other.thing.class_name == "InputLayer":
+        return any(unnamed) or one.name.endswith("_input") or other.name.endswith("_input")
+    return all(unnamed)
+
+
+def _argument_change(at: tuple[str, str], key: str, old: Any, new: Any) -> ConfigChange:
+    parts = key.split(".")
+    kind = CONNECTION if "inbound" in parts else _KINDS.get(parts[-1], ARGUMENT)
+    return ConfigChange(at[0], key, shown(old), shown(new), kind, at[1])
+
+
+def _are_one_axis(both: Paired, one: Node, other: Node, key: str, old: Any, new: Any) -> bool:
+    """Whether two axes are one: Keras 2 counts from the front in what it writes of built layers, others from the
+    back."""
+    held, _, last = key.rpartition(".")
+    if last != "axis" or held not in ("", "layer"):
+        return False
+    before, after = (value if isinstance(value, list) else [value] for value in (items(old), items(new)))
+    if len(before) != len(after) or not all(map(is_integer, (*before, *after))):
+        return False
+    less = held == "layer" and one.thing.class_name == "TimeDistributed"
+    ranks = both.a.rank(one), both.b.rank(other)
+    return _from_the_back(before, ranks[0] or ranks[1], less) == _from_the_back(after, ranks[1] or ranks[0], less)
+
+
+def _from_the_back(axes: list[int], rank: int | None, less: bool) -> list[int]:
+    """Axes as numbers below zero, of inputs with so many axes, or with one less."""
+    count = 0 if rank is None else rank - less
+    return [axis - count if 0 <= axis < count else axis for axis in axes]
+
+
+def _connections(both: Paired, one: Node, other: Node) -> Iterator[ConfigChange]:
+    """The changes of what goes into a layer: of each argument of its one call, or of its calls by number."""
+    written = one.entry.get("inbound_nodes"), other.entry.get("inbound_nodes")
+    if both.are_named_alike and identical(*written):
+        return
+    old, new = both.a.feeds[one.name], both.b.feeds[other.name]
+    if old is None or new is None:
+        if not (old is new and _are_same(*written)):
+            yield ConfigChange(one.chain, "inbound", *written, CONNECTION, other.chain)
+    elif len(old) != len(new):
+        yield ConfigChange(one.chain, "inbound", _calls(old), _calls(new), CONNECTION, other.chain)
+    else:
+        for number, (feeds, others) in enumerate(zip(old, new, strict=True), 1):
+            label = f"inbound.call {number}" if len(old) > 1 else "inbound"
+            for key in dict.fromkeys((*feeds, *others)):
+                before, after = feeds.get(key, ABSENT), others.get(key, ABSENT)
+                if not both.are_alike(before, after):
+                    full = f"{label}.{key}" if key else label
+                    yield ConfigChange(one.chain, full, told(before), told(after), CONNECTION, other.chain)
+
+
+def _calls(calls: tuple[Feeds, ...]) -> Any:
+    """Several calls as JSON has them: what each takes, with the names of arguments where there is more than one."""
+    found = [told(feeds[""] if list(feeds) == [""] else dict(feeds)) for feeds in calls]
+    return found[0] if len(found) == 1 else found
+
+
+def _are_same(a: Any, b: Any) -> bool:
+    """Whether two arguments of calls are the same, nested as they may be."""
+    return identical(a, b) or (a is not ABSENT and b is not ABSENT and equal(a, b))

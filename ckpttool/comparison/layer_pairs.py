@@ -1,0 +1,139 @@
+"""Which layer of one model is which of another: by name, and where names tell nothing, by class and order."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+from ckpttool.comparison.arguments import is_automatic, shown
+from ckpttool.comparison.models import Model, Node
+
+Pairs = Mapping[int, int]
+"""Positions of layers in the first model with those in the second."""
+
+MAX_CELLS = 1_000_000
+"""How many pairs of layers are looked at, at most, to find the longest sequence that two models have in common."""
+
+
+def pairings(a: Model, b: Model, renamed: Mapping[str, str]) -> Iterator[Pairs]:
+    """The ways in which the layers of two models may belong together: by all names; and, where names that Keras numbers
+    differ, with such names left aside. `renamed` are chains of names that are known to belong together."""
+    known = _known(a, b, renamed)
+    by_name = known | _by_name(a, b, known)
+    yield by_name | _by_class(a, b, by_name)
+    if _any_numbered(a, by_name.keys()) or _any_numbered(b, by_name.values()):
+        numbered = {at for at, to in by_name.items() if _is_numbered(a.nodes[at]) and _is_numbered(b.nodes[to])}
+        given = known | {at: to for at, to in by_name.items() if at not in numbered}
+        yield given | _by_class(a, b, given)
+
+
+def _known(a: Model, b: Model, renamed: Mapping[str, str]) -> dict[int, int]:
+    """The layers that are known to belong together, and the inputs of two Sequential models."""
+    places = {node.chain: at for at, node in reversed(list(enumerate(b.nodes)))}
+    found = {at: places[renamed[node.chain]] for at, node in enumerate(a.nodes) if renamed.get(node.chain) in places}
+    if a.is_chain and b.is_chain and _has_input(a) and _has_input(b):
+        found[0] = 0
+    return _once(found)
+
+
+def _has_input(model: Model) -> bool:
+    return bool(model.nodes) and model.nodes[0].thing.class_name == "InputLayer"
+
+
+def _once(pairs: Mapping[int, int]) -> dict[int, int]:
+    """The pairs without those whose second is another's already."""
+    return {at: to for to, at in reversed({to: at for at, to in reversed(list(pairs.items()))}.items())}
+
+
+def _by_name(a: Model, b: Model, known: Pairs) -> dict[int, int]:
+    """The layers of one name, those that are known left out."""
+    taken = set(known.values())
+    places = {(node.name, node.number): at for at, node in enumerate(b.nodes) if at not in taken}
+    pairs = ((at, places.get((node.name, node.number))) for at, node in enumerate(a.nodes) if at not in known)
+    return {at: to for at, to in pairs if to is not None}
+
+
+def _any_numbered(model: Model, paired: Collection[int]) -> bool:
+    """Whether a layer that is in no pair has a name that Keras gave."""
+    known = set(paired)
+    return any(_is_numbered(node) for at, node in enumerate(model.nodes) if at not in known)
+
+
+def _is_numbered(node: Node) -> bool:
+    return is_automatic(node.thing, node.name)
+
+
+def _by_class(a: Model, b: Model, known: Pairs) -> dict[int, int]:
+    """The layers that are left, as far as they belong together by what they are: those of one class and with the same
+    arguments in the order of both models, then those of one class."""
+    found: dict[int, int] = {}
+    for closely in (True, False):
+        every = {**known, **found}
+        back = {to: at for at, to in every.items()}
+        pairs = _aligned(_tokens(a, every, closely), _tokens(b, back, closely))
+        found |= {at: to for at, to in pairs if at not in every and to not in back}
+    return found
+
+
+def _tokens(model: Model, known: Pairs, closely: bool) -> list[str]:
+    """What each layer of a model is recognized by; a known pair by what no other is."""
+    return [
+        _token(node, closely) if at not in known else "\0{}-{}".format(*sorted((at, known[at])))
+        for at, node in enumerate(model.nodes)
+    ]
+
+
+def _token(node: Node, closely: bool) -> str:
+    """What a layer is recognized by: the class, and the arguments in short."""
+    if not closely:  # names that the user gave mean something
+        return node.kind if _is_numbered(node) else f"\0{node.name}\0{node.number}"
+    config = {key: value for key, value in node.thing.config.items() if key != "name"}
+    try:
+        return f"{node.kind} {json.dumps(shown(replace(node.thing, config=config)), sort_keys=True, default=str)}"
+    except RecursionError:
+        return node.kind
+
+
+def _aligned(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
+    """The longest common sequence, as pairs of positions; the same from both sides."""
+    if a > b:
+        yield from ((at, to) for to, at in _aligned(b, a))
+        return
+    start = next((at for at, (one, other) in enumerate(zip(a, b, strict=False)) if one != other), min(len(a), len(b)))
+    yield from ((at, at) for at in range(start))
+    a, b = a[start:], b[start:]
+    end = next((at for at, (one, other) in enumerate(zip(a[::-1], b[::-1], strict=False)) if one != other),
+               min(len(a), len(b)))  # fmt: skip
+    yield from ((start + len(a) - at, start + len(b) - at) for at in range(1, end + 1))
+    a, b = a[: len(a) - end], b[: len(b) - end]
+    common = _longest if len(a) * len(b) <= MAX_CELLS else _in_turn
+    yield from ((start + at, start + to) for at, to in common(a, b))
+
+
+def _longest(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
+    """The longest common sequence of two lists."""
+    lengths = [[0] * (len(b) + 1)]
+    for one in reversed(a):
+        below, row = lengths[-1], [0]
+        for at in range(len(b) - 1, -1, -1):
+            longest = below[at + 1] + 1 if one == b[at] else max(row[-1], below[at])
+            row.append(longest)
+        lengths.append(row[::-1])
+    lengths.reverse()
+    at = to = 0
+    while at < len(a) and to < len(b):
+        if a[at] == b[to]:
+            yield at, to
+            at, to = at + 1, to + 1
+        elif lengths[at + 1][to] >= lengths[at][to + 1]:
+            at += 1
+        else:
+            to += 1
+
+
+def _in_turn(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
+    """The first of each kind with the first, the second with the second: for models of absurd size."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for at in range(len(b) - 1, -1, -1):
+        places[b[at]].append(at)
+    yield from ((at, places[one].pop()) for at, one in enumerate(a) if places[one])

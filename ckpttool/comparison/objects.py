@@ -1,0 +1,257 @@
+"""What a value in a config means, whatever its spelling: names of objects and objects, policies, tuples, numbers.
+
+The spellings are those of `get_config` and `serialize_keras_object` of Keras 1.2.2, 2.2.4, 2.15 and 3.15; arguments are
+in the words of Keras 3 already (`ckpttool.model.generations`).
+"""
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from ckpttool.model.class_names import ALIASES
+from ckpttool.model.defaults import class_called, defaults_of
+from ckpttool.model.dtype_policies import Policy, read_policy
+from ckpttool.model.sizes import items
+
+Config = Mapping[str, Any]
+
+OLD_HARD_SIGMOID = "hard_sigmoid of Keras 1 and 2 (0.2 * x + 0.5)"
+"""The one activation that is another function today: x / 6 + 0.5 (activations.py of 2.15 and of 3.15)."""
+
+
+_LIST_WITHOUT_GRAPH = frozenset({"Merge", "Pipeline"})
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """An object of a config: a layer, an initializer, a loss, by class and arguments.
+
+    `kind` is one of the table of defaults, empty where the object is of no built-in kind; `own` says that its class is
+    none of Keras 3. `old` says that Keras before 3 wrote it.
+    """
+
+    kind: str
+    class_name: str
+    config: Config = field(default_factory=dict)
+    own: bool = False
+    old: bool = False
+
+    @property
+    def title(self) -> str:
+        """The class, with what tells the user's own from a built-in one of that name."""
+        known = self.own and defaults_of(self.kind, self.class_name) is not None
+        return f"{self.class_name} of its own" if known else self.class_name or "no layer"
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a model whose config lists its layers."""
+        return isinstance(self.config.get("layers"), list) and self.class_name not in _LIST_WITHOUT_GRAPH
+
+    @property
+    def defaults(self) -> Config:
+        """The arguments that its class has by default; an own layer's are those of all layers."""
+        found = None if self.own else defaults_of(self.kind, self.class_name)
+        if found is None and self.kind == "layers":
+            found = defaults_of("layers", "Layer")
+        return {} if found is None else found
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A dtype policy: what it amounts to, and its name."""
+
+    policy: Policy
+    name: str = field(compare=False)
+
+
+_ROLES: Mapping[str, str] = MappingProxyType(
+    {
+        "activation": "activations",
+        "constraint": "constraints",
+        "initializer": "initializers",
+        "regularizer": "regularizers",
+    }
+)
+_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("backward_layer", "cell", "cells", "forward_layer", "layer", "layers"), "layers"),
+        "dtype": "dtype",
+        "inner_optimizer": "optimizers",
+        "learning_rate": "schedules",
+    }
+)
+BY_NAME = frozenset({"constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"})
+"""The kinds of objects that configs may have by name."""
+
+_MODULES = frozenset({*BY_NAME, "layers", "schedules"})
+_POLICIES = ("DTypePolicy", "Policy")
+_VALUES = frozenset({"__numpy__", "__tensor__"})
+_FUNCTIONS = frozenset({"builtin_function_or_method", "function"})
+
+
+def kind_of(key: str) -> str:
+    """The kind of object that an argument takes, as its name tells; empty where it does not."""
+    return _KINDS.get(key) or _ROLES.get(key.rpartition("_")[2], "")
+
+
+def meaning(kind: str, value: Any, old: bool) -> Any:
+    """What a value means where an object of a kind is expected: a `Thing`, a `Named` policy, or a plain value."""
+    if kind == "activations":
+        return _activation(value, old)
+    if kind == "dtype":
+        return _dtype(value)
+    if isinstance(value, str) and kind in BY_NAME:
+        found = class_called(kind, _tail(value))
+        return value if found is None else _same(Thing(kind, found, {}, old=old))
+    return _object(kind, value, old) if isinstance(value, Mapping) else items(value)
+
+
+def _activation(value: Any, old: bool) -> Any:
+    """An activation by its name of today; the layer or object that is used as one."""
+    if value is None:
+        return "linear"
+    found = _object("layers", value, old) if isinstance(value, Mapping) else value
+    if isinstance(found, Thing) and not found.config and found.class_name.islower():
+        found = found.class_name
+    if not isinstance(found, str):
+        return found
+    return OLD_HARD_SIGMOID if old and found == "hard_sigmoid" else class_called("activations", found) or found
+
+
+def _dtype(value: Any) -> Any:
+    """The policy that a layer has, or the map of such; what is none of them as it is."""
+    if isinstance(value, Mapping) and value.get("class_name") == "DTypePolicyMap":
+        return _object("", value, False)
+    try:
+        return Named(read_policy(value), policy_name(value))
+    except ValueError:
+        return value
+
+
+def policy_name(value: Any) -> str:
+    """The name of a dtype policy that can be read."""
+    config = value.get("config") if isinstance(value, Mapping) else None
+    if not isinstance(config, Mapping):
+        return value if isinstance(value, str) else "float32"
+    if "mode" in config:
+        return f"{config['mode']}_from_{config.get('source_name') or 'float32'}"
+    return str(config.get("name") or "float32")
+
+
+def _object(kind: str, value: Config, old: bool) -> Any:
+    """A serialized object: of which kind, unless that is expected, tells the module that it names."""
+    class_name, config = value.get("class_name"), value.get("config")
+    if not isinstance(class_name, str):
+        return value
+    if class_name == "__tuple__" or "config" not in value:
+        return items(value)
+    if class_name in _VALUES and isinstance(config, Mapping) and "value" in config:
+        return config["value"]
+    if class_name in _FUNCTIONS and isinstance(config, str):
+        return config
+    if class_name.endswith(_POLICIES) and kind in ("", "layers"):
+        return _dtype(value)
+    if isinstance(config, list) and class_name == "Sequential":
+        config = {"layers": config}
+    if not isinstance(config, Mapping):
+        return value
+    return _same(_thing(kind, value, class_name, config, old))
+
+
+def _thing(kind: str, value: Config, class_name: str, config: Config, old: bool) -> Thing:
+    module, registered = value.get("module"), value.get("registered_name")
+    stated = module.rpartition(".")[2] if isinstance(module, str) else ""
+    kind = stated if stated in _MODULES and (not kind or kind == "schedules") else kind
+    plain = _tail(class_name)
+    called = class_called(kind, plain) if kind in BY_NAME else ALIASES.get(plain, plain)
+    packaged = kind == "layers" and ">" in f"{class_name}{registered}"  # of built-in ones, 2.11 says "Custom>Adam"
+    own = packaged or _is_own(value) or defaults_of(kind, called or plain) is None
+    return Thing(kind, called or plain, config, own, old)
+
+
+def _is_own(entry: Config) -> bool:
+    """Whether an entry names a module that is no part of Keras, so that its class is the user's."""
+    if "module" not in entry:
+        return False
+    module = entry["module"]
+    return not (isinstance(module, str) and module.split(".")[0] in ("keras", "tf_keras", "tensorflow", "builtins"))
+
+
+def _tail(name: str) -> str:
+    """A class name without the package it is registered in."""
+    return name.rpartition(">")[2]
+
+
+_SCALINGS: Mapping[tuple[Any, ...], str] = MappingProxyType(
+    {
+        (scale, mode, kind): name + ("Uniform" if kind == "uniform" else "Normal")
+        for name, scale, mode in (("Glorot", 1, "fan_avg"), ("He", 2, "fan_in"), ("Lecun", 1, "fan_in"))
+        for kind in ("uniform", "normal", "truncated_normal")
+    }
+)
+
+
+def _same(thing: Thing) -> Thing:
+    """The one of several objects that mean the same: what `VarianceScaling` amounts to, `L1L2` for `L1` and `L2`."""
+    if thing.class_name in ("L1", "L2") and thing.kind == "regularizers":
+        return Thing(thing.kind, "L1L2", {**thing.defaults, **thing.config}, old=thing.old)
+    if thing.class_name == "VarianceScaling" and thing.kind == "initializers":
+        stated = tuple(thing.config.get(key, thing.defaults[key]) for key in ("scale", "mode", "distribution"))
+        named = _SCALINGS.get(stated) if all(isinstance(one, str | int | float) for one in stated) else None
+        rest = {key: value for key, value in thing.config.items() if key not in ("scale", "mode", "distribution")}
+        return thing if named is None else Thing(thing.kind, named, rest, old=thing.old)
+    return thing
+
+
+def equal(a: Any, b: Any, spread: bool = False) -> bool:
+    """Whether two plain values are the same; bounded in depth by nothing, and never by recursion.
+
+    Tuples are lists; a number that has been a float32 is the number that it was made of; NaN is itself. With `spread`
+    a number stands for a list of it, as sizes of windows do.
+    """
+    stack = [(a, b)]
+    while stack:
+        one, other = stack.pop()
+        if one is other:
+            continue
+        one, other = items(one), items(other)
+        pairs = _pairs(one, other, spread)
+        if pairs is None:
+            return False
+        stack.extend(pairs)
+    return True
+
+
+def _pairs(one: Any, other: Any, spread: bool) -> Iterator[tuple[Any, Any]] | list[tuple[Any, Any]] | None:
+    """What has to be equal for two values to be equal, None where they are not."""
+    if isinstance(one, list) and isinstance(other, list):
+        return list(zip(one, other, strict=True)) if len(one) == len(other) else None
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return [(one[key], other[key]) for key in one] if one.keys() == other.keys() else None
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return [] if same_number(one, other) else None
+    if spread and isinstance(one, list) and one and isinstance(other, int):
+        return [(each, other) for each in one]
+    if spread and isinstance(other, list) and other and isinstance(one, int):
+        return [(one, each) for each in other]
+    if isinstance(one, list | Mapping | int | float) or isinstance(other, list | Mapping | int | float):
+        return None
+    return [] if one == other else None
+
+
+def same_number(one: float, other: float) -> bool:
+    """Whether two numbers are the same, or one is what is left of the other in float32."""
+    if one == other or (one != one and other != other):
+        return True
+    if not (isinstance(one, float) and isinstance(other, float)):
+        return False
+    return one == _in_float32(other) or other == _in_float32(one)
+
+
+def _in_float32(number: float) -> float | None:
+    try:
+        return float(struct.unpack("f", struct.pack("f", number))[0])
+    except OverflowError:
+        return None

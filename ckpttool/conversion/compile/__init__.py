@@ -1,0 +1,1 @@
+"""The compile settings of a converted model, and the state of its optimizer."""

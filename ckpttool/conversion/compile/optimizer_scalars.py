@@ -1,0 +1,101 @@
+"""The variables of an optimizer that are for no weight: iteration, learning rate, and what follows from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ckpttool.checkpoint import Section, Weight
+from ckpttool.formats.hdf5.values import InMemory
+from ckpttool.io import scalars
+
+INNER = "inner_optimizer/"
+MAX_STEPS = 2**53
+MAX_NUMBER = 3e38
+MAX_FACTORS = 200_000  # after which 0.96 ** (step * 0.004) is nothing beside 1
+MIN_PRODUCT = 1e-45
+
+
+class Lost(Exception):
+    """The state of an optimizer cannot be carried, and why."""
+
+
+def inside(optimizer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The optimizer itself, or the one inside it that LossScaleOptimizer holds."""
+    inner = optimizer["config"].get("inner_optimizer")
+    return inner if isinstance(inner, Mapping) else optimizer
+
+
+def finite(weight: Weight) -> float:
+    """A stored number that counts something. Raises Lost."""
+    array = weight.read()
+    read = array.item() if array.size == 1 else None
+    value = scalars.real(read)
+    if value is None or not 0 <= value <= MAX_STEPS:
+        raise Lost(f"{weight.path} is {str(read)[:60]}")
+    return value
+
+
+def whole_steps(weight: Weight) -> int:
+    """A stored number of steps, without a fraction. Raises Lost."""
+    return scalars.truncated(finite(weight)) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The variables of an optimizer that are for no weight: the iteration, what the config tells, and what follows.
+    `given` is the product of Nadam's momenta, None where it is not known."""
+
+    optimizer: Mapping[str, Any]
+    iteration: int
+    given: float | None
+
+    def weight(self, name: str) -> Weight | None:
+        """The variable of this name, None where it is none of these."""
+        inner = inside(self.optimizer)
+        if inner is not self.optimizer:
+            own = {"iteration": 0, "learning_rate": 0.0, "step_counter": 0}
+            if name in own:
+                return _scalar(name, own[name])
+            if name == "dynamic_scale":
+                return _scalar(name, number(self.optimizer, "initial_scale", 2.0**15))
+            name = name.removeprefix(INNER)
+        if name == "iteration":
+            return _scalar(name, self.iteration)
+        if name == "u_product":
+            return _scalar(name, self.momenta())
+        if name == "learning_rate" and not isinstance(inner["config"].get(name), Mapping):
+            return _scalar(name, number(inner, name, None))
+        return None
+
+    def momenta(self) -> float:
+        """The product of Nadam's momenta, by the rule of Keras 3 where it is not known."""
+        known = self.given
+        return known if known is not None else product(self.iteration, number(self.optimizer, "beta_1", 0.9), 1.0)
+
+
+def number(optimizer: Mapping[str, Any], key: str, default: float | None) -> float:
+    """A setting of an optimizer that is a number that Keras can hold. Raises Lost."""
+    value = optimizer["config"].get(key, default)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER:
+        return scalars.real(value) or 0.0
+    raise Lost(f"{key} is {str(value)[:60]}")
+
+
+def product(steps: int, beta_1: float, schedule_decay: float) -> float:
+    """What Nadam multiplies up from step to step (keras/optimizers.py, 2.2.4; keras/src/optimizers/nadam.py, 3.15)."""
+    if not (0 <= beta_1 < 1 and schedule_decay >= 0):
+        raise Lost(f"beta_1 is {beta_1}, schedule_decay {schedule_decay}")
+    product = 1.0
+    for step in range(1, min(steps, MAX_FACTORS) + 1):
+        product *= beta_1 * (1 - 0.5 * 0.96 ** (step * schedule_decay))
+        if product < MIN_PRODUCT:
+            return 0.0
+    return product * beta_1 ** max(0, steps - MAX_FACTORS)
+
+
+def _scalar(name: str, value: float) -> Weight:
+    import numpy as np
+
+    code, dtype = ("<i8", "int64") if isinstance(value, int) else ("<f4", "float32")
+    raw = np.asarray(value, code).tobytes()
+    return Weight(name, (), dtype, len(raw), Section.OPTIMIZER, values=InMemory(raw))

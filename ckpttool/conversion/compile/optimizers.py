@@ -1,0 +1,266 @@
+"""Optimizers of Keras 1 and 2 as Keras 3 has them: class, arguments, learning rate, clipping, scaling of losses.
+
+Sources: keras/optimizers.py of 1.2.2, 2.2.4 and 2.3.1; `OptimizerV2` (keras/src/optimizers/legacy), `Optimizer` and
+`LossScaleOptimizer` (keras/src/mixed_precision) of 2.15; the constructors in keras/src/optimizers, 3.15.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from ckpttool.conversion.compile import addons
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.io import scalars
+from ckpttool.model.defaults import class_called, defaults_of
+from ckpttool.model.numpy_values import is_array
+from ckpttool.model.sizes import items
+
+WHERE = "compile"
+MAX_DEPTH = 16
+MAX_PLAIN = 64
+
+DECAY = Edit(
+    "decay-to-schedule",
+    "writes `decay` of an optimizer as InverseTimeDecay",
+    "always: learning_rate / (1 + decay * iteration)",
+)
+CLIP_TOGETHER = Edit(
+    "clip-together",
+    "writes `clipnorm` of Keras 1 and 2 as `global_clipnorm`: it was the norm of all gradients together",
+    "always: clipnorm of tf.keras and Keras 3 is for each gradient alone",
+)
+FIXED_SCALE = Edit(
+    "fixed-loss-scale",
+    "writes a loss scale that does not change as `loss_scale_factor` of the optimizer inside",
+    "always: the same factor",
+)
+ADDED = Edit(
+    "addons-optimizer",
+    "writes an optimizer of TensorFlow Addons as the one of Keras 3 that takes the same steps",
+    "weight decay is divided by the learning rate, by which Keras 3 multiplies it, as long as that is not set anew",
+)
+EDITS = (DECAY, CLIP_TOGETHER, FIXED_SCALE, ADDED)
+
+SCALING = "LossScaleOptimizer"
+_SCALING = frozenset({SCALING, "LossScaleOptimizerV1", "LossScaleOptimizerV3"})
+_EXCLUDED = "which ones were left out (exclude_from_weight_decay), as it is no part of the config"
+_GONE = frozenset({"is_legacy_optimizer", "jit_compile"})  # they say nothing of the rule
+_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")  # of which Keras 3 takes one
+_OTHER_RULES = MappingProxyType(
+    {
+        "Adagrad": "adds epsilon below the root, where older ones added it to the root",
+        "Nadam": "has another schedule of momentum",
+        "RMSprop": "adds epsilon below the root, where older ones added it to the root",
+    }
+)
+_SINCE_2_11 = frozenset({"ema_momentum", "is_legacy_optimizer", "use_ema", "weight_decay"})
+_DEFAULTS_2_11 = MappingProxyType({"Lion": {"learning_rate": 0.0001}})
+_RATES_OF_MANY_BACKENDS = MappingProxyType({"Adadelta": 1.0, "Adagrad": 0.01, "Adamax": 0.002, "Nadam": 0.002})
+_PACKAGES = frozenset({"", "Custom", "Keras", "keras"})  # Keras 2.11 to 2.15 registers its own classes as "Custom>Adam"
+_PREFIX = re.compile(r"^(tf\.|tensorflow\.)?(python\.)?keras\.(src\.)?(losses|metrics|optimizers)\.(?=\w+$)")
+_MODULES = frozenset({"builtins", "keras", "tensorflow", "tf_keras"})
+
+
+class UnknownObject(Exception):
+    """Something that Keras 3 does not find, and what; `own` is its name where the author has to bring it, `kind` what
+    it is where that is something else than what it belongs to."""
+
+    def __init__(self, what: str, own: str | None = None, kind: str | None = None) -> None:
+        super().__init__(what)
+        self.own = own
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Which Keras stated the settings of compile: its version as far as the file tells, and whether it was Keras 1 or 2
+    with its many backends, which had its own optimizers, losses and metrics, and not tf.keras."""
+
+    version: str | None = None
+    multi_backend: bool = False
+
+
+def keras_object(module: str, class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A built-in object as Keras 3 writes it."""
+    return {"module": f"keras.{module}", "class_name": class_name, "config": dict(config), "registered_name": None}
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Settings with the numbers of arrays and tensors in place of what Keras 2 wrote for these: that of
+    `ckpttool.model.numpy_values`, `__numpy__` and `__tensor__` (`serialize_keras_object`, keras/src/saving, 2.15)."""
+    if isinstance(value, list) and depth < MAX_PLAIN:
+        return [plain(item, depth + 1) for item in value]
+    if not isinstance(value, Mapping) or depth >= MAX_PLAIN:
+        return value
+    if is_array(value):
+        return plain(value["value"], depth + 1)
+    config = value.get("config")
+    if value.get("class_name") in ("__numpy__", "__tensor__") and isinstance(config, Mapping):
+        return plain(config.get("value"), depth + 1)
+    return {key: plain(item, depth + 1) for key, item in value.items()}
+
+
+def own_name(value: Any) -> str:
+    """The name that an entry, or a name alone, states for a class or function of Keras. Raises UnknownObject where it
+    is none of Keras, but of a user's or another package."""
+    stated = value.get("class_name") if isinstance(value, Mapping) else value
+    module = value.get("module") if isinstance(value, Mapping) else None
+    registered = value.get("registered_name") if isinstance(value, Mapping) else None
+    if not isinstance(stated, str):
+        raise UnknownObject(f"what cannot be read: {str(value)[:60]}")
+    packages = {name.rpartition(">")[0] for name in (stated, registered) if isinstance(name, str)}
+    if not packages <= _PACKAGES or (isinstance(module, str) and module.partition(".")[0] not in _MODULES):
+        own = registered if isinstance(registered, str) else stated
+        raise UnknownObject(f"{own[:60]}, which is not built into Keras 3", own)
+    if isinstance(registered, str) and module is None and isinstance(value, Mapping) and "module" in value:
+        raise UnknownObject(f"{stated[:60]}, a class of the author's own", registered)
+    return _PREFIX.sub("", stated.rpartition(">")[2])
+
+
+def optimizer_today(value: Any, writer: Writer, journal: Journal, depth: int = 0) -> dict[str, Any]:
+    """An optimizer with its arguments of today. Raises UnknownObject where Keras 3 has none of the kind."""
+    if (added := _added(value, journal)) is not None:
+        return _plain(added.class_name, added.config, writer, journal)
+    name = own_name(value)
+    config = value.get("config") if isinstance(value, Mapping) else {}
+    if not isinstance(config, Mapping) or depth > MAX_DEPTH:
+        raise UnknownObject(f"the optimizer {name[:60]}")
+    if name in _SCALING:
+        return _scaling(config, writer, journal, depth)
+    class_name = class_called("optimizers", name) or class_called("optimizers", name.lower())
+    if class_name is None:
+        raise UnknownObject(f"the optimizer {name[:60]}, which is not built into Keras 3", name)
+    if isinstance(value, str):
+        config = _by_name(class_name, writer.version)
+    return _plain(class_name, config, writer, journal)
+
+
+def _added(value: Any, journal: Journal) -> addons.Counterpart | None:
+    """What takes the steps of an optimizer of TensorFlow Addons, noted; None where it is none."""
+    try:
+        found = addons.optimizer(value)
+    except addons.NoCounterpart as error:
+        raise UnknownObject(f"the optimizer {value['class_name']}, which asks for {error}") from None
+    if found is None:
+        return None
+    journal.edit(ADDED, WHERE, f"{value['class_name']} by {found.class_name}")
+    if found.guess:
+        journal.guess(WHERE, found.guess)
+    if found.lost:
+        journal.lose(WHERE, found.lost)
+    return found
+
+
+def _by_name(class_name: str, version: str | None) -> dict[str, Any]:
+    """The arguments of an optimizer that is stated by its name alone: the defaults of the Keras that wrote it, read
+    from the constructors of 1.2.2, 2.0.9, 2.2.4, 2.3.0-tf, 2.10 and 2.15."""
+    since = scalars.version_numbers(version or "3", 2)
+    found = {key: item for key, item in (defaults_of("optimizers", class_name) or {}).items() if item is not None}
+    if since >= (2, 11):
+        return found | (_DEFAULTS_2_11.get(class_name, {}) if since < (3,) else {})
+    found = {key: item for key, item in found.items() if key not in _SINCE_2_11}
+    if since >= (2, 4) or "-tf" in (version or ""):
+        return found
+    found.pop("initial_accumulator_value", None)
+    rate = {"learning_rate": _RATES_OF_MANY_BACKENDS.get(class_name, found["learning_rate"])}
+    return found | rate | ({"epsilon": 1e-8} if "epsilon" in found and since < (2, 1) else {})
+
+
+def _plain(class_name: str, config: Mapping[str, Any], writer: Writer, journal: Journal) -> dict[str, Any]:
+    """An optimizer that holds no other."""
+    known = defaults_of("optimizers", class_name) or {}
+    given = {"learning_rate" if key == "lr" else key: item for key, item in config.items()}
+    if class_name == "Nadam" and "decay" in given:  # by which tf.keras called it up to 2.10
+        given["schedule_decay"] = given.pop("decay")
+    rate = _rate(given.pop("learning_rate", None), given.pop("decay", None), journal)
+    found = {key: item for key, item in given.items() if (key in known or key == "name") and item is not None}
+    if class_name == "Adagrad" and "initial_accumulator_value" not in given:
+        found["initial_accumulator_value"] = 0.0
+    found = {key: item for key, item in found.items() if key not in _CLIPPING} | _clipping(given, writer, journal)
+    found |= {} if rate is None else {"learning_rate": rate}
+    _note_lost(class_name, given, found, journal)
+    return keras_object("optimizers", class_name, found)
+
+
+def _note_lost(class_name: str, given: Mapping[str, Any], found: Mapping[str, Any], journal: Journal) -> None:
+    if _is_number(found.get("weight_decay")) and found["weight_decay"] > 0:
+        journal.guess(WHERE, f"{class_name} applies weight decay to all weights: the file does not say {_EXCLUDED}")
+    for key, item in given.items():
+        if key not in found and key not in _GONE and key not in _CLIPPING and item not in (None, False, 0):
+            journal.lose(WHERE, f"{class_name}'s {key}, which was {str(item)[:60]}")
+    if class_name == "Nadam" and not _SINCE_2_11.isdisjoint(given):
+        journal.lose(WHERE, "Nadam's product of momenta, which Keras 2 did not store, is worked out as Keras 3 does")
+    if class_name in _OTHER_RULES and _SINCE_2_11.isdisjoint(given):
+        journal.lose(WHERE, f"{class_name} of Keras 3 {_OTHER_RULES[class_name]}")
+
+
+def _rate(rate: Any, decay: Any, journal: Journal) -> Any:
+    """A learning rate: a number, or a schedule of today."""
+    decays = _is_number(decay) and decay > 0
+    if isinstance(rate, Mapping):
+        if decays:
+            journal.lose(WHERE, f"decay={decay} of the optimizer, beside a schedule of learning rates")
+        return _schedule(rate)
+    if rate is not None and not _is_number(rate):
+        raise UnknownObject(f"the learning rate {str(rate)[:60]}")
+    if not decays or rate is None:
+        return rate
+    journal.edit(DECAY, WHERE, f"decay={decay}")
+    config = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay, "staircase": False}
+    return keras_object("optimizers.schedules", "InverseTimeDecay", config)
+
+
+def _schedule(value: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        name, config = own_name(value), value.get("config")
+    except UnknownObject as error:
+        raise UnknownObject(f"the learning rate schedule {error}", error.own, "learning rate schedule") from None
+    if defaults_of("schedules", name) is None or not isinstance(config, Mapping):
+        raise UnknownObject(f"the schedule of learning rates {name[:60]}")
+    kept = {key: items(item) for key, item in config.items() if key != "name"}
+    return keras_object("optimizers.schedules", name, kept)
+
+
+def _clipping(given: Mapping[str, Any], writer: Writer, journal: Journal) -> dict[str, Any]:
+    """How gradients are clipped; where that was in two ways, by their norm."""
+    found = {key: given[key] for key in _CLIPPING if _is_number(given.get(key)) and given[key] > 0}
+    if writer.multi_backend and "clipnorm" in found:
+        journal.edit(CLIP_TOGETHER, WHERE, f"clipnorm={found['clipnorm']}")
+        found = {"global_clipnorm": found.pop("clipnorm"), **found}
+    for key in list(found)[1:]:
+        journal.lose(WHERE, f"{key}={found.pop(key)}, which Keras 3 does not take beside {next(iter(found))}")
+    return found
+
+
+def _scaling(config: Mapping[str, Any], writer: Writer, journal: Journal, depth: int) -> dict[str, Any]:
+    """An optimizer that scales the loss, or the one inside where the scale is fixed."""
+    inner = optimizer_today(config.get("inner_optimizer", config.get("optimizer")), writer, journal, depth + 1)
+    scale, steps, dynamic = _scale(config)
+    if dynamic:
+        told = {"initial_scale": scale, "dynamic_growth_steps": steps}
+        kept = {key: value for key, value in told.items() if _is_number(value)}
+        return keras_object("optimizers", SCALING, {"inner_optimizer": inner, **kept})
+    if not _is_number(scale):
+        raise UnknownObject("an optimizer that scales the loss, whose scale is not told")
+    journal.edit(FIXED_SCALE, WHERE, str(scale))
+    return {**inner, "config": {**inner["config"], "loss_scale_factor": scale}}
+
+
+def _scale(config: Mapping[str, Any]) -> tuple[Any, Any, bool]:
+    """The scale, after how many steps it grows, and whether it changes at all. Up to TensorFlow 2.3 that was an object
+    of its own (`loss_scale`, tensorflow/python/keras/mixed_precision/experimental)."""
+    stated = config.get("loss_scale")
+    inside = stated.get("config") if isinstance(stated, Mapping) else None
+    if isinstance(stated, Mapping) and isinstance(inside, Mapping):
+        dynamic = stated.get("class_name") == "DynamicLossScale"
+        scale = inside.get("initial_loss_scale" if dynamic else "loss_scale_value")
+        return scale, inside.get("increment_period"), dynamic
+    if _is_number(stated):
+        return stated, None, False
+    return config.get("initial_scale"), config.get("dynamic_growth_steps"), config.get("dynamic") is not False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

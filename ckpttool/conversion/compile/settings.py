@@ -1,0 +1,352 @@
+"""What a model of Keras 1 or 2 was compiled with, as `compile_config` of Keras 3.
+
+Sources: `save_model` and `compile` of 1.2.2 and 2.2.4, `model_metadata`, `get_compile_config` and `compile_utils` of
+2.15; `compile_from_config` of keras/src/trainers/trainer.py, `CompileLoss` and `CompileMetrics` of compile_utils.py and
+the constructors of losses and metrics, 3.15.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeGuard
+
+from ckpttool.conversion.compile import addons, optimizers
+from ckpttool.conversion.compile.optimizers import (
+    MAX_DEPTH,
+    WHERE,
+    UnknownObject,
+    Writer,
+    keras_object,
+    own_name,
+    plain,
+)
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.io import scalars
+from ckpttool.model.class_names import snake_case
+from ckpttool.model.defaults import class_called, defaults_of
+from ckpttool.model.generations import Generation
+from ckpttool.model.generations.known_names import Had, KerasVersion
+from ckpttool.model.sizes import is_integer, items
+
+RECOMPILE = Edit(
+    "rewrite-compile-settings", "writes loss, metrics and optimizer as Keras 3 does", "always: what differs is listed"
+)
+EDITS = (RECOMPILE, *optimizers.EDITS)
+
+Outputs = Sequence[tuple[str, str]]
+"""What the outputs of a model were called, and what they are called today."""
+
+_LOSSES = MappingProxyType(
+    {
+        **dict.fromkeys(("cosine", "cosine_proximity"), "cosine_similarity"),
+        "huber_loss": "huber",
+        "kullback_leibler_divergence": "kl_divergence",
+        "logcosh": "log_cosh",
+    }
+)
+_METRICS = MappingProxyType({**_LOSSES, **dict.fromkeys(("log_cosh", "logcosh"), "LogCoshError")})
+_BY_SHAPE = frozenset({"acc", "accuracy"})  # metrics that Keras resolves by the shape of an output, in any case
+_BY_LOSS = frozenset({"ce", "crossentropy"})  # metrics that Keras 2 resolved, and Keras 3 does not
+_CROSSENTROPY = MappingProxyType(
+    {
+        **dict.fromkeys(("categorical_crossentropy", "CategoricalCrossentropy"), "CategoricalCrossentropy"),
+        **dict.fromkeys(
+            ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"), "SparseCategoricalCrossentropy"
+        ),
+    }
+)
+_TOWARDS_ONE = frozenset({"hinge", "squared_hinge"})
+_WRAPPERS = frozenset({"LossFunctionWrapper", "MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"})
+_REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **dict.fromkeys(("IoU", "OneHotIoU"), ("num_classes", "target_class_ids")),
+        **dict.fromkeys(("MeanIoU", "OneHotMeanIoU"), ("num_classes",)),
+        "PrecisionAtRecall": ("recall",),
+        "RecallAtPrecision": ("precision",),
+        "SensitivityAtSpecificity": ("specificity",),
+        "SpecificityAtSensitivity": ("sensitivity",),
+    }
+)
+"""The arguments without a default, beside the name, of metrics that have some."""
+
+FUNCTIONS = frozenset(
+    {
+        *("binary_accuracy", "binary_crossentropy", "binary_focal_crossentropy", "categorical_accuracy"),
+        *("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "cosine_similarity"),
+        *("hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error"),
+        *("mean_squared_error", "mean_squared_logarithmic_error", "poisson", "sparse_categorical_accuracy"),
+        *("sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge"),
+        "top_k_categorical_accuracy",
+    }
+)
+"""The names of the functions of keras.losses and keras.metrics of 2.13 to 2.15 (`__name__`), as a `.keras` states them;
+`mse` and others are further names of them, by which only texts call them."""
+
+_REDUCTIONS: Mapping[Any, str] = MappingProxyType({None: "none", "auto": "sum_over_batch_size"})
+_SETTINGS = frozenset({"run_eagerly", "jit_compile"})
+_ANEW = "compile anew with it and with optimizer=model.optimizer"
+_SINGULAR = MappingProxyType({"losses": "loss", "metrics": "metric"})
+
+
+def compile_config(training: Any, version: str | None, outputs: Outputs, journal: Journal) -> dict[str, Any] | None:
+    """The `compile_config` of Keras 3 for what Keras of some version stated; None where the model is not compiled, or
+    with an optimizer that is not built into Keras. What is lost is noted."""
+    if not isinstance(training, Mapping) or not training:
+        return None
+    training = plain(training)
+    stated = training.get("optimizer_config", training.get("optimizer"))
+    writer = Writer(version, _is_multi_backend(stated, version))
+    try:
+        optimizer = optimizers.optimizer_today(stated, writer, journal)
+    except UnknownObject as error:
+        journal.lose(WHERE, f"all settings of compile: {error}")
+        _need("optimizer", error, journal)
+        return None
+    loss = _losses(training.get("loss"), writer, outputs, journal)
+    weights = _by_output(items(training.get("loss_weights")), outputs, 1.0) if loss is not None else None
+    found = {"optimizer": optimizer, "loss": _for_each(loss, weights), "loss_weights": weights}
+    if optimizer["config"].get("loss_scale_factor") is not None:
+        found["auto_scale_loss"] = False
+    for key in ("metrics", "weighted_metrics"):
+        found[key] = _Metrics(key, writer, training.get("loss"), outputs, journal).of(training.get(key))
+    journal.edit(RECOMPILE, WHERE, str(optimizer["class_name"]))
+    return found | _settings(training, journal)
+
+
+def _is_multi_backend(optimizer: Any, version: str | None) -> bool:
+    """Whether Keras 1 or 2 with many backends wrote an optimizer: those of tf.keras state their names."""
+    config = optimizer.get("config") if isinstance(optimizer, Mapping) else None
+    inside = config.get("inner_optimizer", config.get("optimizer")) if isinstance(config, Mapping) else None
+    if isinstance(inside, Mapping) or not isinstance(config, Mapping):
+        return False
+    return "name" not in config and "-tf" not in (version or "")
+
+
+def _settings(training: Mapping[str, Any], journal: Journal) -> dict[str, Any]:
+    """What else `compile` was told."""
+    if training.get("sample_weight_mode"):
+        journal.lose(WHERE, f"sample_weight_mode {training['sample_weight_mode']!r}, which Keras 3 works out by itself")
+    found = {key: training[key] for key in _SETTINGS if isinstance(training.get(key), bool)}
+    steps: Any = training.get("steps_per_execution")
+    if is_integer(steps) and steps > 0:
+        return {**found, "steps_per_execution": steps}
+    if steps is not None:
+        journal.lose(WHERE, f"steps_per_execution {str(steps)[:60]}")
+    return found
+
+
+def _by_output(value: Any, outputs: Outputs, rest: Any) -> Any:
+    """Something stated by the names of outputs, for each of them by its name of today; other values as they are.
+
+    Keras 3 wants all outputs, where Keras 2 took `rest` for those that were left out.
+    """
+    if not isinstance(value, Mapping) or isinstance(value.get("class_name"), str):
+        return value
+    today = dict(outputs)
+    if not today or not value.keys() <= today.keys():
+        return dict(value)
+    return {name: value.get(old, rest) for old, name in today.items()}
+
+
+def _for_each(loss: Any, weights: Any) -> Any:
+    """A loss as often as there are weights for it, which Keras 3 wants to be as many as the losses."""
+    if isinstance(loss, list) or (isinstance(loss, Mapping) and "class_name" not in loss):
+        return loss
+    if isinstance(weights, Mapping):
+        return dict.fromkeys(weights, loss)
+    return [loss] * len(weights) if isinstance(weights, list) and len(weights) > 1 else loss
+
+
+def _losses(value: Any, writer: Writer, outputs: Outputs, journal: Journal) -> Any:
+    """The losses of today; none at all where one is unknown, since Keras cannot train for some of them alone."""
+    if _is_empty(value):
+        journal.lose(WHERE, f"the loss: the file states none, as where the model adds its own (add_loss); {_ANEW}")
+        return None
+    try:
+        return _by_output(_loss(value, writer, journal, 0), outputs, None)
+    except UnknownObject as error:
+        journal.lose(WHERE, f"the loss: {error}; {_ANEW}")
+        _need("loss", error, journal)
+        return None
+
+
+def _need(kind: str, error: UnknownObject, journal: Journal) -> None:
+    """Notes what the author has to bring to compile the model anew."""
+    if error.own is not None:
+        journal.need(error.own[:60], f"the {error.kind or kind} {error.own[:60]}, to compile the model anew")
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether what is stated of losses names none."""
+    if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
+        value = list(value.values())
+    return value in (None, "") or (isinstance(value, list) and all(item in (None, "", [], {}) for item in value))
+
+
+def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
+    """A loss, or several in a list or by the names of outputs."""
+    if depth > MAX_DEPTH:
+        raise UnknownObject("losses nested too deep")
+    if value in (None, "", [], {}):
+        return None
+    if isinstance(value, list):
+        return [_loss(item, writer, journal, depth + 1) for item in value]
+    if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
+        return {key: _loss(item, writer, journal, depth + 1) for key, item in value.items()}
+    name = _function(value, journal)
+    if name is None:
+        return _thing(value, "losses", _LOSSES)
+    today = _LOSSES.get(name, name)
+    _refuse_own("losses", name, writer)
+    if class_called("losses", today) is None:
+        raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", name)
+    if today == "cosine_similarity" and writer.multi_backend and is_before(writer.version, (2, 1, 6)):
+        raise UnknownObject(f"{name}, which was divided by the length of the vectors")
+    if today in _TOWARDS_ONE and writer.multi_backend:
+        journal.lose(WHERE, f"{name} of Keras 3 takes labels 0 and 1 as -1 and 1, where older ones took 0 as it is")
+    return today
+
+
+def _refuse_own(kind: str, name: str, writer: Writer) -> None:
+    """Raises UnknownObject for a name that the Keras of the writer did not have, whatever Keras 3 has under it."""
+    version = writer.version or ""
+    if version[:1] not in ("1", "2"):
+        return
+    known = KerasVersion.of(Generation(1 if version[0] == "1" else 2), version)
+    if known.had(kind, name) is Had.NO:
+        raise UnknownObject(f"{name[:60]}, which {known} did not have, so that it was the author's own", name)
+
+
+def is_before(version: str | None, limit: tuple[int, ...]) -> bool:
+    """Whether a version is older than another; Keras 1 does not always tell its own."""
+    return scalars.version_numbers(version or "1", 3) < limit
+
+
+def _function(value: Any, journal: Journal) -> str | None:
+    """The name of a function of Keras, or of a class by its name alone; None where an object is stated."""
+    if not _is_function(value):
+        return None if isinstance(value, Mapping) else own_name(value)
+    name = _function_of_keras(value)
+    told = f"the function {name} is that of Keras: one of the author's own of this name is stated alike"
+    if "module" in value and all(guess.what != told for guess in journal.guesses):
+        journal.guess(WHERE, told)
+    return name
+
+
+def _function_of_keras(value: Mapping[str, Any]) -> str:
+    """The name of a function that is stated as an object. Raises UnknownObject where it is none of Keras."""
+    name = own_name({**value, "class_name": value.get("config")})
+    if "module" in value and name not in FUNCTIONS:
+        raise UnknownObject(f"{name[:60]}, a function of the author's own: none of Keras is stated so", name)
+    return name
+
+
+def _is_function(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping) and value.get("class_name") in ("function", "builtin_function_or_method")
+
+
+def _thing(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> dict[str, Any]:
+    """An object of a loss or metric, or a function in one that wraps it."""
+    config, stated = value.get("config"), _name(value, kind)
+    if not isinstance(config, Mapping):
+        raise UnknownObject(f"a {_SINGULAR[kind]} that cannot be read")
+    if stated in _WRAPPERS:
+        fn = config.get("fn")
+        stated = _function_of_keras(fn) if _is_function(fn) else own_name(fn)
+        stated = renamed.get(stated, stated)
+    class_name = class_called(kind, stated)
+    if class_name is None:
+        raise UnknownObject(f"{stated[:60]}, which is not built into Keras 3", stated)
+    known = defaults_of(kind, class_name) or {}
+    taken = {"name", *known, *_REQUIRED.get(class_name, ())}
+    kept = {key: items(item) for key, item in config.items() if key in taken}
+    if isinstance(kept.get("reduction", ...), str | None):
+        kept["reduction"] = _REDUCTIONS.get(kept["reduction"], kept["reduction"])
+    return keras_object(kind, class_name, kept)
+
+
+def _name(value: Mapping[str, Any], kind: str) -> str:
+    """The class of an object, those of TensorFlow Addons that Keras 3 took over among them."""
+    stated = value.get("class_name")
+    if kind == "metrics" and isinstance(stated, str) and stated.startswith(addons.PACKAGE):
+        added = stated.removeprefix(addons.PACKAGE)
+        return added if added in addons.METRICS else own_name(value)
+    return own_name(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Metrics:
+    """The metrics of a model, or those that are weighted (`key`), beside its `loss`. What Keras 3 does not find is left
+    out, and noted."""
+
+    key: str
+    writer: Writer
+    loss: Any
+    outputs: Outputs
+    journal: Journal
+
+    def of(self, value: Any) -> Any:
+        """Those of one output in a list; of several in a list for each, or by the names of outputs."""
+        if value is None:
+            return None
+        if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
+            today = dict(self.outputs)
+            return {today.get(key, key): self.listed(item) for key, item in value.items()}
+        value = value if isinstance(value, list) else [value]
+        if len(self.outputs) < 2:
+            return self.listed(value)
+        if any(item is None or isinstance(item, list) for item in value):
+            return [self.listed(item) for item in value]
+        return [self.listed(value) for _ in self.outputs]
+
+    def listed(self, value: Any) -> list[Any]:
+        """The metrics of one output, in whatever lists."""
+        found, stack = [], [value]
+        while stack:
+            item = stack.pop()
+            if isinstance(item, list):
+                stack.extend(reversed(item))
+            elif item is not None:
+                found += self.known(item)
+        return found
+
+    def known(self, value: Any) -> list[Any]:
+        """A metric, none where Keras 3 does not find it."""
+        try:
+            name = _function(value, self.journal)
+            return [self.unprefixed(_thing(value, "metrics", _METRICS)) if name is None else self.named(name)]
+        except UnknownObject as error:
+            self.journal.lose(WHERE, f"{self.key}: {error}")
+            _need("metric", error, self.journal)
+            return []
+
+    def named(self, name: str) -> Any:
+        """A function, or a class by its name, which gives the same name to what it measures as before."""
+        if name.lower() in _BY_SHAPE:
+            return name
+        _refuse_own("metrics", name, self.writer)
+        today = self.crossentropy(name) if name.lower() in _BY_LOSS else _METRICS.get(name, name)
+        class_name = class_called("metrics", today)
+        if class_name is None:
+            raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", None if name in FUNCTIONS else name)
+        if class_name == "CosineSimilarity" and self.writer.multi_backend:
+            raise UnknownObject(f"{name}, whose sign was the other")
+        if today == name != class_name:
+            return name
+        return keras_object("metrics", class_name, {"name": snake_case(name)})
+
+    def crossentropy(self, name: str) -> str:
+        """The metric that "crossentropy" stands for, where the loss tells."""
+        stated = self.loss.get("class_name") if isinstance(self.loss, Mapping) else self.loss
+        today = _CROSSENTROPY.get(stated) if isinstance(stated, str) else None
+        if today is None:
+            raise UnknownObject(f"{name}, which Keras 3 does not work out from the outputs")
+        return today
+
+    def unprefixed(self, metric: dict[str, Any]) -> dict[str, Any]:
+        """A metric without the name of an output in front of its own, where Keras 2 put it if there are several."""
+        name = metric["config"].get("name")
+        fronts = [f"{old}_" for old, _ in self.outputs if isinstance(name, str) and name.startswith(f"{old}_")]
+        if len(self.outputs) < 2 or not fronts:
+            return metric
+        return {**metric, "config": {**metric["config"], "name": name.removeprefix(max(fronts, key=len))}}

@@ -1,0 +1,107 @@
+"""Calls of layers as Keras 3 takes them: what a graph of Keras 1 or 2 passes in another way, or no more at all."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.model.arguments import Args
+from ckpttool.model.graph import UNKNOWN_SHAPE, Call, Tensor
+
+STATES_BY_NAME = Edit(
+    "states-by-name",
+    "passes the initial state of a recurrent layer as `initial_state`, which Keras 1 and 2 had among its inputs",
+    "always: the same state",
+)
+CAUSAL_BY_CALL = Edit(
+    "causal-by-call", "passes `use_causal_mask` in calls, which was an argument of the layer", "always: the same mask"
+)
+DROP_CALL_ARGUMENT = Edit(
+    "drop-call-argument",
+    "leaves out an argument of a call that asks for nothing",
+    "it is null, or the layer does the same in training and inference",
+)
+LIST_OF_ONE = Edit(
+    "list-of-one",
+    "calls a layer that merges tensors with a list, where Keras 2 wrote a list of one as its tensor",
+    "always: the same call",
+)
+EDITS = (LIST_OF_ONE, STATES_BY_NAME, CAUSAL_BY_CALL, DROP_CALL_ARGUMENT)
+
+_RECURRENT = frozenset({"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"})
+_MERGING = frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply"})
+_ATTENTION = frozenset({"AdditiveAttention", "Attention"})
+# Classes whose call takes `training` (keras/src/layers, 3.15), those named after random transformations beside them.
+_TRAINED = frozenset(
+    {
+        *("ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dropout", "Functional", "GaussianDropout"),
+        *("GaussianNoise", "MultiHeadAttention", "Sequential", "SpatialDropout1D", "SpatialDropout2D"),
+        *("SpatialDropout3D", "SpectralNormalization", "TimeDistributed"),
+        *(_RECURRENT | _ATTENTION),
+    }
+)
+
+
+def called_today(args: Args, call: Call, where: str, journal: Journal) -> Call:
+    """One call of a layer as Keras 3 takes it."""
+    for change in (_without_nothing, _with_list, _with_state, _with_causal_mask):
+        call = change(args, call, where, journal)
+    return call
+
+
+def _without_nothing(args: Args, call: Call, where: str, journal: Journal) -> Call:
+    """The call without arguments that are null, and without `training` where a layer does not care."""
+    cares = args.class_name in _TRAINED or args.class_name.startswith("Random")
+    gone = [key for key, value in call.kwargs.items() if value is None or (key == "training" and not cares)]
+    told = [f"{key}={call.kwargs[key]!r}" for key in gone if call.kwargs[key] is not None]
+    if told:
+        journal.edit(DROP_CALL_ARGUMENT, where, ", ".join(told))
+    return replace(call, kwargs={key: value for key, value in call.kwargs.items() if key not in gone})
+
+
+def _with_list(args: Args, call: Call, where: str, journal: Journal) -> Call:
+    """The call of a layer that merges tensors with a list, where it was called with one of a single tensor."""
+    if args.class_name not in _MERGING or not call.args or not isinstance(call.args[0], Tensor):
+        return call
+    journal.edit(LIST_OF_ONE, where)
+    return replace(call, args=([call.args[0]], *call.args[1:]))
+
+
+def _with_state(args: Args, call: Call, where: str, journal: Journal) -> Call:
+    """The call of a recurrent layer with its initial state by name, where it is a list of input and states."""
+    first = call.args[0] if call.args else None
+    if args.class_name not in _RECURRENT or not isinstance(first, list) or len(first) < 2:
+        return call
+    constants = args.config.get("num_constants")
+    if constants:
+        journal.refuse(where, "a recurrent layer that is called with constants, which Keras 3 does not take")
+        return call
+    journal.edit(STATES_BY_NAME, where, f"{len(first) - 1} states")
+    states: Any = first[1:] if len(first) > 2 or args.class_name in ("Bidirectional", "LSTM") else first[1]
+    return Call((first[0], *call.args[1:]), {**call.kwargs, "initial_state": states})
+
+
+def _with_causal_mask(args: Args, call: Call, where: str, journal: Journal) -> Call:
+    if args.class_name not in _ATTENTION or args.config.get("causal") is not True:
+        return call
+    journal.edit(CAUSAL_BY_CALL, where)
+    return replace(call, kwargs={**call.kwargs, "use_causal_mask": True})
+
+
+def written(value: Any, dtype_of: Callable[[Tensor], str]) -> Any:
+    """An argument of a call as Keras 3 writes it (`serialize_node`, keras/src/models/functional.py, 3.15)."""
+    if isinstance(value, Tensor):
+        history = [value.layer, value.node, value.output]
+        shape = {"shape": [None], UNKNOWN_SHAPE: True} if value.shape is None else {"shape": list(value.shape)}
+        config = {**shape, "dtype": dtype_of(value), "keras_history": history}
+        return {"class_name": "__keras_tensor__", "config": config}
+    if isinstance(value, slice):
+        config = {"start": value.start, "stop": value.stop, "step": value.step}
+        return {"class_name": "__slice__", "config": config}
+    if isinstance(value, tuple):
+        return {"class_name": "__tuple__", "items": [written(item, dtype_of) for item in value]}
+    if isinstance(value, list):
+        return [written(item, dtype_of) for item in value]
+    if isinstance(value, dict):
+        return {key: written(item, dtype_of) for key, item in value.items()}
+    return value

@@ -1,0 +1,217 @@
+"""Arguments that Keras 3 reads otherwise than the generation that wrote them, said so that it computes the same."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from ckpttool.conversion.config import adapted_layers
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.origin import Origin
+from ckpttool.model.arguments import Args
+from ckpttool.model.defaults import arguments_of
+from ckpttool.model.generations.keras1_data_format import UNTOLD
+from ckpttool.model.layers.table import LAYERS
+from ckpttool.model.sizes import Shape, is_integer
+
+WRITE_BACKWARD = Edit(
+    "write-backward-layer",
+    "writes out the backward layer of a Bidirectional whose forward layer runs backwards",
+    "always: Keras 2 made it run forwards, Keras 3 would make both run backwards",
+)
+DROP_DILATION = Edit(
+    "drop-dilation",
+    "writes 1 as the dilation of a transposed convolution",
+    "always: Keras of many backends took the argument up to 2.2.2 (2.2.4 for Conv3DTranspose), and did not look at it",
+)
+WRITE_SIZES = Edit(
+    "write-sizes",
+    "writes the sizes that the output of an EinsumDense has, where it left them open",
+    "always: Keras 2 found them out, Keras 3 does not, and cannot build what comes behind",
+)
+EDITS = (WRITE_BACKWARD, DROP_DILATION, WRITE_SIZES)
+
+# Arguments that had no part in what a layer computes, whatever their value; `causal` goes into the calls, and
+# `trainable` is there where a layer of today does not take it, which then has no weights.
+_WITHOUT_PART = frozenset({"causal", "implementation", "trainable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The place of a layer: its label, what it was, the shape of its input if known, and who wrote the model."""
+
+    label: str
+    old: Args
+    shape: Shape | None
+    origin: Origin
+
+
+def settled(args: Args, site: Site, journal: Journal) -> Mapping[str, Any]:
+    """The arguments of a built-in layer, those that say the same in Keras 3 in other words in these."""
+    config = dict(args.config)
+    known = arguments_of(args.class_name) if args.class_name in LAYERS else None
+    if known is not None and args.class_name not in ("Functional", "Sequential"):
+        config = {key: value for key, value in config.items() if key in known or not _says_nothing(key, value)}
+        if "data_format" in known and config.get("data_format") is None:
+            _guess_order(args, site, journal)
+            config["data_format"] = "channels_last"  # Keras 3 would take what its user has set
+    for change in _SETTLED.get(args.class_name, ()):
+        config = change(config, site, journal)
+    return config
+
+
+def _guess_order(args: Args, site: Site, journal: Journal) -> None:
+    if args.class_name in UNTOLD and not {"data_format", "dim_ordering"} & site.old.config.keys():
+        journal.guess(site.label, "channels_last: neither it nor the layers beside it tell the order of its axes")
+
+
+def _says_nothing(key: str, value: Any) -> bool:
+    return value is None or key in _WITHOUT_PART
+
+
+def _bidirectional(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 2 made the backward layer run the other way than the forward one (keras/layers/rnn/bidirectional.py, 2.15);
+    Keras 3 makes it run backwards (keras/src/layers/rnn/bidirectional.py, 3.15)."""
+    forward = config.get("layer")
+    own = forward.get("config") if isinstance(forward, Mapping) else None
+    if not isinstance(own, Mapping) or own.get("go_backwards") is not True or config.get("backward_layer") is not None:
+        return config
+    journal.edit(WRITE_BACKWARD, site.label)
+    name = str(own.get("name", "")).removeprefix("forward_")
+    backward = {**forward, "config": {**own, "name": f"backward_{name}", "go_backwards": False}}  # type: ignore[dict-item]
+    return {**config, "backward_layer": backward}
+
+
+def _random_crop(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """In inference Keras 2 resizes what it would crop in training (image_preprocessing.py, 2.15), Keras 3 does not."""
+    journal.refuse(site.label, "RandomCrop, which gives other images in inference than it did")
+    return config
+
+
+def _relu(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 2 took any threshold up to 2.2 (keras/layers/advanced_activations.py, 2.2.4)."""
+    threshold = config.get("threshold")
+    if isinstance(threshold, int | float) and threshold < 0:
+        journal.refuse(site.label, f"ReLU with a threshold below zero, {threshold:g}, which Keras 3 does not take")
+    return config
+
+
+def _strided(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 2 took strides and dilation together (keras/layers/convolutional_recurrent.py, 2.2.4)."""
+    if _is_above_one(config.get("strides")) and _is_above_one(config.get("dilation_rate")):
+        journal.refuse(site.label, "strides and dilation_rate above 1 together, which Keras 3 does not take")
+    return config
+
+
+def _is_above_one(value: Any) -> bool:
+    return any(is_integer(one) and one > 1 for one in (value if isinstance(value, list) else [value]))
+
+
+def _interpolated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 3 has fewer interpolations (keras/src/ops/image.py, 3.15)."""
+    how = config.get("interpolation")
+    if how in ("gaussian", "mitchellcubic"):
+        journal.refuse(site.label, f"interpolation {how!r}, which Keras 3 has no more")
+    return config
+
+
+def _upsampled(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Up to TensorFlow 1.13 pixels were points at their corners (`resize_bilinear`), today they are squares."""
+    of_old = site.origin.of_many_backends or ("-tf" in (site.origin.version or "") and site.origin.before(2, 2, 4))
+    if config.get("interpolation") == "bilinear" and of_old:
+        journal.refuse(site.label, "bilinear interpolation of this age, which took values from other places")
+    return config
+
+
+def _embedding(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 1 could drop whole words in training (keras/layers/embeddings.py, 1.2.2)."""
+    if config.get("dropout"):
+        journal.lose(site.label, f"dropout {config['dropout']} of an Embedding, which has a part in training alone")
+    return {key: value for key, value in config.items() if key != "dropout"}
+
+
+def _undilated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Conv2DTranspose looks at it from 2.2.3 on, Conv3DTranspose from 2.2.5 on (keras/layers/convolutional.py)."""
+    first = (2, 2, 3) if site.old.class_name in ("Conv2DTranspose", "Deconvolution2D") else (2, 2, 5)
+    ignored = site.origin.of_many_backends and site.origin.before(*first)
+    if not ignored or not _is_above_one(config.get("dilation_rate")):
+        return config
+    journal.edit(DROP_DILATION, site.label, f"dilation_rate={config['dilation_rate']}")
+    return {**config, "dilation_rate": 1}
+
+
+def _deconvolved(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 1 was told the shape of the output, which Keras 3 works out (keras/layers/convolutional.py, 1.2.2)."""
+    told = site.old.config.get("output_shape") if site.old.class_name == "Deconvolution2D" else None
+    if isinstance(told, list) and len(told) == 4:
+        first = config["data_format"] == "channels_first"
+        given = site.shape or (None,) * 4
+        sizes = (told[2:], given[2:]) if first else (told[1:3], given[1:3])
+        windows, strides = (_pair(config.get(key)) for key in ("kernel_size", "strides"))
+        same = config.get("padding") == "same"
+        for out, size, window, stride in zip(*sizes, windows, strides, strict=False):
+            today = None if size is None else size * stride + (0 if same else max(window - stride, 0))
+            if out is not None and out != today:
+                journal.refuse(site.label, f"an output of {out} values, where that of Keras 3 has {today or 'others'}")
+    return config
+
+
+def _pair(value: Any) -> list[int]:
+    found = value if isinstance(value, list) else [value, value]
+    return [one if is_integer(one) else 1 for one in found]
+
+
+def _gated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 2.3 changed the default (keras/layers/recurrent.py)."""
+    old = site.origin.of_many_backends and site.origin.before(2, 3)
+    return {"recurrent_activation": "hard_sigmoid", **config} if old else config
+
+
+def _sized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 2 asked TensorFlow for the shape of the output (einsum_dense.py, 2.15)."""
+    equation, sizes = config.get("equation"), config.get("output_shape")
+    if not isinstance(equation, str) or not isinstance(sizes, list) or site.shape is None or "." in equation:
+        return config
+    given, _, result = equation.replace(" ", "").partition("->")
+    known = dict(zip(given.partition(",")[0], site.shape, strict=False))
+    found = [known.get(letter) if size is None else size for letter, size in zip(result[1:], sizes, strict=False)]
+    if found == sizes:
+        return config
+    journal.edit(WRITE_SIZES, site.label, f"{found}")
+    return {**config, "output_shape": found}
+
+
+def _frozen(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """A frozen BatchNormalization took the mean and variance of the batch in Keras of many backends and in tf.keras of
+    TensorFlow 1; since TensorFlow 2 it takes its moving averages (what 1.2.2, 2.0.9, 2.2.4, TensorFlow 1.15 and 2.1
+    compute; `_get_training_value`, tensorflow/python/keras/layers/normalization.py, 2.1)."""
+    origin, version = site.origin, site.origin.version
+    if config.get("trainable") is False and (version is None or origin.before(2, 3) or origin.of_many_backends):
+        took = "took" if origin.of_many_backends else "may have taken"
+        what = (
+            f"frozen, and {took} the mean and variance of each batch in training, where Keras 3 takes the moving ones"
+        )
+        journal.lose(site.label, f"{what}: further training is not the same, predictions are")
+    return config
+
+
+_Settle = Callable[[dict[str, Any], Site, Journal], dict[str, Any]]
+
+_SETTLED: Mapping[str, tuple[_Settle, ...]] = MappingProxyType(
+    {
+        "BatchNormalization": (_frozen,),
+        "Bidirectional": (_bidirectional,),
+        "Conv2DTranspose": (_undilated, _deconvolved),
+        "Conv3DTranspose": (_undilated,),
+        **dict.fromkeys((f"ConvLSTM{rank}D" for rank in (1, 2, 3)), (_strided,)),
+        "Discretization": (adapted_layers.discretized,),
+        "EinsumDense": (_sized,),
+        "Embedding": (_embedding,),
+        **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell"), (_gated,)),
+        "Hashing": (adapted_layers.hashed,),
+        "RandomCrop": (_random_crop,),
+        "ReLU": (_relu,),
+        "Resizing": (_interpolated,),
+        "UpSampling2D": (_interpolated, _upsampled),
+    }
+)

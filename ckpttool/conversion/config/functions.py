@@ -1,0 +1,232 @@
+"""The functions and objects that the arguments of layers name: those of Keras as Keras 3 finds them, those of the
+author's own in the form in which it asks `custom_objects` for them.
+
+A name that the Keras of the writer did not have is the author's, also where Keras 3 has one of that name. Keras 3 looks
+up its own functions first where an activation, a regularizer or a constraint is a plain name; an object of class
+"function" it looks up in `custom_objects` first, and where the module is null nowhere else
+(`_retrieve_class_or_fn`, keras/src/saving/serialization_lib.py, 3.15).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ckpttool.conversion.config import addons
+from ckpttool.conversion.config.hard_sigmoid import KEYS, KNOWN
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.model.defaults import class_called
+from ckpttool.model.generations import Generation, normalized
+from ckpttool.model.generations.known_names import Had, KerasVersion
+from ckpttool.model.layers.table import LAYERS
+
+_KINDS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}
+
+OWN_FUNCTION = Edit(
+    "name-own-function",
+    "writes a function or class of the author's own so that Keras 3 looks it up in custom_objects",
+    "as that function is",
+)
+TAKE_BUILTIN = Edit(
+    "take-builtin",
+    "takes a function of the author's own for the one that Keras 3 has under its name (--builtin)",
+    "where it computes the same",
+)
+EDITS = (OWN_FUNCTION, TAKE_BUILTIN)
+
+# Names that stand for one function only, whoever wrote it.
+_ONE_MEANING = frozenset(
+    {
+        *("elu", "exponential", "hard_tanh", "log_sigmoid", "log_softmax", "mish", "relu6", "selu", "silu"),
+        *("softsign", "sparsemax", "tanh_shrink"),
+    }
+)
+# Functions of tf.nn, which a model of tf.keras may name, that compute what Keras 3 does: leaky_relu has the slope 0.2
+# in both (tensorflow/python/ops/nn_ops.py, 2.15; keras/src/activations/activations.py, 3.15).
+_OF_TF_NN = frozenset({"leaky_relu", "swish"})
+# Keras 3 writes any function of these names as its own (`serialize`, keras/src/activations/__init__.py, 3.15), and
+# Bidirectional makes its layers of what Keras writes.
+_WRITTEN_AS_OWN = KNOWN - {"hard_swish", "swish"}
+_FUNCTIONS = frozenset({"function", "__function__", "builtin_function_or_method"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A layer whose arguments are read: its label, the Keras that wrote it, and the names that the user takes for those
+    of Keras 3."""
+
+    label: str
+    generation: Generation
+    version: KerasVersion
+    builtins: frozenset[str] = frozenset()
+
+
+def resolved(config: Mapping[str, Any], place: Place, journal: Journal) -> dict[str, Any]:
+    """The arguments of a layer with all functions and objects as Keras 3 finds them. What the user has to bring is
+    noted, and what has no name refused."""
+    return {key: _resolved(key, value, place, journal) for key, value in config.items()}
+
+
+def of_own_class(config: Mapping[str, Any], place: Place, journal: Journal) -> dict[str, Any]:
+    """The arguments of a class of the author's own, in which an activation of the author's own is written as Keras 2.13
+    and later write it. That the class takes it so is a guess."""
+    found = dict(config)
+    for key in KEYS:
+        name = config.get(key)
+        if not isinstance(name, str):
+            continue
+        found[key] = _resolved(key, name, place, journal)
+        if found[key] is not name and isinstance(found[key], Mapping):
+            told = f"{key} {name} of a class of your own is written as an object, which keras.activations.get reads"
+            journal.guess(place.label, told)
+    return found
+
+
+def _resolved(key: str, value: Any, place: Place, journal: Journal) -> Any:
+    kind = "activations" if key in KEYS else _KINDS.get(key.rpartition("_")[2])
+    if kind is None or value is None:
+        return value
+    argument = _Argument(key, kind, place, journal)
+    if isinstance(value, str):
+        return argument.named(value, value)
+    if not isinstance(value, Mapping):
+        return value
+    is_function = str(value.get("class_name")) in _FUNCTIONS
+    return argument.function(value) if is_function else argument.instance(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """An argument of a layer that takes a function or an object of some kind."""
+
+    key: str
+    kind: str
+    place: Place
+    journal: Journal
+
+    def function(self, value: Mapping[str, Any]) -> Any:
+        """A function that is stated as an object."""
+        name = value.get("config")
+        if not isinstance(name, str):
+            return value
+        if self.place.version.version < (3,) and (self.kind == "activations" or not _is_name(name)):
+            return self.named(name, value)
+        if self.place.version.version < (3,):  # those of Keras of other kinds are objects of classes
+            return self.own_function(name)
+        if not self.is_built_in(name) or value.get("module") is None:  # as Keras 3 wrote it, which finds it so
+            self.need_function(name)
+        return value
+
+    def named(self, name: str, value: Any) -> Any:
+        """A function by its name, `value` where it is one of Keras."""
+        addon = addons.activation(name) if self.kind == "activations" else None
+        if addon is not None:
+            self.journal.edit(addons.REPLACE_ADDON, self.place.label, name)
+            return addon
+        if not _is_name(name):
+            why = f"{self.key} is {name!r}, a function without a name, whose code the file does not hold"
+            self.journal.refuse(self.place.label, why)
+            return value
+        if self.is_built_in(name) and self.is_of_keras(name):
+            return name
+        return self.own_function(name)
+
+    def own_function(self, name: str) -> dict[str, Any]:
+        """A function of the author's own."""
+        self.need_function(name)
+        self.journal.edit(OWN_FUNCTION, self.place.label, name)
+        module = None if _anywhere(name) else "builtins"
+        registered = name if ">" in name else "function"
+        return {"module": module, "class_name": "function", "config": name, "registered_name": registered}
+
+    def is_built_in(self, name: str) -> bool:
+        """Whether Keras 3 has a function or class of this name and kind."""
+        return name in KNOWN if self.kind == "activations" else class_called(self.kind, name) is not None
+
+    def is_of_keras(self, name: str) -> bool:
+        """Whether a name that Keras 3 has stands for what Keras 3 means by it. A guess is noted."""
+        version = self.place.version
+        had = version.had(self.kind, name)
+        if had is Had.YES:
+            return True
+        if name in self.place.builtins:
+            self.journal.edit(TAKE_BUILTIN, self.place.label, name)
+            return True
+        if had is Had.PERHAPS or name in _ONE_MEANING or (version.is_tf and name in _OF_TF_NN):
+            whether = "may not have had" if had is Had.PERHAPS else "did not have"
+            self.journal.guess(self.place.label, f"{self.key} {name} is that of Keras 3: {version} {whether} this name")
+            return True
+        return False
+
+    def need_function(self, name: str) -> None:
+        """Notes a function that the user has to bring."""
+        told = f"the function {name} as {self.key} of {self.place.label}"
+        if ">" in name:
+            how = f'import the module that registers it, or load_model(..., custom_objects={{"{name}": ...}})'
+            self.journal.need(name, f"{told}: {how}")
+            return
+        had = self.place.version.had(self.kind, name)
+        own = f", which {self.place.version} did not have (--builtin {name} takes that of Keras 3)"
+        own = own if self.kind == "activations" and name in KNOWN and had is Had.NO else ""
+        later = f"; rename {name} before you save the model again: Keras 3 takes the name for its own function"
+        later = later if self.kind == "activations" and name in _WRITTEN_AS_OWN else ""
+        self.journal.need(name, f'{told}{own}: load_model(..., custom_objects={{"{name}": {name}}}){later}')
+
+    def instance(self, value: Mapping[str, Any]) -> Any:
+        """An object of a class, with its arguments."""
+        class_name, config = value.get("class_name", value.get("name")), value.get("config")
+        if not isinstance(class_name, str):
+            return value
+        if self.kind == "activations":
+            return self.layer(class_name, value)
+        if "class_name" not in value:  # as Keras 1 wrote it
+            config = {key: item for key, item in value.items() if key != "name"}
+        had = class_called(self.kind, class_name) is not None and self.place.version.had(self.kind, class_name)
+        if had is Had.YES and value.get("module", "keras") is not None:
+            return value
+        return self.own_class(class_name, config, value)
+
+    def layer(self, class_name: str, value: Mapping[str, Any]) -> Any:
+        """A layer as an activation."""
+        if class_name in LAYERS:
+            return normalized(value, self.place.generation)
+        return self.own_class(class_name, value.get("config"), value)
+
+    def own_class(self, class_name: str, config: Any, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An object of a class of the author's own."""
+        stated = value.get("registered_name")
+        registered = stated if isinstance(stated, str) else class_name
+        short = class_name.rpartition(">")[2]
+        told = f"the class {short} as {self.key} of {self.place.label}"
+        if ">" not in registered and self.is_built_in(short):
+            why = f"{told} is the author's own, and Keras 3 has another of this name; register it under a package"
+            self.journal.refuse(self.place.label, why)
+        self.journal.need(registered, f'{told}: load_model(..., custom_objects={{"{registered}": {short}}})')
+        self.journal.edit(OWN_FUNCTION, self.place.label, registered)
+        return {"module": None, "class_name": short, "config": config, "registered_name": registered}
+
+
+def check_copied(layer: Any, label: str, journal: Journal) -> None:
+    """Refuses a layer that Keras 3 makes anew of what it would write, where that would name another function."""
+    stack = [layer]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Mapping):
+            name = value.get("config")
+            if value.get("class_name") == "function" and value.get("module") is None and name in _WRITTEN_AS_OWN:
+                why = f"the author's own function {name}, in whose place Keras 3 puts its own in a Bidirectional"
+                journal.refuse(label, f"{why}; --builtin {name} takes that")
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+
+
+def _is_name(name: str) -> bool:
+    """Whether a name is one that a function can be looked up by: its own, or a registered one with its package."""
+    package, registered, last = name.rpartition(">")
+    return bool(package and last and "<" not in name) if registered else name.isidentifier()
+
+
+def _anywhere(name: str) -> bool:
+    """Whether Keras 3 finds a function of its own under a name where the module is "builtins"."""
+    kinds = ("constraints", "initializers", "losses", "metrics", "regularizers")
+    return name in KNOWN or any(class_called(kind, name) is not None for kind in kinds)

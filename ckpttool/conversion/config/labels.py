@@ -1,0 +1,48 @@
+"""Labels of layers, the chains of the names of what holds them and their own, in the old model and in the new one."""
+
+import itertools
+import re
+from collections.abc import Container
+from dataclasses import dataclass
+
+from ckpttool.conversion.config.graphs import numbered_names
+from ckpttool.model.sizes import Shape
+
+# The names that Keras 3 gives to the operations by which a Concatenate puts masks together (`Concatenate.compute_mask`,
+# keras/src/layers/merging/concatenate.py, 3.15); a model with a layer of that name has it twice, and is not loaded.
+_OF_MASKS = re.compile(r"concatenate(_\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where a layer is: its old label, its new one, whether it takes part in a graph whose calls build it, and the
+    shape and dtype of its input, if known."""
+
+    label: str = ""
+    today: str = ""
+    in_graph: bool = False
+    shape: Shape | None = None
+    dtype: str | None = None
+
+    def below(
+        self, name: str, today: str, in_graph: bool = False, shape: Shape | None = None, dtype: str | None = None
+    ) -> "At":
+        """A layer of this name in it, and of that one today."""
+        return At(joined(self.label, name), joined(self.today, today), in_graph, shape, dtype)
+
+
+def joined(label: str, name: str) -> str:
+    """The label of what is called `name` in a layer, or in the model itself."""
+    return f"{label}/{name}" if label else name
+
+
+def name_today(name: str, used: Container[str], masked: bool) -> str:
+    """The name of a layer without slashes, and in a model with masks none that an operation on masks has."""
+    if "/" in name:
+        return free_name(name.replace("/", "_"), used)
+    return free_name(f"{name}_layer", used) if masked and _OF_MASKS.fullmatch(name) else name
+
+
+def free_name(name: str, used: Container[str]) -> str:
+    """The name, or where it is used, the first with a number behind it that is not."""
+    return next(one for one in itertools.chain([name], numbered_names(name)) if one not in used)

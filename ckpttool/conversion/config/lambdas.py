@@ -1,0 +1,123 @@
+"""Lambda layers: those whose function has a name are carried, in place of code a function of the user's own is put."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ckpttool.conversion.journal import ConversionError, Edit, Journal
+from ckpttool.model import numpy_values
+from ckpttool.model.arguments import MAX_DEPTH, Args
+
+REPLACE_LAMBDA = Edit(
+    "replace-lambda",
+    "puts a function of yours in place of the code of a Lambda layer (--replace)",
+    "as your function is",
+)
+NAME_LAMBDA = Edit(
+    "name-lambda",
+    "writes the function of a Lambda layer, which the file has by name, so that Keras 3 looks it up in custom_objects",
+    "as that function is",
+)
+EDITS = (REPLACE_LAMBDA, NAME_LAMBDA)
+
+Names = tuple[str, str]
+"""A Lambda layer: its label, the chain of names of what holds it and its own, and its name."""
+
+
+def place_of(functions: Mapping[str, str], layer: Names) -> str | None:
+    """The function for a Lambda layer, by its name, its label, or a pattern of either; None where there is none."""
+    label, name = layer
+    by_name = functions.get(name) or functions.get(label)
+    return by_name or next((place for pattern, place in functions.items() if _matches(pattern, layer)), None)
+
+
+def _matches(pattern: str, layer: Names) -> bool:
+    return pattern in layer or any(fnmatchcase(one, pattern) for one in layer)
+
+
+def check(functions: Mapping[str, str], layers: Iterable[Names]) -> None:
+    """Raises ConversionError for functions that are given for a Lambda layer which is not there."""
+    layers = list(layers)
+    idle = [pattern for pattern in functions if not any(_matches(pattern, layer) for layer in layers)]
+    if not idle:
+        return
+    there = ", ".join(label for label, _ in layers)
+    raise ConversionError(
+        f"--replace {', '.join(idle)}: no Lambda layer of this name",
+        expected=f"the name or label of one, or a pattern: {there}" if there else "a model with Lambda layers",
+        found="" if there else "a model without",
+    )
+
+
+def layers_in(entry: Any, label: str = "", depth: int = 0) -> Iterator[Names]:
+    """The Lambda layers that a config holds, however deep."""
+    config = entry.get("config") if isinstance(entry, Mapping) else None
+    if depth > MAX_DEPTH or not isinstance(config, Mapping | list):
+        return
+    for held in _held(config):
+        if not isinstance(held, Mapping):
+            continue
+        inner = held.get("config")
+        name = inner.get("name") if isinstance(inner, Mapping) else held.get("name")
+        below = f"{label}/{name}" if label else str(name)
+        if held.get("class_name") == "Lambda":
+            yield below, str(name)
+        yield from layers_in(held, below, depth + 1)
+
+
+def _held(config: Mapping[str, Any] | list[Any]) -> list[Any]:
+    if isinstance(config, list):
+        return config
+    lists = [config[key] for key in ("layers", "cells") if isinstance(config.get(key), list)]
+    return [*(item for found in lists for item in found), *(config.get(key) for key in ("layer", "cell"))]
+
+
+def named_function(args: Args) -> str | None:
+    """The name of the function of a Lambda layer, None where the file holds its code, or names a module to import."""
+    function = args.config.get("function")
+    if isinstance(function, Mapping):
+        name, of_python = function.get("config"), function.get("module") in (None, "builtins")
+        is_function = function.get("class_name") == "function" and of_python
+        return name if is_function and isinstance(name, str) and _is_name(name) else None
+    by_name = args.config.get("function_type") == "function" and isinstance(function, str)
+    return function if by_name and _is_name(str(function)) else None
+
+
+def _is_name(name: str) -> bool:
+    return name.rpartition(">")[2].isidentifier() and "<" not in name
+
+
+def bare(args: Args) -> dict[str, Any]:
+    """The arguments of a Lambda layer without its function."""
+    return {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
+
+
+def named(old: Args, args: Args, name: str, label: str, journal: Journal) -> dict[str, Any]:
+    """The arguments of a Lambda layer whose function has a name."""
+    how = "import the module that registers it, or " if ">" in name else ""
+    value = "..." if ">" in name else name
+    told = f'the function {name} of the Lambda {label}: {how}load_model(..., custom_objects={{"{name}": {value}}})'
+    journal.need(name, told)
+    stated = args.config.get("function")
+    if isinstance(stated, Mapping) and "module" in stated:  # as Keras 3 writes it
+        return {**args.config, "arguments": _arguments(old)}
+    journal.edit(NAME_LAMBDA, label, name)
+    return {**bare(args), "function": _function(None, name), "arguments": _arguments(old)}
+
+
+def replaced(old: Args, args: Args, place: str, label: str, journal: Journal) -> dict[str, Any]:
+    """The arguments of a Lambda layer with the function `package.module:function`, which takes those of the old one."""
+    module, _, name = place.partition(":")
+    journal.edit(REPLACE_LAMBDA, label, place)
+    journal.need(name, f'keras.models.load_model(..., custom_objects={{"{name}": {module}.{name}}})')
+    return {**bare(args), "function": _function(module, name), "arguments": _arguments(old)}
+
+
+def _function(module: str | None, name: str) -> dict[str, Any]:
+    return {"module": module, "class_name": "function", "config": name, "registered_name": "function"}
+
+
+def _arguments(old: Args) -> dict[str, Any]:
+    """What the function is given beside its input."""
+    stated = old.config.get("arguments")
+    return {key: numpy_values.of_today(value) for key, value in stated.items()} if isinstance(stated, Mapping) else {}

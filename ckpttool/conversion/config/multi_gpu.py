@@ -1,0 +1,102 @@
+"""The models that `multi_gpu_model` made: one model, called on a slice of the batch for each device.
+
+Each input goes through a Lambda `get_slice` a device, the model is called on these, and a Concatenate puts the parts of
+each output together again (`multi_gpu_model`, keras/utils/training_utils.py, 2.0.9, to multi_gpu_utils.py, 2.3.1, and
+tensorflow/python/keras/utils/multi_gpu_utils.py, 2.3). The model inside computes the same by itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.model import Architecture, read_architecture
+from ckpttool.model.arguments import Args
+from ckpttool.model.graph import Call, Tensor, read_calls, read_references
+from ckpttool.model.shape_inference import is_model, name_in_graph
+
+STRIP = Edit(
+    "strip-towers",
+    "writes the one model that multi_gpu_model calls on a slice of the batch for each device",
+    "always, but for what depends on the size of a batch: BatchNormalization in training sees whole batches",
+)
+EDITS = (STRIP,)
+
+
+def stripped(architecture: Architecture, journal: Journal) -> Architecture:
+    """The architecture of the one model in that of a parallel model, any other as it is."""
+    single = read_architecture(single_model(architecture.config), architecture.version)
+    if single is None:
+        return architecture
+    journal.edit(STRIP, architecture.name, f"the model {single.name}")
+    return single
+
+
+def note(inside: str, journal: Journal) -> None:
+    """Notes where all weights of a file stand in one layer, a model, unless its config told that this is the model."""
+    if inside and not any(one.edit == STRIP for one in journal.edits):
+        told = f"all weights stand in one model, {inside}, and go by their order to the layers of the architecture, as"
+        journal.guess("layers", f"{told} where multi_gpu_model wrote them (get_slice Lambdas, one model, Concatenate)")
+
+
+def single_model(config: Any) -> Mapping[str, Any] | None:
+    """The entry of the model that each device has a call of, None where a config is not of such a pattern."""
+    entries = _entries(config)
+    layers = {name_in_graph(entry, Args.of(entry)): Args.of(entry) for entry in entries}
+    models = [name for name, args in layers.items() if is_model(args)]
+    slices = {name: args for name, args in layers.items() if args.class_name == "Lambda"}
+    joins = [name for name, args in layers.items() if args.class_name == "Concatenate" and args.config.get("axis") == 0]
+    inputs = [name for name, args in layers.items() if args.class_name == "InputLayer"]
+    if (
+        len(layers) < len(entries)
+        or len(models) != 1
+        or not slices
+        or len(models) + len(slices) + len(joins) + len(inputs) != len(layers)
+    ):
+        return None
+    calls = {name: read_calls(entry) for name, entry in zip(layers, entries, strict=True)}
+    towers = calls[models[0]]
+    ends = [tensor.layer for tensor in read_references(config["config"].get("output_layers"))]
+    if not _are_slices(towers, slices, calls) or ends != joins or not _are_joined(joins, calls, models[0], len(towers)):
+        return None
+    entry = entries[list(layers).index(models[0])]
+    return {"class_name": entry["class_name"], "config": entry["config"]}
+
+
+def _entries(config: Any) -> list[Mapping[str, Any]]:
+    """The layers of a Functional model, none of anything else."""
+    inner = config.get("config") if isinstance(config, Mapping) else None
+    entries = inner.get("layers") if isinstance(inner, Mapping) and "output_layers" in inner else None
+    if not isinstance(entries, list) or config.get("class_name") not in ("Model", "Functional"):
+        return []
+    return entries
+
+
+def _are_slices(towers: tuple[Call, ...], slices: Mapping[str, Args], calls: Mapping[str, tuple[Call, ...]]) -> bool:
+    """Whether the n-th call takes the n-th slice of each input, and all slices are taken."""
+    taken = [[tensor.layer for tensor in call.tensors] for call in towers]
+    wanted = {"parts": len(towers)}
+    right = all(
+        name in slices and slices[name].config.get("arguments") == {**wanted, "i": at} and len(calls[name]) == 1
+        for at, names in enumerate(taken)
+        for name in names
+    )
+    sources = [[calls[name][0].tensors for name in names] for names in taken] if right else []
+    return len(towers) > 1 and right and sources.count(sources[0]) == len(towers) and _count(taken) == len(slices)
+
+
+def _are_joined(joins: Iterable[str], calls: Mapping[str, tuple[Call, ...]], model: str, count: int) -> bool:
+    """Whether the n-th Concatenate takes the n-th output of all calls, in their order."""
+    for output, name in enumerate(joins):
+        tensors = [tensor for call in calls[name] for tensor in call.tensors]
+        first = tensors[0].node if tensors else 0
+        if [_key(one) for one in tensors] != [(model, first + at, output) for at in range(count)]:
+            return False
+    return True
+
+
+def _key(tensor: Tensor) -> tuple[str, int, int]:
+    return tensor.layer, tensor.node, tensor.output
+
+
+def _count(taken: Iterable[Iterable[str]]) -> int:
+    return len({name for names in taken for name in names})

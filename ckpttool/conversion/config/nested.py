@@ -1,0 +1,54 @@
+"""Layers in the config of a class of the user's own, wherever in it: Keras 3 has to make them from that config too."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ckpttool.model.arguments import MAX_DEPTH
+from ckpttool.model.class_names import ALIASES
+from ckpttool.model.layers.weightless import NAMES
+
+LIVE = "--arch package.module:function"
+"""What gives a conversion the model that only the user's own code can make."""
+
+Rewrite = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Nested:
+    """The config of a class with the entries of the layers in it rewritten; `classes` are the classes of those that may
+    have weights."""
+
+    rewrite: Rewrite
+    classes: list[str] = field(default_factory=list)
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """A value of the config with the layers in it rewritten."""
+        if depth > MAX_DEPTH:
+            return value
+        if isinstance(value, list):
+            return [self.value(one, depth + 1) for one in value]
+        if not isinstance(value, Mapping):
+            return value
+        if not is_layer(value):
+            return {key: self.value(one, depth + 1) for key, one in value.items()}
+        class_name = value["class_name"]
+        if ALIASES.get(class_name, class_name) not in NAMES:
+            self.classes.append(class_name)
+        return self.rewrite(value)
+
+
+def is_layer(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of a config is that of a layer: layers have names, or are models of a bare list; initializers,
+    regularizers and constraints, some of which are called as layers are, have none."""
+    config = entry.get("config")
+    if not isinstance(entry.get("class_name"), str):
+        return False
+    if not isinstance(config, Mapping):
+        return isinstance(config, list) and entry["class_name"] == "Sequential"
+    return isinstance(config.get("name"), str) and any(key in config for key in ("layers", "trainable"))
+
+
+def unbuilt(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of a layer without what it was built for, so that the class that holds it builds it."""
+    return {key: value for key, value in entry.items() if key != "build_config"}

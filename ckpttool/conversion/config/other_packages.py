@@ -1,0 +1,31 @@
+"""Layers of Keras outside `keras.layers`, such as LayerScale of ConvNeXt: Keras finds them by their module alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.model.arguments import Args
+from ckpttool.model.generations.values import spelled_2
+from ckpttool.model.layers.beyond import BEYOND, beyond
+
+STATE_MODULE = Edit(
+    "state-module",
+    "writes the module of a class that Keras has outside keras.layers, such as LayerScale of ConvNeXt",
+    "always: the same class",
+)
+EDITS = (STATE_MODULE,)
+
+_BASE_ONLY = frozenset({"batch_input_shape"})
+
+
+def outside(args: Args, new: Mapping[str, Any], label: str, journal: Journal) -> dict[str, Any] | None:
+    """The entry of such a layer without its connections, None for any other layer. Legacy files leave out its module,
+    and Keras 2.10 had another."""
+    if beyond(args) is None:
+        return None
+    module = BEYOND[args.class_name].module
+    if new.get("module") != module:
+        journal.edit(STATE_MODULE, label, module)
+    config = {key: spelled_2(key, value) for key, value in args.config.items() if key not in _BASE_ONLY}
+    found = {"module": module, "class_name": args.class_name, "config": config, "registered_name": args.class_name}
+    return found | ({"build_config": new["build_config"]} if "build_config" in new else {})

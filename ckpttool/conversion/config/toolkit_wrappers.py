@@ -1,0 +1,182 @@
+"""Wrappers of the TensorFlow Model Optimization Toolkit that hold a layer and compute what it does: they are taken off.
+
+PruneLowMagnitude multiplies the largest weight of its layer by a mask whenever it is called, and keeps that mask, a
+threshold and a step beside it (tensorflow_model_optimization/python/core/sparsity/keras/pruning_wrapper.py, 0.8.1).
+QuantizeAnnotate marks a layer and does nothing (quantization/keras/quantize_annotate.py). What computes with quantized
+or clustered weights has no form in Keras 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ckpttool.alignment.alignment import is_scope_of, scopes_of
+from ckpttool.checkpoint import Checkpoint, Section, Values, Weight
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.model import Architecture, read_architecture
+from ckpttool.model.config import MAX_DEPTH
+
+if TYPE_CHECKING:
+    import numpy as np
+
+STRIP = Edit(
+    "strip-wrapper",
+    "takes a PruneLowMagnitude or QuantizeAnnotate off the layer that it holds",
+    "always: what was pruned is multiplied by its mask, and mask, threshold and step of pruning are left out",
+)
+EDITS = (STRIP,)
+
+_OF_TOOLKIT = frozenset(
+    {
+        *("ClusterWeights", "PruneLowMagnitude", "QuantizeAnnotate", "QuantizeLayer"),
+        *("QuantizeWrapper", "QuantizeWrapperV2"),
+    }
+)
+
+
+_WRAPPERS = frozenset({"PruneLowMagnitude", "QuantizeAnnotate"})
+_BESIDE = ("name", "inbound_nodes")
+_STATE = frozenset({"mask", "threshold", "pruning_step"})
+_PRUNED = ("pointwise_kernel", "kernel", "embeddings")
+
+
+def check(class_name: str, label: str, journal: Journal) -> None:
+    """Refuses a layer of the toolkit, which has none for Keras 3."""
+    if class_name in _OF_TOOLKIT:
+        journal.refuse(
+            label, f"{class_name} of tensorflow_model_optimization, which is for Keras 2 alone; strip it there"
+        )
+
+
+def unwrapped(checkpoint: Checkpoint, architecture: Architecture, journal: Journal) -> tuple[Checkpoint, Architecture]:
+    """A checkpoint and an architecture of Keras 2 without such wrappers; layers keep the names of these."""
+    found = [layer for layer in architecture.layers if _holds(layer.entry)]
+    new = read_architecture(_without(architecture.config, 0), architecture.version) if found else None
+    if new is None:
+        return checkpoint, architecture
+    for layer in found:
+        journal.edit(STRIP, layer.path, f"{layer.class_name} of {layer.entry['config']['layer'].get('class_name')}")
+    names = [layer.name for layer in found]
+    if checkpoint.kind in PATH_KINDS:
+        weights = dict(_at_paths(checkpoint, architecture, new, {layer.place for layer in found}))
+    else:
+        weights = dict(_in_groups(checkpoint, names))
+    return replace(checkpoint, weights=weights), new
+
+
+def _holds(entry: Any) -> bool:
+    """Whether an entry is that of a wrapper with the layer that it holds."""
+    if not isinstance(entry, Mapping) or str(entry.get("class_name")) not in _WRAPPERS:
+        return False
+    config = entry.get("config")
+    return isinstance(config, Mapping) and isinstance(config.get("name"), str) and _is_entry(config.get("layer"))
+
+
+def _is_entry(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("config"), Mapping)
+
+
+def _without(entry: Any, depth: int) -> Any:
+    """An entry with the layers that wrappers hold in their place, however deep in models."""
+    if not isinstance(entry, Mapping) or depth > MAX_DEPTH:
+        return entry
+    if _holds(entry):
+        outer, inner = entry["config"], entry["config"]["layer"]
+        kept = {key: outer[key] for key in ("name", "batch_input_shape") if key in outer}
+        beside = {key: entry[key] for key in _BESIDE if key in entry}
+        return {**inner, **beside, "config": {**inner["config"], **kept}}
+    config = entry.get("config")
+    if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list):
+        return entry
+    return {**entry, "config": {**config, "layers": [_without(one, depth + 1) for one in config["layers"]]}}
+
+
+def _in_groups(checkpoint: Checkpoint, names: Sequence[str]) -> Iterator[tuple[str, Weight]]:
+    """The weights of a legacy file without the state of pruning, each pruned one times its mask."""
+    masks = dict[tuple[str | None, str], Weight]()
+    kept = list[Weight]()
+    for weight in checkpoint.values():
+        name = (weight.name or "").removesuffix(":0").rpartition("/")[2]
+        scope = (scopes_of(weight) or ("",))[-1]
+        owner = next((one for one in names if is_scope_of(scope, one)), None)
+        if weight.section is Section.MODEL and owner is not None and name in _STATE:
+            if name == "mask":
+                masks[weight.layer, owner] = weight
+        else:
+            kept.append(weight)
+    pruned = {_pruned(kept, layer, owner, mask): mask for (layer, owner), mask in masks.items()}
+    for weight in kept:
+        yield weight.path, _masked(weight, pruned[weight.path]) if weight.path in pruned else weight
+
+
+def _pruned(kept: Sequence[Weight], layer: str | None, owner: str, mask: Weight) -> str:
+    """The path of the weight that a mask is for, in the group of its layer or in that of the model around it."""
+    inner = owner.removeprefix("prune_low_magnitude_")
+    own = [one for one in kept if one.layer == layer and one.shape == mask.shape]
+    own = [one for one in own if layer == owner or scopes_of(one)[-1:] == (inner,)]
+    by_name = {(one.name or "").removesuffix(":0").rpartition("/")[2]: one.path for one in own}
+    return next((by_name[name] for name in _PRUNED if name in by_name), "")
+
+
+def _at_paths(
+    checkpoint: Checkpoint, old: Architecture, new: Architecture, wrappers: set[tuple[str, ...]]
+) -> Iterator[tuple[str, Weight]]:
+    """The weights of the path layout at the paths that they have without the wrappers."""
+    places = {layer.path: layer.place for layer in new.layers}
+    moved = {"/".join(layer.place): "/".join(places[layer.path]) for layer in old.layers}
+    wrapped = {"/".join(place) for place in wrappers}
+    masks = {place: checkpoint.get(f"{place}/vars/1") for place in wrapped}
+    for path, weight in checkpoint.items():
+        place = path
+        while place and place not in moved:
+            place = place.rpartition("/")[0]
+        rest = path[len(place) + 1 :]
+        if place not in wrapped:
+            today = f"{moved[place]}/{rest}" if place else path
+        elif rest.startswith("vars/"):
+            continue
+        else:
+            today = f"{moved[place]}/{rest.removeprefix('layer/')}"
+        mask = masks.get(place) if place in wrapped else None
+        fits = mask is not None and mask.shape == weight.shape and _is_pruned(checkpoint, place, weight)
+        found = _masked(weight, mask) if mask is not None and fits else weight
+        yield today, replace(found, path=today)
+
+
+def _is_pruned(checkpoint: Checkpoint, place: str, weight: Weight) -> bool:
+    """Whether a weight is the one that its wrapper lists as its own too: the last of that shape."""
+    first = checkpoint.get(f"{place}/vars/0")
+    same = [
+        one.path for one in checkpoint.values() if one.path.startswith(f"{place}/layer/") and one.shape == weight.shape
+    ]
+    return first is not None and first.shape == weight.shape and same[-1] == weight.path
+
+
+def _masked(weight: Weight, mask: Weight) -> Weight:
+    """The weight times its mask, as it is read."""
+    return replace(weight, big_endian=False, values=_Masked(weight, mask))
+
+
+@dataclass(frozen=True, slots=True)
+class _Masked:
+    """The values of a weight times those of a mask, put together in memory."""
+
+    weight: Weight
+    mask: Weight
+
+    def pieces(self, limit: int) -> Iterator[memoryview]:
+        """All bytes in C order, little-endian, in pieces of `limit` bytes."""
+        import numpy as np
+
+        values: np.ndarray = self.weight.read() * self.mask.read()
+        code = values.dtype.newbyteorder("<")
+        raw = np.ascontiguousarray(values, code).reshape(-1).view(np.uint8).data
+        for start in range(0, len(raw), limit):
+            yield raw[start : start + limit]
+
+    def part(self, start: int, stop: int) -> Values | None:
+        """None: a part takes as much work as the whole."""
+        return None

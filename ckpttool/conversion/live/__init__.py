@@ -1,0 +1,1 @@
+"""Conversions for a live model that the user's own code builds."""

@@ -1,0 +1,66 @@
+"""hard_sigmoid in a live model that gets weights of Keras 0 to 2, where it had another slope: which weights take the
+factor."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ckpttool.conversion.config import hard_sigmoid
+from ckpttool.conversion.config.hard_sigmoid import ANOTHER_SLOPE, OLD, Scaled
+from ckpttool.conversion.config.labels import joined
+from ckpttool.conversion.journal import Journal
+from ckpttool.model import Architecture
+from ckpttool.model.arguments import Args
+from ckpttool.model.generations import Generation
+
+_BELOW = ("layer", "backward_layer", "cell")
+_OLD_FUNCTION = "name the function ckpttool.old_activations.hard_sigmoid in your model instead"
+
+
+def scaled_in(live: Architecture, generation: Generation | None, journal: Journal) -> dict[str, Scaled]:
+    """The layers of a live model whose weights take the factor, by their labels. Refuses those where no weights can,
+    and notes where nothing tells which Keras wrote the weights."""
+    found = dict[str, Scaled]()
+    for label, args in _using_it(live) if generation is not Generation.KERAS_3 else ():
+        how = hard_sigmoid.scaled(args)
+        used = ", ".join(hard_sigmoid.uses_old(args))
+        if args.foreign:
+            journal.guess(label, f"{args.class_name} of your own has hard_sigmoid as {used}, {ANOTHER_SLOPE}")
+        elif generation is None:
+            told = "nothing tells whether the weights are of Keras 3"
+            journal.guess(label, f"hard_sigmoid as {used}, {ANOTHER_SLOPE}: {told}, and they stay as they are")
+        elif how is None:
+            journal.refuse(label, f"{args.class_name} with {OLD} as {used}, {ANOTHER_SLOPE}; {_OLD_FUNCTION}")
+        else:
+            journal.edit(hard_sigmoid.SCALE_WEIGHTS, label, used)
+            found[label] = how
+    return found
+
+
+def _using_it(live: Architecture) -> Iterator[tuple[str, Args]]:
+    """The layers that the config of a live model says have the function, with their labels."""
+    for layer in live.layers:
+        if isinstance(layer.entry, Mapping) and not layer.is_model:
+            yield from _in_entry(layer.entry, layer.path)
+
+
+def _in_entry(entry: Mapping[str, Any], label: str) -> Iterator[tuple[str, Args]]:
+    """A layer, and those that it holds."""
+    args = Args.of(entry, label.count("/"))
+    if hard_sigmoid.uses_old(args):
+        yield label, args
+    held = [(key, args.config[key]) for key in _BELOW if isinstance(args.config.get(key), Mapping)]
+    for key in ("cells", "layers"):
+        held += [(key, one) for one in args.config.get(key) or () if isinstance(one, Mapping)]
+    for key, one in held if not args.foreign else ():
+        yield from _below(args, key, one, label)
+
+
+def _below(args: Args, key: str, entry: Mapping[str, Any], label: str) -> Iterator[tuple[str, Args]]:
+    """A layer that another holds; Bidirectional makes its backward layer of the forward one where it has no other."""
+    name = Args.of(entry).name
+    if (args.class_name, key) != ("Bidirectional", "layer"):
+        yield from _in_entry(entry, joined(label, name))
+        return
+    name = name.removeprefix("forward_")
+    for direction in ("forward", *(["backward"] if "backward_layer" not in args else [])):
+        yield from _in_entry(entry, joined(label, f"{direction}_{name}"))

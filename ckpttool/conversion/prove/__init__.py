@@ -1,0 +1,1 @@
+"""Proofs that Keras loads and runs a converted model."""

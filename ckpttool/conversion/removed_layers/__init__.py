@@ -1,0 +1,1 @@
+"""Layers that Keras 3 has no more, made of layers that it has."""

@@ -1,0 +1,142 @@
+"""Layers that Keras 3 has no more, made of layers that it has."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ckpttool.conversion.journal import Edit
+from ckpttool.conversion.removed_layers.advanced_activations import cosine, parametric_softplus, s_relu
+from ckpttool.conversion.removed_layers.functional_builder import Composed
+from ckpttool.conversion.removed_layers.locally_connected import locally_connected
+from ckpttool.conversion.removed_layers.replacement import Equivalent
+from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
+from ckpttool.conversion.weights.transforms import Cudnn
+from ckpttool.model.arguments import Args
+
+GONE = frozenset({"AddLoss", "AddMetric", "DenseFeatures", "SequenceFeatures"})
+"""Classes of Keras 2 without weights of a known layout that Keras 3 has not, beside those of the table of layers."""
+
+REPLACE_LAYER = Edit(
+    "replace-layer",
+    "puts layers that compute the same in place of one that Keras 3 has no more",
+    "up to rounding, where sums are taken in another order",
+)
+EDITS = (REPLACE_LAYER,)
+
+
+def equivalent(args: Args, theano: bool) -> Equivalent:
+    """What computes the same as a layer of a class that Keras 3 has not, and that ran on Theano or another backend.
+    Raises NoEquivalent where nothing does."""
+    if args.class_name == "SReLU":
+        return s_relu(args, theano)
+    found = _EQUIVALENTS.get(args.class_name)
+    if found is None or (args.class_name == "Merge" and args.config.get("mode") != "cos"):
+        raise NoEquivalent(f"{args.class_name}, which Keras 3 has no more, nor anything that computes the same")
+    return found(args)
+
+
+def _entry(class_name: str, **config: Any) -> dict[str, Any]:
+    return {"module": "keras.layers", "class_name": class_name, "config": config, "registered_name": None}
+
+
+def _thresholded_relu(args: Args) -> Equivalent:
+    """x where x > theta, else 0 (keras/layers/advanced_activations.py, 1.2.2 to 2.15)."""
+    config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
+    theta = args.config.get("theta", 1.0)
+    theta = theta.get("value", theta) if isinstance(theta, Mapping) else theta  # an array, as tf.keras writes it
+    return Equivalent("ReLU", {**config, "threshold": theta}, f"ReLU with threshold {theta}")
+
+
+def _maxout_dense(args: Args) -> Equivalent:
+    """The maximum of several linear functions (keras/layers/core.py, 1.2.2)."""
+    units, count = args.size("output_dim"), args.size("nb_feature", 4)
+    bias = args.flag("bias", True)
+    dense = _entry(
+        "EinsumDense",
+        name=f"{args.name}_linear",
+        equation="ab,kbu->aku",
+        output_shape=[count, units],
+        bias_axes="ku" if bias else None,
+    )
+    largest = _entry("GlobalMaxPooling1D", name=f"{args.name}_max")
+    names = {"W": f"{args.name}_linear/kernel", **({"b": f"{args.name}_linear/bias"} if bias else {})}
+    config = {"name": args.name, "layers": [dense, largest]}
+    return Equivalent("Sequential", config, "EinsumDense and the maximum of its outputs", names)
+
+
+def _highway(args: Args) -> Equivalent:
+    """carry * activation(W x + b) + (1 - carry) * x, with carry = sigmoid(W_carry x + b_carry) (keras/legacy/layers.py,
+    2.2.4)."""
+    bias = args.flag("bias", True)
+    built = args.built[0] if args.built else None
+    size = built[-1] if built else args.integer("input_dim")
+    if size is None:
+        raise args.error("input_dim", "the number of features")
+    made = Composed(args.name)
+    x = made.entered((None, size))
+    dense = {"units": size, "use_bias": bias}
+    new = made.layer("Dense", x, name="transform", activation=args.config.get("activation", "linear"), **dense)
+    carry = made.layer("Dense", x, name="carry", activation="sigmoid", **dense)
+    rest = made.layer("Rescaling", carry, name="rest", scale=-1.0, offset=1.0)
+    kept = made.layer("Multiply", [rest, x], name="kept")
+    y = made.layer("Add", [made.layer("Multiply", [carry, new], name="new"), kept], name="sum")
+    weights = {"W": "transform/kernel", "W_carry": "carry/kernel"}
+    weights |= {"b": "transform/bias", "b_carry": "carry/bias"} if bias else {}
+    return Equivalent(
+        "Functional",
+        made.config([x], y),
+        "two Dense layers, one of which weighs the other against the input",
+        {old: f"{args.name}_{new}" for old, new in weights.items()},
+    )
+
+
+_OF_CUDNN = ("name", "trainable", "units", "return_sequences", "return_state", "go_backwards", "stateful")
+
+
+def _of_cudnn(class_name: str, gates: int, **beside: Any) -> Callable[[Args], Equivalent]:
+    """The layer for any device, which computes the same with weights that lie otherwise (`_convert_rnn_weights`,
+    keras/engine/saving.py, 2.2.4)."""
+
+    def made(args: Args) -> Equivalent:
+        config = {key: args.config[key] for key in _OF_CUDNN if key in args.config}
+        activations = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+        names = ("kernel", "recurrent_kernel", "bias")
+        cell = f"{class_name.lower()}_cell"
+        return Equivalent(
+            class_name,
+            {**config, **activations, **beside},
+            f"{class_name}, whose weights lie otherwise; initializers and regularizers are those by default",
+            {name: f"{cell}/{name}" for name in names},
+            {name: Cudnn(name, gates) for name in names},
+        )
+
+    return made
+
+
+def _passing(what: str) -> Callable[[Args], Equivalent]:
+    """The layers that `add_loss` and `add_metric` of a Functional model leave in its graph (keras/engine/base_layer.py,
+    2.10). Keras 3 has none that adds a tensor to the loss."""
+
+    def made(args: Args) -> Equivalent:
+        config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
+        lost = f"what it added to the {what}, for which Keras 3 has no layer"
+        return Equivalent("Identity", config, "Identity, which passes its input on", lost=lost)
+
+    return made
+
+
+_EQUIVALENTS: Mapping[str, Callable[[Args], Equivalent]] = MappingProxyType(
+    {
+        "AddLoss": _passing("loss of the model, so that training goes another way"),
+        "AddMetric": _passing("metrics"),
+        "CuDNNGRU": _of_cudnn("GRU", 3, reset_after=True),
+        "CuDNNLSTM": _of_cudnn("LSTM", 4),
+        "Highway": _highway,
+        "LocallyConnected1D": locally_connected,
+        "LocallyConnected2D": locally_connected,
+        "MaxoutDense": _maxout_dense,
+        "Merge": cosine,
+        "ParametricSoftplus": parametric_softplus,
+        "ThresholdedReLU": _thresholded_relu,
+    }
+)

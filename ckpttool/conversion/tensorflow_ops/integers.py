@@ -1,0 +1,97 @@
+"""TensorFlow functions that compute with whole numbers where those of Keras 3 compute with floating-point ones.
+
+Sources: `reduce_mean` and `_truediv_python3` (tensorflow/python/ops/math_ops.py, 2.15) and what TensorFlow 2.1 and 2.15
+compute; `Mean` and `Sum` of keras/src/ops/numpy.py, 3.15.
+"""
+
+from typing import Any
+
+from ckpttool.conversion.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
+from ckpttool.conversion.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, size_arithmetic
+
+_DIVIDED_AS = {"int32": "float64", "int64": "float64", **dict.fromkeys(("int8", "int16", "uint8", "uint16"), "float32")}
+_GROWING = frozenset({"int8", "int16", "uint8", "uint16"})  # whose sums Keras 3 gives in a larger dtype
+_GUESS = "takes what it is given for floating-point numbers; of whole numbers TensorFlow gave a whole number"
+
+
+def is_whole(dtype: str | None) -> bool:
+    """Whether a dtype is known to be one of whole numbers or truth values."""
+    return dtype is not None and (dtype == "bool" or dtype.startswith(("int", "uint")))
+
+
+def check_floats(e: Emitter, x: Any, what: str) -> None:
+    """Refuses a tensor of whole numbers, and notes the guess where the dtype is not known."""
+    dtype = dtype_of(x)
+    if is_whole(dtype):
+        raise NoEquivalent(f"{what} of {dtype}, which TensorFlow gave as whole numbers")
+    if dtype is None:
+        e.guesses.append(_GUESS)
+
+
+def reduced(e: Emitter, place: str, x: Any, axis: Any, keepdims: bool) -> Result:
+    """What comes of the values along some axes."""
+    if place == "numpy.Mean" and dtype_of(x) in ("int32", "int64"):
+        return _whole_mean(e, x, axis, keepdims)
+    if place in ("numpy.Mean", "numpy.Std", "numpy.Var"):
+        check_floats(e, x, "the mean" if place == "numpy.Mean" else "the variance")
+    found = e.op(place, x, axis=axis, keepdims=keepdims)
+    return cast_back(e, found, dtype_of(x)) if place in ("numpy.Prod", "numpy.Sum") else found
+
+
+def _whole_mean(e: Emitter, x: Any, axis: Any, keepdims: bool) -> Result:
+    """The mean of whole numbers: their sum by their count, without what is left of it."""
+    total = e.op("numpy.Sum", x, axis=axis, keepdims=keepdims)
+    count = e.op("numpy.Sum", e.op("numpy.OnesLike", x), axis=axis, keepdims=keepdims)
+    quotient = e.op("numpy.FloorDivide", e.op("numpy.Absolute", total), count)
+    return e.op("numpy.Multiply", e.op("numpy.Sign", total), quotient)
+
+
+def cast_back(e: Emitter, found: Any, dtype: str | None) -> Result:
+    """A sum in the dtype of what was summed up."""
+    return e.op("core.Cast", found, dtype=dtype) if dtype in _GROWING else found
+
+
+def division(place: str, name: str = "") -> Function:
+    """A quotient, of whole numbers as a floating-point one."""
+
+    def divided(e: Emitter, x: Any, y: Any, name_: Any = None, **beside: Any) -> Result:
+        if any(value is not None for key, value in beside.items() if key != "name"):
+            raise NoEquivalent("further arguments of a division")
+        dtype = dtype_of(x, y)
+        if (sizes := size_arithmetic(name, x, y)) is not None:
+            return sizes
+        if is_whole(dtype):
+            wide = divided_dtype(dtype)
+            x, y = (e.op("core.Cast", one, dtype=wide) if is_tensor(one) else typed(one, wide) for one in (x, y))
+            return e.op(place, x, y)
+        return e.op(place, typed(x, dtype), typed(y, dtype))
+
+    return divided
+
+
+def divided_dtype(dtype: str | None) -> str | None:
+    """The dtype of a quotient. Raises NoEquivalent."""
+    if not is_whole(dtype):
+        return dtype
+    if dtype not in _DIVIDED_AS:
+        raise NoEquivalent(f"a quotient of {dtype}")
+    return _DIVIDED_AS[dtype]
+
+
+def old_division(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
+    """The division of Python 2: of whole numbers, rounded down."""
+    dtype = dtype_of(x, y)
+    if dtype is None:
+        e.guesses.append(_GUESS)
+    place = "numpy.FloorDivide" if is_whole(dtype) else "numpy.TrueDivide"
+    return e.op(place, typed(x, dtype), typed(y, dtype))
+
+
+def raw_division(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
+    """An operation of the graph that divides in the dtype of what it is given."""
+    if (sizes := size_arithmetic("math.truediv", x, y)) is not None:
+        return sizes
+    dtype = dtype_of(x, y)
+    if is_whole(dtype):
+        raise NoEquivalent(f"a quotient of {dtype}, cut off to a whole number")
+    return e.op("numpy.TrueDivide", typed(x, dtype), typed(y, dtype))

@@ -1,0 +1,208 @@
+"""TensorFlow functions of shapes and places: reshaping, slicing, joining, splitting.
+
+Each takes the arguments under TensorFlow's names and an emitter, and gives the output. Sources: tensorflow/python/ops
+of 2.15 for what a function does, keras/src/ops of 3.15 for what takes its place.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ckpttool.conversion.tensorflow_ops.emitter import Emitter, Inner, NoEquivalent, Result, Sizes
+from ckpttool.model.graph import Tensor
+from ckpttool.model.sizes import is_integer
+
+Function = Callable[..., Result]
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is only known when the model runs."""
+    return isinstance(value, Tensor | Inner)
+
+
+def dtype_of(*values: Any) -> str | None:
+    """The dtype of the first tensor among some values, None where it is not known."""
+    return next((value.dtype for value in values if isinstance(value, Tensor)), None)
+
+
+def static(value: Any, what: str) -> Any:
+    """A value that is known beforehand. Raises NoEquivalent."""
+    if isinstance(value, Sizes):
+        known = value.sizes[0] if value.alone else list(value.sizes)
+        if known is None or (isinstance(known, list) and None in known):
+            raise NoEquivalent(f"{what} depends on the size of a batch")
+        return known
+    if isinstance(value, list | tuple):
+        return [static(item, what) for item in value]
+    if is_tensor(value):
+        raise NoEquivalent(f"{what} is computed by the model")
+    return value
+
+
+def target_sizes(value: Any) -> list[int | None]:
+    """The sizes of a shape to which something is brought, None for one that only the running model knows."""
+    if isinstance(value, Sizes) and not value.alone:
+        return list(value.sizes)
+    if not isinstance(value, list | tuple):
+        raise NoEquivalent("the shape is computed by the model")
+    found = list[int | None]()
+    for item in value:
+        if isinstance(item, Sizes) and item.alone:
+            found.append(item.sizes[0])
+        elif is_integer(item):
+            found.append(item)
+        else:
+            raise NoEquivalent("the shape is computed by the model")
+    return found
+
+
+def shape(e: Emitter, input: Any, out_type: Any = None, name: Any = None) -> Result:
+    """The sizes of a tensor."""
+    if not isinstance(input, Tensor) or input.shape is None:
+        raise NoEquivalent("the shape of a tensor whose number of axes is not known")
+    return Sizes(input.shape)
+
+
+def reshape(e: Emitter, tensor: Any, shape: Any, name: Any = None) -> Result:
+    """An unknown size is -1; next to a -1, it must be that of the batch, which the layer Reshape keeps."""
+    sizes = target_sizes(shape)
+    unknown = [at for at, size in enumerate(sizes) if size is None]
+    if not unknown:
+        return e.op("numpy.Reshape", tensor, newshape=sizes)
+    if len(unknown) == 1 and -1 not in sizes:
+        return e.op("numpy.Reshape", tensor, newshape=[-1 if size is None else size for size in sizes])
+    if unknown == [0]:
+        return e.layer("Reshape", tensor, dtype_of(tensor), target_shape=sizes[1:])
+    raise NoEquivalent("more than one size of the shape is not known")
+
+
+def getitem(e: Emitter, tensor: Any, slice_spec: Any) -> Result:
+    """Indexing; of a shape it is known beforehand."""
+    keys = slice_spec if isinstance(slice_spec, list) else [slice_spec]
+    found = tuple(_key(key) for key in keys)
+    if isinstance(tensor, Sizes):
+        return _sizes_at(tensor, found[0] if len(found) == 1 else None)
+    return e.getitem(tensor, list(found))
+
+
+def _key(key: Any) -> Any:
+    if isinstance(key, dict) and key.get("class_name") == "__ellipsis__":
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(key, dict):
+        return slice(*(static(key.get(end), "a slice") for end in ("start", "stop", "step")))
+    return static(key, "an index")
+
+
+def _sizes_at(sizes: Sizes, key: Any) -> Sizes:
+    if isinstance(key, slice) and not sizes.alone:
+        return Sizes(sizes.sizes[key])
+    if is_integer(key) and not sizes.alone and -len(sizes.sizes) <= key < len(sizes.sizes):
+        return Sizes((sizes.sizes[key],), alone=True)
+    raise NoEquivalent("an index into a shape")
+
+
+def strided_slice(
+    e: Emitter, input_: Any, begin: Any, end: Any, strides: Any = None, *,
+    begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0,
+    name: Any = None,
+) -> Result:  # fmt: skip
+    """A slice by begin, end and strides, each axis left out where its bit in a mask is set."""
+    begin, end = static(begin, "a slice"), static(end, "a slice")
+    strides = [1] * len(begin) if strides is None else static(strides, "a slice")
+    keys = list[Any]()
+    for at, (start, stop, step) in enumerate(zip(begin, end, strides, strict=True)):
+        bit = 1 << at
+        if ellipsis_mask & bit:
+            keys.append({"class_name": "__ellipsis__"})
+        elif new_axis_mask & bit:
+            keys.append(None)
+        elif shrink_axis_mask & bit:
+            keys.append(start)
+        else:
+            ends = (None if begin_mask & bit else start, None if end_mask & bit else stop, step)
+            keys.append(dict(zip(("start", "stop", "step"), ends, strict=True)))
+    return getitem(e, input_, keys)
+
+
+def slice_(e: Emitter, input_: Any, begin: Any, size: Any, name: Any = None) -> Result:
+    """A slice by begin and size, -1 for all that is left."""
+    begin, size = static(begin, "a slice"), static(size, "a slice")
+    keys = [
+        {"start": start, "stop": None if length == -1 else start + length}
+        for start, length in zip(begin, size, strict=True)
+    ]
+    return getitem(e, input_, keys)
+
+
+def concat(e: Emitter, values: Any, axis: Any, name: Any = None) -> Result:
+    """Tensors in a row; sizes become the sizes of a shape."""
+    values = values if isinstance(values, list) else [values]
+    if all(isinstance(item, Sizes | list) for item in values):
+        return Sizes(tuple(size for item in values for size in target_sizes(item)))
+    return e.op("numpy.Concatenate", values, axis=static(axis, "the axis"))
+
+
+def stack(e: Emitter, values: Any, axis: Any = 0, name: Any = None) -> Result:
+    """Tensors along a new axis; sizes become the sizes of a shape."""
+    if isinstance(values, list) and all(is_integer(item) or isinstance(item, Sizes) for item in values):
+        return Sizes(tuple(target_sizes(values)))
+    return e.op("numpy.Stack", values, axis=static(axis, "the axis"))
+
+
+def split(e: Emitter, value: Any, num_or_size_splits: Any, axis: Any = 0, num: Any = None, name: Any = None) -> Result:
+    """Equal parts, or parts of given sizes, of which the last may be -1."""
+    parts = static(num_or_size_splits, "the sizes of the parts")
+    if isinstance(parts, list):
+        if -1 in parts[:-1]:
+            raise NoEquivalent("a part of unknown size that is not the last")
+        ends, total = list[int](), 0
+        for size in parts[:-1]:
+            total += size
+            ends.append(total)
+        parts = ends
+    return e.op("numpy.Split", value, indices_or_sections=parts, axis=static(axis, "the axis"))
+
+
+def unstack(e: Emitter, value: Any, num: Any = None, axis: Any = 0, name: Any = None) -> Result:
+    """The slices along an axis."""
+    if isinstance(value, Sizes):
+        raise NoEquivalent("the sizes of a shape one by one")
+    return e.op("core.Unstack", value, num=num, axis=static(axis, "the axis"))
+
+
+def transpose(e: Emitter, a: Any, perm: Any = None, conjugate: bool = False, name: Any = None) -> Result:
+    """Axes in another order."""
+    if conjugate:
+        raise NoEquivalent("the complex conjugate")
+    return e.op("numpy.Transpose", a, axes=static(perm, "the order of axes"))
+
+
+def gather(
+    e: Emitter, params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: Any = 0,
+    name: Any = None,
+) -> Result:  # fmt: skip
+    """Slices at indices along one axis."""
+    if batch_dims:
+        raise NoEquivalent("batch_dims other than 0")
+    return e.op("numpy.Take", params, indices, axis=static(axis, "the axis") or 0)
+
+
+def size_arithmetic(name: str, x: Any, y: Any) -> Sizes | None:
+    """What comes out of arithmetic with sizes, where one of the two is a size; None where none is."""
+    if not (isinstance(x, Sizes) or isinstance(y, Sizes)):
+        return None
+    left, right = (item.sizes[0] if isinstance(item, Sizes) and item.alone else item for item in (x, y))
+    if left is None or right is None:
+        return Sizes((None,), alone=True)
+    if not (is_integer(left) and is_integer(right)):
+        raise NoEquivalent("arithmetic with a shape")
+    if name in ("math.floordiv", "math.truediv", "compat.v1.floor_div") and right and left % right == 0:
+        return Sizes((left // right,), alone=True)
+    found = {
+        "__operators__.add": left + right,
+        "math.add": left + right,
+        "math.subtract": left - right,
+        "math.multiply": left * right,
+    }.get(name)
+    if found is None:
+        raise NoEquivalent("arithmetic with a shape")
+    return Sizes((found,), alone=True)

@@ -1,0 +1,302 @@
+"""TensorFlow functions of values whose arguments have to be looked at: products, norms, images, activations.
+
+Each takes the arguments under TensorFlow's names and an emitter, and gives the output. Sources: tensorflow/python/ops
+of 2.15 for what a function does, keras/src/ops of 3.15 for what takes its place.
+"""
+
+from typing import Any
+
+from ckpttool.conversion.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, Sizes, typed
+from ckpttool.conversion.tensorflow_ops.integers import check_floats
+from ckpttool.conversion.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, static
+from ckpttool.model.sizes import is_integer
+
+
+def matmul(
+    e: Emitter, a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, adjoint_a: bool = False,
+    adjoint_b: bool = False, a_is_sparse: bool = False, b_is_sparse: bool = False, output_type: Any = None,
+    grad_a: bool = False, grad_b: bool = False, name: Any = None,
+) -> Result:  # fmt: skip
+    """The product of matrices; the last two axes of each may change places before."""
+    if output_type is not None:
+        raise NoEquivalent("another dtype of the product")
+    a = e.op("numpy.Swapaxes", a, axis1=-2, axis2=-1) if transpose_a or adjoint_a else a
+    b = e.op("numpy.Swapaxes", b, axis1=-2, axis2=-1) if transpose_b or adjoint_b else b
+    return e.op("numpy.Matmul", a, b)
+
+
+def einsum(e: Emitter, equation: Any, *inputs: Any, **_: Any) -> Result:
+    """A sum of products; Keras 2 leaves the tensors out of its config."""
+    if not inputs:
+        raise NoEquivalent("the config does not hold the tensors that it was given")
+    return e.op("numpy.Einsum", *inputs, subscripts=equation)
+
+
+def clip(e: Emitter, t: Any, clip_value_min: Any, clip_value_max: Any, name: Any = None) -> Result:
+    """Values between two limits."""
+    if is_tensor(clip_value_min) or is_tensor(clip_value_max):
+        return e.op("numpy.Minimum", e.op("numpy.Maximum", t, clip_value_min), clip_value_max)
+    return e.op("numpy.Clip", t, x_min=clip_value_min, x_max=clip_value_max)
+
+
+def where(e: Emitter, condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Result:
+    """Values of the one or of the other."""
+    if x is None or y is None:
+        raise NoEquivalent("the places where a condition holds, of which there may be any number")
+    return e.op("numpy.Where", condition, x, y)
+
+
+def multiply_no_nan(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
+    """A product that is 0 wherever `y` is, of whatever `x`, such as an infinite one."""
+    if not is_tensor(y):
+        raise NoEquivalent("a second factor that is no tensor")
+    product = e.op("numpy.Multiply", x, y)
+    return e.op("numpy.Where", e.op("numpy.Equal", y, 0), e.op("numpy.ZerosLike", product), product)
+
+
+def cast(e: Emitter, x: Any, dtype: Any, name: Any = None) -> Result:
+    """Values of another dtype; a size stays what it is."""
+    if isinstance(x, Sizes):
+        return x
+    return e.op("core.Cast", x, dtype=dtype_named(dtype))
+
+
+def dtype_named(dtype: Any) -> str:
+    """The name of a dtype as Keras has it."""
+    if isinstance(dtype, dict):
+        dtype = dtype.get("config", dtype.get("type"))
+    if not isinstance(dtype, str):
+        raise NoEquivalent("a dtype that cannot be read")
+    name = dtype.removeprefix("DT_").lower()
+    return {"float": "float32", "double": "float64", "half": "float16"}.get(name, name)
+
+
+def pad(
+    e: Emitter, tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: Any = None
+) -> Result:
+    """Values around a tensor."""
+    widths = static(paddings, "the widths")
+    how = {"constant": "constant", "reflect": "reflect", "symmetric": "symmetric"}[mode.lower()]
+    if how == "constant" and constant_values:
+        return e.op("numpy.Pad", tensor, constant_values, pad_width=widths, mode=how)
+    return e.op("numpy.Pad", tensor, pad_width=widths, mode=how)
+
+
+def one_hot(
+    e: Emitter, indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None,
+    dtype: Any = None, name: Any = None,
+) -> Result:  # fmt: skip
+    """A one at each index."""
+    if on_value not in (None, 1, 1.0) or off_value not in (None, 0, 0.0):
+        raise NoEquivalent("values other than one and zero")
+    named = one_hot_dtype(on_value, off_value, dtype)
+    return e.op(
+        "nn.OneHot", indices, num_classes=static(depth, "the depth"), axis=-1 if axis is None else axis, dtype=named
+    )
+
+
+def one_hot_dtype(on_value: Any, off_value: Any, dtype: Any) -> str:
+    """The dtype of ones and zeros: that of the values where it is not given."""
+    given = next((value for value in (on_value, off_value) if value is not None), 1.0)
+    plain = "bool" if isinstance(given, bool) else "int32" if isinstance(given, int) else "float32"
+    return plain if dtype is None else dtype_named(dtype)
+
+
+def norm(
+    e: Emitter, tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = None, name: Any = None
+) -> Result:
+    """The length of vectors."""
+    if ord not in ("euclidean", 2, 2.0) or not (is_integer(axis) or axis is None):
+        raise NoEquivalent("a norm other than the euclidean one of vectors")
+    total = e.op("numpy.Sum", e.op("numpy.Square", tensor), axis=axis, keepdims=bool(keepdims))
+    return e.op("numpy.Sqrt", total)
+
+
+def l2_normalize(
+    e: Emitter, x: Any, axis: Any = None, epsilon: float = 1e-12, name: Any = None, dim: Any = None
+) -> Result:
+    """x / sqrt(max(sum(x ** 2), epsilon))."""
+    axis = dim if axis is None else axis
+    total = e.op("numpy.Sum", e.op("numpy.Square", x), axis=axis, keepdims=True)
+    return e.op("numpy.Multiply", x, e.op("math.Rsqrt", e.op("numpy.Maximum", total, epsilon)))
+
+
+def softmax(e: Emitter, logits: Any, axis: Any = None, name: Any = None, dim: Any = None) -> Result:
+    """exp(x) by its sum along an axis."""
+    axis = dim if axis is None else axis
+    return e.op("nn.Softmax", logits, axis=-1 if axis is None else axis)
+
+
+def log_softmax(e: Emitter, logits: Any, axis: Any = None, name: Any = None, dim: Any = None) -> Result:
+    """The logarithm of softmax."""
+    axis = dim if axis is None else axis
+    return e.op("nn.LogSoftmax", logits, axis=-1 if axis is None else axis)
+
+
+def extreme(place: str) -> Function:
+    """The index of the largest or smallest value; TensorFlow's default is the first axis."""
+
+    def found(
+        e: Emitter, input: Any, axis: Any = None, output_type: Any = "int64", dimension: Any = None, name: Any = None
+    ) -> Result:
+        axis = dimension if axis is None else axis
+        index = e.op(place, input, axis=0 if axis is None else axis)
+        return e.op("core.Cast", index, dtype=dtype_named(output_type))
+
+    return found
+
+
+def cumsum(
+    e: Emitter, x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: Any = None
+) -> Result:
+    """Sums so far, from the other end where `reverse`."""
+    return _cumulated(e, "numpy.Cumsum", x, axis, exclusive, reverse)
+
+
+def cumprod(
+    e: Emitter, x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: Any = None
+) -> Result:
+    """Products so far, from the other end where `reverse`."""
+    return _cumulated(e, "numpy.Cumprod", x, axis, exclusive, reverse)
+
+
+def _cumulated(e: Emitter, place: str, x: Any, axis: Any, exclusive: bool, reverse: bool) -> Result:
+    if exclusive:
+        raise NoEquivalent("exclusive sums or products")
+    x = e.op("numpy.Flip", x, axis=axis) if reverse else x
+    found = e.op(place, x, axis=axis)
+    return e.op("numpy.Flip", found, axis=axis) if reverse else found
+
+
+def top_k(e: Emitter, input: Any, k: Any = 1, sorted: bool = True, index_type: Any = None, name: Any = None) -> Result:
+    """The largest values and their indices."""
+    return e.op("math.TopK", input, k=static(k, "k"), sorted=sorted)
+
+
+def resize(
+    e: Emitter, images: Any, size: Any, method: Any = "bilinear", preserve_aspect_ratio: bool = False,
+    antialias: bool = False, name: Any = None,
+) -> Result:  # fmt: skip
+    """Images of another size, sampled at the centres of pixels."""
+    known = {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}
+    if preserve_aspect_ratio or method not in known:
+        raise NoEquivalent(f"method {method!r}" if method not in known else "preserve_aspect_ratio")
+    given = static(size, "the size")
+    if method != "nearest" and dtype_of(images) not in (None, "float32"):  # TensorFlow gives float32 for any
+        images = e.op("core.Cast", images, dtype="float32")
+    return e.op(
+        "image.Resize", images, size=given, interpolation=method, antialias=antialias, data_format="channels_last"
+    )
+
+
+def resize_raw(
+    e: Emitter, images: Any, size: Any, method: str, half_pixel_centers: bool = False, align_corners: bool = False
+) -> Result:
+    """ResizeBilinear and its like, which only with half_pixel_centers sample as Keras 3 does."""
+    if align_corners or not half_pixel_centers:
+        raise NoEquivalent("a grid that does not sample at the centres of pixels")
+    return resize(e, images, size, method)
+
+
+def pool(place: str) -> Function:
+    """Pooling over images."""
+
+    def pooled(
+        e: Emitter, input: Any, ksize: Any, strides: Any, padding: Any, data_format: Any = "NHWC", name: Any = None
+    ) -> Result:
+        if data_format not in (None, "NHWC", "NCHW"):
+            raise NoEquivalent(f"data_format {data_format!r}")
+        first = data_format == "NCHW"
+        return e.op(
+            place, input, pool_size=_spatial(ksize, first), strides=_spatial(strides, first),
+            padding=str(padding).lower(),
+            data_format="channels_first" if first else "channels_last",
+        )  # fmt: skip
+
+    return pooled
+
+
+def _spatial(value: Any, first: bool) -> Any:
+    """A size for each spatial axis, which TensorFlow may give for all four."""
+    if isinstance(value, list) and len(value) == 4:
+        return value[2:] if first else value[1:3]
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def conv2d(
+    e: Emitter, input: Any, filters: Any = None, strides: Any = 1, padding: Any = "VALID", data_format: Any = "NHWC",
+    dilations: Any = None, name: Any = None, filter: Any = None, use_cudnn_on_gpu: Any = True,
+) -> Result:  # fmt: skip
+    """Convolution with a kernel that the graph holds."""
+    if not isinstance(padding, str) or data_format not in ("NHWC", "NCHW"):
+        raise NoEquivalent("explicit padding, or another data_format")
+    first = data_format == "NCHW"
+    kernel = filters if filters is not None else filter
+    return e.op(
+        "nn.Conv", input, kernel, strides=_spatial(strides, first), padding=padding.lower(),
+        data_format="channels_first" if first else "channels_last", dilation_rate=_spatial(dilations, first) or 1,
+    )  # fmt: skip
+
+
+def fill(e: Emitter, dims: Any, value: Any, name: Any = None, layout: Any = None) -> Result:
+    """A tensor of one value."""
+    return e.op("numpy.Full", value, shape=static(dims, "the shape"))
+
+
+def moments(e: Emitter, x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: Any = None) -> Result:
+    """Mean and variance."""
+    check_floats(e, x, "moments")
+    return e.op("nn.Moments", x, axes=axes if isinstance(axes, list) else [axes], keepdims=bool(keepdims))
+
+
+def repeat(e: Emitter, input: Any, repeats: Any, axis: Any = None, name: Any = None) -> Result:
+    """Every element several times."""
+    return e.op("numpy.Repeat", input, repeats=static(repeats, "the number of times"), axis=axis)
+
+
+def broadcast_to(e: Emitter, input: Any, shape: Any, name: Any = None) -> Result:
+    """A tensor along more axes."""
+    return e.op("numpy.BroadcastTo", input, shape=static(shape, "the shape"))
+
+
+def leaky_relu(e: Emitter, features: Any, alpha: Any = 0.2, name: Any = None) -> Result:
+    """x, or alpha x where that is negative."""
+    return e.op("nn.LeakyRelu", features, negative_slope=static(alpha, "alpha"))
+
+
+def gelu(e: Emitter, features: Any, approximate: bool = False, name: Any = None) -> Result:
+    """The Gaussian error linear unit; TensorFlow's default is the exact one."""
+    return e.op("nn.Gelu", features, approximate=bool(approximate))
+
+
+def add_n(e: Emitter, inputs: Any, name: Any = None) -> Result:
+    """The sum of several tensors."""
+    first, *rest = inputs if isinstance(inputs, list) else [inputs]
+    for other in rest:
+        first = e.op("numpy.Add", first, other)
+    return first
+
+
+def squared_difference(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
+    """(x - y) ** 2."""
+    dtype = dtype_of(x, y)
+    return e.op("numpy.Square", e.op("numpy.Subtract", typed(x, dtype), typed(y, dtype)))
+
+
+def bias_add(e: Emitter, value: Any, bias: Any, data_format: Any = None, name: Any = None) -> Result:
+    """A bias for every channel."""
+    if data_format not in (None, "NHWC", "N...C"):
+        raise NoEquivalent(f"data_format {data_format!r}")
+    return e.op("numpy.Add", value, typed(bias, dtype_of(value)))
+
+
+def identity(e: Emitter, input: Any, name: Any = None, **_: Any) -> Result:
+    """The tensor itself."""
+    return input if is_tensor(input) or isinstance(input, Sizes) else e.op("core.ConvertToTensor", input)
+
+
+def diag_part(
+    e: Emitter, input: Any, name: Any = "diag_part", k: Any = 0, padding_value: Any = 0, align: Any = "RIGHT_LEFT"
+) -> Result:
+    """A diagonal of matrices."""
+    return e.op("numpy.Diagonal", input, offset=static(k, "the diagonal"), axis1=-2, axis2=-1)

@@ -1,0 +1,155 @@
+"""Weights of an old model as the slots of its new config take them: placed, and changed where they have to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ckpttool.alignment.alignment import Aligned, Alignment
+from ckpttool.alignment.assembly import weight_of
+from ckpttool.checkpoint import Values, Weight
+from ckpttool.conversion.config.hard_sigmoid import FACTOR
+from ckpttool.conversion.config.result import Rewritten
+from ckpttool.conversion.weights.transforms import Arrangement
+from ckpttool.io import dtypes
+from ckpttool.model.layouts import Place
+
+if TYPE_CHECKING:
+    import numpy as np
+
+JOINED, TURNED = "joined from", "axes turned as Keras 3 has them"
+"""What is done to the weights of old layouts, whatever their layers compute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The weight of a slot of the new model: the value that it gets and what was done to the stored ones, empty where
+    it is bit for bit what it was. `stored` are the paths in the source that it is made of."""
+
+    place: Place
+    weight: Weight
+    stored: tuple[str, ...]
+    changes: tuple[str, ...] = ()
+
+
+def placed(
+    alignment: Alignment, rewritten: Rewritten, places: Sequence[Place], reversed_kernels: bool
+) -> tuple[list[Placed], list[Place]]:
+    """The weights of the new model's slots, and the slots for which the source has none."""
+    sources = {rewritten.label(one.place.layer, one.place.name): one for one in alignment.aligned}
+    owned = {(place.group, place.owner, place.slot.name): place for place in places}
+    found, missing = list[Placed](), list[Place]()
+    for place in places:
+        source = sources.get(place.label)
+        if source is None and place.slot.borrowed:
+            owner = "/".join(filter(None, (place.owner, place.slot.borrowed)))
+            lent = owned.get((place.group, owner, place.slot.name))
+            source = sources.get(lent.label) if lent else None
+        if source is None:
+            missing.append(place)
+        else:
+            found.append(placed_at(place, source, rewritten, reversed_kernels))
+    return found, missing
+
+
+def placed_at(place: Place, source: Aligned, rewritten: Rewritten, reversed_kernels: bool) -> Placed:
+    """The weight of one slot."""
+    weight, changes = weight_of(source, reversed_kernels), list[str]()
+    if weight is not source.stored[0].weight:
+        parts = len(source.stored)
+        changes.append(f"{JOINED} {parts} arrays" if parts > 1 else TURNED)
+    how = rewritten.laid_out.get(source.place.label)
+    if how is not None:
+        changes.append(how.told)
+        weight = _arranged(weight, how)
+    gates = _gates(source.place, rewritten)
+    if gates is not None:
+        changes.append(f"multiplied by {FACTOR}" + ("" if all(gates) else " in the gates that use hard_sigmoid"))
+        weight = changed(weight, _Columns(tuple(FACTOR if marked else 1.0 for marked in gates)))
+    return Placed(place, weight, tuple(one.weight.path for one in source.stored), tuple(changes))
+
+
+def _gates(place: Place, rewritten: Rewritten) -> tuple[bool, ...] | None:
+    """The gates of a weight that are multiplied, None where it is not."""
+    found = rewritten.scaled_at(place.label)
+    return found.gates if found is not None and place.slot.name in found.slots and any(found.gates) else None
+
+
+Change = Callable[["np.ndarray", int, int], "np.ndarray"]
+"""Makes the values of today of a flat run of old ones, of which it is told the first one's number and the length of
+the weight's last axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Multiplies equal parts of the last axis, each by its factor."""
+
+    factors: tuple[float, ...]
+
+    def __call__(self, values: np.ndarray, start: int, width: int) -> np.ndarray:
+        import numpy as np
+
+        if len(set(self.factors)) == 1:
+            same: np.ndarray = values * values.dtype.type(self.factors[0])
+            return same
+        row = np.repeat(np.asarray(self.factors, values.dtype), width // len(self.factors))
+        found: np.ndarray = values * row[np.arange(start, start + len(values)) % width]
+        return found
+
+
+def changed(weight: Weight, change: Change) -> Weight:
+    """The weight with every value changed when it is read, block by block."""
+    return replace(weight, big_endian=False, values=_Changed(weight, change))
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """The values of a weight, each of them changed."""
+
+    weight: Weight
+    change: Change
+
+    def pieces(self, limit: int) -> Iterator[memoryview]:
+        """All bytes in C order, little-endian, in pieces of at most `limit` bytes."""
+        import numpy as np
+
+        width, at = (self.weight.shape or (1,))[-1], 0
+        code = f"<{dtypes.DTYPES[self.weight.dtype][1]}"
+        for block in self.weight.blocks(limit):
+            values = self.change(block, at, width)
+            at += len(block)
+            yield np.ascontiguousarray(values, code).view(np.uint8).data
+
+    def part(self, start: int, stop: int) -> Values | None:
+        """None: a part is told by the whole."""
+        return None
+
+
+def _arranged(weight: Weight, how: Arrangement) -> Weight:
+    """The weight with its values as they lie today."""
+    shape = how.shape(weight.shape)
+    item = dtypes.itemsize(weight.dtype) or 0
+    return replace(weight, shape=shape, nbytes=math.prod(shape) * item, big_endian=False, values=_Arranged(weight, how))
+
+
+@dataclass(frozen=True, slots=True)
+class _Arranged:
+    """The values of a weight that lie otherwise today, put together in memory."""
+
+    weight: Weight
+    how: Arrangement
+
+    def pieces(self, limit: int) -> Iterator[memoryview]:
+        """All bytes in C order, little-endian, in pieces of `limit` bytes."""
+        import numpy as np
+
+        code = f"<{dtypes.DTYPES[self.weight.dtype][1]}"
+        raw = np.ascontiguousarray(self.how.made(self.weight.read()), code).reshape(-1).view(np.uint8).data
+        for start in range(0, len(raw), limit):
+            yield raw[start : start + limit]
+
+    def part(self, start: int, stop: int) -> Values | None:
+        """None: a part takes as much work as the whole."""
+        return None

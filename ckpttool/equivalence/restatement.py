@@ -1,0 +1,125 @@
+"""A checkpoint of an older Keras as `convert` would write it, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ckpttool.alignment.alignment import align
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.conversion.config.adapted_layers import WRITE_BOUNDARIES
+from ckpttool.conversion.config.hard_sigmoid import REGISTERED
+from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.options import Options
+from ckpttool.conversion.payload import Prepared
+from ckpttool.conversion.preparation import prepare
+from ckpttool.formats.weights_h5 import PATH_KINDS, named, section_of, split
+from ckpttool.formats.write.legacy import KERAS_VERSION
+from ckpttool.formats.write.path_layout import Content
+from ckpttool.model import Architecture, read_architecture
+
+MAX_NODES = 1_000_000
+"""How many values of a config are looked through, at most, for what a user chose when it was converted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """A checkpoint in the words of Keras 3, whose weights are at the paths of today and changed when they are read.
+
+    `stored` are the paths in the file by those of today, `renamed` the layers of another label by their label of today.
+    `left` are the weights of the file's model that it does not have.
+    """
+
+    checkpoint: Checkpoint
+    architecture: Architecture | None
+    prepared: Prepared
+    journal: Journal
+    stored: Mapping[str, str]
+    renamed: Mapping[str, str]
+    left: tuple[Weight, ...]
+
+
+def restatement(checkpoint: Checkpoint, architecture: Architecture | None, options: Options) -> Restatement:
+    """A checkpoint as `convert` would write it; `architecture` is for weights alone.
+
+    Raises CheckpointError where it has no exact form in Keras 3, or its weights do not fit its config.
+    """
+    journal, whole = Journal(), checkpoint.config is not None
+    form = "keras" if whole else "weights-h5"
+    prepared = prepare(checkpoint, None if whole else architecture, form, options, journal)
+    if journal.refusals:
+        raise ConversionError("has no exact form in Keras 3", journal.refusals, path=str(checkpoint.path))
+    model = prepared.payload.model
+    config = model.config if isinstance(model.config, Mapping) else None
+    weights = dict(_weights(model.content))
+    found = replace(
+        checkpoint,
+        kind=checkpoint.kind if checkpoint.kind in PATH_KINDS else "weights-h5",
+        weights=weights,
+        producer=replace(checkpoint.producer, keras_version=KERAS_VERSION, backend=None, inferred_backend=None),
+        config=config if whole else None,
+        training_config=config.get("compile_config") if whole and config else None,
+        layer_names=(),
+    )
+    stored = {path: weight.path for path, weight in model.content.weights.items()}
+    renamed = {new: old for old, new in prepared.renamed}
+    left = tuple(_left(checkpoint, architecture, prepared, journal))
+    return Restatement(found, read_architecture(config), prepared, journal, stored, renamed, left)
+
+
+def _left(
+    checkpoint: Checkpoint, architecture: Architecture | None, prepared: Prepared, journal: Journal
+) -> Iterator[Weight]:
+    """The weights of a model of which a conversion makes nothing, neither weights nor arguments."""
+    used = {path for placed in prepared.placed for path in placed.stored}
+    used |= {weight.path for weight in prepared.payload.model.content.weights.values()}
+    stored = (*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER))
+    left = [weight for weight in stored if weight.path not in used]
+    settings = {applied.where for applied in journal.edits if applied.edit is WRITE_BOUNDARIES}
+    places = align(checkpoint, architecture).by_path() if left and settings and architecture else {}
+    return (weight for weight in left if weight.path not in places or places[weight.path].layer not in settings)
+
+
+def _weights(content: Content) -> Iterator[tuple[str, Weight]]:
+    """The weights as a file of this content has them."""
+    names = {split(path) if path else (): name for path, name in content.names.items() if name}
+    for path, weight in content.weights.items():
+        section = Section.OTHER if weight.section is Section.OTHER else section_of(split(path))
+        layer, part = named(split(path)[:-2], names) if section is Section.MODEL else (None, "")
+        yield path, replace(weight, path=path, section=section, layer=layer, part=part, name=None)
+
+
+def chosen_for(config: Any) -> Options:
+    """What a user must have chosen for a conversion to have this result: the old hard_sigmoid as a registered function,
+    functions in place of Lambda layers."""
+    keeps, functions = False, dict[str, str]()
+    for value in _mappings(config):
+        keeps |= value.get("config") == REGISTERED
+        inner = value.get("config")
+        if value.get("class_name") == "Lambda" and isinstance(inner, Mapping) and isinstance(inner.get("name"), str):
+            functions[inner["name"]] = _place(inner.get("function"))
+    return Options(keep_weights=keeps, functions={name: place for name, place in functions.items() if place})
+
+
+def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects of a config, however deep."""
+    stack = [config]
+    for _ in range(MAX_NODES):
+        if not stack:
+            return
+        value = stack.pop()
+        if isinstance(value, Mapping):
+            yield value
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+
+
+def _place(function: Any) -> str:
+    """Where a function is that a config names, `package.module:function`; empty for another."""
+    if not isinstance(function, Mapping) or function.get("class_name") != "function":
+        return ""
+    module, name = function.get("module"), function.get("config")
+    given = isinstance(module, str) and module != "builtins" and isinstance(name, str)
+    return f"{module}:{name}" if given else ""

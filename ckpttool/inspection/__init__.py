@@ -1,0 +1,1 @@
+"""What `ckpttool ls` and `ckpttool info` show."""

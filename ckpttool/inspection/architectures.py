@@ -1,0 +1,196 @@
+"""What `ls` and `info` tell of a file without weights: an architecture or a spec, with the weights that it expects."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ckpttool.errors import CheckpointError
+from ckpttool.io import dtypes
+from ckpttool.io.sources import FileSource
+from ckpttool.model import Architecture
+from ckpttool.model.generations import generation_of
+from ckpttool.model.sizes import Shape
+from ckpttool.model.spec import Spec, SpecSlot, is_spec, spec_of
+from ckpttool.model.text_files import architecture_of_text, spec_of_text, value_in
+
+if TYPE_CHECKING:
+    from ckpttool.model.summary import LayerGraph
+
+_SEARCHED = 4 << 20  # bytes of a text in which the keys of an architecture or a spec stand
+_KEYS = (b"class_name", b"ckpttool.spec/", b"c\0l\0a\0s\0s\0_\0n\0a\0m\0e\0", b'"layers"', b"layers:")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLayer:
+    """One layer of an architecture and the weights that it expects; `class_name` and `frozen` are None in a spec, and
+    `opaque` says that only its own class knows its weights."""
+
+    layer: str
+    class_name: str | None
+    frozen: bool | None
+    slots: tuple[SpecSlot, ...]
+    graph: LayerGraph | None = None
+    opaque: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The weights that an architecture expects, layer by layer.
+
+    `kind` is "architecture" or "spec", `writer` who wrote it as far as that is known. `problem` says why its weights
+    are not known, empty where they are.
+    """
+
+    path: Path
+    kind: str
+    size: int
+    writer: str
+    model_class: str
+    model_name: str
+    layers: tuple[ExpectedLayer, ...]
+    inputs: tuple[tuple[str, Shape | None], ...] = ()
+    outputs: tuple[tuple[str, Shape | None], ...] = ()
+    problem: str = ""
+
+    @property
+    def slots(self) -> tuple[SpecSlot, ...]:
+        """All weights that it expects."""
+        return tuple(slot for layer in self.layers for slot in layer.slots)
+
+    def matching(self, globs: Sequence[str]) -> Expected:
+        """The same with the layers and weights that match a glob, all where there is none."""
+        if not globs:
+            return self
+        found = []
+        for layer in self.layers:
+            whole = any(fnmatchcase(layer.layer, glob) for glob in globs)
+            slots = [slot for slot in layer.slots if whole or any(fnmatchcase(slot.label, glob) for glob in globs)]
+            if whole or slots:
+                found.append(replace(layer, slots=tuple(slots)))
+        return replace(self, layers=tuple(found))
+
+
+def params_of(slots: Iterable[SpecSlot]) -> int | None:
+    """The number of values of weights, None where a shape is not known."""
+    total = 0
+    for slot in slots:
+        if slot.shape is None or None in slot.shape:
+            return None
+        total += math.prod(size or 0 for size in slot.shape)
+    return total
+
+
+def nbytes_of(slots: Iterable[SpecSlot]) -> int | None:
+    """The bytes of weights, None where a shape or a dtype is not known."""
+    total = 0
+    for slot in slots:
+        params, item = params_of([slot]), dtypes.itemsize(slot.dtype)
+        if params is None or item is None:
+            return None
+        total += params * item
+    return total
+
+
+def expected_in(path: str | os.PathLike[str]) -> Expected | None:
+    """What the architecture or spec in a text expects, None where the file is no such text.
+
+    Raises a CheckpointError for a spec that cannot be read.
+    """
+    size = _text_size(path)
+    if size is None:
+        return None
+    try:
+        value = value_in(path)
+        architecture = None if is_spec(value) else architecture_of_text(path)
+    except CheckpointError:  # text of another kind, of which the readers of checkpoints know more
+        return None
+    if architecture is None:
+        return _of_spec(Path(path), size, spec_of_text(path))
+    return _of_architecture(Path(path), size, architecture)
+
+
+def _text_size(path: str | os.PathLike[str]) -> int | None:
+    """The size of a file that may be the text of an architecture or a spec, None where it cannot."""
+    if os.path.isdir(path) or os.fspath(path).lower().endswith("weights.json"):
+        return None
+    try:
+        source = FileSource(path)
+    except CheckpointError:
+        return None
+    try:
+        start = source.read(0, min(source.size, _SEARCHED))
+        is_text = b"\0" not in start or start[:4].strip(b"\xff\xfe\0")[:1] in (b"{", b"[")  # JSON may be UTF-16 or -32
+        return source.size if is_text and any(key in start for key in _KEYS) else None
+    finally:
+        source.close()
+
+
+def _of_spec(path: Path, size: int, spec: Spec) -> Expected:
+    slots = _by_layer(spec.slots)
+    names = [*spec.layers, *(layer for layer in slots if layer.partition("/")[0] not in spec.layers)]
+    opaque = {part.layer for part in spec.opaque}
+    layers = []
+    for name in names:
+        inside = [layer for layer in slots if layer == name or layer.startswith(f"{name}/")] or [name]
+        layers += [
+            ExpectedLayer(layer, None, None, tuple(slots.get(layer, ())), opaque=layer in opaque) for layer in inside
+        ]
+    return Expected(path, "spec", size, "", "", spec.model, tuple(layers))
+
+
+def _of_architecture(path: Path, size: int, architecture: Architecture) -> Expected:
+    from ckpttool.model.summary import graph_of, outputs_with_shapes
+
+    problem, spec = "", None
+    try:
+        spec = spec_of(architecture)
+    except CheckpointError as error:
+        problem = error.what
+    return Expected(
+        path,
+        "architecture",
+        size,
+        _writer(architecture.config),
+        architecture.class_name,
+        architecture.name,
+        tuple(_layers(architecture, spec, graph_of(architecture))),
+        architecture.inputs,
+        outputs_with_shapes(architecture),
+        problem,
+    )
+
+
+def _layers(architecture: Architecture, spec: Spec | None, graph: Mapping[str, Any]) -> Iterator[ExpectedLayer]:
+    """The layers in the order of the config, weights of the model itself first."""
+    slots = _by_layer(spec.slots if spec else ())
+    opaque = {part.layer for part in spec.opaque} if spec else set()
+    listed = {layer.path for layer in architecture.layers}
+    for name in (name for name in slots if name not in listed):
+        yield ExpectedLayer(name, None, None, tuple(slots[name]))
+    for layer in architecture.layers:
+        if layer.is_model and any(path.startswith(f"{layer.path}/") for path in listed):
+            continue
+        found = tuple(slots.get(layer.path, ()))
+        is_opaque = layer.path in opaque
+        yield ExpectedLayer(layer.path, layer.class_name, not layer.trainable, found, graph.get(layer.path), is_opaque)
+
+
+def _by_layer(slots: Iterable[SpecSlot]) -> dict[str, list[SpecSlot]]:
+    found: dict[str, list[SpecSlot]] = {}
+    for slot in slots:
+        found.setdefault(slot.layer, []).append(slot)
+    return found
+
+
+def _writer(config: Any) -> str:
+    """Who wrote an architecture: the version that stands in it, else the generation that its words are of."""
+    version = config.get("keras_version") if isinstance(config, Mapping) else None
+    if isinstance(version, str) and version:
+        return f"Keras {version}"
+    return f"Keras {generation_of(config).value} by its words"

@@ -1,0 +1,301 @@
+"""What `ckpttool info` tells: what a checkpoint is, who wrote it, and what it was compiled with."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ckpttool.alignment.vocabularies import WHOLE, Lookup, counted, lookups_in_checkpoint, outermost
+from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
+from ckpttool.errors import CheckpointError
+from ckpttool.inspection.listing import Choice, Total, list_checkpoint
+from ckpttool.io import scalars
+from ckpttool.io.sources import FileSource
+from ckpttool.model import Architecture, architecture_of
+from ckpttool.model.sizes import Shape
+from ckpttool.model.spec import part_in
+
+if TYPE_CHECKING:
+    from ckpttool.model.support import Support
+
+_ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
+_LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
+_ARCHITECTURE_SUFFIXES = (".json", ".yaml", ".yml")
+_MAX_SIBLINGS = 200
+_MOST_COMPANIONS = 5
+_LISTING_CLASSES = frozenset({"Functional", "Graph", "Model", "Sequential"})  # a subclass need not list its layers
+_ROLE = re.compile(r"[_-](weights?|architecture|arch|config|model)(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """The optimizer of a checkpoint. `iteration` and `learning_rate` are read from its saved state where it has one;
+    `learning_rate_from` says whether the rate is of the state or of the config."""
+
+    class_name: str | None
+    iteration: int | None
+    learning_rate: float | None
+    learning_rate_from: str
+    weights: int
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """A checkpoint as `info` shows it. `layers` is None where neither a config nor the file lists them. `layouts` are
+    the inputs that take ragged or sparse tensors, with that word."""
+
+    path: Path
+    kind: str
+    size: int
+    producer: Producer
+    model_class: str | None
+    model_name: str | None
+    inputs: tuple[tuple[str, tuple[int | None, ...] | None], ...]
+    outputs: tuple[tuple[str, tuple[int | None, ...] | None], ...]
+    layers: int | None
+    compiled: Mapping[str, str]
+    optimizer: Optimizer | None
+    totals: Mapping[Section, Total]
+    trainable: Total | None
+    non_trainable: Total | None
+    dtypes: Mapping[str, int]
+    files: tuple[str, ...]
+    companion: Path | None
+    support: "Support | None"
+    refusals: tuple[Refusal, ...]
+    notes: tuple[str, ...]
+    assets: Mapping[str, int] = field(default_factory=dict)
+    lookups: tuple[tuple[Lookup, int | None], ...] = ()
+    layouts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def needs_keras_3(self) -> bool:
+        """Whether Keras 2 cannot open a whole model: it finds none of the modules that a `.keras` of Keras 3 names, and
+        InputLayer has no `batch_shape` there (keras/src/saving/serialization_lib.py, keras/src/engine/input_layer.py,
+        2.15)."""
+        return self.support is not None and self.support.by_keras_3
+
+
+def describe(checkpoint: Checkpoint) -> Info:
+    """What there is to say about a checkpoint; reads the optimizer's scalars and no other array."""
+    architecture = architecture_of(checkpoint)
+    listing = list_checkpoint(checkpoint, Choice(architecture=architecture))
+    return Info(
+        path=checkpoint.path,
+        kind=checkpoint.kind,
+        size=checkpoint.size,
+        producer=checkpoint.producer,
+        model_class=architecture.class_name if architecture else None,
+        model_name=architecture.name if architecture else None,
+        inputs=architecture.inputs if architecture else (),
+        outputs=_outputs(architecture) if architecture else (),
+        layers=_layer_count(checkpoint, architecture),
+        compiled=dict(_compile_settings(checkpoint.training_config)),
+        optimizer=optimizer_of(checkpoint),
+        totals=listing.totals,
+        trainable=listing.trainable,
+        non_trainable=listing.non_trainable,
+        dtypes=_dtypes(checkpoint),
+        files=checkpoint.files,
+        companion=None if architecture else companion(checkpoint),
+        support=_support(checkpoint),
+        refusals=listing.refusals,
+        notes=listing.notes,
+        assets=listing.assets,
+        lookups=tuple(_lookups(checkpoint, architecture)) if architecture else (),
+        layouts=dict(_layouts(architecture)) if architecture else {},
+    )
+
+
+def _layouts(architecture: Architecture) -> Iterator[tuple[str, str]]:
+    """The inputs that take ragged or sparse tensors, with that word."""
+    names = {name for name, _ in architecture.inputs}
+    for layer in architecture.layers:
+        config = layer.entry.get("config") if isinstance(layer.entry, Mapping) else None
+        if layer.path in names and isinstance(config, Mapping):
+            yield from ((layer.path, key) for key in ("ragged", "sparse") if config.get(key) is True)
+
+
+def _lookups(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[tuple[Lookup, int | None]]:
+    """The layers that look values up, with the number of their entries where these are in a whole checkpoint."""
+    if checkpoint.kind not in WHOLE:
+        return
+    try:
+        found = outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))
+        yield from counted(checkpoint, found)
+    except CheckpointError:  # which other commands tell
+        return
+
+
+def _outputs(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:
+    """The layers at the end of a model with the shapes of what comes out: computed, else as the config states them."""
+    from ckpttool.model.summary import outputs_with_shapes  # the rules for shapes are not needed everywhere
+
+    return outputs_with_shapes(architecture)
+
+
+def _support(checkpoint: Checkpoint) -> "Support | None":
+    from ckpttool.model.support import support_of  # what Keras 3 takes is not needed everywhere
+
+    return support_of(checkpoint)
+
+
+def _layer_count(checkpoint: Checkpoint, architecture: Architecture | None) -> int | None:
+    """The number of layers, nested ones included, as far as config or file list them."""
+    if architecture and (architecture.layers or architecture.class_name in _LISTING_CLASSES):
+        return len(architecture.layers)
+    return len(set(checkpoint.layer_names)) or None
+
+
+def _dtypes(checkpoint: Checkpoint) -> dict[str, int]:
+    """How many parameters of the model are of each dtype, the most first."""
+    counts: dict[str, int] = {}
+    for weight in checkpoint.section(Section.MODEL):
+        counts[weight.dtype] = counts.get(weight.dtype, 0) + weight.size
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _compile_settings(config: Any) -> Iterator[tuple[str, str]]:
+    """The settings of `compile`, each in a few words."""
+    if not isinstance(config, dict):
+        return
+    for key in ("loss", "metrics", "weighted_metrics", "loss_weights"):
+        text = short(config.get(key))
+        if text:
+            yield key, text
+
+
+def short(value: Any, depth: int = 0) -> str:
+    """A compile setting in a few words: names of losses and metrics, objects by class."""
+    if depth > 4 or value is None:
+        return ""
+    if isinstance(value, dict):
+        return _short_dict(value, depth)
+    if isinstance(value, list | tuple):
+        return ", ".join(filter(None, (short(item, depth + 1) for item in value)))
+    return str(value)[:200]
+
+
+def _short_dict(value: dict[str, Any], depth: int) -> str:
+    name = value.get("class_name")
+    if isinstance(name, str):
+        inner = value.get("config")
+        if isinstance(inner, dict):  # the name is what training logs show, and tells one MeanMetricWrapper from another
+            inner = inner.get("name")
+        return inner if isinstance(inner, str) else name
+    return ", ".join(f"{key}: {text}" for key, item in value.items() if (text := short(item, depth + 1)))
+
+
+def optimizer_of(checkpoint: Checkpoint) -> Optimizer | None:
+    """The optimizer that a checkpoint names or has the state of, None where it has neither."""
+    state, config = checkpoint.section(Section.OPTIMIZER), _optimizer_config(checkpoint.training_config)
+    if not state and not config:
+        return None
+    class_name = config.get("class_name")
+    rate, source = _scalar(_by_name(state, _LEARNING_RATE) or _by_place(state, 1, "float32")), "state"
+    if rate is None:
+        rate, source = _configured_rate(config.get("config")), "config"
+    iteration = _scalar(_by_name(state, _ITERATION) or _by_place(state, 0, "int64"))
+    return Optimizer(
+        class_name=class_name.rpartition(">")[2] if isinstance(class_name, str) else None,
+        iteration=scalars.whole(iteration),
+        learning_rate=rate,
+        learning_rate_from=source if rate is not None else "",
+        weights=len(state),
+    )
+
+
+def _optimizer_config(config: Any) -> dict[str, Any]:
+    if not isinstance(config, dict):
+        return {}
+    found = config.get("optimizer_config", config.get("optimizer"))
+    return {"class_name": found} if isinstance(found, str) else found if isinstance(found, dict) else {}
+
+
+def _by_name(state: tuple[Weight, ...], pattern: re.Pattern[str]) -> Weight | None:
+    """The scalar of the optimizer's state whose stored name says what it is."""
+    return next((weight for weight in state if weight.name and not weight.shape and pattern.search(weight.name)), None)
+
+
+def _by_place(state: tuple[Weight, ...], index: int, dtype: str) -> Weight | None:
+    """The scalar at a fixed place of the path layout: iteration comes first, then the learning rate
+    (`Optimizer.__init__`, keras/src/optimizers/base_optimizer.py, 3.15)."""
+    for weight in state:
+        if weight.name is None and not weight.shape and weight.dtype == dtype and weight.path.endswith(f"vars/{index}"):
+            return weight
+    return None
+
+
+def _scalar(weight: Weight | None) -> float | None:
+    if weight is None:
+        return None
+    try:
+        return scalars.real(weight.read().item())
+    except (CheckpointError, ValueError):
+        return None
+
+
+def _configured_rate(config: Any) -> float | None:
+    if not isinstance(config, dict):
+        return None
+    rate = config.get("learning_rate", config.get("lr"))
+    return scalars.real(rate)
+
+
+def companion(checkpoint: Checkpoint) -> Path | None:
+    """The architecture beside a weights file that its weights fit, the one most alike in name; a guess by name."""
+    return next((place for place in _companions(checkpoint.path) if _fits(checkpoint, place)), None)
+
+
+def _fits(checkpoint: Checkpoint, place: Path) -> bool:
+    """Whether every weight has its slot in an architecture, and every slot its weight; with layers of unknown classes,
+    whose weights may be any, nothing speaks against it."""
+    from ckpttool.alignment.alignment import align  # the table of layers is not needed by every command
+    from ckpttool.model.layouts import opaque_in
+    from ckpttool.model.spec import part_in
+    from ckpttool.model.text_files import architecture_of_text
+
+    try:
+        architecture = architecture_of_text(place)
+        found, part = align(checkpoint, architecture), part_in(architecture)
+    except CheckpointError:
+        return False
+    return any(True for _ in opaque_in(part)) or (bool(found.aligned) and not found.missing and not found.left)
+
+
+def _companions(path: Path) -> list[Path]:
+    """The files beside one that look like its architecture, by name, the most alike first."""
+    stem = _stem(path.name)
+    try:
+        entries = [entry for entry in os.scandir(path.parent) if entry.name.lower().endswith(_ARCHITECTURE_SUFFIXES)]
+    except OSError:
+        return []
+    scored = [(_likeness(stem, _stem(entry.name)), entry) for entry in entries[:_MAX_SIBLINGS]]
+    close = sorted((pair for pair in scored if pair[0] >= 0.6), key=lambda pair: (-pair[0], pair[1].name))
+    return [path.parent / entry.name for _, entry in close if _is_architecture(entry.path)][:_MOST_COMPANIONS]
+
+
+def _likeness(a: str, b: str) -> float:
+    """How alike two names are, from 0 to 1."""
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, a, b).ratio()
+
+
+def _stem(name: str) -> str:
+    """A file name without its suffixes and what tells weights from architecture: `cnn` for `cnn_weights.h5`."""
+    stem = name.split(".")[0]
+    return _ROLE.sub("", stem) or stem
+
+
+def _is_architecture(path: str) -> bool:
+    """Whether the beginning of a file reads like the config of a model."""
+    try:
+        source = FileSource(path)
+    except CheckpointError:
+        return False
+    head = source.read(0, min(source.size, 64 << 10))
+    source.close()
+    return b"class_name" in head or (b"layers" in head and b"weight_map" not in head)

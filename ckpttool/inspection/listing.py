@@ -1,0 +1,242 @@
+"""What `ckpttool ls` and `ckpttool info` tell: a checkpoint as rows and totals.
+
+Values only; how they look is up to `render`. Names that the file does not state are taken from its config or its paths
+and marked as inferred.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ckpttool.alignment.names import Name, Namer
+from ckpttool.arrays.statistics import Stats, measure
+from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
+from ckpttool.errors import CheckpointError
+from ckpttool.formats.assets import asset_sizes
+from ckpttool.model import Architecture, Layer, architecture_of
+
+if TYPE_CHECKING:
+    from ckpttool.model.summary import LayerGraph
+
+MAX_DEPTH = 64  # names of a chain that are told apart
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Name):
+    """One weight of a listing under its names, and what was computed of it; `problem` says why nothing was."""
+
+    weight: Weight = field(kw_only=True)
+    stats: Stats | None = None
+    sha256: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One layer of a listing and the rows of its weights, none for a layer without any."""
+
+    layer: str
+    class_name: str | None
+    frozen: bool | None
+    inferred: bool
+    rows: tuple[Row, ...]
+    graph: LayerGraph | None = None
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], graph: LayerGraph | None = None) -> LayerRow:
+        """The layer of rows that belong to one layer."""
+        first = rows[0]
+        return cls(first.layer, first.class_name, first.frozen, first.inferred, tuple(rows), graph)
+
+    @property
+    def total(self) -> Total:
+        """The sums over its weights."""
+        return Total.of(row.weight for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sums over some weights."""
+
+    weights: int
+    params: int
+    nbytes: int
+
+    @classmethod
+    def of(cls, weights: Iterable[Weight]) -> Total:
+        """The sums over `weights`."""
+        listed = list(weights)
+        return cls(len(listed), sum(weight.size for weight in listed), sum(weight.nbytes for weight in listed))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A checkpoint as `ls` shows it. `totals` are over the whole file, whatever rows were chosen.
+
+    `trainable` and `non_trainable` are the sums over the model's weights that are trained and that are not, as far as
+    the config tells; None where there is none. `assets` are the files that layers keep beside their weights, by path,
+    with the number of their bytes. `graph` is what the config tells of layers, by name, if asked for.
+    """
+
+    path: Path
+    kind: str
+    size: int
+    producer: Producer
+    rows: tuple[Row, ...]
+    totals: dict[Section, Total]
+    trainable: Total | None
+    non_trainable: Total | None
+    layers: tuple[Layer, ...] = ()
+    graph: Mapping[str, LayerGraph] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+    assets: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def content(self) -> Total:
+        """The sums over everything but state of training: the sections model and other."""
+        found = [total for section, total in self.totals.items() if section in (Section.MODEL, Section.OTHER)]
+        return Total(sum(t.weights for t in found), sum(t.params for t in found), sum(t.nbytes for t in found))
+
+    def by_layer(self) -> tuple[LayerRow, ...]:
+        """The rows by layer: in the order of the config where there is one, layers without weights included."""
+        gathered: dict[str, list[Row]] = {}
+        for row in self.rows:
+            gathered.setdefault(row.layer, []).append(row)
+        found = {name: LayerRow.of(rows, self.graph.get(name)) for name, rows in gathered.items()}
+        ordered = dict[str, LayerRow]()
+        for layer in self.layers:
+            if layer.path in found:
+                ordered[layer.path] = found[layer.path]
+            elif not _inside(layer.path, gathered):
+                graph = self.graph.get(layer.path)
+                ordered[layer.path] = LayerRow(layer.path, layer.class_name, not layer.trainable, False, (), graph)
+        return (*ordered.values(), *(row for name, row in found.items() if name not in ordered))
+
+
+def _inside(path: str, layers: Container[str]) -> bool:
+    """Whether a layer that encloses `path` is among `layers`, and so shows its weights."""
+    parts = path.split("/", MAX_DEPTH)  # a name may itself consist of slashes
+    return any("/".join(parts[:end]) in layers for end in range(1, len(parts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which weights to list and what to compute: empty `sections` means all, `match` a glob over layers and paths.
+
+    `architecture` gives the names and classes of layers to a checkpoint that stores none. `graph` asks for the shapes
+    of what comes out of layers and for their connections.
+    """
+
+    sections: frozenset[Section] = frozenset()
+    match: tuple[str, ...] = ()
+    stats: bool = False
+    sha256: bool = False
+    sort: str = "stored"
+    architecture: Architecture | None = None
+    graph: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Whether all weights of the model are listed, in stored order."""
+        return self.sort == "stored" and not self.match and (not self.sections or Section.MODEL in self.sections)
+
+
+SORTS: dict[str, Callable[[Row], Any]] = {
+    "stored": lambda row: 0,
+    "name": lambda row: (row.layer, row.label),
+    "size": lambda row: -row.weight.nbytes,
+    "params": lambda row: -row.weight.size,
+}
+
+
+def list_checkpoint(
+    checkpoint: Checkpoint, choice: Choice = Choice(), progress: Callable[[int], None] = lambda nbytes: None
+) -> Listing:
+    """The listing of a checkpoint; `progress` is told the bytes of every block that was read."""
+    architecture = choice.architecture or architecture_of(checkpoint)
+    namer = Namer.of(checkpoint, architecture)
+    everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
+    rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])
+    if (choice.stats or choice.sha256) and checkpoint.check_bytes is not None:
+        checkpoint.check_bytes()
+    measured = tuple(_measured(row, choice, progress) for row in rows)
+    model = [row for row in everything if row.weight.section is Section.MODEL]
+    return Listing(
+        path=checkpoint.path,
+        kind=checkpoint.kind,
+        size=checkpoint.size,
+        producer=checkpoint.producer,
+        rows=measured,
+        totals=_totals(checkpoint),
+        trainable=_total_where(model, True),
+        non_trainable=_total_where(model, False),
+        layers=architecture.layers if architecture and choice.everything else (),
+        graph=_graph(architecture) if architecture and choice.graph else {},
+        refusals=checkpoint.refusals,
+        notes=(*checkpoint.notes, *_notes(checkpoint, everything, namer.problem)),
+        assets=_assets(checkpoint),
+    )
+
+
+def _assets(checkpoint: Checkpoint) -> dict[str, int]:
+    """The files beside the weights with their sizes; none where there are too many to be listed."""
+    try:
+        return asset_sizes(checkpoint)
+    except CheckpointError:
+        return {}
+
+
+def _row(weight: Weight, name: Name) -> Row:
+    return Row(**{part.name: getattr(name, part.name) for part in fields(Name)}, weight=weight)
+
+
+def _graph(architecture: Architecture) -> Mapping[str, LayerGraph]:
+    from ckpttool.model.summary import graph_of  # the rules for shapes are not needed by every listing
+
+    return graph_of(architecture)
+
+
+def _total_where(rows: Iterable[Row], trainable: bool) -> Total | None:
+    """The sums over the weights that are trained or that are not, None where nothing tells of any."""
+    known = [row for row in rows if row.trainable is not None]
+    return Total.of(row.weight for row in known if row.trainable is trainable) if known else None
+
+
+def _totals(checkpoint: Checkpoint) -> dict[Section, Total]:
+    totals = {section: Total.of(checkpoint.section(section)) for section in Section}
+    return {section: total for section, total in totals.items() if total.weights}
+
+
+def _notes(checkpoint: Checkpoint, rows: Iterable[Row], problem: str) -> Iterator[str]:
+    if problem:
+        yield f"the config does not tell what its weights are: {problem}"
+    if checkpoint.kind == "hdf5":
+        yield "an HDF5 file, but no Keras checkpoint: no layer_names, nb_layers, model_weights or vars groups"
+    elif not checkpoint.section(Section.MODEL) and len(checkpoint.section(Section.OPTIMIZER)) > 2:
+        yield "holds the state of an optimizer, but no weights of the model it optimized"
+    escaped = {name for row in rows for name in (row.layer, row.label) if not name.isprintable()}
+    if escaped:
+        yield f"{len(escaped):,} names have characters that could act on a terminal; they are shown escaped"
+
+
+def _chosen(row: Row, choice: Choice) -> bool:
+    if choice.sections and row.weight.section not in choice.sections:
+        return False
+    names = (row.layer, row.weight.path, f"{row.layer}/{row.label}", row.weight.name or row.weight.path)
+    return not choice.match or any(fnmatch.fnmatchcase(name, glob) for glob in choice.match for name in names)
+
+
+def _measured(row: Row, choice: Choice, progress: Callable[[int], None]) -> Row:
+    """The row with its statistics and checksum; a weight that cannot be read gets the reason instead."""
+    if not (choice.stats or choice.sha256):
+        return row
+    try:
+        found = measure(row.weight, stats=choice.stats, sha256=choice.sha256, progress=progress)
+    except CheckpointError as error:
+        return replace(row, problem=error.what)
+    return replace(row, stats=found.stats, sha256=found.sha256)

@@ -1,0 +1,139 @@
+"""JSON from strangers: size and depth are bounded, what it holds is paid for, and every fault is one clear error."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, ambiguous
+from ckpttool.io.budget import Budget, steps_of_text
+
+MAX_BYTES = 64 << 20
+MAX_DEPTH = 950
+_OBJECT_STEPS = 8  # what an object costs of the budget; a number or a text costs one
+_LIST_STEPS = 50  # a list more, as it may say what a layer is called on
+_KEY_STEPS = 8  # what a key costs more
+_LAYER_STEPS = 450  # what a layer, or anything else of a class and a name, costs more: commands go over them often
+_NAME_TIMES = 16  # a long name stands in so many paths and messages
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Oddity:
+    """Something odd about a text: `ambiguous` where other readers may see another value, else `nonstandard`."""
+
+    kind: str
+    text: str
+
+
+_REPEATED = Oddity("ambiguous", "repeats a key within one object; the last one counts")
+_CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_NO_NUMBER = Oddity("nonstandard", "uses NaN or Infinity, which JSON does not have")
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A parsed JSON text, and what is odd about it without being wrong: repeated keys, NaN, a wide encoding."""
+
+    value: Any
+    oddities: tuple[Oddity, ...] = ()
+
+
+def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
+    """The value of a JSON text; `what` names it in errors. UTF-8, -16 and -32 are told apart as `json` does.
+
+    What is in it is paid for from the budget of the file that it stands in, or from one of its own.
+    """
+    if len(raw) > MAX_BYTES:
+        raise too_large(what, len(raw))
+    text, oddities = _decoded(raw, what)
+    nodes = _LIST_STEPS * text.count("[") + _OBJECT_STEPS * text.count("{")
+    budget = budget or Budget(len(raw))
+    budget.spend(steps_of_text(text) + text.count(",") + _KEY_STEPS * text.count(":") + nodes)
+    seen = set[Oddity]()
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _counted(_unique(pairs, seen), budget),
+            parse_constant=lambda name: _constant(name, seen),
+        )
+    except RecursionError:
+        raise _too_deep(what) from None
+    except ValueError as error:  # JSONDecodeError, and integers of more than 4,300 digits
+        raise CorruptFileError(f"{what} is no valid JSON", found=str(error)) from error
+    if _deeper_than(value, MAX_DEPTH, budget):
+        raise _too_deep(what)
+    return Json(value, (*oddities, *sorted(seen)))
+
+
+def parse_unambiguous(raw: bytes | str, what: str, budget: Budget | None = None) -> Any:
+    """The value of a JSON text; raises also where an object repeats a key, of which readers take either."""
+    found = parse(raw, what, budget)
+    if _REPEATED in found.oddities:
+        raise ambiguous(f"{what} repeats a key within one object, of which readers take either")
+    return found.value
+
+
+def too_large(what: str, size: int) -> UnsafeFileError:
+    """The error for a JSON text of absurd size."""
+    return UnsafeFileError(f"{what} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{size:,} bytes")
+
+
+def _decoded(raw: bytes | str, what: str) -> tuple[str, tuple[Oddity, ...]]:
+    if isinstance(raw, str):
+        return raw, ()
+    encoding = json.detect_encoding(raw)
+    oddities = () if encoding.startswith("utf-8") else (Oddity("ambiguous", f"is encoded as {encoding}, not UTF-8"),)
+    try:
+        return raw.decode(encoding), oddities
+    except UnicodeDecodeError as error:
+        raise CorruptFileError(f"{what} is no {encoding} text", found=f"byte {error.start:,}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]], seen: set[Oddity]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen.add(_REPEATED)
+    return found
+
+
+def _counted(found: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    if "class_name" in found and _is_layer(found):
+        budget.spend(_LAYER_STEPS)
+    if isinstance(name := found.get("name"), str):
+        budget.spend(_NAME_TIMES * steps_of_text(name))
+    return found
+
+
+def _is_layer(entry: dict[str, Any]) -> bool:
+    """Whether what has a class may be a layer, and no initializer, which has no name, nor a policy of dtypes."""
+    config = entry.get("config")
+    named = not isinstance(config, dict) or not config or "name" in config or "layers" in config
+    return named and not str(entry["class_name"]).endswith("Policy")
+
+
+def _constant(name: str, seen: set[Oddity]) -> float:
+    seen.add(_NO_NUMBER)
+    return _CONSTANTS[name]
+
+
+def _deeper_than(value: Any, limit: int, budget: Budget) -> bool:
+    """Whether lists and objects are nested deeper than the limit; the deeper they are, the more each costs, as every
+    command takes the way to it along."""
+    level = [value]
+    for depth in range(limit):
+        level = [child for node in level for child in _children(node)]
+        budget.spend(depth * len(level) >> 3)
+        if not level:
+            return False
+    return True
+
+
+def _children(node: Any) -> Iterator[Any]:
+    if isinstance(node, dict):
+        return (child for child in node.values() if isinstance(child, dict | list))
+    return (child for child in node if isinstance(child, dict | list)) if isinstance(node, list) else iter(())
+
+
+def _too_deep(what: str) -> CheckpointError:
+    return UnsafeFileError(f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")

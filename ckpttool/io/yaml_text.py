@@ -1,0 +1,168 @@
+"""YAML from strangers, as Keras 0 to 2.5 wrote architectures (`model.to_yaml()`): data only, size and nesting bounded.
+
+The text is parsed into nodes and never into objects: a tag can ask for nothing. Tuples become lists; the NumPy scalars
+and arrays that Keras 1 and 2 let slip in are decoded from their bytes; any other object of Python stands as None.
+"""
+
+import math
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
+from ckpttool.io import scalars
+
+if TYPE_CHECKING:
+    import yaml
+
+MAX_BYTES = 2 << 20
+MAX_TOKENS = 150_000  # which PyYAML takes two to three seconds for
+MAX_NODES = 200_000
+MAX_NUMBER = 1_000  # characters; sums of many parts of sixty take long
+MAX_DEPTH = 200
+MAX_AXES = 32  # of a NumPy array
+
+_TUPLE = "tag:yaml.org,2002:python/tuple"
+_NUMPY_SCALAR = "tag:yaml.org,2002:python/object/apply:numpy.core.multiarray.scalar"
+_NUMPY_ARRAY = "tag:yaml.org,2002:python/object/apply:numpy.core.multiarray._reconstruct"
+_PLAIN = "tag:yaml.org,2002:"
+_NUMERIC = (f"{_PLAIN}int", f"{_PLAIN}float")
+_NUMBERS = {"i4": "<i", "i8": "<q", "u4": "<I", "u8": "<Q", "f4": "<f", "f8": "<d", "b1": "<?"}
+
+
+def parse(raw: bytes, what: str) -> Any:
+    """The value of a YAML text; `what` names it in errors."""
+    if len(raw) > MAX_BYTES:
+        raise UnsafeFileError(f"{what} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{len(raw):,}")
+    try:
+        import yaml
+    except ImportError:
+        raise UnsupportedError(
+            f"{what} is YAML, which needs PyYAML", hint="pip install 'ckpttool[yaml]', or convert it to JSON"
+        ) from None
+    try:
+        root = _loader(raw.decode("utf-8"), what).get_single_node()
+        return None if root is None else _Values(what).value(root, MAX_DEPTH)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise CorruptFileError(f"{what} is no valid YAML", found=str(error).split("\n")[0]) from error
+    except RecursionError:
+        raise _too_deep(what) from None
+
+
+def _loader(text: str, what: str) -> Any:
+    """PyYAML's loader of plain data, which gives up at so many tokens."""
+    import yaml
+
+    class Bounded(yaml.SafeLoader):
+        """Counts the tokens that it reads."""
+
+        left = MAX_TOKENS
+
+        def fetch_more_tokens(self) -> Any:
+            """One token more, or a few."""
+            self.left -= 1
+            if self.left < 0:
+                raise UnsafeFileError(f"{what} holds too many elements", expected=f"{MAX_TOKENS:,} tokens at most")
+            return super().fetch_more_tokens()
+
+    return Bounded(text)
+
+
+def _too_deep(what: str) -> UnsafeFileError:
+    return UnsafeFileError(f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")
+
+
+class _Values:
+    """Turns nodes into values. An anchor counts at every use, so that aliases of aliases cannot grow without end."""
+
+    def __init__(self, what: str) -> None:
+        import yaml
+
+        self._what, self._left = what, MAX_NODES
+        self._scalars = yaml.SafeLoader("")
+
+    def value(self, node: "yaml.Node", depth: int) -> Any:
+        """The value of one node."""
+        import yaml
+
+        self._left -= 1
+        if self._left < 0:
+            raise UnsafeFileError(f"{self._what} holds too many elements", expected=f"{MAX_NODES:,} at most")
+        if not depth:
+            raise _too_deep(self._what)
+        if node.tag == _NUMPY_ARRAY:
+            return self._numpy_array(node)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, depth)
+        if node.tag == _NUMPY_SCALAR:
+            return self._numpy_scalar(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, depth - 1) for item in node.value]
+        return self._scalar(node)
+
+    def _mapping(self, node: "yaml.Node", depth: int) -> dict[str, Any]:
+        """The items of a mapping; raises where one has the key of another, of which readers take either."""
+        found = {str(self.value(key, depth - 1)): self.value(item, depth - 1) for key, item in node.value}
+        if len(found) < len(node.value):
+            raise ambiguous(f"{self._what} repeats a key within one mapping, of which readers take either")
+        return found
+
+    def _scalar(self, node: "yaml.Node") -> Any:
+        if node.tag.startswith(f"{_PLAIN}python/") or not node.tag.startswith(_PLAIN):
+            return None
+        if node.tag in _NUMERIC and len(node.value) > MAX_NUMBER:
+            raise UnsafeFileError(
+                f"{self._what} holds a number that is too long",
+                expected=f"{MAX_NUMBER:,} characters at most",
+                found=f"{len(node.value):,}",
+            )
+        return self._scalars.construct_object(node)
+
+    def _numpy_scalar(self, node: "yaml.Node") -> Any:
+        """A number kept as `[dtype, bytes]`, the dtype as `args: [i8, ...]`; None where it is anything else."""
+        try:
+            dtype, data = node.value
+            return struct.unpack(_number(dtype), self._scalars.construct_object(data))[0]
+        except _NOT_NUMPY:
+            return None
+
+    def _numpy_array(self, node: "yaml.Node") -> Any:
+        """The items of an array kept as `state: [1, shape, dtype, in Fortran's order, bytes]`, a number where it has no
+        axes; None where it is anything else. Every item counts as an element."""
+        try:
+            _, shape, dtype, transposed, data = dict(_items(node))["state"].value
+            stated = [scalars.digits(size.value) for size in shape.value]
+            sizes = [size for size in stated if size is not None]
+            code, raw = _number(dtype), self._scalars.construct_object(data)
+            count = math.prod(sizes)
+            if self._scalars.construct_object(transposed) or len(sizes) < len(stated) or len(sizes) > MAX_AXES:
+                return None
+            self._left -= count
+            if self._left < 0:
+                raise UnsafeFileError(f"{self._what} holds too many elements", expected=f"{MAX_NODES:,} at most")
+            return _nested(list(struct.unpack(f"<{count}{code[1:]}", raw)), sizes)
+        except _NOT_NUMPY:
+            return None
+
+
+_NOT_NUMPY = (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error)
+
+
+def _items(node: "yaml.Node") -> Iterator[tuple[str, Any]]:
+    """The values of a mapping by the texts of their keys."""
+    yield from ((key.value, item) for key, item in node.value)
+
+
+def _number(dtype: "yaml.Node") -> str:
+    """How `struct` reads a number of a dtype that is kept as `args: [i8, ...]`, always in the order of bytes of Intel,
+    as Keras wrote it. Raises KeyError for any other."""
+    return _NUMBERS[dict(_items(dtype))["args"].value[0].value]
+
+
+def _nested(items: list[Any], sizes: list[int]) -> Any:
+    """Items in nested lists of these sizes, the one item where there are no axes."""
+    if not sizes:
+        return items[0]
+    for size in reversed(sizes[1:]):
+        items = [items[at : at + size] for at in range(0, len(items), size)] if size else []
+    return items

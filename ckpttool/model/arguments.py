@@ -1,0 +1,282 @@
+"""The arguments of a layer as its config gives them: typed, checked, and bounded in depth.
+
+A config comes from a stranger and may hold anything that JSON can; whatever is not what a layer takes raises
+`ConfigError`, which names the layer, the argument, what was expected and what was found.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ckpttool.errors import CheckpointError
+from ckpttool.io import scalars
+from ckpttool.model.class_names import snake_case
+from ckpttool.model.dtype_policies import Policy, read_policy
+from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size, is_integer, items, read_shape
+from ckpttool.model.slots import Part, Slot
+
+MAX_DEPTH = 64
+
+_OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
+
+
+class ConfigError(CheckpointError):
+    """The config of a layer is not what that layer takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Args:
+    """A layer's class name and config. `built` are the input shapes that a Keras 3 config states for it, `stated` the
+    one among the arguments of a layer that Keras 3 has not.
+
+    `foreign` says that the config names a module that is no part of Keras, so that the class is not the built-in one
+    of that name. `beside` is the name that its entry has beside class and config, which counts where the config of an
+    own class has none. `path` is the chain of names of the objects that hold it and its own.
+    """
+
+    class_name: str
+    config: Mapping[str, Any]
+    built: Inputs = ()
+    foreign: bool = False
+    operation: bool = False
+    depth: int = 0
+    beside: str = ""
+    path: tuple[str, ...] = field(default=())
+    stated: Inputs = ()
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, entry: Any, depth: int = 0, path: tuple[str, ...] = (), memo: dict[Any, Any] | None = None) -> "Args":
+        """The arguments of a layer as Keras serializes it: `{"class_name", "config"}`, Keras 2 or 3."""
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"layers nested more than {MAX_DEPTH} deep", where="/".join(path))
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
+            raise ConfigError(
+                "not the config of a layer",
+                where="/".join(path),
+                expected='{"class_name": ..., "config": {...}}',
+                found=_shown(entry),
+            )
+        config = entry.get("config", {})
+        if isinstance(config, list):  # Sequential models up to Keras 2.2.2
+            config = {"layers": config}
+        if not isinstance(config, Mapping):
+            raise ConfigError(f"{entry['class_name']}: config is no object", expected="an object", found=_shown(config))
+        stated, beside = read_shape(entry.get("stated_shape")), entry.get("name")
+        args = cls(
+            entry["class_name"],
+            config,
+            _built(entry.get("build_config")),
+            _foreign(entry),
+            _is_operation(entry),
+            depth,
+            beside=beside if isinstance(beside, str) else "",
+            stated=() if stated is None else (stated,),
+        )
+        return args.below(path)
+
+    def as_class(self, class_name: str) -> "Args":
+        """The same arguments under another name of the class."""
+        return replace(self, class_name=class_name)
+
+    def below(self, path: tuple[str, ...]) -> "Args":
+        """The same arguments for an object that is held by those of `path`."""
+        return replace(self, path=(*path, self.name))
+
+    def made(self, class_name: str, name: str, **config: Any) -> "Args":
+        """The arguments of an object that this layer makes itself, with its own dtype policy."""
+        config = {"name": name, "dtype": self.config.get("dtype"), **config}
+        return Args(class_name, config, depth=self.depth + 1, path=(*self._chain, name), memo=self.memo)
+
+    @property
+    def _chain(self) -> tuple[str, ...]:
+        return self.path or (self.name,)
+
+    def part(
+        self,
+        *slots: Slot | None,
+        children: Sequence[tuple[str, Part]] = (),
+        write_order: tuple[str, ...] = (),
+        known: bool = True,
+    ) -> Part:
+        """The layer with these slots (None for those it lacks), frozen where its config says so."""
+        own = [slot for slot in slots if slot is not None]
+        trainable = self.flag("trainable", True)
+        if not trainable:
+            own = [slot if slot.borrowed or not slot.trainable else _frozen(slot) for slot in own]
+        return Part(self.class_name, self.name, tuple(own), tuple(children), known, trainable, write_order)
+
+    def __contains__(self, key: str) -> bool:
+        return self.config.get(key) is not None
+
+    def error(self, key: str, expected: str) -> ConfigError:
+        """What is wrong with the argument `key`, to be raised."""
+        layer = f"{self.class_name} {self.name!r}" if self.name else self.class_name
+        found = _shown(self.config[key]) if key in self.config else "nothing"
+        return ConfigError(f"{layer}: {key} cannot be used", where="/".join(self.path), expected=expected, found=found)
+
+    @property
+    def name(self) -> str:
+        """The name of the layer; Keras derives one from the class where none is given."""
+        found = self.config.get("name")
+        return found if isinstance(found, str) else self.beside or snake_case(self.class_name)
+
+    def flag(self, key: str, default: bool) -> bool:
+        """A truth value; null is false, as in Python, and 0 and 1 are what they are to it."""
+        value = self.config.get(key, default)
+        if value is None:
+            return False
+        if is_integer(value) and value in (0, 1):
+            return bool(value)
+        if not isinstance(value, bool):
+            raise self.error(key, "true or false")
+        return value
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A string, `default` where it is missing or null."""
+        value = self.config.get(key)
+        value = default if value is None else value
+        if not isinstance(value, str):
+            raise self.error(key, "a string")
+        return value
+
+    def choice(self, key: str, *choices: str) -> str:
+        """One of some strings, the first where it is missing or null."""
+        value = self.text(key, choices[0])
+        if value not in choices:
+            raise self.error(key, " or ".join(choices))
+        return value
+
+    def integer(self, key: str, default: int | None = None) -> int | None:
+        """A whole number, `default` where it is missing or null."""
+        value = self.config.get(key)
+        if value is None:
+            return default
+        number = scalars.whole(value) if is_integer(value) else None
+        if number is None:
+            raise self.error(key, "a whole number")
+        return number
+
+    def size(self, key: str, default: int | None = None) -> int:
+        """A positive whole number, such as a number of units."""
+        value = self.integer(key, default)
+        if value is None or not 0 < value <= MAX_SIZE:
+            raise self.error(key, "a positive whole number")
+        return value
+
+    def rank(self, key: str) -> int | None:
+        """A positive whole number, None where it is missing, null or 0."""
+        return self.size(key) if self.integer(key) else None
+
+    def numbers(self, key: str, rank: int, default: int | None = None) -> tuple[int, ...]:
+        """Positive whole numbers, one for each of `rank` axes; a single number stands for all of them."""
+        value = items(self.config.get(key))
+        if not isinstance(value, list):
+            return (self.size(key, default),) * rank
+        if len(value) != rank or not all(is_integer(size) and 0 < size <= MAX_SIZE for size in value):
+            raise self.error(key, f"{rank} positive whole numbers")
+        return tuple(value)
+
+    def axes(self, key: str, default: int | None = None) -> tuple[int, ...]:
+        """Numbers of axes: one or a list; none where it is null."""
+        value = items(self.config.get(key)) if key in self.config else default
+        value = [] if value is None else value if isinstance(value, list) else [value]
+        if len(value) > MAX_RANK or not all(is_integer(axis) and abs(axis) <= MAX_RANK for axis in value):
+            raise self.error(key, "the number of an axis, or a list of such")
+        return tuple(value)
+
+    def shape(self, key: str) -> Shape:
+        """A shape, given as one size or as a list in which null is an unknown size."""
+        value = items(self.config.get(key))
+        value = value if isinstance(value, list) else [value]
+        found = read_shape(value)
+        if found is None:
+            raise self.error(key, "a shape: positive whole numbers or null")
+        return found
+
+    def axis_of(self, shape: Shape | None, axis: int, key: str = "axis") -> Size:
+        """The size of one axis of an input, None where the input is not known."""
+        if shape is None:
+            return None
+        if not -len(shape) <= axis < len(shape):
+            raise self.error(key, f"an axis of an input with {len(shape)} axes")
+        return shape[axis]
+
+    def layer(self, key: str) -> "Args":
+        """The arguments of the layer that this one holds under `key`."""
+        return self._held(self.config.get(key))
+
+    def layers(self, key: str) -> list["Args"]:
+        """The arguments of the layers that this one holds in a list under `key`."""
+        value = items(self.config.get(key))
+        if not isinstance(value, list):
+            raise self.error(key, "a list of layers")
+        return [self._held(entry) for entry in value]
+
+    def _held(self, entry: Any) -> "Args":
+        return Args.of(entry, self.depth + 1, self._chain, self.memo)
+
+    @property
+    def policy(self) -> Policy:
+        """The dtype policy of the layer: what its variables are made of, and how it is quantized."""
+        try:
+            return read_policy(self.config.get("dtype"), self.config.get("quantization_config"), self._chain)
+        except ValueError as error:
+            raise self.error("dtype", str(error)) from None
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the layer's variables where it sets none itself."""
+        return self.policy.variable_dtype
+
+
+def first(inputs: Inputs) -> Shape | None:
+    """The shape of the first input, None where it is not known."""
+    return inputs[0] if inputs else None
+
+
+def _frozen(slot: Slot) -> Slot:
+    return replace(slot, trainable=False, frozen=True)
+
+
+def _built(stated: Any) -> Inputs:
+    """The input shapes in a `build_config`: `input_shape` with one shape or several, or `shapes_dict` by name."""
+    if not isinstance(stated, Mapping):
+        return ()
+    value = stated.get("input_shape", stated.get("shapes_dict"))
+    shape = read_shape(value)
+    if shape is not None:
+        return (shape,)
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return tuple(read_shape(entry) for entry in value[:MAX_RANK]) if isinstance(value, list) else ()
+
+
+def _foreign(entry: Mapping[str, Any]) -> bool:
+    """Whether a Keras 3 config names a module outside Keras; older ones name none."""
+    if "module" not in entry:
+        return False
+    module = entry["module"]
+    return not (isinstance(module, str) and any(module == own or module.startswith(f"{own}.") for own in _OWN_MODULES))
+
+
+def _is_operation(entry: Mapping[str, Any]) -> bool:
+    """Whether a Keras 3 config names a module of operations, such as `keras.src.ops.numpy`."""
+    module = entry.get("module")
+    return isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
+
+
+def _shown(value: Any, depth: int = 0) -> str:
+    """A value as an error message shows it: short, whatever it is."""
+    if depth > 3:
+        return "..."
+    if isinstance(value, Mapping):
+        return f"an object with {len(value)} keys"
+    if isinstance(value, list | tuple):
+        shown = ", ".join(_shown(item, depth + 1) for item in value[:4])
+        return f"a list of {len(value)}" if len(value) > 4 else f"[{shown}]"
+    if is_integer(value) and abs(value) > MAX_SIZE:
+        return f"a number of about {math.ceil(value.bit_length() * math.log10(2))} digits"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -1,0 +1,258 @@
+"""Calls of layers: what a call takes, what comes out, and the weights that it makes (`Layer.__call__`,
+keras/src/layers/layer.py; `Operation.__call__`, keras/src/ops/operation.py, 3.15)."""
+
+from typing import Any
+
+from ckpttool.io import scalars
+from ckpttool.model import graph
+from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.model.buildability import nested
+from ckpttool.model.buildability.calls_by_class import check_build, check_own, is_left_open
+from ckpttool.model.buildability.context import Context, shown
+from ckpttool.model.buildability.initializers import check_initializers
+from ckpttool.model.buildability.shapes import is_dtype
+from ckpttool.model.buildability.table import Row, row_of
+from ckpttool.model.buildability.values import Layer, Node, Object, Special, Tensor, leaves, mapped, tensors_in
+from ckpttool.model.defaults import defaults_of
+from ckpttool.model.layers.table import part_of
+from ckpttool.model.shape_inference import outputs_of
+from ckpttool.model.sizes import Inputs, Shape
+
+Ranks = tuple[int | None, int | None]
+_TRUTHS = ("keepdims",)  # what operations take anything for
+_PASSED_OVER = ("batch_input_shape", "input_length", "input_shape")  # what constructors take and make no use of
+_COUNTED_LATER = ("Discretization",)  # what such layers count has its shape only once they have seen data
+_BESIDE = ("mask", "initial_state", "constants", "training")
+
+
+def call(layer: Layer, args: list[Any], kwargs: dict[str, Any], context: Context) -> Any:
+    """What comes out of a call, which the layer remembers. Raises Refused where Keras raises."""
+    row = row_of(layer.place)
+    if row is None:
+        return _remember(layer, args, kwargs, None)
+    given = _bound(layer, row, args, kwargs, context)
+    if row.kind == "layer" and not row.loose:
+        _check_positional(layer, args, context)
+    models = nested.call(layer, given, context) if layer.is_model else None
+    found = models if layer.is_model else _called(layer, row, args, kwargs, given, context)
+    return _remember(layer, args, kwargs, found)
+
+
+def _called(
+    layer: Layer, row: Row, args: list[Any], kwargs: dict[str, Any], given: dict[str, Any], context: Context
+) -> list[Shape | None] | None:
+    first = next(iter(given.values()), None)
+    ranks = _ranks(layer, row)
+    if ranks is not None:
+        _check_ranks(layer, ranks, first, context)
+    check_own(layer, first, context)
+    if row.kind == "operation":
+        _check_operation(layer, row, given, context)
+    if row.kind == "layer":
+        _build_for(layer, row, _shapes_for_build(given), context)
+    return output_shapes_of(layer, args, kwargs, context)
+
+
+def _check_operation(layer: Layer, row: Row, given: dict[str, Any], context: Context) -> None:
+    """An operation takes a list only where Keras's does, and its dtype is looked at when it is called."""
+    needed = [given[name[:-1]] for name in row.call if name.endswith("*") and name[:-1] in given]
+    wrong = next((one for one in needed if one is None or isinstance(one, list | dict)), 0)
+    if wrong != 0 and not row.loose:
+        raise context.refused(layer.class_name, "call", f"it is called on {_sort_of(wrong)}, and takes a tensor")
+    dtype = layer.config.get("dtype")
+    if not isinstance(dtype, dict) and not is_dtype(dtype):
+        raise context.refused(layer.class_name, "dtype", f"it is {shown(dtype)}; Keras takes the name of a dtype")
+
+
+def _sort_of(value: Any) -> str:
+    return {None: "null", list: "a list", dict: "an object"}[value if value is None else type(value)]
+
+
+def output_shapes_of(
+    layer: Layer, args: list[Any], kwargs: dict[str, Any], context: Context
+) -> list[Shape | None] | None:
+    """The shapes that come out of a call, None where not even their number is known. Raises Refused."""
+    if is_left_open(layer, tensors_in([args, kwargs])):
+        return [None]
+    try:
+        return list(outputs_of(args_of(layer), as_graph_call(args, kwargs))) or None
+    except ConfigError as error:
+        raise context.refused(layer.class_name, "call", _reason(error)) from None
+
+
+def _reason(error: ConfigError) -> str:
+    parts = [error.what]
+    parts += [f"expected {error.expected}"] if error.expected else []
+    parts += [f"found {error.found}"] if error.found else []
+    return "; ".join(parts)
+
+
+def args_of(layer: Layer) -> Args:
+    """A layer as the tables of weights and shapes take it, made once."""
+    if layer.args is None:
+        layer.args = _args_of(layer)
+    return layer.args
+
+
+def _args_of(layer: Layer) -> Args:
+    module = layer.place.rpartition(".")[0]
+    defaults = defaults_of("layers", layer.class_name) or {}
+    kept = {key: value for key, value in layer.config.items() if key not in _PASSED_OVER}
+    flags = {key: _as_taken(value, defaults.get(key, 0)) for key, value in kept.items()}
+    flags |= {key: bool(flags[key]) for key in _TRUTHS if key in flags}
+    flags |= {key: None for key in ("data_format",) if not flags.get(key, 1)}
+    dtype = layer.arguments.get("dtype")
+    if isinstance(dtype, Object):
+        flags["dtype"] = {"class_name": dtype.class_name, "config": dict(dtype.arguments)}
+    return Args.of({"module": module, "class_name": layer.class_name, "config": flags})
+
+
+def _as_taken(value: Any, default: Any) -> Any:
+    """A value as Python takes it: anything for true or false where that is the default, true for 1 where a
+    number is."""
+    if isinstance(default, bool):
+        return bool(value)
+    is_number = isinstance(value, bool) and isinstance(default, int | float | list)
+    return scalars.truncated(value) if is_number else value
+
+
+def as_graph_call(args: list[Any], kwargs: dict[str, Any]) -> graph.Call:
+    """A call as the tables of shapes take it."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return graph.Tensor("", value.node, value.output, value.shape)
+        if isinstance(value, Special) and value.kind == "slice":
+            return slice(*value.value)
+        return value.entry if isinstance(value, Special) else value
+
+    return graph.Call(tuple(mapped(args, plain)), mapped(kwargs, plain))
+
+
+def _remember(layer: Layer, args: list[Any], kwargs: dict[str, Any], shapes: list[Shape | None] | None) -> Any:
+    """Note the call; what comes out of it as tensors, a single one by itself."""
+    number = len(layer.nodes)
+    inputs = tuple(tensors_in([args, kwargs]))
+    if shapes is None:
+        layer.nodes.append(Node(inputs, None, None, (args, kwargs)))
+        return Tensor(None, None, layer, number)
+    flat = [Tensor(shape, None, layer, number, at) for at, shape in enumerate(shapes)]
+    layer.nodes.append(Node(inputs, flat, flat, (args, kwargs)))
+    layer.built = True
+    return flat[0] if len(flat) == 1 else flat
+
+
+def _bound(layer: Layer, row: Row, args: list[Any], kwargs: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The arguments of a call by name (`inspect.Signature.bind`)."""
+    takes = [name for name in row.call if name not in ("*", "**")]
+    names = [name.removesuffix("*") for name in takes]
+    if len(args) > len(names) and "*" not in row.call:
+        why = f"it is called with {len(args)} arguments, and takes {len(names)}"
+        raise context.refused(layer.class_name, "call", why)
+    given = dict(zip(names, args, strict=False))
+    for key, value in kwargs.items():
+        if key in given:
+            raise context.refused(layer.class_name, key, "the call gives it twice")
+        if key not in names and "**" not in row.call:
+            if key == "training" and row.kind == "layer":
+                continue
+            raise context.refused(
+                layer.class_name, key, f"a call of {layer.class_name} of Keras 3 has no such argument"
+            )
+        given[key] = value
+    missing = next((name[:-1] for name in takes if name.endswith("*") and name[:-1] not in given), None)
+    if missing is not None and not ("*" in row.call and args):
+        raise context.refused(layer.class_name, missing, "it is called without it")
+    return given
+
+
+def _check_positional(layer: Layer, args: list[Any], context: Context) -> None:
+    """Only tensors and null may be given by position."""
+    for value in leaves(args):
+        if value is not None and not isinstance(value, Tensor) and getattr(value, "kind", "") != "tensor":
+            why = f"it is called with {shown(value)} by position, where Keras takes tensors only"
+            raise context.refused(layer.class_name, "call", why)
+
+
+def _ranks(layer: Layer, row: Row) -> Ranks | None:
+    """How many axes the input of a layer has at least and at most; of a Bidirectional that of the layer in it."""
+    held = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else None
+    found = row_of(held.place) if isinstance(held, Layer) else row
+    return None if found is None else found.ranks
+
+
+def _check_ranks(layer: Layer, ranks: Ranks, value: Any, context: Context) -> None:
+    """The number of inputs and of their axes (`assert_input_compatibility`, keras/src/layers/input_spec.py)."""
+    least, most = ranks
+    found = leaves(value)
+    if len(found) != 1:
+        raise context.refused(layer.class_name, "call", f"it is called on {len(found)} inputs, and takes 1")
+    shape = found[0].shape if isinstance(found[0], Tensor) else None
+    if not isinstance(found[0], Tensor):
+        raise context.refused(layer.class_name, "call", f"it is called on {shown(found[0])}, which is no tensor")
+    if shape is None:
+        return
+    if (least is not None and len(shape) < least) or (most is not None and len(shape) > most):
+        takes = str(least) if least == most else f"{least or 0} at least" if most is None else f"{most} at most"
+        why = f"its input has {len(shape)} axes, {shown(list(shape))}, and it takes {takes}"
+        raise context.refused(layer.class_name, "call", why)
+
+
+def _shapes_for_build(given: dict[str, Any]) -> Inputs:
+    """The shapes for which a call builds a layer: its inputs without masks and states."""
+    kept = [value for key, value in given.items() if not key.endswith(_BESIDE)]
+    return tuple(tensor.shape for tensor in tensors_in(kept))
+
+
+def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None:
+    """Make the weights of a layer, or compare them with those it has: Keras makes each shape once."""
+    if layer.class_name in _COUNTED_LATER:
+        return
+    if not inputs or any(shape is None for shape in inputs) or is_left_open(layer, [Tensor(inputs[0])]):
+        return
+    shapes = weight_shapes(layer, inputs, context)
+    if layer.built_for is None:
+        incomplete = next((name for name, shape in shapes.items() if shape is None or None in shape), None)
+        if incomplete is not None:
+            why = (
+                f"the size of its weight {incomplete} is not known for inputs {shown([list(s or ()) for s in inputs])}"
+            )
+            raise context.refused(layer.class_name, "build", why)
+        check_initializers(layer, shapes, context)
+        layer.built_for = shapes
+    elif row.fixed and shapes != layer.built_for:
+        why = f"it has weights for other inputs than {shown([list(s or ()) for s in inputs])}"
+        raise context.refused(layer.class_name, "call", why)
+
+
+def weight_shapes(layer: Layer, inputs: Inputs, context: Context) -> dict[str, Shape | None]:
+    """The shapes of all weights of a layer for some inputs. Raises Refused where it has none for them."""
+    try:
+        args = args_of(layer)
+        part = part_of(args.class_name, args, inputs)
+    except ConfigError as error:
+        raise context.refused(layer.class_name, "build", _reason(error)) from None
+    found: dict[str, Shape | None] = {}
+    stack = [("", part)]
+    while stack:
+        path, one = stack.pop()
+        if one.known:
+            found |= {f"{path}{slot.name}": slot.shape for slot in one.slots}
+            stack.extend((f"{path}{at}/", child) for at, child in one.children)
+    return found
+
+
+def build(layer: Layer, settings: Any, context: Context) -> None:
+    """Build a layer as `build_config` says (`build_from_config`). Raises Refused where Keras raises."""
+    row = row_of(layer.place)
+    if row is None or layer.built or not isinstance(settings, dict):
+        return
+    if layer.is_sequential:
+        nested.build_sequential(layer, settings, context)
+        return
+    built = Args.of({"class_name": layer.class_name, "config": {}, "build_config": settings}).built
+    with context.below(layer.label):
+        check_build(layer, settings, context)
+        if row.kind == "layer" and built:
+            _build_for(layer, row, built, context)
+    layer.built = True

@@ -1,0 +1,128 @@
+"""What calls of single classes take beside what the tables of shapes say (Keras 3.15)."""
+
+from typing import Any
+
+from ckpttool.io import scalars
+from ckpttool.model.buildability import feature_spaces
+from ckpttool.model.buildability.context import Context, shown
+from ckpttool.model.buildability.values import Layer, Tensor
+
+_MERGING = "keras.src.layers.merging."
+_LISTED = "keras.src.layers.preprocessing.feature_space.TFDConcat"
+
+# Layers whose weights are as large as axes of their input.
+_DENSE = frozenset({
+    *("BatchNormalization", "Conv1D", "Conv2D", "Conv3D", "Dense", "DepthwiseConv2D", "GRU", "LSTM", "PReLU"),
+    *("LayerNormalization", "SeparableConv2D", "SimpleRNN"),
+})  # fmt: skip
+
+# Operations that add their argument to the shape of their input (`AdaptiveMaxPool`, keras/src/ops/nn.py).
+_ADAPTIVE = frozenset({"AdaptiveAveragePool", "AdaptiveMaxPool"})
+
+# Bases of other layers, which have no call of their own.
+_WITHOUT_CALL = frozenset({
+    *("BaseAdaptiveAveragePooling", "BaseAdaptiveMaxPooling", "BaseAdaptivePooling", "BaseConvTranspose"),
+    *("BaseGlobalPooling", "BaseImagePreprocessingLayer", "Operation", "Wrapper"),
+})  # fmt: skip
+
+
+def check_own(layer: Layer, first: Any, context: Context) -> None:
+    """Raises Refused where a class does not take its input."""
+    if layer.class_name in _WITHOUT_CALL:
+        raise context.refused(layer.class_name, "call", "it is a base of other layers, and cannot be called itself")
+    is_listed = layer.place.startswith(_MERGING) or layer.place == _LISTED
+    if is_listed and not isinstance(first, list | tuple):
+        raise context.refused(layer.class_name, "call", "it is called on one input; Keras takes a list of inputs")
+    if layer.class_name == "FeatureSpace" and not isinstance(first, dict):
+        raise context.refused("FeatureSpace", "call", "it is called on no object; Keras takes one of inputs by name")
+    shape = first.shape if isinstance(first, Tensor) else None
+    least = _least_axes(layer)
+    if shape is not None and len(shape) < least:
+        why = f"its input has {len(shape)} axes, and it takes {least} at least"
+        raise context.refused(layer.class_name, "call", why)
+    if layer.class_name in _ADAPTIVE and not isinstance(layer.config.get("output_size"), tuple):
+        why = f"it is {shown(layer.config.get('output_size'))}; Keras takes a tuple, which JSON does not have"
+        raise context.refused(layer.class_name, "output_size", why)
+    if layer.class_name == "Equalization":
+        why = "it gives out the very tensor that it takes, which Keras 3.15 reports as a cycle of the graph"
+        raise context.refused("Equalization", "call", why)
+    if shape is not None and shape and shape[0] is None and _is_stateful(layer):
+        why = f"it is stateful, and its input {shown(list(shape))} has no fixed batch size"
+        raise context.refused(layer.class_name, "stateful", why)
+    if layer.class_name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D") and shape is not None:
+        _check_space(layer, shape, context)
+    if layer.class_name == "LayerScale" and shape is not None:
+        _check_scale(layer, shape, context)
+
+
+def _least_axes(layer: Layer) -> int:
+    """How many axes the input of a layer must have, where Keras looks at single ones without counting them."""
+    if layer.class_name.startswith("Adaptive"):
+        return 2 if layer.config.get("data_format") == "channels_first" else 1
+    return {"RandomHeight": 3, "RandomWidth": 2}.get(layer.class_name, 0)
+
+
+def _is_stateful(layer: Layer) -> bool:
+    """Whether a recurrent layer keeps its state from batch to batch (`RNN.build`, keras/src/layers/rnn/rnn.py)."""
+    held = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else layer
+    return isinstance(held, Layer) and bool(held.config.get("stateful")) and ".layers.rnn." in held.place
+
+
+def check_build(layer: Layer, settings: dict[str, Any], context: Context) -> None:
+    """Raises Refused where a class is not built for the shape that its entry states."""
+    if layer.class_name == "FeatureSpace":
+        feature_spaces.check_build(layer, settings, context)
+        return
+    stated = settings.get("input_shape")
+    if (
+        isinstance(stated, list)
+        and any(isinstance(size, float | str) for size in stated)
+        and layer.class_name in _DENSE
+    ):
+        why = f"build_config states the shape {shown(stated)}; Keras takes whole numbers and nulls"
+        raise context.refused(layer.class_name, "build", why)
+    if not layer.place.startswith(_MERGING) or "input_shape" not in settings:
+        return
+    if not isinstance(stated, list | tuple) or not stated or not isinstance(stated[0], list | tuple):
+        why = f"build_config states the shape {shown(stated)}; Keras takes a list of shapes"
+        raise context.refused(layer.class_name, "build", why)
+
+
+def _check_scale(layer: Layer, shape: tuple[int | None, ...], context: Context) -> None:
+    """LayerScale multiplies the last axis (keras/src/applications/convnext.py)."""
+    width = layer.config.get("projection_dim")
+    if not isinstance(width, int) or width < 0:
+        raise context.refused("LayerScale", "projection_dim", f"it is {shown(width)}; Keras takes a whole number")
+    if shape and shape[-1] is not None and 1 not in (width, shape[-1]) and width != shape[-1]:
+        why = f"its input has {shape[-1]} channels, and projection_dim is {width}"
+        raise context.refused("LayerScale", "call", why)
+
+
+def _known_ranks(layer: Layer) -> tuple[int, ...]:
+    """The numbers of axes that the tables of shapes know, of layers that Keras calls on inputs of any."""
+    name = layer.class_name
+    if name.startswith("Adaptive") and name.endswith("D"):
+        return ((scalars.digits(name[-2]) or 0) + 2,)
+    return {"Resizing": (1, 3, 4), "RandomCrop": (1, 2, 3, 4), "RNN": (1, 2, 3)}.get(name, ())
+
+
+def _check_space(layer: Layer, shape: tuple[int | None, ...], context: Context) -> None:
+    """ConvLSTM layers make their states when they are built (keras/src/layers/rnn/conv_lstm.py)."""
+    first = layer.config.get("data_format") == "channels_first"
+    space = shape[3:] if first else shape[2:-1]
+    if len(shape) == (scalars.digits(layer.class_name[-2]) or 0) + 3 and None in space:
+        raise context.refused(
+            layer.class_name, "call", f"its input is {shown(list(shape))}, of which no size may be null"
+        )
+
+
+def is_left_open(layer: Layer, inputs: list[Tensor]) -> bool:
+    """Whether Keras takes an input of which the tables of shapes know nothing: EinsumDense does not count the axes
+    behind those that its equation names, and others do not count any."""
+    shape = inputs[0].shape if inputs else None
+    if shape is not None and (ranks := _known_ranks(layer)):
+        return len(shape) not in ranks
+    equation = layer.config.get("equation")
+    if layer.class_name != "EinsumDense" or shape is None or not isinstance(equation, str) or "." in equation:
+        return False
+    return len(shape) > len(equation.partition(",")[0].strip())

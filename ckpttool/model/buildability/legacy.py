@@ -1,0 +1,52 @@
+"""Entries without a module, as legacy files have them (`model_from_config`, keras/src/legacy/saving/saving_utils.py,
+and `deserialize_keras_object`, keras/src/legacy/saving/serialization.py, 3.15)."""
+
+from typing import Any
+
+from ckpttool.io import scalars
+from ckpttool.model.buildability.context import Context, shown
+from ckpttool.model.buildability.deserialization import construct
+from ckpttool.model.buildability.lookup import find_layer
+from ckpttool.model.buildability.values import Layer, Own
+
+_LAMBDA_DROPPED = ("module", "function_type", "output_shape_type", "output_shape_module")
+
+
+def layer_of(entry: Any, context: Context) -> Any:
+    """The layer or model of an entry. Raises Refused where Keras raises."""
+    if not isinstance(entry, dict) or "config" not in entry or "class_name" not in entry:
+        raise context.refused("", "", f"{shown(entry)} is no config with class_name and config")
+    name, config = entry["class_name"], entry["config"]
+    if not isinstance(config, dict):
+        found = "a list, the form of Keras 2.2.2 and older" if isinstance(config, list) else shown(config)
+        raise context.refused(name, "config", f"config is {found}; Keras takes an object")
+    config = _translated(name, dict(config), context)
+    place = find_layer(name, config, context)
+    if isinstance(place, Own):
+        own = config.get("name")
+        return Layer("", own if isinstance(own, str) else None, {**config, "class_name": place.name})
+    return construct(place, config, {}, context)
+
+
+def _axis(name: Any, value: Any, context: Context) -> int:
+    found = scalars.truncated(value)
+    if found is None:
+        raise context.refused(name, "axis", f"the axis is {shown(value)}; Keras takes a whole number")
+    return found
+
+
+def _translated(name: Any, config: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The config with what Keras 3 understands of older ones put in its words."""
+    shape = config.pop("batch_input_shape", None)
+    if shape is not None:
+        config["batch_shape" if name == "InputLayer" else "input_shape"] = shape
+    axis = config.pop("axis", None)
+    if isinstance(axis, list) and len(axis) == 1:
+        config["axis"] = axis[0] if isinstance(axis[0], str) else _axis(name, axis[0], context)
+    elif isinstance(axis, int | float):
+        config["axis"] = _axis(name, axis, context)
+    if name == "Lambda":
+        config = {key: value for key, value in config.items() if key not in _LAMBDA_DROPPED}
+        if isinstance(config.get("function"), list):
+            config["function"] = {"class_name": "__lambda__", "config": {}}
+    return config

@@ -1,0 +1,107 @@
+"""The three ways in which Keras 3.15 builds a model of a config, and which one it takes for a checkpoint."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ckpttool.checkpoint import Checkpoint
+from ckpttool.model.buildability import legacy
+from ckpttool.model.buildability.compilation import compile_from_config, compile_from_training_config
+from ckpttool.model.buildability.context import Context, Refused, shown
+from ckpttool.model.buildability.deserialization import deserialize
+from ckpttool.model.buildability.result import Buildability, Obstacle
+from ckpttool.model.buildability.values import Layer
+
+
+def buildability_of_keras(config: Any) -> Buildability:
+    """Whether Keras builds the config of a `.keras` (`_model_from_config`, keras/src/saving/saving_lib.py)."""
+    context = Context(shared={})
+    model = _followed(lambda: _model(config, context), context)
+    settings = config.get("compile_config") if isinstance(config, dict) else None
+    return _answer(context, lambda compiling: _compile(model, settings, compiling))
+
+
+def buildability_of_h5(config: Any, training_config: Any = None) -> Buildability:
+    """Whether Keras builds the configs of a whole legacy `.h5` (`load_model_from_hdf5`,
+    keras/src/legacy/saving/legacy_h5_format.py)."""
+    context = Context(legacy=True)
+    model = _followed(lambda: legacy.layer_of(decoded(config), context), context)
+    settings = decoded(training_config)
+    return _answer(context, lambda compiling: _compile_legacy(model, settings, compiling))
+
+
+def buildability_of_json(config: Any) -> Buildability:
+    """Whether `keras.models.model_from_json` builds a config; of one that names no class, as Keras 0 writes it, that
+    makes a dict (`deserialize_keras_object`, keras/src/saving/serialization_lib.py)."""
+    context = Context()
+    _followed(lambda: deserialize(config, context), context)
+    if isinstance(config, dict) and "class_name" not in config:
+        context.note(Refused(Obstacle("", "", "", "it names no class, so that Keras 3 makes no model of it")))
+    return _answer(context, lambda compiling: None)
+
+
+def buildability_of(checkpoint: Checkpoint) -> Buildability | None:
+    """Whether Keras builds the model in a checkpoint, by the loader that it has for such; None for weights alone."""
+    if checkpoint.config is None:
+        return None
+    if checkpoint.kind in ("keras-zip", "keras-dir"):
+        return buildability_of_keras(checkpoint.config)
+    if checkpoint.kind == "legacy-model":
+        return buildability_of_h5(checkpoint.config, checkpoint.training_config)
+    return buildability_of_json(checkpoint.config)
+
+
+def _model(config: Any, context: Context) -> Any:
+    """What a config without its compile settings stands for. Raises Refused."""
+    if not isinstance(config, dict):
+        raise context.refused("", "", f"the config is {shown(config)}; Keras takes an object")
+    return deserialize({**config, "compile_config": None}, context)
+
+
+def _followed(build: Callable[[], Any], context: Context) -> Any:
+    """What a config stands for, None where Keras raises; reasons are noted."""
+    try:
+        return build()
+    except Refused as refused:
+        context.note(refused)
+    except RecursionError:
+        context.note(Refused(Obstacle("", "", "", "the config is nested more deeply than Keras follows")))
+    return None
+
+
+def _answer(context: Context, compile_model: Callable[[Context], None]) -> Buildability:
+    obstacles = tuple(context.obstacles)
+    if obstacles:
+        return Buildability(obstacles, (), tuple(context.unknown))
+    compiling = Context(["compile"], context.unknown, [], context.shared, context.legacy)
+    _followed(lambda: compile_model(compiling), compiling)
+    return Buildability((), tuple(compiling.obstacles), tuple(compiling.unknown))
+
+
+def _compile(model: Any, settings: Any, context: Context) -> None:
+    if not settings:
+        return
+    if isinstance(model, Layer) and model.is_model:
+        compile_from_config(model, settings, context)
+    elif isinstance(model, Layer) and model.place:
+        raise context.refused(model.class_name, "compile_config", "only models are compiled")
+
+
+def _compile_legacy(model: Any, settings: Any, context: Context) -> None:
+    if settings is None:
+        return
+    if isinstance(model, Layer) and model.is_model:
+        compile_from_training_config(model, settings, context)
+    elif isinstance(model, Layer) and model.place:
+        raise context.refused(model.class_name, "", f"{shown(model.class_name)} is no model and cannot be compiled")
+
+
+def decoded(value: Any) -> Any:
+    """A config of a legacy file with tuples in place of what stands for them (`json_utils.decode`)."""
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    name, items = value.get("class_name"), value.get("items")
+    if name in ("__tuple__", "TensorShape") and isinstance(items, list):
+        return tuple(decoded(item) for item in items)
+    return {key: decoded(item) for key, item in value.items()}

@@ -1,0 +1,101 @@
+"""The operations that Keras makes of masks while it connects a graph, and under which names.
+
+Where a layer that takes a mask is called on a tensor that has one, the operations that made the mask become part of the
+graph (`Layer.__call__`, keras/src/layers/layer.py, 3.15); not where it is called on a list. Keras makes up their names,
+numbered anew in each process, so that they may be those of layers. A config that Keras 3 wrote passes the masks by
+name, and makes none.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ckpttool.model.buildability.values import Layer, Node, Tensor
+
+_Mask = frozenset[str] | None
+"""The names of the operations that a mask is made of, None where there is none."""
+
+_RECURRENT = frozenset({"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"})
+_ELEMENTWISE = frozenset({"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"})
+_TAKING = _RECURRENT | {
+    *("BatchNormalization", "Functional", "GlobalAveragePooling1D", "Sequential", "Softmax", "TimeDistributed"),
+}
+_PASSING = frozenset(
+    {
+        *("Activation", "ActivityRegularization", "AdditiveAttention", "AlphaDropout", "Attention"),
+        *("BatchNormalization", "Dense", "Dropout", "ELU", "GaussianDropout", "GaussianNoise", "GroupNormalization"),
+        *("Identity", "LayerNormalization", "LeakyReLU", "Normalization", "PReLU", "ReLU", "Rescaling", "Softmax"),
+        *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "TimeDistributed", "UnitNormalization"),
+    }
+)
+
+
+@dataclass(slots=True)
+class Masks:
+    """The masks of the tensors of a graph. `made` counts the names that Keras has made up so far, in all models that
+    it loads together; `taken` are the names of the operations that each layer takes a mask of."""
+
+    made: Counter[str]
+    known: dict[int, _Mask] = field(default_factory=dict)
+    taken: dict[int, set[str]] = field(default_factory=dict)
+
+    def called(self, layer: Layer, node: Node, kwargs: Mapping[str, Any]) -> None:
+        """Note what a call does with the masks of its inputs."""
+        if kwargs.get("mask") is not None or not node.flat:
+            return
+        first = node.inputs if layer.class_name in _MERGING else node.inputs[:1]
+        masks = [self.known.get(id(tensor)) for tensor in first]
+        listed = layer.class_name in ("Functional", "Sequential") and len(node.inputs) > 1
+        if layer.class_name in _TAKING and not listed:
+            self.taken.setdefault(id(layer), set()).update(*(mask for mask in masks if mask))
+        found = self.after(layer, first, masks)
+        if found is not None:
+            self.known |= {id(tensor): found for tensor in node.flat}
+
+    def after(self, layer: Layer, inputs: Sequence[Tensor], masks: Sequence[_Mask]) -> _Mask:
+        """The mask of what comes out of a layer."""
+        name = layer.class_name
+        if name == "Masking" or (name == "Embedding" and layer.arguments.get("mask_zero") is True):
+            return frozenset(self.named(("not_equal", "any")[: 2 if name == "Masking" else 1]))
+        if name == "Concatenate":
+            return self.concatenated(inputs, masks)
+        if name in _ELEMENTWISE:
+            every = None not in masks
+            return frozenset().union(*(mask or () for mask in masks), self._or(masks)) if every and masks else None
+        if name in _RECURRENT:
+            return masks[0] if masks and _gives_sequences(layer) else None
+        return masks[0] if masks and name in _PASSING else None
+
+    def concatenated(self, inputs: Sequence[Tensor], masks: Sequence[_Mask]) -> _Mask:
+        """The mask of a Concatenate (`Concatenate.compute_mask`, keras/src/layers/merging/concatenate.py, 3.15)."""
+        if all(mask is None for mask in masks):
+            return None
+        found = set[str]().union(*(mask or () for mask in masks))
+        for mask, tensor in zip(masks, inputs, strict=True):
+            wide = tensor.shape is None or len(tensor.shape) > 2
+            found.update(self.named(("ones_like",) if mask is None else _WIDENED if wide else ()))
+        return frozenset((*found, *self.named(("concatenate", "any"))))
+
+    def _or(self, masks: Sequence[_Mask]) -> set[str]:
+        return set(self.named(["logical_or"] * (len(masks) - 1)))
+
+    def named(self, kinds: Iterable[str]) -> list[str]:
+        """The names of new operations."""
+        found = []
+        for kind in kinds:
+            count = self.made[kind]
+            self.made[kind] += 1
+            found.append(f"{kind}_{count}" if count else kind)
+        return found
+
+
+_MERGING = _ELEMENTWISE | {"Concatenate"}
+_WIDENED = ("expand_dims", "zeros_like", "logical_or")
+
+
+def _gives_sequences(layer: Layer) -> bool:
+    """Whether a recurrent layer gives every step."""
+    held = layer.config.get("layer") if layer.class_name == "Bidirectional" else None
+    config = held.get("config") if isinstance(held, Mapping) else layer.config
+    return isinstance(config, Mapping) and config.get("return_sequences") is True

@@ -1,0 +1,29 @@
+"""Shapes and dtypes as Keras 3.15 takes them from configs (`standardize_shape` and `standardize_dtype`,
+keras/src/backend/common/variables.py)."""
+
+from typing import Any
+
+from ckpttool.io import scalars
+from ckpttool.model.sizes import MAX_SIZE, Shape
+
+_DTYPES = frozenset({
+    *("bfloat16", "bool", "complex128", "complex64", "float16", "float32", "float64", "float8_e4m3fn"),
+    *("float8_e5m2", "int", "int16", "int32", "int64", "int8", "string", "uint16", "uint32", "uint64", "uint8"),
+})  # fmt: skip
+
+
+def standard_shape(value: Any) -> Shape | None:
+    """The shape that Keras makes of a value, None where it raises: a list of whole numbers and nulls."""
+    if not isinstance(value, list | tuple) or len(value) > MAX_RANK:
+        return None
+    if not all(size is None or (isinstance(size, int) and 0 <= size <= MAX_SIZE) for size in value):
+        return None
+    return tuple(scalars.truncated(size) for size in value)
+
+
+def is_dtype(value: Any) -> bool:
+    """Whether Keras takes a value for the name of a dtype; null is the default."""
+    return value is None or (isinstance(value, str) and value in _DTYPES)
+
+
+MAX_RANK = 254  # that of TensorFlow's tensors

@@ -1,0 +1,68 @@
+"""The defaults of the constructors of Keras 3.15: what an argument is that a config leaves out.
+
+`defaults.json` beside this module holds them, a line for each class; `python -m tests.model.live_defaults`
+writes it, and a test compares it with live Keras. An object that is as its class makes it by default stands there by
+its name ("glorot_uniform"), a dtype policy by its own; null where the default is worked out from other arguments.
+Arguments that have to be given are under `required`; what all layers take is under `Layer`, but for those that do not,
+under `refused`.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ckpttool.model.class_names import ALIASES, snake_case
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+def defaults_of(kind: str, class_name: str) -> Mapping[str, Any] | None:
+    """The arguments of a built-in class that may be left out, with their defaults; None where there is no such class.
+
+    `kind` is layers, initializers, regularizers, constraints, losses, metrics, optimizers or schedules.
+    """
+    return _by_kind(kind).get(class_name)
+
+
+def arguments_of(class_name: str) -> frozenset[str] | None:
+    """The arguments that the config of a built-in layer may have; None where there is no such class."""
+    found = defaults_of("layers", class_name)
+    if found is None:
+        return None
+    own = ALIASES.get(class_name, class_name)
+    return frozenset({"name", *found, *_table()["required"].get(own, ())}).difference(_table()["refused"].get(own, ()))
+
+
+def class_called(kind: str, name: str) -> str | None:
+    """The class of a kind that a name in a config stands for: the class's own name, its snake case, or a further one
+    ("glorot_uniform", "GlorotUniform", "mse"); None where there is no such class."""
+    return _called(kind).get(name)
+
+
+@cache
+def _table() -> Mapping[str, Mapping[str, Any]]:
+    found: Mapping[str, Mapping[str, Any]] = json.loads(Path(__file__).with_name("defaults.json").read_text("utf-8"))
+    return found
+
+
+@cache
+def _by_kind(kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """The defaults of all classes of a kind; layers with those that all layers have, and under their aliases."""
+    classes = _table().get(kind, _NOTHING)
+    if kind != "layers":
+        return classes
+    every = classes["Layer"]
+    found = {name: {**every, **own} for name, own in classes.items()}
+    found |= {name: dict(every) for name in ("Functional", "Sequential")}
+    return found | {alias: found[name] for alias, name in ALIASES.items()}
+
+
+@cache
+def _called(kind: str) -> Mapping[str, str]:
+    """The classes of a kind by all their names. Optimizers are found in any case."""
+    classes = _table().get(kind, _NOTHING)
+    found = {name: name for name in classes} | {snake_case(name): name for name in classes}
+    found |= {name.lower(): name for name in classes} if kind == "optimizers" else {}
+    return {**found, **_table()["names"].get(kind, _NOTHING)}

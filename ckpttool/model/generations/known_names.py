@@ -1,0 +1,145 @@
+"""Which names Keras had in which version: a name that the writer of a config did not have is one of the author's own.
+
+Sources: keras/activations.py, layers/, losses.py, metrics.py, regularizers.py and constraints.py of Keras 0.3.3 and
+1.0.0 to 2.3.1 (all releases), tf.keras of TensorFlow 1.4, 1.15, 2.1 to 2.4 and Keras 2.6 to 2.15, Keras 3.0 to 3.15.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from ckpttool.io import scalars
+from ckpttool.model.generations.generation import Generation
+
+_NEVER = (99,)
+_Version = tuple[int, ...]
+
+
+class Had(Enum):
+    """Whether the Keras that wrote a config had a name; PERHAPS where its version does not tell."""
+
+    NO = 0
+    PERHAPS = 1
+    YES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class KerasVersion:
+    """The version of the Keras that wrote a config, the oldest of its generation where none is stated, and whether it
+    was tf.keras."""
+
+    version: _Version
+    is_tf: bool = False
+    stated: str = ""
+
+    @classmethod
+    def of(cls, generation: Generation, version: str | None) -> "KerasVersion":
+        """The version of a config of this generation; `version` is what the file says ("2.2.4-tf")."""
+        numbers = scalars.version_numbers(version, 3)
+        if not numbers:
+            numbers = (3, 99) if generation is Generation.KERAS_3 else (generation.value,)
+        return cls(numbers, "-tf" in (version or "") or numbers >= (2, 4), version or "")
+
+    def __str__(self) -> str:
+        return f"Keras {self.stated or self.version[0]}"
+
+    def had(self, kind: str, name: str) -> Had:
+        """Whether it had a name of a kind: activations, layers, losses, metrics, regularizers or constraints. A name
+        that no version lacked counts as one that it had."""
+        if self.version >= (3,):
+            return Had.YES
+        since = _SINCE[kind].get(name, "0 0").split()[self.is_tf]
+        first, _, surely = since.partition("?")
+        if self.version < _parsed(first):
+            return Had.NO
+        return Had.PERHAPS if surely and self.version < _parsed(surely) else Had.YES
+
+
+def _parsed(version: str) -> _Version:
+    return _NEVER if version == "-" else scalars.version_numbers(version, 3)
+
+
+def _never(*names: str) -> dict[str, str]:
+    """Names that came with Keras 3."""
+    return dict.fromkeys(names, "- -")
+
+
+# Since when: in Keras of its own, in tf.keras, as files state the version of that; "-" before Keras 3 never. TensorFlow
+# 2.1 and 2.2 both state 2.3.0, and 2.3 and 2.4 both 2.4.0: "2.4?2.5" is in the second of such only.
+_SINCE: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "activations": {
+            "elu": "1.1.1 0",
+            "exponential": "2.2.3 2.2.4",
+            "gelu": "- 2.4?2.5",
+            "mish": "- 2.13",
+            "selu": "2.0.6 0",
+            "softsign": "1.0.3 0",
+            "swish": "- 2.3?2.4",
+            **_never("celu", "glu", "hard_shrink", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid"),
+            **_never("log_softmax", "relu6", "silu", "soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax"),
+            **_never("squareplus", "tanh_shrink", "threshold"),
+        },
+        "layers": {
+            **dict.fromkeys(("Add", "Average", "Concatenate", "Dot", "Maximum", "Multiply"), "2 0"),
+            **dict.fromkeys(("AdditiveAttention", "Attention", "LayerNormalization", "Normalization"), "- 2.2.4"),
+            **dict.fromkeys(("CenterCrop", "RandomCrop", "Resizing", "TextVectorization"), "- 2.2.4"),
+            **dict.fromkeys(("Discretization", "Hashing", "RandomContrast", "RandomFlip", "RandomRotation"), "- 2.3"),
+            **dict.fromkeys(("RandomTranslation", "RandomZoom", "Rescaling"), "- 2.3"),
+            **dict.fromkeys(("CategoryEncoding", "Conv1DTranspose", "EinsumDense", "IntegerLookup"), "- 2.4"),
+            **dict.fromkeys(("MultiHeadAttention", "StringLookup"), "- 2.4"),
+            **dict.fromkeys(("ConvLSTM1D", "ConvLSTM3D"), "- 2.6"),
+            **dict.fromkeys(("GRUCell", "LSTMCell", "RNN", "SimpleRNNCell", "StackedRNNCells"), "2.0.9 2.1"),
+            **dict.fromkeys(("Cropping1D", "Cropping2D", "Cropping3D"), "1.0.8 0"),
+            "AlphaDropout": "2.0.6 0",
+            "DepthwiseConv1D": "- 2.7",
+            "DepthwiseConv2D": "2.0.6 0",  # up to 2.1.4 in keras/applications/mobilenet.py
+            "GroupNormalization": "- 2.11",
+            "HashedCrossing": "- 2.8",
+            "Identity": "- 2.12",
+            "Minimum": "2.0.9 2.1",
+            "RandomBrightness": "- 2.9",
+            "ReLU": "2.2 2.1",
+            "SeparableConv1D": "2.1.3 2.1",
+            "Softmax": "2.1.3 2.1",
+            "SpectralNormalization": "- 2.13",
+            "Subtract": "2.0.7 0",
+            "UnitNormalization": "- 2.9",
+            **_never(*(f"Adaptive{kind}Pooling{rank}D" for kind in ("Average", "Max") for rank in (1, 2, 3))),
+            **_never(
+                "AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "Equalization"
+            ),
+            **_never("GroupQueryAttention", "GroupedQueryAttention", "MaxNumBoundingBoxes", "MelSpectrogram", "MixUp"),
+            **_never("Pipeline", "RMSNormalization", "RandAugment", "RandomColorDegeneration", "RandomColorJitter"),
+            **_never("RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue"),
+            **_never("RandomInvert", "RandomPerspective", "RandomPosterization", "RandomSaturation", "RandomSharpness"),
+            **_never("RandomShear", "ReversibleEmbedding", "STFTSpectrogram", "Solarization"),
+        },
+        "losses": {
+            **dict.fromkeys(("binary_focal_crossentropy", "BinaryFocalCrossentropy"), "- 2.8"),
+            **dict.fromkeys(("categorical_focal_crossentropy", "CategoricalFocalCrossentropy"), "- 2.13"),
+            **dict.fromkeys(("huber", "kl_divergence", "log_cosh"), "- 2.4"),
+            "categorical_hinge": "2.0.5 0",
+            "cosine_similarity": "2.3 2.2.4",
+            "huber_loss": "2.3 2.0",
+            "logcosh": "2.0.5 0",
+            **_never("CTC", "CategoricalGeneralizedCrossEntropy", "Circle", "Dice", "Tversky", "ctc", "circle", "dice"),
+            **_never("categorical_generalized_cross_entropy", "tversky"),
+        },
+        "metrics": {
+            **_never("auc", "binary_io_u", "concordance_correlation", "f1_score", "f_beta_score", "false_negatives"),
+            **_never("false_positives", "io_u", "log_cosh_error", "mean", "mean_io_u", "one_hot_io_u"),
+            **_never("one_hot_mean_io_u", "pearson_correlation", "precision", "precision_at_recall", "r2_score"),
+            **_never("recall", "recall_at_precision", "root_mean_squared_error", "sensitivity_at_specificity"),
+            **_never("specificity_at_sensitivity", "sum", "true_negatives", "true_positives"),
+            **_never("ConcordanceCorrelation", "PearsonCorrelation"),
+        },
+        "regularizers": {
+            **dict.fromkeys(("L1", "L2"), "- 2.4"),
+            **dict.fromkeys(("OrthogonalRegularizer", "orthogonal_regularizer"), "- 2.9"),
+        },
+        "constraints": {},
+        "initializers": _never("STFT", "STFTInitializer", "stft"),
+    }
+)

@@ -1,0 +1,50 @@
+"""Layers of Keras outside `keras.layers`: those of `keras.applications`, and what a FeatureSpace is made of.
+
+Sources: keras/src/applications/convnext.py and inception_resnet_v2.py, keras/src/layers/preprocessing/feature_space.py
+(3.15). A file may hold a class of the user's own that has the name of one of them: only its arguments tell, where the
+config states no module.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ckpttool.model.arguments import Args
+from ckpttool.model.layers.weightless import weightless
+from ckpttool.model.sizes import Inputs
+from ckpttool.model.slots import Part, Slot
+
+_OF_EVERY_LAYER = frozenset({"name", "trainable", "dtype", "batch_input_shape"})
+
+
+class Beyond(NamedTuple):
+    """A class: the module in which Keras finds it, its arguments, and its row."""
+
+    module: str
+    arguments: frozenset[str]
+    row: Callable[[Args, Inputs], Part]
+
+
+def layer_scale(args: Args, inputs: Inputs) -> Part:
+    """LayerScale of ConvNeXt: gamma, one value a channel."""
+    return args.part(Slot("gamma", (args.size("projection_dim"),), args.variable_dtype))
+
+
+_CONVNEXT, _SPACE = "keras.src.applications.convnext", "keras.src.layers.preprocessing.feature_space"
+
+BEYOND: Mapping[str, Beyond] = MappingProxyType(
+    {
+        "CustomScaleLayer": Beyond("keras.src.applications.inception_resnet_v2", frozenset({"scale"}), weightless),
+        "LayerScale": Beyond(_CONVNEXT, frozenset({"init_values", "projection_dim"}), layer_scale),
+        "StochasticDepth": Beyond(_CONVNEXT, frozenset({"drop_path_rate"}), weightless),
+        "TFDConcat": Beyond(_SPACE, frozenset({"axis"}), weightless),
+        "TFDIdentity": Beyond(_SPACE, frozenset(), weightless),
+    }
+)
+"""The classes that have a row, by name."""
+
+
+def beyond(args: Args) -> Beyond | None:
+    """The class of a layer where it is one of these, None where it is any other."""
+    found = None if args.foreign else BEYOND.get(args.class_name)
+    return found if found and args.config.keys() - _OF_EVERY_LAYER == found.arguments else None

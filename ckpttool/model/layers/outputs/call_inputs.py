@@ -1,0 +1,118 @@
+"""What a call gives to a layer: its inputs, found by place or name, and what is wrong with those that do not fit."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.model.graph import Call, Tensor
+from ckpttool.model.layers.outputs.rule import Outputs
+from ckpttool.model.sizes import Inputs, Shape, Size, is_integer
+
+_BESIDE = ("mask", "initial_state", "constants", "training")
+
+
+def main(call: Call) -> Any:
+    """The first argument of a call, which may be a tensor or a structure of tensors."""
+    if call.args:
+        return call.args[0]
+    return next((value for key, value in call.kwargs.items() if not key.endswith(_BESIDE)), None)
+
+
+def argument(call: Call, place: int, name: str) -> Any:
+    """The argument that a call gives by place or by name, None where it gives neither."""
+    return call.args[place] if place < len(call.args) else call.kwargs.get(name)
+
+
+def switched(args: Args, call: Call, place: int, name: str) -> bool:
+    """Whether a call switches on what is off by default, such as `return_attention_scores`."""
+    value = argument(call, place, name)
+    if value is not None and value not in (True, False):
+        raise ConfigError(f"{_label(args)}: called with {name} that is neither true nor false", where=_where(args))
+    return bool(value)
+
+
+def flat(value: Any) -> Iterator[Tensor]:
+    """The tensors of a structure in the order of Keras's tree, which goes through the keys of objects sorted."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from flat(item)
+    elif isinstance(value, Mapping):
+        for key in sorted(value, key=str):
+            yield from flat(value[key])
+
+
+def shapes(value: Any) -> Inputs:
+    """The shapes of the tensors of a structure."""
+    return tuple(tensor.shape for tensor in flat(value))
+
+
+def sole(args: Args, call: Call) -> Shape | None:
+    """The shape of the only input of a layer, None where it is not known."""
+    found = shapes(main(call))
+    if len(found) > 1:
+        raise misfit(args, "one input", *found)
+    return found[0] if found else None
+
+
+def listed(args: Args, call: Call, *counts: int) -> Inputs:
+    """The shapes of the inputs that a layer takes as one list, which must be as many as `counts` allow."""
+    found = shapes(main(call))
+    if counts and len(found) not in counts:
+        raise misfit(args, f"a list of {' or '.join(map(str, counts))} inputs", *found)
+    return found
+
+
+def ranked(args: Args, shape: Shape | None, *ranks: int) -> Shape | None:
+    """The shape itself; refuses one that has another number of axes."""
+    if shape is not None and len(shape) not in ranks:
+        raise misfit(args, f"an input with {' or '.join(map(str, ranks))} axes", shape)
+    return shape
+
+
+def at_least(args: Args, shape: Shape | None, rank: int) -> Shape | None:
+    """The shape itself; refuses one that has fewer axes."""
+    if shape is not None and len(shape) < rank:
+        raise misfit(args, f"an input with at least {rank} axes", shape)
+    return shape
+
+
+def misfit(args: Args, expected: str, *found: Shape | None) -> ConfigError:
+    """What is wrong with the inputs of a layer, to be raised."""
+    told = ", ".join("unknown" if shape is None else str(shape) for shape in found[:4])
+    told = f"{told}, ..." if len(found) > 4 else told or "none"
+    return ConfigError(f"{_label(args)}: the input does not fit", where=_where(args), expected=expected, found=told)
+
+
+@contextmanager
+def fitting(args: Args, *found: Shape | None) -> Iterator[None]:
+    """Makes of what the arithmetic of shapes refuses what is wrong with the inputs of a layer."""
+    try:
+        yield
+    except ValueError as problem:
+        raise misfit(args, str(problem), *found) from None
+
+
+def _label(args: Args) -> str:
+    return f"{args.class_name} {args.name!r}"
+
+
+def _where(args: Args) -> str:
+    return "/".join(args.path)
+
+
+def differ(one: Size, other: Size) -> bool:
+    """Whether two sizes are known and not the same."""
+    return one is not None and other is not None and one != other
+
+
+def whole(value: Any, least: int) -> bool:
+    """Whether a value is a whole number of at least so much."""
+    return is_integer(value) and value >= least
+
+
+def unknown(args: Args, call: Call, infer: object) -> Outputs:
+    """Nothing, not even the number of outputs: what these layers do is up to code that no config holds."""
+    return ()

@@ -1,0 +1,124 @@
+"""Merging layers (keras/src/layers/merging, 3.15).
+
+Keras takes a list of inputs; older configs do not tell a list of one input from that input.
+"""
+
+from ckpttool.model.arguments import Args
+from ckpttool.model.graph import Call
+from ckpttool.model.layers.outputs.call_inputs import differ, listed, misfit
+from ckpttool.model.layers.outputs.rule import Infer, Outputs, Rule
+from ckpttool.model.sizes import Shape, Size
+
+
+def elementwise(*counts: int) -> Rule:
+    """Add and its like: shapes aligned at their ends, an axis of 1 stretched to what it meets."""
+
+    def rule(args: Args, call: Call, infer: Infer) -> Outputs:
+        known = _known(args, listed(args, call, *counts))
+        if known is None:
+            return (None,)
+        merged = known[0][1:]
+        for shape in known[1:]:
+            merged = _stretched(args, merged, shape[1:])
+        return ((_batch(args, known), *merged),)
+
+    return rule
+
+
+def scaled_sum(args: Args, call: Call, infer: Infer) -> Outputs:
+    """CustomScaleLayer of InceptionResNetV2: the sum of two inputs, the second scaled; known where both are alike, for
+    the layer itself looks at nothing."""
+    found = listed(args, call)
+    return (found[0] if len(found) == 2 and found[0] == found[1] else None,)
+
+
+def _known(args: Args, shapes: tuple[Shape | None, ...]) -> list[Shape] | None:
+    """The shapes of all inputs, None where one is not known."""
+    known = [shape for shape in shapes if shape is not None]
+    if not shapes or not all(known):
+        raise misfit(args, "a list of inputs that have axes", *shapes)
+    return known if len(known) == len(shapes) else None
+
+
+def _batch(args: Args, shapes: list[Shape]) -> Size:
+    """The size of the batch, as far as any input tells it."""
+    sizes = {shape[0] for shape in shapes} - {None}
+    if len(sizes) > 1:
+        raise misfit(args, "inputs with the same batch", *shapes)
+    return sizes.pop() if sizes else None
+
+
+def _stretched(args: Args, one: Shape, other: Shape) -> Shape:
+    """Two shapes without their batch, merged."""
+    longer, shorter = (one, other) if len(one) >= len(other) else (other, one)
+    start = len(longer) - len(shorter)
+    pairs = list(zip(longer[start:], shorter, strict=True))
+    if any(differ(a, b) and 1 not in (a, b) for a, b in pairs):
+        raise misfit(args, "inputs with the same axes, or axes of 1", one, other)
+    return (*longer[:start], *(None if None in (a, b) else b if a == 1 else a for a, b in pairs))
+
+
+def concatenate(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Concatenate: the sum of one axis; the others are those of the first input, which all must share.
+
+    A single input comes out as it is.
+    """
+    known = _known(args, listed(args, call))
+    axes = args.axes("axis", -1)
+    if len(axes) != 1:
+        raise args.error("axis", "the number of an axis")
+    return (None,) if known is None else (_concatenated(args, known, axes[0]),)
+
+
+def _concatenated(args: Args, known: list[Shape], axis: int) -> Shape:
+    if len(known) == 1 and axis >= -len(known[0]):
+        return known[0]
+    if any(not -len(shape) <= axis < len(shape) for shape in known):
+        raise misfit(args, f"inputs with an axis {axis}", *known)
+    rests = [_without(shape, axis) for shape in known]
+    if any(len(rest) != len(rests[0]) for rest in rests) or any(_disagree(sizes) for sizes in zip(*rests, strict=True)):
+        raise misfit(args, f"inputs that differ in axis {axis} only", *known)
+    at, made = axis % len(known[0]), list(known[0])
+    made[at] = _sum([shape[axis] for shape in known])
+    return tuple(made)
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    at = axis % len(shape)
+    return (*shape[:at], *shape[at + 1 :])
+
+
+def _disagree(sizes: Shape) -> bool:
+    return len(set(sizes) - {None}) > 1
+
+
+def _sum(sizes: list[Size]) -> Size:
+    total = 0
+    for size in sizes:
+        if size is None:
+            return None
+        total += size
+    return total
+
+
+def dot(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Dot: both inputs without the axes that are summed over; a single number has an axis of 1."""
+    known = _known(args, listed(args, call, 2))
+    axes = args.axes("axes")
+    if len(axes) not in (1, 2):
+        raise args.error("axes", "the number of an axis, or two")
+    if known is None:
+        return (None,)
+    left, right = (_summed(args, shape, axis) for shape, axis in zip(known, (axes[0], axes[-1]), strict=True))
+    if differ(known[0][left], known[1][right]) or differ(known[0][0], known[1][0]):
+        raise misfit(args, "two inputs with the same batch and the same size where they are summed", *known)
+    made = (*_without(known[0], left), *_without(known[1], right)[1:])
+    return (made if len(made) > 1 else (*made, 1),)
+
+
+def _summed(args: Args, shape: Shape, axis: int) -> int:
+    """The number of an axis that is summed over, counted from the front; not that of the batch."""
+    at = axis + len(shape) if axis < 0 else axis
+    if not 0 < at < len(shape):
+        raise misfit(args, f"an input with an axis {axis} behind the batch", shape)
+    return at

@@ -1,0 +1,41 @@
+"""Pooling (keras/src/layers/pooling, 3.15)."""
+
+from ckpttool.model.arguments import Args
+from ckpttool.model.graph import Call
+from ckpttool.model.layers.outputs.call_inputs import ranked, sole
+from ckpttool.model.layers.outputs.rule import Infer, Outputs, Rule
+from ckpttool.model.layers.outputs.spatial import Image, changed
+from ckpttool.model.shape_arithmetic import pooled
+
+
+def pool(rank: int, default: int | None = None) -> Rule:
+    """Max and average pooling: a window that moves by its own size where no strides are given."""
+
+    def change(args: Args, image: Image) -> Image:
+        window = args.numbers("pool_size", rank, default)
+        strides = args.numbers("strides", rank) if "strides" in args else window
+        padding = args.choice("padding", "valid", "same")
+        sizes = zip(image.space, window, strides, strict=True)
+        return image.with_space(*(pooled(*axis, padding) for axis in sizes))
+
+    return changed(rank, change)
+
+
+def adaptive_pool(rank: int) -> Rule:
+    """Adaptive pooling: the sizes that are asked for."""
+
+    def change(args: Args, image: Image) -> Image:
+        return image.with_space(*args.numbers("output_size", rank))
+
+    return changed(rank, change)
+
+
+def global_pool(rank: int) -> Rule:
+    """Global pooling: batch and channels; with `keepdims` the axes of space are 1 each."""
+
+    def rule(args: Args, call: Call, infer: Infer) -> Outputs:
+        shape, kept = ranked(args, sole(args, call), rank + 2), args.flag("keepdims", False)
+        image = Image.of(args, shape or (None,) * (rank + 2)).with_space(*(1,) * (rank if kept else 0))
+        return (None if shape is None else image.shape,)
+
+    return rule

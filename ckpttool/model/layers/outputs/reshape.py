@@ -1,0 +1,120 @@
+"""Reshaping (keras/src/layers/reshaping, 3.15)."""
+
+from typing import Any
+
+from ckpttool.model.arguments import Args
+from ckpttool.model.graph import Call
+from ckpttool.model.layers.outputs.call_inputs import at_least, misfit, ranked, sole, whole
+from ckpttool.model.layers.outputs.rule import Infer, Outputs, Rule
+from ckpttool.model.layers.outputs.spatial import Image, changed
+from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape, Size, items, times
+
+Pair = tuple[int, int]
+
+
+def flatten(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Flatten: all axes but that of the batch become one."""
+    shape = at_least(args, sole(args, call), 1)
+    return (None,) if shape is None else ((shape[0], times(*shape[1:])),)
+
+
+def reshape(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Reshape: `target_shape` behind the batch; where the input is not known, as far as that tells."""
+    target, shape = _target(args), at_least(args, sole(args, call), 1)
+    if shape is None or None in shape[1:] or None in target:
+        return ((shape[0] if shape else None, *(None if size == -1 else size for size in target)),)
+    return ((shape[0], *_filled(args, shape, target)),)
+
+
+def _target(args: Args) -> Shape:
+    """The target of a Reshape: sizes, of which one may be -1."""
+    value = items(args.config.get("target_shape"))
+    fits = isinstance(value, list) and len(value) < MAX_RANK and value.count(-1) <= 1
+    if not fits or not all(size is None or (whole(size, -1) and size <= MAX_SIZE) for size in value):
+        raise args.error("target_shape", "a list of sizes, of which one may be -1")
+    return tuple(value)
+
+
+def _filled(args: Args, shape: Shape, target: Shape) -> Shape:
+    """The target with what -1 stands for."""
+    total, stated = times(*shape[1:]) or 0, times(*(size for size in target if size != -1)) or 0
+    if -1 not in target and total != stated:
+        raise misfit(args, f"an input with {stated} elements", shape)
+    if -1 in target and (not stated or total % stated):
+        raise misfit(args, f"an input with a multiple of {stated} elements", shape)
+    return tuple(total // stated if size == -1 else size for size in target)
+
+
+def permute(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Permute: the axes behind the batch in another order, counted from 1."""
+    order = args.axes("dims")
+    if sorted(order) != list(range(1, len(order) + 1)):
+        raise args.error("dims", "the axes from 1 on, each once")
+    shape = ranked(args, sole(args, call), len(order) + 1)
+    return (None,) if shape is None else ((shape[0], *(shape[axis] for axis in order)),)
+
+
+def repeat_vector(args: Args, call: Call, infer: Infer) -> Outputs:
+    """RepeatVector: `n` times the same, on a new axis behind the batch."""
+    count, shape = args.size("n"), ranked(args, sole(args, call), 2)
+    return (None,) if shape is None else ((shape[0], count, shape[1]),)
+
+
+def up_sampling(rank: int) -> Rule:
+    """UpSampling1D to 3D; the first has no data format."""
+
+    def change(args: Args, image: Image) -> Image:
+        sizes = args.numbers("size", rank, 2)
+        return image.with_space(*(times(size, by) for size, by in zip(image.space, sizes, strict=True)))
+
+    return changed(rank, change)
+
+
+def zero_padding(rank: int) -> Rule:
+    """ZeroPadding1D to 3D."""
+
+    def change(args: Args, image: Image) -> Image:
+        pads = _pairs(args, "padding", rank, 1)
+        return image.with_space(*(_moved(size, sum(pad)) for size, pad in zip(image.space, pads, strict=True)))
+
+    return changed(rank, change)
+
+
+def cropping(rank: int, default: int) -> Rule:
+    """Cropping1D to 3D, the first without a data format; something of each axis must be left."""
+
+    def change(args: Args, image: Image) -> Image:
+        crops = _pairs(args, "cropping", rank, default)
+        left = [_moved(size, -sum(crop)) for size, crop in zip(image.space, crops, strict=True)]
+        if any(size is not None and size <= 0 for size in left):
+            raise misfit(args, "an input that is larger than what is cropped", image.shape)
+        return image.with_space(*left)
+
+    return changed(rank, change)
+
+
+def _moved(size: Size, by: int) -> Size:
+    return None if size is None else size + by
+
+
+def _pairs(args: Args, key: str, rank: int, default: int) -> list[Pair]:
+    """What is added or cropped before and behind each axis; one number stands for both, or for all.
+
+    On one axis of space, a list of two is its pair.
+    """
+    value = items(args.config.get(key))
+    value = default if value is None else value
+    value = [value] if rank == 1 else value if isinstance(value, list) else [value] * rank
+    pairs = [_pair(entry) for entry in value] if len(value) == rank else []
+    found = [pair for pair in pairs if pair is not None]
+    if len(found) != rank:
+        raise args.error(key, f"a whole number or {rank} pairs of such")
+    return found
+
+
+def _pair(value: Any) -> Pair | None:
+    """Two numbers, None where a value is no such pair."""
+    value = items(value)
+    value = value if isinstance(value, list) else [value, value]
+    fits = len(value) == 2 and all(whole(size, 0) and size <= MAX_SIZE for size in value)
+    return (value[0], value[1]) if fits else None

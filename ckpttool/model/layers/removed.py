@@ -1,0 +1,189 @@
+"""Layers that have weights and that no Keras 3 has any more: rows in the names and layouts of Keras 2.
+
+Sources: keras/legacy/layers.py and keras/layers/cudnn_recurrent.py (2.2.4), keras/layers/local.py (2.2.4),
+keras/layers/core.py and advanced_activations.py (1.2.2), keras/src/layers/locally_connected and
+keras/src/layers/kernelized.py (2.15).
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from ckpttool.model.arguments import Args, first
+from ckpttool.model.layers.convolutional import channels
+from ckpttool.model.layers.normalization import prelu
+from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.weightless import weightless
+from ckpttool.model.sizes import Inputs, Shape, Size, times
+from ckpttool.model.slots import Part, Slot
+
+Row = Callable[[Args, Inputs], Part]
+
+
+def _slots(args: Args, **shapes: Shape | None) -> list[Slot]:
+    return [Slot(name, shape, args.variable_dtype) for name, shape in shapes.items()]
+
+
+def highway(args: Args, inputs: Inputs) -> Part:
+    """Highway: W and W_carry (features, features), then their biases; it kept these names in Keras 2."""
+    size = args.axis_of(first(inputs), -1)
+    slots = _slots(args, W=(size, size), W_carry=(size, size))
+    return args.part(*slots, *(_slots(args, b=(size,), b_carry=(size,)) if args.flag("bias", True) else ()))
+
+
+def maxout_dense(args: Args, inputs: Inputs) -> Part:
+    """MaxoutDense: W (features of output, input, units), b; it kept these names in Keras 2."""
+    units, count = args.size("output_dim"), args.size("nb_feature", 4)
+    slots = _slots(args, W=(count, args.axis_of(first(inputs), -1), units))
+    return args.part(*slots, *(_slots(args, b=(count, units)) if args.flag("bias", True) else ()))
+
+
+def parametric(*names: str) -> Row:
+    """A layer of Keras 1 that has several weights for each feature: ParametricSoftplus, SReLU."""
+
+    def row(args: Args, inputs: Inputs) -> Part:
+        shape = prelu(args, inputs).slots[0].shape
+        return args.part(*_slots(args, **dict.fromkeys(names, shape)))
+
+    return row
+
+
+def cudnn(gates: int, class_name: str) -> Row:
+    """CuDNNGRU and CuDNNLSTM: kernel, recurrent_kernel, and a bias that is twice as long as without cuDNN.
+
+    The part says that it is the layer for any device, because it may stand wherever that may (in Bidirectional). Its
+    kernels are laid out otherwise: `_convert_rnn_weights` in keras/engine/saving.py, 2.2.4.
+    """
+
+    def row(args: Args, inputs: Inputs) -> Part:
+        units = args.size("units")
+        slots = _slots(
+            args,
+            kernel=(args.axis_of(first(inputs), -1), gates * units),
+            recurrent_kernel=(units, gates * units),
+            bias=(2 * gates * units,),
+        )
+        return args.as_class(class_name).part(*slots)
+
+    return row
+
+
+def locally_connected(rank: int) -> Row:
+    """LocallyConnected1D and 2D: a kernel for each place of the output, and a bias (places of the output, filters)."""
+
+    def row(args: Args, inputs: Inputs) -> Part:
+        filters, found = args.size("filters"), places(args, inputs, rank)
+        bias = _slots(args, bias=(*found[1], filters)) if args.flag("use_bias", True) else ()
+        return args.part(*_slots(args, kernel=_local_kernel(args, inputs, found, rank)), *bias)
+
+    return row
+
+
+Places = tuple[Shape, Shape]
+"""The lengths of the spatial axes of input and output."""
+
+
+def places(args: Args, inputs: Inputs, rank: int) -> Places:
+    """The lengths of the spatial axes that LocallyConnected1D or 2D takes and gives."""
+    shape = first(inputs)
+    if shape is None:
+        return (None,) * rank, (None,) * rank
+    if len(shape) != rank + 2:
+        raise args.error("name", f"an input with {rank + 2} axes")
+    before = shape[2:] if args.config.get("data_format") == "channels_first" else shape[1:-1]
+    windows, strides = args.numbers("kernel_size", rank), args.numbers("strides", rank, 1)
+    whole = args.choice("padding", "valid", "same") == "same"
+    found = [
+        None if size is None else -(-(size if whole else size - window + 1) // stride)
+        for size, window, stride in zip(before, windows, strides, strict=True)
+    ]
+    if any(size is not None and size < 1 for size in found):
+        raise args.error("kernel_size", "a window that fits into the input")
+    return before, tuple(found)
+
+
+def _local_kernel(args: Args, inputs: Inputs, places: Places, rank: int) -> Shape:
+    """The shape of the kernel in the three layouts that `implementation` chooses (locally_connected2d.py, 2.15)."""
+    depth, filters, windows = channels(args, inputs), args.size("filters"), args.numbers("kernel_size", rank)
+    how = args.integer("implementation", 1)
+    before, after = places
+    if how == 2:
+        if args.config.get("data_format") == "channels_first":
+            return (depth, *before, filters, *after)
+        return (*before, depth, *after, filters)
+    if how == 3:
+        return (times(_connections(args, places, windows), depth, filters),)
+    return (times(*after), times(*windows, depth), filters)
+
+
+def _connections(args: Args, places: Places, windows: tuple[int, ...]) -> Size:
+    """How many pairs of an input place and an output place are connected (`conv_kernel_idxs`, conv_utils.py, 2.15)."""
+    strides = args.numbers("strides", len(windows), 1)
+    whole = args.choice("padding", "valid", "same") == "same"
+    axes = zip(*places, windows, strides, strict=True)
+    return times(*(_along_axis(before, after, window, stride, whole) for before, after, window, stride in axes))
+
+
+def _along_axis(before: Size, after: Size, window: int, stride: int, whole: bool) -> Size:
+    """The connections along one axis: where the input is padded, windows at its ends are cut off.
+
+    The total is computed without a loop over the places, of which a config may claim any number: a window that starts
+    at `start` covers min(before, start + window) - max(0, start).
+    """
+    if before is None or after is None:
+        return None
+    if not whole:
+        return after * window
+    offset = window // 2  # `conv_connected_inputs`, conv_utils.py, 2.15
+    cut_left = _sum_of_steps(offset, stride, after)
+    cut_right = _sum_of_steps((after - 1) * stride - offset + window - before, stride, after)
+    return after * window - cut_left - cut_right
+
+
+def _sum_of_steps(start: int, step: int, count: int) -> int:
+    """start + (start - step) + ... over the positive terms, of which there are at most `count`."""
+    terms = min(count, max(0, -(-start // step)))
+    return terms * start - step * (terms * (terms - 1) // 2)
+
+
+def random_fourier_features(args: Args, inputs: Inputs) -> Part:
+    """RandomFourierFeatures: kernel_scale, which is trained where the layer is (as it seldom is), and the random kernel
+    and bias, which never are."""
+    size, dtype = args.size("output_dim"), args.variable_dtype
+    return args.part(
+        *_slots(args, kernel_scale=(1,)),
+        fixed("unscaled_kernel", (args.axis_of(first(inputs), -1), size), dtype),
+        fixed("bias", (size,), dtype),
+    )
+
+
+_NO_WEIGHTS = (
+    "AddLoss",
+    "AddMetric",
+    "CategoryCrossing",
+    "ClassMethod",
+    "InstanceMethod",
+    "InstanceProperty",
+    "Merge",
+    "RandomHeight",
+    "RandomWidth",
+    "SlicingOpLambda",
+    "TFOpLambda",
+    "TensorFlowOpLayer",
+    "ThresholdedReLU",
+)
+
+OLD: Mapping[str, Row] = MappingProxyType(
+    {
+        "CuDNNGRU": cudnn(3, "GRU"),
+        "CuDNNLSTM": cudnn(4, "LSTM"),
+        "Highway": highway,
+        "LocallyConnected1D": locally_connected(1),
+        "LocallyConnected2D": locally_connected(2),
+        "MaxoutDense": maxout_dense,
+        "ParametricSoftplus": parametric("alphas", "betas"),
+        "RandomFourierFeatures": random_fourier_features,
+        "SReLU": parametric("t_left", "a_left", "t_right", "a_right"),
+        **dict.fromkeys(_NO_WEIGHTS, weightless),
+    }
+)
+"""The classes that only old Keras had, by name, each with its row."""

@@ -1,0 +1,179 @@
+"""Where the layouts of Keras keep the slots of a model: each slot with its places."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ckpttool.model.slots import Part, Slot, in_path_layout, in_weights_order, owned_in_legacy_order
+
+_LAYERS = "layers/"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One slot of a model and where it is kept.
+
+    `layer` is the chain of names of nested models down to the layer, `name` the weight inside that layer
+    (`forward_lstm/lstm_cell/kernel`). `path` is the place in `.weights.h5`, empty for what that leaves out; `group` and
+    `index` are the top layer and the position in its list of weights in Keras 3's legacy `.h5`, None where the weight
+    is there under another place already. The weights of a model itself are of no layer and of no group, and their
+    `index` is the position among them. `owner` is the path of attributes from the top layer to the object that has
+    the slot, and the same whatever objects are called.
+    """
+
+    layer: str
+    name: str
+    slot: Slot
+    path: str
+    group: str
+    index: int | None
+    owner: str
+
+    @property
+    def label(self) -> str:
+        """What to call it: the chain of names to its layer and the weight inside that."""
+        return f"{self.layer}/{self.name}" if self.layer else self.name
+
+
+def places_of(model: Part) -> Iterator[Place]:
+    """The places of all slots of a model, its own first, then layer after layer, in the order of `.weights.h5`; what
+    that leaves out comes behind its layer's others."""
+    own = replace(model, children=())
+    paths = {slot.name: path for path, _, slot in in_path_layout(own)}
+    for index, (_, slot) in enumerate(in_weights_order(own)):
+        yield Place("", slot.name, slot, paths.get(slot.name, ""), "", index, "")
+    for at, top in model.children:
+        yield from _places_in(at, top)
+
+
+def _places_in(at: str, top: Part) -> Iterator[Place]:
+    listed = owned_in_legacy_order(top) if top.tracked else []
+    legacy = {key: index for index, (key, _) in enumerate(listed)}
+    stored = set[tuple[str, str]]()
+    owners = {path: (layer, inside) for path, layer, inside, _ in _owners(at, top)}
+    for relative, _, slot in in_path_layout(top):
+        owner = relative.rpartition("/vars/")[0] if "/vars/" in relative else ""
+        stored.add((owner, slot.name))
+        layer, inside = owners[owner]
+        index = None if slot.borrowed else legacy.get((owner, slot.name))
+        yield Place(layer, "/".join((*inside, slot.name)), slot, f"{at}/{relative}", top.name, index, owner)
+    for (owner, name), slot in listed:
+        if (owner, name) not in stored:
+            layer, inside = owners[owner]
+            yield Place(layer, "/".join((*inside, name)), slot, "", top.name, legacy[owner, name], owner)
+
+
+def layers_in(model: Part) -> Iterator[tuple[str, str, Part]]:
+    """The layers of a model: chain of names, path in `.weights.h5`, the layer itself."""
+    for at, top in model.children:
+        for path, layer, inside, part in _owners(at, top):
+            if not inside and part.placed and not part.is_optimizer:
+                yield layer, f"{at}/{path}" if path else at, part
+
+
+def _owners(at: str, top: Part) -> Iterator[tuple[str, str, tuple[str, ...], Part]]:
+    """The objects of a layer: path below it, chain of names of the innermost layer, and of the object inside that.
+
+    An object that is held by attributes alone, as in subclassed models, is a layer itself, as in the names that
+    `.weights.h5` stores.
+    """
+    stack: list[tuple[str, str, tuple[str, ...], Part]] = [("", top.name, (), top)]
+    while stack:
+        path, layer, inside, part = stack.pop()
+        yield path, layer, inside, part
+        for below, child in reversed(part.children):
+            child_path = f"{path}/{below}" if path else below
+            if (part.is_model and not inside) or _LAYERS not in f"{at}/{path}/":
+                stack.append((child_path, f"{layer}/{child.name}", (), child))
+            else:
+                stack.append((child_path, layer, (*inside, child.name), child))
+
+
+def opaque_in(model: Part) -> Iterator[tuple[str, Part, str]]:
+    """The objects of unknown classes in a model: chain of names, the object, its path in `.weights.h5`."""
+    stack = [(top.name, top, at) for at, top in reversed(model.children)]
+    if not model.known:
+        yield model.name, model, ""
+    while stack:
+        chain, part, path = stack.pop()
+        if not part.known and part.placed and not part.is_optimizer:
+            yield chain, part, path
+        stack.extend((f"{chain}/{child.name}", child, f"{path}/{at}") for at, child in reversed(part.children))
+
+
+def lookups_in(model: Part) -> Iterator[tuple[str, str, Part]]:
+    """The objects of a model that look values up in a vocabulary: chain of names, path in a `.keras`, the object."""
+    for at, top in model.children:
+        for path, layer, inside, part in _owners(at, top):
+            if part.vocabulary is not None and part.placed:
+                yield "/".join((layer, *inside)), f"{at}/{path}" if path else at, part
+
+
+def keeping_assets_in(model: Part) -> Iterator[str]:
+    """The paths in a `.keras` of the objects that keep files beside their weights there."""
+    return (path for path, part, again in _placed_in(model) if part.assets and not again)
+
+
+def empty_in(model: Part) -> Iterator[str]:
+    """The paths in `.weights.h5` of the objects of a model that have no weights of their own there, the model's own
+    first. Objects of unknown classes are left out, and those for which Keras looks elsewhere too."""
+    for path, part, again in _placed_in(model):
+        if part.known and not again and not _stores(part):
+            yield path
+
+
+def names_in(model: Part) -> Iterator[tuple[str, str]]:
+    """The objects that Keras writes into `.weights.h5`: paths and names, in its order, the model itself first.
+
+    It visits what an object holds in the order of attribute names, private ones last, the layers of a model before
+    (`_walk_saveable`, keras/src/saving/saving_lib.py, 3.15).
+    """
+    stack = [("", model)]
+    while stack:
+        path, part = stack.pop()
+        if part.placed and part.listed:
+            yield path, part.name
+            turns = sorted((*_turn(at, part.is_model), n) for n, (at, _) in enumerate(part.children))
+            held = [part.children[number] for *_, number in reversed(turns)]
+            stack.extend((f"{path}/{at}" if path else at, child) for at, child in held)
+
+
+def _turn(place: str, of_model: bool) -> tuple[bool, bool, str]:
+    """When Keras visits what an object holds at this place."""
+    attribute = place.partition("/")[0]
+    return not of_model or attribute != "layers", attribute.startswith("_"), attribute
+
+
+def aliases_in(model: Part) -> Iterator[tuple[str, str]]:
+    """The objects of a live model for which Keras looks at further places: their paths and those."""
+    for path, part, _ in _placed_in(model):
+        yield from ((path, other) for other in part.aliases)
+
+
+def optimizers_in(model: Part) -> Iterator[tuple[str, Part]]:
+    """The optimizers that a live model holds, with their paths in `.weights.h5`."""
+    return ((path, part) for path, part, _ in _placed_in(model) if part.is_optimizer)
+
+
+def _placed_in(model: Part) -> Iterator[tuple[str, Part, bool]]:
+    """The objects of a model that `.weights.h5` has a place for, by path; the model itself first. With each, whether
+    Keras comes to it once more where it failed, by another path to it or to what holds it."""
+    stack = [("", model, False)]
+    while stack:
+        path, part, again = stack.pop()
+        if part.placed:
+            again = again or bool(part.aliases)
+            yield path, part, again
+            again = again and not _stores(part)  # its own weights are not at the other path, where Keras then fails
+            stack.extend((f"{path}/{at}" if path else at, child, again) for at, child in reversed(part.children))
+
+
+def _stores(part: Part) -> bool:
+    return any(slot.stored for slot in part.slots)
+
+
+def shapes_fit(expected: tuple[int | None, ...] | None, shape: tuple[int, ...]) -> bool:
+    """Whether an array has the expected shape, as far as that is known."""
+    if expected is None:
+        return True
+    pairs = zip(expected, shape, strict=False)
+    return len(expected) == len(shape) and all(size in (None, stored) for size, stored in pairs)

@@ -1,0 +1,1 @@
+"""Live Keras models: the one place, beside the callbacks, that imports Keras."""

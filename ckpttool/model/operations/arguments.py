@@ -1,0 +1,57 @@
+"""Arguments of operations that those of layers have no reading for: axes that may be missing, signed numbers, pairs."""
+
+from typing import Any
+
+from ckpttool.model.arguments import Args
+from ckpttool.model.shape_arithmetic import axis_number
+from ckpttool.model.sizes import MAX_SIZE, is_integer
+
+Window = int | tuple[int, ...]
+"""One number for all axes, or one for each."""
+
+
+def axis_or_none(args: Args, rank: int, key: str = "axis", default: int | None = None) -> int | None:
+    """The number of an axis of a tensor of that rank, None where the config has null. Raises ValueError."""
+    axis = args.integer(key) if key in args.config else default
+    return None if axis is None else axis_number(axis, rank)
+
+
+def axis_of(args: Args, rank: int, key: str = "axis", default: int = 0) -> int:
+    """The number of an axis of a tensor of that rank. Raises ValueError where it has none such."""
+    axis = args.integer(key, default)
+    assert axis is not None
+    return axis_number(axis, rank)
+
+
+def items(args: Args, key: str) -> list[Any] | None:
+    """The list that an argument is, None where it is another value; tuples of every spelling are lists."""
+    value = args.config.get(key)
+    if isinstance(value, dict) and value.get("class_name") == "__tuple__":
+        value = value.get("items")
+    return list(value) if isinstance(value, list | tuple) else None
+
+
+def integers(args: Args, key: str) -> list[int]:
+    """Whole numbers, one or a list of them, negative ones too."""
+    found = items(args, key)
+    found = [args.config.get(key)] if found is None else found
+    if not all(is_integer(number) and abs(number) <= MAX_SIZE for number in found):
+        raise args.error(key, "a whole number, or a list of such")
+    return found
+
+
+def number(args: Args, key: str, default: int | None = None) -> int:
+    """A whole number, which may be negative."""
+    found = args.integer(key, default)
+    if found is None or abs(found) > MAX_SIZE:
+        raise args.error(key, "a whole number")
+    return found
+
+
+def window(args: Args, key: str, rank: int, default: int | None = None, least: int = 1) -> tuple[int, ...]:
+    """Whole numbers of `least` at least, one for each of `rank` axes; a single number stands for all of them."""
+    found = [default] if args.config.get(key) is None and default is not None else integers(args, key)
+    found = found * rank if items(args, key) is None else found
+    if len(found) != rank or min(found, default=least) < least:
+        raise args.error(key, f"{rank} whole numbers of {least} at least")
+    return tuple(found)

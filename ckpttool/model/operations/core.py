@@ -1,0 +1,36 @@
+"""Scattering, and operations that call functions (keras/src/ops/core.py and linalg.py, 3.15).
+
+What a function returns cannot be told without running it.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ckpttool.model.layers.outputs.rule import Outputs, Rule
+from ckpttool.model.operations.binding_rules import Bound, custom, one
+from ckpttool.model.operations.elementwise import same
+
+
+def _unknown(bound: Bound) -> Outputs:
+    return ()
+
+
+def _scattered(bound: Bound) -> Outputs:
+    return (bound.args.shape("shape"),)
+
+
+CORE: Mapping[str, Rule] = MappingProxyType(
+    {
+        "AssociativeScan": custom(_unknown, "f", "elems"),
+        "Cond": custom(_unknown, "pred", "true_fn", "false_fn"),
+        "JVP": custom(_unknown, "fun", "primals", "tangents"),
+        "Map": custom(_unknown, "f", "xs"),
+        "Scan": custom(_unknown, "f", "init", more=("xs",)),
+        "Scatter": custom(_scattered, "indices", "values"),
+        "ScatterUpdate": one(same, "inputs", more=("indices", "updates")),
+        "SliceUpdate": one(same, "inputs", more=("start_indices", "updates")),
+        "Switch": custom(_unknown, "index", "branches", rest=True),
+        "VectorizedMap": custom(_unknown, "elements"),
+    }
+)
+"""Rules by class name."""

@@ -1,0 +1,215 @@
+"""Operations on each element: outputs as the first input, or as all inputs broadcast against each other.
+
+Sources: `compute_output_spec` in keras/src/ops/numpy.py, nn.py, math.py, core.py, keras/src/activations/activations.py
+and keras/src/quantizers/quantizers.py, 3.15. Where Keras reports the shape of the first input although it computes with
+broadcasting (the bitwise operations), that is what the layers behind are built for, and what is told here.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ckpttool.model import shape_arithmetic
+from ckpttool.model.arguments import Args
+from ckpttool.model.layers.outputs.rule import Rule
+from ckpttool.model.operations.binding_rules import one
+from ckpttool.model.sizes import Shape
+
+_OF_X = [
+    "Absolute",
+    "Abs",
+    "Fabs",
+    "Conjugate",
+    "Conj",
+    "Copy",
+    "Expm1",
+    "Floor",
+    "Imag",
+    "Log1p",
+    "OnesLike",
+    "Real",
+    "Round",
+    "Sign",
+    "Signbit",
+    "Negative",
+    "Square",
+    "Sqrt",
+    "Angle",
+    "Arccos",
+    "Arccosh",
+    "Cos",
+    "Cosh",
+    "Sinc",
+    "Corrcoef",
+    "Arcsin",
+    "Arcsinh",
+    "Arctan",
+    "Arctanh",
+    "Ceil",
+    "Sin",
+    "Sinh",
+    "Tan",
+    "Tanh",
+    "Array",
+    "BitwiseInvert",
+    "BitwiseNot",
+    "Cbrt",
+    "Clip",
+    "EmptyLike",
+    "Exp",
+    "Exp2",
+    "I0",
+    "Isfinite",
+    "Isinf",
+    "Isnan",
+    "Isneginf",
+    "Isposinf",
+    "Isreal",
+    "Log",
+    "Log10",
+    "Log2",
+    "LogicalNot",
+    "NanToNum",
+    "Tril",
+    "Triu",
+    "Trunc",
+    "Deg2rad",
+    "Rad2deg",
+    "ZerosLike",
+    "Reciprocal",
+    "Relu",
+    "Relu6",
+    "Sigmoid",
+    "SparseSigmoid",
+    "Softplus",
+    "Softsign",
+    "SoftShrink",
+    "SparsePlus",
+    "Silu",
+    "Squareplus",
+    "LogSigmoid",
+    "LeakyRelu",
+    "HardSigmoid",
+    "HardSilu",
+    "Elu",
+    "Selu",
+    "Gelu",
+    "Celu",
+    "TanhShrink",
+    "HardTanh",
+    "HardShrink",
+    "Threshold",
+    "Rsqrt",
+    "Erf",
+    "Erfc",
+    "Erfinv",
+    "Cast",
+    "SaturateCast",
+    "ConvertToTensor",
+    "ReLU",
+    "Mish",
+]
+_BROADCAST = [
+    "Add",
+    "Maximum",
+    "Fmax",
+    "Minimum",
+    "Fmin",
+    "Subtract",
+    "Arctan2",
+    "Heaviside",
+    "Hypot",
+    "Equal",
+    "Gcd",
+    "Greater",
+    "GreaterEqual",
+    "Lcm",
+    "Ldexp",
+    "Less",
+    "LessEqual",
+    "Logaddexp",
+    "Logaddexp2",
+    "LogicalAnd",
+    "LogicalOr",
+    "Mod",
+    "Fmod",
+    "NotEqual",
+    "Power",
+    "Nextafter",
+    "FloorDivide",
+    "LogicalXor",
+    "Multiply",
+    "Divide",
+    "DivideNoNan",
+    "TrueDivide",
+]
+_OF_X_BESIDE_Y = [
+    "BitwiseAnd",
+    "BitwiseOr",
+    "BitwiseXor",
+    "BitwiseLeftShift",
+    "LeftShift",
+    "BitwiseRightShift",
+    "RightShift",
+]
+_OF_AXES = ["Softmax", "LogSoftmax", "Normalize", "Flip", "Roll"]
+
+
+def same(args: Args, shape: Shape) -> Shape:
+    """The shape of the input."""
+    return shape
+
+
+def broadcast(args: Args, *shapes: Shape) -> Shape | None:
+    """The shape of all inputs together."""
+    return shape_arithmetic.broadcast(*shapes)
+
+
+def _along_axes(args: Args, shape: Shape) -> Shape:
+    """The shape of the input, which must have the axes that `axis` names; null is all of them."""
+    for axis in args.axes("axis", -1):
+        shape_arithmetic.axis_number(axis, len(shape))
+    return shape
+
+
+def _with_rank(least: int) -> Rule:
+    def compute(args: Args, array: Shape) -> Shape:
+        if len(array) < least:
+            raise ValueError(f"an input with {least} axes at least")
+        return array
+
+    return one(compute, "x")
+
+
+def _digitize(args: Args, x: Shape, bins: Shape) -> Shape:
+    if len(bins) > 1:
+        raise ValueError("bins along one axis")
+    return x
+
+
+def _search(args: Args, sequence: Shape, values: Shape) -> Shape:
+    if len(sequence) != 1:
+        raise ValueError("a sorted sequence along one axis")
+    return values
+
+
+ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
+    {
+        **dict.fromkeys(_OF_X, one(same, "x")),
+        **dict.fromkeys(_BROADCAST, one(broadcast, "x1", "x2")),
+        **dict.fromkeys(_OF_X_BESIDE_Y, one(same, "x", more=("y",))),
+        **dict.fromkeys(_OF_AXES, one(_along_axes, "x")),
+        "Sparsemax": one(_along_axes, "x"),
+        "Digitize": one(_digitize, "x", "bins"),
+        "FakeQuantWithMinMaxVars": one(same, "inputs", more=("min_vals", "max_vals")),
+        "Fliplr": _with_rank(2),
+        "Flipud": _with_rank(1),
+        "FullLike": one(same, "x", more=("fill_value",)),
+        "IsIn": one(same, "x1", more=("x2",)),
+        "Isclose": one(broadcast, "x1", "x2", more=("rtol", "atol")),
+        "Polar": one(same, "abs_", more=("angle",)),
+        "SearchSorted": one(_search, "sorted_sequence", "values"),
+        "StopGradient": one(same, "variable"),
+        "Where": one(broadcast, "condition", "x1", "x2"),
+    }
+)
+"""Rules by class name."""

@@ -1,0 +1,290 @@
+"""What an optimizer keeps for a model: its variables in the order in which Keras makes them.
+
+`Optimizer.__init__` and `build` (keras/src/optimizers/base_optimizer.py and the modules of the optimizers, 3.15): the
+iteration, the learning rate unless a schedule gives it, averages and accumulated gradients where they are asked for,
+then, for each trainable weight, what the rule of the optimizer needs. Optimizers that hold others list the variables of
+these behind their own, and are stored with them: those of the inner ones are in the file twice.
+"""
+
+import fnmatch
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.model.class_names import snake_case
+from ckpttool.model.sizes import Shape
+
+MAX_DEPTH = 4
+MAX_MATCHED = 50_000_000  # characters of paths times patterns
+
+_WITH_OWN_DTYPE = ""  # the dtype of whole numbers differs between backends
+_OVERWRITTEN = frozenset(
+    f"{of}_{what}" for of in ("inputs", "kernel", "outputs_grad") for what in ("scale", "amax_history")
+)
+_LITERAL = re.compile(r"[\w/ -]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A weight that is trained. Its path in a live model ends in `path`; how many of the names of the models that hold
+    it, `models`, come in front depends on how these were built."""
+
+    label: str
+    shape: Shape | None
+    dtype: str
+    path: str
+    models: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What its path may be."""
+        return tuple("/".join((*self.models[at:], self.path)) for at in range(len(self.models) + 1))
+
+    @property
+    def is_overwritten(self) -> bool:
+        """Whether training puts the gradient in its place, so that no rule is applied to it: the scales of float8."""
+        return self.path.rpartition("/")[2] in _OVERWRITTEN
+
+
+class Variable(NamedTuple):
+    """A variable of an optimizer. `assigned` says that it is tracked as it is assigned to an attribute, not as it is
+    made: LossScaleOptimizer builds the optimizer inside it with such tracking turned off."""
+
+    name: str
+    shape: Shape | None
+    dtype: str
+    assigned: bool = False
+
+
+State = dict[str, list[Variable]]
+"""The variables of an optimizer by where they are kept below it: its own under "", which are all, and once more those
+of each optimizer that it holds."""
+
+Kept = Iterator[Variable]
+Row = Callable[[Args, Sequence[Trained]], Kept]
+
+
+def _each(weights: Sequence[Trained], *names: str) -> Kept:
+    """Variables of the shape of each weight, made together, weight after weight."""
+    for weight in weights:
+        if not weight.is_overwritten:
+            yield from (Variable(f"{weight.label}/{name}", weight.shape, weight.dtype) for name in names)
+
+
+def _always(*names: str) -> Row:
+    return lambda args, weights: _each(weights, *names)
+
+
+def _adam(args: Args, weights: Sequence[Trained]) -> Kept:
+    yield from _each(weights, "momentum", "velocity")
+    if args.flag("amsgrad", False):
+        yield from _each(weights, "velocity_hat")
+
+
+def _rmsprop(args: Args, weights: Sequence[Trained]) -> Kept:
+    yield from _each(weights, "velocity")
+    if _number(args, "momentum") > 0:
+        yield from _each(weights, "momentum")
+    if args.flag("centered", False):
+        yield from _each(weights, "average_gradient")
+
+
+def _sgd(args: Args, weights: Sequence[Trained]) -> Kept:
+    return _each(weights if _number(args, "momentum") else (), "momentum")
+
+
+def _nadam(args: Args, weights: Sequence[Trained]) -> Kept:
+    yield from _each(weights, "momentum", "velocity")
+    yield Variable("u_product", (), weights[0].dtype if weights else "float32", assigned=True)
+
+
+def _adafactor(args: Args, weights: Sequence[Trained]) -> Kept:
+    """Adafactor: for each weight its two factors, which are a number that nothing uses where there is nothing to
+    factor, and the velocity."""
+    for weight in weights:
+        shape, dtype = weight.shape, weight.dtype
+        if shape is not None and len(shape) < 2:
+            yield from (Variable(f"{weight.label}/{factor}", (), "int32", assigned=True) for factor in ("r", "c"))
+        else:
+            yield Variable(f"{weight.label}/r", None if shape is None else shape[:-1], dtype)
+            yield Variable(f"{weight.label}/c", None if shape is None else (*shape[:-2], shape[-1]), dtype)
+        yield from _each([weight], "velocity")
+
+
+def _muon(args: Args, weights: Sequence[Trained]) -> Kept:
+    """Muon: a momentum for each weight, and a velocity for those that are left to AdamW."""
+    globs = [f"*{_glob(args, pattern)}*" for pattern in _patterns(args, "exclude_layers", weights)]
+
+    def is_left(path: str) -> bool:
+        named = args.flag("exclude_embeddings", True) and "embedding" in path.lower()
+        return named or any(fnmatch.fnmatchcase(path, glob) for glob in globs)
+
+    for weight in weights:
+        if weight.shape is None:
+            raise args.error("exclude_layers", "weights whose number of axes is known")
+        alone = len(weight.shape) == 2 and not _agreed(args, weight, is_left)
+        yield from _each([weight], "momentum", *(() if alone else ("velocity",)))
+
+
+OPTIMIZERS: Mapping[str, Row] = MappingProxyType(
+    {
+        "Adadelta": _always("accumulated_grad", "accumulated_delta_var"),
+        "Adafactor": _adafactor,
+        "Adagrad": _always("accumulator"),
+        "Adam": _adam,
+        "AdamW": _adam,
+        "Adamax": _always("momentum", "norm"),
+        "Ftrl": _always("accumulator", "linear"),
+        "Lamb": _always("momentum", "velocity"),
+        "Lion": _always("momentum"),
+        "Muon": _muon,
+        "Nadam": _nadam,
+        "RMSprop": _rmsprop,
+        "SGD": _sgd,
+        "ScheduleFreeAdamW": _always("momentum", "velocity"),
+    }
+)
+"""What the rule of each optimizer keeps for the weights."""
+
+
+def optimizer_state(optimizer: Any, trainable: Sequence[Trained]) -> State:
+    """The variables of an optimizer, as a config names it, for the trainable weights of a model in the order of
+    `model.trainable_variables`. Empty where there is no optimizer, or one that is not known."""
+    entry = {"class_name": optimizer, "config": {}} if isinstance(optimizer, str) else optimizer
+    try:
+        return _state(Args.of(entry), trainable)
+    except ConfigError:
+        return {}
+
+
+def _state(args: Args, weights: Sequence[Trained]) -> State:
+    class_name = _CLASSES.get(args.class_name.lower(), "")
+    if args.foreign or not class_name or args.depth > MAX_DEPTH:
+        raise ConfigError(f"an optimizer whose variables are not known: {args.class_name[:60]}")
+    args = args.as_class(class_name)
+    if class_name in HOLDERS:
+        return HOLDERS[class_name](args, weights)
+    return {"": [*_base(args, weights), *OPTIMIZERS[class_name](args, weights)]}
+
+
+def _base(args: Args, weights: Sequence[Trained]) -> Kept:
+    """What every optimizer has, whatever its rule."""
+    yield Variable("iteration", (), _WITH_OWN_DTYPE)
+    if not isinstance(args.config.get("learning_rate"), Mapping):
+        yield Variable("learning_rate", (), "float32")
+    if args.flag("use_ema", False):
+        yield from _each(weights, "average")
+    if args.integer("gradient_accumulation_steps"):
+        yield from (Variable(f"{weight.label}/gradient_accumulator", weight.shape, weight.dtype) for weight in weights)
+
+
+def _loss_scale(args: Args, weights: Sequence[Trained]) -> State:
+    """LossScaleOptimizer: the scale and how long it has held, then the variables of the optimizer inside."""
+    held = _state(args.layer("inner_optimizer"), weights)
+    inner = {place: [one for one in variables if not one.assigned] for place, variables in held.items()}
+    own = [
+        Variable("iteration", (), _WITH_OWN_DTYPE),
+        Variable("learning_rate", (), "float32"),
+        Variable("step_counter", (), _WITH_OWN_DTYPE),
+        Variable("dynamic_scale", (), "float32"),
+    ]
+    return {"": [*own, *_inside("inner_optimizer", inner[""])], **_below("inner_optimizer", inner)}
+
+
+def _multiple(args: Args, weights: Sequence[Trained]) -> State:
+    """MultiOptimizer: the variables of its optimizers, each with the weights whose paths it is for. One that has none
+    is not built."""
+    mapped = args.layer("optimizer_map")
+    given = mapped.config.get("optimizer_map")
+    if mapped.class_name != "OptimizerMap" or not isinstance(given, Mapping):
+        raise args.error("optimizer_map", "an OptimizerMap")
+    globs = {pattern: _glob(args, pattern) for pattern in _bounded(args, "optimizer_map", list(given), weights)}
+    held = [Args.of(entry, args.depth + 2) for entry in given.values()] + [mapped.layer("default_optimizer")]
+    chosen = [_agreed(args, weight, lambda path: _turn(args, path, globs)) for weight in weights]
+    state = State({"": [Variable("iteration", (), _WITH_OWN_DTYPE), Variable("learning_rate", (), "float32")]})
+    used = Counter[str]()
+    for turn, inner in enumerate(held):
+        found = _single(inner, [weight for weight, one in zip(weights, chosen, strict=True) if one == turn])
+        name = snake_case(_CLASSES[inner.class_name.lower()])
+        place = f"optimizers/{name}_{used[name]}" if used[name] else f"optimizers/{name}"
+        used[name] += 1
+        state[""] += _inside(place, found)
+        state[place] = found
+    return state
+
+
+def _single(args: Args, weights: Sequence[Trained]) -> list[Variable]:
+    """The variables of an optimizer that MultiOptimizer holds."""
+    found = _state(args, weights)
+    if len(found) > 1:
+        raise args.error("optimizer_map", "optimizers that hold no others")
+    return found[""] if weights else list(_base(args, ()))
+
+
+def _turn(args: Args, path: str, globs: Mapping[str, str]) -> int:
+    """Which optimizer of a map a path goes to: the one of that name, else the only one whose pattern it matches."""
+    if path in globs:
+        return list(globs).index(path)
+    found = [at for at, glob in enumerate(globs.values()) if fnmatch.fnmatchcase(path, glob)]
+    if len(found) > 1:
+        raise args.error("optimizer_map", "patterns of which one at most matches a path")
+    return found[0] if found else len(globs)
+
+
+HOLDERS: Mapping[str, Callable[[Args, Sequence[Trained]], State]] = MappingProxyType(
+    {"LossScaleOptimizer": _loss_scale, "MultiOptimizer": _multiple}
+)
+"""The optimizers that hold others."""
+
+_CLASSES = {name.lower(): name for name in (*OPTIMIZERS, *HOLDERS)}
+
+
+def _inside(place: str, variables: Sequence[Variable]) -> list[Variable]:
+    return [one._replace(name=f"{place}/{one.name}") for one in variables]
+
+
+def _below(place: str, state: State) -> State:
+    return {f"{place}/{under}" if under else place: variables for under, variables in state.items()}
+
+
+def _patterns(args: Args, key: str, weights: Sequence[Trained]) -> list[Any]:
+    found = args.config.get(key) or []
+    if not isinstance(found, list):
+        raise args.error(key, "a list of patterns")
+    return _bounded(args, key, found, weights)
+
+
+def _bounded(args: Args, key: str, patterns: list[Any], weights: Sequence[Trained]) -> list[Any]:
+    """The patterns, where matching them all takes no more time than there is."""
+    characters = sum((len(w.models) + 1) * (len(w.path) + sum(map(len, w.models))) for w in weights)
+    if len(patterns) * characters > MAX_MATCHED:
+        raise args.error(key, "fewer patterns")
+    return patterns
+
+
+def _glob(args: Args, pattern: Any) -> str:
+    """The glob that a regular expression amounts to: text and `.*`. What others match is not known here, since one from
+    a stranger may take for ever."""
+    pieces = pattern.split(".*") if isinstance(pattern, str) else ["*"]
+    if not all(map(_LITERAL.fullmatch, pieces)):
+        raise ConfigError(f"{args.class_name}: a pattern that is more than text and .*", found=str(pattern)[:60])
+    return "*".join(pieces)
+
+
+def _agreed(args: Args, weight: Trained, test: Callable[[str], int]) -> int:
+    """What a test says of the path of a weight, where it says the same of all that the path may be."""
+    found = {test(path) for path in weight.paths}
+    if len(found) > 1:
+        raise ConfigError(f"{args.class_name}: what it does with {weight.label} depends on how the models were built")
+    return found.pop()
+
+
+def _number(args: Args, key: str) -> float:
+    value = args.config.get(key) or 0
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise args.error(key, "a number")
+    return value

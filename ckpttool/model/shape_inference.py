@@ -1,0 +1,245 @@
+"""Models as the layers they hold: what goes into each layer and what comes out, from connections and shape rules."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.model.graph import Call, Tensor, read_calls, read_references
+from ckpttool.model.layers.outputs.rule import Outputs
+from ckpttool.model.layers.outputs.table import output_shapes
+from ckpttool.model.sizes import Inputs, Shape, read_shape
+
+_MODELS = frozenset({"Functional", "Model", "Sequential"})
+_BESIDE = ("mask", "initial_state", "constants")
+MAX_FOLLOWED = 30_000  # calls of layers, those in models counted at every call of the model
+_SHAPES = ("batch_shape", "batch_input_shape")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One layer of a model: its calls with the shapes that go in, and what comes out of each."""
+
+    args: Args
+    calls: tuple[Call, ...]
+    outputs: tuple[Outputs, ...]
+
+    @property
+    def inputs(self) -> Inputs:
+        """The shapes it is built for: those of its `build_config`, as Keras builds it for them, else of its first call;
+        what its arguments state only where neither tells."""
+        called = _built_for(self.calls[0]) if self.calls else ()
+        known = any(shape is not None for shape in called)
+        return self.args.built or (called if known else self.args.stated or called)
+
+    @property
+    def inbound(self) -> tuple[str, ...]:
+        """The names of the layers that its calls take tensors of, each once."""
+        return tuple(dict.fromkeys(tensor.layer for call in self.calls for tensor in call.tensors))
+
+
+def is_model(args: Args) -> bool:
+    """Whether a layer is a model of a class whose layers its config lists."""
+    return args.class_name in _MODELS and not args.foreign
+
+
+def is_built(model: Args) -> bool:
+    """Whether Keras makes the weights of a model when it reads its config: not of a Sequential one without the shape of
+    an input."""
+    if model.class_name != "Sequential" or model.built or read_shape(model.config.get("build_input_shape")):
+        return True
+    return any(map(_gives_shape, steps_of(model)[:1]))
+
+
+def _gives_shape(first: Step) -> bool:
+    """Whether the first layer of a Sequential model tells what goes into it. What comes out tells nothing: that of a
+    GRU is known without it."""
+    shapes = sum(first.outputs, ()) if first.args.class_name == "InputLayer" else first.inputs
+    return any(shape is not None for shape in shapes) or (is_model(first.args) and is_built(first.args))
+
+
+def outputs_of(args: Args, call: Call) -> Outputs:
+    """The shapes of what comes out of a layer or model. Raises ConfigError."""
+    if not is_model(args):
+        return output_shapes(args, call, outputs_of)
+    return _ends(args, steps_of(args, call.inputs))
+
+
+def steps_of(model: Args, inputs: Inputs = ()) -> tuple[Step, ...]:
+    """The layers of a model in the order of its config, for inputs of these shapes where they are known.
+
+    Raises ConfigError for connections that make no sense: a layer that is not there, a circle, a name twice.
+    """
+    key = (id(model.config), inputs)
+    if key not in model.memo:  # a model inside others is asked for its outputs and its parts, once a level
+        layers = model.layers("layers")
+        chained = model.class_name == "Sequential"
+        steps = tuple(_chain(model, layers, inputs)) if chained else _graph(model, layers, inputs)
+        model.memo[key] = (model.config, steps)  # the config too: it keeps its id while it is there
+    found: tuple[Step, ...] = model.memo[key][1]
+    return found
+
+
+def _chain(model: Args, layers: list[Args], inputs: Inputs) -> Iterator[Step]:
+    """The layers of a Sequential model, each called on what comes out of the one before."""
+    name, shape = "", next(iter(inputs or model.built), read_shape(model.config.get("build_input_shape")))
+    for at, args in enumerate(layers):
+        if args.class_name == "InputLayer":
+            shape = shape or _declared(args)
+            yield Step(args, (), ((shape,),))
+        else:
+            shape = shape or (_declared(args) if at == 0 else None)
+            call = Call((Tensor(name, 0, 0, shape),))
+            outputs = outputs_of(args, call)
+            yield Step(args, (call,), (outputs,))
+            shape = outputs[0] if len(outputs) == 1 else None
+        name = args.name
+
+
+def _declared(args: Args) -> Shape | None:
+    """The shape of the input that the first layer of a model declares, batch axis included."""
+    key = next((key for key in _SHAPES if args.config.get(key) is not None), None)
+    if key is None:
+        return None
+    shape = read_shape(args.config[key])
+    if shape is None:
+        raise args.error(key, "a shape")
+    return shape
+
+
+def first_nodes(layers: Mapping[str, Args], referred: Iterable[tuple[str, Tensor]]) -> dict[str, int]:
+    """The number of each layer's first recorded call: Keras 2 counts a nested model's own input as call 0.
+
+    `referred` are all tensors that a graph refers to, each with what refers to it. Raises ConfigError for one of a
+    layer that is not there.
+    """
+    lowest: dict[str, int] = {}
+    for name, tensor in referred:
+        if tensor.layer not in layers:
+            raise ConfigError("a layer is called on one that does not exist", where=name, found=tensor.layer)
+        lowest[tensor.layer] = min(tensor.node, lowest.get(tensor.layer, tensor.node))
+    return {name: 1 if is_model(layers[name]) and node == 1 else 0 for name, node in lowest.items()}
+
+
+def _followed(entry: Any) -> int:
+    """How many calls are met where every call of a layer, and of a model with all that is called in it, is followed."""
+    if not isinstance(entry, Mapping):
+        return 0
+    calls, config = entry.get("inbound_nodes"), entry.get("config")
+    times = max(1, len(calls)) if isinstance(calls, list) else 1
+    inner = config.get("layers") if isinstance(config, Mapping) else None
+    return times * (sum(map(_followed, inner)) if isinstance(inner, list) and inner else 1)
+
+
+class _Graph:
+    """The state of walking a graph: which calls wait for which tensors, and what came out so far."""
+
+    def __init__(self, model: Args, layers: list[Args], inputs: Inputs) -> None:
+        entries: list[Mapping[str, Any]] = list(model.config["layers"])
+        if sum(map(_followed, entries)) > MAX_FOLLOWED:
+            raise ConfigError("models in a model are called too often to be followed", where="/".join(model.path))
+        self.names = [name_in_graph(entry, args) for entry, args in zip(entries, layers, strict=True)]
+        twice = next((name for name, count in Counter(self.names).items() if count > 1), None)
+        if twice is not None:
+            raise ConfigError("two layers of a model have the same name", where="/".join(model.path), found=twice)
+        self.layers = dict(zip(self.names, layers, strict=True))
+        for tensor in read_references([model.config.get(key) for key in ("input_layers", "output_layers")]):
+            if tensor.layer not in self.layers:
+                raise ConfigError(
+                    "a model begins or ends with a layer that does not exist",
+                    where="/".join(model.path),
+                    found=tensor.layer,
+                )
+        self.calls = {name: read_calls(entry) for name, entry in zip(self.names, entries, strict=True)}
+        self.given = dict(zip(_input_names(model), inputs, strict=False))
+        referred = ((name, tensor) for name, calls in self.calls.items() for call in calls for tensor in call.tensors)
+        self.first = first_nodes(self.layers, referred)
+        self.outputs: dict[str, dict[int, Outputs]] = {name: {} for name in self.names}
+
+    def shape_of(self, tensor: Tensor) -> Shape | None:
+        """The shape of a tensor, computed where it can be, else the one that the config states."""
+        found = self.outputs.get(tensor.layer, {}).get(tensor.node - self.first.get(tensor.layer, 0), ())
+        shape = found[tensor.output] if 0 <= tensor.output < len(found) else None
+        return tensor.shape if shape is None else shape
+
+    def run(self, name: str, at: int) -> None:
+        """Computes what comes out of one call, now that all that goes in is known."""
+        args = self.layers[name]
+        if not self.calls[name]:
+            shape = self.given.get(name) or _declared(args)
+            self.outputs[name][0] = (shape,) if args.class_name == "InputLayer" else ()
+            return
+        self.outputs[name][at] = outputs_of(args, self.known(self.calls[name][at]))
+
+    def known(self, call: Call) -> Call:
+        """The call with all shapes that are known by now."""
+        return call.replaced(lambda tensor: replace(tensor, shape=self.shape_of(tensor)))
+
+    def step(self, name: str) -> Step:
+        """The layer with all its calls."""
+        outputs = tuple(self.outputs[name][at] for at in sorted(self.outputs[name]))
+        return Step(self.layers[name], tuple(map(self.known, self.calls[name])), outputs)
+
+
+def _graph(model: Args, layers: list[Args], inputs: Inputs) -> tuple[Step, ...]:
+    """The layers of a Functional model; every call is run once all that it takes has been."""
+    graph = _Graph(model, layers, inputs)
+    waiting, dependents = _dependencies(graph)
+    ready = [key for key, count in waiting.items() if not count]
+    for key in ready:
+        graph.run(*key)
+        for dependent in dependents[key]:
+            waiting[dependent] -= 1
+            if not waiting[dependent]:
+                ready.append(dependent)
+    if len(ready) < len(waiting):
+        circle = next(name for (name, _), count in waiting.items() if count)
+        raise ConfigError("the layers of a model are connected in a circle", where="/".join(model.path), found=circle)
+    return tuple(map(graph.step, graph.names))
+
+
+_Key = tuple[str, int]
+
+
+def _dependencies(graph: _Graph) -> tuple[dict[_Key, int], dict[_Key, list[_Key]]]:
+    """For each call how many others it waits for, and for each the ones that wait for it."""
+    waiting = {(name, at): 0 for name in graph.names for at in range(max(1, len(graph.calls[name])))}
+    dependents: dict[_Key, list[_Key]] = defaultdict(list)
+    for name, calls in graph.calls.items():
+        for at, call in enumerate(calls):
+            for source in {(t.layer, t.node - graph.first.get(t.layer, 0)) for t in call.tensors}:
+                if source in waiting:
+                    waiting[name, at] += 1
+                    dependents[source].append((name, at))
+    return waiting, dependents
+
+
+def name_in_graph(entry: Mapping[str, Any], args: Args) -> str:
+    """The name under which a graph refers to a layer."""
+    name = entry.get("name")
+    return name if isinstance(name, str) else args.name
+
+
+def _input_names(model: Args) -> list[str]:
+    return [tensor.layer for tensor in read_references(model.config.get("input_layers"))]
+
+
+def _ends(model: Args, steps: tuple[Step, ...]) -> Outputs:
+    """The shapes of what comes out of a model."""
+    if model.class_name == "Sequential":
+        return steps[-1].outputs[0] if steps else ()
+    outputs = {step.args.name: step.outputs for step in steps}
+    return tuple(_end(outputs, tensor) for tensor in read_references(model.config.get("output_layers")))
+
+
+def _end(outputs: Mapping[str, tuple[Outputs, ...]], tensor: Tensor) -> Shape | None:
+    calls = outputs.get(tensor.layer, ())
+    found = calls[min(tensor.node, len(calls) - 1)] if calls and tensor.node >= 0 else ()
+    return found[tensor.output] if 0 <= tensor.output < len(found) else None
+
+
+def _built_for(call: Call) -> Inputs:
+    """The shapes that a layer is built for when it is called: its inputs, without masks and states beside them."""
+    kept = {key: value for key, value in call.kwargs.items() if not key.endswith(_BESIDE)}
+    return Call(call.args, kept).inputs

@@ -1,0 +1,290 @@
+"""Specs: the list of weights that a model expects, as a value and as a small file for review and CI."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.model.config import Architecture
+from ckpttool.model.generations import normalized
+from ckpttool.model.layers.table import part_of
+from ckpttool.model.layouts import Place, aliases_in, empty_in, lookups_in, opaque_in, optimizers_in, places_of
+from ckpttool.model.optimizers import Trained, optimizer_state
+from ckpttool.model.shape_inference import is_built, is_model
+from ckpttool.model.sizes import Shape, is_integer, read_shape
+from ckpttool.model.slots import Part
+
+SCHEMA = "ckpttool.spec/1"
+MAX_SLOTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SpecSlot:
+    """One weight that a model expects.
+
+    `layer` is the chain of names down to its layer, `name` the weight inside it. `dtype` is that of the stored array.
+    `path` is its place in `.weights.h5`, empty where that leaves it out. `group` and `index` are the top layer and the
+    position in its list of weights in a legacy `.h5`, empty and None where it has none of its own there. A weight of
+    the model itself has no group and a position.
+    """
+
+    layer: str
+    name: str
+    shape: Shape | None
+    dtype: str
+    trainable: bool
+    path: str
+    group: str
+    index: int | None
+
+    @property
+    def label(self) -> str:
+        """What to call it: `encoder/dense/kernel`."""
+        return f"{self.layer}/{self.name}" if self.layer else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An object that loads weights which are not known: its class is not built into Keras, and no config tells them, or
+    it loads them in a way of its own, as a live model told."""
+
+    layer: str
+    class_name: str
+    path: str
+
+    @property
+    def group(self) -> str:
+        """The top layer that it is or is part of."""
+        return self.layer.split("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The weights that a model expects, in the order of its layers.
+
+    `layers` are its top layers, all of them. `empty` are the paths in `.weights.h5` of its objects without weights of
+    their own. `built` is False where no shape of an input is known, so that Keras makes no weights yet. `optimizer` are
+    the variables of the optimizer that the model is compiled with, empty where that is not known, and of those that it
+    holds beside it. `aliases` are pairs of an object's path in `.weights.h5` and one where Keras looks when nothing is
+    stored there, None where only a live model could tell. `vocabularies` are the layers that look values up and that
+    have no vocabulary in their config, each with the path of its folder among the assets of a `.keras`.
+    """
+
+    model: str
+    slots: tuple[SpecSlot, ...]
+    layers: tuple[str, ...] = ()
+    opaque: tuple[Opaque, ...] = ()
+    empty: tuple[str, ...] = ()
+    built: bool = True
+    optimizer: tuple[SpecSlot, ...] = ()
+    aliases: tuple[tuple[str, str], ...] | None = None
+    vocabularies: tuple[tuple[str, str], ...] = ()
+
+
+def spec_of(architecture: Architecture) -> Spec:
+    """The spec of an architecture. Raises ConfigError where its layers or connections make no sense."""
+    return architecture.facts.once("spec", _spec, architecture)
+
+
+def _spec(architecture: Architecture) -> Spec:
+    part = part_in(architecture)
+    layers = tuple(child.name for _, child in part.tracks)
+    spec = Spec(
+        architecture.name or part.class_name,
+        tuple(map(_slot, places_of(part))),
+        layers,
+        tuple(Opaque(chain, owner.class_name, path) for chain, owner, path in opaque_in(part)),
+        tuple(empty_in(part)),
+        architecture.part is not None or is_built(model_args(architecture)),
+    )
+    spec = replace(spec, vocabularies=tuple(_vocabularies(part)))
+    spec = with_optimizer(spec, _compiled_with(architecture))
+    if architecture.part is None:
+        return spec
+    return replace(spec, optimizer=tuple(_optimizers(spec, part)), aliases=tuple(aliases_in(part)))
+
+
+def _vocabularies(model: Part) -> Iterator[tuple[str, str]]:
+    for layer, place, part in lookups_in(model):
+        if part.assets and not (part.vocabulary and part.vocabulary.file):
+            yield layer, place
+
+
+def part_in(architecture: Architecture) -> Part:
+    """The objects of a model and their weights: those of the live model, else what the table makes of the config.
+
+    Raises ConfigError.
+    """
+    if architecture.part is not None:
+        return architecture.part
+    return architecture.facts.once("part", _part, architecture)
+
+
+def _part(architecture: Architecture) -> Part:
+    args = model_args(architecture)
+    return part_of(args.class_name, args, args.built)
+
+
+def normalized_config(architecture: Architecture) -> Mapping[str, Any]:
+    """The config of an architecture in the words of Keras 3. Raises ConfigError."""
+    return architecture.facts.once("normalized", normalized, architecture.config, architecture.generation)
+
+
+def _optimizers(spec: Spec, model: Part) -> Iterator[SpecSlot]:
+    """The variables of all optimizers of a live model; of the one that it is compiled with, as long as that is not
+    built, those that Keras will make."""
+    found = dict(optimizers_in(model))
+    if "optimizer" not in found or not found["optimizer"].known:
+        yield from spec.optimizer
+        found = {path: held for path, held in found.items() if not f"{path}/".startswith("optimizer/")}
+    for path, held in found.items():
+        for at, slot in enumerate(held.slots):
+            yield SpecSlot(path, slot.name, slot.shape, slot.dtype, False, f"{path}/vars/{at}", "", None)
+
+
+def _compiled_with(architecture: Architecture) -> Any:
+    """The optimizer that a config names; where it says how to compile and not with what, that of `compile` itself.
+
+    Saving a model as `.h5` takes the optimizer out of its config (`model_metadata`,
+    keras/src/legacy/saving/saving_utils.py, 3.15)."""
+    config = architecture.config.get("compile_config") if isinstance(architecture.config, Mapping) else None
+    return config.get("optimizer", "rmsprop") if config and isinstance(config, Mapping) else None
+
+
+def with_optimizer(spec: Spec, optimizer: Any) -> Spec:
+    """The spec of the same model compiled with this optimizer, as a config names it."""
+    state = optimizer_state(optimizer, _trainable(spec))
+    return replace(
+        spec,
+        optimizer=tuple(
+            SpecSlot(place, found.name, found.shape, found.dtype, False, f"{place}/vars/{at}", "", None)
+            for below, variables in state.items()
+            for place in [f"optimizer/{below}".rstrip("/")]
+            for at, found in enumerate(variables)
+        ),
+    )
+
+
+def _trainable(spec: Spec) -> list[Trained]:
+    """The weights that are trained, in the order of `model.trainable_variables`: layer after layer, in each that of its
+    legacy list."""
+    turn = {name: at for at, name in enumerate(spec.layers)}
+    found = [(turn.get(slot.group, -1), slot.index, slot) for slot in spec.slots if slot.index is not None]
+    found.sort(key=lambda entry: entry[:2])
+    return [_trained(spec.model, slot) for _, _, slot in found if slot.trainable]
+
+
+def _trained(model: str, slot: SpecSlot) -> Trained:
+    *models, layer = (model, *slot.layer.split("/"))
+    return Trained(slot.label, slot.shape, slot.dtype, f"{layer}/{slot.name}", tuple(models))
+
+
+def model_args(architecture: Architecture) -> Args:
+    """The arguments of a model; one of an own class that lists its layers as Keras's models do is taken for one.
+    Raises ConfigError."""
+    return architecture.facts.once("args", _model_args, architecture)
+
+
+def _model_args(architecture: Architecture) -> Args:
+    args = Args.of(normalized_config(architecture))
+    if is_model(args):
+        return args
+    if not isinstance(args.config.get("layers"), list):
+        raise ConfigError(
+            f"a model of class {args.class_name}, whose config does not list its layers",
+            expected="a Functional or Sequential model",
+            hint="a function that builds the model tells: package.module:function",
+        )
+    plain = {"class_name": "Functional" if "output_layers" in args.config else "Sequential", "config": args.config}
+    return Args.of(normalized(plain, architecture.generation))
+
+
+def _slot(place: Place) -> SpecSlot:
+    slot = place.slot
+    return SpecSlot(
+        place.layer, place.name, slot.shape, slot.written_dtype, slot.trainable, place.path, place.group, place.index
+    )
+
+
+def to_json(spec: Spec) -> str:
+    """A spec as text: one line a slot, so that a changed layer is a changed line in review."""
+    head = {"schema": SCHEMA, "model": spec.model, "built": spec.built}
+    head |= {"layers": list(spec.layers), "empty": list(spec.empty)}
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    for key, items in (("opaque", spec.opaque), ("slots", spec.slots), ("optimizer", spec.optimizer)):
+        body = ",\n".join(f"  {json.dumps(asdict(item))}" for item in items)
+        lines.append(f'"{key}": [\n{body}\n]' if body else f'"{key}": []')
+    if spec.vocabularies:
+        lines.append(f'"vocabularies": {json.dumps(spec.vocabularies)}')
+    if spec.aliases is not None:
+        lines.append(f'"aliases": {json.dumps(spec.aliases)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def is_spec(value: Any) -> bool:
+    """Whether a JSON value says to be a spec."""
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("schema"), str)
+        and value["schema"].startswith("ckpttool.spec/")
+    )
+
+
+def from_json(value: Mapping[str, Any]) -> Spec:
+    """The spec that a JSON object holds. Raises ConfigError."""
+    if value["schema"] != SCHEMA:
+        raise ConfigError("a spec of another version", expected=SCHEMA, found=str(value["schema"])[:60])
+    keys = ("slots", "layers", "opaque", "empty", "optimizer")
+    slots, layers, opaque, empty, optimizer = (_list(value, key) for key in keys)
+    if not all(isinstance(name, str) for name in (*layers, *empty)):
+        raise ConfigError("cannot be read as a spec", where="layers, empty", expected="lists of names")
+    return Spec(
+        _text(value, "model", "spec"),
+        tuple(_read_slot(slot, f"slots[{at}]") for at, slot in enumerate(slots)),
+        tuple(layers),
+        tuple(
+            Opaque(*_texts(entry, ("layer", "class_name", "path"), f"opaque[{at}]")) for at, entry in enumerate(opaque)
+        ),
+        tuple(empty),
+        value.get("built") is not False,
+        tuple(_read_slot(slot, f"optimizer[{at}]") for at, slot in enumerate(optimizer)),
+        None if value.get("aliases") is None else _read_pairs(value, "aliases"),
+        _read_pairs(value, "vocabularies"),
+    )
+
+
+def _read_pairs(value: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
+    found = _list(value, key)
+    if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) for p in pair) for pair in found):
+        raise ConfigError("cannot be read as a spec", where=key, expected="pairs of paths")
+    return tuple((path, other) for path, other in found)
+
+
+def _list(value: Mapping[str, Any], key: str) -> list[Any]:
+    found = value.get(key, [])
+    if not isinstance(found, list) or len(found) > MAX_SLOTS:
+        raise ConfigError("cannot be read as a spec", where=key, expected="a list")
+    return found
+
+
+def _text(value: Any, key: str, where: str) -> str:
+    found = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(found, str):
+        raise ConfigError("cannot be read as a spec", where=f"{where}.{key}", expected="a text")
+    return found
+
+
+def _texts(value: Any, keys: tuple[str, ...], where: str) -> list[str]:
+    return [_text(value, key, where) for key in keys]
+
+
+def _read_slot(value: Any, where: str) -> SpecSlot:
+    layer, name, dtype, path, group = _texts(value, ("layer", "name", "dtype", "path", "group"), where)
+    stated, index, trainable = value.get("shape"), value.get("index"), value.get("trainable")
+    shape = read_shape(stated)
+    if (stated is not None and shape is None) or not isinstance(trainable, bool):
+        raise ConfigError("cannot be read as a spec", where=where, expected="a shape, and true or false for trainable")
+    if index is not None and not (is_integer(index) and index >= 0):
+        raise ConfigError("cannot be read as a spec", where=f"{where}.index", expected="a position or null")
+    return SpecSlot(layer, name, shape, dtype, trainable, path, group, index)

@@ -1,0 +1,66 @@
+"""What a config tells of each layer beside its weights: the shapes of what comes out of it, and what goes in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ckpttool.errors import CheckpointError
+from ckpttool.model.arguments import Args
+from ckpttool.model.config import Architecture
+from ckpttool.model.graph import Call, Tensor
+from ckpttool.model.layers.outputs.rule import Outputs
+from ckpttool.model.shape_inference import Step, is_model, outputs_of, steps_of
+from ckpttool.model.sizes import Shape
+from ckpttool.model.spec import model_args
+
+
+@dataclass(frozen=True, slots=True)
+class LayerGraph:
+    """The shapes of what comes out of a layer, for each of its calls, and the tensors that go into them.
+
+    The layers of a Sequential model are connected by their order, and no tensors are told.
+    """
+
+    outputs: tuple[Outputs, ...]
+    inbound: tuple[Tensor, ...] = ()
+
+    @property
+    def shapes(self) -> tuple[Shape | None, ...]:
+        """The shapes of what comes out, each once."""
+        return tuple(dict.fromkeys(shape for outputs in self.outputs for shape in outputs))
+
+
+def graph_of(architecture: Architecture) -> Mapping[str, LayerGraph]:
+    """What is told of each layer, by its chain of names; nothing where the config makes no sense."""
+    try:
+        return dict(_walk(model_args(architecture), (), ""))
+    except CheckpointError:
+        return {}
+
+
+def _walk(model: Args, inputs: tuple[Shape | None, ...], prefix: str) -> Iterator[tuple[str, LayerGraph]]:
+    chained = model.class_name == "Sequential"
+    for step in steps_of(model, inputs):
+        path = f"{prefix}{step.args.name}"
+        yield path, LayerGraph(step.outputs, () if chained else _inbound(step))
+        if is_model(step.args):
+            yield from _walk(step.args, step.inputs, f"{path}/")
+
+
+def _inbound(step: Step) -> tuple[Tensor, ...]:
+    return tuple(dict.fromkeys(tensor for call in step.calls for tensor in call.tensors))
+
+
+def outputs_with_shapes(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:
+    """The layers at the end of a model with the shapes of what comes out: computed, else as the config states them."""
+    stated, computed = architecture.outputs, model_outputs(architecture)
+    if len(stated) != len(computed):
+        return stated
+    return tuple((name, shape or dims) for (name, dims), shape in zip(stated, computed, strict=True))
+
+
+def model_outputs(architecture: Architecture) -> Outputs:
+    """The shapes of what comes out of a model; none where the config does not tell."""
+    try:
+        return outputs_of(model_args(architecture), Call())
+    except CheckpointError:
+        return ()

@@ -1,0 +1,66 @@
+"""What the weights of a checkpoint are held against: a spec, and which Keras builds the architecture behind it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ckpttool.alignment.architectures import is_text, spec_of_weights
+from ckpttool.checkpoint import Checkpoint
+from ckpttool.errors import CheckpointError
+from ckpttool.formats import open_checkpoint
+from ckpttool.model import Architecture, architecture_of
+from ckpttool.model.spec import Opaque, Spec, from_json, is_spec, spec_of
+from ckpttool.model.support import Support, support_of, support_of_config
+from ckpttool.model.text_files import architecture_in, value_in
+from ckpttool.verification import legacy_state
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """The spec that is expected, what to call it, and where it is of a config, that architecture and which Keras builds
+    it."""
+
+    spec: Spec
+    title: str
+    support: Support | None = None
+    architecture: Architecture | None = None
+
+    def with_own_model(self) -> "Expectation":
+        """The same, the model itself among what only the user's code knows."""
+        class_name = self.architecture.class_name if self.architecture else ""
+        model = Opaque(self.spec.model, class_name, "")
+        return replace(self, spec=replace(self.spec, opaque=(model, *self.spec.opaque)))
+
+
+def expectation_of(architecture: Spec | Architecture | str | os.PathLike[str], optimizer: bool) -> Expectation:
+    """What an architecture, or a file with one, expects; with the `optimizer` that a whole legacy model states beside
+    its config where that is asked for. Raises CheckpointError where a file cannot be read."""
+    if isinstance(architecture, Spec):
+        return Expectation(architecture, architecture.model)
+    if isinstance(architecture, Architecture):
+        return Expectation(spec_of(architecture), architecture.name, support_of(architecture), architecture)
+    path = os.fspath(architecture)
+    try:
+        if is_text(path) and not path.endswith(".weights.json"):
+            return _of_text(value_in(path), path)
+        with open_checkpoint(path) as checkpoint:
+            return _of_checkpoint(checkpoint, path, optimizer)
+    except CheckpointError as error:
+        raise error.at(path=path) from error.__cause__
+
+
+def _of_text(value: Any, path: str) -> Expectation:
+    if isinstance(value, Mapping) and is_spec(value):
+        return Expectation(from_json(value), path)
+    architecture = architecture_in(value)
+    return Expectation(spec_of(architecture), path, support_of_config(value), architecture)
+
+
+def _of_checkpoint(checkpoint: Checkpoint, path: str, optimizer: bool) -> Expectation:
+    checkpoint.require_one_view()
+    architecture = architecture_of(checkpoint)
+    spec = spec_of(architecture) if architecture else spec_of_weights(checkpoint)
+    if optimizer:
+        spec = legacy_state.compiled_spec(spec, checkpoint)
+    return Expectation(spec, path, support_of(checkpoint), architecture)

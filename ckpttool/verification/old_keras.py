@@ -1,0 +1,105 @@
+"""Weights of a legacy file as an older Keras loads them into an architecture that Keras 3 does not build.
+
+Keras 1 keeps each gate of a recurrent layer in arrays of its own and the axes of kernels in the order of its backend
+(`load_weights_from_hdf5_group`, keras/engine/topology.py, 1.2.2). Keras 2 turns those into its own as it loads them,
+and weights of layers for cuDNN into those of plain ones and back (`preprocess_weights_for_loading`,
+keras/engine/saving.py, 2.2.4, and keras/src/saving/legacy/hdf5_format.py, 2.15); a file without a version is one of
+Keras 1 for it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ckpttool.alignment.alignment import key_of, stored_orders
+from ckpttool.checkpoint import Checkpoint
+from ckpttool.model import Architecture
+from ckpttool.model.generations import Generation, StoredSlot, generation_of
+from ckpttool.model.layouts import places_of, shapes_fit
+from ckpttool.model.sizes import Shape
+from ckpttool.model.spec import Spec, SpecSlot, part_in
+from ckpttool.model.support import Support
+from ckpttool.verification.pairs import Pairing
+
+Loader = Callable[[Spec, Checkpoint, bool], Pairing]
+
+_LEGACY = frozenset({"legacy-model", "legacy-weights"})
+_KERAS_0 = "keras0-weights"
+_Slots = list[tuple[SpecSlot, tuple[Shape | None, ...]]]
+"""The slots that a generation expects, each with the shapes in which it loads it."""
+
+
+def generations_for(checkpoint: Checkpoint, support: Support | None) -> tuple[Generation, ...]:
+    """In whose layouts the Keras that wrote an architecture reads a checkpoint, the likeliest first; none where Keras 3
+    builds the architecture, or the file is not of an old layout."""
+    if support is None or not support.by_writer_alone:
+        return ()
+    writer = support.writer
+    if checkpoint.kind == _KERAS_0:
+        return (Generation.KERAS_0,) if writer <= Generation.KERAS_1 else ()
+    if checkpoint.kind not in _LEGACY or writer is Generation.KERAS_0:
+        return ()
+    version = checkpoint.producer.keras_version
+    stored = generation_of(None, version) if version else Generation.KERAS_1
+    return tuple(dict.fromkeys((min(stored, writer), writer)))
+
+
+def reads(checkpoint: Checkpoint, support: Support) -> bool:
+    """Whether the Keras that wrote an architecture reads a file as one of its old layout: Keras 2 goes by a few names,
+    Keras 0 and 1 by none (`load_weights`, keras/src/engine/training.py, 2.15; keras/engine/topology.py, 1.2.2)."""
+    other = support.writer is Generation.KERAS_2 and checkpoint.path.name.endswith((".keras", ".weights.h5"))
+    return bool(generations_for(checkpoint, support)) and not other
+
+
+def pair(
+    architecture: Architecture,
+    spec: Spec,
+    checkpoint: Checkpoint,
+    generations: tuple[Generation, ...],
+    load: Loader,
+    skip_mismatch: bool,
+) -> Pairing:
+    """The pairs of a legacy file as the first of the generations makes them that loads all, else as the first does."""
+    found = [_pair(_expected(architecture, one), spec, checkpoint, load, skip_mismatch) for one in generations]
+    return next((pairing for pairing in found if not pairing.raises), found[0])
+
+
+def _pair(expected: _Slots, spec: Spec, checkpoint: Checkpoint, load: Loader, skip_mismatch: bool) -> Pairing:
+    """The pairs, of slots in the shapes of what is stored where they load in several."""
+    shapes = {(slot.group, slot.index): others for slot, others in expected}
+    slots = tuple(slot for slot, _ in expected)
+    paired = load(replace(spec, slots=slots), checkpoint, skip_mismatch).pairs
+    stored = {(slot.group, slot.index): weight.shape for slot, weight in paired}
+    fitting = (
+        replace(slot, shape=next((one for one in shapes[key] if shapes_fit(one, stored[key])), slot.shape))
+        if (key := (slot.group, slot.index)) in stored
+        else slot
+        for slot in slots
+    )
+    return load(replace(spec, slots=tuple(fitting)), checkpoint, skip_mismatch)
+
+
+def _expected(architecture: Architecture, generation: Generation) -> _Slots:
+    """The slots of an architecture as a legacy file of a generation holds them."""
+    places = {key_of(place): place for place in places_of(part_in(architecture))}
+    return [
+        (_slot(places[top, one.owner, one.slot.name].layer, top, at, one), tuple(_shapes(one, generation)))
+        for top, order in stored_orders(architecture, generation).items()
+        for at, one in enumerate(order)
+    ]
+
+
+def _slot(layer: str, group: str, index: int, stored: StoredSlot) -> SpecSlot:
+    inside = [name for name in stored.chain if name not in layer.split("/")]
+    name = "/".join((*inside, stored.name)) if stored.gates == 1 else stored.name
+    return SpecSlot(layer, name, stored.shape, stored.slot.written_dtype, stored.trainable, "", group, index)
+
+
+def _shapes(stored: StoredSlot, generation: Generation) -> Iterator[Shape | None]:
+    """The shapes in which a generation loads an array. Those of axes that are shared are in no config of Keras 1, which
+    then builds the layer without (`get_config` of PReLU, keras/layers/advanced_activations.py, 1.2.2)."""
+    forms = stored.forms[:1] if generation <= Generation.KERAS_1 and _is_open(stored.forms[-1].shape) else stored.forms
+    yield from (form.shape for form in forms)
+
+
+def _is_open(shape: Shape | None) -> bool:
+    return shape is not None and set(shape) == {None}

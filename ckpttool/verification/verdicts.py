@@ -1,0 +1,369 @@
+"""Verifying: pairs of stored weights and slots, made as Keras makes them, and what is wrong with each."""
+
+import fnmatch
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from operator import attrgetter
+from types import MappingProxyType
+
+from ckpttool.alignment.alignment import align
+from ckpttool.alignment.names import Namer
+from ckpttool.arrays.statistics import measure
+from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
+from ckpttool.errors import CheckpointError, UnsupportedError
+from ckpttool.formats import open_checkpoint
+from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.io import dtypes
+from ckpttool.model import Architecture, architecture_of
+from ckpttool.model.layouts import shapes_fit
+from ckpttool.model.optimizers import HOLDERS, OPTIMIZERS
+from ckpttool.model.spec import Spec, SpecSlot
+from ckpttool.verification import evidence, holders, legacy_state, loaders, old_keras, vocabularies
+from ckpttool.verification.expectation import Expectation, expectation_of
+from ckpttool.verification.pairs import Pairing
+from ckpttool.verification.result import Finding, Status, VerifyResult
+from ckpttool.verification.state_shapes import with_stored_shapes
+
+LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
+    {"path": loaders.by_path, "order": loaders.by_order, "name": loaders.by_name}
+)
+"""The ways in which Keras pairs weights with slots."""
+
+_PATH_SUFFIXES = (".keras", ".weights.h5", ".weights.json")
+_ORDER_SUFFIXES = (".h5", ".hdf5")
+_UNREAD = frozenset({"corrupt", "missing", "link", "repeat", "external", "virtual"})
+_GENERATOR_STATE = "seed_generator/vars/"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What does not count against a checkpoint: globs over layers, weights and paths, how dtypes are compared,
+    and whether the state of the optimizer counts too."""
+
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    strict_dtypes: bool = False
+    optimizer: bool = False
+
+
+def verify(
+    checkpoint: Checkpoint | str | os.PathLike[str],
+    architecture: Spec | Architecture | str | os.PathLike[str],
+    by: str = "auto",
+    allowed: Allowed = Allowed(),
+    values: bool = False,
+    progress: Callable[[int], None] = lambda nbytes: None,
+    skip_mismatch: bool = False,
+) -> VerifyResult:
+    """Whether the weights of a checkpoint load into an architecture, and what Keras would do.
+
+    `architecture` is a spec, an architecture, or a file with one of them, a whole model, or other weights. `by` is the
+    way of loading: "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values`
+    all matched weights are read and searched for NaN and Inf; `progress` is told the bytes of every block that was
+    read. With `skip_mismatch`, the option of `load_weights`, what Keras then leaves alone is accepted. Raises
+    CheckpointError where one of the two cannot be read.
+    """
+    expected = expectation_of(architecture, allowed.optimizer)
+    if isinstance(checkpoint, Checkpoint):
+        return _supported(_verified(checkpoint, expected, by, allowed, values, progress, skip_mismatch), expected)
+    with open_checkpoint(checkpoint) as opened:
+        return _supported(_verified(opened, expected, by, allowed, values, progress, skip_mismatch), expected)
+
+
+def _supported(result: VerifyResult, expected: Expectation) -> VerifyResult:
+    """The result with what is known of building the architecture, which comes before its weights are loaded."""
+    support = expected.support
+    if support is None:
+        return result
+    keras, problems = result.keras, result.problems
+    if support.obstacles:
+        keras = "raises" if keras == "raises" else "cannot build"
+        problems += () if support.by_writer_alone else tuple(one.description for one in support.obstacles)
+    elif keras == "loads" and support.buildability.compile_obstacles and result.is_of_one_file:
+        keras = "loads uncompiled"
+    return replace(result, keras=keras, problems=problems, support=support)
+
+
+def _verified(
+    checkpoint: Checkpoint,
+    expected: Expectation,
+    by: str,
+    allowed: Allowed,
+    values: bool,
+    progress: Callable[[int], None],
+    skip_mismatch: bool,
+) -> VerifyResult:
+    checkpoint.require_one_view()
+    loader, because, problems = _loader(checkpoint, by, expected)
+    if not expected.spec.built:
+        problems.append("the architecture states no shape of an input, so Keras makes no weights before it is built")
+    expected, pairing = _paired(expected, checkpoint, loader, skip_mismatch)
+    spec, by_path = with_stored_shapes(expected.spec, pairing), loader == "path"
+    if allowed.optimizer and not by_path:
+        because += f"; {legacy_state.NOTE}"
+        problems += legacy_state.refused(checkpoint)
+        spec = legacy_state.compiled_spec(spec, checkpoint)
+    state = loaders.state(spec, checkpoint, skip_mismatch) if by_path else legacy_state.state_by_order(spec, checkpoint)
+    if allowed.optimizer:
+        _check_that_state_can_be_told(spec)
+    if allowed.optimizer or state.raises:  # a difference that Keras raises on counts in any case
+        pairing.add(state)
+    problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
+    found = _found(checkpoint, pairing, loader, allowed)
+    skips_all = skip_mismatch and by_path and problems == [_wrong_layout(checkpoint, loader)]
+    lost = list(vocabularies.missing(spec, checkpoint))  # which Keras misses where the model is called
+    keras = "loads wrongly" if skips_all else _what_keras_does(pairing, problems, found, lost)
+    problems += _parallel(checkpoint, expected, pairing, loader)
+    if pairing.raises and not found:  # Keras refuses what otherwise fits
+        problems.append(pairing.raises[0])
+    if values:
+        found += _values(pairing, progress)
+    opaque = spec.opaque if by_path else loaders.opaque_in_order(spec)
+    return VerifyResult(
+        checkpoint=checkpoint.path,
+        kind=checkpoint.kind,
+        architecture=expected.title,
+        loader=loader,
+        because=because,
+        keras=keras,
+        findings=tuple(_accepted(finding, allowed) for finding in found),
+        matched=_matched(pairing, found),
+        unchecked=tuple(w for w in pairing.unchecked if not _matches(w.path, w.layer or "", allowed.unexpected)),
+        opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
+        problems=(*problems, *lost),
+        skipped=tuple(_skipped(spec, pairing)),
+    )
+
+
+def _paired(
+    expected: Expectation, checkpoint: Checkpoint, loader: str, skip_mismatch: bool
+) -> tuple[Expectation, Pairing]:
+    """The pairs, and what is expected: of a model of an own class that may hold its layers elsewhere, no more than what
+    its file has."""
+    pairing = _pairing(expected, checkpoint, loader, skip_mismatch)
+    inner = holders.inner_pairing(expected.architecture, expected.spec, checkpoint) if pairing.raises else None
+    return (expected, pairing) if inner is None else (expected.with_own_model(), inner)
+
+
+def _pairing(expected: Expectation, checkpoint: Checkpoint, loader: str, skip_mismatch: bool) -> Pairing:
+    """The pairs that Keras 3 makes, or the Keras that wrote an architecture which only that one builds."""
+    generations = old_keras.generations_for(checkpoint, expected.support)
+    if expected.architecture is None or not generations or loader == "path":
+        return LOADERS[loader](expected.spec, checkpoint, skip_mismatch)
+    return old_keras.pair(expected.architecture, expected.spec, checkpoint, generations, LOADERS[loader], skip_mismatch)
+
+
+def _parallel(checkpoint: Checkpoint, expected: Expectation, pairing: Pairing, loader: str) -> Iterator[str]:
+    """That the weights which Keras does not load are those of a parallel model, whose one model is the architecture."""
+    if loader == "path" or expected.architecture is None or not pairing.raises:
+        return
+    inside = align(checkpoint, expected.architecture).inside
+    if inside:
+        yield (
+            f"all weights stand in one model, {inside}, and fit in their order, as where multi_gpu_model wrote them "
+            "(get_slice Lambdas, one model, Concatenate); ckpttool convert --arch places them"
+        )
+
+
+def _found(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:
+    """What is wrong with weights and slots, or with their pairs."""
+    names = Namer.of(checkpoint, architecture_of(checkpoint))
+    found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
+    return list(_with_skips(found, pairing))
+
+
+def _skipped(spec: Spec, pairing: Pairing) -> Iterator[SpecSlot]:
+    """The slots that Keras leaves alone; those of an older Keras are paired by their places in a legacy file alone."""
+    ours = chain((slot for slot, _ in (*pairing.pairs, *pairing.missing)), *(one for one, *_ in pairing.miscounted))
+    places = {(slot.group, slot.index) for slot in ours if id(slot) in pairing.skipped and slot.group and not slot.path}
+    slots = (*spec.slots, *spec.optimizer)
+    return (slot for slot in slots if id(slot) in pairing.skipped or (slot.group, slot.index) in places)
+
+
+def _check_that_state_can_be_told(spec: Spec) -> None:
+    """Raises UnsupportedError where the state of the optimizer cannot be compared."""
+    if not spec.optimizer:
+        raise UnsupportedError(
+            "the architecture names no optimizer whose variables are known",
+            expected=f"compiled with one of {', '.join((*OPTIMIZERS, *HOLDERS))}",
+        )
+
+
+def _loader(checkpoint: Checkpoint, by: str, expected: Expectation) -> tuple[str, str, list[str]]:
+    """The way of loading, why that one, and what is wrong with the file as a whole for it. Where a model expects no
+    weights, the loader finds them in any layout.
+
+    Keras 3 goes by the suffix alone (`load_weights`, keras/src/saving/saving_api.py, 3.15), older ones by the content.
+    """
+    expects, support = bool(expected.spec.slots), expected.support
+    if by == "auto" and support and old_keras.reads(checkpoint, support):
+        return "order", f"as Keras {support.writer.value} does", []
+    suited = "path" if checkpoint.kind in PATH_KINDS else "order"
+    if by != "auto":
+        wrong = [] if (by == "path") == (suited == "path") or not expects else [_wrong_layout(checkpoint, by)]
+        return by, "as asked", wrong
+    name = checkpoint.path.name
+    suffix = next((suffix for suffix in (*_PATH_SUFFIXES, *_ORDER_SUFFIXES) if name.endswith(suffix)), None)
+    if suffix is None:
+        problem = f"Keras loads no file of this name: it must end in {', '.join((*_PATH_SUFFIXES, *_ORDER_SUFFIXES))}"
+        return suited, "by its content, as its name tells nothing", [problem]
+    by = "path" if suffix in _PATH_SUFFIXES else "order"
+    problem = _unsuited(checkpoint, suffix) or ("" if by == suited or not expects else _wrong_layout(checkpoint, by))
+    return by, f"Keras chooses it for names in {suffix}", [problem] if problem else []
+
+
+def _unsuited(checkpoint: Checkpoint, suffix: str) -> str:
+    """Why Keras cannot open the container under this suffix, empty where it can."""
+    is_archive = checkpoint.kind == "keras-zip"
+    if suffix == ".keras" and not is_archive:
+        return "named .keras, which Keras opens as a zip file, and this is none"
+    if suffix != ".keras" and checkpoint.kind in ("keras-zip", "keras-dir"):
+        return f"a .keras {'archive' if is_archive else 'directory'} named {suffix}, which Keras does not open as such"
+    if checkpoint.kind == "keras0-weights":
+        return "written by Keras 0.x, in whose files Keras finds no layers; ckpttool convert brings it into Keras 3"
+    if suffix == ".weights.json" and checkpoint.kind != "sharded":
+        return "named .weights.json, which Keras reads as the index of sharded weights, and this is none"
+    return ""
+
+
+def _wrong_layout(checkpoint: Checkpoint, by: str) -> str:
+    if by == "path":
+        return "stored as a legacy .h5, whose weights the loader of .weights.h5 does not find; rename it to .h5"
+    return "stored as .weights.h5, in which the loader of legacy .h5 finds no layers; rename it to .weights.h5"
+
+
+def _unread(checkpoint: Checkpoint) -> Iterator[Refusal]:
+    """What reading left alone of the file, where a loader would stumble over it."""
+    return (refusal for refusal in checkpoint.refusals if refusal.kind in _UNREAD)
+
+
+def _leftovers(pairing: Pairing) -> Iterator[Finding]:
+    """What has no partner, with the one it may have lost."""
+    free = dict[tuple[int, ...], list[Weight]]()
+    for weight, _ in pairing.unexpected:
+        free.setdefault(weight.shape, []).append(weight)
+    for slot, why in pairing.missing:
+        yield Finding(Status.MISSING, slot, None, why, _same_shape(slot, free))
+    for weight, why in pairing.unexpected:
+        state = _GENERATOR_STATE in weight.path
+        why = "the state of a random generator, which Keras does not load" if state else why
+        yield Finding(Status.UNEXPECTED, None, weight, why, accepted=state)
+
+
+def _same_shape(slot: SpecSlot, free: Mapping[tuple[int, ...], list[Weight]]) -> str:
+    """A hint where exactly one weight without a slot has the shape of a slot without a weight."""
+    if slot.shape is None or None in slot.shape:
+        return ""
+    found = free.get(slot.shape, [])  # type: ignore[arg-type]
+    return f"the same shape is stored as {found[0].path}" if len(found) == 1 else ""
+
+
+def _mismatches(pairing: Pairing, allowed: Allowed) -> Iterator[Finding]:
+    for slot, weight in pairing.pairs:
+        if not shapes_fit(slot.shape, weight.shape):
+            remedy = _other_layout(slot, weight)
+            yield Finding(Status.SHAPE, slot, weight, f"expected {slot.shape}, stored {weight.shape}", remedy)
+        if slot.dtype and slot.dtype != weight.dtype:
+            harmless = dtypes.castable(weight.dtype, slot.dtype) and not allowed.strict_dtypes
+            why = f"expected {slot.dtype}, stored {weight.dtype}, which Keras converts"
+            yield Finding(Status.DTYPE, slot, weight, why, accepted=harmless)
+
+
+_OF_CUDNN = (("lstm_cell/bias", 1, 2), ("gru_cell/bias", 2, 1))  # axes, and how many times as many numbers with cuDNN
+
+
+def _other_layout(slot: SpecSlot, weight: Weight) -> str:
+    """What a stored weight of another shape than its slot is, where that can be seen."""
+    if len(weight.shape) > 1 and shapes_fit(slot.shape, weight.shape[::-1]):
+        return "the stored one is transposed"
+    for name, axes, times in _OF_CUDNN:
+        if slot.name.endswith(name) and slot.shape is not None and len(slot.shape) == axes and None not in slot.shape:
+            sizes = [size for size in slot.shape if size is not None]
+            if weight.shape == (times * math.prod(sizes),):
+                return "weights of a layer for cuDNN; ckpttool convert --arch lays them out for this one"
+    return ""
+
+
+def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer) -> Iterator[Finding]:
+    """Pairs whose stored names say that they belong elsewhere."""
+    owner, layers = attrgetter("layer" if loader == "path" else "group"), dict[str, str]()
+    if loader != "name":
+        layers = evidence.crosswise(pairing.pairs, owner, *_stored_names(checkpoint, loader, names))
+    inside = evidence.crosswise_inside(pairing.pairs, owner)
+    remedy = "order the layers as in the file" + (", or load by name" if loader == "order" else "")
+    for slot, weight in pairing.pairs:
+        other = layers.get(owner(slot))
+        if other is not None:
+            yield Finding(Status.ORDER, slot, weight, f"would get the weights that the file stores for {other}", remedy)
+        elif slot in inside:
+            yield Finding(Status.ORDER, slot, weight, f"would get what the file stores as {inside[slot]}")
+
+
+def _stored_names(checkpoint: Checkpoint, loader: str, names: Namer) -> tuple[Callable[[Weight], str | None], set[str]]:
+    """What the file says of the layers of its weights, and all the names it says."""
+
+    def layer_of(weight: Weight) -> str | None:
+        if loader == "path" and weight.layer is None:
+            name = names.name(weight)
+            return name.layer if name.class_name is not None else None
+        return weight.layer
+
+    weights = checkpoint.section(Section.MODEL)
+    return layer_of, {name for weight in weights if (name := layer_of(weight)) is not None}
+
+
+def _with_skips(found: list[Finding], pairing: Pairing) -> Iterator[Finding]:
+    """The findings, those accepted that Keras skips, and one for each pair that fits and is skipped with others."""
+    for finding in found:
+        reason = pairing.skipped.get(id(finding.slot or finding.weight))
+        if reason is None:
+            yield finding
+        elif finding.status is Status.SHAPE:
+            yield replace(finding, why=f"{finding.why}; {reason}", accepted=True)
+        elif finding.status in (Status.MISSING, Status.UNEXPECTED):
+            yield replace(finding, why=reason, accepted=True)
+    for slot, weight in pairing.pairs:
+        if id(slot) in pairing.skipped and shapes_fit(slot.shape, weight.shape):
+            yield Finding(Status.SKIPPED, slot, weight, pairing.skipped[id(slot)], accepted=True)
+
+
+def _values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Finding]:
+    """Weights that hold NaN or Inf, or cannot be read."""
+    for slot, weight in pairing.pairs:
+        if id(slot) in pairing.skipped:
+            continue
+        try:
+            stats = measure(weight, stats=True, progress=progress).stats
+        except CheckpointError as error:
+            yield Finding(Status.VALUE, slot, weight, f"cannot be read: {error.what}")
+            continue
+        if stats is not None and (stats.nan or stats.inf):
+            yield Finding(Status.VALUE, slot, weight, f"{stats.nan:,} NaN and {stats.inf:,} Inf of {weight.size:,}")
+
+
+def _what_keras_does(pairing: Pairing, problems: list[str], found: list[Finding], lost: list[str]) -> str:
+    if problems or pairing.raises:
+        return "raises"
+    return "loads wrongly" if lost or any(not finding.accepted for finding in found) else "loads"
+
+
+def _matched(pairing: Pairing, found: list[Finding]) -> tuple[tuple[SpecSlot, Weight], ...]:
+    """The pairs that nothing is wrong with and that Keras loads."""
+    wrong = {id(finding.slot) for finding in found if not finding.accepted} | pairing.skipped.keys()
+    return tuple((slot, weight) for slot, weight in pairing.pairs if id(slot) not in wrong)
+
+
+def _accepted(finding: Finding, allowed: Allowed) -> Finding:
+    """The finding, accepted where the user allows it."""
+    globs = {Status.MISSING: allowed.missing, Status.UNEXPECTED: allowed.unexpected}.get(finding.status, ())
+    slot, weight = finding.slot, finding.weight
+    place = slot.path if slot else weight.path if weight else ""
+    layer = slot.layer if slot else (weight.layer or "") if weight else ""
+    return replace(finding, accepted=finding.accepted or _matches(place, layer, (*globs,), finding.label))
+
+
+def _matches(path: str, layer: str, globs: tuple[str, ...], label: str = "") -> bool:
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs for name in (path, layer, label) if name)

@@ -1,0 +1,21 @@
+"""The vocabularies that a whole model has to store for its layers."""
+
+from collections.abc import Iterator
+
+from ckpttool.alignment.vocabularies import FILE, WHOLE, path_today
+from ckpttool.checkpoint import Checkpoint
+from ckpttool.formats.assets import asset_sizes
+from ckpttool.model.spec import Spec
+
+
+def missing(spec: Spec, checkpoint: Checkpoint) -> Iterator[str]:
+    """What is wrong with the layers that look values up and for which a whole model stores no vocabulary. Raises
+    CheckpointError where the assets cannot be listed."""
+    if checkpoint.kind not in WHOLE:
+        return
+    stored = set(map(path_today, asset_sizes(checkpoint)))
+    layers = {layer for layer, _ in spec.vocabularies}
+    for layer, place in spec.vocabularies:
+        if f"{place}/{FILE}" not in stored and layer.rpartition("/")[0] not in layers:
+            where = "which a .h5 never holds" if checkpoint.kind == "legacy-model" else f"assets/{place}/{FILE}"
+            yield f"{layer}: its vocabulary is not in the file, {where}; the model that Keras loads cannot be called"

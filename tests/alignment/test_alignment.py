@@ -1,0 +1,180 @@
+"""Which stored weight is the weight of which slot, against what the live models held that wrote the fixtures."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool.alignment.alignment import Alignment, Evidence, align
+from ckpttool.alignment.architectures import load_architecture
+from ckpttool.arrays.statistics import measure
+from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.errors import CheckpointError
+from ckpttool.model import Architecture, read_architecture
+from ckpttool.model.generations import Generation
+from tests.samples import FIXTURES, TRUE_FILES, live
+
+OWN_CLASSES = {"keras3/odd.keras": {"odd"}}
+# What the layout leaves out of the model.
+LEFT_OUT = {"keras3/lora.keras": {"lora_kernel_a", "lora_kernel_b"}}
+WEIGHTS_ONLY = {
+    "keras0.3/cnn_weights.hdf5": "keras0.3/cnn.json",
+    "keras0.3/lstm_weights.hdf5": "keras0.3/lstm.json",
+    "keras0.3/mlp_weights.hdf5": "keras0.3/mlp.json",
+    "keras1.2/cnn_weights.h5": "keras1.2/cnn.json",
+    "keras2.15/mlp.weights.h5": "keras2.15/mlp.json",
+}
+
+
+def aligned(name: str, architecture: str | None = None) -> tuple[Checkpoint, Alignment]:
+    """A fixture, closed, and its alignment with its own architecture or another's."""
+    with ckpttool.open(FIXTURES / name) as checkpoint:
+        found = load_architecture(FIXTURES / (architecture or name))
+        return checkpoint, align(checkpoint, found)
+
+
+def whole_models() -> list[str]:
+    """The fixtures that have a config and can be opened."""
+    found = []
+    for name in TRUE_FILES:
+        if "npz" not in name:
+            with ckpttool.open(FIXTURES / name) as checkpoint:
+                found += [name] if checkpoint.config is not None else []
+    return found
+
+
+MODELS = whole_models()
+
+
+def test_there_are_fixtures() -> None:
+    """Each generation has its whole models."""
+    assert {name.split("/")[0] for name in MODELS} >= {"keras1.2", "keras2.2", "keras2.12", "keras2.15", "keras3"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_weight_has_its_slot(name: str) -> None:
+    """All weights of built-in layers find their slots, each slot its weight, whatever generation wrote the file."""
+    _, found = aligned(name)
+    assert {weight.layer for weight in found.left} == OWN_CLASSES.get(name, set())
+    assert {place.slot.name for place in found.missing} <= LEFT_OUT.get(name, set())
+    assert found.aligned
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_slots_are_those_of_the_live_model(name: str) -> None:
+    """The weight that is aligned with a slot was trained, and called so, in the live model as the slot says."""
+    truth: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for weight in live(name)["weights"]:
+        truth.setdefault((weight["sha256"], *weight["shape"]), []).append(weight)
+    with ckpttool.open(FIXTURES / name) as checkpoint:
+        for one in align(checkpoint, load_architecture(FIXTURES / name)).aligned:
+            for stored in one.stored:
+                key = (measure(stored.weight, sha256=True).sha256, *stored.weight.shape)
+                assert one.place.slot.trainable in {weight["trainable"] for weight in truth[key]}
+                called = {weight["name"].removesuffix(":0").rpartition("/")[2] for weight in truth[key]}
+                expected = stored.slot.name if stored.slot else one.place.slot.name
+                assert any(last == expected or last.endswith(f"_{expected}") for last in called), called
+
+
+@pytest.mark.parametrize("name", sorted(WEIGHTS_ONLY))
+def test_weights_alone(name: str) -> None:
+    """Weights that lack a config are aligned with an architecture that is given."""
+    checkpoint, found = aligned(name, WEIGHTS_ONLY[name])
+    assert (found.left, found.missing) == ((), ())
+    assert len(found.by_path()) == len(checkpoint.section(Section.MODEL))
+
+
+@pytest.mark.parametrize(
+    ("name", "evidence", "generation"),
+    [
+        ("keras3/mlp.keras", Evidence.PATH, None),
+        ("keras2.12/mlp.keras", Evidence.PATH, None),
+        ("keras3/mlp.h5", Evidence.NAME, Generation.KERAS_3),
+        ("keras2.15/mlp.h5", Evidence.NAME, Generation.KERAS_2),
+        ("keras1.2/mlp.h5", Evidence.NAME, Generation.KERAS_1),
+    ],
+)
+def test_evidence(name: str, evidence: Evidence, generation: Generation | None) -> None:
+    """What an alignment rests on is told, and of which generation a legacy layout is."""
+    _, found = aligned(name)
+    assert {one.evidence for one in found.aligned} == {evidence}
+    assert found.generation is generation
+
+
+def named(architecture: Architecture, names: list[str]) -> Architecture:
+    """The same Sequential architecture with these names of layers, the input's apart."""
+    config = architecture.config
+    told = [layer["config"]["name"] for layer in config["config"]["layers"]]
+    now = [*told[: len(told) - len(names)], *names]
+    layers = [
+        {**layer, "config": {**layer["config"], "name": name}}
+        for layer, name in zip(config["config"]["layers"], now, strict=True)
+    ]
+    found = read_architecture({**config, "config": {**config["config"], "layers": layers}})
+    assert found is not None
+    return found
+
+
+def test_layers_of_other_names_by_order() -> None:
+    """Where no stored name fits, as many layers are paired by their order, and it is said so."""
+    with ckpttool.open(FIXTURES / "keras2.15/mlp.h5") as checkpoint:
+        found = align(checkpoint, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["hidden_9", "output_9"]))
+    assert [(one.place.layer, one.evidence) for one in found.aligned][::2] == [
+        ("hidden_9", Evidence.ORDER),
+        ("output_9", Evidence.ORDER),
+    ]
+    assert found.left == ()
+
+
+def test_names_that_keras_numbered_anew() -> None:
+    """A name that is that of another layer by chance pairs nothing: all layers go by their order."""
+    with ckpttool.open(FIXTURES / "keras2.15/mlp.h5") as checkpoint:
+        shifted = {"hidden": "dense_1", "output": "dense_2"}
+        weights = {
+            path: replace(one, layer=shifted[one.layer or ""]) for path, one in checkpoint.weights.items() if one.layer
+        }
+        stored = replace(checkpoint, weights=weights, layer_names=list(shifted.values()))
+        found = align(stored, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["dense", "dense_1"]))
+    assert [(one.place.layer, one.stored[0].weight.layer) for one in found.aligned][::2] == [
+        ("dense", "dense_1"),
+        ("dense_1", "dense_2"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["keras3/mlp.keras", "keras3/mlp.h5", "keras2.15/mlp.h5"])
+def test_another_architecture(name: str) -> None:
+    """Weights of another model are left over: nothing is aligned whose shape does not agree."""
+    checkpoint, found = aligned(name, "keras3/cnn.keras")
+    assert len(found.left) == len(checkpoint.section(Section.MODEL))
+    assert found.aligned == ()
+    assert found.missing
+
+
+def test_a_version_that_lies() -> None:
+    """The order of the weights tells the generation where the file names another one."""
+    architecture = load_architecture(FIXTURES / "keras1.2/lstm.h5")
+    with ckpttool.open(FIXTURES / "keras1.2/lstm.h5") as checkpoint:
+        lying = replace(checkpoint, producer=replace(checkpoint.producer, keras_version="2.4.0"))
+        found = align(lying, architecture)
+    assert (found.generation, found.left) == (Generation.KERAS_1, ())
+
+
+def test_names_tell_generations_apart() -> None:
+    """Arrays of equal shapes in another order are not mistaken: their names are those of other slots."""
+    architecture = load_architecture(FIXTURES / "keras2.15/mlp.h5")
+    with ckpttool.open(FIXTURES / "keras2.15/mlp.h5") as checkpoint:
+        weights = {
+            path: replace(weight, name=(weight.name or "").replace("kernel", "gamma"))
+            for path, weight in checkpoint.weights.items()
+        }
+        assert align(replace(checkpoint, weights=weights), architecture).aligned == ()
+
+
+def test_an_architecture_of_junk() -> None:
+    """An architecture that makes no sense is one error."""
+    layers = [{"class_name": "Dense", "config": {"name": "a", "units": "many"}}]
+    found = read_architecture({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})
+    assert found is not None
+    with ckpttool.open(FIXTURES / "keras3/mlp.keras") as checkpoint, pytest.raises(CheckpointError, match="units"):
+        align(checkpoint, found)

@@ -1,0 +1,218 @@
+"""The laws of diffs, on generated checkpoints, and the diffs of files of every format and generation."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ckpttool.alignment.architectures import load_architecture
+from ckpttool.comparison import Diff, Evidence, Scope, Tolerance, diff
+from ckpttool.errors import CorruptFileError
+from tests.comparison.checkpoints import checkpoint, dense, models
+from tests.samples import FIXTURES, TRUE_FILES
+
+EVERYTHING = Scope()
+
+
+def of(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]], scope: Scope = EVERYTHING) -> Diff:
+    """The diff of two models."""
+    return diff(checkpoint(a), checkpoint(b, name="n.h5"), scope)
+
+
+def moves(found: Diff) -> dict[str, str]:
+    """The layers with another name."""
+    return {move.layer: move.new_layer for move in found.moves}
+
+
+@given(models())
+def test_nothing_changed_from_itself(model: dict[str, dict[str, np.ndarray]]) -> None:
+    """diff(a, a) is empty."""
+    found = of(model, model)
+    assert (found.differences, found.changed, found.moves, found.added, found.removed) == (frozenset(), (), (), (), ())
+    assert len(found.pairs) == 2 * len(model)
+    assert found.is_complete
+
+
+@settings(max_examples=300)
+@given(models(), models())
+def test_inverted(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]]) -> None:
+    """diff(a, b) inverted is diff(b, a)."""
+    forth, back = of(a, b), of(b, a)
+    inverted = forth.inverted()
+    assert set(inverted.pairs) == set(replace(back, a=inverted.a, b=inverted.b).pairs)
+    assert (set(inverted.added), set(inverted.removed)) == (set(back.added), set(back.removed))
+    assert moves(inverted) == moves(back)
+    assert inverted.differences == back.differences
+
+
+@settings(max_examples=200)
+@given(models(), models())
+def test_every_weight_is_told_of_once(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]]) -> None:
+    """Each weight of either side is in one pair or has no partner; pairs of unequal shapes are not compared."""
+    found = of(a, b)
+    ours, theirs = ([f"{layer}/{label}" for layer in side for label in side[layer]] for side in (a, b))
+    assert sorted([pair.a.path for pair in found.pairs] + [unit.path for unit in found.removed]) == sorted(ours)
+    assert sorted([pair.b.path for pair in found.pairs] + [unit.path for unit in found.added]) == sorted(theirs)
+    for pair in found.pairs:
+        assert (pair.comparison is None) == (pair.a.shape != pair.b.shape)
+
+
+@given(models(), st.data())
+def test_a_renamed_layer_is_one_move(model: dict[str, dict[str, np.ndarray]], data: st.DataObject) -> None:
+    """A layer under a new name is one move, not a removal and an addition, where its values tell it from the others."""
+    name = data.draw(st.sampled_from(sorted(model)))
+    alike = [other for other in model if {k: v.tobytes() for k, v in model[other].items()} ==
+             {k: v.tobytes() for k, v in model[name].items()}]  # fmt: skip
+    if len(alike) > 1 or not any(array.size > 1 and array.min() != array.max() for array in model[name].values()):
+        return
+    found = of(model, {("quite_new" if layer == name else layer): weights for layer, weights in model.items()})
+    assert moves(found) == {name: "quite_new"}
+    assert (found.changed, found.added, found.removed) == ((), (), ())
+    assert found.differences == {"structure"}
+
+
+@given(st.permutations(range(5)))
+def test_a_permutation_is_found(order: list[int]) -> None:
+    """Layers of equal shapes that have changed places are found by what they hold."""
+    model = {f"layer_{at}": dense(at) for at in range(5)}
+    found = of(model, {f"layer_{at}": dense(source) for at, source in enumerate(order)})
+    assert moves(found) == {f"layer_{source}": f"layer_{at}" for at, source in enumerate(order) if at != source}
+    assert all(move.swapped and move.evidence is Evidence.CONTENT for move in found.moves)
+    assert found.changed == ()
+
+
+def test_one_step_is_seen() -> None:
+    """A change of one element to the next number is seen exactly, and not by a tolerance that allows it."""
+    model, other = {"a": dense(1)}, {"a": dense(1)}
+    other["a"]["kernel"][1, 2] = np.nextafter(other["a"]["kernel"][1, 2], np.float32(9))
+    found = of(model, other)
+    assert [pair.a.name for pair in found.changed] == ["a/kernel"]
+    assert found.changed[0].comparison is not None
+    assert (found.changed[0].comparison.changed, found.changed[0].comparison.max_ulp) == (1, 1)
+    assert of(model, other, Scope(Tolerance(rtol=1e-6))).differences == frozenset()
+
+
+def test_numbers_that_keras_gives() -> None:
+    """Layers that merely have other numbers go together in order, trained on or not."""
+    model = {"dense": dense(1), "dense_1": dense(2), "conv": dense(3, 5)}
+    found = of(model, {"dense_7": dense(5), "dense_8": dense(6), "conv_3": dense(3, 5)})
+    assert moves(found) == {"dense": "dense_7", "dense_1": "dense_8", "conv": "conv_3"}
+    assert {pair.a.layer for pair in found.changed} == {"dense", "dense_1"}
+    assert (found.added, found.removed) == ((), ())
+
+
+def test_a_layer_put_in_between() -> None:
+    """A new layer that shifts the numbers of those behind it is the one that was added."""
+    model = {"dense": dense(1), "dense_1": dense(2), "dense_2": dense(3)}
+    found = of(model, {"dense": dense(1), "dense_1": dense(9), "dense_2": dense(2), "dense_3": dense(3)})
+    assert moves(found) == {"dense_1": "dense_2", "dense_2": "dense_3"}
+    assert {unit.layer for unit in found.added} == {"dense_1"}
+    assert (found.changed, found.removed) == ((), ())
+
+
+def test_renamed_and_changed() -> None:
+    """A layer that has a new name and slightly other values is told as both; one of other values as added."""
+    near = {label: array * np.float32(1.001) for label, array in dense(1).items()}
+    found = of({"old": dense(1)}, {"new": near})
+    assert [(move.layer, move.new_layer, move.evidence) for move in found.moves] == [("old", "new", Evidence.LIKENESS)]
+    assert len(found.changed) == 2
+    other = of({"old": dense(1)}, {"new": dense(2)})
+    assert (moves(other), len(other.added), len(other.removed)) == ({}, 2, 2)
+
+
+def test_reshaped_and_retyped() -> None:
+    """Another shape is no comparison, another dtype is compared in the wider one."""
+    found = of({"a": dense(1)}, {"a": dense(1, units=5)})
+    assert {pair.a.label for pair in found.reshaped} == {"kernel", "bias"}
+    assert all(pair.comparison is None for pair in found.pairs)
+    half = of(
+        {"a": dense(1, dtype="float16")}, {"a": {k: v.astype("float32") for k, v in dense(1, dtype="float16").items()}}
+    )
+    assert {pair.a.label for pair in half.retyped} == {"kernel", "bias"}
+    assert (half.changed, half.differences) == ((), {"structure"})
+
+
+def test_nothing_broadcasts() -> None:
+    """Shapes that could be broadcast to each other are unequal."""
+    found = of({"a": {"w": np.zeros((1, 3), "float32")}}, {"a": {"w": np.zeros((3,), "float32")}})
+    assert len(found.reshaped) == 1
+    assert found.total.count == 0
+
+
+def test_match() -> None:
+    """Only what a glob means is compared, by layer, weight or path; configs are not."""
+    model, other = {"a": dense(1), "b": dense(2)}, {"a": dense(1), "b": dense(3)}
+    assert of(model, other, Scope(match=("a",))).differences == frozenset()
+    assert [pair.a.name for pair in of(model, other, Scope(match=("b/bias",))).pairs] == ["b/bias"]
+    nothing = of(model, other, Scope(match=("c",)))
+    assert not nothing.is_complete
+
+
+def test_an_unreadable_weight() -> None:
+    """A weight that cannot be read is told, and the others are compared all the same."""
+
+    class Broken:
+        def pieces(self, limit: int) -> object:
+            raise CorruptFileError("the values are damaged")
+
+    a, b = checkpoint({"a": dense(1), "b": dense(2)}), checkpoint({"a": dense(1), "b": dense(3)})
+    weights = {**b.weights, "a/bias": replace(b.weights["a/bias"], values=Broken())}
+    found = diff(a, replace(b, weights=weights))
+    assert [(pair.a.name, pair.problem) for pair in found.unreadable] == [("a/bias", "the values are damaged")]
+    assert {pair.a.name for pair in found.changed} == {"b/kernel", "b/bias"}
+    assert not found.is_complete
+
+
+SAME_MODELS = [
+    ("keras3/mlp.keras", "keras3/mlp.h5"),
+    ("keras3/mlp.keras", "keras3/mlp.weights.h5"),
+    ("keras3/nested.keras", "keras3/nested.h5"),
+    ("keras3/nested.weights.h5", "keras3/nested.h5"),
+    ("keras3/cnn.keras", "keras3/cnn.h5"),
+    ("keras3/wrappers.keras", "keras3/wrappers.h5"),
+    ("keras3/wrappers.weights.h5", "keras3/wrappers.h5"),
+    ("keras2.15/mlp.keras", "keras2.15/mlp.h5"),
+    ("keras2.15/mlp.weights.h5", "keras2.15/mlp.h5"),
+    ("keras2.15/nested.keras", "keras2.15/nested.h5"),
+    ("keras2.15/wrappers.keras", "keras2.15/wrappers.h5"),
+    ("keras2.15/cnn.keras", "keras2.15/cnn.h5"),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), SAME_MODELS)
+def test_formats(a: str, b: str) -> None:
+    """One model in two formats is the same, weight by weight and in its config; both ways round."""
+    for one, other in ((a, b), (b, a)):
+        found = diff(FIXTURES / one, FIXTURES / other)
+        assert found.differences == frozenset(), (found.settings, found.removed, found.added, found.moves)
+        assert found.pairs
+        assert found.is_complete
+
+
+@pytest.mark.parametrize("name", [name for name in TRUE_FILES if "npz" not in name])
+def test_each_fixture_is_itself(name: str) -> None:
+    """No checkpoint of any generation differs from itself, its optimizer included."""
+    found = diff(FIXTURES / name, FIXTURES / name, Scope(optimizer=True))
+    assert found.differences == frozenset()
+    assert found.is_complete
+
+
+def test_weights_alone_by_an_architecture() -> None:
+    """Two layouts without any config go together by the architecture that is given, else by names and order."""
+    files = FIXTURES / "keras2.15/mlp.weights.h5", FIXTURES / "keras2.15/mlp_weights.h5"
+    scope = Scope(architecture=load_architecture(FIXTURES / "keras2.15/mlp.json"))
+    found = diff(*files, scope)
+    assert {pair.evidence for pair in found.pairs} == {Evidence.SLOT}
+    assert found.differences == frozenset()
+
+
+def test_the_state_of_the_optimizer() -> None:
+    """The state is told, and is a difference only where it was asked for."""
+    a, b = FIXTURES / "keras3/mlp.keras", FIXTURES / "keras2.15/mlp.keras"
+    told, counted = diff(a, b), diff(a, b, Scope(optimizer=True))
+    assert told.state is not None
+    assert told.state.class_names == ("Adam", "Adam")
+    assert "optimizer" not in told.differences
+    assert "optimizer" in counted.differences

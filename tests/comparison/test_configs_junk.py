@@ -1,0 +1,175 @@
+"""Configs come from strangers: whatever two of them hold, what changed is told, in bounded time and depth."""
+
+import itertools
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ckpttool.checkpoint import Producer
+from ckpttool.comparison.configs import config_changes, layer_pairs
+from tests.comparison.configured import Configs, dense, functional, image, layer, nested, sequential
+from tests.model.generations.cases import ALL
+from tests.model.generations.test_junk import entries
+from tests.model.test_layers_junk import junk
+
+VALUES: tuple[Any, ...] = (
+    *(None, True, -1, 0, 2**70, 10**400, 1e300, float("nan"), float("inf"), "", "hard_sigmoid", [], [[]], [None], {}),
+    *({"class_name": 3}, {"class_name": "Dense"}, {"class_name": "Dense", "config": 3}, {"name": []}),
+    *({"class_name": "__tuple__", "items": 3}, {"class_name": "L2", "config": {"l2": []}}, [{"class_name": "x"}]),
+    *({"class_name": "DTypePolicyMap", "config": {"policy_map": {"a": 3}}}, {"class_name": "function", "config": "f"}),
+    {"class_name": "VarianceScaling", "config": {"scale": [], "mode": {}, "distribution": None}},
+)
+COMPILE = ("optimizer", "optimizer_config", "loss", "metrics", "weighted_metrics", "loss_weights", "jit_compile", "x")
+
+names = st.sampled_from(("x", "d", "dense", "dense_1", "dropout", "")) | junk
+references = st.tuples(names, st.integers(-1, 2) | junk, st.integers(-1, 2) | junk).map(list)
+tensors = st.builds(lambda h: {"class_name": "__keras_tensor__", "config": {"keras_history": h}}, references)
+nodes = st.one_of(
+    st.fixed_dictionaries(
+        {"args": st.lists(tensors | st.lists(tensors, max_size=3) | junk, max_size=3) | junk},
+        optional={"kwargs": st.dictionaries(st.sampled_from(("mask", "training", "value")), tensors | junk) | junk},
+    ),
+    st.lists(references | junk, max_size=3),
+    junk,
+)
+
+
+def connected(entry: Any, name: Any, calls: Any) -> Any:
+    """An entry of a layer in a graph."""
+    return {**entry, "name": name, "inbound_nodes": calls} if isinstance(entry, dict) else entry
+
+
+def models(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Models of layers that are hardly well connected."""
+    in_graph = st.builds(connected, inner, names, st.lists(nodes, max_size=2) | junk)
+    ends = {"input_layers": references | junk, "output_layers": references | st.lists(references) | junk}
+    config = st.fixed_dictionaries(
+        {"layers": st.lists(in_graph, max_size=5) | junk}, optional={"name": names, "build_input_shape": junk, **ends}
+    )
+    classes = st.sampled_from(("Functional", "Sequential", "Model", "Mine", "TimeDistributed"))
+    return st.fixed_dictionaries(
+        {"class_name": classes, "config": config}, optional={"module": st.sampled_from(("keras", "mine", None))}
+    )
+
+
+whole = st.recursive(entries, models, max_leaves=8)
+versions = st.sampled_from((None, "0.3", "1.2.2", "2.15.0", "3.15.1", "tip"))
+objects = st.fixed_dictionaries(
+    {"class_name": st.sampled_from(("Adam", "Custom>Adam", "MeanMetricWrapper", "LossScaleOptimizer", "AUC", "x"))},
+    optional={
+        "config": st.dictionaries(st.sampled_from(("lr", "decay", "fn", "name", "inner_optimizer")), junk) | junk
+    },
+)
+settled = st.one_of(objects, st.sampled_from(("mse", "acc", "accuracy", "adam")), junk)
+compiled = st.dictionaries(st.sampled_from(COMPILE), settled | st.lists(settled | st.lists(settled, max_size=2))) | junk
+sides = st.builds(lambda c, t, v: Configs(c, t, Producer(v)), whole | junk, compiled | st.none(), versions)
+
+
+@settings(max_examples=800, deadline=None, suppress_health_check=list(HealthCheck))
+@given(sides, sides, st.dictionaries(st.sampled_from(("x", "d", "m/d")), st.sampled_from(("x", "dense", "m/x"))))
+def test_junk(a: Configs, b: Configs, renamed: dict[str, str]) -> None:
+    """Whatever two configs are, what changed is told, and can be told of the other way; nothing does of one alone."""
+    found = config_changes(a, b)
+    assert sorted(repr(one.inverted()) for one in config_changes(b, a)) == sorted(map(repr, found))
+    assert config_changes(a, a) == ()
+    assert {new: old for old, new in layer_pairs(a, b).items()} == dict(layer_pairs(b, a)) or not unique(a, b)
+    config_changes(a, b, renamed)
+
+
+def unique(*configs: Configs) -> bool:
+    """Whether no two layers of a config seem to have one name."""
+    return all(json.dumps(one.config, default=str).count('"name"') < 2 for one in configs)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(sides)
+def test_copies(side: Configs) -> None:
+    """A copy of a config, made by JSON, is the same."""
+    copied = json.loads(json.dumps([side.config, side.training_config]))
+    assert config_changes(side, Configs(*copied, side.producer)) == ()
+
+
+def held(depth: int, kind: str, leaf: Any) -> Any:
+    """A layer inside so many others."""
+    for at in range(depth):
+        below = {"name": f"sequential_{at}", "layers": [leaf, dense(f"dense_{at}"), dense("dropout")]}
+        model = {"class_name": "Sequential", "config": below}
+        both = {"layer": leaf, "backward_layer": {"class_name": "LSTM", "config": {}}}
+        leaf = {
+            "wrapper": {"class_name": "TimeDistributed", "config": {"name": "t", "layer": leaf}},
+            "model": model,
+            "held model": {"class_name": "TimeDistributed", "config": {"layer": model}},
+            "both": {"class_name": "Bidirectional", "config": both},
+            "list": [leaf],
+            "object": {"a": leaf},
+        }[kind]
+    return leaf
+
+
+@pytest.mark.parametrize("depth", [20, 60, 230])
+@pytest.mark.parametrize("kind", ["wrapper", "model", "held model", "both", "list", "object"])
+def test_depth(kind: str, depth: int) -> None:
+    """However deep something lies, a change of it is seen, in no time; what is written alike is alike."""
+    leaves = (dense("dense_a", activation="linear"), dense("dense_a", activation="relu"))
+    entries = [held(depth, kind, leaf) for leaf in leaves]
+    around = [entry if "model" in kind else layer("Mine", "x", held=entry) for entry in entries]
+    one, other = (Configs(sequential({**entry, "name": "q"}, dense("z"))) for entry in around)
+    start = time.monotonic()
+    assert config_changes(one, other)
+    assert config_changes(one, one) == ()
+    assert time.monotonic() - start < 2
+
+
+def chain(count: int, name: str = "d", **config: Any) -> Configs:
+    """A graph of many layers, one behind the other."""
+    layers = [dense(f"{name}{at}", f"{name}{at - 1}" if at else "x", **config) for at in range(count)]
+    return Configs(functional(image(), *layers))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (chain(20_000), chain(20_001)),
+        (chain(3_000), chain(3_000, "e", use_bias=False)),
+        (chain(600, "dense_"), chain(601, "dense_1")),
+        (Configs(functional(image(), layer("Add", "a", ["x"] * 100_000))), chain(1)),
+        (Configs(sequential(layer("Normalization", "n", mean=[0.5] * 500_000))), chain(1)),
+    ],
+    ids=["long", "renamed", "numbered", "wide", "values"],
+)
+def test_size(one: Configs, other: Configs) -> None:
+    """Models of absurd size are compared in seconds of processor time."""
+    start = time.process_time()
+    assert config_changes(one, other)
+    assert config_changes(one, one) == ()
+    assert time.process_time() - start < 8
+
+
+def test_circles_and_gaps() -> None:
+    """Layers that feed each other, layers that are not there, and two of one name are compared all the same."""
+    circle = functional(image(), dense("a", "b"), dense("b", "a"))
+    gap = functional(image(), dense("a", "gone"), dense("b", "a"))
+    twice = functional(image(), dense("a", "x"), dense("a", "x", units=4), nested(circle, "a"))
+    configs = [*map(Configs, (circle, gap, twice))]
+    for one in configs:
+        for other in configs:
+            assert bool(config_changes(one, other)) is (one is not other)
+
+
+def test_every_argument_junk() -> None:
+    """No argument of a layer that genuine Keras wrote can be replaced by what is not compared."""
+    seen = set()
+    for case in ALL:
+        config = case.entry["config"]
+        if (case.version, case.class_name) in seen or not isinstance(config, dict):
+            continue
+        seen.add((case.version, case.class_name))
+        for at, key in enumerate(config):
+            sides = [Configs({**case.entry, "config": {**config, key: value}}) for value in VALUES[at % 5 :: 5]]
+            for one, other in itertools.pairwise(sides):
+                back = config_changes(other, one)
+                assert sorted(map(repr, config_changes(one, other))) == sorted(repr(each.inverted()) for each in back)

@@ -1,0 +1,56 @@
+"""Calls of old graphs as Keras 3 takes them."""
+
+from typing import Any
+
+import pytest
+
+from ckpttool.conversion.config.call_arguments import called_today, written
+from ckpttool.conversion.journal import Journal
+from ckpttool.model.arguments import Args
+from ckpttool.model.graph import Call, Tensor, read_calls
+
+X, H, C = (Tensor(name, 0, 0, (None, 4)) for name in "xhc")
+
+
+def today(class_name: str, call: Call, **config: Any) -> tuple[Call, Journal]:
+    """A call of a layer today, and what was noted."""
+    journal = Journal()
+    return called_today(Args(class_name, {"name": "layer", **config}), call, "layer", journal), journal
+
+
+@pytest.mark.parametrize(
+    ("class_name", "inputs", "state"),
+    [("LSTM", [X, H, C], [H, C]), ("GRU", [X, H], H), ("SimpleRNN", [X, H], H), ("Bidirectional", [X, H, C], [H, C])],
+)
+def test_initial_states_are_passed_by_name(class_name: str, inputs: list[Tensor], state: Any) -> None:
+    """What older Keras had among the inputs of a recurrent layer."""
+    call, journal = today(class_name, Call((inputs,)))
+    assert (call.args, call.kwargs) == ((X,), {"initial_state": state})
+    assert [one.edit.name for one in journal.edits] == ["states-by-name"]
+
+
+def test_constants_are_refused() -> None:
+    """Keras 3 runs no cell with constants."""
+    _, journal = today("RNN", Call(([X, H, C],)), num_constants=1)
+    assert "constants" in journal.refusals[0].what
+
+
+def test_a_causal_mask_is_asked_for_in_the_call() -> None:
+    """It was an argument of the layer; false asks for nothing."""
+    assert today("Attention", Call(([X, X],)), causal=True)[0].kwargs == {"use_causal_mask": True}
+    assert today("Attention", Call(([X, X],)), causal=False)[0].kwargs == {}
+
+
+def test_arguments_that_ask_for_nothing_go() -> None:
+    """Null, and `training` of a layer that does the same in both; what matters stays."""
+    assert today("Dense", Call((X,), {"training": True, "mask": None}))[0].kwargs == {}
+    assert today("Dropout", Call((X,), {"training": True}))[0].kwargs == {"training": True}
+    assert today("LSTM", Call((X,), {"mask": H}))[0].kwargs == {"mask": H}
+
+
+def test_written_and_read_again() -> None:
+    """Tensors, slices, tuples and unknown shapes survive in the notation of Keras 3."""
+    unknown = Tensor("u", 1, 2, None)
+    args = [X, [H, unknown], {"c": C}, 3, None, slice(1, None, 2), (X, 1)]
+    node = {"args": written(args, lambda tensor: "float32"), "kwargs": {}}
+    assert read_calls({"inbound_nodes": [node]}) == (Call(tuple(args), {}),)

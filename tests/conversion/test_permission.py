@@ -1,0 +1,87 @@
+"""Models that name what is not known to be harmless are never given to Keras to prove a conversion."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+
+from ckpttool.conversion import convert
+from ckpttool.conversion.prove import keras_run
+from ckpttool.conversion.prove.keras_run import Prediction, Proof, ProofError
+from tests.samples import FIXTURES, members, zipped
+
+PROGRAM = {"module": "psutil", "class_name": "function", "config": "Popen", "registered_name": "Popen"}
+FILE = {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}
+WRITER = {"class_name": "TFOpLambda", "config": {"function": "io.write_file"}}
+LOADED = Prediction("3.15", (), (), True, True)
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[Proof]:
+    """What Keras is given to run, which it is not."""
+    seen = list[Proof]()
+
+    def predict(target: Path, source: Path, proof: Proof) -> Prediction:
+        seen.append(proof)
+        return LOADED
+
+    monkeypatch.setattr("ckpttool.conversion.pipeline.predict", predict)
+    monkeypatch.setattr(keras_run, "is_installed", lambda: True)
+    monkeypatch.setattr(keras_run, "SMALL", 32 << 20)
+    return seen
+
+
+def archive(tmp_path: Path, thing: Any) -> Path:
+    """A model of Keras 2.15 that names a thing where nothing reads it but Keras."""
+    config = json.loads(members("keras2.15/mlp.keras")["config.json"])
+    config["config"]["layers"][1]["build_config"] = {"input_shape": [None, 4], "thing": thing}
+    parts = members("keras2.15/mlp.keras")
+    return zipped(tmp_path / "old.keras", {**parts, "config.json": json.dumps(config).encode()})
+
+
+def legacy(tmp_path: Path, thing: Any) -> Path:
+    """A legacy model that names it in its training settings."""
+    path = tmp_path / "old.h5"
+    path.write_bytes((FIXTURES / "keras2.15/mlp.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        settings = json.loads(file.attrs["training_config"]) if "training_config" in file.attrs else {}
+        file.attrs["training_config"] = json.dumps({**settings, "thing": thing})
+    return path
+
+
+@pytest.mark.parametrize("make", [archive, legacy])
+@pytest.mark.parametrize("thing", [PROGRAM, FILE, WRITER])
+def test_keras_is_not_run_on_what_is_not_known(
+    make: Callable[[Path, Any], Path], thing: Any, given: list[Proof], tmp_path: Path
+) -> None:
+    """Unasked, the model is converted and not run, and why is said; asked, the conversion fails and nothing is left."""
+    source = make(tmp_path, thing)
+    done = convert(source, tmp_path / "new.keras", prove=None)
+    assert done.proved and done.prediction is None
+    assert any(name in done.unpredicted for name in ("psutil.Popen", "/etc/passwd", "io.write_file"))
+    with pytest.raises(ProofError, match="Keras is not run on it"):
+        convert(source, tmp_path / "asked.keras", prove=True)
+    assert given == [] and not (tmp_path / "asked.keras").exists()
+
+
+def test_what_is_known_is_run(given: list[Proof], tmp_path: Path) -> None:
+    """A model that names nothing but Keras's own is run, the old one too."""
+    assert convert(FIXTURES / "keras2.15/mlp.h5", tmp_path / "new.keras", prove=True).prediction == LOADED
+    assert [proof.unloaded for proof in given] == [""]
+
+
+def test_code_of_the_old_model_is_not_loaded(given: list[Proof], tmp_path: Path) -> None:
+    """The bytecode of a Lambda layer stays in the old model: only the new one is run, and why is said."""
+    code = {"function": ["4wEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", None, None], "function_type": "lambda"}
+    convert(legacy(tmp_path, code), tmp_path / "new.keras", prove=True)
+    assert [proof.unloaded for proof in given] == ["it holds Python bytecode (training_config.thing.function)"]
+
+
+def test_own_classes_of_the_old_model_are_not_imported(given: list[Proof], tmp_path: Path) -> None:
+    """tf_keras would import the module that the config names."""
+    own = {"module": "mine", "class_name": "Mine", "config": {}, "registered_name": "mine>Mine"}
+    convert(legacy(tmp_path, own), tmp_path / "new.keras", prove=True)
+    assert [proof.unloaded for proof in given] == ["it names mine.Mine, which is not Keras's own"]

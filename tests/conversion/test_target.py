@@ -1,0 +1,455 @@
+"""Models of a user's own classes: a live model decides where weights go, and genuine Keras loads what comes out."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import ckpttool
+from ckpttool import Architecture
+from ckpttool.conversion import ConversionError, Options, convert, plan
+from ckpttool.model.live.user_function import architecture_of_function
+from tests.conftest import Outcome
+from tests.samples import FIXTURES
+from tests.verification import own
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the models are those of Keras 3.15")
+
+from keras.src.legacy.saving import legacy_h5_format
+
+from tests.conversion import own_classes
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+Run = Callable[..., Outcome]
+
+OLD = FIXTURES / "own_classes"
+TOLD = json.loads((OLD / "predicted.json").read_text())
+INPUTS = np.asarray(TOLD["inputs"], "float32")
+BUILD = "tests.conversion.own_classes:build"
+SOURCES = ("s.weights.h5", "s.weights.json", "s.h5", "s.keras")
+TARGETS = ("t.weights.h5", "t.weights.json", "t.h5", "t.keras")
+
+
+@pytest.fixture(scope="module")
+def live() -> Architecture:
+    """The model of the fixtures, as its function tells it from another process."""
+    return architecture_of_function(BUILD)
+
+
+def filled(model: Any) -> Any:
+    """The model with numbers in its weights of which no two are the same."""
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.1, 0.9, weight.shape))
+    return model
+
+
+def saved(model: Any, path: Path) -> Path:
+    """The model in the layout that the name asks for, by Keras itself."""
+    if path.name.endswith(".weights.json"):
+        model.save_weights(path, max_shard_size=200 / 2**30)
+    elif path.name.endswith(".weights.h5"):
+        model.save_weights(path)
+    elif path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            legacy_h5_format.save_weights_to_hdf5_group(file, model)
+    else:
+        model.save(path)
+    return path
+
+
+def values(model: Any) -> list[Any]:
+    """What is in its weights."""
+    return [np.asarray(weight) for weight in model.weights]
+
+
+def same(found: list[Any], wanted: list[Any]) -> bool:
+    """Whether all arrays are bit for bit the same."""
+    return all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+# What Keras 2.15 wrote.
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "legacy_weights.h5", "paths.weights.h5", "trained.h5"])
+def test_own_layers_of_keras_2(name: str, live: Architecture, tmp_path: Path) -> None:
+    """Keras 3 predicts what Keras 2.15 did, though its names of layers are others; what the model was compiled with and
+    the state of its optimizer go along, so that the next step is the same too."""
+    result = convert(OLD / name, tmp_path / "new.keras", arch=live)
+    assert [need.where for need in result.needs] == ["Block"]
+    assert "tests.conversion.own_classes.Block" in result.needs[0].what
+    model = keras.models.load_model(tmp_path / "new.keras", custom_objects={"Block": own_classes.Block})
+    trained = name == "trained.h5"
+    np.testing.assert_allclose(model(INPUTS), TOLD["trained" if trained else "output"], rtol=1e-6)
+    assert (model.compiled, result.losses) == (trained, ())
+    if trained:
+        model.fit(INPUTS, np.ones((2, 2), "float32"), verbose=0)
+        np.testing.assert_allclose(model(INPUTS), TOLD["one_step_more"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["model.h5", "legacy_weights.h5"])
+def test_what_rests_on_an_order_is_a_guess(name: str, live: Architecture) -> None:
+    """The plan says which layers and which weights nothing but an order told; a path is no guess."""
+    found = plan(OLD / name, "new.keras", arch=live)
+    assert [guess.where for guess in found.guesses] == ["layers", "own classes"]
+    assert "block of block_1, " in found.guesses[0].what
+    assert found.guesses[1].what.endswith(": block, block_1")
+    assert [one.detail for one in found.edits if one.edit.name == "place-in-live-model"] == ["38 by order of layers"]
+    by_path = plan(OLD / "paths.weights.h5", "new.keras", arch=live)
+    assert by_path.guesses == ()
+    assert [one.detail for one in by_path.edits if one.edit.name == "place-in-live-model"] == ["38 by path"]
+
+
+def test_without_the_live_model_it_is_refused() -> None:
+    """And what to do is said."""
+    found = plan(OLD / "model.h5", "new.keras")
+    assert found.refusals
+    assert all("--arch package.module:function" in refusal.what for refusal in found.refusals)
+
+
+@pytest.mark.parametrize("name", ["keras0.3/cnn", "keras0.3/mlp", "keras1.2/cnn"])
+def test_weights_of_keras_0_and_1(name: str, tmp_path: Path) -> None:
+    """Gates, axes and the kernels of Theano come out as with the old architecture."""
+    source = next(FIXTURES.glob(f"{name}_weights.*"))
+    convert(source, tmp_path / "by_config.keras", arch=FIXTURES / f"{name}.json")
+    model = keras.models.load_model(tmp_path / "by_config.keras")
+    convert(source, tmp_path / "by_model.keras", arch=Architecture.from_model(model))
+    assert not ckpttool.diff(tmp_path / "by_config.keras", tmp_path / "by_model.keras").differences
+
+
+def test_the_slope_of_hard_sigmoid_goes_into_the_weights(tmp_path: Path) -> None:
+    """With a live model as with a config, so that both predict what the old one did; weights of Keras 3 stay."""
+    source = FIXTURES / "keras0.3" / "lstm_weights.hdf5"
+    convert(source, tmp_path / "old.keras", arch=FIXTURES / "keras0.3/lstm.json")
+    model = Architecture.from_model(keras.models.load_model(tmp_path / "old.keras"))
+    found = convert(source, tmp_path / "new.keras", arch=model)
+    assert any(edit.edit.name == "scale-hard-sigmoid" for edit in found.edits)
+    assert not ckpttool.diff(tmp_path / "old.keras", tmp_path / "new.keras").differences
+    found = convert(tmp_path / "old.keras", tmp_path / "new.weights.h5", arch=model)
+    assert not (found.transforms or found.guesses)
+    found = plan(tmp_path / "new.weights.h5", "again.keras", arch=model)
+    assert not (found.transforms or found.guesses)
+
+
+def test_where_hard_sigmoid_is(tmp_path: Path) -> None:
+    """In Bidirectional, TimeDistributed and nested models; an Activation alone has no weights that take the factor."""
+    layers = keras.layers
+    gru = layers.GRU(2, recurrent_activation="hard_sigmoid", reset_after=False, name="g")
+    step = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="hard_sigmoid", name="d")], name="s")
+    stack = [keras.Input((5, 4)), layers.TimeDistributed(step, name="t"), layers.Bidirectional(gru, name="b")]
+    model = filled(keras.Sequential(stack))
+    old = saved(model, tmp_path / "old.h5")
+    with h5py.File(old, "r+") as file:
+        file.attrs["keras_version"] = "2.2.4"
+    found = convert(old, tmp_path / "new.keras", arch=Architecture.from_model(model))
+    new = keras.models.load_model(tmp_path / "new.keras")
+    assert len(found.transforms) == 8
+    gates = np.asarray([1.2, 1.2, 1.2, 1.2, 1, 1], "float32")
+    for one, other in zip(values(new), values(model), strict=True):
+        np.testing.assert_allclose(one, other * (gates if other.shape[-1] == 6 else 1.2), rtol=1e-6)
+    alone = keras.Sequential([keras.Input((3,)), layers.Dense(2), layers.Activation("hard_sigmoid", name="a")])
+    old = saved(alone, tmp_path / "alone.h5")
+    with h5py.File(old, "r+") as file:
+        file.attrs["keras_version"] = "2.2.4"
+    assert [one.where for one in plan(old, "new.keras", arch=Architecture.from_model(alone)).refusals] == ["a"]
+
+
+# What Keras 3.15 writes, in every layout.
+
+
+@pytest.fixture(params=[(name, own.VARIANTS[name][0]) for name in own.VARIANTS if name != "odd-loader"], ids=str)
+def model(request: pytest.FixtureRequest) -> Any:
+    """A model of own classes with its weights filled."""
+    return filled(own.made(keras, *request.param))
+
+
+def test_every_layout_into_every_form(model: Any, tmp_path: Path) -> None:
+    """Keras loads each into the live model: every weight is bit for bit what it was saved from."""
+    wanted, told = values(model), Architecture.from_model(model)
+    for name in SOURCES:
+        source = saved(model, tmp_path / name)
+        for target in TARGETS:
+            convert(source, tmp_path / target, arch=told, force=True)
+            for weight in model.weights:
+                weight.assign(np.zeros(weight.shape))
+            model.load_weights(tmp_path / target)
+            assert same(values(model), wanted), (name, target)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_whole_model(name: str, tmp_path: Path) -> None:
+    """Keras makes the model of what was written, which predicts what the live one did, compiled as that is; its config
+    is what Keras itself saves, and so are its groups."""
+    live = filled(own_classes.compiled())
+    live.fit(INPUTS, np.ones((2, 2), "float32"), verbose=0)
+    wanted = np.asarray(live(INPUTS))
+    live.save(tmp_path / "keras.keras")
+    told = Architecture.from_model(live)
+    result = convert(saved(live, tmp_path / name), tmp_path / "t.keras", arch=told)
+    model = keras.models.load_model(tmp_path / "t.keras", custom_objects={"Block": own_classes.Block})
+    np.testing.assert_array_equal(model(INPUTS), wanted)
+    assert model.compiled
+    kept = name != "s.h5"
+    assert int(model.optimizer.iterations) == kept
+    assert not result.losses  # a file of weights alone has no state that could be
+    assert any(one.edit.name == "begin-optimizer" for one in result.edits) != kept
+    with ckpttool.open(tmp_path / "t.keras") as new, ckpttool.open(tmp_path / "keras.keras") as saved_by_keras:
+        assert _plain(new.config) == _plain(saved_by_keras.config)
+        assert (
+            new.keys() == saved_by_keras.keys() - {path for path in saved_by_keras if path.startswith("metrics/")}
+            or not kept
+        )
+
+
+def _plain(config: Any) -> Any:
+    """A config with the addresses by which Keras tells shared objects as numbers, from 0 on."""
+    numbers: dict[int, int] = {}
+
+    def told(value: Any) -> Any:
+        if isinstance(value, dict):
+            shared = {
+                key: numbers.setdefault(value[key], len(numbers)) for key in ("shared_object_id",) if key in value
+            }
+            return {key: told(item) for key, item in value.items()} | shared
+        return [told(item) for item in value] if isinstance(value, list) else value
+
+    return told(config)
+
+
+def test_compile_settings(tmp_path: Path) -> None:
+    """Those of the file count, else those of the live model; an optimizer that has other variables begins anew, which
+    is told as lost."""
+    live = own_classes.compiled()
+    live.fit(INPUTS, np.ones((2, 2), "float32"), verbose=0)
+    live.save_weights(tmp_path / "s.weights.h5")
+    other = own_classes.build()
+    other.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mae")
+    told = Architecture.from_model(other)
+    result = convert(tmp_path / "s.weights.h5", tmp_path / "a.keras", arch=told)
+    assert [one.detail for one in result.edits if one.edit.name == "live-compile-settings"] == ["SGD"]
+    assert [loss.where for loss in result.losses] == ["optimizer"]
+    result = convert(OLD / "trained.h5", tmp_path / "b.keras", arch=told)
+    assert not any(one.edit.name == "live-compile-settings" for one in result.edits)
+    model = keras.models.load_model(tmp_path / "b.keras", custom_objects={"Block": own_classes.Block})
+    assert type(model.optimizer).__name__ == "Adam"
+    convert(tmp_path / "s.weights.h5", tmp_path / "c.keras", arch=told, options=Options(compiled=False))
+    with ckpttool.open(tmp_path / "c.keras") as checkpoint:
+        assert "compile_config" not in checkpoint.config
+
+
+def test_the_state_of_an_optimizer_of_an_own_class(tmp_path: Path) -> None:
+    """Is taken where it is just what the live model has, into weights alone too; nothing but that model tells it."""
+
+    class Mine(keras.optimizers.SGD):  # type: ignore[misc, unused-ignore]
+        pass
+
+    live = own_classes.build()
+    live.compile(Mine(0.1, momentum=0.9), "mse")
+    live.fit(INPUTS, np.ones((2, 2), "float32"), verbose=0)
+    live.save_weights(tmp_path / "s.weights.h5")
+    told, state = Architecture.from_model(live), {"optimizer/vars/0", "optimizer/vars/2"}
+    for target in ("t.weights.h5", "t.keras"):
+        result = convert(tmp_path / "s.weights.h5", tmp_path / target, arch=told)
+        assert (result.losses, [guess.where for guess in result.guesses]) == ((), ["optimizer"])
+        with ckpttool.open(tmp_path / target) as checkpoint:
+            assert state <= checkpoint.keys()
+    assert {need.where for need in result.needs} == {"Block", "Mine"}
+    result = convert(
+        tmp_path / "s.weights.h5", tmp_path / "u.weights.h5", arch=Architecture.from_model(own_classes.build())
+    )
+    assert [loss.where for loss in result.losses] == ["optimizer"]
+
+
+def test_layers_that_load_in_a_way_of_their_own(tmp_path: Path) -> None:
+    """What they wrote stays where it is among paths; to another layout they alone could bring it."""
+    model = filled(own.made(keras, "odd-loader", "same"))
+    wanted, told = values(model), Architecture.from_model(model)
+    for name in ("s.weights.h5", "s.keras"):
+        convert(saved(model, tmp_path / name), tmp_path / "t.weights.h5", arch=told, force=True)
+        for weight in model.weights:
+            weight.assign(np.zeros(weight.shape))
+        model.load_weights(tmp_path / "t.weights.h5")
+        assert same(values(model), wanted)
+        assert "way of its own" in plan(tmp_path / name, "t.h5", arch=told).refusals[0].what
+    assert "way of its own" in plan(saved(model, tmp_path / "s.h5"), "t.keras", arch=told).refusals[0].what
+    convert(tmp_path / "s.h5", tmp_path / "t.h5", arch=told)
+
+
+def test_what_layers_wrote_under_names_of_their_own(tmp_path: Path) -> None:
+    """Is copied from one form to another without the live model, too."""
+    model = filled(own.made(keras, "odd-loader", "same"))
+    wanted = values(model)
+    for name, target in (("s.keras", "t.weights.h5"), ("s.weights.h5", "t.weights.json")):
+        convert(saved(model, tmp_path / name), tmp_path / target)
+        for weight in model.weights:
+            weight.assign(np.zeros(weight.shape))
+        model.load_weights(tmp_path / target)
+        assert same(values(model), wanted)
+
+
+def pair(first: str, second: str) -> Any:
+    """A model of an own layer that holds two of one shape, made in this order."""
+
+    class Pair(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
+        def __init__(self) -> None:
+            super().__init__(name="pair")
+            self.a, self.b = keras.layers.Dense(3, name=first), keras.layers.Dense(3, name=second)
+
+        def build(self, shape: Any) -> None:
+            self.a.build(shape)
+            self.b.build(shape)
+
+        def call(self, x: Any) -> Any:
+            return self.a(x) - self.b(x)
+
+    keras.backend.clear_session()
+    return filled(keras.Sequential([keras.Input((3,)), Pair()], name="top"))
+
+
+def test_names_that_gainsay_an_order(tmp_path: Path) -> None:
+    """Weights that would go crosswise by the names that the user gave are refused, by order and by path; names that
+    agree are no guess, and two of one name are told apart by their paths."""
+    straight, crossed = pair("left", "right"), Architecture.from_model(pair("right", "left"))
+    for name in ("s.h5", "s.weights.h5"):
+        found = plan(saved(straight, tmp_path / name), "t.keras", arch=crossed)
+        assert {refusal.where.rpartition("/")[0] for refusal in found.refusals} >= {"pair/left", "pair/right"}
+    assert plan(tmp_path / "s.h5", "t.keras", arch=Architecture.from_model(straight)).guesses == ()
+    twins = pair("one", "one")
+    wanted = values(twins)
+    for target in ("t.weights.h5", "t.h5"):
+        convert(saved(twins, tmp_path / "twins.weights.h5"), tmp_path / target, arch=Architecture.from_model(twins))
+        for weight in twins.weights:
+            weight.assign(np.zeros(weight.shape))
+        twins.load_weights(tmp_path / target)
+        assert same(values(twins), wanted)
+        for weight, value in zip(twins.weights, wanted, strict=True):
+            weight.assign(value)
+
+
+def test_the_state_of_twins_is_lost(tmp_path: Path) -> None:
+    """Where two weights have one name, nothing tells what the optimizer kept for each."""
+    model = pair("one", "one")
+    model.compile("adam", "mse")
+    model.fit(INPUTS, np.ones((2, 3), "float32"), verbose=0)
+    told = Architecture.from_model(pair("one", "one"))
+    result = convert(saved(model, tmp_path / "s.keras"), tmp_path / "t.keras", arch=told)
+    assert [(loss.where, "one name" in loss.what) for loss in result.losses] == [("optimizer", True)]
+
+
+def test_weights_of_another_model(live: Architecture, tmp_path: Path) -> None:
+    """Are refused, all that lack and all that are left."""
+    for name in ("keras3/mlp.weights.h5", "keras3/mlp.h5"):
+        with pytest.raises(ConversionError) as caught:
+            convert(FIXTURES / name, tmp_path / "new.keras", arch=live)
+        told = [refusal.what for refusal in caught.value.refusals]
+        assert any("no weight for" in what for what in told)
+        assert any("no slot of the model takes" in what for what in told)
+
+
+def test_a_model_without_a_config(tmp_path: Path) -> None:
+    """Its weights go into every form without one; what holds one is refused, with the reason made safe to show."""
+    model = filled(own_classes.mute())
+    wanted, told = values(model), Architecture.from_model(model)
+    source = saved(model, tmp_path / "s.weights.h5")
+    for target in TARGETS[:3]:
+        convert(source, tmp_path / target, arch=told)
+        for weight in model.weights:
+            weight.assign(np.zeros(weight.shape))
+        model.load_weights(tmp_path / target)
+        assert same(values(model), wanted)
+    with pytest.raises(ConversionError) as caught:
+        convert(source, tmp_path / "t.keras", arch=told)
+    assert "its config cannot be written down: NotImplementedError: not \\x1b[31mtoday; give its classes" in str(
+        caught.value
+    )
+    assert not (tmp_path / "t.keras").exists()
+
+
+def words(vocabulary: Any = None) -> Any:
+    """A model of words; they are learned from some where none are given, as a file then tells and no config."""
+    text = keras.layers.TextVectorization(output_sequence_length=3, vocabulary=vocabulary)
+    if vocabulary is None:
+        text.adapt(["old keras models live again"])
+    inputs = keras.Input((), dtype="string")
+    return filled(keras.Model(inputs, keras.layers.Embedding(8, 2)(text(inputs))))
+
+
+def test_a_vocabulary_that_only_the_live_model_has(tmp_path: Path) -> None:
+    """A layer that keeps its words in a file is refused where the source has none, and not left without."""
+    model = words()
+    live, weights = Architecture.from_model(model), saved(model, tmp_path / "s.weights.h5")
+    with pytest.raises(ConversionError, match="keeps a vocabulary"):
+        convert(weights, tmp_path / "t.keras", arch=live)
+    convert(weights, tmp_path / "t.weights.h5", arch=live)
+    convert(saved(model, tmp_path / "s.keras"), tmp_path / "t.keras", arch=live)
+    given = words(["old", "models"])
+    weights = saved(given, tmp_path / "given.weights.h5")
+    convert(weights, tmp_path / "given.keras", arch=Architecture.from_model(given))
+    for path, source in (("t.keras", model), ("given.keras", given)):
+        found = keras.models.load_model(tmp_path / path)
+        assert np.array_equal(found(np.array(["models old odd"])), source(np.array(["models old odd"])))
+
+
+def test_code_is_not_written(tmp_path: Path) -> None:
+    """A lambda in the live model is refused where a config is written; options about configs of files are too."""
+    layers = [keras.Input((3,)), keras.layers.Lambda(lambda x: x * 2, name="twice"), keras.layers.Dense(2, name="last")]
+    model = keras.Sequential(layers)
+    told, source = Architecture.from_model(model), saved(model, tmp_path / "s.weights.h5")
+    refusals = plan(source, "t.keras", arch=told).refusals
+    assert [(one.where, "as code" in one.what) for one in refusals] == [("twice", True)]
+    assert plan(source, "t.h5", arch=told).refusals == ()
+    for options in (Options(keep_weights=True), Options(functions={"twice": "a:b"})):
+        with pytest.raises(ConversionError, match="--replace and --keep-weights"):
+            plan(source, "t.h5", arch=told, options=options)
+
+
+# The command line.
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command started where the module of the function is found."""
+    monkeypatch.chdir(FIXTURES.parent)
+
+
+@pytest.mark.usefixtures("here")
+def test_plan_as_json(run: Run) -> None:
+    """A dry run builds the model in a process of its own, says so, and tells edits, guesses and needs."""
+    done = run("convert", OLD / "legacy_weights.h5", "new.keras", "--arch", BUILD, "--dry-run", "--output", "json")
+    assert done.err == f"note: running {BUILD} in a process of its own\n"
+    found = json.loads(done.out)
+    assert (done.code, found["weights"], found["refusals"]) == (0, {"copied": 38, "changed": 0}, [])
+    assert {edit["edit"] for edit in found["edits"]} == {"live-model", "place-in-live-model"}
+    assert [need["where"] for need in found["needs"]] == ["Block"]
+
+
+@pytest.mark.usefixtures("here")
+def test_proof_by_running(tmp_path: Path, run: Run) -> None:
+    """The process that proves the new model knows the classes of the function's module."""
+    done = run("convert", OLD / "model.h5", tmp_path / "new.keras", "--arch", BUILD, "--prove", "--output", "json")
+    found = json.loads(done.out)
+    assert (done.code, found["prediction"]["outputs"], found["prediction"]["finite"]) == (0, [[2, 2]], True)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [("absent", "has no attribute 'absent'"), ("number", "no model of Keras 3"), ("unbuilt", "that is not built")],
+)
+def test_functions_that_give_no_model(function: str, told: str, tmp_path: Path, run: Run) -> None:
+    """Are one error, and nothing is written."""
+    arguments = ("--arch", f"tests.conversion.own_classes:{function}")
+    done = run("convert", OLD / "model.h5", tmp_path / "new.keras", *arguments)
+    assert (done.code, done.out, told in done.err) == (2, "", True)
+    assert list(tmp_path.iterdir()) == []

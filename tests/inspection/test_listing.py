@@ -1,0 +1,281 @@
+"""What `ls` tells: rows, layers and totals."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool import Section
+from ckpttool.checkpoint import Checkpoint, Refusal, Weight
+from ckpttool.inspection.listing import SORTS, Choice, LayerRow, Listing, Total, list_checkpoint
+from tests.samples import FIXTURES, keras_like
+
+
+def listing(name: str | Path, **choice: Any) -> Listing:
+    """The listing of a fixture."""
+    with ckpttool.open(FIXTURES / name) as checkpoint:
+        return list_checkpoint(checkpoint, Choice(**choice))
+
+
+def checkpoint_of(*weights: Weight, config: Any = None, kind: str = "weights-h5") -> Checkpoint:
+    """A checkpoint that is in no file."""
+    return Checkpoint(Path("m.weights.h5"), kind, 1, {weight.path: weight for weight in weights}, config=config)
+
+
+def weight(path: str, size: int = 1, section: Section = Section.MODEL, **more: Any) -> Weight:
+    """A weight that is in no file."""
+    return Weight(path, (size,), "float32", 4 * size, section, **more)
+
+
+def labels(found: Listing) -> list[tuple[str, str]]:
+    """What the rows are called."""
+    return [(row.layer, row.label) for row in found.rows]
+
+
+def test_stored_names() -> None:
+    """Names that the file stores are shown as they are, the layer's own repetition in them left out."""
+    assert labels(listing("keras2.15/cnn.h5"))[:3] == [("stem", "kernel"), ("norm", "gamma"), ("norm", "beta")]
+    assert ("bi", "forward_lstm/lstm_cell/kernel") in labels(listing("keras2.15/wrappers.h5"))
+    assert labels(listing("keras1.2/mlp.h5"))[0] == ("hidden", "W")
+    assert labels(listing("keras0.3/mlp_weights.hdf5"))[0] == ("layer_0", "param_0")
+    assert ("bi", "forward_lstm/lstm_cell/0") in labels(listing("keras3/wrappers.weights.h5"))
+
+
+def test_inferred_names() -> None:
+    """Names that the file does not store come from the config or the path, and say so."""
+    by_config = listing("keras3.0/mlp.keras")
+    assert labels(by_config)[:4] == [
+        ("hidden", "kernel"),
+        ("hidden", "bias"),
+        ("output", "kernel"),
+        ("output", "bias"),
+    ]
+    assert all(row.inferred and row.class_name == "Dense" for row in by_config.rows[:4])
+    by_path = listing("keras2.15/mlp.weights.h5")
+    assert labels(by_path)[0] == ("dense", "0")
+    assert all(row.inferred and row.class_name is None for row in by_path.rows[:4])
+    assert not any(row.inferred for row in listing("keras3/mlp.weights.h5").rows)
+    assert labels(listing("keras2.12/windows_paths.keras"))[2] == ("output", "kernel")
+
+
+def test_numbering_of_2_12() -> None:
+    """Keras 2.12 numbers each layer twice; its names are still found by the config."""
+    assert {layer for layer, _ in labels(listing("keras2.12/nested.keras"))} == {
+        "block/batch_normalization",
+        "block/before",
+        "block/core/core_in",
+        "block/core/core_out",
+        "metrics",
+        "optimizer",
+        "shared/dense",
+        "verdict",
+    }
+
+
+def test_sections() -> None:
+    """Sections are chosen; the totals are over the whole file whatever was chosen."""
+    whole, model = listing("keras3/mlp.keras"), listing("keras3/mlp.keras", sections=frozenset({Section.MODEL}))
+    assert (len(whole.rows), len(model.rows)) == (14, 4)
+    assert whole.totals == model.totals == {Section.MODEL: Total(4, 67, 268), Section.OPTIMIZER: Total(10, 136, 548)}
+    assert {row.layer for row in whole.rows if row.weight.section is Section.OPTIMIZER} == {"optimizer"}
+
+
+@pytest.mark.parametrize(
+    ("globs", "count"),
+    [
+        (("hidden",), 2),
+        (("hid*",), 2),
+        (("*/0",), 3),
+        (("hidden/kernel",), 1),
+        (("layers/dense_1/vars/*",), 2),
+        (("HIDDEN",), 0),
+        (("hidden", "output"), 4),
+        (("[ho]*",), 14),
+        (("",), 0),
+        (("*",), 14),
+    ],
+)
+def test_match(globs: tuple[str, ...], count: int) -> None:
+    """A glob is matched against layer, path, layer and weight, and stored name; case counts; any of several will do."""
+    found = listing("keras3/mlp.keras", match=globs)
+    assert len(found.rows) == count
+
+
+def test_match_by_stored_name() -> None:
+    """A stored name such as `dense/kernel:0` can be matched."""
+    assert labels(listing("keras2.15/mlp.h5", match=("*/kernel:0",)))[0] == ("hidden", "kernel")
+
+
+@pytest.mark.parametrize("sort", sorted(SORTS))
+def test_sorts(sort: str) -> None:
+    """Rows are sorted as named, ties in stored order, and none is lost."""
+    stored, found = listing("keras3/many.weights.h5"), listing("keras3/many.weights.h5", sort=sort)
+    assert sorted(row.weight.path for row in found.rows) == sorted(row.weight.path for row in stored.rows)
+    keys = [SORTS[sort](row) for row in found.rows]
+    assert keys == sorted(keys)
+    if sort == "stored":
+        assert found.rows == stored.rows
+
+
+def test_layers_in_order_of_the_config() -> None:
+    """Layers come in the order of the config, those without weights included, models themselves not."""
+    found = [(layer.layer, len(layer.rows)) for layer in listing("keras3/cnn.keras").by_layer()]
+    assert found == [
+        ("image", 0), ("stem", 1), ("norm", 4), ("re_lu", 0), ("dropout", 0), ("conv2d", 2), ("residual", 0),
+        ("depthwise_conv2d", 2), ("global_average_pooling2d", 0), ("extra", 0), ("concatenate", 0), ("score", 2),
+    ]  # fmt: skip
+
+
+def test_nested_models() -> None:
+    """A nested model comes before its layers, with a row of its own; where the file names it alone, they have none."""
+    found = {layer.layer: layer for layer in listing("keras3/nested.keras").by_layer()}
+    assert [name for name in found if name.startswith("block")][:3] == ["block", "block/input_layer_1", "block/before"]
+    assert (found["block"].class_name, found["block"].rows) == ("Sequential", ())
+    legacy = [layer.layer for layer in listing("keras3/nested.h5").by_layer()]
+    assert legacy == ["left", "shared", "right", "block", "add", "verdict", "optimizer"]
+
+
+def test_layers_of_a_part() -> None:
+    """Where rows were chosen or sorted, only layers with rows are shown."""
+    for choice in ({"match": ("stem",)}, {"sort": "size"}, {"sections": frozenset({Section.OPTIMIZER})}):
+        assert all(layer.rows for layer in listing("keras3/cnn.keras", **choice).by_layer())
+
+
+def test_layer_totals() -> None:
+    """The totals of layers sum up to the total of the file."""
+    found = listing("keras3/wrappers.keras")
+    whole = found.totals[Section.MODEL]
+    layers = [layer.total for layer in found.by_layer()]
+    assert sum(total.weights for total in layers) == whole.weights == len(found.rows)
+    assert sum(total.params for total in layers) == whole.params
+    assert sum(total.nbytes for total in layers) == whole.nbytes
+
+
+@pytest.mark.parametrize(
+    ("name", "trainable", "others"),
+    [
+        ("keras3/nested.keras", 77, 33),
+        ("keras3/nested.h5", 77, 33),
+        ("keras2.15/nested.keras", 77, 33),
+        ("keras2.15/nested.h5", 77, 33),
+        ("keras2.12/nested.keras", 77, 33),
+        ("keras2.2/nested.h5", 49, 23),
+        ("keras3/cnn.keras", 210, 116),
+        ("keras3/cnn.h5", 210, 116),
+        ("keras3/mlp.keras", 67, 0),
+        ("keras3/mlp.weights.h5", None, None),
+    ],
+)
+def test_parameters_by_training(name: str, trainable: int | None, others: int | None) -> None:
+    """Parameters that are trained and that are not are counted as Keras counts them, where a config tells."""
+    found = listing(name)
+    told = [total and total.params for total in (found.trainable, found.non_trainable)]
+    assert told == [trainable, others]
+
+
+def test_frozen_layers() -> None:
+    """A layer is frozen where its config says so, or that of a model around it."""
+    assert {layer.layer for layer in listing("keras3/nested.keras").by_layer() if layer.frozen} == {
+        "block/core/core_in"
+    }
+    assert {layer.layer for layer in listing("keras3/cnn.keras").by_layer() if layer.frozen} == {"stem"}
+    assert {layer.frozen for layer in listing("keras3/mlp.weights.h5").by_layer()} == {None}
+
+
+def test_a_config_of_junk() -> None:
+    """Where a config makes no sense weights keep their numbers, nothing is said of training, and a note says why."""
+    layers = [{"class_name": "Dense", "config": {"name": "a", "units": "many"}}]
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+    found = list_checkpoint(checkpoint_of(weight("layers/dense/vars/0", layer="a"), config=config))
+    assert [(row.layer, row.label, row.class_name, row.trainable) for row in found.rows] == [("a", "0", "Dense", None)]
+    assert any("units cannot be used" in note for note in found.notes)
+
+
+def test_graph() -> None:
+    """Shapes and connections of layers are told where they are asked for; Sequential models are connected by order."""
+    assert all(layer.graph is None for layer in listing("keras3/cnn.keras").by_layer())
+    found = {layer.layer: layer.graph for layer in listing("keras3/cnn.keras", graph=True).by_layer()}
+    residual, score = found["residual"], found["score"]
+    assert residual is not None
+    assert residual.shapes == ((None, 8, 8, 4),)
+    assert [tensor.layer for tensor in residual.inbound] == ["conv2d", "stem"]
+    assert score is not None
+    assert score.shapes == ((None, 2),)
+    chained = [layer.graph for layer in listing("keras3/mlp.keras", graph=True).by_layer()]
+    assert all(graph is not None and graph.shapes and not graph.inbound for graph in chained[:3])
+
+
+def test_ambiguous_names_inside_a_model() -> None:
+    """Where two layers of a nested model have one name and one is frozen, nothing is claimed."""
+    dense = {"class_name": "Dense", "config": {"name": "d"}}
+    frozen = {"class_name": "Dense", "config": {"name": "d", "trainable": False}}
+    inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [dense, frozen]}}
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": [inner]}}
+    stored = weight("inner/d/kernel:0", layer="inner", name="d/kernel:0")
+    assert list_checkpoint(checkpoint_of(stored, config=config)).rows[0].trainable is None
+
+
+def test_measured() -> None:
+    """Statistics and checksums are computed where asked for, of the chosen rows only."""
+    found = listing("keras3/mlp.keras", match=("hidden",), stats=True, sha256=True)
+    assert all(row.stats and row.sha256 and row.stats.count == row.weight.size for row in found.rows)
+    assert all(row.stats is None and row.sha256 is None for row in listing("keras3/mlp.keras").rows)
+
+
+def test_progress_is_told_of_every_byte() -> None:
+    """Progress adds up to the bytes of the chosen rows; without anything to read it hears nothing."""
+    told: list[int] = []
+    with ckpttool.open(FIXTURES / "keras3/wrappers.keras") as checkpoint:
+        found = list_checkpoint(checkpoint, Choice(stats=True, sha256=True), told.append)
+        assert sum(told) == sum(row.weight.nbytes for row in found.rows)
+        told.clear()
+        list_checkpoint(checkpoint, Choice(), told.append)
+        assert told == []
+
+
+def test_unreadable_weight_says_why() -> None:
+    """A weight that cannot be read gets the reason; the others are measured."""
+    odd = Weight("layers/a/vars/0", (1,), "string", 8, Section.MODEL)
+    found = list_checkpoint(checkpoint_of(odd), Choice(stats=True))
+    assert found.rows[0].stats is None
+    assert "string" in found.rows[0].problem
+
+
+def test_notes() -> None:
+    """A file of optimizer state only, foreign HDF5, and names that act on a terminal are remarked on."""
+    state = [weight(f"optimizer/vars/{n}", section=Section.OPTIMIZER) for n in range(3)]
+    assert any("state of an optimizer" in note for note in list_checkpoint(checkpoint_of(*state)).notes)
+    assert any("no Keras checkpoint" in note for note in listing("broken/plain.h5").notes)
+    hostile = weight("layers/a/vars/0", layer="a\x1b[2J")
+    assert any("1 names" in note and "escaped" in note for note in list_checkpoint(checkpoint_of(hostile)).notes)
+    assert listing("keras3/mlp.keras").notes == ()
+
+
+def test_total_of_nothing() -> None:
+    """Nothing sums up to nothing; an empty checkpoint has no totals."""
+    assert Total.of([]) == Total(0, 0, 0)
+    empty = list_checkpoint(checkpoint_of())
+    assert (empty.rows, empty.totals, empty.trainable, empty.by_layer()) == ((), {}, None, ())
+
+
+def test_names_of_slashes(tmp_path: Path) -> None:
+    """A layer name of a hundred thousand slashes costs no more than its length."""
+    layers = [{"class_name": "Dense", "config": {"name": name}} for name in ("a/" * 100_000, "b", "/" * 100_000)]
+    config = json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}).encode()
+    begun = time.perf_counter()
+    with ckpttool.open(keras_like(tmp_path / "m.keras", config=config)) as checkpoint:
+        found = list_checkpoint(checkpoint)
+    assert [len(layer.rows) for layer in found.by_layer()][:3] == [2, 2, 0]
+    assert time.perf_counter() - begun < 5
+
+
+def test_values_are_frozen() -> None:
+    """Listings are values: rows, layers and refusals cannot be changed."""
+    found = listing("keras3/mlp.keras")
+    for value in (found, found.rows[0], found.by_layer()[0], Total(0, 0, 0), Refusal("link", "", "")):
+        with pytest.raises((AttributeError, TypeError)):
+            value.path = value.layer = value.kind = value.weights = None  # type: ignore[union-attr, misc, assignment]
+    assert LayerRow.of(found.rows[:2]).rows == found.rows[:2]

@@ -1,0 +1,116 @@
+"""JSON from strangers: bounded, and every fault a `CheckpointError`."""
+
+import contextlib
+import json
+import math
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ckpttool import CheckpointError, CorruptFileError, UnsafeFileError
+from ckpttool.io import json_text
+from ckpttool.io.json_text import MAX_BYTES, MAX_DEPTH, parse
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_valid_json_is_read_as_json_reads_it(value: Any) -> None:
+    """What `json` writes comes back, without oddities."""
+    text = json.dumps(value)
+    assert parse(text, "it").value == value
+    assert parse(text.encode(), "it") == parse(text, "it")
+    assert parse(text, "it").oddities == ()
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_a_checkpoint_error(raw: bytes) -> None:
+    """Bytes of any kind are read or refused, and nothing else."""
+    with contextlib.suppress(CheckpointError):
+        parse(raw, "it")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_encodings(encoding: str) -> None:
+    """Each encoding of JSON is read; the wide ones are said to be odd."""
+    found = parse('{"größe": 1}'.encode(encoding), "it")
+    assert found.value == {"größe": 1}
+    assert bool(found.oddities) is not encoding.startswith("utf-8")
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe\xff", b'{"a": "\xff"}', b"\xfe\xff\x00"])
+def test_wrong_encoding(raw: bytes) -> None:
+    """Bytes that are no text in the encoding they seem to have are refused."""
+    with pytest.raises(CorruptFileError, match="it is no"):
+        parse(raw, "it")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,]", "{1: 2}", "nul", '"\n"', "1 2", "{'a': 1}", "\x00"])
+def test_no_json(text: str) -> None:
+    """What is no JSON is refused, and the error says where it stops being it."""
+    with pytest.raises(CorruptFileError, match="it is no valid JSON") as caught:
+        parse(text, "it")
+    assert caught.value.found
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_depth(opening: str) -> None:
+    """Depth is bounded, below and above what the parser's recursion allows, closed or not."""
+    closing = "]" if opening == "[" else "}"
+
+    def nested(depth: int) -> str:
+        return opening * depth + "1" + closing * depth
+
+    for depth in (MAX_DEPTH + 2, 2_000, 15_000):
+        with pytest.raises(CheckpointError, match="nested too deeply"):
+            parse(nested(depth), "it")
+    with pytest.raises(CheckpointError):
+        parse(opening * 100_000, "it")
+    assert parse(nested(500), "it").value
+
+
+def test_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text above the limit is refused before it is parsed."""
+    monkeypatch.setattr(json_text, "MAX_BYTES", 10)
+    with pytest.raises(UnsafeFileError, match="it is too large") as caught:
+        parse(b" " * 11, "it")
+    assert "found: 11 bytes" in str(caught.value)
+    assert parse(b"[1,2,3,4]", "it").value == [1, 2, 3, 4]
+    assert MAX_BYTES == 64 << 20
+
+
+def test_elements() -> None:
+    """A text of too many elements is refused before it is parsed, in time that no one notices."""
+    begun = time.perf_counter()
+    with pytest.raises(UnsafeFileError, match="more work than a file of its size"):
+        parse("[" + "[]," * 1_000_000 + "1]", "it")
+    assert time.perf_counter() - begun < 5
+
+
+def test_big_integers() -> None:
+    """An integer of absurd length is refused; one of a few hundred digits is read."""
+    with pytest.raises(CorruptFileError, match="it is no valid JSON"):
+        parse("1" * 100_000, "it")
+    assert parse("1" * 300, "it").value == int("1" * 300)
+
+
+def test_oddities() -> None:
+    """Repeated keys and constants that JSON does not have are read as Python reads them, and named."""
+    found = parse('{"a": 1, "a": [NaN, Infinity, -Infinity]}', "it")
+    assert math.isnan(found.value["a"][0])
+    assert found.value["a"][1:] == [math.inf, -math.inf]
+    told = {oddity.kind: oddity.text for oddity in found.oddities}
+    assert sorted(told) == ["ambiguous", "nonstandard"]
+    assert "repeats a key" in told["ambiguous"]
+    assert "NaN" in told["nonstandard"]

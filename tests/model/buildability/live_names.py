@@ -1,0 +1,133 @@
+"""What live Keras 3.15 finds under which name: the content of ckpttool/model/buildability/names.json.
+
+Run as `python -m tests.model.buildability.live_names` to write it.
+"""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ckpttool.model.buildability import names
+from tests.model.live_defaults import keras
+
+PATH = Path(names.__file__).with_name("names.json")
+
+# The lookups of `get` and `deserialize`, by the package that has them.
+LOOKUPS = (
+    *("activations", "constraints", "dtype_policies", "initializers", "losses", "metrics", "optimizers"),
+    *("quantizers", "regularizers"),
+)
+
+
+def table() -> dict[str, dict[str, Any]]:
+    """The whole table.
+
+    `symbols` are the public names by public module, `modules` the classes that Keras takes of any of its modules, both
+    as `_retrieve_class_or_fn` looks them up (keras/src/saving/serialization_lib.py). `layers` are what a config without
+    a module may name, and `lookups` what the name of an activation, a loss and so on may be. A name stands alone where
+    it is that of the only class or function that is called so, by `defined`, else as `name=module.name`; functions have
+    a colon in front of their names.
+    """
+    groups = {
+        "symbols": _symbols(),
+        "modules": _modules(),
+        "lookups": {kind: _lookup(kind) for kind in LOOKUPS},
+        "legacy": {"layers": _layers()},
+    }
+    places = {place for part in groups.values() for of in part.values() for place in of.values()}
+    only = _unambiguous(places)
+    found = {group: {key: _short(of, only) for key, of in sorted(part.items())} for group, part in groups.items()}
+    return {"defined": _by_module(only.values()), **found}
+
+
+def _symbols() -> dict[str, dict[str, str]]:
+    """The public names that Keras registers, by module: `keras.layers`, `Dense` and the class."""
+    found: dict[str, dict[str, str]] = {}
+    for path, symbol in keras().src.api_export.REGISTERED_NAMES_TO_OBJS.items():
+        module, _, name = path.rpartition(".")
+        found.setdefault(module, {})[name] = _place(symbol)
+    return found
+
+
+# What Keras adds to its own module once it loads a config without modules (`model_from_config`, saving_utils.py).
+_ADDED = ("Functional", "Model", "Sequential")
+
+
+def _modules() -> dict[str, dict[str, str]]:
+    """The classes that can be saved, by every module of Keras that has them, imported ones included."""
+    found = {}
+    saveable = importlib.import_module("keras.src.saving.keras_saveable").KerasSaveable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for info in pkgutil.walk_packages(keras().__path__, "keras."):
+            if info.name.endswith("_test") or ".testing" in info.name:
+                continue
+            try:
+                module = importlib.import_module(info.name)
+            except ImportError:  # a module for a backend that is not installed
+                continue
+            added = _ADDED if info.name == "keras.src.layers" else ()
+            own = {name: one for name, one in vars(module).items() if isinstance(one, type) and name not in added}
+            kept = {name: _place(one) for name, one in own.items() if issubclass(one, saveable)}
+            if kept:
+                found[info.name] = kept
+    return found
+
+
+def _lookup(kind: str) -> dict[str, str]:
+    return {name: _place(one) for name, one in getattr(keras().src, kind).ALL_OBJECTS_DICT.items()}
+
+
+def _layers() -> dict[str, str]:
+    """What `model_from_config` looks a class up in (keras/src/legacy/saving/saving_utils.py)."""
+    models = keras().src.models
+    more = {"Functional": models.Functional, "Model": models.Model, "Sequential": models.Sequential}
+    every = {**vars(keras().src.layers), **more}
+    return {name: _place(one) for name, one in every.items() if inspect.isclass(one)}
+
+
+def _place(symbol: Any) -> str:
+    """Where a class or function is defined, with its name; other values are told by their type."""
+    if not (inspect.isclass(symbol) or inspect.isfunction(symbol)):
+        return f"{type(symbol).__module__}:{type(symbol).__name__}"
+    return f"{symbol.__module__}{'.' if inspect.isclass(symbol) else ':'}{symbol.__qualname__}"
+
+
+def _unambiguous(places: Iterable[str]) -> dict[str, str]:
+    """The names that only one class or function has, with their places."""
+    by_name: dict[str, list[str]] = {}
+    for place in places:
+        by_name.setdefault(re.split("[.:]", place)[-1], []).append(place)
+    return {name: found[0] for name, found in by_name.items() if len(found) == 1}
+
+
+def _by_module(places: Iterable[str]) -> dict[str, list[str]]:
+    """The names by the module that defines them; a function has a colon in front."""
+    found: dict[str, list[str]] = {}
+    for place in sorted(places):
+        module, mark, name = re.match("(.*)([.:])(.*)", place).groups()  # type: ignore[union-attr]
+        found.setdefault(module, []).append(f"{mark}{name}".removeprefix("."))
+    return found
+
+
+def _short(group: Mapping[str, str], only: Mapping[str, str]) -> list[str]:
+    return sorted(name if only.get(name) == place else f"{name}={place}" for name, place in group.items())
+
+
+def text() -> str:
+    """The table as the file holds it: a line for each module, kind or name."""
+    parts = []
+    for group, lists in table().items():
+        lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(' '.join(of))}" for key, of in lists.items())
+        parts.append(f"{json.dumps(group)}: {{\n{lines}\n}}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(text())

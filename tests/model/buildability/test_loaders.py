@@ -1,0 +1,106 @@
+"""Whether Keras builds a config: the answers for configs in which one thing is wrong."""
+
+from typing import Any
+
+import pytest
+
+from ckpttool.model.buildability import (
+    Obstacle,
+    OwnObject,
+    buildability_of_h5,
+    buildability_of_json,
+    buildability_of_keras,
+)
+
+
+def layer(class_name: str, module: str | None = "keras.layers", **config: Any) -> dict[str, Any]:
+    """An entry of a layer as Keras 3 writes it."""
+    return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
+
+
+def sequential(*layers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A Sequential model as Keras 3 writes it."""
+    return layer("Sequential", "keras", name="model", layers=list(layers)) | more
+
+
+INPUT = layer("InputLayer", batch_shape=[None, 3], dtype="float32", name="x")
+
+
+def test_builds() -> None:
+    """A config of Keras 3 is built."""
+    found = buildability_of_keras(sequential(INPUT, layer("Dense", name="d", units=2, activation="relu")))
+    assert found.builds and found.compiles and not found.unknown
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where", "argument"),
+    [
+        (layer("Dense", name="d", units=2, activation="no_such"), "d", "activation"),
+        (layer("Dense", name="d", units=2, batch_input_shape=[None, 3]), "d", "batch_input_shape"),
+        (layer("Dense", name="d", units={"type": "ndarray", "value": [2]}), "d", "units"),
+        (layer("Dense", name="d", units=2, kernel_initializer={"class_name": "No", "config": {}}), "d", None),
+        (layer("LSTM", name="d", units=2, time_major=False), "d", "time_major"),
+        (layer("Conv2D", name="d", filters=2, kernel_size=3), "d", "call"),
+        (layer("CuDNNLSTM", name="d", units=2), "", ""),
+        (layer("TFOpLambda", name="d", function="math.multiply"), "", ""),
+        (layer("Dense", "keras.src.layers.core.nothing", name="d", units=2), "", "module"),
+        (layer("Dense", name="a/b", units=2), "a/b", "name"),
+        (layer("Dense", name="d", units=2, dtype="float99"), "d", "dtype"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_obstacle(wrong: dict[str, Any], where: str, argument: str | None) -> None:
+    """What Keras raises on is told with its layer and argument."""
+    found = buildability_of_keras(sequential(INPUT, wrong))
+    if argument is None:
+        assert found.unknown == (OwnObject("No", where),)
+        return
+    (obstacle,) = found.obstacles
+    assert (obstacle.where, obstacle.argument) == (where, argument)
+
+
+def test_compile_settings() -> None:
+    """What only a compiled load raises on is told apart."""
+    config = sequential(INPUT, compile_config={"optimizer": "adam", "lr": 0.1})
+    found = buildability_of_keras(config)
+    assert found.builds and not found.compiles
+    assert [(one.where, one.argument) for one in found.compile_obstacles] == [("compile", "lr")]
+
+
+def test_own_class() -> None:
+    """An own class is named, and what the config says of it is left to the user's code."""
+    own = {"module": "mine", "class_name": "Block", "config": {"name": "b"}, "registered_name": "mine>Block"}
+    found = buildability_of_keras(sequential(INPUT, own))
+    assert found.builds and found.unknown == (OwnObject("mine>Block", "", "mine"),)
+
+
+def test_own_function() -> None:
+    """A function that is none of Keras's own is named, not called function, as older files register it."""
+    own = {"module": "builtins", "class_name": "function", "config": "mine", "registered_name": "function"}
+    found = buildability_of_keras(sequential(INPUT, layer("Dense", name="d", units=2, activation=own)))
+    assert found.unknown == (OwnObject("mine", "d", "builtins"),)
+
+
+def test_legacy() -> None:
+    """Entries without a module are built by the loader of legacy files alone."""
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": [
+        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 3], "name": "x"}},
+        {"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": "mine"}},
+    ]}}  # fmt: skip
+    found = buildability_of_h5(config)
+    assert found.builds and found.unknown == (OwnObject("mine", "d"),)
+    assert [one.argument for one in buildability_of_json(config).obstacles] == ["module"]
+
+
+@pytest.mark.parametrize("config", [None, 1, "x", [], {}, {"class_name": 3, "config": 4}, {"config": {}}])
+def test_junk(config: Any) -> None:
+    """Any value gives an answer."""
+    for ask in (buildability_of_keras, buildability_of_h5, buildability_of_json):
+        found = ask(config)
+        assert all(isinstance(one, Obstacle) for one in found.obstacles)
+
+
+def test_what_keras_looks_up() -> None:
+    """A class that Keras has elsewhere is refused with the name that is looked up, and where Keras has it."""
+    (obstacle,) = buildability_of_keras(layer("Functional", "keras", name="m")).obstacles
+    assert "looks up keras.Functional" in obstacle.why and "keras.src.models.functional" in obstacle.why

@@ -1,0 +1,139 @@
+"""Configs come from strangers: whatever one holds, there is an entry or a ConfigError, in bounded time and depth."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ckpttool.model.arguments import MAX_DEPTH, Args, ConfigError
+from ckpttool.model.generations import Generation, generation_of, normalized, stored_order
+from ckpttool.model.generations.keras1 import CHANGES as CHANGES_1
+from ckpttool.model.generations.keras2 import CHANGES as CHANGES_2
+from ckpttool.model.layers.removed import OLD
+from ckpttool.model.layers.table import LAYERS, part_of
+from tests.model.generations.cases import ALL
+from tests.model.test_layers_junk import junk
+
+KEYS = sorted(
+    {key for table in (CHANGES_1, CHANGES_2) for change in table.values() for key in (*change.renames, *change.dropped)}
+    | {"nb_row", "nb_col", "kernel_dim1", "kernel_dim2", "kernel_dim3", "axis", "dot_axes", "concat_axis", "units"}
+    | {"batch_input_shape", "input_shape", "query_shape", "dtype", "name", "trainable", "implementation", "strides"}
+    | {
+        "kernel_initializer",
+        "kernel_regularizer",
+        "kernel_constraint",
+        "data_format",
+        "padding",
+        "filters",
+        "kernel_size",
+    }
+)
+CLASSES = sorted({*LAYERS, *OLD, *CHANGES_1, *CHANGES_2, "Merge", "Unknown", ""})
+HELD = ("layer", "backward_layer", "cell", "cells", "layers")
+
+likely = st.one_of(
+    st.integers(1, 9),
+    st.booleans(),
+    st.lists(st.integers(-4, 9), max_size=4),
+    st.sampled_from(("th", "tf", "gpu", "sum", "concat", "glorot_uniform", "same", "channels_first")),
+    st.fixed_dictionaries({"class_name": st.sampled_from(("Policy", "L2", "VarianceScaling")), "config": junk}),
+    st.fixed_dictionaries({"name": st.sampled_from(("MaxNorm", "WeightRegularizer")), "m": junk}),
+    st.fixed_dictionaries({"name": junk, "class_name": junk}),
+)
+plain = st.dictionaries(st.sampled_from(KEYS), likely | likely | junk, max_size=10)
+
+
+def _entry(config: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    classes = st.sampled_from(CLASSES)
+    beside = {"module": st.just("keras.layers") | junk, "inbound_nodes": junk, "build_config": junk}
+    old = st.builds(lambda name, rest: {**rest, "name": name}, classes, config | st.just({}))
+    return st.fixed_dictionaries({"class_name": classes, "config": config}, optional=beside) | old.filter(bool)
+
+
+def _holding(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    held: dict[str, st.SearchStrategy[Any]] = {key: inner | st.lists(inner | junk, max_size=3) | junk for key in HELD}
+    return _entry(st.builds(lambda own, more: {**own, **more}, plain, st.fixed_dictionaries({}, optional=held)))
+
+
+entries = st.recursive(_entry(plain), _holding, max_leaves=5)
+shapes = st.none() | st.lists(st.none() | st.integers(0, 9), max_size=5).map(tuple)
+
+
+def tried(entry: Any, generation: Generation, inputs: tuple[Any, ...] = ()) -> Any:
+    """What becomes of an entry on the whole way, or what is said to be wrong with it."""
+    try:
+        found = normalized(entry, generation)
+        args = Args.of(found)
+        stored_order(part_of(args.class_name, args, inputs), generation, found)
+    except ConfigError as error:
+        return str(error)
+    return found
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(entries | junk, st.sampled_from(Generation), st.lists(shapes, max_size=2).map(tuple))
+def test_junk(entry: Any, generation: Generation, inputs: tuple[Any, ...]) -> None:
+    """Whatever an entry is, it has a generation, and becomes an entry of Keras 3 or a ConfigError."""
+    assert generation_of(entry) in Generation
+    found = tried(entry, generation, inputs)
+    assert isinstance(found, dict | str)
+
+
+VALUES = (None, True, -1, 0, 2**70, 1e300, float("nan"), "", [], [[]], [None], {}, {"class_name": 3}, {"name": []})
+
+
+def test_every_argument_junk() -> None:
+    """No argument of a layer that genuine Keras wrote can be replaced by what raises other than ConfigError."""
+    seen = set()
+    for case in ALL:
+        config = case.entry["config"]
+        if (case.version, case.class_name) in seen or not isinstance(config, dict):
+            continue
+        seen.add((case.version, case.class_name))
+        for key in config:
+            for value in VALUES:
+                entry = {**case.entry, "config": {**config, key: value}}
+                assert tried(entry, case.generation, case.inputs)
+
+
+@pytest.mark.parametrize("generation", [Generation.KERAS_0, Generation.KERAS_1, Generation.KERAS_2])
+@pytest.mark.parametrize("key", ["layer", "layers"])
+def test_depth(generation: Generation, key: str) -> None:
+    """Layers may nest 64 deep and no deeper, whatever the depth of the config."""
+    entry: dict[str, Any] = {"class_name": "Dense", "config": {"units": 2}}
+    deep: Any = None
+    for depth in range(100_000):
+        class_name = "TimeDistributed" if key == "layer" else "Sequential"
+        entry = {"class_name": class_name, "config": {key: entry if key == "layer" else [entry]}}
+        deep = entry if depth == MAX_DEPTH - 1 else deep
+    assert isinstance(normalized(deep, generation), dict)
+    start = time.monotonic()
+    with pytest.raises(ConfigError, match="nested more than 64 deep"):
+        normalized(entry, generation)
+    assert generation_of(entry) in Generation
+    assert time.monotonic() - start < 1
+    while entry:  # taken apart piece by piece, since Python would do it by recursion
+        held = entry["config"].pop(key, None)
+        entry = held[0] if isinstance(held, list) else held
+
+
+def test_many_layers() -> None:
+    """A model of a hundred thousand layers is read in seconds."""
+    layer = {"class_name": "Convolution2D", "config": {"nb_filter": 3, "nb_row": 3, "nb_col": 3, "init": "zero"}}
+    model = {"class_name": "Sequential", "config": [layer] * 100_000}
+    start = time.monotonic()
+    assert generation_of(model) is Generation.KERAS_1
+    assert len(normalized(model, Generation.KERAS_1)["config"]["layers"]) == 100_000
+    assert time.monotonic() - start < 20
+
+
+def test_places_of_locally_connected() -> None:
+    """A layer may claim any number of places; how many of them are connected is computed without counting."""
+    config = {"filters": 2, "kernel_size": [3], "padding": "same", "implementation": 3, "strides": [1]}
+    entry = {"class_name": "LocallyConnected1D", "config": config}
+    start = time.monotonic()
+    part = part_of("LocallyConnected1D", Args.of(entry), ((None, 10**12, 4),))
+    assert part.slots[0].shape == ((3 * 10**12 - 2) * 4 * 2,)
+    assert time.monotonic() - start < 1

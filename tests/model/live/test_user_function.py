@@ -1,0 +1,120 @@
+"""Models that a function of the user's own builds: in a process of their own, said so, and every fault one message."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ckpttool.model.live.user_function import BuildError, architecture_of_function, names_function
+
+pytest.importorskip("keras", minversion="3.15", reason="the functions build models of Keras 3.15")
+
+MODELS = '''
+"""Models as a user writes them."""
+import os, sys
+print("on standard output")
+print("on standard error", file=sys.stderr)
+
+
+class Deep:
+    def build():
+        return own()
+
+
+def own():
+    import keras
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__(name="own")
+            self.first, self.second = keras.layers.Dense(4, name="one"), keras.layers.Dense(2, name="two")
+
+        def call(self, x):
+            return self.second(self.first(x))
+
+    model = Own()
+    if not os.environ.get("UNBUILT"):
+        model(keras.ops.zeros((1, 3)))
+    open("was_here", "w").close()
+    model.save_weights("own.weights.h5") if model.built else None
+    return model
+
+
+def number():
+    return 3
+
+
+def breaks():
+    raise ValueError("no \\x1b[31mdata")
+
+
+def ends():
+    os._exit(7)
+'''
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a package of models in it, and the command started there."""
+    package = tmp_path / "training"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "models.py").write_text(MODELS)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    assert "training" not in sys.modules, "the user's code ran in this process"
+
+
+def test_a_model_of_an_own_class(project: Path, run: Callable[..., Any]) -> None:
+    """Its spec lists the weights by the attributes that hold them, and what Keras saved of it loads; standard output is
+    the command's alone."""
+    done = run("spec", "training.models:own", "-o", "own.spec.json")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == "note: running training.models:own in a process of its own\n"
+    assert (project / "was_here").exists()
+    for architecture in ("own.spec.json", "training.models:Deep.build"):
+        done = run("verify", "own.weights.h5", architecture)
+        assert (done.code, "4 weights match" in done.out) == (0, True), done
+        assert "on standard" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        ("training.models:number", "no model of Keras 3\n  expected: a keras.Model\n  found: builtins.int"),
+        ("training.models:breaks", "found: ValueError: no \\x1b[31mdata"),
+        ("training.models:ends", "found: "),
+        ("training.models:absent", "has no attribute 'absent'"),
+        ("training.absent:build", "found: ModuleNotFoundError: No module named 'training.absent'"),
+    ],
+)
+def test_functions_that_give_no_model(project: Path, function: str, found: str) -> None:
+    """What the function did instead is told, with the last lines that it printed, none of them raw."""
+    with pytest.raises(BuildError) as caught:
+        architecture_of_function(function)
+    text = str(caught.value)
+    assert text.startswith(f"{function}: ")
+    assert found in text
+    assert "\x1b" not in text
+    assert len(text.splitlines()) < 20
+
+
+def test_a_model_that_is_not_built(project: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]) -> None:
+    """A model without weights yet is exit code 2 and says what to do."""
+    monkeypatch.setenv("UNBUILT", "1")
+    done = run("spec", "training.models:own")
+    assert (done.code, done.out) == (2, "")
+    assert "a model that is not built" in done.err
+    assert "next: call it once on data" in done.err
+
+
+def test_what_counts_as_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Module, colon, function; a file of that name is a file."""
+    monkeypatch.chdir(tmp_path)
+    assert names_function("a.b:c")
+    assert names_function("a:b.c")
+    assert not any(map(names_function, ("a.b", "C:\\a", "a/b:c", "a:b()", ":b", "a:", "a b:c", "1a:b", "http://x")))
+    (tmp_path / "a:b").touch()
+    assert not names_function("a:b")

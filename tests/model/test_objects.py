@@ -1,0 +1,91 @@
+"""What a live model tells of itself: of built-in layers what its config does, of a user's own what Keras saves."""
+
+import dataclasses
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool import Architecture
+from ckpttool.alignment.alignment import align
+from ckpttool.model import read_architecture
+from ckpttool.model.live.objects import ModelError
+from ckpttool.model.spec import Spec, from_json, spec_of, to_json
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the models are those of Keras 3.15")
+
+from tests.verification import own, stored
+from tests.verification.sources import SOURCES
+from tests.verification.trees import built
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+OWN = [f"{name}/{variant}" for name, variants in own.VARIANTS.items() for variant in variants]
+UNALIGNED = ("layers/odd/", "second_optimizer/", "chance/", "noise/")  # in no place of the path layout, or no weights
+BUILT = sorted(set(SOURCES) - {"compiled", "half-trained"})
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_built_in_layers(name: str) -> None:
+    """A live model of built-in layers has the spec of its config; it does not count inputs among its layers, and it
+    knows more objects without weights."""
+    source = SOURCES[name]
+    model = built(keras, source.tree, source.shape)
+    told, live = read_architecture(json.loads(model.to_json())), Architecture.from_model(model)
+    assert told is not None
+    inputs = {layer.name for layer in told.layers if layer.class_name == "InputLayer"}
+    assert _without(spec_of(live), inputs) == _without(spec_of(told), inputs)
+    assert {path for path in spec_of(told).empty if "input_layer" not in path} <= set(spec_of(live).empty)
+    assert [(layer.path, layer.place, layer.class_name, layer.trainable) for layer in live.layers] == [
+        (layer.path, layer.place, layer.class_name, layer.trainable) for layer in told.layers
+    ]
+
+
+def _without(spec: Spec, inputs: set[str]) -> Spec:
+    """A spec without what only one of the two tells."""
+    layers = tuple(layer for layer in spec.layers if layer not in inputs)
+    return dataclasses.replace(spec, layers=layers, empty=(), aliases=None)
+
+
+@pytest.mark.parametrize("case", OWN)
+def test_own_classes(case: str, tmp_path: Path) -> None:
+    """Every weight of a user's own model is stored where its architecture says, in `.weights.h5` and in legacy files;
+    its spec is the same after it was written and read."""
+    name, variant = case.split("/")
+    model = own.made(keras, name, variant)
+    stored.distinct(model, 1)
+    architecture = Architecture.from_model(model)
+    spec = spec_of(architecture)
+    assert from_json(json.loads(to_json(spec))) == spec
+    for form in ("weights", "root"):
+        file = stored.save(model, tmp_path, form)
+        with ckpttool.open(file.path) as checkpoint:
+            found = align(checkpoint, architecture)
+        assert all(weight.path.startswith(UNALIGNED) for weight in found.left)
+        assert not [place for place in found.missing if place.slot.stored]
+        for one in found.aligned:
+            kept = file.book[one.stored[0].weight.path].key
+            assert kept[1] == one.place.slot.name
+            assert kept[0].rpartition("/")[2] in one.place.layer.split("/") + one.place.name.split("/")
+
+
+def test_no_model() -> None:
+    """What is no built model of Keras is one clear error."""
+    for value in (3, keras.layers.Dense(3), keras.Sequential([keras.layers.Dense(3)]), None):
+        with pytest.raises(ModelError):
+            Architecture.from_model(value)
+
+
+def test_no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Keras 3 the error says how to get it."""
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(ModelError, match=r"pip install .ckpttool\[tensorflow\]"):
+        Architecture.from_model(object())

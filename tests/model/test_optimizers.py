@@ -1,0 +1,287 @@
+"""The table of optimizers against live ones: the same variables, in the same order, with the same shapes."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool import Section
+from ckpttool.model import read_architecture
+from ckpttool.model.optimizers import HOLDERS, OPTIMIZERS, Trained, optimizer_state
+from ckpttool.model.spec import Spec, spec_of
+from ckpttool.verification import Allowed
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of the table is Keras 3.15 itself")
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+Dense = keras.layers.Dense
+Make = Callable[[], Any]
+
+
+def sequence() -> Any:
+    """A model whose trainable weights are not in the order of its file."""
+    layers = [keras.Input((3, 4)), keras.layers.Bidirectional(keras.layers.LSTM(2)), keras.layers.BatchNormalization()]
+    return keras.Sequential([*layers, Dense(2, name="out")])
+
+
+def embedding() -> Any:
+    """A model with an embedding, and weights of one to four axes."""
+    given = keras.Input((4,), dtype="int32")
+    found = keras.layers.Embedding(7, 6, name="tokens")(given)
+    found = keras.layers.Conv2D(2, 2)(keras.layers.Reshape((4, 6, 1))(found))
+    found = keras.layers.MultiHeadAttention(2, 3)(*[keras.layers.Reshape((-1, 2))(found)] * 2)
+    return keras.Model(given, Dense(1, name="head")(keras.layers.Flatten()(found)))
+
+
+def nested() -> Any:
+    """A model in a model, partly frozen."""
+    given = keras.Input((3,))
+    frozen, inner = Dense(4, name="frozen", trainable=False), keras.Input((3,))
+    encoder = keras.Model(inner, Dense(2, name="code")(frozen(inner)), name="encoder")
+    decoder = keras.Sequential([Dense(5, name="wide"), keras.layers.LayerNormalization()], name="decoder")
+    return keras.Model(given, Dense(2, name="out")(decoder(encoder(given))))
+
+
+def quantized() -> Any:
+    """A model trained in float8, whose scales are overwritten by their gradients; made from a config, since a model
+    that is quantized when it is built already has its variables in another order."""
+    made = keras.Sequential([keras.Input((16,)), Dense(16, name="a"), Dense(3, name="out")])
+    made.quantize("float8")
+    return keras.models.model_from_json(made.to_json())
+
+
+def adapted() -> Any:
+    """A model with LoRA's factors."""
+    made = keras.Sequential([keras.Input((6,)), Dense(5, name="a"), Dense(3, name="out")])
+    made.layers[0].enable_lora(2)
+    return made
+
+
+def frozen() -> Any:
+    """A model with nothing to train."""
+    made = keras.Sequential([keras.Input((6,)), Dense(5)])
+    made.trainable = False
+    return made
+
+
+MODELS: list[Make] = [sequence, embedding, nested, quantized, adapted, frozen]
+SETTINGS: dict[str, list[dict[str, Any]]] = {
+    "Adam": [{"amsgrad": True}],
+    "Muon": [{"exclude_layers": ["out"]}, {"exclude_layers": ["forward_.*kernel", "nowhere"]}],
+    "RMSprop": [{"momentum": 0.9}, {"centered": True}, {"momentum": 0.5, "centered": True}],
+    "SGD": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
+}
+COMMON: list[dict[str, Any]] = [{}, {"use_ema": True}, {"gradient_accumulation_steps": 2}, {"weight_decay": 0.1}]
+MIXED = {"use_ema": True, "gradient_accumulation_steps": 3}
+SINGLE = [
+    *((sequence, name, args) for name in OPTIMIZERS for args in (*COMMON, *SETTINGS.get(name, []))),
+    *((make, name, MIXED) for make in MODELS[1:] for name in OPTIMIZERS),
+    (embedding, "Muon", {"exclude_embeddings": False, "exclude_layers": ["head"]}),
+    (nested, "Muon", {"exclude_layers": ["wide/kernel", "frozen"]}),
+]
+
+
+def _scaled(name: str, **args: Any) -> Any:
+    return keras.optimizers.LossScaleOptimizer(getattr(keras.optimizers, name)(**args), initial_scale=64.0)
+
+
+def _mapped(default: Any, **optimizers: Any) -> Any:
+    mapped = keras.optimizers.OptimizerMap(default)
+    for layer, optimizer in optimizers.items():
+        mapped[f".*{layer}/.*"] = optimizer
+    return keras.optimizers.MultiOptimizer(mapped)
+
+
+def _adam(**args: Any) -> Any:
+    return keras.optimizers.Adam(**args)
+
+
+HOLDING: dict[str, Make] = {
+    "scaled adam": lambda: _scaled("Adam", amsgrad=True),
+    "scaled adafactor": lambda: _scaled("Adafactor", use_ema=True),
+    "scaled nadam": lambda: _scaled("Nadam", gradient_accumulation_steps=2),
+    "one default": lambda: _mapped(_adam()),
+    "one of its own": lambda: _mapped(keras.optimizers.SGD(momentum=0.9), out=_adam()),
+    "two of a class": lambda: _mapped(_adam(), out=_adam(use_ema=True), a=keras.optimizers.Muon()),
+    "nothing for some": lambda: _mapped(keras.optimizers.Nadam(), nowhere=keras.optimizers.Nadam(use_ema=True)),
+    "scaled map": lambda: keras.optimizers.LossScaleOptimizer(_mapped(keras.optimizers.Lion(), out=_adam())),
+}
+
+
+def compiled(make: Make, optimizer: Any) -> Any:
+    """A model compiled with an optimizer that is built."""
+    model = make()
+    model.compile(optimizer=optimizer, loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def spec_by_config(model: Any) -> Spec:
+    """What the model's config makes one expect."""
+    return spec_of(read_architecture(json.loads(model.to_json())))  # type: ignore[arg-type]
+
+
+def check(model: Any, path: Path) -> None:
+    """The variables that the spec of a compiled model expects are those in its file, and those of the model that its
+    config makes."""
+    model.save_weights(path)
+    spec = spec_by_config(model)
+    with ckpttool.open(path) as checkpoint:
+        stored = {weight.path: weight.shape for weight in checkpoint.section(Section.OPTIMIZER)}
+    assert {slot.path: slot.shape for slot in spec.optimizer} == stored
+    own = [slot for slot in spec.optimizer if slot.path.startswith("optimizer/vars/")]
+    made = keras.models.model_from_json(model.to_json()).optimizer.variables
+    assert [slot.shape for slot in own] == [tuple(variable.shape) for variable in made]
+    assert [slot.dtype or variable.dtype for slot, variable in zip(own, made, strict=True)] == [v.dtype for v in made]
+    assert [slot.path for slot in own] == [f"optimizer/vars/{at}" for at in range(len(own))]
+    assert all(_says(slot.name, variable.name) for slot, variable in zip(own, made, strict=True))
+    assert ckpttool.verify(path, spec, allowed=Allowed(optimizer=True)).findings == ()
+
+
+def _says(ours: str, theirs: str) -> bool:
+    """Whether a name says what Keras's name of a variable does; the factors of Adafactor and the product of Nadam have
+    none."""
+    *weight, kind = ours.split("/")
+    if kind in ("r", "c", "u_product"):
+        return True
+    weights = weight[1:] if weight[:1] == ["inner_optimizer"] else weight
+    weights = weights[2:] if weights[:1] == ["optimizers"] else weights
+    return theirs.endswith("_".join((*weights[-1:], kind)))
+
+
+def _name(value: Any) -> str:
+    return value.__name__ if callable(value) else str(value)
+
+
+@pytest.mark.parametrize(("make", "name", "args"), SINGLE, ids=_name)
+def test_variables(make: Make, name: str, args: dict[str, Any], tmp_path: Path) -> None:
+    """Every optimizer in many settings, for models of all kinds."""
+    check(compiled(make, getattr(keras.optimizers, name)(**args)), tmp_path / "model.weights.h5")
+
+
+@pytest.mark.parametrize("make", [sequence, quantized, adapted], ids=_name)
+@pytest.mark.parametrize("name", HOLDING)
+def test_optimizers_that_hold_others(make: Make, name: str, tmp_path: Path) -> None:
+    """The variables of optimizers inside others are listed behind their own, and stored a second time."""
+    check(compiled(make, HOLDING[name]()), tmp_path / "model.weights.h5")
+
+
+def test_there_is_a_row_for_each() -> None:
+    """Every optimizer that Keras has is in the table, and nothing else."""
+    live = {
+        name
+        for name, found in vars(keras.optimizers).items()
+        if isinstance(found, type) and issubclass(found, keras.optimizers.Optimizer)
+    }
+    assert live - {"Optimizer"} == {*OPTIMIZERS, *HOLDERS}
+
+
+def test_a_schedule_takes_the_place_of_the_learning_rate() -> None:
+    """With a schedule there is no variable for the learning rate."""
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    model = compiled(sequence, keras.optimizers.SGD(learning_rate=schedule))
+    assert [slot.name for slot in spec_by_config(model).optimizer] == [v.name for v in model.optimizer.variables]
+
+
+@pytest.mark.parametrize("name", ["adam", "SGD", "rmsprop", "muon", "LION"])
+def test_a_name_alone(name: str) -> None:
+    """An optimizer given by its name, however it is written, is the one that Keras makes of it."""
+    made = keras.optimizers.get(name)
+    weights = [keras.Variable([[1.0]], name="kernel"), keras.Variable([1.0], name="bias")]
+    made.build(weights)
+    state = optimizer_state(name, [Trained(w.path, tuple(w.shape), w.dtype, w.path) for w in weights])
+    assert [found.shape for found in state[""]] == [tuple(variable.shape) for variable in made.variables]
+
+
+def test_without_a_name_it_is_that_of_compile(tmp_path: Path) -> None:
+    """Saving as .h5 takes the optimizer out of a model's config; Keras then compiles with RMSprop."""
+    model = compiled(sequence, keras.optimizers.Adam())
+    model.save(tmp_path / "model.h5")
+    made = keras.models.model_from_json(model.to_json()).optimizer
+    assert type(made).__name__ == "RMSprop"
+    assert [slot.shape for slot in spec_by_config(model).optimizer] == [tuple(v.shape) for v in made.variables]
+
+
+def test_mixed_precision_wraps_the_optimizer(tmp_path: Path) -> None:
+    """Under mixed_float16 Keras puts a LossScaleOptimizer around the one of the config, and takes no state of it into
+    a model that is made under another policy; that is told."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = compiled(sequence, "adam")
+        model.save(tmp_path / "model.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    loaded = keras.models.load_model(tmp_path / "model.keras").optimizer
+    assert type(loaded).__name__ == "Adam"
+    result = ckpttool.verify(tmp_path / "model.keras", tmp_path / "model.keras", allowed=Allowed(optimizer=True))
+    assert result.keras == "loads wrongly"
+    assert any("LossScaleOptimizer" in finding.why for finding in result.findings)
+
+
+WEIGHT = [Trained("a/kernel", (2, 3), "float32", "a/kernel", ("top",))]
+
+
+@pytest.mark.parametrize("optimizer", [None, 3, {}, [], "own", {"class_name": "Own", "config": {}}])
+def test_no_optimizer_that_is_known(optimizer: Any) -> None:
+    """Without an optimizer that is known nothing is expected."""
+    assert optimizer_state(optimizer, WEIGHT) == {}
+
+
+def entry(class_name: str, **config: Any) -> dict[str, Any]:
+    """An optimizer as a config names it."""
+    return {"class_name": class_name, "config": config}
+
+
+UNKNOWN = {
+    "a regular expression": entry("Muon", exclude_layers=["(a+)+$"]),
+    "the name of the model": entry("Muon", exclude_layers=["top"]),
+    "no list": entry("Muon", exclude_layers="out"),
+    "no pattern": entry("Muon", exclude_layers=[3]),
+    "too many patterns": entry("Muon", exclude_layers=["x"] * 3_000_000),
+    "nothing inside": entry("LossScaleOptimizer"),
+    "an own one inside": entry("LossScaleOptimizer", inner_optimizer=entry("Own")),
+    "no map": entry("MultiOptimizer", optimizer_map=entry("Adam")),
+    "no default": entry("MultiOptimizer", optimizer_map=entry("OptimizerMap", optimizer_map={})),
+    "two that match": entry(
+        "MultiOptimizer",
+        optimizer_map=entry(
+            "OptimizerMap",
+            default_optimizer=entry("Adam"),
+            optimizer_map={".*a/.*": entry("Adam"), ".*kernel": entry("SGD")},
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_cannot_be_told(name: str) -> None:
+    """Where it is not certain what is kept, nothing is said."""
+    assert optimizer_state(UNKNOWN[name], WEIGHT) == {}
+
+
+def test_optimizers_inside_each_other_without_end() -> None:
+    """A few levels are followed, no more: each repeats the variables of the ones inside."""
+    deep = entry("Adam")
+    for _ in range(60):
+        deep = entry("LossScaleOptimizer", inner_optimizer=deep)
+    assert optimizer_state(deep, WEIGHT) == {}
+
+
+@pytest.mark.parametrize("value", ["x", [1], {"a": 1}, True, -3, 1e400, None])
+@pytest.mark.parametrize("name", sorted((*OPTIMIZERS, *HOLDERS)))
+def test_junk(name: str, value: Any) -> None:
+    """Whatever stands where settings should stand, nothing breaks."""
+    switches = ("momentum", "centered", "amsgrad", "use_ema", "gradient_accumulation_steps", "exclude_layers")
+    held = ("exclude_embeddings", "inner_optimizer", "optimizer_map")
+    found = optimizer_state(entry(name, **dict.fromkeys((*switches, *held), value)), [])
+    assert all(variable.shape == () for variables in found.values() for variable in variables)

@@ -1,0 +1,133 @@
+"""What `verify` says of a checkpoint and an architecture, against what Keras does when it loads the one into the other.
+
+Keras is asked with live models whose weights are known, and whether it loaded rightly is judged by their values.
+"""
+
+import os
+import warnings
+from collections import Counter
+from typing import Any
+
+import pytest
+
+import ckpttool
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle is the loader of Keras 3.15 itself")
+
+from tests.verification.oracle import Outcome, Prepared, Workshop
+from tests.verification.pairs import PAIRS, Pair
+from tests.verification.stored import PATHS
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+# How many pairs at least Keras loads right, refuses, and loads wrongly or in part without a word.
+LEAST = {"right": 150, "raises": 150, "wrong": 40}
+LEFT = ("MISSING", "SHAPE", "SKIPPED")
+EXPECTED = {"raises": {"raises"}, "right": {"loads"}, "renamed": {"loads", "loads wrongly"}, "wrong": {"loads wrongly"}}
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Where files and models are made, each once."""
+    return Workshop(keras, tmp_path_factory.mktemp("pairs"))
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_verify_says_what_keras_does(workshop: Workshop, pair: Pair) -> None:
+    """What Keras raises on is told so, what it loads right is accepted, what it loads wrongly is not."""
+    seen = workshop.outcome(pair)
+    ready = workshop.prepared(pair)
+    result = _verified(ready, pair)
+    if isinstance(result, ckpttool.CheckpointError):  # a file that cannot be read has no result
+        assert seen.kind == "raises" or not ready.target.weights, result
+        return
+    message = _message(seen, result)
+    if result.opaque and result.verdict == "cannot tell":  # a layer that loads in its own way
+        assert (pair.model, pair.form in PATHS, result.ok) == ("odd-loader", True, False), message
+        return
+    assert (result.keras == "raises") == (seen.kind == "raises"), message
+    assert (result.verdict == "loads") == result.ok, message
+    if seen.kind == "raises":
+        assert not result.ok, message
+    if seen.kind == "right":
+        assert result.verdict == ("loads" if ready.target.weights else "cannot tell"), message
+    if seen.wrong:
+        assert not result.ok, message
+    if not seen.untold or seen.wrong:
+        assert result.keras in EXPECTED[seen.kind], message
+
+
+def _verified(ready: Prepared, pair: Pair, skip_mismatch: bool = False) -> Any:
+    """The result of verifying, or the error that it ended in."""
+    by = "name" if pair.by_name else "auto"
+    try:
+        return ckpttool.verify(ready.checkpoint, ready.architecture, by=by, skip_mismatch=skip_mismatch)
+    except ckpttool.CheckpointError as error:
+        return error
+
+
+def _message(seen: Outcome, result: Any) -> str:
+    """Both sides of a disagreement."""
+    return "\n".join(
+        [
+            f"verify: {result.verdict}, ok is {result.ok}, says that Keras {result.keras} by {result.loader}",
+            *(f"  {line}" for line in result.problems),
+            *(f"  {row.status.value} {row.label}: {row.why}" for row in result.findings[:6]),
+            f"Keras: {seen.kind}",
+            *(
+                f"  {line}"[:300]
+                for line in (seen.raised, *seen.wrong[:4], *seen.untold[:4], *seen.renamed[:4])
+                if line
+            ),
+            *(f"  warned: {line[:200]}" for line in seen.warned[:2]),
+        ]
+    )
+
+
+def test_the_pairs_are_not_lopsided(workshop: Workshop) -> None:
+    """There are enough pairs of every kind, and no two have the same name."""
+    kinds = Counter(workshop.outcome(pair).kind for pair in PAIRS)
+    assert len({str(pair) for pair in PAIRS}) == len(PAIRS) >= 600
+    assert {kind: kinds[kind] for kind, least in LEAST.items() if kinds[kind] < least} == {}
+
+
+# Damaged files, and models without weights yet, which verify goes on to refuse, though Keras passes over the damage.
+REFUSED = ("weights-one-twice", "map-", "bare")
+# Keras has assigned a kernel before it found that the layer does not load, there or at another place of the file.
+PARTLY = ("keras2.12/wrappers.keras",)
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PAIRS if not pair.named], ids=str)
+def test_verify_skips_what_keras_skips(workshop: Workshop, pair: Pair) -> None:
+    """With skip_mismatch Keras raises where `verify` says so, and leaves alone the variables that it names."""
+    seen, ready = workshop.skipping(pair), workshop.prepared(pair)
+    result = _verified(ready, pair, skip_mismatch=True)
+    if isinstance(result, ckpttool.CheckpointError):  # a file that cannot be read, or an index of nothing
+        assert seen.raised or seen.warned or not ready.target.weights, result
+        return
+    message = "\n".join([f"{result.keras} {result.problems}", seen.raised, *map(str, result.findings[:9])])
+    if result.keras == "raises" and any(word in str(pair) for word in REFUSED):
+        assert not result.ok, message
+        return
+    assert (result.keras == "raises") == bool(seen.raised), message
+    if seen.raised or result.opaque:
+        return
+    left = Counter(_last(finding.slot.label) for finding in result.findings if _is_left_alone(finding))
+    kept = Counter(_last(f"{layer}/{name}") for layer, name in seen.kept)
+    for factor in [name for name in left | kept if "lora_" in name]:  # what path layouts never store
+        del left[factor], kept[factor]
+    assert kept == left or (pair.file in PARTLY and kept <= left), message
+    assert result.ok or any(not finding.accepted for finding in result.findings) or not result.matched
+
+
+def _is_left_alone(finding: Any) -> bool:
+    return finding.slot is not None and finding.status.value in LEFT
+
+
+def _last(label: str) -> str:
+    """The end of a label, which is the same whatever Keras numbers and wherever a shared layer is first."""
+    return "/".join(label.strip("/").split("/")[-2:])
