@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import module_index
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -58,3 +60,9 @@ def test_every_command_is_documented() -> None:
         assert f"$ ckpttool {name} " in guide
         done = subprocess.run([sys.executable, "-m", "ckpttool", name, "--help"], capture_output=True, text=True)
         assert "Example" in done.stdout
+
+
+def test_the_index_of_modules_is_true() -> None:
+    """docs/architecture.md lists every module with its first line; `python -m tests.module_index` writes it."""
+    text = module_index.PAGE.read_text("utf-8")
+    assert text == module_index.page(text)

@@ -17,7 +17,7 @@ from ckpttool.errors import CheckpointError
 ROOT = os.path.abspath(os.sep)
 """The directory in which children start."""
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = ("site-packages", "dist-packages")  # the names that directories of installed packages have
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
 

@@ -118,7 +118,7 @@ ANY = st.lists(st.sampled_from([0.0, -0.0, 1.0, 1.001, -1.0, 1e6, 1.0001e6, np.i
 @given(ANY, st.permutations(range(12)), st.sampled_from([0.0, 1e-5, 1e-2, 0.5]), st.sampled_from([1e-8, 0.01, 3.0]))
 def test_as_numpy_tells(values: list[float], order: list[int], rtol: float, atol: float) -> None:
     """With a tolerance an element is changed where `np.isclose` says no whichever side comes first."""
-    a = np.array(value_pairs)
+    a = np.array(values)
     b = a[[at % len(a) for at in order[: len(a)]]] if len(a) else a
     for equal_nan in (False, True):
         close = [np.isclose(x, y, rtol, atol, equal_nan) for x, y in ((a, b), (b, a))]

@@ -13,7 +13,7 @@ import pytest
 from ckpttool.io import child_processes
 from tests.samples import FIXTURES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KERAS = pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
 
 _STATE = """

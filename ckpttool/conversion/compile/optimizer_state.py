@@ -2,8 +2,7 @@
 
 Up to Keras 2.10 an optimizer listed the iteration and then, kind after kind, one array for each trained weight
 (keras/optimizers.py, 1.2.2 and 2.2.4; tensorflow/python/keras/optimizer_v2, 2.10); Ftrl did so weight after weight.
-Since 2.11 its order is that of Keras 3, which `ckpttool.model.optimizers` knows, but that SGD keeps momenta that
-it does not use and Adafactor leaves out what it does not (keras/src/optimizers, 2.15).
+Since 2.11 its order is that of Keras 3; SGD keeps momenta that it does not use (keras/src/optimizers, 2.15).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A process of its own that loads a converted model with Keras and predicts on seeded input; talks JSON on its output.
 
-`ckpttool.conversion.prove.keras_run` starts it, and names modules of ckpttool's own that are imported first, and the function
-of the user's own that builds such a model, if there is one: the classes that it uses are then known to Keras.
+`ckpttool.conversion.prove.keras_run` starts it. It names modules of ckpttool's own that are imported first, and the
+function of the user's own that builds such a model, if there is one: the classes that it uses are then known to Keras.
 """
 
 import importlib
