@@ -1,8 +1,13 @@
 """What `fit` raises, learnt of wherever it may come from: Keras tells its callbacks nothing of a failure."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
+
+import keras
+
+from ckpttool.callbacks import other_callbacks
 
 _HOOKS = (
     "on_epoch_begin",
@@ -26,15 +31,45 @@ class Watch:
         self._watch(model, "evaluate")
         for hook in _HOOKS if listed is not None else ():
             self._watch(listed, hook)
+        if keras.backend.backend() == "torch":  # takes its data outside of those functions
+            self._watch_data(other_callbacks.iterator_of_fit())
 
     def end(self) -> None:
         """Takes the watch away again."""
         self._undo.close()
 
+    def _watch_data(self, epoch_iterator: Any) -> None:
+        """Watches an iterator over the epochs of a `fit` (`EpochIterator`, keras/src/trainers/epoch_iterator.py, 3.15),
+        and what it takes the batches from."""
+        if epoch_iterator is None:
+            return
+        steps = epoch_iterator._enumerate_iterator
+
+        def watched() -> Iterator[tuple[int, int, Any]]:
+            for begin, end, batches in _Data(steps(), self._failed):
+                yield begin, end, _Data(batches, self._failed)
+
+        epoch_iterator._enumerate_iterator = watched
+        self._undo.callback(_put_back, epoch_iterator, "_enumerate_iterator", None)
+
     def _watch(self, owner: Any, name: str) -> None:
         before = vars(owner).get(name)
         setattr(owner, name, _watched(getattr(owner, name), self._failed))
         self._undo.callback(_put_back, owner, name, before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """An iterator that tells of what it raises."""
+
+    iterator: Iterator[Any]
+    failed: Callable[[BaseException], None]
+
+    def __iter__(self) -> "_Data":
+        return self
+
+    def __next__(self) -> Any:
+        return _watched(next, self.failed)(self.iterator)
 
 
 def _watched(function: Callable[..., Any], failed: Callable[[BaseException], None]) -> Callable[..., Any]:

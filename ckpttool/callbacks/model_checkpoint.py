@@ -5,7 +5,7 @@ import signal
 import time
 import uuid
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ import keras
 from keras.src.utils import io_utils
 
 from ckpttool import __version__
-from ckpttool.callbacks import other_callbacks, random_states, unlisted
+from ckpttool.callbacks import generators, other_callbacks, random_states, unlisted
 from ckpttool.callbacks.background import Worker
 from ckpttool.callbacks.claim import Claim
 from ckpttool.callbacks.failures import Watch
-from ckpttool.callbacks.monitor import logs_to_come, numbers, unknown, value_of
+from ckpttool.callbacks.monitor import check_logs, check_validation, logs_to_come, numbers, unknown, value_of
 from ckpttool.callbacks.names import Container, Names
 from ckpttool.callbacks.read_back import NotFiniteError
 from ckpttool.callbacks.resumption import Resumable
@@ -29,7 +29,7 @@ from ckpttool.callbacks.snapshot import Buffers
 from ckpttool.callbacks.sources import judged, source_of
 from ckpttool.callbacks.writer import Order, save, tidy
 from ckpttool.errors import CheckpointError
-from ckpttool.manifest import Saved, State
+from ckpttool.manifest import Saved, State, checked_notes
 
 ON_ERROR = ("raise", "warn")
 
@@ -66,7 +66,15 @@ class ModelCheckpoint(Resumable):
         on_error: "raise" or "warn" where a file cannot be written.
         resume: go on from the newest whole file in the directory.
         run: a name for this training, such as that of a fold; only what was saved under it is resumed from.
+        min_delta: how much better than the best value one has to be with `save_best_only`, as for EarlyStopping.
+        link: the name of a symbolic link beside the files, which leads to the newest of the series, such as
+            "latest.keras".
+        notes: texts and numbers of your own for the entries in `checkpoints.json`.
+        on_saved: called with the path and the entry of each file that has taken its place. Training waits for it; what
+            it raises is a warning.
     """
+
+    _saved_epoch: int | None
 
     def __init__(
         self,
@@ -94,13 +102,18 @@ class ModelCheckpoint(Resumable):
         on_error: str = "raise",
         resume: bool = False,
         run: str | None = None,
+        min_delta: float = 0.0,
+        link: str | None = None,
+        notes: Mapping[str, str | float] | None = None,
+        on_saved: Callable[[Path, Saved], object] | None = None,
     ) -> None:
-        super().__init__(monitor, mode, initial_value_threshold)
+        super().__init__(monitor, mode, initial_value_threshold, min_delta)
         self.filepath, self.verbose = os.fspath(filepath), verbose
         self.save_best_only, self.save_weights_only, self.save_freq = save_best_only, save_weights_only, save_freq
         self.save_at_end, self.save_on_exception, self.resume = save_at_end, save_on_exception, resume
         self.verify, self.on_error, self.run = verify, on_error, run
-        self._names = Names.of(filepath, save_weights_only)
+        self.on_saved, self._link = on_saved or (lambda path, entry: None), link
+        self._names, self._notes = Names.of(filepath, save_weights_only), checked_notes(notes or {})
         self._schedule = Schedule(save_freq, every_n_epochs, every_minutes, overhead)
         self._retention = Retention(keep_last, keep_best, keep_every)
         self._keeper = Keeper(deadline, signals_of(save_on_signal)) if save_on_signal else None
@@ -109,8 +122,7 @@ class ModelCheckpoint(Resumable):
         self._check_arguments()
         self._claim = Claim(self._names.directory, self._names.series)
         self._run, self._step = run or uuid.uuid4().hex[:12], 0
-        self._saved_step: int | None = None
-        self._saved_epoch: int | None = None
+        self._saved_step = self._saved_epoch = None
         self._judges = verify and self._names.container is Container.ARCHIVE
         self._begin_anew()
 
@@ -119,6 +131,8 @@ class ModelCheckpoint(Resumable):
         if self.on_error not in ON_ERROR:
             raise ValueError(f"on_error is one of {', '.join(ON_ERROR)}. Received: {self.on_error!r}")
         self._names.check_use(self.save_freq, self._retention.is_set)
+        if self._link is not None:
+            self._names.check_link(self._link)
         if warning := self._names.warning():
             warnings.warn(warning, stacklevel=4)
 
@@ -137,7 +151,8 @@ class ModelCheckpoint(Resumable):
         """Cleans up after runs that died, and goes on where one was interrupted, if asked to."""
         self._begin_anew()
         self._listed = other_callbacks.list_of(self)
-        self._check_that_names_can_be_given()
+        if logs_to_come(self.model, self._others(), {}) is not None:
+            check_validation(self._names, other_callbacks.arguments_of_fit("validation_data", "validation_freq"))
         manifest = self._tidied()
         if self.resume:
             self._resume(manifest)
@@ -152,6 +167,9 @@ class ModelCheckpoint(Resumable):
         self._epoch, self._batch, self._epoch_is_over = epoch, 0, False
         if self._bring_others_back():
             other_callbacks.begin_epoch(self._others(), epoch)
+        if not self._resumes_here:
+            self._generators_before = generators.states()
+        self._resumes_here = False
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Saves if it is time to, or if a signal waits."""
@@ -240,34 +258,14 @@ class ModelCheckpoint(Resumable):
             self._say(text)
         return wanted
 
-    def _check_that_names_can_be_given(self) -> None:
-        """Raises KeyError for a name with logs of a validation where there is none; warns where it is not made after
-        every epoch."""
-        late = sorted(name for name in self._names.logs if name.startswith("val_"))
-        asked = other_callbacks.arguments_of_fit("validation_data", "validation_freq")
-        if not late or asked is None or logs_to_come(self.model, self._others(), {}) is None:
-            return
-        if asked["validation_data"] is None:
-            raise KeyError(
-                f"Failed to format this callback filepath: {self.filepath!r}. There is no {late[0]}, for this fit has "
-                "no validation data."
-            )
-        if asked["validation_freq"] != 1:
-            warnings.warn(
-                f"Only epochs with a validation are saved, as {self.filepath!r} names {late[0]}.", stacklevel=3
-            )
-
     def _check_names(self, logs: Mapping[str, Any]) -> None:
         """Raises for names that can never come, judged by the logs of the first batch."""
         self._names_are_checked = True
         known = logs_to_come(self.model, None if self._listed is None else self._others(), logs)
-        if known is None:
-            return
-        for name in sorted(self._names.logs - known):
-            if not name.startswith("learning_rate"):
-                raise KeyError(f"Failed to format this callback filepath: {self.filepath!r}. {unknown(name, known)}")
-        if (self.save_best_only or self._retention.best) and self.monitor not in known:
-            raise ValueError(f"monitor={self.monitor!r}: {unknown(self.monitor, known)}")
+        if known is not None:
+            check_logs(self._names, known)
+            if (self.save_best_only or self._retention.best) and self.monitor not in known:
+                raise ValueError(f"monitor={self.monitor!r}: {unknown(self.monitor, known)}")
 
     # Saving.
 
@@ -288,7 +286,8 @@ class ModelCheckpoint(Resumable):
             return
         if self._judges:  # what Keras makes of a model is the same each time
             self._judges, source = False, judged(source, directory / name)
-        order = Order(source, directory, entry, retention, other_callbacks.best_epochs(self._others()), begun)
+        link = self._link if series == self._names.series else None
+        order = Order(source, directory, entry, retention, other_callbacks.best_epochs(self._others()), begun, link)
         try:
             self._worker.submit(lambda: save(order))
         finally:
@@ -334,11 +333,19 @@ class ModelCheckpoint(Resumable):
             callbacks=other_callbacks.states_of(self._others()),
             seeds=random_states.seeds_of(self.model),
             metrics=() if self._epoch_is_over else random_states.metrics_of(self.model),
+            generators=generators.states(),
+            notes=self._notes,
+            generators_before={} if self._epoch_is_over else self._generators_before,
         )
 
     def _done(self, entry: Saved) -> None:
         self._has_saved = True
-        self._say(f"finished saving model to {self._names.directory / entry.file}", entry.epoch)
+        path = self._names.directory / entry.file
+        self._say(f"finished saving model to {path}", entry.epoch)
+        try:
+            self.on_saved(path, entry)
+        except Exception as error:  # a training is worth more than what is told of it
+            warnings.warn(f"on_saved failed for {path}: {type(error).__name__}: {error}", stacklevel=2)
 
     def _failed(self, error: Exception) -> None:
         """Raises or warns; what was not saved is not the best."""

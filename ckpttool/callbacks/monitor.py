@@ -3,25 +3,26 @@
 import contextlib
 import difflib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras.src.callbacks.monitor_callback import MonitorCallback
 
+from ckpttool.callbacks.names import Names
 from ckpttool.manifest import Saved, best_of
 
 
-class Monitored(MonitorCallback):  # type: ignore[misc]
-    """A callback that knows the best value so far."""
+class Monitored(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]
+    """A callback that knows the best value so far; to Keras, and to whoever asks, it is a ModelCheckpoint."""
 
     monitor: str
     monitor_op: Any
     best: float | None
 
-    def __init__(self, monitor: str, mode: str, threshold: float | None) -> None:
-        super().__init__(monitor, mode, threshold)
+    def __init__(self, monitor: str, mode: str, threshold: float | None, min_delta: float) -> None:
+        MonitorCallback.__init__(self, monitor, mode, threshold, min_delta)  # Keras's own refuses names of old
         self._waits_for_epoch = self._told_missing = False
 
     def judged(self, logs: Mapping[str, Any], epoch_is_over: bool) -> tuple[bool, str]:
@@ -121,3 +122,25 @@ def unknown(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"There is no {name!r}; there are {', '.join(sorted(known))}.{hint}"
+
+
+def check_logs(names: Names, known: Collection[str]) -> None:
+    """Raises KeyError where a name asks for a log that can never come."""
+    for name in sorted(names.logs - set(known)):
+        if not name.startswith("learning_rate"):
+            raise KeyError(f"Failed to format this callback filepath: {names.filepath!r}. {unknown(name, known)}")
+
+
+def check_validation(names: Names, asked: Mapping[str, Any] | None) -> None:
+    """Raises KeyError for a name with logs of a validation where a `fit`, as far as its arguments are known, has none;
+    warns where it is not made after every epoch."""
+    late = sorted(name for name in names.logs if name.startswith("val_"))
+    if not late or asked is None:
+        return
+    if asked["validation_data"] is None:
+        raise KeyError(
+            f"Failed to format this callback filepath: {names.filepath!r}. There is no {late[0]}, for this fit has "
+            "no validation data."
+        )
+    if asked["validation_freq"] != 1:
+        warnings.warn(f"Only epochs with a validation are saved, as {names.filepath!r} names {late[0]}.", stacklevel=3)

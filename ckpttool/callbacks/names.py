@@ -128,6 +128,15 @@ class Names:
         if isinstance(save_freq, int) and late:
             raise ValueError(f"{self.filepath!r}: at the end of a batch there is no {', '.join(late)}")
 
+    def check_link(self, link: str) -> None:
+        """Raises ValueError for a link that is not beside the files, or has the name that one of them may get."""
+        if not link or os.path.basename(link) != link or link in (".", ".."):
+            raise ValueError(f"link={link!r} is no name of a file beside the checkpoints")
+        if self.fits(link) or link in (self.last, self.best) or not link.endswith(self.suffix):
+            raise ValueError(
+                f"link={link!r} has to end in {self.suffix}, and to be no name that {self.filepath!r} gives to a file"
+            )
+
     def warning(self) -> str:
         """What to say of a name that promises another container than it gets; empty where it does not."""
         if self.container is Container.LEGACY_WEIGHTS or self.suffix == ".hdf5":

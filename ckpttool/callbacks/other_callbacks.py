@@ -3,16 +3,19 @@
 Keras tells a callback nothing of its neighbours, so the list is looked for among those who call. EarlyStopping,
 ReduceLROnPlateau and TensorBoard count, and SwapEMAWeights knows which weights are in the model
 (keras/src/callbacks/early_stopping.py, reduce_lr_on_plateau.py, tensorboard.py, swap_ema_weights.py, 3.15);
-LearningRateScheduler and TerminateOnNaN go by the epoch, the optimizer and the loss, and keep nothing of their own.
+LearningRateScheduler and TerminateOnNaN go by the epoch, the optimizer and the loss, and keep nothing of their own. A
+callback with the methods `state_dict` and `load_state_dict` says itself what it keeps.
 """
 
 import inspect
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from keras.src import callbacks as keras_callbacks
 
-from ckpttool.manifest import CallbackState
+from ckpttool.manifest import CallbackState, Stored, checked_state
 
 COUNTED = {
     keras_callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
@@ -37,6 +40,11 @@ def arguments_of_fit(*names: str) -> dict[str, Any] | None:
     """Some of what the `fit` that has called was given, None where something else has."""
     found = next((each for each in _callers() if "epoch_iterator" in each and all(n in each for n in names)), None)
     return None if found is None else {name: found[name] for name in names}
+
+
+def iterator_of_fit() -> Any:
+    """What gives the `fit` that has called its batches, None where something else has."""
+    return next((found for each in _callers() if (found := each.get("epoch_iterator")) is not None), None)
 
 
 def data_of_fit() -> Any:
@@ -70,10 +78,21 @@ _SETTING = (keras_callbacks.LearningRateScheduler,)
 
 def states_of(callbacks: Sequence[Any]) -> tuple[CallbackState, ...]:
     """What the callbacks have counted."""
-    return tuple(
+    counted = [
         CallbackState(kind.__name__, number, {name: _number(getattr(each, name, None)) for name in COUNTED[kind]})
         for kind, number, each in _counting(callbacks)
-    )
+    ]
+    return (*counted, *filter(None, (_own_state(*found) for found in _keeping(callbacks))))
+
+
+def _own_state(name: str, number: int, callback: Any) -> CallbackState | None:
+    """What a callback of the user's own wants kept; None, with a warning, where that cannot be: a save is worth more
+    than it."""
+    try:
+        return CallbackState(name, number, checked_state(callback.state_dict()))
+    except Exception as error:
+        warnings.warn(f"The state of the callback {name} is not saved: {error}", stacklevel=2)
+        return None
 
 
 def bring_back(callbacks: Sequence[Any], states: Sequence[CallbackState], passed: int) -> None:
@@ -85,11 +104,22 @@ def bring_back(callbacks: Sequence[Any], states: Sequence[CallbackState], passed
     for kind, number, each in _counting(callbacks):
         values = known.get((kind.__name__, number), {})
         for name in COUNTED[kind]:
-            value = values.get(name)
+            value = _counted(values.get(name))
             if name == "_global_train_batch":
                 value = max((value or 0) - passed, 0)
             if name in values:
                 setattr(each, name, int(value or 0) if name in _WHOLE else value)
+    for name, number, each in _keeping(callbacks):
+        if (name, number) in known:
+            each.load_state_dict({key: _as_given(value) for key, value in known[name, number].items()})
+
+
+def _counted(value: Stored) -> float | None:
+    return None if isinstance(value, str | tuple) else value
+
+
+def _as_given(value: Stored) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def begin_epoch(callbacks: Sequence[Any], epoch: int) -> None:
@@ -114,7 +144,9 @@ def have_stopped(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> b
     }
     stopping = [each for kind, _, each in _counting(callbacks) if kind is keras_callbacks.EarlyStopping]
     found = [(each, known.get(number, {})) for number, each in enumerate(stopping)]
-    return any(values.get("stopped_epoch") and (values.get("wait") or 0) >= each.patience for each, values in found)
+    return any(
+        values.get("stopped_epoch") and (_counted(values.get("wait")) or 0) >= each.patience for each, values in found
+    )
 
 
 def end(callbacks: Sequence[Any]) -> None:
@@ -138,6 +170,16 @@ def _counting(callbacks: Sequence[Any]) -> Iterator[tuple[Any, int, Any]]:
     for kind in COUNTED:
         for number, each in enumerate(each for each in callbacks if isinstance(each, kind)):
             yield kind, number, each
+
+
+def _keeping(callbacks: Sequence[Any]) -> Iterator[tuple[str, int, Any]]:
+    """The callbacks that keep a state of their own, with the name of their class and a number among those so named."""
+    met = Counter[str]()
+    for each in callbacks:
+        if all(callable(getattr(each, method, None)) for method in ("state_dict", "load_state_dict")):
+            name = type(each).__name__
+            yield name, met[name], each
+            met[name] += 1
 
 
 def _number(value: Any) -> float | None:

@@ -38,10 +38,10 @@ def check_content(path: Path, snapshot: "Snapshot") -> None:
             _check_values(stored, expected, is_models, name in snapshot.trained)
 
 
-def warn_unless_loadable(path: Path, name: Path) -> None:
-    """Warn where Keras would not load a file, for reasons that lie in the model: its weights are safe all the same."""
+def warn_unless_loadable(path: Path, name: Path, backend: str) -> None:
+    """Warn where Keras would not load a file on a backend, for reasons that lie in the model: its weights are safe."""
     with open_checkpoint(path) as checkpoint:
-        why = reasons_against_loading(checkpoint)
+        why = reasons_against_loading(checkpoint, backend=backend)
     if why:
         more = f" (and {len(why) - 1:,} more reasons)" if why[1:] else ""
         warnings.warn(f"Keras would not load {name} as it is saved: {printable(why[0])}{more}", stacklevel=2)

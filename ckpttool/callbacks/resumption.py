@@ -1,13 +1,15 @@
 """A callback that goes on where a training was interrupted: one of them for all in a `fit` that resume it."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from keras.src.utils import io_utils
 
-from ckpttool.callbacks import other_callbacks, random_states, restoration
-from ckpttool.callbacks.batches import Passing
+from ckpttool.callbacks import generators, other_callbacks, random_states, restoration
+from ckpttool.callbacks.batches import Passing, number_before
 from ckpttool.callbacks.claim import Claim, HeldError
 from ckpttool.callbacks.monitor import Monitored
 from ckpttool.callbacks.names import Names
@@ -40,6 +42,8 @@ class Resumable(Monitored):
     _passing: Passing | None = None
     _passed = 0
     _rate: float | None = None
+    _resumes_here = False  # the next epoch is the one that is gone on with, or after
+    _generators_before: Mapping[str, str] = MappingProxyType({})
 
     def _resume(self, manifest: Manifest) -> None:
         """Goes on from the newest checkpoint of all callbacks of this `fit` that resume it."""
@@ -102,6 +106,8 @@ class Resumable(Monitored):
         self._resumed_from = found.path
         self._epoch = entry.epoch - 1
         self._passed = entry.batch or 0
+        self._generators_before = entry.generators_before if entry.batch else entry.generators
+        self._resumes_here = bool(self._generators_before)
         if leads:
             self._lead(found)
 
@@ -118,10 +124,19 @@ class Resumable(Monitored):
             self._warn_that_nothing_is_left(found, f"it is {where} of {epochs:,}")
         else:
             self._tell(f"resuming from {found.path}, {where}")
-            if entry.batch:
-                self._rate = random_states.rate_of(model)
-                ends = self._passed >= (self._given("steps") or 0)
-                self._passing = Passing(model, entry.batch, entry.metrics, ends)
+            self._pass_over(entry)
+
+    def _pass_over(self, entry: Saved) -> None:
+        """Has what was trained of the data passed over."""
+        epoch_iterator = other_callbacks.iterator_of_fit()
+        before = number_before(epoch_iterator, self.model._initial_epoch)
+        if before:
+            self._tell(f"the data go on from epoch to epoch: {before:,} batches are passed over first")
+        if entry.batch:
+            self._rate = random_states.rate_of(self.model)
+        if entry.batch or before:
+            ends = bool(entry.batch) and self._passed >= (self._given("steps") or 0)
+            self._passing = Passing(self.model, entry, ends, epoch_iterator, before)
 
     def _warn_that_nothing_is_left(self, found: restoration.Found, why: str) -> None:
         warnings.warn(
@@ -148,6 +163,7 @@ class Resumable(Monitored):
         restoration.bring_back_best_weights(self.model, others, self._names.directory)
         if self._rate is not None:  # which a scheduler has set once more for the same epoch
             self.model.optimizer.learning_rate = self._rate
+        generators.bring_back(self._generators_before)
         return True
 
     def _leave_passing(self) -> None:

@@ -77,7 +77,7 @@ class Judged:
     def check(self, path: Path) -> None:
         """Compares the file with what it should hold, and warns where Keras would not load it."""
         self.source.check(path)
-        read_back.warn_unless_loadable(path, self.name)
+        read_back.warn_unless_loadable(path, self.name, keras.backend.backend())
 
 
 def source_of(model: Any, container: Container, verify: bool, buffers: Buffers | None) -> Source:

@@ -50,7 +50,9 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One save: what, under which entry, and what may go afterwards. `needed` are epochs whose files must stay."""
+    """One save: what, under which entry, and what may go afterwards. `needed` are epochs whose files must stay; `link`
+    is the name of a link that is to lead to the file.
+    """
 
     source: Source
     directory: Path
@@ -58,6 +60,7 @@ class Order:
     retention: Retention = _KEEP_ALL
     needed: Collection[int] = ()
     begun: float = 0.0
+    link: str | None = None
 
 
 def save(order: Order) -> Saved:
@@ -108,6 +111,8 @@ def publish(order: Order, file: Path, entry: Saved, elapsed: Callable[[], float]
         announced = known.with_saved(replace(entry, state=State.WRITING))
         write_manifest(directory, announced, WRITTEN_BY)
         move_into_place(file, directory / entry.file)
+        if order.link is not None:
+            lead(directory / order.link, entry.file, file.parent)
         entry = replace(entry, state=State.COMPLETE, seconds=elapsed())
         _SAVED_HERE.add(entry.sha256)
         known = known.with_saved(entry)
@@ -119,6 +124,18 @@ def publish(order: Order, file: Path, entry: Saved, elapsed: Callable[[], float]
             known = replace(known, saved=tuple(each for each in known.saved if each.file not in gone))
             write_manifest(directory, known, WRITTEN_BY)
     return entry
+
+
+def lead(link: Path, file: str, scratch: Path) -> None:
+    """Has a link lead to a file beside it, in one step; warns where it cannot. What is there and is no link stays."""
+    try:
+        if link.exists() and not link.is_symlink():
+            raise FileExistsError(None, "something that is no link is there")
+        made = scratch / "link"
+        made.symlink_to(file)
+        os.replace(made, link)
+    except OSError as error:
+        warnings.warn(f"{printable(str(link))} is not linked to {printable(file)}: {error.strerror}", stacklevel=2)
 
 
 def _are_of_one_run(one: Saved, other: Saved) -> bool:

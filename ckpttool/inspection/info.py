@@ -20,6 +20,7 @@ from ckpttool.model.spec import part_in
 if TYPE_CHECKING:
     from ckpttool.model.support import Support
 
+_COUNTS = ("int64", "int32")  # what iterations are on TensorFlow, and on other backends
 _ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
 _LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
 _ARCHITECTURE_SUFFIXES = (".json", ".yaml", ".yml")
@@ -197,7 +198,7 @@ def optimizer_of(checkpoint: Checkpoint) -> Optimizer | None:
     rate, source = _scalar(_by_name(state, _LEARNING_RATE) or _by_place(state, 1, "float32")), "state"
     if rate is None:
         rate, source = _configured_rate(config.get("config")), "config"
-    iteration = _scalar(_by_name(state, _ITERATION) or _by_place(state, 0, "int64"))
+    iteration = _scalar(_by_name(state, _ITERATION) or _by_place(state, 0, *_COUNTS))
     return Optimizer(
         class_name=class_name.rpartition(">")[2] if isinstance(class_name, str) else None,
         iteration=scalars.whole(iteration),
@@ -219,11 +220,11 @@ def _by_name(state: tuple[Weight, ...], pattern: re.Pattern[str]) -> Weight | No
     return next((weight for weight in state if weight.name and not weight.shape and pattern.search(weight.name)), None)
 
 
-def _by_place(state: tuple[Weight, ...], index: int, dtype: str) -> Weight | None:
+def _by_place(state: tuple[Weight, ...], index: int, *kinds: str) -> Weight | None:
     """The scalar at a fixed place of the path layout: iteration comes first, then the learning rate
     (`Optimizer.__init__`, keras/src/optimizers/base_optimizer.py, 3.15)."""
     for weight in state:
-        if weight.name is None and not weight.shape and weight.dtype == dtype and weight.path.endswith(f"vars/{index}"):
+        if weight.name is None and not weight.shape and weight.dtype in kinds and weight.path.endswith(f"vars/{index}"):
             return weight
     return None
 

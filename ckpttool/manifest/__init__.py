@@ -4,9 +4,18 @@ The file may come from a stranger: every value is checked, names lead nowhere bu
 makes no sense is left out and told of.
 """
 
-from ckpttool.manifest.files import MISSING, Record, damage, read_manifest, records, settled, sha256_of, write_manifest
-from ckpttool.manifest.json import MODES, NAME, VERSION, inside
-from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, best_of, bests
+from ckpttool.manifest.files import (
+    MISSING,
+    Record,
+    damage,
+    read_manifest,
+    records,
+    settled,
+    sha256_of,
+    write_manifest,
+)
+from ckpttool.manifest.json import MODES, NAME, VERSION, checked_notes, checked_state, inside
+from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, Stored, best_of, bests
 
 __all__ = [
     "MISSING",
@@ -18,8 +27,11 @@ __all__ = [
     "Record",
     "Saved",
     "State",
+    "Stored",
     "best_of",
     "bests",
+    "checked_notes",
+    "checked_state",
     "damage",
     "inside",
     "read_manifest",

@@ -1,6 +1,7 @@
 """Entries out of JSON that may come from a stranger, and into it."""
 
 import math
+import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.io import scalars
-from ckpttool.manifest.values import CallbackState, Manifest, Saved, State
+from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, Stored
 
 NAME = "checkpoints.json"
 VERSION = 1
@@ -19,6 +20,9 @@ _NEVER = "\\:\0" if os.name == "nt" else "\0"  # in the name of a file: on Windo
 _MAX_TEXT = 1000
 _MAX_LOGS = 10_000
 _MAX_STATES = 1000
+_MAX_NUMBERS = 10_000  # in the state of a callback
+_MAX_NOTES = 100
+_MAX_GENERATORS, _MAX_GENERATOR = 100, 20_000  # a machine's, and characters of the state of one
 Number = TypeVar("Number", int, float)
 _NO_JSON = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # what JSON has no numbers for, as texts
 
@@ -30,11 +34,12 @@ def as_json(entry: Saved, is_best: bool) -> dict[str, object]:
     found |= {"value": _as_number(entry.value), "seconds": _as_number(entry.seconds)}
     found["metrics"] = [list(map(_as_number, each)) for each in entry.metrics]
     found["logs"] = {name: _as_number(value) for name, value in entry.logs.items()}
+    found["notes"] = {name: _as_stored(value) for name, value in entry.notes.items()}
     found["callbacks"] = [
         {
             "class": each.class_name,
             "number": each.number,
-            "state": {name: _as_number(value) for name, value in each.values.items()},
+            "state": {name: _as_stored(value) for name, value in each.values.items()},
         }
         for each in entry.callbacks
     ]
@@ -43,6 +48,40 @@ def as_json(entry: Saved, is_best: bool) -> dict[str, object]:
 
 def _as_number(value: float | None) -> float | str | None:
     return str(scalars.as_float(value)) if value is not None and not math.isfinite(value) else value
+
+
+def _as_stored(value: Stored) -> object:
+    """A value of JSON, in which a text cannot be taken for a number that JSON does not have."""
+    if isinstance(value, str):
+        return {"text": value}
+    return list(map(_as_number, value)) if isinstance(value, tuple) else _as_number(value)
+
+
+def checked_state(found: Any) -> dict[str, Stored]:
+    """What a callback of the user's own keeps, as values that a manifest can hold. Raises ValueError, TypeError."""
+    return {_name(name): _stored(_as_stored(_plain(value))) for name, value in dict(found).items()}
+
+
+def checked_notes(found: Any) -> dict[str, float | str]:
+    """Notes of the user's own, as values that a manifest can hold. Raises ValueError, TypeError."""
+    return dict(_notes({name: _as_stored(_plain(value)) for name, value in dict(found).items()}))
+
+
+def _plain(value: Any) -> Stored:
+    """A value without types such as NumPy's."""
+    if isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
+        return tuple(map(_count, value))
+    return _count(value)
+
+
+def _count(value: Any) -> float:
+    """A number as an int where it is a whole one, else as a float."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        return scalars.as_float(value)
 
 
 def parsed(value: Any) -> Manifest:
@@ -104,6 +143,9 @@ class _Entry:
             callbacks=tuple(self._callbacks()),
             seeds=tuple(self._rows("seeds", _seed)),
             metrics=tuple(self._rows("metrics", lambda value: _known(value, "a metric"))),
+            generators=dict(self._generators("generators")),
+            generators_before=dict(self._generators("generators_before")),
+            notes=dict(_notes(self._item.get("notes", {}))),
             **{name: self._text(name) for name in ("run", "reason", "date", "keras", "backend", "ckpttool")},
         )
 
@@ -111,7 +153,7 @@ class _Entry:
         value = self._item.get(key)
         if not isinstance(value, str) or len(value) > _MAX_TEXT:
             raise ValueError(f"{key} is no short text")
-        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        if not _is_whole(value):
             raise ValueError(f"{key} is no text: it holds half a character")
         return value
 
@@ -147,8 +189,17 @@ class _Entry:
             if not isinstance(each, dict) or not isinstance(each.get("state"), dict):
                 raise ValueError("the state of a callback is no object")
             part = _Entry(each)
-            values = {name: _number(value, "a state") for name, value in each["state"].items()}
+            values = {_name(name): _stored(value) for name, value in each["state"].items()}
             yield CallbackState(part._text("class"), part._whole("number"), values)
+
+    def _generators(self, key: str) -> Iterator[tuple[str, str]]:
+        listed = self._item.get(key, {})
+        if not isinstance(listed, dict) or len(listed) > _MAX_GENERATORS:
+            raise ValueError(f"{key} are no object")
+        for name, value in listed.items():
+            if not isinstance(value, str) or len(value) > _MAX_GENERATOR:
+                raise ValueError("the state of a generator is no text")
+            yield _name(name), value
 
     def _rows(self, key: str, checked: Callable[[Any], Number]) -> Iterator[tuple[Number, ...]]:
         listed = self._item.get(key)
@@ -159,6 +210,41 @@ class _Entry:
         ):
             raise ValueError(f"{key} are no lists")
         yield from (tuple(map(checked, each)) for each in listed)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _MAX_TEXT or not _is_whole(value):
+        raise ValueError("a name is no short text")
+    return value
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text holds no half of a character, which nothing can print."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _stored(value: Any) -> Stored:
+    """What a callback keeps."""
+    if isinstance(value, dict):
+        text = value.get("text")
+        if len(value) != 1 or not isinstance(text, str) or len(text) > _MAX_TEXT or not _is_whole(text):
+            raise ValueError("a state is no short text")
+        return text
+    if isinstance(value, list):
+        if len(value) > _MAX_NUMBERS:
+            raise ValueError(f"a state has more than {_MAX_NUMBERS:,} numbers")
+        return tuple(_known(each, "a state") for each in value)
+    return _number(value, "a state")
+
+
+def _notes(value: Any) -> Iterator[tuple[str, float | str]]:
+    if not isinstance(value, dict) or len(value) > _MAX_NOTES:
+        raise ValueError(f"notes are no object of at most {_MAX_NOTES}")
+    for name, each in value.items():
+        found = _stored(each)
+        if found is None or isinstance(found, tuple):
+            raise ValueError("a note is neither a text nor a number")
+        yield _name(name), found
 
 
 def _seed(value: Any) -> int:

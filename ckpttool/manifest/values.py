@@ -15,13 +15,17 @@ class State(str, Enum):
     DELETING = "deleting"
 
 
+Stored = float | str | tuple[float, ...] | None
+"""What a callback may keep: a number, a text, several numbers, nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallbackState:
     """What another callback of the same `fit` had counted. `number` tells several of one class apart."""
 
     class_name: str
     number: int
-    values: Mapping[str, float | None]
+    values: Mapping[str, Stored]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class Saved:
     `file` is its path from the directory. `series` is the template of its name. `epoch` counts from one; `batch` is
     how many batches of that epoch were done, None where the whole epoch was; `step` counts the batches of the whole
     run. `value` is what `monitor` was, None where it was not there. `seeds` and
-    `metrics` are the states of random numbers and, within an epoch, of metrics, which Keras does not save.
+    `metrics` are the states of random numbers and, within an epoch, of metrics, which Keras does not save; `generators`
+    are those of the generators of the process, and `generators_before` what they were when an epoch that is not over
+    began, both for the newest entries alone. `notes` are the user's own.
     """
 
     file: str
@@ -57,6 +63,9 @@ class Saved:
     callbacks: tuple[CallbackState, ...] = ()
     seeds: tuple[tuple[int, ...], ...] = ()
     metrics: tuple[tuple[float, ...], ...] = ()
+    generators: Mapping[str, str] = field(default_factory=dict)
+    generators_before: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -71,6 +80,9 @@ class Saved:
         return -self.value if self.mode == "max" else self.value
 
 
+_WITH_GENERATORS = 7  # entries before the newest one
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What was saved, oldest first, and what could not be made sense of."""
@@ -82,9 +94,9 @@ class Manifest:
         """With one more entry. Others of its file give way; until this one is complete, it is open which is there."""
         if entry.complete:
             others = tuple(each for each in self.saved if each.file != entry.file)
-            return replace(self, saved=(*others, entry))
+            return replace(self, saved=(*_lightened(others), entry))
         found = self.with_state([entry.file], State.REPLACED)
-        return replace(found, saved=(*found.saved, entry))
+        return replace(found, saved=(*_lightened(found.saved), entry))
 
     def of_run(self, run: str) -> "Manifest":
         """The entries of one run."""
@@ -94,6 +106,12 @@ class Manifest:
         """With another state of the entries of some files."""
         named = set(files)
         return replace(self, saved=tuple(replace(e, state=state) if e.file in named else e for e in self.saved))
+
+
+def _lightened(saved: tuple[Saved, ...]) -> tuple[Saved, ...]:
+    """Entries of which the newest alone keep the states of generators, some kB each."""
+    old = (replace(e, generators={}, generators_before={}) if e.generators else e for e in saved[:-_WITH_GENERATORS])
+    return (*old, *saved[-_WITH_GENERATORS:])
 
 
 def best_of(saved: Iterable[Saved]) -> Saved | None:

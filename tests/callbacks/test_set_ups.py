@@ -360,7 +360,7 @@ def test_two_trainings_of_one_name(tmp_path: Path) -> None:
             assert other.stdout is not None
             assert other.stdout.readline() == "held\n"
             with (
-                pytest.raises(FileAccessError, match=f"another training saves these files.*process {other.pid} on"),
+                pytest.raises(FileAccessError, match=f"(?s)another training saves these files.*process {other.pid} on"),
                 quiet(),
             ):
                 fit(sequential(), [last(tmp_path)], epochs=1)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +79,19 @@ def test_odd_compile_config(compiled: Any, tmp_path: Path) -> None:
     found = with_compile(tmp_path, compiled)
     assert found.optimizer is not None
     assert (found.optimizer.class_name, found.optimizer.iteration, found.optimizer.weights) == (None, 2, 10)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32"])
+def test_iterations_of_every_backend(dtype: str, tmp_path: Path) -> None:
+    """JAX and PyTorch count them in 32 bits."""
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"] = np.ones((2, 2), "float32")
+        file["optimizer/vars/0"] = np.array(7, dtype)
+        file["optimizer/vars/1"] = np.array(0.5, "float32")
+    found = info(path).optimizer
+    assert found is not None
+    assert (found.iteration, found.learning_rate) == (7, 0.5)
 
 
 @pytest.mark.parametrize(

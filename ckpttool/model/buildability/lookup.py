@@ -7,6 +7,7 @@ from typing import Any
 from ckpttool.model.buildability import names
 from ckpttool.model.buildability.context import Context, Refused, shown
 from ckpttool.model.buildability.removed_classes import is_gone, is_gone_layer
+from ckpttool.model.buildability.result import Obstacle
 from ckpttool.model.buildability.table import Row, row_of
 from ckpttool.model.buildability.values import Function, Own
 
@@ -24,6 +25,7 @@ _FORBIDDEN = frozenset({
     "keras.utils.text_dataset_from_directory",
 })  # fmt: skip
 
+_TORCH_OPTIMIZERS = "keras.src.backend.torch.optimizers.torch_"
 _OLD_PACKAGES = ("tf_keras", "tensorflow.keras", "tensorflow.python.keras")
 
 
@@ -44,7 +46,7 @@ def find(entry: Mapping[str, Any], name: Any, context: Context) -> str | Functio
     if place is None and module.split(".")[0] == "keras":
         place = names.saveable(module, name)
         if place is None:
-            raise _not_in_keras(entry, module, name, context)
+            raise _of_torch(module, name, context) or _not_in_keras(entry, module, name, context)
     if place is None:
         return _outside(entry, module, name, context)
     return Function(place) if names.is_function(place) else place
@@ -88,6 +90,18 @@ def _not_in_keras(entry: Mapping[str, Any], module: str, name: str, context: Con
     place = names.legacy_layer(name)
     other = f"; its own {name} is in the module {place.rpartition('.')[0]}" if place else ""
     return context.refused(name, "module", why + other)
+
+
+def _of_torch(module: str, name: str, context: Context) -> Refused | None:
+    """Why an optimizer is found on one backend alone: on PyTorch, Keras saves the classes that it has for that backend
+    under their own modules (`TorchOptimizer.__new__`, keras/src/backend/torch/optimizers/torch_optimizer.py, 3.15)."""
+    if not module.startswith(_TORCH_OPTIMIZERS) or names.public("keras.optimizers", name) is None:
+        return None
+    why = (
+        f"Keras 3 has the optimizer {module}.{name} where PyTorch is installed; elsewhere, load the model with "
+        "compile=False"
+    )
+    return Refused(Obstacle(context.where, name, "module", why, backend="torch"))
 
 
 def _outside(entry: Mapping[str, Any], module: str, name: str, context: Context) -> Own:

@@ -10,7 +10,7 @@ class Obstacle:
     `where` is the chain of layer names ("encoder/lstm"), or "compile", "compile/optimizer" and so on; empty for the
     model itself. `argument` is the argument or the call, empty where the class itself is the reason. `why` says what
     was found and what Keras takes. `outside` says that it reads a file that is no part of the checkpoint, which Keras
-    does with safe_mode=False, where that file is.
+    does with safe_mode=False, where that file is. `backend` is the one on which Keras builds it all the same, if any.
     """
 
     where: str
@@ -18,6 +18,7 @@ class Obstacle:
     argument: str
     why: str
     outside: bool = False
+    backend: str = ""
 
     @property
     def description(self) -> str:

@@ -1,0 +1,32 @@
+"""Which set-ups there are on which backend: the callback is tested on TensorFlow, and by hand on JAX and PyTorch."""
+
+import keras
+import pytest
+
+_STEPS = "Keras runs one step an execution on PyTorch"
+_TWO = "a train_step of TensorFlow"
+NOT_HERE = {
+    "torch": {
+        "steps that do not divide an epoch": _STEPS,
+        "more steps than an epoch has": _STEPS,
+        "two optimizers": _TWO,
+        "two optimizers, within an epoch": _TWO,
+    },
+    "jax": {"two optimizers": _TWO, "two optimizers, within an epoch": _TWO},
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Knows the mark that Keras's own tests carry."""
+    config.addinivalue_line("markers", "requires_trainable_backend: a test of Keras's that trains")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what the backend in use does not have."""
+    reasons = NOT_HERE.get(keras.backend.backend(), {})
+    for item in items:
+        reason = (
+            reasons.get(item.callspec.id) if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+        )
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
