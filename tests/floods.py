@@ -750,7 +750,8 @@ def large_rank(size: int) -> Any:
 def blanks_and_equals(size: int) -> Any:
     """A text that an expression for Base64 goes back and forth over."""
     text = "a" * 32 + " =" * size + " " * size + "!"
-    return _sequential([_dense("dense", text=text, more=" " * size + "!", path="/" + "a " * size)])
+    code = ["a" * 32 + " " * size + "!", None, None]
+    return _sequential([_dense("dense", text=text, more=" " * size + "!", path="/" + "a " * size, code=code)])
 
 
 @config_flood

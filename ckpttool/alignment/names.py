@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ckpttool.alignment.alignment import Alignment
     from ckpttool.model.layouts import Place
 
+_SCOPE = re.compile(r"(_\d+)?/")  # TensorFlow's, behind the name of its layer
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -112,7 +114,8 @@ class Namer:
         own = self._by_path.get(layer)
         if layer in self.several or (own is not None and own.is_model):
             return name.removeprefix(f"{layer}/") or name
-        return re.sub(rf"^{re.escape(layer)}(_\d+)?/", "", name)
+        repeated = _SCOPE.match(name, len(layer)) if name.startswith(layer) else None
+        return name[repeated.end() :] if repeated else name
 
     def _numbered(self, layer: str) -> Layer | None:
         """The layer that `layer_<i>` is, by the order of the architecture."""

@@ -27,6 +27,8 @@ class Standing(Enum):
 # The package under its other names, and what it has put between its name and a module in some version.
 _KERAS = re.compile(r"(tf_keras|(tensorflow\.(python\.)?)?keras)((\.(api|keras|_tf_keras|_v1|_v2|compat|v1))*)(?=\.|$)")
 
+_LONGEST = 300  # characters of the name of a module of Keras, by far
+
 # Parts of Keras, of any version, in which a class or function of a known name is that class or function.
 _AREAS = frozenset({
     "activations", "constraints", "distillation", "dtype_policies", "engine", "feature_column", "initializers",
@@ -161,7 +163,7 @@ def _of_builtins(name: str) -> Standing:
 
 def _in_keras(module: str) -> str | None:
     """The module as Keras 3 would name it, or None where it belongs to another package."""
-    found = _KERAS.match(module)
+    found = _KERAS.match(module) if len(module) < _LONGEST else None
     if found is None:
         return None
     home = f"keras{module[found.end() :]}"

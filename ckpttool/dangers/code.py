@@ -7,7 +7,7 @@ from typing import Any
 from ckpttool.dangers.danger import Danger, Kind
 from ckpttool.dangers.walk import Node
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{32,}=*\s*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{32,}=*")
 
 
 def code(node: Node) -> Iterator[Danger]:
@@ -35,7 +35,7 @@ def _is_code_list(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 3 or not isinstance(value[0], str):
         return False
     is_rest = all(part is None or isinstance(part, list | dict) for part in value[1:])
-    return is_rest and bool(_BASE64.fullmatch(value[0]))
+    return is_rest and bool(_BASE64.fullmatch(value[0].rstrip()))
 
 
 def pickles(node: Node) -> Iterator[Danger]:

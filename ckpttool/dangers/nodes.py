@@ -7,8 +7,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.io import json_text
 
 _OP = 2  # the number of the field `op` of NodeDef (tensorflow/core/framework/node_def.proto)
-_VARINT, _EIGHT, _BYTES, _GROUP, _END, _FOUR = range(6)
-_MAX_DEPTH = 100
+_BYTES = 2  # the wire type of texts and messages
 
 
 def operations_of(node_def: Any) -> tuple[str, ...]:
@@ -43,30 +42,26 @@ def _in_protobuf(raw: bytes) -> tuple[str, ...]:
 
 
 def _texts(raw: bytes, wanted: int) -> Iterator[str]:
-    """The values of a field of text. Raises ValueError or IndexError for what is no protobuf."""
-    at, groups = 0, list[int]()
+    """The values of a field of text. Raises ValueError or IndexError for what is no NodeDef, all of whose fields are of
+    bytes, and none empty."""
+    at = 0
     while at < len(raw):
         tag, at = _varint(raw, at)
-        number, kind = tag >> 3, tag & 7
-        if kind == _BYTES:
-            size, at = _varint(raw, at)
-            if number == wanted and not groups:
-                yield raw[at : at + size].decode("utf-8")
-            at += size
-        elif kind == _VARINT:
-            _, at = _varint(raw, at)
-        elif kind in (_EIGHT, _FOUR):
-            at += 8 if kind == _EIGHT else 4
-        elif kind == _GROUP and len(groups) < _MAX_DEPTH:
-            groups.append(number)
-        elif kind != _END or not groups or groups.pop() != number:
-            raise ValueError("no protobuf")
-    if at > len(raw) or groups:
+        size, at = _varint(raw, at)
+        if tag & 7 != _BYTES or not size:
+            raise ValueError("no node")
+        if tag >> 3 == wanted:
+            yield raw[at : at + size].decode("utf-8")
+        at += size
+    if at > len(raw):
         raise ValueError("cut off")
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
     """A number of variable length, and where it ends."""
+    value = raw[at]
+    if value < 0x80:
+        return value, at + 1
     value = 0
     for number in range(10):
         byte = raw[at + number]

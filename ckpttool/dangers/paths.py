@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from ckpttool.dangers.danger import Danger, Kind
 from ckpttool.dangers.walk import Node
 
-# Arguments of lookup layers and of feature columns that are files where they are texts.
-_OPENED = ("vocabulary", "idf_weights", "vocabulary_file", "ckpt_to_load_from")
+# Arguments of lookup layers, feature columns and KerasHub's tokenizers that are files where they are texts.
+_OPENED = ("vocabulary", "idf_weights", "vocabulary_file", "ckpt_to_load_from", "merges", "proto")
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4}){16,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _PATH_KEY = re.compile(
     r"(?:.*_)?(?:path|file|filename|fname|filepath|dir|directory|folder|url|uri|origin|weights|handle|checkpoint|ckpt)",
     re.IGNORECASE,
@@ -23,7 +24,7 @@ def paths(node: Node) -> Iterator[Danger]:
     for key, value in node.value.items():
         if not isinstance(value, str) or not value:
             continue
-        if key in _OPENED:
+        if key in _OPENED and not (key == "proto" and _BASE64.fullmatch(value)):  # which is the tokenizer itself
             yield Danger(Kind.OPENED_FILE, node.at(key), f"is {value[:_SHOWN]!r}")
         elif _OUTSIDE.match(value) and _PATH_KEY.fullmatch(key[:_SHOWN]) and not _is_saved_model(node):
             yield Danger(Kind.PATH, node.at(key), f"is {value[:_SHOWN]!r}")

@@ -43,7 +43,7 @@ _SSTABLE_END = bytes.fromhex("57fb808b247547db")  # of a .index file, little-end
 _TEXT_PICKLE = re.compile(  # protocols 0 and 1
     rb"(c[\w.]+\r?\n[\w.]+\r?\n[(p.)t0-9]|\([dlti](p\d|[\w.]+\n[\w.]+\n|\.))"
 )
-_HTML = re.compile(rb"^\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
+_HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
 _FETCH = "download the file itself, not the page about it"
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -107,8 +107,15 @@ def _mangled(_head: bytes, source: Source) -> CheckpointError | None:
     return damage_of_transfer(source)
 
 
+def _is_html(head: bytes) -> bool:
+    """Whether a page begins there, behind comments or not."""
+    while (head := head.lstrip()).startswith(b"<!--"):
+        head = head.partition(b"-->")[2]
+    return head.lower().startswith(_HTML)
+
+
 def _page(head: bytes, _source: Source) -> CheckpointError | None:
-    if _HTML.match(head):
+    if _is_html(head):
         return UnknownFormatError("is an HTML page", hint=_FETCH)
     if head.lstrip().startswith(b"<?xml") or head.lstrip().startswith(b"<Error>"):
         return UnknownFormatError("is an XML document", hint=_FETCH)

@@ -58,6 +58,11 @@ def node(node_def: Any) -> dict[str, Any]:
     return made(None, "TensorFlowOpLayer", {"name": "x", "node_def": node_def})
 
 
+def tokenizer(name: str, **config: Any) -> dict[str, Any]:
+    """A tokenizer of KerasHub, which Keras imports by itself."""
+    return made("keras_hub.tokenizers", name, config, registered_name=f"keras_hub>{name}")
+
+
 def column(class_name: str, **config: Any) -> dict[str, Any]:
     """A layer of feature columns."""
     return made(None, "DenseFeatures", {"feature_columns": [{"class_name": class_name, "config": config}]})
@@ -166,6 +171,8 @@ UNSAFE = {
     "weights of words on disk": ("S107", made("keras.layers", "TextVectorization", {"idf_weights": "/etc/passwd"})),
     "words of a feature column": ("S107", column("VocabularyFileCategoricalColumn", vocabulary_file="/etc/passwd")),
     "weights of a feature column": ("S107", column("EmbeddingColumn", ckpt_to_load_from="gs://bucket/x")),
+    "merges of a tokenizer": ("S107", tokenizer("BytePairTokenizer", merges="/etc/passwd")),
+    "a model of a tokenizer": ("S107", tokenizer("SentencePieceTokenizer", proto="/etc/passwd")),
     "a layer of TensorFlow Hub": ("S105", made(None, "KerasLayer", {"handle": "https://tfhub.dev/x/1"})),
     "a layer of TensorFlow Hub by its module": (
         "S105",
@@ -224,6 +231,7 @@ FINE = {
     "a node in bytes": node("\n\x03add\x12\x05AddV2\x1a\x01x\x1a\x01y*\x07\n\x01T\x12\x020\x01"),
     "words of a feature column": column("VocabularyListCategoricalColumn", vocabulary_list=["/etc/passwd"]),
     "words": made("keras.layers", "StringLookup", {"vocabulary": ["/etc/passwd", "http://a", "os.system", "[UNK]"]}),
+    "parts of a tokenizer": made("keras.layers", "Dense", {"proto": "CgU8dW5rPg" * 10, "merges": ["a b"]}),
     "no words": made("keras.layers", "StringLookup", {"vocabulary": None, "idf_weights": None}),
     "a plain array": {"class_name": "__numpy__", "config": {"value": [1.5], "dtype": "float32"}},
     "a plain tensor": {"class_name": "__tensor__", "config": {"value": [[1]], "dtype": "bfloat16"}},

@@ -27,7 +27,8 @@ from ckpttool.model.layouts import opaque_in
 from ckpttool.model.slots import Part
 from ckpttool.model.spec import part_in
 
-_OF_ANOTHER = re.compile(r".+_\d+_[A-Za-z]\w*")  # `dense_3_W`: how Keras 1 called the weights of every layer
+_OF_ANOTHER = re.compile(r"_\d+_[A-Za-z]")  # `dense_3_W`: how Keras 1 called the weights of every layer
+_NO_WORD = re.compile(r"\W")
 
 
 _MOVING = frozenset({"moving_mean", "moving_variance"})
@@ -176,9 +177,14 @@ def _are_of_one(held: Sequence[Weight], chain: str) -> bool:
     if last:
         return any(is_scope_of(last[0], name) for name in names)
     return not any(
-        _OF_ANOTHER.fullmatch(name) and not name.startswith(f"{names[-1]}_")
+        _is_of_another(name) and not name.startswith(f"{names[-1]}_")
         for name in ((weight.name or "").removesuffix(":0") for weight in held)
     )
+
+
+def _is_of_another(name: str) -> bool:
+    """Whether a name ends as those do that Keras 1 gave to the weights of any layer."""
+    return _OF_ANOTHER.search(name, max(1, len(name) - len(_NO_WORD.split(name)[-1]))) is not None
 
 
 def _holds_normalization(held: Sequence[Weight]) -> bool:

@@ -159,6 +159,10 @@ class Attributes:
 
     def _value(self, head: _AttributeHead) -> AttributeValue:
         dtype = shared_datatype(self._file, 2 if head.flags & 1 else 0, head.dtype)
+        if dtype.kind == "opaque":
+            raise ambiguous(
+                f"the attribute {head.name[:_SHOWN]} is bytes of no type, which h5py takes for what their tag says"
+            )
         shape = read_dataspace(own(head.flags, head.space))
         if shape is None:
             return None

@@ -236,6 +236,21 @@ def test_user_block(libver: str) -> None:
     assert ambiguities(bytes(512) + data) == set()
 
 
+@pytest.mark.parametrize("kind", ["S4", "U4"])
+def test_text_in_an_opaque_attribute(kind: str) -> None:
+    """h5py takes opaque bytes for what their tag says, a text too; others see bytes, or nothing."""
+
+    def write(file: h5py.File) -> None:
+        file.attrs.create("model_config", np.array("evil", kind).astype(h5py.opaque_dtype(np.dtype(kind))))
+
+    data = written("latest", write)
+    with h5py.File(BytesIO(data)) as file:
+        assert file.attrs["model_config"] in (b"evil", "evil")
+    tree = read(data)
+    assert tree.text("", "model_config") is None
+    assert kinds(tree) == {"/ attribute model_config": "ambiguous"}
+
+
 def test_image_of_the_cache() -> None:
     """libhdf5 takes its parts out of such an image, other readers out of the file."""
     patient = Patient(bytearray(written("latest", two_layers)))
