@@ -1,6 +1,7 @@
 """ckpttool: opens any Keras checkpoint, without TensorFlow, and says what is in it.
 
 with ckpttool.open("model.keras") as checkpoint:
+    kernel = checkpoint.layers["stem"]["kernel"].read()
     for path, weight in checkpoint.items():
         print(path, weight.shape, weight.dtype)
 """
@@ -8,85 +9,111 @@ with ckpttool.open("model.keras") as checkpoint:
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
-from ckpttool.errors import (
-    CheckpointError,
-    CorruptFileError,
-    FileAccessError,
-    UnknownFormatError,
-    UnsafeFileError,
-    UnsupportedError,
-    WeightNotFoundError,
-)
-from ckpttool.formats import open_checkpoint as open
-
 if TYPE_CHECKING:
     from ckpttool.alignment.architectures import load_architecture, load_spec
+    from ckpttool.alignment.named import open
+    from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
+    from ckpttool.checks.configuration import read_policy
     from ckpttool.checks.policy import PathIgnore, Policy
     from ckpttool.checks.requirements import Requirements, Thresholds
     from ckpttool.checks.result import CheckReport
     from ckpttool.checks.rule import Severity
     from ckpttool.checks.runner import check
-    from ckpttool.comparison import Comparison, Diff, Scope, Tolerance, broken
-    from ckpttool.conversion import Conversion, ConversionError, convert
+    from ckpttool.comparison import Comparison, Diff, Scope, Tolerance, UnmetExpectation, unmet_expectations
+    from ckpttool.conversion import Conversion, Options, convert, plan
     from ckpttool.equivalence import diff
+    from ckpttool.errors import (
+        BuildError,
+        CheckpointError,
+        ChildError,
+        ConfigError,
+        ConfigurationError,
+        ConversionError,
+        CorruptFileError,
+        FileAccessError,
+        ModelError,
+        NoKerasError,
+        NotFiniteError,
+        ProofError,
+        UnknownFormatError,
+        UnsafeFileError,
+        UnsupportedError,
+        WeightNotFoundError,
+    )
+    from ckpttool.inspection.info import Info, info
+    from ckpttool.inspection.listing import Choice, Listing, ls
     from ckpttool.model import Architecture
     from ckpttool.model.spec import Spec
     from ckpttool.verification import Allowed, Finding, VerifyResult, verify
 
 __version__ = "0.1.0"
 
-_ON_DEMAND = {
-    "Allowed": "ckpttool.verification",
-    "Architecture": "ckpttool.model",
-    "CheckReport": "ckpttool.checks.result",
-    "Comparison": "ckpttool.comparison",
-    "Conversion": "ckpttool.conversion",
-    "ConversionError": "ckpttool.conversion",
-    "Diff": "ckpttool.comparison",
-    "Finding": "ckpttool.verification",
-    "PathIgnore": "ckpttool.checks.policy",
-    "Policy": "ckpttool.checks.policy",
-    "Requirements": "ckpttool.checks.requirements",
-    "Scope": "ckpttool.comparison",
-    "Severity": "ckpttool.checks.rule",
-    "Spec": "ckpttool.model.spec",
-    "Thresholds": "ckpttool.checks.requirements",
-    "Tolerance": "ckpttool.comparison",
-    "VerifyResult": "ckpttool.verification",
-    "broken": "ckpttool.comparison",
-    "check": "ckpttool.checks.runner",
-    "convert": "ckpttool.conversion",
-    "diff": "ckpttool.equivalence",
-    "load_architecture": "ckpttool.alignment.architectures",
-    "load_spec": "ckpttool.alignment.architectures",
-    "verify": "ckpttool.verification",
+# What can be had from here, by the module that has it; a module is imported when something of it is asked for.
+_DOOR = {
+    "alignment.architectures": "load_architecture load_spec",
+    "alignment.named": "open",
+    "checkpoint": "Checkpoint Producer Refusal Section Weight",
+    "checks.configuration": "read_policy",
+    "checks.policy": "PathIgnore Policy",
+    "checks.requirements": "Requirements Thresholds",
+    "checks.result": "CheckReport",
+    "checks.rule": "Severity",
+    "checks.runner": "check",
+    "comparison": "Comparison Diff Scope Tolerance UnmetExpectation unmet_expectations",
+    "conversion": "Conversion Options convert plan",
+    "equivalence": "diff",
+    "errors": "BuildError CheckpointError ChildError ConfigError ConfigurationError ConversionError CorruptFileError "
+    "FileAccessError ModelError NoKerasError NotFiniteError ProofError UnknownFormatError UnsafeFileError "
+    "UnsupportedError WeightNotFoundError",
+    "inspection.info": "Info info",
+    "inspection.listing": "Choice Listing ls",
+    "model": "Architecture",
+    "model.spec": "Spec",
+    "verification": "Allowed Finding VerifyResult verify",
 }
+_MODULES = {name: f"ckpttool.{module}" for module, names in _DOOR.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
     """What not every user of the package needs is imported when it is asked for."""
-    if name not in _ON_DEMAND:
+    if name not in _MODULES:
         raise AttributeError(f"module 'ckpttool' has no attribute {name!r}")
-    return getattr(importlib.import_module(_ON_DEMAND[name]), name)
+    found = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_MODULES]
 
 
 __all__ = [
     "Allowed",
     "Architecture",
+    "BuildError",
     "CheckReport",
     "Checkpoint",
     "CheckpointError",
+    "ChildError",
+    "Choice",
     "Comparison",
+    "ConfigError",
+    "ConfigurationError",
     "Conversion",
     "ConversionError",
     "CorruptFileError",
     "Diff",
     "FileAccessError",
     "Finding",
+    "Info",
+    "Listing",
+    "ModelError",
+    "NoKerasError",
+    "NotFiniteError",
+    "Options",
     "PathIgnore",
     "Policy",
     "Producer",
+    "ProofError",
     "Refusal",
     "Requirements",
     "Scope",
@@ -96,17 +123,22 @@ __all__ = [
     "Thresholds",
     "Tolerance",
     "UnknownFormatError",
+    "UnmetExpectation",
     "UnsafeFileError",
     "UnsupportedError",
     "VerifyResult",
     "Weight",
     "WeightNotFoundError",
-    "broken",
     "check",
     "convert",
     "diff",
+    "info",
     "load_architecture",
     "load_spec",
+    "ls",
     "open",
+    "plan",
+    "read_policy",
+    "unmet_expectations",
     "verify",
 ]

@@ -102,6 +102,14 @@ class Weight:
         """The number of values."""
         return math.prod(self.shape)
 
+    def __repr__(self) -> str:
+        return f"<Weight {self.path!r} {self.shape} {self.dtype}>"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The values, for `numpy.asarray`; always read anew."""
+        values = self.read()
+        return values if dtype is None else values.astype(dtype, copy=False)
+
     def read(self) -> np.ndarray:
         """All values, in the weight's shape and native byte order; bfloat16 and float8 come as float32, exactly."""
         import numpy as np
@@ -214,6 +222,10 @@ class Checkpoint(Mapping[str, Weight]):
 
     def __enter__(self) -> Checkpoint:
         return self
+
+    def __repr__(self) -> str:
+        params = sum(weight.size for weight in self.section(Section.MODEL))
+        return f"<{type(self).__name__} {self.path.name!r} {self.kind}: {len(self):,} weights, {params:,} parameters>"
 
     def __exit__(self, *_: object) -> None:
         self.close()

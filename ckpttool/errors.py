@@ -6,13 +6,39 @@
     +-- CorruptFileError      the content breaks its own format: truncated, wrong checksum, impossible structure
     +-- UnsafeFileError       reading on would leave the file, or cost far more than the file weighs
     +-- UnsupportedError      legal content that this version of ckpttool does not read
+    |   +-- ConversionError   what is to be converted has no exact form in the target; `refusals` lists why
     +-- WeightNotFoundError   (also a KeyError) no weight is stored under that path
+    +-- ConfigError           the config of a model or layer is not what Keras takes
+    +-- ModelError            a live model cannot be read
+    +-- BuildError            the user's function gives no model; `said` is what it printed last
+    +-- ProofError            the converted model does not load in Keras, or predicts something else
+    |   +-- NoKerasError      Keras could not be run
+    +-- ConfigurationError    the configuration of `check` is wrong; `faults` lists how
+    +-- NotFiniteError        a model that is to be saved has NaN or infinity among its weights
+    +-- ChildError            a child process could not be started
 
 Each carries facts, and is worded in one place: which file, where in it, what is wrong, what was expected, what was
 found, and what to do next.
 """
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from ckpttool.escape import printable
+
+_MOST_FAULTS = 20
+
+
+class Reason(Protocol):
+    """Why something was refused, and where."""
+
+    @property
+    def where(self) -> str:
+        """The layer, weight or setting."""
+
+    @property
+    def what(self) -> str:
+        """The reason."""
 
 
 class CheckpointError(Exception):
@@ -77,3 +103,63 @@ class WeightNotFoundError(CheckpointError, KeyError):
     """No weight is stored under the path that was asked for."""
 
     __str__ = CheckpointError.__str__
+
+
+class ConversionError(UnsupportedError):
+    """A checkpoint holds what has no exact form in the target. `refusals` has all of it."""
+
+    def __init__(self, what: str, refusals: Sequence[Reason] = (), **facts: str) -> None:
+        super().__init__(what, **facts)
+        self.refusals = tuple(refusals)
+
+    def __str__(self) -> str:
+        lines = [f"  {printable(reason.where)}: {printable(reason.what)}" for reason in self.refusals]
+        return "\n".join([super().__str__(), *lines])
+
+
+class ConfigError(CheckpointError):
+    """The config of a model or layer is not what Keras takes."""
+
+
+class ModelError(CheckpointError):
+    """A live model cannot be read."""
+
+
+class BuildError(CheckpointError):
+    """The user's function gave no model. `said` are the last lines of what it printed."""
+
+    def __init__(self, what: str, said: Sequence[str] = (), **facts: str) -> None:
+        super().__init__(what, **facts)
+        self.said = tuple(said)
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *(f"  | {printable(line)}" for line in self.said)])
+
+
+class ProofError(CheckpointError):
+    """The converted model does not load, or predicts something else than the old one."""
+
+
+class NoKerasError(ProofError):
+    """Keras itself could not be run, which says nothing of the converted model."""
+
+
+class ConfigurationError(CheckpointError):
+    """The configuration of `check` says what cannot be. `faults` has all of it."""
+
+    def __init__(self, what: str, faults: Sequence[str] = (), **facts: str) -> None:
+        super().__init__(what, **facts)
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        more = len(self.faults) - _MOST_FAULTS
+        rest = [f"  and {more:,} more"] if more > 0 else []
+        return "\n".join([super().__str__(), *(f"  {printable(fault)}" for fault in self.faults[:_MOST_FAULTS]), *rest])
+
+
+class NotFiniteError(CheckpointError):
+    """A model that is to be saved has weights that are no numbers any more."""
+
+
+class ChildError(CheckpointError):
+    """A child process could not be started, or did not answer."""

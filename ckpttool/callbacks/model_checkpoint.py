@@ -20,7 +20,6 @@ from ckpttool.callbacks.claim import Claim
 from ckpttool.callbacks.failures import Watch
 from ckpttool.callbacks.monitor import check_logs, check_validation, logs_to_come, numbers, unknown, value_of
 from ckpttool.callbacks.names import Container, Names
-from ckpttool.callbacks.read_back import NotFiniteError
 from ckpttool.callbacks.resumption import Resumable
 from ckpttool.callbacks.retention import Retention
 from ckpttool.callbacks.schedule import Schedule
@@ -28,7 +27,7 @@ from ckpttool.callbacks.signals import Keeper, signals_of
 from ckpttool.callbacks.snapshot import Buffers
 from ckpttool.callbacks.sources import judged, source_of
 from ckpttool.callbacks.writer import Order, save, tidy
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import CheckpointError, NotFiniteError
 from ckpttool.manifest import Saved, State, checked_notes
 
 ON_ERROR = ("raise", "warn")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import BLOCK_BYTES, Section, Weight
-from ckpttool.errors import CheckpointError, CorruptFileError
+from ckpttool.errors import CorruptFileError, NotFiniteError
 from ckpttool.escape import printable
 from ckpttool.formats import open_checkpoint
 from ckpttool.io import dtypes
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ckpttool.callbacks.snapshot import Snapshot
-
-
-class NotFiniteError(CheckpointError):
-    """A model has weights that are no numbers any more."""
 
 
 def check_content(path: Path, snapshot: "Snapshot") -> None:

@@ -15,12 +15,11 @@ from keras.src.utils.module_utils import h5py
 
 from ckpttool.callbacks import optimizers, other_callbacks, random_states, unlisted
 from ckpttool.callbacks.names import Names
-from ckpttool.errors import UnsupportedError
+from ckpttool.errors import ModelError, UnsupportedError
 from ckpttool.escape import printable
 from ckpttool.formats import open_checkpoint
 from ckpttool.manifest import Manifest, Saved, damage, read_manifest, settled
 from ckpttool.model import Architecture
-from ckpttool.model.live.objects import ModelError
 from ckpttool.verification import Allowed, verify
 
 

@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from ckpttool.checks.catalogue import unknown_codes
 from ckpttool.checks.policy import FAIL_ON, Policy
 from ckpttool.checks.rule import Severity
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import ConfigurationError
 from ckpttool.escape import printable
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource
@@ -32,22 +32,8 @@ TABLES = {"ckpttool.toml": ("check",), "pyproject.toml": ("tool", "ckpttool", "c
 _MOST = 256 << 10  # bytes
 _MOST_PARTS = 100  # of a key, whose number costs its square
 _MOST_ENTRIES = 1_000  # of a list, each of which is asked of every finding
-_MOST_FAULTS = 20  # that are told
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'|#.*')
 _WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-class ConfigurationError(CheckpointError):
-    """A configuration that says what cannot be. `faults` has all of it."""
-
-    def __init__(self, what: str, faults: Sequence[str] = (), **facts: str) -> None:
-        super().__init__(what, **facts)
-        self.faults = tuple(faults)
-
-    def __str__(self) -> str:
-        more = len(self.faults) - _MOST_FAULTS
-        rest = [f"  and {more:,} more"] if more > 0 else []
-        return "\n".join([super().__str__(), *(f"  {printable(fault)}" for fault in self.faults[:_MOST_FAULTS]), *rest])
 
 
 def nearest(start: Path) -> Path | None:

@@ -20,6 +20,7 @@ from ckpttool.checks.policy import Policy
 from ckpttool.checks.result import FileReport
 from ckpttool.checks.subject import Progress
 from ckpttool.checks.transfer import plain, restored
+from ckpttool.errors import ChildError
 from ckpttool.io import child_processes
 
 SILENCE = 300.0
@@ -84,7 +85,7 @@ def in_processes(
     crew = _Crew(paths, start)
     try:
         crew.hire()
-        with contextlib.suppress(child_processes.ChildError, OSError):  # where there cannot be so many, fewer do it
+        with contextlib.suppress(ChildError, OSError):  # where there cannot be so many, fewer do it
             for _ in range(jobs - 1):
                 crew.hire()
         while crew.workers:

@@ -50,6 +50,10 @@ class CheckReport:
     configuration: str = ""
     switched_off: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        found = sum(len(file.findings) for file in self.files)
+        return f"<CheckReport {self.verdict}: {len(self.files):,} files, {found:,} findings>"
+
     @property
     def failures(self) -> tuple[Finding, ...]:
         """The findings that count against the checkpoints."""

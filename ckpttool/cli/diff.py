@@ -10,7 +10,7 @@ from ckpttool.alignment.architectures import load_architecture
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, fail, progress, wants_color, warn
-from ckpttool.comparison import PARTS, Diff, Scope, Tolerance, broken
+from ckpttool.comparison import PARTS, Diff, Scope, Tolerance, unmet_expectations
 from ckpttool.equivalence import diff
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
@@ -98,7 +98,7 @@ def command(
     if len(paths) != 2:
         raise click.UsageError(f"two checkpoints are compared, {len(paths)} are given")
     result = _compared(paths[0], paths[1], scope)
-    failures = broken(result, expect_frozen, expect_changed)
+    failures = unmet_expectations(result, expect_frozen, expect_changed)
     if not quiet:
         emit(DIFF_OUTPUTS[output](result, style))
         for failure in failures:

@@ -4,7 +4,7 @@ from ckpttool.arrays.comparison import Comparison, Tolerance
 from ckpttool.comparison.assets import AssetChange
 from ckpttool.comparison.change import ConfigChange
 from ckpttool.comparison.checkpoints import Scope, diff
-from ckpttool.comparison.expectations import Broken, broken
+from ckpttool.comparison.expectations import UnmetExpectation, unmet_expectations
 from ckpttool.comparison.matches import Evidence
 from ckpttool.comparison.result import PARTS, Diff, LayerChange, Move, Pair, Restated, Side, State
 from ckpttool.comparison.weights import Unit
@@ -12,7 +12,6 @@ from ckpttool.comparison.weights import Unit
 __all__ = [
     "PARTS",
     "AssetChange",
-    "Broken",
     "Comparison",
     "ConfigChange",
     "Diff",
@@ -26,6 +25,7 @@ __all__ = [
     "State",
     "Tolerance",
     "Unit",
-    "broken",
+    "UnmetExpectation",
     "diff",
+    "unmet_expectations",
 ]

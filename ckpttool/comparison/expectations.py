@@ -10,7 +10,7 @@ from ckpttool.errors import CheckpointError
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class UnmetExpectation:
     """A weight that is not as it was expected to be: "frozen" or "changed" by a glob, and what it is instead."""
 
     expected: str
@@ -19,16 +19,18 @@ class Broken:
     found: str
 
 
-def broken(result: Diff, frozen: Iterable[str] = (), changed: Iterable[str] = ()) -> tuple[Broken, ...]:
+def unmet_expectations(
+    result: Diff, frozen: Iterable[str] = (), changed: Iterable[str] = ()
+) -> tuple[UnmetExpectation, ...]:
     """The weights that a diff does not show as expected, by globs over layers, weights and paths.
 
     Raises CheckpointError for a glob that matches no weight on either side: nothing would be checked.
     """
-    found = [*_broken(result, "frozen", frozen), *_broken(result, "changed", changed)]
+    found = [*_unmet(result, "frozen", frozen), *_unmet(result, "changed", changed)]
     return tuple(found)
 
 
-def _broken(result: Diff, expected: str, globs: Iterable[str]) -> Iterator[Broken]:
+def _unmet(result: Diff, expected: str, globs: Iterable[str]) -> Iterator[UnmetExpectation]:
     for glob in globs:
         fates = [(unit, fate) for units, fate in _fates(result) for unit in units[:1] if _any_matches(units, glob)]
         if not fates:
@@ -37,7 +39,9 @@ def _broken(result: Diff, expected: str, globs: Iterable[str]) -> Iterator[Broke
                 path=f"{result.a.path}, {result.b.path}",
                 expected="a glob over layers, weights or stored paths, such as 'backbone/*'",
             )
-        yield from (Broken(expected, glob, unit.name, fate) for unit, fate in fates if _breaks(expected, fate))
+        yield from (
+            UnmetExpectation(expected, glob, unit.name, fate) for unit, fate in fates if _breaks(expected, fate)
+        )
 
 
 def _fates(result: Diff) -> Iterator[tuple[tuple[Unit, ...], str]]:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ckpttool.comparison.objects import Thing
-from ckpttool.model.arguments import ConfigError
+from ckpttool.errors import ConfigError
 from ckpttool.model.graph import Call, Tensor, read_calls
 
 MAX_DEPTH = 32

@@ -7,7 +7,8 @@ from typing import Any
 
 from ckpttool.comparison.graphs import Feeds, Source, calls_of, feeds_of, first_calls, sources_in
 from ckpttool.comparison.objects import Thing, meaning
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.config import Architecture
 from ckpttool.model.generations import Generation, normalized

@@ -149,6 +149,10 @@ class Diff:
     restated: tuple[Restated, ...] = ()
     assets: tuple[AssetChange, ...] = ()
 
+    def __repr__(self) -> str:
+        found = ", ".join(part for part in PARTS if part in self.differences) or "the same"
+        return f"<Diff {self.a.path.name!r} to {self.b.path.name!r}: {found}, {len(self.pairs):,} weights compared>"
+
     @property
     def changed(self) -> tuple[Pair, ...]:
         """The pairs of which a value changed."""

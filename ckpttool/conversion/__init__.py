@@ -4,11 +4,12 @@ No code from a file runs here, nor any of Keras: a plan is made of values, writt
 """
 
 from ckpttool.conversion.catalogue import EDITS
-from ckpttool.conversion.journal import Applied, ConversionError, Edit, Remark
+from ckpttool.conversion.journal import Applied, Edit, Remark
 from ckpttool.conversion.options import Options
 from ckpttool.conversion.pipeline import convert, plan
 from ckpttool.conversion.result import Conversion, Transform
 from ckpttool.conversion.targets import FORMS
+from ckpttool.errors import ConversionError
 
 __all__ = [
     "EDITS",

@@ -1,10 +1,6 @@
 """What a conversion does and cannot do, noted while it is planned: edits, guesses, losses, refusals."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-from ckpttool.errors import UnsupportedError
-from ckpttool.escape import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +27,6 @@ class Remark:
 
     where: str
     what: str
-
-
-class ConversionError(UnsupportedError):
-    """A checkpoint holds what has no exact form in the target. `refusals` has all of it."""
-
-    def __init__(self, what: str, refusals: Sequence[Remark] = (), **facts: str) -> None:
-        super().__init__(what, **facts)
-        self.refusals = tuple(refusals)
-
-    def __str__(self) -> str:
-        lines = [f"  {printable(remark.where)}: {printable(remark.what)}" for remark in self.refusals]
-        return "\n".join([super().__str__(), *lines])
 
 
 @dataclass(slots=True)

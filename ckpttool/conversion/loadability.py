@@ -6,9 +6,8 @@ from typing import Any
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.conversion.journal import Journal
-from ckpttool.errors import CorruptFileError
+from ckpttool.errors import ConfigError, CorruptFileError
 from ckpttool.model import Architecture
-from ckpttool.model.arguments import ConfigError
 from ckpttool.model.buildability import Obstacle, OwnObject, buildability_of_keras
 from ckpttool.model.spec import spec_of
 from ckpttool.verification.loadability import reasons_against_loading

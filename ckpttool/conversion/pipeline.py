@@ -10,13 +10,13 @@ from typing import TypeGuard
 from ckpttool.alignment.architectures import load_architecture
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config import lambdas
-from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.loadability import check_loads, refuse_unbuildable, refuse_unbuilt
 from ckpttool.conversion.options import PLAIN, Options
 from ckpttool.conversion.payload import Prepared
 from ckpttool.conversion.preparation import prepare
 from ckpttool.conversion.prove import keras_run
-from ckpttool.conversion.prove.keras_run import NoKerasError, Prediction, Proof, ProofError, predict
+from ckpttool.conversion.prove.keras_run import Prediction, Proof, predict
 from ckpttool.conversion.prove.permission import hindrance, hindrance_of_old
 from ckpttool.conversion.result import Conversion, Transform
 from ckpttool.conversion.targets import (
@@ -30,7 +30,7 @@ from ckpttool.conversion.targets import (
     scratch_for,
     write,
 )
-from ckpttool.errors import CorruptFileError
+from ckpttool.errors import ConversionError, CorruptFileError, NoKerasError, ProofError
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.write.archive import DIRECTORY
 from ckpttool.formats.write.block_copy import Progress, silent

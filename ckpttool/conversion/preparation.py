@@ -16,7 +16,7 @@ from ckpttool.conversion.compile.trained_weights import own_slots, with_placed
 from ckpttool.conversion.config import adapted_layers, lambdas, multi_gpu, ragged, toolkit_wrappers
 from ckpttool.conversion.config.result import Rewritten, Unfilled
 from ckpttool.conversion.config.rewriter import rewrite
-from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.live.target import prepare_live
 from ckpttool.conversion.options import Options
 from ckpttool.conversion.origin import Origin
@@ -34,7 +34,7 @@ from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.weights import cudnn
 from ckpttool.conversion.weights.own_classes import OwnWeights, is_of_layer, own_weights, with_own
 from ckpttool.conversion.weights.placement import Placed, placed
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import CheckpointError, ConversionError
 from ckpttool.formats.assets import read_assets
 from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, section_of, split
 from ckpttool.formats.write.archive import Model

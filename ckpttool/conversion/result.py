@@ -47,3 +47,9 @@ class Conversion:
     proved: bool = False
     prediction: Prediction | None = None
     unpredicted: str = ""
+
+    def __repr__(self) -> str:
+        parts = {"edits": self.edits, "guesses": self.guesses, "losses": self.losses, "refusals": self.refusals}
+        found = ", ".join(f"{len(notes):,} {name}" for name, notes in parts.items())
+        state = "proved" if self.proved else "planned"
+        return f"<Conversion {self.source.name!r} to {self.target.name!r}: {state}, {found}>"

@@ -14,10 +14,9 @@ from ckpttool.comparison.checkpoints import Progress, side_of, state_changes
 from ckpttool.comparison.configs import version_changes
 from ckpttool.conversion.compile.optimizer_state import BEGIN
 from ckpttool.conversion.config.lambdas import REPLACE_LAMBDA
-from ckpttool.conversion.journal import ConversionError
 from ckpttool.equivalence.changes import changes_without_meaning
 from ckpttool.equivalence.restatement import Restatement, chosen_for, restatement
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import CheckpointError, ConversionError
 from ckpttool.model import Architecture
 from ckpttool.model.generations import Generation, generation_of
 

@@ -10,10 +10,11 @@ from ckpttool.alignment.alignment import align
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config.adapted_layers import WRITE_BOUNDARIES
 from ckpttool.conversion.config.hard_sigmoid import REGISTERED
-from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import Options
 from ckpttool.conversion.payload import Prepared
 from ckpttool.conversion.preparation import prepare
+from ckpttool.errors import ConversionError
 from ckpttool.formats.weights_h5 import PATH_KINDS, named, section_of, split
 from ckpttool.formats.write.legacy import KERAS_VERSION
 from ckpttool.formats.write.path_layout import Content

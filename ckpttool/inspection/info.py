@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ckpttool.alignment.vocabularies import WHOLE, Lookup, counted, lookups_in_checkpoint, outermost
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
+from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.listing import Choice, Total, list_checkpoint
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource
@@ -71,12 +72,22 @@ class Info:
     lookups: tuple[tuple[Lookup, int | None], ...] = ()
     layouts: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        model = f", {self.model_class} {self.model_name!r}" if self.model_class else ""
+        return f"<Info {self.path.name!r} {self.kind}{model}>"
+
     @property
     def needs_keras_3(self) -> bool:
         """Whether Keras 2 cannot open a whole model: it finds none of the modules that a `.keras` of Keras 3 names, and
         InputLayer has no `batch_shape` there (keras/src/saving/serialization_lib.py, keras/src/engine/input_layer.py,
         2.15)."""
         return self.support is not None and self.support.by_keras_3
+
+
+def info(path: str | os.PathLike[str]) -> Info:
+    """What the checkpoint at a path is, as `ckpttool info` tells it. Raises CheckpointError."""
+    with open_checkpoint(path) as checkpoint:
+        return describe(checkpoint)
 
 
 def describe(checkpoint: Checkpoint) -> Info:

@@ -7,6 +7,7 @@ and marked as inferred.
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from ckpttool.alignment.names import Name, Namer
 from ckpttool.arrays.statistics import Stats, measure
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
+from ckpttool.formats import open_checkpoint
 from ckpttool.formats.assets import asset_sizes
 from ckpttool.model import Architecture, Layer, architecture_of
 
@@ -96,6 +98,11 @@ class Listing:
     notes: tuple[str, ...] = ()
     assets: Mapping[str, int] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Listing {self.path.name!r} {self.kind}: {len(self.rows):,} weights, {self.content.params:,} parameters>"
+        )
+
     @property
     def content(self) -> Total:
         """The sums over everything but state of training: the sections model and other."""
@@ -152,6 +159,12 @@ SORTS: dict[str, Callable[[Row], Any]] = {
     "size": lambda row: -row.weight.nbytes,
     "params": lambda row: -row.weight.size,
 }
+
+
+def ls(path: str | os.PathLike[str], choice: Choice | None = None) -> Listing:
+    """The listing of the checkpoint at a path, as `ckpttool ls` shows it. Raises CheckpointError."""
+    with open_checkpoint(path) as checkpoint:
+        return list_checkpoint(checkpoint, choice or Choice())
 
 
 def list_checkpoint(

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import ChildError
 
 ROOT = os.path.abspath(os.sep)
 """The directory in which children start."""
@@ -54,10 +54,6 @@ importlib.import_module(job["module"]).main(*job["arguments"])
 
 Child = subprocess.Popen[bytes]
 """A process that was started."""
-
-
-class ChildError(CheckpointError):
-    """A child process could not be started."""
 
 
 def start(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import ConfigError
 from ckpttool.io import scalars
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.dtype_policies import Policy, read_policy
@@ -19,10 +19,6 @@ from ckpttool.model.slots import Part, Slot
 MAX_DEPTH = 64
 
 _OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
-
-
-class ConfigError(CheckpointError):
-    """The config of a layer is not what that layer takes."""
 
 
 @dataclass(frozen=True, slots=True)

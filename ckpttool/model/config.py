@@ -73,6 +73,9 @@ class Architecture:
 
         return with_part(*described(model))
 
+    def __repr__(self) -> str:
+        return f"<Architecture {self.class_name} {self.name!r}: {len(self.layers):,} layers>"
+
     @property
     def generation(self) -> Generation:
         """The generation of Keras that wrote the config."""

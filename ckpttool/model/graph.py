@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ckpttool.model.arguments import ConfigError
+from ckpttool.errors import ConfigError
 from ckpttool.model.sizes import Inputs, Shape, is_integer, read_shape
 
 MAX_DEPTH = 64

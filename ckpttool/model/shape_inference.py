@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor, read_calls, read_references
 from ckpttool.model.layers.outputs.rule import Outputs
 from ckpttool.model.layers.outputs.table import output_shapes

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.config import Architecture
 from ckpttool.model.generations import normalized
 from ckpttool.model.layers.table import part_of
@@ -80,6 +81,9 @@ class Spec:
     optimizer: tuple[SpecSlot, ...] = ()
     aliases: tuple[tuple[str, str], ...] | None = None
     vocabularies: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Spec {self.model!r}: {len(self.slots):,} weights in {len(self.layers):,} layers>"
 
 
 def spec_of(architecture: Architecture) -> Spec:

@@ -68,6 +68,10 @@ class VerifyResult:
     skipped: tuple[SpecSlot, ...] = ()
     support: Support | None = None
 
+    def __repr__(self) -> str:
+        found = f"{len(self.matched):,} weights matched, {len(self.findings):,} findings"
+        return f"<VerifyResult {self.checkpoint.name!r}: {self.verdict}, {found}>"
+
     @property
     def failures(self) -> tuple[Finding, ...]:
         """The findings that count against the checkpoint."""

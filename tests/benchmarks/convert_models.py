@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ckpttool.conversion import ConversionError
+from ckpttool.errors import ConversionError
 from tests.conversion.judge import Verdict, judged
 from tests.conversion.test_old_models import REFUSED, TOLERANCES, converted
 

@@ -8,9 +8,10 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from ckpttool.checks.configuration import ConfigurationError, nearest, read_policy
+from ckpttool.checks.configuration import nearest, read_policy
 from ckpttool.checks.policy import PathIgnore, Policy
 from ckpttool.checks.rule import Severity
+from ckpttool.errors import ConfigurationError
 
 SAMPLES: dict[Any, tuple[str, Any]] = {
     str: ('"some text"', "some text"),

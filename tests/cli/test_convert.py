@@ -11,7 +11,8 @@ import h5py
 import pytest
 
 import ckpttool
-from ckpttool.conversion import EDITS, ConversionError, Options, convert
+from ckpttool.conversion import EDITS, Options, convert
+from ckpttool.errors import ConversionError
 from tests.conftest import Outcome
 from tests.samples import FIXTURES
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool.conversion import Conversion, ConversionError, convert
+from ckpttool.conversion import Conversion, convert
+from ckpttool.errors import ConversionError
 from tests.conversion.judge import numbered
 from tests.model.live_defaults import keras
 from tests.samples import FIXTURES

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool.conversion import ConversionError, Options, convert, plan
+from ckpttool.conversion import Options, convert, plan
+from ckpttool.errors import ConversionError
 from tests.conversion.judge import numbered
 from tests.model.live_defaults import keras
 from tests.samples import FIXTURES

@@ -8,7 +8,7 @@ from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import PLAIN
-from ckpttool.model.arguments import ConfigError
+from ckpttool.errors import ConfigError
 from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from ckpttool.cli import main
-from ckpttool.conversion import ConversionError, Options
+from ckpttool.conversion import Options
 from ckpttool.conversion.config.lambdas import check
 from ckpttool.conversion.config.rewriter import Generation, rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
+from ckpttool.errors import ConversionError
 from tests.conversion.of_generation import of_generation
 from tests.model.live_defaults import keras
 from tests.samples import FIXTURES

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ckpttool.checkpoint import Section, Weight
-from ckpttool.conversion import ConversionError, Options, convert, plan
+from ckpttool.conversion import Options, convert, plan
 from ckpttool.conversion.compile import trained_weights
 from ckpttool.conversion.compile.optimizer_scalars import product
 from ckpttool.conversion.config.changed_semantics import Site, settled
@@ -20,7 +20,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.targets import differs
 from ckpttool.conversion.weights.placement import _Columns, changed
-from ckpttool.errors import FileAccessError
+from ckpttool.errors import ConversionError, FileAccessError
 from ckpttool.formats.hdf5.values import InMemory
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations import Generation

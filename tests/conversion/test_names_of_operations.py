@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ckpttool.conversion import ConversionError, convert
+from ckpttool.conversion import convert
+from ckpttool.errors import ConversionError
 from ckpttool.model.buildability import buildability_of_keras
 from ckpttool.model.buildability.lookup import is_of_keras
 from tests.model.live_defaults import keras

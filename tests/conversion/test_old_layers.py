@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ckpttool.conversion import ConversionError, Options, convert
+from ckpttool.conversion import Options, convert
+from ckpttool.errors import ConversionError
 from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ckpttool.conversion import Conversion, ConversionError, convert
+from ckpttool.conversion import Conversion, convert
+from ckpttool.errors import ConversionError
 from tests.conversion.judge import judged
 from tests.samples import FIXTURES
 

@@ -10,7 +10,8 @@ import pytest
 
 from ckpttool.conversion import convert
 from ckpttool.conversion.prove import keras_run
-from ckpttool.conversion.prove.keras_run import Prediction, Proof, ProofError
+from ckpttool.conversion.prove.keras_run import Prediction, Proof
+from ckpttool.errors import ProofError
 from tests.samples import FIXTURES, members, zipped
 
 PROGRAM = {"module": "psutil", "class_name": "function", "config": "Popen", "registered_name": "Popen"}

@@ -13,7 +13,8 @@ import pytest
 
 import ckpttool
 from ckpttool import Architecture
-from ckpttool.conversion import ConversionError, Options, convert, plan
+from ckpttool.conversion import Options, convert, plan
+from ckpttool.errors import ConversionError
 from ckpttool.model.live.user_function import architecture_of_function
 from tests.conftest import Outcome
 from tests.samples import FIXTURES

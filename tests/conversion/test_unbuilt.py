@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool.conversion import ConversionError
+from ckpttool.errors import ConversionError
 
 
 def written(path: Path, *first: str) -> Path:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ckpttool
-from ckpttool.conversion.journal import ConversionError
+from ckpttool.errors import ConversionError
 from tests.corpus import FIELD, needs_field
 from tests.model.live_defaults import keras
 

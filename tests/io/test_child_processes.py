@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ckpttool.errors import ChildError
 from ckpttool.io import child_processes
 from tests.samples import FIXTURES
 
@@ -115,7 +116,7 @@ def test_where_modules_are_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_process_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """Is one clear error."""
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(child_processes.ChildError, match="cannot be started"):
+    with pytest.raises(ChildError, match="cannot be started"):
         child_processes.start("some.module", environment={})
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ckpttool.model.arguments import MAX_DEPTH, Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.layers.table import LAYERS, part_of
 from ckpttool.model.slots import Part, in_legacy_order, in_path_layout
 

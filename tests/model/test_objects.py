@@ -13,8 +13,8 @@ import pytest
 import ckpttool
 from ckpttool import Architecture
 from ckpttool.alignment.alignment import align
+from ckpttool.errors import ModelError
 from ckpttool.model import read_architecture
-from ckpttool.model.live.objects import ModelError
 from ckpttool.model.spec import Spec, from_json, spec_of, to_json
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")

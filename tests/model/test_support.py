@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import ckpttool
-from ckpttool.conversion import ConversionError, convert, plan
-from ckpttool.errors import CorruptFileError
+from ckpttool.conversion import convert, plan
+from ckpttool.errors import ConversionError, CorruptFileError
 from ckpttool.model.generations import Generation
 from ckpttool.model.support import support_of
 from tests.conftest import Outcome

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.portability.rules import NO_EXACT_FORM, OLD_CONFIG, OTHERWISE, REFUSED, REMARKS
 from ckpttool.checks.rule import Finding, Rule, Told
-from ckpttool.conversion import Applied, ConversionError, Edit, Remark
+from ckpttool.conversion import Applied, Edit, Remark
 from ckpttool.conversion.config import argument_edits, hard_sigmoid, theano_padding
 from ckpttool.conversion.config.changed_semantics import WRITE_BACKWARD
 from ckpttool.conversion.config.rewriter import STATE_INPUT
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import PLAIN
 from ckpttool.conversion.preparation import prepare
+from ckpttool.errors import ConversionError
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.model import Architecture
 from ckpttool.model.generations import Generation
@@ -34,7 +35,7 @@ def told(checkpoint: Checkpoint, architecture: Architecture, generation: Generat
         prepare(checkpoint, None, "keras", PLAIN, journal)
     except ConversionError as error:
         journal.refuse(error.where, error.what)
-        journal.refusals += error.refusals
+        journal.refusals += [Remark(one.where, one.what) for one in error.refusals]
     yield Finding(OLD_CONFIG, "config", _plan(checkpoint, generation, journal))
     if checkpoint.kind in PATH_KINDS:
         yield from _unfound(checkpoint, architecture)

@@ -59,9 +59,9 @@ def drift(subject: Subject) -> Iterator[Told]:
 
 
 def _changes(found: Diff, required: Requirements) -> Iterator[Told]:
-    from ckpttool.comparison import broken
+    from ckpttool.comparison import unmet_expectations
 
-    for one in broken(found, frozen=required.frozen):
+    for one in unmet_expectations(found, frozen=required.frozen):
         yield Finding(FROZEN_CHANGED, one.weight, f"{one.found}, and {one.glob} is frozen")
     for pair in found.unreadable:
         yield Unchecked(pair.b.path, f"cannot be compared: {pair.problem}")

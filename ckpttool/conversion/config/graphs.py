@@ -7,7 +7,8 @@ from typing import Any
 
 from ckpttool.conversion.config.call_arguments import written
 from ckpttool.conversion.config.layer_order import flat, layer_order
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.generations import Generation
 from ckpttool.model.graph import Call, Tensor, read_references
 from ckpttool.model.shape_inference import first_nodes, steps_of

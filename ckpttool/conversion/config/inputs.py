@@ -10,7 +10,8 @@ from typing import Any
 
 from ckpttool.conversion.config.entries import with_shapes
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.graph import read_references
 from ckpttool.model.layers.table import part_of
 from ckpttool.model.shape_inference import Step, is_model

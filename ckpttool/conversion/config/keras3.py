@@ -7,7 +7,8 @@ from typing import Any
 
 from ckpttool.conversion.config.nested import Nested, is_layer
 from ckpttool.conversion.config.result import Rewritten, Unfilled
-from ckpttool.model.arguments import MAX_DEPTH, Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.buildability.lookup import is_of_keras
 from ckpttool.model.buildability.names import legacy_layer, operation_module, public_module
 from ckpttool.model.layers.beyond import BEYOND, beyond

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ckpttool.conversion.journal import ConversionError, Edit, Journal
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.errors import ConversionError
 from ckpttool.model import numpy_values
 from ckpttool.model.arguments import MAX_DEPTH, Args
 

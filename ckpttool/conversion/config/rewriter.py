@@ -41,8 +41,9 @@ from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.conversion.tensorflow_ops.graph import Operations
 from ckpttool.conversion.weights import deviations
 from ckpttool.conversion.weights.transforms import Arrangement
+from ckpttool.errors import ConfigError
 from ckpttool.model import Architecture
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.generations import Generation, normalized, restated, unflattened
 from ckpttool.model.generations.known_names import KerasVersion
@@ -77,7 +78,6 @@ EDITS = (UNFOLD_MERGE, RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM)
 _HELD = ("layer", "backward_layer", "cell")
 _BASE_ONLY = frozenset({"batch_input_shape"})  # what Keras 3's Layer takes no more, of classes that hand on the rest
 _DIRECTIONS = {("Bidirectional", "layer"): "forward_"}  # a backward layer of its own keeps its name
-
 
 UNKNOWN = Origin()
 

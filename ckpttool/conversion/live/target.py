@@ -11,7 +11,7 @@ from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.compile.optimizer_state import WHERE, state
 from ckpttool.conversion.config import multi_gpu
 from ckpttool.conversion.config.result import Rewritten
-from ckpttool.conversion.journal import ConversionError, Journal
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.live import match_evidence, saved_config, slopes
 from ckpttool.conversion.live.saved_config import Source, config_of
 from ckpttool.conversion.options import Options
@@ -29,6 +29,7 @@ from ckpttool.conversion.targets import FORMS, Payload
 from ckpttool.conversion.weights import cudnn, deviations
 from ckpttool.conversion.weights.placement import Placed, placed_at
 from ckpttool.conversion.weights.transforms import Arrangement
+from ckpttool.errors import ConversionError
 from ckpttool.formats.assets import read_assets
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content

@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import PIPE, TimeoutExpired
 from typing import Any
 
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import ChildError, NoKerasError, ProofError
 from ckpttool.io import child_processes
 
 SECONDS = 600
@@ -26,14 +26,6 @@ _SETTINGS = {
 _BACKENDS = ("tensorflow", "jax", "torch")
 TOLERANCE = 1e-3
 """How far outputs may be from those of the old model, relative to the largest of them."""
-
-
-class ProofError(CheckpointError):
-    """The converted model does not load, or predicts something else than the old one."""
-
-
-class NoKerasError(ProofError):
-    """Keras itself could not be run, which says nothing of the converted model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +100,7 @@ def _run(target: Path, source: Path, proof: Proof) -> Any:
     try:
         with tempfile.TemporaryDirectory(prefix="ckpttool-") as settings:
             output, said, status = _answer(json.dumps(job), _environment(proof, settings), source)
-    except (child_processes.ChildError, OSError) as error:
+    except (ChildError, OSError) as error:
         raise NoKerasError("Keras could not be run", path=str(source), found=str(error)) from error
     try:
         return json.loads(output)

@@ -9,7 +9,8 @@ from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.config.tensor_dtypes import Dtypes
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.tensorflow_ops import CLASSES, Inner, Node, Result, Sizes, rewritten
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
 
 _Key = tuple[str, int]

@@ -3,9 +3,10 @@ keras/src/layers/layer.py; `Operation.__call__`, keras/src/ops/operation.py, 3.1
 
 from typing import Any
 
+from ckpttool.errors import ConfigError
 from ckpttool.io import scalars
 from ckpttool.model import graph
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.buildability import nested
 from ckpttool.model.buildability.calls_by_class import check_build, check_own, is_left_open
 from ckpttool.model.buildability.context import Context, shown

@@ -17,16 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import ModelError
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.slots import Part, Slot
 
 INSTALL = 'pip install "ckpttool[tensorflow]"'
 _LISTS_IN_LISTS = "/container"  # Keras passes over these where a file lacks them
-
-
-class ModelError(CheckpointError):
-    """A live model cannot be read."""
 
 
 def described(model: Any) -> tuple[Any, Part, str]:

@@ -16,8 +16,7 @@ from pathlib import Path
 from subprocess import STDOUT
 from typing import Any
 
-from ckpttool.errors import CheckpointError
-from ckpttool.escape import printable
+from ckpttool.errors import BuildError, CheckpointError
 from ckpttool.io import child_processes, json_text
 from ckpttool.model import Architecture
 from ckpttool.model.live.serialization import from_json, to_json
@@ -45,17 +44,6 @@ _NEVER_OWN = sys.stdlib_module_names | {
     ),
     *("sitecustomize", "usercustomize"),
 }
-
-
-class BuildError(CheckpointError):
-    """The user's function gave no model. `said` are the last lines of what it printed."""
-
-    def __init__(self, what: str, said: Sequence[str] = (), **facts: str) -> None:
-        super().__init__(what, **facts)
-        self.said = tuple(said)
-
-    def __str__(self) -> str:
-        return "\n".join([super().__str__(), *(f"  | {printable(line)}" for line in self.said)])
 
 
 def names_function(text: str) -> bool:

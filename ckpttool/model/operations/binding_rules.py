@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.layers.outputs.rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape, is_integer

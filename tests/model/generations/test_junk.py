@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ckpttool.model.arguments import MAX_DEPTH, Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.generations import Generation, generation_of, normalized, stored_order
 from ckpttool.model.generations.keras1 import CHANGES as CHANGES_1
 from ckpttool.model.generations.keras2 import CHANGES as CHANGES_2

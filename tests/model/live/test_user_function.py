@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ckpttool.model.live.user_function import BuildError, architecture_of_function, names_function
+from ckpttool.errors import BuildError
+from ckpttool.model.live.user_function import architecture_of_function, names_function
 
 pytest.importorskip("keras", minversion="3.15", reason="the functions build models of Keras 3.15")
 

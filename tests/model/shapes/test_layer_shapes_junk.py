@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ckpttool.model.arguments import MAX_DEPTH, Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.layers.outputs.rule import Outputs
 from ckpttool.model.layers.outputs.table import SHAPES, output_shapes

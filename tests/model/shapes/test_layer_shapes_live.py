@@ -11,7 +11,8 @@ from typing import Any
 import numpy
 import pytest
 
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.layers.outputs.rule import Outputs

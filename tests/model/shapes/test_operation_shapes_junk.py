@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor, read_calls
 from ckpttool.model.layers.outputs.rule import Outputs
 from ckpttool.model.operations.binding_rules import MAX_OUTPUTS

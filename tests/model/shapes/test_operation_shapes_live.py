@@ -16,7 +16,8 @@ keras = pytest.importorskip("keras", minversion="3.15")
 from keras.src import tree  # noqa: E402
 from keras.src.ops.operation import Operation  # noqa: E402
 
-from ckpttool.model.arguments import Args, ConfigError  # noqa: E402
+from ckpttool.errors import ConfigError  # noqa: E402
+from ckpttool.model.arguments import Args  # noqa: E402
 from ckpttool.model.graph import Call, read_calls  # noqa: E402
 from ckpttool.model.layers.outputs.rule import Outputs  # noqa: E402
 from ckpttool.model.operations.table import OPERATIONS  # noqa: E402

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ckpttool.model.arguments import Args, ConfigError
+from ckpttool.errors import ConfigError
+from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.layers.outputs.rule import Outputs
 from ckpttool.model.sizes import Inputs, Shape, Size, is_integer

@@ -1,0 +1,101 @@
+"""A checkpoint whose weights are reached by the names that `ckpttool ls` shows."""
+
+import fnmatch
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from types import MappingProxyType
+
+from ckpttool.alignment.names import Name, Namer
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.errors import WeightNotFoundError
+from ckpttool.formats import open_checkpoint
+from ckpttool.model import Architecture, architecture_of
+
+
+class NamedCheckpoint(Checkpoint):
+    """A checkpoint that knows its layers: `checkpoint.layers["stem"]["kernel"]`, `checkpoint.find("stem*/kernel")`.
+
+    As a mapping it goes by the stored paths, as every checkpoint.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> "NamedCheckpoint":
+        return self
+
+    @property
+    def layers(self) -> "Mapping[str, Layer]":
+        """The layers with weights of the model, by the names that `ckpttool ls` shows, in the order of the file."""
+        return self.facts.once("layers", _layers, self)
+
+    def find(self, *globs: str) -> tuple[Weight, ...]:
+        """The weights that match any of the globs by layer, by layer and name, or by stored path, in the order of the
+        file. Raises WeightNotFoundError where none does."""
+        found = tuple(weight for weight, name in _names(self) if _matches(weight, name, globs))
+        if not found:
+            expected = "a glob over layers, weights or stored paths, such as 'block5_*/kernel'"
+            raise WeightNotFoundError(f"no weight matches {', '.join(globs)}", path=str(self.path), expected=expected)
+        return found
+
+
+class Layer(Mapping[str, Weight]):
+    """The weights of one layer, by the names that `ckpttool ls` shows."""
+
+    __slots__ = ("_weights", "name")
+
+    def __init__(self, name: str, weights: Mapping[str, Weight]) -> None:
+        self.name, self._weights = name, weights
+
+    def __getitem__(self, name: str) -> Weight:
+        try:
+            return self._weights[name]
+        except KeyError:
+            expected = ", ".join(list(self._weights)[:8])
+            raise WeightNotFoundError(f"layer {self.name!r} has no weight {name!r}", expected=expected) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
+
+    def __len__(self) -> int:
+        return len(self._weights)
+
+    def __repr__(self) -> str:
+        weights = ", ".join(f"{name} {weight.shape}" for name, weight in self._weights.items())
+        return f"<Layer {self.name!r}: {weights}>"
+
+
+def open(path: str | os.PathLike[str], architecture: Architecture | None = None) -> NamedCheckpoint:
+    """The checkpoint at `path`, a file or the directory of an unzipped `.keras`; close it when done.
+
+    Reads names, shapes and configs, and no array. `architecture` gives the names of layers to weights alone. Raises a
+    CheckpointError that names the path.
+    """
+    found = open_checkpoint(path)
+    named = NamedCheckpoint(**{field.name: getattr(found, field.name) for field in fields(found) if field.init})
+    if architecture is not None:
+        named.facts.once("given architecture", lambda: architecture)
+    return named
+
+
+def _names(checkpoint: NamedCheckpoint) -> "tuple[tuple[Weight, Name], ...]":
+    return checkpoint.facts.once("names", _worked_out, checkpoint)
+
+
+def _worked_out(checkpoint: NamedCheckpoint) -> "tuple[tuple[Weight, Name], ...]":
+    architecture = checkpoint.facts.once("given architecture", architecture_of, checkpoint)
+    namer = Namer.of(checkpoint, architecture)
+    return tuple((weight, namer.name(weight)) for weight in checkpoint.values())
+
+
+def _layers(checkpoint: NamedCheckpoint) -> "Mapping[str, Layer]":
+    found = dict[str, dict[str, Weight]]()
+    for weight, name in _names(checkpoint):
+        if weight.section is Section.MODEL:
+            found.setdefault(name.layer, {})[name.label] = weight
+    return MappingProxyType({name: Layer(name, MappingProxyType(weights)) for name, weights in found.items()})
+
+
+def _matches(weight: Weight, name: Name, globs: tuple[str, ...]) -> bool:
+    texts = (name.layer, f"{name.layer}/{name.label}", weight.path)
+    return any(fnmatch.fnmatchcase(text, glob) for text in texts for glob in globs)
