@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ckpttool.errors import (
     CheckpointError,
@@ -23,6 +23,7 @@ from ckpttool.errors import (
 )
 from ckpttool.io import dtypes
 from ckpttool.io.facts import Facts
+from ckpttool.object_graph import ObjectGraph
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +51,14 @@ class Values(Protocol):
 
     def part(self, start: int, stop: int) -> Values | None:
         """The bytes from `start` up to `stop` as values of their own, or None where all can only be read in order."""
+
+
+@runtime_checkable
+class Texts(Protocol):
+    """The values of a weight of texts, each of which is any bytes."""
+
+    def elements(self) -> list[bytes]:
+        """The texts in C order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +120,14 @@ class Weight:
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def read(self) -> np.ndarray:
-        """All values, in the weight's shape and native byte order; bfloat16 and float8 come as float32, exactly."""
+        """All values, in the weight's shape and native byte order; bfloat16 and float8 come as float32, exactly, and
+        texts as objects that are bytes."""
         import numpy as np
 
+        if isinstance(self.values, Texts):
+            texts = np.empty(self.size, object)
+            texts[:] = self.values.elements()
+            return texts.reshape(self.shape)
         if dtypes.itemsize(self.dtype) is None:
             raise self._unreadable()
         raw = _gathered(self.values, self.nbytes)
@@ -129,6 +143,9 @@ class Weight:
 
     def stored_blocks(self, limit: int = BLOCK_BYTES) -> Iterator[bytes | bytearray | memoryview]:
         """The stored bytes in C order, every value little-endian, in blocks: what checksums are made of."""
+        if isinstance(self.values, Texts):
+            yield from self.values.pieces(limit)
+            return
         for piece in self._pieces(limit):
             yield dtypes.little_endian(piece, self.dtype, self.big_endian)
 
@@ -185,8 +202,8 @@ class Checkpoint(Mapping[str, Weight]):
 
     `kind` is a key of `ckpttool.formats.FORMATS`. `config` and `training_config` are what the file stores, parsed; they
     are data and nothing in them is ever executed. `layer_names` are the layers that the file lists itself, weightless
-    ones included, `object_names` the names of objects by their paths, where it stores those. `refusals` tells what was
-    left alone.
+    ones included, `object_names` the names of objects by their paths, where it stores those. `object_graph` is that of
+    a file of TensorFlow, which tells what each weight is. `refusals` tells what was left alone.
     """
 
     path: Path
@@ -202,6 +219,7 @@ class Checkpoint(Mapping[str, Weight]):
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     check_bytes: Callable[[], None] | None = field(default=None, repr=False)
+    object_graph: ObjectGraph | None = field(default=None, repr=False)
     release: Callable[[], None] | None = field(default=None, repr=False)
     facts: Facts = field(default_factory=Facts, init=False, repr=False)
 

@@ -18,11 +18,11 @@ KINDS = {
     "h5-weights-legacy": "legacy-weights",
     "h5-weights-keras0": "keras0-weights",
     "keras-zip": "keras-zip",
+    "tf-checkpoint": "tensorflow-checkpoint",
 }
 # What this version does not read, and what its error must then name.
 DIAGNOSED = {
     "savedmodel-dir": "is a TensorFlow SavedModel",
-    "tf-checkpoint": "holds a TensorFlow checkpoint",
     "bad:git-lfs-pointer": "is a git-lfs pointer",
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ckpttool.checkpoint import Weight
+from ckpttool.checkpoint import Texts, Weight
 from ckpttool.io.dtypes import values_of
 
 if TYPE_CHECKING:
@@ -115,10 +115,11 @@ def measure(
     """Statistics and checksum of a weight, as asked for, in one pass over its blocks.
 
     The checksum is the SHA-256 of the values in C order and little-endian, in hex: equal content, equal checksum.
-    `progress` is told the bytes of every block.
+    `progress` is told the bytes of every block. Texts have no statistics.
     """
     import hashlib
 
+    stats = stats and not isinstance(weight.values, Texts)
     found, digest = Stats(), hashlib.sha256()
     for block in weight.stored_blocks():
         if stats:

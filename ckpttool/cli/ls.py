@@ -13,6 +13,7 @@ from ckpttool.cli.emit import FAILED, emit, fail, progress, wants_color, warn
 from ckpttool.errors import CheckpointError, FileAccessError
 from ckpttool.escape import printable
 from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints, open_checkpoint
+from ckpttool.formats.tensorflow.places import kept_in
 from ckpttool.inspection.architectures import expected_in
 from ckpttool.inspection.listing import SORTS, Choice, Listing, list_checkpoint
 from ckpttool.manifest import MISSING, NAME, Record, read_manifest, records
@@ -106,7 +107,8 @@ def _results(path: Path, choice: Choice, several: bool) -> list[Summary]:
 
 
 def _inside(directory: Path, choice: Choice) -> Iterator[Summary]:
-    """What is in a directory: first what its manifest tells of, oldest first, then the rest by name."""
+    """What is in a directory: first what its manifest tells of, oldest first, then what TensorFlow keeps, then the rest
+    by name."""
     try:
         told = {directory / record.saved.file: record for record in _records(directory)}
     except CheckpointError as error:
@@ -118,7 +120,10 @@ def _inside(directory: Path, choice: Choice) -> Iterator[Summary]:
             fail(f"{printable(str(path))}: {printable(record.damage)}")
         found = Summary(path, None, record.damage) if record.damage == MISSING else _attempt(path, choice)
         yield replace(found, record=record)
-    yield from (_attempt(path, choice) for path in checkpoints_in(directory) if path not in told)
+    kept = {path: facts for path, facts in kept_in(directory).items() if path not in told}
+    yield from (replace(_attempt(path, choice), kept=facts) for path, facts in kept.items())
+    others = (path for path in checkpoints_in(directory) if path not in told and path not in kept)
+    yield from (_attempt(path, choice) for path in others)
 
 
 def _records(directory: Path) -> tuple[Record, ...]:
@@ -132,7 +137,7 @@ def _nothing_in(directory: Path) -> Summary:
     error = FileAccessError(
         "holds no checkpoint",
         path=str(directory),
-        expected=".keras, .weights.h5, .weights.json, .h5 or .hdf5 files in it",
+        expected=".keras, .weights.h5, .weights.json, .h5, .hdf5 or .index files in it",
         hint="name a directory further down; they are not searched",
     )
     fail(str(error))

@@ -6,6 +6,7 @@ Bytes decide what a file is. A suffix that says something else is noted, never b
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from ckpttool.checkpoint import Checkpoint, Refusal, Section
@@ -14,6 +15,8 @@ from ckpttool.formats import foreign, keras0_h5, legacy_h5, weights_h5
 from ckpttool.formats.builder import Hdf5Input, Parts
 from ckpttool.formats.hdf5.headers import find_signature
 from ckpttool.formats.hdf5.tree import Tree
+from ckpttool.formats.tensorflow.places import checkpoint_in, index_of, is_index, orphan
+from ckpttool.formats.tensorflow.table import is_table
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource, access_error
 
@@ -34,6 +37,7 @@ FORMATS = {
     "legacy-model": Format("legacy HDF5 model", (".h5", ".hdf5")),
     "legacy-weights": Format("legacy HDF5 weights", (".h5", ".hdf5")),
     "keras0-weights": Format("Keras 0.x HDF5 weights", (".h5", ".hdf5")),
+    "tensorflow-checkpoint": Format("TensorFlow checkpoint", (".index",)),
     "hdf5": Format("HDF5, but no Keras checkpoint", ()),
 }
 
@@ -89,7 +93,8 @@ _PLAIN = _Layout("hdf5", lambda tree: True, _read_plain)
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """The checkpoint at `path`, a file or the directory of an unzipped `.keras`; close it when done.
+    """The checkpoint at `path`, close it when done: a file, the directory of an unzipped `.keras`, or any name of a
+    checkpoint of TensorFlow: its prefix, its index, a shard, the directory that it is the newest of.
 
     Reads names, shapes and configs, and no array. Raises a `CheckpointError` that names the path.
     """
@@ -97,8 +102,8 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     try:
         if place.is_dir():
             return _open_directory(place)
-        found = _open_file(place)
-        note = suffix_note(place.name, found.kind)
+        found = _open_file(index_of(place) or place)
+        note = suffix_note(found.path.name, found.kind)
         return replace(found, notes=(note, *found.notes)) if note else found
     except CheckpointError as error:
         raise error.at(path=str(place)) from error.__cause__
@@ -113,6 +118,9 @@ def _open_directory(path: Path) -> Checkpoint:
 
     if _is_unzipped(path):
         return keras_zip.read_directory(path)
+    index = checkpoint_in(path)
+    if index is not None:
+        return _open_file(index)
     raise foreign.describe_directory(path)
 
 
@@ -149,7 +157,15 @@ def _read_content(source: FileSource) -> Checkpoint:
         return found if at < 0 or _named(source.path, ".keras") else _also_hdf5(found)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" or _named(source.path, "weights.json"):
         return _read_json(source)
-    raise foreign.describe(source)
+    if is_table(source):
+        return _read_tensorflow(source)
+    raise orphan(Path(source.path)) or foreign.describe(source)
+
+
+def _read_tensorflow(source: FileSource) -> Checkpoint:
+    from ckpttool.formats.tensorflow import checkpoint
+
+    return checkpoint.read(source)
 
 
 def _read_hdf5(source: FileSource) -> Checkpoint:
@@ -230,9 +246,15 @@ def _mismatch(suffix: str, kind: str) -> str:
 def is_directory_of_checkpoints(path: Path) -> bool:
     """Whether a path is a directory to look into, and no checkpoint itself."""
     try:
-        return path.is_dir() and not (_is_unzipped(path) or foreign.is_tensorflow(path))
+        return path.is_dir() and not (_is_unzipped(path) or _is_one_checkpoint(path) or foreign.is_saved_model(path))
     except (OSError, ValueError):
         return False
+
+
+def _is_one_checkpoint(directory: Path) -> bool:
+    """Whether a directory holds one checkpoint of TensorFlow and nothing else."""
+    found = list(islice(checkpoints_in(directory), 2))
+    return len(found) == 1 and is_index(found[0])
 
 
 def _is_unzipped(path: Path) -> bool:
@@ -256,7 +278,7 @@ def _may_be(path: Path, directory: Path) -> bool:
     name = path.name.lower()
     if name.endswith(".weights.h5") and _index_of(path, directory):
         return False
-    return name.endswith((".keras", ".weights.json", *_H5_SUFFIXES))
+    return name.endswith((".keras", ".weights.json", *_H5_SUFFIXES)) or is_index(path)
 
 
 def _index_of(shard: Path, directory: Path) -> bool:

@@ -16,6 +16,7 @@ from ckpttool.formats.hdf5.values import Refused, problem, steps_of_values, valu
 from ckpttool.io import dtypes, json_text
 from ckpttool.io.budget import Budget, steps_of_text
 from ckpttool.io.sources import FileSource, Source
+from ckpttool.object_graph import ObjectGraph
 
 _REFUSAL_STEPS = 4  # what something that is left alone costs of the budget
 _WEIGHT_STEPS = 60
@@ -36,6 +37,7 @@ class Parts:
     notes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     check_bytes: Callable[[], None] | None = None
+    object_graph: ObjectGraph | None = None
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     def refuse(self, kind: str, place: str, detail: str) -> None:
@@ -85,6 +87,7 @@ class Parts:
             notes=tuple(self.notes),
             files=tuple(self.files),
             check_bytes=self.check_bytes,
+            object_graph=self.object_graph,
             release=self.close,
         )
 

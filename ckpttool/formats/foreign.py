@@ -38,7 +38,6 @@ _SIGNATURES = (
     ("a SQLite database", (b"SQLite format 3\0",), ""),
     ("a Parquet file", (b"PAR1",), ""),
 )
-_SSTABLE_END = bytes.fromhex("57fb808b247547db")  # of a .index file, little-endian
 
 _TEXT_PICKLE = re.compile(  # protocols 0 and 1
     rb"(c[\w.]+\r?\n[\w.]+\r?\n[(p.)t0-9]|\([dlti](p\d|[\w.]+\n[\w.]+\n|\.))"
@@ -68,6 +67,11 @@ def describe(source: Source) -> CheckpointError:
         expected=".keras, .weights.h5, .weights.json or .h5 content",
         found=f"{source.size:,} bytes that begin with {head[:8].hex(' ')}",
     )
+
+
+def lfs_pointer(source: Source) -> CheckpointError | None:
+    """The error that names the pointer of git-lfs that a file is, None where it is none."""
+    return _lfs_pointer(source.read(0, min(_HEAD, source.size)), source)
 
 
 def _lfs_pointer(head: bytes, _source: Source) -> CheckpointError | None:
@@ -160,15 +164,6 @@ def _protobuf(head: bytes, source: Source) -> CheckpointError | None:
     return None
 
 
-def _index(_head: bytes, source: Source) -> CheckpointError | None:
-    """The .index file of a TensorFlow checkpoint, which ends with the magic number of its tables."""
-    if source.size < 48 or source.read(source.size - 8, 8) != _SSTABLE_END:
-        return None
-    return UnsupportedError(
-        "is the index of a TensorFlow checkpoint", hint="this version reads checkpoints in Keras's own formats"
-    )
-
-
 def _old_torch(head: bytes, _source: Source) -> CheckpointError | None:
     """PyTorch's format before 1.6: pickles, the first of which is a magic number."""
     if b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19" in head[:32]:
@@ -211,7 +206,6 @@ _TESTS: tuple[Callable[[bytes, Source], CheckpointError | None], ...] = (
     _cut_hdf5,
     _text,
     _protobuf,
-    _index,
 )
 
 
@@ -230,20 +224,23 @@ def describe_zip(names: list[str]) -> CheckpointError:
     )
 
 
-def is_tensorflow(path: Path) -> bool:
-    """Whether a directory is a SavedModel or holds a checkpoint of TensorFlow."""
-    return _is_saved_model(path) or any(path.glob("*.index"))
-
-
-def _is_saved_model(path: Path) -> bool:
+def is_saved_model(path: Path) -> bool:
+    """Whether a directory is a SavedModel, with its graph as a message or as text."""
     return (path / "saved_model.pb").exists() or (path / "saved_model.pbtxt").exists()
 
 
 def describe_directory(path: Path) -> CheckpointError:
     """The error that names what a directory is that is no checkpoint."""
-    if is_tensorflow(path):
-        what = "is a TensorFlow SavedModel" if _is_saved_model(path) else "holds a TensorFlow checkpoint"
-        return UnsupportedError(what, path=str(path), hint="this version reads checkpoints in Keras's own formats")
+    if is_saved_model(path):
+        hint = "this version reads checkpoints in Keras's own formats"
+        return UnsupportedError("is a TensorFlow SavedModel", path=str(path), hint=hint)
+    if any(path.glob("*.index")):
+        return UnknownFormatError(
+            "holds several checkpoints of TensorFlow, of which none is said to be the newest",
+            path=str(path),
+            expected="a file `checkpoint` in it that names one",
+            hint="name one of them; ckpttool ls lists all",
+        )
     return FileAccessError(
         "is a directory, but no checkpoint",
         path=str(path),

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ckpttool.escape import printable
 from ckpttool.inspection.listing import Listing
-from ckpttool.manifest import Record
-from ckpttool.render.style import Style, Summary
+from ckpttool.render.style import Style, Summary, date
 from ckpttool.render.tables import cut_to_depth
 
 _WEIGHTS = ("path", "layer", "class", "weight", "shape", "dtype", "params", "nbytes", "section")
@@ -45,8 +44,8 @@ def _weight_rows(result: Listing, with_stats: bool, with_sha256: bool) -> Iterab
 def summaries(results: Sequence[Summary], style: Style) -> str:
     """Several checkpoints, one row each."""
     titles = ("checkpoint", "kind", "keras_version", "weights", "params", "size", "error")
-    more = ("epoch", "batch", "step", "monitor", "value", "best", "damage")
-    return rows((*titles, *more), [(*_summary_row(result), *_record_row(result.record)) for result in results])
+    more = ("epoch", "batch", "step", "monitor", "value", "best", "damage", "saved", "newest")
+    return rows((*titles, *more), [(*_summary_row(result), *_saved_row(result)) for result in results])
 
 
 def _summary_row(result: Summary) -> tuple[object, ...]:
@@ -57,11 +56,13 @@ def _summary_row(result: Summary) -> tuple[object, ...]:
     return (str(result.path), found.kind, found.producer.keras_version, total.weights, total.params, found.size, "")
 
 
-def _record_row(record: Record | None) -> tuple[object, ...]:
-    if record is None:
-        return ("",) * 7
-    saved = record.saved
-    return (saved.epoch, saved.batch, saved.step, saved.monitor, saved.value, record.best, record.damage)
+def _saved_row(result: Summary) -> tuple[object, ...]:
+    record, kept = result.record, result.kept
+    if record is not None:
+        saved = record.saved
+        facts = (saved.epoch, saved.batch, saved.step, saved.monitor, saved.value, record.best, record.damage)
+        return (*facts, saved.date, "")
+    return ("", "", kept.step, "", "", "", "", date(kept.time), kept.newest) if kept else ("",) * 9
 
 
 def rows(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:

@@ -13,7 +13,7 @@ from ckpttool.checkpoint import Producer, Refusal, Weight
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
 from ckpttool.manifest import Record
-from ckpttool.render.style import Style, Summary
+from ckpttool.render.style import Style, Summary, date
 from ckpttool.render.tables import cut_to_depth
 
 if TYPE_CHECKING:
@@ -157,7 +157,10 @@ def summaries(results: Sequence[Summary], style: Style) -> str:
 
 def _summary(result: Summary, style: Style) -> dict[str, Any]:
     found = _listing(result.listing, style) if result.listing else {"path": str(result.path), "error": result.error}
-    return {**found, "saved": _record(result.record)} if result.record else found
+    if result.record:
+        return {**found, "saved": _record(result.record)}
+    kept = result.kept
+    return {**found, "kept": {"step": kept.step, "date": date(kept.time), "newest": kept.newest}} if kept else found
 
 
 def _record(record: Record) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """How results are to look, and the words and numbers that all outputs share."""
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ckpttool.checkpoint import Producer
 from ckpttool.escape import printable
+from ckpttool.formats.tensorflow.places import Kept
 from ckpttool.inspection.listing import Listing
 from ckpttool.manifest import Record
 
+_LAST_TIME = 1 << 36  # the year 4147
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -24,12 +27,14 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One checkpoint among several: its listing, or why there is none, and what the manifest beside it says of it."""
+    """One checkpoint among several: its listing, or why there is none, and what the manifest beside it says of it, or
+    TensorFlow's own state file."""
 
     path: Path
     listing: Listing | None
     error: str = ""
     record: Record | None = None
+    kept: Kept | None = None
 
 
 def count_of(number: int, noun: str) -> str:
@@ -50,6 +55,13 @@ def size(nbytes: int) -> str:
 def shape(dims: tuple[int | None, ...]) -> str:
     """A shape as NumPy writes it; an axis of any size is None."""
     return f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(map(str, dims))})"
+
+
+def date(seconds: float | None) -> str:
+    """A time since 1970 as a date, empty where it is none."""
+    if seconds is None or not 0 < seconds < _LAST_TIME:
+        return ""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def number(value: float | None) -> str:

@@ -11,11 +11,11 @@ from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
 from ckpttool.manifest import Record
 from ckpttool.model.graph import Tensor
 from ckpttool.model.summary import LayerGraph
-from ckpttool.render.style import Summary, number, pretty_layer, producer, shape, size
+from ckpttool.render.style import Summary, date, number, pretty_layer, producer, shape, size
 
 SUMMARY_HEADERS = [
     *("checkpoint", "what", "written by", "weights", "params", "size"),
-    *("epoch", "step", "metric", "best", "damage"),
+    *("epoch", "step", "metric", "best", "damage", "saved", "newest"),
 ]
 """The column titles of a table of checkpoints."""
 SAVED_FROM = SUMMARY_HEADERS.index("epoch")
@@ -170,7 +170,7 @@ def _sum(total: Total) -> str:
 
 def summary_cells(result: Summary) -> list[str]:
     """The cells of one checkpoint among several."""
-    path, saved = printable(str(result.path)), _saved_cells(result.record)
+    path, saved = printable(str(result.path)), _saved_cells(result)
     if result.listing is None:
         return [path, printable(result.error.split("\n")[0]), "", "", "", "", *saved]
     found = result.listing
@@ -178,10 +178,19 @@ def summary_cells(result: Summary) -> list[str]:
     return [path, what, producer(found.producer), f"{weights:,}", f"{params:,}", size(found.size), *saved]
 
 
-def _saved_cells(record: Record | None) -> list[str]:
+def _saved_cells(result: Summary) -> list[str]:
+    """What a manifest, or TensorFlow's state file, says of a checkpoint."""
+    if result.record is not None:
+        return [*_recorded_cells(result.record), "", ""]
+    kept = result.kept
+    if kept is None:
+        return [""] * 7
+    step = "" if kept.step is None else f"{kept.step:,}"
+    return ["", step, "", "", "", date(kept.time), "newest" if kept.newest else ""]
+
+
+def _recorded_cells(record: Record) -> list[str]:
     """What a manifest says of a checkpoint; within an epoch, how many batches of it were done."""
-    if record is None:
-        return ["", "", "", "", ""]
     saved = record.saved
     epoch = f"{saved.epoch:,}" if saved.batch is None else f"{saved.epoch:,}, batch {saved.batch:,}"
     metric = "" if saved.value is None else f"{printable(saved.monitor, 100)} {number(saved.value)}"

@@ -14,11 +14,14 @@ import ckpttool
 from ckpttool import CheckpointError, Refusal, Section, WeightNotFoundError
 from ckpttool.formats import npz
 from ckpttool.formats.hdf5 import values
+from ckpttool.formats.tensorflow import values as tensors
 from ckpttool.io.dtypes import itemsize
 from tests.samples import FIXTURES
 
 _LIMITS = (1, 7, 16, 1000, 1 << 20)
 _VALUES = (values.Contiguous, values.InMemory, values.Repeated, values.Refused, values.Chunked, npz._Array)
+_VALUES += (tensors.InShard, tensors.Gathered, tensors.Texts)
+_OF_SEVERAL_FILES = {"sharded", "tensorflow-checkpoint", "saved-model"}
 
 
 def datasets(file: h5py.File) -> dict[str, np.ndarray]:
@@ -72,6 +75,10 @@ class ReaderContract:
         with h5py.File(path) as file:
             return datasets(file)
 
+    def is_of(self, section: Section, path: str) -> bool:
+        """Whether a stored path shows that a weight is state of this section."""
+        return path.startswith(section.value)
+
     def order(self, path: Path, reference: Mapping[str, np.ndarray]) -> list[str]:
         """The stored paths in the order in which they are to be listed: natural order of paths."""
         return sorted(reference, key=naturally)
@@ -100,7 +107,7 @@ class ReaderContract:
         whole = sum(file.stat().st_size for file in path.iterdir() if file.is_file()) if path.is_dir() else 0
         assert checkpoint.kind == self.kind
         assert checkpoint.path == path
-        if self.kind != "sharded":
+        if self.kind not in _OF_SEVERAL_FILES:
             assert checkpoint.size == (whole or path.stat().st_size)
 
     def test_opening_reads_no_array(self, asked: list[str], path: Path) -> None:
@@ -174,9 +181,7 @@ class ReaderContract:
         found = {section.value: len(checkpoint.section(section)) for section in Section}
         assert {name: count for name, count in found.items() if count} == self.counts
         for section in (Section.OPTIMIZER, Section.METRICS):
-            assert all(
-                weight.path.replace("\\", "/").startswith(section.value) for weight in checkpoint.section(section)
-            )
+            assert all(self.is_of(section, weight.path.replace("\\", "/")) for weight in checkpoint.section(section))
 
     def test_clean(self, checkpoint: ckpttool.Checkpoint) -> None:
         """A file that Keras wrote gives no false alarm."""
@@ -197,11 +202,12 @@ class ReaderContract:
     @pytest.mark.parametrize("tenth", range(10))
     def test_truncated(self, path: Path, tmp_path: Path, tenth: int) -> None:
         """A file cut off anywhere fails with a `CheckpointError`, and with nothing else."""
-        home = path.parent if self.kind == "sharded" else path
+        beside = self.kind in ("sharded", "tensorflow-checkpoint")
+        home = path.parent if beside else path
         for name in self.truncated:
             copy = tmp_path / f"cut{tenth}" / home.name
             (shutil.copytree if home.is_dir() else _copied)(home, copy)
-            opened = copy / path.name if self.kind == "sharded" else copy
+            opened = copy / path.name if beside else copy
             victim = copy / name if name else opened
             data = victim.read_bytes()
             victim.write_bytes(data[: len(data) * tenth // 10] if tenth < 9 else data[:-1])

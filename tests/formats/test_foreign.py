@@ -147,7 +147,7 @@ FOREIGN: dict[str, tuple[bytes, type[CheckpointError], tuple[str, ...]]] = {
     "onnx": (b"\x08\x08\x12\x07pytorch\x1a\x052.0.1", UnsupportedError, ("ONNX",)),
     "onnx by its graph": (b"\x08\x03\x3a\x90\x03\x0a\x10\x0a\x01x", UnsupportedError, ("ONNX",)),
     "saved model": (b"\x08\x01\x12\x90\x03\x0a\x10\x0a\x01x", UnsupportedError, ("SavedModel",)),
-    "tensorflow index": (bytes(60) + bytes.fromhex("57fb808b247547db"), UnsupportedError, ("TensorFlow checkpoint",)),
+    "a table cut off": (bytes(40) + bytes.fromhex("57fb808b247547db"), CorruptFileError, ("block",)),
     "sqlite": (b"SQLite format 3\0" + bytes(20), UnknownFormatError, ("SQLite",)),
     "start of hdf5": (b"\x89HDF\r\n", CorruptFileError, ("truncated within its first bytes", "6 bytes")),
     "zeros": (bytes(5000), UnknownFormatError, ("no checkpoint of Keras", "00 00 00", "expected: ")),
@@ -340,17 +340,23 @@ def test_no_permission(tmp_path: Path) -> None:
     assert "ermission" in message_of(path, FileAccessError)
 
 
-@pytest.mark.parametrize("what", ["directory", "SavedModel", "TensorFlow checkpoint"])
+@pytest.mark.parametrize("what", ["directory", "SavedModel", "checkpoints of TensorFlow"])
 def test_directory(tmp_path: Path, what: str) -> None:
-    """A directory is named: empty or foreign, a SavedModel, a checkpoint of TensorFlow."""
+    """A directory is named: empty or foreign, a SavedModel, several checkpoints of TensorFlow."""
     if what == "SavedModel":
         (tmp_path / "saved_model.pb").write_bytes(b"")
-    if what == "TensorFlow checkpoint":
+    if what == "checkpoints of TensorFlow":
         (tmp_path / "ckpt-1.index").write_bytes(b"")
-    told = message_of(tmp_path, FileAccessError if what == "directory" else UnsupportedError)
+        (tmp_path / "ckpt-2.index").write_bytes(b"")
+    kinds = {
+        "directory": FileAccessError,
+        "SavedModel": UnsupportedError,
+        "checkpoints of TensorFlow": UnknownFormatError,
+    }
+    told = message_of(tmp_path, kinds[what])
     assert what in told
     assert "next: " in told
-    assert is_directory_of_checkpoints(tmp_path) is (what == "directory")
+    assert is_directory_of_checkpoints(tmp_path) is (what != "SavedModel")
 
 
 def test_path_with_nul() -> None:

@@ -1,0 +1,3 @@
+"""TensorFlow's own formats: checkpoints of `.index` and `.data-*` files, and SavedModels. Nothing of a graph is ever
+run.
+"""

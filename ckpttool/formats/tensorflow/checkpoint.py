@@ -1,0 +1,82 @@
+"""The format `tensorflow-checkpoint`: an index and its shards, as `save_weights` of tf.keras, `tf.train.Checkpoint` and
+`tf.train.Saver` write them."""
+
+from pathlib import Path
+
+from ckpttool.checkpoint import Checkpoint, Refusal
+from ckpttool.errors import CheckpointError
+from ckpttool.formats.builder import Parts
+from ckpttool.formats.tensorflow import places, trackables
+from ckpttool.formats.tensorflow.bundle import Bundle, read_bundle
+from ckpttool.formats.tensorflow.roles import roles
+from ckpttool.formats.tensorflow.weights import Shards, add_weights, open_shards, text_of
+from ckpttool.io.sources import FileSource
+from ckpttool.object_graph import CONFIG, ObjectGraph
+
+_SEEN = 10  # names of files that are told
+
+
+def read(source: FileSource) -> Checkpoint:
+    """The checkpoint whose index `source` is."""
+    index = Path(source.path)
+    prefix = index.name.removesuffix(places.INDEX)
+    with Parts(source.budget, files=[index.name], closers=[source.close]) as parts:
+        shards, _, _ = add_bundle(parts, source)
+        size = source.size + shards.nbytes
+        meta = index.with_name(prefix + places.META)
+        if meta.is_file():
+            parts.files.append(meta.name)
+            size += meta.lstat().st_size
+        _refuse_strays(parts, index.parent, prefix, shards)
+    return parts.checkpoint(index, "tensorflow-checkpoint", size)
+
+
+def add_bundle(parts: Parts, source: FileSource) -> tuple[Shards, Bundle, ObjectGraph | None]:
+    """Add the weights of a bundle, and its object graph where it has one."""
+    bundle = read_bundle(source)
+    shards = open_shards(parts, Path(source.path), bundle)
+    graph = parts.object_graph = _graph(parts, bundle, shards)
+    add_weights(parts, bundle, shards, roles(bundle, graph), _no_weights(bundle, shards, graph))
+    if graph is not None:
+        _refuse_absent(parts, bundle, graph)
+    return shards, bundle, graph
+
+
+def _graph(parts: Parts, bundle: Bundle, shards: Shards) -> ObjectGraph | None:
+    """The object graph; without it, and where it cannot be read, names are all that is known."""
+    entry = bundle.tensors.get(trackables.KEY)
+    if entry is None or not isinstance(shards.found.get(entry.shard), FileSource):  # whose shard was refused, if any
+        return None
+    try:
+        return trackables.read_graph(memoryview(text_of(bundle, shards, trackables.KEY)), parts.budget)
+    except CheckpointError as error:
+        parts.refusals.append(Refusal.from_error(error, trackables.KEY))
+        return None
+
+
+def _no_weights(bundle: Bundle, shards: Shards, graph: ObjectGraph | None) -> set[str]:
+    """The tensors that are no weights: the object graph itself, unless it is damaged, and the configs of layers."""
+    configs = {key for key, (_, attribute) in graph.owners.items() if attribute.name == CONFIG} if graph else set()
+    entry = bundle.tensors.get(trackables.KEY)
+    damaged = graph is None and entry is not None and isinstance(shards.found.get(entry.shard), FileSource)
+    return configs if damaged else {trackables.KEY, *configs}
+
+
+def _refuse_absent(parts: Parts, bundle: Bundle, graph: ObjectGraph) -> None:
+    """Refuse what the object graph names and the index does not have."""
+    absent = [key for key in graph.owners if key not in bundle.tensors and key not in bundle.problems]
+    for key in absent:
+        parts.refuse("missing", key, "named in the object graph but not stored")
+
+
+def _refuse_strays(parts: Parts, directory: Path, prefix: str, shards: Shards) -> None:
+    """Refuse what lies beside a checkpoint under its name and belongs to another save, or to one that was killed."""
+    named = set(shards.names.values())
+    cut = {
+        name for name in places.shards_beside(directory, prefix) if any(one.startswith(name) for one in named - {name})
+    }
+    stale = [name for name in places.shards_beside(directory, prefix) if name not in named | cut]
+    for name in stale[:_SEEN]:
+        parts.refuse("extra", name, "a shard of an earlier save under the same name: nothing reads it")
+    for name in list(places.leftovers(directory, prefix))[:_SEEN]:
+        parts.refuse("extra", name, "what a save leaves that was killed before it was finished")

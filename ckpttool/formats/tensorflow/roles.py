@@ -1,0 +1,135 @@
+"""What each tensor of a checkpoint is: its section, its layer and its name, as the object graph tells, else its own
+name.
+
+What is held by the model is the model's, also where the optimizer holds it, too: Keras 3 lists the weights that it
+trains under `optimizer/_trainable_variables`, and that is the shortest name of them.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from ckpttool.checkpoint import Section
+from ckpttool.formats.tensorflow.bundle import Bundle
+from ckpttool.formats.tensorflow.weights import Role
+from ckpttool.io import scalars
+from ckpttool.object_graph import VALUE, Attribute, ObjectGraph, Path
+
+_STEPS = frozenset({"iter", "_iterations"})  # what an optimizer counts its steps in
+_RATES = frozenset({"learning_rate", "_learning_rate"})
+_OPTIMIZERS = frozenset({"optimizer", "_optimizer", "base_optimizer"})
+_METRICS = frozenset({"keras_api", "metrics", "_metrics", "_compile_metrics", "_loss_tracker"})
+_COPIES = "_all_variables"  # of an export by Keras 3, which stores every weight twice
+_COUNTER = "save_counter"
+_ATTRIBUTES, _SLOTS = "/.ATTRIBUTES/", ".OPTIMIZER_SLOT"  # within keys, behind the names of objects
+_NAMELESS = re.compile(r"Variable(_[0-9]+)?")  # what a variable is called that was given no name
+_NUMBERED = re.compile(r"(layer|layer_with_weights)-[0-9]+")
+_LISTS = frozenset({"_operations", "layers", "_layers"})
+
+# What optimizers of TensorFlow 1 add to the name of a variable (tensorflow/python/training, 1.15: `_get_or_make_slot`).
+_SLOT = re.compile(
+    r"(Adam|Adam_1|Momentum|RMSProp|RMSProp_1|RMSProp_2|Adagrad|Adadelta|Adadelta_1|Ftrl|Ftrl_1)(_[0-9]+)?"
+)
+_POWER = re.compile(r"(.*/)?beta[12]_power(_[0-9]+)?")
+_TRAINING = re.compile(r"training(_[0-9]+)?/[A-Za-z]+(_[0-9]+)?/.+")  # the scope of tf.keras's optimizers
+_GLOBAL_STEP = "global_step"
+
+
+def roles(bundle: Bundle, graph: ObjectGraph | None) -> dict[str, Role]:
+    """The roles of the tensors by name."""
+    return _by_graph(graph) if graph is not None else {name: _by_name(name, bundle) for name in bundle.tensors}
+
+
+def _by_name(name: str, bundle: Bundle) -> Role:
+    """The role of a tensor where no graph tells: TensorFlow 1 stored it under the name of its variable, and a key of
+    the object graph is what is left where that cannot be read."""
+    if _ATTRIBUTES in name:
+        return _by_key(name)
+    layer, _, last = name.rpartition("/")
+    owner = bundle.tensors.get(layer)
+    slot = owner is not None and _SLOT.fullmatch(last) is not None and owner.shape == bundle.tensors[name].shape
+    if slot or _POWER.fullmatch(name) or _TRAINING.fullmatch(name):
+        return Role(Section.OPTIMIZER, None, name)
+    return Role(Section.OTHER, None, name) if name == _GLOBAL_STEP else Role(Section.MODEL, layer, name)
+
+
+def _by_key(key: str) -> Role:
+    path, _, attribute = key.partition(_ATTRIBUTES)
+    names = path.split("/")
+    if attribute != VALUE or names == [_COUNTER]:
+        return Role(Section.OTHER)
+    if _SLOTS in names or names[0] in _OPTIMIZERS:
+        return Role(Section.OPTIMIZER)
+    return Role(Section.MODEL if _METRICS.isdisjoint(names) else Section.METRICS)
+
+
+def _by_graph(graph: ObjectGraph) -> dict[str, Role]:
+    sections = _sections(graph)
+    owned = {key: (attribute, *sections[number]) for key, (number, attribute) in graph.owners.items()}
+    own_names = Counter(one.full_name for one, section, _ in owned.values() if section is Section.MODEL)
+    return {key: _role(*one, own_names) for key, one in owned.items()}
+
+
+def _role(attribute: Attribute, section: Section, path: Path, own_names: Counter[str]) -> Role:
+    """The role of a tensor whose object is of that section and has that path; `own_names` are those of the model's
+    variables, of which several may have the same."""
+    name = attribute.full_name
+    if attribute.name != VALUE or path[-1:] == (_COUNTER,):
+        return Role(Section.OTHER, None, name or None)
+    if _COPIES in path and not own_names[name]:
+        section = Section.MODEL
+    if section is not Section.MODEL:
+        return Role(section, None, name or None)
+    if own_names[name] > 1 or not name or _NAMELESS.fullmatch(name):
+        return Role(section, "/".join(path[:-1]), "/".join(path))
+    return Role(section, _layer(name, path), name)
+
+
+def _sections(graph: ObjectGraph) -> dict[int, tuple[Section, Path]]:
+    """The section of every node and the path by which it is known to be of it."""
+    optimizers = set(_optimizers(graph))
+    model = graph.reached(0, passes=lambda number, name: not _leaves_model(graph, optimizers, number, name))
+    found = {number: (Section.MODEL, path) for number, path in model.items()}
+    states = [slot.node for _, slot in graph.slot_variables()]
+    for number, path in graph.reached(*sorted(optimizers), *states).items():
+        found.setdefault(number, (Section.OPTIMIZER, path))
+    for number, path in graph.paths.items():
+        of_metrics = not _METRICS.isdisjoint(path)
+        found.setdefault(number, (Section.METRICS if of_metrics else Section.OTHER, path))
+    return {number: found.get(number, (Section.OTHER, ())) for number in range(len(graph.nodes))}
+
+
+def _leaves_model(graph: ObjectGraph, optimizers: set[int], number: int, name: str) -> bool:
+    """Whether the object that a node holds under a name is none of the model."""
+    return name in _METRICS or name == _COPIES or name in _OPTIMIZERS or graph.nodes[number].child(name) in optimizers
+
+
+def _optimizers(graph: ObjectGraph) -> Iterator[int]:
+    """The nodes that are optimizers: they keep slot variables, count steps, or are called so."""
+    for number, node in enumerate(graph.nodes):
+        names = {name for name, _ in node.children}
+        if node.slots or not (_STEPS.isdisjoint(names) or _RATES.isdisjoint(names)):
+            yield number
+        yield from (child for name, child in node.children if name in _OPTIMIZERS)
+
+
+def _layer(full_name: str, path: Path) -> str | None:
+    """The layer of a variable: its own name without as many names as lead to it inside its layer.
+
+    The layer is the innermost member of a list of layers; in a model that has none, what holds the variable.
+    """
+    names = full_name.split("/")
+    if not full_name:
+        return None
+    inside = path[_layer_end(path) :] or path[-1:]
+    return "/".join(names[: -len(inside)]) or (names[0] if len(names) > 1 else "")
+
+
+def _layer_end(path: Path) -> int:
+    """How many names of a path make up that of its layer."""
+    ends = [at + 1 for at, name in enumerate(path) if _NUMBERED.fullmatch(name) or _is_member(path, at)]
+    return ends[-1] if ends else max(0, len(path) - 1)
+
+
+def _is_member(path: Path, at: int) -> bool:
+    return at > 0 and path[at - 1] in _LISTS and scalars.digits(path[at]) is not None

@@ -1,0 +1,104 @@
+"""The object graph of a TensorFlow checkpoint: which object holds which under what name, and which tensors are whose.
+
+The same variable has many names: its key in the checkpoint is only the shortest of them. So what a tensor is, the graph
+is asked, never its key. Graphs have cycles, and as many paths as they like; every node is visited once.
+(tensorflow/core/protobuf/trackable_object_graph.proto; `graph_view.py`, tensorflow/python/checkpoint, 2.15.)
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+MAX_DEPTH = 200  # names of a path that are followed
+
+VALUE = "VARIABLE_VALUE"
+CONFIG = "OBJECT_CONFIG_JSON"
+"""The names under which a variable has its value and, in TensorFlow 1.13 to 2.0, a layer of Keras its config."""
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A tensor of an object: what it is to that (`VARIABLE_VALUE`), the name of the variable itself (`dense/kernel`),
+    and its key in the checkpoint."""
+
+    name: str
+    full_name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotVariable:
+    """What an optimizer keeps for a variable, by the numbers of their nodes: `m`, `v`, `momentum`."""
+
+    variable: int
+    slot: str
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An object: the objects that it holds, by name, its tensors, and what it keeps for variables if it optimizes."""
+
+    children: tuple[tuple[str, int], ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    slots: tuple[SlotVariable, ...] = ()
+
+    def child(self, name: str) -> int | None:
+        """The number of the object that is held under a name."""
+        return next((node for own, node in self.children if own == name), None)
+
+
+@dataclass(frozen=True)
+class ObjectGraph:
+    """The objects of a checkpoint by number; number 0 is what was saved."""
+
+    nodes: tuple[Node, ...]
+
+    def reached(self, *starts: int, passes: Callable[[int, str], bool] = lambda node, name: True) -> dict[int, Path]:
+        """The nodes that are reached from some, nearest first, each with its shortest path.
+
+        `passes` is asked whether to go on to the child of a node under a name.
+        """
+        found: dict[int, Path] = {start: () for start in starts if start < len(self.nodes)}
+        waiting = deque(found)
+        while waiting:
+            number = waiting.popleft()
+            path = found[number]
+            if len(path) == MAX_DEPTH:
+                continue
+            for name, child in self.nodes[number].children:
+                if child not in found and passes(number, name):
+                    found[child] = (*path, name)
+                    waiting.append(child)
+        return found
+
+    @cached_property
+    def paths(self) -> Mapping[int, Path]:
+        """The shortest path to every node that is held by another; those of slot variables are none of these."""
+        return self.reached(0)
+
+    @cached_property
+    def owners(self) -> Mapping[str, tuple[int, Attribute]]:
+        """The node and the attribute that each key of the checkpoint belongs to; the first where several say so."""
+        found: dict[str, tuple[int, Attribute]] = {}
+        for number, node in enumerate(self.nodes):
+            for attribute in node.attributes:
+                found.setdefault(attribute.key, (number, attribute))
+        return found
+
+    def at(self, path: Iterable[str], start: int = 0) -> int | None:
+        """The node at a path of names, None where there is none."""
+        number: int | None = start
+        for name in path:
+            if number is None:
+                return None
+            number = self.nodes[number].child(name)
+        return number
+
+    def slot_variables(self) -> Iterator[tuple[int, SlotVariable]]:
+        """Every slot variable with the optimizer that keeps it."""
+        for number, node in enumerate(self.nodes):
+            yield from ((number, slot) for slot in node.slots)
