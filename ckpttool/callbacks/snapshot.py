@@ -6,7 +6,7 @@ keras/src/saving/saving_lib.py; `save_model_to_hdf5`, keras/src/legacy/saving/le
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from ckpttool.errors import UnsupportedError
 from ckpttool.formats.write import archive, path_layout
 from ckpttool.formats.write.block_copy import copy, silent
 from ckpttool.formats.write.hdf5 import layout
-from ckpttool.formats.write.messages import Attribute, Attributes, Fixed
+from ckpttool.formats.write.legacy import names_attributes
+from ckpttool.formats.write.messages import Attribute, Attributes
 from ckpttool.io import dtypes
 from ckpttool.io.replacement import replacing
 
@@ -211,66 +212,58 @@ class _Store(saving_lib.H5IOStore):  # type: ignore[misc]
 
 
 def _legacy(model: Any, container: Container, recorder: _Recorder) -> Snapshot:
-    attributes: dict[str, dict[str, Attribute]] = {}
-    trained = {str(variable.path) for variable in model.trainable_variables}
-    root = _Group(recorder, attributes, trained, "")
+    file = _LegacyFile(recorder, frozenset(str(variable.path) for variable in model.trainable_variables))
     if container is Container.LEGACY_WEIGHTS:
-        legacy_h5_format.save_weights_to_hdf5_group(root, model)
+        file.add_layers("", model)
     else:
         with saving_options.keras_option_scope(use_legacy_config=True):
-            for name, value in saving_utils.model_metadata(model).items():
-                is_config = isinstance(value, dict | list | tuple)
-                root.attrs[name] = json.dumps(value, default=json_utils.get_json_type).encode() if is_config else value
-            legacy_h5_format.save_weights_to_hdf5_group(root.create_group("model_weights"), model)
-            if getattr(model, "optimizer", None) is not None:
-                legacy_h5_format.save_optimizer_weights_to_hdf5_group(root, model.optimizer)
-    told: Mapping[str, Attributes] = {group: dict(_Attributes.checked(found)) for group, found in attributes.items()}
-    return Snapshot(container, recorder.weights, frozenset(recorder.trained), attributes=told)
+            file.attributes[""] = {name: _attribute(each) for name, each in saving_utils.model_metadata(model).items()}
+        file.add_layers("model_weights", model)
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is not None and optimizer.variables:
+            file.add_group("optimizer_weights", optimizer.variables)
+    return Snapshot(container, recorder.weights, frozenset(recorder.trained), attributes=file.attributes)
 
 
-class _Attributes:
-    """Attributes as Keras gives them, as those that can be written."""
-
-    @staticmethod
-    def checked(found: Mapping[str, Any]) -> Iterator[tuple[str, Attribute]]:
-        """The attributes of one group."""
-        for name, value in found.items():
-            if isinstance(value, np.ndarray):  # a part of a list of names that is too long for one attribute
-                yield name, Fixed([bytes(text) for text in value], value.dtype.itemsize)
-            else:
-                yield name, value
-
-
-class _Group:
-    """A group of an HDF5 file, as far as Keras uses one, that remembers what is put into it."""
-
-    def __init__(
-        self, recorder: _Recorder, attributes: dict[str, dict[str, Any]], trained: set[str], path: str
-    ) -> None:
-        self._recorder, self._attributes, self._trained, self._path = recorder, attributes, trained, path
-        self.attrs = attributes.setdefault(path, {})
-
-    def create_group(self, name: str) -> "_Group":
-        """A group in this one."""
-        path = self._below(name)
-        if path in self._attributes:
-            raise UnsupportedError("two layers of one name", where=path)
-        return _Group(self._recorder, self._attributes, self._trained, path)
-
-    def create_dataset(self, name: str | bytes, shape: tuple[int, ...], dtype: Any) -> "_Dataset":
-        """A dataset, whose values come next."""
-        text = name.decode() if isinstance(name, bytes) else name
-        return _Dataset(self._recorder, self._below(text), text in self._trained)
-
-    def _below(self, name: str) -> str:
-        return f"{self._path}/{name}" if self._path else name
+def _attribute(value: Any) -> Attribute:
+    is_config = isinstance(value, dict | list | tuple)
+    found: Attribute = json.dumps(value, default=json_utils.get_json_type).encode() if is_config else value
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Dataset:
-    recorder: _Recorder
-    path: str
-    trained: bool
+class _LegacyFile:
+    """The groups of a legacy file, in the order and under the names that Keras gives them. Keras's own functions copy
+    all values before they hand any of them over (`save_weights_to_hdf5_group`, `save_subset_weights_to_hdf5_group`,
+    `save_optimizer_weights_to_hdf5_group`).
+    """
 
-    def __setitem__(self, _everything: object, values: Any) -> None:
-        self.recorder.add(self.path, values, self.trained)
+    recorder: _Recorder
+    trained: frozenset[str]
+    attributes: dict[str, Attributes] = field(default_factory=dict)
+
+    def add_layers(self, path: str, model: Any) -> None:
+        """Adds the group of a model, with one for each of its layers and one for what is the model's own."""
+        self.attributes[path] = {
+            **names_attributes("layer_names", [layer.name for layer in model.layers]),
+            "backend": keras.backend.backend().encode(),
+            "keras_version": keras.__version__.encode(),
+        }
+        for layer in sorted(model.layers, key=lambda each: str(each.name)):
+            self.add_group(_below(path, layer.name), legacy_h5_format._legacy_weights(layer))
+        weights = {id(each) for each in model.weights}
+        own = [*model._trainable_variables, *model._non_trainable_variables]
+        self.add_group(_below(path, "top_level_model_weights"), [each for each in own if id(each) in weights])
+
+    def add_group(self, path: str, variables: Sequence[Any]) -> None:
+        """Adds a group that lists its weights."""
+        if path in self.attributes:
+            raise UnsupportedError("two layers of one name", where=path)
+        names = [str(each.path) for each in variables]
+        self.attributes[path] = names_attributes("weight_names", names)
+        for name, variable in zip(names, variables, strict=True):
+            self.recorder.add(f"{path}/{name}", variable, name in self.trained)
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name

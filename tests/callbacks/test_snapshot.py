@@ -1,0 +1,44 @@
+"""What is written of a live model is what Keras writes."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from ckpttool.callbacks.names import Container
+from ckpttool.callbacks.snapshot import snapshot_of
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """All groups of an HDF5 file with their attributes, and all datasets with their values."""
+    found: dict[str, Any] = {}
+
+    def note(name: str, thing: Any) -> None:
+        attributes = {key: np.asarray(value).tolist() for key, value in thing.attrs.items()}
+        found[name] = (attributes, None if isinstance(thing, h5py.Group) else (thing.dtype, thing[()].tolist()))
+
+    with h5py.File(path, "r") as file:
+        note("/", file)
+        file.visititems(note)
+    return found
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_legacy_format_is_that_of_keras(compiled: bool, tmp_path: Path) -> None:
+    """Every group, attribute and dataset is what Keras writes, of nested models and long lists of names too."""
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)], name="in")
+    many = [keras.layers.Dense(1, name=f"{'x' * 900}{number}") for number in range(80, 0, -1)]
+    trained = keras.Sequential([keras.Input((4,)), inner, *many])
+    trained.layers[1].trainable = False
+    if compiled:
+        trained.compile("adam", "mse")
+        trained.optimizer.build(trained.trainable_variables)
+    with warnings.catch_warnings(action="ignore"):
+        trained.save(tmp_path / "keras.h5")
+        snapshot_of(trained, Container.LEGACY_MODEL).write(tmp_path / "ours.h5")
+    theirs, ours = _told(tmp_path / "keras.h5"), _told(tmp_path / "ours.h5")
+    assert ours == theirs
