@@ -1,19 +1,24 @@
-"""Measures how long a save holds up training, with `ckpttool.callbacks.ModelCheckpoint` and with that of Keras.
+"""Measures how long a save holds up training, and its memory, beside Keras's callbacks: ModelCheckpoint, and with
+orbax-checkpoint installed OrbaxCheckpoint too, which writes a directory whatever the suffix.
 
     python -m tests.benchmarks.saving [--megabytes 200] [--runs 7] [--suffix .keras] [--directory DIRECTORY]
 
 All callbacks save the same model in one process, in turn (A B C A B C ...), after one save of each that does not count;
 what goes on in the background has ended before the next begins. Seconds are medians of what `on_epoch_end` took,
-ratios medians over the rounds. Exit code 1 says that a target was missed.
+ratios medians over the rounds; memory is the most that was in use above what was before, in the medians, on Linux.
+Exit code 1 says that a target was missed.
 """
 
 import argparse
+import contextlib
+import importlib.util
 import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,36 +43,73 @@ def model(megabytes: int) -> Any:
 
 
 def callbacks(directory: Path, suffix: str) -> Mapping[str, Any]:
-    """What is compared: Keras's callback, and ours without verification, with it, and in the background."""
+    """What is compared: Keras's callbacks, and ours without verification, with it, and in the background."""
     given: dict[str, Any] = {"save_weights_only": suffix == ".weights.h5"}
     return {
         "Keras": keras.callbacks.ModelCheckpoint(directory / f"keras{suffix}", **given),
         "unverified": ModelCheckpoint(directory / f"unverified{suffix}", verify=False, **given),
         "verified": ModelCheckpoint(directory / f"verified{suffix}", **given),
         "background": ModelCheckpoint(directory / f"background{suffix}", background=True, **given),
+        **orbax(directory),
     }
 
 
-def blocked(callback: Any, epoch: int) -> float:
-    """How long the end of an epoch takes, in seconds; waits for what goes on beside it, which does not count."""
+def orbax(directory: Path) -> Mapping[str, Any]:
+    """Keras's callback that has Orbax save, at once and in the background; nothing where that is not installed."""
+    if importlib.util.find_spec("orbax") is None:
+        return {}
+    kind = keras.callbacks.OrbaxCheckpoint
+    given = {"save_weights_only": True, "monitor": "loss"}
+    return {
+        "Orbax": kind(directory / "orbax", save_on_background=False, **given),
+        "Orbax beside": kind(directory / "orbax-beside", **given),
+    }
+
+
+def memory(field: str) -> int:
+    """What the system tells of the memory of this process, in kB; 0 where it does not."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), 0)
+
+
+def forget_peak() -> None:
+    """Has the system count the peak of memory anew."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one save took: the seconds that training waited, and the MB above what was in use."""
+
+    seconds: float
+    megabytes: float
+
+
+def cost(callback: Any, epoch: int) -> Cost:
+    """What the end of an epoch takes; waits for what goes on beside it, whose time does not count."""
     callback.on_epoch_begin(epoch)
-    begun = time.perf_counter()
+    forget_peak()
+    before, begun = memory("VmRSS"), time.perf_counter()
     callback.on_epoch_end(epoch, {"loss": 1.0, "val_loss": 1.0})
     found = time.perf_counter() - begun
     if isinstance(callback, ModelCheckpoint):
         callback._worker.wait()
-    return found
+    elif hasattr(callback, "wait_until_finished"):
+        callback.wait_until_finished()
+    return Cost(found, (memory("VmHWM") - before) / 1000)
 
 
-def measured(trained: Any, directory: Path, suffix: str, runs: int) -> Mapping[str, list[float]]:
-    """The seconds of every callback in every round."""
+def measured(trained: Any, directory: Path, suffix: str, runs: int) -> Mapping[str, list[Cost]]:
+    """The cost of every callback in every round."""
     compared = callbacks(directory, suffix)
     for callback in compared.values():
         callback.set_model(trained)
         callback.on_train_begin()
         callback.on_train_batch_end(0, {"loss": 1.0})
-        blocked(callback, 0)
-    rounds = [{name: blocked(each, epoch) for name, each in compared.items()} for epoch in range(1, runs + 1)]
+        cost(callback, 0)
+    rounds = [{name: cost(each, epoch) for name, each in compared.items()} for epoch in range(1, runs + 1)]
     for callback in compared.values():
         callback.on_train_end()
     return {name: [one[name] for one in rounds] for name in compared}
@@ -82,18 +124,20 @@ def main() -> int:
     parser.add_argument("--directory", help="where to save [a temporary directory]")
     options = parser.parse_args()
     trained, missed = model(options.megabytes), 0
-    print(f"a model of {trained.count_params() * 4 / 1e6:.0f} MB\n\n{'':<28}seconds  of Keras's")
+    print(f"a model of {trained.count_params() * 4 / 1e6:.0f} MB\n\n{'':<28}seconds  of Keras's    MB more")
     for suffix in options.suffix or SUFFIXES:
         with tempfile.TemporaryDirectory(dir=options.directory) as place:
             found = measured(trained, Path(place), suffix, options.runs)
-        for name, seconds in found.items():
-            ratio = statistics.median(ours / keras for ours, keras in zip(seconds, found["Keras"], strict=True))
+        for name, costs in found.items():
+            pairs = zip(costs, found["Keras"], strict=True)
+            ratio = statistics.median(ours.seconds / keras.seconds for ours, keras in pairs)
+            seconds, more = (
+                statistics.median(getattr(each, what) for each in costs) for what in ("seconds", "megabytes")
+            )
             over = ratio > LIMITS.get(name, ratio)
             missed += over
             told = f"MISSED, at most {LIMITS[name]}" if over else ""
-            print(
-                f"{suffix:<13}{name:<15}{statistics.median(seconds):7.3f}  {ratio:10.2f}  {told}".rstrip(), flush=True
-            )
+            print(f"{suffix:<13}{name:<15}{seconds:7.3f}  {ratio:10.2f}  {more:9.0f}  {told}".rstrip(), flush=True)
     return 1 if missed else 0
 
 
