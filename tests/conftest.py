@@ -14,26 +14,53 @@ from hypothesis import settings
 from ckpttool.cli import main
 from tests.corpus import ADVERSARIAL
 from tests.samples import FIXTURES
+from tests.speeds import FRAMEWORKS, LIVE, LONG
 
 # A busy machine is no fault of the code, and where others wait for a run it must not depend on luck.
-settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("house")
+settings.register_profile("full", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("quick", settings.get_profile("full"), max_examples=20)
 
-GOLDEN = Path(__file__).parent / "golden"
+TESTS = Path(__file__).parent
+GOLDEN = TESTS / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `--update-golden` and `--slow`."""
+    """Adds `--full`, `--update-golden` and `--slow`."""
+    parser.addoption("--full", action="store_true", help="also what asks live Keras or takes long: see tests/speeds.py")
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew instead of comparing")
     parser.addoption("--slow", action="store_true", help="hostile checkpoints that are large or slow to make, too")
 
 
-def pytest_configure() -> None:
-    """Hands the signals on to child processes as a terminal does.
+def pytest_configure(config: pytest.Config) -> None:
+    """Chooses the speed of the run, and hands signals on to child processes as a terminal does."""
+    full = config.getoption("--full")
+    settings.load_profile("full" if full else "quick")
+    if not full:
+        sys.modules.update(dict.fromkeys(FRAMEWORKS))  # as if they were not installed
+    _hand_signals_on()
 
-    A job in the background, or under `nohup`, ignores some, and its children with it. A handler that does nothing is
-    not handed on; here they stay without effect.
-    """
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out the files that ask live Keras throughout, unless the run is a full one."""
+    name = collection_path.relative_to(TESTS).as_posix() if collection_path.is_relative_to(TESTS) else ""
+    return True if name in LIVE and not config.getoption("--full") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what takes long, unless the run is a full one; live files stay in one process, as Keras does."""
+    if config.getoption("--full"):
+        for item in items:
+            if item.nodeid.partition("::")[0].removeprefix("tests/") in LIVE:
+                item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+        return
+    kept = [item for item in items if not item.nodeid.removeprefix("tests/").startswith(LONG)]
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid.removeprefix("tests/").startswith(LONG)])
+    items[:] = kept
+
+
+def _hand_signals_on() -> None:
+    """A job in the background, or under `nohup`, ignores some signals, and its children with it. A handler that does
+    nothing is not handed on; here they stay without effect."""
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)

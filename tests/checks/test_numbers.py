@@ -323,7 +323,7 @@ def test_values_of_absurd_width() -> None:
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A model of many layers as Keras initializes it, in every layout."""
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-    import keras
+    keras = pytest.importorskip("keras", minversion="3.15")
 
     layers = keras.layers
     keras.utils.set_random_seed(5)

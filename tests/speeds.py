@@ -1,0 +1,50 @@
+"""Two speeds of tests: a run of `pytest` takes minutes and needs no TensorFlow, `pytest --full` is all there is.
+
+What live Keras answers, what has thousands of cases, and what starts a process or a server for each of many cases is
+left to the full run. Single tests in other files that ask live Keras are skipped where it is not installed, or not
+wanted.
+"""
+
+FRAMEWORKS = ("jax", "keras", "tensorflow", "tf_keras", "torch")
+
+LIVE = frozenset(
+    """
+    callbacks/test_backends.py
+    callbacks/test_background.py
+    callbacks/test_failing.py
+    callbacks/test_kerass_own.py
+    callbacks/test_model_checkpoint.py
+    callbacks/test_options.py
+    callbacks/test_restoration.py
+    callbacks/test_set_ups.py
+    callbacks/test_signals.py
+    checks/test_live_safety.py
+    comparison/test_arguments_live.py
+    comparison/test_generations_live.py
+    conversion/test_every_layer.py
+    conversion/test_gone.py
+    conversion/test_old_models.py
+    conversion/test_own_classes.py
+    formats/write/test_live.py
+    habits/test_habits.py
+    model/buildability/test_answers.py
+    model/buildability/test_constructors.py
+    model/buildability/test_names.py
+    model/generations/test_live.py
+    model/live/test_user_function.py
+    model/shapes/test_layer_shapes_live.py
+    model/shapes/test_operation_shapes_live.py
+    model/test_built.py
+    model/test_defaults.py
+    model/test_layers_live.py
+    model/test_objects.py
+    model/test_optimizers.py
+    test_live_keras.py
+    verification/test_legacy_state.py
+    verification/test_verify_against_keras.py
+    """.split()
+)
+"""Files that ask live Keras throughout."""
+
+LONG: tuple[str, ...] = ()
+"""What else takes long: files, or tests of a file, as pytest names them."""
