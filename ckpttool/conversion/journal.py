@@ -1,15 +1,20 @@
 """What a conversion does and cannot do, noted while it is planned: edits, guesses, losses, refusals."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A kind of edit: its name, what it does, and when the edited model computes what the old one did."""
+    """A kind of edit: its name, what it does, and when the edited model computes what the old one did.
+
+    `differs_without` says that Keras 3 takes a model without the edit, and computes something else.
+    """
 
     name: str
     does: str
     exact: str
+    differs_without: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,23 @@ class Remark:
     what: str
 
 
+class NeedKind(Enum):
+    """What can be needed before Keras loads a model."""
+
+    MODULE = "module"
+    CLASS = "class"
+    FUNCTION = "function"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Need(Remark):
+    """Something that has to be there before Keras loads a model. `module` is the name of one that is to be imported."""
+
+    kind: NeedKind = NeedKind.CLASS
+    module: str = ""
+
+
 @dataclass(slots=True)
 class Journal:
     """The notes of one plan, in the order in which they were made.
@@ -41,7 +63,7 @@ class Journal:
     edits: list[Applied] = field(default_factory=list)
     guesses: list[Remark] = field(default_factory=list)
     losses: list[Remark] = field(default_factory=list)
-    needs: list[Remark] = field(default_factory=list)
+    needs: list[Need] = field(default_factory=list)
     refusals: list[Remark] = field(default_factory=list)
     lambdas: list[tuple[str, str]] = field(default_factory=list)
 
@@ -57,10 +79,10 @@ class Journal:
         """Notes what the target will lack."""
         self.losses.append(Remark(where, what))
 
-    def need(self, where: str, what: str) -> None:
-        """Notes what must be imported before the target can be loaded, each thing once."""
+    def need(self, where: str, what: str, kind: NeedKind = NeedKind.CLASS, module: str = "") -> None:
+        """Note what must be there before the target can be loaded, each thing once."""
         if all(one.where != where for one in self.needs):
-            self.needs.append(Remark(where, what))
+            self.needs.append(Need(where, what, kind, module))
 
     def refuse(self, where: str, what: str) -> None:
         """Notes what has no exact form; the conversion then fails once all such are known."""

@@ -38,8 +38,6 @@ from ckpttool.formats.write.path_layout import sharded
 from ckpttool.model import Architecture
 from ckpttool.model.live.user_function import architecture_of_function, names_function
 
-_OURS = "import ckpttool."  # how needs begin that a process of ours can meet
-
 
 def plan(
     source: str | os.PathLike[str],
@@ -132,7 +130,7 @@ def _obstacle(
 
 def _unpredicted(conversion: Conversion) -> str:
     """Why Keras does not run a converted model without being asked to; empty where it does."""
-    if any(not one.what.startswith(_OURS) for one in conversion.needs):
+    if any(not one.module for one in conversion.needs):
         return "it needs what is listed above"
     if conversion.nbytes > keras_run.SMALL:
         return f"its weights are more than {keras_run.SMALL >> 20} MiB; --prove runs it"
@@ -242,7 +240,7 @@ def _run(target: Path, source: Path, proof: Proof) -> Prediction | None:
 
 def _modules(conversion: Conversion) -> tuple[str, ...]:
     """What the converted model needs that is ckpttool's own."""
-    return tuple(one.what.removeprefix("import ") for one in conversion.needs if one.what.startswith(_OURS))
+    return tuple(one.module for one in conversion.needs if one.module)
 
 
 def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:

@@ -16,7 +16,7 @@ from ckpttool.conversion.compile.trained_weights import own_slots, with_placed
 from ckpttool.conversion.config import adapted_layers, lambdas, multi_gpu, ragged, toolkit_wrappers
 from ckpttool.conversion.config.result import Rewritten, Unfilled
 from ckpttool.conversion.config.rewriter import rewrite
-from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.journal import Journal, NeedKind
 from ckpttool.conversion.live.target import prepare_live
 from ckpttool.conversion.options import Options
 from ckpttool.conversion.origin import Origin
@@ -227,7 +227,7 @@ def _note_function(layer: Unfilled, whole: bool, journal: Journal) -> None:
     if not whole:
         what = f", which computes {layer.computes}," if layer.computes else ""
         told = f"the function of this {layer.class_name}{what} in the model that the weights are for"
-        return journal.need(layer.label, told)
+        return journal.need(layer.label, told, NeedKind.FUNCTION)
     what = f" that computes {layer.computes}" if layer.computes else ", which holds code"
     advice = f"--replace {layer.name}=package.module:function puts a function of yours in place"
     return journal.refuse(layer.label, f"a {layer.class_name} layer{what}; {advice}")

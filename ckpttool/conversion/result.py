@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ckpttool.conversion.journal import Applied, Remark
+from ckpttool.conversion.journal import Applied, Need, Remark
 from ckpttool.conversion.prove.keras_run import Prediction
 
 
@@ -37,7 +37,7 @@ class Conversion:
     edits: tuple[Applied, ...] = ()
     guesses: tuple[Remark, ...] = ()
     losses: tuple[Remark, ...] = ()
-    needs: tuple[Remark, ...] = ()
+    needs: tuple[Need, ...] = ()
     refusals: tuple[Remark, ...] = ()
     transforms: tuple[Transform, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()

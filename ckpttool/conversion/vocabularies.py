@@ -4,7 +4,7 @@ that will not."""
 from collections.abc import Iterable, Mapping
 
 from ckpttool.alignment.vocabularies import FILE, Lookup, lookups_of, outermost
-from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.journal import Journal, NeedKind
 from ckpttool.model.slots import Part
 
 _MISSING = (
@@ -40,7 +40,7 @@ def _need_file(one: Lookup, found: Iterable[Lookup], journal: Journal) -> None:
         journal.refuse(one.layer, f"{told}; give it the vocabulary as a list and save the model again")
         return
     told = f"the file {one.file} with its vocabulary where the model is loaded, and load_model(..., safe_mode=False)"
-    journal.need(one.layer, told)
+    journal.need(one.layer, told, NeedKind.FILE)
 
 
 def _lines_are_entries(raw: bytes) -> bool:

@@ -7,9 +7,7 @@ from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.portability.rules import NO_EXACT_FORM, OLD_CONFIG, OTHERWISE, REFUSED, REMARKS
 from ckpttool.checks.rule import Finding, Rule, Told
 from ckpttool.conversion import Applied, Edit, Remark
-from ckpttool.conversion.config import argument_edits, hard_sigmoid, theano_padding
-from ckpttool.conversion.config.changed_semantics import WRITE_BACKWARD
-from ckpttool.conversion.config.rewriter import STATE_INPUT
+from ckpttool.conversion.config import argument_edits
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import PLAIN
 from ckpttool.conversion.preparation import prepare
@@ -18,14 +16,6 @@ from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.model import Architecture
 from ckpttool.model.generations import Generation
 from ckpttool.verification import verify
-
-# Edits without which Keras 3.15 takes a model without a word, and computes something else.
-_OTHERWISE_WITHOUT = frozenset(
-    {
-        *(hard_sigmoid.SCALE_WEIGHTS, hard_sigmoid.SCALE_INPUT, hard_sigmoid.KEEP_WEIGHTS),
-        *(theano_padding.WRITE_PADDING, argument_edits.WRITE_DEFAULT, WRITE_BACKWARD, STATE_INPUT),
-    }
-)
 
 
 def told(checkpoint: Checkpoint, architecture: Architecture, generation: Generation) -> Iterator[Told]:
@@ -40,7 +30,7 @@ def told(checkpoint: Checkpoint, architecture: Architecture, generation: Generat
     if checkpoint.kind in PATH_KINDS:
         yield from _unfound(checkpoint, architecture)
     if generation >= Generation.KERAS_2:  # of the others Keras 3 builds nothing
-        yield from _edits(OTHERWISE, _OTHERWISE_WITHOUT, filter(_matters, journal.edits))
+        yield from _edits(OTHERWISE, filter(_matters, journal.edits))
     yield from _remarks(NO_EXACT_FORM, journal.refusals)
     yield from _remarks(REMARKS, [*journal.losses, *journal.guesses, *journal.needs])
 
@@ -65,17 +55,17 @@ def _unfound(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[Tol
 
 
 def _matters(edit: Applied) -> bool:
-    """Whether Keras 3 computes something else without an edit; channels_last is what it takes by itself, unless its
+    """Whether Keras 3 computes something else without an edit. channels_last is what it takes by itself, unless its
     user has set another order (`image_data_format`, keras/src/backend/config.py, 3.15)."""
-    return edit.edit is not argument_edits.WRITE_DEFAULT or edit.detail != "data_format='channels_last'"
+    is_default = edit.edit is argument_edits.WRITE_DEFAULT and edit.detail == "data_format='channels_last'"
+    return edit.edit.differs_without and not is_default
 
 
-def _edits(rule: Rule, kinds: frozenset[Edit], edits: Iterable[Applied]) -> Iterator[Told]:
+def _edits(rule: Rule, edits: Iterable[Applied]) -> Iterator[Told]:
     """One finding for each kind of edit: where it is made first, and how often."""
     places = dict[Edit, list[Applied]]()
     for one in edits:
-        if one.edit in kinds:
-            places.setdefault(one.edit, []).append(one)
+        places.setdefault(one.edit, []).append(one)
     for edit, found in places.items():
         detail = f" ({found[0].detail})" if found[0].detail else ""
         more = f", and in {len(found) - 1:,} more places" if len(found) > 1 else ""

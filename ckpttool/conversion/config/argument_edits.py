@@ -27,6 +27,7 @@ WRITE_DEFAULT = Edit(
     "write-default",
     "writes out what an argument was by default when the file was made",
     "always: Keras 3 has another default, or none",
+    differs_without=True,
 )
 EDITS = (RENAME_CLASS, RENAME_ARGUMENT, DROP_NEUTRAL, RESPELL, RESPELL_POLICY, WRITE_DEFAULT)
 

@@ -18,6 +18,7 @@ WRITE_BACKWARD = Edit(
     "write-backward-layer",
     "writes out the backward layer of a Bidirectional whose forward layer runs backwards",
     "always: Keras 2 made it run forwards, Keras 3 would make both run backwards",
+    differs_without=True,
 )
 DROP_DILATION = Edit(
     "drop-dilation",

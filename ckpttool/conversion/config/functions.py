@@ -13,7 +13,7 @@ from typing import Any
 
 from ckpttool.conversion.config import addons
 from ckpttool.conversion.config.hard_sigmoid import KEYS, KNOWN
-from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.model.defaults import class_called
 from ckpttool.model.generations import Generation, normalized
 from ckpttool.model.generations.known_names import Had, KerasVersion
@@ -162,14 +162,15 @@ class _Argument:
         told = f"the function {name} as {self.key} of {self.place.label}"
         if ">" in name:
             how = f'import the module that registers it, or load_model(..., custom_objects={{"{name}": ...}})'
-            self.journal.need(name, f"{told}: {how}")
+            self.journal.need(name, f"{told}: {how}", NeedKind.FUNCTION)
             return
         had = self.place.version.had(self.kind, name)
         own = f", which {self.place.version} did not have (--builtin {name} takes that of Keras 3)"
         own = own if self.kind == "activations" and name in KNOWN and had is Had.NO else ""
         later = f"; rename {name} before you save the model again: Keras 3 takes the name for its own function"
         later = later if self.kind == "activations" and name in _WRITTEN_AS_OWN else ""
-        self.journal.need(name, f'{told}{own}: load_model(..., custom_objects={{"{name}": {name}}}){later}')
+        how = f'load_model(..., custom_objects={{"{name}": {name}}}){later}'
+        self.journal.need(name, f"{told}{own}: {how}", NeedKind.FUNCTION)
 
     def instance(self, value: Mapping[str, Any]) -> Any:
         """An object of a class, with its arguments."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.model.arguments import Args
 
 OLD = "hard_sigmoid"
@@ -18,21 +18,25 @@ FACTOR = 1.2
 ANOTHER_SLOPE = "whose slope was 0.2 and is 1/6 in Keras 3"
 REGISTERED = "ckpttool>hard_sigmoid"
 """The name under which `ckpttool.old_activations` registers the function of Keras 0 to 2."""
+MODULE = "ckpttool.old_activations"
 
 SCALE_WEIGHTS = Edit(
     "scale-hard-sigmoid",
     "multiplies the weights before a hard_sigmoid by 1.2, because its slope was 0.2 and is 1/6 in Keras 3",
     "up to the rounding of one multiplication for each weight",
+    differs_without=True,
 )
 SCALE_INPUT = Edit(
     "rescale-hard-sigmoid",
     "puts a Rescaling of 1.2 before a bare hard_sigmoid, because its slope was 0.2 and is 1/6 in Keras 3",
     "up to the rounding of one multiplication",
+    differs_without=True,
 )
 KEEP_WEIGHTS = Edit(
     "register-hard-sigmoid",
     "names the hard_sigmoid of Keras 1 and 2, which `import ckpttool.old_activations` registers (--keep-weights)",
     "always, and needs that import wherever the model is loaded",
+    differs_without=True,
 )
 EDITS = (SCALE_WEIGHTS, SCALE_INPUT, KEEP_WEIGHTS)
 
@@ -108,7 +112,7 @@ def scaled(args: Args) -> Scaled | None:
 def kept(where: str, journal: Journal) -> Mapping[str, Any]:
     """The registered function of old as a config names it."""
     journal.edit(KEEP_WEIGHTS, where)
-    journal.need(REGISTERED, "import ckpttool.old_activations")
+    journal.need(REGISTERED, f"import {MODULE}", NeedKind.MODULE, MODULE)
     return {"module": "builtins", "class_name": "function", "config": REGISTERED, "registered_name": "function"}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.errors import ConversionError
 from ckpttool.model import numpy_values
 from ckpttool.model.arguments import MAX_DEPTH, Args
@@ -98,7 +98,7 @@ def named(old: Args, args: Args, name: str, label: str, journal: Journal) -> dic
     how = "import the module that registers it, or " if ">" in name else ""
     value = "..." if ">" in name else name
     told = f'the function {name} of the Lambda {label}: {how}load_model(..., custom_objects={{"{name}": {value}}})'
-    journal.need(name, told)
+    journal.need(name, told, NeedKind.FUNCTION)
     stated = args.config.get("function")
     if isinstance(stated, Mapping) and "module" in stated:  # as Keras 3 writes it
         return {**args.config, "arguments": _arguments(old)}
@@ -110,7 +110,8 @@ def replaced(old: Args, args: Args, place: str, label: str, journal: Journal) ->
     """The arguments of a Lambda layer with the function `package.module:function`, which takes those of the old one."""
     module, _, name = place.partition(":")
     journal.edit(REPLACE_LAMBDA, label, place)
-    journal.need(name, f'keras.models.load_model(..., custom_objects={{"{name}": {module}.{name}}})')
+    how = f'keras.models.load_model(..., custom_objects={{"{name}": {module}.{name}}})'
+    journal.need(name, how, NeedKind.FUNCTION)
     return {**bare(args), "function": _function(module, name), "arguments": _arguments(old)}
 
 

@@ -66,6 +66,7 @@ STATE_INPUT = Edit(
     "state-input",
     "puts an InputLayer before the first layer, where the config stated the input",
     "always: the same input",
+    differs_without=True,
 )
 CUSTOM = Edit("keep-custom-class", "keeps a class that is not built into Keras, under its name", "as that class is")
 UNFOLD_MERGE = Edit(

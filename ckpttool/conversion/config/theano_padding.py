@@ -17,6 +17,7 @@ WRITE_PADDING = Edit(
     "write-padding",
     "puts a ZeroPadding layer before a convolution of Theano, which padded otherwise than Keras 3 does",
     "always: the same sums",
+    differs_without=True,
 )
 EDITS = (WRITE_PADDING,)
 
