@@ -391,9 +391,8 @@ class _Rewriter:
             called = layer.as_class(found["class_name"])
             calls = tuple(called_today(called, call, below.label, self.journal) for call in own)
             layers.append(GraphLayer(names[name], found, calls))
-        self.journal.edit(
-            CONNECT, at.label or args.name, f"{connections.count} connection{'s' * (connections.count != 1)}"
-        )
+        count = f"{connections.count} connection{'s' * (connections.count != 1)}"
+        self.journal.edit(CONNECT, at.label or args.name, count)
         ends = [Call((end,)).replaced(operations.today).args[0] for end in (connections.inputs, connections.outputs)]
         kept = {key: args.config[key] for key in ("name", "trainable") if key in args.config}
         if self.journal.refusals:  # what was refused leaves holes in the graph
