@@ -1,6 +1,6 @@
 """What a plan notes."""
 
-from ckpttool.conversion.journal import Applied, Edit, Journal, Remark
+from ckpttool.conversion.journal import Applied, Edit, Journal, Need, Remark
 
 EDIT = Edit("rename-class", "writes a class under the name Keras 3 has for it", "always")
 
@@ -17,5 +17,5 @@ def test_notes_in_the_order_in_which_they_were_made() -> None:
     assert journal.edits == [Applied(EDIT, "dense", "Dense2D to Dense"), Applied(EDIT, "other")]
     assert journal.guesses == [Remark("conv", "assumed TensorFlow's kernels")]
     assert journal.losses == [Remark("optimizer", "its state")]
-    assert journal.needs == [Remark("mine>Layer", "import the module that registers it")]
+    assert journal.needs == [Need("mine>Layer", "import the module that registers it")]
     assert journal.refusals == [Remark("lambda", "holds Python bytecode")]
