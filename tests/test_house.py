@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 from ckpttool.cli import COMMANDS
 from ckpttool.formats import _LAYOUTS, FORMATS
@@ -239,6 +240,14 @@ def test_sizes(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 50, f"{ids(path)}: {node.name}"
 
 
+def is_there(module: ModuleType, name: str) -> bool:
+    """Whether a module has what it lists; what is made for Keras may need it."""
+    try:
+        return hasattr(module, name)
+    except ImportError as error:
+        return "needs Keras 3" in str(error)
+
+
 @for_each(MODULES)
 def test_exports(path: Path) -> None:
     """`__all__` is sorted, without repetition, and everything in it is there."""
@@ -248,7 +257,7 @@ def test_exports(path: Path) -> None:
     module = importlib.import_module(name)
     listed = getattr(module, "__all__", [])
     assert list(listed) == sorted(set(listed), key=lambda name: (not name.isupper(), name))
-    assert all(hasattr(module, entry) for entry in listed)
+    assert all(is_there(module, entry) for entry in listed)
 
 
 @for_each(MODULES)
