@@ -252,7 +252,7 @@ def is_there(module: ModuleType, name: str) -> bool:
 def test_exports(path: Path) -> None:
     """`__all__` is sorted, without repetition, and everything in it is there."""
     name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-    if name == "ckpttool.__main__":
+    if "__all__ = " not in path.read_text(encoding="utf-8"):
         return
     module = importlib.import_module(name)
     listed = getattr(module, "__all__", [])
