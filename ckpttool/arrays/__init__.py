@@ -1,1 +1,1 @@
-"""Values of weights, of any size in bounded memory: statistics of one, comparison of two."""
+"""Values of weights of any size, in bounded memory: statistics of one weight, comparison of two."""

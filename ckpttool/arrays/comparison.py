@@ -1,4 +1,4 @@
-"""What "different" means, and what the comparison of two weights, or of many, amounts to."""
+"""The tolerance that decides which elements are different, and the figures of a comparison of weights."""
 
 from __future__ import annotations
 
@@ -32,17 +32,22 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the values of `a` and `b` amount to side by side: of a pair of weights, or of many, merged.
+    """The figures of a comparison of `a` with `b`: of one pair of weights, or of many pairs, merged.
 
-    Of `count` elements `differing` are not the same bit for bit, and `changed` by the tolerance. `finite` counts those
-    that are finite on both sides; over them, in float64, are: the largest and the mean absolute difference (0 where
-    there are none, infinite where a difference is beyond float64), the Euclidean norms of `a`, of `b` and of the
-    difference, the cosine of the angle between both (None where a norm is 0 or beyond float64), and the largest
-    distance in steps from one number of the dtype to the next (None where no floats are compared; both zeros are one
-    number). Gained is what is NaN or infinite in `b` alone, lost what is so in `a` alone. Of weights that are the same
-    bit for bit nothing but `count` is known, so that figures merged over many are over those of which something
-    differs. Complex elements differ by the absolute value of the
-    difference, and are infinite where a part is, else NaN where a part is.
+    Of `count` elements, `differing` are not the same bit for bit, and `changed` are different by the tolerance.
+    `finite` counts the elements that are finite on both sides. The following figures are over these, in float64:
+
+    - `max_abs` and `mean_abs`: the largest and the mean absolute difference; 0 where there are none, infinite where a
+      difference is beyond float64.
+    - `norm_a`, `norm_b`, `norm_difference`: the Euclidean norms of `a`, of `b` and of the difference.
+    - `cosine`: of the angle between both; None where a norm is 0 or beyond float64.
+    - `max_ulp`: the largest distance in steps from one number of the dtype to the next; None where no floats are
+      compared. Both zeros are one number.
+
+    Elements that are NaN or infinite in `b` alone count as gained, those in `a` alone as lost. For weights that are
+    the same bit for bit only `count` is filled; so figures merged over many pairs are over the pairs that differ.
+    Complex elements differ by the absolute value of the difference. They are infinite where one of their parts is,
+    else NaN where one of their parts is.
     """
 
     count: int = 0
@@ -73,7 +78,7 @@ class Comparison:
 
     @property
     def relative_l2(self) -> float:
-        """||a-b|| / ||a||: 0 without a difference, infinite for one from zero."""
+        """The norm of the difference over the norm of `a`; 0 without a difference, infinite where `a` is all zeros."""
         if not self.norm_difference:
             return 0.0
         return self.norm_difference / self.norm_a if self.norm_a and self.norm_difference < math.inf else math.inf
@@ -128,7 +133,10 @@ def _merged_mean(x: Comparison, y: Comparison) -> float:
 
 
 def _merged_cosine(x: Comparison, y: Comparison, norm_a: float, norm_b: float) -> float | None:
-    """The cosines weighted by the shares of the norms; no product of norms is formed, which could overflow."""
+    """The cosine over both runs: each cosine weighted by its share of the norms.
+
+    No product of norms is formed, since it could overflow.
+    """
     if not (0 < norm_a < math.inf and 0 < norm_b < math.inf):
         return None
     if x.identical and y.identical:

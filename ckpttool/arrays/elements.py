@@ -1,7 +1,7 @@
-"""Stored values side by side, widened so that any two dtypes can be compared without losing a digit.
+"""Stored values of two weights side by side, widened so that any two dtypes are compared without losing a digit.
 
-Floats of 32 bits and fewer become float32, all others float64, in which every dtype but 64-bit integers is exact; what
-those lose is kept apart.
+Floats of 32 bits and fewer become float32, all others float64. Every dtype but 64-bit integers is exact in float64;
+the rounding errors of 64-bit integers are carried in an array of their own.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _ROOM = 1 << 21
-"""The bytes of an array of one block. All that is computed of a block stays within the caches, and every step takes so
-long that threads seldom meet between two of them, where one has to wait for the other."""
+"""The bytes of one array of a block.
+
+Small enough for all arrays of a block to stay within the processor's caches. Large enough for each NumPy step to take
+long: threads wait for each other only between steps.
+"""
 
 Raw = bytes | bytearray | memoryview
 Pair = tuple["np.ndarray", "np.ndarray"]
@@ -31,7 +34,7 @@ _EXACT = 2.0**53  # integers beyond it have no float64 of their own
 
 
 class Scratch:
-    """Room for the intermediate arrays of one thread, as large as a block needs; used again and again."""
+    """The buffers for the intermediate arrays of one thread, as large as a block needs; used again for every block."""
 
     def __init__(self) -> None:
         import numpy as np
@@ -45,10 +48,10 @@ class Scratch:
 class Elements:
     """Elements of two weights side by side.
 
-    `a` and `b` are their values as float32 or float64, of complex elements the real and the imaginary part in turn:
-    `parts` each. `rest` is what the exact differences are more than those of `a` and `b`, None where that is nothing.
-    `differ` is not 0 where the two are not the same bit for bit. `bits` are both sides as signed integers, None where
-    one is no float.
+    `a` and `b` are the values as float32 or float64. An element has `parts` numbers in them: 2 where it is complex, the
+    real and the imaginary part in turn, else 1. `rest` is the exact difference minus the difference of `a` and `b`;
+    None where that is 0 everywhere. `differ` is not 0 where the two sides are not the same bit for bit. `bits` are both
+    sides as signed integers; None where one side is no float.
     """
 
     a: np.ndarray
@@ -62,7 +65,7 @@ class Elements:
         return len(self.differ)
 
     def only(self, chosen: np.ndarray) -> Elements:
-        """The elements that are chosen."""
+        """The elements that a mask chooses."""
         a, b = (side.reshape(-1, self.parts)[chosen].reshape(-1) for side in (self.a, self.b))
         rest = None if self.rest is None else self.rest[chosen]
         bits = (self.bits[0][chosen], self.bits[1][chosen]) if self.bits else None
@@ -77,7 +80,7 @@ class Elements:
 
 
 def has_steps(a: str, b: str) -> bool:
-    """Whether the distance between values of these dtypes is also told in steps from one number to the next."""
+    """Whether the distance between values of these dtypes is also measured in steps from one number to the next."""
     return a in _FLOATS and b in _FLOATS
 
 
@@ -88,7 +91,10 @@ def block_size(a: str, b: str) -> int:
 
 
 def side_by_side(a: Raw, b: Raw, dtypes: tuple[str, str], scratch: Scratch) -> Elements:
-    """Two runs of stored little-endian values, equally many, a block at most; valid until scratch is used again."""
+    """The elements of two runs of stored little-endian values.
+
+    Both runs have equally many values, one block at most. The arrays are valid until `scratch` is used again.
+    """
     values = _numbers(a, dtypes[0]), _numbers(b, dtypes[1])
     dtype, parts = _wide(dtypes)
     wide = _widened(values[0], dtype, scratch.a), _widened(values[1], dtype, scratch.b)
@@ -107,14 +113,14 @@ def _numbers(raw: Raw, dtype: str) -> np.ndarray:
 
 
 def _wide(dtypes: tuple[str, str]) -> tuple[str, int]:
-    """The dtype in which values of both are compared, and how many numbers an element is in it."""
+    """The dtype in which values of both dtypes are compared, and the number of its numbers in one element."""
     if any(dtype.startswith("complex") for dtype in dtypes):
         return "complex128", 2
     return "float32" if all(dtype in _FLOATS and dtype != "float64" for dtype in dtypes) else "float64", 1
 
 
 def _widened(values: np.ndarray, dtype: npt.DTypeLike, room: np.ndarray) -> np.ndarray:
-    """The values in a dtype, complex ones as two numbers each; in `room` where they are in another."""
+    """The values in a dtype, complex ones as two numbers each; written to `room` where they have another dtype."""
     import numpy as np
 
     if values.dtype != dtype:
@@ -125,7 +131,7 @@ def _widened(values: np.ndarray, dtype: npt.DTypeLike, room: np.ndarray) -> np.n
 
 
 def _rest(values: Pair, wide: Pair, parts: int) -> np.ndarray | None:
-    """What the exact differences of 64-bit integers are more than those of their float64; None where that is 0."""
+    """The exact difference of 64-bit integers minus the difference of their float64 values; None where that is 0."""
     a, b = (_rounded_off(side, floats[::parts]) for side, floats in zip(values, wide, strict=True))
     if b is None:
         return a
@@ -133,7 +139,10 @@ def _rest(values: Pair, wide: Pair, parts: int) -> np.ndarray | None:
 
 
 def _rounded_off(values: np.ndarray, wide: np.ndarray) -> np.ndarray | None:
-    """What integers are more than their float64, exactly: both are taken modulo 2**64, where their difference fits."""
+    """The exact rounding errors of 64-bit integers in float64; None where there are none.
+
+    Integers and floats are taken modulo 2**64. The rounding error is small, so that it fits.
+    """
     import numpy as np
 
     if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not (np.abs(wide) >= _EXACT).any():
@@ -145,7 +154,7 @@ def _rounded_off(values: np.ndarray, wide: np.ndarray) -> np.ndarray | None:
 
 
 def _stored_bits(raw: Raw, dtype: str) -> np.ndarray:
-    """The stored values as signed integers; complex128 has two of them an element."""
+    """The stored values as signed integers, two for each element of complex128."""
     import numpy as np
 
     width = DTYPES[dtype][0]
@@ -154,7 +163,7 @@ def _stored_bits(raw: Raw, dtype: str) -> np.ndarray:
 
 
 def _differ(bits: Pair, scratch: Scratch) -> np.ndarray:
-    """Values of one dtype are the same where no bit differs."""
+    """The differences between values of one dtype: not 0 where a bit differs."""
     import numpy as np
 
     if bits[0].ndim > 1:
@@ -163,7 +172,7 @@ def _differ(bits: Pair, scratch: Scratch) -> np.ndarray:
 
 
 def _differ_widened(wide: Pair, rest: np.ndarray | None, parts: int) -> np.ndarray:
-    """Values of two dtypes are the same where no bit differs once both are widened, nor what integers lost by that."""
+    """The differences between values of two dtypes: True where a widened bit or the rounding error differs."""
     import numpy as np
 
     a, b = (side.view(f"i{side.itemsize}") for side in wide)
@@ -172,19 +181,22 @@ def _differ_widened(wide: Pair, rest: np.ndarray | None, parts: int) -> np.ndarr
 
 
 def _common_float(a: str, b: str) -> str | None:
-    """The dtype in which floats of both dtypes count steps: the wider of the two where it holds every value of the
-    other, else float32 or float64. None where one of the two is no float."""
+    """The dtype in which steps between floats of two dtypes are counted; None where one of the two is no float.
+
+    The wider of the two where it has every value of the other, else float32 or float64.
+    """
     if not has_steps(a, b):
         return None
     return next(dtype for dtype in (a, b, "float32", "float64") if _holds(dtype, a) and _holds(dtype, b))
 
 
 def _holds(dtype: str, other: str) -> bool:
+    """Whether a float dtype has every value of another."""
     return all(own >= others for own, others in zip(_FLOATS[dtype], _FLOATS[other], strict=True))
 
 
 def _bits(values: np.ndarray, dtype: str) -> np.ndarray:
-    """The bits of floats in a dtype that holds them exactly, as signed integers."""
+    """The bits of floats in a dtype that has them exactly, as signed integers."""
     if dtype == "bfloat16":  # the upper half of a float32
         return (values.astype("f4").view("i4") >> 16).astype("i2")
     wide = values.astype(dtype)

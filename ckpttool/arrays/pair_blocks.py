@@ -1,7 +1,7 @@
 """The arithmetic of one pair of blocks: a few passes over arrays that stay within the caches.
 
-Elements that are not finite on both sides are counted and left out. Sums whose squares would leave float64, or fall
-below what it can hold, are formed over the largest value.
+Elements that are not finite on both sides are counted and left out. Where squares would overflow or underflow float64,
+the values are divided by the largest of them first.
 """
 
 from __future__ import annotations
@@ -16,38 +16,41 @@ from ckpttool.arrays.elements import Elements, Pair, Raw, Scratch, side_by_side
 if TYPE_CHECKING:
     import numpy as np
 
-_LEAST, _MOST = 1e-30, 1e30  # sums of squares to which nothing that counts was lost by underflow or overflow
+_LEAST, _MOST = (
+    1e-30,
+    1e30,
+)  # between these, underflow and overflow have taken nothing that counts from a sum of squares
 _ROW = 64  # numbers that are summed as float32, which loses less than a millionth of the sum
 
 
 def compared(a: Raw, b: Raw, dtypes: tuple[str, str], tolerance: Tolerance, scratch: Scratch) -> Comparison:
-    """The comparison of two runs of stored little-endian values, equally many and no more than a block."""
+    """The comparison of two runs of stored little-endian values: equally many in both, one block at most."""
     import numpy as np
 
     if not len(a):
         return Comparison()
-    with np.errstate(all="ignore"):  # what leaves the range of a dtype shows in the sums
+    with np.errstate(all="ignore"):  # values that leave the range of a dtype show in the sums
         elements = side_by_side(a, b, dtypes, scratch)
         squares = _product(elements.a, elements.a), _product(elements.b, elements.b)
         if not (tolerance.exact and squares[0] < _MOST and squares[1] < _MOST):
             elements = elements.in_float64(scratch)
             squares = _product(elements.a, elements.a), _product(elements.b, elements.b)
-        if all(map(math.isfinite, squares)):  # then every element is: the usual case, without a mask
+        if all(map(math.isfinite, squares)):  # then every element is finite: the usual case, which needs no mask
             return _figures(elements, squares, tolerance, scratch)
         return _with_gaps(elements, tolerance, scratch)
 
 
 def _with_gaps(elements: Elements, tolerance: Tolerance, scratch: Scratch) -> Comparison:
-    """The comparison of elements some of which are not finite, or have squares that are not."""
+    """The comparison of elements among which some, or their squares, are not finite."""
     import numpy as np
 
     finite = (np.isfinite(elements.a) & np.isfinite(elements.b)).reshape(-1, elements.parts).all(axis=1)
     gaps = _gaps(elements.only(~finite), tolerance)
     if not finite.any():
         return gaps
-    kept = elements.only(finite)
-    squares = _product(kept.a, kept.a), _product(kept.b, kept.b)
-    return _figures(kept, squares, tolerance, scratch).merged(gaps)
+    inside = elements.only(finite)
+    squares = _product(inside.a, inside.a), _product(inside.b, inside.b)
+    return _figures(inside, squares, tolerance, scratch).merged(gaps)
 
 
 def _gaps(elements: Elements, tolerance: Tolerance) -> Comparison:
@@ -80,7 +83,7 @@ def _not_finite(values: np.ndarray, parts: int) -> Pair:
 
 
 def _figures(elements: Elements, squares: tuple[float, float], tolerance: Tolerance, scratch: Scratch) -> Comparison:
-    """The comparison of finite elements, of which the sums of squares are known."""
+    """The comparison of finite elements; `squares` are the sums of squares of both sides."""
     import numpy as np
 
     count, differing = len(elements), int(np.count_nonzero(elements.differ))
@@ -111,7 +114,7 @@ def _figures(elements: Elements, squares: tuple[float, float], tolerance: Tolera
 
 
 def _sizes(values: np.ndarray, parts: int, out: np.ndarray | None = None) -> np.ndarray:
-    """The absolute value of every element; of real ones in `out` where it is given."""
+    """The absolute value of every element; real ones are written to `out`, where there is one."""
     import numpy as np
 
     sizes: np.ndarray = np.abs(values, out=out) if parts == 1 else np.abs(values.view(np.complex128))
@@ -119,7 +122,11 @@ def _sizes(values: np.ndarray, parts: int, out: np.ndarray | None = None) -> np.
 
 
 def _largest(sizes: np.ndarray, elements: Elements, scratch: Scratch) -> float:
-    """The largest difference, of float32 without the error that its size has: it is among those that seem largest."""
+    """The largest absolute difference.
+
+    A difference of float32 is itself rounded. So those that are the largest after rounding are computed again in
+    float64.
+    """
     import numpy as np
 
     largest = sizes.max()
@@ -135,7 +142,7 @@ def _mean(sizes: np.ndarray, largest: float) -> float:
 
 
 def _beyond(elements: Elements, sizes: np.ndarray, tolerance: Tolerance) -> int:
-    """How many differences, which are of these sizes, are beyond a tolerance."""
+    """The number of differences beyond a tolerance; `sizes` are the absolute differences."""
     import numpy as np
 
     limits = tolerance.atol + tolerance.rtol * np.maximum(
@@ -147,7 +154,10 @@ def _beyond(elements: Elements, sizes: np.ndarray, tolerance: Tolerance) -> int:
 
 
 def _beyond_quartered(elements: Elements, tolerance: Tolerance) -> int:
-    """How many differences are beyond a tolerance where they or their limits leave float64: a quarter does not."""
+    """The number of differences beyond a tolerance, where the differences or their limits leave float64.
+
+    All are compared by a quarter of their size, which float64 has.
+    """
     import numpy as np
 
     a, b = elements.a / 4, elements.b / 4
@@ -177,7 +187,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _rows(values: np.ndarray) -> Pair:
-    """The values in rows that float32 can sum, and those that are left."""
+    """The values in rows that float32 can sum, and the values that fill no row."""
     whole = len(values) // _ROW * _ROW
     return values[:whole].reshape(-1, _ROW), values[whole:]
 
@@ -217,8 +227,10 @@ class _Vector:
 
 
 def _farthest(elements: Elements, scratch: Scratch) -> int:
-    """The largest distance between floats in steps from one to the next. Their bits are a sign and a magnitude, so that
-    across zero the magnitudes add up."""
+    """The largest distance between floats in steps from one to the next.
+
+    The bits of a float are a sign and a magnitude; so the magnitudes of floats of different signs add up.
+    """
     import numpy as np
 
     assert elements.bits is not None
@@ -226,7 +238,7 @@ def _farthest(elements: Elements, scratch: Scratch) -> int:
     signs = elements.differ if elements.differ.dtype == a.dtype else np.bitwise_xor(a, b)
     across = np.flatnonzero(np.less(signs, 0, out=scratch.mask[: len(a)]))
     steps = np.subtract(a, b, out=scratch.steps.view(a.dtype)[: len(a)])
-    steps[across] = 0  # where it may have left the range
+    steps[across] = 0  # the subtraction may have left the range of the integers there
     farthest = max(int(steps.max()), -int(steps.min()))
     if not len(across):
         return farthest

@@ -1,4 +1,4 @@
-"""Arithmetic on weights, block by block, in bounded memory: what a weight of any size looks like in a few numbers."""
+"""Statistics and checksum of one weight, computed block by block in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a run of values amounts to.
+    """The statistics of a run of values.
 
-    `minimum`, `maximum`, `mean` and `std` (of the population) are over the finite values, None where there are none;
+    `minimum`, `maximum`, `mean` and `std` (of the population) are over the finite values; None where there are none.
     `m2` is the sum of squared differences from the mean. Complex values count by their absolute value.
     """
 
@@ -84,7 +84,7 @@ def _block_stats(block: np.ndarray) -> Stats:
     if not count:
         return Stats()
     total = float(block.sum(dtype=np.float64))
-    if math.isfinite(total):  # then every value is finite: the usual case, without a mask
+    if math.isfinite(total):  # then every value is finite: the usual case, which needs no mask
         return _finite_stats(block, count, zeros, total)
     nan, inf = int(np.isnan(block).sum()), int(np.isinf(block).sum())
     finite = block[np.isfinite(block)]
@@ -102,8 +102,8 @@ def _finite_stats(block: np.ndarray, count: int, zeros: int, total: float) -> St
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What was computed of one weight."""
+class Measurement:
+    """The statistics and the checksum of one weight; None where not asked for."""
 
     stats: Stats | None = None
     sha256: str | None = None
@@ -111,20 +111,20 @@ class Measured:
 
 def measure(
     weight: Weight, *, stats: bool = False, sha256: bool = False, progress: Callable[[int], None] = lambda nbytes: None
-) -> Measured:
-    """Statistics and checksum of a weight, as asked for, in one pass over its blocks.
+) -> Measurement:
+    """The statistics and the checksum of a weight, as asked for, in one pass over its blocks.
 
     The checksum is the SHA-256 of the values in C order and little-endian, in hex: equal content, equal checksum.
-    `progress` is told the bytes of every block. Texts have no statistics.
+    `progress` is called with the number of bytes of every block. Texts have no statistics.
     """
     import hashlib
 
     stats = stats and not isinstance(weight.values, Texts)
-    found, digest = Stats(), hashlib.sha256()
+    merged, digest = Stats(), hashlib.sha256()
     for block in weight.stored_blocks():
         if stats:
-            found = found.merged(block_stats(values_of(block, weight.dtype, big_endian=False)))
+            merged = merged.merged(block_stats(values_of(block, weight.dtype, big_endian=False)))
         if sha256:
             digest.update(block)
         progress(len(block))
-    return Measured(found if stats else None, digest.hexdigest() if sha256 else None)
+    return Measurement(merged if stats else None, digest.hexdigest() if sha256 else None)

@@ -1,8 +1,9 @@
-"""The values of two weights side by side, of any size in bounded memory.
+"""The comparison of the values of two weights of any size, in bounded memory.
 
-Most pairs are the same, so that bytes are compared first, and only what is not equal is worth arithmetic. Large weights
-are compared in runs by as many threads as there are processors; NumPy and reads let them work at once. A run comes to
-the same figures whichever thread meets it and when, and runs are merged in order: so does the whole.
+Most pairs are the same: so bytes are compared first, and arithmetic is done only where they differ. Large weights are
+compared in runs of elements, by as many threads as there are processors, two at most; NumPy and reads release the
+interpreter's lock. The figures of a run do not depend on its thread, and runs are merged in order. So the same files
+always give the same figures.
 """
 
 from __future__ import annotations
@@ -26,36 +27,38 @@ from ckpttool.io.dtypes import itemsize
 
 Progress = Callable[[int], None]
 
-_RUN = 1 << 20  # elements: enough of them to be worth a thread's while
-_MOST_THREADS = 2  # more of them would wait for each other
+_RUN = 1 << 20  # elements: enough of them for a thread to pay
+_MOST_THREADS = 2  # more threads would wait for each other
 _spare = deque[Scratch](maxlen=_MOST_THREADS)
 
 
 def compare(a: Weight, b: Weight, tolerance: Tolerance, progress: Progress = lambda nbytes: None) -> Comparison:
-    """The comparison of two weights of equal shape; `progress` is told the bytes done, of both together.
+    """The comparison of two weights of equal shape.
 
-    Where nothing differs only that is known, and no figure that is over finite elements: see `Comparison`. Raises
-    CheckpointError where the values of one cannot be read.
+    Where nothing differs, the figures over finite elements are not computed: see `Comparison`. `progress` is called
+    with the number of bytes that were compared, of both sides together. Raises CheckpointError where the values of one
+    cannot be read.
     """
     assert a.shape == b.shape, "nothing broadcasts"
-    runs, told, differ = _runs(a, b), _Told(progress), threading.Event()
-    found = list(_each(partial(_unless_same, tolerance, differ), runs, told))
+    runs, reporter, differ = _runs(a, b), _Reporter(progress), threading.Event()
+    comparisons = list(_each(partial(_unless_same, tolerance, differ), runs, reporter))
     if not differ.is_set():
         return Comparison(a.size, max_ulp=0 if a.size and has_steps(a.dtype, b.dtype) else None)
-    left = [run for run, comparison in zip(runs, found, strict=True) if comparison is None]
-    rest = _each(partial(_compared, tolerance), left, told)
-    whole = [next(rest) if comparison is None else comparison for comparison in found]
+    # Another run differs: now the figures are wanted of the equal runs, too.
+    equal = [run for run, comparison in zip(runs, comparisons, strict=True) if comparison is None]
+    rest = _each(partial(_compared, tolerance), equal, reporter)
+    whole = [next(rest) if comparison is None else comparison for comparison in comparisons]
     return reduce(Comparison.merged, whole)
 
 
 def contents_equal(a: Weight, b: Weight) -> bool:
-    """Whether two weights are of one dtype and shape and hold the same, bit for bit, whatever their byte order."""
+    """Whether two weights have the same dtype, shape and values, bit for bit, whatever their byte order."""
     return a.dtype == b.dtype and a.shape == b.shape and _Run(a, b).is_same()
 
 
 @dataclass(slots=True)
-class _Told:
-    """Tells of the bytes that are done, and only once of those that are read again."""
+class _Reporter:
+    """Reports the bytes that were compared; bytes that are read again are reported once."""
 
     progress: Progress
     most: int = 0
@@ -66,20 +69,20 @@ class _Told:
             self.most = reached
 
 
-def _nobody(reached: int) -> None:
+def _no_report(reached: int) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The same elements of two weights, themselves as weights."""
+    """The same run of elements of two weights; each side is a weight itself."""
 
     a: Weight
     b: Weight
 
     @property
     def nbytes(self) -> int:
-        """The bytes of both together."""
+        """The number of bytes of both sides together."""
         return self.a.nbytes + self.b.nbytes
 
     def is_same(self) -> bool:
@@ -87,27 +90,32 @@ class _Run:
         return all(_same(one, other) for one, other in self._blocks())
 
     def compared(self, tolerance: Tolerance, reached: Progress, blocks: int | None = None) -> Comparison:
-        """The comparison of all elements, or of those in the first blocks. `reached` is told how far it has come."""
-        found, done = Comparison(), 0
+        """The comparison of all elements, or of those in the first `blocks` blocks.
+
+        `reached` is called with the number of bytes that are done so far.
+        """
+        comparison, done = Comparison(), 0
         for one, other in islice(self._blocks(), blocks):
-            found = found.merged(self._compared(one, other, tolerance))
+            comparison = comparison.merged(self._compared(one, other, tolerance))
             done += len(one) + len(other)
             reached(done)
-        return found
+        return comparison
 
     def compared_unless_same(self, tolerance: Tolerance, reached: Progress) -> Comparison | None:
-        """The comparison of all elements, None where they are the same: blocks that are alike cost no arithmetic as
-        long as no other was met."""
-        found, alike, done = None, 0, 0
+        """The comparison of all elements; None where they are the same.
+
+        Equal blocks cost no arithmetic before the first block that differs.
+        """
+        comparison, equal, done = None, 0, 0
         for one, other in self._blocks():
-            if found is None and self.a.dtype == self.b.dtype and _same(one, other):
-                alike += 1
-            else:
-                before = self.compared(tolerance, reached, alike) if found is None else found
-                found = before.merged(self._compared(one, other, tolerance))
+            if comparison is None and self.a.dtype == self.b.dtype and _same(one, other):
+                equal += 1
+            else:  # at the first difference the equal blocks before it are read again, now for their figures
+                before = self.compared(tolerance, reached, equal) if comparison is None else comparison
+                comparison = before.merged(self._compared(one, other, tolerance))
             done += len(one) + len(other)
             reached(done)
-        return found
+        return comparison
 
     def _compared(self, one: Raw, other: Raw, tolerance: Tolerance) -> Comparison:
         with _scratch() as scratch:
@@ -115,7 +123,7 @@ class _Run:
 
     def _blocks(self) -> Iterator[tuple[Raw, Raw]]:
         """The stored bytes of both, little-endian, in blocks of equally many elements."""
-        widths = [itemsize(side.dtype) or 1 for side in (self.a, self.b)]  # one that has none cannot be read
+        widths = [itemsize(side.dtype) or 1 for side in (self.a, self.b)]  # a dtype without a size raises when read
         size = block_size(self.a.dtype, self.b.dtype)
         sides = (side.stored_blocks(size * width) for side, width in zip((self.a, self.b), widths, strict=True))
         for one, other in zip_longest(*sides, fillvalue=b""):
@@ -125,7 +133,7 @@ class _Run:
 
 
 def _same(one: Raw, other: Raw) -> bool:
-    """Whether two runs of bytes are the same; unlike == on views it is fast, and lets other threads work."""
+    """Whether two runs of bytes are the same; faster than `==` on views, and without the interpreter's lock."""
     import numpy as np
 
     code = "u8" if len(one) % 8 == 0 else "u1"
@@ -133,11 +141,11 @@ def _same(one: Raw, other: Raw) -> bool:
 
 
 def _runs(a: Weight, b: Weight) -> Sequence[_Run]:
-    """The runs that a pair is compared in: one, unless it is large and can be read anywhere."""
+    """The runs in which a pair is compared: one, unless the pair is large and can be read from any element on."""
     if a.size <= _RUN:
         return [_Run(a, b)]
     runs = []
-    for start in range(0, a.size, _RUN):  # one by one: what is only declared ends it with the first
+    for start in range(0, a.size, _RUN):  # one by one: a size that is only declared ends the loop at its first run
         stop = min(start + _RUN, a.size)
         one, other = a.between(start, stop), b.between(start, stop)
         if one is None or other is None:
@@ -146,34 +154,34 @@ def _runs(a: Weight, b: Weight) -> Sequence[_Run]:
     return runs
 
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
-def _each(work: Callable[[_Run, Progress], Found], runs: Sequence[_Run], told: _Told) -> Iterator[Found]:
-    """What `work` makes of every run, in order; by several threads where there are several runs."""
+def _each(work: Callable[[_Run, Progress], Result], runs: Sequence[_Run], reporter: _Reporter) -> Iterator[Result]:
+    """The results of `work` for every run, in order; computed by several threads where there are several runs."""
     if len(runs) < 2:
-        yield from (work(run, told) for run in runs)
+        yield from (work(run, reporter) for run in runs)
         return
     from concurrent.futures import ThreadPoolExecutor
 
     pool, done = ThreadPoolExecutor(_threads()), 0
     try:
-        for run, found in zip(runs, pool.map(lambda run: work(run, _nobody), runs), strict=True):
+        for run, result in zip(runs, pool.map(lambda run: work(run, _no_report), runs), strict=True):
             done += run.nbytes
-            told(done)
-            yield found
+            reporter(done)
+            yield result
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _unless_same(tolerance: Tolerance, differ: threading.Event, run: _Run, reached: Progress) -> Comparison | None:
-    """The comparison of a run; None where nothing differs, in it and in those that are done so far."""
+    """The comparison of a run; None where nothing differs in it, nor in the runs that are done so far."""
     if differ.is_set():
         return run.compared(tolerance, reached)
-    found = run.compared_unless_same(tolerance, reached)
-    if found is not None and found.differing:
+    comparison = run.compared_unless_same(tolerance, reached)
+    if comparison is not None and comparison.differing:
         differ.set()
-    return found
+    return comparison
 
 
 def _compared(tolerance: Tolerance, run: _Run, reached: Progress) -> Comparison:
@@ -187,8 +195,10 @@ def _threads() -> int:
 
 @contextmanager
 def _scratch() -> Iterator[Scratch]:
-    """Scratch for one thread at a time, which is kept for the next: to get room from the system takes as long as a
-    small weight."""
+    """The buffers for one thread at a time, used again by the next.
+
+    Getting memory from the system takes as long as comparing a small weight.
+    """
     try:
         scratch = _spare.pop()
     except IndexError:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool import CorruptFileError, Section, Weight
-from ckpttool.arrays.statistics import Measured, Stats, block_stats, measure
+from ckpttool.arrays.statistics import Measurement, Stats, block_stats, measure
 
 FLOATS = st.lists(st.floats(width=32), max_size=60)
 FINITE = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=60)
@@ -166,7 +166,9 @@ def test_checksum_of_each_width(dtype: str, big_endian: bool) -> None:
     """The checksum swaps bytes within values of every width; halves of complex values apart."""
     array = np.arange(5).astype(dtype)
     found = measure(weight_of(array, big_endian=big_endian), sha256=True)
-    assert found == Measured(sha256=hashlib.sha256(array.astype(array.dtype.newbyteorder("<")).tobytes()).hexdigest())
+    assert found == Measurement(
+        sha256=hashlib.sha256(array.astype(array.dtype.newbyteorder("<")).tobytes()).hexdigest()
+    )
 
 
 @pytest.mark.parametrize("big_endian", [False, True])
@@ -184,7 +186,7 @@ def test_measured_in_blocks(big_endian: bool, monkeypatch: pytest.MonkeyPatch) -
 
 def test_measuring_nothing_asked() -> None:
     """What was not asked for is None."""
-    assert measure(weight_of(np.zeros(3, np.float32))) == Measured(None, None)
+    assert measure(weight_of(np.zeros(3, np.float32))) == Measurement(None, None)
 
 
 def test_bfloat16_is_measured_by_value_and_checked_as_stored() -> None:
