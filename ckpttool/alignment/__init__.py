@@ -1,1 +1,1 @@
-"""Which stored weight fills which slot of a model, and what to call it."""
+"""The match of stored weights with the slots of a model, and the names to show them under."""

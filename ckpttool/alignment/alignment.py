@@ -1,7 +1,7 @@
-"""Aligning: which stored weight is the weight of which slot, in every layout, and by what evidence.
+"""The alignment of a checkpoint with an architecture: which stored weight fills which slot, and on what evidence.
 
-A slot's weight may be stored as several arrays, as Keras 1 kept the gates of a recurrent layer, with other axes, or,
-made by Theano, with its kernel reversed; `assembled` puts these together.
+The weight of a slot may be stored as several arrays, as Keras 1 stored the gates of a recurrent layer, with other axes,
+or, by Theano, with its kernel reversed; `assembly` puts such a weight together.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -20,11 +20,11 @@ from ckpttool.model.spec import model_args, normalized_config, part_in
 LASTING = frozenset(
     {"kernel", "bias", "gamma", "beta", "recurrent_kernel", "moving_mean", "moving_variance", "embeddings"}
 )
-"""The names of weights that have meant the same in every Keras since 2."""
+"""The names of weights that have had the same meaning in every Keras since 2."""
 
 
 class Evidence(Enum):
-    """What an alignment rests on: the path in the file, the stored name of the layer, or the order of layers."""
+    """The evidence for an alignment: the path in the file, the stored name of the layer, or the order of layers."""
 
     PATH = "path"
     NAME = "name"
@@ -33,8 +33,10 @@ class Evidence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored array that is the weight of a slot or a part of it; `slot` says which part and in what form, None where
-    it is the whole weight as it is."""
+    """A stored array that is the weight of a slot, or a part of it.
+
+    `slot` says which part, and in what form; None where the array is the whole weight, unchanged.
+    """
 
     weight: Weight
     slot: StoredSlot | None = None
@@ -42,7 +44,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """A slot of an architecture and all that a checkpoint stores of its weight: one array, or one for each gate."""
+    """A slot of an architecture and the arrays that a checkpoint stores for it: one, or one for each gate."""
 
     place: Place
     stored: tuple[Stored, ...]
@@ -51,10 +53,11 @@ class Aligned:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """The slots of an architecture whose weights a checkpoint has, those it has not, and the weights of no slot.
+    """The slots of an architecture that a checkpoint fills, the missing ones, and the weights that fill no slot.
 
-    `generation` is that of the legacy layout, as its order and names tell; None for the path layout. `inside` is the
-    one layer of a legacy file, a model, whose weights are those of the whole architecture; empty where it is not so.
+    `generation` is the generation of Keras whose order and names a legacy file follows; None for the path layout.
+    `inside` is the name of the one layer of a legacy file that is itself the whole architecture, as the inner model of
+    `multi_gpu_model` is; empty for every other file.
     """
 
     aligned: tuple[Aligned, ...]
@@ -64,7 +67,7 @@ class Alignment:
     inside: str = ""
 
     def by_path(self) -> dict[str, Place]:
-        """The slots by the paths of the weights that are stored for them."""
+        """The slots by the paths of the stored weights that fill them."""
         return {stored.weight.path: one.place for one in self.aligned for stored in one.stored}
 
 
@@ -74,7 +77,7 @@ def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     Raises ConfigError where the layers or connections of the architecture make no sense.
     """
     of, alignment = checkpoint.facts.once(("alignment", id(architecture)), _aligned, checkpoint, architecture)
-    assert of is architecture  # which the fact keeps, so that no other can have its id
+    assert of is architecture  # the fact refers to it, so that no other object can get its id
     return alignment
 
 
@@ -88,60 +91,64 @@ def _align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     weights = checkpoint.section(Section.MODEL)
     if not checkpoint.kind.startswith(("legacy", "keras0")):
         moved = moved_layers(architecture, part)
-        found = list(_by_path(places, weights, moved)) or list(_below_one(places, weights, moved))
-        return _alignment(places, weights, found, None)
-    found, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
-    if not found and (inside := _in_one_model(architecture, part, checkpoint, weights)):
+        by_path = list(_by_path(places, weights, moved)) or list(_below_one(places, weights, moved))
+        return _alignment(places, weights, by_path, None)
+    pairs, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
+    if not pairs and (inside := _in_one_model(architecture, part, checkpoint, weights)):
         alignment = _alignment(places, weights, *inside)
         return replace(alignment, inside=weights[0].layer or "")
-    return _alignment(places, weights, found, generation)
+    return _alignment(places, weights, pairs, generation)
 
 
 _Pair = tuple[tuple[str, str, str], Stored, Evidence]
-"""The key of a slot (top layer, owner, name), what is stored for it, and by what evidence."""
+"""The key of a slot (top layer, owner, name), the array that is stored for it, and the evidence."""
 
 
 def key_of(place: Place) -> tuple[str, str, str]:
-    """What tells a slot from all others of a model, also where objects have the same name: its top layer, the path of
-    its owner below that, and its own name."""
+    """The key of a slot, which no other slot of the model has, not even where objects have the same name.
+
+    Its top layer, the path of its owner below that layer, and its own name.
+    """
     return place.group, place.owner, place.slot.name
 
 
 def _alignment(
     places: Sequence[Place], weights: Iterable[Weight], pairs: Iterable[_Pair], generation: Generation | None
 ) -> Alignment:
-    """The pairs gathered by slot."""
+    """The alignment that pairs of slots and stored arrays amount to."""
     by_slot: dict[tuple[str, str, str], list[tuple[Stored, Evidence]]] = {}
     for key, stored, evidence in pairs:
         by_slot.setdefault(key, []).append((stored, evidence))
-    taken = {stored.weight.path for found in by_slot.values() for stored, _ in found}
+    used = {stored.weight.path for arrays in by_slot.values() for stored, _ in arrays}
     return Alignment(
         tuple(
-            Aligned(place, tuple(stored for stored, _ in found), found[0][1])
+            Aligned(place, tuple(stored for stored, _ in arrays), arrays[0][1])
             for place in places
-            if (found := by_slot.get(key_of(place)))
+            if (arrays := by_slot.get(key_of(place)))
         ),
-        tuple(place for place in places if key_of(place) not in by_slot and _is_kept(place, generation)),
-        tuple(weight for weight in weights if weight.path not in taken),
+        tuple(place for place in places if key_of(place) not in by_slot and _is_stored(place, generation)),
+        tuple(weight for weight in weights if weight.path not in used),
         generation,
     )
 
 
-def _is_kept(place: Place, generation: Generation | None) -> bool:
-    """Whether the layout has a place for a slot of its own: one leaves out what LoRA adds, the other what is there
-    already."""
+def _is_stored(place: Place, generation: Generation | None) -> bool:
+    """Whether the layout stores the slot.
+
+    The path layout leaves out the weights that LoRA adds, the legacy layout a weight that is stored already.
+    """
     return bool(place.path) if generation is None else place.index is not None
 
 
 def moved_layers(architecture: Architecture, part: Part) -> dict[str, str]:
-    """The paths of layers that are others than those of old, which follow from a class of another name."""
-    today = {chain: path for chain, path, _ in layers_in(part)}
+    """Old to new paths of the layers whose path changed because Keras 3 has their class under another name."""
+    new = {chain: path for chain, path, _ in layers_in(part)}
     old = {layer.path: "/".join(layer.place) for layer in architecture.layers}
-    return {path: today[chain] for chain, path in old.items() if chain in today and today[chain] != path}
+    return {path: new[chain] for chain, path in old.items() if chain in new and new[chain] != path}
 
 
-def path_today(path: str, moved: Mapping[str, str]) -> str:
-    """The path of a weight with that of its innermost layer as it is today."""
+def keras3_path(path: str, moved: Mapping[str, str]) -> str:
+    """The path of a weight in which the path of its innermost moved layer is the one of Keras 3."""
     place = path if moved else ""
     while place and place not in moved:
         place = place.rpartition("/")[0]
@@ -152,15 +159,17 @@ def _by_path(places: Iterable[Place], weights: Iterable[Weight], moved: Mapping[
     """The weights of the path layout; private attributes of Keras 2 (`_query_dense`) count as those of Keras 3."""
     by_path = {_public(split(place.path)): place for place in places if place.path}
     for weight in weights:
-        path = path_today(_public(as_keras_3(split(weight.path))), moved)
+        path = keras3_path(_public(as_keras_3(split(weight.path))), moved)
         place = by_path.get(path)
         if place is not None and shapes_fit(place.slot.shape, weight.shape):
             yield key_of(place), Stored(weight), Evidence.PATH
 
 
 def _below_one(places: Iterable[Place], weights: Sequence[Weight], moved: Mapping[str, str]) -> Iterator[_Pair]:
-    """The weights of the path layout where a class of the user's own holds the whole model, which alone its config
-    lists: all are below one object, in the order of the model (`layers/functional/layers/dense`)."""
+    """The weights of the path layout where an object of the user's own class has the whole model as an attribute.
+
+    The config describes the inner model alone; all weights are below that object (`layers/functional/layers/dense`).
+    """
     start = next((weight.path.partition("/layers/") for weight in weights), None)
     prefix = f"{start[0]}/" if start and start[1] else ""
     if not prefix or not all(weight.path.startswith(f"{prefix}layers/") for weight in weights):
@@ -172,14 +181,16 @@ def _below_one(places: Iterable[Place], weights: Sequence[Weight], moved: Mappin
 
 
 def _public(parts: Iterable[str]) -> str:
-    """A path without what marks private attributes."""
+    """A path without the underscores of private attributes."""
     return "/".join(part.lstrip("_") for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layers:
-    """The top layers of a model: their parts and, of a model that a config describes, their entries in the words of
-    Keras 3, by name, in order. A model that has weights itself is among them, under no name."""
+    """The top layers of a model by name, in order: their parts, and their entries in the form of Keras 3.
+
+    A live model has no entries. A model that has weights itself is among the parts, under the empty name.
+    """
 
     parts: Mapping[str, Part]
     entries: Mapping[str, object]
@@ -196,29 +207,31 @@ class _Layers:
         return cls(parts, {layer.name: entry for layer, entry in entries})
 
     def orders(self, generation: Generation) -> dict[str, list[StoredSlot]]:
-        """The arrays that a legacy file of a generation holds of each layer, in their order."""
+        """The arrays that a legacy file of a generation stores for each layer, in their order."""
         return {name: stored_order(part, generation, self.entries.get(name)) for name, part in self.parts.items()}
 
 
 def stored_orders(architecture: Architecture, generation: Generation) -> dict[str, list[StoredSlot]]:
-    """The arrays that a legacy file of a generation holds of each top layer of an architecture, by the layer's name,
-    those of the model itself under none. Raises ConfigError."""
+    """The arrays that a legacy file of a generation stores for each top layer, by the layer's name, in their order.
+
+    The arrays of the model itself are under the empty name. Raises ConfigError.
+    """
     return _Layers.of(architecture, part_in(architecture)).orders(generation)
 
 
 def _legacy(
     layers: _Layers, checkpoint: Checkpoint, weights: Iterable[Weight]
 ) -> tuple[list[_Pair], Generation | None]:
-    """The weights of a legacy file by the generation of Keras whose order and names fit the most of them."""
+    """The pairs of a legacy file, by the generation of Keras whose order and names fit the most weights."""
     stored: dict[str, list[Weight]] = {}
     for weight in weights:
         stored.setdefault(weight.layer or "", []).append(weight)
     best: tuple[list[_Pair], Generation | None] = ([], None)
     for generation in _candidates(checkpoint):
-        found = list(_in_generation(layers, stored, generation, checkpoint.layer_names))
-        if len(found) > len(best[0]):
-            best = found, generation
-        if len(found) == sum(map(len, stored.values())):
+        pairs = list(_in_generation(layers, stored, generation, checkpoint.layer_names))
+        if len(pairs) > len(best[0]):
+            best = pairs, generation
+        if len(pairs) == sum(map(len, stored.values())):
             break
     return best
 
@@ -226,8 +239,10 @@ def _legacy(
 def _in_one_model(
     architecture: Architecture, model: Part, checkpoint: Checkpoint, weights: Sequence[Weight]
 ) -> tuple[list[_Pair], Generation] | None:
-    """The pairs where all weights of a file stand in one layer, a model that is itself the architecture, as in the
-    parallel models of `multi_gpu_model`; None where it cannot be."""
+    """The pairs of a file whose only layer is a model that is itself the architecture; None for any other file.
+
+    The parallel models of `multi_gpu_model` are stored so.
+    """
     if len({weight.layer for weight in weights}) != 1 or not weights[0].layer:
         return None
     is_live = architecture.part is not None
@@ -253,7 +268,7 @@ def _below_top(path: str, tops: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _candidates(checkpoint: Checkpoint) -> tuple[Generation, ...]:
-    """The generations to try, the one that the file is of by its own word first."""
+    """The generations to try, the one that the file states first."""
     if checkpoint.kind == "keras0-weights":
         return (Generation.KERAS_0,)
     version = checkpoint.producer.keras_version
@@ -265,12 +280,13 @@ def _candidates(checkpoint: Checkpoint) -> tuple[Generation, ...]:
 def _in_generation(
     layers: _Layers, stored: Mapping[str, list[Weight]], generation: Generation, listed: Sequence[str]
 ) -> Iterator[_Pair]:
-    """The pairs where every layer's weights are in the order, of the names and in a form of one generation."""
+    """The pairs of the layers whose weights have the order, the names and a form of one generation."""
     orders = layers.orders(generation)
     for ours, theirs, evidence in _layer_pairs(layers, orders, stored, generation):
         order, weights = orders[ours], stored[theirs]
-        own = {weight.path for held in of_unknown(layers.parts[ours], weights).values() for weight in held}
-        weights = [weight for weight in weights if weight.path not in own] if own else weights
+        # The weights of the user's own classes are in no table: without them, the others may be in the order.
+        unknown = {weight.path for own in of_unknown(layers.parts[ours], weights).values() for weight in own}
+        weights = [weight for weight in weights if weight.path not in unknown] if unknown else weights
         if _is_order_of(order, weights):
             for slot, weight in zip(order, weights, strict=True):
                 yield (ours, slot.owner, slot.slot.name), Stored(weight, slot), evidence
@@ -279,8 +295,11 @@ def _in_generation(
 def _layer_pairs(
     layers: _Layers, orders: Mapping[str, Sequence[StoredSlot]], stored: Mapping[str, object], generation: Generation
 ) -> Iterator[tuple[str, str, Evidence]]:
-    """Which layer of the architecture is which of the file: by name where the file has no others, else by order where
-    both have as many, as Keras numbers names anew in every session."""
+    """The layers of the architecture, each with the layer of the file that has its weights.
+
+    By name where the architecture has all layers of the file. Else by order where both have equally many layers, since
+    Keras numbers names anew in every session.
+    """
     if generation is Generation.KERAS_0:
         numbered = [name for name, part in layers.parts.items() if part.class_name != "InputLayer"]
         pairs = ((name, f"layer_{at}") for at, name in enumerate(numbered))
@@ -298,25 +317,27 @@ def _layer_pairs(
 
 
 def of_unknown(top: Part, weights: Sequence[Weight]) -> dict[str, list[Weight]]:
-    """The weights of a legacy group that belong to the objects of unknown classes in its layer, by the chain of names
-    of each: all of them where the layer has nothing else, else those whose stored names lead to the object."""
+    """The weights of a legacy group that belong to objects of unknown classes in its layer, by their chains of names.
+
+    All weights where the layer consists of one such object; else the weights whose stored names lead to the object.
+    """
     chains = list(_unknown_in(top, (top.name,)))
     if not chains or not weights:
         return {}
     if len(chains) == 1 and not any(True for _ in in_weights_order(top)):
         return {"/".join(chains[0]): list(weights)}
     known = {name for names, _ in in_weights_order(top) for name in names}
-    found: dict[str, list[Weight]] = {}
+    by_chain: dict[str, list[Weight]] = {}
     for weight in weights:
         scopes = scopes_of(weight)
         fitting = [chain for chain in chains if _leads_to(scopes, chain, known)]
         if len(fitting) == 1:
-            found.setdefault("/".join(fitting[0]), []).append(weight)
-    return found
+            by_chain.setdefault("/".join(fitting[0]), []).append(weight)
+    return by_chain
 
 
 def _unknown_in(part: Part, chain: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The chains of names of the objects in an object, itself included, whose weights are not known."""
+    """The chains of names of all objects in an object, itself included, whose weights are not known."""
     if not part.known and not part.slots and not part.children:
         yield chain
     for _, child in part.tracks:
@@ -329,15 +350,16 @@ def scopes_of(weight: Weight) -> tuple[str, ...]:
 
 
 def is_scope_of(scope: str, name: str) -> bool:
-    """Whether a scope is of this name, or of this name with the number that TensorFlow puts behind a scope that was
-    there before."""
+    """Whether a scope has this name, or this name and the number that TensorFlow appends to a scope used before."""
     stem, _, number = scope.rpartition("_")
     return scope == name or (stem == name and scalars.digits(number) is not None)
 
 
 def _leads_to(scopes: Sequence[str], chain: Sequence[str], known: Container[str]) -> bool:
-    """Whether a stored name leads through an object: its last name is among the scopes, and what is before it there is
-    no other place."""
+    """Whether a stored name leads through an object.
+
+    The last name of the object's chain is among the scopes, and the scopes before it agree with the rest of the chain.
+    """
     at = next((at for at in reversed(range(len(scopes))) if is_scope_of(scopes[at], chain[-1])), None)
     if at is None or (scopes[at] != chain[-1] and scopes[at] in known):
         return False
@@ -346,7 +368,8 @@ def _leads_to(scopes: Sequence[str], chain: Sequence[str], known: Container[str]
 
 
 def _is_order_of(order: Sequence[StoredSlot], weights: Sequence[Weight]) -> bool:
-    """Whether the weights of a layer can be those of this order: as many, in a form of each, not of other names."""
+    """Whether the weights of a layer can have this order: as many, each in a form of its slot, none with the name of
+    another slot."""
     return len(order) == len(weights) and all(
         slot.form_of(weight.shape) is not None and _may_be_called(slot, weight)
         for slot, weight in zip(order, weights, strict=True)
@@ -354,6 +377,6 @@ def _is_order_of(order: Sequence[StoredSlot], weights: Sequence[Weight]) -> bool
 
 
 def _may_be_called(slot: StoredSlot, weight: Weight) -> bool:
-    """Whether a stored name is not that of another slot; what is numbered, or of an own naming, tells nothing."""
+    """Whether a stored name can be the name of a slot; names with numbers and names of the user's own always can."""
     last = (weight.name or "").removesuffix(":0").rpartition("/")[2]
     return last not in LASTING or last in (slot.slot.name, slot.name)

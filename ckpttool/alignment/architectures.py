@@ -1,4 +1,4 @@
-"""Where the architecture or the spec of a model can come from: a whole model, other weights, or a file of its own."""
+"""The architecture or the spec of a model, loaded from a whole model, from weights, or from a file of its own."""
 
 import os
 from collections import Counter
@@ -13,24 +13,29 @@ from ckpttool.model.text_files import architecture_of_text, spec_of_text
 
 
 def load_architecture(path: str | os.PathLike[str]) -> Architecture:
-    """The architecture in a `.keras`, a whole-model `.h5`, or a `.json` or `.yaml`; told apart by content."""
+    """The architecture in a `.keras`, a whole-model `.h5`, a `.json` or a `.yaml`; the content decides which it is.
+
+    Raises a CheckpointError that names the path.
+    """
     if not is_text(path):
         with open_checkpoint(path) as checkpoint:
             checkpoint.require_one_view()
-            found = architecture_of(checkpoint)
-        if found is None:
+            architecture = architecture_of(checkpoint)
+        if architecture is None:
             raise UnknownFormatError(
                 "stores no architecture, only weights",
                 path=os.fspath(path),
                 expected="a whole model, or an architecture in JSON or YAML",
             )
-        return found
+        return architecture
     return architecture_of_text(path)
 
 
 def load_spec(path: str | os.PathLike[str]) -> Spec:
-    """The spec of a model: from a spec file, an architecture in JSON or YAML, a whole model, or other weights, which
-    tell no more than their own places, shapes and dtypes."""
+    """The spec of a model: from a spec file, an architecture in JSON or YAML, a whole model, or weights.
+
+    Weights give no more than their own places, shapes and dtypes.
+    """
     if is_text(path) and not os.fspath(path).endswith(".weights.json"):
         return spec_of_text(path)
     with open_checkpoint(path) as checkpoint:
@@ -43,7 +48,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
 
 
 def spec_of_weights(checkpoint: Checkpoint) -> Spec:
-    """The spec of a model that would take just the weights of a checkpoint."""
+    """The spec of a model that takes exactly the weights of a checkpoint."""
     counts = Counter[str]()
     slots = []
     for weight in checkpoint.section(Section.MODEL):
@@ -59,7 +64,7 @@ def spec_of_weights(checkpoint: Checkpoint) -> Spec:
 
 
 def is_text(path: str | os.PathLike[str]) -> bool:
-    """Whether a file holds no byte that only binary files have in front."""
+    """Whether a file is text: no NUL byte near its beginning, unless it is JSON in UTF-16 or UTF-32."""
     if os.path.isdir(path):
         return False
     source = FileSource(path)
@@ -67,4 +72,4 @@ def is_text(path: str | os.PathLike[str]) -> bool:
         head = source.read(0, min(source.size, 512))
     finally:
         source.close()
-    return b"\0" not in head or head.lstrip(b"\xff\xfe\0")[:1] in (b"{", b"[")  # JSON may be UTF-16 or -32
+    return b"\0" not in head or head.lstrip(b"\xff\xfe\0")[:1] in (b"{", b"[")

@@ -1,4 +1,5 @@
-"""Weights put together from what a legacy file stores of them: gates joined, axes in today's order, kernels turned."""
+"""Weights put together from the arrays of a legacy file: gates joined, axes in the order of Keras 3, Theano's kernels
+turned."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 def is_reversed(checkpoint: Checkpoint, generation: Generation | None) -> bool:
     """Whether the kernels of a checkpoint are those of Theano, which convolves where other backends correlate.
 
-    Keras 1 and 2 tell their backend in an attribute or by their names; of Keras 0, which tells nothing, it is assumed:
-    Theano was all it had when most of its files were written.
+    Files of Keras 1 and 2 show their backend in an attribute or in their names. Files of Keras 0 do not; Theano is
+    assumed, the only backend when most of them were written.
     """
     producer = checkpoint.producer
     backend = producer.backend or producer.inferred_backend
@@ -29,9 +30,10 @@ def is_reversed(checkpoint: Checkpoint, generation: Generation | None) -> bool:
 
 
 def weight_of(aligned: Aligned, reversed_kernels: bool) -> Weight:
-    """The weight of a slot as the slot has it today, for a checkpoint whose kernels are `reversed_kernels` or not.
+    """The weight of a slot in the form of Keras 3; `reversed_kernels` says whether the checkpoint's kernels are
+    Theano's.
 
-    It is the stored one itself where that is so; else its `values` are put together when they are read.
+    The stored weight itself where it has that form; else a weight whose `values` are put together when they are read.
     """
     first = aligned.stored[0]
     if len(aligned.stored) == 1 and not _turns(first, reversed_kernels):
@@ -45,25 +47,25 @@ def weight_of(aligned: Aligned, reversed_kernels: bool) -> Weight:
 
 
 def _turns(stored: Stored, reversed_kernels: bool) -> bool:
-    """Whether a stored array has other axes than its slot, or runs along them the other way."""
+    """Whether a stored array has other axes than its slot, or is reversed along them."""
     return not _form(stored).is_todays or (reversed_kernels and stored.slot is not None and stored.slot.spatial > 0)
 
 
 def _form(stored: Stored) -> Form:
-    """The form in which an array is stored; that of today where nothing else is known."""
+    """The form in which an array is stored; the form of Keras 3 where no other is known."""
     form = stored.slot.form_of(stored.weight.shape) if stored.slot else None
     return form or Form(stored.weight.shape)
 
 
 def _shape(aligned: Aligned) -> tuple[int, ...]:
-    """The shape of the whole weight, from those of its parts."""
+    """The shape of the whole weight, from the shapes of its parts, which are joined along the last axis."""
     parts = [_form(stored).turned(stored.weight.shape) for stored in aligned.stored]
     return (*parts[0][:-1], sum(part[-1] for part in parts)) if len(parts) > 1 else parts[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _Assembled:
-    """The values of a weight that is stored in parts or turned; it is put together in memory."""
+    """The values of a weight that is stored in parts or in another form; put together in memory."""
 
     stored: Sequence[Stored]
     shape: tuple[int, ...]
@@ -82,7 +84,7 @@ class _Assembled:
             yield raw[start : start + limit]
 
     def part(self, start: int, stop: int) -> None:
-        """None: a part takes as much work as the whole."""
+        """None, which says that no part can be read alone: a part takes as much work as the whole."""
 
     def _part(self, stored: Stored) -> np.ndarray:
         import numpy as np

@@ -16,7 +16,7 @@ from ckpttool.model import Architecture, architecture_of
 class NamedCheckpoint(Checkpoint):
     """A checkpoint that knows its layers: `checkpoint.layers["stem"]["kernel"]`, `checkpoint.find("stem*/kernel")`.
 
-    As a mapping it goes by the stored paths, as every checkpoint.
+    As a mapping, its keys are the stored paths, as those of every checkpoint.
     """
 
     __slots__ = ()
@@ -30,13 +30,16 @@ class NamedCheckpoint(Checkpoint):
         return self.facts.once("layers", _layers, self)
 
     def find(self, *globs: str) -> tuple[Weight, ...]:
-        """The weights that match any of the globs by layer, by layer and name, or by stored path, in the order of the
-        file. Raises WeightNotFoundError where none does."""
-        found = tuple(weight for weight, name in _names(self) if _matches(weight, name, globs))
-        if not found:
+        """The weights that match one of the globs, in the order of the file.
+
+        A glob is compared with the layer, with the layer and the name, and with the stored path. Raises
+        WeightNotFoundError where no weight matches.
+        """
+        weights = tuple(weight for weight, name in _names(self) if _matches(weight, name, globs))
+        if not weights:
             expected = "a glob over layers, weights or stored paths, such as 'block5_*/kernel'"
             raise WeightNotFoundError(f"no weight matches {', '.join(globs)}", path=str(self.path), expected=expected)
-        return found
+        return weights
 
 
 class Layer(Mapping[str, Weight]):
@@ -71,29 +74,30 @@ def open(path: str | os.PathLike[str], architecture: Architecture | None = None)
     Reads names, shapes and configs, and no array. `architecture` gives the names of layers to weights alone. Raises a
     CheckpointError that names the path.
     """
-    found = open_checkpoint(path)
-    named = NamedCheckpoint(**{field.name: getattr(found, field.name) for field in fields(found) if field.init})
+    plain = open_checkpoint(path)
+    named = NamedCheckpoint(**{field.name: getattr(plain, field.name) for field in fields(plain) if field.init})
     if architecture is not None:
-        named.facts.once("given architecture", lambda: architecture)
+        named.facts.once("architecture of names", lambda: architecture)
     return named
 
 
 def _names(checkpoint: NamedCheckpoint) -> "tuple[tuple[Weight, Name], ...]":
-    return checkpoint.facts.once("names", _worked_out, checkpoint)
+    """All weights with their names, computed once for a checkpoint."""
+    return checkpoint.facts.once("names", _computed_names, checkpoint)
 
 
-def _worked_out(checkpoint: NamedCheckpoint) -> "tuple[tuple[Weight, Name], ...]":
-    architecture = checkpoint.facts.once("given architecture", architecture_of, checkpoint)
+def _computed_names(checkpoint: NamedCheckpoint) -> "tuple[tuple[Weight, Name], ...]":
+    architecture = checkpoint.facts.once("architecture of names", architecture_of, checkpoint)
     namer = Namer.of(checkpoint, architecture)
     return tuple((weight, namer.name(weight)) for weight in checkpoint.values())
 
 
 def _layers(checkpoint: NamedCheckpoint) -> "Mapping[str, Layer]":
-    found = dict[str, dict[str, Weight]]()
+    by_layer = dict[str, dict[str, Weight]]()
     for weight, name in _names(checkpoint):
         if weight.section is Section.MODEL:
-            found.setdefault(name.layer, {})[name.label] = weight
-    return MappingProxyType({name: Layer(name, MappingProxyType(weights)) for name, weights in found.items()})
+            by_layer.setdefault(name.layer, {})[name.label] = weight
+    return MappingProxyType({name: Layer(name, MappingProxyType(weights)) for name, weights in by_layer.items()})
 
 
 def _matches(weight: Weight, name: Name, globs: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""What to call a weight: its layer and its place inside the layer, as the user of the model knows them.
+"""The names to show a weight under: its layer and its name inside the layer, as the user of the model knows them.
 
 Names that the file does not state are taken from an architecture or from paths, and marked as inferred.
 """
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from ckpttool.alignment.alignment import Alignment
     from ckpttool.model.layouts import Place
 
-_SCOPE = re.compile(r"(_\d+)?/")  # TensorFlow's, behind the name of its layer
+_SCOPE = re.compile(r"(_\d+)?/")  # how a scope of TensorFlow ends, behind the name of its layer
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """The names of one weight. `layer` is what to call its layer, `label` what to call the weight inside it.
+    """The names of one weight: `layer` of its layer, `label` of the weight inside the layer.
 
-    `class_name` comes from the architecture and is None where that does not tell; so do `frozen`, whether the layer is
-    so, and `trainable`, whether the weight is among the model's trainable ones. `inferred` says that the layer's name
-    is not stored but concluded from the architecture or the path. `slot` is what Keras calls the weight (`kernel`)
-    where the architecture tells.
+    The architecture gives the following, None where it does not say: `class_name` of the layer; `frozen`, whether the
+    layer is frozen; `trainable`, whether the weight is among the model's trainable ones; `slot`, the name of the
+    weight in Keras (`kernel`). `inferred` says that the layer's name is not stored, but concluded from the architecture
+    or the path.
     """
 
     layer: str
@@ -42,12 +42,12 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Namer:
-    """Gives every weight of a checkpoint the names to show it under, from what is stored and from an architecture.
+    """Names the weights of a checkpoint, from stored names and paths and from an architecture.
 
     `places` are the slots of the stored weights, by path. `numbered` says that the checkpoint knows its layers by
-    number only, as Keras 0.x did. `beside` are names of weights that a quantized kernel has beside it although the
-    config says nothing of it, by path. `problem` is why the architecture does not tell the slots, empty where it does.
-    `several` are the layers whose weights' stored names begin with several scopes, those of the layers in them.
+    number only, as Keras 0.x did. `beside` are the names, by path, of weights stored beside a quantized kernel that the
+    config does not mention. `problem` says why the slots are not known from the architecture; empty where they are.
+    `several` are the layers whose weights' stored names begin with several scopes, those of the layers inside.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -96,7 +96,7 @@ class Namer:
         return self._by_its_path(parts, weight)
 
     def _known(self, name: Name, place: "Place | None") -> Name:
-        """The name with what the architecture tells of its layer and of its slot."""
+        """The name with the facts that the architecture has about its layer and its slot."""
         layer = self._numbered(name.layer) if self.numbered else self._by_path.get(name.layer)
         slot, trainable = (place.slot.name, place.slot.trainable) if place else (None, None)
         if layer is None:
@@ -106,11 +106,13 @@ class Namer:
         return replace(name, class_name=layer.class_name, frozen=frozen, slot=slot, trainable=trainable)
 
     def _short(self, weight: Weight) -> str:
-        """The stored name of a weight without what repeats its layer's name in front, be it with the number that
-        TensorFlow puts behind a scope which was there before, and without `:0` behind."""
+        """The stored name of a weight without its layer's name in front and without `:0` behind.
+
+        The layer's name may have the number behind it that TensorFlow appends to a scope used before.
+        """
         layer, name = weight.layer or "", (weight.name or "").removesuffix(":0")
         if "/" not in name:
-            return name.removeprefix(f"{layer}_") or name  # of Keras 1
+            return name.removeprefix(f"{layer}_") or name  # as Keras 1 writes it: `dense_1_W`
         own = self._by_path.get(layer)
         if layer in self.several or (own is not None and own.is_model):
             return name.removeprefix(f"{layer}/") or name
@@ -118,13 +120,15 @@ class Namer:
         return name[repeated.end() :] if repeated else name
 
     def _numbered(self, layer: str) -> Layer | None:
-        """The layer that `layer_<i>` is, by the order of the architecture."""
+        """The layer that Keras 0 calls `layer_<i>`: the one at position i of the architecture."""
         number = scalars.digits(layer.rpartition("_")[2])
         return self.layers[number] if number is not None and number < len(self.layers) else None
 
     def _by_its_path(self, parts: tuple[str, ...], weight: Weight) -> Name:
-        """The name of a weight that neither the file nor the architecture names: by the config as far as the path of a
-        layer fits, else by its path."""
+        """The name of a weight that neither the file nor a slot names.
+
+        From the longest beginning of its path at which the architecture has a layer, else from the path alone.
+        """
         owner, index = parts[:-2], self.beside.get(weight.path, parts[-1])
         for end in range(len(owner), 1, -1):
             layer = self._by_place.get(owner[:end])
@@ -134,14 +138,17 @@ class Namer:
 
 
 def _beside_kernels(alignment: "Alignment") -> dict[str, str]:
-    """The names of what is stored beside int8 kernels without a slot, by path: the layers in a MultiHeadAttention are
-    quantized one by one, and its config does not tell (keras/src/layers/core/einsum_dense.py, 3.15)."""
+    """The names, by path, of the weights that are stored beside int8 kernels and have no slot.
+
+    The layers inside a MultiHeadAttention are quantized one by one, and its config does not mention that
+    (keras/src/layers/core/einsum_dense.py, 3.15).
+    """
     from ckpttool.model.layers.quantized import WRITE_ORDER
 
     by_path = alignment.by_path()
     stored = {one.weight.path: one.weight for aligned in alignment.aligned for one in aligned.stored}
     stored |= {weight.path: weight for weight in alignment.left}
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for weight in alignment.left:
         group, _, number = weight.path.rpartition("/")
         place = scalars.digits(number)
@@ -149,8 +156,8 @@ def _beside_kernels(alignment: "Alignment") -> dict[str, str]:
         names = {by_path[path].slot.name for path in (f"{group}/0", f"{group}/1") if path in by_path}
         if first is not None and first.dtype == "int8" and names and names <= {"kernel", "bias"} and place is not None:
             order = [name for name in WRITE_ORDER["int4"] if name != "bias" or name in names]
-            found |= {weight.path: order[place]} if place < len(order) else {}
-    return found
+            labels |= {weight.path: order[place]} if place < len(order) else {}
+    return labels
 
 
 def _several_scopes(weights: Iterable[Weight]) -> frozenset[str]:

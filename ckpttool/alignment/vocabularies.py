@@ -1,8 +1,8 @@
-"""The vocabularies of a checkpoint: which layers look values up, where their entries are kept, and which are nowhere.
+"""The vocabularies of a checkpoint: the layers that look values up, where their entries are stored, which are missing.
 
-A vocabulary is in the config where it was given as a list, else in `vocabulary.txt` among the assets of a `.keras`, one
-entry a line; an `.h5` has no place for it (`IndexLookup.save_assets`, keras/src/layers/preprocessing/index_lookup.py,
-3.15). A layer without it raises when it is called.
+A vocabulary that was passed as a list is in the config. Any other is in `vocabulary.txt` among the assets of a
+`.keras`, one entry a line; an `.h5` has no place for it (`IndexLookup.save_assets`,
+keras/src/layers/preprocessing/index_lookup.py, 3.15). A layer whose vocabulary is missing raises when it is called.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from ckpttool.model.layouts import lookups_in
 from ckpttool.model.slots import Part
 
 FILE = "vocabulary.txt"
-INNER = "_lookup_layer"  # the StringLookup of a TextVectorization, which keeps a copy
+INNER = "_lookup_layer"  # the StringLookup of a TextVectorization, which has a copy of its vocabulary
 WHOLE = frozenset({"keras-zip", "keras-dir", "legacy-model"})
 """The kinds of checkpoints that Keras loads as models, with their vocabularies."""
 
@@ -43,43 +43,45 @@ class Lookup:
 
 
 def lookups_of(model: Part, assets: Iterable[str]) -> Iterator[Lookup]:
-    """The lookups of a model with these assets, by their paths in the words of Keras 3."""
+    """The lookups of a model; `assets` are the paths of its assets in the form of Keras 3."""
     stored = set(assets)
     for layer, place, part in lookups_in(model):
-        found = part.vocabulary
-        assert found is not None
-        source = "asset" if f"{place}/{FILE}" in stored else "file" if found.file else "missing"
+        vocabulary = part.vocabulary
+        assert vocabulary is not None
+        source = "asset" if f"{place}/{FILE}" in stored else "file" if vocabulary.file else "missing"
         source = source if part.assets else "config"
-        yield Lookup(layer, part.class_name, place, source, found.entries, found.file, found.is_padded)
+        yield Lookup(layer, part.class_name, place, source, vocabulary.entries, vocabulary.file, vocabulary.is_padded)
 
 
 def lookups_in_checkpoint(checkpoint: Checkpoint, model: Part) -> tuple[Lookup, ...]:
-    """The lookups of a model whose whole checkpoint this is. Raises CheckpointError where assets cannot be listed."""
-    return tuple(lookups_of(model, map(path_today, asset_sizes(checkpoint))))
+    """The lookups of a model in its whole checkpoint. Raises CheckpointError where assets cannot be listed."""
+    return tuple(lookups_of(model, map(keras3_path, asset_sizes(checkpoint))))
 
 
 def counted(checkpoint: Checkpoint, lookups: Iterable[Lookup]) -> Iterator[tuple[Lookup, int | None]]:
-    """The lookups with the number of their entries, special tokens included where they are assets; None where they are
-    not stored. Raises CheckpointError where assets cannot be read."""
-    found = list(lookups)
-    assets = by_path_today(read_assets(checkpoint)) if any(one.source == "asset" for one in found) else {}
-    for one in found:
-        raw = assets.get(f"{one.place}/{FILE}") if one.source == "asset" else None
-        yield one, one.entries if raw is None else raw.count(b"\n") + 1
+    """The lookups, each with the number of its entries; None where they are not stored.
+
+    The number of entries in an asset includes the special tokens. Raises CheckpointError where assets cannot be read.
+    """
+    listed = list(lookups)
+    assets = by_keras3_path(read_assets(checkpoint)) if any(lookup.source == "asset" for lookup in listed) else {}
+    for lookup in listed:
+        raw = assets.get(f"{lookup.place}/{FILE}") if lookup.source == "asset" else None
+        yield lookup, lookup.entries if raw is None else raw.count(b"\n") + 1
 
 
-def by_path_today(assets: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Assets by the paths that Keras 3 has for them."""
-    return {path_today(path): raw for path, raw in assets.items()}
+def by_keras3_path(assets: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The assets by the paths that Keras 3 has for them."""
+    return {keras3_path(path): raw for path, raw in assets.items()}
 
 
-def path_today(path: str) -> str:
-    """The path of an asset in the words of Keras 3."""
+def keras3_path(path: str) -> str:
+    """The path of an asset in the form of Keras 3."""
     return "/".join(as_keras_3(split(path)))
 
 
 def outermost(lookups: Iterable[Lookup]) -> list[Lookup]:
-    """The lookups without those that are part of another: of a TextVectorization its StringLookup."""
-    found = list(lookups)
-    whole = {one.layer for one in found if one.class_name == "TextVectorization"}
-    return [one for one in found if one.layer.rpartition("/")[0] not in whole]
+    """The lookups without those inside another: without the StringLookup of a TextVectorization."""
+    listed = list(lookups)
+    whole = {lookup.layer for lookup in listed if lookup.class_name == "TextVectorization"}
+    return [lookup for lookup in listed if lookup.layer.rpartition("/")[0] not in whole]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ckpttool.alignment.vocabularies import FILE, INNER, by_path_today
+from ckpttool.alignment.vocabularies import FILE, INNER, by_keras3_path
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
@@ -43,7 +43,7 @@ def asset_changes(a: Checkpoint, b: Checkpoint) -> tuple[AssetChange, ...]:
     read."""
     if not {a.kind, b.kind} <= _WITH_ASSETS:
         return ()
-    ours, theirs = (by_path_today(read_assets(side)) for side in (a, b))
+    ours, theirs = (by_keras3_path(read_assets(side)) for side in (a, b))
     names = {**_layers(b), **_layers(a)}
     return tuple(_without_copies(_changes(ours, theirs, names)))
 

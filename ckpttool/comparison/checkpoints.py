@@ -115,7 +115,7 @@ def side_of(checkpoint: Checkpoint) -> Side:
 def _notes(a: Checkpoint, b: Checkpoint, units: Sequence[Units]) -> Iterator[str]:
     for side, found in zip((a, b), units, strict=True):
         if found.problem:
-            yield f"{side.path}: the config does not tell what its weights are: {found.problem}"
+            yield f"{side.path}: the config does not say which weights the model has: {found.problem}"
     without = [str(side.path) for side in (a, b) if side.config is None]
     if len(without) == 1:
         yield f"{without[0]} stores no config: configs are not compared"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ckpttool.alignment.alignment import align
-from ckpttool.alignment.vocabularies import by_path_today
+from ckpttool.alignment.vocabularies import by_keras3_path
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion import vocabularies
 from ckpttool.conversion.compile import crossentropies, regularizers
@@ -107,7 +107,7 @@ def _as_it_is(
     model = found.payload.model
     part = _part(architecture)
     if part is not None:
-        _check_vocabularies(part, by_path_today(model.assets), form, journal)
+        _check_vocabularies(part, by_keras3_path(model.assets), form, journal)
     names = dict(names_in(part)) if part is not None else {}
     content = replace(model.content, names={**names, **model.content.names})
     return replace(found, payload=Payload(replace(model, content=content)), today=architecture)

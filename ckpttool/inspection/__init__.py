@@ -1,1 +1,1 @@
-"""What `ckpttool ls` and `ckpttool info` show."""
+"""The listing of a checkpoint (`ckpttool ls`) and its description (`ckpttool info`)."""

@@ -1,4 +1,4 @@
-"""What `ls` and `info` tell of a file without weights: an architecture or a spec, with the weights that it expects."""
+"""The listing of a file without weights for `ls` and `info`: an architecture or a spec, with the weights it expects."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ from ckpttool.model.text_files import architecture_of_text, spec_of_text, value_
 if TYPE_CHECKING:
     from ckpttool.model.summary import LayerGraph
 
-_SEARCHED = 4 << 20  # bytes of a text in which the keys of an architecture or a spec stand
+_SEARCHED = 4 << 20  # bytes at the start of a text that are searched for the keys of an architecture or a spec
 _KEYS = (b"class_name", b"ckpttool.spec/", b"c\0l\0a\0s\0s\0_\0n\0a\0m\0e\0", b'"layers"', b"layers:")
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLayer:
-    """One layer of an architecture and the weights that it expects; `class_name` and `frozen` are None in a spec, and
-    `opaque` says that only its own class knows its weights."""
+    """One layer of an architecture and the weights that it expects.
+
+    `class_name` and `frozen` are None in a spec. `opaque` says that only the layer's own class knows its weights.
+    """
 
     layer: str
     class_name: str | None
@@ -43,8 +45,8 @@ class ExpectedLayer:
 class Expected:
     """The weights that an architecture expects, layer by layer.
 
-    `kind` is "architecture" or "spec", `writer` who wrote it as far as that is known. `problem` says why its weights
-    are not known, empty where they are.
+    `kind` is "architecture" or "spec". `writer` is the version of Keras that wrote it, as far as that is known.
+    `problem` says why its weights are not known; empty where they are.
     """
 
     path: Path
@@ -60,24 +62,24 @@ class Expected:
 
     @property
     def slots(self) -> tuple[SpecSlot, ...]:
-        """All weights that it expects."""
+        """All expected weights."""
         return tuple(slot for layer in self.layers for slot in layer.slots)
 
     def matching(self, globs: Sequence[str]) -> Expected:
-        """The same with the layers and weights that match a glob, all where there is none."""
+        """The same architecture with the layers and weights that match a glob; with all of them without globs."""
         if not globs:
             return self
-        found = []
+        matches = []
         for layer in self.layers:
             whole = any(fnmatchcase(layer.layer, glob) for glob in globs)
             slots = [slot for slot in layer.slots if whole or any(fnmatchcase(slot.label, glob) for glob in globs)]
             if whole or slots:
-                found.append(replace(layer, slots=tuple(slots)))
-        return replace(self, layers=tuple(found))
+                matches.append(replace(layer, slots=tuple(slots)))
+        return replace(self, layers=tuple(matches))
 
 
 def params_of(slots: Iterable[SpecSlot]) -> int | None:
-    """The number of values of weights, None where a shape is not known."""
+    """The number of parameters of weights; None where a shape is not known."""
     total = 0
     for slot in slots:
         if slot.shape is None or None in slot.shape:
@@ -87,7 +89,7 @@ def params_of(slots: Iterable[SpecSlot]) -> int | None:
 
 
 def nbytes_of(slots: Iterable[SpecSlot]) -> int | None:
-    """The bytes of weights, None where a shape or a dtype is not known."""
+    """The number of bytes of weights; None where a shape or a dtype is not known."""
     total = 0
     for slot in slots:
         params, item = params_of([slot]), dtypes.itemsize(slot.dtype)
@@ -98,7 +100,7 @@ def nbytes_of(slots: Iterable[SpecSlot]) -> int | None:
 
 
 def expected_in(path: str | os.PathLike[str]) -> Expected | None:
-    """What the architecture or spec in a text expects, None where the file is no such text.
+    """The weights that the architecture or spec in a text file expects; None where the file is no such text.
 
     Raises a CheckpointError for a spec that cannot be read.
     """
@@ -108,7 +110,7 @@ def expected_in(path: str | os.PathLike[str]) -> Expected | None:
     try:
         value = value_in(path)
         architecture = None if is_spec(value) else architecture_of_text(path)
-    except CheckpointError:  # text of another kind, of which the readers of checkpoints know more
+    except CheckpointError:  # another kind of text: the readers of checkpoints have the better error for it
         return None
     if architecture is None:
         return _of_spec(Path(path), size, spec_of_text(path))
@@ -116,7 +118,7 @@ def expected_in(path: str | os.PathLike[str]) -> Expected | None:
 
 
 def _text_size(path: str | os.PathLike[str]) -> int | None:
-    """The size of a file that may be the text of an architecture or a spec, None where it cannot."""
+    """The size in bytes of a file that may be the text of an architecture or a spec; None for any other file."""
     if os.path.isdir(path) or os.fspath(path).lower().endswith("weights.json"):
         return None
     try:
@@ -167,7 +169,7 @@ def _of_architecture(path: Path, size: int, architecture: Architecture) -> Expec
 
 
 def _layers(architecture: Architecture, spec: Spec | None, graph: Mapping[str, Any]) -> Iterator[ExpectedLayer]:
-    """The layers in the order of the config, weights of the model itself first."""
+    """The layers in the order of the config, after the weights of the model itself."""
     slots = _by_layer(spec.slots if spec else ())
     opaque = {part.layer for part in spec.opaque} if spec else set()
     listed = {layer.path for layer in architecture.layers}
@@ -176,21 +178,23 @@ def _layers(architecture: Architecture, spec: Spec | None, graph: Mapping[str, A
     for layer in architecture.layers:
         if layer.is_model and any(path.startswith(f"{layer.path}/") for path in listed):
             continue
-        found = tuple(slots.get(layer.path, ()))
+        slots_of_layer = tuple(slots.get(layer.path, ()))
         is_opaque = layer.path in opaque
-        yield ExpectedLayer(layer.path, layer.class_name, not layer.trainable, found, graph.get(layer.path), is_opaque)
+        yield ExpectedLayer(
+            layer.path, layer.class_name, not layer.trainable, slots_of_layer, graph.get(layer.path), is_opaque
+        )
 
 
 def _by_layer(slots: Iterable[SpecSlot]) -> dict[str, list[SpecSlot]]:
-    found: dict[str, list[SpecSlot]] = {}
+    by_layer: dict[str, list[SpecSlot]] = {}
     for slot in slots:
-        found.setdefault(slot.layer, []).append(slot)
-    return found
+        by_layer.setdefault(slot.layer, []).append(slot)
+    return by_layer
 
 
 def _writer(config: Any) -> str:
-    """Who wrote an architecture: the version that stands in it, else the generation that its words are of."""
+    """The writer of an architecture: the version that the config states, else the generation whose form it has."""
     version = config.get("keras_version") if isinstance(config, Mapping) else None
     if isinstance(version, str) and version:
         return f"Keras {version}"
-    return f"Keras {generation_of(config).value} by its words"
+    return f"Keras {generation_of(config).value} (inferred from the config)"

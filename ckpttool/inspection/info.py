@@ -1,4 +1,4 @@
-"""What `ckpttool info` tells: what a checkpoint is, who wrote it, and what it was compiled with."""
+"""The description of a checkpoint for `ckpttool info`: its format, its writer, its model and its compile settings."""
 
 import os
 import re
@@ -33,8 +33,12 @@ _ROLE = re.compile(r"[_-](weights?|architecture|arch|config|model)(?![a-z])", re
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """The optimizer of a checkpoint. `iteration` and `learning_rate` are read from its saved state where it has one;
-    `learning_rate_from` says whether the rate is of the state or of the config."""
+    """The optimizer of a checkpoint.
+
+    `iteration` and `learning_rate` are read from its saved state, where there is one. `learning_rate_from` is "state"
+    or "config", the place of the learning rate; empty where there is none. `weights` is the number of arrays of its
+    state.
+    """
 
     class_name: str | None
     iteration: int | None
@@ -45,8 +49,11 @@ class Optimizer:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """A checkpoint as `info` shows it. `layers` is None where neither a config nor the file lists them. `layouts` are
-    the inputs that take ragged or sparse tensors, with that word."""
+    """A checkpoint as `info` shows it.
+
+    `layers` is the number of layers; None where neither a config nor the file lists them. `layouts` are the inputs that
+    take "ragged" or "sparse" tensors, with that word.
+    """
 
     path: Path
     kind: str
@@ -78,20 +85,22 @@ class Info:
 
     @property
     def needs_keras_3(self) -> bool:
-        """Whether Keras 2 cannot open a whole model: it finds none of the modules that a `.keras` of Keras 3 names, and
-        InputLayer has no `batch_shape` there (keras/src/saving/serialization_lib.py, keras/src/engine/input_layer.py,
-        2.15)."""
+        """Whether Keras 2 cannot open a whole model.
+
+        Keras 2 has none of the modules that a `.keras` of Keras 3 names, and its InputLayer takes no `batch_shape`
+        (keras/src/saving/serialization_lib.py, keras/src/engine/input_layer.py, 2.15).
+        """
         return self.support is not None and self.support.by_keras_3
 
 
 def info(path: str | os.PathLike[str]) -> Info:
-    """What the checkpoint at a path is, as `ckpttool info` tells it. Raises CheckpointError."""
+    """The description of the checkpoint at a path, as `ckpttool info` shows it. Raises CheckpointError."""
     with open_checkpoint(path) as checkpoint:
         return describe(checkpoint)
 
 
 def describe(checkpoint: Checkpoint) -> Info:
-    """What there is to say about a checkpoint; reads the optimizer's scalars and no other array."""
+    """The description of a checkpoint; reads the optimizer's scalars and no other array."""
     architecture = architecture_of(checkpoint)
     listing = list_checkpoint(checkpoint, Choice(architecture=architecture))
     return Info(
@@ -122,7 +131,7 @@ def describe(checkpoint: Checkpoint) -> Info:
 
 
 def _layouts(architecture: Architecture) -> Iterator[tuple[str, str]]:
-    """The inputs that take ragged or sparse tensors, with that word."""
+    """The inputs that take "ragged" or "sparse" tensors, with that word."""
     names = {name for name, _ in architecture.inputs}
     for layer in architecture.layers:
         config = layer.entry.get("config") if isinstance(layer.entry, Mapping) else None
@@ -131,38 +140,38 @@ def _layouts(architecture: Architecture) -> Iterator[tuple[str, str]]:
 
 
 def _lookups(checkpoint: Checkpoint, architecture: Architecture) -> Iterator[tuple[Lookup, int | None]]:
-    """The layers that look values up, with the number of their entries where these are in a whole checkpoint."""
+    """The layers of a whole checkpoint that look values up, with the number of their entries where these are stored."""
     if checkpoint.kind not in WHOLE:
         return
     try:
-        found = outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))
-        yield from counted(checkpoint, found)
-    except CheckpointError:  # which other commands tell
+        lookups = outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))
+        yield from counted(checkpoint, lookups)
+    except CheckpointError:  # `info` describes the rest of the file; commands that need the vocabularies report it
         return
 
 
 def _outputs(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:
-    """The layers at the end of a model with the shapes of what comes out: computed, else as the config states them."""
-    from ckpttool.model.summary import outputs_with_shapes  # the rules for shapes are not needed everywhere
+    """The output layers of a model with their output shapes: computed, else as the config states them."""
+    from ckpttool.model.summary import outputs_with_shapes  # here, since only models with a config need these rules
 
     return outputs_with_shapes(architecture)
 
 
 def _support(checkpoint: Checkpoint) -> "Support | None":
-    from ckpttool.model.support import support_of  # what Keras 3 takes is not needed everywhere
+    from ckpttool.model.support import support_of  # here, since it brings the tables of what Keras 3 builds
 
     return support_of(checkpoint)
 
 
 def _layer_count(checkpoint: Checkpoint, architecture: Architecture | None) -> int | None:
-    """The number of layers, nested ones included, as far as config or file list them."""
+    """The number of layers, nested ones included; None where neither config nor file lists them."""
     if architecture and (architecture.layers or architecture.class_name in _LISTING_CLASSES):
         return len(architecture.layers)
     return len(set(checkpoint.layer_names)) or None
 
 
 def _dtypes(checkpoint: Checkpoint) -> dict[str, int]:
-    """How many parameters of the model are of each dtype, the most first."""
+    """The number of the model's parameters of each dtype, the commonest dtype first."""
     counts: dict[str, int] = {}
     for weight in checkpoint.section(Section.MODEL):
         counts[weight.dtype] = counts.get(weight.dtype, 0) + weight.size
@@ -194,14 +203,14 @@ def _short_dict(value: dict[str, Any], depth: int) -> str:
     name = value.get("class_name")
     if isinstance(name, str):
         inner = value.get("config")
-        if isinstance(inner, dict):  # the name is what training logs show, and tells one MeanMetricWrapper from another
+        if isinstance(inner, dict):  # training logs show the name, and only by it do two MeanMetricWrappers differ
             inner = inner.get("name")
         return inner if isinstance(inner, str) else name
     return ", ".join(f"{key}: {text}" for key, item in value.items() if (text := short(item, depth + 1)))
 
 
 def optimizer_of(checkpoint: Checkpoint) -> Optimizer | None:
-    """The optimizer that a checkpoint names or has the state of, None where it has neither."""
+    """The optimizer whose config or state a checkpoint has; None where it has neither."""
     state, config = checkpoint.section(Section.OPTIMIZER), _optimizer_config(checkpoint.training_config)
     if not state and not config:
         return None
@@ -222,18 +231,23 @@ def optimizer_of(checkpoint: Checkpoint) -> Optimizer | None:
 def _optimizer_config(config: Any) -> dict[str, Any]:
     if not isinstance(config, dict):
         return {}
-    found = config.get("optimizer_config", config.get("optimizer"))
-    return {"class_name": found} if isinstance(found, str) else found if isinstance(found, dict) else {}
+    optimizer = config.get("optimizer_config", config.get("optimizer"))
+    if isinstance(optimizer, str):
+        return {"class_name": optimizer}
+    return optimizer if isinstance(optimizer, dict) else {}
 
 
 def _by_name(state: tuple[Weight, ...], pattern: re.Pattern[str]) -> Weight | None:
-    """The scalar of the optimizer's state whose stored name says what it is."""
+    """The first scalar of the optimizer's state whose stored name fits a pattern; None where there is none."""
     return next((weight for weight in state if weight.name and not weight.shape and pattern.search(weight.name)), None)
 
 
 def _by_place(state: tuple[Weight, ...], index: int, *kinds: str) -> Weight | None:
-    """The scalar at a fixed place of the path layout: iteration comes first, then the learning rate
-    (`Optimizer.__init__`, keras/src/optimizers/base_optimizer.py, 3.15)."""
+    """The scalar at a fixed place of the path layout; None where there is none of these dtypes.
+
+    The iteration comes first, then the learning rate (`Optimizer.__init__`, keras/src/optimizers/base_optimizer.py,
+    3.15).
+    """
     for weight in state:
         if weight.name is None and not weight.shape and weight.dtype in kinds and weight.path.endswith(f"vars/{index}"):
             return weight
@@ -257,28 +271,34 @@ def _configured_rate(config: Any) -> float | None:
 
 
 def companion(checkpoint: Checkpoint) -> Path | None:
-    """The architecture beside a weights file that its weights fit, the one most alike in name; a guess by name."""
+    """The architecture file beside a weights file whose slots the weights fill; None where there is none.
+
+    Files are found by their names; of several that fit, the one with the most similar name is returned.
+    """
     return next((place for place in _companions(checkpoint.path) if _fits(checkpoint, place)), None)
 
 
 def _fits(checkpoint: Checkpoint, place: Path) -> bool:
-    """Whether every weight has its slot in an architecture, and every slot its weight; with layers of unknown classes,
-    whose weights may be any, nothing speaks against it."""
-    from ckpttool.alignment.alignment import align  # the table of layers is not needed by every command
+    """Whether every weight has its slot in the architecture at `place`, and every slot its weight.
+
+    True where the architecture has layers of unknown classes, whose weights may be any.
+    """
+    from ckpttool.alignment.alignment import align  # here, since only a file without a config needs the layer table
     from ckpttool.model.layouts import opaque_in
     from ckpttool.model.spec import part_in
     from ckpttool.model.text_files import architecture_of_text
 
     try:
         architecture = architecture_of_text(place)
-        found, part = align(checkpoint, architecture), part_in(architecture)
+        alignment, part = align(checkpoint, architecture), part_in(architecture)
     except CheckpointError:
         return False
-    return any(True for _ in opaque_in(part)) or (bool(found.aligned) and not found.missing and not found.left)
+    is_complete = bool(alignment.aligned) and not alignment.missing and not alignment.left
+    return is_complete or any(True for _ in opaque_in(part))
 
 
 def _companions(path: Path) -> list[Path]:
-    """The files beside one that look like its architecture, by name, the most alike first."""
+    """The files beside a weights file that look like its architecture, the most similar name first."""
     stem = _stem(path.name)
     try:
         entries = [entry for entry in os.scandir(path.parent) if entry.name.lower().endswith(_ARCHITECTURE_SUFFIXES)]
@@ -290,20 +310,20 @@ def _companions(path: Path) -> list[Path]:
 
 
 def _likeness(a: str, b: str) -> float:
-    """How alike two names are, from 0 to 1."""
+    """The similarity of two names, from 0 to 1."""
     from difflib import SequenceMatcher
 
     return SequenceMatcher(None, a, b).ratio()
 
 
 def _stem(name: str) -> str:
-    """A file name without its suffixes and what tells weights from architecture: `cnn` for `cnn_weights.h5`."""
+    """A file name without suffixes and without words such as "weights" or "architecture": `cnn` of `cnn_weights.h5`."""
     stem = name.split(".")[0]
     return _ROLE.sub("", stem) or stem
 
 
 def _is_architecture(path: str) -> bool:
-    """Whether the beginning of a file reads like the config of a model."""
+    """Whether a file begins like the config of a model."""
     try:
         source = FileSource(path)
     except CheckpointError:

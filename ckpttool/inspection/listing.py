@@ -1,7 +1,7 @@
-"""What `ckpttool ls` and `ckpttool info` tell: a checkpoint as rows and totals.
+"""The listing of a checkpoint as rows and totals, for `ckpttool ls` and `ckpttool info`.
 
-Values only; how they look is up to `render`. Names that the file does not state are taken from its config or its paths
-and marked as inferred.
+Values only; `render` makes text of them. Names that the file does not state are taken from its config or its paths and
+marked as inferred.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ckpttool.model import Architecture, Layer, architecture_of
 if TYPE_CHECKING:
     from ckpttool.model.summary import LayerGraph
 
-MAX_DEPTH = 64  # names of a chain that are told apart
+MAX_DEPTH = 64  # names at the start of a path that are taken as layers; a bound on the work for a hostile name
 
 
 @dataclass(frozen=True, slots=True)
 class Row(Name):
-    """One weight of a listing under its names, and what was computed of it; `problem` says why nothing was."""
+    """One weight of a listing: its names, its statistics and its checksum; `problem` says why these are missing."""
 
     weight: Weight = field(kw_only=True)
     stats: Stats | None = None
@@ -39,7 +39,7 @@ class Row(Name):
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One layer of a listing and the rows of its weights, none for a layer without any."""
+    """One layer of a listing and the rows of its weights; no rows for a layer without weights."""
 
     layer: str
     class_name: str | None
@@ -50,13 +50,13 @@ class LayerRow:
 
     @classmethod
     def of(cls, rows: Sequence[Row], graph: LayerGraph | None = None) -> LayerRow:
-        """The layer of rows that belong to one layer."""
+        """The layer to which all `rows` belong."""
         first = rows[0]
         return cls(first.layer, first.class_name, first.frozen, first.inferred, tuple(rows), graph)
 
     @property
     def total(self) -> Total:
-        """The sums over its weights."""
+        """The sums over the weights of the layer."""
         return Total.of(row.weight for row in self.rows)
 
 
@@ -77,11 +77,11 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A checkpoint as `ls` shows it. `totals` are over the whole file, whatever rows were chosen.
+    """A checkpoint as `ls` shows it; `totals` are over the whole file, whatever rows were chosen.
 
-    `trainable` and `non_trainable` are the sums over the model's weights that are trained and that are not, as far as
-    the config tells; None where there is none. `assets` are the files that layers keep beside their weights, by path,
-    with the number of their bytes. `graph` is what the config tells of layers, by name, if asked for.
+    `trainable` and `non_trainable` are the sums over the model's trainable and non-trainable weights, as far as the
+    config says; None without a config. `assets` are the files of layers that are stored beside the weights, by path,
+    with their sizes in bytes. `graph` has the output shapes and connections of layers by name, if asked for.
     """
 
     path: Path
@@ -105,38 +105,39 @@ class Listing:
 
     @property
     def content(self) -> Total:
-        """The sums over everything but state of training: the sections model and other."""
-        found = [total for section, total in self.totals.items() if section in (Section.MODEL, Section.OTHER)]
-        return Total(sum(t.weights for t in found), sum(t.params for t in found), sum(t.nbytes for t in found))
+        """The sums over everything but the state of training: the sections model and other."""
+        totals = [total for section, total in self.totals.items() if section in (Section.MODEL, Section.OTHER)]
+        return Total(sum(t.weights for t in totals), sum(t.params for t in totals), sum(t.nbytes for t in totals))
 
     def by_layer(self) -> tuple[LayerRow, ...]:
-        """The rows by layer: in the order of the config where there is one, layers without weights included."""
+        """The rows by layer, in the order of the config where there is one, layers without weights included."""
         gathered: dict[str, list[Row]] = {}
         for row in self.rows:
             gathered.setdefault(row.layer, []).append(row)
-        found = {name: LayerRow.of(rows, self.graph.get(name)) for name, rows in gathered.items()}
+        with_weights = {name: LayerRow.of(rows, self.graph.get(name)) for name, rows in gathered.items()}
         ordered = dict[str, LayerRow]()
         for layer in self.layers:
-            if layer.path in found:
-                ordered[layer.path] = found[layer.path]
+            if layer.path in with_weights:
+                ordered[layer.path] = with_weights[layer.path]
             elif not _inside(layer.path, gathered):
                 graph = self.graph.get(layer.path)
                 ordered[layer.path] = LayerRow(layer.path, layer.class_name, not layer.trainable, False, (), graph)
-        return (*ordered.values(), *(row for name, row in found.items() if name not in ordered))
+        return (*ordered.values(), *(row for name, row in with_weights.items() if name not in ordered))
 
 
 def _inside(path: str, layers: Container[str]) -> bool:
     """Whether a layer that encloses `path` is among `layers`, and so shows its weights."""
-    parts = path.split("/", MAX_DEPTH)  # a name may itself consist of slashes
+    parts = path.split("/", MAX_DEPTH)  # bounded, since a name may itself consist of slashes
     return any("/".join(parts[:end]) in layers for end in range(1, len(parts)))
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which weights to list and what to compute: empty `sections` means all, `match` a glob over layers and paths.
+    """The weights to list and the figures to compute for each.
 
-    `architecture` gives the names and classes of layers to a checkpoint that stores none. `graph` asks for the shapes
-    of what comes out of layers and for their connections.
+    Empty `sections` means all sections, empty `match` all weights; `match` are globs over layers and paths.
+    `architecture` gives the names and classes of layers for a checkpoint that stores none. `graph` asks for the output
+    shapes of layers and for their connections.
     """
 
     sections: frozenset[Section] = frozenset()
@@ -170,7 +171,7 @@ def ls(path: str | os.PathLike[str], choice: Choice | None = None) -> Listing:
 def list_checkpoint(
     checkpoint: Checkpoint, choice: Choice = Choice(), progress: Callable[[int], None] = lambda nbytes: None
 ) -> Listing:
-    """The listing of a checkpoint; `progress` is told the bytes of every block that was read."""
+    """The listing of a checkpoint; `progress` is called with the number of bytes of every block that was read."""
     architecture = choice.architecture or architecture_of(checkpoint)
     namer = Namer.of(checkpoint, architecture)
     everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
@@ -197,7 +198,7 @@ def list_checkpoint(
 
 
 def _assets(checkpoint: Checkpoint) -> dict[str, int]:
-    """The files beside the weights with their sizes; none where there are too many to be listed."""
+    """The files beside the weights with their sizes in bytes; none where there are too many to list."""
     try:
         return asset_sizes(checkpoint)
     except CheckpointError:
@@ -209,13 +210,13 @@ def _row(weight: Weight, name: Name) -> Row:
 
 
 def _graph(architecture: Architecture) -> Mapping[str, LayerGraph]:
-    from ckpttool.model.summary import graph_of  # the rules for shapes are not needed by every listing
+    from ckpttool.model.summary import graph_of  # here, since few listings need the rules for shapes
 
     return graph_of(architecture)
 
 
 def _total_where(rows: Iterable[Row], trainable: bool) -> Total | None:
-    """The sums over the weights that are trained or that are not, None where nothing tells of any."""
+    """The sums over the trainable or the non-trainable weights; None where no weight is known to be either."""
     known = [row for row in rows if row.trainable is not None]
     return Total.of(row.weight for row in known if row.trainable is trainable) if known else None
 
@@ -227,7 +228,7 @@ def _totals(checkpoint: Checkpoint) -> dict[Section, Total]:
 
 def _notes(checkpoint: Checkpoint, rows: Iterable[Row], problem: str) -> Iterator[str]:
     if problem:
-        yield f"the config does not tell what its weights are: {problem}"
+        yield f"the config does not say which weights the model has: {problem}"
     if checkpoint.kind == "hdf5":
         yield "an HDF5 file, but no Keras checkpoint: no layer_names, nb_layers, model_weights or vars groups"
     elif not checkpoint.section(Section.MODEL) and len(checkpoint.section(Section.OPTIMIZER)) > 2:
@@ -245,11 +246,11 @@ def _chosen(row: Row, choice: Choice) -> bool:
 
 
 def _measured(row: Row, choice: Choice, progress: Callable[[int], None]) -> Row:
-    """The row with its statistics and checksum; a weight that cannot be read gets the reason instead."""
+    """The row with its statistics and checksum; for a weight that cannot be read, with the reason as `problem`."""
     if not (choice.stats or choice.sha256):
         return row
     try:
-        found = measure(row.weight, stats=choice.stats, sha256=choice.sha256, progress=progress)
+        measurement = measure(row.weight, stats=choice.stats, sha256=choice.sha256, progress=progress)
     except CheckpointError as error:
         return replace(row, problem=error.what)
-    return replace(row, stats=found.stats, sha256=found.sha256)
+    return replace(row, stats=measurement.stats, sha256=measurement.sha256)

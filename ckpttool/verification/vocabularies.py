@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ckpttool.alignment.vocabularies import FILE, WHOLE, path_today
+from ckpttool.alignment.vocabularies import FILE, WHOLE, keras3_path
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.assets import asset_sizes
 from ckpttool.model.spec import Spec
@@ -13,7 +13,7 @@ def missing(spec: Spec, checkpoint: Checkpoint) -> Iterator[str]:
     CheckpointError where the assets cannot be listed."""
     if checkpoint.kind not in WHOLE:
         return
-    stored = set(map(path_today, asset_sizes(checkpoint)))
+    stored = set(map(keras3_path, asset_sizes(checkpoint)))
     layers = {layer for layer, _ in spec.vocabularies}
     for layer, place in spec.vocabularies:
         if f"{place}/{FILE}" not in stored and layer.rpartition("/")[0] not in layers:

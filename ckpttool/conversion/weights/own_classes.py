@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ckpttool.alignment.alignment import Alignment, is_scope_of, moved_layers, of_unknown, path_today, scopes_of
+from ckpttool.alignment.alignment import Alignment, is_scope_of, keras3_path, moved_layers, of_unknown, scopes_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config.nested import LIVE
 from ckpttool.conversion.config.result import Rewritten
@@ -76,8 +76,8 @@ def own_weights(
     ]
     if checkpoint.kind in PATH_KINDS:
         moved = moved_layers(architecture, old)
-        stored = {path_today("/".join(as_keras_3(split(weight.path))), moved): weight for weight in _all(checkpoint)}
-        named = {path_today(path, moved): name for path, name in checkpoint.object_names.items()}
+        stored = {keras3_path("/".join(as_keras_3(split(weight.path))), moved): weight for weight in _all(checkpoint)}
+        named = {keras3_path(path, moved): name for path, name in checkpoint.object_names.items()}
         own = _by_path(owners, stored, form, journal)
         own.names |= {
             owner.place + path.removeprefix(owner.path): name
