@@ -39,7 +39,7 @@ from ckpttool.formats.assets import read_assets
 from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, section_of, split
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content
-from ckpttool.model import Architecture, architecture_of, read_architecture
+from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.generations import Generation
@@ -68,17 +68,18 @@ def prepare(
     return _rewritten(checkpoint, found, generation, form, options, journal)
 
 
+_ARCHITECTURE = "--arch with the model's architecture: a .json, .yaml, whole model, or package.module:function"
+
+
 def _without_config(checkpoint: Checkpoint, form: str, architecture: Architecture | None, optimizer: bool) -> Prepared:
     """Weights of the path layout in another of its forms, without a config or with one that does not list layers."""
     if checkpoint.kind not in PATH_KINDS or FORMS[form].whole or form == LEGACY:
         what = "stores weights only, whose places in another layout follow from the model"
+        hint = ""
         if architecture is not None:
-            what = f"stores a model of class {architecture.class_name}, whose config does not list its layers"
-        raise ConversionError(
-            what,
-            path=str(checkpoint.path),
-            expected="--arch with the model's architecture: a .json, .yaml, whole model, or package.module:function",
-        )
+            what = f"stores {unlisted.description(architecture)}"
+            hint = unlisted.next_step(architecture) if unlisted.is_of_keras(architecture) else ""
+        raise ConversionError(what, path=str(checkpoint.path), expected="" if hint else _ARCHITECTURE, hint=hint)
     return _copied(checkpoint, None, form, "", "", optimizer)
 
 

@@ -52,7 +52,8 @@ class Info:
     """A checkpoint as `info` shows it.
 
     `layers` is the number of layers; None where neither a config nor the file lists them. `layouts` are the inputs that
-    take "ragged" or "sparse" tensors, with that word.
+    take "ragged" or "sparse" tensors, with that word. `is_of_keras` says that a class which lists no layers is one
+    of Keras's own.
     """
 
     path: Path
@@ -78,6 +79,7 @@ class Info:
     assets: Mapping[str, int] = field(default_factory=dict)
     lookups: tuple[tuple[Lookup, int | None], ...] = ()
     layouts: Mapping[str, str] = field(default_factory=dict)
+    is_of_keras: bool = False
 
     def __repr__(self) -> str:
         model = f", {self.model_class} {self.model_name!r}" if self.model_class else ""
@@ -127,7 +129,14 @@ def describe(checkpoint: Checkpoint) -> Info:
         assets=listing.assets,
         lookups=tuple(_lookups(checkpoint, architecture)) if architecture else (),
         layouts=dict(_layouts(architecture)) if architecture else {},
+        is_of_keras=_is_of_keras(architecture) if architecture else False,
     )
+
+
+def _is_of_keras(architecture: Architecture) -> bool:
+    from ckpttool.model.unlisted import is_of_keras  # what Keras finds by which name is not needed everywhere
+
+    return not architecture.layers and architecture.class_name not in _LISTING_CLASSES and is_of_keras(architecture)
 
 
 def _layouts(architecture: Architecture) -> Iterator[tuple[str, str]]:

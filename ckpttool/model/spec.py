@@ -15,6 +15,7 @@ from ckpttool.model.optimizers import Trained, optimizer_state
 from ckpttool.model.shape_inference import is_built, is_model
 from ckpttool.model.sizes import Shape, is_integer, read_shape
 from ckpttool.model.slots import Part
+from ckpttool.model.unlisted import refusal
 
 SCHEMA = "ckpttool.spec/1"
 MAX_SLOTS = 1_000_000
@@ -195,11 +196,7 @@ def _model_args(architecture: Architecture) -> Args:
     if is_model(args):
         return args
     if not isinstance(args.config.get("layers"), list):
-        raise ConfigError(
-            f"a model of class {args.class_name}, whose config does not list its layers",
-            expected="a Functional or Sequential model",
-            hint="a function that builds the model tells: package.module:function",
-        )
+        raise refusal(architecture)
     plain = {"class_name": "Functional" if "output_layers" in args.config else "Sequential", "config": args.config}
     return Args.of(normalized(plain, architecture.generation))
 

@@ -181,7 +181,8 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
 
 def _layer_count(result: Info) -> str:
     if result.layers is None:
-        return "not listed: the model is of an own class" if result.model_class else ""
+        whose = f"a {result.model_class} of Keras's own" if result.is_of_keras else "the model is of an own class"
+        return f"not listed: {whose}" if result.model_class else ""
     return f"{result.layers:,}"
 
 

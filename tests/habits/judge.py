@@ -142,7 +142,12 @@ def objects() -> dict[str, Any]:
     found = {**own.objects(), **own_more.objects(), "double": own.double, "scaled_by": own.scaled_by}
     taken = [name for name in ("gelu", "swish", "hard_swish", "mish") if hasattr(keras().activations, name)]
     others = {name: _called_otherwise(found[name]) for name in taken}
-    return {**found, **others, **{one.__name__: one for one in others.values()}}
+    return {**found, **others, **{one.__name__: one for one in others.values()}, "identity": identity}
+
+
+def identity(x: Any) -> Any:
+    """TensorFlow's function of this name, which people give as an activation and Keras 3 does not know."""
+    return x
 
 
 def _called_otherwise(function: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -139,8 +139,10 @@ def forget(model):
         inner = getattr(layer, "layers", None)
         if inner:
             forget(layer)
-        elif getattr(layer, "stateful", False) and hasattr(layer, "reset_states"):
-            layer.reset_states()
+        held = [getattr(layer, name, layer) for name in ("forward_layer", "backward_layer")]
+        for one in [] if inner else held:
+            if getattr(one, "stateful", False) and hasattr(one, "reset_states"):
+                one.reset_states()
 
 
 def objects():

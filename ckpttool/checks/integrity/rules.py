@@ -81,7 +81,7 @@ SENSELESS_CONFIG = _warning(
 UNKNOWN_SLOTS = _info(
     code="I110",
     name="unlisted-layers",
-    finds="A model of an own class, whose config does not list its layers.",
+    finds="A config that does not list its layers: of a model of an own class, or of a FeatureSpace alone.",
     why="Whether all of its weights are stored cannot be told from the file.",
     remedy="Write a spec from the live model with `ckpttool spec`, and check or verify against that.",
 )

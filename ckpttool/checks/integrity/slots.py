@@ -20,7 +20,7 @@ from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.formats.weights_h5 import PATH_KINDS
-from ckpttool.model import Architecture
+from ckpttool.model import Architecture, unlisted
 from ckpttool.model.layouts import Place, opaque_in
 from ckpttool.model.spec import part_in, spec_of
 from ckpttool.verification import LOADERS
@@ -43,9 +43,15 @@ def slots(subject: Subject) -> Iterator[Told]:
     elif _has_lost_its_weights(subject.checkpoint):
         yield Finding(NO_WEIGHTS, "", "the optimizer has state for weights, none of which is stored")
     elif not subject.architecture.layers:
-        yield Finding(UNKNOWN_SLOTS, "config", f"a model of class {subject.architecture.class_name}")
+        yield Finding(UNKNOWN_SLOTS, "config", _unlisted(subject.architecture))
     elif subject.alignment_error is not None:
         yield from _senseless(subject.alignment_error)
+
+
+def _unlisted(architecture: Architecture) -> str:
+    """What a config describes that lists no layers."""
+    own = f"a model of class {architecture.class_name}"
+    return unlisted.description(architecture) if unlisted.is_of_keras(architecture) else own
 
 
 def _senseless(error: CheckpointError) -> Iterator[Told]:

@@ -12,6 +12,7 @@ from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
 from ckpttool.model.buildability import Obstacle, buildability_of
 from ckpttool.model.generations import Generation, generation_of
+from ckpttool.model.unlisted import is_of_keras
 
 
 def portability(subject: Subject) -> Iterator[Told]:
@@ -21,6 +22,8 @@ def portability(subject: Subject) -> Iterator[Told]:
         return
     if checkpoint.kind == "keras0-weights":
         yield Finding(REFUSED, "", "the layout of Keras 0.x, in which Keras 3 finds no layers")
+    if architecture is not None and is_of_keras(architecture):
+        yield from _obstacles(checkpoint)
     if architecture is None or not architecture.layers or subject.alignment_error is not None:
         return
     yield from _obstacles(checkpoint)

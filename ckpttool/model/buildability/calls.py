@@ -8,10 +8,21 @@ from ckpttool.io import scalars
 from ckpttool.model import graph
 from ckpttool.model.arguments import Args
 from ckpttool.model.buildability import nested
-from ckpttool.model.buildability.calls_by_class import check_build, check_own, is_left_open
+from ckpttool.model.buildability.calls_by_class import (
+    check_axes,
+    check_build,
+    check_own,
+    checks_shapes,
+    has_no_steps,
+    holds_built,
+    is_left_open,
+    is_merging,
+    keeps_axes,
+    keeps_weights,
+)
 from ckpttool.model.buildability.context import Context, shown
 from ckpttool.model.buildability.initializers import check_initializers
-from ckpttool.model.buildability.shapes import is_dtype
+from ckpttool.model.buildability.shapes import is_alike, is_dtype
 from ckpttool.model.buildability.table import Row, row_of
 from ckpttool.model.buildability.values import Layer, Node, Object, Special, Tensor, leaves, mapped, tensors_in
 from ckpttool.model.defaults import defaults_of
@@ -51,7 +62,17 @@ def _called(
         _check_operation(layer, row, given, context)
     if row.kind == "layer":
         _build_for(layer, row, _shapes_for_build(given), context)
+        _call_held(layer, first, context)
     return output_shapes_of(layer, args, kwargs, context)
+
+
+def _call_held(layer: Layer, first: Any, context: Context) -> None:
+    """TimeDistributed calls the model that it holds on each step (keras/src/layers/rnn/time_distributed.py)."""
+    held = layer.arguments.get("layer") if layer.class_name == "TimeDistributed" else None
+    if isinstance(held, Layer) and held.is_model and isinstance(first, Tensor) and first.shape is not None:
+        step = Tensor((*first.shape[:1], *first.shape[2:]), first.dtype, first.layer, first.node, first.output)
+        with context.below(layer.label):
+            nested.call(held, {"inputs": step}, context)
 
 
 def _check_operation(layer: Layer, row: Row, given: dict[str, Any], context: Context) -> None:
@@ -73,6 +94,7 @@ def output_shapes_of(
     layer: Layer, args: list[Any], kwargs: dict[str, Any], context: Context
 ) -> list[Shape | None] | None:
     """The shapes that come out of a call, None where not even their number is known. Raises Refused."""
+    check_axes(layer, tensors_in([args, kwargs]), context)
     if is_left_open(layer, tensors_in([args, kwargs])):
         return [None]
     try:
@@ -207,9 +229,12 @@ def _shapes_for_build(given: dict[str, Any]) -> Inputs:
 
 def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None:
     """Make the weights of a layer, or compare them with those it has: Keras makes each shape once."""
-    if layer.class_name in _COUNTED_LATER:
+    if layer.class_name in _COUNTED_LATER or (inputs and holds_built(layer, inputs[0])):
         return
-    if not inputs or any(shape is None for shape in inputs) or is_left_open(layer, [Tensor(inputs[0])]):
+    if not inputs or any(shape is None for shape in inputs):
+        return
+    _check_kept_axes(layer, inputs[0], context)
+    if is_left_open(layer, [Tensor(inputs[0])]):
         return
     shapes = weight_shapes(layer, inputs, context)
     if layer.built_for is None:
@@ -221,9 +246,32 @@ def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None
             raise context.refused(layer.class_name, "build", why)
         check_initializers(layer, shapes, context)
         layer.built_for = shapes
-    elif row.fixed and shapes != layer.built_for:
+    elif (row.fixed or keeps_weights(layer)) and not _are_alike(shapes, layer.built_for):
         why = f"it has weights for other inputs than {shown([list(s or ()) for s in inputs])}"
         raise context.refused(layer.class_name, "call", why)
+
+
+def _check_kept_axes(layer: Layer, shape: Shape | None, context: Context) -> None:
+    """Raises Refused where an input has more or fewer axes than the one that a layer was built for, if that counts."""
+    if shape is None or not keeps_axes(layer):
+        return
+    layer.built_axes = layer.built_axes or len(shape)
+    if len(shape) != layer.built_axes:
+        why = f"it is built for inputs with {layer.built_axes} axes, and called on {shown(list(shape))}"
+        raise context.refused(layer.class_name, "call", why)
+
+
+def _are_alike(shapes: dict[str, Shape | None], built: dict[str, Shape | None]) -> bool:
+    """Whether weights of these shapes, of which sizes may not be known, are those that a layer has."""
+    return all(is_alike(shape, built.get(name)) for name, shape in shapes.items())
+
+
+def _check_built(layer: Layer, built: Inputs, context: Context) -> None:
+    """Raises Refused where a layer is built for shapes of which its output would make no sense."""
+    if not checks_shapes(layer) or any(shape is None for shape in built):
+        return
+    tensors = [Tensor(shape) for shape in built]
+    output_shapes_of(layer, [tensors if is_merging(layer) else tensors[0]], {}, context)
 
 
 def weight_shapes(layer: Layer, inputs: Inputs, context: Context) -> dict[str, Shape | None]:
@@ -254,6 +302,7 @@ def build(layer: Layer, settings: Any, context: Context) -> None:
     built = Args.of({"class_name": layer.class_name, "config": {}, "build_config": settings}).built
     with context.below(layer.label):
         check_build(layer, settings, context)
-        if row.kind == "layer" and built:
+        if row.kind == "layer" and built and not has_no_steps(layer, built[0]):
             _build_for(layer, row, built, context)
+            _check_built(layer, built, context)
     layer.built = True

@@ -5,9 +5,14 @@ from typing import Any
 from ckpttool.io import scalars
 from ckpttool.model.buildability import feature_spaces
 from ckpttool.model.buildability.context import Context, shown
+from ckpttool.model.buildability.table import row_of
 from ckpttool.model.buildability.values import Layer, Tensor
 
 _MERGING = "keras.src.layers.merging."
+_CONVOLUTIONS = "keras.src.layers.convolutional."
+_KEEPING_AXES = frozenset({"BatchNormalization", "EinsumDense", "GroupNormalization", "PReLU"})
+_HELD = {"Bidirectional": ("layer", "backward_layer"), "RNN": ("cell",), "TimeDistributed": ("layer",)}
+_WITH_STEPS = 3  # axes: batch, time, values
 _LISTED = "keras.src.layers.preprocessing.feature_space.TFDConcat"
 
 # Layers whose weights are as large as axes of their input.
@@ -49,10 +54,42 @@ def check_own(layer: Layer, first: Any, context: Context) -> None:
     if shape is not None and shape and shape[0] is None and _is_stateful(layer):
         why = f"it is stateful, and its input {shown(list(shape))} has no fixed batch size"
         raise context.refused(layer.class_name, "stateful", why)
-    if layer.class_name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D") and shape is not None:
+    if layer.class_name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D") and shape is not None and not layer.built:
         _check_space(layer, shape, context)
     if layer.class_name == "LayerScale" and shape is not None:
         _check_scale(layer, shape, context)
+
+
+def is_merging(layer: Layer) -> bool:
+    """Whether it is a layer that takes a list of inputs and merges them."""
+    return layer.place.startswith(_MERGING)
+
+
+def checks_shapes(layer: Layer) -> bool:
+    """Whether a class looks at the shapes that it is built for, as it does at those that it is called on."""
+    is_convolution = layer.place.startswith(_CONVOLUTIONS) and not layer.class_name.endswith("Transpose")
+    return is_merging(layer) or is_convolution or layer.class_name == "GroupNormalization"
+
+
+def keeps_axes(layer: Layer) -> bool:
+    """Whether a layer takes only inputs with as many axes as the one it was built for (`InputSpec.ndim`)."""
+    return layer.class_name in _KEEPING_AXES
+
+
+def keeps_weights(layer: Layer) -> bool:
+    """Whether a layer of a class that may be built for any input takes only such as it was built for."""
+    shares = layer.class_name == "PReLU" and bool(layer.config.get("shared_axes"))
+    return shares or layer.class_name == "GroupNormalization"
+
+
+def check_axes(layer: Layer, inputs: list[Tensor], context: Context) -> None:
+    """Raises Refused where a convolution meets more axes than its kernel has
+    (`compute_conv_output_shape`, keras/src/ops/operation_utils.py)."""
+    shape, ranks = inputs[0].shape if inputs else None, row_of(layer.place)
+    most = ranks.ranks[1] if ranks and ranks.ranks and layer.place.startswith(_CONVOLUTIONS) else None
+    if shape is not None and most is not None and len(shape) > most:
+        why = f"its input has {len(shape)} axes, {shown(list(shape))}, and it takes {most}"
+        raise context.refused(layer.class_name, "call", why)
 
 
 def _least_axes(layer: Layer) -> int:
@@ -66,6 +103,22 @@ def _is_stateful(layer: Layer) -> bool:
     """Whether a recurrent layer keeps its state from batch to batch (`RNN.build`, keras/src/layers/rnn/rnn.py)."""
     held = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else layer
     return isinstance(held, Layer) and bool(held.config.get("stateful")) and ".layers.rnn." in held.place
+
+
+def has_no_steps(layer: Layer, shape: tuple[int | None, ...] | None) -> bool:
+    """Whether a recurrent layer is built for a shape without an axis for time, of which Keras takes the batch axis for
+    that of the values."""
+    is_recurrent = layer.class_name in ("Bidirectional", "GRU", "LSTM", "RNN", "SimpleRNN")
+    return is_recurrent and shape is not None and 0 < len(shape) < _WITH_STEPS and shape[0] is not None
+
+
+def holds_built(layer: Layer, shape: tuple[int | None, ...] | None) -> bool:
+    """Whether all that a layer holds has its weights already, which Keras then leaves as they are."""
+    keys = _HELD.get(layer.class_name, ())
+    if layer.class_name == "TimeDistributed" and shape is not None and len(shape) < _WITH_STEPS:
+        return False  # it looks at the shape all the same
+    held = [layer.arguments.get(key) for key in keys]
+    return bool(held) and all(isinstance(one, Layer) and one.built for one in held)
 
 
 def check_build(layer: Layer, settings: dict[str, Any], context: Context) -> None:

@@ -125,4 +125,8 @@ def _again(layer: Layer, made: Any, known: dict[int, Shape | None], context: Con
     if layer.is_model:
         return call(layer, {"inputs": args[0] if args else kwargs.get("inputs")}, context)
     with context.below(layer.label):
-        return output_shapes_of(layer, args, kwargs, context)
+        return None if layer.class_name in _UNCHECKED else output_shapes_of(layer, args, kwargs, context)
+
+
+# Layers that look at their inputs when they are built, and not when shapes are computed anew; what comes out is open.
+_UNCHECKED = frozenset({"Concatenate"})

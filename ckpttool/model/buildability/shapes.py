@@ -21,6 +21,13 @@ def standard_shape(value: Any) -> Shape | None:
     return tuple(scalars.truncated(size) for size in value)
 
 
+def is_alike(one: Shape | None, other: Shape | None) -> bool:
+    """Whether two shapes may be the same, as far as they are known."""
+    if one is None or other is None:
+        return True
+    return len(one) == len(other) and all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
+
+
 def is_dtype(value: Any) -> bool:
     """Whether Keras takes a value for the name of a dtype; null is the default."""
     return value is None or (isinstance(value, str) and value in _DTYPES)

@@ -92,17 +92,20 @@ def stacked_rnn_cells(args: Args, inputs: Inputs, build: Build) -> Part:
 
 
 def bidirectional(args: Args, inputs: Inputs, build: Build) -> Part:
-    """Bidirectional: a layer for each direction, named after the one it was given."""
-    part = _checked(args, build(args.layer("layer"), inputs), LAYERS, "layer")
+    """Bidirectional: a layer for each direction, named after the one it was given, and built for what its own
+    `build_config` states where it has one."""
+    held = args.layer("layer")
+    part = _checked(args, build(held, held.built or inputs), LAYERS, "layer")
     forward = replace(part, name=f"forward_{part.name.removeprefix('forward_')}")
     backward = replace(part, name=f"backward_{part.name.removeprefix('backward_')}")
     if "backward_layer" in args:
-        backward = _checked(args, build(args.layer("backward_layer"), inputs), LAYERS, "backward_layer")
+        held = args.layer("backward_layer")
+        backward = _checked(args, build(held, held.built or inputs), LAYERS, "backward_layer")
     return args.part(children=[("forward_layer", forward), ("backward_layer", backward)])
 
 
 def _held_cell(args: Args, cell: Args, shape: Shape | None, build: Build) -> Part:
-    return _checked(args, build(cell, cell.built if shape is None else (shape,)), CELLS, "cell")
+    return _checked(args, build(cell, cell.built or (shape,)), CELLS, "cell")
 
 
 def _checked(args: Args, part: Part, fitting: frozenset[str], key: str) -> Part:

@@ -7,7 +7,7 @@ from ckpttool.model.arguments import Args, first
 from ckpttool.model.layers.quantized import fixed
 from ckpttool.model.layers.recurrent import Build
 from ckpttool.model.shape_inference import steps_of
-from ckpttool.model.sizes import Inputs, Shape
+from ckpttool.model.sizes import Inputs
 from ckpttool.model.slots import Part, Slot, members
 
 
@@ -64,6 +64,6 @@ def model(args: Args, inputs: Inputs, build: Build) -> Part:
 
 
 def _built(layer: Args, inputs: Inputs, build: Build) -> Part:
-    """The part of a layer that another holds, for these inputs, or for those its config states where unknown."""
-    shape: Shape | None = first(inputs)
-    return build(layer, layer.built if shape is None else inputs)
+    """The part of a layer that another holds, for the inputs that its own `build_config` states, for which Keras builds
+    it before its holder, or else for these."""
+    return build(layer, layer.built or inputs)
