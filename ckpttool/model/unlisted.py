@@ -8,7 +8,7 @@ features in a module that is gone.
 from collections.abc import Mapping
 from typing import Any
 
-from ckpttool.model.arguments import ConfigError
+from ckpttool.errors import ConfigError
 from ckpttool.model.buildability import buildability_of_keras, class_in_keras
 from ckpttool.model.config import Architecture
 
