@@ -13,6 +13,7 @@ from ckpttool.model.buildability.calls_by_class import (
     check_build,
     check_own,
     checks_shapes,
+    has_kept_axes,
     has_no_steps,
     holds_built,
     is_left_open,
@@ -252,12 +253,12 @@ def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None
 
 
 def _check_kept_axes(layer: Layer, shape: Shape | None, context: Context) -> None:
-    """Raises Refused where an input has more or fewer axes than the one that a layer was built for, if that counts."""
+    """Raises Refused where an input has other axes than the one that a layer was built for, if that counts."""
     if shape is None or not keeps_axes(layer):
         return
-    layer.built_axes = layer.built_axes or len(shape)
-    if len(shape) != layer.built_axes:
-        why = f"it is built for inputs with {layer.built_axes} axes, and called on {shown(list(shape))}"
+    layer.built_input = layer.built_input or shape
+    if not has_kept_axes(layer, shape):
+        why = f"it is built for inputs {shown(list(layer.built_input))}, and called on {shown(list(shape))}"
         raise context.refused(layer.class_name, "call", why)
 
 

@@ -5,12 +5,13 @@ from typing import Any
 from ckpttool.io import scalars
 from ckpttool.model.buildability import feature_spaces
 from ckpttool.model.buildability.context import Context, shown
+from ckpttool.model.buildability.shapes import is_alike
 from ckpttool.model.buildability.table import row_of
 from ckpttool.model.buildability.values import Layer, Tensor
 
 _MERGING = "keras.src.layers.merging."
 _CONVOLUTIONS = "keras.src.layers.convolutional."
-_KEEPING_AXES = frozenset({"BatchNormalization", "EinsumDense", "GroupNormalization", "PReLU"})
+_KEEPING_AXES = frozenset({"BatchNormalization", "EinsumDense", "GroupNormalization", "PReLU", "SpectralNormalization"})
 _HELD = {"Bidirectional": ("layer", "backward_layer"), "RNN": ("cell",), "TimeDistributed": ("layer",)}
 _WITH_STEPS = 3  # axes: batch, time, values
 _LISTED = "keras.src.layers.preprocessing.feature_space.TFDConcat"
@@ -72,8 +73,16 @@ def checks_shapes(layer: Layer) -> bool:
 
 
 def keeps_axes(layer: Layer) -> bool:
-    """Whether a layer takes only inputs with as many axes as the one it was built for (`InputSpec.ndim`)."""
+    """Whether a layer takes only inputs with the axes of the one it was built for (`InputSpec`)."""
     return layer.class_name in _KEEPING_AXES
+
+
+def has_kept_axes(layer: Layer, shape: tuple[int | None, ...]) -> bool:
+    """Whether an input has as many axes as the one that a layer was built for, or for SpectralNormalization the same
+    last one (`InputSpec`)."""
+    if layer.class_name != "SpectralNormalization":
+        return len(shape) == len(layer.built_input)
+    return is_alike(shape[-1:], layer.built_input[-1:])
 
 
 def keeps_weights(layer: Layer) -> bool:

@@ -81,7 +81,7 @@ class Layer:
     `name` is None where Keras makes one up. `place` is empty for the user's own class. `input_shape` is what the
     argument `input_shape` or `input_dim` says, for the first layer of a Sequential model. A model has its `layers`, and
     `inputs` and `outputs` once it has a graph. `args` are the layer as the tables of shapes take it. `built_for` are
-    the shapes of the weights that it has, `built_axes` is the number of axes of the input for which it has them.
+    the shapes of the weights that it has, `built_input` is that of the input for which it has them.
     """
 
     place: str
@@ -92,7 +92,7 @@ class Layer:
     input_shape: Any = None
     built: bool = False
     built_for: Any = None
-    built_axes: int = 0
+    built_input: Shape = ()
     layers: "list[Layer]" = field(default_factory=list)
     inputs: Any = None
     outputs: Any = None
