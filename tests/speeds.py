@@ -36,11 +36,13 @@ LIVE = frozenset(
     model/shapes/test_operation_shapes_live.py
     model/test_built.py
     model/test_defaults.py
+    model/test_held_shapes.py
     model/test_layers_live.py
     model/test_objects.py
     model/test_optimizers.py
     test_live_keras.py
     verification/test_legacy_state.py
+    verification/test_unlisted.py
     verification/test_verify_against_keras.py
     """.split()
 )
