@@ -24,6 +24,7 @@ from ckpttool.errors import (
 from ckpttool.io import dtypes
 from ckpttool.io.facts import Facts
 from ckpttool.object_graph import ObjectGraph
+from ckpttool.saved_model import SavedModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -184,7 +185,7 @@ def _gathered(values: Values, nbytes: int) -> bytearray:
 
 @dataclass(frozen=True, slots=True)
 class Producer:
-    """Who wrote a checkpoint, as far as the file tells.
+    """Who wrote a checkpoint, as far as the file tells: which Keras, and of a SavedModel which TensorFlow.
 
     `inferred_backend` and `generation` are conclusions from names and layout, not statements of the file.
     """
@@ -194,6 +195,7 @@ class Producer:
     date_saved: str | None = None
     inferred_backend: str | None = None
     generation: str = ""
+    tensorflow_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +205,8 @@ class Checkpoint(Mapping[str, Weight]):
     `kind` is a key of `ckpttool.formats.FORMATS`. `config` and `training_config` are what the file stores, parsed; they
     are data and nothing in them is ever executed. `layer_names` are the layers that the file lists itself, weightless
     ones included, `object_names` the names of objects by their paths, where it stores those. `object_graph` is that of
-    a file of TensorFlow, which tells what each weight is. `refusals` tells what was left alone.
+    a file of TensorFlow, which tells what each weight is, `saved_model` what a SavedModel says beside its weights.
+    `refusals` tells what was left alone.
     """
 
     path: Path
@@ -220,6 +223,7 @@ class Checkpoint(Mapping[str, Weight]):
     files: tuple[str, ...] = ()
     check_bytes: Callable[[], None] | None = field(default=None, repr=False)
     object_graph: ObjectGraph | None = field(default=None, repr=False)
+    saved_model: SavedModel | None = field(default=None, repr=False)
     release: Callable[[], None] | None = field(default=None, repr=False)
     facts: Facts = field(default_factory=Facts, init=False, repr=False)
 

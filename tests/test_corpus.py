@@ -19,10 +19,10 @@ KINDS = {
     "h5-weights-keras0": "keras0-weights",
     "keras-zip": "keras-zip",
     "tf-checkpoint": "tensorflow-checkpoint",
+    "savedmodel-dir": "saved-model",
 }
 # What this version does not read, and what its error must then name.
 DIAGNOSED = {
-    "savedmodel-dir": "is a TensorFlow SavedModel",
     "bad:git-lfs-pointer": "is a git-lfs pointer",
 }
 
@@ -47,9 +47,13 @@ def file_of(expected: dict[str, Any]) -> Path:
     return CORPUS / "files" / expected["name"]
 
 
-def facts(weights: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+OF_TENSORFLOW = {"tf-checkpoint", "savedmodel-dir"}  # of which the names of variables were not written down by hand
+
+
+def facts(weights: list[dict[str, Any]], kind: str) -> list[tuple[Any, ...]]:
     """What both sides say of each weight, in order."""
-    return [(w["path"], w["shape"], w["dtype"], w["sha256"], w.get("name")) for w in weights]
+    named = kind not in OF_TENSORFLOW
+    return [(w["path"], w["shape"], w["dtype"], w["sha256"], w.get("name") if named else "") for w in weights]
 
 
 @pytest.mark.parametrize("path", read_cases())
@@ -62,9 +66,9 @@ def test_ls_lists_every_weight_in_stored_order(path: Path) -> None:
     by_section: dict[str, list[dict[str, Any]]] = {"model": [], "optimizer": [], "state": []}
     for weight in listing["weights"]:
         by_section[weight["section"] if weight["section"] in by_section else "state"].append(weight)
-    assert facts(by_section["model"]) == facts(expected["weights"])
-    assert facts(by_section["optimizer"]) == facts(expected["optimizer"])
-    assert facts(by_section["state"]) == facts(expected.get("state") or [])
+    kind = expected["kind"]
+    for section, known in (("model", "weights"), ("optimizer", "optimizer"), ("state", "state")):
+        assert facts(by_section[section], kind) == facts(expected.get(known) or [], kind)
     assert listing["kind"] == KINDS[expected["kind"]]
 
 
@@ -85,9 +89,9 @@ def test_info_names_the_writer_and_the_model(path: Path) -> None:
     result = run("info", str(file_of(expected)), "--output", "json")
     assert result.exit_code == 0, result.stderr
     info = json.loads(result.stdout)
-    writer, producer = expected["writer"], info["producer"]
-    assert producer["keras_version"] == writer["keras_version"]
-    assert producer["backend"] == writer["backend"]
+    writer, producer = expected.get("writer", {}), info["producer"]
+    assert producer["keras_version"] == writer.get("keras_version")
+    assert producer["backend"] == writer.get("backend")
     assert producer["date_saved"] == writer.get("date_saved")
     assert producer["inferred_backend"] == writer.get("backend_by_weight_names")
     if "generation" in writer:

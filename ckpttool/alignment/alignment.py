@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from ckpttool.alignment.object_graphs import in_names, in_object_graph
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.formats.weights_h5 import as_keras_3, split
 from ckpttool.io import scalars
@@ -21,6 +22,9 @@ LASTING = frozenset(
     {"kernel", "bias", "gamma", "beta", "recurrent_kernel", "moving_mean", "moving_variance", "embeddings"}
 )
 """The names of weights that have had the same meaning in every Keras since 2."""
+
+OF_TENSORFLOW = frozenset({"tensorflow-checkpoint", "saved-model"})
+"""The kinds of checkpoints that keep their weights as TensorFlow does."""
 
 
 class Evidence(Enum):
@@ -89,6 +93,8 @@ def _align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     part = part_in(architecture)
     places = tuple(places_of(part))
     weights = checkpoint.section(Section.MODEL)
+    if checkpoint.kind in OF_TENSORFLOW:
+        return _alignment(places, weights, _tracked(part, places, checkpoint), None)
     if not checkpoint.kind.startswith(("legacy", "keras0")):
         moved = moved_layers(architecture, part)
         by_path = list(_by_path(places, weights, moved)) or list(_below_one(places, weights, moved))
@@ -183,6 +189,16 @@ def _below_one(places: Iterable[Place], weights: Sequence[Weight], moved: Mappin
 def _public(parts: Iterable[str]) -> str:
     """A path without the underscores of private attributes."""
     return "/".join(part.lstrip("_") for part in parts)
+
+
+def _tracked(model: Part, places: Iterable[Place], checkpoint: Checkpoint) -> Iterator[_Pair]:
+    """The weights of a TensorFlow checkpoint: as its object graph leads to them, else by the variables' own names."""
+    found = dict(in_object_graph(model, checkpoint))
+    if found:
+        yield from ((key, Stored(weight), Evidence.PATH) for key, weight in found.items())
+        return
+    for place, weight in in_names(model.name, places, checkpoint.section(Section.MODEL)):
+        yield key_of(place), Stored(weight), Evidence.NAME
 
 
 @dataclass(frozen=True, slots=True)

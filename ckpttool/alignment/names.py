@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _SCOPE = re.compile(r"(_\d+)?/")  # how a scope of TensorFlow ends, behind the name of its layer
 
+_TENSOR = (".ATTRIBUTES", "VARIABLE_VALUE")
+"""The end of the key of a variable in a TensorFlow checkpoint, behind its way through the objects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -129,6 +132,8 @@ class Namer:
 
         From the longest beginning of its path at which the architecture has a layer, else from the path alone.
         """
+        if parts[-2:] == _TENSOR:
+            return Name("/".join(parts[:-3]), "/".join(parts[-3:-2]), inferred=True)
         owner, index = parts[:-2], self.beside.get(weight.path, parts[-1])
         for end in range(len(owner), 1, -1):
             layer = self._by_place.get(owner[:end])

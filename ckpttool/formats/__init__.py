@@ -15,7 +15,14 @@ from ckpttool.formats import foreign, keras0_h5, legacy_h5, weights_h5
 from ckpttool.formats.builder import Hdf5Input, Parts
 from ckpttool.formats.hdf5.headers import find_signature
 from ckpttool.formats.hdf5.tree import Tree
-from ckpttool.formats.tensorflow.places import checkpoint_in, index_of, is_index, orphan
+from ckpttool.formats.tensorflow.places import (
+    checkpoint_in,
+    index_of,
+    is_index,
+    is_saved_model,
+    orphan,
+    saved_model_of,
+)
 from ckpttool.formats.tensorflow.table import is_table
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource, access_error
@@ -38,6 +45,7 @@ FORMATS = {
     "legacy-weights": Format("legacy HDF5 weights", (".h5", ".hdf5")),
     "keras0-weights": Format("Keras 0.x HDF5 weights", (".h5", ".hdf5")),
     "tensorflow-checkpoint": Format("TensorFlow checkpoint", (".index",)),
+    "saved-model": Format("TensorFlow SavedModel", ()),
     "hdf5": Format("HDF5, but no Keras checkpoint", ()),
 }
 
@@ -102,6 +110,9 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     try:
         if place.is_dir():
             return _open_directory(place)
+        folder = saved_model_of(place)
+        if folder is not None:
+            return _read_saved_model(folder)
         found = _open_file(index_of(place) or place)
         note = suffix_note(found.path.name, found.kind)
         return replace(found, notes=(note, *found.notes)) if note else found
@@ -118,6 +129,9 @@ def _open_directory(path: Path) -> Checkpoint:
 
     if _is_unzipped(path):
         return keras_zip.read_directory(path)
+    folder = saved_model_of(path)
+    if folder is not None:
+        return _read_saved_model(folder)
     index = checkpoint_in(path)
     if index is not None:
         return _open_file(index)
@@ -160,6 +174,12 @@ def _read_content(source: FileSource) -> Checkpoint:
     if is_table(source):
         return _read_tensorflow(source)
     raise orphan(Path(source.path)) or foreign.describe(source)
+
+
+def _read_saved_model(directory: Path) -> Checkpoint:
+    from ckpttool.formats.tensorflow import saved_model
+
+    return saved_model.read(directory)
 
 
 def _read_tensorflow(source: FileSource) -> Checkpoint:
@@ -246,7 +266,7 @@ def _mismatch(suffix: str, kind: str) -> str:
 def is_directory_of_checkpoints(path: Path) -> bool:
     """Whether a path is a directory to look into, and no checkpoint itself."""
     try:
-        return path.is_dir() and not (_is_unzipped(path) or _is_one_checkpoint(path) or foreign.is_saved_model(path))
+        return path.is_dir() and not (_is_unzipped(path) or _is_one_checkpoint(path) or saved_model_of(path))
     except (OSError, ValueError):
         return False
 
@@ -268,7 +288,7 @@ def checkpoints_in(directory: Path) -> Iterator[Path]:
     entries = sorted(directory.iterdir(), key=lambda path: path.name)
     for path in entries:
         if path.is_dir():
-            if _is_unzipped(path):
+            if _is_unzipped(path) or is_saved_model(path):
                 yield path
         elif foreign.is_regular(path) and _may_be(path, directory):
             yield path

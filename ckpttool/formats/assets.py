@@ -1,4 +1,4 @@
-"""The assets of a `.keras`: files that layers keep beside their weights, such as vocabularies."""
+"""The assets of a `.keras` or a SavedModel: files that layers keep beside their weights, such as vocabularies."""
 
 import os
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ from ckpttool.io.sources import FileSource
 FOLDER = "assets"
 MAX_BYTES = 256 << 20  # of all assets
 MAX_FILES = 10_000
+_DIRECTORIES = frozenset({"keras-dir", "saved-model"})
 
 
 def read_assets(checkpoint: Checkpoint) -> dict[str, bytes]:
@@ -21,7 +22,7 @@ def read_assets(checkpoint: Checkpoint) -> dict[str, bytes]:
     """
     if checkpoint.kind == "keras-zip":
         return _in_archive(checkpoint.path)
-    return _in_directory(checkpoint.path / FOLDER) if checkpoint.kind == "keras-dir" else {}
+    return _in_directory(checkpoint.path / FOLDER) if checkpoint.kind in _DIRECTORIES else {}
 
 
 def asset_sizes(checkpoint: Checkpoint) -> dict[str, int]:
@@ -29,7 +30,7 @@ def asset_sizes(checkpoint: Checkpoint) -> dict[str, int]:
 
     Raises CheckpointError for too many.
     """
-    if checkpoint.kind == "keras-dir":
+    if checkpoint.kind in _DIRECTORIES:
         folder = checkpoint.path / FOLDER
         return {Path(name).as_posix(): (folder / name).lstat().st_size for name in _counted(_names_in(folder))}
     if checkpoint.kind != "keras-zip" or not any(name.startswith(f"{FOLDER}/") for name in checkpoint.files):

@@ -17,6 +17,7 @@ from ckpttool.io import dtypes, json_text
 from ckpttool.io.budget import Budget, steps_of_text
 from ckpttool.io.sources import FileSource, Source
 from ckpttool.object_graph import ObjectGraph
+from ckpttool.saved_model import SavedModel
 
 _REFUSAL_STEPS = 4  # what something that is left alone costs of the budget
 _WEIGHT_STEPS = 60
@@ -38,6 +39,7 @@ class Parts:
     files: list[str] = field(default_factory=list)
     check_bytes: Callable[[], None] | None = None
     object_graph: ObjectGraph | None = None
+    saved_model: SavedModel | None = None
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     def refuse(self, kind: str, place: str, detail: str) -> None:
@@ -88,6 +90,7 @@ class Parts:
             files=tuple(self.files),
             check_bytes=self.check_bytes,
             object_graph=self.object_graph,
+            saved_model=self.saved_model,
             release=self.close,
         )
 

@@ -70,8 +70,11 @@ def describe(source: Source) -> CheckpointError:
 
 
 def lfs_pointer(source: Source) -> CheckpointError | None:
-    """The error that names the pointer of git-lfs that a file is, None where it is none."""
-    return _lfs_pointer(source.read(0, min(_HEAD, source.size)), source)
+    """The error for a part of a checkpoint that git-lfs keeps and that was not fetched, None where it is none."""
+    found = _lfs_pointer(source.read(0, min(_HEAD, source.size)), source)
+    if found is not None:
+        found.kind = "missing"
+    return found
 
 
 def _lfs_pointer(head: bytes, _source: Source) -> CheckpointError | None:
@@ -157,7 +160,9 @@ def _protobuf(head: bytes, source: Source) -> CheckpointError | None:
         return None
     if head[:3] == b"\x08\x01\x12" and b"\x0a" in head[4:9]:
         return UnsupportedError(
-            "is the graph of a TensorFlow SavedModel", hint="this version reads checkpoints in Keras's own formats"
+            "is the graph of a TensorFlow SavedModel under another name",
+            expected="a file saved_model.pb beside its variables",
+            hint="rename it, and name its directory",
         )
     if 1 <= head[1] <= _LAST_ONNX and (head[2] != 0x12 or head[4 : 4 + min(head[3], 3)].isalnum()):
         return UnsupportedError("is an ONNX model", hint="ckpttool reads checkpoints of Keras")
@@ -224,16 +229,24 @@ def describe_zip(names: list[str]) -> CheckpointError:
     )
 
 
-def is_saved_model(path: Path) -> bool:
-    """Whether a directory is a SavedModel, with its graph as a message or as text."""
-    return (path / "saved_model.pb").exists() or (path / "saved_model.pbtxt").exists()
+_OTHER_GRAPHS = {
+    "saved_model.pbtxt": "whose graph is text",
+    "saved_model.cpb": "whose graph is cut into chunks, as it is above 2 GB",
+}
+_AS_PB = "load it with TensorFlow and save it again with tf.saved_model.save"
+
+
+def other_saved_model(name: str) -> UnsupportedError | None:
+    """The error for the graph of a SavedModel in a form that is not read, by the name of its file; None for others."""
+    what = _OTHER_GRAPHS.get(name)
+    return UnsupportedError(f"is a TensorFlow SavedModel {what}", hint=_AS_PB) if what else None
 
 
 def describe_directory(path: Path) -> CheckpointError:
     """The error that names what a directory is that is no checkpoint."""
-    if is_saved_model(path):
-        hint = "this version reads checkpoints in Keras's own formats"
-        return UnsupportedError("is a TensorFlow SavedModel", path=str(path), hint=hint)
+    other = next((other_saved_model(name) for name in _OTHER_GRAPHS if (path / name).exists()), None)
+    if other is not None:
+        return other
     if any(path.glob("*.index")):
         return UnknownFormatError(
             "holds several checkpoints of TensorFlow, of which none is said to be the newest",

@@ -17,6 +17,7 @@ from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.sizes import Shape
 from ckpttool.model.spec import part_in
+from ckpttool.saved_model import SavedModel
 
 if TYPE_CHECKING:
     from ckpttool.model.support import Support
@@ -80,6 +81,7 @@ class Info:
     lookups: tuple[tuple[Lookup, int | None], ...] = ()
     layouts: Mapping[str, str] = field(default_factory=dict)
     is_of_keras: bool = False
+    saved_model: SavedModel | None = None
 
     def __repr__(self) -> str:
         model = f", {self.model_class} {self.model_name!r}" if self.model_class else ""
@@ -130,6 +132,7 @@ def describe(checkpoint: Checkpoint) -> Info:
         lookups=tuple(_lookups(checkpoint, architecture)) if architecture else (),
         layouts=dict(_layouts(architecture)) if architecture else {},
         is_of_keras=_is_of_keras(architecture) if architecture else False,
+        saved_model=checkpoint.saved_model,
     )
 
 

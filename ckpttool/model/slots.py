@@ -26,7 +26,8 @@ class Slot:
     that owns the weight, where the layer lists a weight of another object as its own; in a live model it may begin with
     `..`. `stored_dtype` is given where what is written has another dtype than the weight in memory. `key` is the name
     under which `.weights.h5` keeps the weight, where that is not its number. `listed` is False for state that is not
-    among the weights of its layer, and so in no legacy `.h5` of Keras 3.
+    among the weights of its layer, and so in no legacy `.h5` of Keras 3. `tracked` is the name under which the object
+    graph of a TensorFlow checkpoint may have it beside its own: an attribute of Keras 2, or a private one of Keras 3.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Slot:
     stored_dtype: str = ""
     key: str = ""
     listed: bool = True
+    tracked: str = ""
 
     @property
     def written_dtype(self) -> str:

@@ -15,6 +15,7 @@ from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
 from ckpttool.manifest import Record
 from ckpttool.render.style import Style, Summary, date
 from ckpttool.render.tables import cut_to_depth
+from ckpttool.saved_model import SavedModel
 
 if TYPE_CHECKING:
     from ckpttool.comparison import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
@@ -96,6 +97,7 @@ def _producer(who: Producer) -> dict[str, Any]:
         "date_saved": who.date_saved,
         "inferred_backend": who.inferred_backend,
         "generation": who.generation or None,
+        **({"tensorflow_version": who.tensorflow_version} if who.tensorflow_version else {}),
     }
 
 
@@ -221,7 +223,13 @@ def info(result: Info, style: Style) -> str:
             "refusals": [_refusal(refusal) for refusal in result.refusals],
             "notes": list(result.notes),
         }
+        | ({"saved_model": _saved_model(result.saved_model)} if result.saved_model else {})
     )
+
+
+def _saved_model(found: SavedModel) -> dict[str, Any]:
+    """What a SavedModel says beside its weights."""
+    return {**asdict(found), "config_file": found.config_file or None}
 
 
 def verdict(result: VerifyResult, style: Style) -> str:

@@ -71,6 +71,9 @@ def number(value: float | None) -> str:
 
 def producer(who: Producer) -> str:
     """Who wrote a checkpoint, in a few words."""
+    tensorflow = f"TensorFlow {printable(who.tensorflow_version, 40)}" if who.tensorflow_version else ""
+    if not who.keras_version and not who.generation:
+        return tensorflow
     if who.keras_version:
         name = f"Keras {printable(who.keras_version, 40)}"
     else:
@@ -79,6 +82,7 @@ def producer(who: Producer) -> str:
     backend = printable(who.backend or "", 40)
     if not backend and who.inferred_backend:
         backend = f"{who.inferred_backend} by its weight names"
+    backend = tensorflow or backend
     return f"{name} on {backend}" if name and backend else name or backend
 
 

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from ckpttool.inspection.info import Info
     from ckpttool.model.support import Support
     from ckpttool.render import diffs
+    from ckpttool.saved_model import SavedModel, Tensor
     from ckpttool.verification import VerifyResult
 
 _RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "epoch", "step"})
 _SHOWN = 5
+_SIGNATURES = 10
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 _RED, _GREEN = "\x1b[31m", "\x1b[32m"
 _KERAS_3 = "Keras 3, which TensorFlow has from 2.16 on; weights for Keras 2: ckpttool convert MODEL for_keras_2.h5"
@@ -174,9 +176,31 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
     for key, text in result.compiled.items():
         yield key.replace("_", " "), text
     yield "compiled with", _optimizer(result)
+    if result.saved_model is not None:
+        yield from _saved_model(result.saved_model)
     yield "architecture", f"{result.companion} (a guess by its name)" if result.companion else ""
     if result.needs_keras_3:
         yield "needs", _KERAS_3
+
+
+def _saved_model(found: SavedModel) -> Iterator[tuple[str, str]]:
+    """What a SavedModel says beside its weights."""
+    yield "tags", "; ".join(", ".join(tags) for tags in found.tags)
+    for one in found.signatures[:_SIGNATURES]:
+        yield "signature", f"{one.name}: {_ends_of(one.inputs)} -> {_ends_of(one.outputs)}"
+    if found.signatures[_SIGNATURES:]:
+        yield "", f"and {len(found.signatures) - _SIGNATURES:,} signatures more"
+    yield "functions", f"{found.functions:,}" if found.functions else ""
+    yield "graph reads", ", ".join(f"assets/{name}" for name in found.assets[:_SIGNATURES])
+    yield "architecture", f"in {found.config_file}" if found.config_file else "no Keras config: it tells no layers"
+
+
+def _ends_of(tensors: tuple[Tensor, ...]) -> str:
+    return ", ".join(f"{tensor.name} {tensor.dtype} {_shape(tensor)}" for tensor in tensors)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "of any shape" if tensor.shape is None else shape(tensor.shape)
 
 
 def _layer_count(result: Info) -> str:

@@ -342,9 +342,9 @@ def test_no_permission(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["directory", "SavedModel", "checkpoints of TensorFlow"])
 def test_directory(tmp_path: Path, what: str) -> None:
-    """A directory is named: empty or foreign, a SavedModel, several checkpoints of TensorFlow."""
+    """A directory is named: empty or foreign, a SavedModel as text, several checkpoints of TensorFlow."""
     if what == "SavedModel":
-        (tmp_path / "saved_model.pb").write_bytes(b"")
+        (tmp_path / "saved_model.pbtxt").write_bytes(b"")
     if what == "checkpoints of TensorFlow":
         (tmp_path / "ckpt-1.index").write_bytes(b"")
         (tmp_path / "ckpt-2.index").write_bytes(b"")
@@ -356,7 +356,7 @@ def test_directory(tmp_path: Path, what: str) -> None:
     told = message_of(tmp_path, kinds[what])
     assert what in told
     assert "next: " in told
-    assert is_directory_of_checkpoints(tmp_path) is (what != "SavedModel")
+    assert is_directory_of_checkpoints(tmp_path) is True
 
 
 def test_path_with_nul() -> None:

@@ -8,6 +8,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.formats.builder import Parts
 from ckpttool.formats.tensorflow import places, trackables
 from ckpttool.formats.tensorflow.bundle import Bundle, read_bundle
+from ckpttool.formats.tensorflow.keras_metadata import add_whole_config, name_of_model
 from ckpttool.formats.tensorflow.roles import roles
 from ckpttool.formats.tensorflow.weights import Shards, add_weights, open_shards, text_of
 from ckpttool.io.sources import FileSource
@@ -36,7 +37,10 @@ def add_bundle(parts: Parts, source: FileSource) -> tuple[Shards, Bundle, Object
     bundle = read_bundle(source)
     shards = open_shards(parts, Path(source.path), bundle)
     graph = parts.object_graph = _graph(parts, bundle, shards)
-    add_weights(parts, bundle, shards, roles(bundle, graph), _no_weights(bundle, shards, graph))
+    if graph is not None and parts.config is None:
+        _add_config(parts, bundle, shards, graph)
+    found = roles(bundle, graph, name_of_model(parts.config))
+    add_weights(parts, bundle, shards, found, _no_weights(bundle, shards, graph))
     if graph is not None:
         _refuse_absent(parts, bundle, graph)
     return shards, bundle, graph
@@ -52,6 +56,18 @@ def _graph(parts: Parts, bundle: Bundle, shards: Shards) -> ObjectGraph | None:
     except CheckpointError as error:
         parts.refusals.append(Refusal.from_error(error, trackables.KEY))
         return None
+
+
+def _add_config(parts: Parts, bundle: Bundle, shards: Shards, graph: ObjectGraph) -> None:
+    """Add the config of what was saved, where a checkpoint has it among its tensors, as TensorFlow 1.13 to 2.0 wrote
+    it.
+    """
+    key = next((one.key for one in graph.nodes[0].attributes if one.name == CONFIG), None) if graph.nodes else None
+    if key in bundle.tensors and isinstance(shards.found.get(bundle.tensors[key].shard), FileSource):
+        try:
+            add_whole_config(parts, text_of(bundle, shards, key), key)
+        except CheckpointError as error:
+            parts.refusals.append(Refusal.from_error(error, key))
 
 
 def _no_weights(bundle: Bundle, shards: Shards, graph: ObjectGraph | None) -> set[str]:

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckpttool.errors import CheckpointError, FileAccessError
+from ckpttool.formats import foreign
 from ckpttool.formats.tensorflow.table import is_table
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource
 
 INDEX, META, STATE = ".index", ".meta", "checkpoint"
 GRAPH, KERAS_METADATA, FINGERPRINT = "saved_model.pb", "keras_metadata.pb", "fingerprint.pb"
-OTHER_GRAPHS = ("saved_model.pbtxt", "saved_model.cpb")
-"""A graph as text, and one cut into chunks: forms of a SavedModel that are rare."""
-
 _SHARD = re.compile(r"(.+)\.data-([0-9]{1,5})-of-([0-9]{0,5})")
 _PATHS = re.compile(r'^\s*(model_checkpoint_path|all_model_checkpoint_paths)\s*:\s*"((?:[^"\\]|\\.)*)"\s*$')
 _TIMES = re.compile(r"^\s*all_model_checkpoint_timestamps\s*:\s*([0-9.eE+]{1,40})\s*$")
@@ -189,10 +187,11 @@ def is_index(path: Path) -> bool:
 
 
 def orphan(path: Path) -> CheckpointError | None:
-    """The error for a file of a checkpoint without its index, None for what is none."""
+    """The error for a file of a checkpoint without its index, or of a SavedModel in another form; None for others."""
+    other = foreign.other_saved_model(path.name)
     prefix = prefix_of(path.name)
-    if prefix is None or path.name.endswith(INDEX) or index_of(path) is not None:
-        return None
+    if other is not None or prefix is None or path.name.endswith(INDEX) or index_of(path) is not None:
+        return other
     what = "a shard of values" if is_shard(path.name) else "a graph of TensorFlow 1"
     return FileAccessError(
         f"is called as {what} beside the index of a TensorFlow checkpoint, which is missing",

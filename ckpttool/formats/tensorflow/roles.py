@@ -8,6 +8,7 @@ trains under `optimizer/_trainable_variables`, and that is the shortest name of 
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ckpttool.checkpoint import Section
 from ckpttool.formats.tensorflow.bundle import Bundle
@@ -35,9 +36,15 @@ _TRAINING = re.compile(r"training(_[0-9]+)?/[A-Za-z]+(_[0-9]+)?/.+")  # the scop
 _GLOBAL_STEP = "global_step"
 
 
-def roles(bundle: Bundle, graph: ObjectGraph | None) -> dict[str, Role]:
-    """The roles of the tensors by name."""
-    return _by_graph(graph) if graph is not None else {name: _by_name(name, bundle) for name in bundle.tensors}
+def roles(bundle: Bundle, graph: ObjectGraph | None, model: str = "") -> dict[str, Role]:
+    """The roles of the tensors by name; `model` is the name of the model, where a config tells it, which may stand in
+    front of the names of its variables and is none of a layer."""
+    if graph is None:
+        return {name: _by_name(name, bundle) for name in bundle.tensors}
+    found = _by_graph(graph)
+    return {
+        key: replace(role, layer=role.layer and role.layer.removeprefix(f"{model}/")) for key, role in found.items()
+    }
 
 
 def _by_name(name: str, bundle: Bundle) -> Role:
@@ -81,7 +88,7 @@ def _role(attribute: Attribute, section: Section, path: Path, own_names: Counter
     if section is not Section.MODEL:
         return Role(section, None, name or None)
     if own_names[name] > 1 or not name or _NAMELESS.fullmatch(name):
-        return Role(section, "/".join(path[:-1]), "/".join(path))
+        return Role(section)
     return Role(section, _layer(name, path), name)
 
 

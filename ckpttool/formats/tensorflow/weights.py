@@ -79,7 +79,6 @@ def _opened(parts: Parts, directory: Path, prefix: str, name: str) -> FileSource
     pointer = foreign.lfs_pointer(source)
     if pointer is not None:
         source.close()
-        pointer.kind = "missing"
         return pointer
     parts.budget.grow(source.size)
     parts.closers.append(source.close)

@@ -1,6 +1,7 @@
 """Convolutions (keras/src/layers/convolutional, base_conv.py and its neighbours, 3.15)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.layers import quantized
@@ -58,7 +59,8 @@ def depthwise_conv(rank: int) -> Row:
     def row(args: Args, inputs: Inputs) -> Part:
         depth, multiplier = channels(args, inputs), args.size("depth_multiplier", 1)
         window = args.numbers("kernel_size", rank)
-        return args.part(_slot(args, "kernel", *window, depth, multiplier), _bias(args, times(depth, multiplier)))
+        kernel = replace(_slot(args, "kernel", *window, depth, multiplier), tracked="depthwise_kernel")
+        return args.part(kernel, _bias(args, times(depth, multiplier)))
 
     return row
 

@@ -1,6 +1,8 @@
 """Normalizing layers, and those with a weight for each feature (keras/src/layers/normalization, activations/prelu.py,
 preprocessing/normalization.py and stft_spectrogram.py, 3.15)."""
 
+from dataclasses import replace
+
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.layers.quantized import fixed
 from ckpttool.model.sizes import Inputs, Shape
@@ -56,8 +58,8 @@ def normalization(args: Args, inputs: Inputs) -> Part:
         return args.part()
     shape = _kept(args, first(inputs))
     return args.part(
-        fixed("mean", shape, args.variable_dtype),
-        fixed("variance", shape, args.variable_dtype),
+        replace(fixed("mean", shape, args.variable_dtype), tracked="adapt_mean"),
+        replace(fixed("variance", shape, args.variable_dtype), tracked="adapt_variance"),
         fixed("count", (), "int64"),
     )
 

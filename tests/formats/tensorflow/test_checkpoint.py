@@ -366,7 +366,7 @@ def test_commands(command: str, run: Callable[..., Any]) -> None:
 
 
 def test_names_that_tell_nothing(tmp_path: Path) -> None:
-    """Variables of one name, or of the name that one gets without any, are called as the objects hold them."""
+    """Variables of one name, or of the name that one gets without any, have none."""
     kernel = [("VARIABLE_VALUE", "dense/kernel", f"{side}/k") for side in "ab"]
     message = writer.graph(
         [
@@ -380,7 +380,14 @@ def test_names_that_tell_nothing(tmp_path: Path) -> None:
     )
     with ckpttool.open(writer.with_graph(tmp_path, message, ["a/k", "b/k", "free"])) as checkpoint:
         found = {path: (weight.layer, weight.name) for path, weight in checkpoint.items()}
-    assert found == {"a/k": ("a", "a/k"), "b/k": ("b", "b/k"), "free": ("", "free")}
+    assert set(found.values()) == {(None, None)}
+
+
+def test_labels_where_names_tell_nothing(run: Callable[..., Any]) -> None:
+    """What has no name is called as the objects hold it, and marked as inferred."""
+    done = run("ls", MANAGED / "ckpt-40", "--output", "json", "--section", "model")
+    rows = [(row["layer"], row["weight"], row["inferred"]) for row in json.loads(done.out)["weights"]]
+    assert rows == [("", "net", True)]
 
 
 def test_an_object_that_is_only_called_like_a_counter(tmp_path: Path) -> None:

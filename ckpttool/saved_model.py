@@ -1,0 +1,39 @@
+"""What a SavedModel says of itself beside its weights: who wrote it, under which tags, what it can be asked, what it is
+made of. Nothing of its graphs is ever run.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output of a signature. A size of the shape is None where it is open, the shape where its rank is."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a SavedModel can be asked under a name."""
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModel:
+    """A SavedModel without its weights. `tags` are those of each graph, `variables` the number of variables that it
+    states, `functions` that of its functions, `assets` the files that it names. `config_file` is where the config of
+    Keras is, empty where there is none.
+    """
+
+    tensorflow_version: str | None = None
+    tags: tuple[tuple[str, ...], ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    variables: int = 0
+    functions: int = 0
+    assets: tuple[str, ...] = ()
+    config_file: str = ""

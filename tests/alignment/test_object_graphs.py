@@ -1,0 +1,135 @@
+"""Slots by the object graph of a TensorFlow checkpoint. The names that variables have themselves, which the walk does
+not ask, say whether it came to the right ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool.alignment.alignment import Alignment, Evidence, align
+from ckpttool.checkpoint import Section
+from ckpttool.model import read_architecture
+from tests.corpus import CORPUS, SHARED
+from tests.formats.tensorflow import writer
+from tests.formats.tensorflow.test_checkpoint import TENSORFLOW
+
+
+def aligned(path: Path, config: Any = None) -> Alignment:
+    """The alignment of a checkpoint with an architecture, its own where none is given."""
+    with ckpttool.open(path) as checkpoint:
+        architecture = read_architecture(config or checkpoint.config, checkpoint.producer.keras_version)
+        assert architecture is not None
+        return align(checkpoint, architecture)
+
+
+def whole(found: Alignment) -> bool:
+    """Whether every slot has one weight, and every weight its slot."""
+    return not found.missing and not found.left and all(len(one.stored) == 1 for one in found.aligned)
+
+
+def names(found: Alignment) -> dict[str, str]:
+    """The variables' own names by the labels of the slots."""
+    return {one.place.label: one.stored[0].weight.name or "" for one in found.aligned}
+
+
+_WHOLE = {
+    "a SavedModel": (TENSORFLOW / "2.15/sequential", None, ""),
+    "Keras 3": (TENSORFLOW / "2.21/keras3", TENSORFLOW / "2.21/keras3.json", "mlp/"),
+    "a functional model": (TENSORFLOW / "2.15/slots", TENSORFLOW / "2.15/slots.json", ""),
+}
+
+
+@pytest.mark.parametrize("what", _WHOLE)
+def test_every_slot_is_found(what: str) -> None:
+    """Every slot is filled by the graph alone, with the variable of its own name; of a nested model by that of its
+    layer.
+    """
+    path, config, model = _WHOLE[what]
+    found = aligned(path, json.loads(config.read_text()) if config else None)
+    assert whole(found)
+    assert {one.evidence for one in found.aligned} == {Evidence.PATH}
+    assert all(name == model + label.removeprefix("inner/") for label, name in names(found).items())
+    assert len(found.aligned) == (18 if "functional" in what else 8)
+
+
+def test_names_where_there_is_no_graph_of_layers() -> None:
+    """An export by Keras 3 holds no layers; its variables' names tell the slots, and each is taken once."""
+    found = aligned(TENSORFLOW / "2.21/export", json.loads((TENSORFLOW / "2.21/keras3.json").read_text()))
+    assert whole(found)
+    assert {one.evidence for one in found.aligned} == {Evidence.NAME}
+
+
+def _dense(name: str) -> dict[str, Any]:
+    return {"class_name": "Dense", "config": {"name": name, "units": 1, "use_bias": False}}
+
+
+def _input() -> dict[str, Any]:
+    return {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": [None, 1], "dtype": "float32"}}
+
+
+def _checkpoint(folder: Path, *models: str, with_input: bool = False) -> Path:
+    """A checkpoint of models of one Dense each, under these names, or of one that is the root."""
+    objects: list[writer.Object] = [([], [], [])]
+    keys = []
+    for model in models:
+        key = f"{model}/k"
+        keys.append(key)
+        base = len(objects)
+        first = [("layer-0", base + 3), ("layer-1", base + 1)] if with_input else [("layer-0", base + 1)]
+        kernel = [("VARIABLE_VALUE", key, key)]
+        objects += [(first, [], []), ([("kernel", base + 2)], [], []), ([], kernel, []), ([], [], [])]
+        objects[0] = ([*objects[0][0], (model, base)], [], [])
+    data, pairs = b"", []
+    for key in sorted(keys):
+        pairs.append((key.encode(), writer.entry(1, [1, 1], len(data), 4, writer.masked(bytes(4)))))
+        data += bytes(4)
+    stored, crc = writer.texts([writer.graph(objects)])
+    pairs.append((writer.OBJECT_GRAPH.encode(), writer.entry(7, [], len(data), len(stored), crc)))
+    return writer.write(folder, sorted(pairs), data + stored)
+
+
+_CONFIG = {
+    "class_name": "Sequential",
+    "config": {"name": "s", "layers": [_input(), _dense("only")]},
+    "keras_version": "2.1.0",
+}
+
+
+@pytest.mark.parametrize("with_input", [False, True])
+def test_an_input_layer_may_be_counted(with_input: bool, tmp_path: Path) -> None:
+    """TensorFlow up to 2.1 numbered the InputLayer of a Sequential, later ones do not."""
+    found = aligned(_checkpoint(tmp_path, "net", with_input=with_input), _CONFIG)
+    assert whole(found)
+    assert len(found.aligned) == 1
+
+
+def test_one_of_several_models_is_not_guessed(tmp_path: Path) -> None:
+    """Where two models of a checkpoint fit equally well, none is taken."""
+    found = aligned(_checkpoint(tmp_path, "generator", "discriminator"), _CONFIG)
+    assert found.aligned == ()
+    assert len(found.left) == 2
+
+
+TF = SHARED / "corpus_tensorflow/files"
+_REAL = ("annchurn__dense_k215.savedmodel", "heartcare__dense_k28.savedmodel", "tfkeras__lso_k23.savedmodel")
+_REAL += ("lstmmd__object_config.ckpt", "tftut__cp0000_object_config.ckpt")
+_OTHERS = ("coffee__saved_model.savedmodel", "mltiny__kws_ref_model.savedmodel", "tfx__keras_serving.savedmodel")
+
+
+@pytest.mark.skipif(not TF.is_dir(), reason="the corpus of TensorFlow's artefacts is not beside this checkout")
+@pytest.mark.parametrize("name", [*_REAL, *_OTHERS])
+def test_real_ones(name: str) -> None:
+    """Real SavedModels and checkpoints with the config in them align whole, each slot with the variable of its name."""
+    path = (CORPUS / "files" if name in _OTHERS else TF) / name
+    found = aligned(path)
+    assert not found.missing
+    assert not found.left
+    for one in found.aligned:
+        variable, slot = one.stored[0].weight.name, one.place.slot
+        if variable is not None:  # of which old files have none
+            assert variable.rpartition("/")[2] in (slot.name, slot.tracked)
+            assert "/" not in variable or one.place.layer.rpartition("/")[2] in variable
+    with ckpttool.open(path) as checkpoint:
+        assert len(found.aligned) == len(checkpoint.section(Section.MODEL)) > 0

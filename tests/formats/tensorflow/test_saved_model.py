@@ -1,0 +1,343 @@
+"""SavedModels: the contract of a reader, Keras's config wherever it is, signatures and assets, and what is not
+whole.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+import ckpttool
+from ckpttool import CheckpointError, Section, UnsupportedError
+from ckpttool.formats import is_directory_of_checkpoints
+from ckpttool.formats.tensorflow.keras_metadata import unwrapped
+from tests.formats.contract import ReaderContract, naturally
+from tests.formats.tensorflow import writer
+from tests.formats.tensorflow.test_checkpoint import TENSORFLOW, values_of
+from tests.formats.tensorflow.test_hostile import within_bounds
+from tests.formats.tensorflow.writer import number, span
+
+SEQUENTIAL, SUBCLASSED, MODULE = (TENSORFLOW / "2.15" / name for name in ("sequential", "subclassed", "module"))
+EXPORT = TENSORFLOW / "2.21/export"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 200\n"
+
+
+class _OfTensorFlow(ReaderContract):
+    """A SavedModel whose values TensorFlow read, too."""
+
+    kind = "saved-model"
+    truncated = ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
+
+    def reference(self, path: Path) -> Mapping[str, np.ndarray]:
+        """What TensorFlow read."""
+        version, short = self.fixture.split("/")[1:]
+        return values_of(version, f"{short}/variables/variables")
+
+    def order(self, path: Path, reference: Mapping[str, np.ndarray]) -> list[str]:
+        """Natural order of names."""
+        return sorted(reference, key=naturally)
+
+    def is_of(self, section: Section, path: str) -> bool:
+        """Names begin with what they are of."""
+        return path.startswith({"optimizer": "optimizer/", "metrics": "keras_api/metrics/"}[section.value])
+
+
+class TestSequential(_OfTensorFlow):
+    """Of Keras 2.15, compiled and trained."""
+
+    fixture = "tensorflow/2.15/sequential"
+    counts: ClassVar = {"model": 8, "optimizer": 14, "metrics": 4}
+
+
+class TestSubclassed(_OfTensorFlow):
+    """Of a model of an own class."""
+
+    fixture = "tensorflow/2.15/subclassed"
+    counts: ClassVar = {"model": 8}
+
+
+class TestModule(_OfTensorFlow):
+    """Of a module that is none of Keras."""
+
+    fixture = "tensorflow/2.15/module"
+    counts: ClassVar = {"model": 1}
+
+
+class TestExport(_OfTensorFlow):
+    """Of an export by Keras 3, which stores every weight twice."""
+
+    fixture = "tensorflow/2.21/export"
+    counts: ClassVar = {"model": 8, "other": 8}
+
+
+_NAMES = ("", "saved_model.pb", "keras_metadata.pb", "fingerprint.pb", "variables")
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_every_name_finds_it(name: str) -> None:
+    """The directory, its graph, its metadata and its variables lead to one SavedModel."""
+    with ckpttool.open(SEQUENTIAL / name) as checkpoint:
+        assert checkpoint.path == SEQUENTIAL
+        assert checkpoint.kind == "saved-model"
+        assert checkpoint.size == sum(path.stat().st_size for path in SEQUENTIAL.rglob("*") if path.is_file())
+    assert not is_directory_of_checkpoints(SEQUENTIAL)
+
+
+def test_its_variables_are_a_checkpoint_of_their_own() -> None:
+    """Who names the index gets the checkpoint without the model around it."""
+    with ckpttool.open(SEQUENTIAL / "variables/variables.index") as checkpoint:
+        assert checkpoint.kind == "tensorflow-checkpoint"
+        assert checkpoint.config is None
+
+
+def test_config_of_keras() -> None:
+    """Config, compile settings and versions are those of the model, as other whole models hand them on."""
+    with ckpttool.open(SEQUENTIAL) as checkpoint:
+        assert (checkpoint.producer.keras_version, checkpoint.producer.backend) == ("2.15.0", "tensorflow")
+        assert checkpoint.producer.tensorflow_version == "2.15.1"
+        assert checkpoint.config["class_name"] == "Sequential"
+        assert checkpoint.config["config"]["name"] == "mlp"
+        layers = checkpoint.config["config"]["layers"]
+        assert [one["class_name"] for one in layers] == ["InputLayer", "Dense", "BatchNormalization", "Dense"]
+        assert layers[0]["config"]["batch_input_shape"] == [None, 4]
+        assert checkpoint.training_config["loss"] == "mse"
+        assert checkpoint.training_config["optimizer_config"]["class_name"] == "Custom>Adam"
+        assert checkpoint.saved_model is not None
+        assert checkpoint.saved_model.config_file == "keras_metadata.pb"
+
+
+def test_layers_are_called_as_in_the_config() -> None:
+    """The name of the model, which is in front of its variables' names, is none of a layer."""
+    with ckpttool.open(SEQUENTIAL) as checkpoint:
+        found = {weight.layer for weight in checkpoint.section(Section.MODEL)}
+    assert found == {"dense_2", "batch_normalization_1", "dense_3"}
+
+
+def test_own_class() -> None:
+    """A model of an own class has no config of the whole, and that is said."""
+    with ckpttool.open(SUBCLASSED) as checkpoint:
+        assert checkpoint.config is None
+        assert checkpoint.producer.keras_version == "2.15.0"
+        assert any("own class, Own" in note for note in checkpoint.notes)
+
+
+def copied(folder: Path, origin: Path = SEQUENTIAL) -> Path:
+    """A copy of a SavedModel."""
+    return Path(shutil.copytree(origin, folder / origin.name))
+
+
+def _object(identifier: str, metadata: Any) -> bytes:
+    user = span(1, identifier.encode()) + span(3, json.dumps(metadata).encode())
+    return span(1, span(4, user))
+
+
+def _graph(*objects: bytes, more: bytes = b"") -> bytes:
+    """A graph that is nothing but its objects."""
+    info = span(4, b"serve") + span(5, b"2.3.0")
+    return number(1, 1) + span(2, span(1, info) + span(7, b"".join(objects)) + more)
+
+
+_DENSE = {"class_name": "Dense", "config": {"name": "dense", "units": 2}}
+_PLAIN = {"class_name": "Sequential", "config": {"name": "s", "layers": [_DENSE]}, "keras_version": "2.4.0"}
+
+
+def test_config_in_the_graph(tmp_path: Path) -> None:
+    """TensorFlow 2.0 to 2.4 kept Keras's metadata in the graph itself."""
+    (tmp_path / "saved_model.pb").write_bytes(_graph(_object("_tf_keras_sequential", _PLAIN)))
+    with ckpttool.open(tmp_path) as checkpoint:
+        assert checkpoint.config == {"class_name": "Sequential", "config": _PLAIN["config"]}
+        assert checkpoint.producer.keras_version == "2.4.0"
+        assert checkpoint.producer.tensorflow_version == "2.3.0"
+        assert checkpoint.saved_model is not None
+        assert checkpoint.saved_model.config_file == "saved_model.pb"
+
+
+def test_config_among_the_assets(tmp_path: Path) -> None:
+    """`export_saved_model` of TensorFlow 1.14 to 2.0 wrote a file."""
+    home = copied(tmp_path, MODULE)
+    (home / "assets/saved_model.json").write_text(json.dumps(_PLAIN))
+    with ckpttool.open(home) as checkpoint:
+        assert checkpoint.config == {"class_name": "Sequential", "config": _PLAIN["config"]}
+        assert checkpoint.saved_model is not None
+        assert checkpoint.saved_model.config_file == "assets/saved_model.json"
+
+
+def test_subclass_of_a_functional_model(tmp_path: Path) -> None:
+    """A class derived from Model that is made of inputs and outputs has the config of a functional model."""
+    metadata = {**_PLAIN, "class_name": "MyModel"}
+    for identifier, class_name in (("_tf_keras_network", "Functional"), ("_tf_keras_sequential", "Sequential")):
+        (tmp_path / "saved_model.pb").write_bytes(_graph(_object(identifier, metadata)))
+        with ckpttool.open(tmp_path) as checkpoint:
+            assert checkpoint.config["class_name"] == class_name
+
+
+def test_wrapped_values() -> None:
+    """Tuples, shapes and bytes are unwrapped wherever they are."""
+    wrapped = {"a": [{"class_name": "__tuple__", "items": [1, {"class_name": "TensorShape", "items": [None, 2]}]}]}
+    assert unwrapped(wrapped) == {"a": [[1, [None, 2]]]}
+    assert unwrapped({"class_name": "__bytes__", "value": "x"}) == "x"
+    assert unwrapped({"class_name": "Dense", "config": {}}) == {"class_name": "Dense", "config": {}}
+    assert wrapped["a"][0]["class_name"] == "__tuple__"
+
+
+def test_flattened_upload(tmp_path: Path) -> None:
+    """Weights that a web upload left beside the graph are found, which TensorFlow does not."""
+    home = copied(tmp_path)
+    for path in (home / "variables").iterdir():
+        path.rename(home / path.name)
+    (home / "variables").rmdir()
+    with ckpttool.open(home) as checkpoint, ckpttool.open(SEQUENTIAL) as whole:
+        assert list(checkpoint) == list(whole)
+        assert any("beside the graph" in note for note in checkpoint.notes)
+
+
+@pytest.mark.parametrize("gone", ["variables", "variables/variables.data-00000-of-00001"])
+def test_missing_values(gone: str, tmp_path: Path) -> None:
+    """What is there is shown, what is missing is named."""
+    home = copied(tmp_path)
+    path = home / gone
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    with ckpttool.open(home) as checkpoint:
+        assert [one.kind for one in checkpoint.refusals] == ["missing"]
+        assert checkpoint.config is not None
+        assert len(checkpoint) == (0 if gone == "variables" else 26)
+
+
+def test_a_graph_without_variables_misses_none(tmp_path: Path) -> None:
+    """Where there is nothing to keep, nothing is missing."""
+    (tmp_path / "saved_model.pb").write_bytes(_graph())
+    with ckpttool.open(tmp_path) as checkpoint:
+        assert checkpoint.refusals == ()
+
+
+def test_missing_asset(tmp_path: Path) -> None:
+    """An asset that the graph reads is missed."""
+    home = copied(tmp_path, MODULE)
+    (home / "assets/words.txt").unlink()
+    with ckpttool.open(home) as checkpoint:
+        assert [(one.kind, one.place) for one in checkpoint.refusals] == [("missing", "assets/words.txt")]
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "C:\\x", "a/../../b", "..\\x"])
+def test_asset_that_leads_away(name: str, tmp_path: Path) -> None:
+    """An asset outside the SavedModel is refused, and nothing is looked for there."""
+    (tmp_path / "saved_model.pb").write_bytes(_graph(more=span(6, span(2, name.encode()))))
+    with ckpttool.open(tmp_path) as checkpoint:
+        assert [(one.kind, one.place) for one in checkpoint.refusals] == [("external", name)]
+
+
+def test_pointers_of_git_lfs(tmp_path: Path) -> None:
+    """A pointer in the place of the graph is an error, elsewhere what it stands for is missing."""
+    home = copied(tmp_path)
+    (home / "keras_metadata.pb").write_bytes(POINTER)
+    (home / "variables/variables.index").write_bytes(POINTER)
+    with ckpttool.open(home) as checkpoint:
+        assert {(one.kind, one.place) for one in checkpoint.refusals} == {
+            ("missing", "keras_metadata.pb"),
+            ("missing", "variables/variables.index"),
+        }
+    (home / "saved_model.pb").write_bytes(POINTER)
+    with pytest.raises(CheckpointError, match="git-lfs pointer"):
+        ckpttool.open(home)
+
+
+@pytest.mark.parametrize("name", ["saved_model.pbtxt", "saved_model.cpb"])
+def test_other_forms(name: str, tmp_path: Path) -> None:
+    """A graph as text or in chunks is named and not read, be the directory named or the file."""
+    (tmp_path / name).write_bytes(b"saved_model_schema_version: 1\n")
+    for path in (tmp_path, tmp_path / name):
+        with pytest.raises(UnsupportedError, match="SavedModel"):
+            ckpttool.open(path)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x08\x01", b"text", b"\x08\x01\x12\xff\xff\xff\xff\x0f", bytes(100)])
+def test_no_graph(raw: bytes, tmp_path: Path) -> None:
+    """A graph that is none is an error that names the file."""
+    (tmp_path / "saved_model.pb").write_bytes(raw)
+    with pytest.raises(CheckpointError, match=r"saved_model\.pb"):
+        ckpttool.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "metadata", [b"\x0b", writer.span(1, writer.span(5, b"{")), writer.span(1, writer.span(5, b"[1]")), b""]
+)
+def test_broken_metadata(metadata: bytes, tmp_path: Path) -> None:
+    """Metadata that cannot be read hides no weight."""
+    home = copied(tmp_path)
+    (home / "keras_metadata.pb").write_bytes(metadata)
+    with ckpttool.open(home) as checkpoint:
+        assert checkpoint.config is None
+        assert len(checkpoint) == 26
+
+
+def test_ls_of_a_directory(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A SavedModel in a directory of checkpoints is one of them."""
+    copied(tmp_path)
+    copied(tmp_path, MODULE)
+    done = run("ls", tmp_path, "--output", "json")
+    assert done.code == 0
+    assert [Path(one["path"]).name for one in json.loads(done.out)["checkpoints"]] == ["module", "sequential"]
+
+
+def test_info(run: Callable[..., Any]) -> None:
+    """`info` tells versions, signatures, tags, functions, assets, and where Keras's config is or that there is none."""
+    text = run("info", SEQUENTIAL).out
+    for words in ("Keras 2.15.0", "TensorFlow 2.15.1", "serving_default", "keras_metadata.pb", "Sequential 'mlp'"):
+        assert words in text
+    text = run("info", MODULE).out
+    for words in ("words.txt", "words string (None,)", "numbers float32 (None,)", "no Keras config", "serve"):
+        assert words in text
+    found = json.loads(run("info", MODULE, "--output", "json").out)["saved_model"]
+    assert found["signatures"][0]["name"] == "serving_default"
+    assert found["signatures"][0]["inputs"] == [{"name": "words", "dtype": "string", "shape": [None]}]
+    assert found["tags"] == [["serve"]]
+    assert found["config_file"] is None
+
+
+_FLOODS = {
+    "objects": span(7, span(1, b"") * 50_000),
+    "signatures": b"".join(span(5, span(1, b"%d" % n)) for n in range(20_000)),
+    "graphs": b"",
+    "a length beyond the end": b"\x3a\xff\xff\xff\xff\x7f",
+    "depth": b"",
+}
+
+
+@pytest.mark.parametrize("what", _FLOODS)
+def test_floods(what: str, tmp_path: Path) -> None:
+    """A graph of nothing but small parts, or one inside the other, takes no more than it is worth."""
+    raw = _graph(more=_FLOODS[what])
+    if what == "graphs":
+        raw = number(1, 1) + span(2, b"") * 100_000
+    if what == "depth":
+        inner = b""
+        for _ in range(3_000):
+            inner = span(1, inner)
+        raw = _graph(more=span(7, inner))
+    (tmp_path / "saved_model.pb").write_bytes(raw)
+    error = within_bounds(tmp_path)
+    assert error is None or isinstance(error, CheckpointError)
+
+
+def test_config_among_the_tensors(tmp_path: Path) -> None:
+    """Checkpoints of TensorFlow 1.13 to 2.0 have the config of what was saved among their tensors; it is no weight."""
+    config = json.dumps(_PLAIN).encode()
+    key = "/.ATTRIBUTES/OBJECT_CONFIG_JSON"
+    message = writer.graph([([], [("OBJECT_CONFIG_JSON", "", key), ("VARIABLE_VALUE", "w", "w")], [])])
+    first, crc = writer.texts([config])
+    second, other = writer.texts([message])
+    (name, value), data = writer.floats("w", [1.0])
+    pairs = [(key.encode(), writer.entry(7, [], len(data), len(first), crc)), (name, value)]
+    pairs.append((writer.OBJECT_GRAPH.encode(), writer.entry(7, [], len(data + first), len(second), other)))
+    index = writer.write(tmp_path, sorted(pairs), data + first + second)
+    with ckpttool.open(index) as checkpoint:
+        assert list(checkpoint) == ["w"]
+        assert checkpoint.config == {"class_name": "Sequential", "config": _PLAIN["config"]}
+        assert checkpoint.producer.keras_version == "2.4.0"
