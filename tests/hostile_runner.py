@@ -8,7 +8,6 @@ import os
 import resource
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from click.testing import CliRunner
 
 from ckpttool.cli import main
 
-SECONDS = 30
+SECONDS = 300  # on the clock, after which a case hangs
 MEMORY = 2 << 30
 
 opened: list[str] = []
@@ -28,10 +27,16 @@ def note_open(event: str, arguments: tuple[Any, ...]) -> None:
         opened.append(os.path.realpath(os.fsdecode(arguments[0])))
 
 
+def processor_time() -> float:
+    """Seconds that this process and those that it started have worked."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
 def run(path: Path, arguments: list[str]) -> dict[str, Any]:
     """What one command on one file did."""
     opened.clear()
-    begun = time.monotonic()
+    begun = processor_time()
     signal.alarm(SECONDS)
     result = CliRunner().invoke(main, [argument.replace("{}", str(path)) for argument in arguments])
     signal.alarm(0)
@@ -41,7 +46,7 @@ def run(path: Path, arguments: list[str]) -> dict[str, Any]:
         "stdout": result.stdout,
         "stderr": result.stderr,
         "exception": repr(unexpected) if unexpected else "",
-        "seconds": time.monotonic() - begun,
+        "seconds": processor_time() - begun,
         "opened": list(opened),
     }
 
