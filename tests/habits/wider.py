@@ -125,7 +125,9 @@ def added(author):
     for layer in [hidden, penalty, watched]:
         x = layer(x) if layer is not None else x
     made = model(author, start, author.head(x, "out"))
-    if author.api.generation < 3 and not author.first and draw.has("add_loss of a model", 50):
+    adds = author.api.generation < 3 and not author.first and draw.chance(50)
+    if adds and author.api.within_tensorflow:  # Keras of its own writes nothing of it
+        draw.habits.append("add_loss of a model")
         made.add_loss(0.1 * author.api.backend.mean(author.api.backend.square(x)))
     if author.api.within_tensorflow and draw.has("add_metric of a model", 40):
         made.add_metric(author.api.backend.mean(x), name="middle", aggregation="mean")

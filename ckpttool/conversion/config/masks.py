@@ -4,6 +4,10 @@ Keras 1 and 2 kept of a merge what the masks of all its tensors kept, those with
 keras/layers/merge.py, 2.2.4; keras/src/layers/merging, 2.15). Keras 3 keeps what any of them does, and where one has no
 mask, all of it (merging/base_merge.py and concatenate.py, 3.15). So they agree where all have the same mask. What comes
 out of a model in another has no mask yet while the graph is built, which Concatenate takes for no mask at all.
+
+At masked steps a Bidirectional of Keras 1 and 2 of its own repeated its last output, as other recurrent layers do still
+(`rnn`, keras/backend, 2.2.4); that of tf.keras and of Keras 3 gives zeros (`force_zero_output_for_mask`,
+keras/src/layers/rnn/bidirectional.py, 3.15). No argument changes that, so that it is told.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +32,10 @@ _MERGES = (
 _LOSES = "loses in Keras 3 the mask that it handed on, which a layer behind uses"
 _USES = "uses in Keras 3 the mask that it did not"
 _FINDS = "hands on in Keras 3 a mask that it did not, which a layer behind uses"
+
+_REPEATS = (
+    "nothing uses what it gives at steps that are masked, where Keras 3 gives zeros and older ones its last output"
+)
 
 _ELEMENTWISE = frozenset({"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"})
 _RECURRENT = frozenset({"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"})
@@ -94,13 +102,15 @@ def check(model: Args, generation: Generation, origin: Origin, journal: Journal)
     """Refuses the layers of a model behind which a mask is another in Keras 3, where a layer uses it. `model` is in the
     words of today."""
     if generation is not Generation.KERAS_3 and is_model(model):
-        _Walk(generation, origin.before(*_SOFTMAX_WITH_MASKS), journal).model(model, "", ())
+        walk = _Walk(generation, origin.before(*_SOFTMAX_WITH_MASKS), origin.of_many_backends, journal)
+        walk.model(model, "", ())
 
 
 @dataclass(slots=True)
 class _Walk:
     generation: Generation
     plain_softmax: bool
+    repeats: bool
     journal: Journal
     told: set[tuple[str, str]] = field(default_factory=set)
 
@@ -142,6 +152,8 @@ class _Walk:
             return (Mask(frozenset({label})),)
         if name in _ELEMENTWISE or name == "Concatenate":
             return (_merged(args, label, taken, shapes),)
+        if name == "Bidirectional" and mask is not None and self.repeats and _gives_sequences(args):
+            self.repeated(label)
         if name in _RECURRENT:
             return (mask if _gives_sequences(args) else None,)
         if mask is None:
@@ -153,6 +165,12 @@ class _Walk:
         if name in _FINDING:
             return (mask.but(label, _FINDS),)
         return (mask if own or name in _PASSING else None,)
+
+    def repeated(self, label: str) -> None:
+        """Notes once that a layer gives other answers at masked steps."""
+        if (label, _REPEATS) not in self.told:
+            self.told.add((label, _REPEATS))
+            self.journal.guess(label, _REPEATS)
 
     def used(self, masks: _Masks) -> None:
         """Refuses what makes other masks of these today."""
