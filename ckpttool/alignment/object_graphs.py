@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ckpttool.checkpoint import Checkpoint, Weight
-from ckpttool.model.layouts import Place, shapes_fit
+from ckpttool.model.layouts import Place
+from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part, Slot
 from ckpttool.object_graph import VALUE, ObjectGraph
 

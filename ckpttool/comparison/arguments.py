@@ -11,6 +11,7 @@ from ckpttool.comparison.change import ABSENT
 from ckpttool.comparison.objects import BY_NAME, Named, Thing, equal, kind_of, meaning
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.defaults import class_called, defaults_of
+from ckpttool.model.layers.table import of_kind
 
 MAX_DEPTH = 32
 """Objects that are nested deeper are compared as they are written."""
@@ -39,7 +40,7 @@ _FOLLOWS: Mapping[str, tuple[str, float]] = MappingProxyType(
     }
 )
 _NULL_IS_DEFAULT = frozenset({"arguments", "data_format", "dtype", "ragged", "sparse"})
-_COUNTING = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})  # what counts its own vocabulary
+_COUNTING = of_kind("lookup")  # what counts its own vocabulary
 _HASHING = frozenset({"HashedCrossing", "Hashing"})  # whose dtype is int64 only where numbers come out
 _MANY = 2**53
 # Arguments of Keras 1 and 2 that tell how a layer computes, not what; Keras 3 has no such choice.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ckpttool.comparison.objects import Thing
 from ckpttool.errors import ConfigError
 from ckpttool.model.graph import Call, Tensor, read_calls
+from ckpttool.model.layers.table import LAYERS, classes, of_kind
 
 MAX_DEPTH = 32
 
@@ -28,22 +29,11 @@ class Source(NamedTuple):
         return f"{self.layer} ({told})" if told else self.layer
 
 
-# The names of what `call` takes, for the layers that take more than one input (3.15).
-_ATTENTION = ("query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask")
-_RECURRENT = ("sequences", "initial_state", "mask", "training")
-PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        **dict.fromkeys(("AdditiveAttention", "Attention"), ("inputs", "mask", "training")),
-        **dict.fromkeys(("GroupedQueryAttention", "MultiHeadAttention"), _ATTENTION),
-        **dict.fromkeys(("Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM"), _RECURRENT),
-        **dict.fromkeys(("RNN", "SimpleRNN"), _RECURRENT),
-        **dict.fromkeys(("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"), ("inputs", "states", "training")),
-        **dict.fromkeys(("Functional", "Lambda", "Pipeline", "Sequential"), ("inputs", "training", "mask")),
-        "CategoryEncoding": ("inputs", "count_weights"),
-        "ReversibleEmbedding": ("inputs", "reverse"),
-        "Softmax": ("inputs", "mask"),
-    }
+_PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {name: LAYERS[name].parameters for name in classes(lambda row: bool(row.parameters))}
 )
+"""The names of what `call` takes, for the layers that take more than one input."""
+_RECURRENT = of_kind("recurrent")
 _FIRST = frozenset({"data", "inputs", "query", "sequence", "sequences"})
 
 
@@ -65,7 +55,7 @@ def feeds_of(thing: Thing, call: Call, first: Mapping[str, int], is_operation: b
     given |= {"" if key in _FIRST else key: value for key, value in call.kwargs.items()}
     found = {key: _plain(value, first, 0) for key, value in given.items()}
     inputs = found.get("")
-    if PARAMETERS.get(thing.class_name) == _RECURRENT and isinstance(inputs, list) and "initial_state" not in found:
+    if thing.class_name in _RECURRENT and isinstance(inputs, list) and "initial_state" not in found:
         found |= {"": inputs[0], "initial_state": inputs[1] if len(inputs) == 2 else inputs[1:]} if inputs else {}
     if is_operation:
         return found
@@ -75,7 +65,7 @@ def feeds_of(thing: Thing, call: Call, first: Mapping[str, int], is_operation: b
 def _names(thing: Thing) -> Iterator[str]:
     """The names of positional arguments: the first has none, those that the class does not tell are numbers."""
     yield ""
-    known = PARAMETERS.get(thing.class_name, ()) if not thing.own else ()
+    known = _PARAMETERS.get(thing.class_name, ()) if not thing.own else ()
     yield from known[1:]
     yield from (str(at) for at in range(max(1, len(known)), 1000))
 

@@ -13,6 +13,7 @@ from ckpttool.model.class_names import snake_case
 from ckpttool.model.config import Architecture
 from ckpttool.model.generations import Generation, normalized
 from ckpttool.model.graph import Call, Tensor, read_references
+from ckpttool.model.layers.table import MODELS
 from ckpttool.model.operations.table import OPERATIONS
 from ckpttool.model.shape_inference import steps_of
 from ckpttool.model.sizes import Inputs, is_integer
@@ -22,7 +23,6 @@ from ckpttool.model.stored import Configured, architecture_of
 MAX_DEPTH = 64
 
 _PARTS = frozenset({"build_input_shape", "input_layers", "layers", "output_layers"})
-_MODELS = frozenset({"Functional", "Model", "Sequential"})
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _normalized(architecture: Architecture) -> Mapping[str, Any]:
     cannot be brought into them stays as it is."""
     config = architecture.config
     inner, class_name = config.get("config"), config.get("class_name")
-    is_own = class_name not in (*_MODELS, None) and isinstance(inner, Mapping) and "layers" in inner
+    is_own = class_name not in (*MODELS, None) and isinstance(inner, Mapping) and "layers" in inner
     try:
         return _of_own_class(architecture) if is_own else normalized_config(architecture)
     except ConfigError:

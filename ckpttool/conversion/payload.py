@@ -15,7 +15,8 @@ from ckpttool.conversion.weights.placement import Placed
 from ckpttool.formats.write.legacy import KERAS_VERSION, Layers
 from ckpttool.model import Architecture
 from ckpttool.model.generations import Generation, stored_order
-from ckpttool.model.layouts import Place, opaque_in, shapes_fit
+from ckpttool.model.layouts import Place, opaque_in
+from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part, in_weights_order
 
 LEGACY = "legacy-h5"

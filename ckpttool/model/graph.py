@@ -74,6 +74,18 @@ def read_references(value: Any) -> tuple[Tensor, ...]:
     return tuple(_tensors(_read_old(value, 0)))
 
 
+def flat(value: Any) -> Iterator[Tensor]:
+    """The tensors in a structure in the order of Keras's tree, which goes through the keys of objects sorted."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from flat(item)
+    elif isinstance(value, Mapping):
+        for key in sorted(value, key=str):
+            yield from flat(value[key])
+
+
 def _call(entry: Mapping[str, Any], node: Any) -> Call:
     try:
         if isinstance(node, Mapping) and "args" in node:

@@ -169,11 +169,3 @@ def _placed_in(model: Part) -> Iterator[tuple[str, Part, bool]]:
 
 def _stores(part: Part) -> bool:
     return any(slot.stored for slot in part.slots)
-
-
-def shapes_fit(expected: tuple[int | None, ...] | None, shape: tuple[int, ...]) -> bool:
-    """Whether an array has the expected shape, as far as that is known."""
-    if expected is None:
-        return True
-    pairs = zip(expected, shape, strict=False)
-    return len(expected) == len(shape) and all(size in (None, stored) for size, stored in pairs)

@@ -8,11 +8,10 @@ from typing import Any
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor, read_calls, read_references
-from ckpttool.model.layers.outputs.rule import Outputs
-from ckpttool.model.layers.outputs.table import output_shapes
+from ckpttool.model.layers.table import MODELS, output_shapes
+from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import Inputs, Shape, read_shape
 
-_MODELS = frozenset({"Functional", "Model", "Sequential"})
 _BESIDE = ("mask", "initial_state", "constants")
 MAX_FOLLOWED = 30_000  # calls of layers, those in models counted at every call of the model
 _SHAPES = ("batch_shape", "batch_input_shape")
@@ -42,7 +41,7 @@ class Step:
 
 def is_model(args: Args) -> bool:
     """Whether a layer is a model of a class whose layers its config lists."""
-    return args.class_name in _MODELS and not args.foreign
+    return args.class_name in MODELS and not args.foreign
 
 
 def is_built(model: Args) -> bool:

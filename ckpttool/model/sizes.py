@@ -1,6 +1,6 @@
 """Sizes and shapes as configs state them and as layers compute them: whole numbers, None where one is not known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MAX_RANK = 64
@@ -34,6 +34,14 @@ def items(value: Any) -> Any:
     if isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
         value = value.get("items")
     return list(value) if isinstance(value, tuple) else value
+
+
+def shapes_fit(expected: Shape | None, shape: Sequence[int]) -> bool:
+    """Whether an array has the expected shape, as far as that is known."""
+    if expected is None:
+        return True
+    pairs = zip(expected, shape, strict=False)
+    return len(expected) == len(shape) and all(size in (None, stored) for size, stored in pairs)
 
 
 def is_integer(value: Any) -> bool:

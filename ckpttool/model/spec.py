@@ -9,9 +9,9 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.config import Architecture
 from ckpttool.model.generations import normalized
-from ckpttool.model.layers.table import part_of
 from ckpttool.model.layouts import Place, aliases_in, empty_in, lookups_in, opaque_in, optimizers_in, places_of
 from ckpttool.model.optimizers import Trained, optimizer_state
+from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import is_built, is_model
 from ckpttool.model.sizes import Shape, is_integer, read_shape
 from ckpttool.model.slots import Part

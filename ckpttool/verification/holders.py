@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from ckpttool.alignment.alignment import align
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.model import Architecture
+from ckpttool.model.layers.table import MODELS
 from ckpttool.model.spec import Spec, SpecSlot
 from ckpttool.verification.pairs import Pairing
 
-_MODELS = frozenset({"Functional", "Graph", "Model", "Sequential"})
+_MODELS = MODELS | {"Graph"}
 
 
 def inner_pairing(architecture: Architecture | None, spec: Spec, checkpoint: Checkpoint) -> Pairing | None:

@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 from ckpttool.checkpoint import Checkpoint, Section
-from ckpttool.model.layouts import shapes_fit
+from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Spec, SpecSlot, with_optimizer
 from ckpttool.verification.pairs import Pairing
 

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.io import scalars
-from ckpttool.model.layouts import shapes_fit
+from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Opaque, Spec, SpecSlot
 from ckpttool.verification.pairs import Pairing
 

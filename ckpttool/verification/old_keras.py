@@ -14,8 +14,8 @@ from ckpttool.alignment.alignment import key_of, stored_orders
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.model import Architecture
 from ckpttool.model.generations import Generation, StoredSlot, generation_of
-from ckpttool.model.layouts import places_of, shapes_fit
-from ckpttool.model.sizes import Shape
+from ckpttool.model.layouts import places_of
+from ckpttool.model.sizes import Shape, shapes_fit
 from ckpttool.model.spec import Spec, SpecSlot, part_in
 from ckpttool.model.support import Support
 from ckpttool.verification.pairs import Pairing

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ckpttool.checkpoint import Weight
 from ckpttool.io import dtypes, scalars
-from ckpttool.model.layouts import shapes_fit
+from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import SpecSlot
 
 

@@ -18,8 +18,8 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture, architecture_of
-from ckpttool.model.layouts import shapes_fit
 from ckpttool.model.optimizers import HOLDERS, OPTIMIZERS
+from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Spec, SpecSlot
 from ckpttool.verification import evidence, holders, legacy_state, loaders, old_keras, vocabularies
 from ckpttool.verification.expectation import Expectation, expectation_of

@@ -15,8 +15,7 @@ from ckpttool.comparison.arguments import Sides, argument_differences, differenc
 from ckpttool.comparison.objects import Thing, meaning
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.dtype_policies import read_policy
-from ckpttool.model.layers import weightless
-from ckpttool.model.layers.table import LAYERS
+from ckpttool.model.layers.table import LAYERS, WEIGHTLESS
 from tests.comparison.configured import Configs, both_ways
 from tests.model import live_defaults
 from tests.model.layer_cases import Spec, all_cases
@@ -31,7 +30,7 @@ with warnings.catch_warnings():
 
 SPECS = {
     str(case.spec): case.spec
-    for case in (*all_cases(weightless.NAMES), *layer_shape_cases.all_cases())
+    for case in (*all_cases(tuple(sorted(WEIGHTLESS))), *layer_shape_cases.all_cases())
     if case.spec.class_name not in ("Lambda", "Layer", "Own", "Sequential")
 }
 CLASSES = sorted({spec.class_name for spec in SPECS.values()})

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ckpttool.conversion.config.layer_order import flat, layer_order
-from ckpttool.model.graph import read_calls, read_references
+from ckpttool.conversion.config.layer_order import layer_order
+from ckpttool.model.graph import flat, read_calls, read_references
 from tests.model.live_defaults import keras
 
 

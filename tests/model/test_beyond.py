@@ -14,8 +14,8 @@ import ckpttool
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.layers.beyond import BEYOND
-from ckpttool.model.layers.outputs.table import output_shapes
-from ckpttool.model.layers.table import LAYERS, part_of
+from ckpttool.model.layers.table import LAYERS, output_shapes
+from ckpttool.model.parts import part_of
 from ckpttool.model.slots import in_path_layout
 from tests.model.live_defaults import keras
 

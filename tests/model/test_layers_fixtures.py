@@ -13,7 +13,7 @@ import ckpttool
 from ckpttool import Section
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations import Generation, StoredSlot, generation_of, normalized, stored_order
-from ckpttool.model.layers.table import part_of
+from ckpttool.model.parts import part_of
 from ckpttool.model.slots import Part, in_legacy_order, in_path_layout, in_weights_order
 from tests.samples import FIXTURES, TRUE_FILES, live
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import MAX_DEPTH, Args
-from ckpttool.model.layers.table import LAYERS, part_of
+from ckpttool.model.layers.table import LAYERS
+from ckpttool.model.parts import part_of
 from ckpttool.model.slots import Part, in_legacy_order, in_path_layout
 
 KEYS = (
@@ -49,6 +50,11 @@ KEYS = (
     "use_gate",
     "score_mode",
     "reset_after",
+    "output_mode",
+    "max_tokens",
+    "pad_to_max_tokens",
+    "vocabulary",
+    "vocabulary_size",
 )
 POLICIES = (
     "float32",

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers import weightless
-from ckpttool.model.layers.table import ALIASES, LAYERS, part_of
+from ckpttool.model.layers.table import ALIASES, LAYERS, WEIGHTLESS
+from ckpttool.model.parts import part_of
 from ckpttool.model.sizes import Shape
 from ckpttool.model.slots import Part, Slot, in_legacy_order, in_path_layout, in_weights_order
 from tests.model.layer_cases import Case, Spec, all_cases
@@ -28,7 +28,7 @@ with warnings.catch_warnings():
     keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of the table is Keras 3.15 itself")
 h5py: Any = pytest.importorskip("h5py")
 
-CASES = all_cases(weightless.NAMES)
+CASES = all_cases(tuple(sorted(WEIGHTLESS)))
 
 # Public names of keras.layers that have no row, with the reason.
 WITHOUT_ROW = {
@@ -212,7 +212,7 @@ each_known_case = pytest.mark.parametrize("case", [case for case in CASES if not
 
 def test_enough_cases() -> None:
     """There are at least 400 cases with weights, and one for every class in the table."""
-    assert len(CASES) - len(weightless.NAMES) >= 400
+    assert len(CASES) - len(WEIGHTLESS) >= 400
     missing = set(LAYERS) - set(ALIASES) - set(re.findall(r"\w+(?=\()", str(CASES)))
     assert missing == {"Functional", "GroupedQueryAttention", "Lambda"}
 

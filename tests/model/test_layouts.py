@@ -7,7 +7,7 @@ import pytest
 import ckpttool
 from ckpttool.inspection.listing import Choice, list_checkpoint
 from ckpttool.model import read_architecture
-from ckpttool.model.layouts import shapes_fit
+from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import spec_of
 from tests.samples import FIXTURES, TRUTH
 

@@ -8,7 +8,7 @@ import pytest
 
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.table import part_of
+from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import is_built, steps_of
 from tests.model.live_defaults import keras
 

@@ -14,8 +14,9 @@ from ckpttool.formats.weights_h5 import as_keras_3, split
 from ckpttool.model import Layer
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
-from ckpttool.model.layers.table import LAYERS, part_of
+from ckpttool.model.layers.table import LAYERS
 from ckpttool.model.layouts import Place
+from ckpttool.model.parts import part_of
 from ckpttool.model.slots import in_path_layout
 
 _VARIANCES = frozenset({"moving_variance", "running_std"})

@@ -24,6 +24,7 @@ from ckpttool.conversion.compile.optimizers import MAX_DEPTH, WHERE
 from ckpttool.conversion.compile.settings import is_before
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.graph import read_calls
+from ckpttool.model.layers.table import MODELS
 
 _OWN_ACTIVATION: Mapping[str, str] = MappingProxyType(
     {
@@ -145,7 +146,7 @@ def _last_activation(config: Mapping[str, Any], name: str, depth: int) -> tuple[
         return "softmax", frozenset(behind | {"Softmax"})
     if found["class_name"] in _WITH_ACTIVATION:
         return found["config"].get("activation"), frozenset(behind)
-    ends = _output_names(found) if found["class_name"] in ("Functional", "Model", "Sequential") else []
+    ends = _output_names(found) if found["class_name"] in MODELS else []
     activation, inner = _last_activation(found, ends[0], depth + 1) if len(ends) == 1 else (None, frozenset[str]())
     return activation, inner | behind
 

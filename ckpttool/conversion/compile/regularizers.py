@@ -10,8 +10,8 @@ from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
 from ckpttool.conversion.journal import Journal
+from ckpttool.model.layers.table import MODELS
 
-_MODELS = frozenset({"Functional", "Model", "Sequential"})
 _SHOWN = 3
 
 
@@ -40,9 +40,9 @@ def _frozen(config: Mapping[str, Any]) -> Iterator[str]:
             inner = value.get("config")
             if isinstance(value.get("class_name"), str) and isinstance(inner, Mapping):
                 name = name or str(inner.get("name", ""))
-                if value["class_name"] in _MODELS:
+                if value["class_name"] in MODELS:
                     frozen, name = False, ""
-                frozen = frozen or (inner.get("trainable") is False and value["class_name"] not in _MODELS)
+                frozen = frozen or (inner.get("trainable") is False and value["class_name"] not in MODELS)
                 if frozen and any(_counts(key, item) for key, item in inner.items()):
                     yield name
             stack.extend((item, frozen, name) for item in value.values() if isinstance(item, list | Mapping))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ckpttool.alignment.alignment import Alignment
 from ckpttool.checkpoint import Weight
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.model.layers.discretization import SUMMARY
+from ckpttool.model.layers.categories import SUMMARY
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,6 +7,7 @@ from typing import Any
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import UNKNOWN_SHAPE, Call, Tensor
+from ckpttool.model.layers.table import classes, of_kind
 
 STATES_BY_NAME = Edit(
     "states-by-name",
@@ -28,18 +29,10 @@ LIST_OF_ONE = Edit(
 )
 EDITS = (LIST_OF_ONE, STATES_BY_NAME, CAUSAL_BY_CALL, DROP_CALL_ARGUMENT)
 
-_RECURRENT = frozenset({"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"})
-_MERGING = frozenset({"Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply"})
-_ATTENTION = frozenset({"AdditiveAttention", "Attention"})
-# Classes whose call takes `training` (keras/src/layers, 3.15), those named after random transformations beside them.
-_TRAINED = frozenset(
-    {
-        *("ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dropout", "Functional", "GaussianDropout"),
-        *("GaussianNoise", "MultiHeadAttention", "Sequential", "SpatialDropout1D", "SpatialDropout2D"),
-        *("SpatialDropout3D", "SpectralNormalization", "TimeDistributed"),
-        *(_RECURRENT | _ATTENTION),
-    }
-)
+_RECURRENT = of_kind("recurrent")
+_MERGING = of_kind("elementwise merge") - {"Subtract"} | {"Concatenate"}  # of any number of tensors, one too
+_ATTENTION = of_kind("attention")
+_TRAINED = classes(lambda row: row.takes_training)  # beside those that are named after random transformations
 
 
 def called_today(args: Args, call: Call, where: str, journal: Journal) -> Call:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ckpttool.conversion.config.call_arguments import written
-from ckpttool.conversion.config.layer_order import flat, layer_order
+from ckpttool.conversion.config.layer_order import layer_order
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations import Generation
-from ckpttool.model.graph import Call, Tensor, read_references
+from ckpttool.model.graph import Call, Tensor, flat, read_references
 from ckpttool.model.shape_inference import first_nodes, steps_of
 
 _COUNTED_FROM_1 = "Functional"  # in `output_layers`, where Keras counts the node that the model itself begins with

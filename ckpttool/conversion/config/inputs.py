@@ -13,7 +13,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import read_references
-from ckpttool.model.layers.table import part_of
+from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import Step, is_model
 from ckpttool.model.sizes import Inputs, Shape, read_shape
 from ckpttool.model.slots import in_weights_order

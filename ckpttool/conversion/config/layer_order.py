@@ -7,26 +7,13 @@ theirs in an order of the same kind, but over graphs that recorded their tensors
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
 
-from ckpttool.model.graph import Call, Tensor
+from ckpttool.model.graph import Call, Tensor, flat
 
 Calls = Mapping[str, Sequence[Call]]
 """The calls of each layer by its name, nodes counted from 0."""
 
 _Node = tuple[str, int]
-
-
-def flat(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested arguments, in the order in which Keras 3 takes them: the keys of objects sorted."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for key in sorted(value):
-            yield from flat(value[key])
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from flat(item)
 
 
 def layer_order(calls: Calls, inputs: Sequence[str], outputs: Sequence[Tensor]) -> list[str]:

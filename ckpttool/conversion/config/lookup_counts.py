@@ -8,6 +8,7 @@ from typing import Any
 
 from ckpttool.conversion.journal import Edit
 from ckpttool.model.arguments import Args
+from ckpttool.model.layers.table import of_kind
 
 CAST_LOOKUP = Edit(
     "cast-lookup",
@@ -16,7 +17,7 @@ CAST_LOOKUP = Edit(
 )
 EDITS = (CAST_LOOKUP,)
 
-_LOOKUPS = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
+_LOOKUPS = of_kind("lookup")
 _COUNTING = frozenset({"count", "multi_hot", "one_hot"})
 
 

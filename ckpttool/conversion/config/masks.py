@@ -1,4 +1,4 @@
-"""Masks that reach a layer otherwise in Keras 3 than they did: what merged or lost them is refused.
+"""MaskUse that reach a layer otherwise in Keras 3 than they did: what merged or lost them is refused.
 
 Keras 1 and 2 kept of a merge what the masks of all its tensors kept, those without a mask left out (`compute_mask`,
 keras/layers/merge.py, 2.2.4; keras/src/layers/merging, 2.15). Keras 3 keeps what any of them does, and where one has no
@@ -16,13 +16,14 @@ from typing import Any
 
 from ckpttool.conversion.config.graphs import Connections
 from ckpttool.conversion.config.labels import joined
-from ckpttool.conversion.config.layer_order import flat, in_order
+from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations import Generation
-from ckpttool.model.graph import Call, Tensor
-from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
+from ckpttool.model.graph import Call, Tensor, flat
+from ckpttool.model.layers.layer_type import MaskUse
+from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, classes, of_kind
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of
 from ckpttool.model.sizes import Shape
 
@@ -37,21 +38,12 @@ _REPEATS = (
     "nothing uses what it gives at steps that are masked, where Keras 3 gives zeros and older ones its last output"
 )
 
-_ELEMENTWISE = frozenset({"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"})
-_RECURRENT = frozenset({"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"})
-_ATTENTION = frozenset({"AdditiveAttention", "Attention", "MultiHeadAttention"})
-_USING = _RECURRENT | _ATTENTION | {"GlobalAveragePooling1D", "Softmax"}
-_LOSING = frozenset({"ParametricSoftplus", "SReLU"})
-_FINDING = frozenset({"Identity", "Normalization"})
-_PASSING = _ATTENTION | frozenset(
-    {
-        *("Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "ELU"),
-        *("GaussianDropout", "GaussianNoise", "GroupNormalization", "InputLayer", "LayerNormalization"),
-        *("LeakyReLU", "PReLU", "ReLU"),
-        *("Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "ThresholdedReLU", "TimeDistributed"),
-        "UnitNormalization",
-    }
-)
+_ELEMENTWISE = of_kind("elementwise merge")
+_RECURRENT = of_kind("recurrent")
+_USING = classes(lambda row: MaskUse.USED in row.masks)
+_LOSING = classes(lambda row: row.masks & MaskUse.PASSED == MaskUse.PASSED_BEFORE)
+_FINDING = classes(lambda row: row.masks & MaskUse.PASSED == MaskUse.PASSED_NOW) - {"Rescaling"}
+_PASSING = classes(lambda row: MaskUse.PASSED in row.masks)
 
 
 @dataclass(frozen=True, slots=True)

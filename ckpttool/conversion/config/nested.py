@@ -6,7 +6,7 @@ from typing import Any
 
 from ckpttool.model.arguments import MAX_DEPTH
 from ckpttool.model.class_names import ALIASES
-from ckpttool.model.layers.weightless import NAMES
+from ckpttool.model.layers.table import WEIGHTLESS
 
 LIVE = "--arch package.module:function"
 """What gives a conversion the model that only the user's own code can make."""
@@ -33,7 +33,7 @@ class Nested:
         if not is_layer(value):
             return {key: self.value(one, depth + 1) for key, one in value.items()}
         class_name = value["class_name"]
-        if ALIASES.get(class_name, class_name) not in NAMES:
+        if ALIASES.get(class_name, class_name) not in WEIGHTLESS:
             self.classes.append(class_name)
         return self.rewrite(value)
 

@@ -10,19 +10,15 @@ from dataclasses import dataclass, field
 
 from ckpttool.conversion.config.graphs import Connections
 from ckpttool.conversion.config.labels import joined
-from ckpttool.conversion.config.layer_order import flat, in_order
+from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations import Generation
-from ckpttool.model.graph import Tensor
+from ckpttool.model.graph import Tensor, flat
+from ckpttool.model.layers.table import of_kind
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of
 
-_RAISING = frozenset(
-    {
-        *("Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Dense", "GRU", "LSTM", "RNN", "SimpleRNN"),
-        "TimeDistributed",
-    }
-)
+_RAISING = of_kind("recurrent") | {"Dense", "TimeDistributed"}
 _PASSING = frozenset(
     {
         *(

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ckpttool.conversion.config.graphs import Connections
-from ckpttool.conversion.config.layer_order import flat, in_order
+from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.tensorflow_ops import CLASSES, result_dtypes
 from ckpttool.conversion.tensorflow_ops.integers import is_whole
 from ckpttool.model.arguments import Args
 from ckpttool.model.dtype_policies import read_policy
 from ckpttool.model.generations import Generation
-from ckpttool.model.graph import Call, Tensor
-from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
+from ckpttool.model.graph import Call, Tensor, flat
+from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, of_kind
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of
 
 _Outputs = tuple[str | None, ...]
@@ -34,9 +34,7 @@ _PASSING = frozenset(
         *("UpSampling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"),
     }
 )
-_LOOKUPS = frozenset(
-    {"Discretization", "HashedCrossing", "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"}
-)
+_LOOKUPS = of_kind("lookup") | {"Discretization", "HashedCrossing", "Hashing"}
 _OPEN = frozenset({"Lambda"})  # whose code may give anything
 
 

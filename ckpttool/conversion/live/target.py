@@ -37,7 +37,8 @@ from ckpttool.model import Architecture, architecture_of, read_architecture
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.generations import Generation
-from ckpttool.model.layouts import Place, keeping_assets_in, names_in, opaque_in, places_of, shapes_fit
+from ckpttool.model.layouts import Place, keeping_assets_in, names_in, opaque_in, places_of
+from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part
 from ckpttool.model.spec import part_in, spec_of
 from ckpttool.verification import loaders

@@ -27,7 +27,7 @@ from ckpttool.model.buildability.shapes import is_alike, is_dtype
 from ckpttool.model.buildability.table import Row, row_of
 from ckpttool.model.buildability.values import Layer, Node, Object, Special, Tensor, leaves, mapped, tensors_in
 from ckpttool.model.defaults import defaults_of
-from ckpttool.model.layers.table import part_of
+from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import outputs_of
 from ckpttool.model.sizes import Inputs, Shape
 

@@ -12,23 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ckpttool.model.buildability.values import Layer, Node, Tensor
+from ckpttool.model.layers.layer_type import MaskUse
+from ckpttool.model.layers.table import LAYERS, classes, of_kind
 
 _Mask = frozenset[str] | None
 """The names of the operations that a mask is made of, None where there is none."""
 
-_RECURRENT = frozenset({"Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"})
-_ELEMENTWISE = frozenset({"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"})
-_TAKING = _RECURRENT | {
-    *("BatchNormalization", "Functional", "GlobalAveragePooling1D", "Sequential", "Softmax", "TimeDistributed"),
-}
-_PASSING = frozenset(
-    {
-        *("Activation", "ActivityRegularization", "AdditiveAttention", "AlphaDropout", "Attention"),
-        *("BatchNormalization", "Dense", "Dropout", "ELU", "GaussianDropout", "GaussianNoise", "GroupNormalization"),
-        *("Identity", "LayerNormalization", "LeakyReLU", "Normalization", "PReLU", "ReLU", "Rescaling", "Softmax"),
-        *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "TimeDistributed", "UnitNormalization"),
-    }
-)
+_RECURRENT = of_kind("recurrent")
+_ELEMENTWISE = of_kind("elementwise merge")
+_TAKING = classes(lambda row: MaskUse.TAKEN in row.masks)
+_PASSING = classes(lambda row: MaskUse.PASSED_NOW in row.masks) & LAYERS.keys() - {"MultiHeadAttention"}
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ckpttool.model.sizes import Shape, divided
+from ckpttool.model.sizes import Shape, divided, shapes_fit
 from ckpttool.model.slots import Part, Slot
 
 NAMES: Mapping[str, str] = MappingProxyType(
@@ -50,10 +50,7 @@ class Form:
 
     def has(self, shape: Sequence[int]) -> bool:
         """Whether an array of this shape may be in this form."""
-        if self.shape is None:
-            return True
-        pairs = zip(self.shape, shape, strict=False)
-        return len(self.shape) == len(shape) and all(size in (None, stored) for size, stored in pairs)
+        return shapes_fit(self.shape, shape)
 
 
 class Gate(NamedTuple):

@@ -18,10 +18,10 @@ from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.keras1_branches import unmerged
 from ckpttool.model.generations.keras1_data_format import ordered
 from ckpttool.model.generations.values import Config, Spelling, spelled_1, spelled_2
-from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
+from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, of_kind
 from ckpttool.model.sizes import is_integer, read_shape
 
-_MODELS = frozenset({"Functional", "Sequential"})
+_MODELS = of_kind("model")
 _HELD = ("layer", "backward_layer", "cell")
 _HELD_LISTS = ("layers", "cells")
 _BESIDE = ("name", "inbound_nodes", "build_config")  # what an entry may have beside class and config

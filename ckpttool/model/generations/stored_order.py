@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 from ckpttool.model.generations import keras1_weight_forms
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.keras1_weight_forms import Form
+from ckpttool.model.layers.table import of_kind
 from ckpttool.model.sizes import Shape
 from ckpttool.model.slots import Part, Slot, owned_in_legacy_order
 
-_MODELS = frozenset({"Functional", "Sequential"})
-_MADE_CELLS = frozenset({"ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "SimpleRNN"})
+_MODELS = of_kind("model")
+_MADE_CELLS = of_kind("recurrent") - {"Bidirectional", "RNN"}  # these are given what they run
 _DEPTHWISE = frozenset({"DepthwiseConv1D", "DepthwiseConv2D"})
 _CONVOLVING = frozenset(  # the others correlate
     {"Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "ConvLSTMCell"}

@@ -3,7 +3,11 @@
 import string
 
 from ckpttool.model.arguments import Args, first
-from ckpttool.model.layers.einsum import einsum_dense
+from ckpttool.model.graph import Call
+from ckpttool.model.layers.call_inputs import argument, at_least, differ, listed, misfit, ranked, shapes, switched
+from ckpttool.model.layers.einsum import einsum_dense_part
+from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights
+from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Inputs, Shape, Size
 from ckpttool.model.slots import Part, Slot
 
@@ -11,26 +15,40 @@ _LETTERS = string.ascii_lowercase
 _MAX_RANK = 16
 _MAX_OUTPUTS = len(_LETTERS) - _MAX_RANK - 1
 
+_SCORES = "return_attention_scores"
+_SCORES_PLACE = 7
+"""Where `call` of the layers with heads takes `return_attention_scores`."""
 
-def attention(args: Args, inputs: Inputs) -> Part:
+
+def attention_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Attention: one scale, one weight for the scores of `concat`; both scalars."""
     scale = Slot("scale", (), args.variable_dtype) if args.flag("use_scale", False) else None
     concat = args.choice("score_mode", "dot", "concat") == "concat"
     return args.part(scale, Slot("concat_score_weight", (), args.variable_dtype) if concat else None)
 
 
-def additive_attention(args: Args, inputs: Inputs) -> Part:
+def additive_attention_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """AdditiveAttention: a scale for each feature of the query."""
     shape = (args.axis_of(first(inputs), -1),)
     return args.part(Slot("scale", shape, args.variable_dtype) if args.flag("use_scale", True) else None)
 
 
-def multi_head_attention(args: Args, inputs: Inputs) -> Part:
+def attention_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Attention and AdditiveAttention, called on a list of query, value and perhaps key: the query with the last axis
+    of the value; scores for each of its rows and those of the key."""
+    given = [at_least(args, shape, 2) for shape in listed(args, call, 2, 3)]
+    query, value, key = given[0], given[1], given[-1]
+    output = None if query is None else (*query[:-1], value[-1] if value else None)
+    scores = None if query is None else (*query[:-1], key[-2] if key else None)
+    return (output, scores) if switched(args, call, 3, _SCORES) else (output,)
+
+
+def multi_head_attention_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """MultiHeadAttention: projections of query, key, value and output, and of a gate; inputs: query, value, key.
 
     All but the gate have a public name, which `.weights.h5` uses.
     """
-    query, value, key = _query_value_key(args, inputs)
+    query, value, key = _built_for(args, inputs)
     heads, key_size = args.size("num_heads"), args.size("key_dim")
     value_size = args.rank("value_dim") or key_size
     output = args.shape("output_shape") if args.config.get("output_shape") else (_last(args, query),)
@@ -45,10 +63,26 @@ def multi_head_attention(args: Args, inputs: Inputs) -> Part:
     return args.part(children=_with_gate(args, parts))
 
 
-def grouped_query_attention(args: Args, inputs: Inputs) -> Part:
+def multi_head_attention_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """MultiHeadAttention: the query, its last axis replaced by `output_shape` if there is one.
+
+    Keras gives the scores the query's length on both axes, and builds what comes behind for that.
+    """
+    query, value, key = (at_least(args, shape, 2) for shape in _query_value_key(call))
+    _check_lengths(args, value, key)
+    heads = args.size("num_heads")
+    stated = args.shape("output_shape") if args.config.get("output_shape") else None
+    scored = switched(args, call, _SCORES_PLACE, _SCORES)
+    if query is None:
+        return (None, None) if scored else (None,)
+    output = query if stated is None else (*query[:-1], *stated)
+    return (output, (query[0], heads, query[1], query[1])) if scored else (output,)
+
+
+def grouped_query_attention_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """GroupedQueryAttention (public name GroupQueryAttention): as MultiHeadAttention, with fewer heads for key and
     value. Its projections have private names only."""
-    query, value, key = _query_value_key(args, inputs)
+    query, value, key = _built_for(args, inputs)
     size, heads, shared = args.size("head_dim"), args.size("num_query_heads"), args.size("num_key_value_heads")
     for shape in (query, value, key):
         if shape is not None and len(shape) != 3:
@@ -64,12 +98,26 @@ def grouped_query_attention(args: Args, inputs: Inputs) -> Part:
     return args.part(children=_with_gate(args, parts))
 
 
+def grouped_query_attention_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """GroupedQueryAttention (public name GroupQueryAttention): the query; scores of each head for each key."""
+    query, value, key = (ranked(args, shape, 3) for shape in _query_value_key(call))
+    heads, shared = args.size("num_query_heads"), args.size("num_key_value_heads")
+    if heads % shared:
+        raise args.error("num_query_heads", f"a multiple of {shared}")
+    if query and value and differ(query[-1], value[-1]):
+        raise misfit(args, "query and value with the same last axis", query, value)
+    _check_lengths(args, value, key)
+    scored = switched(args, call, _SCORES_PLACE, _SCORES)
+    scores = None if query is None else (query[0], heads, query[1], key[1] if key else None)
+    return (query, scores) if scored else (query,)
+
+
 def _with_gate(args: Args, parts: list[tuple[str, Part]]) -> list[tuple[str, Part]]:
     gated = args.flag("use_gate", False)
     return [(path, part) for path, part in parts if gated or path != "_gate_dense"]
 
 
-def _query_value_key(args: Args, inputs: Inputs) -> tuple[Shape | None, Shape | None, Shape | None]:
+def _built_for(args: Args, inputs: Inputs) -> tuple[Shape | None, Shape | None, Shape | None]:
     """The shapes of query, value and key, in the order of `build`; the key is the value where it is not given."""
     query, value, key = (*inputs, None, None, None)[:3]
     if any(shape is not None and not 2 <= len(shape) <= _MAX_RANK for shape in (query, value, key)):
@@ -99,4 +147,47 @@ def _projection(args: Args, name: str, shape: Shape | None, summed: int, made: S
         output_shape=[None] * (stay - 1) + list(made),
         bias_axes=new if args.flag("use_bias", True) else None,
     )
-    return einsum_dense(inner, (shape,))
+    return einsum_dense_part(inner, shape)
+
+
+def _check_lengths(args: Args, value: Shape | None, key: Shape | None) -> None:
+    """Refuses a key and a value that differ in more than batch and last axis."""
+    if value is None or key is None:
+        return
+    if len(value) != len(key) or any(map(differ, value[1:-1], key[1:-1])):
+        raise misfit(args, "value and key with the same axes but the last", value, key)
+
+
+def _query_value_key(call: Call) -> tuple[Shape | None, Shape | None, Shape | None]:
+    """The shapes of query, value and key, given by place or by name; the key is the value where it is not given."""
+    query, value, key = (
+        next(iter(shapes(argument(call, place, name))), None) for place, name in enumerate(("query", "value", "key"))
+    )
+    return query, value, key if argument(call, 2, "key") is not None else value
+
+
+_PARAMETERS = ("query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask")
+
+
+def _row(weights: Weights) -> LayerType:
+    """The row of a layer that takes query, value and key as one list."""
+    parameters = ("inputs", "mask", "training")
+    return LayerType(
+        weights, attention_outputs, "attention", MaskUse.USED | MaskUse.PASSED, parameters, takes_training=True
+    )
+
+
+ROWS = {
+    "AdditiveAttention": _row(additive_attention_weights),
+    "Attention": _row(attention_weights),
+    "GroupedQueryAttention": LayerType(
+        grouped_query_attention_weights, grouped_query_attention_outputs, parameters=_PARAMETERS
+    ),
+    "MultiHeadAttention": LayerType(
+        multi_head_attention_weights,
+        multi_head_attention_outputs,
+        masks=MaskUse.USED | MaskUse.PASSED,
+        parameters=_PARAMETERS,
+        takes_training=True,
+    ),
+}

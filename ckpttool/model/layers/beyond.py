@@ -5,12 +5,14 @@ Sources: keras/src/applications/convnext.py and inception_resnet_v2.py, keras/sr
 config states no module.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.weightless import weightless
+from ckpttool.model.layers.elementwise import same
+from ckpttool.model.layers.layer_type import Build, LayerType
+from ckpttool.model.layers.merge import concatenate, scaled_sum
 from ckpttool.model.sizes import Inputs
 from ckpttool.model.slots import Part, Slot
 
@@ -22,10 +24,10 @@ class Beyond(NamedTuple):
 
     module: str
     arguments: frozenset[str]
-    row: Callable[[Args, Inputs], Part]
+    row: LayerType
 
 
-def layer_scale(args: Args, inputs: Inputs) -> Part:
+def layer_scale_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """LayerScale of ConvNeXt: gamma, one value a channel."""
     return args.part(Slot("gamma", (args.size("projection_dim"),), args.variable_dtype))
 
@@ -34,11 +36,15 @@ _CONVNEXT, _SPACE = "keras.src.applications.convnext", "keras.src.layers.preproc
 
 BEYOND: Mapping[str, Beyond] = MappingProxyType(
     {
-        "CustomScaleLayer": Beyond("keras.src.applications.inception_resnet_v2", frozenset({"scale"}), weightless),
-        "LayerScale": Beyond(_CONVNEXT, frozenset({"init_values", "projection_dim"}), layer_scale),
-        "StochasticDepth": Beyond(_CONVNEXT, frozenset({"drop_path_rate"}), weightless),
-        "TFDConcat": Beyond(_SPACE, frozenset({"axis"}), weightless),
-        "TFDIdentity": Beyond(_SPACE, frozenset(), weightless),
+        "CustomScaleLayer": Beyond(
+            "keras.src.applications.inception_resnet_v2", frozenset({"scale"}), LayerType(outputs=scaled_sum)
+        ),
+        "LayerScale": Beyond(
+            _CONVNEXT, frozenset({"init_values", "projection_dim"}), LayerType(layer_scale_weights, same)
+        ),
+        "StochasticDepth": Beyond(_CONVNEXT, frozenset({"drop_path_rate"}), LayerType(outputs=same)),
+        "TFDConcat": Beyond(_SPACE, frozenset({"axis"}), LayerType(outputs=concatenate)),
+        "TFDIdentity": Beyond(_SPACE, frozenset(), LayerType(outputs=same)),
     }
 )
 """The classes that have a row, by name."""

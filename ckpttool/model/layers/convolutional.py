@@ -1,22 +1,19 @@
 """Convolutions (keras/src/layers/convolutional, base_conv.py and its neighbours, 3.15)."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ckpttool.model.arguments import Args, first
+from ckpttool.model.graph import Call
 from ckpttool.model.layers import quantized
-from ckpttool.model.sizes import Inputs, Size, times
+from ckpttool.model.layers.call_inputs import at_least, sole, whole
+from ckpttool.model.layers.layer_type import Build, LayerType, Weights
+from ckpttool.model.layers.spatial import Change, Image, changed, channels
+from ckpttool.model.output_rule import Infer, Outputs, Rule
+from ckpttool.model.shape_arithmetic import convolved, transposed
+from ckpttool.model.sizes import MAX_SIZE, Inputs, Shape, Size, items, times
 from ckpttool.model.slots import Part, Slot
 
-Row = Callable[[Args, Inputs], Part]
-
 _WRITE_ORDER = ("kernel", "bias")
-
-
-def channels(args: Args, inputs: Inputs) -> Size:
-    """The number of channels of the input."""
-    last = args.choice("data_format", "channels_last", "channels_first") == "channels_last"
-    return args.axis_of(first(inputs), -1 if last else 1, "data_format")
 
 
 def _slot(args: Args, name: str, *shape: Size) -> Slot:
@@ -27,11 +24,11 @@ def _bias(args: Args, size: Size) -> Slot | None:
     return _slot(args, "bias", size) if args.flag("use_bias", True) else None
 
 
-def conv(rank: int) -> Row:
+def conv_weights(rank: int) -> Weights:
     """Conv1D to 3D: kernel (window, channels of a group, filters), bias (filters); LoRA as in Dense."""
 
-    def row(args: Args, inputs: Inputs) -> Part:
-        depth, groups, filters = channels(args, inputs), args.size("groups", 1), args.size("filters")
+    def weights(args: Args, inputs: Inputs, build: Build) -> Part:
+        depth, groups, filters = channels(args, first(inputs)), args.size("groups", 1), args.size("filters")
         if depth is not None and depth % groups:
             raise args.error("groups", f"a number that divides {depth} channels")
         depth = None if depth is None else depth // groups
@@ -40,36 +37,73 @@ def conv(rank: int) -> Row:
         slots = [kernel, bias] if bias else [kernel]
         return args.part(*quantized.lora(args, slots, "kernel", kernel.shape), write_order=_WRITE_ORDER)
 
-    return row
+    return weights
 
 
-def conv_transpose(rank: int) -> Row:
-    """Conv1DTranspose to 3D: kernel (window, filters, channels), bias (filters)."""
+def conv_outputs(rank: int) -> Rule:
+    """Conv1D to 3D: the places of the window, `filters` channels."""
 
-    def row(args: Args, inputs: Inputs) -> Part:
+    def change(args: Args, image: Image) -> Image:
+        filters, groups = args.size("filters"), args.size("groups", 1)
+        _exclusive(args, rank)
+        if filters % groups or (image.channels is not None and image.channels % groups):
+            raise args.error("groups", f"a number that divides {filters} filters and {image.channels} channels")
+        return image.with_space(*windowed(args, image.space)).with_channels(filters)
+
+    return _convolution(rank, change)
+
+
+def conv_transpose_weights(rank: int) -> Weights:
+    """Conv1DTranspose to 3DTranspose: kernel (window, filters, channels), bias (filters)."""
+
+    def weights(args: Args, inputs: Inputs, build: Build) -> Part:
         filters, window = args.size("filters"), args.numbers("kernel_size", rank)
-        return args.part(_slot(args, "kernel", *window, filters, channels(args, inputs)), _bias(args, filters))
+        return args.part(_slot(args, "kernel", *window, filters, channels(args, first(inputs))), _bias(args, filters))
 
-    return row
+    return weights
 
 
-def depthwise_conv(rank: int) -> Row:
+def conv_transpose_outputs(rank: int) -> Rule:
+    """Conv1DTranspose to 3DTranspose: the places that the window reaches, `filters` channels."""
+
+    def change(args: Args, image: Image) -> Image:
+        window, strides = args.numbers("kernel_size", rank), args.numbers("strides", rank, 1)
+        rates, padding = args.numbers("dilation_rate", rank, 1), args.choice("padding", "valid", "same")
+        _exclusive(args, rank)
+        axes = zip(image.space, window, strides, rates, _output_padding(args, rank), strict=True)
+        space = (transposed(size, width, stride, padding, rate, more) for size, width, stride, rate, more in axes)
+        return image.with_space(*space).with_channels(args.size("filters"))
+
+    return _convolution(rank, change)
+
+
+def depthwise_conv_weights(rank: int) -> Weights:
     """DepthwiseConv1D and 2D: kernel (window, channels, multiplier), bias (channels x multiplier)."""
 
-    def row(args: Args, inputs: Inputs) -> Part:
-        depth, multiplier = channels(args, inputs), args.size("depth_multiplier", 1)
+    def weights(args: Args, inputs: Inputs, build: Build) -> Part:
+        depth, multiplier = channels(args, first(inputs)), args.size("depth_multiplier", 1)
         window = args.numbers("kernel_size", rank)
         kernel = replace(_slot(args, "kernel", *window, depth, multiplier), tracked="depthwise_kernel")
         return args.part(kernel, _bias(args, times(depth, multiplier)))
 
-    return row
+    return weights
 
 
-def separable_conv(rank: int) -> Row:
+def depthwise_conv_outputs(rank: int) -> Rule:
+    """DepthwiseConv1D and 2D: each channel becomes `depth_multiplier` of them."""
+
+    def change(args: Args, image: Image) -> Image:
+        depth = times(image.channels, args.size("depth_multiplier", 1))
+        return image.with_space(*windowed(args, image.space)).with_channels(depth)
+
+    return _convolution(rank, change)
+
+
+def separable_conv_weights(rank: int) -> Weights:
     """SeparableConv1D and 2D: depthwise_kernel, pointwise_kernel (1, ..., channels x multiplier, filters), bias."""
 
-    def row(args: Args, inputs: Inputs) -> Part:
-        depth, multiplier = channels(args, inputs), args.size("depth_multiplier", 1)
+    def weights(args: Args, inputs: Inputs, build: Build) -> Part:
+        depth, multiplier = channels(args, first(inputs)), args.size("depth_multiplier", 1)
         filters, window = args.size("filters"), args.numbers("kernel_size", rank)
         return args.part(
             _slot(args, "depthwise_kernel", *window, depth, multiplier),
@@ -77,4 +111,72 @@ def separable_conv(rank: int) -> Row:
             _bias(args, filters),
         )
 
-    return row
+    return weights
+
+
+def separable_conv_outputs(rank: int) -> Rule:
+    """SeparableConv1D and 2D: as a convolution; causal padding is of Keras 2, for the first."""
+
+    def change(args: Args, image: Image) -> Image:
+        args.size("depth_multiplier", 1)
+        return image.with_space(*windowed(args, image.space)).with_channels(args.size("filters"))
+
+    return _convolution(rank, change)
+
+
+def _convolution(rank: int, change: Change) -> Rule:
+    """The rule of a convolution. With more axes than it needs, Keras 2.3 to 2.15 take the first ones for further batch
+    axes, and Keras 3.15 refuses the input; what comes out is left open."""
+    exact = changed(rank, change)
+
+    def rule(args: Args, call: Call, infer: Infer) -> Outputs:
+        shape = at_least(args, sole(args, call), rank + 2)
+        return (None,) if shape is not None and len(shape) > rank + 2 else exact(args, call, infer)
+
+    return rule
+
+
+def windowed(args: Args, space: Shape) -> Shape:
+    """The axes of space after a convolution. Raises ValueError where its window does not fit."""
+    rank = len(space)
+    window, strides = args.numbers("kernel_size", rank), args.numbers("strides", rank, 1)
+    dilation = args.numbers("dilation_rate", rank, 1)
+    padding = args.choice("padding", "valid", "same", *(("causal",) if rank == 1 else ()))
+    axes = zip(space, window, strides, dilation, strict=True)
+    return tuple(convolved(size, width, stride, padding, rate) for size, width, stride, rate in axes)
+
+
+def _exclusive(args: Args, rank: int) -> None:
+    """Refuses strides together with dilation, as Keras does."""
+    if max(args.numbers("strides", rank, 1)) > 1 and max(args.numbers("dilation_rate", rank, 1)) > 1:
+        raise args.error("dilation_rate", "1, where strides are more than 1")
+
+
+def _output_padding(args: Args, rank: int) -> tuple[int | None, ...]:
+    """The padding behind each axis, which must be less than its stride; None where there is none."""
+    if "output_padding" not in args:
+        return (None,) * rank
+    given, strides = items(args.config["output_padding"]), args.numbers("strides", rank, 1)
+    given = given if isinstance(given, list) else [given] * rank
+    if len(given) != rank or not all(whole(size, 0) and size <= MAX_SIZE for size in given):
+        raise args.error("output_padding", f"{rank} whole numbers")
+    if any(size >= stride for size, stride in zip(given, strides, strict=True)):
+        raise args.error("output_padding", "less than the strides")
+    return tuple(given)
+
+
+ROWS = {
+    **{f"Conv{rank}D": LayerType(conv_weights(rank), conv_outputs(rank)) for rank in (1, 2, 3)},
+    **{
+        f"Conv{rank}DTranspose": LayerType(conv_transpose_weights(rank), conv_transpose_outputs(rank))
+        for rank in (1, 2, 3)
+    },
+    **{
+        f"DepthwiseConv{rank}D": LayerType(depthwise_conv_weights(rank), depthwise_conv_outputs(rank))
+        for rank in (1, 2)
+    },
+    **{
+        f"SeparableConv{rank}D": LayerType(separable_conv_weights(rank), separable_conv_outputs(rank))
+        for rank in (1, 2)
+    },
+}

@@ -2,9 +2,13 @@
 
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.dtype_policies import Policy
+from ckpttool.model.graph import Call
 from ckpttool.model.layers import quantized
+from ckpttool.model.layers.call_inputs import at_least, sole, switched
+from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse
 from ckpttool.model.layers.quantized import fixed
-from ckpttool.model.sizes import Inputs, Size, divided
+from ckpttool.model.output_rule import Infer, Outputs
+from ckpttool.model.sizes import Inputs, Shape, Size, divided
 from ckpttool.model.slots import Part, Slot
 
 _EMBEDDING_ORDER = (
@@ -18,7 +22,7 @@ _EMBEDDING_ORDER = (
 )
 
 
-def dense(args: Args, inputs: Inputs) -> Part:
+def dense_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Dense: kernel (last axis of the input, units), bias (units)."""
     units, policy = args.size("units"), args.policy
     rows = args.axis_of(first(inputs), -1)
@@ -27,6 +31,12 @@ def dense(args: Args, inputs: Inputs) -> Part:
         slots.append(Slot("bias", (units,), policy.variable_dtype))
     slots = quantized.lora(args, slots, "kernel", (rows, units))
     return args.part(*slots, write_order=quantized.WRITE_ORDER[policy.mode])
+
+
+def dense_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Dense: `units` on the last axis."""
+    units, shape = args.size("units"), at_least(args, sole(args, call), 2)
+    return (None,) if shape is None else ((*shape[:-1], units),)
 
 
 def _kernel(policy: Policy, rows: Size, units: int) -> list[Slot]:
@@ -40,17 +50,43 @@ def _kernel(policy: Policy, rows: Size, units: int) -> list[Slot]:
     return [*before, Slot("kernel", (rows, units), policy.variable_dtype)]
 
 
-def embedding(args: Args, inputs: Inputs) -> Part:
+def embedding_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Embedding: embeddings (input_dim, output_dim), whatever the input."""
     return args.part(*_embeddings(args), write_order=_EMBEDDING_ORDER)
 
 
-def reversible_embedding(args: Args, inputs: Inputs) -> Part:
+def embedding_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Embedding: a vector for each number.
+
+    `input_length` is of Keras 2, which takes it for the axes behind the batch where the input leaves them open; where
+    it does not, Keras 1 and 3 do not look at it.
+    """
+    width, shape = args.size("output_dim"), sole(args, call)
+    return (None,) if shape is None else ((*_lengthened(args, shape), width),)
+
+
+def _lengthened(args: Args, shape: Shape) -> Shape:
+    lengths = args.shape("input_length") if "input_length" in args else ()
+    if len(lengths) != len(shape) - 1:
+        return shape
+    return (*shape[:1], *(length if size is None else size for length, size in zip(lengths, shape[1:], strict=True)))
+
+
+def reversible_embedding_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """ReversibleEmbedding: an Embedding, with a second one for the way back where the two are not tied."""
     slots = _embeddings(args)
     if not args.flag("tie_weights", True):
         slots.extend(_reverse(args.policy, args.size("input_dim"), args.size("output_dim")))
     return args.part(*slots, write_order=_EMBEDDING_ORDER)
+
+
+def reversible_embedding_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """ReversibleEmbedding: as Embedding, and called with `reverse` the other way."""
+    vocabulary, width, shape = args.size("input_dim"), args.size("output_dim"), sole(args, call)
+    if not switched(args, call, 1, "reverse"):
+        return (None,) if shape is None else ((*shape, width),)
+    shape = at_least(args, shape, 1)
+    return (None,) if shape is None else ((*shape[:-1], vocabulary),)
 
 
 def _embeddings(args: Args) -> list[Slot]:
@@ -97,3 +133,12 @@ def _reverse(policy: Policy, rows: int, columns: int) -> list[Slot]:
         fixed("reverse_embeddings_scale", scale, policy.variable_dtype),
         *([fixed("reverse_embeddings_zero", scale, policy.variable_dtype)] if grouped else []),
     ]
+
+
+ROWS = {
+    "Dense": LayerType(dense_weights, dense_outputs, masks=MaskUse.PASSED),
+    "Embedding": LayerType(embedding_weights, embedding_outputs),
+    "ReversibleEmbedding": LayerType(
+        reversible_embedding_weights, reversible_embedding_outputs, parameters=("inputs", "reverse")
+    ),
+}

@@ -1,15 +1,22 @@
-"""EinsumDense: kernel and bias from an equation (keras/src/layers/core/einsum_dense.py, 3.15)."""
+"""EinsumDense: kernel, bias and output from an equation (keras/src/layers/core/einsum_dense.py, 3.15)."""
 
 import re
 from dataclasses import dataclass
 
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.dtype_policies import Policy
+from ckpttool.model.graph import Call
 from ckpttool.model.layers import quantized
+from ckpttool.model.layers.call_inputs import at_least, differ, misfit, sole
+from ckpttool.model.layers.layer_type import Build, LayerType
 from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import MAX_RANK, Inputs, Shape, Size, times
 from ckpttool.model.slots import Part, Slot
 
+_EXAMPLES = "an equation such as ab,bc->ac or ...a,ab->...b"
+
+# Keras looks at the beginning of the text alone (`re.match`): what stands behind it only matters when it is called.
 _FORMS = (
     ("", re.compile(r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)")),
     ("left", re.compile(r"\.\.\.([a-zA-Z]+),([a-zA-Z]+)->\.\.\.([a-zA-Z]+)")),
@@ -17,87 +24,62 @@ _FORMS = (
 )
 
 
-def einsum_dense(args: Args, inputs: Inputs) -> Part:
-    """EinsumDense: kernel and bias as `equation`, `output_shape` and `bias_axes` tell."""
-    equation, policy = _Equation.of(args, first(inputs)), args.policy
-    shape = equation.kernel(args)
+def einsum_dense_weights(args: Args, inputs: Inputs, build: Build) -> Part:
+    """EinsumDense: kernel and bias as `equation`, `output_shape` and `bias_axes` say."""
+    return einsum_dense_part(args, first(inputs))
+
+
+def einsum_dense_part(args: Args, inputs: Shape | None) -> Part:
+    """An EinsumDense that takes an input of this shape; layers of attention hold some."""
+    equation = Equation.of(args)
+    sizes, policy = _Sizes.of(args, equation, inputs), args.policy
+    shape = sizes.kernel(args)
     slots = _kernel(equation, shape, policy)
     if "bias_axes" in args:
-        slots.append(Slot("bias", equation.bias(args), policy.variable_dtype))
+        slots.append(Slot("bias", sizes.bias(args), policy.variable_dtype))
     slots = quantized.lora(args, slots, "kernel", shape)
     return args.part(*slots, write_order=quantized.WRITE_ORDER[policy.mode])
 
 
+def einsum_dense_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """EinsumDense: the batch, what `output_shape` states, and the axes that the dots stand for."""
+    equation = Equation.of(args)
+    equation.check_call(args)
+    stated = args.shape("output_shape")
+    shape = at_least(args, sole(args, call), 1)
+    return (None,) if shape is None else (_output(args, equation, shape, stated),)
+
+
 @dataclass(frozen=True, slots=True)
-class _Equation:
-    """The labels of an equation's inputs, weights and outputs, with the sizes that are known.
+class Equation:
+    """The labels of an equation, the side on which dots stand for more axes (left, right or neither), and the text
+    behind what Keras reads of it."""
 
-    `elided` is the number of axes behind the dots, None where the input is not known.
-    """
-
+    dots: str
     inputs: str
     weights: str
     outputs: str
-    dots: str
-    shape: Shape | None
-    partial: Shape
+    rest: str
 
     @classmethod
-    def of(cls, args: Args, shape: Shape | None) -> "_Equation":
-        """The equation of a layer for an input of this shape."""
+    def of(cls, args: Args) -> "Equation":
+        """The equation of a layer."""
         text = args.text("equation")
         for dots, form in _FORMS:
-            found = form.match(text)
-            if found and max(map(len, found.groups())) <= MAX_RANK:
-                summed, weights, made = found.groups()
-                return cls(summed, weights, made, dots, shape, args.shape("output_shape")).checked(args)
-        raise args.error("equation", "an equation such as ab,bc->ac or ...a,ab->...b")
+            match = form.match(text)
+            if match and max(map(len, match.groups())) <= MAX_RANK:
+                inputs, weights, outputs = match.groups()
+                return cls(dots, inputs, weights, outputs, text[match.end() :])
+        raise args.error("equation", _EXAMPLES)
 
-    def checked(self, args: Args) -> "_Equation":
-        """The equation itself, where the input has as many axes as it needs."""
-        spare = 0 if self.elided is None else self.elided
-        if spare < 0 or (spare > 0 and not self.dots):
-            raise args.error("equation", f"an equation for inputs with {len(self.shape or ())} axes")
-        return self
-
-    @property
-    def elided(self) -> int | None:
-        """The number of axes behind the dots, None where the input is not known."""
-        return None if self.shape is None else len(self.shape) - len(self.inputs)
-
-    def output_sizes(self, args: Args) -> dict[str, Size]:
-        """The size of each output label. The batch axis, and those behind the dots, come from the input."""
-        named = self.partial
-        if self.dots != "left" or self.elided == 0:
-            named = (self.shape[0] if self.shape else None, *named)
-        if len(named) < len(self.outputs):
-            raise args.error("output_shape", f"sizes for the axes {self.outputs} of the output")
-        return dict(zip(self.outputs, named, strict=False))
-
-    def input_sizes(self) -> dict[str, Size]:
-        """The size of each input label."""
-        if self.shape is None:
-            return dict.fromkeys(self.inputs)
-        sizes = self.shape[-len(self.inputs) :] if self.dots == "left" else self.shape
-        return dict(zip(self.inputs, sizes, strict=False))
-
-    def kernel(self, args: Args) -> Shape:
-        """The shape of the kernel: sizes of the output go before those of the input."""
-        sizes = {**self.input_sizes(), **self.output_sizes(args)}
-        if not set(self.weights) <= sizes.keys():
-            raise args.error("equation", "weights with axes of the input or the output only")
-        return tuple(sizes[label] for label in self.weights)
-
-    def bias(self, args: Args) -> Shape | None:
-        """The shape of the bias, from its first axis on, 1 for axes it lacks; None where its rank is not known."""
-        axes, sizes = args.text("bias_axes"), self.output_sizes(args)
-        if not axes or not set(axes) <= set(self.outputs):
+    def check_call(self, args: Args) -> None:
+        """Refuses an equation with a label of which nothing gives the size, or with dots in the output alone."""
+        inputs, weights, outputs = set(self.inputs), set(self.weights), set(self.outputs)
+        ragged = self.dots != "right" and self.rest.startswith("...")
+        if ragged or not outputs <= inputs | weights or not weights <= inputs | outputs:
+            raise args.error("equation", _EXAMPLES)
+        if not set(args.text("bias_axes", "")) <= outputs:
             raise args.error("bias_axes", f"some of the axes {self.outputs} of the output")
-        if self.dots == "right" and self.elided is None:
-            return None
-        start = min(map(self.outputs.find, axes))
-        behind = self.elided or 0 if self.dots == "right" else 0
-        return (*(sizes[label] if label in axes else 1 for label in self.outputs[start:]), *(1,) * behind)
 
     def is_reduced(self, label: str) -> bool:
         """Whether the equation sums over a label."""
@@ -134,7 +116,67 @@ class _Equation:
         return free[min(summed, len(free)) - 1] if free and summed else 0
 
 
-def _kernel(equation: _Equation, shape: Shape, policy: Policy) -> list[Slot]:
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """The sizes of an equation's labels: `shape` is that of the input, None where it is not known, `stated` what
+    `output_shape` says."""
+
+    equation: Equation
+    shape: Shape | None
+    stated: Shape
+
+    @classmethod
+    def of(cls, args: Args, equation: Equation, shape: Shape | None) -> "_Sizes":
+        """The sizes for an input of this shape, which must have as many axes as the equation needs."""
+        sizes = cls(equation, shape, args.shape("output_shape"))
+        spare = sizes.elided or 0
+        if spare < 0 or (spare > 0 and not equation.dots):
+            raise args.error("equation", f"an equation for inputs with {len(shape or ())} axes")
+        return sizes
+
+    @property
+    def elided(self) -> int | None:
+        """The number of axes behind the dots, None where the input is not known."""
+        return None if self.shape is None else len(self.shape) - len(self.equation.inputs)
+
+    def of_outputs(self, args: Args) -> dict[str, Size]:
+        """The size of each output label. The batch axis, and those behind the dots, come from the input."""
+        named, outputs = self.stated, self.equation.outputs
+        if self.equation.dots != "left" or self.elided == 0:
+            named = (self.shape[0] if self.shape else None, *named)
+        if len(named) < len(outputs):
+            raise args.error("output_shape", f"sizes for the axes {outputs} of the output")
+        return dict(zip(outputs, named, strict=False))
+
+    def of_inputs(self) -> dict[str, Size]:
+        """The size of each input label."""
+        labels = self.equation.inputs
+        if self.shape is None:
+            return dict.fromkeys(labels)
+        sizes = self.shape[-len(labels) :] if self.equation.dots == "left" else self.shape
+        return dict(zip(labels, sizes, strict=False))
+
+    def kernel(self, args: Args) -> Shape:
+        """The shape of the kernel: sizes of the output go before those of the input."""
+        sizes = {**self.of_inputs(), **self.of_outputs(args)}
+        if not set(self.equation.weights) <= sizes.keys():
+            raise args.error("equation", "weights with axes of the input or the output only")
+        return tuple(sizes[label] for label in self.equation.weights)
+
+    def bias(self, args: Args) -> Shape | None:
+        """The shape of the bias, from its first axis on, 1 for axes it lacks; None where its rank is not known."""
+        axes, sizes, outputs = args.text("bias_axes"), self.of_outputs(args), self.equation.outputs
+        if not axes or not set(axes) <= set(outputs):
+            raise args.error("bias_axes", f"some of the axes {outputs} of the output")
+        is_right = self.equation.dots == "right"
+        if is_right and self.elided is None:
+            return None
+        start = min(map(outputs.find, axes))
+        behind = self.elided or 0 if is_right else 0
+        return (*(sizes[label] if label in axes else 1 for label in outputs[start:]), *(1,) * behind)
+
+
+def _kernel(equation: Equation, shape: Shape, policy: Policy) -> list[Slot]:
     """The kernel with what its quantization keeps beside it, in order of creation."""
     if policy.mode == "int8":
         return [fixed("kernel", shape, "int8"), fixed("kernel_scale", equation.scale(shape), policy.variable_dtype)]
@@ -147,7 +189,7 @@ def _kernel(equation: _Equation, shape: Shape, policy: Policy) -> list[Slot]:
     return [*before, Slot("kernel", shape, policy.variable_dtype)]
 
 
-def _by_reduction(equation: _Equation, shape: Shape) -> tuple[Size, Size]:
+def _by_reduction(equation: Equation, shape: Shape) -> tuple[Size, Size]:
     """Rows and columns of the kernel as a matrix, as int4 sees it: summed axes and others."""
     axes = list(zip(equation.weights, shape, strict=True))
     rows = times(*(size for label, size in axes if equation.is_reduced(label)))
@@ -163,3 +205,27 @@ def _by_size(shape: Shape) -> tuple[Size, Size]:
     sizes = [size or 0 for size in shape]
     split = 1 if sizes.index(max(sizes)) == 0 else 2
     return times(*shape[:split]), times(*shape[split:])
+
+
+def _output(args: Args, equation: Equation, shape: Shape, stated: Shape) -> Shape:
+    """The shape of the output for an input of this shape.
+
+    Keras puts each axis of dots on the left, but the batch, before the last, so that they come reversed.
+    """
+    elided, is_left = len(shape) - len(equation.inputs), equation.dots == "left"
+    if elided < 0 or (elided and not equation.dots):
+        raise misfit(args, f"an input with the axes {equation.inputs}", shape)
+    between = shape[1:elided][::-1] if is_left else ()
+    behind = shape[len(equation.inputs) :] if equation.dots == "right" else ()
+    output = (shape[0], *between, *stated, *behind)
+    if len(output) < len(equation.outputs) + elided:
+        raise args.error("output_shape", f"sizes for the axes {equation.outputs} of the output")
+    start = elided if is_left else 0
+    sizes = dict(zip(equation.inputs, shape[start:], strict=False))
+    named = dict(zip(equation.outputs, output[start:], strict=False))
+    if any(differ(size, named.get(label)) for label, size in sizes.items()):
+        raise misfit(args, "an input whose axes are those that output_shape states", shape)
+    return output
+
+
+ROWS = {"EinsumDense": LayerType(einsum_dense_weights, einsum_dense_outputs)}

@@ -9,22 +9,34 @@ same in 2.13 to 2.15).
 from dataclasses import replace
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.sizes import Inputs
+from ckpttool.model.graph import Call
+from ckpttool.model.layers.call_inputs import at_least, sole
+from ckpttool.model.layers.categories import encoded
+from ckpttool.model.layers.layer_type import Build, LayerType
+from ckpttool.model.output_rule import Infer, Outputs
+from ckpttool.model.sizes import Inputs, Size
 from ckpttool.model.slots import Part, Slot, Vocabulary
 
-LOOKUPS = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
 IDF_WEIGHTS = "idf_weights"
-TF_IDF = frozenset({"tf_idf", "tf-idf"})  # the second up to TensorFlow 2.4
 
 _INNER = "_lookup_layer"
+_TF_IDF = ("tf_idf", "tf-idf")  # the second up to TensorFlow 2.4
+_MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf", "binary", "tf-idf")
 
 
-def index_lookup(args: Args, inputs: Inputs) -> Part:
+def lookup_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """IntegerLookup and StringLookup."""
     return _lookup(args, args.part(*_weights(args)))
 
 
-def text_vectorization(args: Args, inputs: Inputs) -> Part:
+def lookup_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """StringLookup and IntegerLookup: the same for numbers, else as many as there are words."""
+    mode, shape = args.choice("output_mode", *_MODES), sole(args, call)
+    depth = _words(args)
+    return (shape if shape is None or mode == "int" else encoded(shape, depth, mode),)
+
+
+def text_vectorization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """TextVectorization: a StringLookup in it keeps the vocabulary and the weights, and both write them."""
     inner = args.made("StringLookup", "string_lookup")
     held = _lookup(args, inner.part(*_weights(args)))
@@ -32,8 +44,20 @@ def text_vectorization(args: Args, inputs: Inputs) -> Part:
     return _lookup(args, args.part(*own, children=[(_INNER, held)]))
 
 
+def text_vectorization_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """TextVectorization: `output_sequence_length` numbers, else as StringLookup does of the words of each text."""
+    mode, shape = args.choice("output_mode", *_MODES), sole(args, call)
+    length, depth = args.rank("output_sequence_length"), _words(args)
+    if shape is None:
+        return (None,)
+    if mode == "int":
+        return ((at_least(args, shape, 1)[0], length),)  # type: ignore[index]
+    split = args.config.get("split", "whitespace") is not None
+    return (encoded((*shape, None) if split else shape if len(shape) > 1 else (*shape, 1), depth, mode),)
+
+
 def _weights(args: Args) -> list[Slot]:
-    if args.config.get("output_mode") not in TF_IDF:
+    if args.config.get("output_mode") not in _TF_IDF:
         return []
     padded = args.config.get("pad_to_max_tokens") is True
     size = args.rank("max_tokens" if padded else "vocabulary_size")
@@ -48,3 +72,17 @@ def _lookup(args: Args, part: Part) -> Part:
     padded = bool(part.slots) and args.config.get("pad_to_max_tokens") is True
     found = Vocabulary(listed, given if isinstance(given, str) else "", padded)
     return replace(part, assets=listed is None, vocabulary=found)
+
+
+def _words(args: Args) -> Size:
+    """The size of a vocabulary: `max_tokens` where it is filled up, else what the config counted, None before that."""
+    if args.flag("pad_to_max_tokens", False):
+        return args.size("max_tokens")
+    return args.rank("vocabulary_size")
+
+
+ROWS = {
+    "IntegerLookup": LayerType(lookup_weights, lookup_outputs, kind="lookup"),
+    "StringLookup": LayerType(lookup_weights, lookup_outputs, kind="lookup"),
+    "TextVectorization": LayerType(text_vectorization_weights, text_vectorization_outputs, kind="lookup"),
+}

@@ -1,10 +1,14 @@
 """Normalizing layers, and those with a weight for each feature (keras/src/layers/normalization, activations/prelu.py,
-preprocessing/normalization.py and stft_spectrogram.py, 3.15)."""
+preprocessing/normalization.py, 3.15)."""
 
 from dataclasses import replace
 
 from ckpttool.model.arguments import Args, first
+from ckpttool.model.graph import Call
+from ckpttool.model.layers.call_inputs import misfit, sole
+from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse
 from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Inputs, Shape
 from ckpttool.model.slots import Part, Slot
 
@@ -19,7 +23,7 @@ def _scale_and_offset(args: Args, shape: Shape, scale: bool, center: bool) -> li
     return [Slot(name, shape, args.variable_dtype) for name, present in names if present]
 
 
-def batch_normalization(args: Args, inputs: Inputs) -> Part:
+def batch_normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """BatchNormalization: gamma, beta, then the moving statistics, with `renorm` three more."""
     shape = _of_axes(args, inputs)
     names = ["moving_mean", "moving_variance"]
@@ -30,25 +34,45 @@ def batch_normalization(args: Args, inputs: Inputs) -> Part:
     return args.part(*slots, *statistics)
 
 
-def layer_normalization(args: Args, inputs: Inputs) -> Part:
+def same_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """The shape of the input, which must have the axes that `axis` names."""
+    shape = sole(args, call)
+    for axis in args.axes("axis", -1):
+        args.axis_of(shape, axis)
+    return (shape,)
+
+
+def layer_normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """LayerNormalization: gamma and beta over all axes named; with `rms_scaling` always gamma, never beta."""
     rms = args.flag("rms_scaling", False)
     scale, center = args.flag("scale", True) or rms, args.flag("center", True) and not rms
     return args.part(*_scale_and_offset(args, _of_axes(args, inputs), scale, center))
 
 
-def group_normalization(args: Args, inputs: Inputs) -> Part:
+def group_normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """GroupNormalization: gamma and beta, one value a channel."""
     shape = (args.axis_of(first(inputs), args.integer("axis", -1) or 0),)
     return args.part(*_scale_and_offset(args, shape, args.flag("scale", True), args.flag("center", True)))
 
 
-def rms_normalization(args: Args, inputs: Inputs) -> Part:
+def group_normalization_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """GroupNormalization: the groups must divide the axis; -1 makes each channel a group."""
+    shape, axes = sole(args, call), args.axes("axis", -1)
+    groups = 1 if args.integer("groups") == -1 else args.size("groups", 32)
+    if len(axes) != 1:
+        raise args.error("axis", "the number of an axis")
+    size = args.axis_of(shape, axes[0])
+    if size is not None and (size < groups or size % groups):
+        raise misfit(args, f"an input whose axis {axes[0]} is a multiple of {groups}", shape)
+    return (shape,)
+
+
+def rms_normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """RMSNormalization: scale."""
     return args.part(Slot("scale", _of_axes(args, inputs), args.variable_dtype))
 
 
-def normalization(args: Args, inputs: Inputs) -> Part:
+def normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Normalization: mean, variance and count as adapted; none where the config gives the mean.
 
     The count is `int`, which is int64 under TensorFlow and int32 under JAX and PyTorch (`standardize_dtype`,
@@ -73,13 +97,24 @@ def _kept(args: Args, shape: Shape | None) -> Shape:
     return tuple(sizes[axis] for axis in sorted(axes, key=lambda axis: axis % len(shape)))
 
 
-def prelu(args: Args, inputs: Inputs) -> Part:
+def prelu_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """PReLU: alpha, one value a feature, 1 along `shared_axes`."""
-    shape = first(inputs)
-    return args.part(Slot("alpha", None if shape is None else _shared(args, shape), args.variable_dtype))
+    return args.part(Slot("alpha", features(args, first(inputs)), args.variable_dtype))
 
 
-def _shared(args: Args, shape: Shape) -> Shape:
+def prelu_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """PReLU: shared axes are counted from 1, behind the batch."""
+    shape = sole(args, call)
+    behind = None if shape is None else shape[1:]
+    for axis in args.axes("shared_axes"):
+        args.axis_of(behind, axis - 1, "shared_axes")
+    return (shape,)
+
+
+def features(args: Args, shape: Shape | None) -> Shape | None:
+    """The shape of a weight that has one value for each feature of an input, 1 along `shared_axes`."""
+    if shape is None:
+        return None
     sizes = list(shape[1:])
     for axis in args.axes("shared_axes"):
         if not -len(sizes) <= axis - 1 < len(sizes):
@@ -88,11 +123,14 @@ def _shared(args: Args, shape: Shape) -> Shape:
     return tuple(sizes)
 
 
-def stft_spectrogram(args: Args, inputs: Inputs) -> Part:
-    """STFTSpectrogram: the windows of its transform, real_kernel and imag_kernel, as `mode` needs them."""
-    length = args.size("frame_length", 256)
-    bins = args.size("fft_length", 1 << (length - 1).bit_length()) // 2 + 1
-    mode = args.choice("mode", "log", "magnitude", "psd", "real", "imag", "angle", "stft")
-    names = (("real_kernel", "imag"), ("imag_kernel", "real"))
-    slots = [Slot(name, (length, 1, bins), args.variable_dtype) for name, without in names if mode != without]
-    return args.part(*slots)
+ROWS = {
+    "BatchNormalization": LayerType(
+        batch_normalization_weights, same_outputs, masks=MaskUse.PASSED | MaskUse.TAKEN, takes_training=True
+    ),
+    "GroupNormalization": LayerType(group_normalization_weights, group_normalization_outputs, masks=MaskUse.PASSED),
+    "LayerNormalization": LayerType(layer_normalization_weights, same_outputs, masks=MaskUse.PASSED),
+    "Normalization": LayerType(normalization_weights, same_outputs, masks=MaskUse.PASSED_NOW),
+    "PReLU": LayerType(prelu_weights, prelu_outputs, masks=MaskUse.PASSED),
+    "RMSNormalization": LayerType(rms_normalization_weights, same_outputs),
+    "UnitNormalization": LayerType(outputs=same_outputs, masks=MaskUse.PASSED),
+}

@@ -2,23 +2,28 @@
 
 Cells come from a config, so the rows here also say what may stand where: a layer that is no cell cannot be run, and
 Bidirectional takes a recurrent layer only. That bounds what a hostile config can make of Bidirectional, which doubles
-what it holds.
+what it holds. The layers here take one number of axes only, so their output is known in part even where the input is
+not.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ckpttool.model.arguments import Args, first
-from ckpttool.model.layers.convolutional import channels
-from ckpttool.model.sizes import Inputs, Shape, Size
+from ckpttool.model.graph import Call
+from ckpttool.model.layers.call_inputs import fitting, main, ranked, shapes
+from ckpttool.model.layers.convolutional import windowed
+from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights
+from ckpttool.model.layers.spatial import Image, channels
+from ckpttool.model.output_rule import Infer, Outputs, Rule
+from ckpttool.model.sizes import Inputs, Shape, Size, times
 from ckpttool.model.slots import Part, Slot, members
 
-Row = Callable[[Args, Inputs], Part]
-Build = Callable[[Args, Inputs], Part]
-"""What makes the part of an object that a layer holds."""
+_CELLS = frozenset(["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"])
+_RUNNING = frozenset(["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"])
+_FOR_CUDNN = frozenset({"CuDNNGRU", "CuDNNLSTM"})  # recurrent layers that Keras 3 has no more
 
-CELLS = frozenset({"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"})
-LAYERS = frozenset({"ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN"})
+_STATES = {"GRUCell": 1, "LSTMCell": 2, "SimpleRNNCell": 1}
+_MERGES = ("concat", "sum", "mul", "ave")
 
 
 def _cell(args: Args, inputs: Inputs, gates: int, bias: Shape) -> Part:
@@ -31,58 +36,30 @@ def _cell(args: Args, inputs: Inputs, gates: int, bias: Shape) -> Part:
     )
 
 
-def simple_rnn_cell(args: Args, inputs: Inputs) -> Part:
+def simple_rnn_cell_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """SimpleRNNCell: one gate."""
     return _cell(args, inputs, 1, (args.size("units"),))
 
 
-def lstm_cell(args: Args, inputs: Inputs) -> Part:
+def lstm_cell_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """LSTMCell: four gates, in the order input, forget, cell, output."""
     return _cell(args, inputs, 4, (4 * args.size("units"),))
 
 
-def gru_cell(args: Args, inputs: Inputs) -> Part:
+def gru_cell_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """GRUCell: three gates, in the order update, reset, candidate; with `reset_after` one bias for the input and one
     for the state."""
     width = 3 * args.size("units")
     return _cell(args, inputs, 3, (2, width) if args.flag("reset_after", True) else (width,))
 
 
-def layer_of(cell: Row, class_name: str, name: str) -> Row:
-    """A layer that makes its own cell, of the same arguments: SimpleRNN, LSTM, GRU."""
-
-    def row(args: Args, inputs: Inputs) -> Part:
-        keys = ("units", "use_bias", "reset_after", "trainable")
-        given = {key: args.config[key] for key in keys if key in args.config}
-        return args.part(children=[("cell", cell(args.made(class_name, name, **given), (_step(args, inputs),)))])
-
-    return row
+def cell_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """A cell called by itself: its output, then its states, all of the same shape."""
+    shape, units = ranked(args, _sequence(call), 2), args.size("units")
+    return ((shape[0] if shape else None, units),) * (1 + _STATES[args.class_name])
 
 
-def conv_lstm(rank: int) -> Row:
-    """ConvLSTM1D to 3D: their cell has kernel (window, channels, 4 x filters), recurrent_kernel, bias; it does not
-    hear whether the layer is frozen."""
-
-    def row(args: Args, inputs: Inputs) -> Part:
-        cell = args.made("ConvLSTMCell", "conv_lstm_cell")
-        filters, window = args.size("filters"), args.numbers("kernel_size", rank)
-        depth, dtype = channels(args, (_step(args, inputs),)), cell.variable_dtype
-        slots = (
-            Slot("kernel", (*window, depth, 4 * filters), dtype),
-            Slot("recurrent_kernel", (*window, filters, 4 * filters), dtype),
-            Slot("bias", (4 * filters,), dtype) if args.flag("use_bias", True) else None,
-        )
-        return args.part(children=[("cell", cell.part(*slots))])
-
-    return row
-
-
-def rnn(args: Args, inputs: Inputs, build: Build) -> Part:
-    """RNN: the cell that it runs."""
-    return args.part(children=[("cell", _held_cell(args, args.layer("cell"), _step(args, inputs), build))])
-
-
-def stacked_rnn_cells(args: Args, inputs: Inputs, build: Build) -> Part:
+def stacked_cells_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """StackedRNNCells: its cells, each fed with the output of the one before."""
     shape, parts = first(inputs), list[Part]()
     for cell in args.layers("cells"):
@@ -91,27 +68,125 @@ def stacked_rnn_cells(args: Args, inputs: Inputs, build: Build) -> Part:
     return args.part(children=members("cells", parts))
 
 
-def bidirectional(args: Args, inputs: Inputs, build: Build) -> Part:
+def stacked_cells_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """StackedRNNCells: the output of the last cell, then the states of each."""
+    shape, sizes = ranked(args, _sequence(call), 2), _sizes(args)
+    if sizes.states is None:
+        return ()
+    batch = shape[0] if shape else None
+    return ((batch, sizes.output), *((batch, size) for size in sizes.states))
+
+
+def layer_weights(cell: Weights, class_name: str, name: str) -> Weights:
+    """A layer that makes its own cell, of the same arguments: SimpleRNN, LSTM, GRU."""
+
+    def weights(args: Args, inputs: Inputs, build: Build) -> Part:
+        keys = ("units", "use_bias", "reset_after", "trainable")
+        given = {key: args.config[key] for key in keys if key in args.config}
+        inner = args.made(class_name, name, **given)
+        return args.part(children=[("cell", cell(inner, (_step(args, inputs),), build))])
+
+    return weights
+
+
+def layer_outputs(states: int) -> Rule:
+    """SimpleRNN, GRU and LSTM, whose cells have so many states."""
+
+    def rule(args: Args, call: Call, infer: Infer) -> Outputs:
+        shape, units = ranked(args, _sequence(call), 3) or (None,) * 3, args.size("units")
+        return _run(args, shape[:2], (units,), ((units,),) * states)
+
+    return rule
+
+
+def conv_lstm_weights(rank: int) -> Weights:
+    """ConvLSTM1D to 3D: their cell has kernel (window, channels, 4 x filters), recurrent_kernel, bias; it does not
+    hear whether the layer is frozen."""
+
+    def weights(args: Args, inputs: Inputs, build: Build) -> Part:
+        cell = args.made("ConvLSTMCell", "conv_lstm_cell")
+        filters, window = args.size("filters"), args.numbers("kernel_size", rank)
+        depth, dtype = channels(args, _step(args, inputs)), cell.variable_dtype
+        slots = (
+            Slot("kernel", (*window, depth, 4 * filters), dtype),
+            Slot("recurrent_kernel", (*window, filters, 4 * filters), dtype),
+            Slot("bias", (4 * filters,), dtype) if args.flag("use_bias", True) else None,
+        )
+        return args.part(children=[("cell", cell.part(*slots))])
+
+    return weights
+
+
+def conv_lstm_outputs(rank: int) -> Rule:
+    """ConvLSTM1D to 3D: what a convolution makes of each step."""
+
+    def rule(args: Args, call: Call, infer: Infer) -> Outputs:
+        shape = ranked(args, _sequence(call), rank + 3)
+        known = shape or (None,) * (rank + 3)
+        step = Image.of(args, (known[0], *known[2:]))
+        with fitting(args, shape):
+            step = step.with_space(*windowed(args, step.space)).with_channels(args.size("filters"))
+        return _run(args, known[:2], step.shape[1:], (step.shape[1:],) * 2)
+
+    return rule
+
+
+def rnn_weights(args: Args, inputs: Inputs, build: Build) -> Part:
+    """RNN: the cell that it runs."""
+    return args.part(children=[("cell", _held_cell(args, args.layer("cell"), _step(args, inputs), build))])
+
+
+def rnn_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """RNN: as many states as its cell has; one output where the cell is not known and no states are asked for."""
+    sizes, stateful = _held_sizes(args), args.flag("return_state", False)
+    if sizes.output is None or (stateful and sizes.states is None):
+        return () if stateful else (None,)
+    shape = ranked(args, _sequence(call), 3) or (None,) * 3
+    return _run(args, shape[:2], (sizes.output,), tuple((size,) for size in sizes.states or ()))
+
+
+def bidirectional_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Bidirectional: a layer for each direction, named after the one it was given, and built for what its own
     `build_config` states where it has one."""
     held = args.layer("layer")
-    part = _checked(args, build(held, held.built or inputs), LAYERS, "layer")
+    part = _checked(args, build(held, held.built or inputs), _RUNNING, "layer")
     forward = replace(part, name=f"forward_{part.name.removeprefix('forward_')}")
     backward = replace(part, name=f"backward_{part.name.removeprefix('backward_')}")
     if "backward_layer" in args:
         held = args.layer("backward_layer")
-        backward = _checked(args, build(held, held.built or inputs), LAYERS, "backward_layer")
+        backward = _checked(args, build(held, held.built or inputs), _RUNNING, "backward_layer")
     return args.part(children=[("forward_layer", forward), ("backward_layer", backward)])
 
 
+def bidirectional_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Bidirectional: the outputs of both directions merged, or both, then the states of both.
+
+    Keras doubles the last axis for `concat` whatever the data format.
+    """
+    held = args.layer("layer")
+    mode = args.choice("merge_mode", *_MERGES) if args.config.get("merge_mode", _MERGES[0]) is not None else ""
+    found = infer(held, call)
+    if found and held.class_name not in _RUNNING | _FOR_CUDNN:
+        raise args.error("layer", "a recurrent layer")
+    if not found or (len(found) > 1) != held.flag("return_state", False):
+        return ()
+    output, states = found[0], found[1:]
+    merged = (output,) if mode else (output, output)
+    return (_doubled(output) if mode == "concat" else output, *merged[1:], *states, *states)
+
+
+def _doubled(shape: Shape | None) -> Shape | None:
+    return (*shape[:-1], times(shape[-1], 2)) if shape else None
+
+
 def _held_cell(args: Args, cell: Args, shape: Shape | None, build: Build) -> Part:
-    return _checked(args, build(cell, cell.built or (shape,)), CELLS, "cell")
+    return _checked(args, build(cell, cell.built or (shape,)), _CELLS, "cell")
 
 
 def _checked(args: Args, part: Part, fitting: frozenset[str], key: str) -> Part:
     """The part itself; refuses a built-in class that is none of `fitting`. The user's own may be anything."""
     if part.known and part.class_name not in fitting:
-        raise args.error(key, "a recurrent cell" if fitting is CELLS else "a recurrent layer")
+        raise args.error(key, "a recurrent cell" if fitting is _CELLS else "a recurrent layer")
     return part
 
 
@@ -131,3 +206,80 @@ def _step(args: Args, inputs: Inputs) -> Shape | None:
     if len(shape) < 3:
         raise args.error("name", "inputs with an axis for time")
     return (shape[0], *shape[2:])
+
+
+def _run(args: Args, start: Shape, made: Shape, states: tuple[Shape, ...]) -> Outputs:
+    """What comes out of a layer that runs a cell over an input of this batch and time."""
+    output = (*start, *made) if args.flag("return_sequences", False) else (start[0], *made)
+    if not args.flag("return_state", False):
+        return (output,)
+    return (output, *((start[0], *state) for state in states))
+
+
+def _sequence(call: Call) -> Shape | None:
+    """The shape of the sequence or step that goes in; older configs list the states behind it."""
+    return next(iter(shapes(main(call))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """The sizes of a cell's states and of its output, None where the class of the cell does not tell them."""
+
+    states: tuple[int, ...] | None = None
+    output: int | None = None
+
+
+def _held_sizes(args: Args) -> _Sizes:
+    """The sizes of the cell that a layer runs; a list of cells is stacked."""
+    if isinstance(args.config.get("cell"), list):
+        return _stacked(args, args.layers("cell"))
+    return _sizes(args.layer("cell"))
+
+
+def _sizes(args: Args) -> _Sizes:
+    if args.foreign:
+        return _Sizes()
+    if args.class_name == "StackedRNNCells":
+        return _stacked(args, args.layers("cells"))
+    count = _STATES.get(args.class_name)
+    return _Sizes() if count is None else _Sizes((args.size("units"),) * count, args.size("units"))
+
+
+def _stacked(args: Args, cells: list[Args]) -> _Sizes:
+    """The sizes of all states of some cells, and of the output of the last. States of cells that are stacked
+    themselves are left open: Keras does not run some of those."""
+    if not cells:
+        raise args.error("cells", "at least one cell")
+    sizes = [_sizes(cell) for cell in cells]
+    states = [
+        None if cell.class_name == "StackedRNNCells" else each.states for cell, each in zip(cells, sizes, strict=True)
+    ]
+    known = [each for each in states if each is not None]
+    flat = tuple(size for each in known for size in each)
+    return _Sizes(flat if len(known) == len(states) else None, sizes[-1].output)
+
+
+_SEQUENCES = ("sequences", "initial_state", "mask", "training")
+
+
+def _cell_row(weights: Weights, outputs: Rule = cell_outputs) -> LayerType:
+    return LayerType(weights, outputs, kind="cell", parameters=("inputs", "states", "training"))
+
+
+def _row(weights: Weights, outputs: Rule) -> LayerType:
+    masks = MaskUse.USED | MaskUse.TAKEN
+    return LayerType(weights, outputs, "recurrent", masks, _SEQUENCES, takes_training=True)
+
+
+ROWS = {
+    "SimpleRNNCell": _cell_row(simple_rnn_cell_weights),
+    "GRUCell": _cell_row(gru_cell_weights),
+    "LSTMCell": _cell_row(lstm_cell_weights),
+    "StackedRNNCells": _cell_row(stacked_cells_weights, stacked_cells_outputs),
+    "SimpleRNN": _row(layer_weights(simple_rnn_cell_weights, "SimpleRNNCell", "simple_rnn_cell"), layer_outputs(1)),
+    "GRU": _row(layer_weights(gru_cell_weights, "GRUCell", "gru_cell"), layer_outputs(1)),
+    "LSTM": _row(layer_weights(lstm_cell_weights, "LSTMCell", "lstm_cell"), layer_outputs(2)),
+    **{f"ConvLSTM{rank}D": _row(conv_lstm_weights(rank), conv_lstm_outputs(rank)) for rank in (1, 2, 3)},
+    "RNN": _row(rnn_weights, rnn_outputs),
+    "Bidirectional": _row(bidirectional_weights, bidirectional_outputs),
+}

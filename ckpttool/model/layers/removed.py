@@ -1,60 +1,65 @@
-"""Layers that have weights and that no Keras 3 has any more: rows in the names and layouts of Keras 2.
+"""Layers that no Keras 3 has any more: rows in the names and layouts of Keras 2.
 
 Sources: keras/legacy/layers.py and keras/layers/cudnn_recurrent.py (2.2.4), keras/layers/local.py (2.2.4),
 keras/layers/core.py and advanced_activations.py (1.2.2), keras/src/layers/locally_connected and
 keras/src/layers/kernelized.py (2.15).
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-
 from ckpttool.model.arguments import Args, first
-from ckpttool.model.layers.convolutional import channels
-from ckpttool.model.layers.normalization import prelu
+from ckpttool.model.graph import Call
+from ckpttool.model.layers.call_inputs import ranked, sole
+from ckpttool.model.layers.elementwise import same
+from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights, each
+from ckpttool.model.layers.normalization import features
 from ckpttool.model.layers.quantized import fixed
-from ckpttool.model.layers.weightless import weightless
+from ckpttool.model.layers.recurrent import layer_outputs
+from ckpttool.model.layers.spatial import channels
+from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Inputs, Shape, Size, times
 from ckpttool.model.slots import Part, Slot
-
-Row = Callable[[Args, Inputs], Part]
 
 
 def _slots(args: Args, **shapes: Shape | None) -> list[Slot]:
     return [Slot(name, shape, args.variable_dtype) for name, shape in shapes.items()]
 
 
-def highway(args: Args, inputs: Inputs) -> Part:
+def highway_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Highway: W and W_carry (features, features), then their biases; it kept these names in Keras 2."""
     size = args.axis_of(first(inputs), -1)
     slots = _slots(args, W=(size, size), W_carry=(size, size))
     return args.part(*slots, *(_slots(args, b=(size,), b_carry=(size,)) if args.flag("bias", True) else ()))
 
 
-def maxout_dense(args: Args, inputs: Inputs) -> Part:
+def maxout_dense_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """MaxoutDense: W (features of output, input, units), b; it kept these names in Keras 2."""
     units, count = args.size("output_dim"), args.size("nb_feature", 4)
     slots = _slots(args, W=(count, args.axis_of(first(inputs), -1), units))
     return args.part(*slots, *(_slots(args, b=(count, units)) if args.flag("bias", True) else ()))
 
 
-def parametric(*names: str) -> Row:
+def projected_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """MaxoutDense and RandomFourierFeatures: `output_dim` features."""
+    shape = ranked(args, sole(args, call), 2) or (None, None)
+    return ((shape[0], args.size("output_dim")),)
+
+
+def parametric_weights(*names: str) -> Weights:
     """A layer of Keras 1 that has several weights for each feature: ParametricSoftplus, SReLU."""
 
-    def row(args: Args, inputs: Inputs) -> Part:
-        shape = prelu(args, inputs).slots[0].shape
-        return args.part(*_slots(args, **dict.fromkeys(names, shape)))
+    def weights(args: Args, inputs: Inputs, build: Build) -> Part:
+        return args.part(*_slots(args, **dict.fromkeys(names, features(args, first(inputs)))))
 
-    return row
+    return weights
 
 
-def cudnn(gates: int, class_name: str) -> Row:
+def cudnn_weights(gates: int, class_name: str) -> Weights:
     """CuDNNGRU and CuDNNLSTM: kernel, recurrent_kernel, and a bias that is twice as long as without cuDNN.
 
     The part says that it is the layer for any device, because it may stand wherever that may (in Bidirectional). Its
     kernels are laid out otherwise: `_convert_rnn_weights` in keras/engine/saving.py, 2.2.4.
     """
 
-    def row(args: Args, inputs: Inputs) -> Part:
+    def weights(args: Args, inputs: Inputs, build: Build) -> Part:
         units = args.size("units")
         slots = _slots(
             args,
@@ -64,25 +69,38 @@ def cudnn(gates: int, class_name: str) -> Row:
         )
         return args.as_class(class_name).part(*slots)
 
-    return row
+    return weights
 
 
-def locally_connected(rank: int) -> Row:
+def locally_connected_weights(rank: int) -> Weights:
     """LocallyConnected1D and 2D: a kernel for each place of the output, and a bias (places of the output, filters)."""
 
-    def row(args: Args, inputs: Inputs) -> Part:
-        filters, found = args.size("filters"), places(args, inputs, rank)
+    def weights(args: Args, inputs: Inputs, build: Build) -> Part:
+        filters, found = args.size("filters"), _places(args, inputs, rank)
         bias = _slots(args, bias=(*found[1], filters)) if args.flag("use_bias", True) else ()
         return args.part(*_slots(args, kernel=_local_kernel(args, inputs, found, rank)), *bias)
 
-    return row
+    return weights
 
 
-Places = tuple[Shape, Shape]
+def locally_connected_outputs(rank: int) -> Rule:
+    """LocallyConnected1D and 2D: what a convolution makes of the axes of space."""
+
+    def rule(args: Args, call: Call, infer: Infer) -> Outputs:
+        shape = ranked(args, sole(args, call), rank + 2)
+        _, space = _places(args, (shape,), rank)
+        batch, filters = shape[0] if shape else None, args.size("filters")
+        first = args.config.get("data_format") == "channels_first"
+        return ((batch, filters, *space) if first else (batch, *space, filters),)
+
+    return rule
+
+
+_Places = tuple[Shape, Shape]
 """The lengths of the spatial axes of input and output."""
 
 
-def places(args: Args, inputs: Inputs, rank: int) -> Places:
+def _places(args: Args, inputs: Inputs, rank: int) -> _Places:
     """The lengths of the spatial axes that LocallyConnected1D or 2D takes and gives."""
     shape = first(inputs)
     if shape is None:
@@ -101,9 +119,9 @@ def places(args: Args, inputs: Inputs, rank: int) -> Places:
     return before, tuple(found)
 
 
-def _local_kernel(args: Args, inputs: Inputs, places: Places, rank: int) -> Shape:
+def _local_kernel(args: Args, inputs: Inputs, places: _Places, rank: int) -> Shape:
     """The shape of the kernel in the three layouts that `implementation` chooses (locally_connected2d.py, 2.15)."""
-    depth, filters, windows = channels(args, inputs), args.size("filters"), args.numbers("kernel_size", rank)
+    depth, filters, windows = channels(args, first(inputs)), args.size("filters"), args.numbers("kernel_size", rank)
     how = args.integer("implementation", 1)
     before, after = places
     if how == 2:
@@ -115,7 +133,7 @@ def _local_kernel(args: Args, inputs: Inputs, places: Places, rank: int) -> Shap
     return (times(*after), times(*windows, depth), filters)
 
 
-def _connections(args: Args, places: Places, windows: tuple[int, ...]) -> Size:
+def _connections(args: Args, places: _Places, windows: tuple[int, ...]) -> Size:
     """How many pairs of an input place and an output place are connected (`conv_kernel_idxs`, conv_utils.py, 2.15)."""
     strides = args.numbers("strides", len(windows), 1)
     whole = args.choice("padding", "valid", "same") == "same"
@@ -145,7 +163,7 @@ def _sum_of_steps(start: int, step: int, count: int) -> int:
     return terms * start - step * (terms * (terms - 1) // 2)
 
 
-def random_fourier_features(args: Args, inputs: Inputs) -> Part:
+def random_fourier_features_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """RandomFourierFeatures: kernel_scale, which is trained where the layer is (as it seldom is), and the random kernel
     and bias, which never are."""
     size, dtype = args.size("output_dim"), args.variable_dtype
@@ -156,34 +174,17 @@ def random_fourier_features(args: Args, inputs: Inputs) -> Part:
     )
 
 
-_NO_WEIGHTS = (
-    "AddLoss",
-    "AddMetric",
-    "CategoryCrossing",
-    "ClassMethod",
-    "InstanceMethod",
-    "InstanceProperty",
-    "Merge",
-    "RandomHeight",
-    "RandomWidth",
-    "SlicingOpLambda",
-    "TFOpLambda",
-    "TensorFlowOpLayer",
-    "ThresholdedReLU",
-)
-
-OLD: Mapping[str, Row] = MappingProxyType(
-    {
-        "CuDNNGRU": cudnn(3, "GRU"),
-        "CuDNNLSTM": cudnn(4, "LSTM"),
-        "Highway": highway,
-        "LocallyConnected1D": locally_connected(1),
-        "LocallyConnected2D": locally_connected(2),
-        "MaxoutDense": maxout_dense,
-        "ParametricSoftplus": parametric("alphas", "betas"),
-        "RandomFourierFeatures": random_fourier_features,
-        "SReLU": parametric("t_left", "a_left", "t_right", "a_right"),
-        **dict.fromkeys(_NO_WEIGHTS, weightless),
-    }
-)
-"""The classes that only old Keras had, by name, each with its row."""
+ROWS = {
+    "CuDNNGRU": LayerType(cudnn_weights(3, "GRU"), layer_outputs(1)),
+    "CuDNNLSTM": LayerType(cudnn_weights(4, "LSTM"), layer_outputs(2)),
+    "Highway": LayerType(highway_weights, same),
+    "LocallyConnected1D": LayerType(locally_connected_weights(1), locally_connected_outputs(1)),
+    "LocallyConnected2D": LayerType(locally_connected_weights(2), locally_connected_outputs(2)),
+    "MaxoutDense": LayerType(maxout_dense_weights, projected_outputs),
+    "ParametricSoftplus": LayerType(parametric_weights("alphas", "betas"), same, masks=MaskUse.PASSED_BEFORE),
+    "RandomFourierFeatures": LayerType(random_fourier_features_weights, projected_outputs),
+    "SReLU": LayerType(parametric_weights("t_left", "a_left", "t_right", "a_right"), same, masks=MaskUse.PASSED_BEFORE),
+    "ThresholdedReLU": LayerType(outputs=same, masks=MaskUse.PASSED),
+    **each("AddLoss AddMetric CategoryCrossing Merge RandomHeight RandomWidth", LayerType()),
+    **each("ClassMethod InstanceMethod InstanceProperty SlicingOpLambda TFOpLambda TensorFlowOpLayer", LayerType()),
+}

@@ -1,116 +1,119 @@
-"""The table of layers: for each built-in class of Keras 3.15 the row that tells its weights.
+"""The table of layers: one row for each built-in class of Keras 3.15, and for each that only older Keras had.
 
-A row takes a layer's arguments and the shapes of its inputs and gives its `Part`. Nothing here knows Keras itself; that
-the rows are true is for the tests to show, against live layers.
+Nothing here knows Keras itself; that the rows are true is for the tests to show, against live layers. Models have rows,
+too, but what they give out and their weights follow from the layers in them (`shape_inference`, `parts`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
+from ckpttool.model.graph import Call
 from ckpttool.model.layers import (
     attention,
+    categories,
     convolutional,
+    core,
     dense,
-    discretization,
     einsum,
+    elementwise,
+    images,
     lookups,
+    merge,
     normalization,
+    pooling,
     recurrent,
     removed,
-    weightless,
+    reshape,
+    spectrograms,
     wrappers,
 )
 from ckpttool.model.layers.beyond import beyond
-from ckpttool.model.layers.recurrent import Build
-from ckpttool.model.sizes import Inputs
-from ckpttool.model.slots import Part
+from ckpttool.model.layers.call_inputs import misfit
+from ckpttool.model.layers.layer_type import Kind, LayerType, no_weights
+from ckpttool.model.output_rule import Infer, Outputs, Rule
+from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape
 
-Row = Callable[[Args, Inputs], Part]
-
-
-def part_of(class_name: str, args: Args, inputs: Inputs = ()) -> Part:
-    """The weights of a layer of a class, for inputs of these shapes; shapes may be None or missing.
-
-    A class without a row, or one that its config places outside Keras, gives a part that is not known. An alias gives
-    the part of the class it stands for, whose name is what paths are made of. Raises ConfigError.
-    """
-    if args.operation:
-        return replace(args.part(), listed=False)
-    class_name = ALIASES.get(class_name, class_name)
-    args = args.as_class(class_name)
-    other = beyond(args)
-    row = None if args.foreign else LAYERS.get(class_name) or OLD_LAYERS.get(class_name) or (other and other.row)
-    return row(args, inputs) if row else args.part(known=False)
-
-
-def _build(args: Args, inputs: Inputs) -> Part:
-    return part_of(args.class_name, args, inputs)
-
-
-def _holding(row: Callable[[Args, Inputs, Build], Part]) -> Row:
-    """The row of a layer that holds others, which may be of any class in the table."""
-    return lambda args, inputs: row(args, inputs, _build)
-
-
-_WITH_WEIGHTS: dict[str, Row] = {
-    "AdditiveAttention": attention.additive_attention,
-    "Attention": attention.attention,
-    "BatchNormalization": normalization.batch_normalization,
-    "Bidirectional": _holding(recurrent.bidirectional),
-    "Conv1D": convolutional.conv(1),
-    "Conv1DTranspose": convolutional.conv_transpose(1),
-    "Conv2D": convolutional.conv(2),
-    "Conv2DTranspose": convolutional.conv_transpose(2),
-    "Conv3D": convolutional.conv(3),
-    "Conv3DTranspose": convolutional.conv_transpose(3),
-    "ConvLSTM1D": recurrent.conv_lstm(1),
-    "ConvLSTM2D": recurrent.conv_lstm(2),
-    "ConvLSTM3D": recurrent.conv_lstm(3),
-    "Dense": dense.dense,
-    "DepthwiseConv1D": convolutional.depthwise_conv(1),
-    "DepthwiseConv2D": convolutional.depthwise_conv(2),
-    "Discretization": discretization.discretization,
-    "EinsumDense": einsum.einsum_dense,
-    "Embedding": dense.embedding,
-    "Functional": _holding(wrappers.model),
-    "GRU": recurrent.layer_of(recurrent.gru_cell, "GRUCell", "gru_cell"),
-    "GRUCell": recurrent.gru_cell,
-    "GroupNormalization": normalization.group_normalization,
-    "GroupedQueryAttention": attention.grouped_query_attention,
-    "IntegerLookup": lookups.index_lookup,
-    "LSTM": recurrent.layer_of(recurrent.lstm_cell, "LSTMCell", "lstm_cell"),
-    "LSTMCell": recurrent.lstm_cell,
-    "LayerNormalization": normalization.layer_normalization,
-    "MultiHeadAttention": attention.multi_head_attention,
-    "Normalization": normalization.normalization,
-    "PReLU": normalization.prelu,
-    "Pipeline": _holding(wrappers.pipeline),
-    "RMSNormalization": normalization.rms_normalization,
-    "RNN": _holding(recurrent.rnn),
-    "ReversibleEmbedding": dense.reversible_embedding,
-    "STFTSpectrogram": normalization.stft_spectrogram,
-    "SeparableConv1D": convolutional.separable_conv(1),
-    "SeparableConv2D": convolutional.separable_conv(2),
-    "Sequential": _holding(wrappers.model),
-    "SimpleRNN": recurrent.layer_of(recurrent.simple_rnn_cell, "SimpleRNNCell", "simple_rnn_cell"),
-    "SimpleRNNCell": recurrent.simple_rnn_cell,
-    "SpectralNormalization": _holding(wrappers.spectral_normalization),
-    "StackedRNNCells": _holding(recurrent.stacked_rnn_cells),
-    "StringLookup": lookups.index_lookup,
-    "TextVectorization": lookups.text_vectorization,
-    "TimeDistributed": _holding(wrappers.time_distributed),
-    "Wrapper": _holding(wrappers.wrapper),
+_HOLDING_NONE: dict[str, LayerType] = {
+    **attention.ROWS,
+    **categories.ROWS,
+    **convolutional.ROWS,
+    **core.ROWS,
+    **dense.ROWS,
+    **einsum.ROWS,
+    **elementwise.ROWS,
+    **images.ROWS,
+    **lookups.ROWS,
+    **merge.ROWS,
+    **normalization.ROWS,
+    **pooling.ROWS,
+    **recurrent.ROWS,
+    **reshape.ROWS,
+    **spectrograms.ROWS,
 }
 
-_CLASSES: dict[str, Row] = {**_WITH_WEIGHTS, **dict.fromkeys(weightless.NAMES, weightless.weightless)}
+WEIGHTLESS = frozenset(name for name, row in _HOLDING_NONE.items() if row.weights is no_weights)
+"""The names of the classes that never have weights of their own and hold no layer that could, aliases left out."""
 
-LAYERS: Mapping[str, Row] = MappingProxyType(
+_CLASSES = {**_HOLDING_NONE, **wrappers.rows(WEIGHTLESS)}
+
+LAYERS: Mapping[str, LayerType] = MappingProxyType(
     {**_CLASSES, **{alias: _CLASSES[class_name] for alias, class_name in ALIASES.items()}}
 )
-"""Every built-in class that has a row, aliases included."""
+"""The row of every built-in class, aliases included."""
 
-OLD_LAYERS: Mapping[str, Row] = removed.OLD
-"""The classes of older Keras that Keras 3 does not have."""
+OLD_LAYERS: Mapping[str, LayerType] = MappingProxyType(removed.ROWS)
+"""The rows of the classes of older Keras that Keras 3 does not have."""
+
+
+def classes(passes: Callable[[LayerType], bool]) -> frozenset[str]:
+    """The names of the classes whose row passes a test, those that Keras 3 does not have too, aliases left out."""
+    return frozenset(name for name, row in (*_CLASSES.items(), *OLD_LAYERS.items()) if passes(row))
+
+
+def of_kind(kind: Kind) -> frozenset[str]:
+    """The names of the classes of a kind, aliases left out."""
+    return classes(lambda row: row.kind == kind)
+
+
+MODELS = of_kind("model") | {"Model"}
+"""The names of the classes whose config lists their layers, `Model` as older Keras calls Functional too."""
+
+
+def row_of(args: Args) -> LayerType | None:
+    """The row of a layer, None where its class is not built in, or where its config places it outside Keras."""
+    if args.foreign:
+        return None
+    row = LAYERS.get(args.class_name) or OLD_LAYERS.get(args.class_name)
+    other = None if row else beyond(args)
+    return other.row if other else row
+
+
+def output_shapes(args: Args, call: Call, infer: Infer) -> Outputs:
+    """The shapes of what comes out of a layer or an operation for one call; none for a class that is not built in.
+
+    Raises ConfigError where the inputs do not fit, or where what would come out is larger than any array.
+    """
+    rule = _operation(args) if args.operation else _layer(args)
+    shapes = rule(args, call, infer) if rule else ()
+    if not all(map(_is_possible, shapes)):
+        raise misfit(args, f"inputs that make no axis larger than {MAX_SIZE} and no more than {MAX_RANK} axes")
+    return shapes
+
+
+def _layer(args: Args) -> Rule | None:
+    row = row_of(args)
+    return row.outputs if row else None
+
+
+def _operation(args: Args) -> Rule | None:
+    """The rule of an operation; models without one, which are most, do not need their modules."""
+    from ckpttool.model.operations.table import OPERATIONS
+
+    return None if args.foreign else OPERATIONS.get(args.class_name)
+
+
+def _is_possible(shape: Shape | None) -> bool:
+    """Whether an array can have such a shape, which also keeps sizes from growing from layer to layer."""
+    return shape is None or (len(shape) <= MAX_RANK and all(size is None or 0 <= size <= MAX_SIZE for size in shape))

@@ -1,22 +1,24 @@
-"""Layers that hold other layers, and nested models (keras/src/layers/core/wrapper.py, rnn/time_distributed.py,
-normalization/spectral_normalization.py, preprocessing/pipeline.py, keras/src/models, 3.15)."""
+"""Layers that hold other layers, and models (keras/src/layers/core/wrapper.py, rnn/time_distributed.py, normalization/
+spectral_normalization.py, preprocessing/pipeline.py, keras/src/models, 3.15)."""
 
-from dataclasses import replace
+from collections.abc import Collection
 
 from ckpttool.model.arguments import Args, first
+from ckpttool.model.graph import Call, Tensor, flat
+from ckpttool.model.layers.call_inputs import at_least, main, sole
+from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, each
 from ckpttool.model.layers.quantized import fixed
-from ckpttool.model.layers.recurrent import Build
-from ckpttool.model.shape_inference import steps_of
+from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Inputs
 from ckpttool.model.slots import Part, Slot, members
 
 
-def wrapper(args: Args, inputs: Inputs, build: Build) -> Part:
+def wrapper_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Wrapper: the layer it wraps, with the same input."""
     return args.part(children=[("layer", _built(args.layer("layer"), inputs, build))])
 
 
-def time_distributed(args: Args, inputs: Inputs, build: Build) -> Part:
+def time_distributed_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """TimeDistributed: the layer it wraps, with the input less its axis of time."""
     shape = first(inputs)
     if shape is not None and len(shape) < 3:
@@ -25,7 +27,24 @@ def time_distributed(args: Args, inputs: Inputs, build: Build) -> Part:
     return args.part(children=[("layer", _built(args.layer("layer"), step, build))])
 
 
-def spectral_normalization(args: Args, inputs: Inputs, build: Build) -> Part:
+def time_distributed_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """TimeDistributed: what its layer makes of one step, with the axis of time put back behind the batch.
+
+    Unknown for several inputs or outputs, which Keras 3 does not run.
+    """
+    held, given = args.layer("layer"), list(flat(main(call)))
+    if len(given) != 1:
+        return ()
+    shape = at_least(args, given[0].shape, 3)
+    step = None if shape is None else (shape[0], *shape[2:])
+    found = infer(held, Call((_like(given[0], step),)))
+    if len(found) != 1:
+        return ()
+    made = found[0]
+    return (None if shape is None or not made else (made[0], shape[1], *made[1:]),)
+
+
+def spectral_normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """SpectralNormalization: lists the kernel (or embeddings) of its layer as its own too, then vector_u."""
     layer = _built(args.layer("layer"), inputs, build)
     kernel = _kernel(args, layer)
@@ -34,6 +53,40 @@ def spectral_normalization(args: Args, inputs: Inputs, build: Build) -> Part:
     return args.part(
         kernel if is_variable else None, fixed("vector_u", (1, width), kernel.dtype), children=[("layer", layer)]
     )
+
+
+def spectral_normalization_outputs(weightless: Collection[str]) -> Rule:
+    """SpectralNormalization: the outputs of its layer, which is of no class without weights."""
+
+    def rule(args: Args, call: Call, infer: Infer) -> Outputs:
+        held = args.layer("layer")
+        if held.class_name in weightless and not held.foreign:
+            raise args.error("layer", "a layer with a kernel or embeddings")
+        at_least(args, sole(args, call), 1)
+        return infer(held, Call(call.args[:1], {} if call.args else call.kwargs))
+
+    return rule
+
+
+def pipeline_weights(args: Args, inputs: Inputs, build: Build) -> Part:
+    """Pipeline: its layers. What comes out of the first one is not known here, so only its own input shape is."""
+    layers = args.layers("layers")
+    shapes = [inputs, *[()] * len(layers)]
+    parts = [_built(layer, shape, build) for layer, shape in zip(layers, shapes, strict=False)]
+    return args.part(children=members("layers", parts))
+
+
+def pipeline_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Pipeline: what its last layer gives out, each fed with what comes out of the one before."""
+    layers, given = args.layers("layers"), main(call)
+    if not layers:
+        raise args.error("layers", "at least one layer")
+    for layer in layers[:-1]:
+        found = infer(layer, Call((given,)))
+        if len(found) != 1:
+            return ()
+        given = Tensor(layer.name, 0, 0, found[0])
+    return infer(layers[-1], Call((given,)))
 
 
 def _kernel(args: Args, layer: Part) -> Slot:
@@ -47,23 +100,36 @@ def _kernel(args: Args, layer: Part) -> Slot:
     return Slot("kernel", None, args.variable_dtype, borrowed="layer")
 
 
-def pipeline(args: Args, inputs: Inputs, build: Build) -> Part:
-    """Pipeline: its layers. What comes out of the first one is not known here, so only its own input shape is."""
-    layers = args.layers("layers")
-    shapes = [inputs, *[()] * len(layers)]
-    parts = [_built(layer, shape, build) for layer, shape in zip(layers, shapes, strict=False)]
-    return args.part(children=members("layers", parts))
-
-
-def model(args: Args, inputs: Inputs, build: Build) -> Part:
-    """Functional and Sequential: their layers, for the inputs that the connections between them give."""
-    layers = [build(step.args, step.inputs) for step in steps_of(args, inputs)]
-    if args.class_name == "Sequential":
-        layers = [replace(layer, listed=layer.listed and layer.class_name != "InputLayer") for layer in layers]
-    return replace(args.part(children=members("layers", layers)), is_model=True)
-
-
 def _built(layer: Args, inputs: Inputs, build: Build) -> Part:
     """The part of a layer that another holds, for the inputs that its own `build_config` states, for which Keras builds
     it before its holder, or else for these."""
     return build(layer, layer.built or inputs)
+
+
+def _like(tensor: Tensor, shape: tuple[int | None, ...] | None) -> Tensor:
+    return Tensor(tensor.layer, tensor.node, tensor.output, shape)
+
+
+_PARAMETERS = ("inputs", "training", "mask")
+
+
+def rows(weightless: Collection[str]) -> dict[str, LayerType]:
+    """The rows of layers that hold others, given the classes that have no weights.
+
+    Those of models say what a model is; its weights and outputs come from a walk through its layers.
+    """
+    model = LayerType(kind="model", masks=MaskUse.TAKEN, parameters=_PARAMETERS, takes_training=True)
+    return {
+        **each("Functional Sequential", model),
+        "Pipeline": LayerType(pipeline_weights, pipeline_outputs, parameters=_PARAMETERS),
+        "SpectralNormalization": LayerType(
+            spectral_normalization_weights, spectral_normalization_outputs(weightless), takes_training=True
+        ),
+        "TimeDistributed": LayerType(
+            time_distributed_weights,
+            time_distributed_outputs,
+            masks=MaskUse.PASSED | MaskUse.TAKEN,
+            takes_training=True,
+        ),
+        "Wrapper": LayerType(wrapper_weights),
+    }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ckpttool.model import sizes
 from ckpttool.model.arguments import Args
 from ckpttool.model.shape_arithmetic import axis_number
 from ckpttool.model.sizes import MAX_SIZE, is_integer
@@ -25,10 +26,8 @@ def axis_of(args: Args, rank: int, key: str = "axis", default: int = 0) -> int:
 
 def items(args: Args, key: str) -> list[Any] | None:
     """The list that an argument is, None where it is another value; tuples of every spelling are lists."""
-    value = args.config.get(key)
-    if isinstance(value, dict) and value.get("class_name") == "__tuple__":
-        value = value.get("items")
-    return list(value) if isinstance(value, list | tuple) else None
+    value = sizes.items(args.config.get(key))
+    return list(value) if isinstance(value, list) else None
 
 
 def integers(args: Args, key: str) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
-from ckpttool.model.layers.outputs.rule import Infer, Outputs, Rule
+from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape, is_integer
 
 MAX_OUTPUTS = 1024

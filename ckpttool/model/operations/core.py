@@ -6,9 +6,9 @@ What a function returns cannot be told without running it.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ckpttool.model.layers.outputs.rule import Outputs, Rule
 from ckpttool.model.operations.binding_rules import Bound, custom, one
 from ckpttool.model.operations.elementwise import same
+from ckpttool.model.output_rule import Outputs, Rule
 
 
 def _unknown(bound: Bound) -> Outputs:

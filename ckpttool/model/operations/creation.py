@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.outputs.rule import Outputs, Rule
 from ckpttool.model.operations.arguments import axis_of, number
 from ckpttool.model.operations.binding_rules import Bound, custom, nested_shape, one, several
 from ckpttool.model.operations.manipulation import without
 from ckpttool.model.operations.reductions import flat
+from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import axis_numbers, broadcast
 from ckpttool.model.sizes import Shape, Size
 

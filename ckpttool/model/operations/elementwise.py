@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from ckpttool.model import shape_arithmetic
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.outputs.rule import Rule
 from ckpttool.model.operations.binding_rules import one
+from ckpttool.model.output_rule import Rule
 from ckpttool.model.sizes import Shape
 
 _OF_X = [

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.outputs.rule import Outputs, Rule
 from ckpttool.model.operations.arguments import number, window
 from ckpttool.model.operations.binding_rules import Bound, custom, one
 from ckpttool.model.operations.windows import channels_last
+from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import merged, same_size
 from ckpttool.model.sizes import Shape, Size, is_integer, read_shape
 

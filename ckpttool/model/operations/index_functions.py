@@ -6,10 +6,10 @@ from typing import Any
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Tensor
-from ckpttool.model.layers.outputs.rule import Outputs, Rule
 from ckpttool.model.operations.arguments import axis_of, integers
 from ckpttool.model.operations.binding_rules import Bound, custom, nested_shape, one
 from ckpttool.model.operations.reductions import flat
+from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import broadcast_size
 from ckpttool.model.sizes import MAX_RANK, Shape, Size, is_integer
 

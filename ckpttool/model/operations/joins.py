@@ -5,11 +5,11 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.outputs.rule import Outputs, Rule
 from ckpttool.model.operations.arguments import axis_of, integers, items, number
 from ckpttool.model.operations.binding_rules import MAX_OUTPUTS, Bound, custom, one, several, shape_of
 from ckpttool.model.operations.manipulation import without
 from ckpttool.model.operations.reductions import flat
+from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import axis_number, merged
 from ckpttool.model.sizes import Shape, Size, times
 

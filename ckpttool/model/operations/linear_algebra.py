@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.outputs.rule import Outputs, Rule
 from ckpttool.model.operations.binding_rules import Bound, custom, one, several
+from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import same_size
 from ckpttool.model.sizes import Shape, Size
 

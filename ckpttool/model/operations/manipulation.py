@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.outputs.rule import Rule
 from ckpttool.model.operations.arguments import axis_of, integers, items, number
 from ckpttool.model.operations.binding_rules import one
 from ckpttool.model.operations.reductions import flat
+from ckpttool.model.output_rule import Rule
 from ckpttool.model.shape_arithmetic import axis_number, axis_numbers, broadcast
 from ckpttool.model.sizes import Shape, Size, is_integer, times
 

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.outputs.rule import Outputs, Rule
 from ckpttool.model.operations.arguments import axis_of, items
 from ckpttool.model.operations.binding_rules import Bound, custom, one, shape_of
 from ckpttool.model.operations.manipulation import without
+from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import axis_numbers, broadcast, merged, same_size
 from ckpttool.model.sizes import Shape, Size, is_integer, times
 

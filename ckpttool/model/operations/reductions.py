@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.outputs.rule import Outputs, Rule
 from ckpttool.model.operations.arguments import axis_or_none, number
 from ckpttool.model.operations.binding_rules import Bound, custom, one, several
+from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import axis_numbers, merged
 from ckpttool.model.sizes import Shape, times
 

@@ -7,7 +7,6 @@ keras/src/activations/activations.py and `FakeQuantWithMinMaxVars` of keras/src/
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ckpttool.model.layers.outputs.rule import Rule
 from ckpttool.model.operations.core import CORE
 from ckpttool.model.operations.creation import MAKING
 from ckpttool.model.operations.elementwise import ELEMENTWISE
@@ -21,6 +20,7 @@ from ckpttool.model.operations.products import PRODUCTS
 from ckpttool.model.operations.reductions import REDUCTIONS
 from ckpttool.model.operations.signals import SIGNALS
 from ckpttool.model.operations.windows import WINDOWS
+from ckpttool.model.output_rule import Rule
 
 OPERATIONS: Mapping[str, Rule] = MappingProxyType(
     {

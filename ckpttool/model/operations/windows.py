@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.outputs.rule import Rule
 from ckpttool.model.operations.arguments import items, window
 from ckpttool.model.operations.binding_rules import one
+from ckpttool.model.output_rule import Rule
 from ckpttool.model.shape_arithmetic import convolved, pooled, same_size, transposed
 from ckpttool.model.sizes import Shape, Size, times
 

@@ -12,8 +12,8 @@ from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.generations import Generation, generation_of, normalized, stored_order
 from ckpttool.model.generations.keras1 import CHANGES as CHANGES_1
 from ckpttool.model.generations.keras2 import CHANGES as CHANGES_2
-from ckpttool.model.layers.removed import OLD
-from ckpttool.model.layers.table import LAYERS, part_of
+from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
+from ckpttool.model.parts import part_of
 from tests.model.generations.cases import ALL
 from tests.model.test_layers_junk import junk
 
@@ -31,7 +31,7 @@ KEYS = sorted(
         "kernel_size",
     }
 )
-CLASSES = sorted({*LAYERS, *OLD, *CHANGES_1, *CHANGES_2, "Merge", "Unknown", ""})
+CLASSES = sorted({*LAYERS, *OLD_LAYERS, *CHANGES_1, *CHANGES_2, "Merge", "Unknown", ""})
 HELD = ("layer", "backward_layer", "cell", "cells", "layers")
 
 likely = st.one_of(

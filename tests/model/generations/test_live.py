@@ -9,7 +9,8 @@ import pytest
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations import normalized
-from ckpttool.model.layers.table import OLD_LAYERS, part_of
+from ckpttool.model.layers.table import OLD_LAYERS
+from ckpttool.model.parts import part_of
 from ckpttool.model.slots import in_weights_order
 from tests.model.generations.cases import ALL, Case
 

@@ -7,7 +7,7 @@ import pytest
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations import Generation, StoredSlot, normalized, stored_order
-from ckpttool.model.layers.table import part_of
+from ckpttool.model.parts import part_of
 from ckpttool.model.slots import Part, in_legacy_order
 from tests.model.generations.cases import ALL, Case
 

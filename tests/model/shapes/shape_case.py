@@ -6,8 +6,8 @@ from typing import Any
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
-from ckpttool.model.layers.outputs.rule import Outputs
-from ckpttool.model.layers.outputs.table import output_shapes
+from ckpttool.model.layers.table import output_shapes
+from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import Shape
 from tests.model.layer_cases import Spec, settings
 

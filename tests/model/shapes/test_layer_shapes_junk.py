@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.graph import Call, Tensor
-from ckpttool.model.layers.outputs.rule import Outputs
-from ckpttool.model.layers.outputs.table import SHAPES, output_shapes
-from ckpttool.model.layers.table import OLD_LAYERS
+from ckpttool.model.layers.table import LAYERS, MODELS, output_shapes
+from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE
 from tests.model.shapes.layer_shape_cases import all_cases
 from tests.model.shapes.shape_case import Case, filled, infer, plain, tensor, told
@@ -165,4 +164,4 @@ def test_message() -> None:
 def test_every_class_has_a_good_case() -> None:
     """Every class of the table that Keras 3 has is tried with junk, but for aliases of one that is."""
     tried_classes = {case.spec.class_name for case in CASES}
-    assert {SHAPES[name] for name in tried_classes} == {SHAPES[name] for name in set(SHAPES) - set(OLD_LAYERS)}
+    assert {LAYERS[name] for name in tried_classes} == {LAYERS[name] for name in set(LAYERS) - MODELS}

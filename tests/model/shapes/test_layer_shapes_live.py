@@ -1,6 +1,5 @@
 """The table of output shapes against live layers of Keras: the same shapes for the same calls."""
 
-import inspect
 import json
 import os
 import warnings
@@ -15,9 +14,8 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.graph import Call, Tensor
-from ckpttool.model.layers.outputs.rule import Outputs
-from ckpttool.model.layers.outputs.table import SHAPES
-from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
+from ckpttool.model.layers.table import LAYERS, MODELS
+from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import Shape
 from tests.model.layer_cases import Spec
 from tests.model.shapes.layer_shape_cases import all_cases
@@ -30,7 +28,6 @@ with warnings.catch_warnings():
     keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of the table is Keras 3.15 itself")
 
 CASES = all_cases()
-MODELS = {"Functional", "Model", "Sequential"}
 USED = {"Convolution2D", "GroupQueryAttention"}  # aliases that have cases
 
 
@@ -215,22 +212,16 @@ def test_unknown_inputs(class_name: str) -> None:
 
 
 def test_every_class() -> None:
-    """Every built-in layer but the models has a rule and a case."""
-    today = set(SHAPES) - set(OLD_LAYERS)
-    assert today == set(LAYERS) - MODELS
-    assert {case.spec.class_name for case in CASES} == today - set(ALIASES) - {"GroupedQueryAttention"} | USED
+    """Every built-in layer but the models has a case."""
+    assert {case.spec.class_name for case in CASES} == set(LAYERS) - MODELS - set(ALIASES) - {
+        "GroupedQueryAttention"
+    } | USED
 
 
-def test_every_public_layer() -> None:
-    """Every public class of keras.layers that is in the table of layers has a rule."""
-    public = {name for name, value in vars(keras.layers).items() if inspect.isclass(value)}
-    assert public & set(LAYERS) <= set(SHAPES)
-
-
-@pytest.mark.parametrize("alias", sorted(set(ALIASES) & set(SHAPES)))
+@pytest.mark.parametrize("alias", sorted(ALIASES))
 def test_aliases(alias: str) -> None:
-    """An alias has the rule of the class that it stands for."""
-    assert SHAPES[alias] is SHAPES[ALIASES[alias]]
+    """An alias has the row of the class that it stands for."""
+    assert LAYERS[alias] is LAYERS[ALIASES[alias]]
 
 
 def test_not_built_in() -> None:

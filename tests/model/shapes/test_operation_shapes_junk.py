@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor, read_calls
-from ckpttool.model.layers.outputs.rule import Outputs
 from ckpttool.model.operations.binding_rules import MAX_OUTPUTS
 from ckpttool.model.operations.table import OPERATIONS
+from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape
 
 KEYS = (

@@ -19,8 +19,8 @@ from keras.src.ops.operation import Operation  # noqa: E402
 from ckpttool.errors import ConfigError  # noqa: E402
 from ckpttool.model.arguments import Args  # noqa: E402
 from ckpttool.model.graph import Call, read_calls  # noqa: E402
-from ckpttool.model.layers.outputs.rule import Outputs  # noqa: E402
 from ckpttool.model.operations.table import OPERATIONS  # noqa: E402
+from ckpttool.model.output_rule import Outputs  # noqa: E402
 from tests.model.shapes.neural_operation_shape_cases import OTHER_CASES, REFUSED  # noqa: E402
 from tests.model.shapes.operation_case import Case, case  # noqa: E402
 from tests.model.shapes.operation_shape_cases import ARRAY_CASES  # noqa: E402

@@ -5,8 +5,9 @@ Keras takes a list of inputs; older configs do not tell a list of one input from
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
-from ckpttool.model.layers.outputs.call_inputs import differ, listed, misfit
-from ckpttool.model.layers.outputs.rule import Infer, Outputs, Rule
+from ckpttool.model.layers.call_inputs import differ, listed, misfit
+from ckpttool.model.layers.layer_type import LayerType, each
+from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Shape, Size
 
 
@@ -122,3 +123,11 @@ def _summed(args: Args, shape: Shape, axis: int) -> int:
     if not 0 < at < len(shape):
         raise misfit(args, f"an input with an axis {axis} behind the batch", shape)
     return at
+
+
+ROWS = {
+    **each("Add Average Maximum Minimum Multiply", LayerType(outputs=elementwise(), kind="elementwise merge")),
+    "Subtract": LayerType(outputs=elementwise(2), kind="elementwise merge"),
+    "Concatenate": LayerType(outputs=concatenate),
+    "Dot": LayerType(outputs=dot),
+}

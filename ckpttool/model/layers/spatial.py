@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
-from ckpttool.model.layers.outputs.call_inputs import fitting, ranked, sole
-from ckpttool.model.layers.outputs.rule import Infer, Outputs, Rule
+from ckpttool.model.layers.call_inputs import fitting, ranked, sole
+from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Shape, Size
 
 
@@ -48,6 +48,11 @@ Change = Callable[[Args, Image], Image]
 def channels_first(args: Args) -> bool:
     """Whether the channels of a layer's input stand before the axes of space."""
     return args.choice("data_format", "channels_last", "channels_first") == "channels_first"
+
+
+def channels(args: Args, shape: Shape | None) -> Size:
+    """The number of channels of a layer's input."""
+    return args.axis_of(shape, 1 if channels_first(args) else -1, "data_format")
 
 
 def changed(rank: int, change: Change) -> Rule:

@@ -1,13 +1,13 @@
-"""What a call gives to a layer: its inputs, found by place or name, and what is wrong with those that do not fit."""
+"""The inputs that a call gives to a layer, by place or name, and the errors for those that do not fit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
-from ckpttool.model.graph import Call, Tensor
-from ckpttool.model.layers.outputs.rule import Outputs
+from ckpttool.model.graph import Call, flat
+from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import Inputs, Shape, Size, is_integer
 
 _BESIDE = ("mask", "initial_state", "constants", "training")
@@ -31,18 +31,6 @@ def switched(args: Args, call: Call, place: int, name: str) -> bool:
     if value is not None and value not in (True, False):
         raise ConfigError(f"{_label(args)}: called with {name} that is neither true nor false", where=_where(args))
     return bool(value)
-
-
-def flat(value: Any) -> Iterator[Tensor]:
-    """The tensors of a structure in the order of Keras's tree, which goes through the keys of objects sorted."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from flat(item)
-    elif isinstance(value, Mapping):
-        for key in sorted(value, key=str):
-            yield from flat(value[key])
 
 
 def shapes(value: Any) -> Inputs:

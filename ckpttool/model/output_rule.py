@@ -1,4 +1,4 @@
-"""What a rule for output shapes takes and gives."""
+"""What a rule for the output shapes of a layer or an operation takes and gives."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ Outputs = tuple[Shape | None, ...]
 The empty tuple says that not even the number of outputs is known."""
 
 Infer = Callable[[Args, Call], Outputs]
-"""What tells the outputs of any layer, for layers that hold others."""
+"""What gives the outputs of any layer, for layers that hold others."""
 
 Rule = Callable[[Args, Call, Infer], Outputs]
 """The outputs of one class for one call. Raises ConfigError where arguments make no sense or inputs do not fit."""

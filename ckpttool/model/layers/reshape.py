@@ -4,9 +4,10 @@ from typing import Any
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
-from ckpttool.model.layers.outputs.call_inputs import at_least, misfit, ranked, sole, whole
-from ckpttool.model.layers.outputs.rule import Infer, Outputs, Rule
-from ckpttool.model.layers.outputs.spatial import Image, changed
+from ckpttool.model.layers.call_inputs import at_least, misfit, ranked, sole, whole
+from ckpttool.model.layers.layer_type import LayerType
+from ckpttool.model.layers.spatial import Image, changed
+from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape, Size, items, times
 
 Pair = tuple[int, int]
@@ -118,3 +119,16 @@ def _pair(value: Any) -> Pair | None:
     value = value if isinstance(value, list) else [value, value]
     fits = len(value) == 2 and all(whole(size, 0) and size <= MAX_SIZE for size in value)
     return (value[0], value[1]) if fits else None
+
+
+_AXES = (1, 2, 3)
+_CROPPED = {1: 1, 2: 0, 3: 1}  # by default, on either side
+ROWS = {
+    **{f"Cropping{rank}D": LayerType(outputs=cropping(rank, _CROPPED[rank])) for rank in _AXES},
+    **{f"UpSampling{rank}D": LayerType(outputs=up_sampling(rank)) for rank in _AXES},
+    **{f"ZeroPadding{rank}D": LayerType(outputs=zero_padding(rank)) for rank in _AXES},
+    "Flatten": LayerType(outputs=flatten),
+    "Permute": LayerType(outputs=permute),
+    "RepeatVector": LayerType(outputs=repeat_vector),
+    "Reshape": LayerType(outputs=reshape),
+}

@@ -2,9 +2,10 @@
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
-from ckpttool.model.layers.outputs.call_inputs import ranked, sole
-from ckpttool.model.layers.outputs.rule import Infer, Outputs, Rule
-from ckpttool.model.layers.outputs.spatial import Image, changed
+from ckpttool.model.layers.call_inputs import ranked, sole
+from ckpttool.model.layers.layer_type import LayerType, MaskUse
+from ckpttool.model.layers.spatial import Image, changed
+from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.shape_arithmetic import pooled
 
 
@@ -39,3 +40,15 @@ def global_pool(rank: int) -> Rule:
         return (None if shape is None else image.shape,)
 
     return rule
+
+
+_AXES = (1, 2, 3)
+ROWS = {
+    **{f"AdaptiveAveragePooling{rank}D": LayerType(outputs=adaptive_pool(rank)) for rank in _AXES},
+    **{f"AdaptiveMaxPooling{rank}D": LayerType(outputs=adaptive_pool(rank)) for rank in _AXES},
+    **{f"AveragePooling{rank}D": LayerType(outputs=pool(rank)) for rank in _AXES},
+    **{f"MaxPooling{rank}D": LayerType(outputs=pool(rank, 2)) for rank in _AXES},
+    **{f"GlobalAveragePooling{rank}D": LayerType(outputs=global_pool(rank)) for rank in _AXES},
+    **{f"GlobalMaxPooling{rank}D": LayerType(outputs=global_pool(rank)) for rank in _AXES},
+    "GlobalAveragePooling1D": LayerType(outputs=global_pool(1), masks=MaskUse.USED | MaskUse.TAKEN),
+}

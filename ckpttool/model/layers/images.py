@@ -1,0 +1,67 @@
+"""Layers that change images at random or resize them, or change the number of their boxes (keras/src/layers/
+preprocessing/image_preprocessing, 3.15)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ckpttool.model.arguments import Args
+from ckpttool.model.graph import Call, Tensor, flat
+from ckpttool.model.layers.call_inputs import at_least, main, misfit, ranked, shapes, sole
+from ckpttool.model.layers.elementwise import same
+from ckpttool.model.layers.layer_type import LayerType, each
+from ckpttool.model.layers.spatial import channels_first
+from ckpttool.model.output_rule import Infer, Outputs
+from ckpttool.model.sizes import Shape
+
+
+def sized(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Resizing, CenterCrop and RandomCrop: `height` and `width`, for an image or a batch of them."""
+    height, width = args.size("height"), args.size("width")
+    first = channels_first(args)
+    shape = ranked(args, sole(args, call), 3, 4)
+    if shape is None:
+        return (None,)
+    return ((*shape[:-2], height, width),) if first else ((*shape[:-3], height, width, shape[-1]),)
+
+
+def colored(args: Args, call: Call, infer: Infer) -> Outputs:
+    """RandomColorDegeneration: images of three channels, alone or in a batch."""
+    shape = ranked(args, sole(args, call), 3, 4)
+    if shape is not None and shape[-3 if channels_first(args) else -1] not in (3, None):
+        raise misfit(args, "images with 3 channels", shape)
+    return (shape,)
+
+
+def max_boxes(args: Args, call: Call, infer: Infer) -> Outputs:
+    """MaxNumBoundingBoxes: so many boxes and labels for each image; anything else stays."""
+    count, given = args.size("max_number"), main(call)
+    boxes = given.get("bounding_boxes") if isinstance(given, Mapping) else None
+    if not isinstance(boxes, Mapping):
+        return shapes(given)
+    counted = {key: _counted(args, value, count) for key, value in boxes.items()}
+    return shapes({**given, "bounding_boxes": counted})
+
+
+def _counted(args: Args, value: Any, count: int) -> list[Tensor]:
+    return [Tensor(each.layer, each.node, each.output, _second(args, each.shape, count)) for each in flat(value)]
+
+
+def _second(args: Args, shape: Shape | None, count: int) -> Shape | None:
+    """A shape with another size of its second axis."""
+    shape = at_least(args, shape, 2)
+    return None if shape is None else (shape[0], count, *shape[2:])
+
+
+_SAME = """
+AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization MixUp RandAugment RandomBrightness
+RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
+RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
+RandomTranslation RandomZoom Solarization
+"""
+
+ROWS = {
+    **each(_SAME, LayerType(outputs=same)),
+    **each("CenterCrop RandomCrop Resizing", LayerType(outputs=sized)),
+    "MaxNumBoundingBoxes": LayerType(outputs=max_boxes),
+    "RandomColorDegeneration": LayerType(outputs=colored),
+}

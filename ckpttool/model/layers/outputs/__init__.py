@@ -1,1 +1,0 @@
-"""Output shapes of the built-in layers, one module a family."""
