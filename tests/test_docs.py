@@ -66,3 +66,13 @@ def test_the_index_of_modules_is_true() -> None:
     """docs/architecture.md lists every module with its first line; `python -m tests.module_index` writes it."""
     text = module_index.PAGE.read_text("utf-8")
     assert text == module_index.page(text)
+
+
+def test_examples_for_contributors_are_the_code() -> None:
+    """Every Python block of CONTRIBUTING.md is in the file that its first line names, paragraph by paragraph."""
+    blocks = PYTHON.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert len(blocks) > 5
+    for block in blocks:
+        place, _, code = block.partition("\n")
+        source = (ROOT / place.removeprefix("# ")).read_text(encoding="utf-8")
+        assert not [part for part in code.strip("\n").split("\n\n") if part.strip("\n") not in source]

@@ -1,5 +1,6 @@
 """The table of output shapes against live layers of Keras: the same shapes for the same calls."""
 
+import inspect
 import json
 import os
 import warnings
@@ -14,6 +15,7 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.graph import Call, Tensor
+from ckpttool.model.layers.layer_type import MaskUse
 from ckpttool.model.layers.table import LAYERS, MODELS
 from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import Shape
@@ -222,6 +224,56 @@ def test_every_class() -> None:
 def test_aliases(alias: str) -> None:
     """An alias has the row of the class that it stands for."""
     assert LAYERS[alias] is LAYERS[ALIASES[alias]]
+
+
+# Where a row says otherwise than the class alone, with the reason.
+MASKS_OF_OTHERS = {"AdditiveAttention", "Attention", "Lambda", "Pipeline"}  # a list of masks, or what the layer holds
+PASSED_OTHERWISE = {
+    "AdditiveAttention": "its own `compute_mask` gives the mask of the query",
+    "Attention": "its own `compute_mask` gives the mask of the query",
+    "GroupedQueryAttention": "passes one; nothing here follows a mask through it",
+    "InputLayer": "has no input whose mask it could pass",
+}
+
+
+@cache
+def instance_of(class_name: str) -> Any:
+    """A live layer of a class, made of the first of its cases that Keras takes."""
+    for case in CASES:
+        if ALIASES.get(case.spec.class_name, case.spec.class_name) == class_name:
+            try:
+                return made(case.spec)
+            except (TypeError, ValueError):
+                continue
+    raise AssertionError(class_name)
+
+
+def parameters(class_name: str) -> list[str]:
+    """The names of what the call of a class takes."""
+    return list(inspect.signature(type(instance_of(class_name)).call).parameters)[1:]
+
+
+ROWS = sorted(LAYERS.keys() - MODELS - ALIASES.keys())
+
+
+def test_masks() -> None:
+    """A row says whether Keras hands a mask on, and whether it gives it to the call."""
+    taken = {name for name in ROWS if MaskUse.TAKEN in LAYERS[name].masks}
+    assert taken == {name for name in ROWS if "mask" in parameters(name)} - MASKS_OF_OTHERS
+    passed = {name for name in ROWS if MaskUse.PASSED_NOW in LAYERS[name].masks}
+    base = keras.layers.Layer.compute_mask
+    supporting = {
+        name for name in ROWS if instance_of(name).supports_masking and type(instance_of(name)).compute_mask is base
+    }
+    assert passed ^ supporting == PASSED_OTHERWISE.keys()
+
+
+def test_parameters() -> None:
+    """What a row says that a call takes beside its inputs, it takes."""
+    named = {name for name in ROWS if not {*LAYERS[name].parameters[1:]} <= {*parameters(name)}}
+    assert named == set()
+    trained = {name for name in ROWS if LAYERS[name].takes_training and "training" not in parameters(name)}
+    assert trained == {"ActivityRegularization"}  # whose argument Keras 1 and 2 wrote, and Keras 3 passes over
 
 
 def test_not_built_in() -> None:
