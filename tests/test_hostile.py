@@ -56,6 +56,10 @@ INSTEAD = {
     "co_ohdr_cont_cycle.weights.h5": ("warn", "one object is damaged, the others are listed"),
     "co_ohdr_size_huge.weights.h5": ("warn", "one object is damaged, the others are listed"),
     "cf_names_empty.weights.h5": ("warn", "one link is refused, the others are listed"),
+    "rb_many_datasets.weights.h5": ("refuse", "12,000 datasets that take more work than the file is worth"),
+    "rb_many_datasets_200k.keras": ("refuse", "200,000 datasets that take more work than the file is worth"),
+    "rb_hardlinks_many.weights.h5": ("refuse", "40,000 names that take more work than the file is worth"),
+    "rb_zip_weights_zeros.keras": ("refuse", "3 GiB of zeros that take more work than the file is worth"),
     "co_heap_free_cycle.weights.h5": ("ok", "the list of free space is never walked"),
 }
 
