@@ -13,11 +13,13 @@ LIVE = frozenset(
     callbacks/test_background.py
     callbacks/test_failing.py
     callbacks/test_kerass_own.py
+    callbacks/test_mirrored.py
     callbacks/test_model_checkpoint.py
     callbacks/test_options.py
     callbacks/test_restoration.py
     callbacks/test_set_ups.py
     callbacks/test_signals.py
+    callbacks/test_snapshot.py
     checks/test_live_safety.py
     comparison/test_arguments_live.py
     comparison/test_generations_live.py
@@ -48,5 +50,12 @@ LIVE = frozenset(
 )
 """Files that ask live Keras throughout."""
 
-LONG: tuple[str, ...] = ()
+LONG: tuple[str, ...] = (
+    "callbacks/test_killing.py",
+    "callbacks/test_writer.py::test_killed_at_every_step",
+    "checks/test_hostile_safety.py",
+    "cli/test_convert.py::test_proof_by_running",
+    "cli/test_exits.py",
+    "test_hostile.py",
+)
 """What else takes long: files, or tests of a file, as pytest names them."""

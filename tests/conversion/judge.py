@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
@@ -33,7 +34,7 @@ class Verdict(TypedDict, total=False):
 def judged(file: str | Path, record: str | Path, inputs: list[str] | None, step: bool = False) -> Verdict:
     """The verdict on a converted file: `record` is the .npz of inputs and outputs, `inputs` the keys where the model
     takes a dict; `step` asks for the step of training that was recorded, too."""
-    import keras
+    keras = pytest.importorskip("keras", minversion="3.15", reason="live Keras 3.15 is the judge")
 
     keras.utils.clear_session()
     model = keras.saving.load_model(file, safe_mode=True)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ckpttool.model.buildability.result import Obstacle, OwnObject
 from ckpttool.model.buildability.values import Own
+from ckpttool.model.sizes import Shape
 
 T = TypeVar("T")
 
@@ -23,6 +24,20 @@ class Refused(Exception):
         self.obstacle = obstacle
 
 
+@dataclass(frozen=True)
+class Steps:
+    """The steps of deserialization that lead back to its beginning: a model is made of layers that are made of configs,
+    and called while other layers are. They are handed down, so that no module needs itself.
+
+    `make` gives the object of a class for its place, its config and its entry. `build` builds a Sequential model for a
+    shape. `output_shapes` gives the shapes that come out of a call of a layer.
+    """
+
+    make: Callable[..., Any]
+    build: Callable[..., None]
+    output_shapes: Callable[..., list[Shape | None] | None]
+
+
 @dataclass
 class Context:
     """The state of following one config.
@@ -34,6 +49,7 @@ class Context:
     `made_names` are the names that Keras makes up, by how often it did.
     """
 
+    steps: Steps
     path: list[str] = field(default_factory=list)
     unknown: list[OwnObject] = field(default_factory=list)
     obstacles: list[Obstacle] = field(default_factory=list)

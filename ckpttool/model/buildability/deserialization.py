@@ -111,9 +111,7 @@ def _own(own: Own, entry: Mapping[str, Any], config: Mapping[str, Any]) -> Layer
 
 def construct(place: str, config: Any, entry: Mapping[str, Any], context: Context) -> Any:
     """The object of a class made of its config, built and compiled as its entry says."""
-    from ckpttool.model.buildability.construction import make
-
-    return make(place, config, entry, context)
+    return context.steps.make(place, config, entry, context)
 
 
 def _function(entry: dict[str, Any], config: Any, context: Context) -> Any:

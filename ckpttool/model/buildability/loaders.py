@@ -4,17 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.model.buildability import legacy
+from ckpttool.model.buildability import construction, legacy, sequential
+from ckpttool.model.buildability.calls import output_shapes_of
 from ckpttool.model.buildability.compilation import compile_from_config, compile_from_training_config
-from ckpttool.model.buildability.context import Context, Refused, shown
+from ckpttool.model.buildability.context import Context, Refused, Steps, shown
 from ckpttool.model.buildability.deserialization import deserialize
 from ckpttool.model.buildability.result import Buildability, Obstacle
 from ckpttool.model.buildability.values import Layer
 
+STEPS = Steps(construction.make, sequential.build, output_shapes_of)
+
 
 def buildability_of_keras(config: Any) -> Buildability:
     """Whether Keras builds the config of a `.keras` (`_model_from_config`, keras/src/saving/saving_lib.py)."""
-    context = Context(shared={})
+    context = Context(STEPS, shared={})
     model = _followed(lambda: _model(config, context), context)
     settings = config.get("compile_config") if isinstance(config, dict) else None
     return _answer(context, lambda compiling: _compile(model, settings, compiling))
@@ -23,7 +26,7 @@ def buildability_of_keras(config: Any) -> Buildability:
 def buildability_of_h5(config: Any, training_config: Any = None) -> Buildability:
     """Whether Keras builds the configs of a whole legacy `.h5` (`load_model_from_hdf5`,
     keras/src/legacy/saving/legacy_h5_format.py)."""
-    context = Context(legacy=True)
+    context = Context(STEPS, legacy=True)
     model = _followed(lambda: legacy.layer_of(decoded(config), context), context)
     settings = decoded(training_config)
     return _answer(context, lambda compiling: _compile_legacy(model, settings, compiling))
@@ -32,7 +35,7 @@ def buildability_of_h5(config: Any, training_config: Any = None) -> Buildability
 def buildability_of_json(config: Any) -> Buildability:
     """Whether `keras.models.model_from_json` builds a config; of one that names no class, as Keras 0 writes it, that
     makes a dict (`deserialize_keras_object`, keras/src/saving/serialization_lib.py)."""
-    context = Context()
+    context = Context(STEPS)
     _followed(lambda: deserialize(config, context), context)
     if isinstance(config, dict) and "class_name" not in config:
         context.note(Refused(Obstacle("", "", "", "it names no class, so that Keras 3 makes no model of it")))
@@ -72,7 +75,7 @@ def _answer(context: Context, compile_model: Callable[[Context], None]) -> Build
     obstacles = tuple(context.obstacles)
     if obstacles:
         return Buildability(obstacles, (), tuple(context.unknown))
-    compiling = Context(["compile"], context.unknown, [], context.shared, context.legacy)
+    compiling = Context(STEPS, ["compile"], context.unknown, [], context.shared, context.legacy)
     _followed(lambda: compile_model(compiling), compiling)
     return Buildability((), tuple(compiling.obstacles), tuple(compiling.unknown))
 

@@ -36,20 +36,16 @@ def call(model: Layer, given: dict[str, Any], context: Context) -> list[Shape | 
 
 def _deferred(model: Layer, first: Any, context: Context) -> list[Shape | None] | None:
     """A Sequential model without a shape so far is built for the input of its first call."""
-    from ckpttool.model.buildability.sequential import build
-
     if not model.is_sequential or not isinstance(first, Tensor) or first.shape is None:
         return None
-    build(model, list(first.shape), context)
+    context.steps.build(model, list(first.shape), context)
     return [tensor.shape for tensor in leaves(model.outputs)]
 
 
 def build_sequential(model: Layer, settings: dict[str, Any], context: Context) -> None:
     """Build a Sequential model as `build_config` says."""
-    from ckpttool.model.buildability.sequential import build
-
     if "input_shape" in settings:
-        build(model, settings["input_shape"], context)
+        context.steps.build(model, settings["input_shape"], context)
 
 
 def _in_order(model: Layer, value: Any) -> list[Any]:
@@ -113,8 +109,6 @@ def _compute(tensor: Tensor, known: dict[int, Shape | None], context: Context) -
 
 
 def _again(layer: Layer, made: Any, known: dict[int, Shape | None], context: Context) -> list[Shape | None] | None:
-    from ckpttool.model.buildability.calls import output_shapes_of
-
     def other(value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
@@ -125,7 +119,7 @@ def _again(layer: Layer, made: Any, known: dict[int, Shape | None], context: Con
     if layer.is_model:
         return call(layer, {"inputs": args[0] if args else kwargs.get("inputs")}, context)
     with context.below(layer.label):
-        return None if layer.class_name in _UNCHECKED else output_shapes_of(layer, args, kwargs, context)
+        return None if layer.class_name in _UNCHECKED else context.steps.output_shapes(layer, args, kwargs, context)
 
 
 # Layers that look at their inputs when they are built, and not when shapes are computed anew; what comes out is open.

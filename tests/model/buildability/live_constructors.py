@@ -21,6 +21,7 @@ from typing import Any
 
 from ckpttool.model.buildability import construction, table
 from ckpttool.model.buildability.context import Context, Refused
+from ckpttool.model.buildability.loaders import STEPS
 from ckpttool.model.buildability.rules import RULES
 from ckpttool.model.buildability.table import Row
 from tests.model.buildability.constructor_hints import (
@@ -204,7 +205,7 @@ def is_taken(name: str, known: dict[str, Any], key: str, rule: str, value: Any) 
     """Whether a class takes a value by a rule, its other arguments being as in the base."""
     others = dict.fromkeys(_arguments(known), "any")
     row = Row(known["kind"], known["open"], rules={**others, key: rule})
-    context = Context()
+    context = Context(STEPS)
     try:
         construction._arguments(name, row, {**known["base"], key: value}, context)
     except Refused:
