@@ -13,7 +13,8 @@ from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.formats.weights_h5 import as_keras_3, split
 from ckpttool.io import scalars
 from ckpttool.model import Architecture
-from ckpttool.model.generations import Generation, StoredSlot, generation_of, stored_order
+from ckpttool.model.generations.generation import Generation, generation_of
+from ckpttool.model.generations.stored_order import StoredSlot, stored_order
 from ckpttool.model.layouts import Place, layers_in, places_of
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part, in_weights_order

@@ -12,7 +12,8 @@ from ckpttool.alignment.alignment import Aligned, Stored
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.errors import UnsupportedError
 from ckpttool.io import dtypes
-from ckpttool.model.generations import Form, Generation
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.keras1_weight_forms import Form
 
 if TYPE_CHECKING:
     import numpy as np

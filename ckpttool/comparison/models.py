@@ -11,7 +11,8 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.config import Architecture
-from ckpttool.model.generations import Generation, normalized
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.graph import Call, Tensor, read_references
 from ckpttool.model.layers.table import MODELS
 from ckpttool.model.operations.table import OPERATIONS

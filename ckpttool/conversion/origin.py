@@ -7,7 +7,7 @@ from typing import Any
 from ckpttool.alignment.assembly import is_reversed
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.io import scalars
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 
 _LAST_OF_MANY_BACKENDS = (2, 4)  # 2.4 hands everything on to tf.keras
 

@@ -14,7 +14,8 @@ from ckpttool.conversion.targets import Payload
 from ckpttool.conversion.weights.placement import Placed
 from ckpttool.formats.write.legacy import KERAS_VERSION, Layers
 from ckpttool.model import Architecture
-from ckpttool.model.generations import Generation, stored_order
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.stored_order import stored_order
 from ckpttool.model.layouts import Place, opaque_in
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part, in_weights_order

@@ -42,7 +42,7 @@ from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layouts import layers_in, names_in, places_of
 from ckpttool.model.slots import Part
 from ckpttool.model.spec import part_in, spec_of

@@ -17,7 +17,7 @@ from ckpttool.equivalence.holders import without_holders
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.model import Architecture, architecture_of
-from ckpttool.model.generations import Generation, generation_of
+from ckpttool.model.generations.generation import Generation, generation_of
 
 EVERYTHING = Scope()
 _BY_WORDS = frozenset({"config", "structure"})

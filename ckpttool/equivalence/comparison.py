@@ -18,7 +18,7 @@ from ckpttool.equivalence.changes import changes_without_meaning
 from ckpttool.equivalence.restatement import Restatement, chosen_for, restatement
 from ckpttool.errors import CheckpointError, ConversionError
 from ckpttool.model import Architecture
-from ckpttool.model.generations import Generation, generation_of
+from ckpttool.model.generations.generation import Generation, generation_of
 
 _CODE = "code of another Python"
 _Restatements = tuple[Restatement | None, Restatement | None]

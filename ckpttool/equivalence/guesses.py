@@ -12,7 +12,7 @@ from ckpttool.comparison import Comparison, Diff, Pair, Restated
 from ckpttool.conversion.config.hard_sigmoid import OLD
 from ckpttool.equivalence.relations import MULTIPLIED, relation
 from ckpttool.model import Architecture
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 
 MAX_PAIRS = 1_000
 

@@ -14,7 +14,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.io import dtypes
 from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture
-from ckpttool.model.generations import generation_of
+from ckpttool.model.generations.generation import generation_of
 from ckpttool.model.sizes import Shape
 from ckpttool.model.spec import Spec, SpecSlot, is_spec, spec_of
 from ckpttool.model.text_files import architecture_of_text, spec_of_text, value_in

@@ -8,7 +8,7 @@ from typing import Any
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.config import Architecture
-from ckpttool.model.generations import normalized
+from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.layouts import Place, aliases_in, empty_in, lookups_in, opaque_in, optimizers_in, places_of
 from ckpttool.model.optimizers import Trained, optimizer_state
 from ckpttool.model.parts import part_of

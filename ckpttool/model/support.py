@@ -13,7 +13,7 @@ from ckpttool.model.buildability import (
     buildability_of_json,
     buildability_of_keras,
 )
-from ckpttool.model.generations import Generation, generation_of
+from ckpttool.model.generations.generation import Generation, generation_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ckpttool.arrays.statistics import measure
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.errors import CheckpointError
 from ckpttool.model import Architecture, read_architecture
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from tests.samples import FIXTURES, TRUE_FILES, live
 
 OWN_CLASSES = {"keras3/odd.keras": {"odd"}}

@@ -15,7 +15,8 @@ from ckpttool.alignment.architectures import load_architecture
 from ckpttool.alignment.assembly import is_reversed, weight_of
 from ckpttool.checkpoint import Producer
 from ckpttool.model import read_architecture
-from ckpttool.model.generations import Generation, generation_of, normalized
+from ckpttool.model.generations.generation import Generation, generation_of
+from ckpttool.model.generations.normalization import normalized
 from tests.corpus import CORPUS, needs_corpus
 from tests.samples import FIXTURES
 

@@ -18,7 +18,8 @@ from ckpttool.comparison.configs import config_changes, layer_pairs
 from ckpttool.comparison.objects import OLD_HARD_SIGMOID
 from ckpttool.errors import CheckpointError
 from ckpttool.model import read_architecture
-from ckpttool.model.generations import Generation, generation_of, normalized
+from ckpttool.model.generations.generation import Generation, generation_of
+from ckpttool.model.generations.normalization import normalized
 from tests.comparison.configured import Configs, both_ways
 from tests.corpus import CORPUS, needs_corpus
 from tests.model.generations.cases import ALL, Case

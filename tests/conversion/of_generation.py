@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ckpttool.model import Architecture, read_architecture
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 
 
 def of_generation(config: Any, generation: Generation) -> Architecture:

@@ -8,7 +8,7 @@ import pytest
 from ckpttool.conversion.config.labels import name_today
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
 from tests.model.live_defaults import keras
 

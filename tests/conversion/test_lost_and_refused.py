@@ -23,7 +23,7 @@ from ckpttool.conversion.weights.placement import _Columns, changed
 from ckpttool.errors import ConversionError, FileAccessError
 from ckpttool.formats.hdf5.values import InMemory
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from tests.cli.test_convert import lambda_model
 from tests.conversion.test_anchors import dense, legacy, recurrent
 from tests.conversion.test_old_layers import check

@@ -12,7 +12,7 @@ from ckpttool.conversion.compile.settings import FUNCTIONS, compile_config
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
 from tests.model.live_defaults import keras
 from tests.samples import FIXTURES

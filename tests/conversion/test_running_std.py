@@ -14,7 +14,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.weights.deviations import Deviation, Variance, arranged
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from tests.model.live_defaults import keras
 from tests.samples import FIXTURES
 

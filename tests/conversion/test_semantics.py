@@ -14,7 +14,8 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.defaults import class_called, defaults_of
-from ckpttool.model.generations import Generation, normalized
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.layers.table import LAYERS
 from tests.samples import FIXTURES
 

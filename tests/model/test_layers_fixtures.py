@@ -12,7 +12,9 @@ import pytest
 import ckpttool
 from ckpttool import Section
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation, StoredSlot, generation_of, normalized, stored_order
+from ckpttool.model.generations.generation import Generation, generation_of
+from ckpttool.model.generations.normalization import normalized
+from ckpttool.model.generations.stored_order import StoredSlot, stored_order
 from ckpttool.model.parts import part_of
 from ckpttool.model.slots import Part, in_legacy_order, in_path_layout, in_weights_order
 from tests.samples import FIXTURES, TRUE_FILES, live

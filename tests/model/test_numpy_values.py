@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ckpttool.model import read_architecture
-from ckpttool.model.generations import Generation, normalized
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.numpy_values import of_today, plain
 from ckpttool.model.spec import spec_of
 from tests.model.generations.cases import ALL, Case

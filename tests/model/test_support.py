@@ -11,7 +11,7 @@ import pytest
 import ckpttool
 from ckpttool.conversion import convert, plan
 from ckpttool.errors import ConversionError, CorruptFileError
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.support import support_of
 from tests.conftest import Outcome
 from tests.samples import FIXTURES

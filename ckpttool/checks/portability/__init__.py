@@ -11,7 +11,7 @@ from ckpttool.checks.portability.rules import NEEDS_KERAS_3, OWN_OBJECTS, REFUSE
 from ckpttool.checks.rule import Finding, Told
 from ckpttool.checks.subject import Subject
 from ckpttool.model.buildability import Obstacle, buildability_of
-from ckpttool.model.generations import Generation, generation_of
+from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.unlisted import is_of_keras
 
 

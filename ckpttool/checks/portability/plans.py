@@ -14,7 +14,7 @@ from ckpttool.conversion.preparation import prepare
 from ckpttool.errors import ConversionError
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.model import Architecture
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.verification import verify
 
 

@@ -33,7 +33,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.formats.hdf5.values import Repeated
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.io import dtypes, scalars
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.optimizers import Trained, optimizer_state
 from ckpttool.model.spec import Spec, SpecSlot, with_optimizer
 

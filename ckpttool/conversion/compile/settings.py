@@ -24,7 +24,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.io import scalars
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.defaults import class_called, defaults_of
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.known_names import Had, KerasVersion
 from ckpttool.model.sizes import is_integer, items
 

@@ -17,7 +17,7 @@ from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.weights.placement import Placed
 from ckpttool.io import scalars
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layouts import Place
 from ckpttool.model.spec import Spec, SpecSlot
 

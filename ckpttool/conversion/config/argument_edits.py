@@ -7,7 +7,8 @@ from typing import Any
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.defaults import arguments_of
-from ckpttool.model.generations import Generation, change_of
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.normalization import change_of
 from ckpttool.model.layers.table import LAYERS
 
 RENAME_CLASS = Edit("rename-class", "writes a layer under the class that Keras 3 has for it", "always: the same layer")

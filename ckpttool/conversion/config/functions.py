@@ -15,8 +15,9 @@ from ckpttool.conversion.config import addons
 from ckpttool.conversion.config.hard_sigmoid import KEYS, KNOWN
 from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.model.defaults import class_called
-from ckpttool.model.generations import Generation, normalized
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.known_names import Had, KerasVersion
+from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.layers.table import LAYERS
 
 _KINDS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}

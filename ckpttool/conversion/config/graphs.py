@@ -9,7 +9,7 @@ from ckpttool.conversion.config.call_arguments import written
 from ckpttool.conversion.config.layer_order import layer_order
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor, flat, read_references
 from ckpttool.model.shape_inference import first_nodes, steps_of
 

@@ -20,7 +20,7 @@ from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.layer_type import MaskUse
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, classes, of_kind

@@ -4,7 +4,8 @@ from typing import Any
 
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation, normalized
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.normalization import normalized
 
 PLAIN_MODEL = Edit(
     "plain-model",

@@ -13,7 +13,7 @@ from ckpttool.conversion.config.labels import joined
 from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Tensor, flat
 from ckpttool.model.layers.table import of_kind
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of

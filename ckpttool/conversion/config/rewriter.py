@@ -45,8 +45,9 @@ from ckpttool.errors import ConfigError
 from ckpttool.model import Architecture
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
-from ckpttool.model.generations import Generation, normalized, restated, unflattened
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.known_names import KerasVersion
+from ckpttool.model.generations.normalization import normalized, restated, unflattened
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of

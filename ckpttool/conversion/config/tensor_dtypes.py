@@ -15,7 +15,7 @@ from ckpttool.conversion.tensorflow_ops import CLASSES, result_dtypes
 from ckpttool.conversion.tensorflow_ops.integers import is_whole
 from ckpttool.model.arguments import Args
 from ckpttool.model.dtype_policies import read_policy
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, of_kind
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of

@@ -14,7 +14,7 @@ from ckpttool.conversion.options import Options
 from ckpttool.conversion.targets import FORMS
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.model import Architecture
-from ckpttool.model.generations import Generation, generation_of
+from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.slots import Part
 
 LIVE_MODEL = Edit(

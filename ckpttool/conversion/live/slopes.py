@@ -10,7 +10,7 @@ from ckpttool.conversion.config.labels import joined
 from ckpttool.conversion.journal import Journal
 from ckpttool.model import Architecture
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 
 _BELOW = ("layer", "backward_layer", "cell")
 _OLD_FUNCTION = "name the function ckpttool.old_activations.hard_sigmoid in your model instead"

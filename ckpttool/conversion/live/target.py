@@ -36,7 +36,7 @@ from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, read_architecture
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layouts import Place, keeping_assets_in, names_in, opaque_in, places_of
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part

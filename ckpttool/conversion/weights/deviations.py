@@ -16,7 +16,7 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.io import scalars
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,7 +22,7 @@ from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, split
 from ckpttool.formats.write.legacy import Layers, Named
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layouts import opaque_in
 from ckpttool.model.slots import Part
 from ckpttool.model.spec import part_in

@@ -7,7 +7,7 @@ import numpy as np
 
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
-from ckpttool.model.generations import Generation
+from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
 from tests.model.live_defaults import keras
 

@@ -7,7 +7,7 @@ import pytest
 
 import ckpttool
 from ckpttool.errors import CheckpointError
-from ckpttool.model.generations import Generation, generation_of
+from ckpttool.model.generations.generation import Generation, generation_of
 from tests.model.generations.cases import ALL, Case
 from tests.samples import FIXTURES, TRUE_FILES
 

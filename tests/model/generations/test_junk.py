@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import MAX_DEPTH, Args
-from ckpttool.model.generations import Generation, generation_of, normalized, stored_order
+from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.generations.keras1 import CHANGES as CHANGES_1
 from ckpttool.model.generations.keras2 import CHANGES as CHANGES_2
+from ckpttool.model.generations.normalization import normalized
+from ckpttool.model.generations.stored_order import stored_order
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.parts import part_of
 from tests.model.generations.cases import ALL

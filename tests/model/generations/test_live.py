@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import normalized
+from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.layers.table import OLD_LAYERS
 from ckpttool.model.parts import part_of
 from ckpttool.model.slots import in_weights_order

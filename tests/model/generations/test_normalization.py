@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation, normalized
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.keras1 import CHANGES as CHANGES_1
 from ckpttool.model.generations.keras2 import CHANGES as CHANGES_2
+from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.parts import part_of
 from tests.model.generations.cases import ALL, Case

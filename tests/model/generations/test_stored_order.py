@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import Generation, StoredSlot, normalized, stored_order
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.generations.normalization import normalized
+from ckpttool.model.generations.stored_order import StoredSlot, stored_order
 from ckpttool.model.parts import part_of
 from ckpttool.model.slots import Part, in_legacy_order
 from tests.model.generations.cases import ALL, Case
