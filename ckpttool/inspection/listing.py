@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.alignment.names import Name, Namer
-from ckpttool.arrays.statistics import Stats, measure
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
@@ -22,6 +21,7 @@ from ckpttool.formats.assets import asset_sizes
 from ckpttool.model import Architecture, Layer, architecture_of
 
 if TYPE_CHECKING:
+    from ckpttool.arrays.statistics import Stats
     from ckpttool.model.summary import LayerGraph
 
 MAX_DEPTH = 64  # names at the start of a path that are taken as layers; a bound on the work for a hostile name
@@ -249,6 +249,8 @@ def _measured(row: Row, choice: Choice, progress: Callable[[int], None]) -> Row:
     """The row with its statistics and checksum; for a weight that cannot be read, with the reason as `problem`."""
     if not (choice.stats or choice.sha256):
         return row
+    from ckpttool.arrays.statistics import measure  # a plain listing reads no values
+
     try:
         measurement = measure(row.weight, stats=choice.stats, sha256=choice.sha256, progress=progress)
     except CheckpointError as error:

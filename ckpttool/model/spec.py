@@ -3,19 +3,21 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.config import Architecture
 from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.layouts import Place, aliases_in, empty_in, lookups_in, opaque_in, optimizers_in, places_of
-from ckpttool.model.optimizers import Trained, optimizer_state
 from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import is_built, is_model
 from ckpttool.model.sizes import Shape, is_integer, read_shape
 from ckpttool.model.slots import Part
 from ckpttool.model.unlisted import refusal
+
+if TYPE_CHECKING:
+    from ckpttool.model.optimizers import Trained
 
 SCHEMA = "ckpttool.spec/1"
 MAX_SLOTS = 1_000_000
@@ -159,6 +161,10 @@ def _compiled_with(architecture: Architecture) -> Any:
 
 def with_optimizer(spec: Spec, optimizer: Any) -> Spec:
     """The spec of the same model compiled with this optimizer, as a config names it."""
+    if not optimizer:
+        return replace(spec, optimizer=())
+    from ckpttool.model.optimizers import optimizer_state  # few models are compiled
+
     state = optimizer_state(optimizer, _trainable(spec))
     return replace(
         spec,
@@ -171,7 +177,7 @@ def with_optimizer(spec: Spec, optimizer: Any) -> Spec:
     )
 
 
-def _trainable(spec: Spec) -> list[Trained]:
+def _trainable(spec: Spec) -> "list[Trained]":
     """The weights that are trained, in the order of `model.trainable_variables`: layer after layer, in each that of its
     legacy list."""
     turn = {name: at for at, name in enumerate(spec.layers)}
@@ -180,7 +186,9 @@ def _trainable(spec: Spec) -> list[Trained]:
     return [_trained(spec.model, slot) for _, _, slot in found if slot.trainable]
 
 
-def _trained(model: str, slot: SpecSlot) -> Trained:
+def _trained(model: str, slot: SpecSlot) -> "Trained":
+    from ckpttool.model.optimizers import Trained
+
     *models, layer = (model, *slot.layer.split("/"))
     return Trained(slot.label, slot.shape, slot.dtype, f"{layer}/{slot.name}", tuple(models))
 

@@ -12,10 +12,8 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from subprocess import PIPE
 
 from ckpttool.errors import CorruptFileError, FileAccessError
-from ckpttool.io import child_processes
 
 _SILENCE = 60.0  # seconds for one answer, after which the child counts as hung
 _MOST_DEATHS = 4  # of children, after which no other is started; one that ran out of time counts as all
@@ -104,6 +102,10 @@ class _Child:
     """A running child process."""
 
     def __init__(self, where: list[str | int]) -> None:
+        from subprocess import PIPE  # Keras writes no chunks, so that most files need no child
+
+        from ckpttool.io import child_processes
+
         environment = child_processes.clean_environment(**_SETTINGS)
         self._process = child_processes.start(
             "ckpttool.formats.hdf5.chunk_child", json.dumps(where), environment=environment, stdin=PIPE, stdout=PIPE
