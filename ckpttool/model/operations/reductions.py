@@ -10,35 +10,10 @@ from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import axis_numbers, merged
 from ckpttool.model.sizes import Shape, times
 
-_REDUCED = [
-    "All",
-    "Any",
-    "Amax",
-    "Amin",
-    "Argmax",
-    "Argmin",
-    "Max",
-    "Mean",
-    "Median",
-    "Min",
-    "Nanargmax",
-    "Nanargmin",
-    "Nanmax",
-    "Nanmean",
-    "Nanmedian",
-    "Nanmin",
-    "Nanprod",
-    "Nanstd",
-    "Nansum",
-    "Nanvar",
-    "Prod",
-    "Ptp",
-    "Std",
-    "Sum",
-    "Var",
-    "Logsumexp",
-    "CountNonzero",
-]
+_REDUCED = """
+    All Any Amax Amin Argmax Argmin Max Mean Median Min Nanargmax Nanargmin Nanmax Nanmean Nanmedian Nanmin Nanprod
+    Nanstd Nansum Nanvar Prod Ptp Std Sum Var Logsumexp CountNonzero
+""".split()
 _QUANTILES = ["Quantile", "Nanquantile"]
 _PERCENTILES = ["Percentile", "Nanpercentile"]
 _SORTED = ["Argsort", "Sort"]
