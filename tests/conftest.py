@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Chooses the speed of the run, and hands signals on to child processes as a terminal does."""
     full = config.getoption("--full")
+    os.environ["CKPTTOOL_TESTS"] = "full" if full else "quick"
     settings.load_profile("full" if full else "quick")
     if not full:
         sys.modules.update(dict.fromkeys(FRAMEWORKS))  # as if they were not installed

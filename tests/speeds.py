@@ -5,6 +5,8 @@ left to the full run. Single tests in other files that ask live Keras are skippe
 wanted.
 """
 
+import os
+
 FRAMEWORKS = ("jax", "keras", "tensorflow", "tf_keras", "torch")
 
 LIVE = frozenset(
@@ -59,3 +61,13 @@ LONG: tuple[str, ...] = (
     "test_hostile.py",
 )
 """What else takes long: files, or tests of a file, as pytest names them."""
+
+
+def is_full() -> bool:
+    """Whether everything is run: `pytest --full` says so to its processes."""
+    return os.environ.get("CKPTTOOL_TESTS") == "full"
+
+
+def examples(count: int) -> int:
+    """How many examples hypothesis tries: all of them in a full run, a tenth in a quick one."""
+    return count if is_full() else max(5, count // 10)

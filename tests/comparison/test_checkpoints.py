@@ -12,6 +12,7 @@ from ckpttool.comparison import Diff, Evidence, Scope, Tolerance, diff
 from ckpttool.errors import CorruptFileError
 from tests.comparison.checkpoints import checkpoint, dense, models
 from tests.samples import FIXTURES, TRUE_FILES
+from tests.speeds import examples
 
 EVERYTHING = Scope()
 
@@ -35,7 +36,7 @@ def test_nothing_changed_from_itself(model: dict[str, dict[str, np.ndarray]]) ->
     assert found.is_complete
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(models(), models())
 def test_inverted(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]]) -> None:
     """diff(a, b) inverted is diff(b, a)."""
@@ -47,7 +48,7 @@ def test_inverted(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np
     assert inverted.differences == back.differences
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(models(), models())
 def test_every_weight_is_told_of_once(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]]) -> None:
     """Each weight of either side is in one pair or has no partner; pairs of unequal shapes are not compared."""

@@ -15,6 +15,7 @@ from tests.comparison.configured import Configs, dense, functional, image, layer
 from tests.model.generations.cases import ALL
 from tests.model.generations.test_junk import entries
 from tests.model.test_layers_junk import junk
+from tests.speeds import examples
 
 VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 2**70, 10**400, 1e300, float("nan"), float("inf"), "", "hard_sigmoid", [], [[]], [None], {}),
@@ -69,7 +70,7 @@ compiled = st.dictionaries(st.sampled_from(COMPILE), settled | st.lists(settled 
 sides = st.builds(lambda c, t, v: Configs(c, t, Producer(v)), whole | junk, compiled | st.none(), versions)
 
 
-@settings(max_examples=800, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(800), deadline=None, suppress_health_check=list(HealthCheck))
 @given(sides, sides, st.dictionaries(st.sampled_from(("x", "d", "m/d")), st.sampled_from(("x", "dense", "m/x"))))
 def test_junk(a: Configs, b: Configs, renamed: dict[str, str]) -> None:
     """Whatever two configs are, what changed is told, and can be told of the other way; nothing does of one alone."""
@@ -85,7 +86,7 @@ def unique(*configs: Configs) -> bool:
     return all(json.dumps(one.config, default=str).count('"name"') < 2 for one in configs)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(sides)
 def test_copies(side: Configs) -> None:
     """A copy of a config, made by JSON, is the same."""

@@ -22,6 +22,7 @@ from tests.conversion.of_generation import of_generation
 from tests.conversion.python_functions import ARITHMETIC, MORE
 from tests.conversion.test_lambdas import model
 from tests.samples import FIXTURES
+from tests.speeds import examples
 
 CODE: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("python_functions.json").read_text())
 PYTHONS = list(CODE)
@@ -197,7 +198,7 @@ def test_mutated_code(python: str) -> None:
             assert harmless(computed(raw.decode("latin-1")))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_instructions_of_any_kind(data: st.DataObject) -> None:
     """In place of those of a function, of any Python: no exception, and bounded."""
@@ -213,7 +214,7 @@ def test_instructions_of_any_kind(data: st.DataObject) -> None:
     assert harmless(computed(base64.b64encode(changed).decode()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists), st.binary())
 def test_any_value(value: Any, raw: bytes) -> None:
     """As a function or as its arguments raises nothing."""

@@ -22,6 +22,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.inspection.info import describe
 from ckpttool.inspection.listing import Choice, list_checkpoint
 from tests.samples import FIXTURES, members, zipped
+from tests.speeds import examples
 
 
 def operations() -> dict[str, Callable[[Path], object]]:
@@ -56,7 +57,7 @@ LEGACY = ("keras2.2/recurrent.h5", "keras1.2/bidirectional.h5", "keras2.15/neste
 ATTRIBUTED = ("keras0.3/mlp_weights.hdf5", "keras1.2/mlp.h5", "keras2.15/mlp.h5", "keras3/mlp.weights.h5")
 COMMANDS = {name: run for name, run in operations().items() if name not in ("diff",)}
 FEW = settings(
-    max_examples=12,
+    max_examples=examples(12),
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

@@ -12,6 +12,7 @@ from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.layers.table import LAYERS
 from ckpttool.model.parts import part_of
 from ckpttool.model.slots import Part, in_legacy_order, in_path_layout
+from tests.speeds import examples
 
 KEYS = (
     "name",
@@ -117,7 +118,7 @@ def tried(entry: Any, inputs: tuple[Any, ...]) -> Part | str:
         return str(error)
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(entries, st.lists(shapes, max_size=3).map(tuple))
 def test_junk(entry: dict[str, Any], inputs: tuple[Any, ...]) -> None:
     """Whatever a config and shapes are, there is a part whose layouts can be told, or a ConfigError that can be."""

@@ -15,6 +15,7 @@ from ckpttool.formats.hdf5.chunked import ChunkReader
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import values_of
 from ckpttool.io.sources import FileSource
+from tests.speeds import examples
 
 VERSIONS = [name for name in ("v108", "v110", "v112", "v114", "v200") if hasattr(h5py.h5f, f"LIBVER_{name.upper()}")]
 BOUNDS = [("earliest", "latest"), *((name, name) for name in VERSIONS), ("latest", "latest")]
@@ -393,7 +394,7 @@ DATASETS = st.tuples(
 ITEMS = st.dictionaries(NAMES, st.one_of(DATASETS, st.none()), max_size=12)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     libver=st.sampled_from(BOUNDS),
     track_order=st.booleans(),

@@ -23,6 +23,7 @@ from ckpttool.io.dtypes import DTYPES
 from tests.formats.hdf5.making import Memory, address_of, written
 from tests.formats.hdf5.test_against_h5py import assert_same
 from tests.formats.write.making import failing, held, weight
+from tests.speeds import examples
 
 KNOWN_TO_NUMPY = sorted(name for name in DTYPES if not name.startswith(("bfloat", "float8")))
 
@@ -79,7 +80,7 @@ def write(path: Path, found: hdf5.Layout) -> None:
     assert path.stat().st_size == found.size
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(trees())
 def test_any_tree(tmp_path: Path, tree: tuple[dict[str, np.ndarray], dict[str, Any], list[str]]) -> None:
     """A file holds what h5py would have put in it, and is read alike by h5py and by ckpttool."""

@@ -18,6 +18,7 @@ from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.parts import part_of
 from tests.model.generations.cases import ALL
 from tests.model.test_layers_junk import junk
+from tests.speeds import examples
 
 KEYS = sorted(
     {key for table in (CHANGES_1, CHANGES_2) for change in table.values() for key in (*change.renames, *change.dropped)}
@@ -75,7 +76,7 @@ def tried(entry: Any, generation: Generation, inputs: tuple[Any, ...] = ()) -> A
     return found
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(entries | junk, st.sampled_from(Generation), st.lists(shapes, max_size=2).map(tuple))
 def test_junk(entry: Any, generation: Generation, inputs: tuple[Any, ...]) -> None:
     """Whatever an entry is, it has a generation, and becomes an entry of Keras 3 or a ConfigError."""

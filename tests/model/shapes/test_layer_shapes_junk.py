@@ -16,6 +16,7 @@ from ckpttool.model.sizes import MAX_RANK, MAX_SIZE
 from tests.model.shapes.layer_shape_cases import all_cases
 from tests.model.shapes.shape_case import Case, filled, infer, plain, tensor, told
 from tests.model.test_layers_junk import entries, junk, shapes
+from tests.speeds import examples
 
 CASES = all_cases()
 JUNK: tuple[Any, ...] = (
@@ -106,7 +107,7 @@ arguments = st.recursive(
 names = st.sampled_from(("inputs", "value", "key", "mask", "return_attention_scores", "reverse"))
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(entries, st.lists(arguments, max_size=3).map(tuple), st.dictionaries(names, arguments, max_size=2))
 def test_junk(entry: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Whatever a config and a call are, there are shapes, or a ConfigError that can be told."""

@@ -13,6 +13,7 @@ from ckpttool.model.operations.binding_rules import MAX_OUTPUTS
 from ckpttool.model.operations.table import OPERATIONS
 from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape
+from tests.speeds import examples
 
 KEYS = (
     "name axis axes axis1 axis2 axisa axisb axisc keepdims ord newshape shape repeats pad_width source "
@@ -83,7 +84,7 @@ def _is_shape(shape: Shape | None) -> bool:
 
 
 @pytest.mark.parametrize("class_name", RULES)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS, call=CALLS)
 def test_junk_gives_shapes_or_one_error(class_name: str, config: Any, call: Call) -> None:
     """Any config and any call end in shapes of possible arrays, or in ConfigError."""
@@ -92,7 +93,7 @@ def test_junk_gives_shapes_or_one_error(class_name: str, config: Any, call: Call
 
 
 @pytest.mark.parametrize("class_name", RULES)
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS, shapes=st.lists(SHAPES, min_size=1, max_size=3), key=VALUES | st.lists(PLACES | LEAVES))
 def test_tensors_of_any_shape(class_name: str, config: Any, shapes: list[Any], key: Any) -> None:
     """Any number of tensors of any shape, with one value behind them, end in shapes or in ConfigError."""
