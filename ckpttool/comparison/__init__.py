@@ -1,4 +1,4 @@
-"""Comparing two checkpoints: their weights, whatever the formats, and their configs, whatever the generations."""
+"""The comparison of two checkpoints: weights in any formats, configs of any generations of Keras."""
 
 from ckpttool.arrays.comparison import Comparison, Tolerance
 from ckpttool.comparison.assets import AssetChange

@@ -1,4 +1,4 @@
-"""What differs between the arguments of two objects, each by the dotted path of its key."""
+"""The differences between the arguments of two objects, each with the dotted path of its key."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -8,19 +8,19 @@ from types import MappingProxyType
 from typing import Any
 
 from ckpttool.comparison.change import ABSENT
-from ckpttool.comparison.objects import BY_NAME, Named, Thing, equal, kind_of, meaning
+from ckpttool.comparison.objects import BY_NAME, ConfigObject, DTypePolicy, equal, kind_of, meaning
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.defaults import class_called, defaults_of
 from ckpttool.model.layers.table import of_kind
 
 MAX_DEPTH = 32
-"""Objects that are nested deeper are compared as they are written."""
+"""The depth below which nested objects are compared as they are written."""
 
 Difference = tuple[str, Any, Any]
-"""The dotted path of a key, and what both sides mean under it; `shown` makes JSON of a meaning."""
+"""The dotted path of a key, and its meaning on both sides; `shown` makes JSON of a meaning."""
 
-Inside = Callable[[Thing, Thing], Iterator[Difference]]
-"""What tells the differences between two models that other layers hold."""
+Inside = Callable[[ConfigObject, ConfigObject], Iterator[Difference]]
+"""A function that gives the differences between two models inside wrapper layers."""
 
 # Arguments that take one number for all axes.
 _SPREAD = frozenset(
@@ -29,7 +29,7 @@ _SPREAD = frozenset(
         *("output_size", "padding", "pool_size", "shared_axes", "size", "strides", "tile_grid_size"),
     }
 )
-# Arguments that are another one, or a part of it, where they are null; only where the class has that other.
+# Arguments that have the value of another argument, times a factor, where they are null and the class has the other.
 _FOLLOWS: Mapping[str, tuple[str, float]] = MappingProxyType(
     {
         "lora_alpha": ("lora_rank", 1),
@@ -40,19 +40,19 @@ _FOLLOWS: Mapping[str, tuple[str, float]] = MappingProxyType(
     }
 )
 _NULL_IS_DEFAULT = frozenset({"arguments", "data_format", "dtype", "ragged", "sparse"})
-_COUNTING = of_kind("lookup")  # what counts its own vocabulary
-_HASHING = frozenset({"HashedCrossing", "Hashing"})  # whose dtype is int64 only where numbers come out
+_COUNTING = of_kind("lookup")  # layers that count their vocabulary themselves
+_HASHING = frozenset({"HashedCrossing", "Hashing"})  # their dtype is int64 only where the output is integers
 _MANY = 2**53
-# Arguments of Keras 1 and 2 that tell how a layer computes, not what; Keras 3 has no such choice.
+# Arguments of Keras 1 and 2 that choose how a layer computes, not what; Keras 3 has no such choice.
 _HOW = frozenset({"implementation"})
 _SIDES = re.compile(r"^((forward|backward)_)+")
-_NAMES_2 = MappingProxyType({"Functional": "model", "InputLayer": "input"})  # what Keras 1 and 2 numbered
+_NAMES_2 = MappingProxyType({"Functional": "model", "InputLayer": "input"})  # the names that Keras 1 and 2 numbered
 _NUMBER = re.compile(r"_\d+$")
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What is known of both sides: whether Keras before 3 wrote them, and how models that layers hold are compared."""
+    """Facts about both sides: whether Keras before 3 wrote them, and how models inside wrapper layers are compared."""
 
     old: tuple[bool, bool] = (False, False)
     inside: Inside | None = None
@@ -61,11 +61,11 @@ class Sides:
 def differences(
     path: str, kind: str, a: Any, b: Any, sides: Sides, depth: int = 0, spread: bool = False
 ) -> Iterator[Difference]:
-    """What differs between two values that an object of a kind is expected in, in the order of the first."""
+    """The differences between two values where an object of a kind is expected, in the order of the first."""
     a, b = (one if one is ABSENT else meaning(kind, one, old) for one, old in zip((a, b), sides.old, strict=True))
     if a is b:
         return
-    if depth <= MAX_DEPTH and isinstance(a, Thing) and isinstance(b, Thing) and _alike(a, b):
+    if depth <= MAX_DEPTH and isinstance(a, ConfigObject) and isinstance(b, ConfigObject) and _alike(a, b):
         yield from _inside(a, b, path, sides, depth)
     elif depth <= MAX_DEPTH and isinstance(a, Mapping) and isinstance(b, Mapping):
         for key in dict.fromkeys((*a, *b)):
@@ -78,8 +78,8 @@ def differences(
         yield path, a, b
 
 
-def _inside(a: Thing, b: Thing, path: str, sides: Sides, depth: int) -> Iterator[Difference]:
-    """What differs between two objects of one class that others hold."""
+def _inside(a: ConfigObject, b: ConfigObject, path: str, sides: Sides, depth: int) -> Iterator[Difference]:
+    """The differences between two objects of one class that are arguments of others."""
     if sides.inside is not None and a.is_model and b.is_model:
         yield from ((_joined(path, key), old, new) for key, old, new in sides.inside(a, b))
     else:
@@ -87,17 +87,19 @@ def _inside(a: Thing, b: Thing, path: str, sides: Sides, depth: int) -> Iterator
 
 
 def argument_differences(
-    a: Thing, b: Thing, path: str = "", depth: int = 0, inside: Inside | None = None
+    a: ConfigObject, b: ConfigObject, path: str = "", depth: int = 0, inside: Inside | None = None
 ) -> Iterator[Difference]:
-    """What differs between the arguments of two objects of one class, whose defaults count as given; not the names of
-    the outermost two."""
+    """The differences between the arguments of two objects of one class.
+
+    An argument that is not set has its default. The names of the outermost two objects are left out.
+    """
     sides = Sides((a.old, b.old), inside)
     if a.old is b.old and identical(a.config, b.config):
         return
     for key in dict.fromkeys((*a.config, *b.config)):
         if key == "name":
             yield from _names(path, a, b) if path else ()
-        elif not _passed_over(a, b, key):
+        elif not _is_ignored(a, b, key):
             kind, one, other = kind_of(key), argument(a, key), argument(b, key)
             if not (identical(one, other) and (a.old is b.old or _is_ageless(kind, one))):
                 spread = key in _SPREAD and a.kind == "layers"
@@ -105,42 +107,44 @@ def argument_differences(
 
 
 def _is_ageless(kind: str, value: Any) -> bool:
-    """Whether a value of a kind means the same whichever Keras wrote it, which only activations may not."""
+    """Whether a value has the same meaning whichever Keras wrote it; activations and nested values may not."""
     return kind != "activations" and not isinstance(value, list | Mapping)
 
 
-def argument(thing: Thing, key: str) -> Any:
-    """The argument of an object: as given, else as its class has it by default, else as it follows from another;
-    ABSENT where the class does not tell."""
-    defaults = thing.defaults
-    value = thing.config[key] if key in thing.config else defaults.get(key, ABSENT if thing.own else _unknown(thing))
-    if thing.class_name == "Bidirectional" and key in ("layer", "backward_layer"):
-        return _in_bidirectional(value) if value is not None else _backwards(thing)
-    if key == "factor" and thing.class_name == "RandomRotation" and isinstance(value, int | float):
+def argument(obj: ConfigObject, key: str) -> Any:
+    """The argument of an object: as set, else its default, else as it follows from another argument.
+
+    ABSENT where the class is not known to have it.
+    """
+    defaults = obj.defaults
+    value = obj.config[key] if key in obj.config else defaults.get(key, ABSENT if obj.own else _unknown(obj))
+    if obj.class_name == "Bidirectional" and key in ("layer", "backward_layer"):
+        return _in_bidirectional(value) if value is not None else _backwards(obj)
+    if key == "factor" and obj.class_name == "RandomRotation" and isinstance(value, int | float):
         return [-value, value]
-    if key == "dtype" and thing.class_name in _HASHING and argument(thing, "output_mode") != "int":
-        return value if key in thing.config and value is not None else "float32"
+    if key == "dtype" and obj.class_name in _HASHING and argument(obj, "output_mode") != "int":
+        return value if key in obj.config and value is not None else "float32"
     if value is not None:
         return None if key == "renorm_clipping" and value == {} else value
-    return defaults.get(key) if key in _NULL_IS_DEFAULT else _followed(thing, key)
+    return defaults.get(key) if key in _NULL_IS_DEFAULT else _followed(obj, key)
 
 
-def _followed(thing: Thing, key: str) -> Any:
-    """What an argument is by another one where it is null itself; None where it does not follow another."""
+def _followed(obj: ConfigObject, key: str) -> Any:
+    """The value of an argument that is null, from the argument that it follows; None where it follows none."""
     source, factor = _FOLLOWS.get(key, (None, 1))
-    if source is None or not (source in thing.config or source in thing.defaults):
+    if source is None or not (source in obj.config or source in obj.defaults):
         return None
-    value = argument(thing, source)
+    value = argument(obj, source)
     return value if factor == 1 or not isinstance(value, float | int) or abs(value) > _MANY else value * factor
 
 
-def _unknown(thing: Thing) -> Any:
-    """An argument of which the table knows no default: of a class that it knows, one that is not set."""
-    return ABSENT if defaults_of(thing.kind, thing.class_name) is None else None
+def _unknown(obj: ConfigObject) -> Any:
+    """The value of an argument without a default in the table: None where the table has the class, else ABSENT."""
+    return ABSENT if defaults_of(obj.kind, obj.class_name) is None else None
 
 
-def _passed_over(a: Thing, b: Thing, key: str) -> bool:
-    """Whether an argument says nothing on one side, or nothing that another one does not say."""
+def _is_ignored(a: ConfigObject, b: ConfigObject, key: str) -> bool:
+    """Whether an argument says nothing on one side, or only what another argument says as well."""
     if key in _HOW:
         return not a.own and (a.old or b.old)
     if key == "backward_layer":
@@ -152,15 +156,15 @@ def _passed_over(a: Thing, b: Thing, key: str) -> bool:
     return (a.class_name, key) == ("RandomCrop", "seed") and None in (argument(a, key), argument(b, key))
 
 
-def _is_followed(thing: Thing, key: str) -> bool:
-    """Whether an argument is what it would be by another one."""
-    followed = _followed(thing, key)
-    return followed is not None and equal(argument(thing, key), followed, True)
+def _is_followed(obj: ConfigObject, key: str) -> bool:
+    """Whether an argument has the value that would follow from another argument."""
+    followed = _followed(obj, key)
+    return followed is not None and equal(argument(obj, key), followed, True)
 
 
-def _backwards(thing: Thing) -> Any:
-    """The layer that a Bidirectional makes itself for the other direction: a copy that goes backwards."""
-    layer = _in_bidirectional(thing.config.get("layer"))
+def _backwards(obj: ConfigObject) -> Any:
+    """The backward layer that a Bidirectional creates itself: a copy of its layer with `go_backwards` inverted."""
+    layer = _in_bidirectional(obj.config.get("layer"))
     config = layer.get("config") if isinstance(layer, Mapping) else None
     if not isinstance(config, Mapping):
         return None
@@ -168,43 +172,43 @@ def _backwards(thing: Thing) -> Any:
 
 
 def _in_bidirectional(layer: Any) -> Any:
-    """A layer that a Bidirectional holds, without the argument that this sets whatever is given."""
+    """The layer inside a Bidirectional, without the argument that Bidirectional itself sets."""
     config = layer.get("config") if isinstance(layer, Mapping) else None
     if not isinstance(config, Mapping):
         return layer
     return {**layer, "config": {key: value for key, value in config.items() if key != "zero_output_for_mask"}}
 
 
-def _is_mirrored(thing: Thing) -> bool:
-    """Whether the backward layer is the one that a Bidirectional makes itself."""
-    sides = Sides((thing.old, thing.old))
-    return not any(differences("", "layers", argument(thing, "backward_layer"), _backwards(thing), sides))
+def _is_mirrored(obj: ConfigObject) -> bool:
+    """Whether the backward layer is the one that a Bidirectional creates itself."""
+    sides = Sides((obj.old, obj.old))
+    return not any(differences("", "layers", argument(obj, "backward_layer"), _backwards(obj), sides))
 
 
-def _names(path: str, a: Thing, b: Thing) -> Iterator[Difference]:
-    """The names of two objects, unless Keras made both."""
+def _names(path: str, a: ConfigObject, b: ConfigObject) -> Iterator[Difference]:
+    """The difference between the names of two objects, unless Keras gave both."""
     one, other = a.config.get("name"), b.config.get("name")
     if not equal(_bare(one), _bare(other)) and not (is_automatic(a, one) and is_automatic(b, other)):
         yield _joined(path, "name"), one, other
 
 
-def is_automatic(thing: Thing, name: Any) -> bool:
-    """Whether a name is one that Keras gives by itself: none, that of the class, or such a one with a number."""
+def is_automatic(obj: ConfigObject, name: Any) -> bool:
+    """Whether Keras gave the name itself: none, the name of the class, or that with a number."""
     if name is None:
         return True
     if not isinstance(name, str):
         return False
     base = _NUMBER.sub("", _bare(name))
-    known = (snake_case(thing.class_name), thing.class_name, thing.class_name.lower(), thing.defaults.get("name"))
-    return base in known or base == _NAMES_2.get(thing.class_name) or class_called(thing.kind, base) == thing.class_name
+    known = (snake_case(obj.class_name), obj.class_name, obj.class_name.lower(), obj.defaults.get("name"))
+    return base in known or base == _NAMES_2.get(obj.class_name) or class_called(obj.kind, base) == obj.class_name
 
 
 def _bare(name: Any) -> Any:
-    """A name without the sides that Bidirectional puts in front."""
+    """A name without the `forward_` and `backward_` that Bidirectional puts in front."""
     return _SIDES.sub("", name) if isinstance(name, str) else name
 
 
-def _alike(a: Thing, b: Thing) -> bool:
+def _alike(a: ConfigObject, b: ConfigObject) -> bool:
     return (a.kind, a.class_name, a.own) == (b.kind, b.class_name, b.own)
 
 
@@ -215,16 +219,16 @@ def _are_lists_of_objects(kind: str, a: Any, b: Any) -> bool:
 
 
 def _same(a: Any, b: Any, spread: bool) -> bool:
-    """Whether two meanings are the same without a look inside."""
-    if isinstance(a, Thing) and isinstance(b, Thing):
+    """Whether two meanings are the same; arguments of objects are compared as they are written."""
+    if isinstance(a, ConfigObject) and isinstance(b, ConfigObject):
         return _alike(a, b) and equal(a.config, b.config)
-    if isinstance(a, Thing | Named) or isinstance(b, Thing | Named):
-        return isinstance(a, Named) and isinstance(b, Named) and a == b
+    if isinstance(a, ConfigObject | DTypePolicy) or isinstance(b, ConfigObject | DTypePolicy):
+        return isinstance(a, DTypePolicy) and isinstance(b, DTypePolicy) and a == b
     return a is not ABSENT and b is not ABSENT and equal(a, b, spread)
 
 
 def identical(a: Any, b: Any) -> bool:
-    """Whether two values are written alike, as far as a quick look tells."""
+    """Whether two values are written alike; False where they are nested too deeply to compare."""
     try:
         return bool(a == b)
     except RecursionError:
@@ -232,25 +236,25 @@ def identical(a: Any, b: Any) -> bool:
 
 
 def shown(value: Any, depth: int = 0) -> Any:
-    """A meaning as JSON has it, short: an object by its class and what it does not have by default."""
-    if isinstance(value, Named):
+    """A meaning as JSON has it, short: an object is its class and the arguments that differ from their defaults."""
+    if isinstance(value, DTypePolicy):
         return value.name
-    if not isinstance(value, Thing):
+    if not isinstance(value, ConfigObject):
         return value
-    config = dict(value.config) if value.own or depth > 2 else dict(_stated(value, depth))
+    config = dict(value.config) if value.own or depth > 2 else dict(_beyond_defaults(value, depth))
     return {"class_name": value.class_name, "config": config} if config else value.class_name
 
 
-def _stated(thing: Thing, depth: int) -> Iterator[tuple[str, Any]]:
-    """The arguments of an object that are not those of its class by default."""
-    plain = Thing(thing.kind, thing.class_name, {}, thing.own, thing.old)
-    sides = Sides((thing.old, thing.old))
-    for key, value in thing.config.items():
-        if key == "name" and is_automatic(thing, value):
+def _beyond_defaults(obj: ConfigObject, depth: int) -> Iterator[tuple[str, Any]]:
+    """The arguments of an object that differ from the defaults of its class."""
+    plain = ConfigObject(obj.kind, obj.class_name, {}, obj.own, obj.old)
+    sides = Sides((obj.old, obj.old))
+    for key, value in obj.config.items():
+        if key == "name" and is_automatic(obj, value):
             continue
         default = argument(plain, key)
         if default is ABSENT or any(differences("", kind_of(key), value, default, sides, depth + 1, key in _SPREAD)):
-            yield key, shown(meaning(kind_of(key), value, thing.old), depth + 1)
+            yield key, shown(meaning(kind_of(key), value, obj.old), depth + 1)
 
 
 def _joined(path: str, key: str) -> str:

@@ -1,6 +1,6 @@
-"""What became of the files that layers keep beside their weights, vocabularies before all.
+"""The changes of assets, the files that layers store beside their weights, such as vocabularies.
 
-Only a `.keras` has them; against a file of another form there is nothing to compare.
+Only a `.keras` has assets; compared with a file of another format there are no changes.
 """
 
 from collections import Counter
@@ -20,11 +20,11 @@ _WITH_ASSETS = frozenset({"keras-zip", "keras-dir"})
 
 @dataclass(frozen=True, slots=True)
 class AssetChange:
-    """A file that is not the same on both sides: the layer that keeps it, as far as the config tells, and its paths,
-    one of which is empty where it is on one side alone.
+    """A file that is not the same on both sides.
 
-    Of a vocabulary, `removed` and `added` are the numbers of entries that only `a` and only `b` has; none of either
-    means another order. They are None of other files.
+    `layer` is the layer that stores it, as far as the config says. `a` and `b` are its paths; one is empty where the
+    file is on one side alone. For a vocabulary, `removed` and `added` are the numbers of entries that only `a` and only
+    `b` has; both are 0 where only the order changed. They are None for other files.
     """
 
     layer: str
@@ -39,8 +39,7 @@ class AssetChange:
 
 
 def asset_changes(a: Checkpoint, b: Checkpoint) -> tuple[AssetChange, ...]:
-    """The files that differ between two checkpoints that can have some. Raises CheckpointError where they cannot be
-    read."""
+    """The files that differ between two checkpoints; none where a format has no assets. Raises CheckpointError."""
     if not {a.kind, b.kind} <= _WITH_ASSETS:
         return ()
     ours, theirs = (by_keras3_path(read_assets(side)) for side in (a, b))
@@ -49,7 +48,7 @@ def asset_changes(a: Checkpoint, b: Checkpoint) -> tuple[AssetChange, ...]:
 
 
 def _layers(checkpoint: Checkpoint) -> dict[str, str]:
-    """The labels of the lookups of a model by their folders, none where its config makes no sense."""
+    """The names of the layers that look values up, by their folders; none where the config makes no sense."""
     try:
         architecture = architecture_of(checkpoint)
         return {place: layer for layer, place, _ in lookups_in(part_in(architecture))} if architecture else {}
@@ -58,17 +57,17 @@ def _layers(checkpoint: Checkpoint) -> dict[str, str]:
 
 
 def _changes(ours: Mapping[str, bytes], theirs: Mapping[str, bytes], names: Mapping[str, str]) -> Iterator[AssetChange]:
-    """The files that differ: those of one path go together, else those of equal content, which only moved."""
+    """The files that differ. Files of one path are compared; files of equal content at other paths only moved."""
     for path in sorted(ours.keys() & theirs.keys()):
         if ours[path] != theirs[path]:
             yield _changed(path, names.get(_folder(path), ""), ours[path], theirs[path])
     removed, added = sorted(ours.keys() - theirs.keys()), sorted(theirs.keys() - ours.keys())
     moved = Counter(ours[path] for path in removed) & Counter(theirs[path] for path in added)
-    for paths, held, is_ours in ((removed, ours, True), (added, theirs, False)):
+    for paths, contents, is_ours in ((removed, ours, True), (added, theirs, False)):
         left = Counter(moved)
         for path in paths:
-            left[held[path]] -= 1
-            if left[held[path]] < 0:
+            left[contents[path]] -= 1
+            if left[contents[path]] < 0:
                 name = names.get(_folder(path), "")
                 yield AssetChange(name, path, "") if is_ours else AssetChange(name, "", path)
 
@@ -85,11 +84,11 @@ def _folder(path: str) -> str:
 
 
 def _without_copies(changes: Iterator[AssetChange]) -> Iterator[AssetChange]:
-    """The changes without those of the copies that a TextVectorization keeps in the layer within it."""
-    found = list(changes)
-    paths = {(change.a, change.b) for change in found}
+    """The changes without those of the copies that the layer inside a TextVectorization stores."""
+    listed = list(changes)
+    paths = {(change.a, change.b) for change in listed}
     inner = f"/{INNER}/{FILE}"
-    for change in found:
+    for change in listed:
         whole = tuple(path.replace(inner, f"/{FILE}") for path in (change.a, change.b))
         if whole == (change.a, change.b) or whole not in paths:
             yield change

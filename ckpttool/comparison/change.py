@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Absent(Enum):
-    """What stands in place of a value that is not there, which null is not."""
+    """The mark in place of a value that a config does not have; null is a value."""
 
     ABSENT = "absent"
 
@@ -19,20 +19,20 @@ ARGUMENT, CONNECTION = "hyper-parameter", "connection"
 COMPILE, OPTIMIZER, VERSION = "compile", "optimizer", "version"
 
 KINDS = (REMOVED, ADDED, NAME, CLASS, CONNECTION, ARGUMENT, DTYPE, TRAINABLE, COMPILE, OPTIMIZER, VERSION)
-"""What may change, in the order in which it is told."""
+"""The kinds of changes, in the order in which they are listed."""
 
 _OPPOSITE = {ADDED: REMOVED, REMOVED: ADDED}
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigChange:
-    """One value that two checkpoints' configs do not have alike.
+    """One value that differs between the configs of two checkpoints.
 
-    `layer` is the layer's chain of names in the first, `new_layer` in the second: alike unless the layer, or a model
-    that holds it, was renamed, and for a layer that one side lacks; empty for the model itself and for what it is
-    compiled with. `key` is the place inside the layer's config (`kernel_regularizer.l2`), `inbound` for what goes into
-    the layer. `old` and `new` are values as JSON has them, ABSENT where there is none; an object of Keras that is as
-    its class makes it by default is the name of the class.
+    `layer` is the layer's chain of names in the first, `new_layer` in the second. Both are equal unless the layer, or a
+    model around it, was renamed; also for a layer that one side lacks. Both are empty for the model itself and for its
+    compile settings. `key` is the place inside the layer's config (`kernel_regularizer.l2`), `inbound` for the layer's
+    inputs. `old` and `new` are values as JSON has them, ABSENT where there is none. An object of Keras whose arguments
+    are all defaults is the name of its class.
     """
 
     layer: str

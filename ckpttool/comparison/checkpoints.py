@@ -1,4 +1,4 @@
-"""The diff of two checkpoints: weights paired, values compared, layers found again under other names, configs."""
+"""The diff of two checkpoints: pairs of weights with their values compared, renamed layers, changes of configs."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ Progress = Callable[[int], None]
 
 
 def ignored(nbytes: int) -> None:
-    """Progress that nobody asks for."""
+    """Progress that is not reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is compared, and what counts as a difference: the tolerance, globs over layers, weights and paths (none:
-    all), and whether the state of the optimizer counts. `architecture` is for a side that stores none. `exact` counts
-    what `convert` changes without a change of meaning, too."""
+    """The parts of two checkpoints to compare, and the differences that count.
+
+    `match` are globs over layers, weights and paths; empty for all. `optimizer` says whether the state of the optimizer
+    counts. `architecture` is for a side that stores none. With `exact`, changes that `convert` makes without a change
+    of meaning count, too.
+    """
 
     tolerance: Tolerance = EXACT
     match: tuple[str, ...] = ()
@@ -47,7 +50,7 @@ class Scope:
         return self.takes_any(unit.names)
 
     def takes_any(self, names: Iterable[str]) -> bool:
-        """Whether what has these names is compared."""
+        """Whether an object with these names is compared."""
         return not self.match or any(fnmatch.fnmatchcase(name, glob) for name in names for glob in self.match)
 
 
@@ -57,10 +60,10 @@ def diff(
     scope: Scope = Scope(),
     progress: Progress = ignored,
 ) -> Diff:
-    """What changed from checkpoint `a` to checkpoint `b`, of any formats and any generations of Keras.
+    """The changes from checkpoint `a` to checkpoint `b`, of any formats and any generations of Keras.
 
-    `progress` is told the bytes that were compared, of both sides. Raises CheckpointError where one of the two cannot
-    be opened; a weight that cannot be read is among the `unreadable` of the result.
+    `progress` is called with the number of bytes that were compared, of both sides. Raises CheckpointError where one of
+    the two cannot be opened; a weight that cannot be read is among the `unreadable` of the result.
     """
     if not isinstance(a, Checkpoint):
         with open_checkpoint(a) as opened:
@@ -77,16 +80,16 @@ def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Dif
         if side.check_bytes is not None:
             side.check_bytes()
     architectures = _architectures(a, b, scope.architecture)
-    units = [_scoped(units_of(side, found), scope) for side, found in zip((a, b), architectures, strict=True)]
+    units = [_scoped(units_of(side, own), scope) for side, own in zip((a, b), architectures, strict=True)]
     pairing = _Pairing(units[0], units[1], scope.tolerance, progress)
-    found = pairing.run(layer_pairs(a, b))
-    moves = _moves(found)
+    matches = pairing.run(layer_pairs(a, b))
+    moves = _moves(matches)
     return Diff(
         side_of(a),
         side_of(b),
-        in_order(map(pairing.pair, found.pairs)),
-        found.removed,
-        found.added,
+        in_order(map(pairing.pair, matches.pairs)),
+        matches.removed,
+        matches.added,
         moves,
         () if scope.match else config_changes(a, b, {move.layer: move.new_layer for move in moves}),
         state_changes(a, b, scope, progress),
@@ -96,11 +99,11 @@ def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Dif
 
 
 def _architectures(
-    a: Checkpoint, b: Checkpoint, given: Architecture | None
+    a: Checkpoint, b: Checkpoint, substitute: Architecture | None
 ) -> tuple[Architecture | None, Architecture | None]:
-    """The architecture of each side: its own, else the given one, else that of the other side."""
+    """The architecture of each side: its own, else the user's, else the one of the other side."""
     own = tuple(architecture_of(one) for one in (a, b))
-    return own[0] or given or own[1], own[1] or given or own[0]
+    return own[0] or substitute or own[1], own[1] or substitute or own[0]
 
 
 def _scoped(units: Units, scope: Scope) -> Units:
@@ -113,26 +116,26 @@ def side_of(checkpoint: Checkpoint) -> Side:
 
 
 def _notes(a: Checkpoint, b: Checkpoint, units: Sequence[Units]) -> Iterator[str]:
-    for side, found in zip((a, b), units, strict=True):
-        if found.problem:
-            yield f"{side.path}: the config does not say which weights the model has: {found.problem}"
+    for side, weights in zip((a, b), units, strict=True):
+        if weights.problem:
+            yield f"{side.path}: the config does not say which weights the model has: {weights.problem}"
     without = [str(side.path) for side in (a, b) if side.config is None]
     if len(without) == 1:
         yield f"{without[0]} stores no config: configs are not compared"
 
 
-def _moves(found: Matches) -> tuple[Move, ...]:
-    """The layers with another name, by their names in `a`."""
-    sources = {name for name, (other, _) in found.layers.items() if name != other}
+def _moves(matches: Matches) -> tuple[Move, ...]:
+    """The layers that have another name in `b`, in the order of their names in `a`."""
+    sources = {name for name, (other, _) in matches.layers.items() if name != other}
     return tuple(
-        Move(name, found.layers[name][0], found.layers[name][1], found.layers[name][0] in sources)
+        Move(name, matches.layers[name][0], matches.layers[name][1], matches.layers[name][0] in sources)
         for name in sorted(sources)
     )
 
 
 @dataclass(slots=True)
 class _Pairing:
-    """The search for pairs: what was compared so far is kept, as comparing costs reading."""
+    """The search for pairs of weights; `done` are the pairs compared so far: each comparison reads both weights."""
 
     a: Units
     b: Units
@@ -141,11 +144,15 @@ class _Pairing:
     done: dict[tuple[str, str], Pair] = field(default_factory=dict)
 
     def run(self, known: Mapping[str, str]) -> Matches:
-        """The pairs by name, and then those of layers that are found elsewhere by what they hold."""
+        """The pairs of the layers in `known`, of layers that match by name or order, and of renamed layers.
+
+        Layers that are not equal to their partner may have been renamed: they are matched by equal values, and those
+        that are then still without a partner by similar values.
+        """
         left, right = self.a.by_layer(), self.b.by_layer()
         layers = match_layers(left, right, known)
-        found = match(self.a, self.b, layers)
-        doubtful = self._without_equal(found, left, right)
+        matches = match(self.a, self.b, layers)
+        doubtful = self._without_equal(matches, left, right)
         moved = by_content(*doubtful, content_key, contents_are_equal)
         layers = _with_moved(layers, moved, Evidence.CONTENT)
         taken = {other for other, _ in layers.values()}
@@ -154,24 +161,24 @@ class _Pairing:
         layers = _with_moved(layers, by_likeness(alone, others, Likeness()), Evidence.LIKENESS)
         return match(self.a, self.b, layers)
 
-    def pair(self, found: Match) -> Pair:
+    def pair(self, candidate: Match) -> Pair:
         """A pair with the comparison of its values."""
-        key = found.a.path, found.b.path
+        key = candidate.a.path, candidate.b.path
         if key not in self.done:
-            self.done[key] = _compared(found, self.tolerance, self.progress)
-        return replace(self.done[key], evidence=found.evidence)
+            self.done[key] = _compared(candidate, self.tolerance, self.progress)
+        return replace(self.done[key], evidence=candidate.evidence)
 
-    def _without_equal(self, found: Matches, left: Layers, right: Layers) -> tuple[Layers, Layers]:
-        """The layers on both sides but those whose weights are all found unchanged in the layer that goes with them."""
-        whole = dict.fromkeys(found.layers, True)
-        for pair in map(self.pair, found.pairs):
+    def _without_equal(self, matches: Matches, left: Layers, right: Layers) -> tuple[Layers, Layers]:
+        """The layers of both sides without those that are equal to their partner in all weights."""
+        whole = dict.fromkeys(matches.layers, True)
+        for pair in map(self.pair, matches.pairs):
             whole[pair.a.layer] &= pair.comparison is not None and pair.comparison.identical
-        for unit in found.removed:
+        for unit in matches.removed:
             whole[unit.layer] = False
-        partners = {found.layers[name][0] for name, is_whole in whole.items() if is_whole and name in found.layers}
-        partners -= {unit.layer for unit in found.added}
+        partners = {matches.layers[name][0] for name, is_whole in whole.items() if is_whole and name in matches.layers}
+        partners -= {unit.layer for unit in matches.added}
         return (
-            {name: units for name, units in left.items() if found.layers.get(name, ("",))[0] not in partners},
+            {name: units for name, units in left.items() if matches.layers.get(name, ("",))[0] not in partners},
             {name: units for name, units in right.items() if name not in partners},
         )
 
@@ -179,37 +186,40 @@ class _Pairing:
 def _with_moved(
     layers: Mapping[str, tuple[str, Evidence]], moved: Mapping[str, str], evidence: Evidence
 ) -> dict[str, tuple[str, Evidence]]:
-    """The layers that go together, with those that were found elsewhere; who they were with before is left alone."""
+    """The matched layers, in which those of `moved` have their new partner; their former partners have none."""
     news = {name: other for name, other in moved.items() if layers.get(name, ("",))[0] != other}
     taken = set(news.values())
-    kept = {name: pair for name, pair in layers.items() if name not in news and pair[0] not in taken}
-    return kept | {name: (other, evidence) for name, other in news.items()}
+    unmoved = {name: pair for name, pair in layers.items() if name not in news and pair[0] not in taken}
+    return unmoved | {name: (other, evidence) for name, other in news.items()}
 
 
-def _compared(found: Match, tolerance: Tolerance, progress: Progress) -> Pair:
-    """A pair with its comparison, without one where shapes differ, and with the reason where it cannot be read."""
-    a, b = found.a, found.b
+def _compared(candidate: Match, tolerance: Tolerance, progress: Progress) -> Pair:
+    """A pair with its comparison; without one where shapes differ; with the problem where a weight cannot be read."""
+    a, b = candidate.a, candidate.b
     if a.shape != b.shape:
-        return Pair(a, b, found.evidence)
+        return Pair(a, b, candidate.evidence)
     try:
-        return Pair(a, b, found.evidence, compare(a.weight, b.weight, tolerance, progress))
+        return Pair(a, b, candidate.evidence, compare(a.weight, b.weight, tolerance, progress))
     except CheckpointError as error:
-        return Pair(a, b, found.evidence, problem=error.what)
+        return Pair(a, b, candidate.evidence, problem=error.what)
 
 
 def state_changes(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress = ignored) -> State | None:
-    """The optimizers side by side: variables of one place go together, and where the layouts differ those of one
-    order, which is that of the optimizer's variables in all of them."""
-    told = optimizer_of(a), optimizer_of(b)
+    """The state of both optimizers side by side; None where neither side has an optimizer.
+
+    Variables are paired by path. Where the layouts differ they are paired by order, since every layout stores them in
+    the order of the optimizer's variables.
+    """
+    optimizers = optimizer_of(a), optimizer_of(b)
     sides = [[_variable(weight) for weight in side.section(Section.OPTIMIZER)] for side in (a, b)]
-    if told == (None, None):
+    if optimizers == (None, None):
         return None
     pairs = list(_state_pairs(*sides))
     taken = {id(pair.a) for pair in pairs} | {id(pair.b) for pair in pairs}
     return State(
-        _both(told, "class_name"),
-        _both(told, "iteration"),
-        _both(told, "learning_rate"),
+        _both(optimizers, "class_name"),
+        _both(optimizers, "iteration"),
+        _both(optimizers, "learning_rate"),
         in_order(_compared(pair, scope.tolerance, progress) for pair in pairs),
         *(tuple(unit for unit in side if id(unit) not in taken) for side in sides),
     )
@@ -227,6 +237,6 @@ def _state_pairs(ours: Sequence[Unit], theirs: Sequence[Unit]) -> Iterator[Match
         yield from (Match(one, other, Evidence.ORDER) for one, other in zip(ours, theirs, strict=True))
 
 
-def _both(told: tuple[Optimizer | None, Optimizer | None], fact: str) -> tuple[Any, Any]:
-    one, other = (getattr(side, fact, None) for side in told)
+def _both(optimizers: tuple[Optimizer | None, Optimizer | None], attribute: str) -> tuple[Any, Any]:
+    one, other = (getattr(optimizer, attribute, None) for optimizer in optimizers)
     return one, other

@@ -1,7 +1,7 @@
-"""What changed in the settings that a model was compiled with, whichever Keras wrote them.
+"""The changes of the settings that a model was compiled with, whichever Keras wrote them.
 
 Sources: `save_model` of 1.2.2 and 2.2.4 (`optimizer_config`), `model_metadata` and `get_compile_config` of 2.15 and
-3.15; `Trainer.compile` of 3.15 for what holds where nothing is said.
+3.15; `Trainer.compile` of 3.15 for the defaults.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,17 +11,17 @@ from typing import Any
 
 from ckpttool.comparison.arguments import Difference, Sides, differences, shown
 from ckpttool.comparison.change import ABSENT, COMPILE, OPTIMIZER, ConfigChange
-from ckpttool.comparison.objects import Thing, meaning
+from ckpttool.comparison.objects import ConfigObject, meaning
 from ckpttool.model.defaults import class_called
 
 MAX_DEPTH = 16
 
 _OPTIMIZER = ("optimizer", "optimizer_config")
 _KINDS = MappingProxyType({"loss": "losses", "metrics": "metrics", "weighted_metrics": "metrics"})
-# What is so where nothing is said. Keras works `jit_compile` out of the machine, where it is not told.
+# The defaults. For `jit_compile` there is none: where it is not set, Keras decides by the machine.
 _DEFAULTS: Mapping[str, Any] = MappingProxyType({"run_eagerly": False, "steps_per_execution": 1})
 _UNSTATED = frozenset({"jit_compile"})
-# Names of old Keras for what is called otherwise today (losses.py and metrics.py of 2.2.4 and 2.15).
+# Names of old Keras that Keras 3 changed (losses.py and metrics.py of 2.2.4 and 2.15).
 _OLD_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "cosine": "cosine_similarity",
@@ -31,7 +31,7 @@ _OLD_NAMES: Mapping[str, str] = MappingProxyType(
         "logcosh": "log_cosh",
     }
 )
-# Names that Keras resolves by the shape of an output, and what they may come to.
+# Names that Keras resolves by the shape of an output, with the classes that they may become.
 _RESOLVED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "accuracy": frozenset({"BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"}),
@@ -45,15 +45,15 @@ _SCALING_2 = frozenset({"LossScaleOptimizerV1", "LossScaleOptimizerV3"})
 _EMA = frozenset({"ema_momentum", "ema_overwrite_frequency"})  # of the average of weights that `use_ema` asks for
 _LOSS_WRAPPER = "LossFunctionWrapper"
 _REDUCTIONS: Mapping[Any, str] = MappingProxyType({None: "none", "auto": "sum_over_batch_size"})
-_SETTLED: Mapping[str, tuple[Any, ...]] = MappingProxyType(
+_WITHOUT_EFFECT: Mapping[str, tuple[Any, ...]] = MappingProxyType(
     {"decay": (0, None), "dynamic": (True,), "is_legacy_optimizer": (True, False), "jit_compile": (True, False)}
 )
-"""Arguments of old optimizers that Keras 3 has no place for, with the values that say nothing today."""
+"""Arguments of old optimizers that Keras 3 does not have, with the values that have no effect in Keras 3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What a model was compiled with, the names of its outputs, and whether Keras before 3 wrote that."""
+    """The training config of a model, the names of its outputs, and whether Keras before 3 wrote it."""
 
     config: Any
     outputs: tuple[str, ...] = ()
@@ -61,12 +61,12 @@ class Compiled:
 
     @property
     def settings(self) -> Mapping[str, Any] | None:
-        """The settings of `compile` by name, None where the model was not compiled."""
+        """The settings of `compile` by name; None where the model was not compiled."""
         return self.config if isinstance(self.config, Mapping) and self.config else None
 
 
 def compile_changes(a: Compiled, b: Compiled) -> Iterator[ConfigChange]:
-    """What changed between two training configs; one row where only one model is compiled."""
+    """The changes between two training configs; one change where only one model is compiled."""
     one, other = a.settings, b.settings
     if one is None or other is None:
         if one is not other:
@@ -83,7 +83,7 @@ def compile_changes(a: Compiled, b: Compiled) -> Iterator[ConfigChange]:
 
 
 def _summary(config: Mapping[str, Any] | None) -> Any:
-    """What a model is compiled with, in short."""
+    """The optimizer and the loss of a compiled model; ABSENT where the model is not compiled."""
     if config is None:
         return ABSENT
     optimizer = shown(meaning("optimizers", _optimizer(_optimizer_of(config)), False))
@@ -96,7 +96,7 @@ def _optimizer_of(config: Mapping[str, Any]) -> Any:
 
 def _optimizers(a: Mapping[str, Any], b: Mapping[str, Any], sides: Sides) -> Iterator[Difference]:
     one, other = (_optimizer(_optimizer_of(config)) for config in (a, b))
-    if _is_scaling(one) is not _is_scaling(other):  # `compile` wraps by itself, which not every file tells
+    if _is_scaling(one) is not _is_scaling(other):  # `compile` may have wrapped it, which not every file shows
         one, other = _unwrapped(one), _unwrapped(other)
     one, other = (ABSENT if value is None else value for value in (one, other))
     yield from differences("optimizer", "optimizers", one, other, sides)
@@ -107,7 +107,7 @@ def _is_scaling(value: Any) -> bool:
 
 
 def _unwrapped(value: Any) -> Any:
-    """The optimizer inside one that scales losses as `compile` makes it."""
+    """The optimizer inside a LossScaleOptimizer with default arguments, as `compile` creates it; else the value."""
     config = value.get("config") if _is_scaling(value) else None
     if not isinstance(config, Mapping):
         return value
@@ -117,31 +117,32 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _optimizer(value: Any, depth: int = 0) -> Any:
-    """An optimizer with its arguments as Keras 3 calls them."""
+    """An optimizer with the argument names of Keras 3, without arguments that have no effect."""
     config = value.get("config") if isinstance(value, Mapping) else None
     if not isinstance(config, Mapping) or depth > MAX_DEPTH:
         return value
     named = {"learning_rate" if key == "lr" else key: item for key, item in config.items()}
     averaged = named.get("use_ema") is True
-    kept = {key: item for key, item in named.items() if not _is_settled(key, item) and (averaged or key not in _EMA)}
-    if "inner_optimizer" in kept:
-        kept["inner_optimizer"] = _optimizer(kept["inner_optimizer"], depth + 1)
+    used = (key for key, item in named.items() if not _has_no_effect(key, item) and (averaged or key not in _EMA))
+    arguments = {key: named[key] for key in used}
+    if "inner_optimizer" in arguments:
+        arguments["inner_optimizer"] = _optimizer(arguments["inner_optimizer"], depth + 1)
     class_name = value.get("class_name")
     if isinstance(class_name, str) and class_name in _SCALING_2:
         class_name = _SCALING
-    return {**value, "class_name": class_name, "config": kept}
+    return {**value, "class_name": class_name, "config": arguments}
 
 
-def _is_settled(key: str, value: Any) -> bool:
-    return any(value is one or (value == one and isinstance(value, float)) for one in _SETTLED.get(key, ()))
+def _has_no_effect(key: str, value: Any) -> bool:
+    return any(value is one or (value == one and isinstance(value, float)) for one in _WITHOUT_EFFECT.get(key, ()))
 
 
-Given = tuple[Any, tuple[str, ...]]
-"""A setting, and the names of the outputs that it is for."""
+Setting = tuple[Any, tuple[str, ...]]
+"""The value of a setting, and the names of the model's outputs."""
 
 
-def _setting(key: str, a: Given, b: Given) -> tuple[str, Any, Any]:
-    """The kind of a setting of `compile`, and what both sides say of it."""
+def _setting(key: str, a: Setting, b: Setting) -> tuple[str, Any, Any]:
+    """The kind of a setting of `compile`, and its values on both sides in a form that can be compared."""
     kind = _KINDS.get(key, "")
     if kind == "metrics":
         return kind, *_resolved(*_by_outputs(a, b))
@@ -155,12 +156,12 @@ def _setting(key: str, a: Given, b: Given) -> tuple[str, Any, Any]:
 
 
 def _loss(value: Any, depth: int = 0) -> Any:
-    """A loss, or several, as Keras 3 says it: one for one output in no list, functions by name."""
+    """One or more losses in the form of Keras 3: a list of one as its item, functions by name."""
     if depth > MAX_DEPTH:
         return value
     if isinstance(value, list):
-        found = [_loss(item, depth + 1) for item in value]
-        return found[0] if len(found) == 1 else found
+        losses = [_loss(item, depth + 1) for item in value]
+        return losses[0] if len(losses) == 1 else losses
     if not isinstance(value, Mapping):
         return _OLD_NAMES.get(value, value) if isinstance(value, str) else value
     if not isinstance(value.get("class_name"), str):
@@ -169,21 +170,21 @@ def _loss(value: Any, depth: int = 0) -> Any:
 
 
 def _metrics(value: Any, depth: int = 0) -> Any:
-    """The metrics of one output in a list, none as an empty one; of several outputs in a list or dict of such."""
+    """The metrics of one output as a list, which may be empty; of several outputs as a list or dict of such lists."""
     if value is None or depth > MAX_DEPTH:
         return []
     if isinstance(value, list):
         if any(isinstance(item, list) for item in value):
-            found = [_metrics(item, depth + 1) for item in value]
-            return found[0] if len(found) == 1 else found
+            by_output = [_metrics(item, depth + 1) for item in value]
+            return by_output[0] if len(by_output) == 1 else by_output
         return [_metric(item) for item in value]
     if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
         return {key: _metrics(item, depth + 1) for key, item in value.items()}
     return [_metric(value)]
 
 
-def _by_outputs(a: Given, b: Given) -> tuple[Any, Any]:
-    """The metrics of two models: in a list for each output where one side has that, as legacy files of Keras 2 do."""
+def _by_outputs(a: Setting, b: Setting) -> tuple[Any, Any]:
+    """The metrics of two models; a list for each output where one side has that, as legacy files of Keras 2 do."""
     one, other = _metrics(a[0]), _metrics(b[0])
     if not (_is_nested(one) or _is_nested(other)):
         return one, other
@@ -195,15 +196,15 @@ def _is_nested(metrics: Any) -> bool:
 
 
 def _for_each(metrics: Any, outputs: tuple[str, ...], count: int) -> Any:
-    """Metrics in a list for each output. Keras 2 puts the name of the output before that of its metrics."""
+    """The metrics in a list for each output, without the name of the output that Keras 2 puts before their names."""
     if isinstance(metrics, Mapping):
         return [metrics.get(name, []) for name in outputs] if metrics.keys() <= set(outputs) else metrics
     if not _is_nested(metrics):
         return [metrics] * count
     names = (*outputs, *("" for _ in metrics[len(outputs) :]))
     return [
-        [_without_output(metric, name) for metric in found] if isinstance(found, list) else found
-        for found, name in zip(metrics, names, strict=False)
+        [_without_output(metric, name) for metric in own] if isinstance(own, list) else own
+        for own, name in zip(metrics, names, strict=False)
     ]
 
 
@@ -224,26 +225,25 @@ def _metric(value: Any) -> Any:
 
 
 def _function(value: Mapping[str, Any], wrappers: frozenset[str], kind: str) -> Any:
-    """A loss or metric without the function that it is made of, by the class or, the user's own, by its name."""
+    """A loss or metric without the function that it wraps: as its built-in class, else as the name of the function."""
     config = value.get("config")
     class_name = str(value.get("class_name")).rpartition(">")[2]
     if not isinstance(config, Mapping):
         return meaning("", value, False)
-    kept = {key: item for key, item in config.items() if key != "fn"}
-    reduction = kept.get("reduction", ...)
+    arguments = {key: item for key, item in config.items() if key != "fn"}
+    reduction = arguments.get("reduction", ...)
     if isinstance(reduction, str | None):
-        kept["reduction"] = _REDUCTIONS.get(reduction, reduction)
+        arguments["reduction"] = _REDUCTIONS.get(reduction, reduction)
     if class_name not in wrappers:
-        return {**value, "config": kept}
+        return {**value, "config": arguments}
     fn = meaning("", config.get("fn"), False)
     fn = _OLD_NAMES.get(fn, fn) if isinstance(fn, str) else fn
     built_in = class_called(kind, fn) if isinstance(fn, str) else None
-    return {"class_name": built_in, "config": kept} if built_in else fn
+    return {"class_name": built_in, "config": arguments} if built_in else fn
 
 
 def _resolved(a: Any, b: Any) -> tuple[Any, Any]:
-    """Two lists of metrics, with names that Keras resolves by the shape of an output as what they are on the other
-    side."""
+    """Two lists of metrics, in which a name that Keras resolves by an output's shape is the class of the other side."""
     if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         pairs = [_resolved(one, other) for one, other in zip(a, b, strict=True)]
         return [one for one, _ in pairs], [other for _, other in pairs]
@@ -251,12 +251,12 @@ def _resolved(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _as_other(name: Any, other: Any) -> Any:
-    """What a name that Keras resolves comes to, if the other may be that."""
+    """The class of `other`, if Keras may resolve the name to it; else the name."""
     if not isinstance(name, str) or not isinstance(other, Mapping):
         return name
-    found = meaning("metrics", other, False)
-    if not isinstance(found, Thing) or found.class_name not in _RESOLVED.get(name, ()):
+    metric = meaning("metrics", other, False)
+    if not isinstance(metric, ConfigObject) or metric.class_name not in _RESOLVED.get(name, ()):
         return name
-    called = found.config.get("name")
+    called = metric.config.get("name")
     same_name = isinstance(called, str) and _SHORT.get(called, called) == name
-    return {"class_name": found.class_name, "config": {"name": called} if same_name else {}}
+    return {"class_name": metric.class_name, "config": {"name": called} if same_name else {}}

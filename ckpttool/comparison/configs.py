@@ -1,4 +1,4 @@
-"""What changed between the configs of two checkpoints, whatever generations of Keras wrote them."""
+"""The changes between the configs of two checkpoints, whatever generations of Keras wrote them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,45 +15,47 @@ from ckpttool.model.stored import Configured
 
 
 class Configs(Configured, Protocol):
-    """What is compared of a checkpoint: its configs, and who wrote it."""
+    """The compared parts of a checkpoint: its configs, and the Keras that wrote it."""
 
     @property
     def training_config(self) -> Any:
-        """What the model was compiled with."""
+        """The settings that the model was compiled with, as stored."""
 
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NONE_RENAMED: Mapping[str, str] = MappingProxyType({})
 
 
-def config_changes(a: Configs, b: Configs, renamed: Mapping[str, str] = _NOTHING) -> tuple[ConfigChange, ...]:
-    """What changed from the configs of one checkpoint to those of another: the model's own settings, its layers in the
-    order of the first, what it is compiled with, and who wrote it.
+def config_changes(a: Configs, b: Configs, renamed: Mapping[str, str] = _NONE_RENAMED) -> tuple[ConfigChange, ...]:
+    """The changes from the configs of one checkpoint to those of another.
 
-    Configs of different generations of Keras are compared by what they mean, with defaults as given. `renamed` are
-    chains of names in the first with those in the second, known from weights; the new name of such a layer is no change
-    here. Nothing is told of the model where one side has no config.
+    First those of the model's own settings, then of its layers in the order of the first, of its compile settings, and
+    of the version of Keras. Configs of different generations of Keras are compared by their meaning; an argument that
+    is not set has its default. `renamed` are chains of names in the first to those in the second, known from weights;
+    the new name of such a layer is no change here. Where one side has no config, there are no changes of the model.
     """
     one, other = model_of(a), model_of(b)
     if one is not None and other is not None:
-        told = (*_of_layers(one, other, renamed), *compile_changes(_compiled(a, one), _compiled(b, other)))
+        changes = (*_of_layers(one, other, renamed), *compile_changes(_compiled(a, one), _compiled(b, other)))
     else:
-        told = tuple(_as_written(a, b))
-    return (*told, *version_changes(a.producer, b.producer))
+        changes = tuple(_as_written(a, b))
+    return (*changes, *version_changes(a.producer, b.producer))
 
 
-def layer_pairs(a: Configs, b: Configs, renamed: Mapping[str, str] = _NOTHING) -> Mapping[str, str]:
-    """The layers of one checkpoint with those of another that they are by their configs: chains of names. Layers that
-    are only on one side are left out; so is everything where one side has no config."""
+def layer_pairs(a: Configs, b: Configs, renamed: Mapping[str, str] = _NONE_RENAMED) -> Mapping[str, str]:
+    """The layers of one checkpoint to the same layers of another by their configs, as chains of names.
+
+    Layers of one side alone are left out. Empty where one side has no config.
+    """
     one, other = model_of(a), model_of(b)
     return {} if one is None or other is None else dict(paired_chains(one, other, Known(renamed)))
 
 
 def _compiled(one: Configs, model: Model) -> Compiled:
-    return Compiled(one.training_config, model.output_names, model.thing.old)
+    return Compiled(one.training_config, model.output_names, model.obj.old)
 
 
 def _as_written(a: Configs, b: Configs) -> Iterator[ConfigChange]:
-    """What changed between configs that are not both of models; nothing where one side has none."""
+    """The changes between two configs that are not both of models; none where one side has no config."""
     if a.config is not None and b.config is not None:
         for key, old, new in differences("config", "", a.config, b.config, Sides()):
             yield ConfigChange("", key, shown(old), shown(new), ARGUMENT)
@@ -68,16 +70,16 @@ def _of_layers(a: Model, b: Model, renamed: Mapping[str, str]) -> Iterator[Confi
 
 
 def _is_named(model: Model) -> bool:
-    """Whether a config names its model; those of Sequential ones up to Keras 2.2.2 do not."""
-    return bool(model.name) and not (model.thing.old and model.name == "sequential")
+    """Whether a config names its model; the configs of Sequential models up to Keras 2.2.2 do not."""
+    return bool(model.name) and not (model.obj.old and model.name == "sequential")
 
 
 def _is_numbered(model: Model) -> bool:
-    return is_automatic(model.thing, model.name)
+    return is_automatic(model.obj, model.name)
 
 
 def _nodes(model: Model) -> Iterator[Node]:
-    """The layers of a model with all that are in them."""
+    """The layers of a model, each before the layers inside it."""
     for node in model.nodes:
         yield node
         if node.inner is not None:
@@ -88,24 +90,27 @@ Nodes = Mapping[str, Node]
 
 
 def _with_models(renamed: Mapping[str, str], a: Nodes, b: Nodes) -> Mapping[str, str]:
-    """The known chains of names with those of the models around them, as far as only one side has these."""
+    """The known renamed layers, and the models around them that were renamed, too.
+
+    The renamed layers vote for the new name of the model around them, where that model is on one side alone.
+    """
     votes: Counter[tuple[str, str]] = Counter()
     for old, new in renamed.items():
         above = old.rpartition("/")[0], new.rpartition("/")[0]
         while all(above) and above[0] != above[1]:
             votes[above] += 1
             above = above[0].rpartition("/")[0], above[1].rpartition("/")[0]
-    found: dict[str, str] = {}
+    around: dict[str, str] = {}
     taken = set[str]()
     for (old, new), _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0])):
-        if old in a and new in b and old not in b and new not in a and old not in found and new not in taken:
-            found[old] = new
+        if old in a and new in b and old not in b and new not in a and old not in around and new not in taken:
+            around[old] = new
             taken.add(new)
-    return {**renamed, **found}
+    return {**renamed, **around}
 
 
 def _with_moved(changes: list[ConfigChange], known: Known, a: Nodes, b: Nodes) -> Iterator[ConfigChange]:
-    """The changes without those layers that are not gone but in another model, and with what changed in these."""
+    """The changes in which layers that moved to another model are not removed and added, but compared."""
     moved = {old: new for old, new in known.renamed.items() if old in a and new in b and _is_moved(old, new, known)}
     arrived = set(moved.values())
     for change in changes:
@@ -117,13 +122,13 @@ def _with_moved(changes: list[ConfigChange], known: Known, a: Nodes, b: Nodes) -
 
 
 def _is_moved(old: str, new: str, known: Known) -> bool:
-    """Whether a layer is in another model than it was."""
+    """Whether a layer is in another model than before."""
     before, after = old.rpartition("/")[0], new.rpartition("/")[0]
     return known.renamed.get(before, before) != after
 
 
 def version_changes(a: Producer, b: Producer) -> Iterator[ConfigChange]:
-    """What changed in who wrote the files, as far as both say so."""
+    """The changes of the Keras version and of the backend, as far as both files state them."""
     for key in ("keras_version", "backend"):
         old, new = getattr(a, key), getattr(b, key)
         if old is not None and new is not None and old != new:

@@ -1,4 +1,4 @@
-"""What is expected of a diff: layers that must not have changed, and layers that must have."""
+"""The expectations of a diff: layers that must not have changed, and layers that must have."""
 
 import fnmatch
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from ckpttool.errors import CheckpointError
 
 @dataclass(frozen=True, slots=True)
 class UnmetExpectation:
-    """A weight that is not as it was expected to be: "frozen" or "changed" by a glob, and what it is instead."""
+    """A weight that is not as expected: `expected` is "frozen" or "changed", `found` says how the weight is instead."""
 
     expected: str
     glob: str
@@ -26,8 +26,7 @@ def unmet_expectations(
 
     Raises CheckpointError for a glob that matches no weight on either side: nothing would be checked.
     """
-    found = [*_unmet(result, "frozen", frozen), *_unmet(result, "changed", changed)]
-    return tuple(found)
+    return (*_unmet(result, "frozen", frozen), *_unmet(result, "changed", changed))
 
 
 def _unmet(result: Diff, expected: str, globs: Iterable[str]) -> Iterator[UnmetExpectation]:
@@ -45,7 +44,7 @@ def _unmet(result: Diff, expected: str, globs: Iterable[str]) -> Iterator[UnmetE
 
 
 def _fates(result: Diff) -> Iterator[tuple[tuple[Unit, ...], str]]:
-    """What became of each weight: the weight on both sides, or on one, and a word."""
+    """The fate of each weight: the weight on both sides, or on one, and whether it was changed, removed or added."""
     yield from (((pair.a, pair.b), _fate(pair)) for pair in result.pairs)
     yield from (((unit,), "removed") for unit in result.removed)
     yield from (((unit,), "added") for unit in result.added)

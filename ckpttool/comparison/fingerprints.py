@@ -1,4 +1,4 @@
-"""A checkpoint as what stays the same while its content does: for git, which compares texts."""
+"""The fingerprint of a checkpoint, the same as long as its content is the same: for git, which compares texts."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from ckpttool.inspection.listing import Choice, Row, list_checkpoint
 
 @dataclass(frozen=True, slots=True)
 class LayerPrint:
-    """One layer: its chain of names, its class, and the arguments that it does not have by default."""
+    """One layer: its chain of names, its class, and the arguments that differ from their defaults."""
 
     layer: str
     class_name: str
@@ -24,9 +24,10 @@ class LayerPrint:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A checkpoint: its model, the layers in their order, the weights by name, one checksum for the weights of each
-    other section, and the files beside the weights with their bytes and checksums. Neither paths of files nor dates are
-    in it. `problem` is why no layers are told though a config is.
+    """The content of a checkpoint, without paths of files and without dates.
+
+    Its model, the layers in their order, the weights by name, one checksum for the weights of each other section, and
+    the assets with their sizes in bytes and checksums. `problem` says why a config gives no layers.
     """
 
     model: str
@@ -50,9 +51,9 @@ def fingerprint(checkpoint: Checkpoint, progress: Callable[[int], None] = lambda
 
 
 def _assets(checkpoint: Checkpoint) -> tuple[tuple[str, int, str], ...]:
-    """The files that layers keep beside their weights. Raises CheckpointError where they cannot be read."""
-    found = sorted(read_assets(checkpoint).items())
-    return tuple((path, len(raw), hashlib.sha256(raw).hexdigest()) for path, raw in found)
+    """The files that layers store beside their weights. Raises CheckpointError where they cannot be read."""
+    assets = sorted(read_assets(checkpoint).items())
+    return tuple((path, len(raw), hashlib.sha256(raw).hexdigest()) for path, raw in assets)
 
 
 def _order(row: Row) -> tuple[str, str, str]:
@@ -64,13 +65,13 @@ def _layers(checkpoint: Checkpoint) -> tuple[str, tuple[LayerPrint, ...], str]:
         model = model_of(checkpoint)
     except CheckpointError as error:
         return "", (), error.what
-    return (model.thing.title, tuple(_walk(model)), "") if model else ("", (), "")
+    return (model.obj.title, tuple(_walk(model)), "") if model else ("", (), "")
 
 
 def _walk(model: Model) -> Iterator[LayerPrint]:
     for node in model.nodes:
-        told = shown(node.thing)
-        arguments = told.get("config", {}) if isinstance(told, dict) else {}
+        description = shown(node.obj)
+        arguments = description.get("config", {}) if isinstance(description, dict) else {}
         yield LayerPrint(node.chain, node.kind, {} if node.inner else arguments)
         if node.inner is not None:
             yield from _walk(node.inner)
@@ -79,6 +80,6 @@ def _walk(model: Model) -> Iterator[LayerPrint]:
 def _sections(rows: tuple[Row, ...]) -> Iterator[tuple[str, int, str]]:
     """The sections of state with the number of their weights and one checksum for all of them."""
     for section in (Section.OPTIMIZER, Section.METRICS):
-        found = [row.sha256 or row.problem for row in rows if row.weight.section is section]
-        if found:
-            yield section.value, len(found), hashlib.sha256("\n".join(found).encode()).hexdigest()
+        checksums = [row.sha256 or row.problem for row in rows if row.weight.section is section]
+        if checksums:
+            yield section.value, len(checksums), hashlib.sha256("\n".join(checksums).encode()).hexdigest()

@@ -1,11 +1,10 @@
-"""What goes into a layer, as it can be compared: each call by the names of its arguments, its tensors by what they are
-outputs of."""
+"""The inputs of layers in a form that can be compared: arguments of calls by name, tensors by their source."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ckpttool.comparison.objects import Thing
+from ckpttool.comparison.objects import ConfigObject
 from ckpttool.errors import ConfigError
 from ckpttool.model.graph import Call, Tensor, read_calls
 from ckpttool.model.layers.table import LAYERS, classes, of_kind
@@ -17,7 +16,7 @@ Feeds = Mapping[str, Any]
 
 
 class Source(NamedTuple):
-    """An output of a layer: of which layer, of which call, which of several; counted from 0."""
+    """An output of a layer: the layer's name, the number of its call, the number of the output; counted from 0."""
 
     layer: str
     call: int = 0
@@ -25,60 +24,60 @@ class Source(NamedTuple):
 
     def __str__(self) -> str:
         parts = (("call", self.call), ("output", self.output))
-        told = ", ".join(f"{label} {number + 1}" for label, number in parts if number)
-        return f"{self.layer} ({told})" if told else self.layer
+        numbers = ", ".join(f"{label} {number + 1}" for label, number in parts if number)
+        return f"{self.layer} ({numbers})" if numbers else self.layer
 
 
 _PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {name: LAYERS[name].parameters for name in classes(lambda row: bool(row.parameters))}
 )
-"""The names of what `call` takes, for the layers that take more than one input."""
+"""The parameters of `call`, for the layers that take more than one input."""
 _RECURRENT = of_kind("recurrent")
 _FIRST = frozenset({"data", "inputs", "query", "sequence", "sequences"})
 
 
 def calls_of(entry: Any) -> tuple[Call, ...] | None:
-    """The calls of a layer, None where its connections cannot be read."""
+    """The calls of a layer; None where its connections cannot be read."""
     try:
         return read_calls(entry)
     except ConfigError:
         return None
 
 
-def feeds_of(thing: Thing, call: Call, first: Mapping[str, int], is_operation: bool) -> Feeds:
-    """The arguments of a call by name; those that say what holds anyway are left out.
+def feeds_of(layer: ConfigObject, call: Call, first: Mapping[str, int], is_operation: bool) -> Feeds:
+    """The arguments of a call by name, without those of a layer that have their default.
 
-    `first` is the number of the first call of layers where that is not 0. Old Keras gives a recurrent layer its states
-    behind the sequence, in one list.
+    `first` has the number of the first call of the layers for which that is not 0.
     """
-    given = dict(zip(_names(thing), call.args, strict=False))
-    given |= {"" if key in _FIRST else key: value for key, value in call.kwargs.items()}
-    found = {key: _plain(value, first, 0) for key, value in given.items()}
-    inputs = found.get("")
-    if thing.class_name in _RECURRENT and isinstance(inputs, list) and "initial_state" not in found:
-        found |= {"": inputs[0], "initial_state": inputs[1] if len(inputs) == 2 else inputs[1:]} if inputs else {}
+    arguments = dict(zip(_names(layer), call.args, strict=False))
+    arguments |= {"" if key in _FIRST else key: value for key, value in call.kwargs.items()}
+    feeds = {key: _plain(value, first, 0) for key, value in arguments.items()}
+    inputs = feeds.get("")
+    # Keras before 3 writes the sequence and the states of a recurrent layer in one list.
+    if layer.class_name in _RECURRENT and isinstance(inputs, list) and "initial_state" not in feeds:
+        feeds |= {"": inputs[0], "initial_state": inputs[1] if len(inputs) == 2 else inputs[1:]} if inputs else {}
     if is_operation:
-        return found
-    return {key: value for key, value in found.items() if not (key and _says_nothing(thing, key, value))}
+        return feeds
+    return {key: value for key, value in feeds.items() if not (key and _is_default(layer, key, value))}
 
 
-def _names(thing: Thing) -> Iterator[str]:
-    """The names of positional arguments: the first has none, those that the class does not tell are numbers."""
+def _names(layer: ConfigObject) -> Iterator[str]:
+    """The names of positional arguments: empty for the first, numbers where the class is not known to name them."""
     yield ""
-    known = _PARAMETERS.get(thing.class_name, ()) if not thing.own else ()
+    known = _PARAMETERS.get(layer.class_name, ()) if not layer.own else ()
     yield from known[1:]
     yield from (str(at) for at in range(max(1, len(known)), 1000))
 
 
-def _says_nothing(thing: Thing, key: str, value: Any) -> bool:
-    """Whether an argument of a call is what it is by default, which Keras 3 writes and others do not."""
-    if key == "training" and value is True:  # layers that change images do so by default
-        return thing.class_name == "Pipeline" or "bounding_box_format" in thing.defaults
+def _is_default(layer: ConfigObject, key: str, value: Any) -> bool:
+    """Whether an argument of a call has its default, which Keras 3 writes and older Keras does not."""
+    if key == "training" and value is True:  # the default of layers that augment images
+        return layer.class_name == "Pipeline" or "bounding_box_format" in layer.defaults
     return value is None or value is False or (isinstance(value, list) and all(one is None for one in value))
 
 
 def _plain(value: Any, first: Mapping[str, int], depth: int) -> Any:
-    """An argument with its tensors as sources, lists of one as what they hold, and slices as lists."""
+    """An argument with `Source` in place of tensors, the item in place of a list of one, and lists for slices."""
     if isinstance(value, Tensor):
         return Source(value.layer, value.node - first.get(value.layer, 0), value.output)
     if depth > MAX_DEPTH:
@@ -95,16 +94,16 @@ def _plain(value: Any, first: Mapping[str, int], depth: int) -> Any:
 def first_calls(
     calls: Mapping[str, tuple[Call, ...] | None], ends: Iterator[Tensor], models: frozenset[str]
 ) -> Mapping[str, int]:
-    """The number of the first call of each nested model that is not called 0: its own input may be that."""
+    """The number of the first call of each nested model for which that is 1: its own inputs count as call 0."""
     lowest: dict[str, int] = {}
-    for tensor in (*ends, *(tensor for found in calls.values() for call in found or () for tensor in call.tensors)):
+    for tensor in (*ends, *(tensor for own in calls.values() for call in own or () for tensor in call.tensors)):
         if tensor.layer in models:
             lowest[tensor.layer] = min(tensor.node, lowest.get(tensor.layer, tensor.node))
     return {name: 1 for name, node in lowest.items() if node == 1}
 
 
 def renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """An argument of a call with the layers under other names."""
+    """An argument of a call with other names for its layers."""
     if isinstance(value, Source):
         return value._replace(layer=names.get(value.layer, value.layer))
     if isinstance(value, list):
@@ -115,7 +114,7 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def sources_in(value: Any) -> Iterator[Source]:
-    """The sources in an argument of a call, or in several, in order."""
+    """All sources in one or more arguments of a call, in order."""
     stack = [value]
     while stack:
         value = stack.pop()
@@ -127,10 +126,10 @@ def sources_in(value: Any) -> Iterator[Source]:
             stack.extend(reversed(list(value.values())))
 
 
-def told(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """An argument of a call as JSON has it."""
     if isinstance(value, Source):
         return str(value)
     if isinstance(value, list):
-        return [told(item) for item in value]
-    return {key: told(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+        return [as_json(item) for item in value]
+    return {key: as_json(item) for key, item in value.items()} if isinstance(value, Mapping) else value

@@ -1,4 +1,4 @@
-"""What changed between the layers of two models: arguments, connections, names, and the layers themselves."""
+"""The changes between the layers of two models: arguments, connections, names, and the layers themselves."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,26 +19,28 @@ from ckpttool.comparison.change import (
     TRAINABLE,
     ConfigChange,
 )
-from ckpttool.comparison.graphs import Feeds, renamed, told
+from ckpttool.comparison.graphs import Feeds, as_json, renamed
 from ckpttool.comparison.layer_pairs import Pairs, pairings
-from ckpttool.comparison.models import Model, Node, held_model
-from ckpttool.comparison.objects import Thing, equal
+from ckpttool.comparison.models import Model, Node, wrapped_model
+from ckpttool.comparison.objects import ConfigObject, equal
 from ckpttool.model.sizes import is_integer, items
 
 _KINDS = MappingProxyType(
     {"class": CLASS, "dtype": DTYPE, "inputs": CONNECTION, "name": NAME, "outputs": CONNECTION, "trainable": TRAINABLE}
 )
 
-
 MAX_DEPTH = 64
-HELD = 4
-"""How many levels of models a model counts for that a layer holds."""
+LEVELS_OF_WRAPPED_MODEL = 4
+"""The levels of `MAX_DEPTH` that a model inside a wrapper layer counts for."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """The chains of names that are known to belong together, how many models are around, and what is compared
-    already."""
+    """The known facts while models are compared.
+
+    `renamed` are chains of names in the first model to those in the second. `depth` is the number of models around.
+    `memo` has the changes of the models that are compared already.
+    """
 
     renamed: Mapping[str, str]
     depth: int = 0
@@ -48,13 +50,13 @@ class Known:
 
     @property
     def deeper(self) -> "Known":
-        """The same inside one more model."""
+        """The same facts inside one more model."""
         return replace(self, depth=self.depth + 1)
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Two models with the layers that belong together, by their positions."""
+    """Two models with the pairs of their layers, by position."""
 
     a: Model
     b: Model
@@ -62,7 +64,7 @@ class Paired:
 
     @cached_property
     def names(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """What to call the layers of both, so that those that belong together, and no others, are called alike."""
+        """Names for the layers of both models under which exactly the paired layers are equal."""
         new = {at: self.b.nodes[to].name for at, to in self.pairs.items()}
         paired = set(self.pairs.values())
         return (
@@ -71,24 +73,24 @@ class Paired:
         )
 
     def are_alike(self, old: Any, new: Any) -> bool:
-        """Whether two arguments of calls, nested as they may be, are the same with the layers that belong together."""
+        """Whether two arguments of calls, nested or not, are the same where paired layers count as the same."""
         old, new = (renamed(value, names) for value, names in zip((old, new), self.names, strict=True))
         return _are_same(old, new)
 
     @cached_property
     def are_named_alike(self) -> bool:
-        """Whether connections that are written alike are alike."""
-        if self.a.is_chain or self.b.is_chain or self.a.thing.old is not self.b.thing.old:
+        """Whether equal names mean paired layers, so that connections that are written alike are the same."""
+        if self.a.is_chain or self.b.is_chain or self.a.obj.old is not self.b.obj.old:
             return False
         return all(one == other for names in self.names for one, other in names.items())
 
     @property
     def are_chains(self) -> bool:
-        """Whether both are Sequential."""
+        """Whether both models are Sequential."""
         return self.a.is_chain and self.b.is_chain
 
     def nodes(self) -> Iterator[tuple[Node | None, Node | None]]:
-        """The layers that belong together in the order of the first model, then those that are new in the second."""
+        """The pairs of layers in the order of the first model, then the layers that are new in the second."""
         for place, node in enumerate(self.a.nodes):
             yield node, self.b.nodes[self.pairs[place]] if place in self.pairs else None
         paired = set(self.pairs.values())
@@ -96,33 +98,33 @@ class Paired:
 
 
 def _from_last(model: Model) -> Iterator[tuple[int, Node]]:
-    """The layers with their positions, the last one first: of several of one name the first is meant."""
+    """The layers with their positions, the last one first, so that in a dict the first of several equal names wins."""
     yield from reversed(list(enumerate(model.nodes)))
 
 
 def model_changes(a: Model, b: Model, known: Known, at: tuple[str, str] = ("", "")) -> list[ConfigChange]:
-    """What changed in a model and in all that it holds; `at` are its chains of names, empty for the outermost.
+    """The changes of a model and of everything inside it; `at` are its chains of names, empty for the outermost.
 
-    Where there is more than one way to see which layer is which, that with the fewest changes holds.
+    Of several possible pairings of the layers, the one with the fewest changes counts.
     """
     key = id(a.config), id(b.config), at
-    if key not in known.memo:  # what is in other models is asked for once for each way to see those
+    if key not in known.memo:  # an inner model is asked for again with every pairing of the models around it
         known.memo[key] = a, b, _model_changes(a, b, known, at)
     return known.memo[key][2]
 
 
 def _model_changes(a: Model, b: Model, known: Known, at: tuple[str, str]) -> list[ConfigChange]:
-    if a.thing.old is not b.thing.old:
+    if a.obj.old is not b.obj.old:
         a, b = a.without_masks(), b.without_masks()
-    if a.thing.title != b.thing.title:
-        own = [ConfigChange(at[0], "class", a.thing.title, b.thing.title, CLASS, at[1])]
+    if a.obj.title != b.obj.title:
+        own = [ConfigChange(at[0], "class", a.obj.title, b.obj.title, CLASS, at[1])]
     else:
-        own = [_argument_change(at, *one) for one in argument_differences(a.thing, b.thing)]
+        own = [_argument_change(at, *one) for one in argument_differences(a.obj, b.obj)]
     return own + _best(a, b, known, at)[1]
 
 
 def paired_chains(a: Model, b: Model, known: Known) -> Iterator[tuple[str, str]]:
-    """The chains of names of the layers that belong together, those of nested models behind the model."""
+    """The chains of names of the paired layers; those of the layers in a nested model come after the model."""
     for one, other in _best(a, b, known, ("", ""))[0].nodes():
         if one is not None and other is not None:
             yield one.chain, other.chain
@@ -131,18 +133,18 @@ def paired_chains(a: Model, b: Model, known: Known) -> Iterator[tuple[str, str]]
 
 
 def _best(a: Model, b: Model, known: Known, at: tuple[str, str]) -> tuple[Paired, list[ConfigChange]]:
-    """The layers that belong together, and what changed in them."""
+    """The pairing of the layers with the fewest changes, and these changes."""
     ways = (Paired(a, b, pairs) for pairs in pairings(a, b, known.renamed))
-    return min(((way, list(_in_layers(way, known, at))) for way in ways), key=lambda found: _weight(found[1]))
+    return min(((way, list(_in_layers(way, known, at))) for way in ways), key=lambda pair: _cost(pair[1]))
 
 
-def _weight(changes: list[ConfigChange]) -> tuple[int, int]:
+def _cost(changes: list[ConfigChange]) -> tuple[int, int]:
     names = sum(change.kind == NAME for change in changes)
     return len(changes) - names, names
 
 
 def _in_layers(both: Paired, known: Known, at: tuple[str, str]) -> Iterator[ConfigChange]:
-    """The changes of the layers, those of the second model that are new at the end."""
+    """The changes of the layers; layers that are new in the second model come last."""
     yield from _ends(both, at)
     for one, other in both.nodes():
         if one is not None and other is not None:
@@ -154,15 +156,15 @@ def _in_layers(both: Paired, known: Known, at: tuple[str, str]) -> Iterator[Conf
 
 
 def _ends(both: Paired, at: tuple[str, str]) -> Iterator[ConfigChange]:
-    """What goes into a model and what comes out of it."""
+    """The changes of the inputs and outputs of a model."""
     for key, label in (("input_layers", "inputs"), ("output_layers", "outputs")):
         old, new = both.a.ends(key), both.b.ends(key)
         if not both.are_alike(old, new):
-            yield ConfigChange(at[0], label, told(old), told(new), CONNECTION, at[1])
+            yield ConfigChange(at[0], label, as_json(old), as_json(new), CONNECTION, at[1])
 
 
 def _in_pair(both: Paired, one: Node, other: Node, known: Known) -> Iterator[ConfigChange]:
-    """The changes of one layer."""
+    """The changes of one paired layer."""
     at = one.chain, other.chain
     if one.name != other.name and one.chain not in known.renamed and not _are_unnamed(both, one, other):
         yield ConfigChange(one.chain, "name", one.name, other.name, NAME, other.chain)
@@ -176,25 +178,27 @@ def _in_pair(both: Paired, one: Node, other: Node, known: Known) -> Iterator[Con
 
 
 def in_arguments(one: Node, other: Node, known: Known, both: Paired | None = None) -> Iterator[ConfigChange]:
-    """The changes of a layer's arguments; `both` are the models that it is in, where it is in the same."""
-    inside = partial(_in_held_models, known) if known.depth < MAX_DEPTH else None
-    for key, old, new in argument_differences(one.thing, other.thing, inside=inside):
+    """The changes of a layer's arguments; `both` are the paired models around it, None where it moved to another."""
+    inside = partial(_in_wrapped_models, known) if known.depth < MAX_DEPTH else None
+    for key, old, new in argument_differences(one.obj, other.obj, inside=inside):
         if both is None or not _are_one_axis(both, one, other, key, old, new):
             yield _argument_change((one.chain, other.chain), key, old, new)
 
 
-def _in_held_models(known: Known, a: Thing, b: Thing) -> Iterator[Difference]:
-    """What differs between two models that are no layers of a graph, but held by such."""
-    deeper = Known({}, known.depth + HELD, known.memo)
-    for change in model_changes(held_model(a, deeper.depth), held_model(b, deeper.depth), deeper):
+def _in_wrapped_models(known: Known, a: ConfigObject, b: ConfigObject) -> Iterator[Difference]:
+    """The differences between two models that are arguments of layers, such as TimeDistributed."""
+    deeper = Known({}, known.depth + LEVELS_OF_WRAPPED_MODEL, known.memo)
+    for change in model_changes(wrapped_model(a, deeper.depth), wrapped_model(b, deeper.depth), deeper):
         yield ".".join(filter(None, (*change.layer.split("/"), change.key))), change.old, change.new
 
 
 def _are_unnamed(both: Paired, one: Node, other: Node) -> bool:
-    """Whether Keras named two layers, which says no more than how many it has named before; or one of two that are the
-    inputs of Sequential models."""
-    unnamed = [is_automatic(node.thing, node.name) for node in (one, other)]
-    if both.are_chains and one.thing.class_name == other.thing.class_name == "InputLayer":
+    """Whether the names of two layers say nothing, since Keras numbered them.
+
+    Of two inputs of Sequential models, it is enough that Keras named one.
+    """
+    unnamed = [is_automatic(node.obj, node.name) for node in (one, other)]
+    if both.are_chains and one.obj.class_name == other.obj.class_name == "InputLayer":
         return any(unnamed) or one.name.endswith("_input") or other.name.endswith("_input")
     return all(unnamed)
 
@@ -206,27 +210,26 @@ def _argument_change(at: tuple[str, str], key: str, old: Any, new: Any) -> Confi
 
 
 def _are_one_axis(both: Paired, one: Node, other: Node, key: str, old: Any, new: Any) -> bool:
-    """Whether two axes are one: Keras 2 counts from the front in what it writes of built layers, others from the
-    back."""
-    held, _, last = key.rpartition(".")
-    if last != "axis" or held not in ("", "layer"):
+    """Whether two axes are the same: Keras 2 writes those of built layers from the front, others from the back."""
+    owner, _, last = key.rpartition(".")
+    if last != "axis" or owner not in ("", "layer"):
         return False
     before, after = (value if isinstance(value, list) else [value] for value in (items(old), items(new)))
     if len(before) != len(after) or not all(map(is_integer, (*before, *after))):
         return False
-    less = held == "layer" and one.thing.class_name == "TimeDistributed"
+    less = owner == "layer" and one.obj.class_name == "TimeDistributed"  # its layer gets inputs without the time axis
     ranks = both.a.rank(one), both.b.rank(other)
     return _from_the_back(before, ranks[0] or ranks[1], less) == _from_the_back(after, ranks[1] or ranks[0], less)
 
 
 def _from_the_back(axes: list[int], rank: int | None, less: bool) -> list[int]:
-    """Axes as numbers below zero, of inputs with so many axes, or with one less."""
+    """Axes as negative numbers, for inputs of rank `rank`, or of one axis less."""
     count = 0 if rank is None else rank - less
     return [axis - count if 0 <= axis < count else axis for axis in axes]
 
 
 def _connections(both: Paired, one: Node, other: Node) -> Iterator[ConfigChange]:
-    """The changes of what goes into a layer: of each argument of its one call, or of its calls by number."""
+    """The changes of a layer's inputs: of each argument of its one call, or of its calls by number."""
     written = one.entry.get("inbound_nodes"), other.entry.get("inbound_nodes")
     if both.are_named_alike and identical(*written):
         return
@@ -243,15 +246,15 @@ def _connections(both: Paired, one: Node, other: Node) -> Iterator[ConfigChange]
                 before, after = feeds.get(key, ABSENT), others.get(key, ABSENT)
                 if not both.are_alike(before, after):
                     full = f"{label}.{key}" if key else label
-                    yield ConfigChange(one.chain, full, told(before), told(after), CONNECTION, other.chain)
+                    yield ConfigChange(one.chain, full, as_json(before), as_json(after), CONNECTION, other.chain)
 
 
 def _calls(calls: tuple[Feeds, ...]) -> Any:
-    """Several calls as JSON has them: what each takes, with the names of arguments where there is more than one."""
-    found = [told(feeds[""] if list(feeds) == [""] else dict(feeds)) for feeds in calls]
-    return found[0] if len(found) == 1 else found
+    """Calls as JSON has them: the inputs of each, with the names of arguments where there is more than one."""
+    inputs = [as_json(feeds[""] if list(feeds) == [""] else dict(feeds)) for feeds in calls]
+    return inputs[0] if len(inputs) == 1 else inputs
 
 
 def _are_same(a: Any, b: Any) -> bool:
-    """Whether two arguments of calls are the same, nested as they may be."""
+    """Whether two arguments of calls, nested or not, are the same."""
     return identical(a, b) or (a is not ABSENT and b is not ABSENT and equal(a, b))

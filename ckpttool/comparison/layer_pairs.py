@@ -1,4 +1,4 @@
-"""Which layer of one model is which of another: by name, and where names tell nothing, by class and order."""
+"""The pairs of layers of two models: by name, and where Keras numbered the names, by class and order."""
 
 import json
 from collections import defaultdict
@@ -9,44 +9,47 @@ from ckpttool.comparison.arguments import is_automatic, shown
 from ckpttool.comparison.models import Model, Node
 
 Pairs = Mapping[int, int]
-"""Positions of layers in the first model with those in the second."""
+"""Positions of layers in the first model to positions in the second."""
 
 MAX_CELLS = 1_000_000
-"""How many pairs of layers are looked at, at most, to find the longest sequence that two models have in common."""
+"""The most pairs of layers that are looked at to find the longest sequence that two models have in common."""
 
 
 def pairings(a: Model, b: Model, renamed: Mapping[str, str]) -> Iterator[Pairs]:
-    """The ways in which the layers of two models may belong together: by all names; and, where names that Keras numbers
-    differ, with such names left aside. `renamed` are chains of names that are known to belong together."""
+    """The possible pairings of the layers of two models.
+
+    First by all names. Then, where Keras numbered the names of unpaired layers, without such names. `renamed` are
+    chains of names in the first model to those in the second that are known.
+    """
     known = _known(a, b, renamed)
     by_name = known | _by_name(a, b, known)
     yield by_name | _by_class(a, b, by_name)
     if _any_numbered(a, by_name.keys()) or _any_numbered(b, by_name.values()):
         numbered = {at for at, to in by_name.items() if _is_numbered(a.nodes[at]) and _is_numbered(b.nodes[to])}
-        given = known | {at: to for at, to in by_name.items() if at not in numbered}
-        yield given | _by_class(a, b, given)
+        by_own_name = known | {at: to for at, to in by_name.items() if at not in numbered}
+        yield by_own_name | _by_class(a, b, by_own_name)
 
 
 def _known(a: Model, b: Model, renamed: Mapping[str, str]) -> dict[int, int]:
-    """The layers that are known to belong together, and the inputs of two Sequential models."""
+    """The known pairs, and the inputs of two Sequential models."""
     places = {node.chain: at for at, node in reversed(list(enumerate(b.nodes)))}
-    found = {at: places[renamed[node.chain]] for at, node in enumerate(a.nodes) if renamed.get(node.chain) in places}
+    known = {at: places[renamed[node.chain]] for at, node in enumerate(a.nodes) if renamed.get(node.chain) in places}
     if a.is_chain and b.is_chain and _has_input(a) and _has_input(b):
-        found[0] = 0
-    return _once(found)
+        known[0] = 0
+    return _once(known)
 
 
 def _has_input(model: Model) -> bool:
-    return bool(model.nodes) and model.nodes[0].thing.class_name == "InputLayer"
+    return bool(model.nodes) and model.nodes[0].obj.class_name == "InputLayer"
 
 
 def _once(pairs: Mapping[int, int]) -> dict[int, int]:
-    """The pairs without those whose second is another's already."""
+    """The pairs without those whose second layer is in an earlier pair."""
     return {at: to for to, at in reversed({to: at for at, to in reversed(list(pairs.items()))}.items())}
 
 
 def _by_name(a: Model, b: Model, known: Pairs) -> dict[int, int]:
-    """The layers of one name, those that are known left out."""
+    """The pairs of layers with the same name, without the known pairs."""
     taken = set(known.values())
     places = {(node.name, node.number): at for at, node in enumerate(b.nodes) if at not in taken}
     pairs = ((at, places.get((node.name, node.number))) for at, node in enumerate(a.nodes) if at not in known)
@@ -54,29 +57,31 @@ def _by_name(a: Model, b: Model, known: Pairs) -> dict[int, int]:
 
 
 def _any_numbered(model: Model, paired: Collection[int]) -> bool:
-    """Whether a layer that is in no pair has a name that Keras gave."""
+    """Whether Keras numbered the name of a layer that is in no pair."""
     known = set(paired)
     return any(_is_numbered(node) for at, node in enumerate(model.nodes) if at not in known)
 
 
 def _is_numbered(node: Node) -> bool:
-    return is_automatic(node.thing, node.name)
+    return is_automatic(node.obj, node.name)
 
 
 def _by_class(a: Model, b: Model, known: Pairs) -> dict[int, int]:
-    """The layers that are left, as far as they belong together by what they are: those of one class and with the same
-    arguments in the order of both models, then those of one class."""
-    found: dict[int, int] = {}
+    """The pairs of the layers that are left, in the order of both models.
+
+    First layers of one class with the same arguments, then layers of one class.
+    """
+    pairs_of_class: dict[int, int] = {}
     for closely in (True, False):
-        every = {**known, **found}
+        every = {**known, **pairs_of_class}
         back = {to: at for at, to in every.items()}
         pairs = _aligned(_tokens(a, every, closely), _tokens(b, back, closely))
-        found |= {at: to for at, to in pairs if at not in every and to not in back}
-    return found
+        pairs_of_class |= {at: to for at, to in pairs if at not in every and to not in back}
+    return pairs_of_class
 
 
 def _tokens(model: Model, known: Pairs, closely: bool) -> list[str]:
-    """What each layer of a model is recognized by; a known pair by what no other is."""
+    """The texts by which the layers of a model are recognized; both layers of a known pair have one of their own."""
     return [
         _token(node, closely) if at not in known else "\0{}-{}".format(*sorted((at, known[at])))
         for at, node in enumerate(model.nodes)
@@ -84,18 +89,18 @@ def _tokens(model: Model, known: Pairs, closely: bool) -> list[str]:
 
 
 def _token(node: Node, closely: bool) -> str:
-    """What a layer is recognized by: the class, and the arguments in short."""
-    if not closely:  # names that the user gave mean something
+    """The text by which a layer is recognized: its class, and closely also its arguments."""
+    if not closely:  # a name that the user chose says more than the class
         return node.kind if _is_numbered(node) else f"\0{node.name}\0{node.number}"
-    config = {key: value for key, value in node.thing.config.items() if key != "name"}
+    config = {key: value for key, value in node.obj.config.items() if key != "name"}
     try:
-        return f"{node.kind} {json.dumps(shown(replace(node.thing, config=config)), sort_keys=True, default=str)}"
+        return f"{node.kind} {json.dumps(shown(replace(node.obj, config=config)), sort_keys=True, default=str)}"
     except RecursionError:
         return node.kind
 
 
 def _aligned(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
-    """The longest common sequence, as pairs of positions; the same from both sides."""
+    """The longest common sequence as pairs of positions; the same pairs whichever list is first."""
     if a > b:
         yield from ((at, to) for to, at in _aligned(b, a))
         return
@@ -132,7 +137,7 @@ def _longest(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
 
 
 def _in_turn(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
-    """The first of each kind with the first, the second with the second: for models of absurd size."""
+    """The pairs of the first layers of each kind, of the second, and so on; linear, for models of absurd size."""
     places: dict[str, list[int]] = defaultdict(list)
     for at in range(len(b) - 1, -1, -1):
         places[b[at]].append(at)

@@ -1,4 +1,4 @@
-"""What weights hold, as far as that tells layers apart without reading all of it."""
+"""The likeness of layers by the values of their weights, of which only the beginnings are read."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ _HEAD = 1 << 16  # bytes of a weight that are looked at
 
 
 def content_key(units: Sequence[Unit]) -> object:
-    """What is the same for layers of equal content: names, shapes, dtypes and the first bytes of their weights. None
-    where these tell nothing, each weight being one value over and over, or cannot be read."""
+    """A key that is the same for layers of equal content: names, shapes, dtypes and first bytes of their weights.
+
+    None where a layer cannot be recognized by it, since each weight repeats one value or cannot be read.
+    """
     try:
         heads = [(unit, _head(unit)) for unit in units]
     except CheckpointError:
@@ -32,7 +34,7 @@ def content_key(units: Sequence[Unit]) -> object:
 
 
 def contents_are_equal(a: Unit, b: Unit) -> bool:
-    """Whether two weights are the same value by value and of one dtype; not where one of them cannot be read."""
+    """Whether two weights have the same dtype and values; False where one of them cannot be read."""
     try:
         return contents_equal(a.weight, b.weight)
     except CheckpointError:
@@ -40,8 +42,10 @@ def contents_are_equal(a: Unit, b: Unit) -> bool:
 
 
 class Likeness:
-    """How alike the weights of two layers of equal shapes are, by the beginnings of their values: the cosine of the
-    angle between them, -1 to 1, and 0 where they tell nothing. Keeps what it read."""
+    """The likeness of two layers of equal shapes, by the first values of their weights.
+
+    The cosine of the angle between both, -1 to 1; 0 where there is none. Values are read once and kept.
+    """
 
     def __init__(self) -> None:
         self._heads: dict[int, np.ndarray | None] = {}
@@ -65,7 +69,7 @@ class Likeness:
             return float((one * other).sum()), float((one * one).sum()), float((other * other).sum())
 
     def _head(self, unit: Unit) -> np.ndarray | None:
-        """The first finite numbers of a weight, None where it has others or cannot be read."""
+        """The first numbers of a weight; None where some are not finite, or the weight cannot be read."""
         if id(unit) not in self._heads:
             self._heads[id(unit)] = _numbers(unit)
         return self._heads[id(unit)]

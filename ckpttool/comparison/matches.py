@@ -1,4 +1,4 @@
-"""Which weight of one checkpoint is which of another: by layer and name, by order, or by what they hold."""
+"""The pairs of weights of two checkpoints: matched by layer and name, by order, or by their values."""
 
 import re
 from collections import defaultdict
@@ -9,16 +9,16 @@ from enum import Enum
 from ckpttool.comparison.weights import Unit, Units
 
 LIKE = 0.99
-"""The cosine above which two weights of equal shape are taken for one that was changed."""
+"""The cosine above which two weights of equal shape count as one weight that was changed."""
 
 MAX_CANDIDATES = 16
-"""How many layers of equal shapes are compared with each other, at most, to find one that was renamed and changed."""
+"""The most layers of equal shapes that are compared with each other to find a layer that was renamed and changed."""
 
 Layers = Mapping[str, Sequence[Unit]]
 
 
 class Evidence(Enum):
-    """What a pair of weights rests on."""
+    """The evidence for a pair of weights."""
 
     SLOT = "slot"  # both architectures have the slot
     PATH = "path"  # stored at the same place
@@ -39,7 +39,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What is compared with what, and what has no partner. `layers` are the layers that go together, a's to b's."""
+    """The pairs of weights, and the weights without a partner. `layers` are those of `a` with their partners in `b`."""
 
     pairs: tuple[Match, ...]
     removed: tuple[Unit, ...]
@@ -48,27 +48,27 @@ class Matches:
 
 
 def match_layers(a: Layers, b: Layers, known: Mapping[str, str]) -> dict[str, tuple[str, Evidence]]:
-    """The layers of `a` with those of `b`, as `known` has them, by name, and by order where names are Keras's own.
+    """The layers of `a` with those of `b`: as `known` has them, else by name, or by order where names are Keras's own.
 
-    Keras numbers layers without a name in the order in which they are made in a session, `dense_4` here and `dense_12`
-    there. Where both sides have as many layers of one such stem, of equal shapes in order, and not of the same names,
-    the order is believed.
+    Keras numbers layers without a name in the order in which they are created in a session, `dense_4` here and
+    `dense_12` there. The order counts where both sides have equally many layers with the same stem, of equal shapes in
+    order, but not the same names.
     """
-    found = {name: (other, Evidence.SLOT) for name, other in known.items() if name in a and other in b}
-    taken = {other for other, _ in found.values()}
-    ours, theirs = [name for name in a if name not in found], [name for name in b if name not in taken]
+    matches = {name: (other, Evidence.SLOT) for name, other in known.items() if name in a and other in b}
+    taken = {other for other, _ in matches.values()}
+    ours, theirs = [name for name in a if name not in matches], [name for name in b if name not in taken]
     numbered = dict(_by_stem(a, b, ours, theirs))
     left = {name for name in theirs if name not in numbered.values()}
     for name in ours:
         if name in numbered:
-            found[name] = numbered[name], Evidence.ORDER
+            matches[name] = numbered[name], Evidence.ORDER
         elif name in left:
-            found[name] = name, Evidence.NAME
-    return found
+            matches[name] = name, Evidence.NAME
+    return matches
 
 
 def _by_stem(a: Layers, b: Layers, ours: Iterable[str], theirs: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The layers whose names differ only in their numbers, in order."""
+    """The pairs of layers, in order, whose names differ in their numbers alone."""
     left, right = _stems(ours), _stems(theirs)
     for stem, names in left.items():
         others = right.get(stem, [])
@@ -79,23 +79,22 @@ def _by_stem(a: Layers, b: Layers, ours: Iterable[str], theirs: Iterable[str]) -
 
 
 def _stems(names: Iterable[str]) -> Mapping[str, list[str]]:
-    found = defaultdict[str, list[str]](list)
+    by_stem = defaultdict[str, list[str]](list)
     for name in names:
-        found[_NUMBERED.sub("", name)].append(name)
-    return found
+        by_stem[_NUMBERED.sub("", name)].append(name)
+    return by_stem
 
 
 _NUMBERED = re.compile(r"_\d+(?=/|$)")
 
 
 def signature(units: Sequence[Unit]) -> tuple[tuple[int, ...], ...]:
-    """What tells layers of one kind from others without reading a value: the shapes of their weights, in no order."""
+    """The sorted shapes of a layer's weights: a mark to recognize a layer by without reading a value."""
     return tuple(sorted(unit.shape for unit in units))
 
 
 def pair_inside(ours: Sequence[Unit], theirs: Sequence[Unit], evidence: Evidence) -> Iterator[Match]:
-    """The weights of two layers that go together: by what they are called, and the rest by order where all that is left
-    is of equal shapes."""
+    """The pairs of weights of two matched layers: by their names, the others by order where all their shapes agree."""
     left, right = _queues(ours), _queues(theirs)
     taken = set[int]()
     for key, units in left.items():
@@ -108,7 +107,7 @@ def pair_inside(ours: Sequence[Unit], theirs: Sequence[Unit], evidence: Evidence
 
 
 def _of_pair(one: Unit, other: Unit, of_layer: Evidence) -> Evidence:
-    """What a pair of weights of one name rests on, in layers that were paired by `of_layer`."""
+    """The evidence for a pair of weights of one name, in layers that were matched by `of_layer`."""
     if of_layer not in (Evidence.NAME, Evidence.SLOT):
         return of_layer
     if one.slot and other.slot:
@@ -117,14 +116,14 @@ def _of_pair(one: Unit, other: Unit, of_layer: Evidence) -> Evidence:
 
 
 def _queues(units: Iterable[Unit]) -> Mapping[str, list[Unit]]:
-    found = defaultdict[str, list[Unit]](list)
+    by_key = defaultdict[str, list[Unit]](list)
     for unit in units:
-        found[unit.key].append(unit)
-    return found
+        by_key[unit.key].append(unit)
+    return by_key
 
 
 def match(a: Units, b: Units, layers: Mapping[str, tuple[str, Evidence]]) -> Matches:
-    """The weights of both sides, paired layer by layer."""
+    """The weights of both sides, paired inside the matched layers."""
     left, right = a.by_layer(), b.by_layer()
     pairs = [
         pair for name, (other, evidence) in layers.items() for pair in pair_inside(left[name], right[other], evidence)
@@ -141,41 +140,42 @@ def match(a: Units, b: Units, layers: Mapping[str, tuple[str, Evidence]]) -> Mat
 def by_content(
     a: Layers, b: Layers, key: Callable[[Sequence[Unit]], object], equal: Callable[[Unit, Unit], bool]
 ) -> dict[str, str]:
-    """The layers of `a` whose weights are, value by value, those of one layer of `b` and of no other.
+    """The layers of `a` with the layer of `b` that has the same values, and is the only one to have them.
 
-    `key` is the same for layers that may be equal, None for one whose values tell nothing, such as zeros alone.
+    `key` gives the same value for layers that may be equal, and None for a layer that cannot be recognized by its
+    values, such as zeros alone.
     """
     left, right = _by_key(a, key), _by_key(b, key)
-    alone = {found for found, names in left.items() if len(names) == 1 and len(right.get(found, ())) == 1}
-    pairs = ((left[found][0], right[found][0]) for found in left if found in alone)
+    unique = {mark for mark, names in left.items() if len(names) == 1 and len(right.get(mark, ())) == 1}
+    pairs = ((left[mark][0], right[mark][0]) for mark in left if mark in unique)
     return {one: other for one, other in pairs if all(equal(*pair) for pair in _in_order(a[one], b[other]))}
 
 
 def _by_key(layers: Layers, key: Callable[[Sequence[Unit]], object]) -> Mapping[object, list[str]]:
-    found = defaultdict[object, list[str]](list)
+    names = defaultdict[object, list[str]](list)
     for name, units in layers.items():
-        told = key(units)
-        if told is not None:
-            found[told].append(name)
-    return found
+        mark = key(units)
+        if mark is not None:
+            names[mark].append(name)
+    return names
 
 
 def by_likeness(a: Layers, b: Layers, likeness: Callable[[Sequence[Unit], Sequence[Unit]], float]) -> dict[str, str]:
-    """The layers of `a` with those of `b` that are most like them, each the other's closest and over `LIKE`.
+    """The layers of `a` with the layers of `b` that are most like them, above `LIKE`, the closest pairs first.
 
-    `likeness` tells how alike the weights of two layers of equal shapes are, 1 for equal ones.
+    `likeness` gives the likeness of two layers of equal shapes, 1 for equal ones.
     """
     scores: dict[tuple[str, str], float] = {}
     for ours, theirs in _of_equal_shapes(a, b):
         if len(ours) <= MAX_CANDIDATES and len(theirs) <= MAX_CANDIDATES:
             scores |= {(one, other): likeness(a[one], b[other]) for one in ours for other in theirs}
-    found: dict[str, str] = {}
+    partners: dict[str, str] = {}
     taken = set[str]()
     for (one, other), score in sorted(scores.items(), key=lambda item: (-item[1], *sorted(item[0]))):
-        if score > LIKE and one not in found and other not in taken:
-            found[one] = other
+        if score > LIKE and one not in partners and other not in taken:
+            partners[one] = other
             taken.add(other)
-    return found
+    return partners
 
 
 def _of_equal_shapes(a: Layers, b: Layers) -> Iterator[tuple[list[str], list[str]]]:

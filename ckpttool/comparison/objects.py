@@ -1,7 +1,7 @@
-"""What a value in a config means, whatever its spelling: names of objects and objects, policies, tuples, numbers.
+"""The meanings of values in a config, whatever their spelling: objects, names, dtype policies, tuples, numbers.
 
-The spellings are those of `get_config` and `serialize_keras_object` of Keras 1.2.2, 2.2.4, 2.15 and 3.15; arguments are
-in the words of Keras 3 already (`ckpttool.model.generations`).
+The spellings are those of `get_config` and `serialize_keras_object` of Keras 1.2.2, 2.2.4, 2.15 and 3.15. Arguments
+have the names of Keras 3 already (`ckpttool.model.generations`).
 """
 
 import struct
@@ -18,18 +18,17 @@ from ckpttool.model.sizes import items
 Config = Mapping[str, Any]
 
 OLD_HARD_SIGMOID = "hard_sigmoid of Keras 1 and 2 (0.2 * x + 0.5)"
-"""The one activation that is another function today: x / 6 + 0.5 (activations.py of 2.15 and of 3.15)."""
-
+"""The one activation that is another function in Keras 3: x / 6 + 0.5 (activations.py of 2.15 and of 3.15)."""
 
 _LIST_WITHOUT_GRAPH = frozenset({"Merge", "Pipeline"})
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """An object of a config: a layer, an initializer, a loss, by class and arguments.
+class ConfigObject:
+    """An object that a config describes by class and arguments: a layer, an initializer, a loss.
 
-    `kind` is one of the table of defaults, empty where the object is of no built-in kind; `own` says that its class is
-    none of Keras 3. `old` says that Keras before 3 wrote it.
+    `kind` is a kind of the table of defaults; empty where the object is of no built-in kind. `own` says that its class
+    is not one of Keras 3, but the user's. `old` says that Keras before 3 wrote it.
     """
 
     kind: str
@@ -40,27 +39,27 @@ class Thing:
 
     @property
     def title(self) -> str:
-        """The class, with what tells the user's own from a built-in one of that name."""
+        """The name of the class; marked where it is the user's own and a built-in class has the same name."""
         known = self.own and defaults_of(self.kind, self.class_name) is not None
         return f"{self.class_name} of its own" if known else self.class_name or "no layer"
 
     @property
     def is_model(self) -> bool:
-        """Whether it is a model whose config lists its layers."""
+        """Whether the object is a model whose config lists its layers."""
         return isinstance(self.config.get("layers"), list) and self.class_name not in _LIST_WITHOUT_GRAPH
 
     @property
     def defaults(self) -> Config:
-        """The arguments that its class has by default; an own layer's are those of all layers."""
-        found = None if self.own else defaults_of(self.kind, self.class_name)
-        if found is None and self.kind == "layers":
-            found = defaults_of("layers", "Layer")
-        return {} if found is None else found
+        """The default arguments of its class; for a layer of the user's own class, those of all layers."""
+        defaults = None if self.own else defaults_of(self.kind, self.class_name)
+        if defaults is None and self.kind == "layers":
+            defaults = defaults_of("layers", "Layer")
+        return {} if defaults is None else defaults
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A dtype policy: what it amounts to, and its name."""
+class DTypePolicy:
+    """A dtype policy and its name; policies of the same dtypes are equal under any name."""
 
     policy: Policy
     name: str = field(compare=False)
@@ -83,7 +82,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
     }
 )
 BY_NAME = frozenset({"constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"})
-"""The kinds of objects that configs may have by name."""
+"""The kinds of objects that a config may have as a name alone."""
 
 _MODULES = frozenset({*BY_NAME, "layers", "schedules"})
 _POLICIES = ("DTypePolicy", "Policy")
@@ -92,46 +91,48 @@ _FUNCTIONS = frozenset({"builtin_function_or_method", "function"})
 
 
 def kind_of(key: str) -> str:
-    """The kind of object that an argument takes, as its name tells; empty where it does not."""
+    """The kind of object that an argument takes, by the name of the argument; empty where that is not known."""
     return _KINDS.get(key) or _ROLES.get(key.rpartition("_")[2], "")
 
 
 def meaning(kind: str, value: Any, old: bool) -> Any:
-    """What a value means where an object of a kind is expected: a `Thing`, a `Named` policy, or a plain value."""
+    """The meaning of a value where an object of a kind is expected: `ConfigObject`, `DTypePolicy` or a plain value."""
     if kind == "activations":
         return _activation(value, old)
     if kind == "dtype":
         return _dtype(value)
     if isinstance(value, str) and kind in BY_NAME:
-        found = class_called(kind, _tail(value))
-        return value if found is None else _same(Thing(kind, found, {}, old=old))
+        class_name = class_called(kind, _tail(value))
+        return value if class_name is None else _unified(ConfigObject(kind, class_name, {}, old=old))
     return _object(kind, value, old) if isinstance(value, Mapping) else items(value)
 
 
 def _activation(value: Any, old: bool) -> Any:
-    """An activation by its name of today; the layer or object that is used as one."""
+    """The Keras 3 name of an activation, or the layer or object that is used as one."""
     if value is None:
         return "linear"
-    found = _object("layers", value, old) if isinstance(value, Mapping) else value
-    if isinstance(found, Thing) and not found.config and found.class_name.islower():
-        found = found.class_name
-    if not isinstance(found, str):
-        return found
-    return OLD_HARD_SIGMOID if old and found == "hard_sigmoid" else class_called("activations", found) or found
+    activation = _object("layers", value, old) if isinstance(value, Mapping) else value
+    if isinstance(activation, ConfigObject) and not activation.config and activation.class_name.islower():
+        activation = activation.class_name  # a function, serialized as an object
+    if not isinstance(activation, str):
+        return activation
+    if old and activation == "hard_sigmoid":
+        return OLD_HARD_SIGMOID
+    return class_called("activations", activation) or activation
 
 
 def _dtype(value: Any) -> Any:
-    """The policy that a layer has, or the map of such; what is none of them as it is."""
+    """The dtype policy of a layer, or its map of policies; any other value as it is."""
     if isinstance(value, Mapping) and value.get("class_name") == "DTypePolicyMap":
         return _object("", value, False)
     try:
-        return Named(read_policy(value), policy_name(value))
+        return DTypePolicy(read_policy(value), policy_name(value))
     except ValueError:
         return value
 
 
 def policy_name(value: Any) -> str:
-    """The name of a dtype policy that can be read."""
+    """The name of a dtype policy that `read_policy` can read."""
     config = value.get("config") if isinstance(value, Mapping) else None
     if not isinstance(config, Mapping):
         return value if isinstance(value, str) else "float32"
@@ -141,7 +142,7 @@ def policy_name(value: Any) -> str:
 
 
 def _object(kind: str, value: Config, old: bool) -> Any:
-    """A serialized object: of which kind, unless that is expected, tells the module that it names."""
+    """The meaning of a serialized object; its module says its kind where none is expected."""
     class_name, config = value.get("class_name"), value.get("config")
     if not isinstance(class_name, str):
         return value
@@ -157,22 +158,22 @@ def _object(kind: str, value: Config, old: bool) -> Any:
         config = {"layers": config}
     if not isinstance(config, Mapping):
         return value
-    return _same(_thing(kind, value, class_name, config, old))
+    return _unified(_config_object(kind, value, class_name, config, old))
 
 
-def _thing(kind: str, value: Config, class_name: str, config: Config, old: bool) -> Thing:
+def _config_object(kind: str, value: Config, class_name: str, config: Config, old: bool) -> ConfigObject:
     module, registered = value.get("module"), value.get("registered_name")
-    stated = module.rpartition(".")[2] if isinstance(module, str) else ""
-    kind = stated if stated in _MODULES and (not kind or kind == "schedules") else kind
+    module_kind = module.rpartition(".")[2] if isinstance(module, str) else ""
+    kind = module_kind if module_kind in _MODULES and (not kind or kind == "schedules") else kind
     plain = _tail(class_name)
     called = class_called(kind, plain) if kind in BY_NAME else ALIASES.get(plain, plain)
     packaged = kind == "layers" and ">" in f"{class_name}{registered}"  # of built-in ones, 2.11 says "Custom>Adam"
     own = packaged or _is_own(value) or defaults_of(kind, called or plain) is None
-    return Thing(kind, called or plain, config, own, old)
+    return ConfigObject(kind, called or plain, config, own, old)
 
 
 def _is_own(entry: Config) -> bool:
-    """Whether an entry names a module that is no part of Keras, so that its class is the user's."""
+    """Whether an entry names a module outside Keras, so that its class is the user's own."""
     if "module" not in entry:
         return False
     module = entry["module"]
@@ -193,23 +194,23 @@ _SCALINGS: Mapping[tuple[Any, ...], str] = MappingProxyType(
 )
 
 
-def _same(thing: Thing) -> Thing:
-    """The one of several objects that mean the same: what `VarianceScaling` amounts to, `L1L2` for `L1` and `L2`."""
-    if thing.class_name in ("L1", "L2") and thing.kind == "regularizers":
-        return Thing(thing.kind, "L1L2", {**thing.defaults, **thing.config}, old=thing.old)
-    if thing.class_name == "VarianceScaling" and thing.kind == "initializers":
-        stated = tuple(thing.config.get(key, thing.defaults[key]) for key in ("scale", "mode", "distribution"))
-        named = _SCALINGS.get(stated) if all(isinstance(one, str | int | float) for one in stated) else None
-        rest = {key: value for key, value in thing.config.items() if key not in ("scale", "mode", "distribution")}
-        return thing if named is None else Thing(thing.kind, named, rest, old=thing.old)
-    return thing
+def _unified(one: ConfigObject) -> ConfigObject:
+    """The same object in one of several equal forms: `L1L2` for `L1` and `L2`, `HeNormal` for its `VarianceScaling`."""
+    if one.class_name in ("L1", "L2") and one.kind == "regularizers":
+        return ConfigObject(one.kind, "L1L2", {**one.defaults, **one.config}, old=one.old)
+    if one.class_name == "VarianceScaling" and one.kind == "initializers":
+        scaling = tuple(one.config.get(key, one.defaults[key]) for key in ("scale", "mode", "distribution"))
+        class_name = _SCALINGS.get(scaling) if all(isinstance(item, str | int | float) for item in scaling) else None
+        rest = {key: value for key, value in one.config.items() if key not in ("scale", "mode", "distribution")}
+        return one if class_name is None else ConfigObject(one.kind, class_name, rest, old=one.old)
+    return one
 
 
 def equal(a: Any, b: Any, spread: bool = False) -> bool:
-    """Whether two plain values are the same; bounded in depth by nothing, and never by recursion.
+    """Whether two plain values are equal, at any depth and without recursion.
 
-    Tuples are lists; a number that has been a float32 is the number that it was made of; NaN is itself. With `spread`
-    a number stands for a list of it, as sizes of windows do.
+    A tuple is equal to a list. A number is equal to its rounding in float32. NaN is equal to NaN. With `spread` a
+    number is equal to a list that repeats it, as in sizes of windows.
     """
     stack = [(a, b)]
     while stack:
@@ -225,7 +226,7 @@ def equal(a: Any, b: Any, spread: bool = False) -> bool:
 
 
 def _pairs(one: Any, other: Any, spread: bool) -> Iterator[tuple[Any, Any]] | list[tuple[Any, Any]] | None:
-    """What has to be equal for two values to be equal, None where they are not."""
+    """The pairs of parts that must be equal for two values to be equal; None where the values are not equal."""
     if isinstance(one, list) and isinstance(other, list):
         return list(zip(one, other, strict=True)) if len(one) == len(other) else None
     if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -242,7 +243,7 @@ def _pairs(one: Any, other: Any, spread: bool) -> Iterator[tuple[Any, Any]] | li
 
 
 def same_number(one: float, other: float) -> bool:
-    """Whether two numbers are the same, or one is what is left of the other in float32."""
+    """Whether two numbers are equal, or one is the other rounded to float32."""
     if one == other or (one != one and other != other):
         return True
     if not (isinstance(one, float) and isinstance(other, float)):

@@ -1,4 +1,4 @@
-"""What a diff tells: pairs of weights and what their values amount to, what has no partner, what else changed."""
+"""The result of a diff: pairs of weights with their comparison, weights without a partner, and all other changes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ckpttool.comparison.matches import Evidence
 from ckpttool.comparison.weights import Unit
 
 PARTS = ("structure", "values", "config", "optimizer", "assets")
-"""What of two checkpoints may be different."""
+"""The parts of two checkpoints that may be different."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two weights that go together, by some evidence, and what their values amount to.
+    """Two weights that belong together, the evidence for that, and the comparison of their values.
 
-    `comparison` is None where there is none: shapes differ, or the values of one cannot be read for the `problem`.
+    `comparison` is None where shapes differ, or where the values of one cannot be read; `problem` says why.
     """
 
     a: Unit
@@ -32,13 +32,12 @@ class Pair:
 
     @property
     def changed(self) -> bool:
-        """Whether some value changed."""
+        """Whether any value changed."""
         return self.comparison is not None and self.comparison.changed > 0
 
     def inverted(self) -> Pair:
         """The pair from the second checkpoint to the first."""
-        found = self.comparison and self.comparison.inverted()
-        return replace(self, a=self.b, b=self.a, comparison=found)
+        return replace(self, a=self.b, b=self.a, comparison=self.comparison and self.comparison.inverted())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +50,15 @@ class LayerChange:
 
     @property
     def comparison(self) -> Comparison:
-        """The comparison of all its values that were compared, as one."""
+        """The comparison of all compared values of the layer, as one."""
         return merged(self.pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A layer that has another name: in `a` it is `layer`, in `b` it is `new_layer`, by some evidence.
+    """A layer with another name: `layer` in `a`, `new_layer` in `b`; `evidence` says why these are the same layer.
 
-    `swapped` says that the new name was another layer's in `a`, whose weights are elsewhere now.
+    `swapped` says that another layer has the new name in `a`, whose weights are under yet another name in `b`.
     """
 
     layer: str
@@ -74,8 +73,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state of the optimizers side by side: their classes, iterations and learning rates, the variables that go
-    together, and those of one side alone."""
+    """The state of both optimizers: classes, iterations, learning rates, pairs of variables, and unpaired variables."""
 
     class_names: tuple[str | None, str | None]
     iterations: tuple[int | None, int | None]
@@ -86,7 +84,7 @@ class State:
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything of the state is not the same."""
+        """Whether any variable differs, cannot be compared, or is on one side alone."""
         return bool(self.removed or self.added) or any(pair.changed or not pair.comparison for pair in self.pairs)
 
     def inverted(self) -> State:
@@ -103,15 +101,17 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Restated:
-    """What a side is compared without, as it means the same in Keras 3: "a" or "b", what was changed, and the layers,
-    weights or settings where it was."""
+    """A change that brought one side into the form of Keras 3 before the comparison, without a change of meaning.
+
+    `side` is "a" or "b", `what` says what was changed, `where` are the changed layers, weights or settings.
+    """
 
     side: str
     what: str
     where: tuple[str, ...]
 
     def inverted(self) -> Restated:
-        """The same seen from the second checkpoint."""
+        """The same change, seen from the second checkpoint."""
         return replace(self, side={"a": "b", "b": "a"}[self.side])
 
 
@@ -127,13 +127,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What changed from checkpoint `a` to checkpoint `b`.
+    """The changes from checkpoint `a` to checkpoint `b`.
 
-    `pairs` are all weights that go together, the most changed first; `removed` are the weights of `a` alone, `added`
-    those of `b` alone, `moves` the layers with another name. `state` is None where neither side has an optimizer, and
-    counts as a difference only with `counts_state`. `notes` say what was not compared, and why. `restated` is what was
-    brought into the words of Keras 3 before the comparison, where one side is older: no difference. `assets` are the
-    files beside the weights that are not the same.
+    `pairs` are all paired weights, the most changed first; `removed` are the weights of `a` alone, `added` those of `b`
+    alone, `moves` the layers with another name. `state` is None where neither side has an optimizer; it counts as a
+    difference only with `counts_state`. `notes` say what was not compared, and why. `restated` are the changes that
+    brought an older side into the form of Keras 3 before the comparison; they are no difference. `assets` are the
+    changed files beside the weights.
     """
 
     a: Side
@@ -150,12 +150,12 @@ class Diff:
     assets: tuple[AssetChange, ...] = ()
 
     def __repr__(self) -> str:
-        found = ", ".join(part for part in PARTS if part in self.differences) or "the same"
-        return f"<Diff {self.a.path.name!r} to {self.b.path.name!r}: {found}, {len(self.pairs):,} weights compared>"
+        parts = ", ".join(part for part in PARTS if part in self.differences) or "the same"
+        return f"<Diff {self.a.path.name!r} to {self.b.path.name!r}: {parts}, {len(self.pairs):,} weights compared>"
 
     @property
     def changed(self) -> tuple[Pair, ...]:
-        """The pairs of which a value changed."""
+        """The pairs in which a value changed."""
         return tuple(pair for pair in self.pairs if pair.changed)
 
     @property
@@ -165,22 +165,22 @@ class Diff:
 
     @property
     def retyped(self) -> tuple[Pair, ...]:
-        """The pairs of equal shapes and other dtypes."""
+        """The pairs of equal shapes and unequal dtypes."""
         return tuple(pair for pair in self.pairs if pair.a.shape == pair.b.shape and pair.a.dtype != pair.b.dtype)
 
     @property
     def unreadable(self) -> tuple[Pair, ...]:
-        """The pairs of which the values of one cannot be read."""
+        """The pairs in which the values of one weight cannot be read, those of the optimizer included."""
         return tuple(pair for pair in (*self.pairs, *(self.state.pairs if self.state else ())) if pair.problem)
 
     @property
     def settings(self) -> tuple[ConfigChange, ...]:
-        """The changes of the config that count: a file written by another version of Keras is not another model."""
+        """The changes of configs that count as differences: all but those of the Keras version and the backend."""
         return tuple(change for change in self.config if change.kind != VERSION)
 
     @property
     def differences(self) -> frozenset[str]:
-        """Which of `PARTS` are different."""
+        """The different parts, of `PARTS`."""
         differs = (
             any((self.removed, self.added, self.moves, self.reshaped, self.retyped)),
             any(pair.changed for pair in self.pairs),
@@ -192,12 +192,12 @@ class Diff:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was to be compared was, and that was something."""
+        """Whether everything was compared, and there was something to compare."""
         return not self.unreadable and bool(self.pairs or self.removed or self.added or self.config or self.assets)
 
     @property
     def total(self) -> Comparison:
-        """The comparison of all values that were compared, as one."""
+        """The comparison of all compared values, as one."""
         return merged(self.pairs)
 
     def by_layer(self) -> tuple[LayerChange, ...]:
@@ -205,8 +205,8 @@ class Diff:
         gathered: dict[tuple[str, str], list[Pair]] = {}
         for pair in self.pairs:
             gathered.setdefault((pair.a.layer, pair.b.layer), []).append(pair)
-        found = [LayerChange(*names, tuple(pairs)) for names, pairs in gathered.items()]
-        return tuple(sorted(found, key=lambda layer: (-layer.comparison.relative_l2, layer.layer, layer.new_layer)))
+        layers = [LayerChange(*names, tuple(pairs)) for names, pairs in gathered.items()]
+        return tuple(sorted(layers, key=lambda layer: (-layer.comparison.relative_l2, layer.layer, layer.new_layer)))
 
     def inverted(self) -> Diff:
         """The diff from `b` to `a`."""
@@ -226,19 +226,19 @@ class Diff:
 
 
 def in_order(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
-    """The pairs, the most changed first: what cannot be compared, then by the difference relative to `a`."""
+    """The pairs, the most changed first: those that cannot be compared, then by the difference relative to `a`."""
     return tuple(sorted(pairs, key=lambda pair: (*_rank(pair), pair.a.name, pair.b.name)))
 
 
 def _rank(pair: Pair) -> tuple[bool, bool, float]:
-    found = pair.comparison
-    return found is not None, not pair.changed, -found.relative_l2 if found else 0.0
+    comparison = pair.comparison
+    return comparison is not None, not pair.changed, -comparison.relative_l2 if comparison else 0.0
 
 
 def merged(pairs: Iterable[Pair]) -> Comparison:
-    """The comparison of the values of several pairs as one."""
-    found = Comparison()
+    """The comparison of the values of several pairs, as one."""
+    total = Comparison()
     for pair in pairs:
         if pair.comparison is not None:
-            found = found.merged(pair.comparison)
-    return found
+            total = total.merged(pair.comparison)
+    return total

@@ -1,4 +1,4 @@
-"""The weights of a checkpoint as they are compared: each by its layer and what it is called inside it."""
+"""The weights of a checkpoint in the form in which they are compared: each with its layer and its name inside it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,11 @@ _COMPARED = (Section.MODEL, Section.OTHER)
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One weight of a model. `layer` is the chain of names down to its layer, `label` what it is called inside it.
+    """One weight of a model. `layer` is the chain of names down to its layer, `label` the name inside the layer.
 
-    `weight` is as Keras 3 has it, put together where it is stored otherwise; `path` is where it is stored, the first of
-    its parts. `slot` says that the architecture knows it, `trainable` whether it is trained, None where nothing tells.
+    `weight` has the form of Keras 3; it is put together where it is stored in another. `path` is the stored path, of
+    its first part where it has several. `slot` says that the architecture has a slot for it. `trainable` says whether
+    it is trained; None where that is not known.
     """
 
     layer: str
@@ -34,23 +35,23 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """What to call it: `encoder/dense/kernel`."""
+        """The full name to show: `encoder/dense/kernel`."""
         return f"{self.layer}/{self.label}" if self.layer else self.label
 
     @property
     def key(self) -> str:
-        """What it is inside its layer, whatever numbers the objects there have: `forward_lstm/lstm_cell/kernel`."""
+        """The name inside the layer without the numbers of objects: `forward_lstm/lstm_cell/kernel`."""
         return _NUMBER.sub("", self.label)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names by which a glob may mean it."""
+        """All names with which a glob is compared."""
         return self.layer, self.name, self.path
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The weights of a checkpoint, in order. `problem` says why its architecture does not tell their slots."""
+    """The weights of a checkpoint, in order. `problem` says why their slots are not known from its architecture."""
 
     units: tuple[Unit, ...]
     problem: str = ""
@@ -64,25 +65,24 @@ class Units:
 
 
 def units_of(checkpoint: Checkpoint, architecture: Architecture | None) -> Units:
-    """The weights of a checkpoint by the slots of an architecture as far as they have one, else by the names that the
-    file or its paths give."""
+    """The weights of a checkpoint, named by the slots of an architecture, else by the names or paths in the file."""
     weights = [weight for weight in checkpoint.values() if weight.section in _COMPARED]
     if architecture is None or not architecture.layers:
         return Units(tuple(_named(weights, Namer.of(checkpoint, None))))
     try:
-        found = align(checkpoint, architecture)
+        alignment = align(checkpoint, architecture)
     except CheckpointError as error:
         return Units(tuple(_named(weights, Namer.of(checkpoint, architecture))), error.what)
-    return Units(tuple(_aligned(checkpoint, found, weights, Namer.of(checkpoint, architecture))))
+    return Units(tuple(_aligned(checkpoint, alignment, weights, Namer.of(checkpoint, architecture))))
 
 
-def _aligned(checkpoint: Checkpoint, found: Alignment, weights: Iterable[Weight], namer: Namer) -> Iterable[Unit]:
-    """The weights that have slots, and the others behind them."""
-    turned = is_reversed(checkpoint, found.generation)
-    for one in found.aligned:
-        if not one.place.slot.borrowed:  # it is there under its owner, too
+def _aligned(checkpoint: Checkpoint, alignment: Alignment, weights: Iterable[Weight], namer: Namer) -> Iterable[Unit]:
+    """The weights that fill slots, then the others."""
+    turned = is_reversed(checkpoint, alignment.generation)
+    for one in alignment.aligned:
+        if not one.place.slot.borrowed:  # a borrowed weight is listed under its owner
             yield _slotted(one, weight_of(one, turned))
-    placed = found.by_path()
+    placed = alignment.by_path()
     yield from _named((weight for weight in weights if weight.path not in placed), namer)
 
 

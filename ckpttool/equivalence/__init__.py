@@ -1,4 +1,5 @@
-"""Two checkpoints compared by what they mean: one that an older Keras wrote counts as what `convert` makes of it."""
+"""The comparison of two checkpoints by their meaning: one of an older Keras is compared in the form that `convert`
+writes."""
 
 from ckpttool.equivalence.checkpoints import diff
 

@@ -1,4 +1,4 @@
-"""What a comparison of two checkpoints as they are written would show, and `convert` knows to mean nothing."""
+"""The differences between two checkpoints as written that have no meaning, since `convert` makes the same change."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def changes_without_meaning(
     restated: tuple[Restatement | None, Restatement | None],
     left: Iterable[ConfigChange],
 ) -> Iterator[Restated]:
-    """What is the same in meaning and written otherwise: weights, names, layers and settings, by side.
+    """The weights, names, layers and settings that are written in another form and mean the same, by side.
 
-    `left` are the settings that are different all the same. What both sides have alike is left out.
+    `left` are the settings whose meaning differs, too. Changes that both sides have in common are left out.
     """
     different = {(change.layer, change.key) for change in left}
     settings = [one for one in _settings(sides, restated) if (one.layer, one.key) not in different]
-    found = [list(_of_side(mark, one, settings)) if one else [] for mark, one in zip("ab", restated, strict=True)]
-    common = {(one.what, one.where) for one in found[0]} & {(one.what, one.where) for one in found[1]}
-    kept = [one for side in found for one in side if (one.what, one.where) not in common]
-    yield from kept
-    if settings and not kept and not common:
+    by_side = [list(_of_side(mark, one, settings)) if one else [] for mark, one in zip("ab", restated, strict=True)]
+    common = {(one.what, one.where) for one in by_side[0]} & {(one.what, one.where) for one in by_side[1]}
+    changes = [one for side in by_side for one in side if (one.what, one.where) not in common]
+    yield from changes
+    if settings and not changes and not common:  # the difference is in the spelling of arguments alone
         mark = "a" if restated[0] else "b"
         yield Restated(mark, _counted(len(settings), "setting", "written otherwise"), tuple(_named(settings)))
 
@@ -48,7 +48,7 @@ def changes_without_meaning(
 def _settings(
     sides: tuple[Checkpoint, Checkpoint], restated: tuple[Restatement | None, Restatement | None]
 ) -> Iterable[ConfigChange]:
-    """What the configs differ in as they are written; layers under another name go together."""
+    """The differences between the configs as written; a layer that the conversion renames is compared with itself."""
     ours, theirs = (dict(one.prepared.renamed) if one else {} for one in restated)
     renamed = {**ours, **{new: old for old, new in theirs.items()}}
     return (change for change in config_changes(*sides, renamed) if change.kind != VERSION)
@@ -59,11 +59,11 @@ def _named(settings: Iterable[ConfigChange]) -> Iterator[str]:
 
 
 def _of_side(mark: str, one: Restatement, settings: Iterable[ConfigChange]) -> Iterator[Restated]:
-    """What is written otherwise on one side."""
+    """The changes of one side."""
     weights = defaultdict[str, list[str]](list)
     for placed in one.prepared.placed:
         for change in placed.changes:
-            if not change.startswith((JOINED, TURNED)):  # the comparison of what is written does so itself
+            if not change.startswith((JOINED, TURNED)):  # `comparison` joins and turns weights itself
                 weights[change].append(placed.place.label)
     for change, labels in weights.items():
         yield Restated(mark, _counted(len(labels), "weight", change), tuple(labels))
@@ -77,15 +77,15 @@ def _of_side(mark: str, one: Restatement, settings: Iterable[ConfigChange]) -> I
     for applied in one.journal.edits:
         if applied.edit not in _SHOWN_BY_OTHERS | _SPELLINGS and applied.where in layers:
             edits[applied.edit].append(applied)
-    for edit, found in edits.items():
-        yield Restated(mark, _described(edit, found), tuple(dict.fromkeys(applied.where for applied in found)))
+    for edit, uses in edits.items():
+        yield Restated(mark, _description(edit, uses), tuple(dict.fromkeys(applied.where for applied in uses)))
 
 
-def _described(edit: Edit, found: list[Applied]) -> str:
-    """The edits of one kind: how many, and what became of what."""
-    details = list(dict.fromkeys(applied.detail for applied in found if applied.detail))
+def _description(edit: Edit, uses: list[Applied]) -> str:
+    """The description of the uses of one edit: their number, and the first details."""
+    details = list(dict.fromkeys(applied.detail for applied in uses if applied.detail))
     shown = ", ".join(details[:_MOST_DETAILS]) + (", ..." if len(details) > _MOST_DETAILS else "")
-    return f"{len(found):,} {edit.name}" + (f" ({shown})" if shown else "")
+    return f"{len(uses):,} {edit.name}" + (f" ({shown})" if shown else "")
 
 
 def _counted(count: int, noun: str, what: str) -> str:

@@ -1,8 +1,8 @@
-"""The diff of two checkpoints, in the words of Keras 3 where they are not of one generation.
+"""The diff of two checkpoints, in the form of Keras 3 where different generations of Keras wrote them.
 
-`comparing` knows what is written, `conversion` which other writing means the same. Both sides are brought into one
-form, as `convert` would write them but in memory, and compared there; what the conversion changed is no difference. Two
-checkpoints of Keras 3 are compared as they are, without any of `conversion`.
+`comparison` compares checkpoints as written; `conversion` knows which forms have the same meaning. Both sides are
+brought into the form that `convert` would write, in memory, and compared in it; changes by the conversion are no
+difference. Two checkpoints of Keras 3 are compared as written, and `conversion` is not even imported.
 """
 
 import os
@@ -20,8 +20,8 @@ from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.generations.generation import Generation, generation_of
 
 EVERYTHING = Scope()
-_BY_WORDS = frozenset({"config", "structure"})
-"""What may differ between two checkpoints of one generation and mean the same all the same."""
+_BY_FORM = frozenset({"config", "structure"})
+"""The parts that may differ in form alone, with the same meaning, between two checkpoints of one generation."""
 
 
 def diff(
@@ -30,11 +30,12 @@ def diff(
     scope: Scope = EVERYTHING,
     progress: Progress = ignored,
 ) -> Diff:
-    """What changed from checkpoint `a` to checkpoint `b`, of any formats and any generations of Keras.
+    """The changes from checkpoint `a` to checkpoint `b`, of any formats and any generations of Keras.
 
-    What `convert` does to bring one into Keras 3 is no change, unless the scope is `exact`; it is in the `restated` of
-    the result. `progress` is told the bytes that were compared, of both sides. Raises CheckpointError where one of the
-    two cannot be opened; a weight that cannot be read is among the `unreadable` of the result.
+    A change that `convert` makes to bring a checkpoint into Keras 3 does not count, unless the scope is `exact`; the
+    result has it in `restated`. `progress` is called with the number of bytes that were compared, of both sides. Raises
+    CheckpointError where one of the two cannot be opened; a weight that cannot be read is among the `unreadable` of the
+    result.
     """
     if not isinstance(a, Checkpoint):
         with open_checkpoint(a) as opened:
@@ -44,26 +45,26 @@ def diff(
             return diff(a, opened, scope, progress)
     for side in (a, b):
         side.require_one_view()
-    as_they_are = scope.exact or all(map(_is_of_keras_3, (a, b)))
-    found = as_written(a, b, scope, progress) if as_they_are else _in_one_form(a, b, scope, progress)
-    return found if scope.match else replace(found, assets=asset_changes(a, b))
+    unchanged = scope.exact or all(map(_is_of_keras_3, (a, b)))
+    result = as_written(a, b, scope, progress) if unchanged else _in_one_form(a, b, scope, progress)
+    return result if scope.match else replace(result, assets=asset_changes(a, b))
 
 
 def _in_one_form(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Diff:
-    """The diff of two checkpoints of any generations, without the models that only hold another."""
-    one, other, held = without_holders(a, b)
-    found = _by_generation(one, other, scope, progress)
-    return replace(found, restated=(*held, *found.restated))
+    """The diff of two checkpoints of any generations, without models that do no more than contain another model."""
+    one, other, unwrapped = without_holders(a, b)
+    result = _by_generation(one, other, scope, progress)
+    return replace(result, restated=(*unwrapped, *result.restated))
 
 
 def _is_of_keras_3(checkpoint: Checkpoint) -> bool:
-    """Whether a checkpoint says so itself, which saves a look at its config."""
+    """Whether a checkpoint states that Keras 3 wrote it; asked first, since it needs no look at the config."""
     version = checkpoint.producer.keras_version
     return version is not None and generation_of(None, version) is Generation.KERAS_3
 
 
 def _by_generation(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Diff:
-    """The diff of two checkpoints: as they are where one generation wrote both and nothing but values differs."""
+    """The diff of two checkpoints: as written where one generation wrote both and only values differ, else restated."""
     own = architecture_of(a), architecture_of(b)
     architectures = own[0] or scope.architecture or own[1], own[1] or scope.architecture or own[0]
     generations = _generation(a, own[0], architectures[0]), _generation(b, own[1], architectures[1])
@@ -76,28 +77,28 @@ def _by_generation(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progres
 
     if generations[0] is not generations[1]:
         return _explained(restated(progress), own, generations)
-    found = as_written(a, b, scope, progress)
-    if generations[0] is Generation.KERAS_3 or not found.differences & _BY_WORDS:
-        return _explained(found, own, generations)
+    plain = as_written(a, b, scope, progress)
+    if generations[0] is Generation.KERAS_3 or not plain.differences & _BY_FORM:
+        return _explained(plain, own, generations)
     other = restated(ignored)
-    return found if other.differences else other
+    return plain if other.differences else other
 
 
 def _explained(
-    found: Diff, own: tuple[Architecture | None, Architecture | None], generations: tuple[Generation, Generation]
+    plain: Diff, own: tuple[Architecture | None, Architecture | None], generations: tuple[Generation, Generation]
 ) -> Diff:
-    if None not in own or not found.differences:
-        return found
+    if None not in own or not plain.differences:
+        return plain
     from ckpttool.equivalence.guesses import explained  # not needed where both configs are known
 
-    return explained(found, own, generations)
+    return explained(plain, own, generations)
 
 
 def _generation(checkpoint: Checkpoint, own: Architecture | None, other: Architecture | None) -> Generation:
-    """The generation of Keras in whose words a checkpoint is, by its own config or by who wrote it.
+    """The generation of Keras whose form a checkpoint has, by its own config, else by the version that wrote it.
 
-    The weights alone of the path layout are in those of Keras 3 where they name their objects, as Keras does from 3.6
-    on; else in those of the architecture that tells what they are.
+    Weights alone in the path layout have the form of Keras 3 where their objects have names, as Keras writes them from
+    3.6 on; else the form of the architecture that they are read with.
     """
     version = checkpoint.producer.keras_version
     if own is not None:

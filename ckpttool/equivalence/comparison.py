@@ -1,4 +1,4 @@
-"""Two checkpoints compared in the words of Keras 3, the outcome under the names that their files have."""
+"""The comparison of two checkpoints in the form of Keras 3; the result has the names that the files have."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Restatements = tuple[Restatement | None, Restatement | None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One of two checkpoints, and what tells its layers: an architecture of a generation."""
+    """One of two checkpoints, the architecture that its layers are known from, and its generation."""
 
     checkpoint: Checkpoint
     architecture: Architecture | None
@@ -34,34 +34,36 @@ class Source:
 
 
 def restated_diff(a: Source, b: Source, scope: Scope, progress: Progress) -> Diff:
-    """The diff of two checkpoints, those of an older Keras as `convert` would write them; as they are where one has no
-    exact form in Keras 3, which is noted."""
+    """The diff of two checkpoints, of which those of an older Keras have the form that `convert` would write.
+
+    Both are compared as written, with a note, where one has no exact form in Keras 3.
+    """
     try:
         restated = _restated(a, b.checkpoint), _restated(b, a.checkpoint)
     except CheckpointError as error:
-        found = as_written(a.checkpoint, b.checkpoint, scope, progress)
-        return replace(found, notes=(*found.notes, _why_not(error)))
+        plain = as_written(a.checkpoint, b.checkpoint, scope, progress)
+        return replace(plain, notes=(*plain.notes, _why_not(error)))
     ours, theirs = (one.checkpoint if one else of.checkpoint for one, of in zip(restated, (a, b), strict=True))
-    everything = replace(scope, match=(), architecture=_given(restated, scope))
+    everything = replace(scope, match=(), architecture=_substitute(restated, scope))
     sides = a.checkpoint, b.checkpoint
-    found = _as_stored(as_written(ours, theirs, everything, progress), sides, restated)
-    return _matching(replace(found, state=_state(found.state, sides, restated, scope)), restated, scope)
+    result = _as_stored(as_written(ours, theirs, everything, progress), sides, restated)
+    return _matching(replace(result, state=_state(result.state, sides, restated, scope)), restated, scope)
 
 
 def _restated(source: Source, other: Checkpoint) -> Restatement | None:
-    """A side as `convert` would write it, None for one that is so or of which nothing tells the layers."""
+    """One side as `convert` would write it; None where Keras 3 wrote it, or no architecture is known."""
     if source.generation is Generation.KERAS_3 or source.architecture is None:
         return None
     return restatement(source.checkpoint, source.architecture, chosen_for(other.config))
 
 
 def _state(
-    found: State | None, sides: tuple[Checkpoint, Checkpoint], restated: _Restatements, scope: Scope
+    converted: State | None, sides: tuple[Checkpoint, Checkpoint], restated: _Restatements, scope: Scope
 ) -> State | None:
-    """The optimizers side by side, as they are stored where the conversion of one would lose its state."""
+    """The state of both optimizers: as stored where the conversion of one side would lose its state, else converted."""
     if any(one is not None and _loses_state(one, side) for one, side in zip(restated, sides, strict=True)):
         return state_changes(*sides, scope)
-    return found
+    return converted
 
 
 def _loses_state(restated: Restatement, side: Checkpoint) -> bool:
@@ -77,30 +79,30 @@ def _why_not(error: CheckpointError) -> str:
     return f"{error.path or 'one side'}: compared as it is written: {error.what}{first}{more}"
 
 
-def _given(restated: _Restatements, scope: Scope) -> Architecture | None:
+def _substitute(restated: _Restatements, scope: Scope) -> Architecture | None:
     """The architecture for a side that stores none."""
     for one in restated:
         if one is not None and one.checkpoint.config is None:
             return one.architecture
-    given = scope.architecture
-    return given if given is not None and generation_of(given.config) is Generation.KERAS_3 else None
+    asked = scope.architecture
+    return asked if asked is not None and generation_of(asked.config) is Generation.KERAS_3 else None
 
 
-def _as_stored(found: Diff, sides: tuple[Checkpoint, Checkpoint], restated: _Restatements) -> Diff:
-    """A diff with the names and paths that the files have in place of those of Keras 3."""
+def _as_stored(converted: Diff, sides: tuple[Checkpoint, Checkpoint], restated: _Restatements) -> Diff:
+    """A diff with the names and paths of the files in place of those of Keras 3."""
     names = tuple(_Names.of(one) for one in restated)
-    config = [_renamed_change(change, *names) for change in found.config if change.kind != VERSION]
+    config = [_renamed_change(change, *names) for change in converted.config if change.kind != VERSION]
     return replace(
-        found,
+        converted,
         a=side_of(sides[0]),
         b=side_of(sides[1]),
-        pairs=tuple(_renamed_pair(pair, *names) for pair in found.pairs),
-        removed=(*map(names[0].unit, found.removed), *_left(restated[0])),
-        added=(*map(names[1].unit, found.added), *_left(restated[1])),
-        moves=tuple(_renamed_move(move, *names) for move in found.moves),
+        pairs=tuple(_renamed_pair(pair, *names) for pair in converted.pairs),
+        removed=(*map(names[0].unit, converted.removed), *_left(restated[0])),
+        added=(*map(names[1].unit, converted.added), *_left(restated[1])),
+        moves=tuple(_renamed_move(move, *names) for move in converted.moves),
         config=(*config, *_replaced(restated), *version_changes(sides[0].producer, sides[1].producer)),
-        state=found.state and _renamed_state(found.state, *names),
-        notes=(*found.notes, *_remarks(restated)),
+        state=converted.state and _renamed_state(converted.state, *names),
+        notes=(*converted.notes, *_remarks(restated)),
         restated=tuple(changes_without_meaning(sides, restated, config)),
     )
 
@@ -115,7 +117,7 @@ def _left(restated: Restatement | None) -> Iterator[Unit]:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What a file calls what has another name or path in Keras 3."""
+    """The names and paths in a file of the layers and weights that have others in Keras 3."""
 
     renamed: Mapping[str, str]
     stored: Mapping[str, str]
@@ -132,7 +134,7 @@ class _Names:
         return self.renamed[place] + label[len(place) :] if place else label
 
     def unit(self, unit: Unit) -> Unit:
-        """A weight as the file has it."""
+        """The weight with its layer and path in the file."""
         return replace(unit, layer=self.layer(unit.layer), path=self.stored.get(unit.path, unit.path))
 
 
@@ -158,8 +160,7 @@ def _renamed_state(state: State, ours: _Names, theirs: _Names) -> State:
 
 
 def _replaced(restated: _Restatements) -> Iterator[ConfigChange]:
-    """The layers whose code one side has and in whose place a function of the user's is on the other, which nothing
-    tells to be the same."""
+    """The Lambda layers that have a function of the user's on the other side: no one knows whether it does the same."""
     for at, one in enumerate(restated):
         for applied in one.journal.edits if one else ():
             if applied.edit is REPLACE_LAMBDA:
@@ -169,7 +170,7 @@ def _replaced(restated: _Restatements) -> Iterator[ConfigChange]:
 
 
 def _remarks(restated: _Restatements) -> Iterator[str]:
-    """What Keras 3 has not, and what was assumed, of each side."""
+    """The notes on each side: facts that are lost in Keras 3, and guesses."""
     for one in restated:
         if one is not None:
             path, journal = one.checkpoint.path, one.journal
@@ -177,20 +178,20 @@ def _remarks(restated: _Restatements) -> Iterator[str]:
             yield from (f"{path}: guessed: {remark.where}: {remark.what}" for remark in journal.guesses)
 
 
-def _matching(found: Diff, restated: _Restatements, scope: Scope) -> Diff:
-    """What of a diff is asked for, by the names of the files and by those of Keras 3."""
+def _matching(whole: Diff, restated: _Restatements, scope: Scope) -> Diff:
+    """The part of a diff that the globs match, by the names of the files and by those of Keras 3."""
     if not scope.match:
-        return found
-    today = tuple({stored: path for path, stored in one.stored.items()} if one else {} for one in restated)
+        return whole
+    keras3_paths = tuple({stored: path for path, stored in one.stored.items()} if one else {} for one in restated)
 
     def names(unit: Unit, at: int) -> tuple[str, ...]:
-        return (*unit.names, today[at].get(unit.path, unit.path))
+        return (*unit.names, keras3_paths[at].get(unit.path, unit.path))
 
     return replace(
-        found,
-        pairs=tuple(one for one in found.pairs if scope.takes_any((*names(one.a, 0), *names(one.b, 1)))),
-        removed=tuple(one for one in found.removed if scope.takes_any(names(one, 0))),
-        added=tuple(one for one in found.added if scope.takes_any(names(one, 1))),
-        moves=tuple(one for one in found.moves if scope.takes_any((one.layer, one.new_layer))),
+        whole,
+        pairs=tuple(one for one in whole.pairs if scope.takes_any((*names(one.a, 0), *names(one.b, 1)))),
+        removed=tuple(one for one in whole.removed if scope.takes_any(names(one, 0))),
+        added=tuple(one for one in whole.added if scope.takes_any(names(one, 1))),
+        moves=tuple(one for one in whole.moves if scope.takes_any((one.layer, one.new_layer))),
         config=(),
     )

@@ -1,4 +1,4 @@
-"""Changed weights of which the values tell what was done to them, where a side stores no config."""
+"""Changed weights that are explained by their values alone, where a side stores no config."""
 
 from __future__ import annotations
 
@@ -20,55 +20,59 @@ Own = tuple[Architecture | None, Architecture | None]
 """The architecture of each side by its own config."""
 
 
-def explained(found: Diff, own: Own, ages: tuple[Generation, ...]) -> Diff:
-    """A diff in which weights that are those of an older Keras as `convert` changes them are no difference, where the
-    config of the other side agrees; else a note says what they seem to be."""
-    pairs = [*found.changed, *found.reshaped]
+def explained(diff: Diff, own: Own, ages: tuple[Generation, ...]) -> Diff:
+    """A diff in which weights that `convert` would change in this very way are explained.
+
+    They are no difference where the config of one side asks for that change; else a note has the guess. Only for diffs
+    in which a side has no config.
+    """
+    pairs = [*diff.changed, *diff.reshaped]
     if None not in own or len(pairs) > MAX_PAIRS:
-        return found
+        return diff
     accepted, guessed = defaultdict[tuple[str, str], list[Pair]](list), defaultdict[str, list[Pair]](list)
     for pair in pairs:
-        for mark, told in _relations(pair, own):
-            if _is_known(pair, mark, told, own, ages):
-                accepted[mark, told].append(pair)
+        for mark, change in _relations(pair, own):
+            if _is_known(pair, mark, change, own, ages):
+                accepted[mark, change].append(pair)
             else:
                 other = {"a": "b", "b": "a"}[mark]
-                guessed[f"{{}} of {other} {{}} {{}} of {mark} {told}: {_reason(told)}"].append(pair)
+                guessed[f"{{}} of {other} {{}} {{}} of {mark} {change}: {_reason(change)}"].append(pair)
             break
     same = {id(pair) for group in accepted.values() for pair in group}
     return replace(
-        found,
-        pairs=tuple(_unchanged(pair) if id(pair) in same else pair for pair in found.pairs),
-        restated=(*found.restated, *(_restated(*key, group) for key, group in accepted.items())),
-        notes=(*found.notes, *(_guess(text, group) for text, group in guessed.items())),
+        diff,
+        pairs=tuple(_unchanged(pair) if id(pair) in same else pair for pair in diff.pairs),
+        restated=(*diff.restated, *(_restated(*key, group) for key, group in accepted.items())),
+        notes=(*diff.notes, *(_guess(text, group) for text, group in guessed.items())),
     )
 
 
 def _relations(pair: Pair, own: Own) -> Iterator[tuple[str, str]]:
-    """On which side the older form of a weight is, and how the other is made of it."""
+    """The side, "a" or "b", that has the older form of a weight, and the change that makes the other weight of it."""
     for mark, old, new, architecture in (("a", pair.a, pair.b, own[1]), ("b", pair.b, pair.a, own[0])):
         config = _entry(architecture, new.layer).get("config")
         epsilon = config.get("epsilon") if isinstance(config, Mapping) else None
         known = (epsilon,) if isinstance(epsilon, float) else ()
-        told = relation(old.weight, new.weight, *known)
-        if told:
-            yield mark, told
+        change = relation(old.weight, new.weight, *known)
+        if change:
+            yield mark, change
 
 
 def _entry(architecture: Architecture | None, name: str) -> Mapping[str, Any]:
-    """What a config says of a layer, nothing where there is none."""
+    """The config's entry of a layer; empty where there is none."""
     layers = architecture.layers if architecture else ()
-    found = next((layer.entry for layer in layers if layer.path == name), None)
-    return found if isinstance(found, Mapping) else {}
+    entry = next((layer.entry for layer in layers if layer.path == name), None)
+    return entry if isinstance(entry, Mapping) else {}
 
 
-def _is_known(pair: Pair, mark: str, told: str, own: Own, ages: tuple[Generation, ...]) -> bool:
-    """Whether the side with a config is of Keras 3, the other older, and what was done is what that config asks for."""
+def _is_known(pair: Pair, mark: str, change: str, own: Own, ages: tuple[Generation, ...]) -> bool:
+    """Whether a change is certain: Keras 3 wrote the side with a config, an older Keras the other side, and the config
+    asks for that change."""
     old, new = (0, 1) if mark == "a" else (1, 0)
     architecture = own[new]
     if architecture is None or ages[new] is not Generation.KERAS_3 or ages[old] is Generation.KERAS_3:
         return False
-    if not told.startswith(MULTIPLIED):
+    if not change.startswith(MULTIPLIED):
         return True
     return f'"{OLD}"' in json.dumps(_entry(architecture, (pair.a, pair.b)[new].layer), default=str)
 
@@ -77,19 +81,19 @@ def _unchanged(pair: Pair) -> Pair:
     return replace(pair, b=replace(pair.b, shape=pair.a.shape), comparison=Comparison(pair.a.weight.size))
 
 
-def _restated(mark: str, told: str, group: list[Pair]) -> Restated:
-    what = f"{len(group):,} weight{'s' * (len(group) > 1)} {told}"
+def _restated(mark: str, change: str, group: list[Pair]) -> Restated:
+    what = f"{len(group):,} weight{'s' * (len(group) > 1)} {change}"
     return Restated(mark, what, tuple(pair.a.name for pair in group))
 
 
-def _reason(told: str) -> str:
-    if told.startswith(MULTIPLIED):
-        return "as convert does for hard_sigmoid, which is a guess, for no config says it"
-    return "as convert does, which is a guess, for no config says it"
+def _reason(change: str) -> str:
+    if change.startswith(MULTIPLIED):
+        return "as convert does for hard_sigmoid; this is a guess, since no config says so"
+    return "as convert does; this is a guess, since no config says so"
 
 
 def _guess(text: str, group: list[Pair]) -> str:
-    """What some weights seem to be, by the layers that have them."""
+    """The note on weights that seem to be changed in the same way, with their layers."""
     layers = ", ".join(dict.fromkeys(pair.a.layer for pair in group))
     if len(group) == 1:
         return f"{layers}: " + text.format(f"{group[0].b.label}", "is", "that")

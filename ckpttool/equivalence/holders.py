@@ -1,4 +1,5 @@
-"""Weights that are all in one nested model, as `multi_gpu_model` of Keras 2 writes them, beside those of that model."""
+"""Checkpoints whose weights are all in one nested model, as `multi_gpu_model` of Keras 2 writes them, compared with
+that model itself."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,40 +9,43 @@ from ckpttool.comparison import Restated
 
 
 def without_holders(a: Checkpoint, b: Checkpoint) -> tuple[Checkpoint, Checkpoint, tuple[Restated, ...]]:
-    """Two checkpoints, that of weights alone which holds the layers of the other in one layer as having them itself."""
-    ours, theirs = _held(a, b), _held(b, a)
-    told = tuple(_restated(mark, held) for mark, held in (("a", ours), ("b", theirs)) if held)
-    return _with(a, ours), _with(b, theirs), told
+    """Both checkpoints, in which weights inside one nested model are in the layers of that model, and what was changed.
+
+    Only for a checkpoint of weights alone whose nested model has exactly the layers of the other checkpoint.
+    """
+    ours, theirs = _unwrapped(a, b), _unwrapped(b, a)
+    changes = tuple(_restated(mark, weights) for mark, weights in (("a", ours), ("b", theirs)) if weights)
+    return _with(a, ours), _with(b, theirs), changes
 
 
-def _held(checkpoint: Checkpoint, other: Checkpoint) -> tuple[Weight, ...]:
-    """The weights of a model as those of the layers inside its one layer; none where the other has not just these."""
+def _unwrapped(checkpoint: Checkpoint, other: Checkpoint) -> tuple[Weight, ...]:
+    """The weights of a model in the layers inside its one layer; none where these are not the layers of the other."""
     weights = checkpoint.section(Section.MODEL)
     wanted = {weight.layer for weight in other.section(Section.MODEL)}
     holders = {weight.layer for weight in weights}
     if checkpoint.config is not None or len(holders) != 1 or holders & wanted:
         return ()
-    found = tuple(_inside(weights))
-    return found if {weight.layer for weight in found} == wanted else ()
+    inside = tuple(_inside(weights))
+    return inside if {weight.layer for weight in inside} == wanted else ()
 
 
 def _inside(weights: tuple[Weight, ...]) -> Iterator[Weight]:
-    """The weights by the layer that their own names begin with."""
+    """The weights, each in the layer that its own name begins with."""
     for weight in weights:
         layer, _, name = (weight.name or "").partition("/")
         yield replace(weight, layer=layer if name else None, part=weight.layer or "")
 
 
-def _restated(mark: str, held: tuple[Weight, ...]) -> Restated:
-    layers = tuple(dict.fromkeys(weight.layer or "" for weight in held))
-    what = f"all {len(held):,} weights in one nested model, {held[0].part}, as multi_gpu_model has them"
+def _restated(mark: str, weights: tuple[Weight, ...]) -> Restated:
+    layers = tuple(dict.fromkeys(weight.layer or "" for weight in weights))
+    what = f"all {len(weights):,} weights in one nested model, {weights[0].part}, as multi_gpu_model has them"
     return Restated(mark, what, layers)
 
 
-def _with(checkpoint: Checkpoint, held: tuple[Weight, ...]) -> Checkpoint:
-    """A checkpoint with these weights in place of its model's."""
-    if not held:
+def _with(checkpoint: Checkpoint, inside: tuple[Weight, ...]) -> Checkpoint:
+    """The checkpoint with these weights in place of those of its model; the checkpoint itself where there are none."""
+    if not inside:
         return checkpoint
-    weights = {**checkpoint.weights, **{weight.path: replace(weight, part="") for weight in held}}
-    names = tuple(dict.fromkeys(weight.layer or "" for weight in held))
+    weights = {**checkpoint.weights, **{weight.path: replace(weight, part="") for weight in inside}}
+    names = tuple(dict.fromkeys(weight.layer or "" for weight in inside))
     return replace(checkpoint, weights=weights, layer_names=names)

@@ -1,4 +1,5 @@
-"""What one weight is made of another by, where no config tells: told by the values, which agree bit for bit or not."""
+"""The relation of two weights where no config states it: the change by `convert` that makes one of the other, bit for
+bit."""
 
 from __future__ import annotations
 
@@ -15,37 +16,39 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_BYTES = 1 << 27
-"""Weights that are larger are not looked at."""
+"""The size in bytes beyond which weights are not looked at."""
 
 MULTIPLIED = f"multiplied by {FACTOR}"
-"""What every relation says that hard_sigmoid is the reason for."""
+"""The beginning of every relation that hard_sigmoid is the reason for."""
 
-_EPSILON = 1e-6  # of BatchNormalization by default, as long as it kept a deviation
+_EPSILON = 1e-6  # the default of BatchNormalization in the versions of Keras that stored a deviation
 _GATES = (3, 4)
 
 
 def relation(old: Weight, new: Weight, epsilon: float = _EPSILON) -> str:
-    """How a weight is made of another of the same dtype, in words; empty where none of what `convert` does explains
-    it, or nothing can be told. `epsilon` is that of a BatchNormalization."""
+    """The change, as text, that makes `new` of `old`; empty where no change by `convert` does, or it cannot be known.
+
+    Both must have the same float dtype. `epsilon` is the argument of a BatchNormalization.
+    """
     if old.dtype != new.dtype or not old.dtype.startswith("float") or max(old.nbytes, new.nbytes) > MAX_BYTES:
         return ""
     try:
         before, after = old.read(), new.read()
     except CheckpointError:
         return ""
-    if not before.any():  # zeros are the same however they are changed
+    if not before.any():  # most changes leave zeros as they are, so that zeros prove nothing
         return ""
     import numpy as np
 
-    with np.errstate(all="ignore"):  # what is tried need not make sense
-        return next((told for told, holds in _candidates(before, after, epsilon) if holds()), "")
+    with np.errstate(all="ignore"):  # a change that is tried need not make sense
+        return next((text for text, holds in _candidates(before, after, epsilon) if holds()), "")
 
 
 _Candidate = tuple[str, Callable[[], bool]]
 
 
 def _candidates(old: np.ndarray, new: np.ndarray, epsilon: float) -> Iterator[_Candidate]:
-    """What may have been done, and whether it was."""
+    """The possible changes as text, each with a function that says whether it was made."""
     if old.shape == new.shape and old.ndim:
         yield from _multiplied(old, new)
         if old.ndim > 2:
@@ -67,8 +70,8 @@ def _multiplied(old: np.ndarray, new: np.ndarray) -> Iterator[_Candidate]:
     axes = tuple(range(old.ndim - 1))
     grown, same = (np.all(one == new, axis=axes) for one in (scaled, old))
     count, columns = (grown & ~same).sum().item(), new.shape[-1]
-    told = MULTIPLIED if count == columns else f"{MULTIPLIED} in {count:,} of {columns:,} columns"
-    yield told, lambda: count > 0 and bool(np.all(grown | same))
+    text = MULTIPLIED if count == columns else f"{MULTIPLIED} in {count:,} of {columns:,} columns"
+    yield text, lambda: count > 0 and bool(np.all(grown | same))
 
 
 def _arranged(how: Arrangement, old: np.ndarray, new: np.ndarray) -> _Candidate:

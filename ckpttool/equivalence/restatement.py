@@ -1,4 +1,4 @@
-"""A checkpoint of an older Keras as `convert` would write it, in memory."""
+"""A checkpoint of an older Keras in the form that `convert` would write, in memory."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, read_architecture
 
 MAX_NODES = 1_000_000
-"""How many values of a config are looked through, at most, for what a user chose when it was converted."""
+"""The most values of a config that are searched for the options that a user chose for its conversion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restatement:
-    """A checkpoint in the words of Keras 3, whose weights are at the paths of today and changed when they are read.
+    """A checkpoint in the form of Keras 3; its weights have the paths of Keras 3 and are changed when they are read.
 
-    `stored` are the paths in the file by those of today, `renamed` the layers of another label by their label of today.
-    `left` are the weights of the file's model that it does not have.
+    `stored` are the paths in the file by the paths of Keras 3, `renamed` the old labels of renamed layers by the new
+    ones. `left` are the weights of the file's model that the converted model does not have.
     """
 
     checkpoint: Checkpoint
@@ -54,7 +54,7 @@ def restatement(checkpoint: Checkpoint, architecture: Architecture | None, optio
     model = prepared.payload.model
     config = model.config if isinstance(model.config, Mapping) else None
     weights = dict(_weights(model.content))
-    found = replace(
+    converted = replace(
         checkpoint,
         kind=checkpoint.kind if checkpoint.kind in PATH_KINDS else "weights-h5",
         weights=weights,
@@ -66,13 +66,13 @@ def restatement(checkpoint: Checkpoint, architecture: Architecture | None, optio
     stored = {path: weight.path for path, weight in model.content.weights.items()}
     renamed = {new: old for old, new in prepared.renamed}
     left = tuple(_left(checkpoint, architecture, prepared, journal))
-    return Restatement(found, read_architecture(config), prepared, journal, stored, renamed, left)
+    return Restatement(converted, read_architecture(config), prepared, journal, stored, renamed, left)
 
 
 def _left(
     checkpoint: Checkpoint, architecture: Architecture | None, prepared: Prepared, journal: Journal
 ) -> Iterator[Weight]:
-    """The weights of a model of which a conversion makes nothing, neither weights nor arguments."""
+    """The weights of a model that a conversion does not use, neither as weights nor in arguments."""
     used = {path for placed in prepared.placed for path in placed.stored}
     used |= {weight.path for weight in prepared.payload.model.content.weights.values()}
     stored = (*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER))
@@ -83,7 +83,7 @@ def _left(
 
 
 def _weights(content: Content) -> Iterator[tuple[str, Weight]]:
-    """The weights as a file of this content has them."""
+    """The weights by path, as a file with this content would have them."""
     names = {split(path) if path else (): name for path, name in content.names.items() if name}
     for path, weight in content.weights.items():
         section = Section.OTHER if weight.section is Section.OTHER else section_of(split(path))
@@ -92,8 +92,10 @@ def _weights(content: Content) -> Iterator[tuple[str, Weight]]:
 
 
 def chosen_for(config: Any) -> Options:
-    """What a user must have chosen for a conversion to have this result: the old hard_sigmoid as a registered function,
-    functions in place of Lambda layers."""
+    """The options that a user must have chosen for a conversion to result in this config.
+
+    They are `keep_weights` for the old hard_sigmoid as a registered function, and functions for Lambda layers.
+    """
     keeps, functions = False, dict[str, str]()
     for value in _mappings(config):
         keeps |= value.get("config") == REGISTERED
@@ -104,7 +106,7 @@ def chosen_for(config: Any) -> Options:
 
 
 def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
-    """The objects of a config, however deep."""
+    """All mappings in a config, at any depth."""
     stack = [config]
     for _ in range(MAX_NODES):
         if not stack:
@@ -118,9 +120,9 @@ def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _place(function: Any) -> str:
-    """Where a function is that a config names, `package.module:function`; empty for another."""
+    """The place of a function that a config names, as `package.module:function`; empty for any other function."""
     if not isinstance(function, Mapping) or function.get("class_name") != "function":
         return ""
     module, name = function.get("module"), function.get("config")
-    given = isinstance(module, str) and module != "builtins" and isinstance(name, str)
-    return f"{module}:{name}" if given else ""
+    is_named = isinstance(module, str) and module != "builtins" and isinstance(name, str)
+    return f"{module}:{name}" if is_named else ""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ckpttool.comparison.arguments import Sides, argument_differences, differences, shown
-from ckpttool.comparison.objects import Thing, meaning
+from ckpttool.comparison.objects import ConfigObject, meaning
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.dtype_policies import read_policy
 from ckpttool.model.layers.table import LAYERS, WEIGHTLESS
@@ -62,10 +62,10 @@ def entries(class_name: str) -> list[tuple[Spec, dict[str, Any]]]:
     return [(spec, entry) for spec, entry in found if entry is not None]
 
 
-def thing(entry: Any) -> Thing:
+def layer_of(entry: Any) -> ConfigObject:
     """A layer of Keras 3 by class and arguments."""
     found = meaning("layers", entry, False)
-    assert isinstance(found, Thing)
+    assert isinstance(found, ConfigObject)
     return found
 
 
@@ -149,7 +149,7 @@ def test_defaults_left_out(class_name: str) -> None:
         kept |= {key: value for key, value in entry["config"].items() if key in ("layer", "cell", "cells", "layers")}
         if class_name == "InputLayer":
             kept["batch_shape"] = entry["config"]["batch_shape"]
-        assert not list(argument_differences(thing(entry), thing({**entry, "config": kept})))
+        assert not list(argument_differences(layer_of(entry), layer_of({**entry, "config": kept})))
 
 
 def required(class_name: str) -> set[str]:

@@ -119,10 +119,10 @@ def test_depth(kind: str, depth: int) -> None:
     entries = [held(depth, kind, leaf) for leaf in leaves]
     around = [entry if "model" in kind else layer("Mine", "x", held=entry) for entry in entries]
     one, other = (Configs(sequential({**entry, "name": "q"}, dense("z"))) for entry in around)
-    start = time.monotonic()
+    start = time.process_time()
     assert config_changes(one, other)
     assert config_changes(one, one) == ()
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 def chain(count: int, name: str = "d", **config: Any) -> Configs:
