@@ -1,4 +1,4 @@
-"""Whether the weights of a checkpoint load into an architecture, and what Keras would do with them."""
+"""The check whether the weights of a checkpoint load into an architecture, as each loader of Keras would do it."""
 
 from ckpttool.verification.result import Finding, Status, VerifyResult
 from ckpttool.verification.verdicts import LOADERS, Allowed, verify

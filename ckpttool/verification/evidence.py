@@ -1,4 +1,4 @@
-"""What stored names say about pairs that were made without them: whether weights would be loaded crosswise."""
+"""The evidence of stored names: whether a loader that ignores names would load weights into the wrong layers."""
 
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -22,11 +22,11 @@ def crosswise(
     layer_of: Callable[[Weight], str | None],
     stored: set[str],
 ) -> dict[str, str]:
-    """The layers that get the weights of another one: by name, the name of the layer that the file says they are of.
+    """The layers that would get the weights of another layer, by name, with the name of that layer in the file.
 
-    `owner` tells the layer of a slot, `layer_of` the stored name of a weight's layer, None where the file does not;
-    `stored` are all such names. Names that Keras numbers itself shift from one session to the next, so a name that
-    merely has another number counts only where layers have changed places among each other.
+    `owner` gives the layer of a slot, `layer_of` the stored name of a weight's layer, None where the file has none;
+    `stored` are all such names. Names that Keras numbers itself shift from one session to the next. So a name that
+    differs in its number alone counts only where layers have swapped places.
     """
     loaded = dict[str, str]()
     for slot, weight in pairs:
@@ -42,10 +42,10 @@ def crosswise(
 
 
 def crosswise_inside(pairs: Sequence[Pair], owner: Callable[[SpecSlot], str]) -> dict[SpecSlot, str]:
-    """The slots that get the values of another weight of the same layer: what the file calls what they would get.
+    """The slots that would get the values of another weight of the same layer, with the stored name of that weight.
 
-    Names inside layers differ between generations of Keras, so that they count only where weights have changed places
-    among each other, or where both names have meant the same ever since.
+    Names inside layers differ between generations of Keras. So they count only where weights have swapped places, or
+    where both names have the same meaning in all generations since Keras 2.
     """
     layers: dict[str, list[Pair]] = {}
     for slot, weight in pairs:
@@ -55,14 +55,14 @@ def crosswise_inside(pairs: Sequence[Pair], owner: Callable[[SpecSlot], str]) ->
 
 def _crossed(pairs: list[Pair]) -> dict[SpecSlot, str]:
     known = [(slot, slot.label.split("/"), name) for slot, weight in pairs if (name := _stored(slot, weight))]
-    found = {slot: "/".join(name) for slot, ours, name in known if _differ(ours[-1], name[-1])}
-    depth = next((depth for depth in range(1, _MOST_NAMES) if _tells(known, depth)), None)
+    crossed = {slot: "/".join(name) for slot, ours, name in known if _differ(ours[-1], name[-1])}
+    depth = next((depth for depth in range(1, _MOST_NAMES) if _are_unique(known, depth)), None)
     if depth is None:
-        return found
+        return crossed
     loaded = {tuple(ours[-depth:]): tuple(name[-depth:]) for _, ours, name in known}
     wrong = {ours: theirs for ours, theirs in loaded.items() if ours != theirs}
     circles = {ours for ours in wrong if _in_circle(ours, wrong)}
-    return found | {slot: "/".join(name) for slot, ours, name in known if tuple(ours[-depth:]) in circles}
+    return crossed | {slot: "/".join(name) for slot, ours, name in known if tuple(ours[-depth:]) in circles}
 
 
 def _differ(ours: str, theirs: str) -> bool:
@@ -70,7 +70,7 @@ def _differ(ours: str, theirs: str) -> bool:
 
 
 def _stored(slot: SpecSlot, weight: Weight) -> list[str]:
-    """The stored name of a weight in pieces; in the path layout the names of the objects that lead to it, if any."""
+    """The parts of a weight's stored name; in the path layout the names of the objects that lead to it, if any."""
     if weight.name is not None:
         return weight.name.removesuffix(":0").split("/")
     if weight.layer is None:
@@ -78,15 +78,15 @@ def _stored(slot: SpecSlot, weight: Weight) -> list[str]:
     return [*weight.layer.split("/"), *filter(None, weight.part.split("/")), slot.name.rpartition("/")[2]]
 
 
-def _tells(known: list[tuple[SpecSlot, list[str], list[str]]], depth: int) -> bool:
-    """Whether the last pieces of names tell the weights of a layer apart, on both sides."""
+def _are_unique(known: list[tuple[SpecSlot, list[str], list[str]]], depth: int) -> bool:
+    """Whether the last `depth` parts of names are different for all weights of a layer, on both sides."""
     ours = {tuple(name[-depth:]) for _, name, _ in known}
     theirs = {tuple(name[-depth:]) for _, _, name in known}
     return len(ours) == len(theirs) == len(known) > 0
 
 
 def _in_circle(name: Name, follows: Mapping[Name, Name]) -> bool:
-    """Whether going from a name to the name loaded into it leads back to it."""
+    """Whether the way from a name to the name loaded into it, and so on, leads back to the name."""
     current = follows[name]
     for _ in range(len(follows)):
         if current == name:

@@ -1,4 +1,4 @@
-"""What the weights of a checkpoint are held against: a spec, and which Keras builds the architecture behind it."""
+"""The expectation that the weights of a checkpoint must meet: a spec, and which Keras builds its architecture."""
 
 import os
 from collections.abc import Mapping
@@ -18,8 +18,7 @@ from ckpttool.verification import legacy_state
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """The spec that is expected, what to call it, and where it is of a config, that architecture and which Keras builds
-    it."""
+    """The expected spec and its title; where it comes from a config, the architecture and which Keras builds it."""
 
     spec: Spec
     title: str
@@ -27,15 +26,17 @@ class Expectation:
     architecture: Architecture | None = None
 
     def with_own_model(self) -> "Expectation":
-        """The same, the model itself among what only the user's code knows."""
+        """The same expectation, with the model itself among the objects whose weights only the user's code knows."""
         class_name = self.architecture.class_name if self.architecture else ""
         model = Opaque(self.spec.model, class_name, "")
         return replace(self, spec=replace(self.spec, opaque=(model, *self.spec.opaque)))
 
 
 def expectation_of(architecture: Spec | Architecture | str | os.PathLike[str], optimizer: bool) -> Expectation:
-    """What an architecture, or a file with one, expects; with the `optimizer` that a whole legacy model states beside
-    its config where that is asked for. Raises CheckpointError where a file cannot be read."""
+    """The expectation of an architecture, or of a file with one. Raises CheckpointError where a file cannot be read.
+
+    With `optimizer`, the optimizer of a whole legacy model, which is stored beside its config, is part of it.
+    """
     if isinstance(architecture, Spec):
         return Expectation(architecture, architecture.model)
     if isinstance(architecture, Architecture):

@@ -1,4 +1,7 @@
-"""Models of own classes that hold the whole model as one layer, which no config tells: their weights stand below it."""
+"""Models of the user's own classes that contain the whole model as one layer: all weights are stored below that layer.
+
+No config shows this; only the paths of the weights do.
+"""
 
 from collections.abc import Mapping
 
@@ -13,12 +16,15 @@ _MODELS = MODELS | {"Graph"}
 
 
 def inner_pairing(architecture: Architecture | None, spec: Spec, checkpoint: Checkpoint) -> Pairing | None:
-    """The pairs of a model of an own class with all that a file stores, below whichever object; None where the class is
-    Keras's own, or something is missing or left over."""
+    """The pairs of such a model with all weights of a file, below whichever object they are stored.
+
+    None where the class is Keras's own, or where a weight is missing or left over.
+    """
     if architecture is None or architecture.part is not None or architecture.class_name in _MODELS:
         return None
-    found = align(checkpoint, architecture)
-    if found.missing or found.left or not found.aligned or any(len(one.stored) > 1 for one in found.aligned):
+    alignment = align(checkpoint, architecture)
+    aligned = alignment.aligned
+    if alignment.missing or alignment.left or not aligned or any(len(one.stored) > 1 for one in aligned):
         return None
     slots: Mapping[str, SpecSlot] = {slot.label: slot for slot in spec.slots}
-    return Pairing([(slots[one.place.label], one.stored[0].weight) for one in found.aligned])
+    return Pairing([(slots[one.place.label], one.stored[0].weight) for one in aligned])

@@ -1,10 +1,10 @@
-"""Weights of a legacy file as an older Keras loads them into an architecture that Keras 3 does not build.
+"""The pairs of a legacy file as an older Keras loads it into an architecture that Keras 3 does not build.
 
-Keras 1 keeps each gate of a recurrent layer in arrays of its own and the axes of kernels in the order of its backend
-(`load_weights_from_hdf5_group`, keras/engine/topology.py, 1.2.2). Keras 2 turns those into its own as it loads them,
-and weights of layers for cuDNN into those of plain ones and back (`preprocess_weights_for_loading`,
-keras/engine/saving.py, 2.2.4, and keras/src/saving/legacy/hdf5_format.py, 2.15); a file without a version is one of
-Keras 1 for it.
+Keras 1 stores each gate of a recurrent layer in arrays of its own, and the axes of kernels in the order of its backend
+(`load_weights_from_hdf5_group`, keras/engine/topology.py, 1.2.2). Keras 2 converts both when it loads them. It also
+converts weights of cuDNN layers to those of plain layers and back (`preprocess_weights_for_loading`,
+keras/engine/saving.py, 2.2.4, and keras/src/saving/legacy/hdf5_format.py, 2.15). It takes a file without a version for
+one of Keras 1.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,12 +26,14 @@ Loader = Callable[[Spec, Checkpoint, bool], Pairing]
 _LEGACY = frozenset({"legacy-model", "legacy-weights"})
 _KERAS_0 = "keras0-weights"
 _Slots = list[tuple[SpecSlot, tuple[Shape | None, ...]]]
-"""The slots that a generation expects, each with the shapes in which it loads it."""
+"""The slots that a generation expects, each with the shapes in which the generation loads it."""
 
 
 def generations_for(checkpoint: Checkpoint, support: Support | None) -> tuple[Generation, ...]:
-    """In whose layouts the Keras that wrote an architecture reads a checkpoint, the likeliest first; none where Keras 3
-    builds the architecture, or the file is not of an old layout."""
+    """The generations in whose layouts the Keras that wrote an architecture reads a checkpoint, the likeliest first.
+
+    None where Keras 3 builds the architecture, or where the file has no old layout.
+    """
     if support is None or not support.by_writer_alone:
         return ()
     writer = support.writer
@@ -45,8 +47,11 @@ def generations_for(checkpoint: Checkpoint, support: Support | None) -> tuple[Ge
 
 
 def reads(checkpoint: Checkpoint, support: Support) -> bool:
-    """Whether the Keras that wrote an architecture reads a file as one of its old layout: Keras 2 goes by a few names,
-    Keras 0 and 1 by none (`load_weights`, keras/src/engine/training.py, 2.15; keras/engine/topology.py, 1.2.2)."""
+    """Whether the Keras that wrote an architecture reads a file in the old layout.
+
+    Keras 2 reads files with two suffixes in another layout, Keras 0 and 1 none (`load_weights`,
+    keras/src/engine/training.py, 2.15; keras/engine/topology.py, 1.2.2).
+    """
     other = support.writer is Generation.KERAS_2 and checkpoint.path.name.endswith((".keras", ".weights.h5"))
     return bool(generations_for(checkpoint, support)) and not other
 
@@ -59,13 +64,13 @@ def pair(
     load: Loader,
     skip_mismatch: bool,
 ) -> Pairing:
-    """The pairs of a legacy file as the first of the generations makes them that loads all, else as the first does."""
-    found = [_pair(_expected(architecture, one), spec, checkpoint, load, skip_mismatch) for one in generations]
-    return next((pairing for pairing in found if not pairing.raises), found[0])
+    """The pairs of a legacy file as the first generation loads them that does not raise, else as the first of all."""
+    pairings = [_pair(_expected(architecture, one), spec, checkpoint, load, skip_mismatch) for one in generations]
+    return next((pairing for pairing in pairings if not pairing.raises), pairings[0])
 
 
 def _pair(expected: _Slots, spec: Spec, checkpoint: Checkpoint, load: Loader, skip_mismatch: bool) -> Pairing:
-    """The pairs, of slots in the shapes of what is stored where they load in several."""
+    """The pairs; a slot that loads in several shapes has the shape of its stored weight."""
     shapes = {(slot.group, slot.index): others for slot, others in expected}
     slots = tuple(slot for slot, _ in expected)
     paired = load(replace(spec, slots=slots), checkpoint, skip_mismatch).pairs
@@ -80,7 +85,7 @@ def _pair(expected: _Slots, spec: Spec, checkpoint: Checkpoint, load: Loader, sk
 
 
 def _expected(architecture: Architecture, generation: Generation) -> _Slots:
-    """The slots of an architecture as a legacy file of a generation holds them."""
+    """The slots of an architecture in the form of a legacy file of a generation."""
     places = {key_of(place): place for place in places_of(part_in(architecture))}
     return [
         (_slot(places[top, one.owner, one.slot.name].layer, top, at, one), tuple(_shapes(one, generation)))
@@ -96,8 +101,11 @@ def _slot(layer: str, group: str, index: int, stored: StoredSlot) -> SpecSlot:
 
 
 def _shapes(stored: StoredSlot, generation: Generation) -> Iterator[Shape | None]:
-    """The shapes in which a generation loads an array. Those of axes that are shared are in no config of Keras 1, which
-    then builds the layer without (`get_config` of PReLU, keras/layers/advanced_activations.py, 1.2.2)."""
+    """The shapes in which a generation loads an array.
+
+    Keras 1 writes no shared axes into the config, and so builds the layer without them (`get_config` of PReLU,
+    keras/layers/advanced_activations.py, 1.2.2).
+    """
     forms = stored.forms[:1] if generation <= Generation.KERAS_1 and _is_open(stored.forms[-1].shape) else stored.forms
     yield from (form.shape for form in forms)
 

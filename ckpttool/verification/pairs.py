@@ -1,4 +1,4 @@
-"""Which stored weight goes to which slot, as a loader of Keras pairs them."""
+"""The pairs of stored weights and slots, as a loader of Keras makes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,10 +11,11 @@ from ckpttool.model.spec import SpecSlot
 
 @dataclass(slots=True)
 class Pairing:
-    """Which stored weight goes to which slot, what is left over on either side and why, and why Keras would raise.
+    """The pairs of slots and stored weights, the leftovers of both sides with reasons, and why Keras would raise.
 
-    `miscounted` are the slots and weights of objects that have another number of them than the file stores. `skipped`
-    says why Keras leaves a slot or a stored weight alone, by its `id`, where it is asked to skip mismatches.
+    `unchecked` are weights of objects of unknown classes. `miscounted` are the slots and weights of objects with
+    another number of weights than the file stores. `skipped` has, by the `id` of a slot or a stored weight, the reason
+    why Keras skips it where it is asked to skip mismatches.
     """
 
     pairs: list[tuple[SpecSlot, Weight]] = field(default_factory=list)
@@ -26,7 +27,7 @@ class Pairing:
     skipped: dict[int, str] = field(default_factory=dict)
 
     def add(self, other: "Pairing") -> None:
-        """Take over all of another pairing."""
+        """Add all pairs, leftovers and reasons of another pairing."""
         self.pairs += other.pairs
         self.missing += other.missing
         self.unexpected += other.unexpected
@@ -35,8 +36,10 @@ class Pairing:
         self.skipped |= other.skipped
 
     def finish(self, skip_mismatch: bool = False) -> "Pairing":
-        """The same, with a reason for Keras to raise where a pair differs in shape, or with the slot skipped there
-        (`_set_weights`, keras/src/legacy/saving/legacy_h5_format.py, 3.15)."""
+        """Record for each pair of unequal shapes that Keras raises, or skips it with `skip_mismatch`; return self.
+
+        Source: `_set_weights`, keras/src/legacy/saving/legacy_h5_format.py, 3.15.
+        """
         for slot, weight in self.pairs:
             if id(slot) in self.skipped:
                 continue
@@ -47,26 +50,31 @@ class Pairing:
                 self.raises.append(f"{slot.label}: values of type {weight.dtype}")
             elif not fits:
                 self.raises.append(f"{slot.label}: shape {weight.shape} instead of {slot.shape}")
-        return self._leave_the_rest() if skip_mismatch else self
+        return self._skip_leftovers() if skip_mismatch else self
 
-    def _leave_the_rest(self) -> "Pairing":
-        """The same, with what has no partner skipped too, which Keras leaves alone unless it raises."""
+    def _skip_leftovers(self) -> "Pairing":
+        """Skip the slots and weights without a partner, too, which Keras does unless it raises; return self."""
         if not self.raises:
             for lone, why in (*self.missing, *self.unexpected):
                 self.skipped.setdefault(id(lone), why)
         return self
 
     def skip_layers(self) -> None:
-        """Skip each layer whole whose number of weights differs, which is all that Keras raises on so far
-        (`load_weights_from_hdf5_group_by_name`, keras/src/legacy/saving/legacy_h5_format.py, 3.15)."""
+        """Skip each layer as a whole whose number of weights differs; clear the reasons to raise, which are these.
+
+        Source: `load_weights_from_hdf5_group_by_name`, keras/src/legacy/saving/legacy_h5_format.py, 3.15.
+        """
         for slots, weights, count in self.miscounted:
             self.skipped |= dict.fromkeys(map(id, (*slots, *weights)), f"{count}; Keras skips all of it")
         self.raises.clear()
 
     def skip_objects(self) -> "Pairing":
-        """The same with what Keras leaves alone of each object that it cannot load: all of it where the number differs,
-        else what comes behind the first weight that does not fit; it raises on none (`load_weights_only` and
-        `_load_state`, keras/src/saving/saving_lib.py; `Layer.load_own_variables`, keras/src/layers/layer.py, 3.15)."""
+        """Skip the weights that Keras does not load of an object, without raising; return self.
+
+        Of an object with another number of weights it loads none, else none from the first weight on that does not fit
+        (`load_weights_only` and `_load_state`, keras/src/saving/saving_lib.py; `Layer.load_own_variables`,
+        keras/src/layers/layer.py, 3.15).
+        """
         self.skip_layers()
         loaded = {id(slot): weight for slot, weight in self.pairs}
         for slots in self._objects():
@@ -77,7 +85,7 @@ class Pairing:
                 self.skipped.setdefault(id(slots[first]), "Keras skips it")
                 for slot in slots[first + 1 :]:
                     self.skipped.setdefault(id(slot), reason)
-        return self._leave_the_rest()
+        return self._skip_leftovers()
 
     def _objects(self) -> list[list[SpecSlot]]:
         """The slots by the object that owns them, in the order in which Keras loads them."""

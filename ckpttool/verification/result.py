@@ -1,4 +1,4 @@
-"""What verifying tells: findings, one a weight, and the verdict that follows from them."""
+"""The result of a verification: one finding for each weight with a problem, and the verdict that follows."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -10,7 +10,7 @@ from ckpttool.model.support import Support
 
 
 class Status(Enum):
-    """What can be wrong with a weight."""
+    """The kinds of problems with a weight."""
 
     MISSING = "MISSING"
     UNEXPECTED = "UNEXPECTED"
@@ -25,8 +25,8 @@ class Status(Enum):
 class Finding:
     """One weight that is not as the architecture expects: the slot, the stored weight, or both.
 
-    `why` says what is wrong, `remedy` what would mend it where that can be told. `accepted` says that it does not count
-    against the checkpoint: it is allowed by the user, Keras skips it as it was asked to, or converts it without harm.
+    `why` says what is wrong, `remedy` what to do, where that is known. `accepted` says that the finding does not count
+    against the checkpoint: the user allows it, Keras was asked to skip it, or Keras converts it without loss.
     """
 
     status: Status
@@ -38,20 +38,20 @@ class Finding:
 
     @property
     def label(self) -> str:
-        """What to call the weight: as the architecture does, else as the file does."""
+        """The name to show for the weight: the one in the architecture, else the path in the file."""
         return self.slot.label if self.slot else self.weight.path if self.weight else ""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """Whether a checkpoint loads into an architecture.
+    """The answer whether a checkpoint loads into an architecture, with all findings.
 
-    `loader` is the way of loading that was imitated, chosen for the reason in `because`. `keras` is what Keras 3 does
-    with the file as it is named: "loads", "raises", "loads wrongly" (without a word), "loads uncompiled" (with
-    compile=False alone), or "cannot build" where it does not build the architecture. `support` says which Keras builds
-    it, None where there is no config. `problems` are what concerns the file as a whole. `skipped` are the slots that
-    Keras leaves alone where it is asked to skip mismatches. `unchecked` are weights of objects of unknown classes, and
-    those objects are `opaque`.
+    `loader` is the loader of Keras that was imitated, `because` the reason for choosing it. `keras` says what Keras 3
+    does with the file under its name: "loads", "raises", "loads wrongly" (without an error), "loads uncompiled" (only
+    with compile=False), or "cannot build" (it does not build the architecture). `support` says which Keras builds the
+    architecture; None where there is no config. `problems` are those of the file as a whole. `skipped` are the slots
+    that Keras skips where it is asked to skip mismatches. `unchecked` are weights of objects of unknown classes;
+    `opaque` are these objects.
     """
 
     checkpoint: Path
@@ -69,8 +69,8 @@ class VerifyResult:
     support: Support | None = None
 
     def __repr__(self) -> str:
-        found = f"{len(self.matched):,} weights matched, {len(self.findings):,} findings"
-        return f"<VerifyResult {self.checkpoint.name!r}: {self.verdict}, {found}>"
+        counts = f"{len(self.matched):,} weights matched, {len(self.findings):,} findings"
+        return f"<VerifyResult {self.checkpoint.name!r}: {self.verdict}, {counts}>"
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -79,29 +79,31 @@ class VerifyResult:
 
     @property
     def verdict(self) -> str:
-        """ "loads", "does not load", or "cannot tell" where all that is known fits but not all is known."""
+        """ "loads", "does not load", or "cannot tell" where all known weights fit, but not all weights are known."""
         if self.problems or self.failures:
             return "does not load"
         return "cannot tell" if self.opaque or not self.matched else "loads"
 
     @property
     def ok(self) -> bool:
-        """Whether every weight finds its place, and every place its weight."""
+        """Whether every weight has its slot, and every slot its weight."""
         return self.verdict == "loads"
 
     @property
     def is_of_one_file(self) -> bool:
-        """Whether checkpoint and architecture are one whole model, which Keras would also compile."""
+        """Whether checkpoint and architecture are the same whole model, which Keras would also compile."""
         return str(self.checkpoint) == self.architecture
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """The classes and functions of the user's own that Keras 3 has to be given to build the architecture, and for a
-        whole model that it compiles those too that it is compiled with."""
+        """The user's own classes and functions that Keras 3 needs as custom objects to build the architecture.
+
+        For a whole model that Keras compiles, also those in its compile settings.
+        """
         compiled = self.is_of_one_file and self.keras != "loads uncompiled"
         return self.support.buildability.own_names(compiled) if self.support else ()
 
     @property
     def loads_in_keras_3(self) -> bool:
-        """Whether Keras 3 loads it, too, which does not build every architecture that an older Keras wrote."""
+        """Whether Keras 3 loads the checkpoint; it does not build every architecture that an older Keras wrote."""
         return self.ok and self.keras == "loads"

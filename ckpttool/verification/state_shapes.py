@@ -1,7 +1,7 @@
-"""The shapes of what an optimizer keeps for weights whose shapes no config tells, as behind classes of the user's own.
+"""The shapes of an optimizer's variables for weights whose shapes are in no config, as after the user's own classes.
 
-Keras makes each of them in the shape of its weight (`Optimizer.add_variable_from_reference`,
-keras/src/optimizers/base_optimizer.py, 3.15), and the weight has the shape of the stored one where it loads at all.
+Keras creates each variable in the shape of its weight (`Optimizer.add_variable_from_reference`,
+keras/src/optimizers/base_optimizer.py, 3.15). The weight has the shape of the stored one, if it loads at all.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from ckpttool.model.sizes import Shape
 from ckpttool.model.spec import Spec, SpecSlot
 from ckpttool.verification.pairs import Pairing
 
-_FACTORS = frozenset({"r", "c"})  # of Adafactor, which have not the shape of the weight
+_FACTORS = frozenset({"r", "c"})  # of Adafactor, whose shapes are not those of the weight
 
 
 def with_stored_shapes(spec: Spec, pairing: Pairing) -> Spec:
-    """The spec, the variables of its optimizer in the shapes of the stored weights where it leaves these open."""
+    """The spec, in which variables of the optimizer without a known shape have the shape of the stored weight."""
     shapes = {slot.label: weight.shape for slot, weight in pairing.pairs if slot.shape is None or None in slot.shape}
     if not shapes:
         return spec
@@ -23,7 +23,7 @@ def with_stored_shapes(spec: Spec, pairing: Pairing) -> Spec:
 
 
 def _with_shape(slot: SpecSlot, shapes: Mapping[str, Shape]) -> SpecSlot:
-    """A variable in the shape of its weight: its name ends in that of the weight and what it keeps for it."""
+    """A variable in the shape of its weight; its name ends in the weight's name and the kind: `kernel/momentum`."""
     weight, _, kind = slot.name.rpartition("/")
     if kind in _FACTORS or (slot.shape is not None and None not in slot.shape):
         return slot

@@ -1,4 +1,4 @@
-"""Verifying: pairs of stored weights and slots, made as Keras makes them, and what is wrong with each."""
+"""The verdict on a checkpoint: weights and slots are paired as Keras does it, and each pair is judged."""
 
 import fnmatch
 import math
@@ -30,7 +30,7 @@ from ckpttool.verification.state_shapes import with_stored_shapes
 LOADERS: Mapping[str, Callable[..., Pairing]] = MappingProxyType(
     {"path": loaders.by_path, "order": loaders.by_order, "name": loaders.by_name}
 )
-"""The ways in which Keras pairs weights with slots."""
+"""The loaders of Keras, by the way in which they pair weights with slots."""
 
 _PATH_SUFFIXES = (".keras", ".weights.h5", ".weights.json")
 _ORDER_SUFFIXES = (".h5", ".hdf5")
@@ -40,8 +40,11 @@ _GENERATOR_STATE = "seed_generator/vars/"
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What does not count against a checkpoint: globs over layers, weights and paths, how dtypes are compared,
-    and whether the state of the optimizer counts too."""
+    """The differences that do not count against a checkpoint.
+
+    `missing` and `unexpected` are globs over layers, weights and paths. With `strict_dtypes` every other dtype counts,
+    with `optimizer` also the state of the optimizer.
+    """
 
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
@@ -58,13 +61,13 @@ def verify(
     progress: Callable[[int], None] = lambda nbytes: None,
     skip_mismatch: bool = False,
 ) -> VerifyResult:
-    """Whether the weights of a checkpoint load into an architecture, and what Keras would do.
+    """The answer whether the weights of a checkpoint load into an architecture, and what Keras would do.
 
     `architecture` is a spec, an architecture, or a file with one of them, a whole model, or other weights. `by` is the
-    way of loading: "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values`
-    all matched weights are read and searched for NaN and Inf; `progress` is told the bytes of every block that was
-    read. With `skip_mismatch`, the option of `load_weights`, what Keras then leaves alone is accepted. Raises
-    CheckpointError where one of the two cannot be read.
+    loader: "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values` all
+    matched weights are read and searched for NaN and Inf; `progress` is called with the number of bytes of every block
+    that was read. With `skip_mismatch`, the option of `load_weights`, weights that Keras then skips are accepted.
+    Raises CheckpointError where one of the two cannot be read.
     """
     expected = expectation_of(architecture, allowed.optimizer)
     if isinstance(checkpoint, Checkpoint):
@@ -74,7 +77,7 @@ def verify(
 
 
 def _supported(result: VerifyResult, expected: Expectation) -> VerifyResult:
-    """The result with what is known of building the architecture, which comes before its weights are loaded."""
+    """The result, corrected where Keras does not build or compile the architecture."""
     support = expected.support
     if support is None:
         return result
@@ -99,7 +102,7 @@ def _verified(
     checkpoint.require_one_view()
     loader, because, problems = _loader(checkpoint, by, expected)
     if not expected.spec.built:
-        problems.append("the architecture states no shape of an input, so Keras makes no weights before it is built")
+        problems.append("the architecture has no input shape, so Keras creates no weights before the model is built")
     expected, pairing = _paired(expected, checkpoint, loader, skip_mismatch)
     spec, by_path = with_stored_shapes(expected.spec, pairing), loader == "path"
     if allowed.optimizer and not by_path:
@@ -108,19 +111,19 @@ def _verified(
         spec = legacy_state.compiled_spec(spec, checkpoint)
     state = loaders.state(spec, checkpoint, skip_mismatch) if by_path else legacy_state.state_by_order(spec, checkpoint)
     if allowed.optimizer:
-        _check_that_state_can_be_told(spec)
-    if allowed.optimizer or state.raises:  # a difference that Keras raises on counts in any case
+        _check_optimizer_is_known(spec)
+    if allowed.optimizer or state.raises:  # a difference on which Keras raises counts in any case
         pairing.add(state)
     problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
-    found = _found(checkpoint, pairing, loader, allowed)
+    findings = _findings(checkpoint, pairing, loader, allowed)
     skips_all = skip_mismatch and by_path and problems == [_wrong_layout(checkpoint, loader)]
-    lost = list(vocabularies.missing(spec, checkpoint))  # which Keras misses where the model is called
-    keras = "loads wrongly" if skips_all else _what_keras_does(pairing, problems, found, lost)
+    lost = list(vocabularies.missing(spec, checkpoint))  # Keras loads the model and raises when it is called
+    keras = "loads wrongly" if skips_all else _outcome_in_keras(pairing, problems, findings, lost)
     problems += _parallel(checkpoint, expected, pairing, loader)
-    if pairing.raises and not found:  # Keras refuses what otherwise fits
+    if pairing.raises and not findings:  # Keras raises although every weight fits
         problems.append(pairing.raises[0])
     if values:
-        found += _values(pairing, progress)
+        findings += _values(pairing, progress)
     opaque = spec.opaque if by_path else loaders.opaque_in_order(spec)
     return VerifyResult(
         checkpoint=checkpoint.path,
@@ -129,8 +132,8 @@ def _verified(
         loader=loader,
         because=because,
         keras=keras,
-        findings=tuple(_accepted(finding, allowed) for finding in found),
-        matched=_matched(pairing, found),
+        findings=tuple(_accepted(finding, allowed) for finding in findings),
+        matched=_matched(pairing, findings),
         unchecked=tuple(w for w in pairing.unchecked if not _matches(w.path, w.layer or "", allowed.unexpected)),
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=(*problems, *lost),
@@ -141,15 +144,17 @@ def _verified(
 def _paired(
     expected: Expectation, checkpoint: Checkpoint, loader: str, skip_mismatch: bool
 ) -> tuple[Expectation, Pairing]:
-    """The pairs, and what is expected: of a model of an own class that may hold its layers elsewhere, no more than what
-    its file has."""
+    """The expectation and the pairs.
+
+    A model of the user's own class may have its layers at another place; then the weights of the file are expected.
+    """
     pairing = _pairing(expected, checkpoint, loader, skip_mismatch)
     inner = holders.inner_pairing(expected.architecture, expected.spec, checkpoint) if pairing.raises else None
     return (expected, pairing) if inner is None else (expected.with_own_model(), inner)
 
 
 def _pairing(expected: Expectation, checkpoint: Checkpoint, loader: str, skip_mismatch: bool) -> Pairing:
-    """The pairs that Keras 3 makes, or the Keras that wrote an architecture which only that one builds."""
+    """The pairs as Keras 3 makes them; where only an older Keras builds the architecture, as that one makes them."""
     generations = old_keras.generations_for(checkpoint, expected.support)
     if expected.architecture is None or not generations or loader == "path":
         return LOADERS[loader](expected.spec, checkpoint, skip_mismatch)
@@ -157,7 +162,7 @@ def _pairing(expected: Expectation, checkpoint: Checkpoint, loader: str, skip_mi
 
 
 def _parallel(checkpoint: Checkpoint, expected: Expectation, pairing: Pairing, loader: str) -> Iterator[str]:
-    """That the weights which Keras does not load are those of a parallel model, whose one model is the architecture."""
+    """The problem that all weights are those of a parallel model, whose inner model is the architecture."""
     if loader == "path" or expected.architecture is None or not pairing.raises:
         return
     inside = align(checkpoint, expected.architecture).inside
@@ -168,23 +173,23 @@ def _parallel(checkpoint: Checkpoint, expected: Expectation, pairing: Pairing, l
         )
 
 
-def _found(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:
-    """What is wrong with weights and slots, or with their pairs."""
+def _findings(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:
+    """The findings on weights, slots and their pairs."""
     names = Namer.of(checkpoint, architecture_of(checkpoint))
-    found = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
-    return list(_with_skips(found, pairing))
+    findings = [*_leftovers(pairing), *_mismatches(pairing, allowed), *_crossed(checkpoint, pairing, loader, names)]
+    return list(_with_skips(findings, pairing))
 
 
 def _skipped(spec: Spec, pairing: Pairing) -> Iterator[SpecSlot]:
-    """The slots that Keras leaves alone; those of an older Keras are paired by their places in a legacy file alone."""
+    """The slots that Keras skips; those of an older Keras are recognized by their places in a legacy file."""
     ours = chain((slot for slot, _ in (*pairing.pairs, *pairing.missing)), *(one for one, *_ in pairing.miscounted))
     places = {(slot.group, slot.index) for slot in ours if id(slot) in pairing.skipped and slot.group and not slot.path}
     slots = (*spec.slots, *spec.optimizer)
     return (slot for slot in slots if id(slot) in pairing.skipped or (slot.group, slot.index) in places)
 
 
-def _check_that_state_can_be_told(spec: Spec) -> None:
-    """Raises UnsupportedError where the state of the optimizer cannot be compared."""
+def _check_optimizer_is_known(spec: Spec) -> None:
+    """Raise UnsupportedError where the state of the optimizer cannot be compared."""
     if not spec.optimizer:
         raise UnsupportedError(
             "the architecture names no optimizer whose variables are known",
@@ -193,10 +198,10 @@ def _check_that_state_can_be_told(spec: Spec) -> None:
 
 
 def _loader(checkpoint: Checkpoint, by: str, expected: Expectation) -> tuple[str, str, list[str]]:
-    """The way of loading, why that one, and what is wrong with the file as a whole for it. Where a model expects no
-    weights, the loader finds them in any layout.
+    """The loader, the reason for it, and the problems that it has with the file as a whole.
 
-    Keras 3 goes by the suffix alone (`load_weights`, keras/src/saving/saving_api.py, 3.15), older ones by the content.
+    Keras 3 chooses by the suffix alone (`load_weights`, keras/src/saving/saving_api.py, 3.15), older Keras by the
+    content. A model that expects no weights loads from any layout.
     """
     expects, support = bool(expected.spec.slots), expected.support
     if by == "auto" and support and old_keras.reads(checkpoint, support):
@@ -209,23 +214,23 @@ def _loader(checkpoint: Checkpoint, by: str, expected: Expectation) -> tuple[str
     suffix = next((suffix for suffix in (*_PATH_SUFFIXES, *_ORDER_SUFFIXES) if name.endswith(suffix)), None)
     if suffix is None:
         problem = f"Keras loads no file of this name: it must end in {', '.join((*_PATH_SUFFIXES, *_ORDER_SUFFIXES))}"
-        return suited, "by its content, as its name tells nothing", [problem]
+        return suited, "by its content, since its name has no suffix that Keras knows", [problem]
     by = "path" if suffix in _PATH_SUFFIXES else "order"
     problem = _unsuited(checkpoint, suffix) or ("" if by == suited or not expects else _wrong_layout(checkpoint, by))
     return by, f"Keras chooses it for names in {suffix}", [problem] if problem else []
 
 
 def _unsuited(checkpoint: Checkpoint, suffix: str) -> str:
-    """Why Keras cannot open the container under this suffix, empty where it can."""
+    """The reason why Keras cannot open the file under this suffix; empty where it can."""
     is_archive = checkpoint.kind == "keras-zip"
     if suffix == ".keras" and not is_archive:
-        return "named .keras, which Keras opens as a zip file, and this is none"
+        return "named .keras, which Keras opens as a zip file, but this is none"
     if suffix != ".keras" and checkpoint.kind in ("keras-zip", "keras-dir"):
         return f"a .keras {'archive' if is_archive else 'directory'} named {suffix}, which Keras does not open as such"
     if checkpoint.kind == "keras0-weights":
         return "written by Keras 0.x, in whose files Keras finds no layers; ckpttool convert brings it into Keras 3"
     if suffix == ".weights.json" and checkpoint.kind != "sharded":
-        return "named .weights.json, which Keras reads as the index of sharded weights, and this is none"
+        return "named .weights.json, which Keras reads as the index of sharded weights, but this is none"
     return ""
 
 
@@ -236,12 +241,12 @@ def _wrong_layout(checkpoint: Checkpoint, by: str) -> str:
 
 
 def _unread(checkpoint: Checkpoint) -> Iterator[Refusal]:
-    """What reading left alone of the file, where a loader would stumble over it."""
+    """The refusals of parts of the file that a loader would have to read."""
     return (refusal for refusal in checkpoint.refusals if refusal.kind in _UNREAD)
 
 
 def _leftovers(pairing: Pairing) -> Iterator[Finding]:
-    """What has no partner, with the one it may have lost."""
+    """The findings on slots and weights without a partner; a slot with the path of a weight that might fill it."""
     free = dict[tuple[int, ...], list[Weight]]()
     for weight, _ in pairing.unexpected:
         free.setdefault(weight.shape, []).append(weight)
@@ -254,11 +259,11 @@ def _leftovers(pairing: Pairing) -> Iterator[Finding]:
 
 
 def _same_shape(slot: SpecSlot, free: Mapping[tuple[int, ...], list[Weight]]) -> str:
-    """A hint where exactly one weight without a slot has the shape of a slot without a weight."""
+    """A hint to the weight without a slot that has the shape of this slot; empty unless exactly one has it."""
     if slot.shape is None or None in slot.shape:
         return ""
-    found = free.get(slot.shape, [])  # type: ignore[arg-type]
-    return f"the same shape is stored as {found[0].path}" if len(found) == 1 else ""
+    weights = free.get(slot.shape, [])  # type: ignore[arg-type]
+    return f"the same shape is stored as {weights[0].path}" if len(weights) == 1 else ""
 
 
 def _mismatches(pairing: Pairing, allowed: Allowed) -> Iterator[Finding]:
@@ -276,7 +281,7 @@ _OF_CUDNN = (("lstm_cell/bias", 1, 2), ("gru_cell/bias", 2, 1))  # axes, and how
 
 
 def _other_layout(slot: SpecSlot, weight: Weight) -> str:
-    """What a stored weight of another shape than its slot is, where that can be seen."""
+    """A hint why a stored weight has another shape than its slot; empty where none is known."""
     if len(weight.shape) > 1 and shapes_fit(slot.shape, weight.shape[::-1]):
         return "the stored one is transposed"
     for name, axes, times in _OF_CUDNN:
@@ -288,7 +293,7 @@ def _other_layout(slot: SpecSlot, weight: Weight) -> str:
 
 
 def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer) -> Iterator[Finding]:
-    """Pairs whose stored names say that they belong elsewhere."""
+    """The findings on pairs whose stored names say that the weight belongs to another slot."""
     owner, layers = attrgetter("layer" if loader == "path" else "group"), dict[str, str]()
     if loader != "name":
         layers = evidence.crosswise(pairing.pairs, owner, *_stored_names(checkpoint, loader, names))
@@ -303,7 +308,7 @@ def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer
 
 
 def _stored_names(checkpoint: Checkpoint, loader: str, names: Namer) -> tuple[Callable[[Weight], str | None], set[str]]:
-    """What the file says of the layers of its weights, and all the names it says."""
+    """A function that gives the layer's name in the file for a weight, and all these names."""
 
     def layer_of(weight: Weight) -> str | None:
         if loader == "path" and weight.layer is None:
@@ -315,9 +320,9 @@ def _stored_names(checkpoint: Checkpoint, loader: str, names: Namer) -> tuple[Ca
     return layer_of, {name for weight in weights if (name := layer_of(weight)) is not None}
 
 
-def _with_skips(found: list[Finding], pairing: Pairing) -> Iterator[Finding]:
-    """The findings, those accepted that Keras skips, and one for each pair that fits and is skipped with others."""
-    for finding in found:
+def _with_skips(findings: list[Finding], pairing: Pairing) -> Iterator[Finding]:
+    """The findings, those that Keras skips accepted, and one for each fitting pair that is skipped with others."""
+    for finding in findings:
         reason = pairing.skipped.get(id(finding.slot or finding.weight))
         if reason is None:
             yield finding
@@ -331,7 +336,7 @@ def _with_skips(found: list[Finding], pairing: Pairing) -> Iterator[Finding]:
 
 
 def _values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Finding]:
-    """Weights that hold NaN or Inf, or cannot be read."""
+    """The findings on weights that contain NaN or Inf, or cannot be read."""
     for slot, weight in pairing.pairs:
         if id(slot) in pairing.skipped:
             continue
@@ -344,15 +349,15 @@ def _values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Findi
             yield Finding(Status.VALUE, slot, weight, f"{stats.nan:,} NaN and {stats.inf:,} Inf of {weight.size:,}")
 
 
-def _what_keras_does(pairing: Pairing, problems: list[str], found: list[Finding], lost: list[str]) -> str:
+def _outcome_in_keras(pairing: Pairing, problems: list[str], findings: list[Finding], lost: list[str]) -> str:
     if problems or pairing.raises:
         return "raises"
-    return "loads wrongly" if lost or any(not finding.accepted for finding in found) else "loads"
+    return "loads wrongly" if lost or any(not finding.accepted for finding in findings) else "loads"
 
 
-def _matched(pairing: Pairing, found: list[Finding]) -> tuple[tuple[SpecSlot, Weight], ...]:
-    """The pairs that nothing is wrong with and that Keras loads."""
-    wrong = {id(finding.slot) for finding in found if not finding.accepted} | pairing.skipped.keys()
+def _matched(pairing: Pairing, findings: list[Finding]) -> tuple[tuple[SpecSlot, Weight], ...]:
+    """The pairs without a problem, which Keras loads."""
+    wrong = {id(finding.slot) for finding in findings if not finding.accepted} | pairing.skipped.keys()
     return tuple((slot, weight) for slot, weight in pairing.pairs if id(slot) not in wrong)
 
 

@@ -1,4 +1,4 @@
-"""The vocabularies that a whole model has to store for its layers."""
+"""The vocabularies that a whole model must store for its layers."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,10 @@ from ckpttool.model.spec import Spec
 
 
 def missing(spec: Spec, checkpoint: Checkpoint) -> Iterator[str]:
-    """What is wrong with the layers that look values up and for which a whole model stores no vocabulary. Raises
-    CheckpointError where the assets cannot be listed."""
+    """The problems of layers that look values up and whose vocabulary is missing from a whole model.
+
+    Raises CheckpointError where the assets cannot be listed.
+    """
     if checkpoint.kind not in WHOLE:
         return
     stored = set(map(keras3_path, asset_sizes(checkpoint)))
