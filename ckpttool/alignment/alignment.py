@@ -26,7 +26,7 @@ LASTING = frozenset(
 """The names of weights that have had the same meaning in every Keras since 2."""
 
 OF_TENSORFLOW = frozenset({"tensorflow-checkpoint", "saved-model"})
-"""The kinds of checkpoints that keep their weights as TensorFlow does."""
+"""The kinds of checkpoints whose weights TensorFlow stores."""
 
 
 class Evidence(Enum):
@@ -194,10 +194,10 @@ def _public(parts: Iterable[str]) -> str:
 
 
 def _tracked(model: Part, places: Iterable[Place], checkpoint: Checkpoint) -> Iterator[_Pair]:
-    """The weights of a TensorFlow checkpoint: as its object graph leads to them, else by the variables' own names."""
-    found = dict(in_object_graph(model, checkpoint))
-    if found:
-        yield from ((key, Stored(weight), Evidence.PATH) for key, weight in found.items())
+    """The pairs of a TensorFlow checkpoint: by its object graph, else by the names of the variables."""
+    by_graph = dict(in_object_graph(model, checkpoint))
+    if by_graph:
+        yield from ((key, Stored(weight), Evidence.PATH) for key, weight in by_graph.items())
         return
     for place, weight in in_names(model.name, places, checkpoint.section(Section.MODEL)):
         yield key_of(place), Stored(weight), Evidence.NAME
@@ -245,6 +245,7 @@ def _legacy(
     for weight in weights:
         stored.setdefault(weight.layer or "", []).append(weight)
     best: tuple[list[_Pair], Generation | None] = ([], None)
+    # The stated generation is tried first and wins a tie. Not every file states one, so the best fit decides.
     for generation in _candidates(checkpoint):
         pairs = list(_in_generation(layers, stored, generation, checkpoint.layer_names))
         if len(pairs) > len(best[0]):
@@ -319,6 +320,7 @@ def _layer_pairs(
     Keras numbers names anew in every session.
     """
     if generation is Generation.KERAS_0:
+        # Keras 0 counted no input layers.
         numbered = [name for name, part in layers.parts.items() if part.class_name != "InputLayer"]
         pairs = ((name, f"layer_{at}") for at, name in enumerate(numbered))
         yield from ((ours, theirs, Evidence.ORDER) for ours, theirs in pairs if theirs in stored)

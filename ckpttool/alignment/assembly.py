@@ -38,7 +38,7 @@ def weight_of(aligned: Aligned, reversed_kernels: bool) -> Weight:
     """
     first = aligned.stored[0]
     if len(aligned.stored) == 1 and not _turns(first, reversed_kernels):
-        return first.weight
+        return first.weight  # nothing to do, so that a large weight is read block by block
     shape = _shape(aligned)
     item = dtypes.itemsize(first.weight.dtype)
     if item is None:
@@ -91,7 +91,7 @@ class _Assembled:
         import numpy as np
 
         raw = b"".join(bytes(block) for block in stored.weight.stored_blocks())
-        array = np.frombuffer(raw, f"V{self.item}").reshape(stored.weight.shape)
+        array = np.frombuffer(raw, f"V{self.item}").reshape(stored.weight.shape)  # of any dtype, as bytes only move
         form = _form(stored)
         array = (array.transpose(form.axes) if form.axes else array).reshape(form.turned(array.shape))
         return np.flip(array, tuple(range(stored.slot.spatial))) if self.reversed_kernels and stored.slot else array

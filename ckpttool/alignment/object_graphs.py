@@ -1,10 +1,9 @@
-"""The slots of a model in the object graph of a TensorFlow checkpoint: walked from layer to layer, never guessed from
-keys.
+"""The slots of a model in the object graph of a TensorFlow checkpoint, found by a walk from layer to layer.
 
-A model's node has its layers under numbers, `layer-3` in Keras 2 and `_operations/3` in Keras 3, a layer's node what it
-holds under the names of its attributes, and what a layer keeps in a list under numbers again. The same object has many
-names; the first that leads on is as good as any.
-(`Functional._trackable_children`, keras/src/engine/functional.py, 2.15; keras/src/utils/tracking.py, 3.15.)
+Nothing is guessed from keys. The node of a model has the layers under numbers, `layer-3` in Keras 2 and `_operations/3`
+in Keras 3. The node of a layer has its attributes under their names, and the items of a list under numbers. An object
+may have several names; the first that exists is as good as any. (`Functional._trackable_children`,
+keras/src/engine/functional.py, 2.15; keras/src/utils/tracking.py, 3.15.)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ from ckpttool.model.slots import Part, Slot
 from ckpttool.object_graph import VALUE, ObjectGraph
 
 Key = tuple[str, str, str]
-"""What tells a slot from all others: its top layer, the path of its owner below that, its own name."""
+"""The key of a slot, which no other slot has: its top layer, the path of its owner below that, its own name."""
 
 _FUNCTIONAL, _OPERATIONS = "_functional", "_operations"
 
@@ -35,16 +34,17 @@ class _Step:
 def in_object_graph(model: Part, checkpoint: Checkpoint) -> Iterator[tuple[Key, Weight]]:
     """The weights of a checkpoint by the slots of a model, as far as its object graph leads to them and shapes agree.
 
-    The model may be the root of the graph or what the root holds under a name (`tf.train.Checkpoint(model=model)`);
-    where two of these fit equally well, nothing tells which is meant, and none is taken.
+    The model may be the root of the graph or an attribute of the root (`tf.train.Checkpoint(model=model)`). Where two
+    of these fit equally well, either may be meant, and there are no pairs.
     """
     graph = checkpoint.object_graph
     if graph is None:
         return
     starts = dict.fromkeys((0, *(child for _, child in graph.nodes[0].children)))
-    found = [dict(_pairs(model, graph, start, checkpoint)) for start in starts]
-    best = max(found, key=len)
-    rivals = {frozenset(weight.path for weight in one.values()) for one in found if len(one) == len(best)}
+    candidates = [dict(_pairs(model, graph, start, checkpoint)) for start in starts]
+    best = max(candidates, key=len)
+    # One model under two names leads to the same weights: that is no rival.
+    rivals = {frozenset(weight.path for weight in one.values()) for one in candidates if len(one) == len(best)}
     if len(rivals) == 1:
         yield from best.items()
 
@@ -57,26 +57,26 @@ def _pairs(model: Part, graph: ObjectGraph, start: int, weights: Mapping[str, We
             weight = _weight(graph, step.node, slot, weights)
             if weight is not None and shapes_fit(slot.shape, weight.shape):
                 yield (step.group, step.owner, slot.name), weight
-        below = _layers(step, graph) if step.part.is_model else _held(step, graph)
+        below = _layers(step, graph) if step.part.is_model else _attributes(step, graph)
         stack.extend(_Step(part, node, *_place(step, at, part)) for at, part, node in below if node is not None)
 
 
 def _place(step: _Step, at: str, part: Part) -> tuple[str, str]:
-    """The top layer and the path below it of what an object holds."""
+    """The top layer of a child of an object, and the child's path below that layer."""
     if not step.group and not step.owner and step.part.is_model:
         return part.name, ""
     return step.group, f"{step.owner}/{at}" if step.owner else at
 
 
 def _weight(graph: ObjectGraph, node: int, slot: Slot, weights: Mapping[str, Weight]) -> Weight | None:
-    """The weight of a slot of an object, under any of the names that Keras has for it there."""
+    """The weight of a slot of an object, under any of the names that Keras gives it there; None where there is none."""
     for name in (slot.name, slot.tracked, f"_{slot.name}"):
         child = graph.nodes[node].child(name) if name else None
         if child is not None:
             keys = (one.key for one in graph.nodes[child].attributes if one.name == VALUE)
-            found = next((weights[key] for key in keys if key in weights), None)
-            if found is not None:
-                return found
+            weight = next((weights[key] for key in keys if key in weights), None)
+            if weight is not None:
+                return weight
     return None
 
 
@@ -86,7 +86,7 @@ def _layers(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, int | 
     holder = graph.at((_OPERATIONS,), step.node)
     if holder is None:
         holder = graph.at((_FUNCTIONAL, _OPERATIONS), step.node)
-    if holder is not None:  # of Keras 3, which numbers operations and inputs, too
+    if holder is not None:  # a file of Keras 3, which numbers operations and inputs, too
         yield from ((at, part, graph.at((str(n),), holder)) for n, (at, part) in enumerate(children))
         return
     listed = [(at, part) for at, part in children if part.listed]
@@ -95,33 +95,38 @@ def _layers(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, int | 
 
 
 def _has_input_layer(node: int, graph: ObjectGraph, count: int) -> bool:
-    """Whether a Sequential has its InputLayer as `layer-0`, as TensorFlow up to 2.1 did: there is one layer more than
-    are listed, and the first has no weights."""
+    """Whether a Sequential has its InputLayer as `layer-0`, as TensorFlow up to 2.1 wrote it.
+
+    Then the graph has one layer more than the config, and the first has no weights.
+    """
     if graph.nodes[node].child(f"layer-{count}") is None or graph.nodes[node].child(f"layer-{count + 1}") is not None:
         return False
     first = graph.nodes[node].child("layer-0")
     return first is not None and not any(graph.nodes[child].attributes for _, child in graph.nodes[first].children)
 
 
-def _held(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, int | None]]:
-    """What a layer holds, with places and nodes: by the name of an attribute, or by number in a list."""
+def _attributes(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, int | None]]:
+    """The objects inside a layer with their places and nodes: by the name of an attribute, or by number in a list."""
     counts: dict[str, int] = {}
     for at, part in step.part.children:
         container, _, _ = at.rpartition("/")
         number = counts[container] = counts.get(container, -1) + 1
         names = (container, str(number)) if container else (at,)
-        found = graph.at(names, step.node)
-        yield at, part, graph.at((f"_{names[0]}", *names[1:]), step.node) if found is None else found
+        node = graph.at(names, step.node)
+        yield at, part, graph.at((f"_{names[0]}", *names[1:]), step.node) if node is None else node
 
 
 def in_names(model: str, places: Iterable[Place], weights: Iterable[Weight]) -> Iterator[tuple[Place, Weight]]:
-    """The weights whose variables' names are those of slots: TensorFlow 1 stored nothing else, and an export by Keras 3
-    holds no layers. A name that several slots or several weights have tells nothing."""
+    """The weights whose variables have the names of slots.
+
+    TensorFlow 1 stored nothing else, and an export by Keras 3 has no layers. A name of several slots or several weights
+    does not count.
+    """
     by_name: dict[str, list[Weight]] = {}
     for weight in weights:
         by_name.setdefault(weight.name or "", []).append(weight)
     for place in places:
         names = (place.label, f"{model}/{place.label}")
-        found = [weight for name in dict.fromkeys(names) for weight in by_name.get(name, ())]
-        if len(found) == 1 and shapes_fit(place.slot.shape, found[0].shape):
-            yield place, found[0]
+        matches = [weight for name in dict.fromkeys(names) for weight in by_name.get(name, ())]
+        if len(matches) == 1 and shapes_fit(place.slot.shape, matches[0].shape):
+            yield place, matches[0]

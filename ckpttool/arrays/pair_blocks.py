@@ -16,10 +16,8 @@ from ckpttool.arrays.elements import Elements, Pair, Raw, Scratch, side_by_side
 if TYPE_CHECKING:
     import numpy as np
 
-_LEAST, _MOST = (
-    1e-30,
-    1e30,
-)  # between these, underflow and overflow have taken nothing that counts from a sum of squares
+# A sum of squares between these has lost nothing that counts to underflow or overflow.
+_LEAST, _MOST = 1e-30, 1e30
 _ROW = 64  # numbers that are summed as float32, which loses less than a millionth of the sum
 
 

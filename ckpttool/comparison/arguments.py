@@ -24,10 +24,10 @@ Inside = Callable[[ConfigObject, ConfigObject], Iterator[Difference]]
 
 # Arguments that take one number for all axes.
 _SPREAD = frozenset(
-    {
-        *("attention_axes", "axes", "axis", "cropping", "dilation_rate", "kernel_size", "output_padding"),
-        *("output_size", "padding", "pool_size", "shared_axes", "size", "strides", "tile_grid_size"),
-    }
+    """
+    attention_axes axes axis cropping dilation_rate kernel_size output_padding output_size padding pool_size
+    shared_axes size strides tile_grid_size
+    """.split()
 )
 # Arguments that have the value of another argument, times a factor, where they are null and the class has the other.
 _FOLLOWS: Mapping[str, tuple[str, float]] = MappingProxyType(
@@ -42,7 +42,7 @@ _FOLLOWS: Mapping[str, tuple[str, float]] = MappingProxyType(
 _NULL_IS_DEFAULT = frozenset({"arguments", "data_format", "dtype", "ragged", "sparse"})
 _COUNTING = of_kind("lookup")  # layers that count their vocabulary themselves
 _HASHING = frozenset({"HashedCrossing", "Hashing"})  # their dtype is int64 only where the output is integers
-_MANY = 2**53
+_MANY = 2**53  # integers beyond it lose digits in the product with a factor
 # Arguments of Keras 1 and 2 that choose how a layer computes, not what; Keras 3 has no such choice.
 _HOW = frozenset({"implementation"})
 _SIDES = re.compile(r"^((forward|backward)_)+")
@@ -117,6 +117,7 @@ def argument(obj: ConfigObject, key: str) -> Any:
     ABSENT where the class is not known to have it.
     """
     defaults = obj.defaults
+    # A key that is set to null is no missing key: for most arguments null has a meaning of its own.
     value = obj.config[key] if key in obj.config else defaults.get(key, ABSENT if obj.own else _unknown(obj))
     if obj.class_name == "Bidirectional" and key in ("layer", "backward_layer"):
         return _in_bidirectional(value) if value is not None else _backwards(obj)

@@ -78,7 +78,7 @@ def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Dif
     for side in (a, b):
         side.require_one_view()
         if side.check_bytes is not None:
-            side.check_bytes()
+            side.check_bytes()  # else a damaged file would show as changed values
     architectures = _architectures(a, b, scope.architecture)
     units = [_scoped(units_of(side, own), scope) for side, own in zip((a, b), architectures, strict=True)]
     pairing = _Pairing(units[0], units[1], scope.tolerance, progress)
@@ -152,6 +152,7 @@ class _Pairing:
         left, right = self.a.by_layer(), self.b.by_layer()
         layers = match_layers(left, right, known)
         matches = match(self.a, self.b, layers)
+        # Two layers of one name may still be different layers, unless all their weights are equal.
         doubtful = self._without_equal(matches, left, right)
         moved = by_content(*doubtful, content_key, contents_are_equal)
         layers = _with_moved(layers, moved, Evidence.CONTENT)

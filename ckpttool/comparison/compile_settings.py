@@ -134,6 +134,7 @@ def _optimizer(value: Any, depth: int = 0) -> Any:
 
 
 def _has_no_effect(key: str, value: Any) -> bool:
+    # 0.0 counts as 0, but False does not.
     return any(value is one or (value == one and isinstance(value, float)) for one in _WITHOUT_EFFECT.get(key, ()))
 
 

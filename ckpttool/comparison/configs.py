@@ -62,6 +62,7 @@ def _as_written(a: Configs, b: Configs) -> Iterator[ConfigChange]:
 
 
 def _of_layers(a: Model, b: Model, renamed: Mapping[str, str]) -> Iterator[ConfigChange]:
+    # `model_1` and `model_4` may be the same model: Keras numbers names anew in every session.
     if a.name != b.name and all(map(_is_named, (a, b))) and not all(map(_is_numbered, (a, b))):
         yield ConfigChange("", "name", a.name, b.name, NAME)
     layers = {node.chain: node for node in _nodes(a)}, {node.chain: node for node in _nodes(b)}

@@ -72,7 +72,7 @@ def _walk(model: Model) -> Iterator[LayerPrint]:
     for node in model.nodes:
         description = shown(node.obj)
         arguments = description.get("config", {}) if isinstance(description, dict) else {}
-        yield LayerPrint(node.chain, node.kind, {} if node.inner else arguments)
+        yield LayerPrint(node.chain, node.kind, {} if node.inner else arguments)  # those of a model are its layers
         if node.inner is not None:
             yield from _walk(node.inner)
 

@@ -83,6 +83,7 @@ def _by_class(a: Model, b: Model, known: Pairs) -> dict[int, int]:
 def _tokens(model: Model, known: Pairs, closely: bool) -> list[str]:
     """The texts by which the layers of a model are recognized; both layers of a known pair have one of their own."""
     return [
+        # No class is named with a NUL, so that a known pair is equal to nothing else.
         _token(node, closely) if at not in known else "\0{}-{}".format(*sorted((at, known[at])))
         for at, node in enumerate(model.nodes)
     ]
@@ -101,9 +102,10 @@ def _token(node: Node, closely: bool) -> str:
 
 def _aligned(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
     """The longest common sequence as pairs of positions; the same pairs whichever list is first."""
-    if a > b:
+    if a > b:  # the other way round, so that a diff and its inverse find the same pairs
         yield from ((at, to) for to, at in _aligned(b, a))
         return
+    # Equal beginnings and ends are paired first, in linear time: most models differ in a few layers.
     start = next((at for at, (one, other) in enumerate(zip(a, b, strict=False)) if one != other), min(len(a), len(b)))
     yield from ((at, at) for at in range(start))
     a, b = a[start:], b[start:]

@@ -171,6 +171,7 @@ def by_likeness(a: Layers, b: Layers, likeness: Callable[[Sequence[Unit], Sequen
             scores |= {(one, other): likeness(a[one], b[other]) for one in ours for other in theirs}
     partners: dict[str, str] = {}
     taken = set[str]()
+    # Names are sorted inside each pair, so that a diff and its inverse find the same pairs.
     for (one, other), score in sorted(scores.items(), key=lambda item: (-item[1], *sorted(item[0]))):
         if score > LIKE and one not in partners and other not in taken:
             partners[one] = other

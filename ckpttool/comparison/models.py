@@ -85,6 +85,7 @@ class Model:
     @cached_property
     def calls(self) -> Mapping[str, tuple[Call, ...] | None]:
         """The calls of each layer; None where they cannot be read."""
+        # Reversed, so that of several layers with one name the first one counts.
         return {node.name: calls_of(node.entry) for node in reversed(self.nodes)}
 
     @cached_property

@@ -80,7 +80,7 @@ def _by_generation(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progres
     plain = as_written(a, b, scope, progress)
     if generations[0] is Generation.KERAS_3 or not plain.differences & _BY_FORM:
         return _explained(plain, own, generations)
-    other = restated(ignored)
+    other = restated(ignored)  # the bytes were reported by the first comparison
     return plain if other.differences else other
 
 

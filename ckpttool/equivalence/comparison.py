@@ -44,6 +44,7 @@ def restated_diff(a: Source, b: Source, scope: Scope, progress: Progress) -> Dif
         plain = as_written(a.checkpoint, b.checkpoint, scope, progress)
         return replace(plain, notes=(*plain.notes, _why_not(error)))
     ours, theirs = (one.checkpoint if one else of.checkpoint for one, of in zip(restated, (a, b), strict=True))
+    # Globs may have the names of the file or those of Keras 3: they are applied when both are known, at the end.
     everything = replace(scope, match=(), architecture=_substitute(restated, scope))
     sides = a.checkpoint, b.checkpoint
     result = _as_stored(as_written(ours, theirs, everything, progress), sides, restated)

@@ -15,6 +15,7 @@ from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import Generation
 
 MAX_PAIRS = 1_000
+"""The most changed weights for which an explanation is tried; each of them is read as a whole."""
 
 Own = tuple[Architecture | None, Architecture | None]
 """The architecture of each side by its own config."""

@@ -51,7 +51,7 @@ def _candidates(old: np.ndarray, new: np.ndarray, epsilon: float) -> Iterator[_C
     """The possible changes as text, each with a function that says whether it was made."""
     if old.shape == new.shape and old.ndim:
         yield from _multiplied(old, new)
-        if old.ndim > 2:
+        if old.ndim > 2:  # the kernel of a convolution; its last two axes are channels
             axes = tuple(slice(None, None, -1) for _ in range(old.ndim - 2))
             yield "reversed along all spatial axes, as Theano has kernels", lambda: _are_same(old[axes], new)
     if old.ndim == 1:

@@ -137,7 +137,7 @@ def describe(checkpoint: Checkpoint) -> Info:
 
 
 def _is_of_keras(architecture: Architecture) -> bool:
-    from ckpttool.model.unlisted import is_of_keras  # what Keras finds by which name is not needed everywhere
+    from ckpttool.model.unlisted import is_of_keras  # here, since only models without layers need these tables
 
     return not architecture.layers and architecture.class_name not in _LISTING_CLASSES and is_of_keras(architecture)
 

@@ -176,6 +176,7 @@ def list_checkpoint(
     namer = Namer.of(checkpoint, architecture)
     everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
     rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])
+    # Figures of a damaged archive would look like those of any other file.
     if (choice.stats or choice.sha256) and checkpoint.check_bytes is not None:
         checkpoint.check_bytes()
     measured = tuple(_measured(row, choice, progress) for row in rows)

@@ -11,12 +11,12 @@ from ckpttool.model.spec import SpecSlot
 Pair = tuple[SpecSlot, Weight]
 Name = TypeVar("Name", bound=Hashable)
 
-_MOST_NAMES = 8
+_MOST_NAMES = 8  # parts at the end of a stored name that are compared
 
 _NUMBER = re.compile(r"_\d+$")
 
 
-def crosswise(
+def swapped_layers(
     pairs: Sequence[Pair],
     owner: Callable[[SpecSlot], str],
     layer_of: Callable[[Weight], str | None],
@@ -41,7 +41,7 @@ def crosswise(
     }
 
 
-def crosswise_inside(pairs: Sequence[Pair], owner: Callable[[SpecSlot], str]) -> dict[SpecSlot, str]:
+def swapped_weights(pairs: Sequence[Pair], owner: Callable[[SpecSlot], str]) -> dict[SpecSlot, str]:
     """The slots that would get the values of another weight of the same layer, with the stored name of that weight.
 
     Names inside layers differ between generations of Keras. So they count only where weights have swapped places, or
@@ -56,6 +56,7 @@ def crosswise_inside(pairs: Sequence[Pair], owner: Callable[[SpecSlot], str]) ->
 def _crossed(pairs: list[Pair]) -> dict[SpecSlot, str]:
     known = [(slot, slot.label.split("/"), name) for slot, weight in pairs if (name := _stored(slot, weight))]
     crossed = {slot: "/".join(name) for slot, ours, name in known if _differ(ours[-1], name[-1])}
+    # Names are compared from their ends: their beginnings are scopes that differ between versions.
     depth = next((depth for depth in range(1, _MOST_NAMES) if _are_unique(known, depth)), None)
     if depth is None:
         return crossed

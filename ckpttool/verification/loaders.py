@@ -15,7 +15,7 @@ from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Opaque, Spec, SpecSlot
 from ckpttool.verification.pairs import Pairing
 
-_OLD_LIST = "_layer_checkpoint_dependencies"
+_OLD_LIST = "_layer_checkpoint_dependencies"  # the name of `layers` in files of Keras 2.12 and 2.13
 
 
 def by_path(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) -> Pairing:
@@ -210,6 +210,7 @@ def by_order(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) ->
     """The pairs of a legacy file: layers with weights in their order, whatever their names."""
     stored, expected, opaque, pairing = _legacy(spec, checkpoint)
     listed = [name for name in checkpoint.layer_names if name in stored] or list(stored)
+    # A layer of an unknown class may have weights or none: it counts where the file has some under its name.
     names = [name for name in spec.layers if name in expected or (name in opaque and name in stored)]
     if len(names) != len(listed):
         pairing.raises.append(f"the model has {len(names)} layers with weights, the file {len(listed)}")

@@ -296,8 +296,8 @@ def _crossed(checkpoint: Checkpoint, pairing: Pairing, loader: str, names: Namer
     """The findings on pairs whose stored names say that the weight belongs to another slot."""
     owner, layers = attrgetter("layer" if loader == "path" else "group"), dict[str, str]()
     if loader != "name":
-        layers = evidence.crosswise(pairing.pairs, owner, *_stored_names(checkpoint, loader, names))
-    inside = evidence.crosswise_inside(pairing.pairs, owner)
+        layers = evidence.swapped_layers(pairing.pairs, owner, *_stored_names(checkpoint, loader, names))
+    inside = evidence.swapped_weights(pairing.pairs, owner)
     remedy = "order the layers as in the file" + (", or load by name" if loader == "order" else "")
     for slot, weight in pairing.pairs:
         other = layers.get(owner(slot))

@@ -18,6 +18,7 @@ def missing(spec: Spec, checkpoint: Checkpoint) -> Iterator[str]:
     stored = set(map(keras3_path, asset_sizes(checkpoint)))
     layers = {layer for layer, _ in spec.vocabularies}
     for layer, place in spec.vocabularies:
+        # The StringLookup inside a TextVectorization has no vocabulary of its own to miss.
         if f"{place}/{FILE}" not in stored and layer.rpartition("/")[0] not in layers:
             where = "which a .h5 never holds" if checkpoint.kind == "legacy-model" else f"assets/{place}/{FILE}"
             yield f"{layer}: its vocabulary is not in the file, {where}; the model that Keras loads cannot be called"

@@ -44,9 +44,9 @@ def _refuse_crosswise(found: Sequence[evidence.Pair], journal: Journal) -> None:
     """Refuses what would go to another place than its stored name says."""
     owner = attrgetter("group")
     names = {weight.layer for _, weight in found if weight.layer}
-    for ours, theirs in evidence.crosswise(found, owner, attrgetter("layer"), names).items():
+    for ours, theirs in evidence.swapped_layers(found, owner, attrgetter("layer"), names).items():
         journal.refuse(ours, f"would get by order what the file stores for {theirs}; order the layers as the file does")
-    for slot, name in evidence.crosswise_inside(found, owner).items():
+    for slot, name in evidence.swapped_weights(found, owner).items():
         journal.refuse(slot.label, f"would get by order what the file stores as {name}; make them in the order of old")
 
 
