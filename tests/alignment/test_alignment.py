@@ -30,8 +30,8 @@ WEIGHTS_ONLY = {
 def aligned(name: str, architecture: str | None = None) -> tuple[Checkpoint, Alignment]:
     """A fixture, closed, and its alignment with its own architecture or another's."""
     with ckpttool.open(FIXTURES / name) as checkpoint:
-        found = load_architecture(FIXTURES / (architecture or name))
-        return checkpoint, align(checkpoint, found)
+        loaded = load_architecture(FIXTURES / (architecture or name))
+        return checkpoint, align(checkpoint, loaded)
 
 
 def whole_models() -> list[str]:
@@ -55,10 +55,10 @@ def test_there_are_fixtures() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_weight_has_its_slot(name: str) -> None:
     """All weights of built-in layers find their slots, each slot its weight, whatever generation wrote the file."""
-    _, found = aligned(name)
-    assert {weight.layer for weight in found.left} == OWN_CLASSES.get(name, set())
-    assert {place.slot.name for place in found.missing} <= LEFT_OUT.get(name, set())
-    assert found.aligned
+    _, alignment = aligned(name)
+    assert {weight.layer for weight in alignment.left} == OWN_CLASSES.get(name, set())
+    assert {place.slot.name for place in alignment.missing} <= LEFT_OUT.get(name, set())
+    assert alignment.aligned
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -80,9 +80,9 @@ def test_slots_are_those_of_the_live_model(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(WEIGHTS_ONLY))
 def test_weights_alone(name: str) -> None:
     """Weights that lack a config are aligned with an architecture that is given."""
-    checkpoint, found = aligned(name, WEIGHTS_ONLY[name])
-    assert (found.left, found.missing) == ((), ())
-    assert len(found.by_path()) == len(checkpoint.section(Section.MODEL))
+    checkpoint, alignment = aligned(name, WEIGHTS_ONLY[name])
+    assert (alignment.left, alignment.missing) == ((), ())
+    assert len(alignment.by_path()) == len(checkpoint.section(Section.MODEL))
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_weights_alone(name: str) -> None:
 )
 def test_evidence(name: str, evidence: Evidence, generation: Generation | None) -> None:
     """What an alignment rests on is told, and of which generation a legacy layout is."""
-    _, found = aligned(name)
-    assert {one.evidence for one in found.aligned} == {evidence}
-    assert found.generation is generation
+    _, alignment = aligned(name)
+    assert {one.evidence for one in alignment.aligned} == {evidence}
+    assert alignment.generation is generation
 
 
 def named(architecture: Architecture, names: list[str]) -> Architecture:
@@ -111,20 +111,20 @@ def named(architecture: Architecture, names: list[str]) -> Architecture:
         {**layer, "config": {**layer["config"], "name": name}}
         for layer, name in zip(config["config"]["layers"], now, strict=True)
     ]
-    found = read_architecture({**config, "config": {**config["config"], "layers": layers}})
-    assert found is not None
-    return found
+    loaded = read_architecture({**config, "config": {**config["config"], "layers": layers}})
+    assert loaded is not None
+    return loaded
 
 
 def test_layers_of_other_names_by_order() -> None:
     """Where no stored name fits, as many layers are paired by their order, and it is said so."""
     with ckpttool.open(FIXTURES / "keras2.15/mlp.h5") as checkpoint:
-        found = align(checkpoint, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["hidden_9", "output_9"]))
-    assert [(one.place.layer, one.evidence) for one in found.aligned][::2] == [
+        alignment = align(checkpoint, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["hidden_9", "output_9"]))
+    assert [(one.place.layer, one.evidence) for one in alignment.aligned][::2] == [
         ("hidden_9", Evidence.ORDER),
         ("output_9", Evidence.ORDER),
     ]
-    assert found.left == ()
+    assert alignment.left == ()
 
 
 def test_names_that_keras_numbered_anew() -> None:
@@ -135,8 +135,8 @@ def test_names_that_keras_numbered_anew() -> None:
             path: replace(one, layer=shifted[one.layer or ""]) for path, one in checkpoint.weights.items() if one.layer
         }
         stored = replace(checkpoint, weights=weights, layer_names=list(shifted.values()))
-        found = align(stored, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["dense", "dense_1"]))
-    assert [(one.place.layer, one.stored[0].weight.layer) for one in found.aligned][::2] == [
+        alignment = align(stored, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["dense", "dense_1"]))
+    assert [(one.place.layer, one.stored[0].weight.layer) for one in alignment.aligned][::2] == [
         ("dense", "dense_1"),
         ("dense_1", "dense_2"),
     ]
@@ -145,10 +145,10 @@ def test_names_that_keras_numbered_anew() -> None:
 @pytest.mark.parametrize("name", ["keras3/mlp.keras", "keras3/mlp.h5", "keras2.15/mlp.h5"])
 def test_another_architecture(name: str) -> None:
     """Weights of another model are left over: nothing is aligned whose shape does not agree."""
-    checkpoint, found = aligned(name, "keras3/cnn.keras")
-    assert len(found.left) == len(checkpoint.section(Section.MODEL))
-    assert found.aligned == ()
-    assert found.missing
+    checkpoint, alignment = aligned(name, "keras3/cnn.keras")
+    assert len(alignment.left) == len(checkpoint.section(Section.MODEL))
+    assert alignment.aligned == ()
+    assert alignment.missing
 
 
 def test_a_version_that_lies() -> None:
@@ -156,8 +156,8 @@ def test_a_version_that_lies() -> None:
     architecture = load_architecture(FIXTURES / "keras1.2/lstm.h5")
     with ckpttool.open(FIXTURES / "keras1.2/lstm.h5") as checkpoint:
         lying = replace(checkpoint, producer=replace(checkpoint.producer, keras_version="2.4.0"))
-        found = align(lying, architecture)
-    assert (found.generation, found.left) == (Generation.KERAS_1, ())
+        alignment = align(lying, architecture)
+    assert (alignment.generation, alignment.left) == (Generation.KERAS_1, ())
 
 
 def test_names_tell_generations_apart() -> None:
@@ -174,7 +174,7 @@ def test_names_tell_generations_apart() -> None:
 def test_an_architecture_of_junk() -> None:
     """An architecture that makes no sense is one error."""
     layers = [{"class_name": "Dense", "config": {"name": "a", "units": "many"}}]
-    found = read_architecture({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})
-    assert found is not None
+    architecture = read_architecture({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})
+    assert architecture is not None
     with ckpttool.open(FIXTURES / "keras3/mlp.keras") as checkpoint, pytest.raises(CheckpointError, match="units"):
-        align(checkpoint, found)
+        align(checkpoint, architecture)

@@ -15,9 +15,9 @@ MLP = ["keras3/mlp.keras", "keras3/mlp_dir", "keras3/mlp.h5", "keras2.15/mlp.h5"
 @pytest.mark.parametrize("name", MLP)
 def test_one_model_in_every_form(name: str) -> None:
     """The same model has the same layers in each form that can hold an architecture."""
-    found = load_architecture(FIXTURES / name)
-    assert (found.class_name, found.name) == ("Sequential", "mlp")
-    assert [(layer.name, layer.class_name) for layer in found.layers if layer.class_name != "InputLayer"] == [
+    architecture = load_architecture(FIXTURES / name)
+    assert (architecture.class_name, architecture.name) == ("Sequential", "mlp")
+    assert [(layer.name, layer.class_name) for layer in architecture.layers if layer.class_name != "InputLayer"] == [
         ("hidden", "Dense"),
         ("output", "Dense"),
     ]

@@ -26,9 +26,9 @@ Array = np.ndarray[Any, Any]
 def slots(name: str, architecture: str | None = None, reversed_kernels: bool | None = None) -> dict[str, Array]:
     """The weights of a fixture's slots, by layer and name."""
     with ckpttool.open(FIXTURES / name) as checkpoint:
-        found = align(checkpoint, load_architecture(FIXTURES / (architecture or name)))
-        turned = is_reversed(checkpoint, found.generation) if reversed_kernels is None else reversed_kernels
-        return {f"{one.place.layer}/{one.place.name}": weight_of(one, turned).read() for one in found.aligned}
+        alignment = align(checkpoint, load_architecture(FIXTURES / (architecture or name)))
+        turned = is_reversed(checkpoint, alignment.generation) if reversed_kernels is None else reversed_kernels
+        return {f"{one.place.layer}/{one.place.name}": weight_of(one, turned).read() for one in alignment.aligned}
 
 
 def stored(name: str) -> dict[str, Array]:
@@ -84,8 +84,8 @@ def test_what_is_as_today_is_the_stored_weight() -> None:
 def test_pieces(limit: int) -> None:
     """The bytes come in pieces of the size that is asked for, and are the same whatever that is."""
     with ckpttool.open(FIXTURES / "keras1.2/lstm.h5") as checkpoint:
-        found = align(checkpoint, load_architecture(FIXTURES / "keras1.2/lstm.h5"))
-        weight = weight_of(next(one for one in found.aligned if len(one.stored) == 4), False)
+        alignment = align(checkpoint, load_architecture(FIXTURES / "keras1.2/lstm.h5"))
+        weight = weight_of(next(one for one in alignment.aligned if len(one.stored) == 4), False)
         pieces = [bytes(piece) for piece in weight.values.pieces(limit)]
         assert all(len(piece) == limit for piece in pieces[:-1])
         assert b"".join(pieces) == weight.read().tobytes()
@@ -105,8 +105,8 @@ def test_dtypes(dtype: str, tmp_path: Path) -> None:
             group.create_dataset(name, data=values.astype(dtype))
     expected = slots("keras1.2/lstm.h5")["memory/lstm_cell/kernel"].astype(np.dtype(dtype).newbyteorder("="))
     with ckpttool.open(path) as checkpoint:
-        found = align(checkpoint, load_architecture(path))
-        one = next(one for one in found.aligned if one.place.layer == "memory" and one.place.slot.name == "kernel")
+        alignment = align(checkpoint, load_architecture(path))
+        one = next(one for one in alignment.aligned if one.place.layer == "memory" and one.place.slot.name == "kernel")
         weight = weight_of(one, False)
         np.testing.assert_array_equal(weight.read(), expected)
         assert weight.read().dtype == expected.dtype
@@ -161,8 +161,8 @@ def test_predictions(name: str, tmp_path: Path) -> None:
         own = read_architecture(checkpoint.config)
         architecture = load_architecture(companion) if companion.is_file() else own
         assert architecture is not None
-        found = align(checkpoint, architecture)
-        write(tmp_path / "m.weights.h5", found, is_reversed(checkpoint, found.generation))
+        alignment = align(checkpoint, architecture)
+        write(tmp_path / "m.weights.h5", alignment, is_reversed(checkpoint, alignment.generation))
     model = keras.saving.deserialize_keras_object(
         dict(normalized(architecture.config, generation_of(architecture.config)))
     )
@@ -176,8 +176,8 @@ def test_predictions(name: str, tmp_path: Path) -> None:
         np.testing.assert_array_less(abs(value - expected), rtol * abs(expected) + rtol / 10 * abs(expected).max())
 
 
-def write(path: Path, found: Alignment, reversed_kernels: bool) -> None:
+def write(path: Path, alignment: Alignment, reversed_kernels: bool) -> None:
     """The aligned weights at their places in the path layout."""
     with h5py.File(path, "w") as file:
-        for one in found.aligned:
+        for one in alignment.aligned:
             file[one.place.path] = weight_of(one, reversed_kernels).read()

@@ -13,6 +13,7 @@ CHECKPOINTS = [
     for name in INDEX
     if not name.startswith("broken/")
     and "npz" not in name
+    and "/assets/" not in name
     and (not name.endswith((".json", ".yaml")) or ".weights." in name)
 ]
 

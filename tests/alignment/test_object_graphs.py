@@ -24,14 +24,14 @@ def aligned(path: Path, config: Any = None) -> Alignment:
         return align(checkpoint, architecture)
 
 
-def whole(found: Alignment) -> bool:
+def whole(alignment: Alignment) -> bool:
     """Whether every slot has one weight, and every weight its slot."""
-    return not found.missing and not found.left and all(len(one.stored) == 1 for one in found.aligned)
+    return not alignment.missing and not alignment.left and all(len(one.stored) == 1 for one in alignment.aligned)
 
 
-def names(found: Alignment) -> dict[str, str]:
+def names(alignment: Alignment) -> dict[str, str]:
     """The variables' own names by the labels of the slots."""
-    return {one.place.label: one.stored[0].weight.name or "" for one in found.aligned}
+    return {one.place.label: one.stored[0].weight.name or "" for one in alignment.aligned}
 
 
 _WHOLE = {
@@ -47,18 +47,18 @@ def test_every_slot_is_found(what: str) -> None:
     layer.
     """
     path, config, model = _WHOLE[what]
-    found = aligned(path, json.loads(config.read_text()) if config else None)
-    assert whole(found)
-    assert {one.evidence for one in found.aligned} == {Evidence.PATH}
-    assert all(name == model + label.removeprefix("inner/") for label, name in names(found).items())
-    assert len(found.aligned) == (18 if "functional" in what else 8)
+    alignment = aligned(path, json.loads(config.read_text()) if config else None)
+    assert whole(alignment)
+    assert {one.evidence for one in alignment.aligned} == {Evidence.PATH}
+    assert all(name == model + label.removeprefix("inner/") for label, name in names(alignment).items())
+    assert len(alignment.aligned) == (18 if "functional" in what else 8)
 
 
 def test_names_where_there_is_no_graph_of_layers() -> None:
     """An export by Keras 3 holds no layers; its variables' names tell the slots, and each is taken once."""
-    found = aligned(TENSORFLOW / "2.21/export", json.loads((TENSORFLOW / "2.21/keras3.json").read_text()))
-    assert whole(found)
-    assert {one.evidence for one in found.aligned} == {Evidence.NAME}
+    alignment = aligned(TENSORFLOW / "2.21/export", json.loads((TENSORFLOW / "2.21/keras3.json").read_text()))
+    assert whole(alignment)
+    assert {one.evidence for one in alignment.aligned} == {Evidence.NAME}
 
 
 def _dense(name: str) -> dict[str, Any]:
@@ -100,16 +100,16 @@ _CONFIG = {
 @pytest.mark.parametrize("with_input", [False, True])
 def test_an_input_layer_may_be_counted(with_input: bool, tmp_path: Path) -> None:
     """TensorFlow up to 2.1 numbered the InputLayer of a Sequential, later ones do not."""
-    found = aligned(_checkpoint(tmp_path, "net", with_input=with_input), _CONFIG)
-    assert whole(found)
-    assert len(found.aligned) == 1
+    alignment = aligned(_checkpoint(tmp_path, "net", with_input=with_input), _CONFIG)
+    assert whole(alignment)
+    assert len(alignment.aligned) == 1
 
 
 def test_one_of_several_models_is_not_guessed(tmp_path: Path) -> None:
     """Where two models of a checkpoint fit equally well, none is taken."""
-    found = aligned(_checkpoint(tmp_path, "generator", "discriminator"), _CONFIG)
-    assert found.aligned == ()
-    assert len(found.left) == 2
+    alignment = aligned(_checkpoint(tmp_path, "generator", "discriminator"), _CONFIG)
+    assert alignment.aligned == ()
+    assert len(alignment.left) == 2
 
 
 TF = SHARED / "corpus_tensorflow/files"
@@ -123,13 +123,13 @@ _OTHERS = ("coffee__saved_model.savedmodel", "mltiny__kws_ref_model.savedmodel",
 def test_real_ones(name: str) -> None:
     """Real SavedModels and checkpoints with the config in them align whole, each slot with the variable of its name."""
     path = (CORPUS / "files" if name in _OTHERS else TF) / name
-    found = aligned(path)
-    assert not found.missing
-    assert not found.left
-    for one in found.aligned:
+    alignment = aligned(path)
+    assert not alignment.missing
+    assert not alignment.left
+    for one in alignment.aligned:
         variable, slot = one.stored[0].weight.name, one.place.slot
         if variable is not None:  # of which old files have none
             assert variable.rpartition("/")[2] in (slot.name, slot.tracked)
             assert "/" not in variable or one.place.layer.rpartition("/")[2] in variable
     with ckpttool.open(path) as checkpoint:
-        assert len(found.aligned) == len(checkpoint.section(Section.MODEL)) > 0
+        assert len(alignment.aligned) == len(checkpoint.section(Section.MODEL)) > 0

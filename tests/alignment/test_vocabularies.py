@@ -29,8 +29,8 @@ def lookups(value: Any, folder: Path, assets: tuple[str, ...] = ()) -> list[tupl
     with ckpttool.open(folder) as checkpoint:
         architecture = read_architecture(value)
         assert architecture is not None
-        found = counted(checkpoint, outermost(lookups_in_checkpoint(checkpoint, part_in(architecture))))
-        return [(one.layer, one.source, entries) for one, entries in found]
+        lookups_with_counts = counted(checkpoint, outermost(lookups_in_checkpoint(checkpoint, part_in(architecture))))
+        return [(one.layer, one.source, entries) for one, entries in lookups_with_counts]
 
 
 @pytest.mark.parametrize("class_name", CLASSES)

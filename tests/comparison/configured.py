@@ -65,16 +65,16 @@ def nested(model: dict[str, Any], feeds: str) -> dict[str, Any]:
 
 def changes(a: Any, b: Any, renamed: dict[str, str] | None = None) -> list[tuple[str, str, Any, Any, str]]:
     """What changed between two models' configs: layer, key, old, new, kind. What it says is tried backwards, too."""
-    found = both_ways(Configs(a), Configs(b), renamed or {})
-    return [(one.layer, one.key, one.old, one.new, one.kind) for one in found]
+    differences = both_ways(Configs(a), Configs(b), renamed or {})
+    return [(one.layer, one.key, one.old, one.new, one.kind) for one in differences]
 
 
 def both_ways(a: Configs, b: Configs, renamed: dict[str, str] | None = None) -> tuple[ConfigChange, ...]:
     """What changed, after a look from the other side and at each side alone, without anything changed by it."""
     before = copy.deepcopy((a, b))
-    found = config_changes(a, b, renamed or {})
+    differences = config_changes(a, b, renamed or {})
     back = config_changes(b, a, {new: old for old, new in (renamed or {}).items()})
-    assert sorted(repr(one.inverted()) for one in back) == sorted(map(repr, found))
+    assert sorted(repr(one.inverted()) for one in back) == sorted(map(repr, differences))
     assert config_changes(a, a) == config_changes(b, b) == ()
     assert repr(before) == repr((a, b))
-    return found
+    return differences

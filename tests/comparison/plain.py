@@ -126,11 +126,11 @@ def _ranks(values: Array, grid: tuple[int, int]) -> Array:
     return np.asarray(np.sign(values) * ranks)
 
 
-def check(found: Comparison, wanted: Comparison, loss: float = 1e-12) -> None:
+def check(comparison: Comparison, wanted: Comparison, loss: float = 1e-12) -> None:
     """Counts, steps and the largest difference agree; sums do but for a relative `loss`."""
     for field in fields(Comparison):
-        one, other = getattr(found, field.name), getattr(wanted, field.name)
-        context = f"{field.name}: {found} instead of {wanted}"
+        one, other = getattr(comparison, field.name), getattr(wanted, field.name)
+        context = f"{field.name}: {comparison} instead of {wanted}"
         if other is None or isinstance(other, int):
             assert one == other, context
         elif field.name == "cosine":

@@ -64,9 +64,9 @@ def entries(class_name: str) -> list[tuple[Spec, dict[str, Any]]]:
 
 def layer_of(entry: Any) -> ConfigObject:
     """A layer of Keras 3 by class and arguments."""
-    found = meaning("layers", entry, False)
-    assert isinstance(found, ConfigObject)
-    return found
+    described = meaning("layers", entry, False)
+    assert isinstance(described, ConfigObject)
+    return described
 
 
 def rows(a: Any, b: Any) -> list[tuple[str, Any, Any]]:

@@ -50,10 +50,10 @@ CASES = [
 def test_changes(one: dict[str, bytes], other: dict[str, bytes], changes: list[AssetChange], tmp_path: Path) -> None:
     """Entries are counted; a copy within a layer is not told twice; what only moved is no change."""
     a, b = model(tmp_path / "a", **one), model(tmp_path / "b", **other)
-    found, back = ckpttool.diff(a, b), ckpttool.diff(b, a)
-    assert list(found.assets) == changes
+    result, back = ckpttool.diff(a, b), ckpttool.diff(b, a)
+    assert list(result.assets) == changes
     assert list(back.assets) == [change.inverted() for change in changes]
-    assert ("assets" in found.differences) is bool(changes)
+    assert ("assets" in result.differences) is bool(changes)
 
 
 def test_output(tmp_path: Path) -> None:

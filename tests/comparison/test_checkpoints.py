@@ -22,18 +22,24 @@ def of(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]],
     return diff(checkpoint(a), checkpoint(b, name="n.h5"), scope)
 
 
-def moves(found: Diff) -> dict[str, str]:
+def moves(result: Diff) -> dict[str, str]:
     """The layers with another name."""
-    return {move.layer: move.new_layer for move in found.moves}
+    return {move.layer: move.new_layer for move in result.moves}
 
 
 @given(models())
 def test_nothing_changed_from_itself(model: dict[str, dict[str, np.ndarray]]) -> None:
     """diff(a, a) is empty."""
-    found = of(model, model)
-    assert (found.differences, found.changed, found.moves, found.added, found.removed) == (frozenset(), (), (), (), ())
-    assert len(found.pairs) == 2 * len(model)
-    assert found.is_complete
+    result = of(model, model)
+    assert (result.differences, result.changed, result.moves, result.added, result.removed) == (
+        frozenset(),
+        (),
+        (),
+        (),
+        (),
+    )
+    assert len(result.pairs) == 2 * len(model)
+    assert result.is_complete
 
 
 @settings(max_examples=examples(300))
@@ -52,11 +58,11 @@ def test_inverted(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np
 @given(models(), models())
 def test_every_weight_is_told_of_once(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]]) -> None:
     """Each weight of either side is in one pair or has no partner; pairs of unequal shapes are not compared."""
-    found = of(a, b)
+    result = of(a, b)
     ours, theirs = ([f"{layer}/{label}" for layer in side for label in side[layer]] for side in (a, b))
-    assert sorted([pair.a.path for pair in found.pairs] + [unit.path for unit in found.removed]) == sorted(ours)
-    assert sorted([pair.b.path for pair in found.pairs] + [unit.path for unit in found.added]) == sorted(theirs)
-    for pair in found.pairs:
+    assert sorted([pair.a.path for pair in result.pairs] + [unit.path for unit in result.removed]) == sorted(ours)
+    assert sorted([pair.b.path for pair in result.pairs] + [unit.path for unit in result.added]) == sorted(theirs)
+    for pair in result.pairs:
         assert (pair.comparison is None) == (pair.a.shape != pair.b.shape)
 
 
@@ -68,66 +74,66 @@ def test_a_renamed_layer_is_one_move(model: dict[str, dict[str, np.ndarray]], da
              {k: v.tobytes() for k, v in model[name].items()}]  # fmt: skip
     if len(alike) > 1 or not any(array.size > 1 and array.min() != array.max() for array in model[name].values()):
         return
-    found = of(model, {("quite_new" if layer == name else layer): weights for layer, weights in model.items()})
-    assert moves(found) == {name: "quite_new"}
-    assert (found.changed, found.added, found.removed) == ((), (), ())
-    assert found.differences == {"structure"}
+    result = of(model, {("quite_new" if layer == name else layer): weights for layer, weights in model.items()})
+    assert moves(result) == {name: "quite_new"}
+    assert (result.changed, result.added, result.removed) == ((), (), ())
+    assert result.differences == {"structure"}
 
 
 @given(st.permutations(range(5)))
 def test_a_permutation_is_found(order: list[int]) -> None:
     """Layers of equal shapes that have changed places are found by what they hold."""
     model = {f"layer_{at}": dense(at) for at in range(5)}
-    found = of(model, {f"layer_{at}": dense(source) for at, source in enumerate(order)})
-    assert moves(found) == {f"layer_{source}": f"layer_{at}" for at, source in enumerate(order) if at != source}
-    assert all(move.swapped and move.evidence is Evidence.CONTENT for move in found.moves)
-    assert found.changed == ()
+    result = of(model, {f"layer_{at}": dense(source) for at, source in enumerate(order)})
+    assert moves(result) == {f"layer_{source}": f"layer_{at}" for at, source in enumerate(order) if at != source}
+    assert all(move.swapped and move.evidence is Evidence.CONTENT for move in result.moves)
+    assert result.changed == ()
 
 
 def test_one_step_is_seen() -> None:
     """A change of one element to the next number is seen exactly, and not by a tolerance that allows it."""
     model, other = {"a": dense(1)}, {"a": dense(1)}
     other["a"]["kernel"][1, 2] = np.nextafter(other["a"]["kernel"][1, 2], np.float32(9))
-    found = of(model, other)
-    assert [pair.a.name for pair in found.changed] == ["a/kernel"]
-    assert found.changed[0].comparison is not None
-    assert (found.changed[0].comparison.changed, found.changed[0].comparison.max_ulp) == (1, 1)
+    result = of(model, other)
+    assert [pair.a.name for pair in result.changed] == ["a/kernel"]
+    assert result.changed[0].comparison is not None
+    assert (result.changed[0].comparison.changed, result.changed[0].comparison.max_ulp) == (1, 1)
     assert of(model, other, Scope(Tolerance(rtol=1e-6))).differences == frozenset()
 
 
 def test_numbers_that_keras_gives() -> None:
     """Layers that merely have other numbers go together in order, trained on or not."""
     model = {"dense": dense(1), "dense_1": dense(2), "conv": dense(3, 5)}
-    found = of(model, {"dense_7": dense(5), "dense_8": dense(6), "conv_3": dense(3, 5)})
-    assert moves(found) == {"dense": "dense_7", "dense_1": "dense_8", "conv": "conv_3"}
-    assert {pair.a.layer for pair in found.changed} == {"dense", "dense_1"}
-    assert (found.added, found.removed) == ((), ())
+    result = of(model, {"dense_7": dense(5), "dense_8": dense(6), "conv_3": dense(3, 5)})
+    assert moves(result) == {"dense": "dense_7", "dense_1": "dense_8", "conv": "conv_3"}
+    assert {pair.a.layer for pair in result.changed} == {"dense", "dense_1"}
+    assert (result.added, result.removed) == ((), ())
 
 
 def test_a_layer_put_in_between() -> None:
     """A new layer that shifts the numbers of those behind it is the one that was added."""
     model = {"dense": dense(1), "dense_1": dense(2), "dense_2": dense(3)}
-    found = of(model, {"dense": dense(1), "dense_1": dense(9), "dense_2": dense(2), "dense_3": dense(3)})
-    assert moves(found) == {"dense_1": "dense_2", "dense_2": "dense_3"}
-    assert {unit.layer for unit in found.added} == {"dense_1"}
-    assert (found.changed, found.removed) == ((), ())
+    result = of(model, {"dense": dense(1), "dense_1": dense(9), "dense_2": dense(2), "dense_3": dense(3)})
+    assert moves(result) == {"dense_1": "dense_2", "dense_2": "dense_3"}
+    assert {unit.layer for unit in result.added} == {"dense_1"}
+    assert (result.changed, result.removed) == ((), ())
 
 
 def test_renamed_and_changed() -> None:
     """A layer that has a new name and slightly other values is told as both; one of other values as added."""
     near = {label: array * np.float32(1.001) for label, array in dense(1).items()}
-    found = of({"old": dense(1)}, {"new": near})
-    assert [(move.layer, move.new_layer, move.evidence) for move in found.moves] == [("old", "new", Evidence.LIKENESS)]
-    assert len(found.changed) == 2
+    result = of({"old": dense(1)}, {"new": near})
+    assert [(move.layer, move.new_layer, move.evidence) for move in result.moves] == [("old", "new", Evidence.LIKENESS)]
+    assert len(result.changed) == 2
     other = of({"old": dense(1)}, {"new": dense(2)})
     assert (moves(other), len(other.added), len(other.removed)) == ({}, 2, 2)
 
 
 def test_reshaped_and_retyped() -> None:
     """Another shape is no comparison, another dtype is compared in the wider one."""
-    found = of({"a": dense(1)}, {"a": dense(1, units=5)})
-    assert {pair.a.label for pair in found.reshaped} == {"kernel", "bias"}
-    assert all(pair.comparison is None for pair in found.pairs)
+    result = of({"a": dense(1)}, {"a": dense(1, units=5)})
+    assert {pair.a.label for pair in result.reshaped} == {"kernel", "bias"}
+    assert all(pair.comparison is None for pair in result.pairs)
     half = of(
         {"a": dense(1, dtype="float16")}, {"a": {k: v.astype("float32") for k, v in dense(1, dtype="float16").items()}}
     )
@@ -137,9 +143,9 @@ def test_reshaped_and_retyped() -> None:
 
 def test_nothing_broadcasts() -> None:
     """Shapes that could be broadcast to each other are unequal."""
-    found = of({"a": {"w": np.zeros((1, 3), "float32")}}, {"a": {"w": np.zeros((3,), "float32")}})
-    assert len(found.reshaped) == 1
-    assert found.total.count == 0
+    result = of({"a": {"w": np.zeros((1, 3), "float32")}}, {"a": {"w": np.zeros((3,), "float32")}})
+    assert len(result.reshaped) == 1
+    assert result.total.count == 0
 
 
 def test_match() -> None:
@@ -160,10 +166,10 @@ def test_an_unreadable_weight() -> None:
 
     a, b = checkpoint({"a": dense(1), "b": dense(2)}), checkpoint({"a": dense(1), "b": dense(3)})
     weights = {**b.weights, "a/bias": replace(b.weights["a/bias"], values=Broken())}
-    found = diff(a, replace(b, weights=weights))
-    assert [(pair.a.name, pair.problem) for pair in found.unreadable] == [("a/bias", "the values are damaged")]
-    assert {pair.a.name for pair in found.changed} == {"b/kernel", "b/bias"}
-    assert not found.is_complete
+    result = diff(a, replace(b, weights=weights))
+    assert [(pair.a.name, pair.problem) for pair in result.unreadable] == [("a/bias", "the values are damaged")]
+    assert {pair.a.name for pair in result.changed} == {"b/kernel", "b/bias"}
+    assert not result.is_complete
 
 
 SAME_MODELS = [
@@ -186,27 +192,27 @@ SAME_MODELS = [
 def test_formats(a: str, b: str) -> None:
     """One model in two formats is the same, weight by weight and in its config; both ways round."""
     for one, other in ((a, b), (b, a)):
-        found = diff(FIXTURES / one, FIXTURES / other)
-        assert found.differences == frozenset(), (found.settings, found.removed, found.added, found.moves)
-        assert found.pairs
-        assert found.is_complete
+        result = diff(FIXTURES / one, FIXTURES / other)
+        assert result.differences == frozenset(), (result.settings, result.removed, result.added, result.moves)
+        assert result.pairs
+        assert result.is_complete
 
 
 @pytest.mark.parametrize("name", [name for name in TRUE_FILES if "npz" not in name])
 def test_each_fixture_is_itself(name: str) -> None:
     """No checkpoint of any generation differs from itself, its optimizer included."""
-    found = diff(FIXTURES / name, FIXTURES / name, Scope(optimizer=True))
-    assert found.differences == frozenset()
-    assert found.is_complete
+    result = diff(FIXTURES / name, FIXTURES / name, Scope(optimizer=True))
+    assert result.differences == frozenset()
+    assert result.is_complete
 
 
 def test_weights_alone_by_an_architecture() -> None:
     """Two layouts without any config go together by the architecture that is given, else by names and order."""
     files = FIXTURES / "keras2.15/mlp.weights.h5", FIXTURES / "keras2.15/mlp_weights.h5"
     scope = Scope(architecture=load_architecture(FIXTURES / "keras2.15/mlp.json"))
-    found = diff(*files, scope)
-    assert {pair.evidence for pair in found.pairs} == {Evidence.SLOT}
-    assert found.differences == frozenset()
+    result = diff(*files, scope)
+    assert {pair.evidence for pair in result.pairs} == {Evidence.SLOT}
+    assert result.differences == frozenset()
 
 
 def test_the_state_of_the_optimizer() -> None:

@@ -60,9 +60,9 @@ def test_every_pair_of_dtypes(a: str) -> None:
         for size in SIZES:
             for one, other in arrays(at + size, (a, b), size):
                 tolerance = next(tolerances)
-                found = of(one, other, tolerance)
-                check(found, expected(one, other, tolerance), loss_of(a, b))
-                check(of(other, one, tolerance), found.inverted(), 1e-12)
+                result = of(one, other, tolerance)
+                check(result, expected(one, other, tolerance), loss_of(a, b))
+                check(of(other, one, tolerance), result.inverted(), 1e-12)
 
 
 @needs_range
@@ -92,8 +92,8 @@ def test_one_step(dtype: str, size: int) -> None:
     for at in {0, size // 2, size - 1}:
         b = a.copy()
         b[at] = 1 + step
-        found = of(a, b)
-        assert (found.changed, found.differing, found.max_ulp, found.max_abs) == (1, 1, 1, step)
+        result = of(a, b)
+        assert (result.changed, result.differing, result.max_ulp, result.max_abs) == (1, 1, 1, step)
         for allowed in (Tolerance(atol=step), Tolerance(rtol=step), Tolerance(rtol=step / (1 + step))):
             assert (of(a, b, allowed).changed, of(a, b, allowed).differing) == (0, 1)
         for less in (Tolerance(atol=step * 0.99), Tolerance(rtol=step * 0.99 / (1 + step))):
@@ -105,8 +105,8 @@ def test_steps_across_zero() -> None:
     for dtype in GRIDS:
         least = 2.0 ** (GRIDS[dtype][1] - GRIDS[dtype][0])
         zeros, others = (np.array(side).astype(numpy_dtype(dtype)) for side in ([0.0, 0.0], [-0.0, 0.0]))
-        found = of(zeros, others)
-        assert (found.differing, found.changed, found.max_ulp, found.max_abs) == (1, 1, 0, 0)
+        result = of(zeros, others)
+        assert (result.differing, result.changed, result.max_ulp, result.max_abs) == (1, 1, 0, 0)
         assert of(zeros, others, Tolerance(atol=1e-300)).changed == 0
         above, below = (np.array([count * least]).astype(numpy_dtype(dtype)) for count in (2, -3))
         assert of(above, below).max_ulp == of(below, above).max_ulp == 5
@@ -130,16 +130,16 @@ def test_nan_of_other_bits() -> None:
     """NaN equals NaN of the same bits, and any other only where that is asked for."""
     a, b = (np.array([bits, 0x3F800000], "u4").view("f4") for bits in (0x7FC00000, 0xFFC00001))
     assert (of(a, a).changed, of(a, b).changed, of(a, b, Tolerance(atol=1)).changed) == (0, 1, 1)
-    found = of(a, b, Tolerance(equal_nan=True))
-    assert (found.changed, found.differing, found.nan_gained, found.nan_lost, found.finite) == (0, 1, 0, 0, 1)
+    result = of(a, b, Tolerance(equal_nan=True))
+    assert (result.changed, result.differing, result.nan_gained, result.nan_lost, result.finite) == (0, 1, 0, 0, 1)
 
 
 def test_whole_numbers_beyond_float64() -> None:
     """64-bit integers that no float64 tells apart are told apart, by size too."""
     for dtype, value in (("int64", 2**63 - 2), ("int64", -(2**63)), ("uint64", 2**64 - 2), ("int64", 2**53)):
         a = np.array([value, 7], dtype)
-        found = of(a, a + np.array([1, 0], dtype))
-        assert (found.changed, found.max_abs, found.mean_abs, found.norm_difference) == (1, 1, 0.5, 1)
+        result = of(a, a + np.array([1, 0], dtype))
+        assert (result.changed, result.max_abs, result.mean_abs, result.norm_difference) == (1, 1, 0.5, 1)
         assert of(a, a + np.array([1, 0], dtype), Tolerance(atol=1)).changed == 0
     ends = of(np.array([2**64 - 1], "uint64"), np.array([-(2**63)], "int64"))
     assert ends.max_abs == 2.0**64 + 2.0**63
@@ -178,10 +178,10 @@ def test_merged_with_what_is_the_same() -> None:
 def test_norms_beyond_float64() -> None:
     """Norms that leave float64 are infinite, and of no angle; nothing raises."""
     most = np.full(3, 1.7e308)
-    found = of(most, -most)
-    assert (found.max_abs, found.mean_abs, found.norm_difference, found.relative_l2) == (math.inf,) * 4
-    assert (found.norm_a, found.cosine, found.changed) == (math.inf, None, 3)
-    assert found.merged(found) == replace(found, count=6, differing=6, changed=6, finite=6)
+    result = of(most, -most)
+    assert (result.max_abs, result.mean_abs, result.norm_difference, result.relative_l2) == (math.inf,) * 4
+    assert (result.norm_a, result.cosine, result.changed) == (math.inf, None, 3)
+    assert result.merged(result) == replace(result, count=6, differing=6, changed=6, finite=6)
     assert of(most, -most, Tolerance(rtol=1.9)).changed == 3
     assert of(most, -most, Tolerance(rtol=2)).changed == 0
     half = of(most[:1], most[:1] / 2)
@@ -219,10 +219,10 @@ def test_blocks_and_threads(size: int, dtypes: tuple[str, str], monkeypatch: pyt
     b = a.astype(dtypes[1])
     for at in {0, size // 2, size - 1}:  # whole blocks are the same, too
         b[at] += 1
-    found = of(a, b)
-    check(found, expected(a, b), 1e-6)
+    result = of(a, b)
+    check(result, expected(a, b), 1e-6)
     monkeypatch.setattr(value_pairs, "_threads", lambda: 1)
-    assert of(a, b) == found
+    assert of(a, b) == result
 
 
 @pytest.mark.parametrize("storage", [{}, {"chunks": (50_000,)}, {"chunks": (50_000,), "compression": "gzip"}], ids=str)

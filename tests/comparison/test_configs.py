@@ -56,8 +56,8 @@ def test_argument() -> None:
 )
 def test_objects_in_arguments(old: Any, new: Any, rows: list[tuple[str, str]]) -> None:
     """An object of the same class differs in its own arguments; one of another class is another value."""
-    found = changes(functional(image(), dense("a", "x", **old)), functional(image(), dense("a", "x", **new)))
-    assert [row[1] for row in found] == [key for key, _ in rows]
+    differences = changes(functional(image(), dense("a", "x", **old)), functional(image(), dense("a", "x", **new)))
+    assert [row[1] for row in differences] == [key for key, _ in rows]
 
 
 def test_objects_are_told_in_short() -> None:
@@ -296,8 +296,8 @@ def test_one_more_numbered_layer() -> None:
     """A layer that is added among numbered ones is one, though the numbers behind it are others then."""
     one = sequential(image(), *(layer("ReLU", f"re_lu_{at}", max_value=at) for at in range(5)))
     inserted = [layer("ReLU", f"re_lu_{at}", max_value=value) for at, value in enumerate((0, 1, 9, 2, 3, 4))]
-    found = changes(one, sequential(image(), *inserted))
-    assert [(kind, key) for _, key, _, _, kind in found] == [
+    differences = changes(one, sequential(image(), *inserted))
+    assert [(kind, key) for _, key, _, _, kind in differences] == [
         ("connection", "inbound"),
         ("layer added", ""),
     ]
@@ -324,8 +324,8 @@ def test_renamed_nested_models() -> None:
     one = functional(image(), nested(block("enc", "d"), "x"), nested(block("dec", "d"), "enc"), name="m")
     other = functional(image(), nested(block("e", "d"), "x"), nested(block("d", "d", units=4), "e"), name="m")
     known = {"enc/d": "e/d", "dec/d": "d/d"}
-    found = both_ways(Configs(one), Configs(other), known)
-    assert found == (ConfigChange("dec/d", "units", 3, 4, "hyper-parameter", "d/d"),)
+    differences = both_ways(Configs(one), Configs(other), known)
+    assert differences == (ConfigChange("dec/d", "units", 3, 4, "hyper-parameter", "d/d"),)
     pairs = layer_pairs(Configs(one), Configs(other), known | {"enc": "e", "dec": "d"})
     assert pairs == {
         "x": "x",
@@ -449,8 +449,8 @@ def test_producers() -> None:
 
 def test_what_is_no_model() -> None:
     """Configs that are no models are compared as they are written."""
-    found = both_ways(Configs([1, {"a": 2}]), Configs([1, {"a": 3}]))
-    assert [(one.key, one.old, one.new) for one in found] == [("config.1.a", 2, 3)]
+    differences = both_ways(Configs([1, {"a": 2}]), Configs([1, {"a": 3}]))
+    assert [(one.key, one.old, one.new) for one in differences] == [("config.1.a", 2, 3)]
 
 
 def test_kinds() -> None:
@@ -567,12 +567,12 @@ def test_hard_sigmoid() -> None:
     old = {"class_name": "Sequential", "config": [{"class_name": "Activation", "config": {
         "name": "a", "activation": "hard_sigmoid", "batch_input_shape": [None, 3]}}]}  # fmt: skip
     new = sequential(image("a_input"), layer("Activation", "a", activation="hard_sigmoid"))
-    found = both_ways(Configs(old, None, Producer("2.2.4")), Configs(new, None, Producer("3.15.1")))
-    assert [(one.layer, one.key, one.new) for one in found] == [
+    differences = both_ways(Configs(old, None, Producer("2.2.4")), Configs(new, None, Producer("3.15.1")))
+    assert [(one.layer, one.key, one.new) for one in differences] == [
         ("a", "activation", "hard_sigmoid"),
         ("", "keras_version", "3.15.1"),
     ]
-    assert "0.2 * x + 0.5" in found[0].old
+    assert "0.2 * x + 0.5" in differences[0].old
     assert config_changes(Configs(old, None, Producer("2.2.4")), Configs(old, None, Producer("1.2.2")))[:-1] == ()
 
 

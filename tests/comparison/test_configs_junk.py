@@ -74,8 +74,8 @@ sides = st.builds(lambda c, t, v: Configs(c, t, Producer(v)), whole | junk, comp
 @given(sides, sides, st.dictionaries(st.sampled_from(("x", "d", "m/d")), st.sampled_from(("x", "dense", "m/x"))))
 def test_junk(a: Configs, b: Configs, renamed: dict[str, str]) -> None:
     """Whatever two configs are, what changed is told, and can be told of the other way; nothing does of one alone."""
-    found = config_changes(a, b)
-    assert sorted(repr(one.inverted()) for one in config_changes(b, a)) == sorted(map(repr, found))
+    differences = config_changes(a, b)
+    assert sorted(repr(one.inverted()) for one in config_changes(b, a)) == sorted(map(repr, differences))
     assert config_changes(a, a) == ()
     assert {new: old for old, new in layer_pairs(a, b).items()} == dict(layer_pairs(b, a)) or not unique(a, b)
     config_changes(a, b, renamed)

@@ -65,9 +65,9 @@ def test_layers(case: Case) -> None:
         layer = keras.layers.deserialize(copy.deepcopy(entry))
         called(layer, case)
     old = Configs(around(case.entry, "batch_input_shape"), None, Producer(case.version.removeprefix("keras")))
-    found = both_ways(old, Configs(around(saved(layer), "batch_shape"), None, NEW))
-    assert real(found) == []
-    assert ("hard_sigmoid" in str(case.entry)) == any(one.old == OLD_HARD_SIGMOID for one in found)
+    differences = both_ways(old, Configs(around(saved(layer), "batch_shape"), None, NEW))
+    assert real(differences) == []
+    assert ("hard_sigmoid" in str(case.entry)) == any(one.old == OLD_HARD_SIGMOID for one in differences)
 
 
 def old_models(folder: Path, pattern: str) -> list[str]:
@@ -174,9 +174,9 @@ def test_models(name: str, built: dict[str, dict[str, Configs]]) -> None:
     all: masks, states, shared models, metrics for each output, names that Keras gave."""
     for kind in ("keras", "h5"):
         for other in ("keras", "h5"):
-            found = both_ways(recorded(name, kind), built[name][other])
-            assert real(found) == [], (kind, other)
-            assert [one.key for one in found] == ["keras_version"]
+            differences = both_ways(recorded(name, kind), built[name][other])
+            assert real(differences) == [], (kind, other)
+            assert [one.key for one in differences] == ["keras_version"]
     assert both_ways(recorded(name, "keras"), recorded(name, "h5")) == ()
 
 

@@ -36,5 +36,5 @@ def test_large_values(size: float) -> None:
     """Layers without partners whose values are beyond any square are told as added and removed."""
     sides = [{name: {"kernel": np.array([1, 2, size]), "bias": sign * np.array([size])}} for name, sign in
              (("old", 1), ("new", -1))]  # fmt: skip
-    found = diff(*map(checkpoint, sides))
-    assert (len(found.added), len(found.removed), found.moves) == (2, 2, ())
+    result = diff(*map(checkpoint, sides))
+    assert (len(result.added), len(result.removed), result.moves) == (2, 2, ())

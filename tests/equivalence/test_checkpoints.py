@@ -64,10 +64,10 @@ def test_paths_are_those_of_the_file(converted: Callable[..., Path]) -> None:
     """A weight is told by where its own file has it, and by the name that its layer has there."""
     source = FIXTURES / "old_models/m021_ZeroPadding1D.h5"
     target = converted(source)
-    found = diff(source, target)
+    result = diff(source, target)
     with h5py.File(source) as file:
-        assert all(pair.a.path in file for pair in found.pairs)
-    renamed = {(pair.a.layer, pair.b.layer) for pair in found.pairs if pair.a.layer != pair.b.layer}
+        assert all(pair.a.path in file for pair in result.pairs)
+    renamed = {(pair.a.layer, pair.b.layer) for pair in result.pairs if pair.a.layer != pair.b.layer}
     assert renamed
     assert all(old.replace("/", "_") == new for old, new in renamed)
     name = min(renamed)[0]
@@ -90,14 +90,14 @@ def test_one_old_generation(tmp_path: Path) -> None:
     with h5py.File(other, "r+") as file:
         weights = file["model_weights/lstm_1/lstm_1"]
         weights["bias"][0] += 1
-    found = diff(LSTM, other)
-    assert ([pair.a.name for pair in found.changed], found.restated) == (["lstm_1/lstm_cell/bias"], ())
+    result = diff(LSTM, other)
+    assert ([pair.a.name for pair in result.changed], result.restated) == (["lstm_1/lstm_cell/bias"], ())
 
 
 def test_a_registered_function(converted: Callable[..., Path]) -> None:
     """With --keep-weights the weights stay and the old function is named: the same in meaning, too."""
-    found = diff(LSTM, converted(LSTM, keep_weights=True))
-    assert (found.differences, [one.what.split(" ")[1] for one in found.restated]) == (
+    result = diff(LSTM, converted(LSTM, keep_weights=True))
+    assert (result.differences, [one.what.split(" ")[1] for one in result.restated]) == (
         frozenset(),
         ["register-hard-sigmoid"],
     )
@@ -108,8 +108,8 @@ def test_a_function_in_place_of_code(tmp_path: Path) -> None:
     source = FIXTURES / "old_layers/keras2.2/refused_lambda.h5"
     target = tmp_path / "new.keras"
     convert(source, target, options=Options(functions={"twice": "own.module:double"}))
-    found = diff(source, target)
-    assert [(one.layer, one.key, one.new) for one in found.settings] == [("twice", "function", "own.module:double")]
+    result = diff(source, target)
+    assert [(one.layer, one.key, one.new) for one in result.settings] == [("twice", "function", "own.module:double")]
 
 
 def test_without_an_exact_form(run: Callable[..., Any]) -> None:

@@ -33,12 +33,12 @@ def compared(pair: Pair, a: Path | Checkpoint, b: Path | Checkpoint) -> Diff:
     return diff(a, b, Scope(architecture=load_architecture(pair.arch) if pair.arch else None))
 
 
-def differences(found: Diff) -> tuple[Any, ...]:
+def differences(result: Diff) -> tuple[Any, ...]:
     """What is different, in short: empty where nothing is."""
-    weights = [pair.a.name for pair in (*found.changed, *found.reshaped)]
-    weights += [unit.name for unit in (*found.removed, *found.added)]
-    settings = [(change.layer, change.key, change.old, change.new) for change in found.settings]
-    return (sorted(found.differences), weights, settings) if found.differences else ()
+    weights = [pair.a.name for pair in (*result.changed, *result.reshaped)]
+    weights += [unit.name for unit in (*result.removed, *result.added)]
+    settings = [(change.layer, change.key, change.old, change.new) for change in result.settings]
+    return (sorted(result.differences), weights, settings) if result.differences else ()
 
 
 @pytest.mark.parametrize(("folder", "suffix"), PLACES)
@@ -77,19 +77,21 @@ def test_one_number_is_found(folder: Path, tmp_path: Path) -> None:
     for pair in pairs(folder, tmp_path):
         source, target = opened(pair.source), opened(pair.target)
         for path in [] if MASKED in str(pair) else trainable(source)[:: max(1, len(source) // 2)]:
-            found = compared(pair, mutated(source, path), target)
-            if [one.a.path for one in found.changed] != [path] and not _is_joined(found, path):
-                wrong[f"{pair} {path}"] = differences(found)
+            result = compared(pair, mutated(source, path), target)
+            if [one.a.path for one in result.changed] != [path] and not _is_joined(result, path):
+                wrong[f"{pair} {path}"] = differences(result)
         for path in trainable(target)[:: max(1, len(target) // 2)]:
-            found = compared(pair, source, mutated(target, path))
-            if [one.b.path for one in found.changed] != [path] or found.differences != {"values"}:
-                wrong[f"{pair} target {path}"] = differences(found)
+            result = compared(pair, source, mutated(target, path))
+            if [one.b.path for one in result.changed] != [path] or result.differences != {"values"}:
+                wrong[f"{pair} target {path}"] = differences(result)
     assert wrong == {}
 
 
-def _is_joined(found: Diff, path: str) -> bool:
+def _is_joined(result: Diff, path: str) -> bool:
     """Whether one weight changed that is made of several arrays, of which the first names it."""
-    return len(found.changed) == 1 and found.differences == {"values"} and path not in {p.a.path for p in found.pairs}
+    return (
+        len(result.changed) == 1 and result.differences == {"values"} and path not in {p.a.path for p in result.pairs}
+    )
 
 
 def top_layers(config: Any) -> list[dict[str, Any]]:
@@ -111,9 +113,9 @@ def test_one_argument_is_found(folder: Path, tmp_path: Path) -> None:
             layer = next((one for one in layers if one.get("activation") in ("relu", "tanh", "softmax")), None)
             if layer is not None:
                 layer["activation"] = "softsign"
-                found = compared(pair, *(replace(side, config=config) if side is one else one for one in sides))
-                if {(one.layer or one.new_layer).partition("/")[0] for one in found.settings} != {layer["name"]}:
-                    wrong[f"{pair} {at} {layer['name']}"] = differences(found)
+                result = compared(pair, *(replace(side, config=config) if side is one else one for one in sides))
+                if {(one.layer or one.new_layer).partition("/")[0] for one in result.settings} != {layer["name"]}:
+                    wrong[f"{pair} {at} {layer['name']}"] = differences(result)
     assert wrong == {}
 
 
@@ -136,10 +138,10 @@ def test_one_connection_is_found(name: str, tmp_path: Path) -> None:
                 continue
             end = ends_of(config) if isinstance(ends_of(config)[0], str) else ends_of(config)[0]
             end[0] = next(one["name"] for one in top_layers(config) if one["name"] != end[0])
-            found, count = (
+            result, count = (
                 compared(pair, *(replace(side, config=config) if side is one else one for one in sides)),
                 count + 1,
             )
-            if not any(one.kind == CONNECTION for one in found.settings):
-                wrong[f"{pair} {at}"] = differences(found)
+            if not any(one.kind == CONNECTION for one in result.settings):
+                wrong[f"{pair} {at}"] = differences(result)
     assert (wrong, count > 0) == ({}, True)

@@ -28,9 +28,9 @@ def lstm(factor: float = 1.0) -> dict[str, Any]:
 
 def test_a_factor_without_configs() -> None:
     """Weights times 1.2 in three of four gates are different, and a note says what they seem to be, of which layer."""
-    found = diff(checkpoint({"lstm": lstm(), "a": dense(1)}), checkpoint({"lstm": lstm(1.2), "a": dense(1)}, name="n"))
-    assert found.differences == {"values"}
-    (note,) = found.notes
+    result = diff(checkpoint({"lstm": lstm(), "a": dense(1)}), checkpoint({"lstm": lstm(1.2), "a": dense(1)}, name="n"))
+    assert result.differences == {"values"}
+    (note,) = result.notes
     assert note.startswith("lstm: 3 weights of b are those of a multiplied by 1.2 in 9 of 12 columns")
     back = diff(checkpoint({"lstm": lstm(1.2)}), checkpoint({"lstm": lstm()}, name="n"))
     assert back.notes[0].startswith("lstm: 3 weights of a are those of b multiplied by 1.2")
@@ -58,9 +58,9 @@ def test_a_config_on_the_newer_side(tmp_path: Path) -> None:
     source, weights = RECURRENT
     convert(weights, tmp_path / "new.keras", arch=source)
     for ends in ((weights, tmp_path / "new.keras"), (tmp_path / "new.keras", weights)):
-        found = diff(*ends)
-        assert found.differences == frozenset()
-        assert any(one.what == "3 weights multiplied by 1.2 in 4 of 6 columns" for one in found.restated)
+        result = diff(*ends)
+        assert result.differences == frozenset()
+        assert any(one.what == "3 weights multiplied by 1.2 in 4 of 6 columns" for one in result.restated)
 
 
 def test_a_factor_beside_another_activation(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ SINGLE = {layer: dense(3) for layer in ("x", "y")}
 def test_layers_in_one_nested_model() -> None:
     """All weights in one nested model go with the layers of the same names; exactly they are other layers."""
     ends = checkpoint(HOLDER), checkpoint(SINGLE, name="n")
-    found = diff(*ends)
-    assert (found.differences, len(found.pairs), found.restated[0].where) == (frozenset(), 4, ("x", "y"))
+    result = diff(*ends)
+    assert (result.differences, len(result.pairs), result.restated[0].where) == (frozenset(), 4, ("x", "y"))
     assert diff(*ends, Scope(exact=True)).differences == {"structure"}
     assert diff(checkpoint(HOLDER), checkpoint({**SINGLE, "z": dense(4)}, name="n")).differences == {"structure"}
 

@@ -37,16 +37,16 @@ def test_expects_what_is_stored(name: str, tmp_path: Path) -> None:
     with ckpttool.open(FIXTURES / name) as checkpoint:
         stored = Counter(weight.shape for weight in checkpoint.section(Section.MODEL) if "seed" not in weight.path)
     path = architecture_of(name, tmp_path)
-    found = expected_in(path)
-    assert found is not None
-    slots = [slot for slot in found.slots if "seed" not in slot.name]
+    expectation = expected_in(path)
+    assert expectation is not None
+    slots = [slot for slot in expectation.slots if "seed" not in slot.name]
     assert Counter(slot.shape for slot in slots) == stored
-    assert (found.kind, found.problem) == ("architecture", "")
+    assert (expectation.kind, expectation.problem) == ("architecture", "")
     spec = tmp_path / "model.spec.json"
     spec.write_text(to_json(load_spec(path)), encoding="utf-8")
     told = expected_in(spec)
     assert told is not None
-    assert (told.kind, Counter(told.slots)) == ("spec", Counter(found.slots))
+    assert (told.kind, Counter(told.slots)) == ("spec", Counter(expectation.slots))
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_info(run: Callable[..., Any]) -> None:
     done = run("info", path)
     assert done.code == 0
     assert "expects     4 weights, 67 parameters, 268 B" in done.out
-    found = json.loads(run("info", path, "-o", "json").out)
-    assert found["totals"] == {"weights": 4, "params": 67, "nbytes": 268}
-    assert found["outputs"] == [{"layer": "output", "shape": [None, 3]}]
+    document = json.loads(run("info", path, "-o", "json").out)
+    assert document["totals"] == {"weights": 4, "params": 67, "nbytes": 268}
+    assert document["outputs"] == [{"layer": "output", "shape": [None, 3]}]
 
 
 def test_layers_that_match(run: Callable[..., Any]) -> None:

@@ -76,9 +76,13 @@ def test_compile_settings() -> None:
 )
 def test_odd_compile_config(compiled: Any, tmp_path: Path) -> None:
     """A compile_config of any shape leaves the rest of the description alone; state is found without it."""
-    found = with_compile(tmp_path, compiled)
-    assert found.optimizer is not None
-    assert (found.optimizer.class_name, found.optimizer.iteration, found.optimizer.weights) == (None, 2, 10)
+    description = with_compile(tmp_path, compiled)
+    assert description.optimizer is not None
+    assert (description.optimizer.class_name, description.optimizer.iteration, description.optimizer.weights) == (
+        None,
+        2,
+        10,
+    )
 
 
 @pytest.mark.parametrize("dtype", ["int64", "int32"])
@@ -89,9 +93,9 @@ def test_iterations_of_every_backend(dtype: str, tmp_path: Path) -> None:
         file["layers/dense/vars/0"] = np.ones((2, 2), "float32")
         file["optimizer/vars/0"] = np.array(7, dtype)
         file["optimizer/vars/1"] = np.array(0.5, "float32")
-    found = info(path).optimizer
-    assert found is not None
-    assert (found.iteration, found.learning_rate) == (7, 0.5)
+    description = info(path).optimizer
+    assert description is not None
+    assert (description.iteration, description.learning_rate) == (7, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -105,18 +109,18 @@ def test_iterations_of_every_backend(dtype: str, tmp_path: Path) -> None:
 )
 def test_optimizer_class(optimizer: Any, class_name: str | None, tmp_path: Path) -> None:
     """The class of the optimizer is told without its package; the state's learning rate goes before the config's."""
-    found = with_compile(tmp_path, {"optimizer": optimizer}).optimizer
-    assert found is not None
-    assert found.class_name == class_name
-    assert found.learning_rate_from == "state"
-    assert found.learning_rate == pytest.approx(0.01, rel=1e-6)
+    description = with_compile(tmp_path, {"optimizer": optimizer}).optimizer
+    assert description is not None
+    assert description.class_name == class_name
+    assert description.learning_rate_from == "state"
+    assert description.learning_rate == pytest.approx(0.01, rel=1e-6)
 
 
 def test_dtypes_and_totals() -> None:
     """Dtypes are counted in parameters of the model, the most first."""
-    found = info(FIXTURES / "keras2.15/wrappers.h5")
-    assert list(found.dtypes.items()) == [("float32", 496), ("int64", 1)]
-    assert {section.value: total.params for section, total in found.totals.items()} == {"model": 497}
+    description = info(FIXTURES / "keras2.15/wrappers.h5")
+    assert list(description.dtypes.items()) == [("float32", 496), ("int64", 1)]
+    assert {section.value: total.params for section, total in description.totals.items()} == {"model": 497}
 
 
 def test_layers() -> None:

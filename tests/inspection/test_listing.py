@@ -30,9 +30,9 @@ def weight(path: str, size: int = 1, section: Section = Section.MODEL, **more: A
     return Weight(path, (size,), "float32", 4 * size, section, **more)
 
 
-def labels(found: Listing) -> list[tuple[str, str]]:
+def labels(listed: Listing) -> list[tuple[str, str]]:
     """What the rows are called."""
-    return [(row.layer, row.label) for row in found.rows]
+    return [(row.layer, row.label) for row in listed.rows]
 
 
 def test_stored_names() -> None:
@@ -100,8 +100,8 @@ def test_sections() -> None:
 )
 def test_match(globs: tuple[str, ...], count: int) -> None:
     """A glob is matched against layer, path, layer and weight, and stored name; case counts; any of several will do."""
-    found = listing("keras3/mlp.keras", match=globs)
-    assert len(found.rows) == count
+    listed = listing("keras3/mlp.keras", match=globs)
+    assert len(listed.rows) == count
 
 
 def test_match_by_stored_name() -> None:
@@ -112,12 +112,12 @@ def test_match_by_stored_name() -> None:
 @pytest.mark.parametrize("sort", sorted(SORTS))
 def test_sorts(sort: str) -> None:
     """Rows are sorted as named, ties in stored order, and none is lost."""
-    stored, found = listing("keras3/many.weights.h5"), listing("keras3/many.weights.h5", sort=sort)
-    assert sorted(row.weight.path for row in found.rows) == sorted(row.weight.path for row in stored.rows)
-    keys = [SORTS[sort](row) for row in found.rows]
+    stored, listed = listing("keras3/many.weights.h5"), listing("keras3/many.weights.h5", sort=sort)
+    assert sorted(row.weight.path for row in listed.rows) == sorted(row.weight.path for row in stored.rows)
+    keys = [SORTS[sort](row) for row in listed.rows]
     assert keys == sorted(keys)
     if sort == "stored":
-        assert found.rows == stored.rows
+        assert listed.rows == stored.rows
 
 
 def test_layers_in_order_of_the_config() -> None:
@@ -146,10 +146,10 @@ def test_layers_of_a_part() -> None:
 
 def test_layer_totals() -> None:
     """The totals of layers sum up to the total of the file."""
-    found = listing("keras3/wrappers.keras")
-    whole = found.totals[Section.MODEL]
-    layers = [layer.total for layer in found.by_layer()]
-    assert sum(total.weights for total in layers) == whole.weights == len(found.rows)
+    listed = listing("keras3/wrappers.keras")
+    whole = listed.totals[Section.MODEL]
+    layers = [layer.total for layer in listed.by_layer()]
+    assert sum(total.weights for total in layers) == whole.weights == len(listed.rows)
     assert sum(total.params for total in layers) == whole.params
     assert sum(total.nbytes for total in layers) == whole.nbytes
 
@@ -171,8 +171,8 @@ def test_layer_totals() -> None:
 )
 def test_parameters_by_training(name: str, trainable: int | None, others: int | None) -> None:
     """Parameters that are trained and that are not are counted as Keras counts them, where a config tells."""
-    found = listing(name)
-    told = [total and total.params for total in (found.trainable, found.non_trainable)]
+    listed = listing(name)
+    told = [total and total.params for total in (listed.trainable, listed.non_trainable)]
     assert told == [trainable, others]
 
 
@@ -189,9 +189,9 @@ def test_a_config_of_junk() -> None:
     """Where a config makes no sense weights keep their numbers, nothing is said of training, and a note says why."""
     layers = [{"class_name": "Dense", "config": {"name": "a", "units": "many"}}]
     config = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
-    found = list_checkpoint(checkpoint_of(weight("layers/dense/vars/0", layer="a"), config=config))
-    assert [(row.layer, row.label, row.class_name, row.trainable) for row in found.rows] == [("a", "0", "Dense", None)]
-    assert any("units cannot be used" in note for note in found.notes)
+    listed = list_checkpoint(checkpoint_of(weight("layers/dense/vars/0", layer="a"), config=config))
+    assert [(row.layer, row.label, row.class_name, row.trainable) for row in listed.rows] == [("a", "0", "Dense", None)]
+    assert any("units cannot be used" in note for note in listed.notes)
 
 
 def test_graph() -> None:
@@ -220,8 +220,8 @@ def test_ambiguous_names_inside_a_model() -> None:
 
 def test_measured() -> None:
     """Statistics and checksums are computed where asked for, of the chosen rows only."""
-    found = listing("keras3/mlp.keras", match=("hidden",), stats=True, sha256=True)
-    assert all(row.stats and row.sha256 and row.stats.count == row.weight.size for row in found.rows)
+    listed = listing("keras3/mlp.keras", match=("hidden",), stats=True, sha256=True)
+    assert all(row.stats and row.sha256 and row.stats.count == row.weight.size for row in listed.rows)
     assert all(row.stats is None and row.sha256 is None for row in listing("keras3/mlp.keras").rows)
 
 
@@ -229,8 +229,8 @@ def test_progress_is_told_of_every_byte() -> None:
     """Progress adds up to the bytes of the chosen rows; without anything to read it hears nothing."""
     told: list[int] = []
     with ckpttool.open(FIXTURES / "keras3/wrappers.keras") as checkpoint:
-        found = list_checkpoint(checkpoint, Choice(stats=True, sha256=True), told.append)
-        assert sum(told) == sum(row.weight.nbytes for row in found.rows)
+        listed = list_checkpoint(checkpoint, Choice(stats=True, sha256=True), told.append)
+        assert sum(told) == sum(row.weight.nbytes for row in listed.rows)
         told.clear()
         list_checkpoint(checkpoint, Choice(), told.append)
         assert told == []
@@ -239,9 +239,9 @@ def test_progress_is_told_of_every_byte() -> None:
 def test_unreadable_weight_says_why() -> None:
     """A weight that cannot be read gets the reason; the others are measured."""
     odd = Weight("layers/a/vars/0", (1,), "string", 8, Section.MODEL)
-    found = list_checkpoint(checkpoint_of(odd), Choice(stats=True))
-    assert found.rows[0].stats is None
-    assert "string" in found.rows[0].problem
+    listed = list_checkpoint(checkpoint_of(odd), Choice(stats=True))
+    assert listed.rows[0].stats is None
+    assert "string" in listed.rows[0].problem
 
 
 def test_notes() -> None:
@@ -267,15 +267,15 @@ def test_names_of_slashes(tmp_path: Path) -> None:
     config = json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}).encode()
     begun = time.perf_counter()
     with ckpttool.open(keras_like(tmp_path / "m.keras", config=config)) as checkpoint:
-        found = list_checkpoint(checkpoint)
-    assert [len(layer.rows) for layer in found.by_layer()][:3] == [2, 2, 0]
+        listed = list_checkpoint(checkpoint)
+    assert [len(layer.rows) for layer in listed.by_layer()][:3] == [2, 2, 0]
     assert time.perf_counter() - begun < 5
 
 
 def test_values_are_frozen() -> None:
     """Listings are values: rows, layers and refusals cannot be changed."""
-    found = listing("keras3/mlp.keras")
-    for value in (found, found.rows[0], found.by_layer()[0], Total(0, 0, 0), Refusal("link", "", "")):
+    listed = listing("keras3/mlp.keras")
+    for value in (listed, listed.rows[0], listed.by_layer()[0], Total(0, 0, 0), Refusal("link", "", "")):
         with pytest.raises((AttributeError, TypeError)):
             value.path = value.layer = value.kind = value.weights = None  # type: ignore[union-attr, misc, assignment]
-    assert LayerRow.of(found.rows[:2]).rows == found.rows[:2]
+    assert LayerRow.of(listed.rows[:2]).rows == listed.rows[:2]
