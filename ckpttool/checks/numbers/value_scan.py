@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 
-from ckpttool.checkpoint import BLOCK_BYTES, Weight
+from ckpttool.checkpoint import BLOCK_BYTES, Texts, Weight
 from ckpttool.checks.numbers.bits import LAYOUTS, Bounds, Layout, bounds_of
 from ckpttool.checks.subject import Progress
 from ckpttool.io.dtypes import itemsize
@@ -26,11 +26,14 @@ class Scan:
 
 
 def scan(weight: Weight, progress: Progress) -> Scan | None:
-    """What one pass finds in a weight, None where it has no values. Raises CheckpointError where it cannot be read.
+    """The figures of a weight from one pass; None where it has no values, or texts. Raises CheckpointError.
 
     `progress` is told the bytes that were read. The parts of a large weight are read by two threads: reading and
     NumPy let them work at once.
     """
+    if isinstance(weight.values, Texts):
+        progress(weight.nbytes)
+        return None
     runs = list(_runs(weight))
     if len(runs) < 2:
         found = [_bounds(run) for run in runs]
