@@ -320,9 +320,8 @@ def _layer_pairs(
     Keras numbers names anew in every session.
     """
     if generation is Generation.KERAS_0:
-        # Keras 0 counted no input layers.
         numbered = [name for name, part in layers.parts.items() if part.class_name != "InputLayer"]
-        pairs = ((name, f"layer_{at}") for at, name in enumerate(numbered))
+        pairs = ((name, f"layer_{at}") for at, name in enumerate(numbered))  # Keras 0 counted no input layers
         yield from ((ours, theirs, Evidence.ORDER) for ours, theirs in pairs if theirs in stored)
         return
     named = [name for name in stored if name in orders]
@@ -388,8 +387,7 @@ def _leads_to(scopes: Sequence[str], chain: Sequence[str], known: Container[str]
 
 
 def _is_order_of(order: Sequence[StoredSlot], weights: Sequence[Weight]) -> bool:
-    """Whether the weights of a layer can have this order: as many, each in a form of its slot, none with the name of
-    another slot."""
+    """Whether the weights of a layer can have this order: as many, each in a form of its slot and not misnamed."""
     return len(order) == len(weights) and all(
         slot.form_of(weight.shape) is not None and _may_be_called(slot, weight)
         for slot, weight in zip(order, weights, strict=True)
