@@ -1,6 +1,6 @@
-"""What a checkpoint says: its weights, who wrote it, its configs, and what was refused while reading it.
+"""A checkpoint as read: its weights, who wrote it, its configs, and what was refused while reading it.
 
-Everything here is known without reading one array. Readers report and do not interpret: names are those of the file.
+No array is read to make one. Readers report and do not interpret: names are those of the file.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Values(Protocol):
         """
 
     def part(self, start: int, stop: int) -> Values | None:
-        """The bytes from `start` up to `stop` as values of their own, or None where all can only be read in order."""
+        """The bytes from `start` up to `stop` as values of their own, or None where bytes can only be read in order."""
 
 
 @runtime_checkable
@@ -64,7 +64,7 @@ class Texts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Something in a file that reading left alone, and why.
+    """A part of a file that reading left alone, and why.
 
     `kind` is one of link, external, virtual, repeat, bomb, name, corrupt, missing, unfinished, unsupported, ambiguous,
     archive, program, pickle, foreign, nonstandard, extra.
@@ -90,10 +90,10 @@ class Refusal:
 class Weight:
     """One stored array. `path` is its place in the file and its key in the checkpoint.
 
-    `layer` is the layer's name as the user gave it (`dense_1`, inside a nested model `encoder/dense_1`) where the file
-    stores it, `part` the names of the objects inside that layer down to the weight's owner (`forward_lstm/lstm_cell`),
-    `name` the stored name of the weight (`dense/kernel:0`) where the layout has one. `dtype` is Keras's name of the
-    dtype, or a description of what is stored where it is none of them.
+    dense_1`) where the file/dense_1`) where the file stores it, `part` the names of the objects inside that layer down
+    to the weight's owner (`forward_lstm/lstm_cell`), `name` the stored name of the weight (`dense/kernel:0`) where the
+    layout has one. `dtype` is Keras's name of the dtype, or a description of the stored type where Keras has no such
+    dtype.
     """
 
     path: str
@@ -143,7 +143,7 @@ class Weight:
             yield dtypes.values_of(piece, self.dtype, self.big_endian)
 
     def stored_blocks(self, limit: int = BLOCK_BYTES) -> Iterator[bytes | bytearray | memoryview]:
-        """The stored bytes in C order, every value little-endian, in blocks: what checksums are made of."""
+        """The stored bytes in C order, every value little-endian, in blocks, as checksums need them."""
         if isinstance(self.values, Texts):
             yield from self.values.pieces(limit)
             return
@@ -185,9 +185,9 @@ def _gathered(values: Values, nbytes: int) -> bytearray:
 
 @dataclass(frozen=True, slots=True)
 class Producer:
-    """Who wrote a checkpoint, as far as the file tells: which Keras, and of a SavedModel which TensorFlow.
+    """The program that wrote a checkpoint, as far as is known: the version of Keras, and of TensorFlow for a SavedModel.
 
-    `inferred_backend` and `generation` are conclusions from names and layout, not statements of the file.
+    `inferred_backend` and `generation` are inferred from names and layout; the file does not state them.
     """
 
     keras_version: str | None = None
@@ -202,11 +202,11 @@ class Producer:
 class Checkpoint(Mapping[str, Weight]):
     """An open checkpoint: a read-only mapping from stored path to `Weight`, in the file's natural order.
 
-    `kind` is a key of `ckpttool.formats.FORMATS`. `config` and `training_config` are what the file stores, parsed; they
+    `kind` is a key of `ckpttool.formats.FORMATS`. `config` and `training_config` are those of the file, parsed; they
     are data and nothing in them is ever executed. `layer_names` are the layers that the file lists itself, weightless
-    ones included, `object_names` the names of objects by their paths, where it stores those. `object_graph` is that of
-    a file of TensorFlow, which tells what each weight is, `saved_model` what a SavedModel says beside its weights.
-    `refusals` tells what was left alone.
+    ones included, `object_names` the names of objects by their paths, where the file stores them. `object_graph` is
+    that of a file of TensorFlow, by which weights get their names, `saved_model` the further contents of a SavedModel.
+    `refusals` are the parts of the file that were left alone.
     """
 
     path: Path
@@ -253,7 +253,7 @@ class Checkpoint(Mapping[str, Weight]):
         self.close()
 
     def close(self) -> None:
-        """Lets go of the file; what was listed stays, weights can no longer be read."""
+        """Close the file; the list of weights stays, but their values can no longer be read."""
         if self.release is not None:
             self.release()
 
@@ -262,11 +262,14 @@ class Checkpoint(Mapping[str, Weight]):
         return tuple(weight for weight in self.weights.values() if weight.section is section)
 
     def require_one_view(self) -> None:
-        """Raise where two readers see different things in the file: nothing said or made of it would be sure."""
-        found = [refusal for refusal in self.refusals if refusal.kind == "ambiguous"]
-        if found:
-            more = f", and {len(found) - 1:,} more" if len(found) > 1 else ""
-            error = ambiguous("two readers see different things in it", found[0].place, f"{found[0].detail}{more}")
+        """Raise UnsafeFileError where readers may see different contents in the file: no statement about it would be
+        sure."""
+        refusals = [refusal for refusal in self.refusals if refusal.kind == "ambiguous"]
+        if refusals:
+            more = f", and {len(refusals) - 1:,} more" if len(refusals) > 1 else ""
+            error = ambiguous(
+                "two readers see different things in it", refusals[0].place, f"{refusals[0].detail}{more}"
+            )
             raise error.at(path=str(self.path))
 
     def _missing(self, path: str) -> WeightNotFoundError:

@@ -2,23 +2,23 @@
 
     CheckpointError
     +-- FileAccessError       the path cannot be read: missing, a directory, a FIFO, no permission
-    +-- UnknownFormatError    the content is no checkpoint; says what it is where that can be told
+    +-- UnknownFormatError    the content is no checkpoint; says what it is where that is known
     +-- CorruptFileError      the content breaks its own format: truncated, wrong checksum, impossible structure
     +-- UnsafeFileError       reading on would leave the file, or cost far more than the file weighs
     +-- UnsupportedError      legal content that this version of ckpttool does not read
-    |   +-- ConversionError   what is to be converted has no exact form in the target; `refusals` lists why
+    |   +-- ConversionError   a part of the checkpoint has no exact form in the target; `refusals` lists why
     +-- WeightNotFoundError   (also a KeyError) no weight is stored under that path
     +-- ConfigError           the config of a model or layer is not what Keras takes
     +-- ModelError            a live model cannot be read
-    +-- BuildError            the user's function gives no model; `said` is what it printed last
+    +-- BuildError            the user's function returns no model; `output` has the last lines it printed
     +-- ProofError            the converted model does not load in Keras, or predicts something else
     |   +-- NoKerasError      Keras could not be run
     +-- ConfigurationError    the configuration of `check` is wrong; `faults` lists how
     +-- NotFiniteError        a model that is to be saved has NaN or infinity among its weights
     +-- ChildError            a child process could not be started
 
-Each carries facts, and is worded in one place: which file, where in it, what is wrong, what was expected, what was
-found, and what to do next.
+Each error carries facts: which file, where in it, what is wrong, what was expected, what was found, and what to do
+next. `CheckpointError.__str__` puts them into one message.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _MOST_FAULTS = 20
 
 
 class Reason(Protocol):
-    """Why something was refused, and where."""
+    """The reason of a refusal, and its place."""
 
     @property
     def where(self) -> str:
@@ -58,7 +58,7 @@ class CheckpointError(Exception):
         super().__init__(what)
         self.what, self.path, self.where = what, path, where
         self.expected, self.found, self.hint = expected, found, hint
-        self.kind = kind  # of refusal, where the class of the error does not tell it
+        self.kind = kind  # of refusal, where it does not follow from the class of the error
 
     def __str__(self) -> str:
         head = f"{self.path}: {self.what}" if self.path else self.what
@@ -67,7 +67,7 @@ class CheckpointError(Exception):
         return "\n".join(lines)
 
     def at(self, path: str = "", where: str = "") -> "CheckpointError":
-        """This error, told where it happened; facts that it already has stay."""
+        """Add the file and the place in it, if the error has none yet, and return the error."""
         self.path = self.path or path
         self.where = self.where or where
         return self
@@ -90,11 +90,11 @@ class UnsafeFileError(CheckpointError):
 
 
 class UnsupportedError(CheckpointError):
-    """The content is legal, and ckpttool does not read it."""
+    """The content is legal, but ckpttool does not read it."""
 
 
 def ambiguous(what: str, where: str = "", found: str = "") -> UnsafeFileError:
-    """The error for what two readers, each of them right, would see differently."""
+    """The error for content that two readers, each of them right, see differently."""
     hint = "have it saved again by Keras: a scanner may have seen something else than what gets loaded"
     return UnsafeFileError(what, where=where, found=found, hint=hint, kind="ambiguous")
 
@@ -106,7 +106,7 @@ class WeightNotFoundError(CheckpointError, KeyError):
 
 
 class ConversionError(UnsupportedError):
-    """A checkpoint holds what has no exact form in the target. `refusals` has all of it."""
+    """A part of the checkpoint has no exact form in the target. `refusals` lists every such part."""
 
     def __init__(self, what: str, refusals: Sequence[Reason] = (), **facts: str) -> None:
         super().__init__(what, **facts)
@@ -126,14 +126,14 @@ class ModelError(CheckpointError):
 
 
 class BuildError(CheckpointError):
-    """The user's function gave no model. `said` are the last lines of what it printed."""
+    """The user's function returned no model. `output` has the last lines that it printed."""
 
-    def __init__(self, what: str, said: Sequence[str] = (), **facts: str) -> None:
+    def __init__(self, what: str, output: Sequence[str] = (), **facts: str) -> None:
         super().__init__(what, **facts)
-        self.said = tuple(said)
+        self.output = tuple(output)
 
     def __str__(self) -> str:
-        return "\n".join([super().__str__(), *(f"  | {printable(line)}" for line in self.said)])
+        return "\n".join([super().__str__(), *(f"  | {printable(line)}" for line in self.output)])
 
 
 class ProofError(CheckpointError):
@@ -141,11 +141,11 @@ class ProofError(CheckpointError):
 
 
 class NoKerasError(ProofError):
-    """Keras itself could not be run, which says nothing of the converted model."""
+    """Keras itself could not be run, so nothing is known of the converted model."""
 
 
 class ConfigurationError(CheckpointError):
-    """The configuration of `check` says what cannot be. `faults` has all of it."""
+    """The configuration of `check` is invalid. `faults` lists every fault."""
 
     def __init__(self, what: str, faults: Sequence[str] = (), **facts: str) -> None:
         super().__init__(what, **facts)
@@ -158,7 +158,7 @@ class ConfigurationError(CheckpointError):
 
 
 class NotFiniteError(CheckpointError):
-    """A model that is to be saved has weights that are no numbers any more."""
+    """A model that is to be saved has NaN or infinity among its weights."""
 
 
 class ChildError(CheckpointError):

@@ -1,7 +1,7 @@
 """Text from files made safe to show.
 
-Names, versions and messages in a checkpoint are written by whoever wrote the checkpoint. Nothing of that reaches a
-terminal, a log or an error message before it has passed through `printable`.
+Names, versions and messages in a checkpoint may come from a stranger. None of them reaches a terminal, a log or an
+error message before it has passed through `printable`.
 """
 
 
@@ -19,7 +19,7 @@ def _escaped(char: str) -> str:
     if char.isprintable():  # neither control, format (bidi, zero width), surrogate, private use, nor separator
         return char
     code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, kept by surrogateescape
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, as surrogateescape decodes it
         return f"\\x{code - 0xDC00:02x}"
     if code < 0x100:
         return f"\\x{code:02x}"

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ckpttool.manifest import Manifest, Saved, bests, damage, read_manifest, settled
+from ckpttool.manifest import Manifest, Saved, bests, damage, read_manifest, recovered
 
 if TYPE_CHECKING:
     from ckpttool.callbacks.model_checkpoint import ModelCheckpoint
@@ -27,7 +27,7 @@ _WITH_KERAS = {
 
 def saved_in(directory: str | os.PathLike[str]) -> tuple[Saved, ...]:
     """What was saved in a directory and has taken its place, oldest first. Raises a CheckpointError."""
-    return settled(directory, read_manifest(directory)).saved
+    return recovered(directory, read_manifest(directory)).saved
 
 
 def latest(directory: str | os.PathLike[str]) -> Path | None:

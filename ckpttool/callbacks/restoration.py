@@ -18,7 +18,7 @@ from ckpttool.callbacks.names import Names
 from ckpttool.errors import ModelError, UnsupportedError
 from ckpttool.escape import printable
 from ckpttool.formats import open_checkpoint
-from ckpttool.manifest import Manifest, Saved, damage, read_manifest, settled
+from ckpttool.manifest import Manifest, Saved, damage, read_manifest, recovered
 from ckpttool.model import Architecture
 from ckpttool.verification import Allowed, verify
 
@@ -207,4 +207,4 @@ def load_latest(model: Any, directory: str | os.PathLike[str]) -> Saved | None:
 
 def manifest_of(directory: Path) -> Manifest:
     """What was saved in a directory, which is only read."""
-    return settled(directory, read_manifest(directory))
+    return recovered(directory, read_manifest(directory))

@@ -28,7 +28,7 @@ from ckpttool.manifest import (
     State,
     damage,
     read_manifest,
-    settled,
+    recovered,
     sha256_of,
     write_manifest,
 )
@@ -190,7 +190,7 @@ def _cleaned(directory: Path, series: str) -> Manifest:
     """
     sweep(directory)
     found = _readable_manifest(directory)
-    known = settled(directory, found)
+    known = recovered(directory, found)
     there = {each.file for each in known.saved}
     doomed = [each for each in found.saved if each.state is State.DELETING and each.file not in there]
     delete(directory, [each for each in doomed if each.series == series])

@@ -1,7 +1,7 @@
-"""What a config may name: the classes and functions that models are made of, by module and by name.
+"""Names that a config may use: the classes and functions that models consist of, by module and by name.
 
-Everything else that Keras has, and all of Python's own modules, can read, write, fetch or run when a config names it
-(CVE-2025-1550, CVE-2025-8747, CVE-2025-9906). The table is that of Keras 3.15, with what Keras 0 to 2 had besides;
+Everything else in Keras, and all of Python's own modules, can read, write, fetch or run when a config names it
+(CVE-2025-1550, CVE-2025-8747, CVE-2025-9906). The table is that of Keras 3.15, with the older names of Keras 0 to 2;
 `tests/dangers/live_modelling.py` asks live Keras for it.
 """
 
@@ -16,15 +16,15 @@ from typing import Any
 
 
 class Standing(Enum):
-    """What is to be thought of a name in a config: `KNOWN` as part of models, the code of somebody else (`FOREIGN`), or
-    something that no model needs (`UNSAFE`)."""
+    """The verdict on a name in a config: `KNOWN` as part of models, `FOREIGN`, which is somebody else's code, or
+    `UNSAFE`, which no model needs."""
 
     KNOWN = "known"
     FOREIGN = "foreign"
     UNSAFE = "unsafe"
 
 
-# The package under its other names, and what it has put between its name and a module in some version.
+# The package under its other names, and the parts that some version has put between its name and a module.
 _KERAS = re.compile(r"(tf_keras|(tensorflow\.(python\.)?)?keras)((\.(api|keras|_tf_keras|_v1|_v2|compat|v1))*)(?=\.|$)")
 
 _LONGEST = 300  # characters of the name of a module of Keras, by far
@@ -37,11 +37,11 @@ _AREAS = frozenset({
     "wrappers",
 })  # fmt: skip
 
-# Where classes of configs are today that stood elsewhere (keras/utils/feature_space.py, 2.12 to 2.15).
+# The current module of classes that an older version had elsewhere (keras/utils/feature_space.py, 2.12 to 2.15).
 _MOVED = {"keras.utils.feature_space": "keras.src.layers.preprocessing.feature_space"}
 
-# What is installed wherever Keras is, or often beside it, and can load, fetch or run things: classes of these are none
-# that a user registered, whatever a config says.
+# Packages that are installed wherever Keras is, or often beside it, and can load, fetch or run code and files: their
+# classes are never those that a user registered, whatever a config says.
 _INSTALLED = frozenset({
     "Cython", "Crypto", "GPUtil", "IPython", "OpenSSL", "PIL", "Pyro4", "Pyro5", "_pytest", "absl", "accelerate",
     "aiofiles", "aiohttp", "airflow", "ansible", "anyio", "apscheduler", "asyncssh", "attr", "azure", "billiard",
@@ -87,15 +87,15 @@ def _names(kind: str) -> frozenset[str]:
 @cache
 def _short_functions() -> frozenset[str]:
     """The functions that configs name without their module."""
-    found = (_table()["functions"][f"keras.{area}"] for area in ("activations", "losses", "metrics"))
-    return frozenset(_table()["older"]["functions"]).union(*found)
+    names = (_table()["functions"][f"keras.{area}"] for area in ("activations", "losses", "metrics"))
+    return frozenset(_table()["older"]["functions"]).union(*names)
 
 
 def class_standing(module: str | None, name: str, registered: Any = None) -> Standing:
-    """What is to be thought of a class, of which a config wants an instance; `module` is None where it names none.
+    """The standing of a class of which a config wants an instance; `module` is None where the config names none.
 
-    Keras before 3.9 imports any module to find a class in it. One that is not Keras's own counts as the user's where
-    `registered` says that the user registered it, as `package>Name`.
+    Keras before 3.9 imports any module to look for a class in it. A class that is not Keras's own counts as the user's
+    where `registered`, such as `package>Name`, says that the user registered it.
     """
     if not module or module == "__main__":
         is_own = name in _names("classes") and not (module is None and is_registered(registered))
@@ -107,26 +107,26 @@ def class_standing(module: str | None, name: str, registered: Any = None) -> Sta
     if name in _table()["classes"].get(home, ()) or (_area(home) in _AREAS and name in _names("classes")):
         return Standing.KNOWN
     is_public = home in _table()["classes"] and _area(home) in _AREAS and not home.startswith("keras.src.")
-    of_tomorrow = is_public and name.isidentifier() and name[0].isupper()
-    return Standing.FOREIGN if of_tomorrow else Standing.UNSAFE
+    of_later_version = is_public and name.isidentifier() and name[0].isupper()
+    return Standing.FOREIGN if of_later_version else Standing.UNSAFE
 
 
 def is_registered(name: Any) -> bool:
-    """Whether a name is that of something which a user registered with Keras."""
+    """Whether a name is that of an object which a user registered with Keras."""
     return isinstance(name, str) and ">" in name
 
 
 def is_old_optimizer(name: str) -> bool:
-    """Keras 2.11 to 2.15 registered its own optimizers as if a user had, and wrote `Custom>Adam`
-    (keras/optimizers/optimizer.py, 2.12)."""
+    """Whether a name such as `Custom>Adam` is that of Keras's own optimizer, which Keras 2.11 to 2.15 registered as if
+    a user had (keras/optimizers/optimizer.py, 2.12)."""
     return name.startswith("Custom>") and name.removeprefix("Custom>") in _table()["classes"]["keras.optimizers"]
 
 
 def function_standing(module: str | None, name: str) -> Standing:
-    """What is to be thought of a function that a config refers to. A class that is named as a function is unsafe:
-    Keras would call it and skip the checks of its `from_config`. So is a function of any other package: Keras 2.12 and
-    later write those of the user with the module `builtins` (`serialize_keras_object`, 3.15), and Keras before 3.9
-    imports whatever module is named."""
+    """The standing of a function that a config refers to. A class that is named as a function is unsafe: Keras would
+    call it and skip the checks of its `from_config`. So is a function of any other package: Keras 2.12 and later write
+    the user's functions with the module `builtins` (`serialize_keras_object`, 3.15), and Keras before 3.9 imports
+    whatever module is named."""
     if not module or module == "__main__":
         return Standing.KNOWN if name in _short_functions() else Standing.FOREIGN
     if module == "builtins":
@@ -136,7 +136,7 @@ def function_standing(module: str | None, name: str) -> Standing:
 
 
 def spec_standing(module: str | None, name: str) -> Standing:
-    """What is to be thought of a type specification, which TensorFlow has for tensors of all kinds."""
+    """The standing of a type specification, which TensorFlow has for tensors of all kinds."""
     is_spec = re.fullmatch(r"[A-Za-z]*Spec", name) and _SPECIFICATIONS.fullmatch(module or "")
     return Standing.KNOWN if is_spec else Standing.UNSAFE
 
@@ -145,7 +145,7 @@ def _is_function(home: str, name: str) -> bool:
     area = _area(home)
     if area == "applications":
         return name == "preprocess_input"
-    if area == "backend":  # of Keras 2, whose functions are those of keras.ops today
+    if area == "backend":  # of Keras 2; its functions moved to keras.ops
         return name in _table()["older"]["backend"]
     if name in _table()["functions"].get(home, ()):
         return True
@@ -153,8 +153,9 @@ def _is_function(home: str, name: str) -> bool:
 
 
 def _of_builtins(name: str) -> Standing:
-    """Keras writes `builtins` for its own functions, for those of keras.ops, such as `abs` and `sum`, though it does
-    not find them again, and until 3.6 for those of the user too."""
+    """The standing of a function whose module is written as `builtins`. Keras writes that for its own functions, for
+    those of keras.ops, such as `abs` and `sum`, though it does not find them again, and until 3.6 for the user's
+    too."""
     if name in _short_functions():
         return Standing.KNOWN
     is_pythons = hasattr(builtins, name.partition(".")[0]) and name not in _table()["functions"]["keras.ops"]
@@ -163,10 +164,10 @@ def _of_builtins(name: str) -> Standing:
 
 def _in_keras(module: str) -> str | None:
     """The module as Keras 3 would name it, or None where it belongs to another package."""
-    found = _KERAS.match(module) if len(module) < _LONGEST else None
-    if found is None:
+    match = _KERAS.match(module) if len(module) < _LONGEST else None
+    if match is None:
         return None
-    home = f"keras{module[found.end() :]}"
+    home = f"keras{module[match.end() :]}"
     return _MOVED.get(home.replace("keras.src.", "keras."), home)
 
 

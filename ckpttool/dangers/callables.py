@@ -1,4 +1,4 @@
-"""What a config names to be called: classes and functions, by module and name, wherever they stand."""
+"""Classes and functions that a config names to be called, by module and name, wherever they occur."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,13 +9,14 @@ from ckpttool.dangers.paths import is_hub_layer
 from ckpttool.dangers.walk import Node
 
 _LOADERS = frozenset({"TFSMLayer"})
-_ELSEWHERE = frozenset({"TorchModuleWrapper"})  # what `code` speaks of
+_ELSEWHERE = frozenset({"TorchModuleWrapper"})  # reported by `code`
 _DATA = frozenset({"CompositeTensor", "TensorShape", "TypeSpec"})  # values, as Keras 2 wrote them in JSON
 _SHOWN = 80
 
 
 def objects(node: Node) -> Iterator[Danger]:
-    """Objects and functions as Keras 2.12 and later write them, and objects as all before did."""
+    """Dangers of objects and functions as Keras 2.12 and later write them, and of objects as all earlier versions
+    did."""
     value = node.value
     if not isinstance(value, Mapping) or not isinstance(value.get("class_name"), str):
         return
@@ -25,18 +26,18 @@ def objects(node: Node) -> Iterator[Danger]:
         yield from _function(node, module, value.get("config"), value.get("registered_name"))
     elif class_name == "__typespec__":
         name = str(value.get("spec_name"))
-        yield from judged(node.place, module, name, spec_standing(module, name))
+        yield from dangers_of(node.place, module, name, spec_standing(module, name))
     elif not class_name.startswith("__") and class_name not in _DATA:
         yield from _class(node, module, class_name, value)
 
 
 def _function(node: Node, module: str | None, name: Any, registered: Any) -> Iterator[Danger]:
-    """A function. Keras 2.13 to 2.15 take one called as `registered_name` where the module has none of that name
+    """Dangers of a function. Keras 2.13 to 2.15 take one named `registered_name` where the module has none of that name
     (`_retrieve_class_or_fn`, keras/src/saving/serialization_lib.py, 2.15)."""
     if isinstance(name, str):
-        yield from judged(node.place, module, name, function_standing(module, name))
+        yield from dangers_of(node.place, module, name, function_standing(module, name))
         if _is_other(registered, name) and function_standing(module, registered) is Standing.UNSAFE:
-            yield from judged(node.place, module, registered, Standing.UNSAFE)
+            yield from dangers_of(node.place, module, registered, Standing.UNSAFE)
 
 
 def _class(node: Node, module: str | None, class_name: str, value: Mapping[str, Any]) -> Iterator[Danger]:
@@ -46,12 +47,12 @@ def _class(node: Node, module: str | None, class_name: str, value: Mapping[str, 
         yield Danger(Kind.SAVED_MODEL, node.place, f"names {class_name[:_SHOWN]} of {config['handle'][:_SHOWN]!r}")
         return
     standing = class_standing(module, class_name, registered)
-    yield from judged(node.place, module, class_name, standing)
+    yield from dangers_of(node.place, module, class_name, standing)
     if standing is Standing.KNOWN and module is not None:
         yield from _disguises(node.place, class_name, registered)
     elif standing is Standing.FOREIGN and isinstance(registered, str) and _is_other(registered, class_name):
         other = class_standing(module, registered, registered)
-        yield from judged(node.place, module, registered, other if other is Standing.UNSAFE else Standing.KNOWN)
+        yield from dangers_of(node.place, module, registered, other if other is Standing.UNSAFE else Standing.KNOWN)
 
 
 def _is_other(registered: Any, name: str) -> bool:
@@ -59,8 +60,8 @@ def _is_other(registered: Any, name: str) -> bool:
     return isinstance(registered, str) and registered.isidentifier() and registered not in (name, "function")
 
 
-def judged(place: str, module: str | None, name: str, standing: Standing) -> Iterator[Danger]:
-    """What there is to tell of a name of this standing."""
+def dangers_of(place: str, module: str | None, name: str, standing: Standing) -> Iterator[Danger]:
+    """The danger of a name of this standing, none where it is known to be harmless."""
     called = f"{module}.{name}"[:_SHOWN] if module else name[:_SHOWN]
     if name in _LOADERS:
         yield Danger(Kind.SAVED_MODEL, place, f"names {called}")
@@ -73,14 +74,14 @@ def judged(place: str, module: str | None, name: str, standing: Standing) -> Ite
 
 
 def _disguises(place: str, class_name: str, registered: Any) -> Iterator[Danger]:
-    """`registered_name` of a class of Keras is that of the class, or missing
+    """The danger of a `registered_name` that differs from the name of Keras's own class; Keras leaves it out or equal
     (`_assert_no_registered_name_for_builtin`, keras/src/saving/serialization_lib.py, 3.15)."""
     if isinstance(registered, str) and registered not in ("", class_name) and not is_old_optimizer(registered):
         yield Danger(Kind.DISGUISED, place, f"{class_name}, registered as {registered[:_SHOWN]}")
 
 
 def old_functions(node: Node) -> Iterator[Danger]:
-    """Functions as Lambda layers of Keras 1 and 2 name them: `function`, `function_type`, `module`."""
+    """Dangers of functions as Lambda layers of Keras 1 and 2 name them: `function`, `function_type`, `module`."""
     value = node.value
     if not isinstance(value, Mapping):
         return
@@ -88,7 +89,7 @@ def old_functions(node: Node) -> Iterator[Danger]:
         if isinstance(name, str) and value.get(f"{key}_type") == "function":
             module = value.get(f"{key}_module", value.get("module"))
             module = module if isinstance(module, str) else None
-            yield from judged(node.at(key), module, name, function_standing(module, name))
+            yield from dangers_of(node.at(key), module, name, function_standing(module, name))
 
 
 JUDGES = (objects, old_functions)

@@ -1,4 +1,4 @@
-"""Code and pickles inside a config. They are named, never decoded, let alone judged: nobody can vet bytecode."""
+"""Code and pickles inside a config. They are reported, never decoded or judged: nobody can vet bytecode."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{32,}=*")
 
 
 def code(node: Node) -> Iterator[Danger]:
-    """Functions that stand there as code: `__lambda__` of Keras 3, code or (code, defaults, closure) before."""
+    """Functions stored as code: `__lambda__` of Keras 3, code or (code, defaults, closure) before."""
     value = node.value
     if _is_code_list(value) and not node.is_within("__lambda__"):
         yield Danger(Kind.LAMBDA_CODE, node.place, "a list of bytecode, defaults and closure, as Keras 1 and 2 write")
@@ -27,7 +27,7 @@ def code(node: Node) -> Iterator[Danger]:
 
 
 def _is_bytecode(stored: Any) -> bool:
-    """Whether it may be code, and is none that is told where it stands by itself."""
+    """Whether a value may be code, and is no list of code, which is reported as an object of its own."""
     return stored != "lambda" and isinstance(stored, str | list) and not _is_code_list(stored)
 
 

@@ -1,11 +1,11 @@
-"""One dangerous thing in a config: of which kind it is, where it stands, and what it is."""
+"""A danger in a config: its kind, its place, and a description."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Kind(Enum):
-    """Kinds of dangerous things. All but a `CUSTOM_OBJECT`, which is somebody's own class or function, run code or open
+    """The kinds of dangers. All but a `CUSTOM_OBJECT`, which is somebody's own class or function, run code or open
     files that the config names."""
 
     LAMBDA_CODE = "lambda-code"
@@ -21,7 +21,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Danger:
-    """A dangerous thing at one place of a config; `detail` says what is there."""
+    """A danger at one place of a config; `detail` describes the value there."""
 
     kind: Kind
     place: str

@@ -1,4 +1,4 @@
-"""The operation of a node of TensorFlow's graphs, which a config states as an object or as the bytes of protobuf."""
+"""The operation of a node of a TensorFlow graph, which a config stores as an object or as the bytes of protobuf."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,10 +11,10 @@ _BYTES = 2  # the wire type of texts and messages
 
 
 def operations_of(node_def: Any) -> tuple[str, ...]:
-    """The operations that a node may be of, none where it cannot be read.
+    """The operations that a node may have, none where it cannot be read.
 
     Keras takes a text as the bytes of protobuf (`TensorFlowOpLayer`, keras/src/engine/base_layer.py, 2.15); other tools
-    read JSON there. Where a text is both, or states the operation again and again, each counts.
+    read JSON there. Where a text is both, or names an operation several times, each counts.
     """
     if isinstance(node_def, Mapping):
         op = node_def.get("op")
@@ -42,8 +42,8 @@ def _in_protobuf(raw: bytes) -> tuple[str, ...]:
 
 
 def _texts(raw: bytes, wanted: int) -> Iterator[str]:
-    """The values of a field of text. Raises ValueError or IndexError for what is no NodeDef, all of whose fields are of
-    bytes, and none empty."""
+    """The values of a text field. Raises ValueError or IndexError for bytes that are no NodeDef, whose fields are all
+    of the wire type for bytes and never empty."""
     at = 0
     while at < len(raw):
         tag, at = _varint(raw, at)
@@ -58,7 +58,7 @@ def _texts(raw: bytes, wanted: int) -> Iterator[str]:
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    """A number of variable length, and where it ends."""
+    """A number of variable length, and the offset behind it."""
     value = raw[at]
     if value < 0x80:
         return value, at + 1

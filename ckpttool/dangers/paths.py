@@ -1,4 +1,4 @@
-"""Files and addresses that a config names: those that layers open, and any other that a custom class might."""
+"""Files and addresses that a config names: those that layers open, and any other that a custom class might open."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,26 +18,26 @@ _SHOWN = 80
 
 
 def paths(node: Node) -> Iterator[Danger]:
-    """Paths and addresses in one object."""
+    """Dangers of the paths and addresses in one object."""
     if not isinstance(node.value, Mapping):
         return
     for key, value in node.value.items():
         if not isinstance(value, str) or not value:
             continue
-        if key in _OPENED and not (key == "proto" and _BASE64.fullmatch(value)):  # which is the tokenizer itself
+        if key in _OPENED and not (key == "proto" and _BASE64.fullmatch(value)):  # base64 is the tokenizer itself
             yield Danger(Kind.OPENED_FILE, node.at(key), f"is {value[:_SHOWN]!r}")
         elif _OUTSIDE.match(value) and _PATH_KEY.fullmatch(key[:_SHOWN]) and not _is_saved_model(node):
             yield Danger(Kind.PATH, node.at(key), f"is {value[:_SHOWN]!r}")
 
 
 def _is_saved_model(node: Node) -> bool:
-    """Whether this is what a TFSMLayer or a layer of TensorFlow Hub takes, which are told as such."""
+    """Whether a node is the config of a TFSMLayer or a layer of TensorFlow Hub, which are reported as such."""
     class_name = node.parent.value.get("class_name") if node.parent and isinstance(node.parent.value, Mapping) else None
     return "call_endpoint" in node.value or ("handle" in node.value and is_hub_layer(class_name))
 
 
 def is_hub_layer(class_name: object) -> bool:
-    """Whether a class is that of TensorFlow Hub, which loads a SavedModel from the path or address in `handle`."""
+    """Whether a class is TensorFlow Hub's layer, which loads a SavedModel from the path or address in `handle`."""
     return isinstance(class_name, str) and class_name.rpartition(">")[2] == "KerasLayer"
 
 

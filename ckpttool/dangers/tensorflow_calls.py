@@ -1,9 +1,9 @@
-"""What a config has TensorFlow do: layers that call one of its functions, one of its methods, or a node of a graph.
+"""TensorFlow calls in a config: layers that call one of its functions, one of its methods, or a node of a graph.
 
-tf.keras 2.4 to 2.15 and tf_keras make such layers of every call of TensorFlow on a model's tensors, and make the call
-again when they load the model, with the constants that the config states (keras/src/layers/core/tf_op_layer.py, 2.15;
-`TensorFlowOpLayer`, keras/src/engine/base_layer.py, is that of 2.0 to 2.3). Any name that TensorFlow exports is looked
-up. So only what computes and does nothing else passes.
+tf.keras 2.4 to 2.15 and tf_keras make such a layer of every call of TensorFlow on a model's tensors, and repeat the
+call when they load the model, with the constants in the config (keras/src/layers/core/tf_op_layer.py, 2.15;
+`TensorFlowOpLayer`, keras/src/engine/base_layer.py, is that of 2.0 to 2.3). They look up any name that TensorFlow
+exports. So only functions that compute and do nothing else pass.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool.dangers.allowed_names import Standing, function_standing
-from ckpttool.dangers.callables import judged
+from ckpttool.dangers.callables import dangers_of
 from ckpttool.dangers.danger import Danger, Kind
 from ckpttool.dangers.nodes import operations_of
 from ckpttool.dangers.walk import Node
@@ -53,7 +53,7 @@ def _table() -> dict[str, Any]:
 
 
 def calls(node: Node) -> Iterator[Danger]:
-    """What a layer has TensorFlow do that is not known to compute only."""
+    """Dangers of a layer's calls of TensorFlow: those that are not known to compute only."""
     value = node.value
     config = value.get("config") if isinstance(value, Mapping) else None
     if not isinstance(config, Mapping):
@@ -77,7 +77,7 @@ def _function(place: str, name: Any) -> Iterator[Danger]:
     module, _, last = short.rpartition(".")
     if short.startswith("keras."):
         standing = function_standing(module, last)
-        yield from judged(place, module, last, Standing.UNSAFE if standing is Standing.FOREIGN else standing)
+        yield from dangers_of(place, module, last, Standing.UNSAFE if standing is Standing.FOREIGN else standing)
     elif module == "raw_ops":
         yield from _operation(place, last)
     elif not isinstance(name, str) or name not in functions():
@@ -97,9 +97,9 @@ def _operation(place: str, name: str) -> Iterator[Danger]:
         yield _unsafe(place, f"names TensorFlow's operation {name}")
 
 
-def _method(place: str, of: Any, name: Any) -> Iterator[Danger]:
-    if not (_is_one_of(of, _CLASSES) and _is_one_of(name, _CLASS_METHODS)):
-        yield _unsafe(place, f"names the method tf.{of}.{name}")
+def _method(place: str, class_name: Any, name: Any) -> Iterator[Danger]:
+    if not (_is_one_of(class_name, _CLASSES) and _is_one_of(name, _CLASS_METHODS)):
+        yield _unsafe(place, f"names the method tf.{class_name}.{name}")
 
 
 def _attribute(place: str, name: Any, known: frozenset[str]) -> Iterator[Danger]:

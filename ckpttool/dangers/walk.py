@@ -1,4 +1,4 @@
-"""Every object in a config, however deep, each with the place where it stands; texts that are JSON are looked into."""
+"""Walk over every object in a config, however deep, with its place; texts that are JSON are parsed and walked too."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _SHOWN_CHARS = 60
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An object or a list in a config: its value, the key it stands under, and what it stands in."""
+    """An object or a list in a config: its value, its key, and its parent."""
 
     value: Any
     key: str | int
@@ -21,7 +21,7 @@ class Node:
 
     @property
     def place(self) -> str:
-        """Where it stands: `config.layers[2].config.activation`, cut in the middle where that is long."""
+        """The path of the node: `config.layers[2].config.activation`, shortened in the middle where it is long."""
         parts, node = list[str](), self
         while node.parent is not None:
             parts.append(f"[{node.key}]" if isinstance(node.key, int) else f".{node.key[:_SHOWN_CHARS]}")
@@ -33,16 +33,16 @@ class Node:
         return "".join(parts)
 
     def is_within(self, class_name: str) -> bool:
-        """Whether it stands directly in the config of an object of this class."""
-        holder = self.parent.parent if self.parent else None
-        return holder is not None and isinstance(holder.value, dict) and holder.value.get("class_name") == class_name
+        """Whether the node is directly in the config of an object of this class."""
+        owner = self.parent.parent if self.parent else None
+        return owner is not None and isinstance(owner.value, dict) and owner.value.get("class_name") == class_name
 
     def at(self, key: str) -> str:
-        """The place of a value in this object."""
+        """The path of the value under a key of this node."""
         return f"{self.place}.{key[:_SHOWN_CHARS]}"
 
     def children(self) -> Iterator[tuple[str | int, Any]]:
-        """What stands in it, by key or number."""
+        """The values in the node, by key or number."""
         return iter(self.value.items()) if isinstance(self.value, Mapping) else iter(enumerate(self.value))
 
 
@@ -54,20 +54,21 @@ def walk(value: Any, name: str) -> Iterator[Node]:
         yield node
         for key, child in node.children():
             if isinstance(child, str):
-                child = _readable(child)
+                child = _parsed(child)
             if isinstance(child, dict | list):
                 stack.append(Node(child, key, node))
 
 
-def _readable(text: str) -> Any:
+def _parsed(text: str) -> Any:
     try:
         return json_in(text)
-    except UnsafeFileError:  # told by `checks.safety.sizes.texts`
+    except UnsafeFileError:  # reported by `checks.safety.sizes.texts`
         return None
 
 
 def json_in(text: str) -> Any:
-    """The object or list that a text is in JSON, None where it is none; raises UnsafeFileError for what is too deep."""
+    """The object or list that a text of JSON holds, None for any other text. Raises UnsafeFileError where it is too
+    deep."""
     if not text.startswith(("{", "[", " ", "\n")) or ('"' not in text and len(text) < json_text.MAX_DEPTH):
         return None
     try:

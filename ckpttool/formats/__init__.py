@@ -119,7 +119,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     except CheckpointError as error:
         raise error.at(path=str(place)) from error.__cause__
     except ValueError as error:  # an embedded NUL in the path
-        raise FileAccessError("is no path", path=str(place)) from error
+        raise FileAccessError("is not a valid path", path=str(place)) from error
     except OSError as error:  # such as a name that is too long to be one
         raise access_error(str(place), error) from error
 

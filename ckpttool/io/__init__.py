@@ -1,1 +1,1 @@
-"""Bytes, texts and numbers from strangers, and files written as a whole: what every other room stands on."""
+"""Reading untrusted bytes, texts and numbers, and writing files as a whole: the ground floor of all other rooms."""

@@ -21,7 +21,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = ("site-packages", "dist-packages")  # the names that directories of installed packages have
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
 
-# What a program needs to find its temporary directory, its language, and on Windows the system itself.
+# The variables by which a program finds its temporary directory, its language, and on Windows the system itself.
 _PASSED = {
     *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
     *(
@@ -75,8 +75,8 @@ def start(
             command, cwd=ROOT, env=dict(environment), stdin=stdin, stdout=stdout, stderr=stderr, close_fds=True
         )
     except (OSError, ValueError) as error:
-        found = getattr(error, "strerror", None) or str(error)
-        raise ChildError(f"a process of ckpttool's own cannot be started: {found}") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ChildError(f"a process of ckpttool's own cannot be started: {reason}") from error
 
 
 def clean_environment(**settings: str) -> dict[str, str]:
@@ -93,7 +93,7 @@ def clean_environment(**settings: str) -> dict[str, str]:
 
 
 def search_path() -> list[str]:
-    """The directories in which a child looks for modules: those of this process, but for the user's own ones."""
+    """The directories in which a child looks for modules: those of this process without the user's own ones."""
     own = set(own_directories())
     return [entry for entry in _entries() if entry not in own or _is_installed(entry)]
 
@@ -105,17 +105,20 @@ def own_directories() -> list[str]:
     named = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), os.path.dirname(main) if main else ""]
     here = current_directory()
     own = {os.path.realpath(os.path.join(here, place)) for place in named if here or os.path.isabs(place)}
-    found = [here, *(entry for entry in _entries() if os.path.realpath(entry) in own and not _is_installed(entry))]
-    return list(dict.fromkeys(filter(None, found)))
+    directories = [
+        here,
+        *(entry for entry in _entries() if os.path.realpath(entry) in own and not _is_installed(entry)),
+    ]
+    return list(dict.fromkeys(filter(None, directories)))
 
 
 def _entries() -> list[str]:
-    """The directories in which this process looks for modules, without what means the current one."""
+    """The directories in which this process looks for modules, without the entry that stands for the current one."""
     return [entry for entry in sys.path if isinstance(entry, str) and os.path.isabs(entry)]
 
 
 def current_directory() -> str:
-    """The current directory; empty where it has been removed."""
+    """The path of the current directory; empty where it has been removed."""
     try:
         return os.getcwd()
     except OSError:

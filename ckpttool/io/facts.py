@@ -1,4 +1,4 @@
-"""What follows from a value, worked out once and kept with it."""
+"""Facts that follow from a value, worked out once and stored with it."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, ParamSpec, TypeVar
@@ -10,9 +10,9 @@ Fact = TypeVar("Fact")
 
 
 class Facts:
-    """The facts that are known of one value, by name. That a fact cannot be worked out is known once, too.
+    """The facts that are known of one value, by name. The error of a fact that cannot be worked out is stored too.
 
-    Values are frozen, so a fact stays true; a changed copy of a value begins without any.
+    Values are frozen, so a fact stays true; a changed copy of a value begins without facts.
     """
 
     __slots__ = ("_errors", "_known")

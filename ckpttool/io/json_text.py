@@ -1,4 +1,4 @@
-"""JSON from strangers: size and depth are bounded, what it holds is paid for, and every fault is one clear error."""
+"""JSON from strangers: bounded in size and depth, paid from a budget; every fault is one clear error."""
 
 import json
 import math
@@ -11,16 +11,17 @@ from ckpttool.io.budget import Budget, steps_of_text
 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 950
-_OBJECT_STEPS = 8  # what an object costs of the budget; a number or a text costs one
-_LIST_STEPS = 50  # a list more, as it may say what a layer is called on
-_KEY_STEPS = 8  # what a key costs more
-_LAYER_STEPS = 450  # what a layer, or anything else of a class and a name, costs more: commands go over them often
-_NAME_TIMES = 16  # a long name stands in so many paths and messages
+_OBJECT_STEPS = 8  # an object; a number or a text costs one step
+_LIST_STEPS = 50  # a list: more than an object, as it may state the inputs of a layer
+_KEY_STEPS = 8  # a key of an object
+_LAYER_STEPS = 450  # a layer, or any other object with a class and a name, on top: commands go over layers often
+_NAME_TIMES = 16  # a long name is repeated in so many paths and messages
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Oddity:
-    """Something odd about a text: `ambiguous` where other readers may see another value, else `nonstandard`."""
+    """A peculiarity of a text: its kind is `ambiguous` where other readers may see another value, else
+    `nonstandard`."""
 
     kind: str
     text: str
@@ -33,16 +34,16 @@ _NO_NUMBER = Oddity("nonstandard", "uses NaN or Infinity, which JSON does not ha
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """A parsed JSON text, and what is odd about it without being wrong: repeated keys, NaN, a wide encoding."""
+    """The value of a JSON text, and its peculiarities that are no errors: repeated keys, NaN, a wide encoding."""
 
     value: Any
     oddities: tuple[Oddity, ...] = ()
 
 
 def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
-    """The value of a JSON text; `what` names it in errors. UTF-8, -16 and -32 are told apart as `json` does.
+    """The value of a JSON text; `what` names the text in errors. UTF-8, -16 and -32 are detected as `json` does.
 
-    What is in it is paid for from the budget of the file that it stands in, or from one of its own.
+    Its elements are paid from `budget`, which is that of the file around it, or from a budget of its own.
     """
     if len(raw) > MAX_BYTES:
         raise too_large(what, len(raw))
@@ -67,11 +68,12 @@ def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
 
 
 def parse_unambiguous(raw: bytes | str, what: str, budget: Budget | None = None) -> Any:
-    """The value of a JSON text; raises also where an object repeats a key, of which readers take either."""
-    found = parse(raw, what, budget)
-    if _REPEATED in found.oddities:
+    """The value of a JSON text. Raises UnsafeFileError also where an object repeats a key, as readers differ on which
+    counts."""
+    parsed = parse(raw, what, budget)
+    if _REPEATED in parsed.oddities:
         raise ambiguous(f"{what} repeats a key within one object, of which readers take either")
-    return found.value
+    return parsed.value
 
 
 def too_large(what: str, size: int) -> UnsafeFileError:
@@ -91,22 +93,24 @@ def _decoded(raw: bytes | str, what: str) -> tuple[str, tuple[Oddity, ...]]:
 
 
 def _unique(pairs: list[tuple[str, Any]], seen: set[Oddity]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    """The pairs as a dictionary; notes in `seen` where a key is repeated."""
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         seen.add(_REPEATED)
-    return found
+    return unique
 
 
-def _counted(found: dict[str, Any], budget: Budget) -> dict[str, Any]:
-    if "class_name" in found and _is_layer(found):
+def _counted(entry: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    """The object itself, after its price was taken off the budget."""
+    if "class_name" in entry and _is_layer(entry):
         budget.spend(_LAYER_STEPS)
-    if isinstance(name := found.get("name"), str):
+    if isinstance(name := entry.get("name"), str):
         budget.spend(_NAME_TIMES * steps_of_text(name))
-    return found
+    return entry
 
 
 def _is_layer(entry: dict[str, Any]) -> bool:
-    """Whether what has a class may be a layer, and no initializer, which has no name, nor a policy of dtypes."""
+    """Whether an object with a class may be a layer: neither an initializer, which has no name, nor a dtype policy."""
     config = entry.get("config")
     named = not isinstance(config, dict) or not config or "name" in config or "layers" in config
     return named and not str(entry["class_name"]).endswith("Policy")
@@ -118,8 +122,8 @@ def _constant(name: str, seen: set[Oddity]) -> float:
 
 
 def _deeper_than(value: Any, limit: int, budget: Budget) -> bool:
-    """Whether lists and objects are nested deeper than the limit; the deeper they are, the more each costs, as every
-    command takes the way to it along."""
+    """Whether lists and objects are nested deeper than the limit. The deeper an object is, the more it costs, as
+    commands carry the path to it along."""
     level = [value]
     for depth in range(limit):
         level = [child for node in level for child in _children(node)]

@@ -1,7 +1,7 @@
-"""Writing as a whole or not at all: beside its place first, made durable, then renamed.
+"""Files replaced as a whole or not at all: written beside their place first, made durable, then renamed.
 
-Whatever fails, what stood there before stays and nothing else is left behind; a process that is killed leaves hidden
-scratch files at most.
+Whatever fails, the old file stays and nothing else is left behind; a process that is killed leaves hidden scratch files
+at most.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ _MOST_PREFIX = 100  # bytes; names of files have 255 at most
 
 
 def destination(path: str | os.PathLike[str]) -> Path:
-    """The regular file, or the place for a new one, that a path names; links are followed.
+    """The regular file, existing or new, that a path leads to; links are followed.
 
-    Raises FileAccessError where there is something else, such as a device or a FIFO, where the path is an open
-    descriptor, or where it is a link to what is not there, through which `cp` does not write either.
+    Raises FileAccessError where the path leads to another kind of file, such as a device or a FIFO, where it is an open
+    descriptor, or where it is a broken link, through which `cp` does not write either.
     """
     descriptor, target = _descriptor(path), Path(os.path.realpath(path))
     if descriptor is not None:
@@ -44,36 +44,39 @@ def destination(path: str | os.PathLike[str]) -> Path:
 
 
 def refuse_inputs(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
-    """Raise FileAccessError where a file that is to be written is one that is read, or lies in a directory that is."""
+    """Raise FileAccessError if the output file is one of the inputs, or is inside a directory that is an input."""
     if _descriptor(path) is not None:
         return
     target = Path(os.path.realpath(path))
-    for one in map(Path, inputs):
-        with contextlib.suppress(OSError, ValueError):  # what is not there, or no path at all, is not written over
-            if (target.exists() and target.samefile(one)) or (one.is_dir() and target.is_relative_to(one.resolve())):
+    for source in map(Path, inputs):
+        with contextlib.suppress(OSError, ValueError):  # a missing input cannot be overwritten
+            is_same = target.exists() and target.samefile(source)
+            if is_same or (source.is_dir() and target.is_relative_to(source.resolve())):
                 raise FileAccessError(
-                    "is read by this command, and not written over", path=os.fspath(path), hint="name another file"
+                    "is an input of this command, and is not overwritten",
+                    path=os.fspath(path),
+                    hint="name another file",
                 )
 
 
 def refuse_checkpoint(path: str | os.PathLike[str]) -> None:
-    """Raise FileAccessError where a text would take the place of an HDF5 file or an archive, such as a shard."""
+    """Raise FileAccessError if a text would replace an HDF5 file or an archive, such as a shard."""
     if _descriptor(path) is not None or not os.path.isfile(path):
         return
     with contextlib.suppress(OSError), open(path, "rb") as file:
         if file.read(8).startswith(_NO_TEXTS):
             raise FileAccessError(
-                "is a checkpoint or an archive, and a text does not take its place",
+                "is a checkpoint or an archive, and is not replaced by a text",
                 path=os.fspath(path),
                 hint="name another file, or remove this one",
             )
 
 
 def put_text(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a small text as a whole or not at all; into an open descriptor such as /dev/stdout, a FIFO or a terminal
-    it is written as it comes. Raises FileAccessError."""
+    """Write a small text as a whole or not at all; an open descriptor such as /dev/stdout, a FIFO or a terminal is
+    written to directly. Raises FileAccessError."""
     descriptor = _descriptor(path)
-    with _told(path):
+    with _system_errors(path):
         if descriptor is not None:
             with os.fdopen(os.dup(descriptor), "wb") as file:
                 file.write(content)
@@ -103,7 +106,7 @@ def _takes_streams(path: str | os.PathLike[str]) -> bool:
 
 
 def _kind(path: Path) -> str:
-    """What a path is that is no regular file."""
+    """The kind of a file that is not a regular one, for messages."""
     mode = path.stat().st_mode
     kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISCHR, "a character device"),
              (stat.S_ISBLK, "a block device"), (stat.S_ISSOCK, "a socket"))  # fmt: skip
@@ -111,18 +114,18 @@ def _kind(path: Path) -> str:
 
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> None:
-    """Writes a small file as a whole or not at all. Raises FileAccessError."""
+    """Write a small file as a whole or not at all. Raises FileAccessError."""
     with replacing(path) as file:
         file.write(content)
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of `path` when the block ends well, as a whole or not at all.
+    """A file to write, which replaces `path` as a whole when the block ends without an error, and else not at all.
 
     Raises FileAccessError.
     """
-    with _told(path), contextlib.ExitStack() as undo:
+    with _system_errors(path), contextlib.ExitStack() as undo:
         target = destination(path)
         mode = _mode_of(target)
         descriptor, scratch = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
@@ -139,10 +142,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def replacing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path of the same name in a scratch directory; the file that is there when the block ends well takes the place
-    of `path`. So it can be read before it does. Raises FileAccessError.
+    """A path of the same name in a scratch directory; the file written there replaces `path` when the block ends
+    without an error. So the file can be read back before it replaces the old one. Raises FileAccessError.
     """
-    with _told(path), contextlib.ExitStack() as undo:
+    with _system_errors(path), contextlib.ExitStack() as undo:
         target = destination(path)
         scratch = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
@@ -153,11 +156,11 @@ def replacing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def move_into_place(scratch: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
-    """Gives a finished file of the same file system the name `path`, durably, as a whole or not at all. Its directory
-    is made where it is not there. Raises FileAccessError.
+    """Rename a finished file of the same file system to `path`, durably, as a whole or not at all. A missing directory
+    is created. Raises FileAccessError.
     """
     target = Path(path)
-    with _told(path):
+    with _system_errors(path):
         if target.exists() and not target.is_file():
             raise FileAccessError("is no regular file", path=os.fspath(path), found=_kind(target), hint=_A_FILE)
         mode = target.stat().st_mode & 0o777 if target.is_file() else 0o666 & ~_umask()
@@ -171,23 +174,22 @@ def move_into_place(scratch: str | os.PathLike[str], path: str | os.PathLike[str
 
 @contextlib.contextmanager
 def replacing_entries(directory: str | os.PathLike[str], names: Sequence[str]) -> Iterator[Path]:
-    """A scratch directory; when the block ends well, its entries `names` take their places in `directory`.
+    """A scratch directory; when the block ends without an error, its entries `names` move into `directory`.
 
-    They do so in reverse order: the first one, without which no reader knows of the others, comes last. What stood at
-    these places is set aside before, so that old and new are never mixed, and put back where something fails; a name
-    that the scratch directory lacks is then gone from `directory`. A directory that is not there is made. Raises
-    FileAccessError.
+    They move in reverse order: the first one, without which no reader knows of the others, comes last. Old entries of
+    these names are set aside before, so that old and new are never mixed, and put back if a step fails; a name that the
+    scratch directory lacks is then gone from `directory`. A missing directory is created. Raises FileAccessError.
     """
     target = Path(os.path.realpath(directory))
-    with _told(directory), contextlib.ExitStack() as undo:
-        made = not target.exists()
-        beside = target.parent if made else target
+    with _system_errors(directory), contextlib.ExitStack() as undo:
+        is_new = not target.exists()
+        beside = target.parent if is_new else target
         scratch = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=beside))
         undo.callback(_discard, scratch)
         (scratch / "new").mkdir()
         yield scratch / "new"
         _sync_tree(scratch / "new")
-        if made:
+        if is_new:
             os.rename(scratch / "new", target)
         else:
             _exchange(scratch, target, names)
@@ -195,7 +197,7 @@ def replacing_entries(directory: str | os.PathLike[str], names: Sequence[str]) -
 
 
 def _exchange(scratch: Path, target: Path, names: Sequence[str]) -> None:
-    """Moves entries from `new` in `scratch` to `target`, and those that stood there to `old`; all or none."""
+    """Move the entries of `new` in `scratch` to `target`, and the former ones to `old`; all of them or none."""
     for name in names:
         _check_entry(target / name)
     (scratch / "old").mkdir()
@@ -211,7 +213,7 @@ def _exchange(scratch: Path, target: Path, names: Sequence[str]) -> None:
 
 
 def _check_entry(place: Path) -> None:
-    """Raises FileAccessError where what would be replaced is neither a file nor a directory."""
+    """Raise FileAccessError if the entry to replace is neither a file nor a directory."""
     if place.is_symlink():
         raise FileAccessError("is a link and would be replaced", path=str(place), hint="remove it first")
     if place.exists() and not (place.is_file() or place.is_dir()):
@@ -219,7 +221,7 @@ def _check_entry(place: Path) -> None:
 
 
 def _discard(scratch: Path) -> None:
-    """Removes a scratch directory; what was set aside and could not be put back stays in it."""
+    """Remove a scratch directory, except for old entries in it that could not be put back."""
     shutil.rmtree(scratch / "new", ignore_errors=True)
     for empty in (scratch / "old", scratch):
         with contextlib.suppress(OSError):
@@ -232,8 +234,8 @@ def _move(source: Path, place: Path, undo: contextlib.ExitStack) -> None:
 
 
 @contextlib.contextmanager
-def _told(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Tells errors of the system as one of ours about `path`."""
+def _system_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn an OSError within the block into a FileAccessError about `path`."""
     try:
         yield
     except OSError as error:
@@ -241,7 +243,7 @@ def _told(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _prefix(target: Path) -> str:
-    """What the names of scratch for a file begin with, short enough for any name that the file can have."""
+    """The prefix for names of scratch files, short enough for any name that the target can have."""
     return f".{os.fsencode(target.name)[:_MOST_PREFIX].decode('utf-8', 'ignore')}."
 
 
@@ -251,7 +253,7 @@ def _remove(path: str) -> None:
 
 
 def _sync_tree(directory: Path) -> None:
-    """Makes all files below a directory, and their names, durable."""
+    """Make all files below a directory, and their names, durable."""
     for folder, _, names in os.walk(directory):
         for name in names:
             with open(os.path.join(folder, name), "r+b") as file:
@@ -260,7 +262,7 @@ def _sync_tree(directory: Path) -> None:
 
 
 def _sync_directory(path: str | os.PathLike[str]) -> None:
-    """Makes names in a directory durable, where the system can do that."""
+    """Make the names in a directory durable, where the system supports that."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -270,12 +272,12 @@ def _sync_directory(path: str | os.PathLike[str]) -> None:
 
 
 def _mode_of(target: Path) -> int:
-    """The permissions of a file that is replaced, or of a new one."""
+    """The permissions of the file that is replaced, or the usual ones of a new file."""
     return target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
 
 
 def _umask() -> int:
-    """The permissions that new files do not get; it can only be read by setting it."""
+    """The process's umask, the permissions that new files do not get; it can only be read by setting it."""
     umask = os.umask(0o077)
     os.umask(umask)
     return umask

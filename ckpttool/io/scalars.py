@@ -2,7 +2,7 @@
 
 Python's own conversions believe too much: `int` takes digits of every script, and raises for NaN, infinities and texts
 of thousands of digits; `isdigit` is true for a superscript two, of which `int` makes nothing; `float` takes "nan".
-The functions here give None for what is no such number, and raise nothing.
+The functions here return None for a value that is no such number, and raise nothing.
 """
 
 import math
@@ -15,7 +15,7 @@ _SIGNED = re.compile(r"-?[0-9]{1,18}")
 
 
 def whole(value: object) -> int | None:
-    """The whole number that a value is: a number without a fraction. A boolean is none."""
+    """The value as a whole number, None where it is a boolean, no number, or has a fraction."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not (abs(value) < LARGEST and value.is_integer()):
@@ -24,14 +24,14 @@ def whole(value: object) -> int | None:
 
 
 def truncated(value: object) -> int | None:
-    """The number without its fraction, as `int` of Python gives it; true is 1."""
+    """The number without its fraction, as Python's `int` returns it; true is 1."""
     if not isinstance(value, int | float) or not abs(value) < LARGEST:
         return None
     return int(value)
 
 
 def real(value: object) -> float | None:
-    """The finite number that a value is, as a float. A boolean is none."""
+    """The value as a finite float, None where it is a boolean or no finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1.7e308:
         return None
     return float(value)
@@ -43,35 +43,35 @@ def as_float(value: SupportsFloat) -> float:
 
 
 def digits(text: object) -> int | None:
-    """The number that a text of digits is, 0 to 9 and no others, eighteen at most."""
+    """The number that a text spells with digits 0 to 9, eighteen at most."""
     return int(text) if isinstance(text, str) and _DIGITS.fullmatch(text) else None
 
 
 def signed_digits(text: object) -> int | None:
-    """The number that a text of digits is, with or without a minus before them."""
+    """The number that a text spells with digits 0 to 9, eighteen at most, and perhaps a minus sign."""
     return int(text) if isinstance(text, str) and _SIGNED.fullmatch(text) else None
 
 
 def decimal(text: str) -> float | None:
-    """The finite number that a text such as `-1.5e3` is."""
+    """The finite number that a text such as `-1.5e3` spells."""
     if len(text) > 400 or not set(text) <= set("+-.0123456789eE"):
         return None
     try:
-        found = float(text)
+        number = float(text)
     except ValueError:
         return None
-    return found if math.isfinite(found) else None
+    return number if math.isfinite(number) else None
 
 
 def version_numbers(version: str | None, most: int) -> tuple[int, ...]:
-    """The first numbers in a version such as `2.2.4-tf`, at most so many."""
-    found = re.findall(r"[0-9]+", (version or "")[:200])
-    return tuple(int(number[:9]) for number in found[:most])
+    """The first numbers in a version such as `2.2.4-tf`, at most `most`."""
+    numbers = re.findall(r"[0-9]+", (version or "")[:200])
+    return tuple(int(number[:9]) for number in numbers[:most])
 
 
 def sizes(values: object) -> tuple[int, ...] | None:
-    """The shape that a list of sizes is; None where one of them is no whole number from 0 on."""
+    """The shape that a list of sizes states; None where one of them is no whole number of at least 0."""
     if not isinstance(values, list | tuple):
         return None
-    found = [size for size in map(whole, values) if size is not None and size >= 0]
-    return tuple(found) if len(found) == len(values) else None
+    numbers = [size for size in map(whole, values) if size is not None and size >= 0]
+    return tuple(numbers) if len(numbers) == len(values) else None

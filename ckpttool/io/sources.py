@@ -1,4 +1,4 @@
-"""Bytes: where they come from, read by offset, never past their end.
+"""Sources of bytes, read by offset, never past their end.
 
 A `Source` is a run of bytes: a file, a stored member of an archive (read in place), or a deflated one (inflated on the
 way, in bounded memory). Nothing is extracted to disk. Plain reads are used and no memory map: a map turns a file that
@@ -20,26 +20,26 @@ from ckpttool.io.budget import Budget
 
 _LEAST_WINDOW = 256 << 10  # inflated bytes between two states of the decompressor
 _MOST_STATES = 512
-_HELD_WINDOWS = 16
+_CACHED_WINDOWS = 16
 _INFLATE_READ = 16 << 10  # compressed bytes fed at once
 _INFLATED_A_STEP = 10  # bits: inflated bytes that cost a step
 
 
 class Source(Protocol):
-    """A run of bytes read by offset, and the budget of the file that they are from."""
+    """A run of bytes that is read by offset, and the budget of the file that contains it."""
 
     size: int
     budget: Budget
 
     def read(self, offset: int, size: int) -> bytes:
-        """Exactly `size` bytes from `offset` on; `CorruptFileError` where the run ends before."""
+        """Exactly `size` bytes from `offset` on; raises `CorruptFileError` where the run ends before."""
 
     def fill(self, offset: int, buffer: memoryview) -> None:
-        """The whole of `buffer` filled from `offset` on; `CorruptFileError` where the run ends before."""
+        """Fill the whole of `buffer` from `offset` on; raises `CorruptFileError` where the run ends before."""
 
 
 class FileSource:
-    """A regular file. Keeps one descriptor open until `close`; safe to read from several threads."""
+    """A regular file, with one descriptor that is open until `close`; safe to read from several threads."""
 
     def __init__(self, path: str | os.PathLike[str], budget: Budget | None = None) -> None:
         self.path = os.fspath(path)
@@ -60,7 +60,7 @@ class FileSource:
         return bytes(whole)
 
     def fill(self, offset: int, buffer: memoryview) -> None:
-        """The whole of `buffer`, filled from `offset` on."""
+        """Fill the whole of `buffer` from `offset` on."""
         if offset < 0 or offset + len(buffer) > self.size:
             raise outside(offset, len(buffer), self.size)
         done = 0
@@ -75,7 +75,7 @@ class FileSource:
             done += got
 
     def close(self) -> None:
-        """Gives the descriptor back; reading afterwards is an error."""
+        """Close the descriptor; reading afterwards is an error."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -124,7 +124,7 @@ class Window:
         return self._source.read(self._start + offset, size)
 
     def fill(self, offset: int, buffer: memoryview) -> None:
-        """The whole of `buffer`, filled from `offset` on."""
+        """Fill the whole of `buffer` from `offset` on."""
         if offset < 0 or offset + len(buffer) > self.size:
             raise outside(offset, len(buffer), self.size)
         self._source.fill(self._start + offset, buffer)
@@ -133,8 +133,9 @@ class Window:
 class Inflated:
     """A deflated run of bytes, read by offset without being extracted.
 
-    It is inflated window by window. The state of the decompressor at the start of every window is kept (about 50 KB
-    each, at most 512), so that reading backwards restarts there and not at the beginning; so are the last 16 windows.
+    The bytes are inflated window by window. The state of the decompressor at the start of every window is remembered
+    (about 50 KB each, at most 512), so that reading backwards restarts there and not at the beginning; so are the last
+    16 windows.
     """
 
     def __init__(self, source: Source, size: int) -> None:
@@ -153,7 +154,7 @@ class Inflated:
         return bytes(data)
 
     def fill(self, offset: int, buffer: memoryview) -> None:
-        """The whole of `buffer`, filled from `offset` on."""
+        """Fill the whole of `buffer` from `offset` on."""
         if offset < 0 or offset + len(buffer) > self.size:
             raise outside(offset, len(buffer), self.size)
         with self._lock:
@@ -171,26 +172,26 @@ class Inflated:
             return self._windows[index]
         for reached in range(min(index, len(self._states) - 1), index + 1):
             self._windows[reached] = self._inflated(reached)
-            if len(self._windows) > _HELD_WINDOWS:
+            if len(self._windows) > _CACHED_WINDOWS:
                 self._windows.popitem(last=False)
         return self._windows[index]
 
     def _inflated(self, index: int) -> bytes:
-        position, kept = self._states[index]
-        state, parts, have = kept.copy(), list[bytes](), 0
+        position, saved_state = self._states[index]
+        state, parts, count = saved_state.copy(), list[bytes](), 0
         wanted = min(self._step, self.size - index * self._step)
         self.budget.spend(wanted >> _INFLATED_A_STEP)
-        while have < wanted:
+        while count < wanted:
             feed = state.unconsumed_tail
             if not feed:
                 feed = self._source.read(position, min(_INFLATE_READ, self._source.size - position))
                 position += len(feed)
-            part = inflate(state, feed, wanted - have)
+            part = inflate(state, feed, wanted - count)
             if not part and (state.eof or not feed):
-                found = f"{index * self._step + have:,} bytes"
-                raise CorruptFileError("the compressed data ends early", expected=f"{self.size:,} bytes", found=found)
+                reached = f"{index * self._step + count:,} bytes"
+                raise CorruptFileError("the compressed data ends early", expected=f"{self.size:,} bytes", found=reached)
             parts.append(part)
-            have += len(part)
+            count += len(part)
         if index + 1 == len(self._states):
             self._states.append((position, state))
         return b"".join(parts)
@@ -211,7 +212,7 @@ class SourceFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Moves to `offset` from the start, the place reached or the end; gives the new place."""
+        """Move to `offset` from the start, the current position or the end; returns the new position."""
         place = (0, self._at, self._source.size)[whence] + offset
         if place < 0:
             raise OSError("negative seek position")  # as a file on disk does; zipfile relies on it
@@ -219,11 +220,11 @@ class SourceFile(io.RawIOBase):
         return place
 
     def tell(self) -> int:
-        """The place reached."""
+        """The current position."""
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        """Fills the buffer as far as the source reaches; gives the number of bytes."""
+        """Fill the buffer as far as the source reaches; returns the number of bytes."""
         size = min(len(buffer), self._source.size - self._at)
         if size <= 0:
             return 0
@@ -233,7 +234,7 @@ class SourceFile(io.RawIOBase):
 
 
 def inflate(state: "zlib._Decompress", feed: bytes, limit: int) -> bytes:
-    """At most `limit` bytes inflated from `feed`; `CorruptFileError` where it is no deflate stream."""
+    """At most `limit` bytes inflated from `feed`; raises `CorruptFileError` where it is no deflate stream."""
     try:
         return state.decompress(feed, limit)
     except zlib.error as error:
@@ -241,7 +242,7 @@ def inflate(state: "zlib._Decompress", feed: bytes, limit: int) -> bytes:
 
 
 def outside(offset: int, size: int, end: int) -> CorruptFileError:
-    """The error for bytes that lie beyond the end of what holds them."""
+    """The error for a range of bytes that reaches beyond the end of its container."""
     return CorruptFileError(
         "points beyond its own end",
         expected=f"an offset and size within {end:,} bytes",
@@ -261,7 +262,7 @@ def _open_regular(path: str) -> int:
     except OSError as error:
         raise access_error(path, error) from error
     except ValueError as error:  # an embedded NUL
-        raise FileAccessError("is no path", path=path) from error
+        raise FileAccessError("is not a valid path", path=path) from error
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
@@ -285,7 +286,7 @@ _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/+")  # a single letter is a driv
 
 
 def _instead_of_absent(path: str) -> str:
-    """What may help where there is no file at a path, empty where nothing is known."""
+    """A hint for a path where there is no file; empty where nothing is known."""
     if path.startswith("~"):
         return "the shell did not expand ~, perhaps for quotes: name the home directory itself"
     near = _near(Path(path))

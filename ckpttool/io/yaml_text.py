@@ -31,7 +31,7 @@ _NUMBERS = {"i4": "<i", "i8": "<q", "u4": "<I", "u8": "<Q", "f4": "<f", "f8": "<
 
 
 def parse(raw: bytes, what: str) -> Any:
-    """The value of a YAML text; `what` names it in errors."""
+    """The value of a YAML text; `what` names the text in errors."""
     if len(raw) > MAX_BYTES:
         raise UnsafeFileError(f"{what} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{len(raw):,}")
     try:
@@ -50,16 +50,16 @@ def parse(raw: bytes, what: str) -> Any:
 
 
 def _loader(text: str, what: str) -> Any:
-    """PyYAML's loader of plain data, which gives up at so many tokens."""
+    """PyYAML's loader of plain data, which gives up at `MAX_TOKENS` tokens."""
     import yaml
 
     class Bounded(yaml.SafeLoader):
-        """Counts the tokens that it reads."""
+        """A loader that counts the tokens that it reads."""
 
         left = MAX_TOKENS
 
         def fetch_more_tokens(self) -> Any:
-            """One token more, or a few."""
+            """Read one token more, or a few; raises UnsafeFileError when too many were read."""
             self.left -= 1
             if self.left < 0:
                 raise UnsafeFileError(f"{what} holds too many elements", expected=f"{MAX_TOKENS:,} tokens at most")
@@ -73,7 +73,8 @@ def _too_deep(what: str) -> UnsafeFileError:
 
 
 class _Values:
-    """Turns nodes into values. An anchor counts at every use, so that aliases of aliases cannot grow without end."""
+    """Turns YAML nodes into values. An anchor counts at every use, so that aliases of aliases cannot grow without
+    end."""
 
     def __init__(self, what: str) -> None:
         import yaml
@@ -101,11 +102,11 @@ class _Values:
         return self._scalar(node)
 
     def _mapping(self, node: "yaml.Node", depth: int) -> dict[str, Any]:
-        """The items of a mapping; raises where one has the key of another, of which readers take either."""
-        found = {str(self.value(key, depth - 1)): self.value(item, depth - 1) for key, item in node.value}
-        if len(found) < len(node.value):
+        """The items of a mapping. Raises UnsafeFileError where a key is repeated, as readers differ on which counts."""
+        items = {str(self.value(key, depth - 1)): self.value(item, depth - 1) for key, item in node.value}
+        if len(items) < len(node.value):
             raise ambiguous(f"{self._what} repeats a key within one mapping, of which readers take either")
-        return found
+        return items
 
     def _scalar(self, node: "yaml.Node") -> Any:
         if node.tag.startswith(f"{_PLAIN}python/") or not node.tag.startswith(_PLAIN):
@@ -119,7 +120,8 @@ class _Values:
         return self._scalars.construct_object(node)
 
     def _numpy_scalar(self, node: "yaml.Node") -> Any:
-        """A number kept as `[dtype, bytes]`, the dtype as `args: [i8, ...]`; None where it is anything else."""
+        """The number that `[dtype, bytes]` stores, with the dtype as `args: [i8, ...]`; None where the node is anything
+        else."""
         try:
             dtype, data = node.value
             return struct.unpack(_number(dtype), self._scalars.construct_object(data))[0]
@@ -127,15 +129,15 @@ class _Values:
             return None
 
     def _numpy_array(self, node: "yaml.Node") -> Any:
-        """The items of an array kept as `state: [1, shape, dtype, in Fortran's order, bytes]`, a number where it has no
-        axes; None where it is anything else. Every item counts as an element."""
+        """The items of an array stored as `state: [1, shape, dtype, in Fortran's order, bytes]`, a number where the
+        array has no axes; None where the node is anything else. Every item counts as an element."""
         try:
             _, shape, dtype, transposed, data = dict(_items(node))["state"].value
-            stated = [scalars.digits(size.value) for size in shape.value]
-            sizes = [size for size in stated if size is not None]
+            numbers = [scalars.digits(size.value) for size in shape.value]
+            sizes = [size for size in numbers if size is not None]
             code, raw = _number(dtype), self._scalars.construct_object(data)
             count = math.prod(sizes)
-            if self._scalars.construct_object(transposed) or len(sizes) < len(stated) or len(sizes) > MAX_AXES:
+            if self._scalars.construct_object(transposed) or len(sizes) < len(numbers) or len(sizes) > MAX_AXES:
                 return None
             self._left -= count
             if self._left < 0:
@@ -154,8 +156,8 @@ def _items(node: "yaml.Node") -> Iterator[tuple[str, Any]]:
 
 
 def _number(dtype: "yaml.Node") -> str:
-    """How `struct` reads a number of a dtype that is kept as `args: [i8, ...]`, always in the order of bytes of Intel,
-    as Keras wrote it. Raises KeyError for any other."""
+    """The `struct` format of a dtype that is stored as `args: [i8, ...]`, always little-endian, as Keras wrote it.
+    Raises KeyError for any other dtype."""
     return _NUMBERS[dict(_items(dtype))["args"].value[0].value]
 
 

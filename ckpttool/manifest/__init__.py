@@ -1,7 +1,7 @@
-"""`checkpoints.json`: what training has saved in a directory, in which order, and whether it is still there as written.
+"""`checkpoints.json`: the checkpoints that training saved in a directory, their order, and whether they are unaltered.
 
-The file may come from a stranger: every value is checked, names lead nowhere but into its directory, and an entry that
-makes no sense is left out and told of.
+The file may come from a stranger: every value is checked, names lead nowhere but into its directory, and an invalid
+entry is left out and reported.
 """
 
 from ckpttool.manifest.files import (
@@ -10,7 +10,7 @@ from ckpttool.manifest.files import (
     damage,
     read_manifest,
     records,
-    settled,
+    recovered,
     sha256_of,
     write_manifest,
 )
@@ -36,7 +36,7 @@ __all__ = [
     "inside",
     "read_manifest",
     "records",
-    "settled",
+    "recovered",
     "sha256_of",
     "write_manifest",
 ]

@@ -1,4 +1,4 @@
-"""A manifest and the files it tells of, in their directory."""
+"""A manifest and the files that it lists, in their directory."""
 
 import functools
 import hashlib
@@ -22,25 +22,25 @@ MISSING = "missing"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An entry, whether it is the best of its series, and what is wrong with its file, empty where nothing is."""
+    """An entry, whether it is the best of its series, and the damage of its file, empty where it is unaltered."""
 
     saved: Saved
     best: bool
     damage: str
 
 
-_TIMES = 16  # what a manifest may cost, against a checkpoint: of a long training it has thousands of entries
+_TIMES = 16  # the budget of a manifest against that of a checkpoint: after a long training it has thousands of entries
 
 
 def records(directory: str | os.PathLike[str], manifest: Manifest) -> tuple[Record, ...]:
-    """What was saved in a directory and has taken its place, oldest first, and what became of it."""
-    saved = settled(directory, manifest).saved
+    """The completely saved checkpoints of a directory, oldest first, each with the state of its file."""
+    saved = recovered(directory, manifest).saved
     marked = {id(entry) for entry in bests(saved)}
     return tuple(Record(entry, id(entry) in marked, damage(directory, entry)) for entry in saved)
 
 
 def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
-    """The manifest of a directory as it stands, an empty one where there is none. Raises a CheckpointError."""
+    """The manifest of a directory as stored, an empty one where there is none. Raises CheckpointError."""
     path = Path(directory) / NAME
     if not os.path.lexists(path):
         return Manifest()
@@ -61,23 +61,23 @@ def _content(path: Path) -> bytes:
         source.close()
 
 
-def settled(directory: str | os.PathLike[str], manifest: Manifest) -> Manifest:
-    """The manifest with what a run that was killed left undecided, decided by the files themselves.
+def recovered(directory: str | os.PathLike[str], manifest: Manifest) -> Manifest:
+    """The manifest with the entries that a killed run left WRITING, REPLACED or DELETING resolved by the files on disk.
 
-    A file that was about to take its place has or has not, and then what stood there still does; one that was about to
-    be deleted no longer counts. Of two entries of one file the later holds.
+    An entry left WRITING or REPLACED becomes complete if the file is as it says, and is dropped otherwise; an entry
+    left DELETING is dropped. Of two entries for one file the later counts.
     """
-    found, digest = dict[str, Saved](), functools.cache(sha256_of)
+    entries, digest = dict[str, Saved](), functools.cache(sha256_of)
     for entry in manifest.saved:
         is_open = entry.state in (State.WRITING, State.REPLACED)
         if entry.complete or (is_open and not damage(directory, entry, True, digest)):
-            found.pop(entry.file, None)  # the later one stands at the place of the later one
-            found[entry.file] = entry if entry.complete else replace(entry, state=State.COMPLETE)
-    return replace(manifest, saved=tuple(found.values()))
+            entries.pop(entry.file, None)  # so that the entry moves to the position of the later one
+            entries[entry.file] = entry if entry.complete else replace(entry, state=State.COMPLETE)
+    return replace(manifest, saved=tuple(entries.values()))
 
 
 def write_manifest(directory: str | os.PathLike[str], manifest: Manifest, written_by: str) -> None:
-    """Writes the manifest of a directory, as a whole or not at all; of absurdly many entries, the newest.
+    """Write the manifest of a directory, as a whole or not at all; of absurdly many entries, only the newest.
 
     Raises FileAccessError.
     """
@@ -97,20 +97,20 @@ def damage(
     thorough: bool = False,
     digest: Callable[[Path], str] | None = None,
 ) -> str:
-    """What is wrong with the file of an entry, empty where it is as it was written.
+    """The damage of the file of an entry, empty where the file is as it was written.
 
-    The checksum is computed where the file was written to since, or always, if `thorough`; by `digest`, if it is given.
+    The checksum is computed where the file was modified since, or always if `thorough`; by `digest` where supplied.
     """
     path = Path(directory) / entry.file
     try:
         if any(part.is_symlink() for part in _below(Path(directory), path)):
             return "a symbolic link, which is not followed"
-        found = os.lstat(path)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
             return "no regular file"
-        if found.st_size != entry.size:
-            return f"altered: {found.st_size:,} bytes instead of {entry.size:,}"
-        if (thorough or found.st_mtime_ns != entry.mtime_ns) and (digest or sha256_of)(path) != entry.sha256:
+        if status.st_size != entry.size:
+            return f"altered: {status.st_size:,} bytes instead of {entry.size:,}"
+        if (thorough or status.st_mtime_ns != entry.mtime_ns) and (digest or sha256_of)(path) != entry.sha256:
             return "altered: another checksum"
     except FileNotFoundError:
         return MISSING
@@ -120,7 +120,7 @@ def damage(
 
 
 def _below(directory: Path, path: Path) -> Iterator[Path]:
-    """A path and those above it, up to the directory and without it."""
+    """A path and its parents, up to the directory and without it."""
     while path != directory:
         yield path
         path = path.parent

@@ -1,4 +1,4 @@
-"""Entries out of JSON that may come from a stranger, and into it."""
+"""Entries of a manifest read from JSON, which may come from a stranger, and written as JSON."""
 
 import math
 import operator
@@ -13,10 +13,10 @@ from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, Stor
 
 NAME = "checkpoints.json"
 VERSION = 1
-MODES = ("min", "max", "")  # which values are better: the smaller ones, the larger ones, nobody knows
+MODES = ("min", "max", "")  # which values are better: the smaller ones, the larger ones, not known
 MAX_SAVED = 20_000  # checkpoints in one directory; parsing so many takes two seconds
 _MAX_PROBLEMS = 20
-_NEVER = "\\:\0" if os.name == "nt" else "\0"  # in the name of a file: on Windows, the others lead elsewhere
+_NEVER = "\\:\0" if os.name == "nt" else "\0"  # never in the name of a file; on Windows, \ and : lead elsewhere
 _MAX_TEXT = 1000
 _MAX_LOGS = 10_000
 _MAX_STATES = 1000
@@ -24,18 +24,18 @@ _MAX_NUMBERS = 10_000  # in the state of a callback
 _MAX_NOTES = 100
 _MAX_GENERATORS, _MAX_GENERATOR = 100, 20_000  # a machine's, and characters of the state of one
 Number = TypeVar("Number", int, float)
-_NO_JSON = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # what JSON has no numbers for, as texts
+_NO_JSON = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}  # numbers that JSON does not have, written as texts
 
 
 def as_json(entry: Saved, is_best: bool) -> dict[str, object]:
     """An entry as an object of JSON."""
-    found: dict[str, object] = {part.name: getattr(entry, part.name) for part in fields(Saved)}
-    found |= {"state": entry.state.value, "complete": entry.complete, "best": is_best}
-    found |= {"value": _as_number(entry.value), "seconds": _as_number(entry.seconds)}
-    found["metrics"] = [list(map(_as_number, each)) for each in entry.metrics]
-    found["logs"] = {name: _as_number(value) for name, value in entry.logs.items()}
-    found["notes"] = {name: _as_stored(value) for name, value in entry.notes.items()}
-    found["callbacks"] = [
+    item: dict[str, object] = {part.name: getattr(entry, part.name) for part in fields(Saved)}
+    item |= {"state": entry.state.value, "complete": entry.complete, "best": is_best}
+    item |= {"value": _as_number(entry.value), "seconds": _as_number(entry.seconds)}
+    item["metrics"] = [list(map(_as_number, each)) for each in entry.metrics]
+    item["logs"] = {name: _as_number(value) for name, value in entry.logs.items()}
+    item["notes"] = {name: _as_stored(value) for name, value in entry.notes.items()}
+    item["callbacks"] = [
         {
             "class": each.class_name,
             "number": each.number,
@@ -43,7 +43,7 @@ def as_json(entry: Saved, is_best: bool) -> dict[str, object]:
         }
         for each in entry.callbacks
     ]
-    return found
+    return item
 
 
 def _as_number(value: float | None) -> float | str | None:
@@ -51,24 +51,24 @@ def _as_number(value: float | None) -> float | str | None:
 
 
 def _as_stored(value: Stored) -> object:
-    """A value of JSON, in which a text cannot be taken for a number that JSON does not have."""
+    """A value for JSON, in which a text cannot be mistaken for a number that JSON does not have."""
     if isinstance(value, str):
         return {"text": value}
     return list(map(_as_number, value)) if isinstance(value, tuple) else _as_number(value)
 
 
-def checked_state(found: Any) -> dict[str, Stored]:
-    """What a callback of the user's own keeps, as values that a manifest can hold. Raises ValueError, TypeError."""
-    return {_name(name): _stored(_as_stored(_plain(value))) for name, value in dict(found).items()}
+def checked_state(state: Any) -> dict[str, Stored]:
+    """The state of a callback of the user's own, as values of a manifest. Raises ValueError, TypeError."""
+    return {_name(name): _stored(_as_stored(_plain(value))) for name, value in dict(state).items()}
 
 
-def checked_notes(found: Any) -> dict[str, float | str]:
-    """Notes of the user's own, as values that a manifest can hold. Raises ValueError, TypeError."""
-    return dict(_notes({name: _as_stored(_plain(value)) for name, value in dict(found).items()}))
+def checked_notes(notes: Any) -> dict[str, float | str]:
+    """Notes of the user's own, as values of a manifest. Raises ValueError, TypeError."""
+    return dict(_notes({name: _as_stored(_plain(value)) for name, value in dict(notes).items()}))
 
 
 def _plain(value: Any) -> Stored:
-    """A value without types such as NumPy's."""
+    """The value with Python's own types instead of, say, NumPy's."""
     if isinstance(value, str) or value is None:
         return value
     if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
@@ -77,7 +77,7 @@ def _plain(value: Any) -> Stored:
 
 
 def _count(value: Any) -> float:
-    """A number as an int where it is a whole one, else as a float."""
+    """The number as an int where it is of a whole type, else as a float."""
     try:
         return operator.index(value)
     except TypeError:
@@ -85,10 +85,10 @@ def _count(value: Any) -> float:
 
 
 def parsed(value: Any) -> Manifest:
-    """The manifest that a value of JSON is. Raises CorruptFileError, or UnsupportedError for one of a later version."""
+    """The manifest in a value of JSON. Raises CorruptFileError, or UnsupportedError where it is of a later version."""
     listed = value.get("checkpoints") if isinstance(value, dict) else None
     if not isinstance(listed, list) or not isinstance(value.get("version"), int):
-        raise CorruptFileError("is no list of checkpoints", expected="an object with 'version' and 'checkpoints'")
+        raise CorruptFileError("is not a list of checkpoints", expected="an object with 'version' and 'checkpoints'")
     if value["version"] > VERSION:
         raise UnsupportedError(
             "was written by a later version of ckpttool",
@@ -108,7 +108,7 @@ def parsed(value: Any) -> Manifest:
 
 
 def _tried(item: Any) -> Saved | str:
-    """An entry, or why it is none."""
+    """The entry, or the reason why the item is none."""
     try:
         return _Entry(item).saved()
     except ValueError as error:
@@ -116,7 +116,7 @@ def _tried(item: Any) -> Saved | str:
 
 
 class _Entry:
-    """One entry as it was parsed. Every method gives a checked value or raises ValueError."""
+    """Reader of an item of JSON, key by key. Every method returns a checked value or raises ValueError."""
 
     def __init__(self, item: Any) -> None:
         if not isinstance(item, dict):
@@ -219,12 +219,12 @@ def _name(value: Any) -> str:
 
 
 def _is_whole(text: str) -> bool:
-    """Whether a text holds no half of a character, which nothing can print."""
+    """Whether a text is free of half characters (surrogates), which nothing can print."""
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _stored(value: Any) -> Stored:
-    """What a callback keeps."""
+    """A value in the state of a callback. Raises ValueError."""
     if isinstance(value, dict):
         text = value.get("text")
         if len(value) != 1 or not isinstance(text, str) or len(text) > _MAX_TEXT or not _is_whole(text):
@@ -241,10 +241,10 @@ def _notes(value: Any) -> Iterator[tuple[str, float | str]]:
     if not isinstance(value, dict) or len(value) > _MAX_NOTES:
         raise ValueError(f"notes are no object of at most {_MAX_NOTES}")
     for name, each in value.items():
-        found = _stored(each)
-        if found is None or isinstance(found, tuple):
+        note = _stored(each)
+        if note is None or isinstance(note, tuple):
             raise ValueError("a note is neither a text nor a number")
-        yield _name(name), found
+        yield _name(name), note
 
 
 def _seed(value: Any) -> int:
@@ -254,14 +254,14 @@ def _seed(value: Any) -> int:
 
 
 def _known(value: Any, what: str) -> float:
-    found = _number(value, what)
-    if found is None:
+    number = _number(value, what)
+    if number is None:
         raise ValueError(f"{what} is no number")
-    return found
+    return number
 
 
 def _number(value: Any, what: str) -> float | None:
-    """A number of JSON, or one of the texts for those that JSON does not have."""
+    """A number of JSON, or one that JSON does not have and a text stands for. Raises ValueError."""
     if isinstance(value, str) and value in _NO_JSON:
         return _NO_JSON[value]
     if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 1000):
@@ -270,7 +270,7 @@ def _number(value: Any, what: str) -> float | None:
 
 
 def inside(file: str) -> str:
-    """The path of a file from its directory, if it can lead nowhere else; raises ValueError."""
+    """The path of a file from its directory. Raises ValueError where it may lead elsewhere."""
     parts = file.split("/")
     if not file or any(char in file for char in _NEVER) or {"", ".", ".."} & {*parts}:
         raise ValueError("the path of its file leads out of the directory")

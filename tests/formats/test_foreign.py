@@ -361,7 +361,7 @@ def test_directory(tmp_path: Path, what: str) -> None:
 
 def test_path_with_nul() -> None:
     """A path that no system has is a `FileAccessError`, and no directory."""
-    assert "is no path" in message_of("a\0b.h5", FileAccessError)
+    assert "is not a valid path" in message_of("a\0b.h5", FileAccessError)
     assert not is_directory_of_checkpoints(Path("a\0b"))
 
 

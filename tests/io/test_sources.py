@@ -99,7 +99,7 @@ def test_window_outside(start: int, size: int) -> None:
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Inflates in windows so small that tests reach many of them."""
     monkeypatch.setattr(sources, "_LEAST_WINDOW", 64)
-    monkeypatch.setattr(sources, "_HELD_WINDOWS", 3)
+    monkeypatch.setattr(sources, "_CACHED_WINDOWS", 3)
     monkeypatch.setattr(sources, "_INFLATE_READ", 16)
 
 

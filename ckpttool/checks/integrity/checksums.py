@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from ckpttool.checks.integrity.rules import CHECKSUM
 from ckpttool.checks.rule import Finding, Told, Unchecked
 from ckpttool.checks.subject import Subject
-from ckpttool.manifest import NAME, Manifest, damage, read_manifest, settled
+from ckpttool.manifest import NAME, Manifest, damage, read_manifest, recovered
 from ckpttool.manifest.files import sha256_of
 
 
@@ -16,7 +16,7 @@ def manifest(subject: Subject) -> Iterator[Told]:
     entries = tuple(entry for entry in read_manifest(directory).saved if entry.file == name)
     if not entries:
         return
-    found = settled(directory, Manifest(entries)).saved
+    found = recovered(directory, Manifest(entries)).saved
     if not found:
         yield Finding(
             CHECKSUM, NAME, "a save of it was begun and not finished, and the file is neither the old nor the new one"
