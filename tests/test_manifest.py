@@ -25,7 +25,7 @@ from ckpttool.manifest import (
     bests,
     damage,
     read_manifest,
-    settled,
+    recovered,
     write_manifest,
 )
 
@@ -200,11 +200,11 @@ def test_what_a_killed_run_leaves_is_settled_by_the_files(tmp_path: Path) -> Non
     old, new = on_disk(tmp_path, "a", b"old"), on_disk(tmp_path, "a", b"new")
     announced = Manifest((old,)).with_saved(replace(new, state=State.WRITING))
     assert [entry.complete for entry in announced.saved] == [False, False]
-    assert settled(tmp_path, announced).saved == (new,)
+    assert recovered(tmp_path, announced).saved == (new,)
     (tmp_path / "a").write_bytes(b"old")
-    assert settled(tmp_path, announced).saved == (old,)
+    assert recovered(tmp_path, announced).saved == (old,)
     gone = announced.with_state(["a"], State.DELETING)
-    assert settled(tmp_path, gone).saved == ()
+    assert recovered(tmp_path, gone).saved == ()
 
 
 @given(st.lists(st.none() | numbers, max_size=8), st.sampled_from(("min", "max")))
