@@ -90,10 +90,10 @@ class Refusal:
 class Weight:
     """One stored array. `path` is its place in the file and its key in the checkpoint.
 
-    dense_1`) where the file/dense_1`) where the file stores it, `part` the names of the objects inside that layer down
-    to the weight's owner (`forward_lstm/lstm_cell`), `name` the stored name of the weight (`dense/kernel:0`) where the
-    layout has one. `dtype` is Keras's name of the dtype, or a description of the stored type where Keras has no such
-    dtype.
+    `layer` is the layer's name in the model (`dense_1`, inside a nested model `encoder/dense_1`) where the file stores
+    it, `part` the names of the objects inside that layer down to the weight's owner (`forward_lstm/lstm_cell`), `name`
+    the stored name of the weight (`dense/kernel:0`) where the layout has one. `dtype` is Keras's name of the dtype, or
+    a description of the stored type where Keras has no such dtype.
     """
 
     path: str

@@ -14,20 +14,20 @@ from ckpttool.errors import CheckpointError
 
 COMMANDS = {
     "ls": "List the layers and weights of checkpoints.",
-    "info": "Tell what a checkpoint is and who wrote it.",
-    "verify": "Tell whether weights load into an architecture.",
-    "spec": "Write down which weights an architecture expects.",
-    "diff": "Tell what changed between two checkpoints.",
-    "convert": "Bring an old model into Keras 3.",
+    "info": "Describe a checkpoint: its format, its writer and its model.",
+    "verify": "Verify that weights load into an architecture.",
+    "spec": "Write a list of the weights that an architecture expects.",
+    "diff": "Show what changed between two checkpoints.",
+    "convert": "Convert an old model to Keras 3.",
     "check": "Judge checkpoints before they are deployed.",
     "rule": "Explain the rules of `check`.",
     "textconv": "Print a checkpoint as stable text, for git diff.",
 }
-"""The commands, each in the module of its name, and what their help begins with: the list of them imports none."""
+"""The commands, each in the module of its name, with the first line of their help: listing them imports none."""
 
 
 class _Group(click.Group):
-    """Imports a command only when it is asked for, and turns what goes wrong into a message and exit code 2."""
+    """A group that imports a command only when it is called, and turns errors into a message and exit code 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -60,7 +60,8 @@ class _Group(click.Group):
 
 
 def _refuse_names_like_options(args: Sequence[str]) -> None:
-    """Raises where an option is the name of a file that is there: a shell's `*` may have put it among the paths."""
+    """Raise CheckpointError if an option is the name of an existing file: a shell's `*` may have put it among the
+    paths."""
     for arg in takewhile(lambda arg: arg != "--", args):
         if arg.startswith("-") and len(arg) > 1 and os.path.lexists(arg):
             raise CheckpointError(

@@ -58,7 +58,7 @@ def _sha256(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 )
 @click.option("--baseline", type=click.Path(), metavar="FILE", help="The checkpoint to measure changes against.")
 @click.option("--sha256", callback=_sha256, metavar="HEX", help="The checksum that the file must have.")
-@click.option("--allow-empty", is_flag=True, help="It is fine that there is no checkpoint.")
+@click.option("--allow-empty", is_flag=True, help="Exit with code 0 where there is no checkpoint.")
 @click.option("--jobs", "-j", type=click.IntRange(1), default=1, show_default=True, help="Processes to share the work.")
 @options.output(CHECK_OUTPUTS)
 @click.option(
@@ -87,8 +87,8 @@ def command(
 ) -> None:
     """Judge checkpoints before they are deployed: are they safe, whole, sane in their numbers, as the project wants.
 
-    PATHS are checkpoints, directories of them, or globs such as 'models/**/*.keras'. What counts, the nearest
-    ckpttool.toml ([check]) or pyproject.toml ([tool.ckpttool.check]) says; options come on top of it. `ckpttool rule
+    PATHS are checkpoints, directories of them, or globs such as 'models/**/*.keras'. The nearest ckpttool.toml
+    ([check]) or pyproject.toml ([tool.ckpttool.check]) configures the rules; options come on top of it. `ckpttool rule
     CODE` explains a rule.
 
     Exit codes: 0 clean, or passed with findings that do not fail it; 1 findings that fail it: errors, and warnings
@@ -104,14 +104,14 @@ def command(
     if sha256 and len(paths) > 1:
         raise click.UsageError("--sha256 is the checksum of one checkpoint, and several are given")
     place = nearest(Path()) if config is None else config
-    stated = read_policy(place) if place else EVERYTHING
+    configured = read_policy(place) if place else EVERYTHING
     policy = replace(
-        stated,
-        select=select or stated.select,
-        ignore=(*stated.ignore, *ignore),
-        fail_on=FAIL_ON[fail_on] if fail_on else stated.fail_on,
-        allow_empty=allow_empty or stated.allow_empty,
-        requirements=replace(stated.requirements, **_given(architecture=arch, baseline=baseline, sha256=sha256)),
+        configured,
+        select=select or configured.select,
+        ignore=(*configured.ignore, *ignore),
+        fail_on=FAIL_ON[fail_on] if fail_on else configured.fail_on,
+        allow_empty=allow_empty or configured.allow_empty,
+        requirements=replace(configured.requirements, **_nonempty(architecture=arch, baseline=baseline, sha256=sha256)),
     )
     _check_files(files, paths, place, policy.requirements)
     result = check(paths, policy, progress(_work(paths), "checking"), jobs)
@@ -134,7 +134,7 @@ def _check_files(
 
 
 def _with_configuration(result: CheckReport, place: str | Path | None, policy: Policy, asked: Policy) -> CheckReport:
-    """The report with the rules that a configuration file leaves out, and that are asked for without it."""
+    """The report with the rules that would run without the configuration file, and that it leaves out."""
     if not place:
         return result
     off = tuple(code for code in policy.left_out(RULES) if asked.counts(code))
@@ -142,30 +142,30 @@ def _with_configuration(result: CheckReport, place: str | Path | None, policy: P
 
 
 def _shown(place: str | Path) -> str:
-    """The path of a configuration file, from the current directory where it is below that."""
+    """The path of a configuration file, relative to the current directory if it is below that."""
     path = Path(place)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _given(**requirements: str | None) -> dict[str, Any]:
+def _nonempty(**requirements: str | None) -> dict[str, Any]:
     return {name: value for name, value in requirements.items() if value}
 
 
 def _write(result: CheckReport, files: Iterable[str], output: str) -> None:
-    """The report in files, each as its name says, else as `output`."""
+    """Write the report to files, each in the format of its suffix, else in the format `output`."""
     for path in files:
         name = next((name for suffix, name in SUFFIXES.items() if path.lower().endswith(suffix)), output)
         put_text(path, f"{CHECK_OUTPUTS[name](result, Style())}\n".encode("utf-8", "backslashreplace"))
 
 
 def _work(paths: Iterable[str]) -> int:
-    """The bytes of values there are to read; none where no bar is drawn, so that nothing is opened for it."""
+    """The bytes of values to read, for the progress bar; 0 where none is drawn, so that no file is opened for it."""
     return sum(map(_nbytes, paths)) if sys.stderr.isatty() else 0
 
 
 def _nbytes(path: str) -> int:
     total = 0
-    with contextlib.suppress(CheckpointError):  # the check tells
+    with contextlib.suppress(CheckpointError):  # the check reports it
         for place in checkpoints_at(path):
             with open_checkpoint(place) as checkpoint:
                 total += sum(weight.nbytes for weight in checkpoint.values())

@@ -26,20 +26,20 @@ def _list_edits(ctx: click.Context, param: click.Parameter, wanted: bool) -> Non
 def _bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> float:
     if value is None:
         return DEFAULT_SHARD
-    found = _SIZE.fullmatch(value.strip())
-    if not found or not float(found[1]):
+    match = _SIZE.fullmatch(value.strip())
+    if not match or not float(match[1]):
         raise click.BadParameter(f"{value!r} is no size such as 500MB or 5GB")
-    return float(found[1]) * _UNITS[(found[2] or "").upper()]
+    return float(match[1]) * _UNITS[(match[2] or "").upper()]
 
 
 def _functions(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    found = dict[str, str]()
+    functions = dict[str, str]()
     for value in values:
         name, _, place = value.partition("=")
         if not re.fullmatch(r"[\w.]+:\w+", place):
             raise click.BadParameter(f"{value!r} is not NAME=package.module:function")
-        found[name] = place
-    return found
+        functions[name] = place
+    return functions
 
 
 def _announced(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -48,7 +48,7 @@ def _announced(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return value
 
 
-@click.command("convert", short_help="Bring an old model into Keras 3.")
+@click.command("convert", short_help="Convert an old model to Keras 3.")
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
 @click.option(
@@ -58,7 +58,7 @@ def _announced(ctx: click.Context, param: click.Parameter, value: str | None) ->
     callback=_announced,
     help="The model, for a file of weights only; or a function of yours that builds it, for classes of your own.",
 )
-@click.option("--to", type=click.Choice(list(FORMS)), help="Form of the target, where its name does not tell.")
+@click.option("--to", type=click.Choice(list(FORMS)), help="Form of the target, where its name does not say.")
 @click.option("--force", is_flag=True, help="Replace TARGET where it is there already.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option(
@@ -112,17 +112,18 @@ def command(
     output: str,
     color: str,
 ) -> None:
-    """Bring SOURCE, a checkpoint of any Keras, into Keras 3 as TARGET, without Keras and without running its code.
+    """Convert SOURCE, a checkpoint of any Keras, to Keras 3 as TARGET, without Keras and without running its code.
 
     The config is rewritten by named edits, every weight goes to its place in Keras 3, and the new file is read back and
-    compared before it takes its place. What has no exact form in Keras 3 is refused, all of it at once. The form of
+    compared before it takes its place. If a part has no exact form in Keras 3, all such parts are listed and nothing is
+    written. The form of
     TARGET follows from its name: .keras, .weights.h5, .weights.json (sharded), .h5 (weights in the legacy layout).
 
     Where Keras 3 is installed, it then loads the new file and predicts on seeded input, if the weights are at most
     32 MiB and nothing of your own is needed (--prove: always, --no-prove: never); tf_keras does so with the old model
     where that is installed, and the two must agree. For layers of your own classes, --arch names a function that
-    returns a model of Keras 3: it is run in a process of its own, and tells the config to write and the places of
-    weights.
+    returns a model of Keras 3: it is run in a process of its own, and its model has the config to write and the places
+    of weights.
 
     Exit codes: 0 converted, 1 a dry run found that it cannot be, 2 could not be done.
 
@@ -136,9 +137,9 @@ def command(
     chosen = Options(keep_weights, functions, not no_compile, not no_optimizer, frozenset(builtins))
     show, style = CONVERSION_OUTPUTS[output], Style(color=wants_color(color))
     if dry_run:
-        found = plan(source, target, arch, to, source_backend, chosen)
-        emit(show(found, style))
-        raise click.exceptions.Exit(DIFFERENT if found.refusals else 0)
+        planned = plan(source, target, arch, to, source_backend, chosen)
+        emit(show(planned, style))
+        raise click.exceptions.Exit(DIFFERENT if planned.refusals else 0)
     result = convert(
         source, target, arch=arch, to=to, force=force, source_backend=source_backend, options=chosen,
         max_shard_bytes=max_shard_size, prove=prove, on_progress=progress(_work(source), "converting"),
@@ -147,7 +148,7 @@ def command(
 
 
 def _work(source: str) -> int:
-    """The bytes to write and to read back; none where no bar is drawn, so that the file is not opened for it."""
+    """The bytes to write and to read back, for the progress bar; 0 where none is drawn, so that no file is opened."""
     if not sys.stderr.isatty():
         return 0
     with open_checkpoint(source) as opened:

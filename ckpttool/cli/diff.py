@@ -17,24 +17,24 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.listing import list_checkpoint
 from ckpttool.render import DIFF_OUTPUTS, LISTING_OUTPUTS, Style
 
-_OF_GIT = (7, 9)  # what git gives an external diff: 9 where the file was renamed
+_OF_GIT = (7, 9)  # the number of arguments of an external diff of git: 9 where the file was renamed
 _NOTHING = "nothing"
 
 
 class _Parts(click.ParamType[tuple[str, ...]]):
-    """Some of the parts of a checkpoint, with commas between them, or "nothing"."""
+    """Parts of a checkpoint, separated by commas, or "nothing"."""
 
     name = "parts"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        found = tuple(part.strip() for part in str(value).split(","))
-        unknown = [part for part in found if part not in (*PARTS, _NOTHING)]
+        parts = tuple(part.strip() for part in str(value).split(","))
+        unknown = [part for part in parts if part not in (*PARTS, _NOTHING)]
         if unknown:
             self.fail(f"{', '.join(unknown)}: none of {', '.join((*PARTS, _NOTHING))}", param, ctx)
-        return found
+        return parts
 
 
-@click.command("diff", short_help="Tell what changed between two checkpoints.")
+@click.command("diff", short_help="Show what changed between two checkpoints.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="A B")
 @click.option("--match", multiple=True, metavar="GLOB", help="Only layers or weights that match, such as 'block5_*'.")
 @click.option("--layers", is_flag=True, help="One row a layer.")
@@ -50,10 +50,10 @@ class _Parts(click.ParamType[tuple[str, ...]]):
     "--fail-on",
     type=_Parts(),
     metavar="PARTS",
-    help=f"What exit code 1 is for, of {', '.join((*PARTS, _NOTHING))}; with commas "
+    help=f"The parts whose differences make exit code 1, of {', '.join((*PARTS, _NOTHING))}; with commas "
     "[all, or only expectations where there are any].",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing; the exit code tells.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing; only the exit code counts.")
 @options.arch
 @options.output(DIFF_OUTPUTS)
 @options.color
@@ -75,11 +75,11 @@ def command(
     output: str,
     color: str,
 ) -> None:
-    """Tell what changed from checkpoint A to checkpoint B: structure, values, config.
+    """Show what changed from checkpoint A to checkpoint B: structure, values, config.
 
-    A and B are checkpoints of any formats and any generations of Keras. Weights go together by the slots of the layers
-    they are of, whatever they are called in the file; layers that got another name are found by what they hold. Values
-    are compared bit for bit unless a tolerance is given.
+    A and B are checkpoints of any formats and any generations of Keras. Weights are paired by the slots of their
+    layers, whatever their names in the file are; renamed layers are found by their content. Values are compared bit for
+    bit unless a tolerance is given.
 
     Exit codes: 0 the same, 1 different or not as expected, 2 could not be compared, in part or as a whole.
 
@@ -130,10 +130,10 @@ def _nbytes(checkpoint: Checkpoint, with_state: bool) -> int:
 
 
 def _for_git(paths: tuple[str, ...], scope: Scope, output: str, style: Style) -> None:
-    """What git asks an external diff for: path, old file, hash, mode, new file, hash, mode, and the new path.
+    """Print a diff for git's arguments of an external diff: path, old file, hash, mode, new file, hash, mode, new path.
 
-    A file that is on one side alone is listed. git stops altogether where the exit code is not 0, so that what cannot
-    be compared is told in words (gitattributes(5), "diff.<driver>.command", and GIT_EXTERNAL_DIFF in git(1)).
+    A file that is on one side alone is listed. git stops altogether where the exit code is not 0, so an error is
+    printed like a result (gitattributes(5), "diff.<driver>.command", and GIT_EXTERNAL_DIFF in git(1)).
     """
     name, old, new = paths[0], paths[1], paths[4]
     renamed = paths[7] if len(paths) > 7 else name

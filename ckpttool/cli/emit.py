@@ -1,4 +1,4 @@
-"""The only writes to standard output and error."""
+"""Writing to standard output and error: no other module does."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ _PATIENCE = 1.0  # seconds before a progress bar appears
 
 
 def emit(text: str) -> None:
-    """Writes a result to standard output. Characters that its encoding lacks are escaped, not fatal."""
+    """Write a result to standard output. Characters that its encoding lacks are escaped, not fatal."""
     encoding = sys.stdout.encoding or "utf-8"
     try:
         click.echo(text.encode(encoding, "backslashreplace").decode(encoding), color=True)
@@ -30,18 +30,18 @@ def emit(text: str) -> None:
 
 
 def fail(message: str) -> None:
-    """Writes an error to standard error; the message is escaped where it was made."""
+    """Write an error to standard error; the message has been escaped by the error itself."""
     say(f"error: {message}")
 
 
 def say(line: str) -> None:
-    """Writes a line to standard error, if it can be written."""
+    """Write a line to standard error, if it can be written."""
     with contextlib.suppress(OSError):
         click.echo(line, err=True)
 
 
 def warn(place: str, refusals: Iterable[Refusal], notes: Iterable[str]) -> None:
-    """Writes what reading left alone to standard error, at most twenty lines of it."""
+    """Write notes and refusals of reading to standard error, at most twenty lines."""
     lines = [*notes, *(f"{refusal.place or 'file'}: {refusal.detail} [{refusal.kind}]" for refusal in refusals)]
     for line in lines[:_SHOWN]:
         say(f"warning: {printable(place)}: {printable(line)}")
@@ -50,7 +50,7 @@ def warn(place: str, refusals: Iterable[Refusal], notes: Iterable[str]) -> None:
 
 
 def progress(total: int, label: str = "reading") -> Callable[[int], None]:
-    """A function to tell of bytes done; draws a bar on standard error once it takes long, and only on a terminal."""
+    """A callback for the bytes done; draws a bar on standard error once it takes long, and only on a terminal."""
     if not sys.stderr.isatty() or not total:
         return lambda nbytes: None
     begun, bar, done = time.monotonic(), None, 0

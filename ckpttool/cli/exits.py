@@ -1,7 +1,7 @@
-"""How a command ends where the system fails it: one line on standard error, an exit code, and nothing left behind.
+"""Exits of a command when the system fails it: one line on standard error, an exit code, and nothing left behind.
 
 Signals end a command in an orderly way, so that unfinished files go. One that is ignored when the command starts stays
-ignored: `nohup` ignores SIGHUP, and a shell that runs a script SIGINT for what it starts in the background.
+ignored: `nohup` ignores SIGHUP, and a shell that runs a script ignores SIGINT for its background jobs.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _NO_THREAD = "can't start new thread"
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal that ends the command; the exit code is 128 and its number, as that of a shell."""
+    """A signal that ends the command; the exit code is 128 plus its number, as in a shell."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -34,7 +34,8 @@ class Interrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def failures() -> Iterator[None]:
-    """Turns what goes wrong into a message and an exit code. What is a fault of ckpttool's own passes."""
+    """Turn errors within the block into a message and an exit code; a bug of ckpttool itself passes, with its
+    traceback."""
     try:
         yield
     except CheckpointError as error:
@@ -43,7 +44,7 @@ def failures() -> Iterator[None]:
     except KeyboardInterrupt as error:
         fail("interrupted")
         code = error.code if isinstance(error, Interrupted) else FAILED
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough, and knows it
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
         code = FAILED
     except (OSError, MemoryError, ImportError, RuntimeError) as error:
         message = _message(error)
@@ -58,7 +59,7 @@ def failures() -> Iterator[None]:
 
 
 def _message(error: Exception) -> str:
-    """What the system refused; empty where it refused nothing."""
+    """The message for an error of the system; empty where the error is not the system's."""
     if isinstance(error, MemoryError):
         return "there is not enough memory"
     if isinstance(error, ImportError):
@@ -85,21 +86,21 @@ def _has_directory() -> bool:
 
 @contextlib.contextmanager
 def orderly() -> Iterator[None]:
-    """Signals raise Interrupted as long as the block lasts, but for those that are ignored already."""
+    """Make signals raise Interrupted within the block, except those that are ignored already."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     caught = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
 
-    def arrived(number: int, frame: Any) -> None:
-        for one in caught:
-            signal.signal(one, signal.SIG_DFL)  # a second one ends it at once
+    def interrupt(number: int, frame: Any) -> None:
+        for each in caught:
+            signal.signal(each, signal.SIG_DFL)  # a second signal ends the process at once
         raise Interrupted(number)
 
     try:
         for number in caught:
-            signal.signal(number, arrived)
+            signal.signal(number, interrupt)
         yield
     finally:
         for number in caught:
@@ -110,7 +111,7 @@ class _EnoughMemory:
     """A finder that lets NumPy be imported only where there is memory for it: OpenBLAS ends the process otherwise."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """Always None; raises MemoryError where there is too little."""
+        """Always None, as it finds nothing itself; raises MemoryError where there is too little memory."""
         if name == "numpy":
             import mmap
 
@@ -121,7 +122,7 @@ class _EnoughMemory:
 
 
 def guard_memory() -> None:
-    """Makes it a MemoryError that NumPy cannot be loaded, where memory is limited."""
+    """Raise MemoryError from then on when NumPy is imported without enough memory, where memory is limited."""
     try:
         from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
     except ImportError:  # not on Windows
@@ -131,8 +132,8 @@ def guard_memory() -> None:
 
 
 def open_streams() -> None:
-    """Puts something in the place of standard streams that are closed, so that no file that is opened later gets their
-    numbers. What is written to such a standard output fails, as it should."""
+    """Replace closed standard streams, so that no file that is opened later gets their numbers. Writing to such a
+    standard output fails, as it should."""
     for number, name, flags in ((0, "stdin", os.O_WRONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
         if getattr(sys, name) is None and not _is_open(number):
             os.open(os.devnull, flags)  # takes the lowest number that is free
@@ -149,7 +150,7 @@ def _is_open(number: int) -> bool:
 
 
 def _give_up_streams() -> None:
-    """Sends what cannot be written to nowhere, so that Python does not try it again when it ends."""
+    """Point streams that cannot be flushed to the null device, so that Python does not try again when it ends."""
     for stream in (sys.stdout, sys.stderr):
         if not _is_flushed(stream):
             with contextlib.suppress(OSError):

@@ -12,22 +12,22 @@ from ckpttool.render.expected import EXPECTED_INFO_OUTPUTS
 from ckpttool.render.json import config as config_json
 
 
-@click.command("info", short_help="Tell what a checkpoint is and who wrote it.")
+@click.command("info", short_help="Describe a checkpoint: its format, its writer and its model.")
 @click.argument("path", type=click.Path())
 @click.option("--config", is_flag=True, help="Print the stored config as formatted JSON instead.")
 @options.output(INFO_OUTPUTS)
 @options.color
 def command(path: str, config: bool, output: str, color: str) -> None:
-    """Tell what a checkpoint is, who wrote it, and what it was compiled with.
+    """Describe a checkpoint: its format, its writer, its model and what that was compiled with.
 
     \b
     Examples:
       ckpttool info old.h5
       ckpttool info model.keras --config
     """
-    described = None if config else expected_in(path)
-    if described is not None:
-        emit(EXPECTED_INFO_OUTPUTS[output](described, Style(color=wants_color(color))))
+    expected = None if config else expected_in(path)
+    if expected is not None:
+        emit(EXPECTED_INFO_OUTPUTS[output](expected, Style(color=wants_color(color))))
         return
     with open_checkpoint(path) as checkpoint:
         if config:

@@ -59,8 +59,8 @@ def command(
     """List the layers and weights of checkpoints: names, shapes, dtypes, sizes.
 
     PATHS are .keras, .weights.h5, .weights.json, .h5 or .hdf5 files of any Keras, or directories, of which each
-    checkpoint gets one line, with its epoch and metric where ckpttool's callback saved it. What a file is, its content
-    decides, not its name.
+    checkpoint gets one line, with its epoch and metric where ckpttool's callback saved it. The content of a file
+    decides what it is, not its name.
 
     \b
     Examples:
@@ -68,10 +68,10 @@ def command(
       ckpttool ls model.keras --match 'block5_*' --stats
       ckpttool ls old.h5 --section all --output json
     """
-    described = expected_in(paths[0]) if len(paths) == 1 else None
-    if described is not None:
-        _refuse_of_values({"--stats": stats, "--sha256": sha256, "--tree": tree, "--depth": depth, "--arch": arch})
-        emit(EXPECTED_OUTPUTS[output](described.matching(match), Style(color=wants_color(color))))
+    expected = expected_in(paths[0]) if len(paths) == 1 else None
+    if expected is not None:
+        _refuse_weight_options({"--stats": stats, "--sha256": sha256, "--tree": tree, "--depth": depth, "--arch": arch})
+        emit(EXPECTED_OUTPUTS[output](expected.matching(match), Style(color=wants_color(color))))
         return
     architecture = None if arch is None else load_architecture(arch)
     by_layer = layers or (depth is not None and not tree)
@@ -83,51 +83,52 @@ def command(
         raise click.exceptions.Exit(FAILED)
 
 
-def _refuse_of_values(options: Mapping[str, object]) -> None:
-    """Raise where an option was given that only makes sense for what stores weights."""
-    given = [name for name, value in options.items() if value]
-    if given:
+def _refuse_weight_options(options: Mapping[str, object]) -> None:
+    """Raise UsageError where an option was used that only makes sense for a file with weights."""
+    names = [name for name, value in options.items() if value]
+    if names:
         raise click.UsageError(
-            f"{', '.join(given)}: an architecture or a spec is a list of layers, and stores no weights"
+            f"{', '.join(names)}: an architecture or a spec is a list of layers, and stores no weights"
         )
 
 
 def _sections(chosen: tuple[str, ...]) -> frozenset[Section]:
-    """The sections to list: those of the model where none is named, every one with `all`."""
+    """The sections to list: `model` and `other` where none is named, every one with `all`."""
     if "all" in chosen:
         return frozenset()
     return frozenset(map(Section, chosen)) or frozenset({Section.MODEL, Section.OTHER})
 
 
 def _results(path: Path, choice: Choice, several: bool) -> list[Summary]:
-    """The listings of a path: one, or those of all checkpoints in a directory. One alone raises what goes wrong."""
+    """The listings of a path: one, or those of all checkpoints in a directory. Raises CheckpointError for a single
+    path."""
     if is_directory_of_checkpoints(path):
         return list(_inside(path, choice)) or [_nothing_in(path)]
     return [_attempt(path, choice)] if several else [Summary(path, _listed(path, choice))]
 
 
 def _inside(directory: Path, choice: Choice) -> Iterator[Summary]:
-    """What is in a directory: first what its manifest tells of, oldest first, then what TensorFlow keeps, then the rest
-    by name."""
+    """The checkpoints in a directory: first those of its manifest, oldest first, then those of TensorFlow's state file,
+    then the rest by name."""
     try:
-        told = {directory / record.saved.file: record for record in _records(directory)}
+        recorded = {directory / record.saved.file: record for record in _records(directory)}
     except CheckpointError as error:
         fail(str(error))
         yield Summary(directory / NAME, None, error.what)
-        told = {}
-    for path, record in told.items():
+        recorded = {}
+    for path, record in recorded.items():
         if record.damage:
             fail(f"{printable(str(path))}: {printable(record.damage)}")
-        found = Summary(path, None, record.damage) if record.damage == MISSING else _attempt(path, choice)
-        yield replace(found, record=record)
-    kept = {path: facts for path, facts in kept_in(directory).items() if path not in told}
-    yield from (replace(_attempt(path, choice), kept=facts) for path, facts in kept.items())
-    others = (path for path in checkpoints_in(directory) if path not in told and path not in kept)
+        summary = Summary(path, None, record.damage) if record.damage == MISSING else _attempt(path, choice)
+        yield replace(summary, record=record)
+    managed = {path: entry for path, entry in kept_in(directory).items() if path not in recorded}
+    yield from (replace(_attempt(path, choice), kept=entry) for path, entry in managed.items())
+    others = (path for path in checkpoints_in(directory) if path not in recorded and path not in managed)
     yield from (_attempt(path, choice) for path in others)
 
 
 def _records(directory: Path) -> tuple[Record, ...]:
-    """What the manifest of a directory tells, nothing where there is none."""
+    """The records in the manifest of a directory, none where there is no manifest."""
     manifest = read_manifest(directory)
     warn(str(directory), (), manifest.problems)
     return records(directory, manifest)
@@ -171,7 +172,7 @@ def _rendered(results: list[Summary], output: str, style: Style, single: bool) -
 
 
 def _complete(result: Summary, choice: Choice) -> bool:
-    """Whether a result is all that was asked for; says what is missing where nothing matched."""
+    """Whether a result is complete; prints an error where nothing matched."""
     if result.listing is None or result.listing.kind == "hdf5" or (result.record and result.record.damage):
         return False
     if choice.match and not result.listing.rows:

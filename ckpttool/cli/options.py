@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def output(choices: Iterable[str]) -> Callable[[F], F]:
-    """`--output`, with the outputs that there are for this command."""
+    """The option `--output` with the outputs of a command."""
     return click.option(
         "--output", "-o", type=click.Choice(list(choices)), default="text", show_default=True, help="Output format."
     )
@@ -34,17 +34,17 @@ color = click.option(
 
 
 def expected(architecture: str) -> "Spec | str":
-    """What an argument ARCHITECTURE names: a path, or the spec of the model that a function of the user's own returns.
-    Says so where that runs code."""
-    from ckpttool.model.live.user_function import architecture_of_function  # what most commands never need
+    """The value of an argument ARCHITECTURE: the path itself, or the spec of the model that a function of the user's
+    own returns. Prints a note where that runs code."""
+    from ckpttool.model.live.user_function import architecture_of_function  # most commands never need it
     from ckpttool.model.spec import spec_of
 
     return spec_of(architecture_of_function(architecture)) if runs(architecture) else architecture
 
 
 def runs(architecture: str | None) -> bool:
-    """Whether an argument names a function of the user's own, and not a file; says so where it does, for that runs
-    code."""
+    """Whether an argument names a function of the user's own, and not a file; prints a note where it does, as that
+    runs code."""
     from ckpttool.model.live.user_function import names_function
 
     if architecture is None or not names_function(architecture):
@@ -54,7 +54,7 @@ def runs(architecture: str | None) -> bool:
 
 
 def check_text_file(path: str, inputs: Iterable[str]) -> None:
-    """Refuse to write a text over what the command reads, or over any checkpoint: before all work, which would be lost.
+    """Refuse to write a text over an input of the command or over any checkpoint: before any work that would be lost.
 
     Raises FileAccessError.
     """

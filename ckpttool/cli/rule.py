@@ -25,12 +25,14 @@ def command(codes: tuple[str, ...], everything: bool, output: str) -> None:
     """
     if everything == bool(codes):
         raise click.UsageError("name rules, or all of them with --all")
-    chosen = list(RULES.values()) if everything else list(dict.fromkeys(rule for code in codes for rule in _of(code)))
+    chosen = (
+        list(RULES.values()) if everything else list(dict.fromkeys(rule for code in codes for rule in _rules(code)))
+    )
     emit(RULE_OUTPUTS[output](chosen))
 
 
-def _of(code: str) -> list[Rule]:
-    found = [rule for rule in RULES.values() if code == rule.name or (code and rule.code.startswith(code.upper()))]
-    if not found:
+def _rules(code: str) -> list[Rule]:
+    rules = [rule for rule in RULES.values() if code == rule.name or (code and rule.code.startswith(code.upper()))]
+    if not rules:
         raise click.BadParameter(f"{code!r} is no rule; `ckpttool rule --all` lists all")
-    return found
+    return rules

@@ -9,11 +9,11 @@ from ckpttool.io.replacement import put_text
 from ckpttool.model.spec import to_json
 
 
-@click.command("spec", short_help="Write down which weights an architecture expects.")
+@click.command("spec", short_help="Write a list of the weights that an architecture expects.")
 @click.argument("architecture", type=click.Path())
 @click.option("--output-file", "-o", type=click.Path(), help="Write to this file instead of standard output.")
 def command(architecture: str, output_file: str | None) -> None:
-    """Write down which weights ARCHITECTURE expects: names, shapes, dtypes and places, one line a weight.
+    """Write a list of the weights that ARCHITECTURE expects: names, shapes, dtypes and places, one line a weight.
 
     The spec is a small JSON file, made to be kept beside the code: its changes can be reviewed, and `ckpttool verify`
     takes it in place of the architecture, where neither Keras nor your code is installed. ARCHITECTURE is what `verify`
@@ -28,8 +28,8 @@ def command(architecture: str, output_file: str | None) -> None:
     """
     if output_file is not None:
         options.check_text_file(output_file, [architecture])
-    found = options.expected(architecture)
-    text = to_json(load_spec(found) if isinstance(found, str) else found)
+    expected = options.expected(architecture)
+    text = to_json(load_spec(expected) if isinstance(expected, str) else expected)
     if output_file is None:
         emit(text.rstrip("\n"))
     else:

@@ -12,7 +12,7 @@ from ckpttool.verification import LOADERS, Allowed, VerifyResult, verify
 _EXITS = {"does not load": DIFFERENT, "cannot tell": FAILED}
 
 
-@click.command("verify", short_help="Tell whether weights load into an architecture.")
+@click.command("verify", short_help="Verify that weights load into an architecture.")
 @click.argument("checkpoint", type=click.Path())
 @click.argument("architecture", type=click.Path())
 @click.option(
@@ -23,14 +23,14 @@ _EXITS = {"does not load": DIFFERENT, "cannot tell": FAILED}
 @click.option(
     "--skip-mismatch",
     is_flag=True,
-    help="As load_weights(skip_mismatch=True): what Keras then leaves alone is accepted.",
+    help="As load_weights(skip_mismatch=True): weights that Keras then skips are accepted.",
 )
 @click.option(
     "--dtype",
     type=click.Choice(["castable", "strict"]),
     default="castable",
     show_default=True,
-    help="Whether other dtypes count that Keras converts.",
+    help="Whether weights of another dtype, which Keras casts, load.",
 )
 @click.option("--optimizer", is_flag=True, help="Verify the state of the optimizer too.")
 @click.option(
@@ -58,13 +58,13 @@ def command(
     output: str,
     color: str,
 ) -> None:
-    """Tell whether the weights in CHECKPOINT load into ARCHITECTURE, and what Keras would do, without Keras.
+    """Verify that the weights in CHECKPOINT load into ARCHITECTURE as Keras would load them, without Keras.
 
     ARCHITECTURE is a whole model, an architecture in JSON or YAML, a spec written by `ckpttool spec`, or another
     checkpoint, whose places and shapes are then what is expected. It can also be package.module:function, a function
     of your own that returns a Keras model: that runs your code, in a process of its own.
 
-    Keras 3 does not build every architecture that Keras 1 and 2 wrote; it is said where it does not, and --for keras3
+    Keras 3 does not build every architecture that Keras 1 and 2 wrote; the verdict says so, and --for keras3
     makes that exit code 1, and 2 where Keras 3 has to be given classes or functions of your own.
 
     Exit codes: 0 loads completely, 1 does not, 2 could not tell.
@@ -91,7 +91,7 @@ def command(
 
 
 def _in_keras_3(result: VerifyResult) -> int:
-    """The exit code for Keras 3 of weights that fit: what hangs on code of the user's own cannot be told."""
+    """The exit code for Keras 3 of weights that fit: 2 where loading depends on code of the user's own."""
     if not result.loads_in_keras_3:
         return DIFFERENT
     return FAILED if result.own_names else 0

@@ -1,4 +1,4 @@
-"""From a result to text, one module an output. Renderers take values and give strings; they never print."""
+"""Text of results, one module an output. Renderers take values and return strings; they never print."""
 
 from __future__ import annotations
 

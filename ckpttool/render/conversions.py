@@ -1,4 +1,4 @@
-"""Conversions as text and as JSON. In text edits of one kind that say the same share a row."""
+"""Conversions as text and as JSON. In text, equal edits of several layers share a row."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -19,10 +19,10 @@ _SHOWN = 40
 
 
 def as_text(conversion: Conversion, style: Style) -> str:
-    """What became of what, every kind of edit, the weights that changed, and what else there is to know."""
+    """The conversion as text: the headline, every kind of edit, the changed weights, and the remarks."""
     edits = _table(edit_rows(conversion.edits), EDIT_HEADERS)
     transforms = _table(transform_rows(conversion.transforms), TRANSFORM_HEADERS)
-    names = [f"{printable(old, 200)} is called {printable(new, 200)} now" for old, new in conversion.renamed]
+    names = [f"{printable(old, 200)} is renamed to {printable(new, 200)}" for old, new in conversion.renamed]
     parts = (headline(conversion, style), edits, transforms, "\n".join(names), "\n".join(remarks(conversion)))
     return "\n\n".join(filter(None, parts))
 
@@ -75,7 +75,7 @@ def _table(rows: list[list[str]], headers: list[str], width: int | None = None) 
 
 
 def headline(conversion: Conversion, style: Style) -> str:
-    """What became of what: three lines."""
+    """Three lines: source, verdict and target; the formats; the numbers of weights."""
     source, target = printable(str(conversion.source)), printable(str(conversion.target))
     verdict, color = "would be converted to", _GREEN
     if conversion.refusals:
@@ -83,8 +83,8 @@ def headline(conversion: Conversion, style: Style) -> str:
     elif conversion.proved:
         verdict = "converted to"
     verdict = f"{color}{verdict}{_PLAIN}" if style.color else verdict
-    words = f", {conversion.writer} words" if conversion.writer else ""
-    forms = f"{FORMATS[conversion.kind].title}{words}, to {FORMS[conversion.form].title}"
+    config = f", {conversion.writer} config" if conversion.writer else ""
+    forms = f"{FORMATS[conversion.kind].title}{config}, to {FORMS[conversion.form].title}"
     count = conversion.copied + len(conversion.transforms)
     changed = f", {len(conversion.transforms):,} changed" if conversion.transforms else ""
     proof = "; read back and compared" if conversion.proved else ""
@@ -95,32 +95,33 @@ def headline(conversion: Conversion, style: Style) -> str:
 
 def remarks(conversion: Conversion) -> list[str]:
     """Refusals, losses, guesses and needs, a line each."""
-    lines = [f"! {_told(one)}" for one in conversion.refusals]
-    lines += [f"- lost: {_told(one)}" for one in conversion.losses]
-    lines += [f"? guessed: {_told(one)}" for one in conversion.guesses]
-    lines += [f"+ needs: {_told(one)}" for one in conversion.needs]
+    lines = [f"! {_remark(one)}" for one in conversion.refusals]
+    lines += [f"- lost: {_remark(one)}" for one in conversion.losses]
+    lines += [f"? guessed: {_remark(one)}" for one in conversion.guesses]
+    lines += [f"+ needs: {_remark(one)}" for one in conversion.needs]
     return [*lines, *_predicted(conversion)]
 
 
 def _predicted(conversion: Conversion) -> list[str]:
-    """What Keras made of the new model, in a line, or why it was not run."""
-    found = conversion.prediction
-    if found is None:
+    """A line on the prediction of Keras with the new model, or on the reason why it was not run."""
+    prediction = conversion.prediction
+    if prediction is None:
         return [f"= not run with Keras: {printable(conversion.unpredicted, 300)}"] if conversion.unpredicted else []
-    shapes, inputs = (", ".join(map(str, of)) for of in (found.outputs, found.inputs))
-    compiled = ", compiled," if found.compiled else ""
-    finite = "" if found.finite else ", not all of it finite"
-    return [f"= Keras {found.keras} loads it{compiled} and predicts {shapes} from {inputs}{finite}; {_compared(found)}"]
+    shapes, inputs = (", ".join(map(str, of)) for of in (prediction.outputs, prediction.inputs))
+    compiled = ", compiled," if prediction.compiled else ""
+    finite = "" if prediction.finite else ", not all of it finite"
+    result = f"predicts {shapes} from {inputs}{finite}; {_compared(prediction)}"
+    return [f"= Keras {prediction.keras} loads it{compiled} and {result}"]
 
 
-def _compared(found: Prediction) -> str:
-    """What the predictions were compared with."""
-    if found.difference is not None:
-        return f"tf_keras predicts the same with the old model (largest difference {found.difference:.1g})"
-    return f"not compared with the old model: {printable(found.old, 200)}"
+def _compared(prediction: Prediction) -> str:
+    """The result of the comparison with the predictions of the old model, or the reason why there is none."""
+    if prediction.difference is not None:
+        return f"tf_keras predicts the same with the old model (largest difference {prediction.difference:.1g})"
+    return f"not compared with the old model: {printable(prediction.old, 200)}"
 
 
-def _told(remark: Remark) -> str:
+def _remark(remark: Remark) -> str:
     where = f"{printable(remark.where, 200)}: " if remark.where else ""
     return f"{where}{printable(remark.what, 400)}"
 

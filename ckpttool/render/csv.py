@@ -49,11 +49,19 @@ def summaries(results: Sequence[Summary], style: Style) -> str:
 
 
 def _summary_row(result: Summary) -> tuple[object, ...]:
-    found = result.listing
-    if found is None:
+    listing = result.listing
+    if listing is None:
         return (str(result.path), "", "", "", "", "", result.error.split("\n")[0])
-    total = found.content
-    return (str(result.path), found.kind, found.producer.keras_version, total.weights, total.params, found.size, "")
+    total = listing.content
+    return (
+        str(result.path),
+        listing.kind,
+        listing.producer.keras_version,
+        total.weights,
+        total.params,
+        listing.size,
+        "",
+    )
 
 
 def _saved_row(result: Summary) -> tuple[object, ...]:

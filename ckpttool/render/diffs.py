@@ -1,4 +1,4 @@
-"""Diffs in rows and lines, shared by the outputs."""
+"""Rows and lines of diffs, shared by the outputs."""
 
 import json
 import math
@@ -27,7 +27,7 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One part of a diff as a table: what it is of, its column titles and its rows, and what is left out of it."""
+    """One part of a diff as a table: its title, column titles and rows, and a line on rows that are left out."""
 
     title: str
     headers: Sequence[str]
@@ -36,7 +36,7 @@ class Block:
 
 
 def blocks(result: Diff, style: Style) -> Iterator[Block]:
-    """The parts of a diff that have anything in them."""
+    """The parts of a diff that are not empty."""
     structure = list(_structure(result))
     if structure:
         yield Block("structure", ("change", "in a", "in b", "why"), structure)
@@ -65,7 +65,7 @@ def _cut(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], top:
 
 
 def sides(result: Diff) -> list[str]:
-    """What the two checkpoints are: a line each."""
+    """A line on each of the two checkpoints: path, format, producer and size."""
     return [f"{mark} {_side(side)}" for mark, side in (("a", result.a), ("b", result.b))]
 
 
@@ -75,7 +75,7 @@ def _side(side: Side) -> str:
 
 
 def headline(result: Diff) -> str:
-    """Whether they are the same, and how many weights are what."""
+    """A line with the verdict and the number of weights of each kind of change."""
     changed = len(result.changed)
     known = len(result.pairs) - len(result.reshaped) - sum(bool(pair.problem) for pair in result.pairs)
     fate = f"{changed:,} changed" if changed else "all the same" if known > 1 else "the same" if known else ""
@@ -105,7 +105,7 @@ def _counted(result: Diff) -> Iterator[str]:
 
 
 def _asset(change: AssetChange) -> list[str]:
-    """A file beside the weights that is not the same on both sides."""
+    """The row of a file beside the weights that differs between the sides."""
     return [printable(change.layer, 200), printable(change.a or change.b, 200), _of_asset(change)]
 
 
@@ -138,7 +138,7 @@ def _described(unit: Unit) -> str:
 
 
 def _collapsed(units: Iterable[Unit]) -> Iterator[str]:
-    """The weights, those that differ in one number of their names in one line."""
+    """Labels of weights; weights whose names differ in one number share a line."""
     groups: dict[tuple[str, ...], list[Unit]] = {}
     for unit in units:
         kind = "".join("#" if character.isdigit() else character for character in unit.name)
@@ -158,24 +158,24 @@ def _weight(pair: Pair) -> list[str]:
 
 def _layers(result: Diff) -> Iterator[list[str]]:
     for layer in result.by_layer():
-        found = layer.comparison
-        if found.changed:
+        comparison = layer.comparison
+        if comparison.changed:
             name = layer.layer if layer.layer == layer.new_layer else f"{layer.layer} -> {layer.new_layer}"
-            yield [printable(name or "(model)", 200), *_cells(found)]
+            yield [printable(name or "(model)", 200), *_cells(comparison)]
 
 
-def _cells(found: Comparison | None) -> list[str]:
-    if found is None:
+def _cells(comparison: Comparison | None) -> list[str]:
+    if comparison is None:
         return [""] * (len(VALUE_HEADERS) - 1)
     return [
-        number(found.relative_l2),
-        bar(found.relative_l2),
-        share(found),
-        number(found.max_abs),
-        number(found.mean_abs),
-        _cosine(found.cosine),
-        "" if found.max_ulp is None else f"{found.max_ulp:,}",
-        _not_finite(found),
+        number(comparison.relative_l2),
+        bar(comparison.relative_l2),
+        share(comparison),
+        number(comparison.max_abs),
+        number(comparison.mean_abs),
+        _cosine(comparison.cosine),
+        "" if comparison.max_ulp is None else f"{comparison.max_ulp:,}",
+        _not_finite(comparison),
     ]
 
 
@@ -188,10 +188,10 @@ def bar(relative: float) -> str:
     return "█" * whole + ("" if not rest else "▏▎▍▌▋▊▉"[rest - 1])
 
 
-def share(found: Comparison) -> str:
+def share(comparison: Comparison) -> str:
     """The share of elements that changed; never 0 % of some, never 100 % of not all."""
-    percent = 100 * found.share
-    if found.changed == found.count:
+    percent = 100 * comparison.share
+    if comparison.changed == comparison.count:
         return "100%"
     return "<0.01%" if 0 < percent < 0.01 else f"{min(percent, 99.99):.2f}%"
 
@@ -200,8 +200,8 @@ def _cosine(cosine: float | None) -> str:
     return "" if cosine is None else f"{cosine:.6f}"
 
 
-def _not_finite(found: Comparison) -> str:
-    counts = (("NaN", found.nan_gained, found.nan_lost), ("Inf", found.inf_gained, found.inf_lost))
+def _not_finite(comparison: Comparison) -> str:
+    counts = (("NaN", comparison.nan_gained, comparison.nan_lost), ("Inf", comparison.inf_gained, comparison.inf_lost))
     return ", ".join(
         f"{sign}{n:,} {what}" for what, more, less in counts for sign, n in (("+", more), ("-", less)) if n
     )
@@ -214,7 +214,7 @@ def _setting(change: ConfigChange) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    """A value of a config in a few characters."""
+    """A value of a config, shortened for a cell."""
     if value is ABSENT:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True, default=str)
@@ -222,7 +222,7 @@ def _value(value: Any) -> str:
 
 
 def remarks(result: Diff) -> list[str]:
-    """What else there is to say: what means the same, the total, the optimizer in a line, notes."""
+    """Lines below the tables: changes without a change of meaning, the total, the optimizer, notes."""
     lines = []
     if result.restated:
         lines.append(f"equal in meaning: {'; '.join(printable(one.what, 200) for one in result.restated)}")
@@ -242,9 +242,11 @@ def _state(state: State) -> str:
         _both("learning rate ", state.learning_rates, "{:.6g}".format),
     ]
     changed = [pair for pair in state.pairs if pair.changed]
-    kept = f"{len(changed):,} of {len(state.pairs):,} variables changed" if state.pairs else "no variables compared"
+    variables = (
+        f"{len(changed):,} of {len(state.pairs):,} variables changed" if state.pairs else "no variables compared"
+    )
     only = [f"{len(units):,} {what}" for units, what in ((state.removed, "removed"), (state.added, "added")) if units]
-    return ", ".join(filter(None, (*facts, kept, *only)))
+    return ", ".join(filter(None, (*facts, variables, *only)))
 
 
 def _both(label: str, values: tuple[Any, Any], text: Any) -> str:

@@ -21,14 +21,14 @@ _KINDS = {"architecture": "architecture of a model", "spec": "spec of a model"}
 
 
 def text(result: Expected, style: Style) -> str:
-    """What the file is, its layers with the weights that they expect, and the sums."""
+    """The facts of the file, its layers with the weights that they expect, and the sums."""
     head = f"{printable(str(result.path))}\n{', '.join(_facts(result))}"
     cells = [line for layer in result.layers for line in _cells(layer)]
     return "\n\n".join(filter(None, (head, table(cells, _TITLES) if cells else "", "\n".join(_sums(result)))))
 
 
 def markdown(result: Expected, style: Style) -> str:
-    """The same with a heading."""
+    """The same as `text`, in Markdown below a heading."""
     head = f"### {escaped(printable(result.path.name))}\n\n{escaped(', '.join(_facts(result)))}"
     cells = [line for layer in result.layers for line in _cells(layer)]
     sums = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in _sums(result))
@@ -36,7 +36,7 @@ def markdown(result: Expected, style: Style) -> str:
 
 
 def csv(result: Expected, style: Style) -> str:
-    """One row a weight."""
+    """CSV with one row a weight."""
     titles = ("layer", "class", "weight", "shape", "dtype", "params", "trainable", "path")
     rows = [
         (
@@ -56,12 +56,12 @@ def csv(result: Expected, style: Style) -> str:
 
 
 def json(result: Expected, style: Style) -> str:
-    """One object; docs/json.md has its shape."""
+    """One JSON object; docs/json.md documents its shape."""
     return json_output.dumps({**_head(result), "layers": [_layer(layer) for layer in result.layers]})
 
 
 def info(result: Expected, style: Style) -> str:
-    """What the file is, one fact a line."""
+    """The facts of the file, one a line."""
     facts = [
         ("path", str(result.path)),
         ("format", _KINDS[result.kind]),
@@ -81,7 +81,7 @@ def info(result: Expected, style: Style) -> str:
 
 
 def info_json(result: Expected, style: Style) -> str:
-    """One object, without the layers."""
+    """One JSON object, without the layers."""
     return json_output.dumps(
         {
             **_head(result),

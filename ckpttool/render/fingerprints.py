@@ -1,4 +1,4 @@
-"""Fingerprints as lines of text, one a layer and one a weight: what git compares."""
+"""Fingerprints as lines of text for git to compare, one a layer and one a weight."""
 
 import json
 
@@ -11,24 +11,25 @@ _DIGITS = 12  # of a checksum
 _LONG = 400
 
 
-def lines(found: Fingerprint) -> str:
+def lines(print_: Fingerprint) -> str:
     """The fingerprint of a checkpoint as text."""
-    head = [f"model {printable(found.model, 100)}"] if found.model else []
-    notes = [f"config: {printable(found.problem, _LONG)}"] if found.problem else []
-    sections = [f"{name}: {count:,} weights sha256:{digest[:_DIGITS]}" for name, count, digest in found.sections]
+    head = [f"model {printable(print_.model, 100)}"] if print_.model else []
+    notes = [f"config: {printable(print_.problem, _LONG)}"] if print_.problem else []
+    sections = [f"{name}: {count:,} weights sha256:{digest[:_DIGITS]}" for name, count, digest in print_.sections]
     assets = [
-        f"asset {printable(path, 200)}: {size:,} bytes sha256:{digest[:_DIGITS]}" for path, size, digest in found.assets
+        f"asset {printable(path, 200)}: {size:,} bytes sha256:{digest[:_DIGITS]}"
+        for path, size, digest in print_.assets
     ]
     refusals = [
-        f"refused: {printable(one.place or 'file', 200)}: {printable(one.detail, 200)}" for one in found.refusals
+        f"refused: {printable(one.place or 'file', 200)}: {printable(one.detail, 200)}" for one in print_.refusals
     ]
     rest = [*sections, *assets, *refusals]
-    return "\n".join([*head, *notes, *map(_layer, found.layers), *map(_weight, found.rows), *rest])
+    return "\n".join([*head, *notes, *map(_layer, print_.layers), *map(_weight, print_.rows), *rest])
 
 
-def _layer(found: LayerPrint) -> str:
-    arguments = json.dumps(found.arguments, sort_keys=True, ensure_ascii=True, default=str)
-    return f"layer {printable(found.layer, 200)}: {printable(found.class_name, 100)} {printable(arguments, _LONG)}"
+def _layer(layer: LayerPrint) -> str:
+    arguments = json.dumps(layer.arguments, sort_keys=True, ensure_ascii=True, default=str)
+    return f"layer {printable(layer.layer, 200)}: {printable(layer.class_name, 100)} {printable(arguments, _LONG)}"
 
 
 def _weight(row: Row) -> str:

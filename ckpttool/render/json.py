@@ -40,9 +40,9 @@ def listing(result: Listing, style: Style) -> str:
 
 
 def _listing(result: Listing, style: Style) -> dict[str, Any]:
-    found: dict[str, Any] = {"schema": "ckpttool.listing/1", **_identity(result)}
+    document: dict[str, Any] = {"schema": "ckpttool.listing/1", **_identity(result)}
     if style.layers:
-        found["layers"] = [
+        document["layers"] = [
             {
                 "layer": layer.layer,
                 "class": layer.class_name,
@@ -54,17 +54,17 @@ def _listing(result: Listing, style: Style) -> dict[str, Any]:
             for layer in cut_to_depth(result.by_layer(), style.depth)
         ]
     else:
-        found["weights"] = [_row(row) for row in result.rows]
-    found["totals"] = {section.value: _total(total) for section, total in result.totals.items()}
-    found |= _by_training(result)
-    found["assets"] = [{"path": path, "nbytes": nbytes} for path, nbytes in result.assets.items()]
-    found["refusals"] = [_refusal(refusal) for refusal in result.refusals]
-    found["notes"] = list(result.notes)
-    return found
+        document["weights"] = [_row(row) for row in result.rows]
+    document["totals"] = {section.value: _total(total) for section, total in result.totals.items()}
+    document |= _by_training(result)
+    document["assets"] = [{"path": path, "nbytes": nbytes} for path, nbytes in result.assets.items()]
+    document["refusals"] = [_refusal(refusal) for refusal in result.refusals]
+    document["notes"] = list(result.notes)
+    return document
 
 
 def _graph(layer: LayerRow) -> dict[str, Any]:
-    """What comes out of a layer, for each of its calls, and what goes in; null where the config does not tell."""
+    """The output shapes of a layer, for each of its calls, and its inputs; null where the config does not tell."""
     if layer.graph is None:
         return {"outputs": None, "inbound": None}
     return {
@@ -103,7 +103,7 @@ def _producer(who: Producer) -> dict[str, Any]:
 
 def _row(row: Row) -> dict[str, Any]:
     weight = row.weight
-    found: dict[str, Any] = {
+    item: dict[str, Any] = {
         "path": weight.path,
         "layer": row.layer,
         "class": row.class_name,
@@ -120,12 +120,12 @@ def _row(row: Row) -> dict[str, Any]:
         "inferred": row.inferred,
     }
     if row.stats is not None:
-        found["stats"] = _stats(row.stats)
+        item["stats"] = _stats(row.stats)
     if row.sha256 is not None:
-        found["sha256"] = row.sha256
+        item["sha256"] = row.sha256
     if row.problem:
-        found["problem"] = row.problem
-    return found
+        item["problem"] = row.problem
+    return item
 
 
 def _stats(stats: Stats) -> dict[str, Any]:
@@ -158,15 +158,17 @@ def summaries(results: Sequence[Summary], style: Style) -> str:
 
 
 def _summary(result: Summary, style: Style) -> dict[str, Any]:
-    found = _listing(result.listing, style) if result.listing else {"path": str(result.path), "error": result.error}
+    item = _listing(result.listing, style) if result.listing else {"path": str(result.path), "error": result.error}
     if result.record:
-        return {**found, "saved": _record(result.record)}
-    kept = result.kept
-    return {**found, "kept": {"step": kept.step, "date": date(kept.time), "newest": kept.newest}} if kept else found
+        return {**item, "saved": _record(result.record)}
+    managed = result.kept
+    if not managed:
+        return item
+    return {**item, "kept": {"step": managed.step, "date": date(managed.time), "newest": managed.newest}}
 
 
 def _record(record: Record) -> dict[str, Any]:
-    """What a manifest says of a checkpoint, and what became of its file."""
+    """The entry of a checkpoint in the manifest, and the damage of its file."""
     saved = record.saved
     return {
         "epoch": saved.epoch,
@@ -186,7 +188,7 @@ def _record(record: Record) -> dict[str, Any]:
 
 
 def info(result: Info, style: Style) -> str:
-    """What a checkpoint is, as one object."""
+    """The facts of a checkpoint as one object."""
     optimizer = result.optimizer
     return dumps(
         {
@@ -257,14 +259,14 @@ def verdict(result: VerifyResult, style: Style) -> str:
 
 
 def _support(support: Support) -> dict[str, Any]:
-    """Which Keras builds an architecture, and why Keras 3 does not, where it does not."""
-    found = support.buildability
+    """The versions of Keras that build an architecture, and the reasons where Keras 3 does not."""
+    buildability = support.buildability
     return {
         "writer": f"Keras {support.writer.value}",
-        "builds_in_keras_3": found.builds,
-        "compiles_in_keras_3": found.compiles,
-        "own_objects": list(found.own_names()),
-        "obstacles": [asdict(one) for one in (*found.obstacles, *found.compile_obstacles)],
+        "builds_in_keras_3": buildability.builds,
+        "compiles_in_keras_3": buildability.compiles,
+        "own_objects": list(buildability.own_names()),
+        "obstacles": [asdict(one) for one in (*buildability.obstacles, *buildability.compile_obstacles)],
     }
 
 
@@ -330,7 +332,7 @@ def _move(move: Move) -> dict[str, Any]:
 
 
 def _compared(result: Diff, style: Style) -> dict[str, Any]:
-    """What was compared: weights, or with `--layers` layers."""
+    """The compared weights, or with `--layers` the compared layers."""
     if not style.layers:
         return {"weights": [_pair(pair) for pair in result.pairs[: style.top]]}
     return {
@@ -342,39 +344,39 @@ def _compared(result: Diff, style: Style) -> dict[str, Any]:
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
-    found: dict[str, Any] = {"a": _unit(pair.a), "b": _unit(pair.b), "evidence": pair.evidence.value}
-    found["values"] = pair.comparison and _comparison(pair.comparison)
-    return found | ({"problem": pair.problem} if pair.problem else {})
+    item: dict[str, Any] = {"a": _unit(pair.a), "b": _unit(pair.b), "evidence": pair.evidence.value}
+    item["values"] = pair.comparison and _comparison(pair.comparison)
+    return item | ({"problem": pair.problem} if pair.problem else {})
 
 
-def _comparison(found: Comparison) -> dict[str, Any]:
+def _comparison(comparison: Comparison) -> dict[str, Any]:
     return {
-        "count": found.count,
-        "changed": found.changed,
-        "differing": found.differing,
-        "finite": found.finite,
-        "max_abs": _finite(found.max_abs),
-        "mean_abs": _finite(found.mean_abs),
-        "norm_a": _finite(found.norm_a),
-        "norm_b": _finite(found.norm_b),
-        "norm_difference": _finite(found.norm_difference),
-        "relative_l2": _finite(found.relative_l2),
-        "cosine": found.cosine,
-        "max_ulp": found.max_ulp,
-        "nan_gained": found.nan_gained,
-        "nan_lost": found.nan_lost,
-        "inf_gained": found.inf_gained,
-        "inf_lost": found.inf_lost,
+        "count": comparison.count,
+        "changed": comparison.changed,
+        "differing": comparison.differing,
+        "finite": comparison.finite,
+        "max_abs": _finite(comparison.max_abs),
+        "mean_abs": _finite(comparison.mean_abs),
+        "norm_a": _finite(comparison.norm_a),
+        "norm_b": _finite(comparison.norm_b),
+        "norm_difference": _finite(comparison.norm_difference),
+        "relative_l2": _finite(comparison.relative_l2),
+        "cosine": comparison.cosine,
+        "max_ulp": comparison.max_ulp,
+        "nan_gained": comparison.nan_gained,
+        "nan_lost": comparison.nan_lost,
+        "inf_gained": comparison.inf_gained,
+        "inf_lost": comparison.inf_lost,
     }
 
 
 def _setting(change: ConfigChange) -> dict[str, Any]:
-    from ckpttool.comparison.change import ABSENT  # comparing is not needed by other outputs
+    from ckpttool.comparison.change import ABSENT  # the other outputs do not need this import
 
-    found: dict[str, Any] = {"kind": change.kind, "layer": change.layer, "new_layer": change.new_layer}
-    found["key"] = change.key
+    item: dict[str, Any] = {"kind": change.kind, "layer": change.layer, "new_layer": change.new_layer}
+    item["key"] = change.key
     sides = {"a": change.old, "b": change.new}
-    return found | {side: _strict(value) for side, value in sides.items() if value is not ABSENT}
+    return item | {side: _strict(value) for side, value in sides.items() if value is not ABSENT}
 
 
 def _strict(value: Any) -> Any:

@@ -33,7 +33,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
 def escaped(cell: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Text in which Markdown's special characters are escaped."""
     return _SPECIAL.sub(r"\\\1", cell)
 
 
@@ -52,14 +52,14 @@ def listing(result: Listing, style: Style) -> str:
 
 
 def summaries(results: Sequence[Summary], style: Style) -> str:
-    """Several checkpoints, one row each."""
+    """A table of several checkpoints, one row each."""
     cells = [summary_cells(result) for result in results]
-    kept = [n for n in range(len(SUMMARY_HEADERS)) if n < SAVED_FROM or any(line[n] for line in cells)]
-    return as_table([[line[n] for n in kept] for line in cells], [SUMMARY_HEADERS[n] for n in kept])
+    columns = [n for n in range(len(SUMMARY_HEADERS)) if n < SAVED_FROM or any(line[n] for line in cells)]
+    return as_table([[line[n] for n in columns] for line in cells], [SUMMARY_HEADERS[n] for n in columns])
 
 
 def verdict(result: VerifyResult, style: Style) -> str:
-    """The verdict as a heading, then what is wrong as a table."""
+    """The verdict as a heading, then the findings as a table."""
     head, *facts = headline(result, Style()).split("\n")
     rows = finding_rows(result.findings)
     table = as_table(rows, VERDICT_HEADERS) if rows else ""
@@ -69,7 +69,7 @@ def verdict(result: VerifyResult, style: Style) -> str:
 
 def diff(result: Diff, style: Style) -> str:
     """The verdict as a heading, then a table for each part that changed."""
-    from ckpttool.render import diffs  # comparing is not needed by other outputs
+    from ckpttool.render import diffs  # the other outputs do not need this import
 
     facts = "\n".join(f"- {escaped(line)}" for line in diffs.sides(result))
     parts = [_part(block) for block in diffs.blocks(result, style)]
@@ -83,7 +83,7 @@ def _part(block: diffs.Block) -> str:
 
 
 def as_table(cells: list[list[str]], titles: list[str]) -> str:
-    """A table of cells that show what is in them as it is."""
+    """A table of cells, in which Markdown's special characters are escaped."""
     from tabulate import tabulate
 
     body = [[escaped(cell) for cell in line] for line in cells]

@@ -1,4 +1,4 @@
-"""How results are to look, and the words and numbers that all outputs share."""
+"""Style of the outputs, and the phrases and numbers that all outputs share."""
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,7 +16,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the user asked of the looks: one row a layer, a tree, at most `depth` names deep, the `top` rows, colour."""
+    """The user's choices of style: one row a layer, a tree, at most `depth` names deep, the `top` rows, colour."""
 
     layers: bool = False
     tree: bool = False
@@ -27,8 +27,8 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One checkpoint among several: its listing, or why there is none, and what the manifest beside it says of it, or
-    TensorFlow's own state file."""
+    """One checkpoint among several: its listing, or the error that prevented it, and its entry in the manifest or in
+    TensorFlow's state file."""
 
     path: Path
     listing: Listing | None
@@ -38,7 +38,7 @@ class Summary:
 
 
 def count_of(number: int, noun: str) -> str:
-    """A number of things for people: `1 weight`, `1,024 weights`."""
+    """A number with its noun, for people: `1 weight`, `1,024 weights`."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
@@ -70,7 +70,7 @@ def number(value: float | None) -> str:
 
 
 def producer(who: Producer) -> str:
-    """Who wrote a checkpoint, in a few words."""
+    """The producer of a checkpoint in short: version or generation of Keras, backend, and TensorFlow for a SavedModel."""
     tensorflow = f"TensorFlow {printable(who.tensorflow_version, 40)}" if who.tensorflow_version else ""
     if not who.keras_version and not who.generation:
         return tensorflow

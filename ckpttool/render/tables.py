@@ -1,4 +1,4 @@
-"""Listings as rows of text, shared by the outputs that are tables."""
+"""Rows of listings as text, shared by the outputs that are tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,13 +19,13 @@ SUMMARY_HEADERS = [
 ]
 """The column titles of a table of checkpoints."""
 SAVED_FROM = SUMMARY_HEADERS.index("epoch")
-"""Where the columns begin that a manifest fills."""
+"""The index of the first column that a manifest fills."""
 
 STATS = ("min", "max", "mean", "std", "zeros", "NaN", "Inf")
 
 
 def weight_headers(listing: Listing) -> list[str]:
-    """The column titles of a table of weights, only those with anything in them."""
+    """The column titles of a table of weights, without those of empty columns."""
     titles = ["layer", "class", "weight", "shape", "dtype", "params", "size"]
     if not any(row.class_name for row in listing.rows):
         titles.remove("class")
@@ -37,7 +37,7 @@ def weight_headers(listing: Listing) -> list[str]:
 
 
 def shown_rows(listing: Listing) -> Sequence[Row]:
-    """The rows in the order to show them: that of the config where all are listed as stored, else the chosen one."""
+    """The rows in the order to show them: that of the config for a complete listing as stored, else the chosen one."""
     if not listing.layers:
         return listing.rows
     return [row for layer in listing.by_layer() for row in layer.rows]
@@ -95,13 +95,13 @@ def layer_cells(layer: LayerRow) -> list[str]:
 
 
 def output_cell(graph: LayerGraph | None) -> str:
-    """The shapes of what comes out of a layer, each once; empty where none is known."""
+    """The output shapes of a layer, each once; empty where none is known."""
     known = [shape(dims) for dims in (graph.shapes if graph else ()) if dims is not None]
     return _few(known)
 
 
 def inbound_cell(graph: LayerGraph | None) -> str:
-    """The layers whose outputs go into one, with call and output where these are not the first ones."""
+    """The layers whose outputs a layer takes, with number of call and output where these are not the first ones."""
     return _few([_tensor(tensor) for tensor in (graph.inbound if graph else ())])
 
 
@@ -115,7 +115,7 @@ def _few(texts: list[str]) -> str:
 
 
 def cut_to_depth(layers: tuple[LayerRow, ...], depth: int | None) -> tuple[LayerRow, ...]:
-    """The layers gathered by the first `depth` names of their chain."""
+    """The layers, grouped by the first `depth` names of their path."""
     if depth is None:
         return layers
     gathered: dict[str, list[LayerRow]] = {}
@@ -148,15 +148,15 @@ def totals(listing: Listing) -> list[str]:
     return lines
 
 
-def _assets(found: Mapping[str, int]) -> list[str]:
+def _assets(files: Mapping[str, int]) -> list[str]:
     """The files beside the weights, one a line."""
-    lines = [f"{'assets':<10}{len(found):>7,} file{'s' * (len(found) > 1)}"] if found else []
-    lines += [f"  {printable(path, 200)}  {size(nbytes)}" for path, nbytes in list(found.items())[:_ASSETS]]
-    return [*lines, f"  and {len(found) - _ASSETS:,} more"] if len(found) > _ASSETS else lines
+    lines = [f"{'assets':<10}{len(files):>7,} file{'s' * (len(files) > 1)}"] if files else []
+    lines += [f"  {printable(path, 200)}  {size(nbytes)}" for path, nbytes in list(files.items())[:_ASSETS]]
+    return [*lines, f"  and {len(files) - _ASSETS:,} more"] if len(files) > _ASSETS else lines
 
 
 def by_training(result: Listing | Info) -> str:
-    """How many parameters are trained and how many are not, as far as that is known."""
+    """The numbers of parameters that are trained and that are not, as far as that is known."""
     known = [total.params if total else 0 for total in (result.trainable, result.non_trainable)]
     unknown = result.totals[Section.MODEL].params - sum(known) if Section.MODEL in result.totals else 0
     rest = f", not known of {unknown:,}" if unknown else ""
@@ -173,24 +173,24 @@ def summary_cells(result: Summary) -> list[str]:
     path, saved = printable(str(result.path)), _saved_cells(result)
     if result.listing is None:
         return [path, printable(result.error.split("\n")[0]), "", "", "", "", *saved]
-    found = result.listing
-    what, weights, params = FORMATS[found.kind].title, found.content.weights, found.content.params
-    return [path, what, producer(found.producer), f"{weights:,}", f"{params:,}", size(found.size), *saved]
+    listing = result.listing
+    title, weights, params = FORMATS[listing.kind].title, listing.content.weights, listing.content.params
+    return [path, title, producer(listing.producer), f"{weights:,}", f"{params:,}", size(listing.size), *saved]
 
 
 def _saved_cells(result: Summary) -> list[str]:
-    """What a manifest, or TensorFlow's state file, says of a checkpoint."""
+    """The cells of a checkpoint's entry in the manifest or in TensorFlow's state file."""
     if result.record is not None:
         return [*_recorded_cells(result.record), "", ""]
-    kept = result.kept
-    if kept is None:
+    managed = result.kept
+    if managed is None:
         return [""] * 7
-    step = "" if kept.step is None else f"{kept.step:,}"
-    return ["", step, "", "", "", date(kept.time), "newest" if kept.newest else ""]
+    step = "" if managed.step is None else f"{managed.step:,}"
+    return ["", step, "", "", "", date(managed.time), "newest" if managed.newest else ""]
 
 
 def _recorded_cells(record: Record) -> list[str]:
-    """What a manifest says of a checkpoint; within an epoch, how many batches of it were done."""
+    """The cells of a checkpoint's entry in the manifest; within an epoch with the number of batches that were done."""
     saved = record.saved
     epoch = f"{saved.epoch:,}" if saved.batch is None else f"{saved.epoch:,}, batch {saved.batch:,}"
     metric = "" if saved.value is None else f"{printable(saved.monitor, 100)} {number(saved.value)}"

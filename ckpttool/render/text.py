@@ -49,7 +49,7 @@ _SECTION_LABELS = {
 
 
 def listing(result: Listing, style: Style) -> str:
-    """A listing: what the file is, its weights, and the totals."""
+    """A listing: the facts of the file, its weights, and the totals."""
     body = _tree(result, style) if style.tree else _layers(result, style) if style.layers else _weights(result)
     blocks = [_headline(result, style), body, "\n".join(totals(result))]
     return "\n\n".join(block for block in blocks if block)
@@ -82,20 +82,20 @@ def _layers(result: Listing, style: Style) -> str:
 
 
 def table(cells: list[list[str]], titles: list[str]) -> str:
-    """A table of the columns that have anything in them."""
+    """A table without its empty columns."""
     from tabulate import tabulate
 
     empty = [n for n, _ in enumerate(titles) if n and not any(line[n] for line in cells)]
-    kept = [n for n in range(len(titles)) if n not in empty]
-    align = ["right" if titles[n] in _RIGHT else "left" for n in kept]
-    body = [[line[n] for n in kept] for line in cells]
-    heads = [titles[n] for n in kept]
+    columns = [n for n in range(len(titles)) if n not in empty]
+    align = ["right" if titles[n] in _RIGHT else "left" for n in columns]
+    body = [[line[n] for n in columns] for line in cells]
+    heads = [titles[n] for n in columns]
     return str(tabulate(body, heads, tablefmt="simple", colalign=align, disable_numparse=True))
 
 
 @dataclass(slots=True)
 class _Node:
-    """One name in the tree of layers: the layer whose chain of names ends here, if one does, and the names below."""
+    """One name in the tree of layers: the layer whose path ends here, if one does, and the names below."""
 
     layer: LayerRow | None = None
     below: dict[str, _Node] = field(default_factory=dict)
@@ -127,8 +127,8 @@ def _branch_title(name: str, layer: LayerRow | None) -> str:
     if layer is None:
         return printable(name, 200)
     facts = [layer.class_name or "", "frozen" if layer.frozen else ""]
-    told = ", ".join(printable(fact, 100) for fact in facts if fact)
-    return printable(pretty_layer(name, layer.inferred), 200) + (f" ({told})" if told else "")
+    note = ", ".join(printable(fact, 100) for fact in facts if fact)
+    return printable(pretty_layer(name, layer.inferred), 200) + (f" ({note})" if note else "")
 
 
 def _leaf(row: Row) -> str:
@@ -137,20 +137,20 @@ def _leaf(row: Row) -> str:
 
 
 def summaries(results: Sequence[Summary], style: Style) -> str:
-    """Several checkpoints, one line each."""
+    """A table of several checkpoints, one line each."""
     return table([summary_cells(result) for result in results], SUMMARY_HEADERS)
 
 
 def info(result: Info, style: Style) -> str:
-    """What a checkpoint is, one fact a line."""
+    """The facts of a checkpoint, one a line."""
     lines = [(label, text) for label, text in _facts(result) if text]
     width = max(len(label) for label, _ in lines)
     head = [f"{_BOLD}{label:<{width}}{_PLAIN}" if style.color else f"{label:<{width}}" for label, _ in lines]
     return "\n".join(f"{label}  {printable(text)}" for label, (_, text) in zip(head, lines, strict=True))
 
 
-def _in_all(total: Total) -> str:
-    """The weights of a section in numbers."""
+def _sum(total: Total) -> str:
+    """The numbers of weights, parameters and bytes of a section."""
     return f"{count_of(total.weights, 'weight')}, {count_of(total.params, 'parameter')}, {size(total.nbytes)}"
 
 
@@ -167,7 +167,7 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
         yield label, f"{text} {result.layouts.get(name, '')}".rstrip()
     yield from _ends("output", result.outputs)
     for section, total in result.totals.items():
-        yield _SECTION_LABELS[section], _in_all(total)
+        yield _SECTION_LABELS[section], _sum(total)
     if result.trainable is not None and result.non_trainable is not None:
         yield "parameters", by_training(result)
     for lookup, entries in result.lookups:
@@ -217,15 +217,15 @@ def _vocabulary(lookup: Lookup, entries: int | None) -> str:
 
 
 def in_keras_3(support: Support) -> str:
-    """What Keras 3 makes of a model, in a few words."""
-    found = support.buildability
-    own = found.own_names(found.compiles)
-    given = f", given {', '.join(own[:_SHOWN])}{', ...' if own[_SHOWN:] else ''}" if own else ""
-    first = next(iter((*found.obstacles, *found.compile_obstacles)), None)
+    """A phrase that says whether Keras 3 builds and compiles a model."""
+    buildability = support.buildability
+    own = buildability.own_names(buildability.compiles)
+    objects = f", given {', '.join(own[:_SHOWN])}{', ...' if own[_SHOWN:] else ''}" if own else ""
+    first = next(iter((*buildability.obstacles, *buildability.compile_obstacles)), None)
     if first is None:
-        return f"builds it{given}"
-    if found.builds:
-        return f"builds it{given}, and does not compile it: {first.description}"
+        return f"builds it{objects}"
+    if buildability.builds:
+        return f"builds it{objects}, and does not compile it: {first.description}"
     return f"cannot build it: {first.description}"
 
 
@@ -235,22 +235,22 @@ def _ends(label: str, ends: tuple[tuple[str, tuple[int | None, ...] | None], ...
 
 
 def _optimizer(result: Info) -> str:
-    found = result.optimizer
-    if found is None:
+    optimizer = result.optimizer
+    if optimizer is None:
         return ""
-    facts = [found.class_name or "of unknown class"]
-    if found.iteration is not None:
-        facts.append(f"iteration {found.iteration:,}")
-    if found.learning_rate is not None:
-        origin = " (config)" if found.learning_rate_from == "config" else ""
-        facts.append(f"learning rate {found.learning_rate:.6g}{origin}")
-    if not found.weights:
+    facts = [optimizer.class_name or "of unknown class"]
+    if optimizer.iteration is not None:
+        facts.append(f"iteration {optimizer.iteration:,}")
+    if optimizer.learning_rate is not None:
+        origin = " (config)" if optimizer.learning_rate_from == "config" else ""
+        facts.append(f"learning rate {optimizer.learning_rate:.6g}{origin}")
+    if not optimizer.weights:
         facts.append("state not saved")
     return ", ".join(facts)
 
 
 def verdict(result: VerifyResult, style: Style) -> str:
-    """The verdict, what Keras does, and a table of what is wrong."""
+    """The verdict, the behaviour of Keras, and a table of the findings."""
     from tabulate import tabulate
 
     rows = finding_rows(result.findings)
@@ -259,8 +259,8 @@ def verdict(result: VerifyResult, style: Style) -> str:
 
 
 def diff(result: Diff, style: Style) -> str:
-    """The verdict, what the two are, and a table for each part that changed."""
-    from ckpttool.render import diffs  # comparing is not needed by other outputs
+    """The verdict, a line on each checkpoint, and a table for each part that changed."""
+    from ckpttool.render import diffs  # the other outputs do not need this import
 
     head = diffs.headline(result)
     if style.color:

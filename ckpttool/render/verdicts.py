@@ -1,4 +1,4 @@
-"""Verdicts of `verify` in rows and lines, shared by the outputs. Findings that differ in one number share a row."""
+"""Rows and lines of verdicts of `verify`, shared by the outputs. Findings that differ in one number share a row."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _KERAS = {
     "cannot build": "Keras 3 cannot build this architecture",
 }
 _SHOWN, _ROOM = 8, 160
-_OF_WEIGHTS = frozenset({"SHAPE", "DTYPE"})  # whose reasons tell of each weight what it is
+_OF_WEIGHTS = frozenset({"SHAPE", "DTYPE"})  # findings whose reason differs from weight to weight
 
 
 def headline(result: VerifyResult, style: Style) -> str:
-    """The verdict, the way of loading, and what Keras does: three lines."""
+    """Three lines: the verdict, the way of loading, and the behaviour of Keras."""
     fits = "fits into" if result.support and result.support.obstacles and result.ok else f"{result.verdict} into"
     verdict = _INTO.get(result.verdict, fits)
     if style.color:
@@ -49,20 +49,20 @@ def headline(result: VerifyResult, style: Style) -> str:
 
 
 def _by_keras(result: VerifyResult) -> str:
-    """What Keras 3 does, and why where it is the architecture's fault."""
+    """The behaviour of Keras 3, with the reason where the architecture is at fault."""
     support = result.support
     if support is None or not (support.obstacles or result.keras == "loads uncompiled"):
-        return f"{_KERAS[result.keras]}{_given(result)}"
+        return f"{_KERAS[result.keras]}{_custom_objects(result)}"
     obstacles = support.obstacles or support.buildability.compile_obstacles
     why = printable(obstacles[0].description, 300) + (f"; and {len(obstacles) - 1:,} more" if obstacles[1:] else "")
     if support.by_writer_alone:
         return f"Keras {support.writer.value} builds this architecture, Keras 3 cannot ({why}): convert it first"
-    return f"{_KERAS['cannot build' if support.obstacles else result.keras]}{_given(result)} ({why})"
+    return f"{_KERAS['cannot build' if support.obstacles else result.keras]}{_custom_objects(result)} ({why})"
 
 
-def _given(result: VerifyResult) -> str:
-    """The functions and classes of the user's own without which Keras does not load it, where these are not layers,
-    which are named below."""
+def _custom_objects(result: VerifyResult) -> str:
+    """A phrase with the functions and classes of the user's own without which Keras does not load the model, except for
+    layers, which the remarks name."""
     if result.keras not in ("loads", "loads uncompiled"):
         return ""
     named = {part.class_name for part in result.opaque}
@@ -71,18 +71,18 @@ def _given(result: VerifyResult) -> str:
 
 
 def remarks(result: VerifyResult) -> list[str]:
-    """What else there is to say, a line each."""
+    """Lines below the table: problems, layers of custom classes, unchecked weights."""
     lines = [f"! {printable(problem, 400)}" for problem in result.problems]
     for part in result.opaque[:_SHOWN]:
         name, kind = printable(part.layer, 200), printable(part.class_name, 100)
-        unknown = "its weights are not checked" if part.path else "where it keeps its layers only its code tells"
+        unknown = "its weights are not checked" if part.path else "only its code defines where its layers are"
         lines.append(f"? {name} is of class {kind}, which is not Keras's own: {unknown}")
     if len(result.opaque) > _SHOWN:
         lines.append(f"? and {len(result.opaque) - _SHOWN:,} more layers of such classes")
     if result.unchecked:
-        kept = ", or kept by the optimizer" if any(w.section is Section.OPTIMIZER for w in result.unchecked) else ""
+        others = ", or kept by the optimizer" if any(w.section is Section.OPTIMIZER for w in result.unchecked) else ""
         count = len(result.unchecked)
-        lines.append(f"? {count_of(count, 'stored weight')} {'is' if count == 1 else 'are'} of such layers{kept}")
+        lines.append(f"? {count_of(count, 'stored weight')} {'is' if count == 1 else 'are'} of such layers{others}")
     if result.verdict == "cannot tell" and result.opaque:
         lines.append("--allow-unexpected NAME takes the layer's weights as they are")
     return lines
@@ -90,7 +90,7 @@ def remarks(result: VerifyResult) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What is wrong with the weights of a layer for one cause, as text."""
+    """The text of a row: the weights of a layer with the same finding for the same cause."""
 
     status: str
     label: str
@@ -100,12 +100,12 @@ class _Row:
 
     @property
     def kind(self) -> tuple[str, ...]:
-        """What rows share that may differ in one number."""
+        """The key by which rows are grouped: their text with every number replaced by `#`."""
         return (self.status, *(_NUMBER.sub("#", part) for part in (self.label, self.why, self.remedy)))
 
 
 def finding_rows(findings: Iterable[Finding]) -> list[list[str]]:
-    """The cells of a table: a row a layer and cause, and rows that differ in one number gathered."""
+    """The cells of a table: a row for each layer and cause; rows that differ in one number share one."""
     layers: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
         layers.setdefault((_status(finding), _layer(finding), _cause(finding)), []).append(finding)
@@ -123,14 +123,14 @@ def _layer(finding: Finding) -> str:
 
 
 def _cause(finding: Finding) -> str:
-    """The reason without the places in it, which differ from weight to weight; none where it is of the weight alone."""
+    """The reason without the places in it, which differ from weight to weight; empty where it is about one weight."""
     if finding.status.value in _OF_WEIGHTS:
         return ""
     return _NUMBER.sub("#", finding.why) if finding.weight is None or finding.slot is None else finding.why
 
 
 def _row(group: list[Finding]) -> _Row:
-    """The weights of one layer that something is wrong with for one cause."""
+    """The row of a group of findings that share layer, status and cause."""
     first, layer = group[0], _layer(group[0])
     names = [finding.label.removeprefix(f"{layer}/") for finding in group]
     name = collapsed(names) or _listed(names)
@@ -145,20 +145,20 @@ def _row(group: list[Finding]) -> _Row:
 
 
 def _listed(names: list[str], comma: str = ", ") -> str:
-    """Several names as one, the first few of many."""
+    """Several names as one text, the first few of many."""
     count = _that_fit(names)
     shown = comma.join(names[:count]) + (f"{comma}and {len(names) - count:,} more" if len(names) > count else "")
     return shown if comma != ", " else f"{{{shown}}}"
 
 
 def _that_fit(names: list[str]) -> int:
-    """How many of several names are shown: few, and of long ones fewer, yet one."""
+    """The number of names to show: a few, of long names fewer, but at least one."""
     room = accumulate(map(len, names[:_SHOWN]))
     return max(1, sum(length <= _ROOM for length in room))
 
 
 def _gathered(group: list[_Row]) -> list[list[str]]:
-    """The cells of rows that differ in one number as one row, else of each."""
+    """The cells of the rows, as one row if they differ in one number only."""
     label = collapsed([row.label for row in group])
     if label is None:
         return [cells for row in group for cells in _gathered([row])]
@@ -180,18 +180,18 @@ def _status(finding: Finding) -> str:
 
 
 def collapsed(names: list[str]) -> str | None:
-    """One name for several that differ in one number: `block{1..5}_conv1/kernel`. None where there is no such."""
+    """A common name for names that differ in one number: `block{1..5}_conv1/kernel`. None where they differ more."""
     numbers = [_NUMBER.findall(name) for name in names]
     if len(set(names)) == 1:
         return names[0]
     if len(set(names)) < len(names) or len(set(map(len, numbers))) > 1:
         return None
-    varying = [at for at, found in enumerate(zip(*numbers, strict=True)) if len(set(found)) > 1]
+    varying = [at for at, column in enumerate(zip(*numbers, strict=True)) if len(set(column)) > 1]
     if len(varying) != 1:
         return None
     at = varying[0]
     pieces = _NUMBER.split(names[0])
-    middle = _range([found[at] for found in numbers])
+    middle = _range([each[at] for each in numbers])
     filled = [middle if index == at else number for index, number in enumerate(numbers[0])]
     return "".join(piece + number for piece, number in zip(pieces, [*filled, ""], strict=True))
 

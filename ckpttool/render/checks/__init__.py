@@ -1,4 +1,4 @@
-"""Reports of `check` and the rules it knows, one module an output."""
+"""Reports of `check`, and its rules, one module an output."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ CHECK_OUTPUTS: dict[str, Callable[[CheckReport, Style], str]] = {
 }
 
 SUFFIXES = {".txt": "text", ".json": "json", ".md": "markdown", ".xml": "junit", ".sarif": "sarif"}
-"""What a report is written as where only the name of its file tells."""
+"""The output of a report by the suffix of its file."""
 
 RULE_OUTPUTS: dict[str, Callable[[Sequence[Rule]], str]] = {
     "text": rules.text,

@@ -1,7 +1,7 @@
 """Annotations of GitHub: commands to the runner, a line each.
 
 A runner reads lines that begin with two colons. Percent signs and line ends in messages are escaped, colons and commas
-in properties too, as `@actions/core` does; so that no text from a file becomes a command.
+in properties too, as `@actions/core` does; so no text from a file becomes a command.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Severity
 from ckpttool.escape import printable
-from ckpttool.render.checks import words
+from ckpttool.render.checks import phrases
 from ckpttool.render.style import Style
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -18,14 +18,14 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO
 def report(result: CheckReport, style: Style) -> str:
     """An annotation for each finding, an error where it fails the check, and the verdict as a plain line."""
     lines = [line for file in result.files for line in _file(file, result.fail_on)]
-    return "\n".join([*lines, words.conclusion(result)])
+    return "\n".join([*lines, phrases.conclusion(result)])
 
 
 def _file(file: FileReport, fail_on: Severity | None) -> Iterator[str]:
-    for rule, sentence in words.shown(file):
+    for rule, sentence in phrases.shown(file):
         name = "error" if rule.fails(fail_on) else _COMMANDS[rule.severity]
-        yield _command(name, file.path, words.title(rule), f"{sentence}. {rule.remedy}")
-    for line in words.unchecked(file):
+        yield _command(name, file.path, phrases.title(rule), f"{sentence}. {rule.remedy}")
+    for line in phrases.unchecked(file):
         yield _command("error", file.path, "not checked", line)
 
 

@@ -1,10 +1,10 @@
-"""A report for programs; docs/json.md has its shape."""
+"""A report as JSON for programs; docs/json.md documents its shape."""
 
 from typing import Any
 
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Finding, Rule
-from ckpttool.render.checks.words import fail_on, severity
+from ckpttool.render.checks.phrases import fail_on, severity
 from ckpttool.render.json import dumps
 from ckpttool.render.style import Style
 
@@ -43,9 +43,9 @@ def _configuration(result: CheckReport) -> dict[str, Any] | None:
 
 
 def _rules(result: CheckReport) -> list[Rule]:
-    found = {finding.rule for file in result.files for finding in file.findings}
-    found |= {one.finding.rule for file in result.files for one in file.suppressed}
-    return sorted(found, key=lambda rule: rule.code)
+    rules = {finding.rule for file in result.files for finding in file.findings}
+    rules |= {one.finding.rule for file in result.files for one in file.suppressed}
+    return sorted(rules, key=lambda rule: rule.code)
 
 
 def _file(file: FileReport, result: CheckReport) -> dict[str, Any]:

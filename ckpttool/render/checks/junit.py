@@ -7,7 +7,7 @@ from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Rule, Severity
 from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
-from ckpttool.render.checks import words
+from ckpttool.render.checks import phrases
 from ckpttool.render.style import Style
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def report(result: CheckReport, style: Style) -> str:
-    """A document of suites. Findings that count are failures, others passed tests with output; what could not be
-    checked is an error, what is ignored a skipped test."""
+    """A document of suites. A finding that counts is a failed test, any other a passed test with output; a part that
+    could not be checked is an error, an ignored finding a skipped test."""
     try:
         import junitparser
     except ImportError as error:
@@ -29,7 +29,7 @@ def report(result: CheckReport, style: Style) -> str:
     if result.switched_off:
         suite = junitparser.TestSuite(printable(result.configuration))
         case = junitparser.TestCase("rules of the configuration", printable(result.configuration))
-        case.system_out = words.switched_off(result)
+        case.system_out = phrases.switched_off(result)
         suite.add_testcases([case])
         document.add_testsuite(suite)
     document.update_statistics()
@@ -40,19 +40,19 @@ def _cases(file: FileReport, fail_on: Severity | None) -> Iterator["TestCase"]:
     from junitparser import Error, Failure, Skipped
 
     for rule, lines in _by_rule(file).items():
-        case, text = _case(file, words.title(rule)), "\n".join([*lines, "", rule.why, rule.remedy])
+        case, text = _case(file, phrases.title(rule)), "\n".join([*lines, "", rule.why, rule.remedy])
         if rule.fails(fail_on):
-            failure = Failure(lines[0], words.severity(rule))
+            failure = Failure(lines[0], phrases.severity(rule))
             failure.text = text
             case.result = [failure]
         else:
             case.system_out = text
         yield case
-    for rule, reason, _ in words.suppressed(file):
-        case = _case(file, words.title(rule))
+    for rule, reason, _ in phrases.suppressed(file):
+        case = _case(file, phrases.title(rule))
         case.result = [Skipped(reason)]
         yield case
-    case, lines = _case(file, "everything could be checked"), words.unchecked(file)
+    case, lines = _case(file, "everything could be checked"), phrases.unchecked(file)
     if lines:
         error = Error(lines[0], "not checked")
         error.text = "\n".join(lines)
@@ -67,7 +67,7 @@ def _case(file: FileReport, name: str) -> "TestCase":
 
 
 def _by_rule(file: FileReport) -> dict[Rule, list[str]]:
-    found = dict[Rule, list[str]]()
-    for rule, sentence in words.shown(file):
-        found.setdefault(rule, []).append(sentence)
-    return found
+    sentences = dict[Rule, list[str]]()
+    for rule, sentence in phrases.shown(file):
+        sentences.setdefault(rule, []).append(sentence)
+    return sentences

@@ -12,7 +12,7 @@ from ckpttool.checks.catalogue import RULES
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.escape import printable
-from ckpttool.render.checks.words import sentence, switched_off
+from ckpttool.render.checks.phrases import sentence, switched_off
 from ckpttool.render.json import dumps
 from ckpttool.render.style import Style
 
@@ -22,8 +22,8 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 
 def report(result: CheckReport, style: Style) -> str:
     """A log of one run."""
-    found = {finding.rule for file in result.files for finding in _findings(file)}
-    rules = list({**RULES, **{rule.code: rule for rule in sorted(found, key=lambda rule: rule.code)}}.values())
+    broken = {finding.rule for file in result.files for finding in _findings(file)}
+    rules = list({**RULES, **{rule.code: rule for rule in sorted(broken, key=lambda rule: rule.code)}}.values())
     numbers = {rule.code: number for number, rule in enumerate(rules)}
     driver = {"name": "ckpttool", "semanticVersion": __version__, "rules": [_rule(rule) for rule in rules]}
     run = {
@@ -46,7 +46,7 @@ def report(result: CheckReport, style: Style) -> str:
 
 
 def _notifications(result: CheckReport) -> list[dict[str, Any]]:
-    """What the configuration leaves out, as a warning about the run."""
+    """A warning about the run that names the rules which the configuration leaves out."""
     text = switched_off(result)
     return [{"level": "warning", "message": {"text": text}}] if text else []
 
@@ -89,21 +89,22 @@ def _results(file: FileReport, numbers: dict[str, int], fail_on: Severity | None
 
 
 def _fingerprint(file: FileReport, finding: Finding) -> str:
-    """What stays when the checkpoint is saved again: the rule, the path and the place; not the numbers found there."""
+    """A fingerprint that stays when the checkpoint is saved again: of rule, path and place, not of numbers."""
     text = "\0".join((finding.rule.code, file.path.replace(os.sep, "/"), finding.where))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _location(path: str, where: str = "") -> dict[str, Any]:
-    """A place in a checkpoint. Code scanning asks for a line, which binary files do not have: the first."""
-    found: dict[str, Any] = {"physicalLocation": {"artifactLocation": _artifact(path), "region": {"startLine": 1}}}
+    """A place in a checkpoint. Code scanning asks for a line, which binary files do not have: it is always the
+    first."""
+    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": _artifact(path), "region": {"startLine": 1}}}
     if where:
-        found["logicalLocations"] = [{"fullyQualifiedName": printable(where)}]
-    return found
+        location["logicalLocations"] = [{"fullyQualifiedName": printable(where)}]
+    return location
 
 
 def _artifact(path: str) -> dict[str, str]:
-    """A path below the current directory from there, which in CI is the root of the sources; any other whole."""
+    """The path as a URI: relative to the current directory, which in CI is the root of the sources, if it is below."""
     whole = Path(os.path.abspath(path if _is_possible(path) else printable(path)))
     try:
         inside = whole.relative_to(os.getcwd())
@@ -113,7 +114,7 @@ def _artifact(path: str) -> dict[str, str]:
 
 
 def _is_possible(path: str) -> bool:
-    """Whether a system could have such a path."""
+    """Whether the system can have a file of this path."""
     try:
         return b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.escape import printable
-from ckpttool.render.checks import words
+from ckpttool.render.checks import phrases
 from ckpttool.render.style import Style
 
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
@@ -13,11 +13,11 @@ _WIDTH = max(map(len, _COLORS))
 
 
 def report(result: CheckReport, style: Style) -> str:
-    """The checkpoints of which there is something to tell, what would help, and the verdict."""
+    """The checkpoints with findings, the next steps, and the verdict."""
     files = ["\n".join(_file(file, style)) for file in result.files]
-    steps = [f"  {rule.code} {rule.remedy}" for rule in words.remedies(result)]
+    steps = [f"  {rule.code} {rule.remedy}" for rule in phrases.remedies(result)]
     advice = "\n".join(["what to do:", *steps]) if steps else ""
-    return words.in_lines([*files, advice, words.conclusion(result)])
+    return phrases.in_lines([*files, advice, phrases.conclusion(result)])
 
 
 def _file(file: FileReport, style: Style) -> Iterator[str]:
@@ -33,9 +33,9 @@ def _file(file: FileReport, style: Style) -> Iterator[str]:
 
 def _lines(file: FileReport) -> Iterator[tuple[str, str]]:
     """Label and text of each line on a checkpoint."""
-    for rule, sentence in words.shown(file):
-        yield words.severity(rule), f"{words.title(rule)}  {sentence}"
-    for line in words.unchecked(file):
+    for rule, sentence in phrases.shown(file):
+        yield phrases.severity(rule), f"{phrases.title(rule)}  {sentence}"
+    for line in phrases.unchecked(file):
         yield "unchecked", line
-    for rule, reason, count in words.suppressed(file):
-        yield "ignored", f"{words.title(rule)}  {f'{count:,} times, ' if count > 1 else ''}because: {reason}"
+    for rule, reason, count in phrases.suppressed(file):
+        yield "ignored", f"{phrases.title(rule)}  {f'{count:,} times, ' if count > 1 else ''}because: {reason}"

@@ -1,4 +1,4 @@
-"""What all reports of `check` say alike: verdicts, places, sums; and how many findings of one kind they show."""
+"""Phrases that all reports of `check` share: verdicts, places, sums; and the number of findings of a rule to show."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ def title(rule: Rule) -> str:
 
 
 def sentence(finding: Finding) -> str:
-    """What a finding says: its place and what is there."""
+    """The sentence of a finding: its place and its detail."""
     return ": ".join(printable(part, _CHARS) for part in (finding.where, finding.detail) if part)
 
 
@@ -40,7 +40,7 @@ def shown(file: FileReport) -> Iterator[tuple[Rule, str]]:
 
 
 def unchecked(file: FileReport) -> list[str]:
-    """What could not be looked at in a checkpoint, at most ten of it and a line on the rest."""
+    """The parts of a checkpoint that could not be checked, at most ten of them and a line on the rest."""
     lines = [printable(line, _CHARS) for line in file.unchecked[:_SHOWN]]
     if len(file.unchecked) > _SHOWN:
         lines.append(f"and {len(file.unchecked) - _SHOWN:,} more; --output json has all")
@@ -48,13 +48,13 @@ def unchecked(file: FileReport) -> list[str]:
 
 
 def suppressed(file: FileReport) -> list[tuple[Rule, str, int]]:
-    """The rules that are ignored in a checkpoint, the reasons, and how often each found something."""
+    """The rules that are ignored in a checkpoint, with the reason and the number of findings of each."""
     counts = Counter((one.finding.rule, one.reason) for one in file.suppressed)
     return [(rule, printable(reason, _CHARS), count) for (rule, reason), count in counts.items()]
 
 
 def remedies(result: CheckReport) -> list[Rule]:
-    """The rules that were broken and ask for more than a look, the heaviest first."""
+    """The broken rules whose remedies are to be shown, the most severe first."""
     broken = {finding.rule for file in result.files for finding in file.findings}
     asking = [rule for rule in broken if rule.severity > Severity.INFO or rule.fails(result.fail_on)]
     return sorted(asking, key=lambda rule: (-rule.severity, rule.code))
@@ -65,7 +65,7 @@ def summary(result: CheckReport) -> str:
     verdicts = Counter(file.verdict(result.fail_on) for file in result.files)
     severities = Counter(severity(finding.rule) for file in result.files for finding in file.findings)
     ignored = sum(len(file.suppressed) for file in result.files)
-    parts = ", ".join(f"{verdicts[name]:,} {words}" for name, words in _VERDICTS.items() if verdicts[name])
+    parts = ", ".join(f"{verdicts[name]:,} {label}" for name, label in _VERDICTS.items() if verdicts[name])
     facts = [
         _count(len(result.files), "checkpoint") + (f" ({parts})" if len(verdicts) > 1 else ""),
         *(_count(severities[name], name) for name in ("error", "warning", "info") if severities[name]),
@@ -105,7 +105,7 @@ _FAILING = {
 
 
 def _meaning(result: CheckReport) -> str:
-    """What the exit code of a verdict other than clean means."""
+    """The meaning of the exit code of a verdict other than clean."""
     if result.verdict == "not checked":
         return "exit code 2, as not everything could be checked"
     failing = _FAILING[fail_on(result)]
@@ -113,7 +113,7 @@ def _meaning(result: CheckReport) -> str:
 
 
 def fail_on(result: CheckReport) -> str:
-    """The name of what fails a check."""
+    """The name of the severities that fail a check, as `--fail-on` has it."""
     return next(name for name, severity in FAIL_ON.items() if severity is result.fail_on)
 
 
@@ -122,5 +122,5 @@ def _count(number: int, word: str) -> str:
 
 
 def in_lines(parts: Iterable[str]) -> str:
-    """The parts that are not empty, a blank line between them."""
+    """The parts that are not empty, with a blank line between them."""
     return "\n\n".join(filter(None, parts))
