@@ -49,7 +49,7 @@ def weight_of(aligned: Aligned, reversed_kernels: bool) -> Weight:
 
 def _turns(stored: Stored, reversed_kernels: bool) -> bool:
     """Whether a stored array has other axes than its slot, or is reversed along them."""
-    return not _form(stored).is_todays or (reversed_kernels and stored.slot is not None and stored.slot.spatial > 0)
+    return not _form(stored).is_current or (reversed_kernels and stored.slot is not None and stored.slot.spatial > 0)
 
 
 def _form(stored: Stored) -> Form:

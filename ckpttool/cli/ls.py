@@ -122,7 +122,7 @@ def _inside(directory: Path, choice: Choice) -> Iterator[Summary]:
         summary = Summary(path, None, record.damage) if record.damage == MISSING else _attempt(path, choice)
         yield replace(summary, record=record)
     managed = {path: entry for path, entry in kept_in(directory).items() if path not in recorded}
-    yield from (replace(_attempt(path, choice), kept=entry) for path, entry in managed.items())
+    yield from (replace(_attempt(path, choice), managed=entry) for path, entry in managed.items())
     others = (path for path in checkpoints_in(directory) if path not in recorded and path not in managed)
     yield from (_attempt(path, choice) for path in others)
 

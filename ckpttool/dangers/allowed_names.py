@@ -30,40 +30,38 @@ _KERAS = re.compile(r"(tf_keras|(tensorflow\.(python\.)?)?keras)((\.(api|keras|_
 _LONGEST = 300  # characters of the name of a module of Keras, by far
 
 # Parts of Keras, of any version, in which a class or function of a known name is that class or function.
-_AREAS = frozenset({
-    "activations", "constraints", "distillation", "dtype_policies", "engine", "feature_column", "initializers",
-    "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizer_v1", "optimizer_v2",
-    "optimizers", "premade", "premade_models", "quantizers", "random", "regularizers", "trainers",
-    "wrappers",
-})  # fmt: skip
+_AREAS = frozenset(
+    """
+    activations constraints distillation dtype_policies engine feature_column initializers layers losses metrics
+    mixed_precision models ops optimizer_v1 optimizer_v2 optimizers premade premade_models quantizers random
+    regularizers trainers wrappers
+    """.split()
+)
 
 # The current module of classes that an older version had elsewhere (keras/utils/feature_space.py, 2.12 to 2.15).
 _MOVED = {"keras.utils.feature_space": "keras.src.layers.preprocessing.feature_space"}
 
 # Packages that are installed wherever Keras is, or often beside it, and can load, fetch or run code and files: their
 # classes are never those that a user registered, whatever a config says.
-_INSTALLED = frozenset({
-    "Cython", "Crypto", "GPUtil", "IPython", "OpenSSL", "PIL", "Pyro4", "Pyro5", "_pytest", "absl", "accelerate",
-    "aiofiles", "aiohttp", "airflow", "ansible", "anyio", "apscheduler", "asyncssh", "attr", "azure", "billiard",
-    "black", "bokeh", "boto", "boto3", "botocore", "build", "celery", "cffi", "click", "clearml", "cloudpickle",
-    "comet_ml", "conda", "coremltools", "coverage", "cupy", "cv2", "dash", "dask", "datasets", "dbus",
-    "delegator", "dill", "distributed", "distutils", "django", "docker", "dulwich", "easyprocess", "envoy",
-    "evaluate", "eventlet", "execnet", "fabric", "fastapi", "filelock", "fire", "flask", "fsspec", "gdown",
-    "gevent", "git", "google", "gradio", "grpc", "gunicorn", "h5py", "httplib2", "httpx", "huggingface_hub",
-    "imageio", "impacket", "invoke", "ipykernel", "ipywidgets", "jax", "jaxlib", "jinja2", "joblib", "jsonpickle",
-    "jupyter", "jupyter_client", "jupyter_core", "keras_tuner", "keyring", "kubernetes", "loky", "loguru", "lxml",
-    "mako", "matplotlib", "ml_dtypes", "mlflow", "moviepy", "multiprocess", "mypy", "namex", "nbconvert",
-    "nbformat", "netCDF4", "neptune", "nltk", "notebook", "nox", "numba", "numexpr", "numpy", "onnx",
-    "onnxruntime", "optree", "optuna", "packaging", "pandas", "papermill", "paramiko", "pathos", "peewee",
-    "pexpect", "pip", "pkg_resources", "playwright", "plotly", "plumbum", "psutil", "psycopg2", "ptyprocess",
-    "pwn", "py", "pyarrow", "pyautogui", "pycurl", "pydantic", "pydoc", "pydub", "pygit2", "pymongo", "pymysql",
-    "pynput", "pytest", "pythoncom", "pyximport", "ray", "redis", "requests", "rich", "rpyc", "salt", "scapy",
-    "schedule", "scipy", "scrapy", "seaborn", "selenium", "setuptools", "sh", "six", "skimage", "sklearn",
-    "smart_open", "spacy", "sqlalchemy", "starlette", "streamlit", "tables", "tensorboard", "tensorflow",
-    "tensorflow_datasets", "tensorflow_estimator", "tensorflow_io", "theano", "torch", "torchvision", "tornado",
-    "tox", "tqdm", "transformers", "trio", "twisted", "typer", "urllib3", "uvicorn", "virtualenv", "wandb",
-    "watchdog", "websockets", "werkzeug", "wget", "wheel", "win32api", "win32com", "xonsh", "yaml", "zarr", "zmq",
-})  # fmt: skip
+_INSTALLED = frozenset(
+    """
+    Cython Crypto GPUtil IPython OpenSSL PIL Pyro4 Pyro5 _pytest absl accelerate aiofiles aiohttp airflow
+    ansible anyio apscheduler asyncssh attr azure billiard black bokeh boto boto3 botocore build celery cffi
+    click clearml cloudpickle comet_ml conda coremltools coverage cupy cv2 dash dask datasets dbus delegator
+    dill distributed distutils django docker dulwich easyprocess envoy evaluate eventlet execnet fabric fastapi
+    filelock fire flask fsspec gdown gevent git google gradio grpc gunicorn h5py httplib2 httpx huggingface_hub
+    imageio impacket invoke ipykernel ipywidgets jax jaxlib jinja2 joblib jsonpickle jupyter jupyter_client
+    jupyter_core keras_tuner keyring kubernetes loky loguru lxml mako matplotlib ml_dtypes mlflow moviepy
+    multiprocess mypy namex nbconvert nbformat netCDF4 neptune nltk notebook nox numba numexpr numpy onnx
+    onnxruntime optree optuna packaging pandas papermill paramiko pathos peewee pexpect pip pkg_resources
+    playwright plotly plumbum psutil psycopg2 ptyprocess pwn py pyarrow pyautogui pycurl pydantic pydoc pydub
+    pygit2 pymongo pymysql pynput pytest pythoncom pyximport ray redis requests rich rpyc salt scapy schedule
+    scipy scrapy seaborn selenium setuptools sh six skimage sklearn smart_open spacy sqlalchemy starlette
+    streamlit tables tensorboard tensorflow tensorflow_datasets tensorflow_estimator tensorflow_io theano torch
+    torchvision tornado tox tqdm transformers trio twisted typer urllib3 uvicorn virtualenv wandb watchdog
+    websockets werkzeug wget wheel win32api win32com xonsh yaml zarr zmq
+    """.split()
+)
 
 # The modules of TensorFlow that define specifications of tensors.
 _SPECIFICATIONS = re.compile(

@@ -22,14 +22,18 @@ _SHOWN = 80
 
 # The methods and properties of ragged and sparse tensors of which tf.keras makes layers (tf_op_layer.py, 2.4 to 2.15).
 _CLASSES = frozenset({"RaggedTensor", "compat.v1.RaggedTensor"})
-_CLASS_METHODS = frozenset({
-    "from_nested_row_splits", "from_nested_value_rowids", "from_row_lengths", "from_row_limits", "from_row_splits",
-    "from_row_starts", "from_sparse", "from_tensor", "from_uniform_row_length", "from_value_rowids",
-})  # fmt: skip
-_METHODS = frozenset({
-    "bounding_shape", "merge_dims", "nested_row_lengths", "nested_value_rowids", "nrows", "row_lengths", "row_limits",
-    "row_starts", "to_sparse", "to_tensor", "value_rowids", "with_flat_values", "with_row_splits_dtype", "with_values",
-})  # fmt: skip
+_CLASS_METHODS = frozenset(
+    """
+    from_nested_row_splits from_nested_value_rowids from_row_lengths from_row_limits from_row_splits
+    from_row_starts from_sparse from_tensor from_uniform_row_length from_value_rowids
+    """.split()
+)
+_METHODS = frozenset(
+    """
+    bounding_shape merge_dims nested_row_lengths nested_value_rowids nrows row_lengths row_limits row_starts
+    to_sparse to_tensor value_rowids with_flat_values with_row_splits_dtype with_values
+    """.split()
+)
 _PROPERTIES = frozenset({"dense_shape", "flat_values", "indices", "nested_row_splits", "row_splits", "values"})
 
 

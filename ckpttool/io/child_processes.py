@@ -22,21 +22,12 @@ _INSTALLED = ("site-packages", "dist-packages")  # the names that directories of
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
 
 # The variables by which a program finds its temporary directory, its language, and on Windows the system itself.
-_PASSED = {
-    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
-    *(
-        "SYSTEMROOT",
-        "SYSTEMDRIVE",
-        "WINDIR",
-        "COMSPEC",
-        "PATHEXT",
-        "USERNAME",
-        "USERPROFILE",
-        "APPDATA",
-        "LOCALAPPDATA",
-    ),
-    *("NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
-}
+_PASSED = set(
+    """
+    PATH HOME USER LOGNAME LANG LANGUAGE TZ TMPDIR TEMP TMP SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT
+    USERNAME USERPROFILE APPDATA LOCALAPPDATA NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE
+    """.split()
+)
 # Some Pythons find their own shared library by these, those of actions/setup-python among them.
 _LIBRARIES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 

@@ -1,6 +1,6 @@
-"""What a model's config says about its layers, whatever generation of Keras wrote it.
+"""Models as configs describe them, whatever generation of Keras wrote the config: layers, graph, shapes, slots.
 
-A config is data from a stranger: everything is checked before it is believed, nothing is imported or executed.
+A config is data from a stranger: every value is checked before it is used, nothing is imported or executed.
 """
 
 from ckpttool.model.config import Architecture, Layer, read_architecture

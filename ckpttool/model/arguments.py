@@ -1,7 +1,7 @@
-"""The arguments of a layer as its config gives them: typed, checked, and bounded in depth.
+"""The arguments of a layer, read from its config: typed, checked, and bounded in depth.
 
-A config comes from a stranger and may hold anything that JSON can; whatever is not what a layer takes raises
-`ConfigError`, which names the layer, the argument, what was expected and what was found.
+A config comes from a stranger and may have any value that JSON can; a value that no layer takes raises `ConfigError`,
+which names the layer, the argument, the expected values and the value found.
 """
 
 import math
@@ -23,12 +23,12 @@ _OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.kera
 
 @dataclass(frozen=True, slots=True)
 class Args:
-    """A layer's class name and config. `built` are the input shapes that a Keras 3 config states for it, `stated` the
-    one among the arguments of a layer that Keras 3 has not.
+    """A layer's class name and config. `built` are the input shapes in the `build_config` of Keras 3, `declared` is the
+    input shape among the arguments of a layer that Keras 3 does not have.
 
-    `foreign` says that the config names a module that is no part of Keras, so that the class is not the built-in one
-    of that name. `beside` is the name that its entry has beside class and config, which counts where the config of an
-    own class has none. `path` is the chain of names of the objects that hold it and its own.
+    `foreign` says that the config names a module outside Keras, so that the class is not the built-in one of that name.
+    `entry_name` is the name beside class and config in the layer's entry, which counts where the config of an own class
+    has none. `path` are the names of the objects around the layer, from the outermost on, and its own.
     """
 
     class_name: str
@@ -37,9 +37,9 @@ class Args:
     foreign: bool = False
     operation: bool = False
     depth: int = 0
-    beside: str = ""
+    entry_name: str = ""
     path: tuple[str, ...] = field(default=())
-    stated: Inputs = ()
+    declared: Inputs = ()
     memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -59,7 +59,7 @@ class Args:
             config = {"layers": config}
         if not isinstance(config, Mapping):
             raise ConfigError(f"{entry['class_name']}: config is no object", expected="an object", found=_shown(config))
-        stated, beside = read_shape(entry.get("stated_shape")), entry.get("name")
+        declared, entry_name = read_shape(entry.get("declared_shape")), entry.get("name")
         args = cls(
             entry["class_name"],
             config,
@@ -67,8 +67,8 @@ class Args:
             _foreign(entry),
             _is_operation(entry),
             depth,
-            beside=beside if isinstance(beside, str) else "",
-            stated=() if stated is None else (stated,),
+            entry_name=entry_name if isinstance(entry_name, str) else "",
+            declared=() if declared is None else (declared,),
         )
         return args.below(path)
 
@@ -77,11 +77,11 @@ class Args:
         return replace(self, class_name=class_name)
 
     def below(self, path: tuple[str, ...]) -> "Args":
-        """The same arguments for an object that is held by those of `path`."""
+        """The same arguments for an object inside the objects of `path`."""
         return replace(self, path=(*path, self.name))
 
-    def made(self, class_name: str, name: str, **config: Any) -> "Args":
-        """The arguments of an object that this layer makes itself, with its own dtype policy."""
+    def child(self, class_name: str, name: str, **config: Any) -> "Args":
+        """The arguments of an object that this layer creates itself, with the layer's dtype policy."""
         config = {"name": name, "dtype": self.config.get("dtype"), **config}
         return Args(class_name, config, depth=self.depth + 1, path=(*self._chain, name), memo=self.memo)
 
@@ -107,19 +107,19 @@ class Args:
         return self.config.get(key) is not None
 
     def error(self, key: str, expected: str) -> ConfigError:
-        """What is wrong with the argument `key`, to be raised."""
+        """The error for an unusable value of the argument `key`, to be raised."""
         layer = f"{self.class_name} {self.name!r}" if self.name else self.class_name
-        found = _shown(self.config[key]) if key in self.config else "nothing"
-        return ConfigError(f"{layer}: {key} cannot be used", where="/".join(self.path), expected=expected, found=found)
+        value = _shown(self.config[key]) if key in self.config else "nothing"
+        return ConfigError(f"{layer}: {key} cannot be used", where="/".join(self.path), expected=expected, found=value)
 
     @property
     def name(self) -> str:
-        """The name of the layer; Keras derives one from the class where none is given."""
-        found = self.config.get("name")
-        return found if isinstance(found, str) else self.beside or snake_case(self.class_name)
+        """The name of the layer; Keras derives one from the class where the config has none."""
+        name = self.config.get("name")
+        return name if isinstance(name, str) else self.entry_name or snake_case(self.class_name)
 
     def flag(self, key: str, default: bool) -> bool:
-        """A truth value; null is false, as in Python, and 0 and 1 are what they are to it."""
+        """A truth value; null and 0 are false and 1 is true, as in Python."""
         value = self.config.get(key, default)
         if value is None:
             return False
@@ -183,13 +183,13 @@ class Args:
         return tuple(value)
 
     def shape(self, key: str) -> Shape:
-        """A shape, given as one size or as a list in which null is an unknown size."""
+        """A shape, written as one size or as a list in which null is an unknown size."""
         value = items(self.config.get(key))
         value = value if isinstance(value, list) else [value]
-        found = read_shape(value)
-        if found is None:
+        shape = read_shape(value)
+        if shape is None:
             raise self.error(key, "a shape: positive whole numbers or null")
-        return found
+        return shape
 
     def axis_of(self, shape: Shape | None, axis: int, key: str = "axis") -> Size:
         """The size of one axis of an input, None where the input is not known."""
@@ -200,22 +200,22 @@ class Args:
         return shape[axis]
 
     def layer(self, key: str) -> "Args":
-        """The arguments of the layer that this one holds under `key`."""
-        return self._held(self.config.get(key))
+        """The arguments of the inner layer under `key`."""
+        return self._inner(self.config.get(key))
 
     def layers(self, key: str) -> list["Args"]:
-        """The arguments of the layers that this one holds in a list under `key`."""
+        """The arguments of the inner layers in a list under `key`."""
         value = items(self.config.get(key))
         if not isinstance(value, list):
             raise self.error(key, "a list of layers")
-        return [self._held(entry) for entry in value]
+        return [self._inner(entry) for entry in value]
 
-    def _held(self, entry: Any) -> "Args":
+    def _inner(self, entry: Any) -> "Args":
         return Args.of(entry, self.depth + 1, self._chain, self.memo)
 
     @property
     def policy(self) -> Policy:
-        """The dtype policy of the layer: what its variables are made of, and how it is quantized."""
+        """The dtype policy of the layer: the dtype of its variables, and its quantization."""
         try:
             return read_policy(self.config.get("dtype"), self.config.get("quantization_config"), self._chain)
         except ValueError as error:
@@ -236,11 +236,11 @@ def _frozen(slot: Slot) -> Slot:
     return replace(slot, trainable=False, frozen=True)
 
 
-def _built(stated: Any) -> Inputs:
+def _built(build_config: Any) -> Inputs:
     """The input shapes in a `build_config`: `input_shape` with one shape or several, or `shapes_dict` by name."""
-    if not isinstance(stated, Mapping):
+    if not isinstance(build_config, Mapping):
         return ()
-    value = stated.get("input_shape", stated.get("shapes_dict"))
+    value = build_config.get("input_shape", build_config.get("shapes_dict"))
     shape = read_shape(value)
     if shape is not None:
         return (shape,)
@@ -264,7 +264,7 @@ def _is_operation(entry: Mapping[str, Any]) -> bool:
 
 
 def _shown(value: Any, depth: int = 0) -> str:
-    """A value as an error message shows it: short, whatever it is."""
+    """A value, shortened for an error message."""
     if depth > 3:
         return "..."
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""How Keras spells the names of classes: public aliases, and the form they take in the paths of `.weights.h5`."""
+"""Spellings of class names in Keras: public aliases, and the snake case in the paths of `.weights.h5`."""
 
 import re
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "SeparableConvolution2D": "SeparableConv2D",
     }
 )
-"""Further public names of classes; the key is what a config may say, the value is the name of the class itself."""
+"""Further public names of classes, as configs may have them, to the name of the class itself."""
 
 
 def snake_case(name: str) -> str:

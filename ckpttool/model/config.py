@@ -1,6 +1,6 @@
-"""From a stored config to layers: names, classes, what is nested in what, and where each layer's weights are kept.
+"""The layers of a model, read from its config: names, classes, nesting, and the places of their weights.
 
-The dialects differ in where things stand: Keras 3 and 2 write `{"class_name", "config": {"name", "layers"}}`,
+The dialects differ in structure: Keras 3 and 2 write `{"class_name", "config": {"name", "layers"}}`,
 Sequential models up to 2.2.2 a bare list, Keras 0.x the class in `name`.
 """
 
@@ -24,14 +24,15 @@ MAX_DEPTH = 64
 MAX_LAYERS = 100_000
 
 _WRAPPERS = ("model_config", "model", "keras_model")
-_LISTS_ITS_INPUTS = frozenset({"Merge"})  # Keras 1: `layers` are what it merges, not what it holds
+_LISTS_ITS_INPUTS = frozenset({"Merge"})  # Keras 1: its `layers` are its inputs, not inner layers
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of a config. `path` is the chain of layer names, `place` its path in the layout of `.weights.h5`.
+    """One layer of a config. `path` joins the layer names down to it, `place` is its path in the layout of
+    `.weights.h5`.
 
-    `entry` is the part of the config that describes it, as it stands there.
+    `entry` is the part of the config that describes the layer, unchanged.
     """
 
     path: str
@@ -46,12 +47,12 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The layers of a model in the order of its config, nested ones behind the model that holds them.
+    """The layers of a model in the order of its config, nested ones behind the model that contains them.
 
     `inputs` and `outputs` are (layer name, shape) pairs, the shape None where the config does not state it. `config` is
-    what it was read from, `version` that of the Keras that wrote it, where a file says so. `part` are the objects and
-    weights of a live model, None where there was only a config; `unwritten` says why such a model's config cannot be
-    written down, empty where it can.
+    the config that it was read from, `version` the version of the Keras that wrote it, where a file says so. `part` is
+    the tree of objects and weights of a live model, None where there was only a config; `unwritten` says why the config
+    of such a model cannot be saved, empty where it can.
     """
 
     class_name: str
@@ -67,8 +68,8 @@ class Architecture:
 
     @classmethod
     def from_model(cls, model: Any) -> "Architecture":
-        """The architecture of a live Keras 3 model: what its config says, and the weights of all that no config tells,
-        custom layers and subclassed models. Raises ModelError, for one that is not built too."""
+        """The architecture of a live Keras 3 model: that of its config, and the weights of custom layers and subclassed
+        models, which no config describes. Raises ModelError, also for a model that is not built."""
         from ckpttool.model.live.objects import described  # the one module that imports Keras
 
         return with_part(*described(model))
@@ -82,7 +83,7 @@ class Architecture:
         return self.facts.once("generation", generation_of, self.config, self.version)
 
     def by_path(self) -> dict[str, Layer]:
-        """The layers by their chain of names."""
+        """The layers by their `path`."""
         return {layer.path: layer for layer in self.layers}
 
     def by_place(self) -> dict[tuple[str, ...], Layer]:
@@ -91,8 +92,8 @@ class Architecture:
 
 
 def read_architecture(config: Any, version: str | None = None) -> Architecture | None:
-    """The architecture that a config describes, or None where it is no config of a model with layers; `version` is that
-    of the Keras that wrote it, as the file says that holds it."""
+    """The architecture that a config describes, or None where it is no config of a model with layers; `version` is the
+    version of Keras that the file around the config states."""
     config = marked(_unwrapped(config), version)
     class_name = _class_name(config)
     if class_name is None:
@@ -109,7 +110,7 @@ def read_architecture(config: Any, version: str | None = None) -> Architecture |
 
 
 def with_part(config: Any, part: "Part", unwritten: str = "") -> Architecture:
-    """What a config says, with the objects of a live model and the layers that no config lists."""
+    """The architecture of a config, with the objects of a live model and the layers that no config lists."""
     read = read_architecture(config) or Architecture(part.class_name, part.name, ())
     layers = tuple(_with_live(read.layers, tuple(_live_layers(part))))
     return replace(read, name=read.name or part.name, layers=layers, config=config, part=part, unwritten=unwritten)
@@ -129,7 +130,7 @@ def _live_layers(model: "Part") -> Iterator[Layer]:
 
 
 def _with_live(listed: tuple[Layer, ...], live: tuple[Layer, ...]) -> Iterator[Layer]:
-    """The layers that the config lists, each followed by those in it that only the model told."""
+    """The layers that the config lists, each followed by inner layers that only the live model has."""
     known = {layer.place for layer in listed}
     more: dict[tuple[str, ...], list[Layer]] = {}
     for layer in live:
@@ -166,15 +167,15 @@ def _parsed(text: str) -> Any:
 
 
 def _class_name(entry: Any) -> str | None:
-    """The class of a layer or model; Keras 0.x keeps it in `name`."""
+    """The class of a layer or model; Keras 0.x writes it in `name`."""
     if not isinstance(entry, dict):
         return None
-    found = entry.get("class_name", entry.get("name") if "layers" in entry or "config" not in entry else None)
-    return found if isinstance(found, str) else None
+    name = entry.get("class_name", entry.get("name") if "layers" in entry or "config" not in entry else None)
+    return name if isinstance(name, str) else None
 
 
 def _inner(entry: dict[str, Any]) -> Any:
-    """What the config of a layer consists of: the dict (or, for early Sequential models, list) below `config`."""
+    """The arguments of a layer: the dict (or, for early Sequential models, list) below `config`."""
     return entry.get("config", entry)
 
 
@@ -191,11 +192,11 @@ def _entries(entry: Any) -> list[Any] | None:
 def _name(entry: dict[str, Any]) -> str:
     """The name of a layer or model: beside its class where a graph lists it, else in its config; Keras 0.x has it in
     `custom_name`."""
-    found = entry.get("name") if "class_name" in entry else entry.get("custom_name")
-    if not isinstance(found, str):
+    name = entry.get("name") if "class_name" in entry else entry.get("custom_name")
+    if not isinstance(name, str):
         inner = _inner(entry)
-        found = inner.get("name") if isinstance(inner, dict) else None
-    return found if isinstance(found, str) else ""
+        name = inner.get("name") if isinstance(inner, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _walk(entries: list[Any], prefix: str, place: tuple[str, ...], trainable: bool, depth: int) -> Iterator[Layer]:
@@ -255,20 +256,20 @@ def _layer_names(references: Any) -> Iterator[str]:
 
 def _tensor_shapes(config: Any) -> dict[str, Shape]:
     """The shapes of layer outputs that the graph of a Keras 3 config states, by layer name (first output only)."""
-    found: dict[str, Shape] = {}
+    shapes: dict[str, Shape] = {}
     stack = [config]
     while stack:
         value = stack.pop()
         if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-            _note_tensor(value.get("config"), found)
+            _note_tensor(value.get("config"), shapes)
         elif isinstance(value, list | dict):
             stack.extend(value.values() if isinstance(value, dict) else value)
-    return found
+    return shapes
 
 
-def _note_tensor(tensor: Any, found: dict[str, Shape]) -> None:
+def _note_tensor(tensor: Any, shapes: dict[str, Shape]) -> None:
     if not isinstance(tensor, dict):
         return
     history, shape = tensor.get("keras_history"), read_shape(tensor.get("shape"))
     if shape is not None and isinstance(history, list) and history[1:] == [0, 0] and isinstance(history[0], str):
-        found.setdefault(history[0], shape)
+        shapes.setdefault(history[0], shape)

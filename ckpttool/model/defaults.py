@@ -1,10 +1,9 @@
-"""The defaults of the constructors of Keras 3.15: what an argument is that a config leaves out.
+"""The default arguments of the constructors of Keras 3.15, which count where a config leaves an argument out.
 
-`defaults.json` beside this module holds them, a line for each class; `python -m tests.model.live_defaults`
-writes it, and a test compares it with live Keras. An object that is as its class makes it by default stands there by
-its name ("glorot_uniform"), a dtype policy by its own; null where the default is worked out from other arguments.
-Arguments that have to be given are under `required`; what all layers take is under `Layer`, but for those that do not,
-under `refused`.
+`defaults.json` beside this module has them, a line for each class; `python -m tests.model.live_defaults` writes it,
+and a test compares it with live Keras. An object with default arguments is written as its name ("glorot_uniform"), a
+dtype policy likewise; null where the default follows from other arguments. Arguments without a default are under
+`required`; the arguments of all layers are under `Layer`, the exceptions under `refused`.
 """
 
 import json
@@ -19,7 +18,7 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 def defaults_of(kind: str, class_name: str) -> Mapping[str, Any] | None:
-    """The arguments of a built-in class that may be left out, with their defaults; None where there is no such class.
+    """The optional arguments of a built-in class with their defaults; None where there is no such class.
 
     `kind` is layers, initializers, regularizers, constraints, losses, metrics, optimizers or schedules.
     """
@@ -28,11 +27,13 @@ def defaults_of(kind: str, class_name: str) -> Mapping[str, Any] | None:
 
 def arguments_of(class_name: str) -> frozenset[str] | None:
     """The arguments that the config of a built-in layer may have; None where there is no such class."""
-    found = defaults_of("layers", class_name)
-    if found is None:
+    defaults = defaults_of("layers", class_name)
+    if defaults is None:
         return None
     own = ALIASES.get(class_name, class_name)
-    return frozenset({"name", *found, *_table()["required"].get(own, ())}).difference(_table()["refused"].get(own, ()))
+    return frozenset({"name", *defaults, *_table()["required"].get(own, ())}).difference(
+        _table()["refused"].get(own, ())
+    )
 
 
 def class_called(kind: str, name: str) -> str | None:
@@ -43,8 +44,8 @@ def class_called(kind: str, name: str) -> str | None:
 
 @cache
 def _table() -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = json.loads(Path(__file__).with_name("defaults.json").read_text("utf-8"))
-    return found
+    table: Mapping[str, Mapping[str, Any]] = json.loads(Path(__file__).with_name("defaults.json").read_text("utf-8"))
+    return table
 
 
 @cache
@@ -54,15 +55,15 @@ def _by_kind(kind: str) -> Mapping[str, Mapping[str, Any]]:
     if kind != "layers":
         return classes
     every = classes["Layer"]
-    found = {name: {**every, **own} for name, own in classes.items()}
-    found |= {name: dict(every) for name in ("Functional", "Sequential")}
-    return found | {alias: found[name] for alias, name in ALIASES.items()}
+    defaults = {name: {**every, **own} for name, own in classes.items()}
+    defaults |= {name: dict(every) for name in ("Functional", "Sequential")}
+    return defaults | {alias: defaults[name] for alias, name in ALIASES.items()}
 
 
 @cache
 def _called(kind: str) -> Mapping[str, str]:
-    """The classes of a kind by all their names. Optimizers are found in any case."""
+    """The classes of a kind by all their names; those of optimizers also in lower case."""
     classes = _table().get(kind, _NOTHING)
-    found = {name: name for name in classes} | {snake_case(name): name for name in classes}
-    found |= {name.lower(): name for name in classes} if kind == "optimizers" else {}
-    return {**found, **_table()["names"].get(kind, _NOTHING)}
+    names = {name: name for name in classes} | {snake_case(name): name for name in classes}
+    names |= {name.lower(): name for name in classes} if kind == "optimizers" else {}
+    return {**names, **_table()["names"].get(kind, _NOTHING)}

@@ -1,4 +1,4 @@
-"""Dtype policies: what a layer's variables are made of and how it is quantized, in all the ways configs spell that.
+"""Dtype policies in all spellings of configs: the dtypes of a layer's variables and computation, its quantization.
 
 A policy is a name ("float32", "mixed_bfloat16", "int8_from_float32", "int4/128_from_float32"), an object with the name
 or its pieces, or a map from layers to such (keras/src/dtype_policies/dtype_policy.py and dtype_policy_map.py, 3.15).
@@ -46,9 +46,9 @@ class Policy:
 
 
 def read_policy(dtype: Any, quantization: Any = None, path: tuple[str, ...] = ()) -> Policy:
-    """The policy that `dtype` gives to the layer at `path`; `quantization` is its `quantization_config`.
+    """The policy of the layer at `path` by its argument `dtype`; `quantization` is its `quantization_config`.
 
-    Raises ValueError, which says what was expected.
+    Raises ValueError with the expected values.
     """
     name, history = _named(dtype, path)
     mode_text, parted, source = name.rpartition("_from_")
@@ -85,16 +85,16 @@ def _mapped(config: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     """
     policies = config.get("policy_map")
     own = "/".join(path)
-    found = config.get("default_policy")
+    policy = config.get("default_policy")
     if isinstance(policies, Mapping):
-        found = next((policy for key, policy in policies.items() if f"/{key}".endswith(f"/{own}")), found)
-    if isinstance(found, Mapping) and found.get("class_name") == "DTypePolicyMap":
+        policy = next((policy for key, policy in policies.items() if f"/{key}".endswith(f"/{own}")), policy)
+    if isinstance(policy, Mapping) and policy.get("class_name") == "DTypePolicyMap":
         raise ValueError("a map from layers to dtype policies, not to maps")
-    return found
+    return policy
 
 
 def _dtypes(name: str) -> tuple[str, str]:
-    """The dtypes of variables and of computation; mixed precision keeps variables in float32."""
+    """The dtypes of variables and of computation; with mixed precision, variables are float32."""
     if name in _MIXED:
         return "float32", name.removeprefix("mixed_")
     known = name if name in _FLOATS or name in _INTEGERS else _OTHERS.get(name)
@@ -104,7 +104,7 @@ def _dtypes(name: str) -> tuple[str, str]:
 
 
 def _settings(mode: str, quantization: Any) -> list[int]:
-    """The settings that a `quantization_config` gives; it goes before what the policy's name says.
+    """The settings in a `quantization_config`, which overrides the name of the policy.
 
     `get_block_size_for_layer`, keras/src/quantizers/quantization_config.py; gptq_core.py and awq_core.py alike, 3.15.
     """

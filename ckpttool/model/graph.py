@@ -1,4 +1,4 @@
-"""How the layers of a model are connected: the calls that a config records of each layer, in every dialect.
+"""The connections of a model's layers: the calls that a config records of each layer, in every dialect.
 
 Keras 3 writes a call as `{"args": [...], "kwargs": {...}}` in which tensors are objects of class `__keras_tensor__`
 (`serialize_node`, keras/src/models/functional.py, 3.15). Older ones write a nested list of references
@@ -16,17 +16,17 @@ from ckpttool.model.sizes import Inputs, Shape, is_integer, read_shape
 MAX_DEPTH = 64
 
 UNKNOWN_SHAPE = "unknown_shape"
-"""Marks a tensor in a config that ckpttool wrote whose `shape`, which Keras wants, is not that of the tensor."""
+"""The key that marks a tensor, in a config that ckpttool wrote, whose `shape` is a placeholder that Keras requires."""
 
 _CONSTANT = "_CONSTANT_VALUE"
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An output of a layer as another layer takes it: which layer of the model, which node of it, which output.
+    """A reference to an output of a layer: the name of the layer, the number of its node, the number of the output.
 
-    Nodes are numbered as the config numbers them. `shape` has the batch axis, and is None where it is not known;
-    `dtype` is None where nobody asked for it, or it is not known.
+    Nodes are numbered as the config numbers them. `shape` includes the batch axis and is None where it is not known;
+    `dtype` is None where it was not computed or is not known.
     """
 
     layer: str
@@ -46,7 +46,7 @@ class Call:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """The tensors among the arguments, nested ones included, in the order they are given."""
+        """The tensors among the arguments, nested ones included, in their order."""
         return tuple(_tensors((self.args, self.kwargs)))
 
     @property
@@ -55,7 +55,7 @@ class Call:
         return tuple(tensor.shape for tensor in self.tensors)
 
     def replaced(self, change: Callable[[Tensor], Tensor]) -> "Call":
-        """The same call with every tensor changed, as when its shape became known."""
+        """The same call with every tensor replaced by `change(tensor)`."""
         return Call(_changed(self.args, change), _changed(self.kwargs, change))
 
 
@@ -107,7 +107,7 @@ def _error(entry: Mapping[str, Any], problem: str) -> ConfigError:
 
 
 def _read(value: Any, depth: int) -> Any:
-    """An argument of a call as Keras 3 writes it, with tensors, slices and tuples as what they stand for."""
+    """An argument of a call as Keras 3 writes it, with the objects for tensors, slices and tuples turned into those."""
     if depth > MAX_DEPTH:
         raise ValueError(f"arguments nested more than {MAX_DEPTH} deep")
     if isinstance(value, list):
@@ -134,7 +134,7 @@ def _keras_tensor(config: Any) -> Tensor:
 
 
 def _old_call(node: Any) -> Call:
-    """A call as Keras 1 and 2 write it; the keyword arguments stand behind each of its tensors, the same each time."""
+    """A call as Keras 1 and 2 write it; the keyword arguments are repeated behind each of its tensors."""
     value = _read_old(node, 0)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -146,10 +146,10 @@ def _old_kwargs(node: Any, depth: int) -> dict[str, Any]:
     if depth > MAX_DEPTH:
         raise ValueError(f"arguments nested more than {MAX_DEPTH} deep")
     if isinstance(node, list) and len(node) == 4 and isinstance(node[0], str):
-        found = node[3]
-        return {key: _read_old(value, 0) for key, value in found.items()} if isinstance(found, dict) else {}
+        kwargs = node[3]
+        return {key: _read_old(value, 0) for key, value in kwargs.items()} if isinstance(kwargs, dict) else {}
     inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return next((found for item in inner if (found := _old_kwargs(item, depth + 1))), {})
+    return next((kwargs for item in inner if (kwargs := _old_kwargs(item, depth + 1))), {})
 
 
 def _read_old(value: Any, depth: int) -> Any:

@@ -1,4 +1,4 @@
-"""Where the layouts of Keras keep the slots of a model: each slot with its places."""
+"""The places of a model's slots in the layouts of Keras."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,14 +10,14 @@ _LAYERS = "layers/"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One slot of a model and where it is kept.
+    """One slot of a model and its places.
 
-    `layer` is the chain of names of nested models down to the layer, `name` the weight inside that layer
-    (`forward_lstm/lstm_cell/kernel`). `path` is the place in `.weights.h5`, empty for what that leaves out; `group` and
-    `index` are the top layer and the position in its list of weights in Keras 3's legacy `.h5`, None where the weight
-    is there under another place already. The weights of a model itself are of no layer and of no group, and their
-    `index` is the position among them. `owner` is the path of attributes from the top layer to the object that has
-    the slot, and the same whatever objects are called.
+    `layer` joins the names of nested models down to the layer, `name` the names inside that layer down to the weight
+    (`forward_lstm/lstm_cell/kernel`). `path` is the place in `.weights.h5`, empty for a weight that is not in there;
+    `group` and `index` are the top layer and the position in its list of weights in Keras 3's legacy `.h5`, `index`
+    None where the weight is already there at another place. The weights of a model itself have neither layer nor group,
+    and their `index` is the position among them. `owner` is the path of attributes from the top layer to the object
+    that has the slot; names of objects do not matter for it.
     """
 
     layer: str
@@ -30,13 +30,13 @@ class Place:
 
     @property
     def label(self) -> str:
-        """What to call it: the chain of names to its layer and the weight inside that."""
+        """The name of the weight for people: the names down to its layer and the weight inside that."""
         return f"{self.layer}/{self.name}" if self.layer else self.name
 
 
 def places_of(model: Part) -> Iterator[Place]:
-    """The places of all slots of a model, its own first, then layer after layer, in the order of `.weights.h5`; what
-    that leaves out comes behind its layer's others."""
+    """The places of all slots of a model, its own first, then layer after layer, in the order of `.weights.h5`; slots
+    that are not in there come last in their layer."""
     own = replace(model, children=())
     paths = {slot.name: path for path, _, slot in in_path_layout(own)}
     for index, (_, slot) in enumerate(in_weights_order(own)):
@@ -63,7 +63,7 @@ def _places_in(at: str, top: Part) -> Iterator[Place]:
 
 
 def layers_in(model: Part) -> Iterator[tuple[str, str, Part]]:
-    """The layers of a model: chain of names, path in `.weights.h5`, the layer itself."""
+    """The layers of a model: joined names, path in `.weights.h5`, the layer itself."""
     for at, top in model.children:
         for path, layer, inside, part in _owners(at, top):
             if not inside and part.placed and not part.is_optimizer:
@@ -71,10 +71,9 @@ def layers_in(model: Part) -> Iterator[tuple[str, str, Part]]:
 
 
 def _owners(at: str, top: Part) -> Iterator[tuple[str, str, tuple[str, ...], Part]]:
-    """The objects of a layer: path below it, chain of names of the innermost layer, and of the object inside that.
+    """The objects of a layer: path below it, joined names of the innermost layer, names inside that, the object.
 
-    An object that is held by attributes alone, as in subclassed models, is a layer itself, as in the names that
-    `.weights.h5` stores.
+    An object that is an attribute of a subclassed model is a layer itself, as in the names that `.weights.h5` stores.
     """
     stack: list[tuple[str, str, tuple[str, ...], Part]] = [("", top.name, (), top)]
     while stack:
@@ -89,7 +88,7 @@ def _owners(at: str, top: Part) -> Iterator[tuple[str, str, tuple[str, ...], Par
 
 
 def opaque_in(model: Part) -> Iterator[tuple[str, Part, str]]:
-    """The objects of unknown classes in a model: chain of names, the object, its path in `.weights.h5`."""
+    """The objects of unknown classes in a model: joined names, the object, its path in `.weights.h5`."""
     stack = [(top.name, top, at) for at, top in reversed(model.children)]
     if not model.known:
         yield model.name, model, ""
@@ -101,7 +100,7 @@ def opaque_in(model: Part) -> Iterator[tuple[str, Part, str]]:
 
 
 def lookups_in(model: Part) -> Iterator[tuple[str, str, Part]]:
-    """The objects of a model that look values up in a vocabulary: chain of names, path in a `.keras`, the object."""
+    """The objects of a model that look values up in a vocabulary: joined names, path in a `.keras`, the object."""
     for at, top in model.children:
         for path, layer, inside, part in _owners(at, top):
             if part.vocabulary is not None and part.placed:
@@ -109,13 +108,13 @@ def lookups_in(model: Part) -> Iterator[tuple[str, str, Part]]:
 
 
 def keeping_assets_in(model: Part) -> Iterator[str]:
-    """The paths in a `.keras` of the objects that keep files beside their weights there."""
+    """The paths in a `.keras` of the objects that store files beside their weights there."""
     return (path for path, part, again in _placed_in(model) if part.assets and not again)
 
 
 def empty_in(model: Part) -> Iterator[str]:
     """The paths in `.weights.h5` of the objects of a model that have no weights of their own there, the model's own
-    first. Objects of unknown classes are left out, and those for which Keras looks elsewhere too."""
+    first. Objects of unknown classes are left out, and those that Keras looks for at further paths."""
     for path, part, again in _placed_in(model):
         if part.known and not again and not _stores(part):
             yield path
@@ -124,8 +123,8 @@ def empty_in(model: Part) -> Iterator[str]:
 def names_in(model: Part) -> Iterator[tuple[str, str]]:
     """The objects that Keras writes into `.weights.h5`: paths and names, in its order, the model itself first.
 
-    It visits what an object holds in the order of attribute names, private ones last, the layers of a model before
-    (`_walk_saveable`, keras/src/saving/saving_lib.py, 3.15).
+    Keras visits the children of an object in the order of attribute names, private ones last, and the layers of a model
+    before all others (`_walk_saveable`, keras/src/saving/saving_lib.py, 3.15).
     """
     stack = [("", model)]
     while stack:
@@ -133,30 +132,30 @@ def names_in(model: Part) -> Iterator[tuple[str, str]]:
         if part.placed and part.listed:
             yield path, part.name
             turns = sorted((*_turn(at, part.is_model), n) for n, (at, _) in enumerate(part.children))
-            held = [part.children[number] for *_, number in reversed(turns)]
-            stack.extend((f"{path}/{at}" if path else at, child) for at, child in held)
+            children = [part.children[number] for *_, number in reversed(turns)]
+            stack.extend((f"{path}/{at}" if path else at, child) for at, child in children)
 
 
 def _turn(place: str, of_model: bool) -> tuple[bool, bool, str]:
-    """When Keras visits what an object holds at this place."""
+    """The sort key of a child by which Keras visits the children of an object."""
     attribute = place.partition("/")[0]
     return not of_model or attribute != "layers", attribute.startswith("_"), attribute
 
 
 def aliases_in(model: Part) -> Iterator[tuple[str, str]]:
-    """The objects of a live model for which Keras looks at further places: their paths and those."""
+    """Pairs of an object's path and a further path at which Keras looks for it, of a live model."""
     for path, part, _ in _placed_in(model):
         yield from ((path, other) for other in part.aliases)
 
 
 def optimizers_in(model: Part) -> Iterator[tuple[str, Part]]:
-    """The optimizers that a live model holds, with their paths in `.weights.h5`."""
+    """The optimizers of a live model, with their paths in `.weights.h5`."""
     return ((path, part) for path, part, _ in _placed_in(model) if part.is_optimizer)
 
 
 def _placed_in(model: Part) -> Iterator[tuple[str, Part, bool]]:
-    """The objects of a model that `.weights.h5` has a place for, by path; the model itself first. With each, whether
-    Keras comes to it once more where it failed, by another path to it or to what holds it."""
+    """The objects of a model that have a place in `.weights.h5`, with their paths; the model itself first. The third
+    value says whether Keras retries the object through another path, its own or its owner's, when the first fails."""
     stack = [("", model, False)]
     while stack:
         path, part, again = stack.pop()

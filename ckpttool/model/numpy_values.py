@@ -1,7 +1,7 @@
 """NumPy values in configs of Keras 2: `{"type": "ndarray", "value": 0.3}`, which stands for the value.
 
-Keras 2.0.0 to 2.1.6 and tf.keras 1.x write an array so wherever an argument has one (`get_json_type` of `save_model`,
-keras/models.py, 2.1.6), later ones its items alone; some files have the dtype beside them.
+Keras 2.0.0 to 2.1.6 and tf.keras 1.x write every array among the arguments so (`get_json_type` of `save_model`,
+keras/models.py, 2.1.6), later versions only its items; some files have the dtype beside them.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _KEYS = frozenset({"type", "value", "dtype"})
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """A config with the values of its arrays in their place, the same object where it has none."""
+    """The config with arrays replaced by their values; the same object where it has none."""
     if depth > _MAX_DEPTH:
         return value
     if isinstance(value, Mapping):
@@ -31,19 +31,18 @@ def is_array(value: Any) -> bool:
     return isinstance(value, Mapping) and value.get("type") == "ndarray" and "value" in value and value.keys() <= _KEYS
 
 
-def of_today(value: Any) -> Any:
-    """An array of Keras 2 as the one that Keras 3 reads where it reads arrays; any other value with its arrays as their
-    values. A dtype that is not stated is the one that NumPy gives to the value (`Lambda.from_config`,
-    keras/layers/core.py, 2.0.9)."""
+def keras3_value(value: Any) -> Any:
+    """An array of Keras 2 as Keras 3 writes arrays; any other value with its arrays replaced by their values. A missing
+    dtype is the one that NumPy gives to the value (`Lambda.from_config`, keras/layers/core.py, 2.0.9)."""
     if not is_array(value):
         return plain(value)
-    items, stated = plain(value["value"]), value.get("dtype")
-    dtype = stated if isinstance(stated, str) else _dtype(items)
+    items, dtype_name = plain(value["value"]), value.get("dtype")
+    dtype = dtype_name if isinstance(dtype_name, str) else _dtype(items)
     return {"class_name": "__numpy__", "config": {"value": items, "dtype": dtype}}
 
 
 def _dtype(items: Any) -> str:
-    """The dtype of NumPy for numbers in nested lists."""
+    """The dtype that NumPy gives to numbers in nested lists."""
     kinds, stack = set[type](), [items]
     while stack:
         item = stack.pop()

@@ -1,9 +1,9 @@
-"""What an optimizer keeps for a model: its variables in the order in which Keras makes them.
+"""The variables of an optimizer for a model, in the order in which Keras creates them.
 
-`Optimizer.__init__` and `build` (keras/src/optimizers/base_optimizer.py and the modules of the optimizers, 3.15): the
-iteration, the learning rate unless a schedule gives it, averages and accumulated gradients where they are asked for,
-then, for each trainable weight, what the rule of the optimizer needs. Optimizers that hold others list the variables of
-these behind their own, and are stored with them: those of the inner ones are in the file twice.
+`Optimizer.__init__` and `build` (keras/src/optimizers/base_optimizer.py and the modules of the optimizers, 3.15) create
+the iteration, the learning rate unless there is a schedule, averages and accumulated gradients where these are enabled,
+then, for each trainable weight, the variables that the rule of the optimizer needs. Optimizers with inner optimizers
+list the variables of these behind their own, and are stored with them: those of the inner ones are in the file twice.
 """
 
 import fnmatch
@@ -22,7 +22,7 @@ from ckpttool.model.sizes import Shape
 MAX_DEPTH = 4
 MAX_MATCHED = 50_000_000  # characters of paths times patterns
 
-_WITH_OWN_DTYPE = ""  # the dtype of whole numbers differs between backends
+_BACKEND_INTEGER = ""  # the dtype of whole numbers differs between backends
 _OVERWRITTEN = frozenset(
     f"{of}_{what}" for of in ("inputs", "kernel", "outputs_grad") for what in ("scale", "amax_history")
 )
@@ -31,8 +31,8 @@ _LITERAL = re.compile(r"[\w/ -]*")
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A weight that is trained. Its path in a live model ends in `path`; how many of the names of the models that hold
-    it, `models`, come in front depends on how these were built."""
+    """A weight that is trained. Its path in a live model ends in `path`; how many names of the models around it,
+    `models`, come in front depends on how these were built."""
 
     label: str
     shape: Shape | None
@@ -42,18 +42,18 @@ class Trained:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """What its path may be."""
+        """All paths that the weight may have in a live model."""
         return tuple("/".join((*self.models[at:], self.path)) for at in range(len(self.models) + 1))
 
     @property
     def is_overwritten(self) -> bool:
-        """Whether training puts the gradient in its place, so that no rule is applied to it: the scales of float8."""
+        """Whether training assigns the gradient to the weight and applies no rule: the scales of float8."""
         return self.path.rpartition("/")[2] in _OVERWRITTEN
 
 
 class Variable(NamedTuple):
-    """A variable of an optimizer. `assigned` says that it is tracked as it is assigned to an attribute, not as it is
-    made: LossScaleOptimizer builds the optimizer inside it with such tracking turned off."""
+    """A variable of an optimizer. `assigned` says that Keras tracks it when it is assigned to an attribute, and not
+    when it is created: LossScaleOptimizer builds its inner optimizer with such tracking turned off."""
 
     name: str
     shape: Shape | None
@@ -62,15 +62,15 @@ class Variable(NamedTuple):
 
 
 State = dict[str, list[Variable]]
-"""The variables of an optimizer by where they are kept below it: its own under "", which are all, and once more those
-of each optimizer that it holds."""
+"""The variables of an optimizer by their place below it: all of them under "", and those of each inner optimizer once
+more under its place."""
 
-Kept = Iterator[Variable]
-Row = Callable[[Args, Sequence[Trained]], Kept]
+Variables = Iterator[Variable]
+Row = Callable[[Args, Sequence[Trained]], Variables]
 
 
-def _each(weights: Sequence[Trained], *names: str) -> Kept:
-    """Variables of the shape of each weight, made together, weight after weight."""
+def _each(weights: Sequence[Trained], *names: str) -> Variables:
+    """Variables of the shape of each weight, in turn for each weight."""
     for weight in weights:
         if not weight.is_overwritten:
             yield from (Variable(f"{weight.label}/{name}", weight.shape, weight.dtype) for name in names)
@@ -80,13 +80,13 @@ def _always(*names: str) -> Row:
     return lambda args, weights: _each(weights, *names)
 
 
-def _adam(args: Args, weights: Sequence[Trained]) -> Kept:
+def _adam(args: Args, weights: Sequence[Trained]) -> Variables:
     yield from _each(weights, "momentum", "velocity")
     if args.flag("amsgrad", False):
         yield from _each(weights, "velocity_hat")
 
 
-def _rmsprop(args: Args, weights: Sequence[Trained]) -> Kept:
+def _rmsprop(args: Args, weights: Sequence[Trained]) -> Variables:
     yield from _each(weights, "velocity")
     if _number(args, "momentum") > 0:
         yield from _each(weights, "momentum")
@@ -94,18 +94,18 @@ def _rmsprop(args: Args, weights: Sequence[Trained]) -> Kept:
         yield from _each(weights, "average_gradient")
 
 
-def _sgd(args: Args, weights: Sequence[Trained]) -> Kept:
+def _sgd(args: Args, weights: Sequence[Trained]) -> Variables:
     return _each(weights if _number(args, "momentum") else (), "momentum")
 
 
-def _nadam(args: Args, weights: Sequence[Trained]) -> Kept:
+def _nadam(args: Args, weights: Sequence[Trained]) -> Variables:
     yield from _each(weights, "momentum", "velocity")
     yield Variable("u_product", (), weights[0].dtype if weights else "float32", assigned=True)
 
 
-def _adafactor(args: Args, weights: Sequence[Trained]) -> Kept:
-    """Adafactor: for each weight its two factors, which are a number that nothing uses where there is nothing to
-    factor, and the velocity."""
+def _adafactor(args: Args, weights: Sequence[Trained]) -> Variables:
+    """Adafactor: for each weight its two factors, which are unused numbers where there is nothing to factor, and the
+    velocity."""
     for weight in weights:
         shape, dtype = weight.shape, weight.dtype
         if shape is not None and len(shape) < 2:
@@ -116,7 +116,7 @@ def _adafactor(args: Args, weights: Sequence[Trained]) -> Kept:
         yield from _each([weight], "velocity")
 
 
-def _muon(args: Args, weights: Sequence[Trained]) -> Kept:
+def _muon(args: Args, weights: Sequence[Trained]) -> Variables:
     """Muon: a momentum for each weight, and a velocity for those that are left to AdamW."""
     globs = [f"*{_glob(args, pattern)}*" for pattern in _patterns(args, "exclude_layers", weights)]
 
@@ -149,7 +149,7 @@ OPTIMIZERS: Mapping[str, Row] = MappingProxyType(
         "ScheduleFreeAdamW": _always("momentum", "velocity"),
     }
 )
-"""What the rule of each optimizer keeps for the weights."""
+"""The variables that the rule of each optimizer needs for the weights."""
 
 
 def optimizer_state(optimizer: Any, trainable: Sequence[Trained]) -> State:
@@ -167,14 +167,14 @@ def _state(args: Args, weights: Sequence[Trained]) -> State:
     if args.foreign or not class_name or args.depth > MAX_DEPTH:
         raise ConfigError(f"an optimizer whose variables are not known: {args.class_name[:60]}")
     args = args.as_class(class_name)
-    if class_name in HOLDERS:
-        return HOLDERS[class_name](args, weights)
+    if class_name in OUTER_OPTIMIZERS:
+        return OUTER_OPTIMIZERS[class_name](args, weights)
     return {"": [*_base(args, weights), *OPTIMIZERS[class_name](args, weights)]}
 
 
-def _base(args: Args, weights: Sequence[Trained]) -> Kept:
-    """What every optimizer has, whatever its rule."""
-    yield Variable("iteration", (), _WITH_OWN_DTYPE)
+def _base(args: Args, weights: Sequence[Trained]) -> Variables:
+    """The variables that every optimizer has, whatever its rule."""
+    yield Variable("iteration", (), _BACKEND_INTEGER)
     if not isinstance(args.config.get("learning_rate"), Mapping):
         yield Variable("learning_rate", (), "float32")
     if args.flag("use_ema", False):
@@ -184,64 +184,65 @@ def _base(args: Args, weights: Sequence[Trained]) -> Kept:
 
 
 def _loss_scale(args: Args, weights: Sequence[Trained]) -> State:
-    """LossScaleOptimizer: the scale and how long it has held, then the variables of the optimizer inside."""
-    held = _state(args.layer("inner_optimizer"), weights)
-    inner = {place: [one for one in variables if not one.assigned] for place, variables in held.items()}
+    """LossScaleOptimizer: the scale, the number of steps since it changed, then the variables of the inner
+    optimizer."""
+    state = _state(args.layer("inner_optimizer"), weights)
+    inner = {place: [one for one in variables if not one.assigned] for place, variables in state.items()}
     own = [
-        Variable("iteration", (), _WITH_OWN_DTYPE),
+        Variable("iteration", (), _BACKEND_INTEGER),
         Variable("learning_rate", (), "float32"),
-        Variable("step_counter", (), _WITH_OWN_DTYPE),
+        Variable("step_counter", (), _BACKEND_INTEGER),
         Variable("dynamic_scale", (), "float32"),
     ]
     return {"": [*own, *_inside("inner_optimizer", inner[""])], **_below("inner_optimizer", inner)}
 
 
 def _multiple(args: Args, weights: Sequence[Trained]) -> State:
-    """MultiOptimizer: the variables of its optimizers, each with the weights whose paths it is for. One that has none
-    is not built."""
+    """MultiOptimizer: the variables of its optimizers, each for the weights whose paths match. One without weights is
+    not built."""
     mapped = args.layer("optimizer_map")
-    given = mapped.config.get("optimizer_map")
-    if mapped.class_name != "OptimizerMap" or not isinstance(given, Mapping):
+    entries = mapped.config.get("optimizer_map")
+    if mapped.class_name != "OptimizerMap" or not isinstance(entries, Mapping):
         raise args.error("optimizer_map", "an OptimizerMap")
-    globs = {pattern: _glob(args, pattern) for pattern in _bounded(args, "optimizer_map", list(given), weights)}
-    held = [Args.of(entry, args.depth + 2) for entry in given.values()] + [mapped.layer("default_optimizer")]
+    globs = {pattern: _glob(args, pattern) for pattern in _bounded(args, "optimizer_map", list(entries), weights)}
+    optimizers = [Args.of(entry, args.depth + 2) for entry in entries.values()] + [mapped.layer("default_optimizer")]
     chosen = [_agreed(args, weight, lambda path: _turn(args, path, globs)) for weight in weights]
-    state = State({"": [Variable("iteration", (), _WITH_OWN_DTYPE), Variable("learning_rate", (), "float32")]})
+    state = State({"": [Variable("iteration", (), _BACKEND_INTEGER), Variable("learning_rate", (), "float32")]})
     used = Counter[str]()
-    for turn, inner in enumerate(held):
-        found = _single(inner, [weight for weight, one in zip(weights, chosen, strict=True) if one == turn])
+    for turn, inner in enumerate(optimizers):
+        variables = _single(inner, [weight for weight, one in zip(weights, chosen, strict=True) if one == turn])
         name = snake_case(_CLASSES[inner.class_name.lower()])
         place = f"optimizers/{name}_{used[name]}" if used[name] else f"optimizers/{name}"
         used[name] += 1
-        state[""] += _inside(place, found)
-        state[place] = found
+        state[""] += _inside(place, variables)
+        state[place] = variables
     return state
 
 
 def _single(args: Args, weights: Sequence[Trained]) -> list[Variable]:
-    """The variables of an optimizer that MultiOptimizer holds."""
-    found = _state(args, weights)
-    if len(found) > 1:
-        raise args.error("optimizer_map", "optimizers that hold no others")
-    return found[""] if weights else list(_base(args, ()))
+    """The variables of one optimizer inside a MultiOptimizer."""
+    state = _state(args, weights)
+    if len(state) > 1:
+        raise args.error("optimizer_map", "optimizers without inner ones")
+    return state[""] if weights else list(_base(args, ()))
 
 
 def _turn(args: Args, path: str, globs: Mapping[str, str]) -> int:
-    """Which optimizer of a map a path goes to: the one of that name, else the only one whose pattern it matches."""
+    """The position of the optimizer for a path: the one of that name, else the only one whose pattern it matches."""
     if path in globs:
         return list(globs).index(path)
-    found = [at for at, glob in enumerate(globs.values()) if fnmatch.fnmatchcase(path, glob)]
-    if len(found) > 1:
+    matches = [at for at, glob in enumerate(globs.values()) if fnmatch.fnmatchcase(path, glob)]
+    if len(matches) > 1:
         raise args.error("optimizer_map", "patterns of which one at most matches a path")
-    return found[0] if found else len(globs)
+    return matches[0] if matches else len(globs)
 
 
-HOLDERS: Mapping[str, Callable[[Args, Sequence[Trained]], State]] = MappingProxyType(
+OUTER_OPTIMIZERS: Mapping[str, Callable[[Args, Sequence[Trained]], State]] = MappingProxyType(
     {"LossScaleOptimizer": _loss_scale, "MultiOptimizer": _multiple}
 )
-"""The optimizers that hold others."""
+"""The optimizers with inner optimizers."""
 
-_CLASSES = {name.lower(): name for name in (*OPTIMIZERS, *HOLDERS)}
+_CLASSES = {name.lower(): name for name in (*OPTIMIZERS, *OUTER_OPTIMIZERS)}
 
 
 def _inside(place: str, variables: Sequence[Variable]) -> list[Variable]:
@@ -253,14 +254,14 @@ def _below(place: str, state: State) -> State:
 
 
 def _patterns(args: Args, key: str, weights: Sequence[Trained]) -> list[Any]:
-    found = args.config.get(key) or []
-    if not isinstance(found, list):
+    patterns = args.config.get(key) or []
+    if not isinstance(patterns, list):
         raise args.error(key, "a list of patterns")
-    return _bounded(args, key, found, weights)
+    return _bounded(args, key, patterns, weights)
 
 
 def _bounded(args: Args, key: str, patterns: list[Any], weights: Sequence[Trained]) -> list[Any]:
-    """The patterns, where matching them all takes no more time than there is."""
+    """The patterns themselves. Raises ConfigError where matching all of them would take too long."""
     characters = sum((len(w.models) + 1) * (len(w.path) + sum(map(len, w.models))) for w in weights)
     if len(patterns) * characters > MAX_MATCHED:
         raise args.error(key, "fewer patterns")
@@ -268,8 +269,8 @@ def _bounded(args: Args, key: str, patterns: list[Any], weights: Sequence[Traine
 
 
 def _glob(args: Args, pattern: Any) -> str:
-    """The glob that a regular expression amounts to: text and `.*`. What others match is not known here, since one from
-    a stranger may take for ever."""
+    """The glob for a regular expression of text and `.*`. Raises ConfigError for any other, since matching one from a
+    stranger may take for ever."""
     pieces = pattern.split(".*") if isinstance(pattern, str) else ["*"]
     if not all(map(_LITERAL.fullmatch, pieces)):
         raise ConfigError(f"{args.class_name}: a pattern that is more than text and .*", found=str(pattern)[:60])
@@ -277,11 +278,11 @@ def _glob(args: Args, pattern: Any) -> str:
 
 
 def _agreed(args: Args, weight: Trained, test: Callable[[str], int]) -> int:
-    """What a test says of the path of a weight, where it says the same of all that the path may be."""
-    found = {test(path) for path in weight.paths}
-    if len(found) > 1:
+    """The result of a test of the path of a weight. Raises ConfigError where it differs between the possible paths."""
+    results = {test(path) for path in weight.paths}
+    if len(results) > 1:
         raise ConfigError(f"{args.class_name}: what it does with {weight.label} depends on how the models were built")
-    return found.pop()
+    return results.pop()
 
 
 def _number(args: Args, key: str) -> float:

@@ -1,6 +1,6 @@
-"""The arithmetic of shapes that layers and operations share: broadcasting, windows, axes.
+"""Arithmetic of shapes that layers and operations share: broadcasting, windows, axes.
 
-Sizes are whole numbers or None where one is not known; the ValueError of each function says what was expected. Sources:
+Sizes are whole numbers or None where one is not known; the ValueError of each function has the expected value. Sources:
 keras/src/ops/operation_utils.py and keras/src/backend/common/backend_utils.py, 3.15.
 """
 
@@ -23,21 +23,21 @@ def axis_number(axis: int, rank: int) -> int:
 
 def axis_numbers(axes: Sequence[int], rank: int) -> tuple[int, ...]:
     """The numbers of some axes, counted from the front. Raises ValueError where one is missing or named twice."""
-    found = tuple(axis_number(axis, rank) for axis in axes)
-    if len(set(found)) != len(found):
+    numbers = tuple(axis_number(axis, rank) for axis in axes)
+    if len(set(numbers)) != len(numbers):
         raise ValueError("axes that differ from each other")
-    return found
+    return numbers
 
 
 def same_size(one: Size, other: Size) -> Size:
-    """The size that both are, as far as either is known. Raises ValueError where they differ."""
+    """The common size of two axes, as far as either is known. Raises ValueError where they differ."""
     if one is not None and other is not None and one != other:
         raise ValueError(f"equal sizes, not {one} and {other}")
     return other if one is None else one
 
 
 def merged(one: Shape | None, other: Shape | None) -> Shape | None:
-    """The shape that both are, as far as either is known. Raises ValueError where they differ."""
+    """The common shape of two tensors, as far as either is known. Raises ValueError where they differ."""
     if one is None or other is None:
         return other if one is None else one
     if len(one) != len(other):
@@ -56,7 +56,7 @@ def broadcast_size(one: Size, other: Size) -> Size:
 
 
 def broadcast(*shapes: Shape | None) -> Shape | None:
-    """The shape that tensors of these shapes have together, None where the rank of one is not known.
+    """The shape of tensors that are broadcast together, None where the rank of one is not known.
 
     Raises ValueError where two sizes of an axis fit neither each other nor 1 (`broadcast_shapes`).
     """
@@ -115,10 +115,10 @@ def transposed(
         raise ValueError("a padding: valid, same")
     if size is None or kernel is None:
         return None
-    found = _transposed(size, dilation * (kernel - 1) + 1, stride, padding, output_padding)
-    if found < 0:
-        raise ValueError(f"strides and output_padding that leave a size of 0 at least, not {found}")
-    return found
+    result = _transposed(size, dilation * (kernel - 1) + 1, stride, padding, output_padding)
+    if result < 0:
+        raise ValueError(f"strides and output_padding that leave a size of 0 at least, not {result}")
+    return result
 
 
 def _transposed(size: int, span: int, stride: int, padding: str, output_padding: int | None) -> int:

@@ -1,4 +1,4 @@
-"""Models as the layers they hold: what goes into each layer and what comes out, from connections and shape rules."""
+"""The input and output shapes of a model's layers, worked out from their connections and shape rules."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ _SHAPES = ("batch_shape", "batch_input_shape")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One layer of a model: its calls with the shapes that go in, and what comes out of each."""
+    """One layer of a model: its calls with their input shapes, and the output shapes of each call."""
 
     args: Args
     calls: tuple[Call, ...]
@@ -27,40 +27,40 @@ class Step:
 
     @property
     def inputs(self) -> Inputs:
-        """The shapes it is built for: those of its `build_config`, as Keras builds it for them, else of its first call;
-        what its arguments state only where neither tells."""
+        """The shapes that the layer is built for: those of its `build_config`, as Keras does, else of its first call,
+        else those that its arguments declare."""
         called = _built_for(self.calls[0]) if self.calls else ()
         known = any(shape is not None for shape in called)
-        return self.args.built or (called if known else self.args.stated or called)
+        return self.args.built or (called if known else self.args.declared or called)
 
     @property
     def inbound(self) -> tuple[str, ...]:
-        """The names of the layers that its calls take tensors of, each once."""
+        """The names of the layers whose outputs its calls take, each once."""
         return tuple(dict.fromkeys(tensor.layer for call in self.calls for tensor in call.tensors))
 
 
 def is_model(args: Args) -> bool:
-    """Whether a layer is a model of a class whose layers its config lists."""
+    """Whether a layer is a Functional or Sequential model, whose config lists its layers."""
     return args.class_name in MODELS and not args.foreign
 
 
 def is_built(model: Args) -> bool:
-    """Whether Keras makes the weights of a model when it reads its config: not of a Sequential one without the shape of
-    an input."""
+    """Whether Keras creates the weights of a model when it reads its config: it does not for a Sequential one without
+    an input shape."""
     if model.class_name != "Sequential" or model.built or read_shape(model.config.get("build_input_shape")):
         return True
     return any(map(_gives_shape, steps_of(model)[:1]))
 
 
 def _gives_shape(first: Step) -> bool:
-    """Whether the first layer of a Sequential model tells what goes into it. What comes out tells nothing: that of a
-    GRU is known without it."""
+    """Whether the input shape of a Sequential model follows from its first layer. A known output shape is not enough:
+    that of a GRU is known without the input."""
     shapes = sum(first.outputs, ()) if first.args.class_name == "InputLayer" else first.inputs
     return any(shape is not None for shape in shapes) or (is_model(first.args) and is_built(first.args))
 
 
 def outputs_of(args: Args, call: Call) -> Outputs:
-    """The shapes of what comes out of a layer or model. Raises ConfigError."""
+    """The output shapes of a layer or model. Raises ConfigError."""
     if not is_model(args):
         return output_shapes(args, call, outputs_of)
     return _ends(args, steps_of(args, call.inputs))
@@ -77,12 +77,12 @@ def steps_of(model: Args, inputs: Inputs = ()) -> tuple[Step, ...]:
         chained = model.class_name == "Sequential"
         steps = tuple(_chain(model, layers, inputs)) if chained else _graph(model, layers, inputs)
         model.memo[key] = (model.config, steps)  # the config too: it keeps its id while it is there
-    found: tuple[Step, ...] = model.memo[key][1]
-    return found
+    known: tuple[Step, ...] = model.memo[key][1]
+    return known
 
 
 def _chain(model: Args, layers: list[Args], inputs: Inputs) -> Iterator[Step]:
-    """The layers of a Sequential model, each called on what comes out of the one before."""
+    """The layers of a Sequential model, each called on the output of the one before."""
     name, shape = "", next(iter(inputs or model.built), read_shape(model.config.get("build_input_shape")))
     for at, args in enumerate(layers):
         if args.class_name == "InputLayer":
@@ -111,8 +111,8 @@ def _declared(args: Args) -> Shape | None:
 def first_nodes(layers: Mapping[str, Args], referred: Iterable[tuple[str, Tensor]]) -> dict[str, int]:
     """The number of each layer's first recorded call: Keras 2 counts a nested model's own input as call 0.
 
-    `referred` are all tensors that a graph refers to, each with what refers to it. Raises ConfigError for one of a
-    layer that is not there.
+    `referred` are all tensors that a graph refers to, each with the name of the layer that takes it. Raises ConfigError
+    for a tensor of a missing layer.
     """
     lowest: dict[str, int] = {}
     for name, tensor in referred:
@@ -123,7 +123,7 @@ def first_nodes(layers: Mapping[str, Args], referred: Iterable[tuple[str, Tensor
 
 
 def _followed(entry: Any) -> int:
-    """How many calls are met where every call of a layer, and of a model with all that is called in it, is followed."""
+    """The number of calls when every call of a layer is followed, and every call of a model with all calls in it."""
     if not isinstance(entry, Mapping):
         return 0
     calls, config = entry.get("inbound_nodes"), entry.get("config")
@@ -133,7 +133,7 @@ def _followed(entry: Any) -> int:
 
 
 class _Graph:
-    """The state of walking a graph: which calls wait for which tensors, and what came out so far."""
+    """A graph and the output shapes computed so far."""
 
     def __init__(self, model: Args, layers: list[Args], inputs: Inputs) -> None:
         entries: list[Mapping[str, Any]] = list(model.config["layers"])
@@ -152,22 +152,22 @@ class _Graph:
                     found=tensor.layer,
                 )
         self.calls = {name: read_calls(entry) for name, entry in zip(self.names, entries, strict=True)}
-        self.given = dict(zip(_input_names(model), inputs, strict=False))
+        self.input_shapes = dict(zip(_input_names(model), inputs, strict=False))
         referred = ((name, tensor) for name, calls in self.calls.items() for call in calls for tensor in call.tensors)
         self.first = first_nodes(self.layers, referred)
         self.outputs: dict[str, dict[int, Outputs]] = {name: {} for name in self.names}
 
     def shape_of(self, tensor: Tensor) -> Shape | None:
         """The shape of a tensor, computed where it can be, else the one that the config states."""
-        found = self.outputs.get(tensor.layer, {}).get(tensor.node - self.first.get(tensor.layer, 0), ())
-        shape = found[tensor.output] if 0 <= tensor.output < len(found) else None
+        outputs = self.outputs.get(tensor.layer, {}).get(tensor.node - self.first.get(tensor.layer, 0), ())
+        shape = outputs[tensor.output] if 0 <= tensor.output < len(outputs) else None
         return tensor.shape if shape is None else shape
 
     def run(self, name: str, at: int) -> None:
-        """Computes what comes out of one call, now that all that goes in is known."""
+        """Compute the output shapes of one call, all of whose input shapes are known by now."""
         args = self.layers[name]
         if not self.calls[name]:
-            shape = self.given.get(name) or _declared(args)
+            shape = self.input_shapes.get(name) or _declared(args)
             self.outputs[name][0] = (shape,) if args.class_name == "InputLayer" else ()
             return
         self.outputs[name][at] = outputs_of(args, self.known(self.calls[name][at]))
@@ -203,7 +203,7 @@ _Key = tuple[str, int]
 
 
 def _dependencies(graph: _Graph) -> tuple[dict[_Key, int], dict[_Key, list[_Key]]]:
-    """For each call how many others it waits for, and for each the ones that wait for it."""
+    """For each call the number of calls that it waits for, and the calls that wait for it."""
     waiting = {(name, at): 0 for name in graph.names for at in range(max(1, len(graph.calls[name])))}
     dependents: dict[_Key, list[_Key]] = defaultdict(list)
     for name, calls in graph.calls.items():
@@ -226,7 +226,7 @@ def _input_names(model: Args) -> list[str]:
 
 
 def _ends(model: Args, steps: tuple[Step, ...]) -> Outputs:
-    """The shapes of what comes out of a model."""
+    """The output shapes of a model."""
     if model.class_name == "Sequential":
         return steps[-1].outputs[0] if steps else ()
     outputs = {step.args.name: step.outputs for step in steps}
@@ -235,11 +235,11 @@ def _ends(model: Args, steps: tuple[Step, ...]) -> Outputs:
 
 def _end(outputs: Mapping[str, tuple[Outputs, ...]], tensor: Tensor) -> Shape | None:
     calls = outputs.get(tensor.layer, ())
-    found = calls[min(tensor.node, len(calls) - 1)] if calls and tensor.node >= 0 else ()
-    return found[tensor.output] if 0 <= tensor.output < len(found) else None
+    shapes = calls[min(tensor.node, len(calls) - 1)] if calls and tensor.node >= 0 else ()
+    return shapes[tensor.output] if 0 <= tensor.output < len(shapes) else None
 
 
 def _built_for(call: Call) -> Inputs:
     """The shapes that a layer is built for when it is called: its inputs, without masks and states beside them."""
-    kept = {key: value for key, value in call.kwargs.items() if not key.endswith(_BESIDE)}
-    return Call(call.args, kept).inputs
+    kwargs = {key: value for key, value in call.kwargs.items() if not key.endswith(_BESIDE)}
+    return Call(call.args, kwargs).inputs

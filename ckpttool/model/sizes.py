@@ -1,4 +1,4 @@
-"""Sizes and shapes as configs state them and as layers compute them: whole numbers, None where one is not known."""
+"""Sizes and shapes in configs and in shape inference: whole numbers, None where one is not known."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ Inputs = tuple[Shape | None, ...]
 
 
 def read_shape(value: Any) -> Shape | None:
-    """The shape that a value of a config states, None where it states none; tuples of every spelling are lists.
+    """The shape in a value of a config, None where it is none; tuples may have any spelling.
 
     Keras 2.13 on writes `{"class_name": "__tuple__", "items": [...]}` for a tuple.
     """
@@ -45,7 +45,7 @@ def shapes_fit(expected: Shape | None, shape: Sequence[int]) -> bool:
 
 
 def is_integer(value: Any) -> bool:
-    """Whether a value is a whole number; `2.0` is none, nor is `true`."""
+    """Whether a value is a whole number; neither `2.0` nor `true` is one."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -27,10 +27,10 @@ MAX_SLOTS = 1_000_000
 class SpecSlot:
     """One weight that a model expects.
 
-    `layer` is the chain of names down to its layer, `name` the weight inside it. `dtype` is that of the stored array.
-    `path` is its place in `.weights.h5`, empty where that leaves it out. `group` and `index` are the top layer and the
+    `layer` joins the names down to its layer, `name` is the weight inside it. `dtype` is that of the stored array.
+    `path` is its place in `.weights.h5`, empty where it is not in there. `group` and `index` are the top layer and the
     position in its list of weights in a legacy `.h5`, empty and None where it has none of its own there. A weight of
-    the model itself has no group and a position.
+    the model itself has no group but a position.
     """
 
     layer: str
@@ -44,14 +44,14 @@ class SpecSlot:
 
     @property
     def label(self) -> str:
-        """What to call it: `encoder/dense/kernel`."""
+        """The name of the weight for people: `encoder/dense/kernel`."""
         return f"{self.layer}/{self.name}" if self.layer else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """An object that loads weights which are not known: its class is not built into Keras, and no config tells them, or
-    it loads them in a way of its own, as a live model told."""
+    """An object whose weights are not known: its class is not built into Keras and no config describes them, or it is
+    an object of a live model that loads them in a way of its own."""
 
     layer: str
     class_name: str
@@ -59,7 +59,7 @@ class Opaque:
 
     @property
     def group(self) -> str:
-        """The top layer that it is or is part of."""
+        """The top layer that the object is or is part of."""
         return self.layer.split("/", 1)[0]
 
 
@@ -68,11 +68,11 @@ class Spec:
     """The weights that a model expects, in the order of its layers.
 
     `layers` are its top layers, all of them. `empty` are the paths in `.weights.h5` of its objects without weights of
-    their own. `built` is False where no shape of an input is known, so that Keras makes no weights yet. `optimizer` are
-    the variables of the optimizer that the model is compiled with, empty where that is not known, and of those that it
-    holds beside it. `aliases` are pairs of an object's path in `.weights.h5` and one where Keras looks when nothing is
-    stored there, None where only a live model could tell. `vocabularies` are the layers that look values up and that
-    have no vocabulary in their config, each with the path of its folder among the assets of a `.keras`.
+    their own. `built` is False where no input shape is known, so that Keras creates no weights yet. `optimizer` are the
+    variables of the optimizer that the model is compiled with, empty where that is not known, and of further optimizers
+    of the model. `aliases` are pairs of an object's path in `.weights.h5` and another one where Keras looks when
+    nothing is stored there, None where only a live model has them. `vocabularies` are the layers that look values up
+    and that have no vocabulary in their config, each with the path of its folder among the assets of a `.keras`.
     """
 
     model: str
@@ -119,7 +119,7 @@ def _vocabularies(model: Part) -> Iterator[tuple[str, str]]:
 
 
 def part_in(architecture: Architecture) -> Part:
-    """The objects of a model and their weights: those of the live model, else what the table makes of the config.
+    """The objects of a model and their weights: those of the live model, else those that follow from the config.
 
     Raises ConfigError.
     """
@@ -134,24 +134,24 @@ def _part(architecture: Architecture) -> Part:
 
 
 def normalized_config(architecture: Architecture) -> Mapping[str, Any]:
-    """The config of an architecture in the words of Keras 3. Raises ConfigError."""
+    """The config of an architecture in the form of Keras 3. Raises ConfigError."""
     return architecture.facts.once("normalized", normalized, architecture.config, architecture.generation)
 
 
 def _optimizers(spec: Spec, model: Part) -> Iterator[SpecSlot]:
-    """The variables of all optimizers of a live model; of the one that it is compiled with, as long as that is not
-    built, those that Keras will make."""
-    found = dict(optimizers_in(model))
-    if "optimizer" not in found or not found["optimizer"].known:
+    """The variables of all optimizers of a live model; for the one that it is compiled with, as long as that is not
+    built, those that Keras will create."""
+    optimizers = dict(optimizers_in(model))
+    if "optimizer" not in optimizers or not optimizers["optimizer"].known:
         yield from spec.optimizer
-        found = {path: held for path, held in found.items() if not f"{path}/".startswith("optimizer/")}
-    for path, held in found.items():
-        for at, slot in enumerate(held.slots):
+        optimizers = {path: part for path, part in optimizers.items() if not f"{path}/".startswith("optimizer/")}
+    for path, part in optimizers.items():
+        for at, slot in enumerate(part.slots):
             yield SpecSlot(path, slot.name, slot.shape, slot.dtype, False, f"{path}/vars/{at}", "", None)
 
 
 def _compiled_with(architecture: Architecture) -> Any:
-    """The optimizer that a config names; where it says how to compile and not with what, that of `compile` itself.
+    """The optimizer in a `compile_config`, or the default of `compile` where that has none.
 
     Saving a model as `.h5` takes the optimizer out of its config (`model_metadata`,
     keras/src/legacy/saving/saving_utils.py, 3.15)."""
@@ -169,21 +169,21 @@ def with_optimizer(spec: Spec, optimizer: Any) -> Spec:
     return replace(
         spec,
         optimizer=tuple(
-            SpecSlot(place, found.name, found.shape, found.dtype, False, f"{place}/vars/{at}", "", None)
+            SpecSlot(place, variable.name, variable.shape, variable.dtype, False, f"{place}/vars/{at}", "", None)
             for below, variables in state.items()
             for place in [f"optimizer/{below}".rstrip("/")]
-            for at, found in enumerate(variables)
+            for at, variable in enumerate(variables)
         ),
     )
 
 
 def _trainable(spec: Spec) -> "list[Trained]":
-    """The weights that are trained, in the order of `model.trainable_variables`: layer after layer, in each that of its
-    legacy list."""
+    """The weights that are trained, in the order of `model.trainable_variables`: layer after layer, in each in the
+    order of its legacy list."""
     turn = {name: at for at, name in enumerate(spec.layers)}
-    found = [(turn.get(slot.group, -1), slot.index, slot) for slot in spec.slots if slot.index is not None]
-    found.sort(key=lambda entry: entry[:2])
-    return [_trained(spec.model, slot) for _, _, slot in found if slot.trainable]
+    slots = [(turn.get(slot.group, -1), slot.index, slot) for slot in spec.slots if slot.index is not None]
+    slots.sort(key=lambda entry: entry[:2])
+    return [_trained(spec.model, slot) for _, _, slot in slots if slot.trainable]
 
 
 def _trained(model: str, slot: SpecSlot) -> "Trained":
@@ -194,7 +194,7 @@ def _trained(model: str, slot: SpecSlot) -> "Trained":
 
 
 def model_args(architecture: Architecture) -> Args:
-    """The arguments of a model; one of an own class that lists its layers as Keras's models do is taken for one.
+    """The arguments of a model; a model of an own class that lists its layers as Keras's models do counts as one.
     Raises ConfigError."""
     return architecture.facts.once("args", _model_args, architecture)
 
@@ -217,7 +217,7 @@ def _slot(place: Place) -> SpecSlot:
 
 
 def to_json(spec: Spec) -> str:
-    """A spec as text: one line a slot, so that a changed layer is a changed line in review."""
+    """The spec as JSON text: one line a slot, so that a changed layer is a changed line in review."""
     head = {"schema": SCHEMA, "model": spec.model, "built": spec.built}
     head |= {"layers": list(spec.layers), "empty": list(spec.empty)}
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
@@ -232,7 +232,7 @@ def to_json(spec: Spec) -> str:
 
 
 def is_spec(value: Any) -> bool:
-    """Whether a JSON value says to be a spec."""
+    """Whether a JSON value has the schema of a spec."""
     return (
         isinstance(value, Mapping)
         and isinstance(value.get("schema"), str)
@@ -241,7 +241,7 @@ def is_spec(value: Any) -> bool:
 
 
 def from_json(value: Mapping[str, Any]) -> Spec:
-    """The spec that a JSON object holds. Raises ConfigError."""
+    """The spec in a JSON object. Raises ConfigError."""
     if value["schema"] != SCHEMA:
         raise ConfigError("a spec of another version", expected=SCHEMA, found=str(value["schema"])[:60])
     keys = ("slots", "layers", "opaque", "empty", "optimizer")
@@ -264,24 +264,24 @@ def from_json(value: Mapping[str, Any]) -> Spec:
 
 
 def _read_pairs(value: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
-    found = _list(value, key)
-    if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) for p in pair) for pair in found):
+    pairs = _list(value, key)
+    if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) for p in pair) for pair in pairs):
         raise ConfigError("cannot be read as a spec", where=key, expected="pairs of paths")
-    return tuple((path, other) for path, other in found)
+    return tuple((path, other) for path, other in pairs)
 
 
 def _list(value: Mapping[str, Any], key: str) -> list[Any]:
-    found = value.get(key, [])
-    if not isinstance(found, list) or len(found) > MAX_SLOTS:
+    items = value.get(key, [])
+    if not isinstance(items, list) or len(items) > MAX_SLOTS:
         raise ConfigError("cannot be read as a spec", where=key, expected="a list")
-    return found
+    return items
 
 
 def _text(value: Any, key: str, where: str) -> str:
-    found = value.get(key) if isinstance(value, Mapping) else None
-    if not isinstance(found, str):
+    text = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(text, str):
         raise ConfigError("cannot be read as a spec", where=f"{where}.{key}", expected="a text")
-    return found
+    return text
 
 
 def _texts(value: Any, keys: tuple[str, ...], where: str) -> list[str]:
@@ -290,9 +290,9 @@ def _texts(value: Any, keys: tuple[str, ...], where: str) -> list[str]:
 
 def _read_slot(value: Any, where: str) -> SpecSlot:
     layer, name, dtype, path, group = _texts(value, ("layer", "name", "dtype", "path", "group"), where)
-    stated, index, trainable = value.get("shape"), value.get("index"), value.get("trainable")
-    shape = read_shape(stated)
-    if (stated is not None and shape is None) or not isinstance(trainable, bool):
+    dims, index, trainable = value.get("shape"), value.get("index"), value.get("trainable")
+    shape = read_shape(dims)
+    if (dims is not None and shape is None) or not isinstance(trainable, bool):
         raise ConfigError("cannot be read as a spec", where=where, expected="a shape, and true or false for trainable")
     if index is not None and not (is_integer(index) and index >= 0):
         raise ConfigError("cannot be read as a spec", where=f"{where}.index", expected="a position or null")

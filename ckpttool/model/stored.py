@@ -1,4 +1,4 @@
-"""The architecture that a checkpoint states beside its weights."""
+"""The architecture in a checkpoint, beside its weights."""
 
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ from ckpttool.model.config import Architecture, read_architecture
 
 
 class Configured(Protocol):
-    """What can state a model: a config, and who wrote it. A checkpoint is such a thing."""
+    """An object with the config of a model and its producer, such as a checkpoint."""
 
     @property
     def config(self) -> Any:
@@ -16,14 +16,14 @@ class Configured(Protocol):
 
     @property
     def producer(self) -> Producer:
-        """Who wrote it."""
+        """The program that wrote it."""
 
     @property
     def facts(self) -> Facts:
-        """What is known of it."""
+        """The facts that were worked out of it."""
 
 
 def architecture_of(checkpoint: Configured) -> Architecture | None:
-    """The architecture that a checkpoint states, read once; None where it states none."""
+    """The architecture in the config of a checkpoint, read once; None where it has none."""
     version = checkpoint.producer.keras_version
     return checkpoint.facts.once("architecture", read_architecture, checkpoint.config, version)

@@ -1,4 +1,4 @@
-"""What a config tells of each layer beside its weights: the shapes of what comes out of it, and what goes in."""
+"""The output shapes and the inputs of each layer, as far as a config has them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from ckpttool.model.spec import model_args
 
 @dataclass(frozen=True, slots=True)
 class LayerGraph:
-    """The shapes of what comes out of a layer, for each of its calls, and the tensors that go into them.
+    """The output shapes of a layer, for each of its calls, and the tensors that go into them.
 
-    The layers of a Sequential model are connected by their order, and no tensors are told.
+    The layers of a Sequential model are connected by their order, so `inbound` is empty.
     """
 
     outputs: tuple[Outputs, ...]
@@ -25,12 +25,12 @@ class LayerGraph:
 
     @property
     def shapes(self) -> tuple[Shape | None, ...]:
-        """The shapes of what comes out, each once."""
+        """The output shapes, each once."""
         return tuple(dict.fromkeys(shape for outputs in self.outputs for shape in outputs))
 
 
 def graph_of(architecture: Architecture) -> Mapping[str, LayerGraph]:
-    """What is told of each layer, by its chain of names; nothing where the config makes no sense."""
+    """The graph of each layer, by its path; empty where the config is invalid."""
     try:
         return dict(_walk(model_args(architecture), (), ""))
     except CheckpointError:
@@ -51,15 +51,15 @@ def _inbound(step: Step) -> tuple[Tensor, ...]:
 
 
 def outputs_with_shapes(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:
-    """The layers at the end of a model with the shapes of what comes out: computed, else as the config states them."""
-    stated, computed = architecture.outputs, model_outputs(architecture)
-    if len(stated) != len(computed):
-        return stated
-    return tuple((name, shape or dims) for (name, dims), shape in zip(stated, computed, strict=True))
+    """The output layers of a model with the output shapes: computed, else those in the config."""
+    declared, computed = architecture.outputs, model_outputs(architecture)
+    if len(declared) != len(computed):
+        return declared
+    return tuple((name, shape or dims) for (name, dims), shape in zip(declared, computed, strict=True))
 
 
 def model_outputs(architecture: Architecture) -> Outputs:
-    """The shapes of what comes out of a model; none where the config does not tell."""
+    """The output shapes of a model; empty where they do not follow from the config."""
     try:
         return outputs_of(model_args(architecture), Call())
     except CheckpointError:

@@ -1,4 +1,4 @@
-"""Which Keras builds an architecture: the generation that wrote it, and whether Keras 3.15 does."""
+"""The support for an architecture: the generation of Keras that wrote it, and whether Keras 3.15 builds it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,30 +18,30 @@ from ckpttool.model.generations.generation import Generation, generation_of
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The generation of Keras that wrote an architecture, and what Keras 3.15 makes of it."""
+    """The generation of Keras that wrote an architecture, and whether Keras 3.15 builds it."""
 
     writer: Generation
     buildability: Buildability
 
     @property
     def obstacles(self) -> tuple[Obstacle, ...]:
-        """Why Keras 3 does not build it."""
+        """The reasons why Keras 3 does not build the architecture; empty where it does."""
         return self.buildability.obstacles
 
     @property
     def by_keras_3(self) -> bool:
-        """Whether Keras 3 wrote it."""
+        """Whether Keras 3 wrote the architecture."""
         return self.writer is Generation.KERAS_3
 
     @property
     def by_writer_alone(self) -> bool:
-        """Whether the Keras that wrote it builds it, and Keras 3 does not."""
+        """Whether Keras 3 does not build the architecture, so that only the Keras that wrote it does."""
         return bool(self.obstacles) and not self.by_keras_3
 
 
 def support_of(architecture: Checkpoint | Architecture) -> Support | None:
-    """Which Keras builds an architecture; None where there is no config that it would be built of: of weights alone, of
-    a live model."""
+    """The support for an architecture; None where there is no config to build it from: for weights alone and for a live
+    model."""
     if isinstance(architecture, Checkpoint):
         return _of_checkpoint(architecture)
     return support_of_config(architecture.config) if architecture.part is None else None
@@ -55,6 +55,6 @@ def _of_checkpoint(checkpoint: Checkpoint) -> Support | None:
 
 
 def support_of_config(config: Any) -> Support:
-    """Which Keras builds the architecture that a config describes, of a file in JSON or YAML or of a `.keras`."""
+    """The support for the architecture in a config, of a file in JSON or YAML or of a `.keras`."""
     compiled = isinstance(config, Mapping) and "compile_config" in config  # as a `.keras` has it
     return Support(generation_of(config), (buildability_of_keras if compiled else buildability_of_json)(config))

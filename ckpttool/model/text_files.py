@@ -1,4 +1,4 @@
-"""Files that hold an architecture or a spec and nothing else, in JSON or YAML."""
+"""Text files of an architecture or a spec alone, in JSON or YAML."""
 
 import os
 from typing import Any
@@ -10,11 +10,11 @@ from ckpttool.io.sources import FileSource
 from ckpttool.model.config import Architecture, read_architecture
 from ckpttool.model.spec import Spec, from_json, is_spec, spec_of
 
-_TIMES = 4  # what a config by itself may cost, against that in a checkpoint: no weights have to be found for it
+_TIMES = 4  # the budget of a config by itself against that in a checkpoint: it has no weights to be matched
 
 
 def architecture_of_text(path: str | os.PathLike[str]) -> Architecture:
-    """The architecture that a JSON or YAML file describes; raises where it is none."""
+    """The architecture in a JSON or YAML file. Raises CheckpointError where it has none."""
     try:
         return architecture_in(value_in(path))
     except CheckpointError as error:
@@ -22,7 +22,7 @@ def architecture_of_text(path: str | os.PathLike[str]) -> Architecture:
 
 
 def spec_of_text(path: str | os.PathLike[str]) -> Spec:
-    """The spec that a file holds, or that follows from the architecture in it; raises where it is neither."""
+    """The spec in a file, or the spec of the architecture in it. Raises CheckpointError where it has neither."""
     try:
         value = value_in(path)
         return from_json(value) if is_spec(value) else spec_of(architecture_in(value))
@@ -31,11 +31,11 @@ def spec_of_text(path: str | os.PathLike[str]) -> Spec:
 
 
 def architecture_in(value: Any) -> Architecture:
-    """The architecture that the value of a JSON or YAML file describes. Raises UnknownFormatError where it is none."""
-    found = read_architecture(value)
-    if found is None or not found.layers:
+    """The architecture in the value of a JSON or YAML file. Raises UnknownFormatError where it has none."""
+    architecture = read_architecture(value)
+    if architecture is None or not architecture.layers:
         raise UnknownFormatError("describes no model", expected="the config of a model with layers, JSON or YAML")
-    return found
+    return architecture
 
 
 def value_in(path: str | os.PathLike[str]) -> Any:

@@ -65,12 +65,12 @@ def _summary_row(result: Summary) -> tuple[object, ...]:
 
 
 def _saved_row(result: Summary) -> tuple[object, ...]:
-    record, kept = result.record, result.kept
+    record, managed = result.record, result.managed
     if record is not None:
         saved = record.saved
         facts = (saved.epoch, saved.batch, saved.step, saved.monitor, saved.value, record.best, record.damage)
         return (*facts, saved.date, "")
-    return ("", "", kept.step, "", "", "", "", date(kept.time), kept.newest) if kept else ("",) * 9
+    return ("", "", managed.step, "", "", "", "", date(managed.time), managed.newest) if managed else ("",) * 9
 
 
 def rows(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:

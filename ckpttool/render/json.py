@@ -161,7 +161,7 @@ def _summary(result: Summary, style: Style) -> dict[str, Any]:
     item = _listing(result.listing, style) if result.listing else {"path": str(result.path), "error": result.error}
     if result.record:
         return {**item, "saved": _record(result.record)}
-    managed = result.kept
+    managed = result.managed
     if not managed:
         return item
     return {**item, "kept": {"step": managed.step, "date": date(managed.time), "newest": managed.newest}}

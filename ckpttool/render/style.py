@@ -34,7 +34,7 @@ class Summary:
     listing: Listing | None
     error: str = ""
     record: Record | None = None
-    kept: Kept | None = None
+    managed: Kept | None = None
 
 
 def count_of(number: int, noun: str) -> str:

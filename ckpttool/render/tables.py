@@ -182,7 +182,7 @@ def _saved_cells(result: Summary) -> list[str]:
     """The cells of a checkpoint's entry in the manifest or in TensorFlow's state file."""
     if result.record is not None:
         return [*_recorded_cells(result.record), "", ""]
-    managed = result.kept
+    managed = result.managed
     if managed is None:
         return [""] * 7
     step = "" if managed.step is None else f"{managed.step:,}"

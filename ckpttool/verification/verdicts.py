@@ -18,7 +18,7 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture, architecture_of
-from ckpttool.model.optimizers import HOLDERS, OPTIMIZERS
+from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Spec, SpecSlot
 from ckpttool.verification import evidence, holders, legacy_state, loaders, old_keras, vocabularies
@@ -193,7 +193,7 @@ def _check_optimizer_is_known(spec: Spec) -> None:
     if not spec.optimizer:
         raise UnsupportedError(
             "the architecture names no optimizer whose variables are known",
-            expected=f"compiled with one of {', '.join((*OPTIMIZERS, *HOLDERS))}",
+            expected=f"compiled with one of {', '.join((*OPTIMIZERS, *OUTER_OPTIMIZERS))}",
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from ckpttool.model import read_architecture
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.normalization import normalized
-from ckpttool.model.numpy_values import of_today, plain
+from ckpttool.model.numpy_values import keras3_value, plain
 from ckpttool.model.spec import spec_of
 from tests.model.generations.cases import ALL, Case
 
@@ -65,6 +65,6 @@ def test_arrays_for_a_function(value: Any, dtype: str) -> None:
     """What NumPy makes of the value, as Keras 2 made it for the function of a Lambda."""
     assert np.array(value).dtype == dtype
     stated = {"type": "ndarray", "value": value}
-    assert of_today(stated) == {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
-    assert of_today({**stated, "dtype": "int8"})["config"]["dtype"] == "int8"
-    assert of_today([stated]) == [value]
+    assert keras3_value(stated) == {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
+    assert keras3_value({**stated, "dtype": "int8"})["config"]["dtype"] == "int8"
+    assert keras3_value([stated]) == [value]

@@ -12,7 +12,7 @@ import pytest
 import ckpttool
 from ckpttool import Section
 from ckpttool.model import read_architecture
-from ckpttool.model.optimizers import HOLDERS, OPTIMIZERS, Trained, optimizer_state
+from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS, Trained, optimizer_state
 from ckpttool.model.spec import Spec, spec_of
 from ckpttool.verification import Allowed
 
@@ -183,7 +183,7 @@ def test_there_is_a_row_for_each() -> None:
         for name, found in vars(keras.optimizers).items()
         if isinstance(found, type) and issubclass(found, keras.optimizers.Optimizer)
     }
-    assert live - {"Optimizer"} == {*OPTIMIZERS, *HOLDERS}
+    assert live - {"Optimizer"} == {*OPTIMIZERS, *OUTER_OPTIMIZERS}
 
 
 def test_a_schedule_takes_the_place_of_the_learning_rate() -> None:
@@ -278,7 +278,7 @@ def test_optimizers_inside_each_other_without_end() -> None:
 
 
 @pytest.mark.parametrize("value", ["x", [1], {"a": 1}, True, -3, 1e400, None])
-@pytest.mark.parametrize("name", sorted((*OPTIMIZERS, *HOLDERS)))
+@pytest.mark.parametrize("name", sorted((*OPTIMIZERS, *OUTER_OPTIMIZERS)))
 def test_junk(name: str, value: Any) -> None:
     """Whatever stands where settings should stand, nothing breaks."""
     switches = ("momentum", "centered", "amsgrad", "use_ema", "gradient_accumulation_steps", "exclude_layers")

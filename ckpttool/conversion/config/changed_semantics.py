@@ -10,7 +10,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.arguments import Args
 from ckpttool.model.defaults import arguments_of
-from ckpttool.model.generations.keras1_data_format import UNTOLD
+from ckpttool.model.generations.keras1_data_format import WITHOUT_DATA_FORMAT
 from ckpttool.model.layers.table import LAYERS
 from ckpttool.model.sizes import Shape, is_integer
 
@@ -62,7 +62,7 @@ def settled(args: Args, site: Site, journal: Journal) -> Mapping[str, Any]:
 
 
 def _guess_order(args: Args, site: Site, journal: Journal) -> None:
-    if args.class_name in UNTOLD and not {"data_format", "dim_ordering"} & site.old.config.keys():
+    if args.class_name in WITHOUT_DATA_FORMAT and not {"data_format", "dim_ordering"} & site.old.config.keys():
         journal.guess(site.label, "channels_last: neither it nor the layers beside it tell the order of its axes")
 
 

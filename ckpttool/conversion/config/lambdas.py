@@ -122,4 +122,6 @@ def _function(module: str | None, name: str) -> dict[str, Any]:
 def _arguments(old: Args) -> dict[str, Any]:
     """What the function is given beside its input."""
     stated = old.config.get("arguments")
-    return {key: numpy_values.of_today(value) for key, value in stated.items()} if isinstance(stated, Mapping) else {}
+    return (
+        {key: numpy_values.keras3_value(value) for key, value in stated.items()} if isinstance(stated, Mapping) else {}
+    )

@@ -47,7 +47,7 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.known_names import KerasVersion
-from ckpttool.model.generations.normalization import normalized, restated, unflattened
+from ckpttool.model.generations.normalization import canonical, normalized, unflattened
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of
@@ -93,7 +93,7 @@ def rewrite(
     rewriter = _Rewriter(generation, journal, options, origin)
     if generation is Generation.KERAS_3:
         return current(config, rewriter.current_lambda, rewriter.without_function)
-    old = restated(config, generation)
+    old = canonical(config, generation)
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
     new = normalized_config(architecture)

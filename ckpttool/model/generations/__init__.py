@@ -1,2 +1,1 @@
-"""The dialects of Keras before 3: what generation a config is of, what its layers are today, how their weights lie in
-legacy files."""
+"""Generations of Keras: detection, configs in the form of Keras 3, the order of weights in legacy files."""

@@ -1,4 +1,4 @@
-"""What turns the arguments of one class of old Keras into those of Keras 3: a new class name, renames, a function."""
+"""Change of one class from old Keras to Keras 3: a new class name, renamed and dropped arguments, a function."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,17 +8,17 @@ from ckpttool.model.generations.values import Config
 
 
 def same(config: Config) -> Config:
-    """The arguments as they are."""
+    """The arguments, unchanged."""
     return config
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The class of today (empty: the same), the arguments with other names, those without a meaning today, and what
-    renames cannot do, which is done last.
+    """The class name in Keras 3 (empty: the same), the renamed arguments, the dropped arguments, and a function for all
+    other changes, which is applied last.
 
-    `dropped` gives for an argument the values that say nothing: it is left out where it has one of them, and kept
-    where it has another, for the reader to see that something of the layer is lost. `...` stands for any value.
+    `dropped` has for an argument the values without a meaning in Keras 3: the argument is left out where it has one of
+    them, and stays where it has another, so that a reader sees what would be lost. `...` stands for any value.
     """
 
     class_name: str = ""
@@ -27,10 +27,10 @@ class Change:
     finish: Callable[[Config], Config] = same
 
     def of(self, config: Mapping[str, Any]) -> Config:
-        """The arguments of today for those of old."""
-        kept = {key: value for key, value in config.items() if not self._says_nothing(key, value)}
-        return self.finish({self.renames.get(key, key): value for key, value in kept.items()})
+        """The arguments for Keras 3."""
+        rest = {key: value for key, value in config.items() if not self._is_dropped(key, value)}
+        return self.finish({self.renames.get(key, key): value for key, value in rest.items()})
 
-    def _says_nothing(self, key: str, value: Any) -> bool:
-        empty = self.dropped.get(key, ())
-        return ... in empty or any(value is item or (value == item and type(value) is type(item)) for item in empty)
+    def _is_dropped(self, key: str, value: Any) -> bool:
+        values = self.dropped.get(key, ())
+        return ... in values or any(value is item or (value == item and type(value) is type(item)) for item in values)

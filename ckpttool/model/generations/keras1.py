@@ -1,7 +1,7 @@
-"""The layers of Keras 1 (and 0, which names arguments alike): what each is called today, and its arguments.
+"""Changes of the layers of Keras 1 (and 0, with the same names of arguments) to classes and arguments of Keras 3.
 
-Sources: `get_config` of the layers in keras/layers of 1.2.2; what they are today follows keras/legacy/interfaces.py of
-2.2.4, which turns calls of Keras 1 into calls of Keras 2.
+Sources: `get_config` of the layers in keras/layers of 1.2.2; keras/legacy/interfaces.py of 2.2.4, which turns calls of
+Keras 1 into calls of Keras 2.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ _MERGES = MappingProxyType(
 
 
 def _joined(config: Config, new: str, *old: str) -> Config:
-    """The arguments with one list in place of several numbers, where all of these are there."""
+    """The arguments with one list in place of several numbers, if all of them are there."""
     if not all(key in config for key in old):
         return config
     rest = {key: value for key, value in config.items() if key not in old}
@@ -79,7 +79,7 @@ def _window_3(config: Config) -> Config:
 
 
 def _separable(config: Config) -> Config:
-    """One initializer stood for both kernels."""
+    """The arguments with an initializer for each of both kernels, which had one in common."""
     rest = {key: value for key, value in _window_2(config).items() if key != "kernel_initializer"}
     if "kernel_initializer" not in config:
         return rest
@@ -91,13 +91,14 @@ def _convolved_lstm(config: Config) -> Config:
 
 
 def _forgetting(config: Config) -> Config:
-    """Forget gates start at one; another initializer for them alone has no place today."""
+    """The arguments of a layer with forget gates, which start at one; Keras 3 has no other initializer for them
+    alone."""
     rest = {key: value for key, value in config.items() if key != "forget_bias_init"}
     return {**_GATES, **rest, "unit_forget_bias": config.get("forget_bias_init", "one") == "one"}
 
 
 def _gated(config: Config) -> Config:
-    """Which implementation is used decides how weights are stored."""
+    """The arguments with the number of the implementation, on which the order of stored weights depends."""
     how = config.get("implementation")
     return {**config, "implementation": _IMPLEMENTATIONS.get(how, 0) if isinstance(how, str) else 0}
 
@@ -111,7 +112,7 @@ def _gru(config: Config) -> Config:
 
 
 def _padded(config: Config) -> Config:
-    """Sides by name, or four numbers, as pairs."""
+    """The arguments with `padding` as pairs, which was an object with sides or four numbers."""
     sides = config.get("padding")
     if isinstance(sides, Mapping):
         sides = [sides.get(f"{side}_pad", 0) for side in ("top", "bottom", "left", "right")]
@@ -121,7 +122,7 @@ def _padded(config: Config) -> Config:
 
 
 def _padded_1(config: Config) -> Config:
-    """Sides by name as a pair."""
+    """The arguments with `padding` as a pair, which was an object with sides."""
     sides = config.get("padding")
     if not isinstance(sides, Mapping):
         return config
@@ -129,24 +130,24 @@ def _padded_1(config: Config) -> Config:
 
 
 def merged(config: Mapping[str, Any]) -> tuple[str, Config] | None:
-    """The class and arguments of today for a `Merge`, a Lambda where it runs the user's code; one in mode "cos" stays a
-    `Merge`, because no layer of today does that. None for one that lists its inputs."""
+    """The class and arguments in Keras 3 for a `Merge`: a Lambda where it runs the user's code; a `Merge` in mode
+    "cos", for which Keras 3 has no layer. None for a `Merge` that lists its inputs."""
     mode = config.get("mode")
     if isinstance(config.get("layers"), list):
         return None
-    found = {key: config[key] for key in ("name", "trainable") if key in config}
+    arguments = {key: config[key] for key in ("name", "trainable") if key in config}
     if config.get("mode_type", "raw") != "raw" or not isinstance(mode, str) or mode not in (*_MERGES, "cos"):
-        return "Lambda", {**found, "function": mode, "arguments": config.get("arguments")}
+        return "Lambda", {**arguments, "function": mode, "arguments": config.get("arguments")}
     if mode == "concat":
-        found["axis"] = config.get("concat_axis", -1)
+        arguments["axis"] = config.get("concat_axis", -1)
     if mode in ("dot", "cos"):
-        found["axes"] = _dot_axes(config.get("dot_axes", -1))
-        found |= {"normalize": False} if mode == "dot" else {"mode": mode}
-    return _MERGES.get(mode, "Merge"), found
+        arguments["axes"] = _dot_axes(config.get("dot_axes", -1))
+        arguments |= {"normalize": False} if mode == "dot" else {"mode": mode}
+    return _MERGES.get(mode, "Merge"), arguments
 
 
 def _dot_axes(axes: Any) -> Any:
-    """The axes of a product: up to 1.0.5 a list of one for each of the two inputs."""
+    """The axes of a product; up to 1.0.5 each of the two was in a list of its own."""
     if isinstance(axes, list) and all(isinstance(one, list) and len(one) == 1 for one in axes):
         return [one[0] for one in axes]
     return axes
@@ -212,7 +213,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "ZeroPadding3D": Change("", _SPACE, _INPUTS),
     }
 )
-"""The classes of Keras 1 whose name or arguments are others today; the aliases of its convolutions among them."""
+"""The classes of Keras 1 with another name or other arguments in Keras 3, including aliases of convolutions."""
 
 OTHERS = Change("", {}, _INPUTS)
-"""What holds for the built-in classes of Keras 1 that are called as they are today."""
+"""The change of all other built-in classes of Keras 1, which have the same name in Keras 3."""

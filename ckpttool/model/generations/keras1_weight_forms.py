@@ -1,4 +1,4 @@
-"""How Keras 1 and 0 named, cut and turned the weights of their layers.
+"""Names, shapes and gates of the weights of Keras 1 and 0 in their files.
 
 Sources: `build` of the layers of 1.2.2; `preprocess_weights_for_loading`, keras/engine/saving.py, 2.2.4, which turns
 them into those of Keras 2.
@@ -23,15 +23,15 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "recurrent_kernel": "U",
     }
 )
-"""What the slots of today were called; a slot that is not here had the same name."""
+"""The old names of slots; a slot that is not here had the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A shape in which a weight may be stored. To get today's weight (or its part), take the axes in the order of
-    `axes` (empty: as they are), then leave out the axis `extra`, which has one place and which today's lacks.
-    `counterpart` marks the bias of the same layer made for cuDNN, or of the one that is not, all of whose weights lie
-    otherwise."""
+    """A shape in which a weight may be stored. To get the weight of Keras 3 (or its part), take the axes in the order
+    of `axes` (empty: unchanged), then leave out the axis `extra`, which has size 1 and which the weight of Keras 3
+    lacks. `counterpart` marks the bias of the layer's counterpart for cuDNN, or without it, all of whose weights are
+    stored in another layout."""
 
     shape: Shape | None
     axes: tuple[int, ...] = ()
@@ -39,12 +39,12 @@ class Form:
     counterpart: bool = False
 
     @property
-    def is_todays(self) -> bool:
-        """Whether nothing is to be turned or left out."""
+    def is_current(self) -> bool:
+        """Whether the stored array has the axes of the weight in Keras 3."""
         return not self.axes and self.extra is None
 
     def turned(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Today's shape of an array that is stored in this form."""
+        """The shape in Keras 3 of an array that is stored in this form."""
         turned = [shape[axis] for axis in self.axes] if self.axes else list(shape)
         return tuple(size for axis, size in enumerate(turned) if axis != self.extra)
 
@@ -54,8 +54,8 @@ class Form:
 
 
 class Gate(NamedTuple):
-    """A part of the weights of a recurrent layer: which part of today's it is, when its turn comes, and the end of its
-    name."""
+    """A part of the weights of a recurrent layer: its position in the weight of Keras 3, its turn in the file, and the
+    suffix of its name."""
 
     at: int
     turn: int
@@ -66,16 +66,16 @@ WHOLE = (Gate(0, 0, ""),)
 _GRU = (Gate(0, 0, "_z"), Gate(1, 1, "_r"), Gate(2, 2, "_h"))
 _LSTM = (Gate(0, 0, "_i"), Gate(1, 2, "_f"), Gate(2, 1, "_c"), Gate(3, 3, "_o"))
 _GATES: Mapping[str, tuple[Gate, ...]] = MappingProxyType({"ConvLSTMCell": _LSTM, "GRUCell": _GRU, "LSTMCell": _LSTM})
-_JOINED = 2  # `consume_less="gpu"`, where Keras 1 keeps the gates in one array each, in today's order
+_JOINED = 2  # `consume_less="gpu"`, with which Keras 1 has all gates in one array, in the order of Keras 3
 
 
 def gates_of(part: Part, config: Mapping[str, Any]) -> tuple[Gate, ...]:
-    """The parts into which the weights of an object were cut."""
+    """The parts into which the weights of an object were split."""
     joined = config.get("implementation") == _JOINED
     return WHOLE if joined else _GATES.get(part.class_name, WHOLE)
 
 
-# Layers whose kernels follow the data format: the class, and how many axes a kernel has.
+# Kernels whose axes follow the data format: the class, the slot, and the number of axes.
 _KERNELS = frozenset(
     {
         ("Conv2D", "kernel", 4),
@@ -114,12 +114,12 @@ def forms_of(part: Part, slot: Slot, config: Mapping[str, Any], gates: int) -> t
 
 
 def _turned(shape: Shape, axes: tuple[int, ...]) -> Form:
-    """The form of which this shape is made by taking the axes in this order."""
+    """The form from which taking the axes in this order results in this shape."""
     return Form(tuple(shape[axes.index(axis)] for axis in range(len(axes))), axes)
 
 
 def _one_dimension(shape: Shape) -> tuple[Form, ...]:
-    """A kernel of one dimension, kept as one of two: (length, 1, channels, filters) in 1.2, and before that
+    """The forms of a kernel of one dimension, stored with two: (length, 1, channels, filters) in 1.2, and before that
     (filters, channels, length, 1)."""
     length, depth, filters = shape
     return Form((length, 1, depth, filters), extra=1), Form((filters, depth, length, 1), (2, 3, 1, 0), extra=1)

@@ -1,6 +1,6 @@
-"""The layers of Keras 2 and of tf.keras 1.x and 2.x: what is called otherwise in Keras 3.
+"""Changes of the layers of Keras 2 and of tf.keras 1.x and 2.x to classes and arguments of Keras 3.
 
-Sources: `get_config` of the layers of 2.2.4 and 2.15, and what `__init__` of those of 3.15 takes.
+Sources: `get_config` of the layers of 2.2.4 and 2.15, and the arguments of `__init__` of those of 3.15.
 """
 
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from ckpttool.model.generations.change import Change
 from ckpttool.model.generations.values import Config
 from ckpttool.model.sizes import is_integer
 
-# Arguments of `Conv` that layers made of it write, too, though they have no such kernel (2.15).
+# Arguments of `Conv` that its subclasses write too, though they have no such kernel (2.15).
 _NO_KERNEL = {f"kernel_{kind}": (...,) for kind in ("initializer", "regularizer", "constraint")}
 _UNGROUPED = {"groups": (1,)}
 _TIME = {"time_major": (False,)}
 
 
 def _one_axis(config: Config) -> Config:
-    """A list of one axis, which tf.keras writes, as that axis."""
+    """The arguments with an axis in place of a list of one axis, which tf.keras writes."""
     axis = config.get("axis")
     if isinstance(axis, list) and len(axis) == 1 and is_integer(axis[0]):
         return {**config, "axis": axis[0]}
@@ -29,28 +29,30 @@ def _synchronized(config: Config) -> Config:
 
 
 def _by_instances(config: Config) -> Config:
-    """A group for each channel; the config has their number once the layer is built."""
+    """The arguments with a group for each channel; the old config has their number once the layer is built."""
     return {**config, "groups": -1}
 
 
 def _not_reset_after(config: Config) -> Config:
-    """Up to 2.1.2 there was one GRU only, today's default is the other one."""
+    """The arguments with a `reset_after`; up to 2.1.2 there was one GRU only, and the default of Keras 3 is the
+    other."""
     return {"reset_after": False, **config}
 
 
 def _hard_gates(config: Config) -> Config:
-    """Keras 3 has another default."""
+    """The arguments with an activation of gates, for which Keras 3 has another default."""
     return {"recurrent_activation": "hard_sigmoid", **config}
 
 
 def _unpadded(config: Config) -> Config:
-    """Up to TensorFlow 2.4 a TextVectorization is padded by default, which says nothing where it has no size."""
+    """The arguments without padding where it means nothing: up to TensorFlow 2.4 it is the default, even without a
+    size."""
     if config.get("pad_to_max_tokens") is True and config.get("max_tokens") is None:
         return {**config, "pad_to_max_tokens": False}
     return config
 
 
-_SPATIAL = {"noise_shape": (None,), "trainable": (...,)}  # today it takes neither
+_SPATIAL = {"noise_shape": (None,), "trainable": (...,)}  # Keras 3 takes neither
 _BATCH = {
     "adjustment": (None,),
     "fused": (...,),
@@ -60,7 +62,7 @@ _BATCH = {
 }
 
 _ADAPTIVE = tuple(f"Adaptive{kind}Pooling{rank}D" for kind in ("Average", "Max") for rank in (1, 2, 3))
-"""Layers of tensorflow-addons that Keras 3.15 has, too (tensorflow_addons/layers, 0.6 to 0.21)."""
+"""Layers of tensorflow-addons that Keras 3.15 has too (tensorflow_addons/layers, 0.6 to 0.21)."""
 
 CHANGES: Mapping[str, Change] = MappingProxyType(
     {
@@ -104,7 +106,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "TextVectorization": Change("", {}, {}, _unpadded),
     }
 )
-"""The classes of Keras 2 whose name or arguments are others today."""
+"""The classes of Keras 2 with another name or other arguments in Keras 3."""
 
 OTHERS = Change()
-"""What holds for the other built-in classes of Keras 2."""
+"""The change of all other built-in classes of Keras 2: none."""

@@ -1,4 +1,4 @@
-"""Which names Keras had in which version: a name that the writer of a config did not have is one of the author's own.
+"""The versions in which Keras had a name: a name that the Keras of a config's writer lacked is the author's own.
 
 Sources: keras/activations.py, layers/, losses.py, metrics.py, regularizers.py and constraints.py of Keras 0.3.3 and
 1.0.0 to 2.3.1 (all releases), tf.keras of TensorFlow 1.4, 1.15, 2.1 to 2.4 and Keras 2.6 to 2.15, Keras 3.0 to 3.15.
@@ -26,27 +26,27 @@ class Had(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KerasVersion:
-    """The version of the Keras that wrote a config, the oldest of its generation where none is stated, and whether it
-    was tf.keras."""
+    """The version of the Keras that wrote a config, the oldest of its generation where the file has none, and whether
+    it was tf.keras. `text` is the version as the file has it."""
 
     version: _Version
     is_tf: bool = False
-    stated: str = ""
+    text: str = ""
 
     @classmethod
     def of(cls, generation: Generation, version: str | None) -> "KerasVersion":
-        """The version of a config of this generation; `version` is what the file says ("2.2.4-tf")."""
+        """The version of a config of this generation; `version` is the one in the file ("2.2.4-tf")."""
         numbers = scalars.version_numbers(version, 3)
         if not numbers:
             numbers = (3, 99) if generation is Generation.KERAS_3 else (generation.value,)
         return cls(numbers, "-tf" in (version or "") or numbers >= (2, 4), version or "")
 
     def __str__(self) -> str:
-        return f"Keras {self.stated or self.version[0]}"
+        return f"Keras {self.text or self.version[0]}"
 
     def had(self, kind: str, name: str) -> Had:
-        """Whether it had a name of a kind: activations, layers, losses, metrics, regularizers or constraints. A name
-        that no version lacked counts as one that it had."""
+        """Whether this Keras had a name of a kind: activations, layers, losses, metrics, regularizers or constraints. A
+        name that no version lacked counts as one that it had."""
         if self.version >= (3,):
             return Had.YES
         since = _SINCE[kind].get(name, "0 0").split()[self.is_tf]
@@ -65,8 +65,8 @@ def _never(*names: str) -> dict[str, str]:
     return dict.fromkeys(names, "- -")
 
 
-# Since when: in Keras of its own, in tf.keras, as files state the version of that; "-" before Keras 3 never. TensorFlow
-# 2.1 and 2.2 both state 2.3.0, and 2.3 and 2.4 both 2.4.0: "2.4?2.5" is in the second of such only.
+# The first versions with a name: of Keras by itself, and of tf.keras as files have its version; "-" means not before
+# Keras 3. TensorFlow 2.1 and 2.2 both write 2.3.0, and 2.3 and 2.4 both 2.4.0: "2.4?2.5" is in the second of such only.
 _SINCE: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "activations": {

@@ -1,4 +1,4 @@
-"""The values of arguments that old Keras wrote otherwise: initializers, regularizers, constraints, dtype policies.
+"""Values of arguments of old Keras in the form of Keras 3: initializers, regularizers, constraints, dtype policies.
 
 Sources: keras/initializations.py, regularizers.py and constraints.py (1.2.2), `serialize_keras_object` of 2.2.4 and
 2.15, `get_config` of the objects in 3.15.
@@ -34,7 +34,7 @@ _INITIALIZERS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "zeros": ("Zeros", {}),
     }
 )
-# What `VarianceScaling` stands for where Keras 2 wrote it: (scale, mode, distribution).
+# The initializers that Keras 2 wrote as `VarianceScaling`: (scale, mode, distribution).
 _SCALINGS: Mapping[tuple[Any, Any, Any], str] = MappingProxyType(
     {
         (1.0, "fan_avg", "uniform"): "GlorotUniform",
@@ -69,7 +69,7 @@ _NO_POLICY = frozenset({"_infer", "infer"})  # tf.keras 2.0 - 2.3: the dtype of 
 
 
 def spelled_1(key: str, value: Any) -> Any:
-    """The value of an argument as Keras 1 writes it, as Keras 3 does; one that is not known as it is."""
+    """The value of an argument of Keras 1 in the form of Keras 3; an unknown value unchanged."""
     if key.endswith("_initializer") and isinstance(value, str):
         return _by_name(value)
     if key.endswith("_regularizer"):
@@ -82,7 +82,7 @@ def spelled_1(key: str, value: Any) -> Any:
 
 
 def spelled_2(key: str, value: Any) -> Any:
-    """The value of an argument as Keras 2 writes it, as Keras 3 does; one that is not known as it is."""
+    """The value of an argument of Keras 2 in the form of Keras 3; an unknown value unchanged."""
     if key == "dtype":
         return _policy(value)
     kind = _KINDS.get(key.rpartition("_")[2]) if "_" in key else None
@@ -107,17 +107,17 @@ def _object(module: str, class_name: str, config: Mapping[str, Any]) -> Config:
 def _registered(value: Mapping[str, Any]) -> bool:
     """Whether an object is the user's own, which may have the name of a built-in one."""
     registered, class_name = value.get("registered_name"), value["class_name"]
-    without_module = value.get("module", "keras") is None  # which those of Keras have since 2.13
+    without_module = value.get("module", "keras") is None  # objects of Keras have one since 2.13
     return isinstance(registered, str) and (registered != class_name or without_module)
 
 
 def _by_name(name: str) -> Any:
-    found = _INITIALIZERS.get(name)
-    return _object("keras.initializers", *found) if found else name
+    initializer = _INITIALIZERS.get(name)
+    return _object("keras.initializers", *initializer) if initializer else name
 
 
 def _initializer_2(class_name: str, config: Config) -> tuple[str, Config]:
-    """An initializer under its name of today: `VarianceScaling` is what 2.0 - 2.2 wrote for the six named ones."""
+    """An initializer with its class name in Keras 3: 2.0 to 2.2 wrote `VarianceScaling` for the six named ones."""
     if class_name != "VarianceScaling":
         return class_name.removesuffix("Initializer"), config
     kind = (config.get("scale"), config.get("mode"), config.get("distribution"))
@@ -130,14 +130,14 @@ def _initializer_2(class_name: str, config: Config) -> tuple[str, Config]:
 
 
 def _regularizer_1(value: Any) -> Any:
-    """`{"name": "WeightRegularizer", "l1": ..., "l2": ...}` as the object of today."""
+    """A regularizer, `{"name": "WeightRegularizer", "l1": ..., "l2": ...}`, as the object of Keras 3."""
     if not isinstance(value, Mapping) or not _is_named(value, _REGULARIZERS_1):
         return value
     return _object("keras.regularizers", "L1L2", {key: value.get(key, 0.0) for key in ("l1", "l2")})
 
 
 def _constraint_1(value: Any) -> Any:
-    """`{"name": "MaxNorm", "m": ..., "axis": ...}` as the object of today."""
+    """A constraint, `{"name": "MaxNorm", "m": ..., "axis": ...}`, as the object of Keras 3."""
     if not isinstance(value, Mapping) or not _is_named(value, _CONSTRAINTS):
         return value
     class_name, renames = _CONSTRAINTS[value["name"]]
@@ -151,7 +151,7 @@ def _is_named(value: Mapping[str, Any], known: Container[str]) -> bool:
 
 
 def _policy(value: Any) -> Any:
-    """A dtype policy: `Policy` is called `DTypePolicy` today."""
+    """A dtype policy in the form of Keras 3, where `Policy` is called `DTypePolicy`."""
     if not isinstance(value, Mapping) or not isinstance(value.get("class_name"), str):
         return value
     config = value.get("config")

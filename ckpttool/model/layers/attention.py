@@ -140,7 +140,7 @@ def _projection(args: Args, name: str, shape: Shape | None, summed: int, made: S
     stay = 0 if shape is None else len(shape) - summed
     kept = _LETTERS[:stay] or "..."
     gone, new = _LETTERS[stay : stay + summed], _LETTERS[stay + summed :][: len(made)]
-    inner = args.made(
+    inner = args.child(
         "EinsumDense",
         name,
         equation=f"{kept}{gone},{gone}{new}->{kept}{new}",

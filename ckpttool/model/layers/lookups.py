@@ -38,7 +38,7 @@ def lookup_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 
 def text_vectorization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """TextVectorization: a StringLookup in it keeps the vocabulary and the weights, and both write them."""
-    inner = args.made("StringLookup", "string_lookup")
+    inner = args.child("StringLookup", "string_lookup")
     held = _lookup(args, inner.part(*_weights(args)))
     own = (replace(slot, borrowed=_INNER) for slot in _weights(args))
     return _lookup(args, args.part(*own, children=[(_INNER, held)]))

@@ -83,7 +83,7 @@ def layer_weights(cell: Weights, class_name: str, name: str) -> Weights:
     def weights(args: Args, inputs: Inputs, build: Build) -> Part:
         keys = ("units", "use_bias", "reset_after", "trainable")
         given = {key: args.config[key] for key in keys if key in args.config}
-        inner = args.made(class_name, name, **given)
+        inner = args.child(class_name, name, **given)
         return args.part(children=[("cell", cell(inner, (_step(args, inputs),), build))])
 
     return weights
@@ -104,7 +104,7 @@ def conv_lstm_weights(rank: int) -> Weights:
     hear whether the layer is frozen."""
 
     def weights(args: Args, inputs: Inputs, build: Build) -> Part:
-        cell = args.made("ConvLSTMCell", "conv_lstm_cell")
+        cell = args.child("ConvLSTMCell", "conv_lstm_cell")
         filters, window = args.size("filters"), args.numbers("kernel_size", rank)
         depth, dtype = channels(args, _step(args, inputs)), cell.variable_dtype
         slots = (

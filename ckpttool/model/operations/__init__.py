@@ -1,1 +1,1 @@
-"""The outputs of the operations of `keras.ops`, which stand in the config of a Functional model beside its layers."""
+"""Output shapes of the operations of `keras.ops`, which a Functional model's config lists beside its layers."""

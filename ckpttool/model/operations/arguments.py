@@ -1,4 +1,4 @@
-"""Arguments of operations that those of layers have no reading for: axes that may be missing, signed numbers, pairs."""
+"""Readers for arguments that only operations have: axes that may be missing, signed numbers, windows."""
 
 from typing import Any
 
@@ -18,39 +18,39 @@ def axis_or_none(args: Args, rank: int, key: str = "axis", default: int | None =
 
 
 def axis_of(args: Args, rank: int, key: str = "axis", default: int = 0) -> int:
-    """The number of an axis of a tensor of that rank. Raises ValueError where it has none such."""
+    """The number of an axis of a tensor of that rank. Raises ValueError where the tensor has no such axis."""
     axis = args.integer(key, default)
     assert axis is not None
     return axis_number(axis, rank)
 
 
 def items(args: Args, key: str) -> list[Any] | None:
-    """The list that an argument is, None where it is another value; tuples of every spelling are lists."""
+    """The items of an argument that is a list, None for another value; tuples of every spelling are lists."""
     value = sizes.items(args.config.get(key))
     return list(value) if isinstance(value, list) else None
 
 
 def integers(args: Args, key: str) -> list[int]:
     """Whole numbers, one or a list of them, negative ones too."""
-    found = items(args, key)
-    found = [args.config.get(key)] if found is None else found
-    if not all(is_integer(number) and abs(number) <= MAX_SIZE for number in found):
+    numbers = items(args, key)
+    numbers = [args.config.get(key)] if numbers is None else numbers
+    if not all(is_integer(value) and abs(value) <= MAX_SIZE for value in numbers):
         raise args.error(key, "a whole number, or a list of such")
-    return found
+    return numbers
 
 
 def number(args: Args, key: str, default: int | None = None) -> int:
     """A whole number, which may be negative."""
-    found = args.integer(key, default)
-    if found is None or abs(found) > MAX_SIZE:
+    value = args.integer(key, default)
+    if value is None or abs(value) > MAX_SIZE:
         raise args.error(key, "a whole number")
-    return found
+    return value
 
 
 def window(args: Args, key: str, rank: int, default: int | None = None, least: int = 1) -> tuple[int, ...]:
     """Whole numbers of `least` at least, one for each of `rank` axes; a single number stands for all of them."""
-    found = [default] if args.config.get(key) is None and default is not None else integers(args, key)
-    found = found * rank if items(args, key) is None else found
-    if len(found) != rank or min(found, default=least) < least:
+    sizes = [default] if args.config.get(key) is None and default is not None else integers(args, key)
+    sizes = sizes * rank if items(args, key) is None else sizes
+    if len(sizes) != rank or min(sizes, default=least) < least:
         raise args.error(key, f"{rank} whole numbers of {least} at least")
-    return tuple(found)
+    return tuple(sizes)

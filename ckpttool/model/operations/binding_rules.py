@@ -1,6 +1,6 @@
-"""The arguments of one call of an operation by name, and how its rule becomes a row of the table.
+"""Rules of operations from functions of shapes: the arguments of a call are bound to their names first.
 
-In a config, the arguments of the constructor stand in `config` and those of the call in `inbound_nodes`, by position or
+In a config, the arguments of the constructor are in `config` and those of the call in `inbound_nodes`, by position or
 by name (`serialize_node`, keras/src/models/functional.py; `Operation.get_config`, keras/src/ops/operation.py, 3.15).
 """
 
@@ -15,14 +15,14 @@ from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape, is_integer
 
 MAX_OUTPUTS = 1024
-"""How many outputs one call may have here; of a call with more, not even the number is told."""
+"""The most outputs of a call; of a call with more, not even the number counts as known."""
 
 Compute = Callable[..., Shape | None]
-"""The shape of the one output, from the arguments of the constructor and the shapes of some arguments of the call.
-Raises ValueError, which says what was expected."""
+"""A function that returns the shape of the one output, from the arguments of the constructor and the shapes of some
+arguments of the call. Raises ValueError with the expected value."""
 
 Several = Callable[..., Outputs]
-"""As `Compute`, for some outputs."""
+"""As `Compute`, for several outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Bound:
 def shape_of(value: Any) -> Shape | None:
     """The shape of an argument of a call: a tensor, an array, a number. None where it is not known.
 
-    Keras takes a list of numbers for an array in some operations, for a number or for an error in others.
+    A list of numbers is an array to some operations of Keras, and a number or an error to others, so None here.
     """
     if isinstance(value, Tensor):
         return value.shape
@@ -61,7 +61,7 @@ def shape_of(value: Any) -> Shape | None:
 
 
 def nested_shape(value: Any) -> Shape | None:
-    """The shape of nested lists of numbers as an array. Raises ValueError where they make none."""
+    """The shape of nested lists of numbers as an array. Raises ValueError where they do not form one."""
     if isinstance(value, Tensor | Mapping):
         return shape_of(value)
     sizes: list[int] = []
@@ -80,28 +80,28 @@ def nested_shape(value: Any) -> Shape | None:
 def one(compute: Compute, *names: str, more: Sequence[str] = ()) -> Rule:
     """The rule of an operation with one output, whose shape follows from those of the arguments `names`.
 
-    Where the rank of one of them is not known, neither is the output. `more` are arguments that have no say.
+    Where the rank of one of them is not known, neither is the output. `more` are arguments that do not matter.
     """
 
     def shapes(bound: Bound) -> Outputs:
-        given = [bound.shape(name) for name in names]
-        return (None,) if None in given else (compute(bound.args, *given),)
+        shapes = [bound.shape(name) for name in names]
+        return (None,) if None in shapes else (compute(bound.args, *shapes),)
 
     return custom(shapes, *names, more=more)
 
 
 def several(count: int, compute: Several, *names: str, more: Sequence[str] = ()) -> Rule:
-    """As `one`, for an operation with that many outputs."""
+    """As `one`, for an operation with `count` outputs."""
 
     def shapes(bound: Bound) -> Outputs:
-        given = [bound.shape(name) for name in names]
-        return (None,) * count if None in given else compute(bound.args, *given)
+        shapes = [bound.shape(name) for name in names]
+        return (None,) * count if None in shapes else compute(bound.args, *shapes)
 
     return custom(shapes, *names, more=more)
 
 
 def custom(shapes: Callable[[Bound], Outputs], *names: str, more: Sequence[str] = (), rest: bool = False) -> Rule:
-    """The rule of an operation whose outputs follow from its bound arguments; `names` must be given, `more` may be.
+    """The rule of an operation whose outputs follow from its bound arguments; `names` are required, `more` optional.
 
     `rest` says that its call takes further arguments, by position (`*args`) or by name (`**kwargs`).
     """
@@ -134,7 +134,7 @@ def _bound(args: Args, call: Call, needed: Sequence[str], names: Sequence[str], 
 
 
 def _checked(outputs: Outputs) -> Outputs:
-    """The outputs, where they are shapes of tensors. Raises ValueError where one is none."""
+    """The outputs themselves. Raises ValueError where one is no possible shape of a tensor."""
     if len(outputs) > MAX_OUTPUTS:
         return ()
     for shape in set(outputs):
@@ -151,7 +151,7 @@ def _check(shape: Shape) -> None:
 
 def _unfit(args: Args, call: Call, expected: str) -> ConfigError:
     name = f"{args.class_name} {args.name!r}"
-    found = ", ".join("unknown" if shape is None else str(list(shape)) for shape in call.inputs[:4])
+    shapes = ", ".join("unknown" if shape is None else str(list(shape)) for shape in call.inputs[:4])
     return ConfigError(
-        f"{name}: a call does not fit", where="/".join(args.path), expected=expected, found=f"inputs {found or 'none'}"
+        f"{name}: a call does not fit", where="/".join(args.path), expected=expected, found=f"inputs {shapes or 'none'}"
     )

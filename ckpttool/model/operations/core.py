@@ -1,6 +1,6 @@
 """Scattering, and operations that call functions (keras/src/ops/core.py and linalg.py, 3.15).
 
-What a function returns cannot be told without running it.
+The output shape of a function is not known without running it.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Operations that make values, put them on diagonals, or count them (keras/src/ops/numpy.py, 3.15)."""
+"""Operations that create values, put them on diagonals, or count them (keras/src/ops/numpy.py, 3.15)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -60,7 +60,8 @@ def _spaced(args: Args, start: Shape, stop: Shape) -> Shape:
 
 
 def _linspace(bound: Bound) -> Outputs:
-    """With `retstep` Keras returns the values and None, which no node of a model can hold."""
+    """Values at equal distances. With `retstep` Keras returns the values and None, which no node of a model can
+    have."""
     start, stop = bound.shape("start"), bound.shape("stop")
     if bound.args.flag("retstep", False):
         raise bound.args.error("retstep", "false in a model")
@@ -74,12 +75,13 @@ def _vander(args: Args, shape: Shape) -> Shape:
 
 
 def _viewed(args: Args, shape: Shape) -> Shape:
-    """How many values the bytes of the last axis make follows from the dtype of the input, which is not known here."""
+    """The values with another dtype; the size of the last axis depends on the input's dtype, which is not known
+    here."""
     return shape if "dtype" not in args else (*shape[:-1], None) if shape else ()
 
 
 def _ndim(args: Args, shape: Shape) -> Shape:
-    """Keras reports a vector of that length, although the value is one number."""
+    """The number of axes. Keras reports a vector of that length, although the value is one number."""
     return (len(shape),)
 
 
@@ -96,21 +98,21 @@ def _full(bound: Bound) -> Outputs:
 
 
 def _arange(bound: Bound) -> Outputs:
-    """The number of values depends on the values of the inputs."""
+    """A range; the number of its values depends on the values of the inputs."""
     return ((None,),)
 
 
 def _nonzero(bound: Bound) -> Outputs:
-    """The places of what is not zero, along each axis; their number depends on the values."""
+    """The indices of values other than zero, along each axis; their number depends on the values."""
     shape = bound.shape("x")
     return () if shape is None else ((None,),) * len(shape)
 
 
 def _unraveled(bound: Bound) -> Outputs:
-    """The places in each axis of `shape` that flat indices stand for."""
-    axes, given = bound.args.shape("shape"), bound.values["indices"]
-    found = (1,) if isinstance(given, int) else nested_shape(given)
-    return ((None,) if None in axes else found,) * len(axes)
+    """The indices along each axis of `shape` for flat indices."""
+    axes, indices = bound.args.shape("shape"), bound.values["indices"]
+    shape = (1,) if isinstance(indices, int) else nested_shape(indices)
+    return ((None,) if None in axes else shape,) * len(axes)
 
 
 def _histogram(args: Args, shape: Shape) -> Outputs:
@@ -119,7 +121,7 @@ def _histogram(args: Args, shape: Shape) -> Outputs:
 
 
 def _unique(bound: Bound) -> Outputs:
-    """The values, and as asked their first places, the place of each input among them, and their numbers."""
+    """The unique values, and if requested their first indices, the index of each input among them, and their counts."""
     args, shape = bound.args, bound.shape("x")
     size = number(args, "size") if "size" in args else None
     values: Shape | None = (size,)
@@ -129,11 +131,11 @@ def _unique(bound: Bound) -> Outputs:
         values, places = (*shape[:axis], size, *shape[axis + 1 :]), (shape[axis],)
     elif "axis" in args:
         values = None
-    asked = (("return_index", (size,)), ("return_inverse", places), ("return_counts", (size,)))
-    return (values, *(found for key, found in asked if args.flag(key, False)))
+    optional = (("return_index", (size,)), ("return_inverse", places), ("return_counts", (size,)))
+    return (values, *(output for key, output in optional if args.flag(key, False)))
 
 
-MAKING: Mapping[str, Rule] = MappingProxyType(
+CREATION: Mapping[str, Rule] = MappingProxyType(
     {
         "AllClose": custom(_scalar, "x1", "x2"),
         "Arange": custom(_arange, "start", more=("stop", "step")),

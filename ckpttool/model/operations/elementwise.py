@@ -2,7 +2,7 @@
 
 Sources: `compute_output_spec` in keras/src/ops/numpy.py, nn.py, math.py, core.py, keras/src/activations/activations.py
 and keras/src/quantizers/quantizers.py, 3.15. Where Keras reports the shape of the first input although it computes with
-broadcasting (the bitwise operations), that is what the layers behind are built for, and what is told here.
+broadcasting (the bitwise operations), later layers are built for that shape, so it is the output shape here too.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Images, alone or in a batch (keras/src/ops/image.py, 3.15)."""
+"""Operations on images, alone or in a batch (keras/src/ops/image.py, 3.15)."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from ckpttool.model.sizes import Shape, Size, is_integer, read_shape
 
 
 def _image(images: Shape) -> Shape:
-    """The shape, where it is one of images. Raises ValueError."""
+    """The shape itself. Raises ValueError where it is not one of images."""
     if len(images) not in (3, 4):
         raise ValueError("an image with 3 axes, or a batch of images with 4")
     return images
@@ -24,7 +24,8 @@ def _same(args: Args, images: Shape) -> Shape:
 
 
 def _with_channels(args: Args, images: Shape, *choices: Size) -> tuple[int, Shape]:
-    """The number of the axis of channels, and the shape, where its size is one of those or unknown."""
+    """The number of the axis of channels, and the shape. Raises ValueError where the number of channels is none of
+    `choices` and not unknown."""
     axis = len(_image(images)) - (1 if channels_last(args) else 3)
     if images[axis] not in (*choices, None):
         raise ValueError(f"images with {choices[-1]} channels, not {images[axis]}")
@@ -76,16 +77,17 @@ def _cropped(args: Args, images: Shape) -> Shape:
 
 
 def _grown(args: Args, size: Size, sides: Sequence[str], target: str, sign: int) -> Size:
-    """The size with both sides put on (sign 1) or cut off (-1); two of the sides and the size aimed at are given."""
-    given = [number(args, key) for key in sides if key in args]
-    if len(given) + (target in args) != 2 or min(given, default=0) < 0:
+    """The size with both sides added (sign 1) or cut off (-1); two of both sides and the target size are in the
+    config."""
+    known = [number(args, key) for key in sides if key in args]
+    if len(known) + (target in args) != 2 or min(known, default=0) < 0:
         raise args.error(target, f"two of {', '.join((*sides, target))}, none below 0")
     if target not in args:
-        return None if size is None else size + sign * sum(given)
-    aim = number(args, target)
-    if size is not None and sign * (aim - size) < sum(given):
+        return None if size is None else size + sign * sum(known)
+    target_size = number(args, target)
+    if size is not None and sign * (target_size - size) < sum(known):
         raise args.error(target, f"a size that leaves the other side 0 at least, from {size}")
-    return aim
+    return target_size
 
 
 def _moved(args: Args, images: Shape, transform: Shape) -> Shape:
@@ -110,7 +112,7 @@ def _at_coordinates(args: Args, inputs: Shape, coordinates: Shape) -> Shape:
 
 
 def _scaled(bound: Bound) -> Outputs:
-    """The output has the shape that the call gives, of which the axes alone are known where it is computed."""
+    """Images scaled into the shape in the call, of which only the number of axes is known where it is computed."""
     value = bound.values["output_shape"]
     if isinstance(value, list | tuple):
         return (tuple(size if is_integer(size) else None for size in value),)

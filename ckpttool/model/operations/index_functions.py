@@ -1,4 +1,4 @@
-"""Operations that pick values by place (keras/src/ops/numpy.py and core.py, 3.15)."""
+"""Operations that pick values by index (keras/src/ops/numpy.py and core.py, 3.15)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -17,7 +17,7 @@ _ELLIPSIS = "__ellipsis__"
 
 
 def _taken(bound: Bound) -> Outputs:
-    """Values at some places; a list of places is an array of them."""
+    """Values at some indices; a list of indices is an array of them."""
     x, at = bound.shape("x"), nested_shape(bound.values["indices"])
     if "axis" not in bound.args:
         return (at,)
@@ -55,17 +55,17 @@ def _is_ellipsis(place: Any) -> bool:
 
 
 def _all_places(keys: list[Any], rank: int) -> list[Any]:
-    """One place for each axis and each new one: what `...` or nothing stands for is taken whole."""
-    found = [at for at, place in enumerate(keys) if _is_ellipsis(place)]
-    missing = rank - sum(place is not None for place in keys) + len(found)
-    if len(found) > 1 or missing < 0:
+    """One key for each axis and each new one: the axes of `...`, and those without a key, are taken whole."""
+    ellipses = [at for at, place in enumerate(keys) if _is_ellipsis(place)]
+    missing = rank - sum(place is not None for place in keys) + len(ellipses)
+    if len(ellipses) > 1 or missing < 0:
         raise ValueError(f"places for {rank} axes, '...' once at most")
-    at = found[0] if found else len(keys)
+    at = ellipses[0] if ellipses else len(keys)
     return [*keys[:at], *[slice(None)] * missing, *keys[at + 1 :]]
 
 
 def _at(place: Any, axes: list[Size]) -> tuple[Size, ...]:
-    """What a place leaves of the next of some axes, which it takes from the list."""
+    """The sizes that a key leaves of the next axis, which is removed from the list."""
     if place is None:
         return (1,)
     size = axes.pop(0)
@@ -88,7 +88,7 @@ def _sliced(place: slice, size: Size) -> Size:
 
 
 def _cut(bound: Bound) -> Outputs:
-    """The shape asked for from some place on, with -1 as far as the axis goes (`Slice.compute_output_spec`)."""
+    """A slice of the requested shape, where -1 reaches to the end of the axis (`Slice.compute_output_spec`)."""
     shape, sizes, start = bound.shape("inputs"), integers(bound.args, "shape"), bound.values["start_indices"]
     if shape is None:
         return (None,)
@@ -102,8 +102,8 @@ def _cut(bound: Bound) -> Outputs:
 def _array(value: Any) -> list[Any] | None:
     """The numbers in a constant array, None where a tensor is computed."""
     config = value.get("config") if isinstance(value, Mapping) else None
-    found = config.get("value") if isinstance(config, Mapping) else None
-    return found if isinstance(found, list) else None
+    value = config.get("value") if isinstance(config, Mapping) else None
+    return value if isinstance(value, list) else None
 
 
 def _rest(size: Size, asked: int, start: Any) -> Size:
@@ -112,7 +112,7 @@ def _rest(size: Size, asked: int, start: Any) -> Size:
     return size - start if size is not None and is_integer(start) else None
 
 
-PICKING: Mapping[str, Rule] = MappingProxyType(
+INDEXING: Mapping[str, Rule] = MappingProxyType(
     {
         "GetItem": custom(_picked, "x", "key"),
         "Slice": custom(_cut, "inputs", "start_indices"),

@@ -40,19 +40,19 @@ def _concatenated(bound: Bound) -> Outputs:
 
 
 def _along(axis: int) -> Rule:
-    """Hstack and Vstack join along the axis of that number."""
+    """The rule of Hstack or Vstack, which join along the axis of that number."""
 
     def shapes(bound: Bound) -> Outputs:
-        found = _known(bound, "xs")
-        return (None,) if found is None else (joined(found, axis),)
+        shapes = _known(bound, "xs")
+        return (None,) if shapes is None else (joined(shapes, axis),)
 
     return custom(shapes, "xs")
 
 
 def _in_depth(bound: Bound) -> Outputs:
-    """Dstack joins along the third axis, which it gives to inputs that lack it."""
-    found = _known(bound, "xs")
-    return (None,) if found is None else (joined([_deep(shape) for shape in found], 2),)
+    """Dstack: inputs joined along the third axis, which is added where they lack it."""
+    shapes = _known(bound, "xs")
+    return (None,) if shapes is None else (joined([_deep(shape) for shape in shapes], 2),)
 
 
 def _deep(shape: Shape) -> Shape:
@@ -84,7 +84,8 @@ def _split(bound: Bound) -> Outputs:
 
 
 def _split_along(axis: int) -> Rule:
-    """Vsplit, Hsplit and Dsplit take apart along the axis of that number; Hsplit the only axis of a vector."""
+    """The rule of Vsplit, Hsplit or Dsplit, which split along the axis of that number; Hsplit a vector along its only
+    one."""
 
     def shapes(bound: Bound) -> Outputs:
         shape = bound.shape("x")
@@ -95,7 +96,7 @@ def _split_along(axis: int) -> Rule:
 
 
 def _pieces(args: Args, shape: Shape | None, axis: int) -> Outputs:
-    """Equal pieces, or those between some places (`_compute_split_output_spec`)."""
+    """Equal pieces, or the pieces between some indices (`_compute_split_output_spec`)."""
     equal = items(args, "indices_or_sections") is None
     places = integers(args, "indices_or_sections")
     count = places[0] if equal else len(places) + 1
@@ -132,7 +133,7 @@ def _nearly_equal(bound: Bound) -> Outputs:
 
 
 def _unstacked(bound: Bound) -> Outputs:
-    """One tensor for each place along an axis; Keras asks for `num` where its size is not known."""
+    """One tensor for each index along an axis; Keras requires `num` where the size is not known."""
     shape, count = bound.shape("x"), bound.args.integer("num")
     axis = None if shape is None else axis_of(bound.args, len(shape))
     if shape is not None and axis is not None and count is None:
@@ -143,7 +144,7 @@ def _unstacked(bound: Bound) -> Outputs:
 
 
 def _meshed(bound: Bound) -> Outputs:
-    """One tensor for each input, with an axis for each; the first two change places with "xy"."""
+    """One tensor for each input, each with an axis for every input; the first two axes are swapped with "xy"."""
     shapes = [shape_of(value) for value in bound.rest]
     sizes = [None if shape is None else times(*shape) for shape in shapes]
     if bound.args.choice("indexing", "xy", "ij") == "xy":
@@ -154,25 +155,25 @@ def _meshed(bound: Bound) -> Outputs:
 
 
 def _selected(bound: Bound) -> Outputs:
-    """Keras reports the shape of the first choice."""
+    """Values selected by conditions; Keras reports the shape of the first choice."""
     return (bound.shapes("choicelist")[0],)
 
 
 def _highest(args: Args, shape: Shape) -> Outputs:
-    """The highest values along the last axis, and their places."""
+    """The highest values along the last axis, and their indices."""
     if not shape:
         raise ValueError("an input with an axis at least")
     return ((*shape[:-1], number(args, "k")),) * 2
 
 
 def _segments(args: Args, data: Shape, ids: Shape) -> Shape:
-    """One row for each segment, whose number may be left to the values."""
+    """One row for each segment; their number is not known where it depends on the values."""
     if not data or len(ids) > 1:
         raise ValueError("data with an axis at least, and one for its segments")
     return (args.integer("num_segments"), *data[1:])
 
 
-JOINING: Mapping[str, Rule] = MappingProxyType(
+JOINS: Mapping[str, Rule] = MappingProxyType(
     {
         **dict.fromkeys(
             ("SegmentReduction", "SegmentMax", "SegmentMin", "SegmentProd", "SegmentSum"),

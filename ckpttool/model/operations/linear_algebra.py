@@ -12,7 +12,7 @@ from ckpttool.model.sizes import Shape, Size
 
 
 def _matrix(shape: Shape) -> tuple[Size, Size]:
-    """Rows and columns. Raises ValueError where there are none."""
+    """The numbers of rows and columns. Raises ValueError where the input has fewer than two axes."""
     if len(shape) < 2:
         raise ValueError("an input with 2 axes at least")
     return shape[-2], shape[-1]
@@ -38,7 +38,7 @@ def _of_each_square(args: Args, x: Shape) -> Shape:
 
 
 def _sign_and_log(args: Args, x: Shape) -> Outputs:
-    """Keras reports one sign for all matrices."""
+    """Sign and logarithm of determinants; Keras reports one sign for all matrices."""
     return ((), _of_each(args, x))
 
 
@@ -57,7 +57,7 @@ def _orthogonal(args: Args, x: Shape) -> Outputs:
 
 
 def _solved(args: Args, a: Shape, b: Shape) -> Shape:
-    """Matrices beside matrices share their rows, beside vectors their size (`_assert_a_b_compat`)."""
+    """Solutions of linear systems; both inputs have equally many rows (`_assert_a_b_compat`)."""
     _square(args, a)
     if not b:
         raise ValueError("a right side with an axis at least")
@@ -76,7 +76,7 @@ def _least_squares(args: Args, a: Shape, b: Shape) -> Shape:
 
 
 def _singular(bound: Bound) -> Outputs:
-    """The singular values, between the matrices of singular vectors where they are asked for."""
+    """The singular values, between the matrices of singular vectors where these are requested."""
     x, full = bound.shape("x"), bound.args.flag("full_matrices", True)
     both = bound.args.flag("compute_uv", True)
     if x is None:

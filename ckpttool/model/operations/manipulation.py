@@ -1,4 +1,4 @@
-"""Operations that give values another shape or order of axes (keras/src/ops/numpy.py, 3.15)."""
+"""Operations that change the shape or the order of axes (keras/src/ops/numpy.py, 3.15)."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -19,17 +19,19 @@ def without(shape: Shape, gone: Iterable[int]) -> Shape:
 
 
 def reshaped(args: Args, shape: Shape) -> Shape:
-    """The shape asked for, in which -1 is what is left (`compute_reshape_output_shape`)."""
-    asked = items(args, "newshape")
-    asked = [args.config.get("newshape")] if asked is None else asked
-    if not all(size is None or (is_integer(size) and size >= -1) for size in asked) or asked.count(-1) > 1:
+    """The requested shape, in which -1 takes all remaining values (`compute_reshape_output_shape`)."""
+    requested = items(args, "newshape")
+    requested = [args.config.get("newshape")] if requested is None else requested
+    if not all(size is None or (is_integer(size) and size >= -1) for size in requested) or requested.count(-1) > 1:
         raise args.error("newshape", "sizes, one of them -1 at most")
-    left = None if None in asked else _left(shape, times(*(size for size in asked if size != -1)), -1 in asked)
-    return tuple(left if size == -1 else size for size in asked)
+    left = (
+        None if None in requested else _left(shape, times(*(size for size in requested if size != -1)), -1 in requested)
+    )
+    return tuple(left if size == -1 else size for size in requested)
 
 
 def _left(shape: Shape, others: Size, free: bool) -> Size:
-    """The size of an axis that takes what the others leave. Raises ValueError where that is no whole number."""
+    """The size of an axis that takes all remaining values. Raises ValueError where it is no whole number."""
     total = times(*shape)
     if total is None or others is None:
         return None
@@ -46,7 +48,7 @@ def _expanded(args: Args, shape: Shape) -> Shape:
 
 
 def _squeezed(args: Args, shape: Shape) -> Shape | None:
-    """Without the axes of size 1. Only a batch axis is known to have another size where its size is not known."""
+    """The shape without axes of size 1. Of axes of unknown size, only a batch axis is certain not to be one."""
     if "axis" not in args and None in shape[1:]:
         return None
     if "axis" not in args:
@@ -78,7 +80,7 @@ def _swapaxes(args: Args, shape: Shape) -> Shape:
 
 
 def _rotated(args: Args, shape: Shape) -> Shape:
-    """Keras swaps the two axes whatever `k` is."""
+    """The shape after a rotation; Keras swaps the two axes whatever `k` is."""
     axes = args.axes("axes") if "axes" in args else (0, 1)
     if len(axes) != 2 or len(shape) < 2:
         raise args.error("axes", "two different axes of an input that has them")
@@ -106,7 +108,7 @@ def _broadcast_to(args: Args, shape: Shape) -> Shape:
 
 
 def _repeated(args: Args, shape: Shape) -> Shape:
-    """Each value a number of times along an axis, or of all values in a row."""
+    """Values repeated along an axis, or all values in a row."""
     if "axis" not in args:
         return (_times_over(args, flat(shape)[0]),)
     axis = axis_of(args, len(shape))
@@ -142,10 +144,10 @@ def _padded(args: Args, shape: Shape) -> Shape:
 
 
 def _widths(args: Args) -> list[object]:
-    found = items(args, "pad_width")
-    if found is None:
+    widths = items(args, "pad_width")
+    if widths is None:
         return [[args.config.get("pad_width")]]
-    return [found] if found and is_integer(found[0]) else found
+    return [widths] if widths and is_integer(widths[0]) else widths
 
 
 def _pair(args: Args, width: object) -> tuple[int, int]:
@@ -156,7 +158,7 @@ def _pair(args: Args, width: object) -> tuple[int, int]:
     return width[0], width[-1]
 
 
-SHAPING: Mapping[str, Rule] = MappingProxyType(
+MANIPULATION: Mapping[str, Rule] = MappingProxyType(
     {
         "BroadcastTo": one(_broadcast_to, "x"),
         "ExpandDims": one(_expanded, "x"),

@@ -1,4 +1,4 @@
-"""Normalizing, attention, losses and codes of classes (keras/src/ops/nn.py and math.py, 3.15)."""
+"""Operations for normalization, attention, losses and codes of classes (keras/src/ops/nn.py and math.py, 3.15)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from ckpttool.model.sizes import Shape, Size
 
 
 def _gated(args: Args, x: Shape) -> Shape:
-    """Half of the values along an axis gate the other half."""
+    """The output of Glu: half of the values along an axis gate the other half."""
     axis = axis_of(args, len(x), default=-1)
     size = x[axis]
     if size is not None and size % 2:
@@ -23,7 +23,7 @@ def _gated(args: Args, x: Shape) -> Shape:
 
 
 def _with_classes(args: Args, x: Shape, classes: int) -> Shape:
-    """The shape with an axis of the classes, behind the others or before one of them."""
+    """The shape with an axis of classes, behind the others or before one of them."""
     axis = number(args, "axis", -1)
     if axis != -1 and not 0 <= axis < len(x):
         raise args.error("axis", f"-1 or the number of an axis below {len(x)}")
@@ -36,7 +36,7 @@ def _one_hot(args: Args, x: Shape) -> Shape:
 
 
 def _multi_hot(args: Args, x: Shape) -> Shape:
-    """One-hot codes of which the maximum is taken along the second axis, or along the first of two."""
+    """The maximum of one-hot codes along the second axis, or along the first of two."""
     classes = number(args, "num_classes" if "num_classes" in args else "num_tokens")
     coded = _with_classes(args, x, classes)
     return coded[1:] if len(coded) == 2 else (coded[0], *coded[2:])
@@ -48,14 +48,14 @@ def _of_both(args: Args, target: Shape, output: Shape) -> Shape:
 
 
 def _categorical(args: Args, target: Shape, output: Shape) -> Shape:
-    """Keras drops the last axis whatever `axis` is."""
+    """Categorical cross-entropy; Keras drops the last axis whatever `axis` is."""
     if not output:
         raise ValueError("inputs with an axis at least")
     return _of_both(args, target, output)[:-1]
 
 
 def _sparse_categorical(args: Args, target: Shape, output: Shape) -> Shape:
-    """The target lacks the axis of the classes, or has a last one of size 1."""
+    """Sparse categorical cross-entropy; the target lacks the axis of classes, or has a last one of size 1."""
     left = without(output, [axis_of(args, len(output), default=-1)])
     if len(target) == len(output) and target[-1] in (1, None):
         target = target[:-1]
@@ -80,7 +80,7 @@ def _alignment_loss(args: Args, target: Shape, output: Shape, target_length: Sha
 
 
 def _decoded(args: Args, inputs: Shape, lengths: Shape) -> Outputs:
-    """CTC: the sequences of each path, and how good each is."""
+    """CTC: the sequences of each path, and the score of each."""
     if len(inputs) != 3:
         raise ValueError("inputs with 3 axes")
     paths = 1 if args.text("strategy", "greedy") == "greedy" else args.size("top_paths", 1)

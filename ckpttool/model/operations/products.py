@@ -17,7 +17,7 @@ from ckpttool.model.sizes import Shape, Size, is_integer, times
 
 
 def multiplied(args: Args, left: Shape, right: Shape) -> Shape:
-    """The matrix product of the last two axes, the others broadcast; vectors are rows on the left, columns on the right
+    """The shape of the matrix product of the last two axes, the others broadcast; vectors are rows left, columns right
     (`compute_matmul_output_shape`)."""
     if not left or not right:
         raise ValueError("inputs with an axis at least")
@@ -27,7 +27,8 @@ def multiplied(args: Args, left: Shape, right: Shape) -> Shape:
 
 
 def _dotted(args: Args, left: Shape, right: Shape) -> Shape | None:
-    """The last axis of the left input with the last but one of the right; numbers multiply each value."""
+    """The dot product of the last axis of the left input and the last but one of the right; numbers multiply each
+    value."""
     if not left or not right:
         return broadcast(left, right)
     at = max(len(right) - 2, 0)
@@ -43,16 +44,17 @@ def _inner(args: Args, left: Shape, right: Shape) -> Shape:
 
 
 def _tensordot(args: Args, left: Shape, right: Shape) -> Shape:
-    """Sums over the axes that `axes` names of each input, or over so many, last of the left and first of the right."""
-    given = items(args, "axes")
-    if given is None:
+    """Sums over the axes of each input that `axes` names, or over that many last axes of the left and first of the
+    right."""
+    pairs = items(args, "axes")
+    if pairs is None:
         count = max(args.integer("axes", 2) or 0, 0)
         if count > min(len(left), len(right)):
             raise args.error("axes", "no more axes than the inputs have")
-        given = [list(range(len(left) - count, len(left))), list(range(count))]
-    if len(given) != 2:
+        pairs = [list(range(len(left) - count, len(left))), list(range(count))]
+    if len(pairs) != 2:
         raise args.error("axes", "axes of two inputs")
-    gone = [axis_numbers(_axes(args, axes), len(shape)) for axes, shape in zip(given, (left, right), strict=True)]
+    gone = [axis_numbers(_axes(args, axes), len(shape)) for axes, shape in zip(pairs, (left, right), strict=True)]
     merged(tuple(left[axis] for axis in gone[0]), tuple(right[axis] for axis in gone[1]))
     return (*without(left, gone[0]), *without(right, gone[1]))
 
@@ -66,7 +68,7 @@ def _axes(args: Args, axes: Any) -> list[int]:
 
 
 def _cross(args: Args, left: Shape, right: Shape) -> Shape | None:
-    """Vectors of 2 or 3 along an axis of each input; two of 2 leave a number, an axis less."""
+    """Cross products of vectors of 2 or 3 along an axis of each input; two vectors of 2 result in a number."""
     names = ("axis",) * 3 if "axis" in args else ("axisa", "axisb", "axisc")
     at, beside = (axis_of(args, len(shape), name, -1) for shape, name in zip((left, right), names, strict=False))
     sizes = {left[at], right[beside]}
@@ -75,9 +77,9 @@ def _cross(args: Args, left: Shape, right: Shape) -> Shape | None:
     if None in sizes and 3 not in sizes:
         return None
     rest = broadcast(without(left, [at]), without(right, [beside])) or ()
-    made: Shape = (3,) if 3 in sizes else ()
-    to = axis_of(args, len(rest) + len(made), names[2], -1)
-    return (*rest[:to], *made, *rest[to:])
+    new_axis: Shape = (3,) if 3 in sizes else ()
+    to = axis_of(args, len(rest) + len(new_axis), names[2], -1)
+    return (*rest[:to], *new_axis, *rest[to:])
 
 
 def _outer(args: Args, one_shape: Shape, other: Shape) -> Shape:
@@ -85,7 +87,7 @@ def _outer(args: Args, one_shape: Shape, other: Shape) -> Shape:
 
 
 def _kron(args: Args, one_shape: Shape, other: Shape) -> Shape:
-    """Keras pairs the axes from the front, as far as both have them."""
+    """The Kronecker product; Keras pairs the axes from the front, as far as both have them."""
     return tuple(times(a, b) for a, b in zip(one_shape, other, strict=False))
 
 
@@ -111,7 +113,7 @@ def _scalar(args: Args, left: Shape, right: Shape) -> Shape:
 
 
 def _summed(bound: Bound) -> Outputs:
-    """Einstein's notation, each letter an axis, `...` the axes without a letter."""
+    """A sum in Einstein's notation: each letter is an axis, `...` are the axes without a letter."""
     text = bound.args.text("subscripts")
     source, arrow, target = text.partition("->")
     specs = source.split(",")
@@ -134,7 +136,7 @@ def _once(specs: list[str]) -> list[str]:
 
 
 def _spread(spec: str, shape: Shape, wanted: str) -> Shape:
-    """The shape of an input with its axes where the output has them, 1 for those that it lacks."""
+    """The shape of an input with its axes in the order of the output, 1 for those that it lacks."""
     front, dots, back = spec.partition("...")
     if len(shape) < len(front + back) or (not dots and len(shape) != len(front)):
         raise ValueError(f"an input with the axes {spec}, not {len(shape)}")
@@ -142,16 +144,16 @@ def _spread(spec: str, shape: Shape, wanted: str) -> Shape:
     sizes: dict[str, Size] = {}
     for letter, size in zip(front + back, (*shape[: len(front)], *shape[len(shape) - len(back) :]), strict=False):
         same_size(sizes.setdefault(letter, size), size)
-    before, kept, after = wanted.partition("...")
+    before, ellipsis, after = wanted.partition("...")
     return (
         *(sizes.get(letter, 1) for letter in before),
-        *(whole if kept else ()),
+        *(whole if ellipsis else ()),
         *(sizes.get(letter, 1) for letter in after),
     )
 
 
 def _rearranged(bound: Bound) -> Outputs:
-    """einops's pattern, without its ellipsis: unknown where it does not name each axis."""
+    """A pattern of einops; the output is unknown where the pattern does not name each axis."""
     shape, pattern = bound.shape("tensor"), bound.values["pattern"]
     if not isinstance(pattern, str) or pattern.count("->") != 1:
         raise ValueError("a pattern such as 'b h w -> b (h w)'")
@@ -171,7 +173,7 @@ def _groups(side: str) -> list[list[str]]:
 
 
 def _solved(bound: Bound, group: list[str], whole: Size) -> list[tuple[str, Size]]:
-    """The sizes of the names in brackets, of which one may be left out of the call. Raises ValueError."""
+    """The sizes of the names in brackets, of which one may be missing in the call. Raises ValueError."""
     if len(group) == 1:
         return [(group[0], whole)]
     known = {name: bound.values.get(name) for name in group}

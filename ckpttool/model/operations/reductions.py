@@ -1,4 +1,4 @@
-"""Operations that reduce axes, or go along one (keras/src/ops/numpy.py, math.py, nn.py and linalg.py, 3.15)."""
+"""Operations that reduce axes, or compute along one (keras/src/ops/numpy.py, math.py, nn.py and linalg.py, 3.15)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -26,8 +26,8 @@ def flat(shape: Shape) -> Shape:
 
 
 def reduced(args: Args, shape: Shape, key: str = "axis") -> Shape:
-    """What is left of a shape without the axes that `axis` names, all of them where it is null; 1 in their places with
-    `keepdims` (`reduce_shape`, keras/src/ops/operation_utils.py)."""
+    """The shape without the axes that `axis` names, all of them where it is null; with 1 in their places if `keepdims`
+    (`reduce_shape`, keras/src/ops/operation_utils.py)."""
     named = args.axes(key) if key in args else range(len(shape))
     gone = axis_numbers(tuple(named), len(shape))
     if args.flag("keepdims", False):
@@ -36,24 +36,24 @@ def reduced(args: Args, shape: Shape, key: str = "axis") -> Shape:
 
 
 def _average(bound: Bound) -> Outputs:
-    """Weights are of the shape of the input, or along the axis that is reduced."""
+    """The shape of an average; weights have the shape of the input, or one axis, the one that is reduced."""
     x, weights = bound.shape("x"), bound.shape("weights")
     if x is None:
         return (None,)
-    found = reduced(bound.args, x)
+    shape = reduced(bound.args, x)
     along = "axis" in bound.args and weights is not None and len(weights) == 1
     if bound.values.get("weights") is not None and not along:
         merged(x, weights)
-    return (found,)
+    return (shape,)
 
 
 def _quantiles(least: int) -> Rule:
-    """One value for each of `q`, in front; a list of fewer than `least` counts as one number."""
+    """The rule for quantiles: a new first axis for `q`; a list of fewer than `least` counts as one number."""
 
     def shapes(bound: Bound) -> Outputs:
-        x, q, given = bound.shape("x"), bound.shape("q"), bound.values["q"]
-        if isinstance(given, list | tuple):
-            q = (len(given),) if len(given) >= least else ()
+        x, q, numbers = bound.shape("x"), bound.shape("q"), bound.values["q"]
+        if isinstance(numbers, list | tuple):
+            q = (len(numbers),) if len(numbers) >= least else ()
         if x is None or q is None:
             return (None,)
         return ((*q[:1], *reduced(bound.args, x)),)
@@ -80,14 +80,14 @@ def _moments(args: Args, shape: Shape) -> Outputs:
 
 
 def _norm(args: Args, shape: Shape) -> Shape:
-    """Norms are of vectors or matrices; of which kind decides what `ord` may be."""
-    found = reduced(args, shape)
+    """The shape of norms of vectors or matrices, for which `ord` has different values."""
+    result = reduced(args, shape)
     along = len(args.axes("axis")) if "axis" in args else len(shape)
     if isinstance(args.config.get("ord"), str):
         args.choice("ord", "fro", "nuc")
         if along == 1:
             raise args.error("ord", "a number, for the norm of vectors")
-    return found
+    return result
 
 
 def _diff(args: Args, shape: Shape) -> Shape:

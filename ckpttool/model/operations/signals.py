@@ -34,7 +34,7 @@ def _unchanged(args: Args, shape: Shape) -> Shape:
 
 
 def _real(args: Args, x: Shape) -> Outputs:
-    """The first half of the frequencies of real values, and the one in the middle."""
+    """The first half of the frequencies of real values, and the middle one."""
     if not x:
         raise ValueError("an input with an axis at least")
     length = number(args, "fft_length") if "fft_length" in args else x[-1]
@@ -48,7 +48,7 @@ def _back_to_real(args: Args, shape: Shape) -> Shape:
 
 
 def _centered(args: Args, length: int) -> int:
-    """How many values are put around the signal so that frames are centered."""
+    """The number of values added around a signal to center frames."""
     return length // 2 * 2 if args.flag("center", True) else 0
 
 

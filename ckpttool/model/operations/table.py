@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ckpttool.model.operations.core import CORE
-from ckpttool.model.operations.creation import MAKING
+from ckpttool.model.operations.creation import CREATION
 from ckpttool.model.operations.elementwise import ELEMENTWISE
 from ckpttool.model.operations.images import IMAGES
-from ckpttool.model.operations.index_functions import PICKING
-from ckpttool.model.operations.joins import JOINING
+from ckpttool.model.operations.index_functions import INDEXING
+from ckpttool.model.operations.joins import JOINS
 from ckpttool.model.operations.linear_algebra import LINEAR
-from ckpttool.model.operations.manipulation import SHAPING
+from ckpttool.model.operations.manipulation import MANIPULATION
 from ckpttool.model.operations.neural import NEURAL
 from ckpttool.model.operations.products import PRODUCTS
 from ckpttool.model.operations.reductions import REDUCTIONS
@@ -27,14 +27,14 @@ OPERATIONS: Mapping[str, Rule] = MappingProxyType(
         **CORE,
         **ELEMENTWISE,
         **IMAGES,
-        **JOINING,
+        **JOINS,
         **LINEAR,
-        **MAKING,
+        **CREATION,
         **NEURAL,
-        **PICKING,
+        **INDEXING,
         **PRODUCTS,
         **REDUCTIONS,
-        **SHAPING,
+        **MANIPULATION,
         **SIGNALS,
         **WINDOWS,
     }

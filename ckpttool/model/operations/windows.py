@@ -17,12 +17,12 @@ def _padding(args: Args) -> str:
 
 
 def channels_last(args: Args) -> bool:
-    """Whether the channels are the last axis; `keras.ops` writes the setting of the machine where none was given."""
+    """Whether the channels are the last axis; `keras.ops` writes the machine's setting where the user chose none."""
     return args.choice("data_format", "channels_last", "channels_first") == "channels_last"
 
 
 def _spatial(args: Args, shape: Shape, least: int = 1) -> Shape:
-    """The sizes between batch and channels. Raises ValueError where there are none."""
+    """The sizes of the axes between batch and channels. Raises ValueError where there are too few."""
     if len(shape) < 2 + least:
         raise ValueError(f"an input with {2 + least} axes at least")
     return shape[1:-1] if channels_last(args) else shape[2:]
@@ -49,7 +49,7 @@ def _convolved(args: Args, inputs: Shape, kernel: Shape, filters: Size) -> Shape
 
 
 def _conv(args: Args, inputs: Shape, kernel: Shape) -> Shape:
-    """Where groups share a kernel, Keras's symbolic call refuses it."""
+    """The output of a convolution; Keras's symbolic call refuses groups that share a kernel."""
     return _convolved(args, inputs, kernel, _fitting(args, inputs, kernel)[-1])
 
 
@@ -65,7 +65,7 @@ def _separable(args: Args, inputs: Shape, depthwise: Shape, pointwise: Shape) ->
 
 
 def _fitting(args: Args, inputs: Shape, kernel: Shape, channels: int = -2) -> Shape:
-    """The kernel, where its axis of that number has the size of the input's channels."""
+    """The kernel itself. Raises ValueError where its axis `channels` does not have the size of the input's channels."""
     _spatial(args, inputs)
     if len(kernel) != len(inputs):
         raise ValueError(f"a kernel with {len(inputs)} axes")
@@ -84,28 +84,28 @@ def _transposed(args: Args, inputs: Shape, kernel: Shape) -> Shape:
 
 
 def _pooled(args: Args, inputs: Shape) -> Shape:
-    """The output of a pooling (`compute_pooling_output_shape`), where NumPy brings windows and strides of another
-    number than the axes of space to that number, or those axes to theirs; no data format means channels first."""
+    """The output of a pooling (`compute_pooling_output_shape`), in which NumPy broadcasts the spatial axes, windows and
+    strides to one number of axes; no data format means channels first."""
     last = args.config.get("data_format") == "channels_last"
     if len(inputs) < (1 if last else 2):
         raise ValueError("an input with axes of batch and channels")
     spatial, padding = inputs[1:-1] if last else inputs[2:], _padding(args)
-    windows = _given(args, "pool_size")
-    strides = _given(args, "strides") if args.config.get("strides") is not None else windows
+    windows = _numbers(args, "pool_size")
+    strides = _numbers(args, "strides") if args.config.get("strides") is not None else windows
     sized = (spatial, strides) if padding == "same" else (spatial, windows, strides)
     rank = _common(*map(len, sized))
     places = zip(_repeated(spatial, rank), _repeated(windows, rank), _repeated(strides, rank), strict=True)
-    found = tuple(pooled(size, wide, step or 1, padding) for size, wide, step in places)
-    return (inputs[0], *found, inputs[-1]) if last else (*inputs[:2], *found)
+    sizes = tuple(pooled(size, wide, step or 1, padding) for size, wide, step in places)
+    return (inputs[0], *sizes, inputs[-1]) if last else (*inputs[:2], *sizes)
 
 
-def _given(args: Args, key: str) -> tuple[int, ...]:
-    """Whole numbers as they are given; a single one stands for any number of them."""
+def _numbers(args: Args, key: str) -> tuple[int, ...]:
+    """Whole numbers as the config has them, one where it has a single number."""
     return window(args, key, len(items(args, key) or [1]))
 
 
 def _common(*lengths: int) -> int:
-    """The length to which NumPy brings arrays of these lengths. Raises ValueError where it does not."""
+    """The length to which NumPy broadcasts arrays of these lengths. Raises ValueError where it does not."""
     others = {length for length in lengths if length != 1} or {1}
     if len(others) > 1:
         raise ValueError("windows and strides for each axis of space")
@@ -113,8 +113,8 @@ def _common(*lengths: int) -> int:
 
 
 def _repeated(values: Shape, rank: int) -> Shape:
-    """The values for so many axes; ones where their number does not count. Raises ValueError for an axis of unknown
-    size that stands for several."""
+    """The values broadcast to `rank` axes; ones where their number does not fit. Raises ValueError for an axis of
+    unknown size that would be repeated."""
     if len(values) != 1 or rank == 1:
         return values if len(values) == rank else (1,) * rank
     if None in values and rank:
@@ -123,7 +123,7 @@ def _repeated(values: Shape, rank: int) -> Shape:
 
 
 def _adaptive(args: Args, inputs: Shape) -> Shape | None:
-    """With channels last, Keras 3.15.1 reports an axis that the output does not have, so that neither is told."""
+    """The output of adaptive pooling; unknown with channels last, where Keras 3.15.1 reports an axis too many."""
     if channels_last(args):
         return None
     spatial = _spatial(args, inputs)
@@ -131,7 +131,8 @@ def _adaptive(args: Args, inputs: Shape) -> Shape | None:
 
 
 def _patches(args: Args, images: Shape) -> Shape:
-    """Patches, their values in the axis of channels; a single image has no batch axis before or after."""
+    """Patches of images, their values along the axis of channels; a single image has no batch axis in the output
+    either."""
     rank = 3 if len(items(args, "size") or ()) == 3 else 2
     if len(images) not in (rank + 1, rank + 2):
         raise ValueError(f"an input with {rank + 1} or {rank + 2} axes")
@@ -141,12 +142,12 @@ def _patches(args: Args, images: Shape) -> Shape:
     steps, padding = window(args, "dilation_rate", rank, 1), _padding(args)
     places = zip(_spatial(args, batched), size, strides, steps, strict=True)
     sizes = tuple(convolved(length, wide, stride, padding, step) for length, wide, stride, step in places)
-    made = _assembled(args, batched, sizes, times(*size, _channels(args, batched)))
-    return made if len(images) == rank + 2 else made[1:]
+    shape = _assembled(args, batched, sizes, times(*size, _channels(args, batched)))
+    return shape if len(images) == rank + 2 else shape[1:]
 
 
 def _unfolded(args: Args, x: Shape) -> Shape:
-    """Patches of an image with channels first: their values in one axis, the patches in another."""
+    """Patches of an image with channels first: their values along one axis, the patches along another."""
     if len(x) != 4:
         raise ValueError("an input with 4 axes")
     kernel = window(args, "kernel_size", 2)
@@ -168,7 +169,7 @@ def _folded(args: Args, x: Shape) -> Shape:
 
 
 def _over(size: Size, by: int) -> Size:
-    """The quotient. Raises ValueError where it is no whole number."""
+    """The size divided by a number. Raises ValueError where the quotient is no whole number."""
     if size is not None and size % by:
         raise ValueError(f"an axis that {by} divides, not {size}")
     return None if size is None else size // by
@@ -191,7 +192,7 @@ def _blocks(args: Args, x: Shape) -> Shape:
 
 
 def _sequences(args: Args, x: Shape) -> Shape:
-    """Sequences of one length, some values apart, along the last axis."""
+    """Sequences of equal length, at equal distances, along the last axis."""
     if not x:
         raise ValueError("an input with an axis at least")
     length, stride = args.size("sequence_length"), args.size("sequence_stride")
