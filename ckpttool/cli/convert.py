@@ -115,9 +115,9 @@ def command(
     """Convert SOURCE, a checkpoint of any Keras, to Keras 3 as TARGET, without Keras and without running its code.
 
     The config is rewritten by named edits, every weight goes to its place in Keras 3, and the new file is read back and
-    compared before it takes its place. If a part has no exact form in Keras 3, all such parts are listed and nothing is
-    written. The form of
-    TARGET follows from its name: .keras, .weights.h5, .weights.json (sharded), .h5 (weights in the legacy layout).
+    compared before it takes its place. If parts have no exact form in Keras 3, all of them are listed and nothing is
+    written. The form of TARGET follows from its name: .keras, .weights.h5, .weights.json (sharded), .h5 (weights in the
+    legacy layout).
 
     Where Keras 3 is installed, it then loads the new file and predicts on seeded input, if the weights are at most
     32 MiB and nothing of your own is needed (--prove: always, --no-prove: never); tf_keras does so with the old model

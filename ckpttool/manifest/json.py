@@ -120,7 +120,7 @@ class _Entry:
 
     def __init__(self, item: Any) -> None:
         if not isinstance(item, dict):
-            raise ValueError(f"a {type(item).__name__}, no object")
+            raise ValueError(f"a {type(item).__name__} instead of an object")
         self._item = item
 
     def saved(self) -> Saved:
@@ -152,42 +152,42 @@ class _Entry:
     def _text(self, key: str) -> str:
         value = self._item.get(key)
         if not isinstance(value, str) or len(value) > _MAX_TEXT:
-            raise ValueError(f"{key} is no short text")
+            raise ValueError(f"{key} is not a text of at most {_MAX_TEXT:,} characters")
         if not _is_whole(value):
-            raise ValueError(f"{key} is no text: it holds half a character")
+            raise ValueError(f"{key} has half a character (a surrogate)")
         return value
 
     def _one_of(self, key: str, known: Sequence[str]) -> str:
         value = self._text(key)
         if value not in known:
-            raise ValueError(f"{key} is none of {', '.join(known)}")
+            raise ValueError(f"{key} is not one of {', '.join(filter(None, known))}")
         return value
 
     def _whole(self, key: str) -> int:
         value = self._item.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
-            raise ValueError(f"{key} is no count")
+            raise ValueError(f"{key} is not a whole number of at least 0")
         return value
 
     def _digest(self) -> str:
         value = self._text("sha256")
         if len(value) != 64 or set(value) - set("0123456789abcdef"):
-            raise ValueError("sha256 is no such checksum")
+            raise ValueError("sha256 is not a checksum of 64 hexadecimal digits")
         return value
 
     def _logs(self) -> Iterator[tuple[str, float]]:
         logs = self._item.get("logs")
         if not isinstance(logs, dict) or len(logs) > _MAX_LOGS:
-            raise ValueError("logs are no object")
+            raise ValueError(f"logs are not an object of at most {_MAX_LOGS:,}")
         yield from ((name, _known(value, "a log")) for name, value in logs.items())
 
     def _callbacks(self) -> Iterator[CallbackState]:
         listed = self._item.get("callbacks")
         if not isinstance(listed, list) or len(listed) > _MAX_STATES:
-            raise ValueError("callbacks are no list")
+            raise ValueError(f"callbacks are not a list of at most {_MAX_STATES:,}")
         for each in listed:
             if not isinstance(each, dict) or not isinstance(each.get("state"), dict):
-                raise ValueError("the state of a callback is no object")
+                raise ValueError("the state of a callback is not an object")
             part = _Entry(each)
             values = {_name(name): _stored(value) for name, value in each["state"].items()}
             yield CallbackState(part._text("class"), part._whole("number"), values)
@@ -195,10 +195,10 @@ class _Entry:
     def _generators(self, key: str) -> Iterator[tuple[str, str]]:
         listed = self._item.get(key, {})
         if not isinstance(listed, dict) or len(listed) > _MAX_GENERATORS:
-            raise ValueError(f"{key} are no object")
+            raise ValueError(f"{key} are not an object of at most {_MAX_GENERATORS}")
         for name, value in listed.items():
             if not isinstance(value, str) or len(value) > _MAX_GENERATOR:
-                raise ValueError("the state of a generator is no text")
+                raise ValueError(f"the state of a generator is not a text of at most {_MAX_GENERATOR:,} characters")
             yield _name(name), value
 
     def _rows(self, key: str, checked: Callable[[Any], Number]) -> Iterator[tuple[Number, ...]]:
@@ -208,13 +208,13 @@ class _Entry:
             or len(listed) > _MAX_STATES
             or not all(isinstance(each, list) for each in listed)
         ):
-            raise ValueError(f"{key} are no lists")
+            raise ValueError(f"{key} are not at most {_MAX_STATES:,} lists")
         yield from (tuple(map(checked, each)) for each in listed)
 
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or len(value) > _MAX_TEXT or not _is_whole(value):
-        raise ValueError("a name is no short text")
+        raise ValueError(f"a name is not a text of at most {_MAX_TEXT:,} characters")
     return value
 
 
@@ -228,7 +228,7 @@ def _stored(value: Any) -> Stored:
     if isinstance(value, dict):
         text = value.get("text")
         if len(value) != 1 or not isinstance(text, str) or len(text) > _MAX_TEXT or not _is_whole(text):
-            raise ValueError("a state is no short text")
+            raise ValueError(f"a state is not a text of at most {_MAX_TEXT:,} characters")
         return text
     if isinstance(value, list):
         if len(value) > _MAX_NUMBERS:
@@ -239,7 +239,7 @@ def _stored(value: Any) -> Stored:
 
 def _notes(value: Any) -> Iterator[tuple[str, float | str]]:
     if not isinstance(value, dict) or len(value) > _MAX_NOTES:
-        raise ValueError(f"notes are no object of at most {_MAX_NOTES}")
+        raise ValueError(f"notes are not an object of at most {_MAX_NOTES}")
     for name, each in value.items():
         note = _stored(each)
         if note is None or isinstance(note, tuple):
@@ -249,14 +249,14 @@ def _notes(value: Any) -> Iterator[tuple[str, float | str]]:
 
 def _seed(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 64:
-        raise ValueError("a seed is no count")
+        raise ValueError("a seed is not a whole number of at least 0")
     return value
 
 
 def _known(value: Any, what: str) -> float:
     number = _number(value, what)
     if number is None:
-        raise ValueError(f"{what} is no number")
+        raise ValueError(f"{what} is not a number")
     return number
 
 
@@ -266,7 +266,7 @@ def _number(value: Any, what: str) -> float | None:
         return _NO_JSON[value]
     if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 1000):
         return value
-    raise ValueError(f"{what} is no number")
+    raise ValueError(f"{what} is not a number")
 
 
 def inside(file: str) -> str:

@@ -138,7 +138,7 @@ class Args:
         return value
 
     def choice(self, key: str, *choices: str) -> str:
-        """One of some strings, the first where it is missing or null."""
+        """A string out of `choices`, the first of them where it is missing or null."""
         value = self.text(key, choices[0])
         if value not in choices:
             raise self.error(key, " or ".join(choices))

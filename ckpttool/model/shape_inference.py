@@ -76,7 +76,7 @@ def steps_of(model: Args, inputs: Inputs = ()) -> tuple[Step, ...]:
         layers = model.layers("layers")
         chained = model.class_name == "Sequential"
         steps = tuple(_chain(model, layers, inputs)) if chained else _graph(model, layers, inputs)
-        model.memo[key] = (model.config, steps)  # the config too: it keeps its id while it is there
+        model.memo[key] = (model.config, steps)  # with the config, whose id nothing else gets while it lives
     known: tuple[Step, ...] = model.memo[key][1]
     return known
 

@@ -134,7 +134,7 @@ def _sums(result: Expected) -> Iterator[str]:
     if result.slots:
         yield f"  {_by_training(result)}"
     if any(slot.shape is None or None in slot.shape for slot in result.slots):
-        yield "? an axis that no input states is None, and what depends on it is not known"
+        yield "? an axis whose size no input states is None, and sizes that depend on it are not known"
     if result.problem:
         yield f"? its weights are not known: {printable(result.problem, 400)}"
 

@@ -82,7 +82,8 @@ def remarks(result: VerifyResult) -> list[str]:
     if result.unchecked:
         others = ", or kept by the optimizer" if any(w.section is Section.OPTIMIZER for w in result.unchecked) else ""
         count = len(result.unchecked)
-        lines.append(f"? {count_of(count, 'stored weight')} {'is' if count == 1 else 'are'} of such layers{others}")
+        verb = "belongs" if count == 1 else "belong"
+        lines.append(f"? {count_of(count, 'stored weight')} {verb} to such layers{others}")
     if result.verdict == "cannot tell" and result.opaque:
         lines.append("--allow-unexpected NAME takes the layer's weights as they are")
     return lines

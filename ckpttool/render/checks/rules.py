@@ -10,7 +10,7 @@ from ckpttool.render.json import dumps
 from ckpttool.render.markdown import escaped
 
 _INTRODUCTION = """\
-What `ckpttool check` looks for. `ckpttool rule CODE` tells the same of one rule; [checking.md](checking.md) says how to
+What `ckpttool check` looks for. `ckpttool rule CODE` explains one rule; [checking.md](checking.md) says how to
 choose among them. The first letter of a code is its family. `ckpttool rule --all -o markdown` prints this page."""
 
 
