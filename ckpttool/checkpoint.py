@@ -185,7 +185,7 @@ def _gathered(values: Values, nbytes: int) -> bytearray:
 
 @dataclass(frozen=True, slots=True)
 class Producer:
-    """The program that wrote a checkpoint, as far as is known: the version of Keras, and of TensorFlow for a SavedModel.
+    """The program that wrote a checkpoint, as far as is known: Keras, and for a SavedModel TensorFlow.
 
     `inferred_backend` and `generation` are inferred from names and layout; the file does not state them.
     """

@@ -229,9 +229,9 @@ def info(result: Info, style: Style) -> str:
     )
 
 
-def _saved_model(found: SavedModel) -> dict[str, Any]:
+def _saved_model(model: SavedModel) -> dict[str, Any]:
     """What a SavedModel says beside its weights."""
-    return {**asdict(found), "config_file": found.config_file or None}
+    return {**asdict(model), "config_file": model.config_file or None}
 
 
 def verdict(result: VerifyResult, style: Style) -> str:

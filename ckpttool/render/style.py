@@ -70,7 +70,7 @@ def number(value: float | None) -> str:
 
 
 def producer(who: Producer) -> str:
-    """The producer of a checkpoint in short: version or generation of Keras, backend, and TensorFlow for a SavedModel."""
+    """The producer of a checkpoint in short: Keras by version or generation, backend, TensorFlow for a SavedModel."""
     tensorflow = f"TensorFlow {printable(who.tensorflow_version, 40)}" if who.tensorflow_version else ""
     if not who.keras_version and not who.generation:
         return tensorflow

@@ -183,16 +183,16 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
         yield "needs", _KERAS_3
 
 
-def _saved_model(found: SavedModel) -> Iterator[tuple[str, str]]:
+def _saved_model(model: SavedModel) -> Iterator[tuple[str, str]]:
     """What a SavedModel says beside its weights."""
-    yield "tags", "; ".join(", ".join(tags) for tags in found.tags)
-    for one in found.signatures[:_SIGNATURES]:
+    yield "tags", "; ".join(", ".join(tags) for tags in model.tags)
+    for one in model.signatures[:_SIGNATURES]:
         yield "signature", f"{one.name}: {_ends_of(one.inputs)} -> {_ends_of(one.outputs)}"
-    if found.signatures[_SIGNATURES:]:
-        yield "", f"and {len(found.signatures) - _SIGNATURES:,} signatures more"
-    yield "functions", f"{found.functions:,}" if found.functions else ""
-    yield "graph reads", ", ".join(f"assets/{name}" for name in found.assets[:_SIGNATURES])
-    yield "architecture", f"in {found.config_file}" if found.config_file else "no Keras config: it tells no layers"
+    if model.signatures[_SIGNATURES:]:
+        yield "", f"and {len(model.signatures) - _SIGNATURES:,} signatures more"
+    yield "functions", f"{model.functions:,}" if model.functions else ""
+    yield "graph reads", ", ".join(f"assets/{name}" for name in model.assets[:_SIGNATURES])
+    yield "architecture", f"in {model.config_file}" if model.config_file else "no Keras config: it tells no layers"
 
 
 def _ends_of(tensors: tuple[Tensor, ...]) -> str:
