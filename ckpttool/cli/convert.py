@@ -122,8 +122,7 @@ def command(
     Where Keras 3 is installed, it then loads the new file and predicts on seeded input, if the weights are at most
     32 MiB and nothing of your own is needed (--prove: always, --no-prove: never); tf_keras does so with the old model
     where that is installed, and the two must agree. For layers of your own classes, --arch names a function that
-    returns a model of Keras 3: it is run in a process of its own, and its model has the config to write and the places
-    of weights.
+    returns a model of Keras 3: it is run in a process of its own, and its model has the config and places of weights.
 
     Exit codes: 0 converted, 1 a dry run found that it cannot be, 2 could not be done.
 

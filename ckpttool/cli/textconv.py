@@ -27,5 +27,5 @@ def command(path: str) -> None:
       ckpttool textconv model.keras
     """
     with open_checkpoint(path) as checkpoint:
-        print_ = fingerprint(checkpoint)
-    emit(lines(print_))
+        result = fingerprint(checkpoint)
+    emit(lines(result))

@@ -11,20 +11,20 @@ _DIGITS = 12  # of a checksum
 _LONG = 400
 
 
-def lines(print_: Fingerprint) -> str:
+def lines(fingerprint: Fingerprint) -> str:
     """The fingerprint of a checkpoint as text."""
-    head = [f"model {printable(print_.model, 100)}"] if print_.model else []
-    notes = [f"config: {printable(print_.problem, _LONG)}"] if print_.problem else []
-    sections = [f"{name}: {count:,} weights sha256:{digest[:_DIGITS]}" for name, count, digest in print_.sections]
+    head = [f"model {printable(fingerprint.model, 100)}"] if fingerprint.model else []
+    notes = [f"config: {printable(fingerprint.problem, _LONG)}"] if fingerprint.problem else []
+    sections = [f"{name}: {count:,} weights sha256:{digest[:_DIGITS]}" for name, count, digest in fingerprint.sections]
     assets = [
         f"asset {printable(path, 200)}: {size:,} bytes sha256:{digest[:_DIGITS]}"
-        for path, size, digest in print_.assets
+        for path, size, digest in fingerprint.assets
     ]
     refusals = [
-        f"refused: {printable(one.place or 'file', 200)}: {printable(one.detail, 200)}" for one in print_.refusals
+        f"refused: {printable(one.place or 'file', 200)}: {printable(one.detail, 200)}" for one in fingerprint.refusals
     ]
     rest = [*sections, *assets, *refusals]
-    return "\n".join([*head, *notes, *map(_layer, print_.layers), *map(_weight, print_.rows), *rest])
+    return "\n".join([*head, *notes, *map(_layer, fingerprint.layers), *map(_weight, fingerprint.rows), *rest])
 
 
 def _layer(layer: LayerPrint) -> str:
