@@ -49,8 +49,8 @@ def number(args: Args, key: str, default: int | None = None) -> int:
 
 def window(args: Args, key: str, rank: int, default: int | None = None, least: int = 1) -> tuple[int, ...]:
     """Whole numbers of `least` at least, one for each of `rank` axes; a single number stands for all of them."""
-    sizes = [default] if args.config.get(key) is None and default is not None else integers(args, key)
-    sizes = sizes * rank if items(args, key) is None else sizes
-    if len(sizes) != rank or min(sizes, default=least) < least:
+    values = [default] if args.config.get(key) is None and default is not None else integers(args, key)
+    values = values * rank if items(args, key) is None else values
+    if len(values) != rank or min(values, default=least) < least:
         raise args.error(key, f"{rank} whole numbers of {least} at least")
-    return tuple(sizes)
+    return tuple(values)
