@@ -195,9 +195,8 @@ class _Rewriter:
     def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: At) -> dict[str, Any]:
         """A built-in class with its arguments. What it was built for is told by the calls of a graph."""
         module = MODULES.get(args.class_name, "keras.layers")
-        found = {"module": module, "class_name": args.class_name, "config": config, "registered_name": None}
-        kept = {} if at.in_graph or "build_config" not in new else {"build_config": new["build_config"]}
-        return found | kept
+        built = {} if at.in_graph or "build_config" not in new else {"build_config": new["build_config"]}
+        return {"module": module, "class_name": args.class_name, "config": config, "registered_name": None, **built}
 
     def held(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The layers that a layer holds."""
