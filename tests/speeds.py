@@ -29,6 +29,7 @@ LIVE = frozenset(
     conversion/test_gone.py
     conversion/test_old_models.py
     conversion/test_own_classes.py
+    conversion/test_saved_models.py
     formats/write/test_live.py
     habits/test_habits.py
     model/buildability/test_answers.py

@@ -9,7 +9,7 @@ from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 
-from ckpttool.alignment.alignment import align
+from ckpttool.alignment.alignment import OF_TENSORFLOW, align
 from ckpttool.alignment.names import Namer
 from ckpttool.arrays.statistics import measure
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
@@ -18,10 +18,11 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture, architecture_of
+from ckpttool.model.generations.generation import Generation
 from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Spec, SpecSlot
-from ckpttool.verification import evidence, holders, legacy_state, loaders, old_keras, vocabularies
+from ckpttool.verification import evidence, holders, legacy_state, loaders, object_graphs, old_keras, vocabularies
 from ckpttool.verification.expectation import Expectation, expectation_of
 from ckpttool.verification.pairs import Pairing
 from ckpttool.verification.result import Finding, Status, VerifyResult
@@ -109,16 +110,16 @@ def _verified(
         because += f"; {legacy_state.NOTE}"
         problems += legacy_state.refused(checkpoint)
         spec = legacy_state.compiled_spec(spec, checkpoint)
-    state = loaders.state(spec, checkpoint, skip_mismatch) if by_path else legacy_state.state_by_order(spec, checkpoint)
     if allowed.optimizer:
-        _check_optimizer_is_known(spec)
+        _check_optimizer_is_known(spec, checkpoint)
+    state = _state(spec, checkpoint, loader, skip_mismatch)
     if allowed.optimizer or state.raises:  # a difference on which Keras raises counts in any case
         pairing.add(state)
     problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
     findings = _findings(checkpoint, pairing, loader, allowed)
     skips_all = skip_mismatch and by_path and problems == [_wrong_layout(checkpoint, loader)]
     lost = list(vocabularies.missing(spec, checkpoint))  # Keras loads the model and raises when it is called
-    keras = "loads wrongly" if skips_all else _outcome_in_keras(pairing, problems, findings, lost)
+    keras = "loads wrongly" if skips_all else _outcome_in_keras(pairing, problems, findings, lost, loader)
     problems += _parallel(checkpoint, expected, pairing, loader)
     if pairing.raises and not findings:  # Keras raises although every weight fits
         problems.append(pairing.raises[0])
@@ -155,6 +156,8 @@ def _paired(
 
 def _pairing(expected: Expectation, checkpoint: Checkpoint, loader: str, skip_mismatch: bool) -> Pairing:
     """The pairs as Keras 3 makes them; where only an older Keras builds the architecture, as that one makes them."""
+    if loader == "graph":
+        return object_graphs.by_graph(expected.architecture, expected.spec, checkpoint, skip_mismatch)
     generations = old_keras.generations_for(checkpoint, expected.support)
     if expected.architecture is None or not generations or loader == "path":
         return LOADERS[loader](expected.spec, checkpoint, skip_mismatch)
@@ -173,6 +176,13 @@ def _parallel(checkpoint: Checkpoint, expected: Expectation, pairing: Pairing, l
         )
 
 
+def _state(spec: Spec, checkpoint: Checkpoint, loader: str, skip_mismatch: bool) -> Pairing:
+    """The pairs of the optimizer's variables; none for a checkpoint of TensorFlow."""
+    if loader == "path":
+        return loaders.state(spec, checkpoint, skip_mismatch)
+    return Pairing() if loader == "graph" else legacy_state.state_by_order(spec, checkpoint)
+
+
 def _findings(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:
     """The findings on weights, slots and their pairs."""
     names = Namer.of(checkpoint, architecture_of(checkpoint))
@@ -188,8 +198,13 @@ def _skipped(spec: Spec, pairing: Pairing) -> Iterator[SpecSlot]:
     return (slot for slot in slots if id(slot) in pairing.skipped or (slot.group, slot.index) in places)
 
 
-def _check_optimizer_is_known(spec: Spec) -> None:
+def _check_optimizer_is_known(spec: Spec, checkpoint: Checkpoint) -> None:
     """Raise UnsupportedError where the state of the optimizer cannot be compared."""
+    if checkpoint.kind in OF_TENSORFLOW:
+        raise UnsupportedError(
+            "the state of the optimizer in a file of TensorFlow is not verified",
+            hint="`ckpttool convert` says whether it can be carried into Keras 3",
+        )
     if not spec.optimizer:
         raise UnsupportedError(
             "the architecture names no optimizer whose variables are known",
@@ -204,6 +219,9 @@ def _loader(checkpoint: Checkpoint, by: str, expected: Expectation) -> tuple[str
     content. A model that expects no weights loads from any layout.
     """
     expects, support = bool(expected.spec.slots), expected.support
+    if checkpoint.kind in OF_TENSORFLOW:
+        by_keras_2 = support is not None and support.writer is Generation.KERAS_2
+        return "graph", object_graphs.BECAUSE, [] if by_keras_2 else [object_graphs.UNSUPPORTED]
     if by == "auto" and support and old_keras.reads(checkpoint, support):
         return "order", f"as Keras {support.writer.value} does", []
     suited = "path" if checkpoint.kind in PATH_KINDS else "order"
@@ -349,8 +367,10 @@ def _values(pairing: Pairing, progress: Callable[[int], None]) -> Iterator[Findi
             yield Finding(Status.VALUE, slot, weight, f"{stats.nan:,} NaN and {stats.inf:,} Inf of {weight.size:,}")
 
 
-def _outcome_in_keras(pairing: Pairing, problems: list[str], findings: list[Finding], lost: list[str]) -> str:
-    if problems or pairing.raises:
+def _outcome_in_keras(
+    pairing: Pairing, problems: list[str], findings: list[Finding], lost: list[str], loader: str
+) -> str:
+    if problems or pairing.raises or loader == "graph":
         return "raises"
     return "loads wrongly" if lost or any(not finding.accepted for finding in findings) else "loads"
 

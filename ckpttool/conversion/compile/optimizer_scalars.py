@@ -43,11 +43,14 @@ def whole_steps(weight: Weight) -> int:
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """The variables of an optimizer that are for no weight: the iteration, what the config tells, and what follows.
-    `given` is the product of Nadam's momenta, None where it is not known."""
+    `given` is the product of Nadam's momenta, `rate` the learning rate and `scale` what losses are multiplied by, each
+    None where it is not stored."""
 
     optimizer: Mapping[str, Any]
     iteration: int
     given: float | None
+    rate: float | None = None
+    scale: float | None = None
 
     def weight(self, name: str) -> Weight | None:
         """The variable of this name, None where it is none of these."""
@@ -57,14 +60,14 @@ class Numbers:
             if name in own:
                 return _scalar(name, own[name])
             if name == "dynamic_scale":
-                return _scalar(name, number(self.optimizer, "initial_scale", 2.0**15))
+                return _scalar(name, self.scale or number(self.optimizer, "initial_scale", 2.0**15))
             name = name.removeprefix(INNER)
         if name == "iteration":
             return _scalar(name, self.iteration)
         if name == "u_product":
             return _scalar(name, self.momenta())
         if name == "learning_rate" and not isinstance(inner["config"].get(name), Mapping):
-            return _scalar(name, number(inner, name, None))
+            return _scalar(name, number(inner, name, None) if self.rate is None else self.rate)
         return None
 
     def momenta(self) -> float:

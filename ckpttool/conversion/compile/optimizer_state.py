@@ -8,36 +8,32 @@ Since 2.11 its order is that of Keras 3; SGD keeps momenta that it does not use 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
-from ckpttool.alignment.alignment import Aligned, Alignment, Stored
+from ckpttool.alignment.alignment import OF_TENSORFLOW, Aligned, Alignment, Stored
 from ckpttool.alignment.assembly import weight_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.conversion.compile import tensorflow_state
 from ckpttool.conversion.compile.optimizer_scalars import (
     INNER,
     Lost,
     Numbers,
-    finite,
     inside,
     number,
-    product,
     whole_steps,
 )
+from ckpttool.conversion.compile.stored_state import LATE, WHERE, Held, Key, held_in
 from ckpttool.conversion.compile.trained_weights import OwnWeight, Source, candidates
 from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.formats.hdf5.values import Repeated
 from ckpttool.formats.weights_h5 import PATH_KINDS
-from ckpttool.io import dtypes, scalars
+from ckpttool.io import dtypes
 from ckpttool.model.generations.generation import Generation
-from ckpttool.model.optimizers import Trained, optimizer_state
 from ckpttool.model.spec import Spec, SpecSlot, with_optimizer
 
-WHERE = "optimizer"
 BEGIN = Edit(
     "begin-optimizer",
     "writes the state of an optimizer that has not begun, which Keras 3 looks for where a model is compiled",
@@ -57,24 +53,6 @@ _BEGIN_WITH_ZEROS = frozenset(
         *("Ftrl", "Lamb", "Lion", "Nadam", "RMSprop", "SGD"),
     }
 )  # but for what `_constant` tells
-_COUNTS_STEPS = frozenset({"Adam", "AdamW", "Adamax", "Lamb", "Nadam"})  # whose rule asks for the iteration
-
-# The kinds of arrays in their old order, by the names that Keras 3 has for them.
-_KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "Adadelta": ("accumulated_grad", "accumulated_delta_var"),
-        "Adagrad": ("accumulator",),
-        "Adam": ("momentum", "velocity", "velocity_hat"),
-        "AdamW": ("momentum", "velocity", "velocity_hat"),
-        "Adamax": ("momentum", "norm"),
-        "Ftrl": ("accumulator", "linear"),
-        "Lamb": ("momentum", "velocity"),
-        "Nadam": ("momentum", "velocity"),
-        "SGD": ("momentum",),
-    }
-)
-_Key = tuple[str, int]
-"""A kind of array, and the number of the trained weight that it is for."""
 
 
 def state(
@@ -94,11 +72,10 @@ def state(
     if own is None:
         journal.lose(WHERE, f"its state: layers of your own classes hold weights in an order of their own; {_NONE}")
         return {}
-    held = checkpoint.section(Section.OPTIMIZER)
-    stored = [weight for weight in held if not weight.path.startswith(f"optimizer/{INNER}")]  # which is there twice
     wanted = with_optimizer(spec, optimizer).optimizer
     steps: int | None = 0
     try:
+        stored = _stored(checkpoint, alignment)
         if not stored and wanted and checkpoint.kind in PATH_KINDS:  # as of the old optimizers that 2.15 still has
             raise Lost("the file stores none, so training begins anew")
         if stored and wanted:
@@ -109,6 +86,14 @@ def state(
     except Lost as error:
         journal.lose(WHERE, f"its state: {error}")
     return _fresh(wanted, optimizer, own, steps or 0, journal)
+
+
+def _stored(checkpoint: Checkpoint, alignment: Alignment) -> list[Weight]:
+    """The variables that a file has of the optimizer, in its order. Raises Lost."""
+    if checkpoint.kind in OF_TENSORFLOW:
+        return tensorflow_state.state_of(checkpoint, frozenset(alignment.by_path()))
+    held = checkpoint.section(Section.OPTIMIZER)
+    return [weight for weight in held if not weight.path.startswith(f"optimizer/{INNER}")]  # which is there twice
 
 
 def _steps_alone(stored: Sequence[Weight], wanted: Sequence[SpecSlot]) -> int | None:
@@ -201,10 +186,11 @@ class _Old:
     def of(self, sources: Sequence[Source], stored: Sequence[Weight]) -> dict[str, Weight]:
         """The variables where the stored arrays are for these weights, in their order. Raises Lost."""
         _refuse_changed(sources, self.rewritten)
-        held = _held(stored, [one.weight.shape for one in sources], inside(self.optimizer))
+        held = held_in(stored, [one.weight.shape for one in sources], inside(self.optimizer))
         labels, notes = self.labels(sources, held), Journal()
         steps = held.steps(inside(self.optimizer), notes)
-        numbers = Numbers(self.optimizer, steps, held.product(self.checkpoint))
+        scale = tensorflow_state.loss_scale(self.checkpoint)
+        numbers = Numbers(self.optimizer, steps, held.product(self.checkpoint), held.rate(), scale)
         found, begun = dict[str, Weight](), list[str]()
         for slot in self.wanted(sources):
             name = _name(slot)
@@ -220,7 +206,7 @@ class _Old:
             self.journal.edit(BEGIN_LATE, WHERE, f"{len(begun)} variables")
         return found
 
-    def labels(self, sources: Sequence[Source], held: _Held) -> dict[str, Weight]:
+    def labels(self, sources: Sequence[Source], held: Held) -> dict[str, Weight]:
         """The arrays by the labels of their weights and by what they are."""
         numbered = {id(one.part): at for at, one in enumerate(sources) if one.part is not None}
         found = dict[str, Weight]()
@@ -244,7 +230,7 @@ class _Old:
 def _begins_late(stored: Sequence[Weight]) -> bool:
     """Whether the writer made what it keeps for a weight at the first gradient of this weight: tf.keras up to 2.10
     (`OptimizerV2._create_all_weights`, keras/optimizers/optimizer_v2/optimizer_v2.py)."""
-    return _LATE.match(stored[0].path) is not None
+    return LATE.match(stored[0].path) is not None
 
 
 def _name(slot: SpecSlot) -> str:
@@ -282,108 +268,8 @@ def _unused(slot: SpecSlot) -> Weight | None:
     return Weight(slot.name, (), slot.dtype, 4, Section.OPTIMIZER, values=Repeated(b"\0", 4))
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What an optimizer held: the numbers in front, and the arrays by what they are."""
-
-    front: Sequence[Weight]
-    arrays: Mapping[_Key, Weight]
-
-    def steps(self, optimizer: Mapping[str, Any], journal: Journal) -> int:
-        """The number of steps so far. Keras 1 and 2 did not store it for all optimizers."""
-        if self.front:
-            return whole_steps(self.front[0])
-        rate = optimizer["config"].get("learning_rate")
-        if isinstance(rate, Mapping) or optimizer["class_name"] in _COUNTS_STEPS:
-            journal.lose(WHERE, "the number of steps is not stored, and is counted from 0")
-        return 0
-
-    def product(self, checkpoint: Checkpoint) -> float | None:
-        """The product of the momenta of Nadam, where it is stored, or follows from the rule of Keras 1 and 2."""
-        if len(self.front) > 1 and "learning_rate" not in self.front[1].path:
-            return finite(self.front[1])
-        settings = checkpoint.training_config
-        stated = settings.get("optimizer_config") if isinstance(settings, Mapping) else None
-        config = stated.get("config") if isinstance(stated, Mapping) else None
-        if not isinstance(config, Mapping) or "schedule_decay" not in config or not self.front:
-            return None
-        decay = number({"config": config}, "schedule_decay", 0.004)
-        return product(whole_steps(self.front[0]), number({"config": config}, "beta_1", 0.9), decay)
-
-
-def _held(stored: Sequence[Weight], shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]) -> _Held:
-    """What the stored arrays are, in their order: that of Keras 3, or kind after kind. In front of them are the
-    iteration, if it is stored, and the learning rate or the product of Nadam's momenta."""
-    found = [held for keys in _orders(stored, shapes, optimizer) if (held := _as_listed(stored, keys)) is not None]
-    if not found:
-        kept = optimizer["class_name"]
-        raise Lost(f"{len(stored)} arrays for {len(shapes)} trained weights are not what {kept} keeps")
-    return min(found, key=lambda held: abs(len(held.front) - 1))
-
-
-def _as_listed(stored: Sequence[Weight], keys: _Keys) -> _Held | None:
-    """The stored arrays as the last of them are listed, None where they cannot be that."""
-    front, rest = stored[: max(0, len(stored) - len(keys))], stored[-len(keys) :] if keys else []
-    if len(rest) != len(keys) or len(front) > 2 or any(weight.shape != () for weight in front):
-        return None
-    if not all(_fits(kind, weight.shape, shape) for (kind, _, shape), weight in zip(keys, rest, strict=True)):
-        return None
-    return _Held(front, {(kind, at): weight for (kind, at, _), weight in zip(keys, rest, strict=True)})
-
-
-def _fits(kind: str, stored: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether an array may be of a kind. Keras 2 had one number for each where Adam did not keep the last."""
-    return stored == shape or (kind == "velocity_hat" and stored == (1,))
-
-
-_Keys = list[tuple[str, int, tuple[int, ...]]]
-"""The kinds of some arrays in their order, each with the number of the weight that it is for, and its shape."""
-
-
-def _orders(
-    stored: Sequence[Weight], shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]
-) -> Iterator[_Keys]:
-    """The orders in which the writer may have listed its arrays. Names tell whether that was as it is today."""
-    if _SINCE_2_11.fullmatch(stored[0].path):
-        yield _today(shapes, optimizer)
-        if optimizer["class_name"] == "SGD":
-            yield _today(shapes, {**optimizer, "config": {**optimizer["config"], "momentum": 0.5}})
-        return
-    for kinds in _old_kinds(optimizer):
-        pairs = [(kind, at) for kind in kinds for at in range(len(shapes))]
-        if optimizer["class_name"] == "Ftrl":
-            pairs.sort(key=lambda pair: pair[1])
-        yield [(kind, at, shapes[at]) for kind, at in pairs]
-
-
-_SINCE_2_11 = re.compile(r"optimizer_weights/iteration(:0)?|optimizer/(inner_optimizer/)?vars/0")
-_LATE = re.compile(r"optimizer_weights/\w+/iter(:0)?$")
-# Before, the iteration was "iterations", "Adam/iterations:0", "param_0" or "training/Adam/iter:0".
-
-
-def _today(shapes: Sequence[tuple[int, ...]], optimizer: Mapping[str, Any]) -> _Keys:
-    trained = [Trained(str(at), shape, "float32", f"w/{at}") for at, shape in enumerate(shapes)]
-    found = [one for one in optimizer_state(optimizer, trained).get("", ()) if "/" in one.name and not one.assigned]
-    return [
-        (kind, scalars.digits(at) or 0, tuple(axis or 0 for axis in one.shape or ()))
-        for one in found
-        for at, _, kind in [one.name.partition("/")]
-    ]
-
-
-def _old_kinds(optimizer: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The kinds of arrays that an old optimizer may have kept: all, or as many as its settings asked for."""
-    if optimizer["class_name"] == "RMSprop":
-        config = optimizer["config"]
-        asked = {"momentum": config.get("momentum"), "average_gradient": config.get("centered")}
-        yield ("velocity", *(kind for kind, used in asked.items() if used))
-        return
-    kinds = _KINDS.get(optimizer["class_name"], ())
-    yield from (kinds[:count] for count in range(len(kinds), -1, -1))
-
-
 def _joined(
-    aligned: Aligned, kind: str, arrays: Mapping[_Key, Weight], numbered: Mapping[int, int], reversed_kernels: bool
+    aligned: Aligned, kind: str, arrays: Mapping[Key, Weight], numbered: Mapping[int, int], reversed_kernels: bool
 ) -> Weight | None:
     """The array of a kind for a slot, made as the weight of the slot is made of what is stored; None where there is
     none that could be made so. `numbered` are the trained weights by the identity of what is stored of them."""

@@ -103,7 +103,8 @@ def by_names(listed: Sequence[Source], state: Sequence[Weight]) -> list[Source]:
     of no weight, or of several."""
     names = dict[str, list[Source]]()
     for one in listed:
-        names.setdefault(_bare(one.weight.name or one.weight.path), []).append(one)
+        for name in dict.fromkeys(filter(None, (one.weight.name, one.weight.path))):
+            names.setdefault(_bare(name), []).append(one)
     found = dict[str, Source]()
     for weight in state:
         name = _bare(weight.path)

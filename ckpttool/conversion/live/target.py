@@ -8,7 +8,8 @@ from typing import Any
 
 from ckpttool.alignment.alignment import align, key_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion.compile.optimizer_state import WHERE, state
+from ckpttool.conversion.compile.optimizer_state import state
+from ckpttool.conversion.compile.stored_state import WHERE
 from ckpttool.conversion.config import multi_gpu
 from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.journal import Journal

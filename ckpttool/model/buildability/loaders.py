@@ -14,6 +14,15 @@ from ckpttool.model.buildability.values import Layer
 
 STEPS = Steps(construction.make, sequential.build, output_shapes_of)
 
+_OF_TENSORFLOW = {
+    "saved-model": "File format not supported: of a SavedModel Keras 3 makes a layer that predicts (TFSMLayer), and no "
+    "model; `ckpttool convert` does",
+    "tensorflow-checkpoint": "File format not supported: Keras 3 loads no checkpoint of TensorFlow; `ckpttool convert` "
+    "brings it into .keras or .weights.h5",
+}
+"""How Keras 3 refuses the containers of TensorFlow, whatever is in them (`load_model`, keras/src/saving/saving_api.py,
+3.15)."""
+
 
 def buildability_of_keras(config: Any) -> Buildability:
     """Whether Keras builds the config of a `.keras` (`_model_from_config`, keras/src/saving/saving_lib.py)."""
@@ -50,6 +59,8 @@ def buildability_of(checkpoint: Checkpoint) -> Buildability | None:
         return buildability_of_keras(checkpoint.config)
     if checkpoint.kind == "legacy-model":
         return buildability_of_h5(checkpoint.config, checkpoint.training_config)
+    if checkpoint.kind in _OF_TENSORFLOW:
+        return Buildability((Obstacle("", "", "", _OF_TENSORFLOW[checkpoint.kind]),))
     return buildability_of_json(checkpoint.config)
 
 

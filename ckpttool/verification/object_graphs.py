@@ -1,0 +1,59 @@
+"""The weights of a TensorFlow checkpoint or SavedModel and the slots of an architecture, as tf.keras pairs them.
+
+`load_weights` of tf.keras walks the object graph of the file along that of the model
+(`CheckpointPosition.restore`, tensorflow/python/checkpoint/restore.py, 2.15). Keras 3 reads no such file
+(`load_weights`, keras/src/saving/saving_api.py, 3.15).
+"""
+
+from collections.abc import Iterator
+
+from ckpttool.alignment.alignment import align
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.model import Architecture
+from ckpttool.model.sizes import shapes_fit
+from ckpttool.model.spec import Spec
+from ckpttool.verification.pairs import Pairing
+
+BECAUSE = "as tf.keras does, by the objects of the file"
+UNSUPPORTED = (
+    "File format not supported: Keras 3 loads no weights of a file of TensorFlow; `ckpttool convert` brings them into "
+    ".weights.h5 or .keras"
+)
+_NO_OBJECT = "the file has no object of this kind at its place"
+_NO_SLOT = "the architecture has no such layer"
+
+
+def by_graph(
+    architecture: Architecture | None, spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False
+) -> Pairing:
+    """The pairs of an architecture; those of a spec alone by the names of the variables."""
+    found = dict(_by_names(spec, checkpoint) if architecture is None else _aligned(architecture, spec, checkpoint))
+    pairing = Pairing()
+    for slot in spec.slots:
+        if id(slot) in found:
+            pairing.pairs.append((slot, found[id(slot)]))
+        elif slot.path or architecture is None:
+            pairing.missing.append((slot, _NO_OBJECT))
+    used = {weight.path for weight in found.values()}
+    rest = (weight for weight in checkpoint.section(Section.MODEL) if weight.path not in used)
+    pairing.unexpected.extend((weight, _NO_SLOT) for weight in rest)
+    return pairing.finish(skip_mismatch)
+
+
+def _aligned(architecture: Architecture, spec: Spec, checkpoint: Checkpoint) -> Iterator[tuple[int, Weight]]:
+    """The stored weights by the identity of the slots that they fill."""
+    slots = {(slot.label, slot.path, slot.group, slot.index): slot for slot in spec.slots}
+    for one in align(checkpoint, architecture).aligned:
+        place = one.place
+        slot = slots.get((place.label, place.path, place.group, place.index))
+        if slot is not None:
+            yield id(slot), one.stored[0].weight
+
+
+def _by_names(spec: Spec, checkpoint: Checkpoint) -> Iterator[tuple[int, Weight]]:
+    """The stored weights by the identity of the slots whose labels are their names, as far as shapes agree."""
+    named = {weight.name: weight for weight in checkpoint.section(Section.MODEL) if weight.name}
+    for slot in spec.slots:
+        weight: Weight | None = named.get(slot.label)
+        if weight is not None and shapes_fit(slot.shape, weight.shape):
+            yield id(slot), weight

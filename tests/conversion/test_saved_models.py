@@ -1,0 +1,92 @@
+"""SavedModels and checkpoints of TensorFlow converted, loaded with live Keras 3, and held against what TensorFlow 2.15
+predicted with them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ckpttool
+from ckpttool.conversion import convert
+from ckpttool.errors import ConversionError
+from tests.conversion.judge import numbered
+from tests.corpus import CORPUS, SHARED
+from tests.formats.tensorflow.test_checkpoint import TENSORFLOW
+from tests.model.live_defaults import keras
+
+CORPUS_TENSORFLOW = SHARED / "corpus_tensorflow"
+needs_corpora = pytest.mark.skipif(
+    not (CORPUS_TENSORFLOW.is_dir() and CORPUS.is_dir()),
+    reason="the corpora of real files are not beside this checkout",
+)
+
+# Each with whether its compile settings come through.
+REAL = {
+    CORPUS_TENSORFLOW: (
+        "annchurn__dense_k215.savedmodel",
+        "heartcare__dense_k28.savedmodel",
+        "tfkeras__lso_k23.savedmodel",
+        "lstmmd__object_config.ckpt",
+        "tftut__cp0000_object_config.ckpt",
+    ),
+    CORPUS: ("coffee__saved_model.savedmodel", "mltiny__kws_ref_model.savedmodel"),
+}
+UNCOMPILED = ("lstmmd__object_config.ckpt", "tftut__cp0000_object_config.ckpt")  # whose files hold no settings
+TOLERANCE = 1e-4
+
+
+def loaded(source: Path, target: Path, **options: Any) -> Any:
+    """The converted model as live Keras 3 loads it."""
+    convert(source, target, **options)
+    return keras().models.load_model(target)
+
+
+@needs_corpora
+@pytest.mark.parametrize(("folder", "name"), [(folder, name) for folder, names in REAL.items() for name in names])
+def test_real_ones_predict_what_tensorflow_did(folder: Path, name: str, tmp_path: Path) -> None:
+    """The converted model is compiled where the old one was, and gives the recorded predictions; `diff` sees none."""
+    target = tmp_path / "new.keras"
+    model = loaded(folder / "files" / name, target)
+    assert model.compiled == (name not in UNCOMPILED)
+    with np.load(folder / "reference" / f"{name}.npz") as recorded:
+        inputs, outputs = numbered(recorded, "x"), numbered(recorded, "y")
+    found = keras().tree.flatten(model.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=64, verbose=0))
+    assert [one.shape for one in found] == [one.shape for one in outputs]
+    assert all(np.abs(one - other).max() < TOLERANCE for one, other in zip(found, outputs, strict=True))
+    assert not ckpttool.diff(folder / "files" / name, target).differences
+
+
+@needs_corpora
+def test_columns_of_features_are_refused(tmp_path: Path) -> None:
+    """What Keras 3 has no more is named with its layer."""
+    source = CORPUS_TENSORFLOW / "files/blood__densefeatures_k24.savedmodel"
+    with pytest.raises(ConversionError) as caught:
+        convert(source, tmp_path / "new.keras")
+    assert "dense_features_9" in str(caught.value)
+    assert "DenseFeatures" in str(caught.value)
+
+
+def test_weights_and_state_come_to_their_places(tmp_path: Path) -> None:
+    """The layers of the new model hold what TensorFlow 2.15 reads from the checkpoint of the old one."""
+    model = loaded(TENSORFLOW / "2.15/mlp.ckpt", tmp_path / "new.keras", arch=TENSORFLOW / "2.15/sequential")
+    with np.load(TENSORFLOW / "2.15/values.npz") as values:
+        for number, layer in enumerate(model.layers):
+            for variable in layer.variables:
+                key = f"mlp.ckpt|layer_with_weights-{number}/{variable.name}/.ATTRIBUTES/VARIABLE_VALUE"
+                assert np.array_equal(values[key], variable.numpy())
+
+
+def test_state_of_an_optimizer_comes_along(tmp_path: Path) -> None:
+    """The optimizer of the new model holds what TensorFlow 2.15 reads of the old one: its steps, rate and moments."""
+    model = loaded(TENSORFLOW / "2.15/sequential", tmp_path / "new.keras")
+    found = [variable.numpy() for variable in model.optimizer.variables]
+    with np.load(TENSORFLOW / "2.15/values.npz") as values:
+        keys = [f"sequential/variables/variables|optimizer/{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in _LISTED]
+        stored = [values[key] for key in keys]
+    assert len(found) == len(stored) == 14
+    assert found[0] == 4
+    assert all(np.array_equal(one, other) for one, other in zip(found, stored, strict=True))
+
+
+_LISTED = ("_iterations", "_learning_rate", *(f"_variables/{number}" for number in range(1, 13)))
