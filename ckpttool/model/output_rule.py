@@ -1,4 +1,4 @@
-"""What a rule for the output shapes of a layer or an operation takes and gives."""
+"""Types of rules for the output shapes of layers and operations."""
 
 from collections.abc import Callable
 
@@ -7,11 +7,11 @@ from ckpttool.model.graph import Call
 from ckpttool.model.sizes import Shape
 
 Outputs = tuple[Shape | None, ...]
-"""The shapes of what comes out, nested structures flattened in the order of Keras's tree, None where one is not known.
+"""The output shapes, nested structures flattened in the order of Keras's tree, None where one is not known.
 The empty tuple says that not even the number of outputs is known."""
 
 Infer = Callable[[Args, Call], Outputs]
-"""What gives the outputs of any layer, for layers that hold others."""
+"""A function that returns the outputs of any layer, for layers with inner ones."""
 
 Rule = Callable[[Args, Call, Infer], Outputs]
 """The outputs of one class for one call. Raises ConfigError where arguments make no sense or inputs do not fit."""

@@ -1,4 +1,4 @@
-"""The weights of any layer or model: what its row in the table of layers says, and of models what their layers have."""
+"""The weights of any layer by its row in the table of layers, and of any model by its layers."""
 
 from dataclasses import replace
 
@@ -13,8 +13,8 @@ from ckpttool.model.slots import Part, members
 def part_of(class_name: str, args: Args, inputs: Inputs = ()) -> Part:
     """The weights of a layer of a class, for inputs of these shapes; shapes may be None or missing.
 
-    A class without a row, or one that its config places outside Keras, gives a part that is not known. An alias gives
-    the part of the class it stands for, whose name is what paths are made of. Raises ConfigError.
+    The part of a class without a row, or of one that its config places outside Keras, is not `known`. An alias has the
+    part of its class, whose name is used in paths. Raises ConfigError.
     """
     if args.operation:
         return replace(args.part(), listed=False)
@@ -30,7 +30,7 @@ def _build(args: Args, inputs: Inputs) -> Part:
 
 
 def _model(args: Args, inputs: Inputs) -> Part:
-    """Functional and Sequential: their layers, for the inputs that the connections between them give."""
+    """The part of a Functional or Sequential model: its layers, for the input shapes that follow from connections."""
     layers = [_build(step.args, step.inputs) for step in steps_of(args, inputs)]
     if args.class_name == "Sequential":
         layers = [replace(layer, listed=layer.listed and layer.class_name != "InputLayer") for layer in layers]

@@ -12,7 +12,7 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.buildability import buildability_of_keras, class_in_keras
 from ckpttool.model.config import Architecture
 
-LIVE = "a function that builds the model tells: package.module:function"
+LIVE = "name a function that builds the model: package.module:function"
 
 
 def is_of_keras(architecture: Architecture) -> bool:
@@ -22,14 +22,14 @@ def is_of_keras(architecture: Architecture) -> bool:
 
 
 def description(architecture: Architecture) -> str:
-    """What a config describes that lists no layers."""
+    """A phrase for what is saved with a config that lists no layers: an object of Keras's own, or a model."""
     if is_of_keras(architecture):
         return f"a {architecture.class_name} of Keras's own, saved alone, whose config does not list its layers"
     return f"a model of class {architecture.class_name}, whose config does not list its layers"
 
 
 def next_step(architecture: Architecture) -> str:
-    """What to do with a checkpoint whose config lists no layers."""
+    """The next step for a checkpoint whose config lists no layers, as a hint of an error."""
     if not is_of_keras(architecture):
         return LIVE
     name, obstacles = architecture.class_name, buildability_of_keras(architecture.config).obstacles
@@ -39,7 +39,7 @@ def next_step(architecture: Architecture) -> str:
 
 
 def refusal(architecture: Architecture) -> ConfigError:
-    """Why the weights of a config that lists no layers cannot be told."""
+    """The error for a config that lists no layers, so that the weights of its model are not known."""
     return ConfigError(
         description(architecture), expected="a Functional or Sequential model", hint=next_step(architecture)
     )

@@ -230,7 +230,7 @@ def info(result: Info, style: Style) -> str:
 
 
 def _saved_model(model: SavedModel) -> dict[str, Any]:
-    """What a SavedModel says beside its weights."""
+    """The facts of a SavedModel beside its weights, as one object."""
     return {**asdict(model), "config_file": model.config_file or None}
 
 

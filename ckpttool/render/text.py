@@ -184,7 +184,7 @@ def _facts(result: Info) -> Iterator[tuple[str, str]]:
 
 
 def _saved_model(model: SavedModel) -> Iterator[tuple[str, str]]:
-    """What a SavedModel says beside its weights."""
+    """The facts of a SavedModel beside its weights, one a line."""
     yield "tags", "; ".join(", ".join(tags) for tags in model.tags)
     for one in model.signatures[:_SIGNATURES]:
         yield "signature", f"{one.name}: {_ends_of(one.inputs)} -> {_ends_of(one.outputs)}"

@@ -72,15 +72,15 @@ def _results(file: FileReport, numbers: dict[str, int], fail_on: Severity | None
     seen = Counter[str]()
     results = []
     for finding, reason in zip(_findings(file), reasons, strict=True):
-        print_ = _fingerprint(file, finding)
-        seen[print_] += 1
+        fingerprint = _fingerprint(file, finding)
+        seen[fingerprint] += 1
         result: dict[str, Any] = {
             "ruleId": finding.rule.code,
             "ruleIndex": numbers[finding.rule.code],
             "level": "error" if finding.rule.fails(fail_on) else _LEVELS[finding.rule.severity],
             "message": {"text": sentence(finding) or finding.rule.finds},
             "locations": [_location(file.path, finding.where)],
-            "partialFingerprints": {"primaryLocationLineHash": f"{print_}:{seen[print_]}"},
+            "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint}:{seen[fingerprint]}"},
         }
         if reason is not None:
             result["suppressions"] = [{"kind": "external", "justification": printable(reason)}]
