@@ -115,11 +115,12 @@ class ModelCheckpoint(Resumable):
         self._names, self._notes = Names.of(filepath, save_weights_only), checked_notes(notes or {})
         self._schedule = Schedule(save_freq, every_n_epochs, every_minutes, overhead)
         self._retention = Retention(keep_last, keep_best, keep_every)
-        self._keeper = Keeper(deadline, signals_of(save_on_signal)) if save_on_signal else None
         self._buffers = Buffers() if background else None
         self._worker: Worker[Saved] = Worker(background, self._done, self._failed)
         self._check_arguments()
         self._claim = Claim(self._names.directory, self._names.series)
+        signals = signals_of(save_on_signal)
+        self._keeper = Keeper(deadline, signals, self._claim.release) if signals else None
         self._run, self._step = run or uuid.uuid4().hex[:12], 0
         self._saved_step = self._saved_epoch = None
         self._judges = verify and self._names.container is Container.ARCHIVE
@@ -373,7 +374,8 @@ class ModelCheckpoint(Resumable):
             self._worker.wait()
         finally:
             self._keeper.release()
-        self._keeper.install()  # there was an earlier handler that lets training go on
+        self._claim.take()  # there was an earlier handler that lets training go on
+        self._keeper.install()
 
     def _fit_failed(self, failure: BaseException) -> None:
         """Saves the model that a failed `fit` leaves, once; an error in doing so does not hide the failure."""

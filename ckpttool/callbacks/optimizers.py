@@ -1,50 +1,89 @@
-"""Optimizers that a model holds beside the one that it was compiled with, as those of a GAN.
+"""Optimizers that are not built when a file is loaded: that of a model, and those that it holds beside it, as a GAN.
 
 Keras saves their state, and loads it into those alone that are built (`_load_state`, keras/src/saving/saving_lib.py,
-3.15); they are built by the first step of training, which comes later.
+3.15). A model of one's own class builds them with its first step of training, which comes later, or never: then the
+file holds as many variables as an optimizer has before, and those are loaded at once.
 """
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras.src.saving.saving_lib import _walk_saveable
 
-from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.errors import CorruptFileError
+from ckpttool.escape import printable
+
+Values = Mapping[str, np.ndarray]
 
 
-def load_when_built(model: Any, checkpoint: Checkpoint) -> None:
-    """Reads the state of the optimizers of a model that are not built, which they get as soon as they are."""
-    for path, optimizer in _unbuilt(model):
-        prefix = f"{path}/vars/"
-        stored = [weight for name, weight in checkpoint.items() if name.startswith(prefix)]
-        if stored:
-            stored.sort(key=lambda weight: int(weight.path.rpartition("/")[2]))
-            optimizer.build = functools.partial(_build, optimizer, optimizer.build, _values(stored))
+@contextlib.contextmanager
+def loaded_when_built(model: Any, path: Path) -> Iterator[None]:
+    """While a file is loaded: optimizers that are not built keep what it holds of them, which they get as soon as they
+    are. That of the model itself is built at once, if it was when the file was saved.
+    """
+    waiting = [each for each in optimizers_of(model) if not each.built]
+    for each in waiting:
+        each.load_own_variables = functools.partial(_keep, each, path)
+    try:
+        yield
+    finally:
+        for each in waiting:
+            del each.load_own_variables
+    own = getattr(model, "optimizer", None)
+    if own is not None and "build" in vars(own):
+        own.build(model.trainable_variables)
 
 
-def _values(stored: Sequence[Weight]) -> list[np.ndarray]:
-    return [weight.read() for weight in stored]
+def optimizers_of(model: Any) -> list[Any]:
+    """The optimizers that a model holds as attributes, or in lists, with those inside of them, each once."""
+    found: dict[int, Any] = {}
+    for _, child in _walk_saveable(model):
+        _collect(child, found)
+    return list(found.values())
 
 
-def _build(optimizer: Any, build: Any, values: Sequence[np.ndarray], variables: Any) -> None:
+def _collect(value: Any, found: dict[int, Any]) -> None:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            _collect(each, found)
+    if isinstance(value, keras.optimizers.Optimizer) and id(value) not in found:
+        found[id(value)] = value
+        _collect(getattr(value, "inner_optimizer", None), found)
+
+
+def _keep(optimizer: Any, path: Path, store: Any) -> None:
+    """Loads the state of an optimizer as far as it goes, or has it loaded when the optimizer is built."""
+    values = {key: np.asarray(store[key]) for key in store.keys()}  # noqa: SIM118 - a store of Keras is no dictionary
+    if not values:
+        warnings.warn(f"{printable(str(path))} holds no state of the optimizer, which begins anew.", stacklevel=2)
+    elif len(values) == len(optimizer.variables):
+        type(optimizer).load_own_variables(optimizer, values)
+    else:
+        optimizer.build = functools.partial(_build, optimizer, optimizer.build, values)
+
+
+def _build(optimizer: Any, build: Any, values: Values, variables: Any) -> None:
     """Builds an optimizer and gives it its state."""
     del optimizer.build  # the method of its class is in its place again
     build(variables)
-    if [tuple(each.shape) for each in optimizer.variables] != [value.shape for value in values]:
+    shapes = {str(number): tuple(variable.shape) for number, variable in enumerate(optimizer.variables)}
+    if shapes != {key: value.shape for key, value in values.items()}:
         raise CorruptFileError(
             "an optimizer is built for other variables than those whose state was saved",
             where=optimizer.name,
             expected=f"{len(values):,} variables",
-            found=f"{len(optimizer.variables):,}",
+            found=f"{len(shapes):,}",
         )
     with _at_once():
-        for variable, value in zip(optimizer.variables, values, strict=True):
-            variable.assign(value)
+        optimizer.load_own_variables(values)
 
 
 def _at_once() -> contextlib.AbstractContextManager[Any]:
@@ -55,10 +94,3 @@ def _at_once() -> contextlib.AbstractContextManager[Any]:
 
     scope: contextlib.AbstractContextManager[Any] = tensorflow.init_scope()
     return scope
-
-
-def _unbuilt(model: Any) -> Iterator[tuple[str, Any]]:
-    """The optimizers that are attributes of a model, and not built, by the paths at which Keras saves them."""
-    for name, child in _walk_saveable(model):
-        if isinstance(child, keras.optimizers.Optimizer) and not child.built:
-            yield name, child

@@ -121,16 +121,13 @@ def load(model: Any, path: Path) -> None:
             f"The model has to be built before {path} can be loaded into it: call it on a batch of data, or give it an "
             "Input."
         )
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and not optimizer.built:
-        optimizer.build(model.trainable_variables)
     _check_that_it_fits(model, path)
     with open_checkpoint(path) as checkpoint:
         is_legacy = checkpoint.kind.startswith("legacy")
-        optimizers.load_when_built(model, checkpoint)
     if is_legacy:
-        _load_legacy(model, optimizer, path)
-    else:
+        _load_legacy(model, path)
+        return
+    with optimizers.loaded_when_built(model, path):
         model.load_weights(os.fspath(path))
 
 
@@ -149,7 +146,10 @@ def _check_that_it_fits(model: Any, path: Path) -> None:
         )
 
 
-def _load_legacy(model: Any, optimizer: Any, path: Path) -> None:
+def _load_legacy(model: Any, path: Path) -> None:
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)
     with h5py.File(path, "r") as file:
         is_model = "layer_names" not in file.attrs and "model_weights" in file
         group = saving_lib.safe_get_h5_group(file, "model_weights") if is_model else file

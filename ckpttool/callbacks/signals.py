@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -24,10 +24,16 @@ class Keeper:
     `release` the signal, which then does what it would have done.
 
     A signal is held back once and for `deadline` seconds at most: after that, or when it comes again, it acts at once.
+    Where no handler is called and the process just ends, `before_end` is called first.
     """
 
-    def __init__(self, deadline: float, signals: Sequence[signal.Signals] = SIGNALS) -> None:
-        self._deadline, self._signals = deadline, signals
+    def __init__(
+        self,
+        deadline: float,
+        signals: Sequence[signal.Signals] = SIGNALS,
+        before_end: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._deadline, self._signals, self._before_end = deadline, signals, before_end
         self._earlier: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
         self.pending: int | None = None
@@ -60,6 +66,7 @@ class Keeper:
         number, self.pending = self.pending, None
         self._stop_timer()
         if number is not None:
+            self._prepare_end(number)
             signal.raise_signal(number)
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
@@ -67,7 +74,7 @@ class Keeper:
         for each, handler in self._earlier.items():
             signal.signal(each, handler)
         self._earlier.clear()
-        self._timer = threading.Timer(self._deadline, _send, (number,))
+        self._timer = threading.Timer(self._deadline, self._send, (number,))
         self._timer.daemon = True
         self._timer.start()
 
@@ -76,7 +83,11 @@ class Keeper:
             self._timer.cancel()
             self._timer = None
 
+    def _prepare_end(self, number: int) -> None:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            self._before_end()
 
-def _send(number: int) -> None:
-    """Sends a signal to this process, so that it acts even where the main thread does not come to itself."""
-    os.kill(os.getpid(), number)
+    def _send(self, number: int) -> None:
+        """Sends a signal to this process, so that it acts even where the main thread does not come to itself."""
+        self._prepare_end(number)
+        os.kill(os.getpid(), number)
