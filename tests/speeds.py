@@ -15,6 +15,7 @@ LIVE = frozenset(
     callbacks/test_background.py
     callbacks/test_failing.py
     callbacks/test_kerass_own.py
+    callbacks/test_matrix.py
     callbacks/test_mirrored.py
     callbacks/test_model_checkpoint.py
     callbacks/test_options.py

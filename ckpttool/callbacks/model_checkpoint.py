@@ -25,7 +25,7 @@ from ckpttool.callbacks.retention import Retention
 from ckpttool.callbacks.schedule import Schedule
 from ckpttool.callbacks.signals import Keeper, signals_of
 from ckpttool.callbacks.snapshot import Buffers
-from ckpttool.callbacks.sources import judged, source_of
+from ckpttool.callbacks.sources import check_that_it_can_be_saved, judged, source_of
 from ckpttool.callbacks.writer import Order, save, tidy
 from ckpttool.errors import CheckpointError, NotFiniteError
 from ckpttool.manifest import Saved, State, checked_notes
@@ -153,13 +153,13 @@ class ModelCheckpoint(Resumable):
         self._listed = other_callbacks.list_of(self)
         if logs_to_come(self.model, self._others(), {}) is not None:
             check_validation(self._names, other_callbacks.arguments_of_fit("validation_data", "validation_freq"))
+        check_that_it_can_be_saved(self.model, self._names.container)
         manifest = self._tidied()
         if self.resume:
             self._resume(manifest)
         if self._keeper is not None and not self._keeper.install():
             warnings.warn("Signals can only be held back in the main thread; save_on_signal is off.", stacklevel=2)
-        if self._keeper is not None or self.save_on_exception:
-            self._watch.begin(self.model, self._listed)
+        self._watch.begin(self.model, self._listed)
         self._schedule.begin()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:

@@ -40,6 +40,19 @@ def loaded_when_built(model: Any, path: Path) -> Iterator[None]:
         own.build(model.trainable_variables)
 
 
+@contextlib.contextmanager
+def left_alone(model: Any) -> Iterator[None]:
+    """While a file is loaded: no optimizer gets anything of it."""
+    present = optimizers_of(model)
+    for each in present:
+        each.load_own_variables = lambda store: None
+    try:
+        yield
+    finally:
+        for each in present:
+            del each.load_own_variables
+
+
 def optimizers_of(model: Any) -> list[Any]:
     """The optimizers that a model holds as attributes, or in lists, with those inside of them, each once."""
     found: dict[int, Any] = {}
@@ -67,13 +80,13 @@ def _keep(optimizer: Any, path: Path, store: Any) -> None:
     elif len(values) == len(optimizer.variables):
         type(optimizer).load_own_variables(optimizer, values)
     else:
-        optimizer.build = functools.partial(_build, optimizer, optimizer.build, values)
+        optimizer.build = functools.partial(_build, optimizer, values)
 
 
-def _build(optimizer: Any, build: Any, values: Values, variables: Any) -> None:
+def _build(optimizer: Any, values: Values, variables: Any) -> None:
     """Builds an optimizer and gives it its state."""
     del optimizer.build  # the method of its class is in its place again
-    build(variables)
+    optimizer.build(variables)
     shapes = {str(number): tuple(variable.shape) for number, variable in enumerate(optimizer.variables)}
     if shapes != {key: value.shape for key, value in values.items()}:
         raise CorruptFileError(

@@ -100,11 +100,21 @@ def intact(directory: Path, manifest: Manifest) -> Iterator[Saved]:
 
 def build(model: Any) -> None:
     """Builds a model that TensorFlow would build with the first step of its `fit`, by the shapes of the data."""
-    if model.built or keras.backend.backend() != "tensorflow":
+    if is_built(model) or keras.backend.backend() != "tensorflow":
         return
     data = other_callbacks.data_of_fit()
     if data is not None:
         model._symbolic_build(data_batch=data)
+
+
+def is_built(model: Any) -> bool:
+    """Whether a model has all its weights. One without `call`, as a GAN whose parts are called by its training step, is
+    never built by Keras: it is where all parts are, which Keras is told.
+    """
+    parts = model._flatten_layers(include_self=False)
+    if not model.built and type(model).call is keras.Model.call and all(part.built for part in parts):
+        model.built = True
+    return bool(model.built)
 
 
 def load_found(model: Any, found: Found) -> None:
@@ -115,20 +125,38 @@ def load_found(model: Any, found: Found) -> None:
 
 
 def load(model: Any, path: Path) -> None:
-    """Loads weights, and what the file holds of the optimizer and the metrics, into a model that is built."""
-    if not model.built:
+    """Loads weights, and what the file holds of the optimizers and the metrics, into a model that is built."""
+    _check_that_it_is_built(model, path)
+    _check_that_it_fits(model, path)
+    if _is_legacy(path):
+        _load_legacy(model, path)
+        _load_legacy_optimizer(model, path)
+        return
+    with optimizers.loaded_when_built(model, path):
+        model.load_weights(os.fspath(path))
+
+
+def _load_weights(model: Any, path: Path) -> None:
+    """Loads weights, and leaves the optimizers as they are."""
+    _check_that_it_fits(model, path)
+    if _is_legacy(path):
+        _load_legacy(model, path)
+        return
+    with optimizers.left_alone(model):
+        model.load_weights(os.fspath(path))
+
+
+def _is_legacy(path: Path) -> bool:
+    with open_checkpoint(path) as checkpoint:
+        return checkpoint.kind.startswith("legacy")
+
+
+def _check_that_it_is_built(model: Any, path: Path) -> None:
+    if not is_built(model):
         raise ValueError(
             f"The model has to be built before {path} can be loaded into it: call it on a batch of data, or give it an "
             "Input."
         )
-    _check_that_it_fits(model, path)
-    with open_checkpoint(path) as checkpoint:
-        is_legacy = checkpoint.kind.startswith("legacy")
-    if is_legacy:
-        _load_legacy(model, path)
-        return
-    with optimizers.loaded_when_built(model, path):
-        model.load_weights(os.fspath(path))
 
 
 def _check_that_it_fits(model: Any, path: Path) -> None:
@@ -147,16 +175,22 @@ def _check_that_it_fits(model: Any, path: Path) -> None:
 
 
 def _load_legacy(model: Any, path: Path) -> None:
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and not optimizer.built:
-        optimizer.build(model.trainable_variables)
     with h5py.File(path, "r") as file:
         is_model = "layer_names" not in file.attrs and "model_weights" in file
         group = saving_lib.safe_get_h5_group(file, "model_weights") if is_model else file
         legacy_h5_format.load_weights_from_hdf5_group(group, model)
-        if optimizer is not None and "optimizer_weights" in file:
+
+
+def _load_legacy_optimizer(model: Any, path: Path) -> None:
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        return
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    with h5py.File(path, "r") as file:
+        if "optimizer_weights" in file:
             optimizer.set_weights(legacy_h5_format.load_optimizer_weights_from_hdf5_group(file))
-        elif optimizer is not None:
+        else:
             warnings.warn(f"{path} holds no state of the optimizer, which begins anew.", stacklevel=2)
 
 
@@ -184,15 +218,13 @@ def _ends(entry: Saved, epoch: int) -> bool:
 
 @contextlib.contextmanager
 def _loaded(model: Any, path: Path) -> Iterator[None]:
-    """Another file in the model for a while."""
-    optimizer = getattr(model, "optimizer", None)
-    variables = [*model.variables, *(optimizer.variables if optimizer is not None else ())]
-    kept = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
-    load(model, path)
+    """The weights of another file in the model for a while."""
+    kept = [keras.ops.convert_to_numpy(variable).copy() for variable in model.variables]
+    _load_weights(model, path)
     try:
         yield
     finally:
-        for variable, values in zip(variables, kept, strict=True):
+        for variable, values in zip(model.variables, kept, strict=True):
             variable.assign(values)
 
 

@@ -105,6 +105,18 @@ _SUFFIXES = {
 }
 
 
+def check_that_it_can_be_saved(model: Any, container: Container) -> None:
+    """Raises NotImplementedError, in Keras's words, where a config is saved and a class of the model gives none."""
+    if container is Container.WEIGHTS or container is Container.LEGACY_WEIGHTS or _saves_itself(model, container):
+        return
+    try:
+        model.get_config()
+    except NotImplementedError:
+        raise
+    except Exception:  # it may come with the first batch, as what is built then
+        return
+
+
 def _saves_itself(model: Any, container: Container) -> bool:
     """Whether the class of a model has a way of its own to be saved."""
     if container is Container.WEIGHTS:

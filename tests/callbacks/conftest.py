@@ -11,9 +11,12 @@ NOT_HERE = {
         "steps that do not divide an epoch": _STEPS,
         "more steps than an epoch has": _STEPS,
         "two optimizers": _TWO,
+        "two optimizers, and the best weights": _TWO,
         "two optimizers, within an epoch": _TWO,
     },
-    "jax": {"two optimizers": _TWO, "two optimizers, within an epoch": _TWO},
+    "jax": dict.fromkeys(
+        ("two optimizers", "two optimizers, and the best weights", "two optimizers, within an epoch"), _TWO
+    ),
 }
 
 

@@ -36,9 +36,9 @@ def sequential(optimizer: Any = None, has_input: bool = True, **compiled: Any) -
 class Own(keras.Model):
     """A model that is built by its first batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: Any = None) -> None:
         super().__init__()
-        self.first, self.last = keras.layers.Dense(3, activation="tanh"), keras.layers.Dense(1)
+        self.first, self.last = keras.layers.Dense(3, activation="tanh"), part or keras.layers.Dense(1)
 
     def call(self, x: Any) -> Any:
         """One forward pass."""
@@ -157,6 +157,11 @@ SET_UPS: dict[str, SetUp] = {
     "after the last batch of an epoch": (sequential, lambda d: [last(d, save_freq=1)], BATCHES),
     "after the last batch of a later epoch": (sequential, lambda d: [last(d, save_freq=1)], 2 * BATCHES),
     "two optimizers": (rivals, lambda d: [last(d)], 8),
+    "two optimizers, and the best weights": (
+        rivals,
+        lambda d: [keras.callbacks.EarlyStopping("loss", 3.0, 2, restore_best_weights=True), last(d, save_freq=3)],
+        9,
+    ),
     "two optimizers, within an epoch": (
         rivals,
         lambda d: [ModelCheckpoint(d / "m.weights.h5", save_weights_only=True, save_freq=2, resume=True)],
@@ -305,6 +310,32 @@ def test_paths_that_cannot_be(name: str, error: type[Exception], match: str, tmp
     with pytest.raises(error, match=match):
         fit(trained, [ModelCheckpoint(tmp_path / name)], epochs=1, validation_data=None)
     assert int(trained.optimizer.iterations) == 0
+
+
+class NoConfig(Own):
+    """A model that has to be given a part, and says nothing of it."""
+
+    def __init__(self, part: Any) -> None:
+        super().__init__(part)
+
+
+def test_a_model_without_a_config(tmp_path: Path) -> None:
+    """That only its weights can be saved is known before anything is trained."""
+    trained = NoConfig(keras.layers.Dense(1))
+    trained.compile("adam", "mse", run_eagerly=True)
+    with pytest.raises(NotImplementedError, match="must override `get_config"):
+        fit(trained, [ModelCheckpoint(tmp_path / "m.keras")], epochs=1)
+    assert int(trained.optimizer.iterations) == 0
+    fit(trained, [ModelCheckpoint(tmp_path / "m.weights.h5", save_weights_only=True)], epochs=1)
+    assert [entry.file for entry in saved_in(tmp_path)] == ["m.weights.h5"]
+
+
+def test_a_training_that_fails_gives_its_files_up(tmp_path: Path) -> None:
+    """Another process may save them, though this one lives on."""
+    saving = last(tmp_path)
+    with pytest.raises(Killed):
+        fit(sequential(), [saving, Kill(7)])
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_epochs_without_validation(tmp_path: Path) -> None:
