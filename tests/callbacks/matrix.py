@@ -386,8 +386,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             else:
                 lines, where = [], ""
         found[told] += 1
-        if lines:
-            print(f"{member}: {told}: {lines[-1].strip()[:600]}\n{where}", flush=True)
+        print(f"{member}: {told}", *(f"{line.strip()[:600]}" for line in lines[-1:]), where, flush=True)
     print(dict(found), flush=True)
 
 
