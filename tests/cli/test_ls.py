@@ -328,5 +328,5 @@ def test_a_manifest_that_is_none(saved: Path, run: Callable[..., Any]) -> None:
     (saved / "checkpoints.json").write_text("[]")
     done = run("ls", saved)
     assert done.code == 2
-    assert "is no list of checkpoints" in done.err
+    assert "is not a list of checkpoints" in done.err
     assert "epoch_03.weights.h5" in done.out
