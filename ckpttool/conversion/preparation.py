@@ -74,6 +74,9 @@ _ARCHITECTURE = "--arch with the model's architecture: a .json, .yaml, whole mod
 def _without_config(checkpoint: Checkpoint, form: str, architecture: Architecture | None, optimizer: bool) -> Prepared:
     """Weights of the path layout in another of its forms, without a config or with one that does not list layers."""
     if checkpoint.kind not in PATH_KINDS or FORMS[form].whole or form == LEGACY:
+        if checkpoint.kind == "hdf5":
+            what = "is HDF5 of another program: nothing in it is a weight in a layout of Keras"
+            raise ConversionError(what, path=str(checkpoint.path), expected="a checkpoint of Keras")
         what = "stores weights only, whose places in another layout follow from the model"
         hint = ""
         if architecture is not None:

@@ -5,6 +5,7 @@ pieces (`save_attributes_to_hdf5_group`, keras/src/legacy/saving/legacy_h5_forma
 below `model_weights`, its configs as attributes of the root and the optimizer's state below `optimizer_weights`.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -100,6 +101,10 @@ def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | No
             parts.refuse("corrupt", group, "no weight_names: weights are taken in the order of their names")
         else:  # which Keras takes for a layer without weights
             parts.refuse("unfinished", group, f"neither weight_names nor weights; {_UNFINISHED}")
+    repeated = [name for name, count in Counter(listed).items() if count > 1]
+    if repeated:  # h5py raises for the second, and Keras stops there
+        detail = f"weight_names lists it more than once, and HDF5 stores a name once; {_UNFINISHED}"
+        parts.refuse("missing", _place(group, repeated[0]), detail)
     for name in dict.fromkeys(listed):
         path = _place(group, name)
         if path in parts.weights:

@@ -28,6 +28,9 @@ _KERAS = {
     "loads uncompiled": "Keras 3 loads it with compile=False alone",
     "cannot build": "Keras 3 cannot build this architecture",
 }
+_INTO_THESE = (
+    "Keras 3 loads it into a model that has the same weights; whether it builds that model, no config here tells"
+)
 _SHOWN, _ROOM = 8, 160
 _OF_WEIGHTS = frozenset({"SHAPE", "DTYPE"})  # findings whose reason differs from weight to weight
 
@@ -51,6 +54,8 @@ def headline(result: VerifyResult, style: Style) -> str:
 def _by_keras(result: VerifyResult) -> str:
     """The behaviour of Keras 3, with the reason where the architecture is at fault."""
     support = result.support
+    if result.of_weights and result.keras == "loads":
+        return _INTO_THESE
     if support is None or not (support.obstacles or result.keras == "loads uncompiled"):
         return f"{_KERAS[result.keras]}{_custom_objects(result)}"
     obstacles = support.obstacles or support.buildability.compile_obstacles

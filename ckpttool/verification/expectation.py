@@ -18,12 +18,14 @@ from ckpttool.verification import legacy_state
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """The expected spec and its title; where it comes from a config, the architecture and which Keras builds it."""
+    """The expected spec and its title; where it comes from a config, the architecture and which Keras builds it;
+    `of_weights` where it comes from other weights, which state no architecture."""
 
     spec: Spec
     title: str
     support: Support | None = None
     architecture: Architecture | None = None
+    of_weights: bool = False
 
     def with_own_model(self) -> "Expectation":
         """The same expectation, with the model itself among the objects whose weights only the user's code knows."""
@@ -64,4 +66,4 @@ def _of_checkpoint(checkpoint: Checkpoint, path: str, optimizer: bool) -> Expect
     spec = spec_of(architecture) if architecture else spec_of_weights(checkpoint)
     if optimizer:
         spec = legacy_state.compiled_spec(spec, checkpoint)
-    return Expectation(spec, path, support_of(checkpoint), architecture)
+    return Expectation(spec, path, support_of(checkpoint), architecture, of_weights=architecture is None)

@@ -49,9 +49,9 @@ class VerifyResult:
     `loader` is the loader of Keras that was imitated, `because` the reason for choosing it. `keras` says what Keras 3
     does with the file under its name: "loads", "raises", "loads wrongly" (without an error), "loads uncompiled" (only
     with compile=False), or "cannot build" (it does not build the architecture). `support` says which Keras builds the
-    architecture; None where there is no config. `problems` are those of the file as a whole. `skipped` are the slots
-    that Keras skips where it is asked to skip mismatches. `unchecked` are weights of objects of unknown classes;
-    `opaque` are these objects.
+    architecture; None where there is no config. `of_weights` says that the expectation comes from other weights.
+    `problems` are those of the file as a whole. `skipped` are the slots that Keras skips where it is asked to skip
+    mismatches. `unchecked` are weights of objects of unknown classes; `opaque` are these objects.
     """
 
     checkpoint: Path
@@ -67,6 +67,7 @@ class VerifyResult:
     problems: tuple[str, ...] = ()
     skipped: tuple[SpecSlot, ...] = ()
     support: Support | None = None
+    of_weights: bool = False
 
     def __repr__(self) -> str:
         counts = f"{len(self.matched):,} weights matched, {len(self.findings):,} findings"

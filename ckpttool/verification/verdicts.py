@@ -80,6 +80,7 @@ def verify(
 def _supported(result: VerifyResult, expected: Expectation) -> VerifyResult:
     """The result, corrected where Keras does not build or compile the architecture."""
     support = expected.support
+    result = replace(result, of_weights=expected.of_weights)
     if support is None:
         return result
     keras, problems = result.keras, result.problems

@@ -5,8 +5,10 @@ import os
 import shutil
 import struct
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -333,3 +335,17 @@ def test_what_is_missing_is_told_in_few_words(tmp_path: Path) -> None:
     found = [one for one in check_file(str(path), Policy(select=("I",))).findings if one.rule.code == "I108"]
     assert len(found) == 21
     assert found[-1].detail == "and at 280 more places"
+
+
+def test_data_of_another_program_are_not_to_be_fetched(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """What `check` advises and `convert` says fit HDF5 that no Keras wrote."""
+    path = tmp_path / "data.h5"
+    with h5py.File(path, "w") as file:
+        file["images"] = np.zeros((4, 4))
+    assert "leave data of other programs out of what is checked" in run("check", path).out
+    refused = run("convert", path, tmp_path / "new.keras")
+    assert (refused.code != 0, "is HDF5 of another program" in refused.err, "--arch" in refused.err) == (
+        True,
+        True,
+        False,
+    )

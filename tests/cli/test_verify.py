@@ -41,6 +41,13 @@ def test_what_fits(run: Callable[..., Any]) -> None:
     assert "4 weights match. Keras 3 loads it." in done.out
 
 
+def test_weights_against_weights(run: Callable[..., Any]) -> None:
+    """No config says whether Keras 3 builds a model with such weights, and none is believed to."""
+    done = run("verify", MLP, MLP)
+    assert (done.code, done.err) == (0, "")
+    assert "4 weights match. Keras 3 loads it into a model that has the same weights; whether it builds" in done.out
+
+
 def test_what_does_not_fit(run: Callable[..., Any]) -> None:
     """Weights of another model are exit code 1, and every weight at fault is named."""
     done = run("verify", MLP, CNN, "-o", "json")

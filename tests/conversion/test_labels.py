@@ -60,6 +60,21 @@ def test_a_concatenate_of_masks_loads(masks: bool) -> None:
             keras().saving.deserialize_keras_object(config)
 
 
+@pytest.mark.parametrize("name", ["not_equal", "any"])
+def test_a_layer_named_as_what_makes_masks_loads(name: str) -> None:
+    """Under its own name Keras 3 would refuse the model, whose mask is made by an operation of that name."""
+    config = model(masks=True)
+    config = {**config, "config": renamed(config["config"], "last", name)}
+    rewritten = rewrite(of_generation(config, Generation.KERAS_2), Journal())
+    assert rewritten.labels[name] == f"{name}_layer"
+    keras().utils.clear_session()
+    assert keras().saving.deserialize_keras_object(copy.deepcopy(rewritten.config)).count_params() > 0
+    own = rewritten.config | {"config": renamed(rewritten.config["config"], f"{name}_layer", name)}
+    keras().utils.clear_session()
+    with pytest.raises((TypeError, ValueError), match="is used 2 times"):
+        keras().saving.deserialize_keras_object(own)
+
+
 def renamed(value: Any, old: str, new: str) -> Any:
     """A config with another name in the place of one."""
     if isinstance(value, dict):

@@ -14,6 +14,7 @@ import pytest
 
 from ckpttool import diff
 from ckpttool.conversion import convert, plan
+from ckpttool.errors import ConversionError
 from ckpttool.model.arguments import Args
 from tests.samples import FIXTURES
 
@@ -33,6 +34,23 @@ SEEN = np.asarray([0.25], "float32")
 KERNEL = np.arange(6, dtype="float32").reshape(3, 2) / 10
 BIAS = np.asarray([0.3, -0.1], "float32")
 LIVE = "--arch package.module:function"
+
+
+class Kept(keras.Model):  # type: ignore[misc, unused-ignore]
+    """A model that keeps a layer and builds it itself."""
+
+    def __init__(self, trainable: bool = True, **kwargs: Any) -> None:
+        super().__init__(trainable=trainable, **kwargs)
+        self.one = keras.layers.Dense(3, name="one")
+
+    def build(self, input_shape: Any) -> None:
+        """Build the layer."""
+        self.one.build(input_shape)
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        """Call the layer."""
+        return self.one(x)
 
 
 class Scale(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
@@ -112,6 +130,39 @@ def test_an_own_layer_in_front(tmp_path: Path) -> None:
     assert [guess.where for guess in convert(source, tmp_path / "new.keras").guesses] == ["own classes"]
     model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
     np.testing.assert_allclose(model(X), (X * W + SEEN) @ KERNEL + BIAS, rtol=1e-6)
+
+
+@pytest.mark.parametrize("broken", ["twice", "absent"])
+def test_an_unfinished_save_is_refused(broken: str, tmp_path: Path) -> None:
+    """Names that an own layer lists and the file does not hold, or that it lists twice, of which HDF5 holds one."""
+    config = graph("m", INPUT, entry("Scale", "s", "i"), entry("Dense", "d", "s", units=2))
+    source = legacy(tmp_path / "old.h5", config, {"i": [], "s": OWN, "d": DENSE})
+    with h5py.File(source, "r+") as file:
+        group = file["model_weights/s"]
+        group.attrs["weight_names"] = [b"s/w:0", b"s/seen:0", b"s/w:0" if broken == "twice" else b"s/other:0"]
+    with pytest.raises(ConversionError, match=r"listed in weight_names but not stored|lists it more than once"):
+        convert(source, tmp_path / "new.keras")
+
+
+@pytest.mark.parametrize("stated", [False, True], ids=["model", "layer"])
+def test_what_may_be_a_model_of_an_own_class_is_refused(stated: bool, tmp_path: Path) -> None:
+    """Its config states no trainable, and a layer of Keras that its `build` builds has weights of just these names:
+    Keras 3 keeps them below that layer, and does not load them as those of the own class."""
+    kept = entry("Kept", "k", "i")
+    if not stated:
+        kept["config"] = {"name": "k"}
+    config = graph("m", INPUT, kept, entry("Dense", "d", "k", units=2))
+    weights = {"i": [], "k": [("k/kernel:0", np.eye(3, dtype="float32")), ("k/bias:0", W)], "d": DENSE}
+    source, target = legacy(tmp_path / "old.h5", config, weights), tmp_path / "new.keras"
+    if not stated:
+        with pytest.raises(ConversionError) as refused:
+            convert(source, target)
+        assert "k: 2 weights of the class Kept of your own, which may be a model" in str(refused.value)
+        assert LIVE in str(refused.value)
+        return
+    assert [guess.where for guess in convert(source, target).guesses] == ["own classes"]
+    with pytest.raises(ValueError, match="expected 0 variables, but received 2"):
+        keras.saving.load_model(target, custom_objects={"Kept": Kept})
 
 
 @pytest.mark.parametrize(("version", "guessed"), [("2.2.4", True), ("2.3.1", False), ("2.2.4-tf", False)])

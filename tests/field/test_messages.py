@@ -1,12 +1,16 @@
 """Reports from the field about messages: quantized models, another head, an architecture as the thing to list."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from ckpttool.checks.runner import check_file
 from tests.corpus import FIELD, needs_field
+from tests.samples import FIXTURES
 
 pytestmark = needs_field
 
@@ -44,3 +48,16 @@ def test_an_architecture_is_listed(run: Callable[..., Any]) -> None:
     assert "(3, 3, 3, 4)" in done.out
     assert "expects 4 weights, 547 parameters" in done.out
     assert "written by  Keras 2.2.4" in run("info", FIELD / "c02_single.json").out
+
+
+def test_a_save_that_failed_at_a_repeated_name(run: Callable[..., Any], tmp_path: Path) -> None:
+    """HDF5 stores a name once: Keras raises for the second and leaves a file behind that lists it twice."""
+    path = tmp_path / "old.h5"
+    shutil.copy(FIXTURES / "keras2.15/mlp.h5", path)
+    with h5py.File(path, "r+") as file:
+        group = next(one for one in file["model_weights"].values() if len(one.attrs["weight_names"]) == 2)
+        listed = [*group.attrs["weight_names"], *group.attrs["weight_names"]]
+        group.attrs["weight_names"] = listed
+    found = run("check", path)
+    assert (found.code, "lists it more than once" in found.out) == (1, True)
+    assert run("verify", path, path).code == 1

@@ -33,9 +33,10 @@ UNREADABLE = _error(
 NO_CHECKPOINT = _error(
     code="I104",
     name="no-checkpoint",
-    finds="Something else under the name of a checkpoint: a git-lfs pointer, a web page, plain HDF5 data.",
+    finds="Something else under the name of a checkpoint: a git-lfs pointer, a web page, HDF5 data of another program.",
     why="Nothing of a model is there to be deployed.",
-    remedy="Fetch the file itself, such as with `git lfs pull`.",
+    remedy="Fetch the file itself in place of a git-lfs pointer (`git lfs pull`) or a web page; leave data of other "
+    "programs out of what is checked.",
 )
 
 NO_WEIGHTS = _error(

@@ -6,11 +6,12 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ckpttool.conversion.config.graphs import numbered_names
+from ckpttool.model.buildability.masks import OPERATIONS
 from ckpttool.model.sizes import Shape
 
-# The names that Keras 3 gives to the operations by which a Concatenate puts masks together (`Concatenate.compute_mask`,
-# keras/src/layers/merging/concatenate.py, 3.15); a model with a layer of that name has it twice, and is not loaded.
-_OF_MASKS = re.compile(r"concatenate(_\d+)?")
+# The names that Keras 3 gives to the operations that make masks and put them together, numbered as it meets them; a
+# model with a layer of such a name may have it twice, and is not loaded.
+_OF_MASKS = re.compile(rf"({'|'.join(sorted(OPERATIONS))})(_\d+)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ class Rewritten:
     """A model in the words of Keras 3. `labels` are the layers that have another label now, `weights` the weights that
     have; `scaled` are those that are multiplied, `laid_out` those that lie otherwise. All are told by what they were in
     the old model. `without_function` are the layers that lack the function that they run, so that the config makes no
-    model by itself. `holders` are the layers of own classes whose config holds other layers.
+    model by itself. `holders` are the layers of own classes whose config holds other layers, `unlike_layers` those
+    whose config lacks what Keras 2 writes of every layer, as that of a model of an own class does.
     """
 
     config: dict[str, Any]
@@ -34,6 +35,7 @@ class Rewritten:
     laid_out: Mapping[str, Arrangement]
     without_function: tuple[Unfilled, ...] = ()
     holders: Container[str] = ()
+    unlike_layers: Container[str] = ()
 
     def label(self, layer: str, name: str) -> str:
         """The label today of a weight that was called `name` in `layer`, or of the layer itself."""

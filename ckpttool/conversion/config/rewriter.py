@@ -87,8 +87,7 @@ UNKNOWN = Origin()
 def rewrite(
     architecture: Architecture, journal: Journal, options: Options = PLAIN, origin: Origin = UNKNOWN
 ) -> Rewritten:
-    """The config of a model as Keras 3 has it. Raises ConfigError; what has no form in Keras 3 is refused in the
-    journal."""
+    """The config of a model as Keras 3 has it; what has no form there is refused in the journal. Raises ConfigError."""
     config, generation = architecture.config, architecture.generation
     rewriter = _Rewriter(generation, journal, options, origin)
     if generation is Generation.KERAS_3:
@@ -100,8 +99,8 @@ def rewrite(
     rewriter.masked = masks.are_made_in(new)
     found = rewriter.model_entry(old, new)
     masks.check(Args.of(new), generation, origin, journal)
-    without, holders = tuple(rewriter.without_function), rewriter.holders
-    return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, without, holders)
+    own = tuple(rewriter.without_function), rewriter.holders, rewriter.unlike_layers
+    return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, *own)
 
 
 _Told = TypeVar("_Told")
@@ -119,6 +118,7 @@ class _Rewriter:
     laid_out: dict[str, Arrangement] = field(default_factory=dict)
     without_function: list[Unfilled] = field(default_factory=list)
     holders: set[str] = field(default_factory=set)
+    unlike_layers: set[str] = field(default_factory=set)
     masked: bool = False
 
     def model_entry(self, old: Any, new: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,8 +257,7 @@ class _Rewriter:
         return {**entry, "config": self.lambda_layer(args, args, At(label, label))}
 
     def lambda_layer(self, old: Args, args: Args, at: At) -> dict[str, Any]:
-        """The arguments of a Lambda layer: with the function given for it, else its own where that has a name, else
-        without one."""
+        """The arguments of a Lambda layer: with the function given for it, else its own if that has a name."""
         self.journal.lambdas.append((at.label, args.name))
         place = lambdas.place_of(self.options.functions, (at.label, args.name))
         if place is not None:
@@ -309,10 +308,11 @@ class _Rewriter:
 
     def custom(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a class of the user's own, by its registered name."""
-        registered = new.get("registered_name")
-        registered = registered if isinstance(registered, str) else args.class_name
+        registered = name if isinstance(name := new.get("registered_name"), str) else args.class_name
         class_name = args.class_name.rpartition(">")[2]
         self.journal.edit(CUSTOM, at.label, registered)
+        if self.generation is Generation.KERAS_2 and "trainable" not in args.config:
+            self.unlike_layers.add(at.label)
         toolkit_wrappers.check(class_name, at.label, self.journal)
         self.journal.need(registered, f"the class {class_name}: import the module that registers it, or custom_objects")
         if hard_sigmoid.uses_old(args) and self.generation is not Generation.KERAS_3:

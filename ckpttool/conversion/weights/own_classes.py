@@ -33,6 +33,9 @@ _NO_WORD = re.compile(r"\W")
 
 _MOVING = frozenset({"moving_mean", "moving_variance"})
 _NORMALIZATION = _MOVING | {"beta", "gamma"}
+_OF_KERAS = _NORMALIZATION | set(
+    "alpha bias depthwise_kernel embeddings kernel pointwise_kernel recurrent_kernel".split()
+)
 
 
 @dataclass(slots=True)
@@ -124,7 +127,7 @@ def _legacy(
     checkpoint: Checkpoint,
     old: Part,
     alignment: Alignment,
-    owners: Iterable[_Owner],
+    owners: Sequence[_Owner],
     rewritten: Rewritten,
     form: str,
     journal: Journal,
@@ -142,13 +145,19 @@ def _legacy(
             if owner is None:
                 continue
             own.judged |= {weight.path for weight in held}
+            told = f"{len(held)} weights of the class {owner.class_name} of your own"
             if chain in rewritten.holders or not _are_of_one(held, chain):
-                told = f"{len(held)} weights of the class {owner.class_name} of your own, which holds layers"
-                journal.refuse(chain, f"{told}: only a live model tells where they go; {LIVE}")
+                journal.refuse(chain, f"{told}, which holds layers: only a live model tells where they go; {LIVE}")
+            elif chain in rewritten.unlike_layers and _are_named_as_by_keras(held):
+                why = "which may be a model: its config states no trainable, as that of every layer does"
+                journal.refuse(chain, f"{told}, {why}; where it keeps layers, only a live model tells; {LIVE}")
             else:
                 own.by_path |= {f"{owner.place}/vars/{at}": weight for at, weight in enumerate(held)}
                 own.groups[rewritten.label(top.name, "")] = group
                 guessed.append(chain)
+    _refuse_absent(
+        checkpoint, {theirs.get(top, top): top for top in (one.chain.split("/")[0] for one in owners)}, journal
+    )
     if guessed and form != LEGACY:
         told = f"weights in their order as the own ones of {', '.join(guessed)}; if the class keeps layers"
         journal.guess("own classes", f"{told} in itself, give the model: {LIVE}")
@@ -157,6 +166,15 @@ def _legacy(
         told = f"the file stores no weights for {', '.join(without)}"
         journal.guess("own classes", f"{told}; this Keras did not save those of layers that a class keeps in itself")
     return own
+
+
+def _refuse_absent(checkpoint: Checkpoint, tops: Mapping[str | None, str], journal: Journal) -> None:
+    """Refuse layers with own classes of whose listed weights some are not stored, which no slots would miss. `tops` are
+    the names of the layers by those of their groups."""
+    for refusal in checkpoint.refusals:
+        group = refusal.place.removeprefix("model_weights/").partition("/")[0]
+        if refusal.kind == "missing" and group in tops:
+            journal.refuse(tops[group], f"{refusal.place}: {refusal.detail}")
 
 
 def _saves_own_weights_alone(checkpoint: Checkpoint, alignment: Alignment) -> bool:
@@ -180,6 +198,12 @@ def _are_of_one(held: Sequence[Weight], chain: str) -> bool:
         _is_of_another(name) and not name.startswith(f"{names[-1]}_")
         for name in ((weight.name or "").removesuffix(":0") for weight in held)
     )
+
+
+def _are_named_as_by_keras(held: Iterable[Weight]) -> bool:
+    """Whether all weights have names that layers of Keras give to theirs, as where a model of the user's own builds a
+    layer that it keeps in its own `build`: the name of that layer is in none of them then."""
+    return all((weight.name or "").removesuffix(":0").rpartition("/")[2] in _OF_KERAS for weight in held)
 
 
 def _is_of_another(name: str) -> bool:

@@ -85,6 +85,8 @@ class Masks:
 
 _MERGING = _ELEMENTWISE | {"Concatenate"}
 _WIDENED = ("expand_dims", "zeros_like", "logical_or")
+OPERATIONS = frozenset({"not_equal", "any", "concatenate", "ones_like", *_WIDENED})
+"""The names that Keras makes up for operations on masks, before it numbers them."""
 
 
 def _gives_sequences(layer: Layer) -> bool:
