@@ -235,8 +235,7 @@ class _Rewriter:
 
     def with_old_activation(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer that uses the old hard_sigmoid."""
-        used = hard_sigmoid.uses_old(args)
-        scaled = hard_sigmoid.scaled(args)
+        used, scaled = hard_sigmoid.uses_old(args), hard_sigmoid.scaled(args)
         if self.options.keep_weights or (scaled is None and args.class_name != "Activation"):
             if not self.options.keep_weights:
                 told = f"{args.class_name} with hard_sigmoid as {' and '.join(used)}, whose slope is another today"
@@ -311,8 +310,8 @@ class _Rewriter:
         registered = name if isinstance(name := new.get("registered_name"), str) else args.class_name
         class_name = args.class_name.rpartition(">")[2]
         self.journal.edit(CUSTOM, at.label, registered)
-        if self.generation is Generation.KERAS_2 and "trainable" not in args.config:
-            self.unlike_layers.add(at.label)
+        unlike = self.generation is Generation.KERAS_2 and "trainable" not in args.config
+        self.unlike_layers |= {at.label} if unlike else set()
         toolkit_wrappers.check(class_name, at.label, self.journal)
         self.journal.need(registered, f"the class {class_name}: import the module that registers it, or custom_objects")
         if hard_sigmoid.uses_old(args) and self.generation is not Generation.KERAS_3:
