@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 
 
 def fits(subject: Subject) -> Iterator[Told]:
-    """Whether the weights load into the architecture that is required."""
+    """Whether the weights load into the architecture that is required, as verify judges: by Keras 3, or by the older
+    Keras that wrote an architecture which Keras 3 does not build."""
     path = subject.policy.requirements.architecture
     if subject.checkpoint is None or not path:
         return
-    from ckpttool.alignment.architectures import load_spec
     from ckpttool.verification import verify
 
     try:
-        spec = load_spec(path)
+        found = verify(subject.checkpoint, path)
     except CheckpointError as error:
+        if error.path != path:
+            raise
         yield Unchecked(path, in_a_line(error))
         return
-    found = verify(subject.checkpoint, spec)
     for problem in found.problems:
         yield Finding(NO_FIT, "", problem)
     for failure in found.failures:
