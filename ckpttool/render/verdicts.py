@@ -61,8 +61,17 @@ def _by_keras(result: VerifyResult) -> str:
     obstacles = support.obstacles or support.buildability.compile_obstacles
     why = printable(obstacles[0].description, 300) + (f"; and {len(obstacles) - 1:,} more" if obstacles[1:] else "")
     if support.by_writer_alone:
-        return f"Keras {support.writer.value} builds this architecture, Keras 3 cannot ({why}): convert it first"
+        writer = f"Keras {support.writer.value}"
+        return f"{writer} builds this architecture, Keras 3 cannot ({why}): convert it first{_imitated(result, writer)}"
     return f"{_KERAS['cannot build' if support.obstacles else result.keras]}{_custom_objects(result)} ({why})"
+
+
+def _imitated(result: VerifyResult, writer: str) -> str:
+    """The loader that was imitated, where it is not one of the Keras that wrote the architecture."""
+    if result.loader != "path":
+        return ""
+    unread = "" if writer == "Keras 2" else f", since {writer} reads no file of this layout"
+    return f"; what is judged is how Keras 3 loads the weights then{unread}"
 
 
 def _custom_objects(result: VerifyResult) -> str:

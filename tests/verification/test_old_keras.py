@@ -118,6 +118,16 @@ def test_weights_for_cudnn(name: str, tmp_path: Path, run: Run) -> None:
     assert run("verify", source, target, "--for", "keras3").code == 1
 
 
+def test_a_layout_that_keras_1_does_not_read(run: Run) -> None:
+    """Weights by path are judged as Keras 3 loads them into what the architecture becomes, which is said."""
+    done = run("verify", FIXTURES / "keras3/mlp.weights.h5", FIXTURES / "keras1.2/mlp.h5")
+    assert done.code == 0
+    assert "judged is how Keras 3 loads the weights then, since Keras 1 reads no file of this layout." in done.out
+    done = run("verify", FIXTURES / "keras2.15/mlp.weights.h5", FIXTURES / "keras2.15/mlp.json")
+    assert "judged is how Keras 3 loads the weights then." in done.out
+    assert "judged" not in run("verify", FIXTURES / "keras1.2/mlp.h5", FIXTURES / "keras1.2/mlp.h5").out
+
+
 def test_names_that_keras_3_does_not_load(tmp_path: Path, run: Run) -> None:
     """Keras 1 opens a file of any name."""
     model = tmp_path / "model.hd5"
