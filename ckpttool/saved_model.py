@@ -2,7 +2,10 @@
 made of. Nothing of its graphs is ever run.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ckpttool.object_graph import ObjectGraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,20 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class LookupTable:
+    """What a table is filled with when the model is loaded: keys and values, or the lines of an asset."""
+
+    keys: tuple[bytes, ...] | tuple[int, ...] = ()
+    values: tuple[bytes, ...] | tuple[int, ...] = ()
+    asset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SavedModel:
     """A SavedModel without its weights. `tags` are those of each graph, `variables` the number of variables that it
     states, `functions` that of its functions, `assets` the files that it names. `config_file` is where the config of
-    Keras is, empty where there is none.
+    Keras is, empty where there is none. `objects` are those of its graph,
+    `tables` its lookup tables by the number of their object.
     """
 
     tensorflow_version: str | None = None
@@ -37,3 +50,5 @@ class SavedModel:
     functions: int = 0
     assets: tuple[str, ...] = ()
     config_file: str = ""
+    objects: ObjectGraph = field(default_factory=lambda: ObjectGraph(()), repr=False)
+    tables: Mapping[int, LookupTable] = field(default_factory=dict, repr=False)

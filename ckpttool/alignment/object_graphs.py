@@ -49,6 +49,20 @@ def in_object_graph(model: Part, checkpoint: Checkpoint) -> Iterator[tuple[Key, 
         yield from best.items()
 
 
+def layers_in_graph(model: Part, graph: ObjectGraph) -> Iterator[tuple[str, Part, int]]:
+    """The layers of a model that is the root of a graph, and of the models in it: chain of names, object, node."""
+    stack = [("", model, 0)] if graph.nodes else []
+    while stack:
+        label, part, node = stack.pop()
+        for _, child, number in _layers(_Step(part, node, "", ""), graph):
+            if number is None:
+                continue
+            name = f"{label}/{child.name}" if label else child.name
+            yield name, child, number
+            if child.is_model:
+                stack.append((name, child, number))
+
+
 def _pairs(model: Part, graph: ObjectGraph, start: int, weights: Mapping[str, Weight]) -> Iterator[tuple[Key, Weight]]:
     stack = [_Step(model, start, "", "")]
     while stack:

@@ -13,7 +13,15 @@ from ckpttool.conversion.compile.optimizer_state import state
 from ckpttool.conversion.compile.settings import compile_config
 from ckpttool.conversion.compile.stored_state import WHERE as STATE
 from ckpttool.conversion.compile.trained_weights import own_slots, with_placed
-from ckpttool.conversion.config import adapted_layers, lambdas, multi_gpu, open_axes, ragged, toolkit_wrappers
+from ckpttool.conversion.config import (
+    adapted_layers,
+    graph_vocabularies,
+    lambdas,
+    multi_gpu,
+    open_axes,
+    ragged,
+    toolkit_wrappers,
+)
 from ckpttool.conversion.config.result import Rewritten, Unfilled
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal, NeedKind
@@ -148,6 +156,7 @@ def _rewritten(
 ) -> Prepared:
     """A model in the words of Keras 3, its weights placed slot by slot."""
     architecture = open_axes.stated(architecture, align(checkpoint, architecture), journal)
+    architecture = graph_vocabularies.with_vocabularies(architecture, checkpoint, journal)
     alignment = align(checkpoint, architecture)
     origin = replace(
         Origin.of(checkpoint, architecture.config, generation), summaries=adapted_layers.summaries(alignment)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ckpttool.alignment.alignment import align
+from ckpttool.alignment.alignment import OF_TENSORFLOW, align
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config.adapted_layers import WRITE_BOUNDARIES
 from ckpttool.conversion.config.hard_sigmoid import REGISTERED
@@ -75,7 +75,9 @@ def _left(
     """The weights of a model that a conversion does not use, neither as weights nor in arguments."""
     used = {path for placed in prepared.placed for path in placed.stored}
     used |= {weight.path for weight in prepared.payload.model.content.weights.values()}
-    stored = (*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER))
+    # What TensorFlow stores beside the weights, counters, random states and tables of counts, no model of Keras 3 has.
+    others = () if checkpoint.kind in OF_TENSORFLOW else checkpoint.section(Section.OTHER)
+    stored = (*checkpoint.section(Section.MODEL), *others)
     left = [weight for weight in stored if weight.path not in used]
     settings = {applied.where for applied in journal.edits if applied.edit is WRITE_BOUNDARIES}
     places = align(checkpoint, architecture).by_path() if left and settings and architecture else {}

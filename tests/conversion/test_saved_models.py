@@ -90,3 +90,31 @@ def test_state_of_an_optimizer_comes_along(tmp_path: Path) -> None:
 
 
 _LISTED = ("_iterations", "_learning_rate", *(f"_variables/{number}" for number in range(1, 13)))
+
+
+TRAINED = TENSORFLOW / "2.15_trained"
+
+
+@pytest.mark.parametrize("name", ["words", "words_of_file"])
+def test_vocabularies_come_along(name: str, tmp_path: Path) -> None:
+    """Words that the graph holds as constants or reads from an asset are in the config: predictions are the recorded
+    ones, and `diff` sees no difference."""
+    target = tmp_path / "new.keras"
+    model = loaded(TRAINED / name, target)
+    with np.load(TRAINED / "predictions.npz") as recorded:
+        given, wanted = recorded["texts"].astype(object), recorded[name]
+    import tensorflow as tf
+
+    assert np.abs(model(tf.constant(given)).numpy() - wanted).max() < TOLERANCE
+    assert not ckpttool.diff(TRAINED / name, target).differences
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
+def test_training_goes_on(name: str, tmp_path: Path) -> None:
+    """One more step of training gives what it gave in TensorFlow 2.15, also of an optimizer of before 2.11."""
+    model = loaded(TRAINED / name, tmp_path / "new.keras")
+    with np.load(TRAINED / "predictions.npz") as recorded:
+        x, y, before, after = (recorded[key] for key in ("x", "y", name, f"{name}_next"))
+    assert np.abs(model.predict(x, verbose=0) - before).max() < 1e-6
+    model.train_on_batch(x, y)
+    assert np.abs(model.predict(x, verbose=0) - after).max() < 1e-6 < np.abs(after - before).max()

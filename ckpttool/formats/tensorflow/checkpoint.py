@@ -9,7 +9,7 @@ from ckpttool.formats.builder import Parts
 from ckpttool.formats.tensorflow import places, trackables
 from ckpttool.formats.tensorflow.bundle import Bundle, read_bundle
 from ckpttool.formats.tensorflow.keras_metadata import add_whole_config, name_of_model
-from ckpttool.formats.tensorflow.roles import roles
+from ckpttool.formats.tensorflow.roles import roles, table_names
 from ckpttool.formats.tensorflow.weights import Shards, add_weights, open_shards, text_of
 from ckpttool.io.sources import FileSource
 from ckpttool.object_graph import CONFIG, ObjectGraph
@@ -80,9 +80,9 @@ def _no_weights(bundle: Bundle, shards: Shards, graph: ObjectGraph | None) -> se
 
 def _refuse_absent(parts: Parts, bundle: Bundle, graph: ObjectGraph) -> None:
     """Refuse what the object graph names and the index does not have."""
-    absent = [key for key in graph.owners if key not in bundle.tensors and key not in bundle.problems]
-    for key in absent:
-        parts.refuse("missing", key, "named in the object graph but not stored")
+    for key in graph.owners:
+        if not any(name in bundle.tensors or name in bundle.problems for name in (key, *table_names(key))):
+            parts.refuse("missing", key, "named in the object graph but not stored")
 
 
 def _refuse_strays(parts: Parts, directory: Path, prefix: str, shards: Shards) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError
-from ckpttool.formats.tensorflow import messages
+from ckpttool.formats.tensorflow import lookup_tables, messages
 from ckpttool.formats.tensorflow.messages import DTYPES
 from ckpttool.formats.tensorflow.wire import SPAN, VARINT, fields, outline, text
 from ckpttool.io.budget import Budget, steps_of_text
 from ckpttool.io.sources import Source
-from ckpttool.saved_model import Signature, Tensor
+from ckpttool.object_graph import ObjectGraph
+from ckpttool.saved_model import LookupTable, Signature, Tensor
 
 MAX_MESSAGE = 256 << 20  # bytes of what is read at once: the objects, or the signatures
 MAX_GRAPHS = 100  # one for each use: serving, training
@@ -44,6 +45,8 @@ class Graphs:
     functions: int = 0
     assets: list[str] = field(default_factory=list)
     keras_objects: list[KerasObject] = field(default_factory=list)
+    objects: ObjectGraph = field(default_factory=lambda: ObjectGraph(()))
+    tables: dict[int, LookupTable] = field(default_factory=dict)
 
 
 def read_graphs(source: Source) -> Graphs:
@@ -55,13 +58,29 @@ def read_graphs(source: Source) -> Graphs:
     if len(graphs) > MAX_GRAPHS:
         raise UnsafeFileError("holds too many graphs", expected=f"{MAX_GRAPHS:,} at most", found=f"{len(graphs):,}")
     for _, start, end in graphs:
+        graph, before = None, len(found.assets)
+        objects = memoryview(b"")
         known = dict.fromkeys((_INFO, _GRAPH, _COLLECTION, _SIGNATURE, _ASSET, _OBJECTS), SPAN)
         for number, begin, stop in outline(source, start, end, known):
             if number == _GRAPH:
                 found.functions += _count_of_functions(source, begin, stop)
-            else:
-                _PARTS[number](found, _message(source, begin, stop), source.budget)
+                graph = begin, stop
+                continue
+            raw = _message(source, begin, stop)
+            _PARTS[number](found, raw, source.budget)
+            objects = raw if number == _OBJECTS else objects
+        if objects and not found.objects.nodes:
+            _add_tables(found, source, graph, objects, found.assets[before:])
     return found
+
+
+def _add_tables(
+    found: Graphs, source: Source, graph: tuple[int, int] | None, objects: memoryview, assets: list[str]
+) -> None:
+    """The objects of a graph, and what its lookup tables are filled with."""
+    read = lookup_tables.read_objects(objects, source.budget)
+    found.objects = lookup_tables.graph_of(read)
+    found.tables = lookup_tables.tables_in(source, graph, read, assets)
 
 
 def _message(source: Source, start: int, end: int) -> memoryview:

@@ -22,6 +22,7 @@ _OPTIMIZERS = frozenset({"optimizer", "_optimizer", "base_optimizer"})
 _METRICS = frozenset({"keras_api", "metrics", "_metrics", "_compile_metrics", "_loss_tracker"})
 _COPIES = "_all_variables"  # of an export by Keras 3, which stores every weight twice
 _COUNTER = "save_counter"
+_GENERATOR_STATE = "_state_var"  # of a tf.random.Generator, which draws random numbers for a layer
 _ATTRIBUTES, _SLOTS = "/.ATTRIBUTES/", ".OPTIMIZER_SLOT"  # within keys, behind the names of objects
 _NAMELESS = re.compile(r"Variable(_[0-9]+)?")  # what a variable is called that was given no name
 _NUMBERED = re.compile(r"(layer|layer_with_weights)-[0-9]+")
@@ -42,9 +43,16 @@ def roles(bundle: Bundle, graph: ObjectGraph | None, model: str = "") -> dict[st
     if graph is None:
         return {name: _by_name(name, bundle) for name in bundle.tensors}
     found = _by_graph(graph)
+    found |= {name: Role(Section.OTHER) for key in graph.owners for name in table_names(key) if name in bundle.tensors}
     return {
         key: replace(role, layer=role.layer and role.layer.removeprefix(f"{model}/")) for key, role in found.items()
     }
+
+
+def table_names(key: str) -> tuple[str, str]:
+    """The names of the tensors that hold the keys and the values of a lookup table whose key in the graph is given
+    (`_MutableHashTableSaveable`, tensorflow/python/ops/lookup_ops.py, 2.15)."""
+    return f"{key}-keys", f"{key}-values"
 
 
 def _by_name(name: str, bundle: Bundle) -> Role:
@@ -81,7 +89,7 @@ def _role(attribute: Attribute, section: Section, path: Path, own_names: Counter
     """The role of a tensor whose object is of that section and has that path; `own_names` are those of the model's
     variables, of which several may have the same."""
     name = attribute.full_name
-    if attribute.name != VALUE or path[-1:] == (_COUNTER,):
+    if attribute.name != VALUE or path[-1:] in ((_COUNTER,), (_GENERATOR_STATE,)):
         return Role(Section.OTHER, None, name or None)
     if _COPIES in path and not own_names[name]:
         section = Section.MODEL

@@ -43,6 +43,8 @@ def read(directory: Path) -> Checkpoint:
             functions=graphs.functions,
             assets=tuple(graphs.assets),
             config_file=config_file,
+            objects=graphs.objects,
+            tables=graphs.tables,
         )
         _add_variables(parts, directory, graphs)
         _refuse_absent_assets(parts, graphs, sizes)

@@ -25,14 +25,18 @@ def read_graph(raw: memoryview, budget: Budget) -> ObjectGraph:
     if len(nodes) > MAX_NODES:
         raise UnsafeFileError("the object graph has too many objects", found=f"{len(nodes):,}")
     graph = ObjectGraph(tuple(nodes))
-    wrong = next((number for number in _references(graph) if not 0 <= number < len(nodes)), None)
+    check(graph)
+    return graph
+
+
+def check(graph: ObjectGraph) -> None:
+    """Raise where a graph leads out of itself."""
+    count = len(graph.nodes)
+    wrong = next((number for number in _references(graph) if not 0 <= number < count), None)
     if wrong is not None:
         raise CorruptFileError(
-            "the object graph names an object that it does not have",
-            expected=f"below {len(nodes):,}",
-            found=f"{wrong:,}",
+            "the object graph names an object that it does not have", expected=f"below {count:,}", found=f"{wrong:,}"
         )
-    return graph
 
 
 def _references(graph: ObjectGraph) -> Iterator[int]:

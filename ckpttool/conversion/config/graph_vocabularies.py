@@ -1,0 +1,152 @@
+"""Vocabularies that a SavedModel keeps in its graph: as constants, or as a file among its assets.
+
+The config of a layer that was adapted has none, and that of one that was given a file has the path on the machine that
+wrote it. The table of the layer numbers the words behind the special tokens (`IndexLookup._token_start_index`,
+keras/src/layers/preprocessing/index_lookup.py, 2.15).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ckpttool.alignment.object_graphs import layers_in_graph
+from ckpttool.checkpoint import Checkpoint
+from ckpttool.conversion.journal import Edit, Journal
+from ckpttool.errors import CheckpointError
+from ckpttool.formats.assets import read_assets
+from ckpttool.io import scalars
+from ckpttool.model import Architecture, read_architecture
+from ckpttool.model.arguments import Args
+from ckpttool.model.spec import part_in
+from ckpttool.object_graph import ObjectGraph
+from ckpttool.saved_model import LookupTable
+
+WRITE_VOCABULARY = Edit(
+    "write-vocabulary",
+    "writes the vocabulary into the config, which a SavedModel keeps in its graph or among its assets",
+    "always: the same words under the same numbers",
+)
+EDITS = (WRITE_VOCABULARY,)
+
+_LOOKUPS = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
+_TABLES = ("lookup_table", "_table")
+_HOLDERS = ("_lookup_layer", "_index_lookup_layer")  # of a TextVectorization, the second up to TensorFlow 2.6
+_TF_IDF = ("tf_idf", "tf-idf")
+
+Words = list[str] | list[int]
+
+
+def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journal: Journal) -> Architecture:
+    """The architecture with the vocabularies of the tables in its SavedModel; any other as it is."""
+    saved = checkpoint.saved_model
+    config = architecture.config
+    if saved is None or not saved.tables or not isinstance(config, Mapping):
+        return architecture
+    tables = dict(_tables(architecture, saved.objects, saved.tables))
+    assets = read_assets(checkpoint) if any(table.asset for table in tables.values()) else {}
+    filled = _filled(config, "", tables, assets, journal)
+    return architecture if filled is config else read_architecture(filled, architecture.version) or architecture
+
+
+def _tables(
+    architecture: Architecture, objects: ObjectGraph, tables: Mapping[int, LookupTable]
+) -> Iterator[tuple[str, LookupTable]]:
+    """The tables of the layers of a model, by the chains of names of these."""
+    for label, part, node in layers_in_graph(part_in(architecture), objects):
+        if part.vocabulary is None or part.vocabulary.entries is not None:
+            continue
+        holders = (node, *(child for name in _HOLDERS if (child := objects.nodes[node].child(name)) is not None))
+        held = (objects.nodes[holder].child(name) for holder in holders for name in _TABLES)
+        found = next((tables[number] for number in held if number is not None and number in tables), None)
+        if found is not None:
+            yield label, found
+
+
+def _filled(
+    model: Mapping[str, Any],
+    label: str,
+    tables: Mapping[str, LookupTable],
+    assets: Mapping[str, bytes],
+    journal: Journal,
+) -> Mapping[str, Any]:
+    """The entry of a model whose layers have their vocabularies; the same object where none gets one."""
+    inner = model.get("config")
+    entries = inner.get("layers") if isinstance(inner, Mapping) else None
+    if not isinstance(inner, Mapping) or not isinstance(entries, list):
+        return model
+    changed = []
+    for entry in entries:
+        args = Args.of(entry)
+        place = f"{label}/{args.name}" if label else args.name
+        if place in tables and args.class_name in _LOOKUPS:
+            changed.append(_with_words(entry, args, place, tables[place], assets, journal))
+        else:
+            inside = any(one.startswith(f"{place}/") for one in tables)
+            changed.append(_filled(entry, place, tables, assets, journal) if inside else entry)
+    if all(one is other for one, other in zip(changed, entries, strict=True)):
+        return model
+    return {**model, "config": {**inner, "layers": changed}}
+
+
+def _with_words(
+    entry: Mapping[str, Any],
+    args: Args,
+    label: str,
+    table: LookupTable,
+    assets: Mapping[str, bytes],
+    journal: Journal,
+) -> Mapping[str, Any]:
+    """The entry of a layer with its vocabulary; as it is in mode tf_idf, which needs the weights of its words too."""
+    if args.config.get("output_mode") in _TF_IDF:
+        return entry
+    try:
+        words = _words_of_file(args, table, assets) if table.asset else _words(args, table)
+    except CheckpointError as error:
+        journal.refuse(label, f"a vocabulary that cannot be written: {error.what}")
+        return entry
+    journal.edit(WRITE_VOCABULARY, label, f"{len(words):,} words")
+    return {**entry, "config": {**args.config, "vocabulary": words}}
+
+
+def _first(args: Args) -> int:
+    """The number of the first word, behind those of the mask and of unknown words."""
+    is_text = args.class_name == "TextVectorization"
+    numbered = args.config.get("output_mode", "int") in ("int", None)
+    masked = is_text or args.config.get("mask_token", args.config.get("mask_value")) is not None
+    unknown = 1 if is_text else args.config.get("num_oov_indices", 1)
+    return (numbered and masked) + (scalars.whole(unknown) or 0)
+
+
+def _words(args: Args, table: LookupTable) -> Words:
+    """The words of a table in the order of their numbers. Raises where these do not follow each other."""
+    inverse = args.config.get("invert") is True
+    keys, values = (table.values, table.keys) if inverse else (table.keys, table.values)
+    first = _first(args)
+    pairs = sorted((number, word) for number, word in zip(values, keys, strict=True) if isinstance(number, int))
+    kept = [(number, word) for number, word in pairs if number >= first]
+    if len(pairs) != len(keys) or [number for number, _ in kept] != list(range(first, first + len(kept))):
+        raise CheckpointError("its numbers do not follow each other", expected=f"{first} and on")
+    return _of_one_kind([word for _, word in kept])
+
+
+def _of_one_kind(words: list[Any]) -> Words:
+    """Words as a config holds them. Raises for bytes that are no text."""
+    try:
+        return [word.decode() if isinstance(word, bytes) else word for word in words]
+    except UnicodeDecodeError as error:
+        raise CheckpointError("a word is no text in UTF-8") from error
+
+
+def _words_of_file(args: Args, table: LookupTable, assets: Mapping[str, bytes]) -> Words:
+    """The lines of an asset, as TensorFlow reads them (`InputBuffer::ReadLine`, tensorflow/tsl/lib/io/inputbuffer.cc).
+    Raises where it is not there, or holds other things than the layer looks up."""
+    if table.asset not in assets:
+        raise CheckpointError("its file is not among the assets", found=table.asset)
+    lines = assets[table.asset].replace(b"\r", b"").removesuffix(b"\n").split(b"\n")
+    words = _of_one_kind(lines)
+    if args.class_name != "IntegerLookup":
+        return words
+    numbers = [scalars.digits(str(word)) for word in words]
+    whole = [number for number in numbers if number is not None]
+    if len(whole) != len(numbers):
+        raise CheckpointError("a line of its file is no whole number")
+    return whole
