@@ -3,7 +3,8 @@ made of. Nothing of its graphs is ever run.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from ckpttool.object_graph import ObjectGraph
 
@@ -52,3 +53,8 @@ class SavedModel:
     config_file: str = ""
     objects: ObjectGraph = field(default_factory=lambda: ObjectGraph(()), repr=False)
     tables: Mapping[int, LookupTable] = field(default_factory=dict, repr=False)
+
+    def facts(self) -> dict[str, Any]:
+        """The same as plain values, without the objects and tables of its graph."""
+        found = asdict(replace(self, objects=ObjectGraph(()), tables={}))
+        return {key: value for key, value in found.items() if key not in ("objects", "tables")}

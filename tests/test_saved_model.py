@@ -1,6 +1,11 @@
 """What a SavedModel says beside its weights, of one that TensorFlow 2.15 wrote."""
 
+import json
+
+from click.testing import CliRunner
+
 import ckpttool
+from ckpttool.cli import main
 from ckpttool.saved_model import Signature, Tensor
 from tests.samples import FIXTURES
 
@@ -23,3 +28,11 @@ def test_signatures_and_assets() -> None:
         assert found.variables == 1
         assert checkpoint.config is None
         assert checkpoint.producer.keras_version is None
+
+
+def test_json_has_what_info_shows() -> None:
+    """The JSON of `info` has the facts, and none of the objects of the graph, which hold bytes."""
+    done = CliRunner().invoke(main, ["info", str(FIXTURES / "tensorflow/2.15_trained/words"), "--output", "json"])
+    facts = json.loads(done.stdout)["saved_model"]
+    assert facts["config_file"] == "keras_metadata.pb"
+    assert not {"objects", "tables"} & facts.keys()

@@ -230,8 +230,8 @@ def info(result: Info, style: Style) -> str:
 
 
 def _saved_model(model: SavedModel) -> dict[str, Any]:
-    """The facts of a SavedModel beside its weights, as one object."""
-    return {**asdict(model), "config_file": model.config_file or None}
+    """The facts of a SavedModel beside its weights, as one object, without what its graph is made of."""
+    return {**model.facts(), "config_file": model.config_file or None}
 
 
 def verdict(result: VerifyResult, style: Style) -> str:
