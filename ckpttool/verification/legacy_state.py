@@ -15,7 +15,7 @@ from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Spec, SpecSlot, with_optimizer
 from ckpttool.verification.pairs import Pairing
 
-NOTE = "the state of the optimizer as load_model takes it, since load_weights leaves it alone"
+NOTE = "the state of the optimizer as load_model of Keras 3 takes it, since load_weights leaves it alone"
 
 _OWN = "optimizer/vars/"
 _FOR_NO_WEIGHT = frozenset({"iteration", "learning_rate", "step_counter", "dynamic_scale"})

@@ -172,6 +172,21 @@ def test_archives(name: str, method: int, tmp_path: Path) -> None:
     assert codes(path) == {code}
 
 
+@pytest.mark.parametrize(
+    ("name", "oddity"),
+    [
+        ("a\x1b[31m", "the control character U+001B"),
+        ("\u202etxt", "the invisible character U+202E"),
+        ("\u00e9 /x", "blanks at the ends of a part"),
+    ],
+)
+def test_what_is_odd_about_a_name(name: str, oddity: str, tmp_path: Path) -> None:
+    """Is said, since the name alone may not show it."""
+    path = zipped(tmp_path / "m.keras", {**PLAIN, f"assets/{name}": b"x"}, zipfile.ZIP_STORED)
+    (finding,) = [one for one in check_file(str(path)).findings if one.rule.code == "S501"]
+    assert finding.detail.endswith(f", with {oddity}")
+
+
 @pytest.mark.parametrize("name", [name for name, (_, _, code) in ARCHIVES.items() if code in ("S303", "S304")])
 def test_directories(name: str, tmp_path: Path) -> None:
     """The same files in a directory are found."""

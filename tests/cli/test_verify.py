@@ -110,7 +110,7 @@ def test_optimizer(run: Callable[..., Any]) -> None:
         run("verify", CNN, CNN, "--optimizer"),
     )
     assert (legacy.code, without.code) == (1, 2)
-    assert "as load_model takes it, since load_weights leaves it alone" in legacy.out
+    assert "as load_model of Keras 3 takes it, since load_weights leaves it alone" in legacy.out
     assert "no optimizer" in without.err
 
 

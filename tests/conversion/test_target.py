@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -164,6 +165,29 @@ def test_where_hard_sigmoid_is(tmp_path: Path) -> None:
     with h5py.File(old, "r+") as file:
         file.attrs["keras_version"] = "2.2.4"
     assert [one.where for one in plan(old, "new.keras", arch=Architecture.from_model(alone)).refusals] == ["a"]
+
+
+@pytest.mark.parametrize(("gates", "version", "guessed"), [
+    ("sigmoid", "2.2.4", True), ("hard_sigmoid", "2.2.4", False), ("sigmoid", "2.3.1", False),
+])  # fmt: skip
+def test_gates_that_were_hard_by_default(gates: str, version: str, guessed: bool, tmp_path: Path) -> None:
+    """Weights alone do not tell the function: that a model has sigmoid where an older Keras had another is said."""
+    source = tmp_path / "old_weights.h5"
+    shutil.copy(FIXTURES / "keras2.2/recurrent_weights.h5", source)
+    with h5py.File(source, "r+") as file:
+        file.attrs["keras_version"] = version
+    layers, hard = keras.layers, {"recurrent_activation": gates}
+    stack = [
+        keras.Input((9, 2)),
+        layers.Conv1D(3, 3, name="conv1d_1"),
+        layers.Bidirectional(layers.LSTM(2, return_sequences=True, **hard), name="bi"),
+        layers.BatchNormalization(name="batch_normalization_1"),
+        layers.GRU(2, reset_after=False, name="gru_1", **hard),
+        layers.Dense(1, name="dense_1"),
+    ]
+    found = plan(source, "new.keras", arch=Architecture.from_model(keras.Sequential(stack)))
+    told = [guess.where for guess in found.guesses if "hard_sigmoid by default" in guess.what]
+    assert [where.split(", ")[-1] for where in told] == ["gru_1"] * guessed
 
 
 # What Keras 3.15 writes, in every layout.

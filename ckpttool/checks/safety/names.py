@@ -17,7 +17,7 @@ ODD_NAME = Rule(
     severity=Severity.WARNING,
     finds="A name with control, invisible or direction characters, with blanks at its ends, or of absurd length.",
     why="It can rewrite a terminal or a log, or pass for another name.",
-    remedy="Rename the layer, and see who named it so.",
+    remedy="Rename the layer or the file, and see who named it so.",
 )
 
 MARKUP_NAME = Rule(
@@ -86,7 +86,7 @@ def _findings(place: str, name: str) -> Iterator[Finding]:
     shown = f"{name[:_SHOWN]!r}"
     parts = name.split("/")
     if not _is_showable(name) or any(part != part.strip() for part in parts):
-        yield Finding(ODD_NAME, place, f"is {shown}")
+        yield Finding(ODD_NAME, place, f"is {shown}, with {_oddity(name)}")
     elif max(map(len, parts)) > MAX_LENGTH:
         yield Finding(ODD_NAME, place, f"is {shown}..., {len(name):,} characters long")
     elif name != _ORDINARY and any(map(_MARKUP.search, (name, *parts))):
@@ -99,7 +99,22 @@ def _findings(place: str, name: str) -> Iterator[Finding]:
 
 def _is_showable(name: str) -> bool:
     """Whether a name shows itself as it is. Bytes that are no UTF-8, kept as surrogates, are old and harmless."""
-    return all(char.isprintable() or "\udc80" <= char <= "\udcff" for char in name)
+    return not any(map(_is_hidden, name))
+
+
+def _is_hidden(char: str) -> bool:
+    return not (char.isprintable() or "\udc80" <= char <= "\udcff")
+
+
+def _oddity(name: str) -> str:
+    """The first character that does not show itself, else the blanks."""
+    char = next(filter(_is_hidden, name), "")
+    if not char:
+        return "blanks at the ends of a part"
+    kind = {"Cc": "the control character", "Cf": "the invisible character"}.get(
+        unicodedata.category(char), "the character"
+    )
+    return f"{kind} U+{ord(char):04X}"
 
 
 def _is_mixed(word: str) -> bool:

@@ -70,6 +70,10 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
     scaled = slopes.scaled_in(live, source.generation, journal)
     rewritten = Rewritten(dict(live.config), {}, {}, scaled, dict(_laid_out(source, journal)))
     rewritten = cudnn.laid_out(source.alignment, rewritten, journal)
+    written_by = source.alignment.generation
+    if source.told is None and written_by is not None:
+        origin = Origin.of(checkpoint, None, written_by)
+        slopes.note_sigmoid(live, written_by, origin, rewritten.laid_out, journal)
     found, missing = _placed(source, rewritten, turned)
     own = _in_ways_of_their_own(source, form, journal) | _of_other_optimizers(source)
     left = [one for one in source.alignment.left if one.path not in own]
