@@ -118,3 +118,12 @@ def test_training_goes_on(name: str, tmp_path: Path) -> None:
     assert np.abs(model.predict(x, verbose=0) - before).max() < 1e-6
     model.train_on_batch(x, y)
     assert np.abs(model.predict(x, verbose=0) - after).max() < 1e-6 < np.abs(after - before).max()
+
+
+@needs_corpora
+@pytest.mark.parametrize("name", ["tfkeras__lso_k23.savedmodel", "heartcare__dense_k28.savedmodel"])
+def test_state_of_older_optimizers_is_not_lost(name: str, tmp_path: Path) -> None:
+    """Slot variables of Keras 2.3 and 2.8, also of one that scales its loss, are carried: none begins anew."""
+    found = convert(CORPUS_TENSORFLOW / "files" / name, tmp_path / "new.keras")
+    assert not found.losses
+    assert "begin-optimizer" not in {one.edit.name for one in found.edits}

@@ -33,8 +33,10 @@ def state_of(checkpoint: Checkpoint, model: frozenset[str]) -> list[Weight]:
     if node is None:
         return []
     weights = _Weights(graph, checkpoint)
-    listed = weights.listed(node)
-    return listed or weights.slots(node)
+    found = weights.listed(node) or weights.slots(node)
+    if not found and any(weight.shape for weight in checkpoint.section(Section.OPTIMIZER)):
+        raise Lost("its variables are not where an optimizer of tf.keras keeps them")
+    return found
 
 
 def loss_scale(checkpoint: Checkpoint) -> float | None:
@@ -62,7 +64,10 @@ def _optimizer(graph: ObjectGraph, model: frozenset[str]) -> int | None:
 
 
 def _inside(graph: ObjectGraph, node: int) -> int:
-    """The optimizer itself, or the one that it holds and whose losses it scales."""
+    """The optimizer itself, or the one that it holds and whose losses it scales, where that keeps the state: from
+    TensorFlow 2.4 to 2.10 the outer one does."""
+    if graph.nodes[node].slots:
+        return node
     return next((child for name in _INNER if (child := graph.nodes[node].child(name)) is not None), node)
 
 

@@ -104,7 +104,8 @@ def _with_words(
         journal.refuse(label, f"a vocabulary that cannot be written: {error.what}")
         return entry
     journal.edit(WRITE_VOCABULARY, label, f"{len(words):,} words")
-    return {**entry, "config": {**args.config, "vocabulary": words}}
+    size = _first(args) + len(words)  # which TensorFlow up to 2.6 did not write down
+    return {**entry, "config": {"vocabulary_size": size, **args.config, "vocabulary": words}}
 
 
 def _first(args: Args) -> int:

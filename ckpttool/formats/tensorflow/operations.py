@@ -1,0 +1,107 @@
+"""The operations in the graphs of a SavedModel that touch files or run code, in every graph and every function.
+
+The saver's own operations are in every SavedModel: they write and read a checkpoint where the user says, and are left
+out in the functions that are the saver's. (tensorflow/core/framework/graph.proto, function.proto, 2.15;
+`_SaverDef` functions of tensorflow/python/saved_model/save.py.) Nothing is run.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckpttool.formats.tensorflow.places import GRAPH
+from ckpttool.formats.tensorflow.wire import SPAN, fields, outline, text
+from ckpttool.io.sources import FileSource, Source
+
+_WRITES = """
+    WriteFile SaveSlices Save SaveV2 MergeV2Checkpoints DistributedSave SaveDataset SaveDatasetV2 SnapshotDataset
+    SnapshotDatasetV2 DatasetToTFRecord DatasetToTFRecordV2 CreateSummaryFileWriter CreateSummaryDbWriter
+    WriteRawProtoSummary DebugIdentity DebugIdentityV2 FileSystemSetConfiguration
+""".split()
+_READS = """
+    ReadFile MatchingFiles WholeFileReader WholeFileReaderV2 TextLineReader TextLineReaderV2 TFRecordReader
+    TFRecordReaderV2 FixedLengthRecordReader FixedLengthRecordReaderV2 LMDBReader LMDBDataset SqlDataset TextLineDataset
+    TFRecordDataset TFRecordDatasetV2 FixedLengthRecordDataset FixedLengthRecordDatasetV2 RecordInput LoadDataset
+    LoadAndRemapMatrix RestoreV2 Restore RestoreSlice
+""".split()
+_CODE = "PyFunc PyFuncStateless EagerPyFunc RemoteCall RpcCall RpcClient RpcServer".split()
+
+EFFECTS = {
+    **dict.fromkeys(_WRITES, "writes files"),
+    **dict.fromkeys(_READS, "reads files"),
+    **dict.fromkeys(_CODE, "runs code outside the graph"),
+}
+"""What the operations do that act outside the graph."""
+
+_SAVERS = frozenset("SaveV2 MergeV2Checkpoints RestoreV2 Save SaveSlices Restore RestoreSlice".split())
+_SAVER_FUNCTION = re.compile(r"__inference_(_?traced_(save|restore))(_\d+)*")
+_SAVER_NODE = re.compile(r"save(_\d+)?/.*")  # of TensorFlow 1, whose graph has the saver in it
+_LARGE = 64 << 10  # bytes of a node above which it is not read whole: it holds a constant
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation that acts outside its graph: its kind, its name, the function that it is in, empty for the graph
+    itself, and what it does."""
+
+    kind: str
+    name: str
+    function: str
+    effect: str
+
+
+def operations_in(directory: Path) -> Iterator[Operation]:
+    """The operations of a SavedModel that act outside its graphs. Raises CheckpointError where it cannot be read."""
+    source = FileSource(directory / GRAPH)
+    try:
+        for _, start, end in outline(source, 0, source.size, {2: SPAN}):
+            for _, begin, stop in outline(source, start, end, {2: SPAN}):
+                yield from _in_graph(source, begin, stop)
+    finally:
+        source.close()
+
+
+def _in_graph(source: Source, start: int, end: int) -> Iterator[Operation]:
+    """The operations of a graph and of its functions."""
+    for number, begin, stop in outline(source, start, end, {1: SPAN, 2: SPAN}):
+        if number == 1:
+            yield from _acting(source, begin, stop, "")
+            continue
+        for _, first, last in outline(source, begin, stop, {1: SPAN}):
+            yield from _in_function(source, first, last)
+
+
+def _in_function(source: Source, start: int, end: int) -> Iterator[Operation]:
+    """The operations of a function, whose name is in its signature."""
+    places = list(outline(source, start, end, {1: SPAN, 3: SPAN}))
+    names = (_texts(source, begin, stop).get(1, "") for number, begin, stop in places if number == 1)
+    function = next(names, "")
+    for number, begin, stop in places:
+        if number == 3:
+            yield from _acting(source, begin, stop, function)
+
+
+def _acting(source: Source, start: int, end: int, function: str) -> Iterator[Operation]:
+    """The operation of a node, where it acts outside and is not the saver's."""
+    named = _texts(source, start, end)
+    kind, name = named.get(2, ""), named.get(1, "")
+    if kind not in EFFECTS:
+        return
+    of_saver = _SAVER_FUNCTION.fullmatch(function) if function else _SAVER_NODE.fullmatch(name)
+    if not (kind in _SAVERS and of_saver):
+        yield Operation(kind, name, function, EFFECTS[kind])
+
+
+def _texts(source: Source, start: int, end: int) -> dict[int, str]:
+    """The first two fields of a message, as texts: those of a node are its name and its kind."""
+    found: dict[int, str] = {}
+    if end - start > _LARGE:
+        for number, begin, stop in outline(source, start, end, {1: SPAN, 2: SPAN}):
+            found[number] = text(memoryview(source.read(begin, min(stop - begin, _LARGE))))
+        return found
+    raw = memoryview(source.read(start, end - start))
+    for number, value in fields(raw, {1: SPAN, 2: SPAN}, source.budget):
+        assert isinstance(value, memoryview)
+        found[number] = text(value)
+    return found
