@@ -82,6 +82,12 @@ def _announced(ctx: click.Context, param: click.Parameter, value: str | None) ->
     metavar="NAME",
     help="Take the author's own activation NAME for the one that Keras 3 has under this name.",
 )
+@click.option(
+    "--part",
+    default="",
+    metavar="NAME",
+    help="The model to take of several in a checkpoint of TensorFlow, by the name that it was saved under.",
+)
 @click.option("--no-compile", is_flag=True, help="Leave out loss, metrics and optimizer.")
 @click.option("--no-optimizer", is_flag=True, help="Leave out the state of the optimizer.")
 @click.option("--max-shard-size", callback=_bytes, metavar="SIZE", help="Largest shard of .weights.json, as 5GB.")
@@ -105,6 +111,7 @@ def command(
     keep_weights: bool,
     functions: dict[str, str],
     builtins: tuple[str, ...],
+    part: str,
     no_compile: bool,
     no_optimizer: bool,
     max_shard_size: float,
@@ -133,11 +140,10 @@ def command(
       ckpttool convert weights.h5 new.keras --arch train.models:build
       ckpttool convert model.keras model.weights.h5
     """
-    chosen = Options(keep_weights, functions, not no_compile, not no_optimizer, frozenset(builtins))
+    chosen = Options(keep_weights, functions, not no_compile, not no_optimizer, frozenset(builtins), part)
     show, style = CONVERSION_OUTPUTS[output], Style(color=wants_color(color))
     if dry_run:
-        planned = plan(source, target, arch, to, source_backend, chosen)
-        emit(show(planned, style))
+        emit(show(planned := plan(source, target, arch, to, source_backend, chosen), style))
         raise click.exceptions.Exit(DIFFERENT if planned.refusals else 0)
     result = convert(
         source, target, arch=arch, to=to, force=force, source_backend=source_backend, options=chosen,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from ckpttool.alignment.architectures import load_architecture
+from ckpttool.alignment.object_parts import checkpoint_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config import lambdas
 from ckpttool.conversion.journal import Journal
@@ -151,7 +152,7 @@ def _planned(
     architecture = _architecture(arch)
     with open_checkpoint(source) as opened:
         opened.require_one_view()
-        checkpoint = _told(opened, source_backend)
+        checkpoint = _told(checkpoint_of(opened, options.part) if options.part else opened, source_backend)
         prepared = prepare(checkpoint, architecture, form, options, journal)
         lambdas.check(options.functions, journal.lambdas)
         if FORMS[form].whole and not journal.refusals:

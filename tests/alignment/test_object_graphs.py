@@ -2,6 +2,7 @@
 not ask, say whether it came to the right ones."""
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,10 @@ def _checkpoint(folder: Path, *models: str, with_input: bool = False) -> Path:
         objects += [(first, [], []), ([("kernel", base + 2)], [], []), ([], kernel, []), ([], [], [])]
         objects[0] = ([*objects[0][0], (model, base)], [], [])
     data, pairs = b"", []
-    for key in sorted(keys):
-        pairs.append((key.encode(), writer.entry(1, [1, 1], len(data), 4, writer.masked(bytes(4)))))
-        data += bytes(4)
+    for number, key in enumerate(sorted(keys)):
+        value = struct.pack("<f", number)
+        pairs.append((key.encode(), writer.entry(1, [1, 1], len(data), 4, writer.masked(value))))
+        data += value
     stored, crc = writer.texts([writer.graph(objects)])
     pairs.append((writer.OBJECT_GRAPH.encode(), writer.entry(7, [], len(data), len(stored), crc)))
     return writer.write(folder, sorted(pairs), data + stored)
