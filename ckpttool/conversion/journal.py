@@ -34,8 +34,8 @@ class Remark:
     what: str
 
 
-class NeedKind(Enum):
-    """What can be needed before Keras loads a model."""
+class NeedKind(str, Enum):
+    """What can be needed before Keras loads a model; a text, as which JSON has it."""
 
     MODULE = "module"
     CLASS = "class"

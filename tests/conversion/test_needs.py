@@ -1,7 +1,10 @@
 """What a conversion needs: own classes and functions, whichever Keras wrote the config."""
 
+import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ckpttool
 from tests.samples import FIXTURES
@@ -15,3 +18,10 @@ def test_own_classes_of_keras_3(tmp_path: Path) -> None:
     found = ckpttool.convert(source, tmp_path / "model.keras")
     (need,) = [one for one in found.needs if one.where == "Scale"]
     assert "custom_objects" in need.what
+
+
+def test_needs_in_json(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A need is an object with its kind as a word."""
+    source = FIXTURES / "old_layers/keras2.15/own_class.h5"
+    found = json.loads(run("convert", source, tmp_path / "new.keras", "--dry-run", "-o", "json").out)
+    assert [need["kind"] for need in found["needs"]] == ["class"] * len(found["needs"]) != []
