@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import settings
 from ckpttool.cli import main
 from tests.corpus import ADVERSARIAL
 from tests.samples import FIXTURES
-from tests.speeds import FRAMEWORKS, LIVE, LONG
+from tests.speeds import FRAMEWORKS, LIVE, LONG, is_full
 
 # A busy machine is no fault of the code, and where others wait for a run it must not depend on luck.
 settings.register_profile("full", deadline=None, derandomize="CI" in os.environ)
@@ -57,6 +58,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if not item.nodeid.removeprefix("tests/").startswith(LONG)]
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid.removeprefix("tests/").startswith(LONG)])
     items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    """Skips a test whose fixtures ask live Keras, in a quick run."""
+    with _skipped_without_frameworks():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """Skips a test that asks live Keras, in a quick run."""
+    with _skipped_without_frameworks():
+        yield
+
+
+@contextmanager
+def _skipped_without_frameworks() -> Generator[None]:
+    try:
+        yield
+    except ImportError as error:
+        if is_full() or not any(name in str(error) for name in FRAMEWORKS):
+            raise
+        pytest.skip(f"asks live Keras: {error}")
 
 
 def _hand_signals_on() -> None:

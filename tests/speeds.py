@@ -60,6 +60,7 @@ LONG: tuple[str, ...] = (
     "checks/test_hostile_safety.py",
     "cli/test_convert.py::test_proof_by_running",
     "cli/test_exits.py",
+    "conversion/test_promises.py",
     "test_hostile.py",
 )
 """What else takes long: files, or tests of a file, as pytest names them."""
