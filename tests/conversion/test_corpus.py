@@ -59,11 +59,13 @@ def check_predictions(entry: dict[str, Any], model: Any) -> None:
 @pytest.mark.parametrize("entry", OTHERS, ids=lambda entry: entry["name"])
 def test_others_are_refused(entry: dict[str, Any], tmp_path: Path) -> None:
     """What cannot be converted exactly is refused, and leaves nothing behind. What has no class of its own in Keras 3,
-    and is put together of others, predicts the same."""
+    and is put together of others, predicts the same. SavedModels have tests of their own."""
     try:
         convert(CORPUS / "files" / entry["name"], tmp_path / "new.keras")
     except CheckpointError:
         assert list(tmp_path.iterdir()) == []
+        return
+    if entry["name"].endswith(".savedmodel"):
         return
     assert "no equivalent" in entry["convertible_why"]
     check_predictions(entry, keras().models.load_model(tmp_path / "new.keras"))
