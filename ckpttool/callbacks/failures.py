@@ -53,6 +53,8 @@ class Watch:
         self._undo.callback(_put_back, epoch_iterator, "_enumerate_iterator", None)
 
     def _watch(self, owner: Any, name: str) -> None:
+        if not hasattr(owner, name):  # a model that a loop of the user's own trains
+            return
         before = vars(owner).get(name)
         setattr(owner, name, _watched(getattr(owner, name), self._failed))
         self._undo.callback(_put_back, owner, name, before)
