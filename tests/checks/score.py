@@ -34,6 +34,7 @@ CATEGORIES = {
     "S108": "pickle-data",
     "S109": "pickle-data",
     "S110": "external-path-config",
+    "S111": "unsafe-callable",
     "S201": "external-file",
     "S202": "external-file",
     "S203": "link",

@@ -97,14 +97,14 @@ _WAITING = """
 import signal, sys, time
 for name in sys.argv[1].split():
     signal.signal(getattr(signal, name), signal.SIG_IGN)
-from ckpttool.conversion import planning
+from ckpttool.conversion import pipeline
 from ckpttool.cli import main
-prove = planning._prove
+prove = pipeline._prove
 def waiting(*arguments):
     print("written", flush=True)
     time.sleep(float(sys.argv[2]))
     prove(*arguments)
-planning._prove = waiting
+pipeline._prove = waiting
 main(sys.argv[3:], prog_name="ckpttool")
 """
 
