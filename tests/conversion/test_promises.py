@@ -114,7 +114,7 @@ def test_parts_of_the_source_stay(tmp_path: Path, run: Run) -> None:
     before = contents(tmp_path)
     for source, part in (("new.weights.json", "new_00000.weights.h5"), ("folder", "folder/model.weights.h5")):
         result = run("convert", tmp_path / source, tmp_path / part, "--force")
-        assert (result.code, "is read by this command" in result.err) == (2, True)
+        assert (result.code, "is an input of this command" in result.err) == (2, True)
     assert contents(tmp_path) == before
 
 
