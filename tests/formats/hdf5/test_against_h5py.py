@@ -237,7 +237,7 @@ def test_deep_nesting(tmp_path: Path, libver: tuple[str, str]) -> None:
 
 ATTRIBUTES = {
     "str": "text", "empty": "", "long": "x" * 60_000, "accents": "é漢字\U0001f600", "bytes": b"bytes",
-    "np": np.bytes_(b"abc"), "latin": np.bytes_("é".encode("latin-1")), "void": np.void(b"ab"),
+    "np": np.bytes_(b"abc"), "latin": np.bytes_("é".encode("latin-1")),
     "fixed": np.array([b"a", b"bcd", b""]), "objects": np.array(["a", "", "ü"], object),
     "int": 3, "negative": np.int8(-3), "u64": np.uint64(2**64 - 1), "big": np.array(258, ">i2"), "ints": np.arange(5),
     "float": 2.5, "nan": math.nan, "half": np.float16(0.5), "inf": np.float32(math.inf),
