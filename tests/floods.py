@@ -970,23 +970,27 @@ COMMANDS = {
 }
 
 
+_MEASURING = """
+import json, os, resource, subprocess, sys
+def limit():
+    resource.setrlimit(resource.RLIMIT_CPU, (8, 8))
+    resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, preexec_fn=limit)
+_, status, usage = os.wait4(child.pid, 0)
+print(json.dumps([usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)]))
+"""
+
+
 def measured(path: Path, command: str) -> tuple[float, float, int, str]:
-    """Seconds of processor time, megabytes of memory, exit code and last words of a command on a file."""
-    import resource
+    """Seconds of processor time, megabytes of memory, exit code and last words of a command on a file.
 
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (8, 8))
-        resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
-
+    A small process in between starts the command: what a process had in memory before counts for those that it starts.
+    """
     arguments = [argument.replace("{}", str(path)) for argument in COMMANDS[command]]
-    with tempfile.TemporaryFile() as words:
-        start = [sys.executable, "-m", "ckpttool", *arguments]
-        child = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=words, preexec_fn=limit)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        words.seek(0)
-        said = words.read().decode("utf-8", "replace")[-2000:]
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, child.returncode, said
+    start = [sys.executable, "-c", _MEASURING, sys.executable, "-m", "ckpttool", *arguments]
+    done = subprocess.run(start, capture_output=True, text=True, errors="replace")
+    seconds, megabytes, code = json.loads(done.stdout)
+    return seconds, megabytes, code, done.stderr[-2000:]
 
 
 def main() -> int:
