@@ -10,7 +10,6 @@ or 300 MB, or where a traceback was seen.
 
 import argparse
 import json
-import os
 import struct
 import subprocess
 import sys
