@@ -53,10 +53,10 @@ class Watch:
         self._undo.callback(_put_back, epoch_iterator, "_enumerate_iterator", None)
 
     def _watch(self, owner: Any, name: str) -> None:
-        if not hasattr(owner, name):  # a model that a loop of the user's own trains
+        function, before = getattr(owner, name), vars(owner).get(name)
+        if function is None:  # a loop of the user's own trains the model
             return
-        before = vars(owner).get(name)
-        setattr(owner, name, _watched(getattr(owner, name), self._failed))
+        setattr(owner, name, _watched(function, self._failed))
         self._undo.callback(_put_back, owner, name, before)
 
 

@@ -77,6 +77,21 @@ class Removes(keras.callbacks.Callback):
                 self.directory.write_bytes(b"")
 
 
+def test_a_training_without_fit(tmp_path: Path) -> None:
+    """A model that is trained by its author's own loop is as it was after it, and can be trained once more."""
+    trained, saving = model(), ModelCheckpoint(tmp_path / "{epoch}.keras", resume=False)
+    saving.set_model(trained)
+    for epoch in range(2):
+        saving.on_train_begin()
+        saving.on_epoch_begin(epoch)
+        saving.on_train_batch_end(0, {"loss": 1.0})
+        saving.on_epoch_end(epoch, {"loss": 1.0})
+        saving.on_train_end()
+    assert trained.train_function is None
+    assert names(tmp_path) == ["1.keras", "2.keras"]
+    fit(trained, saving, epochs=1)
+
+
 def test_a_directory_that_is_gone(tmp_path: Path) -> None:
     """It is made again, as it was at the beginning."""
     directory = tmp_path / "a" / "run"
