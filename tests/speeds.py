@@ -61,6 +61,8 @@ LONG: tuple[str, ...] = (
     "cli/test_convert.py::test_proof_by_running",
     "cli/test_exits.py",
     "conversion/test_promises.py",
+    "test_docs.py::test_console_blocks_show_what_is_printed[guide.md]",
+    "test_docs.py::test_python_blocks_run",
     "test_hostile.py",
 )
 """What else takes long: files, or tests of a file, as pytest names them."""
