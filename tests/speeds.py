@@ -60,6 +60,7 @@ LONG: tuple[str, ...] = (
     "checks/test_hostile_safety.py",
     "cli/test_convert.py::test_proof_by_running",
     "cli/test_exits.py",
+    "equivalence/test_conversions.py",
     "conversion/test_promises.py",
     "test_docs.py::test_console_blocks_show_what_is_printed[guide.md]",
     "test_docs.py::test_python_blocks_run",
