@@ -65,6 +65,7 @@ LONG: tuple[str, ...] = (
     "test_docs.py::test_console_blocks_show_what_is_printed[guide.md]",
     "test_docs.py::test_python_blocks_run",
     "test_hostile.py",
+    "test_old_activations.py",
 )
 """What else takes long: files, or tests of a file, as pytest names them."""
 
