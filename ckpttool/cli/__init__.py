@@ -15,6 +15,7 @@ from ckpttool.errors import CheckpointError
 COMMANDS = {
     "ls": "List the layers and weights of checkpoints.",
     "info": "Describe a checkpoint: its format, its writer and its model.",
+    "graph": "Draw the layers of a model and the connections between them.",
     "verify": "Verify that weights load into an architecture.",
     "spec": "Write a list of the weights that an architecture expects.",
     "diff": "Show what changed between two checkpoints.",

@@ -35,23 +35,24 @@ from ckpttool.model.layers.layer_type import Kind, LayerType, no_weights
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape
 
-_HOLDING_NONE: dict[str, LayerType] = {
-    **attention.ROWS,
-    **categories.ROWS,
-    **convolutional.ROWS,
-    **core.ROWS,
-    **dense.ROWS,
-    **einsum.ROWS,
-    **elementwise.ROWS,
-    **images.ROWS,
-    **lookups.ROWS,
-    **merge.ROWS,
-    **normalization.ROWS,
-    **pooling.ROWS,
-    **recurrent.ROWS,
-    **reshape.ROWS,
-    **spectrograms.ROWS,
+_FAMILIES: Mapping[str, Mapping[str, LayerType]] = {
+    "attention": attention.ROWS,
+    "categories": categories.ROWS,
+    "convolution": convolutional.ROWS,
+    "core": core.ROWS,
+    "dense": {**dense.ROWS, **einsum.ROWS},
+    "elementwise": elementwise.ROWS,
+    "image": images.ROWS,
+    "lookup": lookups.ROWS,
+    "merge": merge.ROWS,
+    "normalization": normalization.ROWS,
+    "pooling": pooling.ROWS,
+    "recurrent": recurrent.ROWS,
+    "reshape": reshape.ROWS,
+    "spectrogram": spectrograms.ROWS,
 }
+
+_HOLDING_NONE: dict[str, LayerType] = {name: row for rows in _FAMILIES.values() for name, row in rows.items()}
 
 WEIGHTLESS = frozenset(name for name, row in _HOLDING_NONE.items() if row.weights is no_weights)
 """The names of the classes that never have weights of their own and hold no layer that could, aliases left out."""
@@ -77,6 +78,11 @@ def of_kind(kind: Kind) -> frozenset[str]:
     return classes(lambda row: row.kind == kind)
 
 
+FAMILIES = ("input", *_FAMILIES, "wrapper", "model", "operation", "removed", "own")
+"""The families of layers, as `family_of` names them."""
+
+_FAMILY_OF = {name: family for family, rows in _FAMILIES.items() for name in rows} | {"InputLayer": "input"}
+
 MODELS = of_kind("model") | {"Model"}
 """The names of the classes whose config lists their layers, `Model` as older Keras calls Functional too."""
 
@@ -88,6 +94,20 @@ def row_of(args: Args) -> LayerType | None:
     row = LAYERS.get(args.class_name) or OLD_LAYERS.get(args.class_name)
     other = None if row else beyond(args)
     return other.row if other else row
+
+
+def family_of(args: Args) -> str:
+    """The family of a layer, one of FAMILIES: "own" for a class that is not built in, "removed" for one of older Keras
+    alone."""
+    if args.operation:
+        return "operation"
+    if row_of(args) is None:
+        return "own"
+    class_name = ALIASES.get(args.class_name, args.class_name)
+    if class_name in MODELS:
+        return "model"
+    rest = "removed" if class_name in OLD_LAYERS else "wrapper" if class_name in _CLASSES else "own"
+    return _FAMILY_OF.get(class_name, rest)
 
 
 def output_shapes(args: Args, call: Call, infer: Infer) -> Outputs:

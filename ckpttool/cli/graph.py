@@ -1,0 +1,57 @@
+"""`ckpttool graph`."""
+
+import os
+
+import click
+
+from ckpttool.alignment.architectures import load_architecture
+from ckpttool.cli import options
+from ckpttool.cli.emit import emit, warn
+from ckpttool.inspection.graph import ModelGraph, graph_of
+from ckpttool.inspection.graph_selection import folded, matching
+from ckpttool.io.replacement import put_text
+from ckpttool.render.graph import GRAPH_OUTPUTS, SUFFIXES
+from ckpttool.render.graph.mermaid import problem
+
+
+@click.command("graph", short_help="Draw the layers of a model and the connections between them.")
+@click.argument("model", type=click.Path())
+@click.option("--match", multiple=True, metavar="GLOB", help="Only layers that match, such as 'block5_*'.")
+@click.option("--depth", type=click.IntRange(1), metavar="N", help="Fold models that are nested deeper than N levels.")
+@click.option(
+    "--output", "-o", type=click.Choice(list(GRAPH_OUTPUTS)), help="Output format [as --output-file says, or mermaid]."
+)
+@click.option(
+    "--output-file",
+    type=click.Path(),
+    metavar="FILE",
+    help=f"Write to this file instead of standard output; its name says the format ({', '.join(SUFFIXES)}).",
+)
+def command(model: str, match: tuple[str, ...], depth: int | None, output: str | None, output_file: str | None) -> None:
+    """Draw the layers of a model and the connections between them, with classes, output shapes and parameters.
+
+    MODEL is a whole model of any Keras, a SavedModel with Keras's config included, or an architecture in JSON or YAML.
+    Neither Keras nor Graphviz is needed. A layer that is called several times is drawn once; a model inside the model
+    is a box around its layers.
+
+    \b
+    Examples:
+      ckpttool graph model.keras -o mermaid
+      ckpttool graph model.keras --output-file model.dot
+      ckpttool graph model.h5 --depth 1 --match 'block5_*'
+    """
+    if output_file is not None:
+        options.check_text_file(output_file, [model])
+    output = output or SUFFIXES.get(os.path.splitext(output_file or "")[1].lower(), "mermaid")
+    graph = matching(folded(_graph(model), depth), match)
+    text = GRAPH_OUTPUTS[output](graph)
+    notes = [problem(text, graph)] if output == "mermaid" else []
+    warn(model, (), [*graph.notes, *filter(None, notes)])
+    if output_file is None:
+        emit(text)
+    else:
+        put_text(output_file, f"{text}\n".encode())
+
+
+def _graph(path: str) -> ModelGraph:
+    return graph_of(load_architecture(path), path)

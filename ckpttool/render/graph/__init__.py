@@ -1,0 +1,19 @@
+"""Pictures of a model's graph, one module an output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ckpttool.inspection.graph import ModelGraph
+from ckpttool.render.graph import dot, json, mermaid
+
+GRAPH_OUTPUTS: dict[str, Callable[[ModelGraph], str]] = {
+    "mermaid": mermaid.graph,
+    "dot": dot.graph,
+    "json": json.graph,
+}
+
+SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".json": "json"}
+"""The output that the suffix of a file asks for."""
+
+__all__ = ["GRAPH_OUTPUTS", "SUFFIXES"]

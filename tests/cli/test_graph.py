@@ -1,0 +1,75 @@
+"""`ckpttool graph`: what it prints, where, and with which exit code."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ckpttool.render.graph import GRAPH_OUTPUTS, SUFFIXES
+from tests.samples import FIXTURES
+
+NESTED = FIXTURES / "keras3/nested.keras"
+MODELS = (
+    *("keras3/nested.keras", "keras2.15/nested.h5", "keras2.2/cnn.h5", "keras1.2/cnn.json", "keras1.2/cnn.yaml"),
+    *("keras0.3/mlp.json", "tensorflow/2.15/sequential", "keras2.15/mlp.json"),
+)
+
+
+@pytest.mark.parametrize("output", sorted(GRAPH_OUTPUTS))
+@pytest.mark.parametrize("name", MODELS)
+def test_every_generation(name: str, output: str, run: Callable[..., Any]) -> None:
+    """Models and architectures of every generation have a graph in every output."""
+    done = run("graph", FIXTURES / name, "-o", output)
+    assert (done.code, done.err) == (0, "")
+    assert "dense" in done.out.lower()
+
+
+def test_the_name_of_the_file_says_the_output(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A file is written in the output of its suffix, or in that of --output; without either it is Mermaid."""
+    plain = run("graph", NESTED).out
+    assert plain == run("graph", NESTED, "--output", "mermaid").out
+    for suffix, output in SUFFIXES.items():
+        target = tmp_path / f"graph{suffix}"
+        done = run("graph", NESTED, "--output-file", target)
+        assert (done.code, done.out) == (0, "")
+        assert target.read_text("utf-8") == run("graph", NESTED, "-o", output).out
+    run("graph", NESTED, "--output-file", tmp_path / "graph.dot", "--output", "json")
+    assert json.loads((tmp_path / "graph.dot").read_text())["schema"] == "ckpttool.graph/1"
+
+
+def test_inputs_are_not_written_over(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A graph is not written over the model, nor over any checkpoint."""
+    model = tmp_path / "m.keras"
+    model.write_bytes(NESTED.read_bytes())
+    for target in (model, tmp_path / "other.keras"):
+        (tmp_path / "other.keras").write_bytes(NESTED.read_bytes())
+        assert run("graph", model, "--output-file", target).code == 2
+        assert target.read_bytes() == NESTED.read_bytes()
+
+
+def test_depth_and_match(run: Callable[..., Any]) -> None:
+    """--depth folds models, --match leaves layers out; where nothing matches, the exit code is 2."""
+    assert "7 layers inside" in run("graph", NESTED, "--depth", "1").out
+    assert "subgraph" not in run("graph", NESTED, "--depth", "1").out
+    assert "core_in" not in run("graph", NESTED, "--match", "verdict").out
+    done = run("graph", NESTED, "--match", "nothing")
+    assert (done.code, done.out) == (2, "")
+    assert "no layer matches nothing" in done.err
+
+
+def test_weights_have_no_graph(run: Callable[..., Any]) -> None:
+    """A file without architecture is refused with what is expected."""
+    done = run("graph", FIXTURES / "keras3/mlp.weights.h5")
+    assert done.code == 2
+    assert "stores no architecture" in done.err
+
+
+def test_a_large_model_is_announced(run: Callable[..., Any], tmp_path: Path) -> None:
+    """Where GitHub would not draw a flowchart, a warning says so and what helps."""
+    layers = [{"class_name": "Dense", "config": {"name": f"d{at}", "units": 1}} for at in range(502)]
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}))
+    assert "501 arrows" in run("graph", path).err
+    assert run("graph", path, "-o", "dot").err == ""
