@@ -309,6 +309,15 @@ def test_tests_state_facts(path: Path) -> None:
             assert ast.get_docstring(node), f"{path.name}: {node.name}"
 
 
+CLOCKS = re.compile(r"time\.(perf_counter|monotonic|process_time|thread_time)\(")
+
+
+@for_each(sorted(Path(__file__).parent.rglob("test_*.py")))
+def test_no_test_measures_seconds(path: Path) -> None:
+    """On a busy machine everything takes longer: tests count what is done. Only a deadline needs a clock."""
+    assert path.name == "test_signals.py" or not CLOCKS.search(path.read_text(encoding="utf-8"))
+
+
 NOUNS = {"binding", "encoding", "padding", "pooling", "spelling", "string"}
 """Words that end as gerunds do and are the names of things."""
 

@@ -172,12 +172,13 @@ def test_what_local_layers_cannot_be(name: str, changes: dict[str, Any], told: s
     assert any(told in what for what in refusals(source, config, tmp_path))
 
 
+NEEDED = {"layers", "batch_input_shape", "input_layers", "output_layers", "mode", "output_dim"}
 JUNK = [None, [], {}, 5, "x", [[]], [None], [5, {}], {"class_name": "Dense"}, {"class_name": 3, "config": {}}]
 
 
 @pytest.mark.parametrize("name", ["merge_nested", "merge_graph", "merge_shared", "merge_part"])
 def test_branches_that_make_no_sense(name: str, tmp_path: Path) -> None:
-    """Whatever stands in a Merge, there is a plan that refuses it or a CheckpointError."""
+    """Whatever stands in a Merge gives a plan or a CheckpointError; where it makes the graph, a refusal."""
     source = unpacked("keras1.2-theano", name, tmp_path)
     whole = config_of(source)
     places = list(paths(whole["config"]))
@@ -189,9 +190,10 @@ def test_branches_that_make_no_sense(name: str, tmp_path: Path) -> None:
         holder[place[-1]] = JUNK[at % len(JUNK)]
         (tmp_path / "arch.json").write_text(json.dumps({**config, "keras_version": "1.2.2"}))
         try:
-            plan(source, tmp_path / "new.keras", arch=tmp_path / "arch.json")
+            found = plan(source, tmp_path / "new.keras", arch=tmp_path / "arch.json")
         except ckpttool.CheckpointError:
             continue
+        assert found.refusals or place[-1] not in NEEDED, place
 
 
 def paths(value: Any, begin: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

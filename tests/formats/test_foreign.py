@@ -608,9 +608,10 @@ def test_damaged_anywhere(name: str, tenth: int, tmp_path: Path) -> None:
     data[start : start + 64] = bytes(min(64, len(data) - start))
     path = tmp_path / "damaged.keras"
     path.write_bytes(data)
+    with ckpttool.open(FIXTURES / name) as checkpoint:
+        intact = {weight.path: weight.read().tobytes() for weight in checkpoint.values()}
     with contextlib.suppress(CheckpointError), ckpttool.open(path) as checkpoint:
-        for weight in checkpoint.values():
-            weight.read()
+        assert {weight.path: weight.read().tobytes() for weight in checkpoint.values()} == intact
 
 
 def test_refusals_of_every_shard_are_told(tmp_path: Path) -> None:

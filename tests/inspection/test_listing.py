@@ -1,7 +1,6 @@
 """What `ls` tells: rows, layers and totals."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from ckpttool import Section
 from ckpttool.checkpoint import Checkpoint, Refusal, Weight
 from ckpttool.inspection.listing import SORTS, Choice, LayerRow, Listing, Total, list_checkpoint
 from tests.samples import FIXTURES, keras_like
+from tests.work import Calls
 
 
 def listing(name: str | Path, **choice: Any) -> Listing:
@@ -262,14 +262,13 @@ def test_total_of_nothing() -> None:
 
 
 def test_names_of_slashes(tmp_path: Path) -> None:
-    """A layer name of a hundred thousand slashes costs no more than its length."""
+    """A layer name of a hundred thousand slashes costs no call for each of them."""
     layers = [{"class_name": "Dense", "config": {"name": name}} for name in ("a/" * 100_000, "b", "/" * 100_000)]
     config = json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}).encode()
-    begun = time.perf_counter()
-    with ckpttool.open(keras_like(tmp_path / "m.keras", config=config)) as checkpoint:
+    with Calls() as calls, ckpttool.open(keras_like(tmp_path / "m.keras", config=config)) as checkpoint:
         listed = list_checkpoint(checkpoint)
     assert [len(layer.rows) for layer in listed.by_layer()][:3] == [2, 2, 0]
-    assert time.perf_counter() - begun < 5
+    assert calls.count < 20_000
 
 
 def test_values_are_frozen() -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import struct
 import threading
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,13 +133,11 @@ def test_child_that_dies(reader: ChunkReader) -> None:
 
 
 def test_child_that_hangs(reader: ChunkReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child that answers nothing is ended after a while."""
-    monkeypatch.setattr(child_processes, "_START", "import time; time.sleep(60)")
+    """A child that answers nothing is ended after a while, and not waited for: it would be there tomorrow."""
+    monkeypatch.setattr(child_processes, "_START", "import time; time.sleep(100_000)")
     monkeypatch.setattr(chunked, "_SILENCE", 0.2)
-    began = time.monotonic()
     with pytest.raises(CorruptFileError, match="no answer"):
         next(reader.pieces("big", VALUES.nbytes, 100))
-    assert time.monotonic() - began < 10
     monkeypatch.undo()
     assert whole(reader, "small", VALUES[:5, :7])
 

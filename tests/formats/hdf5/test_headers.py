@@ -1,7 +1,6 @@
 """The lowest floor: checksums, the budget, superblocks, and files that end or change anywhere."""
 
 import random
-import time
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from ckpttool.formats.hdf5.headers import Hdf5Bytes, find_signature, lookup3
 from ckpttool.formats.hdf5.tree import read_tree
 from ckpttool.io.budget import LEAST_STEPS, Budget
 from tests.formats.hdf5.making import SMALL, Memory, at_most, like_keras, read_all, survives, with_checksums, written
+from tests.work import Calls
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,17 @@ def test_truncation_everywhere(libver: str) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_mutations(name: str) -> None:
-    """Two thousand times a few bytes of metadata are changed, and nothing but a `CheckpointError` comes out."""
+    """Five hundred times a few bytes are changed: the file is read or a `CheckpointError`, and both happens."""
     data, choose = written(*SMALL[name]), random.Random(name)
     interesting = (0, 1, 2, 4, 8, 16, 32, 64, 127, 128, 254, 255)
+    read = set()
     for _ in range(500):
         mutant = bytearray(data)
         for _ in range(choose.choice((1, 1, 2, 5, 20))):
             at = choose.randrange(len(mutant))
             mutant[at] = choose.choice(interesting) if choose.random() < 0.7 else choose.randrange(256)
-        survives(bytes(mutant))
+        read.add(survives(bytes(mutant)))
+    assert read == {True, False}
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -131,12 +133,14 @@ def test_mutated_addresses(name: str) -> None:
     """Addresses and sizes are bent to point elsewhere in the file, checksums made right again, and nothing escapes."""
     data, choose = written(*SMALL[name]), random.Random(name)
     ends = (0, 1, 48, 96, len(data) - 1, len(data), 2**31, 2**63, 2**64 - 1)
+    read = set()
     for _ in range(500):
         mutant = bytearray(data)
         at = choose.randrange(8, len(mutant) - 8)
         value = choose.choice(ends) if choose.random() < 0.5 else choose.randrange(0, len(data), 8)
         mutant[at : at + 8] = value.to_bytes(8, "little")
-        survives(with_checksums(mutant))
+        read.add(survives(with_checksums(mutant)))
+    assert read == {True, False}
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -148,9 +152,9 @@ def test_checksums_put_right(name: str) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_cost_of_listing(name: str) -> None:
-    """Reading an honest file spends a small part of its budget, and no time worth speaking of."""
+    """Reading an honest file spends a small part of its budget, and little work."""
     data = written(*SMALL[name])
-    began = time.perf_counter()
-    tree = read_all(data)
+    with Calls() as calls:
+        tree = read_all(data)
     assert tree.file.budget.steps > 0.99 * LEAST_STEPS
-    assert time.perf_counter() - began < 0.5
+    assert calls.count < 100_000
