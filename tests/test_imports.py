@@ -1,4 +1,5 @@
-"""What is imported when: neither TensorFlow nor Keras ever, NumPy and h5py only where arrays are read."""
+"""What is imported when: neither TensorFlow nor Keras ever, NumPy and h5py only where arrays are read, Jinja2 only for
+pages."""
 
 import json
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from tests.samples import FIXTURES, INDEX
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("tensorflow", "keras", "tf_keras", "jax", "torch", "numpy", "h5py")
+HEAVY = ("tensorflow", "keras", "tf_keras", "jax", "torch", "numpy", "h5py", "jinja2")
 FRAMEWORKS = HEAVY[:5]
 
 _SCRIPT = """

@@ -1,4 +1,4 @@
-"""Statistics and checksum of one weight, computed block by block in bounded memory."""
+"""Statistics, checksum and picture of one weight, computed block by block in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ckpttool.arrays.histograms import Histogram, block_histogram
+from ckpttool.arrays.magnitudes import Magnitudes
 from ckpttool.checkpoint import Texts, Weight
 from ckpttool.io.dtypes import values_of
 
@@ -102,29 +104,74 @@ def _finite_stats(block: np.ndarray, count: int, zeros: int, total: float) -> St
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """What a chart of a weight shows: the histogram of its values, and for a kernel the mean magnitude by output."""
+
+    histogram: Histogram
+    magnitudes: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
-    """The statistics and the checksum of one weight; None where not asked for."""
+    """The statistics, the checksum and the picture of one weight; None where not asked for."""
 
     stats: Stats | None = None
     sha256: str | None = None
+    picture: Picture | None = None
 
 
 def measure(
-    weight: Weight, *, stats: bool = False, sha256: bool = False, progress: Callable[[int], None] = lambda nbytes: None
+    weight: Weight,
+    *,
+    stats: bool = False,
+    sha256: bool = False,
+    picture: bool = False,
+    progress: Callable[[int], None] = lambda nbytes: None,
 ) -> Measurement:
-    """The statistics and the checksum of a weight, as asked for, in one pass over its blocks.
+    """The statistics, the checksum and the picture of a weight, as asked for, in one pass over its blocks.
 
     The checksum is the SHA-256 of the values in C order and little-endian, in hex: equal content, equal checksum.
-    `progress` is called with the number of bytes of every block. Texts have no statistics.
+    `progress` is called with the number of bytes of every block. Texts have neither statistics nor a picture.
     """
     import hashlib
 
-    stats = stats and not isinstance(weight.values, Texts)
+    numbers = not isinstance(weight.values, Texts)
     merged, digest = Stats(), hashlib.sha256()
+    painter = Painter(weight.shape) if picture and numbers else None
     for block in weight.stored_blocks():
-        if stats:
-            merged = merged.merged(block_stats(values_of(block, weight.dtype, big_endian=False)))
+        if numbers and (stats or picture):
+            values = values_of(block, weight.dtype, big_endian=False)
+            part = block_stats(values)
+            merged = merged.merged(part)
+            if painter:
+                painter.add(values, part)
         if sha256:
             digest.update(block)
         progress(len(block))
-    return Measurement(merged if stats else None, digest.hexdigest() if sha256 else None)
+    return Measurement(
+        merged if numbers and stats else None,
+        digest.hexdigest() if sha256 else None,
+        painter.picture() if painter else None,
+    )
+
+
+class Painter:
+    """The picture of a weight as far as its values have been seen."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._histogram = Histogram()
+        self._magnitudes = Magnitudes.of_shape(shape)
+
+    def add(self, values: np.ndarray, stats: Stats) -> None:
+        """Add the next values in C order, whose statistics are known."""
+        import numpy as np
+
+        if stats.minimum is not None and stats.maximum is not None:
+            finite = values if stats.finite == stats.count else values[np.isfinite(values)]
+            self._histogram = self._histogram.merged(block_histogram(finite, stats.minimum, stats.maximum))
+        if self._magnitudes is not None:
+            self._magnitudes.add(values)
+
+    def picture(self) -> Picture:
+        """The picture of all values that were added."""
+        return Picture(self._histogram, self._magnitudes.cells() if self._magnitudes is not None else ())

@@ -75,7 +75,8 @@ def command(
         return
     architecture = None if arch is None else load_architecture(arch)
     by_layer = layers or (depth is not None and not tree)
-    choice = Choice(_sections(section), match, stats, sha256, sort, architecture, by_layer)
+    page = output == "html"
+    choice = Choice(_sections(section), match, stats, sha256, sort, architecture, by_layer or page, stats and page)
     style = Style(color=wants_color(color), layers=by_layer, tree=tree, depth=depth)
     results = [result for path in paths for result in _results(Path(path), choice, len(paths) > 1)]
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
@@ -161,8 +162,7 @@ def _listed(path: Path, choice: Choice) -> Listing:
 
 
 def _work(checkpoint: Checkpoint, choice: Choice) -> int:
-    reads = choice.stats or choice.sha256
-    return sum(weight.nbytes for weight in checkpoint.values()) if reads else 0
+    return sum(weight.nbytes for weight in checkpoint.values()) if choice.reads else 0
 
 
 def _rendered(results: list[Summary], output: str, style: Style, single: bool) -> str:

@@ -21,7 +21,7 @@ from ckpttool.formats.assets import asset_sizes
 from ckpttool.model import Architecture, Layer, architecture_of
 
 if TYPE_CHECKING:
-    from ckpttool.arrays.statistics import Stats
+    from ckpttool.arrays.statistics import Picture, Stats
     from ckpttool.model.summary import LayerGraph
 
 MAX_DEPTH = 64  # names at the start of a path that are taken as layers; a bound on the work for a hostile name
@@ -29,12 +29,13 @@ MAX_DEPTH = 64  # names at the start of a path that are taken as layers; a bound
 
 @dataclass(frozen=True, slots=True)
 class Row(Name):
-    """One weight of a listing: its names, its statistics and its checksum; `problem` says why these are missing."""
+    """One weight of a listing: its names, statistics, checksum and picture; `problem` says why these are missing."""
 
     weight: Weight = field(kw_only=True)
     stats: Stats | None = None
     sha256: str | None = None
     problem: str = ""
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class Choice:
 
     Empty `sections` means all sections, empty `match` all weights; `match` are globs over layers and paths.
     `architecture` gives the names and classes of layers for a checkpoint that stores none. `graph` asks for the output
-    shapes of layers and for their connections.
+    shapes of layers and for their connections, `pictures` for the histograms and the magnitudes that charts show.
     """
 
     sections: frozenset[Section] = frozenset()
@@ -147,6 +148,12 @@ class Choice:
     sort: str = "stored"
     architecture: Architecture | None = None
     graph: bool = False
+    pictures: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Whether the values of weights are read."""
+        return self.stats or self.sha256 or self.pictures
 
     @property
     def everything(self) -> bool:
@@ -177,7 +184,7 @@ def list_checkpoint(
     everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
     rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])
     # Figures of a damaged archive would look like those of any other file.
-    if (choice.stats or choice.sha256) and checkpoint.check_bytes is not None:
+    if choice.reads and checkpoint.check_bytes is not None:
         checkpoint.check_bytes()
     measured = tuple(_measured(row, choice, progress) for row in rows)
     model = [row for row in everything if row.weight.section is Section.MODEL]
@@ -248,12 +255,14 @@ def _chosen(row: Row, choice: Choice) -> bool:
 
 def _measured(row: Row, choice: Choice, progress: Callable[[int], None]) -> Row:
     """The row with its statistics and checksum; for a weight that cannot be read, with the reason as `problem`."""
-    if not (choice.stats or choice.sha256):
+    if not choice.reads:
         return row
     from ckpttool.arrays.statistics import measure  # a plain listing reads no values
 
     try:
-        measurement = measure(row.weight, stats=choice.stats, sha256=choice.sha256, progress=progress)
+        measurement = measure(
+            row.weight, stats=choice.stats, sha256=choice.sha256, picture=choice.pictures, progress=progress
+        )
     except CheckpointError as error:
         return replace(row, problem=error.what)
-    return replace(row, stats=measurement.stats, sha256=measurement.sha256)
+    return replace(row, stats=measurement.stats, sha256=measurement.sha256, picture=measurement.picture)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ckpttool.inspection.listing import Listing
-from ckpttool.render import csv, json, markdown, text
+from ckpttool.render import csv, html, json, markdown, text
 from ckpttool.render.style import Style, Summary
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ LISTING_OUTPUTS: dict[str, Callable[[Listing, Style], str]] = {
     "json": json.listing,
     "csv": csv.listing,
     "markdown": markdown.listing,
+    "html": html.listing,
 }
 
 SUMMARY_OUTPUTS: dict[str, Callable[[Sequence[Summary], Style], str]] = {
@@ -26,9 +27,10 @@ SUMMARY_OUTPUTS: dict[str, Callable[[Sequence[Summary], Style], str]] = {
     "json": json.summaries,
     "csv": csv.summaries,
     "markdown": markdown.summaries,
+    "html": html.summaries,
 }
 
-INFO_OUTPUTS: dict[str, Callable[[Info, Style], str]] = {"text": text.info, "json": json.info}
+INFO_OUTPUTS: dict[str, Callable[[Info, Style], str]] = {"text": text.info, "json": json.info, "html": html.info}
 
 DIFF_OUTPUTS: dict[str, Callable[[Diff, Style], str]] = {
     "text": text.diff,

@@ -1,21 +1,22 @@
 """Conversions as text and as JSON. In text, equal edits of several layers share a row."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from ckpttool.conversion import EDITS, FORMS, Conversion, Edit, Remark, Transform
+from ckpttool.conversion import EDITS, Conversion
 from ckpttool.conversion.journal import Applied
-from ckpttool.conversion.prove.keras_run import Prediction
 from ckpttool.escape import printable
-from ckpttool.formats import FORMATS
+from ckpttool.render.conversion_phrases import (
+    EDIT_HEADERS,
+    TRANSFORM_HEADERS,
+    edit_rows,
+    headline,
+    remarks,
+    transform_rows,
+)
 from ckpttool.render.json import dumps
-from ckpttool.render.style import Style, count_of, size
-
-EDIT_HEADERS = ["edit", "layers", "what", "first at"]
-TRANSFORM_HEADERS = ["weight", "what was done"]
-_RED, _GREEN, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[0m"
-_SHOWN = 40
+from ckpttool.render.style import Style
 
 
 def as_text(conversion: Conversion, style: Style) -> str:
@@ -72,80 +73,3 @@ def _table(rows: list[list[str]], headers: list[str], width: int | None = None) 
     if not rows:
         return ""
     return str(tabulate(rows, headers, tablefmt="simple", disable_numparse=True, maxcolwidths=width))
-
-
-def headline(conversion: Conversion, style: Style) -> str:
-    """Three lines: source, verdict and target; the formats; the numbers of weights."""
-    source, target = printable(str(conversion.source)), printable(str(conversion.target))
-    verdict, color = "would be converted to", _GREEN
-    if conversion.refusals:
-        verdict, color = "cannot be converted exactly to", _RED
-    elif conversion.proved:
-        verdict = "converted to"
-    verdict = f"{color}{verdict}{_PLAIN}" if style.color else verdict
-    config = f", {conversion.writer} config" if conversion.writer else ""
-    forms = f"{FORMATS[conversion.kind].title}{config}, to {FORMS[conversion.form].title}"
-    count = conversion.copied + len(conversion.transforms)
-    changed = f", {len(conversion.transforms):,} changed" if conversion.transforms else ""
-    proof = "; read back and compared" if conversion.proved else ""
-    total = f"{count_of(conversion.parameters, 'parameter')}, {size(conversion.nbytes)}"
-    weights = f"{count_of(count, 'weight')}: {conversion.copied:,} bit for bit{changed} ({total}){proof}"
-    return f"{source}: {verdict} {target}\n{forms}\n{weights}"
-
-
-def remarks(conversion: Conversion) -> list[str]:
-    """Refusals, losses, guesses and needs, a line each."""
-    lines = [f"! {_remark(one)}" for one in conversion.refusals]
-    lines += [f"- lost: {_remark(one)}" for one in conversion.losses]
-    lines += [f"? guessed: {_remark(one)}" for one in conversion.guesses]
-    lines += [f"+ needs: {_remark(one)}" for one in conversion.needs]
-    return [*lines, *_predicted(conversion)]
-
-
-def _predicted(conversion: Conversion) -> list[str]:
-    """A line on the prediction of Keras with the new model, or on the reason why it was not run."""
-    prediction = conversion.prediction
-    if prediction is None:
-        return [f"= not run with Keras: {printable(conversion.unpredicted, 300)}"] if conversion.unpredicted else []
-    shapes, inputs = (", ".join(map(str, of)) for of in (prediction.outputs, prediction.inputs))
-    compiled = ", compiled," if prediction.compiled else ""
-    finite = "" if prediction.finite else ", not all of it finite"
-    result = f"predicts {shapes} from {inputs}{finite}; {_compared(prediction)}"
-    return [f"= Keras {prediction.keras} loads it{compiled} and {result}"]
-
-
-def _compared(prediction: Prediction) -> str:
-    """The result of the comparison with the predictions of the old model, or the reason why there is none."""
-    if prediction.difference is not None:
-        return f"tf_keras predicts the same with the old model (largest difference {prediction.difference:.1g})"
-    return f"not compared with the old model: {printable(prediction.old, 200)}"
-
-
-def _remark(remark: Remark) -> str:
-    where = f"{printable(remark.where, 200)}: " if remark.where else ""
-    return f"{where}{printable(remark.what, 400)}"
-
-
-def edit_rows(edits: Iterable[Applied]) -> list[list[str]]:
-    """The cells of a table of edits."""
-    groups: dict[tuple[Edit, str], list[Applied]] = {}
-    for one in edits:
-        groups.setdefault((one.edit, one.detail), []).append(one)
-    rows = [
-        [edit.name, f"{len(of):,}", printable(detail, 60), printable(of[0].where, 40)]
-        for (edit, detail), of in groups.items()
-    ]
-    return _shortened(rows)
-
-
-def transform_rows(transforms: Sequence[Transform]) -> list[list[str]]:
-    """The cells of a table of changed weights."""
-    return _shortened([[printable(one.weight, 100), ", ".join(one.changes)] for one in transforms])
-
-
-def _shortened(rows: list[list[str]]) -> list[list[str]]:
-    if len(rows) <= _SHOWN:
-        return rows
-    rest = ["..."] * len(rows[0])
-    rest[-1] = f"and {len(rows) - _SHOWN:,} more; --output json has all"
-    return [*rows[:_SHOWN], rest]

@@ -9,30 +9,31 @@ from ckpttool.escape import printable
 from ckpttool.inspection.architectures import Expected, ExpectedLayer, nbytes_of, params_of
 from ckpttool.model.spec import SpecSlot
 from ckpttool.render import csv as csv_output
+from ckpttool.render import html
 from ckpttool.render import json as json_output
+from ckpttool.render.expected_phrases import head_facts, info_facts, sums
 from ckpttool.render.markdown import as_table, escaped
-from ckpttool.render.style import Style, count_of, shape, size
+from ckpttool.render.style import Style, shape
 from ckpttool.render.tables import inbound_cell, output_cell
 from ckpttool.render.text import table
 
 _TITLES = ["layer", "class", "trainable", "output shape", "weight", "shape", "dtype", "params", "connected to"]
 _UNKNOWN = "not known"
-_KINDS = {"architecture": "architecture of a model", "spec": "spec of a model"}
 
 
 def text(result: Expected, style: Style) -> str:
     """The facts of the file, its layers with the weights that they expect, and the sums."""
-    head = f"{printable(str(result.path))}\n{', '.join(_facts(result))}"
+    head = f"{printable(str(result.path))}\n{', '.join(head_facts(result))}"
     cells = [line for layer in result.layers for line in _cells(layer)]
-    return "\n\n".join(filter(None, (head, table(cells, _TITLES) if cells else "", "\n".join(_sums(result)))))
+    return "\n\n".join(filter(None, (head, table(cells, _TITLES) if cells else "", "\n".join(sums(result)))))
 
 
 def markdown(result: Expected, style: Style) -> str:
     """The same as `text`, in Markdown below a heading."""
-    head = f"### {escaped(printable(result.path.name))}\n\n{escaped(', '.join(_facts(result)))}"
+    head = f"### {escaped(printable(result.path.name))}\n\n{escaped(', '.join(head_facts(result)))}"
     cells = [line for layer in result.layers for line in _cells(layer)]
-    sums = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in _sums(result))
-    return "\n\n".join(filter(None, (head, as_table(cells, _TITLES) if cells else "", sums)))
+    lines = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in sums(result))
+    return "\n\n".join(filter(None, (head, as_table(cells, _TITLES) if cells else "", lines)))
 
 
 def csv(result: Expected, style: Style) -> str:
@@ -62,20 +63,7 @@ def json(result: Expected, style: Style) -> str:
 
 def info(result: Expected, style: Style) -> str:
     """The facts of the file, one a line."""
-    facts = [
-        ("path", str(result.path)),
-        ("format", _KINDS[result.kind]),
-        ("written by", result.writer),
-        ("size", f"{size(result.size)} ({result.size:,} bytes)"),
-        ("model", f"{result.model_class} '{result.model_name}'" if result.model_class else f"'{result.model_name}'"),
-        ("layers", f"{len(result.layers):,}"),
-        *(("input", _end(*end)) for end in result.inputs),
-        *(("output", _end(*end)) for end in result.outputs),
-        ("expects", _sum(result.slots)),
-        ("parameters", _by_training(result)),
-        ("not known", result.problem),
-    ]
-    shown = [(label, value) for label, value in facts if value]
+    shown = [(label, value) for label, value in info_facts(result) if value]
     width = max(len(label) for label, _ in shown)
     return "\n".join(f"{label:<{width}}  {printable(value)}" for label, value in shown)
 
@@ -97,14 +85,13 @@ EXPECTED_OUTPUTS: dict[str, Callable[[Expected, Style], str]] = {
     "json": json,
     "csv": csv,
     "markdown": markdown,
+    "html": html.expected,
 }
-EXPECTED_INFO_OUTPUTS: dict[str, Callable[[Expected, Style], str]] = {"text": info, "json": info_json}
-
-
-def _facts(result: Expected) -> Iterator[str]:
-    yield _KINDS[result.kind]
-    yield from filter(None, (printable(result.writer, 60), printable(result.model_class, 60)))
-    yield size(result.size)
+EXPECTED_INFO_OUTPUTS: dict[str, Callable[[Expected, Style], str]] = {
+    "text": info,
+    "json": info_json,
+    "html": html.expected_info,
+}
 
 
 def _cells(layer: ExpectedLayer) -> Iterator[list[str]]:
@@ -127,32 +114,6 @@ def _slot_cells(slot: SpecSlot) -> list[str]:
         printable(slot.dtype, 40),
         "" if params is None else f"{params:,}",
     ]
-
-
-def _sums(result: Expected) -> Iterator[str]:
-    yield f"expects {_sum(result.slots)}"
-    if result.slots:
-        yield f"  {_by_training(result)}"
-    if any(slot.shape is None or None in slot.shape for slot in result.slots):
-        yield "? an axis whose size no input states is None, and sizes that depend on it are not known"
-    if result.problem:
-        yield f"? its weights are not known: {printable(result.problem, 400)}"
-
-
-def _sum(slots: tuple[SpecSlot, ...]) -> str:
-    params, nbytes = params_of(slots), nbytes_of(slots)
-    known = [count_of(params, "parameter")] if params is not None else ["parameters not known"]
-    return ", ".join([count_of(len(slots), "weight"), *known, *([size(nbytes)] if nbytes is not None else [])])
-
-
-def _by_training(result: Expected) -> str:
-    trained, others = (params_of([slot for slot in result.slots if slot.trainable is kind]) for kind in (True, False))
-    names = [(name, count) for name, count in (("trainable", trained), ("non-trainable", others)) if count is not None]
-    return ", ".join(f"{name} {count:,}" for name, count in names) if result.slots else ""
-
-
-def _end(name: str, dims: tuple[int | None, ...] | None) -> str:
-    return f"{name} {shape(dims)}" if dims is not None else f"{name} (shape not stated)"
 
 
 def _head(result: Expected) -> dict[str, Any]:

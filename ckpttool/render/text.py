@@ -143,7 +143,7 @@ def summaries(results: Sequence[Summary], style: Style) -> str:
 
 def info(result: Info, style: Style) -> str:
     """The facts of a checkpoint, one a line."""
-    lines = [(label, text) for label, text in _facts(result) if text]
+    lines = [(label, text) for label, text in facts(result) if text]
     width = max(len(label) for label, _ in lines)
     head = [f"{_BOLD}{label:<{width}}{_PLAIN}" if style.color else f"{label:<{width}}" for label, _ in lines]
     return "\n".join(f"{label}  {printable(text)}" for label, (_, text) in zip(head, lines, strict=True))
@@ -154,7 +154,8 @@ def _sum(total: Total) -> str:
     return f"{count_of(total.weights, 'weight')}, {count_of(total.params, 'parameter')}, {size(total.nbytes)}"
 
 
-def _facts(result: Info) -> Iterator[tuple[str, str]]:
+def facts(result: Info) -> Iterator[tuple[str, str]]:
+    """The facts of a checkpoint with their labels; empty ones are not shown."""
     yield "path", str(result.path)
     yield "format", FORMATS[result.kind].title
     yield "written by", producer(result.producer)

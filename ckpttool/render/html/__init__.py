@@ -1,0 +1,51 @@
+"""Results as pages of HTML for people: one self-contained file each, that asks for nothing and works from disk.
+
+Needs Jinja2, which is imported when a page is written and never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ckpttool.inspection.listing import Listing
+from ckpttool.render.style import Style, Summary
+
+if TYPE_CHECKING:
+    from ckpttool.inspection.architectures import Expected
+    from ckpttool.inspection.info import Info
+
+
+def listing(result: Listing, style: Style) -> str:
+    """A checkpoint: its layers as a tree that folds, with charts where values were read."""
+    from ckpttool.render.html import listings
+
+    return listings.listing_page(result, style)
+
+
+def summaries(results: Sequence[Summary], style: Style) -> str:
+    """Several checkpoints, a row each."""
+    from ckpttool.render.html import listings
+
+    return listings.summaries_page(results, style)
+
+
+def info(result: Info, style: Style) -> str:
+    """The facts of a checkpoint."""
+    from ckpttool.render.html import descriptions
+
+    return descriptions.info_page(result)
+
+
+def expected(result: Expected, style: Style) -> str:
+    """An architecture or a spec: its layers with the weights that they expect."""
+    from ckpttool.render.html import descriptions
+
+    return descriptions.expected_page(result)
+
+
+def expected_info(result: Expected, style: Style) -> str:
+    """The facts of an architecture or a spec."""
+    from ckpttool.render.html import descriptions
+
+    return descriptions.expected_info_page(result)
