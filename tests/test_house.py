@@ -333,3 +333,49 @@ def test_modules_are_nouns() -> None:
     names = {part.removesuffix(".py") for path in MODULES for part in path.relative_to(PACKAGE).parts}
     pieces = {(name, piece) for name in names for piece in re.findall("[a-z0-9]+", name)}
     assert {name for name, piece in pieces if piece.endswith("ing") and piece not in NOUNS} == {"listing"}
+
+
+BANNED = frozenset("told tells untold held found made kept stated living words".split())
+"""Words in names that say nothing of what is named."""
+VAGUE = frozenset("said given what those it one much thing things".split())
+"""Words that are no name by themselves."""
+PLAIN = ("ckpttool/checks/", "ckpttool/manifest/", "tests/checks/", "tests/test_manifest.py")
+"""The rooms that are free of both; a room that is rewritten joins them."""
+
+
+def names_in(path: Path) -> Iterator[tuple[int, str]]:
+    """Every name that a module gives: of functions, classes, parameters, variables, attributes."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id if isinstance(node, ast.Name) else node.attr
+        elif isinstance(node, ast.alias) and node.asname:
+            yield node.lineno, node.asname
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.lineno, node.name
+
+
+def is_banned(name: str) -> bool:
+    """Whether a name has a banned word in it, or is a vague one."""
+    pieces = {piece.lower() for piece in re.findall("[A-Z]?[a-z]+|[A-Z]+", name)}
+    return bool(pieces & BANNED) or name.strip("_") in VAGUE or name.endswith("of_today")
+
+
+def test_banned_names() -> None:
+    """A banned word counts within a name, a vague one only as the whole of it."""
+    assert all(map(is_banned, ("found_names", "_told", "Told", "WORDS", "layersKept", "_said", "names_of_today")))
+    assert not any(map(is_banned, ("founder", "one_line", "unfounded", "name", "keyword")))
+
+
+def test_names_say_what_they_name() -> None:
+    """No name in a finished room is of the words that say nothing."""
+    root = PACKAGE.parent
+    files = [path for path in [*MODULES, *sorted((root / "tests").rglob("*.py"))]
+             if path.relative_to(root).as_posix().startswith(PLAIN)]  # fmt: skip
+    assert len(files) > 60
+    wrong = [f"{path.relative_to(root).as_posix()}:{line}: {name}"
+             for path in files for line, name in names_in(path) if is_banned(name)]  # fmt: skip
+    assert not wrong, "\n".join(wrong)

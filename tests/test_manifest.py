@@ -21,7 +21,7 @@ from ckpttool.manifest import (
     Manifest,
     Saved,
     State,
-    best_of,
+    best_entry,
     bests,
     damage,
     read_manifest,
@@ -104,7 +104,7 @@ def test_nothing_there(tmp_path: Path) -> None:
      b'{"version": 1, "checkpoints": {}}'],
 )  # fmt: skip
 def test_no_manifest(content: bytes, tmp_path: Path) -> None:
-    """What is no manifest is one error that names the file."""
+    """A file that is no manifest is one error that names the file."""
     (tmp_path / NAME).write_bytes(content)
     with pytest.raises((CorruptFileError, UnsafeFileError)) as raised:
         read_manifest(tmp_path)
@@ -146,10 +146,10 @@ def test_an_entry_that_makes_no_sense(key: str, value: object, tmp_path: Path) -
     text = json.loads((tmp_path / NAME).read_text())
     text["checkpoints"][0][key] = value
     (tmp_path / NAME).write_text(json.dumps(text))
-    found = read_manifest(tmp_path)
-    assert [entry.file for entry in found.saved] == ["b"]
-    assert len(found.problems) == 1
-    assert "entry 1 " in found.problems[0]
+    manifest = read_manifest(tmp_path)
+    assert [entry.file for entry in manifest.saved] == ["b"]
+    assert len(manifest.problems) == 1
+    assert "entry 1 " in manifest.problems[0]
 
 
 @given(
@@ -158,7 +158,7 @@ def test_an_entry_that_makes_no_sense(key: str, value: object, tmp_path: Path) -
     )
 )
 def test_junk(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
-    """Whatever JSON stands there, it is a manifest or a CheckpointError."""
+    """Any JSON is a manifest or a CheckpointError."""
     directory = tmp_path_factory.mktemp("junk")
     (directory / NAME).write_text(json.dumps({"version": 1, "checkpoints": [value, value]}))
     try:
@@ -211,15 +211,15 @@ def test_what_a_killed_run_leaves_is_settled_by_the_files(tmp_path: Path) -> Non
 def test_best(values: list[float | None], mode: str) -> None:
     """The best is no worse than any other, the first among equals, and never NaN."""
     listed = [saved(str(number), value, mode=mode) for number, value in enumerate(values)]
-    found = best_of(listed)
+    best = best_entry(listed)
     known = [value for value in values if value is not None and not math.isnan(value)]
     if not known:
-        assert found is None
+        assert best is None
         return
-    assert found is not None
+    assert best is not None
     top = max(known) if mode == "max" else min(known)
-    assert found.value == top
-    assert found is listed[values.index(top)]
+    assert best.value == top
+    assert best is listed[values.index(top)]
 
 
 def test_bests() -> None:

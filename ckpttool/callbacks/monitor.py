@@ -11,7 +11,7 @@ import numpy as np
 from keras.src.callbacks.monitor_callback import MonitorCallback
 
 from ckpttool.callbacks.names import Names
-from ckpttool.manifest import Saved, best_of
+from ckpttool.manifest import Saved, best_entry
 
 
 class Monitored(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]
@@ -54,7 +54,7 @@ class Monitored(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]
 
     def restore_best(self, saved: Sequence[Saved]) -> None:
         """Knows the best value of an earlier run."""
-        found = best_of(saved)
+        found = best_entry(saved)
         if found is None or found.value is None:
             return
         if self.monitor_op is None:

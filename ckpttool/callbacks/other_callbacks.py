@@ -15,7 +15,7 @@ from typing import Any
 
 from keras.src import callbacks as keras_callbacks
 
-from ckpttool.manifest import CallbackState, Stored, checked_state
+from ckpttool.manifest import CallbackState, StateValue, checked_state
 
 COUNTED = {
     keras_callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
@@ -114,11 +114,11 @@ def bring_back(callbacks: Sequence[Any], states: Sequence[CallbackState], passed
             each.load_state_dict({key: _as_given(value) for key, value in known[name, number].items()})
 
 
-def _counted(value: Stored) -> float | None:
+def _counted(value: StateValue) -> float | None:
     return None if isinstance(value, str | tuple) else value
 
 
-def _as_given(value: Stored) -> Any:
+def _as_given(value: StateValue) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 

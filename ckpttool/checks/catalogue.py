@@ -7,17 +7,17 @@ from types import ModuleType
 
 from ckpttool.checks import integrity, numbers, portability, required, safety
 from ckpttool.checks.policy import ALL
-from ckpttool.checks.rule import Rule, Told
+from ckpttool.checks.rule import Outcome, Rule
 from ckpttool.checks.subject import Subject
 
 _FAMILIES = (safety, integrity, numbers, portability, required)
 
-Check = Callable[[Subject], Iterator[Told]]
+Check = Callable[[Subject], Iterator[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Rules that belong together, and the checks that find what they speak of. `about` says what of."""
+    """Rules about one subject, and the checks that look for breaches of them. `about` is the subject in a sentence."""
 
     name: str
     about: str
@@ -26,7 +26,7 @@ class Family:
 
     @classmethod
     def of(cls, module: ModuleType) -> "Family":
-        """The family that a module is."""
+        """The family in a package of rules and checks, whose docstring begins with `about`."""
         about = " ".join((module.__doc__ or "").partition("\n\n")[0].split())
         return cls(module.RULES[0].family, about, tuple(module.RULES), tuple(module.CHECKS))
 
@@ -38,7 +38,7 @@ RULES: dict[str, Rule] = {rule.code: rule for family in FAMILIES for rule in fam
 
 
 def unknown_codes(entries: Iterable[str]) -> tuple[str, ...]:
-    """Those of some codes and beginnings of codes that stand for no rule."""
+    """The entries of a policy, codes or beginnings of codes, that match no rule."""
     return tuple(entry for entry in entries if entry != ALL and not _is_known(entry))
 
 

@@ -1,6 +1,6 @@
 """Policies written as TOML: `[tool.ckpttool.check]` in a pyproject.toml, or `[check]` in a ckpttool.toml.
 
-The keys are the fields of `Policy` and of the values in it, with dashes. Everything that is wrong is told at once.
+The keys are the fields of `Policy` and of the values in it, with dashes. One error reports all mistakes at once.
 """
 
 import glob
@@ -29,11 +29,11 @@ else:
 TABLES = {"ckpttool.toml": ("check",), "pyproject.toml": ("tool", "ckpttool", "check")}
 """Names of configuration files, and where in each the policy is; in one directory, the first one counts."""
 
-_MOST = 256 << 10  # bytes
-_MOST_PARTS = 100  # of a key, whose number costs its square
-_MOST_ENTRIES = 1_000  # of a list, each of which is asked of every finding
+_MAX_BYTES = 256 << 10  # bytes
+_MAX_KEY_PARTS = 100  # tomllib takes time quadratic in the parts of a dotted key
+_MAX_ENTRIES = 1_000  # of a list; every finding is matched against each of them
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'|#.*')
-_WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_TYPE_NAMES: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def nearest(start: Path) -> Path | None:
@@ -45,20 +45,20 @@ def nearest(start: Path) -> Path | None:
     for folder in (start, *start.parents):
         for name, table in TABLES.items():
             path = folder / name
-            if path.is_file() and (name == "ckpttool.toml" or _at(_parsed(path), table) is not None):
+            if path.is_file() and (name == "ckpttool.toml" or _value_at(_parsed(path), table) is not None):
                 return path
     return None
 
 
 def read_policy(path: str | os.PathLike[str]) -> Policy:
     """The policy that a configuration file states. Raises ConfigurationError with all that is wrong in it."""
-    place = Path(path)
-    table = TABLES.get(place.name, TABLES["ckpttool.toml"])
-    found = _at(_parsed(place), table)
-    if found is None:
+    file = Path(path)
+    table = TABLES.get(file.name, TABLES["ckpttool.toml"])
+    content = _value_at(_parsed(file), table)
+    if content is None:
         raise ConfigurationError("states no policy", path=str(path), expected=f"a table [{'.'.join(table)}]")
-    reader = _Reader(place.absolute().parent)
-    policy = reader.made(Policy, found, ".".join(table))
+    reader = _Reader(file.absolute().parent)
+    policy = reader.converted(Policy, content, ".".join(table))
     if reader.faults:
         count = f"{len(reader.faults):,} mistakes" if len(reader.faults) > 1 else "a mistake"
         raise ConfigurationError(f"has {count} in it", reader.faults, path=str(path))
@@ -68,11 +68,15 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
 def _parsed(path: Path) -> Mapping[str, Any]:
     source = FileSource(path)
     try:
-        if source.size > _MOST:
-            raise ConfigurationError("is too large for a configuration", path=str(path), expected=f"{_MOST:,} bytes")
+        if source.size > _MAX_BYTES:
+            raise ConfigurationError(
+                "is too large for a configuration", path=str(path), expected=f"{_MAX_BYTES:,} bytes"
+            )
         text = source.read(0, source.size).decode("utf-8-sig")
-        if any(_QUOTED.sub("", line).count(".") > _MOST_PARTS for line in text.splitlines()):
-            raise ConfigurationError("has a key of too many parts", path=str(path), expected=f"{_MOST_PARTS} at most")
+        if any(_QUOTED.sub("", line).count(".") > _MAX_KEY_PARTS for line in text.splitlines()):
+            raise ConfigurationError(
+                "has a key of too many parts", path=str(path), expected=f"{_MAX_KEY_PARTS} at most"
+            )
         return tomllib.loads(text.replace("\r\n", "\n"))
     except (ValueError, RecursionError) as error:
         raise ConfigurationError("is no TOML", path=str(path), found=str(error)) from error
@@ -80,34 +84,35 @@ def _parsed(path: Path) -> Mapping[str, Any]:
         source.close()
 
 
-def _at(document: Mapping[str, Any], table: Sequence[str]) -> Any:
-    """What stands under some keys; None where they are not there."""
-    found: Any = document
+def _value_at(document: Mapping[str, Any], table: Sequence[str]) -> Any:
+    """The value under nested keys; None where one of the keys is missing."""
+    value: Any = document
     for key in table:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 class _Reader:
-    """Turns what TOML says into values of given types, and keeps what is wrong."""
+    """Converts parsed TOML to values of the types of a policy, and collects the mistakes in `faults`."""
 
     def __init__(self, base: Path) -> None:
         self.faults: list[str] = []
         self._base = base
 
-    def made(self, kind: Any, value: Any, key: str, holds: str = "") -> Any:
-        """The value as one of this type, or None where it is none; `holds` is what a text in it means."""
+    def converted(self, kind: Any, value: Any, key: str, meaning: str | None = None) -> Any:
+        """The value as one of this type, or None where it is none. `meaning` says what its texts stand for: a path, a
+        glob, codes of rules, or a text that must not be blank."""
         if is_dataclass(kind):
             return self._object(kind, value, key)
         if get_origin(kind) is tuple:
-            return self._list(get_args(kind)[0], value, key, holds)
+            return self._list(get_args(kind)[0], value, key, meaning)
         if kind == Severity | None:
             return self._severity(value, key)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):  # TOML has 1 and 1.0 apart
             value = scalars.real(value)
         if type(value) is not kind or (kind is float and math.isnan(value)):
-            return self._wrong(key, f"expected {_WORDS.get(kind, kind)}", value)
-        return self._text(value, key, holds) if kind is str else value
+            return self._wrong(key, f"expected {_TYPE_NAMES.get(kind, kind)}", value)
+        return self._text(value, key, meaning) if kind is str else value
 
     def _object(self, kind: Any, value: Any, key: str) -> Any:
         if not isinstance(value, Mapping):
@@ -121,38 +126,38 @@ class _Reader:
             if name not in value and _is_required(field):
                 self.faults.append(f"{key}.{name}: is missing")
         before = len(self.faults)
-        made = {
-            field.name: self.made(types[field.name], value[name], f"{key}.{name}", field.metadata.get("holds", ""))
+        arguments = {
+            field.name: self.converted(types[field.name], value[name], f"{key}.{name}", field.metadata.get("meaning"))
             for name, field in known.items()
             if name in value
         }
         if len(self.faults) > before or any(name not in value for name, field in known.items() if _is_required(field)):
             return None
-        return kind(**made)
+        return kind(**arguments)
 
-    def _list(self, kind: Any, value: Any, key: str, holds: str) -> Any:
+    def _list(self, kind: Any, value: Any, key: str, meaning: str | None) -> Any:
         if not isinstance(value, list):
             return self._wrong(key, "expected a list", value)
-        if len(value) > _MOST_ENTRIES:
-            return self._wrong(key, f"expected {_MOST_ENTRIES:,} entries at most", f"{len(value):,}")
-        return tuple(self.made(kind, one, f"{key}[{number}]", holds) for number, one in enumerate(value))
+        if len(value) > _MAX_ENTRIES:
+            return self._wrong(key, f"expected {_MAX_ENTRIES:,} entries at most", f"{len(value):,}")
+        return tuple(self.converted(kind, entry, f"{key}[{number}]", meaning) for number, entry in enumerate(value))
 
     def _severity(self, value: Any, key: str) -> Any:
         if not isinstance(value, str) or value not in FAIL_ON:
             return self._wrong(key, f"expected one of {', '.join(FAIL_ON)}", value)
         return FAIL_ON[value]
 
-    def _text(self, value: str, key: str, holds: str) -> Any:
-        if holds == "codes" and unknown_codes([value]):
+    def _text(self, value: str, key: str, meaning: str | None) -> Any:
+        if meaning == "codes" and unknown_codes([value]):
             return self._wrong(key, "expected the code of a rule, the beginning of one, or ALL", value)
-        if holds in ("text", "glob") and not value.strip():
-            return self._wrong(key, "expected a text that says something", value)
-        if holds == "glob" and "/" in value and not os.path.isabs(value):
+        if meaning in ("text", "glob") and not value.strip():
+            return self._wrong(key, "expected a text that is not blank", value)
+        if meaning == "glob" and "/" in value and not os.path.isabs(value):
             return f"{glob.escape(self._base.as_posix().rstrip('/'))}/{value}"
-        return str(self._base / value) if holds == "path" and value else value
+        return str(self._base / value) if meaning == "path" and value else value
 
     def _wrong(self, key: str, expected: str, value: Any) -> Any:
-        """None, in place of a value that is wrong."""
+        """Note a mistake; None takes the place of the value."""
         self.faults.append(f"{key}: {expected}, found {_shown(value)}")
 
 

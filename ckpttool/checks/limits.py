@@ -1,15 +1,15 @@
-"""Findings without end made few: a hostile file can break one rule a hundred thousand times."""
+"""Caps on the findings that are reported: a hostile file can break one rule a hundred thousand times."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ckpttool.checks.rule import Finding, Rule
 
-MOST = 20
+MOST = 20  # findings of one rule that are reported
 
 
-def few(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The first findings of each rule, each told once, and how many more there are."""
+def cap_findings(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The first `MOST` different findings of each rule; one more says how many findings it leaves out."""
     seen, counts = set[Finding](), Counter[Rule]()
     for finding in findings:
         if counts[finding.rule] < MOST and finding not in seen:

@@ -1,4 +1,4 @@
-"""Which checkpoints a path stands for: itself, those in a directory, or those that a glob matches."""
+"""Paths and globs resolved to checkpoints: a checkpoint is itself, a directory or a glob is those in it."""
 
 import glob
 import os
@@ -14,26 +14,29 @@ _SEPARATORS = re.escape("".join({"/", os.sep}))
 _STARS = re.compile(rf"(|.*?[{_SEPARATORS}])(?:\*\*[{_SEPARATORS}]+)*\*\*([{_SEPARATORS}]+|\Z)", re.DOTALL)
 
 
-def checkpoints_at(given: str) -> tuple[str, ...]:
-    """The paths of the checkpoints, none where there are none; a path that is not there stands for itself.
+def checkpoints_at(path: str) -> tuple[str, ...]:
+    """The paths of the checkpoints at a path, in a directory or matched by a glob; a path without a file stands for
+    itself.
 
     Raises FileAccessError for a directory that cannot be read.
     """
-    if os.path.lexists(given) or not glob.has_magic(given):
-        return _inside(given)
-    return tuple(dict.fromkeys(one for match in sorted(_matches(given)) for one in _inside(match)))
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return _checkpoints_in(path)
+    return tuple(
+        dict.fromkeys(checkpoint for match in sorted(_all_matches(path)) for checkpoint in _checkpoints_in(match))
+    )
 
 
-def _matches(pattern: str) -> set[str]:
+def _all_matches(pattern: str) -> set[str]:
     try:
-        return set(_matched(pattern, set()))
+        return set(_matches_of(pattern, set()))
     except ValueError:  # an embedded NUL
         return set()
 
 
-def _matched(pattern: str, seen: set[str]) -> Iterator[str]:
-    """What a glob matches. `**` is every directory below, but for hidden ones and for links, which could lead anywhere
-    and round in circles; bash has it so too. `seen` are patterns that were matched already."""
+def _matches_of(pattern: str, seen: set[str]) -> Iterator[str]:
+    """The paths that a glob matches. `**` is every directory below, but for hidden ones and for links, which could lead
+    anywhere and round in circles; bash has it so too. `seen` are patterns that were matched already."""
     stars = _STARS.match(pattern)
     if stars is None:
         yield from glob.glob(pattern)
@@ -42,11 +45,11 @@ def _matched(pattern: str, seen: set[str]) -> Iterator[str]:
     bases = glob.glob(head) if glob.has_magic(head) else [head]
     for folder in (folder for base in bases for folder in _folders(base)):
         below = f"{glob.escape(folder)}{rest}"
-        if below in seen:
+        if below in seen:  # a second `**` reaches the same directory by several ways
             continue
         seen.add(below)
         if rest:
-            yield from _matched(below, seen)
+            yield from _matches_of(below, seen)
         elif stars[2]:
             yield folder or os.curdir
         else:
@@ -60,7 +63,7 @@ def _folders(base: str) -> Iterator[str]:
         yield os.path.join(at, "")[0 if base else len(os.path.join(os.curdir, "")) :]
 
 
-def _inside(path: str) -> tuple[str, ...]:
+def _checkpoints_in(path: str) -> tuple[str, ...]:
     if not is_directory_of_checkpoints(Path(path)):
         return (path,)
     try:

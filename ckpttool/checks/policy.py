@@ -1,4 +1,4 @@
-"""What a project asks of its checkpoints: which rules count, from which severity on, and what it requires."""
+"""The policy of a project: which rules count, which severity fails a check, thresholds and requirements."""
 
 import fnmatch
 import os
@@ -17,14 +17,16 @@ FAIL_ON: dict[str, Severity | None] = {
     "warning": Severity.WARNING,
     "info": Severity.INFO,
 }
-"""What can fail a check, by name, from the laxest to the strictest: `safety` is errors, and warnings about safety."""
+"""The least severity that fails a check, by name, from the laxest to the strictest. `safety` stands for errors, and
+warnings about safety."""
 
-CODES = {"holds": "codes"}
-"""Marks fields of codes and of beginnings of codes, for those who read policies from text."""
-GLOB = {"holds": "glob"}
-"""Marks globs of paths, which a configuration file counts from where it is, as it does a "path"."""
-TEXT = {"holds": "text"}
-"""Marks fields that have to say something."""
+# Marks of fields, by which `configuration` knows what the texts in them mean.
+CODES = {"meaning": "codes"}
+"""Marks fields of codes, or beginnings of codes."""
+GLOB = {"meaning": "glob"}
+"""Marks globs of paths; in a configuration file, a relative one is relative to the directory of that file."""
+TEXT = {"meaning": "text"}
+"""Marks fields that must not be blank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class PathIgnore:
     reason: str = field(metadata=TEXT)
 
     def covers(self, path: str, code: str) -> bool:
-        """Whether it speaks of this rule in this checkpoint."""
+        """Whether the entry ignores this rule in this checkpoint."""
         return _longest(code, self.codes) >= 0 and self.matches(path)
 
     def matches(self, path: str) -> bool:
@@ -70,13 +72,13 @@ class Policy:
         """Whether a rule that is silent by default counts, because its code or the beginning of it is selected."""
         return self.counts(code) and _longest(code, self.select) > 0
 
-    def left_out(self, codes: Iterable[str]) -> tuple[str, ...]:
-        """Those of some rules that do not count."""
+    def not_counting(self, codes: Iterable[str]) -> tuple[str, ...]:
+        """The codes, of these, whose rules do not count."""
         return tuple(code for code in codes if not self.counts(code))
 
     def reason_to_ignore(self, path: str, code: str) -> str | None:
-        """Why a rule does not count in one checkpoint; None where it does."""
-        return next((one.reason for one in self.per_path_ignores if one.covers(path, code)), None)
+        """The reason for which a rule is ignored in one checkpoint; None where it is not."""
+        return next((ignore.reason for ignore in self.per_path_ignores if ignore.covers(path, code)), None)
 
 
 EVERYTHING = Policy()

@@ -1,6 +1,6 @@
-"""Checkpoints checked in processes of their own, several at a time.
+"""Checks of several checkpoints at a time, in worker processes.
 
-A process that dies, or that tells nothing for long, costs the checkpoint it was at and not the others.
+A worker that dies, or that is silent for long, costs the checkpoint it was at and not the others.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ from ckpttool.errors import ChildError
 from ckpttool.io import child_processes
 
 SILENCE = 300.0
-"""Seconds without a word after which a process counts as stuck."""
+"""Seconds without an answer after which a worker counts as stuck."""
 
-_LAST_WORDS = 1000  # bytes
-_TICK = 1.0
+_LAST_BYTES = 1000  # of standard error, in which the last line is looked for
+_TICK = 1.0  # seconds
 
 Start = Callable[[int], child_processes.Child]
 """Starts a process that serves as `ckpttool.checks.worker` does, with pipes as its standard input and output, and this
@@ -36,30 +36,31 @@ descriptor as its standard error."""
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """A process that checks one checkpoint after the other: `number` is the one it is at, `heard` its last word."""
+    """A process that checks one checkpoint after the other. `number` is that of the checkpoint it is at, `last_answer`
+    the time of its last answer."""
 
     process: child_processes.Child
     errors: IO[bytes]
     number: int = -1
-    heard: float = 0.0
+    last_answer: float = 0.0
 
-    def give(self, number: int, path: str) -> None:
-        """Hands it the next checkpoint."""
-        self.number, self.heard = number, time.monotonic()
+    def send(self, number: int, path: str) -> None:
+        """Hand the worker its next checkpoint."""
+        self.number, self.last_answer = number, time.monotonic()
         assert self.process.stdin is not None
-        with contextlib.suppress(OSError):  # it has ended, as its output tells, too
+        with contextlib.suppress(OSError):  # the worker has ended; the end of its output says so, too
             self.process.stdin.write(json.dumps(path).encode() + b"\n")
             self.process.stdin.flush()
 
     def lines(self) -> Iterator[bytes]:
-        """What it writes, line by line, and an empty one at its end."""
+        """The lines that the worker writes, and an empty one when it has ended."""
         assert self.process.stdout is not None
         with self.process.stdout as output:
             yield from output
         yield b""
 
-    def end(self) -> str:
-        """Ends it, whatever it does; gives how it had ended before, in words."""
+    def stop(self) -> str:
+        """Stop the worker, whatever it does. Returns how it had ended, as a phrase."""
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             self.process.stdin.close()
@@ -68,12 +69,12 @@ class _Worker:
         self.process.kill()
         code = self.process.wait()
         with self.errors:
-            said = self._last_words()
-        return f"was ended by signal {-code}" if code < 0 else f"ended with status {code}{said}"
+            last_line = self._last_line()
+        return f"was ended by signal {-code}" if code < 0 else f"ended with status {code}{last_line}"
 
-    def _last_words(self) -> str:
-        """The last line that it wrote to standard error."""
-        self.errors.seek(max(0, self.errors.seek(0, os.SEEK_END) - _LAST_WORDS))
+    def _last_line(self) -> str:
+        """The last line that the worker wrote to standard error, behind a colon."""
+        self.errors.seek(max(0, self.errors.seek(0, os.SEEK_END) - _LAST_BYTES))
         lines = self.errors.read().decode("utf-8", "replace").split("\n")
         return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")
 
@@ -81,98 +82,105 @@ class _Worker:
 def in_processes(
     paths: Sequence[str], start: Start, jobs: int, progress: Progress, silence: float = SILENCE
 ) -> list[FileReport]:
-    """The report on each path, in their order, from `jobs` processes; `silence` is how long one may say nothing."""
-    crew = _Crew(paths, start)
+    """The report on each path, in their order, from `jobs` workers; one that is silent for `silence` seconds is
+    stopped."""
+    pool = _Pool(paths, start)
     try:
-        crew.hire()
-        with contextlib.suppress(ChildError, OSError):  # where there cannot be so many, fewer do it
+        pool.start_worker()
+        with contextlib.suppress(ChildError, OSError):  # where no more processes can be started, fewer do the work
             for _ in range(jobs - 1):
-                crew.hire()
-        while crew.workers:
-            crew.hear(progress)
-            crew.end_silent(silence)
+                pool.start_worker()
+        while pool.workers:
+            pool.receive(progress)
+            pool.stop_silent(silence)
     finally:
-        for worker in crew.workers:
+        for worker in pool.workers:
             worker.process.kill()
-            worker.end()
-    return [crew.reports[number] for number in range(len(paths))]
+            worker.stop()
+    return [pool.reports[number] for number in range(len(paths))]
 
 
-class _Crew:
-    """The processes, what they are still to do, and the reports that there are, by the numbers of their paths."""
+class _Pool:
+    """The workers, the checkpoints that wait for one, and the reports so far, by the numbers of their paths."""
 
     def __init__(self, paths: Sequence[str], start: Start) -> None:
         self._paths, self._start = paths, start
         self._waiting = deque(enumerate(paths))
-        self._said = SimpleQueue[tuple[_Worker, bytes]]()
+        self._answers = SimpleQueue[tuple[_Worker, bytes]]()
         self.workers = list[_Worker]()
         self.reports = dict[int, FileReport]()
 
-    def hire(self) -> None:
-        """Starts a process and hands it the next checkpoint."""
+    def start_worker(self) -> None:
+        """Start a worker and hand it the next checkpoint."""
         with contextlib.ExitStack() as undo:
             errors = undo.enter_context(tempfile.TemporaryFile())
             worker = _Worker(self._start(errors.fileno()), errors)
             undo.pop_all()
         self.workers.append(worker)
-        Thread(target=_listen, args=(worker, self._said), daemon=True).start()
-        worker.give(*self._waiting.popleft())
+        Thread(target=_read_answers, args=(worker, self._answers), daemon=True).start()
+        worker.send(*self._waiting.popleft())
 
-    def hear(self, progress: Progress) -> None:
-        """Takes what was said, or waits a moment for it."""
-        for worker, line in _heard(self._said):
+    def receive(self, progress: Progress) -> None:
+        """Handle the answers that wait, or wait a moment for one."""
+        for worker, line in _waiting_answers(self._answers):
             if worker not in self.workers:
-                continue  # one that was ended
-            worker.heard = time.monotonic()
-            word = json.loads(line) if line else None
-            if word is None:
-                self._replace(worker, worker.end())
-            elif isinstance(word, int):
-                progress(word)
+                continue  # stopped for its silence; its checkpoint has a report already
+            worker.last_answer = time.monotonic()
+            answer = json.loads(line) if line else None
+            if answer is None:
+                self._replace(worker, worker.stop())
+            elif isinstance(answer, int):
+                progress(answer)
             else:
-                self.reports[worker.number] = restored(FileReport, word)
-                self._next_for(worker)
+                self.reports[worker.number] = restored(FileReport, answer)
+                self._send_next(worker)
 
-    def end_silent(self, silence: float) -> None:
-        """Ends the processes that said nothing for so many seconds."""
-        for worker in [one for one in self.workers if time.monotonic() - one.heard > silence]:
+    def stop_silent(self, silence: float) -> None:
+        """Stop the workers that have not answered for so many seconds."""
+        for worker in [worker for worker in self.workers if time.monotonic() - worker.last_answer > silence]:
             worker.process.kill()
-            worker.end()
-            self._replace(worker, f"told nothing for {silence:,.0f} seconds and was ended")
+            worker.stop()
+            self._replace(worker, f"sent nothing for {silence:,.0f} seconds and was ended")
 
-    def _next_for(self, worker: _Worker) -> None:
+    def _send_next(self, worker: _Worker) -> None:
         if self._waiting:
-            worker.give(*self._waiting.popleft())
+            worker.send(*self._waiting.popleft())
         else:
             self.workers.remove(worker)
-            worker.end()
+            worker.stop()
 
     def _replace(self, worker: _Worker, why: str) -> None:
         why = f"the process that checked it {why}"
         self.reports[worker.number] = FileReport(self._paths[worker.number], "", 0, unchecked=(why,))
         self.workers.remove(worker)
         if self._waiting:
-            self.hire()
+            self.start_worker()
 
 
-def _listen(worker: _Worker, said: "SimpleQueue[tuple[_Worker, bytes]]") -> None:
+def _read_answers(worker: _Worker, answers: "SimpleQueue[tuple[_Worker, bytes]]") -> None:
     for line in worker.lines():
-        said.put((worker, line))
+        answers.put((worker, line))
 
 
-def _heard(said: "SimpleQueue[tuple[_Worker, bytes]]") -> Iterator[tuple[_Worker, bytes]]:
-    """What was said by whom, the first of it within a moment."""
+def _waiting_answers(answers: "SimpleQueue[tuple[_Worker, bytes]]") -> Iterator[tuple[_Worker, bytes]]:
+    """The answers that wait, each with its worker; where none waits, those that come within a moment."""
     with contextlib.suppress(Empty):
-        yield said.get(timeout=_TICK)
+        yield answers.get(timeout=_TICK)
         while True:
-            yield said.get_nowait()
+            yield answers.get_nowait()
 
 
-def starting(policy: Policy) -> Start:
-    """Starts processes that check by a policy, and open paths that are relative to the current directory."""
-    here = child_processes.current_directory()
+def process_starter(policy: Policy) -> Start:
+    """The function that starts a worker for a policy; relative paths are in the current directory."""
+    directory = child_processes.current_directory()
     environment = child_processes.clean_environment(OPENBLAS_NUM_THREADS="1")  # no rule multiplies matrices
-    given = json.dumps(plain(policy))
+    policy_text = json.dumps(plain(policy))
     return lambda errors: child_processes.start(
-        "ckpttool.checks.worker", given, here, environment=environment, stdin=PIPE, stdout=PIPE, stderr=errors
+        "ckpttool.checks.worker",
+        policy_text,
+        directory,
+        environment=environment,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=errors,
     )

@@ -1,5 +1,5 @@
-"""What a project asks of the numbers in its checkpoints, and of the checkpoints as a whole: plain values, all with
-defaults that ask for nothing unusual."""
+"""Thresholds of the rules about numbers, and requirements on whole checkpoints, as plain values; with the defaults,
+nothing is required."""
 
 import math
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where the rules of the family `numbers` begin to tell.
+    """The thresholds from which the rules of the family `numbers` report a finding.
 
     `huge` is the largest absolute value of a weight that passes, `tiny_variance` the variance below which a channel of
     a BatchNormalization counts as dead, `denormal_share` the share of a weight's values that may be denormal.
-    `smallest_kernel` is the number of values from which on a kernel is judged for being zero or constant,
-    `smallest_duplicate` that from which on two weights of equal content are told.
+    `smallest_kernel` is the least number of values of a kernel that is reported as zero or constant,
+    `smallest_duplicate` that of two weights that are reported as equal.
     """
 
     huge: float = 1e6
@@ -24,7 +24,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What the rules of the family `policy` hold a checkpoint to; what is left as it is here asks for nothing.
+    """Requirements on a checkpoint, which the rules of the family `policy` check; the defaults require nothing.
 
     `dtypes` are those that weights of the model may have. `max_size` is in bytes, of the whole checkpoint, and
     `max_parameters` counts the values of the model. `keras` is a range of versions that the writer has to be in, such
@@ -45,8 +45,8 @@ class Requirements:
     forbidden_layers: tuple[str, ...] = ()
     custom_objects: tuple[str, ...] = ("*",)
     no_optimizer: bool = False
-    architecture: str = field(default="", metadata={"holds": "path"})
-    baseline: str = field(default="", metadata={"holds": "path"})
+    architecture: str = field(default="", metadata={"meaning": "path"})
+    baseline: str = field(default="", metadata={"meaning": "path"})
     frozen: tuple[str, ...] = ()
     largest_change: float = math.inf
     sha256: str = ""

@@ -1,4 +1,4 @@
-"""What a check tells: findings by file, and the verdict that follows from them."""
+"""The report of a check: findings by file, and the verdict that follows from them."""
 
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What was found in one checkpoint.
+    """The report on one checkpoint.
 
-    `path` is as it was given, `kind` a key of `ckpttool.formats.FORMATS`, empty where it could not be told. `unchecked`
-    says what could not be looked at, and why: a file with such is never clean.
+    `path` is as it was given, `kind` a key of `ckpttool.formats.FORMATS`, empty where the format is not known.
+    `unchecked` lists what could not be checked, and why: a file with such entries is never clean.
     """
 
     path: str
@@ -29,8 +29,8 @@ class FileReport:
     unchecked: tuple[str, ...] = ()
 
     def verdict(self, fail_on: Severity | None) -> str:
-        """ "findings" where one fails the check, else "not checked" where something could not be, else "passed" where
-        there are findings that do not fail it or that are ignored, else "clean"."""
+        """The verdict: "findings" where one fails the check, else "not checked" where something could not be checked,
+        else "passed" where there are findings that do not fail it or that are ignored, else "clean"."""
         if any(finding.rule.fails(fail_on) for finding in self.findings):
             return "findings"
         if self.unchecked:
@@ -40,9 +40,9 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What was found in all the checkpoints that were asked about. `fail_on` is the least severity that counts; None
-    stands for errors, and warnings about safety. `switched_off` are codes of rules that the file `configuration`
-    leaves out, which nobody asked for on the command line."""
+    """The reports on all checkpoints of one check. `fail_on` is the least severity that fails it; None stands for
+    errors, and warnings about safety. `switched_off` are the codes of rules that the file `configuration` leaves out,
+    although the command line does not."""
 
     files: tuple[FileReport, ...]
     fail_on: Severity | None = None
@@ -51,8 +51,8 @@ class CheckReport:
     switched_off: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        found = sum(len(file.findings) for file in self.files)
-        return f"<CheckReport {self.verdict}: {len(self.files):,} files, {found:,} findings>"
+        count = sum(len(file.findings) for file in self.files)
+        return f"<CheckReport {self.verdict}: {len(self.files):,} files, {count:,} findings>"
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -61,8 +61,8 @@ class CheckReport:
 
     @property
     def verdict(self) -> str:
-        """ "findings", else "not checked" where something could not be looked at or nothing was, else "passed" where
-        anything was found, else "clean"."""
+        """The verdict: "findings" where one fails the check, else "not checked" where anything could not be checked or
+        there was no checkpoint, else "passed" where there are findings, else "clean"."""
         verdicts = {file.verdict(self.fail_on) for file in self.files}
         if "findings" in verdicts:
             return "findings"

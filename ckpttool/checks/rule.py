@@ -1,11 +1,11 @@
-"""A rule, and what it found: the words in which every family of checks speaks."""
+"""Rules, their severity, and the outcomes of checks: findings, and places that could not be checked."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """How much a finding weighs: `INFO` is worth knowing, `WARNING` worth a look, `ERROR` should not be deployed."""
+    """The severity of a rule: `INFO` is worth knowing, `WARNING` worth a look, `ERROR` should not be deployed."""
 
     INFO = 1
     WARNING = 2
@@ -18,10 +18,11 @@ SAFETY = "safety"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that is looked for.
+    """A rule: one kind of problem that checkpoints are searched for.
 
-    `code` and `name` are stable, such as S101 and lambda-code. `finds` says in a sentence what it finds, `why` why that
-    matters, `remedy` what to do next. The severity is the rule's and never depends on what a file claims of itself.
+    `code` and `name` are stable, such as S101 and lambda-code. `finds` describes the problem in a sentence, `why` says
+    why it matters, `remedy` what to do next. The severity is the rule's and never depends on what a file claims of
+    itself.
     """
 
     code: str
@@ -33,7 +34,7 @@ class Rule:
     remedy: str
 
     def fails(self, fail_on: Severity | None) -> bool:
-        """Whether what it finds fails a check: from this severity on; with None errors, and warnings about safety."""
+        """Whether its findings fail a check: from this severity on; with None errors, and warnings about safety."""
         if fail_on is None:
             return self.severity >= (Severity.WARNING if self.family == SAFETY else Severity.ERROR)
         return self.severity >= fail_on
@@ -41,8 +42,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule broken at one place: `where` is a weight, a layer, a member or a place in the config, empty for the whole
-    file; `detail` says what is there."""
+    """A breach of a rule at one place: `where` is a weight, a layer, a member or a place in the config, empty for the
+    whole file; `detail` describes the breach."""
 
     rule: Rule
     where: str
@@ -51,11 +52,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """Something that a check could not look at, and why."""
+    """A place that could not be checked, and why."""
 
     where: str
     why: str
 
 
-Told = Finding | Unchecked
-"""What a check yields."""
+Outcome = Finding | Unchecked
+"""The outcomes that a check yields."""

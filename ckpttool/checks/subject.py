@@ -1,4 +1,4 @@
-"""What rules look at: one checkpoint, opened once for all of them, or the error that opening it ended in."""
+"""The subject of all checks: one checkpoint, opened once for all of them, or the error that opening it raised."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,23 +14,24 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.model import Architecture, architecture_of
 
 P = ParamSpec("P")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 Progress = Callable[[int], None]
-"""Is told of bytes read, as they are read."""
+"""Called with numbers of bytes, as they are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One checkpoint under check.
+    """A checkpoint under check.
 
-    `given` is the path as the user gave it. Either `checkpoint` is open, or `error` says why not. `architecture` is
-    that of its own config; None where it stores none, or where `architecture_error` says that it cannot be read.
-    `alignment` are its weights by the slots of that, None where there is none or `alignment_error` says why not.
+    `given_path` is the path as the user gave it. Either `checkpoint` is open, or `error` says why not. `architecture`
+    is that of the checkpoint's own config; None where it stores none, or where `architecture_error` says why it cannot
+    be read. `alignment` pairs its weights with the slots of that architecture; None where there is no architecture, or
+    where `alignment_error` says why they cannot be paired.
     """
 
     path: Path
-    given: str
+    given_path: str
     checkpoint: Checkpoint | None
     error: CheckpointError | None
     policy: Policy
@@ -42,24 +43,24 @@ class Subject:
 
 
 @contextmanager
-def opened(given: str, policy: Policy, progress: Progress) -> Iterator[Subject]:
+def opened_subject(given_path: str, policy: Policy, progress: Progress) -> Iterator[Subject]:
     """The subject at a path; its checkpoint is closed on leaving."""
-    path = Path(given)
+    path = Path(given_path)
     try:
         checkpoint = open_checkpoint(path)
     except CheckpointError as error:
-        yield Subject(path, given, None, error, policy, progress)
+        yield Subject(path, given_path, None, error, policy, progress)
         return
     with checkpoint:
-        yield _subject(path, given, checkpoint, policy, progress)
+        yield _subject(path, given_path, checkpoint, policy, progress)
 
 
-def _subject(path: Path, given: str, checkpoint: Checkpoint, policy: Policy, progress: Progress) -> Subject:
-    architecture, architecture_error = _tried(architecture_of, checkpoint)
-    alignment, alignment_error = _tried(align, checkpoint, architecture) if architecture else (None, None)
+def _subject(path: Path, given_path: str, checkpoint: Checkpoint, policy: Policy, progress: Progress) -> Subject:
+    architecture, architecture_error = _result_or_error(architecture_of, checkpoint)
+    alignment, alignment_error = _result_or_error(align, checkpoint, architecture) if architecture else (None, None)
     return Subject(
         path,
-        given,
+        given_path,
         checkpoint,
         None,
         policy,
@@ -71,8 +72,10 @@ def _subject(path: Path, given: str, checkpoint: Checkpoint, policy: Policy, pro
     )
 
 
-def _tried(work: Callable[P, Made], *args: P.args, **named: P.kwargs) -> tuple[Made | None, CheckpointError | None]:
-    """What is made of something, or the error that it ended in."""
+def _result_or_error(
+    work: Callable[P, Result], *args: P.args, **named: P.kwargs
+) -> tuple[Result | None, CheckpointError | None]:
+    """The result of a call and None, or None and the CheckpointError that it raised."""
     try:
         return work(*args, **named), None
     except CheckpointError as error:

@@ -16,11 +16,11 @@ def plain(value: Any) -> Any:
         return value.code
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    return [plain(one) for one in value] if isinstance(value, tuple | list) else value
+    return [plain(entry) for entry in value] if isinstance(value, tuple | list) else value
 
 
 def restored(kind: type[T], value: Any) -> T:
-    """The value of this type that `plain` gave."""
+    """The value of this type of which `plain` made a JSON value."""
     return _restored(kind, value)  # type: ignore[no-any-return]
 
 
@@ -30,8 +30,8 @@ def _restored(kind: Any, value: Any) -> Any:
     if kind == Severity | None:
         return None if value is None else Severity(value)
     if get_origin(kind) is tuple:
-        return tuple(_restored(get_args(kind)[0], one) for one in value)
+        return tuple(_restored(get_args(kind)[0], entry) for entry in value)
     if is_dataclass(kind) and isinstance(value, Mapping):
         types = get_type_hints(kind)
-        return kind(**{name: _restored(types[name], one) for name, one in value.items()})  # type: ignore[operator]
+        return kind(**{name: _restored(types[name], entry) for name, entry in value.items()})  # type: ignore[operator]
     return value

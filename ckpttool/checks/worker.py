@@ -1,7 +1,7 @@
-"""A process that checks checkpoints; started by `ckpttool.checks.processes`, never imported by it.
+"""The worker process that checks checkpoints; started by `ckpttool.checks.processes`, never imported by it.
 
-It takes a path as JSON on each line of standard input, and answers with lines of JSON: numbers of bytes read, now and
-then, and at last the report.
+Each line of its standard input is a path as JSON. It answers with lines of JSON: now and then the number of bytes that
+were read since the last answer, and at last the report.
 """
 
 import json
@@ -18,43 +18,43 @@ from ckpttool.checks.result import FileReport
 from ckpttool.checks.runner import check_file
 from ckpttool.checks.transfer import plain, restored
 
-_PAUSE = 0.2  # seconds between two words on progress
+_INTERVAL = 0.2  # seconds between two reports of progress, at least
 
 Work = Callable[..., FileReport]
-"""From a path, and a function `progress` to tell of bytes read, to the report."""
+"""Checks the checkpoint at a path; calls `progress` with numbers of bytes read."""
 
 
 def serve(work: Work) -> None:
-    """A report for each path that standard input names, until it ends, or until nobody listens any more."""
+    """Answer each path on standard input with a report, until the input ends or nobody reads the answers any more."""
     output = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the answers alone go there
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not get among the answers
     try:
         for line in sys.stdin.buffer:
-            _write(output, plain(work(json.loads(line), progress=_Telling(output))))
+            _write(output, plain(work(json.loads(line), progress=_ProgressReporter(output))))
     except BrokenPipeError:
         os.dup2(1, output.fileno())  # so that closing it does not fail again
 
 
-def _write(output: BinaryIO, word: Any) -> None:
-    output.write(json.dumps(word).encode() + b"\n")
+def _write(output: BinaryIO, answer: Any) -> None:
+    output.write(json.dumps(answer).encode() + b"\n")
     output.flush()
 
 
-class _Telling:
-    """Tells the first process of bytes read, now and then."""
+class _ProgressReporter:
+    """Sums up the bytes read and answers with the sum, at most every `_INTERVAL` seconds."""
 
     def __init__(self, output: BinaryIO) -> None:
         self._output, self._nbytes, self._last = output, 0, time.monotonic()
 
     def __call__(self, nbytes: int) -> None:
         self._nbytes += nbytes
-        if time.monotonic() - self._last > _PAUSE:
+        if time.monotonic() - self._last > _INTERVAL:
             _write(self._output, self._nbytes)
             self._nbytes, self._last = 0, time.monotonic()
 
 
 def main(policy: str, directory: str) -> None:
-    """Checks by a policy; relative paths are in this directory, empty where there is none."""
+    """Serve checks by a policy, which is JSON. Relative paths are in this directory, empty where there is none."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
     if directory:
         os.chdir(directory)

@@ -137,7 +137,7 @@ def _with_configuration(result: CheckReport, place: str | Path | None, policy: P
     """The report with the rules that would run without the configuration file, and that it leaves out."""
     if not place:
         return result
-    off = tuple(code for code in policy.left_out(RULES) if asked.counts(code))
+    off = tuple(code for code in policy.not_counting(RULES) if asked.counts(code))
     return replace(result, configuration=_shown(place), switched_off=off)
 
 

@@ -15,7 +15,7 @@ from ckpttool.manifest.files import (
     write_manifest,
 )
 from ckpttool.manifest.json import MODES, NAME, VERSION, checked_notes, checked_state, inside
-from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, Stored, best_of, bests
+from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, StateValue, best_entry, bests
 
 __all__ = [
     "MISSING",
@@ -27,8 +27,8 @@ __all__ = [
     "Record",
     "Saved",
     "State",
-    "Stored",
-    "best_of",
+    "StateValue",
+    "best_entry",
     "bests",
     "checked_notes",
     "checked_state",

@@ -14,7 +14,7 @@ from ckpttool.io import json_text
 from ckpttool.io.budget import LEAST_STEPS, Budget
 from ckpttool.io.replacement import replace_file
 from ckpttool.io.sources import FileSource
-from ckpttool.manifest.json import MAX_SAVED, NAME, VERSION, as_json, parsed
+from ckpttool.manifest.json import MAX_SAVED, NAME, VERSION, as_json, manifest_of
 from ckpttool.manifest.values import Manifest, Saved, State, bests
 
 MISSING = "missing"
@@ -29,7 +29,9 @@ class Record:
     damage: str
 
 
-_TIMES = 16  # the budget of a manifest against that of a checkpoint: after a long training it has thousands of entries
+_BUDGET_FACTOR = (
+    16  # the budget of a manifest against that of a checkpoint: after a long training it has thousands of entries
+)
 
 
 def records(directory: str | os.PathLike[str], manifest: Manifest) -> tuple[Record, ...]:
@@ -46,7 +48,9 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
         return Manifest()
     try:
         content = _content(path)
-        return parsed(json_text.parse_unambiguous(content, NAME, Budget(len(content), _TIMES * LEAST_STEPS)))
+        return manifest_of(
+            json_text.parse_unambiguous(content, NAME, Budget(len(content), _BUDGET_FACTOR * LEAST_STEPS))
+        )
     except CheckpointError as error:
         raise error.at(path=str(path)) from error.__cause__
 
@@ -103,7 +107,7 @@ def damage(
     """
     path = Path(directory) / entry.file
     try:
-        if any(part.is_symlink() for part in _below(Path(directory), path)):
+        if any(part.is_symlink() for part in _path_and_parents(Path(directory), path)):
             return "a symbolic link, which is not followed"
         status = os.lstat(path)
         if not stat.S_ISREG(status.st_mode):
@@ -119,7 +123,7 @@ def damage(
     return ""
 
 
-def _below(directory: Path, path: Path) -> Iterator[Path]:
+def _path_and_parents(directory: Path, path: Path) -> Iterator[Path]:
     """A path and its parents, up to the directory and without it."""
     while path != directory:
         yield path

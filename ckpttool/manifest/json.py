@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.io import scalars
-from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, Stored
+from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, StateValue
 
 NAME = "checkpoints.json"
 VERSION = 1
 MODES = ("min", "max", "")  # which values are better: the smaller ones, the larger ones, not known
 MAX_SAVED = 20_000  # checkpoints in one directory; parsing so many takes two seconds
 _MAX_PROBLEMS = 20
-_NEVER = "\\:\0" if os.name == "nt" else "\0"  # never in the name of a file; on Windows, \ and : lead elsewhere
+_FORBIDDEN = "\\:\0" if os.name == "nt" else "\0"  # characters of no file's name; on Windows, \ and : lead elsewhere
 _MAX_TEXT = 1000
 _MAX_LOGS = 10_000
 _MAX_STATES = 1000
@@ -34,12 +34,12 @@ def as_json(entry: Saved, is_best: bool) -> dict[str, object]:
     item |= {"value": _as_number(entry.value), "seconds": _as_number(entry.seconds)}
     item["metrics"] = [list(map(_as_number, each)) for each in entry.metrics]
     item["logs"] = {name: _as_number(value) for name, value in entry.logs.items()}
-    item["notes"] = {name: _as_stored(value) for name, value in entry.notes.items()}
+    item["notes"] = {name: _as_json_value(value) for name, value in entry.notes.items()}
     item["callbacks"] = [
         {
             "class": each.class_name,
             "number": each.number,
-            "state": {name: _as_stored(value) for name, value in each.values.items()},
+            "state": {name: _as_json_value(value) for name, value in each.values.items()},
         }
         for each in entry.callbacks
     ]
@@ -47,27 +47,28 @@ def as_json(entry: Saved, is_best: bool) -> dict[str, object]:
 
 
 def _as_number(value: float | None) -> float | str | None:
+    """A number for JSON, which has no NaN and no infinity: those become texts."""
     return str(scalars.as_float(value)) if value is not None and not math.isfinite(value) else value
 
 
-def _as_stored(value: Stored) -> object:
+def _as_json_value(value: StateValue) -> object:
     """A value for JSON, in which a text cannot be mistaken for a number that JSON does not have."""
     if isinstance(value, str):
         return {"text": value}
     return list(map(_as_number, value)) if isinstance(value, tuple) else _as_number(value)
 
 
-def checked_state(state: Any) -> dict[str, Stored]:
+def checked_state(state: Any) -> dict[str, StateValue]:
     """The state of a callback of the user's own, as values of a manifest. Raises ValueError, TypeError."""
-    return {_name(name): _stored(_as_stored(_plain(value))) for name, value in dict(state).items()}
+    return {_name(name): _state_value(_as_json_value(_plain(value))) for name, value in dict(state).items()}
 
 
 def checked_notes(notes: Any) -> dict[str, float | str]:
     """Notes of the user's own, as values of a manifest. Raises ValueError, TypeError."""
-    return dict(_notes({name: _as_stored(_plain(value)) for name, value in dict(notes).items()}))
+    return dict(_notes({name: _as_json_value(_plain(value)) for name, value in dict(notes).items()}))
 
 
-def _plain(value: Any) -> Stored:
+def _plain(value: Any) -> StateValue:
     """The value with Python's own types instead of, say, NumPy's."""
     if isinstance(value, str) or value is None:
         return value
@@ -84,7 +85,7 @@ def _count(value: Any) -> float:
         return scalars.as_float(value)
 
 
-def parsed(value: Any) -> Manifest:
+def manifest_of(value: Any) -> Manifest:
     """The manifest in a value of JSON. Raises CorruptFileError, or UnsupportedError where it is of a later version."""
     listed = value.get("checkpoints") if isinstance(value, dict) else None
     if not isinstance(listed, list) or not isinstance(value.get("version"), int):
@@ -100,14 +101,16 @@ def parsed(value: Any) -> Manifest:
         raise UnsafeFileError(
             "lists too many checkpoints", expected=f"{MAX_SAVED:,} at most", found=f"{len(listed):,}", kind="bomb"
         )
-    tried = [_tried(item) for item in listed]
-    problems = [f"{NAME}: entry {n:,} is left out: {each}" for n, each in enumerate(tried, 1) if isinstance(each, str)]
+    entries = [_entry_or_problem(item) for item in listed]
+    problems = [
+        f"{NAME}: entry {n:,} is left out: {each}" for n, each in enumerate(entries, 1) if isinstance(each, str)
+    ]
     if len(problems) > _MAX_PROBLEMS:
         problems = [*problems[:_MAX_PROBLEMS], f"{NAME}: {len(problems) - _MAX_PROBLEMS:,} more entries are left out"]
-    return Manifest(tuple(each for each in tried if isinstance(each, Saved)), tuple(problems))
+    return Manifest(tuple(each for each in entries if isinstance(each, Saved)), tuple(problems))
 
 
-def _tried(item: Any) -> Saved | str:
+def _entry_or_problem(item: Any) -> Saved | str:
     """The entry, or the reason why the item is none."""
     try:
         return _Entry(item).saved()
@@ -142,7 +145,7 @@ class _Entry:
             seconds=_number(self._item.get("seconds"), "seconds") or 0.0,
             callbacks=tuple(self._callbacks()),
             seeds=tuple(self._rows("seeds", _seed)),
-            metrics=tuple(self._rows("metrics", lambda value: _known(value, "a metric"))),
+            metrics=tuple(self._rows("metrics", lambda value: _known_number(value, "a metric"))),
             generators=dict(self._generators("generators")),
             generators_before=dict(self._generators("generators_before")),
             notes=dict(_notes(self._item.get("notes", {}))),
@@ -157,10 +160,10 @@ class _Entry:
             raise ValueError(f"{key} has half a character (a surrogate)")
         return value
 
-    def _one_of(self, key: str, known: Sequence[str]) -> str:
+    def _one_of(self, key: str, choices: Sequence[str]) -> str:
         value = self._text(key)
-        if value not in known:
-            raise ValueError(f"{key} is not one of {', '.join(filter(None, known))}")
+        if value not in choices:
+            raise ValueError(f"{key} is not one of {', '.join(filter(None, choices))}")
         return value
 
     def _whole(self, key: str) -> int:
@@ -179,7 +182,7 @@ class _Entry:
         logs = self._item.get("logs")
         if not isinstance(logs, dict) or len(logs) > _MAX_LOGS:
             raise ValueError(f"logs are not an object of at most {_MAX_LOGS:,}")
-        yield from ((name, _known(value, "a log")) for name, value in logs.items())
+        yield from ((name, _known_number(value, "a log")) for name, value in logs.items())
 
     def _callbacks(self) -> Iterator[CallbackState]:
         listed = self._item.get("callbacks")
@@ -188,9 +191,9 @@ class _Entry:
         for each in listed:
             if not isinstance(each, dict) or not isinstance(each.get("state"), dict):
                 raise ValueError("the state of a callback is not an object")
-            part = _Entry(each)
-            values = {_name(name): _stored(value) for name, value in each["state"].items()}
-            yield CallbackState(part._text("class"), part._whole("number"), values)
+            reader = _Entry(each)
+            values = {_name(name): _state_value(value) for name, value in each["state"].items()}
+            yield CallbackState(reader._text("class"), reader._whole("number"), values)
 
     def _generators(self, key: str) -> Iterator[tuple[str, str]]:
         listed = self._item.get(key, {})
@@ -223,7 +226,7 @@ def _is_whole(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _stored(value: Any) -> Stored:
+def _state_value(value: Any) -> StateValue:
     """A value in the state of a callback. Raises ValueError."""
     if isinstance(value, dict):
         text = value.get("text")
@@ -233,7 +236,7 @@ def _stored(value: Any) -> Stored:
     if isinstance(value, list):
         if len(value) > _MAX_NUMBERS:
             raise ValueError(f"a state has more than {_MAX_NUMBERS:,} numbers")
-        return tuple(_known(each, "a state") for each in value)
+        return tuple(_known_number(each, "a state") for each in value)
     return _number(value, "a state")
 
 
@@ -241,7 +244,7 @@ def _notes(value: Any) -> Iterator[tuple[str, float | str]]:
     if not isinstance(value, dict) or len(value) > _MAX_NOTES:
         raise ValueError(f"notes are not an object of at most {_MAX_NOTES}")
     for name, each in value.items():
-        note = _stored(each)
+        note = _state_value(each)
         if note is None or isinstance(note, tuple):
             raise ValueError("a note is neither a text nor a number")
         yield _name(name), note
@@ -253,25 +256,25 @@ def _seed(value: Any) -> int:
     return value
 
 
-def _known(value: Any, what: str) -> float:
-    number = _number(value, what)
+def _known_number(value: Any, subject: str) -> float:
+    number = _number(value, subject)
     if number is None:
-        raise ValueError(f"{what} is not a number")
+        raise ValueError(f"{subject} is not a number")
     return number
 
 
-def _number(value: Any, what: str) -> float | None:
+def _number(value: Any, subject: str) -> float | None:
     """A number of JSON, or one that JSON does not have and a text stands for. Raises ValueError."""
     if isinstance(value, str) and value in _NO_JSON:
         return _NO_JSON[value]
     if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 1000):
         return value
-    raise ValueError(f"{what} is not a number")
+    raise ValueError(f"{subject} is not a number")
 
 
 def inside(file: str) -> str:
     """The path of a file from its directory. Raises ValueError where it may lead elsewhere."""
     parts = file.split("/")
-    if not file or any(char in file for char in _NEVER) or {"", ".", ".."} & {*parts}:
+    if not file or any(char in file for char in _FORBIDDEN) or {"", ".", ".."} & {*parts}:
         raise ValueError("the path of its file leads out of the directory")
     return file

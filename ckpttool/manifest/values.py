@@ -15,7 +15,7 @@ class State(str, Enum):
     DELETING = "deleting"
 
 
-Stored = float | str | tuple[float, ...] | None
+StateValue = float | str | tuple[float, ...] | None
 """A value in the state of a callback: a number, a text, several numbers, nothing."""
 
 
@@ -25,19 +25,19 @@ class CallbackState:
 
     class_name: str
     number: int
-    values: Mapping[str, Stored]
+    values: Mapping[str, StateValue]
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """One checkpoint that was saved: an entry of the manifest.
+    """An entry of the manifest: one saved checkpoint.
 
     `file` is its path from the directory. `series` is the template of its name. `epoch` counts from one; `batch` is
     the number of batches of that epoch that were done, None where the whole epoch was; `step` counts the batches of the
     whole run. `value` is the value of the log `monitor`, None where that was missing. `seeds` and `metrics` are the
-    states of random numbers and, within an epoch, of metrics, which Keras does not save; `generators` are those of the
-    generators of the process, and `generators_before` their states at the start of an epoch that is not over, both for
-    the newest entries alone. `notes` are the user's own.
+    states of random numbers and, within an epoch, of metrics, which Keras does not save. `generators` are the states
+    of the process's random generators, and `generators_before` their states at the start of an unfinished epoch; only
+    the newest entries have them. `notes` are the user's own.
     """
 
     file: str
@@ -80,7 +80,7 @@ class Saved:
         return -self.value if self.mode == "max" else self.value
 
 
-_WITH_GENERATORS = 7  # entries before the newest one
+_ENTRIES_WITH_GENERATORS = 7  # entries before the newest one
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ class Manifest:
         them REPLACED, as it is undecided which of them the file is."""
         if entry.complete:
             others = tuple(each for each in self.saved if each.file != entry.file)
-            return replace(self, saved=(*_lightened(others), entry))
+            return replace(self, saved=(*_without_old_generators(others), entry))
         marked = self.with_state([entry.file], State.REPLACED)
-        return replace(marked, saved=(*_lightened(marked.saved), entry))
+        return replace(marked, saved=(*_without_old_generators(marked.saved), entry))
 
     def of_run(self, run: str) -> "Manifest":
         """The manifest with the entries of one run only."""
@@ -109,13 +109,16 @@ class Manifest:
         return replace(self, saved=tuple(replace(e, state=state) if e.file in named else e for e in self.saved))
 
 
-def _lightened(saved: tuple[Saved, ...]) -> tuple[Saved, ...]:
+def _without_old_generators(saved: tuple[Saved, ...]) -> tuple[Saved, ...]:
     """The entries without the states of generators, some kB each, except in the newest ones."""
-    old = (replace(e, generators={}, generators_before={}) if e.generators else e for e in saved[:-_WITH_GENERATORS])
-    return (*old, *saved[-_WITH_GENERATORS:])
+    old = (
+        replace(e, generators={}, generators_before={}) if e.generators else e
+        for e in saved[:-_ENTRIES_WITH_GENERATORS]
+    )
+    return (*old, *saved[-_ENTRIES_WITH_GENERATORS:])
 
 
-def best_of(saved: Iterable[Saved]) -> Saved | None:
+def best_entry(saved: Iterable[Saved]) -> Saved | None:
     """The best complete entry: of equal values the first; NaN is never the best. None where no value is known."""
     known = [(entry.score, entry) for entry in saved if entry.complete]
     scores = [(score, entry) for score, entry in known if score is not None]
@@ -127,4 +130,4 @@ def bests(saved: Sequence[Saved]) -> tuple[Saved, ...]:
     groups: dict[tuple[str, str, str], list[Saved]] = {}
     for entry in saved:
         groups.setdefault((entry.series, entry.monitor, entry.mode), []).append(entry)
-    return tuple(best for group in groups.values() if (best := best_of(group)) is not None)
+    return tuple(best for group in groups.values() if (best := best_entry(group)) is not None)

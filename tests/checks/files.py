@@ -39,7 +39,7 @@ PLACES = {
 
 
 def stored_at(source: str, weight: str) -> str:
-    """Where a file of `SOURCES` keeps a weight."""
+    """The path of a weight in a file of `SOURCES`."""
     return SOURCES[source][1].format(*weight.split("/"), *PLACES[weight])
 
 
@@ -62,9 +62,9 @@ def edited(path: Path, edits: Mapping[str, Edit]) -> Path:
 
 
 def findings(path: Path, family: str, policy: Policy = EVERYTHING) -> list[tuple[str, str]]:
-    """Code and place of all that a family finds, which alone is asked."""
+    """Code and place of each finding of a family, which alone is selected."""
     report = check_file(str(path), replace(policy, select=(family,)))
-    return [(one.rule.code, one.where) for one in report.findings]
+    return [(finding.rule.code, finding.where) for finding in report.findings]
 
 
 def codes(path: Path, family: str, policy: Policy = EVERYTHING) -> set[str]:
@@ -74,14 +74,14 @@ def codes(path: Path, family: str, policy: Policy = EVERYTHING) -> set[str]:
 
 @cache
 def report_on(path: str) -> FileReport:
-    """What all rules find in a file that no test changes."""
+    """The report of all rules on a file that no test changes."""
     return check_file(path)
 
 
 def alarms(report: FileReport, families: str) -> set[str]:
-    """The codes of what some families find that is worth a look at least."""
+    """The codes of the findings of some families that are warnings or errors."""
 
-    def counts(one: Finding) -> bool:
-        return one.rule.severity >= Severity.WARNING and one.rule.code[0] in families
+    def counts(finding: Finding) -> bool:
+        return finding.rule.severity >= Severity.WARNING and finding.rule.code[0] in families
 
-    return {one.rule.code for one in report.findings if counts(one)}
+    return {finding.rule.code for finding in report.findings if counts(finding)}

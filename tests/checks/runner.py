@@ -1,4 +1,4 @@
-"""Runs all checks on each hostile checkpoint of a folder, in a process of its own; tells what was found as JSON lines.
+"""Runs all checks on each hostile checkpoint of a folder, in a process of its own; prints the findings as JSON lines.
 
 Called by score.py. One process for all: a crash or a hang ends it, and the caller then names the case.
 """
@@ -19,7 +19,7 @@ MEMORY = 2 << 30
 
 
 def run(path: Path) -> dict[str, Any]:
-    """What all checks found in one file."""
+    """The outcomes of all checks of one file."""
     begun = time.process_time()
     signal.alarm(SECONDS)
     report = check_file(str(path), Policy(select=("S",)))

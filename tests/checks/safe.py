@@ -1,4 +1,4 @@
-"""What the tests of the rules of safety share: findings as short values, and things buried in a config."""
+"""Helpers for the tests of the rules of safety: findings as short values, and values buried in a config."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ MODEL: dict[str, Any] = json.loads(members("keras3.0/mlp.keras")["config.json"])
 
 
 def findings(path: Path) -> tuple[Finding, ...]:
-    """What the rules of safety find in a file."""
+    """The findings of the rules of safety in a file."""
     return check_file(str(path), SAFETY).findings
 
 
@@ -48,8 +48,8 @@ def _model(*extra: Any) -> dict[str, Any]:
     return config
 
 
-def _nested(thing: Any) -> dict[str, Any]:
-    inner = thing
+def _nested(value: Any) -> dict[str, Any]:
+    inner = value
     for number in range(40):
         inner = {
             "module": "keras",
@@ -60,37 +60,37 @@ def _nested(thing: Any) -> dict[str, Any]:
     return _model(inner)
 
 
-def _deep(thing: Any) -> dict[str, Any]:
+def _deep(value: Any) -> dict[str, Any]:
     for number in range(400):
-        thing = {"x": thing} if number % 2 else [thing]
-    return _model(layer("Dense", {"name": "d", "units": 2, "made_up": thing}))
+        value = {"x": value} if number % 2 else [value]
+    return _model(layer("Dense", {"name": "d", "units": 2, "made_up": value}))
 
 
-def _twice_json(thing: Any) -> dict[str, Any]:
-    return _model(layer("Dense", {"name": "d", "units": 2, "made_up": json.dumps({"x": json.dumps({"y": thing})})}))
+def _twice_json(value: Any) -> dict[str, Any]:
+    return _model(layer("Dense", {"name": "d", "units": 2, "made_up": json.dumps({"x": json.dumps({"y": value})})}))
 
 
 BURIED: dict[str, Callable[[Any], Any]] = {
     "a layer": _model,
-    "an activation": lambda thing: _model(layer("Dense", {"name": "d", "units": 2, "activation": thing})),
-    "a wrapper": lambda thing: _model(layer("TimeDistributed", {"name": "t", "layer": thing})),
+    "an activation": lambda value: _model(layer("Dense", {"name": "d", "units": 2, "activation": value})),
+    "a wrapper": lambda value: _model(layer("TimeDistributed", {"name": "t", "layer": value})),
     "40 models deep": _nested,
     "400 lists and objects deep": _deep,
-    "a text of JSON": lambda thing: _model(layer("Dense", {"name": "d", "units": 2, "made_up": json.dumps(thing)})),
+    "a text of JSON": lambda value: _model(layer("Dense", {"name": "d", "units": 2, "made_up": json.dumps(value)})),
     "JSON in JSON": _twice_json,
-    "a loss": lambda thing: {**_model(), "compile_config": {"optimizer": "adam", "loss": {"out": thing}}},
-    "a metric": lambda thing: {**_model(), "compile_config": {"optimizer": "adam", "metrics": [["mae", thing]]}},
-    "a build config": lambda thing: _model(layer("Dense", {"name": "d", "units": 2}, build_config={"shapes": [thing]})),
-    "a call": lambda thing: _model(
-        layer("Dense", {"name": "d", "units": 2}, inbound_nodes=[{"args": [[thing]], "kwargs": {"mask": thing}}])
+    "a loss": lambda value: {**_model(), "compile_config": {"optimizer": "adam", "loss": {"out": value}}},
+    "a metric": lambda value: {**_model(), "compile_config": {"optimizer": "adam", "metrics": [["mae", value]]}},
+    "a build config": lambda value: _model(layer("Dense", {"name": "d", "units": 2}, build_config={"shapes": [value]})),
+    "a call": lambda value: _model(
+        layer("Dense", {"name": "d", "units": 2}, inbound_nodes=[{"args": [[value]], "kwargs": {"mask": value}}])
     ),
 }
 """Places of a config in which a thing can stand, each as a function from the thing to the config."""
 
 
-def everywhere(thing: Any) -> dict[str, Any]:
+def everywhere(value: Any) -> dict[str, Any]:
     """A config that holds a thing at every place, each below a key of its own."""
-    return {place.replace(" ", "_"): bury(thing) for place, bury in BURIED.items()}
+    return {place.replace(" ", "_"): bury(value) for place, bury in BURIED.items()}
 
 
 def place_of(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""How many hostile checkpoints are flagged, by category, beside what other scanners say of them.
+"""The share of hostile checkpoints that are flagged, by category, beside the verdicts of other scanners.
 
 By hand: `python -m tests.checks.score FOLDER [--peer modelscan=COMMAND] [--peer modelaudit=COMMAND]`, FOLDER being made
 by ../shared/adversarial/make.py, COMMAND the path of the peer's command, which is run on each case.
@@ -56,7 +56,7 @@ CATEGORIES = {
 
 @dataclass(frozen=True)
 class Case:
-    """One hostile or benign checkpoint: its label, and what the rules of safety found in it."""
+    """A hostile or benign checkpoint: its label, and the findings of the rules of safety in it."""
 
     file: str
     group: str
@@ -77,7 +77,7 @@ class Case:
 
 
 def labels(folder: Path) -> list[dict[str, Any]]:
-    """What the manifest of a folder says of each case."""
+    """The labels of all cases in the manifest of a folder."""
     cases: list[dict[str, Any]] = json.loads((folder / "manifest.json").read_text())["cases"]
     return cases
 
@@ -89,13 +89,13 @@ def checked(folder: Path) -> list[Case]:
     done = subprocess.run(command, capture_output=True, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"died with {done.returncode} on {lines[-1:]}: {done.stderr[-2000:]!r}"
-    found = {line["file"]: line for line in lines if "findings" in line}
-    return [_case(label, found[label["file"]]) for label in labels(folder)]
+    results = {line["file"]: line for line in lines if "findings" in line}
+    return [_case(label, results[label["file"]]) for label in labels(folder)]
 
 
-def _case(label: dict[str, Any], found: dict[str, Any]) -> Case:
-    findings = tuple((code, Severity(severity), where, detail) for code, severity, where, detail in found["findings"])
-    return Case(label["file"], label["class"], label["flag"], label["category"], findings, found["seconds"])
+def _case(label: dict[str, Any], result: dict[str, Any]) -> Case:
+    findings = tuple((code, Severity(severity), where, detail) for code, severity, where, detail in result["findings"])
+    return Case(label["file"], label["class"], label["flag"], label["category"], findings, result["seconds"])
 
 
 def modelscan(command: str, path: Path) -> bool:
@@ -132,8 +132,8 @@ def flagged_by_peer(name: str, command: str, folder: Path, cases: Iterable[Case]
     """The files that a peer flags, whatever it says of them."""
     scanned = [case.file for case in cases if case.flag is True or case.group == TWIN]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        said = pool.map(partial(PEERS[name], command), [folder / file for file in scanned])
-    return {file for file, is_flagged in zip(scanned, said, strict=True) if is_flagged}
+        flagged = pool.map(partial(PEERS[name], command), [folder / file for file in scanned])
+    return {file for file, is_flagged in zip(scanned, flagged, strict=True) if is_flagged}
 
 
 def rows(cases: list[Case], peers: dict[str, set[str]]) -> list[list[str]]:
@@ -145,15 +145,19 @@ def rows(cases: list[Case], peers: dict[str, set[str]]) -> list[list[str]]:
     for name in [*categories, "all"]:
         some = [case for case in wanted if name in (case.category, "all")]
         ours = sum(case.category in case.categories for case in some), sum(bool(case.alarms) for case in some)
-        table.append([name, str(len(some)), *map(str, ours), *(str(_count(some, said)) for said in peers.values())])
+        table.append(
+            [name, str(len(some)), *map(str, ours), *(str(_count(some, flagged)) for flagged in peers.values())]
+        )
     twins = [case for case in cases if case.group == TWIN]
     ours = str(sum(bool(case.alarms) for case in twins))
-    table.append(["false alarms", str(len(twins)), ours, ours, *(str(_count(twins, said)) for said in peers.values())])
+    table.append(
+        ["false alarms", str(len(twins)), ours, ours, *(str(_count(twins, flagged)) for flagged in peers.values())]
+    )
     return table
 
 
-def _count(cases: list[Case], said: set[str]) -> int:
-    return sum(case.file in said for case in cases)
+def _count(cases: list[Case], flagged: set[str]) -> int:
+    return sum(case.file in flagged for case in cases)
 
 
 def main() -> None:
@@ -161,11 +165,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("folder", type=Path)
     options.add_argument("--peer", action="append", default=[], help="NAME=COMMAND, NAME one of " + ", ".join(PEERS))
-    given = options.parse_args()
-    cases = checked(given.folder)
-    peers = dict(peer.split("=", 1) for peer in given.peer)
-    said = {name: flagged_by_peer(name, command, given.folder, cases) for name, command in peers.items()}
-    for row in rows(cases, said):
+    arguments = options.parse_args()
+    cases = checked(arguments.folder)
+    peers = dict(peer.split("=", 1) for peer in arguments.peer)
+    flagged = {name: flagged_by_peer(name, command, arguments.folder, cases) for name, command in peers.items()}
+    for row in rows(cases, flagged):
         print(f"{row[0]:22}" + "".join(f"{cell:>14}" for cell in row[1:]))
     for case in cases:
         if case.flag is True and case.category not in case.categories:

@@ -33,14 +33,14 @@ WRONG: dict[Any, tuple[str, ...]] = {
 
 def keys(kind: Any = Policy, table: str = "") -> list[tuple[str, str, Any, str]]:
     """Table, key, type and meaning of every plain field of a policy."""
-    found, types = [], get_type_hints(kind)
+    listed, types = [], get_type_hints(kind)
     for field in fields(kind):
         key = field.name.replace("_", "-")
         if is_dataclass(types[field.name]):
-            found += keys(types[field.name], f"{table}.{key}")
+            listed += keys(types[field.name], f"{table}.{key}")
         elif field.name != "per_path_ignores":
-            found.append((table, key, types[field.name], field.metadata.get("holds", "")))
-    return found
+            listed.append((table, key, types[field.name], field.metadata.get("meaning", "")))
+    return listed
 
 
 KEYS = keys()
@@ -60,11 +60,11 @@ def written(tmp_path: Path) -> Callable[..., Path]:
 
 
 def value_at(policy: Policy, table: str, key: str) -> Any:
-    """What a policy has under a key."""
-    found: Any = policy
+    """The value of a policy under a key."""
+    value: Any = policy
     for name in (*filter(None, table.split(".")), key):
-        found = getattr(found, name.replace("-", "_"))
-    return found
+        value = getattr(value, name.replace("-", "_"))
+    return value
 
 
 def line(table: str, key: str, value: str) -> str:
@@ -72,17 +72,17 @@ def line(table: str, key: str, value: str) -> str:
     return f"[{table}]\n{key} = {value}" if table else f"{key} = {value}"
 
 
-@pytest.mark.parametrize(("table", "key", "kind", "holds"), KEYS, ids=lambda part: str(part))
+@pytest.mark.parametrize(("table", "key", "kind", "meaning"), KEYS, ids=lambda part: str(part))
 @pytest.mark.parametrize("name", ["ckpttool.toml", "pyproject.toml"])
 def test_every_field_is_a_key(
-    name: str, table: str, key: str, kind: Any, holds: str, written: Callable[..., Path]
+    name: str, table: str, key: str, kind: Any, meaning: str, written: Callable[..., Path]
 ) -> None:
-    """What is written arrives in the field, of the right type."""
-    text, value = SAMPLES[kind] if holds != "codes" else ('["S", "I101", "ALL"]', ("S", "I101", "ALL"))
+    """A value in the file arrives in the field, of the right type."""
+    text, value = SAMPLES[kind] if meaning != "codes" else ('["S", "I101", "ALL"]', ("S", "I101", "ALL"))
     path = written(line(table, key, text), name)
-    expected = str(path.parent / value) if holds == "path" else value
-    found = value_at(read_policy(path), table, key)
-    assert (found, type(found)) == (expected, type(expected))
+    expected = str(path.parent / value) if meaning == "path" else value
+    field = value_at(read_policy(path), table, key)
+    assert (field, type(field)) == (expected, type(expected))
 
 
 def test_every_key_is_documented() -> None:
@@ -112,8 +112,8 @@ def test_what_fails_a_check_has_names(written: Callable[..., Path]) -> None:
         assert read_policy(written(line("", "fail-on", f'"{name}"'))).fail_on == severity
 
 
-@pytest.mark.parametrize(("table", "key", "kind", "holds"), KEYS, ids=lambda part: str(part))
-def test_wrong_types(table: str, key: str, kind: Any, holds: str, written: Callable[..., Path]) -> None:
+@pytest.mark.parametrize(("table", "key", "kind", "meaning"), KEYS, ids=lambda part: str(part))
+def test_wrong_types(table: str, key: str, kind: Any, meaning: str, written: Callable[..., Path]) -> None:
     """A value of another type is a mistake that names the file and the key."""
     for text in WRONG[kind]:
         path = written(line(table, key, text))
@@ -125,9 +125,9 @@ def test_wrong_types(table: str, key: str, kind: Any, holds: str, written: Calla
 
 
 def test_a_whole_number_is_a_number(written: Callable[..., Path]) -> None:
-    """Where a number is wanted, one without a fraction will do."""
-    found = read_policy(written("[.thresholds]\nhuge = 10")).thresholds.huge
-    assert (found, type(found)) == (10.0, float)
+    """A whole number is accepted for a number, and becomes a float."""
+    huge = read_policy(written("[.thresholds]\nhuge = 10")).thresholds.huge
+    assert (huge, type(huge)) == (10.0, float)
 
 
 def test_everything_at_once(written: Callable[..., Path]) -> None:
@@ -138,8 +138,8 @@ def test_everything_at_once(written: Callable[..., Path]) -> None:
     )
     with pytest.raises(ConfigurationError) as caught:
         read_policy(path)
-    told = [fault.partition(":")[0] for fault in caught.value.faults]
-    assert sorted(told) == sorted(
+    keys_reported = [fault.partition(":")[0] for fault in caught.value.faults]
+    assert sorted(keys_reported) == sorted(
         [
             "check.selct",
             "check.ignore[1]",
@@ -162,16 +162,16 @@ def test_everything_at_once(written: Callable[..., Path]) -> None:
 def test_ignores_by_path(written: Callable[..., Path], tmp_path: Path) -> None:
     """Ignores have globs, which count from the file where they name a directory, codes and a reason."""
     text = '[[.per-path-ignores]]\npaths = "{}"\ncodes = ["S101", "N"]\nreason = "an old model"\n'
-    (found,) = read_policy(written(text.format("old/*.h5"))).per_path_ignores
-    assert found == PathIgnore(f"{tmp_path.as_posix()}/old/*.h5", ("S101", "N"), "an old model")
-    assert found.covers(str(tmp_path / "old/a.h5"), "S101")
-    assert not found.covers(str(tmp_path / "new/a.h5"), "S101")
-    assert not found.covers(str(tmp_path / "old/a.h5"), "S102")
+    (ignore,) = read_policy(written(text.format("old/*.h5"))).per_path_ignores
+    assert ignore == PathIgnore(f"{tmp_path.as_posix()}/old/*.h5", ("S101", "N"), "an old model")
+    assert ignore.covers(str(tmp_path / "old/a.h5"), "S101")
+    assert not ignore.covers(str(tmp_path / "new/a.h5"), "S101")
+    assert not ignore.covers(str(tmp_path / "old/a.h5"), "S102")
     for glob in ("*.h5", "/elsewhere/*"):
         assert read_policy(written(text.format(glob))).per_path_ignores[0].paths == glob
     for blank in ("", "  "):
         for wrong in (text.format(blank), text.format("a").replace("an old model", blank)):
-            with pytest.raises(ConfigurationError, match="says something"):
+            with pytest.raises(ConfigurationError, match="is not blank"):
                 read_policy(written(wrong))
 
 
@@ -209,7 +209,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", sorted(BAD))
 def test_bad_files(name: str, tmp_path: Path) -> None:
-    """What is no TOML, or has no table of ours, is one error that names the file."""
+    """A file that is no TOML, or lacks the table, is one error that names the file."""
     path = tmp_path / "ckpttool.toml"
     path.write_bytes(BAD[name])
     with pytest.raises(ConfigurationError) as caught:

@@ -41,13 +41,13 @@ RIGHTLY = {
 @pytest.fixture(scope="module")
 def cases(hostile: Path) -> list[Case]:
     """Every case with what was found in it; the process has limits, and dies of a crash or a hang."""
-    found = checked(hostile)
+    cases = checked(hostile)
     assert not Path(hostile.parent / "MARKER").exists()
-    return found
+    return cases
 
 
 def test_every_danger_is_flagged_in_its_category(cases: list[Case]) -> None:
-    """What is to be flagged is, for the reason that its label gives."""
+    """Every case whose label says so is flagged, for the reason of the label."""
     wanted = [case for case in cases if case.flag is True]
     missed = [
         (case.file, case.category, case.findings)
@@ -65,7 +65,7 @@ def test_custom_code_is_an_information(cases: list[Case]) -> None:
 
 
 def test_no_benign_twin_alarms(cases: list[Case]) -> None:
-    """What looks odd and is fine has no finding of safety worse than an information."""
+    """A benign file that looks odd has no finding of safety above an information."""
     twins = [case for case in cases if case.group == "benign-twin"]
     assert [(case.file, case.findings) for case in twins if case.alarms] == []
     assert len(twins) == 40

@@ -57,9 +57,9 @@ CORPUS_FINDS = {
 def test_broken_fixtures(name: str) -> None:
     """Every damaged or foreign file is told for what it is, or said to be unchecked; none is clean."""
     report = report_on(str(FIXTURES / "broken" / name))
-    found = {one.rule.code for one in report.findings if one.rule.code.startswith("I")}
-    assert found == ({BROKEN[name]} if BROKEN[name] else set())
-    assert found or report.unchecked
+    codes_reported = {finding.rule.code for finding in report.findings if finding.rule.code.startswith("I")}
+    assert codes_reported == ({BROKEN[name]} if BROKEN[name] else set())
+    assert codes_reported or report.unchecked
 
 
 def test_all_broken_fixtures_are_listed() -> None:
@@ -74,12 +74,14 @@ def test_all_broken_fixtures_are_listed() -> None:
 @needs_corpus
 def test_corpus() -> None:
     """Of the real checkpoints those that are damaged are found, and no other."""
-    found = {}
+    alarms_by_name = {}
     for path in sorted((CORPUS / "files").iterdir()):
-        told = alarms(report_on(str(path)), "I") if path.is_file() and path.suffix in (".h5", ".hdf5", ".keras") else ()
-        if told and "companion" not in path.name:
-            found[path.name] = told
-    assert found == CORPUS_FINDS
+        codes_reported = (
+            alarms(report_on(str(path)), "I") if path.is_file() and path.suffix in (".h5", ".hdf5", ".keras") else ()
+        )
+        if codes_reported and "companion" not in path.name:
+            alarms_by_name[path.name] = codes_reported
+    assert alarms_by_name == CORPUS_FINDS
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_truncation_anywhere(name: str, tmp_path: Path) -> None:
     for size in {*range(0, len(whole), len(whole) // 40), len(whole) - 1}:
         path.write_bytes(whole[:size])
         report = check_file(str(path), Policy(select=("I",)))
-        assert {one.rule.code for one in report.findings} & {"I101", "I104"}, size
+        assert {finding.rule.code for finding in report.findings} & {"I101", "I104"}, size
 
 
 def test_a_changed_byte_of_an_archive(tmp_path: Path) -> None:
@@ -145,8 +147,8 @@ def without(path: Path, place: str, name: str) -> Path:
 def test_any_weight_that_is_missing(name: str, tmp_path: Path) -> None:
     """Each weight that is taken out is missed: a slot without it, or a name that the file lists."""
     for place in weights_of(name):
-        found = codes(without(tmp_path / Path(name).name, place, name), "I")
-        assert found & {"I102", "I107"}, place
+        reported = codes(without(tmp_path / Path(name).name, place, name), "I")
+        assert reported & {"I102", "I107"}, place
 
 
 def test_all_weights_are_missing(tmp_path: Path) -> None:
@@ -194,16 +196,16 @@ def test_too_many_weights(tmp_path: Path) -> None:
 
 
 def test_one_line_a_layer(tmp_path: Path) -> None:
-    """What is missing of a layer, and what is left over of a group, is told in a line each."""
+    """All missing weights of a layer, and all left over in a group, are one finding each."""
     parts = members("keras3/mlp.keras")
     inner = tmp_path / "inner"
     inner.write_bytes(parts["model.weights.h5"])
     with h5py.File(inner, "r+") as file:
         file.move("layers/dense", "layers/dense_7")
     path = zipped(tmp_path / "m.keras", {**parts, "model.weights.h5": inner.read_bytes()})
-    found = check_file(str(path), Policy(select=("I",))).findings
-    assert [finding.rule.code for finding in found] == ["I107", "I108"]
-    assert "kernel (4, 8), bias (8,)" in found[0].detail
+    reported = check_file(str(path), Policy(select=("I",))).findings
+    assert [finding.rule.code for finding in reported] == ["I107", "I108"]
+    assert "kernel (4, 8), bias (8,)" in reported[0].detail
 
 
 def test_another_shape(tmp_path: Path) -> None:
@@ -214,8 +216,8 @@ def test_another_shape(tmp_path: Path) -> None:
         del file[place]
         file[place] = np.ones((9, 9), "float32")
     report = check_file(str(path))
-    assert {one.rule.code for one in report.findings if one.rule.code[0] == "I"} == {"I107", "I108"}
-    assert any("stored there: (9, 9)" in one.detail for one in report.findings)
+    assert {finding.rule.code for finding in report.findings if finding.rule.code[0] == "I"} == {"I107", "I108"}
+    assert any("stored there: (9, 9)" in finding.detail for finding in report.findings)
 
 
 def test_classes_that_only_their_code_knows() -> None:
@@ -231,8 +233,8 @@ def test_configs(tmp_path: Path) -> None:
     subclassed = b'{"class_name": "Mine", "module": "own", "registered_name": "Mine", "config": {"name": "m"}}'
     cases = {"I109": senseless, "I110": subclassed, "I101": b"{", "I106": None}
     for code, config in cases.items():
-        found = codes(keras_like(tmp_path / f"{code}.keras", config=config), "I")
-        assert found == {code}, code
+        reported = codes(keras_like(tmp_path / f"{code}.keras", config=config), "I")
+        assert reported == {code}, code
 
 
 def test_an_unknown_filter(tmp_path: Path) -> None:
@@ -244,8 +246,8 @@ def test_an_unknown_filter(tmp_path: Path) -> None:
         settings.set_chunk((64,))
         settings.set_filter(h5py.h5z.FILTER_DEFLATE, h5py.h5z.FLAG_OPTIONAL, (4,))
         group = file.create_group("layers/dense/vars")
-        made = h5py.h5d.create(group.id, b"0", h5py.h5t.IEEE_F32LE, space, settings)
-        made.write(space, space, np.arange(64, dtype="float32"))
+        dataset = h5py.h5d.create(group.id, b"0", h5py.h5t.IEEE_F32LE, space, settings)
+        dataset.write(space, space, np.arange(64, dtype="float32"))
     assert not codes(path, "I")
     path.write_bytes(
         path.read_bytes().replace(
@@ -253,7 +255,7 @@ def test_an_unknown_filter(tmp_path: Path) -> None:
         )
     )
     report = check_file(str(path))
-    assert [one.where for one in report.findings if one.rule.code == "I103"] == ["layers/dense/vars/0"]
+    assert [finding.where for finding in report.findings if finding.rule.code == "I103"] == ["layers/dense/vars/0"]
     assert report.unchecked
 
 
@@ -292,7 +294,7 @@ def test_a_manifest_of_others(tmp_path: Path) -> None:
     assert not codes(path, "I")
     (tmp_path / "checkpoints.json").write_text("[")
     report = check_file(str(path))
-    assert report.unchecked or "I101" in {one.rule.code for one in report.findings}
+    assert report.unchecked or "I101" in {finding.rule.code for finding in report.findings}
 
 
 def test_a_required_checksum(tmp_path: Path) -> None:
@@ -325,26 +327,28 @@ def test_names(name: str, to: str, code: str | None, tmp_path: Path) -> None:
     assert codes(path, "I") == ({code} if code else set())
 
 
-def test_what_is_missing_is_told_in_few_words(tmp_path: Path) -> None:
+def test_missing_weights_are_listed_in_brief(tmp_path: Path) -> None:
     """Of hundreds of weights that fit no slot the first are named and the rest counted."""
     with h5py.File(tmp_path / "w.weights.h5", "w") as file:
         for number in range(300):
             file[f"layers/dense_{number + 7}/vars/0"] = np.ones((number + 1, 2), "float32")
     parts = members("keras3.0/mlp.keras")
     path = zipped(tmp_path / "m.keras", {**parts, "model.weights.h5": (tmp_path / "w.weights.h5").read_bytes()})
-    found = [one for one in check_file(str(path), Policy(select=("I",))).findings if one.rule.code == "I108"]
-    assert len(found) == 21
-    assert found[-1].detail == "and at 280 more places"
+    reported = [
+        finding for finding in check_file(str(path), Policy(select=("I",))).findings if finding.rule.code == "I108"
+    ]
+    assert len(reported) == 21
+    assert reported[-1].detail == "and at 280 more places"
 
 
 def test_data_of_another_program_are_not_to_be_fetched(tmp_path: Path, run: Callable[..., Any]) -> None:
-    """What `check` advises and `convert` says fit HDF5 that no Keras wrote."""
+    """The advice of `check` and the error of `convert` fit HDF5 of another program."""
     path = tmp_path / "data.h5"
     with h5py.File(path, "w") as file:
         file["images"] = np.zeros((4, 4))
     assert "leave data of other programs out of what is checked" in run("check", path).out
-    refused = run("convert", path, tmp_path / "new.keras")
-    assert (refused.code != 0, "is HDF5 of another program" in refused.err, "--arch" in refused.err) == (
+    refusals = run("convert", path, tmp_path / "new.keras")
+    assert (refusals.code != 0, "is HDF5 of another program" in refusals.err, "--arch" in refusals.err) == (
         True,
         True,
         False,

@@ -37,7 +37,7 @@ def keras() -> ModuleType:
 
 
 def test_the_table_is_that_of_live_keras(keras: ModuleType) -> None:
-    """What may be named is what Keras 3.15 has; `python -m tests.dangers.live_modelling` writes it anew."""
+    """The names that a config may use are those of Keras 3.15; `python -m tests.dangers.live_modelling` renews them."""
     stored = json.loads(PATH.read_text())
     live = table()
     assert stored["functions"] == live["functions"]
@@ -59,14 +59,14 @@ def test_what_keras_itself_calls_unsafe_is_not_known(keras: ModuleType) -> None:
 def objects(keras: ModuleType) -> Iterator[Any]:
     """Everything that needs no arguments in the namespaces of which models are made."""
     for namespace in NAMESPACES:
-        for name, found in vars(getattr(keras, namespace)).items():
+        for name, member in vars(getattr(keras, namespace)).items():
             if name.startswith("_") or name in ("get", "serialize", "deserialize"):
                 continue
-            if inspect.isfunction(found):
-                yield found
-            elif inspect.isclass(found):
+            if inspect.isfunction(member):
+                yield member
+            elif inspect.isclass(member):
                 try:
-                    yield found()
+                    yield member()
                 except (ImportError, TypeError, ValueError):
                     continue
 
@@ -79,8 +79,8 @@ def test_what_keras_writes_of_its_own_is_fine(keras: ModuleType, tmp_path: Path)
         keras.initializers.Initializer,
         keras.regularizers.Regularizer,
     )
-    wanted = [one for one in objects(keras) if type(one) not in bases]
-    written = json.loads(json.dumps([keras.saving.serialize_keras_object(one) for one in wanted]))
+    wanted = [instance for instance in objects(keras) if type(instance) not in bases]
+    written = json.loads(json.dumps([keras.saving.serialize_keras_object(instance) for instance in wanted]))
     assert len(written) > 150
     assert findings(with_config(tmp_path / "m.keras", {"x": written})) == ()
 
@@ -132,10 +132,10 @@ def test_lambdas_that_keras_saves(suffix: str, keras: ModuleType, tmp_path: Path
         assert codes(path) == {"S101"}, name
 
 
-def test_words_that_keras_saves(keras: ModuleType, tmp_path: Path) -> None:
+def test_vocabularies_that_keras_saves(keras: ModuleType, tmp_path: Path) -> None:
     """Vocabularies that were learnt or given as a list are fine; a path that a config still names is found."""
-    words = tmp_path / "words.txt"
-    words.write_text("a\nb\n")
+    vocabulary = tmp_path / "words.txt"
+    vocabulary.write_text("a\nb\n")
     adapted = keras.layers.TextVectorization()
     adapted.adapt(["a b", "b c"])
     for number, layer in enumerate((adapted, keras.layers.StringLookup(vocabulary=["/etc/passwd", "b"]))):
@@ -143,9 +143,9 @@ def test_words_that_keras_saves(keras: ModuleType, tmp_path: Path) -> None:
         path = tmp_path / f"{number}.keras"
         keras.Model(inputs, layer(inputs)).save(path)
         assert codes(path) == set()
-    config = keras.saving.serialize_keras_object(keras.layers.StringLookup(vocabulary=str(words)))
+    config = keras.saving.serialize_keras_object(keras.layers.StringLookup(vocabulary=str(vocabulary)))
     assert config["config"]["vocabulary"] is None  # since 3.12 the words go to the assets
-    config["config"]["vocabulary"] = str(words)
+    config["config"]["vocabulary"] = str(vocabulary)
     assert codes(with_config(tmp_path / "p.keras", {"x": config})) == {"S107"}
 
 
@@ -164,9 +164,9 @@ def test_custom_objects_that_keras_saves(keras: ModuleType, tmp_path: Path) -> N
     model = functional(keras, Twice(), keras.layers.Dense(1))
     model.compile("adam", loss)
     model.save(tmp_path / "m.keras")
-    found = findings(tmp_path / "m.keras")
-    assert {finding.rule.code for finding in found} == {"S104"}
-    assert {finding.detail.rpartition(".")[2].rpartition(">")[2] for finding in found} == {"Twice", "loss"}
+    reported = findings(tmp_path / "m.keras")
+    assert {finding.rule.code for finding in reported} == {"S104"}
+    assert {finding.detail.rpartition(".")[2].rpartition(">")[2] for finding in reported} == {"Twice", "loss"}
 
 
 def test_operations_that_keras_names_as_builtins(keras: ModuleType, tmp_path: Path) -> None:

@@ -37,17 +37,17 @@ def bits(dtype: str, kind: str, seed: int) -> Array:
     """Values of a dtype with bits of a kind: any at all, of one sign, small, zeros, or all the same."""
     random, width = np.random.default_rng(seed), LAYOUTS[dtype].width
     count, half = 2 * int(random.integers(1, 200)), 1 << (8 * width - 1)
-    found = random.integers(0, 2 * half - 1, count, np.uint64, endpoint=True)
+    anything = random.integers(0, 2 * half - 1, count, np.uint64, endpoint=True)
     low = random.integers(0, 3 * max(1, LAYOUTS[dtype].normal), count, np.uint64) % half
-    made = {
-        "any": found,
-        "positive": found % half,
-        "negative": found % half + half,
+    kinds = {
+        "any": anything,
+        "positive": anything % half,
+        "negative": anything % half + half,
         "small": low + half * random.integers(0, 2, count).astype(np.uint64),
         "zeros": half * random.integers(0, 2, count).astype(np.uint64),
-        "constant": np.full(count, found[0]),
+        "constant": np.full(count, anything[0]),
     }
-    return made[kind].astype(f"u{width}").view(numpy_dtype(dtype))
+    return kinds[kind].astype(f"u{width}").view(numpy_dtype(dtype))
 
 
 def parts(values: Array) -> Array:
@@ -61,20 +61,20 @@ def parts(values: Array) -> Array:
 def test_bounds_of_floats(dtype: str, kind: str, seed: int) -> None:
     """Counts and extremes are those that NumPy finds value by value."""
     stored, layout = bits(dtype, kind, seed), LAYOUTS[dtype]
-    found, values = bounds_of(stored.tobytes(), layout), parts(stored)
+    reported, values = bounds_of(stored.tobytes(), layout), parts(stored)
     least_normal = float(ml_dtypes.finfo(values.dtype).smallest_normal)
     with np.errstate(all="ignore"):
         wide = values.astype(np.float64)
-        assert found.nan == np.isnan(wide).sum()
-        assert found.infinite == np.isinf(wide).sum()
-        assert found.denormal == ((wide != 0) & (np.abs(wide) < least_normal)).sum()
-    assert found.is_constant == (len({value.tobytes() for value in values}) == 1)
-    assert found.is_zero(layout) == bool((wide == 0).all())
-    assert found.is_finite == bool(np.isfinite(wide).all())
-    if found.is_finite:
-        assert value_of(found.largest(layout), dtype, layout) == np.abs(wide).max()
-        assert value_of(found.smallest(layout), dtype, layout) == np.abs(wide).min()
-        assert found.lowest(dtype, layout) == wide.min()
+        assert reported.nan == np.isnan(wide).sum()
+        assert reported.infinite == np.isinf(wide).sum()
+        assert reported.denormal == ((wide != 0) & (np.abs(wide) < least_normal)).sum()
+    assert reported.is_constant == (len({value.tobytes() for value in values}) == 1)
+    assert reported.is_zero(layout) == bool((wide == 0).all())
+    assert reported.is_finite == bool(np.isfinite(wide).all())
+    if reported.is_finite:
+        assert value_of(reported.largest(layout), dtype, layout) == np.abs(wide).max()
+        assert value_of(reported.smallest(layout), dtype, layout) == np.abs(wide).min()
+        assert reported.lowest(dtype, layout) == wide.min()
 
 
 @pytest.mark.parametrize("kind", ["any", "constant", "zeros"])
@@ -83,9 +83,9 @@ def test_bounds_of_whole_numbers(dtype: str, kind: str) -> None:
     """Of whole numbers it is told whether they are all the same, and whether all zero."""
     raw = np.zeros(10, dtype) if kind == "zeros" else bits(dtype, kind, 1)
     stored = (raw % 2 if dtype == "bool" else raw).astype(dtype)
-    found = bounds_of(stored.tobytes(), LAYOUTS[dtype])
-    assert found.is_constant == (len({value.tobytes() for value in stored}) == 1)
-    assert found.is_zero(LAYOUTS[dtype]) == (not stored.view(f"u{stored.itemsize}").any())
+    reported = bounds_of(stored.tobytes(), LAYOUTS[dtype])
+    assert reported.is_constant == (len({value.tobytes() for value in stored}) == 1)
+    assert reported.is_zero(LAYOUTS[dtype]) == (not stored.view(f"u{stored.itemsize}").any())
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64"])
@@ -96,7 +96,7 @@ def test_the_lowest_whole_number(dtype: str) -> None:
 
 
 def test_every_dtype_has_a_layout() -> None:
-    """What can be read can be judged, and is as wide as it is read."""
+    """Every dtype that is read has a layout of the same width."""
     assert set(LAYOUTS) == set(DTYPES)
     for name, (width, _) in DTYPES.items():
         assert LAYOUTS[name].width == width // (2 if name.startswith("complex") else 1)
@@ -206,8 +206,8 @@ def duplicated(path: Path, source: str) -> Path:
 def test_duplicates(source: str, tmp_path: Path) -> None:
     """A kernel that is another's is told; weights of one axis may be alike, and so may kernels without any content."""
     path = duplicated(copied(tmp_path, source), source)
-    found = findings(path, "N", policy(smallest_duplicate=1))
-    assert [code for code, _ in found] == ["N108"]
+    reported = findings(path, "N", policy(smallest_duplicate=1))
+    assert [code for code, _ in reported] == ["N108"]
     edited(path, {stored_at(source, name): filled(0) for name in ("stem/kernel", "conv2d/kernel")})
     assert codes(path, "N") == {"N103"}
 
@@ -308,8 +308,8 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         file.create_dataset(place, data=np.zeros((3, 3, 4, 4), "S3"))
         file[stored_at("names", "conv2d/bias")][0] = np.nan
     report = check_file(str(path))
-    assert [one for one in report.unchecked if place in one]
-    assert {"I103", "N101"} <= {one.rule.code for one in report.findings}
+    assert [finding for finding in report.unchecked if place in finding]
+    assert {"I103", "N101"} <= {finding.rule.code for finding in report.findings}
 
 
 def test_values_of_absurd_width() -> None:
@@ -356,15 +356,19 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", ["fresh.keras", "fresh.h5"])
 def test_a_fresh_model(name: str, fresh: dict[str, Path]) -> None:
-    """What Keras initializes alarms nobody: the config has one kernel begin with zeros, and one layer be of float64."""
+    """A fresh model has no alarm: its config has one kernel begin with zeros, and one layer be of float64."""
     report = check_file(str(fresh[name]))
-    others = [one for one in report.findings if one.rule.code != "P102"]  # Keras 3 does not compile its own .h5
-    assert [one for one in others if one.rule.severity >= Severity.WARNING or one.rule.code[0] == "N"] == []
+    others = [
+        finding for finding in report.findings if finding.rule.code != "P102"
+    ]  # Keras 3 does not compile its own .h5
+    assert [
+        finding for finding in others if finding.rule.severity >= Severity.WARNING or finding.rule.code[0] == "N"
+    ] == []
     assert not report.unchecked
 
 
 @pytest.mark.parametrize("name", ["fresh.weights.h5", "fresh_weights.h5"])
 def test_fresh_weights(name: str, fresh: dict[str, Path]) -> None:
     """Without a config, the kernel of zeros and the mix of dtypes are told, and nothing else."""
-    found = findings(fresh[name], "N")
-    assert [code for code, _ in found] == ["N103", "N110"]
+    reported = findings(fresh[name], "N")
+    assert [code for code, _ in reported] == ["N103", "N110"]

@@ -59,17 +59,17 @@ _HARMFUL = {
 }
 
 
-@pytest.mark.parametrize("what", _HARMFUL)
-def test_is_found(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", _HARMFUL)
+def test_every_danger_is_reported(name: str, tmp_path: Path) -> None:
     """An operation that touches files or runs code is an error, in the graph, in a function, in any meta graph."""
-    graph, where = _HARMFUL[what]
+    graph, where = _HARMFUL[name]
     report = ckpttool.check([with_graph(tmp_path, graph)])
-    (found,) = [one for one in report.files[0].findings if one.rule.code == "S111"]
-    assert found.where == where
+    (finding,) = [finding for finding in report.files[0].findings if finding.rule.code == "S111"]
+    assert finding.where == where
 
 
 def test_the_savers_own_are_none(tmp_path: Path) -> None:
-    """What saves and restores the variables is in every SavedModel."""
+    """The operations that save and restore the variables, which every SavedModel has, are no finding."""
     saver = function("__inference__traced_save_1", node("s", "SaveV2", 3)) + node("save/RestoreV2", "RestoreV2")
     assert list(operations_in(with_graph(tmp_path, saver))) == []
 

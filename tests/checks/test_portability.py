@@ -31,13 +31,13 @@ _OTHERS = (path.name for path in sorted((FIXTURES / "old_models").glob("*.h5")) 
 WHOLE = [*OLD_MODELS, *(f"old_models/{name}" for name in _OTHERS)]
 
 
-def told(name: str, family: str = "P") -> dict[str, list[str]]:
+def details_by_code(name: str, family: str = "P") -> dict[str, list[str]]:
     """The details of all that is found in a fixture, by code."""
-    found: dict[str, list[str]] = {}
-    for one in report_on(str(FIXTURES / name)).findings:
-        if one.rule.code.startswith(family):
-            found.setdefault(one.rule.code, []).append(f"{one.where}: {one.detail}")
-    return found
+    details: dict[str, list[str]] = {}
+    for finding in report_on(str(FIXTURES / name)).findings:
+        if finding.rule.code.startswith(family):
+            details.setdefault(finding.rule.code, []).append(f"{finding.where}: {finding.detail}")
+    return details
 
 
 @pytest.fixture(scope="module")
@@ -48,27 +48,27 @@ def keras() -> Any:
 
 
 def loaded(keras: Any, name: str) -> Any:
-    """What Keras 3 makes of a model, None where it raises."""
+    """The model that Keras 3 loads from a fixture, None where it raises."""
     try:
         return keras.models.load_model(FIXTURES / name, compile=False)
     except Exception:  # of any kind: old files meet many parts of Keras
         return None
 
 
-def refused(found: dict[str, list[str]]) -> list[str]:
-    """What Keras 3 is said to raise on, compiled or not."""
-    return [detail for detail in found.get("P102", []) if "compile=False" not in detail]
+def refusals(details: dict[str, list[str]]) -> list[str]:
+    """The details of the findings that Keras 3 raises, compiled or not."""
+    return [detail for detail in details.get("P102", []) if "compile=False" not in detail]
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_against_live_keras(name: str, keras: Any) -> None:
     """Keras 3 raises just where it is said to refuse a file, or to need the code of own classes; where it changes the
     shape of an input, that is said."""
-    found, model = told(name), loaded(keras, name)
-    assert "P101" in found
-    needs_code = any("custom_objects" in detail for detail in found.get("P105", []))
-    assert (model is None) == bool(refused(found) or needs_code)
-    if model is not None and "P103" not in found:
+    details, model = details_by_code(name), loaded(keras, name)
+    assert "P101" in details
+    needs_code = any("custom_objects" in detail for detail in details.get("P105", []))
+    assert (model is None) == bool(refusals(details) or needs_code)
+    if model is not None and "P103" not in details:
         architecture = ckpttool.load_architecture(FIXTURES / name)
         assert [tuple(t.shape) for t in model.inputs] == [shape for _, shape in architecture.inputs]
 
@@ -78,7 +78,7 @@ def test_against_live_keras(name: str, keras: Any) -> None:
 )
 def test_hard_sigmoid(name: str) -> None:
     """The function that means something else today is told as such."""
-    assert any("hard-sigmoid" in detail for detail in told(name)["P103"])
+    assert any("hard-sigmoid" in detail for detail in details_by_code(name)["P103"])
 
 
 @pytest.mark.parametrize(
@@ -86,51 +86,55 @@ def test_hard_sigmoid(name: str) -> None:
 )
 def test_keras_1(name: str) -> None:
     """Configs of Keras 1 are refused by Keras 3 whatever is in them."""
-    found = told(name)
-    assert found["P102"]
-    assert "P103" not in found
+    details = details_by_code(name)
+    assert details["P102"]
+    assert "P103" not in details
 
 
 def test_keras_0() -> None:
     """So are the weights of Keras 0, in whose layout Keras 3 finds no layers."""
-    assert set(told("keras0.3/cnn_weights.hdf5")) == {"P102"}
+    assert set(details_by_code("keras0.3/cnn_weights.hdf5")) == {"P102"}
 
 
 def test_weights_alone() -> None:
     """Weights without a config tell nothing."""
     for name in ("keras2.15/cnn_weights.h5", "keras3/many.weights.h5", "keras1.2/cnn_weights.h5"):
-        assert not told(name)
+        assert not details_by_code(name)
 
 
 def test_lambda_layers() -> None:
     """The code of a Lambda layer has no exact form, and the plan says what it takes."""
-    found = told("old_layers/keras2.2/refused_lambda.h5")
-    assert any("--replace" in detail for detail in found["P104"])
+    details = details_by_code("old_layers/keras2.2/refused_lambda.h5")
+    assert any("--replace" in detail for detail in details["P104"])
 
 
 def test_custom_classes() -> None:
     """Own classes need their code to be converted and to be loaded, and are a matter of safety."""
-    assert any("mine>Scale" in detail for detail in told("old_layers/keras2.15/own_class.h5")["P105"])
-    assert told("keras3/odd.keras") == {"P107": ["config: load_model has to be given fixtures>Odd"]}
-    assert "S104" in told("keras3/odd.keras", "S")
+    assert any("mine>Scale" in detail for detail in details_by_code("old_layers/keras2.15/own_class.h5")["P105"])
+    assert details_by_code("keras3/odd.keras") == {
+        "P107": ["config: load_model needs them as custom_objects: fixtures>Odd"]
+    }
+    assert "S104" in details_by_code("keras3/odd.keras", "S")
 
 
 def test_the_plan_in_a_line() -> None:
     """Who wrote it, and what `ckpttool convert` would do, is told in one finding."""
-    (detail,) = told("keras2.15/cnn.h5")["P101"]
-    assert detail.startswith("config: in the words of Keras 2 (2.15.0); ckpttool convert would make ")
-    (detail,) = told("old_layers/keras2.15/refused_block.h5")["P101"]
-    assert detail.endswith("and would refuse 1 thing")
+    (detail,) = details_by_code("keras2.15/cnn.h5")["P101"]
+    assert detail.startswith("config: a config of Keras 2 (2.15.0); ckpttool convert would make ")
+    (detail,) = details_by_code("old_layers/keras2.15/refused_block.h5")["P101"]
+    assert detail.endswith("and would refuse 1 part of the model")
 
 
 def test_one_finding_for_many_places() -> None:
-    """What is to be done in many layers is told once, with the first of them."""
-    found = [detail for detail in told("old_models/m032_ConvLSTM2D.h5")["P103"] if "scale-hard-sigmoid" in detail]
-    assert len(found) == 1
+    """An edit that many layers need is reported once, with the first of them."""
+    details = [
+        detail for detail in details_by_code("old_models/m032_ConvLSTM2D.h5")["P103"] if "scale-hard-sigmoid" in detail
+    ]
+    assert len(details) == 1
 
 
 # What Keras 3.15 computes otherwise where an edit is not made, by the names of edits.
-OTHERWISE = {
+COMPUTED_DIFFERENTLY = {
     *("scale-hard-sigmoid", "rescale-hard-sigmoid", "register-hard-sigmoid"),
     *("write-padding", "write-default", "write-backward-layer", "state-input"),
 }
@@ -140,9 +144,9 @@ OTHERWISE = {
 def test_against_the_plan(name: str) -> None:
     """Every kind of edit that a plan has, and without which Keras 3 computes something else, is told once."""
     edits = plan(FIXTURES / name, "model.keras").edits
-    planned = {one.edit.name for one in edits if one.detail != "data_format='channels_last'"}
-    names = [detail.split(": ")[1].split(" (")[0].split(", ")[0] for detail in told(name).get("P103", [])]
-    assert sorted(names) == sorted(planned & OTHERWISE)
+    planned = {edit.edit.name for edit in edits if edit.detail != "data_format='channels_last'"}
+    names = [detail.split(": ")[1].split(" (")[0].split(", ")[0] for detail in details_by_code(name).get("P103", [])]
+    assert sorted(names) == sorted(planned & COMPUTED_DIFFERENTLY)
 
 
 IN_ORDER = "old_models/m021_ZeroPadding1D.h5"  # whose layer states no order of axes
@@ -151,41 +155,41 @@ IN_ORDER = "old_models/m021_ZeroPadding1D.h5"  # whose layer states no order of 
 def test_what_keras_3_takes_by_itself() -> None:
     """A convolution of Keras 2.0 or 2.1 without data_format is channels_last in Keras 3, too."""
     edits = plan(FIXTURES / IN_ORDER, "model.keras").edits
-    assert {one.detail for one in edits if one.edit.name == "write-default"} == {"data_format='channels_last'"}
-    assert not any("write-default" in detail for detail in told(IN_ORDER).get("P103", []))
+    assert {edit.detail for edit in edits if edit.edit.name == "write-default"} == {"data_format='channels_last'"}
+    assert not any("write-default" in detail for detail in details_by_code(IN_ORDER).get("P103", []))
 
 
 def test_all_kinds_are_met() -> None:
     """The fixtures have every such edit, but those for options, other backends, and Bidirectional run backwards."""
-    planned = {one.edit.name for name in WHOLE for one in plan(FIXTURES / name, "model.keras").edits}
+    planned = {edit.edit.name for name in WHOLE for edit in plan(FIXTURES / name, "model.keras").edits}
     seldom = {"register-hard-sigmoid", "write-padding", "write-backward-layer"}
-    assert planned >= OTHERWISE - seldom
+    assert planned >= COMPUTED_DIFFERENTLY - seldom
     assert {edit.name for edit in EDITS} >= seldom
 
 
 def test_a_list_of_layers(tmp_path: Path) -> None:
     """The config of a Sequential model as Keras wrote it up to 2.2.2 is refused."""
     path = Path(shutil.copy(FIXTURES / "keras2.15/mlp.h5", tmp_path))
-    assert not [one for one in check_file(str(path)).findings if "form of Keras 2.2.2" in one.detail]
+    assert not [finding for finding in check_file(str(path)).findings if "form of Keras 2.2.2" in finding.detail]
     with h5py.File(path, "r+") as file:
         config = json.loads(file.attrs["model_config"])
         file.attrs["model_config"] = json.dumps({**config, "config": config["config"]["layers"]})
-    (found,) = [one for one in check_file(str(path)).findings if one.rule.code == "P102"]
-    assert "the form of Keras 2.2.2" in found.detail
+    (refusal,) = [finding for finding in check_file(str(path)).findings if finding.rule.code == "P102"]
+    assert "the form of Keras 2.2.2" in refusal.detail
 
 
 def test_broken_files() -> None:
-    """What cannot be opened, or is no model, has no portability."""
+    """A file that cannot be opened, or is no model, has no finding of portability."""
     for path in sorted((FIXTURES / "broken").iterdir()):
-        assert not [one for one in check_file(str(path)).findings if one.rule.code.startswith("P")]
+        assert not [finding for finding in check_file(str(path)).findings if finding.rule.code.startswith("P")]
 
 
 def test_who_opens_a_model_of_keras_3() -> None:
-    """That Keras 2 does not open a model is told where it is asked for, and only of whole models of Keras 3."""
+    """P106, Keras 2 does not open the model, is reported where it is selected, and only of whole models of Keras 3."""
     for name, codes in (("keras3/mlp.keras", {"P106"}), ("keras3/cnn.h5", {"P106"}), ("keras3/mlp.weights.h5", set())):
         for select in (("P",), ("ALL", "P106")):
-            found = check_file(str(FIXTURES / name), Policy(select=select)).findings
-            assert {one.rule.code for one in found} == codes, name
+            findings = check_file(str(FIXTURES / name), Policy(select=select)).findings
+            assert {finding.rule.code for finding in findings} == codes, name
         assert not check_file(str(FIXTURES / name)).findings
-    found = check_file(str(FIXTURES / "keras2.15/mlp.keras"), Policy(select=("P",))).findings
-    assert "P106" not in {one.rule.code for one in found}
+    findings = check_file(str(FIXTURES / "keras2.15/mlp.keras"), Policy(select=("P",))).findings
+    assert "P106" not in {finding.rule.code for finding in findings}

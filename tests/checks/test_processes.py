@@ -39,21 +39,21 @@ def test_one_that_dies_costs_one_checkpoint() -> None:
         "kill",
         "last",
     ]
-    found = in_processes(paths, start, 2, lambda nbytes: None)
-    assert [report.path for report in found] == paths
-    told = {report.path: report.unchecked for report in found if report.unchecked}
-    assert told == {
+    reports = in_processes(paths, start, 2, lambda nbytes: None)
+    assert [report.path for report in reports] == paths
+    unchecked = {report.path: report.unchecked for report in reports if report.unchecked}
+    assert unchecked == {
         "exit": ("the process that checked it ended with status 3",),
         "raise": ("the process that checked it ended with status 1: MemoryError: so much",),
         "kill": ("the process that checked it was ended by signal 9",),
     }
-    assert len({report.size for report in found} - {0}) >= 3  # the dead were replaced
+    assert len({report.size for report in reports} - {0}) >= 3  # the dead were replaced
 
 
 def test_one_that_hangs_is_ended() -> None:
     """A process that says nothing for too long is ended; one that is slow and tells of progress is not."""
     progress = list[int]()
-    found = in_processes(["hang", "slow", "good"], start, 2, progress.append, silence=6.5)
-    assert [bool(report.unchecked) for report in found] == [True, False, False]
-    assert "told nothing for 6 seconds and was ended" in found[0].unchecked[0]
+    reports = in_processes(["hang", "slow", "good"], start, 2, progress.append, silence=6.5)
+    assert [bool(report.unchecked) for report in reports] == [True, False, False]
+    assert "sent nothing for 6 seconds and was ended" in reports[0].unchecked[0]
     assert sum(progress) >= 500

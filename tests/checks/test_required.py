@@ -27,10 +27,10 @@ def asked(**requirements: Any) -> Policy:
     return replace(EVERYTHING, select=("R",), requirements=Requirements(**requirements))
 
 
-def found(path: str | Path, **requirements: Any) -> list[str]:
+def codes_of(path: str | Path, **requirements: Any) -> list[str]:
     """The codes that a file breaks of some requirements; "?" for what could not be told."""
     report = check_file(str(FIXTURES / path), asked(**requirements))
-    return sorted({one.rule.code for one in report.findings}) + ["?"] * len(report.unchecked)
+    return sorted({finding.rule.code for finding in report.findings}) + ["?"] * len(report.unchecked)
 
 
 def facts(name: str) -> tuple[int, int, set[str]]:
@@ -100,14 +100,15 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
 
 @pytest.mark.parametrize(("name", "requirements", "expected"), CASES)
 def test_requirements(name: str, requirements: dict[str, Any], expected: list[str]) -> None:
-    """What is asked for and not so is told, what cannot be told is unchecked, and nothing else is said."""
-    assert found(name, **requirements) == expected
+    """A requirement that is not met is a finding, one that cannot be checked is unchecked, and nothing else is
+    reported."""
+    assert codes_of(name, **requirements) == expected
 
 
 @pytest.mark.parametrize("name", [MODEL, "keras3/odd.keras", "keras2.15/wrappers.h5", "keras3/mlp.weights.h5"])
 def test_silent_unless_asked(name: str) -> None:
     """Without requirements the family says nothing."""
-    assert found(name) == []
+    assert codes_of(name) == []
 
 
 def test_a_spec_file(tmp_path: Path) -> None:
@@ -115,10 +116,10 @@ def test_a_spec_file(tmp_path: Path) -> None:
     spec = spec_of(ckpttool.load_architecture(FIXTURES / MODEL))
     path = tmp_path / "model.spec.json"
     path.write_text(to_json(spec))
-    assert found(MODEL, architecture=str(path)) == []
+    assert codes_of(MODEL, architecture=str(path)) == []
     path.write_text(to_json(replace(spec, slots=(*spec.slots, replace(spec.slots[-1], path="layers/x/vars/0")))))
     report = check_file(str(FIXTURES / MODEL), asked(architecture=str(path)))
-    assert any("missing" in one.detail for one in report.findings)
+    assert any("missing" in finding.detail for finding in report.findings)
 
 
 @pytest.fixture
@@ -144,8 +145,8 @@ def test_drift(pair: tuple[Path, Path]) -> None:
         ({"frozen": ("conv2d*",), "largest_change": 0.09}, ["R110", "R111"]),
     ]
     for requirements, expected in cases:
-        assert found(tuned, baseline=str(base), **requirements) == expected, requirements
-    assert found(base, baseline=str(base), frozen=("*",), largest_change=0.0) == []
+        assert codes_of(tuned, baseline=str(base), **requirements) == expected, requirements
+    assert codes_of(base, baseline=str(base), frozen=("*",), largest_change=0.0) == []
 
 
 def test_counters_have_no_dtype(tmp_path: Path) -> None:
@@ -155,10 +156,10 @@ def test_counters_have_no_dtype(tmp_path: Path) -> None:
         file["layers/dense/vars/0"] = np.ones((3, 4), "float32")
         file["layers/dropout/seed_generator/vars/0"] = np.ones(2, "uint32")
         file["layers/normalization/vars/2"] = np.int64(7)
-    assert found(path, dtypes=("float32",)) == []
+    assert codes_of(path, dtypes=("float32",)) == []
     with h5py.File(path, "r+") as file:
         file["layers/table/vars/0"] = np.ones(3, "int32")
-    assert found(path, dtypes=("float32",)) == ["R101"]
+    assert codes_of(path, dtypes=("float32",)) == ["R101"]
 
 
 def test_another_shape(pair: tuple[Path, Path]) -> None:
@@ -169,7 +170,7 @@ def test_another_shape(pair: tuple[Path, Path]) -> None:
         del file[place]
         file[place] = np.ones((6, 3), "float32")
     report = check_file(str(tuned), asked(baseline=str(base), largest_change=0.5))
-    assert [(one.where, one.detail) for one in report.findings] == [(place, "(6, 2) became (6, 3)")]
+    assert [(finding.where, finding.detail) for finding in report.findings] == [(place, "(6, 2) became (6, 3)")]
 
 
 def test_weights_that_came_or_went(pair: tuple[Path, Path]) -> None:
@@ -179,8 +180,8 @@ def test_weights_that_came_or_went(pair: tuple[Path, Path]) -> None:
     with h5py.File(tuned, "r+") as file:
         file[place][0, 0] = float("nan")
     report = check_file(str(tuned), asked(baseline=str(base), largest_change=0.5))
-    assert [(one.rule.code, one.where) for one in report.findings] == [("R111", place)]
-    assert "R111" in found("keras3/mlp.keras", baseline=str(base), largest_change=0.5)
+    assert [(finding.rule.code, finding.where) for finding in report.findings] == [("R111", place)]
+    assert "R111" in codes_of("keras3/mlp.keras", baseline=str(base), largest_change=0.5)
 
 
 RANGES = [
@@ -201,6 +202,6 @@ def test_ranges_of_versions(text: str, inside: list[str], outside: list[str]) ->
 
 @pytest.mark.parametrize("text", ["3", ">=", "=>3", ">=3,", "~=3.0", ">=3 <4", ">=x", "=3"])
 def test_what_is_no_range(text: str) -> None:
-    """What is no range of versions is an error that says so."""
+    """A text that is no range of versions is an error that says so."""
     with pytest.raises(CheckpointError, match="is no range of versions"):
         Range.of(text)

@@ -16,7 +16,7 @@ from ckpttool.checks.catalogue import FAMILIES, RULES, Family, unknown_codes
 from ckpttool.checks.paths import checkpoints_at
 from ckpttool.checks.policy import ALL, PathIgnore, Policy
 from ckpttool.checks.result import CheckReport, FileReport, Suppressed
-from ckpttool.checks.rule import Finding, Rule, Severity, Told
+from ckpttool.checks.rule import Finding, Outcome, Rule, Severity
 from ckpttool.checks.runner import check, check_file
 from tests.samples import FIXTURES
 
@@ -37,7 +37,7 @@ def test_a_whole_checkpoint_is_clean() -> None:
 
 
 def test_a_damaged_checkpoint(tmp_path: Path) -> None:
-    """What was cut off is an error of integrity."""
+    """A file that is cut off is an error of integrity."""
     path = tmp_path / "cut.weights.h5"
     path.write_bytes((FIXTURES / "keras3/mlp.weights.h5").read_bytes()[:2000])
     report = check(path)
@@ -142,10 +142,10 @@ def test_unopened_is_never_clean(policy: Policy, name: str) -> None:
 def test_unread_is_never_clean(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that could not be read was not checked, also where the rule that tells of it does not count."""
 
-    def reading(subject: Any) -> Iterator[Told]:
+    def reading(subject: Any) -> Iterator[Outcome]:
         yield Finding(RULES[code], "dense/kernel", "cannot be read")
 
-    families = tuple(replace(one, checks=(reading,)) if one.name == "numbers" else one for one in FAMILIES)
+    families = tuple(replace(family, checks=(reading,)) if family.name == "numbers" else family for family in FAMILIES)
     monkeypatch.setattr(runner, "FAMILIES", families)
     report = check(GOOD, Policy(select=("N",)))
     assert (report.verdict, report.files[0].unchecked) == ("not checked", ("dense/kernel: cannot be read",))
@@ -160,11 +160,11 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         assert "no such file" in report.files[0].unchecked[0]
 
 
-@pytest.mark.parametrize("given", ["", "*.keras", "**/*.keras"])
-def test_nothing_to_check(given: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", "*.keras", "**/*.keras"])
+def test_nothing_to_check(name: str, tmp_path: Path) -> None:
     """A directory or a glob without checkpoints is not checked, and clean only where that is allowed."""
     (tmp_path / "notes.txt").write_text("no checkpoint")
-    path = tmp_path / given
+    path = tmp_path / name
     report = check(path)
     assert (report.verdict, report.files[0].unchecked) == ("not checked", ("there is no checkpoint",))
     assert check([GOOD, path]).verdict == "not checked"
@@ -174,7 +174,7 @@ def test_nothing_to_check(given: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("pattern", "expected"),
     [
         ("**/*.h5", "a.h5 one/b.h5 one/two/c.h5"),
         ("**/**/*.h5", "a.h5 one/b.h5 one/two/c.h5"),
@@ -189,7 +189,7 @@ def test_nothing_to_check(given: str, tmp_path: Path) -> None:
     ],
 )
 def test_globs_over_links_that_lead_back(
-    given: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pattern: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`**` is each directory below once, not the links there, three of which to the same directory would be 3**40
     paths; what is named without it may be a link."""
@@ -201,10 +201,10 @@ def test_globs_over_links_that_lead_back(
         (tmp_path / "one" / f"loop{number}").symlink_to(tmp_path / "one", target_is_directory=True)
     monkeypatch.chdir(tmp_path)
     for start in ("", f"{tmp_path}/"):
-        places = [place.removeprefix(start) for place in checkpoints_at(start + given)]
-        wanted = found.split()
+        places = [place.removeprefix(start) for place in checkpoints_at(start + pattern)]
+        wanted = expected.split()
         assert [
-            place for place in places if place.endswith(".h5") and (given != "one/**" or "loop" not in place)
+            place for place in places if place.endswith(".h5") and (pattern != "one/**" or "loop" not in place)
         ] == wanted
     assert checkpoints_at(f"{tmp_path}/one/\0**/*.h5") == ()
 
@@ -217,7 +217,7 @@ def test_directories_and_globs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (tmp_path / name).write_bytes(GOOD.read_bytes())
     (tmp_path / "notes.txt").write_text("no checkpoint")
     monkeypatch.chdir(tmp_path)
-    for given, found in (
+    for paths, expected in (
         (".", ["[e].keras", "a.keras", "b.keras"]),
         (["."] * 2, ["[e].keras", "a.keras", "b.keras"]),
         ("deep", ["deep/c.keras"]),
@@ -227,14 +227,14 @@ def test_directories_and_globs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("[e].keras", ["[e].keras"]),
         (["b.keras", "a.keras", "b.keras"], ["b.keras", "a.keras"]),
     ):
-        report = check(given)
-        assert [Path(file.path).as_posix() for file in report.files] == found
+        report = check(paths)
+        assert [Path(file.path).as_posix() for file in report.files] == expected
         assert report.verdict == "clean"
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser may read it, Windows has other rights")
 def test_a_directory_that_may_not_be_read(tmp_path: Path) -> None:
-    """What a closed directory holds is not checked."""
+    """The checkpoints in a directory that may not be read are reported as not checked."""
     tmp_path.chmod(0o000)
     try:
         assert check(tmp_path).verdict == "not checked"
@@ -254,7 +254,7 @@ ENDLESS = Rule("I199", "endless", "integrity", Severity.ERROR, "finds", "why", "
 def test_findings_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint in which there is no end of findings is reported with some, and as not checked completely."""
 
-    def endless(subject: Any) -> Iterator[Told]:
+    def endless(subject: Any) -> Iterator[Outcome]:
         number = 0
         while True:
             number += 1
@@ -262,18 +262,18 @@ def test_findings_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(runner, "FAMILIES", (Family("integrity", "", (ENDLESS,), (endless,)),))
     report = check_file(str(GOOD))
-    assert len(report.findings) == runner.MOST
+    assert len(report.findings) == runner.MAX_OUTCOMES
     assert "more than 10,000" in report.unchecked[0]
 
 
 def test_only_what_counts_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A check none of whose rules counts is not run."""
 
-    def never(subject: Any) -> Iterator[Told]:
+    def never(subject: Any) -> Iterator[Outcome]:
         raise AssertionError
         yield
 
-    families = tuple(replace(one, checks=(never,)) if one.name != "integrity" else one for one in FAMILIES)
+    families = tuple(replace(family, checks=(never,)) if family.name != "integrity" else family for family in FAMILIES)
     monkeypatch.setattr(runner, "FAMILIES", families)
     assert check(GOOD, Policy(select=("I",))).verdict == "clean"
     with pytest.raises(AssertionError):
@@ -285,31 +285,31 @@ def test_only_what_counts_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_verdicts(severity: Severity, fail_on: Severity) -> None:
     """A finding counts from the least severity on; findings weigh more than what was not checked."""
     rule = Rule("X101", "x", "x", severity, "", "", "")
-    found = FileReport("a", "", 0, (Finding(rule, "", ""),))
+    report = FileReport("a", "", 0, (Finding(rule, "", ""),))
     counts = severity >= fail_on
-    unchecked = replace(found, unchecked=("why",))
+    unchecked = replace(report, unchecked=("why",))
     clean = FileReport("b", "", 0)
-    assert CheckReport((found, clean), fail_on).verdict == ("findings" if counts else "passed")
-    assert CheckReport((found, unchecked), fail_on).verdict == ("findings" if counts else "not checked")
+    assert CheckReport((report, clean), fail_on).verdict == ("findings" if counts else "passed")
+    assert CheckReport((report, unchecked), fail_on).verdict == ("findings" if counts else "not checked")
     assert CheckReport((clean, unchecked), fail_on).verdict == ("findings" if counts else "not checked")
-    assert bool(CheckReport((found,), fail_on).failures) is counts
+    assert bool(CheckReport((report,), fail_on).failures) is counts
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)
 def test_what_fails_by_default(rule: Rule) -> None:
     """Errors fail a check, and of the warnings those about safety; `--fail-on error` lets these pass."""
     fails = rule.severity is Severity.ERROR or (rule.code[0] == "S" and rule.severity is Severity.WARNING)
-    found = FileReport("a", "", 0, (Finding(rule, "", ""),))
-    assert CheckReport((found,)).verdict == ("findings" if fails else "passed")
-    lax = CheckReport((found,), Severity.ERROR)
+    report = FileReport("a", "", 0, (Finding(rule, "", ""),))
+    assert CheckReport((report,)).verdict == ("findings" if fails else "passed")
+    lax = CheckReport((report,), Severity.ERROR)
     assert lax.verdict == ("findings" if rule.severity is Severity.ERROR else "passed")
 
 
 def test_clean_is_said_of_nothing_alone() -> None:
-    """Where anything was found, even what is ignored for a reason, the verdict is not clean."""
+    """With any finding, even one that is ignored for a reason, the verdict is not clean."""
     finding = Finding(RULES["S104"], "", "")
-    for one in (FileReport("a", "", 0, (finding,)), FileReport("a", "", 0, (), (Suppressed(finding, "why"),))):
-        assert CheckReport((one, FileReport("b", "", 0))).verdict == "passed"
+    for report in (FileReport("a", "", 0, (finding,)), FileReport("a", "", 0, (), (Suppressed(finding, "why"),))):
+        assert CheckReport((report, FileReport("b", "", 0))).verdict == "passed"
     assert CheckReport((FileReport("b", "", 0),)).verdict == "clean"
 
 

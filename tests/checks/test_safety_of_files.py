@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ckpttool.checkpoint import Refusal
 from ckpttool.checks.rule import Finding
 from ckpttool.checks.runner import check_file
-from ckpttool.checks.safety import members, names, refused
+from ckpttool.checks.safety import members, names, refusals
 from tests.checks.safe import codes, findings
 from tests.samples import FIXTURES, zipped
 from tests.samples import members as members_of
@@ -75,7 +75,7 @@ HDF5 = {
 
 @pytest.mark.parametrize("name", HDF5)
 def test_hdf5(name: str, tmp_path: Path) -> None:
-    """What stands in an HDF5 file is found, alone and inside an archive, by one rule."""
+    """A danger in an HDF5 file is reported, alone and inside an archive, by one rule."""
     code, fill = HDF5[name]
     path = weights(tmp_path / "m.weights.h5", fill)
     assert codes(path) == {code}
@@ -104,7 +104,7 @@ def test_names_in_old_files(tmp_path: Path) -> None:
 
 
 def test_a_file_of_nothing_but_a_link(tmp_path: Path) -> None:
-    """What was refused is told where no weight is left, too."""
+    """A refusal is reported where no weight is left, too."""
     with h5py.File(tmp_path / "m.weights.h5", "w") as file:
         file["layers"] = h5py.ExternalLink("/etc/passwd", "/x")
     assert codes(tmp_path / "m.weights.h5") == {"S201"}
@@ -127,17 +127,17 @@ def test_texts_that_share_their_bytes(tmp_path: Path) -> None:
     assert codes(path) == set()
     raw = bytearray(path.read_bytes())
     with h5py.File(path) as file:
-        one, many = (file[f"layers/other/vars/{number}"].id.get_offset() for number in (0, 1))
-    raw[many : many + 16 * 2000] = raw[one : one + 16] * 2000
+        single, many = (file[f"layers/other/vars/{number}"].id.get_offset() for number in (0, 1))
+    raw[many : many + 16 * 2000] = raw[single : single + 16] * 2000
     path.write_bytes(raw)
     assert codes(path) == {"S401"}
 
 
 def test_every_kind_of_refusal_has_a_rule() -> None:
-    """Whatever readers refuse is told by a rule of safety or by one of integrity."""
+    """Every kind of refusal is reported by a rule of safety or by one of integrity."""
     kinds = set(re.findall(r"[a-z]+", (Refusal.__doc__ or "").partition("is one of ")[2]))
-    assert set(refused._BY_KIND) | OF_INTEGRITY == kinds
-    assert not set(refused._BY_KIND) & OF_INTEGRITY
+    assert set(refusals._BY_KIND) | OF_INTEGRITY == kinds
+    assert not set(refusals._BY_KIND) & OF_INTEGRITY
 
 
 ARCHIVES = {
@@ -166,7 +166,7 @@ ARCHIVES = {
 @pytest.mark.parametrize("name", ARCHIVES)
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_archives(name: str, method: int, tmp_path: Path) -> None:
-    """One member more that has no business in a checkpoint is found by one rule, stored or deflated."""
+    """A member that does not belong in a checkpoint is reported by one rule, stored or deflated."""
     member, data, code = ARCHIVES[name]
     path = zipped(tmp_path / "m.keras", {**PLAIN, member: data}, method)
     assert codes(path) == {code}
@@ -183,7 +183,7 @@ def test_archives(name: str, method: int, tmp_path: Path) -> None:
 def test_what_is_odd_about_a_name(name: str, oddity: str, tmp_path: Path) -> None:
     """Is said, since the name alone may not show it."""
     path = zipped(tmp_path / "m.keras", {**PLAIN, f"assets/{name}": b"x"}, zipfile.ZIP_STORED)
-    (finding,) = [one for one in check_file(str(path)).findings if one.rule.code == "S501"]
+    (finding,) = [finding for finding in check_file(str(path)).findings if finding.rule.code == "S501"]
     assert finding.detail.endswith(f", with {oddity}")
 
 
@@ -200,8 +200,8 @@ def test_directories(name: str, tmp_path: Path) -> None:
     assert codes(tmp_path) == {code, "S301"}
 
 
-def test_a_program_is_told_once(tmp_path: Path) -> None:
-    """One that says what it is by name and by content is one finding, in archives and in directories."""
+def test_a_program_is_reported_once(tmp_path: Path) -> None:
+    """A program that both its name and its content show is one finding, in archives and in directories."""
     parts = {**PLAIN, "assets/x.pkl": b"\x80\x04\x95\x10\0\0\0\0\0\0\0."}
     assert len(findings(zipped(tmp_path / "m.keras", parts))) == 1
     folder = tmp_path / "folder"
@@ -322,8 +322,8 @@ def named(name: str) -> set[str]:
 
 
 def judged(name: str) -> list[Finding]:
-    """What the rules of names find in one name."""
-    return list(names._findings("x", name))
+    """The findings of the rules of names in one name."""
+    return list(names._findings_in_name("x", name))
 
 
 HARMLESS = [
@@ -414,7 +414,7 @@ BOMBS: dict[str, tuple[bool, Callable[[h5py.File], Any]]] = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs(name: str, tmp_path: Path) -> None:
-    """What is out of proportion is told, and what is merely large or well packed is not."""
+    """Content out of proportion is reported; content that is merely large or well packed is not."""
     is_bomb, fill = BOMBS[name]
     assert codes(weights(tmp_path / "m.weights.h5", fill)) == ({"S401"} if is_bomb else set())
 
@@ -444,7 +444,7 @@ def test_methods_that_are_not_read(method: int, size: int, tmp_path: Path) -> No
 
 
 def test_a_member_that_holds_more_than_it_says(tmp_path: Path) -> None:
-    """It is damaged, and may be meant to be."""
+    """A member that is larger than its header says is damage, which may be intended."""
     path = zipped(tmp_path / "m.keras", {**PLAIN, "config.json": b" " * 5_000}, zipfile.ZIP_DEFLATED)
     raw, size = path.read_bytes(), struct.pack("<I", 5_000)
     assert raw.count(size) == 2
@@ -461,8 +461,8 @@ def test_links_out_of_a_directory(tmp_path: Path) -> None:
     assert codes(folder) == set()
     (folder / "assets" / "words.txt").symlink_to("/etc/passwd")
     (folder / "assets" / "more").symlink_to("/etc")
-    found = findings(folder)
-    assert {(finding.rule.code, finding.where) for finding in found} == {
+    reported = findings(folder)
+    assert {(finding.rule.code, finding.where) for finding in reported} == {
         ("S301", "assets/words.txt"),
         ("S301", "assets/more"),
     }

@@ -33,7 +33,7 @@ IN_FIXTURES = {
 }
 
 
-def found_in(folder: Path, paths: list[Path]) -> set[tuple[str, str, str]]:
+def alarms_in(folder: Path, paths: list[Path]) -> set[tuple[str, str, str]]:
     """File, rule and place of everything that the rules of safety find."""
     return {
         (path.relative_to(folder).as_posix(), finding.rule.code, finding.where)
@@ -48,10 +48,10 @@ def test_the_corpus_alarms_only_for_what_is_there(capsys: pytest.CaptureFixture[
     folder = CORPUS / "files"
     paths = [folder / entry["name"] for entry in json.loads((CORPUS / "manifest.json").read_text())]
     assert len(paths) >= 60 and all(path.exists() for path in paths)
-    found = found_in(folder, paths)
+    alarms = alarms_in(folder, paths)
     with capsys.disabled():
-        print("", *(" ".join(one) for one in sorted(found)), sep="\n")
-    assert found == IN_CORPUS
+        print("", *(" ".join(alarm) for alarm in sorted(alarms)), sep="\n")
+    assert alarms == IN_CORPUS
 
 
 def test_the_fixtures_alarm_only_for_what_is_there() -> None:
@@ -59,4 +59,4 @@ def test_the_fixtures_alarm_only_for_what_is_there() -> None:
     folders = {path.parent for path in FIXTURES.rglob("*") if path.is_file()}
     paths = [path for folder in sorted(folders) for path in checkpoints_in(folder)]
     assert len(paths) > 150
-    assert found_in(FIXTURES, paths) == IN_FIXTURES
+    assert alarms_in(FIXTURES, paths) == IN_FIXTURES

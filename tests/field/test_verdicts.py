@@ -60,7 +60,7 @@ def test_what_the_user_has_to_give(run: Callable[..., Any], tmp_path: Path) -> N
     needed = "Addons>InstanceNormalization, Addons>GroupNormalization, Addons>SigmoidFocalCrossEntropy, Addons>F1Score"
     assert f"Keras 3 loads it, given {needed} (custom_objects)." in run("verify", old, old).out
     assert run("verify", old, old, "--for", "keras3").code == 2
-    assert f"P107 needs-own-objects  config: load_model has to be given {needed}" in run("check", old).out
+    assert f"P107 needs-own-objects  config: load_model needs them as custom_objects: {needed}" in run("check", old).out
     assert run("convert", FIELD / "c56_gelu.h5", new).code == 0
     assert "Keras 3 loads it, given gelu (custom_objects)." in run("verify", new, new).out
 

@@ -1,4 +1,4 @@
-"""The parts of a file: what its reader found damaged, missing, unreadable or left over, and what its name promises."""
+"""The parts of a file: those that its reader reports as damaged, missing, unreadable or left over, and its name."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -12,8 +12,8 @@ from ckpttool.checks.integrity.rules import (
     UNREADABLE,
     WRONG_SUFFIX,
 )
-from ckpttool.checks.limits import few
-from ckpttool.checks.rule import Finding, Rule, Told
+from ckpttool.checks.limits import cap_findings
+from ckpttool.checks.rule import Finding, Outcome, Rule
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CorruptFileError
 from ckpttool.formats import FORMATS, suffix_note
@@ -30,49 +30,57 @@ _BY_KIND: Mapping[str, Rule] = {
 }
 
 
-def refusals(subject: Subject) -> Iterator[Told]:
-    """What the reader left alone, as far as it says something of the file being whole."""
+def refusals(subject: Subject) -> Iterator[Outcome]:
+    """The refusals of the reader that mean that the file is not whole."""
     checkpoint = subject.checkpoint
-    found = checkpoint.refusals if checkpoint is not None else ()
-    if checkpoint is not None and checkpoint.kind == "hdf5":
-        found = tuple(one for one in found if one.kind != "unsupported")  # arrays of another program are no weights
-    known = (one for one in found if one.kind in _BY_KIND and not _is_config(one))  # a rule of its own speaks of that
-    yield from few(Finding(_BY_KIND[one.kind], one.place, one.detail) for one in known)
+    if checkpoint is None:
+        return
+    yield from cap_findings(
+        Finding(_BY_KIND[refusal.kind], refusal.place, refusal.detail)
+        for refusal in checkpoint.refusals
+        if refusal.kind in _BY_KIND and not _is_missing_config(refusal) and not _is_foreign_array(checkpoint, refusal)
+    )
 
 
-def _is_config(refusal: Refusal) -> bool:
+def _is_foreign_array(checkpoint: Checkpoint, refusal: Refusal) -> bool:
+    """Whether a refusal is about an array of another program, which is no weight."""
+    return checkpoint.kind == "hdf5" and refusal.kind == "unsupported"
+
+
+def _is_missing_config(refusal: Refusal) -> bool:
+    """Whether a refusal says that there is no config, for which there is a rule of its own."""
     return refusal.kind == "missing" and refusal.place == _CONFIG
 
 
-def stored_bytes(subject: Subject) -> Iterator[Told]:
-    """Whether large members of an archive have the checksums that it states for them."""
+def stored_bytes(subject: Subject) -> Iterator[Outcome]:
+    """Large members of an archive that do not have the checksums in its directory."""
     checkpoint = subject.checkpoint
     if checkpoint is not None and checkpoint.check_bytes is not None:
         yield from _damage(checkpoint.check_bytes)
 
 
-def assets(subject: Subject) -> Iterator[Told]:
-    """Whether the files that layers keep beside their weights can be read."""
+def assets(subject: Subject) -> Iterator[Outcome]:
+    """Assets, the files that layers have beside their weights, that cannot be read."""
     checkpoint = subject.checkpoint
     if checkpoint is not None:
         yield from _damage(lambda: read_assets(checkpoint))
 
 
-def _damage(read: Callable[[], object]) -> Iterator[Told]:
+def _damage(read: Callable[[], object]) -> Iterator[Outcome]:
     try:
         read()
     except CorruptFileError as error:
         yield Finding(DAMAGED, error.where, Refusal.from_error(error).detail)
 
 
-def content(subject: Subject) -> Iterator[Told]:
-    """Whether it is a checkpoint at all, with a config where its format has a place for one, and named after it."""
+def content(subject: Subject) -> Iterator[Outcome]:
+    """A file that is no checkpoint, a whole model without its config, a name with the suffix of another format."""
     checkpoint = subject.checkpoint
     if checkpoint is None:
         return
     if checkpoint.kind == "hdf5":
-        held = f"HDF5 with {len(checkpoint):,} arrays, none of which is a weight in a layout of Keras"
-        yield Finding(NO_CHECKPOINT, "", held)
+        detail = f"HDF5 with {len(checkpoint):,} arrays, none of which is a weight where Keras would store one"
+        yield Finding(NO_CHECKPOINT, "", detail)
         return
     if checkpoint.kind in _WHOLE and checkpoint.config is None and not _has_broken_config(checkpoint):
         yield Finding(NO_CONFIG, "", f"{FORMATS[checkpoint.kind].title}, and no config in it")
@@ -82,9 +90,9 @@ def content(subject: Subject) -> Iterator[Told]:
 
 
 def _has_broken_config(checkpoint: Checkpoint) -> bool:
-    """Whether there is a config that could not be read, which another rule tells."""
-    places = {refusal.place for refusal in checkpoint.refusals if not _is_config(refusal)}
+    """Whether there is a config that could not be read, which another rule reports."""
+    places = {refusal.place for refusal in checkpoint.refusals if not _is_missing_config(refusal)}
     return bool(places & {_CONFIG, "model_config"})
 
 
-CHECKS: tuple[Callable[[Subject], Iterator[Told]], ...] = (refusals, stored_bytes, assets, content)
+CHECKS: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (refusals, stored_bytes, assets, content)

@@ -17,7 +17,7 @@ DAMAGED = _error(
 MISSING_PART = _error(
     code="I102",
     name="missing-part",
-    finds="A part that the file itself lists and does not hold: a weight, a layer's group, a shard, a member.",
+    finds="A part that the file itself lists and that is not in it: a weight, a layer's group, a shard, a member.",
     why="Keras raises when it comes to the part, or leaves the weights as they were initialized.",
     remedy="Save the model again; of a sharded checkpoint, copy all of its files.",
 )
@@ -26,7 +26,7 @@ UNREADABLE = _error(
     code="I103",
     name="unreadable-weights",
     finds="Weights whose values cannot be read: an unknown filter, or a type that Keras does not write.",
-    why="Whoever loads the file needs a plugin of HDF5, or cannot load it at all; nothing of them could be checked.",
+    why="Loading the file needs a plugin of HDF5, or is not possible at all; these weights could not be checked.",
     remedy="Repack the file with h5repack, or save the model again with Keras.",
 )
 
@@ -60,21 +60,21 @@ SLOT_MISSING = _error(
     name="weight-missing",
     finds="A weight that a layer of the file's own config has, and that is not stored in a fitting shape.",
     why="Keras raises, or leaves the weight as it was initialized.",
-    remedy="Save the model again; `ckpttool verify` tells weight by weight what fits.",
+    remedy="Save the model again; `ckpttool verify` shows for each weight whether it fits.",
 )
 
 LEFT_OVER = _warning(
     code="I108",
     name="weight-left-over",
-    finds="Something stored that nothing asks for: a weight without a slot, an array of no layer, a stray shard.",
+    finds="A stored part that no layer takes: a weight without a slot, an array of no layer, a stray shard.",
     why="Config and weights are of different models, or a save was mixed with the rest of an older one.",
-    remedy="Save the model again into an empty place; `ckpttool verify` tells weight by weight what fits.",
+    remedy="Save the model again under a new name; `ckpttool verify` shows for each weight whether it fits.",
 )
 
 SENSELESS_CONFIG = _warning(
     code="I109",
     name="senseless-config",
-    finds="A config whose layers or connections make no sense, so that the weights cannot be held against it.",
+    finds="A config whose layers or connections make no sense, so that the weights cannot be compared with it.",
     why="Keras most likely cannot build the model.",
     remedy="Save the model again; where Keras loads it, report it to ckpttool.",
 )
@@ -83,14 +83,14 @@ UNKNOWN_SLOTS = _info(
     code="I110",
     name="unlisted-layers",
     finds="A config that does not list its layers: of a model of an own class, or of a FeatureSpace alone.",
-    why="Whether all of its weights are stored cannot be told from the file.",
+    why="The file does not show whether all of its weights are stored.",
     remedy="Write a spec from the live model with `ckpttool spec`, and check or verify against that.",
 )
 
 CHECKSUM = _error(
     code="I111",
     name="checksum-mismatch",
-    finds="A file that is not the one whose checksum or size is on record: in checkpoints.json, or as required.",
+    finds="A file whose checksum or size differs from its entry in checkpoints.json, or from the required checksum.",
     why="It was altered after it was saved, or it is another file under this name.",
     remedy="Fetch it again, or record the checksum of the file that is meant.",
 )

@@ -1,7 +1,7 @@
 """The weights of a file against the slots of its own architecture."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TypeVar
 
 from ckpttool.alignment.alignment import Alignment
@@ -15,8 +15,8 @@ from ckpttool.checks.integrity.rules import (
     TOO_MANY,
     UNKNOWN_SLOTS,
 )
-from ckpttool.checks.limits import few
-from ckpttool.checks.rule import Finding, Told
+from ckpttool.checks.limits import cap_findings
+from ckpttool.checks.rule import Finding, Outcome
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.formats.weights_h5 import PATH_KINDS
@@ -30,8 +30,8 @@ T = TypeVar("T")
 _SHOWN = 4
 
 
-def slots(subject: Subject) -> Iterator[Told]:
-    """Slots without weights, weights without slots, or why neither can be told."""
+def slots(subject: Subject) -> Iterator[Outcome]:
+    """Slots without weights and weights without slots, or the reason why they cannot be compared."""
     if subject.checkpoint is None:
         return
     if subject.architecture_error is not None:
@@ -39,54 +39,58 @@ def slots(subject: Subject) -> Iterator[Told]:
     if subject.architecture is None:
         return
     if subject.alignment is not None:
-        yield from _compared(subject.checkpoint, subject.architecture, subject.alignment, _opaque(subject))
-    elif _has_lost_its_weights(subject.checkpoint):
+        yield from _mismatches(subject.checkpoint, subject.architecture, subject.alignment, _opaque(subject))
+    elif _has_only_optimizer_state(subject.checkpoint):
         yield Finding(NO_WEIGHTS, "", "the optimizer has state for weights, none of which is stored")
     elif not subject.architecture.layers:
-        yield Finding(UNKNOWN_SLOTS, "config", _unlisted(subject.architecture))
+        yield Finding(UNKNOWN_SLOTS, "config", _description(subject.architecture))
     elif subject.alignment_error is not None:
         yield from _senseless(subject.alignment_error)
 
 
-def _unlisted(architecture: Architecture) -> str:
-    """What a config describes that lists no layers."""
+def _description(architecture: Architecture) -> str:
+    """The model of a config that lists no layers, in a phrase."""
     own = f"a model of class {architecture.class_name}"
     return unlisted.description(architecture) if unlisted.is_of_keras(architecture) else own
 
 
-def _senseless(error: CheckpointError) -> Iterator[Told]:
-    if not isinstance(error, UnsafeFileError):  # what is unsafe is told as such
+def _senseless(error: CheckpointError) -> Iterator[Outcome]:
+    if not isinstance(error, UnsafeFileError):  # which the rules of safety report
         yield Finding(SENSELESS_CONFIG, error.where or "config", Refusal.from_error(error).detail)
 
 
-def _has_lost_its_weights(checkpoint: Checkpoint) -> bool:
-    """Whether the optimizer keeps values for weights, and the model has no weight at all."""
+def _has_only_optimizer_state(checkpoint: Checkpoint) -> bool:
+    """Whether the optimizer has state for weights of the model, and none of these is stored."""
     state = checkpoint.section(Section.OPTIMIZER)
     return not checkpoint.section(Section.MODEL) and any(weight.shape for weight in state)
 
 
-def _compared(
+def _mismatches(
     checkpoint: Checkpoint, architecture: Architecture, alignment: Alignment, opaque: tuple[str, ...]
-) -> Iterator[Told]:
+) -> Iterator[Outcome]:
     if alignment.missing and not checkpoint.section(Section.MODEL):
         yield Finding(NO_WEIGHTS, "", f"the config has {len(alignment.missing):,} weights, and none is stored")
         return
     left = [weight for weight in alignment.left if not _is_below(weight, opaque)]
-    names = Namer.of(checkpoint, architecture) if left else Namer()
     near = defaultdict[str | None, list[Weight]](list)
     for weight in left:
         for key in {weight.layer, weight.path}:
             near[key].append(weight)
     by_layer = _grouped(alignment.missing, lambda place: place.layer)
-    yield from few(_missing(places, near) for places in by_layer)
-    counted = _too_many(checkpoint, architecture)
+    yield from cap_findings(_missing(places, near) for places in by_layer)
+    if left:
+        yield from _left_over(left, _too_many(checkpoint, architecture), Namer.of(checkpoint, architecture))
+
+
+def _left_over(left: Sequence[Weight], counted: Set[str], names: Namer) -> Iterator[Finding]:
+    """The weights that no slot takes. `counted` are the paths of those for which Keras raises, as it counts them."""
     extra = _grouped((weight for weight in left if weight.path in counted), _owner)
-    yield from few(
+    yield from cap_findings(
         Finding(TOO_MANY, _owner(weights[0]), f"{_listed(weights, names)}: more than its layer has, which Keras counts")
         for weights in extra
     )
     rest = _grouped((weight for weight in left if weight.path not in counted), _owner)
-    yield from few(
+    yield from cap_findings(
         Finding(
             LEFT_OVER,
             weights[0].path if len(weights) == 1 else _owner(weights[0]),
@@ -97,7 +101,10 @@ def _compared(
 
 
 def _too_many(checkpoint: Checkpoint, architecture: Architecture) -> set[str]:
-    """The paths of the weights of objects of which a file that Keras loads by path stores more than they have."""
+    """The paths of the weights of objects for which the file stores more weights than they have.
+
+    Empty for files that Keras does not load by path: only there it compares the two numbers.
+    """
     if checkpoint.kind not in PATH_KINDS:
         return set()
     miscounted = LOADERS["path"](spec_of(architecture), checkpoint).miscounted
@@ -105,7 +112,7 @@ def _too_many(checkpoint: Checkpoint, architecture: Architecture) -> set[str]:
 
 
 def _grouped(items: Iterable[T], key: Callable[[T], str]) -> Iterable[list[T]]:
-    """The items by key, in the order of their first."""
+    """The items grouped by key, in the order in which the keys first occur."""
     groups: dict[str, list[T]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
@@ -124,13 +131,13 @@ def _listed(weights: Sequence[Weight], names: Namer) -> str:
 
 
 def _missing(places: Sequence[Place], near: Mapping[str | None, list[Weight]]) -> Finding:
-    """What is missing of a layer, with the stored weights that may be meant for it, which are those of its layer or
-    path."""
+    """The finding for the missing weights of one layer. It shows the stored weights at the layer's name or path, which
+    may be meant for these places."""
     first, single = places[0], len(places) == 1
     expected = ", ".join(f"{'' if single else f'{place.name} '}{_shape(place)}" for place in places[:_SHOWN])
     more = f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
-    found = near.get(first.layer) or near.get(first.path, [])
-    stored = f"; stored there: {', '.join(str(weight.shape) for weight in found[:3])}" if found else ""
+    stored_nearby = near.get(first.layer) or near.get(first.path, [])
+    stored = f"; stored there: {', '.join(str(weight.shape) for weight in stored_nearby[:3])}" if stored_nearby else ""
     return Finding(SLOT_MISSING, first.label if single else first.layer, f"expected {expected}{more}{stored}")
 
 
@@ -139,14 +146,14 @@ def _shape(place: Place) -> str:
 
 
 def _opaque(subject: Subject) -> tuple[str, ...]:
-    """The chains of names and the paths of objects whose weights only their own class knows."""
+    """The beginnings of names and paths below objects of own classes, whose weights no config lists."""
     assert subject.architecture is not None
-    found = list(opaque_in(part_in(subject.architecture)))
-    return tuple(f"{place}/" for chain, _, path in found for place in (chain, path))
+    objects = list(opaque_in(part_in(subject.architecture)))
+    return tuple(f"{place}/" for chain, _, path in objects for place in (chain, path))
 
 
 def _is_below(weight: Weight, opaque: tuple[str, ...]) -> bool:
     return f"{weight.layer}/".startswith(opaque) or f"{weight.path}/".startswith(opaque)
 
 
-CHECKS: tuple[Callable[[Subject], Iterator[Told]], ...] = (slots,)
+CHECKS: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (slots,)

@@ -4,25 +4,25 @@ from collections.abc import Callable, Iterator
 
 from ckpttool.alignment.vocabularies import WHOLE, lookups_in_checkpoint, outermost
 from ckpttool.checks.integrity.rules import NO_VOCABULARY
-from ckpttool.checks.rule import Finding, Told
+from ckpttool.checks.rule import Finding, Outcome
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
 from ckpttool.model.spec import part_in
 
 
-def vocabularies(subject: Subject) -> Iterator[Told]:
-    """The layers of a whole model whose vocabulary is nowhere. What cannot be read is told by other rules."""
+def vocabularies(subject: Subject) -> Iterator[Outcome]:
+    """The layers of a whole model whose vocabulary is not stored. Assets that cannot be read are for other rules."""
     checkpoint, architecture = subject.checkpoint, subject.architecture
     if checkpoint is None or architecture is None or checkpoint.kind not in WHOLE:
         return
     try:
-        found = outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))
+        lookups = outermost(lookups_in_checkpoint(checkpoint, part_in(architecture)))
     except CheckpointError:
         return
-    for one in found:
-        if one.source == "missing":
-            where = "a .h5 holds none" if checkpoint.kind == "legacy-model" else f"{one.asset} is missing"
-            yield Finding(NO_VOCABULARY, one.layer, f"{one.class_name} without its vocabulary: {where}")
+    for lookup in lookups:
+        if lookup.source == "missing":
+            where = "a .h5 holds none" if checkpoint.kind == "legacy-model" else f"{lookup.asset} is missing"
+            yield Finding(NO_VOCABULARY, lookup.layer, f"{lookup.class_name} without its vocabulary: {where}")
 
 
-CHECKS: tuple[Callable[[Subject], Iterator[Told]], ...] = (vocabularies,)
+CHECKS: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (vocabularies,)

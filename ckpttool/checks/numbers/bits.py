@@ -1,9 +1,9 @@
-"""What the bits of stored values tell, without turning them into numbers.
+"""Bounds of stored values, taken from their bits without turning them into numbers.
 
-A float is a sign and a magnitude, and magnitudes are in the order of their bits. Taken as unsigned integers the bits of
-the negative values are above all others, taken as signed ones below, each time those of the largest or the smallest
-magnitude last: the least and the most of both readings are the bounds of a block on both sides of zero, NaN and
-infinities included, and cost four passes that NumPy does at the speed of the caches.
+A float is a sign and a magnitude, and the larger magnitude has the larger bits. Read as unsigned integers, the bits of
+negative values are above those of all others; read as signed integers, they are below. So the least and the most of
+both readings together bound a block on both sides of zero, NaN and infinities included. That takes four passes, which
+NumPy makes at the speed of the caches.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ Raw = bytes | bytearray | memoryview
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a dtype is laid out: the bytes of a number, and of a float the magnitude that only NaN and infinities reach,
-    that of infinity, and that of the smallest normal number. Those of other dtypes are None."""
+    """The layout of a dtype: `width` is the bytes of a number. For floats, `special` is the least magnitude that is NaN
+    or infinite, `infinity` that of infinity, None where the dtype has none, and `normal` that of the smallest normal
+    number. For other dtypes, `special` and `infinity` are None."""
 
     width: int
     special: int | None = None
@@ -120,25 +121,25 @@ def bounds_of(block: Raw, layout: Layout) -> Bounds:
 
     unsigned = np.frombuffer(block, f"<u{layout.width}")
     signed = unsigned.view(f"<i{layout.width}")
-    found = Bounds(int(unsigned.min()), int(unsigned.max()), int(signed.min()), int(signed.max()))
+    bounds = Bounds(int(unsigned.min()), int(unsigned.max()), int(signed.min()), int(signed.max()))
     if layout.special is None:
-        return found
-    largest = found.largest(layout)
-    if largest < layout.special and (largest == 0 or found.smallest(layout) >= layout.normal):
-        return found  # the usual case
-    return found.merged(_counted(unsigned, found, layout))
+        return bounds
+    largest = bounds.largest(layout)
+    if largest < layout.special and (largest == 0 or bounds.smallest(layout) >= layout.normal):
+        return bounds  # the usual case
+    return bounds.merged(_with_counts(unsigned, bounds, layout))
 
 
-def _counted(unsigned: np.ndarray, found: Bounds, layout: Layout) -> Bounds:
-    """The bounds again, with what is NaN, infinite and denormal counted."""
+def _with_counts(unsigned: np.ndarray, bounds: Bounds, layout: Layout) -> Bounds:
+    """The bounds with the numbers of NaN, infinite and denormal values."""
     import numpy as np
 
     assert layout.special is not None
-    one = unsigned.dtype.type(1)
-    magnitudes = np.left_shift(unsigned, one)  # the sign falls out at the top
+    single_bit = unsigned.dtype.type(1)
+    magnitudes = np.left_shift(unsigned, single_bit)  # the sign falls out at the top
     special = np.count_nonzero(magnitudes >= layout.special << 1)
     infinite = 0 if layout.infinity is None else np.count_nonzero(magnitudes == layout.infinity << 1)
-    np.subtract(magnitudes, one, out=magnitudes)  # zero wraps round to the top
+    np.subtract(magnitudes, single_bit, out=magnitudes)  # zero wraps round to the top
     denormal = np.count_nonzero(magnitudes < (layout.normal << 1) - 1)
-    ends = (found.least, found.most, found.signed_least, found.signed_most)
+    ends = (bounds.least, bounds.most, bounds.signed_least, bounds.signed_most)
     return Bounds(*ends, int(special - infinite), int(infinite), int(denormal))

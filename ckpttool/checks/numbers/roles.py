@@ -1,4 +1,4 @@
-"""What a weight is for, as far as its numbers are judged by that: the name of its slot, whatever it is learned from."""
+"""Roles of weights, by which their numbers are judged: kernel, variance, other statistic, or none of these."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ from ckpttool.model.slots import in_path_layout
 _VARIANCES = frozenset({"moving_variance", "running_std"})
 _KERNELS = frozenset({"embeddings", "W", "U"})
 _STATISTICS = frozenset({"mean", "variance", "count", "moving_mean", "running_mean", *_VARIANCES})
-_BORN_CONSTANT = ("zero", "one", "constant")
+_CONSTANT_INITIALIZERS = ("zero", "one", "constant")
 _NUMBER = re.compile(r"(param_)?\d+")  # in place of a name
 _FIRST = frozenset({"0", "param_0"})  # of the weights that are known by number: that of a kernel, if there is one
 
@@ -38,15 +38,15 @@ _ANY_SIZES: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What is asked of a weight: the name of its slot, empty where nothing tells, and whether it is a kernel, a moving
-    variance, or some other statistic of the data. `born_constant` says that its initializer makes all values the same.
-    `dtype` is what the slot asks for."""
+    """The role of a weight: the `name` of its slot, empty where it is not known, and whether it is a kernel, a moving
+    variance, or some statistic of the data; variables of an optimizer count as statistics. `starts_constant` says that
+    its initializer gives the same value to all. `dtype` is that of its slot, empty where there is none."""
 
     name: str = ""
     is_kernel: bool = False
     is_variance: bool = False
     is_statistic: bool = False
-    born_constant: bool = False
+    starts_constant: bool = False
     dtype: str = ""
 
 
@@ -71,7 +71,7 @@ class Roles:
         if weight.section is not Section.MODEL:
             return Role(is_statistic=True)
         place = self.places.get(weight.path)
-        name = place.slot.name if place else self._name(weight)
+        name = place.slot.name if place else self._slot_name(weight)
         is_kernel = name.endswith("kernel") or name in _KERNELS
         if not name and weight.path.rpartition("/")[2] in _FIRST:
             is_kernel = len(weight.shape) > 1
@@ -80,24 +80,26 @@ class Roles:
             is_kernel,
             name in _VARIANCES,
             name in _STATISTICS,
-            is_kernel and place is not None and self._is_born_constant(place),
+            is_kernel and place is not None and self._starts_constant(place),
             place.slot.written_dtype if place else "",
         )
 
-    def _is_born_constant(self, place: Place) -> bool:
-        """Whether the config of a layer gives the slot an initializer that makes all values the same."""
+    def _starts_constant(self, place: Place) -> bool:
+        """Whether the config of a layer has an initializer for the slot that gives the same value to all."""
         entry = self.layers[place.layer].entry if place.layer in self.layers else None
         return any(map(_makes_constants, _values_under(entry, f"{place.slot.name}_initializer")))
 
-    def _name(self, weight: Weight) -> str:
-        """The name of the slot of a weight that no architecture tells: the stored one, else what the class in its path
-        would have there."""
+    def _slot_name(self, weight: Weight) -> str:
+        """The name of a weight's slot where no architecture says it: the stored name, else the name of the slot that
+        the class in its path has at this place."""
         if weight.name is not None and not _NUMBER.fullmatch(weight.name):
             return _stored_name(weight.name)
         parts = tuple(part.lstrip("_") for part in as_keras_3(split(weight.path)))
         for at in range(len(parts) - 1, 0, -1):
             slots = _slots_of(parts[at - 1].rstrip("0123456789").rstrip("_"))
             inside = "/".join(parts[at:])
+            # The layer's name is the user's: it counts as that of a class where as many weights are stored beside
+            # this one as the class has.
             if inside in slots and self.siblings[_owner(weight.path)] == sum(
                 _owner(path) == _owner(inside) for path in slots
             ):
@@ -134,18 +136,18 @@ def _slots_of(snake: str) -> Mapping[str, str]:
 
 
 def _values_under(value: Any, key: str) -> Iterator[Any]:
-    """What stands under a key, anywhere in the config of one layer, of which the reader has bounded the depth."""
+    """The values under a key anywhere in the config of one layer, whose depth the reader has bounded."""
     stack = [value]
     while stack:
-        found = stack.pop()
-        if isinstance(found, Mapping):
-            if key in found:
-                yield found[key]
-            stack += found.values()
-        elif isinstance(found, list):
-            stack += found
+        node = stack.pop()
+        if isinstance(node, Mapping):
+            if key in node:
+                yield node[key]
+            stack += node.values()
+        elif isinstance(node, list):
+            stack += node
 
 
 def _makes_constants(initializer: Any) -> bool:
     named = initializer.get("class_name") if isinstance(initializer, Mapping) else initializer
-    return isinstance(named, str) and named.lower().startswith(_BORN_CONSTANT)
+    return isinstance(named, str) and named.lower().startswith(_CONSTANT_INITIALIZERS)

@@ -1,4 +1,4 @@
-"""One pass over the values of a weight, of any size in bounded memory: all that the rules of numbers ask about them."""
+"""The scan of a weight's values for all rules about numbers: one pass, in bounded memory for any size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ckpttool.checks.subject import Progress
 from ckpttool.io.dtypes import itemsize
 
 _BLOCK = BLOCK_BYTES  # what four passes find in the caches
-_RUN = 16 << 20  # bytes: enough to be worth a thread's while
+_RUN = 16 << 20  # bytes of a part for one thread; for smaller parts, threads cost more than they save
 _THREADS = 2  # more of them would wait for each other
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What one pass over a weight's values found."""
+    """The bounds of a weight's values, from one pass over them."""
 
     weight: Weight
     layout: Layout
@@ -26,26 +26,26 @@ class Scan:
 
 
 def scan(weight: Weight, progress: Progress) -> Scan | None:
-    """The figures of a weight from one pass; None where it has no values, or texts. Raises CheckpointError.
+    """The bounds of a weight's values; None where it has no values, or texts. Raises CheckpointError.
 
-    `progress` is told the bytes that were read. The parts of a large weight are read by two threads: reading and
-    NumPy let them work at once.
+    `progress` is called with the numbers of bytes that were read. Two threads read the parts of a large weight, as both
+    reading and NumPy release the interpreter's lock.
     """
     if isinstance(weight.values, Texts):
         progress(weight.nbytes)
         return None
     runs = list(_runs(weight))
     if len(runs) < 2:
-        found = [_bounds(run) for run in runs]
+        bounds_of_runs = [_bounds(run) for run in runs]
         progress(weight.nbytes)
     else:
-        found = list(_by_threads(runs, progress))
-    known = [bounds for bounds in found if bounds is not None]
+        bounds_of_runs = list(_by_threads(runs, progress))
+    known = [bounds for bounds in bounds_of_runs if bounds is not None]
     return Scan(weight, LAYOUTS[weight.dtype], reduce(Bounds.merged, known)) if known else None
 
 
 def _by_threads(runs: list[Weight], progress: Progress) -> Iterator[Bounds | None]:
-    from concurrent.futures import ThreadPoolExecutor  # small files do without
+    from concurrent.futures import ThreadPoolExecutor  # slow to import, and small files do not need it
 
     pool = ThreadPoolExecutor(_THREADS)
     try:
@@ -57,7 +57,7 @@ def _by_threads(runs: list[Weight], progress: Progress) -> Iterator[Bounds | Non
 
 
 def _runs(weight: Weight) -> Iterator[Weight]:
-    """The weight in parts that can be read at a time; as a whole where it is small or can only be read in order."""
+    """The parts of a weight that can be read alone; the weight itself where it is small or only readable in order."""
     item = itemsize(weight.dtype)
     if weight.nbytes <= _RUN or item is None:
         yield weight
@@ -72,9 +72,9 @@ def _runs(weight: Weight) -> Iterator[Weight]:
 
 
 def _bounds(weight: Weight) -> Bounds | None:
-    found: Bounds | None = None
+    merged: Bounds | None = None
     for block in weight.stored_blocks(_BLOCK):
         if len(block):
             bounds = bounds_of(block, LAYOUTS[weight.dtype])
-            found = bounds if found is None else found.merged(bounds)
-    return found
+            merged = bounds if merged is None else merged.merged(bounds)
+    return merged

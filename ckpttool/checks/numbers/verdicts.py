@@ -1,4 +1,4 @@
-"""What the rules of numbers say of one weight that was scanned, and of all of them together."""
+"""The findings of the rules about numbers: in one scanned weight, and in all of them together."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,18 +23,18 @@ from ckpttool.checks.numbers.value_scan import Scan
 from ckpttool.checks.requirements import Thresholds
 from ckpttool.checks.rule import Finding
 
-Judged = tuple[Scan, Role]
+ScannedWeight = tuple[Scan, Role]
 
 
-def judged(scan: Scan, role: Role, thresholds: Thresholds) -> Iterator[Finding]:
-    """What there is to say of the numbers of one weight."""
+def findings_of_weight(scan: Scan, role: Role, thresholds: Thresholds) -> Iterator[Finding]:
+    """The findings in the numbers of one weight."""
     weight, bounds = scan.weight, scan.bounds
     for rule, count in ((NAN, bounds.nan), (INFINITE, bounds.infinite)):
         if count:
-            yield Finding(rule, weight.path, f"{count:,} of {_numbers(scan):,} values")
-    if weight.section is Section.MODEL and bounds.denormal > thresholds.denormal_share * _numbers(scan):
-        yield Finding(DENORMAL, weight.path, f"{bounds.denormal:,} of {_numbers(scan):,} values")
-    if role.is_kernel and not role.born_constant and weight.size >= thresholds.smallest_kernel:
+            yield Finding(rule, weight.path, f"{count:,} of {_count_of_numbers(scan):,} values")
+    if weight.section is Section.MODEL and bounds.denormal > thresholds.denormal_share * _count_of_numbers(scan):
+        yield Finding(DENORMAL, weight.path, f"{bounds.denormal:,} of {_count_of_numbers(scan):,} values")
+    if role.is_kernel and not role.starts_constant and weight.size >= thresholds.smallest_kernel:
         yield from _flat(scan)
     if bounds.is_finite and scan.layout.special is not None:
         if role.is_variance:
@@ -43,8 +43,8 @@ def judged(scan: Scan, role: Role, thresholds: Thresholds) -> Iterator[Finding]:
             yield from _magnitude(scan, thresholds)
 
 
-def _numbers(scan: Scan) -> int:
-    """How many numbers a weight holds; a complex value is two."""
+def _count_of_numbers(scan: Scan) -> int:
+    """The count of numbers in a weight; a complex value is two."""
     return scan.weight.nbytes // scan.layout.width
 
 
@@ -66,7 +66,7 @@ def _variance(scan: Scan, thresholds: Thresholds) -> Iterator[Finding]:
     weight, lowest = scan.weight, scan.bounds.lowest(scan.weight.dtype, scan.layout)
     if lowest >= thresholds.tiny_variance:
         return
-    values = weight.read()  # once more, for they are few
+    values = weight.read()  # again, which is cheap: a variance has one value for each channel
     negative = int((values < 0).sum())
     dead = int((values < thresholds.tiny_variance).sum()) - negative
     if negative:
@@ -76,9 +76,12 @@ def _variance(scan: Scan, thresholds: Thresholds) -> Iterator[Finding]:
         yield Finding(DEAD_VARIANCE, weight.path, f"{dead:,} of {weight.size:,} channels, down to {least:.4g}")
 
 
-def duplicates(scanned: Iterable[Judged], thresholds: Thresholds) -> Iterator[Finding]:
-    """The weights of two or more axes that are the same as one before them. Of one axis may be the offsets of branches
-    that meet in a sum, which are trained alike. Only those of equal shape and bounds are read once more."""
+def duplicates(scanned: Iterable[ScannedWeight], thresholds: Thresholds) -> Iterator[Finding]:
+    """The weights of two or more axes that are equal to an earlier one. Only those of equal shape and bounds are read
+    again, for their checksums.
+
+    Weights of one axis can be equal for a good reason: the biases of branches that are added up are trained alike.
+    """
     groups = defaultdict[tuple[object, ...], list[Weight]](list)
     for scan, _ in scanned:
         weight, flat = scan.weight, scan.bounds.is_constant or scan.bounds.is_zero(scan.layout)
@@ -92,27 +95,27 @@ def duplicates(scanned: Iterable[Judged], thresholds: Thresholds) -> Iterator[Fi
 def _equal(group: Sequence[Weight]) -> Iterator[Finding]:
     first = dict[str, Weight]()
     for weight in group:
-        same = first.setdefault(measure(weight, sha256=True).sha256 or "", weight)
-        if same is not weight and not _are_of_one_object(same, weight):
-            yield Finding(DUPLICATE, weight.path, f"{weight.size:,} values, all those of {same.path}")
+        earlier = first.setdefault(measure(weight, sha256=True).sha256 or "", weight)
+        if earlier is not weight and not _are_of_one_object(earlier, weight):
+            yield Finding(DUPLICATE, weight.path, f"{weight.size:,} values, all those of {earlier.path}")
 
 
 def _are_of_one_object(a: Weight, b: Weight) -> bool:
-    """Whether the object of one weight holds that of the other, whose weights it may list, and store, as its own."""
-    one, other = (weight.path.rpartition("/vars/")[0] for weight in (a, b))
-    return bool(one and other) and (one.startswith(f"{other}/") or other.startswith(f"{one}/"))
+    """Whether one weight's object is nested in the other's: Keras may store a weight below both, so it is no copy."""
+    owner_a, owner_b = (weight.path.rpartition("/vars/")[0] for weight in (a, b))
+    return bool(owner_a and owner_b) and (owner_a.startswith(f"{owner_b}/") or owner_b.startswith(f"{owner_a}/"))
 
 
-def dtypes(scanned: Iterable[Judged]) -> Iterator[Finding]:
-    """The floating dtypes of a model that has several, other than its config asks for."""
-    found = defaultdict[str, list[str]](list)
-    asked = True
+def dtypes(scanned: Iterable[ScannedWeight]) -> Iterator[Finding]:
+    """The mix of floating dtypes in a model whose config does not ask for it."""
+    paths_by_dtype = defaultdict[str, list[str]](list)
+    all_as_configured = True
     for scan, role in scanned:
         weight = scan.weight
         if weight.section is Section.MODEL and scan.layout.special is not None:
-            found[weight.dtype].append(weight.path)
-            asked &= weight.dtype == role.dtype
-    if len(found) > 1 and not asked:
-        counts = sorted(found.items(), key=lambda item: -len(item[1]))
-        told = ", ".join(f"{len(paths):,} of {dtype}" for dtype, paths in counts)
-        yield Finding(DTYPE_MIX, counts[-1][1][0], f"{told}; of {counts[-1][0]} is this one")
+            paths_by_dtype[weight.dtype].append(weight.path)
+            all_as_configured &= weight.dtype == role.dtype
+    if len(paths_by_dtype) > 1 and not all_as_configured:
+        counts = sorted(paths_by_dtype.items(), key=lambda item: -len(item[1]))
+        shares = ", ".join(f"{len(paths):,} of {dtype}" for dtype, paths in counts)
+        yield Finding(DTYPE_MIX, counts[-1][1][0], f"{shares}; of {counts[-1][0]} is this one")

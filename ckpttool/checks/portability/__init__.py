@@ -1,22 +1,22 @@
-"""Which Keras loads a checkpoint, and what `ckpttool convert` would do about it.
+"""Whether Keras 3 loads a checkpoint, and what `ckpttool convert` would change so that it does.
 
-Of a model that Keras 3 wrote and builds there is nothing to say but what it has to be given for that, and, where it is
-asked for, that Keras 2 does not open it: code in it is a matter of safety.
+A model that Keras 3 wrote and builds has two findings at most: own classes that have to be passed to `load_model`, and,
+only if a policy asks for it, that Keras 2 does not open the file. Code in the model is for the rules of safety.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.portability.rules import NEEDS_KERAS_3, OWN_OBJECTS, REFUSED, RULES
-from ckpttool.checks.rule import Finding, Told
+from ckpttool.checks.rule import Finding, Outcome
 from ckpttool.checks.subject import Subject
 from ckpttool.model.buildability import Obstacle, buildability_of
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.unlisted import is_of_keras
 
 
-def portability(subject: Subject) -> Iterator[Told]:
-    """What stands between a model and Keras 3."""
+def portability(subject: Subject) -> Iterator[Outcome]:
+    """The obstacles between a model and Keras 3."""
     checkpoint, architecture = subject.checkpoint, subject.architecture
     if checkpoint is None:
         return
@@ -29,11 +29,11 @@ def portability(subject: Subject) -> Iterator[Told]:
     yield from _obstacles(checkpoint)
     generation = generation_of(architecture.config, checkpoint.producer.keras_version)
     if generation is not Generation.KERAS_3:
-        from ckpttool.checks.portability.plans import told  # converting is not needed for the files of today
+        from ckpttool.checks.portability.plans import conversion_outcomes  # slow to import, and only old files need it
 
-        yield from told(checkpoint, architecture, generation)
+        yield from conversion_outcomes(checkpoint, architecture, generation)
     elif subject.policy.asks_for(NEEDS_KERAS_3.code):
-        yield Finding(NEEDS_KERAS_3, "config", f"in the words of {_writer(checkpoint)}, which Keras 2 does not open")
+        yield Finding(NEEDS_KERAS_3, "config", f"a config of {_writer(checkpoint)}, which Keras 2 does not open")
 
 
 def _writer(checkpoint: Checkpoint) -> str:
@@ -41,28 +41,28 @@ def _writer(checkpoint: Checkpoint) -> str:
     return f"Keras 3 ({version})" if version else "Keras 3"
 
 
-def _obstacles(checkpoint: Checkpoint) -> Iterator[Told]:
-    """What Keras 3 raises on when it builds the model, and what when it compiles it."""
-    found = buildability_of(checkpoint)
-    if found is None:
+def _obstacles(checkpoint: Checkpoint) -> Iterator[Outcome]:
+    """The parts of a config on which Keras 3 raises when it builds the model, or when it compiles it."""
+    buildability = buildability_of(checkpoint)
+    if buildability is None:
         return
-    yield from _gathered(found.obstacles, "config", "")
-    yield from _gathered(found.compile_obstacles, "compile", "; load_model(compile=False) leaves it out")
-    own = found.own_names(found.compiles)
-    if own and found.builds:
-        yield Finding(OWN_OBJECTS, "config", f"load_model has to be given {', '.join(own)}")
+    yield from _one_per_reason(buildability.obstacles, "config", "")
+    yield from _one_per_reason(buildability.compile_obstacles, "compile", "; load_model(compile=False) leaves it out")
+    own = buildability.own_names(buildability.compiles)
+    if own and buildability.builds:
+        yield Finding(OWN_OBJECTS, "config", f"load_model needs them as custom_objects: {', '.join(own)}")
 
 
-def _gathered(obstacles: Iterable[Obstacle], place: str, remark: str) -> Iterator[Told]:
-    """One finding for each reason: where it is first, and how often."""
+def _one_per_reason(obstacles: Iterable[Obstacle], place: str, remark: str) -> Iterator[Outcome]:
+    """A finding for each reason, at the first place where it occurs, with the number of other places."""
     places = dict[tuple[str, str], list[str]]()
-    for one in obstacles:
-        places.setdefault((one.class_name, one.reason), []).append(one.where or place)
-    for (_, reason), where in places.items():
-        more = f", and in {len(where) - 1:,} more places" if where[1:] else ""
-        yield Finding(REFUSED, where[0], f"{reason}{more}{remark}")
+    for obstacle in obstacles:
+        places.setdefault((obstacle.class_name, obstacle.reason), []).append(obstacle.where or place)
+    for (_, reason), occurrences in places.items():
+        more = f", and in {len(occurrences) - 1:,} more places" if occurrences[1:] else ""
+        yield Finding(REFUSED, occurrences[0], f"{reason}{more}{remark}")
 
 
-CHECKS: tuple[Callable[[Subject], Iterator[Told]], ...] = (portability,)
+CHECKS: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (portability,)
 
 __all__ = ["CHECKS", "RULES"]

@@ -1,4 +1,4 @@
-"""What a project requires of its checkpoints: silent unless the policy asks for something."""
+"""Whether a checkpoint meets the requirements of a project; without requirements, nothing is reported."""
 
 from ckpttool.checks.required.facts import CHECKS as _OF_FACTS
 from ckpttool.checks.required.others import CHECKS as _OF_OTHERS

@@ -76,7 +76,7 @@ NO_FIT = _rule(
     finds="Weights that do not load into `architecture`.",
     why="The code that is deployed builds this model, and Keras raises, or loads it wrongly. An architecture that "
     "Keras 3 does not build is judged by the loaders of the Keras that wrote it.",
-    remedy="See `ckpttool verify`, which tells weight by weight what fits.",
+    remedy="See `ckpttool verify`, which shows for each weight whether it fits.",
 )
 
 FROZEN_CHANGED = _rule(

@@ -1,4 +1,4 @@
-"""Ranges of versions, such as ">=3.0,<4": as many comparisons as there are, all of which have to hold."""
+"""Ranges of versions, such as ">=3.0,<4": comparisons, all of which have to be true."""
 
 import operator
 import re
@@ -13,7 +13,7 @@ _OPERATORS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
 }  # fmt: skip
 _CLAUSE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(\d{1,9}(?:\.\d{1,9}){0,5})\s*")
 _VERSION = re.compile(r"\d{1,9}(\.\d{1,9})*")
-_PARTS = 6
+_PARTS = 6  # numbers of a version that are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ class Range:
     @classmethod
     def of(cls, text: str) -> "Range":
         """The range that a text states. Raises CheckpointError."""
-        found = [_CLAUSE.fullmatch(part) for part in text.split(",")]
-        if None in found:
+        matches = [_CLAUSE.fullmatch(part) for part in text.split(",")]
+        if None in matches:
             raise CheckpointError(f"{text!r} is no range of versions", expected='comparisons such as ">=3.0,<4"')
-        return cls(tuple((clause[1], _numbers(clause[2])) for clause in found if clause))
+        return cls(tuple((clause[1], _numbers(clause[2])) for clause in matches if clause))
 
     def __contains__(self, version: str) -> bool:
         numbers = _numbers(version)
@@ -36,7 +36,7 @@ class Range:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """The numbers in front of a version, as many for every version: 3.0 is 3.0.0, and 2.2.4-tf is 2.2.4."""
-    found = _VERSION.match(version)
-    numbers = list(scalars.version_numbers(found[0], _PARTS)) if found else []
+    """The leading numbers of a version, filled up with zeros: 3.0 is equal to 3.0.0, and 2.2.4-tf to 2.2.4."""
+    match = _VERSION.match(version)
+    numbers = list(scalars.version_numbers(match[0], _PARTS)) if match else []
     return tuple(numbers + [0] * (_PARTS - len(numbers)))

@@ -7,12 +7,12 @@ UNSAFE_CALLABLE = Rule(
     name="unsafe-callable",
     family="safety",
     severity=Severity.ERROR,
-    finds="A config that names a class, function or operation that models are not made of: of Python, of a library, "
+    finds="A config that names a class, function or operation that no model needs: of Python, of a library, "
     "of TensorFlow beyond arithmetic, of keras.utils.",
     why="Loading the model imports and calls it with arguments of the file's choice (CVE-2025-1550, CVE-2025-8747, "
     "CVE-2025-9906).",
-    remedy="Do not load the file. Where you made it yourself, put what it calls into a class or function of your own "
-    "that you register with Keras.",
+    remedy="Do not load the file. If it is your own, move the call into a class or function of your own that you "
+    "register with Keras.",
 )
 
 DISGUISED = Rule(

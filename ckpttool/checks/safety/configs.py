@@ -1,9 +1,9 @@
-"""The judges of single objects, led through every config of a checkpoint."""
+"""The rules about single objects of a config, applied to every config of a checkpoint."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from ckpttool.checks.limits import few
+from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Rule
 from ckpttool.checks.safety import sizes
 from ckpttool.checks.safety.callables import CUSTOM_OBJECT, DISGUISED, SAVED_MODEL, UNSAFE_CALLABLE
@@ -28,15 +28,22 @@ _BY_KIND: dict[Kind, Rule] = {
 
 
 def configs(subject: Subject) -> Iterator[Finding]:
-    """What the configs of a checkpoint hold. That of an archive is read even where its weights cannot be, and where it
-    is no object but a list, whose objects Keras makes all the same."""
-    yield from few(_once(finding for name, value in _values(subject) for finding in _judged(value, name)))
+    """The dangers in the configs of a checkpoint.
+
+    The config of an archive is read even where its weights cannot be read, and where it is a list instead of an object,
+    as Keras makes the objects of a list all the same.
+    """
+    yield from cap_findings(
+        _without_repeated_custom_objects(
+            finding for name, value in _values(subject) for finding in _findings_in(value, name)
+        )
+    )
 
 
-def _judged(value: Any, name: str) -> Iterator[Finding]:
+def _findings_in(value: Any, name: str) -> Iterator[Finding]:
     for node in walk(value, name):
         for judge in JUDGES:
-            yield from (Finding(_BY_KIND[one.kind], one.place, one.detail) for one in judge(node))
+            yield from (Finding(_BY_KIND[danger.kind], danger.place, danger.detail) for danger in judge(node))
         for measure in sizes.JUDGES:
             yield from measure(node)
 
@@ -51,14 +58,14 @@ def _values(subject: Subject) -> Iterator[tuple[str, Any]]:
         yield "training_config", checkpoint.training_config
 
 
-def _once(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """The findings, each custom object told where it stands first."""
-    told = set[str]()
+def _without_repeated_custom_objects(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings; each custom object is reported only at its first place."""
+    reported = set[str]()
     for finding in findings:
         if finding.rule is CUSTOM_OBJECT:
-            if finding.detail in told:
+            if finding.detail in reported:
                 continue
-            told.add(finding.detail)
+            reported.add(finding.detail)
         yield finding
 
 

@@ -1,13 +1,13 @@
-"""What else an archive or a directory holds beside config and weights, told by its first bytes, and archive bombs."""
+"""Members of an archive or directory beside config and weights, judged by their first bytes, and archive bombs."""
 
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ckpttool.checks.limits import few
+from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Rule, Severity
-from ckpttool.checks.safety.refused import ARCHIVE_PATH, BOMB, PROGRAM
+from ckpttool.checks.safety.refusals import ARCHIVE_PATH, BOMB, PROGRAM
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.archive import EXECUTABLE, MAX_MEMBERS, MAX_RATIO, Archive
@@ -38,9 +38,9 @@ POLYGLOT = Rule(
 
 RULES = (NESTED_ARCHIVE, POLYGLOT)
 
-MAX_INFLATED = 256 << 20
+MAX_INFLATED = 256 << 20  # bytes of a member that may be compressed at any ratio
 _OWN = frozenset({CONFIG, METADATA, *WEIGHTS})
-_HEAD = 512
+_HEAD = 512  # bytes: the mark of a tar archive is at 257, those of all other kinds are at the beginning
 
 _PROGRAMS = (
     ("a program or library of Linux", (b"\x7fELF",)),
@@ -56,17 +56,20 @@ _PAGES = (("a PDF document", (b"%pdf",)), ("an HTML page", (b"<!doctype html", b
 def members(subject: Subject) -> Iterator[Finding]:
     """Programs, pickles and archives among the members, and members that inflate out of all proportion."""
     if subject.checkpoint is not None and subject.checkpoint.kind == "keras-dir":
-        yield from few(_in_directory(subject.path))
+        yield from cap_findings(_in_directory(subject.path))
     elif subject.checkpoint is None or subject.checkpoint.kind == "keras-zip":
-        yield from few(_in_archive(subject.path))
+        yield from cap_findings(_in_archive(subject.path))
 
 
 def polyglots(subject: Subject) -> Iterator[Finding]:
-    """What a checkpoint is to other tools. A script before an archive is no riddle: so Python packs programs."""
+    """The other kind of file that a checkpoint is by its first bytes: a program, a document or a page.
+
+    A script before an archive does not count: a zip archive may have one, as the programs that `zipapp` packs.
+    """
     if subject.checkpoint is None or subject.checkpoint.kind == "keras-dir":
         return
     head = _head_of(subject.path)
-    kind = _kind(head, _PROGRAMS[:3]) or _kind(head.lower(), _PAGES) or _windows(head)
+    kind = _kind_of_content(head, _PROGRAMS[:3]) or _kind_of_content(head.lower(), _PAGES) or _windows_program(head)
     if kind:
         yield Finding(POLYGLOT, "", f"begins as {kind} does")
 
@@ -132,25 +135,25 @@ def _start_of(archive: Archive, name: str) -> bytes:
         source = archive.source(archive.member(name))
         return source.read(0, min(_HEAD, source.size))
     except CheckpointError:
-        return b""  # the readers tell what is wrong with it
+        return b""  # the reader of the archive reports the damage
 
 
 def _content(name: str, head: bytes) -> Iterator[Finding]:
-    """What a file is by its first bytes; names that say it are told by the reader of the archive."""
-    program = _kind(head, _PROGRAMS) or _windows(head)
+    """The findings in the first bytes of a member; the reader of the archive reports names of programs."""
+    program = _kind_of_content(head, _PROGRAMS) or _windows_program(head)
     if program and not name.lower().endswith(EXECUTABLE):
         yield Finding(PROGRAM, name, f"begins as {program} does")
-    nested = _kind(head, _ARCHIVES) or ("a tar archive" if head[257:262] == b"ustar" else "")
+    nested = _kind_of_content(head, _ARCHIVES) or ("a tar archive" if head[257:262] == b"ustar" else "")
     if nested:
         yield Finding(NESTED_ARCHIVE, name, f"is {nested}")
 
 
-def _kind(head: bytes, table: Sequence[tuple[str, tuple[bytes, ...]]]) -> str:
-    return next((what for what, starts in table if head.startswith(starts)), "")
+def _kind_of_content(head: bytes, table: Sequence[tuple[str, tuple[bytes, ...]]]) -> str:
+    return next((kind for kind, starts in table if head.startswith(starts)), "")
 
 
-def _windows(head: bytes) -> str:
-    """A program of Windows has zeros early in its header, which no text that begins with MZ has."""
+def _windows_program(head: bytes) -> str:
+    """The kind of a program of Windows, else empty. Zeros early in its header tell it from a text beginning with MZ."""
     return "a program of Windows" if head.startswith(b"MZ") and b"\0" in head[:16] else ""
 
 

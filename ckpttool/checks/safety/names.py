@@ -1,11 +1,11 @@
-"""Names that act on whoever shows them, or look like others: of layers, weights and members."""
+"""Names of layers, weights and members that can do harm where they are shown, or that look like other names."""
 
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.checks.limits import few
+from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.checks.subject import Subject
 from ckpttool.dangers.walk import walk
@@ -67,22 +67,22 @@ _GREEK_LIKE_LATIN = frozenset(
 
 
 def names(subject: Subject) -> Iterator[Finding]:
-    """Odd names among all that a checkpoint tells."""
+    """The odd names among all names in a checkpoint."""
     if subject.checkpoint is not None:
-        yield from few(_judged(subject.checkpoint))
+        yield from cap_findings(_findings_in_names(subject.checkpoint))
 
 
-def _judged(checkpoint: Checkpoint) -> Iterator[Finding]:
+def _findings_in_names(checkpoint: Checkpoint) -> Iterator[Finding]:
     seen = set[str]()
     for place, name in _all_names(checkpoint):
         if name in seen:
             continue
         seen.add(name)
         if not _PLAIN.fullmatch(name) or len(name) > MAX_LENGTH or ".." in name:
-            yield from _findings(place, name)
+            yield from _findings_in_name(place, name)
 
 
-def _findings(place: str, name: str) -> Iterator[Finding]:
+def _findings_in_name(place: str, name: str) -> Iterator[Finding]:
     shown = f"{name[:_SHOWN]!r}"
     parts = name.split("/")
     if not _is_showable(name) or any(part != part.strip() for part in parts):
@@ -98,7 +98,7 @@ def _findings(place: str, name: str) -> Iterator[Finding]:
 
 
 def _is_showable(name: str) -> bool:
-    """Whether a name shows itself as it is. Bytes that are no UTF-8, kept as surrogates, are old and harmless."""
+    """Whether all characters of a name are visible. Surrogates stand for bytes of old encodings, and are harmless."""
     return not any(map(_is_hidden, name))
 
 
@@ -107,7 +107,7 @@ def _is_hidden(char: str) -> bool:
 
 
 def _oddity(name: str) -> str:
-    """The first character that does not show itself, else the blanks."""
+    """The first hidden character of a name, else the blanks at its ends, in a phrase."""
     char = next(filter(_is_hidden, name), "")
     if not char:
         return "blanks at the ends of a part"
@@ -128,21 +128,21 @@ def _script(char: str) -> str:
         return "LATIN"
     if char in _GREEK_LIKE_LATIN:
         return "LIKE LATIN"
-    found = unicodedata.name(char, "").partition(" ")[0]
-    return "FULLWIDTH" if found in ("FULLWIDTH", "MATHEMATICAL") else found
+    script = unicodedata.name(char, "").partition(" ")[0]
+    return "FULLWIDTH" if script in ("FULLWIDTH", "MATHEMATICAL") else script
 
 
 def _all_names(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
-    """Every name, with the place to tell it at."""
+    """Every name, with the place at which to report it."""
     for weight in checkpoint.values():
         for name in (weight.path, weight.layer, weight.part, weight.name):
             if name:
                 yield weight.path, name
     yield from (("layer_names", name) for name in checkpoint.layer_names)
-    told = {refusal.place for refusal in checkpoint.refusals if refusal.kind == "archive"}
-    yield from ((name, name) for name in checkpoint.files if name not in told)
+    reported = {refusal.place for refusal in checkpoint.refusals if refusal.kind == "archive"}
+    yield from ((name, name) for name in checkpoint.files if name not in reported)
     producer = checkpoint.producer
-    if not checkpoint.kind.startswith("keras-"):  # where metadata.json is judged by its reader
+    if not checkpoint.kind.startswith("keras-"):  # in these, the reader has checked metadata.json
         texts = {"keras_version": producer.keras_version, "backend": producer.backend}
         yield from ((key, text) for key, text in texts.items() if text)
     for node in walk(checkpoint.config, "config"):

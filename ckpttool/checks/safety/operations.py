@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from ckpttool.checks.limits import few
-from ckpttool.checks.rule import Finding, Rule, Severity, Told, Unchecked
+from ckpttool.checks.limits import cap_findings
+from ckpttool.checks.rule import Finding, Outcome, Rule, Severity, Unchecked
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.tensorflow.operations import operations_in
@@ -15,25 +15,29 @@ FILE_OPERATION = Rule(
     severity=Severity.ERROR,
     finds="An operation in the graph of a SavedModel that reads or writes files or runs code, but for the saver's own.",
     why="TensorFlow runs it when the model is loaded or called, with the rights of whoever does so.",
-    remedy="Do not load it with TensorFlow. `ckpttool convert` takes config and weights, and no operation.",
+    remedy="Do not load it with TensorFlow. `ckpttool convert` copies config and weights, and no operation.",
 )
 
 RULES = (FILE_OPERATION,)
 
 
-def operations(subject: Subject) -> Iterator[Told]:
+def operations(subject: Subject) -> Iterator[Outcome]:
     """The operations of a SavedModel that act outside its graph."""
     checkpoint = subject.checkpoint
     if checkpoint is None or checkpoint.kind != "saved-model":
         return
     try:
-        found = list(operations_in(checkpoint.path))
+        dangerous = list(operations_in(checkpoint.path))
     except CheckpointError as error:
         yield Unchecked("saved_model.pb", error.what)
         return
-    yield from few(
-        Finding(FILE_OPERATION, f"{one.function}/{one.name}" if one.function else one.name, f"{one.kind} {one.effect}")
-        for one in found
+    yield from cap_findings(
+        Finding(
+            FILE_OPERATION,
+            f"{operation.function}/{operation.name}" if operation.function else operation.name,
+            f"{operation.kind} {operation.effect}",
+        )
+        for operation in dangerous
     )
 
 

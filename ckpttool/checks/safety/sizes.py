@@ -1,4 +1,4 @@
-"""Bombs that only show when a config is followed, or that lie in what no reader reads."""
+"""Bombs that no reader meets: arrays that a config asks for, texts within configs and datasets."""
 
 import re
 import struct
@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from math import prod
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.checks.limits import few
+from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Rule, Severity
-from ckpttool.checks.safety.refused import BOMB
+from ckpttool.checks.safety.refusals import BOMB
 from ckpttool.checks.subject import Subject
 from ckpttool.dangers.walk import Node, json_in
 from ckpttool.errors import CheckpointError, UnsafeFileError
@@ -28,23 +28,23 @@ CONFIG_BOMB = Rule(
 
 RULES = (CONFIG_BOMB,)
 
-MAX_BUILT = 1 << 30  # bytes of one weight that no file needs to hold
-MAX_RATIO = 100  # times the file
-MAX_TEXT = 64 << 20  # bytes of text in one dataset that the file needs not hold
+MAX_BUILT = 1 << 30  # bytes of one weight of a model, in a file of any size
+MAX_RATIO = 100  # bytes of one weight of a model, for each byte of the file
+MAX_TEXT = 64 << 20  # bytes of text in one dataset, in a file of any size
+_MAX_TEXT_RATIO = 16  # bytes of text in one dataset, for each byte of the file
 MAX_CROWD = 10_000  # weights of one layer
-_MAX_TEXT_RATIO = 16
 _PLAIN_DTYPE = re.compile(r"[<>=|]?[A-Za-z]\w{0,20}")
 _REFERENCE = struct.Struct("<IQI")  # to a text: its length, and where it is
 
 
 def built(subject: Subject) -> Iterator[Finding]:
-    """Weights that the config asks for and that the file could never hold."""
+    """The weights of a config that are far larger than the file that should store them."""
     checkpoint, architecture = subject.checkpoint, subject.architecture
     if checkpoint is None or architecture is None:
         return
     try:
         slots = spec_of(architecture).slots
-    except CheckpointError:  # a config that makes no sense; a rule of integrity tells it
+    except CheckpointError:  # a config that makes no sense, which a rule of integrity reports
         return
     limit = max(MAX_BUILT, MAX_RATIO * checkpoint.size)
     for slot in slots:
@@ -60,7 +60,7 @@ def _bytes_of(slot: SpecSlot) -> int:
 
 
 def arrays(node: Node) -> Iterator[Finding]:
-    """Arrays in a config whose dtype is more than a dtype: `(1000000,)f8` makes each number a million."""
+    """The arrays in a config whose dtype has a shape in it: `(1000000,)f8` makes a million numbers of each."""
     value = node.value
     if not isinstance(value, Mapping) or value.get("class_name") not in ("__numpy__", "__tensor__"):
         return
@@ -71,7 +71,7 @@ def arrays(node: Node) -> Iterator[Finding]:
 
 
 def texts(node: Node) -> Iterator[Finding]:
-    """Texts in a config that are JSON of absurd depth or size."""
+    """The texts in a config that are JSON of absurd depth or size."""
     for key, child in node.children():
         if isinstance(child, str):
             try:
@@ -84,9 +84,9 @@ JUDGES = (arrays, texts)
 
 
 def stored_texts(subject: Subject) -> Iterator[Finding]:
-    """Datasets of texts that all share a few bytes of the file: reading them takes many times its size."""
+    """The datasets whose texts share the same few bytes of the file, so that reading them takes many times its size."""
     if subject.checkpoint is not None:
-        yield from few(_shared_texts(subject.checkpoint))
+        yield from cap_findings(_shared_texts(subject.checkpoint))
 
 
 def _shared_texts(checkpoint: Checkpoint) -> Iterator[Finding]:
@@ -99,7 +99,7 @@ def _shared_texts(checkpoint: Checkpoint) -> Iterator[Finding]:
 
 
 def _text_bytes(weight: Weight) -> int:
-    """The bytes of all texts by the lengths that are stored; 0 where only reading would tell."""
+    """The bytes of all texts, by their stored lengths; 0 where the values can only be read as a whole."""
     try:
         if weight.values.part(0, 0) is None:
             return 0
@@ -110,12 +110,12 @@ def _text_bytes(weight: Weight) -> int:
 
 
 def crowded(subject: Subject) -> Iterator[Finding]:
-    """Groups with more weights than any layer has; those of an optimizer stand all in one."""
+    """The groups with more weights than any layer has. An optimizer has all its variables in one, and is left out."""
     if subject.checkpoint is None:
         return
     weights = (weight for weight in subject.checkpoint.values() if weight.section is not Section.OPTIMIZER)
     counts = Counter(weight.path.rpartition("/")[0] for weight in weights)
-    yield from few(
+    yield from cap_findings(
         Finding(BOMB, group, f"{count:,} weights in one group") for group, count in counts.items() if count > MAX_CROWD
     )
 

@@ -1,9 +1,9 @@
-"""What the readers left alone while they opened a checkpoint, as findings: nothing is parsed again."""
+"""Refusals of the readers as findings: parts of a checkpoint that they did not follow, unpack or parse."""
 
 from collections.abc import Iterator
 
 from ckpttool.checkpoint import Refusal
-from ckpttool.checks.limits import few
+from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.checks.safety.names import ODD_NAME
 from ckpttool.checks.subject import Subject
@@ -23,9 +23,9 @@ OUTSIDE_FILE = Rule(
     name="outside-file",
     family="safety",
     severity=Severity.ERROR,
-    finds="Weights that are kept in another file: an external link, external storage, a shard outside its directory.",
+    finds="Weights that are stored in another file: an external link, external storage, a shard outside its directory.",
     why="Loading opens the file that is named, which can be any file of the machine (CVE-2026-1669).",
-    remedy="Do not load the file. Where you made it yourself, copy the values into it with h5repack or h5copy.",
+    remedy="Do not load the file. If it is your own, copy the values into it with h5repack or h5copy.",
 )
 
 VIRTUAL_DATASET = Rule(
@@ -35,7 +35,7 @@ VIRTUAL_DATASET = Rule(
     severity=Severity.ERROR,
     finds="A virtual dataset, whose values are gathered from other files or datasets.",
     why="Loading opens the files that are named, and missing ones silently read as zeros (CVE-2026-12480).",
-    remedy="Do not load the file. Where you made it yourself, copy the values into a plain dataset.",
+    remedy="Do not load the file. If it is your own, copy the values into a plain dataset.",
 )
 
 LINK = Rule(
@@ -65,7 +65,7 @@ AMBIGUOUS = Rule(
     severity=Severity.ERROR,
     finds="Content that two readers may see differently: members, keys, links or attributes twice, headers that "
     "disagree, two formats in one file.",
-    why="What a scanner has seen is then not what gets loaded.",
+    why="A scanner may then see other content than the program that loads the file.",
     remedy="Have it saved again by Keras, and compare the checksum with that of the original.",
 )
 
@@ -104,8 +104,8 @@ REPEATED_GROUP = Rule(
     name="repeated-group",
     family="safety",
     severity=Severity.ERROR,
-    finds="A group that stands at several places of an HDF5 file, possibly within itself.",
-    why="A reader that walks by name sees ever more of it, or never ends.",
+    finds="A group that occurs at several places of an HDF5 file, possibly within itself.",
+    why="A reader that walks by name reads it again and again, or never ends.",
     remedy="Save the model again: Keras writes each group once.",
 )
 
@@ -137,12 +137,16 @@ _BY_KIND = {
 }
 
 
-def refused(subject: Subject) -> Iterator[Finding]:
-    """What the readers refused, or why they could not open the file at all."""
-    found = [] if subject.checkpoint is None else list(subject.checkpoint.refusals)
+def refusals(subject: Subject) -> Iterator[Finding]:
+    """The findings for the parts that the readers refused, and for the error where they could not open the file."""
+    all_refusals = [] if subject.checkpoint is None else list(subject.checkpoint.refusals)
     if subject.error is not None:
-        found.append(Refusal.from_error(subject.error))
-    yield from few(Finding(_BY_KIND[one.kind], one.place, one.detail) for one in found if one.kind in _BY_KIND)
+        all_refusals.append(Refusal.from_error(subject.error))
+    yield from cap_findings(
+        Finding(_BY_KIND[refusal.kind], refusal.place, refusal.detail)
+        for refusal in all_refusals
+        if refusal.kind in _BY_KIND
+    )
 
 
-CHECKS = (refused,)
+CHECKS = (refusals,)
