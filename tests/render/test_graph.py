@@ -2,6 +2,7 @@
 
 import json
 import re
+import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -17,7 +18,7 @@ from ckpttool.render.graph.labels import LONGEST
 from tests.render.contract import HOSTILE, unsafe
 from tests.samples import FIXTURES
 
-GOLDEN = ("mermaid", "dot", "json")
+GOLDEN = ("mermaid", "dot", "json", "svg")
 MERMAID_LINE = re.compile(
     r"""flowchart\ TD|end|%%\ [^{}]*
     |n\d+\("[^"<>`{}]*"\)|subgraph\ n\d+\["[^"<>`{}]*"\]
@@ -100,6 +101,20 @@ def test_hostile_names_are_text_in_dot() -> None:
         assert (printable(name, LONGEST) or "(no name)") in read
 
 
+def test_hostile_names_are_text_in_svg() -> None:
+    """The file is XML with the elements of this renderer alone; tooltips read back as the names; nothing is loaded."""
+    root = ElementTree.fromstring(GRAPH_OUTPUTS["svg"](hostile()))
+    elements = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert elements == {"svg", "title", "style", "rect", "text", "g", "path"}
+    attributes = {name for element in root.iter() for name in element.attrib}
+    assert not [name for name in attributes if name.startswith("on") or "href" in name]
+    titles = "\n".join(element.text or "" for element in root.iter() if element.tag.endswith("title"))
+    for name in HOSTILE:
+        assert printable(name, LONGEST) in titles
+    style = next(element.text or "" for element in root.iter() if element.tag.endswith("style"))
+    assert not re.search(r"url|@import|script|expression", style)
+
+
 def test_hostile_names_survive_json() -> None:
     """JSON has the names as they are."""
     found = json.loads(GRAPH_OUTPUTS["json"](hostile()))
@@ -123,6 +138,12 @@ def test_every_layer_and_arrow_once(name: str) -> None:
     assert sum(drawn.values()) == len(graph.layers)
     assert drawn[None] == len(models)
     assert sum(" -> " in line for line in text) == arrows
+    root = ElementTree.fromstring(GRAPH_OUTPUTS["svg"](graph))
+    numbers = [element.get("data-layer") for element in root.iter() if element.get("data-layer")]
+    assert Counter(numbers) == Counter({str(number): 1 for number in range(len(graph.layers))})
+    ends = [(element.get("data-source"), element.get("data-target")) for element in root.iter()]
+    pairs = {(str(one.source), str(one.target)) for one in graph.connections}
+    assert Counter(pair for pair in ends if pair != (None, None)) == Counter(dict.fromkeys(pairs, 1))
 
 
 def test_several_connections_are_one_arrow() -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ckpttool.inspection.graph import ModelGraph
-from ckpttool.render.graph import dot, json, mermaid
+from ckpttool.render.graph import dot, json, mermaid, svg
 
 GRAPH_OUTPUTS: dict[str, Callable[[ModelGraph], str]] = {
     "mermaid": mermaid.graph,
+    "svg": svg.graph,
     "dot": dot.graph,
     "json": json.graph,
 }
 
-SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".json": "json"}
+SUFFIXES = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".json": "json"}
 """The output that the suffix of a file asks for."""
 
 __all__ = ["GRAPH_OUTPUTS", "SUFFIXES"]

@@ -1,0 +1,261 @@
+"""The graph of a model as SVG: one file that browsers and editors show, light or dark as the reader likes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ckpttool.errors import UnsupportedError
+from ckpttool.escape import printable
+from ckpttool.inspection.graph import GraphLayer, ModelGraph
+from ckpttool.render.graph.colors import CHANGES, FAMILIES, UNCHANGED, Color
+from ckpttool.render.graph.labels import Arrow, changes, facts_of, heading, name_of, sizes_of, title_of
+from ckpttool.render.graph.layout.picture import Box, Line, Picture, picture_of
+from ckpttool.render.style import count_of
+
+MAX_LAYERS, MAX_CONNECTIONS = 5_000, 20_000
+"""The numbers of layers and connections that a picture shows at most; a browser has trouble with more."""
+
+_TIMES = "\N{MULTIPLICATION SIGN}"
+
+_LETTER = 6.7  # pixels of an average character of 11 pixels
+_BOLD = 7.6  # and of a bold one of 12
+_INSIDE = 10.0
+_BETWEEN = 14.0
+_WIDE, _NARROW, _HIGH = 290.0, 150.0, 44.0
+_HEADING = 8.8  # pixels of an average character of the heading
+_STRAIGHT = 7.0
+_LEGEND_WIDE = 900.0
+_MARGIN, _TITLE, _LEGEND = 24.0, 30.0, 26.0
+
+_STYLE = """
+.ckpt-graph { font: 11px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
+.ckpt-graph .page { fill: #ffffff; }
+.ckpt-graph .box { stroke-width: 1.2; }
+.ckpt-graph .frame { stroke-width: 1.2; stroke-dasharray: 5 3; fill-opacity: .35; }
+.ckpt-graph text { fill: #4b5563; }
+.ckpt-graph .title { font-size: 12px; font-weight: 600; fill: #1c2128; }
+.ckpt-graph .heading { font-size: 15px; font-weight: 600; fill: #1c2128; }
+.ckpt-graph .line { fill: none; stroke: #8a94a3; stroke-width: 1.3; }
+.ckpt-graph .head { fill: #8a94a3; }
+.ckpt-graph .dashed { stroke-dasharray: 5 4; }
+.ckpt-graph .end { text-anchor: end; }
+"""
+
+_DARK = """
+.ckpt-graph .page { fill: #0f1318; }
+.ckpt-graph text { fill: #a8b3c1; }
+.ckpt-graph .title, .ckpt-graph .heading { fill: #eef2f7; }
+.ckpt-graph .line { stroke: #77828f; }
+.ckpt-graph .head { fill: #77828f; }
+"""
+
+
+def graph(result: ModelGraph) -> str:
+    """The text of an SVG file. Raises UnsupportedError for a graph that is too large for a picture."""
+    if len(result.layers) > MAX_LAYERS or len(result.connections) > MAX_CONNECTIONS:
+        sizes = f"{count_of(len(result.layers), 'layer')} and {count_of(len(result.connections), 'connection')}"
+        raise UnsupportedError(
+            f"{sizes}: too many for a picture",
+            path=result.path,
+            expected=f"{MAX_LAYERS:,} layers and {MAX_CONNECTIONS:,} connections at most",
+            hint="fold models with --depth 1, choose layers with --match, or take --output dot",
+        )
+    widest = max(map(_width, result.layers), default=_NARROW)
+    picture = picture_of(result, widest, _HIGH)
+    legend = list(_legend(result))
+    keys = min(_LEGEND_WIDE, sum(_key_width(label) for label, _ in legend))
+    head = heading(result)
+    width = max(picture.width, keys, _HEADING * len(head)) + 2 * _MARGIN
+    key_rows = list(_wrapped(legend, width - 2 * _MARGIN))
+    top = _MARGIN + _TITLE + _LEGEND * len(key_rows)
+    size = f'width="{_number(width)}" height="{_number(top + picture.height + _MARGIN)}"'
+    view = f'viewBox="0 0 {_number(width)} {_number(top + picture.height + _MARGIN)}"'
+    head = _xml(head)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} class="ckpt-graph" role="img" aria-label="{head}">',
+        f"<title>{head}</title>",
+        f"<style>{_STYLE}{''.join(_rules(result))}</style>",
+        '<rect class="page" width="100%" height="100%"/>',
+        f'<text class="heading" x="{_number(_MARGIN)}" y="{_number(_MARGIN + 12)}">{head}</text>',
+        *_keys(key_rows),
+        f'<g transform="translate({_number(_MARGIN + (width - 2 * _MARGIN - picture.width) / 2)} {_number(top)})">',
+        *_drawn(result, picture),
+        "</g>",
+        "</svg>",
+    ]
+    return "\n".join(lines)
+
+
+def _drawn(result: ModelGraph, picture: Picture) -> Iterator[str]:
+    """Frames of models first, the outermost in front, then lines, then boxes."""
+    for number in sorted(picture.frames):
+        yield from _box(result, number, picture.boxes[number], "frame")
+    for line in picture.lines:
+        yield from _line(line)
+    for arrow in picture.loops:
+        yield from _loop(arrow, picture.boxes[arrow.source])
+    for number, box in sorted(picture.boxes.items()):
+        if number not in picture.frames:
+            yield from _box(result, number, box, "box")
+
+
+def _box(result: ModelGraph, number: int, box: Box, shape: str) -> Iterator[str]:
+    layer = result.layers[number]
+    yield f'<g class="{_kind(result, layer)}" data-layer="{number}">'
+    yield f"<title>{_xml(_tooltip(layer))}</title>"
+    place = f'x="{_number(box.x)}" y="{_number(box.y)}" width="{_number(box.width)}" height="{_number(box.height)}"'
+    yield f'<rect class="{shape}" {place} rx="8"/>'
+    left, right = box.x + _INSIDE, box.x + box.width - _INSIDE
+    room = box.width - 2 * _INSIDE - _BETWEEN
+    for y, style, text, more in (
+        (box.y + 18, "title", title_of(layer), _short_facts(layer)),
+        (box.y + 34, "name", name_of(layer), _short_shape(layer)),
+    ):
+        letter = _BOLD if style == "title" else _LETTER
+        shown = _cut(text, room - _LETTER * len(more), letter)
+        yield f'<text class="{style}" x="{_number(left)}" y="{_number(y)}">{_xml(shown)}</text>'
+        if more:
+            yield f'<text class="end" x="{_number(right)}" y="{_number(y)}">{_xml(more)}</text>'
+    yield "</g>"
+
+
+def _line(line: Line) -> Iterator[str]:
+    """The path of an arrow, with its head and its label."""
+    parts = [(x, bottom, top) for x, top, bottom in reversed(line.parts)] if line.upward else line.parts
+    x, start, y = parts[0]
+    path = [f"M{_number(x)} {_number(start)}V{_number(y)}"]
+    for right, top, bottom in parts[1:]:
+        if abs(right - x) >= 0.5:
+            end = top - _STRAIGHT  # the head of an arrow points down, so its line arrives from above
+            middle = _number((y + end) / 2)
+            path.append(f"C{_number(x)} {middle} {_number(right)} {middle} {_number(right)} {_number(end)}")
+        path.append(f"V{_number(bottom)}")
+        x, y = right, bottom
+    if line.arrow is None:
+        yield f'<path class="line" d="{"".join(path)}"/>'
+        return
+    change = f" {line.arrow.change}" if line.arrow.change else ""
+    dashed = " dashed" if line.arrow.change == "removed" or any(c.through for c in line.arrow.connections) else ""
+    back = 5.0 if not line.upward else -5.0
+    ends = f'data-source="{line.arrow.source}" data-target="{line.arrow.target}"'
+    yield f'<g class="arrow{change}" {ends}><path class="line{dashed}" d="{"".join(path)}"/>'
+    yield f'<path class="head" d="M{_number(x)} {_number(y)}l-3.6 {_number(-back - back / 2)}h7.2z"/>'
+    if line.arrow.label:
+        yield f'<text x="{_number(x + 6)}" y="{_number(y - back - 2)}">{_xml(line.arrow.label)}</text>'
+    yield "</g>"
+
+
+def _loop(arrow: Arrow, box: Box) -> Iterator[str]:
+    """An arrow from a layer to itself, on its right side."""
+    x, y = box.x + box.width, box.y + box.height / 2
+    ends = f'data-source="{arrow.source}" data-target="{arrow.target}"'
+    curve = f"M{_number(x)} {_number(y + 10)}c24 0 24 -20 4 -20"
+    yield f'<g class="arrow" {ends}><path class="line" d="{curve}"/>'
+    yield f'<path class="head" d="M{_number(x)} {_number(y - 10)}l7.5 -3.6v7.2z"/></g>'
+
+
+def _width(layer: GraphLayer) -> float:
+    """The width that the texts of a layer need, up to a limit."""
+    first = _BOLD * len(title_of(layer)) + _LETTER * len(_short_facts(layer))
+    second = _LETTER * (len(name_of(layer)) + len(_short_shape(layer)))
+    return min(_WIDE, max(_NARROW, max(first, second) + 2 * _INSIDE + _BETWEEN))
+
+
+def _short_facts(layer: GraphLayer) -> str:
+    facts = ["?" if layer.params is None else f"{layer.params:,}" if layer.params else ""]
+    facts += [f"{layer.calls}x"] if layer.calls > 1 else []
+    facts += [f"{layer.hidden:,} inside"] if layer.hidden else []
+    return " · ".join(filter(None, facts))
+
+
+def _short_shape(layer: GraphLayer) -> str:
+    """The first output shape without the axis of the batch; an axis of any size is a question mark."""
+    known = [dims for dims in layer.shapes if dims is not None]
+    if not known:
+        return ""
+    dims = known[0][1:] if known[0][:1] == (None,) else known[0]
+    text = _TIMES.join("?" if size is None else str(size) for size in dims) or "scalar"
+    return f"{text} +{len(known) - 1}" if len(known) > 1 else text
+
+
+def _tooltip(layer: GraphLayer) -> str:
+    lines = (title_of(layer), printable(layer.path, 300), sizes_of(layer), ", ".join(facts_of(layer)))
+    return "\n".join(filter(None, lines))
+
+
+def _kind(result: ModelGraph, layer: GraphLayer) -> str:
+    return (layer.change.replace(", ", "-") or "unchanged") if result.other else layer.family
+
+
+def _kinds(result: ModelGraph) -> dict[str, tuple[str, Color]]:
+    """The classes of the boxes of a graph, each with the text that explains it and its colour."""
+    if not result.other:
+        return {layer.family: (layer.family, FAMILIES[layer.family]) for layer in result.layers}
+    present = {layer.change for layer in result.layers} | {one.change for one in result.connections}
+    shown = {change.replace(", ", "-"): (changes(change), CHANGES[change]) for change in CHANGES if change in present}
+    return {**shown, "unchanged": ("unchanged", UNCHANGED)}
+
+
+def _rules(result: ModelGraph) -> Iterator[str]:
+    """The rules of style for the classes of this graph, light and dark."""
+    kinds = {kind: color for kind, (_, color) in _kinds(result).items()}
+    for kind, color in kinds.items():
+        yield from _rule(kind, color.fill, color.edge)
+    yield f"@media (prefers-color-scheme: dark) {{{_DARK}"
+    for kind, color in kinds.items():
+        yield from _rule(kind, color.dark_fill, color.dark_edge)
+    yield "}\n"
+
+
+def _rule(kind: str, fill: str, edge: str) -> Iterator[str]:
+    yield f".ckpt-graph .{kind} rect {{ fill: {fill}; stroke: {edge}; }}\n"
+    yield f".ckpt-graph .arrow.{kind} .line {{ stroke: {edge}; stroke-width: 2; }}\n"
+    yield f".ckpt-graph .arrow.{kind} .head {{ fill: {edge}; }}\n"
+
+
+def _legend(result: ModelGraph) -> Iterator[tuple[str, str]]:
+    yield from ((text, kind) for kind, (text, _) in _kinds(result).items())
+
+
+def _key_width(label: str) -> float:
+    return _LETTER * len(label) + 36
+
+
+def _wrapped(legend: Iterable[tuple[str, str]], width: float) -> Iterator[list[tuple[float, str, str]]]:
+    """The keys of the legend in rows, each with its place from the left."""
+    row, x = list[tuple[float, str, str]](), 0.0
+    for label, kind in legend:
+        if row and x + _key_width(label) > width:
+            yield row
+            row, x = [], 0.0
+        row.append((x, label, kind))
+        x += _key_width(label)
+    if row:
+        yield row
+
+
+def _keys(rows: Iterable[list[tuple[float, str, str]]]) -> Iterator[str]:
+    for at, row in enumerate(rows):
+        y = _MARGIN + _TITLE + _LEGEND * at
+        for x, label, kind in row:
+            left = _number(_MARGIN + x)
+            yield f'<g class="{kind}"><rect class="box" x="{left}" y="{_number(y - 3)}" width="14" height="14" rx="4"/>'
+            yield f'<text x="{_number(_MARGIN + x + 20)}" y="{_number(y + 8)}">{label}</text></g>'
+
+
+def _cut(text: str, room: float, letter: float) -> str:
+    """A text that fits into so many pixels, its middle left out where it is longer: names often differ at the end."""
+    count = max(6, round(room / letter))
+    return text if len(text) <= count else f"{text[: count // 2]}…{text[len(text) - (count - count // 2 - 1) :]}"
+
+
+def _number(value: float) -> str:
+    text = f"{value:.1f}"
+    return text.removesuffix(".0")
+
+
+def _xml(text: str) -> str:
+    """A text for XML, within elements and attributes; control characters have been escaped before."""
+    for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;")):
+        text = text.replace(char, entity)
+    return text
