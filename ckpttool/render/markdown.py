@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import Listing
+from ckpttool.render import grid
 from ckpttool.render.style import Style, Summary, producer, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
@@ -84,7 +85,4 @@ def _part(block: diffs.Block) -> str:
 
 def as_table(cells: list[list[str]], titles: list[str]) -> str:
     """A table of cells, in which Markdown's special characters are escaped."""
-    from tabulate import tabulate
-
-    body = [[escaped(cell) for cell in line] for line in cells]
-    return str(tabulate(body, list(map(escaped, titles)), tablefmt="github", disable_numparse=True))
+    return grid.markdown([[escaped(cell) for cell in line] for line in cells], list(map(escaped, titles)))
