@@ -23,11 +23,12 @@ from ckpttool.errors import (
 )
 from ckpttool.io import dtypes
 from ckpttool.io.facts import Facts
-from ckpttool.object_graph import ObjectGraph
-from ckpttool.saved_model import SavedModel
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from ckpttool.object_graph import ObjectGraph
+    from ckpttool.saved_model import SavedModel
 
 BLOCK_BYTES = 1 << 20  # a block and what is computed from it stay within the caches
 

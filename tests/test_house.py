@@ -276,7 +276,7 @@ def test_outputs_are_complete() -> None:
     """Every output of a listing is one of several listings, too; every module of an output is in the table."""
     helpers = {
         "__init__", "conversion_phrases", "conversions", "diffs", "expected", "expected_phrases", "fingerprints",
-        "grid", "style", "tables", "verdicts",
+        "grid", "outputs", "style", "tables", "verdicts",
     }  # fmt: skip
     modules = {path.stem for path in (PACKAGE / "render").glob("*.py")} | {"html"}
     assert modules - helpers == set(LISTING_OUTPUTS)

@@ -7,6 +7,7 @@ or, by Theano, with its kernel reversed; `assembly` puts such a weight together.
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from ckpttool.alignment.object_graphs import in_names, in_object_graph
 from ckpttool.checkpoint import Checkpoint, Section, Weight
@@ -37,8 +38,7 @@ class Evidence(Enum):
     ORDER = "order"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A stored array that is the weight of a slot, or a part of it.
 
     `slot` says which part, and in what form; None where the array is the whole weight, unchanged.
@@ -48,8 +48,7 @@ class Stored:
     slot: StoredSlot | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Aligned:
+class Aligned(NamedTuple):
     """A slot of an architecture and the arrays that a checkpoint stores for it: one, or one for each gate."""
 
     place: Place

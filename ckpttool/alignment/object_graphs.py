@@ -7,7 +7,7 @@ keras/src/engine/functional.py, 2.15; keras/src/utils/tracking.py, 3.15.)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.model.layouts import Place
@@ -21,8 +21,7 @@ Key = tuple[str, str, str]
 _FUNCTIONAL, _OPERATIONS = "_functional", "_operations"
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """An object of the model and its node; `group` and `owner` are its top layer and its path below that."""
 
     part: Part

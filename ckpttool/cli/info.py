@@ -5,11 +5,9 @@ import click
 from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, wants_color, warn
 from ckpttool.formats import open_checkpoint
-from ckpttool.inspection.architectures import expected_in
 from ckpttool.inspection.info import describe
+from ckpttool.model.text_files import text_size
 from ckpttool.render import INFO_OUTPUTS, Style
-from ckpttool.render.expected import EXPECTED_INFO_OUTPUTS
-from ckpttool.render.json import config as config_json
 
 
 @click.command("info", short_help="Describe a checkpoint: its format, its writer and its model.")
@@ -25,15 +23,15 @@ def command(path: str, config: bool, output: str, color: str) -> None:
       ckpttool info old.h5
       ckpttool info model.keras --config
     """
-    expected = None if config else expected_in(path)
-    if expected is not None:
-        emit(EXPECTED_INFO_OUTPUTS[output](expected, Style(color=wants_color(color))))
+    if not config and text_size(path) is not None and _describe_text(path, output, Style(color=wants_color(color))):
         return
     with open_checkpoint(path) as checkpoint:
         if config:
             if checkpoint.config is None:
                 fail(f"{path}: no config is stored in it, only weights")
                 raise click.exceptions.Exit(FAILED)
+            from ckpttool.render.json import config as config_json
+
             emit(config_json(checkpoint.config))
             return
         result = describe(checkpoint)
@@ -41,3 +39,14 @@ def command(path: str, config: bool, output: str, color: str) -> None:
     warn(path, result.refusals, result.notes)
     if result.kind == "hdf5":
         raise click.exceptions.Exit(FAILED)
+
+
+def _describe_text(path: str, output: str, style: Style) -> bool:
+    """Print the facts of an architecture or a spec, if the file is one."""
+    from ckpttool.inspection.architectures import expected_in
+    from ckpttool.render.expected import EXPECTED_INFO_OUTPUTS
+
+    expected = expected_in(path)
+    if expected is not None:
+        emit(EXPECTED_INFO_OUTPUTS[output](expected, style))
+    return expected is not None

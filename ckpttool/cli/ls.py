@@ -3,22 +3,23 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ckpttool.alignment.architectures import load_architecture
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, progress, wants_color, warn
 from ckpttool.errors import CheckpointError, FileAccessError
 from ckpttool.escape import printable
 from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints, open_checkpoint
-from ckpttool.formats.tensorflow.places import kept_in
-from ckpttool.inspection.architectures import expected_in
 from ckpttool.inspection.listing import SORTS, Choice, Listing, list_checkpoint
-from ckpttool.manifest import MISSING, NAME, Record, read_manifest, records
+from ckpttool.model.text_files import text_size
 from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
-from ckpttool.render.expected import EXPECTED_OUTPUTS
+
+if TYPE_CHECKING:
+    from ckpttool.inspection.architectures import Expected
+    from ckpttool.manifest import Record
 
 _SECTIONS = [section.value for section in Section]
 
@@ -68,12 +69,18 @@ def command(
       ckpttool ls model.keras --match 'block5_*' --stats
       ckpttool ls old.h5 --section all --output json
     """
-    expected = expected_in(paths[0]) if len(paths) == 1 else None
+    expected = _expected(paths[0]) if len(paths) == 1 else None
     if expected is not None:
         _refuse_weight_options({"--stats": stats, "--sha256": sha256, "--tree": tree, "--depth": depth, "--arch": arch})
+        from ckpttool.render.expected import EXPECTED_OUTPUTS
+
         emit(EXPECTED_OUTPUTS[output](expected.matching(match), Style(color=wants_color(color))))
         return
-    architecture = None if arch is None else load_architecture(arch)
+    architecture = None
+    if arch is not None:
+        from ckpttool.alignment.architectures import load_architecture
+
+        architecture = load_architecture(arch)
     by_layer = layers or (depth is not None and not tree)
     page = output == "html"
     choice = Choice(_sections(section), match, stats, sha256, sort, architecture, by_layer or page, stats and page)
@@ -82,6 +89,15 @@ def command(
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
     if not all(_complete(result, choice) for result in results):
         raise click.exceptions.Exit(FAILED)
+
+
+def _expected(path: str) -> "Expected | None":
+    """The weights that an architecture or a spec expects; None for other files, which need none of its modules."""
+    if text_size(path) is None:
+        return None
+    from ckpttool.inspection.architectures import expected_in
+
+    return expected_in(path)
 
 
 def _refuse_weight_options(options: Mapping[str, object]) -> None:
@@ -111,6 +127,9 @@ def _results(path: Path, choice: Choice, several: bool) -> list[Summary]:
 def _inside(directory: Path, choice: Choice) -> Iterator[Summary]:
     """The checkpoints in a directory: first those of its manifest, oldest first, then those of TensorFlow's state file,
     then the rest by name."""
+    from ckpttool.formats.tensorflow.places import kept_in
+    from ckpttool.manifest import MISSING, NAME
+
     try:
         recorded = {directory / record.saved.file: record for record in _records(directory)}
     except CheckpointError as error:
@@ -128,8 +147,10 @@ def _inside(directory: Path, choice: Choice) -> Iterator[Summary]:
     yield from (_attempt(path, choice) for path in others)
 
 
-def _records(directory: Path) -> tuple[Record, ...]:
+def _records(directory: Path) -> "tuple[Record, ...]":
     """The records in the manifest of a directory, none where there is no manifest."""
+    from ckpttool.manifest import read_manifest, records  # only directories have one
+
     manifest = read_manifest(directory)
     warn(str(directory), (), manifest.problems)
     return records(directory, manifest)

@@ -6,7 +6,7 @@ from ckpttool.checks.catalogue import RULES
 from ckpttool.checks.rule import Rule
 from ckpttool.cli import options
 from ckpttool.cli.emit import emit
-from ckpttool.render.checks import RULE_OUTPUTS
+from ckpttool.render.checks.rules import RULE_OUTPUTS
 
 
 @click.command("rule", short_help="Explain the rules of `check`.")

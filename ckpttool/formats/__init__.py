@@ -5,9 +5,10 @@ Bytes decide what a file is. A suffix that says something else is noted, never b
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from ckpttool.checkpoint import Checkpoint, Refusal, Section
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsafeFileError
@@ -28,8 +29,7 @@ from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource, access_error
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """One kind of checkpoint: what people call it and the suffixes it is saved under."""
 
     title: str
@@ -61,8 +61,7 @@ _PROGRAMS = {
 _H5_SUFFIXES = (".h5", ".hdf5", ".hd5", ".he5", ".hdf")
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(NamedTuple):
     """One layout of HDF5 files: how it is told and how it is read."""
 
     kind: str

@@ -10,7 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
@@ -30,8 +30,7 @@ EXECUTABLE = (".pkl", ".pickle", ".so", ".dll", ".dylib", ".exe", ".py", ".pyc",
 _ODD_PATH = re.compile(r"[\\\0:]|(^|/)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.[^/]*)?(/|$)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One member of an archive. `start` is the offset of its stored bytes, `packed` how many there are."""
 
     name: str

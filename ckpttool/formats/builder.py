@@ -1,10 +1,12 @@
 """What every reader hands on: the parts of a checkpoint, collected while a file is read."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError, UnsafeFileError, UnsupportedError
@@ -16,8 +18,10 @@ from ckpttool.formats.hdf5.values import Refused, problem, steps_of_values, valu
 from ckpttool.io import dtypes, json_text
 from ckpttool.io.budget import Budget, steps_of_text
 from ckpttool.io.sources import FileSource, Source
-from ckpttool.object_graph import ObjectGraph
-from ckpttool.saved_model import SavedModel
+
+if TYPE_CHECKING:
+    from ckpttool.object_graph import ObjectGraph
+    from ckpttool.saved_model import SavedModel
 
 _REFUSAL_STEPS = 4  # what something that is left alone costs of the budget
 _WEIGHT_STEPS = 60
@@ -60,7 +64,7 @@ class Parts:
             self.refuse(oddity.kind, place, oddity.text)
         return parsed.value
 
-    def __enter__(self) -> "Parts":
+    def __enter__(self) -> Parts:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -105,12 +109,12 @@ class Hdf5Input:
     untagged: str | None = None  # the dtype of two opaque bytes where no attribute tells
 
     @classmethod
-    def of_file(cls, source: FileSource, parts: Parts) -> "Hdf5Input":
+    def of_file(cls, source: FileSource, parts: Parts) -> Hdf5Input:
         """The input for a whole file."""
         return cls.of_source(source, ChunkReader(source.path), parts)
 
     @classmethod
-    def of_source(cls, source: Source, reader: ChunkReader, parts: Parts) -> "Hdf5Input":
+    def of_source(cls, source: Source, reader: ChunkReader, parts: Parts) -> Hdf5Input:
         """The input for any source; `reader` must read the same bytes. Raises what the bytes are if not HDF5."""
         if find_signature(source) < 0:
             raise foreign.describe(source)

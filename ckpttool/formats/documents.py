@@ -1,7 +1,7 @@
 """What a JSON file that is no checkpoint really is, by the keys of its outermost object."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError, UnknownFormatError
 from ckpttool.io import json_text
@@ -11,8 +11,7 @@ _READ = 4 << 20  # bytes up to which a file is parsed; of a larger one the keys 
 _KEY = re.compile(r'"([^"\\]{1,64})"\s*:')
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
+class _Document(NamedTuple):
     """A kind of JSON file: keys that all have to be there, what it is called, and what to do."""
 
     keys: frozenset[str]

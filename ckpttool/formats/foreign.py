@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError, UnsupportedError
-from ckpttool.formats.documents import describe_json
 from ckpttool.io.sources import Source
 
 _HEAD = 4096
@@ -196,6 +195,8 @@ def _text(head: bytes, source: Source) -> CheckpointError | None:
     if not all(char.isprintable() or char in "\ufeff\r\n\t" for char in start):
         return None
     if start.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+        from ckpttool.formats.documents import describe_json  # few files are another program's JSON
+
         return describe_json(source, start)
     return UnknownFormatError("is text", expected="a checkpoint of Keras", found=repr(start[:60]))
 

@@ -7,7 +7,7 @@ keras/src/saving/saving_lib.py, 3.15), which only running the pickle would revea
 import ast
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.checkpoint import Refusal, Weight
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError, ambiguous
@@ -26,8 +26,7 @@ _CODES = {
 _MAX_HEADER = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class _Array:
+class _Array(NamedTuple):
     """The values of one `.npy` member."""
 
     source: Source

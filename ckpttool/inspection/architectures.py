@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from ckpttool.errors import CheckpointError
 from ckpttool.io import dtypes
-from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import generation_of
 from ckpttool.model.sizes import Shape
 from ckpttool.model.spec import Spec, SpecSlot, is_spec, spec_of
-from ckpttool.model.text_files import architecture_of_text, spec_of_text, value_in
+from ckpttool.model.text_files import architecture_of_text, spec_of_text, text_size, value_in
 
 if TYPE_CHECKING:
     from ckpttool.model.summary import LayerGraph
-
-_SEARCHED = 4 << 20  # bytes at the start of a text that are searched for the keys of an architecture or a spec
-_KEYS = (b"class_name", b"ckpttool.spec/", b"c\0l\0a\0s\0s\0_\0n\0a\0m\0e\0", b'"layers"', b"layers:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +100,7 @@ def expected_in(path: str | os.PathLike[str]) -> Expected | None:
 
     Raises a CheckpointError for a spec that cannot be read.
     """
-    size = _text_size(path)
+    size = text_size(path)
     if size is None:
         return None
     try:
@@ -115,22 +111,6 @@ def expected_in(path: str | os.PathLike[str]) -> Expected | None:
     if architecture is None:
         return _of_spec(Path(path), size, spec_of_text(path))
     return _of_architecture(Path(path), size, architecture)
-
-
-def _text_size(path: str | os.PathLike[str]) -> int | None:
-    """The size in bytes of a file that may be the text of an architecture or a spec; None for any other file."""
-    if os.path.isdir(path) or os.fspath(path).lower().endswith("weights.json"):
-        return None
-    try:
-        source = FileSource(path)
-    except CheckpointError:
-        return None
-    try:
-        start = source.read(0, min(source.size, _SEARCHED))
-        is_text = b"\0" not in start or start[:4].strip(b"\xff\xfe\0")[:1] in (b"{", b"[")  # JSON may be UTF-16 or -32
-        return source.size if is_text and any(key in start for key in _KEYS) else None
-    finally:
-        source.close()
 
 
 def _of_spec(path: Path, size: int, spec: Spec) -> Expected:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ckpttool.alignment.names import Name, Namer
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
@@ -61,8 +61,7 @@ class LayerRow:
         return Total.of(row.weight for row in self.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(NamedTuple):
     """The sums over some weights."""
 
     weights: int

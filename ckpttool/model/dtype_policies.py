@@ -5,8 +5,7 @@ or its pieces, or a map from layers to such (keras/src/dtype_policies/dtype_poli
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.io import scalars
 
@@ -29,8 +28,7 @@ _CONFIG_MODES = {"Int4QuantizationConfig": "int4", "GPTQConfig": "gptq", "AWQCon
 _GROUP_KEYS = ("block_size", "group_size")
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """The dtypes of variables and of computation, and for a quantized layer its mode with the settings of that mode.
 
     `group` is the number of values that share a scale, None where a whole channel does. `history` is the length of

@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
@@ -17,8 +17,7 @@ MAX_FOLLOWED = 30_000  # calls of layers, those in models counted at every call 
 _SHAPES = ("batch_shape", "batch_input_shape")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One layer of a model: its calls with their input shapes, and the output shapes of each call."""
 
     args: Args

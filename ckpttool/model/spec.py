@@ -14,7 +14,6 @@ from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import is_built, is_model
 from ckpttool.model.sizes import Shape, is_integer, read_shape
 from ckpttool.model.slots import Part
-from ckpttool.model.unlisted import refusal
 
 if TYPE_CHECKING:
     from ckpttool.model.optimizers import Trained
@@ -204,6 +203,8 @@ def _model_args(architecture: Architecture) -> Args:
     if is_model(args):
         return args
     if not isinstance(args.config.get("layers"), list):
+        from ckpttool.model.unlisted import refusal  # which brings the tables of what Keras 3 builds
+
         raise refusal(architecture)
     plain = {"class_name": "Functional" if "output_layers" in args.config else "Sequential", "config": args.config}
     return Args.of(normalized(plain, architecture.generation))

@@ -1,7 +1,7 @@
 """The output shapes and the inputs of each layer, as far as a config has them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError
 from ckpttool.model.arguments import Args
@@ -13,8 +13,7 @@ from ckpttool.model.sizes import Shape
 from ckpttool.model.spec import model_args
 
 
-@dataclass(frozen=True, slots=True)
-class LayerGraph:
+class LayerGraph(NamedTuple):
     """The output shapes of a layer, for each of its calls, and the tensors that go into them.
 
     The layers of a Sequential model are connected by their order, so `inbound` is empty.

@@ -1,15 +1,19 @@
 """Text files of an architecture or a spec alone, in JSON or YAML."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.errors import CheckpointError, UnknownFormatError
 from ckpttool.io import json_text, yaml_text
 from ckpttool.io.budget import LEAST_STEPS, Budget
 from ckpttool.io.sources import FileSource
 from ckpttool.model.config import Architecture, read_architecture
-from ckpttool.model.spec import Spec, from_json, is_spec, spec_of
 
+if TYPE_CHECKING:
+    from ckpttool.model.spec import Spec
+
+_SEARCHED = 4 << 20  # bytes at the start of a text that are searched for the keys of an architecture or a spec
+_KEYS = (b"class_name", b"ckpttool.spec/", b"c\0l\0a\0s\0s\0_\0n\0a\0m\0e\0", b'"layers"', b"layers:")
 _TIMES = 4  # the budget of a config by itself against that in a checkpoint: it has no weights to be matched
 
 
@@ -21,8 +25,10 @@ def architecture_of_text(path: str | os.PathLike[str]) -> Architecture:
         raise error.at(path=os.fspath(path)) from error.__cause__
 
 
-def spec_of_text(path: str | os.PathLike[str]) -> Spec:
+def spec_of_text(path: str | os.PathLike[str]) -> "Spec":
     """The spec in a file, or the spec of the architecture in it. Raises CheckpointError where it has neither."""
+    from ckpttool.model.spec import from_json, is_spec, spec_of  # which brings the table of layers
+
     try:
         value = value_in(path)
         return from_json(value) if is_spec(value) else spec_of(architecture_in(value))
@@ -55,3 +61,19 @@ def parsed(raw: bytes) -> Any:
         budget = Budget(len(raw), _TIMES * LEAST_STEPS)
         return json_text.parse_unambiguous(raw, "the architecture", budget)
     return yaml_text.parse(raw, "the architecture")
+
+
+def text_size(path: str | os.PathLike[str]) -> int | None:
+    """The size in bytes of a file that may be the text of an architecture or a spec; None for any other file."""
+    if os.path.isdir(path) or os.fspath(path).lower().endswith("weights.json"):
+        return None
+    try:
+        source = FileSource(path)
+    except CheckpointError:
+        return None
+    try:
+        start = source.read(0, min(source.size, _SEARCHED))
+        is_text = b"\0" not in start or start[:4].strip(b"\xff\xfe\0")[:1] in (b"{", b"[")  # JSON may be UTF-16 or -32
+        return source.size if is_text and any(key in start for key in _KEYS) else None
+    finally:
+        source.close()

@@ -1,47 +1,13 @@
 """Text of results, one module an output. Renderers take values and return strings; they never print."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-from ckpttool.inspection.listing import Listing
-from ckpttool.render import csv, html, json, markdown, text
+from ckpttool.render.outputs import Outputs
 from ckpttool.render.style import Style, Summary
 
-if TYPE_CHECKING:
-    from ckpttool.comparison import Diff
-    from ckpttool.inspection.info import Info
-    from ckpttool.verification import VerifyResult
-
-LISTING_OUTPUTS: dict[str, Callable[[Listing, Style], str]] = {
-    "text": text.listing,
-    "json": json.listing,
-    "csv": csv.listing,
-    "markdown": markdown.listing,
-    "html": html.listing,
-}
-
-SUMMARY_OUTPUTS: dict[str, Callable[[Sequence[Summary], Style], str]] = {
-    "text": text.summaries,
-    "json": json.summaries,
-    "csv": csv.summaries,
-    "markdown": markdown.summaries,
-    "html": html.summaries,
-}
-
-INFO_OUTPUTS: dict[str, Callable[[Info, Style], str]] = {"text": text.info, "json": json.info, "html": html.info}
-
-DIFF_OUTPUTS: dict[str, Callable[[Diff, Style], str]] = {
-    "text": text.diff,
-    "json": json.diff,
-    "markdown": markdown.diff,
-}
-
-VERIFY_OUTPUTS: dict[str, Callable[[VerifyResult, Style], str]] = {
-    "text": text.verdict,
-    "json": json.verdict,
-    "markdown": markdown.verdict,
-}
+# Each module has a function of the given name, which takes a result (several, for summaries) and a Style.
+LISTING_OUTPUTS = Outputs(__name__, "listing", "text json csv markdown html")
+SUMMARY_OUTPUTS = Outputs(__name__, "summaries", "text json csv markdown html")
+INFO_OUTPUTS = Outputs(__name__, "info", "text json html")
+DIFF_OUTPUTS = Outputs(__name__, "diff", "text json markdown")
+VERIFY_OUTPUTS = Outputs(__name__, "verdict", "text json markdown")
 
 __all__ = ["DIFF_OUTPUTS", "INFO_OUTPUTS", "LISTING_OUTPUTS", "SUMMARY_OUTPUTS", "VERIFY_OUTPUTS", "Style", "Summary"]

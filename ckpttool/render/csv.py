@@ -1,13 +1,18 @@
 """CSV for spreadsheets: one row a weight, layer or checkpoint, numbers bare."""
 
+from __future__ import annotations
+
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from ckpttool.escape import printable
-from ckpttool.inspection.listing import Listing
 from ckpttool.render.style import Style, Summary, date
 from ckpttool.render.tables import cut_to_depth
+
+if TYPE_CHECKING:
+    from ckpttool.inspection.listing import Listing
 
 _WEIGHTS = ("path", "layer", "class", "weight", "shape", "dtype", "params", "nbytes", "section")
 _STATS = ("min", "max", "mean", "std", "zeros", "nan", "inf")

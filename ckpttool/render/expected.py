@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.escape import printable
 from ckpttool.inspection.architectures import Expected, ExpectedLayer, nbytes_of, params_of
-from ckpttool.model.spec import SpecSlot
 from ckpttool.render import csv as csv_output
 from ckpttool.render import html
 from ckpttool.render import json as json_output
@@ -16,6 +15,9 @@ from ckpttool.render.markdown import as_table, escaped
 from ckpttool.render.style import Style, shape
 from ckpttool.render.tables import inbound_cell, output_cell
 from ckpttool.render.text import table
+
+if TYPE_CHECKING:
+    from ckpttool.model.spec import SpecSlot
 
 _TITLES = ["layer", "class", "trainable", "output shape", "weight", "shape", "dtype", "params", "connected to"]
 _UNKNOWN = "not known"

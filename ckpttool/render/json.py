@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ckpttool.arrays.statistics import Stats
-from ckpttool.checkpoint import Producer, Refusal, Weight
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
-from ckpttool.manifest import Record
 from ckpttool.render.style import Style, Summary, date
 from ckpttool.render.tables import cut_to_depth
-from ckpttool.saved_model import SavedModel
 
 if TYPE_CHECKING:
+    from ckpttool.arrays.statistics import Stats
+    from ckpttool.checkpoint import Producer, Refusal, Weight
     from ckpttool.comparison import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
     from ckpttool.inspection.info import Info
+    from ckpttool.manifest import Record
     from ckpttool.model.support import Support
+    from ckpttool.saved_model import SavedModel
     from ckpttool.verification import Finding, VerifyResult
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.inspection.listing import Listing
 from ckpttool.render import grid
 from ckpttool.render.style import Style, Summary, producer, size
 from ckpttool.render.tables import (
@@ -27,6 +26,7 @@ from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, re
 
 if TYPE_CHECKING:
     from ckpttool.comparison import Diff
+    from ckpttool.inspection.listing import Listing
     from ckpttool.render import diffs
     from ckpttool.verification import VerifyResult
 

@@ -1,21 +1,25 @@
 """Style of the outputs, and the phrases and numbers that all outputs share."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from ckpttool.checkpoint import Producer
 from ckpttool.escape import printable
-from ckpttool.formats.tensorflow.places import Kept
-from ckpttool.inspection.listing import Listing
-from ckpttool.manifest import Record
+
+if TYPE_CHECKING:
+    from ckpttool.checkpoint import Producer
+    from ckpttool.formats.tensorflow.places import Kept
+    from ckpttool.inspection.listing import Listing
+    from ckpttool.manifest import Record
 
 _LAST_TIME = 1 << 36  # the year 4147
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """The user's choices of style: one row a layer, a tree, at most `depth` names deep, the `top` rows, colour."""
 
     layers: bool = False

@@ -1,17 +1,22 @@
 """Rows of listings as text, shared by the outputs that are tables."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.inspection.info import Info
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
-from ckpttool.manifest import Record
-from ckpttool.model.graph import Tensor
-from ckpttool.model.summary import LayerGraph
 from ckpttool.render.style import Summary, date, number, pretty_layer, producer, shape, size
+
+if TYPE_CHECKING:
+    from ckpttool.inspection.info import Info
+    from ckpttool.manifest import Record
+    from ckpttool.model.graph import Tensor
+    from ckpttool.model.summary import LayerGraph
 
 SUMMARY_HEADERS = [
     *("checkpoint", "what", "written by", "weights", "params", "size"),

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ckpttool.checks.catalogue import RULES
-from ckpttool.render.checks import CHECK_OUTPUTS, RULE_OUTPUTS, SUFFIXES
+from ckpttool.render.checks import CHECK_OUTPUTS, SUFFIXES
+from ckpttool.render.checks.rules import RULE_OUTPUTS
 from tests.samples import FIXTURES, members, zipped
 
 GOOD = FIXTURES / "keras3/mlp.keras"

@@ -20,7 +20,8 @@ from ckpttool.checks.result import CheckReport, FileReport, Suppressed
 from ckpttool.checks.rule import Finding, Rule, Severity
 from ckpttool.checks.runner import check
 from ckpttool.render import Style
-from ckpttool.render.checks import CHECK_OUTPUTS, RULE_OUTPUTS, SUFFIXES
+from ckpttool.render.checks import CHECK_OUTPUTS, SUFFIXES
+from ckpttool.render.checks.rules import RULE_OUTPUTS
 from tests.render.contract import HOSTILE, unsafe
 from tests.samples import FIXTURES
 

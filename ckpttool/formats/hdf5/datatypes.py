@@ -5,8 +5,8 @@ stored and stops nothing.
 """
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ckpttool.errors import CorruptFileError
 from ckpttool.formats.hdf5.groups import decode_name
@@ -29,8 +29,7 @@ FLOATS = {
 _COMPLEX = {"float32": "complex64", "float64": "complex128"}
 
 
-@dataclass(frozen=True, slots=True)
-class Datatype:
+class Datatype(NamedTuple):
     """A stored datatype.
 
     `name` is Keras's (`float32`), or a description of what is stored where Keras has none; `size` is the bytes of one

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.checkpoint import Values
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
@@ -25,8 +25,7 @@ _VALUES_A_STEP = 9  # bits: bytes of values that cost a step: a command goes thr
 _CHUNK_STEPS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Contiguous:
+class Contiguous(NamedTuple):
     """Values in one piece of the file."""
 
     file: Hdf5Bytes
@@ -46,8 +45,7 @@ class Contiguous:
         return Contiguous(self.file, self.address + start, stop - start) if self.file.is_in_place else None
 
 
-@dataclass(frozen=True, slots=True)
-class InMemory:
+class InMemory(NamedTuple):
     """Values that stand in the header."""
 
     data: bytes
@@ -62,8 +60,7 @@ class InMemory:
         return InMemory(self.data[start:stop])
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(NamedTuple):
     """Values that were never written: one value, again and again."""
 
     value: bytes
@@ -83,8 +80,7 @@ class Repeated:
         return Repeated(self.value[shift:] + self.value[:shift], stop - start)
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Values that are never read; asking for them raises why."""
 
     reason: CheckpointError
@@ -98,8 +94,7 @@ class Refused:
         raise copy(self.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunked:
+class Chunked(NamedTuple):
     """Values that only h5py can put together."""
 
     reader: ChunkReader

@@ -8,8 +8,8 @@ that.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError, FileAccessError
 from ckpttool.formats import foreign
@@ -57,8 +57,7 @@ def index_of(path: Path) -> Path | None:
     return found if found is not None and found.is_file() else None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """What the state file of a directory says of a checkpoint: its number, when it was saved, in seconds since 1970,
     and whether it is the newest."""
 
@@ -67,8 +66,7 @@ class Kept:
     newest: bool
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What a `checkpoint` file says: the newest prefix, and all that are kept with the times of their saves."""
 
     newest: str = ""

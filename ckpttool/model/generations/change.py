@@ -1,10 +1,12 @@
 """Change of one class from old Keras to Keras 3: a new class name, renamed and dropped arguments, a function."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ckpttool.model.generations.values import Config
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def same(config: Config) -> Config:
@@ -12,8 +14,7 @@ def same(config: Config) -> Config:
     return config
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """The class name in Keras 3 (empty: the same), the renamed arguments, the dropped arguments, and a function for all
     other changes, which is applied last.
 
@@ -22,8 +23,8 @@ class Change:
     """
 
     class_name: str = ""
-    renames: Mapping[str, str] = field(default_factory=dict)
-    dropped: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    renames: Mapping[str, str] = _NOTHING
+    dropped: Mapping[str, tuple[Any, ...]] = _NOTHING
     finish: Callable[[Config], Config] = same
 
     def of(self, config: Mapping[str, Any]) -> Config:

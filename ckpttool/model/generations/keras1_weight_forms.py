@@ -5,7 +5,6 @@ them into those of Keras 2.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -26,8 +25,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
 """The old names of slots; a slot that is not here had the same name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """A shape in which a weight may be stored. To get the weight of Keras 3 (or its part), take the axes in the order
     of `axes` (empty: unchanged), then leave out the axis `extra`, which has size 1 and which the weight of Keras 3
     lacks. `counterpart` marks the bias of the layer's counterpart for cuDNN, or without it, all of whose weights are

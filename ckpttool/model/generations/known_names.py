@@ -5,9 +5,9 @@ Sources: keras/activations.py, layers/, losses.py, metrics.py, regularizers.py a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ckpttool.io import scalars
 from ckpttool.model.generations.generation import Generation
@@ -24,8 +24,7 @@ class Had(Enum):
     YES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class KerasVersion:
+class KerasVersion(NamedTuple):
     """The version of the Keras that wrote a config, the oldest of its generation where the file has none, and whether
     it was tf.keras. `text` is the version as the file has it."""
 

@@ -4,19 +4,16 @@ Unknown parts stay unchanged: classes of the user's own, classes that were remov
 counterpart. So nothing that a weight depends on is lost, and a conversion sees what it cannot carry over.
 """
 
+import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ckpttool.model import numpy_values
 from ckpttool.model.arguments import Args
-from ckpttool.model.generations import keras1, keras2
 from ckpttool.model.generations.change import Change
 from ckpttool.model.generations.generation import Generation
-from ckpttool.model.generations.keras1_branches import unmerged
-from ckpttool.model.generations.keras1_data_format import ordered
 from ckpttool.model.generations.values import Config, Spelling, spelled_1, spelled_2
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, of_kind
 from ckpttool.model.sizes import is_integer, read_shape
@@ -39,20 +36,24 @@ class _Dialect(NamedTuple):
     spelled: Spelling
 
 
-_FIRST = _Dialect(keras1.CHANGES, keras1.OTHERS, spelled_1)
-_DIALECTS: Mapping[Generation, _Dialect] = MappingProxyType(
-    {
-        Generation.KERAS_0: _FIRST,
-        Generation.KERAS_1: _FIRST,
-        Generation.KERAS_2: _Dialect(keras2.CHANGES, keras2.OTHERS, spelled_2),
-    }
-)
+@functools.cache
+def _dialect(generation: Generation) -> _Dialect:
+    """The dialect of a generation before Keras 3, whose table is imported when a config is in it."""
+    if generation is Generation.KERAS_2:
+        from ckpttool.model.generations import keras2
+
+        return _Dialect(keras2.CHANGES, keras2.OTHERS, spelled_2)
+    from ckpttool.model.generations import keras1
+
+    return _Dialect(keras1.CHANGES, keras1.OTHERS, spelled_1)
 
 
 def change_of(class_name: str, generation: Generation) -> Change:
     """The change of a class of this generation to Keras 3; none for one of Keras 3."""
-    dialect = _DIALECTS.get(generation)
-    return dialect.changes.get(class_name, dialect.others) if dialect else Change()
+    if generation is Generation.KERAS_3:
+        return Change()
+    dialect = _dialect(generation)
+    return dialect.changes.get(class_name, dialect.others)
 
 
 def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
@@ -67,7 +68,11 @@ def normalized(entry: Any, generation: Generation) -> Mapping[str, Any]:
     if generation is Generation.KERAS_3:
         return _normalized(entry, generation, 0)
     entry = numpy_values.plain(entry)
-    entry = canonical(ordered(entry) if generation in (Generation.KERAS_0, Generation.KERAS_1) else entry, generation)
+    if generation in (Generation.KERAS_0, Generation.KERAS_1):
+        from ckpttool.model.generations.keras1_data_format import ordered  # few models are as old
+
+        entry = ordered(entry)
+    entry = canonical(entry, generation)
     return _alone(entry, _normalized(entry, generation, 0))
 
 
@@ -84,7 +89,11 @@ def canonical(entry: Any, generation: Generation) -> Any:
     """The entry as `{"class_name", "config"}`, with a graph in place of a `Merge` that lists its branches."""
     if generation is Generation.KERAS_0:
         return unflattened(entry)
-    return entry if generation is Generation.KERAS_3 else unmerged(entry)
+    if generation is Generation.KERAS_3:
+        return entry
+    from ckpttool.model.generations.keras1_branches import unmerged  # as above
+
+    return unmerged(entry)
 
 
 def _normalized(entry: Any, generation: Generation, depth: int) -> Mapping[str, Any]:
@@ -97,7 +106,7 @@ def _normalized(entry: Any, generation: Generation, depth: int) -> Mapping[str, 
         return dict(entry)
     if args.class_name == "Merge":
         return _merge(entry, args, generation)
-    if args.class_name not in LAYERS and args.class_name not in _DIALECTS[generation].changes:
+    if args.class_name not in LAYERS and args.class_name not in _dialect(generation).changes:
         return _removed(entry, args, generation)
     return _changed(entry, args, generation)
 
@@ -106,7 +115,7 @@ def _registered(entry: Any) -> Any:
     """The entry of Keras 2.13 or later with the registered name of its class as class name, as older files have it, if
     Keras 3 has a layer for that."""
     name = entry.get("registered_name") if isinstance(entry, Mapping) else None
-    if not isinstance(name, str) or ">" not in name or name not in keras2.CHANGES:
+    if not isinstance(name, str) or ">" not in name or name not in _dialect(Generation.KERAS_2).changes:
         return entry
     rest = {key: value for key, value in entry.items() if key not in ("module", "registered_name")}
     return {**rest, "class_name": name}
@@ -114,7 +123,7 @@ def _registered(entry: Any) -> Any:
 
 def _changed(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:
     """The entry of a built-in layer in the form of Keras 3."""
-    dialect = _DIALECTS[generation]
+    dialect = _dialect(generation)
     change = dialect.changes.get(args.class_name, dialect.others)
     class_name = change.class_name or args.class_name
     config = change.of({key: value for key, value in args.config.items() if key not in _SHAPE_ARGUMENTS})
@@ -158,7 +167,9 @@ def _declared_entry(args: Args, class_name: str) -> Config:
 
 def _merge(entry: Mapping[str, Any], args: Args, generation: Generation) -> Config:
     """The entry of the layer that replaces a `Merge`; a `Merge` that lists its inputs keeps its class."""
-    replacement = keras1.merged(args.config)
+    from ckpttool.model.generations.keras1 import merged
+
+    replacement = merged(args.config)
     if replacement is None:  # of Keras 0, or one whose branches form no graph
         return {**entry, "config": _with_inner(dict(args.config), generation, args.depth)}
     return _entry(entry, args, *replacement)

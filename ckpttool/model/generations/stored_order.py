@@ -7,7 +7,6 @@ here of those of its inner layers, as its generation does.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -26,8 +25,7 @@ _CONVOLVING = frozenset(  # the others correlate
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSlot:
+class StoredSlot(NamedTuple):
     """One array of a legacy `.h5`, which is the weight of a slot or a part of it.
 
     `name` is the last piece of its stored name, without ":0". `owner` is the path of attributes to the object that has
@@ -82,10 +80,10 @@ def stored_order(part: Part, generation: Generation, entry: Any = None) -> list[
     top = _At(part, _config(entry), (), (part.name,), part.name)
     trainable, others = _lists(top, generation)
     train = {_weight(one) for one in trainable}
-    arrays = [replace(one, trainable=_weight(one) in train) for one in [*trainable, *others]]
+    arrays = [one._replace(trainable=_weight(one) in train) for one in [*trainable, *others]]
     if generation is not Generation.KERAS_0:
         return arrays
-    return [replace(one, name=f"param_{at}", forms=one.forms[::-1]) for at, one in enumerate(arrays)]
+    return [one._replace(name=f"param_{at}", forms=one.forms[::-1]) for at, one in enumerate(arrays)]
 
 
 def _of_3(part: Part) -> list[StoredSlot]:
@@ -145,11 +143,9 @@ def _own(at: _At, generation: Generation) -> list[StoredSlot]:
         return [_array(at, slot, _name_in_2(at.part, slot), _forms_in_2(at.part, slot)) for slot in at.part.slots]
     gates = keras1_weight_forms.gates_of(at.part, at.config)
     return [
-        replace(
-            _array(at, slot, f"{at.label}_{keras1_weight_forms.NAMES.get(slot.name, slot.name)}{gate.suffix}", forms),
-            gate=gate.at,
-            gates=len(gates),
-        )
+        _array(
+            at, slot, f"{at.label}_{keras1_weight_forms.NAMES.get(slot.name, slot.name)}{gate.suffix}", forms
+        )._replace(gate=gate.at, gates=len(gates))
         for gate in sorted(gates, key=lambda gate: gate.turn)
         for slot in at.part.slots
         for forms in [keras1_weight_forms.forms_of(at.part, slot, at.config, len(gates))]

@@ -1,7 +1,7 @@
 """EinsumDense: kernel, bias and output from an equation (keras/src/layers/core/einsum_dense.py, 3.15)."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.dtype_policies import Policy
@@ -50,8 +50,7 @@ def einsum_dense_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     return (None,) if shape is None else (_output(args, equation, shape, stated),)
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
+class Equation(NamedTuple):
     """The labels of an equation, the side on which dots stand for more axes (left, right or neither), and the text
     behind what Keras reads of it."""
 
@@ -116,8 +115,7 @@ class Equation:
         return free[min(summed, len(free)) - 1] if free and summed else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Sizes:
+class _Sizes(NamedTuple):
     """The sizes of an equation's labels: `shape` is that of the input, None where it is not known, `stated` what
     `output_shape` says."""
 

@@ -1,9 +1,8 @@
 """A class of layers as one row describes it: its weights, the shapes of its outputs, its use of calls and masks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.layers.call_inputs import unknown
@@ -38,8 +37,7 @@ def no_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     return args.part()
 
 
-@dataclass(frozen=True, slots=True)
-class LayerType:
+class LayerType(NamedTuple):
     """One class of layers. `parameters` are those of its `call` where it takes more than its inputs (3.15);
     `takes_training` says that a recorded call of Keras 1 or 2 may pass `training` on to Keras 3."""
 

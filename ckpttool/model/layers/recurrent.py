@@ -6,7 +6,8 @@ what it holds. The layers here take one number of axes only, so their output is 
 not.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.graph import Call
@@ -221,8 +222,7 @@ def _sequence(call: Call) -> Shape | None:
     return next(iter(shapes(main(call))), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sizes:
+class _Sizes(NamedTuple):
     """The sizes of a cell's states and of its output, None where the class of the cell does not tell them."""
 
     states: tuple[int, ...] | None = None

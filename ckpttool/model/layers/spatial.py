@@ -1,7 +1,7 @@
 """Inputs with axes for space and one for channels, in both data formats."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
@@ -10,8 +10,7 @@ from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Shape, Size
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """The axes of an input; `first` says that its channels stand before the axes of space."""
 
     batch: Size
@@ -35,11 +34,11 @@ class Image:
 
     def with_space(self, *space: Size) -> "Image":
         """The same with other axes of space."""
-        return replace(self, space=space)
+        return self._replace(space=space)
 
     def with_channels(self, channels: Size) -> "Image":
         """The same with another number of channels."""
-        return replace(self, channels=channels)
+        return self._replace(channels=channels)
 
 
 Change = Callable[[Args, Image], Image]

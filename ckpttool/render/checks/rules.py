@@ -1,6 +1,6 @@
 """The rules of `check`, explained: one or all of them. docs/rules.md is the page of all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ckpttool.checks.catalogue import FAMILIES
 from ckpttool.checks.rule import Rule
@@ -42,3 +42,6 @@ def markdown(rules: Sequence[Rule]) -> str:
 def _in_markdown(rule: Rule) -> str:
     facts = (f"**{severity(rule)}**: {escaped(rule.finds)}", escaped(rule.why), f"Next: {escaped(rule.remedy)}")
     return "\n".join([f"### {title(rule)}", "", *("\n\n".join(facts).split("\n"))])
+
+
+RULE_OUTPUTS: dict[str, Callable[[Sequence[Rule]], str]] = {"text": text, "json": json, "markdown": markdown}
