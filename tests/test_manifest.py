@@ -18,6 +18,7 @@ from ckpttool.manifest import (
     MODES,
     NAME,
     CallbackState,
+    EpochLogs,
     Manifest,
     Saved,
     State,
@@ -91,6 +92,35 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, liste
     write_manifest(directory, Manifest(tuple(listed)), "a test")
     assert repr(read_manifest(directory)) == repr(Manifest(tuple(listed)))
     json.loads((directory / NAME).read_text("ascii"), parse_constant=pytest.fail)
+
+
+@given(
+    st.lists(st.builds(EpochLogs, texts, st.integers(0, 9), st.dictionaries(texts, numbers, max_size=3)), max_size=6)
+)
+def test_epochs_that_are_written_are_read(tmp_path_factory: pytest.TempPathFactory, epochs: list[EpochLogs]) -> None:
+    """Of the logs of an epoch of a run, the latest are kept; they come back as they were."""
+    directory = tmp_path_factory.mktemp("epochs")
+    manifest = Manifest().with_epochs(epochs[:2]).with_epochs(epochs[2:])
+    assert {(each.run, each.epoch): each.logs for each in epochs} == {(e.run, e.epoch): e.logs for e in manifest.epochs}
+    assert len(manifest.epochs) == len({(each.run, each.epoch) for each in epochs})
+    write_manifest(directory, manifest, "a test")
+    assert repr(read_manifest(directory)) == repr(manifest)
+
+
+@pytest.mark.parametrize(
+    "epochs",
+    [{}, 3, [3], [{}], [{"run": "a", "epoch": -1, "logs": {}}], [{"run": "a", "epoch": 1, "logs": {"loss": "low"}}]],
+)
+def test_logs_of_epochs_that_make_no_sense(epochs: object, tmp_path: Path) -> None:
+    """They are left out, all of them, which is reported; the checkpoints stay."""
+    on_disk(tmp_path, "a")
+    write_manifest(tmp_path, Manifest((saved("a"),)), "a test")
+    value = json.loads((tmp_path / NAME).read_text())
+    (tmp_path / NAME).write_text(json.dumps(value | {"epochs": epochs}))
+    manifest = read_manifest(tmp_path)
+    assert [each.file for each in manifest.saved] == ["a"]
+    assert manifest.epochs == ()
+    assert manifest.problems[0].startswith("checkpoints.json: the logs of epochs are left out: ")
 
 
 def test_nothing_there(tmp_path: Path) -> None:

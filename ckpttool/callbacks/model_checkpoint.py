@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from keras.src.utils import io_utils
 
 from ckpttool import __version__
 from ckpttool.callbacks import generators, other_callbacks, random_states, unlisted
@@ -140,7 +139,7 @@ class ModelCheckpoint(Resumable):
         """Forgets where the last `fit` was; what belongs to the series stays, for `fit` may be called again."""
         self._epoch = self._batch = 0
         self._epoch_is_over = self._names_are_checked = False
-        self._listed: Any = None
+        self._listed, self._epoch_logs = None, {}
         self._best_before: float | None = self.best
         self._failure: BaseException | None = None
         self._watch = Watch(self._fit_failed)
@@ -194,6 +193,7 @@ class ModelCheckpoint(Resumable):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Saves if it is time to, or if a signal waits."""
         self._epoch, self._epoch_is_over = epoch, True
+        self._epoch_logs[epoch + 1] = logs or {}
         self._leave_passing()
         self._worker.poll()
         if self._schedule.after_epoch(epoch + 1) or self._waits_for_epoch:
@@ -287,7 +287,8 @@ class ModelCheckpoint(Resumable):
         if self._judges:  # what Keras makes of a model is the same each time
             self._judges, source = False, judged(source, directory / name)
         link = self._link if series == self._names.series else None
-        order = Order(source, directory, entry, retention, other_callbacks.best_epochs(self._others()), begun, link)
+        needed = other_callbacks.best_epochs(self._others())
+        order = Order(source, directory, entry, retention, needed, begun, link, self._epochs_so_far())
         try:
             self._worker.submit(lambda: save(order))
         finally:
@@ -357,10 +358,6 @@ class ModelCheckpoint(Resumable):
             raise error
         else:
             warnings.warn(f"The model could not be saved. {error}", stacklevel=2)
-
-    def _say(self, text: str, epoch: int | None = None) -> None:
-        if self.verbose > 0:
-            io_utils.print_msg(f"\nEpoch {epoch or self._epoch + 1}: {text}")
 
     # Being interrupted, and going on.
 

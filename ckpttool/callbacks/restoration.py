@@ -18,17 +18,18 @@ from ckpttool.callbacks.names import Names
 from ckpttool.errors import ModelError, UnsupportedError
 from ckpttool.escape import printable
 from ckpttool.formats import open_checkpoint
-from ckpttool.manifest import Manifest, Saved, damage, read_manifest, recovered
+from ckpttool.manifest import EpochLogs, Manifest, Saved, damage, read_manifest, recovered
 from ckpttool.model import Architecture
 from ckpttool.verification import Allowed, verify
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A checkpoint that a training can go on from."""
+    """A checkpoint that a training can go on from, with the logs of its run's epochs that are known."""
 
     directory: Path
     entry: Saved
+    epochs: tuple[EpochLogs, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -58,7 +59,7 @@ def newest(places: Sequence[Place], steps: int | None) -> Found | None:
     """
     manifests = {(place.names.directory, place.run): place.own for place in places}
     found = [
-        Found(directory, entry)
+        Found(directory, entry, tuple(each for each in known.epochs if each.run == entry.run))
         for (directory, _), known in manifests.items()
         if (entry := next(intact(directory, known), None))
     ]

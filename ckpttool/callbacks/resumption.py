@@ -11,11 +11,11 @@ from keras.src.utils import io_utils
 from ckpttool.callbacks import generators, other_callbacks, random_states, restoration
 from ckpttool.callbacks.batches import Passing, number_before
 from ckpttool.callbacks.claim import Claim, HeldError
-from ckpttool.callbacks.monitor import Monitored
+from ckpttool.callbacks.monitor import Monitored, numbers
 from ckpttool.callbacks.names import Names
 from ckpttool.callbacks.writer import prepare, tidy
 from ckpttool.errors import CheckpointError
-from ckpttool.manifest import Manifest, Saved
+from ckpttool.manifest import EpochLogs, Manifest, Saved
 
 
 class Resumable(Monitored):
@@ -25,6 +25,7 @@ class Resumable(Monitored):
     resume: bool
     run: str | None
     on_error: str
+    verbose: int
     save_best_only: bool
     model: Any
     params: Any
@@ -42,6 +43,7 @@ class Resumable(Monitored):
     _passing: Passing | None = None
     _passed = 0
     _rate: float | None = None
+    _epoch_logs: dict[int, Mapping[str, Any]]  # of the run, by epochs that count from one
     _resumes_here = False  # the next epoch is the one that is gone on with, or after
     _generators_before: Mapping[str, str] = MappingProxyType({})
 
@@ -108,6 +110,8 @@ class Resumable(Monitored):
         self._passed = entry.batch or 0
         self._generators_before = entry.generators_before if entry.batch else entry.generators
         self._resumes_here = bool(self._generators_before)
+        whole = entry.epoch if entry.batch is None else entry.epoch - 1
+        self._epoch_logs = {each.epoch: each.logs for each in found.epochs if each.epoch <= whole}
         if leads:
             self._lead(found)
 
@@ -152,6 +156,10 @@ class Resumable(Monitored):
     def _tell(self, text: str) -> None:
         io_utils.print_msg(f"ModelCheckpoint: {text}")
 
+    def _say(self, text: str, epoch: int | None = None) -> None:
+        if self.verbose > 0:
+            io_utils.print_msg(f"\nEpoch {epoch or self._epoch + 1}: {text}")
+
     def _bring_others_back(self) -> bool:
         """Gives the other callbacks what they had counted before an interruption; whether there was one."""
         entry, self._resumed = self._resumed, None
@@ -160,11 +168,16 @@ class Resumable(Monitored):
         self.model._initial_epoch = None  # it was for this fit only
         others = self._others()
         other_callbacks.bring_back(others, entry.callbacks, -(-self._passed // self.model.steps_per_execution))
+        other_callbacks.complete_histories(others, self._epoch_logs)
         restoration.bring_back_best_weights(self.model, others, self._names.directory)
         if self._rate is not None:  # which a scheduler has set once more for the same epoch
             self.model.optimizer.learning_rate = self._rate
         generators.bring_back(self._generators_before)
         return True
+
+    def _epochs_so_far(self) -> list[EpochLogs]:
+        """The logs of the run's whole epochs, those before an interruption included."""
+        return [EpochLogs(self._run, epoch, dict(numbers(logs))) for epoch, logs in self._epoch_logs.items()]
 
     def _leave_passing(self) -> None:
         self._passed = 0

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from ckpttool.io.replacement import move_into_place
 from ckpttool.manifest import (
     MISSING,
     NAME,
+    EpochLogs,
     Manifest,
     Saved,
     State,
@@ -51,7 +52,7 @@ class Source(Protocol):
 @dataclass(frozen=True, slots=True)
 class Order:
     """One save: what, under which entry, and what may go afterwards. `needed` are epochs whose files must stay; `link`
-    is the name of a link that is to lead to the file.
+    is the name of a link that is to lead to the file; `epochs` are the logs of the run's epochs so far.
     """
 
     source: Source
@@ -61,6 +62,7 @@ class Order:
     needed: Collection[int] = ()
     begun: float = 0.0
     link: str | None = None
+    epochs: Sequence[EpochLogs] = ()
 
 
 def save(order: Order) -> Saved:
@@ -107,7 +109,7 @@ def publish(order: Order, file: Path, entry: Saved, elapsed: Callable[[], float]
     """
     directory = order.directory
     with locked(directory):
-        known = _cleaned(directory, entry.series)
+        known = _cleaned(directory, entry.series).with_epochs(order.epochs)
         announced = known.with_saved(replace(entry, state=State.WRITING))
         write_manifest(directory, announced, WRITTEN_BY)
         move_into_place(file, directory / entry.file)

@@ -15,7 +15,7 @@ from ckpttool.manifest.files import (
     write_manifest,
 )
 from ckpttool.manifest.json import MODES, NAME, VERSION, checked_notes, checked_state, inside
-from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, StateValue, best_entry, bests
+from ckpttool.manifest.values import CallbackState, EpochLogs, Manifest, Saved, State, StateValue, best_entry, bests
 
 __all__ = [
     "MISSING",
@@ -23,6 +23,7 @@ __all__ = [
     "NAME",
     "VERSION",
     "CallbackState",
+    "EpochLogs",
     "Manifest",
     "Record",
     "Saved",

@@ -14,7 +14,7 @@ from ckpttool.io import json_text
 from ckpttool.io.budget import LEAST_STEPS, Budget
 from ckpttool.io.replacement import replace_file
 from ckpttool.io.sources import FileSource
-from ckpttool.manifest.json import MAX_SAVED, NAME, VERSION, as_json, manifest_of
+from ckpttool.manifest.json import MAX_EPOCHS, MAX_SAVED, NAME, VERSION, as_json, epoch_as_json, manifest_of
 from ckpttool.manifest.values import Manifest, Saved, State, bests
 
 MISSING = "missing"
@@ -81,7 +81,7 @@ def recovered(directory: str | os.PathLike[str], manifest: Manifest) -> Manifest
 
 
 def write_manifest(directory: str | os.PathLike[str], manifest: Manifest, written_by: str) -> None:
-    """Write the manifest of a directory, as a whole or not at all; of absurdly many entries, only the newest.
+    """Write the manifest of a directory, as a whole or not at all; of absurdly many entries or epochs, only the newest.
 
     Raises FileAccessError.
     """
@@ -90,6 +90,7 @@ def write_manifest(directory: str | os.PathLike[str], manifest: Manifest, writte
         "version": VERSION,
         "written_by": written_by,
         "checkpoints": [as_json(entry, id(entry) in marked) for entry in manifest.saved[-MAX_SAVED:]],
+        "epochs": [epoch_as_json(each) for each in manifest.epochs[-MAX_EPOCHS:]],
     }
     text = json.dumps(value, indent=1, allow_nan=False)
     replace_file(Path(directory) / NAME, text.encode("ascii"))

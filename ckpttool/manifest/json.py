@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.io import scalars
-from ckpttool.manifest.values import CallbackState, Manifest, Saved, State, StateValue
+from ckpttool.manifest.values import CallbackState, EpochLogs, Manifest, Saved, State, StateValue
 
 NAME = "checkpoints.json"
 VERSION = 1
 MODES = ("min", "max", "")  # which values are better: the smaller ones, the larger ones, not known
 MAX_SAVED = 20_000  # checkpoints in one directory; parsing so many takes two seconds
+MAX_EPOCHS = 20_000  # whose logs are listed
 _MAX_PROBLEMS = 20
 _FORBIDDEN = "\\:\0" if os.name == "nt" else "\0"  # characters of no file's name; on Windows, \ and : lead elsewhere
 _MAX_TEXT = 1000
@@ -44,6 +45,12 @@ def as_json(entry: Saved, is_best: bool) -> dict[str, object]:
         for each in entry.callbacks
     ]
     return item
+
+
+def epoch_as_json(epoch: EpochLogs) -> dict[str, object]:
+    """The logs of an epoch as an object of JSON."""
+    logs = {name: _as_number(value) for name, value in epoch.logs.items()}
+    return {"run": epoch.run, "epoch": epoch.epoch, "logs": logs}
 
 
 def _as_number(value: float | None) -> float | str | None:
@@ -107,7 +114,19 @@ def manifest_of(value: Any) -> Manifest:
     ]
     if len(problems) > _MAX_PROBLEMS:
         problems = [*problems[:_MAX_PROBLEMS], f"{NAME}: {len(problems) - _MAX_PROBLEMS:,} more entries are left out"]
-    return Manifest(tuple(each for each in entries if isinstance(each, Saved)), tuple(problems))
+    epochs, problem = _epochs(value.get("epochs", []))
+    saved = tuple(each for each in entries if isinstance(each, Saved))
+    return Manifest(saved, (*problems, *([problem] if problem else [])), epochs)
+
+
+def _epochs(listed: Any) -> tuple[tuple[EpochLogs, ...], str]:
+    """The logs of epochs, or none and the problem: a history with a gap would be shown as a whole one."""
+    try:
+        if not isinstance(listed, list) or len(listed) > MAX_EPOCHS:
+            raise ValueError(f"they are not a list of at most {MAX_EPOCHS:,}")
+        return tuple(_Entry(item).epoch() for item in listed), ""
+    except ValueError as error:
+        return (), f"{NAME}: the logs of epochs are left out: {error}"
 
 
 def _entry_or_problem(item: Any) -> Saved | str:
@@ -151,6 +170,10 @@ class _Entry:
             notes=dict(_notes(self._item.get("notes", {}))),
             **{name: self._text(name) for name in ("run", "reason", "date", "keras", "backend", "ckpttool")},
         )
+
+    def epoch(self) -> EpochLogs:
+        """The logs of an epoch as a value."""
+        return EpochLogs(self._text("run"), self._whole("epoch"), dict(self._logs()))
 
     def _text(self, key: str) -> str:
         value = self._item.get(key)

@@ -29,6 +29,15 @@ class CallbackState:
 
 
 @dataclass(frozen=True, slots=True)
+class EpochLogs:
+    """The logs of one whole epoch of a run. `epoch` counts from one."""
+
+    run: str
+    epoch: int
+    logs: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """An entry of the manifest: one saved checkpoint.
 
@@ -85,10 +94,12 @@ _ENTRIES_WITH_GENERATORS = 7  # entries before the newest one
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The checkpoints that were saved, oldest first, and the problems of invalid entries."""
+    """The checkpoints that were saved, oldest first, the logs of all epochs of their runs, and the problems of invalid
+    entries."""
 
     saved: tuple[Saved, ...] = ()
     problems: tuple[str, ...] = ()
+    epochs: tuple[EpochLogs, ...] = ()
 
     def with_saved(self, entry: Saved) -> "Manifest":
         """The manifest with one more entry. A complete entry replaces others for the same file; an incomplete one marks
@@ -98,6 +109,11 @@ class Manifest:
             return replace(self, saved=(*_without_old_generators(others), entry))
         marked = self.with_state([entry.file], State.REPLACED)
         return replace(marked, saved=(*_without_old_generators(marked.saved), entry))
+
+    def with_epochs(self, epochs: Iterable[EpochLogs]) -> "Manifest":
+        """The manifest with the logs of more epochs, in the place of those that it has of the same epochs."""
+        merged = {(each.run, each.epoch): each for each in (*self.epochs, *epochs)}
+        return replace(self, epochs=tuple(merged.values()))
 
     def of_run(self, run: str) -> "Manifest":
         """The manifest with the entries of one run only."""

@@ -323,7 +323,8 @@ def _refused(details: Details, place: Path, why: str) -> str:
 
 def _kill(details: Details, place: Path) -> None:
     more, patched = details.kill()
-    with patched, warnings.catch_warnings(action="ignore"):
+    with patched, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             trained(details, place / "killed", place / "killed_logs", *more)
         except Killed:
@@ -337,7 +338,7 @@ def compare(straight: Ended, resumed: Ended) -> None:
         if one is None or other is None or not np.array_equal(one, other, equal_nan=True):
             raise Unlike(f"variable {number} of {len(straight.state)}: {one} is {other}")
     for name, values in resumed.history.items():
-        if values and values != straight.history[name][-len(values) :]:
+        if values != straight.history[name]:
             raise Unlike(f"history of {name}: {straight.history[name]} is {values}")
     for what in ("batches", "epochs"):
         _compare_parts(what, getattr(straight.recorder, what), getattr(resumed.recorder, what))

@@ -86,7 +86,7 @@ def test_random_numbers_and_data_go_on(train: Callable[..., Any], freq: Any, bat
     np.random.seed(99)
     keras.utils.set_random_seed(99)
     rest = train(resumed, [last(tmp_path / "killed", save_freq=freq)])
-    assert rest.history["loss"] == whole.history["loss"][-len(rest.epoch) :]
+    assert rest.history["loss"] == whole.history["loss"]
     assert all(np.array_equal(*pair) for pair in zip(state(straight), state(resumed), strict=True))
 
 

@@ -181,8 +181,7 @@ def test_it_ends_as_if_nothing_had_happened(name: str, tmp_path: Path) -> None:
         fit(make(), [*callbacks(tmp_path / "killed"), Kill(batches)], **options)
     rest = fit(resumed, callbacks(tmp_path / "killed"), **options)
     assert 0 < len(rest.epoch) <= len(whole.epoch)
-    for log, values in rest.history.items():
-        assert values == whole.history[log][-len(values) :], log
+    assert rest.history == whole.history
     assert all(np.array_equal(*pair) for pair in zip(state(straight), state(resumed), strict=True))
 
 

@@ -1,6 +1,5 @@
 """What is written of a live model is what Keras writes."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from ckpttool.callbacks.names import Container
 from ckpttool.callbacks.snapshot import snapshot_of
+from tests.callbacks.training import quiet
 
 
 def _told(path: Path) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def test_the_legacy_format_is_that_of_keras(compiled: bool, tmp_path: Path) -> N
     if compiled:
         trained.compile("adam", "mse")
         trained.optimizer.build(trained.trainable_variables)
-    with warnings.catch_warnings(action="ignore"):
+    with quiet():
         trained.save(tmp_path / "keras.h5")
         snapshot_of(trained, Container.LEGACY_MODEL).write(tmp_path / "ours.h5")
     theirs, ours = _told(tmp_path / "keras.h5"), _told(tmp_path / "ours.h5")

@@ -1,6 +1,8 @@
 """Tiny models in training, the same on every run."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -45,6 +47,9 @@ class Played(ModelCheckpoint):
         self.on_train_end()
 
 
-def quiet() -> warnings.catch_warnings:
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
     """Warnings are ignored for a while."""
-    return warnings.catch_warnings(action="ignore")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
