@@ -43,6 +43,7 @@ ONLY_IN = {
     "jinja2": {"render"},
     "junitparser": {"render"},
     "markupsafe": {"render"},
+    "tabulate": {"render"},
     "tomllib": {"checks"},
     "tomli": {"checks"},
     "yaml": {"io"},
@@ -131,7 +132,7 @@ def test_arrows_point_down(path: Path) -> None:
 
 @for_each(MODULES)
 def test_packages_in_their_rooms(path: Path) -> None:
-    """click is known to cli alone, junitparser to render, h5py to formats; frameworks and pickles to nobody."""
+    """click is known to cli alone, tabulate to render, h5py to formats; frameworks and pickles to nobody."""
     for name in imports(path):
         package = name.split(".")[0]
         assert package not in NOWHERE, f"{ids(path)} imports {name}"
@@ -276,7 +277,7 @@ def test_outputs_are_complete() -> None:
     """Every output of a listing is one of several listings, too; every module of an output is in the table."""
     helpers = {
         "__init__", "conversion_phrases", "conversions", "diffs", "expected", "expected_phrases", "fingerprints",
-        "grid", "outputs", "style", "tables", "verdicts",
+        "outputs", "style", "tables", "verdicts",
     }  # fmt: skip
     modules = {path.stem for path in (PACKAGE / "render").glob("*.py")} | {"html"}
     assert modules - helpers == set(LISTING_OUTPUTS)

@@ -7,7 +7,6 @@ from typing import Any
 from ckpttool.conversion import EDITS, Conversion
 from ckpttool.conversion.journal import Applied
 from ckpttool.escape import printable
-from ckpttool.render import grid
 from ckpttool.render.conversion_phrases import (
     EDIT_HEADERS,
     TRANSFORM_HEADERS,
@@ -68,5 +67,9 @@ def catalogue() -> str:
     return _table([[edit.name, edit.does, edit.exact] for edit in EDITS], ["edit", "what it does", "exact"], 60)
 
 
-def _table(rows: list[list[str]], headers: list[str], width: int = 0) -> str:
-    return grid.plain(rows, headers, width=width) if rows else ""
+def _table(rows: list[list[str]], headers: list[str], width: int | None = None) -> str:
+    from tabulate import tabulate
+
+    if not rows:
+        return ""
+    return str(tabulate(rows, headers, tablefmt="simple", disable_numparse=True, maxcolwidths=width))

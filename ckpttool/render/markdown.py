@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.render import grid
 from ckpttool.render.style import Style, Summary, producer, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
@@ -85,4 +84,7 @@ def _part(block: diffs.Block) -> str:
 
 def as_table(cells: list[list[str]], titles: list[str]) -> str:
     """A table of cells, in which Markdown's special characters are escaped."""
-    return grid.markdown([[escaped(cell) for cell in line] for line in cells], list(map(escaped, titles)))
+    from tabulate import tabulate
+
+    body = [[escaped(cell) for cell in line] for line in cells]
+    return str(tabulate(body, list(map(escaped, titles)), tablefmt="github", disable_numparse=True))

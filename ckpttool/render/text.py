@@ -10,7 +10,6 @@ from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import MAX_DEPTH, LayerRow, Listing, Row, Total
-from ckpttool.render import grid
 from ckpttool.render.style import Style, Summary, count_of, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
@@ -84,9 +83,14 @@ def _layers(result: Listing, style: Style) -> str:
 
 def table(cells: list[list[str]], titles: list[str]) -> str:
     """A table without its empty columns."""
+    from tabulate import tabulate
+
     empty = [n for n, _ in enumerate(titles) if n and not any(line[n] for line in cells)]
     columns = [n for n in range(len(titles)) if n not in empty]
-    return grid.plain([[line[n] for n in columns] for line in cells], [titles[n] for n in columns], _RIGHT)
+    align = ["right" if titles[n] in _RIGHT else "left" for n in columns]
+    body = [[line[n] for n in columns] for line in cells]
+    heads = [titles[n] for n in columns]
+    return str(tabulate(body, heads, tablefmt="simple", colalign=align, disable_numparse=True))
 
 
 @dataclass(slots=True)
@@ -248,8 +252,10 @@ def _optimizer(result: Info) -> str:
 
 def verdict(result: VerifyResult, style: Style) -> str:
     """The verdict, the behaviour of Keras, and a table of the findings."""
+    from tabulate import tabulate
+
     rows = finding_rows(result.findings)
-    table = grid.plain(rows, VERDICT_HEADERS) if rows else ""
+    table = str(tabulate(rows, VERDICT_HEADERS, tablefmt="simple", disable_numparse=True)) if rows else ""
     return "\n\n".join(filter(None, (headline(result, style), table, "\n".join(remarks(result)))))
 
 

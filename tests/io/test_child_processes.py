@@ -26,7 +26,7 @@ print(json.dumps({"path": sys.path, "flags": [sys.flags.isolated, sys.flags.utf8
 
 TRAPS = sorted(
     sys.stdlib_module_names
-    | {*("click", "h5py", "junitparser", "keras", "numpy", "tensorflow", "tf_keras", "tomli", "yaml")}
+    | {*("click", "h5py", "junitparser", "keras", "numpy", "tabulate", "tensorflow", "tf_keras", "tomli", "yaml")}
     | {*("jax", "torch", "sitecustomize", "usercustomize", "ckpttool", "absl", "rich", "optree", "namex", "ml_dtypes")}
 )
 """Modules that somebody could try to import: a file of each name lies in the directory of traps."""
