@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ckpttool.comparison import Comparison, Diff, Scope, Tolerance, UnmetExpectation, unmet_expectations
     from ckpttool.conversion import Conversion, Options, convert, plan
     from ckpttool.equivalence import diff
+    from ckpttool.equivalence.graphs import graph
     from ckpttool.errors import (
         BuildError,
         CheckpointError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         WeightNotFoundError,
     )
+    from ckpttool.inspection.graph import Connection, GraphLayer, ModelGraph
     from ckpttool.inspection.info import Info, info
     from ckpttool.inspection.listing import Choice, Listing, ls
     from ckpttool.model import Architecture
@@ -62,9 +64,11 @@ _DOOR = {
     "comparison": "Comparison Diff Scope Tolerance UnmetExpectation unmet_expectations",
     "conversion": "Conversion Options convert plan",
     "equivalence": "diff",
+    "equivalence.graphs": "graph",
     "errors": "BuildError CheckpointError ChildError ConfigError ConfigurationError ConversionError CorruptFileError "
     "FileAccessError ModelError NoKerasError NotFiniteError ProofError UnknownFormatError UnsafeFileError "
     "UnsupportedError WeightNotFoundError",
+    "inspection.graph": "Connection GraphLayer ModelGraph",
     "inspection.info": "Info info",
     "inspection.listing": "Choice Listing ls",
     "model": "Architecture",
@@ -98,15 +102,18 @@ __all__ = [
     "Comparison",
     "ConfigError",
     "ConfigurationError",
+    "Connection",
     "Conversion",
     "ConversionError",
     "CorruptFileError",
     "Diff",
     "FileAccessError",
     "Finding",
+    "GraphLayer",
     "Info",
     "Listing",
     "ModelError",
+    "ModelGraph",
     "NoKerasError",
     "NotFiniteError",
     "Options",
@@ -132,6 +139,7 @@ __all__ = [
     "check",
     "convert",
     "diff",
+    "graph",
     "info",
     "load_architecture",
     "load_spec",

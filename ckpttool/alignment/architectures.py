@@ -2,14 +2,19 @@
 
 import os
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 
-from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.checkpoint import Checkpoint, Producer, Section
 from ckpttool.errors import CheckpointError, UnknownFormatError
 from ckpttool.formats import open_checkpoint
 from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.spec import Spec, SpecSlot, spec_of
 from ckpttool.model.text_files import architecture_of_text, spec_of_text
+
+ARCHITECTURE = "architecture"
+"""The kind of a checkpoint that is the architecture of a model, without weights."""
 
 
 def load_architecture(path: str | os.PathLike[str]) -> Architecture:
@@ -29,6 +34,22 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
             )
         return architecture
     return architecture_of_text(path)
+
+
+def open_model(path: str | os.PathLike[str]) -> Checkpoint:
+    """The checkpoint at a path; an architecture in JSON or YAML as one that stores no weights. Close it when done.
+
+    Raises a CheckpointError that names the path.
+    """
+    if os.path.isdir(path) or os.fspath(path).endswith(".weights.json") or not is_text(path):
+        return open_checkpoint(path)
+    try:
+        architecture = architecture_of_text(path)
+    except UnknownFormatError:
+        return open_checkpoint(path)  # its error says what else the file is
+    version = architecture.config.get("keras_version") if isinstance(architecture.config, Mapping) else None
+    producer = Producer(keras_version=version if isinstance(version, str) else None)
+    return Checkpoint(Path(path), ARCHITECTURE, os.path.getsize(path), {}, producer, architecture.config)
 
 
 def load_spec(path: str | os.PathLike[str]) -> Spec:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ckpttool.alignment.architectures import load_architecture
+from ckpttool.alignment.architectures import load_architecture, open_model
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, fail, progress, wants_color, warn
@@ -79,7 +79,7 @@ def command(
 
     A and B are checkpoints of any formats and any generations of Keras. Weights are paired by the slots of their
     layers, whatever their names in the file are; renamed layers are found by their content. Values are compared bit for
-    bit unless a tolerance is given.
+    bit unless a tolerance is given. For an architecture in JSON or YAML the config alone is compared.
 
     Exit codes: 0 the same, 1 different or not as expected, 2 could not be compared, in part or as a whole.
 
@@ -114,7 +114,7 @@ def _code(result: Diff, failed: bool, counted: tuple[str, ...]) -> int:
 
 
 def _compared(a: str, b: str, scope: Scope) -> Diff:
-    with open_checkpoint(a) as one, open_checkpoint(b) as other:
+    with open_model(a) as one, open_model(b) as other:
         work = sum(_nbytes(side, scope.optimizer) for side in (one, other))
         result = diff(one, other, scope, progress(work, "comparing"))
     for path, side in ((a, one), (b, other)):

@@ -4,10 +4,9 @@ import os
 
 import click
 
-from ckpttool.alignment.architectures import load_architecture
 from ckpttool.cli import options
 from ckpttool.cli.emit import emit, warn
-from ckpttool.inspection.graph import ModelGraph, graph_of
+from ckpttool.equivalence.graphs import graph as graph_of
 from ckpttool.inspection.graph_selection import folded, matching
 from ckpttool.io.replacement import put_text
 from ckpttool.render.graph import GRAPH_OUTPUTS, SUFFIXES
@@ -16,6 +15,7 @@ from ckpttool.render.graph.mermaid import problem
 
 @click.command("graph", short_help="Draw the layers of a model and the connections between them.")
 @click.argument("model", type=click.Path())
+@click.argument("other", type=click.Path(), required=False)
 @click.option("--match", multiple=True, metavar="GLOB", help="Only layers that match, such as 'block5_*'.")
 @click.option("--depth", type=click.IntRange(1), metavar="N", help="Fold models that are nested deeper than N levels.")
 @click.option(
@@ -27,31 +27,38 @@ from ckpttool.render.graph.mermaid import problem
     metavar="FILE",
     help=f"Write to this file instead of standard output; its name says the format ({', '.join(SUFFIXES)}).",
 )
-def command(model: str, match: tuple[str, ...], depth: int | None, output: str | None, output_file: str | None) -> None:
+def command(
+    model: str,
+    other: str | None,
+    match: tuple[str, ...],
+    depth: int | None,
+    output: str | None,
+    output_file: str | None,
+) -> None:
     """Draw the layers of a model and the connections between them, with classes, output shapes and parameters.
 
     MODEL is a whole model of any Keras, a SavedModel with Keras's config included, or an architecture in JSON or YAML.
     Neither Keras nor Graphviz is needed. A layer that is called several times is drawn once; a model inside the model
     is a box around its layers.
 
+    With OTHER the picture is that of OTHER, and its colours say what changed from MODEL: layers and connections that
+    were added or removed, layers with another config or other weights.
+
     \b
     Examples:
       ckpttool graph model.keras -o mermaid
-      ckpttool graph model.keras --output-file model.dot
+      ckpttool graph model.keras --output-file model.svg
+      ckpttool graph before.keras after.keras --output-file changes.svg
       ckpttool graph model.h5 --depth 1 --match 'block5_*'
     """
     if output_file is not None:
-        options.check_text_file(output_file, [model])
+        options.check_text_file(output_file, [path for path in (model, other) if path])
     output = output or SUFFIXES.get(os.path.splitext(output_file or "")[1].lower(), "mermaid")
-    graph = matching(folded(_graph(model), depth), match)
+    graph = matching(folded(graph_of(model, other), depth), match)
     text = GRAPH_OUTPUTS[output](graph)
     notes = [problem(text, graph)] if output == "mermaid" else []
-    warn(model, (), [*graph.notes, *filter(None, notes)])
+    warn(other or model, (), [*graph.notes, *filter(None, notes)])
     if output_file is None:
         emit(text)
     else:
         put_text(output_file, f"{text}\n".encode())
-
-
-def _graph(path: str) -> ModelGraph:
-    return graph_of(load_architecture(path), path)

@@ -95,6 +95,7 @@ def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Dif
         state_changes(a, b, scope, progress),
         scope.optimizer,
         tuple(_notes(a, b, units)),
+        has_configs=not scope.match and a.config is not None and b.config is not None,
     )
 
 

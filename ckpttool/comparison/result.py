@@ -133,7 +133,7 @@ class Diff:
     alone, `moves` the layers with another name. `state` is None where neither side has an optimizer; it counts as a
     difference only with `counts_state`. `notes` say what was not compared, and why. `restated` are the changes that
     brought an older side into the form of Keras 3 before the comparison; they are no difference. `assets` are the
-    changed files beside the weights.
+    changed files beside the weights. `has_configs` says that both sides have a config, which was compared.
     """
 
     a: Side
@@ -148,6 +148,7 @@ class Diff:
     notes: tuple[str, ...] = ()
     restated: tuple[Restated, ...] = ()
     assets: tuple[AssetChange, ...] = ()
+    has_configs: bool = False
 
     def __repr__(self) -> str:
         parts = ", ".join(part for part in PARTS if part in self.differences) or "the same"
@@ -193,7 +194,8 @@ class Diff:
     @property
     def is_complete(self) -> bool:
         """Whether everything was compared, and there was something to compare."""
-        return not self.unreadable and bool(self.pairs or self.removed or self.added or self.config or self.assets)
+        compared = self.pairs or self.removed or self.added or self.config or self.assets or self.has_configs
+        return not self.unreadable and bool(compared)
 
     @property
     def total(self) -> Comparison:

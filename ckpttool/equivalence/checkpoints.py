@@ -8,13 +8,13 @@ difference. Two checkpoints of Keras 3 are compared as written, and `conversion`
 import os
 from dataclasses import replace
 
+from ckpttool.alignment.architectures import ARCHITECTURE, open_model
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.comparison import Diff, Scope
 from ckpttool.comparison import diff as as_written
 from ckpttool.comparison.assets import asset_changes
 from ckpttool.comparison.checkpoints import Progress, ignored
 from ckpttool.equivalence.holders import without_holders
-from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.generations.generation import Generation, generation_of
@@ -32,22 +32,34 @@ def diff(
 ) -> Diff:
     """The changes from checkpoint `a` to checkpoint `b`, of any formats and any generations of Keras.
 
+    An architecture in JSON or YAML may take the place of a checkpoint: then configs alone are compared.
+
     A change that `convert` makes to bring a checkpoint into Keras 3 does not count, unless the scope is `exact`; the
     result has it in `restated`. `progress` is called with the number of bytes that were compared, of both sides. Raises
     CheckpointError where one of the two cannot be opened; a weight that cannot be read is among the `unreadable` of the
     result.
     """
     if not isinstance(a, Checkpoint):
-        with open_checkpoint(a) as opened:
+        with open_model(a) as opened:
             return diff(opened, b, scope, progress)
     if not isinstance(b, Checkpoint):
-        with open_checkpoint(b) as opened:
+        with open_model(b) as opened:
             return diff(a, opened, scope, progress)
     for side in (a, b):
         side.require_one_view()
+    if ARCHITECTURE in (a.kind, b.kind):
+        return _of_architectures(a, b, scope)
     unchanged = scope.exact or all(map(_is_of_keras_3, (a, b)))
     result = as_written(a, b, scope, progress) if unchanged else _in_one_form(a, b, scope, progress)
     return result if scope.match else replace(result, assets=asset_changes(a, b))
+
+
+def _of_architectures(a: Checkpoint, b: Checkpoint, scope: Scope) -> Diff:
+    """The diff of two configs, by their meaning: one has neither weights nor compile settings beside it."""
+    one, other = (replace(side, weights={}, training_config=None) for side in (a, b))
+    result = as_written(one, other, scope)
+    notes = (*result.notes, "only the configs of the models are compared: an architecture stores nothing else")
+    return replace(result, state=None, notes=notes)
 
 
 def _in_one_form(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Diff:

@@ -46,6 +46,7 @@ FORMATS = {
     "keras0-weights": Format("Keras 0.x HDF5 weights", (".h5", ".hdf5")),
     "tensorflow-checkpoint": Format("TensorFlow checkpoint", (".index",)),
     "saved-model": Format("TensorFlow SavedModel", ()),
+    "architecture": Format("architecture of a model", ()),
     "hdf5": Format("HDF5, but no Keras checkpoint", ()),
 }
 

@@ -120,7 +120,9 @@ def test_circles_alone_lead_upward() -> None:
 def test_a_skip_connection_is_straight() -> None:
     """A connection that skips layers runs straight down beside them."""
     edges = (*(Connection(at, at + 1) for at in range(6)), Connection(1, 5))
-    picture = picture_of(ModelGraph("", "m", "m", chain(7), edges), WIDTH, HEIGHT)
+    graph = ModelGraph("", "m", "m", chain(7), edges)
+    picture = picture_of(graph, WIDTH, HEIGHT)
+    assert boxes_in_the_way(picture, graph) == []
     skip = next(line for line in picture.lines if line.arrow and (line.arrow.source, line.arrow.target) == (1, 5))
     assert len({round(x) for x, _, _ in skip.parts[1:-1]}) == 1
 

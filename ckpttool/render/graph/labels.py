@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ckpttool.escape import printable
 from ckpttool.inspection.graph import Connection, GraphLayer, ModelGraph
@@ -81,7 +83,18 @@ def changes(change: str) -> str:
 
 
 def heading(graph: ModelGraph) -> str:
-    """The model of a graph in one line: class, name, layers, parameters."""
-    params = "" if graph.params is None else f", {count_of(graph.params, 'parameter')}"
+    """The model of a graph in one line: class, name, layers, parameters; of a comparison the changes."""
     name = f"{printable(graph.class_name, LONGEST)} '{printable(graph.name, LONGEST)}'"
+    if graph.other:
+        return f"{name} compared with {printable(Path(graph.other).name, LONGEST)}: {_changed(graph)}"
+    params = "" if graph.params is None else f", {count_of(graph.params, 'parameter')}"
     return f"{name}: {count_of(len(graph.layers), 'layer')}{params}"
+
+
+def _changed(graph: ModelGraph) -> str:
+    """The number of layers with each change, models that only contain changed layers left out."""
+    around = {layer.model for layer in graph.layers}
+    counts = Counter(layer.change for number, layer in enumerate(graph.layers) if number not in around)
+    parts = [f"{counts['added']:,} added", f"{counts['removed']:,} removed"]
+    changed = sum(count for change, count in counts.items() if change not in ("", "added", "removed"))
+    return ", ".join([*parts, f"{changed:,} changed"])
