@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ckpttool.inspection.listing import Choice, Listing, ls
     from ckpttool.model import Architecture
     from ckpttool.model.spec import Spec
+    from ckpttool.reports import Report, report
     from ckpttool.verification import Allowed, Finding, VerifyResult, verify
 
 __version__ = "0.1.0"
@@ -73,6 +74,7 @@ _DOOR = {
     "inspection.listing": "Choice Listing ls",
     "model": "Architecture",
     "model.spec": "Spec",
+    "reports": "Report report",
     "verification": "Allowed Finding VerifyResult verify",
 }
 _MODULES = {name: f"ckpttool.{module}" for module, names in _DOOR.items() for name in names.split()}
@@ -122,6 +124,7 @@ __all__ = [
     "Producer",
     "ProofError",
     "Refusal",
+    "Report",
     "Requirements",
     "Scope",
     "Section",
@@ -147,6 +150,7 @@ __all__ = [
     "open",
     "plan",
     "read_policy",
+    "report",
     "unmet_expectations",
     "verify",
 ]

@@ -31,6 +31,7 @@ LEVELS = [
     {"conversion"},
     {"equivalence"},
     {"checks"},
+    {"reports"},
     {"render", "callbacks"},
     {"cli"},
     {"__main__"},

@@ -22,6 +22,7 @@ COMMANDS = {
     "convert": "Convert an old model to Keras 3.",
     "check": "Judge checkpoints before they are deployed.",
     "rule": "Explain the rules of `check`.",
+    "report": "Write all about a checkpoint as one page of HTML.",
     "textconv": "Print a checkpoint as stable text, for git diff.",
 }
 """The commands, each in the module of its name, with the first line of their help: listing them imports none."""

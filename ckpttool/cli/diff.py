@@ -90,7 +90,7 @@ def command(
       ckpttool diff base.keras tuned.keras --expect-frozen 'backbone/*' --layers
     """
     architecture = None if arch is None else load_architecture(arch)
-    scope = Scope(Tolerance(rtol, atol, equal_nan), match, optimizer, architecture, exact)
+    scope = Scope(Tolerance(rtol, atol, equal_nan), match, optimizer, architecture, exact, output == "html")
     style = Style(layers=layers, top=top, color=wants_color(color))
     if len(paths) in _OF_GIT:
         _for_git(paths, scope, output, style)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ckpttool.arrays.comparison import Tolerance
+from ckpttool.arrays.statistics import measure
 from ckpttool.arrays.value_pairs import compare
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.comparison.configs import config_changes, layer_pairs
@@ -36,7 +37,7 @@ class Scope:
 
     `match` are globs over layers, weights and paths; empty for all. `optimizer` says whether the state of the optimizer
     counts. `architecture` is for a side that stores none. With `exact`, changes that `convert` makes without a change
-    of meaning count, too.
+    of meaning count, too. With `pictures`, changed pairs get histograms, for which their values are read once more.
     """
 
     tolerance: Tolerance = EXACT
@@ -44,6 +45,7 @@ class Scope:
     optimizer: bool = False
     architecture: Architecture | None = None
     exact: bool = False
+    pictures: bool = False
 
     def takes(self, unit: Unit) -> bool:
         """Whether a weight is compared."""
@@ -87,7 +89,7 @@ def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Dif
     return Diff(
         side_of(a),
         side_of(b),
-        in_order(map(pairing.pair, matches.pairs)),
+        in_order(_with_histograms(pair) if scope.pictures else pair for pair in map(pairing.pair, matches.pairs)),
         matches.removed,
         matches.added,
         moves,
@@ -204,6 +206,14 @@ def _compared(candidate: Match, tolerance: Tolerance, progress: Progress) -> Pai
         return Pair(a, b, candidate.evidence, compare(a.weight, b.weight, tolerance, progress))
     except CheckpointError as error:
         return Pair(a, b, candidate.evidence, problem=error.what)
+
+
+def _with_histograms(pair: Pair) -> Pair:
+    """A pair with the histograms of both weights, if its values changed."""
+    if not pair.changed:
+        return pair
+    a, b = (measure(unit.weight, picture=True).picture for unit in (pair.a, pair.b))
+    return replace(pair, histograms=(a.histogram, b.histogram)) if a is not None and b is not None else pair
 
 
 def state_changes(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress = ignored) -> State | None:

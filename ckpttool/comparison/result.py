@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ckpttool.arrays.comparison import Comparison
+from ckpttool.arrays.histograms import Histogram
 from ckpttool.checkpoint import Producer
 from ckpttool.comparison.assets import AssetChange
 from ckpttool.comparison.change import VERSION, ConfigChange
@@ -22,6 +23,7 @@ class Pair:
     """Two weights that belong together, the evidence for that, and the comparison of their values.
 
     `comparison` is None where shapes differ, or where the values of one cannot be read; `problem` says why.
+    `histograms` are those of both weights, of a pair that changed, where pictures were asked for.
     """
 
     a: Unit
@@ -29,6 +31,7 @@ class Pair:
     evidence: Evidence
     comparison: Comparison | None = None
     problem: str = ""
+    histograms: tuple[Histogram, Histogram] | None = None
 
     @property
     def changed(self) -> bool:
@@ -37,7 +40,13 @@ class Pair:
 
     def inverted(self) -> Pair:
         """The pair from the second checkpoint to the first."""
-        return replace(self, a=self.b, b=self.a, comparison=self.comparison and self.comparison.inverted())
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            comparison=self.comparison and self.comparison.inverted(),
+            histograms=self.histograms and (self.histograms[1], self.histograms[0]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from ckpttool.render.style import Style, Summary
 LISTING_OUTPUTS = Outputs(__name__, "listing", "text json csv markdown html")
 SUMMARY_OUTPUTS = Outputs(__name__, "summaries", "text json csv markdown html")
 INFO_OUTPUTS = Outputs(__name__, "info", "text json html")
-DIFF_OUTPUTS = Outputs(__name__, "diff", "text json markdown")
-VERIFY_OUTPUTS = Outputs(__name__, "verdict", "text json markdown")
+DIFF_OUTPUTS = Outputs(__name__, "diff", "text json markdown html")
+VERIFY_OUTPUTS = Outputs(__name__, "verdict", "text json markdown html")
 
 __all__ = ["DIFF_OUTPUTS", "INFO_OUTPUTS", "LISTING_OUTPUTS", "SUMMARY_OUTPUTS", "VERIFY_OUTPUTS", "Style", "Summary"]

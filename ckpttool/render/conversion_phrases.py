@@ -36,14 +36,14 @@ def headline(conversion: Conversion, style: Style) -> str:
 
 def remarks(conversion: Conversion) -> list[str]:
     """Refusals, losses, guesses and needs, a line each."""
-    lines = [f"! {_remark(one)}" for one in conversion.refusals]
-    lines += [f"- lost: {_remark(one)}" for one in conversion.losses]
-    lines += [f"? guessed: {_remark(one)}" for one in conversion.guesses]
-    lines += [f"+ needs: {_remark(one)}" for one in conversion.needs]
-    return [*lines, *_predicted(conversion)]
+    lines = [f"! {remark(one)}" for one in conversion.refusals]
+    lines += [f"- lost: {remark(one)}" for one in conversion.losses]
+    lines += [f"? guessed: {remark(one)}" for one in conversion.guesses]
+    lines += [f"+ needs: {remark(one)}" for one in conversion.needs]
+    return [*lines, *predicted(conversion)]
 
 
-def _predicted(conversion: Conversion) -> list[str]:
+def predicted(conversion: Conversion) -> list[str]:
     """A line on the prediction of Keras with the new model, or on the reason why it was not run."""
     prediction = conversion.prediction
     if prediction is None:
@@ -62,9 +62,10 @@ def _compared(prediction: Prediction) -> str:
     return f"not compared with the old model: {printable(prediction.old, 200)}"
 
 
-def _remark(remark: Remark) -> str:
-    where = f"{printable(remark.where, 200)}: " if remark.where else ""
-    return f"{where}{printable(remark.what, 400)}"
+def remark(one: Remark) -> str:
+    """A refusal, loss, guess or need with its place, in a line."""
+    where = f"{printable(one.where, 200)}: " if one.where else ""
+    return f"{where}{printable(one.what, 400)}"
 
 
 def edit_rows(edits: Iterable[Applied]) -> list[list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from ckpttool.conversion import EDITS, Conversion
 from ckpttool.conversion.journal import Applied
 from ckpttool.escape import printable
+from ckpttool.render import html
 from ckpttool.render.conversion_phrases import (
     EDIT_HEADERS,
     TRANSFORM_HEADERS,
@@ -59,7 +60,11 @@ def _edit(one: Applied) -> dict[str, Any]:
     return {"edit": one.edit.name, "where": one.where, "detail": one.detail, "exact": one.edit.exact}
 
 
-CONVERSION_OUTPUTS: dict[str, Callable[[Conversion, Style], str]] = {"text": as_text, "json": as_json}
+CONVERSION_OUTPUTS: dict[str, Callable[[Conversion, Style], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "html": html.conversion,
+}
 
 
 def catalogue() -> str:

@@ -153,7 +153,7 @@ def _collapsed(units: Iterable[Unit]) -> Iterator[str]:
 
 def _weight(pair: Pair) -> list[str]:
     label = pair.a.name if pair.a.name == pair.b.name else f"{pair.a.name} -> {pair.b.name}"
-    return [printable(label, 200), *_cells(pair.comparison)]
+    return [printable(label, 200), *comparison_cells(pair.comparison)]
 
 
 def _layers(result: Diff) -> Iterator[list[str]]:
@@ -161,10 +161,11 @@ def _layers(result: Diff) -> Iterator[list[str]]:
         comparison = layer.comparison
         if comparison.changed:
             name = layer.layer if layer.layer == layer.new_layer else f"{layer.layer} -> {layer.new_layer}"
-            yield [printable(name or "(model)", 200), *_cells(comparison)]
+            yield [printable(name or "(model)", 200), *comparison_cells(comparison)]
 
 
-def _cells(comparison: Comparison | None) -> list[str]:
+def comparison_cells(comparison: Comparison | None) -> list[str]:
+    """The cells of a comparison below all of `VALUE_HEADERS` but the first."""
     if comparison is None:
         return [""] * (len(VALUE_HEADERS) - 1)
     return [
@@ -208,17 +209,22 @@ def _not_finite(comparison: Comparison) -> str:
 
 
 def _setting(change: ConfigChange) -> list[str]:
+    return setting_cells(change, _LONG)
+
+
+def setting_cells(change: ConfigChange, longest: int) -> list[str]:
+    """The cells of a changed setting, of whose values at most so many characters are shown."""
     renamed = change.new_layer and change.layer and change.new_layer != change.layer
     layer = f"{change.layer} -> {change.new_layer}" if renamed else change.layer or change.new_layer
-    return [printable(layer, 200), printable(change.key, 100), _value(change.old), _value(change.new)]
+    return [printable(layer, 200), printable(change.key, 100), _value(change.old, longest), _value(change.new, longest)]
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, longest: int) -> str:
     """A value of a config, shortened for a cell."""
     if value is ABSENT:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True, default=str)
-    return printable(text if len(text) <= _LONG else f"{text[:_LONG]}...", 4 * _LONG)
+    return printable(text if len(text) <= longest else f"{text[:longest]}...", 4 * longest)
 
 
 def remarks(result: Diff) -> list[str]:

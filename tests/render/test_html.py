@@ -6,16 +6,56 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ckpttool
-from ckpttool.checkpoint import Section
+from ckpttool.arrays.comparison import Comparison
+from ckpttool.arrays.histograms import Histogram
+from ckpttool.checkpoint import Producer, Section
+from ckpttool.comparison import (
+    AssetChange,
+    ConfigChange,
+    Diff,
+    Evidence,
+    Move,
+    Pair,
+    Restated,
+    Scope,
+    Side,
+    State,
+    Unit,
+)
+from ckpttool.conversion import EDITS, Conversion, Remark, Transform
+from ckpttool.conversion.journal import Applied, Need
 from ckpttool.inspection.listing import Choice
-from ckpttool.render import INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, html
+from ckpttool.model.spec import Opaque, SpecSlot
+from ckpttool.render import (
+    DIFF_OUTPUTS,
+    INFO_OUTPUTS,
+    LISTING_OUTPUTS,
+    SUMMARY_OUTPUTS,
+    VERIFY_OUTPUTS,
+    Style,
+    html,
+)
+from ckpttool.render.checks import CHECK_OUTPUTS
+from ckpttool.render.conversions import CONVERSION_OUTPUTS
 from ckpttool.render.html import pages
-from tests.render.contract import HOSTILE, STYLES, hostile_info, hostile_listing, hostile_summaries
+from ckpttool.reports import Report
+from ckpttool.verification import Finding, Status, VerifyResult
+from tests.render import test_checks
+from tests.render.contract import (
+    HOSTILE,
+    STYLES,
+    hostile_checkpoint,
+    hostile_info,
+    hostile_listing,
+    hostile_summaries,
+    unsafe,
+)
 from tests.samples import FIXTURES
 
 EMPTY = {"meta", "link", "input", "br", "hr", "img"}
@@ -68,12 +108,94 @@ class Page(HTMLParser):
         return [text for name, text in self.texts if name == tag]
 
 
+def hostile_units() -> list[Unit]:
+    """Weights with hostile names."""
+    return [Unit(text, text, text, (number,), text) for number, text in enumerate(HOSTILE)]
+
+
+def hostile_diff() -> Diff:
+    """A diff in which every text that a stranger can choose is a hostile one."""
+    side = Side(Path(HOSTILE[0]) / HOSTILE[10], "weights-h5", Producer(*HOSTILE[:3]), 1)
+    figures = Comparison(4, 3, 2, 4, 1.0, 0.5, 1.0, 2.0, 0.25, 0.5, 7, 1)
+    bars = Histogram(-3, -2, (1, 0, 2)), Histogram(-2, 0, (3,))
+    pairs = [Pair(unit, unit, Evidence.NAME, figures, histograms=bars) for unit in hostile_units()]
+    broken = [Pair(unit, unit, Evidence.NAME, problem=unit.path) for unit in hostile_units()]
+    return Diff(
+        side,
+        side,
+        (*pairs, *broken),
+        tuple(hostile_units()),
+        tuple(hostile_units()),
+        tuple(Move(text, text, Evidence.NAME) for text in HOSTILE),
+        tuple(ConfigChange(text, text, text, [text], "argument", text) for text in HOSTILE),
+        State((HOSTILE[0], HOSTILE[10]), (1, 2), (0.1, 0.2), tuple(pairs)),
+        True,
+        tuple(HOSTILE),
+        tuple(Restated("a", text, (text,)) for text in HOSTILE),
+        tuple(AssetChange(text, text, text) for text in HOSTILE),
+    )
+
+
+def hostile_verdict() -> VerifyResult:
+    """A verification in which every text that a stranger can choose is a hostile one."""
+    slots = [SpecSlot(text, text, (1, None), text, True, text, text, 0) for text in HOSTILE]
+    weights = list(hostile_checkpoint().values())
+    findings = [Finding(kind, slot, weights[0], slot.path, slot.path) for kind in Status for slot in slots]
+    return VerifyResult(
+        Path(HOSTILE[0]) / HOSTILE[10],
+        "weights-h5",
+        HOSTILE[10],
+        "path",
+        "so it is",
+        "raises",
+        tuple(findings),
+        ((slots[0], weights[0]),),
+        tuple(weights),
+        tuple(Opaque(text, text, text) for text in HOSTILE),
+        tuple(HOSTILE),
+    )
+
+
+def hostile_conversion() -> Conversion:
+    """A conversion in which every text that a stranger can choose is a hostile one."""
+    remarks = tuple(Remark(text, text) for text in HOSTILE)
+    path = Path(HOSTILE[0]) / HOSTILE[10]
+    return Conversion(
+        path,
+        path,
+        "weights-h5",
+        "keras",
+        HOSTILE[0],
+        "Keras 2",
+        tuple(Applied(EDITS[0], text, text) for text in HOSTILE),
+        remarks,
+        remarks,
+        tuple(Need(text, text) for text in HOSTILE),
+        remarks,
+        tuple(Transform(text, (text,), ("turned",)) for text in HOSTILE),
+        tuple((text, text) for text in HOSTILE),
+        unpredicted=HOSTILE[10],
+    )
+
+
+def hostile_report() -> Report:
+    """A report of hostile parts."""
+    listing = hostile_listing(sections=frozenset({Section.MODEL}))
+    parts = hostile_verdict(), hostile_conversion(), hostile_diff(), tuple(HOSTILE)
+    return Report(hostile_info(), listing, test_checks.hostile(), *parts)
+
+
 def all_pages() -> Iterator[tuple[str, str]]:
     """A page of every kind, of hostile results."""
     for number, style in enumerate(STYLES):
         yield f"listing {number}", LISTING_OUTPUTS["html"](hostile_listing(), style)
     yield "summaries", SUMMARY_OUTPUTS["html"](hostile_summaries(), Style())
     yield "info", INFO_OUTPUTS["html"](hostile_info(), Style())
+    yield "diff", DIFF_OUTPUTS["html"](hostile_diff(), Style())
+    yield "verdict", VERIFY_OUTPUTS["html"](hostile_verdict(), Style())
+    yield "check", CHECK_OUTPUTS["html"](test_checks.hostile(), Style())
+    yield "conversion", CONVERSION_OUTPUTS["html"](hostile_conversion(), Style())
+    yield "report", html.report(hostile_report())
 
 
 PAGES = dict(all_pages())
@@ -87,6 +209,19 @@ class TestEveryPage:
         """No name of a file becomes a tag or an attribute."""
         page = Page(PAGES[kind])
         assert {name for _, name, _ in page.attributes} <= ATTRIBUTES
+
+    def test_no_character_acts(self, kind: str) -> None:
+        """No character of a name turns or hides text."""
+        assert unsafe(PAGES[kind]) == set()
+
+    def test_places_are_unique(self, kind: str) -> None:
+        """Every id is there once, and every link within the page leads to one."""
+        page = Page(PAGES[kind])
+        ids = [value for _, name, value in page.attributes if name == "id"]
+        assert len(ids) == len(set(ids))
+        links = {value[1:] for _, name, value in page.attributes if name == "href" and value.startswith("#")}
+        labels = {value for _, name, value in page.attributes if name in ("for", "aria-labelledby")}
+        assert links | labels <= set(ids)
 
     def test_one_script_that_the_policy_names(self, kind: str) -> None:
         """The script and the style are those of the package, byte for byte, and the policy allows nothing else."""
@@ -154,3 +289,46 @@ def test_outputs_of_an_architecture(run: Callable[..., Any]) -> None:
         done = run(command, str(FIXTURES / "keras2.2/nested.json"), "-o", "html")
         assert done.code == 0
         Page(done.out)
+
+
+def test_diff_shows_the_most_changed_first() -> None:
+    """Changed layers come first, coloured by their relative change, with both histograms over each other."""
+    paths = (FIXTURES / "tuned/base.keras", FIXTURES / "tuned/tuned.keras")
+    result = ckpttool.diff(*paths, Scope(pictures=True))
+    text = html.diff(result, Style())
+    names = [text for text in Page(text).of("b") if text in {"head", "backbone_norm", "backbone_stem"}]
+    assert names == ["head", "backbone_norm", "backbone_stem"]
+    assert text.count('class="of-a"') == text.count('class="of-b"') == len(result.changed) == 2
+    assert text.count('class="swatch c4"') == 2  # one in the scale, one of the layer that changed by 4%
+    assert result.inverted().pairs[0].histograms == tuple(reversed(result.pairs[0].histograms or ()))
+
+
+def test_diff_without_pictures() -> None:
+    """Values are read again for histograms only where they are asked for."""
+    result = ckpttool.diff(FIXTURES / "tuned/base.keras", FIXTURES / "tuned/tuned.keras")
+    assert all(pair.histograms is None for pair in result.pairs)
+    assert 'class="of-a"' not in html.diff(result, Style())
+
+
+def test_check_says_what_to_do() -> None:
+    """Every finding has its severity, its reason and its remedy; what needs work comes first."""
+    page = Page(CHECK_OUTPUTS["html"](test_checks.sound(), Style()))
+    assert page.of("h3") == ["models/bad.keras ", "models/closed.h5 ", "models/good.keras "]
+    assert " Do this." in page.of("p")
+    assert {"error", "warning", "info", "not checked", "ignored"} <= set(page.of("span"))
+
+
+@pytest.mark.parametrize("arguments", [
+    ["diff", "tuned/base.keras", "tuned/tuned.keras"],
+    ["verify", "keras3/mlp.weights.h5", "keras3/cnn.keras"],
+    ["check", "broken", "--no-config"],
+    ["convert", "keras2.2/nested.h5", "never-written.keras", "--dry-run"],
+], ids=lambda arguments: arguments[0])  # fmt: skip
+def test_codes_are_those_of_text(
+    arguments: list[str], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page changes neither the exit code nor what is said on standard error."""
+    monkeypatch.chdir(FIXTURES)
+    plain, shown = run(*arguments), run(*arguments, "-o", "html")
+    assert (plain.code, plain.err) == (shown.code, shown.err)
+    Page(shown.out)

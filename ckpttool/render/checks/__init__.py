@@ -2,9 +2,9 @@
 
 from ckpttool.render.outputs import Outputs
 
-CHECK_OUTPUTS = Outputs(__name__, "report", "text json markdown junit sarif github")
+CHECK_OUTPUTS = Outputs(__name__, "report", "text json markdown junit sarif github html")
 
-SUFFIXES = {".txt": "text", ".json": "json", ".md": "markdown", ".xml": "junit", ".sarif": "sarif"}
+SUFFIXES = {".txt": "text", ".json": "json", ".md": "markdown", ".xml": "junit", ".sarif": "sarif", ".html": "html"}
 """The output of a report by the suffix of its file."""
 
 __all__ = ["CHECK_OUTPUTS", "SUFFIXES"]

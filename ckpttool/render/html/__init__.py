@@ -12,8 +12,12 @@ from ckpttool.inspection.listing import Listing
 from ckpttool.render.style import Style, Summary
 
 if TYPE_CHECKING:
+    from ckpttool.comparison import Diff
+    from ckpttool.conversion import Conversion
     from ckpttool.inspection.architectures import Expected
     from ckpttool.inspection.info import Info
+    from ckpttool.reports import Report
+    from ckpttool.verification import VerifyResult
 
 
 def listing(result: Listing, style: Style) -> str:
@@ -49,3 +53,31 @@ def expected_info(result: Expected, style: Style) -> str:
     from ckpttool.render.html import descriptions
 
     return descriptions.expected_info_page(result)
+
+
+def diff(result: Diff, style: Style) -> str:
+    """What changed between two checkpoints, the most changed first."""
+    from ckpttool.render.html import diffs
+
+    return diffs.diff_page(result, style)
+
+
+def verdict(result: VerifyResult, style: Style) -> str:
+    """Whether a checkpoint loads into an architecture."""
+    from ckpttool.render.html import verdicts
+
+    return verdicts.verdict_page(result)
+
+
+def conversion(result: Conversion, style: Style) -> str:
+    """What a conversion would do, or did."""
+    from ckpttool.render.html import conversions
+
+    return conversions.conversion_page(result)
+
+
+def report(result: Report) -> str:
+    """All that the commands say about one checkpoint."""
+    from ckpttool.render.html import reports
+
+    return reports.report_page(result)

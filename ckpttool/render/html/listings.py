@@ -97,5 +97,6 @@ def summaries_page(results: Sequence[Summary], style: Style) -> str:
     columns = [n for n in range(len(SUMMARY_HEADERS)) if n < SAVED_FROM or any(line[n] for line in cells)]
     headers = [SUMMARY_HEADERS[n] for n in columns]
     block = Block("All", headers, [[line[n] for n in columns] for line in cells], right=RIGHT & set(headers))
-    section = Section("checkpoints", "Checkpoints", "table.html", {"blocks": [block], "lines": []})
+    context = {"blocks": [block.without_empty_columns()], "lines": []}
+    section = Section("checkpoints", "Checkpoints", "table.html", context)
     return page("Checkpoints", count_of(len(results), "checkpoint"), [section])

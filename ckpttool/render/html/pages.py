@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,12 @@ class Block:
     rest: str = ""
     right: frozenset[str] = frozenset()
     marks: tuple[tuple[str, str], ...] = ()
+
+    def without_empty_columns(self) -> Block:
+        """The same table without columns that have no text, but for the first one."""
+        columns = [at for at in range(len(self.headers)) if not at or any(row[at] for row in self.rows)]
+        headers = [self.headers[at] for at in columns]
+        return replace(self, headers=headers, rows=[[row[at] for at in columns] for row in self.rows])
 
     @property
     def classes(self) -> list[str]:

@@ -1,0 +1,91 @@
+"""A report of one checkpoint: all that the commands say about it, gathered for one page.
+
+What does not apply to a checkpoint is None: a file of weights has no architecture to load into, a model of Keras 3
+needs no conversion, and there is a diff only where there is a baseline.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ckpttool.checkpoint import Checkpoint, Section
+from ckpttool.checks.policy import EVERYTHING, Policy
+from ckpttool.checks.result import CheckReport
+from ckpttool.checks.runner import check
+from ckpttool.comparison import Diff, Scope
+from ckpttool.conversion import Conversion, plan
+from ckpttool.equivalence import diff
+from ckpttool.errors import CheckpointError
+from ckpttool.formats import open_checkpoint
+from ckpttool.inspection.info import Info, describe
+from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
+from ckpttool.model.generations.generation import Generation, generation_of
+from ckpttool.verification import VerifyResult, verify
+
+_EVERYTHING = Choice(frozenset({Section.MODEL, Section.OTHER}), stats=True, pictures=True, graph=True)
+
+Progress = Callable[[int], None]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is known of one checkpoint. `notes` say what could not be found out, and why."""
+
+    info: Info
+    listing: Listing
+    check: CheckReport
+    verdict: VerifyResult | None = None
+    conversion: Conversion | None = None
+    diff: Diff | None = None
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Report {self.info.path.name!r}: {self.listing.content.params:,} parameters, {self.check.verdict}>"
+
+
+def report(
+    path: str | os.PathLike[str],
+    baseline: str | os.PathLike[str] | None = None,
+    policy: Policy = EVERYTHING,
+    progress: Progress = lambda nbytes: None,
+) -> Report:
+    """The report of the checkpoint at a path, and its diff to a baseline where one is given.
+
+    All values are read. `progress` is called with the number of bytes of every block that was read for the listing.
+    Raises CheckpointError where the checkpoint or the baseline cannot be opened; nothing else stops a report.
+    """
+    with open_checkpoint(path) as checkpoint:
+        info = describe(checkpoint)
+        listing = list_checkpoint(checkpoint, _EVERYTHING, progress)
+        generation = None if checkpoint.config is None else generation_of(checkpoint.config)
+        notes = list[str]()
+        verdict = _attempt(lambda: _loading(checkpoint), "loading was not judged", notes)
+    conversion = None
+    if generation not in (None, Generation.KERAS_3):
+        conversion = _attempt(lambda: plan(path, _target(Path(path))), "no conversion was planned", notes)
+    changes = None if baseline is None else diff(baseline, path, Scope(pictures=True))
+    return Report(info, listing, check(path, policy), verdict, conversion, changes, tuple(notes))
+
+
+def _loading(checkpoint: Checkpoint) -> VerifyResult | None:
+    """Whether a whole model loads into its own architecture."""
+    return None if checkpoint.config is None else verify(checkpoint, checkpoint.path)
+
+
+def _target(path: Path) -> Path:
+    """A name for the converted model, of which nothing is written."""
+    return path.with_name(f"{path.name.split('.')[0] or 'model'}.keras3.keras")
+
+
+def _attempt(act: Callable[[], Result | None], what: str, notes: list[str]) -> Result | None:
+    """The result of an act, or None and a note where it cannot be done."""
+    try:
+        return act()
+    except CheckpointError as error:
+        notes.append(f"{what}: {error.what}")
+        return None
