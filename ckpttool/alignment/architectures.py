@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ckpttool.checkpoint import Checkpoint, Producer, Section
@@ -26,13 +27,14 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
         with open_checkpoint(path) as checkpoint:
             checkpoint.require_one_view()
             architecture = architecture_of(checkpoint)
+            settings = checkpoint.training_config
         if architecture is None:
             raise UnknownFormatError(
                 "stores no architecture, only weights",
                 path=os.fspath(path),
                 expected="a whole model, or an architecture in JSON or YAML",
             )
-        return architecture
+        return replace(architecture, training_config=settings) if settings else architecture
     return architecture_of_text(path)
 
 

@@ -211,7 +211,7 @@ def _compile(
     checkpoint: Checkpoint, architecture: Architecture, today: Architecture, rewritten: Rewritten, journal: Journal
 ) -> None:
     """Write what the model was compiled with into its config; note what is measured otherwise."""
-    settings, version = _compiled_with(checkpoint, architecture), checkpoint.producer.keras_version
+    settings, version = _compiled_with(checkpoint, architecture)
     compiled = compile_config(settings, version, _outputs(architecture, today), journal)
     if compiled:
         crossentropies.note(rewritten.config, compiled["loss"], version, journal)
@@ -247,10 +247,14 @@ def _note_function(layer: Unfilled, whole: bool, journal: Journal) -> None:
     return journal.refuse(layer.label, f"a {layer.class_name} layer{what}; {advice}")
 
 
-def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> Any:
-    """What the source says that the model was compiled with."""
-    config = architecture.config
-    return checkpoint.training_config or (config.get("compile_config") if isinstance(config, Mapping) else None)
+def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> tuple[Any, str | None]:
+    """What the source says that the model was compiled with, and the version of the Keras that says so. Where it has
+    the state of an optimizer alone, as a checkpoint of TensorFlow, the file of the architecture says what of."""
+    config, version = architecture.config, checkpoint.producer.keras_version
+    own = checkpoint.training_config or (config.get("compile_config") if isinstance(config, Mapping) else None)
+    if own or not checkpoint.section(Section.OPTIMIZER):
+        return own, version
+    return architecture.training_config, version or architecture.version
 
 
 def _outputs(architecture: Architecture, today: Architecture) -> list[tuple[str, str]]:

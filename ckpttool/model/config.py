@@ -52,7 +52,8 @@ class Architecture:
     `inputs` and `outputs` are (layer name, shape) pairs, the shape None where the config does not state it. `config` is
     the config that it was read from, `version` the version of the Keras that wrote it, where a file says so. `part` is
     the tree of objects and weights of a live model, None where there was only a config; `unwritten` says why the config
-    of such a model cannot be saved, empty where it can.
+    of such a model cannot be saved, empty where it can. `training_config` are the compile settings that older Keras
+    wrote beside the config.
     """
 
     class_name: str
@@ -64,6 +65,7 @@ class Architecture:
     part: "Part | None" = field(default=None, repr=False, compare=False)
     unwritten: str = ""
     version: Any = field(default=None, repr=False, compare=False)
+    training_config: Any = field(default=None, repr=False, compare=False)
     facts: Facts = field(default_factory=Facts, init=False, repr=False, compare=False)
 
     @classmethod

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ckpttool.alignment.alignment import OF_TENSORFLOW
 from ckpttool.alignment.architectures import is_text, spec_of_weights
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.errors import CheckpointError
+from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
 from ckpttool.model import Architecture, architecture_of
+from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS
 from ckpttool.model.spec import Opaque, Spec, from_json, is_spec, spec_of
 from ckpttool.model.support import Support, support_of, support_of_config
 from ckpttool.model.text_files import architecture_in, value_in
-from ckpttool.verification import legacy_state
+from ckpttool.verification import graph_state, legacy_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +67,14 @@ def _of_checkpoint(checkpoint: Checkpoint, path: str, optimizer: bool) -> Expect
     architecture = architecture_of(checkpoint)
     spec = spec_of(architecture) if architecture else spec_of_weights(checkpoint)
     if optimizer:
-        spec = legacy_state.compiled_spec(spec, checkpoint)
+        of_graph = checkpoint.kind in OF_TENSORFLOW
+        spec = (graph_state if of_graph else legacy_state).compiled_spec(spec, checkpoint)
     return Expectation(spec, path, support_of(checkpoint), architecture, of_weights=architecture is None)
+
+
+def unknown_optimizer() -> CheckpointError:
+    """The error for an architecture that names no optimizer whose state could be verified."""
+    return UnsupportedError(
+        "the architecture names no optimizer whose variables are known",
+        expected=f"compiled with one of {', '.join((*OPTIMIZERS, *OUTER_OPTIMIZERS))}",
+    )

@@ -13,17 +13,25 @@ from ckpttool.alignment.alignment import OF_TENSORFLOW, align
 from ckpttool.alignment.names import Namer
 from ckpttool.arrays.statistics import measure
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
-from ckpttool.errors import CheckpointError, UnsupportedError
+from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.generations.generation import Generation
-from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Spec, SpecSlot
-from ckpttool.verification import evidence, holders, legacy_state, loaders, object_graphs, old_keras, vocabularies
-from ckpttool.verification.expectation import Expectation, expectation_of
+from ckpttool.verification import (
+    evidence,
+    graph_state,
+    holders,
+    legacy_state,
+    loaders,
+    object_graphs,
+    old_keras,
+    vocabularies,
+)
+from ckpttool.verification.expectation import Expectation, expectation_of, unknown_optimizer
 from ckpttool.verification.pairs import Pairing
 from ckpttool.verification.result import Finding, Status, VerifyResult
 from ckpttool.verification.state_shapes import with_stored_shapes
@@ -107,13 +115,16 @@ def _verified(
         problems.append("the architecture has no input shape, so Keras creates no weights before the model is built")
     expected, pairing = _paired(expected, checkpoint, loader, skip_mismatch)
     spec, by_path = with_stored_shapes(expected.spec, pairing), loader == "path"
-    if allowed.optimizer and not by_path:
+    if allowed.optimizer and loader == "graph":
+        because += f"; {graph_state.NOTE}"
+        spec = graph_state.compiled_spec(spec, checkpoint)
+    elif allowed.optimizer and not by_path:
         because += f"; {legacy_state.NOTE}"
         problems += legacy_state.refused(checkpoint)
         spec = legacy_state.compiled_spec(spec, checkpoint)
-    if allowed.optimizer:
-        _check_optimizer_is_known(spec, checkpoint)
-    state = _state(spec, checkpoint, loader, skip_mismatch)
+    if allowed.optimizer and not spec.optimizer:
+        raise unknown_optimizer()
+    state = _state(spec, checkpoint, loader, pairing, skip_mismatch)
     if allowed.optimizer or state.raises:  # a difference on which Keras raises counts in any case
         pairing.add(state)
     problems += [f"{refusal.place or 'file'}: {refusal.detail}" for refusal in _unread(checkpoint)]
@@ -177,11 +188,13 @@ def _parallel(checkpoint: Checkpoint, expected: Expectation, pairing: Pairing, l
         )
 
 
-def _state(spec: Spec, checkpoint: Checkpoint, loader: str, skip_mismatch: bool) -> Pairing:
-    """The pairs of the optimizer's variables; none for a checkpoint of TensorFlow."""
+def _state(spec: Spec, checkpoint: Checkpoint, loader: str, model: Pairing, skip_mismatch: bool) -> Pairing:
+    """The pairs of the optimizer's variables; `model` has those of the weights."""
     if loader == "path":
         return loaders.state(spec, checkpoint, skip_mismatch)
-    return Pairing() if loader == "graph" else legacy_state.state_by_order(spec, checkpoint)
+    if loader == "graph":
+        return graph_state.state(spec, checkpoint, model)
+    return legacy_state.state_by_order(spec, checkpoint)
 
 
 def _findings(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Allowed) -> list[Finding]:
@@ -197,20 +210,6 @@ def _skipped(spec: Spec, pairing: Pairing) -> Iterator[SpecSlot]:
     places = {(slot.group, slot.index) for slot in ours if id(slot) in pairing.skipped and slot.group and not slot.path}
     slots = (*spec.slots, *spec.optimizer)
     return (slot for slot in slots if id(slot) in pairing.skipped or (slot.group, slot.index) in places)
-
-
-def _check_optimizer_is_known(spec: Spec, checkpoint: Checkpoint) -> None:
-    """Raise UnsupportedError where the state of the optimizer cannot be compared."""
-    if checkpoint.kind in OF_TENSORFLOW:
-        raise UnsupportedError(
-            "the state of the optimizer in a file of TensorFlow is not verified",
-            hint="`ckpttool convert` says whether it can be carried into Keras 3",
-        )
-    if not spec.optimizer:
-        raise UnsupportedError(
-            "the architecture names no optimizer whose variables are known",
-            expected=f"compiled with one of {', '.join((*OPTIMIZERS, *OUTER_OPTIMIZERS))}",
-        )
 
 
 def _loader(checkpoint: Checkpoint, by: str, expected: Expectation) -> tuple[str, str, list[str]]:
@@ -270,7 +269,7 @@ def _leftovers(pairing: Pairing) -> Iterator[Finding]:
     for weight, _ in pairing.unexpected:
         free.setdefault(weight.shape, []).append(weight)
     for slot, why in pairing.missing:
-        yield Finding(Status.MISSING, slot, None, why, _same_shape(slot, free))
+        yield Finding(Status.MISSING, slot, None, why, _same_shape(slot, free), accepted=why == graph_state.LATE)
     for weight, why in pairing.unexpected:
         state = _GENERATOR_STATE in weight.path
         why = "the state of a random generator, which Keras does not load" if state else why

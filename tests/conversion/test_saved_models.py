@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import ckpttool
+from ckpttool import Section
 from ckpttool.conversion import convert
 from ckpttool.errors import ConversionError
 from tests.conversion.judge import numbered
@@ -87,6 +88,19 @@ def test_state_of_an_optimizer_comes_along(tmp_path: Path) -> None:
     assert len(found) == len(stored) == 14
     assert found[0] == 4
     assert all(np.array_equal(one, other) for one, other in zip(found, stored, strict=True))
+
+
+def test_compile_settings_come_from_the_architecture(tmp_path: Path) -> None:
+    """A checkpoint with the state of an optimizer is compiled as the file of its architecture says, and carries it."""
+    target = tmp_path / "new.keras"
+    found = convert(TENSORFLOW / "2.15/mlp.ckpt", target, arch=TENSORFLOW / "2.15/sequential")
+    assert not found.losses
+    with ckpttool.open(target) as written:
+        state = [weight.read() for weight in written.section(Section.OPTIMIZER)]
+    with np.load(TENSORFLOW / "2.15/values.npz") as values:
+        stored = [values[f"mlp.ckpt|optimizer/{name}/.ATTRIBUTES/VARIABLE_VALUE"] for name in _LISTED]
+    assert len(state) == 14
+    assert all(np.array_equal(one, other) for one, other in zip(state, stored, strict=True))
 
 
 _LISTED = ("_iterations", "_learning_rate", *(f"_variables/{number}" for number in range(1, 13)))

@@ -189,7 +189,7 @@ class _Old:
         held = held_in(stored, [one.weight.shape for one in sources], inside(self.optimizer))
         labels, notes = self.labels(sources, held), Journal()
         steps = held.steps(inside(self.optimizer), notes)
-        scale = tensorflow_state.loss_scale(self.checkpoint)
+        scale = tensorflow_state.loss_scale(self.checkpoint, frozenset(self.alignment.by_path()))
         numbers = Numbers(self.optimizer, steps, held.product(self.checkpoint), held.rate(), scale)
         found, begun = dict[str, Weight](), list[str]()
         for slot in self.wanted(sources):

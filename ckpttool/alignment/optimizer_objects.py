@@ -1,0 +1,149 @@
+"""The optimizer in the object graph of a TensorFlow checkpoint: what it counts, and what it keeps for which weight.
+
+Optimizers up to 2.10 keep what they need for a variable as slot variables, which the object graph names by variable and
+kind (`OptimizerV2._create_or_restore_slot_variable`, keras/optimizers/optimizer_v2/optimizer_v2.py, 2.10); those since
+keep all in a list, `_variables` (keras/src/optimizers/optimizer.py, 2.15, and base_optimizer.py, 3.15).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.object_graph import VALUE, ObjectGraph
+
+_INNER = ("base_optimizer", "_optimizer", "inner_optimizer")
+_COUNTS, _RATES = ("iter", "_iterations"), ("learning_rate", "_learning_rate")
+_SCALES = (("loss_scale", "current_loss_scale"), ("_loss_scale", "current_loss_scale"), ("dynamic_scale",))
+_GOOD_STEPS = (("loss_scale", "good_steps"), ("_loss_scale", "good_steps"), ("dynamic_counter",), ("step_counter",))
+_PRODUCTS = ("momentum_cache", "_u_product")  # of Nadam's momenta
+
+
+class UnplacedState(Exception):
+    """What an optimizer keeps cannot be told from the graph, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotWeight:
+    """What an optimizer keeps for a variable: the path of that, the kind (`m`, `rms`), and what is stored."""
+
+    owner: str
+    kind: str
+    weight: Weight
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerObjects:
+    """The stored variables of an optimizer.
+
+    `count` counts its steps, `rate` is its learning rate, `product` the product of Nadam's momenta, `scale` what losses
+    are multiplied by, and `good_steps` for how many steps already: each None where it is not stored. Of the others,
+    `listed` are those of one since 2.11, in its order, `slots` those of an older one.
+    """
+
+    count: Weight | None = None
+    rate: Weight | None = None
+    product: Weight | None = None
+    scale: Weight | None = None
+    good_steps: Weight | None = None
+    listed: tuple[Weight, ...] = ()
+    slots: tuple[SlotWeight, ...] = ()
+
+
+def optimizer_objects(checkpoint: Checkpoint, model: frozenset[str]) -> OptimizerObjects | None:
+    """The variables of the optimizer that keeps state for the weights of a model, whose paths are `model`; None where
+    the graph has none. Raises UnplacedState where several may be meant, or not all is stored."""
+    graph = checkpoint.object_graph
+    if graph is None or not graph.nodes:
+        return None
+    outer = _optimizer(graph, model)
+    if outer is None:
+        return None
+    stored, node = _Stored(graph, checkpoint), _inside(graph, outer)
+    listed = tuple(stored.listed(node))
+    slots = () if listed else tuple(stored.slots(node))
+    found = OptimizerObjects(
+        listed[0] if listed else stored.first(node, *_COUNTS),
+        stored.first(node, *_RATES),
+        stored.first(node, *_PRODUCTS),
+        stored.at_first(outer, _SCALES),
+        stored.at_first(outer, _GOOD_STEPS),
+        listed[1:],
+        slots,
+    )
+    if found.count is None and any(weight.shape for weight in checkpoint.section(Section.OPTIMIZER)):
+        raise UnplacedState("its variables are not where an optimizer of tf.keras keeps them")
+    return found
+
+
+def _optimizer(graph: ObjectGraph, model: frozenset[str]) -> int | None:
+    """The node of the optimizer that keeps state for the weights of a model, or of the one around it."""
+    named = [node for node in (graph.at(("optimizer",)), graph.at(("model", "optimizer"))) if node is not None]
+    if named:
+        return named[0]
+    found = [node for node in range(len(graph.nodes)) if _keeps_state(graph, node)]
+    of_model = [node for node in found if any(_key(graph, one.variable) in model for one in graph.nodes[node].slots)]
+    chosen = of_model or found
+    if len(chosen) > 1:
+        raise UnplacedState(f"the file holds {len(chosen)} optimizers, and nothing tells which is of this model")
+    return chosen[0] if chosen else None
+
+
+def _inside(graph: ObjectGraph, node: int) -> int:
+    """The optimizer itself, or the one that it holds and whose losses it scales, where that keeps the state: from
+    TensorFlow 2.4 to 2.10 the outer one does."""
+    if graph.nodes[node].slots:
+        return node
+    return next((child for name in _INNER if (child := graph.nodes[node].child(name)) is not None), node)
+
+
+def _keeps_state(graph: ObjectGraph, node: int) -> bool:
+    counted = any(graph.nodes[node].child(name) is not None for name in _COUNTS)
+    return bool(graph.nodes[node].slots) or (counted and graph.nodes[node].child("_variables") is not None)
+
+
+def _key(graph: ObjectGraph, node: int) -> str:
+    """The path of the weight that a variable is."""
+    return next((one.key for one in graph.nodes[node].attributes if one.name == VALUE), "")
+
+
+class _Stored:
+    """The stored variables of a graph."""
+
+    def __init__(self, graph: ObjectGraph, checkpoint: Checkpoint) -> None:
+        self._graph = graph
+        self._checkpoint = checkpoint
+
+    def at(self, node: int, *path: str) -> Weight | None:
+        """The variable at a path from a node."""
+        found = self._graph.at(path, node)
+        return None if found is None else self._checkpoint.weights.get(_key(self._graph, found))
+
+    def first(self, node: int, *names: str) -> Weight | None:
+        """The first variable that a node has under one of these names."""
+        return next((one for name in names if (one := self.at(node, name)) is not None), None)
+
+    def at_first(self, node: int, paths: tuple[tuple[str, ...], ...]) -> Weight | None:
+        """The first number that there is at one of these paths from a node."""
+        found = next((one for path in paths if (one := self.at(node, *path)) is not None), None)
+        return found if found is None or not found.shape else None
+
+    def listed(self, node: int) -> Iterator[Weight]:
+        """The variables that an optimizer since 2.11 lists, the iteration first; none of an older one."""
+        variables = self._graph.nodes[node].child("_variables")
+        if variables is None:
+            return
+        count = len(self._graph.nodes[variables].children)
+        found = [self.at(variables, str(number)) for number in range(count)]
+        first = found[0] if found and found[0] is not None else self.at(node, "_iterations")
+        rest = [weight for weight in found[1:] if weight is not None]
+        if first is None or len(rest) != max(count - 1, 0):
+            raise UnplacedState("not all of its variables are stored")
+        yield from (first, *rest)
+
+    def slots(self, node: int) -> Iterator[SlotWeight]:
+        """The slot variables of an optimizer up to 2.10, in the order of the graph."""
+        for slot in self._graph.nodes[node].slots:
+            weight, owner = self.at(slot.node), _key(self._graph, slot.variable)
+            if weight is None or not owner:
+                raise UnplacedState("not all of its variables are stored")
+            yield SlotWeight(owner, slot.slot, weight)
