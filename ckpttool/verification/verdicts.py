@@ -115,15 +115,9 @@ def _verified(
         problems.append("the architecture has no input shape, so Keras creates no weights before the model is built")
     expected, pairing = _paired(expected, checkpoint, loader, skip_mismatch)
     spec, by_path = with_stored_shapes(expected.spec, pairing), loader == "path"
-    if allowed.optimizer and loader == "graph":
-        because += f"; {graph_state.NOTE}"
-        spec = graph_state.compiled_spec(spec, checkpoint)
-    elif allowed.optimizer and not by_path:
-        because += f"; {legacy_state.NOTE}"
-        problems += legacy_state.refused(checkpoint)
-        spec = legacy_state.compiled_spec(spec, checkpoint)
-    if allowed.optimizer and not spec.optimizer:
-        raise unknown_optimizer()
+    if allowed.optimizer:
+        spec, note, refused = _with_state(spec, checkpoint, loader)
+        because, problems = because + note, problems + refused
     state = _state(spec, checkpoint, loader, pairing, skip_mismatch)
     if allowed.optimizer or state.raises:  # a difference on which Keras raises counts in any case
         pairing.add(state)
@@ -152,6 +146,19 @@ def _verified(
         problems=(*problems, *lost),
         skipped=tuple(_skipped(spec, pairing)),
     )
+
+
+def _with_state(spec: Spec, checkpoint: Checkpoint, loader: str) -> tuple[Spec, str, list[str]]:
+    """The spec with the optimizer, how its state is loaded, and why it is not. Raises UnsupportedError."""
+    note, refused = "", list[str]()
+    if loader == "graph":
+        spec, note = graph_state.compiled_spec(spec, checkpoint), f"; {graph_state.NOTE}"
+    elif loader != "path":
+        spec, note = legacy_state.compiled_spec(spec, checkpoint), f"; {legacy_state.NOTE}"
+        refused = list(legacy_state.refused(checkpoint))
+    if not spec.optimizer:
+        raise unknown_optimizer()
+    return spec, note, refused
 
 
 def _paired(
