@@ -72,9 +72,17 @@ def _of_checkpoint(checkpoint: Checkpoint, path: str, optimizer: bool) -> Expect
     return Expectation(spec, path, support_of(checkpoint), architecture, of_weights=architecture is None)
 
 
-def unknown_optimizer() -> CheckpointError:
-    """The error for an architecture that names no optimizer whose state could be verified."""
-    return UnsupportedError(
-        "the architecture names no optimizer whose variables are known",
-        expected=f"compiled with one of {', '.join((*OPTIMIZERS, *OUTER_OPTIMIZERS))}",
-    )
+def with_state(spec: Spec, checkpoint: Checkpoint, loader: str) -> tuple[Spec, str, list[str]]:
+    """The spec with the optimizer, how its state is loaded, and why it is not. Raises UnsupportedError."""
+    note, refused = "", list[str]()
+    if loader == "graph":
+        spec, note = graph_state.compiled_spec(spec, checkpoint), f"; {graph_state.NOTE}"
+    elif loader != "path":
+        spec, note = legacy_state.compiled_spec(spec, checkpoint), f"; {legacy_state.NOTE}"
+        refused = list(legacy_state.refused(checkpoint))
+    if not spec.optimizer:
+        raise UnsupportedError(
+            "the architecture names no optimizer whose variables are known",
+            expected=f"compiled with one of {', '.join((*OPTIMIZERS, *OUTER_OPTIMIZERS))}",
+        )
+    return spec, note, refused

@@ -31,7 +31,7 @@ from ckpttool.verification import (
     old_keras,
     vocabularies,
 )
-from ckpttool.verification.expectation import Expectation, expectation_of, unknown_optimizer
+from ckpttool.verification.expectation import Expectation, expectation_of, with_state
 from ckpttool.verification.pairs import Pairing
 from ckpttool.verification.result import Finding, Status, VerifyResult
 from ckpttool.verification.state_shapes import with_stored_shapes
@@ -116,7 +116,7 @@ def _verified(
     expected, pairing = _paired(expected, checkpoint, loader, skip_mismatch)
     spec, by_path = with_stored_shapes(expected.spec, pairing), loader == "path"
     if allowed.optimizer:
-        spec, note, refused = _with_state(spec, checkpoint, loader)
+        spec, note, refused = with_state(spec, checkpoint, loader)
         because, problems = because + note, problems + refused
     state = _state(spec, checkpoint, loader, pairing, skip_mismatch)
     if allowed.optimizer or state.raises:  # a difference on which Keras raises counts in any case
@@ -146,19 +146,6 @@ def _verified(
         problems=(*problems, *lost),
         skipped=tuple(_skipped(spec, pairing)),
     )
-
-
-def _with_state(spec: Spec, checkpoint: Checkpoint, loader: str) -> tuple[Spec, str, list[str]]:
-    """The spec with the optimizer, how its state is loaded, and why it is not. Raises UnsupportedError."""
-    note, refused = "", list[str]()
-    if loader == "graph":
-        spec, note = graph_state.compiled_spec(spec, checkpoint), f"; {graph_state.NOTE}"
-    elif loader != "path":
-        spec, note = legacy_state.compiled_spec(spec, checkpoint), f"; {legacy_state.NOTE}"
-        refused = list(legacy_state.refused(checkpoint))
-    if not spec.optimizer:
-        raise unknown_optimizer()
-    return spec, note, refused
 
 
 def _paired(
