@@ -47,8 +47,12 @@ class Node:
     slots: tuple[SlotVariable, ...] = ()
 
     def child(self, name: str) -> int | None:
-        """The number of the object that is held under a name."""
+        """The number of the child under a name, None where there is none."""
         return next((node for own, node in self.children if own == name), None)
+
+    def key(self, attribute: str = VALUE) -> str:
+        """The key in the checkpoint of a tensor of the object, empty where it has no such tensor."""
+        return next((one.key for one in self.attributes if one.name == attribute), "")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,14 @@ def test_shortest_paths() -> None:
     }
 
 
+def test_keys() -> None:
+    """A node has the key of its value, and of a tensor of another name; empty where it has none."""
+    config = Attribute("OBJECT_CONFIG_JSON", "", "config/.ATTRIBUTES/OBJECT_CONFIG_JSON")
+    node = Node(attributes=(config, KERNEL))
+    assert (node.key(), node.key("OBJECT_CONFIG_JSON"), node.key("OTHER")) == (KERNEL.key, config.key, "")
+    assert Node().key() == ""
+
+
 def test_some_ways_only() -> None:
     """A walk may start anywhere and leave names out."""
     found = GRAPH.reached(0, passes=lambda node, name: name != "optimizer")

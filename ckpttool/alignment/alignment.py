@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
-from ckpttool.alignment.object_graphs import in_names, in_object_graph
+from ckpttool.alignment.object_graphs import by_variable_name, in_object_graph
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.formats.weights_h5 import as_keras_3, split
 from ckpttool.io import scalars
@@ -154,8 +154,8 @@ def moved_layers(architecture: Architecture, part: Part) -> dict[str, str]:
     return {path: new[chain] for chain, path in old.items() if chain in new and new[chain] != path}
 
 
-def keras3_path(path: str, moved: Mapping[str, str]) -> str:
-    """The path of a weight in which the path of its innermost moved layer is the one of Keras 3."""
+def moved_path(path: str, moved: Mapping[str, str]) -> str:
+    """The path of a weight or a file, in which the path of its innermost moved layer is the one of Keras 3."""
     place = path if moved else ""
     while place and place not in moved:
         place = place.rpartition("/")[0]
@@ -166,7 +166,7 @@ def _by_path(places: Iterable[Place], weights: Iterable[Weight], moved: Mapping[
     """The weights of the path layout; private attributes of Keras 2 (`_query_dense`) count as those of Keras 3."""
     by_path = {_public(split(place.path)): place for place in places if place.path}
     for weight in weights:
-        path = keras3_path(_public(as_keras_3(split(weight.path))), moved)
+        path = moved_path(_public(as_keras_3(split(weight.path))), moved)
         place = by_path.get(path)
         if place is not None and shapes_fit(place.slot.shape, weight.shape):
             yield key_of(place), Stored(weight), Evidence.PATH
@@ -198,7 +198,7 @@ def _tracked(model: Part, places: Iterable[Place], checkpoint: Checkpoint) -> It
     if by_graph:
         yield from ((key, Stored(weight), Evidence.PATH) for key, weight in by_graph.items())
         return
-    for place, weight in in_names(model.name, places, checkpoint.section(Section.MODEL)):
+    for place, weight in by_variable_name(model.name, places, checkpoint.section(Section.MODEL)):
         yield key_of(place), Stored(weight), Evidence.NAME
 
 

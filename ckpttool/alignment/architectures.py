@@ -9,10 +9,9 @@ from pathlib import Path
 from ckpttool.checkpoint import Checkpoint, Producer, Section
 from ckpttool.errors import CheckpointError, UnknownFormatError
 from ckpttool.formats import open_checkpoint
-from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.spec import Spec, SpecSlot, spec_of
-from ckpttool.model.text_files import architecture_of_text, spec_of_text
+from ckpttool.model.text_files import architecture_of_text, is_text_file, spec_of_text
 
 ARCHITECTURE = "architecture"
 """The kind of a checkpoint that is the architecture of a model, without weights."""
@@ -23,7 +22,7 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
 
     Raises a CheckpointError that names the path.
     """
-    if not is_text(path):
+    if not is_text_file(path):
         with open_checkpoint(path) as checkpoint:
             checkpoint.require_one_view()
             architecture = architecture_of(checkpoint)
@@ -43,7 +42,7 @@ def open_model(path: str | os.PathLike[str]) -> Checkpoint:
 
     Raises a CheckpointError that names the path.
     """
-    if os.path.isdir(path) or os.fspath(path).endswith(".weights.json") or not is_text(path):
+    if os.path.isdir(path) or os.fspath(path).endswith(".weights.json") or not is_text_file(path):
         return open_checkpoint(path)
     try:
         architecture = architecture_of_text(path)
@@ -59,7 +58,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
 
     Weights give no more than their own places, shapes and dtypes.
     """
-    if is_text(path) and not os.fspath(path).endswith(".weights.json"):
+    if is_text_file(path) and not os.fspath(path).endswith(".weights.json"):
         return spec_of_text(path)
     with open_checkpoint(path) as checkpoint:
         checkpoint.require_one_view()
@@ -84,15 +83,3 @@ def spec_of_weights(checkpoint: Checkpoint) -> Spec:
     if not slots:
         raise UnknownFormatError("stores neither an architecture nor weights of a model", path=str(checkpoint.path))
     return Spec(checkpoint.path.name, tuple(slots), tuple(dict.fromkeys(slot.group for slot in slots if slot.group)))
-
-
-def is_text(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is text: no NUL byte near its beginning, unless it is JSON in UTF-16 or UTF-32."""
-    if os.path.isdir(path):
-        return False
-    source = FileSource(path)
-    try:
-        head = source.read(0, min(source.size, 512))
-    finally:
-        source.close()
-    return b"\0" not in head or head.lstrip(b"\xff\xfe\0")[:1] in (b"{", b"[")

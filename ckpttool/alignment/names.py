@@ -13,6 +13,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.formats.weights_h5 import CONTAINERS, as_keras_3, split
 from ckpttool.io import scalars
 from ckpttool.model import Architecture, Layer
+from ckpttool.paths import join_path
 
 if TYPE_CHECKING:
     from ckpttool.alignment.alignment import Alignment
@@ -92,7 +93,7 @@ class Namer:
         parts = as_keras_3(split(weight.path))
         if weight.layer is not None:
             last = place.slot.name if place else self.beside.get(weight.path, parts[-1])
-            label = "/".join(filter(None, (weight.part, last)))
+            label = join_path(weight.part, last)
             return self._known(Name(weight.layer, label), place)
         if place is not None:
             return self._known(Name(place.layer, place.name, inferred=True), place)

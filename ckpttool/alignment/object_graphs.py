@@ -7,13 +7,13 @@ keras/src/engine/functional.py, 2.15; keras/src/utils/tracking.py, 3.15.)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from ckpttool.checkpoint import Checkpoint, Weight
-from ckpttool.model.layouts import Place
-from ckpttool.model.sizes import shapes_fit
+from ckpttool.model.sizes import Shape, shapes_fit
 from ckpttool.model.slots import Part, Slot
-from ckpttool.object_graph import VALUE, ObjectGraph
+from ckpttool.object_graph import ObjectGraph
+from ckpttool.paths import join_path
 
 Key = tuple[str, str, str]
 """The key of a slot, which no other slot has: its top layer, the path of its owner below that, its own name."""
@@ -56,7 +56,7 @@ def layers_in_graph(model: Part, graph: ObjectGraph) -> Iterator[tuple[str, Part
         for _, child, number in _layers(_Step(part, node, "", ""), graph):
             if number is None:
                 continue
-            name = f"{label}/{child.name}" if label else child.name
+            name = join_path(label, child.name)
             yield name, child, number
             if child.is_model:
                 stack.append((name, child, number))
@@ -78,18 +78,16 @@ def _place(step: _Step, at: str, part: Part) -> tuple[str, str]:
     """The top layer of a child of an object, and the child's path below that layer."""
     if not step.group and not step.owner and step.part.is_model:
         return part.name, ""
-    return step.group, f"{step.owner}/{at}" if step.owner else at
+    return step.group, join_path(step.owner, at)
 
 
 def _weight(graph: ObjectGraph, node: int, slot: Slot, weights: Mapping[str, Weight]) -> Weight | None:
     """The weight of a slot of an object, under any of the names that Keras gives it there; None where there is none."""
     for name in (slot.name, slot.tracked, f"_{slot.name}"):
         child = graph.nodes[node].child(name) if name else None
-        if child is not None:
-            keys = (one.key for one in graph.nodes[child].attributes if one.name == VALUE)
-            weight = next((weights[key] for key in keys if key in weights), None)
-            if weight is not None:
-                return weight
+        weight = weights.get(graph.nodes[child].key()) if child is not None else None
+        if weight is not None:
+            return weight
     return None
 
 
@@ -129,17 +127,31 @@ def _attributes(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, in
         yield at, part, graph.at((f"_{names[0]}", *names[1:]), step.node) if node is None else node
 
 
-def in_names(model: str, places: Iterable[Place], weights: Iterable[Weight]) -> Iterator[tuple[Place, Weight]]:
-    """The weights whose variables have the names of slots.
+class _Labelled(Protocol):
+    """A slot, with the label that the variable has as its name."""
 
-    TensorFlow 1 stored nothing else, and an export by Keras 3 has no layers. A name of several slots or several weights
-    does not count.
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def shape(self) -> Shape | None: ...
+
+
+Labelled = TypeVar("Labelled", bound=_Labelled)
+
+
+def by_variable_name(
+    model: str, slots: Iterable[Labelled], weights: Iterable[Weight]
+) -> Iterator[tuple[Labelled, Weight]]:
+    """The slots and the weights whose variables have the slots' labels as names, behind the name of the model or not.
+
+    TensorFlow 1 stored nothing else, and an export by Keras 3 has no layers. A name of several weights does not count.
     """
     by_name: dict[str, list[Weight]] = {}
     for weight in weights:
         by_name.setdefault(weight.name or "", []).append(weight)
-    for place in places:
-        names = (place.label, f"{model}/{place.label}")
+    for slot in slots:
+        names = (slot.label, f"{model}/{slot.label}")
         matches = [weight for name in dict.fromkeys(names) for weight in by_name.get(name, ())]
-        if len(matches) == 1 and shapes_fit(place.slot.shape, matches[0].shape):
-            yield place, matches[0]
+        if len(matches) == 1 and shapes_fit(slot.shape, matches[0].shape):
+            yield slot, matches[0]

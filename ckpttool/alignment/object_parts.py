@@ -5,7 +5,7 @@ from dataclasses import replace
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.errors import UnsupportedError
 from ckpttool.escape import printable
-from ckpttool.object_graph import VALUE, ObjectGraph
+from ckpttool.object_graph import ObjectGraph
 
 _SHOWN = 20
 
@@ -31,8 +31,7 @@ def checkpoint_of(checkpoint: Checkpoint, name: str) -> Checkpoint:
 
 def _keys(graph: ObjectGraph, start: int) -> set[str]:
     """The keys of the variables below a node."""
-    reached = graph.reached(start)
-    return {one.key for number in reached for one in graph.nodes[number].attributes if one.name == VALUE}
+    return {key for number in graph.reached(start) if (key := graph.nodes[number].key())}
 
 
 def _within(weight: Weight, belongs: bool) -> Weight:

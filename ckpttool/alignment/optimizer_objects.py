@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.object_graph import VALUE, ObjectGraph
+from ckpttool.object_graph import ObjectGraph
 
 _INNER = ("base_optimizer", "_optimizer", "inner_optimizer")
 _COUNTS, _RATES = ("iter", "_iterations"), ("learning_rate", "_learning_rate")
@@ -81,7 +81,9 @@ def _optimizer(graph: ObjectGraph, model: frozenset[str]) -> int | None:
     if named:
         return named[0]
     found = [node for node in range(len(graph.nodes)) if _keeps_state(graph, node)]
-    of_model = [node for node in found if any(_key(graph, one.variable) in model for one in graph.nodes[node].slots)]
+    of_model = [
+        node for node in found if any(graph.nodes[one.variable].key() in model for one in graph.nodes[node].slots)
+    ]
     chosen = of_model or found
     if len(chosen) > 1:
         raise UnplacedState(f"the file holds {len(chosen)} optimizers, and nothing tells which is of this model")
@@ -101,11 +103,6 @@ def _keeps_state(graph: ObjectGraph, node: int) -> bool:
     return bool(graph.nodes[node].slots) or (counted and graph.nodes[node].child("_variables") is not None)
 
 
-def _key(graph: ObjectGraph, node: int) -> str:
-    """The path of the weight that a variable is."""
-    return next((one.key for one in graph.nodes[node].attributes if one.name == VALUE), "")
-
-
 class _Stored:
     """The stored variables of a graph."""
 
@@ -116,7 +113,7 @@ class _Stored:
     def at(self, node: int, *path: str) -> Weight | None:
         """The variable at a path from a node."""
         found = self._graph.at(path, node)
-        return None if found is None else self._checkpoint.weights.get(_key(self._graph, found))
+        return None if found is None else self._checkpoint.weights.get(self._graph.nodes[found].key())
 
     def first(self, node: int, *names: str) -> Weight | None:
         """The first variable that a node has under one of these names."""
@@ -143,7 +140,7 @@ class _Stored:
     def slots(self, node: int) -> Iterator[SlotWeight]:
         """The slot variables of an optimizer up to 2.10, in the order of the graph."""
         for slot in self._graph.nodes[node].slots:
-            weight, owner = self.at(slot.node), _key(self._graph, slot.variable)
+            weight, owner = self.at(slot.node), self._graph.nodes[slot.variable].key()
             if weight is None or not owner:
                 raise UnplacedState("not all of its variables are stored")
             yield SlotWeight(owner, slot.slot, weight)

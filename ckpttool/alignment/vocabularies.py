@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.assets import asset_sizes, read_assets
-from ckpttool.formats.weights_h5 import as_keras_3, split
+from ckpttool.formats.weights_h5 import keras3_path
 from ckpttool.model.layouts import lookups_in
 from ckpttool.model.slots import Part
 
@@ -73,11 +73,6 @@ def counted(checkpoint: Checkpoint, lookups: Iterable[Lookup]) -> Iterator[tuple
 def by_keras3_path(assets: Mapping[str, bytes]) -> dict[str, bytes]:
     """The assets by the paths that Keras 3 has for them."""
     return {keras3_path(path): raw for path, raw in assets.items()}
-
-
-def keras3_path(path: str) -> str:
-    """The path of an asset in the form of Keras 3."""
-    return "/".join(as_keras_3(split(path)))
 
 
 def outermost(lookups: Iterable[Lookup]) -> list[Lookup]:

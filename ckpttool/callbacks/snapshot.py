@@ -26,6 +26,7 @@ from ckpttool.formats.write.legacy import names_attributes
 from ckpttool.formats.write.messages import Attribute, Attributes
 from ckpttool.io import dtypes
 from ckpttool.io.replacement import replacing
+from ckpttool.paths import join_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +251,10 @@ class _LegacyFile:
             "keras_version": keras.__version__.encode(),
         }
         for layer in sorted(model.layers, key=lambda each: str(each.name)):
-            self.add_group(_below(path, layer.name), legacy_h5_format._legacy_weights(layer))
+            self.add_group(join_path(path, layer.name), legacy_h5_format._legacy_weights(layer))
         weights = {id(each) for each in model.weights}
         own = [*model._trainable_variables, *model._non_trainable_variables]
-        self.add_group(_below(path, "top_level_model_weights"), [each for each in own if id(each) in weights])
+        self.add_group(join_path(path, "top_level_model_weights"), [each for each in own if id(each) in weights])
 
     def add_group(self, path: str, variables: Sequence[Any]) -> None:
         """Adds a group that lists its weights."""
@@ -263,7 +264,3 @@ class _LegacyFile:
         self.attributes[path] = names_attributes("weight_names", names)
         for name, variable in zip(names, variables, strict=True):
             self.recorder.add(f"{path}/{name}", variable, name in self.trained)
-
-
-def _below(path: str, name: str) -> str:
-    return f"{path}/{name}" if path else name

@@ -66,13 +66,14 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
 
 
 def _parsed(path: Path) -> Mapping[str, Any]:
-    source = FileSource(path)
-    try:
+    with FileSource(path) as source:
         if source.size > _MAX_BYTES:
             raise ConfigurationError(
                 "is too large for a configuration", path=str(path), expected=f"{_MAX_BYTES:,} bytes"
             )
-        text = source.read(0, source.size).decode("utf-8-sig")
+        raw = source.read(0, source.size)
+    try:
+        text = raw.decode("utf-8-sig")
         if any(_QUOTED.sub("", line).count(".") > _MAX_KEY_PARTS for line in text.splitlines()):
             raise ConfigurationError(
                 "has a key of too many parts", path=str(path), expected=f"{_MAX_KEY_PARTS} at most"
@@ -80,8 +81,6 @@ def _parsed(path: Path) -> Mapping[str, Any]:
         return tomllib.loads(text.replace("\r\n", "\n"))
     except (ValueError, RecursionError) as error:
         raise ConfigurationError("is no TOML", path=str(path), found=str(error)) from error
-    finally:
-        source.close()
 
 
 def _value_at(document: Mapping[str, Any], table: Sequence[str]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +17,6 @@ from ckpttool.comparison.matches import Evidence, Layers, Match, Matches, by_con
 from ckpttool.comparison.result import Diff, Move, Pair, Side, State, in_order
 from ckpttool.comparison.weights import Unit, Units, units_of
 from ckpttool.errors import CheckpointError
-from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.info import Optimizer, optimizer_of
 from ckpttool.model import Architecture, architecture_of
 
@@ -56,27 +54,12 @@ class Scope:
         return not self.match or any(fnmatch.fnmatchcase(name, glob) for name in names for glob in self.match)
 
 
-def diff(
-    a: Checkpoint | str | os.PathLike[str],
-    b: Checkpoint | str | os.PathLike[str],
-    scope: Scope = Scope(),
-    progress: Progress = ignored,
-) -> Diff:
-    """The changes from checkpoint `a` to checkpoint `b`, of any formats and any generations of Keras.
+def diff(a: Checkpoint, b: Checkpoint, scope: Scope = Scope(), progress: Progress = ignored) -> Diff:
+    """The changes from one open checkpoint to another, of any formats and any generations of Keras.
 
-    `progress` is called with the number of bytes that were compared, of both sides. Raises CheckpointError where one of
-    the two cannot be opened; a weight that cannot be read is among the `unreadable` of the result.
+    `progress` is called with the number of bytes that were compared, of both sides. Raises CheckpointError where the
+    bytes of one are damaged; a weight that cannot be read is among the `unreadable` of the result.
     """
-    if not isinstance(a, Checkpoint):
-        with open_checkpoint(a) as opened:
-            return diff(opened, b, scope, progress)
-    if not isinstance(b, Checkpoint):
-        with open_checkpoint(b) as opened:
-            return diff(a, opened, scope, progress)
-    return _diff(a, b, scope, progress)
-
-
-def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Diff:
     for side in (a, b):
         side.require_one_view()
         if side.check_bytes is not None:

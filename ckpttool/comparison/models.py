@@ -20,6 +20,7 @@ from ckpttool.model.shape_inference import steps_of
 from ckpttool.model.sizes import Inputs, is_integer
 from ckpttool.model.spec import normalized_config
 from ckpttool.model.stored import Configured, architecture_of
+from ckpttool.paths import join_path
 
 MAX_DEPTH = 64
 
@@ -250,7 +251,7 @@ def _nodes(entries: list[Any], old: bool, prefix: str, depth: int) -> Iterator[N
         obj = _object_in(entry, old)
         name = _name(entry, obj)
         number = counts[name] = counts.get(name, 0) + 1
-        chain = f"{prefix}/{name}" if prefix else name
+        chain = join_path(prefix, name)
         inner = None
         if depth < MAX_DEPTH and obj.is_model:
             inner = _model(obj, chain, depth + 1)

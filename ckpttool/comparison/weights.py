@@ -10,6 +10,7 @@ from ckpttool.alignment.names import Namer
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.model import Architecture
+from ckpttool.paths import join_path
 
 _NUMBER = re.compile(r"_\d+(?=/|$)")
 _COMPARED = (Section.MODEL, Section.OTHER)
@@ -36,7 +37,7 @@ class Unit:
     @property
     def name(self) -> str:
         """The full name to show: `encoder/dense/kernel`."""
-        return f"{self.layer}/{self.label}" if self.layer else self.label
+        return join_path(self.layer, self.label)
 
     @property
     def key(self) -> str:

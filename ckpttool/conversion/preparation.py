@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ckpttool.alignment.alignment import align
+from ckpttool.alignment.alignment import align, moved_path
 from ckpttool.alignment.vocabularies import by_keras3_path
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion import vocabularies
@@ -44,7 +44,7 @@ from ckpttool.conversion.weights.own_classes import OwnWeights, is_of_layer, own
 from ckpttool.conversion.weights.placement import Placed, placed
 from ckpttool.errors import CheckpointError, ConversionError
 from ckpttool.formats.assets import read_assets
-from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, section_of, split
+from ckpttool.formats.weights_h5 import PATH_KINDS, keras3_path, section_of, split
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted
@@ -270,12 +270,6 @@ def _content(part: Part, found: Sequence[Placed], own: OwnWeights) -> Content:
 def _assets(checkpoint: Checkpoint, architecture: Architecture, rewritten: Rewritten, part: Part) -> dict[str, bytes]:
     """The files that layers keep, at the paths that these layers have today."""
     today = {chain: path for chain, path, _ in layers_in(part)}
-    moved = {"/".join(layer.place): today.get(rewritten.label(layer.path, ""), "") for layer in architecture.layers}
-    found = dict[str, bytes]()
-    for name, raw in read_assets(checkpoint).items():
-        path = "/".join(as_keras_3(split(name)))
-        place = path
-        while place and not moved.get(place):
-            place = place.rpartition("/")[0]
-        found[moved[place] + path[len(place) :] if place else path] = raw
-    return found
+    layers = {"/".join(layer.place): rewritten.label(layer.path, "") for layer in architecture.layers}
+    moved = {path: today[label] for path, label in layers.items() if today.get(label)}
+    return {moved_path(keras3_path(name), moved): raw for name, raw in read_assets(checkpoint).items()}

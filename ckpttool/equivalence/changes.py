@@ -17,6 +17,7 @@ from ckpttool.conversion.journal import Applied, Edit
 from ckpttool.conversion.weights import deviations
 from ckpttool.conversion.weights.placement import JOINED, TURNED
 from ckpttool.equivalence.restatement import Restatement
+from ckpttool.paths import join_path
 
 _SHOWN_BY_OTHERS = frozenset({hard_sigmoid.SCALE_WEIGHTS, deviations.SQUARE, RENAME_LAYER, REPLACE_LAMBDA})
 _SPELLINGS = frozenset(
@@ -55,7 +56,7 @@ def _settings(
 
 
 def _named(settings: Iterable[ConfigChange]) -> Iterator[str]:
-    yield from dict.fromkeys("/".join(filter(None, (one.layer, one.key))) for one in settings)
+    yield from dict.fromkeys(join_path(one.layer, one.key) for one in settings)
 
 
 def _of_side(mark: str, one: Restatement, settings: Iterable[ConfigChange]) -> Iterator[Restated]:

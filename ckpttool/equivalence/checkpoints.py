@@ -6,6 +6,7 @@ difference. Two checkpoints of Keras 3 are compared as written, and `conversion`
 """
 
 import os
+from contextlib import ExitStack
 from dataclasses import replace
 
 from ckpttool.alignment.architectures import ARCHITECTURE, open_model
@@ -39,12 +40,14 @@ def diff(
     CheckpointError where one of the two cannot be opened; a weight that cannot be read is among the `unreadable` of the
     result.
     """
-    if not isinstance(a, Checkpoint):
-        with open_model(a) as opened:
-            return diff(opened, b, scope, progress)
-    if not isinstance(b, Checkpoint):
-        with open_model(b) as opened:
-            return diff(a, opened, scope, progress)
+    with ExitStack() as stack:
+        one, other = (
+            side if isinstance(side, Checkpoint) else stack.enter_context(open_model(side)) for side in (a, b)
+        )
+        return _diff(one, other, scope, progress)
+
+
+def _diff(a: Checkpoint, b: Checkpoint, scope: Scope, progress: Progress) -> Diff:
     for side in (a, b):
         side.require_one_view()
     if ARCHITECTURE in (a.kind, b.kind):

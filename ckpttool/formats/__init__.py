@@ -154,11 +154,8 @@ def _open_file(path: Path) -> Checkpoint:
 
 
 def _damage_of_transfer(path: Path) -> CheckpointError | None:
-    source = FileSource(path)
-    try:
+    with FileSource(path) as source:
         return foreign.damage_of_transfer(source)
-    finally:
-        source.close()
 
 
 def _read_content(source: FileSource) -> Checkpoint:

@@ -35,12 +35,9 @@ def asset_sizes(checkpoint: Checkpoint) -> dict[str, int]:
         return {Path(name).as_posix(): (folder / name).lstat().st_size for name in _counted(_names_in(folder))}
     if checkpoint.kind != "keras-zip" or not any(name.startswith(f"{FOLDER}/") for name in checkpoint.files):
         return {}
-    source = FileSource(checkpoint.path)
-    try:
+    with FileSource(checkpoint.path) as source:
         infos = Archive(source).infos
         return {name.removeprefix(f"{FOLDER}/"): infos[name].file_size for name in _counted(_members(infos))}
-    finally:
-        source.close()
 
 
 def _members(names: Iterable[str]) -> list[str]:
@@ -55,35 +52,30 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def _in_archive(path: Path) -> dict[str, bytes]:
-    source = FileSource(path)
-    try:
+    with FileSource(path) as source:
         archive = Archive(source)
-        found, left = dict[str, bytes](), MAX_BYTES
+        assets, left = dict[str, bytes](), MAX_BYTES
         for name in _counted(_members(archive.infos)):
-            found[name.removeprefix(f"{FOLDER}/")] = raw = archive.read(name, left)
+            assets[name.removeprefix(f"{FOLDER}/")] = raw = archive.read(name, left)
             left -= len(raw)
-        return found
-    finally:
-        source.close()
+        return assets
 
 
 def _in_directory(folder: Path) -> dict[str, bytes]:
-    found, left = dict[str, bytes](), MAX_BYTES
+    assets, left = dict[str, bytes](), MAX_BYTES
     for name in _counted(_names_in(folder)):
         if (folder / name).is_symlink():
             raise UnsafeFileError("is a symbolic link, which is not followed", path=str(folder / name))
-        source = FileSource(folder / name)
-        try:
+        with FileSource(folder / name) as source:
             if source.size > left:
                 raise UnsafeFileError("assets are too large", path=str(folder), expected=f"{MAX_BYTES:,} bytes at most")
-            found[Path(name).as_posix()] = source.read(0, source.size)
-        finally:
-            source.close()
-        left -= len(found[Path(name).as_posix()])
-    return found
+            assets[Path(name).as_posix()] = raw = source.read(0, source.size)
+        left -= len(raw)
+    return assets
 
 
 def _counted(names: list[str]) -> list[str]:
+    """The names in order. Raises UnsafeFileError for too many."""
     if len(names) > MAX_FILES:
         raise UnsafeFileError("too many assets", expected=f"{MAX_FILES:,} at most", found=f"{len(names):,}")
     return sorted(names)

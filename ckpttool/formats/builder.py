@@ -64,6 +64,15 @@ class Parts:
             self.refuse(oddity.kind, place, oddity.text)
         return parsed.value
 
+    def small_file(self, path: Path) -> bytes | None:
+        """The bytes of a JSON file beside the weights, or None where it cannot be read, which is refused."""
+        try:
+            with FileSource(path, self.budget) as source:
+                return json_text.read_whole(source, path.name)
+        except CheckpointError as error:
+            self.refusals.append(Refusal.from_error(error, path.name))
+            return None
+
     def __enter__(self) -> Parts:
         return self
 

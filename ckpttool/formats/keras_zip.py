@@ -65,7 +65,7 @@ def read_directory(path: Path) -> Checkpoint:
     """The checkpoint in an unzipped `.keras`."""
     budget = Budget(_size_of(path))
     with Parts(budget, files=sorted(entry.name for entry in os.scandir(path))) as parts:
-        _read_documents(parts, lambda name: _small_file(path / name, parts))
+        _read_documents(parts, lambda name: parts.small_file(path / name))
         name, *others = [name for name in WEIGHTS if (path / name).exists()]
         for other in others:
             parts.refuse("ambiguous", other, f"weights twice in one directory; {name} is read, as Keras does")
@@ -120,21 +120,6 @@ def _small_member(archive: Archive, name: str, parts: Parts) -> bytes | None:
             raise
         parts.refusals.append(Refusal.from_error(error, name))
         return None
-
-
-def _small_file(path: Path, parts: Parts) -> bytes | None:
-    try:
-        source = FileSource(path)
-    except FileAccessError as error:
-        parts.refuse("corrupt", path.name, error.what)
-        return None
-    try:
-        if source.size > json_text.MAX_BYTES:
-            parts.refusals.append(Refusal.from_error(json_text.too_large(path.name, source.size), path.name))
-            return None
-        return source.read(0, source.size)
-    finally:
-        source.close()
 
 
 def _read_member(parts: Parts, file: FileSource, archive: Archive, member: Member) -> None:

@@ -26,12 +26,8 @@ _MAX_REPEATED = 100  # names of shards in one entry that name a shard again
 
 def read(source: FileSource) -> Checkpoint:
     """The checkpoint that an index and its shards make up."""
-    try:
-        if source.size > json_text.MAX_BYTES:
-            raise json_text.too_large("the index", source.size)
-        index = json_text.parse(source.read(0, source.size), "the index", source.budget)
-    finally:
-        source.close()
+    with source:
+        index = json_text.parse(json_text.read_whole(source, "the index"), "the index", source.budget)
     weight_map = _weight_map(index.value)
     directory = Path(source.path).parent
     shards = {shard: _shard_path(directory, shard) for shard in _shards(weight_map)}

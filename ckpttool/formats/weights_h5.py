@@ -81,6 +81,11 @@ def split(path: str) -> tuple[str, ...]:
     return tuple(path.replace("\\", "/").split("/"))
 
 
+def keras3_path(path: str) -> str:
+    """The path of an object or a weight as Keras 3 would write it."""
+    return "/".join(as_keras_3(split(path)))
+
+
 def as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:
     """The path of an object as Keras 3 would write it.
 

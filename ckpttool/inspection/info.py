@@ -337,9 +337,8 @@ def _stem(name: str) -> str:
 def _is_architecture(path: str) -> bool:
     """Whether a file begins like the config of a model."""
     try:
-        source = FileSource(path)
+        with FileSource(path) as source:
+            head = source.read(0, min(source.size, 64 << 10))
     except CheckpointError:
         return False
-    head = source.read(0, min(source.size, 64 << 10))
-    source.close()
     return b"class_name" in head or (b"layers" in head and b"weight_map" not in head)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, ambiguous
 from ckpttool.io.budget import Budget, steps_of_text
+from ckpttool.io.sources import Source
 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 950
@@ -46,7 +47,7 @@ def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
     Its elements are paid from `budget`, which is that of the file around it, or from a budget of its own.
     """
     if len(raw) > MAX_BYTES:
-        raise too_large(what, len(raw))
+        raise _too_large(what, len(raw))
     text, oddities = _decoded(raw, what)
     nodes = _LIST_STEPS * text.count("[") + _OBJECT_STEPS * text.count("{")
     budget = budget or Budget(len(raw))
@@ -76,7 +77,14 @@ def parse_unambiguous(raw: bytes | str, what: str, budget: Budget | None = None)
     return parsed.value
 
 
-def too_large(what: str, size: int) -> UnsafeFileError:
+def read_whole(source: Source, what: str) -> bytes:
+    """The bytes of a JSON text; `what` names the text in errors. Raises UnsafeFileError for one of absurd size."""
+    if source.size > MAX_BYTES:
+        raise _too_large(what, source.size)
+    return source.read(0, source.size)
+
+
+def _too_large(what: str, size: int) -> UnsafeFileError:
     """The error for a JSON text of absurd size."""
     return UnsafeFileError(f"{what} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{size:,} bytes")
 

@@ -39,7 +39,9 @@ class Source(Protocol):
 
 
 class FileSource:
-    """A regular file, with one descriptor that is open until `close`; safe to read from several threads."""
+    """A regular file, with one descriptor that is open until `close` or the end of a `with` block; safe to read from
+    several threads.
+    """
 
     def __init__(self, path: str | os.PathLike[str], budget: Budget | None = None) -> None:
         self.path = os.fspath(path)
@@ -73,6 +75,12 @@ class FileSource:
                     hint="read it again when nobody writes to it",
                 )
             done += got
+
+    def __enter__(self) -> "FileSource":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the descriptor; reading afterwards is an error."""

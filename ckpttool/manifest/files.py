@@ -56,13 +56,8 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
 
 
 def _content(path: Path) -> bytes:
-    source = FileSource(path)
-    try:
-        if source.size > json_text.MAX_BYTES:
-            raise json_text.too_large(NAME, source.size)
-        return source.read(0, source.size)
-    finally:
-        source.close()
+    with FileSource(path) as source:
+        return json_text.read_whole(source, NAME)
 
 
 def recovered(directory: str | os.PathLike[str], manifest: Manifest) -> Manifest:
@@ -133,14 +128,12 @@ def _path_and_parents(directory: Path, path: Path) -> Iterator[Path]:
 
 def sha256_of(path: str | os.PathLike[str], progress: Callable[[int], object] = lambda nbytes: None) -> str:
     """The SHA-256 of a file, in hex."""
-    source, digest = FileSource(path), hashlib.sha256()
+    digest = hashlib.sha256()
     buffer = memoryview(bytearray(1 << 20))
-    try:
+    with FileSource(path) as source:
         for start in range(0, source.size, len(buffer)):
             part = buffer[: min(len(buffer), source.size - start)]
             source.fill(start, part)
             digest.update(part)
             progress(len(part))
-    finally:
-        source.close()
     return digest.hexdigest()

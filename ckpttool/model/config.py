@@ -16,6 +16,7 @@ from ckpttool.model.class_names import ALIASES, snake_case
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.generations.own_classes import marked
 from ckpttool.model.sizes import Shape, read_shape
+from ckpttool.paths import join_path
 
 if TYPE_CHECKING:
     from ckpttool.model.slots import Part
@@ -212,7 +213,7 @@ def _walk(entries: list[Any], prefix: str, place: tuple[str, ...], trainable: bo
         inner = _inner(entry)
         own = trainable and not (isinstance(inner, dict) and inner.get("trainable") is False)
         own_place = (*place, "layers", _unique(snake_case(ALIASES.get(class_name, class_name)), used))
-        path = f"{prefix}/{name}" if prefix else name
+        path = join_path(prefix, name)
         nested = _entries(entry)
         yield Layer(path, name, class_name, own, own_place, _input_shape(inner), nested is not None, entry)
         if nested is not None:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ckpttool.model.sizes import Shape
 from ckpttool.model.slots import Part, Slot, in_path_layout, in_weights_order, owned_in_legacy_order
+from ckpttool.paths import join_path
 
 _LAYERS = "layers/"
 
@@ -31,7 +33,12 @@ class Place:
     @property
     def label(self) -> str:
         """The name of the weight for people: the names down to its layer and the weight inside that."""
-        return f"{self.layer}/{self.name}" if self.layer else self.name
+        return join_path(self.layer, self.name)
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape of the slot, None where it is not known."""
+        return self.slot.shape
 
 
 def places_of(model: Part) -> Iterator[Place]:
@@ -67,7 +74,7 @@ def layers_in(model: Part) -> Iterator[tuple[str, str, Part]]:
     for at, top in model.children:
         for path, layer, inside, part in _owners(at, top):
             if not inside and part.placed and not part.is_optimizer:
-                yield layer, f"{at}/{path}" if path else at, part
+                yield layer, join_path(at, path), part
 
 
 def _owners(at: str, top: Part) -> Iterator[tuple[str, str, tuple[str, ...], Part]]:
@@ -80,7 +87,7 @@ def _owners(at: str, top: Part) -> Iterator[tuple[str, str, tuple[str, ...], Par
         path, layer, inside, part = stack.pop()
         yield path, layer, inside, part
         for below, child in reversed(part.children):
-            child_path = f"{path}/{below}" if path else below
+            child_path = join_path(path, below)
             if (part.is_model and not inside) or _LAYERS not in f"{at}/{path}/":
                 stack.append((child_path, f"{layer}/{child.name}", (), child))
             else:
@@ -104,7 +111,7 @@ def lookups_in(model: Part) -> Iterator[tuple[str, str, Part]]:
     for at, top in model.children:
         for path, layer, inside, part in _owners(at, top):
             if part.vocabulary is not None and part.placed:
-                yield "/".join((layer, *inside)), f"{at}/{path}" if path else at, part
+                yield "/".join((layer, *inside)), join_path(at, path), part
 
 
 def keeping_assets_in(model: Part) -> Iterator[str]:
@@ -133,7 +140,7 @@ def names_in(model: Part) -> Iterator[tuple[str, str]]:
             yield path, part.name
             turns = sorted((*_turn(at, part.is_model), n) for n, (at, _) in enumerate(part.children))
             children = [part.children[number] for *_, number in reversed(turns)]
-            stack.extend((f"{path}/{at}" if path else at, child) for at, child in children)
+            stack.extend((join_path(path, at), child) for at, child in children)
 
 
 def _turn(place: str, of_model: bool) -> tuple[bool, bool, str]:
@@ -163,7 +170,7 @@ def _placed_in(model: Part) -> Iterator[tuple[str, Part, bool]]:
             again = again or bool(part.aliases)
             yield path, part, again
             again = again and not _stores(part)  # its own weights are not at the other path, where Keras then fails
-            stack.extend((f"{path}/{at}" if path else at, child, again) for at, child in reversed(part.children))
+            stack.extend((join_path(path, at), child, again) for at, child in reversed(part.children))
 
 
 def _stores(part: Part) -> bool:

@@ -18,6 +18,7 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.sizes import Shape
+from ckpttool.paths import join_path
 
 MAX_DEPTH = 4
 MAX_MATCHED = 50_000_000  # characters of paths times patterns
@@ -250,7 +251,7 @@ def _inside(place: str, variables: Sequence[Variable]) -> list[Variable]:
 
 
 def _below(place: str, state: State) -> State:
-    return {f"{place}/{under}" if under else place: variables for under, variables in state.items()}
+    return {join_path(place, under): variables for under, variables in state.items()}
 
 
 def _patterns(args: Args, key: str, weights: Sequence[Trained]) -> list[Any]:

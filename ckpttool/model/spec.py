@@ -14,6 +14,7 @@ from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import is_built, is_model
 from ckpttool.model.sizes import Shape, is_integer, read_shape
 from ckpttool.model.slots import Part
+from ckpttool.paths import join_path
 
 if TYPE_CHECKING:
     from ckpttool.model.optimizers import Trained
@@ -44,7 +45,7 @@ class SpecSlot:
     @property
     def label(self) -> str:
         """The name of the weight for people: `encoder/dense/kernel`."""
-        return f"{self.layer}/{self.name}" if self.layer else self.name
+        return join_path(self.layer, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,21 @@ def architecture_in(value: Any) -> Architecture:
 
 def value_in(path: str | os.PathLike[str]) -> Any:
     """The value of a file in JSON or YAML."""
-    source = FileSource(path)
-    try:
-        if source.size > json_text.MAX_BYTES:
-            raise json_text.too_large("the architecture", source.size)
-        return parsed(source.read(0, source.size))
-    finally:
-        source.close()
+    with FileSource(path) as source:
+        return parsed(json_text.read_whole(source, "the architecture"))
+
+
+def is_text_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as a text does. Raises CheckpointError where it cannot be read."""
+    if os.path.isdir(path):
+        return False
+    with FileSource(path) as source:
+        return is_text(source.read(0, min(source.size, 512)))
+
+
+def is_text(start: bytes) -> bool:
+    """Whether the start of a file is that of a text: no byte is zero, unless it is JSON in UTF-16 or UTF-32."""
+    return b"\0" not in start or start[:8].lstrip(b"\xff\xfe\0")[:1] in (b"{", b"[")
 
 
 def parsed(raw: bytes) -> Any:
@@ -68,12 +76,8 @@ def text_size(path: str | os.PathLike[str]) -> int | None:
     if os.path.isdir(path) or os.fspath(path).lower().endswith("weights.json"):
         return None
     try:
-        source = FileSource(path)
+        with FileSource(path) as source:
+            start = source.read(0, min(source.size, _SEARCHED))
+            return source.size if is_text(start) and any(key in start for key in _KEYS) else None
     except CheckpointError:
         return None
-    try:
-        start = source.read(0, min(source.size, _SEARCHED))
-        is_text = b"\0" not in start or start[:4].strip(b"\xff\xfe\0")[:1] in (b"{", b"[")  # JSON may be UTF-16 or -32
-        return source.size if is_text and any(key in start for key in _KEYS) else None
-    finally:
-        source.close()

@@ -5,6 +5,7 @@ import json
 from ckpttool.comparison.fingerprints import Fingerprint, LayerPrint
 from ckpttool.escape import printable
 from ckpttool.inspection.listing import Row
+from ckpttool.paths import join_path
 from ckpttool.render.style import number, shape
 
 _DIGITS = 12  # of a checksum
@@ -34,7 +35,7 @@ def _layer(layer: LayerPrint) -> str:
 
 def _weight(row: Row) -> str:
     weight, stats = row.weight, row.stats
-    name = printable(f"{row.layer}/{row.label}" if row.layer else row.label, _LONG)
+    name = printable(join_path(row.layer, row.label), _LONG)
     head = f"weight {name}: {printable(weight.dtype, 40)} {shape(weight.shape)}"
     if stats is None or row.sha256 is None:
         return f"{head} {printable(row.problem, _LONG)}"

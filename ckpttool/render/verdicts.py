@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
+from ckpttool.paths import join_path
 from ckpttool.render.style import Style, count_of
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _row(group: list[Finding]) -> _Row:
     else:
         why = collapsed(whys) or first.why
     remedies = list(dict.fromkeys(finding.remedy for finding in group))
-    label = "/".join(filter(None, (layer, name)))
+    label = join_path(layer, name)
     return _Row(_status(first), label, len(group), why, collapsed(remedies) or first.remedy)
 
 

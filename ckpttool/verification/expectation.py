@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ckpttool.alignment.alignment import OF_TENSORFLOW
-from ckpttool.alignment.architectures import is_text, spec_of_weights
+from ckpttool.alignment.architectures import spec_of_weights
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
@@ -14,7 +14,7 @@ from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS
 from ckpttool.model.spec import Opaque, Spec, from_json, is_spec, spec_of
 from ckpttool.model.support import Support, support_of, support_of_config
-from ckpttool.model.text_files import architecture_in, value_in
+from ckpttool.model.text_files import architecture_in, is_text_file, value_in
 from ckpttool.verification import graph_state, legacy_state
 
 
@@ -47,7 +47,7 @@ def expectation_of(architecture: Spec | Architecture | str | os.PathLike[str], o
         return Expectation(spec_of(architecture), architecture.name, support_of(architecture), architecture)
     path = os.fspath(architecture)
     try:
-        if is_text(path) and not path.endswith(".weights.json"):
+        if is_text_file(path) and not path.endswith(".weights.json"):
             return _of_text(value_in(path), path)
         with open_checkpoint(path) as checkpoint:
             return _of_checkpoint(checkpoint, path, optimizer)

@@ -8,9 +8,9 @@
 from collections.abc import Iterator
 
 from ckpttool.alignment.alignment import align
+from ckpttool.alignment.object_graphs import by_variable_name
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.model import Architecture
-from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Spec
 from ckpttool.verification.pairs import Pairing
 
@@ -27,7 +27,7 @@ def by_graph(
     architecture: Architecture | None, spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False
 ) -> Pairing:
     """The pairs of an architecture; those of a spec alone by the names of the variables."""
-    found = dict(_by_names(spec, checkpoint) if architecture is None else _aligned(architecture, spec, checkpoint))
+    found = dict(_by_name(spec, checkpoint) if architecture is None else _aligned(architecture, spec, checkpoint))
     pairing = Pairing()
     for slot in spec.slots:
         if id(slot) in found:
@@ -50,10 +50,7 @@ def _aligned(architecture: Architecture, spec: Spec, checkpoint: Checkpoint) -> 
             yield id(slot), one.stored[0].weight
 
 
-def _by_names(spec: Spec, checkpoint: Checkpoint) -> Iterator[tuple[int, Weight]]:
-    """The stored weights by the identity of the slots whose labels are their names, as far as shapes agree."""
-    named = {weight.name: weight for weight in checkpoint.section(Section.MODEL) if weight.name}
-    for slot in spec.slots:
-        weight: Weight | None = named.get(slot.label)
-        if weight is not None and shapes_fit(slot.shape, weight.shape):
-            yield id(slot), weight
+def _by_name(spec: Spec, checkpoint: Checkpoint) -> Iterator[tuple[int, Weight]]:
+    """The stored weights by the identity of the slots whose labels are the names of the variables."""
+    weights = checkpoint.section(Section.MODEL)
+    return ((id(slot), weight) for slot, weight in by_variable_name(spec.model, spec.slots, weights))

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from ckpttool.alignment.vocabularies import FILE, WHOLE, keras3_path
+from ckpttool.alignment.vocabularies import FILE, WHOLE
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.assets import asset_sizes
+from ckpttool.formats.weights_h5 import keras3_path
 from ckpttool.model.spec import Spec
 
 

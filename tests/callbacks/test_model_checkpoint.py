@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import pytest
 
+import ckpttool
 from ckpttool.callbacks import ModelCheckpoint, best, latest, load_latest, saved_in
-from ckpttool.comparison import Scope, diff
+from ckpttool.comparison import Scope
 from ckpttool.manifest import read_manifest
 from tests.callbacks.training import Played, X, Y, fit, model, names, quiet
 
@@ -27,8 +28,6 @@ def epochs(directory: Path) -> list[int]:
 
 def filled(path: Path) -> float:
     """The number that all weights in a file are filled with."""
-    import ckpttool
-
     with ckpttool.open(path) as checkpoint:
         (value,) = {float(v) for weight in checkpoint.section(ckpttool.Section.MODEL) for v in np.unique(weight.read())}
     return value
@@ -57,8 +56,6 @@ def test_keras_loads_what_was_saved(suffix: str, weights_only: bool, background:
 
 def test_what_keras_would_have_written(tmp_path: Path) -> None:
     """The same weights at the same places under the same names, and the same config, in every format."""
-    import ckpttool
-
     trained = model()
     fit(trained, epochs=1)
     for suffix, weights_only in ((".keras", False), (".h5", False), (".weights.h5", True)):
@@ -74,7 +71,7 @@ def test_what_keras_would_have_written(tmp_path: Path) -> None:
                 w.path: (w.shape, w.dtype, w.name) for w in b.values()
             }
             assert (a.config, a.training_config) == (b.config, b.training_config)
-        assert not diff(ours, theirs).differences
+        assert not ckpttool.diff(ours, theirs).differences
 
 
 @pytest.mark.parametrize(
@@ -132,7 +129,7 @@ def test_every_so_many_batches(save_freq: int, steps: int, tmp_path: Path) -> No
         fit(model(steps_per_execution=steps), callback)
     assert names(ours) == names(theirs)
     for name in names(ours):
-        assert not diff(ours / name, theirs / name, Scope(optimizer=True)).differences
+        assert not ckpttool.diff(ours / name, theirs / name, Scope(optimizer=True)).differences
 
 
 def test_batches_and_the_best_only(tmp_path: Path) -> None:

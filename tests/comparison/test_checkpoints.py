@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import ckpttool
 from ckpttool.alignment.architectures import load_architecture
 from ckpttool.comparison import Diff, Evidence, Scope, Tolerance, diff
 from ckpttool.errors import CorruptFileError
@@ -20,6 +21,12 @@ EVERYTHING = Scope()
 def of(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]], scope: Scope = EVERYTHING) -> Diff:
     """The diff of two models."""
     return diff(checkpoint(a), checkpoint(b, name="n.h5"), scope)
+
+
+def of_files(a: str, b: str, scope: Scope = EVERYTHING) -> Diff:
+    """The diff of two files among the fixtures."""
+    with ckpttool.open(FIXTURES / a) as one, ckpttool.open(FIXTURES / b) as other:
+        return diff(one, other, scope)
 
 
 def moves(result: Diff) -> dict[str, str]:
@@ -192,7 +199,7 @@ SAME_MODELS = [
 def test_formats(a: str, b: str) -> None:
     """One model in two formats is the same, weight by weight and in its config; both ways round."""
     for one, other in ((a, b), (b, a)):
-        result = diff(FIXTURES / one, FIXTURES / other)
+        result = of_files(one, other)
         assert result.differences == frozenset(), (result.settings, result.removed, result.added, result.moves)
         assert result.pairs
         assert result.is_complete
@@ -201,25 +208,25 @@ def test_formats(a: str, b: str) -> None:
 @pytest.mark.parametrize("name", [name for name in TRUE_FILES if "npz" not in name])
 def test_each_fixture_is_itself(name: str) -> None:
     """No checkpoint of any generation differs from itself, its optimizer included."""
-    result = diff(FIXTURES / name, FIXTURES / name, Scope(optimizer=True))
+    result = of_files(name, name, Scope(optimizer=True))
     assert result.differences == frozenset()
     assert result.is_complete
 
 
 def test_weights_alone_by_an_architecture() -> None:
     """Two layouts without any config go together by the architecture that is given, else by names and order."""
-    files = FIXTURES / "keras2.15/mlp.weights.h5", FIXTURES / "keras2.15/mlp_weights.h5"
+    files = "keras2.15/mlp.weights.h5", "keras2.15/mlp_weights.h5"
     scope = Scope(architecture=load_architecture(FIXTURES / "keras2.15/mlp.json"))
-    result = diff(*files, scope)
+    result = of_files(*files, scope)
     assert {pair.evidence for pair in result.pairs} == {Evidence.SLOT}
     assert result.differences == frozenset()
 
 
 def test_the_state_of_the_optimizer() -> None:
-    """The state is told, and is a difference only where it was asked for."""
-    a, b = FIXTURES / "keras3/mlp.keras", FIXTURES / "keras2.15/mlp.keras"
-    told, counted = diff(a, b), diff(a, b, Scope(optimizer=True))
-    assert told.state is not None
-    assert told.state.class_names == ("Adam", "Adam")
-    assert "optimizer" not in told.differences
+    """The state is reported, and is a difference only where the scope includes it."""
+    files = "keras3/mlp.keras", "keras2.15/mlp.keras"
+    reported, counted = of_files(*files), of_files(*files, Scope(optimizer=True))
+    assert reported.state is not None
+    assert reported.state.class_names == ("Adam", "Adam")
+    assert "optimizer" not in reported.differences
     assert "optimizer" in counted.differences

@@ -26,9 +26,18 @@ DATA = bytes(random.Random(1).choices(range(16), k=5000))
 def source(tmp_path: Path) -> Iterator[FileSource]:
     """A file of 5,000 bytes."""
     (tmp_path / "file").write_bytes(DATA)
-    opened = FileSource(tmp_path / "file")
-    yield opened
-    opened.close()
+    with FileSource(tmp_path / "file") as opened:
+        yield opened
+
+
+def test_the_end_of_a_with_block_closes_a_file(tmp_path: Path) -> None:
+    """A file is closed behind its `with` block, whatever happens in there."""
+    (tmp_path / "file").write_bytes(DATA)
+    with contextlib.suppress(KeyError), FileSource(tmp_path / "file") as source:
+        assert source.read(0, 1) == DATA[:1]
+        raise KeyError
+    with pytest.raises(FileAccessError, match="closed"):
+        source.read(0, 1)
 
 
 def deflated(data: bytes) -> bytes:

@@ -80,12 +80,11 @@ def config_in(path: Path) -> Any:
     if opened is None:
         return _parsed(_head_of(path / CONFIG, json_text.MAX_BYTES)) if os.path.isdir(path) else None
     source, archive = opened
-    try:
-        return _parsed(archive.read(CONFIG, json_text.MAX_BYTES)) if CONFIG in archive else None
-    except CheckpointError:
-        return None
-    finally:
-        source.close()
+    with source:
+        try:
+            return _parsed(archive.read(CONFIG, json_text.MAX_BYTES)) if CONFIG in archive else None
+        except CheckpointError:
+            return None
 
 
 def _parsed(raw: bytes) -> Any:
@@ -115,13 +114,11 @@ def _in_archive(path: Path) -> Iterator[Finding]:
     if opened is None:
         return
     source, archive = opened
-    try:
+    with source:
         for name in list(archive.infos)[:MAX_MEMBERS]:
             yield from _proportions(archive, name)
             if name not in _OWN and not name.endswith("/"):
                 yield from _content(name, _start_of(archive, name))
-    finally:
-        source.close()
 
 
 def _proportions(archive: Archive, name: str) -> Iterator[Finding]:
@@ -177,13 +174,10 @@ def _in_directory(folder: Path) -> Iterator[Finding]:
 
 def _head_of(path: Path, size: int = _HEAD) -> bytes:
     try:
-        source = FileSource(path)
+        with FileSource(path) as source:
+            return source.read(0, min(size, source.size))
     except CheckpointError:
         return b""
-    try:
-        return source.read(0, min(size, source.size))
-    finally:
-        source.close()
 
 
 CHECKS = (members, polyglots)

@@ -7,6 +7,7 @@ from ckpttool.checks.rule import Finding, Outcome, Rule, Severity, Unchecked
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.tensorflow.operations import operations_in
+from ckpttool.paths import join_path
 
 FILE_OPERATION = Rule(
     code="S111",
@@ -34,7 +35,7 @@ def operations(subject: Subject) -> Iterator[Outcome]:
     yield from cap_findings(
         Finding(
             FILE_OPERATION,
-            f"{operation.function}/{operation.name}" if operation.function else operation.name,
+            join_path(operation.function, operation.name),
             f"{operation.kind} {operation.effect}",
         )
         for operation in dangerous

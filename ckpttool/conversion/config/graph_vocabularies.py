@@ -18,6 +18,7 @@ from ckpttool.model import Architecture, read_architecture
 from ckpttool.model.arguments import Args
 from ckpttool.model.spec import part_in
 from ckpttool.object_graph import ObjectGraph
+from ckpttool.paths import join_path
 from ckpttool.saved_model import LookupTable
 
 WRITE_VOCABULARY = Edit(
@@ -76,7 +77,7 @@ def _filled(
     changed = []
     for entry in entries:
         args = Args.of(entry)
-        place = f"{label}/{args.name}" if label else args.name
+        place = join_path(label, args.name)
         if place in tables and args.class_name in _LOOKUPS:
             changed.append(_with_words(entry, args, place, tables[place], assets, journal))
         else:

@@ -17,6 +17,7 @@ from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import Step, is_model
 from ckpttool.model.sizes import Inputs, Shape, read_shape
 from ckpttool.model.slots import in_weights_order
+from ckpttool.paths import join_path
 
 OPEN_INPUT = Edit(
     "open-input",
@@ -34,7 +35,7 @@ def fitted(model: Args, steps: Sequence[Step], label: str, journal: Journal) -> 
 def _fitted(entry: Mapping[str, Any], step: Step, label: str, journal: Journal) -> Mapping[str, Any]:
     found = _opened(entry, [call.inputs for call in step.calls])
     if found is not entry:
-        journal.edit(OPEN_INPUT, f"{label}/{step.args.name}" if label else step.args.name)
+        journal.edit(OPEN_INPUT, join_path(label, step.args.name))
     return with_shapes(found, step)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ckpttool.conversion.config.graphs import numbered_names
 from ckpttool.model.buildability.masks import OPERATIONS
 from ckpttool.model.sizes import Shape
+from ckpttool.paths import join_path
 
 # The names that Keras 3 gives to the operations that make masks and put them together, numbered as it meets them; a
 # model with a layer of such a name may have it twice, and is not loaded.
@@ -29,12 +30,7 @@ class At:
         self, name: str, today: str, in_graph: bool = False, shape: Shape | None = None, dtype: str | None = None
     ) -> "At":
         """A layer of this name in it, and of that one today."""
-        return At(joined(self.label, name), joined(self.today, today), in_graph, shape, dtype)
-
-
-def joined(label: str, name: str) -> str:
-    """The label of what is called `name` in a layer, or in the model itself."""
-    return f"{label}/{name}" if label else name
+        return At(join_path(self.label, name), join_path(self.today, today), in_graph, shape, dtype)
 
 
 def name_today(name: str, used: Container[str], masked: bool) -> str:

@@ -8,6 +8,7 @@ from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.errors import ConversionError
 from ckpttool.model import numpy_values
 from ckpttool.model.arguments import MAX_DEPTH, Args
+from ckpttool.paths import join_path
 
 REPLACE_LAMBDA = Edit(
     "replace-lambda",
@@ -60,7 +61,7 @@ def layers_in(entry: Any, label: str = "", depth: int = 0) -> Iterator[Names]:
             continue
         inner = held.get("config")
         name = inner.get("name") if isinstance(inner, Mapping) else held.get("name")
-        below = f"{label}/{name}" if label else str(name)
+        below = join_path(label, str(name))
         if held.get("class_name") == "Lambda":
             yield below, str(name)
         yield from layers_in(held, below, depth + 1)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ckpttool.conversion.config.graphs import Connections
-from ckpttool.conversion.config.labels import joined
 from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
@@ -26,6 +25,7 @@ from ckpttool.model.layers.layer_type import MaskUse
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, classes, of_kind
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of
 from ckpttool.model.sizes import Shape
+from ckpttool.paths import join_path
 
 _MERGES = (
     "merges tensors of which not all have the same mask, and so gives another in Keras 3, which a layer behind uses"
@@ -112,7 +112,7 @@ class _Walk:
             return self.graph(args, label, given)
         masks: _Masks = given[:1] or (None,)
         for step in steps_of(args):
-            masks = self.layer(step.args, joined(label, step.args.name), masks, step.inputs)
+            masks = self.layer(step.args, join_path(label, step.args.name), masks, step.inputs)
         return masks
 
     def graph(self, args: Args, label: str, given: _Masks) -> _Masks:
@@ -126,7 +126,7 @@ class _Walk:
         for key in in_order(calls, lambda key: [(tensor.layer, tensor.node) for tensor in calls[key].tensors]):
             call = calls[key]
             taken = () if call.kwargs.get("mask") is not None else _of(_merged_or_first(layers[key[0]], call), found)
-            found[key] = self.layer(layers[key[0]], joined(label, key[0]), taken or (None,), call.inputs)
+            found[key] = self.layer(layers[key[0]], join_path(label, key[0]), taken or (None,), call.inputs)
         return _of(flat(connections.outputs), found)
 
     def layer(self, args: Args, label: str, taken: _Masks, shapes: Iterable[Shape | None]) -> _Masks:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ckpttool.conversion.config.graphs import Connections
-from ckpttool.conversion.config.labels import joined
 from ckpttool.conversion.config.layer_order import in_order
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.arguments import Args
@@ -17,6 +16,7 @@ from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Tensor, flat
 from ckpttool.model.layers.table import of_kind
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of
+from ckpttool.paths import join_path
 
 _RAISING = of_kind("recurrent") | {"Dense", "TimeDistributed"}
 _PASSING = frozenset(
@@ -67,7 +67,7 @@ class _Walk:
             return self.graph(args, label, given)
         found = given[:1] or ("",)
         for step in steps_of(args):
-            found = self.layer(step.args, joined(label, step.args.name), found)
+            found = self.layer(step.args, join_path(label, step.args.name), found)
         return found
 
     def graph(self, args: Args, label: str, given: Sequence[str]) -> Sequence[str]:
@@ -76,13 +76,13 @@ class _Walk:
         layers = {name_in_graph(entry, layer): layer for entry, layer in entries}
         connections = Connections.of(args, layers, Generation.KERAS_3)
         inputs = [tensor.layer for tensor in flat(connections.inputs)]
-        given = given or [self.layer(layers[name], joined(label, name), ())[0] for name in inputs]
+        given = given or [self.layer(layers[name], join_path(label, name), ())[0] for name in inputs]
         found: dict[_Key, Sequence[str]] = {(name, 0): (one,) for name, one in zip(inputs, given, strict=False)}
         calls = {(name, at): call for name, of in connections.calls.items() for at, call in enumerate(of)}
         for key in in_order(calls, lambda key: [(tensor.layer, tensor.node) for tensor in calls[key].tensors]):
             if key not in found:
                 taken = _of(calls[key].tensors, found)
-                found[key] = self.layer(layers[key[0]], joined(label, key[0]), taken)
+                found[key] = self.layer(layers[key[0]], join_path(label, key[0]), taken)
         return _of(flat(connections.outputs), found)
 
     def layer(self, args: Args, label: str, taken: Sequence[str]) -> Sequence[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ckpttool.conversion.config.hard_sigmoid import Scaled
 from ckpttool.conversion.weights.transforms import Arrangement
+from ckpttool.paths import join_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Rewritten:
 
     def label(self, layer: str, name: str) -> str:
         """The label today of a weight that was called `name` in `layer`, or of the layer itself."""
-        whole = "/".join(filter(None, (layer, name)))
+        whole = join_path(layer, name)
         found = self.weights.get(whole)
         if found is not None:
             return found

@@ -26,7 +26,7 @@ from ckpttool.conversion.config.graphs import Connections, GraphLayer, functiona
 from ckpttool.conversion.config.hard_sigmoid import Scaled
 from ckpttool.conversion.config.inputs import fitted
 from ckpttool.conversion.config.keras3 import MODULES, current
-from ckpttool.conversion.config.labels import At, joined, name_today
+from ckpttool.conversion.config.labels import At, name_today
 from ckpttool.conversion.config.nested import LIVE, Nested, unbuilt
 from ckpttool.conversion.config.other_packages import outside
 from ckpttool.conversion.config.plain_models import plain
@@ -52,6 +52,7 @@ from ckpttool.model.graph import Call
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of
 from ckpttool.model.spec import normalized_config
+from ckpttool.paths import join_path
 
 RENAME_LAYER = Edit(
     "rename-layer",
@@ -146,7 +147,7 @@ class _Rewriter:
         config = {**self.with_functions(args, at).config, **self.held(old, args, at)}
         found = Args.of({**new, "class_name": args.class_name, "config": config})
         how = deviations.arranged(found, self.generation, self.origin, at.label, self.journal)
-        self.laid_out |= {joined(at.label, deviations.SLOT): how} if how else {}
+        self.laid_out |= {join_path(at.label, deviations.SLOT): how} if how else {}
         if hard_sigmoid.uses_old(found):
             return self.padded(found, self.with_old_activation(found, new, at), at)
         whole_numbers.check(found, at.dtype, at.label, self.journal)
@@ -169,7 +170,7 @@ class _Rewriter:
     def cast(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
         """The entry of a lookup with a layer behind it that casts what it gives."""
         self.journal.edit(lookup_counts.CAST_LOOKUP, at.label)
-        self.weights[at.label] = joined(at.today, lookup_counts.named(args))
+        self.weights[at.label] = join_path(at.today, lookup_counts.named(args))
         cast = lookup_counts.cast(args)
         return self.both(args.name, lookup_counts.lookup(args, entry), self.entry(cast, {}, cast.config, at), at)
 
@@ -183,7 +184,7 @@ class _Rewriter:
             return entry
         self.journal.edit(theano_padding.WRITE_PADDING, at.label, f"{pads}")
         for slot in theano_padding.PADDED:
-            self.weights[joined(at.label, slot)] = joined(at.today, f"{theano_padding.named(args)}/{slot}")
+            self.weights[join_path(at.label, slot)] = join_path(at.today, f"{theano_padding.named(args)}/{slot}")
         zeros = theano_padding.zeros(args, pads)
         return self.both(args.name, self.entry(zeros, {}, zeros.config, at), theano_padding.unpadded(args, entry), at)
 
@@ -300,8 +301,8 @@ class _Rewriter:
         if found.lost:
             self.journal.lose(at.label, found.lost)
         for old, new in found.weights.items():
-            self.weights[joined(at.label, old)] = joined(at.today, new)
-        self.laid_out |= {joined(at.label, name): how for name, how in found.laid_out.items()}
+            self.weights[join_path(at.label, old)] = join_path(at.today, new)
+        self.laid_out |= {join_path(at.label, name): how for name, how in found.laid_out.items()}
         config = (found.frozen() if args.config.get("trainable") is False else found).config
         return self.entry(Args.of({"class_name": found.class_name, "config": config}), {}, config, at)
 
@@ -363,9 +364,9 @@ class _Rewriter:
             new = name_today(name, used, self.masked)
             if new != name:
                 used.add(new)
-                self.journal.edit(RENAME_LAYER, joined(at.label, name), f"{name} to {new}")
-            found[name], label = new, joined(at.label, name)
-            self.labels |= {label: joined(at.today, new)} if label != joined(at.today, new) else {}
+                self.journal.edit(RENAME_LAYER, join_path(at.label, name), f"{name} to {new}")
+            found[name], label = new, join_path(at.label, name)
+            self.labels |= {label: join_path(at.today, new)} if label != join_path(at.today, new) else {}
         return found
 
     def graph(self, old: Args, args: Args, at: At) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import Any
 
 from ckpttool.conversion.config import hard_sigmoid
 from ckpttool.conversion.config.hard_sigmoid import ANOTHER_SLOPE, OLD, Scaled
-from ckpttool.conversion.config.labels import joined
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model import Architecture
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations.generation import Generation
+from ckpttool.paths import join_path
 
 _GATES = "recurrent_activation"
 _BELOW = ("layer", "backward_layer", "cell")
@@ -86,8 +86,8 @@ def _below(args: Args, key: str, entry: Mapping[str, Any], label: str) -> Iterat
     """A layer that another holds; Bidirectional makes its backward layer of the forward one where it has no other."""
     name = Args.of(entry).name
     if (args.class_name, key) != ("Bidirectional", "layer"):
-        yield from _in_entry(entry, joined(label, name))
+        yield from _in_entry(entry, join_path(label, name))
         return
     name = name.removeprefix("forward_")
     for direction in ("forward", *(["backward"] if "backward_layer" not in args else [])):
-        yield from _in_entry(entry, joined(label, f"{direction}_{name}"))
+        yield from _in_entry(entry, join_path(label, f"{direction}_{name}"))

@@ -12,6 +12,7 @@ from ckpttool.conversion.tensorflow_ops import CLASSES, Inner, Node, Result, Siz
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
+from ckpttool.paths import join_path
 
 _Key = tuple[str, int]
 
@@ -55,7 +56,7 @@ class Operations:
         return [(tensor.layer, tensor.node) for tensor in self.connections.calls[name][at].tensors]
 
     def _where(self, name: str) -> str:
-        return f"{self.label}/{name}" if self.label else name
+        return join_path(self.label, name)
 
     def today(self, tensor: Tensor) -> Tensor:
         """The tensor of the new graph that a layer takes."""

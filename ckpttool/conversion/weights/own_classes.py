@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ckpttool.alignment.alignment import Alignment, is_scope_of, keras3_path, moved_layers, of_unknown, scopes_of
+from ckpttool.alignment.alignment import Alignment, is_scope_of, moved_layers, moved_path, of_unknown, scopes_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config.nested import LIVE
 from ckpttool.conversion.config.result import Rewritten
@@ -18,7 +18,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.payload import LEGACY
 from ckpttool.conversion.weights.placement import Placed
-from ckpttool.formats.weights_h5 import PATH_KINDS, as_keras_3, split
+from ckpttool.formats.weights_h5 import PATH_KINDS, keras3_path
 from ckpttool.formats.write.legacy import Layers, Named
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture
@@ -79,8 +79,8 @@ def own_weights(
     ]
     if checkpoint.kind in PATH_KINDS:
         moved = moved_layers(architecture, old)
-        stored = {keras3_path("/".join(as_keras_3(split(weight.path))), moved): weight for weight in _all(checkpoint)}
-        named = {keras3_path(path, moved): name for path, name in checkpoint.object_names.items()}
+        stored = {moved_path(keras3_path(weight.path), moved): weight for weight in _all(checkpoint)}
+        named = {moved_path(path, moved): name for path, name in checkpoint.object_names.items()}
         own = _by_path(owners, stored, form, journal)
         own.names |= {
             owner.place + path.removeprefix(owner.path): name

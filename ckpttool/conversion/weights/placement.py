@@ -15,6 +15,7 @@ from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.io import dtypes
 from ckpttool.model.layouts import Place
+from ckpttool.paths import join_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ def placed(
     for place in places:
         source = sources.get(place.label)
         if source is None and place.slot.borrowed:
-            owner = "/".join(filter(None, (place.owner, place.slot.borrowed)))
+            owner = join_path(place.owner, place.slot.borrowed)
             lent = owned.get((place.group, owner, place.slot.name))
             source = sources.get(lent.label) if lent else None
         if source is None:

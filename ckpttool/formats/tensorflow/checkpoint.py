@@ -62,7 +62,7 @@ def _add_config(parts: Parts, bundle: Bundle, shards: Shards, graph: ObjectGraph
     """Add the config of what was saved, where a checkpoint has it among its tensors, as TensorFlow 1.13 to 2.0 wrote
     it.
     """
-    key = next((one.key for one in graph.nodes[0].attributes if one.name == CONFIG), None) if graph.nodes else None
+    key = graph.nodes[0].key(CONFIG) if graph.nodes else ""
     if key in bundle.tensors and isinstance(shards.found.get(bundle.tensors[key].shard), FileSource):
         try:
             add_whole_config(parts, text_of(bundle, shards, key), key)

@@ -1,42 +1,41 @@
-"""The message of a SavedModel, `saved_model.pb`: what it says of its graphs, without the graphs, which may be large.
+"""The message of a SavedModel, `saved_model.pb`: its graphs' tags, signatures, assets and objects, but not their nodes.
 
-(tensorflow/core/protobuf/saved_model.proto, meta_graph.proto, saved_object_graph.proto, 2.21.) The nodes of a graph are
-passed over where they stand; nothing of them is kept or run.
+(tensorflow/core/protobuf/saved_model.proto, meta_graph.proto, saved_object_graph.proto, 2.21.) The nodes of a graph may
+be large. They are passed over in the file: neither read nor run.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError
-from ckpttool.formats.tensorflow import lookup_tables, messages
+from ckpttool.formats.tensorflow import lookup_tables, messages, trackables
 from ckpttool.formats.tensorflow.messages import DTYPES
-from ckpttool.formats.tensorflow.wire import SPAN, VARINT, fields, outline, text
-from ckpttool.io.budget import Budget, steps_of_text
+from ckpttool.formats.tensorflow.saved_objects import KerasObject, read_objects
+from ckpttool.formats.tensorflow.wire import (
+    LEN,
+    VARINT,
+    Message,
+    map_entry,
+    numbered_payloads,
+    outline,
+    paid_text,
+    payloads,
+)
+from ckpttool.io.budget import Budget
 from ckpttool.io.sources import Source
 from ckpttool.object_graph import ObjectGraph
 from ckpttool.saved_model import LookupTable, Signature, Tensor
 
-MAX_MESSAGE = 256 << 20  # bytes of what is read at once: the objects, or the signatures
+MAX_MESSAGE = 256 << 20  # bytes of a part that is read at once: the objects, or a signature
 MAX_GRAPHS = 100  # one for each use: serving, training
 _META_GRAPH = 2
 _INFO, _GRAPH, _COLLECTION, _SIGNATURE, _ASSET, _OBJECTS = 1, 2, 4, 5, 6, 7
 _SIGNATURE_STEPS = 20
-_INIT_OP = "__saved_model_init_op"  # which is no signature that anyone asks
-_STRING_KEYS = {1: SPAN, 2: SPAN}
-
-
-@dataclass(frozen=True, slots=True)
-class KerasObject:
-    """An object of Keras in a SavedModel: its number, what kind of object it is, and its metadata in JSON."""
-
-    number: int
-    identifier: str
-    metadata: str = ""
+_INIT_OP = "__saved_model_init_op"  # listed among the signatures, and no signature that anyone calls
 
 
 @dataclass(slots=True)
 class Graphs:
-    """What the message says, of all its graphs together."""
+    """The contents of the message, of all its graphs together."""
 
     tensorflow_version: str | None = None
     tags: list[tuple[str, ...]] = field(default_factory=list)
@@ -50,40 +49,43 @@ class Graphs:
 
 
 def read_graphs(source: Source) -> Graphs:
-    """What a `saved_model.pb` says. Raises where it is none."""
-    found = Graphs()
-    graphs = list(outline(source, 0, source.size, {_META_GRAPH: SPAN}))
+    """The contents of a `saved_model.pb`. Raises CorruptFileError where it is none."""
+    result = Graphs()
+    graphs = list(outline(source, 0, source.size, {_META_GRAPH: LEN}))
     if not graphs:
         raise CorruptFileError("is no graph of a SavedModel", expected="a message with at least one graph")
     if len(graphs) > MAX_GRAPHS:
         raise UnsafeFileError("holds too many graphs", expected=f"{MAX_GRAPHS:,} at most", found=f"{len(graphs):,}")
     for _, start, end in graphs:
-        graph, before = None, len(found.assets)
-        objects = memoryview(b"")
-        known = dict.fromkeys((_INFO, _GRAPH, _COLLECTION, _SIGNATURE, _ASSET, _OBJECTS), SPAN)
-        for number, begin, stop in outline(source, start, end, known):
-            if number == _GRAPH:
-                found.functions += _count_of_functions(source, begin, stop)
-                graph = begin, stop
-                continue
-            raw = _message(source, begin, stop)
-            _PARTS[number](found, raw, source.budget)
-            objects = raw if number == _OBJECTS else objects
-        if objects and not found.objects.nodes:
-            _add_tables(found, source, graph, objects, found.assets[before:])
-    return found
+        _add_graph(result, source, start, end)
+    return result
 
 
-def _add_tables(
-    found: Graphs, source: Source, graph: tuple[int, int] | None, objects: memoryview, assets: list[str]
-) -> None:
-    """The objects of a graph, and what its lookup tables are filled with."""
-    read = lookup_tables.read_objects(objects, source.budget)
-    found.objects = lookup_tables.graph_of(read)
-    found.tables = lookup_tables.tables_in(source, graph, read, assets)
+_KNOWN = dict.fromkeys((_INFO, _GRAPH, _COLLECTION, _SIGNATURE, _ASSET, _OBJECTS), LEN)
 
 
-def _message(source: Source, start: int, end: int) -> memoryview:
+def _add_graph(result: Graphs, source: Source, start: int, end: int) -> None:
+    """Add the contents of one graph; of several graphs, the first that has objects gives the objects and the tables."""
+    nodes, objects, assets_before = None, None, len(result.assets)
+    for number, begin, stop in outline(source, start, end, _KNOWN):
+        if number == _GRAPH:
+            result.functions += _function_count(source, begin, stop)
+            nodes = begin, stop
+            continue
+        raw = _part(source, begin, stop)
+        if number == _OBJECTS:
+            objects = read_objects(raw, source.budget)
+            result.variables += objects.variables
+            result.keras_objects.extend(objects.keras_objects)
+        else:
+            _ADD[number](result, raw, source.budget)
+    if objects is not None and not result.objects.nodes:
+        result.objects = trackables.checked_graph(objects.nodes)
+        result.tables = lookup_tables.tables_in(source, nodes, objects, result.assets[assets_before:])
+
+
+def _part(source: Source, start: int, end: int) -> memoryview:
+    """A part of the message, read whole. Raises UnsafeFileError where it is too large for that."""
     if end - start > MAX_MESSAGE:
         raise UnsafeFileError(
             "a part of the graph is too large", expected=f"{MAX_MESSAGE:,} bytes at most", found=f"{end - start:,}"
@@ -92,120 +94,68 @@ def _message(source: Source, start: int, end: int) -> memoryview:
     return memoryview(source.read(start, end - start))
 
 
-def _count_of_functions(source: Source, start: int, end: int) -> int:
-    libraries = outline(source, start, end, {2: SPAN})
-    return sum(1 for _, begin, stop in libraries for _ in outline(source, begin, stop, {1: SPAN}))
+def _function_count(source: Source, start: int, end: int) -> int:
+    """The number of functions in a graph's libraries."""
+    libraries = outline(source, start, end, {2: LEN})
+    return sum(1 for _, begin, stop in libraries for _ in outline(source, begin, stop, {1: LEN}))
 
 
-def _add_info(found: Graphs, raw: memoryview, budget: Budget) -> None:
-    """The tags of a graph, and the TensorFlow that wrote it."""
+def _add_info(result: Graphs, raw: memoryview, budget: Budget) -> None:
+    """Add the tags of a graph, and the version of TensorFlow that wrote it."""
     tags = []
-    for number, value in fields(raw, {4: SPAN, 5: SPAN}, budget):
-        assert isinstance(value, memoryview)
+    for number, value in numbered_payloads(raw, {4: LEN, 5: LEN}, budget):
         if number == 4:
-            tags.append(_short(value, budget))
+            tags.append(paid_text(value, budget))
         else:
-            found.tensorflow_version = found.tensorflow_version or _short(value, budget)
-    found.tags.append(tuple(tags))
+            result.tensorflow_version = result.tensorflow_version or paid_text(value, budget)
+    result.tags.append(tuple(tags))
 
 
-def _add_collection(found: Graphs, raw: memoryview, budget: Budget) -> None:
-    """The variables of TensorFlow 1, which stand in a collection (tensorflow/core/framework/variable.proto)."""
-    key, value = _entry(raw, budget)
+def _add_collection(result: Graphs, raw: memoryview, budget: Budget) -> None:
+    """Count the variables of TensorFlow 1, which are a collection (tensorflow/core/framework/variable.proto)."""
+    key, value = map_entry(raw, budget)
     if key == "variables":
-        lists = (bytes_list for _, bytes_list in spans(value, 2, budget))
-        found.variables = max(found.variables, sum(1 for one in lists for _ in spans(one, 1, budget)))
+        count = sum(1 for variables in payloads(value, 2, budget) for _ in payloads(variables, 1, budget))
+        result.variables = max(result.variables, count)
 
 
-def _add_signature(found: Graphs, raw: memoryview, budget: Budget) -> None:
-    name, value = _entry(raw, budget)
-    if name == _INIT_OP or name in found.signatures:
+def _add_signature(result: Graphs, raw: memoryview, budget: Budget) -> None:
+    """Add a signature; the first of a name counts."""
+    name, value = map_entry(raw, budget)
+    if name == _INIT_OP or name in result.signatures:
         return
     budget.spend(_SIGNATURE_STEPS)
-    ends: dict[int, list[Tensor]] = {1: [], 2: []}
-    for number, end in fields(value, _STRING_KEYS, budget):
-        assert isinstance(end, memoryview)
-        ends[number].append(_tensor(*_entry(end, budget), budget))
-    inputs, outputs = (tuple(sorted(ends[number], key=lambda tensor: tensor.name)) for number in (1, 2))
-    found.signatures[name] = Signature(name, inputs, outputs)
+    tensors: dict[int, list[Tensor]] = {1: [], 2: []}
+    for number, entry in numbered_payloads(value, {1: LEN, 2: LEN}, budget):
+        tensors[number].append(_tensor(*map_entry(entry, budget), budget))
+    inputs, outputs = (tuple(sorted(tensors[number], key=lambda tensor: tensor.name)) for number in (1, 2))
+    result.signatures[name] = Signature(name, inputs, outputs)
 
 
 def _tensor(name: str, raw: memoryview, budget: Budget) -> Tensor:
-    """An end of a signature (TensorInfo)."""
+    """An input or output of a signature (TensorInfo)."""
     budget.spend(_SIGNATURE_STEPS)
-    dtype, sizes = 0, None
-    for number, value in fields(raw, {2: VARINT, 3: SPAN}, budget):
-        if isinstance(value, memoryview):
-            sizes = messages.sizes(value, budget)
-        elif number == 2:
-            dtype = value
+    message = Message(raw, {2: VARINT, 3: LEN}, budget)
+    dtype, sizes = message.integer(2), messages.sizes(message.payload(3), budget) if 3 in message else None
     shape = None if sizes is None else tuple(None if size < 0 else size for size in sizes)
     return Tensor(name, DTYPES[dtype][0] if dtype in DTYPES else f"number {dtype}", shape)
 
 
-def _add_asset(found: Graphs, raw: memoryview, budget: Budget) -> None:
-    """A file that the graph reads when it is loaded (AssetFileDef)."""
-    found.assets.extend(_short(value, budget) for _, value in spans(raw, 2, budget))
+def _add_asset(result: Graphs, raw: memoryview, budget: Budget) -> None:
+    """Add the name of a file that the graph reads when it is loaded (AssetFileDef)."""
+    result.assets.extend(paid_text(value, budget) for value in payloads(raw, 2, budget))
 
 
-def _add_objects(found: Graphs, raw: memoryview, budget: Budget) -> None:
-    """The objects of the graph: how many variables there are, and those of Keras."""
-    for number, (_, node) in enumerate(spans(raw, 1, budget)):
-        for kind, value in fields(node, {4: SPAN, 7: SPAN}, budget):
-            assert isinstance(value, memoryview)
-            if kind == 7:
-                found.variables += 1
-                continue
-            user = dict(fields(value, {1: SPAN, 3: SPAN}, budget))
-            identifier = _text_in(user, 1, budget)
-            if identifier.startswith("_tf_keras"):
-                found.keras_objects.append(KerasObject(number, identifier, _text_in(user, 3, budget)))
-
-
-_PARTS = {
+_ADD = {
     _INFO: _add_info,
     _COLLECTION: _add_collection,
     _SIGNATURE: _add_signature,
     _ASSET: _add_asset,
-    _OBJECTS: _add_objects,
 }
 
 
 def read_metadata(source: Source) -> list[KerasObject]:
     """The objects that `keras_metadata.pb` lists (keras/protobuf/saved_metadata.proto, 2.15)."""
-    found = []
-    raw = _message(source, 0, source.size)
-    for _, node in spans(raw, 1, source.budget):
-        values = dict(fields(node, {2: VARINT, 4: SPAN, 5: SPAN}, source.budget))
-        number = values.get(2, 0)
-        assert not isinstance(number, memoryview)
-        identifier, metadata = _text_in(values, 4, source.budget), _text_in(values, 5, source.budget)
-        found.append(KerasObject(number, identifier, metadata))
-    return found
-
-
-def spans(raw: memoryview, number: int, budget: Budget) -> Iterator[tuple[int, memoryview]]:
-    """The runs of bytes in the fields of one number."""
-    for field_number, value in fields(raw, {number: SPAN}, budget):
-        assert isinstance(value, memoryview)
-        yield field_number, value
-
-
-def _entry(raw: memoryview, budget: Budget) -> tuple[str, memoryview]:
-    """The key and the value of an entry of a map."""
-    found = dict(fields(raw, _STRING_KEYS, budget))
-    value = found.get(2, memoryview(b""))
-    assert isinstance(value, memoryview)
-    return _text_in(found, 1, budget), value
-
-
-def _text_in(found: dict[int, int | memoryview], number: int, budget: Budget) -> str:
-    value = found.get(number, memoryview(b""))
-    assert isinstance(value, memoryview)
-    return _short(value, budget)
-
-
-def _short(raw: memoryview, budget: Budget) -> str:
-    found = text(raw)
-    budget.spend(steps_of_text(found))
-    return found
+    nodes = payloads(_part(source, 0, source.size), 1, source.budget)
+    objects = (Message(node, {2: VARINT, 4: LEN, 5: LEN}, source.budget) for node in nodes)
+    return [KerasObject(node.integer(2), node.text(4), node.text(5)) for node in objects]

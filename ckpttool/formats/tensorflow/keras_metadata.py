@@ -9,7 +9,7 @@ from typing import Any
 
 from ckpttool.checkpoint import Producer
 from ckpttool.formats.builder import Parts
-from ckpttool.formats.tensorflow.graphs import KerasObject
+from ckpttool.formats.tensorflow.saved_objects import KerasObject
 
 _CLASSES = {"_tf_keras_sequential": "Sequential", "_tf_keras_network": "Functional"}
 """Which class a model is at least, by what its object is called."""

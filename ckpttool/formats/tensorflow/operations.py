@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ckpttool.formats.tensorflow.places import GRAPH
-from ckpttool.formats.tensorflow.wire import SPAN, fields, outline, text
+from ckpttool.formats.tensorflow.wire import LEN, Message, outline, text
 from ckpttool.io.sources import FileSource, Source
 
 _WRITES = """
@@ -53,29 +53,26 @@ class Operation:
 
 def operations_in(directory: Path) -> Iterator[Operation]:
     """The operations of a SavedModel that act outside its graphs. Raises CheckpointError where it cannot be read."""
-    source = FileSource(directory / GRAPH)
-    try:
-        for _, start, end in outline(source, 0, source.size, {2: SPAN}):
-            for _, begin, stop in outline(source, start, end, {2: SPAN}):
+    with FileSource(directory / GRAPH) as source:
+        for _, start, end in outline(source, 0, source.size, {2: LEN}):
+            for _, begin, stop in outline(source, start, end, {2: LEN}):
                 yield from _in_graph(source, begin, stop)
-    finally:
-        source.close()
 
 
 def _in_graph(source: Source, start: int, end: int) -> Iterator[Operation]:
     """The operations of a graph and of its functions."""
-    for number, begin, stop in outline(source, start, end, {1: SPAN, 2: SPAN}):
+    for number, begin, stop in outline(source, start, end, {1: LEN, 2: LEN}):
         if number == 1:
             yield from _acting(source, begin, stop, "")
             continue
-        for _, first, last in outline(source, begin, stop, {1: SPAN}):
+        for _, first, last in outline(source, begin, stop, {1: LEN}):
             yield from _in_function(source, first, last)
 
 
 def _in_function(source: Source, start: int, end: int) -> Iterator[Operation]:
     """The operations of a function, whose name is in its signature."""
-    places = list(outline(source, start, end, {1: SPAN, 3: SPAN}))
-    names = (_texts(source, begin, stop).get(1, "") for number, begin, stop in places if number == 1)
+    places = list(outline(source, start, end, {1: LEN, 3: LEN}))
+    names = (_first_texts(source, begin, stop)[0] for number, begin, stop in places if number == 1)
     function = next(names, "")
     for number, begin, stop in places:
         if number == 3:
@@ -84,8 +81,7 @@ def _in_function(source: Source, start: int, end: int) -> Iterator[Operation]:
 
 def _acting(source: Source, start: int, end: int, function: str) -> Iterator[Operation]:
     """The operation of a node, where it acts outside and is not the saver's."""
-    named = _texts(source, start, end)
-    kind, name = named.get(2, ""), named.get(1, "")
+    name, kind = _first_texts(source, start, end)
     if kind not in EFFECTS:
         return
     of_saver = _SAVER_FUNCTION.fullmatch(function) if function else _SAVER_NODE.fullmatch(name)
@@ -93,15 +89,12 @@ def _acting(source: Source, start: int, end: int, function: str) -> Iterator[Ope
         yield Operation(kind, name, function, EFFECTS[kind])
 
 
-def _texts(source: Source, start: int, end: int) -> dict[int, str]:
-    """The first two fields of a message, as texts: those of a node are its name and its kind."""
-    found: dict[int, str] = {}
+def _first_texts(source: Source, start: int, end: int) -> tuple[str, str]:
+    """The fields 1 and 2 of a message as texts: those of a node are its name and its kind."""
+    known = {1: LEN, 2: LEN}
     if end - start > _LARGE:
-        for number, begin, stop in outline(source, start, end, {1: SPAN, 2: SPAN}):
-            found[number] = text(memoryview(source.read(begin, min(stop - begin, _LARGE))))
-        return found
-    raw = memoryview(source.read(start, end - start))
-    for number, value in fields(raw, {1: SPAN, 2: SPAN}, source.budget):
-        assert isinstance(value, memoryview)
-        found[number] = text(value)
-    return found
+        places = outline(source, start, end, known)
+        texts = {number: text(memoryview(source.read(at, min(stop - at, _LARGE)))) for number, at, stop in places}
+        return texts.get(1, ""), texts.get(2, "")
+    message = Message(memoryview(source.read(start, end - start)), known, source.budget)
+    return message.text(1), message.text(2)

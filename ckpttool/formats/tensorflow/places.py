@@ -80,13 +80,10 @@ def read_state(directory: Path) -> State:
     Prefixes are taken by their last name: the file remembers paths of the machine that wrote it, and none is followed.
     """
     try:
-        source = FileSource(directory / STATE)
+        with FileSource(directory / STATE) as source:
+            lines = source.read(0, min(source.size, _MAX_STATE)).decode("utf-8", "replace").splitlines()
     except CheckpointError:
         return State()
-    try:
-        lines = source.read(0, min(source.size, _MAX_STATE)).decode("utf-8", "replace").splitlines()
-    finally:
-        source.close()
     paths = [(found[1], _last_name(found[2])) for line in lines if (found := _PATHS.match(line))]
     times = [scalars.decimal(found[1]) for line in lines if (found := _TIMES.match(line))]
     kept = tuple(dict.fromkeys(name for key, name in paths if key.startswith("all") and name))[:_MAX_LISTED]
@@ -173,15 +170,10 @@ def is_index(path: Path) -> bool:
     if not path.name.endswith(INDEX):
         return False
     try:
-        source = FileSource(path)
+        with FileSource(path) as source:
+            return is_table(source)
     except CheckpointError:
         return False
-    try:
-        return is_table(source)
-    except CheckpointError:
-        return False
-    finally:
-        source.close()
 
 
 def orphan(path: Path) -> CheckpointError | None:

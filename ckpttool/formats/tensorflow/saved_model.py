@@ -16,8 +16,8 @@ from ckpttool.formats import foreign
 from ckpttool.formats.builder import Parts
 from ckpttool.formats.tensorflow import keras_metadata, places
 from ckpttool.formats.tensorflow.checkpoint import add_bundle
-from ckpttool.formats.tensorflow.graphs import Graphs, KerasObject, read_graphs, read_metadata
-from ckpttool.io import json_text
+from ckpttool.formats.tensorflow.graphs import Graphs, read_graphs, read_metadata
+from ckpttool.formats.tensorflow.saved_objects import KerasObject
 from ckpttool.io.budget import Budget
 from ckpttool.io.sources import FileSource
 from ckpttool.saved_model import SavedModel
@@ -65,16 +65,14 @@ def _sizes(directory: Path) -> Iterator[tuple[str, int]]:
 
 
 def _graphs(parts: Parts, path: Path) -> Graphs:
-    source = FileSource(path, parts.budget)
-    try:
+    with FileSource(path, parts.budget) as source:
         pointer = foreign.lfs_pointer(source)
         if pointer is not None:
             raise pointer.at(where=path.name)
-        return read_graphs(source)
-    except CorruptFileError as error:
-        raise error.at(where=path.name) from error
-    finally:
-        source.close()
+        try:
+            return read_graphs(source)
+        except CorruptFileError as error:
+            raise error.at(where=path.name) from error
 
 
 def _add_config(parts: Parts, directory: Path, graphs: Graphs) -> str:
@@ -85,7 +83,8 @@ def _add_config(parts: Parts, directory: Path, graphs: Graphs) -> str:
         return keras_metadata.add_config(parts, objects, places.KERAS_METADATA)
     whole = directory / WHOLE_CONFIG
     if whole.is_file():
-        raw = _small(parts, whole)
+        parts.budget.grow(whole.stat().st_size)
+        raw = parts.small_file(whole)
         return keras_metadata.add_whole_config(parts, raw, WHOLE_CONFIG) if raw is not None else ""
     return keras_metadata.add_config(parts, graphs.keras_objects, places.GRAPH)
 
@@ -93,35 +92,15 @@ def _add_config(parts: Parts, directory: Path, graphs: Graphs) -> str:
 def _metadata(parts: Parts, path: Path) -> list[KerasObject]:
     """The objects in Keras's metadata; none where it cannot be read, which is refused."""
     try:
-        source = FileSource(path, parts.budget)
-        parts.budget.grow(source.size)
-        try:
+        with FileSource(path, parts.budget) as source:
+            parts.budget.grow(source.size)
             pointer = foreign.lfs_pointer(source)
             if pointer is not None:
                 raise pointer
             return read_metadata(source)
-        finally:
-            source.close()
     except CheckpointError as error:
         parts.refusals.append(Refusal.from_error(error, path.name))
         return []
-
-
-def _small(parts: Parts, path: Path) -> bytes | None:
-    """The bytes of a JSON file; None where it cannot be read, which is refused."""
-    try:
-        source = FileSource(path, parts.budget)
-    except CheckpointError as error:
-        parts.refusals.append(Refusal.from_error(error, path.name))
-        return None
-    try:
-        if source.size > json_text.MAX_BYTES:
-            parts.refusals.append(Refusal.from_error(json_text.too_large(path.name, source.size), path.name))
-            return None
-        parts.budget.grow(source.size)
-        return source.read(0, source.size)
-    finally:
-        source.close()
 
 
 def _add_variables(parts: Parts, directory: Path, graphs: Graphs) -> None:

@@ -1,17 +1,18 @@
 """The wire format of protobuf, as far as TensorFlow's files need it: the fields of one message, in order, not copied.
 
 Nothing here calls itself: who wants the fields of an inner message asks for them, so no file decides how deep reading
-goes. (protobuf.dev/programming-guides/encoding.)
+goes. The bytes of a text or an inner message are its payload. (protobuf.dev/programming-guides/encoding.)
 """
 
 from collections.abc import Iterator, Mapping
 
 from ckpttool.errors import CheckpointError, CorruptFileError
-from ckpttool.io.budget import Budget
+from ckpttool.io.budget import Budget, steps_of_text
 from ckpttool.io.sources import Source
 
-VARINT, FIXED64, SPAN, FIXED32 = 0, 1, 2, 5
-"""The wire types: a number of variable length, of 8 bytes, a run of bytes with its length before it, a number of 4."""
+VARINT, FIXED64, LEN, FIXED32 = 0, 1, 2, 5
+"""The wire types: a number of variable length, a number of 8 bytes, a payload with its length before it, a number of 4
+bytes."""
 
 _FIXED = {FIXED64: 8, FIXED32: 4}
 _MOST_VARINT = 10  # bytes of a number of 64 bits
@@ -19,10 +20,11 @@ _WHOLE = (1 << 64) - 1
 _PAID_AT_ONCE = 256
 _HEAD = 2 * _MOST_VARINT  # bytes of a tag and of a length
 _WINDOW = 64 << 10
+_EMPTY = memoryview(b"")
 
 
 def fields(raw: memoryview, known: Mapping[int, int], budget: Budget) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of a message that are `known` by number and wire type: numbers as they are, runs of bytes in place.
+    """The fields of a message that are `known` by number and wire type: numbers as they are, payloads in place.
 
     Others are skipped, as protobuf skips what it does not know. Every field costs a step.
     """
@@ -36,8 +38,8 @@ def fields(raw: memoryview, known: Mapping[int, int], budget: Budget) -> Iterato
             value, at = varint(raw, at, end)
         else:
             start, at = _extent(raw, at, end, wire)
-            run = raw[start:at]
-            value = run if wire == SPAN else int.from_bytes(run, "little")
+            payload = raw[start:at]
+            value = payload if wire == LEN else int.from_bytes(payload, "little")
         if not number:
             raise _broken("a field without a number")
         unpaid += 1
@@ -46,20 +48,68 @@ def fields(raw: memoryview, known: Mapping[int, int], budget: Budget) -> Iterato
             unpaid = 0
         if known.get(number) == wire:
             yield number, value
-    budget.spend(unpaid)
+    if unpaid:
+        budget.spend(unpaid)
 
 
-def numbers(raw: memoryview, budget: Budget) -> Iterator[int]:
-    """The numbers that are packed into one field."""
+def payloads(raw: memoryview, number: int, budget: Budget) -> Iterator[memoryview]:
+    """The payloads of a message's fields of one number."""
+    for _, payload in fields(raw, {number: LEN}, budget):
+        assert isinstance(payload, memoryview)
+        yield payload
+
+
+def numbered_payloads(raw: memoryview, known: Mapping[int, int], budget: Budget) -> Iterator[tuple[int, memoryview]]:
+    """The payloads of a message's fields of several numbers, each with its number; all of `known` are LEN."""
+    return fields(raw, known, budget)  # type: ignore[return-value]  # a field of wire type LEN has a payload
+
+
+class Message:
+    """The values of a message's `known` fields, of which the last of each counts, as protobuf reads fields that are not
+    repeated. A field that is absent is zero or empty."""
+
+    __slots__ = ("_budget", "_values")
+
+    def __init__(self, raw: memoryview, known: Mapping[int, int], budget: Budget) -> None:
+        self._values, self._budget = dict(fields(raw, known, budget)), budget
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._values
+
+    def integer(self, number: int) -> int:
+        """The number with a sign in a field."""
+        value = self._values.get(number, 0)
+        assert not isinstance(value, memoryview)
+        return signed(value)
+
+    def payload(self, number: int) -> memoryview:
+        """The payload of a field."""
+        value = self._values.get(number, _EMPTY)
+        assert isinstance(value, memoryview)
+        return value
+
+    def text(self, number: int) -> str:
+        """The payload of a field as text, its memory taken off the budget."""
+        return paid_text(self.payload(number), self._budget)
+
+
+def map_entry(raw: memoryview, budget: Budget) -> tuple[str, memoryview]:
+    """The key and the payload of an entry of a map."""
+    entry = Message(raw, {1: LEN, 2: LEN}, budget)
+    return entry.text(1), entry.payload(2)
+
+
+def packed_numbers(raw: memoryview, budget: Budget) -> Iterator[int]:
+    """The numbers with a sign that are packed into one payload."""
     at, end = 0, len(raw)
     budget.spend(end)
     while at < end:
         value, at = varint(raw, at, end)
-        yield value
+        yield signed(value)
 
 
 def outline(source: Source, start: int, end: int, known: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
-    """The places of the known runs of bytes in a message of any size: number, first byte, byte behind the last.
+    """The places of the known payloads in a message of any size: number of the field, first byte, byte behind the last.
 
     Only the heads of its fields are read.
     """
@@ -77,9 +127,9 @@ def outline(source: Source, start: int, end: int, known: Mapping[int, int]) -> I
         size, inside = (_FIXED[wire], inside) if wire in _FIXED else varint(window, inside, stop)
         begin = first + inside
         at = begin + size
-        if wire not in (*_FIXED, SPAN) or at > end:
+        if wire not in (*_FIXED, LEN) or at > end:
             raise _broken(f"a field of wire type {wire} and {size:,} bytes at byte {begin:,}")
-        if known.get(number) == wire == SPAN:
+        if known.get(number) == wire == LEN:
             yield number, begin, at
 
 
@@ -103,13 +153,20 @@ def signed(value: int) -> int:
 
 
 def text(raw: memoryview) -> str:
-    """A run of bytes as text; bytes that are no UTF-8 are shown as such."""
+    """A payload as text; bytes that are no UTF-8 are shown as such."""
     return str(raw, "utf-8", "backslashreplace")
 
 
+def paid_text(raw: memoryview, budget: Budget) -> str:
+    """A payload as text, its memory taken off the budget."""
+    result = text(raw)
+    budget.spend(steps_of_text(result))
+    return result
+
+
 def _extent(raw: memoryview, at: int, end: int, wire: int) -> tuple[int, int]:
-    """Where the value of a field begins and ends."""
-    if wire == SPAN:
+    """The places where the value of a field begins and ends."""
+    if wire == LEN:
         size, at = varint(raw, at, end)
     elif wire in _FIXED:
         size = _FIXED[wire]

@@ -20,6 +20,7 @@ from typing import Any
 from ckpttool.errors import ModelError
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.slots import Part, Slot
+from ckpttool.paths import join_path
 
 INSTALL = 'pip install "ckpttool[tensorflow]"'
 _LISTS_IN_LISTS = "/container"  # Keras passes over these where a file lacks them
@@ -94,7 +95,7 @@ def _visit(found: dict[int, _Found], saveable: Any, path: str, holder: _Found | 
     if seen is None:
         seen = found[id(saveable)] = _Found(saveable, path, holder)
         for at, child in _held_by(saveable):
-            _visit(found, child, f"{path}/{at}" if path else at, seen if _has_state(saveable) else holder)
+            _visit(found, child, join_path(path, at), seen if _has_state(saveable) else holder)
     elif path not in (seen.path, *seen.aliases) and _LISTS_IN_LISTS not in path:
         seen.aliases.append(path)
 
@@ -142,11 +143,7 @@ class _Node:
         """The node and all below it, with their paths."""
         yield path, self
         for child in self.children:
-            yield from child.walk(_below(path, child.at))
-
-
-def _below(path: str, at: str) -> str:
-    return f"{path}/{at}" if path else at
+            yield from child.walk(join_path(path, child.at))
 
 
 _Owners = dict[int, tuple[str, str]]
@@ -185,7 +182,9 @@ class _Tree:
             type(saveable).__name__,
             name,
             slots := tuple(_slots(saveable, path, owners, written or {})),
-            tuple((kid.at, self._part(kid, _below(path, kid.at), owners, _name(kid.object))) for kid in node.children),
+            tuple(
+                (kid.at, self._part(kid, join_path(path, kid.at), owners, _name(kid.object))) for kid in node.children
+            ),
             written is not None,
             bool(getattr(saveable, "trainable", True)),
             _write_order(slots, [owners[key][1] for key in written or ()]),

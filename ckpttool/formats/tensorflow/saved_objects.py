@@ -1,0 +1,94 @@
+"""The objects of a SavedModel's graph: its variables, layers, constants, asset files and functions.
+
+(tensorflow/core/protobuf/saved_object_graph.proto, 2.21.) What an object is follows from the number of its field.
+"""
+
+from dataclasses import dataclass, field
+
+from ckpttool.formats.tensorflow import trackables
+from ckpttool.formats.tensorflow.wire import (
+    LEN,
+    VARINT,
+    Message,
+    map_entry,
+    numbered_payloads,
+    packed_numbers,
+    paid_text,
+    payloads,
+)
+from ckpttool.io.budget import Budget
+from ckpttool.object_graph import Node
+
+_CHILD, _USER_OBJECT, _ASSET, _FUNCTION, _VARIABLE, _CONSTANT = 1, 4, 5, 6, 7, 9
+_NODE = dict.fromkeys((_CHILD, _USER_OBJECT, _ASSET, _FUNCTION, _VARIABLE, _CONSTANT), LEN)
+_MAX_CAPTURES = 100  # of one function; a lookup table has two
+
+
+@dataclass(frozen=True, slots=True)
+class KerasObject:
+    """An object of Keras in a SavedModel: its number, the identifier of its kind (`_tf_keras_layer`), its metadata in
+    JSON.
+    """
+
+    number: int
+    identifier: str
+    metadata: str = ""
+
+
+@dataclass(slots=True)
+class Objects:
+    """The objects of a SavedModel by number. Of constants the names of their operations, of files their numbers among
+    the assets, of functions the names of their concrete functions; and the captured objects of each concrete function.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    keras_objects: list[KerasObject] = field(default_factory=list)
+    variables: int = 0
+    constants: dict[int, str] = field(default_factory=dict)
+    files: dict[int, int] = field(default_factory=dict)
+    functions: dict[int, list[str]] = field(default_factory=dict)
+    captured: dict[str, list[int]] = field(default_factory=dict)
+
+
+def read_objects(raw: memoryview, budget: Budget) -> Objects:
+    """The objects in a message."""
+    objects = Objects()
+    for number, value in numbered_payloads(raw, {1: LEN, 2: LEN}, budget):
+        if number == 1:
+            _add_node(objects, value, budget)
+        else:
+            _add_function(objects, value, budget)
+    return objects
+
+
+def _add_node(objects: Objects, raw: memoryview, budget: Budget) -> None:
+    at, children = len(objects.nodes), []
+    for kind, value in numbered_payloads(raw, _NODE, budget):
+        if kind == _CHILD:
+            children.append(trackables.child(value, budget))
+        elif kind == _VARIABLE:
+            objects.variables += 1
+        elif kind == _USER_OBJECT:
+            _add_keras_object(objects, at, Message(value, {1: LEN, 3: LEN}, budget))
+        elif kind == _ASSET:
+            objects.files[at] = Message(value, {1: VARINT}, budget).integer(1)
+        elif kind == _FUNCTION:
+            objects.functions[at] = [paid_text(name, budget) for name in payloads(value, 1, budget)]
+        else:
+            objects.constants[at] = Message(value, {1: LEN}, budget).text(1)
+    objects.nodes.append(Node(tuple(children)))
+
+
+def _add_keras_object(objects: Objects, number: int, user_object: Message) -> None:
+    """Add an object of the user's classes if it is one of Keras."""
+    identifier = user_object.text(1)
+    if identifier.startswith("_tf_keras"):
+        objects.keras_objects.append(KerasObject(number, identifier, user_object.text(3)))
+
+
+def _add_function(objects: Objects, raw: memoryview, budget: Budget) -> None:
+    """Add the captured objects of a concrete function (an entry of a map)."""
+    name, value = map_entry(raw, budget)
+    captured = [number for packed in payloads(value, 2, budget) for number in packed_numbers(packed, budget)]
+    if captured:
+        objects.captured[name] = captured[:_MAX_CAPTURES]
