@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         WeightNotFoundError,
     )
+    from ckpttool.inspection.directories import DirectoryListing, Summary, ls_directory
     from ckpttool.inspection.graph import Connection, GraphLayer, ModelGraph
     from ckpttool.inspection.info import Info, info
     from ckpttool.inspection.listing import Choice, Listing, ls
@@ -69,6 +70,7 @@ _DOOR = {
     "errors": "BuildError CheckpointError ChildError ConfigError ConfigurationError ConversionError CorruptFileError "
     "FileAccessError ModelError NoKerasError NotFiniteError ProofError UnknownFormatError UnsafeFileError "
     "UnsupportedError WeightNotFoundError",
+    "inspection.directories": "DirectoryListing Summary ls_directory",
     "inspection.graph": "Connection GraphLayer ModelGraph",
     "inspection.info": "Info info",
     "inspection.listing": "Choice Listing ls",
@@ -109,6 +111,7 @@ __all__ = [
     "ConversionError",
     "CorruptFileError",
     "Diff",
+    "DirectoryListing",
     "FileAccessError",
     "Finding",
     "GraphLayer",
@@ -130,6 +133,7 @@ __all__ = [
     "Section",
     "Severity",
     "Spec",
+    "Summary",
     "Thresholds",
     "Tolerance",
     "UnknownFormatError",
@@ -147,6 +151,7 @@ __all__ = [
     "load_architecture",
     "load_spec",
     "ls",
+    "ls_directory",
     "open",
     "plan",
     "read_policy",

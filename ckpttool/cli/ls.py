@@ -1,7 +1,6 @@
 """`ckpttool ls`."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,16 +9,15 @@ import click
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, progress, wants_color, warn
-from ckpttool.errors import CheckpointError, FileAccessError
-from ckpttool.escape import printable
-from ckpttool.formats import checkpoints_in, is_directory_of_checkpoints, open_checkpoint
-from ckpttool.inspection.listing import SORTS, Choice, Listing, list_checkpoint
+from ckpttool.errors import FileAccessError
+from ckpttool.formats import is_directory_of_checkpoints, open_checkpoint
+from ckpttool.inspection.directories import Summary, ls_directory, summary_of
+from ckpttool.inspection.listing import SORTS, Choice, list_checkpoint
 from ckpttool.model.text_files import text_size
-from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
+from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
 
 if TYPE_CHECKING:
     from ckpttool.inspection.architectures import Expected
-    from ckpttool.manifest import Record
 
 _SECTIONS = [section.value for section in Section]
 
@@ -117,43 +115,22 @@ def _sections(chosen: tuple[str, ...]) -> frozenset[Section]:
 
 
 def _results(path: Path, choice: Choice, several: bool) -> list[Summary]:
-    """The listings of a path: one, or those of all checkpoints in a directory. Raises CheckpointError for a single
+    """The summaries of a path: one, or those of all checkpoints in a directory. Raises CheckpointError for a single
     path."""
-    if is_directory_of_checkpoints(path):
-        return list(_inside(path, choice)) or [_nothing_in(path)]
-    return [_attempt(path, choice)] if several else [Summary(path, _listed(path, choice))]
+    if not is_directory_of_checkpoints(path):
+        return [_reported(summary_of(path, choice, _progress(choice)))] if several else [_listed(path, choice)]
+    directory = ls_directory(path, choice, _progress(choice))
+    warn(str(path), (), directory.problems)
+    return [_reported(summary) for summary in directory.summaries] or [_nothing_in(path)]
 
 
-def _inside(directory: Path, choice: Choice) -> Iterator[Summary]:
-    """The checkpoints in a directory: first those of its manifest, oldest first, then those of TensorFlow's state file,
-    then the rest by name."""
-    from ckpttool.formats.tensorflow.places import kept_in
-    from ckpttool.manifest import MISSING, NAME
-
-    try:
-        recorded = {directory / record.saved.file: record for record in _records(directory)}
-    except CheckpointError as error:
-        fail(str(error))
-        yield Summary(directory / NAME, None, error.what)
-        recorded = {}
-    for path, record in recorded.items():
-        if record.damage:
-            fail(f"{printable(str(path))}: {printable(record.damage)}")
-        summary = Summary(path, None, record.damage) if record.damage == MISSING else _attempt(path, choice)
-        yield replace(summary, record=record)
-    managed = {path: entry for path, entry in kept_in(directory).items() if path not in recorded}
-    yield from (replace(_attempt(path, choice), managed=entry) for path, entry in managed.items())
-    others = (path for path in checkpoints_in(directory) if path not in recorded and path not in managed)
-    yield from (_attempt(path, choice) for path in others)
-
-
-def _records(directory: Path) -> "tuple[Record, ...]":
-    """The records in the manifest of a directory, none where there is no manifest."""
-    from ckpttool.manifest import read_manifest, records  # only directories have one
-
-    manifest = read_manifest(directory)
-    warn(str(directory), (), manifest.problems)
-    return records(directory, manifest)
+def _reported(summary: Summary) -> Summary:
+    """The summary, after its errors and the warnings of its listing have been written to standard error."""
+    for message in summary.messages:
+        fail(message)
+    if summary.listing is not None:
+        warn(str(summary.path), summary.listing.refusals, summary.listing.notes)
+    return summary
 
 
 def _nothing_in(directory: Path) -> Summary:
@@ -163,27 +140,18 @@ def _nothing_in(directory: Path) -> Summary:
         expected=".keras, .weights.h5, .weights.json, .h5, .hdf5 or .index files in it",
         hint="name a directory further down; they are not searched",
     )
-    fail(str(error))
-    return Summary(directory, None, error.what)
+    return _reported(Summary(directory, None, error.what, messages=(str(error),)))
 
 
-def _attempt(path: Path, choice: Choice) -> Summary:
-    try:
-        return Summary(path, _listed(path, choice))
-    except CheckpointError as error:
-        fail(str(error))
-        return Summary(path, None, error.what)
-
-
-def _listed(path: Path, choice: Choice) -> Listing:
+def _listed(path: Path, choice: Choice) -> Summary:
     with open_checkpoint(path) as checkpoint:
-        listing = list_checkpoint(checkpoint, choice, progress(_work(checkpoint, choice)))
-    warn(str(path), listing.refusals, listing.notes)
-    return listing
+        listing = list_checkpoint(checkpoint, choice, _progress(choice)(checkpoint))
+    return _reported(Summary(path, listing))
 
 
-def _work(checkpoint: Checkpoint, choice: Choice) -> int:
-    return sum(weight.nbytes for weight in checkpoint.values()) if choice.reads else 0
+def _progress(choice: Choice) -> Callable[[Checkpoint], Callable[[int], None]]:
+    """The progress bars of the checkpoints to be listed; none where values are not read."""
+    return lambda checkpoint: progress(sum(w.nbytes for w in checkpoint.values()) if choice.reads else 0)
 
 
 def _rendered(results: list[Summary], output: str, style: Style, single: bool) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ckpttool.escape import printable
-from ckpttool.render.style import Style, Summary, date
+from ckpttool.render.style import Style, date
 from ckpttool.render.tables import cut_to_depth
 
 if TYPE_CHECKING:
+    from ckpttool.inspection.directories import Summary
     from ckpttool.inspection.listing import Listing
 
 _WEIGHTS = ("path", "layer", "class", "weight", "shape", "dtype", "params", "nbytes", "section")

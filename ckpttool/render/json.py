@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
-from ckpttool.render.style import Style, Summary, date
+from ckpttool.render.style import Style, date
 from ckpttool.render.tables import cut_to_depth
 
 if TYPE_CHECKING:
     from ckpttool.arrays.statistics import Stats
     from ckpttool.checkpoint import Producer, Refusal, Weight
     from ckpttool.comparison import Comparison, ConfigChange, Diff, Move, Pair, Side, Unit
+    from ckpttool.inspection.directories import Summary
     from ckpttool.inspection.info import Info
     from ckpttool.manifest import Record
     from ckpttool.model.support import Support

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.render.style import Style, Summary, producer, size
+from ckpttool.render.style import Style, producer, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
     SAVED_FROM,
@@ -25,6 +25,7 @@ from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, re
 
 if TYPE_CHECKING:
     from ckpttool.comparison import Diff
+    from ckpttool.inspection.directories import Summary
     from ckpttool.inspection.listing import Listing
     from ckpttool.render import diffs
     from ckpttool.verification import VerifyResult

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.escape import printable
 
 if TYPE_CHECKING:
     from ckpttool.checkpoint import Producer
-    from ckpttool.formats.tensorflow.places import Kept
-    from ckpttool.inspection.listing import Listing
-    from ckpttool.manifest import Record
 
 _LAST_TIME = 1 << 36  # the year 4147
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -27,18 +22,6 @@ class Style(NamedTuple):
     depth: int | None = None
     top: int | None = None
     color: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One checkpoint among several: its listing, or the error that prevented it, and its entry in the manifest or in
-    TensorFlow's state file."""
-
-    path: Path
-    listing: Listing | None
-    error: str = ""
-    record: Record | None = None
-    managed: Kept | None = None
 
 
 def count_of(number: int, noun: str) -> str:

@@ -10,9 +10,10 @@ from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
-from ckpttool.render.style import Summary, date, number, pretty_layer, producer, shape, size
+from ckpttool.render.style import date, number, pretty_layer, producer, shape, size
 
 if TYPE_CHECKING:
+    from ckpttool.inspection.directories import Summary
     from ckpttool.inspection.info import Info
     from ckpttool.manifest import Record
     from ckpttool.model.graph import Tensor

@@ -10,7 +10,7 @@ from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import MAX_DEPTH, LayerRow, Listing, Row, Total
-from ckpttool.render.style import Style, Summary, count_of, pretty_layer, producer, shape, size
+from ckpttool.render.style import Style, count_of, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
     LAYER_HEADERS,
     SUMMARY_HEADERS,
@@ -28,6 +28,7 @@ from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, re
 if TYPE_CHECKING:
     from ckpttool.alignment.vocabularies import Lookup
     from ckpttool.comparison import Diff
+    from ckpttool.inspection.directories import Summary
     from ckpttool.inspection.info import Info
     from ckpttool.model.support import Support
     from ckpttool.render import diffs

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
+from ckpttool.inspection.directories import Summary
 from ckpttool.inspection.info import Info, describe
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
-from ckpttool.render import Style, Summary
+from ckpttool.render import Style
 
 HOSTILE = [
     "\x1b]0;title\x07\x1b[2J",

@@ -13,9 +13,10 @@ import pytest
 import ckpttool
 from ckpttool.arrays.statistics import Stats
 from ckpttool.checkpoint import Section
+from ckpttool.inspection.directories import Summary
 from ckpttool.inspection.info import describe
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
-from ckpttool.render import INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style, Summary
+from ckpttool.render import INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
 from ckpttool.render.json import dumps
 from ckpttool.render.style import number, pretty_layer, shape, size
 from tests.render.contract import (

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ckpttool.inspection.listing import Listing
-from ckpttool.render.style import Style, Summary
+from ckpttool.render.style import Style
 
 if TYPE_CHECKING:
     from ckpttool.comparison import Diff
     from ckpttool.conversion import Conversion
     from ckpttool.inspection.architectures import Expected
+    from ckpttool.inspection.directories import Summary
     from ckpttool.inspection.info import Info
     from ckpttool.reports import Report
     from ckpttool.verification import VerifyResult

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
+from ckpttool.inspection.directories import Summary
 from ckpttool.inspection.listing import LayerRow, Listing
 from ckpttool.render.html.pages import Block, Section, page
 from ckpttool.render.html.trees import ORDERS, ORDERS_WITH_STATS, layer_tree, percent
-from ckpttool.render.style import Style, Summary, count_of, producer, size
+from ckpttool.render.style import Style, count_of, producer, size
 from ckpttool.render.tables import SAVED_FROM, SUMMARY_HEADERS, cut_to_depth, summary_cells, totals
 
 _CLASSES = 6  # that get a colour of their own
