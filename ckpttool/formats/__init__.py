@@ -30,7 +30,7 @@ from ckpttool.io.sources import FileSource, access_error
 
 
 class Format(NamedTuple):
-    """One kind of checkpoint: what people call it and the suffixes it is saved under."""
+    """A kind of checkpoint: its title for people, and the suffixes of its files."""
 
     title: str
     suffixes: tuple[str, ...]
@@ -50,7 +50,7 @@ FORMATS = {
     "hdf5": Format("HDF5, but no Keras checkpoint", ()),
 }
 
-# What other programs leave at the root of an HDF5 file: attributes, or groups.
+# The attributes or groups at the root of an HDF5 file by which the files of other programs are recognised.
 _PROGRAMS = {
     "pandas or PyTables": {"PYTABLES_FORMAT_VERSION", "pandas_type"},
     "netCDF": {"_NCProperties"},
@@ -63,7 +63,7 @@ _H5_SUFFIXES = (".h5", ".hdf5", ".hd5", ".he5", ".hdf")
 
 
 class _Layout(NamedTuple):
-    """One layout of HDF5 files: how it is told and how it is read."""
+    """A layout of HDF5 files: its kind, the test that recognises it, and its reader."""
 
     kind: str
     matches: Callable[[Tree], bool]
@@ -71,7 +71,7 @@ class _Layout(NamedTuple):
 
 
 def _read_plain(source: Hdf5Input) -> None:
-    """Adds all arrays; those that are no numbers, of which another program may store many, are told in one line."""
+    """Add all arrays. Another program may store many arrays that are no numbers: they share one refusal."""
     for path in source.tree.datasets:
         source.add(path, Section.OTHER)
     refusals = source.parts.refusals
@@ -87,7 +87,7 @@ def _read_plain(source: Hdf5Input) -> None:
 
 
 def _marks(tree: Tree) -> set[str]:
-    """What tells programs apart: the names of the root's attributes and of the groups and arrays in it."""
+    """The names by which programs are recognised: those of the root's attributes, groups and arrays."""
     return {*tree.groups[""].names(), *(path for path in (*tree.groups, *tree.datasets) if path and "/" not in path)}
 
 
@@ -113,9 +113,9 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         folder = saved_model_of(place)
         if folder is not None:
             return _read_saved_model(folder)
-        found = _open_file(index_of(place) or place)
-        note = suffix_note(found.path.name, found.kind)
-        return replace(found, notes=(note, *found.notes)) if note else found
+        checkpoint = _open_file(index_of(place) or place)
+        note = suffix_note(checkpoint.path.name, checkpoint.kind)
+        return replace(checkpoint, notes=(note, *checkpoint.notes)) if note else checkpoint
     except CheckpointError as error:
         raise error.at(path=str(place)) from error.__cause__
     except ValueError as error:  # an embedded NUL in the path
@@ -164,8 +164,8 @@ def _read_content(source: FileSource) -> Checkpoint:
     if at >= 0 and not _is_member(source, at):
         return _read_hdf5(source)
     if _ends_like_zip(source):
-        found = _read_zip(source)
-        return found if at < 0 or _named(source.path, ".keras") else _also_hdf5(found)
+        checkpoint = _read_zip(source)
+        return checkpoint if at < 0 or _named(source.path, ".keras") else _also_hdf5(checkpoint)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" or _named(source.path, "weights.json"):
         return _read_json(source)
     if is_table(source):
@@ -187,10 +187,10 @@ def _read_tensorflow(source: FileSource) -> Checkpoint:
 
 def _read_hdf5(source: FileSource) -> Checkpoint:
     with Parts(source.budget, closers=[source.close]) as parts:
-        found = Hdf5Input.of_file(source, parts)
-        fitting = [layout for layout in _LAYOUTS if layout.matches(found.tree)] or [_PLAIN]
-        fitting[0].read(found)
-    if fitting[0].kind != "weights-h5" and weights_h5.has_weights(found.tree):
+        hdf5 = Hdf5Input.of_file(source, parts)
+        fitting = [layout for layout in _LAYOUTS if layout.matches(hdf5.tree)] or [_PLAIN]
+        fitting[0].read(hdf5)
+    if fitting[0].kind != "weights-h5" and weights_h5.has_weights(hdf5.tree):
         parts.refuse("ambiguous", "", "holds weights in two layouts; the legacy one is read")
     if _ends_like_zip(source):
         parts.refuse("ambiguous", "", "is an HDF5 file and a zip archive at once; HDF5 is read")
@@ -211,10 +211,10 @@ def _is_member(source: FileSource, at: int) -> bool:
         return False
 
 
-def _also_hdf5(found: Checkpoint) -> Checkpoint:
+def _also_hdf5(archive: Checkpoint) -> Checkpoint:
     """An archive that readers of HDF5 open at its member, as Keras does unless its name ends in .keras."""
     refusal = Refusal("ambiguous", "", "is a zip archive and an HDF5 file at once; the archive is read")
-    return replace(found, refusals=(*found.refusals, refusal))
+    return replace(archive, refusals=(*archive.refusals, refusal))
 
 
 def _read_zip(source: FileSource) -> Checkpoint:
@@ -246,7 +246,7 @@ def _ends_like_zip(source: FileSource) -> bool:
 
 
 def suffix_note(name: str, kind: str) -> str:
-    """What to say when the name of a file promises another format than its content is; empty when they agree."""
+    """The note for a file whose suffix promises another format than its content has; empty where they agree."""
     name, expected = name.lower(), FORMATS[kind].suffixes
     if not expected or name.endswith(expected):
         promised_weights = name.endswith(".weights.h5") and kind.startswith("legacy")
@@ -269,9 +269,9 @@ def is_directory_of_checkpoints(path: Path) -> bool:
 
 
 def _is_one_checkpoint(directory: Path) -> bool:
-    """Whether a directory holds one checkpoint of TensorFlow and nothing else."""
-    found = list(islice(checkpoints_in(directory), 2))
-    return len(found) == 1 and is_index(found[0])
+    """Whether the only checkpoint in a directory is one of TensorFlow."""
+    paths = list(islice(checkpoints_in(directory), 2))
+    return len(paths) == 1 and is_index(paths[0])
 
 
 def _is_unzipped(path: Path) -> bool:
@@ -281,7 +281,7 @@ def _is_unzipped(path: Path) -> bool:
 
 
 def checkpoints_in(directory: Path) -> Iterator[Path]:
-    """What may be a checkpoint directly in `directory`, by name; the shards of an index are left out."""
+    """The paths directly in a directory that may be checkpoints, by name; the shards of an index are left out."""
     entries = sorted(directory.iterdir(), key=lambda path: path.name)
     for path in entries:
         if path.is_dir():

@@ -31,7 +31,7 @@ _ODD_PATH = re.compile(r"[\\\0:]|(^|/)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.[^/]
 
 
 class Member(NamedTuple):
-    """One member of an archive. `start` is the offset of its stored bytes, `packed` how many there are."""
+    """A member of an archive. `start` is the offset of its stored bytes, `packed` their number."""
 
     name: str
     start: int
@@ -63,17 +63,17 @@ class Archive:
         if info.flag_bits & 0x1:
             raise UnsupportedError(f"{name} is encrypted", hint="decrypt the archive first")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            found = zipfile.compressor_names.get(info.compress_type, str(info.compress_type))  # type: ignore[attr-defined]
+            actual = zipfile.compressor_names.get(info.compress_type, str(info.compress_type))  # type: ignore[attr-defined]
             is_bomb = info.file_size > max(MAX_UNREAD, MAX_RATIO * info.compress_size)
             raise UnsupportedError(
                 f"{name} is compressed in a way Keras never uses",
                 expected="stored or deflate",
-                found=f"{found}, {info.file_size:,} bytes from {info.compress_size:,}",
+                found=f"{actual}, {info.file_size:,} bytes from {info.compress_size:,}",
                 kind="bomb" if is_bomb else "",
             )
         if info.compress_size > self._source.size:
-            found = f"{info.compress_size:,} bytes in an archive of {self._source.size:,}"
-            raise UnsafeFileError(f"{name} declares more than the whole archive holds", found=found)
+            actual = f"{info.compress_size:,} bytes in an archive of {self._source.size:,}"
+            raise UnsafeFileError(f"{name} declares more than the whole archive holds", found=actual)
         start = _data_start(self._source, info)
         if start + info.compress_size > self._source.size:
             raise CorruptFileError(f"{name} reaches beyond the end of the archive", hint="fetch the file again")
@@ -92,8 +92,8 @@ class Archive:
         if not member.deflated:
             return window
         if member.size > MAX_INFLATED and member.size > MAX_RATIO * member.packed:
-            found = f"{member.size:,} bytes from {member.packed:,}"
-            raise UnsafeFileError(f"{member.name} inflates out of all proportion", found=found)
+            sizes = f"{member.size:,} bytes from {member.packed:,}"
+            raise UnsafeFileError(f"{member.name} inflates out of all proportion", found=sizes)
         return Inflated(window, member.size)
 
     def read(self, name: str, limit: int) -> bytes:
@@ -109,7 +109,7 @@ class Archive:
         return data
 
     def check(self, member: Member) -> None:
-        """Reads the whole member and compares its CRC; raises where it differs."""
+        """Read the whole member and compare its CRC. Raises CorruptFileError where it differs."""
         source, crc = self.source(member), 0
         if member.deflated:
             pieces = _inflated_pieces(Window(self._source, member.start, member.packed), member)
@@ -127,8 +127,8 @@ def _inflated_whole(member: Member, packed: bytes) -> bytes:
     if len(data) > member.size:
         raise _more_than_declared(member)
     if not engine.eof or len(data) < member.size:
-        found = f"{len(data):,} bytes"
-        raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=found)
+        inflated = f"{len(data):,} bytes"
+        raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=inflated)
     if engine.unused_data:
         raise _ends_within(member)
     return data
@@ -157,12 +157,12 @@ def _inflated_pieces(window: Source, member: Member) -> Iterator[bytes]:
         if left < 0:
             raise _more_than_declared(member)
         if not (feed or piece):
-            found = f"{member.size - left:,} bytes"
-            raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=found)
+            inflated = f"{member.size - left:,} bytes"
+            raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=inflated)
         yield piece
     if left:
-        found = f"{member.size - left:,} bytes"
-        raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=found)
+        inflated = f"{member.size - left:,} bytes"
+        raise CorruptFileError("the compressed data ends early", expected=f"{member.size:,} bytes", found=inflated)
     if engine.unused_data or at < window.size:
         raise _ends_within(member)
 
@@ -204,7 +204,7 @@ def _directory_size(source: Source) -> int:
 
 
 def _data_start(source: Source, info: zipfile.ZipInfo) -> int:
-    """Where the bytes of a member begin, by its local header."""
+    """The place at which the bytes of a member begin, by its local header."""
     try:
         start: int = info.header_offset + zip_records.header(source, info.header_offset).length
     except CorruptFileError as error:

@@ -1,4 +1,4 @@
-"""The assets of a `.keras` or a SavedModel: files that layers keep beside their weights, such as vocabularies."""
+"""The assets of a `.keras` or a SavedModel: files that layers store beside their weights, such as vocabularies."""
 
 import os
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def read_assets(checkpoint: Checkpoint) -> dict[str, bytes]:
 
 
 def asset_sizes(checkpoint: Checkpoint) -> dict[str, int]:
-    """How many bytes each asset of a checkpoint has, as the archive or the directory says; nothing is read.
+    """The size in bytes of each asset of a checkpoint, as the archive or the directory lists it; nothing is read.
 
     Raises CheckpointError for too many.
     """

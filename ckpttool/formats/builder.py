@@ -1,4 +1,4 @@
-"""What every reader hands on: the parts of a checkpoint, collected while a file is read."""
+"""The parts of a checkpoint, which a reader collects while it reads a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ckpttool.object_graph import ObjectGraph
     from ckpttool.saved_model import SavedModel
 
-_REFUSAL_STEPS = 4  # what something that is left alone costs of the budget
+_REFUSAL_STEPS = 4  # the price of a refusal
 _WEIGHT_STEPS = 60
 
 
@@ -47,7 +47,7 @@ class Parts:
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     def refuse(self, kind: str, place: str, detail: str) -> None:
-        """Notes something that was left alone."""
+        """Add the refusal of a part that reading leaves alone."""
         self.budget.spend(_REFUSAL_STEPS + steps_of_text(place))
         self.refusals.append(Refusal(kind, place, detail))
 
@@ -77,12 +77,12 @@ class Parts:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Gives back all that was opened when reading failed; a finished checkpoint keeps it."""
+        """Close everything when reading failed; a finished checkpoint leaves it open."""
         if kind is not None:
             self.close()
 
     def close(self) -> None:
-        """Gives back all that was opened."""
+        """Close everything that was opened."""
         for closer in reversed(self.closers):
             closer()
 
@@ -115,7 +115,7 @@ class Hdf5Input:
     tree: Tree
     reader: ChunkReader
     parts: Parts
-    untagged: str | None = None  # the dtype of two opaque bytes where no attribute tells
+    untagged: str | None = None  # the dtype of two opaque bytes without an attribute that names it
 
     @classmethod
     def of_file(cls, source: FileSource, parts: Parts) -> Hdf5Input:
@@ -136,7 +136,7 @@ class Hdf5Input:
     def add(
         self, path: str, section: Section, layer: str | None = None, name: str | None = None, part: str = ""
     ) -> None:
-        """Adds the weight stored at `path`; values that must not be read are refused, the weight is listed."""
+        """Add the weight stored at `path`; values that must not be read are refused, the weight is listed."""
         dataset = self.tree.datasets[path]
         file = self.tree.file
         file.budget.spend(_WEIGHT_STEPS + steps_of_text(path))
@@ -163,17 +163,17 @@ class Hdf5Input:
         )
 
     def add_rest(self, why: str) -> None:
-        """Adds the datasets that were not added yet to section `other`, each refused as `extra` for this reason."""
+        """Add the datasets that were not added yet to section `other`, each refused as `extra` for this reason."""
         for path in self.tree.datasets:
             if path not in self.parts.weights:
                 self.parts.refuse("extra", path, why)
                 self.add(path, Section.OTHER)
 
     def _dtype(self, path: str) -> str:
-        """The dtype that is meant: Keras keeps bfloat16 as two opaque bytes and says so in an attribute
+        """The dtype of the values: Keras stores bfloat16 as two opaque bytes with the name in an attribute
         (`H5IOStore.__setitem__`, keras/src/saving/saving_lib.py, 3.15)."""
         stored = self.tree.datasets[path].dtype
         if stored.kind != "opaque":
             return stored.name
-        told = self.tree.text(path, "dtype") or self.untagged
-        return told if told == "bfloat16" and stored.size == 2 else stored.name
+        dtype = self.tree.text(path, "dtype") or self.untagged
+        return dtype if dtype == "bfloat16" and stored.size == 2 else stored.name

@@ -1,4 +1,4 @@
-"""What a JSON file that is no checkpoint really is, by the keys of its outermost object."""
+"""The error for a JSON file that is no checkpoint: its kind follows from the keys of its outermost object."""
 
 import re
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class _Document(NamedTuple):
     """A kind of JSON file: keys that all have to be there, what it is called, and what to do."""
 
     keys: frozenset[str]
-    what: str
+    description: str
     hint: str
 
 
@@ -61,7 +61,7 @@ def describe_json(source: Source, start: str) -> CheckpointError:
     keys = _keys(source)
     known = next((document for document in _DOCUMENTS if document.keys <= keys), None)
     if known is not None:
-        return UnknownFormatError(f"is {known.what}", expected="a checkpoint of Keras", hint=known.hint)
+        return UnknownFormatError(f"is {known.description}", expected="a checkpoint of Keras", hint=known.hint)
     return UnknownFormatError(
         "is JSON, but no index of sharded weights and no architecture",
         expected="a checkpoint of Keras, or the config of a model",

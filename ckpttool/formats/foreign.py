@@ -1,4 +1,4 @@
-"""What a file that is no checkpoint really is, told by its bytes, so that the error can say it."""
+"""The error for a file that is no checkpoint, which names the kind of the file by its bytes."""
 
 import re
 import stat
@@ -56,12 +56,12 @@ _NO_TEXT = "copy the file itself; opening it as text and saving that again destr
 
 
 def describe(source: Source) -> CheckpointError:
-    """The error that names what the content is."""
+    """The error that names the kind of the content."""
     if source.size == 0:
         return UnknownFormatError("is empty", hint="the save or the download never finished; make it again")
     head = source.read(0, min(_HEAD, source.size))
-    found = next((error for test in _TESTS if (error := test(head, source))), None)
-    return found or UnknownFormatError(
+    known_error = next((error for test in _TESTS if (error := test(head, source))), None)
+    return known_error or UnknownFormatError(
         "is no checkpoint of Keras",
         expected=".keras, .weights.h5, .weights.json or .h5 content",
         found=f"{source.size:,} bytes that begin with {head[:8].hex(' ')}",
@@ -70,10 +70,10 @@ def describe(source: Source) -> CheckpointError:
 
 def lfs_pointer(source: Source) -> CheckpointError | None:
     """The error for a part of a checkpoint that git-lfs keeps and that was not fetched, None where it is none."""
-    found = _lfs_pointer(source.read(0, min(_HEAD, source.size)), source)
-    if found is not None:
-        found.kind = "missing"
-    return found
+    error = _lfs_pointer(source.read(0, min(_HEAD, source.size)), source)
+    if error is not None:
+        error.kind = "missing"
+    return error
 
 
 def _lfs_pointer(head: bytes, _source: Source) -> CheckpointError | None:
@@ -88,14 +88,14 @@ def _lfs_pointer(head: bytes, _source: Source) -> CheckpointError | None:
 
 
 def damage_of_transfer(source: Source) -> CheckpointError | None:
-    """The error that names what a transfer did to the bytes of a checkpoint, None where that cannot be told."""
+    """The error that names the damage that a transfer did to a checkpoint, None where none is recognised."""
     head = source.read(0, min(source.size, _HEAD))
     as_text = _AS_TEXT.match(head) is not None and not head.startswith(b"\x89")
     if as_text or (head.startswith((b"PK", b"\xef\xbb\xbfPK")) and head.count(_REPLACED) >= _MANY):
         return CorruptFileError("was read as text and written again, which replaced bytes of it", hint=_NO_TEXT)
     start = source.read(0, min(source.size, _SEARCHED))
-    found = _OTHER_LINE_ENDS.search(start)
-    signature = found.group() if found and (found.start() == 0 or head.startswith(b"PK")) else b""
+    match = _OTHER_LINE_ENDS.search(start)
+    signature = match.group() if match and (match.start() == 0 or head.startswith(b"PK")) else b""
     if signature and not signature.startswith(_HDF5):
         return CorruptFileError(
             _LINE_ENDS,
@@ -142,9 +142,9 @@ def _pickle(head: bytes, _source: Source) -> CheckpointError | None:
 
 
 def _signature(head: bytes, _source: Source) -> CheckpointError | None:
-    for what, starts, hint in _SIGNATURES:
+    for description, starts, hint in _SIGNATURES:
         if head.startswith(starts):
-            return UnknownFormatError(f"is {what}", expected="a checkpoint of Keras", hint=hint)
+            return UnknownFormatError(f"is {description}", expected="a checkpoint of Keras", hint=hint)
     if head[257:262] == b"ustar":
         return UnknownFormatError("is a tar archive", expected="a checkpoint of Keras", hint="unpack it first")
     if head[4:8] == b"TFL3":
@@ -239,12 +239,12 @@ _AS_PB = "load it with TensorFlow and save it again with tf.saved_model.save"
 
 def other_saved_model(name: str) -> UnsupportedError | None:
     """The error for the graph of a SavedModel in a form that is not read, by the name of its file; None for others."""
-    what = _OTHER_GRAPHS.get(name)
-    return UnsupportedError(f"is a TensorFlow SavedModel {what}", hint=_AS_PB) if what else None
+    form = _OTHER_GRAPHS.get(name)
+    return UnsupportedError(f"is a TensorFlow SavedModel {form}", hint=_AS_PB) if form else None
 
 
 def describe_directory(path: Path) -> CheckpointError:
-    """The error that names what a directory is that is no checkpoint."""
+    """The error that names the kind of a directory that is no checkpoint."""
     other = next((other_saved_model(name) for name in _OTHER_GRAPHS if (path / name).exists()), None)
     if other is not None:
         return other
@@ -264,7 +264,7 @@ def describe_directory(path: Path) -> CheckpointError:
 
 
 def is_regular(path: Path) -> bool:
-    """Whether the path is a regular file, links followed; False where it cannot be told."""
+    """Whether the path is a regular file, links followed; False where the system does not say."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):

@@ -16,7 +16,7 @@ def matches(tree: Tree) -> bool:
 
 
 def read(source: Hdf5Input) -> None:
-    """Adds the weights of all layers, in order; weightless layers are listed."""
+    """Add the weights of all layers, in order; weightless layers are listed."""
     tree, parts = source.tree, source.parts
     parts.producer = Producer(generation=GENERATION)
     for number in range(_count(tree, "", "nb_layers")):

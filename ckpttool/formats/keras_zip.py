@@ -84,7 +84,7 @@ def _size_of(path: Path) -> int:
 
 
 def _read_documents(parts: Parts, read: Callable[[str], bytes | None]) -> None:
-    """Reads the two JSON documents; a missing or unreadable one is refused, the weights are listed all the same."""
+    """Read the two JSON documents; a missing or unreadable one is refused, the weights are listed all the same."""
     metadata = parts.json(read(METADATA), METADATA)
     parts.producer = _producer(metadata, parts)
     raw, before = read(CONFIG), len(parts.refusals)
@@ -133,16 +133,16 @@ def _read_member(parts: Parts, file: FileSource, archive: Archive, member: Membe
 
 
 def _read_weights(parts: Parts, name: str, hdf5: Callable[[], Hdf5Input], source: Source) -> None:
-    """Adds the weights of the weights member, which errors then name."""
+    """Add the weights of the weights member, which errors then name."""
     try:
         if name == WEIGHTS_NPZ:
             if not source.size or source.read(0, min(2, source.size)) != b"PK":
                 raise foreign.describe(source)
             npz.read(parts, source)
             return
-        found = hdf5()
-        if not weights_h5.matches(found.tree):
+        hdf5_input = hdf5()
+        if not weights_h5.matches(hdf5_input.tree):
             parts.notes.append(f"{name} holds no weights in Keras's path layout")
-        weights_h5.read(found)
+        weights_h5.read(hdf5_input)
     except CheckpointError as error:
         raise error.at(where=name) from error.__cause__

@@ -30,7 +30,7 @@ def is_weights(tree: Tree) -> bool:
 
 
 def read_model(source: Hdf5Input) -> None:
-    """Adds the weights of a whole model, its configs and its optimizer's state."""
+    """Add the weights of a whole model, its configs and its optimizer's state."""
     tree, parts = source.tree, source.parts
     parts.config = parts.json(tree.text("", "model_config"), "model_config")
     parts.training_config = parts.json(tree.text("", "training_config"), "training_config")
@@ -42,19 +42,19 @@ def read_model(source: Hdf5Input) -> None:
 
 
 def read_weights(source: Hdf5Input) -> None:
-    """Adds the weights of a weights-only file."""
+    """Add the weights of a weights-only file."""
     source = _with_untagged(source)
     _read_layers(source, "")
     _finish(source)
 
 
 def _with_untagged(source: Hdf5Input) -> Hdf5Input:
-    """Takes two opaque bytes for bfloat16 in files of Keras 3, which writes it here without the attribute that tells it
+    """Take two opaque bytes for bfloat16 in files of Keras 3, which writes it here without the attribute that tells it
     elsewhere (`save_subset_weights_to_hdf5_group`, keras/src/legacy/saving/legacy_h5_format.py, 3.15); a note says so.
     """
     if not (source.tree.text("", "keras_version") or "").startswith("3."):
         return source
-    if any(found.dtype.kind == "opaque" and found.dtype.size == 2 for found in source.tree.datasets.values()):
+    if any(dataset.dtype.kind == "opaque" and dataset.dtype.size == 2 for dataset in source.tree.datasets.values()):
         source.parts.notes.append("two opaque bytes are taken for bfloat16, the only such values that Keras writes")
     return replace(source, untagged="bfloat16")
 
@@ -91,7 +91,7 @@ def _absent_at(base: str, layers: list[str]) -> str:
 
 
 def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | None) -> None:
-    """Adds the weights that one group lists, in the order it lists them."""
+    """Add the weights that one group lists, in the order it lists them."""
     tree, parts = source.tree, source.parts
     listed = names(tree, group, "weight_names")
     if listed is None:
@@ -116,15 +116,15 @@ def _read_group(source: Hdf5Input, group: str, section: Section, layer: str | No
 
 
 def _finish(source: Hdf5Input) -> None:
-    """Adds datasets that no layer lists, and who wrote the file."""
+    """Add datasets that no layer lists, and who wrote the file."""
     tree, parts = source.tree, source.parts
     source.add_rest("stored, but no layer lists it")
     base = "model_weights" if "model_weights" in tree.groups else ""
     version = tree.text("", "keras_version") or tree.text(base, "keras_version")
     backend = tree.text("", "backend") or tree.text(base, "backend")
-    told = _backend_by_names(parts.weights.values()) if backend is None else None
+    inferred_backend = _backend_by_names(parts.weights.values()) if backend is None else None
     generation = "Keras 1.x" if backend is None and parts.weights else ""
-    parts.producer = Producer(version, backend, inferred_backend=told, generation=generation)
+    parts.producer = Producer(version, backend, inferred_backend=inferred_backend, generation=generation)
 
 
 def _backend_by_names(weights: Iterable[Weight]) -> str | None:
@@ -163,10 +163,10 @@ def names(tree: Tree, path: str, attribute: str) -> list[str] | None:
 
 def _pieces(tree: Tree, path: str, attribute: str) -> list[str] | None:
     """The numbered pieces of an attribute that was too long for one: `layer_names0`, `layer_names1` ..."""
-    found: list[str] | None = None
+    texts: list[str] | None = None
     for number in range(10_000):
         piece = tree.attribute(path, f"{attribute}{number}")
         if not isinstance(piece, list):
             break
-        found = [*(found or []), *map(str, piece)]
-    return found
+        texts = [*(texts or []), *map(str, piece)]
+    return texts

@@ -44,7 +44,7 @@ class _Array(NamedTuple):
 
 
 def read(parts: Parts, source: Source) -> None:
-    """Adds the arrays of an `.npz`, in stored order; members that are no plain arrays are refused."""
+    """Add the arrays of an `.npz`, in stored order; members that are no plain arrays are refused."""
     archive = Archive(source)
     parts.refusals.extend(archive.refusals)
     for name in archive.infos:
@@ -92,7 +92,7 @@ def _weight(path: str, source: Source) -> Weight:
 
 
 def _header(source: Source) -> tuple[int, str]:
-    """Where the values of a `.npy` begin, and its header (NumPy's format description, versions 1 to 3)."""
+    """The place at which the values of a `.npy` begin, and its header (NumPy's format description, versions 1 to 3)."""
     head = source.read(0, min(12, source.size))
     if head[:6] != b"\x93NUMPY" or len(head) < 12:
         raise CorruptFileError("no .npy array")

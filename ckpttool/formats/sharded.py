@@ -36,10 +36,10 @@ def read(source: FileSource) -> Checkpoint:
             parts.refuse(oddity.kind, "", oddity.text)
         opened = {name: _open_shard(parts, path, name) for name, path in shards.items()}
         names: weights_h5.Names = {}
-        for found in opened.values():
-            names |= weights_h5.object_names(found.tree)
-        for name, found in opened.items():
-            _add_weights(found, names, name)
+        for shard in opened.values():
+            names |= weights_h5.object_names(shard.tree)
+        for name, shard in opened.items():
+            _add_weights(shard, names, name)
     _compare(parts, index.value, weight_map, opened)
     _extra_shards(parts, directory, Path(source.path).name, shards)
     size = source.size + sum(path.stat().st_size for path in shards.values())
@@ -48,11 +48,11 @@ def read(source: FileSource) -> Checkpoint:
 
 def _weight_map(index: Any) -> dict[str, list[str]]:
     """The shards of each group path; raises where the JSON is no index."""
-    found = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(found, dict):
+    listed_groups = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(listed_groups, dict):
         raise _not_an_index(index)
     weight_map: dict[str, list[str]] = {}
-    for path, shards in found.items():
+    for path, shards in listed_groups.items():
         listed = shards if isinstance(shards, list) else [shards]
         if not listed or not all(isinstance(shard, str) for shard in listed):
             raise CorruptFileError("the index names shards by something else than file names", where=path)
@@ -121,7 +121,7 @@ def _add_weights(shard: Hdf5Input, names: weights_h5.Names, name: str) -> None:
 
 
 def _compare(parts: Parts, index: Any, weight_map: dict[str, list[str]], shards: dict[str, Hdf5Input]) -> None:
-    """Refuses what the index says and the shards do not hold, and the other way round."""
+    """Refuse weights of the index that are not in the shards, and weights in the shards that are not in the index."""
     for path, listed in weight_map.items():
         absent = [name for name in dict.fromkeys(listed) if path not in shards[name].tree.groups]
         if absent:

@@ -42,7 +42,7 @@ def has_weights(tree: Tree) -> bool:
 
 
 def read(source: Hdf5Input, names: Names | None = None) -> None:
-    """Adds the weights of the file, in natural order; what is no weight goes to section `other`.
+    """Add the weights of the file, in natural order; what is no weight goes to section `other`.
 
     `names` are the stored names of objects; a shard needs those of its siblings too.
     """
@@ -70,7 +70,7 @@ def _is_key(name: str) -> bool:
 
 
 def generation(tree: Tree, names: Names) -> str:
-    """Which generations of Keras write files like this one, by what changed in the layout."""
+    """The generations of Keras that write files like this one, by the changes of the layout."""
     if any("_layer_checkpoint_dependencies" in path for path in tree.groups):
         return "Keras 2.12 or 2.13"
     return "Keras 3.6 or later" if names else "Keras 2.14 to 3.5"
@@ -93,20 +93,20 @@ def as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:
     `layer_with_weights-N` and as `layer-N`, and number both: their `dense_2` is the second Dense
     (`Functional._layer_checkpoint_dependencies`, keras/engine/functional.py, 2.12).
     """
-    found = list(parts)
+    names = list(parts)
     for at, part in enumerate(parts):
         if part == "_layer_checkpoint_dependencies":
-            found[at] = "layers"
+            names[at] = "layers"
             stem, _, number = parts[at + 1].rpartition("_") if at + 1 < len(parts) else ("", "", "")
             count = scalars.digits(number)
             if stem and count is not None:
-                found[at + 1] = f"{stem}_{count // 2}" if count > 1 else stem
-    return tuple(found)
+                names[at + 1] = f"{stem}_{count // 2}" if count > 1 else stem
+    return tuple(names)
 
 
 def section_of(parts: tuple[str, ...]) -> Section:
-    """The section of a weight, by the first part of its path; what Keras 2.12 to 2.15 kept for the metrics that a layer
-    added itself (`add_metric`) is state of metrics too."""
+    """The section of a weight, by the first part of its path. The variables of metrics that a layer of Keras 2.12 to
+    2.15 added itself (`add_metric`) are state of metrics, too."""
     if _OF_LAYER in parts:
         return Section.METRICS
     return _SECTIONS.get(parts[0], Section.MODEL)
@@ -137,7 +137,7 @@ def named(owner: tuple[str, ...], names: Names) -> tuple[str | None, str]:
 
 
 def layer_end(owner: tuple[str, ...]) -> int:
-    """How many parts of an object's path make up the path of its layer."""
+    """The number of parts of an object's path that make up the path of its layer."""
     containers = [at for at, part in enumerate(owner[:-1]) if part in CONTAINERS]
     return containers[-1] + 2 if containers else len(owner)
 

@@ -54,7 +54,7 @@ class Ending(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """What a header says of the bytes of a member: checksum, size in the archive, size."""
+    """The checksum of a member, its size in the archive, and its size, as a header has them."""
 
     crc: int
     packed: int
@@ -62,7 +62,7 @@ class Sizes(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What stands before a member, or of it in the directory. `offset` and `disk` are those of the directory."""
+    """The header before a member, or its entry in the directory; only the latter has `offset` and `disk`."""
 
     flags: int
     method: int
@@ -85,14 +85,14 @@ def ending(source: Source) -> Ending | None:
         return None
     *_, comment = fields = _END.unpack_from(tail, at)
     place = source.size - tail_size + at
-    found = Ending(place, End(*fields[1:7]), len(tail) - at - _END.size - comment)
+    end = Ending(place, End(*fields[1:7]), len(tail) - at - _END.size - comment)
     if at < 20 or tail[at - 20 : at - 16] != LOCATOR:
-        return found
-    found = found._replace(has_locator=True, long_place=int.from_bytes(tail[at - 12 : at - 4], "little"))
+        return end
+    end = end._replace(has_locator=True, long_place=int.from_bytes(tail[at - 12 : at - 4], "little"))
     if at < 76 or tail[at - 76 : at - 72] != END_64:
-        return found
+        return end
     _, size, _, _, *numbers = _END_64.unpack_from(tail, at - 76)
-    return found._replace(long=End(*numbers), long_size=size)
+    return end._replace(long=End(*numbers), long_size=size)
 
 
 def entries(directory: bytes) -> Iterator[Header]:
@@ -135,8 +135,8 @@ def extras(raw: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def descriptor(source: Source, at: int, limit: int, sizes: Sizes) -> int:
-    """How many bytes the descriptor at `at` has that says these sizes, with a mark or without, in short or long
-    numbers; 0 where there is none."""
+    """The size in bytes of the descriptor of these sizes at `at`, with a mark or without, in short or long numbers; 0
+    where there is none."""
     raw = source.read(at, max(0, min(24, limit - at)))
     for mark in (DESCRIPTOR, b""):
         for form in ("<3I", "<I2Q"):

@@ -1,7 +1,7 @@
-"""What lets two readers of a zip archive see different things.
+"""The ambiguities of a zip archive, in which two readers would see different contents.
 
-Some go by the directory at its end, as Keras does, some by the headers before the members from the first byte on, and
-some by either way to find the directory. Each may be right, so that whatever differs between them is told.
+Keras reads the directory at the end of an archive. Other readers follow the headers before the members, from the first
+byte on, or find the directory in another way. Each of them may be right, so every difference between them is refused.
 """
 
 import re
@@ -23,8 +23,8 @@ _PATH_PARTS = re.compile(r"[/\\]+")
 
 
 def ambiguities(source: Source, infos: list[zipfile.ZipInfo], directory: int) -> Iterator[Refusal]:
-    """What two readers may see differently; `infos` are the members as zipfile has them, `directory` is where it found
-    the directory."""
+    """The refusals of all that two readers may see differently. `infos` are the members as zipfile lists them,
+    `directory` is the place at which zipfile reads the directory."""
     yield from _names(infos)
     end = records.ending(source)
     raw = source.read(directory, max(0, end.at - directory)) if end else b""
@@ -55,7 +55,7 @@ def _on_any_system(name: str) -> str:
 
 
 def _ends(source: Source, end: records.Ending, directory: int, raw: bytes, listed: list[Header]) -> Iterator[Refusal]:
-    """What the records at the end say differently: of each other, and of the directory before them."""
+    """The refusals of end records that differ from each other, or from the directory before them."""
     if records.END in raw or records.END in source.read(end.at + 4, source.size - end.at - 4):
         yield Refusal("ambiguous", "", "has two end records, of which readers take either")
     if end.behind < 0:
@@ -68,16 +68,16 @@ def _ends(source: Source, end: records.Ending, directory: int, raw: bytes, liste
     if says.disk not in (0, SHORT) or says.first_disk not in (0, SHORT) or any(each.disk for each in listed):
         yield Refusal("corrupt", "", "says that it is one of several disks, and is read as the only one")
     if {says.here, says.total} != {len(listed)} or says.size != sum(each.length for each in listed):
-        found = (
+        counts = (
             f"{says.total:,} members in {says.size:,} bytes, of {len(listed):,} in {sum(e.length for e in listed):,}"
         )
-        yield Refusal("ambiguous", "", f"its end record counts {found}")
+        yield Refusal("ambiguous", "", f"its end record counts {counts}")
     if shift and (shift < 0 or source.read(directory - shift, 4) == records.ENTRY):
         yield Refusal("ambiguous", "", "has two directories, one before the end record and one where that says it is")
 
 
 def _resolved(end: records.Ending) -> records.End:
-    """What the end record says, its long numbers taken from the zip64 end record."""
+    """The numbers of the end record, the long ones taken from the zip64 end record."""
     if end.long is None:
         return end.record
     limits = (SHORT, SHORT, SHORT, SHORT, LONG, LONG)
@@ -96,7 +96,7 @@ def _long_end(end: records.Ending, shift: int) -> Iterator[Refusal]:
 
 
 def _members(source: Source, both: list[tuple[zipfile.ZipInfo, Header]], directory: int) -> Iterator[Refusal]:
-    """What the headers before the members say differently, and the bytes between them, in the order of the archive."""
+    """The refusals of headers that differ from the directory, and of bytes between members, in the archive's order."""
     end = 0
     both.sort(key=lambda pair: pair[0].header_offset)
     limits = [info.header_offset for info, _ in both[1:]] + [directory]
@@ -125,7 +125,7 @@ def _sizes(info: zipfile.ZipInfo) -> Sizes:
 
 
 def _differences(local: Header, entry: Header, info: zipfile.ZipInfo) -> Iterator[Refusal]:
-    """What the header of a member and its entry in the directory say differently."""
+    """The refusals of a member whose header differs from its entry in the directory."""
     name = info.filename
     if local.name != entry.name or ((local.flags ^ entry.flags) & UTF_8 and not local.name.isascii()):
         yield Refusal("ambiguous", name, f"named {local.name.decode('utf-8', 'replace')!r} at its own place")
@@ -142,12 +142,12 @@ def _differences(local: Header, entry: Header, info: zipfile.ZipInfo) -> Iterato
 
 
 def _agree(local: Header, sizes: Sizes) -> bool:
-    """Whether the header of a member says the sizes that the directory says; one that was written before they were
+    """Whether the header of a member has the sizes that the directory has; a header that was written before they were
     known has zeros."""
-    said = _long_sizes(local)
+    sizes_of_header = _long_sizes(local)
     if local.flags & STREAMED:
-        return all(number in (0, known) for number, known in zip(said, sizes, strict=True))
-    return said == sizes
+        return all(number in (0, known) for number, known in zip(sizes_of_header, sizes, strict=True))
+    return sizes_of_header == sizes
 
 
 def _long_sizes(header: Header) -> Sizes:
@@ -182,29 +182,29 @@ def _second_name(extra: bytes, name: str) -> bool:
 
 
 def _described_behind(
-    source: Source, info: zipfile.ZipInfo, place: tuple[int, int, int], told: int
+    source: Source, info: zipfile.ZipInfo, place: tuple[int, int, int], packed: int
 ) -> Iterator[Refusal]:
-    """What is wrong with a member whose sizes stand behind it: no such description there, or another one within it,
-    where readers that go from member to member would stop."""
+    """The refusals of a member whose sizes stand in a descriptor behind it: no descriptor there, or another one within
+    the member, where readers that go from member to member would stop. `packed` is the size in the header."""
     begin, end, limit = place
     if end > source.size or not records.descriptor(source, end, limit, _sizes(info)):
         yield Refusal("ambiguous", info.filename, "what stands behind it and the directory tell different sizes")
-    elif not told and not info.compress_type and end <= limit:
+    elif not packed and not info.compress_type and end <= limit:
         data = source.read(begin, min(end - begin, _SCANNED))
-        for found in re.finditer(re.escape(records.DESCRIPTOR), data):
-            at = found.start()
+        for match in re.finditer(re.escape(records.DESCRIPTOR), data):
+            at = match.start()
             if at in (int.from_bytes(data[at + 8 : at + 8 + width], "little") for width in (4, 8)):
                 yield Refusal("ambiguous", info.filename, f"ends at byte {at:,} to readers that do not know its size")
 
 
 def _unowned(source: Source, start: int, stop: int) -> Iterator[Refusal]:
-    """What to say of the bytes between two members, or around them, where another archive can hide."""
+    """The refusal of bytes between two members, or around them, where another archive can hide."""
     if stop - start <= (_SLACK if start else 0):
         return
-    held = source.read(start, min(stop - start, _SCANNED))
-    if records.HEADER in held or records.ENTRY in held or len(held) < stop - start:
+    raw = source.read(start, min(stop - start, _SCANNED))
+    if records.HEADER in raw or records.ENTRY in raw or len(raw) < stop - start:
         yield Refusal("ambiguous", "", f"{stop - start:,} bytes that belong to no member may hold another archive")
-    elif held.strip(b"\0"):
+    elif raw.strip(b"\0"):
         yield Refusal("foreign", "", f"{stop - start:,} bytes belong to no member")
 
 

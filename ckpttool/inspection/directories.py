@@ -13,7 +13,7 @@ from ckpttool.formats import checkpoints_in, open_checkpoint
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
 
 if TYPE_CHECKING:
-    from ckpttool.formats.tensorflow.places import Kept
+    from ckpttool.formats.tensorflow.places import ManagedEntry
     from ckpttool.manifest import Record
 
 Progress = Callable[[Checkpoint], Callable[[int], None]]
@@ -29,7 +29,7 @@ class Summary:
     listing: Listing | None
     error: str = ""
     record: "Record | None" = None
-    managed: "Kept | None" = None
+    managed: "ManagedEntry | None" = None
     messages: tuple[str, ...] = ()
 
 
@@ -72,11 +72,11 @@ def _failed(path: Path, error: CheckpointError) -> Summary:
 
 def _summaries(directory: Path, records: "tuple[Record, ...]", choice: Choice, progress: Progress) -> Iterator[Summary]:
     """The summaries of the checkpoints in a directory, in the order of a `DirectoryListing`."""
-    from ckpttool.formats.tensorflow.places import kept_in
+    from ckpttool.formats.tensorflow.places import managed_in
 
     recorded = {directory / record.saved.file: record for record in records}
     yield from (_recorded(path, record, choice, progress) for path, record in recorded.items())
-    managed = {path: entry for path, entry in kept_in(directory).items() if path not in recorded}
+    managed = {path: entry for path, entry in managed_in(directory).items() if path not in recorded}
     yield from (replace(summary_of(path, choice, progress), managed=entry) for path, entry in managed.items())
     others = (path for path in checkpoints_in(directory) if path not in recorded and path not in managed)
     yield from (summary_of(path, choice, progress) for path in others)

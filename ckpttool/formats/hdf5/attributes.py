@@ -64,7 +64,7 @@ def _attribute_head(body: bytes) -> _AttributeHead:
 
 
 def _dense_places(header: Header) -> tuple[int, int, int]:
-    """Where the attributes of an object are that stand in a heap: the heap, the index by names, that by order."""
+    """The places of an object's attributes in a heap: the heap, the index by name, the index by order."""
     if ATTRIBUTE_INFO not in header:
         return UNDEFINED, UNDEFINED, UNDEFINED
     info = header[ATTRIBUTE_INFO][0][1]
@@ -109,7 +109,7 @@ class Attributes:
         return ATTRIBUTE_INFO not in self._header and len(self._header.get(ATTRIBUTE, ())) < 2
 
     def check(self) -> None:
-        """Raises where two readers would see different attributes; none of them is given from then on."""
+        """Raise where two readers would see different attributes; none of them is returned from then on."""
         inside = self._header.get(ATTRIBUTE, ())
         names = sorted(self.names())
         twice = next((name for name, following in itertools.pairwise(names) if name == following), None)
@@ -121,8 +121,8 @@ class Attributes:
         self._is_ambiguous = False
 
     def oversized(self) -> str:
-        """What is too much in them for the attributes of a checkpoint, empty where nothing is. Only attributes outside
-        of the header of their object can be so large."""
+        """The excess of attributes that are too many or too large for a checkpoint, empty where there is none. Only
+        attributes outside of the header of their object can be so large."""
         count = len(self._header.get(ATTRIBUTE, ()))
         if ATTRIBUTE_INFO not in self._header and count <= MAX_ATTRIBUTES:
             return ""

@@ -108,7 +108,7 @@ class _Open(NamedTuple):
 
 
 class _Reader:
-    """Reads pieces of datasets by number; a few datasets stay open, so that asking in order costs no search."""
+    """The reader of pieces of datasets by number; a few datasets stay open, so that pieces in order cost no search."""
 
     def __init__(self, file: h5py.File) -> None:
         self._file = file
@@ -163,7 +163,7 @@ class _ChunkSizes:
         self._checked = set[tuple[int, ...]]()
 
     def check(self, block: Block) -> None:
-        """Raises where a stored chunk of the block is not of the size of a chunk."""
+        """Raise where a stored chunk of the block is not of the size of a chunk."""
         if not self._known.issuperset(self._filters):
             return
         places = (range(s // c * c, s + n, c) for s, n, c in zip(*block, self._chunk, strict=True))
@@ -192,7 +192,7 @@ class _ChunkSizes:
 
 
 def _values(dataset: h5py.h5d.DatasetID, block: Block) -> bytes:
-    """The bytes of a block as they are stored: libhdf5 is told that memory has the type of the file."""
+    """The bytes of a block as they are stored: to libhdf5, memory has the type of the file."""
     start, count = block
     stored = dataset.get_type()
     space = dataset.get_space()

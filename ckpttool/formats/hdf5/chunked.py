@@ -25,7 +25,7 @@ _SETTINGS = {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_
 
 
 class ChunkReader:
-    """Reads chunked datasets of one HDF5 file; a child process is started at the first and kept until `close`.
+    """The reader of chunked datasets of one HDF5 file, by a child process that runs from the first dataset to `close`.
 
     Inside an archive `start` and `size` say where the member is, and `inflated` how large it gets where it is deflated.
     Safe to use from several threads, and for several datasets in turns.
@@ -41,23 +41,23 @@ class ChunkReader:
     def pieces(self, dataset: str, nbytes: int, limit: int) -> Iterator[bytes]:
         """The bytes of a dataset in C order, as stored, `limit` at a time; `CorruptFileError` where they are not
         `nbytes` in all."""
-        held, done = bytearray(), 0
+        buffered, done = bytearray(), 0
         for number in itertools.count():
             part = self._piece(dataset, number)
-            held += part
+            buffered += part
             done += len(part)
             if not part or done > nbytes:
                 break
-            while len(held) >= limit:
-                yield bytes(held[:limit])
-                del held[:limit]
+            while len(buffered) >= limit:
+                yield bytes(buffered[:limit])
+                del buffered[:limit]
         if done != nbytes:
             raise _unreadable(dataset, "its values are not of the size it declares", f"{done:,} of {nbytes:,} bytes")
-        if held:
-            yield bytes(held)
+        if buffered:
+            yield bytes(buffered)
 
     def close(self) -> None:
-        """Ends the child process, if there is one; reading afterwards is an error."""
+        """End the child process, if there is one; reading afterwards is an error."""
         with self._lock:
             self._closed = True
             self._end_child()
@@ -131,14 +131,14 @@ class _Child:
             watchdog.cancel()
 
     def end(self) -> None:
-        """Ends the process and takes back its pipes."""
+        """End the process and close its pipes."""
         self._process.kill()
         self._process.communicate()
 
     def _send(self, request: dict[str, str | int]) -> None:
         stdin = self._process.stdin
         assert stdin is not None
-        with contextlib.suppress(OSError):  # the child is gone: reading its answer tells so
+        with contextlib.suppress(OSError):  # the child is gone: reading its answer raises
             stdin.write(json.dumps(request).encode() + b"\n")
             stdin.flush()
 
@@ -153,7 +153,7 @@ class _Child:
         return data
 
 
-def _unreadable(dataset: str, what: str, found: str) -> CorruptFileError:
+def _unreadable(dataset: str, reason: str, actual: str) -> CorruptFileError:
     return CorruptFileError(
-        what, where=dataset, expected="chunks that h5py can put together", found=found, hint="fetch the file again"
+        reason, where=dataset, expected="chunks that h5py can put together", found=actual, hint="fetch the file again"
     )

@@ -16,7 +16,7 @@ LINK_INFO, LINK, SYMBOL_TABLE = 0x02, 0x06, 0x11
 MAX_NAME = 4096
 
 _MAX_LEVEL = 64
-_LINK_STEPS = 8  # what a link costs of the budget, which bounds how many are kept in memory
+_LINK_STEPS = 8  # the price of a link, which bounds the number of links in memory
 _MAX_TARGET = 1024
 
 _Bounds = tuple[bytes, bytes | None]
@@ -24,7 +24,7 @@ _Bounds = tuple[bytes, bytes | None]
 
 
 class Link(NamedTuple):
-    """One name in a group. `kind` is hard, soft, external or user-defined; only a hard link has an `address`.
+    """A name in a group. `kind` is hard, soft, external or user-defined; only a hard link has an `address`.
 
     `table` are the addresses that the entry repeats from the symbol table message of the group that it leads to, as old
     files do; empty where it repeats none. `is_astray` says that the name is out of order: who lists the group sees it,

@@ -48,7 +48,7 @@ _PREFIX_V2 = struct.Struct("<BHB").unpack_from
 
 
 class Superblock(NamedTuple):
-    """What a superblock says, as it is stored.
+    """The fields of a superblock, as they are stored.
 
     `table` are the addresses of the root group's table of names, where they are repeated; `extension` is where the
     superblock goes on, `UNDEFINED` where it does not.
@@ -132,7 +132,7 @@ def find_signature(source: Source) -> int:
 
 
 def other_signature(source: Source, start: int) -> int:
-    """Where behind `start` another HDF5 file may begin, -1 where none does."""
+    """The place behind `start` at which another HDF5 file may begin, -1 where there is none."""
     offset = max(512, start * 2)
     while offset + len(SIGNATURE) <= source.size:
         if source.read(offset, len(SIGNATURE)) == SIGNATURE:
@@ -154,14 +154,16 @@ def _superblock(source: Source, start: int) -> tuple[Superblock, int]:
     sizes = head[13:15] if version < 2 else head[9:11]
     if sizes != b"\x08\x08":
         raise UnsupportedError(f"HDF5 offsets of {sizes[0]} and lengths of {sizes[1]} bytes", expected="8 and 8")
-    found = _superblock_v0(head, version) if version < 2 else _superblock_v2(head)
-    end = found.end - found.base  # stored as an offset in the whole file; all other addresses count from the base
+    superblock = _superblock_v0(head, version) if version < 2 else _superblock_v2(head)
+    end = (
+        superblock.end - superblock.base
+    )  # stored as an offset in the whole file; all other addresses count from the base
     if end > source.size - start:
         raise truncated(source.size - start, end)
-    if found.root >= end:
-        where = f"address {found.root:,} of {end:,}"
+    if superblock.root >= end:
+        where = f"address {superblock.root:,} of {end:,}"
         raise CorruptFileError("has no root group", found=where, hint="fetch the file again")
-    return found, end
+    return superblock, end
 
 
 def _superblock_v0(head: bytes, version: int) -> Superblock:
@@ -186,12 +188,12 @@ def _superblock_v2(head: bytes) -> Superblock:
     return Superblock(base, root, end, b"", extension)
 
 
-def truncated(found: int, expected: int) -> CorruptFileError:
-    """The error for a file that is shorter than it says of itself."""
+def truncated(actual: int, expected: int) -> CorruptFileError:
+    """The error for a file that is shorter than its superblock says."""
     return CorruptFileError(
         "is truncated: shorter than the HDF5 superblock says",
         expected=f"{expected:,} bytes",
-        found=f"{found:,} bytes",
+        found=f"{actual:,} bytes",
         hint="the download or the save was cut off; fetch or save it again",
     )
 
@@ -269,7 +271,7 @@ def _messages_v2(
 
 
 def _add(header: Header, blocks: list[tuple[int, int]], kind: int, flags: int, body: bytes, size: int) -> None:
-    """Adds a message to the header, or the block that a continuation points to to the blocks."""
+    """Add a message to the header, or the block that a continuation points to to the blocks."""
     if len(body) != size:
         raise CorruptFileError("an HDF5 header message runs past its block", found=f"{size:,} bytes")
     if kind == 0x10:
@@ -288,7 +290,7 @@ def _add(header: Header, blocks: list[tuple[int, int]], kind: int, flags: int, b
 
 
 def _check_flags(kind: int, flags: int) -> None:
-    """Raises for flags by which libhdf5 refuses to read on."""
+    """Raise for flags by which libhdf5 refuses to read on."""
     shared, not_to_be, strict, marked, was_unknown = (flags & bit for bit in (0x42, 0x04, 0x08, 0x10, 0x20))
     if (flags & _SHARED and not_to_be) or (was_unknown and (strict or not marked)):
         raise CorruptFileError("an HDF5 message has flags that exclude each other", found=f"{flags:#04x}")

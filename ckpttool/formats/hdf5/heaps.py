@@ -167,16 +167,16 @@ class NameIndex:
         self.records = list(btree_v2_records(file, by_name, kind.by_name))
         self.heap_ids = [record[kind.heap_id] for record in self.records]
         if by_order != UNDEFINED:
-            found = [record[kind.heap_id_by_order] for record in btree_v2_records(file, by_order, kind.by_order)]
-            if sorted(found) != sorted(self.heap_ids):
+            by_order_ids = [record[kind.heap_id_by_order] for record in btree_v2_records(file, by_order, kind.by_order)]
+            if sorted(by_order_ids) != sorted(self.heap_ids):
                 raise ambiguous("an HDF5 object has two indexes of its names, which differ")
 
     def add(self, heap_id: bytes, name: str) -> None:
-        """Notes the name of what stands in the heap."""
+        """Note the name of an object in the heap."""
         self._names[heap_id] = name.encode("utf-8", "surrogateescape")
 
     def check(self) -> None:
-        """Raises where a name is not where it is looked for."""
+        """Raise where a name is not where it is looked for."""
         last = (0, b"")
         for record, heap_id in zip(self.records, self.heap_ids, strict=True):
             name = self._names[heap_id]
@@ -243,7 +243,7 @@ class _TreeV2:
             yield from records[number : number + 1]
 
     def _child_width(self, depth: int) -> int:
-        """How many bytes lead to a child."""
+        """The number of bytes that lead to a child."""
         return 8 + self._count_bytes + self._total_bytes[depth - 1]
 
     def _children(self, node: bytes, count: int, depth: int) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""What the object header of an HDF5 dataset says: its shape, its type, and where its values are."""
+"""The object header of an HDF5 dataset: its shape, its type, and the place of its values."""
 
 import math
 import struct
@@ -16,7 +16,7 @@ _TYPE_BYTES_A_STEP = 3  # bits: bytes of a datatype that cost a step
 
 
 class Layout(NamedTuple):
-    """Where the values of a dataset are: `contiguous` at an address, `compact` in the header, `chunked` or `virtual`.
+    """The place of a dataset's values: `contiguous` at an address, `compact` in the header, `chunked` or `virtual`.
 
     `chunk` has the sizes of a chunk and, behind them, the bytes of one value; `filters` the numbers of the filters that
     each chunk passed through, in order.
@@ -132,7 +132,7 @@ def read_dataspace(body: bytes) -> tuple[int, ...] | None:
 
 def _read_filters(body: bytes) -> tuple[int, ...]:
     """The numbers of the filters in a filter pipeline message (version 1 or 2)."""
-    version, count, found = body[0] if body else 0, body[1] if len(body) > 1 else 0, []
+    version, count, numbers = body[0] if body else 0, body[1] if len(body) > 1 else 0, []
     at = 8 if version == 1 else 2
     for _ in range(count):
         number = int.from_bytes(body[at : at + 2], "little")
@@ -142,10 +142,10 @@ def _read_filters(body: bytes) -> tuple[int, ...]:
         settings = int.from_bytes(fields[-2:], "little")
         padding = 4 * (settings & 1) if version == 1 else 0
         at += (8 if named else 6) + (-(-name_size // 8) * 8 if version == 1 else name_size) + 4 * settings + padding
-        found.append(number)
+        numbers.append(number)
     if version not in (1, 2) or at > len(body):
         raise CorruptFileError("an impossible HDF5 filter pipeline")
-    return tuple(found)
+    return tuple(numbers)
 
 
 def _read_layout(body: bytes, filters: tuple[int, ...]) -> Layout:

@@ -31,14 +31,14 @@ _LINK_REFUSALS = {"soft": "link", "user-defined": "link", "external": "external"
 
 @dataclass(slots=True)
 class Tree:
-    """An HDF5 file as read: groups and datasets by path (`""` is the root), in natural order, and what was refused."""
+    """An HDF5 file as read: groups and datasets by path (`""` is the root), in natural order, and the refusals."""
 
     file: Hdf5Bytes
     groups: dict[str, Attributes] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     attributes: dict[str, Attributes] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
-    _told: set[Refusal] = field(default_factory=set)
+    _refused_once: set[Refusal] = field(default_factory=set)
 
     def attribute(self, path: str, name: str) -> AttributeValue:
         """An attribute of the group or dataset at `path`; one that cannot be read is refused and counts as None."""
@@ -59,10 +59,10 @@ class Tree:
         return value if isinstance(value, str) else None
 
     def refuse(self, place: str, error: CheckpointError) -> None:
-        """Adds what an error says to the refusals, once."""
+        """Add the refusal of an error, once."""
         refusal = Refusal.from_error(error, place)
-        if refusal not in self._told:
-            self._told.add(refusal)
+        if refusal not in self._refused_once:
+            self._refused_once.add(refusal)
             self.refusals.append(refusal)
 
 
@@ -79,7 +79,7 @@ def read_tree(source: Source) -> Tree:
 
 
 def _require_plain(file: Hdf5Bytes) -> None:
-    """Raises where the superblock goes on with an image of the cache, whose parts some readers see in place of those of
+    """Raise where the superblock goes on with an image of the cache, whose parts some readers see in place of those of
     the file, or with the description of several files."""
     if file.superblock.extension == UNDEFINED:
         return
@@ -91,17 +91,17 @@ def _require_plain(file: Hdf5Bytes) -> None:
 
 
 def _refuse_second(tree: Tree, source: Source) -> None:
-    """Notes another superblock where readers look for one."""
+    """Note another superblock where readers look for one."""
     second = other_signature(source, tree.file.start)
     if second >= 0:
         detail = f"a second HDF5 file begins at byte {second:,}; the one at byte {tree.file.start:,} is read"
         tree.refusals.append(Refusal("ambiguous", "", detail))
 
 
-def _refuse_foreign(tree: Tree, source: Source, start: int, size: int, what: str) -> None:
-    """Notes bytes outside the HDF5 data, where a second file can hide; zeros are padding."""
+def _refuse_foreign(tree: Tree, source: Source, start: int, size: int, description: str) -> None:
+    """Note bytes outside the HDF5 data, where a second file can hide; zeros are padding."""
     if size > _SCANNED or source.read(start, size).strip(b"\0"):
-        tree.refusals.append(Refusal("foreign", "", f"{size:,} {what} and belong to nobody"))
+        tree.refusals.append(Refusal("foreign", "", f"{size:,} {description} and belong to nobody"))
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -121,10 +121,10 @@ class _Walk:
         self._tree, self._file = tree, tree.file
         self._heap = GlobalHeap(tree.file)
         self._names: dict[int, str] = {}  # the first path of each object address
-        self._repeated = self._claimed = 0
+        self._refused_once = self._claimed = 0
 
     def run(self) -> None:
-        """Fills the tree from the root on."""
+        """Fill the tree from the root on."""
         if not any(self._file.read(self._file.root, 16)):
             raise unfinished()
         root = read_header(self._file, self._file.root)
@@ -149,47 +149,47 @@ class _Walk:
                     stack += self._enter(path, depth, group)
 
     def _enter(self, path: str, depth: int, group: Header) -> list[tuple[str, int, Link]]:
-        """Notes a group; its links, last first, as the stack wants them, each with the path before its name."""
+        """Note a group; its links, last first, as the stack wants them, each with the path before its name."""
         self._tree.groups[path] = attributes = Attributes(self._file, self._heap, group)
         self._judge(path, attributes)
         prefix = f"{path}/" if path else ""
         try:
-            found = list(links(self._file, group))
+            group_links = list(links(self._file, group))
         except CheckpointError as error:
             error.where = ", ".join(filter(None, (f"group {path or '/'}", error.where)))
             raise
-        if len(found) > 1:
-            if len({link.name for link in found}) < len(found):
-                found = self._once(prefix, found)
-            found.sort(key=lambda link: natural_key(link.name), reverse=True)
-        return [(prefix, depth + 1, link) for link in found]
+        if len(group_links) > 1:
+            if len({link.name for link in group_links}) < len(group_links):
+                group_links = self._once(prefix, group_links)
+            group_links.sort(key=lambda link: natural_key(link.name), reverse=True)
+        return [(prefix, depth + 1, link) for link in group_links]
 
-    def _once(self, prefix: str, found: list[Link]) -> list[Link]:
+    def _once(self, prefix: str, group_links: list[Link]) -> list[Link]:
         """The links of a group without those whose names stand there before, which are refused."""
         by_name = dict[str, Link]()
-        for link in found:
+        for link in group_links:
             if by_name.setdefault(link.name, link) is not link:
                 detail = "the name stands twice in its group; only one of the two is listed"
                 self._tree.refusals.append(Refusal("ambiguous", prefix + link.name, detail))
         return list(by_name.values())
 
     def _judge(self, path: str, attributes: Attributes) -> None:
-        """Tells of attributes that are too many or too large for a checkpoint, which can be read all the same, and of
-        those that readers see differently, which cannot."""
+        """Refuse attributes that are too many or too large for a checkpoint, which are read all the same, and those
+        that readers see differently, which are not."""
         if attributes.are_few:
             return
         try:
-            told = attributes.oversized()
-            if not told:
+            excess = attributes.oversized()
+            if not excess:
                 attributes.check()
         except CheckpointError as error:
             self._tree.refuse(f"{path or '/'} attributes", error)
             return
-        if told:
-            self._tree.refusals.append(Refusal("bomb", path or "/", told))
+        if excess:
+            self._tree.refusals.append(Refusal("bomb", path or "/", excess))
 
     def _room(self, path: str) -> bool:
-        """Whether the listing may go on; says so once when it may not."""
+        """Whether the listing may go on; refuse the rest where it may not."""
         if self._file.budget.affords(_OBJECT_STEPS + steps_of_text(path)):
             return True
         detail = "more objects or longer names than a file of its size is worth"
@@ -197,7 +197,7 @@ class _Walk:
         return False
 
     def _refused(self, path: str, depth: int, link: Link) -> Refusal | None:
-        """Why a link is not followed, or None."""
+        """The refusal of a link that is not followed, None of one that is."""
         if link.kind != "hard":
             return Refusal(_LINK_REFUSALS[link.kind], path, f"{link.kind} link to {link.target}, not followed")
         if not link.name or "/" in link.name or link.name in (".", "..") or len(link.name) > MAX_NAME:
@@ -214,8 +214,8 @@ class _Walk:
         if dataset is None:
             self._tree.refusals.append(Refusal("repeat", path, f"a second name of /{first}, listed once"))
             return
-        self._repeated += dataset.nbytes
-        if self._repeated > MAX_REPEATED * self._file.end:
+        self._refused_once += dataset.nbytes
+        if self._refused_once > MAX_REPEATED * self._file.end:
             self._tree.refusals.append(Refusal("bomb", path, f"a second name of /{first}, one of too many"))
             return
         self._tree.datasets[path] = dataset
@@ -250,7 +250,7 @@ class _Walk:
 
 
 def _require_one_kind(header: Header, table: bytes) -> None:
-    """Raises where a group is a dataset to another reader, or where its entry in the group above, or in the superblock,
+    """Raise where a group is a dataset to another reader, or where its entry in the group above, or in the superblock,
     leads to another `table` of names than its own header.
 
     A group that has become one of the new kind has no table, and its entry an old one.

@@ -86,11 +86,11 @@ class Refused(NamedTuple):
     reason: CheckpointError
 
     def pieces(self, limit: int) -> Iterator[bytes]:
-        """Raises the reason."""
+        """Raise the reason."""
         raise copy(self.reason)  # an error raised twice would grow a traceback of both
 
     def part(self, start: int, stop: int) -> "Refused":
-        """Raises the reason, before many parts are made of what is not there."""
+        """Raise the reason, before many parts are made of what is not there."""
         raise copy(self.reason)
 
 
@@ -110,7 +110,7 @@ class Chunked(NamedTuple):
 
 
 def values_of(file: Hdf5Bytes, path: str, dataset: Dataset, reader: ChunkReader) -> Values:
-    """The values of a dataset; `problem` tells beforehand whether they may be read."""
+    """The values of a dataset; call `problem` first, which says whether they may be read."""
     error = problem(file, dataset)
     if error is not None:
         return Refused(error.at(where=path))
@@ -127,13 +127,13 @@ def values_of(file: Hdf5Bytes, path: str, dataset: Dataset, reader: ChunkReader)
 
 
 def problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
-    """Why the values of a dataset are not to be read, or None."""
+    """The error for values of a dataset that must not be read, None where they may be."""
     layout = dataset.layout
     if dataset.external:
         return UnsafeFileError("keeps its values in another file, which is not opened", kind="external")
     if layout.kind == "virtual":
-        what = "is a virtual dataset, which gathers values from other files or datasets"
-        return UnsafeFileError(what, kind="virtual")
+        reason = "is a virtual dataset, which gathers values from other files or datasets"
+        return UnsafeFileError(reason, kind="virtual")
     if dataset.nbytes > MAX_DECLARED and dataset.nbytes > MAX_RATIO * file.end:
         return _bomb(dataset.nbytes, file.end)
     if layout.kind == "chunked":
@@ -148,7 +148,7 @@ def problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
 
 
 def steps_of_values(dataset: Dataset) -> int:
-    """What reading the values costs of the budget."""
+    """The steps that reading the values takes off the budget."""
     steps = dataset.nbytes >> _VALUES_A_STEP
     return steps + _CHUNK_STEPS * _count_of_chunks(dataset) if dataset.layout.kind == "chunked" else steps
 
@@ -166,7 +166,7 @@ def _unwritten_problem(dataset: Dataset) -> CheckpointError | None:
 
 
 def _fill_problem(dataset: Dataset) -> CheckpointError | None:
-    """What is wrong with the value that stands for what was never written; libhdf5 reads beyond a short one."""
+    """The error for a damaged fill value, which stands for values never written; libhdf5 reads beyond a short one."""
     if dataset.fill and len(dataset.fill) != dataset.dtype.size:
         sizes = f"{dataset.dtype.size:,} bytes", f"{len(dataset.fill):,} bytes"
         return CorruptFileError("the fill value is not of the size of a value", expected=sizes[0], found=sizes[1])
@@ -174,8 +174,8 @@ def _fill_problem(dataset: Dataset) -> CheckpointError | None:
 
 
 def _beyond(file: Hdf5Bytes, address: int, size: int) -> CorruptFileError:
-    found = f"{size:,} bytes at {address:,}"
-    return CorruptFileError("lies beyond the end of the file", expected=f"at most byte {file.end:,}", found=found)
+    actual = f"{size:,} bytes at {address:,}"
+    return CorruptFileError("lies beyond the end of the file", expected=f"at most byte {file.end:,}", found=actual)
 
 
 def _short(declared: int, stored: int) -> CheckpointError | None:
@@ -185,8 +185,8 @@ def _short(declared: int, stored: int) -> CheckpointError | None:
 
 
 def _bomb(declared: int, stored: int) -> UnsafeFileError:
-    expected, found = f"about {stored:,} bytes", f"{declared:,} bytes"
-    return UnsafeFileError("declares far more than is stored", expected=expected, found=found)
+    expected, actual = f"about {stored:,} bytes", f"{declared:,} bytes"
+    return UnsafeFileError("declares far more than is stored", expected=expected, found=actual)
 
 
 def _chunk_problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
@@ -196,15 +196,15 @@ def _chunk_problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
         return CorruptFileError("has chunks that do not fit it", expected=expected, found=str(layout.chunk))
     chunk_bytes = math.prod(layout.chunk)
     if chunk_bytes > MAX_CHUNK or chunk_bytes > max(dataset.nbytes, 1 << 20) * 64:
-        expected, found = f"about {dataset.nbytes:,} bytes", f"{chunk_bytes:,}"
-        return UnsafeFileError("has chunks of absurd size", expected=expected, found=found)
+        expected, actual = f"about {dataset.nbytes:,} bytes", f"{chunk_bytes:,}"
+        return UnsafeFileError("has chunks of absurd size", expected=expected, found=actual)
     count = _count_of_chunks(dataset)
     if count > MAX_CHUNKS and chunk_bytes < LEAST_CHUNK:
-        found = f"{count:,} of {chunk_bytes:,} bytes each"
+        actual = f"{count:,} of {chunk_bytes:,} bytes each"
         return UnsupportedError(
             "is cut into chunks without end",
             expected=f"{MAX_CHUNKS:,} at most",
-            found=found,
+            found=actual,
             hint="rewrite it with h5repack -l CONTI",
         )
     if layout.address == UNDEFINED and dataset.nbytes > MAX_UNSTORED:
@@ -216,8 +216,8 @@ def _chunk_problem(file: Hdf5Bytes, dataset: Dataset) -> CheckpointError | None:
 
 def _filter_problem(filters: tuple[int, ...]) -> CheckpointError | None:
     if len(filters) > MAX_FILTERS:
-        expected, found = f"{MAX_FILTERS} at most", str(len(filters))
-        return UnsafeFileError("passes too many filters", expected=expected, found=found)
+        expected, actual = f"{MAX_FILTERS} at most", str(len(filters))
+        return UnsafeFileError("passes too many filters", expected=expected, found=actual)
     if FILTERS.keys() >= set(filters):
         return None
     return UnsupportedError(

@@ -1,9 +1,8 @@
-"""A bundle: the entries of an index, and the shards in which they have their values.
+"""A bundle of tensors: the entries of an index, whose values are in shards.
 
     PREFIX.index, PREFIX.data-00000-of-00002, PREFIX.data-00001-of-00002
 
-(`BundleReader`, tensorflow/core/util/tensor_bundle/tensor_bundle.cc, 2.15.) What is wrong with one tensor hides no
-other.
+(`BundleReader`, tensorflow/core/util/tensor_bundle/tensor_bundle.cc, 2.15.) A damaged tensor does not hide others.
 """
 
 import math
@@ -24,8 +23,8 @@ _MAX_SIZE = 1 << 62
 
 @dataclass(slots=True)
 class Bundle:
-    """What an index says: the tensors by name, and the parts of partitioned ones by the bytes of their keys. `problems`
-    are entries that describe no tensor, by name."""
+    """The entries of an index: the tensors by name, and the parts of partitioned ones by the bytes of their keys.
+    `problems` are the errors of entries that describe no tensor, by name."""
 
     header: Header = field(default_factory=Header)
     tensors: dict[str, Entry] = field(default_factory=dict)
@@ -42,7 +41,7 @@ class Bundle:
 
 
 def read_bundle(source: Source) -> Bundle:
-    """The bundle of an index. Raises what the file is where it is none of today's."""
+    """The bundle of an index. Raises CheckpointError for a table that is none, or of a format that is not read."""
     entries, budget, bundle = read_table(source), source.budget, Bundle()
     key, value = next(entries, (b"\xff", memoryview(b"")))
     if key:
@@ -70,7 +69,7 @@ def first_format() -> UnsupportedError:
 
 
 def _add(bundle: Bundle, key: bytes, value: memoryview, budget: Budget) -> None:
-    """Add one entry to the bundle, or what is wrong with it."""
+    """Add an entry to the bundle, or to its problems."""
     name = text(memoryview(key))
     try:
         entry = messages.entry(value, budget)
@@ -88,7 +87,7 @@ def _add(bundle: Bundle, key: bytes, value: memoryview, budget: Budget) -> None:
 
 
 def _description_problem(entry: Entry, header: Header) -> CheckpointError | None:
-    """Why an entry describes no tensor, None where it does."""
+    """The error for an entry that describes no tensor, None where it does."""
     if entry.dtype not in DTYPES:
         return CorruptFileError("a dtype that TensorFlow does not store", found=f"number {entry.dtype}")
     if entry.shape is None or min(entry.shape, default=0) < 0:
@@ -115,12 +114,12 @@ def _too_many(shape: tuple[int, ...]) -> bool:
 
 
 def stored_size(entry: Entry) -> int:
-    """How many bytes the numbers of a tensor take."""
+    """The size in bytes that the numbers of a tensor take."""
     return math.prod(entry.shape or ()) * DTYPES[entry.dtype][1]
 
 
 def size_problem(entry: Entry) -> CheckpointError | None:
-    """Why the stored size of a tensor does not fit its shape."""
+    """The error for a stored size that does not fit the shape of its tensor, None where it fits."""
     count = math.prod(entry.shape or ())
     if entry.dtype == VARIANT:
         return UnsupportedError("values of type variant are listed but not read")
@@ -136,14 +135,15 @@ def size_problem(entry: Entry) -> CheckpointError | None:
 
 
 def repeated(entries: Iterable[Entry]) -> set[int]:
-    """The ids of the entries whose bytes one before has, too: what nobody writes, and what makes a small file large."""
-    reached, found = (-1, 0), set[int]()
+    """The ids of entries whose bytes an entry before has, too: TensorFlow writes none, and a small file would have many
+    large weights by them."""
+    reached, ids = (-1, 0), set[int]()
     for entry in sorted(entries, key=lambda entry: (entry.shard, entry.offset, entry.size)):
         if entry.shard == reached[0] and entry.offset < reached[1]:
-            found.add(id(entry))
+            ids.add(id(entry))
         else:
             reached = entry.shard, entry.offset + entry.size
-    return found
+    return ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +157,14 @@ class Box:
 
 def boxes(name: str, entry: Entry, parts: Mapping[bytes, Entry], budget: Budget) -> list[Box]:
     """The parts of a partitioned tensor. Raises where they are not exactly the whole."""
-    found = list(_boxes(name, entry, parts))
+    pieces = list(_boxes(name, entry, parts))
     whole = math.prod(entry.shape or ())
-    if sum(math.prod(box.lengths) for box in found) != whole:
+    if sum(math.prod(box.lengths) for box in pieces) != whole:
         raise CorruptFileError("parts that are not the whole", expected=f"{whole:,} values in all parts together")
-    budget.spend(len(found) * len(found) >> 3)
-    if any(_overlap(box, other) for number, box in enumerate(found) for other in found[:number]):
+    budget.spend(len(pieces) * len(pieces) >> 3)
+    if any(_overlap(box, other) for number, box in enumerate(pieces) for other in pieces[:number]):
         raise CorruptFileError("parts that overlap")
-    return found
+    return pieces
 
 
 def _boxes(name: str, entry: Entry, parts: Mapping[bytes, Entry]) -> Iterator[Box]:
@@ -189,5 +189,7 @@ def _inside(start: int, length: int, size: int) -> bool:
 
 def _overlap(a: Box, b: Box) -> bool:
     """Whether two parts have a place in common."""
-    axes = zip(a.starts, a.lengths, b.starts, b.lengths, strict=True)
-    return all(max(one, other) < min(one + size, other + wide) for one, size, other, wide in axes)
+    first = [(start, start + length) for start, length in zip(a.starts, a.lengths, strict=True)]
+    second = [(start, start + length) for start, length in zip(b.starts, b.lengths, strict=True)]
+    axes = zip(first, second, strict=True)
+    return all(max(start, other_start) < min(end, other_end) for (start, end), (other_start, other_end) in axes)

@@ -14,7 +14,7 @@ from ckpttool.formats.tensorflow.weights import Shards, add_weights, open_shards
 from ckpttool.io.sources import FileSource
 from ckpttool.object_graph import CONFIG, ObjectGraph
 
-_SEEN = 10  # names of files that are told
+_LISTED = 10  # stray files of each kind that are refused by name
 
 
 def read(source: FileSource) -> Checkpoint:
@@ -39,8 +39,8 @@ def add_bundle(parts: Parts, source: FileSource) -> tuple[Shards, Bundle, Object
     graph = parts.object_graph = _graph(parts, bundle, shards)
     if graph is not None and parts.config is None:
         _add_config(parts, bundle, shards, graph)
-    found = roles(bundle, graph, name_of_model(parts.config))
-    add_weights(parts, bundle, shards, found, _no_weights(bundle, shards, graph))
+    weight_roles = roles(bundle, graph, name_of_model(parts.config))
+    add_weights(parts, bundle, shards, weight_roles, _no_weights(bundle, shards, graph))
     if graph is not None:
         _refuse_absent(parts, bundle, graph)
     return shards, bundle, graph
@@ -49,7 +49,9 @@ def add_bundle(parts: Parts, source: FileSource) -> tuple[Shards, Bundle, Object
 def _graph(parts: Parts, bundle: Bundle, shards: Shards) -> ObjectGraph | None:
     """The object graph; without it, and where it cannot be read, names are all that is known."""
     entry = bundle.tensors.get(trackables.KEY)
-    if entry is None or not isinstance(shards.found.get(entry.shard), FileSource):  # whose shard was refused, if any
+    if entry is None or not isinstance(
+        shards.by_number.get(entry.shard), FileSource
+    ):  # whose shard was refused, if any
         return None
     try:
         return trackables.read_graph(memoryview(text_of(bundle, shards, trackables.KEY)), parts.budget)
@@ -63,7 +65,7 @@ def _add_config(parts: Parts, bundle: Bundle, shards: Shards, graph: ObjectGraph
     it.
     """
     key = graph.nodes[0].key(CONFIG) if graph.nodes else ""
-    if key in bundle.tensors and isinstance(shards.found.get(bundle.tensors[key].shard), FileSource):
+    if key in bundle.tensors and isinstance(shards.by_number.get(bundle.tensors[key].shard), FileSource):
         try:
             add_whole_config(parts, text_of(bundle, shards, key), key)
         except CheckpointError as error:
@@ -74,7 +76,7 @@ def _no_weights(bundle: Bundle, shards: Shards, graph: ObjectGraph | None) -> se
     """The tensors that are no weights: the object graph itself, unless it is damaged, and the configs of layers."""
     configs = {key for key, (_, attribute) in graph.owners.items() if attribute.name == CONFIG} if graph else set()
     entry = bundle.tensors.get(trackables.KEY)
-    damaged = graph is None and entry is not None and isinstance(shards.found.get(entry.shard), FileSource)
+    damaged = graph is None and entry is not None and isinstance(shards.by_number.get(entry.shard), FileSource)
     return configs if damaged else {trackables.KEY, *configs}
 
 
@@ -86,13 +88,11 @@ def _refuse_absent(parts: Parts, bundle: Bundle, graph: ObjectGraph) -> None:
 
 
 def _refuse_strays(parts: Parts, directory: Path, prefix: str, shards: Shards) -> None:
-    """Refuse what lies beside a checkpoint under its name and belongs to another save, or to one that was killed."""
-    named = set(shards.names.values())
-    cut = {
-        name for name in places.shards_beside(directory, prefix) if any(one.startswith(name) for one in named - {name})
-    }
-    stale = [name for name in places.shards_beside(directory, prefix) if name not in named | cut]
-    for name in stale[:_SEEN]:
+    """Refuse files beside a checkpoint that have its name and are of another save, or of one that was killed."""
+    named, beside = set(shards.names.values()), places.shards_beside(directory, prefix)
+    cut_off = {name for name in beside if any(whole.startswith(name) for whole in named - {name})}
+    stale = [name for name in beside if name not in named | cut_off]
+    for name in stale[:_LISTED]:
         parts.refuse("extra", name, "a shard of an earlier save under the same name: nothing reads it")
-    for name in list(places.leftovers(directory, prefix))[:_SEEN]:
+    for name in list(places.leftovers(directory, prefix))[:_LISTED]:
         parts.refuse("extra", name, "what a save leaves that was killed before it was finished")

@@ -3,8 +3,8 @@
 Bytes are a polynomial over GF(2), and the checksum its remainder modulo P, of degree 32. The polynomial below is a
 multiple of P, so data may be reduced modulo it first: that is five times an exclusive or of long runs of bytes, which
 Python's whole numbers and NumPy do at the speed of memory. Over GF(2) the square of a polynomial has its exponents
-doubled; so the same six exponents hold for bits, bytes and runs of any power of two of them. Only what is left goes
-through the table.
+doubled; so the same six exponents hold for bits, bytes and runs of any power of two of them. Only the
+remainder goes through the table.
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ def _reduced_by_numpy(data: bytes | bytearray | memoryview, first: bytes) -> byt
     """The bytes, of which `first` replaces the first, reduced to a few thousand and then as `_reduced` does."""
     import numpy as np
 
-    words, unit = _UNIT // 8, _UNIT
+    numbers, unit = _UNIT // 8, _UNIT
     units = -(-len(data) // unit)
-    buffer = np.zeros(units * words, np.uint64)
+    buffer = np.zeros(units * numbers, np.uint64)
     raw = buffer.view(np.uint8)
     start = raw.size - len(data)
     raw[start:] = np.frombuffer(data, np.uint8)
     raw[start : start + 4] = np.frombuffer(first, np.uint8)
-    end = max(0, (units - _DEGREE) * words)
+    end = max(0, (units - _DEGREE) * numbers)
     _fold(buffer, end)
     left = raw[end * 8 :].tobytes()
     return _reduced(int.from_bytes(left, "big"), len(left))
@@ -94,8 +94,8 @@ def _fold(buffer: np.ndarray, end: int) -> None:
     """Bring the words before `end` to lower places, run by run."""
     import numpy as np
 
-    words = _UNIT // 8
-    step, places = (_DEGREE - _LOWER[0]) * words, [(_DEGREE - exponent) * words for exponent in _LOWER]
+    numbers = _UNIT // 8
+    step, places = (_DEGREE - _LOWER[0]) * numbers, [(_DEGREE - exponent) * numbers for exponent in _LOWER]
     for at in range(0, end, step):
         run = buffer[at : min(at + step, end)]
         for place in places:
@@ -106,12 +106,12 @@ def _fold(buffer: np.ndarray, end: int) -> None:
 @lru_cache
 def _table() -> tuple[int, ...]:
     """The remainder of each byte."""
-    found = []
+    remainders = []
     for remainder in range(256):
         for _ in range(8):
             remainder = remainder >> 1 ^ (_POLYNOMIAL if remainder & 1 else 0)
-        found.append(remainder)
-    return tuple(found)
+        remainders.append(remainder)
+    return tuple(remainders)
 
 
 def _through_table(data: bytes | bytearray | memoryview, register: int) -> int:

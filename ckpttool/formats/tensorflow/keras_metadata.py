@@ -1,4 +1,4 @@
-"""The config of a Keras model in the files of TensorFlow: where each version put it, and the words it was wrapped in.
+"""The config of a Keras model in the files of TensorFlow, from the places in which each version stored it.
 
 tf.keras of TensorFlow 2.5 to 2.15 wrote `keras_metadata.pb`, 2.0 to 2.4 the same JSON into `saved_model.pb`,
 `export_saved_model` of 1.14 to 2.0 a file among the assets, and checkpoints of 1.13 to 2.0 have it among their tensors.
@@ -12,7 +12,7 @@ from ckpttool.formats.builder import Parts
 from ckpttool.formats.tensorflow.saved_objects import KerasObject
 
 _CLASSES = {"_tf_keras_sequential": "Sequential", "_tf_keras_network": "Functional"}
-"""Which class a model is at least, by what its object is called."""
+"""The base class of a model by the identifier of its object."""
 
 _LISTS = frozenset({"__tuple__", "TensorShape"})
 _KNOWN = frozenset({"Sequential", "Functional", "Model"})
@@ -22,7 +22,7 @@ def add_config(parts: Parts, objects: list[KerasObject], place: str) -> str:
     """Add the config and the compile settings of the root object; the place where they are, empty where there are
     none.
     """
-    root = next((one for one in objects if one.number == 0 and one.metadata), None)
+    root = next((each for each in objects if each.number == 0 and each.metadata), None)
     value = parts.json(root.metadata, place) if root is not None else None
     if root is None or not isinstance(value, dict):
         return ""
@@ -51,7 +51,7 @@ def add_whole_config(parts: Parts, raw: bytes, place: str) -> str:
 
 
 def add_producer(parts: Parts, value: dict[str, Any]) -> None:
-    """Add which Keras wrote a config, where it says so."""
+    """Add the version of Keras that wrote a config, where it is stored."""
     version, backend = value.get("keras_version"), value.get("backend")
     if isinstance(version, str):
         parts.producer = Producer(
@@ -62,7 +62,7 @@ def add_producer(parts: Parts, value: dict[str, Any]) -> None:
 
 
 def name_of_model(config: Any) -> str:
-    """The name of the model that a config is of, empty where it tells none."""
+    """The name of the model in its config, empty where there is none."""
     inner = config.get("config") if isinstance(config, dict) else None
     name = inner.get("name") if isinstance(inner, dict) else None
     return name if isinstance(name, str) else ""
@@ -76,18 +76,18 @@ def unwrapped(value: Any) -> Any:
     waiting: list[tuple[Any, Any]] = [(root, 0)]
     while waiting:
         holder, key = waiting.pop()
-        found = holder[key] = _plain(holder[key])
-        if isinstance(found, dict):
-            holder[key] = copied = dict(found)
+        plain = holder[key] = _plain(holder[key])
+        if isinstance(plain, dict):
+            holder[key] = copied = dict(plain)
             waiting.extend((copied, name) for name in copied)
-        elif isinstance(found, list):
-            holder[key] = items = list(found)
+        elif isinstance(plain, list):
+            holder[key] = items = list(plain)
             waiting.extend((items, number) for number in range(len(items)))
     return root[0]
 
 
 def _plain(value: Any) -> Any:
-    """What one wrapper holds; any other value as it is."""
+    """The content of a wrapper; any other value as it is."""
     while isinstance(value, dict):
         kind = value.get("class_name")
         if kind in _LISTS and "items" in value and len(value) == 2:

@@ -125,7 +125,7 @@ def _elements(tensor: memoryview, budget: Budget) -> Elements | None:
     if len(elements) != count:
         raise CorruptFileError("a constant of another size", expected=f"{count:,} elements", found=f"{len(elements):,}")
     kind = bytes if dtype == STRING else int
-    return tuple(elements) if all(isinstance(one, kind) for one in elements) else None  # type: ignore[return-value]
+    return tuple(elements) if all(isinstance(element, kind) for element in elements) else None  # type: ignore[return-value]
 
 
 def _unpacked(content: memoryview, dtype: int, count: int) -> list[int | bytes]:

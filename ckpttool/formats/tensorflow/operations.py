@@ -32,7 +32,7 @@ EFFECTS = {
     **dict.fromkeys(_READS, "reads files"),
     **dict.fromkeys(_CODE, "runs code outside the graph"),
 }
-"""What the operations do that act outside the graph."""
+"""The effect of each operation that acts outside the graph."""
 
 _SAVERS = frozenset("SaveV2 MergeV2Checkpoints RestoreV2 Save SaveSlices Restore RestoreSlice".split())
 _SAVER_FUNCTION = re.compile(r"__inference_(_?traced_(save|restore))(_\d+)*")

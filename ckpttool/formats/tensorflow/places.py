@@ -1,5 +1,4 @@
-"""Which files belong together: every name that people know a TensorFlow checkpoint or a SavedModel by, and what it
-leads to.
+"""The paths of the files of a TensorFlow checkpoint or a SavedModel, from any name that people give it.
 
 A checkpoint is a prefix, and no file has that name: `PREFIX.index`, `PREFIX.data-00000-of-00001`, with TensorFlow 1
 `PREFIX.meta`; beside them may be `checkpoint`, a text that says which prefix is the newest. Nothing is opened here but
@@ -48,18 +47,18 @@ def is_shard(name: str) -> bool:
 
 
 def index_of(path: Path) -> Path | None:
-    """The index that a path leads to which is none itself: that of a prefix, a shard, a graph, or the newest of a state
-    file; None where there is none."""
+    """The index to which the path of another file leads: a prefix, a shard, a graph, or a state file, whose newest
+    index counts. None where there is none."""
     if path.name == STATE and path.is_file():
         return newest(path.parent)
     prefix = path.name if not path.exists() else prefix_of(path.name) if not path.name.endswith(INDEX) else None
-    found = path.with_name(prefix + INDEX) if prefix else None
-    return found if found is not None and found.is_file() else None
+    index = path.with_name(prefix + INDEX) if prefix else None
+    return index if index is not None and index.is_file() else None
 
 
-class Kept(NamedTuple):
-    """What the state file of a directory says of a checkpoint: its number, when it was saved, in seconds since 1970,
-    and whether it is the newest."""
+class ManagedEntry(NamedTuple):
+    """A checkpoint in the state file of a directory: its number, the time of its save in seconds since 1970, and
+    whether it is the newest."""
 
     step: int | None
     time: float | None
@@ -67,10 +66,10 @@ class Kept(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a `checkpoint` file says: the newest prefix, and all that are kept with the times of their saves."""
+    """The content of a `checkpoint` file: the newest prefix, and all prefixes with the times of their saves."""
 
     newest: str = ""
-    kept: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
     times: tuple[float, ...] = ()
 
 
@@ -84,11 +83,11 @@ def read_state(directory: Path) -> State:
             lines = source.read(0, min(source.size, _MAX_STATE)).decode("utf-8", "replace").splitlines()
     except CheckpointError:
         return State()
-    paths = [(found[1], _last_name(found[2])) for line in lines if (found := _PATHS.match(line))]
-    times = [scalars.decimal(found[1]) for line in lines if (found := _TIMES.match(line))]
-    kept = tuple(dict.fromkeys(name for key, name in paths if key.startswith("all") and name))[:_MAX_LISTED]
+    paths = [(match[1], _last_name(match[2])) for line in lines if (match := _PATHS.match(line))]
+    times = [scalars.decimal(match[1]) for line in lines if (match := _TIMES.match(line))]
+    prefixes = tuple(dict.fromkeys(name for key, name in paths if key.startswith("all") and name))[:_MAX_LISTED]
     last = next((name for key, name in paths if key.startswith("model")), "")
-    return State(last, kept, tuple(time for time in times if time is not None))
+    return State(last, prefixes, tuple(time for time in times if time is not None))
 
 
 def _last_name(path: str) -> str:
@@ -97,29 +96,27 @@ def _last_name(path: str) -> str:
     return "" if name in (".", "..") else name
 
 
-def kept_in(directory: Path) -> dict[Path, Kept]:
-    """The indexes that the state file of a directory lists and that are there, in its order, oldest first."""
+def managed_in(directory: Path) -> dict[Path, ManagedEntry]:
+    """The indexes that the state file of a directory lists and that exist, in its order, oldest first."""
     state = read_state(directory)
-    times = state.times if len(state.times) == len(state.kept) else (None,) * len(state.kept)
-    listed = dict(zip(state.kept, times, strict=True))
+    times = state.times if len(state.times) == len(state.prefixes) else (None,) * len(state.prefixes)
+    listed = dict(zip(state.prefixes, times, strict=True))
     if state.newest:
         listed.setdefault(state.newest, None)
-    found = {}
+    entries = {}
     for name, time in listed.items():
         index = directory / f"{name}{INDEX}"
         if index.is_file():
             step = _STEP.search(name)
-            found[index] = Kept(scalars.digits(step[1]) if step else None, time, name == state.newest)
-    return found
+            entries[index] = ManagedEntry(scalars.digits(step[1]) if step else None, time, name == state.newest)
+    return entries
 
 
 def newest(directory: Path) -> Path | None:
-    """The index of the newest checkpoint of a directory, as its state file says; None where it says none that is
-    there.
-    """
+    """The index of the newest checkpoint of a directory by its state file; None where that names none that exists."""
     name = read_state(directory).newest
-    found = directory / f"{name}{INDEX}"
-    return found if name and found.is_file() else None
+    index = directory / f"{name}{INDEX}"
+    return index if name and index.is_file() else None
 
 
 def indexes_in(directory: Path) -> Iterator[Path]:
@@ -143,7 +140,7 @@ def saved_model_of(path: Path) -> Path | None:
 
 
 def leftovers(directory: Path, prefix: str) -> Iterator[str]:
-    """What a save that was killed leaves beside a checkpoint, by name: the parts that it would have joined."""
+    """The files that a killed save leaves beside a checkpoint, by name: the parts that it would have joined."""
     for path in sorted(directory.glob("*"))[:_MAX_LISTED]:
         name = path.name
         if name.startswith(prefix) and _LEFTOVER.fullmatch(name[len(prefix) :]):
@@ -153,14 +150,14 @@ def leftovers(directory: Path, prefix: str) -> Iterator[str]:
 def shards_beside(directory: Path, prefix: str) -> list[str]:
     """The names of all shards of a prefix that are in a directory, whatever number they say there is."""
     names = sorted(path.name for path in directory.glob("*.data-*"))[:_MAX_LISTED]
-    return [name for name in names if (found := _SHARD.fullmatch(name)) and found[1] == prefix]
+    return [name for name in names if (match := _SHARD.fullmatch(name)) and match[1] == prefix]
 
 
 def checkpoint_in(directory: Path) -> Path | None:
     """The index that the name of a directory leads to: the newest, as its state file says, or the only one."""
-    found = newest(directory)
-    if found is not None:
-        return found
+    index = newest(directory)
+    if index is not None:
+        return index
     indexes = list(indexes_in(directory))
     return indexes[0] if len(indexes) == 1 else None
 
@@ -182,9 +179,9 @@ def orphan(path: Path) -> CheckpointError | None:
     prefix = prefix_of(path.name)
     if other is not None or prefix is None or path.name.endswith(INDEX) or index_of(path) is not None:
         return other
-    what = "a shard of values" if is_shard(path.name) else "a graph of TensorFlow 1"
+    description = "a shard of values" if is_shard(path.name) else "a graph of TensorFlow 1"
     return FileAccessError(
-        f"is called as {what} beside the index of a TensorFlow checkpoint, which is missing",
+        f"is called as {description} beside the index of a TensorFlow checkpoint, which is missing",
         expected=f"{prefix}{INDEX} beside it",
         hint="copy all files of the checkpoint",
     )

@@ -1,8 +1,7 @@
-"""What each tensor of a checkpoint is: its section, its layer and its name, as the object graph tells, else its own
-name.
+"""The role of each tensor of a checkpoint: its section, layer and name, by the object graph, else by its own name.
 
-What is held by the model is the model's, also where the optimizer holds it, too: Keras 3 lists the weights that it
-trains under `optimizer/_trainable_variables`, and that is the shortest name of them.
+An object below the model is the model's even where it is below the optimizer, too: Keras 3 lists the weights that it
+trains under `optimizer/_trainable_variables`, and that is the shortest of their names.
 """
 
 import re
@@ -16,7 +15,7 @@ from ckpttool.formats.tensorflow.weights import Role
 from ckpttool.io import scalars
 from ckpttool.object_graph import VALUE, Attribute, ObjectGraph, Path
 
-_STEPS = frozenset({"iter", "_iterations"})  # what an optimizer counts its steps in
+_STEPS = frozenset({"iter", "_iterations"})  # in which an optimizer counts its steps
 _RATES = frozenset({"learning_rate", "_learning_rate"})
 _OPTIMIZERS = frozenset({"optimizer", "_optimizer", "base_optimizer"})
 _METRICS = frozenset({"keras_api", "metrics", "_metrics", "_compile_metrics", "_loss_tracker"})
@@ -24,7 +23,7 @@ _COPIES = "_all_variables"  # of an export by Keras 3, which stores every weight
 _COUNTER = "save_counter"
 _GENERATOR_STATE = "_state_var"  # of a tf.random.Generator, which draws random numbers for a layer
 _ATTRIBUTES, _SLOTS = "/.ATTRIBUTES/", ".OPTIMIZER_SLOT"  # within keys, behind the names of objects
-_NAMELESS = re.compile(r"Variable(_[0-9]+)?")  # what a variable is called that was given no name
+_NAMELESS = re.compile(r"Variable(_[0-9]+)?")  # the name of a variable that was given none
 _NUMBERED = re.compile(r"(layer|layer_with_weights)-[0-9]+")
 _LISTS = frozenset({"_operations", "layers", "_layers"})
 
@@ -38,14 +37,15 @@ _GLOBAL_STEP = "global_step"
 
 
 def roles(bundle: Bundle, graph: ObjectGraph | None, model: str = "") -> dict[str, Role]:
-    """The roles of the tensors by name; `model` is the name of the model, where a config tells it, which may stand in
-    front of the names of its variables and is none of a layer."""
+    """The roles of the tensors by name. `model` is the name of the model by its config: it may stand before the names
+    of variables, and is no name of a layer."""
     if graph is None:
         return {name: _by_name(name, bundle) for name in bundle.tensors}
-    found = _by_graph(graph)
-    found |= {name: Role(Section.OTHER) for key in graph.owners for name in table_names(key) if name in bundle.tensors}
+    by_graph = _by_graph(graph)
+    tables = (name for key in graph.owners for name in table_names(key))
+    by_graph |= {name: Role(Section.OTHER) for name in tables if name in bundle.tensors}
     return {
-        key: replace(role, layer=role.layer and role.layer.removeprefix(f"{model}/")) for key, role in found.items()
+        key: replace(role, layer=role.layer and role.layer.removeprefix(f"{model}/")) for key, role in by_graph.items()
     }
 
 
@@ -56,8 +56,8 @@ def table_names(key: str) -> tuple[str, str]:
 
 
 def _by_name(name: str, bundle: Bundle) -> Role:
-    """The role of a tensor where no graph tells: TensorFlow 1 stored it under the name of its variable, and a key of
-    the object graph is what is left where that cannot be read."""
+    """The role of a tensor without an object graph: TensorFlow 1 stored it under the name of its variable. Where the
+    graph cannot be read, the name is a key of the graph."""
     if _ATTRIBUTES in name:
         return _by_key(name)
     layer, _, last = name.rpartition("/")
@@ -81,8 +81,8 @@ def _by_key(key: str) -> Role:
 def _by_graph(graph: ObjectGraph) -> dict[str, Role]:
     sections = _sections(graph)
     owned = {key: (attribute, *sections[number]) for key, (number, attribute) in graph.owners.items()}
-    own_names = Counter(one.full_name for one, section, _ in owned.values() if section is Section.MODEL)
-    return {key: _role(*one, own_names) for key, one in owned.items()}
+    own_names = Counter(entry.full_name for entry, section, _ in owned.values() if section is Section.MODEL)
+    return {key: _role(*entry, own_names) for key, entry in owned.items()}
 
 
 def _role(attribute: Attribute, section: Section, path: Path, own_names: Counter[str]) -> Role:
@@ -104,23 +104,23 @@ def _sections(graph: ObjectGraph) -> dict[int, tuple[Section, Path]]:
     """The section of every node and the path by which it is known to be of it."""
     optimizers = set(_optimizers(graph))
     model = graph.reached(0, passes=lambda number, name: not _leaves_model(graph, optimizers, number, name))
-    found = {number: (Section.MODEL, path) for number, path in model.items()}
+    sections = {number: (Section.MODEL, path) for number, path in model.items()}
     states = [slot.node for _, slot in graph.slot_variables()]
     for number, path in graph.reached(*sorted(optimizers), *states).items():
-        found.setdefault(number, (Section.OPTIMIZER, path))
+        sections.setdefault(number, (Section.OPTIMIZER, path))
     for number, path in graph.paths.items():
         of_metrics = not _METRICS.isdisjoint(path)
-        found.setdefault(number, (Section.METRICS if of_metrics else Section.OTHER, path))
-    return {number: found.get(number, (Section.OTHER, ())) for number in range(len(graph.nodes))}
+        sections.setdefault(number, (Section.METRICS if of_metrics else Section.OTHER, path))
+    return {number: sections.get(number, (Section.OTHER, ())) for number in range(len(graph.nodes))}
 
 
 def _leaves_model(graph: ObjectGraph, optimizers: set[int], number: int, name: str) -> bool:
-    """Whether the object that a node holds under a name is none of the model."""
+    """Whether the child of a node under a name is no longer a part of the model."""
     return name in _METRICS or name == _COPIES or name in _OPTIMIZERS or graph.nodes[number].child(name) in optimizers
 
 
 def _optimizers(graph: ObjectGraph) -> Iterator[int]:
-    """The nodes that are optimizers: they keep slot variables, count steps, or are called so."""
+    """The nodes that are optimizers: they have slot variables, count steps, or have the name of one."""
     for number, node in enumerate(graph.nodes):
         names = {name for name, _ in node.children}
         if node.slots or not (_STEPS.isdisjoint(names) or _RATES.isdisjoint(names)):
@@ -131,7 +131,7 @@ def _optimizers(graph: ObjectGraph) -> Iterator[int]:
 def _layer(full_name: str, path: Path) -> str | None:
     """The layer of a variable: its own name without as many names as lead to it inside its layer.
 
-    The layer is the innermost member of a list of layers; in a model that has none, what holds the variable.
+    The layer is the innermost member of a list of layers; in a model without such a list, the owner of the variable.
     """
     names = full_name.split("/")
     if not full_name:
@@ -141,7 +141,7 @@ def _layer(full_name: str, path: Path) -> str | None:
 
 
 def _layer_end(path: Path) -> int:
-    """How many names of a path make up that of its layer."""
+    """The number of names of a path that make up the path of its layer."""
     ends = [at + 1 for at, name in enumerate(path) if _NUMBERED.fullmatch(name) or _is_member(path, at)]
     return ends[-1] if ends else max(0, len(path) - 1)
 

@@ -108,8 +108,8 @@ def _add_variables(parts: Parts, directory: Path, graphs: Graphs) -> None:
     index = next((directory / name for name in (VARIABLES, FLATTENED) if (directory / name).is_file()), None)
     if index is None:
         if graphs.variables:
-            what = f"the values of the graph's {graphs.variables:,} variables are not there"
-            parts.refuse("missing", VARIABLES, what)
+            detail = f"the values of the graph's {graphs.variables:,} variables are not there"
+            parts.refuse("missing", VARIABLES, detail)
         return
     if index.name == FLATTENED and index.parent == directory:
         parts.notes.append("its weights lie beside the graph, where TensorFlow does not look: move them to variables/")

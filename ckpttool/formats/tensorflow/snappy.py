@@ -13,7 +13,7 @@ _ELEMENTS_A_STEP = 2  # bits
 
 
 def decompress(raw: memoryview, budget: Budget) -> memoryview:
-    """The bytes that a block of Snappy stands for; no more than it can honestly make."""
+    """The decompressed bytes of a block. Raises UnsafeFileError where it declares more than Snappy can pack into it."""
     size, at = varint(raw, 0, len(raw))
     if size > _MOST_A_BYTE * len(raw) + _SLACK:
         raise UnsafeFileError(
@@ -22,18 +22,18 @@ def decompress(raw: memoryview, budget: Budget) -> memoryview:
             found=f"{size:,} bytes",
         )
     budget.spend((size >> _BYTES_A_STEP) + (len(raw) >> _ELEMENTS_A_STEP))
-    made = bytearray()
+    output = bytearray()
     while at < len(raw):
-        at = _literal(raw, at, made) if raw[at] & 3 == 0 else _copy(raw, at, made)
-        if len(made) > size:
+        at = _literal(raw, at, output) if raw[at] & 3 == 0 else _copy(raw, at, output)
+        if len(output) > size:
             break
-    if len(made) != size:
-        raise _damaged(f"{len(made):,} bytes where {size:,} are declared")
-    return memoryview(bytes(made))
+    if len(output) != size:
+        raise _damaged(f"{len(output):,} bytes where {size:,} are declared")
+    return memoryview(bytes(output))
 
 
-def _literal(raw: memoryview, at: int, made: bytearray) -> int:
-    """Append bytes that stand as they are; the place behind them."""
+def _literal(raw: memoryview, at: int, output: bytearray) -> int:
+    """Append the bytes of a literal to the output; returns the place behind it."""
     length = raw[at] >> 2
     at += 1
     if length >= _LONG:
@@ -43,26 +43,26 @@ def _literal(raw: memoryview, at: int, made: bytearray) -> int:
     end = at + length + 1
     if end > len(raw):
         raise _damaged("a literal beyond the end")
-    made += raw[at:end]
+    output += raw[at:end]
     return end
 
 
-def _copy(raw: memoryview, at: int, made: bytearray) -> int:
-    """Append bytes that were made before; the place behind the element."""
+def _copy(raw: memoryview, at: int, output: bytearray) -> int:
+    """Append a copy of bytes that are in the output; returns the place behind the element."""
     tag, width = raw[at], _COPY_BYTES[raw[at] & 3]
     offset = int.from_bytes(raw[at + 1 : at + 1 + width], "little")
     length = (tag >> 2) + 1
     if width == 1:
         length, offset = (tag >> 2 & 7) + 4, offset | tag >> 5 << 8
-    if at + 1 + width > len(raw) or not 0 < offset <= len(made):
-        raise _damaged(f"a copy of what lies {offset:,} bytes back, where {len(made):,} were made")
-    start = len(made) - offset
-    while length > 0:  # a copy may reach into what it makes
-        piece = made[start : start + length]
-        made += piece
+    if at + 1 + width > len(raw) or not 0 < offset <= len(output):
+        raise _damaged(f"a copy from {offset:,} bytes back, where {len(output):,} are decompressed")
+    start = len(output) - offset
+    while length > 0:  # a copy may reach into the bytes that it appends
+        piece = output[start : start + length]
+        output += piece
         length -= len(piece)
     return at + 1 + width
 
 
-def _damaged(found: str) -> CheckpointError:
-    return CorruptFileError("a block is no valid Snappy", found=found)
+def _damaged(actual: str) -> CheckpointError:
+    return CorruptFileError("a block is no valid Snappy", found=actual)

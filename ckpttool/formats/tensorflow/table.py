@@ -24,7 +24,7 @@ MAX_KEYS = 64  # times the file: what all keys together may weigh
 _ENTRY_STEPS = 6
 
 Handle = tuple[int, int]
-"""Where a block begins, and its size without its trailer."""
+"""The place at which a block begins, and its size without its trailer."""
 
 
 def is_table(source: Source) -> bool:
@@ -54,7 +54,7 @@ def _data_blocks(source: Source) -> Iterator[Handle]:
     """The places of the data blocks, which ascend and do not overlap."""
     footer = memoryview(source.read(source.size - FOOTER, FOOTER))
     at = 0
-    for _ in range(2):  # the first is that of the block of metadata, in which TensorFlow keeps nothing
+    for _ in range(2):  # the first is that of the block of metadata, which TensorFlow leaves empty
         handle, at = _handle(footer, at)
     reached = 0
     for _, value in _entries(source, handle):
@@ -111,7 +111,7 @@ def _entries(source: Source, handle: Handle) -> Iterator[tuple[bytes, memoryview
 
 
 def _end_of_entries(raw: memoryview) -> int:
-    """Where the restart offsets begin."""
+    """The place at which the restart offsets begin, which is the end of the entries."""
     restarts = int.from_bytes(raw[-4:], "little") if len(raw) >= 4 else -1
     end = len(raw) - 4 - 4 * restarts
     if restarts < 0 or end < 0:

@@ -32,13 +32,13 @@ class InShard:
 
     def pieces(self, limit: int) -> Iterator[memoryview]:
         """All bytes in C order, `limit` at a time, in one buffer that is used again."""
-        buffer, found = memoryview(bytearray(min(limit, self.nbytes))), 0
+        buffer, crc = memoryview(bytearray(min(limit, self.nbytes))), 0
         for start in range(0, self.nbytes, limit):
             piece = buffer[: min(limit, self.nbytes - start)]
             self.source.fill(self.offset + start, piece)
-            found = crc32c(piece, found) if self.crc is not None else 0
+            crc = crc32c(piece, crc) if self.crc is not None else 0
             if start + limit >= self.nbytes and self.crc is not None:
-                compare(found, self.crc, self.name)
+                compare(crc, self.crc, self.name)
             yield piece
 
     def part(self, start: int, stop: int) -> "InShard":
@@ -89,7 +89,7 @@ class _Runs:
         return cls(part, part.lengths[cut] * strides[cut], part.lengths[:cut], tuple(strides[:cut]), first)
 
     def place(self, run: int) -> int:
-        """Where a run begins in the whole."""
+        """The place in the whole at which a run begins."""
         place = self.first
         for count, stride in zip(reversed(self.counts), reversed(self.strides), strict=True):
             run, index = divmod(run, count)
@@ -123,8 +123,8 @@ class Gathered:
         sums = [0] * len(runs)
         for start in range(self.start, self.stop, limit):
             piece = bytearray(min(limit, self.stop - start))
-            for number, one in enumerate(runs):
-                sums[number] = crc32c(_fill(piece, start, one), sums[number])
+            for number, part_runs in enumerate(runs):
+                sums[number] = crc32c(_fill(piece, start, part_runs), sums[number])
             if start + limit >= self.stop and self.stop - self.start == math.prod(self.shape) * self.item:
                 self._compare(sums)
             yield memoryview(piece)
@@ -207,5 +207,5 @@ class Texts:
             raise self._damaged(f"{sum(lengths):,} bytes of texts")
         return lengths, at
 
-    def _damaged(self, found: str) -> CheckpointError:
-        return CorruptFileError("a tensor of texts is damaged", where=self.name, found=found)
+    def _damaged(self, actual: str) -> CheckpointError:
+        return CorruptFileError("a tensor of texts is damaged", where=self.name, found=actual)

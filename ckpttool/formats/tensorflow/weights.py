@@ -1,4 +1,4 @@
-"""The tensors of a bundle as weights, with their values where their shards are, and what is wrong with any of them."""
+"""The tensors of a bundle as weights, with the places of their values in the shards; damaged ones are refused."""
 
 import math
 from collections.abc import Mapping, Set
@@ -28,7 +28,7 @@ TEXT = "string"
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a tensor is: its section, its layer, and the name of its variable."""
+    """The role of a tensor: its section, its layer, and the name of its variable."""
 
     section: Section = Section.MODEL
     layer: str | None = None
@@ -37,15 +37,15 @@ class Role:
 
 @dataclass(slots=True)
 class Shards:
-    """The open shards of a bundle by number, or why one cannot be read."""
+    """The open shards of a bundle by number, or the error of one that cannot be read."""
 
-    found: dict[int, FileSource | CheckpointError]
+    by_number: dict[int, FileSource | CheckpointError]
     names: dict[int, str]
 
     @property
     def nbytes(self) -> int:
-        """What all of them weigh."""
-        return sum(one.size for one in self.found.values() if isinstance(one, FileSource))
+        """The size of all shards in bytes."""
+        return sum(shard.size for shard in self.by_number.values() if isinstance(shard, FileSource))
 
 
 def open_shards(parts: Parts, index: Path, bundle: Bundle) -> Shards:
@@ -58,9 +58,9 @@ def open_shards(parts: Parts, index: Path, bundle: Bundle) -> Shards:
     names = {number: places.shard_name(prefix, number, bundle.header.shards) for number in numbers}
     shards = Shards({}, names)
     for number, name in names.items():
-        found = shards.found[number] = _opened(parts, index.parent, prefix, name)
-        if isinstance(found, CheckpointError):
-            parts.refusals.append(Refusal.from_error(found, name))
+        shard = shards.by_number[number] = _opened(parts, index.parent, prefix, name)
+        if isinstance(shard, CheckpointError):
+            parts.refusals.append(Refusal.from_error(shard, name))
     return shards
 
 
@@ -111,7 +111,7 @@ def add_weights(parts: Parts, bundle: Bundle, shards: Shards, roles: Mapping[str
 def text_of(bundle: Bundle, shards: Shards, name: str) -> bytes:
     """The only element of a scalar text. Raises where it cannot be read."""
     entry = bundle.tensors[name]
-    source = shards.found.get(entry.shard)
+    source = shards.by_number.get(entry.shard)
     problem = size_problem(entry) or _place_problem(entry, source)
     if entry.dtype != STRING or entry.shape:
         problem = CorruptFileError("is no scalar text", where=name)
@@ -123,7 +123,7 @@ def text_of(bundle: Bundle, shards: Shards, name: str) -> bytes:
 
 @dataclass(slots=True)
 class _Reader:
-    """Makes weights of the entries of a bundle; `twice` are the ids of those whose bytes another one has, too."""
+    """The maker of weights from a bundle's entries; `twice` are the ids of entries whose bytes another one has, too."""
 
     parts: Parts
     bundle: Bundle
@@ -133,7 +133,7 @@ class _Reader:
     refused: set[int] = field(default_factory=set)
 
     def weight(self, name: str, role: Role) -> Weight:
-        """A tensor as a weight; what is wrong with it is refused."""
+        """A tensor as a weight; values that must not be read are refused."""
         entry = self.bundle.tensors[name]
         dtype, item = DTYPES[entry.dtype]
         return Weight(
@@ -149,7 +149,7 @@ class _Reader:
         )
 
     def _values(self, name: str, entry: Entry) -> Values:
-        source, problem = self.shards.found[entry.shard], self._problem(entry)
+        source, problem = self.shards.by_number[entry.shard], self._problem(entry)
         if problem is not None:
             return self._refuse(name, entry, problem)
         if isinstance(source, CheckpointError):  # which was refused once, for all of its tensors
@@ -162,10 +162,8 @@ class _Reader:
         return InShard(source, entry.offset, entry.size, entry.crc, name)
 
     def _problem(self, entry: Entry) -> CheckpointError | None:
-        """Why the values of a tensor, or of a part of one, are not to be read; what is wrong with its shard is not
-        asked.
-        """
-        source = self.shards.found[entry.shard]
+        """The error for values of a tensor, or of a part of one, that must not be read; its shard is not asked."""
+        source = self.shards.by_number[entry.shard]
         problem = size_problem(entry)
         if problem is None and id(entry) in self.twice:
             problem = UnsafeFileError("has its values where another tensor has them, too", kind="repeat")
@@ -177,13 +175,13 @@ class _Reader:
         if entry.dtype in (STRING, VARIANT):
             return self._refuse(name, entry, UnsupportedError("parts of texts are listed but not read"))
         try:
-            found = boxes(name, entry, self.bundle.parts, self.parts.budget)
+            parts = boxes(name, entry, self.bundle.parts, self.parts.budget)
         except CorruptFileError as error:
             return self._refuse(name, entry, error)
-        self.claimed.update(id(box.entry) for box in found)
+        self.claimed.update(id(box.entry) for box in parts)
         values = []
-        for box in found:
-            source, problem = self.shards.found[box.entry.shard], self._problem(box.entry)
+        for box in parts:
+            source, problem = self.shards.by_number[box.entry.shard], self._problem(box.entry)
             if problem is not None:
                 return self._refuse(name, entry, problem)
             if isinstance(source, CheckpointError):
@@ -201,7 +199,7 @@ class _Reader:
 
 def _is_sound(entry: Entry, shards: Shards) -> bool:
     """Whether nothing is wrong with an entry itself: a damaged one does not take the place of another."""
-    return size_problem(entry) is None and _place_problem(entry, shards.found[entry.shard]) is None
+    return size_problem(entry) is None and _place_problem(entry, shards.by_number[entry.shard]) is None
 
 
 def _texts(bundle: Bundle, source: FileSource, name: str) -> Texts:
@@ -211,7 +209,7 @@ def _texts(bundle: Bundle, source: FileSource, name: str) -> Texts:
 
 
 def _place_problem(entry: Entry, source: FileSource | CheckpointError | None) -> CheckpointError | None:
-    """Why the bytes of an entry are not in its shard."""
+    """The error for an entry whose bytes are not in its shard, None where they are."""
     if not isinstance(source, FileSource):
         return source
     beyond = entry.offset + entry.size > source.size

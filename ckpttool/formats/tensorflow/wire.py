@@ -177,5 +177,5 @@ def _extent(raw: memoryview, at: int, end: int, wire: int) -> tuple[int, int]:
     return at, at + size
 
 
-def _broken(found: str) -> CheckpointError:
-    return CorruptFileError("is no valid message of protobuf", found=found)
+def _broken(actual: str) -> CheckpointError:
+    return CorruptFileError("is no valid message of protobuf", found=actual)

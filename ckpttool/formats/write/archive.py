@@ -21,12 +21,12 @@ from ckpttool.io.replacement import replacing, replacing_entries
 
 ASSETS = "assets"
 DIRECTORY = (*WEIGHTS, CONFIG, METADATA, ASSETS)
-"""What a directory of this format has."""
+"""The names in an unzipped `.keras`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a `.keras` holds. `config` and `metadata` are JSON values, `assets` have their paths below `assets/`."""
+    """The content of a `.keras`. `config` and `metadata` are JSON values, `assets` have their paths below `assets/`."""
 
     config: Any
     metadata: Mapping[str, Any]
@@ -39,7 +39,7 @@ class Model:
 
 
 def write_archive(path: str | os.PathLike[str], model: Model, on_progress: Progress = silent) -> None:
-    """Writes a `.keras`."""
+    """Write a `.keras`."""
     weights = laid_out(model.content)
     _check_assets(model.assets)
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
@@ -60,7 +60,7 @@ def _member(name: str, size: int) -> zipfile.ZipInfo:
 
 
 def _stream(archive: zipfile.ZipFile, file: BinaryIO, weights: Layout, on_progress: Progress) -> None:
-    """Adds the weights to an archive, written past it: its own way in computes the CRC in the thread that writes."""
+    """Add the weights to an archive, written past it: its own way in computes the CRC in the thread that writes."""
     info = _member(WEIGHTS_H5, weights.size)
     info.header_offset = archive.start_dir
     wide = weights.size > zipfile.ZIP64_LIMIT
@@ -75,7 +75,7 @@ def _stream(archive: zipfile.ZipFile, file: BinaryIO, weights: Layout, on_progre
 
 
 def write_directory(path: str | os.PathLike[str], model: Model, on_progress: Progress = silent) -> None:
-    """Writes the unzipped form of a `.keras`. In a directory that is there, what is no part of it stays."""
+    """Write the unzipped form of a `.keras`. In a directory that exists, files that are no part of it stay."""
     weights = laid_out(model.content)
     _check_assets(model.assets)
     with replacing_entries(path, DIRECTORY) as scratch:
@@ -90,7 +90,7 @@ def write_directory(path: str | os.PathLike[str], model: Model, on_progress: Pro
 
 
 def _check_assets(assets: Mapping[str, bytes]) -> None:
-    """Raises where the path of an asset could lead out of the checkpoint."""
+    """Raise where the path of an asset could lead out of the checkpoint."""
     for name in assets:
         if Path(name).is_absolute() or any(char in name for char in "\\:\0") or {"", ".", ".."} & {*name.split("/")}:
             raise UnsafeFileError("an asset whose path leads elsewhere", where=name[:200])

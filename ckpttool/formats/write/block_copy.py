@@ -1,4 +1,4 @@
-"""Blocks on their way into a file: counted, told to who waits, and their CRC computed beside the writing."""
+"""The copy of blocks into a file: progress is reported, and the CRC computed while they are written."""
 
 import threading
 import zlib
@@ -19,14 +19,14 @@ def silent(_nbytes: int) -> None:
 
 
 def copy(blocks: Iterable[Block], file: BinaryIO, on_progress: Progress) -> None:
-    """Writes blocks to a file."""
+    """Write blocks to a file."""
     for block in blocks:
         file.write(block)
         on_progress(len(block))
 
 
 def copy_with_crc(blocks: Iterable[Block], file: BinaryIO, on_progress: Progress) -> int:
-    """Writes blocks to a file; gives their CRC, which a second thread computes meanwhile."""
+    """Write blocks to a file; returns their CRC, which a second thread computes meanwhile."""
     with _CrcBeside() as beside:
         for block in blocks:
             beside.add(memoryview(block))
@@ -55,7 +55,7 @@ class _CrcBeside:
         self._thread.join()
 
     def add(self, block: memoryview) -> None:
-        """Adds bytes; waits where the thread is far behind."""
+        """Add bytes; waits where the thread is far behind."""
         for start in range(0, len(block), _BUFFER_BYTES):
             part = block[start : start + _BUFFER_BYTES]
             buffer = self._free.get()

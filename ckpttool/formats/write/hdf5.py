@@ -52,14 +52,16 @@ class Layout:
 
 def _exactly(weight: Weight) -> Iterator[bytes | bytearray | memoryview]:
     """The stored bytes of a weight; raises where they are more or fewer than it declares."""
-    given = 0
+    written = 0
     for block in weight.stored_blocks(BLOCK_BYTES):
-        given += len(block)
+        written += len(block)
         yield block
-    if given != weight.nbytes:
-        expected, found = f"{weight.nbytes:,} bytes", f"{given:,}"
+    if written != weight.nbytes:
         raise CorruptFileError(
-            "not as many values are stored as declared", where=weight.path, expected=expected, found=found
+            "not as many values are stored as declared",
+            where=weight.path,
+            expected=f"{weight.nbytes:,} bytes",
+            found=f"{written:,}",
         )
 
 
@@ -69,7 +71,7 @@ def layout(
     """The file that has weights at these paths, and attributes of groups and of weights, by path too.
 
     The groups on the way to something are made, and those named in `groups`. The path of the root is empty. bfloat16
-    is stored as Keras does, as opaque bytes, where an attribute `dtype` tells what it is, and else as the float that it
+    is stored as Keras does, as opaque bytes, with an attribute `dtype` that names it, and else as the float that it
     is. Raises UnsupportedError for what cannot be stored so.
     """
     attributes = attributes or {}
@@ -89,7 +91,7 @@ def layout(
 
 
 def _add_groups(links: dict[str, dict[bytes, int]], path: str) -> None:
-    """Notes a group and those that lead to it."""
+    """Note a group and those that lead to it."""
     while path not in links:
         links[path] = {}
         path = path.rpartition("/")[0]
@@ -113,7 +115,7 @@ class _Writer:
         self._weights: list[tuple[int, Weight]] = []  # each with the place that waits for the address of its values
 
     def dataset(self, path: str, weight: Weight, attributes: Attributes) -> int:
-        """Adds the header of a dataset; gives its address."""
+        """Add the header of a dataset; returns its address."""
         opaque = weight.dtype == "bfloat16" and "dtype" in attributes
         try:
             fixed = dataset_messages(weight.shape, weight.dtype, opaque, weight.nbytes)
@@ -124,7 +126,7 @@ class _Writer:
         return address
 
     def group(self, links: Mapping[bytes, int], attributes: Attributes) -> tuple[int, int, int]:
-        """Adds a group; gives the addresses of its header, its tree and its heap of names."""
+        """Add a group; returns the addresses of its header, its tree and its heap of names."""
         names, entries = bytearray(8), list[tuple[int, int]]()
         for name in sorted(links):
             entries.append((len(names), links[name]))
@@ -149,7 +151,7 @@ class _Writer:
         return Layout(bytes(self._out), tuple(places), at)
 
     def _put(self, content: bytes) -> int:
-        """Adds bytes, of which all are multiples of eight; gives their address."""
+        """Add bytes, of which all are multiples of eight; returns their address."""
         address = len(self._out)
         self._out += content
         return address
@@ -160,7 +162,7 @@ class _Writer:
         return self._put(struct.pack("<BxHII4x", 1, count + len(more), 1, len(body)) + body)
 
     def _tree(self, entries: list[tuple[int, int]]) -> int:
-        """Adds the nodes of a group, each of its entries an offset of a name and an address; gives the top's address.
+        """Add the nodes of a group, each of its entries an offset of a name and an address; returns the top's address.
 
         Children are pairs of the offset of the last name below and the address.
         """
@@ -176,8 +178,8 @@ class _Writer:
         return children[0][1]
 
     def _level(self, children: list[tuple[int, int]], level: int) -> list[tuple[int, int]]:
-        """Adds the nodes of one level of a tree above these children; gives them."""
-        width, found, key = 2 * _INTERNAL, list[tuple[int, int]](), 0
+        """Add the nodes of one level of a tree above these children; returns them."""
+        width, nodes, key = 2 * _INTERNAL, list[tuple[int, int]](), 0
         for start in range(0, len(children) or 1, width):
             part, here = children[start : start + width], len(self._out)
             left = here - _NODE_BYTES if start else UNDEFINED
@@ -185,11 +187,11 @@ class _Writer:
             node = struct.pack("<4sBBHQQQ", b"TREE", 0, level, len(part), left, right, key)
             node += b"".join(struct.pack("<QQ", address, last) for last, address in part)
             key = part[-1][0] if part else 0
-            found.append((key, self._put(node.ljust(_NODE_BYTES, b"\0"))))
-        return found
+            nodes.append((key, self._put(node.ljust(_NODE_BYTES, b"\0"))))
+        return nodes
 
     def _store(self, text: bytes) -> bytes:
-        """Keeps a text in a collection; gives the reference to it."""
+        """Add a text to a collection; returns the reference to it."""
         need = 16 + len(padded(text))
         if self._free + need > self._end:
             self._begin_collection(need)

@@ -54,15 +54,18 @@ class _File:
     attributes: dict[str, Attributes] = field(default_factory=dict)
 
     def add_layers(self, base: str, model: Layers) -> None:
-        """Adds the groups of all layers below `base`, which is empty or ends in a slash."""
-        told: dict[str, Attribute] = {"backend": model.backend.encode(), "keras_version": model.keras_version.encode()}
-        self.attributes[base.rstrip("/")] = told | names_attributes("layer_names", list(model.layers))
+        """Add the groups of all layers below `base`, which is empty or ends in a slash."""
+        attributes: dict[str, Attribute] = {
+            "backend": model.backend.encode(),
+            "keras_version": model.keras_version.encode(),
+        }
+        self.attributes[base.rstrip("/")] = attributes | names_attributes("layer_names", list(model.layers))
         for name, weights in model.layers.items():
             self.add_group(base + name, weights)
         self.add_group(f"{base}top_level_model_weights", model.own)
 
     def add_group(self, path: str, weights: Named) -> None:
-        """Adds a group that lists its weights."""
+        """Add a group that lists its weights."""
         if path in self.attributes:
             raise UnsupportedError("two layers of one name", where=path[:200])
         self.attributes[path] = names_attributes("weight_names", list(weights))
@@ -109,15 +112,15 @@ def model_laid_out(model: Model) -> Layout:
 
 
 def write_weights(path: str | os.PathLike[str], model: Layers, on_progress: Progress = silent) -> None:
-    """Writes a legacy `.h5` of weights only."""
+    """Write a legacy `.h5` of weights only."""
     _write(path, weights_laid_out(model), on_progress)
 
 
 def write_model(path: str | os.PathLike[str], model: Model, on_progress: Progress = silent) -> None:
-    """Writes a legacy `.h5` of a whole model."""
+    """Write a legacy `.h5` of a whole model."""
     _write(path, model_laid_out(model), on_progress)
 
 
-def _write(path: str | os.PathLike[str], found: Layout, on_progress: Progress) -> None:
+def _write(path: str | os.PathLike[str], layout: Layout, on_progress: Progress) -> None:
     with replacing(path) as file:
-        copy(found.blocks(), file, on_progress)
+        copy(layout.blocks(), file, on_progress)

@@ -54,7 +54,7 @@ def padded(content: bytes) -> bytes:
 
 
 def dataset_messages(shape: tuple[int, ...], dtype: str, opaque: bool, nbytes: int) -> bytes:
-    """What makes up a contiguous dataset; the address of its values, at `LAYOUT_ADDRESS` of the last message, is open.
+    """The messages of a contiguous dataset; the address of its values, at `LAYOUT_ADDRESS` of the last one, is open.
 
     That message is 32 bytes long.
     """
@@ -100,14 +100,14 @@ def _member(name: bytes, offset: int, datatype: bytes) -> bytes:
 
 
 def attribute_message(name: str, value: Attribute, store: Callable[[bytes], bytes]) -> bytes:
-    """An attribute; `store` keeps a text of variable length elsewhere and gives the reference to it."""
+    """An attribute; `store` adds a text of variable length elsewhere and returns the reference to it."""
     datatype, space, data = _attribute(value, store)
     label = coded_text(name) + b"\0"
     head = struct.pack("<BxHHH", 1, len(label), len(datatype), len(space))
     body = head + padded(label) + padded(datatype) + padded(space) + data
     if len(body) > MAX_BODY:
-        found = f"{len(body):,} bytes"
-        raise UnsupportedError("an attribute too long for HDF5", where=name[:200], expected="64 KiB", found=found)
+        actual = f"{len(body):,} bytes"
+        raise UnsupportedError("an attribute too long for HDF5", where=name[:200], expected="64 KiB", found=actual)
     return message(ATTRIBUTE, body)
 
 

@@ -24,7 +24,7 @@ GIGABYTE = 1 << 30  # by which Keras counts `max_shard_size`
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file of the path layout holds.
+    """The content of a file of the path layout.
 
     `weights` has each weight by its path (`layers/dense/vars/0`), `names` all objects by theirs (`layers/dense`, the
     model's is empty) in the order in which Keras writes them: the object's name, or None where it has none. Objects
@@ -41,11 +41,11 @@ class Content:
 
     def objects(self) -> Iterator[tuple[str, str | None, dict[str, Weight]]]:
         """The objects in order: path of the group `vars`, name, the weights by path."""
-        held: dict[str, dict[str, Weight]] = {_group(path): {} for path in self.names}
+        by_group: dict[str, dict[str, Weight]] = {_group(path): {} for path in self.names}
         for path, weight in self.weights.items():
-            held.setdefault(path.rpartition("/")[0], {})[path] = weight
+            by_group.setdefault(path.rpartition("/")[0], {})[path] = weight
         named = {_group(path): name for path, name in self.names.items()}
-        return ((group, named.get(group), weights) for group, weights in held.items())
+        return ((group, named.get(group), weights) for group, weights in by_group.items())
 
 
 def _group(path: str) -> str:
@@ -61,10 +61,10 @@ def laid_out(content: Content) -> Layout:
 
 
 def write_file(path: str | os.PathLike[str], content: Content, on_progress: Progress = silent) -> None:
-    """Writes a `.weights.h5`."""
-    found = laid_out(content)
+    """Write a `.weights.h5`."""
+    layout = laid_out(content)
     with replacing(path) as file:
-        copy(found.blocks(), file, on_progress)
+        copy(layout.blocks(), file, on_progress)
 
 
 @dataclass(slots=True)
@@ -75,12 +75,12 @@ class _File:
     attributes: dict[str, Attributes] = field(default_factory=dict)
 
     def add(self, group: str, name: str | None, weights: Mapping[str, Weight]) -> None:
-        """Adds an object, or more of its weights; one without name and weights leaves no trace."""
+        """Add an object, or more of its weights; one without name and weights leaves no trace."""
         if name is not None:
             self.attributes[group] = {"name": name}
         self.weights |= weights
-        told: Attributes = {"dtype": "bfloat16"}
-        self.attributes |= {path: told for path, weight in weights.items() if weight.dtype == "bfloat16"}
+        marker: Attributes = {"dtype": "bfloat16"}
+        self.attributes |= {path: marker for path, weight in weights.items() if weight.dtype == "bfloat16"}
 
     def layout(self) -> Layout:
         """The file laid out."""
@@ -126,13 +126,13 @@ def _fitting_size(path: str, weight: Weight, max_bytes: float) -> float:
     """The size of a weight as Keras counts it, eight truth values to a byte."""
     size = math.prod(weight.shape) * (1 if weight.dtype == "bool" else 8 * (dtypes.itemsize(weight.dtype) or 0)) / 8
     if size > max_bytes:
-        expected, found = f"{max_bytes:,.0f} bytes at most", f"{size:,.0f}"
-        raise UnsupportedError("larger than a shard may be", where=path, expected=expected, found=found)
+        expected, actual = f"{max_bytes:,.0f} bytes at most", f"{size:,.0f}"
+        raise UnsupportedError("larger than a shard may be", where=path, expected=expected, found=actual)
     return size
 
 
 def _note(weight_map: dict[str, str | list[str]], group: str, shard: str) -> None:
-    """Adds the shard of a weight to those of its group, which are a list from the second weight on."""
+    """Add the shard of a weight to those of its group, which are a list from the second weight on."""
     known = weight_map.get(group)
     if known is None:
         weight_map[group] = shard
@@ -144,13 +144,13 @@ def _note(weight_map: dict[str, str | list[str]], group: str, shard: str) -> Non
 def write_sharded(
     path: str | os.PathLike[str], content: Content, max_bytes: float, on_progress: Progress = silent
 ) -> tuple[str, ...]:
-    """Writes a `.weights.json` and its shards beside it; gives the names of all files, the index first."""
+    """Write a `.weights.json` and its shards beside it; returns the names of all files, the index first."""
     target = Path(os.path.realpath(path))
-    found = sharded(target.name, content, max_bytes)
-    names = (target.name, *found.shards)
+    shards = sharded(target.name, content, max_bytes)
+    names = (target.name, *shards.shards)
     with replacing_entries(target.parent, names) as scratch:
-        for name, shard in found.shards.items():
+        for name, shard in shards.shards.items():
             with open(scratch / name, "wb") as file:
                 copy(shard.blocks(), file, on_progress)
-        (scratch / target.name).write_text(found.index, encoding="ascii")
+        (scratch / target.name).write_text(shards.index, encoding="ascii")
     return names

@@ -1,4 +1,4 @@
-"""Change of one class from old Keras to Keras 3: a new class name, renamed and dropped arguments, a function."""
+"""The change of one class from old Keras to Keras 3: a new class name, renamed and dropped arguments, a function."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -151,7 +151,7 @@ def _projection(args: Args, name: str, shape: Shape | None, summed: int, made: S
 
 
 def _check_lengths(args: Args, value: Shape | None, key: Shape | None) -> None:
-    """Refuses a key and a value that differ in more than batch and last axis."""
+    """Refuse a key and a value that differ in more than batch and last axis."""
     if value is None or key is None:
         return
     if len(value) != len(key) or any(map(differ, value[1:-1], key[1:-1])):

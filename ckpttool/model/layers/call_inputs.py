@@ -77,7 +77,7 @@ def misfit(args: Args, expected: str, *found: Shape | None) -> ConfigError:
 
 @contextmanager
 def fitting(args: Args, *found: Shape | None) -> Iterator[None]:
-    """Makes of what the arithmetic of shapes refuses what is wrong with the inputs of a layer."""
+    """Make of what the arithmetic of shapes refuses what is wrong with the inputs of a layer."""
     try:
         yield
     except ValueError as problem:

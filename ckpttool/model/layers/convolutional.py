@@ -147,7 +147,7 @@ def windowed(args: Args, space: Shape) -> Shape:
 
 
 def _exclusive(args: Args, rank: int) -> None:
-    """Refuses strides together with dilation, as Keras does."""
+    """Refuse strides together with dilation, as Keras does."""
     if max(args.numbers("strides", rank, 1)) > 1 and max(args.numbers("dilation_rate", rank, 1)) > 1:
         raise args.error("dilation_rate", "1, where strides are more than 1")
 

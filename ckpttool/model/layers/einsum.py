@@ -72,7 +72,7 @@ class Equation(NamedTuple):
         raise args.error("equation", _EXAMPLES)
 
     def check_call(self, args: Args) -> None:
-        """Refuses an equation with a label of which nothing gives the size, or with dots in the output alone."""
+        """Refuse an equation with a label of which nothing gives the size, or with dots in the output alone."""
         inputs, weights, outputs = set(self.inputs), set(self.weights), set(self.outputs)
         ragged = self.dots != "right" and self.rest.startswith("...")
         if ragged or not outputs <= inputs | weights or not weights <= inputs | outputs:

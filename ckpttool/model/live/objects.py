@@ -90,7 +90,7 @@ def _walked(model: Any) -> list[_Found]:
 
 
 def _visit(found: dict[int, _Found], saveable: Any, path: str, holder: _Found | None) -> None:
-    """Notes an object and all that is behind it, or one more path to an object that was there before."""
+    """Note an object and all that is behind it, or one more path to an object that was there before."""
     seen = found.get(id(saveable))
     if seen is None:
         seen = found[id(saveable)] = _Found(saveable, path, holder)
