@@ -10,21 +10,22 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.checks.result import CheckReport
-from ckpttool.checks.runner import check
-from ckpttool.comparison import Diff, Scope
-from ckpttool.conversion import Conversion, plan
-from ckpttool.equivalence import diff
+from ckpttool.checks.runner import check_opened
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.info import Info, describe
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.verification import VerifyResult, verify
+
+if TYPE_CHECKING:
+    from ckpttool.comparison import Diff
+    from ckpttool.conversion import Conversion
 
 _EVERYTHING = Choice(frozenset({Section.MODEL, Section.OTHER}), stats=True, pictures=True, graph=True)
 
@@ -65,16 +66,30 @@ def report(
         generation = None if checkpoint.config is None else generation_of(checkpoint.config)
         notes = list[str]()
         verdict = _attempt(lambda: _loading(checkpoint), "loading was not judged", notes)
+        found = check_opened(checkpoint, os.fspath(path), policy)
     conversion = None
     if generation not in (None, Generation.KERAS_3):
-        conversion = _attempt(lambda: plan(path, _target(Path(path))), "no conversion was planned", notes)
-    changes = None if baseline is None else diff(baseline, path, Scope(pictures=True))
-    return Report(info, listing, check(path, policy), verdict, conversion, changes, tuple(notes))
+        conversion = _attempt(lambda: _plan(path), "no conversion was planned", notes)
+    changes = None if baseline is None else _changes(baseline, path)
+    return Report(info, listing, found, verdict, conversion, changes, tuple(notes))
 
 
 def _loading(checkpoint: Checkpoint) -> VerifyResult | None:
     """Whether a whole model loads into its own architecture."""
-    return None if checkpoint.config is None else verify(checkpoint, checkpoint.path)
+    return None if checkpoint.config is None else verify(checkpoint, checkpoint)
+
+
+def _plan(path: str | os.PathLike[str]) -> Conversion:
+    from ckpttool.conversion import plan  # slow to import, and most models are of Keras 3
+
+    return plan(path, _target(Path(path)))
+
+
+def _changes(baseline: str | os.PathLike[str], path: str | os.PathLike[str]) -> Diff:
+    from ckpttool.comparison import Scope  # slow to import, and few reports have a baseline
+    from ckpttool.equivalence import diff
+
+    return diff(baseline, path, Scope(pictures=True))
 
 
 def _target(path: Path) -> Path:

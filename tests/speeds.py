@@ -64,6 +64,7 @@ LONG: tuple[str, ...] = (
     "conversion/test_promises.py",
     "test_docs.py::test_console_blocks_show_what_is_printed[guide.md]",
     "test_docs.py::test_python_blocks_run",
+    "render/test_browser.py",
     "test_hostile.py",
     "test_old_activations.py",
 )

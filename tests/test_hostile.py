@@ -29,6 +29,7 @@ COMMANDS = {
     "verify against it": ["verify", str(FIXTURES / "keras3/mlp.weights.h5"), "{}"],
     "spec": ["spec", "{}", "--output-file", "{}.spec.json"],
     "check": ["check", "{}", "--no-config", "--output-file", "{}.report.sarif"],
+    "report": ["report", "{}", "--isolated", "--output-file", "{}.report.html"],
 }
 CODES = dict.fromkeys(("verify", "verify against it", "check"), (0, 1, 2)) | {"diff": (1, 2)}  # the others: 0 or 2
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
+from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.catalogue import FAMILIES, RULES, Check, unknown_codes
 from ckpttool.checks.failures import one_line, outcome_of
 from ckpttool.checks.integrity.rules import DAMAGED, MISSING_PART, UNREADABLE
@@ -12,7 +13,7 @@ from ckpttool.checks.paths import checkpoints_at
 from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.checks.result import CheckReport, FileReport, Suppressed
 from ckpttool.checks.rule import Outcome, Unchecked
-from ckpttool.checks.subject import Progress, Subject, opened_subject
+from ckpttool.checks.subject import Progress, Subject, opened_subject, subject_of
 from ckpttool.errors import CheckpointError
 
 MAX_OUTCOMES = 10_000
@@ -85,8 +86,22 @@ def _checkpoints_or_report(path: str, allow_empty: bool) -> Iterator[str | FileR
 def check_file(path: str, policy: Policy = EVERYTHING, progress: Progress = lambda nbytes: None) -> FileReport:
     """The report of all rules on one checkpoint."""
     with opened_subject(path, policy, progress) as subject:
-        outcomes = list(dict.fromkeys(islice(_all_outcomes(subject), MAX_OUTCOMES + 1)))
-        report = FileReport(path, subject.checkpoint.kind if subject.checkpoint is not None else "", _size(subject))
+        return _report(subject)
+
+
+def check_opened(
+    checkpoint: Checkpoint, path: str, policy: Policy = EVERYTHING, progress: Progress = lambda nbytes: None
+) -> CheckReport:
+    """The report of all rules on a checkpoint that is open; `path` is its path as the user gave it."""
+    _require_rules(policy)
+    return CheckReport((_report(subject_of(checkpoint, path, policy, progress)),), policy.fail_on, policy.allow_empty)
+
+
+def _report(subject: Subject) -> FileReport:
+    """The report of all rules on one subject."""
+    path, policy = subject.given_path, subject.policy
+    outcomes = list(dict.fromkeys(islice(_all_outcomes(subject), MAX_OUTCOMES + 1)))
+    report = FileReport(path, subject.checkpoint.kind if subject.checkpoint is not None else "", _size(subject))
     if len(outcomes) > MAX_OUTCOMES:
         outcomes[MAX_OUTCOMES:] = [
             Unchecked("", f"there are more than {MAX_OUTCOMES:,} findings; the rest is left out")

@@ -52,14 +52,15 @@ def opened_subject(given_path: str, policy: Policy, progress: Progress) -> Itera
         yield Subject(path, given_path, None, error, policy, progress)
         return
     with checkpoint:
-        yield _subject(path, given_path, checkpoint, policy, progress)
+        yield subject_of(checkpoint, given_path, policy, progress)
 
 
-def _subject(path: Path, given_path: str, checkpoint: Checkpoint, policy: Policy, progress: Progress) -> Subject:
+def subject_of(checkpoint: Checkpoint, given_path: str, policy: Policy, progress: Progress) -> Subject:
+    """An open checkpoint as a subject; it stays open."""
     architecture, architecture_error = _result_or_error(architecture_of, checkpoint)
     alignment, alignment_error = _result_or_error(align, checkpoint, architecture) if architecture else (None, None)
     return Subject(
-        path,
+        Path(given_path),
         given_path,
         checkpoint,
         None,

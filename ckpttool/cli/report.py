@@ -1,6 +1,7 @@
 """`ckpttool report`."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -37,13 +38,19 @@ def command(path: str, output_file: str | None, baseline: str | None, config: st
     """
     if output_file is not None:
         options.check_text_file(output_file, [os.fspath(one) for one in (path, baseline) if one])
-    with open_checkpoint(path) as opened:
-        work = sum(weight.nbytes for weight in opened.values())
-    text = html.report(report(path, baseline, _policy(config), progress(work)))
+    text = html.report(report(path, baseline, _policy(config), progress(_work(path))))
     if output_file is None:
         emit(text)
     else:
         put_text(output_file, f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def _work(path: str) -> int:
+    """The bytes of values to read, for the progress bar; 0 where none is drawn, so that no file is opened for it."""
+    if not sys.stderr.isatty():
+        return 0
+    with open_checkpoint(path) as opened:
+        return sum(weight.nbytes for weight in opened.values())
 
 
 def _policy(config: str | None) -> Policy:

@@ -36,7 +36,9 @@ class Expectation:
         return replace(self, spec=replace(self.spec, opaque=(model, *self.spec.opaque)))
 
 
-def expectation_of(architecture: Spec | Architecture | str | os.PathLike[str], optimizer: bool) -> Expectation:
+def expectation_of(
+    architecture: Spec | Architecture | Checkpoint | str | os.PathLike[str], optimizer: bool
+) -> Expectation:
     """The expectation of an architecture, or of a file with one. Raises CheckpointError where a file cannot be read.
 
     With `optimizer`, the optimizer of a whole legacy model, which is stored beside its config, is part of it.
@@ -45,6 +47,8 @@ def expectation_of(architecture: Spec | Architecture | str | os.PathLike[str], o
         return Expectation(architecture, architecture.model)
     if isinstance(architecture, Architecture):
         return Expectation(spec_of(architecture), architecture.name, support_of(architecture), architecture)
+    if isinstance(architecture, Checkpoint):
+        return _of_checkpoint(architecture, os.fspath(architecture.path), optimizer)
     path = os.fspath(architecture)
     try:
         if is_text_file(path) and not path.endswith(".weights.json"):

@@ -63,7 +63,7 @@ class Allowed:
 
 def verify(
     checkpoint: Checkpoint | str | os.PathLike[str],
-    architecture: Spec | Architecture | str | os.PathLike[str],
+    architecture: Spec | Architecture | Checkpoint | str | os.PathLike[str],
     by: str = "auto",
     allowed: Allowed = Allowed(),
     values: bool = False,
@@ -72,8 +72,8 @@ def verify(
 ) -> VerifyResult:
     """The answer whether the weights of a checkpoint load into an architecture, and what Keras would do.
 
-    `architecture` is a spec, an architecture, or a file with one of them, a whole model, or other weights. `by` is the
-    loader: "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values` all
+    `architecture` is a spec, an architecture, an open checkpoint, or a file: one of them, or other weights. `by` is
+    the loader: "path", "order", "name", or "auto" for the one that Keras chooses by the file's name. With `values` all
     matched weights are read and searched for NaN and Inf; `progress` is called with the number of bytes of every block
     that was read. With `skip_mismatch`, the option of `load_weights`, weights that Keras then skips are accepted.
     Raises CheckpointError where one of the two cannot be read.

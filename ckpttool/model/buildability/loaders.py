@@ -53,6 +53,10 @@ def buildability_of_json(config: Any) -> Buildability:
 
 def buildability_of(checkpoint: Checkpoint) -> Buildability | None:
     """Whether Keras builds the model in a checkpoint, by the loader that it has for such; None for weights alone."""
+    return checkpoint.facts.once("buildability", _buildability_of, checkpoint)
+
+
+def _buildability_of(checkpoint: Checkpoint) -> Buildability | None:
     if checkpoint.config is None:
         return None
     if checkpoint.kind in ("keras-zip", "keras-dir"):

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 from ckpttool.escape import printable
 from ckpttool.render.checks.html import check_section
-from ckpttool.render.html.conversions import conversion_section
 from ckpttool.render.html.descriptions import info_section
-from ckpttool.render.html.diffs import diff_sections
 from ckpttool.render.html.listings import lead, listing_section
 from ckpttool.render.html.pages import Section, page
 from ckpttool.render.html.verdicts import verdict_section
@@ -30,7 +28,11 @@ def report_sections(result: Report) -> Iterator[Section]:
     if result.verdict is not None:
         yield verdict_section(result.verdict)
     if result.conversion is not None:
+        from ckpttool.render.html.conversions import conversion_section  # brings all that converts
+
         yield conversion_section(result.conversion)
     if result.diff is not None:
+        from ckpttool.render.html.diffs import diff_sections  # brings all that compares
+
         yield from diff_sections(result.diff, Style())
     yield listing_section(result.listing, Style())
