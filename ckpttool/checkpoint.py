@@ -23,6 +23,7 @@ from ckpttool.errors import (
 )
 from ckpttool.io import dtypes
 from ckpttool.io.facts import Facts
+from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +89,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(Displayed):
     """One stored array. `path` is its place in the file and its key in the checkpoint.
 
     `layer` is the layer's name in the model (`dense_1`, inside a nested model `encoder/dense_1`) where the file stores
@@ -200,7 +201,7 @@ class Producer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint(Mapping[str, Weight]):
+class Checkpoint(Displayed, Mapping[str, Weight]):
     """An open checkpoint: a read-only mapping from stored path to `Weight`, in the file's natural order.
 
     `kind` is a key of `ckpttool.formats.FORMATS`. `config` and `training_config` are those of the file, parsed; they

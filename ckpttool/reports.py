@@ -21,6 +21,7 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.info import Info, describe
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
 from ckpttool.model.generations.generation import Generation, generation_of
+from ckpttool.notebook import Displayed
 from ckpttool.verification import VerifyResult, verify
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Displayed):
     """All that is known of one checkpoint. `notes` say what could not be found out, and why."""
 
     info: Info

@@ -66,6 +66,7 @@ LONG: tuple[str, ...] = (
     "test_docs.py::test_python_blocks_run",
     "render/test_browser.py",
     "test_hostile.py",
+    "test_notebook.py::test_the_notebook_of_the_documentation",
     "test_old_activations.py",
 )
 """What else takes long: files, or tests of a file, as pytest names them."""

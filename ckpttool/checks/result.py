@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ckpttool.checks.rule import Finding, Severity
+from ckpttool.notebook import Displayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class FileReport:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(Displayed):
     """The reports on all checkpoints of one check. `fail_on` is the least severity that fails it; None stands for
     errors, and warnings about safety. `switched_off` are the codes of rules that the file `configuration` leaves out,
     although the command line does not."""

@@ -13,6 +13,7 @@ from ckpttool.comparison.assets import AssetChange
 from ckpttool.comparison.change import VERSION, ConfigChange
 from ckpttool.comparison.matches import Evidence
 from ckpttool.comparison.weights import Unit
+from ckpttool.notebook import Displayed
 
 PARTS = ("structure", "values", "config", "optimizer", "assets")
 """The parts of two checkpoints that may be different."""
@@ -135,7 +136,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(Displayed):
     """The changes from checkpoint `a` to checkpoint `b`.
 
     `pairs` are all paired weights, the most changed first; `removed` are the weights of `a` alone, `added` those of `b`

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ckpttool.conversion.journal import Applied, Need, Remark
 from ckpttool.conversion.prove.keras_run import Prediction
+from ckpttool.notebook import Displayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversion:
+class Conversion(Displayed):
     """The plan of a conversion, and once it is done its proof.
 
     `writer` is the generation of Keras whose words the source is in. `copied` is the number of weights that stay bit

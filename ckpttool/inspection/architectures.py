@@ -17,6 +17,7 @@ from ckpttool.model.generations.generation import generation_of
 from ckpttool.model.sizes import Shape
 from ckpttool.model.spec import Spec, SpecSlot, is_spec, spec_of
 from ckpttool.model.text_files import architecture_of_text, spec_of_text, text_size, value_in
+from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:
     from ckpttool.model.summary import LayerGraph
@@ -38,7 +39,7 @@ class ExpectedLayer:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Displayed):
     """The weights that an architecture expects, layer by layer.
 
     `kind` is "architecture" or "spec". `writer` is the version of Keras that wrote it, as far as that is known.
@@ -111,6 +112,11 @@ def expected_in(path: str | os.PathLike[str]) -> Expected | None:
     if architecture is None:
         return _of_spec(Path(path), size, spec_of_text(path))
     return _of_architecture(Path(path), size, architecture)
+
+
+def expected_by_spec(spec: Spec) -> Expected:
+    """The weights of a spec that is in no file."""
+    return _of_spec(Path(spec.model), 0, spec)
 
 
 def _of_spec(path: Path, size: int, spec: Spec) -> Expected:

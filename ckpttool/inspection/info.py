@@ -17,6 +17,7 @@ from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.sizes import Shape
 from ckpttool.model.spec import part_in
+from ckpttool.notebook import Displayed
 from ckpttool.saved_model import SavedModel
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Optimizer:
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
+class Info(Displayed):
     """A checkpoint as `info` shows it.
 
     `layers` is the number of layers; None where neither a config nor the file lists them. `layouts` are the inputs that

@@ -19,6 +19,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.assets import asset_sizes
 from ckpttool.model import Architecture, Layer, architecture_of
+from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:
     from ckpttool.arrays.statistics import Picture, Stats
@@ -76,7 +77,7 @@ class Total(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Displayed):
     """A checkpoint as `ls` shows it; `totals` are over the whole file, whatever rows were chosen.
 
     `trainable` and `non_trainable` are the sums over the model's trainable and non-trainable weights, as far as the

@@ -14,6 +14,7 @@ from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import is_built, is_model
 from ckpttool.model.sizes import Shape, is_integer, read_shape
 from ckpttool.model.slots import Part
+from ckpttool.notebook import Displayed
 from ckpttool.paths import join_path
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Opaque:
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Displayed):
     """The weights that a model expects, in the order of its layers.
 
     `layers` are its top layers, all of them. `empty` are the paths in `.weights.h5` of its objects without weights of

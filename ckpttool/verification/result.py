@@ -7,6 +7,7 @@ from pathlib import Path
 from ckpttool.checkpoint import Weight
 from ckpttool.model.spec import Opaque, SpecSlot
 from ckpttool.model.support import Support
+from ckpttool.notebook import Displayed
 
 
 class Status(Enum):
@@ -43,7 +44,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyResult:
+class VerifyResult(Displayed):
     """The answer whether a checkpoint loads into an architecture, with all findings.
 
     `loader` is the loader of Keras that was imitated, `because` the reason for choosing it. `keras` says what Keras 3

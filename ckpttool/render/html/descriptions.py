@@ -47,6 +47,12 @@ def _figures(result: Info) -> Iterator[tuple[str, str]]:
 
 def expected_page(result: Expected) -> str:
     """The page of an architecture or a spec."""
+    lead = ", ".join(expected_phrases.head_facts(result))
+    return page(printable(result.path.name, 200), lead, [expected_section(result)])
+
+
+def expected_section(result: Expected) -> Section:
+    """The layers of an architecture or a spec with the weights that they expect."""
     largest = max((params_of(layer.slots) or 0 for layer in result.layers), default=0)
     nodes = nested([(layer.layer, _layer(layer, largest)) for layer in result.layers])
     context = {
@@ -58,8 +64,7 @@ def expected_page(result: Expected) -> str:
         "remarks": [],
         "hint": "",
     }
-    section = Section("layers", "Layers and the weights that they expect", "listing.html", context)
-    return page(printable(result.path.name, 200), ", ".join(expected_phrases.head_facts(result)), [section])
+    return Section("layers", "Layers and the weights that they expect", "listing.html", context)
 
 
 def _layer(layer: ExpectedLayer, largest: int) -> Node:

@@ -84,6 +84,15 @@ def fragment(sections: Sequence[Section]) -> str:
     return f'<style>{_text("page.css")}</style><div class="ckpttool">\n{shown}\n</div>'
 
 
+def has_jinja() -> bool:
+    """Whether pages can be written here."""
+    try:
+        _environment()
+    except CheckpointError:
+        return False
+    return True
+
+
 def _shown(section: Section) -> str:
     return _environment().get_template(section.template).render(section=section, **section.context).strip()
 
