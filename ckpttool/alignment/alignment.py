@@ -202,8 +202,7 @@ def _tracked(model: Part, places: Iterable[Place], checkpoint: Checkpoint) -> It
         yield key_of(place), Stored(weight), Evidence.NAME
 
 
-@dataclass(frozen=True, slots=True)
-class _Layers:
+class _Layers(NamedTuple):
     """The top layers of a model by name, in order: their parts, and their entries in the form of Keras 3.
 
     A live model has no entries. A model that has weights itself is among the parts, under the empty name.

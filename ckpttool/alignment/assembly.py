@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.alignment.alignment import Aligned, Stored
 from ckpttool.checkpoint import Checkpoint, Weight
@@ -64,8 +64,7 @@ def _shape(aligned: Aligned) -> tuple[int, ...]:
     return (*parts[0][:-1], sum(part[-1] for part in parts)) if len(parts) > 1 else parts[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Assembled:
+class _Assembled(NamedTuple):
     """The values of a weight that is stored in parts or in another form; put together in memory."""
 
     stored: Sequence[Stored]

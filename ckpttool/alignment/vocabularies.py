@@ -6,7 +6,7 @@ keras/src/layers/preprocessing/index_lookup.py, 3.15). A layer whose vocabulary 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.assets import asset_sizes, read_assets
@@ -20,8 +20,7 @@ WHOLE = frozenset({"keras-zip", "keras-dir", "legacy-model"})
 """The kinds of checkpoints that Keras loads as models, with their vocabularies."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(NamedTuple):
     """A layer that looks values up: its chain of names, its class, and where its vocabulary is.
 
     `place` is the path of its folder among the assets, `file` a path or address in the config, `entries` the number of

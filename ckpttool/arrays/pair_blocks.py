@@ -7,8 +7,7 @@ the values are divided by the largest of them first.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.arrays.comparison import Comparison, Tolerance
 from ckpttool.arrays.elements import Elements, Pair, Raw, Scratch, side_by_side
@@ -190,8 +189,7 @@ def _rows(values: np.ndarray) -> Pair:
     return values[:whole].reshape(-1, _ROW), values[whole:]
 
 
-@dataclass(frozen=True, slots=True)
-class _Vector:
+class _Vector(NamedTuple):
     """A vector as `scale` times `values`, whose sum of squares is `square`, well within float64."""
 
     values: np.ndarray

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.arrays.histograms import Histogram, block_histogram
 from ckpttool.arrays.magnitudes import Magnitudes
@@ -103,16 +103,14 @@ def _finite_stats(block: np.ndarray, count: int, zeros: int, total: float) -> St
     return Stats(count, count, 0, 0, zeros, float(block.min()), float(block.max()), mean, m2)
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """What a chart of a weight shows: the histogram of its values, and for a kernel the mean magnitude by output."""
 
     histogram: Histogram
     magnitudes: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(NamedTuple):
     """The statistics, the checksum and the picture of one weight; None where not asked for."""
 
     stats: Stats | None = None

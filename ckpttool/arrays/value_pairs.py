@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import islice, zip_longest
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ckpttool.arrays.comparison import Comparison, Tolerance
 from ckpttool.arrays.elements import Raw, Scratch, block_size, has_steps
@@ -73,8 +73,7 @@ def _no_report(reached: int) -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(NamedTuple):
     """The same run of elements of two weights; each side is a weight itself."""
 
     a: Weight

@@ -21,11 +21,6 @@ from ckpttool.escape import printable
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 TABLES = {"ckpttool.toml": ("check",), "pyproject.toml": ("tool", "ckpttool", "check")}
 """Names of configuration files, and where in each the policy is; in one directory, the first one counts."""
 
@@ -34,6 +29,15 @@ _MAX_KEY_PARTS = 100  # tomllib takes time quadratic in the parts of a dotted ke
 _MAX_ENTRIES = 1_000  # of a list; every finding is matched against each of them
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'|#.*')
 _TYPE_NAMES: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _toml(text: str) -> dict[str, Any]:
+    """The value of a text in TOML, whose reader most runs do not need."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
 
 
 def nearest(start: Path) -> Path | None:
@@ -78,7 +82,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
             raise ConfigurationError(
                 "has a key of too many parts", path=str(path), expected=f"{_MAX_KEY_PARTS} at most"
             )
-        return tomllib.loads(text.replace("\r\n", "\n"))
+        return _toml(text.replace("\r\n", "\n"))
     except (ValueError, RecursionError) as error:
         raise ConfigurationError("is no TOML", path=str(path), found=str(error)) from error
 

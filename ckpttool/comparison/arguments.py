@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.comparison.change import ABSENT
 from ckpttool.comparison.objects import BY_NAME, ConfigObject, DTypePolicy, equal, kind_of, meaning
@@ -50,8 +49,7 @@ _NAMES_2 = MappingProxyType({"Functional": "model", "InputLayer": "input"})  # t
 _NUMBER = re.compile(r"_\d+$")
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
+class Sides(NamedTuple):
     """Facts about both sides: whether Keras before 3 wrote them, and how models inside wrapper layers are compared."""
 
     old: tuple[bool, bool] = (False, False)

@@ -5,9 +5,8 @@ Sources: `save_model` of 1.2.2 and 2.2.4 (`optimizer_config`), `model_metadata` 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.comparison.arguments import Difference, Sides, differences, shown
 from ckpttool.comparison.change import ABSENT, COMPILE, OPTIMIZER, ConfigChange
@@ -51,8 +50,7 @@ _WITHOUT_EFFECT: Mapping[str, tuple[Any, ...]] = MappingProxyType(
 """Arguments of old optimizers that Keras 3 does not have, with the values that have no effect in Keras 3."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """The training config of a model, the names of its outputs, and whether Keras before 3 wrote it."""
 
     config: Any

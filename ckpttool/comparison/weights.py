@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ckpttool.alignment.alignment import Aligned, Alignment, align
 from ckpttool.alignment.assembly import is_reversed, weight_of
@@ -50,8 +51,7 @@ class Unit:
         return self.layer, self.name, self.path
 
 
-@dataclass(frozen=True, slots=True)
-class Units:
+class Units(NamedTuple):
     """The weights of a checkpoint, in order. `problem` says why their slots are not known from its architecture."""
 
     units: tuple[Unit, ...]

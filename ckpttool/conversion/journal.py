@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """A kind of edit: its name, what it does, and when the edited model computes what the old one did.
 
     `differs_without` says that Keras 3 takes a model without the edit, and computes something else.
@@ -17,8 +17,7 @@ class Edit:
     differs_without: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """An edit at one place: the layer or setting, and what became of what."""
 
     edit: Edit

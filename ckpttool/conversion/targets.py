@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.errors import FileAccessError, UnknownFormatError
@@ -18,8 +18,7 @@ from ckpttool.io.replacement import destination, refuse_inputs, replacing_entrie
 DEFAULT_SHARD = 10 * GIGABYTE
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """A form of checkpoint: the suffixes of its names, what it is called, and whether it holds a config."""
 
     suffixes: tuple[str, ...]
@@ -80,8 +79,7 @@ def check_entries(source: str | os.PathLike[str], folder: Path, names: Sequence[
             check_target(source, folder / name, force)
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """What is written: a whole model, and the weights of its layers in the order and under the names of a legacy
     file."""
 

@@ -1,7 +1,7 @@
 """A danger in a config: its kind, its place, and a description."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Kind(Enum):
@@ -19,8 +19,7 @@ class Kind(Enum):
     PATH = "path"
 
 
-@dataclass(frozen=True, slots=True)
-class Danger:
+class Danger(NamedTuple):
     """A danger at one place of a config; `detail` describes the value there."""
 
     kind: Kind

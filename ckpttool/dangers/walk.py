@@ -1,8 +1,7 @@
 """Walk over every object in a config, however deep, with its place; texts that are JSON are parsed and walked too."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError
 from ckpttool.io import json_text
@@ -11,8 +10,7 @@ _SHOWN_PARTS = 12
 _SHOWN_CHARS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """An object or a list in a config: its value, its key, and its parent."""
 
     value: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.comparison import ConfigChange, Diff, Move, Pair, Scope, State, Unit
@@ -116,8 +116,7 @@ def _left(restated: Restatement | None) -> Iterator[Unit]:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
+class _Names(NamedTuple):
     """The names and paths in a file of the layers and weights that have others in Keras 3."""
 
     renamed: Mapping[str, str]

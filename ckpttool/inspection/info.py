@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ckpttool.alignment.vocabularies import WHOLE, Lookup, counted, lookups_in_checkpoint, outermost
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
@@ -33,8 +33,7 @@ _LISTING_CLASSES = frozenset({"Functional", "Graph", "Model", "Sequential"})  # 
 _ROLE = re.compile(r"[_-](weights?|architecture|arch|config|model)(?![a-z])", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Optimizer:
+class Optimizer(NamedTuple):
     """The optimizer of a checkpoint.
 
     `iteration` and `learning_rate` are read from its saved state, where there is one. `learning_rate_from` is "state"

@@ -10,7 +10,6 @@ import fnmatch
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -30,8 +29,7 @@ _OVERWRITTEN = frozenset(
 _LITERAL = re.compile(r"[\w/ -]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
+class Trained(NamedTuple):
     """A weight that is trained. Its path in a live model ends in `path`; how many names of the models around it,
     `models`, come in front depends on how these were built."""
 

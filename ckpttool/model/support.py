@@ -1,8 +1,7 @@
 """The support for an architecture: the generation of Keras that wrote it, and whether Keras 3.15 builds it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.model import Architecture
@@ -16,8 +15,7 @@ from ckpttool.model.buildability import (
 from ckpttool.model.generations.generation import Generation, generation_of
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
+class Support(NamedTuple):
     """The generation of Keras that wrote an architecture, and whether Keras 3.15 builds it."""
 
     writer: Generation

@@ -3,8 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.comparison import AssetChange, Comparison, ConfigChange, Diff, Evidence, Pair, Side, State, Unit
 from ckpttool.comparison.change import ABSENT
@@ -25,8 +24,7 @@ _WHY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One part of a diff as a table: its title, column titles and rows, and a line on rows that are left out."""
 
     title: str

@@ -20,10 +20,9 @@ from ckpttool.checks.rule import Finding, Outcome
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.formats.weights_h5 import PATH_KINDS
-from ckpttool.model import Architecture, unlisted
+from ckpttool.model import Architecture
 from ckpttool.model.layouts import Place, opaque_in
 from ckpttool.model.spec import part_in, spec_of
-from ckpttool.verification import LOADERS
 
 T = TypeVar("T")
 
@@ -50,6 +49,8 @@ def slots(subject: Subject) -> Iterator[Outcome]:
 
 def _description(architecture: Architecture) -> str:
     """The model of a config that lists no layers, in a phrase."""
+    from ckpttool.model import unlisted  # few configs list no layers
+
     own = f"a model of class {architecture.class_name}"
     return unlisted.description(architecture) if unlisted.is_of_keras(architecture) else own
 
@@ -107,6 +108,8 @@ def _too_many(checkpoint: Checkpoint, architecture: Architecture) -> set[str]:
     """
     if checkpoint.kind not in PATH_KINDS:
         return set()
+    from ckpttool.verification import LOADERS  # only where something does not fit
+
     miscounted = LOADERS["path"](spec_of(architecture), checkpoint).miscounted
     return {weight.path for slots, weights, _ in miscounted if len(weights) > len(slots) for weight in weights}
 

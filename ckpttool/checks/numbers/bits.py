@@ -9,9 +9,8 @@ NumPy makes at the speed of the caches.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.io.dtypes import values_of
 
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 Raw = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """The layout of a dtype: `width` is the bytes of a number. For floats, `special` is the least magnitude that is NaN
     or infinite, `infinity` that of infinity, None where the dtype has none, and `normal` that of the smallest normal
     number. For other dtypes, `special` and `infinity` are None."""
@@ -52,8 +50,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 """The layouts of all dtypes that are read; a complex number is two floats."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """The least and the most of the bits of some values, taken as unsigned and as signed integers, and how many values
     are NaN, infinite and denormal."""
 

@@ -3,9 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.checkpoint import Section, Weight
 from ckpttool.checks.subject import Subject
@@ -36,8 +35,7 @@ _ANY_SIZES: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(NamedTuple):
     """The role of a weight: the `name` of its slot, empty where it is not known, and whether it is a kernel, a moving
     variance, or some statistic of the data; variables of an optimizer count as statistics. `starts_constant` says that
     its initializer gives the same value to all. `dtype` is that of its slot, empty where there is none."""
@@ -50,8 +48,7 @@ class Role:
     dtype: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
+class Roles(NamedTuple):
     """The roles of the weights of one checkpoint: by the slots of its architecture, else by names, else by paths."""
 
     places: Mapping[str, Place]

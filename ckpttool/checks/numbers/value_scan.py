@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
 from ckpttool.checkpoint import BLOCK_BYTES, Texts, Weight
 from ckpttool.checks.numbers.bits import LAYOUTS, Bounds, Layout, bounds_of
@@ -16,8 +16,7 @@ _RUN = 16 << 20  # bytes of a part for one thread; for smaller parts, threads co
 _THREADS = 2  # more of them would wait for each other
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     """The bounds of a weight's values, from one pass over them."""
 
     weight: Weight

@@ -5,14 +5,16 @@ only if a policy asks for it, that Keras 2 does not open the file. Code in the m
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.checks.portability.rules import NEEDS_KERAS_3, OWN_OBJECTS, REFUSED, RULES
 from ckpttool.checks.rule import Finding, Outcome
 from ckpttool.checks.subject import Subject
-from ckpttool.model.buildability import Obstacle, buildability_of
 from ckpttool.model.generations.generation import Generation, generation_of
-from ckpttool.model.unlisted import is_of_keras
+
+if TYPE_CHECKING:
+    from ckpttool.model.buildability import Obstacle
 
 
 def portability(subject: Subject) -> Iterator[Outcome]:
@@ -22,9 +24,13 @@ def portability(subject: Subject) -> Iterator[Outcome]:
         return
     if checkpoint.kind == "keras0-weights":
         yield Finding(REFUSED, "", "the layout of Keras 0.x, in which Keras 3 finds no layers")
-    if architecture is not None and is_of_keras(architecture):
+    if architecture is None:
+        return
+    from ckpttool.model.unlisted import is_of_keras  # which brings the tables of what Keras 3 builds
+
+    if is_of_keras(architecture):
         yield from _obstacles(checkpoint)
-    if architecture is None or not architecture.layers or subject.alignment_error is not None:
+    if not architecture.layers or subject.alignment_error is not None:
         return
     yield from _obstacles(checkpoint)
     generation = generation_of(architecture.config, checkpoint.producer.keras_version)
@@ -43,6 +49,8 @@ def _writer(checkpoint: Checkpoint) -> str:
 
 def _obstacles(checkpoint: Checkpoint) -> Iterator[Outcome]:
     """The parts of a config on which Keras 3 raises when it builds the model, or when it compiles it."""
+    from ckpttool.model.buildability import buildability_of
+
     buildability = buildability_of(checkpoint)
     if buildability is None:
         return
@@ -53,7 +61,7 @@ def _obstacles(checkpoint: Checkpoint) -> Iterator[Outcome]:
         yield Finding(OWN_OBJECTS, "config", f"load_model needs them as custom_objects: {', '.join(own)}")
 
 
-def _one_per_reason(obstacles: Iterable[Obstacle], place: str, remark: str) -> Iterator[Outcome]:
+def _one_per_reason(obstacles: "Iterable[Obstacle]", place: str, remark: str) -> Iterator[Outcome]:
     """A finding for each reason, at the first place where it occurs, with the number of other places."""
     places = dict[tuple[str, str], list[str]]()
     for obstacle in obstacles:

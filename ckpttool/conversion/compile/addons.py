@@ -6,9 +6,8 @@ and keras/src/metrics/f_score_metrics.py, 3.15.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 PACKAGE = "Addons>"
 METRICS = frozenset({"F1Score", "FBetaScore"})
@@ -19,8 +18,7 @@ class NoCounterpart(Exception):
     """An optimizer of TensorFlow Addons has settings for which Keras 3 has no place, and which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counterpart:
+class Counterpart(NamedTuple):
     """An optimizer of Keras 3 that takes the same steps, with its arguments. `guess` is what the file does not tell,
     `lost` what it does otherwise; both are empty where there is nothing to say."""
 

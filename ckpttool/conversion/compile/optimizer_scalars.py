@@ -1,8 +1,7 @@
 """The variables of an optimizer that are for no weight: iteration, learning rate, and what follows from them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.checkpoint import Section, Weight
 from ckpttool.formats.hdf5.values import InMemory
@@ -40,8 +39,7 @@ def whole_steps(weight: Weight) -> int:
     return scalars.truncated(finite(weight)) or 0
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(NamedTuple):
     """The variables of an optimizer that are for no weight: the iteration, what the config tells, and what follows.
     `given` is the product of Nadam's momenta, `rate` the learning rate and `scale` what losses are multiplied by, each
     None where it is not stored."""

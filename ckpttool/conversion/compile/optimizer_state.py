@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ckpttool.alignment.alignment import OF_TENSORFLOW, Aligned, Alignment, Stored
 from ckpttool.alignment.assembly import weight_of
@@ -149,8 +149,7 @@ def _constant(slot: SpecSlot, optimizer: Mapping[str, Any]) -> Weight:
     return Weight(slot.name, shape, slot.dtype, nbytes, Section.OPTIMIZER, values=Repeated(value, nbytes))
 
 
-@dataclass(frozen=True, slots=True)
-class _Old:
+class _Old(NamedTuple):
     """What the state of an optimizer is carried from and to."""
 
     checkpoint: Checkpoint

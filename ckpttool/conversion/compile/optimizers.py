@@ -6,9 +6,8 @@ Sources: keras/optimizers.py of 1.2.2, 2.2.4 and 2.3.1; `OptimizerV2` (keras/src
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.conversion.compile import addons
 from ckpttool.conversion.journal import Edit, Journal
@@ -73,8 +72,7 @@ class UnknownObject(Exception):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(NamedTuple):
     """Which Keras stated the settings of compile: its version as far as the file tells, and whether it was Keras 1 or 2
     with its many backends, which had its own optimizers, losses and metrics, and not tf.keras."""
 

@@ -6,9 +6,8 @@ the constructors of losses and metrics, 3.15.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from ckpttool.conversion.compile import addons, optimizers
 from ckpttool.conversion.compile.optimizers import (
@@ -274,8 +273,7 @@ def _name(value: Mapping[str, Any], kind: str) -> str:
     return own_name(value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Metrics:
+class _Metrics(NamedTuple):
     """The metrics of a model, or those that are weighted (`key`), beside its `loss`. What Keras 3 does not find is left
     out, and noted."""
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.conversion.compile.optimizer_scalars import Lost, finite, number, product, whole_steps
@@ -39,8 +38,7 @@ Key = tuple[str, int]
 """A kind of array, and the number of the trained weight that it is for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """What an optimizer held: the numbers in front, and the arrays by what they are."""
 
     front: Sequence[Weight]

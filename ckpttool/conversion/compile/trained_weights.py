@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ckpttool.alignment.alignment import Aligned, Alignment, Stored
 from ckpttool.checkpoint import Checkpoint, Section, Weight
@@ -24,16 +25,14 @@ from ckpttool.model.spec import Spec, SpecSlot
 MAX_TRIED = 64
 
 
-@dataclass(frozen=True, slots=True)
-class OwnWeight:
+class OwnWeight(NamedTuple):
     """A weight of a layer of the user's own class: its slot in the new model, and what is stored of it."""
 
     slot: SpecSlot
     weight: Weight
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A stored weight that may have been trained: its label in the new model, and which part of which slot it is. One
     of a layer of the user's own class is part of no slot."""
 

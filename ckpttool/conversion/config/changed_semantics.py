@@ -1,9 +1,8 @@
 """Arguments that Keras 3 reads otherwise than the generation that wrote them, said so that it computes the same."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.conversion.config import adapted_layers
 from ckpttool.conversion.journal import Edit, Journal
@@ -37,8 +36,7 @@ EDITS = (WRITE_BACKWARD, DROP_DILATION, WRITE_SIZES)
 _WITHOUT_PART = frozenset({"causal", "implementation", "trainable"})
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """The place of a layer: its label, what it was, the shape of its input if known, and who wrote the model."""
 
     label: str

@@ -8,8 +8,7 @@ up its own functions first where an activation, a regularizer or a constraint is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.conversion.config import addons
 from ckpttool.conversion.config.hard_sigmoid import KEYS, KNOWN
@@ -50,8 +49,7 @@ _WRITTEN_AS_OWN = KNOWN - {"hard_swish", "swish"}
 _FUNCTIONS = frozenset({"function", "__function__", "builtin_function_or_method"})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A layer whose arguments are read: its label, the Keras that wrote it, and the names that the user takes for those
     of Keras 3."""
 
@@ -95,8 +93,7 @@ def _resolved(key: str, value: Any, place: Place, journal: Journal) -> Any:
     return argument.function(value) if is_function else argument.instance(value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Argument:
+class _Argument(NamedTuple):
     """An argument of a layer that takes a function or an object of some kind."""
 
     key: str

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.conversion.config.call_arguments import written
 from ckpttool.conversion.config.layer_order import layer_order
@@ -21,8 +21,7 @@ def numbered_names(name: str) -> Iterator[str]:
     return (f"{name}_{at}" for at in itertools.count(1))
 
 
-@dataclass(frozen=True, slots=True)
-class GraphLayer:
+class GraphLayer(NamedTuple):
     """A layer of a graph: its name there, its entry without connections, and its calls, nodes counted from 0."""
 
     name: str

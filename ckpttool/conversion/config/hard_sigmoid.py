@@ -6,9 +6,8 @@ weights, the factor goes into these.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.conversion.journal import Edit, Journal, NeedKind
 from ckpttool.model.arguments import Args
@@ -41,8 +40,7 @@ KEEP_WEIGHTS = Edit(
 EDITS = (SCALE_WEIGHTS, SCALE_INPUT, KEEP_WEIGHTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Scaled:
+class Scaled(NamedTuple):
     """Weights of a layer that are multiplied by `FACTOR`: those called `slots`, in the gates that are marked, which are
     equal parts of the last axis."""
 

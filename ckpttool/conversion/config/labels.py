@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Container
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.conversion.config.graphs import numbered_names
 from ckpttool.model.buildability.masks import OPERATIONS
@@ -15,8 +15,7 @@ from ckpttool.paths import join_path
 _OF_MASKS = re.compile(rf"({'|'.join(sorted(OPERATIONS))})(_\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(NamedTuple):
     """Where a layer is: its old label, its new one, whether it takes part in a graph whose calls build it, and the
     shape and dtype of its input, if known."""
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.conversion.config.hard_sigmoid import Scaled
 from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.paths import join_path
 
 
-@dataclass(frozen=True, slots=True)
-class Unfilled:
+class Unfilled(NamedTuple):
     """A layer that ran code of the old file, for which the user gave no function: its label, name and old class, and
     what the code computes, where that is plain arithmetic."""
 

@@ -8,6 +8,7 @@ functional.py).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from ckpttool.conversion.config.graphs import Connections
 from ckpttool.conversion.config.layer_order import in_order
@@ -38,8 +39,7 @@ _LOOKUPS = of_kind("lookup") | {"Discretization", "HashedCrossing", "Hashing"}
 _OPEN = frozenset({"Lambda"})  # whose code may give anything
 
 
-@dataclass(frozen=True, slots=True)
-class Dtypes:
+class Dtypes(NamedTuple):
     """The dtypes of what comes out of each call of the layers of a graph."""
 
     found: Mapping[_Key, _Outputs]

@@ -5,8 +5,7 @@ and `pool2d`, keras/backend/theano_backend.py, 1.2.2 and 2.2.4), TensorFlow and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.conversion.journal import Edit
 from ckpttool.io import scalars
@@ -27,8 +26,7 @@ PADDED = frozenset({"kernel", "bias", "depthwise_kernel", "pointwise_kernel"})
 """The weights of the layers that get a layer before them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
+class _Axis(NamedTuple):
     """A window along one axis: how many values it spans, by how many it moves, and over how many, if known."""
 
     window: int

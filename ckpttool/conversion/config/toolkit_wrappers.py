@@ -9,8 +9,8 @@ or clustered weights has no form in Keras 3.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ckpttool.alignment.alignment import is_scope_of, scopes_of
 from ckpttool.checkpoint import Checkpoint, Section, Values, Weight
@@ -160,8 +160,7 @@ def _masked(weight: Weight, mask: Weight) -> Weight:
     return replace(weight, big_endian=False, values=_Masked(weight, mask))
 
 
-@dataclass(frozen=True, slots=True)
-class _Masked:
+class _Masked(NamedTuple):
     """The values of a weight times those of a mask, put together in memory."""
 
     weight: Weight

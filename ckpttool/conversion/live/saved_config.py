@@ -2,8 +2,7 @@
 notes of what stands in the way and of what has to be there when it is loaded."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.alignment.alignment import Alignment
 from ckpttool.checkpoint import Checkpoint
@@ -32,8 +31,7 @@ EDITS = (LIVE_MODEL, LIVE_COMPILE)
 _OF_KERAS = ("keras.", "keras_", "builtins")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A checkpoint beside the live model whose weights it has: the model without the optimizer that it is compiled
     with, and which weight is which."""
 

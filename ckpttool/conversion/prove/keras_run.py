@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, TimeoutExpired
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.errors import ChildError, NoKerasError, ProofError
 from ckpttool.io import child_processes
@@ -43,8 +43,7 @@ class Prediction:
     old: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What Keras needs to load a converted model: modules of ckpttool's own to import, and the function of the user's
     own that builds such a model, whose classes it then knows. `asked` says whether the user asked for it. `unloaded` is
     why tf_keras must not load the old model, empty where it may."""

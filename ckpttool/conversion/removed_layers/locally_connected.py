@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.conversion.removed_layers.functional_builder import Composed
 from ckpttool.conversion.removed_layers.replacement import Equivalent
@@ -26,8 +25,7 @@ _MAX_SLICES = 1024
 _Sizes = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Windows:
+class _Windows(NamedTuple):
     """What a layer looks at: the sizes of its spatial axes before and after, its windows, by how much they move, and
     how many zeros are before and behind each axis."""
 
@@ -144,8 +142,7 @@ def _patches(made: Composed, entry: Tensor, windows: _Windows, first: bool, dept
     return made.layer("Reshape", joined, target_shape=[windows.places, width])
 
 
-@dataclass(frozen=True, slots=True)
-class Bias:
+class Bias(NamedTuple):
     """A bias whose values were taken in their order for (filters, places) where channels come first, whatever its
     axes; today it is (places, filters)."""
 
@@ -168,8 +165,7 @@ class Bias:
         return turned.reshape(self.places, self.filters)
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """A kernel of implementation 2, between all places of input and output, or 3, a list of those that are connected
     in the order of the output, then of the input; today it is (places, values in a window, filters)."""
 

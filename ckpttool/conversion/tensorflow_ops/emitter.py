@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class NoEquivalent(Exception):
@@ -17,8 +17,7 @@ class Inner:
     output: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(NamedTuple):
     """A shape, or one of its sizes (`alone`), that the graph computes: what is known of it before it runs, None for a
     size that is not known, such as that of the batch."""
 

@@ -8,8 +8,7 @@ the variance, as today.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.origin import Origin
@@ -60,8 +59,7 @@ def _keeps_deviation(args: Args, origin: Origin, label: str, journal: Journal) -
     return early
 
 
-@dataclass(frozen=True, slots=True)
-class Deviation:
+class Deviation(NamedTuple):
     """A standard deviation to which epsilon was added."""
 
     epsilon: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.alignment.alignment import Aligned, Alignment
 from ckpttool.alignment.assembly import weight_of
@@ -24,8 +24,7 @@ JOINED, TURNED = "joined from", "axes turned as Keras 3 has them"
 """What is done to the weights of old layouts, whatever their layers compute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """The weight of a slot of the new model: the value that it gets and what was done to the stored ones, empty where
     it is bit for bit what it was. `stored` are the paths in the source that it is made of."""
 
@@ -105,8 +104,7 @@ def changed(weight: Weight, change: Change) -> Weight:
     return replace(weight, big_endian=False, values=_Changed(weight, change))
 
 
-@dataclass(frozen=True, slots=True)
-class _Changed:
+class _Changed(NamedTuple):
     """The values of a weight, each of them changed."""
 
     weight: Weight
@@ -135,8 +133,7 @@ def _arranged(weight: Weight, how: Arrangement) -> Weight:
     return replace(weight, shape=shape, nbytes=math.prod(shape) * item, big_endian=False, values=_Arranged(weight, how))
 
 
-@dataclass(frozen=True, slots=True)
-class _Arranged:
+class _Arranged(NamedTuple):
     """The values of a weight that lie otherwise today, put together in memory."""
 
     weight: Weight

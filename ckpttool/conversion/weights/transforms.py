@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +22,7 @@ class Arrangement(Protocol):
         """The values of today, in that shape."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cudnn:
+class Cudnn(NamedTuple):
     """A weight in the layout of cuDNN: the name of the slot and its number of gates.
 
     Biases for input and state are added, or stay two rows where the state is multiplied before it is reset

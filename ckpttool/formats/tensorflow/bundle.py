@@ -8,6 +8,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.formats.tensorflow import messages, slices
@@ -146,8 +147,7 @@ def repeated(entries: Iterable[Entry]) -> set[int]:
     return ids
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """One part of a partitioned tensor: its entry, and its place in the whole."""
 
     entry: Entry

@@ -7,8 +7,8 @@ out in the functions that are the saver's. (tensorflow/core/framework/graph.prot
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ckpttool.formats.tensorflow.places import GRAPH
 from ckpttool.formats.tensorflow.wire import LEN, Message, outline, text
@@ -40,8 +40,7 @@ _SAVER_NODE = re.compile(r"save(_\d+)?/.*")  # of TensorFlow 1, whose graph has 
 _LARGE = 64 << 10  # bytes of a node above which it is not read whole: it holds a constant
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """An operation that acts outside its graph: its kind, its name, the function that it is in, empty for the graph
     itself, and what it does."""
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ckpttool.errors import CheckpointError, CorruptFileError
 from ckpttool.formats.tensorflow.crc32c import crc32c, masked
@@ -20,8 +20,7 @@ _CRC_BYTES = 4
 _SHORT_LENGTH = 1 << 32  # from which on a length takes eight bytes in the checksum
 
 
-@dataclass(frozen=True, slots=True)
-class InShard:
+class InShard(NamedTuple):
     """Numbers in one piece of a shard; `crc` is the stored checksum, None for a part of a tensor."""
 
     source: Source
@@ -58,8 +57,7 @@ def compare(crc: int, stored: int, name: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A part of a partitioned tensor: its values, and the first place and the number of places along each axis."""
 
     values: InShard
@@ -67,8 +65,7 @@ class Part:
     lengths: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Runs:
+class _Runs(NamedTuple):
     """A part's bytes as runs that lie together in the whole, too: how long each is, and where in the whole it goes.
 
     All axes behind the last one that is cut are whole, so runs are as long as the part is along that axis and behind.
@@ -105,8 +102,7 @@ class _Runs:
         return low
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(NamedTuple):
     """A partitioned tensor, or the bytes of one from `start` up to `stop`; a checksum is compared where all are
     read.
     """

@@ -7,7 +7,7 @@ given. Written after the HDF5 File Format Specification, version 3.0, parts II a
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.checkpoint import Weight
 from ckpttool.errors import CorruptFileError, UnsupportedError
@@ -31,8 +31,7 @@ _NODE_BYTES = 24 + 8 * (4 * _INTERNAL + 1)
 _COLLECTION_BYTES = 4096  # of texts
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """An HDF5 file that is known but for its values: its first bytes, and where the values of each weight begin."""
 
     head: bytes

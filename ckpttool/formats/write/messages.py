@@ -5,8 +5,8 @@
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ckpttool.errors import UnsupportedError
 from ckpttool.formats.hdf5.attributes import ATTRIBUTE
@@ -21,8 +21,7 @@ LAYOUT_ADDRESS = 8 + 2  # where in the layout message the address of the values 
 _LAYOUTS = {name: layout for layout, name in FLOATS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(NamedTuple):
     """Texts that all take `width` bytes, as in an array of NumPy."""
 
     texts: Sequence[bytes]

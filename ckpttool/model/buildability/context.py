@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ckpttool.model.buildability.result import Obstacle, OwnObject
 from ckpttool.model.buildability.values import Own
@@ -24,8 +24,7 @@ class Refused(Exception):
         self.obstacle = obstacle
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(NamedTuple):
     """The steps of deserialization that lead back to its beginning: a model is made of layers that are made of configs,
     and called while other layers are. They are handed down, so that no module needs itself.
 

@@ -1,7 +1,8 @@
 """Functional models (`functional_from_config`, keras/src/models/functional.py, 3.15)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from ckpttool.model.buildability import legacy
@@ -16,7 +17,11 @@ _KEYS = ("name", "layers", "input_layers", "output_layers")
 
 
 class _NotYet(Exception):
-    """A call takes a tensor that is not there yet."""
+    """A call takes a tensor that is not there yet: a layer has to be called so many times before."""
+
+    def __init__(self, layer: Layer, calls: int) -> None:
+        super().__init__()
+        self.layer, self.calls = layer, calls
 
 
 def begin(layer: Layer) -> None:
@@ -106,30 +111,52 @@ class _Graph:
         waiting = [pair for pair in self.waiting if id(pair[0]) in turns]
         lost = [layer.label for layer, _ in self.waiting if id(layer) not in turns]
         waiting.sort(key=lambda pair: turns[id(pair[0])])
-        waiting = _merged(waiting)
-        while waiting:
-            left = [(layer, calls[self._run(layer, calls) :]) for layer, calls in waiting]
-            rest = [(layer, calls) for layer, calls in left if calls]
-            if [len(calls) for _, calls in rest] == [len(calls) for _, calls in waiting]:
-                lost += [layer.label for layer, _ in rest]
-                break
-            waiting = rest
+        lost += [layer.label for layer in self._call_all(_merged(waiting))]
         if lost:
             found = ", ".join(lost[:3])
             why = f"calls of {found} take tensors that no layer gives out, so that Keras cannot connect the graph"
             raise self.context.refused("Functional", "inbound_nodes", why)
 
-    def _run(self, layer: Layer, calls: list[Any]) -> int:
-        """Make the calls of a layer in order as far as possible; their number."""
-        for done, data in enumerate(calls):
+    def _call_all(self, waiting: list[tuple[Layer, list[Any]]]) -> list[Layer]:
+        """Make the calls of all layers; the layers that are left, as their calls take what no layer gives out.
+
+        Keras goes over the layers in rounds, and makes the calls that it can. Here a layer that has to wait is taken up
+        in the round in which Keras can make its call, and not before: a chain that is listed from its end takes as many
+        rounds as it has layers.
+        """
+        turns = [(0, at) for at in range(len(waiting))]  # a heap of rounds and of places in them
+        done, missing, takers = (
+            [0] * len(waiting),
+            dict[int, tuple[Layer, int]](),
+            defaultdict[tuple[int, int], list[int]](list),
+        )
+        while turns:
+            turn, at = heappop(turns)
+            layer, before = waiting[at][0], len(waiting[at][0].nodes)
+            done[at], lacks = self._run(*waiting[at], done[at])
+            missing.pop(at, None)
+            if lacks is not None:
+                missing[at] = lacks
+                takers[id(lacks[0]), lacks[1]].append(at)
+            for count in range(before + 1, len(layer.nodes) + 1):
+                for taker in takers.pop((id(layer), count), ()):
+                    heappush(turns, (turn + (taker <= at), taker))
+            if not turns:  # what a layer around gave a layer inside it is seen here
+                turns = [(turn + 1, at) for at, (one, calls) in missing.items() if len(one.nodes) >= calls]
+                heapify(turns)
+        return [waiting[at][0] for at in sorted(missing)]
+
+    def _run(self, layer: Layer, calls: list[Any], start: int) -> tuple[int, tuple[Layer, int] | None]:
+        """Make the calls of a layer in order as far as possible: how many are made, and what the next one waits for."""
+        for number in range(start, len(calls)):
             with self.context.below(layer.label):
                 try:
-                    args, kwargs = self._arguments(data)
-                except _NotYet:
-                    return done
+                    args, kwargs = self._arguments(calls[number])
+                except _NotYet as lacks:
+                    return number, (lacks.layer, lacks.calls)
                 call(layer, args, kwargs, self.context)
                 self.masks.called(layer, layer.nodes[-1], kwargs)
-        return len(calls)
+        return len(calls), None
 
     def _arguments(self, data: Any) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of a call (`deserialize_node`)."""
@@ -171,12 +198,12 @@ class _Graph:
         if not isinstance(node, int) or not isinstance(output, int):
             raise self._bad(f"a tensor is number {shown(output)} of call {shown(node)}; Keras takes whole numbers")
         if len(layer.nodes) <= node or -node > len(layer.nodes):
-            raise _NotYet
+            raise _NotYet(layer, max(node + 1, -node))
         found = layer.nodes[node].flat
         if found is None:
             return Tensor(None, None, layer, node, output)
         if not -len(found) <= output < len(found):
-            raise _NotYet
+            raise _NotYet(layer, len(layer.nodes) + 1)
         return found[output]
 
     def _bad(self, why: str) -> Refused:

@@ -5,8 +5,7 @@ by name (`serialize_node`, keras/src/models/functional.py; `Operation.get_config
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
@@ -25,8 +24,7 @@ Several = Callable[..., Outputs]
 """As `Compute`, for several outputs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """An operation and the arguments of one call of it by name; further ones by position are in `rest`."""
 
     args: Args
