@@ -77,3 +77,38 @@ def test_reading_needs_no_h5py() -> None:
 def test_each_door_alone(module: str) -> None:
     """Each module can be imported first."""
     subprocess.run([sys.executable, "-W", "error", "-c", f"import {module}"], cwd=ROOT, check=True, capture_output=True)
+
+
+_COUNTED = """
+import json, sys
+from ckpttool.cli import main
+try:
+    main(json.loads(sys.argv[1]), prog_name="ckpttool")
+except SystemExit:
+    pass
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+MLP = str(FIXTURES / "keras3/mlp.keras")
+WEIGHTS = str(FIXTURES / "keras3/mlp.weights.h5")
+
+
+@pytest.mark.parametrize(
+    ("command", "most", "unneeded"),
+    [
+        (["ls", WEIGHTS], 70, "manifest model.buildability model.spec model.layers formats.tensorflow.checkpoint"),
+        (["ls", MLP], 112, "manifest model.buildability verification comparison conversion inspection.architectures"),
+        (["diff", MLP, MLP], 162, "manifest model.buildability verification conversion checks"),
+        (["check", "--isolated", MLP], 195, "manifest verification comparison conversion checks.portability.plans"),
+    ],
+    ids=lambda value: " ".join(Path(word).name for word in value) if isinstance(value, list) else "",
+)
+def test_modules_of_a_command(command: list[str], most: int, unneeded: str) -> None:
+    """A command on a small file imports few modules of ckpttool, and none that other files or results need: a module
+    takes a thousandth of a second, which is a hundredth of all."""
+    run = [sys.executable, "-c", _COUNTED, json.dumps(command)]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = json.loads(done.stderr.splitlines()[-1])
+    own = {name.removeprefix("ckpttool.") for name in modules if name.startswith("ckpttool.")}
+    assert own & set(unneeded.split()) == set()
+    assert len(own) <= most, sorted(own)
+    assert {"email", "socket", "csv", "tomllib"} & set(modules) == set()

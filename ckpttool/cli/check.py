@@ -22,7 +22,6 @@ from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, progress, wants_color
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
-from ckpttool.io.replacement import put_text
 from ckpttool.render import Style
 from ckpttool.render.checks import CHECK_OUTPUTS, SUFFIXES
 
@@ -153,6 +152,8 @@ def _nonempty(**requirements: str | None) -> dict[str, Any]:
 
 def _write(result: CheckReport, files: Iterable[str], output: str) -> None:
     """Write the report to files, each in the format of its suffix, else in the format `output`."""
+    from ckpttool.io.replacement import put_text  # few reports go to a file
+
     for path in files:
         name = next((name for suffix, name in SUFFIXES.items() if path.lower().endswith(suffix)), output)
         put_text(path, f"{CHECK_OUTPUTS[name](result, Style())}\n".encode("utf-8", "backslashreplace"))

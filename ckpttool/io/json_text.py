@@ -15,7 +15,7 @@ MAX_DEPTH = 950
 _OBJECT_STEPS = 8  # an object; a number or a text costs one step
 _LIST_STEPS = 50  # a list: more than an object, as it may state the inputs of a layer
 _KEY_STEPS = 8  # a key of an object
-_LAYER_STEPS = 450  # a layer, or any other object with a class and a name, on top: commands go over layers often
+_LAYER_STEPS = 200  # a layer, or any other object with a class and a name, on top: commands go over layers often
 _NAME_TIMES = 16  # a long name is repeated in so many paths and messages
 
 

@@ -44,3 +44,11 @@ def test_floods_are_charged(name: str, tmp_path: Path, monkeypatch: pytest.Monke
             assert any(refusal.kind == "bomb" for refusal in checkpoint.refusals)
     except CheckpointError:
         return
+
+
+@pytest.mark.parametrize("name", ["keras_3_chain.keras", "functional_chain.keras", "sequential_layers.keras"])
+def test_many_small_layers_are_no_flood(name: str, tmp_path: Path) -> None:
+    """A model of 1,500 layers of a few weights each is read as it is."""
+    with open_checkpoint(FLOODS[name](tmp_path / name, 1_500)) as checkpoint:
+        assert checkpoint.config is not None
+        assert checkpoint.refusals == ()

@@ -28,9 +28,9 @@ def from_config(place: str, config: Any, context: Context) -> Layer:
     if not isinstance(entries, list):
         raise context.refused("Sequential", "layers", f"the layers are {shown(entries)}; Keras takes a list")
     model = Layer(SEQUENTIAL, name, config)
-    layers = _made(entries, context)
+    layers, named = _made(entries, context), dict[str, Layer]()
     for at, layer in enumerate(layers, 1):
-        _add(model, layer, context)
+        _add(model, layer, named, context)
         if len(model.layers) <= _AT_FIRST or at == len(layers):  # Keras does so each time, with the same outcome
             _rebuild(model, context)
     shape = config.get("build_input_shape")
@@ -67,8 +67,9 @@ def is_layer(made: Layer) -> bool:
     return ".ops." not in made.place
 
 
-def _add(model: Layer, layer: Layer, context: Context) -> None:
-    """Add a layer, with an InputLayer in front of the first where its arguments tell a shape."""
+def _add(model: Layer, layer: Layer, named: dict[str, Layer], context: Context) -> None:
+    """Add a layer, with an InputLayer in front of the first where its arguments tell a shape; `named` are the layers so
+    far by their names."""
     if not model.layers and layer.input_shape is not None:
         shape = standard_shape(layer.input_shape)
         if shape is None:
@@ -76,7 +77,7 @@ def _add(model: Layer, layer: Layer, context: Context) -> None:
             with context.below(layer.label):
                 raise context.refused(layer.class_name, "input_shape", why)
         model.layers.append(_input((None, *shape), None))
-    if layer.name is not None and any(layer.name == one.name for one in model.layers if one is not layer):
+    if layer.name is not None and named.setdefault(layer.name, layer) is not layer:
         raise context.refused("Sequential", "layers", f"the name {layer.name} is that of two layers")
     if layer.place == INPUT_LAYER and model.layers and model.layers[0].place == INPUT_LAYER:
         with context.below(layer.label):

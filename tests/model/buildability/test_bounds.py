@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckpttool.model.buildability import Buildability, buildability_of_h5, buildability_of_json, buildability_of_keras
+from ckpttool.model.buildability import (
+    Buildability,
+    buildability_of_h5,
+    buildability_of_json,
+    buildability_of_keras,
+    functional,
+)
 from ckpttool.model.buildability.context import MAX_CALLS
 from tests.model.buildability import live_constructors
 from tests.model.buildability.test_loaders import layer, sequential
@@ -50,6 +56,44 @@ def test_models_in_models(in_a_row: bool) -> None:
         model = twice(model, f"m{depth}", in_a_row, [None, None, None, 3])
     found = buildability_of_json(twice(model, "whole", in_a_row, [None, 8, 8, 3]))
     assert [f"{MAX_CALLS:,}" in one.why for one in found.obstacles] == [True] * in_a_row
+
+
+def chain(length: int) -> dict[str, Any]:
+    """A model of layers in a row, as Keras 3 writes it."""
+    start = node(layer("InputLayer", name="d0", batch_shape=[None, 8], dtype="float32"))
+    rest = [node(layer("ReLU", name=f"d{n}"), tensor(f"d{n - 1}")) for n in range(1, length)]
+    ends = {"input_layers": [["d0", 0, 0]], "output_layers": [[f"d{length - 1}", 0, 0]]}
+    return layer("Functional", "keras.src.models.functional", name="m", layers=[start, *rest], **ends)
+
+
+def test_a_chain_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain that is listed from its end connects, and each of its calls is looked at twice: when its layer is met,
+    and when its tensor is there."""
+    model, looked_at, look = chain(200), [], functional._Graph._run
+    model["config"]["layers"].reverse()
+    monkeypatch.setattr(functional._Graph, "_run", lambda *args: looked_at.append(args) or look(*args))
+    found = buildability_of_json(model)
+    assert found.builds, found.obstacles
+    assert len(looked_at) <= 2 * 200
+
+
+def test_a_loop_of_calls() -> None:
+    """Layers whose calls wait for each other are named, in the order of the config."""
+    model = chain(4)
+    model["config"]["layers"][1] = node(layer("ReLU", name="d1"), tensor("d3"))
+    found = buildability_of_json(model)
+    assert "calls of d1, d2, d3 take tensors that no layer gives out" in found.obstacles[0].why
+
+
+def test_calls_in_turns() -> None:
+    """Two layers that call one another in turns connect."""
+    model = chain(3)
+    one = node(layer("ReLU", name="d1"), tensor("d0"), tensor("d2"), tensor("d2", 1))
+    other = node(layer("ReLU", name="d2"), tensor("d1"), tensor("d1", 1), tensor("d1", 2))
+    model["config"]["layers"][1:] = [other, one]
+    model["config"]["output_layers"] = [["d2", 2, 0]]
+    found = buildability_of_json(model)
+    assert found.builds, found.obstacles
 
 
 SCALARS = st.one_of(
