@@ -23,8 +23,8 @@ def manifest(subject: Subject) -> Iterator[Outcome]:
         return
     entries_on_disk = recovered(directory, Manifest(entries)).saved
     if not entries_on_disk:
-        what = "a save of the file was not finished, and its content is neither the old nor the new one"
-        yield Finding(CHECKSUM, MANIFEST, what)
+        problem = "a save of the file was not finished, and its content is neither the old nor the new one"
+        yield Finding(CHECKSUM, MANIFEST, problem)
         return
     problem = damage(directory, entries_on_disk[-1], thorough=True)
     if problem:
