@@ -1,6 +1,6 @@
-"""A checkpoint as read: its weights, who wrote it, its configs, and what was refused while reading it.
+"""A checkpoint as read: its weights, its producer, its configs, and the refusals of the reader.
 
-No array is read to make one. Readers report and do not interpret: names are those of the file.
+No array is read to make one. Readers report and do not interpret: all names are those of the file.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Texts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A part of a file that reading left alone, and why.
+    """A part of a file that reading left alone, with the reason.
 
     `kind` is one of link, external, virtual, repeat, bomb, name, corrupt, missing, unfinished, unsupported, ambiguous,
     archive, program, pickle, foreign, nonstandard, extra.

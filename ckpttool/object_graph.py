@@ -1,7 +1,7 @@
-"""The object graph of a TensorFlow checkpoint: which object holds which under what name, and which tensors are whose.
+"""The object graph of a TensorFlow checkpoint: its objects, the names of their children, and the tensors of each.
 
-The same variable has many names: its key in the checkpoint is only the shortest of them. So what a tensor is, the graph
-is asked, never its key. Graphs have cycles, and as many paths as they like; every node is visited once.
+The same variable has many names: its key in the checkpoint is only the shortest of them. So the graph says what a
+tensor is, never its key. Graphs have cycles and any number of paths; a walk visits every node once.
 (tensorflow/core/protobuf/trackable_object_graph.proto; `graph_view.py`, tensorflow/python/checkpoint, 2.15.)
 """
 
@@ -21,8 +21,8 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A tensor of an object: what it is to that (`VARIABLE_VALUE`), the name of the variable itself (`dense/kernel`),
-    and its key in the checkpoint."""
+    """A tensor of an object: its name in the object (`VARIABLE_VALUE`), the name of the variable itself
+    (`dense/kernel`), and its key in the checkpoint."""
 
     name: str
     full_name: str
@@ -31,7 +31,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class SlotVariable:
-    """What an optimizer keeps for a variable, by the numbers of their nodes: `m`, `v`, `momentum`."""
+    """An optimizer's state for a variable, by the numbers of both nodes; `slot` is its name: `m`, `v`, `momentum`."""
 
     variable: int
     slot: str
@@ -40,7 +40,7 @@ class SlotVariable:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An object: the objects that it holds, by name, its tensors, and what it keeps for variables if it optimizes."""
+    """An object: its children by name, its tensors, and its slot variables if it is an optimizer."""
 
     children: tuple[tuple[str, int], ...] = ()
     attributes: tuple[Attribute, ...] = ()
@@ -52,46 +52,46 @@ class Node:
 
     def key(self, attribute: str = VALUE) -> str:
         """The key in the checkpoint of a tensor of the object, empty where it has no such tensor."""
-        return next((one.key for one in self.attributes if one.name == attribute), "")
+        return next((tensor.key for tensor in self.attributes if tensor.name == attribute), "")
 
 
 @dataclass(frozen=True)
 class ObjectGraph:
-    """The objects of a checkpoint by number; number 0 is what was saved."""
+    """The objects of a checkpoint by number; number 0 is the object that was saved."""
 
     nodes: tuple[Node, ...]
 
     def reached(self, *starts: int, passes: Callable[[int, str], bool] = lambda node, name: True) -> dict[int, Path]:
-        """The nodes that are reached from some, nearest first, each with its shortest path.
+        """The nodes that are reached from some nodes, nearest first, each with its shortest path.
 
-        `passes` is asked whether to go on to the child of a node under a name.
+        `passes` says whether the walk goes on from a node to its child under a name.
         """
-        found: dict[int, Path] = {start: () for start in starts if start < len(self.nodes)}
-        waiting = deque(found)
+        paths: dict[int, Path] = {start: () for start in starts if start < len(self.nodes)}
+        waiting = deque(paths)
         while waiting:
             number = waiting.popleft()
-            path = found[number]
+            path = paths[number]
             if len(path) == MAX_DEPTH:
                 continue
             for name, child in self.nodes[number].children:
-                if child not in found and passes(number, name):
-                    found[child] = (*path, name)
+                if child not in paths and passes(number, name):
+                    paths[child] = (*path, name)
                     waiting.append(child)
-        return found
+        return paths
 
     @cached_property
     def paths(self) -> Mapping[int, Path]:
-        """The shortest path to every node that is held by another; those of slot variables are none of these."""
+        """The shortest path to every node that is a child of another; slot variables are no children."""
         return self.reached(0)
 
     @cached_property
     def owners(self) -> Mapping[str, tuple[int, Attribute]]:
         """The node and the attribute that each key of the checkpoint belongs to; the first where several say so."""
-        found: dict[str, tuple[int, Attribute]] = {}
+        owners: dict[str, tuple[int, Attribute]] = {}
         for number, node in enumerate(self.nodes):
             for attribute in node.attributes:
-                found.setdefault(attribute.key, (number, attribute))
-        return found
+                owners.setdefault(attribute.key, (number, attribute))
+        return owners
 
     def at(self, path: Iterable[str], start: int = 0) -> int | None:
         """The node at a path of names, None where there is none."""
@@ -103,6 +103,6 @@ class ObjectGraph:
         return number
 
     def slot_variables(self) -> Iterator[tuple[int, SlotVariable]]:
-        """Every slot variable with the optimizer that keeps it."""
+        """Every slot variable with the node of its optimizer."""
         for number, node in enumerate(self.nodes):
             yield from ((number, slot) for slot in node.slots)

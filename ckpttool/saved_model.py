@@ -1,6 +1,4 @@
-"""What a SavedModel says of itself beside its weights: who wrote it, under which tags, what it can be asked, what it is
-made of. Nothing of its graphs is ever run.
-"""
+"""A SavedModel without its weights: its TensorFlow, tags, signatures, functions, assets. Its graphs are never run."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +9,7 @@ from ckpttool.object_graph import ObjectGraph
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An input or output of a signature. A size of the shape is None where it is open, the shape where its rank is."""
+    """An input or output of a signature. A size of the shape is None where it is open, the shape where the rank is."""
 
     name: str
     dtype: str
@@ -20,7 +18,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a SavedModel can be asked under a name."""
+    """A function of a SavedModel that can be called under a name."""
 
     name: str
     inputs: tuple[Tensor, ...]
@@ -29,7 +27,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class LookupTable:
-    """What a table is filled with when the model is loaded: keys and values, or the lines of an asset."""
+    """The content of a lookup table when the model is loaded: keys and values, or the lines of an asset."""
 
     keys: tuple[bytes, ...] | tuple[int, ...] = ()
     values: tuple[bytes, ...] | tuple[int, ...] = ()
@@ -38,10 +36,9 @@ class LookupTable:
 
 @dataclass(frozen=True, slots=True)
 class SavedModel:
-    """A SavedModel without its weights. `tags` are those of each graph, `variables` the number of variables that it
-    states, `functions` that of its functions, `assets` the files that it names. `config_file` is where the config of
-    Keras is, empty where there is none. `objects` are those of its graph,
-    `tables` its lookup tables by the number of their object.
+    """A SavedModel without its weights. `tags` are those of each graph, `variables` and `functions` the numbers of its
+    variables and functions, `assets` the names of its files. `config_file` is the file with the config of Keras, empty
+    where there is none. `objects` is its object graph, `tables` are its lookup tables by the number of their object.
     """
 
     tensorflow_version: str | None = None
@@ -55,6 +52,6 @@ class SavedModel:
     tables: Mapping[int, LookupTable] = field(default_factory=dict, repr=False)
 
     def facts(self) -> dict[str, Any]:
-        """The same as plain values, without the objects and tables of its graph."""
-        found = asdict(replace(self, objects=ObjectGraph(()), tables={}))
-        return {key: value for key, value in found.items() if key not in ("objects", "tables")}
+        """The fields as plain values, without the objects and tables of the graph."""
+        facts = asdict(replace(self, objects=ObjectGraph(()), tables={}))
+        return {key: value for key, value in facts.items() if key not in ("objects", "tables")}

@@ -22,7 +22,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         return items if any(items[key] is not item for key, item in value.items()) else value
     if isinstance(value, list):
         below = [plain(item, depth + 1) for item in value]
-        return below if any(one is not other for one, other in zip(below, value, strict=True)) else value
+        return below if any(item is not other for item, other in zip(below, value, strict=True)) else value
     return value
 
 

@@ -24,7 +24,7 @@ MAX_MATCHED = 50_000_000  # characters of paths times patterns
 
 _BACKEND_INTEGER = ""  # the dtype of whole numbers differs between backends
 _OVERWRITTEN = frozenset(
-    f"{of}_{what}" for of in ("inputs", "kernel", "outputs_grad") for what in ("scale", "amax_history")
+    f"{of}_{suffix}" for of in ("inputs", "kernel", "outputs_grad") for suffix in ("scale", "amax_history")
 )
 _LITERAL = re.compile(r"[\w/ -]*")
 
@@ -186,7 +186,7 @@ def _loss_scale(args: Args, weights: Sequence[Trained]) -> State:
     """LossScaleOptimizer: the scale, the number of steps since it changed, then the variables of the inner
     optimizer."""
     state = _state(args.layer("inner_optimizer"), weights)
-    inner = {place: [one for one in variables if not one.assigned] for place, variables in state.items()}
+    inner = {place: [variable for variable in variables if not variable.assigned] for place, variables in state.items()}
     own = [
         Variable("iteration", (), _BACKEND_INTEGER),
         Variable("learning_rate", (), "float32"),
@@ -209,7 +209,7 @@ def _multiple(args: Args, weights: Sequence[Trained]) -> State:
     state = State({"": [Variable("iteration", (), _BACKEND_INTEGER), Variable("learning_rate", (), "float32")]})
     used = Counter[str]()
     for turn, inner in enumerate(optimizers):
-        variables = _single(inner, [weight for weight, one in zip(weights, chosen, strict=True) if one == turn])
+        variables = _single(inner, [weight for weight, choice in zip(weights, chosen, strict=True) if choice == turn])
         name = snake_case(_CLASSES[inner.class_name.lower()])
         place = f"optimizers/{name}_{used[name]}" if used[name] else f"optimizers/{name}"
         used[name] += 1
@@ -245,7 +245,7 @@ _CLASSES = {name.lower(): name for name in (*OPTIMIZERS, *OUTER_OPTIMIZERS)}
 
 
 def _inside(place: str, variables: Sequence[Variable]) -> list[Variable]:
-    return [one._replace(name=f"{place}/{one.name}") for one in variables]
+    return [variable._replace(name=f"{place}/{variable.name}") for variable in variables]
 
 
 def _below(place: str, state: State) -> State:

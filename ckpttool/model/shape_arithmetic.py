@@ -29,30 +29,30 @@ def axis_numbers(axes: Sequence[int], rank: int) -> tuple[int, ...]:
     return numbers
 
 
-def same_size(one: Size, other: Size) -> Size:
+def same_size(size: Size, other: Size) -> Size:
     """The common size of two axes, as far as either is known. Raises ValueError where they differ."""
-    if one is not None and other is not None and one != other:
-        raise ValueError(f"equal sizes, not {one} and {other}")
-    return other if one is None else one
+    if size is not None and other is not None and size != other:
+        raise ValueError(f"equal sizes, not {size} and {other}")
+    return other if size is None else size
 
 
-def merged(one: Shape | None, other: Shape | None) -> Shape | None:
+def merged(shape: Shape | None, other: Shape | None) -> Shape | None:
     """The common shape of two tensors, as far as either is known. Raises ValueError where they differ."""
-    if one is None or other is None:
-        return other if one is None else one
-    if len(one) != len(other):
-        raise ValueError(f"equal numbers of axes, not {len(one)} and {len(other)}")
-    return tuple(same_size(a, b) for a, b in zip(one, other, strict=True))
+    if shape is None or other is None:
+        return other if shape is None else shape
+    if len(shape) != len(other):
+        raise ValueError(f"equal numbers of axes, not {len(shape)} and {len(other)}")
+    return tuple(same_size(a, b) for a, b in zip(shape, other, strict=True))
 
 
-def broadcast_size(one: Size, other: Size) -> Size:
+def broadcast_size(size: Size, other: Size) -> Size:
     """The size of an axis of two tensors that are broadcast against each other. Raises ValueError where they differ.
 
     An unknown size beside a number other than 1 is taken to be that number or 1, as Keras does.
     """
-    if one == 1 or other == 1:
-        return other if one == 1 else one
-    return same_size(one, other)
+    if size == 1 or other == 1:
+        return other if size == 1 else size
+    return same_size(size, other)
 
 
 def broadcast(*shapes: Shape | None) -> Shape | None:
@@ -66,7 +66,7 @@ def broadcast(*shapes: Shape | None) -> Shape | None:
             return None
         rank = max(len(shape), len(together))
         pairs = zip(_padded(together, rank), _padded(shape, rank), strict=True)
-        together = tuple(broadcast_size(one, other) for one, other in pairs)
+        together = tuple(broadcast_size(a, b) for a, b in pairs)
     return together
 
 

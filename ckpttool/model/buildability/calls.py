@@ -13,7 +13,7 @@ from ckpttool.model.buildability.calls_by_class import (
     check_build,
     check_own,
     checks_shapes,
-    has_kept_axes,
+    has_axes_as_built,
     has_no_steps,
     holds_built,
     is_left_open,
@@ -43,43 +43,43 @@ def call(layer: Layer, args: list[Any], kwargs: dict[str, Any], context: Context
     row = row_of(layer.place)
     if row is None:
         return _remember(layer, args, kwargs, None)
-    given = _bound(layer, row, args, kwargs, context)
+    bound = _bound(layer, row, args, kwargs, context)
     if row.kind == "layer" and not row.loose:
         _check_positional(layer, args, context)
-    models = nested.call(layer, given, context) if layer.is_model else None
-    found = models if layer.is_model else _called(layer, row, args, kwargs, given, context)
-    return _remember(layer, args, kwargs, found)
+    models = nested.call(layer, bound, context) if layer.is_model else None
+    outputs = models if layer.is_model else _called(layer, row, args, kwargs, bound, context)
+    return _remember(layer, args, kwargs, outputs)
 
 
 def _called(
-    layer: Layer, row: Row, args: list[Any], kwargs: dict[str, Any], given: dict[str, Any], context: Context
+    layer: Layer, row: Row, args: list[Any], kwargs: dict[str, Any], bound: dict[str, Any], context: Context
 ) -> list[Shape | None] | None:
-    first = next(iter(given.values()), None)
+    first = next(iter(bound.values()), None)
     ranks = _ranks(layer, row)
     if ranks is not None:
         _check_ranks(layer, ranks, first, context)
     check_own(layer, first, context)
     if row.kind == "operation":
-        _check_operation(layer, row, given, context)
+        _check_operation(layer, row, bound, context)
     if row.kind == "layer":
-        _build_for(layer, row, _shapes_for_build(given), context)
-        _call_held(layer, first, context)
+        _build_for(layer, row, _shapes_for_build(bound), context)
+        _call_inner_model(layer, first, context)
     return output_shapes_of(layer, args, kwargs, context)
 
 
-def _call_held(layer: Layer, first: Any, context: Context) -> None:
+def _call_inner_model(layer: Layer, first: Any, context: Context) -> None:
     """TimeDistributed calls the model that it holds on each step (keras/src/layers/rnn/time_distributed.py)."""
-    held = layer.arguments.get("layer") if layer.class_name == "TimeDistributed" else None
-    if isinstance(held, Layer) and held.is_model and isinstance(first, Tensor) and first.shape is not None:
+    inner = layer.arguments.get("layer") if layer.class_name == "TimeDistributed" else None
+    if isinstance(inner, Layer) and inner.is_model and isinstance(first, Tensor) and first.shape is not None:
         step = Tensor((*first.shape[:1], *first.shape[2:]), first.dtype, first.layer, first.node, first.output)
         with context.below(layer.label):
-            nested.call(held, {"inputs": step}, context)
+            nested.call(inner, {"inputs": step}, context)
 
 
-def _check_operation(layer: Layer, row: Row, given: dict[str, Any], context: Context) -> None:
+def _check_operation(layer: Layer, row: Row, bound: dict[str, Any], context: Context) -> None:
     """An operation takes a list only where Keras's does, and its dtype is looked at when it is called."""
-    needed = [given[name[:-1]] for name in row.call if name.endswith("*") and name[:-1] in given]
-    wrong = next((one for one in needed if one is None or isinstance(one, list | dict)), 0)
+    needed = [bound[name[:-1]] for name in row.call if name.endswith("*") and name[:-1] in bound]
+    wrong = next((value for value in needed if value is None or isinstance(value, list | dict)), 0)
     if wrong != 0 and not row.loose:
         raise context.refused(layer.class_name, "call", f"it is called on {_sort_of(wrong)}, and takes a tensor")
     dtype = layer.config.get("dtype")
@@ -121,8 +121,8 @@ def args_of(layer: Layer) -> Args:
 def _args_of(layer: Layer) -> Args:
     module = layer.place.rpartition(".")[0]
     defaults = defaults_of("layers", layer.class_name) or {}
-    kept = {key: value for key, value in layer.config.items() if key not in _PASSED_OVER}
-    flags = {key: _as_taken(value, defaults.get(key, 0)) for key, value in kept.items()}
+    settings = {key: value for key, value in layer.config.items() if key not in _PASSED_OVER}
+    flags = {key: _as_taken(value, defaults.get(key, 0)) for key, value in settings.items()}
     flags |= {key: bool(flags[key]) for key in _TRUTHS if key in flags}
     flags |= {key: None for key in ("data_format",) if not flags.get(key, 1)}
     dtype = layer.arguments.get("dtype")
@@ -173,9 +173,9 @@ def _bound(layer: Layer, row: Row, args: list[Any], kwargs: dict[str, Any], cont
     if len(args) > len(names) and "*" not in row.call:
         why = f"it is called with {len(args)} arguments, and takes {len(names)}"
         raise context.refused(layer.class_name, "call", why)
-    given = dict(zip(names, args, strict=False))
+    bound = dict(zip(names, args, strict=False))
     for key, value in kwargs.items():
-        if key in given:
+        if key in bound:
             raise context.refused(layer.class_name, key, "the call gives it twice")
         if key not in names and "**" not in row.call:
             if key == "training" and row.kind == "layer":
@@ -183,11 +183,11 @@ def _bound(layer: Layer, row: Row, args: list[Any], kwargs: dict[str, Any], cont
             raise context.refused(
                 layer.class_name, key, f"a call of {layer.class_name} of Keras 3 has no such argument"
             )
-        given[key] = value
-    missing = next((name[:-1] for name in takes if name.endswith("*") and name[:-1] not in given), None)
+        bound[key] = value
+    missing = next((name[:-1] for name in takes if name.endswith("*") and name[:-1] not in bound), None)
     if missing is not None and not ("*" in row.call and args):
         raise context.refused(layer.class_name, missing, "it is called without it")
-    return given
+    return bound
 
 
 def _check_positional(layer: Layer, args: list[Any], context: Context) -> None:
@@ -200,20 +200,20 @@ def _check_positional(layer: Layer, args: list[Any], context: Context) -> None:
 
 def _ranks(layer: Layer, row: Row) -> Ranks | None:
     """How many axes the input of a layer has at least and at most; of a Bidirectional that of the layer in it."""
-    held = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else None
-    found = row_of(held.place) if isinstance(held, Layer) else row
-    return None if found is None else found.ranks
+    inner = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else None
+    inner_row = row_of(inner.place) if isinstance(inner, Layer) else row
+    return None if inner_row is None else inner_row.ranks
 
 
 def _check_ranks(layer: Layer, ranks: Ranks, value: Any, context: Context) -> None:
     """The number of inputs and of their axes (`assert_input_compatibility`, keras/src/layers/input_spec.py)."""
     least, most = ranks
-    found = leaves(value)
-    if len(found) != 1:
-        raise context.refused(layer.class_name, "call", f"it is called on {len(found)} inputs, and takes 1")
-    shape = found[0].shape if isinstance(found[0], Tensor) else None
-    if not isinstance(found[0], Tensor):
-        raise context.refused(layer.class_name, "call", f"it is called on {shown(found[0])}, which is no tensor")
+    inputs = leaves(value)
+    if len(inputs) != 1:
+        raise context.refused(layer.class_name, "call", f"it is called on {len(inputs)} inputs, and takes 1")
+    shape = inputs[0].shape if isinstance(inputs[0], Tensor) else None
+    if not isinstance(inputs[0], Tensor):
+        raise context.refused(layer.class_name, "call", f"it is called on {shown(inputs[0])}, which is no tensor")
     if shape is None:
         return
     if (least is not None and len(shape) < least) or (most is not None and len(shape) > most):
@@ -222,10 +222,10 @@ def _check_ranks(layer: Layer, ranks: Ranks, value: Any, context: Context) -> No
         raise context.refused(layer.class_name, "call", why)
 
 
-def _shapes_for_build(given: dict[str, Any]) -> Inputs:
+def _shapes_for_build(bound: dict[str, Any]) -> Inputs:
     """The shapes for which a call builds a layer: its inputs without masks and states."""
-    kept = [value for key, value in given.items() if not key.endswith(_BESIDE)]
-    return tuple(tensor.shape for tensor in tensors_in(kept))
+    inputs = [value for key, value in bound.items() if not key.endswith(_BESIDE)]
+    return tuple(tensor.shape for tensor in tensors_in(inputs))
 
 
 def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None:
@@ -234,7 +234,7 @@ def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None
         return
     if not inputs or any(shape is None for shape in inputs):
         return
-    _check_kept_axes(layer, inputs[0], context)
+    _check_axes_as_built(layer, inputs[0], context)
     if is_left_open(layer, [Tensor(inputs[0])]):
         return
     shapes = weight_shapes(layer, inputs, context)
@@ -252,12 +252,12 @@ def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None
         raise context.refused(layer.class_name, "call", why)
 
 
-def _check_kept_axes(layer: Layer, shape: Shape | None, context: Context) -> None:
+def _check_axes_as_built(layer: Layer, shape: Shape | None, context: Context) -> None:
     """Raises Refused where an input has other axes than the one that a layer was built for, if that counts."""
     if shape is None or not keeps_axes(layer):
         return
     layer.built_input = layer.built_input or shape
-    if not has_kept_axes(layer, shape):
+    if not has_axes_as_built(layer, shape):
         why = f"it is built for inputs {shown(list(layer.built_input))}, and called on {shown(list(shape))}"
         raise context.refused(layer.class_name, "call", why)
 
@@ -282,14 +282,14 @@ def weight_shapes(layer: Layer, inputs: Inputs, context: Context) -> dict[str, S
         part = part_of(args.class_name, args, inputs)
     except ConfigError as error:
         raise context.refused(layer.class_name, "build", _reason(error)) from None
-    found: dict[str, Shape | None] = {}
+    shapes: dict[str, Shape | None] = {}
     stack = [("", part)]
     while stack:
-        path, one = stack.pop()
-        if one.known:
-            found |= {f"{path}{slot.name}": slot.shape for slot in one.slots}
-            stack.extend((f"{path}{at}/", child) for at, child in one.children)
-    return found
+        path, part = stack.pop()
+        if part.known:
+            shapes |= {f"{path}{slot.name}": slot.shape for slot in part.slots}
+            stack.extend((f"{path}{at}/", child) for at, child in part.children)
+    return shapes
 
 
 def build(layer: Layer, settings: Any, context: Context) -> None:

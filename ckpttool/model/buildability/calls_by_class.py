@@ -12,7 +12,7 @@ from ckpttool.model.buildability.values import Layer, Tensor
 _MERGING = "keras.src.layers.merging."
 _CONVOLUTIONS = "keras.src.layers.convolutional."
 _KEEPING_AXES = frozenset({"BatchNormalization", "EinsumDense", "GroupNormalization", "PReLU", "SpectralNormalization"})
-_HELD = {"Bidirectional": ("layer", "backward_layer"), "RNN": ("cell",), "TimeDistributed": ("layer",)}
+_INNER = {"Bidirectional": ("layer", "backward_layer"), "RNN": ("cell",), "TimeDistributed": ("layer",)}
 _WITH_STEPS = 3  # axes: batch, time, values
 _LISTED = "keras.src.layers.preprocessing.feature_space.TFDConcat"
 
@@ -77,7 +77,7 @@ def keeps_axes(layer: Layer) -> bool:
     return layer.class_name in _KEEPING_AXES
 
 
-def has_kept_axes(layer: Layer, shape: tuple[int | None, ...]) -> bool:
+def has_axes_as_built(layer: Layer, shape: tuple[int | None, ...]) -> bool:
     """Whether an input has as many axes as the one that a layer was built for, or for SpectralNormalization the same
     last one (`InputSpec`)."""
     if layer.class_name != "SpectralNormalization":
@@ -110,8 +110,8 @@ def _least_axes(layer: Layer) -> int:
 
 def _is_stateful(layer: Layer) -> bool:
     """Whether a recurrent layer keeps its state from batch to batch (`RNN.build`, keras/src/layers/rnn/rnn.py)."""
-    held = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else layer
-    return isinstance(held, Layer) and bool(held.config.get("stateful")) and ".layers.rnn." in held.place
+    inner = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else layer
+    return isinstance(inner, Layer) and bool(inner.config.get("stateful")) and ".layers.rnn." in inner.place
 
 
 def has_no_steps(layer: Layer, shape: tuple[int | None, ...] | None) -> bool:
@@ -123,11 +123,11 @@ def has_no_steps(layer: Layer, shape: tuple[int | None, ...] | None) -> bool:
 
 def holds_built(layer: Layer, shape: tuple[int | None, ...] | None) -> bool:
     """Whether all that a layer holds has its weights already, which Keras then leaves as they are."""
-    keys = _HELD.get(layer.class_name, ())
+    keys = _INNER.get(layer.class_name, ())
     if layer.class_name == "TimeDistributed" and shape is not None and len(shape) < _WITH_STEPS:
         return False  # it looks at the shape all the same
-    held = [layer.arguments.get(key) for key in keys]
-    return bool(held) and all(isinstance(one, Layer) and one.built for one in held)
+    inner = [layer.arguments.get(key) for key in keys]
+    return bool(inner) and all(isinstance(each, Layer) and each.built for each in inner)
 
 
 def check_build(layer: Layer, settings: dict[str, Any], context: Context) -> None:
@@ -135,18 +135,14 @@ def check_build(layer: Layer, settings: dict[str, Any], context: Context) -> Non
     if layer.class_name == "FeatureSpace":
         feature_spaces.check_build(layer, settings, context)
         return
-    stated = settings.get("input_shape")
-    if (
-        isinstance(stated, list)
-        and any(isinstance(size, float | str) for size in stated)
-        and layer.class_name in _DENSE
-    ):
-        why = f"build_config states the shape {shown(stated)}; Keras takes whole numbers and nulls"
+    shape = settings.get("input_shape")
+    if isinstance(shape, list) and any(isinstance(size, float | str) for size in shape) and layer.class_name in _DENSE:
+        why = f"build_config states the shape {shown(shape)}; Keras takes whole numbers and nulls"
         raise context.refused(layer.class_name, "build", why)
     if not layer.place.startswith(_MERGING) or "input_shape" not in settings:
         return
-    if not isinstance(stated, list | tuple) or not stated or not isinstance(stated[0], list | tuple):
-        why = f"build_config states the shape {shown(stated)}; Keras takes a list of shapes"
+    if not isinstance(shape, list | tuple) or not shape or not isinstance(shape[0], list | tuple):
+        why = f"build_config states the shape {shown(shape)}; Keras takes a list of shapes"
         raise context.refused(layer.class_name, "build", why)
 
 

@@ -44,16 +44,18 @@ def _output_padding(rank: int) -> Check:
     """Transposed convolutions, whose output_padding is less than the strides."""
 
     def check(arguments: Arguments, refuse: Refuse) -> None:
-        given, strides = arguments.get("output_padding"), arguments.get("strides", 1)
-        if given is None:
+        padding, strides = arguments.get("output_padding"), arguments.get("strides", 1)
+        if padding is None:
             return
-        given = given if isinstance(given, list | tuple) else [given] * rank
+        padding = padding if isinstance(padding, list | tuple) else [padding] * rank
         strides = strides if isinstance(strides, list | tuple) else [strides] * rank
-        pairs = list(zip(given, strides, strict=False))
+        pairs = list(zip(padding, strides, strict=False))
         if not all(isinstance(a, int | float) and isinstance(b, int | float) for a, b in pairs):
-            raise refuse("output_padding", f"it is {shown(given)}; Keras takes whole numbers")
+            raise refuse("output_padding", f"it is {shown(padding)}; Keras takes whole numbers")
         if any(a >= b for a, b in pairs):
-            raise refuse("output_padding", f"it is {shown(given)}, and must be less than the strides {shown(strides)}")
+            raise refuse(
+                "output_padding", f"it is {shown(padding)}, and must be less than the strides {shown(strides)}"
+            )
 
     return check
 
@@ -72,9 +74,9 @@ def _input_layer(arguments: Arguments, refuse: Refuse) -> None:
 
 def _one_clip(arguments: Arguments, refuse: Refuse) -> None:
     """Optimizers clip in one way (keras/src/optimizers/base_optimizer.py)."""
-    given = [key for key in ("clipnorm", "clipvalue", "global_clipnorm") if arguments.get(key) is not None]
-    if len(given) > 1:
-        raise refuse(given[1], f"{' and '.join(given)} are given both; Keras takes one of them")
+    clips = [key for key in ("clipnorm", "clipvalue", "global_clipnorm") if arguments.get(key) is not None]
+    if len(clips) > 1:
+        raise refuse(clips[1], f"{' and '.join(clips)} are given both; Keras takes one of them")
 
 
 def _ema(arguments: Arguments, refuse: Refuse) -> None:
@@ -117,9 +119,9 @@ def _cell(arguments: Arguments, refuse: Refuse) -> None:
     """RNN: a layer that has the size of a state and is called with states."""
     cell = arguments.get("cell")
     cells = cell if isinstance(cell, list) else [cell]
-    for one in cells:
-        if isinstance(one, Layer) and one.place and not one.class_name.endswith(("Cell", "Cells")):
-            raise refuse("cell", f"it is {one.class_name}; Keras takes a cell")
+    for cell in cells:
+        if isinstance(cell, Layer) and cell.place and not cell.class_name.endswith(("Cell", "Cells")):
+            raise refuse("cell", f"it is {cell.class_name}; Keras takes a cell")
 
 
 def _statistics(arguments: Arguments, refuse: Refuse) -> None:
@@ -174,7 +176,7 @@ def _texts(arguments: Arguments, refuse: Refuse) -> None:
     _strings({**arguments, "mask_token": "", "oov_token": "[UNK]", "num_oov_indices": 1}, refuse)
 
 
-def _any_words(arguments: Arguments, refuse: Refuse) -> None:
+def _any_vocabulary(arguments: Arguments, refuse: Refuse) -> None:
     check_lookup(arguments, refuse, str if arguments.get("vocabulary_dtype") == "string" else int | float)
 
 
@@ -198,7 +200,7 @@ def _windows(arguments: Arguments, refuse: Refuse) -> None:
 def _classes(arguments: Arguments, refuse: Refuse) -> None:
     """Metrics of chosen classes (keras/src/metrics/iou_metrics.py)."""
     chosen, number = arguments.get("target_class_ids", (0, 1)), arguments.get("num_classes", 2)
-    known = isinstance(chosen, list | tuple) and all(isinstance(one, int | float) for one in chosen)
+    known = isinstance(chosen, list | tuple) and all(isinstance(index, int | float) for index in chosen)
     if not chosen or not known or not isinstance(number, int | float) or max(chosen) >= number:
         raise refuse("target_class_ids", f"they are {shown(chosen)} of {shown(number)} classes")
 
@@ -227,7 +229,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "GroupedQueryAttention": (_query_heads,),
     "Hashing": (_settings, _hashing),
     "BinaryIoU": (_classes,),
-    "IndexLookup": (_any_words,),
+    "IndexLookup": (_any_vocabulary,),
     "IntegerLookup": (_integers,),
     "IoU": (_classes,),
     "MelSpectrogram": (_windows,),

@@ -27,14 +27,14 @@ def compile_from_config(model: Layer, settings: Any, context: Context) -> None:
     if not isinstance(settings, dict):
         raise context.refused("", "compile_config", f"the compile settings are {shown(settings)}")
     unknown = next((key for key in settings if key not in _ARGUMENTS), None)
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for key, value in settings.items():
         with _inside(key, context):
-            given[key] = deserialize(value, context)
+            arguments[key] = deserialize(value, context)
     if unknown is not None:
         raise context.refused("", unknown, "compile of Keras 3 has no such argument")
-    _compile(given, context)
-    if model.built and given.get("optimizer", "rmsprop") is None:
+    _compile(arguments, context)
+    if model.built and arguments.get("optimizer", "rmsprop") is None:
         raise _bad("optimizer", context, "there is none, and Keras cannot make its variables")
 
 
@@ -47,11 +47,11 @@ def compile_from_training_config(model: Layer, settings: Any, context: Context) 
             raise context.refused("", key, "it is not given, and Keras cannot do without it")
     with _inside("optimizer", context):
         optimizer = _legacy_optimizer(settings["optimizer_config"], context)
-    given: dict[str, Any] = {"optimizer": optimizer, "loss_weights": settings["loss_weights"]}
+    arguments: dict[str, Any] = {"optimizer": optimizer, "loss_weights": settings["loss_weights"]}
     for key, kind in (("loss", "losses"), ("metrics", "metrics"), ("weighted_metrics", "metrics")):
         with _inside(key, context):
-            given[key] = _legacy(kind, settings.get(key), context)
-    _compile(given, context)
+            arguments[key] = _legacy(kind, settings.get(key), context)
+    _compile(arguments, context)
 
 
 @contextmanager
@@ -65,15 +65,15 @@ def _bad(key: str, context: Context, why: str) -> Refused:
         return context.refused("", "", why)
 
 
-def _compile(given: dict[str, Any], context: Context) -> None:
+def _compile(arguments: dict[str, Any], context: Context) -> None:
     """What `Trainer.compile` looks at."""
     with context.below("optimizer"):
-        _check_optimizer(given.get("optimizer", "rmsprop"), context)
-    weights = given.get("loss_weights")
-    if given.get("loss") is not None and weights and not isinstance(weights, list | tuple | dict | float):
+        _check_optimizer(arguments.get("optimizer", "rmsprop"), context)
+    weights = arguments.get("loss_weights")
+    if arguments.get("loss") is not None and weights and not isinstance(weights, list | tuple | dict | float):
         raise _bad("loss_weights", context, f"{shown(weights)}; Keras takes a number with a point, a list or an object")
     for key in ("metrics", "weighted_metrics"):
-        value = given.get(key)
+        value = arguments.get(key)
         if value and not isinstance(value, list | tuple | dict):
             raise _bad(key, context, f"{_called(value)}; Keras takes a list or an object")
 
@@ -111,16 +111,16 @@ def _optimizer(entry: Any, context: Context) -> Any:
 
 def _legacy_optimizer(entry: Any, context: Context) -> Any:
     """The optimizer of a legacy file: one that is not known by its class is looked up by its `name`."""
-    found = _optimizer(entry, context)
-    if not isinstance(found, str):
-        return found
+    optimizer = _optimizer(entry, context)
+    if not isinstance(optimizer, str):
+        return optimizer
     name = entry["config"].get("name") if isinstance(entry.get("config"), dict) else None
     place = names.named("optimizers", name.lower()) if isinstance(name, str) else None
     if place is not None:
         return construct(place, {}, {}, context)
-    if names.is_known(found) or found.startswith("Custom>"):
-        raise context.refused(found, "", f"Keras 3 has no optimizer {found}")
-    return own_or_refused(found, context, f"Keras 3 has no optimizer {found}")
+    if names.is_known(optimizer) or optimizer.startswith("Custom>"):
+        raise context.refused(optimizer, "", f"Keras 3 has no optimizer {optimizer}")
+    return own_or_refused(optimizer, context, f"Keras 3 has no optimizer {optimizer}")
 
 
 def own_or_refused(name: str, context: Context, why: str) -> Own:
@@ -135,7 +135,7 @@ def _legacy(kind: str, value: Any, context: Context) -> Any:
     if value is None:
         return None
     if isinstance(value, str) or (isinstance(value, dict) and "class_name" in value):
-        return _one(kind, value, context)
+        return _legacy_named(kind, value, context)
     if isinstance(value, dict):
         return {key: _legacy(kind, item, context) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -143,11 +143,11 @@ def _legacy(kind: str, value: Any, context: Context) -> Any:
     raise context.refused("", "", f"{shown(value)} is no setting that Keras understands")
 
 
-def _one(kind: str, value: Any, context: Context) -> Any:
+def _legacy_named(kind: str, value: Any, context: Context) -> Any:
     """One loss or metric. A name that Keras does not know stays a name, and compiling does not look at it."""
     if kind == "metrics" and isinstance(value, str) and value in _SHORT_METRICS:
         return value
-    found = deserialize_named(kind, value, context)
-    if isinstance(found, str) and not names.is_known(found):
-        context.own(found)
-    return found
+    value = deserialize_named(kind, value, context)
+    if isinstance(value, str) and not names.is_known(value):
+        context.own(value)
+    return value

@@ -19,12 +19,12 @@ def make(place: str, config: Any, entry: Mapping[str, Any], context: Context) ->
     if row is None:
         raise context.refused(place.rpartition(".")[2], "", "Keras makes no objects of this class from a config")
     model = _MODELS.get(place)
-    made = model(place, config, context) if model else _made(place, row, config, context)
-    _after(made, entry, context)
-    return made
+    result = model(place, config, context) if model else _constructed(place, row, config, context)
+    _after(result, entry, context)
+    return result
 
 
-def _made(place: str, row: Row, config: Any, context: Context) -> Any:
+def _constructed(place: str, row: Row, config: Any, context: Context) -> Any:
     class_name = place.rpartition(".")[2]
     if not isinstance(config, dict):
         raise context.refused(class_name, "config", f"config is {shown(config)}; Keras takes an object")
@@ -65,20 +65,20 @@ def _argument(class_name: str, row: Row, key: str, value: Any, context: Context)
     return rule(value, lambda why: context.refused(class_name, key, why), context)
 
 
-def _after(made: Any, entry: Mapping[str, Any], context: Context) -> None:
+def _after(result: Any, entry: Mapping[str, Any], context: Context) -> None:
     """Build and compile an object as its entry says."""
     if entry.get("build_config"):
-        if not isinstance(made, Layer):
+        if not isinstance(result, Layer):
             return
-        if isinstance(entry["build_config"], int | float) and not made.built:
-            found = shown(entry["build_config"])
-            raise context.refused(made.class_name, "build_config", f"it is {found}; Keras takes an object")
-        build(made, entry["build_config"], context)
+        if isinstance(entry["build_config"], int | float) and not result.built:
+            value = shown(entry["build_config"])
+            raise context.refused(result.class_name, "build_config", f"it is {value}; Keras takes an object")
+        build(result, entry["build_config"], context)
     settings = entry.get("compile_config")
     if settings:
-        if not isinstance(made, Layer) or not made.is_model:
-            raise context.refused(getattr(made, "class_name", ""), "compile_config", "only models are compiled")
-        compile_from_config(made, settings, context)
+        if not isinstance(result, Layer) or not result.is_model:
+            raise context.refused(getattr(result, "class_name", ""), "compile_config", "only models are compiled")
+        compile_from_config(result, settings, context)
 
 
 _MODELS: Mapping[str, Callable[[str, Any, Context], Layer]] = {

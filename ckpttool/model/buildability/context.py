@@ -45,7 +45,7 @@ class Context:
     layers were looked at all the same. `shared` are the objects by `shared_object_id`, None where the loader shares
     none. `legacy` says that the loader replaces names of own functions by them. `recomputed` are the shapes that come
     out of models for others than their own inputs; `budget` is how many more calls in them are followed.
-    `made_names` are the names that Keras makes up, by how often it did.
+    `name_counts` are the names that Keras makes up, with the number of times that it did.
     """
 
     steps: Steps
@@ -56,7 +56,7 @@ class Context:
     legacy: bool = False
     recomputed: dict[Any, Any] = field(default_factory=dict)
     budget: int = MAX_CALLS
-    made_names: Counter[str] = field(default_factory=Counter)
+    name_counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def where(self) -> str:
@@ -98,9 +98,9 @@ class Context:
 
     def own(self, name: Any, module: Any = None) -> Own:
         """Note an object of the user's."""
-        found = OwnObject(str(name), self.where, module if isinstance(module, str) else "")
-        if found not in self.unknown:
-            self.unknown.append(found)
+        own_object = OwnObject(str(name), self.where, module if isinstance(module, str) else "")
+        if own_object not in self.unknown:
+            self.unknown.append(own_object)
         return Own(str(name))
 
 

@@ -94,13 +94,13 @@ def _entry(entry: dict[str, Any], context: Context) -> Any:
     shared = entry.get("shared_object_id")
     if context.shared is not None and isinstance(shared, str | int) and shared in context.shared:
         return context.shared[shared]
-    found = find(entry, name, context)
-    if isinstance(found, Function):
-        return found
-    made = _own(found, entry, config) if isinstance(found, Own) else construct(found, config, entry, context)
+    target = find(entry, name, context)
+    if isinstance(target, Function):
+        return target
+    result = _own(target, entry, config) if isinstance(target, Own) else construct(target, config, entry, context)
     if context.shared is not None and isinstance(shared, str | int):
-        context.shared[shared] = made
-    return made
+        context.shared[shared] = result
+    return result
 
 
 def _own(own: Own, entry: Mapping[str, Any], config: Mapping[str, Any]) -> Layer:
@@ -117,10 +117,10 @@ def construct(place: str, config: Any, entry: Mapping[str, Any], context: Contex
 def _function(entry: dict[str, Any], config: Any, context: Context) -> Any:
     if not isinstance(config, str):
         raise context.refused("function", "config", f"a function is named by {shown(config)}; Keras takes a string")
-    found = find(entry, config, context)
-    if isinstance(found, str):
-        return Object(found)  # a class named as a function: Keras hands it on as it is
-    return found
+    target = find(entry, config, context)
+    if isinstance(target, str):
+        return Object(target)  # a class named as a function: Keras hands it on as it is
+    return target
 
 
 def _keras_tensor(config: Any, entry: Mapping[str, Any], context: Context) -> Tensor:
@@ -128,8 +128,8 @@ def _keras_tensor(config: Any, entry: Mapping[str, Any], context: Context) -> Te
         raise context.refused("__keras_tensor__", "config", "a tensor lacks its shape, dtype or keras_history")
     shape = () if config["shape"] in ("", {}) else standard_shape(config["shape"])
     if shape is None or not is_dtype(config["dtype"]):
-        found = f"{shown(config['shape'])} and {shown(config['dtype'])}"
-        raise context.refused("__keras_tensor__", "shape", f"shape and dtype of a tensor are {found}")
+        actual = f"{shown(config['shape'])} and {shown(config['dtype'])}"
+        raise context.refused("__keras_tensor__", "shape", f"shape and dtype of a tensor are {actual}")
     return Tensor(shape, config["dtype"], history=config["keras_history"])
 
 

@@ -21,7 +21,7 @@ def features_of(value: Any, refuse: Refuse, context: Context) -> dict[str, Any]:
     """The features by name: the names of their kinds, or objects. Raises Refused for what makes no input."""
     if not isinstance(value, dict) or not value:
         raise refuse(f"it is {shown(value)}; Keras takes an object with a feature at least")
-    return {name: _feature(name, one, refuse, context) for name, one in value.items()}
+    return {name: _feature(name, feature, refuse, context) for name, feature in value.items()}
 
 
 def _feature(name: str, value: Any, refuse: Refuse, context: Context) -> Any:
@@ -31,15 +31,15 @@ def _feature(name: str, value: Any, refuse: Refuse, context: Context) -> Any:
         if value not in _KINDS:
             raise refuse(f"feature {name} is {shown(value)}; Keras takes one of {', '.join(_KINDS)}, or an object")
         return value
-    found = deserialize(value, context)
-    if isinstance(found, Layer) and not found.place:  # the user's own class
-        return found
-    if not isinstance(found, Object) or found.class_name != "Feature":
+    feature = deserialize(value, context)
+    if isinstance(feature, Layer) and not feature.place:  # the user's own class
+        return feature
+    if not isinstance(feature, Object) or feature.class_name != "Feature":
         raise refuse(f"feature {name} is {shown(value)}; Keras takes an object of class Feature")
-    dtype = found.arguments.get("dtype")
+    dtype = feature.arguments.get("dtype")
     if not is_dtype(dtype):
         raise refuse(f"the dtype of feature {name} is {shown(dtype)}; Keras takes the name of a dtype")
-    return found
+    return feature
 
 
 def crosses_of(value: Any, refuse: Refuse, context: Context) -> list[Any]:
@@ -48,16 +48,16 @@ def crosses_of(value: Any, refuse: Refuse, context: Context) -> list[Any]:
         return []
     if not isinstance(value, list | tuple | str | dict):
         raise refuse(f"it is {shown(value)}; Keras takes a list of crosses")
-    return [_cross(one, refuse, context) for one in value]
+    return [_cross(cross, refuse, context) for cross in value]
 
 
 def _cross(value: Any, refuse: Refuse, context: Context) -> Any:
-    found = deserialize(value, context) if isinstance(value, dict) else value
-    if isinstance(found, Object) and found.class_name == "Cross":
-        _check_name(found.arguments["feature_names"], refuse)
-    elif not isinstance(found, list | tuple | str | dict | Layer) or (isinstance(found, Layer) and found.place):
+    cross = deserialize(value, context) if isinstance(value, dict) else value
+    if isinstance(cross, Object) and cross.class_name == "Cross":
+        _check_name(cross.arguments["feature_names"], refuse)
+    elif not isinstance(cross, list | tuple | str | dict | Layer) or (isinstance(cross, Layer) and cross.place):
         raise refuse(f"one of them is {shown(value)}; Keras takes a list of names of features, or a Cross")
-    return found
+    return cross
 
 
 def _check_name(names: Iterable[Any], refuse: Refuse) -> None:
@@ -74,7 +74,7 @@ def check_together(arguments: Mapping[str, Any], refuse: Callable[[str, str], Re
         if not isinstance(cross, Object | Layer):
             _check_cross(cross, features, arguments.get("crossing_dim", 32), refuse)
     size = arguments.get("hashing_dim", 32)
-    if any(one in _HASHED for one in features.values() if isinstance(one, str)) and not _is_above(size, 0):
+    if any(feature in _HASHED for feature in features.values() if isinstance(feature, str)) and not _is_above(size, 0):
         raise refuse("hashing_dim", f"it is {shown(size)}; Keras takes a positive number for features that are hashed")
     size = arguments.get("num_discretization_bins", 32)
     if "float_discretized" in features.values() and not _is_above(size, -1):
@@ -99,10 +99,10 @@ def check_build(space: Layer, settings: Mapping[str, Any], context: Context) -> 
     for name, shapes in settings.items():
         if name not in features:
             raise context.refused("FeatureSpace", "build_config", f"it names {shown(name)}, which is no feature")
-        made = features[name].arguments.get("preprocessor") if isinstance(features[name], Object) else None
-        if isinstance(features[name], Object) and not isinstance(made, Layer):
-            why = f"the preprocessor of feature {name} is {shown(made)}; Keras takes a layer"
+        preprocessor = features[name].arguments.get("preprocessor") if isinstance(features[name], Object) else None
+        if isinstance(features[name], Object) and not isinstance(preprocessor, Layer):
+            why = f"the preprocessor of feature {name} is {shown(preprocessor)}; Keras takes a layer"
             raise context.refused("FeatureSpace", "preprocessor", why)
-        if shapes and not isinstance(shapes, dict) and not (isinstance(made, Layer) and made.built):
+        if shapes and not isinstance(shapes, dict) and not (isinstance(preprocessor, Layer) and preprocessor.built):
             why = f"it has {shown(shapes)} for feature {name}; Keras takes an object"
             raise context.refused("FeatureSpace", "build_config", why)

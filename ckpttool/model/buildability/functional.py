@@ -80,7 +80,7 @@ class _Graph:
         self.waiting: list[tuple[Layer, list[Any]]] = []
         self.incomplete: Refused | None = None
         self.has_own = False
-        self.masks = Masks(context.made_names)
+        self.masks = Masks(context.name_counts)
 
     def add(self, entry: Any) -> None:
         """Make one layer; where Keras raises, note it and go on with the others."""
@@ -90,20 +90,20 @@ class _Graph:
     def _add(self, entry: Any) -> None:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise self.context.refused("Functional", "layers", f"{shown(entry)} is no layer with a name")
-        made = legacy.layer_of(entry, self.context) if "module" not in entry else deserialize(entry, self.context)
+        layer = legacy.layer_of(entry, self.context) if "module" not in entry else deserialize(entry, self.context)
         name = entry["name"]
-        if not isinstance(made, Layer):
+        if not isinstance(layer, Layer):
             with self.context.below(name):
-                found = getattr(made, "class_name", shown(made))
-                raise self.context.refused(found, "", "it is no layer and no operation")
-        self.has_own |= not made.place
+                class_name = getattr(layer, "class_name", shown(layer))
+                raise self.context.refused(class_name, "", "it is no layer and no operation")
+        self.has_own |= not layer.place
         nodes = entry.get("inbound_nodes")
         if not isinstance(nodes, list):
             with self.context.below(name):
-                raise self.context.refused(made.class_name, "inbound_nodes", "the calls of the layer are missing")
-        self.layers[name] = made
+                raise self.context.refused(layer.class_name, "inbound_nodes", "the calls of the layer are missing")
+        self.layers[name] = layer
         if nodes:
-            self.waiting.append((made, list(nodes)))
+            self.waiting.append((layer, list(nodes)))
 
     def connect(self, entries: list[Any]) -> None:
         """Call all layers, each as soon as what it takes is there."""
@@ -113,8 +113,8 @@ class _Graph:
         waiting.sort(key=lambda pair: turns[id(pair[0])])
         lost += [layer.label for layer in self._call_all(_merged(waiting))]
         if lost:
-            found = ", ".join(lost[:3])
-            why = f"calls of {found} take tensors that no layer gives out, so that Keras cannot connect the graph"
+            names = ", ".join(lost[:3])
+            why = f"calls of {names} take tensors that no layer gives out, so that Keras cannot connect the graph"
             raise self.context.refused("Functional", "inbound_nodes", why)
 
     def _call_all(self, waiting: list[tuple[Layer, list[Any]]]) -> list[Layer]:
@@ -142,7 +142,7 @@ class _Graph:
                 for taker in takers.pop((id(layer), count), ()):
                     heappush(turns, (turn + (taker <= at), taker))
             if not turns:  # what a layer around gave a layer inside it is seen here
-                turns = [(turn + 1, at) for at, (one, calls) in missing.items() if len(one.nodes) >= calls]
+                turns = [(turn + 1, at) for at, (needed, calls) in missing.items() if len(needed.nodes) >= calls]
                 heapify(turns)
         return [waiting[at][0] for at in sorted(missing)]
 
@@ -173,16 +173,16 @@ class _Graph:
         return args, kwargs
 
     def _legacy_arguments(self, data: list[Any]) -> tuple[list[Any], dict[str, Any]]:
-        found: list[Tensor] = []
+        tensors: list[Tensor] = []
         kwargs: Any = {}
-        for one in data:
-            if not isinstance(one, list | tuple) or len(one) not in (3, 4):
-                raise self._bad(f"a tensor is named by {shown(one)}; Keras takes layer, node, output")
-            found.append(self._tensor(*one[:3]))
-            kwargs = one[3] if len(one) == 4 else {}
+        for reference in data:
+            if not isinstance(reference, list | tuple) or len(reference) not in (3, 4):
+                raise self._bad(f"a tensor is named by {shown(reference)}; Keras takes layer, node, output")
+            tensors.append(self._tensor(*reference[:3]))
+            kwargs = reference[3] if len(reference) == 4 else {}
         if not isinstance(kwargs, dict):
             raise self._bad(f"keyword arguments of a call are {shown(kwargs)}")
-        return [found[0] if len(found) == 1 else found], kwargs
+        return [tensors[0] if len(tensors) == 1 else tensors], kwargs
 
     def _revived(self, value: Any) -> Any:
         if not isinstance(value, Tensor) or value.history is None:
@@ -199,12 +199,12 @@ class _Graph:
             raise self._bad(f"a tensor is number {shown(output)} of call {shown(node)}; Keras takes whole numbers")
         if len(layer.nodes) <= node or -node > len(layer.nodes):
             raise _NotYet(layer, max(node + 1, -node))
-        found = layer.nodes[node].flat
-        if found is None:
+        outputs = layer.nodes[node].flat
+        if outputs is None:
             return Tensor(None, None, layer, node, output)
-        if not -len(found) <= output < len(found):
+        if not -len(outputs) <= output < len(outputs):
             raise _NotYet(layer, len(layer.nodes) + 1)
-        return found[output]
+        return outputs[output]
 
     def _bad(self, why: str) -> Refused:
         return self.context.refused("Functional", "inbound_nodes", why)
@@ -216,8 +216,8 @@ class _Graph:
         if isinstance(value, dict):
             return {key: self.ends(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            made = [self.ends(item) for item in value]
-            return tuple(made) if isinstance(value, tuple) else made
+            ends = [self.ends(item) for item in value]
+            return tuple(ends) if isinstance(value, tuple) else ends
         why = f"{shown(value)} names no tensor; Keras takes layer, node, output"
         raise self.context.refused("Functional", "input_layers, output_layers", why)
 
@@ -229,20 +229,20 @@ class _Graph:
         at = node - (1 if layer.is_functional else 0) if isinstance(node, int) else None
         if at is None or not isinstance(output, int) or not -len(layer.nodes) <= at < len(layer.nodes):
             raise self.context.refused("Functional", where, f"layer {shown(name)} has no call {shown(node)}")
-        found = layer.nodes[at].flat
-        if found is None:
+        outputs = layer.nodes[at].flat
+        if outputs is None:
             return Tensor(None, None, layer, at, output)
-        if not -len(found) <= output < len(found):
+        if not -len(outputs) <= output < len(outputs):
             raise self.context.refused("Functional", where, f"layer {shown(name)} has no output {shown(output)}")
-        return found[output]
+        return outputs[output]
 
 
 def _merged(waiting: list[tuple[Layer, list[Any]]]) -> list[tuple[Layer, list[Any]]]:
     """Calls of the same layer, which may stand twice, together."""
-    found: dict[int, tuple[Layer, list[Any]]] = {}
+    by_layer: dict[int, tuple[Layer, list[Any]]] = {}
     for layer, calls in waiting:
-        found.setdefault(id(layer), (layer, []))[1].extend(calls)
-    return list(found.values())
+        by_layer.setdefault(id(layer), (layer, []))[1].extend(calls)
+    return list(by_layer.values())
 
 
 def _check_graph(model: Layer, masks: Masks, context: Context) -> None:
@@ -271,7 +271,7 @@ def _is_lost(tensor: Tensor, inputs: list[Tensor]) -> bool:
     """Whether a tensor is an input of the graph that the model does not list."""
     assert tensor.layer is not None
     node = tensor.layer.nodes[tensor.node]
-    return not node.inputs and not any(tensor is one for one in inputs)
+    return not node.inputs and not any(tensor is other for other in inputs)
 
 
 def _reached(inputs: list[Tensor], outputs: list[Tensor]) -> tuple[list[Tensor], list[Layer]]:
@@ -279,8 +279,8 @@ def _reached(inputs: list[Tensor], outputs: list[Tensor]) -> tuple[list[Tensor],
     seen: dict[int, Tensor] = {}
     layers: dict[int, Layer] = {}
     stack = [*outputs]
-    stops = {id(one) for one in inputs}
-    layers |= {id(one.layer): one.layer for one in inputs if one.layer is not None}
+    stops = {id(tensor) for tensor in inputs}
+    layers |= {id(tensor.layer): tensor.layer for tensor in inputs if tensor.layer is not None}
     while stack:
         tensor = stack.pop()
         if id(tensor) in seen:

@@ -37,8 +37,8 @@ def _unusable(initializer: Object, ranks: list[int]) -> str:
     for key in _NUMBERS:
         if not isinstance(arguments.get(key, 0), int | float):
             return f"{key} is {shown(arguments[key])}; Keras takes a number"
-    given = [key for key in _AXES if arguments.get(key) is not None]
-    for key in given if given == list(_AXES) else ():  # Keras looks at both or at none
+    axes = [key for key in _AXES if arguments.get(key) is not None]
+    for key in axes if axes == list(_AXES) else ():  # Keras looks at both or at none
         if not _are_axes(arguments[key]):
             return f"{key} is {shown(arguments[key])}; Keras takes whole numbers"
     if isinstance(arguments.get("seed"), bool):

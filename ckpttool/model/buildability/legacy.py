@@ -18,8 +18,8 @@ def layer_of(entry: Any, context: Context) -> Any:
         raise context.refused("", "", f"{shown(entry)} is no config with class_name and config")
     name, config = entry["class_name"], entry["config"]
     if not isinstance(config, dict):
-        found = "a list, the form of Keras 2.2.2 and older" if isinstance(config, list) else shown(config)
-        raise context.refused(name, "config", f"config is {found}; Keras takes an object")
+        form = "a list, the form of Keras 2.2.2 and older" if isinstance(config, list) else shown(config)
+        raise context.refused(name, "config", f"config is {form}; Keras takes an object")
     config = _translated(name, dict(config), context)
     place = find_layer(name, config, context)
     if isinstance(place, Own):
@@ -29,10 +29,10 @@ def layer_of(entry: Any, context: Context) -> Any:
 
 
 def _axis(name: Any, value: Any, context: Context) -> int:
-    found = scalars.truncated(value)
-    if found is None:
+    axis = scalars.truncated(value)
+    if axis is None:
         raise context.refused(name, "axis", f"the axis is {shown(value)}; Keras takes a whole number")
-    return found
+    return axis
 
 
 def _translated(name: Any, config: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from ckpttool.model.buildability.context import Refused, shown
 
 Refuse = Callable[[str, str], Refused]
 Arguments = Mapping[str, Any]
-Words = type | UnionType
+EntryType = type | UnionType
 _OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 
 
-def check_lookup(arguments: Arguments, refuse: Refuse, words: Words) -> None:
-    """Raises Refused where arguments of a lookup of such words do not go together."""
+def check_lookup(arguments: Arguments, refuse: Refuse, kind: EntryType) -> None:
+    """Raise Refused where arguments of a lookup contradict each other; `kind` is the type of the entries."""
     mode = arguments.get("output_mode", "int")
     mode = _OLD_MODES.get(mode, mode)
     if arguments.get("pad_to_max_tokens") and arguments.get("max_tokens") is None:
@@ -27,23 +27,23 @@ def check_lookup(arguments: Arguments, refuse: Refuse, words: Words) -> None:
     if arguments.get("idf_weights") is not None and mode != "tf_idf":
         raise refuse("idf_weights", f"output_mode is {shown(mode)}; Keras takes tf_idf then")
     mask = arguments.get("mask_token")
-    if mask is not None and not _is_word(mask, words):
+    if mask is not None and not _is_entry(mask, kind):
         raise refuse("mask_token", f"it is {shown(mask)}, which is no word of such a layer")
     vocabulary = arguments.get("vocabulary")
-    given = arguments.get("has_input_vocabulary", vocabulary is not None)
-    if mode == "tf_idf" and given and arguments.get("idf_weights") is None:
+    has_vocabulary = arguments.get("has_input_vocabulary", vocabulary is not None)
+    if mode == "tf_idf" and has_vocabulary and arguments.get("idf_weights") is None:
         raise refuse("idf_weights", "there is a vocabulary for tf_idf, and no weights for it")
     if vocabulary is not None:
-        _check_words(vocabulary, refuse, words)
+        _check_entries(vocabulary, refuse, kind)
         _check_vocabulary(list(vocabulary), arguments, mode, refuse)
 
 
-def _is_word(value: Any, words: Words) -> bool:
-    return isinstance(value, words) and not isinstance(value, float)
+def _is_entry(value: Any, kind: EntryType) -> bool:
+    return isinstance(value, kind) and not isinstance(value, float)
 
 
-def _check_words(vocabulary: Any, refuse: Refuse, words: Words) -> None:
-    """Raises Refused for what is no list of words; NumPy makes strings of all where one is."""
+def _check_entries(vocabulary: Any, refuse: Refuse, kind: EntryType) -> None:
+    """Raise Refused for a vocabulary that is no list of such entries; NumPy makes all entries strings where one is."""
     if isinstance(vocabulary, str):
         why = f"it is read from the file {shown(vocabulary)}, which is no part of the checkpoint"
         raise Refused(replace(refuse("vocabulary", why).obstacle, outside=True))
@@ -51,16 +51,16 @@ def _check_words(vocabulary: Any, refuse: Refuse, words: Words) -> None:
         raise refuse("vocabulary", f"it is {shown(vocabulary)}; Keras takes a list of words")
     if not all(isinstance(word, str | int | float) for word in vocabulary):
         raise refuse("vocabulary", "some of it are neither strings nor numbers")
-    if any(isinstance(word, str) for word in vocabulary) != (words is str):
-        raise refuse("vocabulary", f"it is {shown(vocabulary)}, and the layer looks up {_called(words)}")
+    if any(isinstance(word, str) for word in vocabulary) != (kind is str):
+        raise refuse("vocabulary", f"it is {shown(vocabulary)}, and the layer looks up {_called(kind)}")
 
 
-def _called(words: Words) -> str:
-    return "strings" if words is str else "whole numbers"
+def _called(kind: EntryType) -> str:
+    return "strings" if kind is str else "whole numbers"
 
 
 def _check_vocabulary(vocabulary: list[Any], arguments: Arguments, mode: Any, refuse: Refuse) -> None:
-    """What `set_vocabulary` looks at."""
+    """Raise Refused for a vocabulary that `set_vocabulary` refuses."""
     mask, unknown = arguments.get("mask_token"), arguments.get("oov_token")
     masks = [mask] if mask is not None and mode == "int" else []
     special = masks + [unknown] * _count(arguments.get("num_oov_indices", 1), vocabulary)

@@ -29,7 +29,7 @@ class Masks:
     """The masks of the tensors of a graph. `made` counts the names that Keras has made up so far, in all models that
     it loads together; `taken` are the names of the operations that each layer takes a mask of."""
 
-    made: Counter[str]
+    name_counts: Counter[str]
     known: dict[int, _Mask] = field(default_factory=dict)
     taken: dict[int, set[str]] = field(default_factory=dict)
 
@@ -42,9 +42,9 @@ class Masks:
         listed = layer.class_name in ("Functional", "Sequential") and len(node.inputs) > 1
         if layer.class_name in _TAKING and not listed:
             self.taken.setdefault(id(layer), set()).update(*(mask for mask in masks if mask))
-        found = self.after(layer, first, masks)
-        if found is not None:
-            self.known |= {id(tensor): found for tensor in node.flat}
+        mask = self.after(layer, first, masks)
+        if mask is not None:
+            self.known |= {id(tensor): mask for tensor in node.flat}
 
     def after(self, layer: Layer, inputs: Sequence[Tensor], masks: Sequence[_Mask]) -> _Mask:
         """The mask of what comes out of a layer."""
@@ -64,23 +64,23 @@ class Masks:
         """The mask of a Concatenate (`Concatenate.compute_mask`, keras/src/layers/merging/concatenate.py, 3.15)."""
         if all(mask is None for mask in masks):
             return None
-        found = set[str]().union(*(mask or () for mask in masks))
+        names = set[str]().union(*(mask or () for mask in masks))
         for mask, tensor in zip(masks, inputs, strict=True):
             wide = tensor.shape is None or len(tensor.shape) > 2
-            found.update(self.named(("ones_like",) if mask is None else _WIDENED if wide else ()))
-        return frozenset((*found, *self.named(("concatenate", "any"))))
+            names.update(self.named(("ones_like",) if mask is None else _WIDENED if wide else ()))
+        return frozenset((*names, *self.named(("concatenate", "any"))))
 
     def _or(self, masks: Sequence[_Mask]) -> set[str]:
         return set(self.named(["logical_or"] * (len(masks) - 1)))
 
     def named(self, kinds: Iterable[str]) -> list[str]:
         """The names of new operations."""
-        found = []
+        names = []
         for kind in kinds:
-            count = self.made[kind]
-            self.made[kind] += 1
-            found.append(f"{kind}_{count}" if count else kind)
-        return found
+            count = self.name_counts[kind]
+            self.name_counts[kind] += 1
+            names.append(f"{kind}_{count}" if count else kind)
+        return names
 
 
 _MERGING = _ELEMENTWISE | {"Concatenate"}
@@ -91,6 +91,6 @@ OPERATIONS = frozenset({"not_equal", "any", "concatenate", "ones_like", *_WIDENE
 
 def _gives_sequences(layer: Layer) -> bool:
     """Whether a recurrent layer gives every step."""
-    held = layer.config.get("layer") if layer.class_name == "Bidirectional" else None
-    config = held.get("config") if isinstance(held, Mapping) else layer.config
+    inner = layer.config.get("layer") if layer.class_name == "Bidirectional" else None
+    config = inner.get("config") if isinstance(inner, Mapping) else layer.config
     return isinstance(config, Mapping) and config.get("return_sequences") is True

@@ -26,7 +26,7 @@ def public(module: str, name: str) -> str | None:
 
 def builtin_function(name: str) -> str | None:
     """The place of a function that a config says is of module `builtins`."""
-    return next((found for kind in _BUILTIN_MODULES if (found := public(f"keras.{kind}", name))), None)
+    return next((place for kind in _BUILTIN_MODULES if (place := public(f"keras.{kind}", name))), None)
 
 
 def saveable(module: str, name: str) -> str | None:
@@ -36,10 +36,10 @@ def saveable(module: str, name: str) -> str | None:
 
 def operation_module(name: str) -> str | None:
     """The module of the operation of this class name, `NotEqual`; None where it is in none, or in several."""
-    found = [
+    modules = [
         module for module, names in _group("modules").items() if module.startswith("keras.src.ops.") if name in names
     ]
-    return found[0] if len(found) == 1 else None
+    return modules[0] if len(modules) == 1 else None
 
 
 def is_module(module: str) -> bool:
@@ -90,16 +90,16 @@ def class_in_keras(entry: Mapping[str, Any]) -> str | None:
         return legacy_layer(name)
     if not isinstance(module, str):
         return None
-    found = public(module, name)
-    if found is None or is_function(found):
-        found = saveable(module, name)
-    return found
+    place = public(module, name)
+    if place is None or is_function(place):
+        place = saveable(module, name)
+    return place
 
 
 @cache
 def _table() -> Mapping[str, Mapping[str, str]]:
-    found: Mapping[str, Mapping[str, str]] = json.loads(Path(__file__).with_name("names.json").read_text("utf-8"))
-    return found
+    table: Mapping[str, Mapping[str, str]] = json.loads(Path(__file__).with_name("names.json").read_text("utf-8"))
+    return table
 
 
 @cache
@@ -121,11 +121,11 @@ def _every_name() -> frozenset[str]:
 
 @cache
 def _places() -> Mapping[str, frozenset[str]]:
-    groups, found = ("symbols", "modules", "lookups", "legacy"), defaultdict[str, set[str]](set)
+    groups, by_name = ("symbols", "modules", "lookups", "legacy"), defaultdict[str, set[str]](set)
     for names in (names for group in groups for names in _group(group).values()):
         for name, place in names.items():
-            found[name].add(place)
-    return {name: frozenset(several) for name, several in found.items()}
+            by_name[name].add(place)
+    return {name: frozenset(several) for name, several in by_name.items()}
 
 
 @cache

@@ -8,21 +8,21 @@ from ckpttool.model.buildability.values import Layer, Tensor, leaves, mapped
 from ckpttool.model.sizes import Shape
 
 
-def call(model: Layer, given: dict[str, Any], context: Context) -> list[Shape | None] | None:
+def call(model: Layer, bound: dict[str, Any], context: Context) -> list[Shape | None] | None:
     """The shapes that come out of a model for some inputs, None where they are not known."""
-    first = given.get("inputs")
+    first = bound.get("inputs")
     if model.outputs is None:
         return _deferred(model, first, context)
-    if model.is_functional and (other := [key for key in given if key not in ("inputs", "training", "mask")]):
+    if model.is_functional and (other := [key for key in bound if key not in ("inputs", "training", "mask")]):
         raise context.refused(model.class_name, other[0], "a call of a model has no such argument")
     inputs = _in_order(model, first)
     expected = leaves(model.inputs)
     if len(inputs) != len(expected):
         why = f"the model is called on {len(inputs)} inputs, and takes {len(expected)}"
         raise context.refused(model.class_name, "call", why)
-    for one, reference in zip(inputs, expected, strict=True):
-        _check(model, one, reference, context)
-    shapes = [one.shape if isinstance(one, Tensor) else None for one in inputs]
+    for tensor, reference in zip(inputs, expected, strict=True):
+        _check(model, tensor, reference, context)
+    shapes = [tensor.shape if isinstance(tensor, Tensor) else None for tensor in inputs]
     known = [reference.shape for reference in expected]
     outputs = leaves(model.outputs)
     if shapes == known:
@@ -30,8 +30,8 @@ def call(model: Layer, given: dict[str, Any], context: Context) -> list[Shape | 
     key = (tuple(map(id, outputs)), tuple(shapes))
     if key not in context.recomputed:
         context.recomputed[key] = (outputs, _recomputed(model, expected, shapes, context))  # which keep their ids
-    found: list[Shape | None] = context.recomputed[key][1]
-    return found
+    recomputed: list[Shape | None] = context.recomputed[key][1]
+    return recomputed
 
 
 def _deferred(model: Layer, first: Any, context: Context) -> list[Shape | None] | None:
@@ -51,25 +51,27 @@ def build_sequential(model: Layer, settings: dict[str, Any], context: Context) -
 def _in_order(model: Layer, value: Any) -> list[Any]:
     """The inputs of a call in the order of the model's own."""
     if isinstance(value, dict) and isinstance(model.inputs, list):
-        names = [one.layer.name for one in model.inputs if isinstance(one, Tensor) and one.layer]
+        names = [tensor.layer.name for tensor in model.inputs if isinstance(tensor, Tensor) and tensor.layer]
         if len(names) == len(value) and all(name in value for name in names):
             return [value[name] for name in names]
     return leaves(value)
 
 
-def _check(model: Layer, one: Any, reference: Tensor, context: Context) -> None:
+def _check(model: Layer, tensor: Any, reference: Tensor, context: Context) -> None:
     """Raises Refused for an input that does not fit that of the model; the batch does not count, nor does a last axis
     of 1 (`InputSpec(allow_last_axis_squeeze=True)`)."""
-    if not isinstance(one, Tensor):
-        if one is not None:
-            raise context.refused(model.class_name, "call", f"the model is called on {shown(one)}, which is no tensor")
+    if not isinstance(tensor, Tensor):
+        if tensor is not None:
+            raise context.refused(
+                model.class_name, "call", f"the model is called on {shown(tensor)}, which is no tensor"
+            )
         return
-    if one.shape is None or reference.shape is None:
+    if tensor.shape is None or reference.shape is None:
         return
-    shape, expected = _squeezed(one.shape), _squeezed((None, *reference.shape[1:]))
+    shape, expected = _squeezed(tensor.shape), _squeezed((None, *reference.shape[1:]))
     pairs = list(zip(expected, shape, strict=False))
     if any(a is not None and b is not None and a != b for a, b in pairs):
-        why = f"the model is called on {shown(list(one.shape))}, and takes {shown(list(reference.shape))}"
+        why = f"the model is called on {shown(list(tensor.shape))}, and takes {shown(list(reference.shape))}"
         raise context.refused(model.class_name, "call", why)
 
 
@@ -79,7 +81,7 @@ def _squeezed(shape: Shape) -> Shape:
 
 def _recomputed(model: Layer, inputs: list[Tensor], shapes: list[Shape | None], context: Context) -> list[Shape | None]:
     """The shapes of the outputs for inputs of other shapes, layer by layer."""
-    known: dict[int, Shape | None] = {id(one): shape for one, shape in zip(inputs, shapes, strict=True)}
+    known: dict[int, Shape | None] = {id(tensor): shape for tensor, shape in zip(inputs, shapes, strict=True)}
     outputs = leaves(model.outputs)
     for output in outputs:
         _compute(output, known, context)
@@ -90,32 +92,32 @@ def _compute(tensor: Tensor, known: dict[int, Shape | None], context: Context) -
     """Note the shape of a tensor and of all that it depends on."""
     stack = [tensor]
     while stack:
-        one = stack[-1]
-        node = one.layer.nodes[one.node] if one.layer is not None else None
+        tensor = stack[-1]
+        node = tensor.layer.nodes[tensor.node] if tensor.layer is not None else None
         missing = [] if node is None else [each for each in node.inputs if id(each) not in known]
-        if id(one) not in known and missing:
+        if id(tensor) not in known and missing:
             stack.extend(missing)
             continue
         stack.pop()
-        if id(one) in known:
+        if id(tensor) in known:
             continue
-        if one.layer is None or node is None or node.call is None or node.flat is None:
-            known[id(one)] = one.shape
+        if tensor.layer is None or node is None or node.call is None or node.flat is None:
+            known[id(tensor)] = tensor.shape
             continue
-        found = _again(one.layer, node.call, known, context)
-        pairs = zip(node.flat, found or [None] * len(node.flat), strict=False)
+        outputs = _again(tensor.layer, node.call, known, context)
+        pairs = zip(node.flat, outputs or [None] * len(node.flat), strict=False)
         known |= {id(each): shape for each, shape in pairs}
-        known.setdefault(id(one), None)
+        known.setdefault(id(tensor), None)
 
 
-def _again(layer: Layer, made: Any, known: dict[int, Shape | None], context: Context) -> list[Shape | None] | None:
+def _again(layer: Layer, recorded: Any, known: dict[int, Shape | None], context: Context) -> list[Shape | None] | None:
     def other(value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
         return Tensor(known.get(id(value)), value.dtype, value.layer, value.node, value.output)
 
     context.spend()
-    args, kwargs = mapped(made[0], other), mapped(made[1], other)
+    args, kwargs = mapped(recorded[0], other), mapped(recorded[1], other)
     if layer.is_model:
         return call(layer, {"inputs": args[0] if args else kwargs.get("inputs")}, context)
     with context.below(layer.label):

@@ -31,8 +31,8 @@ def _get(kind: str) -> Callable[[Any, Refuse, Context], Any]:
             return None
         if isinstance(value, str) and kind == "initializers":
             value = {"class_name": value, "config": {}}
-        found = _named(kind, value, context) if isinstance(value, str) else _of_entry(kind, value, context)
-        return _called(kind, found, value, refuse, context)
+        target = _named(kind, value, context) if isinstance(value, str) else _of_entry(kind, value, context)
+        return _called(kind, target, value, refuse, context)
 
     return get
 
@@ -50,10 +50,10 @@ def _of_entry(kind: str, value: Any, context: Context) -> Any:
         return value
     if kind == "activations":
         return deserialize(value, context)
-    found = deserialize_named(kind, value, context)
-    if not isinstance(found, str):
-        return found
-    return _own(found, value, context)
+    target = deserialize_named(kind, value, context)
+    if not isinstance(target, str):
+        return target
+    return _own(target, value, context)
 
 
 def _own(name: str, entry: Mapping[str, Any], context: Context) -> Any:
@@ -68,9 +68,9 @@ def _own(name: str, entry: Mapping[str, Any], context: Context) -> Any:
     return context.own(registered if isinstance(registered, str) else name, module)
 
 
-def _called(kind: str, found: Any, value: Any, refuse: Refuse, context: Context) -> Any:
-    if is_callable(found):
-        return found
+def _called(kind: str, target: Any, value: Any, refuse: Refuse, context: Context) -> Any:
+    if is_callable(target):
+        return target
     known = ", which Keras 3 does not have" if isinstance(value, str | dict) else ""
     raise refuse(f"it is {_name(value)}{known}; Keras takes {_SINGULAR.get(kind, 'a function')}")
 
@@ -83,34 +83,34 @@ def _name(value: Any) -> str:
     return shown(value)
 
 
-def is_callable(found: Any) -> bool:
+def is_callable(target: Any) -> bool:
     """Whether something can be called in Python."""
-    if isinstance(found, Object):
-        row = row_of(found.place)
+    if isinstance(target, Object):
+        row = row_of(target.place)
         return row is not None and row.callable
-    return isinstance(found, Function | Own | Layer)
+    return isinstance(target, Function | Own | Layer)
 
 
 def _get_callable(value: Any, refuse: Refuse, context: Context) -> Any:
     """A function, or an object that is used as one."""
-    found = deserialize(value, context)
-    if not is_callable(found):
+    target = deserialize(value, context)
+    if not is_callable(target):
         raise refuse(f"it is {shown(value)}; Keras takes a function")
-    return found
+    return target
 
 
-def is_kind(found: Any, kind: str) -> bool:
+def is_kind(value: Any, kind: str) -> bool:
     """Whether something is an object of a kind, such as `schedule`."""
-    row = row_of(found.place) if isinstance(found, Object) else None
+    row = row_of(value.place) if isinstance(value, Object) else None
     return row is not None and row.kind == kind
 
 
 def policy(value: Any, refuse: Refuse, context: Context) -> Any:
     """A dtype policy (`dtype_policies.get`)."""
     if isinstance(value, dict):
-        found = deserialize_named("dtype_policies", value, context)
-        if is_kind(found, "policy"):
-            return found
+        target = deserialize_named("dtype_policies", value, context)
+        if is_kind(target, "policy"):
+            return target
         raise refuse(f"it is {_name(value)}, which is no dtype policy of Keras 3")
     if isinstance(value, str) and value.startswith(_MODES) and not is_quantized(value):
         raise refuse(f"it is {shown(value)}, which is no dtype policy of Keras 3")

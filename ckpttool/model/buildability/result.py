@@ -59,8 +59,10 @@ class Buildability:
     def own_names(self, compiled: bool = True) -> tuple[str, ...]:
         """The names of the own classes and functions that the user has to give, also those to compile the model with
         where it is to be `compiled`."""
-        needed = (one for one in self.unknown if compiled or one.where.partition("/")[0] != "compile")
-        return tuple(dict.fromkeys(one.name for one in needed))
+        needed = (
+            own_object for own_object in self.unknown if compiled or own_object.where.partition("/")[0] != "compile"
+        )
+        return tuple(dict.fromkeys(own_object.name for own_object in needed))
 
     @property
     def builds(self) -> bool:

@@ -55,10 +55,10 @@ def _deserialized(value: Any, refuse: Refuse, context: Context) -> Any:
 
 
 def _layer(value: Any, refuse: Refuse, context: Context) -> Any:
-    found = deserialize(value, context)
-    if not isinstance(found, Layer | Own):
+    layer = deserialize(value, context)
+    if not isinstance(layer, Layer | Own):
         raise refuse(f"it is {shown(value)}; Keras takes a layer")
-    return found
+    return layer
 
 
 def _layer_or_null(value: Any, refuse: Refuse, context: Context) -> Any:
@@ -96,16 +96,16 @@ def _deserialized_or_lambda(value: Any, refuse: Refuse, context: Context) -> Any
 
 
 def _optimizer(value: Any, refuse: Refuse, context: Context) -> Any:
-    found = deserialize(value, context)
-    if not isinstance(found, Own) and not is_kind(found, "optimizer"):
+    optimizer = deserialize(value, context)
+    if not isinstance(optimizer, Own) and not is_kind(optimizer, "optimizer"):
         raise refuse(f"it is {shown(value)}; Keras takes an optimizer")
-    return found
+    return optimizer
 
 
 def _learning_rate(value: Any, refuse: Refuse, context: Context) -> Any:
-    found = deserialize(value, context) if isinstance(value, dict) else value
-    if isinstance(found, float) or is_callable(found):
-        return found
+    rate = deserialize(value, context) if isinstance(value, dict) else value
+    if isinstance(rate, float) or is_callable(rate):
+        return rate
     raise refuse(f"it is {shown(value)}; Keras takes a number with a point, a schedule or a function")
 
 
@@ -118,10 +118,10 @@ def _own_dtype(value: Any, refuse: Refuse, context: Context) -> Any:
 
 def _cell(value: Any, refuse: Refuse, context: Context) -> Any:
     """The cell of an RNN, or a list of them."""
-    found = deserialize(value, context)
-    if not all(isinstance(one, Layer | Own) for one in (found if isinstance(found, list) else [found])):
+    cell = deserialize(value, context)
+    if not all(isinstance(layer, Layer | Own) for layer in (cell if isinstance(cell, list) else [cell])):
         raise refuse(f"it is {shown(value)}; Keras takes a cell")
-    return found
+    return cell
 
 
 def _operation_dtype(value: Any, refuse: Refuse, context: Context) -> Any:
@@ -131,8 +131,8 @@ def _operation_dtype(value: Any, refuse: Refuse, context: Context) -> Any:
 
 def _input_dtype(value: Any, refuse: Refuse, context: Context) -> Any:
     """The dtype of an input, which is that of a plain policy."""
-    found = policy(value, refuse, context)
-    name = found.arguments.get("name") if is_kind(found, "policy") else found
+    dtype = policy(value, refuse, context)
+    name = dtype.arguments.get("name") if is_kind(dtype, "policy") else dtype
     if not are.dtype_name(name):
         raise refuse(f"it is {shown(name)}; Keras takes the name of a dtype")
     return name
@@ -142,10 +142,10 @@ def _standardize(value: Any, refuse: Refuse, context: Context) -> Any:
     """How TextVectorization makes words equal, or splits: a name, or a function."""
     if value is None or value in _TEXT_NAMES:
         return value
-    found = deserialize(value, context)
-    if not is_callable(found):
+    function = deserialize(value, context)
+    if not is_callable(function):
         raise refuse(f"it is {shown(value)}; Keras takes one of {', '.join(_TEXT_NAMES)}, null or a function")
-    return found
+    return function
 
 
 _TEXT_NAMES = ("lower_and_strip_punctuation", "lower", "strip_punctuation", "whitespace", "character")
@@ -292,7 +292,7 @@ _IMAGES: Mapping[str, Rule] = {
     "value range": _plain("a list of two numbers", are.value_range),
 }
 
-_WORDS: Mapping[str, Rule] = {
+_CHOICES: Mapping[str, Rule] = {
     "any": lambda value, refuse, context: value,
     "truth": _plain("true or false", lambda v: isinstance(v, bool)),
     "falsy": _plain("false or null", lambda v: not v),
@@ -342,9 +342,9 @@ def rule_of(name: str) -> Rule:
     """The rule of a name; `one of valid same` is the rule of an argument that is one of these strings."""
     if not name.startswith(_ONE_OF):
         return RULES[name]
-    words = name.removeprefix(_ONE_OF).split()
-    return _choice(*(None if word == "null" else word.strip('"') for word in words))
+    choices = name.removeprefix(_ONE_OF).split()
+    return _choice(*(None if word == "null" else word.strip('"') for word in choices))
 
 
 _ONE_OF = "one of "
-RULES: Mapping[str, Rule] = {**_OBJECTS, **_NUMBERS, **_TUPLES, **_IMAGES, **_WORDS}
+RULES: Mapping[str, Rule] = {**_OBJECTS, **_NUMBERS, **_TUPLES, **_IMAGES, **_CHOICES}

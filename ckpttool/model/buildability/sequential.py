@@ -17,8 +17,8 @@ _AT_FIRST = 2  # layers with which a model gets its InputLayer, if that is not s
 def from_config(place: str, config: Any, context: Context) -> Layer:
     """The model that a config describes. Raises Refused where Keras raises."""
     if not isinstance(config, dict):
-        found = "a list, the form of Keras 2.2.2 and older" if isinstance(config, list) else shown(config)
-        raise context.refused("Sequential", "config", f"config is {found}; Keras takes an object with name and layers")
+        form = "a list, the form of Keras 2.2.2 and older" if isinstance(config, list) else shown(config)
+        raise context.refused("Sequential", "config", f"config is {form}; Keras takes an object with name and layers")
     for key in ("name", "layers"):
         if key not in config:
             raise context.refused("Sequential", key, "it is not given, and Keras cannot do without it")
@@ -28,7 +28,7 @@ def from_config(place: str, config: Any, context: Context) -> Layer:
     if not isinstance(entries, list):
         raise context.refused("Sequential", "layers", f"the layers are {shown(entries)}; Keras takes a list")
     model = Layer(SEQUENTIAL, name, config)
-    layers, named = _made(entries, context), dict[str, Layer]()
+    layers, named = _layers(entries, context), dict[str, Layer]()
     for at, layer in enumerate(layers, 1):
         _add(model, layer, named, context)
         if len(model.layers) <= _AT_FIRST or at == len(layers):  # Keras does so each time, with the same outcome
@@ -39,32 +39,32 @@ def from_config(place: str, config: Any, context: Context) -> Layer:
     return model
 
 
-def _made(entries: list[Any], context: Context) -> list[Layer]:
+def _layers(entries: list[Any], context: Context) -> list[Layer]:
     """The layers; where Keras raises for one, the others are looked at all the same."""
-    made: list[Layer] = []
+    layers: list[Layer] = []
     first: Refused | None = None
     for entry in entries:
         layer = context.attempt(partial(_layer, entry, context))
-        made += [layer] if isinstance(layer, Layer) else []
+        layers += [layer] if isinstance(layer, Layer) else []
         first = first or (layer if isinstance(layer, Refused) else None)
     if first is not None:
         raise first
-    return made
+    return layers
 
 
 def _layer(entry: Any, context: Context) -> Layer:
     if not isinstance(entry, dict):
         raise context.refused("Sequential", "layers", f"{shown(entry)} is no layer")
-    made = legacy.layer_of(entry, context) if "module" not in entry else deserialize(entry, context)
-    if not isinstance(made, Layer) or not is_layer(made):
-        found = getattr(made, "class_name", shown(made))
-        raise context.refused(found, "", "it is no layer, and a Sequential model holds layers only")
-    return made
+    layer = legacy.layer_of(entry, context) if "module" not in entry else deserialize(entry, context)
+    if not isinstance(layer, Layer) or not is_layer(layer):
+        class_name = getattr(layer, "class_name", shown(layer))
+        raise context.refused(class_name, "", "it is no layer, and a Sequential model holds layers only")
+    return layer
 
 
-def is_layer(made: Layer) -> bool:
+def is_layer(layer: Layer) -> bool:
     """Whether an object of a graph is a layer, which operations are not."""
-    return ".ops." not in made.place
+    return ".ops." not in layer.place
 
 
 def _add(model: Layer, layer: Layer, named: dict[str, Layer], context: Context) -> None:
@@ -120,9 +120,9 @@ def build(model: Layer, value: Any, context: Context) -> None:
         model.layers.insert(0, _input(shape, None))
     else:
         assert first.nodes[0].flat is not None
-        found = first.nodes[0].flat[0].shape
-        if found is not None and found != shape:
-            why = f"the model is built for {shown(list(shape))}, where its input layer has {shown(list(found))}"
+        known = first.nodes[0].flat[0].shape
+        if known is not None and known != shape:
+            why = f"the model is built for {shown(list(shape))}, where its input layer has {shown(list(known))}"
             raise context.refused("Sequential", "build_input_shape", why)
     assert model.layers[0].nodes[0].flat is not None
     outputs: Any = model.layers[0].nodes[0].flat[0]

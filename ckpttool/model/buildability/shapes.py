@@ -21,11 +21,11 @@ def standard_shape(value: Any) -> Shape | None:
     return tuple(scalars.truncated(size) for size in value)
 
 
-def is_alike(one: Shape | None, other: Shape | None) -> bool:
+def is_alike(shape: Shape | None, other: Shape | None) -> bool:
     """Whether two shapes may be the same, as far as they are known."""
-    if one is None or other is None:
+    if shape is None or other is None:
         return True
-    return len(one) == len(other) and all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
+    return len(shape) == len(other) and all(a is None or b is None or a == b for a, b in zip(shape, other, strict=True))
 
 
 def is_dtype(value: Any) -> bool:

@@ -46,8 +46,8 @@ def row_of(place: str) -> Row | None:
 
 @cache
 def _table() -> Mapping[str, Row]:
-    found = json.loads(Path(__file__).with_name("constructors.json").read_text("utf-8"))
-    return {place: _row(value) for place, value in found["classes"].items()}
+    constructors = json.loads(Path(__file__).with_name("constructors.json").read_text("utf-8"))
+    return {place: _row(value) for place, value in constructors["classes"].items()}
 
 
 def _row(value: Mapping[str, Any]) -> Row:

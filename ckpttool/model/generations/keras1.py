@@ -148,8 +148,8 @@ def merged(config: Mapping[str, Any]) -> tuple[str, Config] | None:
 
 def _dot_axes(axes: Any) -> Any:
     """The axes of a product; up to 1.0.5 each of the two was in a list of its own."""
-    if isinstance(axes, list) and all(isinstance(one, list) and len(one) == 1 for one in axes):
-        return [one[0] for one in axes]
+    if isinstance(axes, list) and all(isinstance(axis, list) and len(axis) == 1 for axis in axes):
+        return [axis[0] for axis in axes]
     return axes
 
 

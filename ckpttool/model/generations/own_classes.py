@@ -53,4 +53,4 @@ def _marked_config(config: Any, version: KerasVersion, depth: int) -> Any:
 
 def _all(entries: list[Any], version: KerasVersion, depth: int) -> list[Any]:
     changed = [_marked(entry, version, depth + 1) for entry in entries]
-    return changed if any(one is not other for one, other in zip(changed, entries, strict=True)) else entries
+    return changed if any(entry is not other for entry, other in zip(changed, entries, strict=True)) else entries

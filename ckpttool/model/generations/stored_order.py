@@ -79,11 +79,11 @@ def stored_order(part: Part, generation: Generation, entry: Any = None) -> list[
         return _of_3(part)
     top = _At(part, _config(entry), (), (part.name,), part.name)
     trainable, others = _lists(top, generation)
-    train = {_weight(one) for one in trainable}
-    arrays = [one._replace(trainable=_weight(one) in train) for one in [*trainable, *others]]
+    train = {_weight(array) for array in trainable}
+    arrays = [array._replace(trainable=_weight(array) in train) for array in [*trainable, *others]]
     if generation is not Generation.KERAS_0:
         return arrays
-    return [one._replace(name=f"param_{at}", forms=one.forms[::-1]) for at, one in enumerate(arrays)]
+    return [array._replace(name=f"param_{at}", forms=array.forms[::-1]) for at, array in enumerate(arrays)]
 
 
 def _of_3(part: Part) -> list[StoredSlot]:
@@ -108,16 +108,16 @@ def _lists(at: _At, generation: Generation) -> _Lists:
     """
     own = _own(at, generation)
     mine, fixed = (
-        [one for one in own if _is_tracked_trainable(one.slot)],
-        [one for one in own if not _is_tracked_trainable(one.slot)],
+        [array for array in own if _is_tracked_trainable(array.slot)],
+        [array for array in own if not _is_tracked_trainable(array.slot)],
     )
     inner = [_lists(child, generation) for child in _children(at)]
-    trainable, others = [one for front, _ in inner for one in front], [one for _, back in inner for one in back]
+    trainable, others = [array for front, _ in inner for array in front], [array for _, back in inner for array in back]
     if at.part.trainable:
         return _once([*mine, *trainable]), _once([*fixed, *others])
     if at.part.is_model or at.part.class_name in _MODELS:
         return [], [*trainable, *others]
-    return [], _once([*mine, *fixed, *(one for front, back in inner for one in [*front, *back])])
+    return [], _once([*mine, *fixed, *(array for front, back in inner for array in [*front, *back])])
 
 
 def _is_tracked_trainable(slot: Slot) -> bool:
@@ -127,14 +127,14 @@ def _is_tracked_trainable(slot: Slot) -> bool:
 def _once(arrays: list[StoredSlot]) -> list[StoredSlot]:
     """The arrays without repetitions, which come from weights that two objects list."""
     first: dict[tuple[str, str, int], StoredSlot] = {}
-    for one in arrays:
-        first.setdefault(_weight(one), one)
+    for array in arrays:
+        first.setdefault(_weight(array), array)
     return list(first.values())
 
 
-def _weight(one: StoredSlot) -> tuple[str, str, int]:
+def _weight(array: StoredSlot) -> tuple[str, str, int]:
     """The key of an array in its layer: owner, slot and gate."""
-    return one.owner, one.slot.name, one.gate
+    return array.owner, array.slot.name, array.gate
 
 
 def _own(at: _At, generation: Generation) -> list[StoredSlot]:

@@ -36,8 +36,8 @@ def additive_attention_weights(args: Args, inputs: Inputs, build: Build) -> Part
 def attention_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """Attention and AdditiveAttention, called on a list of query, value and perhaps key: the query with the last axis
     of the value; scores for each of its rows and those of the key."""
-    given = [at_least(args, shape, 2) for shape in listed(args, call, 2, 3)]
-    query, value, key = given[0], given[1], given[-1]
+    inputs = [at_least(args, shape, 2) for shape in listed(args, call, 2, 3)]
+    query, value, key = inputs[0], inputs[1], inputs[-1]
     output = None if query is None else (*query[:-1], value[-1] if value else None)
     scores = None if query is None else (*query[:-1], key[-2] if key else None)
     return (output, scores) if switched(args, call, 3, _SCORES) else (output,)
@@ -71,11 +71,11 @@ def multi_head_attention_outputs(args: Args, call: Call, infer: Infer) -> Output
     query, value, key = (at_least(args, shape, 2) for shape in _query_value_key(call))
     _check_lengths(args, value, key)
     heads = args.size("num_heads")
-    stated = args.shape("output_shape") if args.config.get("output_shape") else None
+    output_shape = args.shape("output_shape") if args.config.get("output_shape") else None
     scored = switched(args, call, _SCORES_PLACE, _SCORES)
     if query is None:
         return (None, None) if scored else (None,)
-    output = query if stated is None else (*query[:-1], *stated)
+    output = query if output_shape is None else (*query[:-1], *output_shape)
     return (output, (query[0], heads, query[1], query[1])) if scored else (output,)
 
 
@@ -129,22 +129,22 @@ def _last(args: Args, shape: Shape | None) -> Size:
     return args.axis_of(shape, -1)
 
 
-def _projection(args: Args, name: str, shape: Shape | None, summed: int, made: Shape) -> Part:
+def _projection(args: Args, name: str, shape: Shape | None, summed: int, outputs: Shape) -> Part:
     """An EinsumDense that sums over the last `summed` axes of its input and makes new ones.
 
     `_build_proj_equation`, keras/src/layers/attention/multi_head_attention.py. Dots stand for the axes that stay where
     the input is not known; they let the same shapes come out, but for those that depend on the rank.
     """
-    if len(made) > _MAX_OUTPUTS:
+    if len(outputs) > _MAX_OUTPUTS:
         raise args.error("output_shape", f"at most {_MAX_OUTPUTS} axes")
     stay = 0 if shape is None else len(shape) - summed
-    kept = _LETTERS[:stay] or "..."
-    gone, new = _LETTERS[stay : stay + summed], _LETTERS[stay + summed :][: len(made)]
+    free = _LETTERS[:stay] or "..."
+    contracted, new = _LETTERS[stay : stay + summed], _LETTERS[stay + summed :][: len(outputs)]
     inner = args.child(
         "EinsumDense",
         name,
-        equation=f"{kept}{gone},{gone}{new}->{kept}{new}",
-        output_shape=[None] * (stay - 1) + list(made),
+        equation=f"{free}{contracted},{contracted}{new}->{free}{new}",
+        output_shape=[None] * (stay - 1) + list(outputs),
         bias_axes=new if args.flag("use_bias", True) else None,
     )
     return einsum_dense_part(inner, shape)

@@ -52,5 +52,5 @@ BEYOND: Mapping[str, Beyond] = MappingProxyType(
 
 def beyond(args: Args) -> Beyond | None:
     """The class of a layer where it is one of these, None where it is any other."""
-    found = None if args.foreign else BEYOND.get(args.class_name)
-    return found if found and args.config.keys() - _OF_EVERY_LAYER == found.arguments else None
+    layer = None if args.foreign else BEYOND.get(args.class_name)
+    return layer if layer and args.config.keys() - _OF_EVERY_LAYER == layer.arguments else None

@@ -40,18 +40,18 @@ def shapes(value: Any) -> Inputs:
 
 def sole(args: Args, call: Call) -> Shape | None:
     """The shape of the only input of a layer, None where it is not known."""
-    found = shapes(main(call))
-    if len(found) > 1:
-        raise misfit(args, "one input", *found)
-    return found[0] if found else None
+    inputs = shapes(main(call))
+    if len(inputs) > 1:
+        raise misfit(args, "one input", *inputs)
+    return inputs[0] if inputs else None
 
 
 def listed(args: Args, call: Call, *counts: int) -> Inputs:
     """The shapes of the inputs that a layer takes as one list, which must be as many as `counts` allow."""
-    found = shapes(main(call))
-    if counts and len(found) not in counts:
-        raise misfit(args, f"a list of {' or '.join(map(str, counts))} inputs", *found)
-    return found
+    inputs = shapes(main(call))
+    if counts and len(inputs) not in counts:
+        raise misfit(args, f"a list of {' or '.join(map(str, counts))} inputs", *inputs)
+    return inputs
 
 
 def ranked(args: Args, shape: Shape | None, *ranks: int) -> Shape | None:
@@ -68,20 +68,20 @@ def at_least(args: Args, shape: Shape | None, rank: int) -> Shape | None:
     return shape
 
 
-def misfit(args: Args, expected: str, *found: Shape | None) -> ConfigError:
+def misfit(args: Args, expected: str, *inputs: Shape | None) -> ConfigError:
     """What is wrong with the inputs of a layer, to be raised."""
-    told = ", ".join("unknown" if shape is None else str(shape) for shape in found[:4])
-    told = f"{told}, ..." if len(found) > 4 else told or "none"
-    return ConfigError(f"{_label(args)}: the input does not fit", where=_where(args), expected=expected, found=told)
+    actual = ", ".join("unknown" if shape is None else str(shape) for shape in inputs[:4])
+    actual = f"{actual}, ..." if len(inputs) > 4 else actual or "none"
+    return ConfigError(f"{_label(args)}: the input does not fit", where=_where(args), expected=expected, found=actual)
 
 
 @contextmanager
-def fitting(args: Args, *found: Shape | None) -> Iterator[None]:
+def fitting(args: Args, *inputs: Shape | None) -> Iterator[None]:
     """Make of what the arithmetic of shapes refuses what is wrong with the inputs of a layer."""
     try:
         yield
     except ValueError as problem:
-        raise misfit(args, str(problem), *found) from None
+        raise misfit(args, str(problem), *inputs) from None
 
 
 def _label(args: Args) -> str:
@@ -92,9 +92,9 @@ def _where(args: Args) -> str:
     return "/".join(args.path)
 
 
-def differ(one: Size, other: Size) -> bool:
+def differ(size: Size, other: Size) -> bool:
     """Whether two sizes are known and not the same."""
-    return one is not None and other is not None and one != other
+    return size is not None and other is not None and size != other
 
 
 def whole(value: Any, least: int) -> bool:

@@ -41,18 +41,18 @@ def hashing_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 def hashed_crossing_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """HashedCrossing of two inputs: the shape of the first, or `num_bins` for one-hot vectors."""
     mode, depth = args.choice("output_mode", "int", "one_hot"), args.size("num_bins")
-    one, other = (at_least(args, shape, 1) for shape in listed(args, call, 2))
-    if one and other and differ(one[-1], other[-1]):
-        raise misfit(args, "two inputs of the same shape", one, other)
-    if one is None or mode == "int":
-        return (one,)
-    return ((*(one[:-1] if one[-1] == 1 else one), depth),)
+    shape, other = (at_least(args, shape, 1) for shape in listed(args, call, 2))
+    if shape and other and differ(shape[-1], other[-1]):
+        raise misfit(args, "two inputs of the same shape", shape, other)
+    if shape is None or mode == "int":
+        return (shape,)
+    return ((*(shape[:-1] if shape[-1] == 1 else shape), depth),)
 
 
 def discretization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Discretization: the summary of its data, where nothing gives the boundaries."""
-    given = args.config.get("bin_boundaries") is not None
-    return args.part(None if given else Slot(SUMMARY, (2, None), trainable=False))
+    has_boundaries = args.config.get("bin_boundaries") is not None
+    return args.part(None if has_boundaries else Slot(SUMMARY, (2, None), trainable=False))
 
 
 def discretization_outputs(args: Args, call: Call, infer: Infer) -> Outputs:

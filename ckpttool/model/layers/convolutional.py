@@ -156,13 +156,13 @@ def _output_padding(args: Args, rank: int) -> tuple[int | None, ...]:
     """The padding behind each axis, which must be less than its stride; None where there is none."""
     if "output_padding" not in args:
         return (None,) * rank
-    given, strides = items(args.config["output_padding"]), args.numbers("strides", rank, 1)
-    given = given if isinstance(given, list) else [given] * rank
-    if len(given) != rank or not all(whole(size, 0) and size <= MAX_SIZE for size in given):
+    padding, strides = items(args.config["output_padding"]), args.numbers("strides", rank, 1)
+    padding = padding if isinstance(padding, list) else [padding] * rank
+    if len(padding) != rank or not all(whole(size, 0) and size <= MAX_SIZE for size in padding):
         raise args.error("output_padding", f"{rank} whole numbers")
-    if any(size >= stride for size, stride in zip(given, strides, strict=True)):
+    if any(size >= stride for size, stride in zip(padding, strides, strict=True)):
         raise args.error("output_padding", "less than the strides")
-    return tuple(given)
+    return tuple(padding)
 
 
 ROWS = {

@@ -21,11 +21,11 @@ def input_layer_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 
 def lambda_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """Lambda: the `output_shape` that its config states, behind the batch of its first input; else unknown."""
-    stated = read_shape(args.config.get("output_shape"))
-    given = shapes(main(call))
-    if stated is None or not given:
+    output_shape = read_shape(args.config.get("output_shape"))
+    inputs = shapes(main(call))
+    if output_shape is None or not inputs:
         return ()
-    return ((given[0][0] if given[0] else None, *stated),)
+    return ((inputs[0][0] if inputs[0] else None, *output_shape),)
 
 
 ROWS = {

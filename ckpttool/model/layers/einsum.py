@@ -45,9 +45,9 @@ def einsum_dense_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """EinsumDense: the batch, what `output_shape` states, and the axes that the dots stand for."""
     equation = Equation.of(args)
     equation.check_call(args)
-    stated = args.shape("output_shape")
+    output_shape = args.shape("output_shape")
     shape = at_least(args, sole(args, call), 1)
-    return (None,) if shape is None else (_output(args, equation, shape, stated),)
+    return (None,) if shape is None else (_output(args, equation, shape, output_shape),)
 
 
 class Equation(NamedTuple):
@@ -121,7 +121,7 @@ class _Sizes(NamedTuple):
 
     equation: Equation
     shape: Shape | None
-    stated: Shape
+    output_shape: Shape
 
     @classmethod
     def of(cls, args: Args, equation: Equation, shape: Shape | None) -> "_Sizes":
@@ -139,7 +139,7 @@ class _Sizes(NamedTuple):
 
     def of_outputs(self, args: Args) -> dict[str, Size]:
         """The size of each output label. The batch axis, and those behind the dots, come from the input."""
-        named, outputs = self.stated, self.equation.outputs
+        named, outputs = self.output_shape, self.equation.outputs
         if self.equation.dots != "left" or self.elided == 0:
             named = (self.shape[0] if self.shape else None, *named)
         if len(named) < len(outputs):
@@ -205,7 +205,7 @@ def _by_size(shape: Shape) -> tuple[Size, Size]:
     return times(*shape[:split]), times(*shape[split:])
 
 
-def _output(args: Args, equation: Equation, shape: Shape, stated: Shape) -> Shape:
+def _output(args: Args, equation: Equation, shape: Shape, output_shape: Shape) -> Shape:
     """The shape of the output for an input of this shape.
 
     Keras puts each axis of dots on the left, but the batch, before the last, so that they come reversed.
@@ -215,7 +215,7 @@ def _output(args: Args, equation: Equation, shape: Shape, stated: Shape) -> Shap
         raise misfit(args, f"an input with the axes {equation.inputs}", shape)
     between = shape[1:elided][::-1] if is_left else ()
     behind = shape[len(equation.inputs) :] if equation.dots == "right" else ()
-    output = (shape[0], *between, *stated, *behind)
+    output = (shape[0], *between, *output_shape, *behind)
     if len(output) < len(equation.outputs) + elided:
         raise args.error("output_shape", f"sizes for the axes {equation.outputs} of the output")
     start = elided if is_left else 0

@@ -34,12 +34,12 @@ def colored(args: Args, call: Call, infer: Infer) -> Outputs:
 
 def max_boxes(args: Args, call: Call, infer: Infer) -> Outputs:
     """MaxNumBoundingBoxes: so many boxes and labels for each image; anything else stays."""
-    count, given = args.size("max_number"), main(call)
-    boxes = given.get("bounding_boxes") if isinstance(given, Mapping) else None
+    count, inputs = args.size("max_number"), main(call)
+    boxes = inputs.get("bounding_boxes") if isinstance(inputs, Mapping) else None
     if not isinstance(boxes, Mapping):
-        return shapes(given)
+        return shapes(inputs)
     counted = {key: _counted(args, value, count) for key, value in boxes.items()}
-    return shapes({**given, "bounding_boxes": counted})
+    return shapes({**inputs, "bounding_boxes": counted})
 
 
 def _counted(args: Args, value: Any, count: int) -> list[Tensor]:

@@ -32,22 +32,22 @@ def lookup_weights(args: Args, inputs: Inputs, build: Build) -> Part:
 def lookup_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """StringLookup and IntegerLookup: the same for numbers, else as many as there are words."""
     mode, shape = args.choice("output_mode", *_MODES), sole(args, call)
-    depth = _words(args)
+    depth = _vocabulary_size(args)
     return (shape if shape is None or mode == "int" else encoded(shape, depth, mode),)
 
 
 def text_vectorization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """TextVectorization: a StringLookup in it keeps the vocabulary and the weights, and both write them."""
     inner = args.child("StringLookup", "string_lookup")
-    held = _lookup(args, inner.part(*_weights(args)))
+    lookup = _lookup(args, inner.part(*_weights(args)))
     own = (replace(slot, borrowed=_INNER) for slot in _weights(args))
-    return _lookup(args, args.part(*own, children=[(_INNER, held)]))
+    return _lookup(args, args.part(*own, children=[(_INNER, lookup)]))
 
 
 def text_vectorization_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """TextVectorization: `output_sequence_length` numbers, else as StringLookup does of the words of each text."""
     mode, shape = args.choice("output_mode", *_MODES), sole(args, call)
-    length, depth = args.rank("output_sequence_length"), _words(args)
+    length, depth = args.rank("output_sequence_length"), _vocabulary_size(args)
     if shape is None:
         return (None,)
     if mode == "int":
@@ -67,14 +67,14 @@ def _weights(args: Args) -> list[Slot]:
 def _lookup(args: Args, part: Part) -> Part:
     """The part with where its vocabulary is: in the config, else in the assets, where a path in the config is read
     before."""
-    given = args.config.get("vocabulary")
-    listed = len(given) if isinstance(given, list) and given else None
+    source = args.config.get("vocabulary")
+    listed = len(source) if isinstance(source, list) and source else None
     padded = bool(part.slots) and args.config.get("pad_to_max_tokens") is True
-    found = Vocabulary(listed, given if isinstance(given, str) else "", padded)
-    return replace(part, assets=listed is None, vocabulary=found)
+    entries = Vocabulary(listed, source if isinstance(source, str) else "", padded)
+    return replace(part, assets=listed is None, vocabulary=entries)
 
 
-def _words(args: Args) -> Size:
+def _vocabulary_size(args: Args) -> Size:
     """The size of a vocabulary: `max_tokens` where it is filled up, else what the config counted, None before that."""
     if args.flag("pad_to_max_tokens", False):
         return args.size("max_tokens")

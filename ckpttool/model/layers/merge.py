@@ -29,8 +29,8 @@ def elementwise(*counts: int) -> Rule:
 def scaled_sum(args: Args, call: Call, infer: Infer) -> Outputs:
     """CustomScaleLayer of InceptionResNetV2: the sum of two inputs, the second scaled; known where both are alike, for
     the layer itself looks at nothing."""
-    found = listed(args, call)
-    return (found[0] if len(found) == 2 and found[0] == found[1] else None,)
+    inputs = listed(args, call)
+    return (inputs[0] if len(inputs) == 2 and inputs[0] == inputs[1] else None,)
 
 
 def _known(args: Args, shapes: tuple[Shape | None, ...]) -> list[Shape] | None:
@@ -49,13 +49,13 @@ def _batch(args: Args, shapes: list[Shape]) -> Size:
     return sizes.pop() if sizes else None
 
 
-def _stretched(args: Args, one: Shape, other: Shape) -> Shape:
+def _stretched(args: Args, shape: Shape, other: Shape) -> Shape:
     """Two shapes without their batch, merged."""
-    longer, shorter = (one, other) if len(one) >= len(other) else (other, one)
+    longer, shorter = (shape, other) if len(shape) >= len(other) else (other, shape)
     start = len(longer) - len(shorter)
     pairs = list(zip(longer[start:], shorter, strict=True))
     if any(differ(a, b) and 1 not in (a, b) for a, b in pairs):
-        raise misfit(args, "inputs with the same axes, or axes of 1", one, other)
+        raise misfit(args, "inputs with the same axes, or axes of 1", shape, other)
     return (*longer[:start], *(None if None in (a, b) else b if a == 1 else a for a, b in pairs))
 
 
@@ -79,9 +79,9 @@ def _concatenated(args: Args, known: list[Shape], axis: int) -> Shape:
     rests = [_without(shape, axis) for shape in known]
     if any(len(rest) != len(rests[0]) for rest in rests) or any(_disagree(sizes) for sizes in zip(*rests, strict=True)):
         raise misfit(args, f"inputs that differ in axis {axis} only", *known)
-    at, made = axis % len(known[0]), list(known[0])
-    made[at] = _sum([shape[axis] for shape in known])
-    return tuple(made)
+    at, joined = axis % len(known[0]), list(known[0])
+    joined[at] = _sum([shape[axis] for shape in known])
+    return tuple(joined)
 
 
 def _without(shape: Shape, axis: int) -> Shape:
@@ -113,8 +113,8 @@ def dot(args: Args, call: Call, infer: Infer) -> Outputs:
     left, right = (_summed(args, shape, axis) for shape, axis in zip(known, (axes[0], axes[-1]), strict=True))
     if differ(known[0][left], known[1][right]) or differ(known[0][0], known[1][0]):
         raise misfit(args, "two inputs with the same batch and the same size where they are summed", *known)
-    made = (*_without(known[0], left), *_without(known[1], right)[1:])
-    return (made if len(made) > 1 else (*made, 1),)
+    output = (*_without(known[0], left), *_without(known[1], right)[1:])
+    return (output if len(output) > 1 else (*output, 1),)
 
 
 def _summed(args: Args, shape: Shape, axis: int) -> int:

@@ -80,7 +80,7 @@ def normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """
     if "mean" in args:
         return args.part()
-    shape = _kept(args, first(inputs))
+    shape = _without_axes(args, first(inputs))
     return args.part(
         replace(fixed("mean", shape, args.variable_dtype), tracked="adapt_mean"),
         replace(fixed("variance", shape, args.variable_dtype), tracked="adapt_variance"),
@@ -88,7 +88,7 @@ def normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     )
 
 
-def _kept(args: Args, shape: Shape | None) -> Shape:
+def _without_axes(args: Args, shape: Shape | None) -> Shape:
     """The sizes of the axes that are kept, in their order in the input."""
     axes = args.axes("axis", -1)
     if shape is None:

@@ -35,8 +35,8 @@ def global_pool(rank: int) -> Rule:
     """Global pooling: batch and channels; with `keepdims` the axes of space are 1 each."""
 
     def rule(args: Args, call: Call, infer: Infer) -> Outputs:
-        shape, kept = ranked(args, sole(args, call), rank + 2), args.flag("keepdims", False)
-        image = Image.of(args, shape or (None,) * (rank + 2)).with_space(*(1,) * (rank if kept else 0))
+        shape, keepdims = ranked(args, sole(args, call), rank + 2), args.flag("keepdims", False)
+        image = Image.of(args, shape or (None,) * (rank + 2)).with_space(*(1,) * (rank if keepdims else 0))
         return (None if shape is None else image.shape,)
 
     return rule

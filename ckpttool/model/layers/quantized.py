@@ -42,7 +42,7 @@ def fixed(name: str, shape: Shape | None, dtype: str, stored: bool = True) -> Sl
 def float8(policy: Policy) -> list[Slot]:
     """The scales and histories of maxima that float8 keeps beside the kernel; trainable, as gradients update them."""
     shapes: tuple[tuple[str, Shape], ...] = (("scale", ()), ("amax_history", (policy.history,)))
-    return [Slot(f"{of}_{what}", shape) for of in ("inputs", "kernel", "outputs_grad") for what, shape in shapes]
+    return [Slot(f"{of}_{suffix}", shape) for of in ("inputs", "kernel", "outputs_grad") for suffix, shape in shapes]
 
 
 def packed(policy: Policy, rows: Size, columns: Size, zero: str = "kernel_zero") -> list[Slot]:

@@ -64,7 +64,7 @@ def stacked_cells_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """StackedRNNCells: its cells, each fed with the output of the one before."""
     shape, parts = first(inputs), list[Part]()
     for cell in args.layers("cells"):
-        parts.append(_held_cell(args, cell, shape, build))
+        parts.append(_cell_part(args, cell, shape, build))
         shape = (None, _output_size(parts[-1]))
     return args.part(children=members("cells", parts))
 
@@ -83,8 +83,8 @@ def layer_weights(cell: Weights, class_name: str, name: str) -> Weights:
 
     def weights(args: Args, inputs: Inputs, build: Build) -> Part:
         keys = ("units", "use_bias", "reset_after", "trainable")
-        given = {key: args.config[key] for key in keys if key in args.config}
-        inner = args.child(class_name, name, **given)
+        arguments = {key: args.config[key] for key in keys if key in args.config}
+        inner = args.child(class_name, name, **arguments)
         return args.part(children=[("cell", cell(inner, (_step(args, inputs),), build))])
 
     return weights
@@ -134,12 +134,12 @@ def conv_lstm_outputs(rank: int) -> Rule:
 
 def rnn_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """RNN: the cell that it runs."""
-    return args.part(children=[("cell", _held_cell(args, args.layer("cell"), _step(args, inputs), build))])
+    return args.part(children=[("cell", _cell_part(args, args.layer("cell"), _step(args, inputs), build))])
 
 
 def rnn_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """RNN: as many states as its cell has; one output where the cell is not known and no states are asked for."""
-    sizes, stateful = _held_sizes(args), args.flag("return_state", False)
+    sizes, stateful = _cell_sizes(args), args.flag("return_state", False)
     if sizes.output is None or (stateful and sizes.states is None):
         return () if stateful else (None,)
     shape = ranked(args, _sequence(call), 3) or (None,) * 3
@@ -149,13 +149,13 @@ def rnn_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 def bidirectional_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     """Bidirectional: a layer for each direction, named after the one it was given, and built for what its own
     `build_config` states where it has one."""
-    held = args.layer("layer")
-    part = _checked(args, build(held, held.built or inputs), _RUNNING, "layer")
+    inner = args.layer("layer")
+    part = _checked(args, build(inner, inner.built or inputs), _RUNNING, "layer")
     forward = replace(part, name=f"forward_{part.name.removeprefix('forward_')}")
     backward = replace(part, name=f"backward_{part.name.removeprefix('backward_')}")
     if "backward_layer" in args:
-        held = args.layer("backward_layer")
-        backward = _checked(args, build(held, held.built or inputs), _RUNNING, "backward_layer")
+        inner = args.layer("backward_layer")
+        backward = _checked(args, build(inner, inner.built or inputs), _RUNNING, "backward_layer")
     return args.part(children=[("forward_layer", forward), ("backward_layer", backward)])
 
 
@@ -164,14 +164,14 @@ def bidirectional_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 
     Keras doubles the last axis for `concat` whatever the data format.
     """
-    held = args.layer("layer")
+    inner = args.layer("layer")
     mode = args.choice("merge_mode", *_MERGES) if args.config.get("merge_mode", _MERGES[0]) is not None else ""
-    found = infer(held, call)
-    if found and held.class_name not in _RUNNING | _FOR_CUDNN:
+    outputs = infer(inner, call)
+    if outputs and inner.class_name not in _RUNNING | _FOR_CUDNN:
         raise args.error("layer", "a recurrent layer")
-    if not found or (len(found) > 1) != held.flag("return_state", False):
+    if not outputs or (len(outputs) > 1) != inner.flag("return_state", False):
         return ()
-    output, states = found[0], found[1:]
+    output, states = outputs[0], outputs[1:]
     merged = (output,) if mode else (output, output)
     return (_doubled(output) if mode == "concat" else output, *merged[1:], *states, *states)
 
@@ -180,7 +180,7 @@ def _doubled(shape: Shape | None) -> Shape | None:
     return (*shape[:-1], times(shape[-1], 2)) if shape else None
 
 
-def _held_cell(args: Args, cell: Args, shape: Shape | None, build: Build) -> Part:
+def _cell_part(args: Args, cell: Args, shape: Shape | None, build: Build) -> Part:
     return _checked(args, build(cell, cell.built or (shape,)), _CELLS, "cell")
 
 
@@ -209,9 +209,9 @@ def _step(args: Args, inputs: Inputs) -> Shape | None:
     return (shape[0], *shape[2:])
 
 
-def _run(args: Args, start: Shape, made: Shape, states: tuple[Shape, ...]) -> Outputs:
+def _run(args: Args, start: Shape, size: Shape, states: tuple[Shape, ...]) -> Outputs:
     """What comes out of a layer that runs a cell over an input of this batch and time."""
-    output = (*start, *made) if args.flag("return_sequences", False) else (start[0], *made)
+    output = (*start, *size) if args.flag("return_sequences", False) else (start[0], *size)
     if not args.flag("return_state", False):
         return (output,)
     return (output, *((start[0], *state) for state in states))
@@ -229,7 +229,7 @@ class _Sizes(NamedTuple):
     output: int | None = None
 
 
-def _held_sizes(args: Args) -> _Sizes:
+def _cell_sizes(args: Args) -> _Sizes:
     """The sizes of the cell that a layer runs; a list of cells is stacked."""
     if isinstance(args.config.get("cell"), list):
         return _stacked(args, args.layers("cell"))

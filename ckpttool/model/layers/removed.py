@@ -76,9 +76,9 @@ def locally_connected_weights(rank: int) -> Weights:
     """LocallyConnected1D and 2D: a kernel for each place of the output, and a bias (places of the output, filters)."""
 
     def weights(args: Args, inputs: Inputs, build: Build) -> Part:
-        filters, found = args.size("filters"), _places(args, inputs, rank)
-        bias = _slots(args, bias=(*found[1], filters)) if args.flag("use_bias", True) else ()
-        return args.part(*_slots(args, kernel=_local_kernel(args, inputs, found, rank)), *bias)
+        filters, places = args.size("filters"), _places(args, inputs, rank)
+        bias = _slots(args, bias=(*places[1], filters)) if args.flag("use_bias", True) else ()
+        return args.part(*_slots(args, kernel=_local_kernel(args, inputs, places, rank)), *bias)
 
     return weights
 
@@ -110,13 +110,13 @@ def _places(args: Args, inputs: Inputs, rank: int) -> _Places:
     before = shape[2:] if args.config.get("data_format") == "channels_first" else shape[1:-1]
     windows, strides = args.numbers("kernel_size", rank), args.numbers("strides", rank, 1)
     whole = args.choice("padding", "valid", "same") == "same"
-    found = [
+    sizes = [
         None if size is None else -(-(size if whole else size - window + 1) // stride)
         for size, window, stride in zip(before, windows, strides, strict=True)
     ]
-    if any(size is not None and size < 1 for size in found):
+    if any(size is not None and size < 1 for size in sizes):
         raise args.error("kernel_size", "a window that fits into the input")
-    return before, tuple(found)
+    return before, tuple(sizes)
 
 
 def _local_kernel(args: Args, inputs: Inputs, places: _Places, rank: int) -> Shape:

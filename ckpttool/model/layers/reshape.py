@@ -38,12 +38,12 @@ def _target(args: Args) -> Shape:
 
 def _filled(args: Args, shape: Shape, target: Shape) -> Shape:
     """The target with what -1 stands for."""
-    total, stated = times(*shape[1:]) or 0, times(*(size for size in target if size != -1)) or 0
-    if -1 not in target and total != stated:
-        raise misfit(args, f"an input with {stated} elements", shape)
-    if -1 in target and (not stated or total % stated):
-        raise misfit(args, f"an input with a multiple of {stated} elements", shape)
-    return tuple(total // stated if size == -1 else size for size in target)
+    total, known = times(*shape[1:]) or 0, times(*(size for size in target if size != -1)) or 0
+    if -1 not in target and total != known:
+        raise misfit(args, f"an input with {known} elements", shape)
+    if -1 in target and (not known or total % known):
+        raise misfit(args, f"an input with a multiple of {known} elements", shape)
+    return tuple(total // known if size == -1 else size for size in target)
 
 
 def permute(args: Args, call: Call, infer: Infer) -> Outputs:
@@ -107,10 +107,10 @@ def _pairs(args: Args, key: str, rank: int, default: int) -> list[Pair]:
     value = default if value is None else value
     value = [value] if rank == 1 else value if isinstance(value, list) else [value] * rank
     pairs = [_pair(entry) for entry in value] if len(value) == rank else []
-    found = [pair for pair in pairs if pair is not None]
-    if len(found) != rank:
+    known_pairs = [pair for pair in pairs if pair is not None]
+    if len(known_pairs) != rank:
         raise args.error(key, f"a whole number or {rank} pairs of such")
-    return found
+    return known_pairs
 
 
 def _pair(value: Any) -> Pair | None:

@@ -61,7 +61,7 @@ def changed(rank: int, change: Change) -> Rule:
         shape = ranked(args, sole(args, call), rank + 2)
         blank = Image.of(args, (None,) * (rank + 2))
         with fitting(args, shape):
-            made = change(args, blank if shape is None else Image.of(args, shape))
-        return (None if shape is None else made.shape,)
+            image = change(args, blank if shape is None else Image.of(args, shape))
+        return (None if shape is None else image.shape,)
 
     return rule

@@ -32,16 +32,16 @@ def time_distributed_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 
     Unknown for several inputs or outputs, which Keras 3 does not run.
     """
-    held, given = args.layer("layer"), list(flat(main(call)))
-    if len(given) != 1:
+    inner, inputs = args.layer("layer"), list(flat(main(call)))
+    if len(inputs) != 1:
         return ()
-    shape = at_least(args, given[0].shape, 3)
+    shape = at_least(args, inputs[0].shape, 3)
     step = None if shape is None else (shape[0], *shape[2:])
-    found = infer(held, Call((_like(given[0], step),)))
-    if len(found) != 1:
+    outputs = infer(inner, Call((_like(inputs[0], step),)))
+    if len(outputs) != 1:
         return ()
-    made = found[0]
-    return (None if shape is None or not made else (made[0], shape[1], *made[1:]),)
+    output = outputs[0]
+    return (None if shape is None or not output else (output[0], shape[1], *output[1:]),)
 
 
 def spectral_normalization_weights(args: Args, inputs: Inputs, build: Build) -> Part:
@@ -59,11 +59,11 @@ def spectral_normalization_outputs(weightless: Collection[str]) -> Rule:
     """SpectralNormalization: the outputs of its layer, which is of no class without weights."""
 
     def rule(args: Args, call: Call, infer: Infer) -> Outputs:
-        held = args.layer("layer")
-        if held.class_name in weightless and not held.foreign:
+        inner = args.layer("layer")
+        if inner.class_name in weightless and not inner.foreign:
             raise args.error("layer", "a layer with a kernel or embeddings")
         at_least(args, sole(args, call), 1)
-        return infer(held, Call(call.args[:1], {} if call.args else call.kwargs))
+        return infer(inner, Call(call.args[:1], {} if call.args else call.kwargs))
 
     return rule
 
@@ -78,15 +78,15 @@ def pipeline_weights(args: Args, inputs: Inputs, build: Build) -> Part:
 
 def pipeline_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """Pipeline: what its last layer gives out, each fed with what comes out of the one before."""
-    layers, given = args.layers("layers"), main(call)
+    layers, inputs = args.layers("layers"), main(call)
     if not layers:
         raise args.error("layers", "at least one layer")
     for layer in layers[:-1]:
-        found = infer(layer, Call((given,)))
-        if len(found) != 1:
+        outputs = infer(layer, Call((inputs,)))
+        if len(outputs) != 1:
             return ()
-        given = Tensor(layer.name, 0, 0, found[0])
-    return infer(layers[-1], Call((given,)))
+        inputs = Tensor(layer.name, 0, 0, outputs[0])
+    return infer(layers[-1], Call((inputs,)))
 
 
 def _kernel(args: Args, layer: Part) -> Slot:

@@ -31,8 +31,8 @@ def described(model: Any) -> tuple[Any, Part, str]:
     written down, empty where it can. Raises ModelError where it is no model of Keras 3 or not built."""
     if not isinstance(model, _keras().Model):
         kind = type(model)
-        found = f"{kind.__module__}.{kind.__qualname__}"
-        raise ModelError("no model of Keras 3", expected="a keras.Model", found=found)
+        actual = f"{kind.__module__}.{kind.__qualname__}"
+        raise ModelError("no model of Keras 3", expected="a keras.Model", found=actual)
     _check_that_it_is_built(model)
     config, unwritten = _config(model)
     return config, _Tree(model).part(), unwritten
@@ -54,8 +54,8 @@ def _keras() -> Any:
         import keras
         from keras.src.saving.saving_lib import _walk_saveable  # noqa: F401 - what Keras before 3.3 does not have
     except ImportError as error:
-        found = f"keras {keras.__version__}" if "keras" in locals() else f"no {error.name}"
-        raise ModelError("Keras 3 is not installed", expected="keras 3.15", found=found, hint=INSTALL) from error
+        actual = f"keras {keras.__version__}" if "keras" in locals() else f"no {error.name}"
+        raise ModelError("Keras 3 is not installed", expected="keras 3.15", found=actual, hint=INSTALL) from error
     return keras
 
 
@@ -68,34 +68,34 @@ def _config(model: Any) -> tuple[Any, str]:
         with ObjectSharingScope():
             return json.loads(json.dumps(serialize_keras_object(model))), ""
     except Exception as error:  # whatever a get_config of the user's own raises
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        return {"class_name": type(model).__name__, "config": {"name": model.name}}, told
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return {"class_name": type(model).__name__, "config": {"name": model.name}}, reason
 
 
 @dataclass(slots=True)
-class _Found:
+class _SavedObject:
     """An object of a model: its first path, the layer that this leads through last, and all other paths."""
 
     object: Any
     path: str
-    holder: "_Found | None"
+    holder: "_SavedObject | None"
     aliases: list[str] = field(default_factory=list)
 
 
-def _walked(model: Any) -> list[_Found]:
+def _walked(model: Any) -> list[_SavedObject]:
     """The objects that Keras saves with a model, the model itself first."""
-    found: dict[int, _Found] = {}
-    _visit(found, model, "", None)
-    return list(found.values())
+    saved: dict[int, _SavedObject] = {}
+    _visit(saved, model, "", None)
+    return list(saved.values())
 
 
-def _visit(found: dict[int, _Found], saveable: Any, path: str, holder: _Found | None) -> None:
+def _visit(saved: dict[int, _SavedObject], saveable: Any, path: str, holder: _SavedObject | None) -> None:
     """Note an object and all that is behind it, or one more path to an object that was there before."""
-    seen = found.get(id(saveable))
+    seen = saved.get(id(saveable))
     if seen is None:
-        seen = found[id(saveable)] = _Found(saveable, path, holder)
-        for at, child in _held_by(saveable):
-            _visit(found, child, join_path(path, at), seen if _has_state(saveable) else holder)
+        seen = saved[id(saveable)] = _SavedObject(saveable, path, holder)
+        for at, child in _children_of(saveable):
+            _visit(saved, child, join_path(path, at), seen if _has_state(saveable) else holder)
     elif path not in (seen.path, *seen.aliases) and _LISTS_IN_LISTS not in path:
         seen.aliases.append(path)
 
@@ -105,7 +105,7 @@ def _has_state(saveable: Any) -> bool:
     return hasattr(saveable, "load_own_variables")
 
 
-def _held_by(saveable: Any) -> Iterator[tuple[str, Any]]:
+def _children_of(saveable: Any) -> Iterator[tuple[str, Any]]:
     """The objects in the attributes of one, with their paths from there, in the order of saving."""
     from keras.src.saving.saving_lib import _walk_saveable
 
@@ -154,19 +154,19 @@ class _Tree:
     """The objects of a model by what tracks them, and what else their attributes hold."""
 
     def __init__(self, model: Any) -> None:
-        found = _walked(model)
+        saved = _walked(model)
         self._model = model
-        self._found = {id(each.object): each for each in found}
-        self._held: dict[int, list[_Found]] = {}
-        for each in found:
+        self._saved = {id(each.object): each for each in saved}
+        self._owned: dict[int, list[_SavedObject]] = {}
+        for each in saved:
             if each.holder is not None and _has_state(each.object):
-                self._held.setdefault(id(each.holder.object), []).append(each)
+                self._owned.setdefault(id(each.holder.object), []).append(each)
 
     def part(self) -> Part:
         """The model as a part; its layers in their order, then what else it holds."""
         listed = {id(layer): at for at, layer in reversed(list(enumerate(self._model.layers)))}
         tops = sorted(self._children(self._model, True), key=lambda top: listed.get(id(top.object), len(listed)))
-        names = _told_apart([top.object.name for top in tops])
+        names = _distinct_names([top.object.name for top in tops])
         children = [
             (top.at, self._part(replace(top, tracked=id(top.object) in listed), "", _owners(top), name))
             for top, name in zip(tops, names, strict=True)
@@ -176,7 +176,7 @@ class _Tree:
 
     def _part(self, node: _Node, path: str, owners: _Owners, name: str) -> Part:
         """An object with all below it, `path` being where it is below its top layer."""
-        saveable, found = node.object, self._found.get(id(node.object))
+        saveable, saved = node.object, self._saved.get(id(node.object))
         written = _written(saveable, _variables(saveable))
         return Part(
             type(saveable).__name__,
@@ -191,25 +191,25 @@ class _Tree:
             isinstance(saveable, _keras().Model),
             node.placed,
             node.tracked,
-            tuple(found.aliases) if found and node.placed else (),
+            tuple(saved.aliases) if saved and node.placed else (),
             _is_optimizer(saveable),
             assets=_keeps_files(saveable),
         )
 
     def _children(self, saveable: Any, placed: bool) -> Iterator[_Node]:
-        held = {id(each.object): each for each in self._held.get(id(saveable), ())} if placed else {}
+        owned = {id(each.object): each for each in self._owned.get(id(saveable), ())} if placed else {}
         for number, layer in enumerate(getattr(saveable, "_layers", ())):
-            at = held.pop(id(layer), None)
+            at = owned.pop(id(layer), None)
             yield self._node(layer, f"({number})" if at is None else self._path(at), at is not None, True)
-        for each in held.values():
+        for each in owned.values():
             yield self._node(each.object, self._path(each), True, False)
 
     def _node(self, saveable: Any, at: str, placed: bool, tracked: bool) -> _Node:
         return _Node(saveable, at, placed, tracked, tuple(self._children(saveable, placed)))
 
-    def _path(self, found: _Found) -> str:
+    def _path(self, saved: _SavedObject) -> str:
         """The path of an object from the one that holds it."""
-        return found.path.removeprefix(f"{found.holder.path}/") if found.holder and found.holder.path else found.path
+        return saved.path.removeprefix(f"{saved.holder.path}/") if saved.holder and saved.holder.path else saved.path
 
 
 def _name(saveable: Any) -> str:
@@ -217,13 +217,13 @@ def _name(saveable: Any) -> str:
     return name if isinstance(name, str) else snake_case(type(saveable).__name__)
 
 
-def _told_apart(names: Sequence[str]) -> list[str]:
+def _distinct_names(names: Sequence[str]) -> list[str]:
     """The names, with a number behind each that was there before."""
-    found: list[str] = []
+    unique: list[str] = []
     for name in names:
         numbered = (f"{name} ({number})" for number in range(2, len(names) + 2))
-        found.append(name if name not in found else next(each for each in numbered if each not in (*found, *names)))
-    return found
+        unique.append(name if name not in unique else next(each for each in numbered if each not in (*unique, *names)))
+    return unique
 
 
 def _is_optimizer(saveable: Any) -> bool:
@@ -255,7 +255,7 @@ def _owners(top: _Node) -> _Owners:
     owners = _Owners()
     for path, node in top.walk():
         variables = _variables(node.object)
-        for variable, name in zip(variables, _told_apart([each.name for each in variables]), strict=True):
+        for variable, name in zip(variables, _distinct_names([each.name for each in variables]), strict=True):
             if node.placed or id(variable) not in owners:
                 owners[id(variable)] = path, name
     return owners
@@ -263,7 +263,7 @@ def _owners(top: _Node) -> _Owners:
 
 def _slots(saveable: Any, path: str, owners: _Owners, written: Mapping[int, str]) -> Iterator[Slot]:
     """The slots of an object at a path below its top layer."""
-    made_trainable = {id(variable) for variable in getattr(saveable, "_trainable_variables", ())}
+    created_trainable = {id(variable) for variable in getattr(saveable, "_trainable_variables", ())}
     for variable in _variables(saveable):
         owner, name = owners[id(variable)]
         stored = written.get(id(variable), "")
@@ -273,7 +273,7 @@ def _slots(saveable: Any, path: str, owners: _Owners, written: Mapping[int, str]
             variable.dtype,
             bool(variable.trainable),
             bool(stored),
-            id(variable) in made_trainable and not variable.trainable,
+            id(variable) in created_trainable and not variable.trainable,
             "" if owner == path else posixpath.relpath(f"/{owner}", f"/{path}"),
             stored if stored != variable.dtype else "",
         )
@@ -296,9 +296,9 @@ def _written(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
         return {id(variable): variable.dtype for variable in variables}
     if not load.__module__.startswith("keras."):
         return None
-    found = _as_saved(saveable, variables)
+    dtypes = _as_saved(saveable, variables)
     is_of_keras = type(saveable).__module__.startswith("keras.")
-    return found if is_of_keras or list(found or ()) == [id(variable) for variable in variables] else None
+    return dtypes if is_of_keras or list(dtypes or ()) == [id(variable) for variable in variables] else None
 
 
 def _as_saved(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
@@ -308,13 +308,13 @@ def _as_saved(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
         saveable.save_own_variables(stored)
     except Exception:  # such as a vocabulary that is not there yet
         return None
-    found: dict[int, str] = {}
+    dtypes: dict[int, str] = {}
     for number, (key, value) in enumerate(stored.items()):
-        variable = _source(value, [each for each in variables if id(each) not in found])
+        variable = _source(value, [each for each in variables if id(each) not in dtypes])
         if variable is None or key != str(number):
             return None
-        found[id(variable)] = _keras().backend.standardize_dtype(value.dtype)
-    return found
+        dtypes[id(variable)] = _keras().backend.standardize_dtype(value.dtype)
+    return dtypes
 
 
 def _source(value: Any, variables: Sequence[Any]) -> Any:

@@ -12,8 +12,8 @@ from ckpttool.model.slots import Part, Slot
 def to_json(architecture: Architecture) -> str:
     """The architecture of a live model as text, for another process."""
     assert architecture.part is not None
-    told = {"config": architecture.config, "part": asdict(architecture.part), "unwritten": architecture.unwritten}
-    return json.dumps(told)
+    value = {"config": architecture.config, "part": asdict(architecture.part), "unwritten": architecture.unwritten}
+    return json.dumps(value)
 
 
 def from_json(value: Mapping[str, Any]) -> Architecture:
@@ -22,13 +22,13 @@ def from_json(value: Mapping[str, Any]) -> Architecture:
 
 
 def _part(value: Mapping[str, Any]) -> Part:
-    told = {
+    fields = {
         "slots": tuple(_slot(slot) for slot in value["slots"]),
         "children": tuple((at, _part(child)) for at, child in value["children"]),
         "write_order": tuple(value["write_order"]),
         "aliases": tuple(value["aliases"]),
     }
-    return Part(**{**value, **told})
+    return Part(**{**value, **fields})
 
 
 def _slot(value: Mapping[str, Any]) -> Slot:

@@ -58,28 +58,28 @@ def architecture_of_function(target: str) -> Architecture:
     Raises BuildError where that gives no built model of Keras 3.
     """
     with tempfile.TemporaryDirectory(prefix="ckpttool-") as folder:
-        told, said = Path(folder, "told.json"), Path(folder, "said.txt")
-        status = _run(target, told, said)
-        lines = [line for line in said.read_text("utf-8", "replace").splitlines() if line.strip()][-_SHOWN:]
-        if not told.exists():
-            found = lines[-1].strip() if lines else f"the process ended with status {status}"
+        answer, output = Path(folder, "answer.json"), Path(folder, "output.txt")
+        status = _run(target, answer, output)
+        lines = [line for line in output.read_text("utf-8", "replace").splitlines() if line.strip()][-_SHOWN:]
+        if not answer.exists():
+            actual = lines[-1].strip() if lines else f"the process ended with status {status}"
             raise BuildError(
-                "gives no model", lines, path=target, expected="a function that returns a keras.Model", found=found
+                "gives no model", lines, path=target, expected="a function that returns a keras.Model", found=actual
             )
-        value = json_text.parse(told.read_bytes(), "what the model tells").value
+        value = json_text.parse(answer.read_bytes(), "the description of the model").value
     if "error" in value:
         raise BuildError(path=target, **{key: str(value["error"].get(key, "")) for key in _FACTS})
     return from_json(value)
 
 
-def _run(target: str, told: Path, said: Path) -> int:
-    """Calls the function in a process of its own, which tells its model in one file and prints into another."""
+def _run(target: str, answer: Path, output: Path) -> int:
+    """Call the function in a process of its own, which writes its model to `answer` and prints to `output`."""
     directories = child_processes.own_directories()
     with (
-        said.open("wb") as output,
+        output.open("wb") as output_file,
         child_processes.start(
-            "ckpttool.model.live.user_function", target, str(told), *directories,
-            environment={**_QUIET, **os.environ}, stdout=output.fileno(), stderr=STDOUT,
+            "ckpttool.model.live.user_function", target, str(answer), *directories,
+            environment={**_QUIET, **os.environ}, stdout=output_file.fileno(), stderr=STDOUT,
         ) as process,
     ):  # fmt: skip
         return process.wait()
@@ -108,13 +108,13 @@ def admit_own_code(target: str, directories: Sequence[str]) -> None:
 
 
 def model_of(target: str) -> Any:
-    """What `package.module:function` returns, called in this process."""
+    """The result of `package.module:function`, called in this process."""
     module, _, name = target.partition(":")
     return attrgetter(name)(importlib.import_module(module))()
 
 
-def main(target: str, told: str, *directories: str) -> None:
-    """What the new process does. Whatever the user's code raises ends it with a traceback."""
+def main(target: str, answer: str, *directories: str) -> None:
+    """The work of the new process. Any error of the user's code ends it with a traceback."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what was printed before a failure is to stand before it
     admit_own_code(target, directories)
@@ -123,4 +123,4 @@ def main(target: str, told: str, *directories: str) -> None:
         text = to_json(Architecture.from_model(model))
     except CheckpointError as error:
         text = json.dumps({"error": {key: getattr(error, key) for key in _FACTS}})
-    Path(told).write_text(text, encoding="utf-8")
+    Path(answer).write_text(text, encoding="utf-8")

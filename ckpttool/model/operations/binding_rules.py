@@ -75,7 +75,7 @@ def nested_shape(value: Any) -> Shape | None:
     return tuple(sizes) if not any(isinstance(item, Tensor | Mapping) for item in level) else None
 
 
-def one(compute: Compute, *names: str, more: Sequence[str] = ()) -> Rule:
+def single(compute: Compute, *names: str, more: Sequence[str] = ()) -> Rule:
     """The rule of an operation with one output, whose shape follows from those of the arguments `names`.
 
     Where the rank of one of them is not known, neither is the output. `more` are arguments that do not matter.
@@ -89,7 +89,7 @@ def one(compute: Compute, *names: str, more: Sequence[str] = ()) -> Rule:
 
 
 def several(count: int, compute: Several, *names: str, more: Sequence[str] = ()) -> Rule:
-    """As `one`, for an operation with `count` outputs."""
+    """As `single`, for an operation with `count` outputs."""
 
     def shapes(bound: Bound) -> Outputs:
         shapes = [bound.shape(name) for name in names]

@@ -6,7 +6,7 @@ The output shape of a function is not known without running it.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ckpttool.model.operations.binding_rules import Bound, custom, one
+from ckpttool.model.operations.binding_rules import Bound, custom, single
 from ckpttool.model.operations.elementwise import same
 from ckpttool.model.output_rule import Outputs, Rule
 
@@ -27,8 +27,8 @@ CORE: Mapping[str, Rule] = MappingProxyType(
         "Map": custom(_unknown, "f", "xs"),
         "Scan": custom(_unknown, "f", "init", more=("xs",)),
         "Scatter": custom(_scattered, "indices", "values"),
-        "ScatterUpdate": one(same, "inputs", more=("indices", "updates")),
-        "SliceUpdate": one(same, "inputs", more=("start_indices", "updates")),
+        "ScatterUpdate": single(same, "inputs", more=("indices", "updates")),
+        "SliceUpdate": single(same, "inputs", more=("start_indices", "updates")),
         "Switch": custom(_unknown, "index", "branches", rest=True),
         "VectorizedMap": custom(_unknown, "elements"),
     }

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.operations.arguments import axis_of, number
-from ckpttool.model.operations.binding_rules import Bound, custom, nested_shape, one, several
+from ckpttool.model.operations.binding_rules import Bound, custom, nested_shape, several, single
 from ckpttool.model.operations.manipulation import without
 from ckpttool.model.operations.reductions import flat
 from ckpttool.model.output_rule import Outputs, Rule
@@ -139,23 +139,23 @@ CREATION: Mapping[str, Rule] = MappingProxyType(
     {
         "AllClose": custom(_scalar, "x1", "x2"),
         "Arange": custom(_arange, "start", more=("stop", "step")),
-        "Bincount": one(_bincount, "x"),
-        "Diag": one(_diag, "x"),
-        "Diagflat": one(_diagflat, "x"),
-        "Diagonal": one(_diagonal, "x"),
+        "Bincount": single(_bincount, "x"),
+        "Diag": single(_diag, "x"),
+        "Diagflat": single(_diagflat, "x"),
+        "Diagonal": single(_diagonal, "x"),
         "Full": custom(_full, "fill_value"),
-        "Geomspace": one(_spaced, "start", "stop"),
+        "Geomspace": single(_spaced, "start", "stop"),
         "Histogram": several(2, _histogram, "x"),
         "Linspace": custom(_linspace, "start", "stop"),
-        "Logspace": one(_spaced, "start", "stop"),
-        "Ndim": one(_ndim, "x"),
+        "Logspace": single(_spaced, "start", "stop"),
+        "Ndim": single(_ndim, "x"),
         "Nonzero": custom(_nonzero, "x"),
         "Size": custom(_scalar, "x"),
-        "Trace": one(_trace, "x"),
+        "Trace": single(_trace, "x"),
         "Unique": custom(_unique, "x"),
         "UnravelIndex": custom(_unraveled, "indices"),
-        "Vander": one(_vander, "x"),
-        "View": one(_viewed, "x"),
+        "Vander": single(_vander, "x"),
+        "View": single(_viewed, "x"),
     }
 )
 """Rules by class name."""

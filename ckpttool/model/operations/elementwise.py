@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ckpttool.model import shape_arithmetic
 from ckpttool.model.arguments import Args
-from ckpttool.model.operations.binding_rules import one
+from ckpttool.model.operations.binding_rules import single
 from ckpttool.model.output_rule import Rule
 from ckpttool.model.sizes import Shape
 
@@ -54,7 +54,7 @@ def _with_rank(least: int) -> Rule:
             raise ValueError(f"an input with {least} axes at least")
         return array
 
-    return one(compute, "x")
+    return single(compute, "x")
 
 
 def _digitize(args: Args, x: Shape, bins: Shape) -> Shape:
@@ -71,22 +71,22 @@ def _search(args: Args, sequence: Shape, values: Shape) -> Shape:
 
 ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
     {
-        **dict.fromkeys(_OF_X, one(same, "x")),
-        **dict.fromkeys(_BROADCAST, one(broadcast, "x1", "x2")),
-        **dict.fromkeys(_OF_X_BESIDE_Y, one(same, "x", more=("y",))),
-        **dict.fromkeys(_OF_AXES, one(_along_axes, "x")),
-        "Sparsemax": one(_along_axes, "x"),
-        "Digitize": one(_digitize, "x", "bins"),
-        "FakeQuantWithMinMaxVars": one(same, "inputs", more=("min_vals", "max_vals")),
+        **dict.fromkeys(_OF_X, single(same, "x")),
+        **dict.fromkeys(_BROADCAST, single(broadcast, "x1", "x2")),
+        **dict.fromkeys(_OF_X_BESIDE_Y, single(same, "x", more=("y",))),
+        **dict.fromkeys(_OF_AXES, single(_along_axes, "x")),
+        "Sparsemax": single(_along_axes, "x"),
+        "Digitize": single(_digitize, "x", "bins"),
+        "FakeQuantWithMinMaxVars": single(same, "inputs", more=("min_vals", "max_vals")),
         "Fliplr": _with_rank(2),
         "Flipud": _with_rank(1),
-        "FullLike": one(same, "x", more=("fill_value",)),
-        "IsIn": one(same, "x1", more=("x2",)),
-        "Isclose": one(broadcast, "x1", "x2", more=("rtol", "atol")),
-        "Polar": one(same, "abs_", more=("angle",)),
-        "SearchSorted": one(_search, "sorted_sequence", "values"),
-        "StopGradient": one(same, "variable"),
-        "Where": one(broadcast, "condition", "x1", "x2"),
+        "FullLike": single(same, "x", more=("fill_value",)),
+        "IsIn": single(same, "x1", more=("x2",)),
+        "Isclose": single(broadcast, "x1", "x2", more=("rtol", "atol")),
+        "Polar": single(same, "abs_", more=("angle",)),
+        "SearchSorted": single(_search, "sorted_sequence", "values"),
+        "StopGradient": single(same, "variable"),
+        "Where": single(broadcast, "condition", "x1", "x2"),
     }
 )
 """Rules by class name."""

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.operations.arguments import number, window
-from ckpttool.model.operations.binding_rules import Bound, custom, one
+from ckpttool.model.operations.binding_rules import Bound, custom, single
 from ckpttool.model.operations.windows import channels_last
 from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import merged, same_size
@@ -136,20 +136,20 @@ def _similarity(args: Args, image: Shape, other: Shape) -> Shape:
 
 IMAGES: Mapping[str, Rule] = MappingProxyType(
     {
-        "AffineTransform": one(_moved, "images", "transform"),
-        "CropImages": one(_cropped, "images"),
-        "ElasticTransform": one(_same, "images"),
-        "GaussianBlur": one(_same, "images"),
-        "HSVToRGB": one(_colored, "images"),
-        "MapCoordinates": one(_at_coordinates, "inputs", "coordinates"),
-        "PadImages": one(_padded, "images"),
-        "PerspectiveTransform": one(_in_perspective, "images", "start_points", "end_points"),
-        "RGBToGrayscale": one(_gray, "images"),
-        "RGBToHSV": one(_colored, "images"),
-        "Resize": one(_resized, "images"),
-        "SSIM": one(_similarity, "image1", "image2"),
+        "AffineTransform": single(_moved, "images", "transform"),
+        "CropImages": single(_cropped, "images"),
+        "ElasticTransform": single(_same, "images"),
+        "GaussianBlur": single(_same, "images"),
+        "HSVToRGB": single(_colored, "images"),
+        "MapCoordinates": single(_at_coordinates, "inputs", "coordinates"),
+        "PadImages": single(_padded, "images"),
+        "PerspectiveTransform": single(_in_perspective, "images", "start_points", "end_points"),
+        "RGBToGrayscale": single(_gray, "images"),
+        "RGBToHSV": single(_colored, "images"),
+        "Resize": single(_resized, "images"),
+        "SSIM": single(_similarity, "image1", "image2"),
         "ScaleAndTranslate": custom(_scaled, "images", "output_shape", "scale", "translation"),
-        "SobelEdges": one(_edges, "images"),
+        "SobelEdges": single(_edges, "images"),
     }
 )
 """Rules by class name."""

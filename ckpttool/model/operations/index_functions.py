@@ -7,7 +7,7 @@ from typing import Any
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Tensor
 from ckpttool.model.operations.arguments import axis_of, integers
-from ckpttool.model.operations.binding_rules import Bound, custom, nested_shape, one
+from ckpttool.model.operations.binding_rules import Bound, custom, nested_shape, single
 from ckpttool.model.operations.reductions import flat
 from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import broadcast_size
@@ -117,7 +117,7 @@ INDEXING: Mapping[str, Rule] = MappingProxyType(
         "GetItem": custom(_picked, "x", "key"),
         "Slice": custom(_cut, "inputs", "start_indices"),
         "Take": custom(_taken, "x", "indices"),
-        "TakeAlongAxis": one(_taken_along, "x", "indices"),
+        "TakeAlongAxis": single(_taken_along, "x", "indices"),
     }
 )
 """Rules by class name."""

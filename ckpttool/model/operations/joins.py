@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.operations.arguments import axis_of, integers, items, number
-from ckpttool.model.operations.binding_rules import MAX_OUTPUTS, Bound, custom, one, several, shape_of
+from ckpttool.model.operations.binding_rules import MAX_OUTPUTS, Bound, custom, several, shape_of, single
 from ckpttool.model.operations.manipulation import without
 from ckpttool.model.operations.reductions import flat
 from ckpttool.model.output_rule import Outputs, Rule
@@ -177,9 +177,9 @@ JOINS: Mapping[str, Rule] = MappingProxyType(
     {
         **dict.fromkeys(
             ("SegmentReduction", "SegmentMax", "SegmentMin", "SegmentProd", "SegmentSum"),
-            one(_segments, "data", "segment_ids"),
+            single(_segments, "data", "segment_ids"),
         ),
-        "Append": one(_appended, "x1", "x2"),
+        "Append": single(_appended, "x1", "x2"),
         "ArraySplit": custom(_nearly_equal, "x"),
         "Concatenate": custom(_concatenated, "xs"),
         "Dsplit": _split_along(2),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
-from ckpttool.model.operations.binding_rules import Bound, custom, one, several
+from ckpttool.model.operations.binding_rules import Bound, custom, several, single
 from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import same_size
 from ckpttool.model.sizes import Shape, Size
@@ -93,24 +93,24 @@ def _turned(args: Args, x: Shape) -> Shape:
 
 
 def _each(compute: Callable[..., Shape | None], *names: str) -> Mapping[str, Rule]:
-    return dict.fromkeys(names, one(compute, "x"))
+    return dict.fromkeys(names, single(compute, "x"))
 
 
 LINEAR: Mapping[str, Rule] = MappingProxyType(
     {
         **_each(_square, "Cholesky", "CholeskyInverse", "Inv"),
         **_each(_of_each, "Logdet", "MatrixRank"),
-        "Det": one(_of_each_square, "x"),
+        "Det": single(_of_each_square, "x"),
         "Eig": several(2, _eigen, "x"),
         "Eigh": several(2, _eigen, "x"),
-        "Lstsq": one(_least_squares, "a", "b"),
+        "Lstsq": single(_least_squares, "a", "b"),
         "LuFactor": several(2, _factored, "x"),
-        "Pinv": one(_turned, "x"),
+        "Pinv": single(_turned, "x"),
         "Qr": several(2, _orthogonal, "x"),
         "SVD": custom(_singular, "x"),
         "Slogdet": several(2, _sign_and_log, "x"),
-        "Solve": one(_solved, "a", "b"),
-        "SolveTriangular": one(_solved, "a", "b"),
+        "Solve": single(_solved, "a", "b"),
+        "SolveTriangular": single(_solved, "a", "b"),
     }
 )
 """Rules by class name."""

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.operations.arguments import axis_of, integers, items, number
-from ckpttool.model.operations.binding_rules import one
+from ckpttool.model.operations.binding_rules import single
 from ckpttool.model.operations.reductions import flat
 from ckpttool.model.output_rule import Rule
 from ckpttool.model.shape_arithmetic import axis_number, axis_numbers, broadcast
@@ -160,18 +160,18 @@ def _pair(args: Args, width: object) -> tuple[int, int]:
 
 MANIPULATION: Mapping[str, Rule] = MappingProxyType(
     {
-        "BroadcastTo": one(_broadcast_to, "x"),
-        "ExpandDims": one(_expanded, "x"),
-        "Moveaxis": one(_moved, "x"),
-        "Pad": one(_padded, "x", more=("constant_values",)),
-        "Ravel": one(_raveled, "x"),
-        "Repeat": one(_repeated, "x"),
-        "Reshape": one(reshaped, "x"),
-        "Rot90": one(_rotated, "array"),
-        "Squeeze": one(_squeezed, "x"),
-        "Swapaxes": one(_swapaxes, "x"),
-        "Tile": one(_tiled, "x"),
-        "Transpose": one(_transposed, "x"),
+        "BroadcastTo": single(_broadcast_to, "x"),
+        "ExpandDims": single(_expanded, "x"),
+        "Moveaxis": single(_moved, "x"),
+        "Pad": single(_padded, "x", more=("constant_values",)),
+        "Ravel": single(_raveled, "x"),
+        "Repeat": single(_repeated, "x"),
+        "Reshape": single(reshaped, "x"),
+        "Rot90": single(_rotated, "array"),
+        "Squeeze": single(_squeezed, "x"),
+        "Swapaxes": single(_swapaxes, "x"),
+        "Tile": single(_tiled, "x"),
+        "Transpose": single(_transposed, "x"),
     }
 )
 """Rules by class name."""

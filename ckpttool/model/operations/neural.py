@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.operations.arguments import axis_of, number
-from ckpttool.model.operations.binding_rules import one, several
+from ckpttool.model.operations.binding_rules import several, single
 from ckpttool.model.operations.elementwise import same
 from ckpttool.model.operations.manipulation import without
 from ckpttool.model.output_rule import Outputs, Rule
@@ -95,20 +95,20 @@ def _signal_to_noise(args: Args, x1: Shape, x2: Shape) -> Shape:
 
 NEURAL: Mapping[str, Rule] = MappingProxyType(
     {
-        "BatchNorm": one(_batch_norm, "x", "mean", "variance", more=("offset", "scale")),
-        "BinaryCrossentropy": one(_of_both, "target", "output"),
+        "BatchNorm": single(_batch_norm, "x", "mean", "variance", more=("offset", "scale")),
+        "BinaryCrossentropy": single(_of_both, "target", "output"),
         "CTCDecode": several(2, _decoded, "inputs", "sequence_lengths"),
-        "CTCLoss": one(_alignment_loss, "target", "output", "target_length", "output_length"),
-        "CategoricalCrossentropy": one(_categorical, "target", "output"),
-        "DotProductAttention": one(same, "query", more=("key", "value", "bias", "mask", "scale")),
-        "Glu": one(_gated, "x"),
-        "InTopK": one(same, "targets", more=("predictions",)),
-        "LayerNorm": one(same, "x", more=("gamma", "beta")),
-        "MultiHot": one(_multi_hot, "inputs"),
-        "OneHot": one(_one_hot, "x"),
-        "PSNR": one(_signal_to_noise, "x1", "x2"),
-        "RMSNorm": one(same, "x", more=("scale",)),
-        "SparseCategoricalCrossentropy": one(_sparse_categorical, "target", "output"),
+        "CTCLoss": single(_alignment_loss, "target", "output", "target_length", "output_length"),
+        "CategoricalCrossentropy": single(_categorical, "target", "output"),
+        "DotProductAttention": single(same, "query", more=("key", "value", "bias", "mask", "scale")),
+        "Glu": single(_gated, "x"),
+        "InTopK": single(same, "targets", more=("predictions",)),
+        "LayerNorm": single(same, "x", more=("gamma", "beta")),
+        "MultiHot": single(_multi_hot, "inputs"),
+        "OneHot": single(_one_hot, "x"),
+        "PSNR": single(_signal_to_noise, "x1", "x2"),
+        "RMSNorm": single(same, "x", more=("scale",)),
+        "SparseCategoricalCrossentropy": single(_sparse_categorical, "target", "output"),
     }
 )
 """Rules by class name."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.operations.arguments import axis_of, items
-from ckpttool.model.operations.binding_rules import Bound, custom, one, shape_of
+from ckpttool.model.operations.binding_rules import Bound, custom, shape_of, single
 from ckpttool.model.operations.manipulation import without
 from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import axis_numbers, broadcast, merged, same_size
@@ -189,18 +189,18 @@ def _solved(bound: Bound, group: list[str], whole: Size) -> list[tuple[str, Size
 
 PRODUCTS: Mapping[str, Rule] = MappingProxyType(
     {
-        "CDist": one(_distances, "x", "y"),
-        "Correlate": one(_correlated, "x1", "x2"),
-        "Cross": one(_cross, "x1", "x2"),
-        "Dot": one(_dotted, "x1", "x2"),
+        "CDist": single(_distances, "x", "y"),
+        "Correlate": single(_correlated, "x1", "x2"),
+        "Cross": single(_cross, "x1", "x2"),
+        "Dot": single(_dotted, "x1", "x2"),
         "Einsum": custom(_summed, rest=True),
-        "Inner": one(_inner, "x1", "x2"),
-        "Kron": one(_kron, "x1", "x2"),
-        "Matmul": one(multiplied, "x1", "x2"),
-        "Outer": one(_outer, "x1", "x2"),
+        "Inner": single(_inner, "x1", "x2"),
+        "Kron": single(_kron, "x1", "x2"),
+        "Matmul": single(multiplied, "x1", "x2"),
+        "Outer": single(_outer, "x1", "x2"),
         "Rearrange": custom(_rearranged, "tensor", "pattern", rest=True),
-        "Tensordot": one(_tensordot, "x1", "x2"),
-        "Vdot": one(_scalar, "x1", "x2"),
+        "Tensordot": single(_tensordot, "x1", "x2"),
+        "Vdot": single(_scalar, "x1", "x2"),
     }
 )
 """Rules by class name."""

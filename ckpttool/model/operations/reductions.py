@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.operations.arguments import axis_or_none, number
-from ckpttool.model.operations.binding_rules import Bound, custom, one, several
+from ckpttool.model.operations.binding_rules import Bound, custom, several, single
 from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import axis_numbers, merged
 from ckpttool.model.sizes import Shape, times
@@ -97,17 +97,17 @@ def _diff(args: Args, shape: Shape) -> Shape:
 
 REDUCTIONS: Mapping[str, Rule] = MappingProxyType(
     {
-        **dict.fromkeys(_REDUCED, one(reduced, "x")),
-        **dict.fromkeys(_SORTED, one(_sorted, "x")),
-        **dict.fromkeys(_ACCUMULATED, one(_accumulated, "x")),
+        **dict.fromkeys(_REDUCED, single(reduced, "x")),
+        **dict.fromkeys(_SORTED, single(_sorted, "x")),
+        **dict.fromkeys(_ACCUMULATED, single(_accumulated, "x")),
         **dict.fromkeys(_QUANTILES, _quantiles(2)),
         **dict.fromkeys(_PERCENTILES, _quantiles(0)),
-        "Argpartition": one(_sorted, "x"),
+        "Argpartition": single(_sorted, "x"),
         "Average": custom(_average, "x", more=("weights",)),
-        "Diff": one(_diff, "a"),
+        "Diff": single(_diff, "a"),
         "Moments": several(2, _moments, "x"),
-        "Norm": one(_norm, "x"),
-        "Trapezoid": one(_trapezoid, "y"),
+        "Norm": single(_norm, "x"),
+        "Trapezoid": single(_trapezoid, "y"),
     }
 )
 """Rules by class name."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.operations.arguments import number
-from ckpttool.model.operations.binding_rules import Bound, custom, one, several
+from ckpttool.model.operations.binding_rules import Bound, custom, several, single
 from ckpttool.model.output_rule import Outputs, Rule
 from ckpttool.model.shape_arithmetic import merged
 from ckpttool.model.sizes import Shape, Size
@@ -89,8 +89,8 @@ SIGNALS: Mapping[str, Rule] = MappingProxyType(
         "ISTFT": _of_pair(1, 2, _from_frames),
         "RFFT": several(2, _real, "x"),
         "STFT": several(2, _frames, "x"),
-        "ViewAsComplex": one(_as_complex, "x"),
-        "ViewAsReal": one(_as_real, "x"),
+        "ViewAsComplex": single(_as_complex, "x"),
+        "ViewAsReal": single(_as_real, "x"),
     }
 )
 """Rules by class name."""

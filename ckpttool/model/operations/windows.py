@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.operations.arguments import items, window
-from ckpttool.model.operations.binding_rules import one
+from ckpttool.model.operations.binding_rules import single
 from ckpttool.model.output_rule import Rule
 from ckpttool.model.shape_arithmetic import convolved, pooled, same_size, transposed
 from ckpttool.model.sizes import Shape, Size, times
@@ -202,20 +202,20 @@ def _sequences(args: Args, x: Shape) -> Shape:
 
 WINDOWS: Mapping[str, Rule] = MappingProxyType(
     {
-        "AdaptiveAveragePool": one(_adaptive, "inputs"),
-        "AdaptiveMaxPool": one(_adaptive, "inputs"),
-        "AveragePool": one(_pooled, "inputs"),
-        "Conv": one(_conv, "inputs", "kernel"),
-        "ConvTranspose": one(_transposed, "inputs", "kernel"),
-        "DepthToSpace": one(_depth_to_space, "x"),
-        "DepthwiseConv": one(_depthwise, "inputs", "kernel"),
-        "ExtractPatches": one(_patches, "images"),
-        "ExtractSequences": one(_sequences, "x"),
-        "Fold": one(_folded, "x"),
-        "MaxPool": one(_pooled, "inputs"),
-        "SeparableConv": one(_separable, "inputs", "depthwise_kernel", "pointwise_kernel"),
-        "SpaceToDepth": one(_space_to_depth, "x"),
-        "Unfold": one(_unfolded, "x"),
+        "AdaptiveAveragePool": single(_adaptive, "inputs"),
+        "AdaptiveMaxPool": single(_adaptive, "inputs"),
+        "AveragePool": single(_pooled, "inputs"),
+        "Conv": single(_conv, "inputs", "kernel"),
+        "ConvTranspose": single(_transposed, "inputs", "kernel"),
+        "DepthToSpace": single(_depth_to_space, "x"),
+        "DepthwiseConv": single(_depthwise, "inputs", "kernel"),
+        "ExtractPatches": single(_patches, "images"),
+        "ExtractSequences": single(_sequences, "x"),
+        "Fold": single(_folded, "x"),
+        "MaxPool": single(_pooled, "inputs"),
+        "SeparableConv": single(_separable, "inputs", "depthwise_kernel", "pointwise_kernel"),
+        "SpaceToDepth": single(_space_to_depth, "x"),
+        "Unfold": single(_unfolded, "x"),
     }
 )
 """Rules by class name."""
