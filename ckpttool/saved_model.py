@@ -34,11 +34,16 @@ class LookupTable:
     asset: str = ""
 
 
+VariableType = tuple[str, tuple[int, ...] | None]
+"""The dtype of a variable, empty where it is unknown, and its shape, None where it is open."""
+
+
 @dataclass(frozen=True, slots=True)
 class SavedModel:
     """A SavedModel without its weights. `tags` are those of each graph, `variables` and `functions` the numbers of its
     variables and functions, `assets` the names of its files. `config_file` is the file with the config of Keras, empty
-    where there is none. `objects` is its object graph, `tables` are its lookup tables by the number of their object.
+    where there is none. `objects` is its object graph; `tables` are its lookup tables, and `variable_types` the dtypes
+    and shapes of its variables, by the number of their object.
     """
 
     tensorflow_version: str | None = None
@@ -50,8 +55,9 @@ class SavedModel:
     config_file: str = ""
     objects: ObjectGraph = field(default_factory=lambda: ObjectGraph(()), repr=False)
     tables: Mapping[int, LookupTable] = field(default_factory=dict, repr=False)
+    variable_types: Mapping[int, VariableType] = field(default_factory=dict, repr=False)
 
     def facts(self) -> dict[str, Any]:
-        """The fields as plain values, without the objects and tables of the graph."""
-        facts = asdict(replace(self, objects=ObjectGraph(()), tables={}))
-        return {key: value for key, value in facts.items() if key not in ("objects", "tables")}
+        """The fields as plain values, without the objects, tables and variables of the graph."""
+        facts = asdict(replace(self, objects=ObjectGraph(()), tables={}, variable_types={}))
+        return {key: value for key, value in facts.items() if key not in ("objects", "tables", "variable_types")}

@@ -2,7 +2,8 @@
 
 A config from a stranger is data here; Keras and TensorFlow, which would act on it, are not used. A name that is not
 known to be harmless counts as harmful: `modelling.json` lists the classes and functions of Keras that models consist
-of, `functions.json` the functions and operations of TensorFlow that compute and do nothing else.
+of, `functions.json` the functions and operations of TensorFlow that compute and do nothing else, `operations.json` all
+operations that TensorFlow has itself.
 """
 
 from collections.abc import Iterator

@@ -51,6 +51,12 @@ def nodes() -> frozenset[str]:
 
 
 @cache
+def registered_operations() -> frozenset[str]:
+    """The operations that TensorFlow registers itself, of any version from 1.15 to 2.21."""
+    return frozenset(json.loads(Path(__file__).with_name("operations.json").read_text(encoding="utf-8")))
+
+
+@cache
 def _table() -> dict[str, Any]:
     table: dict[str, Any] = json.loads(Path(__file__).with_name("functions.json").read_text(encoding="utf-8"))
     return table

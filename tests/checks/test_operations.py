@@ -70,7 +70,8 @@ def test_every_danger_is_reported(name: str, tmp_path: Path) -> None:
 
 def test_the_savers_own_are_none(tmp_path: Path) -> None:
     """The operations that save and restore the variables, which every SavedModel has, are no finding."""
-    saver = function("__inference__traced_save_1", node("s", "SaveV2", 3)) + node("save/RestoreV2", "RestoreV2")
+    fed = message(1, message(1, b"r") + message(2, b"RestoreV2") + message(3, b"file:0")) + node("file", "Placeholder")
+    saver = function("__inference__traced_save_1", node("s", "SaveV2", 3)) + fed
     assert list(operations_in(with_graph(tmp_path, saver))) == []
 
 

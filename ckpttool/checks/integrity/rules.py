@@ -119,7 +119,16 @@ NO_VOCABULARY = _error(
     remedy="Build the model with its vocabulary, load the weights into it, and save it as .keras.",
 )
 
+OBJECTS_DIFFER = _error(
+    code="I115",
+    name="objects-differ",
+    finds="A variable of a SavedModel that is stored in another shape or dtype than its graph states.",
+    why="Graph and weights are of different models; TensorFlow raises, or runs with weights that are not the graph's.",
+    remedy="Save the model again into an empty place, and copy its files together.",
+)
+
 RULES = (
     *(DAMAGED, MISSING_PART, UNREADABLE, NO_CHECKPOINT, NO_WEIGHTS, NO_CONFIG, SLOT_MISSING, LEFT_OVER),
     *(SENSELESS_CONFIG, UNKNOWN_SLOTS, CHECKSUM, WRONG_SUFFIX, TOO_MANY, NO_VOCABULARY),
+    OBJECTS_DIFFER,
 )

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TypeVar
 
-from ckpttool.alignment.alignment import Alignment
+from ckpttool.alignment.alignment import OF_TENSORFLOW, Alignment
 from ckpttool.alignment.names import Namer
 from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
 from ckpttool.checks.integrity.rules import (
@@ -16,7 +16,7 @@ from ckpttool.checks.integrity.rules import (
     UNKNOWN_SLOTS,
 )
 from ckpttool.checks.limits import cap_findings
-from ckpttool.checks.rule import Finding, Outcome
+from ckpttool.checks.rule import Finding, Outcome, Unchecked
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.formats.weights_h5 import PATH_KINDS
@@ -27,6 +27,7 @@ from ckpttool.model.spec import part_in, spec_of
 T = TypeVar("T")
 
 _SHOWN = 4
+_OF_OBJECT = "/.ATTRIBUTES/"  # in the key of a tensor that an object graph names
 
 
 def slots(subject: Subject) -> Iterator[Outcome]:
@@ -37,7 +38,9 @@ def slots(subject: Subject) -> Iterator[Outcome]:
         yield from _senseless(subject.architecture_error)
     if subject.architecture is None:
         return
-    if subject.alignment is not None:
+    if _has_unread_objects(subject.checkpoint):
+        yield Unchecked("", "the objects of the file cannot be read, which say whose its weights are")
+    elif subject.alignment is not None:
         yield from _mismatches(subject.checkpoint, subject.architecture, subject.alignment, _opaque(subject))
     elif _has_only_optimizer_state(subject.checkpoint):
         yield Finding(NO_WEIGHTS, "", "the optimizer has state for weights, none of which is stored")
@@ -45,6 +48,12 @@ def slots(subject: Subject) -> Iterator[Outcome]:
         yield Finding(UNKNOWN_SLOTS, "config", _description(subject.architecture))
     elif subject.alignment_error is not None:
         yield from _senseless(subject.alignment_error)
+
+
+def _has_unread_objects(checkpoint: Checkpoint) -> bool:
+    """Whether the weights of a TensorFlow file are an object graph's, and the graph could not be read."""
+    unread = checkpoint.kind in OF_TENSORFLOW and checkpoint.object_graph is None
+    return unread and any(_OF_OBJECT in path for path in checkpoint.weights)
 
 
 def _description(architecture: Architecture) -> str:

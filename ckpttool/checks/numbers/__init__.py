@@ -18,11 +18,13 @@ def numbers(subject: Subject) -> Iterator[Outcome]:
     if checkpoint is None or checkpoint.kind == "hdf5":  # HDF5 without weights of Keras
         return
     roles, scanned = Roles.of(subject), list[ScannedWeight]()
+    refused = {refusal.place for refusal in checkpoint.refusals}  # a shard that is gone is told once
     for weight in checkpoint.values():
         try:
             values = scan(weight, subject.progress)
         except CheckpointError as error:
-            yield outcome_of(error, weight.path)
+            if error.where == weight.path or error.where not in refused:
+                yield outcome_of(error, weight.path)
             continue
         if values is not None:
             scanned.append((values, roles.role(weight)))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ckpttool.checkpoint import BLOCK_BYTES, Texts, Weight
 from ckpttool.checks.numbers.bits import LAYOUTS, Bounds, Layout, bounds_of
 from ckpttool.checks.subject import Progress
+from ckpttool.errors import UnsupportedError
 from ckpttool.io.dtypes import itemsize
 
 _BLOCK = BLOCK_BYTES  # what four passes find in the caches
@@ -24,6 +25,10 @@ class Scan(NamedTuple):
     bounds: Bounds
 
 
+MAX_TEXTS = 500_000
+MAX_TEXT_BYTES = 16 << 20
+
+
 def scan(weight: Weight, progress: Progress) -> Scan | None:
     """The bounds of a weight's values; None where it has no values, or texts. Raises CheckpointError.
 
@@ -31,6 +36,9 @@ def scan(weight: Weight, progress: Progress) -> Scan | None:
     reading and NumPy release the interpreter's lock.
     """
     if isinstance(weight.values, Texts):
+        if weight.size > MAX_TEXTS or weight.nbytes > MAX_TEXT_BYTES:
+            raise UnsupportedError("texts whose checksum is not compared", expected=f"{MAX_TEXTS:,} at most")
+        weight.values.elements()  # compares the checksums
         progress(weight.nbytes)
         return None
     runs = list(_runs(weight))

@@ -6,7 +6,7 @@ from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Outcome, Rule, Severity, Unchecked
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
-from ckpttool.formats.tensorflow.operations import operations_in
+from ckpttool.formats.tensorflow.operations import CUSTOM, Operation, operations_in
 from ckpttool.paths import join_path
 
 FILE_OPERATION = Rule(
@@ -19,27 +19,43 @@ FILE_OPERATION = Rule(
     remedy="Do not load it with TensorFlow. `ckpttool convert` copies config and weights, and no operation.",
 )
 
-RULES = (FILE_OPERATION,)
+CUSTOM_OPERATION = Rule(
+    code="S112",
+    name="custom-operation",
+    family="safety",
+    severity=Severity.WARNING,
+    finds="An operation in the graph of a SavedModel that no TensorFlow from 1.15 to 2.21 has itself.",
+    why="TensorFlow runs it only with the library of machine code that defines it, which can do anything.",
+    remedy="Load it only where you know that library. `ckpttool convert` copies config and weights, and no operation.",
+)
+
+RULES = (FILE_OPERATION, CUSTOM_OPERATION)
 
 
 def operations(subject: Subject) -> Iterator[Outcome]:
-    """The operations of a SavedModel that act outside its graph."""
+    """The operations of a SavedModel that act outside its graph, and the kinds of those that are not TensorFlow's."""
     checkpoint = subject.checkpoint
     if checkpoint is None or checkpoint.kind != "saved-model":
         return
     try:
-        dangerous = list(operations_in(checkpoint.path))
+        reported = list(operations_in(checkpoint.path))
     except CheckpointError as error:
         yield Unchecked("saved_model.pb", error.what)
         return
     yield from cap_findings(
-        Finding(
-            FILE_OPERATION,
-            join_path(operation.function, operation.name),
-            f"{operation.kind} {operation.effect}",
-        )
-        for operation in dangerous
+        Finding(FILE_OPERATION, _place(operation), f"{operation.kind} {operation.effect}")
+        for operation in reported
+        if operation.effect != CUSTOM
     )
+    custom = {operation.kind: operation for operation in reversed(reported) if operation.effect == CUSTOM}
+    yield from cap_findings(
+        Finding(CUSTOM_OPERATION, _place(operation), f"{kind} is no operation of TensorFlow")
+        for kind, operation in sorted(custom.items())
+    )
+
+
+def _place(operation: Operation) -> str:
+    return join_path(operation.function, operation.name)
 
 
 CHECKS = (operations,)

@@ -104,9 +104,10 @@ REPEATED_GROUP = Rule(
     name="repeated-group",
     family="safety",
     severity=Severity.ERROR,
-    finds="A group that occurs at several places of an HDF5 file, possibly within itself.",
+    finds="A group that occurs at several places of an HDF5 file, possibly within itself, or tensors of a TensorFlow "
+    "checkpoint on the same bytes.",
     why="A reader that walks by name reads it again and again, or never ends.",
-    remedy="Save the model again: Keras writes each group once.",
+    remedy="Save the model again: Keras writes each group, and TensorFlow each tensor, once.",
 )
 
 RULES = (

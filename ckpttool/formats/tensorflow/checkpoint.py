@@ -28,7 +28,6 @@ def read(source: FileSource) -> Checkpoint:
         if meta.is_file():
             parts.files.append(meta.name)
             size += meta.lstat().st_size
-        _refuse_strays(parts, index.parent, prefix, shards)
     return parts.checkpoint(index, "tensorflow-checkpoint", size)
 
 
@@ -43,6 +42,8 @@ def add_bundle(parts: Parts, source: FileSource) -> tuple[Shards, Bundle, Object
     add_weights(parts, bundle, shards, weight_roles, _no_weights(bundle, shards, graph))
     if graph is not None:
         _refuse_absent(parts, bundle, graph)
+    index = Path(source.path)
+    _refuse_strays(parts, index.parent, index.name.removesuffix(places.INDEX), shards)
     return shards, bundle, graph
 
 

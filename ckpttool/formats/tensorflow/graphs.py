@@ -23,7 +23,7 @@ from ckpttool.formats.tensorflow.wire import (
 from ckpttool.io.budget import Budget
 from ckpttool.io.sources import Source
 from ckpttool.object_graph import ObjectGraph
-from ckpttool.saved_model import LookupTable, Signature, Tensor
+from ckpttool.saved_model import LookupTable, Signature, Tensor, VariableType
 
 MAX_MESSAGE = 256 << 20  # bytes of a part that is read at once: the objects, or a signature
 MAX_GRAPHS = 100  # one for each use: serving, training
@@ -46,6 +46,7 @@ class Graphs:
     keras_objects: list[KerasObject] = field(default_factory=list)
     objects: ObjectGraph = field(default_factory=lambda: ObjectGraph(()))
     tables: dict[int, LookupTable] = field(default_factory=dict)
+    variable_types: dict[int, VariableType] = field(default_factory=dict)
 
 
 def read_graphs(source: Source) -> Graphs:
@@ -81,6 +82,7 @@ def _add_graph(result: Graphs, source: Source, start: int, end: int) -> None:
             _ADD[number](result, raw, source.budget)
     if objects is not None and not result.objects.nodes:
         result.objects = trackables.checked_graph(objects.nodes)
+        result.variable_types = objects.variable_types
         result.tables = lookup_tables.tables_in(source, nodes, objects, result.assets[assets_before:])
 
 

@@ -46,8 +46,8 @@ def tables_in(
     assets by number."""
     captures = {table: _captures(objects, table) for table in _tables(objects)}
     wanted = {objects.constants[node] for nodes in captures.values() for node in nodes if node in objects.constants}
-    constants = dict(_constants(source, *graph, wanted)) if wanted and graph is not None else {}
-    tables = {number: _table(objects, nodes, constants, files) for number, nodes in captures.items()}
+    values = dict(constants(source, *graph, wanted)) if wanted and graph is not None else {}
+    tables = {number: _table(objects, nodes, values, files) for number, nodes in captures.items()}
     return {number: table for number, table in tables.items() if table is not None}
 
 
@@ -82,7 +82,7 @@ def _table(
     return None
 
 
-def _constants(source: Source, start: int, end: int, wanted: set[str]) -> Iterator[tuple[str, Elements]]:
+def constants(source: Source, start: int, end: int, wanted: set[str]) -> Iterator[tuple[str, Elements]]:
     """The wanted constants of a graph, by name (NodeDef: name 1, op 2, attr 5)."""
     for _, begin, stop in outline(source, start, end, {1: LEN}):
         raw = memoryview(source.read(begin, stop - begin))

@@ -1,15 +1,19 @@
-"""The operations in the graphs of a SavedModel that touch files or run code, in every graph and every function.
+"""The operations in the graphs of a SavedModel that touch files or run code, or are not TensorFlow's own, in every
+graph and every function.
 
-The saver's own operations are in every SavedModel: they write and read a checkpoint where the user says, and are left
-out in the functions that are the saver's. (tensorflow/core/framework/graph.proto, function.proto, 2.15;
-`_SaverDef` functions of tensorflow/python/saved_model/save.py.) Nothing is run.
+The saver's own operations are in every SavedModel: they write and read a checkpoint where the user says. They are left
+out in the functions that are the saver's, and in a graph, as of TensorFlow 1, where their file is what is fed.
+(tensorflow/core/framework/graph.proto, function.proto, 2.15; `_SaverDef` functions of
+tensorflow/python/saved_model/save.py; tensorflow/python/training/saver.py, 1.15.) Nothing is run.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
+from ckpttool.dangers.tensorflow_calls import registered_operations
+from ckpttool.formats.tensorflow import lookup_tables
 from ckpttool.formats.tensorflow.places import GRAPH
 from ckpttool.formats.tensorflow.wire import LEN, Message, outline, text
 from ckpttool.io.sources import FileSource, Source
@@ -36,13 +40,21 @@ EFFECTS = {
 
 _SAVERS = frozenset("SaveV2 MergeV2Checkpoints RestoreV2 Save SaveSlices Restore RestoreSlice".split())
 _SAVER_FUNCTION = re.compile(r"__inference_(_?traced_(save|restore))(_\d+)*")
-_SAVER_NODE = re.compile(r"save(_\d+)?/.*")  # of TensorFlow 1, whose graph has the saver in it
+_FILE_INPUT = {"MergeV2Checkpoints": 1}  # the input of a saver's operation that is the file; of others the first
+_HANDS_ON = frozenset("StringJoin ShardedFilename Pack Identity PlaceholderWithDefault".split())
+_MAX_STEPS = 20  # from an operation to what its file is
+_DEFAULT_FILE = (b"model",)  # of `tf.train.Saver` and `tf.train.Checkpoint`, in whose place the user's is fed
+_META_GRAPH, _META_INFO, _GRAPH = 2, 1, 2
 _LARGE = 64 << 10  # bytes of a node above which it is not read whole: it holds a constant
 
 
+CUSTOM = ""
+"""The effect of an operation that TensorFlow does not have itself."""
+
+
 class Operation(NamedTuple):
-    """An operation that acts outside its graph: its kind, its name, the function that it is in, empty for the graph
-    itself, and what it does."""
+    """An operation that acts outside its graph, or that is not TensorFlow's own: its kind, its name, the function that
+    it is in, empty for the graph itself, and its effect, which of one that is not TensorFlow's own is not known."""
 
     kind: str
     name: str
@@ -51,41 +63,112 @@ class Operation(NamedTuple):
 
 
 def operations_in(directory: Path) -> Iterator[Operation]:
-    """The operations of a SavedModel that act outside its graphs. Raises CheckpointError where it cannot be read."""
+    """The operations of a SavedModel that act outside its graphs or are not TensorFlow's own. Raises CheckpointError
+    where it cannot be read."""
     with FileSource(directory / GRAPH) as source:
-        for _, start, end in outline(source, 0, source.size, {2: LEN}):
-            for _, begin, stop in outline(source, start, end, {2: LEN}):
-                yield from _in_graph(source, begin, stop)
+        for _, start, end in outline(source, 0, source.size, {_META_GRAPH: LEN}):
+            parts = list(outline(source, start, end, {_META_INFO: LEN, _GRAPH: LEN}))
+            graphs = [(begin, stop) for number, begin, stop in parts if number == _GRAPH]
+            functions = {name for graph in graphs for name, _ in _functions(source, *graph)}
+            found = [one for graph in graphs for one in _in_graph(source, *graph, functions)]
+            yield from found
+            kinds = {one.kind for one in found}
+            listed = (_listed(source, begin, stop) for number, begin, stop in parts if number == _META_INFO)
+            names = (name for names in listed for name in names if name not in functions)
+            yield from (Operation(name, "", "", CUSTOM) for name in names if _is_custom(name) and name not in kinds)
 
 
-def _in_graph(source: Source, start: int, end: int) -> Iterator[Operation]:
-    """The operations of a graph and of its functions."""
-    for number, begin, stop in outline(source, start, end, {1: LEN, 2: LEN}):
-        if number == 1:
-            yield from _acting(source, begin, stop, "")
-            continue
+_Place = tuple[int, int]
+
+
+def _functions(source: Source, start: int, end: int) -> Iterator[tuple[str, list[_Place]]]:
+    """The functions of a graph's libraries: their names, and the places of their nodes."""
+    for _, begin, stop in outline(source, start, end, {2: LEN}):
         for _, first, last in outline(source, begin, stop, {1: LEN}):
-            yield from _in_function(source, first, last)
+            fields = list(outline(source, first, last, {1: LEN, 3: LEN}))
+            names = (_first_texts(source, at, to)[0] for number, at, to in fields if number == 1)
+            yield next(names, ""), [(at, to) for number, at, to in fields if number == 3]
 
 
-def _in_function(source: Source, start: int, end: int) -> Iterator[Operation]:
-    """The operations of a function, whose name is in its signature."""
-    places = list(outline(source, start, end, {1: LEN, 3: LEN}))
-    names = (_first_texts(source, begin, stop)[0] for number, begin, stop in places if number == 1)
-    function = next(names, "")
-    for number, begin, stop in places:
-        if number == 3:
-            yield from _acting(source, begin, stop, function)
+def _in_graph(source: Source, start: int, end: int, functions: Set[str]) -> Iterator[Operation]:
+    """The operations of a graph and of its functions. A node may have the name of a function as its kind."""
+    savers = _Savers(source, (start, end))
+    for _, begin, stop in outline(source, start, end, {1: LEN}):
+        name, kind = _first_texts(source, begin, stop)
+        savers.add(name, kind, (begin, stop))
+        yield from _reported(name, kind, "", functions)
+    yield from savers.reported()
+    for function, nodes in _functions(source, start, end):
+        for begin, stop in nodes:
+            yield from _reported(*_first_texts(source, begin, stop), function, functions)
 
 
-def _acting(source: Source, start: int, end: int, function: str) -> Iterator[Operation]:
-    """The operation of a node, where it acts outside and is not the saver's."""
-    name, kind = _first_texts(source, start, end)
-    if kind not in EFFECTS:
-        return
-    of_saver = _SAVER_FUNCTION.fullmatch(function) if function else _SAVER_NODE.fullmatch(name)
-    if not (kind in _SAVERS and of_saver):
+def _reported(name: str, kind: str, function: str, functions: Set[str]) -> Iterator[Operation]:
+    """The operation of a node, where it acts outside and is not the saver's, or is not TensorFlow's own."""
+    if kind in _SAVERS and (not function or _SAVER_FUNCTION.fullmatch(function)):
+        return  # those of a graph are asked for their files
+    if kind in EFFECTS:
         yield Operation(kind, name, function, EFFECTS[kind])
+    elif _is_custom(kind) and kind not in functions:
+        yield Operation(kind, name, function, CUSTOM)
+
+
+class _Savers:
+    """The operations of a graph that save and restore, and what leads to the names of their files."""
+
+    def __init__(self, source: Source, graph: _Place) -> None:
+        self._source = source
+        self._graph = graph
+        self._kinds: dict[str, str] = {}
+        self._inputs: dict[str, list[str]] = {}
+        self._savers: list[str] = []
+
+    def add(self, name: str, kind: str, place: _Place) -> None:
+        """Add a node of the graph, if it may be one of these."""
+        if kind in _SAVERS or kind in _HANDS_ON or kind.startswith("Placeholder"):
+            self._kinds[name] = kind
+            self._inputs[name] = list(_inputs(self._source, *place))
+        if kind in _SAVERS:
+            self._savers.append(name)
+
+    def reported(self) -> Iterator[Operation]:
+        """The operations whose file is not what is fed."""
+        ends = {name: self._file(name) for name in self._savers}
+        constants = {end for end in ends.values() if end not in self._kinds}
+        values = dict(lookup_tables.constants(self._source, *self._graph, constants)) if constants else {}
+        for name, end in ends.items():
+            is_fed = self._kinds.get(end, "").startswith("Placeholder") or values.get(end) == _DEFAULT_FILE
+            if not is_fed:
+                yield Operation(self._kinds[name], name, "", EFFECTS[self._kinds[name]])
+
+    def _file(self, name: str) -> str:
+        """The node that the file of an operation comes from."""
+        at = _FILE_INPUT.get(self._kinds[name], 0)
+        for _ in range(_MAX_STEPS):
+            inputs = self._inputs[name]
+            if at >= len(inputs):
+                return name
+            name, at = inputs[at], 0
+            if self._kinds.get(name) not in _HANDS_ON:
+                return name
+        return ""
+
+
+def _inputs(source: Source, start: int, end: int) -> Iterator[str]:
+    """The names of the nodes whose outputs go into a node (NodeDef: input 3)."""
+    for _, begin, stop in outline(source, start, end, {3: LEN}):
+        yield text(memoryview(source.read(begin, min(stop - begin, _LARGE)))).partition(":")[0]
+
+
+def _is_custom(kind: str) -> bool:
+    return kind not in registered_operations()
+
+
+def _listed(source: Source, start: int, end: int) -> Iterator[str]:
+    """The operations that a graph says it uses (MetaInfoDef: stripped_op_list 2; OpList: op 1; OpDef: name 1)."""
+    for _, begin, stop in outline(source, start, end, {2: LEN}):
+        for _, first, last in outline(source, begin, stop, {1: LEN}):
+            yield _first_texts(source, first, last)[0]
 
 
 def _first_texts(source: Source, start: int, end: int) -> tuple[str, str]:

@@ -45,6 +45,7 @@ def read(directory: Path) -> Checkpoint:
             config_file=config_file,
             objects=graphs.objects,
             tables=graphs.tables,
+            variable_types=graphs.variable_types,
         )
         _add_variables(parts, directory, graphs)
         _refuse_absent_assets(parts, graphs, sizes)

@@ -5,7 +5,8 @@
 
 from dataclasses import dataclass, field
 
-from ckpttool.formats.tensorflow import trackables
+from ckpttool.formats.tensorflow import messages, trackables
+from ckpttool.formats.tensorflow.messages import DTYPES
 from ckpttool.formats.tensorflow.wire import (
     LEN,
     VARINT,
@@ -18,6 +19,7 @@ from ckpttool.formats.tensorflow.wire import (
 )
 from ckpttool.io.budget import Budget
 from ckpttool.object_graph import Node
+from ckpttool.saved_model import VariableType
 
 _CHILD, _USER_OBJECT, _ASSET, _FUNCTION, _VARIABLE, _CONSTANT = 1, 4, 5, 6, 7, 9
 _NODE = dict.fromkeys((_CHILD, _USER_OBJECT, _ASSET, _FUNCTION, _VARIABLE, _CONSTANT), LEN)
@@ -37,13 +39,15 @@ class KerasObject:
 
 @dataclass(slots=True)
 class Objects:
-    """The objects of a SavedModel by number. Of constants the names of their operations, of files their numbers among
-    the assets, of functions the names of their concrete functions; and the captured objects of each concrete function.
+    """The objects of a SavedModel by number. Of variables dtype and shape, of constants the names of their operations,
+    of files their numbers among the assets, of functions the names of their concrete functions; and the captured
+    objects of each concrete function.
     """
 
     nodes: list[Node] = field(default_factory=list)
     keras_objects: list[KerasObject] = field(default_factory=list)
     variables: int = 0
+    variable_types: dict[int, VariableType] = field(default_factory=dict)
     constants: dict[int, str] = field(default_factory=dict)
     files: dict[int, int] = field(default_factory=dict)
     functions: dict[int, list[str]] = field(default_factory=dict)
@@ -68,6 +72,7 @@ def _add_node(objects: Objects, raw: memoryview, budget: Budget) -> None:
             children.append(trackables.child(value, budget))
         elif kind == _VARIABLE:
             objects.variables += 1
+            objects.variable_types[at] = _variable_type(Message(value, {1: VARINT, 2: LEN}, budget), budget)
         elif kind == _USER_OBJECT:
             _add_keras_object(objects, at, Message(value, {1: LEN, 3: LEN}, budget))
         elif kind == _ASSET:
@@ -77,6 +82,14 @@ def _add_node(objects: Objects, raw: memoryview, budget: Budget) -> None:
         else:
             objects.constants[at] = Message(value, {1: LEN}, budget).text(1)
     objects.nodes.append(Node(tuple(children)))
+
+
+def _variable_type(variable: Message, budget: Budget) -> VariableType:
+    """The dtype and the shape of a variable (SavedVariable: dtype 1, shape 2); the shape is None where it is open."""
+    sizes = messages.sizes(variable.payload(2), budget) if 2 in variable else ()
+    known = sizes is not None and min(sizes, default=0) >= 0
+    dtype = variable.integer(1)
+    return DTYPES[dtype][0] if dtype in DTYPES else "", sizes if known else None
 
 
 def _add_keras_object(objects: Objects, number: int, user_object: Message) -> None:
