@@ -16,8 +16,8 @@ _SHARD = "variables/variables.data-00000-of-00001"
 
 def codes(path: Path) -> dict[str, int]:
     """The rules of safety and integrity that a file breaks, and how often."""
-    found = [one.rule.code for one in ckpttool.check([path]).files[0].findings if one.rule.code[0] in "SI"]
-    return {code: found.count(code) for code in found}
+    broken = [finding.rule.code for finding in ckpttool.check([path]).files[0].findings if finding.rule.code[0] in "SI"]
+    return {code: broken.count(code) for code in broken}
 
 
 def copied(folder: Path) -> Path:
@@ -55,8 +55,8 @@ def _leftover(folder: Path) -> Path:
 
 
 def _overlapping(folder: Path) -> Path:
-    (one, data), (other, _) = writer.floats("a", [1, 2]), writer.floats("b", [1, 2])
-    return writer.write(folder, [one, other], data)
+    (first, data), (second, _) = writer.floats("a", [1, 2]), writer.floats("b", [1, 2])
+    return writer.write(folder, [first, second], data)
 
 
 def _missing_tensor(folder: Path) -> Path:
@@ -93,7 +93,7 @@ def _constant_file(folder: Path) -> Path:
     return with_graph(folder, file + saver)
 
 
-_FOUND: dict[str, tuple[Callable[[Path], Path], dict[str, int]]] = {
+_CASES: dict[str, tuple[Callable[[Path], Path], dict[str, int]]] = {
     "whole": (copied, {}),
     "a bit of a weight": (_flipped, {"I101": 1}),
     "a letter of a text": (_flipped_text, {"I101": 1}),
@@ -109,14 +109,14 @@ _FOUND: dict[str, tuple[Callable[[Path], Path], dict[str, int]]] = {
 }
 
 
-@pytest.mark.parametrize("what", _FOUND)
-def test_what_is_found(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _CASES)
+def test_each_harm_has_its_rule(case: str, tmp_path: Path) -> None:
     """Each harm has its rule, told once."""
-    made, expected = _FOUND[what]
-    found = codes(made(tmp_path))
-    assert {code: found.get(code) for code in expected} == expected
-    if what != "a graph of another model":
-        assert found == expected
+    build, expected = _CASES[case]
+    broken = codes(build(tmp_path))
+    assert {code: broken.get(code) for code in expected} == expected
+    if case != "a graph of another model":
+        assert broken == expected
 
 
 def test_a_function_is_no_custom_operation(tmp_path: Path) -> None:

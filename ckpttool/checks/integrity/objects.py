@@ -31,26 +31,26 @@ def _differing(checkpoint: Checkpoint, stored: ObjectGraph) -> Iterator[Finding]
         dtype, shape = types[number]
         for weight in _values(checkpoint, stored, node):
             if shape not in (None, weight.shape) or dtype not in ("", weight.dtype):
-                stated = f"{weight.shape} {weight.dtype} is stored, the graph states {shape} {dtype}"
-                yield Finding(OBJECTS_DIFFER, weight.path, stated)
+                detail = f"{weight.shape} {weight.dtype} is stored, the graph states {shape} {dtype}"
+                yield Finding(OBJECTS_DIFFER, weight.path, detail)
 
 
 def _values(checkpoint: Checkpoint, graph: ObjectGraph, node: int) -> Iterator[Weight]:
     """The stored values of a variable."""
-    keys = (one.key for one in graph.nodes[node].attributes if one.name == VALUE)
+    keys = (attribute.key for attribute in graph.nodes[node].attributes if attribute.name == VALUE)
     yield from (checkpoint.weights[key] for key in keys if key in checkpoint.weights)
 
 
-def _same_objects(one: ObjectGraph, other: ObjectGraph) -> Iterator[tuple[int, int]]:
+def _same_objects(saved: ObjectGraph, stored: ObjectGraph) -> Iterator[tuple[int, int]]:
     """The objects of two graphs that have the same path from the root, each of the first once."""
-    if not one.nodes or not other.nodes:
+    if not saved.nodes or not stored.nodes:
         return
     seen, waiting = {0}, deque([(0, 0)])
     while waiting:
         number, node = waiting.popleft()
         yield number, node
-        children = dict(other.nodes[node].children)
-        for name, child in one.nodes[number].children:
+        children = dict(stored.nodes[node].children)
+        for name, child in saved.nodes[number].children:
             if child not in seen and name in children:
                 seen.add(child)
                 waiting.append((child, children[name]))

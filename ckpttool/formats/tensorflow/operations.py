@@ -70,9 +70,9 @@ def operations_in(directory: Path) -> Iterator[Operation]:
             parts = list(outline(source, start, end, {_META_INFO: LEN, _GRAPH: LEN}))
             graphs = [(begin, stop) for number, begin, stop in parts if number == _GRAPH]
             functions = {name for graph in graphs for name, _ in _functions(source, *graph)}
-            found = [one for graph in graphs for one in _in_graph(source, *graph, functions)]
-            yield from found
-            kinds = {one.kind for one in found}
+            operations = [operation for graph in graphs for operation in _in_graph(source, *graph, functions)]
+            yield from operations
+            kinds = {operation.kind for operation in operations}
             listed = (_listed(source, begin, stop) for number, begin, stop in parts if number == _META_INFO)
             names = (name for names in listed for name in names if name not in functions)
             yield from (Operation(name, "", "", CUSTOM) for name in names if _is_custom(name) and name not in kinds)
