@@ -38,12 +38,9 @@ LIVE = frozenset(
     model/buildability/test_names.py
     model/generations/test_live.py
     model/live/test_user_function.py
-    model/shapes/test_layer_shapes_live.py
-    model/shapes/test_operation_shapes_live.py
     model/test_built.py
     model/test_defaults.py
     model/test_held_shapes.py
-    model/test_layers_live.py
     model/test_objects.py
     model/test_optimizers.py
     test_live_keras.py
@@ -58,10 +55,14 @@ LONG: tuple[str, ...] = (
     "callbacks/test_killing.py",
     "callbacks/test_writer.py::test_killed_at_every_step",
     "checks/test_hostile_safety.py",
+    "checks/test_safety_of_files.py::test_bombs",
     "cli/test_convert.py::test_proof_by_running",
     "cli/test_exits.py",
+    "comparison/test_comparison.py::test_blocks_and_threads_as_they_are",
+    "comparison/test_comparison.py::test_memory",
     "equivalence/test_conversions.py",
     "conversion/test_promises.py",
+    "test_action.py::test_install",
     "test_docs.py::test_console_blocks_show_what_is_printed[guide.md]",
     "test_docs.py::test_python_blocks_run",
     "render/test_browser.py",

@@ -3,15 +3,15 @@
 import ast
 import functools
 import importlib
-import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from ckpttool.cli import COMMANDS
 from ckpttool.formats import _LAYOUTS, FORMATS
 from ckpttool.render import DIFF_OUTPUTS, INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, VERIFY_OUTPUTS
+from tests.loops import for_each
 from tests.samples import TRUTH
 
 PACKAGE = Path(__file__).parents[1] / "ckpttool"
@@ -65,30 +65,6 @@ def ids(path: Path) -> str:
 def room(path: Path) -> str:
     """The module or subpackage at the top of the package that a file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def complaint(test: Callable[[Path], None], path: Path) -> str:
-    """What a test says against a file, empty where it passes."""
-    try:
-        test(path)
-    except AssertionError as error:
-        return f"{path.name}: {error}"
-    return ""
-
-
-def for_each(paths: Iterable[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
-    """Runs a test on each file and fails with all that are wrong."""
-
-    def looping(test: Callable[[Path], None]) -> Callable[[], None]:
-        @functools.wraps(test)
-        def run() -> None:
-            wrong = list(filter(None, (complaint(test, path) for path in paths)))
-            assert not wrong, "\n".join(wrong)
-
-        run.__signature__ = inspect.Signature()  # type: ignore[attr-defined]  # pytest takes arguments for fixtures
-        return run
-
-    return looping
 
 
 @functools.cache

@@ -3,8 +3,7 @@
 import hashlib
 import runpy
 
-import pytest
-
+from tests.loops import for_each
 from tests.samples import FIXTURES, INDEX, TRUTH
 
 # Scripts, and what old Keras said and did.
@@ -23,7 +22,7 @@ def test_every_file_is_described() -> None:
     assert _files() == sorted(INDEX)
 
 
-@pytest.mark.parametrize("name", sorted(INDEX))
+@for_each(sorted(INDEX))
 def test_entry(name: str) -> None:
     """Size and sha256 are those of the file, and the recipe is there."""
     entry, data = INDEX[name], (FIXTURES / name).read_bytes()

@@ -13,6 +13,7 @@ import ckpttool
 from ckpttool import Section, UnsafeFileError
 from ckpttool.inspection.info import describe
 from ckpttool.inspection.listing import Choice, Row, list_checkpoint
+from tests.loops import for_each
 from tests.samples import FIXTURES, TRUE_FILES, live
 
 NOT_OPENED = {
@@ -132,7 +133,7 @@ def names_in_file(name: str, row: Row) -> set[str]:
     return {known.get(row.layer, row.layer), whole}
 
 
-@pytest.mark.parametrize("name", OPENED)
+@for_each(OPENED)
 def test_weights(name: str) -> None:
     """The file holds the live weights: each with its shape, dtype and content, none more and none less."""
     assert Counter(found for _, found in rows_of(name)) == Counter(map(content, true_weights(name)))
@@ -146,7 +147,7 @@ def test_stored_twice(name: str) -> None:
         assert checkpoint[second].read().tobytes() == checkpoint[first].read().tobytes()
 
 
-@pytest.mark.parametrize("name", OPENED)
+@for_each(OPENED)
 def test_layer_names(name: str) -> None:
     """Each weight is listed under the layer that owns it in the live model."""
     truth = by_content(name)
@@ -159,7 +160,7 @@ def test_layer_names(name: str) -> None:
             assert any(owner == row.layer or owner.startswith(f"{row.layer}/") for owner in owners)
 
 
-@pytest.mark.parametrize("name", OPENED)
+@for_each(OPENED)
 def test_order_within_layers(name: str) -> None:
     """Within one layer the weights stand in the live order, except where a reason is known; and there they do not."""
     truth = by_content(name)
@@ -177,7 +178,7 @@ def test_order_within_layers(name: str) -> None:
     assert differing == OTHER_ORDER.get(name, (set(), ""))[0]
 
 
-@pytest.mark.parametrize("name", OPENED)
+@for_each(OPENED)
 def test_trainable(name: str) -> None:
     """Where a config is stored, each weight is said to be trained or not as it was in the live model."""
     truth, untold = by_content(name), set()
@@ -214,7 +215,7 @@ def test_not_opened(name: str) -> None:
         ckpttool.open(FIXTURES / name)
 
 
-@pytest.mark.parametrize("name", OPENED)
+@for_each(OPENED)
 def test_version(name: str) -> None:
     """The version of Keras is the one that wrote the file, or None where the layout has no place for it."""
     with ckpttool.open(FIXTURES / name) as checkpoint:
@@ -223,7 +224,7 @@ def test_version(name: str) -> None:
         assert found == (None if unsaid else live(name)["keras_version"])
 
 
-@pytest.mark.parametrize("name", OPENED)
+@for_each(OPENED)
 def test_optimizer(name: str) -> None:
     """Class, iteration, learning rate and number of variables are those of the live optimizer."""
     expected = live(name)["optimizer"]
@@ -247,7 +248,7 @@ def shapes(shape: Any) -> list[tuple[int | None, ...]]:
     return [tuple(one) for one in shape] if isinstance(shape[0], list) else [tuple(shape)]
 
 
-@pytest.mark.parametrize("name", OPENED)
+@for_each(OPENED)
 def test_architecture(name: str) -> None:
     """Where a config is stored, model class, name, and the shapes of inputs and outputs are those of the live model."""
     truth = live(name)

@@ -90,7 +90,14 @@ def rivals() -> Any:
 
 def fit(trained: Any, callbacks: list[Any], epochs: int = 4, **options: Any) -> Any:
     """The history of a training of five batches an epoch."""
-    given = {"batch_size": 4, "shuffle": False, "verbose": 0, "validation_data": (X, Y), **options}
+    given = {
+        "batch_size": 4,
+        "shuffle": False,
+        "verbose": 0,
+        "validation_data": (X, Y),
+        "validation_batch_size": 20,
+        **options,
+    }
     return trained.fit(X, Y, epochs=epochs, callbacks=callbacks, **given)
 
 

@@ -28,7 +28,7 @@ def model(optimizer: str = "adam", seed: int = 1, **compiled: Any) -> Any:
 def fit(trained: Any, *callbacks: Any, epochs: int = 3, validate: bool = True, **options: Any) -> Any:
     """The history of a training of four batches an epoch."""
     given = {"batch_size": 4, "shuffle": False, "verbose": 0, **options}
-    data = {"validation_data": (X, Y)} if validate else {}
+    data = {"validation_data": (X, Y), "validation_batch_size": 8} if validate else {}
     return trained.fit(X, Y, epochs=epochs, callbacks=list(callbacks), **data, **given)
 
 

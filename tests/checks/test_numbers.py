@@ -25,6 +25,7 @@ from ckpttool.errors import UnsupportedError
 from ckpttool.io.dtypes import DTYPES
 from tests.checks.files import PLACES, SOURCES, Array, codes, copied, edited, findings, stored_at
 from tests.comparison.plain import numpy_dtype, weight
+from tests.loops import for_each
 from tests.samples import FIXTURES, members
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of TensorFlow
@@ -55,10 +56,10 @@ def parts(values: Array) -> Array:
     return values.view(values.real.dtype) if values.dtype.kind == "c" else values
 
 
-@pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("kind", ["any", "positive", "negative", "small", "zeros", "constant"])
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_bounds_of_floats(dtype: str, kind: str, seed: int) -> None:
+@for_each(range(12))
+def test_bounds_of_floats(seed: int, dtype: str, kind: str) -> None:
     """Counts and extremes are those that NumPy finds value by value."""
     stored, layout = bits(dtype, kind, seed), LAYOUTS[dtype]
     reported, values = bounds_of(stored.tobytes(), layout), parts(stored)

@@ -14,6 +14,7 @@ from ckpttool.checks.policy import Policy
 from ckpttool.checks.runner import check_file
 from ckpttool.conversion import EDITS, plan
 from tests.checks.files import report_on
+from tests.loops import for_each
 from tests.samples import FIXTURES
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of TensorFlow, and of Keras about old files
@@ -140,7 +141,7 @@ COMPUTED_DIFFERENTLY = {
 }
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@for_each(WHOLE)
 def test_against_the_plan(name: str) -> None:
     """Every kind of edit that a plan has, and without which Keras 3 computes something else, is told once."""
     edits = plan(FIXTURES / name, "model.keras").edits

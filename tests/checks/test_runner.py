@@ -18,6 +18,7 @@ from ckpttool.checks.policy import ALL, PathIgnore, Policy
 from ckpttool.checks.result import CheckReport, FileReport, Suppressed
 from ckpttool.checks.rule import Finding, Outcome, Rule, Severity
 from ckpttool.checks.runner import check, check_file
+from tests.loops import for_each
 from tests.samples import FIXTURES
 
 GOOD = FIXTURES / "keras3/mlp.keras"
@@ -57,7 +58,7 @@ def test_codes_are_in_order() -> None:
     assert len({rule.name for rule in RULES.values()}) == len(RULES)
 
 
-@pytest.mark.parametrize("code", CODES)
+@for_each(CODES)
 def test_selection(code: str) -> None:
     """The longest entry for a rule decides, and `ignore` between two alike."""
     family = code[0]
@@ -295,7 +296,7 @@ def test_verdicts(severity: Severity, fail_on: Severity) -> None:
     assert bool(CheckReport((report,), fail_on).failures) is counts
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)
+@for_each(RULES.values())
 def test_what_fails_by_default(rule: Rule) -> None:
     """Errors fail a check, and of the warnings those about safety; `--fail-on error` lets these pass."""
     fails = rule.severity is Severity.ERROR or (rule.code[0] == "S" and rule.severity is Severity.WARNING)

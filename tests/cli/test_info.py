@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from ckpttool.render import INFO_OUTPUTS
+from tests.loops import for_each
 from tests.samples import FIXTURES, TRUE_FILES, keras_like
 
 MODEL = FIXTURES / "keras3/mlp.keras"
 
 
-@pytest.mark.parametrize("name", [name for name in TRUE_FILES if "npz" not in name])
+@for_each([name for name in TRUE_FILES if "npz" not in name])
 def test_every_fixture(name: str, run: Callable[..., Any]) -> None:
     """Each sound fixture is described with exit code 0; its lines have one form."""
     done = run("info", FIXTURES / name)

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.loops import for_each
 from tests.samples import FIXTURES, TRUE_FILES
 
 
-@pytest.mark.parametrize("name", [name for name in TRUE_FILES if "npz" not in name])
+@for_each([name for name in TRUE_FILES if "npz" not in name])
 def test_one_line_a_weight(name: str, run: Callable[..., Any]) -> None:
     """Every weight of the model has its line, in order of names, with shape and checksum."""
     done = run("textconv", FIXTURES / name)

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,16 +16,13 @@ from ckpttool.model.class_names import ALIASES
 from ckpttool.model.dtype_policies import read_policy
 from ckpttool.model.layers.table import LAYERS, WEIGHTLESS
 from tests.comparison.configured import Configs, both_ways
+from tests.live import keras as live_keras
 from tests.model import live_defaults
 from tests.model.layer_cases import Spec, all_cases
+from tests.model.live_layers import live_layer
 from tests.model.shapes import layer_shape_cases
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of layers is Keras 3.15 itself")
-    from tests.model.test_layers_live import made
+keras: Any = live_keras()
 
 SPECS = {
     str(case.spec): case.spec
@@ -49,7 +45,7 @@ def entry_of(text: str) -> dict[str, Any] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            layer = made(SPECS[text], name="mine")
+            layer = live_layer(SPECS[text], name="mine")
         except Exception:
             return None
         saved: dict[str, Any] = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))

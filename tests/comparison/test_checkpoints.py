@@ -12,6 +12,7 @@ from ckpttool.alignment.architectures import load_architecture
 from ckpttool.comparison import Diff, Evidence, Scope, Tolerance, diff
 from ckpttool.errors import CorruptFileError
 from tests.comparison.checkpoints import checkpoint, dense, models
+from tests.loops import for_each
 from tests.samples import FIXTURES, TRUE_FILES
 from tests.speeds import examples
 
@@ -205,7 +206,7 @@ def test_formats(a: str, b: str) -> None:
         assert result.is_complete
 
 
-@pytest.mark.parametrize("name", [name for name in TRUE_FILES if "npz" not in name])
+@for_each([name for name in TRUE_FILES if "npz" not in name])
 def test_each_fixture_is_itself(name: str) -> None:
     """No checkpoint of any generation differs from itself, its optimizer included."""
     result = of_files(name, name, Scope(optimizer=True))

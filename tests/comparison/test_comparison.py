@@ -205,8 +205,8 @@ def test_impossible_tolerances(wrong: float) -> None:
             Tolerance(*both)
 
 
-# Elements around the ends of the blocks and of the runs that threads share.
-EDGES = [1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 70_000]
+BLOCK, RUN = 1 << 8, 1 << 12  # elements; the real ones are 256 times as many
+EDGES = [1, BLOCK - 1, BLOCK, BLOCK + 1, RUN - 1, RUN, RUN + 1, 2 * RUN + BLOCK + 20]
 
 
 @needs_range
@@ -214,6 +214,19 @@ EDGES = [1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, (1 << 20) - 1, 1 << 20, (1 <<
 @pytest.mark.parametrize("dtypes", [("float32", "float32"), ("float16", "float64")], ids="-".join)
 def test_blocks_and_threads(size: int, dtypes: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Where values are cut and how many threads there are changes no count, and sums by their rounding alone."""
+    monkeypatch.setattr(value_pairs, "_RUN", RUN)
+    monkeypatch.setattr(value_pairs, "block_size", lambda *_: BLOCK)
+    check_cuts(size, dtypes, monkeypatch)
+
+
+@needs_range
+def test_blocks_and_threads_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for the sizes of blocks and runs that are in use."""
+    check_cuts((2 << 20) + 70_000, ("float16", "float64"), monkeypatch)
+
+
+def check_cuts(size: int, dtypes: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread finds what several do, which is what a plain computation gives."""
     random = np.random.default_rng(size)
     a = random.normal(size=size).astype(dtypes[0])
     b = a.astype(dtypes[1])

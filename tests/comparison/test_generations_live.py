@@ -3,7 +3,6 @@
 import copy
 import importlib.util
 import json
-import os
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -22,15 +21,12 @@ from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.generations.normalization import normalized
 from tests.comparison.configured import Configs, both_ways
 from tests.corpus import CORPUS, needs_corpus
+from tests.live import keras as live_keras
 from tests.model.generations.cases import ALL, Case
+from tests.model.generations.test_live import called, can_be_made, lost
 from tests.samples import FIXTURES
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of Keras 3 is Keras itself")
-    from tests.model.generations.test_live import called, can_be_made, lost
+keras: Any = live_keras()
 
 NEW = Producer("3.15.1")
 RECORDED: dict[str, Any] = json.loads((FIXTURES / "dialects" / "models_keras2.15.json").read_text())

@@ -13,7 +13,7 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.model.buildability import buildability_of_keras
 from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # of TensorFlow, with NumPy 2
 

@@ -14,7 +14,7 @@ import pytest
 
 from ckpttool.conversion import Options, convert
 from ckpttool.errors import CheckpointError
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 Layer = tuple[str, dict[str, Any], dict[str, tuple[int, ...]]]

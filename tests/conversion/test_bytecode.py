@@ -21,6 +21,7 @@ from ckpttool.conversion.origin import Origin
 from tests.conversion.of_generation import of_generation
 from tests.conversion.python_functions import ARITHMETIC, MORE
 from tests.conversion.test_lambdas import model
+from tests.loops import for_each
 from tests.samples import FIXTURES
 from tests.speeds import examples
 
@@ -34,9 +35,9 @@ PYTHON_3_5 = (
 )
 
 
-@pytest.mark.parametrize("source", ARITHMETIC)
 @pytest.mark.parametrize("python", PYTHONS)
-def test_arithmetic(python: str, source: str) -> None:
+@for_each(ARITHMETIC)
+def test_arithmetic(source: str, python: str) -> None:
     """Is the expression of the source."""
     assert computed([CODE[python][source], None, None]) == ARITHMETIC[source]
 
@@ -61,9 +62,9 @@ TOLD = (
 )
 
 
-@pytest.mark.parametrize("source", [source for source in MORE if not source.endswith(TOLD)])
 @pytest.mark.parametrize("python", PYTHONS)
-def test_more_than_arithmetic(python: str, source: str) -> None:
+@for_each([source for source in MORE if not source.endswith(TOLD)])
+def test_more_than_arithmetic(source: str, python: str) -> None:
     """Has no expression."""
     assert computed([CODE[python][source], None, None]) is None
 

@@ -12,7 +12,7 @@ from ckpttool.conversion.options import PLAIN
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.arguments import Args
 from tests.conversion.of_generation import of_generation
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 def sequential(*layers: tuple[str, dict[str, Any]], dtype: str = "float32", shape: Any = (None, 3)) -> Any:

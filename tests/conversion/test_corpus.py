@@ -12,7 +12,7 @@ from ckpttool.conversion import convert
 from ckpttool.errors import CheckpointError
 from tests.conversion.judge import numbered
 from tests.corpus import CORPUS, needs_corpus
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 pytestmark = needs_corpus
 

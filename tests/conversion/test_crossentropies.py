@@ -9,7 +9,7 @@ import pytest
 
 from ckpttool.conversion import convert
 from tests.conversion.test_anchors import Layer, dense, legacy
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 INPUTS = np.random.default_rng(3).normal(size=(5, 3)).astype("float32")
 TARGETS = np.random.default_rng(4).dirichlet([1, 1], 5).astype("float32")

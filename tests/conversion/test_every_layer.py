@@ -14,7 +14,7 @@ import ckpttool
 from ckpttool.conversion import Conversion, convert
 from ckpttool.errors import ConversionError
 from tests.conversion.judge import numbered
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 FOLDER = FIXTURES / "every_layer"

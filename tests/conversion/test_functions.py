@@ -17,7 +17,7 @@ from ckpttool.model.generations.known_names import _SINCE, Had, KerasVersion
 from ckpttool.model.generations.own_classes import marked
 from ckpttool.model.layers.table import LAYERS
 from tests.conversion.of_generation import of_generation
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 K0, K1, K2, K3 = Generation
 

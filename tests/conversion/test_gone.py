@@ -15,7 +15,7 @@ import ckpttool
 from ckpttool.conversion import Options, convert, plan
 from ckpttool.errors import ConversionError
 from tests.conversion.judge import numbered
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 FOLDER = FIXTURES / "gone"

@@ -6,7 +6,7 @@ import pytest
 
 from ckpttool.conversion.config.hard_sigmoid import KNOWN, scaled
 from ckpttool.model.arguments import Args
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 def test_known_are_those_of_keras() -> None:

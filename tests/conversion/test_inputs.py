@@ -7,7 +7,7 @@ import pytest
 
 from ckpttool.conversion.prove.child import tried
 from ckpttool.conversion.prove.inputs import Kind, kinds_of
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 def model(*inputs: Any, first: Any) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from ckpttool.conversion import convert
 from tests.habits import own
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 LAYERS: dict[str, Callable[[Any], list[Any]]] = {
     "hard_sigmoid": lambda layers: [layers.Dense(3, activation="hard_sigmoid"), layers.Activation("hard_sigmoid")],

@@ -10,7 +10,7 @@ from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 def entry(class_name: str, name: str, *inbound: str, **config: Any) -> dict[str, Any]:

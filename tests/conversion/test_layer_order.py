@@ -8,7 +8,7 @@ import pytest
 
 from ckpttool.conversion.config.layer_order import layer_order
 from ckpttool.model.graph import flat, read_calls, read_references
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 def random_graph(seed: int) -> Any:

@@ -27,7 +27,7 @@ from ckpttool.model.generations.generation import Generation
 from tests.cli.test_convert import lambda_model
 from tests.conversion.test_anchors import dense, legacy, recurrent
 from tests.conversion.test_old_layers import check
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 OLD_LAYERS = FIXTURES / "old_layers"

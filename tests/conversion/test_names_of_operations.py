@@ -12,7 +12,7 @@ from ckpttool.conversion import convert
 from ckpttool.errors import ConversionError
 from ckpttool.model.buildability import buildability_of_keras
 from ckpttool.model.buildability.lookup import is_of_keras
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 NAMES = ("Inner", "Norm", "Mean", "Loss", "Adam", "L2")
 X = np.arange(8, dtype="float32").reshape(2, 4)

@@ -8,7 +8,7 @@ import pytest
 
 from ckpttool.conversion import Options, convert
 from ckpttool.errors import ConversionError
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 ALL = sorted((FIXTURES / "old_layers").rglob("*.h5"))

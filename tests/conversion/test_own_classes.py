@@ -1,8 +1,6 @@
 """Layers of a user's own classes without a live model: what a port to Keras 3 can load, and else a refusal."""
 
 import json
-import os
-import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,16 +14,11 @@ from ckpttool import diff
 from ckpttool.conversion import convert, plan
 from ckpttool.errors import ConversionError
 from ckpttool.model.arguments import Args
+from tests.conversion import own_classes
+from tests.live import keras as live_keras
 from tests.samples import FIXTURES
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the ports are those to Keras 3.15")
-
-from tests.conversion import own_classes
-
+keras: Any = live_keras()
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 X = np.asarray([[0.1, -0.4, 0.7], [0.9, 0.2, -0.3]], "float32")

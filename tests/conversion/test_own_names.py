@@ -14,7 +14,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 SGD = {"module": "keras.optimizers", "class_name": "SGD", "config": {"learning_rate": 0.5}, "registered_name": "SGD"}

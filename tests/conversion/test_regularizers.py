@@ -10,7 +10,7 @@ import pytest
 
 from ckpttool.conversion import convert
 from tests.conversion.test_anchors import dense, legacy
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 INPUTS = np.random.default_rng(5).normal(size=(5, 3)).astype("float32")
 TARGETS = np.random.default_rng(6).normal(size=(5, 2)).astype("float32")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import convert
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 CASES = sorted((FIXTURES / "resume").rglob("*.h5"))

@@ -15,7 +15,7 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.weights.deviations import Deviation, Variance, arranged
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations.generation import Generation
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 FOLDER = FIXTURES / "running_std"

@@ -14,7 +14,7 @@ from ckpttool.errors import ConversionError
 from tests.conversion.judge import numbered
 from tests.corpus import CORPUS, SHARED
 from tests.formats.tensorflow.test_checkpoint import TENSORFLOW
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 CORPUS_TENSORFLOW = SHARED / "corpus_tensorflow"
 needs_corpora = pytest.mark.skipif(

@@ -12,7 +12,7 @@ from ckpttool.conversion.compile.optimizer_scalars import MAX_FACTORS, Lost, Num
 from ckpttool.conversion.compile.settings import compile_config
 from ckpttool.conversion.journal import Journal
 from ckpttool.formats.hdf5.values import InMemory
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 ONE = [("dense", "dense")]
 TWO = [("a/b", "a_b"), ("c", "c")]

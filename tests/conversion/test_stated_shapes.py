@@ -15,7 +15,7 @@ from ckpttool.model import read_architecture
 from ckpttool.model.spec import spec_of
 from ckpttool.verification import verify
 from tests.conversion.judge import numbered
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 FOLDER = FIXTURES / "stated_shapes"

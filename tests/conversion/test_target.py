@@ -1,9 +1,7 @@
 """Models of a user's own classes: a live model decides where weights go, and genuine Keras loads what comes out."""
 
 import json
-import os
 import shutil
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,18 +16,15 @@ from ckpttool.conversion import Options, convert, plan
 from ckpttool.errors import ConversionError
 from ckpttool.model.live.user_function import architecture_of_function
 from tests.conftest import Outcome
+from tests.live import keras as live_keras
 from tests.samples import FIXTURES
 from tests.verification import own
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the models are those of Keras 3.15")
+keras: Any = live_keras()
 
-from keras.src.legacy.saving import legacy_h5_format
+from keras.src.legacy.saving import legacy_h5_format  # noqa: E402
 
-from tests.conversion import own_classes
+from tests.conversion import own_classes  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

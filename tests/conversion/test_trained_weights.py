@@ -15,7 +15,7 @@ from ckpttool.conversion import Options, convert
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import section_of
 from tests.conversion.test_lost_and_refused import RESUME, edited
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 def loaded(path: Path, **options: Any) -> Any:

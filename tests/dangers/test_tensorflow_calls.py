@@ -14,6 +14,7 @@ from ckpttool.conversion.tensorflow_ops.raw_ops import LISTS, RAW
 from ckpttool.conversion.tensorflow_ops.table import FUNCTIONS
 from ckpttool.dangers import Danger, dangers_in
 from ckpttool.dangers.tensorflow_calls import functions, nodes
+from tests.loops import for_each
 
 RECIPE = Path(__file__).with_name("live_functions.py")
 
@@ -61,7 +62,7 @@ def test_what_does_more_than_compute_is_not_known() -> None:
     assert [name for name in HARMFUL_NODES if name in nodes()] == []
 
 
-@pytest.mark.parametrize("name", HARMFUL)
+@for_each(HARMFUL)
 def test_what_does_more_is_told(name: str) -> None:
     """A layer that calls it is dangerous, and says what it calls."""
     (danger,) = dangers_in({"class_name": "TFOpLambda", "config": {"function": name}})

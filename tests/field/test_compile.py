@@ -9,7 +9,7 @@ import pytest
 
 from ckpttool.conversion import Conversion, convert
 from tests.corpus import FIELD, needs_field
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 pytestmark = [needs_field, pytest.mark.filterwarnings("ignore:__array__ implementation")]  # of model.save
 

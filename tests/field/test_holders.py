@@ -1,8 +1,6 @@
 """Classes of the user's own that hold layers or weights, wrappers, and weights for another architecture."""
 
 import json
-import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +11,9 @@ import pytest
 from ckpttool import Architecture, verify
 from ckpttool.conversion import convert, plan
 from tests.corpus import FIELD, needs_field
+from tests.live import keras as live_keras
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="what is written is for Keras 3.15")
+keras: Any = live_keras()
 
 pytestmark = [needs_field, pytest.mark.filterwarnings("ignore")]
 

@@ -8,7 +8,7 @@ import pytest
 
 from ckpttool.conversion import Conversion, Options, convert
 from tests.corpus import FIELD, needs_field
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 pytestmark = needs_field
 

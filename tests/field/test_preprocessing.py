@@ -9,7 +9,7 @@ import pytest
 import ckpttool
 from ckpttool.errors import ConversionError
 from tests.corpus import FIELD, needs_field
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 pytestmark = [needs_field, pytest.mark.filterwarnings("ignore:__array__ implementation")]  # of TensorFlow, with NumPy 2
 

@@ -13,7 +13,7 @@ from tests.corpus import FIELD, needs_field
 from tests.field.test_compile import own_classes
 from tests.field.test_names import gelu, hard_swish
 from tests.field.test_verdicts import without_assets
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 pytestmark = [needs_field, pytest.mark.filterwarnings("ignore")]  # of Keras and TensorFlow, where they load and run
 

@@ -9,7 +9,7 @@ import pytest
 
 from ckpttool.verification import Allowed, verify
 from tests.corpus import FIELD, needs_field
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")

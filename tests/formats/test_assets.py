@@ -9,7 +9,7 @@ import ckpttool
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import assets
 from ckpttool.formats.assets import read_assets
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # of TensorFlow, with NumPy 2

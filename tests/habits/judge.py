@@ -22,7 +22,7 @@ from ckpttool.conversion.options import Options
 from ckpttool.errors import CheckpointError
 from tests.conversion.judge import differences, flat, numbered
 from tests.habits import own, own_more
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 OWN = "tests.habits.own"
 TOLERANCE = 2e-5

@@ -5,22 +5,17 @@ Run as `python -m tests.model.live_defaults` to write it.
 
 import inspect
 import json
-import os
 import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from ckpttool.model import defaults
 from ckpttool.model.class_names import ALIASES, snake_case
 from ckpttool.model.layers.table import LAYERS
+from tests.live import keras
 from tests.model.layer_cases import _REQUIRED
-
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 PATH = Path(defaults.__file__).with_name("defaults.json")
 
@@ -74,13 +69,6 @@ LEFT_OUT = {
     *("Initializer", "Regularizer", "Constraint", "Loss", "LossFunctionWrapper", "Metric", "MeanMetricWrapper"),
     *("Optimizer", "LearningRateSchedule", "MultiOptimizer", "OptimizerMap", "Functional", "Model", "Sequential"),
 }
-
-
-def keras() -> Any:
-    """Keras, imported without its messages; a test that asks for it is skipped where it is not to be had."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip("keras", minversion="3.15", reason="live Keras 3.15 is the oracle")
 
 
 def table() -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from ckpttool.model.layers.beyond import BEYOND
 from ckpttool.model.layers.table import LAYERS, output_shapes
 from ckpttool.model.parts import part_of
 from ckpttool.model.slots import in_path_layout
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # importing all of Keras, with what TensorFlow says of NumPy 2
 

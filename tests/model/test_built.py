@@ -6,7 +6,7 @@ import pytest
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.shape_inference import is_built
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 MAKE: dict[str, Any] = {
     "GRU": lambda layers: [layers.GRU(3)],

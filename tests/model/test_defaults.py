@@ -1,8 +1,6 @@
 """The table of defaults: against the constructors of live Keras, and as it is asked."""
 
 import inspect
-import os
-import warnings
 from typing import Any
 
 import pytest
@@ -10,13 +8,10 @@ import pytest
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.defaults import class_called, defaults_of
 from ckpttool.model.layers.table import LAYERS
+from tests.live import keras as live_keras
 from tests.model import live_defaults
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of defaults is Keras 3.15 itself")
+keras: Any = live_keras()
 
 NAMED = ("initializers", "regularizers", "constraints", "losses", "metrics", "optimizers")
 

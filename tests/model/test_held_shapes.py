@@ -9,7 +9,7 @@ import pytest
 from ckpttool.model import Architecture, read_architecture
 from ckpttool.model.buildability import buildability_of_keras
 from ckpttool.model.spec import spec_of
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of TensorFlow, with NumPy 2
 

@@ -11,6 +11,7 @@ from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.layers.table import LAYERS
 from ckpttool.model.parts import part_of
 from ckpttool.model.slots import Part, in_legacy_order, in_path_layout
+from tests.loops import for_each
 from tests.speeds import examples
 from tests.work import Calls
 
@@ -129,7 +130,7 @@ def test_junk(entry: dict[str, Any], inputs: tuple[Any, ...]) -> None:
         in_legacy_order(found)
 
 
-@pytest.mark.parametrize("class_name", sorted(LAYERS))
+@for_each(sorted(LAYERS))
 def test_every_argument_junk(class_name: str) -> None:
     """No argument of any layer can be replaced by anything that raises other than ConfigError."""
     good: dict[str, Any] = dict.fromkeys(KEYS, 2) | {

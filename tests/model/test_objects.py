@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import os
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,12 @@ from ckpttool.alignment.alignment import align
 from ckpttool.errors import ModelError
 from ckpttool.model import read_architecture
 from ckpttool.model.spec import Spec, from_json, spec_of, to_json
-
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the models are those of Keras 3.15")
-
+from tests.live import keras as live_keras
 from tests.verification import own, stored
 from tests.verification.sources import SOURCES
 from tests.verification.trees import built
 
+keras: Any = live_keras()
 pytestmark = pytest.mark.filterwarnings("ignore")
 OWN = [f"{name}/{variant}" for name, variants in own.VARIANTS.items() for variant in variants]
 UNALIGNED = ("layers/odd/", "second_optimizer/", "chance/", "noise/")  # in no place of the path layout, or no weights

@@ -1,8 +1,6 @@
 """The table of optimizers against live ones: the same variables, in the same order, with the same shapes."""
 
 import json
-import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,9 @@ from ckpttool.model import read_architecture
 from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS, Trained, optimizer_state
 from ckpttool.model.spec import Spec, spec_of
 from ckpttool.verification import Allowed
+from tests.live import keras as live_keras
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of the table is Keras 3.15 itself")
+keras: Any = live_keras()
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -10,7 +10,7 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import is_built, steps_of
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 def layer(class_name: str, name: str, *sources: str, **config: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
 from ckpttool.render import INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
 from ckpttool.render.json import dumps
 from ckpttool.render.style import number, pretty_layer, shape, size
+from tests.loops import for_each
 from tests.render.contract import (
     HOSTILE,
     STYLES,
@@ -93,7 +94,7 @@ def test_json_is_ascii_and_whole(style: Style) -> None:
     assert [refusal["detail"] for refusal in found["refusals"]] == HOSTILE
 
 
-@pytest.mark.parametrize("name", SOUND)
+@for_each(SOUND)
 def test_json_of_every_fixture(name: str) -> None:
     """JSON of each fixture is valid, holds what the checkpoint holds, and has no NaN in it."""
     listing = sound_listing(name)
@@ -135,7 +136,7 @@ def test_csv_parses_back(style: Style) -> None:
     assert any(cell.startswith("'=cmd") for record in records for cell in record)
 
 
-@pytest.mark.parametrize("name", SOUND)
+@for_each(SOUND)
 def test_csv_of_every_fixture(name: str) -> None:
     """CSV of each fixture has the numbers bare, and negative ones are no text."""
     listing = sound_listing(name)

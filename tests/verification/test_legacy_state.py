@@ -1,8 +1,6 @@
 """What `verify` says of the state of an optimizer in a whole legacy model, against what `load_model` makes of it."""
 
 import json
-import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,10 @@ import ckpttool
 from ckpttool.alignment.architectures import load_spec
 from ckpttool.model.spec import to_json
 from ckpttool.verification import Allowed, Status, VerifyResult
+from tests.live import keras as live_keras
 from tests.samples import FIXTURES
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle is the loader of Keras 3.15 itself")
+keras: Any = live_keras()
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

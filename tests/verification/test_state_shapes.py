@@ -11,7 +11,7 @@ import pytest
 
 from ckpttool.formats import open_checkpoint
 from ckpttool.verification import verify
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 def trained(path: Path, optimizer: str) -> None:

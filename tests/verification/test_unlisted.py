@@ -9,7 +9,7 @@ import pytest
 
 import ckpttool
 from ckpttool.errors import CheckpointError
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of TensorFlow, with NumPy 2
 

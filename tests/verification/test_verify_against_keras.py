@@ -3,25 +3,18 @@
 Keras is asked with live models whose weights are known, and whether it loaded rightly is judged by their values.
 """
 
-import os
-import warnings
 from collections import Counter
 from typing import Any
 
 import pytest
 
 import ckpttool
-
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle is the loader of Keras 3.15 itself")
-
+from tests.live import keras as live_keras
 from tests.verification.oracle import Outcome, Prepared, Workshop
 from tests.verification.pairs import PAIRS, Pair
 from tests.verification.stored import PATHS
 
+keras: Any = live_keras()
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 # How many pairs at least Keras loads right, refuses, and loads wrongly or in part without a word.

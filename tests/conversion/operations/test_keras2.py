@@ -12,7 +12,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.tensorflow_ops import FUNCTIONS
 from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
-from tests.model.live_defaults import keras
+from tests.live import keras
 from tests.samples import FIXTURES
 
 MODELS = json.loads((FIXTURES / "operations" / "keras2.15.json").read_text())

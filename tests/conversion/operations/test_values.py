@@ -9,7 +9,7 @@ from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 
 def config_of(function: str, *calls: list[Any]) -> dict[str, Any]:

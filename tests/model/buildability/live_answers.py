@@ -5,7 +5,7 @@ import importlib
 import json
 from typing import Any, NamedTuple
 
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 OWN = ("Could not locate class", "Could not locate function", "Unknown layer", "is not a KerasSaveable subclass")
 

@@ -11,6 +11,7 @@ beside it.
 """
 
 import copy
+import functools
 import gzip
 import importlib
 import inspect
@@ -24,6 +25,7 @@ from ckpttool.model.buildability.context import Context, Refused
 from ckpttool.model.buildability.loaders import STEPS
 from ckpttool.model.buildability.rules import RULES
 from ckpttool.model.buildability.table import Row
+from tests.live import keras
 from tests.model.buildability.constructor_hints import (
     BATTERY,
     BY_NAME,
@@ -33,7 +35,6 @@ from tests.model.buildability.constructor_hints import (
     NOT_REQUIRED,
     PINNED,
 )
-from tests.model.live_defaults import keras
 
 PATH = Path(table.__file__).with_name("constructors.json")
 RECORD = Path(__file__).with_name("recorded_constructors.json.gz")
@@ -121,6 +122,7 @@ def record() -> dict[str, Any]:
     return found
 
 
+@functools.cache
 def rows() -> dict[str, dict[str, Any]]:
     """The rows of the table, from the record."""
     chosen: dict[tuple[str, str], str] = {}

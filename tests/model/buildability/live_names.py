@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ckpttool.model.buildability import names
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 PATH = Path(names.__file__).with_name("names.json")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ckpttool.model.buildability import buildability_of_keras
-from tests.model.live_defaults import keras
+from tests.live import keras
 
 Entry = dict[str, Any]
 

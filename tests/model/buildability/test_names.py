@@ -1,20 +1,15 @@
 """What Keras finds under which name: against live Keras."""
 
 import importlib
-import os
-import warnings
 from typing import Any
 
 import pytest
 
 from ckpttool.model.buildability import class_in_keras, names
+from tests.live import keras as live_keras
 from tests.model.buildability import live_names
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of names is Keras 3.15 itself")
+keras: Any = live_keras()
 
 
 def test_current() -> None:

@@ -8,6 +8,7 @@ import pytest
 import ckpttool
 from ckpttool.errors import CheckpointError
 from ckpttool.model.generations.generation import Generation, generation_of
+from tests.loops import for_each
 from tests.model.generations.cases import ALL, Case
 from tests.samples import FIXTURES, TRUE_FILES
 
@@ -53,7 +54,7 @@ def test_architectures(name: str) -> None:
     assert generation_of({key: value for key, value in config.items() if key != "keras_version"}) is by_folder(name)
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if case.class_name not in SAME_IN_BOTH], ids=str)
+@for_each([case for case in ALL if case.class_name not in SAME_IN_BOTH])
 def test_single_layers(case: Case) -> None:
     """Even the config of a single layer tells it, where an argument of it was ever renamed."""
     held = [case.entry]

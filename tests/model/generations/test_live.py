@@ -1,7 +1,6 @@
 """Normalized entries against live Keras 3.15: it makes layers of them, with the weights that the table tells."""
 
 import copy
-import os
 import warnings
 from typing import Any
 
@@ -12,13 +11,10 @@ from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.layers.table import OLD_LAYERS
 from ckpttool.model.parts import part_of
 from ckpttool.model.slots import in_weights_order
+from tests.live import keras as live_keras
 from tests.model.generations.cases import ALL, Case
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of Keras 3 entries is Keras itself")
+keras: Any = live_keras()
 
 
 def can_be_made(case: Case) -> bool:

@@ -12,6 +12,7 @@ from ckpttool.model.generations.keras2 import CHANGES as CHANGES_2
 from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.parts import part_of
+from tests.loops import for_each
 from tests.model.generations.cases import ALL, Case
 
 K0, K1, K2, K3 = Generation
@@ -30,7 +31,7 @@ def object_of(kind: str, class_name: str, **config: Any) -> dict[str, Any]:
 HARD = {"recurrent_activation": "hard_sigmoid"}
 
 
-@pytest.mark.parametrize("case", ALL, ids=str)
+@for_each(ALL)
 def test_known(case: Case) -> None:
     """Every layer of genuine Keras becomes one of a class that the table knows."""
     args = Args.of(normalized(case.entry, case.generation))
@@ -38,7 +39,7 @@ def test_known(case: Case) -> None:
     assert part_of(args.class_name, args, case.inputs).known
 
 
-@pytest.mark.parametrize("case", ALL, ids=str)
+@for_each(ALL)
 def test_once_is_enough(case: Case) -> None:
     """An entry of Keras 3 stays as it is, and what was normalized is one."""
     found = normalized(case.entry, case.generation)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pytest
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations.generation import Generation
@@ -11,6 +10,7 @@ from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.generations.stored_order import StoredSlot, stored_order
 from ckpttool.model.parts import part_of
 from ckpttool.model.slots import Part, in_legacy_order
+from tests.loops import for_each
 from tests.model.generations.cases import ALL, Case
 
 
@@ -55,7 +55,7 @@ def test_there_are_cases() -> None:
     assert count["keras2.15"] >= 150
 
 
-@pytest.mark.parametrize("case", ALL, ids=str)
+@for_each(ALL)
 def test_names_and_order(case: Case) -> None:
     """Names, order and trainable flags are those that Keras wrote, and each shape is one that is expected."""
     found = stored(case)
@@ -66,13 +66,13 @@ def test_names_and_order(case: Case) -> None:
         assert one.form_of(shape) is not None
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if says_its_shapes(case)], ids=str)
+@for_each([case for case in ALL if says_its_shapes(case)])
 def test_shapes(case: Case) -> None:
     """Shapes are those that Keras wrote, whatever the data format and the implementation."""
     assert [one.shape for one in stored(case)] == [shape for _, shape, _ in case.weights]
 
 
-@pytest.mark.parametrize("case", ALL, ids=str)
+@for_each(ALL)
 def test_every_slot_is_stored(case: Case) -> None:
     """What is stored makes up all slots of the layer as it is today, each gate of each once."""
     part, _ = part_and_entry(case)
@@ -85,7 +85,7 @@ def test_every_slot_is_stored(case: Case) -> None:
         assert gates == set(range(one.gates))
 
 
-@pytest.mark.parametrize("case", ALL, ids=str)
+@for_each(ALL)
 def test_forms_lead_to_the_slot(case: Case) -> None:
     """An array in any of its forms, its axes taken as told, has as many values as its part of the slot, and their
     order of axes where there are as many; but for the bias of the counterpart for cuDNN."""

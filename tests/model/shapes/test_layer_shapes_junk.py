@@ -12,6 +12,7 @@ from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.layers.table import LAYERS, MODELS, output_shapes
 from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE
+from tests.loops import for_each
 from tests.model.shapes.layer_shape_cases import all_cases
 from tests.model.shapes.shape_case import Case, filled, infer, plain, tensor, told
 from tests.model.test_layers_junk import entries, junk, shapes
@@ -73,7 +74,7 @@ def outcome(case: Case) -> Outputs | str:
         return str(error)
 
 
-@pytest.mark.parametrize("class_name", sorted({case.spec.class_name for case in CASES}))
+@for_each(sorted({case.spec.class_name for case in CASES}))
 def test_every_argument_junk(class_name: str) -> None:
     """No argument of any layer can be replaced by anything that raises other than ConfigError."""
     case = good_case(class_name)
@@ -85,7 +86,7 @@ def test_every_argument_junk(class_name: str) -> None:
             assert is_sound(tried({**entry, "config": {**entry["config"], key: value}}, call))
 
 
-@pytest.mark.parametrize("class_name", sorted({case.spec.class_name for case in CASES}))
+@for_each(sorted({case.spec.class_name for case in CASES}))
 def test_every_input_junk(class_name: str) -> None:
     """No layer can be called on anything that raises other than ConfigError."""
     entry = plain(good_case(class_name).spec)

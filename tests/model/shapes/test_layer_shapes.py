@@ -1,14 +1,8 @@
 """The table of output shapes against live layers of Keras: the same shapes for the same calls."""
 
-import inspect
-import json
-import os
-import warnings
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy
 import pytest
 
 from ckpttool.errors import ConfigError
@@ -18,110 +12,37 @@ from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.layers.layer_type import MaskUse
 from ckpttool.model.layers.table import LAYERS, MODELS
 from ckpttool.model.output_rule import Outputs
-from ckpttool.model.sizes import Shape
-from tests.model.layer_cases import Spec
+from tests.loops import for_each
 from tests.model.shapes.layer_shape_cases import all_cases
-from tests.model.shapes.shape_case import Case, blank, filled, infer, plain, told
-
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    keras: Any = pytest.importorskip("keras", minversion="3.15", reason="the oracle of the table is Keras 3.15 itself")
+from tests.model.shapes.shape_case import Case, blank, infer, plain, told
+from tests.recorded import recorded
 
 CASES = all_cases()
 USED = {"Convolution2D", "GroupQueryAttention"}  # aliases that have cases
 
 
-class OwnCell(keras.layers.Layer):
-    """A recurrent cell that the table does not know."""
-
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.units = self.state_size = self.output_size = units
-
-    def build(self, input_shape: Any) -> None:
-        """Makes nothing."""
-
-    def call(self, inputs: Any, states: Any) -> Any:
-        """Gives back the state."""
-        return states[0], states
-
-    def get_config(self) -> dict[str, Any]:
-        """The units and the rest."""
-        return {**super().get_config(), "units": self.units}
-
-
 @dataclass(frozen=True)
 class Seen:
-    """What Keras said of one call: the layer's config, and its outputs, None where it refuses."""
+    """What Keras said of one call: the layer's config, and its outputs, None where it refuses; what it gives out where
+    unknown axes have a size; and whether it runs the call, where it was asked."""
 
     entry: dict[str, Any]
     outputs: Outputs | None
+    defined: list[Outputs] = field(default_factory=list)
+    runs: bool | None = None
 
 
-def made(value: Any) -> Any:
-    """The live layer of a spec; lists and other values alike."""
-    if isinstance(value, list):
-        return [made(entry) for entry in value]
-    if not isinstance(value, Spec):
-        return value
-    kwargs = {key: made(argument) for key, argument in value.kwargs.items()}
-    if value.class_name == "Lambda":
-        kwargs["function"] = getattr(keras.activations, kwargs["function"])
-    return (OwnCell if value.class_name == "OwnCell" else getattr(keras.layers, value.class_name))(**kwargs)
+def seen(case: Case) -> Seen:
+    """What Keras said of a case."""
+    answer = recorded("layer_shapes").answers[str(case)]
+    defined = [shapes(outputs) for outputs in answer.get("defined", ()) if outputs is not None]
+    outputs = answer["outputs"]
+    return Seen(answer["entry"], None if outputs is None else shapes(outputs), defined, answer.get("runs"))
 
 
-def loaded(case: Case) -> tuple[dict[str, Any], Any]:
-    """The config that Keras saves of a layer, and the live layer that it loads of that."""
-    saved = json.dumps(keras.saving.serialize_keras_object(made(case.spec)))
-    return json.loads(saved), keras.saving.deserialize_keras_object(json.loads(saved), {"OwnCell": OwnCell})
-
-
-def live_outputs(layer: Any, case: Case, leaf: Any) -> Outputs:
-    """The shapes of what a live layer gives out when it is called on what `leaf` makes of shapes."""
-    if case.spec.class_name == "InputLayer":
-        return (layer.output.shape,)
-    outputs = layer(*filled(list(case.args), leaf), **filled(case.kwargs, leaf))
-    return tuple(tuple(output.shape) for output in keras.tree.flatten(outputs))
-
-
-def symbolic(shape: Shape, case: Case) -> Any:
-    """An input of a shape, without values."""
-    return keras.KerasTensor(shape, case.dtype)
-
-
-def zeros(shape: Shape, case: Case) -> Any:
-    """An array of a shape, of 7 along unknown axes."""
-    return numpy.zeros(closed(shape, 7), case.dtype)
-
-
-def closed(shape: Shape, size: int) -> tuple[int, ...]:
-    """A shape with a size for each unknown one."""
-    return tuple(size if each is None else each for each in shape)
-
-
-def asked(case: Case, leaf: Any) -> Outputs | None:
-    """The shapes of what Keras gives out for a case, None where it refuses it."""
-    return seen_of(case, leaf).outputs
-
-
-def seen_of(case: Case, leaf: Any) -> Seen:
-    """What Keras says of a case when it is called on what `leaf` makes of shapes."""
-    entry = plain(case.spec)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            entry, layer = loaded(case)
-            return Seen(entry, live_outputs(layer, case, lambda shape: leaf(shape, case)))
-        except Exception:
-            return Seen(entry, None)
-
-
-@cache
-def seen(index: int) -> Seen:
-    """What Keras infers for a case."""
-    return seen_of(CASES[index], symbolic)
+def shapes(outputs: list[list[int | None]]) -> Outputs:
+    """The shapes of a recorded answer."""
+    return tuple(map(tuple, outputs))
 
 
 def fits(found: Outputs, true: Outputs) -> bool:
@@ -144,7 +65,7 @@ HOLDING = {"Bidirectional", "Lambda", "Pipeline", "RNN", "SpectralNormalization"
 
 def cases_of(class_name: str) -> list[tuple[Case, Seen]]:
     """The cases of a class with what Keras says of them."""
-    return [(case, seen(index)) for index, case in enumerate(CASES) if case.spec.class_name == class_name]
+    return [(case, seen(case)) for case in CASES if case.spec.class_name == class_name]
 
 
 def outcome(entry: dict[str, Any], case: Case) -> Outputs | str:
@@ -155,26 +76,26 @@ def outcome(entry: dict[str, Any], case: Case) -> Outputs | str:
         return error.expected
 
 
-@pytest.mark.parametrize("class_name", CLASSES)
+@for_each(CLASSES)
 def test_outputs(class_name: str) -> None:
     """The table tells what Keras infers, and what Keras refuses it refuses or leaves unknown.
 
     Two things differ by intent: an axis that Keras refuses as undefined is just not known here, so the shape must be
     the one for some size of it; and what Keras infers but fails to run may be refused here.
     """
-    found = [(case, outcome(live.entry, case), live.outputs) for case, live in cases_of(class_name)]
+    found = [(case, outcome(live.entry, case), live) for case, live in cases_of(class_name)]
     assert not [one for one in found if not agrees(*one)]
 
 
-def agrees(case: Case, found: Outputs | str, live: Outputs | None) -> bool:
+def agrees(case: Case, found: Outputs | str, live: Seen) -> bool:
     """Whether what the table says of a case is what Keras does."""
     if isinstance(found, str):
-        return live is None or asked(case, zeros) is None
-    if live is None:
-        return is_unknown(found) or any(fits(found, true) for true in defined(case))
+        return live.outputs is None or live.runs is False
+    if live.outputs is None:
+        return is_unknown(found) or any(fits(found, true) for true in live.defined)
     if is_own(case):
-        return not found or (is_unknown(found) and len(found) == len(live))
-    return found == live
+        return not found or (is_unknown(found) and len(found) == len(live.outputs))
+    return found == live.outputs
 
 
 def is_own(case: Case) -> bool:
@@ -183,14 +104,7 @@ def is_own(case: Case) -> bool:
     return "OwnCell" in str(case) or (case.spec.class_name in ("Lambda", "Layer", "Wrapper") and not stated)
 
 
-def defined(case: Case) -> list[Outputs]:
-    """What Keras infers for a case whose unknown axes have a size."""
-    sizes = (36, 5, 3) if "None" in str([case.args, case.kwargs]) else ()
-    given = [asked(case, lambda shape, case, size=size: symbolic(closed(shape, size), case)) for size in sizes]
-    return [outputs for outputs in given if outputs is not None]
-
-
-@pytest.mark.parametrize("class_name", [name for name in CLASSES if name not in HOLDING])
+@for_each([name for name in CLASSES if name not in HOLDING])
 def test_defaults(class_name: str) -> None:
     """Arguments that a config leaves out have the defaults of Keras."""
     cases = [(case, live) for case, live in cases_of(class_name) if live.outputs is not None]
@@ -205,7 +119,7 @@ def short(case: Case, live: Seen) -> dict[str, Any]:
     return {**entry, "config": {**entry["config"], **counted}}
 
 
-@pytest.mark.parametrize("class_name", CLASSES)
+@for_each(CLASSES)
 def test_unknown_inputs(class_name: str) -> None:
     """Inputs of unknown shape give as many outputs, and nothing wrong about them."""
     cases = [(case, live) for case, live in cases_of(class_name) if live.outputs is not None and not is_own(case)]
@@ -236,21 +150,10 @@ PASSED_OTHERWISE = {
 }
 
 
-@cache
-def instance_of(class_name: str) -> Any:
-    """A live layer of a class, made of the first of its cases that Keras takes."""
-    for case in CASES:
-        if ALIASES.get(case.spec.class_name, case.spec.class_name) == class_name:
-            try:
-                return made(case.spec)
-            except (TypeError, ValueError):
-                continue
-    raise AssertionError(class_name)
-
-
 def parameters(class_name: str) -> list[str]:
     """The names of what the call of a class takes."""
-    return list(inspect.signature(type(instance_of(class_name)).call).parameters)[1:]
+    found: list[str] = recorded("layer_shapes").answers["classes"][class_name]["parameters"]
+    return found
 
 
 ROWS = sorted(LAYERS.keys() - MODELS - ALIASES.keys())
@@ -261,10 +164,8 @@ def test_masks() -> None:
     taken = {name for name in ROWS if MaskUse.TAKEN in LAYERS[name].masks}
     assert taken == {name for name in ROWS if "mask" in parameters(name)} - MASKS_OF_OTHERS
     passed = {name for name in ROWS if MaskUse.PASSED_NOW in LAYERS[name].masks}
-    base = keras.layers.Layer.compute_mask
-    supporting = {
-        name for name in ROWS if instance_of(name).supports_masking and type(instance_of(name)).compute_mask is base
-    }
+    classes = recorded("layer_shapes").answers["classes"]
+    supporting = {name for name in ROWS if classes[name]["hands masks on"]}
     assert passed ^ supporting == PASSED_OTHERWISE.keys()
 
 

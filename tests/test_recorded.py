@@ -1,0 +1,58 @@
+"""What is recorded of live Keras is what it answers today."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import recorded
+from tests.recorded import ASKING, FOLDER, Recording, asked, changes
+
+
+def test_every_recording_is_asked() -> None:
+    """Each file has a module that asks, and each module a file; together they are small."""
+    files = list(FOLDER.iterdir())
+    assert {file.name for file in files} == {f"{name}.jsonl.gz" for name in ASKING}
+    assert sum(file.stat().st_size for file in files) < 1_000_000
+
+
+def test_all_are_of_one_version() -> None:
+    """The version of Keras that answered is the same for all, and the one that docstrings name."""
+    (version,) = {recorded.recorded(name).keras for name in ASKING}
+    assert version.startswith("3.15.")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ASKING)
+def test_keras_answers_as_recorded(name: str) -> None:
+    """Live Keras answers each question as it did; otherwise `python -m tests.recorded` renews the answers."""
+    pytest.importorskip("keras", minversion="3.15", reason="the answers are those of Keras 3.15")
+    found = changes(recorded.recorded(name), asked(name))
+    assert not found, "\n".join([f"{len(found)} answers differ", *found[:20]])
+
+
+def test_changes_are_told() -> None:
+    """A difference names the version, the question and both answers around the place where they part."""
+    before = Recording("3.15.0", {"a": 1, "b": [0] * 500 + [1], "c": 1})
+    after = Recording("3.16.0", {"a": 1, "b": [0] * 500 + [2], "d": 1})
+    version, b, c, d = changes(before, after)
+    assert version == "Keras 3.15.0 -> 3.16.0"
+    assert "0, 1] -> " in b
+    assert b.endswith("0, 2]")
+    assert (c, d) == ("c: 1 -> not asked", "d: not asked -> 1")
+    assert changes(before, before) == []
+
+
+def test_a_file_gives_back_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version, questions and answers come back, and the same answers are the same bytes."""
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    recording = Recording("3.15.1", {"x\ny": {"shape": [None, 3]}, "a": None})
+    recorded.write("one", recording)
+    assert recorded.recorded.__wrapped__("one") == recording
+    before = (tmp_path / "one.jsonl.gz").read_bytes()
+    recorded.write("one", recording)
+    assert (tmp_path / "one.jsonl.gz").read_bytes() == before
+
+
+def test_repeated_questions_are_numbered() -> None:
+    """Each question is another."""
+    assert recorded.numbered(["a", "b", "a", "a"]) == ["a", "b", "a #2", "a #3"]
