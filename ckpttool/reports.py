@@ -20,6 +20,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.info import Info, describe
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
+from ckpttool.model import architecture_of
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.notebook import Displayed
 from ckpttool.verification import VerifyResult, verify
@@ -27,7 +28,9 @@ from ckpttool.verification import VerifyResult, verify
 if TYPE_CHECKING:
     from ckpttool.comparison import Diff
     from ckpttool.conversion import Conversion
+    from ckpttool.inspection.graph import ModelGraph
 
+_MOST_DRAWN = 120  # layers of a model whose graph is drawn
 _EVERYTHING = Choice(frozenset({Section.MODEL, Section.OTHER}), stats=True, pictures=True, graph=True)
 
 Progress = Callable[[int], None]
@@ -44,6 +47,7 @@ class Report(Displayed):
     verdict: VerifyResult | None = None
     conversion: Conversion | None = None
     diff: Diff | None = None
+    graph: ModelGraph | None = None
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -67,17 +71,28 @@ def report(
         generation = None if checkpoint.config is None else generation_of(checkpoint.config)
         notes = list[str]()
         verdict = _attempt(lambda: _loading(checkpoint), "loading was not judged", notes)
+        graph = _attempt(lambda: _graph(checkpoint), "no graph was drawn", notes)
         found = check_opened(checkpoint, os.fspath(path), policy)
     conversion = None
     if generation not in (None, Generation.KERAS_3):
         conversion = _attempt(lambda: _plan(path), "no conversion was planned", notes)
     changes = None if baseline is None else _changes(baseline, path)
-    return Report(info, listing, found, verdict, conversion, changes, tuple(notes))
+    return Report(info, listing, found, verdict, conversion, changes, graph, tuple(notes))
 
 
 def _loading(checkpoint: Checkpoint) -> VerifyResult | None:
     """Whether a whole model loads into its own architecture."""
     return None if checkpoint.config is None else verify(checkpoint, checkpoint)
+
+
+def _graph(checkpoint: Checkpoint) -> ModelGraph | None:
+    """The graph of a model; None for one without layers, and for one so large that nobody would see its parts."""
+    architecture = architecture_of(checkpoint)
+    if architecture is None or not 0 < len(architecture.layers) <= _MOST_DRAWN:
+        return None
+    from ckpttool.inspection.graph import graph_of  # here, since files of weights alone need none
+
+    return graph_of(architecture, str(checkpoint.path))
 
 
 def _plan(path: str | os.PathLike[str]) -> Conversion:

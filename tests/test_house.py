@@ -242,7 +242,7 @@ def test_docstrings(path: Path) -> None:
 
 def test_commands_are_complete() -> None:
     """Every module of a command is in the table, which says what it says of itself; the helpers are told apart."""
-    helpers = {"__init__", "emit", "exits", "options"}
+    helpers = {"__init__", "emit", "exits", "options", "pager", "watch"}
     found = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers
     assert found == set(COMMANDS)
     for name, short in COMMANDS.items():
@@ -254,7 +254,7 @@ def test_outputs_are_complete() -> None:
     """Every output of a listing is one of several listings, too; every module of an output is in the table."""
     helpers = {
         "__init__", "conversion_phrases", "conversions", "diffs", "expected", "expected_phrases", "fingerprints",
-        "outputs", "style", "tables", "verdicts",
+        "outputs", "sparklines", "style", "tables", "verdicts",
     }  # fmt: skip
     modules = {path.stem for path in (PACKAGE / "render").glob("*.py")} | {"html"}
     assert modules - helpers == set(LISTING_OUTPUTS)

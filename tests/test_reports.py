@@ -17,9 +17,9 @@ def titles(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "sections"), [
-    ("keras3/cnn.keras", ["Facts", "Check", "Loading", "Layers"]),
+    ("keras3/cnn.keras", ["Facts", "Check", "Loading", "Graph", "Layers"]),
     ("keras3/mlp.weights.h5", ["Facts", "Check", "Layers"]),
-    ("keras2.2/nested.h5", ["Facts", "Check", "Loading", "Conversion to Keras 3", "Layers"]),
+    ("keras2.2/nested.h5", ["Facts", "Check", "Loading", "Conversion to Keras 3", "Graph", "Layers"]),
     ("tensorflow/2.15/mlp.ckpt", ["Facts", "Check", "Layers"]),
 ])  # fmt: skip
 def test_sections(name: str, sections: list[str], run: Callable[..., Any]) -> None:

@@ -74,7 +74,8 @@ def _refuse_names_like_options(args: Sequence[str]) -> None:
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="ckpttool %(version)s")
-def main() -> None:
+@click.option("--no-pager", is_flag=True, help="Print results that are longer than the terminal, too.")
+def main(no_pager: bool) -> None:
     """Open any Keras checkpoint without TensorFlow, and see what is in it.
 
     Exit codes: 0 done, 1 differences or findings, 2 could not be done.

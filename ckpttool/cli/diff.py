@@ -9,7 +9,7 @@ import click
 from ckpttool.alignment.architectures import load_architecture, open_model
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
-from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, fail, progress, wants_color, warn
+from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, fail, progress, takes_pictures, wants_color, warn
 from ckpttool.comparison import PARTS, Diff, Scope, Tolerance, unmet_expectations
 from ckpttool.equivalence import diff
 from ckpttool.errors import CheckpointError
@@ -90,8 +90,9 @@ def command(
       ckpttool diff base.keras tuned.keras --expect-frozen 'backbone/*' --layers
     """
     architecture = None if arch is None else load_architecture(arch)
-    scope = Scope(Tolerance(rtol, atol, equal_nan), match, optimizer, architecture, exact, output == "html")
-    style = Style(layers=layers, top=top, color=wants_color(color))
+    drawn = output == "text" and not layers and not quiet and takes_pictures()
+    scope = Scope(Tolerance(rtol, atol, equal_nan), match, optimizer, architecture, exact, output == "html" or drawn)
+    style = Style(layers=layers, top=top, color=wants_color(color), sparklines=drawn)
     if len(paths) in _OF_GIT:
         _for_git(paths, scope, output, style)
         return

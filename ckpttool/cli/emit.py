@@ -18,11 +18,20 @@ _SHOWN = 20
 _PATIENCE = 1.0  # seconds before a progress bar appears
 
 
-def emit(text: str) -> None:
-    """Write a result to standard output. Characters that its encoding lacks are escaped, not fatal."""
+def emit(text: str, *, may_page: bool = True) -> None:
+    """Write a result to standard output, through the pager where it is longer than the terminal.
+
+    Characters that its encoding lacks are escaped, not fatal.
+    """
     encoding = sys.stdout.encoding or "utf-8"
+    shown = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
-        click.echo(text.encode(encoding, "backslashreplace").decode(encoding), color=True)
+        if may_page and sys.stdin.isatty() and sys.stdout.isatty():
+            from ckpttool.cli.pager import show  # here, since pipes have none
+
+            show(shown)
+        else:
+            click.echo(shown, color=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -67,6 +76,11 @@ def progress(total: int, label: str = "reading") -> Callable[[int], None]:
             bar.render_finish()
 
     return update
+
+
+def takes_pictures() -> bool:
+    """Whether standard output is a terminal that takes Unicode."""
+    return sys.stdout.isatty() and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def wants_color(choice: str) -> bool:

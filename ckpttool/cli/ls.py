@@ -8,7 +8,7 @@ import click
 
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
-from ckpttool.cli.emit import FAILED, emit, fail, progress, wants_color, warn
+from ckpttool.cli.emit import FAILED, emit, fail, progress, takes_pictures, wants_color, warn
 from ckpttool.errors import FileAccessError
 from ckpttool.formats import is_directory_of_checkpoints, open_checkpoint
 from ckpttool.inspection.directories import Summary, ls_directory, summary_of
@@ -18,6 +18,7 @@ from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
 
 if TYPE_CHECKING:
     from ckpttool.inspection.architectures import Expected
+    from ckpttool.model import Architecture
 
 _SECTIONS = [section.value for section in Section]
 
@@ -38,6 +39,7 @@ _SECTIONS = [section.value for section in Section]
     "--stats", is_flag=True, help="Min, max, mean, std, zeros, NaN and Inf of every weight; reads all values."
 )
 @click.option("--sha256", is_flag=True, help="Checksum of every weight's values; reads all values.")
+@click.option("--watch", is_flag=True, help="Follow a directory: list it again whenever a training has saved.")
 @options.arch
 @options.output(LISTING_OUTPUTS)
 @options.color
@@ -54,6 +56,7 @@ def command(
     tree: bool,
     depth: int | None,
     arch: str | None,
+    watch: bool,
 ) -> None:
     """List the layers and weights of checkpoints: names, shapes, dtypes, sizes.
 
@@ -66,27 +69,42 @@ def command(
       ckpttool ls model.weights.h5
       ckpttool ls model.keras --match 'block5_*' --stats
       ckpttool ls old.h5 --section all --output json
+      ckpttool ls runs/today --watch
     """
     expected = _expected(paths[0]) if len(paths) == 1 else None
     if expected is not None:
         _refuse_weight_options({"--stats": stats, "--sha256": sha256, "--tree": tree, "--depth": depth, "--arch": arch})
-        from ckpttool.render.expected import EXPECTED_OUTPUTS
-
-        emit(EXPECTED_OUTPUTS[output](expected.matching(match), Style(color=wants_color(color))))
+        _show_expected(expected.matching(match), output, color)
         return
-    architecture = None
-    if arch is not None:
-        from ckpttool.alignment.architectures import load_architecture
-
-        architecture = load_architecture(arch)
+    architecture = _architecture(arch)
     by_layer = layers or (depth is not None and not tree)
     page = output == "html"
-    choice = Choice(_sections(section), match, stats, sha256, sort, architecture, by_layer or page, stats and page)
-    style = Style(color=wants_color(color), layers=by_layer, tree=tree, depth=depth)
+    drawn = stats and output == "text" and not (tree or by_layer) and takes_pictures()
+    pictures = drawn or (stats and page)
+    choice = Choice(_sections(section), match, stats, sha256, sort, architecture, by_layer or page, pictures)
+    style = Style(color=wants_color(color), layers=by_layer, tree=tree, depth=depth, sparklines=drawn)
+    if watch:
+        _watch(paths, choice, lambda results: _rendered(results, output, style, single=False))
+        return
     results = [result for path in paths for result in _results(Path(path), choice, len(paths) > 1)]
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
     if not all(_complete(result, choice) for result in results):
         raise click.exceptions.Exit(FAILED)
+
+
+def _show_expected(expected: "Expected", output: str, color: str) -> None:
+    from ckpttool.render.expected import EXPECTED_OUTPUTS
+
+    emit(EXPECTED_OUTPUTS[output](expected, Style(color=wants_color(color))))
+
+
+def _architecture(path: str | None) -> "Architecture | None":
+    """The architecture that gives the names of layers, where the user names one."""
+    if path is None:
+        return None
+    from ckpttool.alignment.architectures import load_architecture
+
+    return load_architecture(path)
 
 
 def _expected(path: str) -> "Expected | None":
@@ -122,6 +140,16 @@ def _results(path: Path, choice: Choice, several: bool) -> list[Summary]:
     directory = ls_directory(path, choice, _progress(choice))
     warn(str(path), (), directory.problems)
     return [_reported(summary) for summary in directory.summaries] or [_nothing_in(path)]
+
+
+def _watch(paths: tuple[str, ...], choice: Choice, render: Callable[[list[Summary]], str]) -> None:
+    """Follow the one directory that is named. Raises UsageError where it is none."""
+    from ckpttool.cli.watch import follow  # here, since few listings follow anything
+
+    directory = Path(paths[0])
+    if len(paths) > 1 or not directory.is_dir():
+        raise click.UsageError("--watch follows one directory")
+    follow(directory, lambda: render(list(ls_directory(directory, choice).summaries)))
 
 
 def _reported(summary: Summary) -> Summary:

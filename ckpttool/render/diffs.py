@@ -39,7 +39,10 @@ def blocks(result: Diff, style: Style) -> Iterator[Block]:
     if structure:
         yield Block("structure", ("change", "in a", "in b", "why"), structure)
     values = list(_layers(result) if style.layers else map(_weight, result.changed))
-    if values:
+    if values and style.sparklines and not style.layers:
+        drawn = [[*row, *_sparklines(pair)] for row, pair in zip(values, result.changed, strict=True)]
+        yield _cut("values", (*VALUE_HEADERS, "values in a", "in b"), drawn, style.top)
+    elif values:
         yield _cut("values", VALUE_HEADERS, values, style.top)
     state = list(map(_weight, result.state.pairs)) if result.counts_state and result.state else []
     changed = [
@@ -54,6 +57,12 @@ def blocks(result: Diff, style: Style) -> Iterator[Block]:
 
 
 VALUE_HEADERS = ("weight", "relative", "", "changed", "max |a-b|", "mean |a-b|", "cosine", "max ULP", "NaN, Inf")
+
+
+def _sparklines(pair: Pair) -> tuple[str, str]:
+    from ckpttool.render.sparklines import two_sparklines  # here, since only terminals show them
+
+    return two_sparklines(*pair.histograms) if pair.histograms else ("", "")
 
 
 def _cut(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], top: int | None) -> Block:

@@ -15,13 +15,15 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 class Style(NamedTuple):
-    """The user's choices of style: one row a layer, a tree, at most `depth` names deep, the `top` rows, colour."""
+    """The user's choices of style: one row a layer, a tree, at most `depth` names deep, the `top` rows, colour, and
+    histograms as bars of text."""
 
     layers: bool = False
     tree: bool = False
     depth: int | None = None
     top: int | None = None
     color: bool = False
+    sparklines: bool = False
 
 
 def count_of(number: int, noun: str) -> str:

@@ -70,7 +70,11 @@ def weight_cells(row: Row, titles: list[str]) -> list[str]:
             "NaN": f"{stats.nan:,}",
             "Inf": f"{stats.inf:,}",
         }
-    elif row.problem:
+    if row.picture is not None:
+        from ckpttool.render.sparklines import sparkline  # here, since only terminals show them
+
+        cells["histogram"] = sparkline(row.picture.histogram)
+    if stats is None and row.problem:
         cells["min"] = printable(row.problem, 200)
     return [cells.get(title, "") for title in titles]
 

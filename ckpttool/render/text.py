@@ -51,7 +51,7 @@ _SECTION_LABELS = {
 
 def listing(result: Listing, style: Style) -> str:
     """A listing: the facts of the file, its weights, and the totals."""
-    body = _tree(result, style) if style.tree else _layers(result, style) if style.layers else _weights(result)
+    body = _tree(result, style) if style.tree else _layers(result, style) if style.layers else _weights(result, style)
     blocks = [_headline(result, style), body, "\n".join(totals(result))]
     return "\n\n".join(block for block in blocks if block)
 
@@ -62,10 +62,10 @@ def _headline(result: Listing, style: Style) -> str:
     return f"{head}\n{', '.join(fact for fact in facts if fact)}"
 
 
-def _weights(result: Listing) -> str:
+def _weights(result: Listing, style: Style) -> str:
     if not result.rows:
         return ""
-    titles = weight_headers(result)
+    titles = [*weight_headers(result), *(["histogram"] if style.sparklines else [])]
     cells, above = [], ("", "")
     for row in shown_rows(result):
         line = weight_cells(row, titles)

@@ -29,6 +29,8 @@ MAX_VERIFY_BYTES = 80_000_000
 MAX_CONVERT_BYTES = 250_000_000
 MAX_DIFF_BYTES = 120_000_000
 MAX_CHECK_BYTES = 150_000_000
+MAX_REPORT_BYTES = 120_000_000
+MAX_OVER_STATS = 2.5
 MAX_OVER_CAT = 2.5  # start-up counts on both sides
 MAX_DIFF_SECONDS = 0.8  # of the pair of many weights
 MAX_OVER_CMP = 1.6  # beyond start-up
@@ -122,6 +124,7 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
     yield from _diffs(inputs)
     yield from _conversions(inputs)
     yield from _checks(inputs)
+    yield from _reports(inputs)
     yield Comparison(Command("ckpttool --help", (sys.executable, "-m", "ckpttool", "--help")))
 
 
@@ -158,6 +161,14 @@ def _checks(inputs: Inputs) -> Iterator[Comparison]:
         f"ckpttool check {path.name}", (sys.executable, "-m", "ckpttool", "check", "--no-config", str(path))
     )
     yield Comparison(check, Command(f"start-up and cat {path.name}", ("sh", "-c", script)), MAX_OVER_CAT)
+
+
+def _reports(inputs: Inputs) -> Iterator[Comparison]:
+    """The page with everything about EfficientNetB7 and its 1,040 weights, and their statistics alone."""
+    page = inputs.model.with_suffix(".html")
+    argv = (sys.executable, "-m", "ckpttool", "report", "--isolated", str(inputs.model), "-o", str(page))
+    report = Command(f"ckpttool report {inputs.model.name}", argv)
+    yield Comparison(report, _ckpttool("ls --stats", inputs.model), MAX_OVER_STATS)
 
 
 def _diff(title: str, a: Path, b: Path, code: int) -> Command:
@@ -231,6 +242,9 @@ def judged(results: Sequence[Result]) -> Iterator[Verdict]:
     memory = max(peak(result.ours) for result in results if " check " in result.comparison.ours.title)
     promise = f"ckpttool check stays under {MAX_CHECK_BYTES / _MB:.0f} MB"
     yield Verdict(promise, f"{memory / _MB:.1f} MB", memory < MAX_CHECK_BYTES)
+    memory = max(peak(result.ours) for result in results if " report " in result.comparison.ours.title)
+    promise = f"ckpttool report stays under {MAX_REPORT_BYTES / _MB:.0f} MB"
+    yield Verdict(promise, f"{memory / _MB:.1f} MB", memory < MAX_REPORT_BYTES)
     yield from _judged_diffs({result.comparison.ours.title: result for result in results}, seconds(results[-1].ours))
     taken = seconds(results[-1].ours)
     yield Verdict(f"ckpttool --help takes under {MAX_HELP_SECONDS} s", f"{taken:.3f} s", taken < MAX_HELP_SECONDS)

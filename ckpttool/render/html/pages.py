@@ -25,12 +25,14 @@ _TEMPLATES = "templates"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of a page: its key in addresses, its title, and the template that shows its context."""
+    """One part of a page: its key in addresses, its title, and the template that shows its context. `styles` are those
+    of a picture in it, which the policy of the page has to allow."""
 
     key: str
     title: str
     template: str
     context: dict[str, Any]
+    styles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
             sections=shown,
             style=Markup(style),
             script=Markup(script),
-            policy=Markup(_policy(style, script)),
+            policy=Markup(_policy(script, [style, *(own for section in sections for own in section.styles)])),
             version=__version__,
         )
         .rstrip("\n")
@@ -118,10 +120,10 @@ def _text(name: str) -> str:
     return files(__package__ or "").joinpath(_TEMPLATES, name).read_text(encoding="utf-8").rstrip("\n")
 
 
-def _policy(style: str, script: str) -> str:
+def _policy(script: str, styles: Sequence[str]) -> str:
     rules = (
         "default-src 'none'",
-        f"style-src {_hash(style)}",
+        f"style-src {' '.join(dict.fromkeys(map(_hash, styles)))}",
         f"script-src {_hash(script)}",
         "img-src data:",
         "base-uri 'none'",

@@ -35,4 +35,8 @@ def report_sections(result: Report) -> Iterator[Section]:
         from ckpttool.render.html.diffs import diff_sections  # brings all that compares
 
         yield from diff_sections(result.diff, Style())
+    if result.graph is not None:
+        from ckpttool.render.html.graphs import graph_section  # brings the layout
+
+        yield graph_section(result.graph)
     yield listing_section(result.listing, Style())
