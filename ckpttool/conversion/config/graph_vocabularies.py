@@ -1,11 +1,12 @@
-"""Vocabularies that a SavedModel keeps in its graph: as constants, or as a file among its assets.
+"""Vocabularies that TensorFlow keeps beside the config: as constants of a graph, as a file among the assets, or, up to
+2.4, as the tensors of a table in the checkpoint.
 
 The config of a layer that was adapted has none, and that of one that was given a file has the path on the machine that
 wrote it. The table of the layer numbers the words behind the special tokens (`IndexLookup._token_start_index`,
 keras/src/layers/preprocessing/index_lookup.py, 2.15).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ckpttool.alignment.object_graphs import layers_in_graph
@@ -23,7 +24,7 @@ from ckpttool.saved_model import LookupTable
 
 WRITE_VOCABULARY = Edit(
     "write-vocabulary",
-    "writes the vocabulary into the config, which a SavedModel keeps in its graph or among its assets",
+    "writes the vocabulary into the config, which TensorFlow keeps in a graph, in a checkpoint or among the assets",
     "always: the same words under the same numbers",
 )
 EDITS = (WRITE_VOCABULARY,)
@@ -31,35 +32,57 @@ EDITS = (WRITE_VOCABULARY,)
 _LOOKUPS = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
 _TABLES = ("lookup_table", "_table")
 _HOLDERS = ("_lookup_layer", "_index_lookup_layer")  # of a TextVectorization, the second up to TensorFlow 2.6
+_STORED_KEYS = "table-keys"  # ends the name of the tensor with the keys of a table
+_MAX_WORDS = 10_000_000
 _TF_IDF = ("tf_idf", "tf-idf")
 
 Words = list[str] | list[int]
 
 
 def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journal: Journal) -> Architecture:
-    """The architecture with the vocabularies of the tables in its SavedModel; any other as it is."""
-    saved = checkpoint.saved_model
+    """The architecture with the vocabularies of the tables in its file of TensorFlow; any other as it is."""
+    saved, stored = checkpoint.saved_model, checkpoint.object_graph
     config = architecture.config
-    if saved is None or not saved.tables or not isinstance(config, Mapping):
+    if not isinstance(config, Mapping) or (stored is None and saved is None):
         return architecture
-    tables = dict(_tables(architecture, saved.objects, saved.tables))
+    tables = dict[str, LookupTable]()
+    if stored is not None and any(path.endswith(_STORED_KEYS) for path in checkpoint.weights):
+        tables |= _layer_tables(architecture, stored, _stored_tables(checkpoint, stored))
+    if saved is not None and saved.tables:
+        tables |= _layer_tables(architecture, saved.objects, saved.tables)
+    if not tables:
+        return architecture
     assets = read_assets(checkpoint) if any(table.asset for table in tables.values()) else {}
     filled = _filled(config, "", tables, assets, journal)
     return architecture if filled is config else read_architecture(filled, architecture.version) or architecture
 
 
-def _tables(
+def _stored_tables(checkpoint: Checkpoint, objects: ObjectGraph) -> Mapping[int, LookupTable]:
+    """The tables that a checkpoint holds among its tensors, by the numbers of their objects, as TensorFlow 2.3 and 2.4
+    wrote them (`MutableHashTable`, tensorflow/python/ops/lookup_ops.py, 2.3)."""
+    tables = {}
+    for number, node in enumerate(objects.nodes):
+        for attribute in node.attributes:
+            keys, values = (checkpoint.weights.get(f"{attribute.key}-{part}") for part in ("keys", "values"))
+            if keys is not None and values is not None and keys.shape == values.shape and keys.size <= _MAX_WORDS:
+                tables[number] = LookupTable(tuple(keys.read().tolist()), tuple(values.read().tolist()))
+    return tables
+
+
+def _layer_tables(
     architecture: Architecture, objects: ObjectGraph, tables: Mapping[int, LookupTable]
-) -> Iterator[tuple[str, LookupTable]]:
+) -> dict[str, LookupTable]:
     """The tables of the layers of a model, by the chains of names of these."""
+    by_layer = {}
     for label, part, node in layers_in_graph(part_in(architecture), objects):
         if part.vocabulary is None or part.vocabulary.entries is not None:
             continue
         holders = (node, *(child for name in _HOLDERS if (child := objects.nodes[node].child(name)) is not None))
-        held = (objects.nodes[holder].child(name) for holder in holders for name in _TABLES)
-        found = next((tables[number] for number in held if number is not None and number in tables), None)
-        if found is not None:
-            yield label, found
+        numbers = (objects.nodes[holder].child(name) for holder in holders for name in _TABLES)
+        table = next((tables[number] for number in numbers if number is not None and number in tables), None)
+        if table is not None:
+            by_layer[label] = table
+    return by_layer
 
 
 def _filled(

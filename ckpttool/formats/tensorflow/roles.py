@@ -21,6 +21,7 @@ _OPTIMIZERS = frozenset({"optimizer", "_optimizer", "base_optimizer"})
 _METRICS = frozenset({"keras_api", "metrics", "_metrics", "_compile_metrics", "_loss_tracker"})
 _COPIES = "_all_variables"  # of an export by Keras 3, which stores every weight twice
 _COUNTER = "save_counter"
+_WORD_COUNTS = frozenset({"num_documents", "num_elements"})  # of what a layer was adapted to, up to TensorFlow 2.12
 _GENERATOR_STATE = "_state_var"  # of a tf.random.Generator, which draws random numbers for a layer
 _ATTRIBUTES, _SLOTS = "/.ATTRIBUTES/", ".OPTIMIZER_SLOT"  # within keys, behind the names of objects
 _NAMELESS = re.compile(r"Variable(_[0-9]+)?")  # the name of a variable that was given none
@@ -89,7 +90,8 @@ def _role(attribute: Attribute, section: Section, path: Path, own_names: Counter
     """The role of a tensor whose object is of that section and has that path; `own_names` are those of the model's
     variables, of which several may have the same."""
     name = attribute.full_name
-    if attribute.name != VALUE or path[-1:] in ((_COUNTER,), (_GENERATOR_STATE,)):
+    counts = name.rpartition("/")[2] in _WORD_COUNTS
+    if counts or attribute.name != VALUE or path[-1:] in ((_COUNTER,), (_GENERATOR_STATE,)):
         return Role(Section.OTHER, None, name or None)
     if _COPIES in path and not own_names[name]:
         section = Section.MODEL
