@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.arrays.histograms import Histogram, block_histogram
 from ckpttool.arrays.magnitudes import Magnitudes
-from ckpttool.checkpoint import Texts, Weight
+from ckpttool.checkpoint import Weight
 from ckpttool.io.dtypes import values_of
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def measure(
     """
     import hashlib
 
-    numbers = not isinstance(weight.values, Texts)
+    numbers = not weight.has_texts
     merged, digest = Stats(), hashlib.sha256()
     painter = Painter(weight.shape) if picture and numbers else None
     for block in weight.stored_blocks():

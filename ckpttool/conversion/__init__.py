@@ -3,13 +3,41 @@
 No code from a file runs here, nor any of Keras: a plan is made of values, written, read back and compared.
 """
 
-from ckpttool.conversion.catalogue import EDITS
-from ckpttool.conversion.journal import Applied, Edit, Remark
-from ckpttool.conversion.options import Options
-from ckpttool.conversion.pipeline import convert, plan
-from ckpttool.conversion.result import Conversion, Transform
-from ckpttool.conversion.targets import FORMS
-from ckpttool.errors import ConversionError
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ckpttool.conversion.catalogue import EDITS
+    from ckpttool.conversion.journal import Applied, Edit, Remark
+    from ckpttool.conversion.options import Options
+    from ckpttool.conversion.pipeline import convert, plan
+    from ckpttool.conversion.result import Conversion, Transform
+    from ckpttool.conversion.targets import FORMS
+    from ckpttool.errors import ConversionError
+
+_MODULES = {
+    "EDITS": "ckpttool.conversion.catalogue",
+    "Applied": "ckpttool.conversion.journal",
+    "Edit": "ckpttool.conversion.journal",
+    "Remark": "ckpttool.conversion.journal",
+    "Options": "ckpttool.conversion.options",
+    "convert": "ckpttool.conversion.pipeline",
+    "plan": "ckpttool.conversion.pipeline",
+    "Conversion": "ckpttool.conversion.result",
+    "Transform": "ckpttool.conversion.result",
+    "FORMS": "ckpttool.conversion.targets",
+    "ConversionError": "ckpttool.errors",
+}
+"""What can be had from here, and the module that has it: other rooms need single modules, and not all of them."""
+
+
+def __getattr__(name: str) -> Any:
+    """What is asked for from here, imported then."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    return value
+
 
 __all__ = [
     "EDITS",

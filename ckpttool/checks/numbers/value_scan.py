@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import reduce
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ckpttool.checkpoint import BLOCK_BYTES, Texts, Weight
 from ckpttool.checks.numbers.bits import LAYOUTS, Bounds, Layout, bounds_of
@@ -35,10 +35,10 @@ def scan(weight: Weight, progress: Progress) -> Scan | None:
     `progress` is called with the numbers of bytes that were read. Two threads read the parts of a large weight, as both
     reading and NumPy release the interpreter's lock.
     """
-    if isinstance(weight.values, Texts):
+    if weight.has_texts:
         if weight.size > MAX_TEXTS or weight.nbytes > MAX_TEXT_BYTES:
             raise UnsupportedError("texts whose checksum is not compared", expected=f"{MAX_TEXTS:,} at most")
-        weight.values.elements()  # compares the checksums
+        cast(Texts, weight.values).elements()  # compares the checksums
         progress(weight.nbytes)
         return None
     runs = list(_runs(weight))
