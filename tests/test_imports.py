@@ -95,10 +95,10 @@ WEIGHTS = str(FIXTURES / "keras3/mlp.weights.h5")
 @pytest.mark.parametrize(
     ("command", "most", "unneeded"),
     [
-        (["ls", WEIGHTS], 70, "manifest model.buildability model.spec model.layers formats.tensorflow.checkpoint"),
-        (["ls", MLP], 112, "manifest model.buildability verification comparison conversion inspection.architectures"),
-        (["diff", MLP, MLP], 162, "manifest model.buildability verification conversion checks"),
-        (["check", "--isolated", MLP], 195, "manifest verification comparison conversion checks.portability.plans"),
+        (["ls", WEIGHTS], 78, "manifest model.buildability model.spec model.layers formats.tensorflow.checkpoint"),
+        (["ls", MLP], 120, "manifest model.buildability verification comparison conversion inspection.architectures"),
+        (["diff", MLP, MLP], 175, "manifest model.buildability verification conversion checks"),
+        (["check", "--isolated", MLP], 215, "manifest verification comparison conversion checks.portability.plans"),
     ],
     ids=lambda value: " ".join(Path(word).name for word in value) if isinstance(value, list) else "",
 )
