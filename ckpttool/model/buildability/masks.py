@@ -1,9 +1,11 @@
-"""The operations that Keras makes of masks while it connects a graph, and under which names.
+"""The operations on masks that Keras adds to a graph while it connects it, and their names.
 
 Where a layer that takes a mask is called on a tensor that has one, the operations that made the mask become part of the
-graph (`Layer.__call__`, keras/src/layers/layer.py, 3.15); not where it is called on a list. Keras makes up their names,
-numbered anew in each process, so that they may be those of layers. A config that Keras 3 wrote passes the masks by
-name, and makes none.
+graph (`Layer.__call__`, keras/src/layers/layer.py, 3.15): the mask is added to the arguments of the call that the graph
+records. Where Keras converts the arguments first, the mask is added to converted ones, and the graph has no such
+operations: in a call on a list, or with further arguments, of a layer that is no Functional model. Keras makes up the
+names, numbered anew in each process, so that they may be those of layers. A config that Keras 3 wrote passes the masks
+by name, and makes none.
 """
 
 from collections import Counter
@@ -21,13 +23,13 @@ _Mask = frozenset[str] | None
 _RECURRENT = of_kind("recurrent")
 _ELEMENTWISE = of_kind("elementwise merge")
 _TAKING = classes(lambda row: MaskUse.TAKEN in row.masks)
-_PASSING = classes(lambda row: MaskUse.PASSED_NOW in row.masks) & LAYERS.keys() - {"MultiHeadAttention"}
+_PASSING = classes(lambda row: MaskUse.PASSED_NOW in row.masks) & LAYERS.keys()
 
 
 @dataclass(slots=True)
 class Masks:
-    """The masks of the tensors of a graph. `made` counts the names that Keras has made up so far, in all models that
-    it loads together; `taken` are the names of the operations that each layer takes a mask of."""
+    """The masks of the tensors of a graph. `name_counts` counts the names that Keras has made up so far, in all models
+    that it loads together; `taken` are the names of the operations of which each layer takes a mask."""
 
     name_counts: Counter[str]
     known: dict[int, _Mask] = field(default_factory=dict)
@@ -39,8 +41,8 @@ class Masks:
             return
         first = node.inputs if layer.class_name in _MERGING else node.inputs[:1]
         masks = [self.known.get(id(tensor)) for tensor in first]
-        listed = layer.class_name in ("Functional", "Sequential") and len(node.inputs) > 1
-        if layer.class_name in _TAKING and not listed:
+        is_converted = len(node.inputs) > 1 or (bool(kwargs) and layer.class_name != "Functional")
+        if layer.class_name in _TAKING and not is_converted:
             self.taken.setdefault(id(layer), set()).update(*(mask for mask in masks if mask))
         mask = self.after(layer, first, masks)
         if mask is not None:

@@ -181,7 +181,10 @@ ROWS = {
     "AdditiveAttention": _row(additive_attention_weights),
     "Attention": _row(attention_weights),
     "GroupedQueryAttention": LayerType(
-        grouped_query_attention_weights, grouped_query_attention_outputs, parameters=_PARAMETERS
+        grouped_query_attention_weights,
+        grouped_query_attention_outputs,
+        masks=MaskUse.PASSED_NOW,
+        parameters=_PARAMETERS,
     ),
     "MultiHeadAttention": LayerType(
         multi_head_attention_weights,

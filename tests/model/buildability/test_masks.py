@@ -66,6 +66,18 @@ def masked(source: str, mask: str) -> Entry:
     return {**entry, "inbound_nodes": [{"args": [tensor(source)], "kwargs": {"mask": tensor(mask)}}]}
 
 
+def attention(class_name: str, **config: Any) -> Entry:
+    """A layer that attends an embedding to itself and hands the mask of that on."""
+    entry = layer(class_name, "attention", "a", **config)
+    return {**entry, "inbound_nodes": [{"args": [tensor("a"), tensor("a")], "kwargs": {}}]}
+
+
+def trained(source: str, name: str) -> Entry:
+    """A layer that uses a mask, in a call with a further argument, as Keras 3 records it."""
+    entry = gru(source, name)
+    return {**entry, "inbound_nodes": [{"args": [tensor(source)], "kwargs": {"training": False}}]}
+
+
 NOT_EQUAL = {
     **layer("NotEqual", "not_equal", "i"),
     "module": "keras.src.ops.numpy",
@@ -91,6 +103,12 @@ CASES = {
     "attended": model(joined(), layer("Attention", "t", "concatenate", "concatenate")),
     "of an embedding": model(gru("a", "not_equal"), joined("c"), layer("Flatten", "f", "c"), gru("b"),
                              layer("Concatenate", "z", "f", "gru", "not_equal")),
+    "with a further argument": model(trained("a", "not_equal")),
+    "of multi-head attention": model(attention("MultiHeadAttention", num_heads=2, key_dim=3),
+                                     gru("attention", "not_equal")),
+    "of grouped attention": model(attention("GroupQueryAttention", head_dim=3, num_query_heads=2,
+                                            num_key_value_heads=1),
+                                  gru("attention", "not_equal")),
     "in a model": model(joined(), inside("concatenate")),
     "passed": model(NOT_EQUAL, joined("c"), masked("c", "not_equal")),
 }  # fmt: skip

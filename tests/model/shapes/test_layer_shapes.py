@@ -145,7 +145,6 @@ MASKS_OF_OTHERS = {"AdditiveAttention", "Attention", "Lambda", "Pipeline"}  # a 
 PASSED_OTHERWISE = {
     "AdditiveAttention": "its own `compute_mask` gives the mask of the query",
     "Attention": "its own `compute_mask` gives the mask of the query",
-    "GroupedQueryAttention": "passes one; nothing here follows a mask through it",
     "InputLayer": "has no input whose mask it could pass",
 }
 
