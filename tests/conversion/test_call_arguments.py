@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ckpttool.conversion.config.call_arguments import called_today, written
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor, read_calls
+from tests.model.live_defaults import keras
 
 X, H, C = (Tensor(name, 0, 0, (None, 4)) for name in "xhc")
 
@@ -45,6 +47,56 @@ def test_arguments_that_ask_for_nothing_go() -> None:
     """Null, and `training` of a layer that does the same in both; what matters stays."""
     assert today("Dense", Call((X,), {"training": True, "mask": None}))[0].kwargs == {}
     assert today("Dropout", Call((X,), {"training": True}))[0].kwargs == {"training": True}
+    assert today("Mine", Call((X,), {"training": False}))[0].kwargs == {"training": False}
+
+
+@pytest.mark.parametrize(
+    ("class_name", "config", "differs"),
+    [
+        ("Dropout", {"rate": 0.5}, True),
+        ("Dropout", {"rate": 0.0}, False),
+        ("BatchNormalization", {}, True),
+        ("BatchNormalization", {"trainable": False}, False),
+        ("LSTM", {"recurrent_dropout": 0.1}, True),
+        ("LSTM", {"dropout": 0.0}, False),
+        ("TimeDistributed", {"layer": {"class_name": "Dropout", "config": {"rate": 0.5}}}, True),
+        ("TimeDistributed", {"layer": {"class_name": "Dense", "config": {"units": 2}}}, False),
+        ("Sequential", {"layers": [{"class_name": "GaussianNoise", "config": {"stddev": 1.0}}]}, True),
+        ("Mine", {}, True),
+        ("Dense", {"units": 2}, False),
+    ],
+)
+def test_training_that_a_call_states(class_name: str, config: dict[str, Any], differs: bool) -> None:
+    """Keras 3 overrides it: true is refused, and of false what further training lacks is said."""
+    always, never = (today(class_name, Call((X,), {"training": stated}), **config)[1] for stated in (True, False))
+    assert [bool(always.refusals), bool(never.losses), bool(never.refusals)] == [differs, differs, False]
+    assert not any("training" in loss.what for loss in always.losses)
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_keras_3_overrides_the_training_of_a_call(stated: bool) -> None:
+    """In `predict` a Dropout is off that the graph calls in training; in `fit` a BatchNormalization moves that it calls
+    in inference."""
+    layers = keras().layers
+    layer = layers.Dropout(0.5) if stated else layers.BatchNormalization()
+    inputs = keras().Input((64,))
+    model = keras().Model(inputs, layer(inputs, training=stated))
+    model.compile("sgd", "mse", run_eagerly=True)
+    x = np.full((4, 64), 3.0)
+    if stated:
+        assert (model.predict(x, verbose=0) == 3).all()
+        return
+    model.train_on_batch(x, x)
+    assert np.asarray(layer.moving_mean).max() > 0
+
+
+def test_a_list_of_one_tensor_is_a_guess() -> None:
+    """An `Add` of one tensor may be a class of the author's own; one that is known to be is called as it was."""
+    call, journal = today("Add", Call((X,)))
+    assert call.args == ([X],)
+    assert "no class of yours" in journal.guesses[0].what
+    own = called_today(Args("Add", {"name": "layer"}, foreign=True), Call((X,)), "layer", Journal())
+    assert own.args == (X,)
     assert today("LSTM", Call((X,), {"mask": H}))[0].kwargs == {"mask": H}
 
 

@@ -15,7 +15,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.generations.known_names import _SINCE, Had, KerasVersion
 from ckpttool.model.generations.own_classes import marked
-from ckpttool.model.layers.table import LAYERS
+from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from tests.conversion.of_generation import of_generation
 from tests.live import keras
 
@@ -190,7 +190,7 @@ def test_the_table_is_of_what_keras_3_has() -> None:
     """No activation or layer is missing from the table or in it in vain."""
     always = {"hard_sigmoid", "linear", "relu", "sigmoid", "softmax", "softplus", "tanh"}
     assert set(_SINCE["activations"]) == KNOWN - always
-    assert set(_SINCE["layers"]) <= set(LAYERS)
+    assert set(_SINCE["layers"]) <= LAYERS.keys() | OLD_LAYERS.keys()
     for kind in ("losses", "metrics", "regularizers", "constraints", "initializers"):
         assert set(_SINCE[kind]) <= {*_SINCE[kind], *vars(getattr(keras(), kind))}
 
@@ -223,7 +223,7 @@ def test_a_layer_as_activation(module: dict[str, Any]) -> None:
 
 def test_layers_before_their_time() -> None:
     """A layer whose class the writer's Keras did not have is one of the author's own class, in whatever holds it."""
-    own = {"class_name": "Attention", "config": {"name": "own"}}
+    own = {"class_name": "Attention", "config": {"name": "own", "use_scale": False}}
     wrapped = {"class_name": "TimeDistributed", "config": {"name": "outer", "layer": own}}
     inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [own, wrapped]}}
     config = marked(model(inner), "2.2.4")

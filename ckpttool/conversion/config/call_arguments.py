@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ckpttool.conversion.config import training_flags
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import UNKNOWN_SHAPE, Call, Tensor
-from ckpttool.model.layers.table import classes, of_kind
+from ckpttool.model.layers.table import of_kind
 
 STATES_BY_NAME = Edit(
     "states-by-name",
@@ -32,19 +33,20 @@ EDITS = (LIST_OF_ONE, STATES_BY_NAME, CAUSAL_BY_CALL, DROP_CALL_ARGUMENT)
 _RECURRENT = of_kind("recurrent")
 _MERGING = of_kind("elementwise merge") - {"Subtract"} | {"Concatenate"}  # of any number of tensors, one too
 _ATTENTION = of_kind("attention")
-_TRAINED = classes(lambda row: row.takes_training)  # beside those that are named after random transformations
 
 
 def called_today(args: Args, call: Call, where: str, journal: Journal) -> Call:
-    """One call of a layer as Keras 3 takes it."""
-    for change in (_without_nothing, _with_list, _with_state, _with_causal_mask):
+    """One call of a layer as Keras 3 takes it. Raises ConfigError."""
+    training_flags.check(args, call, where, journal)
+    changes = (_with_list, _with_state, _with_causal_mask)
+    for change in (_without_nothing, *(() if training_flags.is_own(args) else changes)):
         call = change(args, call, where, journal)
     return call
 
 
 def _without_nothing(args: Args, call: Call, where: str, journal: Journal) -> Call:
     """The call without arguments that are null, and without `training` where a layer does not care."""
-    cares = args.class_name in _TRAINED or args.class_name.startswith("Random")
+    cares = training_flags.takes_training(args)
     gone = [key for key, value in call.kwargs.items() if value is None or (key == "training" and not cares)]
     told = [f"{key}={call.kwargs[key]!r}" for key in gone if call.kwargs[key] is not None]
     if told:
@@ -57,6 +59,8 @@ def _with_list(args: Args, call: Call, where: str, journal: Journal) -> Call:
     if args.class_name not in _MERGING or not call.args or not isinstance(call.args[0], Tensor):
         return call
     journal.edit(LIST_OF_ONE, where)
+    if not args.config.keys() & {"axis", "axes"}:  # which no class of the author's own is likely to state
+        journal.guess(where, f"{args.class_name} of one tensor is Keras's, which gives it, and no class of yours")
     return replace(call, args=([call.args[0]], *call.args[1:]))
 
 

@@ -75,7 +75,7 @@ def _without_module(entry: Mapping[str, Any], name: str, context: Context) -> Ow
     if entry.get("class_name") == "function":
         return context.own(name)
     registered = entry.get("registered_name")
-    if "module" in entry and isinstance(registered, str) and registered and not is_gone(name):
+    if "module" in entry and isinstance(registered, str) and registered:
         return context.own(registered)
     if ">" not in str(entry.get("registered_name")) and (names.is_known(name) or is_gone(name)):
         raise context.refused(name, "module", f"no module is named, so that Keras 3 does not find the class {name}")

@@ -91,6 +91,7 @@ _SINCE: Mapping[str, Mapping[str, str]] = MappingProxyType(
             **dict.fromkeys(("ConvLSTM1D", "ConvLSTM3D"), "- 2.6"),
             **dict.fromkeys(("GRUCell", "LSTMCell", "RNN", "SimpleRNNCell", "StackedRNNCells"), "2.0.9 2.1"),
             **dict.fromkeys(("Cropping1D", "Cropping2D", "Cropping3D"), "1.0.8 0"),
+            **dict.fromkeys(("Highway", "MaxoutDense", "Merge"), "0 -"),  # keras/legacy/layers.py of 2.0 to 2.3
             "AlphaDropout": "2.0.6 0",
             "DepthwiseConv1D": "- 2.7",
             "DepthwiseConv2D": "2.0.6 0",  # up to 2.1.4 in keras/applications/mobilenet.py
