@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ckpttool.conversion.config import training_flags
+from ckpttool.conversion.config import overridden_calls
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import UNKNOWN_SHAPE, Call, Tensor
@@ -37,16 +37,16 @@ _ATTENTION = of_kind("attention")
 
 def called_today(args: Args, call: Call, where: str, journal: Journal) -> Call:
     """One call of a layer as Keras 3 takes it. Raises ConfigError."""
-    training_flags.check(args, call, where, journal)
+    overridden_calls.check(args, call, where, journal)
     changes = (_with_list, _with_state, _with_causal_mask)
-    for change in (_without_nothing, *(() if training_flags.is_own(args) else changes)):
+    for change in (_without_nothing, *(() if overridden_calls.is_own(args) else changes)):
         call = change(args, call, where, journal)
     return call
 
 
 def _without_nothing(args: Args, call: Call, where: str, journal: Journal) -> Call:
     """The call without arguments that are null, and without `training` where a layer does not care."""
-    cares = training_flags.takes_training(args)
+    cares = overridden_calls.takes_training(args)
     gone = [key for key, value in call.kwargs.items() if value is None or (key == "training" and not cares)]
     told = [f"{key}={call.kwargs[key]!r}" for key in gone if call.kwargs[key] is not None]
     if told:
