@@ -51,7 +51,7 @@ def keys_with(kind, given):
         return None
 
 
-def stated(layers, legacy=None):
+def keys_by_class(layers, legacy=None):
     """The keys by class, of `keras.layers` and of the layers that Keras has for old files."""
     found = {}
     kinds = {name: getattr(layers, name) for name in dir(layers)}
@@ -81,7 +81,7 @@ def main():
         from tensorflow import keras
 
         legacy = None
-    sys.stdout.write(json.dumps(stated(keras.layers, legacy), indent=1, sort_keys=True))
+    sys.stdout.write(json.dumps(keys_by_class(keras.layers, legacy), indent=1, sort_keys=True))
 
 
 def merge(paths):
