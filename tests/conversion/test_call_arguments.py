@@ -68,22 +68,22 @@ def test_arguments_that_ask_for_nothing_go() -> None:
 )
 def test_training_that_a_call_states(class_name: str, config: dict[str, Any], differs: bool) -> None:
     """Keras 3 overrides it: true is refused, and of false what further training lacks is said."""
-    always, never = (today(class_name, Call((X,), {"training": stated}), **config)[1] for stated in (True, False))
+    always, never = (today(class_name, Call((X,), {"training": training}), **config)[1] for training in (True, False))
     assert [bool(always.refusals), bool(never.losses), bool(never.refusals)] == [differs, differs, False]
     assert not any("training" in loss.what for loss in always.losses)
 
 
-@pytest.mark.parametrize("stated", [True, False])
-def test_keras_3_overrides_the_training_of_a_call(stated: bool) -> None:
+@pytest.mark.parametrize("training", [True, False])
+def test_keras_3_overrides_the_training_of_a_call(training: bool) -> None:
     """In `predict` a Dropout is off that the graph calls in training; in `fit` a BatchNormalization moves that it calls
     in inference."""
     layers = keras().layers
-    layer = layers.Dropout(0.5) if stated else layers.BatchNormalization()
+    layer = layers.Dropout(0.5) if training else layers.BatchNormalization()
     inputs = keras().Input((64,))
-    model = keras().Model(inputs, layer(inputs, training=stated))
+    model = keras().Model(inputs, layer(inputs, training=training))
     model.compile("sgd", "mse", run_eagerly=True)
     x = np.full((4, 64), 3.0)
-    if stated:
+    if training:
         assert (model.predict(x, verbose=0) == 3).all()
         return
     model.train_on_batch(x, x)

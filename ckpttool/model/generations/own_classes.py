@@ -60,8 +60,8 @@ def is_unlike(class_name: str, config: Any) -> bool:
     row = _config_keys().get(class_name)
     if row is None or not isinstance(config, Mapping):
         return False
-    always, given = row["always"], config.keys() - _BASE_KEYS
-    return always.isdisjoint(given) if always else not given <= row["sometimes"]
+    always, arguments = row["always"], config.keys() - _BASE_KEYS
+    return always.isdisjoint(arguments) if always else not arguments <= row["sometimes"]
 
 
 @cache
