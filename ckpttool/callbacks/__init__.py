@@ -26,30 +26,33 @@ _WITH_KERAS = {
 
 
 def saved_in(directory: str | os.PathLike[str]) -> tuple[Saved, ...]:
-    """What was saved in a directory and has taken its place, oldest first. Raises a CheckpointError."""
+    """The entries of the checkpoints that were completely saved in a directory, oldest first.
+
+    Raises a CheckpointError.
+    """
     return recovered(directory, read_manifest(directory)).saved
 
 
 def latest(directory: str | os.PathLike[str]) -> Path | None:
     """The newest checkpoint of a directory that is still as it was written, None where there is none."""
-    whole = (entry for entry in reversed(saved_in(directory)) if not damage(directory, entry))
-    return next((Path(directory) / entry.file for entry in whole), None)
+    unaltered = (entry for entry in reversed(saved_in(directory)) if not damage(directory, entry))
+    return next((Path(directory) / entry.file for entry in unaltered), None)
 
 
 def best(directory: str | os.PathLike[str], monitor: str | None = None) -> Path | None:
     """The best checkpoint of a directory that is still as it was written, None where no value is known.
 
-    Where several values were monitored, `monitor` says by which; without, it is the one of the newest checkpoint.
+    Where several values were monitored, `monitor` says by which; the default is that of the newest checkpoint.
     """
     known = [entry for entry in saved_in(directory) if entry.score is not None and not damage(directory, entry)]
     name = known[-1].monitor if known and monitor is None else monitor
-    found = [entry for entry in known if entry.monitor == name]
-    found = [entry for entry in found if entry.mode == found[-1].mode]
-    return Path(directory) / min(found, key=lambda entry: entry.score or 0.0).file if found else None
+    candidates = [entry for entry in known if entry.monitor == name]
+    candidates = [entry for entry in candidates if entry.mode == candidates[-1].mode]
+    return Path(directory) / min(candidates, key=lambda entry: entry.score or 0.0).file if candidates else None
 
 
 def __getattr__(name: str) -> Any:
-    """What needs Keras is imported when it is asked for."""
+    """A name of the package whose module needs Keras, which is imported here, when the name is first used."""
     if name not in _WITH_KERAS:
         raise AttributeError(f"module 'ckpttool.callbacks' has no attribute {name!r}")
     try:

@@ -1,7 +1,7 @@
 """The claim of a training to a series of files, so that no second process writes over them.
 
-It is a locked file beside them that says who holds it. The lock ends with its process; where the system has no locks,
-the process that is named is looked for.
+It is a locked file beside them that names its process. The lock ends with that process; where the system has no locks,
+the claim counts as long as the named process runs.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from ckpttool.errors import CheckpointError, FileAccessError
 from ckpttool.io import json_text, scalars
 
 _MAX_BYTES = 1000
-_PROCESSES = 1 << 31  # the numbers that processes have
+_PROCESSES = 1 << 31  # no process has this number or a larger one
 
 
 @dataclass(frozen=True, slots=True)
-class _Holder:
-    """Who holds a claim, as far as its file tells."""
+class _Claimant:
+    """The process that has a claim, as its file says."""
 
     pid: int
     host: str
@@ -33,22 +33,22 @@ class _Holder:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is a process of this machine."""
+        """Whether the process is one of this machine."""
         return self.host == socket.gethostname()
 
     @property
-    def lives(self) -> bool:
-        """Whether there still is such a process on this machine."""
+    def is_running(self) -> bool:
+        """Whether a process of this number runs on this machine."""
         try:
-            os.kill(self.pid, 0)
+            os.kill(self.pid, 0)  # signal 0 is not sent: it only asks whether one could be
         except ProcessLookupError:
             return False
-        except OSError:  # somebody else's
+        except OSError:  # the process of another user
             pass
         return True
 
 
-class HeldError(FileAccessError):
+class ClaimedError(FileAccessError):
     """Another process saves the same files."""
 
 
@@ -62,7 +62,7 @@ class Claim:
         self._end: weakref.finalize[Any, Any] | None = None
 
     def take(self) -> None:
-        """Claims the series. Raises HeldError where another process holds it."""
+        """Claim the series. Raises ClaimedError where another process has it."""
         for _ in range(10):
             if self._descriptor is None and not self._try():
                 continue
@@ -70,24 +70,27 @@ class Claim:
         raise FileAccessError("cannot be locked", path=str(self._path))
 
     def release(self) -> None:
-        """Gives the series up."""
+        """Give up the claim."""
         if self._end is not None:
             self._end()
         self._descriptor = self._end = None
 
     def _try(self) -> bool:
-        """Whether it is known who holds the series; False where somebody gave it up meanwhile."""
+        """Try to claim the series once. False means that the file changed meanwhile, and that it is worth trying again.
+
+        Raises ClaimedError where another process has the series.
+        """
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
         except OSError as error:
             raise FileAccessError("cannot be written", path=str(self._path), found=error.strerror or "") from error
-        locked, holder = try_lock(descriptor), _holder(descriptor)
-        if locked is not True and holder is not None and holder.pid == os.getpid() and holder.is_here:
+        locked, claimant = try_lock(descriptor), _claimant(descriptor)
+        if locked is not True and claimant is not None and claimant.pid == os.getpid() and claimant.is_here:
             os.close(descriptor)
             return True  # another callback of this process
-        if locked is not True and holder is not None and (holder.lives or not holder.is_here):
+        if locked is not True and claimant is not None and (claimant.is_running or not claimant.is_here):
             os.close(descriptor)
-            raise self._held_by(holder)
+            raise self._claimed_error(claimant)
         if locked is False:  # a child of a process that died has inherited the lock
             os.close(descriptor)
             with contextlib.suppress(OSError):
@@ -96,18 +99,22 @@ class Claim:
         if not _is_at(descriptor, self._path):
             os.close(descriptor)
             return False
-        told = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(told).encode(), 0)
-        self._descriptor = descriptor
-        self._end = weakref.finalize(self, _give_up, descriptor, self._path)
+        self._record(descriptor)
         return True
 
-    def _held_by(self, holder: _Holder) -> HeldError:
-        return HeldError(
+    def _record(self, descriptor: int) -> None:
+        """Write this process into the locked file, which is given up with this object at the latest."""
+        record = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(record).encode(), 0)
+        self._descriptor = descriptor
+        self._end = weakref.finalize(self, _give_up, descriptor, self._path)
+
+    def _claimed_error(self, claimant: _Claimant) -> ClaimedError:
+        return ClaimedError(
             "another training saves these files",
             path=str(self._directory),
-            found=f"process {holder.pid} on {holder.host}, since {holder.since}",
+            found=f"process {claimant.pid} on {claimant.host}, since {claimant.since}",
             hint=f"stop it, or save under another name; where it is gone, delete {self._path.name}",
         )
 
@@ -119,17 +126,17 @@ def _give_up(descriptor: int, path: Path) -> None:
         os.close(descriptor)
 
 
-def _holder(descriptor: int) -> _Holder | None:
+def _claimant(descriptor: int) -> _Claimant | None:
     try:
-        told = json_text.parse(os.pread(descriptor, _MAX_BYTES, 0), "a lock").value
-        pid = scalars.whole(told["pid"]) or 0
-        return _Holder(pid, str(told["host"]), str(told["since"])) if 0 < pid < _PROCESSES else None
+        record = json_text.parse(os.pread(descriptor, _MAX_BYTES, 0), "a lock").value
+        pid = scalars.whole(record["pid"]) or 0
+        return _Claimant(pid, str(record["host"]), str(record["since"])) if 0 < pid < _PROCESSES else None
     except (CheckpointError, OSError, KeyError, TypeError):
         return None
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file still is the one at a path."""
+    """Whether an open file is still the one at a path."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except OSError:

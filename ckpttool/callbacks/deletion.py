@@ -1,6 +1,7 @@
-"""Deleting checkpoints that need not be kept: a file that is not proved to be one of the series is named and left.
+"""The deletion of checkpoints that are no longer needed. A file is deleted only if it is proved to be of the series.
 
-A manifest may come from a stranger, so that what it says of a file is no proof by itself.
+A manifest may come from a stranger, so that its entry alone is no proof: the name, the content and the format have to
+fit as well.
 """
 
 import contextlib
@@ -18,9 +19,9 @@ _IN_HDF5 = frozenset({"weights-h5", "legacy-model", "legacy-weights"})
 
 
 def delete(directory: Path, entries: Collection[Saved], known: Collection[str] = ()) -> None:
-    """Deletes the files of some entries, and directories left empty; warns of those that are left, and why.
+    """Delete the files of these entries, and directories left empty; warn of files that are not deleted, and why.
 
-    `known` are the checksums of files that this process has saved itself: they are not computed once more.
+    `known` are the checksums of files that this process has saved itself: these files are not read again.
     """
     for entry in entries:
         problem = doubt(directory, entry, thorough=entry.sha256 not in known)
@@ -31,19 +32,19 @@ def delete(directory: Path, entries: Collection[Saved], known: Collection[str] =
 
 
 def doubt(directory: Path, entry: Saved, thorough: bool = True) -> str:
-    """Why the file of an entry is not proved to be a checkpoint of its series as it was saved; empty where it is."""
+    """The reason to doubt that the file of an entry is a checkpoint of its series as it was saved; empty if proved."""
     if not fits(entry.series, entry.file):
-        return "its name is none of its series"
+        return "its name is not one that the series gives"
     problem = damage(directory, entry, thorough)
-    return printable(problem) if problem else unlike(directory / entry.file)
+    return printable(problem) if problem else format_problem(directory / entry.file)
 
 
-def unlike(path: Path) -> str:
-    """Why a file is no checkpoint such as its name promises, empty where it is one."""
+def format_problem(path: Path) -> str:
+    """The reason why a file is no checkpoint of the format that its name promises, empty where it is one."""
     try:
-        with open_checkpoint(path) as found:
+        with open_checkpoint(path) as checkpoint:
             kinds = {"keras-zip"} if path.suffix == ".keras" else _IN_HDF5
-            return "" if found.kind in kinds else f"it is: {FORMATS[found.kind].title}"
+            return "" if checkpoint.kind in kinds else f"it is: {FORMATS[checkpoint.kind].title}"
     except CheckpointError as error:
         return f"it is no checkpoint: {printable(error.what)}"
 

@@ -1,9 +1,8 @@
-"""The states of the random number generators of the process, which data and layers may draw from: that of Python, that
-of NumPy, and on PyTorch its own.
+"""The states of the process's random generators, from which data and layers may draw: Python's, NumPy's, PyTorch's.
 
 On PyTorch, Dropout without a seed draws from torch's generator (`dropout`, keras/src/backend/torch/random.py, 3.15),
-and so do its data where they are shuffled. States are kept as text, for a manifest holds them, and may come from a
-stranger: whatever is no state of such a generator is none.
+and so do data that are shuffled. A manifest stores the states as texts. These may come from a stranger, so that every
+text is checked before it becomes the state of a generator.
 """
 
 import base64
@@ -20,35 +19,35 @@ import numpy as np
 
 from ckpttool.escape import printable
 
-_WORDS = 624  # of a Mersenne twister
-_TWISTER = struct.Struct(f"<{_WORDS}II?d")  # its words, the place in them, whether a number is left over, and which
-_MAX_BYTES = 1 << 16  # those of torch have 5,056, those of cuda 16
+_VECTOR_SIZE = 624  # numbers in the state of a Mersenne twister
+_TWISTER = struct.Struct(f"<{_VECTOR_SIZE}II?d")  # numbers, position, whether a normal deviate is left over, and which
+_MAX_BYTES = 1 << 16  # of a state: those of torch have 5,056, those of cuda 16
 
 
 def states() -> dict[str, str]:
-    """The states of the generators, by their names."""
-    found = {name: read() for name, (read, _) in _GENERATORS.items()}
+    """The states of all generators as texts, by their names."""
+    read_states = {name: read() for name, (read, _) in _GENERATORS.items()}
     torch = _torch()
     if torch is not None:
-        found["torch"] = torch.get_rng_state().numpy().tobytes()
+        read_states["torch"] = torch.get_rng_state().numpy().tobytes()
         for number in range(torch.cuda.device_count()):
-            found[f"cuda:{number}"] = torch.cuda.get_rng_state(number).numpy().tobytes()
-    return {name: _as_text(state) for name, state in found.items()}
+            read_states[f"cuda:{number}"] = torch.cuda.get_rng_state(number).numpy().tobytes()
+    return {name: _as_text(state) for name, state in read_states.items()}
 
 
-def bring_back(known: Mapping[str, str]) -> None:
-    """Gives the generators the states that they had; warns of those that are none, or for which there is none here."""
-    strange = sorted(name for name, text in known.items() if not _bring_back(name, text))
+def restore(known: Mapping[str, str]) -> None:
+    """Restore the states of the generators; warn of states that are invalid, or whose generator is not here."""
+    strange = sorted(name for name, text in known.items() if not _restored(name, text))
     if strange:
         warnings.warn(
-            f"The random numbers of {', '.join(map(printable, strange[:3]))} begin anew: what is known of them is no "
+            f"The random numbers of {', '.join(map(printable, strange[:3]))} begin anew: the manifest has no valid "
             "state of such a generator on this machine.",
             stacklevel=2,
         )
 
 
-def _bring_back(name: str, text: str) -> bool:
-    """Whether a generator was given its state."""
+def _restored(name: str, text: str) -> bool:
+    """Restore the state of one generator; False where the state is invalid or there is no such generator."""
     write = _GENERATORS[name][1] if name in _GENERATORS else _writer_of_torch(name)
     try:
         if write is not None:
@@ -63,7 +62,7 @@ def _as_text(state: bytes) -> str:
 
 
 def _from_text(text: str) -> bytes:
-    """The bytes of a text, no more than a state has. Raises ValueError."""
+    """The bytes of a state in a text, `_MAX_BYTES` at most. Raises ValueError."""
     try:
         return zlib.decompressobj().decompress(base64.b64decode(text, validate=True), _MAX_BYTES)
     except binascii.Error as error:
@@ -71,31 +70,34 @@ def _from_text(text: str) -> bytes:
 
 
 def _of_python() -> bytes:
-    _, (*words, place), left = random.getstate()
-    return _TWISTER.pack(*words, place, left is not None, left or 0.0)
+    _, (*vector, position), leftover = random.getstate()
+    return _TWISTER.pack(*vector, position, leftover is not None, leftover or 0.0)
 
 
 def _to_python(state: bytes) -> None:
-    words, place, has_left, left = _twister(state)
-    random.setstate((3, (*words, place), left if has_left else None))
+    vector, position, has_leftover, leftover = _twister(state)
+    random.setstate((3, (*vector, position), leftover if has_leftover else None))
 
 
 def _of_numpy() -> bytes:
-    _, words, place, has_left, left = np.random.get_state(legacy=True)
-    return _TWISTER.pack(*map(int, words), int(place), bool(has_left), float(left))
+    _, vector, position, has_leftover, leftover = np.random.get_state(legacy=True)
+    return _TWISTER.pack(*map(int, vector), int(position), bool(has_leftover), float(leftover))
 
 
 def _to_numpy(state: bytes) -> None:
-    words, place, has_left, left = _twister(state)
-    np.random.set_state(("MT19937", np.array(words, np.uint32), place, int(has_left), left))
+    vector, position, has_leftover, leftover = _twister(state)
+    np.random.set_state(("MT19937", np.array(vector, np.uint32), position, int(has_leftover), leftover))
 
 
 def _twister(state: bytes) -> tuple[tuple[int, ...], int, bool, float]:
-    """The words, the place and what is left over of a Mersenne twister; a place beyond its words NumPy would read."""
-    *words, place, has_left, left = _TWISTER.unpack(state)
-    if place > _WORDS or not any(words):
+    """The vector, the position in it and the left-over number of a Mersenne twister. Raises ValueError.
+
+    NumPy does not check the position, and would read memory behind the vector.
+    """
+    *vector, position, has_leftover, leftover = _TWISTER.unpack(state)
+    if position > _VECTOR_SIZE or not any(vector):
         raise ValueError("no state")
-    return tuple(words), place, has_left, left
+    return tuple(vector), position, has_leftover, leftover
 
 
 _GENERATORS: Mapping[str, tuple[Callable[[], bytes], Callable[[bytes], None]]] = {
@@ -105,7 +107,7 @@ _GENERATORS: Mapping[str, tuple[Callable[[], bytes], Callable[[bytes], None]]] =
 
 
 def _torch() -> Any:
-    """The module, where it is in use."""
+    """The module torch, None where it is not imported."""
     return sys.modules.get("torch")
 
 

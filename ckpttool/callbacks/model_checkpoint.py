@@ -1,4 +1,4 @@
-"""`ModelCheckpoint`: the callback itself, which says when, what and under which name; the other modules do it."""
+"""`ModelCheckpoint`, the callback: it decides when to save, what and under which name; the other modules do it."""
 
 import os
 import signal
@@ -13,19 +13,19 @@ from typing import Any
 import keras
 
 from ckpttool import __version__
-from ckpttool.callbacks import generators, other_callbacks, random_states, unlisted
+from ckpttool.callbacks import generators, other_callbacks, random_states, unlisted_files
 from ckpttool.callbacks.background import Worker
 from ckpttool.callbacks.claim import Claim
 from ckpttool.callbacks.failures import Watch
-from ckpttool.callbacks.monitor import check_logs, check_validation, logs_to_come, numbers, unknown, value_of
+from ckpttool.callbacks.monitor import check_logs, check_validation, log_value, numbers, possible_logs, unknown_name
 from ckpttool.callbacks.names import Container, Names
 from ckpttool.callbacks.resumption import Resumable
 from ckpttool.callbacks.retention import Retention
 from ckpttool.callbacks.schedule import Schedule
-from ckpttool.callbacks.signals import Keeper, signals_of
+from ckpttool.callbacks.signals import SignalDelayer, signals_of
 from ckpttool.callbacks.snapshot import Buffers
-from ckpttool.callbacks.sources import check_that_it_can_be_saved, judged, source_of
-from ckpttool.callbacks.writer import Order, save, tidy
+from ckpttool.callbacks.sources import check_that_it_can_be_saved, source_of, with_loadability_check
+from ckpttool.callbacks.writer import SaveJob, save, tidy
 from ckpttool.errors import CheckpointError, NotFiniteError
 from ckpttool.manifest import Saved, State, checked_notes
 
@@ -35,9 +35,9 @@ ON_ERROR = ("raise", "warn")
 class ModelCheckpoint(Resumable):
     """Saves a Keras model while it is trained, so that no moment of being killed costs the last good file.
 
-    The arguments of `keras.callbacks.ModelCheckpoint` come first, in its order and with its meaning. Of its behaviour,
-    this is different: NaN is never the best value; where the monitored value is missing, a best file is left alone;
-    `save_freq` may be None; a wrong name in `filepath` or `monitor` is told after the first batch.
+    The arguments of `keras.callbacks.ModelCheckpoint` come first, in its order and with its meaning. These behave
+    differently: NaN is never the best value; where the monitored value is missing, a best file is not replaced;
+    `save_freq` may be None; a wrong name in `filepath` or `monitor` is an error after the first batch.
 
     Args:
         filepath: as in Keras, and `.hdf5` too.
@@ -50,8 +50,8 @@ class ModelCheckpoint(Resumable):
         initial_value_threshold: as in Keras.
         every_n_epochs: save after every so many epochs.
         every_minutes: save as soon as a batch ends so many minutes after the last save.
-        save_at_end: save when training ends, unless that was just done.
-        save_on_exception: save when `fit` fails, unless that was just done.
+        save_at_end: save when training ends, unless the last step is saved already.
+        save_on_exception: save when `fit` fails, unless the last step is saved already.
         save_on_signal: save on SIGTERM and SIGINT, at the end of the batch, and only then let them end the process; or
             a list of signals, such as [signal.SIGUSR1].
         deadline: seconds after which such a signal acts where no batch has ended.
@@ -62,8 +62,8 @@ class ModelCheckpoint(Resumable):
         verify: read every file back and compare it before it takes its place, and refuse weights that are NaN or Inf.
         background: write in a thread; training waits only until the values are copied.
         on_error: "raise" or "warn" where a file cannot be written.
-        resume: go on from the newest whole file in the directory.
-        run: a name for this training, such as that of a fold; only what was saved under it is resumed from.
+        resume: continue from the newest undamaged file in the directory.
+        run: a name for this training, such as that of a fold; only files saved under this name are resumed from.
         min_delta: how much better than the best value one has to be with `save_best_only`, as for EarlyStopping.
         link: the name of a symbolic link beside the files, which leads to the newest of the series, such as
             "latest.keras".
@@ -119,14 +119,14 @@ class ModelCheckpoint(Resumable):
         self._check_arguments()
         self._claim = Claim(self._names.directory, self._names.series)
         signals = signals_of(save_on_signal)
-        self._keeper = Keeper(deadline, signals, self._claim.release) if signals else None
+        self._signal_delayer = SignalDelayer(deadline, signals, self._claim.release) if signals else None
         self._run, self._step = run or uuid.uuid4().hex[:12], 0
         self._saved_step = self._saved_epoch = None
-        self._judges = verify and self._names.container is Container.ARCHIVE
+        self._checks_loadability = verify and self._names.container is Container.ARCHIVE
         self._begin_anew()
 
     def _check_arguments(self) -> None:
-        """Raises ValueError for what can never work; warns of a name that promises something else."""
+        """Raise ValueError for arguments that can never work; warn of a name that suggests another format."""
         if self.on_error not in ON_ERROR:
             raise ValueError(f"on_error is one of {', '.join(ON_ERROR)}. Received: {self.on_error!r}")
         self._names.check_use(self.save_freq, self._retention.is_set)
@@ -136,7 +136,7 @@ class ModelCheckpoint(Resumable):
             warnings.warn(warning, stacklevel=4)
 
     def _begin_anew(self) -> None:
-        """Forgets where the last `fit` was; what belongs to the series stays, for `fit` may be called again."""
+        """Reset the progress of the last `fit`. The state of the series stays, as `fit` may be called again."""
         self._epoch = self._batch = 0
         self._epoch_is_over = self._names_are_checked = False
         self._listed, self._epoch_logs = None, {}
@@ -144,37 +144,37 @@ class ModelCheckpoint(Resumable):
         self._failure: BaseException | None = None
         self._watch = Watch(self._fit_failed)
 
-    # What Keras calls.
+    # The methods that Keras calls.
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Cleans up after runs that died, and goes on where one was interrupted, if asked to."""
+        """Clean up after runs that died, and with `resume` continue where one was interrupted."""
         self._begin_anew()
         self._listed = other_callbacks.list_of(self)
-        if logs_to_come(self.model, self._others(), {}) is not None:
+        if possible_logs(self.model, self._others(), {}) is not None:
             check_validation(self._names, other_callbacks.arguments_of_fit("validation_data", "validation_freq"))
         check_that_it_can_be_saved(self.model, self._names.container)
-        manifest = self._tidied()
+        manifest = self._clean_directory()
         if self.resume:
             self._resume(manifest)
-        if self._keeper is not None and not self._keeper.install():
-            warnings.warn("Signals can only be held back in the main thread; save_on_signal is off.", stacklevel=2)
+        if self._signal_delayer is not None and not self._signal_delayer.install():
+            warnings.warn("Signals can only be delayed in the main thread; save_on_signal is off.", stacklevel=2)
         self._watch.begin(self.model, self._listed)
         self._schedule.begin()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Notes where training is. In the first epoch after an interruption, the other callbacks are brought back."""
+        """Note the progress of training. In the first epoch after a resumption, restore the other callbacks."""
         self._epoch, self._batch, self._epoch_is_over = epoch, 0, False
-        if self._bring_others_back():
+        if self._restore_others():
             other_callbacks.begin_epoch(self._others(), epoch)
         if not self._resumes_here:
             self._generators_before = generators.states()
         self._resumes_here = False
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Saves if it is time to, or if a signal waits."""
-        batch = min(batch, (self._given("steps") or batch + 1) - 1)  # the last execution may have fewer steps
+        """Save if it is time to, or if a signal waits."""
+        batch = min(batch, (self._fit_parameter("steps") or batch + 1) - 1)  # the last execution may have fewer steps
         done, self._batch = batch + 1 - self._batch, batch + 1
-        if self._batch <= self._passed:
+        if self._batch <= self._skipped:
             return
         self._step += done
         self._worker.poll()
@@ -191,10 +191,10 @@ class ModelCheckpoint(Resumable):
         self._serve_signal(logs or {})
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Saves if it is time to, or if a signal waits."""
+        """Save if it is time to, or if a signal waits."""
         self._epoch, self._epoch_is_over = epoch, True
         self._epoch_logs[epoch + 1] = logs or {}
-        self._leave_passing()
+        self._stop_skipping()
         self._worker.poll()
         if self._schedule.after_epoch(epoch + 1) or self._waits_for_epoch:
             self._save_in_turn(logs or {})
@@ -205,13 +205,13 @@ class ModelCheckpoint(Resumable):
         self._serve_signal(logs or {})
 
     def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Saves if a signal waits, before what is left of the validation."""
+        """Save if a signal waits, before the rest of the validation."""
         self._serve_signal({})
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Saves if asked to, and waits for what is being written."""
+        """Save if `save_at_end` is set, and wait for a save in the background."""
         try:
-            if self._bring_others_back():  # no epoch was left to train
+            if self._restore_others():  # no epoch was left to train
                 other_callbacks.end(self._others())
             if self.save_at_end:
                 self._save_out_of_turn("end", logs or {})
@@ -219,39 +219,37 @@ class ModelCheckpoint(Resumable):
         finally:
             self._leave()
 
-    # When and what.
+    # When to save, and what.
 
     def _save_in_turn(self, logs: Mapping[str, Any]) -> None:
-        """Saves a member of the series, if it is good enough."""
+        """Save a file of the series, unless `save_best_only` is set and it is not the best."""
         before = self.best
         missing = self._names.logs - set(logs)
         if missing and all(name.startswith("val_") for name in missing):
             return  # an epoch without validation
-        filepath = self._names.name(self._epoch, self._batch_of_name(), logs)
+        batch = None if self._epoch_is_over and self.save_freq == "epoch" else max(self._batch - 1, 0)
+        filepath = self._names.name(self._epoch, batch, logs)
         if not self._is_wanted(self._names.directory / filepath, logs):
             return
         reason = "epoch" if self._epoch_is_over else "batch"
         self._save(filepath, self._names.series, reason, logs, self._retention, before)
 
-    def _batch_of_name(self) -> int | None:
-        return None if self._epoch_is_over and self.save_freq == "epoch" else max(self._batch - 1, 0)
-
     def _save_out_of_turn(self, reason: str, logs: Mapping[str, Any]) -> None:
-        """Saves what must not be lost, unless it is saved already: under a name of its own, except where the template
-        is made for any moment."""
+        """Save outside the schedule, unless the last step is saved already: under a name of its own, except where the
+        template has one for any moment."""
         if self._saved_step == self._step or not (self._step or self._batch):
             return
-        names, given = self._names, {"epoch", *logs, *(() if self._epoch_is_over else ("batch",))}
-        is_made_for_it = self.save_freq is None or "batch" in names.fields
-        if is_made_for_it and not self.save_best_only and names.fields <= given:
+        names, available = self._names, {"epoch", *logs, *(() if self._epoch_is_over else ("batch",))}
+        names_any_moment = self.save_freq is None or "batch" in names.fields
+        if names_any_moment and not self.save_best_only and names.fields <= available:
             batch = None if self._epoch_is_over else self._batch - 1
             self._save(names.name(self._epoch, batch, logs), names.series, reason, logs, self._retention, self.best)
         else:
             self._save(names.last, names.last, reason, logs, Retention(), self.best)
 
     def _is_wanted(self, path: Path, logs: Mapping[str, Any]) -> bool:
-        """Whether the series gets this model; says so as Keras does."""
-        wanted, text = self.judged(logs, self._epoch_is_over) if self.save_best_only else (True, "")
+        """Whether to save this model in the series. Prints that as Keras does."""
+        wanted, text = self.judge(logs, self._epoch_is_over) if self.save_best_only else (True, "")
         if wanted:
             text = f"{text}, saving model to {path}" if text else f"saving model to {path}"
         if text:
@@ -259,13 +257,13 @@ class ModelCheckpoint(Resumable):
         return wanted
 
     def _check_names(self, logs: Mapping[str, Any]) -> None:
-        """Raises for names that can never come, judged by the logs of the first batch."""
+        """Check placeholders and `monitor` by the logs of the first batch. Raises KeyError or ValueError."""
         self._names_are_checked = True
-        known = logs_to_come(self.model, None if self._listed is None else self._others(), logs)
+        known = possible_logs(self.model, None if self._listed is None else self._others(), logs)
         if known is not None:
             check_logs(self._names, known)
             if (self.save_best_only or self._retention.best) and self.monitor not in known:
-                raise ValueError(f"monitor={self.monitor!r}: {unknown(self.monitor, known)}")
+                raise ValueError(f"monitor={self.monitor!r}: {unknown_name(self.monitor, known)}")
 
     # Saving.
 
@@ -273,7 +271,7 @@ class ModelCheckpoint(Resumable):
         self, name: str, series: str, reason: str, logs: Mapping[str, Any], retention: Retention, before: float | None
     ) -> None:
         begun = time.monotonic()
-        self._worker.wait()  # its error is told before, and the buffers are free
+        self._worker.wait()  # so that the error of the save before is raised first, and its buffers are free
         directory, model = self._names.directory, self.model
         name = self._names.numbered(name, self._taken(name, retention))
         self._best_before, self._saved_step = before, self._step
@@ -284,19 +282,19 @@ class ModelCheckpoint(Resumable):
         except (OSError, CheckpointError) as error:
             self._failed(error)
             return
-        if self._judges:  # what Keras makes of a model is the same each time
-            self._judges, source = False, judged(source, directory / name)
+        if self._checks_loadability:  # only once: whether Keras loads this model does not change
+            self._checks_loadability, source = False, with_loadability_check(source, directory / name)
         link = self._link if series == self._names.series else None
         needed = other_callbacks.best_epochs(self._others())
-        order = Order(source, directory, entry, retention, needed, begun, link, self._epochs_so_far())
+        job = SaveJob(source, directory, entry, retention, needed, begun, link, self._epochs_so_far())
         try:
-            self._worker.submit(lambda: save(order))
+            self._worker.submit(lambda: save(job))
         finally:
             self._schedule.saved(time.monotonic() - begun)
 
     def _taken(self, name: str, retention: Retention) -> Collection[str]:
-        """The names of files that are not written over: a link; those of this run that are kept for being good; where
-        a training is resumed, those that no manifest knows."""
+        """The names of files that must not be replaced: links, retained files of this run, with `resume` unlisted ones.
+        Empty where there is no file of this name."""
         directory = self._names.directory
         if (directory / name).is_symlink():
             return (name,)
@@ -307,11 +305,11 @@ class ModelCheckpoint(Resumable):
         taken = {each.file for each in saved if each.run == self._run and each.step != self._step and retention.is_set}
         is_own = name in known - taken or directory / name == self._resumed_from
         if self.resume and not is_own:
-            taken.update(unlisted.files(self._names, known))
+            taken.update(unlisted_files.files(self._names, known))
         return taken
 
     def _entry(self, name: str, series: str, reason: str, logs: Mapping[str, Any]) -> Saved:
-        value = value_of(logs, self.monitor)
+        value = log_value(logs, self.monitor)
         return Saved(
             file=name,
             series=series,
@@ -345,11 +343,11 @@ class ModelCheckpoint(Resumable):
         self._say(f"finished saving model to {path}", entry.epoch)
         try:
             self.on_saved(path, entry)
-        except Exception as error:  # a training is worth more than what is told of it
+        except Exception as error:  # code of the user's own, whose error must not end the training
             warnings.warn(f"on_saved failed for {path}: {type(error).__name__}: {error}", stacklevel=2)
 
     def _failed(self, error: Exception) -> None:
-        """Raises or warns; what was not saved is not the best."""
+        """Raise the error of a save, or warn. The model was not saved, so that it is not the best one either."""
         self.best, self._saved_step = self._best_before, None
         if isinstance(error, NotFiniteError):
             warnings.warn(f"The model is not saved. {error}", stacklevel=2)
@@ -359,23 +357,23 @@ class ModelCheckpoint(Resumable):
         else:
             warnings.warn(f"The model could not be saved. {error}", stacklevel=2)
 
-    # Being interrupted, and going on.
+    # Interruptions.
 
     def _serve_signal(self, logs: Mapping[str, Any]) -> None:
-        if self._keeper is None or self._keeper.pending is None:
+        if self._signal_delayer is None or self._signal_delayer.pending is None:
             return
-        self._keeper.begin()
+        self._signal_delayer.begin()
         try:
             self._worker.wait()
             self._save_out_of_turn("signal", logs)
             self._worker.wait()
         finally:
-            self._keeper.release()
-        self._claim.take()  # there was an earlier handler that lets training go on
-        self._keeper.install()
+            self._signal_delayer.release()
+        self._claim.take()  # the signal's own handler has let training continue
+        self._signal_delayer.install()
 
     def _fit_failed(self, failure: BaseException) -> None:
-        """Saves the model that a failed `fit` leaves, once; an error in doing so does not hide the failure."""
+        """Save the model after a failure of `fit`, once. An error of that save is a warning."""
         if self._failure is failure:
             return
         self._failure = failure
@@ -392,6 +390,6 @@ class ModelCheckpoint(Resumable):
     def _leave(self) -> None:
         self._watch.end()
         self._claim.release()
-        if self._keeper is not None:
-            self._keeper.restore()
-        self._leave_passing()
+        if self._signal_delayer is not None:
+            self._signal_delayer.restore()
+        self._stop_skipping()

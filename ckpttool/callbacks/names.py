@@ -1,7 +1,7 @@
-"""The names of checkpoints: a template, what it asks for, and the container that its suffix means to Keras.
+"""The names of checkpoints: a template with placeholders, and the container that Keras writes for its suffix.
 
-As `ModelCheckpoint` of Keras fills it (`_get_file_path`, keras/src/callbacks/model_checkpoint.py, 3.15): `epoch` and
-`batch` count from one, everything else is a log.
+Placeholders are filled as Keras's `ModelCheckpoint` does (`_get_file_path`, keras/src/callbacks/model_checkpoint.py,
+3.15): `epoch` and `batch` count from one, every other is a log.
 """
 
 import os
@@ -22,7 +22,7 @@ _SUFFIXES = (".weights.h5", ".keras", *_OLD_SUFFIXES)
 
 
 class Container(Enum):
-    """What is written."""
+    """The container: format and content of the files of a series."""
 
     ARCHIVE = "whole model (.keras)"
     WEIGHTS = "weights (.weights.h5)"
@@ -32,7 +32,7 @@ class Container(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of a series of checkpoints. Files have their paths from `directory`, which holds no placeholder."""
+    """The names of a series of checkpoints. Names of files are relative to `directory`, which has no placeholder."""
 
     filepath: str
     directory: Path
@@ -42,10 +42,10 @@ class Names:
 
     @classmethod
     def of(cls, filepath: str | os.PathLike[str], weights_only: bool) -> "Names":
-        """The names that a `filepath` asks for; raises ValueError for one that cannot be meant."""
+        """The names for a `filepath`. Raises ValueError for one that cannot be used."""
         text = os.fspath(filepath)
         if "{" not in text and os.path.islink(text):
-            text = os.path.realpath(text)  # as Keras, which writes through the link
+            text = os.path.realpath(text)  # Keras writes through a link; replacing the link would be another result
         if "://" in text:
             raise ValueError(
                 f"filepath={text!r} is not on this machine. Save to a local directory and copy from there."
@@ -64,23 +64,23 @@ class Names:
 
     @property
     def logs(self) -> frozenset[str]:
-        """The logs that the template asks for."""
+        """The placeholders for logs."""
         return self.fields - {"epoch", "batch"}
 
     def name(self, epoch: int, batch: int | None, logs: Mapping[str, Any]) -> str:
-        """The name for an epoch and a batch that count from zero. Raises KeyError where a log is not there."""
-        given = {"epoch": epoch + 1, **({} if batch is None or "batch" in logs else {"batch": batch + 1}), **logs}
-        missing = sorted(self.fields - set(given))
+        """The name for an epoch and a batch, which count from zero. Raises KeyError where a log is missing."""
+        values = {"epoch": epoch + 1, **({} if batch is None or "batch" in logs else {"batch": batch + 1}), **logs}
+        missing = sorted(self.fields - set(values))
         if missing:
             raise KeyError(
                 f"Failed to format this callback filepath: {self.filepath!r}. Missing: {', '.join(missing)}; "
-                f"there are {', '.join(sorted(given))}"
+                f"there are {', '.join(sorted(values))}"
             )
-        return inside(os.path.normpath(self.series.format(**given)).replace(os.sep, "/"))
+        return inside(os.path.normpath(self.series.format(**values)).replace(os.sep, "/"))
 
     @property
     def parts(self) -> list[tuple[str, bool]]:
-        """The texts of the template, each with whether a placeholder follows."""
+        """The texts between the placeholders, each with whether a placeholder follows it."""
         stem, suffix = _split(self.series)
         return [*((text, field is not None) for text, field in _parts(stem)), (suffix, False)]
 
@@ -89,19 +89,19 @@ class Names:
         return fits(self.series, file)
 
     def numbers(self, file: str) -> dict[str, int]:
-        """The epoch and the batch, counted from one, that the name of a file tells."""
-        found = _match(self.series, file)
-        told = found.groupdict() if found is not None else {}
-        return {field: int(text) for field, text in told.items() if text and text.strip().isdecimal()}
+        """The epoch and the batch in the name of a file, counted from one; only those that its template has."""
+        match = _match(self.series, file)
+        fields = match.groupdict() if match is not None else {}
+        return {field: int(text) for field, text in fields.items() if text and text.strip().isdecimal()}
 
     @property
     def last(self) -> str:
-        """The name of what is saved out of turn, which is no member of the series."""
+        """The name of the file that is saved outside the schedule, at the end or on a signal; not one of the series."""
         return f"{self._stem}.last{self.suffix}"
 
     @property
     def best(self) -> str:
-        """The name of what is kept for callbacks that give the best weights back, which is no member of the series."""
+        """The name of the file with the best weights for EarlyStopping, which restores them; not one of the series."""
         return f"{self._stem}.best{self.suffix}"
 
     @property
@@ -110,16 +110,16 @@ class Names:
         return stem or "checkpoint"
 
     def numbered(self, name: str, taken: Collection[str]) -> str:
-        """The name, with a number where it is taken."""
-        number, found = 2, name
-        while found in taken:
-            found = f"{name.removesuffix(self.suffix)}-{number}{self.suffix}"
+        """The name, with the first free number appended where it is taken."""
+        number, candidate = 2, name
+        while candidate in taken:
+            candidate = f"{name.removesuffix(self.suffix)}-{number}{self.suffix}"
             number += 1
-        return found
+        return candidate
 
     def check_use(self, save_freq: str | int | None, retained: bool) -> None:
-        """Raises ValueError for placeholders that are never known when it is time to save, and for a name without any
-        where files are to be told apart."""
+        """Raise ValueError for placeholders that are never known at the time of a save, and for a name without any
+        placeholder where several files are to be retained."""
         if retained and not self.fields:
             raise ValueError(f"keep_last, keep_best and keep_every need {{epoch}} or the like in {self.filepath!r}")
         if save_freq == "epoch" and "batch" in self.fields:
@@ -129,7 +129,7 @@ class Names:
             raise ValueError(f"{self.filepath!r}: at the end of a batch there is no {', '.join(late)}")
 
     def check_link(self, link: str) -> None:
-        """Raises ValueError for a link that is not beside the files, or has the name that one of them may get."""
+        """Raise ValueError for a link that is not beside the files, or whose name one of them may get."""
         if not link or os.path.basename(link) != link or link in (".", ".."):
             raise ValueError(f"link={link!r} is no name of a file beside the checkpoints")
         if self.fits(link) or link in (self.last, self.best) or not link.endswith(self.suffix):
@@ -138,19 +138,19 @@ class Names:
             )
 
     def warning(self) -> str:
-        """What to say of a name that promises another container than it gets; empty where it does not."""
+        """The warning about a name that suggests another container than the one written; empty where it does not."""
         if self.container is Container.LEGACY_WEIGHTS or self.suffix == ".hdf5":
             ending = ".keras" if self.container is Container.LEGACY_MODEL else ".weights.h5"
-            return f"{self.filepath!r} is written as {self.container.value}; a name in {ending} gets today's format."
+            return f"{self.filepath!r} is written as {self.container.value}; for the format of Keras 3, use {ending}."
         if self.container is Container.LEGACY_MODEL and self.suffix == ".weights.h5":
             return (
                 f"{self.filepath!r} is written as {self.container.value}, as Keras does, and load_weights does not "
-                "read that under this name. Weights only are written with save_weights_only=True."
+                "read that under this name. For weights only, use save_weights_only=True."
             )
         return ""
 
     def _check(self) -> None:
-        """Raises ValueError for a template that can never be filled."""
+        """Raise ValueError for a template that can never be filled."""
         try:
             self.name(0, 0, dict.fromkeys(self.logs, 0.0))
         except (ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
@@ -158,7 +158,7 @@ class Names:
 
 
 def fits(series: str, file: str) -> bool:
-    """Whether the name of a file is one that the template of a series gives, with a number at its end or not."""
+    """Whether the template of a series gives the name of a file, with or without a number appended."""
     return _match(series, file) is not None
 
 
@@ -179,14 +179,14 @@ def _match(series: str, file: str) -> "re.Match[str] | None":
 
 
 def _split(series: str) -> tuple[str, str]:
-    """A template without its suffix, and the suffix, empty where it is that of no checkpoint."""
+    """A template without its suffix, and the suffix; empty where it is not one of a checkpoint."""
     whole = os.path.normpath(series).replace(os.sep, "/")
     suffix = next((each for each in _SUFFIXES if whole.endswith(each)), "")
     return whole.removesuffix(suffix), suffix
 
 
 def _parts(template: str) -> list[tuple[str, str | None]]:
-    """The texts of a template, each with the placeholder behind it; none where it is no template."""
+    """The texts of a template, each with the placeholder that follows it, or None; empty where it is no template."""
     try:
         return [(text, name) for text, name, _, _ in string.Formatter().parse(template)]
     except ValueError:
@@ -202,7 +202,7 @@ def _fields(template: str) -> list[str]:
 
 
 def _container(text: str, weights_only: bool) -> tuple[str, Container]:
-    """The suffix of a name, and what Keras reads under it."""
+    """The suffix of a name, and the container that Keras writes for it. Raises ValueError for other suffixes."""
     if text.endswith(".weights.h5"):
         return ".weights.h5", Container.WEIGHTS if weights_only else Container.LEGACY_MODEL
     if text.endswith(".keras") and not weights_only:

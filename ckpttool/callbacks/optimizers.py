@@ -1,8 +1,8 @@
-"""Optimizers that are not built when a file is loaded: that of a model, and those that it holds beside it, as a GAN.
+"""Optimizers that are not built when a file is loaded: the model's own, and others among its attributes, as in a GAN.
 
-Keras saves their state, and loads it into those alone that are built (`_load_state`, keras/src/saving/saving_lib.py,
-3.15). A model of one's own class builds them with its first step of training, which comes later, or never: then the
-file holds as many variables as an optimizer has before, and those are loaded at once.
+Keras saves the state of all of them, and loads it only into those that are built (`_load_state`,
+keras/src/saving/saving_lib.py, 3.15). A model of a class of one's own builds them in its first step of training, or
+never. If an optimizer was saved unbuilt, the file has as many variables as it has now, and these are loaded at once.
 """
 
 import contextlib
@@ -23,13 +23,14 @@ Values = Mapping[str, np.ndarray]
 
 
 @contextlib.contextmanager
-def loaded_when_built(model: Any, path: Path) -> Iterator[None]:
-    """While a file is loaded: optimizers that are not built keep what it holds of them, which they get as soon as they
-    are. That of the model itself is built at once, if it was when the file was saved.
+def deferred_loading(model: Any, path: Path) -> Iterator[None]:
+    """Within this context, a file is loaded: optimizers that are not built get their state as soon as they are built.
+
+    The model's own optimizer is built at the end of the context, if it was built when the file was saved.
     """
     waiting = [each for each in optimizers_of(model) if not each.built]
     for each in waiting:
-        each.load_own_variables = functools.partial(_keep, each, path)
+        each.load_own_variables = functools.partial(_load_or_defer, each, path)
     try:
         yield
     finally:
@@ -41,8 +42,8 @@ def loaded_when_built(model: Any, path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def left_alone(model: Any) -> Iterator[None]:
-    """While a file is loaded: no optimizer gets anything of it."""
+def without_loading(model: Any) -> Iterator[None]:
+    """Within this context, a file is loaded: optimizers stay as they are."""
     present = optimizers_of(model)
     for each in present:
         each.load_own_variables = lambda store: None
@@ -54,38 +55,38 @@ def left_alone(model: Any) -> Iterator[None]:
 
 
 def optimizers_of(model: Any) -> list[Any]:
-    """The optimizers that a model holds as attributes, or in lists, with those inside of them, each once."""
-    found: dict[int, Any] = {}
+    """The optimizers in the attributes of a model, in lists there, and inside other optimizers, each once."""
+    optimizers: dict[int, Any] = {}
     for _, child in _walk_saveable(model):
-        _collect(child, found)
-    return list(found.values())
+        _collect(child, optimizers)
+    return list(optimizers.values())
 
 
-def _collect(value: Any, found: dict[int, Any]) -> None:
+def _collect(value: Any, optimizers: dict[int, Any]) -> None:
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple):
         for each in value:
-            _collect(each, found)
-    if isinstance(value, keras.optimizers.Optimizer) and id(value) not in found:
-        found[id(value)] = value
-        _collect(getattr(value, "inner_optimizer", None), found)
+            _collect(each, optimizers)
+    if isinstance(value, keras.optimizers.Optimizer) and id(value) not in optimizers:
+        optimizers[id(value)] = value
+        _collect(getattr(value, "inner_optimizer", None), optimizers)
 
 
-def _keep(optimizer: Any, path: Path, store: Any) -> None:
-    """Loads the state of an optimizer as far as it goes, or has it loaded when the optimizer is built."""
+def _load_or_defer(optimizer: Any, path: Path, store: Any) -> None:
+    """Load the state of an optimizer that has as many variables now, else defer that until it is built."""
     values = {key: np.asarray(store[key]) for key in store.keys()}  # noqa: SIM118 - a store of Keras is no dictionary
     if not values:
-        warnings.warn(f"{printable(str(path))} holds no state of the optimizer, which begins anew.", stacklevel=2)
+        warnings.warn(f"{printable(str(path))} has no state of the optimizer, which begins anew.", stacklevel=2)
     elif len(values) == len(optimizer.variables):
         type(optimizer).load_own_variables(optimizer, values)
     else:
-        optimizer.build = functools.partial(_build, optimizer, values)
+        optimizer.build = functools.partial(_build_and_load, optimizer, values)
 
 
-def _build(optimizer: Any, values: Values, variables: Any) -> None:
-    """Builds an optimizer and gives it its state."""
-    del optimizer.build  # the method of its class is in its place again
+def _build_and_load(optimizer: Any, values: Values, variables: Any) -> None:
+    """Build an optimizer and load its state. Raises CorruptFileError where that has other shapes."""
+    del optimizer.build  # this function, which hides the method of the class
     optimizer.build(variables)
     shapes = {str(number): tuple(variable.shape) for number, variable in enumerate(optimizer.variables)}
     if shapes != {key: value.shape for key, value in values.items()}:
@@ -95,12 +96,12 @@ def _build(optimizer: Any, values: Values, variables: Any) -> None:
             expected=f"{len(values):,} variables",
             found=f"{len(shapes):,}",
         )
-    with _at_once():
+    with _init_scope():
         optimizer.load_own_variables(values)
 
 
-def _at_once() -> contextlib.AbstractContextManager[Any]:
-    """Assignments act now, also where TensorFlow traces the function that builds the optimizer."""
+def _init_scope() -> contextlib.AbstractContextManager[Any]:
+    """A context in which assignments act at once, even while TensorFlow traces the function around it."""
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
     from keras.src.utils.module_utils import tensorflow

@@ -1,10 +1,10 @@
-"""The other callbacks of the same `fit`: found, remembered, and brought back to where they were.
+"""The states of the other callbacks of the same `fit`: collected for a checkpoint, and restored when it is resumed.
 
-Keras tells a callback nothing of its neighbours, so the list is looked for among those who call. EarlyStopping,
-ReduceLROnPlateau and TensorBoard count, and SwapEMAWeights knows which weights are in the model
-(keras/src/callbacks/early_stopping.py, reduce_lr_on_plateau.py, tensorboard.py, swap_ema_weights.py, 3.15);
-LearningRateScheduler and TerminateOnNaN go by the epoch, the optimizer and the loss, and keep nothing of their own. A
-callback with the methods `state_dict` and `load_state_dict` says itself what it keeps.
+Keras does not pass a callback the list of all callbacks, so that it is taken from the functions that call. Four of
+Keras's callbacks have a state: EarlyStopping, ReduceLROnPlateau and TensorBoard count, and SwapEMAWeights knows which
+weights are in the model (keras/src/callbacks/early_stopping.py, reduce_lr_on_plateau.py, tensorboard.py,
+swap_ema_weights.py, 3.15). LearningRateScheduler and TerminateOnNaN use the epoch, the optimizer and the loss, and have
+none. A callback of the user's own has one if it has the methods `state_dict` and `load_state_dict`.
 """
 
 import inspect
@@ -17,40 +17,42 @@ from keras.src import callbacks as keras_callbacks
 
 from ckpttool.manifest import CallbackState, StateValue, checked_state
 
-COUNTED = {
+STATE_ATTRIBUTES = {
     keras_callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
     keras_callbacks.ReduceLROnPlateau: ("wait", "cooldown_counter", "best"),
     keras_callbacks.TensorBoard: ("_global_train_batch", "_global_test_batch", "_previous_epoch_iterations"),
     keras_callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
 }
-_WHOLE = frozenset({"wait", "stopped_epoch", "best_epoch", "cooldown_counter", *COUNTED[keras_callbacks.TensorBoard]})
+_WHOLE = frozenset(
+    {"wait", "stopped_epoch", "best_epoch", "cooldown_counter", *STATE_ATTRIBUTES[keras_callbacks.TensorBoard]}
+)
 _MAX_FRAMES = 20
 
 
 def list_of(callback: Any) -> Any:
-    """The list that calls a callback, None where somebody else does."""
+    """The `CallbackList` that calls a callback, None where something else does."""
     for variables in _callers():
-        found = variables.get("self")
-        if isinstance(found, keras_callbacks.CallbackList) and any(each is callback for each in found.callbacks):
-            return found
+        owner = variables.get("self")
+        if isinstance(owner, keras_callbacks.CallbackList) and any(each is callback for each in owner.callbacks):
+            return owner
     return None
 
 
 def arguments_of_fit(*names: str) -> dict[str, Any] | None:
-    """Some of what the `fit` that has called was given, None where something else has."""
-    found = next((each for each in _callers() if "epoch_iterator" in each and all(n in each for n in names)), None)
-    return None if found is None else {name: found[name] for name in names}
+    """These arguments of the `fit` that calls, None where something else does."""
+    variables = next((each for each in _callers() if "epoch_iterator" in each and all(n in each for n in names)), None)
+    return None if variables is None else {name: variables[name] for name in names}
 
 
 def iterator_of_fit() -> Any:
-    """What gives the `fit` that has called its batches, None where something else has."""
-    return next((found for each in _callers() if (found := each.get("epoch_iterator")) is not None), None)
+    """The `EpochIterator` of the `fit` that calls, None where something else does."""
+    return next((iterator for each in _callers() if (iterator := each.get("epoch_iterator")) is not None), None)
 
 
 def data_of_fit() -> Any:
     """The shapes and dtypes of a batch of the data of a `fit` on TensorFlow, None where they are not known."""
     iterators = (variables.get("epoch_iterator") for variables in _callers())
-    datasets = (getattr(found, "_distributed_dataset", None) for found in iterators)
+    datasets = (getattr(iterator, "_distributed_dataset", None) for iterator in iterators)
     return getattr(next(filter(None, datasets), None), "element_spec", None)
 
 
@@ -63,62 +65,66 @@ def _callers() -> Iterator[Mapping[str, Any]]:
             yield frame.f_locals
 
 
-def put_behind_those_that_count(callback: Any, listed: Any) -> None:
-    """Moves a callback behind those that change what it saves, so that it saves what they have made of an epoch."""
-    counting = [number for number, each in enumerate(listed.callbacks) if isinstance(each, (*COUNTED, *_SETTING))]
+def move_behind_stateful_callbacks(callback: Any, listed: Any) -> None:
+    """Move a callback behind those that change the model, the optimizer or a state of their own at the end of an epoch,
+    so that these changes are saved."""
+    counting = [
+        number for number, each in enumerate(listed.callbacks) if isinstance(each, (*STATE_ATTRIBUTES, *_SCHEDULERS))
+    ]
     place = next(number for number, each in enumerate(listed.callbacks) if each is callback)
     if counting and place < counting[-1]:
         others = [each for each in listed.callbacks if each is not callback]
-        # a new list: this is called while the old one is gone through
+        # A new list, as Keras is iterating over the old one now.
         listed.callbacks = [*others[: counting[-1]], callback, *others[counting[-1] :]]
 
 
-_SETTING = (keras_callbacks.LearningRateScheduler,)
+_SCHEDULERS = (keras_callbacks.LearningRateScheduler,)
 
 
 def states_of(callbacks: Sequence[Any]) -> tuple[CallbackState, ...]:
-    """What the callbacks have counted."""
-    counted = [
-        CallbackState(kind.__name__, number, {name: _number(getattr(each, name, None)) for name in COUNTED[kind]})
-        for kind, number, each in _counting(callbacks)
+    """The states of the callbacks that have one."""
+    known_states = [
+        CallbackState(
+            kind.__name__, number, {name: _number(getattr(each, name, None)) for name in STATE_ATTRIBUTES[kind]}
+        )
+        for kind, number, each in _with_known_state(callbacks)
     ]
-    return (*counted, *filter(None, (_own_state(*found) for found in _keeping(callbacks))))
+    return (*known_states, *filter(None, (_checked_own_state(*entry) for entry in _with_own_state(callbacks))))
 
 
-def _own_state(name: str, number: int, callback: Any) -> CallbackState | None:
-    """What a callback of the user's own wants kept; None, with a warning, where that cannot be: a save is worth more
-    than it."""
+def _checked_own_state(name: str, number: int, callback: Any) -> CallbackState | None:
+    """The state of a callback of the user's own; None, with a warning, where it cannot be stored."""
     try:
         return CallbackState(name, number, checked_state(callback.state_dict()))
-    except Exception as error:
+    except Exception as error:  # code of the user's own, for whose error no checkpoint is to be lost
         warnings.warn(f"The state of the callback {name} is not saved: {error}", stacklevel=2)
         return None
 
 
-def bring_back(callbacks: Sequence[Any], states: Sequence[CallbackState], passed: int) -> None:
-    """Gives the callbacks what they had counted; those that were not there then begin anew.
+def restore(callbacks: Sequence[Any], states: Sequence[CallbackState], skipped: int) -> None:
+    """Restore the states of the callbacks; those that have none in `states` begin anew.
 
-    Of what TensorBoard counts, so many batches are `passed` over, and counted, once more.
+    `skipped` are the batches that are about to be skipped, which TensorBoard counts again.
     """
     known = {(state.class_name, state.number): state.values for state in states}
-    for kind, number, each in _counting(callbacks):
+    for kind, number, each in _with_known_state(callbacks):
         values = known.get((kind.__name__, number), {})
-        for name in COUNTED[kind]:
-            value = _counted(values.get(name))
+        for name in STATE_ATTRIBUTES[kind]:
+            value = _single_number(values.get(name))
             if name == "_global_train_batch":
-                value = max((value or 0) - passed, 0)
+                value = max((value or 0) - skipped, 0)
             if name in values:
                 setattr(each, name, int(value or 0) if name in _WHOLE else value)
-    for name, number, each in _keeping(callbacks):
+    for name, number, each in _with_own_state(callbacks):
         if (name, number) in known:
-            each.load_state_dict({key: _as_given(value) for key, value in known[name, number].items()})
+            each.load_state_dict({key: _as_list(value) for key, value in known[name, number].items()})
 
 
-def _counted(value: StateValue) -> float | None:
+def _single_number(value: StateValue) -> float | None:
     return None if isinstance(value, str | tuple) else value
 
 
-def _as_given(value: StateValue) -> Any:
+def _as_list(value: StateValue) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -134,57 +140,59 @@ def complete_histories(callbacks: Sequence[Any], epochs: Mapping[int, Mapping[st
 
 
 def begin_epoch(callbacks: Sequence[Any], epoch: int) -> None:
-    """Has callbacks that swap weights with every epoch do so, once they know which are in the model."""
+    """Have SwapEMAWeights begin an epoch again, now that it knows which weights are in the model."""
     for each in callbacks:
         if isinstance(each, keras_callbacks.SwapEMAWeights):
             each._ema_weights_in_model = bool(each._ema_weights_in_model)
             each.on_epoch_begin(epoch)
 
 
-def overruling(callback: Any, listed: Any) -> Any:
-    """A BackupAndRestore that restores its own state after that of a callback, None where there is none."""
+def later_backup(callback: Any, listed: Any) -> Any:
+    """A BackupAndRestore that comes after a callback, and would restore its own state last; None if there is none."""
     place = next(number for number, each in enumerate(listed.callbacks) if each is callback)
     later = listed.callbacks[place + 1 :]
     return next((each for each in later if isinstance(each, keras_callbacks.BackupAndRestore)), None)
 
 
 def have_stopped(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> bool:
-    """Whether one of the callbacks had ended the training."""
+    """Whether one of the callbacks had ended the training, by its state then and its patience now."""
     known = {
         state.number: state.values for state in states if state.class_name == keras_callbacks.EarlyStopping.__name__
     }
-    stopping = [each for kind, _, each in _counting(callbacks) if kind is keras_callbacks.EarlyStopping]
-    found = [(each, known.get(number, {})) for number, each in enumerate(stopping)]
+    stopping = [each for kind, _, each in _with_known_state(callbacks) if kind is keras_callbacks.EarlyStopping]
+    with_values = [(each, known.get(number, {})) for number, each in enumerate(stopping)]
     return any(
-        values.get("stopped_epoch") and (_counted(values.get("wait")) or 0) >= each.patience for each, values in found
+        values.get("stopped_epoch") and (_single_number(values.get("wait")) or 0) >= each.patience
+        for each, values in with_values
     )
 
 
 def end(callbacks: Sequence[Any]) -> None:
-    """Has callbacks that keep the weights of their best epoch give them back, as at the end of a training."""
-    for each in those_that_restore(callbacks):
+    """Have callbacks restore the weights of their best epoch, as at the end of a training."""
+    for each in callbacks_with_best_weights(callbacks):
         each.on_train_end()
 
 
-def those_that_restore(callbacks: Sequence[Any]) -> list[Any]:
-    """The callbacks that keep the weights of the best epoch, to give them back at the end."""
+def callbacks_with_best_weights(callbacks: Sequence[Any]) -> list[Any]:
+    """The callbacks that store the weights of the best epoch and restore them at the end."""
     return [each for each in callbacks if isinstance(each, keras_callbacks.EarlyStopping) and each.restore_best_weights]
 
 
 def best_epochs(callbacks: Sequence[Any]) -> frozenset[int]:
-    """The epochs, counted from one, whose weights those callbacks keep."""
-    return frozenset(each.best_epoch + 1 for each in those_that_restore(callbacks) if each.best is not None)
+    """The epochs, counted from one, whose weights callbacks store to restore them."""
+    return frozenset(each.best_epoch + 1 for each in callbacks_with_best_weights(callbacks) if each.best is not None)
 
 
-def _counting(callbacks: Sequence[Any]) -> Iterator[tuple[Any, int, Any]]:
-    """The callbacks that count, with their class and a number among those of the class."""
-    for kind in COUNTED:
+def _with_known_state(callbacks: Sequence[Any]) -> Iterator[tuple[Any, int, Any]]:
+    """The callbacks of Keras that have a state: the class, a number among those of the class, and the callback."""
+    for kind in STATE_ATTRIBUTES:
         for number, each in enumerate(each for each in callbacks if isinstance(each, kind)):
             yield kind, number, each
 
 
-def _keeping(callbacks: Sequence[Any]) -> Iterator[tuple[str, int, Any]]:
-    """The callbacks that keep a state of their own, with the name of their class and a number among those so named."""
+def _with_own_state(callbacks: Sequence[Any]) -> Iterator[tuple[str, int, Any]]:
+    """The callbacks of the user's own that have a state: the name of the class, a number among those of that name, and
+    the callback."""
     met = Counter[str]()
     for each in callbacks:
         if all(callable(getattr(each, method, None)) for method in ("state_dict", "load_state_dict")):

@@ -1,7 +1,7 @@
-"""What training changes and Keras writes into none of its files: the states of random numbers and of metrics.
+"""State that training changes and Keras saves in no file: that of the model's random generators and of its metrics.
 
-`SeedGenerator` keeps a seed and a counter in a variable that no layer saves (keras/src/random/seed_generator.py,
-3.15): a training with Dropout that is resumed without them begins its masks anew. Metrics matter within an epoch only.
+`SeedGenerator` has a seed and a counter in a variable that no layer saves (keras/src/random/seed_generator.py, 3.15): a
+training with Dropout that is resumed without them repeats its masks. Metrics matter within an epoch only.
 """
 
 import warnings
@@ -12,30 +12,32 @@ import keras
 import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
-_MAX_METRICS = 10_000  # numbers; beyond, the metrics of the rest of an epoch are those of the rest alone
+_MAX_METRICS = 10_000  # numbers; with more, metrics of a resumed epoch cover only the batches after the interruption
 
 
 def seeds_of(model: Any) -> tuple[tuple[int, ...], ...]:
-    """The states of the generators of a model, and of the one that all share, which comes first."""
+    """The states of the random generators of a model; first comes that of the global generator of Keras."""
     return tuple(tuple(map(int, _flat(each))) for each in _generators(model))
 
 
 def metrics_of(model: Any) -> tuple[tuple[float, ...], ...]:
-    """The states of the metrics of a model, none where they are large."""
+    """The states of the metrics of a model, none where they are too large."""
     variables = model.metrics_variables
     if sum(int(np.prod(each.shape)) for each in variables) > _MAX_METRICS:
         return ()
     return tuple(tuple(map(float, _flat(each))) for each in variables)
 
 
-def bring_seeds_back(model: Any, states: Sequence[Sequence[int]]) -> None:
-    """Gives the generators of a model the states that they had."""
+def restore_seeds(model: Any, states: Sequence[Sequence[int]]) -> None:
+    """Restore the states of the generators of a model; warn where they are not those of this model."""
     if not _assign(list(_generators(model)), states):
-        warnings.warn("The states of the random numbers of this model are not known; they begin anew.", stacklevel=2)
+        warnings.warn(
+            "The stored states of random numbers do not fit this model's generators, which begin anew.", stacklevel=2
+        )
 
 
-def bring_metrics_back(model: Any, states: Sequence[Sequence[float]], batch: Any) -> None:
-    """Gives the metrics of a model, which are built on a batch if they are not, the states that they had."""
+def restore_metrics(model: Any, states: Sequence[Sequence[float]], batch: Any) -> None:
+    """Restore the states of the metrics of a model; metrics that are not built are first built on a batch."""
     metrics = getattr(model, "_compile_metrics", None)
     if metrics is not None and not metrics.built:
         model._symbolic_build(data_batch=batch)
@@ -43,17 +45,19 @@ def bring_metrics_back(model: Any, states: Sequence[Sequence[float]], batch: Any
 
 
 def rate_of(model: Any) -> float | None:
-    """The learning rate of a model, None where it has none or goes by a schedule of the optimizer."""
+    """The learning rate of a model's optimizer, None where there is none or a schedule computes it."""
     optimizer: Any = getattr(model, "optimizer", None)
-    while hasattr(optimizer, "inner_optimizer"):  # whose own learning rate says nothing
+    while hasattr(optimizer, "inner_optimizer"):  # a LossScaleOptimizer, whose own learning rate is not used
         optimizer = optimizer.inner_optimizer
     rate = getattr(optimizer, "_learning_rate", None)
     return float(keras.ops.convert_to_numpy(rate)) if isinstance(rate, keras.Variable) else None
 
 
 def layer_with_lora(model: Any) -> str:
-    """The name of a layer whose weights are trained by the factors of LoRA, empty where there is none. Keras saves the
-    product, and sets the factors to zero on loading (`Dense.load_own_variables`, keras/src/layers/core/dense.py, 3.15).
+    """The name of a layer with LoRA, empty where there is none.
+
+    Keras saves the product of the factors added to the kernel, and sets the factors to zero on loading
+    (`Dense.load_own_variables`, keras/src/layers/core/dense.py, 3.15).
     """
     return next((str(layer.name) for layer in model._flatten_layers() if getattr(layer, "lora_enabled", False)), "")
 
@@ -64,7 +68,7 @@ def like(values: Sequence[float], variable: Any) -> np.ndarray:
 
 
 def _assign(variables: Sequence[Any], states: Sequence[Sequence[float]]) -> bool:
-    """Assigns all states, or none where they are not those of these variables."""
+    """Assign all states, or none where their sizes are not those of the variables. Returns whether they were."""
     if [int(np.prod(each.shape)) for each in variables] != [len(values) for values in states]:
         return False
     for variable, values in zip(variables, states, strict=True):
@@ -73,11 +77,11 @@ def _assign(variables: Sequence[Any], states: Sequence[Sequence[float]]) -> bool
 
 
 def _flat(variable: Any) -> np.ndarray:
-    found: np.ndarray = keras.ops.convert_to_numpy(variable).ravel()
-    return found
+    array: np.ndarray = keras.ops.convert_to_numpy(variable).ravel()
+    return array
 
 
 def _generators(model: Any) -> Iterator[Any]:
-    """The variables of the generators, each once."""
-    found = {id(each): each for layer in model._flatten_layers() for each in layer._seed_generators}
-    yield from (each.state for each in (global_seed_generator(), *found.values()))
+    """The state variables of the generators, each once."""
+    own = {id(each): each for layer in model._flatten_layers() for each in layer._seed_generators}
+    yield from (each.state for each in (global_seed_generator(), *own.values()))

@@ -1,4 +1,4 @@
-"""Going on where a run was interrupted: the newest file that is whole, loaded into a model, and what belongs to it."""
+"""The restoration of a model from the newest undamaged checkpoint of a run, with the state that belongs to it."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.saving import saving_lib
 from keras.src.utils.module_utils import h5py
 
-from ckpttool.callbacks import optimizers, other_callbacks, random_states, unlisted
+from ckpttool.callbacks import optimizers, other_callbacks, random_states, unlisted_files
 from ckpttool.callbacks.names import Names
 from ckpttool.errors import ModelError, UnsupportedError
 from ckpttool.escape import printable
@@ -24,8 +24,8 @@ from ckpttool.verification import Allowed, verify
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A checkpoint that a training can go on from, with the logs of its run's epochs that are known."""
+class ResumePoint:
+    """A checkpoint from which a training can be resumed, with the known logs of its run's epochs."""
 
     directory: Path
     entry: Saved
@@ -33,13 +33,13 @@ class Found:
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """The path of the checkpoint."""
         return self.directory / self.entry.file
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a callback saves: its names, what the manifest there tells, and the run, None where any will do."""
+class SavedSeries:
+    """The series of one callback: its names, the manifest of its directory, and its run, None for all runs."""
 
     names: Names
     manifest: Manifest
@@ -47,60 +47,60 @@ class Place:
 
     @property
     def own(self) -> Manifest:
-        """The entries of the run."""
+        """The manifest with the entries of the run only."""
         return self.manifest if self.run is None else self.manifest.of_run(self.run)
 
 
-def newest(places: Sequence[Place], steps: int | None) -> Found | None:
-    """The newest whole checkpoint of several series, None where nothing was saved.
+def newest(all_series: Sequence[SavedSeries], steps: int | None) -> ResumePoint | None:
+    """The newest undamaged checkpoint of several series, None where nothing was saved.
 
-    Where no manifest knows of any, it is the newest file whose name fits; an epoch has `steps`, None where nobody
-    knows. Raises ValueError where there are such files, and none can be gone on from.
+    Where no manifest lists one, it is the newest file whose name fits; `steps` is the number of steps of an epoch, None
+    where it is not known. Raises ValueError where there are such files, and training can be resumed from none of them.
     """
-    manifests = {(place.names.directory, place.run): place.own for place in places}
-    found = [
-        Found(directory, entry, tuple(each for each in known.epochs if each.run == entry.run))
+    manifests = {(series.names.directory, series.run): series.own for series in all_series}
+    points = [
+        ResumePoint(directory, entry, tuple(each for each in known.epochs if each.run == entry.run))
         for (directory, _), known in manifests.items()
         if (entry := next(intact(directory, known), None))
     ]
-    if not found:
-        found = [each for place in places if (each := _unlisted(place.names, place.manifest, steps))]
-    return max(found, key=lambda each: (each.entry.date, each.entry.step), default=None)
+    if not points:
+        points = [each for series in all_series if (each := _unlisted_point(series.names, series.manifest, steps))]
+    return max(points, key=lambda each: (each.entry.date, each.entry.step), default=None)
 
 
-def _unlisted(names: Names, known: Manifest, steps: int | None) -> Found | None:
+def _unlisted_point(names: Names, known: Manifest, steps: int | None) -> ResumePoint | None:
     problem = ""
-    for each in unlisted.candidates(names, {entry.file for entry in known.saved}, steps):
+    for each in unlisted_files.candidates(names, {entry.file for entry in known.saved}, steps):
         path = printable(str(names.directory / each.file))
         if each.entry is not None:
             warnings.warn(
-                f"No manifest tells of {path}: what is known of it is its epoch, {each.entry.epoch:,}. What other "
-                "callbacks had counted, and random numbers, begin anew.",
+                f"{path} is in no manifest, so that only its epoch is known, {each.entry.epoch:,}: other callbacks and "
+                "random numbers begin anew.",
                 stacklevel=2,
             )
-            return Found(names.directory, each.entry)
+            return ResumePoint(names.directory, each.entry)
         problem = problem or f"{path}: {printable(each.problem)}"
     if problem:
         raise ValueError(
-            f"resume=True: there are files with names such as {names.series} gives, and none can be gone on from. "
-            f"{problem}. Move them away, or save under another name."
+            f"resume=True: there are files with names of the series {names.series}, and training can be resumed from "
+            f"none of them. {problem}. Move them away, or save under another name."
         )
     return None
 
 
 def intact(directory: Path, manifest: Manifest) -> Iterator[Saved]:
-    """The entries whose files are as they were written, newest first; says which are not."""
+    """The entries whose files are as they were written, newest first; warns of each that is not."""
     for entry in reversed(manifest.saved):
         problem = damage(directory, entry, thorough=True)
         if problem:
             path = printable(str(directory / entry.file))
-            warnings.warn(f"{path}: {printable(problem)}. The checkpoint before it is looked at.", stacklevel=2)
+            warnings.warn(f"{path}: {printable(problem)}. The checkpoint before it is tried.", stacklevel=2)
         else:
             yield entry
 
 
 def build(model: Any) -> None:
-    """Builds a model that TensorFlow would build with the first step of its `fit`, by the shapes of the data."""
+    """Build a model that Keras on TensorFlow would build in the first step of `fit`, by the shapes of the data."""
     if is_built(model) or keras.backend.backend() != "tensorflow":
         return
     data = other_callbacks.data_of_fit()
@@ -109,8 +109,10 @@ def build(model: Any) -> None:
 
 
 def is_built(model: Any) -> bool:
-    """Whether a model has all its weights. One without `call`, as a GAN whose parts are called by its training step, is
-    never built by Keras: it is where all parts are, which Keras is told.
+    """Whether a model has all its weights.
+
+    Keras never builds a model without `call`, such as a GAN whose training step calls its parts: where all parts are
+    built, it is marked as built here.
     """
     parts = model._flatten_layers(include_self=False)
     if not model.built and type(model).call is keras.Model.call and all(part.built for part in parts):
@@ -118,32 +120,35 @@ def is_built(model: Any) -> bool:
     return bool(model.built)
 
 
-def load_found(model: Any, found: Found) -> None:
-    """Loads a checkpoint into a model, with the states of random numbers, where its entry tells them."""
-    load(model, found.path)
-    if found.entry.seeds:
-        random_states.bring_seeds_back(model, found.entry.seeds)
+def load_point(model: Any, point: ResumePoint) -> None:
+    """Load a checkpoint into a model, and the states of random numbers, where its entry has them."""
+    load(model, point.path)
+    if point.entry.seeds:
+        random_states.restore_seeds(model, point.entry.seeds)
 
 
 def load(model: Any, path: Path) -> None:
-    """Loads weights, and what the file holds of the optimizers and the metrics, into a model that is built."""
+    """Load the weights, and the state of optimizers and metrics in the file, into a model that is built.
+
+    Raises ValueError where the model is not built, or where the file does not fit it: then nothing is loaded.
+    """
     _check_that_it_is_built(model, path)
     _check_that_it_fits(model, path)
     if _is_legacy(path):
         _load_legacy(model, path)
         _load_legacy_optimizer(model, path)
         return
-    with optimizers.loaded_when_built(model, path):
+    with optimizers.deferred_loading(model, path):
         model.load_weights(os.fspath(path))
 
 
 def _load_weights(model: Any, path: Path) -> None:
-    """Loads weights, and leaves the optimizers as they are."""
+    """Load weights, and leave the optimizers as they are."""
     _check_that_it_fits(model, path)
     if _is_legacy(path):
         _load_legacy(model, path)
         return
-    with optimizers.left_alone(model):
+    with optimizers.without_loading(model):
         model.load_weights(os.fspath(path))
 
 
@@ -161,10 +166,10 @@ def _check_that_it_is_built(model: Any, path: Path) -> None:
 
 
 def _check_that_it_fits(model: Any, path: Path) -> None:
-    """Raises ValueError where a file does not fit a model, so that nothing of it is loaded."""
+    """Raise ValueError where a file does not fit a model, before anything of it is loaded."""
     try:
         result = verify(path, Architecture.from_model(model), allowed=Allowed(unexpected=("*",)))
-    except (ModelError, UnsupportedError):  # Keras will say what it makes of it
+    except (ModelError, UnsupportedError):  # not known here: Keras raises itself where the file does not fit
         return
     why = [*result.problems, *(f"{each.label}: {each.why}" for each in result.failures)]
     if why:
@@ -192,52 +197,49 @@ def _load_legacy_optimizer(model: Any, path: Path) -> None:
         if "optimizer_weights" in file:
             optimizer.set_weights(legacy_h5_format.load_optimizer_weights_from_hdf5_group(file))
         else:
-            warnings.warn(f"{path} holds no state of the optimizer, which begins anew.", stacklevel=2)
+            warnings.warn(f"{path} has no state of the optimizer, which begins anew.", stacklevel=2)
 
 
-def bring_back_best_weights(model: Any, callbacks: Sequence[Any], directory: Path) -> None:
-    """Gives callbacks that keep the weights of their best epoch those weights, from its file if that is there."""
-    manifest = manifest_of(directory)
-    for callback in other_callbacks.those_that_restore(callbacks):
+def restore_best_weights_of_callbacks(model: Any, callbacks: Sequence[Any], directory: Path) -> None:
+    """Give callbacks the weights of their best epoch, from its file; warn where that is missing or damaged."""
+    manifest = manifest_in(directory)
+    for callback in other_callbacks.callbacks_with_best_weights(callbacks):
         if callback.best is None:
             continue
         epoch = callback.best_epoch + 1
-        found = next((each for each in reversed(manifest.saved) if _ends(each, epoch)), None)
-        if found is None or damage(directory, found, thorough=True):
+        entry = next((each for each in reversed(manifest.saved) if each.ends_epoch and each.epoch == epoch), None)
+        if entry is None or damage(directory, entry, thorough=True):
             warnings.warn(
-                f"EarlyStopping cannot restore the weights of epoch {epoch:,}, the best so far: the file is gone.",
+                f"EarlyStopping cannot restore the weights of epoch {epoch:,}, the best so far: the file is missing or "
+                "altered.",
                 stacklevel=2,
             )
             continue
-        with _loaded(model, directory / found.file):
+        with _temporarily_loaded(model, directory / entry.file):
             callback.best_weights = model.get_weights()
 
 
-def _ends(entry: Saved, epoch: int) -> bool:
-    return entry.batch is None and entry.epoch == epoch
-
-
 @contextlib.contextmanager
-def _loaded(model: Any, path: Path) -> Iterator[None]:
-    """The weights of another file in the model for a while."""
-    kept = [keras.ops.convert_to_numpy(variable).copy() for variable in model.variables]
+def _temporarily_loaded(model: Any, path: Path) -> Iterator[None]:
+    """A context in which the model has the weights of a file; at its end, it has its own again."""
+    values_before = [keras.ops.convert_to_numpy(variable).copy() for variable in model.variables]
     _load_weights(model, path)
     try:
         yield
     finally:
-        for variable, values in zip(model.variables, kept, strict=True):
+        for variable, values in zip(model.variables, values_before, strict=True):
             variable.assign(values)
 
 
 def load_latest(model: Any, directory: str | os.PathLike[str]) -> Saved | None:
-    """Loads the newest whole checkpoint of a directory into a model; gives what the manifest says of it."""
+    """Load the newest undamaged checkpoint of a directory into a model. Returns its entry, None where there is none."""
     place = Path(directory)
-    entry = next(intact(place, manifest_of(place)), None)
+    entry = next(intact(place, manifest_in(place)), None)
     if entry is not None:
-        load_found(model, Found(place, entry))
+        load_point(model, ResumePoint(place, entry))
     return entry
 
 
-def manifest_of(directory: Path) -> Manifest:
-    """What was saved in a directory, which is only read."""
+def manifest_in(directory: Path) -> Manifest:
+    """The manifest of a directory, in which nothing is changed."""
     return recovered(directory, read_manifest(directory))

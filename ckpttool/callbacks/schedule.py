@@ -1,4 +1,4 @@
-"""When it is time to save: by epochs, by batches, by the clock, and never for more than a share of the time."""
+"""The schedule of saves: by epochs, by batches, by the clock, and never for more than a share of the time."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Schedule:
-    """The occasions of one run.
+    """The schedule of one run.
 
-    `save_freq` is "epoch", a number of batches, or None for neither. `overhead` is the share of the time that saving
-    may take: a save that would take more is passed over, and the next occasion is taken that would not.
+    `save_freq` is "epoch", a number of batches, or None for neither. `overhead` is the share of the time that saves may
+    take: a save that would exceed it is left out, and made at the next occasion at which it would not.
     """
 
     save_freq: str | int | None = "epoch"
@@ -38,7 +38,7 @@ class Schedule:
             raise ValueError(f"overhead is a share above 0 and up to 1, or None. Received: {self.overhead!r}")
 
     def begin(self) -> None:
-        """Starts the clock."""
+        """Start the clock."""
         self._begun = self._saved_at = self.clock()
 
     def after_batches(self, count: int) -> bool:
@@ -66,7 +66,7 @@ class Schedule:
         return self._affordable()
 
     def saved(self, seconds: float) -> None:
-        """Notes that a save has held training up for so long."""
+        """Note a save, during which training waited for so long."""
         self._saved_at = self.clock()
         self._spent += seconds
         self._last_cost = seconds

@@ -1,6 +1,4 @@
-"""Scratch directories beside the files they are for, and locks: what a run that died leaves behind is cleaned up, what
-a living one works with never is.
-"""
+"""Scratch directories for unfinished files, and locks. Those of runs that died are removed, those in use never are."""
 
 import contextlib
 import os
@@ -12,17 +10,18 @@ from pathlib import Path
 
 from ckpttool import manifest
 from ckpttool.errors import FileAccessError
+from ckpttool.io.replacement import system_errors
 
 PREFIX = ".ckpttool-"
 _NEW_SECONDS = 60.0  # an empty directory this young may not be locked yet
-_OLD_SECONDS = 24 * 3600.0  # where there are no locks, a directory this old is nobody's
-_PATIENCE_SECONDS = 60.0
+_OLD_SECONDS = 24 * 3600.0  # where there are no locks, a directory this old counts as that of a dead run
+_PATIENCE_SECONDS = 60.0  # of waiting for the lock of a manifest
 
 
 @contextlib.contextmanager
 def scratch_in(directory: Path) -> Iterator[Path]:
-    """A directory for unfinished files in another one, gone at the end; locked as long as this process lives."""
-    with _told(directory):
+    """A directory for unfinished files within another one, locked while it is in use, and removed at the end."""
+    with system_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=directory))
     try:
@@ -35,15 +34,20 @@ def scratch_in(directory: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """The manifest of a directory for oneself: other threads and processes wait. Raises FileAccessError."""
-    with contextlib.ExitStack() as held:
-        if _lock(held, directory, _PATIENCE_SECONDS) is False:
-            raise FileAccessError("is kept locked by another process that saves there", path=str(directory))
+    """Lock the manifest of a directory: other threads and processes wait. Raises FileAccessError."""
+    with contextlib.ExitStack() as locks:
+        if _lock(locks, directory, _PATIENCE_SECONDS) is False:
+            raise FileAccessError(
+                "is kept locked by another process that saves there",
+                path=str(directory),
+                found=f"still locked after {_PATIENCE_SECONDS:g} seconds",
+                hint="try again when that process has ended, or save in another directory",
+            )
         yield
 
 
 def sweep(directory: Path) -> None:
-    """Removes the scratch of runs that died. Call it with the directory locked: only then nobody writes a manifest."""
+    """Remove the scratch of runs that died. The directory has to be locked: only then nobody writes a manifest."""
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(directory)):
             if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):
@@ -53,21 +57,21 @@ def sweep(directory: Path) -> None:
 
 
 def _sweep_scratch(place: Path) -> None:
-    with contextlib.ExitStack() as held:
-        is_free, age = _lock(held, place, wait=0), time.time() - place.stat().st_mtime
+    with contextlib.ExitStack() as locks:
+        is_free, age = _lock(locks, place, wait=0), time.time() - place.stat().st_mtime
         if is_free is False:
             return
         if age > _OLD_SECONDS or (is_free and (os.listdir(place) or age > _NEW_SECONDS)):
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _lock(held: contextlib.ExitStack, directory: Path, wait: float) -> bool | None:
-    """Locks a directory until `held` is left; whether it could be, None where there are no such locks."""
+def _lock(locks: contextlib.ExitStack, directory: Path, wait: float) -> bool | None:
+    """Lock a directory until `locks` is left. Returns whether it is locked, None where the system has no locks."""
     try:
         descriptor = os.open(directory, os.O_RDONLY)
     except OSError:
         return False
-    held.callback(os.close, descriptor)
+    locks.callback(os.close, descriptor)
     until = time.monotonic() + wait
     while (locked := try_lock(descriptor)) is False and time.monotonic() < until:
         time.sleep(0.01)
@@ -75,7 +79,7 @@ def _lock(held: contextlib.ExitStack, directory: Path, wait: float) -> bool | No
 
 
 def try_lock(descriptor: int) -> bool | None:
-    """Locks an open file or directory for oneself; whether it could be, None where there are no such locks."""
+    """Lock an open file or directory. Returns whether it is locked now, None where the system has no such locks."""
     try:
         import fcntl
     except ImportError:  # not on Windows
@@ -87,11 +91,3 @@ def try_lock(descriptor: int) -> bool | None:
     except OSError:  # some network file systems have none
         return None
     return True
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise FileAccessError("cannot be written", path=str(path), found=error.strerror or str(error)) from error

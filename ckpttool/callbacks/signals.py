@@ -1,4 +1,4 @@
-"""Signals that end a process, kept until the model can be saved."""
+"""Signals that end a process, delayed until the model is saved."""
 
 import os
 import signal
@@ -10,21 +10,21 @@ from typing import Any
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def signals_of(asked: bool | Iterable[int]) -> tuple[signal.Signals, ...]:
-    """The signals that are to be held back. Raises ValueError for those that no process can hold back."""
-    found = SIGNALS if asked is True else tuple(map(signal.Signals, asked or ()))
-    for each in found:
+def signals_of(choice: bool | Iterable[int]) -> tuple[signal.Signals, ...]:
+    """The signals to delay: all of `SIGNALS`, those chosen, or none. Raises ValueError for SIGKILL and SIGSTOP."""
+    signals = SIGNALS if choice is True else tuple(map(signal.Signals, choice or ()))
+    for each in signals:
         if each in (getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)):
-            raise ValueError(f"save_on_signal: no process can hold {each.name} back")
-    return found
+            raise ValueError(f"save_on_signal: no process can delay {each.name}; choose signals such as SIGTERM")
+    return signals
 
 
-class Keeper:
-    """Holds back the signals that end a process. Who uses it asks `pending` between two steps, saves, and lets it
-    `release` the signal, which then does what it would have done.
+class SignalDelayer:
+    """Delays the signals that end a process. The training looks at `pending` between two steps, saves, and calls
+    `release`; then the signal acts as it would have done at once.
 
-    A signal is held back once and for `deadline` seconds at most: after that, or when it comes again, it acts at once.
-    Where no handler is called and the process just ends, `before_end` is called first.
+    A signal is delayed once and for `deadline` seconds at most: after that, or when it comes again, it acts at once.
+    Where it then ends the process without calling a handler, `before_end` is called first.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Keeper:
         self.pending: int | None = None
 
     def install(self) -> bool:
-        """Begins to hold signals back; whether it could be done, which only the main thread can."""
+        """Begin to delay signals. Returns whether that is possible: only the main thread can install handlers."""
         if threading.current_thread() is not threading.main_thread():
             return False
         for number in self._signals:
@@ -50,7 +50,7 @@ class Keeper:
         return True
 
     def restore(self) -> None:
-        """Puts the earlier handlers back."""
+        """Put the earlier handlers back."""
         for number, handler in self._earlier.items():
             if signal.getsignal(number) == self._arrived:
                 signal.signal(number, handler)
@@ -58,11 +58,11 @@ class Keeper:
         self._stop_timer()
 
     def begin(self) -> None:
-        """The model is being saved: the deadline no longer holds."""
+        """Cancel the deadline, as the model is being saved."""
         self._stop_timer()
 
     def release(self) -> None:
-        """Lets the pending signal do what it would have done."""
+        """Raise the pending signal, which now acts."""
         number, self.pending = self.pending, None
         self._stop_timer()
         if number is not None:
@@ -88,6 +88,6 @@ class Keeper:
             self._before_end()
 
     def _send(self, number: int) -> None:
-        """Sends a signal to this process, so that it acts even where the main thread does not come to itself."""
+        """Send a signal to this process, so that it acts even where the main thread is stuck outside of Python."""
         self._prepare_end(number)
         os.kill(os.getpid(), number)

@@ -1,4 +1,4 @@
-"""A live model as what would be written of it: Keras's own saving functions, handed a store that remembers.
+"""Snapshots of live models: Keras's own saving functions, called with a store that records what they save.
 
 So Keras decides what is saved, and under which names, custom layers included (`_save_state`, `_save_model_to_fileobj`,
 keras/src/saving/saving_lib.py; `save_model_to_hdf5`, keras/src/legacy/saving/legacy_h5_format.py; 3.15).
@@ -31,7 +31,7 @@ from ckpttool.paths import join_path
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a file is to hold. `trained` are the paths of the weights that are trained."""
+    """The content of a file before it is written. `trained` are the paths of the trainable weights."""
 
     container: Container
     weights: Mapping[str, Weight]
@@ -43,36 +43,38 @@ class Snapshot:
     assets: Mapping[str, bytes] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Writes the file, durably."""
+        """Write the file, durably."""
         content = path_layout.Content(self.weights, self.names)
         if self.container is Container.ARCHIVE:
             archive.write_archive(path, archive.Model(self.config, self.metadata, content, self.assets))
         elif self.container is Container.WEIGHTS:
             path_layout.write_file(path, content)
         else:
-            found = layout(self.weights, self.attributes)
+            file_layout = layout(self.weights, self.attributes)
             with replacing(path) as file:
-                copy(found.blocks(), file, silent)
+                copy(file_layout.blocks(), file, silent)
 
 
 class Buffers:
-    """Memory for copies of a model's values, used again for every copy of it."""
+    """Memory for copies of a model's values, which each new copy uses again."""
 
     def __init__(self) -> None:
         self._arrays: dict[str, np.ndarray] = {}
 
-    def copied(self, path: str, values: np.ndarray) -> np.ndarray:
-        """A copy of the values that were found at a path."""
-        kept = self._arrays.get(path)
-        if kept is None or kept.shape != values.shape or kept.dtype != values.dtype:
-            kept = self._arrays[path] = np.empty_like(values, order="C")
-        np.copyto(kept, values)
-        return kept
+    def copy_of(self, path: str, values: np.ndarray) -> np.ndarray:
+        """A copy of the values at a path, in the memory of the copy before it."""
+        buffer = self._arrays.get(path)
+        if buffer is None or buffer.shape != values.shape or buffer.dtype != values.dtype:
+            buffer = self._arrays[path] = np.empty_like(values, order="C")
+        np.copyto(buffer, values)
+        return buffer
 
 
 def snapshot_of(model: Any, container: Container, buffers: Buffers | None = None) -> Snapshot:
-    """What Keras would save of a model. With `buffers`, the values are those of now; without, those of when they are
-    read. Raises UnsupportedError where something is saved that only Keras itself can write.
+    """The snapshot of a model as Keras would save it.
+
+    With `buffers`, its values are copied now; without, they are those of the model at the time when they are read.
+    Raises UnsupportedError where something is saved that only Keras itself can write.
     """
     recorder = _Recorder(buffers)
     if container in (Container.LEGACY_MODEL, Container.LEGACY_WEIGHTS):
@@ -106,7 +108,7 @@ def _files(directory: Path) -> Iterator[tuple[str, bytes]]:
 
 
 class _Recorder:
-    """The weights that were handed over, by their paths."""
+    """The weights that Keras has saved into a store, by their paths."""
 
     def __init__(self, buffers: Buffers | None) -> None:
         self.buffers = buffers
@@ -115,12 +117,12 @@ class _Recorder:
         self.trained: set[str] = set()
 
     def add(self, path: str, value: Any, trained: bool) -> None:
-        """Adds a variable or an array."""
+        """Add a variable or an array."""
         if path in self.weights:
             raise UnsupportedError("two weights of one name", where=path)
         source = value if isinstance(value, keras.Variable) else _array(value)
         if self.buffers is not None:
-            source = self.buffers.copied(path, _array(value))
+            source = self.buffers.copy_of(path, _array(value))
         dtype = _dtype(source, path)
         shape = tuple(map(int, source.shape))
         nbytes = int(np.prod(shape, dtype=np.int64)) * (dtypes.itemsize(dtype) or 0)
@@ -130,17 +132,17 @@ class _Recorder:
 
 
 def _array(value: Any) -> np.ndarray:
-    """The values of a variable or an array: in the model's own memory where the backend lends it, which Keras's
-    `convert_to_numpy` never does, else copied."""
-    if keras.backend.backend() == "torch":  # lends no values that a gradient is computed of
-        copied: np.ndarray = keras.ops.convert_to_numpy(value)
-        return copied
-    held = value.value if isinstance(value, keras.Variable) else value
-    return np.asarray(held.read_value() if hasattr(held, "read_value") else held)  # a variable of TensorFlow
+    """The values of a variable or an array: a view of the model's own memory where the backend has one, else a copy.
+    Keras's `convert_to_numpy` always copies."""
+    if keras.backend.backend() == "torch":  # which gives no view of values that have a gradient
+        values: np.ndarray = keras.ops.convert_to_numpy(value)
+        return values
+    source = value.value if isinstance(value, keras.Variable) else value
+    return np.asarray(source.read_value() if hasattr(source, "read_value") else source)  # a variable of TensorFlow
 
 
 def _dtype(source: Any, path: str) -> str:
-    """Keras's name of a dtype; raises UnsupportedError for what is no number."""
+    """Keras's name of a dtype. Raises UnsupportedError for values that are no numbers."""
     try:
         name = str(keras.backend.standardize_dtype(source.dtype))
     except ValueError:
@@ -152,7 +154,7 @@ def _dtype(source: Any, path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """The values of a variable, as they are when they are read, or of an array."""
+    """The values of a variable, at the time when they are read, or of an array."""
 
     source: Any
 
@@ -163,7 +165,7 @@ class _Values:
             yield raw[start : start + limit]
 
     def part(self, start: int, stop: int) -> None:
-        """None: nobody reads a part."""
+        """None: the values can only be read as a whole."""
 
     def _raw(self) -> memoryview:
         array = np.ascontiguousarray(_array(self.source))
@@ -173,7 +175,7 @@ class _Values:
 
 
 class _Store(saving_lib.H5IOStore):  # type: ignore[misc]
-    """A store that remembers what is saved."""
+    """A store for Keras's saving functions that records the variables instead of writing them."""
 
     def __init__(self, recorder: _Recorder) -> None:
         self._recorder, self._group = recorder, ""
@@ -189,7 +191,7 @@ class _Store(saving_lib.H5IOStore):  # type: ignore[misc]
         return self
 
     def close(self) -> None:
-        """Does nothing."""
+        """Do nothing: there is no file to close."""
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._recorder.add(f"{self._group}/{key}", value, bool(getattr(value, "trainable", False)))
@@ -207,7 +209,7 @@ class _Store(saving_lib.H5IOStore):  # type: ignore[misc]
         return len(self.keys())
 
     def keys(self) -> list[str]:
-        """The names under which variables of the object were saved."""
+        """The names of the variables that were saved for the object."""
         prefix = f"{self._group}/"
         return [path.removeprefix(prefix) for path in self._recorder.weights if path.startswith(prefix)]
 
@@ -228,15 +230,17 @@ def _legacy(model: Any, container: Container, recorder: _Recorder) -> Snapshot:
 
 def _attribute(value: Any) -> Attribute:
     is_config = isinstance(value, dict | list | tuple)
-    found: Attribute = json.dumps(value, default=json_utils.get_json_type).encode() if is_config else value
-    return found
+    attribute: Attribute = json.dumps(value, default=json_utils.get_json_type).encode() if is_config else value
+    return attribute
 
 
 @dataclass(frozen=True, slots=True)
 class _LegacyFile:
-    """The groups of a legacy file, in the order and under the names that Keras gives them. Keras's own functions copy
-    all values before they hand any of them over (`save_weights_to_hdf5_group`, `save_subset_weights_to_hdf5_group`,
-    `save_optimizer_weights_to_hdf5_group`).
+    """The groups of a legacy file, in the order and under the names that Keras gives them.
+
+    This does what Keras's functions do, which would copy all values at once (`save_weights_to_hdf5_group`,
+    `save_subset_weights_to_hdf5_group`, `save_optimizer_weights_to_hdf5_group`,
+    keras/src/legacy/saving/legacy_h5_format.py, 3.15).
     """
 
     recorder: _Recorder
@@ -244,7 +248,7 @@ class _LegacyFile:
     attributes: dict[str, Attributes] = field(default_factory=dict)
 
     def add_layers(self, path: str, model: Any) -> None:
-        """Adds the group of a model, with one for each of its layers and one for what is the model's own."""
+        """Add the group of a model, with one for each of its layers and one for weights of the model itself."""
         self.attributes[path] = {
             **names_attributes("layer_names", [layer.name for layer in model.layers]),
             "backend": keras.backend.backend().encode(),
@@ -257,7 +261,7 @@ class _LegacyFile:
         self.add_group(join_path(path, "top_level_model_weights"), [each for each in own if id(each) in weights])
 
     def add_group(self, path: str, variables: Sequence[Any]) -> None:
-        """Adds a group that lists its weights."""
+        """Add a group that lists its weights."""
         if path in self.attributes:
             raise UnsupportedError("two layers of one name", where=path)
         names = [str(each.path) for each in variables]

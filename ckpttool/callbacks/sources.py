@@ -1,4 +1,4 @@
-"""What is saved of a model: a snapshot that ckpttool writes, or, where only Keras can write it, a file by Keras."""
+"""Sources of a save: a snapshot of a model that ckpttool writes, or a file that only Keras can write."""
 
 import shutil
 import tempfile
@@ -10,7 +10,7 @@ import keras
 from keras.src.legacy.saving import legacy_h5_format
 from keras.src.utils.module_utils import h5py
 
-from ckpttool.callbacks import read_back
+from ckpttool.callbacks import file_check
 from ckpttool.callbacks.names import Container
 from ckpttool.callbacks.snapshot import Buffers, Snapshot, snapshot_of
 from ckpttool.callbacks.writer import Source
@@ -18,34 +18,34 @@ from ckpttool.errors import UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)
-class _Recorded:
-    """A model as it is written by ckpttool. Unless `verify`, what was written is believed."""
+class _SnapshotSource:
+    """A snapshot that ckpttool writes; with `verify`, the file is read back and compared with it."""
 
     snapshot: Snapshot
     verify: bool
 
     def write(self, path: Path) -> None:
-        """Writes the snapshot."""
+        """Write the snapshot."""
         self.snapshot.write(path)
 
     def check(self, path: Path) -> None:
-        """Compares the file with the snapshot."""
+        """Compare the file with the snapshot."""
         if self.verify:
-            read_back.check_content(path, self.snapshot)
+            file_check.check_content(path, self.snapshot)
 
 
 @dataclass(frozen=True, slots=True)
-class _ByKeras:
-    """A model that Keras has written, or will."""
+class _KerasSource:
+    """A model that Keras writes: it is written already where `written` is set, else by `write`."""
 
     model: Any
     container: Container
     verify: bool
     written: Path | None = None
-    place: tempfile.TemporaryDirectory[str] | None = None  # which lasts as long as this
+    place: tempfile.TemporaryDirectory[str] | None = None  # the directory of `written`, removed with this object
 
     def write(self, path: Path) -> None:
-        """Has Keras write the file, or moves the one that it has written."""
+        """Have Keras write the file, or move the one that it has written."""
         if self.written is not None and self.place is not None:
             with self.place:
                 shutil.move(self.written, path)
@@ -53,48 +53,51 @@ class _ByKeras:
         _save_by_keras(self.model, self.container, path)
 
     def check(self, path: Path) -> None:
-        """Reads the file; what it should hold is not known here, but NaN is never good."""
+        """Read the file. Its values cannot be compared, as there is no snapshot, but none may be NaN."""
         if self.verify:
-            read_back.check_finite(path)
+            file_check.check_finite(path)
 
 
-def judged(source: Source, name: Path) -> Source:
-    """The source with its file judged, but for a model that saves itself, and loads itself in a way of its own."""
-    return Judged(source, name) if isinstance(source, _Recorded) else source
+def with_loadability_check(source: Source, name: Path) -> Source:
+    """The source with a check whether Keras loads its file. A model that saves itself may also load in its own way, and
+    is not checked."""
+    return CheckedSource(source, name) if isinstance(source, _SnapshotSource) else source
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A source whose file is judged too, by whether Keras will load it; `name` is what to call it."""
+class CheckedSource:
+    """A source whose check also warns where Keras would not load the file; `name` is its path in the warning."""
 
     source: Source
     name: Path
 
     def write(self, path: Path) -> None:
-        """Writes the file."""
+        """Write the file."""
         self.source.write(path)
 
     def check(self, path: Path) -> None:
-        """Compares the file with what it should hold, and warns where Keras would not load it."""
+        """Check the file as the source does, and warn where Keras would not load it."""
         self.source.check(path)
-        read_back.warn_unless_loadable(path, self.name, keras.backend.backend())
+        file_check.warn_unless_loadable(path, self.name, keras.backend.backend())
 
 
 def source_of(model: Any, container: Container, verify: bool, buffers: Buffers | None) -> Source:
-    """What to save of a model. With `buffers`, it is the model of now, whatever becomes of it: what cannot be copied
-    is written now, into a directory for temporary files.
+    """The source for saving a model.
+
+    With `buffers`, it is independent of later changes of the model: its values are copied now, or, where only Keras can
+    write them, Keras writes them now into a temporary directory.
     """
     if not _saves_itself(model, container):
         try:
-            return _Recorded(snapshot_of(model, container, buffers), verify)
+            return _SnapshotSource(snapshot_of(model, container, buffers), verify)
         except UnsupportedError:  # texts among the weights of a class of the user's own, as an example
             pass
     if buffers is None:
-        return _ByKeras(model, container, verify)
+        return _KerasSource(model, container, verify)
     place = tempfile.TemporaryDirectory()
     written = Path(place.name) / f"model{_SUFFIXES[container]}"
     _save_by_keras(model, container, written)
-    return _ByKeras(model, container, verify, written, place)
+    return _KerasSource(model, container, verify, written, place)
 
 
 _SUFFIXES = {
@@ -106,14 +109,14 @@ _SUFFIXES = {
 
 
 def check_that_it_can_be_saved(model: Any, container: Container) -> None:
-    """Raises NotImplementedError, in Keras's words, where a config is saved and a class of the model gives none."""
+    """Raise Keras's NotImplementedError where a config is to be saved and a class of the model has no `get_config`."""
     if container is Container.WEIGHTS or container is Container.LEGACY_WEIGHTS or _saves_itself(model, container):
         return
     try:
         model.get_config()
     except NotImplementedError:
         raise
-    except Exception:  # it may come with the first batch, as what is built then
+    except Exception:  # a model that is not built yet may have its config after the first batch
         return
 
 
@@ -125,7 +128,8 @@ def _saves_itself(model: Any, container: Container) -> bool:
 
 
 def _save_by_keras(model: Any, container: Container, path: Path) -> None:
-    """Has Keras save a model; it goes by the suffix, so the file is named as it likes and renamed."""
+    """Have Keras save a model. Keras chooses the format by the suffix, so that the file has that first, and is then
+    renamed."""
     named = path.with_name(f"by-keras{_SUFFIXES[container]}")
     if container is Container.WEIGHTS:
         model.save_weights(named, overwrite=True)

@@ -1,6 +1,6 @@
-"""Saving a checkpoint: written aside, read back, then put in its place, and only then is anything older deleted.
+"""The writer of checkpoints: a file is written aside, checked and moved into its place; only then is an older deleted.
 
-A run that is killed at any moment leaves every file that its manifest calls complete as it was written.
+If a run is killed, at whatever moment, every file that its manifest calls complete is as it was written.
 """
 
 import contextlib
@@ -35,24 +35,26 @@ from ckpttool.manifest import (
 )
 
 _KEEP_ALL = Retention()
-_SAVED_HERE = set[str]()  # the checksums of all that this process has saved
+_SAVED_HERE = set[str]()  # the checksums of all files that this process has saved
 WRITTEN_BY = f"ckpttool {__version__}"
 
 
 class Source(Protocol):
-    """What is saved."""
+    """The content of a checkpoint."""
 
     def write(self, path: Path) -> None:
-        """Writes it to a path, durably."""
+        """Write the content to a file, durably."""
 
     def check(self, path: Path) -> None:
-        """Raises a CheckpointError where what stands at a path is not fit to be kept."""
+        """Raise a CheckpointError where the file that was written must not replace an older one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One save: what, under which entry, and what may go afterwards. `needed` are epochs whose files must stay; `link`
-    is the name of a link that is to lead to the file; `epochs` are the logs of the run's epochs so far.
+class SaveJob:
+    """A save to be done: its source, its entry in the manifest, and the retention after it.
+
+    `needed` are epochs whose files must stay. `begun` is the time of the start by `time.monotonic`, 0 for now. `link`
+    is the name of a symbolic link to the new file. `epochs` are the logs of the run's epochs so far.
     """
 
     source: Source
@@ -65,25 +67,28 @@ class Order:
     epochs: Sequence[EpochLogs] = ()
 
 
-def save(order: Order) -> Saved:
-    """Saves a checkpoint; gives its entry. Raises a CheckpointError, and then nothing has changed."""
-    begun, target = order.begun or time.monotonic(), order.directory / order.entry.file
+def save(job: SaveJob) -> Saved:
+    """Save a checkpoint. Returns its entry.
+
+    Raises a CheckpointError. Then nothing has changed, unless the new file had already been moved into its place.
+    """
+    begun, target = job.begun or time.monotonic(), job.directory / job.entry.file
     if target.is_dir():
         raise IsADirectoryError(
             "Please specify a non-directory filepath for ModelCheckpoint. Filepath used is an existing directory: "
             f"{target}"
         )
-    with scratch_in(order.directory) as scratch:
-        file = scratch / os.path.basename(order.entry.file)
-        with _told_as(file, target):
-            order.source.write(file)
-            entry = _measured(order, file)
-        return publish(order, file, entry, lambda: time.monotonic() - begun)
+    with scratch_in(job.directory) as scratch:
+        file = scratch / os.path.basename(job.entry.file)
+        with _errors_about_target(file, target):
+            job.source.write(file)
+            entry = _checked_entry(job, file)
+        return publish(job, file, entry, lambda: time.monotonic() - begun)
 
 
 @contextlib.contextmanager
-def _told_as(file: Path, target: Path) -> Iterator[None]:
-    """What goes wrong with an unfinished file is told of the one it was to become."""
+def _errors_about_target(file: Path, target: Path) -> Iterator[None]:
+    """Within this context, errors about an unfinished file name the file that it was to become."""
     try:
         yield
     except CheckpointError as error:
@@ -92,34 +97,34 @@ def _told_as(file: Path, target: Path) -> Iterator[None]:
         raise
 
 
-def _measured(order: Order, file: Path) -> Saved:
-    """The entry with the checksum of its file, which is computed beside the check of its content."""
+def _checked_entry(job: SaveJob, file: Path) -> Saved:
+    """Check the file. Returns its entry with size and checksum, which is computed at the same time in a thread."""
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(sha256_of, file)
-        order.source.check(file)
-        found = os.stat(file)
-        return replace(order.entry, sha256=digest.result(), size=found.st_size, mtime_ns=found.st_mtime_ns)
+        job.source.check(file)
+        status = os.stat(file)
+        return replace(job.entry, sha256=digest.result(), size=status.st_size, mtime_ns=status.st_mtime_ns)
 
 
-def publish(order: Order, file: Path, entry: Saved, elapsed: Callable[[], float]) -> Saved:
-    """Puts a finished file in its place, and deletes what need not be kept any more.
+def publish(job: SaveJob, file: Path, entry: Saved, elapsed: Callable[[], float]) -> Saved:
+    """Move a finished file into its place, and delete the files that are no longer to be retained.
 
-    The manifest announces the file before it takes its place, so that whatever happens in between can be told by
-    looking at the file.
+    The manifest announces the file before the move, and files before their deletion. If the run is killed in between,
+    the next run sees from the files themselves what was done.
     """
-    directory = order.directory
+    directory = job.directory
     with locked(directory):
-        known = _cleaned(directory, entry.series).with_epochs(order.epochs)
+        known = _clean(directory, entry.series).with_epochs(job.epochs)
         announced = known.with_saved(replace(entry, state=State.WRITING))
         write_manifest(directory, announced, WRITTEN_BY)
         move_into_place(file, directory / entry.file)
-        if order.link is not None:
-            lead(directory / order.link, entry.file, file.parent)
+        if job.link is not None:
+            update_link(directory / job.link, entry.file, file.parent)
         entry = replace(entry, state=State.COMPLETE, seconds=elapsed())
         _SAVED_HERE.add(entry.sha256)
         known = known.with_saved(entry)
-        series = [each for each in known.saved if each.complete and _are_of_one_run(each, entry)]
-        gone = {each.file for each in order.retention.superfluous(series, order.needed)}
+        series = [each for each in known.saved if each.complete and _is_same_run(each, entry)]
+        gone = {each.file for each in job.retention.superfluous(series, job.needed)}
         write_manifest(directory, known.with_state(gone, State.DELETING), WRITTEN_BY)
         if gone:
             delete(directory, [each for each in known.saved if each.file in gone], _SAVED_HERE)
@@ -128,24 +133,25 @@ def publish(order: Order, file: Path, entry: Saved, elapsed: Callable[[], float]
     return entry
 
 
-def lead(link: Path, file: str, scratch: Path) -> None:
-    """Has a link lead to a file beside it, in one step; warns where it cannot. What is there and is no link stays."""
+def update_link(link: Path, file: str, scratch: Path) -> None:
+    """Make a link lead to a file beside it, in one step. Warns where that fails; a file that is no link is not
+    replaced."""
     try:
         if link.exists() and not link.is_symlink():
             raise FileExistsError(None, "something that is no link is there")
-        made = scratch / "link"
-        made.symlink_to(file)
-        os.replace(made, link)
+        new_link = scratch / "link"
+        new_link.symlink_to(file)
+        os.replace(new_link, link)  # in one step, so that there is a link at any moment
     except OSError as error:
         warnings.warn(f"{printable(str(link))} is not linked to {printable(file)}: {error.strerror}", stacklevel=2)
 
 
-def _are_of_one_run(one: Saved, other: Saved) -> bool:
-    return (one.series, one.run) == (other.series, other.run)
+def _is_same_run(entry: Saved, other: Saved) -> bool:
+    return (entry.series, entry.run) == (other.series, other.run)
 
 
 def _readable_manifest(directory: Path) -> Manifest:
-    """The manifest of a directory; one that is no manifest at all is set aside, which is said."""
+    """The manifest of a directory. A file that is no manifest is renamed, with a warning, and an empty one returned."""
     try:
         return read_manifest(directory)
     except (CorruptFileError, UnsafeFileError) as error:
@@ -156,48 +162,48 @@ def _readable_manifest(directory: Path) -> Manifest:
 
 
 def prepare(directory: Path) -> None:
-    """Makes a directory that is not there. Raises FileAccessError where nothing can be saved in it."""
+    """Create the directory if it is missing. Raises FileAccessError where nothing can be saved in it."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileAccessError("cannot be made", path=str(directory), found=error.strerror or str(error)) from error
+        raise FileAccessError("cannot be created", path=str(directory), found=error.strerror or str(error)) from error
     if not os.access(directory, os.W_OK | os.X_OK):
         raise FileAccessError("cannot be written to", path=str(directory))
 
 
 def tidy(directory: Path, series: str) -> Manifest:
-    """Cleans up after runs that died, and gives what is there.
+    """Clean up after runs that died. Returns the manifest of the complete entries.
 
-    What such a run was about to delete is deleted where it is of `series`, the template of the caller; what is not, is
-    named and left.
+    Files that such a run was about to delete are deleted if they are of `series`, the template of the caller; for
+    others there is a warning.
     """
     prepare(directory)
     with locked(directory):
-        found = _cleaned(directory, series)
-    left = [each.file for each in found.saved if not each.complete]
+        cleaned = _clean(directory, series)
+    left = [each.file for each in cleaned.saved if not each.complete]
     if left:
         others = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
         warnings.warn(
             f"{NAME} says that {', '.join(map(printable, left[:3]))}{others} in {printable(str(directory))} should be "
-            f"deleted: no file of {printable(series)}, so nothing is done to it.",
+            f"deleted, and not by this training, which saves {printable(series)}: nothing is deleted.",
             stacklevel=2,
         )
-    return replace(found, saved=tuple(each for each in found.saved if each.complete))
+    return replace(cleaned, saved=tuple(each for each in cleaned.saved if each.complete))
 
 
-def _cleaned(directory: Path, series: str) -> Manifest:
-    """The manifest of a locked directory, and no trace of runs that died.
+def _clean(directory: Path, series: str) -> Manifest:
+    """Remove the traces of runs that died from a locked directory. Returns its manifest.
 
-    Its entries are complete, but for those of other series whose files are there and were to be deleted.
+    The entries are complete, except those of other series that were to be deleted and whose files still exist.
     """
     sweep(directory)
-    found = _readable_manifest(directory)
-    known = recovered(directory, found)
+    stored = _readable_manifest(directory)
+    known = recovered(directory, stored)
     there = {each.file for each in known.saved}
-    doomed = [each for each in found.saved if each.state is State.DELETING and each.file not in there]
+    doomed = [each for each in stored.saved if each.state is State.DELETING and each.file not in there]
     delete(directory, [each for each in doomed if each.series == series])
     others = [each for each in doomed if each.series != series and damage(directory, each) != MISSING]
     decided = replace(known, saved=(*others, *known.saved))
-    if decided.saved != found.saved:
+    if decided.saved != stored.saved:
         write_manifest(directory, decided, WRITTEN_BY)
     return decided

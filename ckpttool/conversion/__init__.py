@@ -1,4 +1,4 @@
-"""Old models in the words of Keras 3: configs rewritten by named edits, weights placed by slot, the result proved.
+"""Conversion of old models to Keras 3: configs rewritten by named edits, weights placed by slot, the result proved.
 
 No code from a file runs here, nor any of Keras: a plan is made of values, written, read back and compared.
 """
@@ -32,7 +32,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """What is asked for from here, imported then."""
+    """The attribute of this package, whose module is imported when it is asked for."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""What a conversion does and cannot do, noted while it is planned: edits, guesses, losses, refusals."""
+"""The journal of a conversion, written while it is planned: edits, guesses, losses, needs and refusals."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Edit(NamedTuple):
     """A kind of edit: its name, what it does, and when the edited model computes what the old one did.
 
-    `differs_without` says that Keras 3 takes a model without the edit, and computes something else.
+    `differs_without` says that Keras 3 loads a model without the edit, and computes other results.
     """
 
     name: str
@@ -18,7 +18,7 @@ class Edit(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """An edit at one place: the layer or setting, and what became of what."""
+    """An edit at one place, which is a layer or setting; `detail` says what was changed."""
 
     edit: Edit
     where: str
@@ -27,14 +27,14 @@ class Applied(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something that a reader of the plan should know: at which layer or setting, and what."""
+    """A remark for the reader of the plan: `where` is a layer or setting, `what` the remark."""
 
     where: str
     what: str
 
 
 class NeedKind(str, Enum):
-    """What can be needed before Keras loads a model; a text, as which JSON has it."""
+    """The kind of a need. As a text, which it also is, it is in JSON."""
 
     MODULE = "module"
     CLASS = "class"
@@ -44,7 +44,8 @@ class NeedKind(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Need(Remark):
-    """Something that has to be there before Keras loads a model. `module` is the name of one that is to be imported."""
+    """A module, class, function or file that is needed before Keras loads a model. `module` is the name of a module to
+    import, empty for other kinds."""
 
     kind: NeedKind = NeedKind.CLASS
     module: str = ""
@@ -54,9 +55,9 @@ class Need(Remark):
 class Journal:
     """The notes of one plan, in the order in which they were made.
 
-    `guesses` are what nothing in the file tells, `losses` what the target will lack, `needs` what must be imported
-    before Keras can load it, `refusals` what stops the conversion. `lambdas` are the Lambda layers, each with its label
-    and its name.
+    `guesses` are assumptions about facts that the file does not store, `losses` are parts that the target will lack,
+    `needs` must be there before Keras can load it, and `refusals` stop the conversion. `lambdas` are the Lambda layers,
+    each with its label and its name.
     """
 
     edits: list[Applied] = field(default_factory=list)
@@ -67,22 +68,22 @@ class Journal:
     lambdas: list[tuple[str, str]] = field(default_factory=list)
 
     def edit(self, edit: Edit, where: str, detail: str = "") -> None:
-        """Notes an edit."""
+        """Note an edit."""
         self.edits.append(Applied(edit, where, detail))
 
-    def guess(self, where: str, what: str) -> None:
-        """Notes what was assumed."""
-        self.guesses.append(Remark(where, what))
+    def guess(self, where: str, text: str) -> None:
+        """Note an assumption."""
+        self.guesses.append(Remark(where, text))
 
-    def lose(self, where: str, what: str) -> None:
-        """Notes what the target will lack."""
-        self.losses.append(Remark(where, what))
+    def lose(self, where: str, text: str) -> None:
+        """Note a part that the target will lack."""
+        self.losses.append(Remark(where, text))
 
-    def need(self, where: str, what: str, kind: NeedKind = NeedKind.CLASS, module: str = "") -> None:
-        """Note what must be there before the target can be loaded, each thing once."""
-        if all(one.where != where for one in self.needs):
-            self.needs.append(Need(where, what, kind, module))
+    def need(self, where: str, text: str, kind: NeedKind = NeedKind.CLASS, module: str = "") -> None:
+        """Note a need of the target, each only once."""
+        if all(need.where != where for need in self.needs):
+            self.needs.append(Need(where, text, kind, module))
 
-    def refuse(self, where: str, what: str) -> None:
-        """Notes what has no exact form; the conversion then fails once all such are known."""
-        self.refusals.append(Remark(where, what))
+    def refuse(self, where: str, text: str) -> None:
+        """Note a part without an exact equivalent. The conversion fails at its end, with all refusals."""
+        self.refusals.append(Remark(where, text))

@@ -1,4 +1,4 @@
-"""Whether Keras 3 will load what a conversion writes: it builds the config, compiles it, and finds every weight."""
+"""The check that Keras 3 will load a converted model: it builds the config, compiles it, and finds every weight."""
 
 import contextlib
 from collections.abc import Iterable
@@ -17,27 +17,27 @@ _SHOWN = 3
 
 
 def refuse_unbuildable(config: Any, journal: Journal) -> None:
-    """Refuse a config that Keras 3 does not build, or does not compile; a file that it reads is needed, and no more.
-    Own classes and functions of the model are needed, too, whoever wrote the config."""
-    found = buildability_of_keras(config)
-    for one in found.obstacles:
-        if not one.outside:
-            journal.refuse(one.where, _reason(one))
-    for one in found.compile_obstacles:
-        journal.refuse(one.where, f"{_reason(one)}{_NO_COMPILE}")
-    _need_own(found.unknown, journal)
+    """Refuse a config that Keras 3 does not build or compile. Note the needs of the model: its own classes and
+    functions, and files that it reads, which are no reason to refuse it."""
+    buildability = buildability_of_keras(config)
+    for obstacle in buildability.obstacles:
+        if not obstacle.outside:
+            journal.refuse(obstacle.where, _reason(obstacle))
+    for obstacle in buildability.compile_obstacles:
+        journal.refuse(obstacle.where, f"{_reason(obstacle)}{_NO_COMPILE}")
+    _need_own(buildability.unknown, journal)
 
 
 def _need_own(unknown: Iterable[OwnObject], journal: Journal) -> None:
-    needed = {one.where.rpartition(">")[2] for one in journal.needs}
+    needed = {need.where.rpartition(">")[2] for need in journal.needs}
     for own in unknown:
         short = own.name.rpartition(">")[2]
-        if short not in needed and not own.where.startswith("compile"):  # the settings are looked at by themselves
+        if short not in needed and not own.where.startswith("compile"):  # compile settings note their own needs
             journal.need(own.name, f"{short} of your own: import the module that registers it, or custom_objects")
 
 
 _UNBUILT = (
-    "a Sequential model whose file states no shape of its input, without which Keras 3 makes no weights to load; "
+    "a Sequential model whose file has no shape of its input, without which Keras 3 makes no weights to load; "
     "--arch with the config of a model that begins with an InputLayer, or a target of weights alone"
 )
 
@@ -50,7 +50,7 @@ def refuse_unbuilt(architecture: Architecture, journal: Journal) -> None:
 
 
 def _reason(obstacle: Obstacle) -> str:
-    return f"Keras 3 would not load what is written: {obstacle.reason}"
+    return f"Keras 3 would not load the converted file: {obstacle.reason}"
 
 
 def check_loads(written: Checkpoint, live: Architecture | None) -> None:

@@ -1,4 +1,4 @@
-"""What the user chose for a conversion."""
+"""The options of a conversion, which the user chooses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user chose: `keep_weights` registers the old hard_sigmoid; `functions` are those that take the place of
-    Lambda layers, `package.module:function` by the name of the layer; `builtins` are names of the author's functions
-    that stand for those of Keras 3. `compiled` and `optimizer` carry the settings of `compile` and the state of the
-    optimizer. `part` is the name of the model to take of those that `tf.train.Checkpoint` saved together, empty for
-    all there is."""
+    """The options of a conversion.
+
+    `keep_weights` uses the old hard_sigmoid, a registered function, instead of multiplying weights. `functions` replace
+    the code of Lambda layers: `package.module:function` by the name of the layer. `builtins` are names of the author's
+    functions that are to be replaced by those of Keras 3. `compiled` carries the settings of `compile`, `optimizer` the
+    state of the optimizer. `part` is the name of one model of several that `tf.train.Checkpoint` saved together, empty
+    for all of them.
+    """
 
     keep_weights: bool = False
     functions: Mapping[str, str] = field(default_factory=dict)

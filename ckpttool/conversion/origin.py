@@ -1,4 +1,4 @@
-"""Who wrote a model: which version of Keras, on which backend, where that decides what its layers compute."""
+"""The origin of a model: the version of Keras that wrote it and its backend, on which the results of layers depend."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.io import scalars
 from ckpttool.model.generations.generation import Generation
 
-_LAST_OF_MANY_BACKENDS = (2, 4)  # 2.4 hands everything on to tf.keras
+_LAST_OF_MANY_BACKENDS = (2, 4)  # since 2.4, Keras only calls tf.keras
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The version of Keras that wrote a model, None where nothing tells it, and whether its backend was Theano.
-    `summaries` are what its Discretizations keep of the data that they were adapted to, by label."""
+    """The version of Keras that wrote a model, None where it is not known, and whether its backend was Theano.
+    `summaries` are the summaries of data in adapted Discretizations, by label."""
 
     version: str | None = None
     theano: bool = False
@@ -23,14 +23,14 @@ class Origin:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, config: Any, generation: Generation) -> "Origin":
-        """What the config says, or the checkpoint beside it."""
-        stated = config.get("keras_version") if isinstance(config, Mapping) else None
-        version = stated if isinstance(stated, str) else checkpoint.producer.keras_version
+        """The origin by the config, or else by the checkpoint."""
+        config_version = config.get("keras_version") if isinstance(config, Mapping) else None
+        version = config_version if isinstance(config_version, str) else checkpoint.producer.keras_version
         return cls(version, generation is not Generation.KERAS_3 and is_reversed(checkpoint, generation))
 
     @property
     def of_many_backends(self) -> bool:
-        """Whether it was Keras 1 or 2 of its own, before tf.keras took its place."""
+        """Whether the writer was Keras 1 or 2 with many backends, and not tf.keras."""
         return self.theano or ("-tf" not in (self.version or "-tf") and self.before(*_LAST_OF_MANY_BACKENDS))
 
     def before(self, *version: int) -> bool:

@@ -1,4 +1,4 @@
-"""What is written of a model of Keras 3 whose slots are filled, wherever its config came from."""
+"""The payload of a conversion: the weights in the slots of a new model, checked and in the order of each form."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from ckpttool.alignment.assembly import is_reversed
 from ckpttool.checkpoint import Checkpoint, Producer, Weight
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.targets import Payload
-from ckpttool.conversion.weights.placement import Placed
+from ckpttool.conversion.weights.placement import PlacedWeight
 from ckpttool.formats.write.legacy import KERAS_VERSION, Layers
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import Generation
@@ -22,50 +22,53 @@ from ckpttool.model.slots import Part, in_weights_order
 
 LEGACY = "legacy-h5"
 _TOP_LEVEL = "top_level_model_weights"
-_MOST = 8  # weights of a layer that are named
+_MOST = 8  # weights of a layer that a message lists
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is written, the weights that were placed for it, and what was found out about the source. `live` is the
-    model that the weights were placed in, where it did not come from a config, `today` the architecture of what is
-    written, where there is one."""
+    """A conversion that is ready to be written: the payload, its placed weights, and facts about the source. `live` is
+    the user's live model, where the weights were placed in one; `target` is the architecture of the new model, where it
+    has a config."""
 
     payload: Payload
-    placed: tuple[Placed, ...]
+    placed: tuple[PlacedWeight, ...]
     model: str
     writer: str
     renamed: tuple[tuple[str, str], ...] = ()
     written: Mapping[str, Weight] = field(default_factory=dict)
     live: Architecture | None = None
-    today: Architecture | None = None
+    target: Architecture | None = None
 
 
 def reversed_kernels(checkpoint: Checkpoint, alignment: Alignment, journal: Journal) -> bool:
-    """Whether kernels run the other way, which is noted where it is a guess and matters."""
+    """Whether kernels are reversed, as on Theano. That is noted where it is a guess and matters."""
     generation = alignment.generation
     turned = is_reversed(checkpoint, generation)
-    told = checkpoint.producer.backend or checkpoint.producer.inferred_backend
-    spatial = any(stored.slot is not None and stored.slot.spatial for one in alignment.aligned for stored in one.stored)
+    backend = checkpoint.producer.backend or checkpoint.producer.inferred_backend
+    parts = (part for aligned in alignment.aligned for part in aligned.stored)
+    spatial = any(part.slot is not None and part.slot.spatial for part in parts)
     if spatial and checkpoint.producer.backend is None:
         name = "Theano" if turned else "TensorFlow"
-        why = "by the names of its weights" if told else "nothing in the file tells the backend"
+        why = "by the names of its weights" if backend else "the file does not say which backend it is of"
         if generation in (Generation.KERAS_0, Generation.KERAS_1):
             journal.guess("kernels", f"as {name} has them: {why}; --source-backend says it")
     return turned
 
 
-def refuse_other_shapes(found: Sequence[Placed], journal: Journal) -> None:
-    """Refuses weights that do not fit into their slots: their layer was another than its config says."""
-    for one in found:
-        told, stored = one.place.slot.shape, one.weight.shape
-        if told is not None and not shapes_fit(told, stored):
-            journal.refuse(one.place.label, f"a weight {stored}, where its config asks for {told}")
+def refuse_other_shapes(placed: Sequence[PlacedWeight], journal: Journal) -> None:
+    """Refuse weights that do not fit into their slots, as their layer was another than its config says."""
+    for weight in placed:
+        expected, stored = weight.place.slot.shape, weight.weight.shape
+        if expected is not None and not shapes_fit(expected, stored):
+            journal.refuse(weight.place.label, f"a weight of shape {stored}, where its config requires {expected}")
 
 
 def refuse_unmatched(missing: Iterable[Place], left: Iterable[Weight], part: Part, journal: Journal) -> None:
-    """Refuses slots without weights and weights without slots, in a line a layer; where a layer has as many of both,
-    only those whose shapes differ are told, for the others may well belong together."""
+    """Refuse slots without weights and weights without slots, with one reason for each layer.
+
+    Where a layer has as many of both, the reason names only those whose shapes differ, as the others may fit.
+    """
     own = {chain.split("/")[0]: top.class_name for chain, top, _ in opaque_in(part)}
     stored = dict[str, list[Weight]]()
     for weight in left:
@@ -79,28 +82,28 @@ def refuse_unmatched(missing: Iterable[Place], left: Iterable[Weight], part: Par
         journal.refuse(where, _unmatched(places, weights))
     for layer, weights in stored.items():
         if layer in own:
-            told = f"{len(weights):,} weights of a layer of a class of your own ({own[layer]})"
-            told = f"{told} that no slot of the model takes: only a live model tells where they go"
-            journal.refuse(layer, f"{told}; --arch package.module:function")
+            text = f"{len(weights):,} weights of a layer of a class of your own ({own[layer]})"
+            text = f"{text}, for which the config has no slots; give the live model, which has them"
+            journal.refuse(layer, f"{text}: --arch package.module:function")
         elif len(weights) == 1:
-            journal.refuse(weights[0].path, f"a weight {weights[0].shape} that no slot of the model takes")
+            journal.refuse(weights[0].path, f"a weight of shape {weights[0].shape}, for which the model has no slot")
         else:
-            told = _few([f"{weight.path.rpartition('/')[2]} {weight.shape}" for weight in weights])
-            journal.refuse(layer, f"{len(weights):,} weights that no slot of the model takes: {told}")
+            text = _few([f"{weight.path.rpartition('/')[2]} {weight.shape}" for weight in weights])
+            journal.refuse(layer, f"{len(weights):,} weights for which the model has no slots: {text}")
 
 
 def _unmatched(places: Sequence[Place], weights: Sequence[Weight]) -> str:
-    """What is wrong between the slots of a layer and the weights that are stored for it."""
+    """The mismatch between the slots of a layer and the weights that are stored for it, in a phrase."""
     if not weights:
         return f"the source has no weight for {_few([_slot(place) for place in places])}"
     if len(places) != len(weights):
         slots, shapes = _few([_slot(place) for place in places]), _few([str(weight.shape) for weight in weights])
         return f"it has {len(places):,} weights, {slots}, and the source stores {len(weights):,}: {shapes}"
     pairs = list(zip(places, weights, strict=True))
-    wrong = [(place, one) for place, one in pairs if not shapes_fit(place.slot.shape, one.shape)]
+    wrong = [(place, weight) for place, weight in pairs if not shapes_fit(place.slot.shape, weight.shape)]
     if wrong:
-        return _few([f"the source stores {one.shape} for {_slot(place)}" for place, one in wrong])
-    return f"the names that are stored for {_few([_slot(place) for place in places])} are those of other weights"
+        return _few([f"the source stores {weight.shape} for {_slot(place)}" for place, weight in wrong])
+    return f"the stored names for {_few([_slot(place) for place in places])} are those of other weights"
 
 
 def _slot(place: Place) -> str:
@@ -111,9 +114,9 @@ def _few(texts: Sequence[str]) -> str:
     return ", ".join(texts[:_MOST]) + (f" and {len(texts) - _MOST:,} more" if len(texts) > _MOST else "")
 
 
-def layers_of(part: Part, found: Sequence[Placed]) -> Layers:
+def layers_of(part: Part, placed: Sequence[PlacedWeight]) -> Layers:
     """The weights in the order and under the names of a legacy file of Keras 3."""
-    weights = {(one.place.group, one.place.owner, one.place.slot.name): one.weight for one in found}
+    weights = {(weight.place.group, weight.place.owner, weight.place.slot.name): weight.weight for weight in placed}
     layers = dict[str, dict[str, Weight]]()
     for _, top in part.tracks:
         order = stored_order(top, Generation.KERAS_3)
@@ -125,12 +128,12 @@ def layers_of(part: Part, found: Sequence[Placed]) -> Layers:
 
 
 def _named(weights: Iterable[tuple[str, Weight]]) -> dict[str, Weight]:
-    """The weights by their names, of which the second of one name gets a number, for order alone tells them apart."""
-    found, used = dict[str, Weight](), Counter[str]()
+    """The weights by their names. A repeated name gets a number: Keras tells such weights apart by their order."""
+    named, used = dict[str, Weight](), Counter[str]()
     for name, weight in weights:
         used[name] += 1
-        found[name if used[name] == 1 else f"{name}_{used[name] - 1}"] = weight
-    return found
+        named[name if used[name] == 1 else f"{name}_{used[name] - 1}"] = weight
+    return named
 
 
 def in_layers(layers: Layers) -> dict[str, Weight]:
@@ -144,6 +147,6 @@ def _in_layers(layers: Layers) -> Iterator[tuple[str, Weight]]:
 
 
 def metadata(producer: Producer) -> dict[str, Any]:
-    """What a `.keras` says of its writer."""
+    """The metadata of a new `.keras`: its version of Keras and the date."""
     now = datetime.now(timezone.utc).strftime("%Y-%m-%d@%H:%M:%S")
     return {"keras_version": KERAS_VERSION, "date_saved": now}

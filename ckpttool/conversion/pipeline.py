@@ -1,4 +1,4 @@
-"""Converting: planned first, then written beside its place, read back and compared, and only then put there."""
+"""The steps of a conversion: it is planned, written beside its target, read back and compared, and then moved there."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -48,9 +48,9 @@ def plan(
     source_backend: str | None = None,
     options: Options = PLAIN,
 ) -> Conversion:
-    """What converting `source` would do; nothing is written. The arguments are those of `convert`.
+    """The plan of converting `source`; nothing is written. The arguments are those of `convert`.
 
-    What stands in the way is in the plan's `refusals`. Raises CheckpointError where no plan can be made.
+    The plan's `refusals` are the reasons why it cannot be converted. Raises CheckpointError where there can be no plan.
     """
     with _planned(source, target, arch, to, source_backend, options) as (conversion, _, _):
         return conversion
@@ -69,26 +69,27 @@ def convert(
     prove: bool | None = False,
     on_progress: Progress = silent,
 ) -> Conversion:
-    """Brings a checkpoint into Keras 3, or into another form of it; what was done comes back, proved.
+    """Convert a checkpoint to Keras 3, or to another form of Keras 3. Returns the edits that were made, proved.
 
-    `arch` is the model, for weights only: an architecture, or a file with one. It may also be the architecture of a
-    live model, or "package.module:function", which is called in a process of its own and returns one: what that tells
-    counts then, for a whole model too. `to` is a key of `FORMS`, by default the one that the target's name stands for.
-    `source_backend` is "theano" or "tensorflow", where a file of Keras 0 or 1 does not tell. `max_shard_bytes` limits
-    the shards of a `.weights.json`. `prove` has Keras, in a process of its own, load the new model and predict, and
-    tf_keras the old one where that is installed; None does so where Keras is installed, the weights are at most 32 MiB,
-    and the model needs nothing of the user's own. `on_progress` is told the bytes that were written and those that were
-    read back. What stands at the target stays unless `force`.
+    `arch` is the model, for files with weights only: an architecture, or a file with one. It may also be the
+    architecture of a live model, or "package.module:function", which is called in a process of its own and returns one;
+    this counts for a whole model, too. `to` is a key of `FORMS`; the default is the form of the target's suffix.
+    `source_backend` is "theano" or "tensorflow", for files of Keras 0 or 1 that do not say it. `max_shard_bytes` limits
+    the shards of a `.weights.json`. With `prove`, Keras in a process of its own loads the new model and predicts, and
+    so does tf_keras with the old one, where that is installed; None does so only if Keras is installed, the weights are
+    at most 32 MiB, and the model needs nothing of the user's own. `on_progress` is called with numbers of bytes that
+    were written or read back. A file at the target is replaced only with `force`.
 
-    The file is written beside its place, read back, every weight compared with its source and every slot of the config
-    found filled, before it takes its place; where anything fails, nothing is left behind. Raises ConversionError where
-    something has no exact form in Keras 3, all of it at once, and CheckpointError for what cannot be read or written.
+    The file is written beside the target and read back; every weight is compared with its source, and every slot of the
+    config has to be filled. Only then it is moved to the target; if anything fails, nothing is left behind. Raises
+    ConversionError with all parts that have no exact equivalent in Keras 3, and CheckpointError for files that cannot
+    be read or written.
     """
     check_target(source, target, force)
     with _planned(source, target, arch, to, source_backend, options) as (conversion, prepared, checkpoint):
         if conversion.refusals:
             raise ConversionError(
-                "cannot be converted exactly", conversion.refusals, path=os.fspath(source), found="what is listed below"
+                "cannot be converted exactly", conversion.refusals, path=os.fspath(source), found="the reasons below"
             )
         if prove and not FORMS[conversion.form].whole:
             raise ConversionError("only a whole model can be run", path=os.fspath(target), expected="a .keras")
@@ -114,9 +115,10 @@ def _proof(
 def _obstacle(
     conversion: Conversion, prepared: Prepared, checkpoint: Checkpoint, options: Options, prove: bool | None
 ) -> str:
-    """Why Keras does not run the converted model. Raises ProofError where it should not although that is asked for.
+    """The reason why Keras does not run the converted model, empty where it does. Raises ProofError where the user asks
+    for it and it must not.
 
-    Nothing speaks against a live model of the user's own.
+    A live model of the user's own may always run.
     """
     if prove is False or not FORMS[conversion.form].whole:
         return ""
@@ -130,8 +132,8 @@ def _obstacle(
 
 
 def _unpredicted(conversion: Conversion) -> str:
-    """Why Keras does not run a converted model without being asked to; empty where it does."""
-    if any(not one.module for one in conversion.needs):
+    """The reason why Keras does not run a converted model unless the user asks for it; empty where it does."""
+    if any(not need.module for need in conversion.needs):
         return "it needs what is listed above"
     if conversion.nbytes > keras_run.SMALL:
         return f"its weights are more than {keras_run.SMALL >> 20} MiB; --prove runs it"
@@ -147,21 +149,21 @@ def _planned(
     source_backend: str | None,
     options: Options,
 ) -> Iterator[tuple[Conversion, Prepared, Checkpoint]]:
-    """The plan, and what it writes, which reads from the source as long as the block lasts."""
+    """The plan, its payload and the open checkpoint, from which the payload reads within this context."""
     form, journal = form_of(target, to), Journal()
     architecture = _architecture(arch)
     with open_checkpoint(source) as opened:
         opened.require_one_view()
-        checkpoint = _told(checkpoint_of(opened, options.part) if options.part else opened, source_backend)
+        checkpoint = _with_backend(checkpoint_of(opened, options.part) if options.part else opened, source_backend)
         prepared = prepare(checkpoint, architecture, form, options, journal)
         lambdas.check(options.functions, journal.lambdas)
         if FORMS[form].whole and not journal.refusals:
             refuse_unbuildable(prepared.payload.model.config, journal)
-        if FORMS[form].whole and prepared.placed and prepared.today and not journal.refusals:
-            refuse_unbuilt(prepared.today, journal)
+        if FORMS[form].whole and prepared.placed and prepared.target and not journal.refusals:
+            refuse_unbuilt(prepared.target, journal)
         weights = prepared.written.values()
         transforms = tuple(
-            Transform(one.place.label, one.stored, one.changes) for one in prepared.placed if one.changes
+            Transform(weight.place.label, weight.stored, weight.changes) for weight in prepared.placed if weight.changes
         )
         yield (
             Conversion(
@@ -179,8 +181,8 @@ def _planned(
                 transforms=transforms,
                 renamed=prepared.renamed,
                 copied=len(weights) - len(transforms),
-                parameters=sum(weight.size for weight in weights),
-                nbytes=sum(weight.nbytes for weight in weights),
+                parameters=sum(each.size for each in weights),
+                nbytes=sum(each.nbytes for each in weights),
             ),
             prepared,
             checkpoint,
@@ -197,15 +199,15 @@ def _is_function(arch: Architecture | str | os.PathLike[str] | None) -> TypeGuar
     return isinstance(arch, str) and names_function(arch)
 
 
-def _told(checkpoint: Checkpoint, source_backend: str | None) -> Checkpoint:
-    """The checkpoint with the backend that the user says it is of."""
+def _with_backend(checkpoint: Checkpoint, source_backend: str | None) -> Checkpoint:
+    """The checkpoint with the backend that the user names."""
     if source_backend is None:
         return checkpoint
     return replace(checkpoint, producer=replace(checkpoint.producer, backend=source_backend))
 
 
 def _names(conversion: Conversion, prepared: Prepared, max_shard: float) -> tuple[str, ...]:
-    """The files that are written together, the index of shards among them; none where there is but one."""
+    """The names of the files that are written together, with the index of shards; none where there is only one file."""
     name = conversion.target.name
     if conversion.form == "sharded":
         return (name, *sharded(name, prepared.payload.model.content, max_shard).shards)
@@ -220,7 +222,7 @@ def _write(
     proof: Proof | None,
     on_progress: Progress,
 ) -> Prediction | None:
-    """Writes the target, once what was written is proved."""
+    """Write the target: it replaces an older one only after it is proved."""
     form, target = conversion.form, conversion.target
     with scratch_for(form, target, names) as scratch:
         place = scratch / target.name if form == "sharded" else scratch
@@ -230,7 +232,7 @@ def _write(
 
 
 def _run(target: Path, source: Path, proof: Proof) -> Prediction | None:
-    """What Keras makes of the target; None where Keras cannot be run, and nobody asked for it."""
+    """The prediction of Keras with the target; None where Keras cannot be run and the user did not ask for it."""
     try:
         return predict(target, source, proof)
     except NoKerasError:
@@ -240,13 +242,13 @@ def _run(target: Path, source: Path, proof: Proof) -> Prediction | None:
 
 
 def _modules(conversion: Conversion) -> tuple[str, ...]:
-    """What the converted model needs that is ckpttool's own."""
-    return tuple(one.module for one in conversion.needs if one.module)
+    """The modules of ckpttool that the converted model needs."""
+    return tuple(need.module for need in conversion.needs if need.module)
 
 
 def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
-    """Reads back what was written: every weight is bit for bit what it should be, and Keras 3 would load all of them.
-    Raises CorruptFileError."""
+    """Read the file back: every weight has to be bit for bit as planned, and Keras 3 has to load all of them. Raises
+    CorruptFileError."""
     with open_checkpoint(path) as written:
         stored = {
             weight.path: weight
@@ -260,8 +262,8 @@ def _prove(path: Path, prepared: Prepared, on_progress: Progress) -> None:
 def _compare(stored: Mapping[str, Weight], wanted: Mapping[str, Weight], on_progress: Progress) -> None:
     odd = sorted(stored.keys() ^ wanted.keys())
     if odd:
-        raise CorruptFileError("the converted file lacks weights, or has others", where=", ".join(odd[:5]))
+        raise CorruptFileError("the converted file has other weights than planned", where=", ".join(odd[:5]))
     for path, weight in wanted.items():
         problem = differs(stored[path], weight, on_progress)
         if problem:
-            raise CorruptFileError("a weight of the converted file is not its source's", where=path, found=problem)
+            raise CorruptFileError("a weight of the converted file differs from its source", where=path, found=problem)

@@ -1,4 +1,4 @@
-"""What a conversion did or will do, as a value."""
+"""The result of a conversion, or of its plan, as a value."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,8 @@ from ckpttool.notebook import Displayed
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """A weight that is not bit for bit what it was: its label in the new model, the paths in the source that it is made
-    of, and what was done."""
+    """A weight whose values or shape were changed: its label in the new model, the paths of its sources, and the
+    changes."""
 
     weight: str
     stored: tuple[str, ...]
@@ -22,11 +22,11 @@ class Transform:
 class Conversion(Displayed):
     """The plan of a conversion, and once it is done its proof.
 
-    `writer` is the generation of Keras whose words the source is in. `copied` is the number of weights that stay bit
-    for bit what they were, `transforms` are the others, `nbytes` the bytes of all. `renamed` are layers with another
-    label than before. `refusals` stop the conversion: a plan may have them, what was written has none. `proved` says
-    that the new file was read back, every weight compared with its source, and every slot of the new config found
-    filled; `prediction` is what Keras made of it, where that was asked for.
+    `writer` is the generation of Keras that wrote the config. `copied` is the number of weights that are unchanged, bit
+    for bit, `transforms` are the others, `nbytes` the bytes of all. `renamed` are layers with a new label. `refusals`
+    stop the conversion: a plan may have them, a conversion that was written has none. `proved` says that the new file
+    was read back, that every weight was compared with its source, and that every slot of the new config is filled.
+    `prediction` is that of Keras with the new model, where it was run; `unpredicted` says why it was not.
     """
 
     source: Path
@@ -51,6 +51,6 @@ class Conversion(Displayed):
 
     def __repr__(self) -> str:
         parts = {"edits": self.edits, "guesses": self.guesses, "losses": self.losses, "refusals": self.refusals}
-        found = ", ".join(f"{len(notes):,} {name}" for name, notes in parts.items())
+        counts = ", ".join(f"{len(notes):,} {name}" for name, notes in parts.items())
         state = "proved" if self.proved else "planned"
-        return f"<Conversion {self.source.name!r} to {self.target.name!r}: {state}, {found}>"
+        return f"<Conversion {self.source.name!r} to {self.target.name!r}: {state}, {counts}>"

@@ -1,4 +1,4 @@
-"""The forms that a conversion writes: which one a name stands for, and how each is written and read back."""
+"""The forms of targets: chosen by the suffix of the name, checked, written and compared when they are read back."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ DEFAULT_SHARD = 10 * GIGABYTE
 
 
 class Form(NamedTuple):
-    """A form of checkpoint: the suffixes of its names, what it is called, and whether it holds a config."""
+    """A form of checkpoint: the suffixes of its names, its title, and whether it is a whole model, with a config."""
 
     suffixes: tuple[str, ...]
     title: str
@@ -38,57 +38,61 @@ FORMS: Mapping[str, Form] = MappingProxyType(
 
 
 def form_of(target: str | os.PathLike[str], to: str | None) -> str:
-    """The form asked for, or else the one that the name of the target stands for."""
+    """The form `to`, or else the form of the target's suffix. Raises UnknownFormatError where it has none."""
     name = os.fspath(target)
     if to is not None:
         return to
-    found = next((form for form, one in FORMS.items() if name.endswith(one.suffixes or ("/",))), None)
-    if found is None:
+    chosen = next((form for form, candidate in FORMS.items() if name.endswith(candidate.suffixes or ("/",))), None)
+    if chosen is None:
         suffixes = ", ".join(suffix for form in FORMS.values() for suffix in form.suffixes)
         raise UnknownFormatError(
-            "the name tells no format", path=name, expected=f"a name in {suffixes}, or --to with {', '.join(FORMS)}"
+            "the suffix of the name is not that of a format",
+            path=name,
+            expected=f"a name in {suffixes}, or --to with {', '.join(FORMS)}",
         )
-    return found
+    return chosen
 
 
 def check_target(source: str | os.PathLike[str], target: str | os.PathLike[str], force: bool) -> None:
-    """Raises FileAccessError where the target must not or cannot be written."""
+    """Raise FileAccessError where the target must not or cannot be written."""
     path = Path(target)
     if not path.is_dir():
         destination(path)
     if path.exists() and Path(source).exists() and path.samefile(source):
         raise FileAccessError("source and target are the same", path=os.fspath(target))
     if path.exists() and not force:
-        raise FileAccessError("is there already", path=os.fspath(target), hint="--force replaces it")
+        raise FileAccessError("exists already", path=os.fspath(target), hint="--force replaces it")
     if not path.absolute().parent.is_dir():
-        raise FileAccessError("lies in a directory that does not exist", path=os.fspath(target))
+        raise FileAccessError(
+            "is in a directory that does not exist", path=os.fspath(target), hint="create the directory first"
+        )
 
 
 def check_parts(checkpoint: Checkpoint, paths: Iterable[str | os.PathLike[str]]) -> None:
-    """Raises FileAccessError where one of the files to be written is a part of the checkpoint that is read: a shard, or
-    a file in an unzipped model."""
+    """Raise FileAccessError where one of the files to be written is part of the source: a shard, or a file in an
+    unzipped model."""
     shards = [checkpoint.path.parent / name for name in checkpoint.files] if checkpoint.kind == "sharded" else []
     for path in paths:
         refuse_inputs(path, [checkpoint.path, *shards])
 
 
 def check_entries(source: str | os.PathLike[str], folder: Path, names: Sequence[str], force: bool) -> None:
-    """Raises FileAccessError where one of the files that are written together must not be replaced."""
+    """Raise FileAccessError where one of the files that are written together must not be replaced."""
     for name in names:
         if (folder / name).exists():
             check_target(source, folder / name, force)
 
 
 class Payload(NamedTuple):
-    """What is written: a whole model, and the weights of its layers in the order and under the names of a legacy
-    file."""
+    """The content of a target: a whole model, and the weights of its layers in the order and under the names of a
+    legacy file."""
 
     model: Model
     layers: Layers | None = None
 
 
 def scratch_for(form: str, target: str | os.PathLike[str], names: tuple[str, ...]) -> AbstractContextManager[Path]:
-    """A place to write at, from which what is there moves to the target once the block ends well."""
+    """A scratch path to write at; its files are moved to the target when the context ends without an error."""
     if form == "keras-dir":
         return replacing_entries(target, names)
     if form == "sharded":
@@ -97,7 +101,7 @@ def scratch_for(form: str, target: str | os.PathLike[str], names: tuple[str, ...
 
 
 def write(form: str, path: Path, payload: Payload, max_shard: float, on_progress: Progress) -> None:
-    """Writes the payload in a form."""
+    """Write the payload in a form."""
     if form == "sharded":
         write_sharded(path, payload.model.content, max_shard, on_progress)
         return
@@ -114,11 +118,12 @@ def write(form: str, path: Path, payload: Payload, max_shard: float, on_progress
 
 
 def differs(written: Weight, wanted: Weight, on_progress: Progress) -> str:
-    """What is wrong with a weight that was read back; empty where it is bit for bit what was wanted."""
+    """The difference between a weight that was read back and the planned one; empty where they are equal, bit for
+    bit."""
     if (written.shape, written.dtype) != (wanted.shape, wanted.dtype):
         return f"{written.shape} {written.dtype} where {wanted.shape} {wanted.dtype} was written"
-    for found, block in zip(written.stored_blocks(), wanted.stored_blocks(), strict=True):
-        if bytearray(found) != block:  # compares memory; two memoryviews would be compared value by value
+    for stored, block in zip(written.stored_blocks(), wanted.stored_blocks(), strict=True):
+        if bytearray(stored) != block:  # compares memory; two memoryviews would be compared value by value
             return "other values than were written"
         on_progress(len(block))
     return ""

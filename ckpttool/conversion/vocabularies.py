@@ -1,5 +1,4 @@
-"""Whether the layers of a converted model that look values up will find their vocabularies, and what is said of those
-that will not."""
+"""The vocabularies of a converted model's lookup layers: those that would be missing are refused or noted."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,38 +13,38 @@ _MISSING = (
 )
 _PADDED = "has padded weights of mode tf_idf, which Keras 3.15 refuses to load beside a shorter vocabulary"
 _LINES = "has a vocabulary with entries that Keras 3 would cut in two: they hold characters at which lines end"
-_STAYS = "its vocabulary, which no file of weights holds: set it where the model is built (set_vocabulary)"
+_STAYS = "its vocabulary, which no file of weights stores: set it where the model is built (set_vocabulary)"
 
 
 def check(model: Part, assets: Mapping[str, bytes], journal: Journal) -> frozenset[str]:
-    """Refuses the lookups of a whole model that Keras 3 would not load, or could not use; notes what they need. Gives
-    the labels of those without a vocabulary."""
-    found = list(lookups_of(model, assets))
-    for one in outermost(found):
-        if one.source == "missing":
-            journal.refuse(one.layer, f"{one.class_name} {_MISSING}")
-        if one.source == "file":
-            _need_file(one, found, journal)
-        if one.source == "asset" and one.is_padded:
-            journal.refuse(one.layer, f"{one.class_name} {_PADDED}")
-        if one.source == "asset" and not _lines_are_entries(assets[f"{one.place}/{FILE}"]):
-            journal.refuse(one.layer, f"{one.class_name} {_LINES}")
-    return frozenset(one.layer for one in found if one.source == "missing")
+    """Refuse the lookups of a whole model that Keras 3 would not load, or could not use; note their needs. Returns the
+    labels of those without a vocabulary."""
+    lookups = list(lookups_of(model, assets))
+    for lookup in outermost(lookups):
+        if lookup.source == "missing":
+            journal.refuse(lookup.layer, f"{lookup.class_name} {_MISSING}")
+        if lookup.source == "file":
+            _need_file(lookup, lookups, journal)
+        if lookup.source == "asset" and lookup.is_padded:
+            journal.refuse(lookup.layer, f"{lookup.class_name} {_PADDED}")
+        if lookup.source == "asset" and not _lines_are_entries(assets[f"{lookup.place}/{FILE}"]):
+            journal.refuse(lookup.layer, f"{lookup.class_name} {_LINES}")
+    return frozenset(lookup.layer for lookup in lookups if lookup.source == "missing")
 
 
-def _need_file(one: Lookup, found: Iterable[Lookup], journal: Journal) -> None:
-    """Notes what a vocabulary needs that is read from a file."""
-    if any(other.source == "asset" for other in found):
-        told = f"reads its vocabulary from the file {one.file}, which Keras 3.15 refuses beside the assets of others"
-        journal.refuse(one.layer, f"{told}; give it the vocabulary as a list and save the model again")
+def _need_file(lookup: Lookup, lookups: Iterable[Lookup], journal: Journal) -> None:
+    """Note the file that a lookup reads its vocabulary from, or refuse it beside assets of other lookups."""
+    if any(other.source == "asset" for other in lookups):
+        text = f"reads its vocabulary from the file {lookup.file}, which Keras 3.15 refuses beside the assets of others"
+        journal.refuse(lookup.layer, f"{text}; give it the vocabulary as a list and save the model again")
         return
-    told = f"the file {one.file} with its vocabulary where the model is loaded, and load_model(..., safe_mode=False)"
-    journal.need(one.layer, told, NeedKind.FILE)
+    text = f"the file {lookup.file} with its vocabulary where the model is loaded, and load_model(..., safe_mode=False)"
+    journal.need(lookup.layer, text, NeedKind.FILE)
 
 
 def _lines_are_entries(raw: bytes) -> bool:
-    """Whether Keras 3 finds the entries that were written, one a line: it cuts at more characters than Keras 2 did, and
-    leaves out empty entries at the end (`IndexLookup.load_assets`, 2.15 and 3.15)."""
+    """Whether Keras 3 reads the same entries from a file with one a line: it splits at more characters than Keras 2,
+    and leaves out empty entries at the end (`IndexLookup.load_assets`, 2.15 and 3.15)."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:
@@ -54,7 +53,7 @@ def _lines_are_entries(raw: bytes) -> bool:
 
 
 def note_left_behind(model: Part, journal: Journal) -> None:
-    """Notes the vocabularies that weights alone do not hold; those in a config stay behind with it."""
-    for one in outermost(lookups_of(model, ())):
-        if one.source != "config":
-            journal.lose(one.layer, _STAYS)
+    """Note the vocabularies that a file of weights does not store, but for those in the config, which it lacks too."""
+    for lookup in outermost(lookups_of(model, ())):
+        if lookup.source != "config":
+            journal.lose(lookup.layer, _STAYS)

@@ -76,9 +76,9 @@ def _multiplied(old: np.ndarray, new: np.ndarray) -> Iterator[_Candidate]:
 
 def _arranged(how: Arrangement, old: np.ndarray, new: np.ndarray) -> _Candidate:
     def holds() -> bool:
-        return how.shape(old.shape) == new.shape and _are_same(how.made(old), new)
+        return how.shape(old.shape) == new.shape and _are_same(how.apply(old), new)
 
-    return f"changed ({how.told})", holds
+    return f"changed ({how.description})", holds
 
 
 def _are_same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -76,7 +76,7 @@ def put_text(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a small text as a whole or not at all; an open descriptor such as /dev/stdout, a FIFO or a terminal is
     written to directly. Raises FileAccessError."""
     descriptor = _descriptor(path)
-    with _system_errors(path):
+    with system_errors(path):
         if descriptor is not None:
             with os.fdopen(os.dup(descriptor), "wb") as file:
                 file.write(content)
@@ -125,7 +125,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Raises FileAccessError.
     """
-    with _system_errors(path), contextlib.ExitStack() as undo:
+    with system_errors(path), contextlib.ExitStack() as undo:
         target = destination(path)
         mode = _mode_of(target)
         descriptor, scratch = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
@@ -145,7 +145,7 @@ def replacing_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path of the same name in a scratch directory; the file written there replaces `path` when the block ends
     without an error. So the file can be read back before it replaces the old one. Raises FileAccessError.
     """
-    with _system_errors(path), contextlib.ExitStack() as undo:
+    with system_errors(path), contextlib.ExitStack() as undo:
         target = destination(path)
         scratch = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
@@ -160,7 +160,7 @@ def move_into_place(scratch: str | os.PathLike[str], path: str | os.PathLike[str
     is created. Raises FileAccessError.
     """
     target = Path(path)
-    with _system_errors(path):
+    with system_errors(path):
         if target.exists() and not target.is_file():
             raise FileAccessError("is no regular file", path=os.fspath(path), found=_kind(target), hint=_A_FILE)
         mode = target.stat().st_mode & 0o777 if target.is_file() else 0o666 & ~_umask()
@@ -181,7 +181,7 @@ def replacing_entries(directory: str | os.PathLike[str], names: Sequence[str]) -
     scratch directory lacks is then gone from `directory`. A missing directory is created. Raises FileAccessError.
     """
     target = Path(os.path.realpath(directory))
-    with _system_errors(directory), contextlib.ExitStack() as undo:
+    with system_errors(directory), contextlib.ExitStack() as undo:
         is_new = not target.exists()
         beside = target.parent if is_new else target
         scratch = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=beside))
@@ -234,7 +234,7 @@ def _move(source: Path, place: Path, undo: contextlib.ExitStack) -> None:
 
 
 @contextlib.contextmanager
-def _system_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+def system_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn an OSError within the block into a FileAccessError about `path`."""
     try:
         yield

@@ -29,9 +29,7 @@ class Record:
     damage: str
 
 
-_BUDGET_FACTOR = (
-    16  # the budget of a manifest against that of a checkpoint: after a long training it has thousands of entries
-)
+_BUDGET_FACTOR = 16  # times the budget of a checkpoint: after a long training a manifest has thousands of entries
 
 
 def records(directory: str | os.PathLike[str], manifest: Manifest) -> tuple[Record, ...]:

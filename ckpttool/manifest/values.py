@@ -82,6 +82,11 @@ class Saved:
         return self.state is State.COMPLETE
 
     @property
+    def ends_epoch(self) -> bool:
+        """Whether the checkpoint was saved at the end of its epoch."""
+        return self.batch is None
+
+    @property
     def score(self) -> float | None:
         """The monitored value, the smaller the better; None where it is missing or NaN, or its mode is not known."""
         if self.value is None or not self.mode or math.isnan(self.value):
@@ -89,7 +94,7 @@ class Saved:
         return -self.value if self.mode == "max" else self.value
 
 
-_ENTRIES_WITH_GENERATORS = 7  # entries before the newest one
+_WITH_GENERATORS = 7  # the newest entries, before one is added, that keep the states of generators
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +132,8 @@ class Manifest:
 
 def _without_old_generators(saved: tuple[Saved, ...]) -> tuple[Saved, ...]:
     """The entries without the states of generators, some kB each, except in the newest ones."""
-    old = (
-        replace(e, generators={}, generators_before={}) if e.generators else e
-        for e in saved[:-_ENTRIES_WITH_GENERATORS]
-    )
-    return (*old, *saved[-_ENTRIES_WITH_GENERATORS:])
+    old, new = saved[:-_WITH_GENERATORS], saved[-_WITH_GENERATORS:]
+    return (*(replace(e, generators={}, generators_before={}) if e.generators else e for e in old), *new)
 
 
 def best_entry(saved: Iterable[Saved]) -> Saved | None:

@@ -1,4 +1,4 @@
-"""Which set-ups there are on which backend: the callback is tested on TensorFlow, and by hand on JAX and PyTorch."""
+"""The set-ups that a backend does not have: tests run on TensorFlow, and by hand on JAX and PyTorch."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What lies in a directory."""
+"""The names of files in a directory."""
 
 from pathlib import Path
 
@@ -7,5 +7,5 @@ MANIFEST = "checkpoints.json"
 
 def names(directory: Path) -> list[str]:
     """All but the manifest; hidden files, which nothing may leave behind, and directories, with a slash, too."""
-    found = (path for path in directory.rglob("*") if path.name != MANIFEST)
-    return sorted(path.relative_to(directory).as_posix() + "/" * path.is_dir() for path in found)
+    paths = (path for path in directory.rglob("*") if path.name != MANIFEST)
+    return sorted(path.relative_to(directory).as_posix() + "/" * path.is_dir() for path in paths)

@@ -31,7 +31,7 @@ from ckpttool.manifest import damage
 EPOCHS, BATCHES = 4, 5
 
 
-class Tells(keras.callbacks.Callback):
+class ReportsSteps(keras.callbacks.Callback):
     """Tells that a training has begun."""
 
     def __init__(self, writer: int) -> None:
@@ -52,9 +52,9 @@ def train(directory: Path, units: int, writer: int) -> dict[str, Any]:
     x = np.random.default_rng(0).random((8 * BATCHES, units), "float32")
     best = ModelCheckpoint(directory / "best.keras", monitor="loss", save_best_only=True, resume=True)
     last = ModelCheckpoint(directory / "last.weights.h5", save_weights_only=True, save_freq=2, resume=True)
-    callbacks = [best, last, Tells(writer)]
-    given = {"batch_size": 8, "shuffle": False, "verbose": 0, "callbacks": callbacks}
-    history = model.fit(x, x.mean(axis=1), epochs=EPOCHS, **given).history
+    callbacks = [best, last, ReportsSteps(writer)]
+    arguments = {"batch_size": 8, "shuffle": False, "verbose": 0, "callbacks": callbacks}
+    history = model.fit(x, x.mean(axis=1), epochs=EPOCHS, **arguments).history
     variables = (*model.variables, *model.optimizer.variables)
     digest = hashlib.sha256(b"".join(np.asarray(each.numpy()).tobytes() for each in variables))
     return {"digest": digest.hexdigest(), "logs": {name: values[-1:] for name, values in history.items()}}
@@ -91,9 +91,9 @@ def run(directory: Path, units: int, seconds: float | None) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def ended_alike(one: Path, other: Path) -> bool:
+def ended_alike(directory: Path, other: Path) -> bool:
     """Whether two trainings have ended alike; one that was killed behind its last epoch has no logs any more."""
-    straight, killed = (json.loads((each / "end").read_text()) for each in (one, other))
+    straight, killed = (json.loads((each / "end").read_text()) for each in (directory, other))
     return killed["digest"] == straight["digest"] and killed["logs"] in (straight["logs"], {})
 
 
@@ -110,27 +110,27 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="how long a child trains at most")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    rng, found = random.Random(options.seed), dict.fromkeys(("kills", "damaged", "lost", "ends", "unlike"), 0)
+    rng, counts = random.Random(options.seed), dict.fromkeys(("kills", "damaged", "lost", "ends", "unlike"), 0)
     with tempfile.TemporaryDirectory() as place:
         straight, directory, before = Path(place, "straight"), Path(place, "killed"), 0
         assert run(straight, options.units, None) == 0
-        while found["kills"] < options.kills or before:
-            is_last = found["kills"] >= options.kills
+        while counts["kills"] < options.kills or before:
+            is_last = counts["kills"] >= options.kills
             code = run(directory, options.units, None if is_last else rng.uniform(0, options.seconds))
             assert code in (0, -signal.SIGKILL)
-            found["kills"] += code != 0
+            counts["kills"] += code != 0
             entries = saved_in(directory)
-            found["damaged"] += sum(bool(damage(directory, entry, thorough=True)) for entry in entries)
+            counts["damaged"] += sum(bool(damage(directory, entry, thorough=True)) for entry in entries)
             now = steps(directory)
-            found["lost"] += now < before
+            counts["lost"] += now < before
             before = now
             if code == 0:
-                found["ends"] += 1
-                found["unlike"] += not ended_alike(straight, directory)
-                found["bytes"] = max(path.stat().st_size for path in directory.iterdir())
+                counts["ends"] += 1
+                counts["unlike"] += not ended_alike(straight, directory)
+                counts["bytes"] = max(path.stat().st_size for path in directory.iterdir())
                 shutil.rmtree(directory)
                 before = 0
-            print(json.dumps(found), flush=True)
+            print(json.dumps(counts), flush=True)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from ckpttool.manifest import NAME, Saved, damage
 WEIGHTS_ONLY = {".weights.h5": True, ".keras": False, ".h5": False}
 
 
-def made(units: int) -> Any:
+def model_of_units(units: int) -> Any:
     """A compiled model, built with its optimizer."""
     model = keras.Sequential([keras.Input((units,)), keras.layers.Dense(units), keras.layers.Dense(units)])
     model.compile("adam", "mse")
@@ -41,7 +41,7 @@ def made(units: int) -> Any:
 
 @dataclass(frozen=True)
 class Case:
-    """What is killed: a callback, ours or Keras's, in one format, in the background or not."""
+    """The callback that is killed: ours or Keras's, in one format, in the background or not."""
 
     suffix: str
     background: bool
@@ -92,17 +92,17 @@ def is_whole(path: Path) -> bool:
 
 
 def complete(directory: Path, options: Case) -> list[Saved | Path]:
-    """What is said to be good: by the manifest, or, of Keras, the one file once it is there."""
+    """The checkpoints that are said to be good: by the manifest, or, of Keras, the one file once it exists."""
     if not options.peer:
         return list(saved_in(directory))
     return list(directory.glob(f"m{options.suffix}"))
 
 
-def whole(directory: Path, one: Saved | Path) -> bool:
-    """Whether what is said to be good is."""
-    if isinstance(one, Path):
-        return is_whole(one)
-    return not damage(directory, one, thorough=True) and is_whole(directory / one.file)
+def whole(directory: Path, saved: Saved | Path) -> bool:
+    """Whether a checkpoint that is said to be good is."""
+    if isinstance(saved, Path):
+        return is_whole(saved)
+    return not damage(directory, saved, thorough=True) and is_whole(directory / saved.file)
 
 
 def killed(model: Any, directory: Path, options: Case, seconds: float, first: int) -> None:
@@ -124,22 +124,22 @@ def killed(model: Any, directory: Path, options: Case, seconds: float, first: in
 
 
 def run(model: Any, case: Case, directory: Path, waits: list[float]) -> dict[str, Any]:
-    """What was found over all kills. Every child goes on in the directory that the one before it left."""
+    """The counts over all kills. Every child continues in the directory that the one before it left."""
     damaged = lost = 0
     newest: set[str] = set()
     for number, seconds in enumerate(waits):
         killed(model, directory, case, seconds, number * 10_000)
-        found = complete(directory, case)
-        bad = [one for one in found if not whole(directory, one)]
+        saved_files = complete(directory, case)
+        bad = [saved for saved in saved_files if not whole(directory, saved)]
         damaged += len(bad)
-        newest |= {str(one) if isinstance(one, Path) else one.file for one in found}
-        lost += bool(newest) and len(bad) == len(found)
+        newest |= {str(saved) if isinstance(saved, Path) else saved.file for saved in saved_files}
+        lost += bool(newest) and len(bad) == len(saved_files)
     left = set() if case.peer else leavings(model, case, directory)
     return {"kills": len(waits), "damaged": damaged, "lost": lost, "saves": len(newest), "left": sorted(left)}
 
 
 def leavings(model: Any, case: Case, directory: Path) -> set[str]:
-    """What a run that begins does not clean up, but for empty directories so young that they may be somebody's."""
+    """The names that a new run does not clean up, but for empty directories so young that they may be in use."""
     beginning = saving(model, directory, case)
     beginning.on_train_begin()
     beginning.on_train_end()
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peer", action="store_true")
     options = parser.parse_args()
-    model, rng = made(options.units), random.Random(options.seed)
+    model, rng = model_of_units(options.units), random.Random(options.seed)
     for suffix in options.suffix or WEIGHTS_ONLY:
         for background in (False,) if options.peer else (False, True):
             case = Case(suffix, background, options.peer)

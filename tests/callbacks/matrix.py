@@ -38,7 +38,7 @@ SIGNALS = ((0, 1), (0, 3), (1, 2), (2, 0))  # the epochs and batches in which a 
 
 
 class Member(NamedTuple):
-    """One training of the matrix."""
+    """A training of the matrix."""
 
     model: str
     optimizer: str
@@ -75,13 +75,13 @@ def everything() -> list[Member]:
 def chosen(count: int, tries: int = 40) -> list[Member]:
     """A choice in which all pairs of values meet, and then as many triples as so many members can hold."""
     rng, left, met = random.Random(17), everything(), set[Group]()
-    found = list[Member]()
-    while len(found) < count:
+    members = list[Member]()
+    while len(members) < count:
         best = max(rng.sample(left, tries), key=lambda member: _worth(member, met))
-        found.append(best)
+        members.append(best)
         left.remove(best)
         met.update(groups(best, 2), groups(best, 3))
-    return found
+    return members
 
 
 def _worth(member: Member, met: set[Group]) -> tuple[int, int]:
@@ -98,14 +98,14 @@ SENTENCES = ("EarlyStopping had ended this training", "Nothing is left to train"
 
 
 def refusal(member: Member) -> str:
-    """What Keras says of a member that cannot be trained at all, empty where it can."""
+    """The reason for which Keras cannot train a member at all, empty where it can."""
     if member.model == "GAN":  # those callbacks set the learning rate of its unused optimizer
         return ""
     return REFUSALS.get((member.optimizer, member.other), "")
 
 
 class Recorder(keras_callbacks.Callback):
-    """Writes down all logs that callbacks get; those of batches that are passed over are empty."""
+    """Records all logs that callbacks get; those of skipped batches are empty."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -179,7 +179,7 @@ class Ended:
 
 
 class Details:
-    """What a member leaves open, decided by its name."""
+    """The settings that a member leaves open, decided by its name."""
 
     def __init__(self, member: Member, seed: int = 0) -> None:
         rng = random.Random(hashlib.sha256(f"{member} {seed}".encode()).digest())
@@ -202,13 +202,13 @@ class Details:
         }
         name = f"e{{epoch}}{self.member.suffix}" if self.member.saves == "epoch" else f"m{self.member.suffix}"
         weights_only = self.member.suffix == ".weights.h5"
-        given = {"background": self.is_background, **occasions[self.member.saves]}
-        return ModelCheckpoint(place / name, save_weights_only=weights_only, resume=True, **given)
+        arguments = {"background": self.is_background, **occasions[self.member.saves]}
+        return ModelCheckpoint(place / name, save_weights_only=weights_only, resume=True, **arguments)
 
     def other(self, logs: Path) -> Any:
         """The callback beside it."""
         monitor = monitored(self.member.model)
-        made: dict[str, Callable[[], Any]] = {
+        callbacks_by_name: dict[str, Callable[[], Any]] = {
             "EarlyStopping": lambda: keras_callbacks.EarlyStopping(
                 monitor, patience=1, min_delta=10.0, mode="min", restore_best_weights=True
             ),
@@ -218,10 +218,10 @@ class Details:
             "LearningRateScheduler": lambda: keras_callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9),
             "TensorBoard": lambda: keras_callbacks.TensorBoard(logs, update_freq=self.update_freq, write_graph=False),
         }
-        return made[self.member.other]()
+        return callbacks_by_name[self.member.other]()
 
     def kill(self) -> tuple[list[Any], contextlib.AbstractContextManager[Any]]:
-        """What kills the training: a callback, or functions that are replaced meanwhile."""
+        """The means that kill the training: a callback, or functions that are replaced meanwhile."""
         if self.member.kill == "batch":
             return [Killer(self.epoch, self.batch)], contextlib.nullcontext()
         if self.member.kill == "end of an epoch":
@@ -253,10 +253,10 @@ def trained(details: Details, place: Path, logs: Path, *more: Any) -> Ended:
     beside, recorder = details.other(logs), Recorder()
     three = [details.saving(place), beside, [Signals()] if member.saves == "signal" else []]
     ordered = [three[number] for number in details.order]
-    callbacks = [each for one in ordered for each in (one if isinstance(one, list) else [one])]
+    callbacks = [each for item in ordered for each in (item if isinstance(item, list) else [item])]
     validation = {"validation_data": (X, Y), "validation_batch_size": 16} if details.validates else {}
-    given = {"batch_size": 4, "shuffle": False, "verbose": 0, **validation}
-    history = model.fit(X, Y, epochs=EPOCHS, callbacks=[*callbacks, recorder, *more], **given)
+    arguments = {"batch_size": 4, "shuffle": False, "verbose": 0, **validation}
+    history = model.fit(X, Y, epochs=EPOCHS, callbacks=[*callbacks, recorder, *more], **arguments)
     rate = None if member.optimizer == "schedule" else float(np.asarray(model.optimizer.learning_rate))
     counted = {name: getattr(beside, name, None) for name in ("wait", "best", "best_epoch", "cooldown_counter")}
     return Ended(_state(model), history.history, recorder, rate, events(logs), counted)
@@ -274,13 +274,13 @@ def events(logs: Path) -> dict[tuple[str, int], float]:
     from tensorflow import make_ndarray
     from tensorflow.python.summary.summary_iterator import summary_iterator
 
-    found = {}
+    values = {}
     for path in sorted(logs.rglob("events.out.*"), key=lambda path: path.stat().st_mtime_ns):
         for event in summary_iterator(str(path)):
             for value in event.summary.value:
                 if value.HasField("tensor"):
-                    found[f"{path.parent.name}/{value.tag}", int(event.step)] = make_ndarray(value.tensor).item()
-    return found
+                    values[f"{path.parent.name}/{value.tag}", int(event.step)] = make_ndarray(value.tensor).item()
+    return values
 
 
 class Unlike(AssertionError):
@@ -301,8 +301,8 @@ def outcome(member: Member, place: Path, seed: int = 0) -> str:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             resumed = trained(details, place / "killed", place / "resumed")
-        said = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
-        if odd := [text for text in said if not any(each in text for each in SENTENCES)]:
+        messages = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
+        if odd := [text for text in messages if not any(each in text for each in SENTENCES)]:
             raise Unlike(f"it is warned: {odd[0]}")
         compare(straight, resumed)
         _look_for_leavings(place / "killed")
@@ -334,28 +334,28 @@ def _kill(details: Details, place: Path) -> None:
 
 def compare(straight: Ended, resumed: Ended) -> None:
     """Raises Unlike where a training that was resumed differs from the whole one, in one bit."""
-    for number, (one, other) in enumerate(itertools.zip_longest(straight.state, resumed.state)):
-        if one is None or other is None or not np.array_equal(one, other, equal_nan=True):
-            raise Unlike(f"variable {number} of {len(straight.state)}: {one} is {other}")
+    for number, (first, other) in enumerate(itertools.zip_longest(straight.state, resumed.state)):
+        if first is None or other is None or not np.array_equal(first, other, equal_nan=True):
+            raise Unlike(f"variable {number} of {len(straight.state)}: {first} is {other}")
     for name, values in resumed.history.items():
         if values != straight.history[name]:
             raise Unlike(f"history of {name}: {straight.history[name]} is {values}")
-    for what in ("batches", "epochs"):
-        _compare_parts(what, getattr(straight.recorder, what), getattr(resumed.recorder, what))
+    for name in ("batches", "epochs"):
+        _compare_parts(name, getattr(straight.recorder, name), getattr(resumed.recorder, name))
     if (straight.rate, straight.counted) != (resumed.rate, resumed.counted):
         raise Unlike(f"{straight.rate}, {straight.counted} is {resumed.rate}, {resumed.counted}")
     tags = {tag for tag, _ in resumed.events}
     for tag in tags:
-        one, other = ({step: v for (t, step), v in each.events.items() if t == tag} for each in (straight, resumed))
-        _compare_parts(tag, one, other)
+        first, other = ({step: v for (t, step), v in each.events.items() if t == tag} for each in (straight, resumed))
+        _compare_parts(tag, first, other)
 
 
-def _compare_parts(what: str, whole: dict[Any, Any], part: dict[Any, Any]) -> None:
-    """Raises Unlike where the later part of what was noted is not what the whole has from there on."""
+def _compare_parts(name: str, whole: dict[Any, Any], part: dict[Any, Any]) -> None:
+    """Raises Unlike where the later part of the records differs from the end of the whole."""
     expected = {key: value for key, value in whole.items() if part and key >= min(part)}
     if expected != part:
         odd = sorted(key for key in expected.keys() | part.keys() if expected.get(key) != part.get(key))
-        raise Unlike(f"{what} {odd[0]}: {expected.get(odd[0])} is {part.get(odd[0])}")
+        raise Unlike(f"{name} {odd[0]}: {expected.get(odd[0])} is {part.get(odd[0])}")
 
 
 def _look_for_leavings(directory: Path) -> None:
@@ -375,20 +375,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    found = collections.Counter[str]()
+    counts = collections.Counter[str]()
     for member in drawn(options.count, options.seed):
         with tempfile.TemporaryDirectory() as place, contextlib.redirect_stdout(io.StringIO()):
             try:
-                told = outcome(member, Path(place), options.seed)
+                result = outcome(member, Path(place), options.seed)
             except Exception as error:
-                told = "differs" if isinstance(error, Unlike) else "fails"
+                result = "differs" if isinstance(error, Unlike) else "fails"
                 lines = traceback.format_exception_only(error)
-                where = traceback.format_tb(error.__traceback__)[-1] if told == "fails" else ""
+                where = traceback.format_tb(error.__traceback__)[-1] if result == "fails" else ""
             else:
                 lines, where = [], ""
-        found[told] += 1
-        print(f"{member}: {told}", *(f"{line.strip()[:600]}" for line in lines[-1:]), where, flush=True)
-    print(dict(found), flush=True)
+        counts[result] += 1
+        print(f"{member}: {result}", *(f"{line.strip()[:600]}" for line in lines[-1:]), where, flush=True)
+    print(dict(counts), flush=True)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def sequential(optimizer: str, run_eagerly: bool) -> Any:
     """Layers in a row, with random numbers of their own and of the generator that all share."""
     keras.utils.set_random_seed(1)
     with _policy(optimizer):
-        found = keras.Sequential(
+        model = keras.Sequential(
             [
                 keras.Input((_INPUTS,)),
                 layers.Dense(3, activation="tanh"),
@@ -56,7 +56,7 @@ def sequential(optimizer: str, run_eagerly: bool) -> Any:
                 layers.Dense(1),
             ]
         )
-        return _compiled(found, optimizer, run_eagerly)
+        return _compiled(model, optimizer, run_eagerly)
 
 
 def _graph() -> tuple[Any, Any]:
@@ -83,7 +83,7 @@ class Subclassed(keras.Model):
         self.dropout = layers.Dropout(0.2, seed=7)
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """One forward pass."""
+        """A forward pass."""
         return self.last(self.dropout(self.first(x), training=training))
 
 
@@ -98,7 +98,7 @@ class OwnStep(keras.Model):
     """A graph that is trained in a way of its own, as Keras's guide to `train_step` does it."""
 
     def train_step(self, data: Any) -> Any:
-        """One step."""
+        """A step of training."""
         import tensorflow as tf
 
         x, y = data
@@ -141,11 +141,11 @@ class Gan(keras.Model):
 
     @property
     def metrics(self) -> list[Any]:
-        """Those that are reset with every epoch."""
+        """The metrics, which are reset with every epoch."""
         return [self.d_loss_metric, self.g_loss_metric]
 
     def train_step(self, data: Any) -> Any:
-        """One step of each."""
+        """A step of both models."""
         real = data[0] if isinstance(data, tuple) else data
         noise = keras.random.normal((4, 2), seed=self.seed_generator)
         d_loss = self._step(self.discriminator, self.d_optimizer, lambda: self._d_loss(real, noise))
@@ -174,12 +174,12 @@ def gan(optimizer: str, run_eagerly: bool) -> Any:
     """A GAN."""
     keras.utils.set_random_seed(1)
     with _policy(optimizer):
-        found = Gan()
+        model = Gan()
         optimizers = [OPTIMIZERS[optimizer](), OPTIMIZERS[optimizer]()]
         if optimizer == "mixed_float16":
             optimizers = [keras.optimizers.LossScaleOptimizer(each) for each in optimizers]
-        found.compile(*optimizers, run_eagerly=run_eagerly, jit_compile=False)
-    return found
+        model.compile(*optimizers, run_eagerly=run_eagerly, jit_compile=False)
+    return model
 
 
 def shared(optimizer: str, run_eagerly: bool) -> Any:

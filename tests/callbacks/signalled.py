@@ -22,9 +22,9 @@ SIGNALS = {"term": signal.SIGTERM, "int": signal.SIGINT, "hangs": signal.SIGTERM
 class Signals(keras.callbacks.Callback):
     """Sends the signal."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, ending: str) -> None:
         super().__init__()
-        self.what, self.epoch = what, 0
+        self.ending, self.epoch = ending, 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Notes the epoch."""
@@ -34,18 +34,18 @@ class Signals(keras.callbacks.Callback):
         """Sends, and hangs."""
         if (self.epoch, batch) != (1, 2):
             return
-        os.kill(os.getpid(), SIGNALS[self.what])
-        if self.what == "twice":
-            os.kill(os.getpid(), SIGNALS[self.what])
-        if self.what in ("hangs", "twice"):
+        os.kill(os.getpid(), SIGNALS[self.ending])
+        if self.ending == "twice":
+            os.kill(os.getpid(), SIGNALS[self.ending])
+        if self.ending in ("hangs", "twice"):
             time.sleep(120)
 
 
-def main(directory: str, what: str) -> None:
+def main(directory: str, ending: str) -> None:
     """Trains."""
-    deadline = 0.5 if what == "hangs" else 60.0
+    deadline = 0.5 if ending == "hangs" else 60.0
     saving = ModelCheckpoint(Path(directory) / "{epoch}.keras", save_on_signal=True, deadline=deadline)
-    fit(model(), Signals(what), saving, epochs=100_000)
+    fit(model(), Signals(ending), saving, epochs=100_000)
 
 
 if __name__ == "__main__":

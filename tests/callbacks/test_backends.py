@@ -1,4 +1,4 @@
-"""What differs by backend: random numbers, where the data are taken. `KERAS_BACKEND=torch` and `jax` run these too."""
+"""Behaviour that differs by backend: random numbers, reading data. `KERAS_BACKEND=torch` and `jax` run these too."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -20,9 +20,9 @@ BACKEND = keras.backend.backend()
 def unseeded() -> Any:
     """A compiled model whose Dropout has no seed of its own; on PyTorch it draws from torch's generator."""
     keras.utils.set_random_seed(1)
-    found = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.4), keras.layers.Dense(1)])
-    found.compile("adam", "mse", run_eagerly=True)
-    return found
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.4), keras.layers.Dense(1)])
+    model.compile("adam", "mse", run_eagerly=True)
+    return model
 
 
 class Augmented(keras.utils.PyDataset):

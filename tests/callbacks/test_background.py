@@ -13,7 +13,7 @@ import ckpttool
 from ckpttool.callbacks import ModelCheckpoint, saved_in
 from ckpttool.callbacks.background import Worker
 from ckpttool.callbacks.snapshot import Buffers
-from ckpttool.callbacks.sources import _ByKeras, _Recorded
+from ckpttool.callbacks.sources import _KerasSource, _SnapshotSource
 from ckpttool.errors import CheckpointError, FileAccessError
 from tests.callbacks.training import fit, model, names
 
@@ -34,18 +34,18 @@ class OfItsOwn(keras.Sequential):
         super().save_weights(*args, **kwargs)
 
 
-def made(class_: type[Any]) -> Any:
+def model_of_class(class_: type[Any]) -> Any:
     """A compiled model of this class."""
-    found = class_.from_config(model().get_config())
-    found.compile("adam", "mse", run_eagerly=True)
-    return found
+    other_model = class_.from_config(model().get_config())
+    other_model.compile("adam", "mse", run_eagerly=True)
+    return other_model
 
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Nothing is written before it is opened."""
     opened = threading.Event()
-    for source in (_Recorded, _ByKeras):
+    for source in (_SnapshotSource, _KerasSource):
         write = source.write
 
         def late(self: Any, path: Path, write: Any = write) -> None:
@@ -92,37 +92,37 @@ def test_the_weights_of_the_call(
     """A model that is trained on while its file waits to be written: the file holds what the model held before."""
     remembers = Opens(gate)
     saving = ModelCheckpoint(tmp_path / name, save_weights_only=weights_only, background=True)
-    fit(made(class_), remembers, saving, epochs=2)
+    fit(model_of_class(class_), remembers, saving, epochs=2)
     first, second = remembers.weights
-    assert any(np.any(one != other) for one, other in zip(first, second, strict=True))
+    assert any(np.any(values != other) for values, other in zip(first, second, strict=True))
     for epoch, expected in enumerate(remembers.weights, 1):
         with ckpttool.open(tmp_path / name.format(epoch=epoch)) as checkpoint:
-            found = [weight.read() for weight in checkpoint.section(ckpttool.Section.MODEL)]
-        assert len(found) == len(expected) == 4
-        for one in expected:
-            assert any(np.array_equal(one, other) for other in found)
+            first_values = [weight.read() for weight in checkpoint.section(ckpttool.Section.MODEL)]
+        assert len(first_values) == len(expected) == 4
+        for values in expected:
+            assert any(np.array_equal(values, other) for other in first_values)
 
 
 def test_copies() -> None:
     """They keep their values, and the memory is used again while shapes and types are the same."""
     buffers, values = Buffers(), np.arange(6.0).reshape(2, 3).T
-    first = buffers.copied("a", values)
+    first = buffers.copy_of("a", values)
     values[:] = 7
     assert first.tolist() == [[0, 3], [1, 4], [2, 5]]
     assert first.flags.c_contiguous
-    assert np.shares_memory(first, buffers.copied("a", values))
+    assert np.shares_memory(first, buffers.copy_of("a", values))
     for other in (values.astype("float32"), values[:2]):
-        found = buffers.copied("a", other)
-        assert (found.dtype, found.tolist()) == (other.dtype, other.tolist())
-        assert not np.shares_memory(first, found)
-    assert not np.shares_memory(buffers.copied("b", values), buffers.copied("a", values))
+        second = buffers.copy_of("a", other)
+        assert (second.dtype, second.tolist()) == (other.dtype, other.tolist())
+        assert not np.shares_memory(first, second)
+    assert not np.shares_memory(buffers.copy_of("b", values), buffers.copy_of("a", values))
 
 
 class Failing:
     """Saves that fail from the second on, until `mended`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.mended, self.count, write = False, 0, _Recorded.write
+        self.mended, self.count, write = False, 0, _SnapshotSource.write
 
         def failing(source: Any, path: Path) -> None:
             self.count += 1
@@ -130,7 +130,7 @@ class Failing:
                 raise FileAccessError("cannot be written", path=str(path), found="No space left on device")
             write(source, path)
 
-        monkeypatch.setattr(_Recorded, "write", failing)
+        monkeypatch.setattr(_SnapshotSource, "write", failing)
 
 
 class Notes(keras.callbacks.Callback):
@@ -144,7 +144,7 @@ class Notes(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("epochs", [2, 3])
-def test_errors_are_told(epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_reported(epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the next call, or at the end of the training where there is none; what was saved before is still there."""
     failing, notes = Failing(monkeypatch), Notes()
     with pytest.raises(CheckpointError, match="No space left"):
@@ -172,27 +172,27 @@ def test_training_goes_on_where_a_warning_will_do(tmp_path: Path, monkeypatch: p
 
 def test_one_at_a_time() -> None:
     """A job waits for the one before it, which is told of first, in the thread of the caller."""
-    told, gate = list[tuple[str, str]](), threading.Event()
+    progress, gate = list[tuple[str, str]](), threading.Event()
 
     def job(number: int) -> str:
         assert gate.wait(WAIT)
         return f"{number} in {threading.current_thread().name.split('_')[0]}"
 
-    worker = Worker[str](True, lambda text: told.append((text, threading.current_thread().name)), told.append)
+    worker = Worker[str](True, lambda text: progress.append((text, threading.current_thread().name)), progress.append)
     worker.submit(lambda: job(1))
     worker.poll()
-    assert told == []
+    assert progress == []
     gate.set()
     worker.submit(lambda: job(2))
-    assert [text for text, _ in told] == ["1 in ckpttool-saving"]
+    assert [text for text, _ in progress] == ["1 in ckpttool-saving"]
     worker.close()
-    assert [text for text, _ in told] == ["1 in ckpttool-saving", "2 in ckpttool-saving"]
-    assert {name for _, name in told} == {threading.current_thread().name}
+    assert [text for text, _ in progress] == ["1 in ckpttool-saving", "2 in ckpttool-saving"]
+    assert {name for _, name in progress} == {threading.current_thread().name}
 
 
 @pytest.mark.parametrize("background", [False, True])
 def test_what_a_job_raises(background: bool) -> None:
-    """It is told once; what telling it raises comes out, and the thread ends all the same."""
+    """An error of a job is reported once; an error in reporting it is raised, and the thread ends all the same."""
 
     def fails() -> None:
         raise OSError("gone")

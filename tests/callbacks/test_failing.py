@@ -57,7 +57,7 @@ def test_room_again(tmp_path: Path) -> None:
     saving = ModelCheckpoint(directory / "{epoch}.keras", on_error="warn", save_best_only=True, keep_best=2)
     with pytest.warns(UserWarning, match=r"(?s)could not be saved.*run/2.keras: cannot.*File too large") as warned:
         fit(model(), Fills(), saving, epochs=3)
-    assert len([one for one in warned if "File too large" in str(one.message)]) == 1
+    assert len([message for message in warned if "File too large" in str(message.message)]) == 1
     assert names(directory) == ["1.keras", "3.keras"]
     assert [entry.epoch for entry in saved_in(directory)] == [1, 3]
 
@@ -93,7 +93,7 @@ def test_a_training_without_fit(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_gone(tmp_path: Path) -> None:
-    """It is made again, as it was at the beginning."""
+    """The directory is created again, as at the beginning."""
     directory = tmp_path / "a" / "run"
     fit(model(), Removes(directory, by_a_file=False), ModelCheckpoint(directory / "{epoch}.keras"), epochs=3)
     assert [entry.epoch for entry in saved_in(directory)] == [2, 3]
@@ -122,13 +122,13 @@ assert not {"tensorflow", "h5py", "numpy"} & set(sys.modules)
 
 
 def test_without_keras() -> None:
-    """What was saved can be found all the same; the callback says what to install."""
+    """Saved checkpoints are found without Keras; the callback says what to install."""
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", WITHOUT_KERAS], cwd=root, capture_output=True, text=True, check=True)
-    found, said = done.stdout.splitlines()
-    assert found == "fixtures/run/epoch_03.weights.h5 fixtures/run/epoch_02.weights.h5"
-    assert "ckpttool.callbacks.ModelCheckpoint needs Keras 3" in said
-    assert said.endswith('pip install "ckpttool[tensorflow]"')
+    stored, messages = done.stdout.splitlines()
+    assert stored == "fixtures/run/epoch_03.weights.h5 fixtures/run/epoch_02.weights.h5"
+    assert "ckpttool.callbacks.ModelCheckpoint needs Keras 3" in messages
+    assert messages.endswith('pip install "ckpttool[tensorflow]"')
 
 
 def test_a_model_that_keras_would_not_load(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_model_that_keras_would_not_load(tmp_path: Path) -> None:
     model.compile("sgd", "mse")
     x, y = np.ones((4, 2)), np.ones((4, 1))
     saving = ModelCheckpoint(tmp_path / "{epoch}.keras")
-    with pytest.warns(UserWarning, match="Keras would not load .*1.keras as it is saved: layer twice: ") as said:
+    with pytest.warns(UserWarning, match="Keras would not load .*1.keras as it is saved: layer twice: ") as messages:
         model.fit(x, y, epochs=2, verbose=0, callbacks=[saving])
-    assert len([one for one in said if "would not load" in str(one.message)]) == 1
+    assert len([message for message in messages if "would not load" in str(message.message)]) == 1
     assert sorted(path.name for path in tmp_path.glob("*.keras")) == ["1.keras", "2.keras"]

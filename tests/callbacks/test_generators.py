@@ -17,14 +17,14 @@ def text(state: bytes) -> str:
 
 
 def test_they_go_on() -> None:
-    """What was drawn after a state was taken is drawn again, numbers that were left over included."""
+    """Numbers drawn after a state was read are drawn again, left-over deviates included."""
     random.seed(5)
     np.random.seed(5)
     random.gauss(0, 1)
     np.random.randn()
     known = generators.states()
     before = [random.gauss(0, 1), random.random(), np.random.randn(), np.random.rand()]
-    generators.bring_back(known)
+    generators.restore(known)
     assert [random.gauss(0, 1), random.random(), np.random.randn(), np.random.rand()] == before
 
 
@@ -44,12 +44,12 @@ STRANGE = {
 
 @pytest.mark.parametrize("name", STRANGE)
 def test_what_is_no_state(name: str) -> None:
-    """It is told of, and the generators are as they were."""
+    """A text that is no state is warned of, and the generators are as they were."""
     before = random.getstate(), str(np.random.get_state())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        generators.bring_back(STRANGE[name])
-    (told,) = caught
-    assert "begin anew" in str(told.message)
-    assert "\x1b" not in str(told.message)
+        generators.restore(STRANGE[name])
+    (warning,) = caught
+    assert "begin anew" in str(warning.message)
+    assert "\x1b" not in str(warning.message)
     assert (random.getstate(), str(np.random.get_state())) == before

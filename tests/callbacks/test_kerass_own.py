@@ -1,4 +1,4 @@
-"""What Keras's own tests ask of ModelCheckpoint and BackupAndRestore, asked of ckpttool's callback.
+"""Keras's own tests of ModelCheckpoint and BackupAndRestore, with ckpttool's callback.
 
 The tests of Keras 3.15 come with it (keras/src/callbacks/model_checkpoint_test.py, backup_and_restore_test.py). Those
 of ModelCheckpoint run as they are, with another class of that name. Those of BackupAndRestore look at names of files
@@ -24,21 +24,21 @@ pytestmark = [
 ]
 
 
-def made(filepath: str, monitor: str = "val_loss", **given: Any) -> Any:
+def callback(filepath: str, monitor: str = "val_loss", **arguments: Any) -> Any:
     """A callback for the tests of Keras. A name that no log has is the one difference: Keras warns, and saves over the
     best file; so its own class answers for that, and `test_a_monitor_that_is_not_given` for ckpttool's."""
     kind = keras.callbacks.ModelCheckpoint if monitor == "unknown" else ModelCheckpoint
-    return kind(filepath, monitor=monitor, **given)
+    return kind(filepath, monitor=monitor, **arguments)
 
 
 @pytest.fixture
 def case(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The tests of ModelCheckpoint, with ckpttool's class in the place of Keras's."""
-    monkeypatch.setattr(kerass_tests, "callbacks", types.SimpleNamespace(ModelCheckpoint=made))
-    found = kerass_tests.ModelCheckpointTest()
-    found.setUp()
-    yield found
-    found.doCleanups()
+    monkeypatch.setattr(kerass_tests, "callbacks", types.SimpleNamespace(ModelCheckpoint=callback))
+    instance = kerass_tests.ModelCheckpointTest()
+    instance.setUp()
+    yield instance
+    instance.doCleanups()
 
 
 @pytest.mark.filterwarnings("ignore:Keras would not load")  # a Sequential without Input, which Keras builds by data
@@ -50,9 +50,9 @@ def test_model_checkpoint(name: str, case: Any) -> None:
 
 def backed_up() -> Any:
     """The model of those tests, with a layer that counts how often it is called."""
-    found = keras.Sequential([keras.Input((3,)), backup_tests.CanaryLayer(), keras.layers.Dense(1)])
-    found.compile("sgd", "mse", metrics=["mse"])
-    return found
+    instance = keras.Sequential([keras.Input((3,)), backup_tests.CanaryLayer(), keras.layers.Dense(1)])
+    instance.compile("sgd", "mse", metrics=["mse"])
+    return instance
 
 
 def train(trained: Any, callbacks: list[Any], epochs: int) -> Any:
@@ -76,20 +76,20 @@ def test_the_best_case(freq: Any, steps: int | None, epochs: int | None, calls: 
 
 
 def test_a_corrupted_backup(tmp_path: Path) -> None:
-    """Where the newest file is damaged, the one before it is gone on from."""
+    """Where the newest file is damaged, training is resumed from the one before it."""
     saving = ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True, keep_last=2, resume=True)
     with pytest.raises(RuntimeError, match="EpochInterruption"):
         train(backed_up(), [saving, backup_tests.InterruptingCallback(steps_int=None, epoch_int=2)], 6)
     (tmp_path / "2.weights.h5").write_text("0")
     again = backed_up()
-    with pytest.warns(UserWarning, match="The checkpoint before it is looked at"):
+    with pytest.warns(UserWarning, match="The checkpoint before it is tried"):
         train(again, [ModelCheckpoint(saving.filepath, save_weights_only=True, keep_last=2, resume=True)], 5)
     assert int(again.layers[0].counter.value) == 5 * 3
 
 
 @pytest.mark.parametrize("freq", ["batch", 0.15])
 def test_what_is_no_frequency(freq: Any, tmp_path: Path) -> None:
-    """It is refused at once."""
+    """A frequency that is none is refused at once."""
     with pytest.raises(ValueError, match="Unrecognized save_freq"):
         ModelCheckpoint(tmp_path / "m.keras", save_freq=freq)
 
@@ -117,16 +117,16 @@ def test_the_statements_of_the_guides(tmp_path: Path) -> None:
     trained = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     trained.compile("sgd", "mse")
     history = trained.fit(x, y, validation_data=(x, y), epochs=3, verbose=0, callbacks=[best, whole, old, *others])
-    told = [f"weights.{n:02d}-{loss:.2f}" for n, loss in enumerate(history.history["val_loss"], 1)]
-    assert [path.stem for path in sorted((tmp_path / "whole").glob("*.keras"))] == told
-    assert [path.stem for path in sorted((tmp_path / "old").glob("*.hdf5"))] == told
+    names = [f"weights.{n:02d}-{loss:.2f}" for n, loss in enumerate(history.history["val_loss"], 1)]
+    assert [path.stem for path in sorted((tmp_path / "whole").glob("*.keras"))] == names
+    assert [path.stem for path in sorted((tmp_path / "old").glob("*.hdf5"))] == names
     assert best.best == min(history.history["val_loss"])
     trained.load_weights(tmp_path / "best.weights.h5")
     assert saved_in(tmp_path)[-1].value == best.best
 
 
 def test_a_monitor_that_is_not_given(tmp_path: Path) -> None:
-    """Where no log has the name, Keras saves every epoch over the best file; here it is an error at the first batch."""
+    """A monitor that no log has is an error at the first batch; Keras saves every epoch over the best file."""
     saving = ModelCheckpoint(tmp_path / "m.keras", monitor="val_acc", mode="max", save_best_only=True)
     with pytest.raises(ValueError, match="There is no 'val_acc'"):
         train(backed_up(), [saving], 1)

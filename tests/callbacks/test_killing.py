@@ -17,8 +17,8 @@ def test_killed_at_random() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(found) == 6
-    for case in found:
+    cases = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(cases) == 6
+    for case in cases:
         assert (case["kills"], case["damaged"], case["lost"], case["left"]) == (KILLS, 0, 0, []), case
         assert case["saves"] > 0

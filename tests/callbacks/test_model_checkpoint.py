@@ -113,10 +113,10 @@ def test_the_threshold(tmp_path: Path) -> None:
 def test_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With `verbose=1`, Keras's sentences."""
     Played(tmp_path / "m.keras", save_best_only=True, verbose=1).play([2, 3, 1])
-    told = capsys.readouterr().out
-    assert "Epoch 1: val_loss improved from None to 2.00000, saving model to" in told
-    assert "Epoch 2: val_loss did not improve from 2.00000" in told
-    assert "Epoch 3: val_loss improved from 2.00000 to 1.00000" in told
+    output = capsys.readouterr().out
+    assert "Epoch 1: val_loss improved from None to 2.00000, saving model to" in output
+    assert "Epoch 2: val_loss did not improve from 2.00000" in output
+    assert "Epoch 3: val_loss improved from 2.00000 to 1.00000" in output
 
 
 @pytest.mark.parametrize(("save_freq", "steps"), [(3, 1), (5, 1), (4, 2), (3, 2), (1, 1)])
@@ -184,7 +184,7 @@ def test_equal_names(tmp_path: Path) -> None:
 
 
 def test_a_model_that_has_become_nan(tmp_path: Path) -> None:
-    """It replaces nothing, which is said; with `verify=False` it does."""
+    """A NaN model replaces nothing, with a warning; with `verify=False` it does."""
     broken = model()
     weights = broken.get_weights()
     for verify, saved in ((True, 1), (False, 2)):
@@ -192,23 +192,23 @@ def test_a_model_that_has_become_nan(tmp_path: Path) -> None:
         callback.play([1.0])
         broken.set_weights([np.full_like(weights[0], nan), *weights[1:]])
         callback.set_model(broken)
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             callback.on_epoch_end(1, {})
-        assert any("has become NaN" in str(each.message) for each in told) == verify
+        assert any("has become NaN" in str(each.message) for each in caught) == verify
         assert saved_in(tmp_path)[-1].epoch == saved
 
 
 @pytest.mark.parametrize(("name", "weights_only"), [("w.hdf5", False), ("w.hdf5", True), ("w.h5", True)])
 def test_old_spellings(name: str, weights_only: bool, tmp_path: Path) -> None:
     """Warned of once, and written in the container that loads under that name."""
-    with pytest.warns(UserWarning, match="is written as") as told:
+    with pytest.warns(UserWarning, match="is written as") as caught:
         callback = ModelCheckpoint(tmp_path / name, save_weights_only=weights_only)
-    assert len(told) == 1
+    assert len(caught) == 1
     trained = model()
     fit(trained, callback, epochs=1)
-    other, said = model(seed=2), pytest.warns(UserWarning, match="no state of the optimizer")
-    with said if weights_only else contextlib.nullcontext():
+    other, warned = model(seed=2), pytest.warns(UserWarning, match="no state of the optimizer")
+    with warned if weights_only else contextlib.nullcontext():
         load_latest(other, tmp_path)
     assert np.array_equal(other.predict(X, verbose=0), trained.predict(X, verbose=0))
 
@@ -230,7 +230,7 @@ def test_what_the_manifest_says(tmp_path: Path) -> None:
 
 
 def test_at_the_end_and_when_fit_fails(tmp_path: Path) -> None:
-    """What is trained is not lost, and not saved twice."""
+    """The trained weights are not lost, and not saved twice."""
 
     class Fails(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -248,7 +248,7 @@ def test_at_the_end_and_when_fit_fails(tmp_path: Path) -> None:
 
 
 def test_a_subclassed_model(tmp_path: Path) -> None:
-    """What is no Functional model is saved and loaded as well."""
+    """A subclassed model is saved and loaded as well."""
 
     class Own(keras.Model):
         def __init__(self) -> None:
@@ -281,7 +281,7 @@ def test_the_arguments_are_those_of_keras() -> None:
 
 
 def test_a_manifest_that_is_none(tmp_path: Path) -> None:
-    """It is set aside, which is said, and training goes on."""
+    """A manifest that is none is set aside with a warning, and training continues."""
     (tmp_path / "checkpoints.json").write_text("{")
     with pytest.warns(UserWarning, match="set aside"):
         Played(tmp_path / "m.keras").play([1.0])

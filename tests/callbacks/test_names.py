@@ -41,7 +41,7 @@ def test_the_spellings_that_people_use(
 
 
 @pytest.mark.parametrize(
-    ("filepath", "weights_only", "said"),
+    ("filepath", "weights_only", "message"),
     [
         ("model", False, "must end in `.keras`"),
         ("model.txt", True, "must end in `.weights.h5`"),
@@ -54,9 +54,9 @@ def test_the_spellings_that_people_use(
         ("m{epoch.real.x}.keras", False, "cannot be filled"),
     ],
 )
-def test_what_cannot_be_meant(filepath: str, weights_only: bool, said: str) -> None:
-    """It is refused when the callback is made, not after the first epoch."""
-    with pytest.raises(ValueError, match=said):
+def test_what_cannot_be_meant(filepath: str, weights_only: bool, message: str) -> None:
+    """A path that cannot be used is refused when the callback is made, not after the first epoch."""
+    with pytest.raises(ValueError, match=message):
         Names.of(filepath, weights_only)
 
 
@@ -68,13 +68,13 @@ def test_a_log_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("name", ["../../etc/x", "..", "a/../../x"])
 def test_a_log_leads_nowhere(name: str) -> None:
-    """What a log makes of the name stays within the directory."""
+    """A name with the text of a log stays within the directory."""
     with pytest.raises(ValueError, match="out of the directory"):
         Names.of("d/{who}.keras", False).name(0, None, {"who": f"../{name}"})
 
 
 def test_what_is_saved_out_of_turn() -> None:
-    """It has a name that no member of the series has."""
+    """A file saved outside the schedule has a name that no file of the series has."""
     assert Names.of("d/epoch_{epoch:02d}.weights.h5", True).last == "epoch.last.weights.h5"
     assert Names.of("d/{epoch}.keras", False).last == "checkpoint.last.keras"
 
@@ -84,23 +84,23 @@ def test_numbers_where_a_name_is_taken(taken: set[int]) -> None:
     """The first that is free, before the suffix."""
     names = Names.of("m.weights.h5", True)
     used = {"m.weights.h5", *(f"m-{number}.weights.h5" for number in taken)}
-    found = names.numbered("m.weights.h5", used)
-    assert found not in used
-    assert found == f"m-{min(set(range(2, 11)) - taken)}.weights.h5"
+    numbered = names.numbered("m.weights.h5", used)
+    assert numbered not in used
+    assert numbered == f"m-{min(set(range(2, 11)) - taken)}.weights.h5"
 
 
 @pytest.mark.parametrize(
-    ("filepath", "save_freq", "retained", "said"),
+    ("filepath", "save_freq", "retained", "message"),
     [
         ("m.keras", "epoch", True, "need {epoch}"),
         ("m{batch}.keras", "epoch", False, "no {batch}"),
         ("m{epoch}-{val_loss}.keras", 5, False, "no val_loss"),
     ],
 )
-def test_placeholders_that_are_never_known(filepath: str, save_freq: Any, retained: bool, said: str) -> None:
+def test_placeholders_that_are_never_known(filepath: str, save_freq: Any, retained: bool, message: str) -> None:
     """They are refused when the callback is made."""
     names = Names.of(filepath, False)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         names.check_use(save_freq, retained)
 
 
@@ -110,14 +110,14 @@ def test_placeholders_that_are_never_known(filepath: str, save_freq: Any, retain
         ("m.keras", False, ""),
         ("m.weights.h5", True, ""),
         ("m.h5", False, ""),
-        ("m.hdf5", False, "a name in .keras"),
-        ("m.hdf5", True, "a name in .weights.h5"),
-        ("m.h5", True, "a name in .weights.h5"),
+        ("m.hdf5", False, "use .keras"),
+        ("m.hdf5", True, "use .weights.h5"),
+        ("m.h5", True, "use .weights.h5"),
         ("m.weights.h5", False, "load_weights does not read"),
     ],
 )
 def test_names_that_promise_something_else(filepath: str, weights_only: bool, warned: str) -> None:
-    """What is written instead is told."""
-    found = Names.of(filepath, weights_only).warning()
-    assert warned in found
-    assert bool(found) == bool(warned)
+    """The format that is written instead is named in a warning."""
+    warning = Names.of(filepath, weights_only).warning()
+    assert warned in warning
+    assert bool(warning) == bool(warned)

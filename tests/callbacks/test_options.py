@@ -1,4 +1,4 @@
-"""What the callback is to others, and what others hear from it and have it keep."""
+"""Options of the callback that others see: notes, links, `on_saved`, states of other callbacks."""
 
 import copy
 import warnings
@@ -55,22 +55,22 @@ def test_whoever_wants_to_know(background: bool, tmp_path: Path) -> None:
 
 def test_notes(tmp_path: Path) -> None:
     """They come back as they were given."""
-    given = {"commit": "4f2c", "fold": 2, "rate": np.float32(0.5), "limit": float("inf"), "word": "nan"}
-    fit(model(), ModelCheckpoint(tmp_path / "m.keras", notes=given), epochs=1)
-    assert saved_in(tmp_path)[0].notes == {**given, "rate": 0.5}
+    notes = {"commit": "4f2c", "fold": 2, "rate": np.float32(0.5), "limit": float("inf"), "word": "nan"}
+    fit(model(), ModelCheckpoint(tmp_path / "m.keras", notes=notes), epochs=1)
+    assert saved_in(tmp_path)[0].notes == {**notes, "rate": 0.5}
 
 
 @pytest.mark.parametrize(
     "notes", [{"a": [1]}, {"a": None}, {1: "a"}, {"a": "x" * 2000}, {str(n): n for n in range(200)}]
 )
 def test_what_is_no_note(notes: Any, tmp_path: Path) -> None:
-    """It is told before anything is trained."""
+    """A note that cannot be stored is an error before anything is trained."""
     with pytest.raises(ValueError, match=r"note|name|state"):
         ModelCheckpoint(tmp_path / "m.keras", notes=notes)
 
 
 def test_a_link_to_the_newest(tmp_path: Path) -> None:
-    """It leads to the newest file of the series at any time, and what is no link is left alone."""
+    """The link leads to the newest file of the series at any time, and a file that is no link is not replaced."""
     leads: list[str] = []
 
     def look(_path: Path, _entry: Saved) -> None:
@@ -90,37 +90,37 @@ def test_a_link_to_the_newest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("link", ["", "..", "a/b.keras", "e7.keras", "newest.h5", "e.last.keras"])
 def test_what_is_no_name_of_a_link(link: str, tmp_path: Path) -> None:
-    """One that is elsewhere, is of another kind, or that a file may get."""
+    """A link elsewhere, of another suffix, or with the name of a file of the series is refused."""
     with pytest.raises(ValueError, match=r"link='"):
         ModelCheckpoint(tmp_path / "e{epoch}.keras", link=link)
 
 
 class Counting(keras.callbacks.Callback):
-    """A callback of a user's own, which says what it keeps."""
+    """A callback of a user's own, with a state."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[float] = []
         self.best: float | None = None
-        self.words = "none"
+        self.text = "none"
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Counts."""
         self.seen.append(logs["loss"])
-        self.best, self.words = np.float32(min(self.seen)), f"epoch {epoch}"
+        self.best, self.text = np.float32(min(self.seen)), f"epoch {epoch}"
 
     def state_dict(self) -> Mapping[str, Any]:
-        """What is kept."""
-        return {"seen": self.seen, "best": self.best, "words": self.words, "nothing": None, "so": True}
+        """The state."""
+        return {"seen": self.seen, "best": self.best, "words": self.text, "nothing": None, "so": True}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there."""
-        self.seen, self.best, self.words = state["seen"], state["best"], state["words"]
+        """Restores the state."""
+        self.seen, self.best, self.text = state["seen"], state["best"], state["words"]
         assert (state["nothing"], state["so"]) == (None, True)
 
 
 def test_the_state_of_own_callbacks(tmp_path: Path) -> None:
-    """What they say they keep is there again after a kill; two of one class keep theirs apart."""
+    """The states of own callbacks are restored after a kill; two of one class have one each."""
     straight, resumed = (Counting(), Counting()), (Counting(), Counting())
     straight[1].seen = [7.0]
     fit(model(), *straight, ModelCheckpoint(tmp_path / "a" / "m.keras", resume=True), epochs=4)
@@ -129,26 +129,26 @@ def test_the_state_of_own_callbacks(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         fit(model(), *killed, ModelCheckpoint(tmp_path / "b" / "m.keras", resume=True), Kill(11), epochs=4)
     fit(model(), *resumed, ModelCheckpoint(tmp_path / "b" / "m.keras", resume=True), epochs=4)
-    for one, other in zip(straight, resumed, strict=True):
-        assert (one.seen, one.best, one.words) == (other.seen, other.best, other.words)
+    for first, other in zip(straight, resumed, strict=True):
+        assert (first.seen, first.best, first.text) == (other.seen, other.best, other.text)
 
 
 class Unwritable(Counting):
-    """One whose state no manifest holds."""
+    """A callback whose state no manifest can store."""
 
     def state_dict(self) -> Mapping[str, Any]:
         """An object."""
         return {"model": object()}
 
 
-def test_a_state_that_cannot_be_kept(tmp_path: Path) -> None:
-    """It is told of, and the model is saved."""
+def test_a_state_that_cannot_be_stored(tmp_path: Path) -> None:
+    """A state that cannot be stored is warned of, and the model is saved."""
     with pytest.warns(UserWarning, match="The state of the callback Unwritable is not saved"):
         fit(model(), Unwritable(), ModelCheckpoint(tmp_path / "m.keras"), epochs=1)
     assert names(tmp_path) == ["m.keras"]
 
 
-def test_states_of_generators_are_kept_for_the_newest(tmp_path: Path) -> None:
+def test_states_of_generators_are_stored_for_the_newest(tmp_path: Path) -> None:
     """A manifest of a long training does not grow by some kB an epoch."""
     with warnings.catch_warnings():
         fit(model(), ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True), epochs=10)

@@ -47,9 +47,9 @@ def model(eagerly: bool = True) -> Any:
         keras.layers.Dropout(0.3, seed=5),
         keras.layers.Dense(1),
     ]
-    found = keras.Sequential(layers)
-    found.compile(keras.optimizers.Adam(0.05), "mse", metrics=["mae"], run_eagerly=eagerly, jit_compile=False)
-    return found
+    built = keras.Sequential(layers)
+    built.compile(keras.optimizers.Adam(0.05), "mse", metrics=["mae"], run_eagerly=eagerly, jit_compile=False)
+    return built
 
 
 def others(restore: bool) -> list[Any]:
@@ -81,21 +81,21 @@ def interrupted(make: Any, points: list[int], restore: bool) -> tuple[Any, Any]:
     return trained, run(trained, make(), restore)
 
 
-def assert_same(one: Any, other: Any) -> None:
+def assert_same(first: Any, other: Any) -> None:
     """All state of two models is equal, to the bit."""
-    for a, b in zip(state(one), state(other), strict=True):
+    for a, b in zip(state(first), state(other), strict=True):
         assert np.array_equal(a, b, equal_nan=True)
 
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, tuple[Any, Any]]:
     """Trainings that nobody interrupts, by whether they get the best weights back at the end, with their history."""
-    found = {}
+    runs = {}
     for restore in (False, True):
         trained, path = model(), tmp_path_factory.mktemp("s") / "{epoch}.keras"
         with quiet():
-            found[restore] = trained, run(trained, ModelCheckpoint(path, resume=True), restore)
-    return found
+            runs[restore] = trained, run(trained, ModelCheckpoint(path, resume=True), restore)
+    return runs
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_as_a_graph(tmp_path: Path) -> None:
 
 
 def test_early_stopping_stays_stopped(tmp_path: Path) -> None:
-    """What had stopped is not trained on, and gets its best weights; with more patience it goes on."""
+    """A training that EarlyStopping had ended gets its best weights; with more patience it continues."""
 
     def train(patience: int) -> tuple[Any, Any]:
         trained = model()
@@ -178,7 +178,7 @@ def test_nothing_is_left_to_train(tmp_path: Path) -> None:
     assert fit(trained, epochs=1).epoch == [0]
 
 
-def test_the_best_value_and_what_is_kept_go_on(tmp_path: Path) -> None:
+def test_the_best_value_and_retention_continue(tmp_path: Path) -> None:
     """After a restart, a worse model does not replace the best, and no more files are kept than were asked for."""
     from tests.callbacks.training import Played
 
@@ -231,7 +231,7 @@ def test_a_damaged_file(harm: str, tmp_path: Path) -> None:
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    """Where nothing was saved, training begins."""
+    """In an empty directory, training begins."""
     assert load_latest(model(), tmp_path / "none") is None
     assert fit(model(), ModelCheckpoint(tmp_path / "n" / "{epoch}.keras", resume=True), epochs=1).epoch == [0]
     assert (latest(tmp_path / "none"), best(tmp_path / "none")) == (None, None)

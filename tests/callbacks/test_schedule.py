@@ -18,7 +18,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("given_", "said"),
+    ("arguments", "message"),
     [
         ({"save_freq": "epochs"}, "Unrecognized save_freq"),
         ({"save_freq": 0}, "Unrecognized save_freq"),
@@ -29,10 +29,10 @@ class Clock:
         ({"overhead": 3.0}, "overhead"),
     ],
 )
-def test_what_makes_no_schedule(given_: dict[str, object], said: str) -> None:
-    """It is refused when the callback is made."""
-    with pytest.raises(ValueError, match=said):
-        Schedule(**given_)  # type: ignore[arg-type]
+def test_what_makes_no_schedule(arguments: dict[str, object], message: str) -> None:
+    """A wrong schedule is refused when the callback is made."""
+    with pytest.raises(ValueError, match=message):
+        Schedule(**arguments)  # type: ignore[arg-type]
 
 
 @given(st.integers(1, 7), st.integers(1, 5), st.integers(1, 60))
@@ -88,7 +88,7 @@ def test_saving_costs_no_more_than_its_share(share: float, cost: float, epoch_se
     assert saves >= 1
 
 
-def test_what_was_passed_over_is_made_up_for() -> None:
+def test_a_postponed_save_is_done_later() -> None:
     """At the next epoch that affords it, not only after `every_n_epochs` more."""
     clock = Clock()
     schedule = Schedule(epochs=4, overhead=0.1, clock=clock)

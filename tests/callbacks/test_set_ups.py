@@ -27,10 +27,10 @@ def sequential(optimizer: Any = None, has_input: bool = True, **compiled: Any) -
     """A compiled model with random numbers of its own."""
     keras.utils.set_random_seed(1)
     layers = [keras.layers.Dense(3, activation="tanh"), keras.layers.Dropout(0.2, seed=3), keras.layers.Dense(1)]
-    found = keras.Sequential([*([keras.Input((4,))] if has_input else []), *layers])
-    given = {"metrics": ["mae"], "run_eagerly": True, **compiled}
-    found.compile(optimizer or keras.optimizers.Adam(0.02), "mse", **given)
-    return found
+    model_ = keras.Sequential([*([keras.Input((4,))] if has_input else []), *layers])
+    arguments = {"metrics": ["mae"], "run_eagerly": True, **compiled}
+    model_.compile(optimizer or keras.optimizers.Adam(0.02), "mse", **arguments)
+    return model_
 
 
 class Own(keras.Model):
@@ -41,16 +41,16 @@ class Own(keras.Model):
         self.first, self.last = keras.layers.Dense(3, activation="tanh"), part or keras.layers.Dense(1)
 
     def call(self, x: Any) -> Any:
-        """One forward pass."""
+        """A forward pass."""
         return self.last(self.first(x))
 
 
 def own() -> Any:
     """A compiled model of one's own class."""
     keras.utils.set_random_seed(1)
-    found = Own()
-    found.compile(keras.optimizers.Adam(0.02), "mse", metrics=["mae"], run_eagerly=True)
-    return found
+    model_ = Own()
+    model_.compile(keras.optimizers.Adam(0.02), "mse", metrics=["mae"], run_eagerly=True)
+    return model_
 
 
 class Rivals(keras.Model):
@@ -58,20 +58,20 @@ class Rivals(keras.Model):
 
     def __init__(self) -> None:
         super().__init__()
-        self.one, self.other = keras.layers.Dense(2), keras.layers.Dense(1)
-        self.one_optimizer = keras.optimizers.Adam(0.03)
+        self.first, self.other = keras.layers.Dense(2), keras.layers.Dense(1)
+        self.first_optimizer = keras.optimizers.Adam(0.03)
         self.other_optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
 
     def call(self, x: Any) -> Any:
-        """One forward pass."""
-        return self.other(self.one(x))
+        """A forward pass."""
+        return self.other(self.first(x))
 
     def train_step(self, data: Any) -> Any:
-        """One step of each part."""
+        """A step of each part."""
         import tensorflow as tf
 
         x, y = data
-        for part, optimizer in ((self.one, self.one_optimizer), (self.other, self.other_optimizer)):
+        for part, optimizer in ((self.first, self.first_optimizer), (self.other, self.other_optimizer)):
             with tf.GradientTape() as tape:
                 loss = keras.ops.mean((self(x, training=True) - y) ** 2)
             gradients = tape.gradient(loss, part.trainable_variables)
@@ -82,15 +82,15 @@ class Rivals(keras.Model):
 def rivals() -> Any:
     """A compiled model of two parts."""
     keras.utils.set_random_seed(1)
-    found = Rivals()
-    found.compile(run_eagerly=False, jit_compile=False)
-    found(X[:1])
-    return found
+    model_ = Rivals()
+    model_.compile(run_eagerly=False, jit_compile=False)
+    model_(X[:1])
+    return model_
 
 
 def fit(trained: Any, callbacks: list[Any], epochs: int = 4, **options: Any) -> Any:
     """The history of a training of five batches an epoch."""
-    given = {
+    arguments = {
         "batch_size": 4,
         "shuffle": False,
         "verbose": 0,
@@ -98,7 +98,7 @@ def fit(trained: Any, callbacks: list[Any], epochs: int = 4, **options: Any) -> 
         "validation_batch_size": 20,
         **options,
     }
-    return trained.fit(X, Y, epochs=epochs, callbacks=callbacks, **given)
+    return trained.fit(X, Y, epochs=epochs, callbacks=callbacks, **arguments)
 
 
 def state(trained: Any) -> list[np.ndarray]:
@@ -244,7 +244,7 @@ def test_without_a_manifest(template: str, harm: str, tmp_path: Path) -> None:
         warnings.simplefilter("always")
         rest = fit(resumed, [ModelCheckpoint(tmp_path / template, save_weights_only=weights_only, resume=True)])
     assert rest.epoch == [2, 3]
-    assert any("No manifest tells of" in str(each.message) for each in caught)
+    assert any("is in no manifest" in str(each.message) for each in caught)
     if "{epoch}" in template:
         assert all((tmp_path / name).read_bytes() == content for name, content in before.items())
     assert int(resumed.optimizer.iterations) == 4 * BATCHES
@@ -253,17 +253,17 @@ def test_without_a_manifest(template: str, harm: str, tmp_path: Path) -> None:
 def test_what_nobody_knows_is_not_written_over(tmp_path: Path) -> None:
     """A training that begins anew beside files of the same names saves beside them, or refuses."""
     (tmp_path / "e1.keras").write_bytes(b"precious")
-    with pytest.raises(ValueError, match=r"none can be gone on from\. .*e1\.keras"):
+    with pytest.raises(ValueError, match=r"training can be resumed from none of them\. .*e1\.keras"):
         fit(sequential(), [ModelCheckpoint(tmp_path / "e{epoch}.keras", resume=True)])
     assert (tmp_path / "e1.keras").read_bytes() == b"precious"
 
 
 def test_a_second_fit_of_one_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One object goes on with the model as it is; another that finds nothing left to train says so."""
+    """The same callback continues with the model as it is; another, with nothing left to train, says so."""
     trained, saving = sequential(), last(tmp_path)
     fit(trained, [saving], epochs=2)
     assert fit(trained, [saving], epochs=2).epoch == [0, 1]
-    assert "goes on with the model as it is" in capsys.readouterr().out
+    assert "continues with the model as it is" in capsys.readouterr().out
     with pytest.warns(UserWarning, match=r"Nothing is left to train after .*last\.keras: it is epoch 2 of 2"):
         assert fit(sequential(), [last(tmp_path)], epochs=2).epoch == [0, 1]
     assert fit(sequential(), [last(tmp_path, run="fold 2")], epochs=2).epoch == [0, 1]
@@ -271,7 +271,7 @@ def test_a_second_fit_of_one_script(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_another_architecture(tmp_path: Path) -> None:
-    """One error names the file and the layers, and the model is as it was."""
+    """A file that does not fit is one error with the file and the layers, and the model is as it was."""
     fit(sequential(), [last(tmp_path)], epochs=1)
     keras.utils.set_random_seed(1)
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(7), keras.layers.Dense(1)])
@@ -284,7 +284,7 @@ def test_another_architecture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["12:30 {epoch}.keras", "back\\slash.keras", "a b/ü{epoch}.weights.h5"])
 def test_names_of_any_characters(name: str, tmp_path: Path) -> None:
-    """What a file may be called is taken, and found again."""
+    """Any characters of file names are allowed, and such files are resumed from."""
     saving = ModelCheckpoint(tmp_path / name, save_weights_only=name.endswith(".weights.h5"), resume=True)
     fit(sequential(), [saving], epochs=1)
     again = ModelCheckpoint(tmp_path / name, save_weights_only=saving.save_weights_only, resume=True)
@@ -293,7 +293,7 @@ def test_names_of_any_characters(name: str, tmp_path: Path) -> None:
 
 
 def test_a_link(tmp_path: Path) -> None:
-    """What a link of this name leads to is written, as by Keras; the link stays."""
+    """The target of a link of this name is written, as by Keras; the link stays."""
     (tmp_path / "disk").mkdir()
     (tmp_path / "m.keras").symlink_to("disk/real.keras")
     fit(sequential(), [ModelCheckpoint(tmp_path / "m.keras")], epochs=1)
@@ -326,7 +326,7 @@ class NoConfig(Own):
 
 
 def test_a_model_without_a_config(tmp_path: Path) -> None:
-    """That only its weights can be saved is known before anything is trained."""
+    """A model without `get_config`, of which only weights can be saved, is an error before training."""
     trained = NoConfig(keras.layers.Dense(1))
     trained.compile("adam", "mse", run_eagerly=True)
     with pytest.raises(NotImplementedError, match="must override `get_config"):
@@ -363,7 +363,7 @@ def test_logs_of_other_callbacks(tmp_path: Path) -> None:
 
 
 def test_other_signals(tmp_path: Path) -> None:
-    """Those that are listed are held back until the model is saved."""
+    """Chosen signals are delayed until the model is saved."""
 
     class Signalled(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -379,7 +379,7 @@ def test_other_signals(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert arrived == [1]
-    with pytest.raises(ValueError, match="no process can hold SIGKILL back"):
+    with pytest.raises(ValueError, match="no process can delay SIGKILL"):
         last(tmp_path, save_on_signal=[signal.SIGKILL])
 
 

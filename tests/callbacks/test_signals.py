@@ -14,7 +14,7 @@ import keras
 import pytest
 
 from ckpttool.callbacks import ModelCheckpoint, saved_in
-from ckpttool.callbacks.signals import Keeper
+from ckpttool.callbacks.signals import SignalDelayer
 from tests.callbacks.training import fit, model, names
 
 pytestmark = [
@@ -26,13 +26,13 @@ pytestmark = [
 @pytest.fixture
 def arrived() -> Iterator[list[int]]:
     """The signals that came to the handlers which were there before, and which are there again at the end."""
-    found: list[int] = []
+    received: list[int] = []
 
     def handler(number: int, _frame: Any) -> None:
-        found.append(number)
+        received.append(number)
 
     before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield found
+    yield received
     now = {number: signal.signal(number, earlier) for number, earlier in before.items()}
     assert set(now.values()) == {handler}
 
@@ -54,14 +54,14 @@ class Sends(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("background", [False, True])
 def test_an_earlier_handler(background: bool, arrived: list[int], tmp_path: Path) -> None:
-    """It is called once the model is saved; where it lets training go on, the next signal is held back as well."""
+    """An earlier handler is called once the model is saved; if it lets training continue, the next signal waits too."""
     sends = Sends({2: signal.SIGTERM, 6: signal.SIGINT}, arrived)
     saving = ModelCheckpoint(tmp_path / "{epoch}.keras", save_on_signal=True, background=background)
     fit(model(), sends, saving, epochs=3)
     assert arrived == [signal.SIGTERM, signal.SIGINT]
     assert sends.seen == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2]  # not before the end of the batch it came in
-    told = [(entry.reason, entry.epoch, entry.batch, entry.step) for entry in saved_in(tmp_path)]
-    assert told == [
+    entries = [(entry.reason, entry.epoch, entry.batch, entry.step) for entry in saved_in(tmp_path)]
+    assert entries == [
         ("epoch", 1, None, 4),
         ("signal", 2, 3, 7),  # of the same name as the one in the first epoch, whose place it has taken
         ("epoch", 2, None, 8),
@@ -96,7 +96,7 @@ def test_in_validation(arrived: list[int], tmp_path: Path) -> None:
     assert [(entry.reason, entry.step) for entry in saved_in(tmp_path)] == [("signal", 4), ("epoch", 4)]
 
 
-def test_without_it_nothing_is_held_back(arrived: list[int], tmp_path: Path) -> None:
+def test_without_it_nothing_is_delayed(arrived: list[int], tmp_path: Path) -> None:
     """Signals act as they always do."""
     sends = Sends({2: signal.SIGTERM}, arrived)
     fit(model(), sends, ModelCheckpoint(tmp_path / "{epoch}.keras"), epochs=1)
@@ -121,37 +121,37 @@ def test_outside_the_main_thread(tmp_path: Path) -> None:
 
 
 def test_ignored_signals_stay_ignored() -> None:
-    """What the process does not listen to is not held back."""
+    """A signal that the process ignores is not delayed."""
     before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
-        keeper = Keeper(1.0, [signal.SIGUSR1])
-        assert keeper.install()
+        delayer = SignalDelayer(1.0, [signal.SIGUSR1])
+        assert delayer.install()
         signal.raise_signal(signal.SIGUSR1)
-        assert keeper.pending is None
+        assert delayer.pending is None
         assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
-        keeper.restore()
+        delayer.restore()
     finally:
         signal.signal(signal.SIGUSR1, before)
 
 
 def test_the_deadline_and_the_second_signal() -> None:
     """Both act at once, by the handler that was there."""
-    found: list[float] = []
-    before = signal.signal(signal.SIGUSR1, lambda number, frame: found.append(time.monotonic()))
+    times: list[float] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: times.append(time.monotonic()))
     try:
-        keeper = Keeper(0.1, [signal.SIGUSR1])
-        keeper.install()
+        delayer = SignalDelayer(0.1, [signal.SIGUSR1])
+        delayer.install()
         begun = time.monotonic()
         signal.raise_signal(signal.SIGUSR1)
-        assert (found, keeper.pending) == ([], signal.SIGUSR1)
-        while not found and time.monotonic() < begun + 30:
+        assert (times, delayer.pending) == ([], signal.SIGUSR1)
+        while not times and time.monotonic() < begun + 30:
             time.sleep(0.01)
-        assert found[0] >= begun + 0.1
-        keeper.install()
+        assert times[0] >= begun + 0.1
+        delayer.install()
         signal.raise_signal(signal.SIGUSR1)
         signal.raise_signal(signal.SIGUSR1)
-        assert len(found) == 2
-        keeper.restore()
+        assert len(times) == 2
+        delayer.restore()
     finally:
         signal.signal(signal.SIGUSR1, before)
 
@@ -164,25 +164,25 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Processes that get signals, all at once: their directories, exit codes and what they said."""
     root, env = Path(__file__).parents[2], {**os.environ, "OMP_NUM_THREADS": "1"}
     started = {}
-    for what in ENDS:
-        place = tmp_path_factory.mktemp(what)
-        command = [sys.executable, "-m", "tests.callbacks.signalled", str(place), what]
-        started[what] = place, subprocess.Popen(command, cwd=root, env=env, stderr=subprocess.PIPE, text=True)
-    found = {}
-    for what, (place, process) in started.items():
-        _, said = process.communicate(timeout=300)
-        found[what] = place, process.returncode, said
-    return found
+    for ending in ENDS:
+        place = tmp_path_factory.mktemp(ending)
+        command = [sys.executable, "-m", "tests.callbacks.signalled", str(place), ending]
+        started[ending] = place, subprocess.Popen(command, cwd=root, env=env, stderr=subprocess.PIPE, text=True)
+    ended = {}
+    for ending, (place, process) in started.items():
+        _, output = process.communicate(timeout=300)
+        ended[ending] = place, process.returncode, output
+    return ended
 
 
-@pytest.mark.parametrize("what", ENDS)
-def test_a_process_ends_as_it_would_have(what: str, processes: Any) -> None:
+@pytest.mark.parametrize("ending", ENDS)
+def test_a_process_ends_as_it_would_have(ending: str, processes: Any) -> None:
     """By the signal itself; saved before, unless no batch ended in time or the signal came twice."""
-    place, code, said = processes[what]
-    assert code == ENDS[what], said
-    if what in ("int", "twice"):
-        assert "KeyboardInterrupt" in said
+    place, code, output = processes[ending]
+    assert code == ENDS[ending], output
+    if ending in ("int", "twice"):
+        assert "KeyboardInterrupt" in output
     reasons = [(entry.reason, entry.epoch, entry.batch) for entry in saved_in(place)]
     expected = [("epoch", 1, None), ("signal", 2, 3)]
-    assert reasons == (expected if what in ("term", "int") else expected[:1])
+    assert reasons == (expected if ending in ("term", "int") else expected[:1])
     assert not [name for name in names(place) if name.startswith(".")]

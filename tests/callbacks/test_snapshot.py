@@ -1,4 +1,4 @@
-"""What is written of a live model is what Keras writes."""
+"""Snapshots of live models are written as Keras writes the models."""
 
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,18 @@ from ckpttool.callbacks.snapshot import snapshot_of
 from tests.callbacks.training import quiet
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _content(path: Path) -> dict[str, Any]:
     """All groups of an HDF5 file with their attributes, and all datasets with their values."""
-    found: dict[str, Any] = {}
+    content: dict[str, Any] = {}
 
-    def note(name: str, thing: Any) -> None:
-        attributes = {key: np.asarray(value).tolist() for key, value in thing.attrs.items()}
-        found[name] = (attributes, None if isinstance(thing, h5py.Group) else (thing.dtype, thing[()].tolist()))
+    def note(name: str, obj: Any) -> None:
+        attributes = {key: np.asarray(value).tolist() for key, value in obj.attrs.items()}
+        content[name] = (attributes, None if isinstance(obj, h5py.Group) else (obj.dtype, obj[()].tolist()))
 
     with h5py.File(path, "r") as file:
         note("/", file)
         file.visititems(note)
-    return found
+    return content
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -40,5 +40,5 @@ def test_the_legacy_format_is_that_of_keras(compiled: bool, tmp_path: Path) -> N
     with quiet():
         trained.save(tmp_path / "keras.h5")
         snapshot_of(trained, Container.LEGACY_MODEL).write(tmp_path / "ours.h5")
-    theirs, ours = _told(tmp_path / "keras.h5"), _told(tmp_path / "ours.h5")
+    theirs, ours = _content(tmp_path / "keras.h5"), _content(tmp_path / "ours.h5")
     assert ours == theirs

@@ -30,11 +30,11 @@ OURS = ("notes.txt", "src/train.py", ".git/config", "final.h5", "7.h5", "8.h5/x.
 def entry(directory: Path, file: str, state: str, **more: Any) -> dict[str, object]:
     """An entry that is right about the file, whatever it is."""
     content = (directory / file).read_bytes()
-    told = {"file": file, "series": SERIES, "state": state, "epoch": 1, "batch": None, "step": 1, "run": "r"}
-    told |= {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-    told |= {"mtime_ns": os.stat(directory / file).st_mtime_ns, "monitor": "", "mode": "min", "value": None}
-    told |= {"logs": {}, "seconds": 0.0, "callbacks": [], "seeds": [], "metrics": []}
-    return told | dict.fromkeys(("reason", "date", "keras", "backend", "ckpttool"), "") | more
+    item = {"file": file, "series": SERIES, "state": state, "epoch": 1, "batch": None, "step": 1, "run": "r"}
+    item |= {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    item |= {"mtime_ns": os.stat(directory / file).st_mtime_ns, "monitor": "", "mode": "min", "value": None}
+    item |= {"logs": {}, "seconds": 0.0, "callbacks": [], "seeds": [], "metrics": []}
+    return item | dict.fromkeys(("reason", "date", "keras", "backend", "ckpttool"), "") | more
 
 
 def write(directory: Path, entries: list[dict[str, object]]) -> None:
@@ -53,7 +53,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def own(place: Path) -> list[str]:
-    """What is left of them."""
+    """The user's own files that still exist."""
     return [file for file in OURS if (place / file).exists()]
 
 
@@ -69,12 +69,12 @@ def test_nothing_but_checkpoints_of_the_series_is_deleted(state: str, series: st
         save(order(place, 2, retention=Retention(last=1)))
     assert own(place) == list(OURS)
     assert not (place / "1.h5").exists()
-    told = "\n".join(str(each.message) for each in caught)
-    assert ("notes.txt" in told) == (state == "deleting" or series == SERIES)
+    text = "\n".join(str(each.message) for each in caught)
+    assert ("notes.txt" in text) == (state == "deleting" or series == SERIES)
 
 
 def test_what_a_dead_run_was_about_to_delete(tmp_path: Path) -> None:
-    """It goes where it is a checkpoint of the series as it was saved; those of another series are left to it."""
+    """A file of the series is deleted if it is a checkpoint as it was saved; those of other series are not."""
     for file in ("1.h5", "2.h5", "best-3.h5", "4.h5"):
         (tmp_path / file).write_bytes(weights(1))
     entries = [entry(tmp_path, "1.h5", "deleting"), entry(tmp_path, "2.h5", "deleting")]
@@ -88,7 +88,7 @@ def test_what_a_dead_run_was_about_to_delete(tmp_path: Path) -> None:
     assert [each.file for each in tidied.saved] == ["4.h5"]
     altered, foreign = (str(each.message) for each in caught)
     assert "2.h5 is not deleted: altered" in altered
-    assert foreign.startswith(f"{NAME} says that best-3.h5 in {tmp_path} should be deleted")
+    assert foreign.startswith(f"{NAME} says that best-3.h5 in {tmp_path} should be deleted, and not by this training")
     tidy(tmp_path, "best-{epoch}.h5")
     assert not (tmp_path / "best-3.h5").exists()
 
@@ -100,8 +100,8 @@ def test_what_a_dead_run_was_about_to_delete(tmp_path: Path) -> None:
 def test_doubts(file: str, why: str, place: Path) -> None:
     """A file that is none, or not where it should be, is not proved."""
     (place / "5.h5").symlink_to("final.h5")
-    found = Saved(file, SERIES, State.DELETING, 1, None, 1, hashlib.sha256(b"my own").hexdigest(), 6)
-    assert why in doubt(place, found)
+    stored = Saved(file, SERIES, State.DELETING, 1, None, 1, hashlib.sha256(b"my own").hexdigest(), 6)
+    assert why in doubt(place, stored)
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_any_value_anywhere(tmp_path_factory: pytest.TempPathFactory, data: st.D
     """NaN, infinities, huge numbers and half characters in entries: nothing is raised, and nothing lost."""
     place = tmp_path_factory.mktemp("any")
     (place / "1.h5").write_bytes(weights(1))
-    told = entry(place, "1.h5", data.draw(st.sampled_from([each.value for each in State])))
-    for key in data.draw(st.sets(st.sampled_from(sorted(told)), max_size=3)):
-        told[key] = data.draw(values)
-    write(place, [told])
+    item = entry(place, "1.h5", data.draw(st.sampled_from([each.value for each in State])))
+    for key in data.draw(st.sets(st.sampled_from(sorted(item)), max_size=3)):
+        item[key] = data.draw(values)
+    write(place, [item])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         saved_in(place)
@@ -153,7 +153,7 @@ def test_any_value_anywhere(tmp_path_factory: pytest.TempPathFactory, data: st.D
 
 @pytest.mark.parametrize("pid", [10**30, -1, 0, True, "7", math.inf, None, [1]])
 def test_a_claim_from_a_stranger(pid: object, tmp_path: Path) -> None:
-    """One that names no process is nobody's, and is taken over."""
+    """A claim that names no process is nobody's, and is taken over."""
     claim = Claim(tmp_path, SERIES)
     claim.take()
     (lock,) = tmp_path.iterdir()

@@ -16,7 +16,7 @@ import pytest
 
 from ckpttool.callbacks import saved_in, scratch
 from ckpttool.callbacks.retention import Retention
-from ckpttool.callbacks.writer import Order, save, tidy
+from ckpttool.callbacks.writer import SaveJob, save, tidy
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsupportedError
 from ckpttool.manifest import NAME, Saved, State, damage, read_manifest
 from tests.callbacks.files import names
@@ -39,11 +39,11 @@ class Bytes:
             raise CorruptFileError(self.problem)
 
 
-def order(directory: Path, epoch: int, file: str = "", **more: Any) -> Order:
-    """One save of a series."""
+def order(directory: Path, epoch: int, file: str = "", **more: Any) -> SaveJob:
+    """A save of a series."""
     series = more.pop("series", "{epoch}.h5")
     entry = Saved(file or f"{epoch}.h5", series, State.WRITING, epoch, None, epoch, "", 0, run="r")
-    return Order(Bytes(weights(epoch)), directory, entry, **more)
+    return SaveJob(Bytes(weights(epoch)), directory, entry, **more)
 
 
 @functools.cache
@@ -58,7 +58,7 @@ def weights(epoch: int) -> bytes:
 
 
 class Killed(BaseException):
-    """What comes instead of SIGKILL."""
+    """The exception that stands for SIGKILL."""
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def test_killed_at_every_step(kind: str, after: bool, tmp_path: Path, monkeypatc
     """Every file that the manifest calls complete is, the last good one is among what is found, and no trace stays."""
     series, retention = KINDS[kind]
 
-    def saving(place: Path, epoch: int) -> Order:
+    def saving(place: Path, epoch: int) -> SaveJob:
         return order(place, epoch, series.format(epoch=epoch), series=series, retention=retention)
 
     for step in range(100):
@@ -112,11 +112,11 @@ def test_killed_at_every_step(kind: str, after: bool, tmp_path: Path, monkeypatc
             except Killed:
                 pass
         assert all(not damage(place, entry, thorough=True) for entry in read_manifest(place).saved if entry.complete)
-        found = saved_in(place)
-        assert found[-1].epoch in (2, 3)
-        assert not any(damage(place, entry, thorough=True) for entry in found)
+        entries = saved_in(place)
+        assert entries[-1].epoch in (2, 3)
+        assert not any(damage(place, entry, thorough=True) for entry in entries)
         tidied = tidy(place, series).saved
-        assert [entry.file for entry in tidied] == [entry.file for entry in found]
+        assert [entry.file for entry in tidied] == [entry.file for entry in entries]
         assert [path for path in names(place) if path[-1] != "/"] == sorted(entry.file for entry in tidied)
         save(saving(place, 4))
         assert saved_in(place)[-1].epoch == 4
@@ -124,21 +124,21 @@ def test_killed_at_every_step(kind: str, after: bool, tmp_path: Path, monkeypatc
     assert saved_in(place)[-1].epoch == 3
 
 
-@pytest.mark.parametrize("what", ["check", "write", "place"])
-def test_a_save_that_fails(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It leaves what there was, and nothing else."""
+@pytest.mark.parametrize("step", ["check", "write", "place"])
+def test_a_save_that_fails(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A save that fails leaves the directory as it was."""
     save(order(tmp_path, 1, "m.h5"))
     failing = order(tmp_path, 2, "m.h5")
-    if what == "check":
+    if step == "check":
         failing.source.problem = "is something else"  # type: ignore[attr-defined]
-    elif what == "write":
+    elif step == "write":
         monkeypatch.setattr(Bytes, "write", lambda self, path: (path.write_bytes(b"x"), path.parent.rmdir()))
     else:
         (tmp_path / "d.h5").mkdir()
         failing = order(tmp_path, 2, "d.h5")
     with pytest.raises((CheckpointError, OSError)):
         save(failing)
-    assert names(tmp_path) == (["d.h5/", "m.h5"] if what == "place" else ["m.h5"])
+    assert names(tmp_path) == (["d.h5/", "m.h5"] if step == "place" else ["m.h5"])
     assert [entry.epoch for entry in saved_in(tmp_path)] == [1]
     assert (tmp_path / "m.h5").read_bytes() == weights(1)
 
@@ -178,7 +178,7 @@ def test_locked_for_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert names(tmp_path) == []
 
 
-def test_a_living_run_is_let_alone(tmp_path: Path) -> None:
+def test_a_running_process_is_left_alone(tmp_path: Path) -> None:
     """Its unfinished files stay; those of dead ones go, and what has another name is nobody's business."""
     (tmp_path / ".ckpttool-dead").mkdir()
     (tmp_path / ".ckpttool-dead" / "m.h5").write_bytes(b"half")
@@ -211,7 +211,7 @@ def test_where_there_are_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_directory_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is said before anything is trained, and a manifest of a later version is not written over."""
+    """A directory that cannot be written is an error before training, and a newer manifest is not replaced."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(FileAccessError, match="cannot be written to"):
         tidy(tmp_path, "{epoch}.h5")

@@ -18,18 +18,18 @@ Y = X.sum(axis=1, keepdims=True)
 def model(optimizer: str = "adam", seed: int = 1, **compiled: Any) -> Any:
     """A compiled model of 17 weights, initialised from a seed."""
     keras.utils.set_random_seed(seed)
-    found = keras.Sequential(
+    model = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(2, name="hidden"), keras.layers.Dense(1, name="out")]
     )
-    found.compile(optimizer, "mse", **{"metrics": ["mae"], "run_eagerly": True, **compiled})
-    return found
+    model.compile(optimizer, "mse", **{"metrics": ["mae"], "run_eagerly": True, **compiled})
+    return model
 
 
 def fit(trained: Any, *callbacks: Any, epochs: int = 3, validate: bool = True, **options: Any) -> Any:
     """The history of a training of four batches an epoch."""
-    given = {"batch_size": 4, "shuffle": False, "verbose": 0, **options}
+    arguments = {"batch_size": 4, "shuffle": False, "verbose": 0, **options}
     data = {"validation_data": (X, Y), "validation_batch_size": 8} if validate else {}
-    return trained.fit(X, Y, epochs=epochs, callbacks=list(callbacks), **data, **given)
+    return trained.fit(X, Y, epochs=epochs, callbacks=list(callbacks), **data, **arguments)
 
 
 class Played(ModelCheckpoint):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ckpttool.conversion.config.call_arguments import called_today, written
+from ckpttool.conversion.config.call_arguments import keras3_call, serialized_argument
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor, read_calls
@@ -17,7 +17,7 @@ X, H, C = (Tensor(name, 0, 0, (None, 4)) for name in "xhc")
 def today(class_name: str, call: Call, **config: Any) -> tuple[Call, Journal]:
     """A call of a layer today, and what was noted."""
     journal = Journal()
-    return called_today(Args(class_name, {"name": "layer", **config}), call, "layer", journal), journal
+    return keras3_call(Args(class_name, {"name": "layer", **config}), call, "layer", journal), journal
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_list_of_one_tensor_is_a_guess() -> None:
     call, journal = today("Add", Call((X,)))
     assert call.args == ([X],)
     assert "no class of yours" in journal.guesses[0].what
-    own = called_today(Args("Add", {"name": "layer"}, foreign=True), Call((X,)), "layer", Journal())
+    own = keras3_call(Args("Add", {"name": "layer"}, foreign=True), Call((X,)), "layer", Journal())
     assert own.args == (X,)
     assert today("LSTM", Call((X,), {"mask": H}))[0].kwargs == {"mask": H}
 
@@ -104,5 +104,5 @@ def test_written_and_read_again() -> None:
     """Tensors, slices, tuples and unknown shapes survive in the notation of Keras 3."""
     unknown = Tensor("u", 1, 2, None)
     args = [X, [H, unknown], {"c": C}, 3, None, slice(1, None, 2), (X, 1)]
-    node = {"args": written(args, lambda tensor: "float32"), "kwargs": {}}
+    node = {"args": serialized_argument(args, lambda tensor: "float32"), "kwargs": {}}
     assert read_calls({"inbound_nodes": [node]}) == (Call(tuple(args), {}),)

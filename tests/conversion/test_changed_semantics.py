@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ckpttool.conversion.config.changed_semantics import Site, settled
+from ckpttool.conversion.config.changed_semantics import Site, with_old_meaning
 from ckpttool.conversion.config.rewriter import Generation, rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import PLAIN
@@ -106,7 +106,7 @@ def test_a_middle_layer_is_built_by_what_comes_before_it() -> None:
 def test_what_is_refused(class_name: str, config: dict[str, Any], version: str, theano: bool, told: str | None) -> None:
     """What Keras 3 does not take, or computes otherwise."""
     args, journal = Args(class_name, {"name": "layer", **config}), Journal()
-    settled(args, Site("layer", args, None, Origin(version, theano)), journal)
+    with_old_meaning(args, Site("layer", args, None, Origin(version, theano)), journal)
     assert [told in refusal.what for refusal in journal.refusals if told] == ([True] if told else [])
     assert bool(journal.refusals) == bool(told)
 
@@ -117,5 +117,5 @@ def test_what_is_refused(class_name: str, config: dict[str, Any], version: str, 
 def test_the_dilation_of_a_transposed_convolution(version: str, theano: bool, left: int) -> None:
     """Keras of many backends took it up to 2.2.2, and did nothing with it; 2.2.3 and 2.2.4 dilate."""
     args = Args("Conv2DTranspose", {"name": "layer", "dilation_rate": 2, "kernel_size": 3, "strides": 1})
-    found = settled(args, Site("layer", args, None, Origin(version, theano)), Journal())
+    found = with_old_meaning(args, Site("layer", args, None, Origin(version, theano)), Journal())
     assert found["dilation_rate"] == left

@@ -119,5 +119,5 @@ def test_a_weight_that_does_not_fit_its_slot_is_refused(tmp_path: Path) -> None:
     entry = next(entry for entry in config["config"]["layers"] if entry["class_name"] == "PReLU")
     entry["config"]["shared_axes"] = [1]
     (tmp_path / "arch.json").write_text(json.dumps({**config, "keras_version": "2.2.4"}))
-    with pytest.raises(ConversionError, match=r"a weight \(3,\), where its config asks for \(1,\)"):
+    with pytest.raises(ConversionError, match=r"a weight of shape \(3,\), where its config requires \(1,\)"):
         convert(source, tmp_path / "new.keras", arch=tmp_path / "arch.json")

@@ -215,4 +215,4 @@ def test_branches_that_tell_no_graph_are_refused(change: str, tmp_path: Path) ->
     else:
         graph["config"]["output_layers"] *= 2
     told = refusals(source, {**config, "keras_version": "1.2.2"}, tmp_path)
-    assert any("Merge, which Keras 3 has no more" in what for what in told)
+    assert any("Merge, which Keras 3 no longer has" in what for what in told)

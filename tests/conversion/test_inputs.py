@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ckpttool.conversion.prove.child import tried
+from ckpttool.conversion.prove.child import try_inputs
 from ckpttool.conversion.prove.inputs import Kind, kinds_of
 from tests.live import keras
 
@@ -52,7 +52,7 @@ def test_a_model_that_tells_no_input() -> None:
         def get_build_config(self) -> None:
             return None
 
-    with pytest.raises(ValueError, match="does not tell its inputs"):
+    with pytest.raises(ValueError, match="whose inputs are not known"):
         kinds_of(Own())
 
 
@@ -60,6 +60,6 @@ def test_a_model_that_takes_no_small_images() -> None:
     """An axis of any size need not take eight values: convolutions without padding take some of each away."""
     layers = keras().layers
     images = keras().Input((None, None, 3))
-    kinds, _, outputs = tried(keras().Model(images, layers.Conv2D(1, 3)(layers.MaxPooling2D(4)(images))), 0)
+    kinds, _, outputs = try_inputs(keras().Model(images, layers.Conv2D(1, 3)(layers.MaxPooling2D(4)(images))), 0)
     assert [kind.description for kind in kinds] == ["(2, 32, 32, 3) float32"]
     assert outputs[0].shape == (2, 6, 6, 1)

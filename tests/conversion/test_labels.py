@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ckpttool.conversion.config.labels import name_today
+from ckpttool.conversion.config.labels import keras3_name
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.generations.generation import Generation
@@ -35,15 +35,15 @@ def model(masks: bool) -> dict[str, Any]:
 
 def test_slashes() -> None:
     """Become underscores, with a number where that name is there."""
-    assert name_today("a/b", {"c"}, masked=False) == "a_b"
-    assert name_today("a/b", {"a_b"}, masked=True) == "a_b_1"
+    assert keras3_name("a/b", {"c"}, masked=False) == "a_b"
+    assert keras3_name("a/b", {"a_b"}, masked=True) == "a_b_1"
 
 
 def test_names_of_operations_on_masks() -> None:
     """Are not those of layers in a model with masks; others stay."""
-    assert name_today("concatenate_2", {"concatenate_2"}, masked=True) == "concatenate_2_layer"
-    assert name_today("concatenate_2", {"concatenate_2"}, masked=False) == "concatenate_2"
-    assert name_today("my_concatenate", {"my_concatenate"}, masked=True) == "my_concatenate"
+    assert keras3_name("concatenate_2", {"concatenate_2"}, masked=True) == "concatenate_2_layer"
+    assert keras3_name("concatenate_2", {"concatenate_2"}, masked=False) == "concatenate_2"
+    assert keras3_name("my_concatenate", {"my_concatenate"}, masked=True) == "my_concatenate"
 
 
 @pytest.mark.parametrize("masks", [True, False])

@@ -15,7 +15,7 @@ from ckpttool.checkpoint import Section, Weight
 from ckpttool.conversion import Options, convert, plan
 from ckpttool.conversion.compile import trained_weights
 from ckpttool.conversion.compile.optimizer_scalars import product
-from ckpttool.conversion.config.changed_semantics import Site, settled
+from ckpttool.conversion.config.changed_semantics import Site, with_old_meaning
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.targets import differs
@@ -86,11 +86,11 @@ def test_the_output_of_a_deconvolution(window: int, stride: int, padding: str, o
         sizes = [height + more, width + wider]
         told = [None, 3, *sizes] if first else [None, *sizes, 3]
         journal, old = Journal(), Args("Deconvolution2D", {"name": "layer", "output_shape": told})
-        settled(Args("Conv2DTranspose", config), Site("layer", old, shape, Origin("1.2.2", True)), journal)
+        with_old_meaning(Args("Conv2DTranspose", config), Site("layer", old, shape, Origin("1.2.2", True)), journal)
         wanted = [] if more == wider == 0 else [f"an output of {height + more if more else width + wider} values"]
         assert [one.what.partition(", where that of Keras 3 has")[0] for one in journal.refusals] == wanted
     journal, old = Journal(), Args("Deconvolution2D", {"name": "layer", "output_shape": [None, 5, 5, 3]})
-    settled(Args("Conv2DTranspose", config), Site("layer", old, None, Origin("1.2.2", True)), journal)
+    with_old_meaning(Args("Conv2DTranspose", config), Site("layer", old, None, Origin("1.2.2", True)), journal)
     assert all(one.what.endswith("has others") for one in journal.refusals)
     assert journal.refusals
 
@@ -141,7 +141,7 @@ def test_hard_sigmoid_of_a_state(tmp_path: Path) -> None:
 
     source = legacy(tmp_path / "old.h5", recurrent("LSTM", 2, activation="hard_sigmoid"), shape=(None, 5, 2))
     [told] = reasons(source, tmp_path / "new.keras")
-    assert told.startswith("LSTM with hard_sigmoid as activation, whose slope is another today; --keep-weights")
+    assert told.startswith("LSTM with hard_sigmoid as activation, whose slope differs in Keras 3; --keep-weights")
     result = convert(source, tmp_path / "new.keras", options=Options(keep_weights=True))
     assert not any(one.changes for one in result.transforms)
     x = np.random.default_rng(1).normal(size=(3, 5, 2)).astype("float32")
@@ -167,7 +167,7 @@ def test_hard_sigmoid_of_a_highway(tmp_path: Path) -> None:
     copy = edited(
         source, tmp_path / "old.h5", lambda config: layer(config, "Highway").update(activation="hard_sigmoid")
     )
-    assert reasons(copy, tmp_path / "new.keras") == ["Highway with hard_sigmoid, whose slope is another today"]
+    assert reasons(copy, tmp_path / "new.keras") == ["Highway with hard_sigmoid, whose slope differs in Keras 3"]
 
 
 def test_weights_that_are_not_there(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_weights_that_are_not_there(tmp_path: Path) -> None:
     plain = ("Dense", {"units": 2, "activation": "hard_sigmoid"}, {})
     source = legacy(tmp_path / "old.h5", plain, shape=(None, 3))
     assert reasons(source, tmp_path / "new.keras") == [
-        "hard_sigmoid, whose slope is another today, and no weights to take the difference",
+        "hard_sigmoid, whose slope differs in Keras 3, without weights that could be multiplied",
         "the source has no weight for kernel (3, 2), bias (2,)",
     ]
 
@@ -273,7 +273,7 @@ def test_gates_are_multiplied_block_by_block(factors: tuple[float, ...], limit: 
 def test_the_dilation_of_tf_keras(version: str | None, left: int) -> None:
     """It looked at it from the start, unlike Keras of many backends."""
     args = Args("Conv2DTranspose", {"name": "layer", "dilation_rate": 2, "kernel_size": 3, "strides": 1})
-    found = settled(args, Site("layer", args, None, Origin(version, False)), Journal())
+    found = with_old_meaning(args, Site("layer", args, None, Origin(version, False)), Journal())
     assert found["dilation_rate"] == left
 
 
@@ -338,7 +338,7 @@ def test_a_state_of_weights_that_change(tmp_path: Path) -> None:
             group[name] = value
         group.attrs["weight_names"] = [name.encode() for name in arrays]
     told = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
-    assert told == ["its state: weights that it was kept for are multiplied"]
+    assert told == ["its state: weights that it belongs to are multiplied"]
     kept = convert(source, tmp_path / "kept.keras", options=Options(keep_weights=True))
     assert kept.losses == ()
     with h5py.File(source, "r+") as file:
@@ -361,7 +361,7 @@ def test_a_state_of_keras_3_that_is_not_whole(tmp_path: Path) -> None:
         group, names = optimizer(file)
         group.attrs["weight_names"] = [name.encode() for name in [*names[:2], *reversed(names[2:])]]
     [loss] = convert(tmp_path / "other.h5", tmp_path / "other.keras").losses
-    assert "what is stored is not" in loss.what
+    assert "a stored variable is not" in loss.what
 
 
 @pytest.mark.parametrize(
@@ -388,7 +388,7 @@ def test_a_weight_read_back(shape: tuple[int, ...], dtype: str, value: list[floa
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     """Is told before anything is read."""
-    with pytest.raises(FileAccessError, match="lies in a directory that does not exist"):
+    with pytest.raises(FileAccessError, match="is in a directory that does not exist"):
         convert(tmp_path / "nothing.h5", tmp_path / "nowhere" / "new.keras")
 
 

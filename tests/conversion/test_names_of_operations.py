@@ -66,7 +66,7 @@ def test_a_model_that_holds_a_normalization(tmp_path: Path) -> None:
     kernel = np.ones((3, 3), "float32")
     weights = {"dense": {"kernel": kernel}, "inner": dict.fromkeys(names, kernel[0]) | {"kernel": kernel}}
     write(path, {"name": "model", "layers": entries}, weights)
-    with pytest.raises(ConversionError, match="Inner of your own, which holds layers"):
+    with pytest.raises(ConversionError, match="Inner of your own, which has layers"):
         convert(path, tmp_path / "new.keras")
 
 

@@ -103,5 +103,5 @@ def test_an_own_class_with_weights_of_its_own(tmp_path: Path) -> None:
 
 def test_an_own_class_that_holds_layers(tmp_path: Path) -> None:
     """Where its weights belong only the class knows: it is refused."""
-    with pytest.raises(ConversionError, match="of your own, which holds layers"):
+    with pytest.raises(ConversionError, match="of your own, which has layers"):
         convert(OWN / "refused_block.h5", tmp_path / "new.keras")

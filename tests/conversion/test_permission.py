@@ -78,7 +78,7 @@ def test_code_of_the_old_model_is_not_loaded(given: list[Proof], tmp_path: Path)
     """The bytecode of a Lambda layer stays in the old model: only the new one is run, and why is said."""
     code = {"function": ["4wEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", None, None], "function_type": "lambda"}
     convert(legacy(tmp_path, code), tmp_path / "new.keras", prove=True)
-    assert [proof.unloaded for proof in given] == ["it holds Python bytecode (training_config.thing.function)"]
+    assert [proof.unloaded for proof in given] == ["it has Python bytecode (training_config.thing.function)"]
 
 
 def test_own_classes_of_the_old_model_are_not_imported(given: list[Proof], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ckpttool.conversion.config import ragged
+from ckpttool.conversion.config import ragged_inputs
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.generations.generation import Generation
@@ -57,7 +57,7 @@ def test_as_keras_takes_it(class_name: str, nested: bool, tmp_path: Path) -> Non
 
     journal = Journal()
     found = rewrite(of_generation(config(class_name, LAYERS[class_name], nested), Generation.KERAS_2), journal).config
-    ragged.check(Args.of(found), journal)
+    ragged_inputs.check(Args.of(found), journal)
     model = keras().saving.deserialize_keras_object(json.loads(json.dumps(found)))
     try:
         model(tf.ragged.constant([[1, 2, 3], [4]], dtype="int64"))
@@ -74,5 +74,5 @@ def test_of_others(tmp_path: Path) -> None:
 
     journal = Journal()
     found = rewrite(of_generation(config("GaussianNoise", {"stddev": 0.5}, False), Generation.KERAS_2), journal).config
-    ragged.check(Args.of(found), journal)
+    ragged_inputs.check(Args.of(found), journal)
     assert [one.where for one in journal.guesses] == ["own"] and not journal.refusals

@@ -12,7 +12,7 @@ from ckpttool import CheckpointError
 from ckpttool.conversion import Conversion, convert
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
-from ckpttool.conversion.weights.deviations import Deviation, Variance, arranged
+from ckpttool.conversion.weights.deviations import Deviation, Variance, variance_arrangement
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations.generation import Generation
 from tests.live import keras
@@ -64,7 +64,7 @@ def test_what_is_stored_by_version(version: str | None, theano: bool, config: di
     """TensorFlow kept a variance a release earlier; without a version the defaults of then tell, which is a guess."""
     journal = Journal()
     args = Args("BatchNormalization", {"name": "norm", **config})
-    assert arranged(args, Generation.KERAS_1, Origin(version, theano), "norm", journal) == wanted
+    assert variance_arrangement(args, Generation.KERAS_1, Origin(version, theano), "norm", journal) == wanted
     assert bool(journal.guesses) == (version is None)
 
 
@@ -72,7 +72,7 @@ def test_later_generations_are_as_they_are() -> None:
     """Keras 2 calls it a variance."""
     args = Args("BatchNormalization", {"name": "norm", "momentum": 0.9, "epsilon": 1e-6})
     for generation in (Generation.KERAS_2, Generation.KERAS_3):
-        assert arranged(args, generation, Origin(), "norm", Journal()) is None
+        assert variance_arrangement(args, generation, Origin(), "norm", Journal()) is None
 
 
 def test_an_epsilon_that_is_no_number_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ckpttool.conversion.config.changed_semantics import Site, settled
+from ckpttool.conversion.config.changed_semantics import Site, with_old_meaning
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.arguments import Args
@@ -83,5 +83,5 @@ def test_what_a_config_leaves_out_is_what_its_writer_took(
     left = {name: value for name, value in TOLD[version][class_name].items() if name not in (key, gone)}
     args = Args.of(normalized({"class_name": class_name, "config": left}, VERSIONS[version]))
     number = version.removeprefix("keras")
-    found = settled(args, Site("layer", args, None, Origin(f"{number}.0")), Journal())
+    found = with_old_meaning(args, Site("layer", args, None, Origin(f"{number}.0")), Journal())
     assert found.get(key, now) == old

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from ckpttool.checkpoint import Section, Weight
-from ckpttool.conversion.compile.optimizer_scalars import MAX_FACTORS, Lost, Numbers, finite, number, product
+from ckpttool.conversion.compile.optimizer_scalars import (
+    MAX_FACTORS,
+    Numbers,
+    StateNotConvertible,
+    finite,
+    number,
+    product,
+)
 from ckpttool.conversion.compile.settings import compile_config
 from ckpttool.conversion.journal import Journal
 from ckpttool.formats.hdf5.values import InMemory
@@ -45,9 +52,9 @@ def compiled(
 @pytest.mark.parametrize(
     ("optimizer", "told"),
     [
-        (None, "what cannot be read"),
-        (3, "what cannot be read"),
-        ({"class_name": 3}, "what cannot be read"),
+        (None, "an object that cannot be read"),
+        (3, "an object that cannot be read"),
+        ({"class_name": 3}, "an object that cannot be read"),
         ({"class_name": "Mystery", "config": {}}, "the optimizer Mystery, which is not built into Keras 3"),
         ({"class_name": "mine>SGD", "config": {}}, "mine>SGD, which is not built into Keras 3"),
         ({"class_name": "SGD", "registered_name": "mine>SGD", "config": {}}, "mine>SGD, which is not built"),
@@ -57,7 +64,10 @@ def compiled(
         ({"class_name": "SGD", "config": {"lr": True}}, "the learning rate True"),
         ({"class_name": "SGD", "config": {"lr": {"class_name": "Mine", "config": {}}}}, "schedule of learning rates"),
         ({"class_name": "SGD", "config": {"lr": {"class_name": "CosineDecay"}}}, "schedule of learning rates Cosine"),
-        ({"class_name": "LossScaleOptimizer", "config": {"optimizer": SGD, "dynamic": False}}, "scale is not told"),
+        (
+            {"class_name": "LossScaleOptimizer", "config": {"optimizer": SGD, "dynamic": False}},
+            "the file does not store",
+        ),
     ],
 )
 def test_an_optimizer_that_is_none_of_keras(optimizer: Any, told: str) -> None:
@@ -180,7 +190,7 @@ def nested(depth: int) -> Any:
         ({"class_name": "MeanSquaredError", "config": 3}, "2.15.0", "a loss that cannot be read"),
         ({"class_name": "LossFunctionWrapper", "config": {"fn": "mystery"}}, "2.15.0", "mystery, which is not built"),
         ({"class_name": "function", "config": "mystery"}, "2.15.0", "mystery, which is not built"),
-        (3, "2.15.0", "what cannot be read"),
+        (3, "2.15.0", "an object that cannot be read"),
         (nested(40), "2.15.0", "losses nested too deep"),
         ("cosine", "2.1.5", "cosine, which was divided by the length of the vectors"),
         ("cosine_proximity", "1.2.2", "cosine_proximity, which was divided by the length of the vectors"),
@@ -247,7 +257,7 @@ def test_cosine_since_2_1_6() -> None:
         {**compiled(many)[0], "loss": "cosine_similarity"}, [],
     )  # fmt: skip
     assert compiled({"metrics": ["cosine", "mae"], **many}, "2.2.4")[0]["metrics"] == ["mae"]
-    assert "whose sign was the other" in compiled({"metrics": ["cosine", "mae"], **many}, "2.2.4")[1][0]
+    assert "which had the opposite sign" in compiled({"metrics": ["cosine", "mae"], **many}, "2.2.4")[1][0]
     [metric] = compiled({"metrics": ["cosine"]})[0]["metrics"]
     assert (metric["class_name"], metric["config"]) == ("CosineSimilarity", {"name": "cosine"})
 
@@ -270,7 +280,7 @@ def test_cosine_since_2_1_6() -> None:
         (["ce"], "categorical_crossentropy", [("CategoricalCrossentropy", {"name": "ce"})], []),
         (["crossentropy"], {"class_name": "SparseCategoricalCrossentropy", "config": {}},
          [("SparseCategoricalCrossentropy", {"name": "crossentropy"})], []),
-        (["ce"], "mse", [], ["metrics: ce, which Keras 3 does not work out from the outputs"]),
+        (["ce"], "mse", [], ["metrics: ce, which Keras 3 does not choose by the outputs"]),
     ],
 )  # fmt: skip
 def test_metrics_of_today(metrics: Any, loss: Any, kept: Any, lost: list[str]) -> None:
@@ -368,7 +378,7 @@ def test_settings() -> None:
     assert ({key: found[key] for key in told}, losses) == (told, [])
     found, losses = compiled({"run_eagerly": None, "steps_per_execution": None, "sample_weight_mode": "temporal"})
     assert told.keys().isdisjoint(found)
-    assert losses == ["sample_weight_mode 'temporal', which Keras 3 works out by itself"]
+    assert losses == ["sample_weight_mode 'temporal', which Keras 3 chooses by itself"]
     for steps in (0, -1, True, "auto"):
         found, losses = compiled({"steps_per_execution": steps})
         assert ("steps_per_execution" in found, losses) == (False, [f"steps_per_execution {steps}"])
@@ -390,7 +400,7 @@ def test_a_product_of_many_factors() -> None:
     ten = product(MAX_FACTORS + 10**9, beta_1, 10.0) / product(MAX_FACTORS, beta_1, 10.0)
     assert ten == pytest.approx(math.exp(-1), rel=1e-6)
     for wrong in ((-0.1, 0.004), (1.0, 0.004), (0.9, -0.1)):
-        with pytest.raises(Lost):
+        with pytest.raises(StateNotConvertible):
             product(3, *wrong)
 
 
@@ -399,14 +409,14 @@ def test_numbers_that_count_nothing(value: float) -> None:
     """No iteration is negative, or beyond what is counted."""
     raw = np.asarray(value, "<f8").tobytes()
     weight = Weight("iteration", (), "float64", 8, Section.OPTIMIZER, values=InMemory(raw))
-    with pytest.raises(Lost, match="iteration is"):
+    with pytest.raises(StateNotConvertible, match="iteration is"):
         finite(weight)
 
 
 @pytest.mark.parametrize("value", ["x", None, True, math.inf, 1e39, [1.0]])
 def test_settings_that_are_no_numbers(value: Any) -> None:
     """Keras cannot hold them."""
-    with pytest.raises(Lost, match="rate is"):
+    with pytest.raises(StateNotConvertible, match="rate is"):
         number({"config": {"rate": value}}, "rate", 1.0)
     assert number({"config": {}}, "rate", 3.0) == 3.0
 
@@ -437,7 +447,7 @@ def test_no_loss(loss: Any) -> None:
     found, losses = compiled({"loss": loss, "metrics": ["mae"]})
     assert (found["loss"], found["loss_weights"], found["metrics"]) == (None, None, ["mae"])
     [told] = losses
-    assert told.startswith("the loss: the file states none")
+    assert told.startswith("the loss: the file stores none")
 
 
 @pytest.mark.parametrize(

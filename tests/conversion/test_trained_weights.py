@@ -157,8 +157,8 @@ def functional(path: Path, added: str, **options: Any) -> Path:
 @pytest.mark.parametrize(
     ("added", "options", "told"),
     [
-        ("AddLoss", {"unconditional": False}, "what it added to the loss of the model"),
-        ("AddMetric", {"aggregation": "mean", "metric_name": "m"}, "what it added to the metrics"),
+        ("AddLoss", {"unconditional": False}, "the tensor that it added to the loss of the model"),
+        ("AddMetric", {"aggregation": "mean", "metric_name": "m"}, "the tensor that it added to the metrics"),
     ],
 )
 def test_what_a_model_adds_itself(added: str, options: Any, told: str, tmp_path: Path) -> None:

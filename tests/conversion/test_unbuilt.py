@@ -36,6 +36,6 @@ def test_refused_before_it_is_written(tmp_path: Path, first: tuple[str, ...]) ->
     with pytest.raises(ConversionError) as caught:
         ckpttool.convert(source, tmp_path / "s.keras")
     assert [one.where for one in caught.value.refusals] == ["s"]
-    assert "states no shape of its input" in caught.value.refusals[0].what
+    assert "has no shape of its input" in caught.value.refusals[0].what
     assert not (tmp_path / "s.keras").exists()
     assert ckpttool.convert(source, tmp_path / "s.weights.h5").losses == ()

@@ -159,7 +159,7 @@ def test_what_comes_out_of_a_model() -> None:
 
 def test_of_the_smaller_whole_numbers() -> None:
     """The mean of uint8 is refused: its sum is more than the dtype holds."""
-    told = "TensorFlow's math.reduce_mean: the mean of uint8, which TensorFlow gave as whole numbers"
+    told = "TensorFlow's math.reduce_mean: the mean of uint8, which TensorFlow returns as whole numbers"
     journal = converted(model_of("uint8", function_of("math.reduce_mean", axis=1)))[1]
     assert [one.what for one in journal.refusals] == [told]
 

@@ -99,7 +99,7 @@ def test_an_optimizer_stated_by_name(name: str, suffix: str, tmp_path: Path) -> 
 def test_a_loss_that_the_model_added_itself(tmp_path: Path) -> None:
     """It is lost, which is said; the optimizer and its state are there."""
     [loss] = lost(convert(FIELD / "c57_addloss_k2.h5", tmp_path / "new.keras"))
-    assert loss.startswith("compile: the loss: the file states none")
+    assert loss.startswith("compile: the loss: the file stores none")
     model = loaded(tmp_path / "new.keras")
     assert model.loss is None
     assert int(model.optimizer.iterations) == 1

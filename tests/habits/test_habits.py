@@ -14,10 +14,10 @@ FOLDER = FIXTURES / "habits"
 CASES = [json.loads(line) for line in (FOLDER / "cases.jsonl").read_text("utf-8").splitlines()]
 
 REFUSED: dict[str, str] = {
-    "224_0023": "of the class Wrapped of your own, which holds layers",
-    "224_2018": "states no shape of its input",
-    "230_0018": "no slot of the model takes",
-    "3151_0014": "of the class Block of your own, which holds layers",
+    "224_0023": "of the class Wrapped of your own, which has layers",
+    "224_2018": "has no shape of its input",
+    "230_0018": "for which the model has no slot",
+    "3151_0014": "of the class Block of your own, which has layers",
     "3151_3000": "StringLookup looks values up in a vocabulary",
     "3151_3007": "TextVectorization looks values up in a vocabulary",
 }

@@ -93,8 +93,8 @@ def test_what_keras_would_not_load_is_not_written(change: Callable[[dict[str, An
     """A plan says it, and a conversion leaves nothing behind; weights alone need no config."""
     source = edited(tmp_path / "source.keras", change)
     planned = plan(source, tmp_path / "new.keras")
-    assert any("Keras 3 would not load what is written" in one.what for one in planned.refusals)
-    with pytest.raises(ConversionError, match="Keras 3 would not load what is written"):
+    assert any("Keras 3 would not load the converted file" in one.what for one in planned.refusals)
+    with pytest.raises(ConversionError, match="Keras 3 would not load the converted file"):
         convert(source, tmp_path / "new.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["source.keras"]
     assert convert(source, tmp_path / "new.weights.h5").proved

@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 PACKAGE = "Addons>"
 METRICS = frozenset({"F1Score", "FBetaScore"})
-"""Metrics that Keras 3 took over as they were."""
+"""Metrics of TensorFlow Addons that Keras 3 has unchanged."""
 
 
 class NoCounterpart(Exception):
-    """An optimizer of TensorFlow Addons has settings for which Keras 3 has no place, and which."""
+    """An optimizer of TensorFlow Addons has settings without an equivalent in Keras 3; the message names them."""
 
 
 class Counterpart(NamedTuple):
-    """An optimizer of Keras 3 that takes the same steps, with its arguments. `guess` is what the file does not tell,
-    `lost` what it does otherwise; both are empty where there is nothing to say."""
+    """An optimizer of Keras 3 that takes the same steps, with its arguments. `guess` is an assumption about settings
+    that the file does not store, `lost` a difference in the steps; both may be empty."""
 
     class_name: str
     config: dict[str, Any]
@@ -29,48 +29,48 @@ class Counterpart(NamedTuple):
 
 
 def optimizer(value: Any) -> Counterpart | None:
-    """What takes the steps of an optimizer of TensorFlow Addons; None for all others. Raises NoCounterpart."""
-    stated = value.get("class_name") if isinstance(value, Mapping) else None
+    """The counterpart of an optimizer of TensorFlow Addons; None for all other optimizers. Raises NoCounterpart."""
+    class_name = value.get("class_name") if isinstance(value, Mapping) else None
     config = value.get("config") if isinstance(value, Mapping) else None
-    if not isinstance(stated, str) or not isinstance(config, Mapping) or not stated.startswith(PACKAGE):
+    if not isinstance(class_name, str) or not isinstance(config, Mapping) or not class_name.startswith(PACKAGE):
         return None
-    found = _OPTIMIZERS.get(stated.removeprefix(PACKAGE))
-    return found(dict(config)) if found else None
+    counterpart = _OPTIMIZERS.get(class_name.removeprefix(PACKAGE))
+    return counterpart(dict(config)) if counterpart else None
 
 
 def _decoupled(class_name: str) -> Callable[[dict[str, Any]], Counterpart]:
-    """An optimizer that takes `weight_decay` of each weight off at each step, where Keras 3 takes off that part of it
-    times the learning rate."""
+    """The counterpart of an optimizer that subtracts `weight_decay` times each weight at each step; Keras 3 subtracts
+    that times the learning rate."""
 
-    def made(config: dict[str, Any]) -> Counterpart:
+    def counterpart(config: dict[str, Any]) -> Counterpart:
         decay, rate = config.pop("weight_decay", None), config.get("learning_rate")
         if config.pop("exclude_from_weight_decay", None):
-            raise NoCounterpart("weight decay of some weights alone, told by their names")
+            raise NoCounterpart("weight decay of some weights alone, chosen by their names")
         if not decay:
             return Counterpart(class_name, config | {"weight_decay": 0.0})
         if not _is_positive(decay) or not _is_positive(rate) or config.get("decay"):
-            raise NoCounterpart("weight decay beside a learning rate that changes, which does not change it")
+            raise NoCounterpart("weight decay that does not change with the learning rate, which changes")
         return Counterpart(class_name, config | {"weight_decay": decay / rate})
 
-    return made
+    return counterpart
 
 
 def _lamb(config: dict[str, Any]) -> Counterpart:
-    """LAMB without weight decay, which Keras 3 has not as part of the step."""
+    """The counterpart of LAMB without weight decay, which is no part of the step in Keras 3."""
     if config.pop("weight_decay_rate", None) or config.pop("weight_decay", None):
         raise NoCounterpart("weight decay as part of the step")
-    lists = [config.pop(f"exclude_from_{what}", ...) for what in ("weight_decay", "layer_adaptation")]
-    if any(one not in (None, [], ...) for one in lists):
-        raise NoCounterpart("weights that are told by their names and treated otherwise")
-    guess = "LAMB treats all weights alike; which it was to leave out, the file does not tell"
+    lists = [config.pop(f"exclude_from_{effect}", ...) for effect in ("weight_decay", "layer_adaptation")]
+    if any(names not in (None, [], ...) for names in lists):
+        raise NoCounterpart("weights that are chosen by their names and treated differently")
+    guess = "LAMB treats all weights alike; the file does not say which it left out"
     return Counterpart("Lamb", config, guess=guess if lists[1] is ... else "")
 
 
 def _lazy_adam(config: dict[str, Any]) -> Counterpart:
-    """Adam, but for embeddings."""
+    """The counterpart of LazyAdam: Adam, which differs only for embeddings."""
     config.pop("amsgrad", None)
     return Counterpart(
-        "Adam", config, lost="LazyAdam left rows of an Embedding that were not used alone; Adam does not"
+        "Adam", config, lost="LazyAdam did not change rows of an Embedding that were not used; Adam does"
     )
 
 

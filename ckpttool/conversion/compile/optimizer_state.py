@@ -1,8 +1,8 @@
-"""The state of an optimizer of Keras 1 or 2 in the order of Keras 3, so that training goes on where it stopped.
+"""The state of an optimizer of Keras 1 or 2 in the order of Keras 3, so that training continues where it stopped.
 
-Up to Keras 2.10 an optimizer listed the iteration and then, kind after kind, one array for each trained weight
-(keras/optimizers.py, 1.2.2 and 2.2.4; tensorflow/python/keras/optimizer_v2, 2.10); Ftrl did so weight after weight.
-Since 2.11 its order is that of Keras 3; SGD keeps momenta that it does not use (keras/src/optimizers, 2.15).
+Up to Keras 2.10 an optimizer lists the iteration and then, kind by kind, an array for each trained weight
+(keras/optimizers.py, 1.2.2 and 2.2.4; tensorflow/python/keras/optimizer_v2, 2.10); Ftrl does so weight by weight.
+Since 2.11 the order is that of Keras 3; SGD stores momenta even if it does not use them (keras/src/optimizers, 2.15).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.compile import tensorflow_state
 from ckpttool.conversion.compile.optimizer_scalars import (
     INNER,
-    Lost,
     Numbers,
+    StateNotConvertible,
     inside,
     number,
     whole_steps,
 )
-from ckpttool.conversion.compile.stored_state import LATE, WHERE, Held, Key, held_in
+from ckpttool.conversion.compile.stored_state import LATE, WHERE, Key, StoredState, stored_state_of
 from ckpttool.conversion.compile.trained_weights import OwnWeight, Source, candidates
 from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.journal import Edit, Journal
@@ -46,13 +46,13 @@ BEGIN_LATE = Edit(
 )
 EDITS = (BEGIN, BEGIN_LATE)
 _NONE = "none is written, of which Keras warns, and training begins anew"
-MAX_NUMBERS = 5  # that an optimizer and one that scales its loss store for no weight
+MAX_NUMBERS = 5  # variables of an optimizer, and of one that scales its loss, that belong to no weight
 _BEGIN_WITH_ZEROS = frozenset(
     {
         *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax"),
         *("Ftrl", "Lamb", "Lion", "Nadam", "RMSprop", "SGD"),
     }
-)  # but for what `_constant` tells
+)  # except for the variables for which `_constant` has another value
 
 
 def state(
@@ -65,10 +65,12 @@ def state(
     reversed_kernels: bool,
     journal: Journal,
 ) -> dict[str, Weight]:
-    """The variables of the optimizer by their paths in `.weights.h5`; those of one that has not begun where none are
-    stored, or they cannot all be told, which is noted. `spec` is that of the new model with the shapes of its weights,
-    `own` are those of layers of the user's own classes, None where their order is not known; `optimizer` is its entry
-    in the new config."""
+    """The variables of the optimizer by their paths in `.weights.h5`.
+
+    Where none are stored, or where they cannot be assigned, these are the variables of an optimizer that has not begun,
+    which is noted. `spec` is that of the new model with the shapes of its weights. `own` are the weights of layers of
+    the user's own classes, None where their order is not known. `optimizer` is the entry in the new config.
+    """
     if own is None:
         journal.lose(WHERE, f"its state: layers of your own classes hold weights in an order of their own; {_NONE}")
         return {}
@@ -76,36 +78,38 @@ def state(
     steps: int | None = 0
     try:
         stored = _stored(checkpoint, alignment)
-        if not stored and wanted and checkpoint.kind in PATH_KINDS:  # as of the old optimizers that 2.15 still has
-            raise Lost("the file stores none, so training begins anew")
+        if not stored and wanted and checkpoint.kind in PATH_KINDS:  # as with the legacy optimizers in Keras 2.15
+            raise StateNotConvertible("the file stores none, so training begins anew")
         if stored and wanted:
             steps = _steps_alone(stored, wanted)
             if steps is None:
-                old = _Old(checkpoint, alignment, rewritten, spec, own, optimizer, reversed_kernels, journal)
-                return old.state(stored)
-    except Lost as error:
+                conversion = _Conversion(
+                    checkpoint, alignment, rewritten, spec, own, optimizer, reversed_kernels, journal
+                )
+                return conversion.state(stored)
+    except StateNotConvertible as error:
         journal.lose(WHERE, f"its state: {error}")
     return _fresh(wanted, optimizer, own, steps or 0, journal)
 
 
 def _stored(checkpoint: Checkpoint, alignment: Alignment) -> list[Weight]:
-    """The variables that a file has of the optimizer, in its order. Raises Lost."""
+    """The stored variables of the optimizer, in the order of the file. Raises StateNotConvertible."""
     if checkpoint.kind in OF_TENSORFLOW:
         return tensorflow_state.state_of(checkpoint, frozenset(alignment.by_path()))
-    held = checkpoint.section(Section.OPTIMIZER)
-    return [weight for weight in held if not weight.path.startswith(f"optimizer/{INNER}")]  # which is there twice
+    weights = checkpoint.section(Section.OPTIMIZER)
+    return [weight for weight in weights if not weight.path.startswith(f"optimizer/{INNER}")]  # which are stored twice
 
 
 def _steps_alone(stored: Sequence[Weight], wanted: Sequence[SpecSlot]) -> int | None:
-    """The number of steps where nothing but numbers is stored, as of an optimizer that is compiled and has not begun.
-    Raises Lost where steps were taken, and arrays were kept that are not stored."""
+    """The number of steps where only numbers are stored, as for an optimizer that is compiled and has not begun; None
+    where arrays are stored. Raises StateNotConvertible where steps were taken and their arrays are missing."""
     if len(stored) > MAX_NUMBERS or any(weight.shape != () for weight in stored):
         return None
     if not any(slot.shape != () for slot in wanted) and len(wanted) > MAX_NUMBERS:
         return None  # a model whose weights are numbers
     steps = whole_steps(stored[0])
     if steps and any("/" in slot.name.removeprefix(INNER) for slot in wanted):
-        raise Lost(f"{steps} steps were taken, and nothing is stored of what they left")
+        raise StateNotConvertible(f"{steps} steps were taken, and nothing is stored of what they left")
     return steps
 
 
@@ -116,32 +120,34 @@ def _fresh(
     steps: int,
     journal: Journal,
 ) -> dict[str, Weight]:
-    """The state of an optimizer that has not begun, as Keras makes it; none of one that does not begin with zeros, or
-    where shapes are not known, which is noted."""
+    """The state of an optimizer that has not begun, as Keras makes it.
+
+    Empty, with a note, for an optimizer that does not begin with zeros, or where shapes are not known.
+    """
     inner = inside(optimizer)
     try:
         if inner["class_name"] not in _BEGIN_WITH_ZEROS or not wanted:
-            raise Lost(f"how {inner['class_name']} begins is not known here")
+            raise StateNotConvertible(f"how {inner['class_name']} begins is not known here")
         numbers = Numbers(optimizer, steps, 1.0)
-        found = {slot.path: numbers.weight(_name(slot)) or _constant(slot, inner) for slot in wanted}
-    except Lost as error:
+        variables = {slot.path: numbers.weight(_name(slot)) or _constant(slot, inner) for slot in wanted}
+    except StateNotConvertible as error:
         journal.lose(WHERE, f"its state: {error}; {_NONE}")
         return {}
     journal.edit(BEGIN, WHERE, str(inner["class_name"]))
     if own:
         journal.guess(WHERE, "all weights of layers of your own classes are trained; if not, Keras begins by itself")
-    return found
+    return variables
 
 
 def _constant(slot: SpecSlot, optimizer: Mapping[str, Any]) -> Weight:
-    """What an optimizer keeps for a weight before its first step. Raises Lost."""
+    """The value of an optimizer's variable before its first step. Raises StateNotConvertible."""
     import numpy as np
 
     if slot.shape is None or None in slot.shape:
-        raise Lost(f"the shape of {slot.name} follows from a class of your own")
+        raise StateNotConvertible(f"the shape of {slot.name} follows from a class of your own")
     start = number(optimizer, "initial_accumulator_value", 0.1) if slot.name.endswith("/accumulator") else 0.0
     if slot.dtype not in ("float32", "float64", "int32") and start:
-        raise Lost(f"{slot.name} of {slot.dtype} does not begin with zeros")
+        raise StateNotConvertible(f"{slot.name} of {slot.dtype} does not begin with zeros")
     size = dtypes.itemsize(slot.dtype) or 0
     value = np.asarray(start, dtypes.DTYPES[slot.dtype][1]).tobytes() if start else bytes(max(size, 1))
     shape = tuple(axis or 0 for axis in slot.shape)
@@ -149,8 +155,8 @@ def _constant(slot: SpecSlot, optimizer: Mapping[str, Any]) -> Weight:
     return Weight(slot.name, shape, slot.dtype, nbytes, Section.OPTIMIZER, values=Repeated(value, nbytes))
 
 
-class _Old(NamedTuple):
-    """What the state of an optimizer is carried from and to."""
+class _Conversion(NamedTuple):
+    """The conversion of the state of an optimizer: its source and its target."""
 
     checkpoint: Checkpoint
     alignment: Alignment
@@ -162,35 +168,37 @@ class _Old(NamedTuple):
     journal: Journal
 
     def state(self, stored: Sequence[Weight]) -> dict[str, Weight]:
-        """The variables of the new optimizer. Raises Lost."""
+        """The variables of the new optimizer. Raises StateNotConvertible."""
         if self.alignment.generation is Generation.KERAS_3:
             return _as_stored(stored, with_optimizer(self.spec, self.optimizer).optimizer)
-        if len({one.place.label for one in self.alignment.aligned}) < len(self.alignment.aligned):
-            raise Lost("some weights have one name, and nothing tells what it keeps for each")
-        errors = list[Lost]()
+        if len({aligned.place.label for aligned in self.alignment.aligned}) < len(self.alignment.aligned):
+            raise StateNotConvertible("some weights have the same name, and nothing says which state belongs to which")
+        errors = list[StateNotConvertible]()
         listed = candidates(self.checkpoint, self.alignment, self.rewritten, self.own, stored)
-        found = next(filter(None, (self.tried(sources, stored, errors) for sources in listed)), None)
-        if found is None:
+        variables = next(filter(None, (self.tried(sources, stored, errors) for sources in listed)), None)
+        if variables is None:
             raise errors[-1]
-        return found
+        return variables
 
-    def tried(self, sources: Sequence[Source], stored: Sequence[Weight], errors: list[Lost]) -> dict[str, Weight]:
-        """The variables where the stored arrays are for these weights; none where not, and why is noted."""
+    def tried(
+        self, sources: Sequence[Source], stored: Sequence[Weight], errors: list[StateNotConvertible]
+    ) -> dict[str, Weight]:
+        """The variables if the stored arrays fit these weights; none if not, with the reason added to `errors`."""
         try:
             return self.of(sources, stored)
-        except Lost as error:
+        except StateNotConvertible as error:
             errors.append(error)
             return {}
 
     def of(self, sources: Sequence[Source], stored: Sequence[Weight]) -> dict[str, Weight]:
-        """The variables where the stored arrays are for these weights, in their order. Raises Lost."""
+        """The variables if the stored arrays fit these weights in their order. Raises StateNotConvertible."""
         _refuse_changed(sources, self.rewritten)
-        held = held_in(stored, [one.weight.shape for one in sources], inside(self.optimizer))
-        labels, notes = self.labels(sources, held), Journal()
-        steps = held.steps(inside(self.optimizer), notes)
+        stored_state = stored_state_of(stored, [source.weight.shape for source in sources], inside(self.optimizer))
+        labels, notes = self.labels(sources, stored_state), Journal()
+        steps = stored_state.steps(inside(self.optimizer), notes)
         scale = tensorflow_state.loss_scale(self.checkpoint, frozenset(self.alignment.by_path()))
-        numbers = Numbers(self.optimizer, steps, held.product(self.checkpoint), held.rate(), scale)
-        found, begun = dict[str, Weight](), list[str]()
+        numbers = Numbers(self.optimizer, steps, stored_state.product(self.checkpoint), stored_state.rate(), scale)
+        variables, begun = dict[str, Weight](), list[str]()
         for slot in self.wanted(sources):
             name = _name(slot)
             weight = labels.get(name.removeprefix(INNER)) or numbers.weight(name) or _unused(slot)
@@ -198,70 +206,70 @@ class _Old(NamedTuple):
                 weight = _constant(slot, inside(self.optimizer))
                 begun.append(slot.name)
             if weight is None or (slot.shape is not None and weight.shape != slot.shape):
-                raise Lost(f"nothing stored is {slot.name}")
-            found[slot.path] = weight
+                raise StateNotConvertible(f"nothing stored is {slot.name}")
+            variables[slot.path] = weight
         self.journal.losses += notes.losses
         if begun:
             self.journal.edit(BEGIN_LATE, WHERE, f"{len(begun)} variables")
-        return found
+        return variables
 
-    def labels(self, sources: Sequence[Source], held: Held) -> dict[str, Weight]:
-        """The arrays by the labels of their weights and by what they are."""
-        numbered = {id(one.part): at for at, one in enumerate(sources) if one.part is not None}
-        found = dict[str, Weight]()
-        for kind in {kind for kind, _ in held.arrays}:
-            for at, one in enumerate(sources):
-                if one.aligned is None:
-                    weight = held.arrays.get((kind, at))
+    def labels(self, sources: Sequence[Source], stored_state: StoredState) -> dict[str, Weight]:
+        """The arrays by the labels of their weights and their kinds."""
+        numbered = {id(source.part): at for at, source in enumerate(sources) if source.part is not None}
+        labels = dict[str, Weight]()
+        for kind in {kind for kind, _ in stored_state.arrays}:
+            for at, source in enumerate(sources):
+                if source.aligned is None:
+                    weight = stored_state.arrays.get((kind, at))
                 else:
-                    weight = _joined(one.aligned, kind, held.arrays, numbered, self.reversed_kernels)
+                    weight = _joined(source.aligned, kind, stored_state.arrays, numbered, self.reversed_kernels)
                 if weight is not None:
-                    found[f"{one.label}/{kind}"] = replace(weight, section=Section.OPTIMIZER)
-        return found
+                    labels[f"{source.label}/{kind}"] = replace(weight, section=Section.OPTIMIZER)
+        return labels
 
     def wanted(self, sources: Sequence[Source]) -> Sequence[SpecSlot]:
-        """The variables of the new optimizer, where of the user's own layers these weights are trained."""
-        left = {one.slot.label for one in self.own} - {one.label for one in sources}
+        """The variables of the new optimizer, if these weights of the user's own layers are trained."""
+        left = {source.slot.label for source in self.own} - {source.label for source in sources}
         slots = tuple(slot for slot in self.spec.slots if slot.label not in left)
         return with_optimizer(replace(self.spec, slots=slots), self.optimizer).optimizer
 
 
 def _begins_late(stored: Sequence[Weight]) -> bool:
-    """Whether the writer made what it keeps for a weight at the first gradient of this weight: tf.keras up to 2.10
+    """Whether the writer's optimizer made the variables for a weight at its first gradient, as in tf.keras up to 2.10
     (`OptimizerV2._create_all_weights`, keras/optimizers/optimizer_v2/optimizer_v2.py)."""
     return LATE.match(stored[0].path) is not None
 
 
 def _name(slot: SpecSlot) -> str:
-    """The name of a variable among all those of the optimizer: Keras stores those of an inner one twice."""
+    """The name of a variable among all of the optimizer: Keras stores those of an inner optimizer twice."""
     below = slot.path.rpartition("vars/")[0].removeprefix("optimizer/")
     return f"{below}{slot.name}"
 
 
 def _as_stored(stored: Sequence[Weight], wanted: Sequence[SpecSlot]) -> dict[str, Weight]:
-    """The variables that Keras 3 stored, which are those of today in their order."""
+    """The variables that Keras 3 stored, in the order of the new ones."""
     own = [slot for slot in wanted if slot.path.startswith("optimizer/vars/")]
     if len(own) != len(stored):
-        raise Lost(f"{len(stored)} variables are stored, the optimizer has {len(own)}")
+        raise StateNotConvertible(f"{len(stored)} variables are stored, the optimizer has {len(own)}")
     named = {slot.name: weight for slot, weight in zip(own, stored, strict=True)}
     for slot in wanted:
         if named[_name(slot)].shape != slot.shape:
-            raise Lost(f"what is stored is not {slot.name}")
+            raise StateNotConvertible(f"a stored variable is not {slot.name}")
     return {slot.path: named[_name(slot)] for slot in wanted}
 
 
 def _refuse_changed(sources: Sequence[Source], rewritten: Rewritten) -> None:
-    """Raises where trained weights become others, for which no step would be the old one."""
-    labels = [one.aligned.place.label for one in sources if one.aligned is not None]
-    multiplied = [found for label in labels if (found := rewritten.scaled_at(label)) is not None]
-    if any(any(found.gates) for found in multiplied):
-        raise Lost("weights that it was kept for are multiplied")
-    if not rewritten.laid_out.keys().isdisjoint(labels):
-        raise Lost("weights that it was kept for are rearranged")
+    """Raise StateNotConvertible where the values of trained weights are changed, so that steps would differ."""
+    labels = [source.aligned.place.label for source in sources if source.aligned is not None]
+    multiplied = [scaled for label in labels if (scaled := rewritten.scaled_at(label)) is not None]
+    if any(any(scaled.gates) for scaled in multiplied):
+        raise StateNotConvertible("weights that it belongs to are multiplied")
+    if not rewritten.arrangements.keys().isdisjoint(labels):
+        raise StateNotConvertible("weights that it belongs to are rearranged")
 
 
 def _unused(slot: SpecSlot) -> Weight | None:
-    """The number that Adafactor has in place of factors where there is nothing to factor, which nothing uses."""
+    """The number that Adafactor stores instead of factors for a weight without factors, and does not use."""
     if slot.shape != () or slot.dtype != "int32":
         return None
     return Weight(slot.name, (), slot.dtype, 4, Section.OPTIMIZER, values=Repeated(b"\0", 4))
@@ -270,16 +278,17 @@ def _unused(slot: SpecSlot) -> Weight | None:
 def _joined(
     aligned: Aligned, kind: str, arrays: Mapping[Key, Weight], numbered: Mapping[int, int], reversed_kernels: bool
 ) -> Weight | None:
-    """The array of a kind for a slot, made as the weight of the slot is made of what is stored; None where there is
-    none that could be made so. `numbered` are the trained weights by the identity of what is stored of them."""
-    found = [arrays.get((kind, numbered[id(part)])) for part in aligned.stored if id(part) in numbered]
-    held = [weight for weight in found if weight is not None]
-    if len(held) != len(aligned.stored):
+    """The array of a kind for a slot, put together of stored arrays as the weight itself is; None where these are
+    missing or have other shapes. `numbered` are the numbers of trained weights by the identity of their stored parts.
+    """
+    arrays_of_parts = [arrays.get((kind, numbered[id(part)])) for part in aligned.stored if id(part) in numbered]
+    present = [weight for weight in arrays_of_parts if weight is not None]
+    if len(present) != len(aligned.stored):
         return None
-    parts = tuple(Stored(weight, part.slot) for weight, part in zip(held, aligned.stored, strict=True))
-    if any(one.weight.shape != part.weight.shape for one, part in zip(parts, aligned.stored, strict=True)):
+    parts = tuple(Stored(weight, part.slot) for weight, part in zip(present, aligned.stored, strict=True))
+    if any(new_part.weight.shape != part.weight.shape for new_part, part in zip(parts, aligned.stored, strict=True)):
         as_it_is = weight_of(aligned, reversed_kernels) is aligned.stored[0].weight
-        return replace(held[0], section=Section.OPTIMIZER) if as_it_is else None
+        return replace(present[0], section=Section.OPTIMIZER) if as_it_is else None
     return replace(
         weight_of(Aligned(aligned.place, parts, aligned.evidence), reversed_kernels), section=Section.OPTIMIZER
     )

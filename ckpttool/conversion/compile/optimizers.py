@@ -1,4 +1,4 @@
-"""Optimizers of Keras 1 and 2 as Keras 3 has them: class, arguments, learning rate, clipping, scaling of losses.
+"""Optimizers of Keras 1 and 2 in Keras 3: class, arguments, learning rate, clipping of gradients, scaling of losses.
 
 Sources: keras/optimizers.py of 1.2.2, 2.2.4 and 2.3.1; `OptimizerV2` (keras/src/optimizers/legacy), `Optimizer` and
 `LossScaleOptimizer` (keras/src/mixed_precision) of 2.15; the constructors in keras/src/optimizers, 3.15.
@@ -45,8 +45,8 @@ EDITS = (DECAY, CLIP_TOGETHER, FIXED_SCALE, ADDED)
 SCALING = "LossScaleOptimizer"
 _SCALING = frozenset({SCALING, "LossScaleOptimizerV1", "LossScaleOptimizerV3"})
 _EXCLUDED = "which ones were left out (exclude_from_weight_decay), as it is no part of the config"
-_GONE = frozenset({"is_legacy_optimizer", "jit_compile"})  # they say nothing of the rule
-_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")  # of which Keras 3 takes one
+_GONE = frozenset({"is_legacy_optimizer", "jit_compile"})  # without influence on the steps
+_CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")  # of which Keras 3 takes only one
 _OTHER_RULES = MappingProxyType(
     {
         "Adagrad": "adds epsilon below the root, where older ones added it to the root",
@@ -63,31 +63,32 @@ _MODULES = frozenset({"builtins", "keras", "tensorflow", "tf_keras"})
 
 
 class UnknownObject(Exception):
-    """Something that Keras 3 does not find, and what; `own` is its name where the author has to bring it, `kind` what
-    it is where that is something else than what it belongs to."""
+    """An object that Keras 3 does not find; the message says which. `own` is its name if it is the author's own, `kind`
+    its kind if that is not the kind of the setting in which it is."""
 
-    def __init__(self, what: str, own: str | None = None, kind: str | None = None) -> None:
-        super().__init__(what)
+    def __init__(self, message: str, own: str | None = None, kind: str | None = None) -> None:
+        super().__init__(message)
         self.own = own
         self.kind = kind
 
 
 class Writer(NamedTuple):
-    """Which Keras stated the settings of compile: its version as far as the file tells, and whether it was Keras 1 or 2
-    with its many backends, which had its own optimizers, losses and metrics, and not tf.keras."""
+    """The Keras that wrote the settings of compile: its version, if known, and whether it was Keras 1 or 2 with many
+    backends, whose optimizers, losses and metrics differ from those of tf.keras."""
 
     version: str | None = None
     multi_backend: bool = False
 
 
 def keras_object(module: str, class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A built-in object as Keras 3 writes it."""
+    """The entry of a built-in object in a config of Keras 3."""
     return {"module": f"keras.{module}", "class_name": class_name, "config": dict(config), "registered_name": None}
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """Settings with the numbers of arrays and tensors in place of what Keras 2 wrote for these: that of
-    `ckpttool.model.numpy_values`, `__numpy__` and `__tensor__` (`serialize_keras_object`, keras/src/saving, 2.15)."""
+    """The settings with plain numbers instead of arrays and tensors, which Keras 2 writes as the objects that
+    `ckpttool.model.numpy_values` reads, as `__numpy__` or as `__tensor__` (`serialize_keras_object`, keras/src/saving,
+    2.15)."""
     if isinstance(value, list) and depth < MAX_PLAIN:
         return [plain(item, depth + 1) for item in value]
     if not isinstance(value, Mapping) or depth >= MAX_PLAIN:
@@ -101,24 +102,24 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def own_name(value: Any) -> str:
-    """The name that an entry, or a name alone, states for a class or function of Keras. Raises UnknownObject where it
-    is none of Keras, but of a user's or another package."""
-    stated = value.get("class_name") if isinstance(value, Mapping) else value
+    """The name of a class or function of Keras, from its entry or from a name alone. Raises UnknownObject where it is
+    the user's own or of another package."""
+    class_name = value.get("class_name") if isinstance(value, Mapping) else value
     module = value.get("module") if isinstance(value, Mapping) else None
     registered = value.get("registered_name") if isinstance(value, Mapping) else None
-    if not isinstance(stated, str):
-        raise UnknownObject(f"what cannot be read: {str(value)[:60]}")
-    packages = {name.rpartition(">")[0] for name in (stated, registered) if isinstance(name, str)}
+    if not isinstance(class_name, str):
+        raise UnknownObject(f"an object that cannot be read: {str(value)[:60]}")
+    packages = {name.rpartition(">")[0] for name in (class_name, registered) if isinstance(name, str)}
     if not packages <= _PACKAGES or (isinstance(module, str) and module.partition(".")[0] not in _MODULES):
-        own = registered if isinstance(registered, str) else stated
+        own = registered if isinstance(registered, str) else class_name
         raise UnknownObject(f"{own[:60]}, which is not built into Keras 3", own)
     if isinstance(registered, str) and module is None and isinstance(value, Mapping) and "module" in value:
-        raise UnknownObject(f"{stated[:60]}, a class of the author's own", registered)
-    return _PREFIX.sub("", stated.rpartition(">")[2])
+        raise UnknownObject(f"{class_name[:60]}, a class of the author's own", registered)
+    return _PREFIX.sub("", class_name.rpartition(">")[2])
 
 
-def optimizer_today(value: Any, writer: Writer, journal: Journal, depth: int = 0) -> dict[str, Any]:
-    """An optimizer with its arguments of today. Raises UnknownObject where Keras 3 has none of the kind."""
+def keras3_optimizer(value: Any, writer: Writer, journal: Journal, depth: int = 0) -> dict[str, Any]:
+    """The entry of an optimizer for Keras 3. Raises UnknownObject where Keras 3 has none such."""
     if (added := _added(value, journal)) is not None:
         return _plain(added.class_name, added.config, writer, journal)
     name = own_name(value)
@@ -136,66 +137,66 @@ def optimizer_today(value: Any, writer: Writer, journal: Journal, depth: int = 0
 
 
 def _added(value: Any, journal: Journal) -> addons.Counterpart | None:
-    """What takes the steps of an optimizer of TensorFlow Addons, noted; None where it is none."""
+    """The counterpart of an optimizer of TensorFlow Addons, which is noted; None for all other optimizers."""
     try:
-        found = addons.optimizer(value)
+        counterpart = addons.optimizer(value)
     except addons.NoCounterpart as error:
         raise UnknownObject(f"the optimizer {value['class_name']}, which asks for {error}") from None
-    if found is None:
+    if counterpart is None:
         return None
-    journal.edit(ADDED, WHERE, f"{value['class_name']} by {found.class_name}")
-    if found.guess:
-        journal.guess(WHERE, found.guess)
-    if found.lost:
-        journal.lose(WHERE, found.lost)
-    return found
+    journal.edit(ADDED, WHERE, f"{value['class_name']} by {counterpart.class_name}")
+    if counterpart.guess:
+        journal.guess(WHERE, counterpart.guess)
+    if counterpart.lost:
+        journal.lose(WHERE, counterpart.lost)
+    return counterpart
 
 
 def _by_name(class_name: str, version: str | None) -> dict[str, Any]:
-    """The arguments of an optimizer that is stated by its name alone: the defaults of the Keras that wrote it, read
-    from the constructors of 1.2.2, 2.0.9, 2.2.4, 2.3.0-tf, 2.10 and 2.15."""
+    """The arguments of an optimizer of which the file has only the name: the defaults of the Keras that wrote it, by
+    the constructors of 1.2.2, 2.0.9, 2.2.4, 2.3.0-tf, 2.10 and 2.15."""
     since = scalars.version_numbers(version or "3", 2)
-    found = {key: item for key, item in (defaults_of("optimizers", class_name) or {}).items() if item is not None}
+    arguments = {key: item for key, item in (defaults_of("optimizers", class_name) or {}).items() if item is not None}
     if since >= (2, 11):
-        return found | (_DEFAULTS_2_11.get(class_name, {}) if since < (3,) else {})
-    found = {key: item for key, item in found.items() if key not in _SINCE_2_11}
+        return arguments | (_DEFAULTS_2_11.get(class_name, {}) if since < (3,) else {})
+    arguments = {key: item for key, item in arguments.items() if key not in _SINCE_2_11}
     if since >= (2, 4) or "-tf" in (version or ""):
-        return found
-    found.pop("initial_accumulator_value", None)
-    rate = {"learning_rate": _RATES_OF_MANY_BACKENDS.get(class_name, found["learning_rate"])}
-    return found | rate | ({"epsilon": 1e-8} if "epsilon" in found and since < (2, 1) else {})
+        return arguments
+    arguments.pop("initial_accumulator_value", None)
+    rate = {"learning_rate": _RATES_OF_MANY_BACKENDS.get(class_name, arguments["learning_rate"])}
+    return arguments | rate | ({"epsilon": 1e-8} if "epsilon" in arguments and since < (2, 1) else {})
 
 
 def _plain(class_name: str, config: Mapping[str, Any], writer: Writer, journal: Journal) -> dict[str, Any]:
-    """An optimizer that holds no other."""
+    """The entry of an optimizer without an inner one."""
     known = defaults_of("optimizers", class_name) or {}
-    given = {"learning_rate" if key == "lr" else key: item for key, item in config.items()}
-    if class_name == "Nadam" and "decay" in given:  # by which tf.keras called it up to 2.10
-        given["schedule_decay"] = given.pop("decay")
-    rate = _rate(given.pop("learning_rate", None), given.pop("decay", None), journal)
-    found = {key: item for key, item in given.items() if (key in known or key == "name") and item is not None}
-    if class_name == "Adagrad" and "initial_accumulator_value" not in given:
-        found["initial_accumulator_value"] = 0.0
-    found = {key: item for key, item in found.items() if key not in _CLIPPING} | _clipping(given, writer, journal)
-    found |= {} if rate is None else {"learning_rate": rate}
-    _note_lost(class_name, given, found, journal)
-    return keras_object("optimizers", class_name, found)
+    old = {"learning_rate" if key == "lr" else key: item for key, item in config.items()}
+    if class_name == "Nadam" and "decay" in old:  # the name of `schedule_decay` in tf.keras up to 2.10
+        old["schedule_decay"] = old.pop("decay")
+    rate = _rate(old.pop("learning_rate", None), old.pop("decay", None), journal)
+    new = {key: item for key, item in old.items() if (key in known or key == "name") and item is not None}
+    if class_name == "Adagrad" and "initial_accumulator_value" not in old:
+        new["initial_accumulator_value"] = 0.0
+    new = {key: item for key, item in new.items() if key not in _CLIPPING} | _clipping(old, writer, journal)
+    new |= {} if rate is None else {"learning_rate": rate}
+    _note_lost(class_name, old, new, journal)
+    return keras_object("optimizers", class_name, new)
 
 
-def _note_lost(class_name: str, given: Mapping[str, Any], found: Mapping[str, Any], journal: Journal) -> None:
-    if _is_number(found.get("weight_decay")) and found["weight_decay"] > 0:
+def _note_lost(class_name: str, old: Mapping[str, Any], new: Mapping[str, Any], journal: Journal) -> None:
+    if _is_number(new.get("weight_decay")) and new["weight_decay"] > 0:
         journal.guess(WHERE, f"{class_name} applies weight decay to all weights: the file does not say {_EXCLUDED}")
-    for key, item in given.items():
-        if key not in found and key not in _GONE and key not in _CLIPPING and item not in (None, False, 0):
+    for key, item in old.items():
+        if key not in new and key not in _GONE and key not in _CLIPPING and item not in (None, False, 0):
             journal.lose(WHERE, f"{class_name}'s {key}, which was {str(item)[:60]}")
-    if class_name == "Nadam" and not _SINCE_2_11.isdisjoint(given):
-        journal.lose(WHERE, "Nadam's product of momenta, which Keras 2 did not store, is worked out as Keras 3 does")
-    if class_name in _OTHER_RULES and _SINCE_2_11.isdisjoint(given):
+    if class_name == "Nadam" and not _SINCE_2_11.isdisjoint(old):
+        journal.lose(WHERE, "Nadam's product of momenta, which Keras 2 did not store, is computed as Keras 3 does")
+    if class_name in _OTHER_RULES and _SINCE_2_11.isdisjoint(old):
         journal.lose(WHERE, f"{class_name} of Keras 3 {_OTHER_RULES[class_name]}")
 
 
 def _rate(rate: Any, decay: Any, journal: Journal) -> Any:
-    """A learning rate: a number, or a schedule of today."""
+    """A learning rate for Keras 3: a number or a schedule."""
     decays = _is_number(decay) and decay > 0
     if isinstance(rate, Mapping):
         if decays:
@@ -217,46 +218,49 @@ def _schedule(value: Mapping[str, Any]) -> dict[str, Any]:
         raise UnknownObject(f"the learning rate schedule {error}", error.own, "learning rate schedule") from None
     if defaults_of("schedules", name) is None or not isinstance(config, Mapping):
         raise UnknownObject(f"the schedule of learning rates {name[:60]}")
-    kept = {key: items(item) for key, item in config.items() if key != "name"}
-    return keras_object("optimizers.schedules", name, kept)
+    arguments = {key: items(item) for key, item in config.items() if key != "name"}
+    return keras_object("optimizers.schedules", name, arguments)
 
 
-def _clipping(given: Mapping[str, Any], writer: Writer, journal: Journal) -> dict[str, Any]:
-    """How gradients are clipped; where that was in two ways, by their norm."""
-    found = {key: given[key] for key in _CLIPPING if _is_number(given.get(key)) and given[key] > 0}
-    if writer.multi_backend and "clipnorm" in found:
-        journal.edit(CLIP_TOGETHER, WHERE, f"clipnorm={found['clipnorm']}")
-        found = {"global_clipnorm": found.pop("clipnorm"), **found}
-    for key in list(found)[1:]:
-        journal.lose(WHERE, f"{key}={found.pop(key)}, which Keras 3 does not take beside {next(iter(found))}")
-    return found
+def _clipping(old: Mapping[str, Any], writer: Writer, journal: Journal) -> dict[str, Any]:
+    """The setting for the clipping of gradients. Of several, the one by their norm is chosen, and the rest noted."""
+    clipping = {key: old[key] for key in _CLIPPING if _is_number(old.get(key)) and old[key] > 0}
+    if writer.multi_backend and "clipnorm" in clipping:
+        journal.edit(CLIP_TOGETHER, WHERE, f"clipnorm={clipping['clipnorm']}")
+        clipping = {"global_clipnorm": clipping.pop("clipnorm"), **clipping}
+    for key in list(clipping)[1:]:
+        journal.lose(WHERE, f"{key}={clipping.pop(key)}, which Keras 3 does not take beside {next(iter(clipping))}")
+    return clipping
 
 
 def _scaling(config: Mapping[str, Any], writer: Writer, journal: Journal, depth: int) -> dict[str, Any]:
-    """An optimizer that scales the loss, or the one inside where the scale is fixed."""
-    inner = optimizer_today(config.get("inner_optimizer", config.get("optimizer")), writer, journal, depth + 1)
+    """The entry of an optimizer that scales the loss; where the scale is fixed, that of the inner optimizer."""
+    inner = keras3_optimizer(config.get("inner_optimizer", config.get("optimizer")), writer, journal, depth + 1)
     scale, steps, dynamic = _scale(config)
     if dynamic:
-        told = {"initial_scale": scale, "dynamic_growth_steps": steps}
-        kept = {key: value for key, value in told.items() if _is_number(value)}
-        return keras_object("optimizers", SCALING, {"inner_optimizer": inner, **kept})
+        settings = {"initial_scale": scale, "dynamic_growth_steps": steps}
+        numbers = {key: value for key, value in settings.items() if _is_number(value)}
+        return keras_object("optimizers", SCALING, {"inner_optimizer": inner, **numbers})
     if not _is_number(scale):
-        raise UnknownObject("an optimizer that scales the loss, whose scale is not told")
+        raise UnknownObject("an optimizer that scales the loss by a factor that the file does not store")
     journal.edit(FIXED_SCALE, WHERE, str(scale))
     return {**inner, "config": {**inner["config"], "loss_scale_factor": scale}}
 
 
 def _scale(config: Mapping[str, Any]) -> tuple[Any, Any, bool]:
-    """The scale, after how many steps it grows, and whether it changes at all. Up to TensorFlow 2.3 that was an object
-    of its own (`loss_scale`, tensorflow/python/keras/mixed_precision/experimental)."""
-    stated = config.get("loss_scale")
-    inside = stated.get("config") if isinstance(stated, Mapping) else None
-    if isinstance(stated, Mapping) and isinstance(inside, Mapping):
-        dynamic = stated.get("class_name") == "DynamicLossScale"
+    """The scale of the loss, the number of steps after which it grows, and whether it changes at all.
+
+    Up to TensorFlow 2.3 these are in an object of its own (`loss_scale`,
+    tensorflow/python/keras/mixed_precision/experimental).
+    """
+    old_scale = config.get("loss_scale")
+    inside = old_scale.get("config") if isinstance(old_scale, Mapping) else None
+    if isinstance(old_scale, Mapping) and isinstance(inside, Mapping):
+        dynamic = old_scale.get("class_name") == "DynamicLossScale"
         scale = inside.get("initial_loss_scale" if dynamic else "loss_scale_value")
         return scale, inside.get("increment_period"), dynamic
-    if _is_number(stated):
-        return stated, None, False
+    if _is_number(old_scale):
+        return old_scale, None, False
     return config.get("initial_scale"), config.get("dynamic_growth_steps"), config.get("dynamic") is not False
 
 

@@ -1,7 +1,7 @@
-"""Regularizers of frozen layers, which Keras 1 and 2 add to the loss that they measure and Keras 3 does not.
+"""Regularizers of frozen layers, which Keras 1 and 2 add to the loss that they report, and Keras 3 does not.
 
 `Container.losses` of 1.2.2 and 2.2.4 and `Layer.losses` of tf.keras up to 2.15 have the regularizers of all weights;
-`_get_regularization_losses` of keras/src/layers/layer.py, 3.15, asks the trained weights alone. What is added for a
+`_get_regularization_losses` of keras/src/layers/layer.py, 3.15, has those of trainable weights only. The loss of a
 frozen weight is a constant, so that training is the same.
 """
 
@@ -15,8 +15,8 @@ from ckpttool.model.layers.table import MODELS
 _SHOWN = 3
 
 
-def note(config: Mapping[str, Any], journal: Journal) -> None:
-    """Notes that the loss of a compiled model is smaller by the regularizers of its frozen layers."""
+def note_frozen(config: Mapping[str, Any], journal: Journal) -> None:
+    """Note that the loss of a compiled model is smaller by the regularizers of its frozen layers."""
     names = sorted(set(_frozen(config)))
     if not names:
         return
@@ -30,7 +30,7 @@ def note(config: Mapping[str, Any], journal: Journal) -> None:
 
 
 def _frozen(config: Mapping[str, Any]) -> Iterator[str]:
-    """The names of frozen layers whose weights have a regularizer; what a wrapper holds is frozen with it."""
+    """The names of frozen layers whose weights have a regularizer; a frozen wrapper freezes the layer in it."""
     stack: list[tuple[Any, bool, str]] = [(config, False, "")]
     while stack:
         value, frozen, name = stack.pop()
@@ -55,4 +55,4 @@ def _counts(key: str, value: Any) -> bool:
     factors = value.get("config") if isinstance(value, Mapping) else None
     if not isinstance(factors, Mapping) or not factors.keys() & {"l1", "l2"}:
         return True
-    return any(factors.get(one) not in (None, 0, 0.0) for one in ("l1", "l2"))
+    return any(factors.get(factor) not in (None, 0, 0.0) for factor in ("l1", "l2"))

@@ -1,4 +1,4 @@
-"""What a model of Keras 1 or 2 was compiled with, as `compile_config` of Keras 3.
+"""The compile settings of a model of Keras 1 or 2, written as the `compile_config` of Keras 3.
 
 Sources: `save_model` and `compile` of 1.2.2 and 2.2.4, `model_metadata`, `get_compile_config` and `compile_utils` of
 2.15; `compile_from_config` of keras/src/trainers/trainer.py, `CompileLoss` and `CompileMetrics` of compile_utils.py and
@@ -33,7 +33,7 @@ RECOMPILE = Edit(
 EDITS = (RECOMPILE, *optimizers.EDITS)
 
 Outputs = Sequence[tuple[str, str]]
-"""What the outputs of a model were called, and what they are called today."""
+"""The old and the new names of the outputs of a model."""
 
 _LOSSES = MappingProxyType(
     {
@@ -78,8 +78,8 @@ FUNCTIONS = frozenset(
         "top_k_categorical_accuracy",
     }
 )
-"""The names of the functions of keras.losses and keras.metrics of 2.13 to 2.15 (`__name__`), as a `.keras` states them;
-`mse` and others are further names of them, by which only texts call them."""
+"""The names (`__name__`) of the functions of keras.losses and keras.metrics of 2.13 to 2.15, which a `.keras` has in
+entries. `mse` and the like are further names of them, which occur only as texts."""
 
 _REDUCTIONS: Mapping[Any, str] = MappingProxyType({None: "none", "auto": "sum_over_batch_size"})
 _SETTINGS = frozenset({"run_eagerly", "jit_compile"})
@@ -88,32 +88,34 @@ _SINGULAR = MappingProxyType({"losses": "loss", "metrics": "metric"})
 
 
 def compile_config(training: Any, version: str | None, outputs: Outputs, journal: Journal) -> dict[str, Any] | None:
-    """The `compile_config` of Keras 3 for what Keras of some version stated; None where the model is not compiled, or
-    with an optimizer that is not built into Keras. What is lost is noted."""
+    """The `compile_config` of Keras 3 for the training config of another version; settings that are lost are noted.
+
+    None where the model is not compiled, or where its optimizer is not built into Keras.
+    """
     if not isinstance(training, Mapping) or not training:
         return None
     training = plain(training)
-    stated = training.get("optimizer_config", training.get("optimizer"))
-    writer = Writer(version, _is_multi_backend(stated, version))
+    old_optimizer = training.get("optimizer_config", training.get("optimizer"))
+    writer = Writer(version, _is_multi_backend(old_optimizer, version))
     try:
-        optimizer = optimizers.optimizer_today(stated, writer, journal)
+        optimizer = optimizers.keras3_optimizer(old_optimizer, writer, journal)
     except UnknownObject as error:
         journal.lose(WHERE, f"all settings of compile: {error}")
         _need("optimizer", error, journal)
         return None
     loss = _losses(training.get("loss"), writer, outputs, journal)
     weights = _by_output(items(training.get("loss_weights")), outputs, 1.0) if loss is not None else None
-    found = {"optimizer": optimizer, "loss": _for_each(loss, weights), "loss_weights": weights}
+    new = {"optimizer": optimizer, "loss": _for_each(loss, weights), "loss_weights": weights}
     if optimizer["config"].get("loss_scale_factor") is not None:
-        found["auto_scale_loss"] = False
+        new["auto_scale_loss"] = False
     for key in ("metrics", "weighted_metrics"):
-        found[key] = _Metrics(key, writer, training.get("loss"), outputs, journal).of(training.get(key))
+        new[key] = _Metrics(key, writer, training.get("loss"), outputs, journal).of(training.get(key))
     journal.edit(RECOMPILE, WHERE, str(optimizer["class_name"]))
-    return found | _settings(training, journal)
+    return new | _settings(training, journal)
 
 
 def _is_multi_backend(optimizer: Any, version: str | None) -> bool:
-    """Whether Keras 1 or 2 with many backends wrote an optimizer: those of tf.keras state their names."""
+    """Whether Keras 1 or 2 with many backends wrote an optimizer: the configs of tf.keras have a name."""
     config = optimizer.get("config") if isinstance(optimizer, Mapping) else None
     inside = config.get("inner_optimizer", config.get("optimizer")) if isinstance(config, Mapping) else None
     if isinstance(inside, Mapping) or not isinstance(config, Mapping):
@@ -122,33 +124,33 @@ def _is_multi_backend(optimizer: Any, version: str | None) -> bool:
 
 
 def _settings(training: Mapping[str, Any], journal: Journal) -> dict[str, Any]:
-    """What else `compile` was told."""
+    """The other arguments of `compile`."""
     if training.get("sample_weight_mode"):
-        journal.lose(WHERE, f"sample_weight_mode {training['sample_weight_mode']!r}, which Keras 3 works out by itself")
-    found = {key: training[key] for key in _SETTINGS if isinstance(training.get(key), bool)}
+        journal.lose(WHERE, f"sample_weight_mode {training['sample_weight_mode']!r}, which Keras 3 chooses by itself")
+    settings = {key: training[key] for key in _SETTINGS if isinstance(training.get(key), bool)}
     steps: Any = training.get("steps_per_execution")
     if is_integer(steps) and steps > 0:
-        return {**found, "steps_per_execution": steps}
+        return {**settings, "steps_per_execution": steps}
     if steps is not None:
         journal.lose(WHERE, f"steps_per_execution {str(steps)[:60]}")
-    return found
+    return settings
 
 
 def _by_output(value: Any, outputs: Outputs, rest: Any) -> Any:
-    """Something stated by the names of outputs, for each of them by its name of today; other values as they are.
+    """A mapping by the names of outputs with their new names and with all of them; other values as they are.
 
-    Keras 3 wants all outputs, where Keras 2 took `rest` for those that were left out.
+    Keras 2 takes `rest` for outputs that are left out, Keras 3 requires all.
     """
     if not isinstance(value, Mapping) or isinstance(value.get("class_name"), str):
         return value
-    today = dict(outputs)
-    if not today or not value.keys() <= today.keys():
+    new_names = dict(outputs)
+    if not new_names or not value.keys() <= new_names.keys():
         return dict(value)
-    return {name: value.get(old, rest) for old, name in today.items()}
+    return {name: value.get(old, rest) for old, name in new_names.items()}
 
 
 def _for_each(loss: Any, weights: Any) -> Any:
-    """A loss as often as there are weights for it, which Keras 3 wants to be as many as the losses."""
+    """The loss once for each weight of losses, as Keras 3 requires as many weights as losses."""
     if isinstance(loss, list) or (isinstance(loss, Mapping) and "class_name" not in loss):
         return loss
     if isinstance(weights, Mapping):
@@ -157,9 +159,9 @@ def _for_each(loss: Any, weights: Any) -> Any:
 
 
 def _losses(value: Any, writer: Writer, outputs: Outputs, journal: Journal) -> Any:
-    """The losses of today; none at all where one is unknown, since Keras cannot train for some of them alone."""
+    """The losses for Keras 3; none where one of them is unknown, since Keras cannot train with only some of them."""
     if _is_empty(value):
-        journal.lose(WHERE, f"the loss: the file states none, as where the model adds its own (add_loss); {_ANEW}")
+        journal.lose(WHERE, f"the loss: the file stores none, as where the model adds its own (add_loss); {_ANEW}")
         return None
     try:
         return _by_output(_loss(value, writer, journal, 0), outputs, None)
@@ -170,20 +172,20 @@ def _losses(value: Any, writer: Writer, outputs: Outputs, journal: Journal) -> A
 
 
 def _need(kind: str, error: UnknownObject, journal: Journal) -> None:
-    """Notes what the author has to bring to compile the model anew."""
+    """Note an object that the author has to provide to compile the model anew."""
     if error.own is not None:
         journal.need(error.own[:60], f"the {error.kind or kind} {error.own[:60]}, to compile the model anew")
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether what is stated of losses names none."""
+    """Whether a setting for losses names none."""
     if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
         value = list(value.values())
     return value in (None, "") or (isinstance(value, list) and all(item in (None, "", [], {}) for item in value))
 
 
 def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
-    """A loss, or several in a list or by the names of outputs."""
+    """A loss for Keras 3, or several in a list or by the names of outputs. Raises UnknownObject."""
     if depth > MAX_DEPTH:
         raise UnknownObject("losses nested too deep")
     if value in (None, "", [], {}):
@@ -194,20 +196,20 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
         return {key: _loss(item, writer, journal, depth + 1) for key, item in value.items()}
     name = _function(value, journal)
     if name is None:
-        return _thing(value, "losses", _LOSSES)
-    today = _LOSSES.get(name, name)
+        return _object(value, "losses", _LOSSES)
+    new_name = _LOSSES.get(name, name)
     _refuse_own("losses", name, writer)
-    if class_called("losses", today) is None:
+    if class_called("losses", new_name) is None:
         raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", name)
-    if today == "cosine_similarity" and writer.multi_backend and is_before(writer.version, (2, 1, 6)):
+    if new_name == "cosine_similarity" and writer.multi_backend and is_before(writer.version, (2, 1, 6)):
         raise UnknownObject(f"{name}, which was divided by the length of the vectors")
-    if today in _TOWARDS_ONE and writer.multi_backend:
+    if new_name in _TOWARDS_ONE and writer.multi_backend:
         journal.lose(WHERE, f"{name} of Keras 3 takes labels 0 and 1 as -1 and 1, where older ones took 0 as it is")
-    return today
+    return new_name
 
 
 def _refuse_own(kind: str, name: str, writer: Writer) -> None:
-    """Raises UnknownObject for a name that the Keras of the writer did not have, whatever Keras 3 has under it."""
+    """Raise UnknownObject for a name that the Keras of the writer did not have, even if Keras 3 has it."""
     version = writer.version or ""
     if version[:1] not in ("1", "2"):
         return
@@ -217,26 +219,26 @@ def _refuse_own(kind: str, name: str, writer: Writer) -> None:
 
 
 def is_before(version: str | None, limit: tuple[int, ...]) -> bool:
-    """Whether a version is older than another; Keras 1 does not always tell its own."""
+    """Whether a version is older than another; a missing one is that of Keras 1, which does not always store it."""
     return scalars.version_numbers(version or "1", 3) < limit
 
 
 def _function(value: Any, journal: Journal) -> str | None:
-    """The name of a function of Keras, or of a class by its name alone; None where an object is stated."""
+    """The name of a function of Keras, or of a class given by its name alone; None for an entry of an object."""
     if not _is_function(value):
         return None if isinstance(value, Mapping) else own_name(value)
     name = _function_of_keras(value)
-    told = f"the function {name} is that of Keras: one of the author's own of this name is stated alike"
-    if "module" in value and all(guess.what != told for guess in journal.guesses):
-        journal.guess(WHERE, told)
+    guess = f"the function {name} is that of Keras: one of the author's own of this name is stored in the same form"
+    if "module" in value and all(noted.what != guess for noted in journal.guesses):
+        journal.guess(WHERE, guess)
     return name
 
 
 def _function_of_keras(value: Mapping[str, Any]) -> str:
-    """The name of a function that is stated as an object. Raises UnknownObject where it is none of Keras."""
+    """The name of a function that is given as an entry. Raises UnknownObject where it is none of Keras."""
     name = own_name({**value, "class_name": value.get("config")})
     if "module" in value and name not in FUNCTIONS:
-        raise UnknownObject(f"{name[:60]}, a function of the author's own: none of Keras is stated so", name)
+        raise UnknownObject(f"{name[:60]}, a function of the author's own: Keras stores none of its own so", name)
     return name
 
 
@@ -244,38 +246,38 @@ def _is_function(value: Any) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping) and value.get("class_name") in ("function", "builtin_function_or_method")
 
 
-def _thing(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> dict[str, Any]:
-    """An object of a loss or metric, or a function in one that wraps it."""
-    config, stated = value.get("config"), _name(value, kind)
+def _object(value: Mapping[str, Any], kind: str, renamed: Mapping[str, str]) -> dict[str, Any]:
+    """The entry of a loss or metric for Keras 3, also for a function that is wrapped in one."""
+    config, name = value.get("config"), _name(value, kind)
     if not isinstance(config, Mapping):
         raise UnknownObject(f"a {_SINGULAR[kind]} that cannot be read")
-    if stated in _WRAPPERS:
+    if name in _WRAPPERS:
         fn = config.get("fn")
-        stated = _function_of_keras(fn) if _is_function(fn) else own_name(fn)
-        stated = renamed.get(stated, stated)
-    class_name = class_called(kind, stated)
+        name = _function_of_keras(fn) if _is_function(fn) else own_name(fn)
+        name = renamed.get(name, name)
+    class_name = class_called(kind, name)
     if class_name is None:
-        raise UnknownObject(f"{stated[:60]}, which is not built into Keras 3", stated)
+        raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", name)
     known = defaults_of(kind, class_name) or {}
     taken = {"name", *known, *_REQUIRED.get(class_name, ())}
-    kept = {key: items(item) for key, item in config.items() if key in taken}
-    if isinstance(kept.get("reduction", ...), str | None):
-        kept["reduction"] = _REDUCTIONS.get(kept["reduction"], kept["reduction"])
-    return keras_object(kind, class_name, kept)
+    arguments = {key: items(item) for key, item in config.items() if key in taken}
+    if isinstance(arguments.get("reduction", ...), str | None):
+        arguments["reduction"] = _REDUCTIONS.get(arguments["reduction"], arguments["reduction"])
+    return keras_object(kind, class_name, arguments)
 
 
 def _name(value: Mapping[str, Any], kind: str) -> str:
-    """The class of an object, those of TensorFlow Addons that Keras 3 took over among them."""
-    stated = value.get("class_name")
-    if kind == "metrics" and isinstance(stated, str) and stated.startswith(addons.PACKAGE):
-        added = stated.removeprefix(addons.PACKAGE)
+    """The class name of an object; metrics of TensorFlow Addons that Keras 3 has are among them."""
+    class_name = value.get("class_name")
+    if kind == "metrics" and isinstance(class_name, str) and class_name.startswith(addons.PACKAGE):
+        added = class_name.removeprefix(addons.PACKAGE)
         return added if added in addons.METRICS else own_name(value)
     return own_name(value)
 
 
 class _Metrics(NamedTuple):
-    """The metrics of a model, or those that are weighted (`key`), beside its `loss`. What Keras 3 does not find is left
-    out, and noted."""
+    """Converts the metrics of a model, or its weighted metrics (`key`). Metrics that Keras 3 does not find are left out
+    and noted."""
 
     key: str
     writer: Writer
@@ -284,12 +286,12 @@ class _Metrics(NamedTuple):
     journal: Journal
 
     def of(self, value: Any) -> Any:
-        """Those of one output in a list; of several in a list for each, or by the names of outputs."""
+        """The metrics for Keras 3: a list for a single output; for several, a list of each or a dict by their names."""
         if value is None:
             return None
         if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
-            today = dict(self.outputs)
-            return {today.get(key, key): self.listed(item) for key, item in value.items()}
+            new_names = dict(self.outputs)
+            return {new_names.get(key, key): self.listed(item) for key, item in value.items()}
         value = value if isinstance(value, list) else [value]
         if len(self.outputs) < 2:
             return self.listed(value)
@@ -298,51 +300,51 @@ class _Metrics(NamedTuple):
         return [self.listed(value) for _ in self.outputs]
 
     def listed(self, value: Any) -> list[Any]:
-        """The metrics of one output, in whatever lists."""
-        found, stack = [], [value]
+        """The metrics of one output, from lists of any depth."""
+        metrics, stack = [], [value]
         while stack:
             item = stack.pop()
             if isinstance(item, list):
                 stack.extend(reversed(item))
             elif item is not None:
-                found += self.known(item)
-        return found
+                metrics += self.known(item)
+        return metrics
 
     def known(self, value: Any) -> list[Any]:
-        """A metric, none where Keras 3 does not find it."""
+        """A metric in a list, which is empty where Keras 3 does not find it."""
         try:
             name = _function(value, self.journal)
-            return [self.unprefixed(_thing(value, "metrics", _METRICS)) if name is None else self.named(name)]
+            return [self.unprefixed(_object(value, "metrics", _METRICS)) if name is None else self.named(name)]
         except UnknownObject as error:
             self.journal.lose(WHERE, f"{self.key}: {error}")
             _need("metric", error, self.journal)
             return []
 
     def named(self, name: str) -> Any:
-        """A function, or a class by its name, which gives the same name to what it measures as before."""
+        """A metric given by the name of a function or class, with the same name in logs as before."""
         if name.lower() in _BY_SHAPE:
             return name
         _refuse_own("metrics", name, self.writer)
-        today = self.crossentropy(name) if name.lower() in _BY_LOSS else _METRICS.get(name, name)
-        class_name = class_called("metrics", today)
+        new_name = self.crossentropy(name) if name.lower() in _BY_LOSS else _METRICS.get(name, name)
+        class_name = class_called("metrics", new_name)
         if class_name is None:
             raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", None if name in FUNCTIONS else name)
         if class_name == "CosineSimilarity" and self.writer.multi_backend:
-            raise UnknownObject(f"{name}, whose sign was the other")
-        if today == name != class_name:
+            raise UnknownObject(f"{name}, which had the opposite sign")
+        if new_name == name != class_name:
             return name
         return keras_object("metrics", class_name, {"name": snake_case(name)})
 
     def crossentropy(self, name: str) -> str:
-        """The metric that "crossentropy" stands for, where the loss tells."""
-        stated = self.loss.get("class_name") if isinstance(self.loss, Mapping) else self.loss
-        today = _CROSSENTROPY.get(stated) if isinstance(stated, str) else None
-        if today is None:
-            raise UnknownObject(f"{name}, which Keras 3 does not work out from the outputs")
-        return today
+        """The metric for "crossentropy", which depends on the loss. Raises UnknownObject for other losses."""
+        loss = self.loss.get("class_name") if isinstance(self.loss, Mapping) else self.loss
+        metric = _CROSSENTROPY.get(loss) if isinstance(loss, str) else None
+        if metric is None:
+            raise UnknownObject(f"{name}, which Keras 3 does not choose by the outputs")
+        return metric
 
     def unprefixed(self, metric: dict[str, Any]) -> dict[str, Any]:
-        """A metric without the name of an output in front of its own, where Keras 2 put it if there are several."""
+        """A metric whose name does not begin with that of an output, which Keras 2 adds if there are several."""
         name = metric["config"].get("name")
         fronts = [f"{old}_" for old, _ in self.outputs if isinstance(name, str) and name.startswith(f"{old}_")]
         if len(self.outputs) < 2 or not fronts:

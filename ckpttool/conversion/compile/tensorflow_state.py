@@ -5,60 +5,61 @@ from dataclasses import replace
 
 from ckpttool.alignment.optimizer_objects import OptimizerObjects, SlotWeight, UnplacedState, optimizer_objects
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion.compile.optimizer_scalars import Lost, finite
+from ckpttool.conversion.compile.optimizer_scalars import StateNotConvertible, finite
 
 _KINDS = "m rms accum_grad accumulator v momentum accum_var linear vhat mg".split()
-"""What the slots are called, in the order in which an optimizer lists them: those of one come in this order."""
+"""The names of slots, in the order in which an optimizer lists them."""
 
-_BY_WEIGHT = frozenset({"accumulator", "linear"})  # of Ftrl, which lists weight after weight
+_BY_WEIGHT = frozenset({"accumulator", "linear"})  # the slots of Ftrl, which lists them weight by weight
 _PREFIX = "optimizer_weights"
 
 
 def state_of(checkpoint: Checkpoint, model: frozenset[str]) -> list[Weight]:
-    """The variables of the optimizer in the order of a legacy file, each under a path that ends in the path of the
-    weight that it is for; `model` are the paths of the weights of the model. Raises Lost where several optimizers may
-    be meant."""
+    """The variables of the optimizer in the order of a legacy file, each under a path that ends in that of its weight.
+
+    `model` are the paths of the weights of the model. Raises StateNotConvertible where several optimizers are possible.
+    """
     if checkpoint.object_graph is None:
         return list(checkpoint.section(Section.OPTIMIZER))
-    found = _objects(checkpoint, model)
-    if found is None or found.count is None:
+    variables = _objects(checkpoint, model)
+    if variables is None or variables.count is None:
         return []
-    return _listed(found, found.count) if found.listed else _slots(found, found.count)
+    return _listed(variables, variables.count) if variables.listed else _slots(variables, variables.count)
 
 
 def loss_scale(checkpoint: Checkpoint, model: frozenset[str]) -> float | None:
-    """The number that losses are multiplied by, where an optimizer scales them. Raises Lost where it is none."""
-    found = _objects(checkpoint, model)
-    return finite(found.scale) if found is not None and found.scale is not None else None
+    """The factor of losses, None where no optimizer scales them. Raises StateNotConvertible where it is none."""
+    objects = _objects(checkpoint, model)
+    return finite(objects.scale) if objects is not None and objects.scale is not None else None
 
 
 def _objects(checkpoint: Checkpoint, model: frozenset[str]) -> OptimizerObjects | None:
     try:
         return optimizer_objects(checkpoint, model)
     except UnplacedState as error:
-        raise Lost(str(error)) from None
+        raise StateNotConvertible(str(error)) from None
 
 
-def _listed(found: OptimizerObjects, count: Weight) -> list[Weight]:
+def _listed(objects: OptimizerObjects, count: Weight) -> list[Weight]:
     """The variables of an optimizer since 2.11, the iteration and the learning rate first."""
-    rate = found.rate
-    front = [rate] if rate is not None and all(weight.path != rate.path for weight in found.listed) else []
+    rate = objects.rate
+    front = [rate] if rate is not None and all(weight.path != rate.path for weight in objects.listed) else []
     return [
         replace(count, path=f"{_PREFIX}/iteration"),
         *(replace(weight, path=f"{_PREFIX}/learning_rate") for weight in front),
-        *(replace(weight, path=f"{_PREFIX}/{weight.name or weight.path}") for weight in found.listed),
+        *(replace(weight, path=f"{_PREFIX}/{weight.name or weight.path}") for weight in objects.listed),
     ]
 
 
-def _slots(found: OptimizerObjects, count: Weight) -> list[Weight]:
-    """The variables of an optimizer up to 2.10: the iteration, what it counts beside that, and its slots, kind after
-    kind."""
+def _slots(objects: OptimizerObjects, count: Weight) -> list[Weight]:
+    """The variables of an optimizer up to 2.10: the iteration, the momentum cache or learning rate, and its slots, kind
+    by kind."""
     owner = (count.name or "Optimizer/iter").rpartition("/")[0] or "Optimizer"
-    front = {"momentum_cache": found.product} if found.product is not None else {"learning_rate": found.rate}
+    front = {"momentum_cache": objects.product} if objects.product is not None else {"learning_rate": objects.rate}
     return [
         replace(count, path=f"{_PREFIX}/{owner.rpartition('/')[2]}/iter"),
-        *(replace(one, path=f"{_PREFIX}/{name}") for name, one in front.items() if one is not None),
-        *(replace(one.weight, path=f"{_PREFIX}/{one.owner}/{one.kind}") for one in _in_turn(found.slots)),
+        *(replace(weight, path=f"{_PREFIX}/{name}") for name, weight in front.items() if weight is not None),
+        *(replace(weight.weight, path=f"{_PREFIX}/{weight.owner}/{weight.kind}") for weight in _in_turn(objects.slots)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Discretization and Hashing of Keras 2 as Keras 3 has them: what they counted from their data, and older meanings.
+"""Discretization and Hashing of Keras 2 in Keras 3: boundaries from adapted data, and arguments with older meanings.
 
 Sources: keras/src/layers/preprocessing/discretization.py and hashing.py (2.15 and 3.15),
 tensorflow/python/keras/layers/preprocessing (TensorFlow 2.4).
@@ -45,45 +45,54 @@ DROP_SALT = Edit(
 EDITS = (WRITE_DTYPE, WRITE_BOUNDARIES, MOVE_BOUNDARIES, DROP_SALT)
 
 _MAX_BINS = 100_000
-_MAX_SUMMARY = 10_000_000
+_MAX_SUMMARY = 10_000_000  # values
 _DEFAULT_SALT = [0xDECAFCAFFE, 0xDECAFCAFFE]
 _INTEGERS = ("int32", "int64")
 
 
 def summaries(alignment: Alignment) -> dict[str, Weight]:
-    """The summaries of their data that Discretizations keep, by the labels of these layers."""
-    return {one.place.layer: one.stored[0].weight for one in alignment.aligned if one.place.slot.name == SUMMARY}
+    """The summaries of data in adapted Discretizations, by the labels of these layers."""
+    return {
+        aligned.place.layer: aligned.stored[0].weight
+        for aligned in alignment.aligned
+        if aligned.place.slot.name == SUMMARY
+    }
 
 
-def discretized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    """The arguments of a Discretization."""
+def discretization_config(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """The arguments of a Discretization for Keras 3, with its boundaries where it was adapted."""
     dtype = config.get("dtype")
     if isinstance(dtype, str) and dtype.startswith("int"):
         journal.edit(WRITE_DTYPE, site.label, dtype)
         config = {**config, "dtype": "float32"}
     boundaries = config.get("bin_boundaries")
     if isinstance(boundaries, list):
-        return {**config, "bin_boundaries": _moved(boundaries, site, journal)}
-    found = site.origin.summaries.get(site.label)
-    return config if found is None else {**config, "bin_boundaries": _counted(found, config, site, journal)}
+        return {**config, "bin_boundaries": _with_moved_boundaries(boundaries, site, journal)}
+    summary = site.origin.summaries.get(site.label)
+    return (
+        config if summary is None else {**config, "bin_boundaries": _adapted_boundaries(summary, config, site, journal)}
+    )
 
 
-def _moved(boundaries: list[Any], site: Site, journal: Journal) -> list[Any]:
-    """The boundaries as bins of today have them. Up to TensorFlow 2.4 the last is infinite, and the right end of a bin
-    is in it."""
-    finite = [one for one in boundaries if one != math.inf]
-    if len(finite) == len(boundaries) or not all(isinstance(one, int | float) for one in finite):
+def _with_moved_boundaries(boundaries: list[Any], site: Site, journal: Journal) -> list[Any]:
+    """The boundaries for the bins of Keras 3, which do not contain their right ends.
+
+    Up to TensorFlow 2.4 a bin contains its right end, and the last boundary is infinite, by which such a list is
+    recognised.
+    """
+    finite = [value for value in boundaries if value != math.inf]
+    if len(finite) == len(boundaries) or not all(isinstance(value, int | float) for value in finite):
         return boundaries
     import numpy as np
 
     journal.edit(MOVE_BOUNDARIES, site.label)
-    tiny = np.finfo("float32").tiny  # what is smaller counts as zero
+    tiny = np.finfo("float32").tiny  # TensorFlow takes smaller numbers for zero
     upwards = np.nextafter(np.asarray(finite, "float32"), np.float32(np.inf))
-    return _listed(np.where((upwards > 0) & (upwards < tiny), tiny, upwards))
+    return _as_list(np.where((upwards > 0) & (upwards < tiny), tiny, upwards))
 
 
-def _counted(summary: Weight, config: Mapping[str, Any], site: Site, journal: Journal) -> list[float] | None:
-    """The boundaries that follow from a summary, None where they are refused."""
+def _adapted_boundaries(summary: Weight, config: Mapping[str, Any], site: Site, journal: Journal) -> list[float] | None:
+    """The boundaries by a summary of the data, None where they are refused."""
     bins = config.get("num_bins")
     if not isinstance(bins, int) or not 0 < bins <= _MAX_BINS or summary.size > _MAX_SUMMARY:
         journal.refuse(site.label, f"a Discretization with a summary {summary.shape}, and num_bins is {bins!r:.40}")
@@ -102,20 +111,23 @@ def _boundaries(summary: Weight, bins: int) -> list[float]:
     values, weights = summary.read().astype("float32")
     epsilon = 1.0 / bins
     if len(values) * epsilon < 1:
-        return _listed(values[:-1])
+        return _as_list(values[:-1])
     sums = weights.cumsum()
-    found = np.interp(epsilon + np.arange(0.0, 1.0, epsilon), sums / sums[-1], values)
-    return _listed(found.astype("float32")[:-1])
+    boundaries = np.interp(epsilon + np.arange(0.0, 1.0, epsilon), sums / sums[-1], values)
+    return _as_list(boundaries.astype("float32")[:-1])
 
 
-def _listed(values: np.ndarray) -> list[float]:
-    found: list[float] = values.tolist()
-    return found
+def _as_list(values: np.ndarray) -> list[float]:
+    listed: list[float] = values.tolist()
+    return listed
 
 
-def hashed(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    """The arguments of a Hashing. Up to TensorFlow 2.5 it wrote a type that it did not use, and a salt of its own where
-    it was given none (`_DEFAULT_SALT_KEY`, hashing.py, 2.4)."""
+def hashing_config(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """The arguments of a Hashing for Keras 3.
+
+    Up to TensorFlow 2.5 its config has a dtype that it did not use, and a default salt where the user passed none
+    (`_DEFAULT_SALT_KEY`, hashing.py, 2.4).
+    """
     if config.get("output_mode", "int") == "int" and config.get("dtype") not in (*_INTEGERS, None):
         journal.edit(WRITE_DTYPE, site.label, f"{config['dtype']}")
         config = {**config, "dtype": "int64"}

@@ -1,8 +1,8 @@
-"""Functions of tensorflow-addons that Keras 3 has, or has an operation for.
+"""Functions of tensorflow-addons that Keras 3 has as functions or operations.
 
 Source: tensorflow_addons/activations of 0.6.0 to 0.21.0, in all of which `gelu` is the tanh form by default, against
 keras/src/activations/activations.py and keras/src/ops/nn.py, 3.15. Keras 3 takes an operation wherever it takes an
-activation (`activations.get`), and writes it again as it stands here.
+activation (`activations.get`), and saves it in the form that is written here.
 """
 
 from collections.abc import Mapping
@@ -32,10 +32,10 @@ _ACTIVATIONS: Mapping[str, str | tuple[str, Mapping[str, Any]]] = MappingProxyTy
 
 
 def activation(name: str) -> Any:
-    """The activation of tensorflow-addons of a registered name as Keras 3 takes it, None where it has none."""
-    found = _ACTIVATIONS.get(name)
-    if not isinstance(found, tuple):
-        return found
-    class_name, config = found
+    """The equivalent in Keras 3 of a registered activation of tensorflow-addons, None where there is none."""
+    replacement = _ACTIVATIONS.get(name)
+    if not isinstance(replacement, tuple):
+        return replacement
+    class_name, config = replacement
     entry = {"module": "keras.src.ops.nn", "class_name": class_name, "config": dict(config)}
     return {**entry, "registered_name": class_name}

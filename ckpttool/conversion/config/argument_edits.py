@@ -1,5 +1,4 @@
-"""What the words of Keras 0 to 2 became in those of Keras 3, told as edits: an entry as it stood against the one it is
-today, layer by layer."""
+"""Edits for every renamed, dropped or respelled class and argument of a layer, found by comparing old and new entry."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,12 +31,13 @@ WRITE_DEFAULT = Edit(
 )
 EDITS = (RENAME_CLASS, RENAME_ARGUMENT, DROP_NEUTRAL, RESPELL, RESPELL_POLICY, WRITE_DEFAULT)
 
-_HELD = frozenset({"backward_layer", "cell", "cells", "layer", "layers", "input_layers", "output_layers"})
-_PLACES = frozenset({"batch_input_shape", "batch_shape", "input_shape", "name"})
+_LAYER_ARGUMENTS = frozenset({"backward_layer", "cell", "cells", "layer", "layers", "input_layers", "output_layers"})
+_SHAPE_AND_NAME = frozenset({"batch_input_shape", "batch_shape", "input_shape", "name"})
 
 
-def note(old: Args, new: Args, generation: Generation, where: str, journal: Journal) -> None:
-    """Notes what became of the class and the arguments of one layer, and refuses what Keras 3 does not take."""
+def note_changes(old: Args, new: Args, generation: Generation, where: str, journal: Journal) -> None:
+    """Note the edits between the old and the new class and arguments of one layer. Refuse arguments that Keras 3 does
+    not take."""
     if new.class_name != old.class_name:
         journal.edit(RENAME_CLASS, where, f"{old.class_name} to {new.class_name}")
     if new.class_name in LAYERS:
@@ -53,8 +53,12 @@ def _note_arguments(
     if renamed:
         journal.edit(RENAME_ARGUMENT, where, ", ".join(f"{key} to {renames[key]}" for key in renamed))
     before = {**old, **{renames[key]: old[key] for key in renamed}}
-    other = [key for key in new if key in before and before[key] != new[key] and key not in _HELD | _PLACES]
-    gone = [key for key in old if key not in new and key not in renamed and key not in _PLACES]
+    other = [
+        key
+        for key in new
+        if key in before and before[key] != new[key] and key not in _LAYER_ARGUMENTS | _SHAPE_AND_NAME
+    ]
+    gone = [key for key in old if key not in new and key not in renamed and key not in _SHAPE_AND_NAME]
     dropped = [f"{key}={_shown(old[key])}" for key in gone]
     dropped += [f"{key}'s dtype" for key in other if _loses_dtype(before[key])]
     if dropped:
@@ -64,20 +68,22 @@ def _note_arguments(
         other.remove("dtype")
     if other:
         journal.edit(RESPELL, where, ", ".join(other))
-    written = [key for key in new if key not in before and key not in _HELD | _PLACES]
+    written = [key for key in new if key not in before and key not in _LAYER_ARGUMENTS | _SHAPE_AND_NAME]
     if written:
         journal.edit(WRITE_DEFAULT, where, ", ".join(f"{key}={_shown(new[key])}" for key in written))
 
 
 def _loses_dtype(value: Any) -> bool:
-    """Whether an initializer has a dtype of its own, as in tf.keras 2.0 to 2.3, which that of Keras 3 does not take;
-    `Constant` reads no more than its value (keras/src/initializers/constant_initializers.py, 3.15)."""
+    """Whether the dtype of an initializer is dropped: it has one in tf.keras 2.0 to 2.3, and takes none in Keras 3.
+
+    `Constant` ignores it instead (keras/src/initializers/constant_initializers.py, 3.15).
+    """
     config = value.get("config") if isinstance(value, Mapping) else None
     return isinstance(config, Mapping) and "dtype" in config and value.get("class_name") != "Constant"
 
 
 def _check_arguments(new: Args, where: str, journal: Journal) -> None:
-    """Refuses the arguments that the class of today does not take."""
+    """Refuse the arguments that the class of Keras 3 does not take."""
     for key in _unknown(new):
         journal.refuse(where, f"{new.class_name} of Keras 3 has no argument {key}, which is {_shown(new.config[key])}")
 

@@ -1,4 +1,4 @@
-"""Calls of layers as Keras 3 takes them: what a graph of Keras 1 or 2 passes in another way, or no more at all."""
+"""Arguments of calls of layers for Keras 3, where a graph of Keras 1 or 2 passes them differently."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,27 +35,27 @@ _MERGING = of_kind("elementwise merge") - {"Subtract"} | {"Concatenate"}  # of a
 _ATTENTION = of_kind("attention")
 
 
-def called_today(args: Args, call: Call, where: str, journal: Journal) -> Call:
-    """One call of a layer as Keras 3 takes it. Raises ConfigError."""
+def keras3_call(args: Args, call: Call, where: str, journal: Journal) -> Call:
+    """A call of a layer with its arguments as Keras 3 takes them. Raises ConfigError."""
     overridden_calls.check(args, call, where, journal)
     changes = (_with_list, _with_state, _with_causal_mask)
-    for change in (_without_nothing, *(() if overridden_calls.is_own(args) else changes)):
+    for change in (_without_neutral_arguments, *(() if overridden_calls.is_own(args) else changes)):
         call = change(args, call, where, journal)
     return call
 
 
-def _without_nothing(args: Args, call: Call, where: str, journal: Journal) -> Call:
-    """The call without arguments that are null, and without `training` where a layer does not care."""
-    cares = overridden_calls.takes_training(args)
-    gone = [key for key, value in call.kwargs.items() if value is None or (key == "training" and not cares)]
-    told = [f"{key}={call.kwargs[key]!r}" for key in gone if call.kwargs[key] is not None]
-    if told:
-        journal.edit(DROP_CALL_ARGUMENT, where, ", ".join(told))
-    return replace(call, kwargs={key: value for key, value in call.kwargs.items() if key not in gone})
+def _without_neutral_arguments(args: Args, call: Call, where: str, journal: Journal) -> Call:
+    """The call without arguments that are null, and without `training` where the layer does not take it."""
+    takes_training = overridden_calls.takes_training(args)
+    neutral = [key for key, value in call.kwargs.items() if value is None or (key == "training" and not takes_training)]
+    dropped = [f"{key}={call.kwargs[key]!r}" for key in neutral if call.kwargs[key] is not None]
+    if dropped:
+        journal.edit(DROP_CALL_ARGUMENT, where, ", ".join(dropped))
+    return replace(call, kwargs={key: value for key, value in call.kwargs.items() if key not in neutral})
 
 
 def _with_list(args: Args, call: Call, where: str, journal: Journal) -> Call:
-    """The call of a layer that merges tensors with a list, where it was called with one of a single tensor."""
+    """The call of a merging layer with a list. Keras 2 writes a list with a single tensor as that tensor."""
     if args.class_name not in _MERGING or not call.args or not isinstance(call.args[0], Tensor):
         return call
     journal.edit(LIST_OF_ONE, where)
@@ -65,7 +65,7 @@ def _with_list(args: Args, call: Call, where: str, journal: Journal) -> Call:
 
 
 def _with_state(args: Args, call: Call, where: str, journal: Journal) -> Call:
-    """The call of a recurrent layer with its initial state by name, where it is a list of input and states."""
+    """The call of a recurrent layer with `initial_state`, where its input is a list of input and states."""
     first = call.args[0] if call.args else None
     if args.class_name not in _RECURRENT or not isinstance(first, list) or len(first) < 2:
         return call
@@ -85,8 +85,9 @@ def _with_causal_mask(args: Args, call: Call, where: str, journal: Journal) -> C
     return replace(call, kwargs={**call.kwargs, "use_causal_mask": True})
 
 
-def written(value: Any, dtype_of: Callable[[Tensor], str]) -> Any:
-    """An argument of a call as Keras 3 writes it (`serialize_node`, keras/src/models/functional.py, 3.15)."""
+def serialized_argument(value: Any, dtype_of: Callable[[Tensor], str]) -> Any:
+    """An argument of a call in the form in which Keras 3 saves it (`serialize_node`, keras/src/models/functional.py,
+    3.15)."""
     if isinstance(value, Tensor):
         history = [value.layer, value.node, value.output]
         shape = {"shape": [None], UNKNOWN_SHAPE: True} if value.shape is None else {"shape": list(value.shape)}
@@ -96,9 +97,9 @@ def written(value: Any, dtype_of: Callable[[Tensor], str]) -> Any:
         config = {"start": value.start, "stop": value.stop, "step": value.step}
         return {"class_name": "__slice__", "config": config}
     if isinstance(value, tuple):
-        return {"class_name": "__tuple__", "items": [written(item, dtype_of) for item in value]}
+        return {"class_name": "__tuple__", "items": [serialized_argument(item, dtype_of) for item in value]}
     if isinstance(value, list):
-        return [written(item, dtype_of) for item in value]
+        return [serialized_argument(item, dtype_of) for item in value]
     if isinstance(value, dict):
-        return {key: written(item, dtype_of) for key, item in value.items()}
+        return {key: serialized_argument(item, dtype_of) for key, item in value.items()}
     return value

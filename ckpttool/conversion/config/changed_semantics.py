@@ -1,4 +1,4 @@
-"""Arguments that Keras 3 reads otherwise than the generation that wrote them, said so that it computes the same."""
+"""Arguments whose meaning changed between versions of Keras, rewritten so that Keras 3 computes the same result."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -31,13 +31,14 @@ WRITE_SIZES = Edit(
 )
 EDITS = (WRITE_BACKWARD, DROP_DILATION, WRITE_SIZES)
 
-# Arguments that had no part in what a layer computes, whatever their value; `causal` goes into the calls, and
-# `trainable` is there where a layer of today does not take it, which then has no weights.
-_WITHOUT_PART = frozenset({"causal", "implementation", "trainable"})
+# Arguments without influence on the result of a layer, whatever their value. `causal` is moved into the calls. A layer
+# of Keras 3 that does not take `trainable` has no weights.
+_NEUTRAL = frozenset({"causal", "implementation", "trainable"})
 
 
 class Site(NamedTuple):
-    """The place of a layer: its label, what it was, the shape of its input if known, and who wrote the model."""
+    """The place of a layer: its label, its old class and arguments, the shape of its input if known, and the writer of
+    the model."""
 
     label: str
     old: Args
@@ -45,27 +46,29 @@ class Site(NamedTuple):
     origin: Origin
 
 
-def settled(args: Args, site: Site, journal: Journal) -> Mapping[str, Any]:
-    """The arguments of a built-in layer, those that say the same in Keras 3 in other words in these."""
+def with_old_meaning(args: Args, site: Site, journal: Journal) -> Mapping[str, Any]:
+    """The arguments of a built-in layer with which Keras 3 computes the same; without neutral ones that it lacks."""
     config = dict(args.config)
     known = arguments_of(args.class_name) if args.class_name in LAYERS else None
     if known is not None and args.class_name not in ("Functional", "Sequential"):
-        config = {key: value for key, value in config.items() if key in known or not _says_nothing(key, value)}
+        config = {key: value for key, value in config.items() if key in known or not _is_neutral(key, value)}
         if "data_format" in known and config.get("data_format") is None:
             _guess_order(args, site, journal)
-            config["data_format"] = "channels_last"  # Keras 3 would take what its user has set
-    for change in _SETTLED.get(args.class_name, ()):
+            config["data_format"] = "channels_last"  # without it, Keras 3 takes the one that its user has configured
+    for change in _CHANGES.get(args.class_name, ()):
         config = change(config, site, journal)
     return config
 
 
 def _guess_order(args: Args, site: Site, journal: Journal) -> None:
     if args.class_name in WITHOUT_DATA_FORMAT and not {"data_format", "dim_ordering"} & site.old.config.keys():
-        journal.guess(site.label, "channels_last: neither it nor the layers beside it tell the order of its axes")
+        journal.guess(
+            site.label, "channels_last: neither its config nor the layers beside it say the order of its axes"
+        )
 
 
-def _says_nothing(key: str, value: Any) -> bool:
-    return value is None or key in _WITHOUT_PART
+def _is_neutral(key: str, value: Any) -> bool:
+    return value is None or key in _NEUTRAL
 
 
 def _bidirectional(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
@@ -103,7 +106,7 @@ def _strided(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, 
 
 
 def _is_above_one(value: Any) -> bool:
-    return any(is_integer(one) and one > 1 for one in (value if isinstance(value, list) else [value]))
+    return any(is_integer(number) and number > 1 for number in (value if isinstance(value, list) else [value]))
 
 
 def _interpolated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
@@ -118,19 +121,21 @@ def _upsampled(config: dict[str, Any], site: Site, journal: Journal) -> dict[str
     """Up to TensorFlow 1.13 pixels were points at their corners (`resize_bilinear`), today they are squares."""
     of_old = site.origin.of_many_backends or ("-tf" in (site.origin.version or "") and site.origin.before(2, 2, 4))
     if config.get("interpolation") == "bilinear" and of_old:
-        journal.refuse(site.label, "bilinear interpolation of this age, which took values from other places")
+        journal.refuse(site.label, "bilinear interpolation of this version of Keras, which took values at other places")
     return config
 
 
 def _embedding(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    """Keras 1 could drop whole words in training (keras/layers/embeddings.py, 1.2.2)."""
+    """The `dropout` of an Embedding of Keras 1, by which whole words are dropped in training, is left out
+    (keras/layers/embeddings.py, 1.2.2)."""
     if config.get("dropout"):
         journal.lose(site.label, f"dropout {config['dropout']} of an Embedding, which has a part in training alone")
     return {key: value for key, value in config.items() if key != "dropout"}
 
 
 def _undilated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    """Conv2DTranspose looks at it from 2.2.3 on, Conv3DTranspose from 2.2.5 on (keras/layers/convolutional.py)."""
+    """The dilation of a transposed convolution is 1 where Keras ignored it: Conv2DTranspose uses it from 2.2.3 on,
+    Conv3DTranspose from 2.2.5 on (keras/layers/convolutional.py)."""
     first = (2, 2, 3) if site.old.class_name in ("Conv2DTranspose", "Deconvolution2D") else (2, 2, 5)
     ignored = site.origin.of_many_backends and site.origin.before(*first)
     if not ignored or not _is_above_one(config.get("dilation_rate")):
@@ -140,12 +145,13 @@ def _undilated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str
 
 
 def _deconvolved(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    """Keras 1 was told the shape of the output, which Keras 3 works out (keras/layers/convolutional.py, 1.2.2)."""
-    told = site.old.config.get("output_shape") if site.old.class_name == "Deconvolution2D" else None
-    if isinstance(told, list) and len(told) == 4:
+    """A Deconvolution2D of Keras 1 is refused where its `output_shape`, an argument there, is not the one that Keras 3
+    computes (keras/layers/convolutional.py, 1.2.2)."""
+    output_shape = site.old.config.get("output_shape") if site.old.class_name == "Deconvolution2D" else None
+    if isinstance(output_shape, list) and len(output_shape) == 4:
         first = config["data_format"] == "channels_first"
-        given = site.shape or (None,) * 4
-        sizes = (told[2:], given[2:]) if first else (told[1:3], given[1:3])
+        input_shape = site.shape or (None,) * 4
+        sizes = (output_shape[2:], input_shape[2:]) if first else (output_shape[1:3], input_shape[1:3])
         windows, strides = (_pair(config.get(key)) for key in ("kernel_size", "strides"))
         same = config.get("padding") == "same"
         for out, size, window, stride in zip(*sizes, windows, strides, strict=False):
@@ -156,8 +162,8 @@ def _deconvolved(config: dict[str, Any], site: Site, journal: Journal) -> dict[s
 
 
 def _pair(value: Any) -> list[int]:
-    found = value if isinstance(value, list) else [value, value]
-    return [one if is_integer(one) else 1 for one in found]
+    pair = value if isinstance(value, list) else [value, value]
+    return [value if is_integer(value) else 1 for value in pair]
 
 
 def _gated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
@@ -167,47 +173,51 @@ def _gated(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, An
 
 
 def _sized(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    """Keras 2 asked TensorFlow for the shape of the output (einsum_dense.py, 2.15)."""
+    """The open sizes in the `output_shape` of an EinsumDense are filled in. Keras 2 asked TensorFlow for the shape of
+    the output (einsum_dense.py, 2.15)."""
     equation, sizes = config.get("equation"), config.get("output_shape")
     if not isinstance(equation, str) or not isinstance(sizes, list) or site.shape is None or "." in equation:
         return config
-    given, _, result = equation.replace(" ", "").partition("->")
-    known = dict(zip(given.partition(",")[0], site.shape, strict=False))
-    found = [known.get(letter) if size is None else size for letter, size in zip(result[1:], sizes, strict=False)]
-    if found == sizes:
+    operand, _, result = equation.replace(" ", "").partition("->")
+    known = dict(zip(operand.partition(",")[0], site.shape, strict=False))
+    known_sizes = [known.get(letter) if size is None else size for letter, size in zip(result[1:], sizes, strict=False)]
+    if known_sizes == sizes:
         return config
-    journal.edit(WRITE_SIZES, site.label, f"{found}")
-    return {**config, "output_shape": found}
+    journal.edit(WRITE_SIZES, site.label, f"{known_sizes}")
+    return {**config, "output_shape": known_sizes}
 
 
 def _frozen(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
-    """A frozen BatchNormalization took the mean and variance of the batch in Keras of many backends and in tf.keras of
-    TensorFlow 1; since TensorFlow 2 it takes its moving averages (what 1.2.2, 2.0.9, 2.2.4, TensorFlow 1.15 and 2.1
-    compute; `_get_training_value`, tensorflow/python/keras/layers/normalization.py, 2.1)."""
+    """A frozen BatchNormalization is remarked on, as it may train differently.
+
+    In Keras of many backends and in tf.keras of TensorFlow 1 it took the mean and variance of the batch in training;
+    since TensorFlow 2 it takes its moving averages (computed with 1.2.2, 2.0.9, 2.2.4, TensorFlow 1.15 and 2.1;
+    `_get_training_value`, tensorflow/python/keras/layers/normalization.py, 2.1).
+    """
     origin, version = site.origin, site.origin.version
     if config.get("trainable") is False and (version is None or origin.before(2, 3) or origin.of_many_backends):
         took = "took" if origin.of_many_backends else "may have taken"
-        what = (
+        change = (
             f"frozen, and {took} the mean and variance of each batch in training, where Keras 3 takes the moving ones"
         )
-        journal.lose(site.label, f"{what}: further training is not the same, predictions are")
+        journal.lose(site.label, f"{change}: further training is not the same, predictions are")
     return config
 
 
-_Settle = Callable[[dict[str, Any], Site, Journal], dict[str, Any]]
+_Change = Callable[[dict[str, Any], Site, Journal], dict[str, Any]]
 
-_SETTLED: Mapping[str, tuple[_Settle, ...]] = MappingProxyType(
+_CHANGES: Mapping[str, tuple[_Change, ...]] = MappingProxyType(
     {
         "BatchNormalization": (_frozen,),
         "Bidirectional": (_bidirectional,),
         "Conv2DTranspose": (_undilated, _deconvolved),
         "Conv3DTranspose": (_undilated,),
         **dict.fromkeys((f"ConvLSTM{rank}D" for rank in (1, 2, 3)), (_strided,)),
-        "Discretization": (adapted_layers.discretized,),
+        "Discretization": (adapted_layers.discretization_config,),
         "EinsumDense": (_sized,),
         "Embedding": (_embedding,),
         **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell"), (_gated,)),
-        "Hashing": (adapted_layers.hashed,),
+        "Hashing": (adapted_layers.hashing_config,),
         "RandomCrop": (_random_crop,),
         "ReLU": (_relu,),
         "Resizing": (_interpolated,),

@@ -1,4 +1,4 @@
-"""Entries of layers, on their way into the config of a model of Keras 3."""
+"""Entries of layers in a config, changed on their way into that of Keras 3: shapes added, names set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,8 @@ from ckpttool.model.shape_inference import Step
 
 
 def with_shapes(entry: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
-    """The entry of a layer that Keras 3 has not, with the shapes of its input, which decide what takes its place."""
+    """The entry of a layer that Keras 3 does not have, with the shapes of its inputs, on which its replacement
+    depends."""
     shapes = [list(shape) for shape in step.inputs if shape is not None]
     if str(entry.get("class_name")) not in OLD_LAYERS or not shapes or len(shapes) < len(step.inputs):
         return entry
@@ -19,5 +20,5 @@ def under_name(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The entry with the name of its layer, in its config alone."""
     config = entry.get("config")
     config = {"layers": config} if isinstance(config, list) else config
-    found = {**entry, "config": {**config, "name": name} if isinstance(config, Mapping) else config}
-    return {key: value for key, value in found.items() if key not in ("name", "inbound_nodes")}
+    renamed = {**entry, "config": {**config, "name": name} if isinstance(config, Mapping) else config}
+    return {key: value for key, value in renamed.items() if key not in ("name", "inbound_nodes")}

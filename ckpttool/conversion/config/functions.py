@@ -1,5 +1,5 @@
-"""The functions and objects that the arguments of layers name: those of Keras as Keras 3 finds them, those of the
-author's own in the form in which it asks `custom_objects` for them.
+"""Functions and objects in the arguments of layers: those of Keras by the names under which Keras 3 finds them, those
+of the author's own in the form in which it looks them up in `custom_objects`.
 
 A name that the Keras of the writer did not have is the author's, also where Keras 3 has one of that name. Keras 3 looks
 up its own functions first where an activation, a regularizer or a constraint is a plain name; an object of class
@@ -50,8 +50,8 @@ _FUNCTIONS = frozenset({"function", "__function__", "builtin_function_or_method"
 
 
 class Place(NamedTuple):
-    """A layer whose arguments are read: its label, the Keras that wrote it, and the names that the user takes for those
-    of Keras 3."""
+    """A layer whose arguments are read: its label, the version of Keras that wrote it, and the names that the user says
+    are those of Keras 3 (--builtin)."""
 
     label: str
     generation: Generation
@@ -60,24 +60,26 @@ class Place(NamedTuple):
 
 
 def resolved(config: Mapping[str, Any], place: Place, journal: Journal) -> dict[str, Any]:
-    """The arguments of a layer with all functions and objects as Keras 3 finds them. What the user has to bring is
-    noted, and what has no name refused."""
+    """The arguments of a layer with all functions and objects in the form in which Keras 3 finds them.
+
+    Functions that the user has to provide are noted as needs; those without a name are refused.
+    """
     return {key: _resolved(key, value, place, journal) for key, value in config.items()}
 
 
 def of_own_class(config: Mapping[str, Any], place: Place, journal: Journal) -> dict[str, Any]:
-    """The arguments of a class of the author's own, in which an activation of the author's own is written as Keras 2.13
-    and later write it. That the class takes it so is a guess."""
-    found = dict(config)
+    """The arguments of a class of the author's own. An activation of the author's own among them is written as Keras
+    2.13 and later write it; that the class accepts this form is noted as a guess."""
+    arguments = dict(config)
     for key in KEYS:
         name = config.get(key)
         if not isinstance(name, str):
             continue
-        found[key] = _resolved(key, name, place, journal)
-        if found[key] is not name and isinstance(found[key], Mapping):
-            told = f"{key} {name} of a class of your own is written as an object, which keras.activations.get reads"
-            journal.guess(place.label, told)
-    return found
+        arguments[key] = _resolved(key, name, place, journal)
+        if arguments[key] is not name and isinstance(arguments[key], Mapping):
+            guess = f"{key} {name} of a class of your own is written as an object, which keras.activations.get reads"
+            journal.guess(place.label, guess)
+    return arguments
 
 
 def _resolved(key: str, value: Any, place: Place, journal: Journal) -> Any:
@@ -102,7 +104,7 @@ class _Argument(NamedTuple):
     journal: Journal
 
     def function(self, value: Mapping[str, Any]) -> Any:
-        """A function that is stated as an object."""
+        """The value of an argument that has a function as an object."""
         name = value.get("config")
         if not isinstance(name, str):
             return value
@@ -115,7 +117,7 @@ class _Argument(NamedTuple):
         return value
 
     def named(self, name: str, value: Any) -> Any:
-        """A function by its name, `value` where it is one of Keras."""
+        """The value of an argument that has a function by its name: the name where the function is one of Keras."""
         addon = addons.activation(name) if self.kind == "activations" else None
         if addon is not None:
             self.journal.edit(addons.REPLACE_ADDON, self.place.label, name)
@@ -129,7 +131,7 @@ class _Argument(NamedTuple):
         return self.own_function(name)
 
     def own_function(self, name: str) -> dict[str, Any]:
-        """A function of the author's own."""
+        """The value of an argument for a function of the author's own, which is noted as needed."""
         self.need_function(name)
         self.journal.edit(OWN_FUNCTION, self.place.label, name)
         module = None if _anywhere(name) else "builtins"
@@ -141,7 +143,10 @@ class _Argument(NamedTuple):
         return name in KNOWN if self.kind == "activations" else class_called(self.kind, name) is not None
 
     def is_of_keras(self, name: str) -> bool:
-        """Whether a name that Keras 3 has stands for what Keras 3 means by it. A guess is noted."""
+        """Whether a name that Keras 3 has stands for the function of Keras 3, and not for one of the author's own.
+
+        Where the writer's Keras did not have the name, that is a guess, which is noted.
+        """
         version = self.place.version
         had = version.had(self.kind, name)
         if had is Had.YES:
@@ -156,11 +161,11 @@ class _Argument(NamedTuple):
         return False
 
     def need_function(self, name: str) -> None:
-        """Notes a function that the user has to bring."""
-        told = f"the function {name} as {self.key} of {self.place.label}"
+        """Note a function that the user has to provide."""
+        subject = f"the function {name} as {self.key} of {self.place.label}"
         if ">" in name:
             how = f'import the module that registers it, or load_model(..., custom_objects={{"{name}": ...}})'
-            self.journal.need(name, f"{told}: {how}", NeedKind.FUNCTION)
+            self.journal.need(name, f"{subject}: {how}", NeedKind.FUNCTION)
             return
         had = self.place.version.had(self.kind, name)
         own = f", which {self.place.version} did not have (--builtin {name} takes that of Keras 3)"
@@ -168,10 +173,10 @@ class _Argument(NamedTuple):
         later = f"; rename {name} before you save the model again: Keras 3 takes the name for its own function"
         later = later if self.kind == "activations" and name in _WRITTEN_AS_OWN else ""
         how = f'load_model(..., custom_objects={{"{name}": {name}}}){later}'
-        self.journal.need(name, f"{told}{own}: {how}", NeedKind.FUNCTION)
+        self.journal.need(name, f"{subject}{own}: {how}", NeedKind.FUNCTION)
 
     def instance(self, value: Mapping[str, Any]) -> Any:
-        """An object of a class, with its arguments."""
+        """The value of an argument that has an object of a class, with its own arguments."""
         class_name, config = value.get("class_name", value.get("name")), value.get("config")
         if not isinstance(class_name, str):
             return value
@@ -185,42 +190,45 @@ class _Argument(NamedTuple):
         return self.own_class(class_name, config, value)
 
     def layer(self, class_name: str, value: Mapping[str, Any]) -> Any:
-        """A layer as an activation."""
+        """The value of an argument that has a layer as an activation."""
         if class_name in LAYERS:
             return normalized(value, self.place.generation)
         return self.own_class(class_name, value.get("config"), value)
 
     def own_class(self, class_name: str, config: Any, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        """An object of a class of the author's own."""
-        stated = value.get("registered_name")
-        registered = stated if isinstance(stated, str) else class_name
+        """The value of an argument for an object of a class of the author's own, which is noted as needed."""
+        registered_name = value.get("registered_name")
+        registered = registered_name if isinstance(registered_name, str) else class_name
         short = class_name.rpartition(">")[2]
-        told = f"the class {short} as {self.key} of {self.place.label}"
+        subject = f"the class {short} as {self.key} of {self.place.label}"
         if ">" not in registered and self.is_built_in(short):
-            why = f"{told} is the author's own, and Keras 3 has another of this name; register it under a package"
+            why = f"{subject} is the author's own, and Keras 3 has another of this name; register it under a package"
             self.journal.refuse(self.place.label, why)
-        self.journal.need(registered, f'{told}: load_model(..., custom_objects={{"{registered}": {short}}})')
+        self.journal.need(registered, f'{subject}: load_model(..., custom_objects={{"{registered}": {short}}})')
         self.journal.edit(OWN_FUNCTION, self.place.label, registered)
         return {"module": None, "class_name": short, "config": config, "registered_name": registered}
 
 
 def check_copied(layer: Any, label: str, journal: Journal) -> None:
-    """Refuses a layer that Keras 3 makes anew of what it would write, where that would name another function."""
+    """Refuse a function of the author's own in a layer that a Bidirectional copies, if Keras 3 takes it for its own.
+
+    Keras 3 makes the copy from the config that it would save, in which it writes certain names as its own functions.
+    """
     stack = [layer]
     while stack:
         value = stack.pop()
         if isinstance(value, Mapping):
             name = value.get("config")
             if value.get("class_name") == "function" and value.get("module") is None and name in _WRITTEN_AS_OWN:
-                why = f"the author's own function {name}, in whose place Keras 3 puts its own in a Bidirectional"
-                journal.refuse(label, f"{why}; --builtin {name} takes that")
+                why = f"the author's own function {name}, which Keras 3 replaces by its own in a Bidirectional"
+                journal.refuse(label, f"{why}; --builtin {name} accepts that")
             stack.extend(value.values())
         elif isinstance(value, list):
             stack.extend(value)
 
 
 def _is_name(name: str) -> bool:
-    """Whether a name is one that a function can be looked up by: its own, or a registered one with its package."""
+    """Whether a function can be looked up by this name: its own, or a registered one with its package."""
     package, registered, last = name.rpartition(">")
     return bool(package and last and "<" not in name) if registered else name.isidentifier()
 

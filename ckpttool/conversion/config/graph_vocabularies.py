@@ -1,9 +1,9 @@
-"""Vocabularies that TensorFlow keeps beside the config: as constants of a graph, as a file among the assets, or, up to
-2.4, as the tensors of a table in the checkpoint.
+"""Vocabularies of TensorFlow that are not in the config: constants of a graph, a file among the assets, or, up to
+TensorFlow 2.4, the tensors of a table in the checkpoint.
 
-The config of a layer that was adapted has none, and that of one that was given a file has the path on the machine that
-wrote it. The table of the layer numbers the words behind the special tokens (`IndexLookup._token_start_index`,
-keras/src/layers/preprocessing/index_lookup.py, 2.15).
+The config of an adapted layer has no vocabulary; if the layer read it from a file, the config has the path on the
+machine of the writer. The layer's table has the words in the order of their numbers, which follow those of the special
+tokens (`IndexLookup._token_start_index`, keras/src/layers/preprocessing/index_lookup.py, 2.15).
 """
 
 from collections.abc import Mapping
@@ -33,14 +33,14 @@ _LOOKUPS = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
 _TABLES = ("lookup_table", "_table")
 _HOLDERS = ("_lookup_layer", "_index_lookup_layer")  # of a TextVectorization, the second up to TensorFlow 2.6
 _STORED_KEYS = "table-keys"  # ends the name of the tensor with the keys of a table
-_MAX_WORDS = 10_000_000
+_MAX_ENTRIES = 10_000_000
 _TF_IDF = ("tf_idf", "tf-idf")
 
-Words = list[str] | list[int]
+Vocabulary = list[str] | list[int]
 
 
 def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journal: Journal) -> Architecture:
-    """The architecture with the vocabularies of the tables in its file of TensorFlow; any other as it is."""
+    """The architecture with the vocabularies of the tables in its file of TensorFlow; unchanged for other formats."""
     saved, stored = checkpoint.saved_model, checkpoint.object_graph
     config = architecture.config
     if not isinstance(config, Mapping) or (stored is None and saved is None):
@@ -58,13 +58,13 @@ def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journa
 
 
 def _stored_tables(checkpoint: Checkpoint, objects: ObjectGraph) -> Mapping[int, LookupTable]:
-    """The tables that a checkpoint holds among its tensors, by the numbers of their objects, as TensorFlow 2.3 and 2.4
+    """The tables among the tensors of a checkpoint, by the numbers of their objects, as TensorFlow 2.3 and 2.4
     wrote them (`MutableHashTable`, tensorflow/python/ops/lookup_ops.py, 2.3)."""
     tables = {}
     for number, node in enumerate(objects.nodes):
         for attribute in node.attributes:
             keys, values = (checkpoint.weights.get(f"{attribute.key}-{part}") for part in ("keys", "values"))
-            if keys is not None and values is not None and keys.shape == values.shape and keys.size <= _MAX_WORDS:
+            if keys is not None and values is not None and keys.shape == values.shape and keys.size <= _MAX_ENTRIES:
                 tables[number] = LookupTable(tuple(keys.read().tolist()), tuple(values.read().tolist()))
     return tables
 
@@ -72,17 +72,17 @@ def _stored_tables(checkpoint: Checkpoint, objects: ObjectGraph) -> Mapping[int,
 def _layer_tables(
     architecture: Architecture, objects: ObjectGraph, tables: Mapping[int, LookupTable]
 ) -> dict[str, LookupTable]:
-    """The tables of the layers of a model, by the chains of names of these."""
-    by_layer = {}
+    """The tables of the layers that lack their vocabulary, by the labels of these layers."""
+    by_label = {}
     for label, part, node in layers_in_graph(part_in(architecture), objects):
         if part.vocabulary is None or part.vocabulary.entries is not None:
             continue
         holders = (node, *(child for name in _HOLDERS if (child := objects.nodes[node].child(name)) is not None))
-        numbers = (objects.nodes[holder].child(name) for holder in holders for name in _TABLES)
-        table = next((tables[number] for number in numbers if number is not None and number in tables), None)
+        candidates = (objects.nodes[holder].child(name) for holder in holders for name in _TABLES)
+        table = next((tables[number] for number in candidates if number is not None and number in tables), None)
         if table is not None:
-            by_layer[label] = table
-    return by_layer
+            by_label[label] = table
+    return by_label
 
 
 def _filled(
@@ -102,16 +102,16 @@ def _filled(
         args = Args.of(entry)
         place = join_path(label, args.name)
         if place in tables and args.class_name in _LOOKUPS:
-            changed.append(_with_words(entry, args, place, tables[place], assets, journal))
+            changed.append(_with_vocabulary(entry, args, place, tables[place], assets, journal))
         else:
-            inside = any(one.startswith(f"{place}/") for one in tables)
+            inside = any(known.startswith(f"{place}/") for known in tables)
             changed.append(_filled(entry, place, tables, assets, journal) if inside else entry)
-    if all(one is other for one, other in zip(changed, entries, strict=True)):
+    if all(new is old for new, old in zip(changed, entries, strict=True)):
         return model
     return {**model, "config": {**inner, "layers": changed}}
 
 
-def _with_words(
+def _with_vocabulary(
     entry: Mapping[str, Any],
     args: Args,
     label: str,
@@ -119,17 +119,17 @@ def _with_words(
     assets: Mapping[str, bytes],
     journal: Journal,
 ) -> Mapping[str, Any]:
-    """The entry of a layer with its vocabulary; as it is in mode tf_idf, which needs the weights of its words too."""
+    """The entry of a layer with its vocabulary; unchanged in mode tf_idf, which needs the weights of the words too."""
     if args.config.get("output_mode") in _TF_IDF:
         return entry
     try:
-        words = _words_of_file(args, table, assets) if table.asset else _words(args, table)
+        entries = _entries_of_file(args, table, assets) if table.asset else _entries_of_table(args, table)
     except CheckpointError as error:
         journal.refuse(label, f"a vocabulary that cannot be written: {error.what}")
         return entry
-    journal.edit(WRITE_VOCABULARY, label, f"{len(words):,} words")
-    size = _first(args) + len(words)  # which TensorFlow up to 2.6 did not write down
-    return {**entry, "config": {"vocabulary_size": size, **args.config, "vocabulary": words}}
+    journal.edit(WRITE_VOCABULARY, label, f"{len(entries):,} words")
+    size = _first(args) + len(entries)  # which TensorFlow up to 2.6 did not write down
+    return {**entry, "config": {"vocabulary_size": size, **args.config, "vocabulary": entries}}
 
 
 def _first(args: Args) -> int:
@@ -141,36 +141,38 @@ def _first(args: Args) -> int:
     return (numbered and masked) + (scalars.whole(unknown) or 0)
 
 
-def _words(args: Args, table: LookupTable) -> Words:
-    """The words of a table in the order of their numbers. Raises where these do not follow each other."""
+def _entries_of_table(args: Args, table: LookupTable) -> Vocabulary:
+    """The words of a table in the order of their numbers. Raises CheckpointError where the numbers have gaps."""
     inverse = args.config.get("invert") is True
     keys, values = (table.values, table.keys) if inverse else (table.keys, table.values)
     first = _first(args)
     pairs = sorted((number, word) for number, word in zip(values, keys, strict=True) if isinstance(number, int))
-    kept = [(number, word) for number, word in pairs if number >= first]
-    if len(pairs) != len(keys) or [number for number, _ in kept] != list(range(first, first + len(kept))):
+    numbered = [(number, word) for number, word in pairs if number >= first]
+    if len(pairs) != len(keys) or [number for number, _ in numbered] != list(range(first, first + len(numbered))):
         raise CheckpointError("its numbers do not follow each other", expected=f"{first} and on")
-    return _of_one_kind([word for _, word in kept])
+    return _of_one_kind([word for _, word in numbered])
 
 
-def _of_one_kind(words: list[Any]) -> Words:
-    """Words as a config holds them. Raises for bytes that are no text."""
+def _of_one_kind(entries: list[Any]) -> Vocabulary:
+    """The words as texts or numbers for a config. Raises CheckpointError for bytes that are no text."""
     try:
-        return [word.decode() if isinstance(word, bytes) else word for word in words]
+        return [word.decode() if isinstance(word, bytes) else word for word in entries]
     except UnicodeDecodeError as error:
         raise CheckpointError("a word is no text in UTF-8") from error
 
 
-def _words_of_file(args: Args, table: LookupTable, assets: Mapping[str, bytes]) -> Words:
+def _entries_of_file(args: Args, table: LookupTable, assets: Mapping[str, bytes]) -> Vocabulary:
     """The lines of an asset, as TensorFlow reads them (`InputBuffer::ReadLine`, tensorflow/tsl/lib/io/inputbuffer.cc).
-    Raises where it is not there, or holds other things than the layer looks up."""
+
+    Raises CheckpointError where the asset is missing, or where a line of an IntegerLookup is no number.
+    """
     if table.asset not in assets:
         raise CheckpointError("its file is not among the assets", found=table.asset)
     lines = assets[table.asset].replace(b"\r", b"").removesuffix(b"\n").split(b"\n")
-    words = _of_one_kind(lines)
+    entries = _of_one_kind(lines)
     if args.class_name != "IntegerLookup":
-        return words
-    numbers = [scalars.digits(str(word)) for word in words]
+        return entries
+    numbers = [scalars.digits(str(word)) for word in entries]
     whole = [number for number in numbers if number is not None]
     if len(whole) != len(numbers):
         raise CheckpointError("a line of its file is no whole number")

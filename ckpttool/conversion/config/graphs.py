@@ -1,23 +1,23 @@
-"""Functional models in the notation of Keras 3: layers in its order, calls in its words, nodes counted as it does."""
+"""Functional models in the notation of Keras 3: the order of layers, the form of calls, the numbering of nodes."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ckpttool.conversion.config.call_arguments import written
-from ckpttool.conversion.config.layer_order import layer_order
+from ckpttool.conversion.config.call_arguments import serialized_argument
+from ckpttool.conversion.config.layer_order import in_order, layer_order
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor, flat, read_references
-from ckpttool.model.shape_inference import first_nodes, steps_of
+from ckpttool.model.shape_inference import first_nodes, name_in_graph, steps_of
 
 _COUNTED_FROM_1 = "Functional"  # in `output_layers`, where Keras counts the node that the model itself begins with
 
 
 def numbered_names(name: str) -> Iterator[str]:
-    """The name with the numbers from 1 on behind it."""
+    """The name followed by _1, _2 and so on."""
     return (f"{name}_{at}" for at in itertools.count(1))
 
 
@@ -41,9 +41,8 @@ class Connections:
     @classmethod
     def of(cls, model: Args, layers: Mapping[str, Args], generation: Generation) -> "Connections":
         """The connections of a model with these layers. Raises ConfigError."""
-        calls = {
-            name: step.calls for name, step in zip(layers, steps_of(model), strict=True)
-        }  # with the shapes that are known
+        # `steps_of` adds the shapes of tensors, as far as they are known.
+        calls = {name: step.calls for name, step in zip(layers, steps_of(model), strict=True)}
         ends = [read_ends(model.config.get(key)) for key in ("input_layers", "output_layers")]
         between = [(name, tensor) for name, of in calls.items() for call in of for tensor in call.tensors]
         named = [(model.name, tensor) for tensor in flat(ends)]
@@ -52,8 +51,23 @@ class Connections:
         else:
             inside = outside = first_nodes(layers, [*between, *named])
         counted = {name: tuple(call.replaced(_counted(inside)) for call in of) for name, of in calls.items()}
-        found = [Call((end,)).replaced(_counted(outside)).args[0] for end in ends]
-        return cls(counted, found[0], found[1], len(between))
+        resolved_ends = [Call((end,)).replaced(_counted(outside)).args[0] for end in ends]
+        return cls(counted, resolved_ends[0], resolved_ends[1], len(between))
+
+    def in_order(self) -> Iterator[tuple[str, int, Call]]:
+        """All calls, each after those whose outputs it takes: the name of the layer, the number of the call, the call.
+
+        It stops at a circle, which is an error where the graph is walked for the order of its layers.
+        """
+        calls = {(name, at): call for name, of in self.calls.items() for at, call in enumerate(of)}
+        for key in in_order(calls, lambda key: [(tensor.layer, tensor.node) for tensor in calls[key].tensors]):
+            yield *key, calls[key]
+
+
+def layers_by_name(model: Args) -> dict[str, Args]:
+    """The layers of a Functional model by their names in its graph."""
+    entries = zip(model.config["layers"], model.layers("layers"), strict=True)
+    return {name_in_graph(entry, layer): layer for entry, layer in entries}
 
 
 def _first_of_models(layers: Mapping[str, Args]) -> dict[str, int]:
@@ -68,8 +82,8 @@ def _counted(first: Mapping[str, int]) -> Callable[[Tensor], Tensor]:
 def functional(model: Mapping[str, Any], layers: Sequence[GraphLayer], inputs: Any, outputs: Any) -> dict[str, Any]:
     """The config of a Functional model: `model` with layers and connections.
 
-    `inputs` and `outputs` are `Tensor`s in the structure that the model takes and gives. What leads to no output is
-    left out, as Keras does. Raises ConfigError.
+    `inputs` and `outputs` are `Tensor`s in the structure of the model's inputs and outputs. Layers that lead to no
+    output are left out, as Keras does. Raises ConfigError.
     """
     by_name = {layer.name: layer for layer in layers}
     calls = {layer.name: layer.calls for layer in layers}
@@ -84,8 +98,8 @@ def functional(model: Mapping[str, Any], layers: Sequence[GraphLayer], inputs: A
     }
     steps = steps_of(Args.of({"class_name": "Functional", "config": config}))
     dtypes = {layer.name: dtype for layer in ordered if (dtype := _dtype(layer.entry))}
-    found = [_entry(layer, step.calls, dtypes) for layer, step in zip(ordered, steps, strict=True)]
-    return {**config, "layers": found}
+    entries = [_entry(layer, step.calls, dtypes) for layer, step in zip(ordered, steps, strict=True)]
+    return {**config, "layers": entries}
 
 
 def _entry(layer: GraphLayer, calls: Sequence[Call], dtypes: Mapping[str, str]) -> dict[str, Any]:
@@ -93,19 +107,23 @@ def _entry(layer: GraphLayer, calls: Sequence[Call], dtypes: Mapping[str, str]) 
         return dtypes.get(tensor.layer, "float32")
 
     nodes = [
-        {"args": written(list(call.args), dtype_of), "kwargs": written(dict(call.kwargs), dtype_of)} for call in calls
+        {
+            "args": serialized_argument(list(call.args), dtype_of),
+            "kwargs": serialized_argument(dict(call.kwargs), dtype_of),
+        }
+        for call in calls
     ]
     return {**layer.entry, "name": layer.name, "inbound_nodes": nodes}
 
 
 def _dtype(entry: Mapping[str, Any]) -> str | None:
-    """The dtype of what an input layer gives; other tensors are written as float32, which Keras does not look at."""
+    """The dtype of an input layer, None for other layers: their outputs are written as float32, which Keras ignores."""
     dtype = entry["config"].get("dtype") if entry.get("class_name") == "InputLayer" else None
     return dtype if isinstance(dtype, str) else None
 
 
 def _referred(value: Any, layers: Mapping[str, GraphLayer]) -> Any:
-    """The ends of a model as its config names them."""
+    """The references to the inputs or outputs of a model in its config."""
     if isinstance(value, Tensor):
         begins = layers[value.layer].entry.get("class_name") == _COUNTED_FROM_1
         return [value.layer, value.node + begins, value.output]
@@ -115,10 +133,10 @@ def _referred(value: Any, layers: Mapping[str, GraphLayer]) -> Any:
 
 
 def read_ends(value: Any) -> Any:
-    """The inputs or outputs that a config names, as `Tensor`s in their structure; one in a list of one by itself, as
-    older models take and give it."""
-    found = _read_ends(value, 0)
-    return found[0] if isinstance(found, list) and len(found) == 1 else found
+    """The inputs or outputs in a config as `Tensor`s in their structure. A list with a single tensor becomes that
+    tensor, as older models take and return it."""
+    ends = _read_ends(value, 0)
+    return ends[0] if isinstance(ends, list) and len(ends) == 1 else ends
 
 
 def _read_ends(value: Any, depth: int) -> Any:

@@ -1,8 +1,8 @@
-"""`hard_sigmoid` of Keras 0 to 2, which is another function in Keras 3, computed with the one of today.
+"""`hard_sigmoid` of Keras 0 to 2, computed with the one of Keras 3, which is another function.
 
 It was min(max(0.2x + 0.5, 0), 1) (keras/backend, 1.2.2 to 2.15) and is min(max(x / 6 + 0.5, 0), 1) (keras/src/
-activations/activations.py, 3.15), so that the old one of x is the new one of 1.2x. Where x is a linear function of
-weights, the factor goes into these.
+activations/activations.py, 3.15), so that the old function of x is the new one of 1.2x. Where x is a linear function of
+weights, these are multiplied by the factor.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ EDITS = (SCALE_WEIGHTS, SCALE_INPUT, KEEP_WEIGHTS)
 
 
 class Scaled(NamedTuple):
-    """Weights of a layer that are multiplied by `FACTOR`: those called `slots`, in the gates that are marked, which are
+    """Weights of a layer that are multiplied by `FACTOR`: those of these slots, in the gates that are marked. Gates are
     equal parts of the last axis."""
 
     slots: frozenset[str]
@@ -89,12 +89,12 @@ KEYS = ("activation", "recurrent_activation")
 
 
 def uses_old(args: Args) -> tuple[str, ...]:
-    """The arguments of a layer that are the old function."""
+    """The arguments of a layer whose value is the old function."""
     return tuple(key for key in KEYS if args.config.get(key) == OLD)
 
 
 def scaled(args: Args) -> Scaled | None:
-    """The weights of a layer that take the factor, None where it cannot be taken by weights."""
+    """The weights of a layer to be multiplied, None where no multiplication of weights has the same effect."""
     used = uses_old(args)
     if args.class_name in _LINEAR:
         return Scaled(_LINEAR[args.class_name])
@@ -107,15 +107,15 @@ def scaled(args: Args) -> Scaled | None:
     return Scaled(_WEIGHTS, tuple(any(of) for of in zip(*(marked for marked in gates if marked), strict=True)))
 
 
-def kept(where: str, journal: Journal) -> Mapping[str, Any]:
-    """The registered function of old as a config names it."""
+def registered_function(where: str, journal: Journal) -> Mapping[str, Any]:
+    """The value of an argument for the old function, which `ckpttool.old_activations` registers."""
     journal.edit(KEEP_WEIGHTS, where)
     journal.need(REGISTERED, f"import {MODULE}", NeedKind.MODULE, MODULE)
     return {"module": "builtins", "class_name": "function", "config": REGISTERED, "registered_name": "function"}
 
 
 def rescaled(name: str, activation: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of the Sequential model that stands in place of a bare activation."""
+    """The config of the Sequential model that replaces a bare activation."""
     rescaling = {"name": f"{name}_scale", "scale": FACTOR, "offset": 0.0}
     entries = [("Rescaling", rescaling), ("Activation", {**activation, "name": f"{name}_hard_sigmoid"})]
     return {

@@ -1,8 +1,8 @@
-"""The entries of layers for the shapes of their inputs: of layers that Keras 3 has not, and of nested models that are
-called on other sizes than their config states.
+"""Input shapes in the entries of layers: those of calls for layers that Keras 3 does not have, and open sizes for
+nested models that are called with other sizes than their config says.
 
-Up to TensorFlow 2.9 nobody looked at the sizes (a model of convolutions works on images of any); Keras 3 refuses the
-call (`Functional.input_spec`, keras/src/models/functional.py, 3.15).
+Up to TensorFlow 2.9 Keras did not check these sizes (a model of convolutions works on images of any size); Keras 3
+refuses the call (`Functional.input_spec`, keras/src/models/functional.py, 3.15).
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,20 +28,20 @@ EDITS = (OPEN_INPUT,)
 
 
 def fitted(model: Args, steps: Sequence[Step], label: str, journal: Journal) -> list[Mapping[str, Any]]:
-    """The entries of a model's layers for the inputs that their calls give them; `label` is that of the model."""
+    """The entries of a model's layers with shapes that fit their calls; `label` is that of the model."""
     return [_fitted(entry, step, label, journal) for entry, step in zip(model.config["layers"], steps, strict=True)]
 
 
 def _fitted(entry: Mapping[str, Any], step: Step, label: str, journal: Journal) -> Mapping[str, Any]:
-    found = _opened(entry, [call.inputs for call in step.calls])
-    if found is not entry:
+    opened = _opened(entry, [call.inputs for call in step.calls])
+    if opened is not entry:
         journal.edit(OPEN_INPUT, join_path(label, step.args.name))
-    return with_shapes(found, step)
+    return with_shapes(opened, step)
 
 
 def _opened(entry: Mapping[str, Any], calls: Sequence[Inputs]) -> Mapping[str, Any]:
-    """The entry of a nested model, or of one in a TimeDistributed, with the sizes of its inputs left open that differ
-    from call to call or from what its config states; the same object where none has to be."""
+    """The entry of a nested model, or of one in a TimeDistributed, with open sizes of its inputs where calls have other
+    ones than its config; the same object where no size has to be opened."""
     args = Args.of(entry)
     if args.class_name == "TimeDistributed" and not args.foreign and isinstance(args.config.get("layer"), Mapping):
         steps = [tuple(map(_step, inputs)) for inputs in calls]
@@ -49,11 +49,12 @@ def _opened(entry: Mapping[str, Any], calls: Sequence[Inputs]) -> Mapping[str, A
         return entry if inner is args.config["layer"] else {**entry, "config": {**args.config, "layer": inner}}
     if not is_model(args):
         return entry
-    found = entry
+    opened = entry
     for at, name in enumerate(_inputs(args)):
         shapes = [inputs[at] for inputs in calls if at < len(inputs) and inputs[at] is not None]
-        found = _with_open(found, name, shapes)
-    return entry if found is entry or _shapes(found) != _shapes(entry) else found
+        opened = _with_open(opened, name, shapes)
+    # Where a weight depends on the size, the model cannot have been called with another.
+    return entry if opened is entry or _shapes(opened) != _shapes(entry) else opened
 
 
 def _step(shape: Shape | None) -> Shape | None:
@@ -61,37 +62,39 @@ def _step(shape: Shape | None) -> Shape | None:
 
 
 def _inputs(model: Args) -> list[str]:
-    """The names of the layers that take the inputs of a model, of a Sequential one the first."""
+    """The names of the layers that take the inputs of a model; in a Sequential one, that of the first layer."""
     if model.class_name == "Sequential":
         return [layer.name for layer in model.layers("layers")[:1]]
     return [tensor.layer for tensor in read_references(model.config.get("input_layers"))]
 
 
 def _with_open(model: Mapping[str, Any], name: str, shapes: Sequence[Shape | None]) -> Mapping[str, Any]:
-    """The entry of a model with the input of this name open where one of the shapes is another."""
+    """The entry of a model whose input of this name has open sizes where one of the shapes differs."""
     entries = model["config"]["layers"]
     at = next((at for at, entry in enumerate(entries) if Args.of(entry).name == name), None)
     if at is None:
         return model
     args = Args.of(entries[at])
-    opening = _opened(entries[at], [(one,) for one in shapes]) if is_model(args) else _open(entries[at], args, shapes)
+    opening = (
+        _opened(entries[at], [(shape,) for shape in shapes]) if is_model(args) else _open(entries[at], args, shapes)
+    )
     if opening is entries[at]:
         return model
     return {**model, "config": {**model["config"], "layers": [*entries[:at], opening, *entries[at + 1 :]]}}
 
 
 def _open(entry: Mapping[str, Any], args: Args, shapes: Sequence[Shape | None]) -> Mapping[str, Any]:
-    stated = read_shape(args.config.get("batch_shape")) if args.class_name == "InputLayer" else None
-    if stated is None:
+    declared = read_shape(args.config.get("batch_shape")) if args.class_name == "InputLayer" else None
+    if declared is None:
         return entry
-    fitting = [shape for shape in shapes if shape is not None and len(shape) == len(stated)]
-    sizes = [size if all(shape[at] == size for shape in fitting) else None for at, size in enumerate(stated)]
-    sizes[0] = stated[0]
-    return entry if sizes == list(stated) else {**entry, "config": {**args.config, "batch_shape": sizes}}
+    fitting = [shape for shape in shapes if shape is not None and len(shape) == len(declared)]
+    sizes = [size if all(shape[at] == size for shape in fitting) else None for at, size in enumerate(declared)]
+    sizes[0] = declared[0]
+    return entry if sizes == list(declared) else {**entry, "config": {**args.config, "batch_shape": sizes}}
 
 
 def _shapes(entry: Mapping[str, Any]) -> list[Shape | None]:
-    """The shapes of the weights of a model, as far as its config tells them."""
+    """The shapes of the weights of a model by its config, none where the config makes no sense."""
     args = Args.of(entry)
     try:
         return [slot.shape for _, slot in in_weights_order(part_of(args.class_name, args))]

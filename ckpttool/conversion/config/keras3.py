@@ -1,11 +1,11 @@
-"""Configs that Keras 3 wrote: every layer stays as it is, but for code in Lambda layers, which is replaced."""
+"""Configs that Keras 3 wrote: every layer is unchanged, except Lambda layers with code, which is replaced."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ckpttool.conversion.config.nested import Nested, is_layer
+from ckpttool.conversion.config.nested_layers import Nested, is_layer
 from ckpttool.conversion.config.result import Rewritten, Unfilled
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import MAX_DEPTH, Args
@@ -15,21 +15,21 @@ from ckpttool.model.layers.beyond import BEYOND, beyond
 from ckpttool.model.layers.table import LAYERS
 
 Replace = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
-"""Makes the entry of a Lambda layer that holds code, of which it is given the label, one that holds none."""
+"""From the entry and the label of a Lambda layer with code to an entry without code."""
 
 MODULES: Mapping[str, str] = MappingProxyType({"Functional": "keras.src.models.functional", "Sequential": "keras"})
-"""The modules that Keras 3.15 states for its models, which legacy files leave out."""
+"""The modules of Keras 3.15's models in configs, which legacy files leave out."""
 
 _MAX_NESTING = 4 * MAX_DEPTH
 
 
-def current(config: Any, replace: Replace, without_function: Iterable[Unfilled]) -> Rewritten:
-    """A config of Keras 3 as it stays, with all that is to be known of it. `without_function` are the layers whose code
-    is not replaced, as `replace` finds them."""
+def unchanged_config(config: Any, replace: Replace, without_function: Iterable[Unfilled]) -> Rewritten:
+    """The result for a config of Keras 3. `without_function` are the layers whose code is not replaced, to which
+    `replace` adds as it meets them."""
     walk = _Walk(replace)
-    found = walk.config(config)
-    stated = {"module": MODULES.get(found["class_name"], "keras.layers"), "registered_name": None, **found}
-    return Rewritten(stated, {}, {}, {}, {}, tuple(without_function), walk.holders)
+    entry = walk.config(config)
+    whole_entry = {"module": MODULES.get(entry["class_name"], "keras.layers"), "registered_name": None, **entry}
+    return Rewritten(whole_entry, {}, {}, {}, {}, tuple(without_function), walk.holders)
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class _Walk:
     holders: set[str] = field(default_factory=set)
 
     def config(self, value: Any, path: tuple[str, ...] = (), depth: int = 0) -> Any:
-        """A value of the config, without code; `path` are the names of the layers that hold it. Raises ConfigError."""
+        """A value of the config, without code. `path` are the names of the layers around it. Raises ConfigError."""
         if depth > _MAX_NESTING:
             raise ConfigError(f"a config nested more than {_MAX_NESTING} deep", where="/".join(path))
         if isinstance(value, list):
@@ -54,15 +54,15 @@ class _Walk:
             return self.replace(value, label)
         if depth and _holds_layers(value):
             self.holders.add(label)
-        found = {key: self.config(item, below, depth + 1) for key, item in value.items()}
-        return {**_module(found), **found} if depth else found
+        copy = {key: self.config(item, below, depth + 1) for key, item in value.items()}
+        return {**_module(copy), **copy} if depth else copy
 
 
 def _module(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What an entry in a legacy file leaves out: where Keras finds the class.
+    """The module and registered name of a class, which the entries of legacy files leave out.
 
-    Without it Keras makes a layer as one of a legacy file, and forgets the user's objects before it makes what the
-    layer holds, if the file is none (`functional_from_config`, keras/src/models/functional.py, 3.15).
+    Without a module Keras makes a layer as one of a legacy file. If the file is none, it then forgets the user's
+    custom objects before it makes the layers within (`functional_from_config`, keras/src/models/functional.py, 3.15).
     """
     if "module" in entry or not (is_layer(entry) or _is_in_graph(entry)):
         return {}
@@ -73,9 +73,9 @@ def _module(entry: Mapping[str, Any]) -> dict[str, Any]:
         return {"module": operations, "registered_name": name}
     if layer is not None:
         return {"module": MODULES.get(name) or public_module(layer) or "keras.layers", "registered_name": None}
-    found = beyond(Args.of(entry)) if name in BEYOND and isinstance(entry["config"], Mapping) else None
-    if found is not None:
-        return {"module": found.module, "registered_name": name}
+    outside_layer = beyond(Args.of(entry)) if name in BEYOND and isinstance(entry["config"], Mapping) else None
+    if outside_layer is not None:
+        return {"module": outside_layer.module, "registered_name": name}
     return {} if of_keras else {"module": None, "registered_name": name}
 
 
@@ -93,8 +93,10 @@ def _name(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _holds_code(entry: Mapping[str, Any]) -> bool:
-    """Whether a layer is a Lambda whose function is not one that the author of the model registered, or wrote in the
-    script that saved it: any other module may be a program's."""
+    """Whether a layer is a Lambda whose function is code, or from a module that may be any program's.
+
+    A function that the author registered, or wrote in the script that saved the model, is not.
+    """
     if entry.get("class_name") != "Lambda" or not isinstance(entry.get("config"), Mapping):
         return False
     function = entry["config"].get("function")

@@ -1,4 +1,4 @@
-"""Lambda layers: those whose function has a name are carried, in place of code a function of the user's own is put."""
+"""Lambda layers: a function with a name is kept; code is replaced by a function of the user's own (--replace)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -23,22 +23,22 @@ NAME_LAMBDA = Edit(
 EDITS = (REPLACE_LAMBDA, NAME_LAMBDA)
 
 Names = tuple[str, str]
-"""A Lambda layer: its label, the chain of names of what holds it and its own, and its name."""
+"""The label and the name of a Lambda layer."""
 
 
 def place_of(functions: Mapping[str, str], layer: Names) -> str | None:
-    """The function for a Lambda layer, by its name, its label, or a pattern of either; None where there is none."""
+    """The user's function for a Lambda layer, by its name, its label, or a pattern of either; None if there is none."""
     label, name = layer
     by_name = functions.get(name) or functions.get(label)
     return by_name or next((place for pattern, place in functions.items() if _matches(pattern, layer)), None)
 
 
 def _matches(pattern: str, layer: Names) -> bool:
-    return pattern in layer or any(fnmatchcase(one, pattern) for one in layer)
+    return pattern in layer or any(fnmatchcase(text, pattern) for text in layer)
 
 
 def check(functions: Mapping[str, str], layers: Iterable[Names]) -> None:
-    """Raises ConversionError for functions that are given for a Lambda layer which is not there."""
+    """Raise ConversionError for functions whose Lambda layer does not exist."""
     layers = list(layers)
     idle = [pattern for pattern in functions if not any(_matches(pattern, layer) for layer in layers)]
     if not idle:
@@ -52,30 +52,30 @@ def check(functions: Mapping[str, str], layers: Iterable[Names]) -> None:
 
 
 def layers_in(entry: Any, label: str = "", depth: int = 0) -> Iterator[Names]:
-    """The Lambda layers that a config holds, however deep."""
+    """The Lambda layers in a config, at any depth."""
     config = entry.get("config") if isinstance(entry, Mapping) else None
     if depth > MAX_DEPTH or not isinstance(config, Mapping | list):
         return
-    for held in _held(config):
-        if not isinstance(held, Mapping):
+    for layer in _inner_entries(config):
+        if not isinstance(layer, Mapping):
             continue
-        inner = held.get("config")
-        name = inner.get("name") if isinstance(inner, Mapping) else held.get("name")
+        inner = layer.get("config")
+        name = inner.get("name") if isinstance(inner, Mapping) else layer.get("name")
         below = join_path(label, str(name))
-        if held.get("class_name") == "Lambda":
+        if layer.get("class_name") == "Lambda":
             yield below, str(name)
-        yield from layers_in(held, below, depth + 1)
+        yield from layers_in(layer, below, depth + 1)
 
 
-def _held(config: Mapping[str, Any] | list[Any]) -> list[Any]:
+def _inner_entries(config: Mapping[str, Any] | list[Any]) -> list[Any]:
     if isinstance(config, list):
         return config
     lists = [config[key] for key in ("layers", "cells") if isinstance(config.get(key), list)]
-    return [*(item for found in lists for item in found), *(config.get(key) for key in ("layer", "cell"))]
+    return [*(item for entries in lists for item in entries), *(config.get(key) for key in ("layer", "cell"))]
 
 
 def named_function(args: Args) -> str | None:
-    """The name of the function of a Lambda layer, None where the file holds its code, or names a module to import."""
+    """The name of the function of a Lambda layer, None where the file has its code, or names a module to import."""
     function = args.config.get("function")
     if isinstance(function, Mapping):
         name, of_python = function.get("config"), function.get("module") in (None, "builtins")
@@ -98,17 +98,17 @@ def named(old: Args, args: Args, name: str, label: str, journal: Journal) -> dic
     """The arguments of a Lambda layer whose function has a name."""
     how = "import the module that registers it, or " if ">" in name else ""
     value = "..." if ">" in name else name
-    told = f'the function {name} of the Lambda {label}: {how}load_model(..., custom_objects={{"{name}": {value}}})'
-    journal.need(name, told, NeedKind.FUNCTION)
-    stated = args.config.get("function")
-    if isinstance(stated, Mapping) and "module" in stated:  # as Keras 3 writes it
+    need = f'the function {name} of the Lambda {label}: {how}load_model(..., custom_objects={{"{name}": {value}}})'
+    journal.need(name, need, NeedKind.FUNCTION)
+    function = args.config.get("function")
+    if isinstance(function, Mapping) and "module" in function:  # as Keras 3 writes it
         return {**args.config, "arguments": _arguments(old)}
     journal.edit(NAME_LAMBDA, label, name)
     return {**bare(args), "function": _function(None, name), "arguments": _arguments(old)}
 
 
 def replaced(old: Args, args: Args, place: str, label: str, journal: Journal) -> dict[str, Any]:
-    """The arguments of a Lambda layer with the function `package.module:function`, which takes those of the old one."""
+    """The arguments of a Lambda layer with the function `package.module:function` and the old one's own arguments."""
     module, _, name = place.partition(":")
     journal.edit(REPLACE_LAMBDA, label, place)
     how = f'keras.models.load_model(..., custom_objects={{"{name}": {module}.{name}}})'
@@ -121,8 +121,10 @@ def _function(module: str | None, name: str) -> dict[str, Any]:
 
 
 def _arguments(old: Args) -> dict[str, Any]:
-    """What the function is given beside its input."""
-    stated = old.config.get("arguments")
+    """The arguments of the function beside its input."""
+    arguments = old.config.get("arguments")
     return (
-        {key: numpy_values.keras3_value(value) for key, value in stated.items()} if isinstance(stated, Mapping) else {}
+        {key: numpy_values.keras3_value(value) for key, value in arguments.items()}
+        if isinstance(arguments, Mapping)
+        else {}
     )

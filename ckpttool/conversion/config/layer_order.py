@@ -1,8 +1,8 @@
-"""The order in which Keras 3 keeps the layers of a Functional model, which is what its paths of weights are made from.
+"""The order of layers in a Functional model of Keras 3, from which the paths of its weights are made.
 
-Keras sorts them by their depth, counted from the outputs, and within a depth by the order in which a walk from the
-outputs first meets them (`map_graph` and `_build_map`, keras/src/ops/function.py, 3.15). Earlier generations wrote
-theirs in an order of the same kind, but over graphs that recorded their tensors otherwise.
+Keras sorts layers by their depth, counted from the outputs, and within a depth by the order in which a walk from the
+outputs first meets them (`map_graph` and `_build_map`, keras/src/ops/function.py, 3.15). Earlier generations use an
+order of the same kind, over graphs that record their tensors in another order.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ def layer_order(calls: Calls, inputs: Sequence[str], outputs: Sequence[Tensor]) 
     walked, met = _walk(calls, outputs)
     depths = _depths(calls, walked)
     for name in inputs:
-        if name not in depths:  # what is not connected to any output comes first among those of depth 0
+        if name not in depths:  # an input without connection to an output comes first among the layers of depth 0
             depths[name], met[name] = 0, -1
     return sorted(depths, key=lambda name: (-depths[name], met[name]))
 
@@ -36,7 +36,7 @@ def _parents(calls: Calls, node: _Node) -> list[_Node]:
 
 
 def _walk(calls: Calls, outputs: Sequence[Tensor]) -> tuple[list[_Node], dict[str, int]]:
-    """The nodes from inputs to outputs, and for each layer when it was first met."""
+    """The nodes from inputs to outputs, and the number of each layer in the order in which they are first met."""
     finished, walked, met = set[_Node](), list[_Node](), dict[str, int]()
     stack = [((tensor.layer, tensor.node), False) for tensor in reversed(outputs)]
     while stack:
@@ -54,7 +54,7 @@ def _walk(calls: Calls, outputs: Sequence[Tensor]) -> tuple[list[_Node], dict[st
 
 
 def _depths(calls: Calls, walked: Sequence[_Node]) -> dict[str, int]:
-    """How far each layer is from the outputs at most."""
+    """The greatest distance of each layer from the outputs."""
     of_nodes, of_layers = defaultdict[_Node, int](int), dict[str, int]()
     for node in reversed(walked):
         depth = of_nodes[node] = max(of_nodes[node], of_layers.get(node[0], 0))
@@ -65,7 +65,8 @@ def _depths(calls: Calls, walked: Sequence[_Node]) -> dict[str, int]:
 
 
 def in_order(keys: Collection[_Node], takes: Callable[[_Node], list[_Node]]) -> Iterator[_Node]:
-    """The keys, each behind those that it takes; none of a circle, which is told where the graph is walked."""
+    """The keys in topological order: each after those that it takes. It stops at a circle, which is an error where the
+    graph is walked."""
     waiting, entered = set(keys), set[_Node]()
     for first in keys:
         stack = [first]

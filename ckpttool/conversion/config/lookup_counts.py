@@ -1,4 +1,4 @@
-"""Lookups that count: they give integers in Keras 3, whatever their symbolic outputs say, and gave floats before.
+"""Lookups that count, whose outputs are integers in Keras 3, whatever their symbolic outputs say, and were floats.
 
 Sources: `IndexLookup.call` in keras/src/layers/preprocessing/index_lookup.py of 2.15 and of 3.15.
 """
@@ -39,6 +39,6 @@ def lookup(args: Args, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cast(args: Args) -> Args:
-    """The layer that casts, into the type that the lookup was to give; that of a TextVectorization is of its input."""
+    """The layer that casts to the dtype of the lookup; the dtype of a TextVectorization is that of its input."""
     dtype = {"dtype": args.config["dtype"]} if args.config.get("dtype", "string") != "string" else {}
     return Args("Rescaling", {"name": f"{args.name}_cast", "scale": 1.0, "offset": 0.0, **dtype})

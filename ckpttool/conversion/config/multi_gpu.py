@@ -1,4 +1,4 @@
-"""The models that `multi_gpu_model` made: one model, called on a slice of the batch for each device.
+"""Models by `multi_gpu_model`: one model, which is called on a slice of the batch for each device.
 
 Each input goes through a Lambda `get_slice` a device, the model is called on these, and a Concatenate puts the parts of
 each output together again (`multi_gpu_model`, keras/utils/training_utils.py, 2.0.9, to multi_gpu_utils.py, 2.3.1, and
@@ -22,8 +22,8 @@ STRIP = Edit(
 EDITS = (STRIP,)
 
 
-def stripped(architecture: Architecture, journal: Journal) -> Architecture:
-    """The architecture of the one model in that of a parallel model, any other as it is."""
+def single_architecture(architecture: Architecture, journal: Journal) -> Architecture:
+    """The architecture of the one model within that of a parallel model; other architectures unchanged."""
     single = read_architecture(single_model(architecture.config), architecture.version)
     if single is None:
         return architecture
@@ -32,14 +32,14 @@ def stripped(architecture: Architecture, journal: Journal) -> Architecture:
 
 
 def note(inside: str, journal: Journal) -> None:
-    """Notes where all weights of a file stand in one layer, a model, unless its config told that this is the model."""
-    if inside and not any(one.edit == STRIP for one in journal.edits):
-        told = f"all weights stand in one model, {inside}, and go by their order to the layers of the architecture, as"
-        journal.guess("layers", f"{told} where multi_gpu_model wrote them (get_slice Lambdas, one model, Concatenate)")
+    """Note the guess that a layer with all weights of a file is the model itself, unless its config has shown so."""
+    if inside and not any(applied.edit == STRIP for applied in journal.edits):
+        guess = f"all weights are in one model, {inside}, and go by their order to the layers of the architecture, as"
+        journal.guess("layers", f"{guess} where multi_gpu_model wrote them (get_slice Lambdas, one model, Concatenate)")
 
 
 def single_model(config: Any) -> Mapping[str, Any] | None:
-    """The entry of the model that each device has a call of, None where a config is not of such a pattern."""
+    """The entry of the one model that is called for each device, None where a config has another pattern."""
     entries = _entries(config)
     layers = {name_in_graph(entry, Args.of(entry)): Args.of(entry) for entry in entries}
     models = [name for name, args in layers.items() if is_model(args)]
@@ -72,7 +72,7 @@ def _entries(config: Any) -> list[Mapping[str, Any]]:
 
 
 def _are_slices(towers: tuple[Call, ...], slices: Mapping[str, Args], calls: Mapping[str, tuple[Call, ...]]) -> bool:
-    """Whether the n-th call takes the n-th slice of each input, and all slices are taken."""
+    """Whether the n-th call takes the n-th slice of each input, and every slice is taken."""
     taken = [[tensor.layer for tensor in call.tensors] for call in towers]
     wanted = {"parts": len(towers)}
     right = all(
@@ -89,7 +89,7 @@ def _are_joined(joins: Iterable[str], calls: Mapping[str, tuple[Call, ...]], mod
     for output, name in enumerate(joins):
         tensors = [tensor for call in calls[name] for tensor in call.tensors]
         first = tensors[0].node if tensors else 0
-        if [_key(one) for one in tensors] != [(model, first + at, output) for at in range(count)]:
+        if [_key(tensor) for tensor in tensors] != [(model, first + at, output) for at in range(count)]:
             return False
     return True
 

@@ -1,8 +1,8 @@
-"""Inputs whose config leaves the axis open that a Normalization has a mean for each place of.
+"""Open axes of inputs whose sizes are known from the means of a Normalization.
 
-tf.keras builds a Normalization when it is adapted to data, whatever the input of its model states; Keras 3 builds it by
-that input, and refuses an axis without a size (`Normalization.build`, keras/src/layers/preprocessing/normalization.py,
-2.15 and 3.15).
+tf.keras builds a Normalization by the data that it is adapted to, whatever the shape of the model's input; Keras 3
+builds it by that shape, and refuses an axis without a size (`Normalization.build`,
+keras/src/layers/preprocessing/normalization.py, 2.15 and 3.15).
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,9 +24,11 @@ EDITS = (STATE_AXIS,)
 _SHAPE = "batch_input_shape"
 
 
-def stated(architecture: Architecture, alignment: Alignment, journal: Journal) -> Architecture:
-    """The architecture with the sizes that its Normalizations tell of inputs directly before them."""
-    means = {one.place.layer: one.stored[0].weight.shape for one in alignment.aligned if one.place.slot.name == "mean"}
+def with_known_sizes(architecture: Architecture, alignment: Alignment, journal: Journal) -> Architecture:
+    """The architecture with the sizes of inputs that are known from Normalizations directly after them."""
+    means = {
+        slot.place.layer: slot.stored[0].weight.shape for slot in alignment.aligned if slot.place.slot.name == "mean"
+    }
     config = architecture.config
     inner = config.get("config") if means and isinstance(config, Mapping) else None
     if not isinstance(inner, Mapping) or not isinstance(inner.get("layers"), list):
@@ -47,7 +49,7 @@ def _with_shape(entry: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
 
 
 def _sizes(entries: list[Any], means: Mapping[str, Shape]) -> Iterator[tuple[int, Shape]]:
-    """The shapes of inputs that gain sizes, by the numbers of the entries that state them."""
+    """The shapes of inputs that gain sizes, by the indices of the entries that have them."""
     layers = [Args.of(entry) for entry in entries]
     numbers = {args.name: at for at, args in enumerate(layers)}
     for at, args in enumerate(layers):
@@ -58,17 +60,17 @@ def _sizes(entries: list[Any], means: Mapping[str, Shape]) -> Iterator[tuple[int
         if layers[place].class_name != "InputLayer" and place != at:
             continue
         shape = read_shape(layers[place].config.get(_SHAPE))
-        found = _filled(shape, args.config.get("axis", -1), means[args.name]) if shape else None
-        if found != shape and found is not None:
-            yield place, found
+        filled = _filled(shape, args.config.get("axis", -1), means[args.name]) if shape else None
+        if filled != shape and filled is not None:
+            yield place, filled
 
 
 def _filled(shape: Shape, axis: Any, mean: Shape) -> Shape | None:
-    """A shape with the sizes of a mean along its axes; None where they do not belong together."""
+    """A shape with the sizes of a mean along its axes; None where the axes and the mean do not fit."""
     axes = axis if isinstance(axis, list) else [axis]
-    if not all(is_integer(one) and -len(shape) <= one < len(shape) for one in axes) or len(axes) != len(mean):
+    if not all(is_integer(number) and -len(shape) <= number < len(shape) for number in axes) or len(axes) != len(mean):
         return None
     sizes = list(shape)
-    for one, size in zip(sorted(one % len(shape) for one in axes), mean, strict=True):
-        sizes[one] = size if sizes[one] is None else sizes[one]
+    for number, size in zip(sorted(number % len(shape) for number in axes), mean, strict=True):
+        sizes[number] = size if sizes[number] is None else sizes[number]
     return tuple(sizes)

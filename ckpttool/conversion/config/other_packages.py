@@ -1,4 +1,4 @@
-"""Layers of Keras outside `keras.layers`, such as LayerScale of ConvNeXt: Keras finds them by their module alone."""
+"""Layers of Keras outside `keras.layers`, such as LayerScale of ConvNeXt, which Keras finds only by their module."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,13 +19,15 @@ _BASE_ONLY = frozenset({"batch_input_shape"})
 
 
 def outside(args: Args, new: Mapping[str, Any], label: str, journal: Journal) -> dict[str, Any] | None:
-    """The entry of such a layer without its connections, None for any other layer. Legacy files leave out its module,
-    and Keras 2.10 had another."""
+    """The entry of such a layer without its connections, None for any other layer.
+
+    Legacy files leave out its module, and that of Keras 2.10 was another.
+    """
     if beyond(args) is None:
         return None
     module = BEYOND[args.class_name].module
     if new.get("module") != module:
         journal.edit(STATE_MODULE, label, module)
     config = {key: spelled_2(key, value) for key, value in args.config.items() if key not in _BASE_ONLY}
-    found = {"module": module, "class_name": args.class_name, "config": config, "registered_name": args.class_name}
-    return found | ({"build_config": new["build_config"]} if "build_config" in new else {})
+    entry = {"module": module, "class_name": args.class_name, "config": config, "registered_name": args.class_name}
+    return entry | ({"build_config": new["build_config"]} if "build_config" in new else {})

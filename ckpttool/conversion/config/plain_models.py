@@ -1,4 +1,4 @@
-"""Models of own classes whose configs list their layers, as Functional or Sequential ones."""
+"""Models of own classes whose configs list their layers, written as Functional or Sequential ones."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ EDITS = (PLAIN_MODEL,)
 
 
 def plain(args: Args, generation: Generation, journal: Journal) -> dict[str, Any]:
-    """The entry of a model of an own class that lists its layers, which are not normalized yet."""
+    """The entry of a model of an own class that lists its layers. The layers are normalized here."""
     class_name = "Functional" if "output_layers" in args.config else "Sequential"
     journal.edit(PLAIN_MODEL, args.name, f"{args.class_name} as {class_name}")
     journal.lose(args.name, f"what the class {args.class_name} adds to a {class_name} model")

@@ -1,6 +1,6 @@
-"""The config of a model of Keras 0 to 2 in the words of Keras 3, with what its weights go through on the way.
+"""The rewriter of configs: from a model of Keras 0 to 2 to one of Keras 3, with the changes of its weights.
 
-Every layer is told by its label, the chain of names of what holds it and its own, as in the old model.
+Every layer is identified by its old label: the names of the layers around it and its own, joined by slashes.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ from ckpttool.conversion.config import (
     whole_numbers,
 )
 from ckpttool.conversion.config.bytecode import computed
-from ckpttool.conversion.config.call_arguments import called_today
-from ckpttool.conversion.config.changed_semantics import Site, settled
+from ckpttool.conversion.config.call_arguments import keras3_call
+from ckpttool.conversion.config.changed_semantics import Site, with_old_meaning
 from ckpttool.conversion.config.entries import under_name
-from ckpttool.conversion.config.graphs import Connections, GraphLayer, functional
+from ckpttool.conversion.config.graphs import Connections, GraphLayer, functional, layers_by_name
 from ckpttool.conversion.config.hard_sigmoid import Scaled
 from ckpttool.conversion.config.inputs import fitted
-from ckpttool.conversion.config.keras3 import MODULES, current
-from ckpttool.conversion.config.labels import At, name_today
-from ckpttool.conversion.config.nested import LIVE, Nested, unbuilt
+from ckpttool.conversion.config.keras3 import MODULES, unchanged_config
+from ckpttool.conversion.config.labels import At, keras3_name
+from ckpttool.conversion.config.nested_layers import LIVE, Nested, unbuilt
 from ckpttool.conversion.config.other_packages import outside
 from ckpttool.conversion.config.plain_models import plain
 from ckpttool.conversion.config.result import Rewritten, Unfilled
@@ -50,7 +50,7 @@ from ckpttool.model.generations.known_names import KerasVersion
 from ckpttool.model.generations.normalization import canonical, normalized, unflattened
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
-from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of
+from ckpttool.model.shape_inference import is_model, steps_of
 from ckpttool.model.spec import normalized_config
 from ckpttool.paths import join_path
 
@@ -78,8 +78,8 @@ UNFOLD_MERGE = Edit(
 )
 EDITS = (UNFOLD_MERGE, RENAME_LAYER, CONNECT, STATE_INPUT, CUSTOM)
 
-_HELD = ("layer", "backward_layer", "cell")
-_BASE_ONLY = frozenset({"batch_input_shape"})  # what Keras 3's Layer takes no more, of classes that hand on the rest
+_LAYER_ARGUMENTS = ("layer", "backward_layer", "cell")
+_BASE_ONLY = frozenset({"batch_input_shape"})  # arguments that the base class Layer of Keras 3 no longer takes
 _DIRECTIONS = {("Bidirectional", "layer"): "forward_"}  # a backward layer of its own keeps its name
 
 UNKNOWN = Origin()
@@ -88,23 +88,23 @@ UNKNOWN = Origin()
 def rewrite(
     architecture: Architecture, journal: Journal, options: Options = PLAIN, origin: Origin = UNKNOWN
 ) -> Rewritten:
-    """The config of a model as Keras 3 has it; what has no form there is refused in the journal. Raises ConfigError."""
+    """The config of a model for Keras 3; parts without an equivalent are refused in the journal. Raises ConfigError."""
     config, generation = architecture.config, architecture.generation
     rewriter = _Rewriter(generation, journal, options, origin)
     if generation is Generation.KERAS_3:
-        return current(config, rewriter.current_lambda, rewriter.without_function)
+        return unchanged_config(config, rewriter.current_lambda, rewriter.without_function)
     old = canonical(config, generation)
     if isinstance(config, Mapping) and "class_name" in config and old["class_name"] != config["class_name"]:
         journal.edit(UNFOLD_MERGE, Args.of(old).name)
     new = normalized_config(architecture)
-    rewriter.masked = masks.are_made_in(new)
-    found = rewriter.model_entry(old, new)
+    rewriter.masked = masks.has_masks(new)
+    entry = rewriter.model_entry(old, new)
     masks.check(Args.of(new), generation, origin, journal)
     own = tuple(rewriter.without_function), rewriter.holders, rewriter.unlike_layers
-    return Rewritten(found, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.laid_out, *own)
+    return Rewritten(entry, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.arrangements, *own)
 
 
-_Told = TypeVar("_Told")
+_Value = TypeVar("_Value")
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class _Rewriter:
     labels: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     scaled: dict[str, Scaled] = field(default_factory=dict)
-    laid_out: dict[str, Arrangement] = field(default_factory=dict)
+    arrangements: dict[str, Arrangement] = field(default_factory=dict)
     without_function: list[Unfilled] = field(default_factory=list)
     holders: set[str] = field(default_factory=set)
     unlike_layers: set[str] = field(default_factory=set)
@@ -131,7 +131,7 @@ class _Rewriter:
         return self.layer(Args.of(old), {**new, "config": {**args.config, "name": args.name}}, At())
 
     def layer(self, old: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a layer or model with all that it holds; its name is that of today already."""
+        """The entry of a layer or model, and of all layers in it; `new` has the new name already."""
         args = Args.of(new)
         args = args.as_class(ALIASES.get(args.class_name, args.class_name))
         if beyond := outside(args, new, at.label, self.journal):
@@ -140,92 +140,92 @@ class _Rewriter:
             return self.unknown(args, new, at)
         if args.class_name == "Lambda":
             return self.entry(args, new, self.lambda_layer(old, args, at), at)
-        args = replace(args, config=settled(args, Site(at.label, old, at.shape, self.origin), self.journal))
-        argument_edits.note(old, args, self.generation, at.label or args.name, self.journal)
+        args = replace(args, config=with_old_meaning(args, Site(at.label, old, at.shape, self.origin), self.journal))
+        argument_edits.note_changes(old, args, self.generation, at.label or args.name, self.journal)
         if is_model(args):
             return self.entry(args, new, self.model(old, args, at), at)
-        config = {**self.with_functions(args, at).config, **self.held(old, args, at)}
-        found = Args.of({**new, "class_name": args.class_name, "config": config})
-        how = deviations.arranged(found, self.generation, self.origin, at.label, self.journal)
-        self.laid_out |= {join_path(at.label, deviations.SLOT): how} if how else {}
-        if hard_sigmoid.uses_old(found):
-            return self.padded(found, self.with_old_activation(found, new, at), at)
-        whole_numbers.check(found, at.dtype, at.label, self.journal)
-        if whole_numbers.is_cast(found, at.dtype):
-            model = whole_numbers.behind_cast(found, self.entry(found, new, config, at), at.label, self.journal)
+        config = {**self.with_functions(args, at).config, **self.inner_layers(old, args, at)}
+        resolved = Args.of({**new, "class_name": args.class_name, "config": config})
+        arrangement = deviations.variance_arrangement(resolved, self.generation, self.origin, at.label, self.journal)
+        self.arrangements |= {join_path(at.label, deviations.SLOT): arrangement} if arrangement else {}
+        if hard_sigmoid.uses_old(resolved):
+            return self.padded(resolved, self.with_old_activation(resolved, new, at), at)
+        whole_numbers.check(resolved, at.dtype, at.label, self.journal)
+        if whole_numbers.is_cast(resolved, at.dtype):
+            model = whole_numbers.behind_cast(resolved, self.entry(resolved, new, config, at), at.label, self.journal)
             return self.entry(model, {}, model.config, at)
-        if lookup_counts.gives_integers(found):
-            return self.cast(found, self.entry(found, new, config, at), at)
-        return self.padded(found, self.entry(found, new, config, at), at)
+        if lookup_counts.gives_integers(resolved):
+            return self.cast(resolved, self.entry(resolved, new, config, at), at)
+        return self.padded(resolved, self.entry(resolved, new, config, at), at)
 
     def with_functions(self, args: Args, at: At) -> Args:
-        """A layer whose functions are as Keras 3 finds them."""
+        """The layer with its functions in the form in which Keras 3 finds them."""
         return replace(args, config=functions.resolved(args.config, self.place(at), self.journal))
 
     def place(self, at: At) -> functions.Place:
-        """Where functions are named, by which Keras."""
+        """The layer in whose arguments functions are named, and the version of Keras that wrote them."""
         version = KerasVersion.of(self.generation, self.origin.version)
         return functions.Place(at.label, self.generation, version, self.options.builtins)
 
     def cast(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a lookup with a layer behind it that casts what it gives."""
+        """The entry of a model of a lookup and a layer that casts its output."""
         self.journal.edit(lookup_counts.CAST_LOOKUP, at.label)
-        self.weights[at.label] = join_path(at.today, lookup_counts.named(args))
+        self.weights[at.label] = join_path(at.new_label, lookup_counts.named(args))
         cast = lookup_counts.cast(args)
         return self.both(args.name, lookup_counts.lookup(args, entry), self.entry(cast, {}, cast.config, at), at)
 
     def padded(self, args: Args, entry: dict[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a layer, of one that Theano padded with a layer before it that does so."""
-        told = theano_padding.refused(args, at.shape) if self.origin.theano else None
-        if told:
-            self.journal.refuse(at.label, told)
+        """The entry of a layer; of one that Theano padded, that of a model with a layer that pads before it."""
+        reason = theano_padding.refused(args, at.shape) if self.origin.theano else None
+        if reason:
+            self.journal.refuse(at.label, reason)
         pads = theano_padding.pads(args, at.shape) if self.origin.theano else None
         if pads is None:
             return entry
         self.journal.edit(theano_padding.WRITE_PADDING, at.label, f"{pads}")
         for slot in theano_padding.PADDED:
-            self.weights[join_path(at.label, slot)] = join_path(at.today, f"{theano_padding.named(args)}/{slot}")
+            self.weights[join_path(at.label, slot)] = join_path(at.new_label, f"{theano_padding.named(args)}/{slot}")
         zeros = theano_padding.zeros(args, pads)
         return self.both(args.name, self.entry(zeros, {}, zeros.config, at), theano_padding.unpadded(args, entry), at)
 
     def both(self, name: str, first: dict[str, Any], second: dict[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a model under the name of a layer, in whose place two layers stand."""
+        """The entry of a model of two layers, which replaces a layer and has its name."""
         model = Args("Sequential", {"name": name, "layers": [first, second]})
         return self.entry(model, {}, model.config, at)
 
     def entry(self, args: Args, new: Mapping[str, Any], config: Mapping[str, Any], at: At) -> dict[str, Any]:
-        """A built-in class with its arguments. What it was built for is told by the calls of a graph."""
+        """The entry of a built-in class with its arguments. In a graph it has no `build_config`: its calls build it."""
         module = MODULES.get(args.class_name, "keras.layers")
         built = {} if at.in_graph or "build_config" not in new else {"build_config": new["build_config"]}
         return {"module": module, "class_name": args.class_name, "config": config, "registered_name": None, **built}
 
-    def held(self, old: Args, args: Args, at: At) -> dict[str, Any]:
-        """The layers that a layer holds."""
-        found: dict[str, Any] = {}
-        for key in _HELD:
+    def inner_layers(self, old: Args, args: Args, at: At) -> dict[str, Any]:
+        """The entries of the layers in the arguments of a layer."""
+        inner: dict[str, Any] = {}
+        for key in _LAYER_ARGUMENTS:
             if isinstance(args.config.get(key), Mapping):
                 before = old.config.get(key, old.config.get("layer"))
-                found[key] = self.inner(before, args.config[key], at, _DIRECTIONS.get((args.class_name, key), ""))
+                inner[key] = self.inner(before, args.config[key], at, _DIRECTIONS.get((args.class_name, key), ""))
         if args.class_name == "Bidirectional":
-            functions.check_copied(found, at.label, self.journal)
-        if args.class_name == "Bidirectional" and "backward_layer" not in found:
+            functions.check_copied(inner, at.label, self.journal)
+        if args.class_name == "Bidirectional" and "backward_layer" not in inner:
             self.mirror(at)
         if isinstance(args.config.get("cells"), list):
             pairs = zip(old.config["cells"], args.config["cells"], strict=True)
-            found["cells"] = [self.inner(before, after, at) for before, after in pairs]
-        return found
+            inner["cells"] = [self.inner(before, after, at) for before, after in pairs]
+        return inner
 
     def mirror(self, at: At) -> None:
-        """Says of the weights of the backward layer that Keras makes what was said of those of the forward layer."""
+        """Repeat the changes of a forward layer's weights for the backward layer, which Keras makes of it."""
         ahead, behind = f"{at.label}/forward_", f"{at.label}/backward_"
 
-        def told(of: Mapping[str, _Told]) -> dict[str, _Told]:
+        def mirrored(of: Mapping[str, _Value]) -> dict[str, _Value]:
             return {behind + label.removeprefix(ahead): how for label, how in of.items() if label.startswith(ahead)}
 
-        self.scaled |= told(self.scaled)
-        self.laid_out |= told(self.laid_out)
+        self.scaled |= mirrored(self.scaled)
+        self.arrangements |= mirrored(self.arrangements)
         self.holders |= {behind + label.removeprefix(ahead) for label in self.holders if label.startswith(ahead)}
-        self.weights |= {old: new.replace("/forward_", "/backward_", 1) for old, new in told(self.weights).items()}
+        self.weights |= {old: new.replace("/forward_", "/backward_", 1) for old, new in mirrored(self.weights).items()}
 
     def inner(self, old: Any, new: Mapping[str, Any], at: At, direction: str = "") -> dict[str, Any]:
         name = f"{direction}{Args.of(new).name.removeprefix(direction)}"
@@ -235,13 +235,13 @@ class _Rewriter:
         return unflattened(old) if self.generation is Generation.KERAS_0 else old
 
     def with_old_activation(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a layer that uses the old hard_sigmoid."""
+        """The entry of a layer with the old hard_sigmoid."""
         used, scaled = hard_sigmoid.uses_old(args), hard_sigmoid.scaled(args)
         if self.options.keep_weights or (scaled is None and args.class_name != "Activation"):
             if not self.options.keep_weights:
-                told = f"{args.class_name} with hard_sigmoid as {' and '.join(used)}, whose slope is another today"
-                self.journal.refuse(at.label, f"{told}; --keep-weights carries it with a registered function")
-            function = hard_sigmoid.kept(at.label, self.journal)
+                reason = f"{args.class_name} with hard_sigmoid as {' and '.join(used)}, whose slope differs in Keras 3"
+                self.journal.refuse(at.label, f"{reason}; --keep-weights carries it with a registered function")
+            function = hard_sigmoid.registered_function(at.label, self.journal)
             return self.entry(args, new, {**args.config, **dict.fromkeys(used, function)}, at)
         if scaled is None:
             self.journal.edit(hard_sigmoid.SCALE_INPUT, at.label)
@@ -252,12 +252,12 @@ class _Rewriter:
         return self.entry(args, new, args.config, at)
 
     def current_lambda(self, entry: Mapping[str, Any], label: str) -> dict[str, Any]:
-        """The entry of a Lambda layer of Keras 3 with the user's own function in place of its code."""
+        """The entry of a Lambda layer of Keras 3 with the user's function instead of its code."""
         args = Args.of(entry)
         return {**entry, "config": self.lambda_layer(args, args, At(label, label))}
 
     def lambda_layer(self, old: Args, args: Args, at: At) -> dict[str, Any]:
-        """The arguments of a Lambda layer: with the function given for it, else its own if that has a name."""
+        """The arguments of a Lambda layer: with the user's function for it, else with its own if that has a name."""
         self.journal.lambdas.append((at.label, args.name))
         place = lambdas.place_of(self.options.functions, (at.label, args.name))
         if place is not None:
@@ -270,7 +270,7 @@ class _Rewriter:
         return lambdas.bare(args)
 
     def unknown(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
-        """The entry of a layer of a class that Keras 3 has not: what computes the same, or one of the user's own."""
+        """The entry of a layer of a class that Keras 3 does not have: its replacement, or a class of the user's own."""
         built_in = args.class_name in OLD_LAYERS or args.class_name in GONE or "keras" in str(new.get("module"))
         if args.foreign or not built_in:
             return self.custom(args, new, at)
@@ -282,29 +282,29 @@ class _Rewriter:
             return self.entry(args, new, args.config, at)
 
     def with_function(self, args: Args, at: At) -> Args:
-        """A layer that Keras 3 has not, with what its old hard_sigmoid is today. Raises NoEquivalent."""
+        """A layer that Keras 3 does not have, with its old hard_sigmoid replaced. Raises NoEquivalent."""
         used = hard_sigmoid.uses_old(args)
         if used and self.options.keep_weights:
-            function = hard_sigmoid.kept(at.label, self.journal)
+            function = hard_sigmoid.registered_function(at.label, self.journal)
             return replace(args, config={**args.config, **dict.fromkeys(used, function)})
         scaled = hard_sigmoid.scaled(args)
         if used and scaled is None:
-            raise NoEquivalent(f"{args.class_name} with hard_sigmoid, whose slope is another today")
+            raise NoEquivalent(f"{args.class_name} with hard_sigmoid, whose slope differs in Keras 3")
         if used and scaled:
             self.journal.edit(hard_sigmoid.SCALE_WEIGHTS, at.label, ", ".join(used))
             self.scaled[at.label] = scaled
         return args
 
-    def equivalent(self, args: Args, found: Equivalent, at: At) -> dict[str, Any]:
-        """The entry of what computes the same as an old layer."""
-        self.journal.edit(REPLACE_LAYER, at.label, f"{args.class_name} by {found.told}")
-        if found.lost:
-            self.journal.lose(at.label, found.lost)
-        for old, new in found.weights.items():
-            self.weights[join_path(at.label, old)] = join_path(at.today, new)
-        self.laid_out |= {join_path(at.label, name): how for name, how in found.laid_out.items()}
-        config = (found.frozen() if args.config.get("trainable") is False else found).config
-        return self.entry(Args.of({"class_name": found.class_name, "config": config}), {}, config, at)
+    def equivalent(self, args: Args, replacement: Equivalent, at: At) -> dict[str, Any]:
+        """The entry of the replacement of an old layer."""
+        self.journal.edit(REPLACE_LAYER, at.label, f"{args.class_name} by {replacement.description}")
+        if replacement.lost:
+            self.journal.lose(at.label, replacement.lost)
+        for old, new in replacement.weights.items():
+            self.weights[join_path(at.label, old)] = join_path(at.new_label, new)
+        self.arrangements |= {join_path(at.label, name): how for name, how in replacement.arrangements.items()}
+        config = (replacement.frozen() if args.config.get("trainable") is False else replacement).config
+        return self.entry(Args.of({"class_name": replacement.class_name, "config": config}), {}, config, at)
 
     def custom(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a class of the user's own, by its registered name."""
@@ -317,22 +317,22 @@ class _Rewriter:
         self.journal.need(registered, f"the class {class_name}: import the module that registers it, or custom_objects")
         if hard_sigmoid.uses_old(args) and self.generation is not Generation.KERAS_3:
             self.journal.guess(at.label, f"{class_name} of your own uses hard_sigmoid, {hard_sigmoid.ANOTHER_SLOPE}")
-        kept = {key: value for key, value in args.config.items() if key not in _BASE_ONLY}
-        config = self.nested(functions.of_own_class(kept, self.place(at), self.journal), at)
+        arguments = {key: value for key, value in args.config.items() if key not in _BASE_ONLY}
+        config = self.nested(functions.of_own_class(arguments, self.place(at), self.journal), at)
         module = new.get("module") if isinstance(new.get("module"), str) else None
         return {"module": module, "class_name": class_name, "config": config, "registered_name": registered}
 
     def nested(self, config: Mapping[str, Any], at: At) -> dict[str, Any]:
-        """The arguments of an own class with the layers among them in the words of Keras 3."""
+        """The arguments of an own class, with the layers among them in the form of Keras 3."""
         inner = _Rewriter(self.generation, self.journal, self.options, self.origin)
-        found = Nested(lambda entry: unbuilt(inner.inner(entry, normalized(entry, self.generation), at)))
-        today = {key: found.value(value) for key, value in config.items()}
-        if inner.scaled or inner.laid_out or inner.weights:
-            told = f"holds {', '.join(found.classes)}, whose weights Keras 3 takes otherwise"
-            self.journal.refuse(at.label, f"{told}; {LIVE} with your class tells where they are")
+        nested = Nested(lambda entry: unbuilt(inner.inner(entry, normalized(entry, self.generation), at)))
+        arguments = {key: nested.value(value) for key, value in config.items()}
+        if inner.scaled or inner.arrangements or inner.weights:
+            reason = f"holds {', '.join(nested.classes)}, whose weights Keras 3 takes otherwise"
+            self.journal.refuse(at.label, f"{reason}; {LIVE} with your class shows where they are")
         self.without_function += inner.without_function
-        self.holders |= inner.holders | ({at.label} if found.classes else set())
-        return today
+        self.holders |= inner.holders | ({at.label} if nested.classes else set())
+        return arguments
 
     def model(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The config of a model."""
@@ -347,54 +347,54 @@ class _Rewriter:
         if len(after) == len(before) + 1:
             self.journal.edit(STATE_INPUT, at.label or args.name)
             before = [after[0], *before]
-        layers, started = [], bool(after) and Args.of(after[0]).class_name == "InputLayer"  # which builds all behind it
+        layers, started = [], bool(after) and Args.of(after[0]).class_name == "InputLayer"  # which builds all layers
         dtype = None if started else at.dtype
-        for one, entry, step in zip(before, after, steps, strict=True):
+        for old_entry, entry, step in zip(before, after, steps, strict=True):
             name = Args.of(entry).name
             below = at.below(name, names[name], started, next(iter(step.inputs), None), dtype)
             dtype = after_layer(step.args, dtype, self.generation)
-            layers.append(self.layer(Args.of(self.unflattened(one)), under_name(entry, names[name]), below))
+            layers.append(self.layer(Args.of(self.unflattened(old_entry)), under_name(entry, names[name]), below))
         return {**{key: value for key, value in args.config.items() if key != "layers"}, "layers": layers}
 
     def names(self, args: Args, names: list[str], at: At) -> dict[str, str]:
-        """The names of a model's layers today, by their old ones."""
+        """The new names of a model's layers, by their old ones."""
         used = {name for name in names if "/" not in name}
-        found: dict[str, str] = {}
+        new_names: dict[str, str] = {}
         for name in names:
-            new = name_today(name, used, self.masked)
+            new = keras3_name(name, used, self.masked)
             if new != name:
                 used.add(new)
                 self.journal.edit(RENAME_LAYER, join_path(at.label, name), f"{name} to {new}")
-            found[name], label = new, join_path(at.label, name)
-            self.labels |= {label: join_path(at.today, new)} if label != join_path(at.today, new) else {}
-        return found
+            new_names[name], label = new, join_path(at.label, name)
+            self.labels |= {label: join_path(at.new_label, new)} if label != join_path(at.new_label, new) else {}
+        return new_names
 
     def graph(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The config of a Functional model."""
         steps = steps_of(args)
         entries = fitted(args, steps, at.label, self.journal)
-        held = {name_in_graph(entry, layer): layer for entry, layer in zip(entries, args.layers("layers"), strict=True)}
-        if not len(held) == len(entries) == len(old.config["layers"]):
+        by_name = layers_by_name(args)
+        if not len(by_name) == len(entries) == len(old.config["layers"]):
             raise ConfigError("its layers are not those of a graph", where=at.label or args.name)
-        connections = Connections.of(args, held, self.generation)
-        names = self.names(args, list(held), at)
-        dtypes = dtypes_in(held, connections, self.generation)
-        operations = Operations(held, connections, names, at.label, self.journal, dtypes)
+        connections = Connections.of(args, by_name, self.generation)
+        names = self.names(args, list(by_name), at)
+        dtypes = dtypes_in(by_name, connections, self.generation)
+        operations = Operations(by_name, connections, names, at.label, self.journal, dtypes)
         layers = list[GraphLayer](operations.layers)
-        for (name, layer), entry, one, step in zip(held.items(), entries, old.config["layers"], steps, strict=True):
-            if layer.class_name in operations.classes:
+        for name, entry, old_entry, step in zip(by_name, entries, old.config["layers"], steps, strict=True):
+            if by_name[name].class_name in operations.classes:
                 continue
             dtype = dtypes.taken(connections.calls[name])
             below = at.below(name, names[name], True, next(iter(step.inputs), None), dtype)
-            found = self.layer(Args.of(self.unflattened(one)), under_name(entry, names[name]), below)
-            own = (call.replaced(operations.today) for call in connections.calls[name])
-            called = layer.as_class(found["class_name"])
-            calls = tuple(called_today(called, call, below.label, self.journal) for call in own)
-            layers.append(GraphLayer(names[name], found, calls))
+            new_entry = self.layer(Args.of(self.unflattened(old_entry)), under_name(entry, names[name]), below)
+            own = (call.replaced(operations.new_tensor) for call in connections.calls[name])
+            called = by_name[name].as_class(new_entry["class_name"])
+            calls = tuple(keras3_call(called, call, below.label, self.journal) for call in own)
+            layers.append(GraphLayer(names[name], new_entry, calls))
         count = f"{connections.count} connection{'s' * (connections.count != 1)}"
         self.journal.edit(CONNECT, at.label or args.name, count)
-        ends = [Call((end,)).replaced(operations.today).args[0] for end in (connections.inputs, connections.outputs)]
-        kept = {key: args.config[key] for key in ("name", "trainable") if key in args.config}
-        if self.journal.refusals:  # what was refused leaves holes in the graph
-            return {**kept, "layers": [], "input_layers": [], "output_layers": []}
-        return functional(kept, layers, *ends)
+        ends = [Call((end,)).replaced(operations.new_tensor) for end in (connections.inputs, connections.outputs)]
+        arguments = {key: args.config[key] for key in ("name", "trainable") if key in args.config}
+        if self.journal.refusals:  # a layer that was refused may be missing from the graph
+            return {**arguments, "layers": [], "input_layers": [], "output_layers": []}
+        return functional(arguments, layers, *(call.args[0] for call in ends))

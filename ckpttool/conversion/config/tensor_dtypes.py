@@ -1,17 +1,16 @@
-"""The dtypes of the tensors in a model of Keras 1 or 2, as far as its config tells them.
+"""The dtypes of the tensors in a model of Keras 1 or 2, as far as they follow from its config.
 
 Functions and layers of TensorFlow compute with integers where those of Keras 3 compute with floating-point numbers. A
-layer casts floating-point inputs to the dtype that it computes in, and leaves others as they are (`_maybe_cast_inputs`,
-keras/src/engine/base_layer.py, 2.15); a model casts to what its inputs are (`_conform_to_reference_input`,
-functional.py).
+layer casts floating-point inputs to its compute dtype, and leaves others as they are (`_maybe_cast_inputs`,
+keras/src/engine/base_layer.py, 2.15); a model casts them to the dtypes of its input layers
+(`_conform_to_reference_input`, functional.py).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ckpttool.conversion.config.graphs import Connections
-from ckpttool.conversion.config.layer_order import in_order
+from ckpttool.conversion.config.graphs import Connections, layers_by_name
 from ckpttool.conversion.tensorflow_ops import CLASSES, result_dtypes
 from ckpttool.conversion.tensorflow_ops.integers import is_whole
 from ckpttool.model.arguments import Args
@@ -19,12 +18,12 @@ from ckpttool.model.dtype_policies import read_policy
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, of_kind
-from ckpttool.model.shape_inference import is_model, name_in_graph, steps_of
+from ckpttool.model.shape_inference import is_model, steps_of
 
 _Outputs = tuple[str | None, ...]
 _Key = tuple[str, int]
 
-# Layers that give the dtype of what they take.
+# Layers whose outputs have the dtype of their inputs.
 _PASSING = frozenset(
     {
         *("Activation", "ActivityRegularization", "Add", "CenterCrop", "Concatenate", "Cropping1D", "Cropping2D"),
@@ -40,17 +39,17 @@ _OPEN = frozenset({"Lambda"})  # whose code may give anything
 
 
 class Dtypes(NamedTuple):
-    """The dtypes of what comes out of each call of the layers of a graph."""
+    """The dtypes of the outputs of each call of the layers of a graph."""
 
-    found: Mapping[_Key, _Outputs]
+    outputs: Mapping[_Key, _Outputs]
 
     def of(self, tensor: Tensor) -> str | None:
         """The dtype of a tensor, None where it is not known."""
-        outputs = self.found.get((tensor.layer, tensor.node), ())
+        outputs = self.outputs.get((tensor.layer, tensor.node), ())
         return outputs[tensor.output] if 0 <= tensor.output < len(outputs) else None
 
     def taken(self, calls: Sequence[Call]) -> str | None:
-        """The dtype of the first tensor that some calls take, None where it is not known."""
+        """The dtype of the first input of these calls, None where it is not known."""
         return next((self.of(tensor) for call in calls for tensor in call.tensors), None)
 
 
@@ -60,7 +59,7 @@ def dtypes_in(layers: Mapping[str, Args], connections: Connections, generation: 
 
 
 def after_layer(args: Args, dtype: str | None, generation: Generation) -> str | None:
-    """The dtype of what comes out of a layer of a Sequential model, for that of what goes in."""
+    """The dtype of the output of a layer of a Sequential model, for that of its input."""
     return _first(_Walk(generation).layer(args, (dtype,)))
 
 
@@ -70,48 +69,46 @@ class _Walk:
     known: dict[tuple[int, _Outputs], _Outputs] = field(default_factory=dict)
 
     def graph(self, layers: Mapping[str, Args], connections: Connections) -> dict[_Key, _Outputs]:
-        """What comes out of each call of the layers of a graph."""
-        calls = {(name, at): call for name, of in connections.calls.items() for at, call in enumerate(of)}
-        found: dict[_Key, _Outputs] = {
-            (name, 0): (_declared(args),) for name, args in layers.items() if (name, 0) not in calls
+        """The dtypes of the outputs of each call of the layers of a graph."""
+        known_outputs: dict[_Key, _Outputs] = {
+            (name, 0): (_declared(args),) for name, args in layers.items() if not connections.calls[name]
         }
-        dtypes = Dtypes(found)
-        for key in in_order(calls, lambda key: [(tensor.layer, tensor.node) for tensor in calls[key].tensors]):
-            call = calls[key].replaced(lambda tensor: replace(tensor, dtype=dtypes.of(tensor)))
-            args = layers[key[0]]
+        dtypes = Dtypes(known_outputs)
+        for name, at, call in connections.in_order():
+            call = call.replaced(lambda tensor: replace(tensor, dtype=dtypes.of(tensor)))
+            args = layers[name]
             if args.class_name in CLASSES:
-                found[key] = result_dtypes(args, call)
+                known_outputs[name, at] = result_dtypes(args, call)
             else:
-                found[key] = self.layer(args, tuple(tensor.dtype for tensor in call.tensors))
-        return found
+                known_outputs[name, at] = self.layer(args, tuple(tensor.dtype for tensor in call.tensors))
+        return known_outputs
 
-    def layer(self, args: Args, given: _Outputs) -> _Outputs:
-        """What comes out of a layer for what goes in."""
+    def layer(self, args: Args, input_dtypes: _Outputs) -> _Outputs:
+        """The dtypes of the outputs of a layer, for those of its inputs."""
         if args.class_name == "InputLayer":
             return (_declared(args),)
         if is_model(args):
-            key = (id(args.config), given)
+            key = (id(args.config), input_dtypes)
             if key not in self.known:
-                self.known[key] = self.model(args, given)
+                self.known[key] = self.model(args, input_dtypes)
             return self.known[key]
         if args.foreign or args.class_name in _OPEN or not (args.class_name in LAYERS or args.class_name in OLD_LAYERS):
             return (None,)
         if args.class_name == "TimeDistributed":
-            return self.layer(args.layer("layer"), given)
-        return (_given(args, _first(given)),)
+            return self.layer(args.layer("layer"), input_dtypes)
+        return (_output_dtype(args, _first(input_dtypes)),)
 
-    def model(self, args: Args, given: _Outputs) -> _Outputs:
-        """What comes out of a model."""
+    def model(self, args: Args, input_dtypes: _Outputs) -> _Outputs:
+        """The dtypes of the outputs of a model, for those of its inputs."""
         if args.class_name != "Sequential":
-            entries = zip(args.config["layers"], args.layers("layers"), strict=True)
-            layers = {name_in_graph(entry, layer): layer for entry, layer in entries}
+            layers = layers_by_name(args)
             connections = Connections.of(args, layers, self.generation)
             dtypes = Dtypes(self.graph(layers, connections))
             return tuple(dtypes.of(tensor) for tensor in flat(connections.outputs))
-        found = given
+        current = input_dtypes
         for step in steps_of(args):
-            found = self.layer(step.args, found)
-        return found
+            current = self.layer(step.args, current)
+        return current
 
 
 def _first(dtypes: Sequence[str | None]) -> str | None:
@@ -119,13 +116,13 @@ def _first(dtypes: Sequence[str | None]) -> str | None:
 
 
 def _declared(args: Args) -> str | None:
-    """The dtype of what an input layer gives."""
+    """The dtype of an input layer."""
     dtype = args.config.get("dtype")
     return dtype if isinstance(dtype, str) else "float32"
 
 
-def _given(args: Args, taken: str | None) -> str | None:
-    """The dtype of what a layer of Keras gives for what it takes."""
+def _output_dtype(args: Args, taken: str | None) -> str | None:
+    """The dtype of the output of a built-in layer, for that of its input."""
     if args.class_name in _LOOKUPS and args.config.get("output_mode", "int") == "int":
         return "int64"
     sampled = args.class_name.startswith("UpSampling") and args.config.get("interpolation", "nearest") != "nearest"

@@ -1,7 +1,8 @@
-"""`same` padding as Theano had it, which is another than that of Keras 3 where windows are even or move by more than 1.
+"""`same` padding of Theano, which differs from that of Keras 3 where windows are even or strides are above 1.
 
-Theano puts half a window before the input and as much behind it (`_preprocess_padding`, `_postprocess_conv2d_output`
-and `pool2d`, keras/backend/theano_backend.py, 1.2.2 and 2.2.4), TensorFlow and Keras 3 half of what the windows need.
+Theano pads half a window before the input and behind it (`_preprocess_padding`, `_postprocess_conv2d_output` and
+`pool2d`, keras/backend/theano_backend.py, 1.2.2 and 2.2.4); TensorFlow and Keras 3 pad as many zeros as the windows
+need, half of them before the input.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,14 +28,14 @@ PADDED = frozenset({"kernel", "bias", "depthwise_kernel", "pointwise_kernel"})
 
 
 class _Axis(NamedTuple):
-    """A window along one axis: how many values it spans, by how many it moves, and over how many, if known."""
+    """A window along one axis: its width with dilation, its stride, and the size of the axis, None if not known."""
 
     window: int
     stride: int
     size: int | None
 
-    def today(self) -> int | None:
-        """How many zeros Keras 3 puts before the input, None where that depends on a size that is not known."""
+    def keras3_zeros(self) -> int | None:
+        """The number of zeros that Keras 3 pads before the input, None where it depends on a size that is not known."""
         if self.size is None:
             return (self.window - 1) // 2 if self.stride == 1 else None
         count = -(-self.size // self.stride)
@@ -42,30 +43,30 @@ class _Axis(NamedTuple):
 
 
 def pads(args: Args, shape: Shape | None) -> list[list[int]] | None:
-    """The zeros before and behind each axis with which a convolution computes what it did under Theano, None where it
-    does so with the padding of Keras 3."""
+    """The zeros before and behind each axis with which a convolution computes the same as on Theano, None where the
+    padding of Keras 3 does."""
     axes = _axes(args, shape, _CONVOLUTIONS)
-    if not axes or all(axis.today() == axis.window // 2 for axis in axes):
+    if not axes or all(axis.keras3_zeros() == axis.window // 2 for axis in axes):
         return None
     return [[axis.window // 2, (axis.window - 1) // 2] for axis in axes]
 
 
 def refused(args: Args, shape: Shape | None) -> str | None:
-    """Why a layer that Theano padded cannot be had in Keras 3, None where it can."""
+    """The reason why a layer that Theano padded has no equivalent in Keras 3, None where it has one."""
     if args.class_name.endswith("Transpose"):
         other = _is_shifted(args)
     elif args.class_name.startswith("ConvLSTM") and _has_even_window(args):
-        other = True  # whatever it does with its input, its state keeps its size
+        other = True  # a layer before it could pad its input, but not its state
     elif args.class_name.startswith("Separable"):
         other = any(axis.window % 2 == 0 for axis in _axes(args, shape, ("SeparableConv",)))
     else:
         pooling = "Pooling" in args.class_name
         other = any(
-            axis.today() != (_pooled(axis.window) if pooling else axis.window // 2)
+            axis.keras3_zeros() != (_pooled(axis.window) if pooling else axis.window // 2)
             for axis in _axes(args, shape, _OTHERS)
         )
-    told = f"{args.class_name} as Theano padded for 'same', which began its windows elsewhere than Keras 3 does"
-    return told if other else None
+    reason = f"{args.class_name} as Theano padded for 'same', which began its windows elsewhere than Keras 3 does"
+    return reason if other else None
 
 
 def named(args: Args) -> str:
@@ -80,9 +81,9 @@ def zeros(args: Args, pads: list[list[int]]) -> Args:
 
 
 def unpadded(args: Args, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry of the convolution behind it."""
-    found = {key: value for key, value in entry.items() if key != "build_config"}
-    return {**found, "config": {**entry["config"], "name": named(args), "padding": "valid"}}
+    """The entry of the convolution behind the layer that pads."""
+    rest = {key: value for key, value in entry.items() if key != "build_config"}
+    return {**rest, "config": {**entry["config"], "name": named(args), "padding": "valid"}}
 
 
 def _pooled(window: int) -> int:
@@ -90,11 +91,13 @@ def _pooled(window: int) -> int:
 
 
 def _is_shifted(args: Args) -> bool:
-    """Whether a transposed convolution begins elsewhere: Theano leaves out half a window, Keras 3 half of what is left
-    over."""
-    given = args.config.get("output_padding")
+    """Whether the output of a transposed convolution is shifted: Theano cuts off half a window, Keras 3 half of the
+    values that are too many."""
+    output_padding = args.config.get("output_padding")
     axes = _axes(args, None, ("Conv",), "Transpose")
-    for axis, more in zip(axes, _each(given, len(axes)) if given is not None else [None] * len(axes), strict=True):
+    for axis, more in zip(
+        axes, _each(output_padding, len(axes)) if output_padding is not None else [None] * len(axes), strict=True
+    ):
         left = axis.window - axis.stride if more is None else 2 * (axis.window // 2) - more
         if max(left, 0) // 2 != axis.window // 2:
             return True
@@ -120,12 +123,12 @@ def _axes(args: Args, shape: Shape | None, classes: Sequence[str], end: str = ""
     return [_Axis(*of) for of in zip(spans, strides, _sizes(args.config, shape, rank), strict=True)]
 
 
-def _each(value: Any, rank: int, otherwise: list[int] | None = None) -> list[int]:
-    """A number for each axis, where one may stand for all."""
+def _each(value: Any, rank: int, default: list[int] | None = None) -> list[int]:
+    """A number for each axis; a single number is that of every axis."""
     if value is None:
-        return otherwise or [1] * rank
-    found = value if isinstance(value, list) else [value] * rank
-    return [one if is_integer(one) else 1 for one in (found * rank if len(found) == 1 else found)[:rank]]
+        return default or [1] * rank
+    values = value if isinstance(value, list) else [value] * rank
+    return [number if is_integer(number) else 1 for number in (values * rank if len(values) == 1 else values)[:rank]]
 
 
 def _sizes(config: Mapping[str, Any], shape: Shape | None, rank: int) -> list[int | None]:

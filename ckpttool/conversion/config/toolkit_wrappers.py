@@ -1,9 +1,9 @@
-"""Wrappers of the TensorFlow Model Optimization Toolkit that hold a layer and compute what it does: they are taken off.
+"""Wrappers of the TensorFlow Model Optimization Toolkit, of which those that compute what their layer does are removed.
 
-PruneLowMagnitude multiplies the largest weight of its layer by a mask whenever it is called, and keeps that mask, a
+PruneLowMagnitude multiplies the largest weight of its layer by a mask whenever it is called, and stores that mask, a
 threshold and a step beside it (tensorflow_model_optimization/python/core/sparsity/keras/pruning_wrapper.py, 0.8.1).
-QuantizeAnnotate marks a layer and does nothing (quantization/keras/quantize_annotate.py). What computes with quantized
-or clustered weights has no form in Keras 3.
+QuantizeAnnotate marks a layer and does nothing (quantization/keras/quantize_annotate.py). Layers that compute with
+quantized or clustered weights have no equivalent in Keras 3.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _PRUNED = ("pointwise_kernel", "kernel", "embeddings")
 
 
 def check(class_name: str, label: str, journal: Journal) -> None:
-    """Refuses a layer of the toolkit, which has none for Keras 3."""
+    """Refuse a layer of the toolkit, which has none for Keras 3."""
     if class_name in _OF_TOOLKIT:
         journal.refuse(
             label, f"{class_name} of tensorflow_model_optimization, which is for Keras 2 alone; strip it there"
@@ -52,23 +52,23 @@ def check(class_name: str, label: str, journal: Journal) -> None:
 
 
 def unwrapped(checkpoint: Checkpoint, architecture: Architecture, journal: Journal) -> tuple[Checkpoint, Architecture]:
-    """A checkpoint and an architecture of Keras 2 without such wrappers; layers keep the names of these."""
-    found = [layer for layer in architecture.layers if _holds(layer.entry)]
-    new = read_architecture(_without(architecture.config, 0), architecture.version) if found else None
+    """A checkpoint and an architecture of Keras 2 without such wrappers; their layers get the names of the wrappers."""
+    wrappers = [layer for layer in architecture.layers if _holds(layer.entry)]
+    new = read_architecture(_without(architecture.config, 0), architecture.version) if wrappers else None
     if new is None:
         return checkpoint, architecture
-    for layer in found:
+    for layer in wrappers:
         journal.edit(STRIP, layer.path, f"{layer.class_name} of {layer.entry['config']['layer'].get('class_name')}")
-    names = [layer.name for layer in found]
+    names = [layer.name for layer in wrappers]
     if checkpoint.kind in PATH_KINDS:
-        weights = dict(_at_paths(checkpoint, architecture, new, {layer.place for layer in found}))
+        weights = dict(_at_paths(checkpoint, architecture, new, {layer.place for layer in wrappers}))
     else:
         weights = dict(_in_groups(checkpoint, names))
     return replace(checkpoint, weights=weights), new
 
 
 def _holds(entry: Any) -> bool:
-    """Whether an entry is that of a wrapper with the layer that it holds."""
+    """Whether an entry is that of such a wrapper, with a layer in it."""
     if not isinstance(entry, Mapping) or str(entry.get("class_name")) not in _WRAPPERS:
         return False
     config = entry.get("config")
@@ -80,44 +80,44 @@ def _is_entry(value: Any) -> bool:
 
 
 def _without(entry: Any, depth: int) -> Any:
-    """An entry with the layers that wrappers hold in their place, however deep in models."""
+    """An entry with wrappers replaced by their layers, at any depth of models."""
     if not isinstance(entry, Mapping) or depth > MAX_DEPTH:
         return entry
     if _holds(entry):
         outer, inner = entry["config"], entry["config"]["layer"]
-        kept = {key: outer[key] for key in ("name", "batch_input_shape") if key in outer}
+        arguments = {key: outer[key] for key in ("name", "batch_input_shape") if key in outer}
         beside = {key: entry[key] for key in _BESIDE if key in entry}
-        return {**inner, **beside, "config": {**inner["config"], **kept}}
+        return {**inner, **beside, "config": {**inner["config"], **arguments}}
     config = entry.get("config")
     if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list):
         return entry
-    return {**entry, "config": {**config, "layers": [_without(one, depth + 1) for one in config["layers"]]}}
+    return {**entry, "config": {**config, "layers": [_without(layer, depth + 1) for layer in config["layers"]]}}
 
 
 def _in_groups(checkpoint: Checkpoint, names: Sequence[str]) -> Iterator[tuple[str, Weight]]:
-    """The weights of a legacy file without the state of pruning, each pruned one times its mask."""
+    """The weights of a legacy file without the state of pruning; those that were pruned, multiplied by their masks."""
     masks = dict[tuple[str | None, str], Weight]()
-    kept = list[Weight]()
+    others = list[Weight]()
     for weight in checkpoint.values():
         name = (weight.name or "").removesuffix(":0").rpartition("/")[2]
         scope = (scopes_of(weight) or ("",))[-1]
-        owner = next((one for one in names if is_scope_of(scope, one)), None)
+        owner = next((wrapper for wrapper in names if is_scope_of(scope, wrapper)), None)
         if weight.section is Section.MODEL and owner is not None and name in _STATE:
             if name == "mask":
                 masks[weight.layer, owner] = weight
         else:
-            kept.append(weight)
-    pruned = {_pruned(kept, layer, owner, mask): mask for (layer, owner), mask in masks.items()}
-    for weight in kept:
+            others.append(weight)
+    pruned = {_pruned(others, layer, owner, mask): mask for (layer, owner), mask in masks.items()}
+    for weight in others:
         yield weight.path, _masked(weight, pruned[weight.path]) if weight.path in pruned else weight
 
 
-def _pruned(kept: Sequence[Weight], layer: str | None, owner: str, mask: Weight) -> str:
-    """The path of the weight that a mask is for, in the group of its layer or in that of the model around it."""
+def _pruned(weights: Sequence[Weight], layer: str | None, owner: str, mask: Weight) -> str:
+    """The path of the weight to which a mask belongs, in the group of its layer or in that of the model around it."""
     inner = owner.removeprefix("prune_low_magnitude_")
-    own = [one for one in kept if one.layer == layer and one.shape == mask.shape]
-    own = [one for one in own if layer == owner or scopes_of(one)[-1:] == (inner,)]
-    by_name = {(one.name or "").removesuffix(":0").rpartition("/")[2]: one.path for one in own}
+    own = [weight for weight in weights if weight.layer == layer and weight.shape == mask.shape]
+    own = [weight for weight in own if layer == owner or scopes_of(weight)[-1:] == (inner,)]
+    by_name = {(weight.name or "").removesuffix(":0").rpartition("/")[2]: weight.path for weight in own}
     return next((by_name[name] for name in _PRUNED if name in by_name), "")
 
 
@@ -142,26 +142,28 @@ def _at_paths(
             today = f"{moved[place]}/{rest.removeprefix('layer/')}"
         mask = masks.get(place) if place in wrapped else None
         fits = mask is not None and mask.shape == weight.shape and _is_pruned(checkpoint, place, weight)
-        found = _masked(weight, mask) if mask is not None and fits else weight
-        yield today, replace(found, path=today)
+        moved_weight = _masked(weight, mask) if mask is not None and fits else weight
+        yield today, replace(moved_weight, path=today)
 
 
 def _is_pruned(checkpoint: Checkpoint, place: str, weight: Weight) -> bool:
-    """Whether a weight is the one that its wrapper lists as its own too: the last of that shape."""
+    """Whether a weight is the pruned one: its wrapper lists that as its own, too, and it is the last of its shape."""
     first = checkpoint.get(f"{place}/vars/0")
     same = [
-        one.path for one in checkpoint.values() if one.path.startswith(f"{place}/layer/") and one.shape == weight.shape
+        other.path
+        for other in checkpoint.values()
+        if other.path.startswith(f"{place}/layer/") and other.shape == weight.shape
     ]
     return first is not None and first.shape == weight.shape and same[-1] == weight.path
 
 
 def _masked(weight: Weight, mask: Weight) -> Weight:
-    """The weight times its mask, as it is read."""
+    """The weight multiplied by its mask, when it is read."""
     return replace(weight, big_endian=False, values=_Masked(weight, mask))
 
 
 class _Masked(NamedTuple):
-    """The values of a weight times those of a mask, put together in memory."""
+    """The values of a weight multiplied by those of a mask, in memory."""
 
     weight: Weight
     mask: Weight

@@ -1,8 +1,8 @@
-"""Layers that compute otherwise with whole numbers than they did: what Keras 2 made floating-point numbers of.
+"""Layers that compute differently with whole numbers in Keras 3, some of which get a cast before them.
 
-What was tried, Keras 2.15 against 3.15 on TensorFlow, all layers on int32, uint8, bool and floating-point inputs:
-pooling gave the mean of whole numbers as a whole number and gives a fraction; Resizing and UpSampling2D gave what lies
-between them and give it rounded; normalizations computed with floating-point numbers.
+Tried with Keras 2.15 and 3.15 on TensorFlow, all layers on int32, uint8, bool and floating-point inputs: the mean of
+whole numbers by pooling was a whole number and is a fraction; Resizing and UpSampling2D output interpolated values,
+which are rounded now; normalizations computed with floating-point numbers.
 """
 
 from collections.abc import Mapping
@@ -25,20 +25,20 @@ _SAMPLING = frozenset({"Resizing", "UpSampling2D"})
 
 
 def check(args: Args, dtype: str | None, label: str, journal: Journal) -> None:
-    """Refuses a layer that gives other numbers for whole ones."""
+    """Refuse a layer whose outputs differ for whole numbers."""
     if is_whole(dtype) and (args.class_name in _NORMALIZING or (args.class_name in _POOLING and dtype != "bool")):
         journal.refuse(label, f"{args.class_name} of {dtype}, which computes otherwise with whole numbers in Keras 3")
 
 
 def is_cast(args: Args, dtype: str | None) -> bool:
-    """Whether a layer needs floating-point numbers in place of whole ones to give what it gave."""
+    """Whether a layer needs its whole numbers cast to floating-point numbers to compute the same as before."""
     plain = "bilinear" if args.class_name == "Resizing" else "nearest"
     sampled = args.class_name in _SAMPLING and args.config.get("interpolation", plain) != "nearest"
     return sampled and is_whole(dtype)
 
 
 def behind_cast(args: Args, entry: Mapping[str, Any], label: str, journal: Journal) -> Args:
-    """The model of a layer that casts and the layer of this entry, under the name of the latter."""
+    """The model of a layer that casts and the layer of this entry, which has the name of that layer."""
     journal.edit(CAST_INPUT, label)
     config = {"name": f"{args.name}_cast", "scale": 1.0, "offset": 0.0}
     cast = {"module": "keras.layers", "class_name": "Rescaling", "config": config, "registered_name": None}

@@ -1,1 +1,1 @@
-"""Conversions for a live model that the user's own code builds."""
+"""Conversions to a live model that the user's own code builds."""

@@ -1,5 +1,5 @@
-"""How the weights of a checkpoint were told apart, where a live model says what the places are: what rests on a path or
-a name, what on an order alone, and what the stored names gainsay."""
+"""The evidence by which weights were matched to a live model: path, name or order. Matches that stored names contradict
+are refused."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,16 +18,16 @@ from ckpttool.verification.result import Status
 
 PLACE = Edit(
     "place-in-live-model",
-    "puts the stored weights into the places that a live model told of",
-    "where its classes make their weights as the old ones did; what rests on an order alone is listed as a guess",
+    "puts the stored weights into the variables of a live model",
+    "where its classes make their weights as the old ones did; matches by order alone are listed as guesses",
 )
-_TOLD = {Evidence.PATH: "by path", Evidence.NAME: "by layer name", Evidence.ORDER: "by order of layers"}
+_EVIDENCE_NAMES = {Evidence.PATH: "by path", Evidence.NAME: "by layer name", Evidence.ORDER: "by order of layers"}
 _MOST_NAMES = 8
 
 
-def note(checkpoint: Checkpoint, live: Architecture, alignment: Alignment, journal: Journal) -> None:
-    """Notes what the alignment of a checkpoint with a live model rests on, and refuses what stored names gainsay."""
-    counts = Counter(_TOLD[one.evidence] for one in alignment.aligned)
+def note_evidence(checkpoint: Checkpoint, live: Architecture, alignment: Alignment, journal: Journal) -> None:
+    """Note the evidence of the alignment of a checkpoint with a live model; refuse matches that names contradict."""
+    counts = Counter(_EVIDENCE_NAMES[aligned.evidence] for aligned in alignment.aligned)
     journal.edit(PLACE, live.name, ", ".join(f"{count:,} {how}" for how, count in counts.most_common()))
     if alignment.generation is None:
         for finding in verify(checkpoint, live, by="path").findings:
@@ -35,48 +35,50 @@ def note(checkpoint: Checkpoint, live: Architecture, alignment: Alignment, journ
                 journal.refuse(finding.label, finding.why)
         return
     slots = dict(zip(map(key_of, places_of(part_in(live))), spec_of(live).slots, strict=True))
-    found = [(slots[key_of(one.place)], stored.weight) for one in alignment.aligned for stored in one.stored]
-    _refuse_crosswise(found, journal)
+    pairs = [
+        (slots[key_of(aligned.place)], stored.weight) for aligned in alignment.aligned for stored in aligned.stored
+    ]
+    _refuse_crosswise(pairs, journal)
     _note_orders(alignment, part_in(live), journal)
 
 
-def _refuse_crosswise(found: Sequence[evidence.Pair], journal: Journal) -> None:
-    """Refuses what would go to another place than its stored name says."""
+def _refuse_crosswise(pairs: Sequence[evidence.Pair], journal: Journal) -> None:
+    """Refuse weights that would be loaded into another layer or variable than their stored names say."""
     owner = attrgetter("group")
-    names = {weight.layer for _, weight in found if weight.layer}
-    for ours, theirs in evidence.swapped_layers(found, owner, attrgetter("layer"), names).items():
-        journal.refuse(ours, f"would get by order what the file stores for {theirs}; order the layers as the file does")
-    for slot, name in evidence.swapped_weights(found, owner).items():
-        journal.refuse(slot.label, f"would get by order what the file stores as {name}; make them in the order of old")
+    names = {weight.layer for _, weight in pairs if weight.layer}
+    for ours, theirs in evidence.swapped_layers(pairs, owner, attrgetter("layer"), names).items():
+        journal.refuse(ours, f"would get, by order, the weights stored for {theirs}; order the layers as in the file")
+    for slot, name in evidence.swapped_weights(pairs, owner).items():
+        journal.refuse(slot.label, f"would get, by order, the weight stored as {name}; make weights in the old order")
 
 
 def _note_orders(alignment: Alignment, part: Part, journal: Journal) -> None:
-    """Notes as guesses which layers, and which weights in layers of own classes, nothing but their order told."""
+    """Note as guesses the layers, and the weights in layers of own classes, that were matched by order alone."""
     layers: dict[str, list[Aligned]] = defaultdict(list)
-    for one in alignment.aligned:
-        layers[one.place.group].append(one)
-    others = {name: held[0].stored[0].weight.layer for name, held in layers.items()}
-    by_order = [name for name, held in layers.items() if held[0].evidence is Evidence.ORDER]
+    for aligned in alignment.aligned:
+        layers[aligned.place.group].append(aligned)
+    others = {name: members[0].stored[0].weight.layer for name, members in layers.items()}
+    by_order = [name for name, members in layers.items() if members[0].evidence is Evidence.ORDER]
     if by_order:
-        told = ", ".join(f"{name} of {others[name]}" for name in by_order)
-        journal.guess("layers", f"{len(by_order):,} by their order, as the file calls them otherwise: {told}")
+        text = ", ".join(f"{name} of {others[name]}" for name in by_order)
+        journal.guess("layers", f"{len(by_order):,} by their order, as they have other names in the file: {text}")
     own = {top.name for _, top in part.tracks if _is_own(top)}
-    untold = [name for name, held in layers.items() if name in own and not _told(held)]
-    if untold:
-        told = ", ".join(untold)
+    by_class_order = [name for name, members in layers.items() if name in own and not _are_distinguished(members)]
+    if by_class_order:
+        text = ", ".join(by_class_order)
         journal.guess(
-            "own classes", f"weights in the order of the class, for stored names do not tell them apart: {told}"
+            "own classes", f"weights in the order of the class, as stored names do not distinguish them: {text}"
         )
 
 
 def _is_own(part: Part) -> bool:
-    """Whether a layer is of a class of the user's own, or holds one."""
+    """Whether a layer is of a class of the user's own, or has such a layer in it."""
     return part.class_name not in LAYERS or any(_is_own(child) for _, child in part.tracks)
 
 
-def _told(held: Sequence[Aligned]) -> bool:
-    """Whether shapes, or the ends of stored names, tell the weights of a layer apart as the live model does."""
-    pairs = [(one.place, stored.weight) for one in held for stored in one.stored]
+def _are_distinguished(members: Sequence[Aligned]) -> bool:
+    """Whether shapes, or the ends of stored names, distinguish the weights of a layer, and as in the live model."""
+    pairs = [(aligned.place, stored.weight) for aligned in members for stored in aligned.stored]
     theirs = [(weight.shape, (weight.name or "").removesuffix(":0").split("/")) for _, weight in pairs]
     ours = [(weight.shape, place.label.split("/")) for place, weight in pairs]
     return any(

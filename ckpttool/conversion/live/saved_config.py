@@ -1,5 +1,5 @@
-"""The config of a live model as it is written: as Keras saves it, with the compile settings of the checkpoint, and with
-notes of what stands in the way and of what has to be there when it is loaded."""
+"""The config of a live model as Keras saves it, with the compile settings of the checkpoint; code in it is refused, and
+the needs of its own classes are noted."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ LIVE_MODEL = Edit(
 )
 LIVE_COMPILE = Edit(
     "live-compile-settings",
-    "writes loss, metrics and optimizer of the live model, where the file tells none that Keras 3 has",
+    "writes loss, metrics and optimizer of the live model, where the file has none that Keras 3 has",
     "always: as your function compiled it",
 )
 EDITS = (LIVE_MODEL, LIVE_COMPILE)
@@ -32,66 +32,70 @@ _OF_KERAS = ("keras.", "keras_", "builtins")
 
 
 class Source(NamedTuple):
-    """A checkpoint beside the live model whose weights it has: the model without the optimizer that it is compiled
-    with, and which weight is which."""
+    """A checkpoint and the live model that gets its weights. `part` is that model without its optimizer,
+    `stored_architecture` that of the checkpoint's own config, if it has one."""
 
     checkpoint: Checkpoint
     live: Architecture
     part: Part
     alignment: Alignment
-    told: Architecture | None
+    stored_architecture: Architecture | None
 
     @property
     def by_paths(self) -> bool:
-        """Whether the checkpoint keeps its weights by paths."""
+        """Whether the checkpoint has the path layout."""
         return self.checkpoint.kind in PATH_KINDS
 
     @property
     def generation(self) -> Generation | None:
-        """Which Keras wrote the checkpoint, None where nothing tells."""
+        """The generation of Keras that wrote the checkpoint, None where it is not known."""
         if self.alignment.generation is not None:
             return self.alignment.generation
         version = self.checkpoint.producer.keras_version
         if version is None and self.checkpoint.producer.generation.startswith("Keras 3"):
             return Generation.KERAS_3
-        return generation_of(self.told.config if self.told else None, version) if self.told or version else None
+        config = self.stored_architecture.config if self.stored_architecture else None
+        return generation_of(config, version) if self.stored_architecture or version else None
 
 
 def config_of(source: Source, form: str, options: Options, journal: Journal) -> dict[str, Any]:
-    """The config of the live model with the compile settings of the file, or else its own. What cannot be written, and
-    what has to be there when it is loaded, is noted; nothing of that matters for weights alone."""
+    """The config of the live model with the compile settings of the file, or else its own.
+
+    For a whole model, parts that cannot be written are refused, and needs are noted.
+    """
     live, whole = source.live, FORMS[form].whole
     journal.edit(LIVE_MODEL, live.name, live.class_name if whole else f"{live.class_name}, its weights alone")
     if not whole:
         return dict(live.config)
     if live.unwritten:
-        told = f"its config cannot be written down: {live.unwritten[:200]}"
-        journal.refuse(live.name, f"{told}; give its classes a get_config, or write weights alone (.weights.h5)")
+        problem = f"its config cannot be written down: {live.unwritten[:200]}"
+        journal.refuse(live.name, f"{problem}; give its classes a get_config, or write weights alone (.weights.h5)")
     for name in _holders_of_code(live.config):
-        journal.refuse(name, "holds a function as code, as a lambda; name a function that is registered instead")
-    for name, what in _needed(live.config):
-        journal.need(name, what)
+        journal.refuse(name, "has a function as code, such as a lambda; use a registered function instead")
+    for name, text in _needed(live.config):
+        journal.need(name, text)
     settings = _settings(source, journal) if options.compiled else None
-    kept = {key: value for key, value in live.config.items() if key != "compile_config"}
-    return {**kept, "compile_config": settings} if settings else kept
+    config = {key: value for key, value in live.config.items() if key != "compile_config"}
+    return {**config, "compile_config": settings} if settings else config
 
 
 def _settings(source: Source, journal: Journal) -> Any:
-    """The compile settings of the file, of which those of Keras 3 stay as they are; else those of the live model."""
-    told, checkpoint = source.told, source.checkpoint
-    stated = checkpoint.training_config or (told.config.get("compile_config") if told else None)
-    if stated and source.by_paths and source.generation is Generation.KERAS_3:
-        return stated
-    ends = zip(told.outputs, source.live.outputs, strict=False) if told else ()
+    """The compile settings of the file, unchanged if they are of Keras 3; else those of the live model."""
+    stored, checkpoint = source.stored_architecture, source.checkpoint
+    settings = checkpoint.training_config or (stored.config.get("compile_config") if stored else None)
+    if settings and source.by_paths and source.generation is Generation.KERAS_3:
+        return settings
+    ends = zip(stored.outputs, source.live.outputs, strict=False) if stored else ()
     outputs = [(old, new) for (old, _), (new, _) in ends]
-    found = compile_config(stated, checkpoint.producer.keras_version, outputs, journal)
-    if found is not None:
-        crossentropies.note(source.live.config, found["loss"], checkpoint.producer.keras_version, journal)
-        regularizers.note(source.live.config, journal)
+    converted = compile_config(settings, checkpoint.producer.keras_version, outputs, journal)
+    if converted is not None:
+        version = checkpoint.producer.keras_version
+        crossentropies.note_differences(source.live.config, converted["loss"], version, journal)
+        regularizers.note_frozen(source.live.config, journal)
     own = source.live.config.get("compile_config")
-    if found is None and own:
+    if converted is None and own:
         journal.edit(LIVE_COMPILE, "compile", str(_class_of(own.get("optimizer"))))
-    return found or own
+    return converted or own
 
 
 def _class_of(entry: Any) -> Any:
@@ -99,7 +103,7 @@ def _class_of(entry: Any) -> Any:
 
 
 def _entries(config: Any) -> Iterator[Mapping[str, Any]]:
-    """All objects that a config states, however deep, in their order."""
+    """The entries of all objects in a config, at any depth, in their order."""
     stack = [config]
     while stack:
         value = stack.pop()
@@ -112,7 +116,7 @@ def _entries(config: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _holders_of_code(config: Any) -> Iterator[str]:
-    """The names of the innermost layers that hold a function as code."""
+    """The names of the innermost layers that have a function as code."""
     holder = ""
     for entry in _entries(config):
         if entry["class_name"] == "__lambda__":
@@ -122,7 +126,7 @@ def _holders_of_code(config: Any) -> Iterator[str]:
 
 
 def _needed(config: Any) -> Iterator[tuple[str, str]]:
-    """The classes and functions of the user's own that Keras asks for when it loads a config, and how it gets them."""
+    """The classes and functions of the user's own that Keras needs to load a config, each with how to provide it."""
     for entry in _entries(config):
         registered, module = entry.get("registered_name"), entry.get("module")
         if not isinstance(registered, str) or not isinstance(module, str) or f"{module}.".startswith(_OF_KERAS):

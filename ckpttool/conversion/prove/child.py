@@ -1,7 +1,7 @@
-"""A process of its own that loads a converted model with Keras and predicts on seeded input; talks JSON on its output.
+"""The process that loads a converted model with Keras and predicts with seeded inputs; it writes JSON to its output.
 
-`ckpttool.conversion.prove.keras_run` starts it. It names modules of ckpttool's own that are imported first, and the
-function of the user's own that builds such a model, if there is one: the classes that it uses are then known to Keras.
+`ckpttool.conversion.prove.keras_run` starts it. The job names modules of ckpttool that are imported first, and the
+user's function that builds such a model, if there is one: its classes are then known to Keras.
 """
 
 import importlib
@@ -17,25 +17,33 @@ from ckpttool.io import scalars
 from ckpttool.model.live.user_function import admit_own_code, model_of
 
 
-def predicted(model: Any, inputs: list[Any]) -> list[Any]:
-    """What a model gives, its outputs in one list."""
+def predict(model: Any, inputs: list[Any]) -> list[Any]:
+    """The outputs of a model, in one list."""
     import numpy as np
 
-    found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-    values = found.values() if isinstance(found, dict) else found if isinstance(found, list | tuple) else [found]
+    predicted = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+    values = (
+        predicted.values()
+        if isinstance(predicted, dict)
+        else predicted
+        if isinstance(predicted, list | tuple)
+        else [predicted]
+    )
     return [np.asarray(value, "float64") for value in values]
 
 
-def loaded_of_old(source: str) -> Any:
-    """The old model as tf_keras loads it, in safe mode; else it would run the code of a Lambda in a legacy file."""
+def load_old(source: str) -> Any:
+    """The old model, loaded by tf_keras in safe mode. Otherwise, tf_keras runs the code of Lambda layers."""
     safe = importlib.import_module("tf_keras.src.saving.serialization_lib").SafeModeScope
     with safe(True):
         return importlib.import_module("tf_keras").models.load_model(source, compile=False)
 
 
-def compared(outputs: list[Any], source: str, inputs: list[Any], unloaded: str) -> dict[str, Any]:
-    """The largest difference from what tf_keras predicts with the old model, relative to its largest output; why not,
-    where it cannot, or where it must not load it (`unloaded`)."""
+def comparison(outputs: list[Any], source: str, inputs: list[Any], unloaded: str) -> dict[str, Any]:
+    """The largest difference from the outputs of the old model in tf_keras, relative to the largest of these.
+
+    The result has the reason instead where tf_keras cannot load the old model, or must not (`unloaded`).
+    """
     import numpy as np
 
     if unloaded:
@@ -43,8 +51,8 @@ def compared(outputs: list[Any], source: str, inputs: list[Any], unloaded: str) 
     if "tf_keras" not in sys.modules and importlib.util.find_spec("tf_keras") is None:
         return {"old": "tf_keras is not installed"}
     try:
-        before = predicted(loaded_of_old(source), inputs)
-    except Exception as error:  # whatever hinders the old Keras, which is not the converted model's fault
+        before = predict(load_old(source), inputs)
+    except Exception as error:  # a failure of the old Keras says nothing about the converted model
         return {"old": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
     pairs = zip(outputs, before, strict=True)
     shares = (np.abs(new - was).max(initial=0) / (np.abs(was).max(initial=0) or 1) for new, was in pairs)
@@ -53,23 +61,25 @@ def compared(outputs: list[Any], source: str, inputs: list[Any], unloaded: str) 
 
 
 def objects_of(function: str) -> dict[str, Any]:
-    """The classes of the model that `package.module:function` returns, and what else its module names, under the names
-    by which a config may ask for them."""
+    """The classes of the model that `package.module:function` returns, and the classes and functions in its module, by
+    the names that a config may have for them."""
     import keras
 
     if not function:
         return {}
-    held = [type(layer) for layer in model_of(function)._flatten_layers()]
+    classes = [type(layer) for layer in model_of(function)._flatten_layers()]
     module = sys.modules[function.partition(":")[0]]
-    found = [*held, *(value for value in vars(module).values() if callable(value))]
-    own = [one for one in found if not (getattr(one, "__module__", None) or "keras").startswith("keras")]
-    named = [one for one in own if isinstance(getattr(one, "__name__", None), str)]
-    return {key: one for one in named for key in (one.__name__, keras.saving.get_registered_name(one))}
+    candidates = [*classes, *(value for value in vars(module).values() if callable(value))]
+    own = [obj for obj in candidates if not (getattr(obj, "__module__", None) or "keras").startswith("keras")]
+    named = [obj for obj in own if isinstance(getattr(obj, "__name__", None), str)]
+    return {key: obj for obj in named for key in (obj.__name__, keras.saving.get_registered_name(obj))}
 
 
-def tried(model: Any, seed: int) -> tuple[list[Kind], list[Any], list[Any]]:
-    """The kinds of inputs, such inputs and what a model gives for them: of the first size that it takes on axes of any
-    size. Raises what Keras raises where it takes none."""
+def try_inputs(model: Any, seed: int) -> tuple[list[Kind], list[Any], list[Any]]:
+    """The kinds of a model's inputs, inputs of these kinds, and the model's outputs for them.
+
+    Open axes have the first size of `SIZES` that the model accepts. If it accepts none, the exception of Keras is
+    raised."""
     import numpy as np
 
     kinds = kinds_of(model)
@@ -78,41 +88,42 @@ def tried(model: Any, seed: int) -> tuple[list[Kind], list[Any], list[Any]]:
         rng, kinds = np.random.default_rng(seed), [replace(kind, size=size) for kind in kinds]
         inputs = [kind.batch(rng) for kind in kinds]
         try:
-            return kinds, inputs, predicted(model, inputs)
+            return kinds, inputs, predict(model, inputs)
         except Exception:
             if size == sizes[-1]:
                 raise
     raise AssertionError("there are sizes")
 
 
-def told(target: str, source: str, function: str = "", unloaded: str = "", seed: int = 0) -> dict[str, Any]:
-    """What came out: Keras's version, the inputs, the shapes of outputs, whether all are finite, the difference from
-    the old model."""
+def outcome(target: str, source: str, function: str = "", unloaded: str = "", seed: int = 0) -> dict[str, Any]:
+    """The outcome: Keras's version, the inputs, the shapes of outputs, whether all are finite, the difference from the
+    old model."""
     import keras
     import numpy as np
 
     model = keras.models.load_model(target, custom_objects=objects_of(function))
-    kinds, inputs, outputs = tried(model, seed)
+    kinds, inputs, outputs = try_inputs(model, seed)
     finite = all(bool(np.isfinite(value).all()) for value in outputs)
     shapes = [list(value.shape) for value in outputs]
-    said = {"keras": keras.__version__, "finite": finite, "compiled": bool(model.compiled)}
-    given = [kind.description for kind in kinds]
-    return said | {"inputs": given, "outputs": shapes} | compared(outputs, source, inputs, unloaded)
+    result = {"keras": keras.__version__, "finite": finite, "compiled": bool(model.compiled)}
+    descriptions = [kind.description for kind in kinds]
+    return result | {"inputs": descriptions, "outputs": shapes} | comparison(outputs, source, inputs, unloaded)
 
 
 def main(job: str) -> None:
-    """Predicts and writes what came out, or the error. The job is a JSON object of the new file (`target`), the old one
-    (`source`), `modules`, `function`, and the `directories` in which that is."""
-    asked = json.loads(job)
+    """Predict and write the outcome, or the error. The job is a JSON object of the new file (`target`), the old one
+    (`source`), `modules`, `function`, the `directories` in which that is, and the reason not to load the old file
+    (`unloaded`)."""
+    settings = json.loads(job)
     output = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what Keras prints is not ours
-    for module in asked["modules"]:
+    os.dup2(2, 1)  # what Keras prints must not get into the answer
+    for module in settings["modules"]:
         importlib.import_module(module)
-    if asked["function"]:
-        admit_own_code(asked["function"], asked["directories"])
+    if settings["function"]:
+        admit_own_code(settings["function"], settings["directories"])
     try:
-        found = told(asked["target"], asked["source"], asked["function"], asked["unloaded"])
+        answer = outcome(settings["target"], settings["source"], settings["function"], settings["unloaded"])
     except Exception as error:
-        found = {"error": f"{type(error).__name__}: {error}"[:2000]}
-    json.dump(found, output)
+        answer = {"error": f"{type(error).__name__}: {error}"[:2000]}
+    json.dump(answer, output)
     output.close()

@@ -1,6 +1,6 @@
-"""Inputs for a live model that a converted file was loaded into: seeded, and of the kind that each of its inputs takes.
+"""Seeded inputs for a live model, of the kind that each of its inputs accepts.
 
-Part of the process that `prove_child` is; nothing here imports Keras, the models bring it.
+This runs in the process of `prove.child`. Nothing here imports Keras: the model's own methods are enough.
 """
 
 import importlib
@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 _SAMPLES = 2
-SIZES = (8, 32, 128)  # of axes of which a model takes any size; one with convolutions may need more than a few
-_WORDS = ("red", "two fish", "")
-_FEW = 2  # the integers that every layer takes are 0 and 1
+SIZES = (8, 32, 128)  # of open axes, tried one after the other: a model with convolutions may need a large one
+_TEXTS = ("red", "two fish", "")
+_FEW = 2  # every layer accepts the integers 0 and 1
 
-# The arguments of layers that limit the integers which they take (keras/src/layers, 3.15).
+# The arguments of layers that limit the integers in their inputs (keras/src/layers, 3.15).
 _LIMITS = {"CategoryEncoding": "num_tokens", "Embedding": "input_dim", "ReversibleEmbedding": "input_dim"}
-_INDICES = frozenset({"Embedding", "ReversibleEmbedding"})  # which take floats as indices, too
+_INDICES = frozenset({"Embedding", "ReversibleEmbedding"})  # which accept floats as indices, too
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What one input of a model takes: `limit` is the first integer that it does not, None where it takes others."""
+    """The kind of an input: shape, dtype and layout. `limit` is the first integer that it does not accept, None where
+    it accepts other values."""
 
     shape: tuple[int | None, ...]
     dtype: str
@@ -31,7 +32,7 @@ class Kind:
 
     @property
     def description(self) -> str:
-        """The kind in words: "(2, 6) int32 below 12"."""
+        """The kind as a text: "(2, 6) int32 below 12"."""
         below = "" if self.limit is None else f" below {self.limit}"
         layout = " sparse" if self.sparse else " ragged" if self.ragged else ""
         return f"{self.concrete} {self.dtype}{below}{layout}"
@@ -44,18 +45,18 @@ class Kind:
     def batch(self, rng: Any) -> Any:
         """Two samples, drawn from a generator of NumPy."""
         if self.dtype == "string":
-            words = rng.choice(_WORDS, self.concrete)  # Keras takes strings as tensors of TensorFlow alone
-            return importlib.import_module("tensorflow").constant(words)
+            texts = rng.choice(_TEXTS, self.concrete)  # Keras takes strings as tensors of TensorFlow alone
+            return importlib.import_module("tensorflow").constant(texts)
         if self.limit is not None:
-            return _laid_out(rng.integers(0, self.limit, self.concrete).astype(self.dtype), self)
-        return _laid_out(rng.uniform(0, 1, self.concrete).astype(self.dtype), self)
+            return _in_layout(rng.integers(0, self.limit, self.concrete).astype(self.dtype), self)
+        return _in_layout(rng.uniform(0, 1, self.concrete).astype(self.dtype), self)
 
 
-def _laid_out(values: Any, kind: Kind) -> Any:
-    """A batch as a sparse or ragged tensor of TensorFlow, where the input takes such."""
+def _in_layout(values: Any, kind: Kind) -> Any:
+    """The batch, as a sparse or ragged tensor of TensorFlow where the input is such."""
     if not kind.sparse and not kind.ragged:
         return values
-    tf = importlib.import_module("tensorflow")  # the only backend whose models take such
+    tf = importlib.import_module("tensorflow")  # the only backend with such tensors
     if kind.sparse:
         return tf.sparse.from_dense(values)
     lengths = [values.shape[1], max(values.shape[1] - 1, 1)] if values.ndim > 1 else None
@@ -63,12 +64,12 @@ def _laid_out(values: Any, kind: Kind) -> Any:
 
 
 def kinds_of(model: Any) -> list[Kind]:
-    """The kind of each input of a model; of one of an own class what it was built for."""
+    """The kind of each input of a model; for a model of an own class, by the shapes that it was built for."""
     if getattr(model, "inputs", None):
         return [_kind(tensor, list(_takers(model, at))) for at, tensor in enumerate(model.inputs)]
     shapes = (model.get_build_config() or {}).get("input_shape")
     if not shapes:
-        raise ValueError(f"a model of class {type(model).__name__}, which does not tell its inputs")
+        raise ValueError(f"a model of class {type(model).__name__}, whose inputs are not known")
     several = isinstance(shapes[0], list | tuple)
     return [Kind(tuple(shape), "float32") for shape in (shapes if several else [shapes])]
 
@@ -83,13 +84,13 @@ def _kind(tensor: Any, takers: list[Any]) -> Kind:
 
 
 def _limit(layer: Any) -> int | None:
-    """The number of integers that a layer takes, None where it does not say."""
-    found = getattr(layer, _LIMITS.get(type(layer).__name__, ""), None)
-    return found if isinstance(found, int) and found > 0 else None
+    """The number of integers that a layer accepts, None where it does not limit them."""
+    limit = getattr(layer, _LIMITS.get(type(layer).__name__, ""), None)
+    return limit if isinstance(limit, int) and limit > 0 else None
 
 
 def _takers(model: Any, at: int) -> Iterator[Any]:
-    """The layers that take the values of an input of a model, inside the models that it goes into, too."""
+    """The layers to which an input of a model is passed, also those within inner models."""
     graph = _graph(model)
     if graph is None:
         return

@@ -1,1 +1,1 @@
-"""Layers that Keras 3 has no more, made of layers that it has."""
+"""Replacements for layers that Keras 3 no longer has, made of layers that it has."""

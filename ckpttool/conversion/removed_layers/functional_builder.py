@@ -1,4 +1,4 @@
-"""A Functional model in the making, that stands in place of one layer that Keras 3 has no more."""
+"""The builder of a Functional model that replaces a layer which Keras 3 no longer has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,25 +12,25 @@ from ckpttool.model.sizes import Shape
 
 
 @dataclass(slots=True)
-class Composed:
-    """The layers and operations so far; `name` is that of the layer in whose place they stand."""
+class FunctionalBuilder:
+    """The layers and operations so far; `name` is that of the layer that they replace."""
 
     name: str
     layers: list[GraphLayer] = field(default_factory=list)
 
-    def entered(self, shape: Shape) -> Tensor:
-        """A tensor that the layer takes, of this shape."""
+    def input(self, shape: Shape) -> Tensor:
+        """An input of the layer, of this shape."""
         name = self._free("input")
         self._add(name, "keras.layers", "InputLayer", batch_shape=[None, *shape[1:]], dtype="float32")
         return Tensor(name, 0, 0)
 
     def layer(self, class_name: str, *args: Any, name: str = "", **config: Any) -> Tensor:
-        """What comes out of a layer that is called so; `name` is what is put behind the name of the whole."""
+        """The output of a new layer, called with `args`; `name` is the end of its name, after that of the model."""
         own = self._free(name or snake_case(class_name))
         return self._add(own, "keras.layers", class_name, Call(args), **config)
 
     def op(self, place: str, *args: Any, **config: Any) -> Tensor:
-        """What comes out of an operation such as `numpy.Add`."""
+        """The output of a new operation such as `numpy.Add`, called with `args`."""
         module, _, class_name = place.partition(".")
         call = Call(tuple(map(constant, args)))
         return self._add(self._free(snake_case(class_name)), f"keras.src.ops.{module}", class_name, call, **config)
@@ -39,9 +39,9 @@ class Composed:
         """The config of the whole model."""
         return functional({"name": self.name}, self.layers, inputs[0] if len(inputs) == 1 else list(inputs), output)
 
-    def _free(self, what: str) -> str:
-        same = sum(layer.name.startswith(f"{self.name}_{what}") for layer in self.layers)
-        return f"{self.name}_{what}{f'_{same}' if same else ''}"
+    def _free(self, name: str) -> str:
+        same = sum(layer.name.startswith(f"{self.name}_{name}") for layer in self.layers)
+        return f"{self.name}_{name}{f'_{same}' if same else ''}"
 
     def _add(self, name: str, module: str, class_name: str, *calls: Call, **config: Any) -> Tensor:
         registered = class_name if module.startswith("keras.src.ops") else None

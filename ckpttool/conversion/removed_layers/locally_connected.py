@@ -10,7 +10,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from ckpttool.conversion.removed_layers.functional_builder import Composed
+from ckpttool.conversion.removed_layers.functional_builder import FunctionalBuilder
 from ckpttool.conversion.removed_layers.replacement import Equivalent
 from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.conversion.weights.transforms import Arrangement
@@ -26,8 +26,8 @@ _Sizes = tuple[int, ...]
 
 
 class _Windows(NamedTuple):
-    """What a layer looks at: the sizes of its spatial axes before and after, its windows, by how much they move, and
-    how many zeros are before and behind each axis."""
+    """The windows of a layer: the sizes of its spatial axes before and after, the sizes of a window, its strides, and
+    the zeros padded before and behind each axis."""
 
     before: _Sizes
     after: _Sizes
@@ -52,15 +52,15 @@ class _Windows(NamedTuple):
 
     @property
     def places(self) -> int:
-        """The number of places that a window has."""
+        """The number of positions of the window."""
         return math.prod(self.after)
 
     def offsets(self) -> list[_Sizes]:
-        """The places in a window."""
+        """The positions within a window."""
         return list(itertools.product(*map(range, self.sizes)))
 
     def connected(self) -> tuple[np.ndarray, np.ndarray]:
-        """For each place and each offset in its window which place of the input is there, and whether there is one."""
+        """The position in the input for each place of the window and each offset in it, and whether it is inside."""
         import numpy as np
 
         index, inside = np.zeros((self.places, math.prod(self.sizes)), "int64"), np.ones((1, 1), bool)
@@ -80,7 +80,7 @@ def _pads(before: int, after: int, window: int, stride: int) -> tuple[int, int]:
 
 
 def locally_connected(args: Args) -> Equivalent:
-    """A layer with a kernel for each place. Raises NoEquivalent."""
+    """The replacement of a layer with a kernel for each place. Raises NoEquivalent."""
     rank, first = scalars.digits(args.class_name[-2]) or 0, args.config.get("data_format") == "channels_first"
     shape = args.built[0] if args.built else None
     if shape is None or len(shape) != rank + 2 or None in shape[1:]:
@@ -88,111 +88,122 @@ def locally_connected(args: Args) -> Equivalent:
     sizes = [size or 0 for size in shape[1:]]
     depth = sizes.pop(0 if first else -1)
     windows, filters = _Windows.of(args, tuple(sizes)), args.size("filters")
-    made = Composed(args.name)
-    entry = made.entered(shape)
-    patches = _patches(made, entry, windows, first, depth)
+    builder = FunctionalBuilder(args.name)
+    entry = builder.input(shape)
+    patches = _patches(builder, entry, windows, first, depth)
     name, bias = f"{args.name}_local", args.flag("use_bias", True)
-    kept = {key: args.config[key] for key in ("kernel_regularizer", "bias_regularizer") if args.config.get(key)}
-    x = made.layer(
+    regularizers = {key: args.config[key] for key in ("kernel_regularizer", "bias_regularizer") if args.config.get(key)}
+    x = builder.layer(
         "EinsumDense",
         patches,
         name="local",
         equation="alp,lpf->alf",
         output_shape=[windows.places, filters],
         bias_axes="lf" if bias else None,
-        **kept,
+        **regularizers,
     )
-    x = made.layer("Permute", x, dims=[2, 1]) if first else x
-    x = made.layer("Reshape", x, target_shape=[filters, *windows.after] if first else [*windows.after, filters])
+    x = builder.layer("Permute", x, dims=[2, 1]) if first else x
+    x = builder.layer("Reshape", x, target_shape=[filters, *windows.after] if first else [*windows.after, filters])
     activation = args.config.get("activation")
     if activation not in (None, "linear"):
-        x = made.layer("Activation", x, activation=activation)
+        x = builder.layer("Activation", x, activation=activation)
     how = args.integer("implementation", 1)
-    laid_out: dict[str, Arrangement] = {"kernel": Kernel(windows, first, depth, filters, how)} if how in (2, 3) else {}
-    laid_out |= {"bias": Bias(windows.places, filters, first)} if bias and (rank > 1 or first) else {}
+    arrangements: dict[str, Arrangement] = (
+        {"kernel": Kernel(windows, first, depth, filters, how)} if how in (2, 3) else {}
+    )
+    arrangements |= {"bias": Bias(windows.places, filters, first)} if bias and (rank > 1 or first) else {}
     names = ("kernel", "bias") if bias else ("kernel",)
     return Equivalent(
         "Functional",
-        made.config([entry], x),
+        builder.config([entry], x),
         "slices of its input and an EinsumDense with its kernel; initializers and constraints are those by default",
         {slot: f"{name}/{slot}" for slot in names},
-        laid_out,
+        arrangements,
     )
 
 
-def _patches(made: Composed, entry: Tensor, windows: _Windows, first: bool, depth: int) -> Tensor:
-    """What each window sees, one after the other, in the order that the kernel has: channels last or first in it."""
+def _patches(builder: FunctionalBuilder, entry: Tensor, windows: _Windows, first: bool, depth: int) -> Tensor:
+    """The values in each window, in the order of the kernel: channels last or first."""
     rank, order = len(windows.before), "channels_first" if first else "channels_last"
     x = entry
     if any(map(any, windows.pads)):
         pads = [list(pair) for pair in windows.pads]
         order_of = {"data_format": order}
-        x = made.layer(f"ZeroPadding{rank}D", x, padding=pads if rank > 1 else pads[0], **order_of)
+        x = builder.layer(f"ZeroPadding{rank}D", x, padding=pads if rank > 1 else pads[0], **order_of)
     everything, parts = slice(None), list[Tensor]()
     for offset in windows.offsets():
         axes = zip(offset, windows.after, windows.strides, strict=True)
         cut = [slice(at, at + (count - 1) * stride + 1, stride) for at, count, stride in axes]
         key = [everything, everything, *cut] if first else [everything, *cut, everything]
-        parts.append(made.op("numpy.GetItem", x, key))
+        parts.append(builder.op("numpy.GetItem", x, key))
     width = len(parts) * depth
     if first:
-        stacked = made.op("numpy.Stack", parts, axis=2)
-        return made.layer("Permute", made.layer("Reshape", stacked, target_shape=[width, windows.places]), dims=[2, 1])
-    joined = made.layer("Concatenate", parts, axis=-1) if len(parts) > 1 else parts[0]
-    return made.layer("Reshape", joined, target_shape=[windows.places, width])
+        stacked = builder.op("numpy.Stack", parts, axis=2)
+        return builder.layer(
+            "Permute", builder.layer("Reshape", stacked, target_shape=[width, windows.places]), dims=[2, 1]
+        )
+    joined = builder.layer("Concatenate", parts, axis=-1) if len(parts) > 1 else parts[0]
+    return builder.layer("Reshape", joined, target_shape=[windows.places, width])
 
 
 class Bias(NamedTuple):
-    """A bias whose values were taken in their order for (filters, places) where channels come first, whatever its
-    axes; today it is (places, filters)."""
+    """A bias for the replacement, (places, filters). With channels first, the values of the old one are read as
+    (filters, places), whatever its axes."""
 
     places: int
     filters: int
     first: bool
 
     @property
-    def told(self) -> str:
-        """What is done."""
+    def description(self) -> str:
+        """The change, as a phrase."""
         return "axes as EinsumDense has them"
 
     def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of today."""
+        """The new shape."""
         return self.places, self.filters
 
-    def made(self, values: np.ndarray) -> np.ndarray:
-        """The values of today."""
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """The new values."""
         turned = values.reshape(self.filters, self.places).T if self.first else values
         return turned.reshape(self.places, self.filters)
 
 
 class Kernel(NamedTuple):
-    """A kernel of implementation 2, between all places of input and output, or 3, a list of those that are connected
-    in the order of the output, then of the input; today it is (places, values in a window, filters)."""
+    """A kernel for the replacement, (places, values in a window, filters).
+
+    The old one is of implementation 2, between all places of input and output, or of 3, a list of those that are
+    connected, in the order of the output, then of the input.
+    """
 
     windows: _Windows
     first: bool
     depth: int
     filters: int
-    how: int
+    implementation: int
 
     @property
-    def told(self) -> str:
-        """What is done."""
-        return "what each window sees, out of all places" if self.how == 2 else "zeros for what lies beside the input"
+    def description(self) -> str:
+        """The change, as a phrase."""
+        return (
+            "what each window sees, out of all places"
+            if self.implementation == 2
+            else "zeros for what lies beside the input"
+        )
 
     def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of today."""
+        """The new shape."""
         return self.windows.places, math.prod(self.windows.sizes) * self.depth, self.filters
 
-    def made(self, values: np.ndarray) -> np.ndarray:
-        """The values of today."""
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """The new values."""
         import numpy as np
 
         index, inside = self.windows.connected()
-        found = self._of_all(values, index) if self.how == 2 else self._of_list(values, inside)
-        found = np.where(inside[:, :, None, None], found, values.dtype.type(0))
-        found = found.transpose(0, 2, 1, 3) if self.first else found
-        return found.reshape(self.shape(values.shape))
+        arranged = self._of_all(values, index) if self.implementation == 2 else self._of_list(values, inside)
+        arranged = np.where(inside[:, :, None, None], arranged, values.dtype.type(0))
+        arranged = arranged.transpose(0, 2, 1, 3) if self.first else arranged
+        return arranged.reshape(self.shape(values.shape))
 
     def _of_all(self, values: np.ndarray, index: np.ndarray) -> np.ndarray:
         """The values at (place, offset, channel, filter)."""
@@ -205,16 +216,16 @@ class Kernel(NamedTuple):
         return picked
 
     def _of_list(self, values: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """The values at (place, offset, channel, filter); any for what is not inside."""
+        """The values at (place, offset, channel, filter); any value at positions that are not inside."""
         import numpy as np
 
-        count = inside.sum(axis=1)[:, None, None, None]  # of places that a window sees
+        count = inside.sum(axis=1)[:, None, None, None]  # of positions in a window that are inside
         rank = np.maximum(inside.cumsum(axis=1) - 1, 0)[:, :, None, None]
         before = (count.cumsum(axis=0) - count) * self.depth
-        channel, made = np.arange(self.depth)[:, None], np.arange(self.filters)
+        channel, filter_ = np.arange(self.depth)[:, None], np.arange(self.filters)
         if self.first:
-            at = made * (count.sum() * self.depth) + before + channel * count + rank
+            at = filter_ * (count.sum() * self.depth) + before + channel * count + rank
         else:
-            at = before * self.filters + made * (count * self.depth) + rank * self.depth + channel
+            at = before * self.filters + filter_ * (count * self.depth) + rank * self.depth + channel
         picked: np.ndarray = values[at]
         return picked

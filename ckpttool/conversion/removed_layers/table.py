@@ -1,4 +1,4 @@
-"""Layers that Keras 3 has no more, made of layers that it has."""
+"""The table of replacements for layers that Keras 3 no longer has."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -6,7 +6,7 @@ from typing import Any
 
 from ckpttool.conversion.journal import Edit
 from ckpttool.conversion.removed_layers.advanced_activations import cosine, parametric_softplus, s_relu
-from ckpttool.conversion.removed_layers.functional_builder import Composed
+from ckpttool.conversion.removed_layers.functional_builder import FunctionalBuilder
 from ckpttool.conversion.removed_layers.locally_connected import locally_connected
 from ckpttool.conversion.removed_layers.replacement import Equivalent
 from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
@@ -14,25 +14,26 @@ from ckpttool.conversion.weights.transforms import Cudnn
 from ckpttool.model.arguments import Args
 
 GONE = frozenset({"AddLoss", "AddMetric", "DenseFeatures", "SequenceFeatures"})
-"""Classes of Keras 2 without weights of a known layout that Keras 3 has not, beside those of the table of layers."""
+"""Classes of Keras 2 that Keras 3 does not have and whose weights, if any, have no known layout. Other classes are in
+the table of layers."""
 
 REPLACE_LAYER = Edit(
     "replace-layer",
-    "puts layers that compute the same in place of one that Keras 3 has no more",
+    "replaces a layer that Keras 3 no longer has by layers that compute the same",
     "up to rounding, where sums are taken in another order",
 )
 EDITS = (REPLACE_LAYER,)
 
 
 def equivalent(args: Args, theano: bool) -> Equivalent:
-    """What computes the same as a layer of a class that Keras 3 has not, and that ran on Theano or another backend.
-    Raises NoEquivalent where nothing does."""
+    """The replacement of a layer of a class that Keras 3 does not have, which ran on Theano or on another backend.
+    Raises NoEquivalent where there is none."""
     if args.class_name == "SReLU":
         return s_relu(args, theano)
-    found = _EQUIVALENTS.get(args.class_name)
-    if found is None or (args.class_name == "Merge" and args.config.get("mode") != "cos"):
-        raise NoEquivalent(f"{args.class_name}, which Keras 3 has no more, nor anything that computes the same")
-    return found(args)
+    replacement = _EQUIVALENTS.get(args.class_name)
+    if replacement is None or (args.class_name == "Merge" and args.config.get("mode") != "cos"):
+        raise NoEquivalent(f"{args.class_name}, which Keras 3 no longer has, and nothing that computes the same")
+    return replacement(args)
 
 
 def _entry(class_name: str, **config: Any) -> dict[str, Any]:
@@ -72,19 +73,19 @@ def _highway(args: Args) -> Equivalent:
     size = built[-1] if built else args.integer("input_dim")
     if size is None:
         raise args.error("input_dim", "the number of features")
-    made = Composed(args.name)
-    x = made.entered((None, size))
+    builder = FunctionalBuilder(args.name)
+    x = builder.input((None, size))
     dense = {"units": size, "use_bias": bias}
-    new = made.layer("Dense", x, name="transform", activation=args.config.get("activation", "linear"), **dense)
-    carry = made.layer("Dense", x, name="carry", activation="sigmoid", **dense)
-    rest = made.layer("Rescaling", carry, name="rest", scale=-1.0, offset=1.0)
-    kept = made.layer("Multiply", [rest, x], name="kept")
-    y = made.layer("Add", [made.layer("Multiply", [carry, new], name="new"), kept], name="sum")
+    new = builder.layer("Dense", x, name="transform", activation=args.config.get("activation", "linear"), **dense)
+    carry = builder.layer("Dense", x, name="carry", activation="sigmoid", **dense)
+    rest = builder.layer("Rescaling", carry, name="rest", scale=-1.0, offset=1.0)
+    carried_input = builder.layer("Multiply", [rest, x], name="kept")
+    y = builder.layer("Add", [builder.layer("Multiply", [carry, new], name="new"), carried_input], name="sum")
     weights = {"W": "transform/kernel", "W_carry": "carry/kernel"}
     weights |= {"b": "transform/bias", "b_carry": "carry/bias"} if bias else {}
     return Equivalent(
         "Functional",
-        made.config([x], y),
+        builder.config([x], y),
         "two Dense layers, one of which weighs the other against the input",
         {old: f"{args.name}_{new}" for old, new in weights.items()},
     )
@@ -94,10 +95,10 @@ _OF_CUDNN = ("name", "trainable", "units", "return_sequences", "return_state", "
 
 
 def _of_cudnn(class_name: str, gates: int, **beside: Any) -> Callable[[Args], Equivalent]:
-    """The layer for any device, which computes the same with weights that lie otherwise (`_convert_rnn_weights`,
-    keras/engine/saving.py, 2.2.4)."""
+    """The replacement by the layer for any device, which computes the same with rearranged weights
+    (`_convert_rnn_weights`, keras/engine/saving.py, 2.2.4)."""
 
-    def made(args: Args) -> Equivalent:
+    def replacement(args: Args) -> Equivalent:
         config = {key: args.config[key] for key in _OF_CUDNN if key in args.config}
         activations = {"activation": "tanh", "recurrent_activation": "sigmoid"}
         names = ("kernel", "recurrent_kernel", "bias")
@@ -105,24 +106,24 @@ def _of_cudnn(class_name: str, gates: int, **beside: Any) -> Callable[[Args], Eq
         return Equivalent(
             class_name,
             {**config, **activations, **beside},
-            f"{class_name}, whose weights lie otherwise; initializers and regularizers are those by default",
+            f"{class_name} with rearranged weights; initializers and regularizers are the default ones",
             {name: f"{cell}/{name}" for name in names},
             {name: Cudnn(name, gates) for name in names},
         )
 
-    return made
+    return replacement
 
 
-def _passing(what: str) -> Callable[[Args], Equivalent]:
-    """The layers that `add_loss` and `add_metric` of a Functional model leave in its graph (keras/engine/base_layer.py,
-    2.10). Keras 3 has none that adds a tensor to the loss."""
+def _passing(target: str) -> Callable[[Args], Equivalent]:
+    """The replacement of the layers that `add_loss` and `add_metric` put into the graph of a Functional model
+    (keras/engine/base_layer.py, 2.10). Keras 3 has no layer that adds a tensor to the loss."""
 
-    def made(args: Args) -> Equivalent:
+    def replacement(args: Args) -> Equivalent:
         config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
-        lost = f"what it added to the {what}, for which Keras 3 has no layer"
+        lost = f"the tensor that it added to the {target}, for which Keras 3 has no layer"
         return Equivalent("Identity", config, "Identity, which passes its input on", lost=lost)
 
-    return made
+    return replacement
 
 
 _EQUIVALENTS: Mapping[str, Callable[[Args], Equivalent]] = MappingProxyType(

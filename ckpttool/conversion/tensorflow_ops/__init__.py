@@ -13,7 +13,7 @@ from ckpttool.model.graph import Call
 
 REPLACE_OPERATION = Edit(
     "replace-operation",
-    "puts operations of keras.ops in place of a TensorFlow function",
+    "replaces a TensorFlow function by operations of keras.ops",
     "for the functions and arguments that are listed; the others are refused by name",
 )
 EDITS = (REPLACE_OPERATION,)
@@ -22,33 +22,33 @@ __all__ = ["CLASSES", "EDITS", "FUNCTIONS", "Inner", "Node", "Result", "Sizes", 
 
 
 def rewritten(args: Args, call: Call, where: str, journal: Journal) -> tuple[tuple[Node, ...], Result] | None:
-    """The nodes that take the place of one call of a TensorFlow function, and what it gives: an output of one of them,
-    sizes of a shape, or one of its own tensors. None where it has no exact form, which is then refused.
+    """The nodes that replace one call of a TensorFlow function, and its result: an output of one of them, sizes of a
+    shape, or one of its inputs. None where it has no exact equivalent, which is then refused.
     """
     try:
-        name, given, named = arguments_of(args, call)
+        name, positional, named = arguments_of(args, call)
         if name not in FUNCTIONS:
-            raise NoEquivalent("no operation of Keras 3 stands for it")
+            raise NoEquivalent("no operation of Keras 3 computes it")
         emitter = Emitter()
-        result = _called(name, emitter, given, named)
+        result = _call_function(name, emitter, positional, named)
     except NoEquivalent as problem:
         journal.refuse(where, f"TensorFlow's {_title(args)}: {problem}")
         return None
     for guess in dict.fromkeys(emitter.guesses):
         journal.guess(where, f"TensorFlow's {name} {guess}")
     places = ", ".join(dict.fromkeys(node.class_name for node in emitter.nodes))
-    journal.edit(REPLACE_OPERATION, where, f"{name} by {places or 'what is known of it'}")
+    journal.edit(REPLACE_OPERATION, where, f"{name} by {places or 'its known value'}")
     return tuple(emitter.nodes), result
 
 
-def _called(name: str, emitter: Emitter, given: tuple[Any, ...], named: dict[str, Any]) -> Result:
+def _call_function(name: str, emitter: Emitter, positional: tuple[Any, ...], named: dict[str, Any]) -> Result:
     function = FUNCTIONS[name]
     try:
-        inspect.signature(function).bind(emitter, *given, **named)
+        inspect.signature(function).bind(emitter, *positional, **named)
     except TypeError as error:
         raise NoEquivalent(f"arguments that are not known: {error}") from None
     try:
-        return function(emitter, *given, **named)
+        return function(emitter, *positional, **named)
     except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:  # a stranger's arguments
         raise NoEquivalent(f"arguments that make no sense: {error}") from None
 

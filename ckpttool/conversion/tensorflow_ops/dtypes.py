@@ -1,4 +1,4 @@
-"""The dtypes of what TensorFlow functions give, for those of what they take."""
+"""The dtypes of the outputs of TensorFlow functions, for those of their inputs."""
 
 from typing import Any
 
@@ -25,20 +25,20 @@ _MOST = 64  # outputs of a function that gives several
 
 
 def result_dtypes(args: Args, call: Call) -> _Outputs:
-    """The dtypes of what comes out of a call of a TensorFlow function, whose tensors say theirs."""
+    """The dtypes of the outputs of a call of a TensorFlow function, whose input tensors have theirs."""
     try:
-        name, given, named = arguments_of(args, call)
-        return _of_function(ALIASES.get(name, name), given, named)
+        name, positional, named = arguments_of(args, call)
+        return _of_function(ALIASES.get(name, name), positional, named)
     except (NoEquivalent, TypeError, ValueError, KeyError, AttributeError, IndexError):  # a stranger's arguments
         return (None,) * _MOST
 
 
-def _of_function(name: str, given: tuple[Any, ...], named: dict[str, Any]) -> _Outputs:
-    first = next((tensor.dtype for tensor in Call(given, named).tensors), None)
+def _of_function(name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> _Outputs:
+    first = next((tensor.dtype for tensor in Call(positional, named).tensors), None)
     if name in _TRUTH:
         return ("bool",)
     if name == "cast":
-        return (dtype_named(named["dtype"] if "dtype" in named else given[1]),)
+        return (dtype_named(named["dtype"] if "dtype" in named else positional[1]),)
     if name in ("math.argmax", "math.argmin"):
         return (dtype_named(named.get("output_type") or "int64"),)
     if name in ("argsort", "shape"):
@@ -52,12 +52,12 @@ def _of_function(name: str, given: tuple[Any, ...], named: dict[str, Any]) -> _O
     if name in _SAMPLING and named.get("method", "bilinear") != "nearest":
         return ("float32",)
     if name in ("fill", "where"):
-        return (_of_values([*given[1:], *(named[key] for key in ("x", "y", "value") if key in named)]),)
+        return (_of_values([*positional[1:], *(named[key] for key in ("x", "y", "value") if key in named)]),)
     return (first,) * _MOST
 
 
 def _of_values(values: list[Any]) -> str | None:
-    """The dtype of values that are put into a tensor: that of a tensor among them, else that of a number."""
+    """The dtype of a tensor of these values: that of a tensor among them, else that of a number."""
     tensors = [value for value in values if isinstance(value, Tensor)]
     if tensors or not values:
         return tensors[0].dtype if tensors else None

@@ -1,25 +1,27 @@
-"""Nodes of `keras.ops` in the making: what takes the place of one call of a TensorFlow function."""
+"""The emitter of nodes of `keras.ops` that replace one call of a TensorFlow function."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 
 class NoEquivalent(Exception):
-    """A call has no exact form in Keras 3, and why."""
+    """A call has no exact equivalent in Keras 3; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """An output of another node in place of the same call: which node, and which of its outputs."""
+    """An output of another node that replaces the same call: the index of the node, and that of its output."""
 
     index: int
     output: int = 0
 
 
-class Sizes(NamedTuple):
-    """A shape, or one of its sizes (`alone`), that the graph computes: what is known of it before it runs, None for a
-    size that is not known, such as that of the batch."""
+# No named tuple: walks over the arguments of calls go into tuples, and must not go into this.
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A shape that the graph computes, or one of its sizes (`alone`). Sizes that are not known before the graph runs,
+    such as that of the batch, are None."""
 
     sizes: tuple[int | None, ...]
     alone: bool = False
@@ -27,8 +29,8 @@ class Sizes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation or layer: its module, class and arguments, and its call. Leaves of `args` and `kwargs` are tensors
-    of the old graph, `Inner`s and plain values."""
+    """An operation or layer: its module, class and arguments, and its call. `args` and `kwargs` have tensors of the old
+    graph, `Inner`s and plain values in them."""
 
     module: str
     class_name: str
@@ -38,11 +40,11 @@ class Node:
 
 
 def typed(value: Any, dtype: str | None) -> Any:
-    """A number or a list of numbers that TensorFlow takes as an array of a dtype; anything else as it is."""
+    """A number or a list of numbers as an array of the dtype that TensorFlow uses; other values unchanged."""
     leaves = list(_leaves([value]))
     if dtype is None or not leaves or not all(isinstance(item, bool | int | float) for item in leaves):
         return value
-    if not isinstance(value, list) and dtype in _WEAK:  # of which Keras makes the same
+    if not isinstance(value, list) and dtype in _WEAK:  # Keras converts a plain number to the same dtype
         return value
     if dtype.startswith("uint") and any(item < 0 for item in leaves):
         raise NoEquivalent(f"a negative number as {dtype}")
@@ -53,7 +55,7 @@ _WEAK = frozenset({"bool", "float32", "int32", "int64"})
 
 
 def constant(value: Any) -> Any:
-    """A list of numbers as an array, as Keras 3 has constants; anything else as it is."""
+    """A list of numbers as an array, the form of constants in Keras 3; other values unchanged."""
     if not isinstance(value, list) or not value:
         return value
     kinds = {type(item) for item in _leaves(value)}
@@ -73,7 +75,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class Emitter:
-    """The nodes made so far, and what was assumed."""
+    """The nodes so far, and the assumptions that they rest on."""
 
     nodes: list[Node] = field(default_factory=list)
     guesses: list[str] = field(default_factory=list)
@@ -90,7 +92,7 @@ class Emitter:
         return Inner(len(self.nodes) - 1)
 
     def layer(self, class_name: str, x: Any, dtype: str | None, **config: Any) -> Inner:
-        """The output of a layer that takes a tensor of this dtype and gives one."""
+        """The output of a layer for a tensor of this dtype, in the same dtype."""
         config |= {"dtype": dtype} if dtype in _OTHER_FLOATS else {}
         self.nodes.append(Node("keras.layers", class_name, config, (x,)))
         return Inner(len(self.nodes) - 1)
@@ -99,4 +101,4 @@ class Emitter:
 _OTHER_FLOATS = frozenset({"bfloat16", "float16", "float64"})  # which layers would cast to float32
 
 Result = Inner | Sizes | Any
-"""What a call gives: a node's output, sizes, or a tensor of the old graph that it merely hands on."""
+"""The result of a call: a node's output, sizes, or a tensor of the old graph that it returns unchanged."""

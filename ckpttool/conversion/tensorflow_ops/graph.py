@@ -1,4 +1,4 @@
-"""The TensorFlow functions of one graph, each call replaced by operations of Keras 3 in the order in which they run."""
+"""The TensorFlow functions of one graph: each call is replaced by operations of Keras 3, in the order of the calls."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,11 +19,13 @@ _Key = tuple[str, int]
 
 @dataclass(slots=True)
 class Operations:
-    """What stands for the TensorFlow functions of a graph: `layers` are the new nodes, `today` finds a tensor of the
-    old graph in the new one. `names` are the names of layers today by their old ones, `dtypes` those of the tensors of
-    the old graph."""
+    """The operations of Keras 3 that replace the TensorFlow functions of a graph.
 
-    held: Mapping[str, Args]
+    `by_name` are the layers of the old graph by name, `names` the new names of layers by their old ones, `dtypes` the
+    dtypes of the tensors of the old graph. `layers` are the new nodes; `new_tensor` maps a tensor of the old graph to
+    one of the new graph."""
+
+    by_name: Mapping[str, Args]
     connections: Connections
     names: Mapping[str, str]
     label: str
@@ -40,15 +42,15 @@ class Operations:
         self.used = set(self.names.values())
         waiting = {
             (name, at): None
-            for name, args in self.held.items()
+            for name, args in self.by_name.items()
             if args.class_name in CLASSES
             for at in range(len(self.connections.calls[name]))
         }
         for key in in_order(waiting, self._takes):
             name, at = key
             call = self.connections.calls[name][at].replaced(self._argument)
-            found = rewritten(self.held[name], call, self._where(name), self.journal)
-            self.results[key] = None if found is None else self._placed(name, *found)
+            replacement = rewritten(self.by_name[name], call, self._where(name), self.journal)
+            self.results[key] = None if replacement is None else self._add_nodes(name, *replacement)
 
     def _takes(self, key: _Key) -> list[_Key]:
         """The calls whose tensors a call takes."""
@@ -58,39 +60,43 @@ class Operations:
     def _where(self, name: str) -> str:
         return join_path(self.label, name)
 
-    def today(self, tensor: Tensor) -> Tensor:
+    def new_tensor(self, tensor: Tensor) -> Tensor:
         """The tensor of the new graph that a layer takes."""
-        found = self._argument(tensor)
-        if isinstance(found, Tensor):
-            return found
-        if isinstance(found, Sizes):
+        argument = self._argument(tensor)
+        if isinstance(argument, Tensor):
+            return argument
+        if isinstance(argument, Sizes):
             self.journal.refuse(self._where(tensor.layer), "a shape that layers take as a tensor")
         return Tensor(self.names[tensor.layer], 0, tensor.output)
 
     def _argument(self, tensor: Tensor) -> Any:
-        """What a tensor of the old graph is: one of the new, or sizes that are known. Raises ConfigError."""
+        """The value that replaces a tensor of the old graph: a tensor, or known sizes. Raises ConfigError.
+
+        A tensor of an operation has its new name, any other that of its layer."""
         key = (tensor.layer, tensor.node)
         if key not in self.results:
-            if tensor.layer in self.held and self.held[tensor.layer].class_name in CLASSES:
+            if tensor.layer in self.by_name and self.by_name[tensor.layer].class_name in CLASSES:
                 raise ConfigError("the result of a function that is never called", where=self._where(tensor.layer))
             return replace(tensor, layer=self.names.get(tensor.layer, tensor.layer), dtype=self.dtypes.of(tensor))
-        found = self.results[key]
-        if not isinstance(found, Tensor):
-            return found
-        return replace(found, output=found.output + tensor.output, dtype=self.dtypes.of(tensor))
+        result = self.results[key]
+        if not isinstance(result, Tensor):
+            return result
+        return replace(result, output=result.output + tensor.output, dtype=self.dtypes.of(tensor))
 
-    def _placed(self, name: str, nodes: tuple[Node, ...], result: Result) -> Any:
-        """The result of a call, its nodes among the layers of the new graph, the last one under the old name."""
-        fresh = list(self._fresh(self.names[name], len(nodes)))
+    def _add_nodes(self, name: str, nodes: tuple[Node, ...], result: Result) -> Any:
+        """The result of a call of `name`, after its nodes were added to `layers`.
+
+        The last node gets the name of the old layer, so that its result can be found by it in the new graph."""
+        node_names = list(self._node_names(self.names[name], len(nodes)))
 
         def outer(value: Any) -> Any:
             if isinstance(value, Inner):
-                return Tensor(fresh[value.index], 0, value.output)
+                return Tensor(node_names[value.index], 0, value.output)
             if isinstance(value, list | tuple):
                 return type(value)(outer(item) for item in value)
             return value
 
-        for node, own in zip(nodes, fresh, strict=True):
+        for node, own in zip(nodes, node_names, strict=True):
             registered = node.class_name if node.module.startswith("keras.src.ops") else None
             config = {"name": own, **node.config}
             entry = {
@@ -103,7 +109,7 @@ class Operations:
             self.layers.append(GraphLayer(own, entry, (call,)))
         return outer(result)
 
-    def _fresh(self, name: str, count: int) -> Iterator[str]:
+    def _node_names(self, name: str, count: int) -> Iterator[str]:
         """Names for the nodes of one call; the old name for the last one of the first call."""
         free = (new for new in numbered_names(name) if new not in self.used)
         for number in range(count):

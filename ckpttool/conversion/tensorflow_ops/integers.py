@@ -10,8 +10,8 @@ from ckpttool.conversion.tensorflow_ops.emitter import Emitter, NoEquivalent, Re
 from ckpttool.conversion.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, size_arithmetic
 
 _DIVIDED_AS = {"int32": "float64", "int64": "float64", **dict.fromkeys(("int8", "int16", "uint8", "uint16"), "float32")}
-_GROWING = frozenset({"int8", "int16", "uint8", "uint16"})  # whose sums Keras 3 gives in a larger dtype
-_GUESS = "takes what it is given for floating-point numbers; of whole numbers TensorFlow gave a whole number"
+_GROWING = frozenset({"int8", "int16", "uint8", "uint16"})  # whose sums have a larger dtype in Keras 3
+_GUESS = "is taken to compute with floating-point numbers; with whole numbers TensorFlow returns a whole number"
 
 
 def is_whole(dtype: str | None) -> bool:
@@ -19,40 +19,40 @@ def is_whole(dtype: str | None) -> bool:
     return dtype is not None and (dtype == "bool" or dtype.startswith(("int", "uint")))
 
 
-def check_floats(e: Emitter, x: Any, what: str) -> None:
-    """Refuses a tensor of whole numbers, and notes the guess where the dtype is not known."""
+def check_floats(e: Emitter, x: Any, subject: str) -> None:
+    """Refuse a tensor of whole numbers; note a guess where the dtype is not known. Raises NoEquivalent."""
     dtype = dtype_of(x)
     if is_whole(dtype):
-        raise NoEquivalent(f"{what} of {dtype}, which TensorFlow gave as whole numbers")
+        raise NoEquivalent(f"{subject} of {dtype}, which TensorFlow returns as whole numbers")
     if dtype is None:
         e.guesses.append(_GUESS)
 
 
 def reduced(e: Emitter, place: str, x: Any, axis: Any, keepdims: bool) -> Result:
-    """What comes of the values along some axes."""
+    """A reduction of values along some axes."""
     if place == "numpy.Mean" and dtype_of(x) in ("int32", "int64"):
         return _whole_mean(e, x, axis, keepdims)
     if place in ("numpy.Mean", "numpy.Std", "numpy.Var"):
         check_floats(e, x, "the mean" if place == "numpy.Mean" else "the variance")
-    found = e.op(place, x, axis=axis, keepdims=keepdims)
-    return cast_back(e, found, dtype_of(x)) if place in ("numpy.Prod", "numpy.Sum") else found
+    total = e.op(place, x, axis=axis, keepdims=keepdims)
+    return cast_back(e, total, dtype_of(x)) if place in ("numpy.Prod", "numpy.Sum") else total
 
 
 def _whole_mean(e: Emitter, x: Any, axis: Any, keepdims: bool) -> Result:
-    """The mean of whole numbers: their sum by their count, without what is left of it."""
+    """The mean of whole numbers: their sum divided by their count, without the remainder."""
     total = e.op("numpy.Sum", x, axis=axis, keepdims=keepdims)
     count = e.op("numpy.Sum", e.op("numpy.OnesLike", x), axis=axis, keepdims=keepdims)
     quotient = e.op("numpy.FloorDivide", e.op("numpy.Absolute", total), count)
     return e.op("numpy.Multiply", e.op("numpy.Sign", total), quotient)
 
 
-def cast_back(e: Emitter, found: Any, dtype: str | None) -> Result:
-    """A sum in the dtype of what was summed up."""
-    return e.op("core.Cast", found, dtype=dtype) if dtype in _GROWING else found
+def cast_back(e: Emitter, total: Any, dtype: str | None) -> Result:
+    """A sum in the dtype of its summands."""
+    return e.op("core.Cast", total, dtype=dtype) if dtype in _GROWING else total
 
 
 def division(place: str, name: str = "") -> Function:
-    """A quotient, of whole numbers as a floating-point one."""
+    """A division, which makes floating-point numbers of whole ones."""
 
     def divided(e: Emitter, x: Any, y: Any, name_: Any = None, **beside: Any) -> Result:
         if any(value is not None for key, value in beside.items() if key != "name"):
@@ -62,7 +62,10 @@ def division(place: str, name: str = "") -> Function:
             return sizes
         if is_whole(dtype):
             wide = divided_dtype(dtype)
-            x, y = (e.op("core.Cast", one, dtype=wide) if is_tensor(one) else typed(one, wide) for one in (x, y))
+            x, y = (
+                e.op("core.Cast", operand, dtype=wide) if is_tensor(operand) else typed(operand, wide)
+                for operand in (x, y)
+            )
             return e.op(place, x, y)
         return e.op(place, typed(x, dtype), typed(y, dtype))
 
@@ -79,7 +82,7 @@ def divided_dtype(dtype: str | None) -> str | None:
 
 
 def old_division(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
-    """The division of Python 2: of whole numbers, rounded down."""
+    """The division of Python 2, which rounds the quotient of whole numbers down."""
     dtype = dtype_of(x, y)
     if dtype is None:
         e.guesses.append(_GUESS)
@@ -88,7 +91,7 @@ def old_division(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
 
 
 def raw_division(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
-    """An operation of the graph that divides in the dtype of what it is given."""
+    """An operation of the graph that divides in the dtype of its inputs."""
     if (sizes := size_arithmetic("math.truediv", x, y)) is not None:
         return sizes
     dtype = dtype_of(x, y)

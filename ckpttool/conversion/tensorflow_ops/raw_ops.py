@@ -1,4 +1,4 @@
-"""Operations of TensorFlow's graphs, as tf.keras 2.0 to 2.3 wrote them, by the functions that they are of."""
+"""Operations of TensorFlow's graphs, as tf.keras 2.0 to 2.3 wrote them, and the functions that they stand for."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,7 +10,7 @@ def _raw(name: str, *inputs: str, attrs: Mapping[str, str] | None = None, **fixe
 
 
 RawOp = tuple[str, tuple[str, ...], dict[str, str], dict[str, Any]]
-"""A function, the names of its inputs, what attributes are called as its arguments, and arguments that are fixed."""
+"""A function, the names of its inputs, the arguments that attributes become, and arguments that are fixed."""
 
 _KEEP = {"keep_dims": "keepdims"}
 _MASKS = {key: key for key in ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")}

@@ -22,7 +22,7 @@ CLASSES = frozenset({"SlicingOpLambda", "TFOpLambda", "TensorFlowOpLayer"})
 
 
 def function_of(args: Args) -> str:
-    """What a layer calls: the name of a function, or of an operation of a graph. Raises NoEquivalent."""
+    """The name of the function that a layer calls, or of its operation in a graph. Raises NoEquivalent."""
     if args.class_name != "TensorFlowOpLayer":
         name = args.config.get("function")
         if isinstance(name, str):
@@ -32,7 +32,7 @@ def function_of(args: Args) -> str:
 
 
 def arguments_of(args: Args, call: Call) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    """The function that a call is of, with its arguments by position and by name. Raises NoEquivalent."""
+    """The name of the function in a call, with its arguments by position and by name. Raises NoEquivalent."""
     if args.class_name != "TensorFlowOpLayer":
         return function_of(args), call.args, dict(call.kwargs)
     return _of_graph(args, call)
@@ -44,18 +44,18 @@ def _of_graph(args: Args, call: Call) -> tuple[str, tuple[Any, ...], dict[str, A
     inputs = _inputs(args, call)
     if op in LISTS:
         name, listed, last, renamed = LISTS[op]
-        given = {renamed[key]: value for key, value in attrs.items() if key in renamed}
+        named = {renamed[key]: value for key, value in attrs.items() if key in renamed}
         if listed is None:
-            return name, (given["equation"], *inputs), {}
-        return name, (), {listed: inputs[:-1] if last else inputs, **({last: inputs[-1]} if last else {}), **given}
+            return name, (named["equation"], *inputs), {}
+        return name, (), {listed: inputs[:-1] if last else inputs, **({last: inputs[-1]} if last else {}), **named}
     if op in ("Split", "SplitV"):
         return _split(op, inputs, attrs)
     if op not in RAW:
         return op, (), {}
     name, names, renamed, fixed = RAW[op]
-    given = {renamed[key]: value for key, value in attrs.items() if key in renamed}
+    named = {renamed[key]: value for key, value in attrs.items() if key in renamed}
     first, *rest = dict(zip(names, inputs, strict=False)).items()
-    return name, (first[1],), {**dict(rest), **given, **fixed}
+    return name, (first[1],), {**dict(rest), **named, **fixed}
 
 
 def _split(op: str, inputs: list[Any], attrs: Mapping[str, Any]) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
@@ -68,17 +68,17 @@ def _split(op: str, inputs: list[Any], attrs: Mapping[str, Any]) -> tuple[str, t
 
 
 def _inputs(args: Args, call: Call) -> list[Any]:
-    """The inputs of the node, constants among them at their numbers."""
+    """The inputs of the node, with its constants at their positions."""
     first = call.args[0] if call.args else []
-    found = list(first) if isinstance(first, list) else [first]
+    inputs = list(first) if isinstance(first, list) else [first]
     constants = args.config.get("constants")
     if isinstance(constants, Mapping):
         for key in sorted(constants, key=lambda key: scalars.digits(key) or 0):
             place = scalars.digits(key)
-            if place is None or place > len(found):
-                raise NoEquivalent("constants at no place of the inputs")
-            found.insert(place, constants[key])
-    return found
+            if place is None or place > len(inputs):
+                raise NoEquivalent("a constant at a position beyond the inputs")
+            inputs.insert(place, constants[key])
+    return inputs
 
 
 def _node_def(args: Args) -> Mapping[str, Any]:
@@ -95,22 +95,22 @@ def _node_def(args: Args) -> Mapping[str, Any]:
 
 
 def _attributes(node: Mapping[str, Any]) -> dict[str, Any]:
-    found = node.get("attr")
-    return {key: _attribute(value) for key, value in found.items()} if isinstance(found, Mapping) else {}
+    attributes = node.get("attr")
+    return {key: _attribute(value) for key, value in attributes.items()} if isinstance(attributes, Mapping) else {}
 
 
 def _attribute(value: Any) -> Any:
     """A value of `AttrValue` as protobuf writes it in JSON: whole numbers are texts, texts are in base64."""
     if not isinstance(value, Mapping) or len(value) != 1:
         return value
-    kind, found = next(iter(value.items()))
-    if kind == "i" and (number := scalars.signed_digits(found)) is not None:
+    kind, content = next(iter(value.items()))
+    if kind == "i" and (number := scalars.signed_digits(content)) is not None:
         return number
-    if kind == "s" and isinstance(found, str):
-        return _text(found)
-    if kind == "list" and isinstance(found, Mapping):
-        return [_attribute({key: item}) for key, items in found.items() if isinstance(items, list) for item in items]
-    return found if kind in ("b", "f", "type", "shape") or is_integer(found) else value
+    if kind == "s" and isinstance(content, str):
+        return _text(content)
+    if kind == "list" and isinstance(content, Mapping):
+        return [_attribute({key: item}) for key, items in content.items() if isinstance(items, list) for item in items]
+    return content if kind in ("b", "f", "type", "shape") or is_integer(content) else value
 
 
 def _text(value: str) -> str:

@@ -1,7 +1,7 @@
-"""TensorFlow functions of shapes and places: reshaping, slicing, joining, splitting.
+"""TensorFlow functions of shapes and indices: reshaping, slicing, joining, splitting.
 
-Each takes the arguments under TensorFlow's names and an emitter, and gives the output. Sources: tensorflow/python/ops
-of 2.15 for what a function does, keras/src/ops of 3.15 for what takes its place.
+Each takes an emitter and the arguments under TensorFlow's names, and returns the output. Sources: tensorflow/python/ops
+of 2.15 for the functions, keras/src/ops of 3.15 for their replacements.
 """
 
 from collections.abc import Callable
@@ -24,35 +24,35 @@ def dtype_of(*values: Any) -> str | None:
     return next((value.dtype for value in values if isinstance(value, Tensor)), None)
 
 
-def static(value: Any, what: str) -> Any:
+def static(value: Any, subject: str) -> Any:
     """A value that is known beforehand. Raises NoEquivalent."""
     if isinstance(value, Sizes):
         known = value.sizes[0] if value.alone else list(value.sizes)
         if known is None or (isinstance(known, list) and None in known):
-            raise NoEquivalent(f"{what} depends on the size of a batch")
+            raise NoEquivalent(f"{subject} depends on the size of a batch")
         return known
     if isinstance(value, list | tuple):
-        return [static(item, what) for item in value]
+        return [static(item, subject) for item in value]
     if is_tensor(value):
-        raise NoEquivalent(f"{what} is computed by the model")
+        raise NoEquivalent(f"{subject} is computed by the model")
     return value
 
 
 def target_sizes(value: Any) -> list[int | None]:
-    """The sizes of a shape to which something is brought, None for one that only the running model knows."""
+    """The sizes of a target shape, None for one that only the running model knows."""
     if isinstance(value, Sizes) and not value.alone:
         return list(value.sizes)
     if not isinstance(value, list | tuple):
         raise NoEquivalent("the shape is computed by the model")
-    found = list[int | None]()
+    sizes = list[int | None]()
     for item in value:
         if isinstance(item, Sizes) and item.alone:
-            found.append(item.sizes[0])
+            sizes.append(item.sizes[0])
         elif is_integer(item):
-            found.append(item)
+            sizes.append(item)
         else:
             raise NoEquivalent("the shape is computed by the model")
-    return found
+    return sizes
 
 
 def shape(e: Emitter, input: Any, out_type: Any = None, name: Any = None) -> Result:
@@ -63,7 +63,8 @@ def shape(e: Emitter, input: Any, out_type: Any = None, name: Any = None) -> Res
 
 
 def reshape(e: Emitter, tensor: Any, shape: Any, name: Any = None) -> Result:
-    """An unknown size is -1; next to a -1, it must be that of the batch, which the layer Reshape keeps."""
+    """A tensor in another shape. A size that is not known becomes -1; where there is a -1 already, it has to be that of
+    the batch, which the layer Reshape does not change."""
     sizes = target_sizes(shape)
     unknown = [at for at, size in enumerate(sizes) if size is None]
     if not unknown:
@@ -76,12 +77,12 @@ def reshape(e: Emitter, tensor: Any, shape: Any, name: Any = None) -> Result:
 
 
 def getitem(e: Emitter, tensor: Any, slice_spec: Any) -> Result:
-    """Indexing; of a shape it is known beforehand."""
+    """The result of indexing; that of a shape is known beforehand."""
     keys = slice_spec if isinstance(slice_spec, list) else [slice_spec]
-    found = tuple(_key(key) for key in keys)
+    indices = tuple(_key(key) for key in keys)
     if isinstance(tensor, Sizes):
-        return _sizes_at(tensor, found[0] if len(found) == 1 else None)
-    return e.getitem(tensor, list(found))
+        return _sizes_at(tensor, indices[0] if len(indices) == 1 else None)
+    return e.getitem(tensor, list(indices))
 
 
 def _key(key: Any) -> Any:
@@ -124,7 +125,7 @@ def strided_slice(
 
 
 def slice_(e: Emitter, input_: Any, begin: Any, size: Any, name: Any = None) -> Result:
-    """A slice by begin and size, -1 for all that is left."""
+    """A slice by begin and size; -1 stands for all that follows."""
     begin, size = static(begin, "a slice"), static(size, "a slice")
     keys = [
         {"start": start, "stop": None if length == -1 else start + length}
@@ -187,7 +188,7 @@ def gather(
 
 
 def size_arithmetic(name: str, x: Any, y: Any) -> Sizes | None:
-    """What comes out of arithmetic with sizes, where one of the two is a size; None where none is."""
+    """The result of arithmetic with sizes, None where neither operand is a size. Raises NoEquivalent."""
     if not (isinstance(x, Sizes) or isinstance(y, Sizes)):
         return None
     left, right = (item.sizes[0] if isinstance(item, Sizes) and item.alone else item for item in (x, y))
@@ -197,12 +198,12 @@ def size_arithmetic(name: str, x: Any, y: Any) -> Sizes | None:
         raise NoEquivalent("arithmetic with a shape")
     if name in ("math.floordiv", "math.truediv", "compat.v1.floor_div") and right and left % right == 0:
         return Sizes((left // right,), alone=True)
-    found = {
+    size = {
         "__operators__.add": left + right,
         "math.add": left + right,
         "math.subtract": left - right,
         "math.multiply": left * right,
     }.get(name)
-    if found is None:
+    if size is None:
         raise NoEquivalent("arithmetic with a shape")
-    return Sizes((found,), alone=True)
+    return Sizes((size,), alone=True)

@@ -10,28 +10,28 @@ from ckpttool.conversion.tensorflow_ops import value_functions as n
 from ckpttool.conversion.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
 from ckpttool.conversion.tensorflow_ops.shape_functions import Function
 
-_BESIDE = frozenset({"name", "layout"})  # arguments without a part in what a function computes
+_BESIDE = frozenset({"name", "layout"})  # arguments without influence on the result
 
 
 def _unary(place: str) -> Function:
-    def made(e: Emitter, x: Any, **beside: Any) -> Result:
+    def function(e: Emitter, x: Any, **beside: Any) -> Result:
         _check(beside)
         return e.op(place, x)
 
-    return made
+    return function
 
 
 def _binary(place: str, name: str = "") -> Function:
-    def made(e: Emitter, x: Any, y: Any, **beside: Any) -> Result:
+    def function(e: Emitter, x: Any, y: Any, **beside: Any) -> Result:
         _check(beside)
         dtype = p.dtype_of(x, y)
         return p.size_arithmetic(name, x, y) or e.op(place, typed(x, dtype), typed(y, dtype))
 
-    return made
+    return function
 
 
 def _reduced(place: str) -> Function:
-    def made(
+    def function(
         e: Emitter, x: Any, axis: Any = None, keepdims: Any = None, reduction_indices: Any = None,
         keep_dims: Any = None,
         **beside: Any,
@@ -40,7 +40,7 @@ def _reduced(place: str) -> Function:
         axis = p.static(reduction_indices if axis is None else axis, "the axis")
         return w.reduced(e, place, x, axis, bool(keepdims if keepdims is not None else keep_dims))
 
-    return made
+    return function
 
 
 def _check(beside: Mapping[str, Any]) -> None:
@@ -50,14 +50,14 @@ def _check(beside: Mapping[str, Any]) -> None:
 
 
 def _with(place: str, keys: Mapping[str, str]) -> Function:
-    """An operation of one tensor whose further arguments have other names."""
+    """An operation of one tensor whose further arguments have other names in Keras 3."""
 
-    def made(e: Emitter, x: Any, **given: Any) -> Result:
-        _check({key: value for key, value in given.items() if key not in keys})
-        config = {keys[key]: p.static(value, key) for key, value in given.items() if key in keys}
+    def function(e: Emitter, x: Any, **arguments: Any) -> Result:
+        _check({key: value for key, value in arguments.items() if key not in keys})
+        config = {keys[key]: p.static(value, key) for key, value in arguments.items() if key in keys}
         return e.op(place, x, **config)
 
-    return made
+    return function
 
 
 _UNARY = {
@@ -159,11 +159,11 @@ ALIASES = {
 
 
 def _table() -> dict[str, Function]:
-    found: dict[str, Function] = {name: _unary(place) for name, place in _UNARY.items()}
-    found |= {name: _binary(place, name) for name, place in _BINARY.items()}
-    found |= {name: _reduced(place) for name, place in _REDUCED.items()}
-    found |= _OTHERS
-    return found | {alias: found[name] for alias, name in ALIASES.items()}
+    table: dict[str, Function] = {name: _unary(place) for name, place in _UNARY.items()}
+    table |= {name: _binary(place, name) for name, place in _BINARY.items()}
+    table |= {name: _reduced(place) for name, place in _REDUCED.items()}
+    table |= _OTHERS
+    return table | {alias: table[name] for alias, name in ALIASES.items()}
 
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(_table())

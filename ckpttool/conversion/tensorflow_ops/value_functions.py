@@ -1,7 +1,7 @@
-"""TensorFlow functions of values whose arguments have to be looked at: products, norms, images, activations.
+"""TensorFlow functions of values with arguments of their own: products, norms, images, activations.
 
-Each takes the arguments under TensorFlow's names and an emitter, and gives the output. Sources: tensorflow/python/ops
-of 2.15 for what a function does, keras/src/ops of 3.15 for what takes its place.
+Each takes an emitter and the arguments under TensorFlow's names, and returns the output. Sources: tensorflow/python/ops
+of 2.15 for the functions, keras/src/ops of 3.15 for their replacements.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ def matmul(
 def einsum(e: Emitter, equation: Any, *inputs: Any, **_: Any) -> Result:
     """A sum of products; Keras 2 leaves the tensors out of its config."""
     if not inputs:
-        raise NoEquivalent("the config does not hold the tensors that it was given")
+        raise NoEquivalent("the config does not have the tensors of the call")
     return e.op("numpy.Einsum", *inputs, subscripts=equation)
 
 
@@ -40,9 +40,9 @@ def clip(e: Emitter, t: Any, clip_value_min: Any, clip_value_max: Any, name: Any
 
 
 def where(e: Emitter, condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Result:
-    """Values of the one or of the other."""
+    """Values of one tensor where a condition is true, else of another."""
     if x is None or y is None:
-        raise NoEquivalent("the places where a condition holds, of which there may be any number")
+        raise NoEquivalent("the indices at which a condition is true, of which there may be any number")
     return e.op("numpy.Where", condition, x, y)
 
 
@@ -55,7 +55,7 @@ def multiply_no_nan(e: Emitter, x: Any, y: Any, name: Any = None) -> Result:
 
 
 def cast(e: Emitter, x: Any, dtype: Any, name: Any = None) -> Result:
-    """Values of another dtype; a size stays what it is."""
+    """The values in another dtype; sizes are unchanged."""
     if isinstance(x, Sizes):
         return x
     return e.op("core.Cast", x, dtype=dtype_named(dtype))
@@ -74,7 +74,7 @@ def dtype_named(dtype: Any) -> str:
 def pad(
     e: Emitter, tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: Any = None
 ) -> Result:
-    """Values around a tensor."""
+    """A tensor padded with values."""
     widths = static(paddings, "the widths")
     how = {"constant": "constant", "reflect": "reflect", "symmetric": "symmetric"}[mode.lower()]
     if how == "constant" and constant_values:
@@ -86,7 +86,7 @@ def one_hot(
     e: Emitter, indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None,
     dtype: Any = None, name: Any = None,
 ) -> Result:  # fmt: skip
-    """A one at each index."""
+    """One-hot vectors of indices."""
     if on_value not in (None, 1, 1.0) or off_value not in (None, 0, 0.0):
         raise NoEquivalent("values other than one and zero")
     named = one_hot_dtype(on_value, off_value, dtype)
@@ -96,9 +96,9 @@ def one_hot(
 
 
 def one_hot_dtype(on_value: Any, off_value: Any, dtype: Any) -> str:
-    """The dtype of ones and zeros: that of the values where it is not given."""
-    given = next((value for value in (on_value, off_value) if value is not None), 1.0)
-    plain = "bool" if isinstance(given, bool) else "int32" if isinstance(given, int) else "float32"
+    """The dtype of one-hot vectors: that of the values where there is no `dtype`."""
+    value = next((candidate for candidate in (on_value, off_value) if candidate is not None), 1.0)
+    plain = "bool" if isinstance(value, bool) else "int32" if isinstance(value, int) else "float32"
     return plain if dtype is None else dtype_named(dtype)
 
 
@@ -122,7 +122,7 @@ def l2_normalize(
 
 
 def softmax(e: Emitter, logits: Any, axis: Any = None, name: Any = None, dim: Any = None) -> Result:
-    """exp(x) by its sum along an axis."""
+    """exp(x) divided by its sum along an axis."""
     axis = dim if axis is None else axis
     return e.op("nn.Softmax", logits, axis=-1 if axis is None else axis)
 
@@ -136,27 +136,27 @@ def log_softmax(e: Emitter, logits: Any, axis: Any = None, name: Any = None, dim
 def extreme(place: str) -> Function:
     """The index of the largest or smallest value; TensorFlow's default is the first axis."""
 
-    def found(
+    def index_of_extreme(
         e: Emitter, input: Any, axis: Any = None, output_type: Any = "int64", dimension: Any = None, name: Any = None
     ) -> Result:
         axis = dimension if axis is None else axis
         index = e.op(place, input, axis=0 if axis is None else axis)
         return e.op("core.Cast", index, dtype=dtype_named(output_type))
 
-    return found
+    return index_of_extreme
 
 
 def cumsum(
     e: Emitter, x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: Any = None
 ) -> Result:
-    """Sums so far, from the other end where `reverse`."""
+    """Cumulative sums, from the other end with `reverse`."""
     return _cumulated(e, "numpy.Cumsum", x, axis, exclusive, reverse)
 
 
 def cumprod(
     e: Emitter, x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: Any = None
 ) -> Result:
-    """Products so far, from the other end where `reverse`."""
+    """Cumulative products, from the other end with `reverse`."""
     return _cumulated(e, "numpy.Cumprod", x, axis, exclusive, reverse)
 
 
@@ -164,8 +164,8 @@ def _cumulated(e: Emitter, place: str, x: Any, axis: Any, exclusive: bool, rever
     if exclusive:
         raise NoEquivalent("exclusive sums or products")
     x = e.op("numpy.Flip", x, axis=axis) if reverse else x
-    found = e.op(place, x, axis=axis)
-    return e.op("numpy.Flip", found, axis=axis) if reverse else found
+    cumulated = e.op(place, x, axis=axis)
+    return e.op("numpy.Flip", cumulated, axis=axis) if reverse else cumulated
 
 
 def top_k(e: Emitter, input: Any, k: Any = 1, sorted: bool = True, index_type: Any = None, name: Any = None) -> Result:
@@ -181,18 +181,18 @@ def resize(
     known = {"bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"}
     if preserve_aspect_ratio or method not in known:
         raise NoEquivalent(f"method {method!r}" if method not in known else "preserve_aspect_ratio")
-    given = static(size, "the size")
-    if method != "nearest" and dtype_of(images) not in (None, "float32"):  # TensorFlow gives float32 for any
+    sizes = static(size, "the size")
+    if method != "nearest" and dtype_of(images) not in (None, "float32"):  # TensorFlow returns float32 for all
         images = e.op("core.Cast", images, dtype="float32")
     return e.op(
-        "image.Resize", images, size=given, interpolation=method, antialias=antialias, data_format="channels_last"
+        "image.Resize", images, size=sizes, interpolation=method, antialias=antialias, data_format="channels_last"
     )
 
 
 def resize_raw(
     e: Emitter, images: Any, size: Any, method: str, half_pixel_centers: bool = False, align_corners: bool = False
 ) -> Result:
-    """ResizeBilinear and its like, which only with half_pixel_centers sample as Keras 3 does."""
+    """ResizeBilinear and the like, which sample as Keras 3 does only with half_pixel_centers."""
     if align_corners or not half_pixel_centers:
         raise NoEquivalent("a grid that does not sample at the centres of pixels")
     return resize(e, images, size, method)
@@ -217,7 +217,7 @@ def pool(place: str) -> Function:
 
 
 def _spatial(value: Any, first: bool) -> Any:
-    """A size for each spatial axis, which TensorFlow may give for all four."""
+    """The size for each spatial axis, also from a list for all four axes."""
     if isinstance(value, list) and len(value) == 4:
         return value[2:] if first else value[1:3]
     return value[0] if isinstance(value, list) and len(value) == 1 else value
@@ -227,7 +227,7 @@ def conv2d(
     e: Emitter, input: Any, filters: Any = None, strides: Any = 1, padding: Any = "VALID", data_format: Any = "NHWC",
     dilations: Any = None, name: Any = None, filter: Any = None, use_cudnn_on_gpu: Any = True,
 ) -> Result:  # fmt: skip
-    """Convolution with a kernel that the graph holds."""
+    """Convolution with a kernel in the graph."""
     if not isinstance(padding, str) or data_format not in ("NHWC", "NCHW"):
         raise NoEquivalent("explicit padding, or another data_format")
     first = data_format == "NCHW"
@@ -255,12 +255,12 @@ def repeat(e: Emitter, input: Any, repeats: Any, axis: Any = None, name: Any = N
 
 
 def broadcast_to(e: Emitter, input: Any, shape: Any, name: Any = None) -> Result:
-    """A tensor along more axes."""
+    """A tensor broadcast to a shape."""
     return e.op("numpy.BroadcastTo", input, shape=static(shape, "the shape"))
 
 
 def leaky_relu(e: Emitter, features: Any, alpha: Any = 0.2, name: Any = None) -> Result:
-    """x, or alpha x where that is negative."""
+    """x, or alpha x where x is negative."""
     return e.op("nn.LeakyRelu", features, negative_slope=static(alpha, "alpha"))
 
 

@@ -1,4 +1,4 @@
-"""Weights of layers for cuDNN where the architecture has the layers for any device, and the other way around."""
+"""Weights of layers for cuDNN in an architecture with the layers for any device, and the other way around."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,39 +17,42 @@ LAY_OUT = Edit(
 EDITS = (LAY_OUT,)
 
 
-def laid_out(alignment: Alignment, rewritten: Rewritten, journal: Journal) -> Rewritten:
-    """The rewritten model with the layout of all weights that were stored for the other kind of layer; each such layer
-    is noted."""
-    found = dict(rewritten.laid_out)
+def arrangements(alignment: Alignment, rewritten: Rewritten, journal: Journal) -> Rewritten:
+    """The rewritten model with the arrangements of weights that were stored for the other kind of layer. Each such
+    layer is noted."""
+    by_label = dict(rewritten.arrangements)
     for biases in _of_the_other_kind(alignment):
         layer = biases.place.layer
-        owned = [one for one in alignment.aligned if _owner(one) == _owner(biases)]
+        owned = [aligned for aligned in alignment.aligned if _owner(aligned) == _owner(biases)]
         journal.edit(LAY_OUT, layer)
-        if any(one.place.label in found for one in owned):  # what would be made of the weights of cuDNN
-            found = {label: how for label, how in found.items() if label not in {one.place.label for one in owned}}
+        if any(aligned.place.label in by_label for aligned in owned):  # what would be made of the weights of cuDNN
+            by_label = {
+                label: how for label, how in by_label.items() if label not in {aligned.place.label for aligned in owned}
+            }
             continue
-        found |= dict(_for_any_device(owned))
+        by_label |= dict(_for_any_device(owned))
         if rewritten.scaled_at(biases.place.label) is not None:
-            told = "hard_sigmoid, where the weights are of a layer for cuDNN, which has sigmoid"
-            journal.guess(layer, f"as the architecture says, with {told}")
-    return replace(rewritten, laid_out=found)
+            reason = "hard_sigmoid, where the weights are of a layer for cuDNN, which has sigmoid"
+            journal.guess(layer, f"as the architecture says, with {reason}")
+    return replace(rewritten, arrangements=by_label)
 
 
 def _of_the_other_kind(alignment: Alignment) -> Iterator[Aligned]:
-    """The biases that are stored as the counterpart of their layer has them."""
-    for one in alignment.aligned:
-        first = one.stored[0]
+    """The biases that are stored in the form of the other kind of layer."""
+    for aligned in alignment.aligned:
+        first = aligned.stored[0]
         form = first.slot.form_of(first.weight.shape) if first.slot else None
         if form is not None and form.counterpart:
-            yield one
+            yield aligned
 
 
-def _owner(one: Aligned) -> tuple[str, str]:
-    return one.place.group, one.place.owner
+def _owner(aligned: Aligned) -> tuple[str, str]:
+    return aligned.place.group, aligned.place.owner
 
 
 def _for_any_device(owned: list[Aligned]) -> Iterator[tuple[str, Arrangement]]:
-    """How the weights of one cell lie, by their labels; the state's kernel tells the number of gates."""
-    shape = next(one.stored[0].weight.shape for one in owned if one.place.slot.name == "recurrent_kernel")
-    for one in owned:
-        yield one.place.label, Cudnn(one.place.slot.name, shape[1] // shape[0])
+    """The arrangements of the weights of one cell, by their labels."""
+    # The kernel of the state has the units as rows, and those of all gates as columns.
+    shape = next(aligned.stored[0].weight.shape for aligned in owned if aligned.place.slot.name == "recurrent_kernel")
+    for aligned in owned:
+        yield aligned.place.label, Cudnn(aligned.place.slot.name, shape[1] // shape[0])

@@ -1,4 +1,4 @@
-"""Weights of an old model as the slots of its new config take them: placed, and changed where they have to be."""
+"""The placement of an old model's weights in the slots of its new config, with changes of their values."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 JOINED, TURNED = "joined from", "axes turned as Keras 3 has them"
-"""What is done to the weights of old layouts, whatever their layers compute."""
+"""The changes of weights of old layouts that are the same for all layers."""
 
 
-class Placed(NamedTuple):
-    """The weight of a slot of the new model: the value that it gets and what was done to the stored ones, empty where
-    it is bit for bit what it was. `stored` are the paths in the source that it is made of."""
+class PlacedWeight(NamedTuple):
+    """The weight of a slot of the new model. `stored` are the paths of its sources, `changes` the changes of their
+    values, empty where it is equal to its source, bit for bit."""
 
     place: Place
     weight: Weight
@@ -34,13 +34,13 @@ class Placed(NamedTuple):
     changes: tuple[str, ...] = ()
 
 
-def placed(
+def placed_weights(
     alignment: Alignment, rewritten: Rewritten, places: Sequence[Place], reversed_kernels: bool
-) -> tuple[list[Placed], list[Place]]:
+) -> tuple[list[PlacedWeight], list[Place]]:
     """The weights of the new model's slots, and the slots for which the source has none."""
-    sources = {rewritten.label(one.place.layer, one.place.name): one for one in alignment.aligned}
+    sources = {rewritten.label(aligned.place.layer, aligned.place.name): aligned for aligned in alignment.aligned}
     owned = {(place.group, place.owner, place.slot.name): place for place in places}
-    found, missing = list[Placed](), list[Place]()
+    placed, missing = list[PlacedWeight](), list[Place]()
     for place in places:
         source = sources.get(place.label)
         if source is None and place.slot.borrowed:
@@ -50,36 +50,36 @@ def placed(
         if source is None:
             missing.append(place)
         else:
-            found.append(placed_at(place, source, rewritten, reversed_kernels))
-    return found, missing
+            placed.append(placed_at(place, source, rewritten, reversed_kernels))
+    return placed, missing
 
 
-def placed_at(place: Place, source: Aligned, rewritten: Rewritten, reversed_kernels: bool) -> Placed:
+def placed_at(place: Place, source: Aligned, rewritten: Rewritten, reversed_kernels: bool) -> PlacedWeight:
     """The weight of one slot."""
     weight, changes = weight_of(source, reversed_kernels), list[str]()
     if weight is not source.stored[0].weight:
         parts = len(source.stored)
         changes.append(f"{JOINED} {parts} arrays" if parts > 1 else TURNED)
-    how = rewritten.laid_out.get(source.place.label)
+    how = rewritten.arrangements.get(source.place.label)
     if how is not None:
-        changes.append(how.told)
+        changes.append(how.description)
         weight = _arranged(weight, how)
     gates = _gates(source.place, rewritten)
     if gates is not None:
         changes.append(f"multiplied by {FACTOR}" + ("" if all(gates) else " in the gates that use hard_sigmoid"))
         weight = changed(weight, _Columns(tuple(FACTOR if marked else 1.0 for marked in gates)))
-    return Placed(place, weight, tuple(one.weight.path for one in source.stored), tuple(changes))
+    return PlacedWeight(place, weight, tuple(aligned.weight.path for aligned in source.stored), tuple(changes))
 
 
 def _gates(place: Place, rewritten: Rewritten) -> tuple[bool, ...] | None:
     """The gates of a weight that are multiplied, None where it is not."""
-    found = rewritten.scaled_at(place.label)
-    return found.gates if found is not None and place.slot.name in found.slots and any(found.gates) else None
+    placed = rewritten.scaled_at(place.label)
+    return placed.gates if placed is not None and place.slot.name in placed.slots and any(placed.gates) else None
 
 
 Change = Callable[["np.ndarray", int, int], "np.ndarray"]
-"""Makes the values of today of a flat run of old ones, of which it is told the first one's number and the length of
-the weight's last axis."""
+"""A function that computes new values from a flat run of old ones. It also gets the index of the first value of the run
+and the length of the weight's last axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ class _Columns:
             same: np.ndarray = values * values.dtype.type(self.factors[0])
             return same
         row = np.repeat(np.asarray(self.factors, values.dtype), width // len(self.factors))
-        found: np.ndarray = values * row[np.arange(start, start + len(values)) % width]
-        return found
+        placed: np.ndarray = values * row[np.arange(start, start + len(values)) % width]
+        return placed
 
 
 def changed(weight: Weight, change: Change) -> Weight:
@@ -122,19 +122,19 @@ class _Changed(NamedTuple):
             yield np.ascontiguousarray(values, code).view(np.uint8).data
 
     def part(self, start: int, stop: int) -> Values | None:
-        """None: a part is told by the whole."""
+        """None: a part cannot be changed by itself."""
         return None
 
 
 def _arranged(weight: Weight, how: Arrangement) -> Weight:
-    """The weight with its values as they lie today."""
+    """The weight with its values in the new arrangement."""
     shape = how.shape(weight.shape)
     item = dtypes.itemsize(weight.dtype) or 0
     return replace(weight, shape=shape, nbytes=math.prod(shape) * item, big_endian=False, values=_Arranged(weight, how))
 
 
 class _Arranged(NamedTuple):
-    """The values of a weight that lie otherwise today, put together in memory."""
+    """The values of a weight in a new arrangement, in memory."""
 
     weight: Weight
     how: Arrangement
@@ -144,7 +144,7 @@ class _Arranged(NamedTuple):
         import numpy as np
 
         code = f"<{dtypes.DTYPES[self.weight.dtype][1]}"
-        raw = np.ascontiguousarray(self.how.made(self.weight.read()), code).reshape(-1).view(np.uint8).data
+        raw = np.ascontiguousarray(self.how.apply(self.weight.read()), code).reshape(-1).view(np.uint8).data
         for start in range(0, len(raw), limit):
             yield raw[start : start + limit]
 

@@ -1,4 +1,4 @@
-"""Weights whose values lie otherwise in the layer that takes the place of an old one, and how they do."""
+"""Arrangements: how the array of an old layer becomes that of its replacement (transposed, regrouped, summed)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 class Arrangement(Protocol):
-    """How the values of today are made of the stored ones."""
+    """A function from a stored array to the new one."""
 
     @property
-    def told(self) -> str:
-        """What is done, in words."""
+    def description(self) -> str:
+        """The change, as a phrase."""
 
     def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of today of an array of this shape."""
+        """The new shape of an array of this shape."""
 
-    def made(self, values: np.ndarray) -> np.ndarray:
-        """The values of today, in that shape."""
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """The new values, in the new shape."""
 
 
 class Cudnn(NamedTuple):
@@ -33,18 +33,18 @@ class Cudnn(NamedTuple):
     gates: int
 
     @property
-    def told(self) -> str:
-        """What is done."""
+    def description(self) -> str:
+        """The change, as a phrase."""
         return "rearranged from the layout of cuDNN"
 
     def shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of today."""
+        """The new shape."""
         if self.slot != "bias":
             return stored
         return (stored[0] // 2,) if self.gates == 4 else (2, stored[0] // 2)
 
-    def made(self, values: np.ndarray) -> np.ndarray:
-        """The values of today."""
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """The new values."""
         import numpy as np
 
         if self.slot == "bias":

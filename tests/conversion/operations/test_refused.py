@@ -54,5 +54,5 @@ def test_a_config_may_hold_anything() -> None:
         assert rewritten(Args("TensorFlowOpLayer", config), Call((X,)), "f", journal) is None
         assert len(journal.refusals) == 1
     assert outcome("einsum", "abc,adc->abd")[1] == [
-        "TensorFlow's einsum: the config does not hold the tensors that it was given"
+        "TensorFlow's einsum: the config does not have the tensors of the call"
     ]

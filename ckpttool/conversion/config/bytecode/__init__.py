@@ -1,4 +1,4 @@
-"""What the stored code of a Lambda layer computes, where that is plain arithmetic: read as data, and never run."""
+"""The formula of a Lambda layer's stored code, where it is plain arithmetic. The code is read as data and never run."""
 
 import base64
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ _CODE_OBJECT = ("c", "\xe3")  # how marshalled code begins, where it is not in b
 
 
 def computed(function: Any, arguments: Any = None) -> str | None:
-    """What a function computes that Keras stored as code, given the `arguments` of its layer: an expression, None
-    where the code is more than arithmetic, or not to be read."""
+    """The formula of a function that Keras stored as code, with the `arguments` of its layer; None where the code is
+    more than arithmetic, or cannot be read."""
     code, defaults = _parts(function)
-    found = _formula(code) if isinstance(code, str) else None
-    if found is None:
+    expression = _formula(code) if isinstance(code, str) else None
+    if expression is None:
         return None
-    stated = {**_defaults(found, defaults), **(arguments if isinstance(arguments, Mapping) else {})}
-    given = [(name, number_text(stated.get(name))) for name in found.used]
-    if any(value is None for _, value in given):
+    values = {**_defaults(expression, defaults), **(arguments if isinstance(arguments, Mapping) else {})}
+    numbers = [(name, number_text(values.get(name))) for name in expression.used]
+    if any(number is None for _, number in numbers):
         return None
-    notes = [", ".join(f"{name}={value}" for name, value in given)] if given else []
-    notes += ["in Python 2, whose / of integers rounds down"] if found.rounds else []
-    text = found.text + (f" ({'; '.join(notes)})" if notes else "")
+    notes = [", ".join(f"{name}={number}" for name, number in numbers)] if numbers else []
+    notes += ["in Python 2, whose / of integers rounds down"] if expression.rounds else []
+    text = expression.text + (f" ({'; '.join(notes)})" if notes else "")
     return printable(text) if len(text) <= MAX_TEXT else None
 
 
@@ -35,25 +35,25 @@ def _parts(function: Any) -> tuple[Any, Any]:
     """The code of a function and the defaults of its arguments, in whichever form Keras wrote them: the code alone,
     with both and a closure in a list (Keras 1 and 2), or in an entry of class `__lambda__` (from 2.13 on)."""
     if isinstance(function, Mapping) and function.get("class_name") == "__lambda__":
-        held = function.get("config")
-        if isinstance(held, Mapping):
-            function = held.get("value", [held.get("code"), held.get("defaults"), held.get("closure")])
+        config = function.get("config")
+        if isinstance(config, Mapping):
+            function = config.get("value", [config.get("code"), config.get("defaults"), config.get("closure")])
     if isinstance(function, list) and len(function) == 3 and not function[2]:
         return function[0], function[1]
     return function, None
 
 
-def _defaults(found: Formula, values: Any) -> dict[str, Any]:
-    if not isinstance(values, list) or len(values) > len(found.arguments):
+def _defaults(formula: Formula, values: Any) -> dict[str, Any]:
+    if not isinstance(values, list) or len(values) > len(formula.arguments):
         return {}
-    return dict(zip(found.arguments[len(found.arguments) - len(values) :], values, strict=True))
+    return dict(zip(formula.arguments[len(formula.arguments) - len(values) :], values, strict=True))
 
 
 def _formula(text: str) -> Formula | None:
-    """What marshalled code computes. The version of Python is not stated: those that can read it must agree."""
+    """The formula of marshalled code, which does not say its version of Python: all that can read it must agree."""
     raw = _bytes(text)
-    found = {_by(version, raw) for version in VERSIONS} - {None} if raw else set()
-    return found.pop() if len(found) == 1 else None
+    formulas = {_by(version, raw) for version in VERSIONS} - {None} if raw else set()
+    return formulas.pop() if len(formulas) == 1 else None
 
 
 def _by(version: Version, raw: bytes) -> Formula | None:

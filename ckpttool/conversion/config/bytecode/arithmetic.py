@@ -14,7 +14,7 @@ MAX_TEXT = 200
 _MAX_STACK = 32
 _LARGEST = 1 << 63
 
-# How tightly the outermost operator of a text binds. What is only an index is no number, and has no operators.
+# The precedence of the outermost operator of a text. A mere index is no number, and has no operators.
 _INDEX, _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(6)
 _LEVELS: Mapping[str, int] = MappingProxyType(
     {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "//": _PRODUCT, "%": _PRODUCT, "**": _POWER}
@@ -23,8 +23,9 @@ _LEVELS: Mapping[str, int] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """What a function computes, as an expression. `arguments` are those of the function, `used` those in the expression
-    beside the first; it `rounds` where a division in it rounds down if both numbers are integers (`/` of Python 2)."""
+    """The formula that a function computes, as a text. `arguments` are those of the function, `used` those in the
+    formula beside the first; it `rounds` where a division in it rounds down if both numbers are integers (`/` of
+    Python 2)."""
 
     text: str
     arguments: tuple[str, ...]
@@ -53,7 +54,7 @@ class Term:
 
 
 def formula(code: Code, version: Version) -> Formula:
-    """What a function computes. Raises ValueError where that is not plain arithmetic."""
+    """The formula of a function. Raises ValueError where it is not plain arithmetic."""
     machine = _Machine(code)
     steps = list(instructions(code.instructions, version))
     if not steps or steps.pop().does != "return":
@@ -79,7 +80,8 @@ def number_text(value: object) -> str | None:
 
 @dataclass(slots=True)
 class _Machine:
-    """The values that instructions have put aside, as texts. `used` are the places of the arguments among them."""
+    """The stack and the variables of a function, with texts as values. `used` are the indices of the arguments in
+    use."""
 
     code: Code
     stack: list[Term] = field(default_factory=list)
@@ -136,7 +138,7 @@ def _term_of(value: Value) -> Term:
     if isinstance(value, int | float) and text is not None:
         return Term(text, _SIGN if text.startswith("-") else _ATOM, not isinstance(value, float), True)
     if isinstance(value, tuple) and value:
-        return _tuple_of([_index_of(one) for one in value])
+        return _tuple_of([_index_of(item) for item in value])
     return _index_of(value)
 
 
@@ -181,10 +183,10 @@ def _subscript(machine: _Machine, step: Instruction) -> None:
 
 
 def _slice(machine: _Machine, step: Instruction) -> None:
-    """The slice instructions of Python 2, and BINARY_SLICE: the ends that are stated lie on the stack."""
-    stated = {"slice": (), "slice from": (0,), "slice to": (1,), "slice both": (0, 1)}[step.does]
+    """The slice instructions of Python 2, and BINARY_SLICE, whose ends are on the stack."""
+    on_stack = {"slice": (), "slice from": (0,), "slice to": (1,), "slice both": (0, 1)}[step.does]
     ends = [Term("None", _INDEX), Term("None", _INDEX)]
-    for place in reversed(stated):
+    for place in reversed(on_stack):
         ends[place] = machine.pop()
     machine.push(_slice_of(ends))
     _subscript(machine, step)
@@ -201,7 +203,7 @@ def _binary(machine: _Machine, step: Instruction) -> None:
     if operator == "/ rounding":
         operator = "//" if whole and constant else "/"
         machine.rounds |= whole and not constant
-    if operator == "**" and constant:  # Python has computed those, but where a division in them waits for its rounding
+    if operator == "**" and constant:  # the compiler computes these, unless Python 2's division in them may round
         raise ValueError("a power of numbers")
     level = _LEVELS[operator]
     before = left.within(_ATOM if operator == "**" else level)

@@ -20,7 +20,7 @@ Value = bool | int | float | str | bytes | EllipsisType | tuple["Value", ...] | 
 _MAX_DEPTH = 8
 _MAX_DIGITS = 20  # of 15 bits
 _LARGE_STACK = 1 << 10
-_BEING_READ = object()  # stands for a tuple until all of it is read, so that none holds itself
+_BEING_READ = object()  # stands for a tuple until all of it is read, so that none contains itself
 _FLAG_REF = 0x80
 _NO_PLAIN_FUNCTION = 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200  # *args, **kwargs, generators, coroutines
 _PLAIN_LOCAL = 0x20
@@ -37,7 +37,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a code object says: its variables, the first of which are its arguments, its constants and instructions."""
+    """The content of a code object: variables, of which the first are the arguments, constants and instructions."""
 
     arguments: int
     variables: tuple[str, ...]
@@ -85,7 +85,7 @@ def read(raw: bytes, layout: Layout) -> Code:
 def _checked(fields: Mapping[str, Any]) -> Code:
     variables = fields.get("localsplusnames", fields.get("varnames"))
     right = all(isinstance(fields[name], kind) for name, kind in _KINDS.items() if name in fields)
-    if not right or not all(isinstance(one, str) for name in _LISTS_OF_NAMES for one in fields.get(name, ())):
+    if not right or not all(isinstance(text, str) for name in _LISTS_OF_NAMES for text in fields.get(name, ())):
         raise ValueError("fields of other types")
     if fields.get("freevars") or fields.get("cellvars") or fields.get("exceptiontable"):
         raise ValueError("a closure, or exceptions that are caught")
@@ -179,10 +179,10 @@ def _long(reader: _Reader) -> int:
 
 def _text_float(reader: _Reader) -> float:
     text = reader.take(reader.take(1)[0]).decode("ascii")
-    found = scalars.decimal(text)
-    if found is None:
+    number = scalars.decimal(text)
+    if number is None:
         raise ValueError("no number")
-    return found
+    return number
 
 
 def _binary_float(reader: _Reader) -> float:
@@ -195,7 +195,7 @@ def _text(reader: _Reader) -> str:
 
 
 def _interned(reader: _Reader) -> str:
-    """A string that is kept once; Python 2 counts these apart from all else, in bytes."""
+    """An interned string; in Python 2 these are bytes, with reference numbers of their own."""
     if reader.layout.references:
         return _text(reader)
     reader.interned.append(reader.take(reader.number()).decode("latin-1"))

@@ -1,4 +1,4 @@
-"""The instructions of Python's bytecode that plain arithmetic is made of, version by version.
+"""The instructions of Python's bytecode that plain arithmetic uses, version by version.
 
 The numbers are those of CPython's `Lib/opcode.py` (2.7 to 3.12) and `Include/opcode_ids.h` (3.13), those of BINARY_OP
 from `_nb_ops` there, and the caches behind instructions from `_inline_cache_entries`.
@@ -17,7 +17,7 @@ _HAVE_ARGUMENT = 90  # in versions whose instructions have one byte or three
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """What an instruction does, in words or as an operator, and its argument."""
+    """An instruction: its effect, as a phrase or an operator, and its argument."""
 
     does: str
     argument: int = 0
@@ -25,8 +25,8 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Versions of Python with the same bytecode: what each number does, how many units of cache follow it, whether
-    all instructions have two bytes, and whether `/` of two integers rounds down."""
+    """Versions of Python with the same bytecode: the effect of each number, the units of cache after it, whether all
+    instructions have two bytes, and whether `/` of two integers rounds down."""
 
     layout: Layout
     operations: Mapping[int, str]
@@ -60,7 +60,7 @@ VERSIONS = (
 
 
 def instructions(code: bytes, version: Version) -> Iterator[Instruction]:
-    """The instructions of a function. Raises ValueError for one that has no part in arithmetic."""
+    """The instructions of a function. Raises ValueError for one that is not arithmetic."""
     place = count = 0
     while place < len(code):
         count += 1
@@ -76,7 +76,7 @@ def instructions(code: bytes, version: Version) -> Iterator[Instruction]:
 
 
 def _steps(does: str, argument: int) -> Iterator[Instruction]:
-    """An instruction, or the two that one stands for."""
+    """An instruction, or both of a double instruction."""
     if does == "binary":
         if argument >= 2 * len(_OPERATORS):
             raise ValueError("no operator")

@@ -1,11 +1,11 @@
-"""Checkpoints that no manifest knows: files whose names fit a template, such as Keras's own callback leaves them."""
+"""Checkpoints that are in no manifest: files whose names fit a template, such as Keras's own callback saves."""
 
 import glob
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ckpttool.callbacks.deletion import unlike
+from ckpttool.callbacks.deletion import format_problem
 from ckpttool.callbacks.names import Names
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
@@ -16,8 +16,9 @@ _MAX_FILES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Unlisted:
-    """A file of which no manifest tells, and what is wrong with it, empty where it can be gone on from."""
+class UnlistedFile:
+    """A file that is in no manifest. Either it has an entry, made of its name and content, or a `problem`, the reason
+    why training cannot be resumed from it."""
 
     file: str
     problem: str
@@ -25,49 +26,49 @@ class Unlisted:
 
 
 def files(names: Names, known: Collection[str]) -> list[str]:
-    """The files of a series that are none of those `known`, newest first; links are none."""
+    """The names of the files of a series that are not among `known`, newest first, without links."""
     pattern = "".join(glob.escape(text) + "*" * is_field for text, is_field in names.parts)
     paths = [names.directory / file for file in glob.iglob(pattern, root_dir=names.directory)]
-    found = [path for path in paths[:_MAX_FILES] if path.is_file() and not path.is_symlink()]
-    found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    told = (path.relative_to(names.directory).as_posix() for path in found)
-    return [file for file in told if file not in known and names.fits(file)]
+    regular = [path for path in paths[:_MAX_FILES] if path.is_file() and not path.is_symlink()]
+    regular.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    relative = (path.relative_to(names.directory).as_posix() for path in regular)
+    return [file for file in relative if file not in known and names.fits(file)]
 
 
-def candidates(names: Names, known: Collection[str], steps: int | None) -> Iterator[Unlisted]:
-    """The files of a series that no manifest knows, newest first, each with an entry where it can be made.
+def candidates(names: Names, known: Collection[str], steps: int | None) -> Iterator[UnlistedFile]:
+    """The files of a series that are not among `known`, newest first, each with an entry where one can be made.
 
-    The epoch is what the name says, or follows from the iterations of the optimizer, if an epoch has `steps`.
+    The epoch is taken from the name, or else computed from the iterations of the optimizer and the `steps` of an epoch.
     """
     yield from (_candidate(names, file, steps) for file in files(names, known))
 
 
-def _candidate(names: Names, file: str, steps: int | None) -> Unlisted:
+def _candidate(names: Names, file: str, steps: int | None) -> UnlistedFile:
     try:
         return _read(names, file, steps)
     except CheckpointError as error:
-        return Unlisted(file, error.what)
+        return UnlistedFile(file, error.what)
 
 
-def _read(names: Names, file: str, steps: int | None) -> Unlisted:
+def _read(names: Names, file: str, steps: int | None) -> UnlistedFile:
     path = names.directory / file
-    if problem := unlike(path):
-        return Unlisted(file, problem)
+    if problem := format_problem(path):
+        return UnlistedFile(file, problem)
     with open_checkpoint(path) as checkpoint:
         optimizer = optimizer_of(checkpoint)
     iterations = optimizer.iteration if optimizer is not None else None
     when = _moment(names.numbers(file), iterations, steps)
     if when is None:
-        return Unlisted(file, "neither its name nor its optimizer tells the epoch")
+        return UnlistedFile(file, "neither its name nor the state of its optimizer shows the epoch")
     epoch, batch, step = when
     status = path.stat()
     date = datetime.fromtimestamp(status.st_mtime, timezone.utc).isoformat(timespec="seconds")
     entry = Saved(file, names.series, State.COMPLETE, epoch, batch, step, sha256_of(path), status.st_size, date=date)
-    return Unlisted(file, "", entry)
+    return UnlistedFile(file, "", entry)
 
 
 def _moment(numbers: dict[str, int], iterations: int | None, steps: int | None) -> tuple[int, int | None, int] | None:
-    """The epoch that a file was saved in or after, the batch where it was not over, and the steps in all."""
+    """The epoch that a file was saved in or after, the batch where the epoch was not over, and the steps in all."""
     epoch, batch = numbers.get("epoch"), numbers.get("batch")
     if epoch is None:
         if not iterations or not steps:

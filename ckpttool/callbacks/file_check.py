@@ -1,4 +1,4 @@
-"""Whether a file that was just written is what it should be: read by ckpttool's own reader, compared byte by byte."""
+"""The check of a file that was just written: read with ckpttool's own reader, and compared byte by byte."""
 
 import math
 import warnings
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def check_content(path: Path, snapshot: "Snapshot") -> None:
-    """Raises CorruptFileError where a file does not hold what it should, NotFiniteError where that is NaN or Inf."""
+    """Compare a file with the snapshot that it was written from. Raises CorruptFileError where they differ, and
+    NotFiniteError where the model has NaN or Inf."""
     with open_checkpoint(path) as checkpoint:
         if set(checkpoint) != set(snapshot.weights):
             odd = sorted(set(checkpoint) ^ set(snapshot.weights))
@@ -35,7 +36,7 @@ def check_content(path: Path, snapshot: "Snapshot") -> None:
 
 
 def warn_unless_loadable(path: Path, name: Path, backend: str) -> None:
-    """Warn where Keras would not load a file on a backend, for reasons that lie in the model: its weights are safe."""
+    """Warn where Keras would not load a file on a backend because of the model; the weights themselves are safe."""
     with open_checkpoint(path) as checkpoint:
         why = reasons_against_loading(checkpoint, backend=backend)
     if why:
@@ -44,8 +45,8 @@ def warn_unless_loadable(path: Path, name: Path, backend: str) -> None:
 
 
 def check_finite(path: Path) -> None:
-    """Raises NotFiniteError where the weights of the model in a file are NaN, and a CheckpointError where it cannot be
-    read."""
+    """Raise NotFiniteError where the weights of the model in a file have NaN, a CheckpointError where the file cannot
+    be read."""
     with open_checkpoint(path) as checkpoint:
         for weight in (*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER)):
             if _is_float(weight):
@@ -81,12 +82,12 @@ def _equal(a: bytes | bytearray | memoryview, b: bytes | bytearray | memoryview)
 
 
 def _screen(weight: Weight, block: bytes | bytearray | memoryview, trained: bool) -> None:
-    """Raises NotFiniteError for NaN, and for Inf in what is trained: a mask that is not may hold it."""
+    """Raise NotFiniteError for NaN, and for Inf in a trained weight: an untrained one, such as a mask, may have it."""
     import numpy as np
 
     values = dtypes.values_of(block, weight.dtype, big_endian=False)
     with np.errstate(over="ignore", invalid="ignore"):
-        if math.isfinite(abs(values.sum())):  # then all of them are; the usual case
+        if math.isfinite(abs(values.sum())):  # the usual case: a NaN or Inf would be in the sum
             return
         for test, name in ((np.isnan, "NaN"), (np.isinf, "Inf")):
             count = _count(values, test) if name == "NaN" or trained else 0
@@ -100,11 +101,11 @@ def _count(values: "np.ndarray", test: Callable[["np.ndarray"], "np.ndarray"]) -
     return int(test(values).sum())
 
 
-def _differs(where: str, expected: str, found: str) -> CorruptFileError:
+def _differs(where: str, expected: str, stored: str) -> CorruptFileError:
     return CorruptFileError(
-        "what was written is not what the model holds",
+        "the file differs from the model that it was written from",
         where=where,
         expected=expected,
-        found=found,
-        hint="check the disk and the memory of this machine; nothing older was touched",
+        found=stored,
+        hint="check the disk and the memory of this machine; no older checkpoint was replaced",
     )

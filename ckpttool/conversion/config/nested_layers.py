@@ -1,4 +1,4 @@
-"""Layers in the config of a class of the user's own, wherever in it: Keras 3 has to make them from that config too."""
+"""Layers anywhere in the config of a class of the user's own, from which Keras 3 has to make them, too."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from ckpttool.model.class_names import ALIASES
 from ckpttool.model.layers.table import WEIGHTLESS
 
 LIVE = "--arch package.module:function"
-"""What gives a conversion the model that only the user's own code can make."""
+"""The option that gives a conversion a model which only the user's own code can make."""
 
 Rewrite = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(slots=True)
 class Nested:
-    """The config of a class with the entries of the layers in it rewritten; `classes` are the classes of those that may
-    have weights."""
+    """Rewrites the entries of the layers in the config of a class, and collects in `classes` the classes of those that
+    may have weights."""
 
     rewrite: Rewrite
     classes: list[str] = field(default_factory=list)
@@ -27,11 +27,11 @@ class Nested:
         if depth > MAX_DEPTH:
             return value
         if isinstance(value, list):
-            return [self.value(one, depth + 1) for one in value]
+            return [self.value(item, depth + 1) for item in value]
         if not isinstance(value, Mapping):
             return value
         if not is_layer(value):
-            return {key: self.value(one, depth + 1) for key, one in value.items()}
+            return {key: self.value(item, depth + 1) for key, item in value.items()}
         class_name = value["class_name"]
         if ALIASES.get(class_name, class_name) not in WEIGHTLESS:
             self.classes.append(class_name)
@@ -50,5 +50,5 @@ def is_layer(entry: Mapping[str, Any]) -> bool:
 
 
 def unbuilt(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry of a layer without what it was built for, so that the class that holds it builds it."""
+    """The entry of a layer without its `build_config`, so that the class around it builds it."""
     return {key: value for key, value in entry.items() if key != "build_config"}
