@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         WeightNotFoundError,
     )
+    from ckpttool.inspection.cost import Cost, LayerCost, cost
     from ckpttool.inspection.directories import DirectoryListing, Summary, ls_directory
     from ckpttool.inspection.graph import Connection, GraphLayer, ModelGraph
     from ckpttool.inspection.info import Info, info
@@ -70,6 +71,7 @@ _DOOR = {
     "errors": "BuildError CheckpointError ChildError ConfigError ConfigurationError ConversionError CorruptFileError "
     "FileAccessError ModelError NoKerasError NotFiniteError ProofError UnknownFormatError UnsafeFileError "
     "UnsupportedError WeightNotFoundError",
+    "inspection.cost": "Cost LayerCost cost",
     "inspection.directories": "DirectoryListing Summary ls_directory",
     "inspection.graph": "Connection GraphLayer ModelGraph",
     "inspection.info": "Info info",
@@ -110,12 +112,14 @@ __all__ = [
     "Conversion",
     "ConversionError",
     "CorruptFileError",
+    "Cost",
     "Diff",
     "DirectoryListing",
     "FileAccessError",
     "Finding",
     "GraphLayer",
     "Info",
+    "LayerCost",
     "Listing",
     "ModelError",
     "ModelGraph",
@@ -145,6 +149,7 @@ __all__ = [
     "WeightNotFoundError",
     "check",
     "convert",
+    "cost",
     "diff",
     "graph",
     "info",

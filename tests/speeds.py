@@ -43,6 +43,7 @@ LIVE = frozenset(
     model/test_held_shapes.py
     model/test_objects.py
     model/test_optimizers.py
+    model/test_work_live.py
     test_live_keras.py
     verification/test_legacy_state.py
     verification/test_unlisted.py

@@ -253,8 +253,8 @@ def test_commands_are_complete() -> None:
 def test_outputs_are_complete() -> None:
     """Every output of a listing is one of several listings, too; every module of an output is in the table."""
     helpers = {
-        "__init__", "conversion_phrases", "conversions", "diffs", "expected", "expected_phrases", "fingerprints",
-        "outputs", "sparklines", "style", "tables", "verdicts",
+        "__init__", "conversion_phrases", "conversions", "costs", "diffs", "expected", "expected_phrases",
+        "fingerprints", "outputs", "sparklines", "style", "tables", "verdicts",
     }  # fmt: skip
     modules = {path.stem for path in (PACKAGE / "render").glob("*.py")} | {"html"}
     assert modules - helpers == set(LISTING_OUTPUTS)

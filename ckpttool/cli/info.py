@@ -1,5 +1,7 @@
 """`ckpttool info`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ckpttool.cli import options
@@ -9,21 +11,35 @@ from ckpttool.inspection.info import describe
 from ckpttool.model.text_files import text_size
 from ckpttool.render import INFO_OUTPUTS, Style
 
+if TYPE_CHECKING:
+    from ckpttool.inspection.cost import Given
+
 
 @click.command("info", short_help="Describe a checkpoint: its format, its writer and its model.")
 @click.argument("path", type=click.Path())
 @click.option("--config", is_flag=True, help="Print the stored config as formatted JSON instead.")
+@options.cost
 @options.output(INFO_OUTPUTS)
 @options.color
-def command(path: str, config: bool, output: str, color: str) -> None:
+def command(
+    path: str,
+    config: bool,
+    cost: bool,
+    inputs: tuple[tuple[str, tuple[int, ...]], ...],
+    output: str,
+    color: str,
+) -> None:
     """Describe a checkpoint: its format, its writer, its model and what that was compiled with.
 
     \b
     Examples:
       ckpttool info old.h5
       ckpttool info model.keras --config
+      ckpttool info model.keras --cost --input 8,224,224,3
     """
-    if not config and text_size(path) is not None and _describe_text(path, output, Style(color=wants_color(color))):
+    given = options.cost_inputs(cost, inputs)
+    style = Style(color=wants_color(color))
+    if not config and text_size(path) is not None and _describe_text(path, output, style, given):
         return
     with open_checkpoint(path) as checkpoint:
         if config:
@@ -34,19 +50,19 @@ def command(path: str, config: bool, output: str, color: str) -> None:
 
             emit(config_json(checkpoint.config))
             return
-        result = describe(checkpoint)
-    emit(INFO_OUTPUTS[output](result, Style(color=wants_color(color))))
+        result = describe(checkpoint, given)
+    emit(INFO_OUTPUTS[output](result, style))
     warn(path, result.refusals, result.notes)
     if result.kind == "hdf5":
         raise click.exceptions.Exit(FAILED)
 
 
-def _describe_text(path: str, output: str, style: Style) -> bool:
+def _describe_text(path: str, output: str, style: Style, cost: "Given | None") -> bool:
     """Print the facts of an architecture or a spec, if the file is one."""
     from ckpttool.inspection.architectures import expected_in
     from ckpttool.render.expected import EXPECTED_INFO_OUTPUTS
 
-    expected = expected_in(path)
+    expected = expected_in(path, cost)
     if expected is not None:
         emit(EXPECTED_INFO_OUTPUTS[output](expected, style))
     return expected is not None

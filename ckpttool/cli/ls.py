@@ -18,6 +18,7 @@ from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
 
 if TYPE_CHECKING:
     from ckpttool.inspection.architectures import Expected
+    from ckpttool.inspection.cost import Given
     from ckpttool.model import Architecture
 
 _SECTIONS = [section.value for section in Section]
@@ -40,6 +41,7 @@ _SECTIONS = [section.value for section in Section]
 )
 @click.option("--sha256", is_flag=True, help="Checksum of every weight's values; reads all values.")
 @click.option("--watch", is_flag=True, help="Follow a directory: list it again whenever a training has saved.")
+@options.cost
 @options.arch
 @options.output(LISTING_OUTPUTS)
 @options.color
@@ -50,6 +52,8 @@ def command(
     sort: str,
     stats: bool,
     sha256: bool,
+    cost: bool,
+    inputs: tuple[tuple[str, tuple[int, ...]], ...],
     output: str,
     color: str,
     layers: bool,
@@ -68,20 +72,21 @@ def command(
     Examples:
       ckpttool ls model.weights.h5
       ckpttool ls model.keras --match 'block5_*' --stats
+      ckpttool ls model.keras --layers --cost
       ckpttool ls old.h5 --section all --output json
       ckpttool ls runs/today --watch
     """
-    expected = _expected(paths[0]) if len(paths) == 1 else None
+    expected = _expected(paths[0], options.cost_inputs(cost, inputs)) if len(paths) == 1 else None
     if expected is not None:
         _refuse_weight_options({"--stats": stats, "--sha256": sha256, "--tree": tree, "--depth": depth, "--arch": arch})
         _show_expected(expected.matching(match), output, color)
         return
-    architecture = _architecture(arch)
     by_layer = layers or (depth is not None and not tree)
     page = output == "html"
     drawn = stats and output == "text" and not (tree or by_layer) and takes_pictures()
     pictures = drawn or (stats and page)
-    choice = Choice(_sections(section), match, stats, sha256, sort, architecture, by_layer or page, pictures)
+    chosen = _sections(section), match, stats, sha256, sort, _architecture(arch)
+    choice = Choice(*chosen, by_layer or page, pictures, options.cost_inputs(cost, inputs))
     style = Style(color=wants_color(color), layers=by_layer, tree=tree, depth=depth, sparklines=drawn)
     if watch:
         _watch(paths, choice, lambda results: _rendered(results, output, style, single=False))
@@ -107,13 +112,13 @@ def _architecture(path: str | None) -> "Architecture | None":
     return load_architecture(path)
 
 
-def _expected(path: str) -> "Expected | None":
+def _expected(path: str, cost: "Given | None") -> "Expected | None":
     """The weights that an architecture or a spec expects; None for other files, which need none of its modules."""
     if text_size(path) is None:
         return None
     from ckpttool.inspection.architectures import expected_in
 
-    return expected_in(path)
+    return expected_in(path, cost)
 
 
 def _refuse_weight_options(options: Mapping[str, object]) -> None:

@@ -8,6 +8,7 @@ import click
 from ckpttool.cli.emit import say
 
 if TYPE_CHECKING:
+    from ckpttool.inspection.cost import Given
     from ckpttool.model.spec import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,6 +24,47 @@ def output(choices: Iterable[str]) -> Callable[[F], F]:
 arch = click.option(
     "--arch", type=click.Path(), metavar="FILE", help="Take names and classes of layers from this model."
 )
+
+
+class _InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
+    """The shape of an input, sizes with commas between them, the name of the input and `=` in front if it has one."""
+
+    name = "shape"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[int, ...]]:
+        name, _, text = str(value).rpartition("=")
+        sizes = [size.strip() for size in text.strip("() ").split(",") if size.strip()]
+        if not sizes or not all(size.isdecimal() and len(size) < 10 for size in sizes):
+            self.fail(f"{value}: expected sizes with the batch first, such as 1,224,224,3 or image=1,224,224,3")
+        return name, tuple(map(int, sizes))
+
+
+def cost(function: F) -> F:
+    """The options `--cost` and `--input`."""
+    function = click.option(
+        "--input",
+        "inputs",
+        multiple=True,
+        type=_InputShape(),
+        metavar="SHAPE",
+        help="With --cost: the shape of an input, such as 1,224,224,3 or image=1,224,224,3 [as declared, batch of 1].",
+    )(function)
+    return click.option("--cost", is_flag=True, help="Count operations and memory of one run of the model.")(function)
+
+
+def cost_inputs(cost: bool, inputs: "tuple[tuple[str, tuple[int, ...]], ...]") -> "Given | None":
+    """The input shapes for which the cost is asked for; None where it is not. Raises UsageError."""
+    if not cost:
+        if inputs:
+            raise click.UsageError("--input says for which inputs --cost counts: give both")
+        return None
+    names = [name for name, _ in inputs if name]
+    if len(names) not in (0, len(inputs)):
+        raise click.UsageError("--input: give all inputs with their names, or none")
+    return dict(inputs) if names else tuple(shape for _, shape in inputs)
+
 
 color = click.option(
     "--color",

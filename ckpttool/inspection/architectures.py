@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,8 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ckpttool.errors import CheckpointError
-from ckpttool.io import dtypes
+from ckpttool.errors import CheckpointError, UnsupportedError
+from ckpttool.inspection.cost import Cost, Given, LayerCost, cost_of_file
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import generation_of
 from ckpttool.model.sizes import Shape
@@ -36,6 +35,7 @@ class ExpectedLayer:
     slots: tuple[SpecSlot, ...]
     graph: LayerGraph | None = None
     opaque: bool = False
+    cost: LayerCost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Expected(Displayed):
     """The weights that an architecture expects, layer by layer.
 
     `kind` is "architecture" or "spec". `writer` is the version of Keras that wrote it, as far as that is known.
-    `problem` says why its weights are not known; empty where they are.
+    `problem` says why its weights are not known; empty where they are. `cost` is that of a run, if asked for.
     """
 
     path: Path
@@ -56,6 +56,7 @@ class Expected(Displayed):
     inputs: tuple[tuple[str, Shape | None], ...] = ()
     outputs: tuple[tuple[str, Shape | None], ...] = ()
     problem: str = ""
+    cost: Cost | None = None
 
     @property
     def slots(self) -> tuple[SpecSlot, ...]:
@@ -75,31 +76,11 @@ class Expected(Displayed):
         return replace(self, layers=tuple(matches))
 
 
-def params_of(slots: Iterable[SpecSlot]) -> int | None:
-    """The number of parameters of weights; None where a shape is not known."""
-    total = 0
-    for slot in slots:
-        if slot.shape is None or None in slot.shape:
-            return None
-        total += math.prod(size or 0 for size in slot.shape)
-    return total
-
-
-def nbytes_of(slots: Iterable[SpecSlot]) -> int | None:
-    """The number of bytes of weights; None where a shape or a dtype is not known."""
-    total = 0
-    for slot in slots:
-        params, item = params_of([slot]), dtypes.itemsize(slot.dtype)
-        if params is None or item is None:
-            return None
-        total += params * item
-    return total
-
-
-def expected_in(path: str | os.PathLike[str]) -> Expected | None:
+def expected_in(path: str | os.PathLike[str], cost: Given | None = None) -> Expected | None:
     """The weights that the architecture or spec in a text file expects; None where the file is no such text.
 
-    Raises a CheckpointError for a spec that cannot be read.
+    `cost` asks for what the model costs with inputs of these shapes, or of those that it declares where it is empty.
+    Raises a CheckpointError for a spec that cannot be read, and where the cost cannot be counted.
     """
     size = text_size(path)
     if size is None:
@@ -110,8 +91,20 @@ def expected_in(path: str | os.PathLike[str]) -> Expected | None:
     except CheckpointError:  # another kind of text: the readers of checkpoints have the better error for it
         return None
     if architecture is None:
+        if cost is not None:
+            raise UnsupportedError(
+                "a spec lists weights, not what layers compute: it has no cost",
+                path=os.fspath(path),
+                hint="name the architecture or the whole model",
+            )
         return _of_spec(Path(path), size, spec_of_text(path))
-    return _of_architecture(Path(path), size, architecture)
+    expected = _of_architecture(Path(path), size, architecture)
+    if cost is None:
+        return expected
+    found = cost_of_file(path, architecture, cost)
+    costs = found.by_layer()
+    layers = tuple(replace(layer, cost=costs.get(layer.layer)) for layer in expected.layers)
+    return replace(expected, layers=layers, cost=found)
 
 
 def expected_by_spec(spec: Spec) -> Expected:

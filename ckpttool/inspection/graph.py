@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ckpttool.errors import CheckpointError
-from ckpttool.inspection.architectures import params_of
+from ckpttool.inspection.slot_sizes import params_of
 from ckpttool.model import Architecture
 from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.graph import Tensor, read_references

@@ -21,6 +21,7 @@ from ckpttool.notebook import Displayed
 from ckpttool.saved_model import SavedModel
 
 if TYPE_CHECKING:
+    from ckpttool.inspection.cost import Cost, Given
     from ckpttool.model.support import Support
 
 _COUNTS = ("int64", "int32")  # what iterations are on TensorFlow, and on other backends
@@ -82,6 +83,7 @@ class Info(Displayed):
     layouts: Mapping[str, str] = field(default_factory=dict)
     is_of_keras: bool = False
     saved_model: SavedModel | None = None
+    cost: "Cost | None" = None
 
     def __repr__(self) -> str:
         model = f", {self.model_class} {self.model_name!r}" if self.model_class else ""
@@ -103,10 +105,13 @@ def info(path: str | os.PathLike[str]) -> Info:
         return describe(checkpoint)
 
 
-def describe(checkpoint: Checkpoint) -> Info:
-    """The description of a checkpoint; reads the optimizer's scalars and no other array."""
+def describe(checkpoint: Checkpoint, cost: "Given | None" = None) -> Info:
+    """The description of a checkpoint; reads the optimizer's scalars and no other array.
+
+    `cost` asks for what the model costs with inputs of these shapes, or with those that it declares where it is empty.
+    """
     architecture = architecture_of(checkpoint)
-    listing = list_checkpoint(checkpoint, Choice(architecture=architecture))
+    listing = list_checkpoint(checkpoint, Choice(architecture=architecture, cost=cost))
     return Info(
         path=checkpoint.path,
         kind=checkpoint.kind,
@@ -133,6 +138,7 @@ def describe(checkpoint: Checkpoint) -> Info:
         layouts=dict(_layouts(architecture)) if architecture else {},
         is_of_keras=_is_of_keras(architecture) if architecture else False,
         saved_model=checkpoint.saved_model,
+        cost=listing.cost,
     )
 
 

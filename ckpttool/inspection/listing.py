@@ -23,6 +23,7 @@ from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:
     from ckpttool.arrays.statistics import Picture, Stats
+    from ckpttool.inspection.cost import Cost, Given, LayerCost
     from ckpttool.model.summary import LayerGraph
 
 MAX_DEPTH = 64  # names at the start of a path that are taken as layers; a bound on the work for a hostile name
@@ -49,12 +50,13 @@ class LayerRow:
     inferred: bool
     rows: tuple[Row, ...]
     graph: LayerGraph | None = None
+    cost: LayerCost | None = None
 
     @classmethod
-    def of(cls, rows: Sequence[Row], graph: LayerGraph | None = None) -> LayerRow:
+    def of(cls, rows: Sequence[Row], graph: LayerGraph | None = None, cost: LayerCost | None = None) -> LayerRow:
         """The layer to which all `rows` belong."""
         first = rows[0]
-        return cls(first.layer, first.class_name, first.frozen, first.inferred, tuple(rows), graph)
+        return cls(first.layer, first.class_name, first.frozen, first.inferred, tuple(rows), graph, cost)
 
     @property
     def total(self) -> Total:
@@ -82,7 +84,8 @@ class Listing(Displayed):
 
     `trainable` and `non_trainable` are the sums over the model's trainable and non-trainable weights, as far as the
     config says; None without a config. `assets` are the files of layers that are stored beside the weights, by path,
-    with their sizes in bytes. `graph` has the output shapes and connections of layers by name, if asked for.
+    with their sizes in bytes. `graph` has the output shapes and connections of layers by name, if asked for, and `cost`
+    the cost of a run.
     """
 
     path: Path
@@ -98,6 +101,7 @@ class Listing(Displayed):
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
     assets: Mapping[str, int] = field(default_factory=dict)
+    cost: Cost | None = None
 
     def __repr__(self) -> str:
         return (
@@ -115,14 +119,17 @@ class Listing(Displayed):
         gathered: dict[str, list[Row]] = {}
         for row in self.rows:
             gathered.setdefault(row.layer, []).append(row)
-        with_weights = {name: LayerRow.of(rows, self.graph.get(name)) for name, rows in gathered.items()}
+        costs = self.cost.by_layer() if self.cost else {}
+        with_weights = {
+            name: LayerRow.of(rows, self.graph.get(name), costs.get(name)) for name, rows in gathered.items()
+        }
         ordered = dict[str, LayerRow]()
         for layer in self.layers:
             if layer.path in with_weights:
                 ordered[layer.path] = with_weights[layer.path]
             elif not _inside(layer.path, gathered):
-                graph = self.graph.get(layer.path)
-                ordered[layer.path] = LayerRow(layer.path, layer.class_name, not layer.trainable, False, (), graph)
+                facts = self.graph.get(layer.path), costs.get(layer.path)
+                ordered[layer.path] = LayerRow(layer.path, layer.class_name, not layer.trainable, False, (), *facts)
         return (*ordered.values(), *(row for name, row in with_weights.items() if name not in ordered))
 
 
@@ -138,7 +145,8 @@ class Choice:
 
     Empty `sections` means all sections, empty `match` all weights; `match` are globs over layers and paths.
     `architecture` gives the names and classes of layers for a checkpoint that stores none. `graph` asks for the output
-    shapes of layers and for their connections, `pictures` for the histograms and the magnitudes that charts show.
+    shapes of layers and for their connections, `pictures` for the histograms and the magnitudes that charts show,
+    `cost` for what the model costs with inputs of these shapes, or of those that it declares where it is empty.
     """
 
     sections: frozenset[Section] = frozenset()
@@ -149,6 +157,7 @@ class Choice:
     architecture: Architecture | None = None
     graph: bool = False
     pictures: bool = False
+    cost: Given | None = None
 
     @property
     def reads(self) -> bool:
@@ -202,6 +211,7 @@ def list_checkpoint(
         refusals=checkpoint.refusals,
         notes=(*checkpoint.notes, *_notes(checkpoint, everything, namer.problem)),
         assets=_assets(checkpoint),
+        cost=None if choice.cost is None else _cost(checkpoint, architecture, choice.cost),
     )
 
 
@@ -221,6 +231,12 @@ def _graph(architecture: Architecture) -> Mapping[str, LayerGraph]:
     from ckpttool.model.summary import graph_of  # here, since few listings need the rules for shapes
 
     return graph_of(architecture)
+
+
+def _cost(checkpoint: Checkpoint, architecture: Architecture | None, given: Given) -> Cost:
+    from ckpttool.inspection.cost import cost_of_checkpoint  # here, since few listings need the rules for shapes
+
+    return cost_of_checkpoint(checkpoint, architecture, given)
 
 
 def _total_where(rows: Iterable[Row], trainable: bool) -> Total | None:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ckpttool.escape import printable
+from ckpttool.render.costs import COST_KEYS
 from ckpttool.render.style import Style, date
 from ckpttool.render.tables import cut_to_depth
 
 if TYPE_CHECKING:
     from ckpttool.inspection.directories import Summary
-    from ckpttool.inspection.listing import Listing
+    from ckpttool.inspection.listing import LayerRow, Listing
 
 _WEIGHTS = ("path", "layer", "class", "weight", "shape", "dtype", "params", "nbytes", "section")
 _STATS = ("min", "max", "mean", "std", "zeros", "nan", "inf")
@@ -23,15 +24,18 @@ def listing(result: Listing, style: Style) -> str:
     """The weights, or the layers, of a checkpoint."""
     if style.layers:
         layers = cut_to_depth(result.by_layer(), style.depth)
-        lines = [
-            (layer.layer, layer.class_name, layer.total.weights, layer.total.params, layer.total.nbytes)
-            for layer in layers
-        ]
-        return rows(("layer", "class", "weights", "params", "nbytes"), lines)
+        more = COST_KEYS if result.cost else ()
+        lines = [(*_layer_cells(layer), *(getattr(layer.cost, key, None) for key in more)) for layer in layers]
+        return rows(("layer", "class", "weights", "params", "nbytes", *more), lines)
     with_stats = any(row.stats for row in result.rows)
     with_sha256 = any(row.sha256 for row in result.rows)
     titles = (*_WEIGHTS, *(_STATS if with_stats else ()), *(("sha256",) if with_sha256 else ()))
     return rows(titles, _weight_rows(result, with_stats, with_sha256))
+
+
+def _layer_cells(layer: LayerRow) -> tuple[object, ...]:
+    total = layer.total
+    return layer.layer, layer.class_name, total.weights, total.params, total.nbytes
 
 
 def _weight_rows(result: Listing, with_stats: bool, with_sha256: bool) -> Iterable[tuple[object, ...]]:

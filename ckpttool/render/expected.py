@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.escape import printable
-from ckpttool.inspection.architectures import Expected, ExpectedLayer, nbytes_of, params_of
+from ckpttool.inspection.architectures import Expected, ExpectedLayer
+from ckpttool.inspection.slot_sizes import nbytes_of, params_of
 from ckpttool.render import csv as csv_output
 from ckpttool.render import html
 from ckpttool.render import json as json_output
+from ckpttool.render.costs import COST_HEADERS, cost_cells, cost_facts, cost_json, cost_lines, layer_cost_json
 from ckpttool.render.expected_phrases import head_facts, info_facts, sums
 from ckpttool.render.markdown import as_table, escaped
 from ckpttool.render.style import Style, shape
@@ -26,16 +28,24 @@ _UNKNOWN = "not known"
 def text(result: Expected, style: Style) -> str:
     """The facts of the file, its layers with the weights that they expect, and the sums."""
     head = f"{printable(str(result.path))}\n{', '.join(head_facts(result))}"
-    cells = [line for layer in result.layers for line in _cells(layer)]
-    return "\n\n".join(filter(None, (head, table(cells, _TITLES) if cells else "", "\n".join(sums(result)))))
+    titles = _titles(result)
+    cells = [line[: len(titles)] for layer in result.layers for line in _cells(layer)]
+    lines = [*sums(result), *cost_lines(result.cost)]
+    return "\n\n".join(filter(None, (head, table(cells, titles) if cells else "", "\n".join(lines))))
 
 
 def markdown(result: Expected, style: Style) -> str:
     """The same as `text`, in Markdown below a heading."""
     head = f"### {escaped(printable(result.path.name))}\n\n{escaped(', '.join(head_facts(result)))}"
-    cells = [line for layer in result.layers for line in _cells(layer)]
-    lines = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in sums(result))
-    return "\n\n".join(filter(None, (head, as_table(cells, _TITLES) if cells else "", lines)))
+    titles = _titles(result)
+    cells = [line[: len(titles)] for layer in result.layers for line in _cells(layer)]
+    below = (*sums(result), *cost_lines(result.cost))
+    lines = "\n".join(f"- {escaped(' '.join(line.split()))}" for line in below)
+    return "\n\n".join(filter(None, (head, as_table(cells, titles) if cells else "", lines)))
+
+
+def _titles(result: Expected) -> list[str]:
+    return [*_TITLES, *(COST_HEADERS if result.cost else ())]
 
 
 def csv(result: Expected, style: Style) -> str:
@@ -60,12 +70,14 @@ def csv(result: Expected, style: Style) -> str:
 
 def json(result: Expected, style: Style) -> str:
     """One JSON object; docs/json.md documents its shape."""
-    return json_output.dumps({**_head(result), "layers": [_layer(layer) for layer in result.layers]})
+    return json_output.dumps(
+        {**_head(result), "layers": [_layer(layer) for layer in result.layers], **cost_json(result.cost)}
+    )
 
 
 def info(result: Expected, style: Style) -> str:
     """The facts of the file, one a line."""
-    shown = [(label, value) for label, value in info_facts(result) if value]
+    shown = [(label, value) for label, value in (*info_facts(result), *cost_facts(result.cost)) if value]
     width = max(len(label) for label, _ in shown)
     return "\n".join(f"{label:<{width}}  {printable(value)}" for label, value in shown)
 
@@ -78,6 +90,7 @@ def info_json(result: Expected, style: Style) -> str:
             "layers": len(result.layers),
             "inputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.inputs],
             "outputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in result.outputs],
+            **cost_json(result.cost),
         }
     )
 
@@ -100,11 +113,11 @@ def _cells(layer: ExpectedLayer) -> Iterator[list[str]]:
     """A row for each weight of a layer, or one for a layer without any."""
     name = printable(layer.layer or "(model)", 200)
     first = [name, printable(layer.class_name or "", 100), "frozen" if layer.frozen else "", output_cell(layer.graph)]
-    last = inbound_cell(layer.graph)
+    last = [inbound_cell(layer.graph), *cost_cells(layer.cost)]
     if not layer.slots:
-        yield [*first, "only its own class knows its weights" if layer.opaque else "", "", "", "", last]
+        yield [*first, "only its own class knows its weights" if layer.opaque else "", "", "", "", *last]
     for at, slot in enumerate(layer.slots):
-        yield [*(first if not at else [""] * 4), *_slot_cells(slot), "" if at else last]
+        yield [*(first if not at else [""] * 4), *_slot_cells(slot), *([""] * len(last) if at else last)]
 
 
 def _slot_cells(slot: SpecSlot) -> list[str]:
@@ -153,4 +166,5 @@ def _layer(layer: ExpectedLayer) -> dict[str, Any]:
             }
             for slot in layer.slots
         ],
+        **layer_cost_json(layer.cost),
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ckpttool.escape import printable
-from ckpttool.inspection.architectures import Expected, nbytes_of, params_of
+from ckpttool.inspection.architectures import Expected
+from ckpttool.inspection.slot_sizes import nbytes_of, params_of
 from ckpttool.model.spec import SpecSlot
 from ckpttool.render.style import count_of, shape, size
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
+from ckpttool.render.costs import cost_json, layer_cost_json
 from ckpttool.render.style import Style, date
 from ckpttool.render.tables import cut_to_depth
 
@@ -50,18 +51,16 @@ def _listing(result: Listing, style: Style) -> dict[str, Any]:
                 "frozen": layer.frozen,
                 "inferred": layer.inferred,
                 **_total(layer.total),
-                **_graph(layer),
+                **(_graph(layer) | layer_cost_json(layer.cost)),
             }
             for layer in cut_to_depth(result.by_layer(), style.depth)
         ]
     else:
         document["weights"] = [_row(row) for row in result.rows]
     document["totals"] = {section.value: _total(total) for section, total in result.totals.items()}
-    document |= _by_training(result)
-    document["assets"] = [{"path": path, "nbytes": nbytes} for path, nbytes in result.assets.items()]
-    document["refusals"] = [_refusal(refusal) for refusal in result.refusals]
-    document["notes"] = list(result.notes)
-    return document
+    assets = [{"path": path, "nbytes": nbytes} for path, nbytes in result.assets.items()]
+    document |= {**_by_training(result), "assets": assets, **cost_json(result.cost)}
+    return document | {"refusals": list(map(_refusal, result.refusals)), "notes": list(result.notes)}
 
 
 def _graph(layer: LayerRow) -> dict[str, Any]:
@@ -227,6 +226,7 @@ def info(result: Info, style: Style) -> str:
             "notes": list(result.notes),
         }
         | ({"saved_model": _saved_model(result.saved_model)} if result.saved_model else {})
+        | cost_json(result.cost)
     )
 
 

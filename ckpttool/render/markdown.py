@@ -10,11 +10,11 @@ from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.render.style import Style, producer, size
 from ckpttool.render.tables import (
-    LAYER_HEADERS,
     SAVED_FROM,
     SUMMARY_HEADERS,
     cut_to_depth,
     layer_cells,
+    layer_headers,
     shown_rows,
     summary_cells,
     totals,
@@ -41,8 +41,9 @@ def escaped(cell: str) -> str:
 def listing(result: Listing, style: Style) -> str:
     """A listing with a heading, a table and the totals."""
     if style.layers:
-        titles = LAYER_HEADERS
-        cells = [layer_cells(layer) for layer in cut_to_depth(result.by_layer(), style.depth)]
+        titles = layer_headers(result)
+        layers = cut_to_depth(result.by_layer(), style.depth)
+        cells = [layer_cells(layer)[: len(titles)] for layer in layers]
     else:
         titles = weight_headers(result)
         cells = [weight_cells(row, titles) for row in shown_rows(result)]

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
+from ckpttool.inspection.cost import added_cost
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
+from ckpttool.render.costs import COST_HEADERS, cost_cells, cost_lines
 from ckpttool.render.style import date, number, pretty_layer, producer, shape, size
 
 if TYPE_CHECKING:
@@ -86,8 +88,13 @@ _MANY = 6
 _ASSETS = 20  # files that a listing names
 
 
+def layer_headers(listing: Listing) -> list[str]:
+    """The column titles of a table of layers, with those of costs where they were asked for."""
+    return [*LAYER_HEADERS, *(COST_HEADERS if listing.cost else ())]
+
+
 def layer_cells(layer: LayerRow) -> list[str]:
-    """The cells of one layer."""
+    """The cells of one layer, those of its cost last; a table takes as many of them as it has titles."""
     weights = [row.weight for row in layer.rows]
     shapes = " ".join(shape(weight.shape) for weight in weights[:_MANY]) + (" ..." if len(weights) > _MANY else "")
     return [
@@ -101,6 +108,7 @@ def layer_cells(layer: LayerRow) -> list[str]:
         f"{layer.total.params:,}" if weights else "",
         size(layer.total.nbytes) if weights else "",
         inbound_cell(layer.graph),
+        *cost_cells(layer.cost),
     ]
 
 
@@ -138,11 +146,12 @@ def _joined(name: str, group: list[LayerRow]) -> LayerRow:
     if len(group) == 1 and group[0].layer == name:
         return group[0]
     own = next((layer for layer in group if layer.layer == name), None)
+    cost = added_cost(name, [layer.cost for layer in group if layer.cost])
     rows = tuple(row for layer in group for row in layer.rows)
     inferred = any(layer.inferred for layer in group)
     if own is None:
-        return LayerRow(name, None, None, inferred, rows)
-    return replace(own, inferred=inferred, rows=rows)
+        return LayerRow(name, None, None, inferred, rows, cost=cost)
+    return replace(own, inferred=inferred, rows=rows, cost=cost)
 
 
 def totals(listing: Listing) -> list[str]:
@@ -152,7 +161,7 @@ def totals(listing: Listing) -> list[str]:
         lines.append(f"{section.value:<10}{_sum(total)}")
         if section is Section.MODEL and listing.trainable and listing.non_trainable:
             lines.append(f"  {by_training(listing)}")
-    lines += _assets(listing.assets)
+    lines += _assets(listing.assets) + cost_lines(listing.cost)
     if any(row.inferred for row in listing.rows):
         lines.append("~ the name is not stored; it is inferred from the config or the path")
     return lines

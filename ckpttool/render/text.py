@@ -10,13 +10,14 @@ from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import MAX_DEPTH, LayerRow, Listing, Row, Total
+from ckpttool.render.costs import cost_facts
 from ckpttool.render.style import Style, count_of, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
-    LAYER_HEADERS,
     SUMMARY_HEADERS,
     by_training,
     cut_to_depth,
     layer_cells,
+    layer_headers,
     shown_rows,
     summary_cells,
     totals,
@@ -79,7 +80,9 @@ def _weights(result: Listing, style: Style) -> str:
 
 
 def _layers(result: Listing, style: Style) -> str:
-    return table([layer_cells(layer) for layer in cut_to_depth(result.by_layer(), style.depth)], LAYER_HEADERS)
+    titles = layer_headers(result)
+    rows = (layer_cells(layer) for layer in cut_to_depth(result.by_layer(), style.depth))
+    return table([cells[: len(titles)] for cells in rows], titles)
 
 
 def table(cells: list[list[str]], titles: list[str]) -> str:
@@ -178,6 +181,7 @@ def facts(result: Info) -> Iterator[tuple[str, str]]:
     for key, text in result.compiled.items():
         yield key.replace("_", " "), text
     yield "compiled with", _optimizer(result)
+    yield from cost_facts(result.cost)
     if result.saved_model is not None:
         yield from _saved_model(result.saved_model)
     yield "architecture", f"{result.companion} (a guess by its name)" if result.companion else ""

@@ -7,8 +7,9 @@ from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import argument, at_least, differ, listed, misfit, ranked, shapes, switched
 from ckpttool.model.layers.einsum import einsum_dense_part
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights
+from ckpttool.model.layers.work import SOFTMAX, Run, Work, added, counted, elements
 from ckpttool.model.output_rule import Infer, Outputs
-from ckpttool.model.sizes import Inputs, Shape, Size
+from ckpttool.model.sizes import Inputs, Shape, Size, times
 from ckpttool.model.slots import Part, Slot
 
 _LETTERS = string.ascii_lowercase
@@ -166,6 +167,47 @@ def _query_value_key(call: Call) -> tuple[Shape | None, Shape | None, Shape | No
     return query, value, key if argument(call, 2, "key") is not None else value
 
 
+def attention_work(run: Run) -> Work | None:
+    """Attention: query by key, a softmax, scores by value; with `use_scale` a product for each score.
+
+    With scores of `concat`, and in AdditiveAttention, each pair of rows is added, goes through tanh and is summed up.
+    """
+    given = listed(run.args, run.call, 2, 3)
+    query, value, key = given[0], given[1], given[-1]
+    if query is None or value is None or key is None:
+        return None
+    scores = times(*query[:-1], key[-2])
+    scaled = times(scores, 1 if run.args.flag("use_scale", False) else 0)
+    weighted = counted(times(scores, value[-1]), times(scores, SOFTMAX))
+    if run.args.class_name == "AdditiveAttention" or run.args.choice("score_mode", "dot", "concat") == "concat":
+        return added(weighted, counted(times(scores, query[-1]), times(scores, query[-1], 2)))
+    return added(weighted, counted(times(scores, query[-1]), scaled))
+
+
+def heads_work(run: Run) -> Work | None:
+    """Attention with heads: projections with their biases, query by key, a scale, a softmax, scores by value.
+
+    Not known with `attention_axes`, which leave some axes of query and key side by side.
+    """
+    query, value, key = _query_value_key(run.call)
+    if query is None or value is None or key is None or run.args.config.get("attention_axes") is not None:
+        return None
+    part = run.part(query, value, key)
+    rows = dict.fromkeys(("query", "gate", "attention_output"), times(*query[:-1]))
+    rows |= {"key": times(*key[:-1]), "value": times(*value[:-1])}
+    kernels = {child.name: slot.shape for _, child in part.children for slot in child.slots if slot.name == "kernel"}
+    projected = [
+        counted(size, 0) if slot.name == "kernel" else counted(0, size)
+        for _, child in part.children
+        for slot in child.slots
+        for size in [times(rows[child.name], elements(slot.shape))]
+    ]
+    heads, width = (kernels["query"] or (None, None))[-2:]
+    scores = times(query[0], *query[1:-1], *key[1:-1], heads)
+    products = [counted(times(scores, width)), counted(times(scores, (kernels["value"] or (None,))[-1]))]
+    return added(*projected, *products, counted(other=times(scores, SOFTMAX + 1)))
+
+
 _PARAMETERS = ("query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask")
 
 
@@ -173,7 +215,13 @@ def _row(weights: Weights) -> LayerType:
     """The row of a layer that takes query, value and key as one list."""
     parameters = ("inputs", "mask", "training")
     return LayerType(
-        weights, attention_outputs, "attention", MaskUse.USED | MaskUse.PASSED, parameters, takes_training=True
+        weights,
+        attention_outputs,
+        "attention",
+        MaskUse.USED | MaskUse.PASSED,
+        parameters,
+        takes_training=True,
+        work=attention_work,
     )
 
 
@@ -185,6 +233,7 @@ ROWS = {
         grouped_query_attention_outputs,
         masks=MaskUse.PASSED_NOW,
         parameters=_PARAMETERS,
+        work=heads_work,
     ),
     "MultiHeadAttention": LayerType(
         multi_head_attention_weights,
@@ -192,5 +241,6 @@ ROWS = {
         masks=MaskUse.USED | MaskUse.PASSED,
         parameters=_PARAMETERS,
         takes_training=True,
+        work=heads_work,
     ),
 }

@@ -13,6 +13,7 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.layers.elementwise import same
 from ckpttool.model.layers.layer_type import Build, LayerType
 from ckpttool.model.layers.merge import concatenate, scaled_sum
+from ckpttool.model.layers.work import each_output, no_work
 from ckpttool.model.sizes import Inputs
 from ckpttool.model.slots import Part, Slot
 
@@ -37,14 +38,18 @@ _CONVNEXT, _SPACE = "keras.src.applications.convnext", "keras.src.layers.preproc
 BEYOND: Mapping[str, Beyond] = MappingProxyType(
     {
         "CustomScaleLayer": Beyond(
-            "keras.src.applications.inception_resnet_v2", frozenset({"scale"}), LayerType(outputs=scaled_sum)
+            "keras.src.applications.inception_resnet_v2",
+            frozenset({"scale"}),
+            LayerType(outputs=scaled_sum, work=each_output(2)),
         ),
         "LayerScale": Beyond(
-            _CONVNEXT, frozenset({"init_values", "projection_dim"}), LayerType(layer_scale_weights, same)
+            _CONVNEXT,
+            frozenset({"init_values", "projection_dim"}),
+            LayerType(layer_scale_weights, same, work=each_output(1)),
         ),
-        "StochasticDepth": Beyond(_CONVNEXT, frozenset({"drop_path_rate"}), LayerType(outputs=same)),
-        "TFDConcat": Beyond(_SPACE, frozenset({"axis"}), LayerType(outputs=concatenate)),
-        "TFDIdentity": Beyond(_SPACE, frozenset(), LayerType(outputs=same)),
+        "StochasticDepth": Beyond(_CONVNEXT, frozenset({"drop_path_rate"}), LayerType(outputs=same, work=no_work)),
+        "TFDConcat": Beyond(_SPACE, frozenset({"axis"}), LayerType(outputs=concatenate, work=no_work)),
+        "TFDIdentity": Beyond(_SPACE, frozenset(), LayerType(outputs=same, work=no_work)),
     }
 )
 """The classes that have a row, by name."""

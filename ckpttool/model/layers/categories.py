@@ -9,6 +9,7 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, differ, listed, misfit, sole
 from ckpttool.model.layers.layer_type import Build, LayerType
+from ckpttool.model.layers.work import no_work
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Inputs, Shape, Size, items
 from ckpttool.model.slots import Part, Slot
@@ -79,8 +80,10 @@ def _bins(args: Args) -> int:
 
 
 ROWS = {
-    "CategoryEncoding": LayerType(outputs=category_encoding_outputs, parameters=("inputs", "count_weights")),
-    "Discretization": LayerType(discretization_weights, discretization_outputs),
-    "HashedCrossing": LayerType(outputs=hashed_crossing_outputs),
-    "Hashing": LayerType(outputs=hashing_outputs),
+    "CategoryEncoding": LayerType(
+        outputs=category_encoding_outputs, parameters=("inputs", "count_weights"), work=no_work
+    ),
+    "Discretization": LayerType(discretization_weights, discretization_outputs, work=no_work),
+    "HashedCrossing": LayerType(outputs=hashed_crossing_outputs, work=no_work),
+    "Hashing": LayerType(outputs=hashing_outputs, work=no_work),
 }

@@ -8,6 +8,7 @@ from ckpttool.model.layers import quantized
 from ckpttool.model.layers.call_inputs import at_least, sole, whole
 from ckpttool.model.layers.layer_type import Build, LayerType, Weights
 from ckpttool.model.layers.spatial import Change, Image, changed, channels
+from ckpttool.model.layers.work import Run, Work, has_bias, positions, with_bias_and_activation
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.shape_arithmetic import convolved, transposed
 from ckpttool.model.sizes import MAX_SIZE, Inputs, Shape, Size, items, times
@@ -165,18 +166,40 @@ def _output_padding(args: Args, rank: int) -> tuple[int | None, ...]:
     return tuple(padding)
 
 
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+
+
+def conv_work(run: Run) -> Work | None:
+    """Convolutions: all kernels at each place of the output, padding included."""
+    return _at_places(run, run.output)
+
+
+def conv_transpose_work(run: Run) -> Work | None:
+    """Transposed convolutions: the kernel at each place of the input."""
+    return _at_places(run, run.input)
+
+
+def _at_places(run: Run, shape: Shape | None) -> Work | None:
+    if shape is None:
+        return None
+    macs = times(positions(Image.of(run.args, shape)), run.kernels(*KERNELS))
+    return with_bias_and_activation(run, macs, has_bias(run.args))
+
+
 ROWS = {
-    **{f"Conv{rank}D": LayerType(conv_weights(rank), conv_outputs(rank)) for rank in (1, 2, 3)},
+    **{f"Conv{rank}D": LayerType(conv_weights(rank), conv_outputs(rank), work=conv_work) for rank in (1, 2, 3)},
     **{
-        f"Conv{rank}DTranspose": LayerType(conv_transpose_weights(rank), conv_transpose_outputs(rank))
+        f"Conv{rank}DTranspose": LayerType(
+            conv_transpose_weights(rank), conv_transpose_outputs(rank), work=conv_transpose_work
+        )
         for rank in (1, 2, 3)
     },
     **{
-        f"DepthwiseConv{rank}D": LayerType(depthwise_conv_weights(rank), depthwise_conv_outputs(rank))
+        f"DepthwiseConv{rank}D": LayerType(depthwise_conv_weights(rank), depthwise_conv_outputs(rank), work=conv_work)
         for rank in (1, 2)
     },
     **{
-        f"SeparableConv{rank}D": LayerType(separable_conv_weights(rank), separable_conv_outputs(rank))
+        f"SeparableConv{rank}D": LayerType(separable_conv_weights(rank), separable_conv_outputs(rank), work=conv_work)
         for rank in (1, 2)
     },
 }

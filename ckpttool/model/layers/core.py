@@ -4,6 +4,7 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import main, shapes
 from ckpttool.model.layers.layer_type import LayerType, MaskUse
+from ckpttool.model.layers.work import no_work
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import read_shape
 
@@ -29,7 +30,7 @@ def lambda_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 
 
 ROWS = {
-    "InputLayer": LayerType(outputs=input_layer_outputs, masks=MaskUse.PASSED),
+    "InputLayer": LayerType(outputs=input_layer_outputs, masks=MaskUse.PASSED, work=no_work),
     "Lambda": LayerType(outputs=lambda_outputs, parameters=("inputs", "training", "mask")),
     "Layer": LayerType(),
 }

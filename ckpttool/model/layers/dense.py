@@ -7,8 +7,9 @@ from ckpttool.model.layers import quantized
 from ckpttool.model.layers.call_inputs import at_least, sole, switched
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse
 from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.work import Run, Work, counted, elements, has_bias, no_work, with_bias_and_activation
 from ckpttool.model.output_rule import Infer, Outputs
-from ckpttool.model.sizes import Inputs, Shape, Size, divided
+from ckpttool.model.sizes import Inputs, Shape, Size, divided, times
 from ckpttool.model.slots import Part, Slot
 
 _EMBEDDING_ORDER = (
@@ -37,6 +38,12 @@ def dense_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """Dense: `units` on the last axis."""
     units, shape = args.size("units"), at_least(args, sole(args, call), 2)
     return (None,) if shape is None else ((*shape[:-1], units),)
+
+
+def dense_work(run: Run) -> Work | None:
+    """Dense: the kernel for each row of the input."""
+    macs = None if run.input is None else times(elements(run.input[:-1]), run.kernels("kernel"))
+    return with_bias_and_activation(run, macs, has_bias(run.args))
 
 
 def _kernel(policy: Policy, rows: Size, units: int) -> list[Slot]:
@@ -135,10 +142,20 @@ def _reverse(policy: Policy, rows: int, columns: int) -> list[Slot]:
     ]
 
 
+def reversible_embedding_work(run: Run) -> Work | None:
+    """ReversibleEmbedding: nothing to look vectors up; the other way a product with all of them."""
+    if not switched(run.args, run.call, 1, "reverse"):
+        return Work()
+    return counted(times(elements(run.output), run.args.size("output_dim")))
+
+
 ROWS = {
-    "Dense": LayerType(dense_weights, dense_outputs, masks=MaskUse.PASSED),
-    "Embedding": LayerType(embedding_weights, embedding_outputs),
+    "Dense": LayerType(dense_weights, dense_outputs, masks=MaskUse.PASSED, work=dense_work),
+    "Embedding": LayerType(embedding_weights, embedding_outputs, work=no_work),
     "ReversibleEmbedding": LayerType(
-        reversible_embedding_weights, reversible_embedding_outputs, parameters=("inputs", "reverse")
+        reversible_embedding_weights,
+        reversible_embedding_outputs,
+        parameters=("inputs", "reverse"),
+        work=reversible_embedding_work,
     ),
 }

@@ -10,6 +10,7 @@ from ckpttool.model.layers import quantized
 from ckpttool.model.layers.call_inputs import at_least, differ, misfit, sole
 from ckpttool.model.layers.layer_type import Build, LayerType
 from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.work import Run, Work, elements, with_bias_and_activation
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import MAX_RANK, Inputs, Shape, Size, times
 from ckpttool.model.slots import Part, Slot
@@ -226,4 +227,14 @@ def _output(args: Args, equation: Equation, shape: Shape, output_shape: Shape) -
     return output
 
 
-ROWS = {"EinsumDense": LayerType(einsum_dense_weights, einsum_dense_outputs)}
+def einsum_dense_work(run: Run) -> Work | None:
+    """EinsumDense: a multiply-add for each value that comes out and each place of the labels that are summed over."""
+    if run.input is None:
+        return None
+    equation = Equation.of(run.args)
+    sizes = _Sizes.of(run.args, equation, run.input).of_inputs()
+    summed = [size for label, size in sizes.items() if equation.is_reduced(label)]
+    return with_bias_and_activation(run, times(elements(run.output), *summed), "bias_axes" in run.args)
+
+
+ROWS = {"EinsumDense": LayerType(einsum_dense_weights, einsum_dense_outputs, work=einsum_dense_work)}

@@ -10,6 +10,7 @@ from ckpttool.model.layers.call_inputs import at_least, main, misfit, ranked, sh
 from ckpttool.model.layers.elementwise import same
 from ckpttool.model.layers.layer_type import LayerType, each
 from ckpttool.model.layers.spatial import channels_first
+from ckpttool.model.layers.work import no_work
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Shape
 
@@ -60,7 +61,7 @@ RandomTranslation RandomZoom Solarization
 """
 
 ROWS = {
-    **each(_SAME, LayerType(outputs=same)),
+    **each(_SAME, LayerType(outputs=same, work=no_work)),
     **each("CenterCrop RandomCrop Resizing", LayerType(outputs=sized)),
     "MaxNumBoundingBoxes": LayerType(outputs=max_boxes),
     "RandomColorDegeneration": LayerType(outputs=colored),

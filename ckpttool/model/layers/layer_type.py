@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.layers.call_inputs import unknown
+from ckpttool.model.layers.work import WorkRule, unknown_work
 from ckpttool.model.output_rule import Rule
 from ckpttool.model.sizes import Inputs
 from ckpttool.model.slots import Part
@@ -39,7 +40,8 @@ def no_weights(args: Args, inputs: Inputs, build: Build) -> Part:
 
 class LayerType(NamedTuple):
     """One class of layers. `parameters` are those of its `call` where it takes more than its inputs (3.15);
-    `takes_training` says that a recorded call of Keras 1 or 2 may pass `training` on to Keras 3."""
+    `takes_training` says that a recorded call of Keras 1 or 2 may pass `training` on to Keras 3. `work` counts the
+    operations of a call."""
 
     weights: Weights = no_weights
     outputs: Rule = unknown
@@ -47,6 +49,7 @@ class LayerType(NamedTuple):
     masks: MaskUse = MaskUse.NONE
     parameters: tuple[str, ...] = ()
     takes_training: bool = False
+    work: WorkRule = unknown_work
 
 
 def each(names: str, row: LayerType) -> dict[str, LayerType]:

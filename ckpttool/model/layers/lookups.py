@@ -13,6 +13,7 @@ from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, sole
 from ckpttool.model.layers.categories import encoded
 from ckpttool.model.layers.layer_type import Build, LayerType
+from ckpttool.model.layers.work import no_work
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Inputs, Size
 from ckpttool.model.slots import Part, Slot, Vocabulary
@@ -82,7 +83,7 @@ def _vocabulary_size(args: Args) -> Size:
 
 
 ROWS = {
-    "IntegerLookup": LayerType(lookup_weights, lookup_outputs, kind="lookup"),
-    "StringLookup": LayerType(lookup_weights, lookup_outputs, kind="lookup"),
-    "TextVectorization": LayerType(text_vectorization_weights, text_vectorization_outputs, kind="lookup"),
+    "IntegerLookup": LayerType(lookup_weights, lookup_outputs, kind="lookup", work=no_work),
+    "StringLookup": LayerType(lookup_weights, lookup_outputs, kind="lookup", work=no_work),
+    "TextVectorization": LayerType(text_vectorization_weights, text_vectorization_outputs, kind="lookup", work=no_work),
 }

@@ -7,8 +7,9 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import differ, listed, misfit
 from ckpttool.model.layers.layer_type import LayerType, each
+from ckpttool.model.layers.work import Run, Work, average_work, counted, elements, merge_work, no_work
 from ckpttool.model.output_rule import Infer, Outputs, Rule
-from ckpttool.model.sizes import Shape, Size
+from ckpttool.model.sizes import Shape, Size, times
 
 
 def elementwise(*counts: int) -> Rule:
@@ -117,6 +118,19 @@ def dot(args: Args, call: Call, infer: Infer) -> Outputs:
     return (output if len(output) > 1 else (*output, 1),)
 
 
+def dot_work(run: Run) -> Work | None:
+    """Dot: a multiply-add for each value of the summed axis and each value that comes out; with `normalize` both
+    inputs are divided by their lengths."""
+    first, axes = run.input, run.args.axes("axes")
+    if first is None or not axes:
+        return None
+    macs = times(elements(run.output), first[_summed(run.args, first, axes[0])])
+    normalized = run.args.flag("normalize", False)
+    sizes = [elements(shape) for shape in run.inputs]
+    lengths = None if None in sizes else 3 * sum(size or 0 for size in sizes)
+    return counted(macs, lengths if normalized else 0)
+
+
 def _summed(args: Args, shape: Shape, axis: int) -> int:
     """The number of an axis that is summed over, counted from the front; not that of the batch."""
     at = axis + len(shape) if axis < 0 else axis
@@ -126,8 +140,9 @@ def _summed(args: Args, shape: Shape, axis: int) -> int:
 
 
 ROWS = {
-    **each("Add Average Maximum Minimum Multiply", LayerType(outputs=elementwise(), kind="elementwise merge")),
-    "Subtract": LayerType(outputs=elementwise(2), kind="elementwise merge"),
-    "Concatenate": LayerType(outputs=concatenate),
-    "Dot": LayerType(outputs=dot),
+    **each("Add Maximum Minimum Multiply", LayerType(outputs=elementwise(), kind="elementwise merge", work=merge_work)),
+    "Average": LayerType(outputs=elementwise(), kind="elementwise merge", work=average_work),
+    "Subtract": LayerType(outputs=elementwise(2), kind="elementwise merge", work=merge_work),
+    "Concatenate": LayerType(outputs=concatenate, work=no_work),
+    "Dot": LayerType(outputs=dot, work=dot_work),
 }

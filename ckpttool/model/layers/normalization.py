@@ -8,6 +8,7 @@ from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import misfit, sole
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse
 from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.work import each_output
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Inputs, Shape
 from ckpttool.model.slots import Part, Slot
@@ -125,12 +126,20 @@ def features(args: Args, shape: Shape | None) -> Shape | None:
 
 ROWS = {
     "BatchNormalization": LayerType(
-        batch_normalization_weights, same_outputs, masks=MaskUse.PASSED | MaskUse.TAKEN, takes_training=True
+        batch_normalization_weights,
+        same_outputs,
+        masks=MaskUse.PASSED | MaskUse.TAKEN,
+        takes_training=True,
+        work=each_output(2),
     ),
-    "GroupNormalization": LayerType(group_normalization_weights, group_normalization_outputs, masks=MaskUse.PASSED),
-    "LayerNormalization": LayerType(layer_normalization_weights, same_outputs, masks=MaskUse.PASSED),
-    "Normalization": LayerType(normalization_weights, same_outputs, masks=MaskUse.PASSED_NOW),
-    "PReLU": LayerType(prelu_weights, prelu_outputs, masks=MaskUse.PASSED),
-    "RMSNormalization": LayerType(rms_normalization_weights, same_outputs),
-    "UnitNormalization": LayerType(outputs=same_outputs, masks=MaskUse.PASSED),
+    "GroupNormalization": LayerType(
+        group_normalization_weights, group_normalization_outputs, masks=MaskUse.PASSED, work=each_output(5)
+    ),
+    "LayerNormalization": LayerType(
+        layer_normalization_weights, same_outputs, masks=MaskUse.PASSED, work=each_output(5)
+    ),
+    "Normalization": LayerType(normalization_weights, same_outputs, masks=MaskUse.PASSED_NOW, work=each_output(2)),
+    "PReLU": LayerType(prelu_weights, prelu_outputs, masks=MaskUse.PASSED, work=each_output(1)),
+    "RMSNormalization": LayerType(rms_normalization_weights, same_outputs, work=each_output(4)),
+    "UnitNormalization": LayerType(outputs=same_outputs, masks=MaskUse.PASSED, work=each_output(3)),
 }

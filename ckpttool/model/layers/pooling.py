@@ -5,8 +5,10 @@ from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import ranked, sole
 from ckpttool.model.layers.layer_type import LayerType, MaskUse
 from ckpttool.model.layers.spatial import Image, changed
+from ckpttool.model.layers.work import Run, Work, WorkRule, counted, each_input, elements
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.shape_arithmetic import pooled
+from ckpttool.model.sizes import times
 
 
 def pool(rank: int, default: int | None = None) -> Rule:
@@ -42,13 +44,22 @@ def global_pool(rank: int) -> Rule:
     return rule
 
 
+def pool_work(rank: int, default: int | None = None) -> WorkRule:
+    """Max and average pooling: an operation for each value in the window of each output."""
+
+    def work(run: Run) -> Work | None:
+        return counted(other=times(elements(run.output), *run.args.numbers("pool_size", rank, default)))
+
+    return work
+
+
 _AXES = (1, 2, 3)
 ROWS = {
-    **{f"AdaptiveAveragePooling{rank}D": LayerType(outputs=adaptive_pool(rank)) for rank in _AXES},
-    **{f"AdaptiveMaxPooling{rank}D": LayerType(outputs=adaptive_pool(rank)) for rank in _AXES},
-    **{f"AveragePooling{rank}D": LayerType(outputs=pool(rank)) for rank in _AXES},
-    **{f"MaxPooling{rank}D": LayerType(outputs=pool(rank, 2)) for rank in _AXES},
-    **{f"GlobalAveragePooling{rank}D": LayerType(outputs=global_pool(rank)) for rank in _AXES},
-    **{f"GlobalMaxPooling{rank}D": LayerType(outputs=global_pool(rank)) for rank in _AXES},
-    "GlobalAveragePooling1D": LayerType(outputs=global_pool(1), masks=MaskUse.USED | MaskUse.TAKEN),
+    **{f"AdaptiveAveragePooling{rank}D": LayerType(outputs=adaptive_pool(rank), work=each_input(1)) for rank in _AXES},
+    **{f"AdaptiveMaxPooling{rank}D": LayerType(outputs=adaptive_pool(rank), work=each_input(1)) for rank in _AXES},
+    **{f"AveragePooling{rank}D": LayerType(outputs=pool(rank), work=pool_work(rank)) for rank in _AXES},
+    **{f"MaxPooling{rank}D": LayerType(outputs=pool(rank, 2), work=pool_work(rank, 2)) for rank in _AXES},
+    **{f"GlobalAveragePooling{rank}D": LayerType(outputs=global_pool(rank), work=each_input(1)) for rank in _AXES},
+    **{f"GlobalMaxPooling{rank}D": LayerType(outputs=global_pool(rank), work=each_input(1)) for rank in _AXES},
+    "GlobalAveragePooling1D": LayerType(outputs=global_pool(1), masks=MaskUse.USED | MaskUse.TAKEN, work=each_input(1)),
 }

@@ -15,6 +15,7 @@ from ckpttool.model.layers.call_inputs import fitting, main, ranked, shapes
 from ckpttool.model.layers.convolutional import windowed
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights
 from ckpttool.model.layers.spatial import Image, channels
+from ckpttool.model.layers.work import Run, Work, WorkRule, added, called_on, counted, elements, positions
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Inputs, Shape, Size, times
 from ckpttool.model.slots import Part, Slot, members
@@ -259,27 +260,96 @@ def _stacked(args: Args, cells: list[Args]) -> _Sizes:
     return _Sizes(flat if len(known) == len(states) else None, sizes[-1].output)
 
 
+# Operations for each unit and step beside the products: biases, sums, activations, products of gates and states.
+_OF_STEPS = {"SimpleRNN": 3, "GRU": 16, "LSTM": 17, "SimpleRNNCell": 3, "GRUCell": 16, "LSTMCell": 17}
+_OF_CONV_LSTM = 17
+
+
+def cell_work(run: Run) -> Work | None:
+    """A cell: its kernels for each row of the batch, and what its gates compute for each unit."""
+    shape = _sequence(run.call)
+    return None if shape is None else _of_cells(run, shape[0])
+
+
+def recurrent_work(run: Run) -> Work | None:
+    """SimpleRNN, GRU and LSTM: their cell at each step."""
+    shape = _sequence(run.call)
+    return None if shape is None else _of_cells(run, times(*shape[:2]))
+
+
+def _of_cells(run: Run, steps: Size) -> Work | None:
+    """The work of so many steps of one cell."""
+    units = run.args.size("units")
+    macs = times(steps, run.kernels("kernel", "recurrent_kernel"))
+    return counted(macs, times(steps, units, _OF_STEPS[run.args.class_name]))
+
+
+def conv_lstm_work(run: Run) -> Work | None:
+    """ConvLSTM1D to 3D: both convolutions at each place of each step."""
+    shape, output = _sequence(run.call), run.output
+    if shape is None or output is None:
+        return None
+    step = output if not run.args.flag("return_sequences", False) else (output[0], *output[2:])
+    places = times(positions(Image.of(run.args, step)), shape[1])
+    gates = times(places, run.args.size("filters"), _OF_CONV_LSTM)
+    return counted(times(places, run.kernels("kernel", "recurrent_kernel")), gates)
+
+
+def rnn_work(run: Run) -> Work | None:
+    """RNN: the cell that it runs, at each step; a list of cells is stacked."""
+    shape = _sequence(run.call)
+    if shape is None or len(shape) < 3 or shape[1] is None:
+        return None
+    cells = run.args.layers("cell") if isinstance(run.args.config.get("cell"), list) else [run.args.layer("cell")]
+    work = _of_stack(run, cells, (shape[0], *shape[2:]))
+    return work and work.repeated(shape[1])
+
+
+def stacked_cells_work(run: Run) -> Work | None:
+    """StackedRNNCells: each cell on the output of the one before."""
+    return _of_stack(run, run.args.layers("cells"), _sequence(run.call))
+
+
+def _of_stack(run: Run, cells: list[Args], shape: Shape | None) -> Work | None:
+    works = []
+    for cell in cells:
+        works.append(run.work_of(cell, called_on(shape)))
+        shape = None if shape is None else (shape[0], _sizes(cell).output)
+    return added(*works)
+
+
+def bidirectional_work(run: Run) -> Work | None:
+    """Bidirectional: both directions, and an operation for each value where their outputs are added or multiplied."""
+    inner = [run.args.layer("layer")]
+    inner += [run.args.layer("backward_layer") if "backward_layer" in run.args else inner[0]]
+    mode = run.args.config.get("merge_mode", _MERGES[0])
+    merged = elements(run.output) if mode in ("sum", "mul", "ave") else 0
+    return added(*(run.work_of(layer, run.call) for layer in inner), counted(other=merged))
+
+
 _SEQUENCES = ("sequences", "initial_state", "mask", "training")
 
 
-def _cell_row(weights: Weights, outputs: Rule = cell_outputs) -> LayerType:
-    return LayerType(weights, outputs, kind="cell", parameters=("inputs", "states", "training"))
+def _cell_row(weights: Weights, outputs: Rule = cell_outputs, work: WorkRule = cell_work) -> LayerType:
+    return LayerType(weights, outputs, kind="cell", parameters=("inputs", "states", "training"), work=work)
 
 
-def _row(weights: Weights, outputs: Rule) -> LayerType:
+def _row(weights: Weights, outputs: Rule, work: WorkRule = recurrent_work) -> LayerType:
     masks = MaskUse.USED | MaskUse.TAKEN
-    return LayerType(weights, outputs, "recurrent", masks, _SEQUENCES, takes_training=True)
+    return LayerType(weights, outputs, "recurrent", masks, _SEQUENCES, takes_training=True, work=work)
 
 
 ROWS = {
     "SimpleRNNCell": _cell_row(simple_rnn_cell_weights),
     "GRUCell": _cell_row(gru_cell_weights),
     "LSTMCell": _cell_row(lstm_cell_weights),
-    "StackedRNNCells": _cell_row(stacked_cells_weights, stacked_cells_outputs),
+    "StackedRNNCells": _cell_row(stacked_cells_weights, stacked_cells_outputs, stacked_cells_work),
     "SimpleRNN": _row(layer_weights(simple_rnn_cell_weights, "SimpleRNNCell", "simple_rnn_cell"), layer_outputs(1)),
     "GRU": _row(layer_weights(gru_cell_weights, "GRUCell", "gru_cell"), layer_outputs(1)),
     "LSTM": _row(layer_weights(lstm_cell_weights, "LSTMCell", "lstm_cell"), layer_outputs(2)),
-    **{f"ConvLSTM{rank}D": _row(conv_lstm_weights(rank), conv_lstm_outputs(rank)) for rank in (1, 2, 3)},
-    "RNN": _row(rnn_weights, rnn_outputs),
-    "Bidirectional": _row(bidirectional_weights, bidirectional_outputs),
+    **{
+        f"ConvLSTM{rank}D": _row(conv_lstm_weights(rank), conv_lstm_outputs(rank), conv_lstm_work) for rank in (1, 2, 3)
+    },
+    "RNN": _row(rnn_weights, rnn_outputs, rnn_work),
+    "Bidirectional": _row(bidirectional_weights, bidirectional_outputs, bidirectional_work),
 }

@@ -14,6 +14,7 @@ from ckpttool.model.layers.normalization import features
 from ckpttool.model.layers.quantized import fixed
 from ckpttool.model.layers.recurrent import layer_outputs
 from ckpttool.model.layers.spatial import channels
+from ckpttool.model.layers.work import each_output
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Inputs, Shape, Size, times
 from ckpttool.model.slots import Part, Slot
@@ -184,7 +185,7 @@ ROWS = {
     "ParametricSoftplus": LayerType(parametric_weights("alphas", "betas"), same, masks=MaskUse.PASSED_BEFORE),
     "RandomFourierFeatures": LayerType(random_fourier_features_weights, projected_outputs),
     "SReLU": LayerType(parametric_weights("t_left", "a_left", "t_right", "a_right"), same, masks=MaskUse.PASSED_BEFORE),
-    "ThresholdedReLU": LayerType(outputs=same, masks=MaskUse.PASSED),
+    "ThresholdedReLU": LayerType(outputs=same, masks=MaskUse.PASSED, work=each_output(1)),
     **each("AddLoss AddMetric CategoryCrossing Merge RandomHeight RandomWidth", LayerType()),
     **each("ClassMethod InstanceMethod InstanceProperty SlicingOpLambda TFOpLambda TensorFlowOpLayer", LayerType()),
 }

@@ -7,6 +7,7 @@ from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, misfit, ranked, sole, whole
 from ckpttool.model.layers.layer_type import LayerType
 from ckpttool.model.layers.spatial import Image, changed
+from ckpttool.model.layers.work import Run, Work, no_work
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape, Size, items, times
 
@@ -123,12 +124,19 @@ def _pair(value: Any) -> Pair | None:
 
 _AXES = (1, 2, 3)
 _CROPPED = {1: 1, 2: 0, 3: 1}  # by default, on either side
+
+
+def up_sampling_work(run: Run) -> Work | None:
+    """UpSampling: nothing to repeat values; what other interpolations compute is not counted."""
+    return Work() if run.args.text("interpolation", "nearest") == "nearest" else None
+
+
 ROWS = {
-    **{f"Cropping{rank}D": LayerType(outputs=cropping(rank, _CROPPED[rank])) for rank in _AXES},
-    **{f"UpSampling{rank}D": LayerType(outputs=up_sampling(rank)) for rank in _AXES},
-    **{f"ZeroPadding{rank}D": LayerType(outputs=zero_padding(rank)) for rank in _AXES},
-    "Flatten": LayerType(outputs=flatten),
-    "Permute": LayerType(outputs=permute),
-    "RepeatVector": LayerType(outputs=repeat_vector),
-    "Reshape": LayerType(outputs=reshape),
+    **{f"Cropping{rank}D": LayerType(outputs=cropping(rank, _CROPPED[rank]), work=no_work) for rank in _AXES},
+    **{f"UpSampling{rank}D": LayerType(outputs=up_sampling(rank), work=up_sampling_work) for rank in _AXES},
+    **{f"ZeroPadding{rank}D": LayerType(outputs=zero_padding(rank), work=no_work) for rank in _AXES},
+    "Flatten": LayerType(outputs=flatten, work=no_work),
+    "Permute": LayerType(outputs=permute, work=no_work),
+    "RepeatVector": LayerType(outputs=repeat_vector, work=no_work),
+    "Reshape": LayerType(outputs=reshape, work=no_work),
 }

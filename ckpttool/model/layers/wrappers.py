@@ -8,6 +8,7 @@ from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.call_inputs import at_least, main, sole
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, each
 from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.work import Run, Work, called_on, counted
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Inputs
 from ckpttool.model.slots import Part, Slot, members
@@ -89,6 +90,26 @@ def pipeline_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     return infer(layers[-1], Call((inputs,)))
 
 
+def time_distributed_work(run: Run) -> Work | None:
+    """TimeDistributed: the layer it wraps, at each step."""
+    shape = run.input
+    if shape is None or len(shape) < 3 or shape[1] is None:
+        return None
+    work = run.work_of(run.args.layer("layer"), called_on((shape[0], *shape[2:])))
+    return work and work.repeated(shape[1])
+
+
+def wrapped_work(run: Run) -> Work | None:
+    """SpectralNormalization: the layer it wraps, whose kernel has been normalized in training."""
+    return run.work_of(run.args.layer("layer"), run.call)
+
+
+def pipeline_work(run: Run) -> Work | None:
+    """Pipeline: nothing in inference where its layers do nothing; what others compute is not counted."""
+    works = [run.work_of(layer, run.call) for layer in run.args.layers("layers")]
+    return counted() if all(work is not None and not work.flops for work in works) else None
+
+
 def _kernel(args: Args, layer: Part) -> Slot:
     """The slot that SpectralNormalization borrows of its layer."""
     for slot in layer.slots:
@@ -121,15 +142,19 @@ def rows(weightless: Collection[str]) -> dict[str, LayerType]:
     model = LayerType(kind="model", masks=MaskUse.TAKEN, parameters=_PARAMETERS, takes_training=True)
     return {
         **each("Functional Sequential", model),
-        "Pipeline": LayerType(pipeline_weights, pipeline_outputs, parameters=_PARAMETERS),
+        "Pipeline": LayerType(pipeline_weights, pipeline_outputs, parameters=_PARAMETERS, work=pipeline_work),
         "SpectralNormalization": LayerType(
-            spectral_normalization_weights, spectral_normalization_outputs(weightless), takes_training=True
+            spectral_normalization_weights,
+            spectral_normalization_outputs(weightless),
+            takes_training=True,
+            work=wrapped_work,
         ),
         "TimeDistributed": LayerType(
             time_distributed_weights,
             time_distributed_outputs,
             masks=MaskUse.PASSED | MaskUse.TAKEN,
             takes_training=True,
+            work=time_distributed_work,
         ),
         "Wrapper": LayerType(wrapper_weights),
     }

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.inspection.architectures import Expected, ExpectedLayer, params_of
+from ckpttool.inspection.architectures import Expected, ExpectedLayer
 from ckpttool.inspection.info import Info
+from ckpttool.inspection.slot_sizes import params_of
 from ckpttool.model.spec import SpecSlot
 from ckpttool.render import expected_phrases, text
 from ckpttool.render.html.pages import Section, page

@@ -1,0 +1,221 @@
+"""What a model costs to run once: operations, memory of its outputs, memory of its parameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ckpttool.alignment.architectures import load_architecture
+from ckpttool.checkpoint import Checkpoint
+from ckpttool.errors import CheckpointError, ConfigError, UnknownFormatError
+from ckpttool.inspection.slot_sizes import nbytes_of
+from ckpttool.io import dtypes
+from ckpttool.model import Architecture
+from ckpttool.model.arguments import Args
+from ckpttool.model.graph import read_references
+from ckpttool.model.layers.call_inputs import differ
+from ckpttool.model.layers.work import elements
+from ckpttool.model.shape_inference import is_model
+from ckpttool.model.sizes import Inputs, Shape
+from ckpttool.model.spec import SpecSlot, model_args, spec_of
+from ckpttool.model.work_inference import WorkStep, work_steps
+
+Given = Sequence[Shape] | Mapping[str, Shape]
+"""The input shapes, batch included: in the order of the model's inputs, or by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """The cost of all calls of one layer.
+
+    `macs` are multiply-adds, `flops` floating-point operations: two for each multiply-add, one for each other
+    operation; both None where what the layer computes is not known. `outputs_nbytes` is the memory of its outputs in
+    bytes, None where a shape is not known.
+    """
+
+    layer: str
+    class_name: str
+    calls: int
+    macs: int | None
+    flops: int | None
+    outputs_nbytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The cost of one run of a model in inference, for inputs of these shapes.
+
+    `layers` are those that are no models, in the order of the config. `parameters` are the bytes of the weights by
+    dtype, None where they are not known.
+    """
+
+    inputs: tuple[tuple[str, Shape | None], ...]
+    layers: tuple[LayerCost, ...]
+    parameters: Mapping[str, int] | None = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        bound = " at least" if self.unknown else ""
+        return f"<Cost{bound} {self.macs:,} multiply-adds, {self.flops:,} operations, {self.outputs_nbytes:,} bytes>"
+
+    @property
+    def macs(self) -> int:
+        """The multiply-adds of all layers for which they are known."""
+        return sum(layer.macs or 0 for layer in self.layers)
+
+    @property
+    def flops(self) -> int:
+        """The floating-point operations of all layers for which they are known."""
+        return sum(layer.flops or 0 for layer in self.layers)
+
+    @property
+    def outputs_nbytes(self) -> int:
+        """The memory of all outputs of all layers, as far as it is known: what training keeps of a forward pass."""
+        return sum(layer.outputs_nbytes or 0 for layer in self.layers)
+
+    @property
+    def unknown(self) -> tuple[LayerCost, ...]:
+        """The layers whose operations are not known; where there are any, the sums are lower bounds."""
+        return tuple(layer for layer in self.layers if layer.flops is None)
+
+    @property
+    def unsized(self) -> tuple[LayerCost, ...]:
+        """The layers whose outputs have an unknown size."""
+        return tuple(layer for layer in self.layers if layer.outputs_nbytes is None)
+
+    def by_layer(self) -> Mapping[str, LayerCost]:
+        """The costs of layers by their path."""
+        return {layer.layer: layer for layer in self.layers}
+
+
+def cost(path: str | os.PathLike[str], inputs: Given = ()) -> Cost:
+    """The cost of one run of the model at a path: a whole model of any Keras, or an architecture in JSON or YAML.
+
+    `inputs` are the input shapes, batch included, in the order of the model's inputs or by their names; those that it
+    declares, with a batch of 1, where they are not given. Raises CheckpointError.
+    """
+    return cost_of_file(path, load_architecture(path), inputs)
+
+
+def cost_of(architecture: Architecture, given: Given = ()) -> Cost:
+    """The cost of an architecture for inputs of the shapes `given`, else of those that it declares, with a batch of 1.
+
+    Raises CheckpointError where its connections cannot be followed, or where the shapes do not fit.
+    """
+    args = model_args(architecture)
+    names = _input_names(args, architecture)
+    shapes = _inputs(names, dict(architecture.inputs), given)
+    steps: dict[str, list[WorkStep]] = {}
+    for step in work_steps(args, shapes):
+        steps.setdefault(step.path, []).append(step)
+    layers = tuple(_layer(path, calls) for path, calls in steps.items())
+    return Cost(tuple(zip(names, shapes, strict=True)), layers, _parameters(architecture))
+
+
+def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None, given: Given = ()) -> Cost:
+    """The cost of the model in a checkpoint. Raises CheckpointError, also where it stores no architecture."""
+    if architecture is None:
+        raise UnknownFormatError(
+            "stores no architecture, only weights: what the model costs does not follow from these",
+            path=str(checkpoint.path),
+            hint="name the file of the whole model, or of its architecture",
+        )
+    return cost_of_file(checkpoint.path, architecture, given)
+
+
+def cost_of_file(path: str | os.PathLike[str], architecture: Architecture, given: Given = ()) -> Cost:
+    """The cost of the architecture that the file at a path has. Raises a CheckpointError that names the path."""
+    try:
+        return cost_of(architecture, given)
+    except CheckpointError as error:
+        raise error.at(path=os.fspath(path)) from error.__cause__
+
+
+def added_cost(layer: str, costs: Sequence[LayerCost]) -> LayerCost | None:
+    """The cost of several layers as that of one; None without any."""
+    if not costs:
+        return None
+    sums = [_sum([getattr(cost, key) for cost in costs]) for key in ("macs", "flops", "outputs_nbytes")]
+    return LayerCost(layer, "", sum(cost.calls for cost in costs), *sums)
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def _input_names(args: Args, architecture: Architecture) -> tuple[str, ...]:
+    """The names of the inputs of a model, in the order of its `input_layers`."""
+    if is_model(args) and args.class_name == "Sequential":
+        return tuple(name for name, _ in architecture.inputs)[:1]
+    return tuple(tensor.layer for tensor in read_references(args.config.get("input_layers")))
+
+
+def _inputs(names: Sequence[str], declared: Mapping[str, Shape | None], given: Given) -> Inputs:
+    """The input shapes: given, else declared, with one example where the size of the batch is open."""
+    if isinstance(given, Mapping):
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise ConfigError("an input that the model does not have", expected=", ".join(names), found=unknown[0])
+        by_name = dict(given)
+    else:
+        if len(given) > len(names):
+            raise ConfigError("more shapes than inputs", expected=f"{len(names)}", found=f"{len(given)}")
+        by_name = dict(zip(names, given, strict=False))
+    for name, shape in by_name.items():
+        stated = declared.get(name)
+        if stated is not None and (len(stated) != len(shape) or any(map(differ, stated, shape))):
+            raise ConfigError(f"input {name!r}: this shape does not fit", expected=str(stated), found=str(shape))
+    return tuple(by_name.get(name, _with_batch(declared.get(name))) for name in names)
+
+
+def _with_batch(shape: Shape | None) -> Shape | None:
+    return (1, *shape[1:]) if shape and shape[0] is None else shape
+
+
+def _layer(path: str, steps: Sequence[WorkStep]) -> LayerCost:
+    works = [step.work for step in steps]
+    known = [work for work in works if work is not None]
+    is_known = len(known) == len(works)
+    return LayerCost(
+        path,
+        steps[0].args.class_name,
+        len(steps),
+        sum(work.macs for work in known) if is_known else None,
+        sum(work.flops for work in known) if is_known else None,
+        _nbytes(steps),
+    )
+
+
+def _nbytes(steps: Iterable[WorkStep]) -> int | None:
+    """The bytes of all outputs of a layer in the dtype in which it computes."""
+    total = 0
+    for step in steps:
+        item = dtypes.itemsize(_dtype(step.args))
+        sizes = [elements(shape) for shape in step.outputs]
+        if not sizes or None in sizes or item is None:
+            return None
+        total += item * sum(size or 0 for size in sizes)
+    return total
+
+
+def _dtype(args: Args) -> str:
+    """The dtype of a layer's outputs: that in which it computes; that of an input is the one it declares."""
+    try:
+        return args.policy.compute_dtype
+    except CheckpointError:
+        return ""
+
+
+def _parameters(architecture: Architecture) -> Mapping[str, int] | None:
+    """The bytes of the weights by dtype; None where they are not known."""
+    try:
+        spec = spec_of(architecture)
+    except CheckpointError:
+        return None
+    by_dtype: dict[str, list[SpecSlot]] = {}
+    for slot in spec.slots:
+        if slot.index is not None:  # no weight twice, as in `layer.weights`
+            by_dtype.setdefault(slot.dtype, []).append(slot)
+    sizes = {dtype: nbytes_of(slots) for dtype, slots in by_dtype.items()}
+    known = {dtype: size for dtype, size in sizes.items() if size is not None}
+    return None if spec.opaque or len(known) < len(sizes) else known

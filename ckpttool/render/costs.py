@@ -1,0 +1,93 @@
+"""What a model costs, as columns of a listing, as lines of facts and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ckpttool.escape import printable
+from ckpttool.render.style import count_of, shape, size
+
+if TYPE_CHECKING:
+    from ckpttool.inspection.cost import Cost, LayerCost
+
+COST_HEADERS = ["MACs", "FLOPs", "outputs"]
+"""The column titles of costs: multiply-adds, floating-point operations, memory of outputs."""
+
+COST_KEYS = ("calls", "macs", "flops", "outputs_nbytes")
+_NAMED = 10
+
+
+def cost_cells(cost: LayerCost | None) -> list[str]:
+    """The cells of a layer's cost; a question mark for what is not known."""
+    if cost is None:
+        return [""] * len(COST_HEADERS)
+    numbers = ["?" if count is None else f"{count:,}" for count in (cost.macs, cost.flops)]
+    return [*numbers, "?" if cost.outputs_nbytes is None else size(cost.outputs_nbytes)]
+
+
+def cost_facts(cost: Cost | None) -> Iterator[tuple[str, str]]:
+    """The cost of a model as facts with labels."""
+    if cost is None:
+        return
+    for name, dims in cost.inputs:
+        yield "cost for", f"{name} {shape(dims) if dims is not None else 'of an unknown shape'}"
+    least = "at least " if cost.unknown else ""
+    yield "MACs", f"{least}{cost.macs:,} ({short(cost.macs)})"
+    yield "FLOPs", f"{least}{cost.flops:,} ({short(cost.flops)})"
+    yield "outputs take", f"{'at least ' if cost.unsized else ''}{size(cost.outputs_nbytes)}{_of_one(cost)}"
+    if cost.parameters is not None:
+        total = size(sum(cost.parameters.values()))
+        yield "weights take", f"{total}: {', '.join(f'{dtype} {size(n)}' for dtype, n in cost.parameters.items())}"
+    yield "not counted", _named(cost.unknown)
+
+
+def cost_lines(cost: Cost | None) -> list[str]:
+    """The cost of a model in lines below a listing."""
+    facts = [(label, text) for label, text in cost_facts(cost) if text]
+    width = max((len(label) for label, _ in facts), default=0)
+    return [f"{label:<{width}}  {text}" for label, text in facts]
+
+
+def short(count: int) -> str:
+    """A large number in three digits: `4.09 G`."""
+    value, units = float(count), ["", "k", "M", "G", "T", "P"]
+    while value >= 999.5 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g} {units[0]}".rstrip()
+
+
+def _of_one(cost: Cost) -> str:
+    """The memory of one example of a batch."""
+    batches = {dims[0] for _, dims in cost.inputs if dims}
+    batch = batches.pop() if len(batches) == 1 else None
+    return f", {size(cost.outputs_nbytes // batch)} for each of {batch:,}" if batch and batch > 1 else ""
+
+
+def _named(layers: tuple[LayerCost, ...]) -> str:
+    if not layers:
+        return ""
+    names = [f"{printable(layer.layer, 100)} ({printable(layer.class_name, 60)})" for layer in layers[:_NAMED]]
+    more = f" and {len(layers) - _NAMED:,} more" if len(layers) > _NAMED else ""
+    return f"{count_of(len(layers), 'layer')}: {', '.join(names)}{more}"
+
+
+def layer_cost_json(cost: LayerCost | None) -> dict[str, Any]:
+    """The cost of a layer as an entry of its object; no entry where it was not asked for."""
+    return {} if cost is None else {"cost": {key: getattr(cost, key) for key in COST_KEYS}}
+
+
+def cost_json(cost: Cost | None) -> dict[str, Any]:
+    """The cost of a model as an entry of its object; no entry where it was not asked for."""
+    if cost is None:
+        return {}
+    document = {
+        "inputs": [{"layer": name, "shape": dims and list(dims)} for name, dims in cost.inputs],
+        "macs": cost.macs,
+        "flops": cost.flops,
+        "outputs_nbytes": cost.outputs_nbytes,
+        "parameters_nbytes": cost.parameters and dict(cost.parameters),
+        "not_counted": [layer.layer for layer in cost.unknown],
+        "not_sized": [layer.layer for layer in cost.unsized],
+    }
+    return {"cost": document}

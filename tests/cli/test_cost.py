@@ -1,0 +1,97 @@
+"""`--cost` of `info` and `ls`: what is printed, for checkpoints and architectures, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool.render.costs import short
+from tests.samples import FIXTURES
+
+NESTED = FIXTURES / "keras3/nested.keras"
+ARCHITECTURE = FIXTURES / "keras2.15/mlp.json"
+
+
+@pytest.mark.parametrize("path", [NESTED, ARCHITECTURE, FIXTURES / "keras1.2/lstm.h5"])
+def test_info(path: Path, run: Callable[..., Any]) -> None:
+    """The sums are those of the library, in text and in JSON; without the option there are none."""
+    cost = ckpttool.cost(path)
+    done = run("info", path, "--cost")
+    assert (done.code, done.err) == (0, "")
+    assert f"{cost.macs:,}" in done.out
+    assert f"{cost.flops:,}" in done.out
+    found = json.loads(run("info", path, "--cost", "-o", "json").out)["cost"]
+    assert (found["macs"], found["flops"], found["outputs_nbytes"]) == (cost.macs, cost.flops, cost.outputs_nbytes)
+    assert "cost" not in json.loads(run("info", path, "-o", "json").out)
+
+
+@pytest.mark.parametrize("path", [NESTED, ARCHITECTURE])
+def test_listing(path: Path, run: Callable[..., Any]) -> None:
+    """Each layer has its numbers in every output, and the sums stand below."""
+    layers = ckpttool.cost(path).by_layer()
+    for entry in json.loads(run("ls", path, "--layers", "--cost", "-o", "json").out)["layers"]:
+        if entry["layer"] in layers:
+            assert entry["cost"]["flops"] == layers[entry["layer"]].flops
+    for output in ("text", "markdown"):
+        done = run("ls", path, "--layers", "--cost", "-o", output)
+        assert done.code == 0
+        assert "FLOPs" in done.out
+    assert "FLOPs" not in run("ls", path, "--layers").out
+
+
+def test_spreadsheet(run: Callable[..., Any]) -> None:
+    """CSV has the columns of the costs."""
+    rows = run("ls", NESTED, "--layers", "--cost", "-o", "csv").out.splitlines()
+    assert rows[0].endswith(",calls,macs,flops,outputs_nbytes")
+    assert "shared/dense,Dense,2,20,80,2,32,80,32" in rows
+
+
+def test_depth_adds_up(run: Callable[..., Any]) -> None:
+    """A row for all layers of a model has the sum of their costs."""
+    rows = json.loads(run("ls", NESTED, "--depth", "1", "--cost", "-o", "json").out)["layers"]
+    assert sum(row["cost"]["flops"] for row in rows if "cost" in row) == ckpttool.cost(NESTED).flops
+
+
+def test_inputs(run: Callable[..., Any]) -> None:
+    """A batch of eight costs eight times as much, and the memory of one example is said."""
+    done = run("info", NESTED, "--cost", "--input", "left=8,4", "--input", "right=8,4")
+    assert f"{8 * ckpttool.cost(NESTED).flops:,}" in done.out
+    assert "for each of 8" in done.out
+    assert run("info", NESTED, "--cost", "--input", "8,4", "--input", "8,4").out == done.out
+
+
+def test_refusals(run: Callable[..., Any], tmp_path: Path) -> None:
+    """Shapes that do not fit, weights alone, and specs have no cost: exit code 2, and a message that says why."""
+    spec = tmp_path / "m.spec.json"
+    run("spec", NESTED, "-o", spec)
+    for args, message in (
+        ((NESTED, "--input", "1,4"), "give both"),
+        ((NESTED, "--cost", "--input", "1,x"), "expected sizes"),
+        ((NESTED, "--cost", "--input", "1,5", "--input", "1,5"), "does not fit"),
+        ((NESTED, "--cost", "--input", "other=1,4"), "left, right"),
+        ((FIXTURES / "keras3/mlp.weights.h5", "--cost"), "no architecture"),
+        ((spec, "--cost"), "a spec lists weights"),
+    ):
+        done = run("info", *args)
+        assert done.code == 2, args
+        assert message in done.err
+
+
+def test_what_is_not_counted_is_named(run: Callable[..., Any], tmp_path: Path) -> None:
+    """Layers of own classes are named, escaped, and the sums are lower bounds."""
+    own = {"class_name": "Mine\x1b", "config": {"name": "mine\x1b[2J", "batch_input_shape": [None, 4]}}
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": [own]}}))
+    done = run("info", path, "--cost")
+    assert done.code == 0
+    assert "at least 0" in done.out
+    assert r"mine\x1b[2J (Mine\x1b)" in done.out
+
+
+def test_short_numbers() -> None:
+    """Three digits and a unit."""
+    numbers = {0: "0", 999: "999", 1000: "1 k", 1_234_567: "1.23 M", 999_999: "1 M", 4_089_184_256: "4.09 G"}
+    assert {count: short(count) for count in numbers} == numbers

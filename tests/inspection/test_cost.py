@@ -1,0 +1,218 @@
+"""What a model costs, counted by hand: operations and memory of each kind of layer, of nested and shared models."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ckpttool
+from ckpttool.errors import CheckpointError
+from ckpttool.inspection.cost import cost_of
+from ckpttool.model.config import read_architecture
+from ckpttool.model.layers.layer_type import LayerType
+from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
+from ckpttool.model.layers.work import unknown_work
+from tests.samples import FIXTURES
+
+# What these compute follows from code, from values, or from interpolations and transforms that are not counted.
+NOT_COUNTED = {
+    *("Lambda", "Layer", "Wrapper", "MelSpectrogram", "STFTSpectrogram", "Resizing", "CenterCrop", "RandomCrop"),
+    *("MaxNumBoundingBoxes", "RandomColorDegeneration"),
+}
+
+
+def layer(class_name: str, shape: list[int | None] | None = None, **config: Any) -> dict[str, Any]:
+    """A layer's entry; with a shape it is the first one."""
+    given = {"batch_shape": [None, *shape]} if shape is not None else {}
+    return {"class_name": class_name, "config": {"name": class_name.lower(), **given, **config}}
+
+
+def sequential(*layers: dict[str, Any]) -> dict[str, Any]:
+    """The config of a Sequential model."""
+    return {"class_name": "Sequential", "config": {"name": "m", "layers": list(layers)}}
+
+
+def counted(shape: list[int | None], *layers: dict[str, Any], batch: int = 1) -> tuple[int | None, int | None]:
+    """The multiply-adds and the operations of the last of some layers for inputs of a shape."""
+    architecture = read_architecture(sequential(layer("InputLayer", shape), *layers))
+    assert architecture is not None
+    cost = cost_of(architecture, [(batch, *(size or 7 for size in shape))]).layers[-1]
+    return cost.macs, cost.flops
+
+
+def dense(units: int, **config: Any) -> dict[str, Any]:
+    """A Dense layer."""
+    return layer("Dense", units=units, **config)
+
+
+CASES: tuple[tuple[list[int | None], dict[str, Any], int, int], ...] = (
+    # shape, layer, multiply-adds, other operations
+    ([4], dense(3), 12, 3),
+    ([4], dense(3, use_bias=False, activation="relu"), 12, 3),
+    ([4], dense(3, activation="softmax"), 12, 3 + 15),
+    ([4], dense(3, activation="linear"), 12, 3),
+    ([5, 4], dense(3), 60, 15),
+    ([8, 8, 3], layer("Conv2D", filters=4, kernel_size=[3, 3], padding="same"), 8 * 8 * 27 * 4, 256),
+    ([8, 8, 3], layer("Conv2D", filters=4, kernel_size=[3, 3]), 6 * 6 * 27 * 4, 144),
+    ([8, 8, 4], layer("Conv2D", filters=4, kernel_size=3, strides=2, groups=2, use_bias=False), 9 * 9 * 2 * 4, 0),
+    ([8, 3], layer("Conv1D", filters=2, kernel_size=3, padding="causal"), 8 * 9 * 2, 16),
+    ([4, 4, 4, 2], layer("Conv3D", filters=2, kernel_size=2), 27 * 16 * 2, 54),
+    ([8, 8, 3], layer("DepthwiseConv2D", kernel_size=3, depth_multiplier=2), 36 * 9 * 3 * 2, 36 * 6),
+    ([8, 8, 3], layer("SeparableConv2D", filters=5, kernel_size=3), 36 * (9 * 3 + 3 * 5), 36 * 5),
+    ([8, 8, 3], layer("Conv2DTranspose", filters=2, kernel_size=3, strides=2), 64 * 9 * 3 * 2, 17 * 17 * 2),
+    ([3, 8, 8], layer("Conv2D", filters=4, kernel_size=3, data_format="channels_first"), 36 * 27 * 4, 144),
+    ([8, 8, 3], layer("MaxPooling2D", pool_size=2), 0, 4 * 16 * 3),
+    ([8, 8, 3], layer("AveragePooling2D", pool_size=3, strides=1, padding="same"), 0, 9 * 64 * 3),
+    ([8, 8, 3], layer("GlobalAveragePooling2D"), 0, 192),
+    ([8, 8, 3], layer("BatchNormalization"), 0, 384),
+    ([8], layer("LayerNormalization"), 0, 40),
+    ([8], layer("Activation", activation="tanh"), 0, 8),
+    ([8], layer("Activation", activation={"class_name": "Softmax", "config": {}}), 0, 40),
+    ([8], layer("ReLU"), 0, 8),
+    ([8], layer("Softmax"), 0, 40),
+    ([8], layer("Dropout", rate=0.5), 0, 0),
+    ([8], layer("Rescaling", scale=2.0), 0, 16),
+    ([8, 2], layer("Flatten"), 0, 0),
+    ([8], layer("Embedding", input_dim=10, output_dim=4), 0, 0),
+    ([5, 4], layer("SimpleRNN", units=3), 5 * (4 * 3 + 3 * 3), 5 * 3 * 3),
+    ([5, 4], layer("LSTM", units=3), 5 * 4 * (4 * 3 + 3 * 3), 5 * 3 * 17),
+    ([5, 4], layer("GRU", units=3), 5 * 3 * (4 * 3 + 3 * 3), 5 * 3 * 16),
+    ([5, 4], layer("Bidirectional", layer=layer("LSTM", units=3)), 2 * 5 * 4 * 21, 2 * 5 * 51),
+    ([5, 4], layer("TimeDistributed", layer=dense(3)), 60, 15),
+    ([5, 4], layer("EinsumDense", equation="abc,cd->abd", output_shape=[5, 3], bias_axes="d"), 60, 15),
+    ([6, 6, 2], layer("UpSampling2D", size=2), 0, 0),
+)
+
+
+@pytest.mark.parametrize(("shape", "one", "macs", "other"), CASES, ids=lambda case: str(case)[:60])
+def test_counted_by_hand(shape: list[int | None], one: dict[str, Any], macs: int, other: int) -> None:
+    """The numbers of a layer are those of counting by hand, and twice as many for two examples."""
+    assert counted(shape, one) == (macs, 2 * macs + other)
+    assert counted(shape, one, batch=2) == (2 * macs, 2 * (2 * macs + other))
+
+
+def functional(shapes: dict[str, list[int]], class_name: str, calls: list[str], **config: Any) -> tuple[Any, Any]:
+    """The numbers of a layer that is called on several inputs at once."""
+    inputs = [
+        {**layer("InputLayer", list(shape), name=name), "name": name, "inbound_nodes": []}
+        for name, shape in shapes.items()
+    ]
+    own = {**layer(class_name, **config), "name": "own", "inbound_nodes": [[[name, 0, 0, {}] for name in calls]]}
+    ends = {"input_layers": [[name, 0, 0] for name in shapes], "output_layers": [["own", 0, 0]]}
+    entry = {"class_name": "Functional", "config": {"name": "m", "layers": [*inputs, own], **ends}}
+    architecture = read_architecture(entry)
+    assert architecture is not None
+    cost = cost_of(architecture).by_layer()[class_name.lower()]
+    return cost.macs, cost.flops
+
+
+def test_layers_with_several_inputs() -> None:
+    """Merging layers take one operation less than they have inputs; products a multiply-add a summed value; attention
+    two products and a softmax."""
+    pair = {"a": [4, 3], "b": [4, 3]}
+    assert functional(pair, "Add", ["a", "b"]) == (0, 12)
+    assert functional(pair, "Average", ["a", "b"]) == (0, 24)
+    assert functional(pair, "Multiply", ["a", "b", "b"]) == (0, 24)
+    assert functional(pair, "Concatenate", ["a", "b"], axis=-1) == (0, 0)
+    assert functional(pair, "Dot", ["a", "b"], axes=[2, 2]) == (48, 96)
+    assert functional({"a": [4, 3], "b": [5, 3]}, "Attention", ["a", "b"]) == (2 * 4 * 5 * 3, 4 * 60 + 5 * 20)
+
+
+def test_attention_with_heads() -> None:
+    """Four projections with biases, and for each head and pair of rows two products, a scale and a softmax."""
+    config = {"num_heads": 2, "key_dim": 3}
+    inputs = {**layer("InputLayer", [4, 8], name="x"), "name": "x", "inbound_nodes": []}
+    tensor = {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": [None, 4, 8], "dtype": "float32", "keras_history": ["x", 0, 0]},
+    }
+    own = {
+        **layer("MultiHeadAttention", **config),
+        "name": "multiheadattention",
+        "module": "keras.layers",
+        "inbound_nodes": [{"args": [tensor, tensor], "kwargs": {}}],
+    }
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["multiheadattention", 0, 0]]}
+    architecture = read_architecture(
+        {"class_name": "Functional", "module": "keras", "config": {"name": "m", "layers": [inputs, own], **ends}}
+    )
+    assert architecture is not None
+    cost = cost_of(architecture).layers[-1]
+    projections, scores = 4 * 8 * 6 * 4, 2 * 4 * 4
+    assert cost.macs == projections + scores * (3 + 3)
+    assert cost.flops == 2 * cost.macs + 4 * 6 * 3 + 4 * 8 + scores * 6
+
+
+def test_shared_and_nested_models() -> None:
+    """A model in the model counts as often as it is called; memory is that of each call's output."""
+    cost = ckpttool.cost(FIXTURES / "keras3/nested.keras")
+    layers = cost.by_layer()
+    assert (layers["shared/dense"].calls, layers["shared/dense"].macs) == (2, 2 * 16)
+    assert layers["shared/dense"].outputs_nbytes == 2 * 4 * 4
+    assert cost.macs == sum(layer.macs or 0 for layer in cost.layers) == 92
+    assert (cost.unknown, cost.unsized) == ((), ())
+    assert cost.parameters == {"float32": 440}
+
+
+def test_inputs_of_other_shapes() -> None:
+    """Shapes are taken in order or by name; a batch of two costs twice as much; wrong ones are errors."""
+    path = FIXTURES / "keras3/nested.keras"
+    one = ckpttool.cost(path)
+    assert ckpttool.cost(path, [(2, 4), (2, 4)]).flops == 2 * one.flops
+    assert ckpttool.cost(path, {"left": (2, 4), "right": (2, 4)}).outputs_nbytes == 2 * one.outputs_nbytes
+    for wrong in ([(1, 5), (1, 5)], [(1, 4)] * 3, {"middle": (1, 4)}):
+        with pytest.raises(CheckpointError, match=r"nested\.keras"):
+            ckpttool.cost(path, wrong)  # type: ignore[arg-type]
+
+
+def test_memory_by_dtype() -> None:
+    """Outputs take the dtype in which a layer computes, weights that in which they are kept."""
+    path = FIXTURES / "keras3/mixed_float16.keras"
+    mixed, shapes = ckpttool.cost(path), {one.path: one.shapes for one in ckpttool.graph(path).layers}
+    assert set(mixed.parameters or ()) == {"float32"}
+    halves = [one for one in mixed.layers if one.outputs_nbytes == 2 * math.prod((shapes[one.layer][0] or ())[1:])]
+    assert "Dense" in {one.class_name for one in halves}
+    int8 = ckpttool.cost(FIXTURES / "keras3/int8.keras")
+    assert set(int8.parameters or ()) == {"float32", "int8"}
+
+
+def test_what_is_not_known_is_named(tmp_path: Path) -> None:
+    """Layers of own classes, Lambdas, and what comes behind them are named; the sums are those of the others."""
+    layers = [layer("InputLayer", [4]), dense(3), layer("Mine"), layer("Lambda"), dense(2, name="last")]
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(sequential(*layers)))
+    cost = ckpttool.cost(path)
+    assert [one.layer for one in cost.unknown] == ["mine", "lambda", "last"]
+    assert [one.layer for one in cost.unsized] == ["mine", "lambda", "last"]
+    assert (cost.macs, cost.parameters) == (12, None)
+    assert "at least" in repr(cost)
+
+
+def rows() -> Iterator[tuple[str, LayerType]]:
+    """The rows of the classes of Keras 3, models left out."""
+    yield from ((name, row) for name, row in LAYERS.items() if row.kind != "model")
+
+
+def test_every_layer_is_counted_or_named_here() -> None:
+    """Every class of Keras 3 says what it costs, but for those that are listed in this file; of older Keras only what
+    Keras 3 has too."""
+    assert {name for name, row in rows() if row.work is unknown_work} == NOT_COUNTED
+    assert {name for name, row in OLD_LAYERS.items() if row.work is not unknown_work} == {"ThresholdedReLU"}
+
+
+def test_every_fixture_has_a_cost() -> None:
+    """Every architecture of the fixtures is counted, whatever generation wrote it."""
+    seen = 0
+    for path in sorted(FIXTURES.rglob("*")):
+        if path.suffix in (".keras", ".h5", ".json", ".yaml") and "broken" not in path.parts:
+            try:
+                ckpttool.graph(path)
+            except CheckpointError:
+                continue
+            cost = ckpttool.cost(path)
+            assert cost.flops >= 2 * cost.macs >= 0
+            seen += 1
+    assert seen > 100

@@ -1,0 +1,55 @@
+"""The work of layers beside what TensorFlow's profiler counts of live models of `keras.applications`."""
+
+import keras
+import pytest
+
+from ckpttool.model.work_inference import WorkStep
+from tests.model.live_work import PRODUCTS, Profile, profile, steps_of_model
+
+MODELS = ("MobileNet", "MobileNetV3Small", "EfficientNetB0", "ResNet50", "InceptionV3", "ConvNeXtTiny")
+SAME_COUNT = {"MaxPooling2D": "MaxPool", "AveragePooling2D": "AvgPool", "GlobalAveragePooling2D": "Mean"}
+SAME_COUNT |= {"Add": "AddV2", "Multiply": "Mul"}
+"""The classes of which the profiler counts what we do, by the operation that does it."""
+
+
+def compiled_by_xla(step: WorkStep) -> bool:
+    """Whether Keras lets XLA compile a convolution in groups, which the profiler does not look into."""
+    return step.args.class_name == "Conv2D" and step.args.integer("groups", 1) != 1
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def counted(request: pytest.FixtureRequest) -> tuple[list[WorkStep], Profile]:
+    """A model's work by us and by the profiler."""
+    keras.backend.clear_session()
+    model = getattr(keras.applications, request.param)(weights=None)
+    steps = steps_of_model(model)
+    return steps, profile(model, {step.path for step in steps})
+
+
+def test_products_are_those_of_the_profiler(counted: tuple[list[WorkStep], Profile]) -> None:
+    """Two operations for each multiply-add, in every layer and in sum, are what the profiler counts of products."""
+    steps, theirs = counted
+    for step in steps:
+        assert step.work is not None, step.path
+        found = sum(theirs.by_layer.get(step.path, {}).get(name, 0) for name in PRODUCTS)
+        assert found == (0 if compiled_by_xla(step) else 2 * step.work.macs), step.path
+    assert sum(2 * step.work.macs for step in steps if step.work and not compiled_by_xla(step)) == theirs.products
+
+
+def test_other_operations_are_those_of_the_profiler(counted: tuple[list[WorkStep], Profile]) -> None:
+    """Biases, pooling and merging are counted as the profiler does it; a normalization but for what it works out once
+    for each channel, an activation not at all: the profiler counts few of them."""
+    steps, theirs = counted
+    for step in steps:
+        kinds, name = theirs.by_layer.get(step.path, {}), step.args.class_name
+        assert step.work is not None
+        if step.args.operation:  # in a scope of the operation's kind, not of its name
+            continue
+        if name in SAME_COUNT:
+            assert kinds.get(SAME_COUNT[name], 0) == step.work.other, step.path
+        if name == "BatchNormalization":
+            channels = (step.outputs[0] or (0,))[-1] or 0
+            assert sum(kinds.values()) - step.work.other in (5 * channels, 6 * channels), step.path
+        is_linear = step.args.config.get("activation") in (None, "linear")
+        if name in ("Conv2D", "Dense") and is_linear and not compiled_by_xla(step):
+            assert sum(kinds.values()) == step.work.flops, step.path
