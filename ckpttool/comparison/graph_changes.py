@@ -72,8 +72,8 @@ class _Union:
 
     def from_a(self) -> Iterator[Connection]:
         """The connections of `a`, with the numbers of the common graph."""
-        for one in self.a.connections:
-            yield replace(one, source=self.new[one.source], target=self.new[one.target])
+        for connection in self.a.connections:
+            yield replace(connection, source=self.new[connection.source], target=self.new[connection.target])
 
 
 def _changes(union: _Union, diff: Diff) -> dict[int, str]:
@@ -81,8 +81,8 @@ def _changes(union: _Union, diff: Diff) -> dict[int, str]:
     kinds: dict[int, set[str]] = {}
     old = {layer.path: union.new[number] for number, layer in reversed(list(enumerate(union.a.layers)))}
     new = {layer.path: number for number, layer in reversed(list(enumerate(union.b.layers)))}
-    for one in filter(_is_of_layer, diff.config):
-        _note(kinds, _nearest(new, one.new_layer), CONFIG)
+    for change in filter(_is_of_layer, diff.config):
+        _note(kinds, _nearest(new, change.new_layer), CONFIG)
     for move in diff.moves:
         _note(kinds, _nearest(new, move.new_layer), CONFIG)
     for pair in (*diff.changed, *diff.reshaped, *diff.retyped):
@@ -93,7 +93,7 @@ def _changes(union: _Union, diff: Diff) -> dict[int, str]:
     alone = dict.fromkeys(union.added, "added")
     alone |= {union.new[number]: "removed" for number in union.removed}
     _note_models(union, kinds, alone)
-    return {number: ", ".join(sorted(found)) for number, found in kinds.items()} | alone
+    return {number: ", ".join(sorted(noted)) for number, noted in kinds.items()} | alone
 
 
 def _is_of_layer(change: ConfigChange) -> bool:
@@ -132,24 +132,24 @@ def _depth(models: Mapping[int, int | None], number: int) -> int:
     return depth
 
 
-def _key(one: Connection) -> tuple[int, ...]:
-    return one.source, one.target, one.source_call, one.output, one.call
+def _key(connection: Connection) -> tuple[int, ...]:
+    return connection.source, connection.target, connection.source_call, connection.output, connection.call
 
 
 def _with_added(union: _Union) -> Iterator[Connection]:
     """The connections of `b`; those that `a` does not have are marked."""
     before = Counter(map(_key, union.from_a()))
-    for one in union.b.connections:
-        is_old = before[_key(one)] > 0
-        before[_key(one)] -= 1
-        yield one if is_old else replace(one, change="added")
+    for connection in union.b.connections:
+        is_old = before[_key(connection)] > 0
+        before[_key(connection)] -= 1
+        yield connection if is_old else replace(connection, change="added")
 
 
 def _removed(union: _Union) -> Iterator[Connection]:
     """The connections that only `a` has."""
     after = Counter(map(_key, union.b.connections))
-    for one in union.from_a():
-        if after[_key(one)] > 0:
-            after[_key(one)] -= 1
+    for connection in union.from_a():
+        if after[_key(connection)] > 0:
+            after[_key(connection)] -= 1
         else:
-            yield replace(one, change="removed")
+            yield replace(connection, change="removed")

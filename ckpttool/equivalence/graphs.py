@@ -24,7 +24,7 @@ def graph(a: _Path, b: _Path | None = None, progress: Progress = ignored) -> Mod
     if b is None:
         return graph_of(load_architecture(a), os.fspath(a))
     before, after = (graph_of(load_architecture(path), os.fspath(path)) for path in (a, b))
-    with open_model(a) as one, open_model(b) as other:
-        result = diff(one, other, progress=progress)
-        pairs = layer_pairs(one, other, {move.layer: move.new_layer for move in result.moves})
+    with open_model(a) as first, open_model(b) as second:
+        result = diff(first, second, progress=progress)
+        pairs = layer_pairs(first, second, {move.layer: move.new_layer for move in result.moves})
     return compared_graph(before, after, pairs, result)

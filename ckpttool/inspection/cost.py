@@ -97,14 +97,14 @@ def cost(path: str | os.PathLike[str], inputs: Given = ()) -> Cost:
     return cost_of_file(path, load_architecture(path), inputs)
 
 
-def cost_of(architecture: Architecture, given: Given = ()) -> Cost:
-    """The cost of an architecture for inputs of the shapes `given`, else of those that it declares, with a batch of 1.
+def cost_of(architecture: Architecture, inputs: Given = ()) -> Cost:
+    """The cost of an architecture for inputs of these shapes, else of those that it declares, with a batch of 1.
 
     Raises CheckpointError where its connections cannot be followed, or where the shapes do not fit.
     """
     args = model_args(architecture)
     names = _input_names(args, architecture)
-    shapes = _inputs(names, dict(architecture.inputs), given)
+    shapes = _inputs(names, dict(architecture.inputs), inputs)
     steps: dict[str, list[WorkStep]] = {}
     for step in work_steps(args, shapes):
         steps.setdefault(step.path, []).append(step)
@@ -112,7 +112,7 @@ def cost_of(architecture: Architecture, given: Given = ()) -> Cost:
     return Cost(tuple(zip(names, shapes, strict=True)), layers, _parameters(architecture))
 
 
-def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None, given: Given = ()) -> Cost:
+def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None, inputs: Given = ()) -> Cost:
     """The cost of the model in a checkpoint. Raises CheckpointError, also where it stores no architecture."""
     if architecture is None:
         raise UnknownFormatError(
@@ -120,13 +120,13 @@ def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None
             path=str(checkpoint.path),
             hint="name the file of the whole model, or of its architecture",
         )
-    return cost_of_file(checkpoint.path, architecture, given)
+    return cost_of_file(checkpoint.path, architecture, inputs)
 
 
-def cost_of_file(path: str | os.PathLike[str], architecture: Architecture, given: Given = ()) -> Cost:
+def cost_of_file(path: str | os.PathLike[str], architecture: Architecture, inputs: Given = ()) -> Cost:
     """The cost of the architecture that the file at a path has. Raises a CheckpointError that names the path."""
     try:
-        return cost_of(architecture, given)
+        return cost_of(architecture, inputs)
     except CheckpointError as error:
         raise error.at(path=os.fspath(path)) from error.__cause__
 
@@ -150,21 +150,21 @@ def _input_names(args: Args, architecture: Architecture) -> tuple[str, ...]:
     return tuple(tensor.layer for tensor in read_references(args.config.get("input_layers")))
 
 
-def _inputs(names: Sequence[str], declared: Mapping[str, Shape | None], given: Given) -> Inputs:
+def _inputs(names: Sequence[str], declared: Mapping[str, Shape | None], inputs: Given) -> Inputs:
     """The input shapes: given, else declared, with one example where the size of the batch is open."""
-    if isinstance(given, Mapping):
-        unknown = [name for name in given if name not in names]
+    if isinstance(inputs, Mapping):
+        unknown = [name for name in inputs if name not in names]
         if unknown:
             raise ConfigError("an input that the model does not have", expected=", ".join(names), found=unknown[0])
-        by_name = dict(given)
+        by_name = dict(inputs)
     else:
-        if len(given) > len(names):
-            raise ConfigError("more shapes than inputs", expected=f"{len(names)}", found=f"{len(given)}")
-        by_name = dict(zip(names, given, strict=False))
+        if len(inputs) > len(names):
+            raise ConfigError("more shapes than inputs", expected=f"{len(names)}", found=f"{len(inputs)}")
+        by_name = dict(zip(names, inputs, strict=False))
     for name, shape in by_name.items():
-        stated = declared.get(name)
-        if stated is not None and (len(stated) != len(shape) or any(map(differ, stated, shape))):
-            raise ConfigError(f"input {name!r}: this shape does not fit", expected=str(stated), found=str(shape))
+        expected = declared.get(name)
+        if expected is not None and (len(expected) != len(shape) or any(map(differ, expected, shape))):
+            raise ConfigError(f"input {name!r}: this shape does not fit", expected=str(expected), found=str(shape))
     return tuple(by_name.get(name, _with_batch(declared.get(name))) for name in names)
 
 

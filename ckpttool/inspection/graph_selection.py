@@ -20,7 +20,7 @@ def folded(graph: ModelGraph, depth: int | None) -> ModelGraph:
     levels: list[int] = []
     for layer in graph.layers:
         levels.append(1 if layer.model is None else levels[layer.model] + 1)
-    return _kept(graph, [number for number, level in enumerate(levels) if level <= depth], graph.connections)
+    return _part(graph, [number for number, level in enumerate(levels) if level <= depth], graph.connections)
 
 
 def matching(graph: ModelGraph, globs: Sequence[str]) -> ModelGraph:
@@ -39,20 +39,20 @@ def matching(graph: ModelGraph, globs: Sequence[str]) -> ModelGraph:
         while model is not None and model not in shown:
             shown.add(model)
             model = graph.layers[model].model
-    return _kept(graph, sorted(shown), _bridged(graph, shown))
+    return _part(graph, sorted(shown), _bridged(graph, shown))
 
 
 def _bridged(graph: ModelGraph, shown: set[int]) -> Iterator[Connection]:
     """The connections between shown layers, over hidden ones where there is no other."""
     onward: dict[int, list[Connection]] = {}
-    for one in graph.connections:
-        onward.setdefault(one.source, []).append(one)
+    for connection in graph.connections:
+        onward.setdefault(connection.source, []).append(connection)
     steps = 0
     for source in sorted(shown):
-        yield from (one for one in onward.get(source, ()) if one.target in shown)
-        queue = deque((one, 1) for one in onward.get(source, ()) if one.target not in shown)
-        passed = {one.target for one, _ in queue}
-        reached = {one.target for one in onward.get(source, ()) if one.target in shown}
+        yield from (connection for connection in onward.get(source, ()) if connection.target in shown)
+        queue = deque((connection, 1) for connection in onward.get(source, ()) if connection.target not in shown)
+        passed = {connection.target for connection, _ in queue}
+        reached = {connection.target for connection in onward.get(source, ()) if connection.target in shown}
         while queue:
             before, count = queue.popleft()
             steps += 1
@@ -67,15 +67,15 @@ def _bridged(graph: ModelGraph, shown: set[int]) -> Iterator[Connection]:
                     queue.append((after, count + 1))
 
 
-def _kept(graph: ModelGraph, numbers: Sequence[int], connections: Iterable[Connection]) -> ModelGraph:
+def _part(graph: ModelGraph, numbers: Sequence[int], connections: Iterable[Connection]) -> ModelGraph:
     """The graph with some of its layers, numbered anew, and the connections between these."""
     new = {old: number for number, old in enumerate(numbers)}
     hidden = _hidden(graph, new)
     layers = tuple(_renumbered(graph.layers[old], new, hidden.get(old, 0)) for old in numbers)
     between = tuple(
-        replace(one, source=new[one.source], target=new[one.target])
-        for one in connections
-        if one.source in new and one.target in new
+        replace(connection, source=new[connection.source], target=new[connection.target])
+        for connection in connections
+        if connection.source in new and connection.target in new
     )
     inputs, outputs = (tuple(new[end] for end in ends if end in new) for ends in (graph.inputs, graph.outputs))
     return replace(graph, layers=layers, connections=between, inputs=inputs, outputs=outputs)

@@ -172,8 +172,8 @@ def attention_work(run: Run) -> Work | None:
 
     With scores of `concat`, and in AdditiveAttention, each pair of rows is added, goes through tanh and is summed up.
     """
-    given = listed(run.args, run.call, 2, 3)
-    query, value, key = given[0], given[1], given[-1]
+    inputs = listed(run.args, run.call, 2, 3)
+    query, value, key = inputs[0], inputs[1], inputs[-1]
     if query is None or value is None or key is None:
         return None
     scores = times(*query[:-1], key[-2])

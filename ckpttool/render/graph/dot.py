@@ -43,7 +43,7 @@ def _members(result: ModelGraph, inside: _Inside) -> Iterator[str]:
         label = _quoted("\n".join(_lines(layer)))
         yield f'{indent}  graph [label={label}, style=rounded, color="{color.edge}", fontcolor="{color.edge}"]'
         stack.append((None, indent))
-        stack += [(one, f"{indent}  ") for one in reversed(inside[number])]
+        stack += [(inner, f"{indent}  ") for inner in reversed(inside[number])]
 
 
 def _attributes(layer: GraphLayer, compared: bool) -> str:

@@ -19,7 +19,7 @@ def graph(result: ModelGraph) -> str:
             "inputs": list(result.inputs),
             "outputs": list(result.outputs),
             "layers": [_layer(layer) for layer in result.layers],
-            "connections": [_connection(one) for one in result.connections],
+            "connections": [_connection(connection) for connection in result.connections],
             "notes": list(result.notes),
         }
     )
@@ -45,15 +45,15 @@ def _layer(layer: GraphLayer) -> dict[str, Any]:
     }
 
 
-def _connection(one: Connection) -> dict[str, Any]:
+def _connection(connection: Connection) -> dict[str, Any]:
     return {
-        "source": one.source,
-        "target": one.target,
-        "source_call": one.source_call,
-        "output": one.output,
-        "call": one.call,
-        "place": one.place,
-        "shape": one.shape and list(one.shape),
-        "through": one.through,
-        "change": one.change or None,
+        "source": connection.source,
+        "target": connection.target,
+        "source_call": connection.source_call,
+        "output": connection.output,
+        "call": connection.call,
+        "place": connection.place,
+        "shape": connection.shape and list(connection.shape),
+        "through": connection.through,
+        "change": connection.change or None,
     }

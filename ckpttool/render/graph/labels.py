@@ -26,22 +26,22 @@ class Arrow:
     @property
     def label(self) -> str:
         """The number of connections where there are several, and the layers on the way that are not shown."""
-        through = min(one.through for one in self.connections)
+        through = min(connection.through for connection in self.connections)
         times = f"{len(self.connections)}x" if len(self.connections) > 1 else ""
         return ", ".join(filter(None, (times, f"over {count_of(through, 'layer')}" if through else "")))
 
     @property
     def change(self) -> str:
         """What happened to all of its connections; empty where they do not agree."""
-        changes = {one.change for one in self.connections}
+        changes = {connection.change for connection in self.connections}
         return changes.pop() if len(changes) == 1 else ""
 
 
 def arrows_of(graph: ModelGraph) -> tuple[Arrow, ...]:
     """The arrows of a graph, in the order of its connections."""
     gathered: dict[tuple[int, int], list[Connection]] = {}
-    for one in graph.connections:
-        gathered.setdefault((one.source, one.target), []).append(one)
+    for connection in graph.connections:
+        gathered.setdefault((connection.source, connection.target), []).append(connection)
     return tuple(Arrow(*ends, tuple(connections)) for ends, connections in gathered.items())
 
 

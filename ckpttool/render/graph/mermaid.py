@@ -47,7 +47,7 @@ def _members(result: ModelGraph) -> Iterator[str]:
             continue
         yield f'{indent}subgraph n{number}["{label}"]'
         stack.append((None, indent))
-        stack += [(one, f"{indent}  ") for one in reversed(inside[number])]
+        stack += [(inner, f"{indent}  ") for inner in reversed(inside[number])]
 
 
 def _label(layer: GraphLayer) -> str:
@@ -56,7 +56,7 @@ def _label(layer: GraphLayer) -> str:
 
 
 def _arrow(arrow: Arrow) -> str:
-    dashed = arrow.change == "removed" or any(one.through for one in arrow.connections)
+    dashed = arrow.change == "removed" or any(connection.through for connection in arrow.connections)
     line = "-.->" if dashed else "-->"
     label = f'|"{_escaped(arrow.label)}"|' if arrow.label else ""
     return f"n{arrow.source} {line}{label} n{arrow.target}"

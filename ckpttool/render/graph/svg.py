@@ -191,7 +191,7 @@ def _kinds(result: ModelGraph) -> dict[str, tuple[str, Color]]:
     """The classes of the boxes of a graph, each with the text that explains it and its colour."""
     if not result.other:
         return {layer.family: (layer.family, FAMILIES[layer.family]) for layer in result.layers}
-    present = {layer.change for layer in result.layers} | {one.change for one in result.connections}
+    present = {layer.change for layer in result.layers} | {connection.change for connection in result.connections}
     shown = {change.replace(", ", "-"): (changes(change), CHANGES[change]) for change in CHANGES if change in present}
     return {**shown, "unchanged": ("unchanged", UNCHANGED)}
 

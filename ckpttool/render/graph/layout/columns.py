@@ -19,7 +19,7 @@ Gap = Callable[[int, int], float]
 def columns_of(rows: Rows, gap: Gap) -> list[float]:
     """The middle of each node, bends included."""
     conflicts = _conflicts(rows)
-    found = []
+    alignments = []
     for downward in (True, False):
         layers = rows.rows if downward else rows.rows[::-1]
         neighbours = rows.above if downward else rows.below
@@ -27,8 +27,8 @@ def columns_of(rows: Rows, gap: Gap) -> list[float]:
             turned = layers if leftward else [row[::-1] for row in layers]
             roots = _aligned(len(rows.row_of), turned, neighbours, conflicts)
             middles = _narrow(roots, turned, gap)
-            found.append(middles if leftward else [-x for x in middles])
-    return _balanced(found)
+            alignments.append(middles if leftward else [-x for x in middles])
+    return _balanced(alignments)
 
 
 def _conflicts(rows: Rows) -> set[tuple[int, int]]:
@@ -41,12 +41,18 @@ def _conflicts(rows: Rows) -> set[tuple[int, int]]:
     for upper, lower in pairwise(rows.rows):
         start, low = 0, 0
         for at, node in enumerate(lower):
-            inner = next((one for one in rows.above[node] if rows.is_bend(one)), None) if rows.is_bend(node) else None
+            inner = (
+                next((neighbour for neighbour in rows.above[node] if rows.is_bend(neighbour)), None)
+                if rows.is_bend(node)
+                else None
+            )
             if inner is None and at < len(lower) - 1:
                 continue
             high = len(upper) - 1 if inner is None else place[inner]
-            for one in lower[start : at + 1]:
-                conflicts.update((other, one) for other in rows.above[one] if not low <= place[other] <= high)
+            for neighbour in lower[start : at + 1]:
+                conflicts.update(
+                    (other, neighbour) for other in rows.above[neighbour] if not low <= place[other] <= high
+                )
             start, low = at + 1, high
     return conflicts
 
@@ -87,9 +93,13 @@ def _narrow(roots: Sequence[int], layers: Sequence[Sequence[int]], gap: Gap) -> 
     order = _sorted_blocks(dict.fromkeys(roots), before, after)
     middles = dict.fromkeys(order, 0.0)
     for block in order:
-        middles[block] = max((middles[one] + least for one, least in before.get(block, {}).items()), default=0.0)
+        middles[block] = max(
+            (middles[neighbour] + least for neighbour, least in before.get(block, {}).items()), default=0.0
+        )
     for block in reversed(order):
-        room = min((middles[one] - least for one, least in after.get(block, {}).items()), default=middles[block])
+        room = min(
+            (middles[neighbour] - least for neighbour, least in after.get(block, {}).items()), default=middles[block]
+        )
         middles[block] = max(middles[block], room)
     return [middles[root] for root in roots]
 
@@ -101,20 +111,20 @@ def _sorted_blocks(
     waiting = {block: len(before.get(block, {})) for block in blocks}
     ready = [block for block in blocks if not waiting[block]]
     for block in ready:
-        for one in after.get(block, {}):
-            waiting[one] -= 1
-            if not waiting[one]:
-                ready.append(one)
+        for neighbour in after.get(block, {}):
+            waiting[neighbour] -= 1
+            if not waiting[neighbour]:
+                ready.append(neighbour)
     return ready
 
 
-def _balanced(found: Sequence[Sequence[float]]) -> list[float]:
+def _balanced(alignments: Sequence[Sequence[float]]) -> list[float]:
     """The mean of the two middle ones of four places; all four are moved to the edges of the narrowest first."""
-    widths = [max(middles, default=0.0) - min(middles, default=0.0) for middles in found]
-    narrowest = found[widths.index(min(widths))]
+    widths = [max(middles, default=0.0) - min(middles, default=0.0) for middles in alignments]
+    narrowest = alignments[widths.index(min(widths))]
     left, right = min(narrowest, default=0.0), max(narrowest, default=0.0)
     moved = []
-    for at, middles in enumerate(found):
+    for at, middles in enumerate(alignments):
         by = left - min(middles, default=0.0) if at % 2 == 0 else right - max(middles, default=0.0)
         moved.append([x + by for x in middles])
     return [sum(sorted(places)[1:3]) / 2 for places in zip(*moved, strict=True)]

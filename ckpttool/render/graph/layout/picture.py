@@ -163,7 +163,7 @@ class _Arranged:
             tops.append(y)
             y += max((self.sizes[node][1] for node in row if not self.rows.is_bend(node)), default=0.0)
             bottoms.append(y)
-            curved = any(abs(middles[node] - middles[one]) > 1 for node in row for one in self.rows.below[node])
+            curved = any(abs(middles[node] - middles[lower]) > 1 for node in row for lower in self.rows.below[node])
             y += _BELOW_CURVES if curved else _BELOW
         return tops, bottoms
 
