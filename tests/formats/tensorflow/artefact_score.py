@@ -1,0 +1,200 @@
+"""What ckpttool makes of the checkpoints and SavedModels that `old_artefacts.py` wrote, against what TensorFlow said.
+
+python -m tests.formats.tensorflow.artefact_score FOLDER...
+"""
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ckpttool
+from ckpttool.alignment.alignment import align
+from ckpttool.conversion import convert
+from ckpttool.errors import CheckpointError, ConversionError
+from ckpttool.model import architecture_of
+
+PREFIXES = {"weights": "weights", "objects": "objects", "saved": "saved/variables/variables"}
+
+
+def digest(weight: Any) -> list[Any]:
+    """The dtype, the shape and the sum of the bytes of a weight, texts with their lengths."""
+    if weight.dtype == "string":
+        raw = b"".join(b"%d:%s" % (len(text), text) for text in weight.read().ravel().tolist())
+        return ["string", list(weight.shape), hashlib.sha256(raw).hexdigest()]
+    value = weight.read()
+    return [weight.dtype, list(weight.shape), hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()]
+
+
+def tensors(folder: Path, record: dict[str, Any]) -> list[str]:
+    """What is read otherwise than TensorFlow read it."""
+    wrong = []
+    for form, wanted in record["tensors"].items():
+        with ckpttool.open(folder / f"{PREFIXES[form]}.index") as checkpoint:
+            seen = {path for path in checkpoint.weights}
+            known = {
+                key
+                for key in wanted
+                if not key.endswith("OBJECT_CONFIG_JSON") and key != "_CHECKPOINTABLE_OBJECT_GRAPH"
+            }
+            if seen != known:
+                wrong.append(f"{form}: names {sorted(seen ^ known)[:3]}")
+            for path in sorted(seen & known):
+                weight, (kind, shape, sha) = checkpoint.weights[path], wanted[path]
+                if kind == "?":
+                    continue
+                seen_values = digest(weight)
+                if seen_values[:2] != [kind, shape] or (seen_values[2] and seen_values[2] != sha):
+                    wrong.append(f"{form}: {path}: {seen_values} {kind, shape, sha}")
+            if checkpoint.refusals:
+                wrong.append(f"{form}: refusals {checkpoint.refusals[:2]}")
+    return wrong
+
+
+def slots(folder: Path, record: dict[str, Any]) -> tuple[int, list[str]]:
+    """Slots by value against the `.h5` of the same model."""
+    if not (folder / "model.h5").is_file():
+        return 0, []
+    count, wrong = 0, []
+    with ckpttool.open(folder / "model.h5") as h5:
+        architecture = architecture_of(h5)
+        if architecture is None or not architecture.layers:
+            return 0, []
+        wanted = {one.place.label: one for one in align(h5, architecture).aligned}
+        for form in record["tensors"]:
+            with ckpttool.open(folder / ("saved" if form == "saved" else f"{form}.index")) as checkpoint:
+                seen_values = {one.place.label: one for one in align(checkpoint, architecture).aligned}
+                for label in wanted.keys() ^ seen_values.keys():
+                    wrong.append(f"{form}: slot {label} {'missing' if label in wanted else 'beyond'}")
+                for label in wanted.keys() & seen_values.keys():
+                    count += 1
+                    a, b = wanted[label].stored, seen_values[label].stored
+                    if not np.array_equal(a[0].weight.read(), b[0].weight.read()):
+                        wrong.append(f"{form}: slot {label} differs")
+    return count, wrong
+
+
+def state(folder: Path, record: dict[str, Any], scratch: Path) -> tuple[int, list[str]]:
+    """The optimizer's state against that of the `.h5` of the same model, both converted."""
+    if not (folder / "model.h5").is_file():
+        return 0, []
+    seen_values = {}
+    for name in ("model.h5", "saved", "weights"):
+        source = folder / ("weights.index" if name == "weights" else name)
+        if not source.exists():
+            continue
+        target = scratch / "state.keras"
+        try:
+            conversion = convert(source, target, force=True, arch=folder / "model.h5" if name == "weights" else None)
+        except CheckpointError:
+            continue
+        with ckpttool.open(target) as written:
+            seen_values[name] = (
+                {w.path: w.read() for w in written.values() if w.path.startswith("optimizer/")},
+                [loss.what for loss in conversion.losses],
+            )
+    if "model.h5" not in seen_values:
+        return 0, []
+    wanted, _ = seen_values["model.h5"]
+    wrong, count = [], 0
+    for name in seen_values.keys() - {"model.h5"}:
+        values, lost = seen_values[name]
+        if wanted.keys() != values.keys():
+            wrong.append(f"state of {name}: {len(values)} of {len(wanted)}: {lost[:2]}")
+            continue
+        bad = [
+            path for path in wanted if not np.array_equal(wanted[path], values[path]) and "learning_rate" not in path
+        ]
+        count += len(wanted)
+        if bad:
+            wrong.append(
+                f"state of {name} differs: {bad[:3]}; {wanted[bad[0]].ravel()[:2]} {values[bad[0]].ravel()[:2]}"
+            )
+    return count, wrong
+
+
+def predicted(folder: Path, record: dict[str, Any], scratch: Path, step: bool) -> tuple[str, str]:
+    """The verdict of live Keras 3 on the converted SavedModel."""
+    import keras
+
+    if not (folder / "saved/saved_model.pb").is_file():
+        return "no SavedModel", record["forms"].get("saved", "")
+    target = scratch / "new.keras"
+    try:
+        conversion = convert(folder / "saved", target, force=True)
+    except ConversionError as error:
+        return "refused", str(error).replace("\n", " ")[:160]
+    except CheckpointError as error:
+        return "error", str(error).replace("\n", " ")[:160]
+    try:
+        model = keras.models.load_model(target)
+        with np.load(folder / "values.npz") as values:
+            numbered = lambda letter: [values[f"{letter}{n}"] for n in range(20) if f"{letter}{n}" in values.files]
+            x = numbered("x")
+            y, z, t = numbered("y"), numbered("z"), numbered("t")
+        if any(one.dtype.kind == "U" for one in x):
+            import tensorflow as tf
+
+            x = [tf.constant(one.astype(object)) if one.dtype.kind == "U" else one for one in x]
+        given = x if len(x) > 1 else x[0]
+        got = keras.tree.flatten(model.predict(given, verbose=0))
+        worst = max(float(np.abs(a - b).max()) for a, b in zip(got, y))
+        if worst > 1e-4 or not all(np.isfinite(a).all() for a in got):
+            return "other", f"{worst:.2g}"
+        if step:
+            if not model.compiled:
+                return "not compiled", str([loss.what for loss in conversion.losses])[:200]
+            model.train_on_batch(given, t if len(t) > 1 else t[0])
+            after = keras.tree.flatten(model.predict(given, verbose=0))
+            moved = max(float(np.abs(a - b).max()) for a, b in zip(z, y))
+            off = max(float(np.abs(a - b).max()) for a, b in zip(after, z))
+            if off > 1e-5 + 1e-3 * moved:
+                return "other step", f"{off:.2g} of {moved:.2g}; {[loss.what for loss in conversion.losses]}"
+    except Exception as error:
+        return "Keras fails", f"{type(error).__name__} {str(error)[:160]}"
+    return "equal", ""
+
+
+RANDOM = ("dropouts", "alpha_dropout", "augmented")
+
+
+def main() -> None:
+    """Print a line for each difference, and the sums of each folder."""
+    scratch = Path(tempfile.mkdtemp())
+    for root in map(Path, sys.argv[1:]):
+        sums = Counter()
+        for folder in sorted(root.iterdir()):
+            if not (folder / "record.json").is_file():
+                continue
+            record = json.loads((folder / "record.json").read_text())
+            sums["models"] += 1
+            sums["artefacts"] += len(record["tensors"]) + (folder / "model.h5").is_file()
+            sums["tensors"] += sum(map(len, record["tensors"].values()))
+
+            def attempt(act):
+                try:
+                    return act()
+                except Exception as error:
+                    return 0, [f"{type(error).__name__}: {str(error)[:200]}"]
+
+            wrong = attempt(lambda: (0, tensors(folder, record)))[1]
+            n, more = attempt(lambda: slots(folder, record))
+            sums["slots"] += n
+            m, moreover = attempt(lambda: state(folder, record, scratch))
+            sums["state"] += m
+            verdict, why = predicted(folder, record, scratch, folder.name not in RANDOM)
+            sums[verdict] += 1
+            for line in (*wrong[:3], *more[:3], *moreover[:3]):
+                print(f"{root.name}/{folder.name} ({record['optimizer']}): {line}", flush=True)
+            if verdict != "equal":
+                print(f"{root.name}/{folder.name} ({record['optimizer']}): {verdict}: {why}", flush=True)
+        print(root.name, dict(sums), flush=True)
+
+
+if __name__ == "__main__":
+    main()
