@@ -25,13 +25,14 @@ class Command:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One finished run: wall time, and the peak of resident memory in bytes.
+    """One finished run: wall time, processor time, both in seconds, and the peak of resident memory in bytes.
 
     On Linux a process inherits the peak of the one that started it, so this one must stay small: it imports neither
     h5py nor NumPy nor Keras.
     """
 
     seconds: float
+    processor: float
     peak: int
 
 
@@ -66,4 +67,4 @@ def run(command: Command, settings: dict[str, str]) -> Measurement:
         if child.returncode != command.code or printed < command.lines:
             told = complaints.read().decode("utf-8", "replace")[-2000:]
             raise RuntimeError(f"{command.title}: exit code {child.returncode}, {printed:,} lines\n{told}")
-    return Measurement(seconds, usage.ru_maxrss * _RSS_UNIT)
+    return Measurement(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT)
