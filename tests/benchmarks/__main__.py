@@ -4,8 +4,8 @@
 
 Needs keras, TensorFlow and h5py; `h5ls` (hdf5-tools) is measured too where it is installed. Every command is a whole
 process, run in turn with the one that it is compared with (A B A B ...), after one run of each that does not count.
-Figures are medians, ratios the medians over the pairs, memory the peak of any run. With `--old`, commands on small files
-are measured against those of another checkout, by processor time, which other work on the machine changes less. Takes
+Figures are medians, ratios the medians over the pairs, memory the peak of any run. With `--old`, commands on small
+files are measured against those of another checkout, by processor time, which other work on the machine changes less. Takes
 some minutes, 3 GB on disk and is no part of the tests. Exit code 1 says that a target was missed.
 """
 
@@ -157,7 +157,7 @@ def _against_old(checkout: str | None, directory: Path) -> Iterator[Comparison]:
         (1.0, ("check", "--no-config", model)),
         (1.0, ("verify", model, model)),
         (1 / 1.3, ("diff", model, model)),
-        (1 / 1.3, ("convert", legacy, target, "--force")),
+        (1 / 1.3, ("convert", legacy, target, "--force", "--dry-run")),
     ):
         ours, other = (_from(root, words) for root in (str(FIXTURES.parent), checkout))
         yield Comparison(ours, replace(other, title=f"{other.title} before"), limit, by_processor=True)
