@@ -32,7 +32,7 @@ from tests.formats.tensorflow.writer import (
 )
 from tests.work import Calls
 
-CALLS, MEMORY = 1_000_000, 150 << 20
+CALLS, MEMORY = 3_000_000, 150 << 20
 
 
 def within_bounds(index: Path) -> CheckpointError | None:
