@@ -5,8 +5,8 @@
 Needs keras, TensorFlow and h5py; `h5ls` (hdf5-tools) is measured too where it is installed. Every command is a whole
 process, run in turn with the one that it is compared with (A B A B ...), after one run of each that does not count.
 Figures are medians, ratios the medians over the pairs, memory the peak of any run. With `--old`, commands on small
-files are measured against those of another checkout, by processor time, which other work on the machine changes less. Takes
-some minutes, 3 GB on disk and is no part of the tests. Exit code 1 says that a target was missed.
+files are measured against those of another checkout, by processor time, which other work on the machine changes less.
+Takes some minutes, 3 GB on disk and is no part of the tests. Exit code 1 says that a target was missed.
 """
 
 import argparse
