@@ -31,6 +31,6 @@ def lambda_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
 
 ROWS = {
     "InputLayer": LayerType(outputs=input_layer_outputs, masks=MaskUse.PASSED, work=no_work),
-    "Lambda": LayerType(outputs=lambda_outputs, parameters=("inputs", "training", "mask")),
+    "Lambda": LayerType(outputs=lambda_outputs, parameters=("inputs", "mask", "training"), takes_training=True),
     "Layer": LayerType(),
 }

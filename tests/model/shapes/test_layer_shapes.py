@@ -169,9 +169,10 @@ def test_masks() -> None:
 
 
 def test_parameters() -> None:
-    """What a row says that a call takes beside its inputs, it takes."""
-    named = {name for name in ROWS if not {*LAYERS[name].parameters[1:]} <= {*parameters(name)}}
-    assert named == set()
+    """A call takes the parameters of its row, in their order."""
+    rows = {name: [*LAYERS[name].parameters[1:]] for name in ROWS}
+    assert {name for name, listed in rows.items() if not {*listed} <= {*parameters(name)}} == set()
+    assert {name: listed for name, listed in rows.items() if listed != sorted(listed, key=parameters(name).index)} == {}
     trained = {name for name in ROWS if LAYERS[name].takes_training and "training" not in parameters(name)}
     assert trained == {"ActivityRegularization"}  # whose argument Keras 1 and 2 wrote, and Keras 3 passes over
 
