@@ -33,6 +33,7 @@ MAX_CHECK_BYTES = 150_000_000
 MAX_REPORT_BYTES = 120_000_000
 MAX_OVER_STATS = 2.5
 MAX_OVER_CAT = 2.5  # start-up counts on both sides
+MAX_GRAPH_SECONDS = 3.0
 MAX_DIFF_SECONDS = 0.8  # of the pair of many weights
 MAX_OVER_CMP = 1.6  # beyond start-up
 MAX_OVER_CP = 4.0
@@ -134,6 +135,7 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
     yield from _conversions(inputs)
     yield from _checks(inputs)
     yield from _reports(inputs)
+    yield from (Comparison(_graph(path)) for path in (inputs.architecture, inputs.residual, inputs.inception))
     yield Comparison(Command("ckpttool --help", (sys.executable, "-m", "ckpttool", "--help")))
 
 
@@ -230,6 +232,11 @@ def _ckpttool(words: str, file: Path) -> Command:
     return Command(f"ckpttool {words} {file.name}", argv, WEIGHTS)
 
 
+def _graph(architecture: Path) -> Command:
+    argv = (sys.executable, "-m", "ckpttool", "graph", str(architecture), "-o", "svg")
+    return Command(f"ckpttool graph {architecture.name}", argv)
+
+
 def _peer(title: str, script: str, file: Path) -> Command:
     return Command(f"{title} {file.name}", (sys.executable, str(PEERS / script), str(file)), WEIGHTS)
 
@@ -294,6 +301,9 @@ def judged(results: Sequence[Result]) -> Iterator[Verdict]:
     memory = max(peak(result.ours) for result in results if " report " in result.comparison.ours.title)
     promise = f"ckpttool report stays under {MAX_REPORT_BYTES / _MB:.0f} MB"
     yield Verdict(promise, f"{memory / _MB:.1f} MB", memory < MAX_REPORT_BYTES)
+    slowest = max(seconds(result.ours) for result in results if " graph " in result.comparison.ours.title)
+    promise = f"ckpttool graph draws each of three models in under {MAX_GRAPH_SECONDS} s"
+    yield Verdict(promise, f"{slowest:.2f} s", slowest < MAX_GRAPH_SECONDS)
     yield from _judged_diffs({result.comparison.ours.title: result for result in results}, seconds(results[-1].ours))
     taken = seconds(results[-1].ours)
     yield Verdict(f"ckpttool --help takes under {MAX_HELP_SECONDS} s", f"{taken:.3f} s", taken < MAX_HELP_SECONDS)

@@ -18,6 +18,8 @@ NAMES = (
     "VGG16-copy.weights.h5",
     "VGG16.h5",
     "B7.h5",
+    "ResNet152.json",
+    "InceptionV3.json",
 )
 
 
@@ -25,7 +27,7 @@ NAMES = (
 class Inputs:
     """EfficientNetB7 as `.weights.h5`, as `.keras` and as JSON, the first with the same weights grown to 25 GB, and
     with every value changed; VGG16 as `.weights.h5`, with every value changed, and a copy of it; both as whole
-    models in the legacy layout."""
+    models in the legacy layout; ResNet152 and InceptionV3 as JSON."""
 
     weights: Path
     model: Path
@@ -37,6 +39,8 @@ class Inputs:
     vgg_copy: Path
     vgg_whole: Path
     whole: Path
+    residual: Path
+    inception: Path
 
 
 def inputs_in(directory: Path) -> Inputs:

@@ -23,6 +23,8 @@ def main(
     vgg_copy: Path,
     vgg_whole: Path,
     whole: Path,
+    residual: Path,
+    inception: Path,
 ) -> None:
     """Makes all of them. A file gets its name when it is whole, so an interrupted run leaves none half made."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,8 +41,11 @@ def main(
     ):
         save(_part(path))
         os.replace(_part(path), path)
-    _part(architecture).write_text(built.to_json())
-    os.replace(_part(architecture), architecture)
+    deep = keras.applications.ResNet152(weights=None)
+    branched = keras.applications.InceptionV3(weights=None)
+    for path, described in ((architecture, built), (residual, deep), (inception, branched)):
+        _part(path).write_text(described.to_json())
+        os.replace(_part(path), path)
     for source, target, make in (
         (weights, sparse, grow),
         (weights, weights_changed, change),
