@@ -24,6 +24,7 @@ from ckpttool.conversion.compile.optimizer_scalars import (
     number,
     whole_steps,
 )
+from ckpttool.conversion.compile.optimizers import COMPUTED_PRODUCT
 from ckpttool.conversion.compile.stored_state import LATE, WHERE, Key, StoredState, stored_state_of
 from ckpttool.conversion.compile.trained_weights import OwnWeight, Source, candidates
 from ckpttool.conversion.config.result import Rewritten
@@ -196,8 +197,14 @@ class _Conversion(NamedTuple):
         stored_state = stored_state_of(stored, [source.weight.shape for source in sources], inside(self.optimizer))
         labels, notes = self.labels(sources, stored_state), Journal()
         steps = stored_state.steps(inside(self.optimizer), notes)
-        scale = tensorflow_state.loss_scale(self.checkpoint, frozenset(self.alignment.by_path()))
-        numbers = Numbers(self.optimizer, steps, stored_state.product(self.checkpoint), stored_state.rate(), scale)
+        paths = frozenset(self.alignment.by_path())
+        scale = tensorflow_state.loss_scale(self.checkpoint, paths)
+        product = tensorflow_state.momenta_product(self.checkpoint, paths)
+        if product is None:
+            product = stored_state.product(self.checkpoint)
+        else:
+            self.journal.losses[:] = [loss for loss in self.journal.losses if loss.what != COMPUTED_PRODUCT]
+        numbers = Numbers(self.optimizer, steps, product, stored_state.rate(), scale)
         variables, begun = dict[str, Weight](), list[str]()
         for slot in self.wanted(sources):
             name = _name(slot)

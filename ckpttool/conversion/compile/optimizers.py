@@ -44,6 +44,9 @@ EDITS = (DECAY, CLIP_TOGETHER, FIXED_SCALE, ADDED)
 
 SCALING = "LossScaleOptimizer"
 _SCALING = frozenset({SCALING, "LossScaleOptimizerV1", "LossScaleOptimizerV3"})
+COMPUTED_PRODUCT = "Nadam's product of momenta, which Keras 2 did not store, is computed as Keras 3 does"
+"""What is lost of Nadam of 2.11 to 2.15, unless TensorFlow stored the product."""
+
 _EXCLUDED = "which ones were left out (exclude_from_weight_decay), as it is no part of the config"
 _GONE = frozenset({"is_legacy_optimizer", "jit_compile"})  # without influence on the steps
 _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")  # of which Keras 3 takes only one
@@ -190,7 +193,7 @@ def _note_lost(class_name: str, old: Mapping[str, Any], new: Mapping[str, Any], 
         if key not in new and key not in _GONE and key not in _CLIPPING and item not in (None, False, 0):
             journal.lose(WHERE, f"{class_name}'s {key}, which was {str(item)[:60]}")
     if class_name == "Nadam" and not _SINCE_2_11.isdisjoint(old):
-        journal.lose(WHERE, "Nadam's product of momenta, which Keras 2 did not store, is computed as Keras 3 does")
+        journal.lose(WHERE, COMPUTED_PRODUCT)
     if class_name in _OTHER_RULES and _SINCE_2_11.isdisjoint(old):
         journal.lose(WHERE, f"{class_name} of Keras 3 {_OTHER_RULES[class_name]}")
 

@@ -33,6 +33,13 @@ def loss_scale(checkpoint: Checkpoint, model: frozenset[str]) -> float | None:
     return finite(objects.scale) if objects is not None and objects.scale is not None else None
 
 
+def momenta_product(checkpoint: Checkpoint, model: frozenset[str]) -> float | None:
+    """The product of Nadam's momenta, where it is stored. Raises Lost where it is no number."""
+    optimizer = _objects(checkpoint, model)
+    stored = optimizer.product if optimizer is not None else None
+    return finite(stored) if stored is not None and not stored.shape else None
+
+
 def _objects(checkpoint: Checkpoint, model: frozenset[str]) -> OptimizerObjects | None:
     try:
         return optimizer_objects(checkpoint, model)
