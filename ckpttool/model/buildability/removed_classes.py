@@ -3,7 +3,8 @@ so is not the user's own."""
 
 _LAYERS = frozenset({
     *("AddLoss", "AddMetric", "AtrousConv1D", "AtrousConv2D", "AtrousConvolution1D", "AtrousConvolution2D"),
-    *("BatchNormalizationV1", "BatchNormalizationV2", "ClassMethod", "Conv", "ConvLSTM2DCell", "ConvRecurrent2D"),
+    *("BatchNormalizationV1", "BatchNormalizationV2", "CategoryCrossing", "ClassMethod", "Conv", "ConvLSTM2DCell"),
+    "ConvRecurrent2D",
     *("CuDNNGRU", "CuDNNLSTM", "Deconv2D", "Deconv3D", "Deconvolution2D", "Deconvolution3D", "DenseFeatures"),
     *("DepthwiseConv", "DeviceWrapper", "DropoutWrapper", "FunctionalPreprocessingStage", "GRUCellV1", "GRUCellV2"),
     *("GRUV1", "GRUV2", "Graph", "Highway", "InstanceMethod", "InstanceProperty", "LSTMCellV1", "LSTMCellV2"),

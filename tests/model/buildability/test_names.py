@@ -79,3 +79,11 @@ def test_short_names(kind: str) -> None:
     for name, symbol in getattr(importlib.import_module("keras.src"), kind).ALL_OBJECTS_DICT.items():
         assert names.named(kind, name) == live_names._place(symbol)
     assert names.named(kind, "no_such") is None
+
+
+def test_removed_layers_are_not_the_users_own() -> None:
+    """Every layer that only older Keras had is known to be gone, such as CategoryCrossing of TensorFlow 2.3 and 2.4."""
+    from ckpttool.model.buildability.removed_classes import is_gone_layer
+    from ckpttool.model.layers.removed import ROWS
+
+    assert [name for name in ROWS if not is_gone_layer(name)] == []
