@@ -113,6 +113,15 @@ def _holds_code(config: Any) -> bool:
     return False
 
 
+def _check_optimizer(config: Any, form: str, journal: Journal) -> None:
+    """Say of a compiled model that it names no optimizer: saving as .h5 takes it out of the settings of a live model,
+    and a .keras that is saved afterwards lacks it (`model_metadata`, keras/src/legacy/saving/saving_utils.py, 3.15)."""
+    compiled = config.get("compile_config") if isinstance(config, Mapping) else None
+    if FORMS[form].whole and isinstance(compiled, Mapping) and compiled and "optimizer" not in compiled:
+        told = "the file names none, as that of a model that was saved as .h5 before: Keras 3 takes RMSprop, begun anew"
+        journal.lose("optimizer", told)
+
+
 def _as_it_is(
     checkpoint: Checkpoint, architecture: Architecture, form: str, options: Options, journal: Journal
 ) -> Prepared:
@@ -120,6 +129,7 @@ def _as_it_is(
     config = architecture.config
     if not options.compiled and isinstance(config, Mapping):
         config = {key: value for key, value in config.items() if key != "compile_config"}
+    _check_optimizer(config, form, journal)
     copied = _copied(checkpoint, config, form, architecture.name, "Keras 3", options.optimizer and options.compiled)
     model = copied.payload.model
     part = _part(architecture)

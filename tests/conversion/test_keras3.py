@@ -68,3 +68,19 @@ def test_operations_get_their_module(name: str, tmp_path: Path) -> None:
     loaded = module.models.load_model(tmp_path / "new.keras")
     given = np.random.default_rng(0).normal(size=(3, 4))
     np.testing.assert_array_equal(loaded.predict(given, verbose=0), model.predict(given, verbose=0))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("first", ["old.h5", "other.keras"])
+def test_the_optimizer_that_saving_as_h5_forgets(first: str, tmp_path: Path) -> None:
+    """Keras 3 names no optimizer in the .keras of a model that was saved as .h5 before, and begins with RMSprop."""
+    module = keras()
+    model = module.Sequential([module.Input((4,)), module.layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.save(tmp_path / first)
+    model.save(tmp_path / "old.keras")
+    result = convert(tmp_path / "old.keras", tmp_path / "new.keras")
+    loaded = module.models.load_model(tmp_path / "new.keras")
+    forgotten = first == "old.h5"
+    assert type(loaded.optimizer).__name__ == ("RMSprop" if forgotten else "Adam")
+    assert [loss.where for loss in result.losses] == ["optimizer"] * forgotten
