@@ -118,8 +118,8 @@ def _check_optimizer(config: Any, form: str, journal: Journal) -> None:
     and a .keras that is saved afterwards lacks it (`model_metadata`, keras/src/legacy/saving/saving_utils.py, 3.15)."""
     compiled = config.get("compile_config") if isinstance(config, Mapping) else None
     if FORMS[form].whole and isinstance(compiled, Mapping) and compiled and "optimizer" not in compiled:
-        told = "the file names none, as that of a model that was saved as .h5 before: Keras 3 takes RMSprop, begun anew"
-        journal.lose("optimizer", told)
+        loss = "the file names none, as that of a model that was saved as .h5 before: Keras 3 takes RMSprop, begun anew"
+        journal.lose("optimizer", loss)
 
 
 def _as_it_is(
