@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple
 
 from ckpttool.checks import integrity, numbers, portability, required, safety
 from ckpttool.checks.policy import ALL
@@ -15,7 +15,8 @@ _FAMILIES = (safety, integrity, numbers, portability, required)
 Check = Callable[[Subject], Iterator[Outcome]]
 
 
-class Family(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Family:
     """Rules about one subject, and the checks that look for breaches of them. `about` is the subject in a sentence."""
 
     name: str
