@@ -41,6 +41,12 @@ class LayerCost:
     flops: int | None
     outputs_nbytes: int | None
 
+    def with_others(self, layer: str, others: Sequence[LayerCost]) -> LayerCost:
+        """The cost of this layer and others, as that of one layer of this name."""
+        costs = (self, *others)
+        sums = [_sum([getattr(cost, key) for cost in costs]) for key in ("macs", "flops", "outputs_nbytes")]
+        return LayerCost(layer, "", sum(cost.calls for cost in costs), *sums)
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -129,14 +135,6 @@ def cost_of_file(path: str | os.PathLike[str], architecture: Architecture, input
         return cost_of(architecture, inputs)
     except CheckpointError as error:
         raise error.at(path=os.fspath(path)) from error.__cause__
-
-
-def added_cost(layer: str, costs: Sequence[LayerCost]) -> LayerCost | None:
-    """The cost of several layers as that of one; None without any."""
-    if not costs:
-        return None
-    sums = [_sum([getattr(cost, key) for cost in costs]) for key in ("macs", "flops", "outputs_nbytes")]
-    return LayerCost(layer, "", sum(cost.calls for cost in costs), *sums)
 
 
 def _sum(counts: Sequence[int | None]) -> int | None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
-from ckpttool.inspection.cost import added_cost
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
 from ckpttool.render.costs import COST_HEADERS, cost_cells, cost_lines
 from ckpttool.render.style import date, number, pretty_layer, producer, shape, size
@@ -146,7 +145,8 @@ def _joined(name: str, group: list[LayerRow]) -> LayerRow:
     if len(group) == 1 and group[0].layer == name:
         return group[0]
     own = next((layer for layer in group if layer.layer == name), None)
-    cost = added_cost(name, [layer.cost for layer in group if layer.cost])
+    costs = [layer.cost for layer in group if layer.cost]
+    cost = costs[0].with_others(name, costs[1:]) if costs else None
     rows = tuple(row for layer in group for row in layer.rows)
     inferred = any(layer.inferred for layer in group)
     if own is None:
