@@ -79,7 +79,7 @@ def test_no_command(run: Callable[..., Any]) -> None:
 
 def test_bug_shows_its_traceback(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of ckpttool itself is not dressed up as one of the file."""
-    monkeypatch.setattr("ckpttool.cli.info.describe", lambda checkpoint: 1 // 0)
+    monkeypatch.setattr("ckpttool.cli.info.describe", lambda *given: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         run("info", MODEL)
 
