@@ -1,6 +1,7 @@
 """The preparation of a conversion: from a checkpoint to its config and its weights in the form of Keras 3."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +45,7 @@ from ckpttool.conversion.weights.own_classes import OwnWeights, is_of_layer, own
 from ckpttool.conversion.weights.placement import PlacedWeight, placed_weights
 from ckpttool.errors import CheckpointError, ConversionError
 from ckpttool.formats.assets import read_assets
-from ckpttool.formats.weights_h5 import PATH_KINDS, keras3_path, section_of, split
+from ckpttool.formats.weights_h5 import PATH_KINDS, is_of_inner_optimizer, keras3_path, section_of, split
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted
@@ -153,7 +154,8 @@ def _copied(
 ) -> Prepared:
     left = set() if optimizer else {Section.OPTIMIZER}
     of_model = (weight for weight in checkpoint.values() if weight.section is not Section.OTHER or is_of_layer(weight))
-    weights = {weight.path: weight for weight in of_model if weight.section not in left}
+    inner = (weight for weight in of_model if optimizer or not is_of_inner_optimizer(split(weight.path)))
+    weights = {weight.path: weight for weight in inner if weight.section not in left}
     names = {path: name for path, name in checkpoint.object_names.items() if section_of(split(path)) not in left}
     content = Content(weights, dict[str, str | None](names))
     assets = read_assets(checkpoint) if FORMS[form].whole else {}
@@ -206,6 +208,7 @@ def _rewritten(
         content = Content({**content.weights, **optimizer_variables}, names)
     if options.optimizer and options.compiled and not journal.refusals:
         _note_left_state(checkpoint, form, optimizer is not None, journal)
+        _note_inner_state(checkpoint, content.weights, journal)
     layers = with_own(layers_of(part, placed), own, placed, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
@@ -220,6 +223,17 @@ def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal:
         journal.lose(STATE, f"its state, {count:,} arrays: the target has only weights")
     elif count and not compiled:
         journal.lose(STATE, f"its state, {count:,} arrays: the new model is compiled without an optimizer")
+
+
+def _note_inner_state(checkpoint: Checkpoint, written: Container[str], journal: Journal) -> None:
+    """Note the state of the optimizers of models in the model, such as the discriminator of a GAN, which a rewritten
+    model does not get."""
+    counts = Counter[str]()
+    for weight in checkpoint.section(Section.OTHER):
+        if weight.shape and weight.path not in written and is_of_inner_optimizer(split(weight.path)):
+            counts[weight.path.partition("/optimizer/")[0]] += 1
+    for model, count in counts.items():
+        journal.lose(f"{model}/optimizer", f"its state, {count:,} arrays: this optimizer of a nested model begins anew")
 
 
 def _compile(

@@ -15,7 +15,7 @@ from ckpttool.conversion.options import Options
 from ckpttool.conversion.payload import Prepared
 from ckpttool.conversion.preparation import prepare
 from ckpttool.errors import ConversionError
-from ckpttool.formats.weights_h5 import PATH_KINDS, named, section_of, split
+from ckpttool.formats.weights_h5 import PATH_KINDS, is_of_inner_optimizer, named, section_of, split
 from ckpttool.formats.write.legacy import KERAS_VERSION
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, read_architecture
@@ -77,6 +77,7 @@ def _left(
     used |= {weight.path for weight in prepared.payload.model.content.weights.values()}
     # What TensorFlow stores beside the weights, counters, random states and tables of counts, no model of Keras 3 has.
     others = () if checkpoint.kind in OF_TENSORFLOW else checkpoint.section(Section.OTHER)
+    others = tuple(weight for weight in others if not is_of_inner_optimizer(split(weight.path)))  # told as a loss
     stored = (*checkpoint.section(Section.MODEL), *others)
     left = [weight for weight in stored if weight.path not in used]
     settings = {applied.where for applied in journal.edits if applied.edit is WRITE_BOUNDARIES}

@@ -106,10 +106,18 @@ def as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 def section_of(parts: tuple[str, ...]) -> Section:
     """The section of a weight, by the first part of its path. The variables of metrics that a layer of Keras 2.12 to
-    2.15 added itself (`add_metric`) are state of metrics, too."""
+    2.15 added itself (`add_metric`) are state of metrics, too; those of the optimizer of a model in the model, which
+    was compiled itself, as the discriminator of a GAN, are no weights."""
     if _OF_LAYER in parts:
         return Section.METRICS
+    if is_of_inner_optimizer(parts):
+        return Section.OTHER
     return _SECTIONS.get(parts[0], Section.MODEL)
+
+
+def is_of_inner_optimizer(parts: tuple[str, ...]) -> bool:
+    """Whether a path is that of a variable of the optimizer of a model inside the model."""
+    return "optimizer" in parts[1:-2]
 
 
 def object_names(tree: Tree) -> Names:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.formats.weights_h5 import is_of_inner_optimizer, split
 from ckpttool.io import scalars
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Opaque, Spec, SpecSlot
@@ -20,7 +21,9 @@ _OLD_LIST = "_layer_checkpoint_dependencies"  # the name of `layers` in files of
 
 def by_path(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) -> Pairing:
     """The pairs of `.weights.h5`, `.keras` and sharded weights: by path, an object at a time."""
-    stored = _groups((*checkpoint.section(Section.MODEL), *checkpoint.section(Section.OTHER)))
+    # Keras fills the optimizer of a model in the model where it compiles that model, and passes over it elsewhere.
+    others = [w for w in checkpoint.section(Section.OTHER) if not is_of_inner_optimizer(split(w.path))]
+    stored = _groups((*checkpoint.section(Section.MODEL), *others))
     pairing = Pairing()
     has_old_list = any(group.startswith(f"{_OLD_LIST}/") for group in stored)
     owners, adapted, aliases = _owners(spec.slots), _with_factors(spec), _aliases(spec)
@@ -28,8 +31,7 @@ def by_path(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) -> 
         old = group.replace("layers", _OLD_LIST)
         places = [group, _private(group), *([old, _private(old)] if has_old_list else [])]
         takes_extra = _stem(slots[0]) in adapted
-        others = _other_places(group, aliases, owners)
-        place = _place(slots, stored, places, others, takes_extra)
+        place = _place(slots, stored, places, _other_places(group, aliases, owners), takes_extra)
         _pair_owner(pairing, slots, stored.pop(place, {}), takes_extra)
     for group in _owners(spec.optimizer):
         stored.pop(group, None)  # an optimizer that is an attribute of the model is not one of its layers
