@@ -204,8 +204,7 @@ def _rewritten(
         spec = with_placed(spec, placed, slots := own_slots(own.by_path, spec))
         optimizer_variables = state(checkpoint, alignment, rewritten, spec, slots, optimizer, turned, journal)
         own_name = {"optimizer": snake_case(optimizer["class_name"])} if optimizer_variables else {}
-        names = {**content.names, **own_name}
-        content = Content({**content.weights, **optimizer_variables}, names)
+        content = Content({**content.weights, **optimizer_variables}, {**content.names, **own_name})
     if options.optimizer and options.compiled and not journal.refusals:
         _note_left_state(checkpoint, form, optimizer is not None, journal)
         _note_inner_state(checkpoint, content.weights, journal)

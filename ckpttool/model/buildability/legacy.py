@@ -1,12 +1,14 @@
 """Entries without a module, as legacy files have them (`model_from_config`, keras/src/legacy/saving/saving_utils.py,
 and `deserialize_keras_object`, keras/src/legacy/saving/serialization.py, 3.15)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ckpttool.io import scalars
 from ckpttool.model.buildability.context import Context, shown
 from ckpttool.model.buildability.deserialization import construct
 from ckpttool.model.buildability.lookup import find_layer
+from ckpttool.model.buildability.names import is_layer_function
 from ckpttool.model.buildability.values import Layer, Own
 
 _LAMBDA_DROPPED = ("module", "function_type", "output_shape_type", "output_shape_module")
@@ -25,7 +27,19 @@ def layer_of(entry: Any, context: Context) -> Any:
     if isinstance(place, Own):
         own = config.get("name")
         return Layer("", own if isinstance(own, str) else None, {**config, "class_name": place.name})
+    with context.below(config.get("name", name)):
+        _refuse_functions(name, config, context)
     return construct(place, config, {}, context)
+
+
+def _refuse_functions(class_name: Any, config: Mapping[str, Any], context: Context) -> None:
+    """Refuse a text that the loader of `.h5` replaces by the function of `keras.layers` of that name, such as the
+    `score_mode` "dot" of Attention (`class_and_config_for_serialized_keras_object`,
+    keras/src/legacy/saving/serialization.py, 3.15)."""
+    for key, value in config.items():
+        if key != "name" and is_layer_function(value):
+            why = f"Keras 3 takes {shown(value)} in a .h5 for its function keras.layers.{value}"
+            raise context.refused(class_name, key, why)
 
 
 def _axis(name: Any, value: Any, context: Context) -> int:

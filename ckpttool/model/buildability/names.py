@@ -52,6 +52,11 @@ def legacy_layer(name: str) -> str | None:
     return _group("legacy")["layers"].get(name)
 
 
+def is_layer_function(value: Any) -> bool:
+    """Whether a text is the name of a function in `keras.layers`, such as `dot`."""
+    return isinstance(value, str) and ":" in (public("keras.layers", value) or "")
+
+
 def named(kind: str, name: str) -> str | None:
     """The place of what a short name means: `relu` of kind `activations`, `mse` of `losses`."""
     return _group("lookups").get(kind, _NOTHING).get(name)

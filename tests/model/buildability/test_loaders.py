@@ -59,6 +59,16 @@ def test_obstacle(wrong: dict[str, Any], where: str, argument: str | None) -> No
     assert (obstacle.where, obstacle.argument) == (where, argument)
 
 
+def test_a_text_that_names_a_function() -> None:
+    """The loader of .h5 puts the function `keras.layers.dot` in the place of the text "dot"."""
+    entry = {"class_name": "Attention", "config": {"name": "a", "score_mode": "dot"}}
+    sequence = {"class_name": "Sequential", "config": {"name": "model", "layers": [entry]}}
+    (obstacle,) = buildability_of_h5(sequence).obstacles
+    assert (obstacle.where, obstacle.argument) == ("a", "score_mode")
+    entry["config"]["score_mode"] = "concat"
+    assert buildability_of_h5(sequence).builds
+
+
 def test_compile_settings() -> None:
     """What only a compiled load raises on is told apart."""
     config = sequential(INPUT, compile_config={"optimizer": "adam", "lr": 0.1})
