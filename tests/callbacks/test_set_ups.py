@@ -304,7 +304,7 @@ def test_a_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "error", "match"),
     [
-        ("file/m.keras", FileAccessError, "cannot be made"),
+        ("file/m.keras", FileAccessError, "cannot be created"),
         ("{val_loss}.keras", KeyError, "no validation data"),
         ("a{epoch}/../../m.keras", ValueError, "leads out of the directory"),
     ],

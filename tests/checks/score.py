@@ -35,6 +35,7 @@ CATEGORIES = {
     "S109": "pickle-data",
     "S110": "external-path-config",
     "S111": "unsafe-callable",
+    "S112": "unsafe-callable",
     "S201": "external-file",
     "S202": "external-file",
     "S203": "link",
