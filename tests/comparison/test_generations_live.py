@@ -46,7 +46,8 @@ def around(entry: Any, key: str) -> Any:
     """A model that has this one layer behind its input, or the layer itself where it is a model."""
     if entry["class_name"] in ("Sequential", "Functional", "Model"):
         return entry
-    layers = [{"class_name": "InputLayer", "config": {"name": "x", key: [None, 1]}}, entry]
+    first = {"class_name": "InputLayer", "config": {"name": "x", key: [None, 1]}}
+    layers = [entry] if entry["class_name"] == "Dot" else [first, entry]  # behind one layer, only an own Dot can stand
     return {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
 
 

@@ -171,8 +171,8 @@ def test_a_file_that_is_not_what_was_wanted(name: str, tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda weights: weights.popitem(), "lacks weights"),
-        (lambda weights: weights.update(more=next(iter(weights.values()))), "has others"),
+        (lambda weights: weights.popitem(), "other weights than planned"),
+        (lambda weights: weights.update(more=next(iter(weights.values()))), "other weights than planned\n.*more"),
     ],
 )
 def test_weights_that_are_missing_or_more(
@@ -199,7 +199,7 @@ def test_a_weight_that_nobody_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyP
         content = payload.model.content
         weights = {**content.weights, "layers/dense/vars/7": next(iter(content.weights.values()))}
         model = replace(payload.model, content=replace(content, weights=weights))
-        genuine(form, path, replace(payload, model=model), *rest)
+        genuine(form, path, payload._replace(model=model), *rest)
 
     monkeypatch.setattr(pipeline, "write", more)
     with pytest.raises(CheckpointError, match="other weights than planned"):
@@ -388,7 +388,7 @@ def test_a_wrong_conversion_is_caught(tmp_path: Path, monkeypatch: pytest.Monkey
     old_keras(monkeypatch, Dense)
     monkeypatch.setattr("ckpttool.conversion.weights.placement.FACTOR", 1.0)
     assert hard_sigmoid.FACTOR == 1.2
-    with pytest.raises(keras_run.ProofError, match="something else than the old one"):
+    with pytest.raises(keras_run.ProofError, match="outputs of the converted model differ"):
         convert(DENSE, tmp_path / "new.keras", prove=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -56,9 +56,10 @@ def _marked(entry: Any, version: KerasVersion, depth: int, chained: bool = False
 
 def is_unlike(class_name: str, config: Any) -> bool:
     """Whether the config of a layer is none that Keras 2 wrote for its own class: it has none of the arguments that all
-    versions state, or, where there are no such, one that no version has."""
+    versions state, or, where there are no such, one that no version has. A config without `trainable`, which Keras 2
+    states for every layer, is written by hand, and says nothing of that."""
     row = _config_keys().get(class_name)
-    if row is None or not isinstance(config, Mapping):
+    if row is None or not isinstance(config, Mapping) or "trainable" not in config:
         return False
     always, arguments = row["always"], config.keys() - _BASE_KEYS
     return always.isdisjoint(arguments) if always else not arguments <= row["sometimes"]
