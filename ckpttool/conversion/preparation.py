@@ -11,6 +11,7 @@ from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion import vocabularies
 from ckpttool.conversion.compile import crossentropies, regularizers
 from ckpttool.conversion.compile.optimizer_state import state
+from ckpttool.conversion.compile.optimizers import WHERE as COMPILE
 from ckpttool.conversion.compile.settings import compile_config
 from ckpttool.conversion.compile.stored_state import WHERE as STATE
 from ckpttool.conversion.compile.trained_weights import own_slots, with_placed
@@ -23,6 +24,7 @@ from ckpttool.conversion.config import (
     ragged_inputs,
     toolkit_wrappers,
 )
+from ckpttool.conversion.config.masks import MASKED_LOSS
 from ckpttool.conversion.config.result import Rewritten, Unfilled
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal, NeedKind
@@ -244,6 +246,8 @@ def _compile(
     if compiled:
         crossentropies.note_differences(rewritten.config, compiled["loss"], version, journal)
         regularizers.note_frozen(rewritten.config, journal)
+        if rewritten.other_loss and compiled["loss"]:
+            journal.lose(COMPILE, MASKED_LOSS)
         rewritten.config |= {"compile_config": compiled}  # which `today` has, too
 
 

@@ -1,5 +1,6 @@
 """What a Bidirectional gives at masked steps: zeros in Keras 3 and tf.keras, its last output in Keras of its own."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,34 @@ def guessed(path: Path, version: str, sequences: bool, masked: bool) -> list[str
 def test_what_a_bidirectional_repeats(version: str, sequences: bool, masked: bool, said: bool, tmp_path: Path) -> None:
     """It is told of the Keras that repeats, where a mask reaches a Bidirectional that gives every step."""
     assert bool(guessed(tmp_path / "old.h5", version, sequences, masked)) == said
+
+
+@pytest.mark.parametrize(
+    ("version", "masked", "compiled", "differs"),
+    [
+        ("2.3.1", True, True, False),
+        ("2.2.4-tf", True, True, True),
+        ("2.10.0", True, True, True),
+        ("2.10.0", False, True, False),
+        ("2.10.0", True, False, False),
+        ("2.11.0", True, True, False),
+        ("2.15.0", True, True, False),
+    ],
+)
+def test_the_loss_of_a_masked_output(version: str, masked: bool, compiled: bool, differs: bool, tmp_path: Path) -> None:
+    """Keras of these versions divides it by the number of all steps, Keras 3 by that of the steps without a mask; the
+    versions with a difference are those of the sources."""
+    first: list[Layer] = [("Masking", {"mask_value": 0.0}, {})] if masked else []
+    inner = {"class_name": "Dense", "config": {"name": "inner", "trainable": True, "units": 2}}
+    weights = {"d/kernel:0": (3, 2), "d/bias:0": (2,)}
+    settings = {"loss": "mse", "optimizer_config": {"class_name": "SGD", "config": {"lr": 0.5}}}
+    source = legacy(
+        tmp_path / "old.h5",
+        *first,
+        ("TimeDistributed", {"layer": inner}, weights),
+        shape=(None, 5, 3),
+        keras_version=version,
+        **({"training_config": json.dumps(settings)} if compiled else {}),
+    )
+    losses = plan(source, tmp_path / "new.keras").losses
+    assert bool([loss for loss in losses if "masked output" in loss.what]) == differs

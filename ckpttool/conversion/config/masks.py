@@ -10,6 +10,10 @@ At masked steps a Bidirectional of Keras 1, and of Keras 2 outside TensorFlow, r
 recurrent layers still do (`rnn`, keras/backend, 2.2.4); in tf.keras and Keras 3 it outputs zeros
 (`force_zero_output_for_mask`, keras/src/layers/rnn/bidirectional.py, 3.15). No argument changes that; it is noted as a
 guess that no later layer uses these outputs.
+
+The loss of a masked output is the mean over the steps that are not masked in Keras 3, in Keras since 2.11 (`Loss`,
+keras/losses.py) and in Keras of many backends (`weighted`, keras/engine/training_utils.py, 2.2.4). tf.keras and Keras
+before 2.11 divide the same sum by the number of all steps (`apply_mask`, keras/engine/compile_utils.py, 2.6).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +34,10 @@ from ckpttool.paths import join_path
 
 _MERGES = (
     "merges tensors of which not all have the same mask, and so gives another in Keras 3, which a layer behind uses"
+)
+MASKED_LOSS = (
+    "the loss of a masked output: Keras 3 divides it by the number of steps that are not masked, older ones by that of "
+    "all steps"
 )
 _LOSES = "loses in Keras 3 the mask that it handed on, which a layer behind uses"
 _USES = "uses in Keras 3 the mask that it did not"
@@ -69,6 +77,7 @@ class Mask:
         return replace(self, changed=self.changed | {(label, _LOSES) for label in self.models})
 
 
+_MEANS_OF_VALID = (2, 11)
 _SOFTMAX_WITH_MASKS = (2, 4)  # that of 2.2.4 takes no mask (keras/layers/advanced_activations.py)
 
 _Masks = Sequence[Mask | None]
@@ -91,12 +100,14 @@ def has_masks(config: Any) -> bool:
     return False
 
 
-def check(model: Args, generation: Generation, origin: Origin, journal: Journal) -> None:
+def check(model: Args, generation: Generation, origin: Origin, journal: Journal) -> bool:
     """Refuse the layers of a model through which a mask differs in Keras 3, if a later layer uses it. `model` is in the
-    form of Keras 3."""
-    if generation is not Generation.KERAS_3 and is_model(model):
-        walk = _Walk(generation, origin.before(*_SOFTMAX_WITH_MASKS), origin.of_many_backends, journal)
-        walk.model(model, "", ())
+    form of Keras 3. Returns whether the loss of an output is another in Keras 3 because the output is masked."""
+    if generation is Generation.KERAS_3 or not is_model(model):
+        return False
+    walk = _Walk(generation, origin.before(*_SOFTMAX_WITH_MASKS), origin.of_many_backends, journal)
+    outputs = walk.model(model, "", ())
+    return any(outputs) and origin.before(*_MEANS_OF_VALID) and not origin.of_many_backends
 
 
 @dataclass(slots=True)

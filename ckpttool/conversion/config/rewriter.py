@@ -99,8 +99,8 @@ def rewrite(
     new = normalized_config(architecture)
     rewriter.masked = masks.has_masks(new)
     entry = rewriter.model_entry(old, new)
-    masks.check(Args.of(new), generation, origin, journal)
-    own = tuple(rewriter.without_function), rewriter.holders, rewriter.unlike_layers
+    other_loss = masks.check(Args.of(new), generation, origin, journal)
+    own = tuple(rewriter.without_function), rewriter.holders, rewriter.unlike_layers, other_loss
     return Rewritten(entry, rewriter.labels, rewriter.weights, rewriter.scaled, rewriter.arrangements, *own)
 
 
