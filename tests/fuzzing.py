@@ -41,6 +41,7 @@ from tests.formats.hdf5 import mutants
 from tests.formats.hdf5.surgery import ATTRIBUTE, addresses, name_of, text_attribute
 from tests.samples import FIXTURES, members, zipped
 
+PART = 500  # mutants of a process: click's runner of tests keeps some kB of each command
 HANG = 60  # seconds on the clock, for a machine that has more to do
 LARGEST = 300_000  # bytes of a seed
 LONGEST = 60_000  # bytes of a text in an object header, which counts them in two bytes
@@ -360,7 +361,7 @@ def main() -> int:
     if options.child:
         run(options.first, options.count, options.seed)
         return 0
-    begun, share = time.monotonic(), -(-options.count // options.jobs)
+    begun, share = time.monotonic(), min(-(-options.count // options.jobs), PART)
     starts = range(options.first, options.first + options.count, share)
     ends = options.first + options.count
     with ThreadPoolExecutor(options.jobs) as pool:
