@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-SEEDS = range(40)
+SEEDS = range(56)
 POLICIES = ("float32", "float32", "mixed_float16", "bfloat16", "float64", "float16")
 
 
