@@ -21,14 +21,12 @@ LATE = "tf.keras makes it at the first gradient, which this weight did not have 
 _INNER = "inner_optimizer/"
 _NUMBERS = frozenset({"iteration", "learning_rate", "u_product", "step_counter", "dynamic_scale"})
 _UNSTORED = frozenset({"learning_rate", "u_product"})  # which tf.keras does not store of every optimizer
-_KINDS: Mapping[str, str] = {
-    "m": "momentum", "v": "velocity", "vhat": "velocity_hat", "rms": "velocity", "mg": "average_gradient",
-    "momentum": "momentum", "accumulator": "accumulator", "linear": "linear", "accum_grad": "accumulated_grad",
-    "accum_var": "accumulated_delta_var",
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "m": ("momentum",), "v": ("norm", "velocity"), "vhat": ("velocity_hat",), "rms": ("velocity",),
+    "mg": ("average_gradient",), "accum_grad": ("accumulated_grad",), "accum_var": ("accumulated_delta_var",),
 }  # fmt: skip
-"""The kinds of slot variables by the names that Keras 3 has for them."""
-
-_NAMED: Mapping[tuple[str, str], str] = {("Adamax", "v"): "norm"}
+"""The names in Keras 3 of the kinds of slot variables that have another there: `v` is the norm of Adamax, and the
+velocity of others."""
 
 
 def compiled_spec(spec: Spec, checkpoint: Checkpoint) -> Spec:
@@ -77,8 +75,8 @@ def _numbers(found: OptimizerObjects) -> Iterator[tuple[str, Weight]]:
 def _by_variable(found: OptimizerObjects, owners: Mapping[str, str]) -> Iterator[tuple[str, Weight]]:
     """Slot variables by the name of the weight that they are for, and their kind."""
     for slot in found.slots:
-        kinds = {_KINDS.get(slot.kind, slot.kind), *(kind for (_, own), kind in _NAMED.items() if own == slot.kind)}
-        yield from ((f"{owners.get(slot.owner, slot.owner)}/{kind}", slot.weight) for kind in sorted(kinds))
+        owner = owners.get(slot.owner, slot.owner)
+        yield from ((f"{owner}/{kind}", slot.weight) for kind in _KINDS.get(slot.kind, (slot.kind,)))
 
 
 def _by_number(spec: Spec, found: OptimizerObjects) -> Iterator[tuple[str, Weight]]:
@@ -104,15 +102,15 @@ def _kept(found: OptimizerObjects) -> Sequence[Weight]:
 
 def _pair(pairing: Pairing, spec: Spec, named: Mapping[str, Weight], found: OptimizerObjects) -> None:
     """Pair the variables that Keras 3 has for the optimizer with those of these names."""
-    begun = {name.rpartition("/")[0] for name in named}
+    begun, of_keras_3 = {name.rpartition("/")[0] for name in named}, _of_keras_3(spec)
     keeps_some = False
     for slot in _own(spec):
         name = _name(slot)
         keeps_some |= name not in _NUMBERS
-        weight = None if slot.name in _of_keras_3(spec) else named.get(name)
+        weight = None if slot.name in of_keras_3 else named.get(name)
         if weight is not None:
             pairing.pairs.append((slot, weight))
-        elif name not in _UNSTORED and slot.name not in _of_keras_3(spec):
+        elif name not in _UNSTORED and slot.name not in of_keras_3:
             late = bool(found.slots) and name.rpartition("/")[0] not in begun
             pairing.missing.append((slot, LATE if late else "the file keeps none of this kind for it"))
     used = {weight.path for _, weight in pairing.pairs}

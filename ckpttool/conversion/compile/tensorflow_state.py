@@ -34,7 +34,7 @@ def loss_scale(checkpoint: Checkpoint, model: frozenset[str]) -> float | None:
 
 
 def momenta_product(checkpoint: Checkpoint, model: frozenset[str]) -> float | None:
-    """The product of Nadam's momenta, where it is stored. Raises Lost where it is no number."""
+    """The product of Nadam's momenta, where it is stored. Raises StateNotConvertible where it is no number."""
     optimizer = _objects(checkpoint, model)
     stored = optimizer.product if optimizer is not None else None
     return finite(stored) if stored is not None and not stored.shape else None
