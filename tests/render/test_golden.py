@@ -59,6 +59,12 @@ CASES: dict[str, list[str]] = {
     "info-config.json": ["info", "keras3.0/seeds.keras", "--config"],
 }
 
+# Golden files of tests/render/test_graph.py and tests/comparison/test_graph_changes.py.
+GRAPHS = {
+    *(f"graph-{model}.{output}" for model in ("nested", "folded") for output in ("mermaid", "dot", "json", "svg")),
+    *(f"graph-changes.{output}" for output in ("mermaid", "dot", "svg")),
+}
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_golden(
@@ -73,5 +79,4 @@ def test_golden(
 
 def test_no_golden_file_is_left_over() -> None:
     """Every golden file belongs to a case."""
-    graphs = {path.name for path in GOLDEN.glob("graph-*")}  # of test_graph.py
-    assert {path.name for path in GOLDEN.iterdir()} == {*CASES, *graphs}
+    assert {path.name for path in GOLDEN.iterdir()} == {*CASES, *GRAPHS}
