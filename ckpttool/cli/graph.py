@@ -48,6 +48,7 @@ def command(
     Examples:
       ckpttool graph model.keras -o mermaid
       ckpttool graph model.keras --output-file model.svg
+      ckpttool graph model.keras --output-file model.html
       ckpttool graph before.keras after.keras --output-file changes.svg
       ckpttool graph model.h5 --depth 1 --match 'block5_*'
     """
@@ -61,4 +62,4 @@ def command(
     if output_file is None:
         emit(text)
     else:
-        put_text(output_file, f"{text}\n".encode())
+        put_text(output_file, f"{text}\n".encode("utf-8", "backslashreplace"))

@@ -42,6 +42,42 @@ def matching(graph: ModelGraph, globs: Sequence[str]) -> ModelGraph:
     return _part(graph, sorted(shown), _bridged(graph, shown))
 
 
+def by_model(graph: ModelGraph) -> dict[int | None, ModelGraph]:
+    """The layers of each model as a graph, the models among them folded, by the number of the model; None for the top.
+
+    Models come before those inside them.
+    """
+    inside = graph.inside()
+    places = {number: place for numbers in inside.values() for place, number in enumerate(numbers)}
+    hidden = [layer.hidden for layer in graph.layers]
+    for number in reversed(range(len(graph.layers))):  # the layers of a model follow it
+        model = graph.layers[number].model
+        if model is not None:
+            hidden[model] += 1 + hidden[number]
+    connections: dict[int | None, list[Connection]] = {}
+    for one in graph.connections:
+        between = replace(one, source=places[one.source], target=places[one.target])
+        connections.setdefault(graph.layers[one.source].model, []).append(between)
+    return {
+        model: _alone(graph, model, [_folded(graph.layers[n], hidden[n]) for n in numbers], connections.get(model, ()))
+        for model, numbers in inside.items()
+    }
+
+
+def _folded(layer: GraphLayer, hidden: int) -> GraphLayer:
+    return replace(layer, model=None, inputs=(), outputs=(), hidden=hidden)
+
+
+def _alone(
+    graph: ModelGraph, model: int | None, layers: Sequence[GraphLayer], connections: Sequence[Connection]
+) -> ModelGraph:
+    top = replace(graph, layers=tuple(layers), connections=tuple(connections), inputs=(), outputs=())
+    if model is None:
+        return top
+    layer = graph.layers[model]
+    return replace(top, class_name=layer.class_name, name=layer.name, params=layer.params)
+
+
 def _bridged(graph: ModelGraph, shown: set[int]) -> Iterator[Connection]:
     """The connections between shown layers, over hidden ones where there is no other."""
     onward: dict[int, list[Connection]] = {}

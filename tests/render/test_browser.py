@@ -99,6 +99,8 @@ def sound_pages() -> dict[str, str]:
         "verdict": html.verdict(ckpttool.verify(FIXTURES / "keras3/mlp.weights.h5", base), Style()),
         "check": CHECK_OUTPUTS["html"](ckpttool.check(FIXTURES / "broken"), Style()),
         "conversion": html.conversion(ckpttool.plan(old, "never-written.keras"), Style()),
+        "graph": html.graph(ckpttool.graph(FIXTURES / "keras3/nested.keras")),
+        "changed graph": html.graph(ckpttool.graph(base, tuned)),
         "report": html.report(ckpttool.report(tuned, base)),
     }
 
@@ -109,7 +111,7 @@ def sound() -> dict[str, str]:
     return sound_pages()
 
 
-KINDS = ("listing", "info", "diff", "verdict", "check", "conversion", "report")
+KINDS = ("listing", "info", "diff", "verdict", "check", "conversion", "graph", "changed graph", "report")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -234,6 +236,85 @@ def test_without_scripts(sound: dict[str, str], visit: Callable[..., Visit]) -> 
     assert page.locator("#layers summary").first.is_visible()
     assert not page.locator(".theme").is_visible()
     assert not page.locator("#layers .tools").is_visible()
+
+
+BOX = "#graph .picture .dense rect"
+
+
+@pytest.mark.parametrize("kind", ["graph", "report"])
+def test_colours_of_a_graph(kind: str, sound: dict[str, str], visit: Callable[..., Visit]) -> None:
+    """The picture of a graph has the colours of its page: those of the system, or of the button."""
+    fill = f"getComputedStyle(document.querySelector('{BOX}')).fill"
+    page = visit(sound[kind], color_scheme="dark").page
+    dark = page.evaluate(fill)
+    page.locator(".theme").click()
+    light = page.evaluate(fill)
+    assert dark != light
+    assert visit(sound[kind], color_scheme="light").page.evaluate(fill) == light
+    page.locator(".theme").click()
+    assert page.evaluate(fill) == dark
+    page.emulate_media(media="print")
+    assert page.evaluate(fill) == light
+
+
+def test_search_of_a_graph(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
+    """The search fades other layers, says how many match, and Enter opens and picks the first."""
+    page = visit(sound["graph"]).page
+    faded = page.locator("#graph details >> nth=0").locator(".dim")
+    page.keyboard.press("/")
+    page.keyboard.type("dense core")
+    assert page.locator("#graph .count").inner_text() == "2 layers"
+    assert faded.count() == 15 - 2
+    page.locator("#graph .views > details > summary").first.click()
+    page.get_by_label("Search the graph").press("Enter")
+    assert page.locator("#graph .picked .name").first.text_content() == "core_in"
+    assert "from input_layer · to core_out" in page.locator("#graph .count").inner_text()
+    page.get_by_label("Search the graph").press("Escape")
+    assert faded.count() == 0
+
+
+def test_models_in_a_graph_fold(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
+    """A model that is folded opens by a click on its box, and by keyboard."""
+    page = visit(sound["graph"]).page
+    inner = page.locator("#graph details[data-path=block]")
+    assert not inner.locator(".picture").first.is_visible()
+    page.locator("#graph .views > details > summary").nth(1).press("Enter")
+    page.locator("#graph .views > details").nth(1).locator(".picture").first.locator("g.model[data-layer]").nth(
+        1
+    ).click()
+    assert inner.locator(".picture").first.is_visible()
+    assert page.locator("#graph .picked").count() == 1
+    inner.locator("summary").first.press("Enter")
+    assert not inner.locator(".picture").first.is_visible()
+
+
+def test_size_of_a_graph(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
+    """Buttons make a picture larger and smaller, and as wide as there is room."""
+    page = visit(sound["graph"], viewport={"width": 390, "height": 800}).page
+    size = "document.querySelector('#graph .picture svg').getBoundingClientRect().width"
+    room = "document.querySelector('#graph .picture').clientWidth"
+    before = page.evaluate(size)
+    page.get_by_role("button", name="Larger").click()
+    assert page.evaluate(size) == pytest.approx(before * 1.25, rel=0.01)
+    page.get_by_role("button", name="Smaller").click()
+    assert page.evaluate(size) == pytest.approx(before, rel=0.01)
+    page.get_by_role("button", name="Fit").click()
+    assert page.evaluate(size) <= page.evaluate(room)
+
+
+def test_a_graph_on_paper_and_without_scripts(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
+    """Paper has the whole picture and the table; without scripts there are no buttons, and all folds."""
+    page = visit(sound["graph"]).page
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator("#graph tbody tr").last.is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.picture')).overflow") == "visible"
+    assert len(page.pdf()) > 10_000
+    plain = visit(sound["graph"], java_script_enabled=False).page
+    assert plain.locator("#graph .picture").first.is_visible()
+    assert not plain.locator("#graph .tools").is_visible()
+    plain.locator("#graph .more > summary").click()
+    assert plain.locator("#graph tbody tr").first.is_visible()
 
 
 def test_many_weights(visit: Callable[..., Visit]) -> None:

@@ -43,6 +43,7 @@ from ckpttool.render import (
 )
 from ckpttool.render.checks import CHECK_OUTPUTS
 from ckpttool.render.conversions import CONVERSION_OUTPUTS
+from ckpttool.render.graph import GRAPH_OUTPUTS
 from ckpttool.render.html import pages
 from ckpttool.reports import Report
 from ckpttool.verification import Finding, Status, VerifyResult
@@ -67,8 +68,8 @@ TAGS = EMPTY | FOREIGN | set(
 ATTRIBUTES = set(
     "lang charset http-equiv content name rel href class id type hidden aria-labelledby aria-label aria-hidden "
     "aria-pressed role tabindex viewbox preserveaspectratio width height x d for placeholder autocomplete value open "
-    "scope data-params data-zeros data-change data-layer data-source data-target xmlns transform y rx points "
-    "text-anchor".split()
+    "scope data-params data-zeros data-change data-layer data-source data-target data-path data-zoom xmlns "
+    "transform y rx points text-anchor".split()
 )
 
 
@@ -196,6 +197,7 @@ def all_pages() -> Iterator[tuple[str, str]]:
     yield "verdict", VERIFY_OUTPUTS["html"](hostile_verdict(), Style())
     yield "check", CHECK_OUTPUTS["html"](test_checks.hostile(), Style())
     yield "conversion", CONVERSION_OUTPUTS["html"](hostile_conversion(), Style())
+    yield "graph", GRAPH_OUTPUTS["html"](test_graph.hostile())
     yield "report", html.report(hostile_report())
 
 
@@ -232,7 +234,9 @@ class TestEveryPage:
         assert "unsafe" not in policy
         assert page.of("script") == [pages._text("page.js")]
         assert page.of("style")[0] == pages._text("page.css")
-        assert len(page.of("style")) == 1 + (kind == "report")  # that of the graph, whose names are in no rule
+        assert len(page.of("style")) == 1 + (
+            kind in ("graph", "report")
+        )  # that of the graph, whose names are in no rule
         for tag in ("script", "style"):
             hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in page.of(tag)]
             allowed = " ".join(f"'sha256-{one}'" for one in hashes)
@@ -319,6 +323,18 @@ def test_check_says_what_to_do() -> None:
     assert page.of("h3") == ["models/bad.keras ", "models/closed.h5 ", "models/good.keras "]
     assert " Do this." in page.of("p")
     assert {"error", "warning", "info", "not checked", "ignored"} <= set(page.of("span"))
+
+
+def test_every_layer_of_a_graph() -> None:
+    """A page has the picture of all layers, one of each model in which those inside it are folded, and a table."""
+    graph = ckpttool.graph(FIXTURES / "keras3/nested.keras")
+    page = Page(GRAPH_OUTPUTS["html"](graph))
+    numbers = [value for _, name, value in page.attributes if name == "data-layer"]
+    assert sorted(map(int, numbers[: len(graph.layers)])) == list(range(len(graph.layers)))
+    assert len(numbers) == 2 * len(graph.layers)
+    paths = [value for _, name, value in page.attributes if name == "data-path"]
+    assert [path for path in paths if path] == [layer.path for layer in graph.layers if layer.is_model]
+    assert {layer.path for layer in graph.layers} <= set(page.of("td"))
 
 
 @pytest.mark.parametrize("arguments", [

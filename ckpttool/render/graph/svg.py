@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from ckpttool.errors import UnsupportedError
 from ckpttool.escape import printable
 from ckpttool.inspection.graph import GraphLayer, ModelGraph
-from ckpttool.render.graph.colors import CHANGES, FAMILIES, UNCHANGED, Color
-from ckpttool.render.graph.labels import Arrow, changes, facts_of, heading, name_of, sizes_of, title_of
+from ckpttool.render.graph.labels import Arrow, facts_of, heading, name_of, sizes_of, title_of
 from ckpttool.render.graph.layout.picture import Box, Line, Picture, picture_of
+from ckpttool.render.graph.svg_style import kind_of, kinds_of, own_style
 from ckpttool.render.style import count_of
 
 MAX_LAYERS, MAX_CONNECTIONS = 5_000, 20_000
@@ -27,31 +27,17 @@ _STRAIGHT = 7.0
 _LEGEND_WIDE = 900.0
 _MARGIN, _TITLE, _LEGEND = 24.0, 30.0, 26.0
 
-_STYLE = """
-.ckpt-graph { font: 11px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
-.ckpt-graph .page { fill: #ffffff; }
-.ckpt-graph .box { stroke-width: 1.2; }
-.ckpt-graph .frame { stroke-width: 1.2; stroke-dasharray: 5 3; fill-opacity: .35; }
-.ckpt-graph text { fill: #4b5563; }
-.ckpt-graph .title { font-size: 12px; font-weight: 600; fill: #1c2128; }
-.ckpt-graph .heading { font-size: 15px; font-weight: 600; fill: #1c2128; }
-.ckpt-graph .line { fill: none; stroke: #8a94a3; stroke-width: 1.3; }
-.ckpt-graph .head { fill: #8a94a3; }
-.ckpt-graph .dashed { stroke-dasharray: 5 4; }
-.ckpt-graph .end { text-anchor: end; }
-"""
-
-_DARK = """
-.ckpt-graph .page { fill: #0f1318; }
-.ckpt-graph text { fill: #a8b3c1; }
-.ckpt-graph .title, .ckpt-graph .heading { fill: #eef2f7; }
-.ckpt-graph .line { stroke: #77828f; }
-.ckpt-graph .head { fill: #77828f; }
-"""
-
 
 def graph(result: ModelGraph) -> str:
     """The text of an SVG file. Raises UnsupportedError for a graph that is too large for a picture."""
+    return drawing(result, f"<style>{own_style(result)}</style>\n")
+
+
+def drawing(result: ModelGraph, style: str = "") -> str:
+    """The picture as an element of SVG, with this element of style in it; a page has the rules elsewhere.
+
+    Raises UnsupportedError for a graph that is too large for a picture.
+    """
     if len(result.layers) > MAX_LAYERS or len(result.connections) > MAX_CONNECTIONS:
         sizes = f"{count_of(len(result.layers), 'layer')} and {count_of(len(result.connections), 'connection')}"
         raise UnsupportedError(
@@ -74,8 +60,7 @@ def graph(result: ModelGraph) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} class="ckpt-graph" role="img" aria-label="{head}">',
         f"<title>{head}</title>",
-        f"<style>{_STYLE}{''.join(_rules(result))}</style>",
-        '<rect class="page" width="100%" height="100%"/>',
+        f'{style}<rect class="page" width="100%" height="100%"/>',
         f'<text class="heading" x="{_number(_MARGIN)}" y="{_number(_MARGIN + 12)}">{head}</text>',
         *_keys(key_rows),
         f'<g transform="translate({_number(_MARGIN + (width - 2 * _MARGIN - picture.width) / 2)} {_number(top)})">',
@@ -101,7 +86,7 @@ def _drawn(result: ModelGraph, picture: Picture) -> Iterator[str]:
 
 def _box(result: ModelGraph, number: int, box: Box, shape: str) -> Iterator[str]:
     layer = result.layers[number]
-    yield f'<g class="{_kind(result, layer)}" data-layer="{number}">'
+    yield f'<g class="{kind_of(result, layer)}" data-layer="{number}">'
     yield f"<title>{_xml(_tooltip(layer))}</title>"
     place = f'x="{_number(box.x)}" y="{_number(box.y)}" width="{_number(box.width)}" height="{_number(box.height)}"'
     yield f'<rect class="{shape}" {place} rx="8"/>'
@@ -183,38 +168,8 @@ def _tooltip(layer: GraphLayer) -> str:
     return "\n".join(filter(None, lines))
 
 
-def _kind(result: ModelGraph, layer: GraphLayer) -> str:
-    return (layer.change.replace(", ", "-") or "unchanged") if result.other else layer.family
-
-
-def _kinds(result: ModelGraph) -> dict[str, tuple[str, Color]]:
-    """The classes of the boxes of a graph, each with the text that explains it and its colour."""
-    if not result.other:
-        return {layer.family: (layer.family, FAMILIES[layer.family]) for layer in result.layers}
-    present = {layer.change for layer in result.layers} | {connection.change for connection in result.connections}
-    shown = {change.replace(", ", "-"): (changes(change), CHANGES[change]) for change in CHANGES if change in present}
-    return {**shown, "unchanged": ("unchanged", UNCHANGED)}
-
-
-def _rules(result: ModelGraph) -> Iterator[str]:
-    """The rules of style for the classes of this graph, light and dark."""
-    kinds = {kind: color for kind, (_, color) in _kinds(result).items()}
-    for kind, color in kinds.items():
-        yield from _rule(kind, color.fill, color.edge)
-    yield f"@media (prefers-color-scheme: dark) {{{_DARK}"
-    for kind, color in kinds.items():
-        yield from _rule(kind, color.dark_fill, color.dark_edge)
-    yield "}\n"
-
-
-def _rule(kind: str, fill: str, edge: str) -> Iterator[str]:
-    yield f".ckpt-graph .{kind} rect {{ fill: {fill}; stroke: {edge}; }}\n"
-    yield f".ckpt-graph .arrow.{kind} .line {{ stroke: {edge}; stroke-width: 2; }}\n"
-    yield f".ckpt-graph .arrow.{kind} .head {{ fill: {edge}; }}\n"
-
-
 def _legend(result: ModelGraph) -> Iterator[tuple[str, str]]:
-    yield from ((text, kind) for kind, (text, _) in _kinds(result).items())
+    yield from ((text, kind) for kind, (text, _) in kinds_of(result).items())
 
 
 def _key_width(label: str) -> float:

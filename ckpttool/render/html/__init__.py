@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ckpttool.conversion import Conversion
     from ckpttool.inspection.architectures import Expected
     from ckpttool.inspection.directories import Summary
+    from ckpttool.inspection.graph import ModelGraph
     from ckpttool.inspection.info import Info
     from ckpttool.reports import Report
     from ckpttool.verification import VerifyResult
@@ -75,6 +76,13 @@ def conversion(result: Conversion, style: Style) -> str:
     from ckpttool.render.html import conversions
 
     return conversions.conversion_page(result)
+
+
+def graph(result: ModelGraph) -> str:
+    """The layers of a model and the connections between them, or what changed in them."""
+    from ckpttool.render.html import graphs
+
+    return graphs.graph_page(result)
 
 
 def report(result: Report) -> str:

@@ -109,6 +109,105 @@ function wireTree(section) {
 
 all("section").forEach(wireTree);
 
+// Pictures of graphs: search, size, the neighbours of a layer.
+const ZOOM = 1.25;
+
+function titleOf(box) {
+  return box.querySelector("title").textContent;
+}
+
+function searchGraph(section, words) {
+  const found = new Set();
+  all("[data-layer]", section).forEach((box) => {
+    const text = titleOf(box).toLowerCase();
+    const matches = words.every((word) => text.includes(word));
+    box.classList.toggle("dim", !matches);
+    if (matches && words.length) found.add(titleOf(box));
+  });
+  all("tbody tr", section).forEach((row) => {
+    row.hidden = !words.every((word) => textOf(row).includes(word));
+  });
+  return found.size;
+}
+
+function openAround(element) {
+  for (let one = element; one; one = one.parentElement) if (one.matches("details")) one.open = true;
+}
+
+function visibleMatch(section) {
+  const boxes = all("[data-layer]:not(.dim)", section);
+  return boxes.find((box) => box.checkVisibility()) || boxes[0];
+}
+
+function pick(box, count) {
+  const drawing = box.closest("svg");
+  const again = box.classList.contains("picked");
+  all(".picked, .near", drawing).forEach((other) => other.classList.remove("picked", "near"));
+  if (again) return;
+  box.classList.add("picked");
+  const number = box.dataset.layer;
+  const boxes = new Map(all("[data-layer]", drawing).map((other) => [other.dataset.layer, other]));
+  const ends = { from: [], to: [] };
+  all(".arrow", drawing).forEach((arrow) => {
+    const { source, target } = arrow.dataset;
+    if (source !== number && target !== number) return;
+    arrow.classList.add("near");
+    const [side, other] = target === number ? ["from", source] : ["to", target];
+    boxes.get(other).classList.add("near");
+    ends[side].push(boxes.get(other).querySelector(".name").textContent);
+  });
+  const lines = titleOf(box).split("\n");
+  const sides = Object.entries(ends).filter(([, names]) => names.length).map(([side, names]) => `${side} ${names.join(", ")}`);
+  count.textContent = [...lines, ...sides].join(" · ");
+}
+
+function resizeDrawings(section, how) {
+  all(".picture svg", section).forEach((drawing) => {
+    const [width, height] = drawing.getAttribute("viewBox").split(" ").slice(2).map(Number);
+    const room = drawing.parentElement.clientWidth || width;
+    const fit = Math.min(1, room / width);
+    const scale = { fit, in: (drawing.clientWidth || width) / width * ZOOM, out: (drawing.clientWidth || width) / width / ZOOM }[how];
+    const bounded = Math.min(4, Math.max(0.05, scale));
+    drawing.setAttribute("width", String(width * bounded));
+    drawing.setAttribute("height", String(height * bounded));
+  });
+}
+
+function wireGraph(section) {
+  const tools = section.querySelector(".tools");
+  if (!tools || !section.querySelector(".picture")) return;
+  const search = tools.querySelector("input");
+  const count = tools.querySelector(".count");
+  tools.hidden = false;
+  search.addEventListener("input", () => {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const shown = searchGraph(section, words);
+    count.textContent = words.length ? `${shown} ${shown === 1 ? "layer" : "layers"}` : "";
+  });
+  search.addEventListener("keydown", (event) => {
+    const box = event.key === "Enter" && visibleMatch(section);
+    if (!box) return;
+    openAround(box);
+    box.scrollIntoView({ block: "center", inline: "center" });
+    box.classList.remove("picked");
+    pick(box, count);
+  });
+  all("[data-zoom]", tools).forEach((button) => {
+    button.addEventListener("click", () => resizeDrawings(section, button.dataset.zoom));
+  });
+  all("[data-layer]", section).forEach((box) => {
+    box.addEventListener("click", (event) => {
+      event.stopPropagation();
+      pick(box, count);
+      const path = titleOf(box).split("\n")[1];
+      const inner = box.querySelector(".box") && all("details[data-path]", section).find((one) => one.dataset.path === path);
+      if (inner) inner.open = true; // a folded model has a picture of its own
+    });
+  });
+}
+
+all("section").forEach(wireGraph);
+
 // Tables: a click on a title orders the rows.
 function valueOf(row, column) {
   const text = row.cells[column].textContent.trim();
@@ -143,9 +242,10 @@ all("table").forEach((table) => {
   });
 });
 
-// Keys: "/" goes to the search, Escape empties it.
+// Keys: "/" goes to the next search on the page, Escape empties it.
 document.addEventListener("keydown", (event) => {
-  const search = document.querySelector(".tools:not([hidden]) input");
+  const fields = all(".tools:not([hidden]) input");
+  const search = fields.find((field) => field.closest("section").getBoundingClientRect().bottom > 0) || fields[0];
   if (!search) return;
   if (event.key === "/" && !event.target.matches("input, select, textarea")) {
     event.preventDefault();
