@@ -85,11 +85,11 @@ _MODULES = {name: f"ckpttool.{module}" for module, names in _DOOR.items() for na
 
 
 def __getattr__(name: str) -> Any:
-    """What not every user of the package needs is imported when it is asked for."""
+    """A public name, imported when it is first asked for: not every user of the package needs every room."""
     if name not in _MODULES:
         raise AttributeError(f"module 'ckpttool' has no attribute {name!r}")
-    found = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
-    return found
+    value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""What a notebook shows of a result: the sections of its page, where Jinja2 is installed, else its short text."""
+"""A result as a notebook shows it: the sections of its page, where Jinja2 is installed, else its short text."""
 
 import importlib
 from typing import Any

@@ -72,12 +72,12 @@ def report(
         notes = list[str]()
         verdict = _attempt(lambda: _loading(checkpoint), "loading was not judged", notes)
         graph = _attempt(lambda: _graph(checkpoint), "no graph was drawn", notes)
-        found = check_opened(checkpoint, os.fspath(path), policy)
+        report = check_opened(checkpoint, os.fspath(path), policy)
     conversion = None
     if generation not in (None, Generation.KERAS_3):
         conversion = _attempt(lambda: _plan(path), "no conversion was planned", notes)
     changes = None if baseline is None else _changes(baseline, path)
-    return Report(info, listing, found, verdict, conversion, changes, graph, tuple(notes))
+    return Report(info, listing, report, verdict, conversion, changes, graph, tuple(notes))
 
 
 def _loading(checkpoint: Checkpoint) -> VerifyResult | None:
@@ -113,10 +113,10 @@ def _target(path: Path) -> Path:
     return path.with_name(f"{path.name.split('.')[0] or 'model'}.keras3.keras")
 
 
-def _attempt(act: Callable[[], Result | None], what: str, notes: list[str]) -> Result | None:
+def _attempt(act: Callable[[], Result | None], act_name: str, notes: list[str]) -> Result | None:
     """The result of an act, or None and a note where it cannot be done."""
     try:
         return act()
     except CheckpointError as error:
-        notes.append(f"{what}: {error.what}")
+        notes.append(f"{act_name}: {error.what}")
         return None

@@ -316,27 +316,19 @@ BANNED = frozenset("told tells untold held found made kept stated living words".
 """Words in names that say nothing of what is named."""
 VAGUE = frozenset("said given what those it one much thing things".split())
 """Words that are no name by themselves."""
-PLAIN = (
-    "ckpttool/callbacks/",
-    "ckpttool/checks/",
-    "ckpttool/conversion/",
-    "ckpttool/formats/",
-    "ckpttool/manifest/",
-    "ckpttool/model/",
-    "ckpttool/object_graph",
-    "ckpttool/paths",
-    "ckpttool/saved_model",
-    "tests/callbacks/",
-    "tests/checks/",
-    "tests/test_manifest.py",
-)
-"""The rooms that are free of both; a room that is rewritten joins them."""
-PUBLIC = {("ckpttool/conversion/journal.py", "what")}
-"""Vague names that stay: the field of a remark is in the documented results of Python and of `--json`."""
-NO_SUBJECT = re.compile(r"(What|Those|How|Whatever|Whose|Where)\b")
+PLAIN = ("ckpttool/", "tests/callbacks/", "tests/checks/", "tests/test_manifest.py")
+"""The rooms that are free of both; a room of the tests that is rewritten joins them."""
+PUBLIC = {
+    ("ckpttool/comparison/expectations.py", "found"),
+    ("ckpttool/comparison/result.py", "what"),
+    ("ckpttool/conversion/journal.py", "what"),
+    ("ckpttool/errors.py", "WeightNotFoundError"),
+    ("ckpttool/errors.py", "found"),
+    ("ckpttool/errors.py", "what"),
+}
+"""Vague names that stay: they are in the documented results of Python and of `--json`."""
+NO_SUBJECT = re.compile(r"(What|Those|How|Whatever|Whose|Where|Which|Who|One of)\b")
 """The first word of docstrings that describe a thing without naming it."""
-NAMED = tuple(f"ckpttool/{room}/" for room in ("callbacks", "checks", "conversion", "formats", "manifest"))
-"""The rooms whose docstrings name their subject; a room that is rewritten joins them."""
 
 
 def names_in(path: Path) -> Iterator[tuple[int, str]]:
@@ -366,6 +358,16 @@ def test_banned_names() -> None:
     assert not any(map(is_banned, ("founder", "one_line", "unfounded", "name", "keyword")))
 
 
+def is_of_pair(path: Path, line: int, name: str) -> bool:
+    """Whether a name is `one` in a function that has an `other` beside it."""
+    functions = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef))
+    around = [node for node in functions if node.lineno <= line <= (node.end_lineno or 0)]
+    named = (
+        getattr(node, "arg", None) or getattr(node, "id", None) for function in around for node in ast.walk(function)
+    )
+    return name == "one" and "other" in named
+
+
 def plain_files() -> dict[str, Path]:
     """The modules and tests of the finished rooms, by their paths in the repository."""
     root = PACKAGE.parent
@@ -377,16 +379,18 @@ def test_names_say_what_they_name() -> None:
     """No name in a finished room is of the words that say nothing."""
     files = plain_files()
     assert len(files) > 60
-    wrong = [(name, line, defined) for name, path in files.items() for line, defined in names_in(path)
-             if is_banned(defined) and (name, defined) not in PUBLIC]  # fmt: skip
+    banned = [(name, line, defined) for name, path in files.items() for line, defined in names_in(path)
+              if is_banned(defined) and (name, defined) not in PUBLIC]  # fmt: skip
+    wrong = [entry for entry in banned if not is_of_pair(files[entry[0]], *entry[1:])]
     assert not wrong, "\n".join(map(str, wrong))
 
 
 def test_docstrings_name_their_subject() -> None:
-    """A docstring in such a room begins with the thing or the act: "The dtype of a tensor", not "What it is of"."""
+    """A docstring of the package begins with the thing or the act: "The dtype of a tensor", not "What it is of"."""
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     nodes = [(name, node) for name, path in plain_files().items()
-             if name.startswith(NAMED) for node in ast.walk(tree(path)) if isinstance(node, kinds)]  # fmt: skip
+             if name.startswith("ckpttool/") for node in ast.walk(tree(path)) if isinstance(node, kinds)]  # fmt: skip
     texts = [(name, ast.get_docstring(node) or "") for name, node in nodes]
-    assert len(texts) > 1_000
-    assert [(name, text.splitlines()[0]) for name, text in texts if NO_SUBJECT.match(text)] == []
+    assert len(texts) > 3_000
+    wrong = [(name, text.splitlines()[0]) for name, text in texts if NO_SUBJECT.match(text)]
+    assert wrong == []

@@ -73,7 +73,7 @@ class Alignment:
 
     def by_path(self) -> dict[str, Place]:
         """The slots by the paths of the stored weights that fill them."""
-        return {stored.weight.path: one.place for one in self.aligned for stored in one.stored}
+        return {stored.weight.path: aligned.place for aligned in self.aligned for stored in aligned.stored}
 
 
 def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:

@@ -152,7 +152,7 @@ def _beside_kernels(alignment: "Alignment") -> dict[str, str]:
     from ckpttool.model.layers.quantized import WRITE_ORDER
 
     by_path = alignment.by_path()
-    stored = {one.weight.path: one.weight for aligned in alignment.aligned for one in aligned.stored}
+    stored = {part.weight.path: part.weight for aligned in alignment.aligned for part in aligned.stored}
     stored |= {weight.path: weight for weight in alignment.left}
     labels: dict[str, str] = {}
     for weight in alignment.left:

@@ -43,7 +43,11 @@ def in_object_graph(model: Part, checkpoint: Checkpoint) -> Iterator[tuple[Key, 
     candidates = [dict(_pairs(model, graph, start, checkpoint)) for start in starts]
     best = max(candidates, key=len)
     # One model under two names leads to the same weights: that is no rival.
-    rivals = {frozenset(weight.path for weight in one.values()) for one in candidates if len(one) == len(best)}
+    rivals = {
+        frozenset(weight.path for weight in candidate.values())
+        for candidate in candidates
+        if len(candidate) == len(best)
+    }
     if len(rivals) == 1:
         yield from best.items()
 

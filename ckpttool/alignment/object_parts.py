@@ -1,4 +1,4 @@
-"""One of several models that `tf.train.Checkpoint` saved together, as a checkpoint of its own."""
+"""A checkpoint of one model where `tf.train.Checkpoint` saved several together."""
 
 from dataclasses import replace
 

@@ -19,12 +19,12 @@ _PRODUCTS = ("momentum_cache", "_u_product")  # of Nadam's momenta
 
 
 class UnplacedState(Exception):
-    """What an optimizer keeps cannot be told from the graph, and why."""
+    """The object graph does not say which variables are an optimizer's; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlotWeight:
-    """What an optimizer keeps for a variable: the path of that, the kind (`m`, `rms`), and what is stored."""
+    """A slot variable of an optimizer: the path of the variable that it is for, its kind (`m`, `rms`), its weight."""
 
     owner: str
     kind: str
@@ -61,7 +61,7 @@ def optimizer_objects(checkpoint: Checkpoint, model: frozenset[str]) -> Optimize
     stored, node = _Stored(graph, checkpoint), _inside(graph, outer)
     listed = tuple(stored.listed(node))
     slots = () if listed else tuple(stored.slots(node))
-    found = OptimizerObjects(
+    objects = OptimizerObjects(
         listed[0] if listed else stored.first(node, *_COUNTS),
         stored.first(node, *_RATES),
         stored.first(node, *_PRODUCTS),
@@ -70,9 +70,9 @@ def optimizer_objects(checkpoint: Checkpoint, model: frozenset[str]) -> Optimize
         listed[1:],
         slots,
     )
-    if found.count is None and any(weight.shape for weight in checkpoint.section(Section.OPTIMIZER)):
+    if objects.count is None and any(weight.shape for weight in checkpoint.section(Section.OPTIMIZER)):
         raise UnplacedState("its variables are not where an optimizer of tf.keras keeps them")
-    return found
+    return objects
 
 
 def _optimizer(graph: ObjectGraph, model: frozenset[str]) -> int | None:
@@ -80,11 +80,11 @@ def _optimizer(graph: ObjectGraph, model: frozenset[str]) -> int | None:
     named = [node for node in (graph.at(("optimizer",)), graph.at(("model", "optimizer"))) if node is not None]
     if named:
         return named[0]
-    found = [node for node in range(len(graph.nodes)) if _keeps_state(graph, node)]
+    nodes = [node for node in range(len(graph.nodes)) if _keeps_state(graph, node)]
     of_model = [
-        node for node in found if any(graph.nodes[one.variable].key() in model for one in graph.nodes[node].slots)
+        node for node in nodes if any(graph.nodes[slot.variable].key() in model for slot in graph.nodes[node].slots)
     ]
-    chosen = of_model or found
+    chosen = of_model or nodes
     if len(chosen) > 1:
         raise UnplacedState(f"the file holds {len(chosen)} optimizers, and nothing tells which is of this model")
     return chosen[0] if chosen else None
@@ -112,17 +112,17 @@ class _Stored:
 
     def at(self, node: int, *path: str) -> Weight | None:
         """The variable at a path from a node."""
-        found = self._graph.at(path, node)
-        return None if found is None else self._checkpoint.weights.get(self._graph.nodes[found].key())
+        child = self._graph.at(path, node)
+        return None if child is None else self._checkpoint.weights.get(self._graph.nodes[child].key())
 
     def first(self, node: int, *names: str) -> Weight | None:
         """The first variable that a node has under one of these names."""
-        return next((one for name in names if (one := self.at(node, name)) is not None), None)
+        return next((weight for name in names if (weight := self.at(node, name)) is not None), None)
 
     def at_first(self, node: int, paths: tuple[tuple[str, ...], ...]) -> Weight | None:
         """The first number that there is at one of these paths from a node."""
-        found = next((one for path in paths if (one := self.at(node, *path)) is not None), None)
-        return found if found is None or not found.shape else None
+        stored = next((weight for path in paths if (weight := self.at(node, *path)) is not None), None)
+        return stored if stored is None or not stored.shape else None
 
     def listed(self, node: int) -> Iterator[Weight]:
         """The variables that an optimizer since 2.11 lists, the iteration first; none of an older one."""
@@ -130,9 +130,9 @@ class _Stored:
         if variables is None:
             return
         count = len(self._graph.nodes[variables].children)
-        found = [self.at(variables, str(number)) for number in range(count)]
-        first = found[0] if found and found[0] is not None else self.at(node, "_iterations")
-        rest = [weight for weight in found[1:] if weight is not None]
+        weights = [self.at(variables, str(number)) for number in range(count)]
+        first = weights[0] if weights and weights[0] is not None else self.at(node, "_iterations")
+        rest = [weight for weight in weights[1:] if weight is not None]
         if first is None or len(rest) != max(count - 1, 0):
             raise UnplacedState("not all of its variables are stored")
         yield from (first, *rest)

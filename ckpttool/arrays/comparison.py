@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """Which differences count as a change.
+    """The bounds beyond which a difference is a change.
 
     Exact by default: an element is changed where a bit of it is, so that NaN equals NaN of the same bits, and -0.0 is
     not 0.0. With `rtol` or `atol` a pair of finite elements is changed where not |a-b| <= atol + rtol * max(|a|, |b|),

@@ -59,7 +59,7 @@ class Histogram:
             return self if self.counts else other
         ours, theirs = on_one_grid(self, other)
         first = min(ours.first, theirs.first)
-        padded = ((0,) * (one.first - first) + one.counts for one in (ours, theirs))
+        padded = ((0,) * (counted.first - first) + counted.counts for counted in (ours, theirs))
         return Histogram(ours.exponent, first, tuple(a + b for a, b in zip_longest(*padded, fillvalue=0)))
 
     def coarsened(self, exponent: int) -> Histogram:

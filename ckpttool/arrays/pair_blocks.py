@@ -72,7 +72,7 @@ def _gaps(elements: Elements, tolerance: Tolerance) -> Comparison:
 
 
 def _not_finite(values: np.ndarray, parts: int) -> Pair:
-    """Which elements are NaN, and which are infinite."""
+    """The masks of the elements that are NaN and that are infinite."""
     import numpy as np
 
     infinite = np.isinf(values).reshape(-1, parts).any(axis=1)

@@ -104,7 +104,7 @@ def _finite_stats(block: np.ndarray, count: int, zeros: int, total: float) -> St
 
 
 class Picture(NamedTuple):
-    """What a chart of a weight shows: the histogram of its values, and for a kernel the mean magnitude by output."""
+    """The numbers of a weight's chart: the histogram of its values, and for a kernel the mean magnitude by output."""
 
     histogram: Histogram
     magnitudes: tuple[float, ...] = ()

@@ -126,8 +126,8 @@ def _check_files(
 ) -> None:
     """Refuse to write a report over any file that the check reads."""
     if files:
-        read = [one for path in paths for one in checkpoints_at(path)]
-        read += [os.fspath(one) for one in (place, requirements.architecture, requirements.baseline) if one]
+        read = [checkpoint for path in paths for checkpoint in checkpoints_at(path)]
+        read += [os.fspath(path) for path in (place, requirements.architecture, requirements.baseline) if path]
         for file in files:
             options.check_text_file(file, read)
 

@@ -151,7 +151,7 @@ def _for_git(paths: tuple[str, ...], scope: Scope, output: str, style: Style) ->
         emit(str(error))
 
 
-def _listed(path: str, name: str, what: str) -> str:
+def _listed(path: str, name: str, title: str) -> str:
     with open_checkpoint(path) as checkpoint:
         listing = replace(list_checkpoint(checkpoint), path=Path(name))
-    return f"{what}: {LISTING_OUTPUTS['text'](listing, Style(layers=True))}"
+    return f"{title}: {LISTING_OUTPUTS['text'](listing, Style(layers=True))}"

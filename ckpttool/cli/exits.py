@@ -127,7 +127,8 @@ def guard_memory() -> None:
         from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
     except ImportError:  # not on Windows
         return
-    if getrlimit(RLIMIT_AS)[0] != RLIM_INFINITY and not any(isinstance(one, _EnoughMemory) for one in sys.meta_path):
+    guarded = any(isinstance(finder, _EnoughMemory) for finder in sys.meta_path)
+    if getrlimit(RLIMIT_AS)[0] != RLIM_INFINITY and not guarded:
         sys.meta_path.insert(0, _EnoughMemory())
 
 

@@ -37,9 +37,9 @@ def command(
       ckpttool info model.keras --config
       ckpttool info model.keras --cost --input 8,224,224,3
     """
-    given = options.cost_inputs(cost, inputs)
+    question = options.cost_inputs(cost, inputs)
     style = Style(color=wants_color(color))
-    if not config and text_size(path) is not None and _describe_text(path, output, style, given):
+    if not config and text_size(path) is not None and _describe_text(path, output, style, question):
         return
     with open_checkpoint(path) as checkpoint:
         if config:
@@ -50,7 +50,7 @@ def command(
 
             emit(config_json(checkpoint.config))
             return
-        result = describe(checkpoint, given)
+        result = describe(checkpoint, question)
     emit(INFO_OUTPUTS[output](result, style))
     warn(path, result.refusals, result.notes)
     if result.kind == "hdf5":

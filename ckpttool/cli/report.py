@@ -37,7 +37,7 @@ def command(path: str, output_file: str | None, baseline: str | None, config: st
       ckpttool report tuned.keras --baseline base.keras -o report.html
     """
     if output_file is not None:
-        options.check_text_file(output_file, [os.fspath(one) for one in (path, baseline) if one])
+        options.check_text_file(output_file, [os.fspath(file) for file in (path, baseline) if file])
     text = html.report(report(path, baseline, _policy(config), progress(_work(path))))
     if output_file is None:
         emit(text)

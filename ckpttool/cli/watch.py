@@ -39,8 +39,8 @@ def _state(directory: Path) -> list[tuple[str, int, int]]:
     """The names, sizes and times of what is in a directory; empty where it is not there now."""
     entries = []
     try:
-        with os.scandir(directory) as found:
-            for entry in found:
+        with os.scandir(directory) as scan:
+            for entry in scan:
                 status = entry.stat(follow_symlinks=False)
                 entries.append((entry.name, status.st_size, status.st_mtime_ns))
     except OSError:

@@ -151,7 +151,7 @@ def _is_ignored(a: ConfigObject, b: ConfigObject, key: str) -> bool:
     if key in _FOLLOWS:
         return all(map(partial(_is_followed, key=key), (a, b)))
     if key == "vocabulary_size" and a.class_name in _COUNTING:
-        return any(argument(one, key) is None or argument(one, "vocabulary") is not None for one in (a, b))
+        return any(argument(side, key) is None or argument(side, "vocabulary") is not None for side in (a, b))
     return (a.class_name, key) == ("RandomCrop", "seed") and None in (argument(a, key), argument(b, key))
 
 
@@ -214,7 +214,7 @@ def _alike(a: ConfigObject, b: ConfigObject) -> bool:
 def _are_lists_of_objects(kind: str, a: Any, b: Any) -> bool:
     if not (isinstance(a, list) and isinstance(b, list) and len(a) == len(b)):
         return False
-    return kind in BY_NAME or any(isinstance(one, Mapping) for one in (*a, *b))
+    return kind in BY_NAME or any(isinstance(value, Mapping) for value in (*a, *b))
 
 
 def _same(a: Any, b: Any, spread: bool) -> bool:

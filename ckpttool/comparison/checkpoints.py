@@ -88,7 +88,7 @@ def _architectures(
     a: Checkpoint, b: Checkpoint, substitute: Architecture | None
 ) -> tuple[Architecture | None, Architecture | None]:
     """The architecture of each side: its own, else the user's, else the one of the other side."""
-    own = tuple(architecture_of(one) for one in (a, b))
+    own = tuple(architecture_of(side) for side in (a, b))
     return own[0] or substitute or own[1], own[1] or substitute or own[0]
 
 

@@ -133,7 +133,7 @@ def _optimizer(value: Any, depth: int = 0) -> Any:
 
 def _has_no_effect(key: str, value: Any) -> bool:
     # 0.0 counts as 0, but False does not.
-    return any(value is one or (value == one and isinstance(value, float)) for one in _WITHOUT_EFFECT.get(key, ()))
+    return any(value is idle or (value == idle and isinstance(value, float)) for idle in _WITHOUT_EFFECT.get(key, ()))
 
 
 Setting = tuple[Any, tuple[str, ...]]

@@ -50,8 +50,8 @@ def layer_pairs(a: Configs, b: Configs, renamed: Mapping[str, str] = _NONE_RENAM
     return {} if one is None or other is None else dict(paired_chains(one, other, Known(renamed)))
 
 
-def _compiled(one: Configs, model: Model) -> Compiled:
-    return Compiled(one.training_config, model.output_names, model.obj.old)
+def _compiled(configs: Configs, model: Model) -> Compiled:
+    return Compiled(configs.training_config, model.output_names, model.obj.old)
 
 
 def _as_written(a: Configs, b: Configs) -> Iterator[ConfigChange]:

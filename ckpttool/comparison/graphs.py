@@ -73,7 +73,7 @@ def _is_default(layer: ConfigObject, key: str, value: Any) -> bool:
     """Whether an argument of a call has its default, which Keras 3 writes and older Keras does not."""
     if key == "training" and value is True:  # the default of layers that augment images
         return layer.class_name == "Pipeline" or "bounding_box_format" in layer.defaults
-    return value is None or value is False or (isinstance(value, list) and all(one is None for one in value))
+    return value is None or value is False or (isinstance(value, list) and all(item is None for item in value))
 
 
 def _plain(value: Any, first: Mapping[str, int], depth: int) -> Any:

@@ -119,7 +119,7 @@ def _model_changes(a: Model, b: Model, known: Known, at: tuple[str, str]) -> lis
     if a.obj.title != b.obj.title:
         own = [ConfigChange(at[0], "class", a.obj.title, b.obj.title, CLASS, at[1])]
     else:
-        own = [_argument_change(at, *one) for one in argument_differences(a.obj, b.obj)]
+        own = [_argument_change(at, *difference) for difference in argument_differences(a.obj, b.obj)]
     return own + _best(a, b, known, at)[1]
 
 

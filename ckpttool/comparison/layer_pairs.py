@@ -120,10 +120,10 @@ def _aligned(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
 def _longest(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
     """The longest common sequence of two lists."""
     lengths = [[0] * (len(b) + 1)]
-    for one in reversed(a):
+    for unit in reversed(a):
         below, row = lengths[-1], [0]
         for at in range(len(b) - 1, -1, -1):
-            longest = below[at + 1] + 1 if one == b[at] else max(row[-1], below[at])
+            longest = below[at + 1] + 1 if unit == b[at] else max(row[-1], below[at])
             row.append(longest)
         lengths.append(row[::-1])
     lengths.reverse()
@@ -143,4 +143,4 @@ def _in_turn(a: list[str], b: list[str]) -> Iterator[tuple[int, int]]:
     places: dict[str, list[int]] = defaultdict(list)
     for at in range(len(b) - 1, -1, -1):
         places[b[at]].append(at)
-    yield from ((at, places[one].pop()) for at, one in enumerate(a) if places[one])
+    yield from ((at, places[unit].pop()) for at, unit in enumerate(a) if places[unit])

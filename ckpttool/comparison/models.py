@@ -269,7 +269,7 @@ def _implied_input(model: Model, nodes: tuple[Node, ...], old: bool, prefix: str
     shape = model.config.get("build_input_shape")
     first = nodes[0].inner.nodes[:1] if nodes[0].inner is not None else ()
     shapes = [shape, *(node.obj.config.get("batch_shape") for node in first)]
-    batch_shape = next((one for one in shapes if one is not None), None)
+    batch_shape = next((shape for shape in shapes if shape is not None), None)
     if batch_shape is not None:
         obj = ConfigObject("layers", "InputLayer", {"name": "input_layer", "batch_shape": batch_shape}, old=old)
         yield Node(f"{prefix}/input_layer" if prefix else "input_layer", "input_layer", 1, obj, {})

@@ -194,16 +194,16 @@ _SCALINGS: Mapping[tuple[Any, ...], str] = MappingProxyType(
 )
 
 
-def _unified(one: ConfigObject) -> ConfigObject:
+def _unified(obj: ConfigObject) -> ConfigObject:
     """The same object in one of several equal forms: `L1L2` for `L1` and `L2`, `HeNormal` for its `VarianceScaling`."""
-    if one.class_name in ("L1", "L2") and one.kind == "regularizers":
-        return ConfigObject(one.kind, "L1L2", {**one.defaults, **one.config}, old=one.old)
-    if one.class_name == "VarianceScaling" and one.kind == "initializers":
-        scaling = tuple(one.config.get(key, one.defaults[key]) for key in ("scale", "mode", "distribution"))
+    if obj.class_name in ("L1", "L2") and obj.kind == "regularizers":
+        return ConfigObject(obj.kind, "L1L2", {**obj.defaults, **obj.config}, old=obj.old)
+    if obj.class_name == "VarianceScaling" and obj.kind == "initializers":
+        scaling = tuple(obj.config.get(key, obj.defaults[key]) for key in ("scale", "mode", "distribution"))
         class_name = _SCALINGS.get(scaling) if all(isinstance(item, str | int | float) for item in scaling) else None
-        rest = {key: value for key, value in one.config.items() if key not in ("scale", "mode", "distribution")}
-        return one if class_name is None else ConfigObject(one.kind, class_name, rest, old=one.old)
-    return one
+        rest = {key: value for key, value in obj.config.items() if key not in ("scale", "mode", "distribution")}
+        return obj if class_name is None else ConfigObject(obj.kind, class_name, rest, old=obj.old)
+    return obj
 
 
 def equal(a: Any, b: Any, spread: bool = False) -> bool:

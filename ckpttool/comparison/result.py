@@ -127,7 +127,7 @@ class Restated:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two checkpoints."""
+    """A checkpoint of the two that were compared."""
 
     path: Path
     kind: str
@@ -232,7 +232,7 @@ class Diff(Displayed):
             moves=tuple(sorted((move.inverted() for move in self.moves), key=lambda move: move.layer)),
             config=tuple(change.inverted() for change in self.config),
             state=self.state and self.state.inverted(),
-            restated=tuple(one.inverted() for one in self.restated),
+            restated=tuple(restated.inverted() for restated in self.restated),
             assets=tuple(change.inverted() for change in self.assets),
         )
 

@@ -80,15 +80,15 @@ def units_of(checkpoint: Checkpoint, architecture: Architecture | None) -> Units
 def _aligned(checkpoint: Checkpoint, alignment: Alignment, weights: Iterable[Weight], namer: Namer) -> Iterable[Unit]:
     """The weights that fill slots, then the others."""
     turned = is_reversed(checkpoint, alignment.generation)
-    for one in alignment.aligned:
-        if not one.place.slot.borrowed:  # a borrowed weight is listed under its owner
-            yield _slotted(one, weight_of(one, turned))
+    for aligned in alignment.aligned:
+        if not aligned.place.slot.borrowed:  # a borrowed weight is listed under its owner
+            yield _slotted(aligned, weight_of(aligned, turned))
     placed = alignment.by_path()
     yield from _named((weight for weight in weights if weight.path not in placed), namer)
 
 
-def _slotted(one: Aligned, weight: Weight) -> Unit:
-    place = one.place
+def _slotted(aligned: Aligned, weight: Weight) -> Unit:
+    place = aligned.place
     return Unit(place.layer, place.name, weight.path, weight.shape, weight.dtype, True, place.slot.trainable, weight)
 
 

@@ -36,10 +36,13 @@ def changes_without_meaning(
     `left` are the settings whose meaning differs, too. Changes that both sides have in common are left out.
     """
     different = {(change.layer, change.key) for change in left}
-    settings = [one for one in _settings(sides, restated) if (one.layer, one.key) not in different]
-    by_side = [list(_of_side(mark, one, settings)) if one else [] for mark, one in zip("ab", restated, strict=True)]
-    common = {(one.what, one.where) for one in by_side[0]} & {(one.what, one.where) for one in by_side[1]}
-    changes = [one for side in by_side for one in side if (one.what, one.where) not in common]
+    settings = [setting for setting in _settings(sides, restated) if (setting.layer, setting.key) not in different]
+    by_side = [
+        list(_of_side(mark, written, settings)) if written else [] for mark, written in zip("ab", restated, strict=True)
+    ]
+    ours, theirs = ({(change.what, change.where) for change in side} for side in by_side)
+    common = ours & theirs
+    changes = [change for side in by_side for change in side if (change.what, change.where) not in common]
     yield from changes
     if settings and not changes and not common:  # the difference is in the spelling of arguments alone
         mark = "a" if restated[0] else "b"
@@ -50,19 +53,19 @@ def _settings(
     sides: tuple[Checkpoint, Checkpoint], restated: tuple[Restatement | None, Restatement | None]
 ) -> Iterable[ConfigChange]:
     """The differences between the configs as written; a layer that the conversion renames is compared with itself."""
-    ours, theirs = (dict(one.prepared.renamed) if one else {} for one in restated)
+    ours, theirs = (dict(restatement.prepared.renamed) if restatement else {} for restatement in restated)
     renamed = {**ours, **{new: old for old, new in theirs.items()}}
     return (change for change in config_changes(*sides, renamed) if change.kind != VERSION)
 
 
 def _named(settings: Iterable[ConfigChange]) -> Iterator[str]:
-    yield from dict.fromkeys(join_path(one.layer, one.key) for one in settings)
+    yield from dict.fromkeys(join_path(change.layer, change.key) for change in settings)
 
 
-def _of_side(mark: str, one: Restatement, settings: Iterable[ConfigChange]) -> Iterator[Restated]:
+def _of_side(mark: str, restatement: Restatement, settings: Iterable[ConfigChange]) -> Iterator[Restated]:
     """The changes of one side."""
     weights = defaultdict[str, list[str]](list)
-    for placed in one.prepared.placed:
+    for placed in restatement.prepared.placed:
         for change in placed.changes:
             if not change.startswith((JOINED, TURNED)):  # `comparison` joins and turns weights itself
                 weights[change].append(placed.place.label)
@@ -71,11 +74,11 @@ def _of_side(mark: str, one: Restatement, settings: Iterable[ConfigChange]) -> I
     layers = {name for change in settings for name in (change.layer, change.new_layer) if name}
     if any(change.kind in (COMPILE, OPTIMIZER) for change in settings):
         layers.add(WHERE)
-    renamed = [applied for applied in one.journal.edits if applied.edit is RENAME_LAYER]
+    renamed = [applied for applied in restatement.journal.edits if applied.edit is RENAME_LAYER]
     if renamed:
         yield Restated(mark, _counted(len(renamed), "layer", "renamed"), tuple(applied.where for applied in renamed))
     edits = defaultdict[Edit, list[Applied]](list)
-    for applied in one.journal.edits:
+    for applied in restatement.journal.edits:
         if applied.edit not in _SHOWN_BY_OTHERS | _SPELLINGS and applied.where in layers:
             edits[applied.edit].append(applied)
     for edit, uses in edits.items():
@@ -89,5 +92,5 @@ def _description(edit: Edit, uses: list[Applied]) -> str:
     return f"{len(uses):,} {edit.name}" + (f" ({shown})" if shown else "")
 
 
-def _counted(count: int, noun: str, what: str) -> str:
-    return f"{count:,} {noun}{'s' * (count > 1)} {what}"
+def _counted(count: int, noun: str, change: str) -> str:
+    return f"{count:,} {noun}{'s' * (count > 1)} {change}"

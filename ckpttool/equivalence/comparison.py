@@ -26,7 +26,7 @@ _Restatements = tuple[Restatement | None, Restatement | None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One of two checkpoints, the architecture that its layers are known from, and its generation."""
+    """A checkpoint of two that are compared, the architecture that its layers are known from, and its generation."""
 
     checkpoint: Checkpoint
     architecture: Architecture | None
@@ -43,7 +43,9 @@ def restated_diff(a: Source, b: Source, scope: Scope, progress: Progress) -> Dif
     except CheckpointError as error:
         plain = as_written(a.checkpoint, b.checkpoint, scope, progress)
         return replace(plain, notes=(*plain.notes, _why_not(error)))
-    ours, theirs = (one.checkpoint if one else of.checkpoint for one, of in zip(restated, (a, b), strict=True))
+    ours, theirs = (
+        written.checkpoint if written else of.checkpoint for written, of in zip(restated, (a, b), strict=True)
+    )
     # Globs may have the names of the file or those of Keras 3: they are applied when both are known, at the end.
     everything = replace(scope, match=(), architecture=_substitute(restated, scope))
     sides = a.checkpoint, b.checkpoint
@@ -62,7 +64,7 @@ def _state(
     converted: State | None, sides: tuple[Checkpoint, Checkpoint], restated: _Restatements, scope: Scope
 ) -> State | None:
     """The state of both optimizers: as stored where the conversion of one side would lose its state, else converted."""
-    if any(one is not None and _loses_state(one, side) for one, side in zip(restated, sides, strict=True)):
+    if any(written is not None and _loses_state(written, side) for written, side in zip(restated, sides, strict=True)):
         return state_changes(*sides, scope)
     return converted
 
@@ -82,16 +84,16 @@ def _why_not(error: CheckpointError) -> str:
 
 def _substitute(restated: _Restatements, scope: Scope) -> Architecture | None:
     """The architecture for a side that stores none."""
-    for one in restated:
-        if one is not None and one.checkpoint.config is None:
-            return one.architecture
+    for written in restated:
+        if written is not None and written.checkpoint.config is None:
+            return written.architecture
     asked = scope.architecture
     return asked if asked is not None and generation_of(asked.config) is Generation.KERAS_3 else None
 
 
 def _as_stored(converted: Diff, sides: tuple[Checkpoint, Checkpoint], restated: _Restatements) -> Diff:
     """A diff with the names and paths of the files in place of those of Keras 3."""
-    names = tuple(_Names.of(one) for one in restated)
+    names = tuple(_Names.of(written) for written in restated)
     config = [_renamed_change(change, *names) for change in converted.config if change.kind != VERSION]
     return replace(
         converted,
@@ -161,8 +163,8 @@ def _renamed_state(state: State, ours: _Names, theirs: _Names) -> State:
 
 def _replaced(restated: _Restatements) -> Iterator[ConfigChange]:
     """The Lambda layers that have a function of the user's on the other side: no one knows whether it does the same."""
-    for at, one in enumerate(restated):
-        for applied in one.journal.edits if one else ():
+    for at, written in enumerate(restated):
+        for applied in written.journal.edits if written else ():
             if applied.edit is REPLACE_LAMBDA:
                 values: tuple[Any, Any] = (_CODE, applied.detail)
                 old, new = values if at == 0 else values[::-1]
@@ -171,9 +173,9 @@ def _replaced(restated: _Restatements) -> Iterator[ConfigChange]:
 
 def _remarks(restated: _Restatements) -> Iterator[str]:
     """The notes on each side: facts that are lost in Keras 3, and guesses."""
-    for one in restated:
-        if one is not None:
-            path, journal = one.checkpoint.path, one.journal
+    for written in restated:
+        if written is not None:
+            path, journal = written.checkpoint.path, written.journal
             yield from (f"{path}: lost in Keras 3: {remark.where}: {remark.what}" for remark in journal.losses)
             yield from (f"{path}: guessed: {remark.where}: {remark.what}" for remark in journal.guesses)
 
@@ -182,16 +184,18 @@ def _matching(whole: Diff, restated: _Restatements, scope: Scope) -> Diff:
     """The part of a diff that the globs match, by the names of the files and by those of Keras 3."""
     if not scope.match:
         return whole
-    keras3_paths = tuple({stored: path for path, stored in one.stored.items()} if one else {} for one in restated)
+    keras3_paths = tuple(
+        {stored: path for path, stored in written.stored.items()} if written else {} for written in restated
+    )
 
     def names(unit: Unit, at: int) -> tuple[str, ...]:
         return (*unit.names, keras3_paths[at].get(unit.path, unit.path))
 
     return replace(
         whole,
-        pairs=tuple(one for one in whole.pairs if scope.takes_any((*names(one.a, 0), *names(one.b, 1)))),
-        removed=tuple(one for one in whole.removed if scope.takes_any(names(one, 0))),
-        added=tuple(one for one in whole.added if scope.takes_any(names(one, 1))),
-        moves=tuple(one for one in whole.moves if scope.takes_any((one.layer, one.new_layer))),
+        pairs=tuple(pair for pair in whole.pairs if scope.takes_any((*names(pair.a, 0), *names(pair.b, 1)))),
+        removed=tuple(weight for weight in whole.removed if scope.takes_any(names(weight, 0))),
+        added=tuple(weight for weight in whole.added if scope.takes_any(names(weight, 1))),
+        moves=tuple(move for move in whole.moves if scope.takes_any((move.layer, move.new_layer))),
         config=(),
     )

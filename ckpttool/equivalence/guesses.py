@@ -83,8 +83,8 @@ def _unchanged(pair: Pair) -> Pair:
 
 
 def _restated(mark: str, change: str, group: list[Pair]) -> Restated:
-    what = f"{len(group):,} weight{'s' * (len(group) > 1)} {change}"
-    return Restated(mark, what, tuple(pair.a.name for pair in group))
+    description = f"{len(group):,} weight{'s' * (len(group) > 1)} {change}"
+    return Restated(mark, description, tuple(pair.a.name for pair in group))
 
 
 def _reason(change: str) -> str:

@@ -38,8 +38,8 @@ def _inside(weights: tuple[Weight, ...]) -> Iterator[Weight]:
 
 def _restated(mark: str, weights: tuple[Weight, ...]) -> Restated:
     layers = tuple(dict.fromkeys(weight.layer or "" for weight in weights))
-    what = f"all {len(weights):,} weights in one nested model, {weights[0].part}, as multi_gpu_model has them"
-    return Restated(mark, what, layers)
+    description = f"all {len(weights):,} weights in one nested model, {weights[0].part}, as multi_gpu_model has them"
+    return Restated(mark, description, layers)
 
 
 def _with(checkpoint: Checkpoint, inside: tuple[Weight, ...]) -> Checkpoint:

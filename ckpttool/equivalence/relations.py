@@ -68,7 +68,7 @@ def _multiplied(old: np.ndarray, new: np.ndarray) -> Iterator[_Candidate]:
 
     scaled = old * old.dtype.type(FACTOR)
     axes = tuple(range(old.ndim - 1))
-    grown, same = (np.all(one == new, axis=axes) for one in (scaled, old))
+    grown, same = (np.all(before == new, axis=axes) for before in (scaled, old))
     count, columns = (grown & ~same).sum().item(), new.shape[-1]
     text = MULTIPLIED if count == columns else f"{MULTIPLIED} in {count:,} of {columns:,} columns"
     yield text, lambda: count > 0 and bool(np.all(grown | same))

@@ -101,10 +101,10 @@ def expected_in(path: str | os.PathLike[str], cost: Given | None = None) -> Expe
     expected = _of_architecture(Path(path), size, architecture)
     if cost is None:
         return expected
-    found = cost_of_file(path, architecture, cost)
-    costs = found.by_layer()
+    file_costs = cost_of_file(path, architecture, cost)
+    costs = file_costs.by_layer()
     layers = tuple(replace(layer, cost=costs.get(layer.layer)) for layer in expected.layers)
-    return replace(expected, layers=layers, cost=found)
+    return replace(expected, layers=layers, cost=file_costs)
 
 
 def expected_by_spec(spec: Spec) -> Expected:

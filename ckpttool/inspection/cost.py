@@ -1,4 +1,4 @@
-"""What a model costs to run once: operations, memory of its outputs, memory of its parameters."""
+"""The cost of running a model once: operations, memory of its outputs, memory of its parameters."""
 
 from __future__ import annotations
 

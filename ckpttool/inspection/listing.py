@@ -233,10 +233,10 @@ def _graph(architecture: Architecture) -> Mapping[str, LayerGraph]:
     return graph_of(architecture)
 
 
-def _cost(checkpoint: Checkpoint, architecture: Architecture | None, given: Given) -> Cost:
+def _cost(checkpoint: Checkpoint, architecture: Architecture | None, question: Given) -> Cost:
     from ckpttool.inspection.cost import cost_of_checkpoint  # here, since few listings need the rules for shapes
 
-    return cost_of_checkpoint(checkpoint, architecture, given)
+    return cost_of_checkpoint(checkpoint, architecture, question)
 
 
 def _total_where(rows: Iterable[Row], trainable: bool) -> Total | None:

@@ -41,14 +41,14 @@ class Json:
     oddities: tuple[Oddity, ...] = ()
 
 
-def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
-    """The value of a JSON text; `what` names the text in errors. UTF-8, -16 and -32 are detected as `json` does.
+def parse(raw: bytes | str, subject: str, budget: Budget | None = None) -> Json:
+    """The value of a JSON text; `subject` names the text in errors. UTF-8, -16 and -32 are detected as `json` does.
 
     Its elements are paid from `budget`, which is that of the file around it, or from a budget of its own.
     """
     if len(raw) > MAX_BYTES:
-        raise _too_large(what, len(raw))
-    text, oddities = _decoded(raw, what)
+        raise _too_large(subject, len(raw))
+    text, oddities = _decoded(raw, subject)
     nodes = _LIST_STEPS * text.count("[") + _OBJECT_STEPS * text.count("{")
     budget = budget or Budget(len(raw))
     budget.spend(steps_of_text(text) + text.count(",") + _KEY_STEPS * text.count(":") + nodes)
@@ -60,36 +60,36 @@ def parse(raw: bytes | str, what: str, budget: Budget | None = None) -> Json:
             parse_constant=lambda name: _constant(name, seen),
         )
     except RecursionError:
-        raise _too_deep(what) from None
+        raise _too_deep(subject) from None
     except ValueError as error:  # JSONDecodeError, and integers of more than 4,300 digits
-        raise CorruptFileError(f"{what} is no valid JSON", found=str(error)) from error
+        raise CorruptFileError(f"{subject} is no valid JSON", found=str(error)) from error
     if _deeper_than(value, MAX_DEPTH, budget):
-        raise _too_deep(what)
+        raise _too_deep(subject)
     return Json(value, (*oddities, *sorted(seen)))
 
 
-def parse_unambiguous(raw: bytes | str, what: str, budget: Budget | None = None) -> Any:
+def parse_unambiguous(raw: bytes | str, subject: str, budget: Budget | None = None) -> Any:
     """The value of a JSON text. Raises UnsafeFileError also where an object repeats a key, as readers differ on which
     counts."""
-    parsed = parse(raw, what, budget)
+    parsed = parse(raw, subject, budget)
     if _REPEATED in parsed.oddities:
-        raise ambiguous(f"{what} repeats a key within one object, of which readers take either")
+        raise ambiguous(f"{subject} repeats a key within one object, of which readers take either")
     return parsed.value
 
 
-def read_whole(source: Source, what: str) -> bytes:
-    """The bytes of a JSON text; `what` names the text in errors. Raises UnsafeFileError for one of absurd size."""
+def read_whole(source: Source, subject: str) -> bytes:
+    """The bytes of a JSON text; `subject` names the text in errors. Raises UnsafeFileError for one of absurd size."""
     if source.size > MAX_BYTES:
-        raise _too_large(what, source.size)
+        raise _too_large(subject, source.size)
     return source.read(0, source.size)
 
 
-def _too_large(what: str, size: int) -> UnsafeFileError:
+def _too_large(subject: str, size: int) -> UnsafeFileError:
     """The error for a JSON text of absurd size."""
-    return UnsafeFileError(f"{what} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{size:,} bytes")
+    return UnsafeFileError(f"{subject} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{size:,} bytes")
 
 
-def _decoded(raw: bytes | str, what: str) -> tuple[str, tuple[Oddity, ...]]:
+def _decoded(raw: bytes | str, subject: str) -> tuple[str, tuple[Oddity, ...]]:
     if isinstance(raw, str):
         return raw, ()
     encoding = json.detect_encoding(raw)
@@ -97,7 +97,7 @@ def _decoded(raw: bytes | str, what: str) -> tuple[str, tuple[Oddity, ...]]:
     try:
         return raw.decode(encoding), oddities
     except UnicodeDecodeError as error:
-        raise CorruptFileError(f"{what} is no {encoding} text", found=f"byte {error.start:,}") from error
+        raise CorruptFileError(f"{subject} is no {encoding} text", found=f"byte {error.start:,}") from error
 
 
 def _unique(pairs: list[tuple[str, Any]], seen: set[Oddity]) -> dict[str, Any]:
@@ -147,5 +147,5 @@ def _children(node: Any) -> Iterator[Any]:
     return (child for child in node if isinstance(child, dict | list)) if isinstance(node, list) else iter(())
 
 
-def _too_deep(what: str) -> CheckpointError:
-    return UnsafeFileError(f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")
+def _too_deep(subject: str) -> CheckpointError:
+    return UnsafeFileError(f"{subject} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")

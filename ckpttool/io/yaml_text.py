@@ -30,26 +30,26 @@ _NUMERIC = (f"{_PLAIN}int", f"{_PLAIN}float")
 _NUMBERS = {"i4": "<i", "i8": "<q", "u4": "<I", "u8": "<Q", "f4": "<f", "f8": "<d", "b1": "<?"}
 
 
-def parse(raw: bytes, what: str) -> Any:
-    """The value of a YAML text; `what` names the text in errors."""
+def parse(raw: bytes, subject: str) -> Any:
+    """The value of a YAML text; `subject` names the text in errors."""
     if len(raw) > MAX_BYTES:
-        raise UnsafeFileError(f"{what} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{len(raw):,}")
+        raise UnsafeFileError(f"{subject} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{len(raw):,}")
     try:
         import yaml
     except ImportError:
         raise UnsupportedError(
-            f"{what} is YAML, which needs PyYAML", hint="pip install 'ckpttool[yaml]', or convert it to JSON"
+            f"{subject} is YAML, which needs PyYAML", hint="pip install 'ckpttool[yaml]', or convert it to JSON"
         ) from None
     try:
-        root = _loader(raw.decode("utf-8"), what).get_single_node()
-        return None if root is None else _Values(what).value(root, MAX_DEPTH)
+        root = _loader(raw.decode("utf-8"), subject).get_single_node()
+        return None if root is None else _Values(subject).value(root, MAX_DEPTH)
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise CorruptFileError(f"{what} is no valid YAML", found=str(error).split("\n")[0]) from error
+        raise CorruptFileError(f"{subject} is no valid YAML", found=str(error).split("\n")[0]) from error
     except RecursionError:
-        raise _too_deep(what) from None
+        raise _too_deep(subject) from None
 
 
-def _loader(text: str, what: str) -> Any:
+def _loader(text: str, subject: str) -> Any:
     """PyYAML's loader of plain data, which gives up at `MAX_TOKENS` tokens."""
     import yaml
 
@@ -62,24 +62,24 @@ def _loader(text: str, what: str) -> Any:
             """Read one token more, or a few; raises UnsafeFileError when too many were read."""
             self.left -= 1
             if self.left < 0:
-                raise UnsafeFileError(f"{what} holds too many elements", expected=f"{MAX_TOKENS:,} tokens at most")
+                raise UnsafeFileError(f"{subject} holds too many elements", expected=f"{MAX_TOKENS:,} tokens at most")
             return super().fetch_more_tokens()
 
     return Bounded(text)
 
 
-def _too_deep(what: str) -> UnsafeFileError:
-    return UnsafeFileError(f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")
+def _too_deep(subject: str) -> UnsafeFileError:
+    return UnsafeFileError(f"{subject} is nested too deeply", expected=f"{MAX_DEPTH} levels at most")
 
 
 class _Values:
     """Turns YAML nodes into values. An anchor counts at every use, so that aliases of aliases cannot grow without
     end."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, subject: str) -> None:
         import yaml
 
-        self._what, self._left = what, MAX_NODES
+        self._subject, self._left = subject, MAX_NODES
         self._scalars = yaml.SafeLoader("")
 
     def value(self, node: "yaml.Node", depth: int) -> Any:
@@ -88,9 +88,9 @@ class _Values:
 
         self._left -= 1
         if self._left < 0:
-            raise UnsafeFileError(f"{self._what} holds too many elements", expected=f"{MAX_NODES:,} at most")
+            raise UnsafeFileError(f"{self._subject} holds too many elements", expected=f"{MAX_NODES:,} at most")
         if not depth:
-            raise _too_deep(self._what)
+            raise _too_deep(self._subject)
         if node.tag == _NUMPY_ARRAY:
             return self._numpy_array(node)
         if isinstance(node, yaml.MappingNode):
@@ -105,7 +105,7 @@ class _Values:
         """The items of a mapping. Raises UnsafeFileError where a key is repeated, as readers differ on which counts."""
         items = {str(self.value(key, depth - 1)): self.value(item, depth - 1) for key, item in node.value}
         if len(items) < len(node.value):
-            raise ambiguous(f"{self._what} repeats a key within one mapping, of which readers take either")
+            raise ambiguous(f"{self._subject} repeats a key within one mapping, of which readers take either")
         return items
 
     def _scalar(self, node: "yaml.Node") -> Any:
@@ -113,7 +113,7 @@ class _Values:
             return None
         if node.tag in _NUMERIC and len(node.value) > MAX_NUMBER:
             raise UnsafeFileError(
-                f"{self._what} holds a number that is too long",
+                f"{self._subject} holds a number that is too long",
                 expected=f"{MAX_NUMBER:,} characters at most",
                 found=f"{len(node.value):,}",
             )
@@ -141,7 +141,7 @@ class _Values:
                 return None
             self._left -= count
             if self._left < 0:
-                raise UnsafeFileError(f"{self._what} holds too many elements", expected=f"{MAX_NODES:,} at most")
+                raise UnsafeFileError(f"{self._subject} holds too many elements", expected=f"{MAX_NODES:,} at most")
             return _nested(list(struct.unpack(f"<{count}{code[1:]}", raw)), sizes)
         except _NOT_NUMPY:
             return None

@@ -36,10 +36,10 @@ def headline(conversion: Conversion, style: Style) -> str:
 
 def remarks(conversion: Conversion) -> list[str]:
     """Refusals, losses, guesses and needs, a line each."""
-    lines = [f"! {remark(one)}" for one in conversion.refusals]
-    lines += [f"- lost: {remark(one)}" for one in conversion.losses]
-    lines += [f"? guessed: {remark(one)}" for one in conversion.guesses]
-    lines += [f"+ needs: {remark(one)}" for one in conversion.needs]
+    lines = [f"! {remark(entry)}" for entry in conversion.refusals]
+    lines += [f"- lost: {remark(entry)}" for entry in conversion.losses]
+    lines += [f"? guessed: {remark(entry)}" for entry in conversion.guesses]
+    lines += [f"+ needs: {remark(entry)}" for entry in conversion.needs]
     return [*lines, *predicted(conversion)]
 
 
@@ -62,17 +62,17 @@ def _compared(prediction: Prediction) -> str:
     return f"not compared with the old model: {printable(prediction.old, 200)}"
 
 
-def remark(one: Remark) -> str:
+def remark(noted: Remark) -> str:
     """A refusal, loss, guess or need with its place, in a line."""
-    where = f"{printable(one.where, 200)}: " if one.where else ""
-    return f"{where}{printable(one.what, 400)}"
+    where = f"{printable(noted.where, 200)}: " if noted.where else ""
+    return f"{where}{printable(noted.what, 400)}"
 
 
 def edit_rows(edits: Iterable[Applied]) -> list[list[str]]:
     """The cells of a table of edits."""
     groups: dict[tuple[Edit, str], list[Applied]] = {}
-    for one in edits:
-        groups.setdefault((one.edit, one.detail), []).append(one)
+    for applied in edits:
+        groups.setdefault((applied.edit, applied.detail), []).append(applied)
     rows = [
         [edit.name, f"{len(of):,}", printable(detail, 60), printable(of[0].where, 40)]
         for (edit, detail), of in groups.items()
@@ -82,7 +82,7 @@ def edit_rows(edits: Iterable[Applied]) -> list[list[str]]:
 
 def transform_rows(transforms: Sequence[Transform]) -> list[list[str]]:
     """The cells of a table of changed weights."""
-    return _shortened([[printable(one.weight, 100), ", ".join(one.changes)] for one in transforms])
+    return _shortened([[printable(transform.weight, 100), ", ".join(transform.changes)] for transform in transforms])
 
 
 def _shortened(rows: list[list[str]]) -> list[list[str]]:

@@ -45,10 +45,10 @@ def as_json(conversion: Conversion, style: Style) -> str:
             "weights": {"copied": conversion.copied, "changed": len(conversion.transforms)},
             "parameters": conversion.parameters,
             "nbytes": conversion.nbytes,
-            "edits": [_edit(one) for one in conversion.edits],
-            "transforms": [asdict(one) for one in conversion.transforms],
+            "edits": [_edit(edit) for edit in conversion.edits],
+            "transforms": [asdict(transform) for transform in conversion.transforms],
             "renamed": [{"old": old, "new": new} for old, new in conversion.renamed],
-            **{kind: [asdict(one) for one in getattr(conversion, kind)] for kind in _REMARKS},
+            **{kind: [asdict(remark) for remark in getattr(conversion, kind)] for kind in _REMARKS},
         }
     )
 
@@ -56,8 +56,8 @@ def as_json(conversion: Conversion, style: Style) -> str:
 _REMARKS = ("refusals", "losses", "guesses", "needs")
 
 
-def _edit(one: Applied) -> dict[str, Any]:
-    return {"edit": one.edit.name, "where": one.where, "detail": one.detail, "exact": one.edit.exact}
+def _edit(edit: Applied) -> dict[str, Any]:
+    return {"edit": edit.edit.name, "where": edit.where, "detail": edit.detail, "exact": edit.edit.exact}
 
 
 CONVERSION_OUTPUTS: dict[str, Callable[[Conversion, Style], str]] = {

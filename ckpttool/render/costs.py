@@ -1,4 +1,4 @@
-"""What a model costs, as columns of a listing, as lines of facts and as JSON."""
+"""The cost of a model as columns of a listing, as lines of facts and as JSON."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _counted(result: Diff) -> Iterator[str]:
         ("of another dtype", len(result.retyped)),
         ("unreadable", len(result.unreadable)),
     )
-    yield from (f"{count:,} {what}" for what, count in counts if count)
+    yield from (f"{count:,} {noun}" for noun, count in counts if count)
     moved = len(result.moves)
     if moved:
         yield f"{moved:,} layer{'s' * (moved > 1)} renamed"
@@ -121,7 +121,7 @@ def _of_asset(change: AssetChange) -> str:
         return "removed" if change.a else "added"
     if change.removed is None or change.added is None:
         return "other bytes"
-    counts = [f"{count:,} {what}" for what, count in (("removed", change.removed), ("added", change.added)) if count]
+    counts = [f"{count:,} {kind}" for kind, count in (("removed", change.removed), ("added", change.added)) if count]
     return f"vocabulary changed: {', '.join(counts) or 'the same entries in another order'}"
 
 
@@ -211,7 +211,7 @@ def _cosine(cosine: float | None) -> str:
 def _not_finite(comparison: Comparison) -> str:
     counts = (("NaN", comparison.nan_gained, comparison.nan_lost), ("Inf", comparison.inf_gained, comparison.inf_lost))
     return ", ".join(
-        f"{sign}{n:,} {what}" for what, more, less in counts for sign, n in (("+", more), ("-", less)) if n
+        f"{sign}{n:,} {noun}" for noun, more, less in counts for sign, n in (("+", more), ("-", less)) if n
     )
 
 
@@ -238,7 +238,7 @@ def remarks(result: Diff) -> list[str]:
     """Lines below the tables: changes without a change of meaning, the total, the optimizer, notes."""
     lines = []
     if result.restated:
-        lines.append(f"equal in meaning: {'; '.join(printable(one.what, 200) for one in result.restated)}")
+        lines.append(f"equal in meaning: {'; '.join(printable(change.what, 200) for change in result.restated)}")
     if len(result.changed) > 1:
         total = result.total
         facts = f"relative {number(total.relative_l2)}, {share(total)} of {total.count:,} values changed"
@@ -258,7 +258,7 @@ def _state(state: State) -> str:
     variables = (
         f"{len(changed):,} of {len(state.pairs):,} variables changed" if state.pairs else "no variables compared"
     )
-    only = [f"{len(units):,} {what}" for units, what in ((state.removed, "removed"), (state.added, "added")) if units]
+    only = [f"{len(units):,} {kind}" for units, kind in ((state.removed, "removed"), (state.added, "added")) if units]
     return ", ".join(filter(None, (*facts, variables, *only)))
 
 

@@ -22,7 +22,8 @@ def lines(fingerprint: Fingerprint) -> str:
         for path, size, digest in fingerprint.assets
     ]
     refusals = [
-        f"refused: {printable(one.place or 'file', 200)}: {printable(one.detail, 200)}" for one in fingerprint.refusals
+        f"refused: {printable(refusal.place or 'file', 200)}: {printable(refusal.detail, 200)}"
+        for refusal in fingerprint.refusals
     ]
     rest = [*sections, *assets, *refusals]
     return "\n".join([*head, *notes, *map(_layer, fingerprint.layers), *map(_weight, fingerprint.rows), *rest])

@@ -215,9 +215,9 @@ def info(result: Info, style: Style) -> str:
             "files": list(result.files),
             "assets": [{"path": path, "nbytes": nbytes} for path, nbytes in result.assets.items()],
             "vocabularies": [
-                {"layer": one.layer, "class": one.class_name, "source": one.source, "entries": entries}
-                | ({"file": one.file} if one.file else {})
-                for one, entries in result.lookups
+                {"layer": lookup.layer, "class": lookup.class_name, "source": lookup.source, "entries": entries}
+                | ({"file": lookup.file} if lookup.file else {})
+                for lookup, entries in result.lookups
             ],
             "companion": result.companion and str(result.companion),
             "needs_keras_3": result.needs_keras_3,
@@ -267,7 +267,7 @@ def _support(support: Support) -> dict[str, Any]:
         "builds_in_keras_3": buildability.builds,
         "compiles_in_keras_3": buildability.compiles,
         "own_objects": list(buildability.own_names()),
-        "obstacles": [asdict(one) for one in (*buildability.obstacles, *buildability.compile_obstacles)],
+        "obstacles": [asdict(obstacle) for obstacle in (*buildability.obstacles, *buildability.compile_obstacles)],
     }
 
 
@@ -305,9 +305,7 @@ def diff(result: Diff, style: Style) -> str:
             "config": [_setting(change) for change in result.config],
             "assets": [asdict(change) for change in result.assets],
             "optimizer": result.state and _state(result),
-            "equal_in_meaning": [
-                {"side": one.side, "what": one.what, "where": list(one.where)} for one in result.restated
-            ],
+            "equal_in_meaning": [asdict(restated) for restated in result.restated],
             "notes": list(result.notes),
         }
     )

@@ -192,8 +192,8 @@ def facts(result: Info) -> Iterator[tuple[str, str]]:
 def _saved_model(model: SavedModel) -> Iterator[tuple[str, str]]:
     """The facts of a SavedModel beside its weights, one a line."""
     yield "tags", "; ".join(", ".join(tags) for tags in model.tags)
-    for one in model.signatures[:_SIGNATURES]:
-        yield "signature", f"{one.name}: {_ends_of(one.inputs)} -> {_ends_of(one.outputs)}"
+    for signature in model.signatures[:_SIGNATURES]:
+        yield "signature", f"{signature.name}: {_ends_of(signature.inputs)} -> {_ends_of(signature.outputs)}"
     if model.signatures[_SIGNATURES:]:
         yield "", f"and {len(model.signatures) - _SIGNATURES:,} signatures more"
     yield "functions", f"{model.functions:,}" if model.functions else ""

@@ -32,8 +32,8 @@ velocity of others."""
 def compiled_spec(spec: Spec, checkpoint: Checkpoint) -> Spec:
     """The spec, with the optimizer in the compile settings of a SavedModel where the spec has none itself."""
     settings = checkpoint.training_config
-    stated = settings.get("optimizer_config") if isinstance(settings, Mapping) else None
-    return spec if spec.optimizer or not stated else with_optimizer(spec, _built_in(stated))
+    config = settings.get("optimizer_config") if isinstance(settings, Mapping) else None
+    return spec if spec.optimizer or not config else with_optimizer(spec, _built_in(config))
 
 
 def _built_in(entry: Any) -> Any:
@@ -52,37 +52,37 @@ def state(spec: Spec, checkpoint: Checkpoint, model: Pairing) -> Pairing:
     pairing = Pairing()
     owners = {weight.path: slot.label for slot, weight in model.pairs}
     try:
-        found = optimizer_objects(checkpoint, frozenset(owners))
+        objects = optimizer_objects(checkpoint, frozenset(owners))
     except UnplacedState as error:
         pairing.missing.extend((slot, str(error)) for slot in spec.optimizer)
         return pairing
-    if found is None or found.count is None:
+    if objects is None or objects.count is None:
         pairing.missing.extend((slot, "the file has no state") for slot in spec.optimizer)
         return pairing
-    named = dict(_numbers(found))
-    named |= _by_number(spec, found) if found.listed else _by_variable(found, owners)
-    _pair(pairing, spec, named, found)
+    named = dict(_numbers(objects))
+    named |= _by_number(spec, objects) if objects.listed else _by_variable(objects, owners)
+    _pair(pairing, spec, named, objects)
     return pairing
 
 
-def _numbers(found: OptimizerObjects) -> Iterator[tuple[str, Weight]]:
+def _numbers(objects: OptimizerObjects) -> Iterator[tuple[str, Weight]]:
     """The stored variables that are for no weight, by the names that Keras 3 has for them."""
-    numbers = (found.count, found.rate, found.product, found.good_steps, found.scale)
+    numbers = (objects.count, objects.rate, objects.product, objects.good_steps, objects.scale)
     names = ("iteration", "learning_rate", "u_product", "step_counter", "dynamic_scale")
     yield from ((name, weight) for name, weight in zip(names, numbers, strict=True) if weight is not None)
 
 
-def _by_variable(found: OptimizerObjects, owners: Mapping[str, str]) -> Iterator[tuple[str, Weight]]:
+def _by_variable(objects: OptimizerObjects, owners: Mapping[str, str]) -> Iterator[tuple[str, Weight]]:
     """Slot variables by the name of the weight that they are for, and their kind."""
-    for slot in found.slots:
+    for slot in objects.slots:
         owner = owners.get(slot.owner, slot.owner)
         yield from ((f"{owner}/{kind}", slot.weight) for kind in _KINDS.get(slot.kind, (slot.kind,)))
 
 
-def _by_number(spec: Spec, found: OptimizerObjects) -> Iterator[tuple[str, Weight]]:
+def _by_number(spec: Spec, objects: OptimizerObjects) -> Iterator[tuple[str, Weight]]:
     """The variables of a list by the names of those that Keras 3 lists at their places."""
     names = [name for slot in _own(spec) if (name := _name(slot)) not in _NUMBERS]
-    yield from zip(names, _kept(found), strict=False)
+    yield from zip(names, _stored_weights(objects), strict=False)
 
 
 def _own(spec: Spec) -> Iterator[SpecSlot]:
@@ -94,13 +94,13 @@ def _name(slot: SpecSlot) -> str:
     return slot.name.removeprefix(_INNER)
 
 
-def _kept(found: OptimizerObjects) -> Sequence[Weight]:
+def _stored_weights(objects: OptimizerObjects) -> Sequence[Weight]:
     """The stored variables that are for a weight each."""
-    rate = found.rate.path if found.rate else ""
-    return [*(weight for weight in found.listed if weight.path != rate), *(slot.weight for slot in found.slots)]
+    rate = objects.rate.path if objects.rate else ""
+    return [*(weight for weight in objects.listed if weight.path != rate), *(slot.weight for slot in objects.slots)]
 
 
-def _pair(pairing: Pairing, spec: Spec, named: Mapping[str, Weight], found: OptimizerObjects) -> None:
+def _pair(pairing: Pairing, spec: Spec, named: Mapping[str, Weight], objects: OptimizerObjects) -> None:
     """Pair the variables that Keras 3 has for the optimizer with those of these names."""
     begun, of_keras_3 = {name.rpartition("/")[0] for name in named}, _of_keras_3(spec)
     keeps_some = False
@@ -111,11 +111,11 @@ def _pair(pairing: Pairing, spec: Spec, named: Mapping[str, Weight], found: Opti
         if weight is not None:
             pairing.pairs.append((slot, weight))
         elif name not in _UNSTORED and slot.name not in of_keras_3:
-            late = bool(found.slots) and name.rpartition("/")[0] not in begun
+            late = bool(objects.slots) and name.rpartition("/")[0] not in begun
             pairing.missing.append((slot, LATE if late else "the file keeps none of this kind for it"))
     used = {weight.path for _, weight in pairing.pairs}
-    if keeps_some or found.slots:  # SGD since 2.11 keeps momenta that it does not use
-        rest = (weight for weight in _kept(found) if weight.path not in used)
+    if keeps_some or objects.slots:  # SGD since 2.11 keeps momenta that it does not use
+        rest = (weight for weight in _stored_weights(objects) if weight.path not in used)
         pairing.unexpected.extend((weight, "the optimizer has no such variable") for weight in rest)
 
 

@@ -24,7 +24,7 @@ def inner_pairing(architecture: Architecture | None, spec: Spec, checkpoint: Che
         return None
     alignment = align(checkpoint, architecture)
     aligned = alignment.aligned
-    if alignment.missing or alignment.left or not aligned or any(len(one.stored) > 1 for one in aligned):
+    if alignment.missing or alignment.left or not aligned or any(len(pair.stored) > 1 for pair in aligned):
         return None
     slots: Mapping[str, SpecSlot] = {slot.label: slot for slot in spec.slots}
-    return Pairing([(slots[one.place.label], one.stored[0].weight) for one in aligned])
+    return Pairing([(slots[pair.place.label], pair.stored[0].weight) for pair in aligned])

@@ -25,8 +25,10 @@ def reasons_against_loading(
 def _reasons(written: Checkpoint, live: Architecture | None, backend: str) -> Iterator[str]:
     support = support_of(written) if live is None else None
     obstacles = support.obstacles or support.buildability.compile_obstacles if support else ()
-    met = [one for one in obstacles if not (one.outside or (backend and one.backend == backend))]
-    reasons = [one.description for one in met]  # without files outside the checkpoint, which the user has to bring
+    met = [obstacle for obstacle in obstacles if not (obstacle.outside or (backend and obstacle.backend == backend))]
+    reasons = [
+        obstacle.description for obstacle in met
+    ]  # without files outside the checkpoint, which the user has to bring
     yield from reasons
     architecture = live or architecture_of(written)
     if architecture is None or not (architecture.layers or architecture.part) or reasons:

@@ -27,14 +27,14 @@ def by_graph(
     architecture: Architecture | None, spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False
 ) -> Pairing:
     """The pairs of an architecture; those of a spec alone by the names of the variables."""
-    found = dict(_by_name(spec, checkpoint) if architecture is None else _aligned(architecture, spec, checkpoint))
+    pairs = dict(_by_name(spec, checkpoint) if architecture is None else _aligned(architecture, spec, checkpoint))
     pairing = Pairing()
     for slot in spec.slots:
-        if id(slot) in found:
-            pairing.pairs.append((slot, found[id(slot)]))
+        if id(slot) in pairs:
+            pairing.pairs.append((slot, pairs[id(slot)]))
         elif slot.path or architecture is None:
             pairing.missing.append((slot, _NO_OBJECT))
-    used = {weight.path for weight in found.values()}
+    used = {weight.path for weight in pairs.values()}
     rest = (weight for weight in checkpoint.section(Section.MODEL) if weight.path not in used)
     pairing.unexpected.extend((weight, _NO_SLOT) for weight in rest)
     return pairing.finish(skip_mismatch)
@@ -43,11 +43,11 @@ def by_graph(
 def _aligned(architecture: Architecture, spec: Spec, checkpoint: Checkpoint) -> Iterator[tuple[int, Weight]]:
     """The stored weights by the identity of the slots that they fill."""
     slots = {(slot.label, slot.path, slot.group, slot.index): slot for slot in spec.slots}
-    for one in align(checkpoint, architecture).aligned:
-        place = one.place
+    for aligned in align(checkpoint, architecture).aligned:
+        place = aligned.place
         slot = slots.get((place.label, place.path, place.group, place.index))
         if slot is not None:
-            yield id(slot), one.stored[0].weight
+            yield id(slot), aligned.stored[0].weight
 
 
 def _by_name(spec: Spec, checkpoint: Checkpoint) -> Iterator[tuple[int, Weight]]:

@@ -65,7 +65,9 @@ def pair(
     skip_mismatch: bool,
 ) -> Pairing:
     """The pairs of a legacy file as the first generation loads them that does not raise, else as the first of all."""
-    pairings = [_pair(_expected(architecture, one), spec, checkpoint, load, skip_mismatch) for one in generations]
+    pairings = [
+        _pair(_expected(architecture, generation), spec, checkpoint, load, skip_mismatch) for generation in generations
+    ]
     return next((pairing for pairing in pairings if not pairing.raises), pairings[0])
 
 
@@ -76,7 +78,7 @@ def _pair(expected: _Slots, spec: Spec, checkpoint: Checkpoint, load: Loader, sk
     paired = load(replace(spec, slots=slots), checkpoint, skip_mismatch).pairs
     stored = {(slot.group, slot.index): weight.shape for slot, weight in paired}
     fitting = (
-        replace(slot, shape=next((one for one in shapes[key] if shapes_fit(one, stored[key])), slot.shape))
+        replace(slot, shape=next((shape for shape in shapes[key] if shapes_fit(shape, stored[key])), slot.shape))
         if (key := (slot.group, slot.index)) in stored
         else slot
         for slot in slots
@@ -88,9 +90,9 @@ def _expected(architecture: Architecture, generation: Generation) -> _Slots:
     """The slots of an architecture in the form of a legacy file of a generation."""
     places = {key_of(place): place for place in places_of(part_in(architecture))}
     return [
-        (_slot(places[top, one.owner, one.slot.name].layer, top, at, one), tuple(_shapes(one, generation)))
+        (_slot(places[top, slot.owner, slot.slot.name].layer, top, at, slot), tuple(_shapes(slot, generation)))
         for top, order in stored_orders(architecture, generation).items()
-        for at, one in enumerate(order)
+        for at, slot in enumerate(order)
     ]
 
 

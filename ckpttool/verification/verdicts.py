@@ -94,7 +94,7 @@ def _supported(result: VerifyResult, expected: Expectation) -> VerifyResult:
     keras, problems = result.keras, result.problems
     if support.obstacles:
         keras = "raises" if keras == "raises" else "cannot build"
-        problems += () if support.by_writer_alone else tuple(one.description for one in support.obstacles)
+        problems += () if support.by_writer_alone else tuple(obstacle.description for obstacle in support.obstacles)
     elif keras == "loads" and support.buildability.compile_obstacles and result.is_of_one_file:
         keras = "loads uncompiled"
     return replace(result, keras=keras, problems=problems, support=support)
@@ -200,7 +200,7 @@ def _findings(checkpoint: Checkpoint, pairing: Pairing, loader: str, allowed: Al
 
 def _skipped(spec: Spec, pairing: Pairing) -> Iterator[SpecSlot]:
     """The slots that Keras skips; those of an older Keras are recognized by their places in a legacy file."""
-    ours = chain((slot for slot, _ in (*pairing.pairs, *pairing.missing)), *(one for one, *_ in pairing.miscounted))
+    ours = chain((slot for slot, _ in (*pairing.pairs, *pairing.missing)), *(slot for slot, *_ in pairing.miscounted))
     places = {(slot.group, slot.index) for slot in ours if id(slot) in pairing.skipped and slot.group and not slot.path}
     slots = (*spec.slots, *spec.optimizer)
     return (slot for slot in slots if id(slot) in pairing.skipped or (slot.group, slot.index) in places)

@@ -39,7 +39,7 @@ _BESIDE = ("mask", "initial_state", "constants", "training")
 
 
 def call(layer: Layer, args: list[Any], kwargs: dict[str, Any], context: Context) -> Any:
-    """What comes out of a call, which the layer remembers. Raises Refused where Keras raises."""
+    """The outputs of a call, which the layer remembers. Raises Refused where Keras raises."""
     row = row_of(layer.place)
     if row is None:
         return _remember(layer, args, kwargs, None)
@@ -199,7 +199,7 @@ def _check_positional(layer: Layer, args: list[Any], context: Context) -> None:
 
 
 def _ranks(layer: Layer, row: Row) -> Ranks | None:
-    """How many axes the input of a layer has at least and at most; of a Bidirectional that of the layer in it."""
+    """The least and most axes of a layer's input; for a Bidirectional those of the layer inside."""
     inner = layer.arguments.get("layer") if layer.class_name == "Bidirectional" else None
     inner_row = row_of(inner.place) if isinstance(inner, Layer) else row
     return None if inner_row is None else inner_row.ranks

@@ -1,4 +1,4 @@
-"""What calls of single classes take beside what the tables of shapes say (Keras 3.15)."""
+"""Inputs that calls of single classes take, beside what the tables of shapes say (Keras 3.15)."""
 
 from typing import Any
 
@@ -102,7 +102,7 @@ def check_axes(layer: Layer, inputs: list[Tensor], context: Context) -> None:
 
 
 def _least_axes(layer: Layer) -> int:
-    """How many axes the input of a layer must have, where Keras looks at single ones without counting them."""
+    """The least number of axes of a layer's input, where Keras looks at single axes without counting them."""
     if layer.class_name.startswith("Adaptive"):
         return 2 if layer.config.get("data_format") == "channels_first" else 1
     return {"RandomHeight": 3, "RandomWidth": 2}.get(layer.class_name, 0)

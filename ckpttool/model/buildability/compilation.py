@@ -66,7 +66,7 @@ def _bad(key: str, context: Context, why: str) -> Refused:
 
 
 def _compile(arguments: dict[str, Any], context: Context) -> None:
-    """What `Trainer.compile` looks at."""
+    """The checks of `Trainer.compile`."""
     with context.below("optimizer"):
         _check_optimizer(arguments.get("optimizer", "rmsprop"), context)
     weights = arguments.get("loss_weights")

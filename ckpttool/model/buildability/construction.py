@@ -45,7 +45,7 @@ def _layer(place: str, row: Row, config: dict[str, Any], context: Context) -> La
 
 
 def _arguments(class_name: str, row: Row, config: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """What the constructor is given, each argument checked, then together."""
+    """The arguments of a constructor, checked one by one, then together."""
     missing = next((key for key in row.required if key not in config), None)
     if missing is not None:
         raise context.refused(class_name, missing, "it is not given, and Keras cannot do without it")
@@ -58,7 +58,7 @@ def _arguments(class_name: str, row: Row, config: Mapping[str, Any], context: Co
 
 
 def _argument(class_name: str, row: Row, key: str, value: Any, context: Context) -> Any:
-    """What an argument stands for. Raises Refused where the class does not take it."""
+    """The value of an argument once it is deserialized. Raises Refused where the class does not take it."""
     rule = rule_of(row.rules[key]) if key in row.rules else None
     if rule is None:
         return value

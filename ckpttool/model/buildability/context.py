@@ -1,4 +1,4 @@
-"""What is noted while a config is followed: own objects, reasons why Keras raises, objects that are shared."""
+"""Notes taken while a config is followed: own objects, reasons why Keras raises, objects that are shared."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ class Context:
             self.path.pop()
 
     def attempt(self, step: Callable[[], T]) -> "T | Refused":
-        """What a step gives; where Keras raises in it, that is noted, and why."""
+        """The result of a step; where Keras raises in it, the reason is noted."""
         try:
             return step()
         except Refused as refused:

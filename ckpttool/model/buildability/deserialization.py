@@ -16,7 +16,7 @@ _LAMBDA = "it is Python code of a lambda, which Keras does not run in safe mode"
 
 
 def deserialize(value: Any, context: Context) -> Any:
-    """What a value of a config stands for. Raises Refused where Keras raises."""
+    """The object that a value of a config is deserialized to. Raises Refused where Keras raises."""
     if value is None or isinstance(value, (*_PLAIN, Special)):
         return value
     if isinstance(value, list | tuple):
@@ -29,7 +29,7 @@ def deserialize(value: Any, context: Context) -> Any:
 
 
 def deserialize_named(kind: str, value: Any, context: Context) -> Any:
-    """What a name or an entry stands for that Keras looks up among the objects of a kind first, as
+    """The object of a name or an entry that Keras looks up among the objects of a kind first, as
     `keras.losses.deserialize` does. An unknown name stays a string."""
     if value is None:
         return None
@@ -66,7 +66,7 @@ def _function_called(name: str, place: str, value: Any, context: Context) -> Any
 
 
 def _looked_up(value: Any, context: Context) -> Any:
-    """What is looked up: the value itself, the class name of an entry, the function's name of one."""
+    """The name to look up: the value itself, an entry's class name, or its function's name."""
     if not isinstance(value, dict):
         return value
     if "class_name" not in value:
@@ -82,7 +82,7 @@ def _looked_up(value: Any, context: Context) -> Any:
 
 
 def _entry(entry: dict[str, Any], context: Context) -> Any:
-    """What `{"class_name", "config"}` stands for."""
+    """The object of an entry `{"class_name", "config"}`."""
     name = entry["class_name"]
     config = {} if entry["config"] is None else entry["config"]
     if isinstance(name, str) and name in _SPECIAL:

@@ -69,14 +69,14 @@ def _buildability_of(checkpoint: Checkpoint) -> Buildability | None:
 
 
 def _model(config: Any, context: Context) -> Any:
-    """What a config without its compile settings stands for. Raises Refused."""
+    """The model of a config, without its compile settings. Raises Refused."""
     if not isinstance(config, dict):
         raise context.refused("", "", f"the config is {shown(config)}; Keras takes an object")
     return deserialize({**config, "compile_config": None}, context)
 
 
 def _followed(build: Callable[[], Any], context: Context) -> Any:
-    """What a config stands for, None where Keras raises; reasons are noted."""
+    """The model of a config, None where Keras raises; reasons are noted."""
     try:
         return build()
     except Refused as refused:

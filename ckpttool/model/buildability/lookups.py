@@ -84,10 +84,10 @@ def _check_vocabulary(vocabulary: list[Any], arguments: Arguments, mode: Any, re
 
 
 def _key(word: Any) -> Any:
-    """What a word is looked up by: numbers lose their parts behind the point."""
+    """The key of a word in the vocabulary: numbers lose their parts behind the point."""
     return trunc(word) if isinstance(word, float) and isfinite(word) else word
 
 
 def _count(value: Any, vocabulary: list[Any]) -> int:
-    """How many entries for unknown words are worth to be compared with a vocabulary."""
+    """The number of entries for unknown words that are worth comparing with a vocabulary."""
     return min(+value, len(vocabulary) + 1) if isinstance(value, int) else 0

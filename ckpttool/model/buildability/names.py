@@ -1,4 +1,4 @@
-"""What Keras 3.15 finds under which name: its classes and functions by module, and by the short names of configs.
+"""The names of Keras 3.15: its classes and functions by module, and by the short names of configs.
 
 `names.json` beside this module holds them; `python -m tests.model.buildability.live_names` writes it, and a test
 compares it with live Keras. A class is told by its place, the module that defines it and its name

@@ -1,4 +1,4 @@
-"""What plain values are: numbers, lists, shapes as Keras's constructors look at them."""
+"""Predicates of plain values: numbers, lists and shapes as Keras's constructors look at them."""
 
 from typing import Any
 

@@ -38,7 +38,7 @@ def _get(kind: str) -> Callable[[Any, Refuse, Context], Any]:
 
 
 def _named(kind: str, value: str, context: Context) -> Any:
-    """What a name means; one that Keras does not know may be that of the user's own function in a legacy file."""
+    """The object of a name; a name that Keras does not know may be that of the user's own function in a legacy file."""
     place = names.named(kind, value)
     if place is None:
         return context.own(value) if context.legacy and not (names.is_known(value) or is_gone(value)) else None

@@ -1,4 +1,4 @@
-"""What is known about whether Keras 3.15 builds a config."""
+"""The answer to whether Keras 3.15 builds a config, with its reasons."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What arguments of constructors may be: rules by name, as `constructors.json` names them.
+"""Rules for the arguments of constructors, by name, as `constructors.json` names them.
 
 A rule gives what a value stands for, or raises why Keras 3.15 does not take it. That they are Keras's is for the tests
 to show, which replay what live Keras took and refused.
@@ -139,7 +139,7 @@ def _input_dtype(value: Any, refuse: Refuse, context: Context) -> Any:
 
 
 def _standardize(value: Any, refuse: Refuse, context: Context) -> Any:
-    """How TextVectorization makes words equal, or splits: a name, or a function."""
+    """The `standardize` or `split` of TextVectorization: a name or a function."""
     if value is None or value in _TEXT_NAMES:
         return value
     function = deserialize(value, context)

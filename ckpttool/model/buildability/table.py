@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a class takes.
+    """The arguments that a class takes.
 
     `kind` is layer, operation, optimizer, loss and so on. `open` classes take any argument, `required` are those that
     a config has to have, `rules` what each may be. `call` are the arguments of a layer's call, `*` behind what has no
@@ -40,7 +40,7 @@ class Row:
 
 
 def row_of(place: str) -> Row | None:
-    """What the class at a place takes; None for one that is not made of a config."""
+    """The row of the class at a place; None for a class that is not made from a config."""
     return _table().get(place)
 
 

@@ -1,4 +1,4 @@
-"""What a config stands for once it is deserialised: objects, functions, layers, tensors between layers.
+"""Values that a config is deserialized to: objects, functions, layers, tensors between layers.
 
 Plain values stay what JSON made of them.
 """
@@ -105,7 +105,7 @@ class Layer:
 
     @property
     def label(self) -> str:
-        """What to call it."""
+        """The name in messages."""
         return self.name or self.class_name or "?"
 
     @property
@@ -136,7 +136,7 @@ def tensors_in(value: Any) -> list[Tensor]:
 
 
 def leaves(value: Any) -> list[Any]:
-    """What a structure of lists and objects holds, keys sorted (`tree.flatten`)."""
+    """The leaves of a structure of lists and objects, keys sorted (`tree.flatten`)."""
     if isinstance(value, list | tuple):
         return [leaf for item in value for leaf in leaves(item)]
     if isinstance(value, dict):

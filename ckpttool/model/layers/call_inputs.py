@@ -69,7 +69,7 @@ def at_least(args: Args, shape: Shape | None, rank: int) -> Shape | None:
 
 
 def misfit(args: Args, expected: str, *inputs: Shape | None) -> ConfigError:
-    """What is wrong with the inputs of a layer, to be raised."""
+    """The error for inputs that a layer does not take, to be raised."""
     actual = ", ".join("unknown" if shape is None else str(shape) for shape in inputs[:4])
     actual = f"{actual}, ..." if len(inputs) > 4 else actual or "none"
     return ConfigError(f"{_label(args)}: the input does not fit", where=_where(args), expected=expected, found=actual)

@@ -109,8 +109,8 @@ class Equation(NamedTuple):
         return tuple(size for place, size in enumerate(sizes) if place not in dropped)
 
     def _last_free(self) -> int:
-        """Where Keras puts a summed axis of the kernel if the output has no axis free: where it put the last summed
-        axis of the input."""
+        """The place that Keras gives a summed axis of the kernel if the output has no axis free: that of the last
+        summed axis of the input."""
         free = [at for at, label in enumerate(self.outputs) if label not in self.inputs]
         summed = sum(self.is_reduced(label) for label in self.inputs)
         return free[min(summed, len(free)) - 1] if free and summed else 0

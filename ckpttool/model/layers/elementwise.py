@@ -10,7 +10,7 @@ from ckpttool.model.output_rule import Infer, Outputs, Rule
 
 
 def same(args: Args, call: Call, infer: Infer) -> Outputs:
-    """What comes in comes out, be it one tensor or several."""
+    """The shapes of the inputs, be it one tensor or several."""
     return shapes(main(call))
 
 

@@ -22,7 +22,7 @@ Kind = Literal["", "attention", "cell", "elementwise merge", "lookup", "model", 
 
 
 class MaskUse(Flag):
-    """What a class does with the mask of its input (`supports_masking` and `compute_mask`, keras/src/layers, 3.15;
+    """The use that a class makes of its input's mask (`supports_masking` and `compute_mask`, keras/src/layers, 3.15;
     keras/src/layers, 2.15). For a class that Keras 3 does not have, its replacement counts."""
 
     NONE = 0

@@ -46,7 +46,7 @@ def float8(policy: Policy) -> list[Slot]:
 
 
 def packed(policy: Policy, rows: Size, columns: Size, zero: str = "kernel_zero") -> list[Slot]:
-    """What modes that pack values into bytes keep of a matrix: int4, gptq, awq. `zero` names its zero points.
+    """The slots of a matrix in the modes that pack values into bytes: int4, gptq, awq. `zero` names its zero points.
 
     Keras 3.15.1 does not write those of gptq and awq: `save_own_variables` skips `kernel_zero` where LoRA gives none.
     """

@@ -211,7 +211,7 @@ def _step(args: Args, inputs: Inputs) -> Shape | None:
 
 
 def _run(args: Args, start: Shape, size: Shape, states: tuple[Shape, ...]) -> Outputs:
-    """What comes out of a layer that runs a cell over an input of this batch and time."""
+    """The outputs of a layer that runs a cell over an input of this batch and time."""
     output = (*start, *size) if args.flag("return_sequences", False) else (start[0], *size)
     if not args.flag("return_state", False):
         return (output,)

@@ -135,7 +135,7 @@ def _local_kernel(args: Args, inputs: Inputs, places: _Places, rank: int) -> Sha
 
 
 def _connections(args: Args, places: _Places, windows: tuple[int, ...]) -> Size:
-    """How many pairs of an input place and an output place are connected (`conv_kernel_idxs`, conv_utils.py, 2.15)."""
+    """The number of connected pairs of an input place and an output place (`conv_kernel_idxs`, conv_utils.py, 2.15)."""
     strides = args.numbers("strides", len(windows), 1)
     whole = args.choice("padding", "valid", "same") == "same"
     axes = zip(*places, windows, strides, strict=True)

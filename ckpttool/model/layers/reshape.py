@@ -100,7 +100,7 @@ def _moved(size: Size, by: int) -> Size:
 
 
 def _pairs(args: Args, key: str, rank: int, default: int) -> list[Pair]:
-    """What is added or cropped before and behind each axis; one number stands for both, or for all.
+    """The elements added or cropped before and behind each axis; one number stands for both, or for all.
 
     On one axis of space, a list of two is its pair.
     """

@@ -250,8 +250,8 @@ def _variables(saveable: Any) -> list[Any]:
 
 
 def _owners(top: _Node) -> _Owners:
-    """Who owns each variable of a top layer: of the objects that list it the last one that `.weights.h5` has a place
-    for, else the first."""
+    """The owner of each variable of a top layer: of the objects that list it the last with a place in
+    `.weights.h5`, else the first."""
     owners = _Owners()
     for path, node in top.walk():
         variables = _variables(node.object)
@@ -302,7 +302,7 @@ def _written(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
 
 
 def _as_saved(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
-    """What a layer of a class that saves in Keras's own way writes, None where it is not its variables."""
+    """The dtypes of the variables that a layer saves in Keras's own way, by `id`; None where it saves other values."""
     stored: dict[str, Any] = {}
     try:
         saveable.save_own_variables(stored)

@@ -44,7 +44,7 @@ def _configuration(result: CheckReport) -> dict[str, Any] | None:
 
 def _rules(result: CheckReport) -> list[Rule]:
     rules = {finding.rule for file in result.files for finding in file.findings}
-    rules |= {one.finding.rule for file in result.files for one in file.suppressed}
+    rules |= {suppressed.finding.rule for file in result.files for suppressed in file.suppressed}
     return sorted(rules, key=lambda rule: rule.code)
 
 
@@ -55,7 +55,7 @@ def _file(file: FileReport, result: CheckReport) -> dict[str, Any]:
         "size": file.size,
         "verdict": file.verdict(result.fail_on),
         "findings": [{**_finding(finding), "counts": finding.rule.fails(result.fail_on)} for finding in file.findings],
-        "suppressed": [{**_finding(one.finding), "reason": one.reason} for one in file.suppressed],
+        "suppressed": [{**_finding(suppressed.finding), "reason": suppressed.reason} for suppressed in file.suppressed],
         "unchecked": list(file.unchecked),
     }
 

@@ -49,7 +49,7 @@ def unchecked(file: FileReport) -> list[str]:
 
 def suppressed(file: FileReport) -> list[tuple[Rule, str, int]]:
     """The rules that are ignored in a checkpoint, with the reason and the number of findings of each."""
-    counts = Counter((one.finding.rule, one.reason) for one in file.suppressed)
+    counts = Counter((suppressed.finding.rule, suppressed.reason) for suppressed in file.suppressed)
     return [(rule, printable(reason, _CHARS), count) for (rule, reason), count in counts.items()]
 
 

@@ -40,7 +40,7 @@ def report(result: CheckReport, style: Style) -> str:
             }
         ],
         "artifacts": [{"location": _artifact(file.path), "length": file.size} for file in result.files],
-        "results": [one for file in result.files for one in _results(file, numbers, result.fail_on)],
+        "results": [entry for file in result.files for entry in _results(file, numbers, result.fail_on)],
     }
     return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -52,7 +52,7 @@ def _notifications(result: CheckReport) -> list[dict[str, Any]]:
 
 
 def _findings(file: FileReport) -> list[Finding]:
-    return [*file.findings, *(one.finding for one in file.suppressed)]
+    return [*file.findings, *(suppressed.finding for suppressed in file.suppressed)]
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _results(file: FileReport, numbers: dict[str, int], fail_on: Severity | None) -> list[dict[str, Any]]:
-    reasons = [None] * len(file.findings) + [one.reason for one in file.suppressed]
+    reasons = [None] * len(file.findings) + [suppressed.reason for suppressed in file.suppressed]
     seen = Counter[str]()
     results = []
     for finding, reason in zip(_findings(file), reasons, strict=True):

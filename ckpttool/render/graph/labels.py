@@ -32,7 +32,7 @@ class Arrow:
 
     @property
     def change(self) -> str:
-        """What happened to all of its connections; empty where they do not agree."""
+        """The change that all of its connections share; empty where they do not agree."""
         changes = {connection.change for connection in self.connections}
         return changes.pop() if len(changes) == 1 else ""
 

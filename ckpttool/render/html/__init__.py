@@ -58,7 +58,7 @@ def expected_info(result: Expected, style: Style) -> str:
 
 
 def diff(result: Diff, style: Style) -> str:
-    """What changed between two checkpoints, the most changed first."""
+    """The changes between two checkpoints, the most changed first."""
     from ckpttool.render.html import diffs
 
     return diffs.diff_page(result, style)
@@ -72,7 +72,7 @@ def verdict(result: VerifyResult, style: Style) -> str:
 
 
 def conversion(result: Conversion, style: Style) -> str:
-    """What a conversion would do, or did."""
+    """The plan or the result of a conversion."""
     from ckpttool.render.html import conversions
 
     return conversions.conversion_page(result)

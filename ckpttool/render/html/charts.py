@@ -76,7 +76,7 @@ def overlay(a: Histogram, b: Histogram) -> Chart | None:
     ours, theirs = on_one_grid(a, b)
     first = min(ours.first, theirs.first)
     bins = max(ours.first + len(ours.counts), theirs.first + len(theirs.counts)) - first
-    padded = [_padded(one, first, bins) for one in (ours, theirs)]
+    padded = [_padded(histogram, first, bins) for histogram in (ours, theirs)]
     top = max(map(max, padded))
     paths = [Path(_area(counts, top), kind) for counts, kind in zip(padded, ("of-a", "of-b"), strict=True)]
     if 0 < -first < bins:

@@ -27,7 +27,10 @@ def info_page(result: Info) -> str:
 
 def info_section(result: Info) -> Section:
     """The facts of a checkpoint."""
-    remarks = [*result.notes, *(f"{one.place or 'file'}: {one.detail} [{one.kind}]" for one in result.refusals)]
+    remarks = [
+        *result.notes,
+        *(f"{refusal.place or 'file'}: {refusal.detail} [{refusal.kind}]" for refusal in result.refusals),
+    ]
     context = {
         "figures": list(_figures(result)),
         "pairs": [(label, printable(fact)) for label, fact in text.facts(result) if fact],

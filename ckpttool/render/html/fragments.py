@@ -68,10 +68,10 @@ def _measured(weight: Weight) -> Row:
     if weight.nbytes > _MOST_BYTES:
         return row
     try:
-        found = measure(weight, stats=True, picture=True)
+        measured = measure(weight, stats=True, picture=True)
     except CheckpointError:
         return row
-    return Row(weight.layer or "", weight.path, weight=weight, stats=found.stats, picture=found.picture)
+    return Row(weight.layer or "", weight.path, weight=weight, stats=measured.stats, picture=measured.picture)
 
 
 def _info(value: Any) -> Iterable[Section]:

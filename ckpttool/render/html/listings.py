@@ -45,8 +45,11 @@ def listing_section(result: Listing, style: Style) -> Section:
 
 
 def remarks(result: Listing) -> list[str]:
-    """What reading left alone, and notes, at most a hundred of both."""
-    lines = [*result.notes, *(f"{one.place or 'file'}: {one.detail} [{one.kind}]" for one in result.refusals)]
+    """The parts that were not read, and notes, at most a hundred of both."""
+    lines = [
+        *result.notes,
+        *(f"{refusal.place or 'file'}: {refusal.detail} [{refusal.kind}]" for refusal in result.refusals),
+    ]
     rest = [f"and {len(lines) - _SHOWN:,} more"] if len(lines) > _SHOWN else []
     return [*(printable(line, 400) for line in lines[:_SHOWN]), *rest]
 
@@ -59,9 +62,9 @@ def _figures(result: Listing, layers: Sequence[LayerRow]) -> Iterator[tuple[str,
     yield size(result.size), "file"
     stats = [row.stats for row in result.rows if row.stats is not None]
     if stats:
-        count = max(1, sum(one.count for one in stats))
-        yield percent(sum(one.zeros for one in stats), count), "exact zeros"
-        broken = sum(one.nan + one.inf for one in stats)
+        count = max(1, sum(weight.count for weight in stats))
+        yield percent(sum(weight.zeros for weight in stats), count), "exact zeros"
+        broken = sum(weight.nan + weight.inf for weight in stats)
         if broken:
             yield f"{broken:,}", "NaN or Inf"
 

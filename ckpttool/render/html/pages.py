@@ -64,7 +64,7 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 
     environment = _environment()
     style, script = _text("page.css"), _text("page.js")
-    shown = [{"key": one.key, "title": one.title, "html": Markup(_shown(one))} for one in sections]
+    shown = [{"key": section.key, "title": section.title, "html": Markup(_shown(section))} for section in sections]
     return (
         environment.get_template("page.html")
         .render(

@@ -121,7 +121,7 @@ def _percent(part: float, whole: float) -> float:
 
 
 def _zeros(stats: Sequence[Stats]) -> float:
-    return round(sum(one.zeros for one in stats) / max(1, sum(one.count for one in stats)), 4)
+    return round(sum(weight.zeros for weight in stats) / max(1, sum(weight.count for weight in stats)), 4)
 
 
 def weight_view(row: Row, key: str) -> WeightView:

@@ -185,7 +185,7 @@ class _Arranged:
         return Line(self.arrows[at], tuple(parts), upward)
 
     def _shift(self, arrow: Arrow | None, node: int, is_source: bool) -> float:
-        """How far from its middle a model is left or entered by an arrow."""
+        """The distance from a model's middle at which an arrow leaves or enters it."""
         level = self.levels.get(self.numbers[node]) if node < len(self.numbers) else None
         if level is None or arrow is None:
             return 0.0
