@@ -55,9 +55,9 @@ def by_model(graph: ModelGraph) -> dict[int | None, ModelGraph]:
         if model is not None:
             hidden[model] += 1 + hidden[number]
     connections: dict[int | None, list[Connection]] = {}
-    for one in graph.connections:
-        between = replace(one, source=places[one.source], target=places[one.target])
-        connections.setdefault(graph.layers[one.source].model, []).append(between)
+    for connection in graph.connections:
+        between = replace(connection, source=places[connection.source], target=places[connection.target])
+        connections.setdefault(graph.layers[connection.source].model, []).append(between)
     return {
         model: _alone(graph, model, [_folded(graph.layers[n], hidden[n]) for n in numbers], connections.get(model, ()))
         for model, numbers in inside.items()

@@ -40,10 +40,10 @@ def page_style(result: ModelGraph) -> str:
     """The rules for a page, whose paper shows through: dark where its reader chose that, or the system is and no other
     choice was made."""
     light, dark = (_without_paper(rules) for rules in (_light(result), _dark(result)))
-    chosen, given = (dark.replace(".ckpt-graph", f"{page} .ckpt-graph") for page in (".dark", ".ckpttool:not(.light)"))
+    chosen, system = (dark.replace(".ckpt-graph", f"{page} .ckpt-graph") for page in (".dark", ".ckpttool:not(.light)"))
     return (
         f"{light}.ckpt-graph .page {{ fill: none; }}\n"
-        f"@media screen {{{chosen}}}\n@media screen and (prefers-color-scheme: dark) {{{given}}}\n"
+        f"@media screen {{{chosen}}}\n@media screen and (prefers-color-scheme: dark) {{{system}}}\n"
     )
 
 
