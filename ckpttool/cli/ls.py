@@ -9,8 +9,7 @@ import click
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, progress, takes_pictures, wants_color, warn
-from ckpttool.errors import FileAccessError
-from ckpttool.formats import is_directory_of_checkpoints, open_checkpoint
+from ckpttool.formats import describe_directory, is_directory_of_checkpoints, open_checkpoint
 from ckpttool.inspection.directories import Summary, ls_directory, summary_of
 from ckpttool.inspection.listing import SORTS, Choice, list_checkpoint
 from ckpttool.model.text_files import text_size
@@ -167,12 +166,7 @@ def _reported(summary: Summary) -> Summary:
 
 
 def _nothing_in(directory: Path) -> Summary:
-    error = FileAccessError(
-        "holds no checkpoint",
-        path=str(directory),
-        expected=".keras, .weights.h5, .weights.json, .h5, .hdf5 or .index files in it",
-        hint="name a directory further down; they are not searched",
-    )
+    error = describe_directory(directory).at(path=str(directory))
     return _reported(Summary(directory, None, error.what, messages=(str(error),)))
 
 

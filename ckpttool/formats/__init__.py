@@ -24,6 +24,7 @@ from ckpttool.formats.tensorflow.places import (
     orphan,
     saved_model_of,
 )
+from ckpttool.formats.tensorflow.state_file import missing_newest
 from ckpttool.formats.tensorflow.table import is_table
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource, access_error
@@ -134,8 +135,22 @@ def _open_directory(path: Path) -> Checkpoint:
         return _read_saved_model(folder)
     index = checkpoint_in(path)
     if index is not None:
-        return _open_file(index)
-    raise foreign.describe_directory(path)
+        return _the_only_one(_open_file(index), missing_newest(path))
+    raise describe_directory(path)
+
+
+def _the_only_one(checkpoint: Checkpoint, newest: str) -> Checkpoint:
+    """A checkpoint that is the only one in its directory, whose state file may name another one."""
+    note = f"the newest checkpoint of its directory, {newest}, is missing; this is the only one"
+    return replace(checkpoint, notes=(note, *checkpoint.notes)) if newest else checkpoint
+
+
+def describe_directory(path: Path) -> CheckpointError:
+    """The error for a directory that is no checkpoint."""
+    from ckpttool.formats import foreign_directories
+
+    inside = next((entry.name for entry in checkpoints_in(path) if not is_index(entry)), "")
+    return foreign_directories.describe(path, inside)
 
 
 def _open_file(path: Path) -> Checkpoint:

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError, UnsupportedError
+from ckpttool.errors import CheckpointError, CorruptFileError, UnknownFormatError, UnsupportedError
 from ckpttool.io.sources import Source
 
 _HEAD = 4096
@@ -241,26 +241,6 @@ def other_saved_model(name: str) -> UnsupportedError | None:
     """The error for the graph of a SavedModel in a form that is not read, by the name of its file; None for others."""
     form = _OTHER_GRAPHS.get(name)
     return UnsupportedError(f"is a TensorFlow SavedModel {form}", hint=_AS_PB) if form else None
-
-
-def describe_directory(path: Path) -> CheckpointError:
-    """The error that names the kind of a directory that is no checkpoint."""
-    other = next((other_saved_model(name) for name in _OTHER_GRAPHS if (path / name).exists()), None)
-    if other is not None:
-        return other
-    if any(path.glob("*.index")):
-        return UnknownFormatError(
-            "holds several checkpoints of TensorFlow, of which none is said to be the newest",
-            path=str(path),
-            expected="a file `checkpoint` in it that names one",
-            hint="name one of them; ckpttool ls lists all",
-        )
-    return FileAccessError(
-        "is a directory, but no checkpoint",
-        path=str(path),
-        expected="config.json and model.weights.h5 in it",
-        hint="name a file in it",
-    )
 
 
 def is_regular(path: Path) -> bool:

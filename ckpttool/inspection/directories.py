@@ -13,7 +13,7 @@ from ckpttool.formats import checkpoints_in, open_checkpoint
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
 
 if TYPE_CHECKING:
-    from ckpttool.formats.tensorflow.places import ManagedEntry
+    from ckpttool.formats.tensorflow.state_file import ManagedEntry
     from ckpttool.manifest import Record
 
 Progress = Callable[[Checkpoint], Callable[[int], None]]
@@ -36,7 +36,7 @@ class Summary:
 @dataclass(frozen=True, slots=True)
 class DirectoryListing:
     """The checkpoints in a directory: those of its manifest, oldest first, then those of TensorFlow's state file, then
-    the rest by name. `problems` are those of the manifest's entries."""
+    the rest by name. `problems` are those of the manifest's entries, and what is of no checkpoint."""
 
     path: Path
     summaries: tuple[Summary, ...]
@@ -54,6 +54,7 @@ def ls_directory(
 
     A checkpoint that cannot be read is among them, with its error. Directories further down are not searched.
     """
+    from ckpttool.formats.tensorflow.places import strays_in
     from ckpttool.manifest import NAME, Manifest, read_manifest, records
 
     path, choice = Path(directory), choice or Choice()
@@ -63,7 +64,7 @@ def ls_directory(
     except CheckpointError as error:
         manifest, unreadable = Manifest(), (_failed(path / NAME, error),)
     listed = _summaries(path, records(path, manifest), choice, progress)
-    return DirectoryListing(path, (*unreadable, *listed), manifest.problems)
+    return DirectoryListing(path, (*unreadable, *listed), (*manifest.problems, *strays_in(path)))
 
 
 def _failed(path: Path, error: CheckpointError) -> Summary:
@@ -72,7 +73,7 @@ def _failed(path: Path, error: CheckpointError) -> Summary:
 
 def _summaries(directory: Path, records: "tuple[Record, ...]", choice: Choice, progress: Progress) -> Iterator[Summary]:
     """The summaries of the checkpoints in a directory, in the order of a `DirectoryListing`."""
-    from ckpttool.formats.tensorflow.places import managed_in
+    from ckpttool.formats.tensorflow.state_file import managed_in
 
     recorded = {directory / record.saved.file: record for record in records}
     yield from (_recorded(path, record, choice, progress) for path, record in recorded.items())

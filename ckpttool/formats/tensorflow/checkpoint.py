@@ -10,6 +10,7 @@ from ckpttool.formats.tensorflow import places, trackables
 from ckpttool.formats.tensorflow.bundle import Bundle, read_bundle
 from ckpttool.formats.tensorflow.keras_metadata import add_whole_config, name_of_model
 from ckpttool.formats.tensorflow.roles import roles, table_names
+from ckpttool.formats.tensorflow.state_file import INDEX
 from ckpttool.formats.tensorflow.weights import Shards, add_weights, open_shards, text_of
 from ckpttool.io.sources import FileSource
 from ckpttool.object_graph import CONFIG, ObjectGraph
@@ -20,7 +21,7 @@ _LISTED = 10  # stray files of each kind that are refused by name
 def read(source: FileSource) -> Checkpoint:
     """The checkpoint whose index `source` is."""
     index = Path(source.path)
-    prefix = index.name.removesuffix(places.INDEX)
+    prefix = index.name.removesuffix(INDEX)
     with Parts(source.budget, files=[index.name], closers=[source.close]) as parts:
         shards, _, _ = add_bundle(parts, source)
         size = source.size + shards.nbytes
@@ -43,7 +44,7 @@ def add_bundle(parts: Parts, source: FileSource) -> tuple[Shards, Bundle, Object
     if graph is not None:
         _refuse_absent(parts, bundle, graph)
     index = Path(source.path)
-    _refuse_strays(parts, index.parent, index.name.removesuffix(places.INDEX), shards)
+    _refuse_strays(parts, index.parent, index.name.removesuffix(INDEX), shards)
     return shards, bundle, graph
 
 
@@ -96,4 +97,4 @@ def _refuse_strays(parts: Parts, directory: Path, prefix: str, shards: Shards) -
     for name in stale[:_LISTED]:
         parts.refuse("extra", name, "a shard of an earlier save under the same name: nothing reads it")
     for name in list(places.leftovers(directory, prefix))[:_LISTED]:
-        parts.refuse("extra", name, "what a save leaves that was killed before it was finished")
+        parts.refuse("extra", name, places.KILLED)

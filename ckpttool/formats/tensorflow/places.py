@@ -8,23 +8,29 @@ that.
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError, FileAccessError
 from ckpttool.formats import foreign
+from ckpttool.formats.tensorflow.state_file import (
+    INDEX,
+    MAX_LISTED,
+    STATE,
+    indexes_in,
+    missing_in,
+    missing_newest,
+    newest,
+)
 from ckpttool.formats.tensorflow.table import is_table
-from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource
 
-INDEX, META, STATE = ".index", ".meta", "checkpoint"
+META = ".meta"
 GRAPH, KERAS_METADATA, FINGERPRINT = "saved_model.pb", "keras_metadata.pb", "fingerprint.pb"
 _SHARD = re.compile(r"(.+)\.data-([0-9]{1,5})-of-([0-9]{0,5})")
-_PATHS = re.compile(r'^\s*(model_checkpoint_path|all_model_checkpoint_paths)\s*:\s*"((?:[^"\\]|\\.)*)"\s*$')
-_TIMES = re.compile(r"^\s*all_model_checkpoint_timestamps\s*:\s*([0-9.eE+]{1,40})\s*$")
-_STEP = re.compile(r"-([0-9]{1,18})$")
-_MAX_STATE = 1 << 20
-_MAX_LISTED = 10_000
-_LEFTOVER = re.compile(r"_temp(_[0-9a-f]+)?|(\.index|\.data-[0-9]+-of-[0-9]+)?\.tempstate[0-9]*")
+_LEFTOVER = re.compile(r"(.*?)(_temp(_[0-9a-f]+)?|(\.index|\.data-[0-9]+-of-[0-9]+)?\.tempstate[0-9]*)")
+_STATE_LEFTOVER = re.compile(r"checkpoint\.tmp[0-9a-f]+")
+KILLED = "what a save leaves that was killed before it was finished"
+"""The sentence on a leftover."""
+_MOST_NAMED = 10  # strays of each kind that are named
 
 
 def shard_name(prefix: str, shard: int, shards: int) -> str:
@@ -56,74 +62,6 @@ def index_of(path: Path) -> Path | None:
     return index if index is not None and index.is_file() else None
 
 
-class ManagedEntry(NamedTuple):
-    """A checkpoint in the state file of a directory: its number, the time of its save in seconds since 1970, and
-    whether it is the newest."""
-
-    step: int | None
-    time: float | None
-    newest: bool
-
-
-class State(NamedTuple):
-    """The content of a `checkpoint` file: the newest prefix, and all prefixes with the times of their saves."""
-
-    newest: str = ""
-    prefixes: tuple[str, ...] = ()
-    times: tuple[float, ...] = ()
-
-
-def read_state(directory: Path) -> State:
-    """The state file of a directory; empty where there is none that can be read.
-
-    Prefixes are taken by their last name: the file remembers paths of the machine that wrote it, and none is followed.
-    """
-    try:
-        with FileSource(directory / STATE) as source:
-            lines = source.read(0, min(source.size, _MAX_STATE)).decode("utf-8", "replace").splitlines()
-    except CheckpointError:
-        return State()
-    paths = [(match[1], _last_name(match[2])) for line in lines if (match := _PATHS.match(line))]
-    times = [scalars.decimal(match[1]) for line in lines if (match := _TIMES.match(line))]
-    prefixes = tuple(dict.fromkeys(name for key, name in paths if key.startswith("all") and name))[:_MAX_LISTED]
-    last = next((name for key, name in paths if key.startswith("model")), "")
-    return State(last, prefixes, tuple(time for time in times if time is not None))
-
-
-def _last_name(path: str) -> str:
-    """The last name of a path that any system wrote."""
-    name = re.split(r"[/\\]+", path)[-1]
-    return "" if name in (".", "..") else name
-
-
-def managed_in(directory: Path) -> dict[Path, ManagedEntry]:
-    """The indexes that the state file of a directory lists and that exist, in its order, oldest first."""
-    state = read_state(directory)
-    times = state.times if len(state.times) == len(state.prefixes) else (None,) * len(state.prefixes)
-    listed = dict(zip(state.prefixes, times, strict=True))
-    if state.newest:
-        listed.setdefault(state.newest, None)
-    entries = {}
-    for name, time in listed.items():
-        index = directory / f"{name}{INDEX}"
-        if index.is_file():
-            step = _STEP.search(name)
-            entries[index] = ManagedEntry(scalars.digits(step[1]) if step else None, time, name == state.newest)
-    return entries
-
-
-def newest(directory: Path) -> Path | None:
-    """The index of the newest checkpoint of a directory by its state file; None where that names none that exists."""
-    name = read_state(directory).newest
-    index = directory / f"{name}{INDEX}"
-    return index if name and index.is_file() else None
-
-
-def indexes_in(directory: Path) -> Iterator[Path]:
-    """The indexes directly in a directory, by name."""
-    yield from (path for path in sorted(directory.glob(f"*{INDEX}"))[:_MAX_LISTED] if path.is_file())
-
-
 def is_saved_model(directory: Path) -> bool:
     """Whether a directory is a SavedModel."""
     return (directory / GRAPH).is_file()
@@ -141,15 +79,32 @@ def saved_model_of(path: Path) -> Path | None:
 
 def leftovers(directory: Path, prefix: str) -> Iterator[str]:
     """The files that a killed save leaves beside a checkpoint, by name: the parts that it would have joined."""
-    for path in sorted(directory.glob("*"))[:_MAX_LISTED]:
-        name = path.name
-        if name.startswith(prefix) and _LEFTOVER.fullmatch(name[len(prefix) :]):
-            yield name
+    yield from (name for name, of in _leftovers(directory) if of == prefix)
+
+
+def _leftovers(directory: Path) -> Iterator[tuple[str, str]]:
+    """The files in a directory that killed saves leave, by name, each with its prefix."""
+    for path in sorted(directory.glob("*"))[:MAX_LISTED]:
+        match = _LEFTOVER.fullmatch(path.name)
+        if match or _STATE_LEFTOVER.fullmatch(path.name):
+            yield path.name, match[1] if match else STATE
+
+
+def strays_in(directory: Path) -> Iterator[str]:
+    """Lines on what is in a directory and belongs to no checkpoint there: what killed saves leave, values without an
+    index, and checkpoints that the state file lists and that are missing."""
+    yield from missing_in(directory)
+    shards = sorted(path.name for path in directory.glob("*.data-*") if is_shard(path.name))[:MAX_LISTED]
+    prefixes = dict.fromkeys(prefix for name in shards if (prefix := prefix_of(name)))
+    alone = [prefix for prefix in prefixes if not (directory / f"{prefix}{INDEX}").exists()]
+    yield from (f"{prefix}{INDEX} is missing beside the values of {prefix}" for prefix in alone[:_MOST_NAMED])
+    killed = [name for name, of in _leftovers(directory) if not (directory / f"{of}{INDEX}").exists()]
+    yield from (f"{name}: {KILLED}" for name in killed[:_MOST_NAMED])
 
 
 def shards_beside(directory: Path, prefix: str) -> list[str]:
     """The names of all shards of a prefix that are in a directory, whatever number they say there is."""
-    names = sorted(path.name for path in directory.glob("*.data-*"))[:_MAX_LISTED]
+    names = sorted(path.name for path in directory.glob("*.data-*"))[:MAX_LISTED]
     return [name for name in names if (match := _SHARD.fullmatch(name)) and match[1] == prefix]
 
 
@@ -175,6 +130,12 @@ def is_index(path: Path) -> bool:
 
 def orphan(path: Path) -> CheckpointError | None:
     """The error for a file of a checkpoint without its index, or of a SavedModel in another form; None for others."""
+    if path.name == STATE and missing_newest(path.parent):
+        return FileAccessError(
+            "is the list of the checkpoints in its directory, of which the newest is missing",
+            expected=f"{missing_newest(path.parent)}{INDEX} beside it",
+            hint="name another checkpoint; ckpttool ls of the directory lists all",
+        )
     other = foreign.other_saved_model(path.name)
     prefix = prefix_of(path.name)
     if other is not None or prefix is None or path.name.endswith(INDEX) or index_of(path) is not None:

@@ -15,6 +15,7 @@ from ckpttool.formats.hdf5.values import Refused
 from ckpttool.formats.tensorflow import places
 from ckpttool.formats.tensorflow.bundle import Bundle, boxes, repeated, size_problem, stored_size
 from ckpttool.formats.tensorflow.messages import DTYPES, STRING, VARIANT, Entry
+from ckpttool.formats.tensorflow.state_file import INDEX
 from ckpttool.formats.tensorflow.values import Gathered, InShard, Part, Texts
 from ckpttool.io import dtypes
 from ckpttool.io.budget import steps_of_text
@@ -50,7 +51,7 @@ class Shards:
 
 def open_shards(parts: Parts, index: Path, bundle: Bundle) -> Shards:
     """The shards that hold values; one that is missing hides no other, and is refused once."""
-    numbers, prefix = bundle.shards(), index.name.removesuffix(places.INDEX)
+    numbers, prefix = bundle.shards(), index.name.removesuffix(INDEX)
     if len(numbers) > MAX_SHARDS:
         raise UnsafeFileError(
             "spreads over too many shards", expected=f"{MAX_SHARDS:,} at most", found=f"{len(numbers):,}"
