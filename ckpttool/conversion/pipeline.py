@@ -11,7 +11,7 @@ from ckpttool.alignment.architectures import load_architecture
 from ckpttool.alignment.object_parts import checkpoint_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config import lambdas
-from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.journal import Journal, Remark
 from ckpttool.conversion.loadability import check_loads, refuse_unbuildable, refuse_unbuilt
 from ckpttool.conversion.options import PLAIN, Options
 from ckpttool.conversion.payload import Prepared
@@ -140,6 +140,12 @@ def _unpredicted(conversion: Conversion) -> str:
     return "" if keras_run.is_installed() else "Keras is not installed beside ckpttool"
 
 
+def _refusals(source: Checkpoint, journal: Journal) -> tuple[Remark, ...]:
+    """The reasons against a conversion: first the parts of the source that are missing, as others follow from them."""
+    missing = [Remark(part.place, part.detail) for part in source.refusals if part.kind == "missing"]
+    return (*missing, *journal.refusals) if journal.refusals else ()
+
+
 @contextmanager
 def _planned(
     source: str | os.PathLike[str],
@@ -177,7 +183,7 @@ def _planned(
                 guesses=tuple(journal.guesses),
                 losses=tuple(journal.losses),
                 needs=tuple(dict.fromkeys(journal.needs)),
-                refusals=tuple(journal.refusals),
+                refusals=_refusals(opened, journal),
                 transforms=transforms,
                 renamed=prepared.renamed,
                 copied=len(weights) - len(transforms),

@@ -5,12 +5,13 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from ckpttool.errors import CheckpointError, CorruptFileError, UnknownFormatError, UnsupportedError
+from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError, UnsupportedError
 from ckpttool.io.sources import Source
 
 _HEAD = 4096
 _SEARCHED = 1 << 20  # bytes in which the first member of an archive begins
 _SHORT = 8
+_LEAST_RECORD = 16  # bytes: a length, two checksums
 _LAST_ONNX = 32  # versions of its format that are taken for one
 
 _NEVER_OPENED = "ckpttool never opens pickles: they can run code"
@@ -103,10 +104,27 @@ def damage_of_transfer(source: Source) -> CheckpointError | None:
             found=signature.hex(" "),
             hint=_TEXT_MODE,
         )
-    lines = start.count(b"\n")
-    if head.startswith(b"PK") and _MANY <= lines == start.count(b"\r\n"):
+    return _changed_line_ends(start) if head.startswith(b"PK") else None
+
+
+def _changed_line_ends(start: bytes) -> CheckpointError | None:
+    if _MANY <= start.count(b"\n") == start.count(b"\r\n"):
         return CorruptFileError(_LINE_ENDS, found="a carriage return before every line feed", hint=_TEXT_MODE)
     return None
+
+
+def instead_of_protobuf(source: Source) -> CheckpointError | None:
+    """The error that says why a file is no message of protobuf, None where it is not known."""
+    start = source.read(0, min(source.size, _SEARCHED))
+    if start.count(_REPLACED) >= _MANY:
+        return CorruptFileError("was read as text and written again, which replaced bytes of it", hint=_NO_TEXT)
+    damage = _changed_line_ends(start)
+    if damage is not None or source.size == 0:
+        return damage or describe(source)
+    head = start[:_HEAD]
+    return next(
+        (error for test in (_page, _old_torch, _pickle, _signature, _text) if (error := test(head, source))), None
+    )
 
 
 def _mangled(_head: bytes, source: Source) -> CheckpointError | None:
@@ -150,6 +168,40 @@ def _signature(head: bytes, _source: Source) -> CheckpointError | None:
     if head[4:8] == b"TFL3":
         return UnsupportedError("is a TensorFlow Lite model", hint="it holds no Keras weights")
     return None
+
+
+def _record(head: bytes, source: Source) -> CheckpointError | None:
+    """Records of TensorFlow, which begin with a length and its checksum (tensorflow/core/lib/io/record_writer.cc)."""
+    from ckpttool.formats.tensorflow.crc32c import crc32c, masked
+
+    if source.size < _LEAST_RECORD or int.from_bytes(head[:8], "little") > source.size - _LEAST_RECORD:
+        return None
+    if masked(crc32c(head[:8])) != int.from_bytes(head[8:12], "little"):
+        return None
+    if b"brain.Event:" in head[12:64]:
+        return UnsupportedError("is a log of TensorBoard", hint="it holds no weights; name a checkpoint beside it")
+    return UnsupportedError("is a file of TensorFlow records (TFRecord)", hint="it holds data, not a model")
+
+
+def _frozen_graph(head: bytes, source: Source) -> CheckpointError | None:
+    """A graph of TensorFlow by itself: nodes with a name and an operation (graph.proto, node_def.proto)."""
+    text = re.match(rb"\s*node\s*\{\s*name\s*:", head)
+    if not text and not re.match(
+        rb"\x0a[\s\S]{1,4}\x0a([\x01-\x7f])[A-Za-z0-9.][ -~]{0,126}?\x12[\x01-\x40][A-Z_]", head
+    ):
+        return None
+    hint = "what it holds of weights are constants without names of Keras; name the checkpoint that it was made from"
+    return UnsupportedError(f"is a graph of TensorFlow {'as text' if text else '(GraphDef)'}", hint=hint)
+
+
+def _keras_metadata(head: bytes, source: Source) -> CheckpointError | None:
+    if b"_tf_keras_" not in head or head[:1] != b"\x0a":
+        return None
+    return FileAccessError(
+        "is Keras's metadata of a TensorFlow SavedModel",
+        expected="saved_model.pb beside it, and variables/",
+        hint="copy the whole directory, and name it",
+    )
 
 
 def _protobuf(head: bytes, source: Source) -> CheckpointError | None:
@@ -210,8 +262,11 @@ _TESTS: tuple[Callable[[bytes, Source], CheckpointError | None], ...] = (
     _signature,
     _safetensors,
     _cut_hdf5,
+    _keras_metadata,
+    _frozen_graph,
     _text,
     _protobuf,
+    _record,
 )
 
 

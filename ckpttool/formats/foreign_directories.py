@@ -7,10 +7,12 @@ from pathlib import Path
 
 from ckpttool.errors import CheckpointError, FileAccessError, UnknownFormatError, UnsupportedError
 from ckpttool.formats import foreign
-from ckpttool.formats.tensorflow.places import is_shard, prefix_of
-from ckpttool.formats.tensorflow.state_file import INDEX, missing_newest
+from ckpttool.formats.tensorflow.places import KILLED, leftovers, prefix_of, renamed, without_additions
+from ckpttool.formats.tensorflow.state_file import INDEX, file_of, missing_newest, read_state
 
 _MOST = 10_000  # names in a directory that are looked at
+_MOST_BELOW = 20  # directories in it that are
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,20 @@ def describe(path: Path, inside: str) -> CheckpointError:
             expected="config.json and model.weights.h5 in it",
             hint=f"name a checkpoint in it, such as {inside}; ckpttool ls lists all",
         )
-    names = frozenset(entry.name for entry in islice(path.iterdir(), _MOST))
+    names = frozenset(_names_in(path))
     known = next((error for test in _TESTS if (error := test(path, names))), None)
     return known or FileAccessError(
         "holds no checkpoint",
         expected=".keras, .weights.h5, .weights.json, .h5, .hdf5 or .index files in it",
+        found=_names(names),
         hint="name a directory further down; they are not searched",
     )
+
+
+def _names(names: Collection[str]) -> str:
+    """The first names, for a message."""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(sorted(names)[:_SHOWN])}{more}" if names else "nothing"
 
 
 def _other_saved_model(_path: Path, names: Collection[str]) -> CheckpointError | None:
@@ -81,20 +90,44 @@ def _without_graph(_path: Path, names: Collection[str]) -> CheckpointError | Non
     return FileAccessError(
         "has parts of a TensorFlow SavedModel, but not its graph",
         expected="saved_model.pb in it",
-        found=", ".join(sorted(names)[:5]),
+        found=_names(names),
         hint="copy the whole directory; ckpttool ls of its `variables` lists the weights",
     )
 
 
-def _without_index(_path: Path, names: Collection[str]) -> CheckpointError | None:
-    """The values of a checkpoint of TensorFlow without its index."""
-    shards = sorted(name for name in names if is_shard(name))
-    if not shards:
+def _without_index(path: Path, names: Collection[str]) -> CheckpointError | None:
+    """Values or a graph of a checkpoint of TensorFlow without its index, which may have another name."""
+    files = sorted(name for name in names if prefix_of(without_additions(name)))
+    if not files:
         return None
+    index = f"{prefix_of(without_additions(files[0]))}{INDEX}"
+    other = renamed(path, index)
     return FileAccessError(
-        "has the values of a TensorFlow checkpoint, but not its index",
-        expected=f"{prefix_of(shards[0])}{INDEX} in it",
-        found=", ".join(shards[:3]),
+        "has parts of a TensorFlow checkpoint, but not its index",
+        expected=f"{index} in it",
+        found=_names(files),
+        hint=f"rename {other} to {index}" if other else "copy all files of the checkpoint",
+    )
+
+
+def _killed(path: Path, _names: Collection[str]) -> CheckpointError | None:
+    left = next(leftovers(path), None)
+    if left is None:
+        return None
+    return FileAccessError(f"holds no checkpoint, only {KILLED}", found=left, hint="save again")
+
+
+def _without_listed(path: Path, _names: Collection[str]) -> CheckpointError | None:
+    """A state file whose checkpoints are not there, or are of the first format."""
+    name = read_state(path).newest
+    if not name:
+        return None
+    first = file_of(path, name)
+    if first is not None:
+        return UnsupportedError("holds TensorFlow checkpoints of the first format (V1)", found=first.name)
+    return FileAccessError(
+        "has the list of TensorFlow checkpoints, but none of them",
+        expected=f"{name}{INDEX} in it",
         hint="copy all files of the checkpoint",
     )
 
@@ -108,9 +141,23 @@ def _tensorflow_js(_path: Path, names: Collection[str]) -> CheckpointError | Non
     )
 
 
-def _of_another_program(_path: Path, names: Collection[str]) -> CheckpointError | None:
-    kind = next((kind for kind in _KINDS if not kind.names.isdisjoint(names)), None)
+def _of_another_program(path: Path, names: Collection[str]) -> CheckpointError | None:
+    """The error for a directory of another program, or for one that holds such a directory for each step."""
+    folders = (path / name for name in sorted(names)[:_MOST_BELOW])
+    below = (name for folder in folders if not folder.is_symlink() for name in _names_in(folder))
+    kind = _kind(names) or _kind(frozenset(below))
     return UnsupportedError(kind.description, hint=kind.hint) if kind else None
+
+
+def _kind(names: Collection[str]) -> _Kind | None:
+    return next((kind for kind in _KINDS if not kind.names.isdisjoint(names)), None)
+
+
+def _names_in(path: Path) -> list[str]:
+    try:
+        return [entry.name for entry in islice(path.iterdir(), _MOST)]
+    except OSError:
+        return []
 
 
 _TESTS: tuple[Callable[[Path, Collection[str]], CheckpointError | None], ...] = (
@@ -118,6 +165,8 @@ _TESTS: tuple[Callable[[Path, Collection[str]], CheckpointError | None], ...] = 
     _several,
     _without_graph,
     _without_index,
+    _without_listed,
+    _killed,
     _tensorflow_js,
     _of_another_program,
 )

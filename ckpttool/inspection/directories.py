@@ -63,8 +63,9 @@ def ls_directory(
         manifest = read_manifest(path)
     except CheckpointError as error:
         manifest, unreadable = Manifest(), (_failed(path / NAME, error),)
-    listed = _summaries(path, records(path, manifest), choice, progress)
-    return DirectoryListing(path, (*unreadable, *listed), (*manifest.problems, *strays_in(path)))
+    listed = tuple(_summaries(path, records(path, manifest), choice, progress))
+    strays = strays_in(path) if listed else ()
+    return DirectoryListing(path, (*unreadable, *listed), (*manifest.problems, *strays))
 
 
 def _failed(path: Path, error: CheckpointError) -> Summary:

@@ -51,8 +51,9 @@ def value_in(path: str | os.PathLike[str]) -> Any:
 
 
 def is_text_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins as a text does. Raises CheckpointError where it cannot be read."""
-    if os.path.isdir(path):
+    """Whether a file begins as a text does. Raises CheckpointError where it cannot be read; a prefix of a checkpoint
+    of TensorFlow is the name of no file."""
+    if os.path.isdir(path) or os.path.isfile(f"{os.fspath(path)}.index"):
         return False
     with FileSource(path) as source:
         return is_text(source.read(0, min(source.size, 512)))

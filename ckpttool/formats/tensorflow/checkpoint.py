@@ -10,7 +10,6 @@ from ckpttool.formats.tensorflow import places, trackables
 from ckpttool.formats.tensorflow.bundle import Bundle, read_bundle
 from ckpttool.formats.tensorflow.keras_metadata import add_whole_config, name_of_model
 from ckpttool.formats.tensorflow.roles import roles, table_names
-from ckpttool.formats.tensorflow.state_file import INDEX
 from ckpttool.formats.tensorflow.weights import Shards, add_weights, open_shards, text_of
 from ckpttool.io.sources import FileSource
 from ckpttool.object_graph import CONFIG, ObjectGraph
@@ -21,7 +20,7 @@ _LISTED = 10  # stray files of each kind that are refused by name
 def read(source: FileSource) -> Checkpoint:
     """The checkpoint whose index `source` is."""
     index = Path(source.path)
-    prefix = index.name.removesuffix(INDEX)
+    prefix = places.prefix_of_index(index.name)
     with Parts(source.budget, files=[index.name], closers=[source.close]) as parts:
         shards, _, _ = add_bundle(parts, source)
         size = source.size + shards.nbytes
@@ -44,7 +43,7 @@ def add_bundle(parts: Parts, source: FileSource) -> tuple[Shards, Bundle, Object
     if graph is not None:
         _refuse_absent(parts, bundle, graph)
     index = Path(source.path)
-    _refuse_strays(parts, index.parent, index.name.removesuffix(INDEX), shards)
+    _refuse_strays(parts, index.parent, places.prefix_of_index(index.name), shards)
     return shards, bundle, graph
 
 
@@ -58,7 +57,8 @@ def _graph(parts: Parts, bundle: Bundle, shards: Shards) -> ObjectGraph | None:
     try:
         return trackables.read_graph(memoryview(text_of(bundle, shards, trackables.KEY)), parts.budget)
     except CheckpointError as error:
-        parts.refusals.append(Refusal.from_error(error, trackables.KEY))
+        if entry.shard not in shards.cut_off:
+            parts.refusals.append(Refusal.from_error(error, trackables.KEY))
         return None
 
 

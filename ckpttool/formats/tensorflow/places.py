@@ -15,6 +15,7 @@ from ckpttool.formats.tensorflow.state_file import (
     INDEX,
     MAX_LISTED,
     STATE,
+    file_of,
     indexes_in,
     missing_in,
     missing_newest,
@@ -28,6 +29,7 @@ GRAPH, KERAS_METADATA, FINGERPRINT = "saved_model.pb", "keras_metadata.pb", "fin
 _SHARD = re.compile(r"(.+)\.data-([0-9]{1,5})-of-([0-9]{0,5})")
 _LEFTOVER = re.compile(r"(.*?)(_temp(_[0-9a-f]+)?|(\.index|\.data-[0-9]+-of-[0-9]+)?\.tempstate[0-9]*)")
 _STATE_LEFTOVER = re.compile(r"checkpoint\.tmp[0-9a-f]+")
+_ADDED = re.compile(r"( ?\([0-9]{1,3}\)| - copy|\.(txt|bin|download|crdownload|part))+(?=\.|$)", re.IGNORECASE)
 KILLED = "what a save leaves that was killed before it was finished"
 """The sentence on a leftover."""
 _MOST_NAMED = 10  # strays of each kind that are named
@@ -47,6 +49,30 @@ def prefix_of(name: str) -> str | None:
     return name.removesuffix(suffix) if suffix else None
 
 
+def without_additions(name: str) -> str:
+    """A name without what browsers and copies add to it: ` (1)`, ` - Copy`, `.txt`."""
+    return _ADDED.sub("", name)
+
+
+def prefix_of_index(name: str) -> str:
+    """The prefix of an index, be it called `ckpt.index.txt` or `CKPT.INDEX`."""
+    if name.endswith(INDEX):
+        return name.removesuffix(INDEX)
+    plain = without_additions(name)
+    return plain[: -len(INDEX)] if plain.lower().endswith(INDEX) else name
+
+
+def renamed(directory: Path, name: str) -> str:
+    """The name of a file that looks as if it had been called `name`: with an addition, in capitals, or cut off. Empty
+    where there is none."""
+    plain, least = without_additions(name).lower(), len(without_additions(prefix_of(name) or name)) + 2
+    for path in sorted(directory.glob("*"))[:MAX_LISTED]:
+        other = without_additions(path.name).lower()
+        if path.name != name and (other == plain or (len(other) > least and plain.startswith(other))):
+            return path.name
+    return ""
+
+
 def is_shard(name: str) -> bool:
     """Whether a name is that of a shard, be it cut off."""
     return _SHARD.fullmatch(name) is not None
@@ -58,8 +84,7 @@ def index_of(path: Path) -> Path | None:
     if path.name == STATE and path.is_file():
         return newest(path.parent)
     prefix = path.name if not path.exists() else prefix_of(path.name) if not path.name.endswith(INDEX) else None
-    index = path.with_name(prefix + INDEX) if prefix else None
-    return index if index is not None and index.is_file() else None
+    return file_of(path.parent, prefix) if prefix else None
 
 
 def is_saved_model(directory: Path) -> bool:
@@ -77,9 +102,9 @@ def saved_model_of(path: Path) -> Path | None:
     return None
 
 
-def leftovers(directory: Path, prefix: str) -> Iterator[str]:
-    """The files that a killed save leaves beside a checkpoint, by name: the parts that it would have joined."""
-    yield from (name for name, of in _leftovers(directory) if of == prefix)
+def leftovers(directory: Path, prefix: str = "") -> Iterator[str]:
+    """The files that a killed save leaves in a directory, by name; with a prefix those of that checkpoint."""
+    yield from (name for name, of in _leftovers(directory) if prefix in ("", of))
 
 
 def _leftovers(directory: Path) -> Iterator[tuple[str, str]]:
@@ -136,13 +161,32 @@ def orphan(path: Path) -> CheckpointError | None:
             expected=f"{missing_newest(path.parent)}{INDEX} beside it",
             hint="name another checkpoint; ckpttool ls of the directory lists all",
         )
-    other = foreign.other_saved_model(path.name)
-    prefix = prefix_of(path.name)
-    if other is not None or prefix is None or path.name.endswith(INDEX) or index_of(path) is not None:
+    other, name = foreign.other_saved_model(path.name), without_additions(path.name)
+    prefix = prefix_of(name.lower()) and prefix_of(name)
+    if other is not None or path.name.endswith(INDEX) or index_of(path) is not None:
         return other
-    description = "a shard of values" if is_shard(path.name) else "a graph of TensorFlow 1"
-    return FileAccessError(
-        f"is called as {description} beside the index of a TensorFlow checkpoint, which is missing",
-        expected=f"{prefix}{INDEX} beside it",
-        hint="copy all files of the checkpoint",
-    )
+    if path.suffix.startswith((".tempstate", ".tmp")) and (left := _part_of_a_killed_save(path.name)):
+        return left
+    if path.name in (KERAS_METADATA, FINGERPRINT):
+        return _without(f"is called as a part of a SavedModel, whose {GRAPH} is missing", path, GRAPH)
+    if prefix is None:
+        return None
+    description = "a shard of values" if is_shard(name) else "a graph of TensorFlow 1"
+    problem = f"is called as {description} beside the index of a TensorFlow checkpoint, which is missing"
+    return _without(problem, path, f"{prefix}{INDEX}")
+
+
+def _without(problem: str, path: Path, missing: str) -> CheckpointError:
+    """The error for a file beside which another one is missing, or has another name."""
+    other, name = renamed(path.parent, missing), without_additions(path.name)
+    if path.name != name and (path.parent / missing).exists():
+        problem = "is called otherwise than the index beside it says"
+        return FileAccessError(problem, expected=name, hint=f"rename it to {name}")
+    hint = f"rename {other} to {missing}" if other else "copy all files of the checkpoint"
+    return FileAccessError(problem, expected=f"{missing} beside it", hint=hint)
+
+
+def _part_of_a_killed_save(name: str) -> CheckpointError | None:
+    """The error for a file that a killed save left."""
+    left = _LEFTOVER.fullmatch(name) or _STATE_LEFTOVER.fullmatch(name)
+    return FileAccessError(f"is {KILLED}", hint="take another checkpoint, or save again") if left else None

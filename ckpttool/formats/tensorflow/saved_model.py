@@ -73,7 +73,7 @@ def _graphs(parts: Parts, path: Path) -> Graphs:
         try:
             return read_graphs(source)
         except CorruptFileError as error:
-            raise error.at(where=path.name) from error
+            raise (foreign.instead_of_protobuf(source) or error).at(where=path.name) from error
 
 
 def _add_config(parts: Parts, directory: Path, graphs: Graphs) -> str:
@@ -109,7 +109,9 @@ def _add_variables(parts: Parts, directory: Path, graphs: Graphs) -> None:
     index = next((directory / name for name in (VARIABLES, FLATTENED) if (directory / name).is_file()), None)
     if index is None:
         if graphs.variables:
-            detail = f"the values of the graph's {graphs.variables:,} variables are not there"
+            other = places.renamed((directory / VARIABLES).parent, Path(VARIABLES).name)
+            hint = f"{other} beside it looks like it: rename it" if other else "copy the folder `variables`, too"
+            detail = f"the values of the graph's {graphs.variables:,} variables are not there; {hint}"
             parts.refuse("missing", VARIABLES, detail)
         return
     if index.name == FLATTENED and index.parent == directory:
@@ -126,7 +128,7 @@ def _add_variables(parts: Parts, directory: Path, graphs: Graphs) -> None:
     try:
         add_bundle(parts, source)
     except CheckpointError as error:
-        raise error.at(where=place) from error.__cause__
+        raise (foreign.instead_of_protobuf(source) or error).at(where=place) from error.__cause__
     parts.files = files  # which has the shards already, with their folder
 
 

@@ -91,13 +91,13 @@ def managed_in(directory: Path) -> dict[Path, ManagedEntry]:
     """The indexes of a directory that its state file lists, oldest first. Before them are those that are numbered in
     the same way: what Keras saved before the last one, and what a manager keeps for good, the file does not list."""
     state = read_state(directory)
-    listed = {name: time for name, time in zip(state.prefixes, state.times, strict=True) if _has_index(directory, name)}
-    series = {_DIGITS.sub("0", name) for name in state.prefixes if _DIGITS.search(name)}
+    listed = dict(zip(state.prefixes, state.times, strict=True))
+    series = {_DIGITS.sub("0", name) for name in listed if _DIGITS.search(name)}
     names = (path.name.removesuffix(INDEX) for path in indexes_in(directory)) if series else ()
     before = [name for name in names if name not in listed and _DIGITS.sub("0", name) in series]
     entries = {name: ManagedEntry(_step(name), None, False) for name in sorted(before, key=natural_key)}
     entries |= {name: ManagedEntry(_step(name), time, name == state.newest) for name, time in listed.items()}
-    return {directory / f"{name}{INDEX}": entry for name, entry in entries.items()}
+    return {file: entry for name, entry in entries.items() if (file := file_of(directory, name))}
 
 
 def _step(name: str) -> int | None:
@@ -105,26 +105,28 @@ def _step(name: str) -> int | None:
     return scalars.digits(match[1]) if match else None
 
 
-def _has_index(directory: Path, name: str) -> bool:
-    return (directory / f"{name}{INDEX}").is_file()
+def file_of(directory: Path, prefix: str) -> Path | None:
+    """The index of a checkpoint; in the first format, the file that is all of it. None where there is neither."""
+    files = directory / f"{prefix}{INDEX}", directory / prefix
+    return next((file for file in files if file.is_file()), None)
 
 
 def newest(directory: Path) -> Path | None:
     """The index of the newest checkpoint of a directory by its state file; None where that names none that exists."""
     name = read_state(directory).newest
-    return directory / f"{name}{INDEX}" if name and _has_index(directory, name) else None
+    return file_of(directory, name) if name else None
 
 
 def missing_newest(directory: Path) -> str:
     """The prefix that the state file of a directory names as the newest and that is not there; empty where it is."""
     name = read_state(directory).newest
-    return "" if not name or _has_index(directory, name) else name
+    return "" if not name or file_of(directory, name) else name
 
 
 def missing_in(directory: Path) -> Iterator[str]:
     """A sentence on what the state file of a directory lists and that is not there."""
     state = read_state(directory)
-    names = [name for name in state.prefixes if not _has_index(directory, name)]
+    names = [name for name in state.prefixes if file_of(directory, name) is None]
     if names:
         shown = ", ".join(names[-_SHOWN:]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
         yield f"{STATE} lists {shown}, of which the index is missing"

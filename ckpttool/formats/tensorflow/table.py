@@ -35,7 +35,12 @@ def is_table(source: Source) -> bool:
 def read_table(source: Source) -> Iterator[tuple[bytes, memoryview]]:
     """The keys and values of a table, in order. Keys must ascend: a key that is there twice would hide a value."""
     if not is_table(source):
-        raise UnknownFormatError("is no table", expected=f"{MAGIC.hex(' ')} at its end")
+        raise UnknownFormatError(
+            "is no index of a TensorFlow checkpoint, or was cut off",
+            expected=f"{MAGIC.hex(' ')} at its end",
+            found=f"{source.size:,} bytes",
+            hint="fetch it again",
+        )
     last, weight = None, 0
     for handle in _data_blocks(source):
         for key, value in _entries(source, handle):

@@ -53,7 +53,7 @@ def compare(crc: int, stored: int, name: str) -> None:
             where=name,
             expected=f"{stored:#010x}",
             found=f"{masked(crc):#010x}",
-            hint="the file is damaged, or was written over while it was read; fetch it again, or take another save",
+            hint="its bytes are damaged, or its index is of another save; fetch all files again, or take another save",
         )
 
 

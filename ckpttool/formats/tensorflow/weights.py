@@ -1,6 +1,7 @@
 """The tensors of a bundle as weights, with the places of their values in the shards; damaged ones are refused."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Set
 from copy import copy
 from dataclasses import dataclass, field
@@ -15,7 +16,6 @@ from ckpttool.formats.hdf5.values import Refused
 from ckpttool.formats.tensorflow import places
 from ckpttool.formats.tensorflow.bundle import Bundle, boxes, repeated, size_problem, stored_size
 from ckpttool.formats.tensorflow.messages import DTYPES, STRING, VARIANT, Entry
-from ckpttool.formats.tensorflow.state_file import INDEX
 from ckpttool.formats.tensorflow.values import Gathered, InShard, Part, Texts
 from ckpttool.io import dtypes
 from ckpttool.io.budget import steps_of_text
@@ -38,10 +38,11 @@ class Role:
 
 @dataclass(slots=True)
 class Shards:
-    """The open shards of a bundle by number, or the error of one that cannot be read."""
+    """The open shards of a bundle by number, or the error of one that cannot be read, and those that are cut off."""
 
     by_number: dict[int, FileSource | CheckpointError]
     names: dict[int, str]
+    cut_off: set[int] = field(default_factory=set)
 
     @property
     def nbytes(self) -> int:
@@ -51,7 +52,7 @@ class Shards:
 
 def open_shards(parts: Parts, index: Path, bundle: Bundle) -> Shards:
     """The shards that hold values; one that is missing hides no other, and is refused once."""
-    numbers, prefix = bundle.shards(), index.name.removesuffix(INDEX)
+    numbers, prefix = bundle.shards(), places.prefix_of_index(index.name)
     if len(numbers) > MAX_SHARDS:
         raise UnsafeFileError(
             "spreads over too many shards", expected=f"{MAX_SHARDS:,} at most", found=f"{len(numbers):,}"
@@ -59,20 +60,37 @@ def open_shards(parts: Parts, index: Path, bundle: Bundle) -> Shards:
     names = {number: places.shard_name(prefix, number, bundle.header.shards) for number in numbers}
     shards = Shards({}, names)
     for number, name in names.items():
-        shard = shards.by_number[number] = _opened(parts, index.parent, prefix, name)
+        shard = shards.by_number[number] = _opened(parts, index.parent, name)
         if isinstance(shard, CheckpointError):
             parts.refusals.append(Refusal.from_error(shard, name))
+    _refuse_cut_off(parts, bundle, shards)
     return shards
 
 
-def _opened(parts: Parts, directory: Path, prefix: str, name: str) -> FileSource | CheckpointError:
+def _refuse_cut_off(parts: Parts, bundle: Bundle, shards: Shards) -> None:
+    """Refuse, once for all of their tensors, shards that end before what the index places in them.
+
+    TensorFlow leaves no gap between tensors; where there are gaps, it is single entries that are damaged.
+    """
+    sizes, ends = Counter[int](), Counter[int]()
+    for entry in bundle.stored():
+        sizes[entry.shard] += entry.size
+        ends[entry.shard] = max(ends[entry.shard], entry.offset + entry.size)
+    for number, shard in shards.by_number.items():
+        if isinstance(shard, FileSource) and shard.size < ends[number] == sizes[number]:
+            shards.cut_off.add(number)
+            detail = f"is cut off, expected {ends[number]:,} bytes, found {shard.size:,}: fetch it again"
+            parts.refuse("corrupt", shards.names[number], detail)
+
+
+def _opened(parts: Parts, directory: Path, name: str) -> FileSource | CheckpointError:
     path = directory / name
     if path.is_symlink():
         return UnsafeFileError(
             "is a symbolic link, which is not followed", hint="copy the file itself", kind="external"
         )
     if not path.exists():
-        return _missing(directory, prefix, name)
+        return _missing(directory, name)
     try:
         source = FileSource(path, parts.budget)
     except CheckpointError as error:
@@ -87,11 +105,11 @@ def _opened(parts: Parts, directory: Path, prefix: str, name: str) -> FileSource
     return source
 
 
-def _missing(directory: Path, prefix: str, name: str) -> CheckpointError:
+def _missing(directory: Path, name: str) -> CheckpointError:
     """The error for a shard that is not there, and what is there instead."""
-    beside = [other for other in places.shards_beside(directory, prefix) if name.startswith(other)]
-    cut = f"; {beside[0]} beside it has a name that was cut off: rename it" if beside else ""
-    return CorruptFileError(f"the shard is missing{cut}", hint="copy all files of the checkpoint", kind="missing")
+    other = places.renamed(directory, name)
+    hint = f"; {other} beside it looks like it: rename it" if other else ""
+    return CorruptFileError(f"the shard is missing{hint}", hint="copy all files of the checkpoint", kind="missing")
 
 
 def add_weights(parts: Parts, bundle: Bundle, shards: Shards, roles: Mapping[str, Role], left_out: Set[str]) -> None:
@@ -194,7 +212,8 @@ class _Reader:
     def _refuse(self, name: str, entry: Entry, error: CheckpointError) -> Values:
         self.refused.add(id(entry))
         self.parts.budget.spend(_WEIGHT_STEPS)
-        self.parts.refusals.append(Refusal.from_error(error, name))
+        if entry.shard not in self.shards.cut_off or not _is_beyond(entry, self.shards.by_number[entry.shard]):
+            self.parts.refusals.append(Refusal.from_error(error, name))
         return Refused(error.at(where=name))
 
 
@@ -213,5 +232,9 @@ def _place_problem(entry: Entry, source: FileSource | CheckpointError | None) ->
     """The error for an entry whose bytes are not in its shard, None where they are."""
     if not isinstance(source, FileSource):
         return source
-    beyond = entry.offset + entry.size > source.size
-    return outside(entry.offset, entry.size, source.size) if beyond else None
+    return outside(entry.offset, entry.size, source.size) if _is_beyond(entry, source) else None
+
+
+def _is_beyond(entry: Entry, source: FileSource | CheckpointError) -> bool:
+    """Whether the bytes of an entry end behind its shard."""
+    return isinstance(source, FileSource) and entry.offset + entry.size > source.size

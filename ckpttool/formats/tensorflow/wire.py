@@ -127,8 +127,10 @@ def outline(source: Source, start: int, end: int, known: Mapping[int, int]) -> I
         size, inside = (_FIXED[wire], inside) if wire in _FIXED else varint(window, inside, stop)
         begin = first + inside
         at = begin + size
-        if wire not in (*_FIXED, LEN) or at > end:
-            raise _broken(f"a field of wire type {wire} and {size:,} bytes at byte {begin:,}")
+        if wire not in (*_FIXED, LEN):
+            raise _broken(f"a field of wire type {wire} at byte {begin:,}")
+        if at > end:
+            raise _broken(f"a field of {size:,} bytes where {end - begin:,} are left: it was cut off, or is damaged")
         if known.get(number) == wire == LEN:
             yield number, begin, at
 
