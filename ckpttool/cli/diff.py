@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ckpttool.alignment.architectures import load_architecture, open_model
+from ckpttool.alignment.architectures import open_model
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, DONE, FAILED, emit, fail, progress, takes_pictures, wants_color, warn
@@ -89,7 +89,7 @@ def command(
       ckpttool diff old.h5 converted.keras
       ckpttool diff base.keras tuned.keras --expect-frozen 'backbone/*' --layers
     """
-    architecture = None if arch is None else load_architecture(arch)
+    architecture = options.architecture(arch)
     drawn = output == "text" and not layers and not quiet and takes_pictures()
     scope = Scope(Tolerance(rtol, atol, equal_nan), match, optimizer, architecture, exact, output == "html" or drawn)
     style = Style(layers=layers, top=top, color=wants_color(color), sparklines=drawn)

@@ -27,6 +27,7 @@ from ckpttool.render.graph.mermaid import problem
     metavar="FILE",
     help=f"Write to this file instead of standard output; its name says the format ({', '.join(SUFFIXES)}).",
 )
+@options.arch
 def command(
     model: str,
     other: str | None,
@@ -34,12 +35,14 @@ def command(
     depth: int | None,
     output: str | None,
     output_file: str | None,
+    arch: str | None,
 ) -> None:
     """Draw the layers of a model and the connections between them, with classes, output shapes and parameters.
 
     MODEL is a whole model of any Keras, a SavedModel with Keras's config included, or an architecture in JSON or YAML.
-    Neither Keras nor Graphviz is needed. A layer that is called several times is drawn once; a model inside the model
-    is a box around its layers.
+    Neither Keras nor Graphviz is needed. For a file that holds weights alone, --arch names the model. MODEL can also be
+    package.module:function, a function of your own that returns a Keras model: that runs your code, in a process of its
+    own. A layer that is called several times is drawn once; a model inside the model is a box around its layers.
 
     With OTHER the picture is that of OTHER, and its colours say what changed from MODEL: layers and connections that
     were added or removed, layers with another config or other weights.
@@ -51,11 +54,14 @@ def command(
       ckpttool graph model.keras --output-file model.html
       ckpttool graph before.keras after.keras --output-file changes.svg
       ckpttool graph model.h5 --depth 1 --match 'block5_*'
+      ckpttool graph train.models:build --output-file model.svg
+      ckpttool graph first.weights.h5 last.weights.h5 --arch model.json -o html
     """
     if output_file is not None:
         options.check_text_file(output_file, [path for path in (model, other) if path])
     output = output or SUFFIXES.get(os.path.splitext(output_file or "")[1].lower(), "mermaid")
-    graph = matching(folded(graph_of(model, other), depth), match)
+    sides = [options.model_of_function(side) or side for side in (model, other) if side is not None]
+    graph = matching(folded(graph_of(*sides, architecture=options.architecture(arch)), depth), match)
     text = GRAPH_OUTPUTS[output](graph)
     notes = [problem(text, graph)] if output == "mermaid" else []
     warn(other or model, (), [*graph.notes, *filter(None, notes)])

@@ -31,6 +31,9 @@ def command(
 ) -> None:
     """Describe a checkpoint: its format, its writer, its model and what that was compiled with.
 
+    PATH can also be an architecture in JSON or YAML, a spec, or package.module:function, a function of your own that
+    returns a Keras model: that runs your code, in a process of its own.
+
     \b
     Examples:
       ckpttool info old.h5
@@ -39,7 +42,7 @@ def command(
     """
     question = options.cost_inputs(cost, inputs)
     style = Style(color=wants_color(color))
-    if not config and text_size(path) is not None and _describe_text(path, output, style, question):
+    if not config and _describe_expected(path, output, style, question):
         return
     with open_checkpoint(path) as checkpoint:
         if config:
@@ -57,12 +60,15 @@ def command(
         raise click.exceptions.Exit(FAILED)
 
 
-def _describe_text(path: str, output: str, style: Style, cost: "Given | None") -> bool:
-    """Print the facts of an architecture or a spec, if the file is one."""
-    from ckpttool.inspection.architectures import expected_in
+def _describe_expected(path: str, output: str, style: Style, cost: "Given | None") -> bool:
+    """Print the facts of an architecture, a spec or the model of a function, if the path is one of these."""
+    own = options.model_of_function(path)
+    if own is None and text_size(path) is None:
+        return False
+    from ckpttool.inspection.architectures import expected_by_architecture, expected_in
     from ckpttool.render.expected import EXPECTED_INFO_OUTPUTS
 
-    expected = expected_in(path, cost)
+    expected = expected_in(path, cost) if own is None else expected_by_architecture(own, path, cost)
     if expected is not None:
         emit(EXPECTED_INFO_OUTPUTS[output](expected, style))
     return expected is not None

@@ -18,7 +18,6 @@ from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
 if TYPE_CHECKING:
     from ckpttool.inspection.architectures import Expected
     from ckpttool.inspection.cost import Given
-    from ckpttool.model import Architecture
 
 _SECTIONS = [section.value for section in Section]
 
@@ -65,7 +64,8 @@ def command(
 
     PATHS are .keras, .weights.h5, .weights.json, .h5 or .hdf5 files of any Keras, or directories, of which each
     checkpoint gets one line, with its epoch and metric where ckpttool's callback saved it. The content of a file
-    decides what it is, not its name.
+    decides what it is, not its name. An architecture in JSON or YAML and a spec are listed, too, and so is the model
+    that package.module:function returns, a function of your own, which is run in a process of its own.
 
     \b
     Examples:
@@ -84,7 +84,7 @@ def command(
     page = output == "html"
     drawn = stats and output == "text" and not (tree or by_layer) and takes_pictures()
     pictures = drawn or (stats and page)
-    chosen = _sections(section), match, stats, sha256, sort, _architecture(arch)
+    chosen = _sections(section), match, stats, sha256, sort, options.architecture(arch)
     choice = Choice(*chosen, by_layer or page, pictures, options.cost_inputs(cost, inputs))
     style = Style(color=wants_color(color), layers=by_layer, tree=tree, depth=depth, sparklines=drawn)
     if watch:
@@ -102,17 +102,13 @@ def _show_expected(expected: "Expected", output: str, color: str) -> None:
     emit(EXPECTED_OUTPUTS[output](expected, Style(color=wants_color(color))))
 
 
-def _architecture(path: str | None) -> "Architecture | None":
-    """The architecture that gives the names of layers, where the user names one."""
-    if path is None:
-        return None
-    from ckpttool.alignment.architectures import load_architecture
-
-    return load_architecture(path)
-
-
 def _expected(path: str, cost: "Given | None") -> "Expected | None":
-    """The weights that an architecture or a spec expects; None for other files, which need none of its modules."""
+    """The weights that an architecture, a spec or the model of a function expects; None for files of weights."""
+    own = options.model_of_function(path)
+    if own is not None:
+        from ckpttool.inspection.architectures import expected_by_architecture
+
+        return expected_by_architecture(own, path, cost)
     if text_size(path) is None:
         return None
     from ckpttool.inspection.architectures import expected_in

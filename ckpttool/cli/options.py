@@ -9,6 +9,7 @@ from ckpttool.cli.emit import say
 
 if TYPE_CHECKING:
     from ckpttool.inspection.cost import Given
+    from ckpttool.model import Architecture
     from ckpttool.model.spec import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,7 +23,10 @@ def output(choices: Iterable[str]) -> Callable[[F], F]:
 
 
 arch = click.option(
-    "--arch", type=click.Path(), metavar="FILE", help="Take names and classes of layers from this model."
+    "--arch",
+    type=click.Path(),
+    metavar="MODEL",
+    help="Take names and classes of layers from this model: a file, or package.module:function.",
 )
 
 
@@ -78,18 +82,40 @@ color = click.option(
 def expected(architecture: str) -> "Spec | str":
     """The value of an argument ARCHITECTURE: the path itself, or the spec of the model that a function of the user's
     own returns. Prints a note where that runs code."""
-    from ckpttool.model.live.user_function import architecture_of_function  # most commands never need it
-    from ckpttool.model.spec import spec_of
+    from ckpttool.model.spec import spec_of  # most commands never need it
 
-    return spec_of(architecture_of_function(architecture)) if runs(architecture) else architecture
+    own = model_of_function(architecture)
+    return architecture if own is None else spec_of(own)
+
+
+def architecture(text: str | None) -> "Architecture | None":
+    """The architecture that an option names: in a file, or of the model that a function of the user's own returns; None
+    where it is not given. Prints a note where that runs code."""
+    from ckpttool.alignment.architectures import load_architecture  # most commands need none
+
+    return None if text is None else model_of_function(text) or load_architecture(text)
+
+
+def model_of_function(text: str) -> "Architecture | None":
+    """The architecture of the model that `package.module:function` returns; None where a text names no function.
+
+    Prints a note, as that runs code.
+    """
+    if not runs(text):
+        return None
+    from ckpttool.model.live.user_function import architecture_of_function
+
+    return architecture_of_function(text)
 
 
 def runs(architecture: str | None) -> bool:
     """Whether an argument names a function of the user's own, and not a file; prints a note where it does, as that
     runs code."""
-    from ckpttool.model.live.user_function import names_function
+    if architecture is None or ":" not in architecture:
+        return False
+    from ckpttool.model.live.user_function import names_function  # most commands never need it
 
-    if architecture is None or not names_function(architecture):
+    if not names_function(architecture):
         return False
     say(f"note: running {architecture} in a process of its own")
     return True

@@ -98,10 +98,21 @@ def expected_in(path: str | os.PathLike[str], cost: Given | None = None) -> Expe
                 hint="name the architecture or the whole model",
             )
         return _of_spec(Path(path), size, spec_of_text(path))
-    expected = _of_architecture(Path(path), size, architecture)
+    return _with_cost(_of_architecture(Path(path), size, architecture), architecture, cost)
+
+
+def expected_by_architecture(architecture: Architecture, name: str, cost: Given | None = None) -> Expected:
+    """The weights of an architecture that is in no file; `name` stands for its path.
+
+    Raises a CheckpointError where the cost cannot be counted.
+    """
+    return _with_cost(_of_architecture(Path(name), 0, architecture), architecture, cost)
+
+
+def _with_cost(expected: Expected, architecture: Architecture, cost: Given | None) -> Expected:
     if cost is None:
         return expected
-    file_costs = cost_of_file(path, architecture, cost)
+    file_costs = cost_of_file(expected.path, architecture, cost)
     costs = file_costs.by_layer()
     layers = tuple(replace(layer, cost=costs.get(layer.layer)) for layer in expected.layers)
     return replace(expected, layers=layers, cost=file_costs)

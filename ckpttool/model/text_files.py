@@ -40,6 +40,14 @@ def architecture_in(value: Any) -> Architecture:
     """The architecture in the value of a JSON or YAML file. Raises UnknownFormatError where it has none."""
     architecture = read_architecture(value)
     if architecture is None or not architecture.layers:
+        from ckpttool.model.spec import is_spec  # which brings the table of layers
+
+        if is_spec(value):
+            raise UnknownFormatError(
+                "is a spec, which lists weights and no connections between layers",
+                expected="the config of a model with layers, JSON or YAML",
+                hint="name the whole model or its architecture",
+            )
         raise UnknownFormatError("describes no model", expected="the config of a model with layers, JSON or YAML")
     return architecture
 

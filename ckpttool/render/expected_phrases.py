@@ -19,7 +19,7 @@ def info_facts(result: Expected) -> list[tuple[str, str]]:
         ("path", str(result.path)),
         ("format", _KINDS[result.kind]),
         ("written by", result.writer),
-        ("size", f"{size(result.size)} ({result.size:,} bytes)"),
+        ("size", f"{size(result.size)} ({result.size:,} bytes)" if result.size else ""),
         ("model", f"{result.model_class} '{result.model_name}'" if result.model_class else f"'{result.model_name}'"),
         ("layers", f"{len(result.layers):,}"),
         *(("input", _end(*end)) for end in result.inputs),
@@ -34,7 +34,8 @@ def head_facts(result: Expected) -> Iterator[str]:
     """The facts in the headline: kind, writer, class, size."""
     yield _KINDS[result.kind]
     yield from filter(None, (printable(result.writer, 60), printable(result.model_class, 60)))
-    yield size(result.size)
+    if result.size:  # of a file
+        yield size(result.size)
 
 
 def sums(result: Expected) -> Iterator[str]:

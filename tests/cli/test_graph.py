@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from ckpttool.render.graph import GRAPH_OUTPUTS, SUFFIXES
@@ -64,6 +65,39 @@ def test_weights_have_no_graph(run: Callable[..., Any]) -> None:
     done = run("graph", FIXTURES / "keras3/mlp.weights.h5")
     assert done.code == 2
     assert "stores no architecture" in done.err
+
+
+def test_weights_with_their_architecture(run: Callable[..., Any], tmp_path: Path) -> None:
+    """With --arch a file of weights has the graph of that model, and two of them show which layers changed."""
+    weights, model = FIXTURES / "keras3/mlp.weights.h5", FIXTURES / "keras3/mlp.keras"
+    done = run("graph", weights, "--arch", model)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == run("graph", model).out
+    other = tmp_path / "other.weights.h5"
+    other.write_bytes(weights.read_bytes())
+    with h5py.File(other, "r+") as file:
+        file["layers/dense_1/vars/1"][0] += 1.0
+    done = run("graph", weights, other, "--arch", model, "-o", "json")
+    assert done.code == 0
+    changed = [layer["name"] for layer in json.loads(done.out)["layers"] if layer["change"] == "weights"]
+    assert changed == ["output"]
+
+
+def test_weights_of_another_model(run: Callable[..., Any]) -> None:
+    """Where the weights do not fit the architecture, a warning says so."""
+    done = run("graph", FIXTURES / "keras3/mlp.weights.h5", "--arch", NESTED)
+    assert done.code == 0
+    assert "the weights do not fit this architecture" in done.err
+
+
+def test_a_spec_has_no_graph(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A spec, which lists no connections, is refused with what would do."""
+    spec = tmp_path / "spec.json"
+    spec.write_text(run("spec", NESTED).out)
+    done = run("graph", spec)
+    assert (done.code, done.out) == (2, "")
+    assert "lists weights and no connections" in done.err
+    assert "name the whole model or its architecture" in done.err
 
 
 def test_a_large_model_is_announced(run: Callable[..., Any], tmp_path: Path) -> None:

@@ -43,6 +43,13 @@ def own():
     return model
 
 
+def plain():
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="only")], name="plain")
+    return model
+
+
 def number():
     return 3
 
@@ -100,6 +107,26 @@ def test_functions_that_give_no_model(project: Path, function: str, found: str) 
     assert found in text
     assert "\x1b" not in text
     assert len(text.splitlines()) < 20
+
+
+def test_seen_without_a_file(project: Path, run: Callable[..., Any]) -> None:
+    """The model of a function is listed, described, counted, drawn and compared as an architecture is."""
+    note = "note: running training.models:plain in a process of its own\n"
+    done = run("ls", "training.models:plain", "--layers", "--cost")
+    assert (done.code, done.err) == (0, note)
+    assert "architecture of a model" in done.out
+    assert "MACs          12 (12)" in done.out
+    done = run("info", "training.models:plain", "--cost")
+    assert (done.code, done.err) == (0, note)
+    assert "expects       2 weights, 15 parameters" in done.out
+    assert " size " not in done.out
+    done = run("graph", "training.models:plain")
+    assert (done.code, done.err) == (0, note)
+    assert "Dense<br/>only" in done.out
+    done = run("graph", "training.models:plain", "training.models:plain", "-o", "json")
+    assert done.code == 0
+    assert '"change": "' not in done.out
+    assert run("ls", "training.models:own").out.count("kernel") == 2
 
 
 def test_a_model_that_is_not_built(project: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]) -> None:
