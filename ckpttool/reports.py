@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +28,7 @@ from ckpttool.verification import VerifyResult, verify
 if TYPE_CHECKING:
     from ckpttool.comparison import Diff
     from ckpttool.conversion import Conversion
+    from ckpttool.inspection.cost import Cost
     from ckpttool.inspection.graph import ModelGraph
 
 _MOST_DRAWN = 120  # layers of a model whose graph is drawn
@@ -72,10 +73,12 @@ def report(
         notes = list[str]()
         verdict = _attempt(lambda: _loading(checkpoint), "loading was not judged", notes)
         graph = _attempt(lambda: _graph(checkpoint), "no graph was drawn", notes)
+        cost = _attempt(lambda: _cost(checkpoint), "no cost was counted", notes)
         report = check_opened(checkpoint, os.fspath(path), policy)
     conversion = None
     if generation not in (None, Generation.KERAS_3):
         conversion = _attempt(lambda: _plan(path), "no conversion was planned", notes)
+    info, listing = replace(info, cost=cost), replace(listing, cost=cost)
     changes = None if baseline is None else _changes(baseline, path)
     return Report(info, listing, report, verdict, conversion, changes, graph, tuple(notes))
 
@@ -93,6 +96,16 @@ def _graph(checkpoint: Checkpoint) -> ModelGraph | None:
     from ckpttool.inspection.graph import graph_of  # here, since files of weights alone need none
 
     return graph_of(architecture, str(checkpoint.path))
+
+
+def _cost(checkpoint: Checkpoint) -> Cost | None:
+    """The cost of a run of a model, for the inputs that it declares; None for one without layers."""
+    architecture = architecture_of(checkpoint)
+    if architecture is None or not architecture.layers:
+        return None
+    from ckpttool.inspection.cost import cost_of  # here, since files of weights alone cost nothing
+
+    return cost_of(architecture)
 
 
 def _plan(path: str | os.PathLike[str]) -> Conversion:

@@ -60,8 +60,9 @@ def command(
     if output_file is not None:
         options.check_text_file(output_file, [path for path in (model, other) if path])
     output = output or SUFFIXES.get(os.path.splitext(output_file or "")[1].lower(), "mermaid")
-    sides = [options.model_of_function(side) or side for side in (model, other) if side is not None]
-    graph = matching(folded(graph_of(*sides, architecture=options.architecture(arch)), depth), match)
+    before = options.model_of_function(model) or model
+    after = other and (options.model_of_function(other) or other)
+    graph = matching(folded(graph_of(before, after, architecture=options.architecture(arch)), depth), match)
     text = GRAPH_OUTPUTS[output](graph)
     notes = [problem(text, graph)] if output == "mermaid" else []
     warn(other or model, (), [*graph.notes, *filter(None, notes)])

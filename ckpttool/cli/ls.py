@@ -62,10 +62,9 @@ def command(
 ) -> None:
     """List the layers and weights of checkpoints: names, shapes, dtypes, sizes.
 
-    PATHS are .keras, .weights.h5, .weights.json, .h5 or .hdf5 files of any Keras, or directories, of which each
-    checkpoint gets one line, with its epoch and metric where ckpttool's callback saved it. The content of a file
-    decides what it is, not its name. An architecture in JSON or YAML and a spec are listed, too, and so is the model
-    that package.module:function returns, a function of your own, which is run in a process of its own.
+    PATHS are .keras, .weights.h5, .weights.json, .h5 or .hdf5 files of any Keras, architectures in JSON or YAML, specs,
+    package.module:function, a function of your own that returns a model and is run, or directories, of which each
+    checkpoint gets one line, with its epoch and metric where ckpttool's callback saved it. Content decides, not names.
 
     \b
     Examples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ckpttool.alignment.architectures import load_architecture
@@ -16,6 +16,7 @@ from ckpttool.model.arguments import Args
 from ckpttool.model.graph import read_references
 from ckpttool.model.layers.call_inputs import differ
 from ckpttool.model.layers.work import elements
+from ckpttool.model.peak_memory import Peak, peak_of
 from ckpttool.model.shape_inference import is_model
 from ckpttool.model.sizes import Inputs, Shape
 from ckpttool.model.spec import SpecSlot, model_args, spec_of
@@ -53,12 +54,13 @@ class Cost:
     """The cost of one run of a model in inference, for inputs of these shapes.
 
     `layers` are those that are no models, in the order of the config. `parameters` are the bytes of the weights by
-    dtype, None where they are not known.
+    dtype, None where they are not known. `peak` is the memory of the outputs that are needed at once, at most.
     """
 
     inputs: tuple[tuple[str, Shape | None], ...]
     layers: tuple[LayerCost, ...]
     parameters: Mapping[str, int] | None = field(default_factory=dict)
+    peak: Peak = field(default_factory=lambda: Peak(0, ""))
 
     def __repr__(self) -> str:
         bound = " at least" if self.unknown else ""
@@ -115,7 +117,8 @@ def cost_of(architecture: Architecture, inputs: Given = ()) -> Cost:
     for step in work_steps(args, shapes):
         steps.setdefault(step.path, []).append(step)
     layers = tuple(_layer(path, calls) for path, calls in steps.items())
-    return Cost(tuple(zip(names, shapes, strict=True)), layers, _parameters(architecture))
+    peak = peak_of(args, shapes, _size)
+    return Cost(tuple(zip(names, shapes, strict=True)), layers, _parameters(architecture), peak)
 
 
 def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None, inputs: Given = ()) -> Cost:
@@ -184,16 +187,16 @@ def _layer(path: str, steps: Sequence[WorkStep]) -> LayerCost:
     )
 
 
-def _nbytes(steps: Iterable[WorkStep]) -> int | None:
-    """The bytes of all outputs of a layer in the dtype in which it computes."""
-    total = 0
-    for step in steps:
-        item = dtypes.itemsize(_dtype(step.args))
-        sizes = [elements(shape) for shape in step.outputs]
-        if not sizes or None in sizes or item is None:
-            return None
-        total += item * sum(size or 0 for size in sizes)
-    return total
+def _nbytes(steps: Sequence[WorkStep]) -> int | None:
+    """The bytes of all outputs of a layer."""
+    sizes = [_size(step.args, shape) for step in steps for shape in step.outputs]
+    return _sum(sizes) if all(step.outputs for step in steps) else None
+
+
+def _size(args: Args, shape: Shape | None) -> int | None:
+    """The bytes of an output of a layer in the dtype in which it computes; None where they are not known."""
+    item, count = dtypes.itemsize(_dtype(args)), elements(shape)
+    return None if item is None or count is None else item * count
 
 
 def _dtype(args: Args) -> str:

@@ -35,11 +35,39 @@ def cost_facts(cost: Cost | None) -> Iterator[tuple[str, str]]:
     least = "at least " if cost.unknown else ""
     yield "MACs", f"{least}{cost.macs:,} ({short(cost.macs)})"
     yield "FLOPs", f"{least}{cost.flops:,} ({short(cost.flops)})"
-    yield "outputs take", f"{'at least ' if cost.unsized else ''}{size(cost.outputs_nbytes)}{_of_one(cost)}"
+    least = "at least " if cost.unsized else ""
+    yield "outputs take", f"{least}{size(cost.outputs_nbytes)}{_of_one(cost, cost.outputs_nbytes)}"
+    peak = cost.peak
+    when = f", while {printable(peak.layer, 100)} runs" if peak.layer else ""
+    yield "at once", f"{least}{size(peak.nbytes)}{_of_one(cost, peak.nbytes)}{when}"
     if cost.parameters is not None:
         total = size(sum(cost.parameters.values()))
         yield "weights take", f"{total}: {', '.join(f'{dtype} {size(n)}' for dtype, n in cost.parameters.items())}"
     yield "not counted", _named(cost.unknown)
+
+
+def cost_figures(cost: Cost | None) -> Iterator[tuple[str, str]]:
+    """The sums of a model's cost with their labels, short."""
+    if cost is not None:
+        least = ", at least" if cost.unknown else ""
+        yield short(cost.macs), f"multiply-adds{least}"
+        yield short(cost.flops), f"operations{least}"
+        yield size(cost.peak.nbytes), "of outputs at once" + (", at least" if cost.unsized else "")
+
+
+def cost_remark(cost: LayerCost | None) -> str:
+    """The cost of a layer in a few words; empty where it takes no operations, or was not asked for."""
+    if cost is None:
+        return ""
+    outputs = "" if cost.outputs_nbytes is None else f"{size(cost.outputs_nbytes)} out"
+    work = "operations not known" if cost.flops is None else f"{short(cost.flops)} FLOPs" if cost.flops else ""
+    macs = f"{short(cost.macs)} MACs" if cost.macs else ""
+    return " · ".join(filter(None, (macs, work, outputs)))
+
+
+def cost_ranks(cost: LayerCost | None) -> list[tuple[str, float]]:
+    """The numbers by which layers are ordered by cost; none where it was not asked for."""
+    return [] if cost is None else [("flops", cost.flops or 0)]
 
 
 def cost_lines(cost: Cost | None) -> list[str]:
@@ -57,11 +85,11 @@ def short(count: int) -> str:
     return f"{value:.3g} {units[0]}".rstrip()
 
 
-def _of_one(cost: Cost) -> str:
-    """The memory of one example of a batch."""
+def _of_one(cost: Cost, nbytes: int) -> str:
+    """The memory of one example of a batch that takes so many bytes."""
     batches = {dims[0] for _, dims in cost.inputs if dims}
     batch = batches.pop() if len(batches) == 1 else None
-    return f", {size(cost.outputs_nbytes // batch)} for each of {batch:,}" if batch and batch > 1 else ""
+    return f", {size(nbytes // batch)} for each of {batch:,}" if batch and batch > 1 else ""
 
 
 def _named(layers: tuple[LayerCost, ...]) -> str:
@@ -86,6 +114,8 @@ def cost_json(cost: Cost | None) -> dict[str, Any]:
         "macs": cost.macs,
         "flops": cost.flops,
         "outputs_nbytes": cost.outputs_nbytes,
+        "peak_nbytes": cost.peak.nbytes,
+        "peak_layer": cost.peak.layer,
         "parameters_nbytes": cost.parameters and dict(cost.parameters),
         "not_counted": [layer.layer for layer in cost.unknown],
         "not_sized": [layer.layer for layer in cost.unsized],

@@ -25,6 +25,7 @@ def test_info(path: Path, run: Callable[..., Any]) -> None:
     assert f"{cost.flops:,}" in done.out
     found = json.loads(run("info", path, "--cost", "-o", "json").out)["cost"]
     assert (found["macs"], found["flops"], found["outputs_nbytes"]) == (cost.macs, cost.flops, cost.outputs_nbytes)
+    assert (found["peak_nbytes"], found["peak_layer"]) == (cost.peak.nbytes, cost.peak.layer)
     assert "cost" not in json.loads(run("info", path, "-o", "json").out)
 
 
@@ -40,6 +41,19 @@ def test_listing(path: Path, run: Callable[..., Any]) -> None:
         assert done.code == 0
         assert "FLOPs" in done.out
     assert "FLOPs" not in run("ls", path, "--layers").out
+
+
+def test_pages(run: Callable[..., Any]) -> None:
+    """Pages have the sums as figures, the layers their own, and an order by them; without --cost there is none."""
+    for arguments in (("info", NESTED), ("info", ARCHITECTURE), ("ls", NESTED, "--layers"), ("ls", ARCHITECTURE)):
+        done = run(*arguments, "--cost", "-o", "html")
+        assert (done.code, done.err) == (0, "")
+        assert "<span>of outputs at once</span>" in done.out
+        assert ('<option value="flops">' in done.out) is (arguments[0] == "ls")
+        plain = run(*arguments, "-o", "html").out
+        assert "multiply-adds" not in plain
+        assert "data-flops" not in plain
+    assert "MACs ·" in run("report", NESTED).out
 
 
 def test_spreadsheet(run: Callable[..., Any]) -> None:

@@ -179,6 +179,38 @@ def test_memory_by_dtype() -> None:
     assert set(int8.parameters or ()) == {"float32", "int8"}
 
 
+def peak(*layers: dict[str, Any], batch: int = 1) -> tuple[int, str]:
+    """The outputs that some layers need at once, and the layer that then runs."""
+    architecture = read_architecture(sequential(layer("InputLayer", [4]), *layers))
+    assert architecture is not None
+    found = cost_of(architecture, [(batch, 4)]).peak
+    return found.nbytes, found.layer
+
+
+def test_outputs_at_once() -> None:
+    """A chain needs its input, and of the rest what a layer takes and makes; its outputs stay, too."""
+    wide, narrow, last = dense(8, name="wide"), dense(2, name="narrow"), dense(1, name="last")
+    assert peak() == (4 * 4, "")
+    assert peak(wide) == (4 * (4 + 8), "wide")
+    assert peak(wide, narrow, last) == (4 * (4 + 8 + 2), "narrow")
+    assert peak(wide, narrow, last, batch=3) == (3 * 56, "narrow")
+    half = dense(8, name="half", dtype={"class_name": "DTypePolicy", "config": {"name": "float16"}})
+    assert peak(half) == (4 * 4 + 2 * 8, "half")
+    inner = layer("Sequential", layers=[layer("InputLayer", [8], name="in"), dense(2, name="a"), dense(6, name="b")])
+    assert peak(wide, inner) == (4 * (4 + 8 + 2), "sequential/a")
+
+
+def test_outputs_at_once_along_branches() -> None:
+    """What a later layer takes is kept until then: of the residual the stem beside the two that run, and of a shared
+    model what its second call made."""
+    image, extra, map_of_4 = 8 * 8 * 3 * 4, 2 * 4, 8 * 8 * 4 * 4
+    found = ckpttool.cost(FIXTURES / "keras3/cnn.keras").peak
+    assert (found.nbytes, found.layer) == (image + extra + 3 * map_of_4, "re_lu")
+    inputs, shared, before, core_in = 2 * 16, 16, 16, 20
+    found = ckpttool.cost(FIXTURES / "keras3/nested.keras").peak
+    assert (found.nbytes, found.layer) == (inputs + shared + before + core_in, "block/core/core_in")
+
+
 def test_what_is_not_known_is_named(tmp_path: Path) -> None:
     """Layers of own classes, Lambdas, and what comes behind them are named; the sums are those of the others."""
     layers = [layer("InputLayer", [4]), dense(3), layer("Mine"), layer("Lambda"), dense(2, name="last")]
@@ -214,5 +246,6 @@ def test_every_fixture_has_a_cost() -> None:
                 continue
             cost = ckpttool.cost(path)
             assert cost.flops >= 2 * cost.macs >= 0
+            assert cost.unsized or 0 < cost.peak.nbytes <= cost.outputs_nbytes
             seen += 1
     assert seen > 100

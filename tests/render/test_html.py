@@ -68,7 +68,7 @@ TAGS = EMPTY | FOREIGN | set(
 ATTRIBUTES = set(
     "lang charset http-equiv content name rel href class id type hidden aria-labelledby aria-label aria-hidden "
     "aria-pressed role tabindex viewbox preserveaspectratio width height x d for placeholder autocomplete value open "
-    "scope data-params data-zeros data-change data-layer data-source data-target data-path data-zoom xmlns "
+    "scope data-params data-zeros data-flops data-change data-layer data-source data-target data-path data-zoom xmlns "
     "transform y rx points text-anchor".split()
 )
 

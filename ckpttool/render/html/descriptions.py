@@ -11,8 +11,9 @@ from ckpttool.inspection.info import Info
 from ckpttool.inspection.slot_sizes import params_of
 from ckpttool.model.spec import SpecSlot
 from ckpttool.render import expected_phrases, text
+from ckpttool.render.costs import cost_facts, cost_figures, cost_lines, cost_ranks, cost_remark
 from ckpttool.render.html.pages import Section, page
-from ckpttool.render.html.trees import ORDERS, Node, WeightView, nested
+from ckpttool.render.html.trees import ORDER_BY_COST, ORDERS, Node, WeightView, nested
 from ckpttool.render.style import producer, shape, size
 from ckpttool.render.tables import output_cell
 
@@ -47,6 +48,7 @@ def _figures(result: Info) -> Iterator[tuple[str, str]]:
     yield size(result.size), "file"
     if result.dtypes:
         yield printable(next(iter(result.dtypes)), 40), "dtype" + (", mostly" if len(result.dtypes) > 1 else "")
+    yield from cost_figures(result.cost)
 
 
 def expected_page(result: Expected) -> str:
@@ -60,11 +62,11 @@ def expected_section(result: Expected) -> Section:
     largest = max((params_of(layer.slots) or 0 for layer in result.layers), default=0)
     nodes = nested([(layer.layer, _layer(layer, largest)) for layer in result.layers])
     context = {
-        "figures": [],
+        "figures": list(cost_figures(result.cost)),
         "shares": [],
-        "orders": ORDERS,
+        "orders": (*ORDERS, *((ORDER_BY_COST,) if result.cost else ())),
         "nodes": nodes,
-        "lines": [" ".join(line.split()) for line in expected_phrases.sums(result)],
+        "lines": [" ".join(line.split()) for line in (*expected_phrases.sums(result), *cost_lines(result.cost))],
         "remarks": [],
         "hint": "",
     }
@@ -77,11 +79,11 @@ def _layer(layer: ExpectedLayer, largest: int) -> Node:
     return Node(
         name=printable((layer.layer or "(model)").rpartition("/")[2], 200) or "(no name)",
         class_name=printable(layer.class_name or "", 100),
-        remark=" · ".join(filter(None, (output_cell(layer.graph), *facts))),
+        remark=" · ".join(filter(None, (output_cell(layer.graph), *facts, cost_remark(layer.cost)))),
         figure="not known" if params is None else f"{params:,}" if layer.slots else "",
         share=round(100 * (params or 0) / largest, 1) if largest else 0.0,
         weights=list(map(_slot, layer.slots)),
-        ranks=[("params", params or 0)],
+        ranks=[("params", params or 0), *cost_ranks(layer.cost)],
     )
 
 
@@ -95,6 +97,8 @@ def _slot(slot: SpecSlot) -> WeightView:
 
 def expected_info_page(result: Expected) -> str:
     """The page with the facts of an architecture or a spec."""
-    pairs = [(label, printable(fact)) for label, fact in expected_phrases.info_facts(result) if fact]
-    section = Section("facts", "Facts", "facts.html", {"figures": [], "pairs": pairs, "remarks": []})
+    facts = (*expected_phrases.info_facts(result), *cost_facts(result.cost))
+    pairs = [(label, printable(fact)) for label, fact in facts if fact]
+    figures = list(cost_figures(result.cost))
+    section = Section("facts", "Facts", "facts.html", {"figures": figures, "pairs": pairs, "remarks": []})
     return page(printable(result.path.name, 200), ", ".join(expected_phrases.head_facts(result)), [section])

@@ -8,8 +8,9 @@ from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.directories import Summary
 from ckpttool.inspection.listing import LayerRow, Listing
+from ckpttool.render.costs import cost_figures
 from ckpttool.render.html.pages import Block, Section, page
-from ckpttool.render.html.trees import ORDERS, ORDERS_WITH_STATS, layer_tree, percent
+from ckpttool.render.html.trees import ORDER_BY_COST, ORDER_BY_ZEROS, ORDERS, layer_tree, percent
 from ckpttool.render.style import Style, count_of, producer, size
 from ckpttool.render.tables import SAVED_FROM, SUMMARY_HEADERS, cut_to_depth, summary_cells, totals
 
@@ -35,7 +36,7 @@ def listing_section(result: Listing, style: Style) -> Section:
     context = {
         "figures": list(_figures(result, layers)),
         "shares": shares(layers),
-        "orders": ORDERS_WITH_STATS if measured else ORDERS,
+        "orders": (*ORDERS, *((ORDER_BY_ZEROS,) if measured else ()), *((ORDER_BY_COST,) if result.cost else ())),
         "nodes": layer_tree(layers),
         "lines": [" ".join(line.split()) for line in totals(result)],
         "remarks": remarks(result),
@@ -67,6 +68,7 @@ def _figures(result: Listing, layers: Sequence[LayerRow]) -> Iterator[tuple[str,
         broken = sum(weight.nan + weight.inf for weight in stats)
         if broken:
             yield f"{broken:,}", "NaN or Inf"
+    yield from cost_figures(result.cost)
 
 
 def shares(layers: Sequence[LayerRow]) -> list[dict[str, object]]:

@@ -9,13 +9,14 @@ from ckpttool.arrays.magnitudes import output_count
 from ckpttool.arrays.statistics import Stats
 from ckpttool.escape import printable
 from ckpttool.inspection.listing import MAX_DEPTH, LayerRow, Row
+from ckpttool.render.costs import cost_ranks, cost_remark
 from ckpttool.render.html.charts import Chart, Strip, histogram, strip
 from ckpttool.render.style import number, shape, size
 from ckpttool.render.tables import output_cell
 
 _FEW = 40  # weights that are shown without unfolding
 ORDERS = (("stored", "as stored"), ("name", "by name"), ("params", "by parameters"))
-ORDERS_WITH_STATS = (*ORDERS, ("zeros", "by share of zeros"))
+ORDER_BY_ZEROS, ORDER_BY_COST = ("zeros", "by share of zeros"), ("flops", "by operations")
 
 
 @dataclass(slots=True)
@@ -93,13 +94,13 @@ def _layer(layer: LayerRow, largest: int, is_open: bool, key: Callable[[], str])
     return Node(
         name=printable((layer.layer or "(model)").split("/", MAX_DEPTH)[-1], 200) or "(no name)",
         class_name=printable(layer.class_name or "", 100),
-        remark=" · ".join(filter(None, (output_cell(layer.graph), *facts))),
+        remark=" · ".join(filter(None, (output_cell(layer.graph), *facts, cost_remark(layer.cost)))),
         figure=f"{params:,}" if layer.rows else "",
         share=_percent(params, largest),
         open=is_open,
         mini=max(pairs, key=lambda pair: pair[0])[1] if pairs else None,
         weights=weights,
-        ranks=[("params", params), *([("zeros", _zeros(stats))] if stats else [])],
+        ranks=[("params", params), *([("zeros", _zeros(stats))] if stats else []), *cost_ranks(layer.cost)],
     )
 
 
@@ -109,10 +110,10 @@ def _sum_up(nodes: Iterable[Node], is_open: bool) -> None:
         if not node.below:
             continue
         _sum_up(node.below, is_open)
-        params = sum(dict(child.ranks).get("params", 0) for child in node.below)
+        params, flops = (sum(dict(child.ranks).get(key, 0) for child in node.below) for key in ("params", "flops"))
         if not node.weights:
             node.figure, node.open = f"{params:,.0f}", is_open
-            node.ranks = [("params", params)]
+            node.ranks = [("params", params), *([("flops", flops)] if flops else [])]
             node.remark = node.remark or f"{len(node.below):,} layers"
 
 
