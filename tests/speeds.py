@@ -45,6 +45,7 @@ LIVE = frozenset(
     model/test_optimizers.py
     model/test_work_live.py
     test_live_keras.py
+    verification/test_dropped_axis.py
     verification/test_inner_optimizers.py
     verification/test_legacy_state.py
     verification/test_unlisted.py

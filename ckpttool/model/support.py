@@ -23,8 +23,8 @@ class Support(NamedTuple):
 
     @property
     def obstacles(self) -> tuple[Obstacle, ...]:
-        """The reasons why Keras 3 does not build the architecture; empty where it does."""
-        return self.buildability.obstacles
+        """The reasons why Keras 3 does not build the architecture, or builds another one; empty otherwise."""
+        return self.buildability.obstacles or self.buildability.misread
 
     @property
     def by_keras_3(self) -> bool:

@@ -264,10 +264,10 @@ def _support(support: Support) -> dict[str, Any]:
     buildability = support.buildability
     return {
         "writer": f"Keras {support.writer.value}",
-        "builds_in_keras_3": buildability.builds,
-        "compiles_in_keras_3": buildability.compiles,
+        "builds_in_keras_3": not support.obstacles,
+        "compiles_in_keras_3": buildability.compiles and not support.obstacles,
         "own_objects": list(buildability.own_names()),
-        "obstacles": [asdict(obstacle) for obstacle in (*buildability.obstacles, *buildability.compile_obstacles)],
+        "obstacles": [asdict(obstacle) for obstacle in (*support.obstacles, *buildability.compile_obstacles)],
     }
 
 

@@ -227,10 +227,10 @@ def in_keras_3(support: Support) -> str:
     buildability = support.buildability
     own = buildability.own_names(buildability.compiles)
     objects = f", given {', '.join(own[:_SHOWN])}{', ...' if own[_SHOWN:] else ''}" if own else ""
-    first = next(iter((*buildability.obstacles, *buildability.compile_obstacles)), None)
+    first = next(iter((*support.obstacles, *buildability.compile_obstacles)), None)
     if first is None:
         return f"builds it{objects}"
-    if buildability.builds:
+    if not support.obstacles:
         return f"builds it{objects}, and does not compile it: {first.description}"
     return f"cannot build it: {first.description}"
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.checks.portability.rules import NEEDS_KERAS_3, OWN_OBJECTS, REFUSED, RULES
-from ckpttool.checks.rule import Finding, Outcome
+from ckpttool.checks.portability.rules import COMPUTED_DIFFERENTLY, NEEDS_KERAS_3, OWN_OBJECTS, REFUSED, RULES
+from ckpttool.checks.rule import Finding, Outcome, Rule
 from ckpttool.checks.subject import Subject
 from ckpttool.model.generations.generation import Generation, generation_of
 
@@ -54,21 +54,23 @@ def _obstacles(checkpoint: Checkpoint) -> Iterator[Outcome]:
     buildability = buildability_of(checkpoint)
     if buildability is None:
         return
-    yield from _one_per_reason(buildability.obstacles, "config", "")
-    yield from _one_per_reason(buildability.compile_obstacles, "compile", "; load_model(compile=False) leaves it out")
+    yield from _one_per_reason(REFUSED, buildability.obstacles, "config", "")
+    yield from _one_per_reason(COMPUTED_DIFFERENTLY, buildability.misread, "config", "")
+    leave_out = "; load_model(compile=False) leaves it out"
+    yield from _one_per_reason(REFUSED, buildability.compile_obstacles, "compile", leave_out)
     own = buildability.own_names(buildability.compiles)
     if own and buildability.builds:
         yield Finding(OWN_OBJECTS, "config", f"load_model needs them as custom_objects: {', '.join(own)}")
 
 
-def _one_per_reason(obstacles: "Iterable[Obstacle]", place: str, remark: str) -> Iterator[Outcome]:
+def _one_per_reason(rule: Rule, obstacles: "Iterable[Obstacle]", place: str, remark: str) -> Iterator[Outcome]:
     """A finding for each reason, at the first place where it occurs, with the number of other places."""
     places = dict[tuple[str, str], list[str]]()
     for obstacle in obstacles:
         places.setdefault((obstacle.class_name, obstacle.reason), []).append(obstacle.where or place)
     for (_, reason), occurrences in places.items():
         more = f", and in {len(occurrences) - 1:,} more places" if occurrences[1:] else ""
-        yield Finding(REFUSED, occurrences[0], f"{reason}{more}{remark}")
+        yield Finding(rule, occurrences[0], f"{reason}{more}{remark}")
 
 
 CHECKS: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (portability,)

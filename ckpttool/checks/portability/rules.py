@@ -28,7 +28,7 @@ COMPUTED_DIFFERENTLY = _warning(
     code="P103",
     name="computed-otherwise",
     finds="A part of a config that Keras 3 loads without a warning and computes differently: hard_sigmoid, old "
-    "defaults, input shapes.",
+    "defaults, input shapes, axes in a .h5.",
     why="The model loads, and its predictions are not those that it was trained to make.",
     remedy="Convert the model to Keras 3 with `ckpttool convert`, which keeps its results the same.",
 )

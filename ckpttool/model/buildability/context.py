@@ -46,6 +46,7 @@ class Context:
     none. `legacy` says that the loader replaces names of own functions by them. `recomputed` are the shapes that come
     out of models for others than their own inputs; `budget` is how many more calls in them are followed.
     `name_counts` are the names that Keras makes up, with the number of times that it did.
+    `misread` are arguments that Keras drops.
     """
 
     steps: Steps
@@ -57,6 +58,7 @@ class Context:
     recomputed: dict[Any, Any] = field(default_factory=dict)
     budget: int = MAX_CALLS
     name_counts: Counter[str] = field(default_factory=Counter)
+    misread: list[Obstacle] = field(default_factory=list)
 
     @property
     def where(self) -> str:

@@ -9,6 +9,8 @@ from ckpttool.model.buildability.context import Context, shown
 from ckpttool.model.buildability.deserialization import construct
 from ckpttool.model.buildability.lookup import find_layer
 from ckpttool.model.buildability.names import is_layer_function
+from ckpttool.model.buildability.result import Obstacle
+from ckpttool.model.buildability.table import row_of
 from ckpttool.model.buildability.values import Layer, Own
 
 _LAMBDA_DROPPED = ("module", "function_type", "output_shape_type", "output_shape_module")
@@ -22,13 +24,14 @@ def layer_of(entry: Any, context: Context) -> Any:
     if not isinstance(config, dict):
         form = "a list, the form of Keras 2.2.2 and older" if isinstance(config, list) else shown(config)
         raise context.refused(name, "config", f"config is {form}; Keras takes an object")
-    config = _translated(name, dict(config), context)
+    written, config = config, _translated(name, dict(config), context)
     place = find_layer(name, config, context)
     if isinstance(place, Own):
         own = config.get("name")
         return Layer("", own if isinstance(own, str) else None, {**config, "class_name": place.name})
     with context.below(config.get("name", name)):
         _refuse_functions(name, config, context)
+        _note_dropped_axis(place, written, config, context)
     return construct(place, config, {}, context)
 
 
@@ -40,6 +43,18 @@ def _refuse_functions(class_name: Any, config: Mapping[str, Any], context: Conte
         if key != "name" and is_layer_function(value):
             why = f"Keras 3 takes {shown(value)} in a .h5 for its function keras.layers.{value}"
             raise context.refused(class_name, key, why)
+
+
+def _note_dropped_axis(place: str, written: Mapping[str, Any], config: Mapping[str, Any], context: Context) -> None:
+    """Note an `axis` that Keras drops: it is null, or are several, and the layer gets its default, -1
+    (`model_from_config`, keras/src/legacy/saving/saving_utils.py, 3.15). Of a mean and a variance that are single
+    numbers, Normalization computes the same along any axes."""
+    row = row_of(place)
+    single = all(isinstance(written.get(key), int | float) for key in ("mean", "variance"))
+    if "axis" not in written or "axis" in config or single or row is None or "axis" not in row.rules:
+        return
+    why = f"Keras 3 drops the axis {shown(written['axis'])} of a layer in a .h5, and takes its default"
+    context.misread.append(Obstacle(context.where, place.rpartition(".")[2], "axis", why))
 
 
 def _axis(name: Any, value: Any, context: Context) -> int:

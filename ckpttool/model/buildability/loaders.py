@@ -89,10 +89,10 @@ def _followed(build: Callable[[], Any], context: Context) -> Any:
 def _answer(context: Context, compile_model: Callable[[Context], None]) -> Buildability:
     obstacles = tuple(context.obstacles)
     if obstacles:
-        return Buildability(obstacles, (), tuple(context.unknown))
+        return Buildability(obstacles, (), tuple(context.unknown), tuple(context.misread))
     compiling = Context(STEPS, ["compile"], context.unknown, [], context.shared, context.legacy)
     _followed(lambda: compile_model(compiling), compiling)
-    return Buildability((), tuple(compiling.obstacles), tuple(compiling.unknown))
+    return Buildability((), tuple(compiling.obstacles), tuple(compiling.unknown), tuple(context.misread))
 
 
 def _compile(model: Any, settings: Any, context: Context) -> None:

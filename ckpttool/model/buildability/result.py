@@ -49,12 +49,14 @@ class Buildability:
     """Whether Keras 3.15 builds a config.
 
     `obstacles` are reasons why `load_model(compile=False)` raises, `compile_obstacles` why only a compiled load does.
+    `misread` are arguments that Keras drops, so that it builds a layer that computes something else.
     `unknown` are own classes and functions: what they take, and what comes out of them, only the user's code tells.
     """
 
     obstacles: tuple[Obstacle, ...] = ()
     compile_obstacles: tuple[Obstacle, ...] = ()
     unknown: tuple[OwnObject, ...] = ()
+    misread: tuple[Obstacle, ...] = ()
 
     def own_names(self, compiled: bool = True) -> tuple[str, ...]:
         """The names of the own classes and functions that the user has to give, also those to compile the model with

@@ -69,6 +69,20 @@ def test_a_text_that_names_a_function() -> None:
     assert buildability_of_h5(sequence).builds
 
 
+@pytest.mark.parametrize("axis", [None, [], [1, 2]], ids=str)
+def test_an_axis_that_is_dropped(axis: list[int] | None) -> None:
+    """The loader of .h5 drops an axis that is null or several ones; a single one and single numbers are no matter."""
+    entry: dict[str, Any] = {"class_name": "Normalization", "config": {"name": "n", "axis": axis}}
+    sequence = {"class_name": "Sequential", "config": {"name": "model", "layers": [entry]}}
+    found = buildability_of_h5(sequence)
+    assert found.builds
+    assert [(one.where, one.argument) for one in found.misread] == [("n", "axis")]
+    entry["config"] |= {"mean": 1.5, "variance": 2}
+    assert not buildability_of_h5(sequence).misread
+    entry["config"] = {"name": "n", "axis": [1]}
+    assert not buildability_of_h5(sequence).misread
+
+
 def test_compile_settings() -> None:
     """What only a compiled load raises on is told apart."""
     config = sequential(INPUT, compile_config={"optimizer": "adam", "lr": 0.1})
