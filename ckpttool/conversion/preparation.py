@@ -9,7 +9,7 @@ from ckpttool.alignment.alignment import align, moved_path
 from ckpttool.alignment.vocabularies import by_keras3_path
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion import vocabularies
-from ckpttool.conversion.compile import crossentropies, regularizers
+from ckpttool.conversion.compile import crossentropies, nested_settings, regularizers
 from ckpttool.conversion.compile.optimizer_state import state
 from ckpttool.conversion.compile.optimizers import WHERE as COMPILE
 from ckpttool.conversion.compile.settings import compile_config
@@ -42,7 +42,7 @@ from ckpttool.conversion.payload import (
     reversed_kernels,
 )
 from ckpttool.conversion.targets import FORMS, Payload
-from ckpttool.conversion.weights import cudnn
+from ckpttool.conversion.weights import cudnn, shared_layers
 from ckpttool.conversion.weights.own_classes import OwnWeights, is_of_layer, own_weights, with_own
 from ckpttool.conversion.weights.placement import PlacedWeight, placed_weights
 from ckpttool.errors import CheckpointError, ConversionError
@@ -177,9 +177,8 @@ def _rewritten(
     architecture = open_axes.with_known_sizes(architecture, align(checkpoint, architecture), journal)
     architecture = graph_vocabularies.with_vocabularies(architecture, checkpoint, journal)
     alignment = align(checkpoint, architecture)
-    origin = replace(
-        Origin.of(checkpoint, architecture.config, generation), summaries=adapted_layers.summaries(alignment)
-    )
+    summaries = adapted_layers.summaries(alignment)
+    origin = replace(Origin.of(checkpoint, architecture.config, generation), summaries=summaries)
     rewritten = rewrite(architecture, journal, options, origin)
     _check_calls(rewritten, FORMS[form].whole, journal)
     target = read_architecture(rewritten.config)
@@ -197,8 +196,9 @@ def _rewritten(
     own = own_weights(checkpoint, architecture, alignment, rewritten, part, form, journal)
     assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
     without = _check_vocabularies(part, assets, form, journal)
-    absent = (each for each in missing if each.path and each.label.rpartition("/")[0] not in without)
-    refuse_unmatched(absent, [each for each in alignment.left if each.path not in own.handled], part, journal)
+    absent = [each for each in missing if each.path and each.label.rpartition("/")[0] not in without]
+    if not shared_layers.check(checkpoint, architecture, alignment, absent, journal):
+        refuse_unmatched(absent, [each for each in alignment.left if each.path not in own.handled], part, journal)
     content = _content(part, placed, own)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:
@@ -209,7 +209,7 @@ def _rewritten(
         content = Content({**content.weights, **optimizer_variables}, {**content.names, **own_name})
     if options.optimizer and options.compiled and not journal.refusals:
         _note_left_state(checkpoint, form, optimizer is not None, journal)
-        _note_inner_state(checkpoint, content.weights, journal)
+        _note_inner(checkpoint, architecture, form, content.weights, journal)
     layers = with_own(layers_of(part, placed), own, placed, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
@@ -226,9 +226,13 @@ def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal:
         journal.lose(STATE, f"its state, {count:,} arrays: the new model is compiled without an optimizer")
 
 
-def _note_inner_state(checkpoint: Checkpoint, written: Container[str], journal: Journal) -> None:
-    """Note the state of the optimizers of models in the model, such as the discriminator of a GAN, which a rewritten
-    model does not get."""
+def _note_inner(
+    checkpoint: Checkpoint, architecture: Architecture, form: str, written: Container[str], journal: Journal
+) -> None:
+    """Note the compile settings of models in the model, such as the discriminator of a GAN, or else the state of their
+    optimizers, which a rewritten model does not get."""
+    if FORMS[form].whole and nested_settings.note(architecture, journal):
+        return
     counts = Counter[str]()
     for weight in checkpoint.section(Section.OTHER):
         if weight.shape and weight.path not in written and is_of_inner_optimizer(split(weight.path)):

@@ -106,9 +106,9 @@ def as_keras_3(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 def section_of(parts: tuple[str, ...]) -> Section:
     """The section of a weight, by the first part of its path. The variables of metrics that a layer of Keras 2.12 to
-    2.15 added itself (`add_metric`) are state of metrics, too; those of the optimizer of a model in the model, which
-    was compiled itself, as the discriminator of a GAN, are no weights."""
-    if _OF_LAYER in parts:
+    2.15 added itself (`add_metric`) are state of metrics, too, and so are those of a model in the model, which was
+    compiled itself, as the discriminator of a GAN. The variables of the optimizer of such a model are no weights."""
+    if _OF_LAYER in parts or _is_of_inner("metrics", parts):
         return Section.METRICS
     if is_of_inner_optimizer(parts):
         return Section.OTHER
@@ -117,7 +117,12 @@ def section_of(parts: tuple[str, ...]) -> Section:
 
 def is_of_inner_optimizer(parts: tuple[str, ...]) -> bool:
     """Whether a path is that of a variable of the optimizer of a model inside the model."""
-    return "optimizer" in parts[1:-2]
+    return _is_of_inner("optimizer", parts)
+
+
+def _is_of_inner(attribute: str, parts: tuple[str, ...]) -> bool:
+    """Whether a path leads through an attribute of a model inside the model; a layer may have a class of that name."""
+    return any(part == attribute and parts[at] not in CONTAINERS for at, part in enumerate(parts[1:-2]))
 
 
 def object_names(tree: Tree) -> Names:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ckpttool.conversion.config.nested_layers import Nested, is_layer
+from ckpttool.conversion.config.nested_layers import MAX_NESTING, Nested, is_layer
 from ckpttool.conversion.config.result import Rewritten, Unfilled
 from ckpttool.errors import ConfigError
-from ckpttool.model.arguments import MAX_DEPTH, Args
+from ckpttool.model.arguments import Args
 from ckpttool.model.buildability.lookup import is_of_keras
 from ckpttool.model.buildability.names import legacy_layer, operation_module, public_module
 from ckpttool.model.layers.beyond import BEYOND, beyond
@@ -19,8 +19,6 @@ Replace = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
 
 MODULES: Mapping[str, str] = MappingProxyType({"Functional": "keras.src.models.functional", "Sequential": "keras"})
 """The modules of Keras 3.15's models in configs, which legacy files leave out."""
-
-_MAX_NESTING = 4 * MAX_DEPTH
 
 
 def unchanged_config(config: Any, replace: Replace, without_function: Iterable[Unfilled]) -> Rewritten:
@@ -42,8 +40,8 @@ class _Walk:
 
     def config(self, value: Any, path: tuple[str, ...] = (), depth: int = 0) -> Any:
         """A value of the config, without code. `path` are the names of the layers around it. Raises ConfigError."""
-        if depth > _MAX_NESTING:
-            raise ConfigError(f"a config nested more than {_MAX_NESTING} deep", where="/".join(path))
+        if depth > MAX_NESTING:
+            raise ConfigError(f"a config nested more than {MAX_NESTING} deep", where="/".join(path))
         if isinstance(value, list):
             return [self.config(item, path, depth + 1) for item in value]
         if not isinstance(value, Mapping):

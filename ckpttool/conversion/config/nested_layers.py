@@ -1,15 +1,19 @@
 """Layers anywhere in the config of a class of the user's own, from which Keras 3 has to make them, too."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ckpttool.model.arguments import MAX_DEPTH
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.layers.table import WEIGHTLESS
+from ckpttool.paths import join_path
 
 LIVE = "--arch package.module:function"
 """The option that gives a conversion a model which only the user's own code can make."""
+
+MAX_NESTING = 4 * MAX_DEPTH
+"""The depth of nested objects and lists in a config down to which it is read."""
 
 Rewrite = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -47,6 +51,23 @@ def is_layer(entry: Mapping[str, Any]) -> bool:
     if not isinstance(config, Mapping):
         return isinstance(config, list) and entry["class_name"] == "Sequential"
     return isinstance(config.get("name"), str) and any(key in config for key in ("layers", "trainable"))
+
+
+def nested_entries(config: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The entries of all layers in a model, with their labels, the names down to each; none of compile settings."""
+    stack = [("", config, 0)]
+    while stack:
+        label, value, depth = stack.pop()
+        if depth > MAX_NESTING:
+            continue
+        if isinstance(value, list):
+            stack.extend((label, item, depth + 1) for item in reversed(value))
+        elif isinstance(value, Mapping):
+            if depth and is_layer(value) and isinstance(value["config"], Mapping):
+                label = join_path(label, value["config"]["name"])
+                yield label, value
+            inner = [item for key, item in value.items() if key != "compile_config"]
+            stack.extend((label, item, depth + 1) for item in reversed(inner))
 
 
 def unbuilt(entry: Mapping[str, Any]) -> dict[str, Any]:
