@@ -1,5 +1,7 @@
 """Calls of old graphs as Keras 3 takes them."""
 
+import base64
+import marshal
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,11 @@ def today(class_name: str, call: Call, **config: Any) -> tuple[Call, Journal]:
     """A call of a layer today, and what was noted."""
     journal = Journal()
     return keras3_call(Args(class_name, {"name": "layer", **config}), call, "layer", journal), journal
+
+
+def code(function: Any) -> str:
+    """The code of a function as Keras stores it."""
+    return base64.b64encode(marshal.dumps(function.__code__)).decode()
 
 
 @pytest.mark.parametrize(
@@ -65,6 +72,10 @@ def test_arguments_that_ask_for_nothing_go() -> None:
         ("Sequential", {"layers": [{"class_name": "GaussianNoise", "config": {"stddev": 1.0}}]}, True),
         ("Mine", {}, True),
         ("Dense", {"units": 2}, False),
+        ("Lambda", {"function": [code(lambda x, training=None: x), None, None]}, True),
+        ("Lambda", {"function": [code(lambda x: x * 2), None, None]}, False),
+        ("Lambda", {"function": "by_name", "function_type": "function"}, True),
+        ("Sequential", {"layers": [{"class_name": "Lambda", "config": {"function": code(lambda x: x)}}]}, False),
     ],
 )
 def test_training_that_a_call_states(class_name: str, config: dict[str, Any], differs: bool) -> None:

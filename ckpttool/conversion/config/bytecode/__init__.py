@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ckpttool.conversion.config.bytecode.arithmetic import MAX_TEXT, Formula, formula, number_text
-from ckpttool.conversion.config.bytecode.code_objects import MAX_BYTES, read
+from ckpttool.conversion.config.bytecode.code_objects import MAX_BYTES, Code, read
 from ckpttool.conversion.config.bytecode.instructions import VERSIONS, Version
 from ckpttool.escape import printable
 
-__all__ = ["computed"]
+__all__ = ["computed", "may_take"]
 
 _CODE_OBJECT = ("c", "\xe3")  # how marshalled code begins, where it is not in base64
 
@@ -29,6 +29,16 @@ def computed(function: Any, arguments: Any = None) -> str | None:
     notes += ["in Python 2, whose / of integers rounds down"] if expression.rounds else []
     text = expression.text + (f" ({'; '.join(notes)})" if notes else "")
     return printable(text) if len(text) <= MAX_TEXT else None
+
+
+def may_take(function: Any, argument: str) -> bool:
+    """Whether a function that Keras stored takes an argument of this name. One whose code cannot be read, or that is
+    stored by its name, may."""
+    code, _ = _parts(function)
+    raw = _bytes(code) if isinstance(code, str) else None
+    codes = [_read(version, raw) for version in VERSIONS] if raw else []
+    variables = [code.variables for code in codes if code is not None]
+    return not variables or any(argument in names for names in variables)
 
 
 def _parts(function: Any) -> tuple[Any, Any]:
@@ -57,9 +67,17 @@ def _formula(text: str) -> Formula | None:
 
 
 def _by(version: Version, raw: bytes) -> Formula | None:
+    code = _read(version, raw)
     try:
-        return formula(read(raw, version.layout), version)
-    except ValueError:  # not the code of this version, damaged, or more than arithmetic
+        return formula(code, version) if code is not None else None
+    except ValueError:  # more than arithmetic
+        return None
+
+
+def _read(version: Version, raw: bytes) -> Code | None:
+    try:
+        return read(raw, version.layout)
+    except ValueError:  # not the code of this version, damaged, or of a function with *args
         return None
 
 
