@@ -48,6 +48,7 @@ LIVE = frozenset(
     verification/test_dropped_axis.py
     verification/test_inner_optimizers.py
     verification/test_legacy_state.py
+    verification/test_skipped_state.py
     verification/test_unlisted.py
     verification/test_verify_against_keras.py
     """.split()

@@ -253,6 +253,7 @@ def verdict(result: VerifyResult, style: Style) -> str:
             "matched": len(result.matched),
             "findings": [_object(finding) for finding in result.findings],
             "skipped": [slot.label for slot in result.skipped],
+            "skipped_state": result.skipped_state,
             "unchecked": [weight.path for weight in result.unchecked],
             "opaque": [asdict(part) for part in result.opaque],
         }

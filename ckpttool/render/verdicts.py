@@ -58,7 +58,7 @@ def _by_keras(result: VerifyResult) -> str:
     if result.of_weights and result.keras == "loads":
         return _INTO_THESE
     if support is None or not (support.obstacles or result.keras == "loads uncompiled"):
-        return f"{_KERAS[result.keras]}{_custom_objects(result)}"
+        return f"{_KERAS[result.keras]}{_custom_objects(result)}{_without_state(result)}"
     obstacles = support.obstacles or support.buildability.compile_obstacles
     why = printable(obstacles[0].description, 300) + (f"; and {len(obstacles) - 1:,} more" if obstacles[1:] else "")
     if support.by_writer_alone:
@@ -73,6 +73,13 @@ def _imitated(result: VerifyResult, writer: str) -> str:
         return ""
     unread = "" if writer == "Keras 2" else f", since {writer} reads no file of this layout"
     return f"; what is judged is how Keras 3 loads the weights then{unread}"
+
+
+def _without_state(result: VerifyResult) -> str:
+    """A phrase with the reason why Keras begins with a new state of the optimizer of a whole model."""
+    if not (result.keras == "loads" and result.skipped_state and result.is_of_one_file):
+        return ""
+    return f", with a warning and a new state of the optimizer ({printable(result.skipped_state, 300)})"
 
 
 def _custom_objects(result: VerifyResult) -> str:

@@ -16,6 +16,7 @@ from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Opaque, Spec, SpecSlot
 from ckpttool.verification.pairs import Pairing
 
+_SKIPPED = "Keras skips them all"
 _OLD_LIST = "_layer_checkpoint_dependencies"  # the name of `layers` in files of Keras 2.12 and 2.13
 
 
@@ -176,10 +177,18 @@ def state(spec: Spec, checkpoint: Checkpoint, skip_mismatch: bool = False) -> Pa
     return pairing.skip_objects() if skip_mismatch else pairing.finish()
 
 
+def reason_for_skipped_state(state: Pairing, checkpoint: Checkpoint) -> str:
+    """The reason why Keras skips the variables that the optimizer keeps for weights; empty where it does not, or where
+    the file has none, as of a model that was not trained."""
+    whys = (why for _, why in (*state.missing, *state.unexpected) if _SKIPPED in why)
+    trained = any(weight.shape for weight in checkpoint.section(Section.OPTIMIZER))
+    return next(whys, "") if trained else ""
+
+
 def _pair_state(pairing: Pairing, slots: list[SpecSlot], stored: dict[str, Weight], scaled: str) -> None:
     """Pair the variables of one optimizer."""
     if len(stored) != len(slots):
-        count = f"the optimizer has {len(slots)} variables, the file {len(stored)}: Keras skips them all{scaled}"
+        count = f"the optimizer has {len(slots)} variables, the file {len(stored)}: {_SKIPPED}{scaled}"
         pairing.missing.extend((slot, count) for slot in slots[len(stored) :])
         pairing.unexpected.extend((weight, count) for weight in list(stored.values())[len(slots) :])
         return

@@ -145,6 +145,7 @@ def _verified(
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=(*problems, *lost),
         skipped=tuple(_skipped(spec, pairing)),
+        skipped_state="" if allowed.optimizer else loaders.reason_for_skipped_state(state, checkpoint),
     )
 
 
