@@ -31,7 +31,7 @@ from ckpttool.conversion.targets import (
     scratch_for,
     write,
 )
-from ckpttool.errors import ConversionError, CorruptFileError, NoKerasError, ProofError
+from ckpttool.errors import CheckpointError, ConfigError, ConversionError, CorruptFileError, NoKerasError, ProofError
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.write.archive import DIRECTORY
 from ckpttool.formats.write.block_copy import Progress, silent
@@ -161,7 +161,11 @@ def _planned(
     with open_checkpoint(source) as opened:
         opened.require_one_view()
         checkpoint = _with_backend(checkpoint_of(opened, options.part) if options.part else opened, source_backend)
-        prepared = prepare(checkpoint, architecture, form, options, journal)
+        try:
+            prepared = prepare(checkpoint, architecture, form, options, journal)
+        except CheckpointError as error:
+            place = arch if isinstance(error, ConfigError) and isinstance(arch, str | os.PathLike) else source
+            raise error.at(path=os.fspath(place)) from error.__cause__
         lambdas.check(options.functions, journal.lambdas)
         if FORMS[form].whole and not journal.refusals:
             refuse_unbuildable(prepared.payload.model.config, journal)

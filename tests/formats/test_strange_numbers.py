@@ -4,7 +4,6 @@ import json
 import math
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,9 @@ from ckpttool.conversion import plan
 from ckpttool.errors import CheckpointError
 from ckpttool.inspection.info import describe
 from ckpttool.inspection.listing import Choice, list_checkpoint
+from ckpttool.render import INFO_OUTPUTS, LISTING_OUTPUTS, VERIFY_OUTPUTS, Style
+from ckpttool.render.checks import CHECK_OUTPUTS
+from ckpttool.render.conversions import CONVERSION_OUTPUTS
 from tests.samples import FIXTURES, members, zipped
 from tests.speeds import examples
 
@@ -30,9 +32,9 @@ def operations() -> dict[str, Callable[[Path], object]]:
     good = FIXTURES / "keras3/mlp.keras"
 
     def opened(operation: Callable[[ckpttool.Checkpoint], object]) -> Callable[[Path], object]:
-        def run(path: Path) -> None:
+        def run(path: Path) -> object:
             with ckpttool.open(path) as checkpoint:
-                operation(checkpoint)
+                return operation(checkpoint)
 
         return run
 
@@ -56,6 +58,13 @@ ARCHIVES = ("keras3/cnn.keras", "keras2.15/wrappers.keras", "keras3/lookup.keras
 LEGACY = ("keras2.2/recurrent.h5", "keras1.2/bidirectional.h5", "keras2.15/nested.h5", "keras3/cnn.h5")
 ATTRIBUTED = ("keras0.3/mlp_weights.hdf5", "keras1.2/mlp.h5", "keras2.15/mlp.h5", "keras3/mlp.weights.h5")
 COMMANDS = {name: run for name, run in operations().items() if name not in ("diff",)}
+SHOWN: dict[str, Callable[[Any], str]] = {
+    "ls": lambda found: LISTING_OUTPUTS["json"](found, Style()),
+    "info": lambda found: INFO_OUTPUTS["json"](found, Style()),
+    "verify": lambda found: VERIFY_OUTPUTS["json"](found, Style()),
+    "plan": lambda found: CONVERSION_OUTPUTS["json"](found, Style()),
+    "check": lambda found: CHECK_OUTPUTS["json"](found, Style()),
+}
 FEW = settings(
     max_examples=examples(12),
     deadline=None,
@@ -66,10 +75,21 @@ FEW = settings(
 
 
 def check(path: Path) -> None:
-    """Every command on the file; nothing but a `CheckpointError` may come of it."""
-    for run in COMMANDS.values():
-        with suppress(CheckpointError):
-            run(path)
+    """Every command on the file gives a result or a `CheckpointError`, which names the file."""
+    for name, run in COMMANDS.items():
+        error: CheckpointError | None = None
+        found: object = None
+        try:
+            found = run(path)
+        except CheckpointError as caught:
+            error = caught
+        assert (error is None) != (found is None)
+        assert error is None or path.name in str(error), f"{name}: {error}"
+        assert found is None or name not in SHOWN or json.loads(SHOWN[name](found), parse_constant=_unknown)
+
+
+def _unknown(constant: str) -> None:
+    pytest.fail(f"{constant} is no JSON")
 
 
 def changed(value: Any, draw: Callable[[Any], Any]) -> Any:
