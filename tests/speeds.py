@@ -33,8 +33,6 @@ LIVE = frozenset(
     conversion/test_saved_models.py
     formats/write/test_live.py
     habits/test_habits.py
-    model/buildability/test_answers.py
-    model/buildability/test_constructors.py
     model/buildability/test_names.py
     model/generations/test_live.py
     model/live/test_user_function.py
@@ -69,6 +67,7 @@ LONG: tuple[str, ...] = (
     "test_action.py::test_install",
     "test_docs.py::test_console_blocks_show_what_is_printed[guide.md]",
     "test_docs.py::test_python_blocks_run",
+    "model/buildability/test_constructors.py::test_current",
     "render/test_browser.py",
     "test_hostile.py",
     "test_notebook.py::test_the_notebook_of_the_documentation",

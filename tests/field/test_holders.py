@@ -11,9 +11,7 @@ import pytest
 from ckpttool import Architecture, verify
 from ckpttool.conversion import convert, plan
 from tests.corpus import FIELD, needs_field
-from tests.live import keras as live_keras
-
-keras: Any = live_keras()
+from tests.live import keras
 
 pytestmark = [needs_field, pytest.mark.filterwarnings("ignore")]
 
@@ -31,24 +29,24 @@ def test_a_class_whose_config_holds_a_layer_is_refused() -> None:
     assert all("--arch package.module:function" in refusal.what for refusal in found.refusals)
 
 
-class Scale(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
+def scale() -> Any:
     """The class of c37, ported."""
 
-    def __init__(self, by: float = 2.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.by = by
+    class Scale(keras().layers.Layer):  # type: ignore[misc, unused-ignore]
+        def __init__(self, by: float = 2.0, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.by = by
 
-    def build(self, shape: Any) -> None:
-        """Makes its weight."""
-        self.w = self.add_weight(name="w", shape=(shape[-1],))
+        def build(self, shape: Any) -> None:
+            self.w = self.add_weight(name="w", shape=(shape[-1],))
 
-    def call(self, x: Any) -> Any:
-        """x times the weight."""
-        return x * self.w * self.by
+        def call(self, x: Any) -> Any:
+            return x * self.w * self.by
 
-    def get_config(self) -> dict[str, Any]:
-        """With the factor."""
-        return {**super().get_config(), "by": self.by}
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "by": self.by}
+
+    return Scale
 
 
 @pytest.mark.parametrize("name", ["c37_custom.h5", "c37_custom.keras"])
@@ -56,8 +54,8 @@ def test_an_own_class_keeps_its_weights(name: str, tmp_path: Path) -> None:
     """The group of a `.keras` is copied as it is; that a legacy list is the layer's own is a guess."""
     found = convert(FIELD / name, tmp_path / "new.keras")
     assert [guess.where for guess in found.guesses] == (["own classes"] if name.endswith(".h5") else [])
-    objects = {"mine>Scale": Scale, "mine>act": lambda x: keras.ops.relu(x) - 0.1}
-    model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=objects)
+    objects = {"mine>Scale": scale(), "mine>act": lambda x: keras().ops.relu(x) - 0.1}
+    model = keras().saving.load_model(tmp_path / "new.keras", custom_objects=objects)
     np.testing.assert_allclose(*predicted(model, "c37_custom"), atol=1e-6)
 
 
@@ -65,10 +63,10 @@ def test_weights_of_a_parallel_model_go_into_the_single_one(tmp_path: Path) -> N
     """All stand in one nested model; that it is the architecture is a guess, which names the pattern."""
     found = convert(FIELD / "c02_multi_gpu_weights.h5", tmp_path / "new.keras", arch=FIELD / "c02_single.json")
     assert "multi_gpu_model" in found.guesses[0].what
-    model = keras.saving.load_model(tmp_path / "new.keras")
+    model = keras().saving.load_model(tmp_path / "new.keras")
     np.testing.assert_allclose(*predicted(model, "c02_multi_gpu"), atol=1e-6)
     convert(FIELD / "c02_multi_gpu_weights.h5", tmp_path / "again.keras", arch=Architecture.from_model(model))
-    model = keras.saving.load_model(tmp_path / "again.keras")
+    model = keras().saving.load_model(tmp_path / "again.keras")
     np.testing.assert_allclose(*predicted(model, "c02_multi_gpu"), atol=1e-6)
 
 
@@ -102,7 +100,7 @@ def test_the_towers_of_a_parallel_model_are_stripped(tmp_path: Path) -> None:
     """The config has the pattern, so that the model inside is no guess; its Lambdas need no function."""
     found = convert(parallel(tmp_path / "old.h5"), tmp_path / "new.keras")
     assert (found.edits[0].edit.name, found.guesses) == ("strip-towers", ())
-    model = keras.saving.load_model(tmp_path / "new.keras")
+    model = keras().saving.load_model(tmp_path / "new.keras")
     np.testing.assert_allclose(*predicted(model, "c02_multi_gpu"), atol=1e-6)
 
 
@@ -112,19 +110,20 @@ def test_other_lambdas_are_no_towers(tmp_path: Path) -> None:
     assert [refusal.where for refusal in found.refusals] == ["lambda_1", "lambda_2"]
 
 
+CUDNN = np.random.RandomState(1).uniform(-1, 1, (3, 4, 6, 5))
 AS_LSTM = [[0.013019762933254242, 0.28821897506713867]]
 """What Keras 2.2.4 predicts first with c03_plain.json, into which it loaded the weights for cuDNN."""
 
 
 def test_weights_for_cudnn_go_into_layers_for_any_device(tmp_path: Path) -> None:
     """Of a JSON and of a live model, in Bidirectional, TimeDistributed and a nested model."""
-    source, inputs = FIELD / "c03_cudnn_weights.h5", np.random.RandomState(1).uniform(-1, 1, (3, 4, 6, 5))
+    source = FIELD / "c03_cudnn_weights.h5"
     found = convert(source, tmp_path / "new.keras", arch=FIELD / "c03_plain.json")
     assert [edit.edit.name for edit in found.edits].count("lay-out-cudnn-weights") == 5
-    model = keras.saving.load_model(tmp_path / "new.keras")
-    np.testing.assert_allclose(model.predict(inputs.astype("float32"), verbose=0)[:1], AS_LSTM, atol=1e-6)
+    model = keras().saving.load_model(tmp_path / "new.keras")
+    np.testing.assert_allclose(model.predict(CUDNN.astype("float32"), verbose=0)[:1], AS_LSTM, atol=1e-6)
     convert(source, tmp_path / "again.keras", arch=Architecture.from_model(model))
-    again = keras.saving.load_model(tmp_path / "again.keras")
+    again = keras().saving.load_model(tmp_path / "again.keras")
     assert all(np.array_equal(one, other) for one, other in zip(model.weights, again.weights, strict=True))
 
 
@@ -139,13 +138,13 @@ def test_weights_of_layers_for_any_device_go_into_those_for_cudnn(tmp_path: Path
     """Keras 2 loads them there too; the layer that takes the place of the one for cuDNN has them as they are."""
     plain = json.loads((FIELD / "c03_plain.json").read_text())
     convert(FIELD / "c03_cudnn_weights.h5", tmp_path / "plain.keras", arch=FIELD / "c03_plain.json")
-    made = keras.saving.load_model(tmp_path / "plain.keras")
+    made = keras().saving.load_model(tmp_path / "plain.keras")
     with h5py.File(tmp_path / "plain.h5", "w") as file:
-        keras.src.legacy.saving.legacy_h5_format.save_weights_to_hdf5_group(file, made)
+        keras().src.legacy.saving.legacy_h5_format.save_weights_to_hdf5_group(file, made)
         file.attrs["keras_version"] = "2.2.4"
     (tmp_path / "cudnn.json").write_text(
         json.dumps(plain).replace('"class_name": "LSTM"', '"class_name": "CuDNNLSTM"').replace('"GRU"', '"CuDNNGRU"')
     )
     convert(tmp_path / "plain.h5", tmp_path / "new.keras", arch=tmp_path / "cudnn.json")
-    model = keras.saving.load_model(tmp_path / "new.keras")
+    model = keras().saving.load_model(tmp_path / "new.keras")
     assert all(np.array_equal(one, other) for one, other in zip(model.weights, made.weights, strict=True))
