@@ -52,7 +52,7 @@ def architecture(path: Path) -> Path | None:
     return next((found for found in beside if found.exists() and found != path), None)
 
 
-def pairs(folder: Path, scratch: Path, suffix: str = ".keras") -> Iterator[Pair]:
+def conversions(folder: Path, scratch: Path, suffix: str = ".keras") -> Iterator[Pair]:
     """The checkpoints in a folder that convert, each with what was made of it."""
     found = [*folder.rglob("*"), *unpacked(folder, scratch).rglob("*")]
     for at, source in enumerate(sorted(path for path in found if path.is_file() and path.name.endswith(SUFFIXES))):

@@ -1,7 +1,9 @@
 """A checkpoint and what `convert` made of it are the same in meaning, for all that are here; a real change is found."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +16,37 @@ from ckpttool.comparison import Diff, Scope
 from ckpttool.comparison.change import CONNECTION
 from ckpttool.equivalence import diff
 from tests.corpus import needs_corpus, needs_corpus_2, needs_field
-from tests.equivalence.sources import CORPORA, FOLDERS, Pair, in_memory, opened, pairs
+from tests.equivalence.sources import CORPORA, FOLDERS, Pair, conversions, in_memory, opened
 from tests.samples import FIXTURES
 
 _NEEDED = {"corpus": needs_corpus, "corpus_2": needs_corpus_2, "field": needs_field}
+MODELS = [
+    pytest.param(FIXTURES / name, id=name, marks=pytest.mark.xdist_group(f"converted {name}")) for name in FOLDERS
+]
+"""The folders; what is asked of one is asked in one process, which converts what is in it once."""
 PLACES = [
-    *(pytest.param(FIXTURES / name, ".keras", id=name) for name in FOLDERS),
+    *(pytest.param(*each.values, ".keras", id=each.id, marks=each.marks) for each in MODELS),
     *(pytest.param(FIXTURES / name, ".weights.h5", id=f"{name}, weights") for name in ("gone", "keras1.2", "keras2.2")),
     *(pytest.param(FIXTURES / name, ".h5", id=f"{name}, legacy") for name in ("keras2.15", "keras3", "resume")),
     *(pytest.param(path, ".keras", id=name, marks=_NEEDED[name]) for name, path in CORPORA.items()),
 ]
+GRAPHS = {"keras1.2", "keras2.15", "keras2.2", "old_models"}
 MASKED = "local2d_2_"
 """Kernels of LocallyConnected that hold numbers without a meaning, outside of the mask that it multiplies them by."""
+
+
+Conversions = Callable[..., list[Pair]]
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Conversions:
+    """The conversions of a folder to a suffix, made once for all tests of a process, which read them."""
+
+    @cache
+    def made(folder: Path, suffix: str = ".keras") -> list[Pair]:
+        return list(conversions(folder, tmp_path_factory.mktemp("converted"), suffix))
+
+    return made
 
 
 def compared(pair: Pair, a: Path | Checkpoint, b: Path | Checkpoint) -> Diff:
@@ -42,10 +63,10 @@ def differences(result: Diff) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(("folder", "suffix"), PLACES)
-def test_the_same_in_meaning(folder: Path, suffix: str, tmp_path: Path) -> None:
+def test_the_same_in_meaning(folder: Path, suffix: str, pairs: Conversions) -> None:
     """Nothing is different between a source and its conversion, in whichever order, nor to a second conversion."""
     wrong = {}
-    for pair in pairs(folder, tmp_path, suffix):
+    for pair in pairs(folder, suffix):
         for ends in ((pair.source, pair.target), (pair.target, pair.source), (pair.target, pair.target)):
             found = differences(compared(pair, *ends))
             if found:
@@ -70,11 +91,11 @@ def trainable(checkpoint: Checkpoint) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("folder", [FIXTURES / name for name in FOLDERS], ids=FOLDERS)
-def test_one_number_is_found(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", MODELS)
+def test_one_number_is_found(folder: Path, pairs: Conversions) -> None:
     """One changed number of one weight on either side is told of that weight, and of nothing else."""
     wrong = {}
-    for pair in pairs(folder, tmp_path):
+    for pair in pairs(folder):
         source, target = opened(pair.source), opened(pair.target)
         for path in [] if MASKED in str(pair) else trainable(source)[:: max(1, len(source) // 2)]:
             result = compared(pair, mutated(source, path), target)
@@ -101,11 +122,11 @@ def top_layers(config: Any) -> list[dict[str, Any]]:
     return [one["config"] for one in found if isinstance(one["config"], dict)]
 
 
-@pytest.mark.parametrize("folder", [FIXTURES / name for name in FOLDERS], ids=FOLDERS)
-def test_one_argument_is_found(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", MODELS)
+def test_one_argument_is_found(folder: Path, pairs: Conversions) -> None:
     """Another activation of one layer on either side is told as that, by the layer's name."""
     wrong = {}
-    for pair in pairs(folder, tmp_path):
+    for pair in pairs(folder):
         sides = [opened(pair.source), opened(pair.target)]
         for at, side in enumerate(sides):
             config = copy.deepcopy(side.config)
@@ -126,11 +147,11 @@ def ends_of(config: Any) -> list[Any]:
     return found if isinstance(found, list) and found and isinstance(found[0], list | str) else []
 
 
-@pytest.mark.parametrize("name", ["keras1.2", "keras2.15", "keras2.2", "old_models"])
-def test_one_connection_is_found(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", [each for each in MODELS if each.id in GRAPHS])
+def test_one_connection_is_found(folder: Path, pairs: Conversions) -> None:
     """Another layer as the output of a graph, on either side, is told as that."""
     wrong, count = {}, 0
-    for pair in pairs(FIXTURES / name, tmp_path):
+    for pair in pairs(folder):
         sides = [opened(pair.source), opened(pair.target)]
         for at, side in enumerate(sides):
             config = copy.deepcopy(side.config)
