@@ -267,6 +267,12 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
         """The weights of one section, in order."""
         return tuple(weight for weight in self.weights.values() if weight.section is section)
 
+    @property
+    def sections_inferred(self) -> bool:
+        """Whether the sections are concluded from the names of the weights: TensorFlow 1 stored nothing else."""
+        of_tensorflow = self.kind in ("tensorflow-checkpoint", "saved-model")
+        return of_tensorflow and self.object_graph is None and bool(self.weights)
+
     def require_one_view(self) -> None:
         """Raise UnsafeFileError where readers may see different contents in the file: no statement about it would be
         sure."""

@@ -52,6 +52,7 @@ class Namer:
     number only, as Keras 0.x did. `beside` are the names, by path, of weights stored beside a quantized kernel that the
     config does not mention. `problem` says why the slots are not known from the architecture; empty where they are.
     `several` are the layers whose weights' stored names begin with several scopes, those of the layers inside.
+    `guesses_sections` says that the sections of the weights are concluded from their names.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -60,6 +61,7 @@ class Namer:
     problem: str = ""
     beside: Mapping[str, str] = field(default_factory=dict)
     several: frozenset[str] = frozenset()
+    guesses_sections: bool = False
     _by_path: dict[str, Layer] = field(init=False)
     _by_place: dict[tuple[str, ...], Layer] = field(init=False)
 
@@ -68,16 +70,16 @@ class Namer:
         """The namer of a checkpoint, with its own architecture or another."""
         several = _several_scopes(checkpoint.section(Section.MODEL))
         if architecture is None or not architecture.layers:
-            return cls(several=several)
+            return cls(several=several, guesses_sections=checkpoint.sections_inferred)
         from ckpttool.alignment.alignment import align  # the table of layers is not needed by every listing
 
-        numbered = checkpoint.kind == "keras0-weights"
+        numbered, guessed = checkpoint.kind == "keras0-weights", checkpoint.sections_inferred
         try:
             alignment = align(checkpoint, architecture)
             slots, beside = alignment.by_path(), _beside_kernels(alignment)
-            return cls(architecture.layers, slots, numbered, beside=beside, several=several)
+            return cls(architecture.layers, slots, numbered, "", beside, several, guessed)
         except CheckpointError as error:
-            return cls(architecture.layers, {}, numbered, error.what, several=several)
+            return cls(architecture.layers, {}, numbered, error.what, {}, several, guessed)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_path", {layer.path: layer for layer in self.layers})
@@ -86,7 +88,7 @@ class Namer:
     def name(self, weight: Weight) -> Name:
         """The names of a weight."""
         if weight.section is not Section.MODEL:
-            return Name(weight.section.value, weight.name or weight.path)
+            return Name(weight.section.value, weight.name or weight.path, inferred=self.guesses_sections)
         place = self.places.get(weight.path)
         if weight.name is not None:
             return self._known(Name(weight.layer or "", self._short(weight)), place)

@@ -55,7 +55,7 @@ class Info(Displayed):
 
     `layers` is the number of layers; None where neither a config nor the file lists them. `layouts` are the inputs that
     take "ragged" or "sparse" tensors, with that word. `is_of_keras` says that a class which lists no layers is one
-    of Keras's own.
+    of Keras's own. `sections_inferred` says that the file does not state the sections of its weights.
     """
 
     path: Path
@@ -84,6 +84,7 @@ class Info(Displayed):
     is_of_keras: bool = False
     saved_model: SavedModel | None = None
     cost: "Cost | None" = None
+    sections_inferred: bool = False
 
     def __repr__(self) -> str:
         model = f", {self.model_class} {self.model_name!r}" if self.model_class else ""
@@ -125,6 +126,7 @@ def describe(checkpoint: Checkpoint, cost: "Given | None" = None) -> Info:
         compiled=dict(_compile_settings(checkpoint.training_config)),
         optimizer=optimizer_of(checkpoint),
         totals=listing.totals,
+        sections_inferred=listing.sections_inferred,
         trainable=listing.trainable,
         non_trainable=listing.non_trainable,
         dtypes=_dtypes(checkpoint),

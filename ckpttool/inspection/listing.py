@@ -85,7 +85,7 @@ class Listing(Displayed):
     `trainable` and `non_trainable` are the sums over the model's trainable and non-trainable weights, as far as the
     config says; None without a config. `assets` are the files of layers that are stored beside the weights, by path,
     with their sizes in bytes. `graph` has the output shapes and connections of layers by name, if asked for, and `cost`
-    the cost of a run.
+    the cost of a run. `sections_inferred` says that the file does not state the sections of its weights.
     """
 
     path: Path
@@ -102,6 +102,7 @@ class Listing(Displayed):
     notes: tuple[str, ...] = ()
     assets: Mapping[str, int] = field(default_factory=dict)
     cost: Cost | None = None
+    sections_inferred: bool = False
 
     def __repr__(self) -> str:
         return (
@@ -204,6 +205,7 @@ def list_checkpoint(
         producer=checkpoint.producer,
         rows=measured,
         totals=_totals(checkpoint),
+        sections_inferred=checkpoint.sections_inferred,
         trainable=_total_where(model, True),
         non_trainable=_total_where(model, False),
         layers=architecture.layers if architecture and choice.everything else (),

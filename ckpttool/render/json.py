@@ -80,14 +80,13 @@ def _identity(result: Listing | Info) -> dict[str, Any]:
         "format": FORMATS[result.kind].title,
         "size": result.size,
         "producer": _producer(result.producer),
+        **({"sections_inferred": True} if result.sections_inferred else {}),
     }
 
 
 def _by_training(result: Listing | Info) -> dict[str, Any]:
-    return {
-        "trainable": None if result.trainable is None else _total(result.trainable),
-        "non_trainable": None if result.non_trainable is None else _total(result.non_trainable),
-    }
+    sums = {"trainable": result.trainable, "non_trainable": result.non_trainable}
+    return {key: None if total is None else _total(total) for key, total in sums.items()}
 
 
 def _producer(who: Producer) -> dict[str, Any]:

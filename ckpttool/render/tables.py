@@ -158,13 +158,20 @@ def totals(listing: Listing) -> list[str]:
     """The sums under a listing, one line a section."""
     lines = []
     for section, total in listing.totals.items():
-        lines.append(f"{section.value:<10}{_sum(total)}")
+        lines.append(f"{pretty_section(section, listing.sections_inferred):<10}{_sum(total)}")
         if section is Section.MODEL and listing.trainable and listing.non_trainable:
             lines.append(f"  {by_training(listing)}")
     lines += _assets(listing.assets) + cost_lines(listing.cost)
-    if any(row.inferred for row in listing.rows):
+    if any(row.inferred and row.weight.section is Section.MODEL for row in listing.rows):
         lines.append("~ the name is not stored; it is inferred from the config or the path")
+    if listing.sections_inferred:
+        lines.append("~ the section is not stored; it is inferred from the names of the variables")
     return lines
+
+
+def pretty_section(section: Section, inferred: bool) -> str:
+    """The name of a section, marked where the file does not say what is in it."""
+    return f"~{section.value}" if inferred else section.value
 
 
 def _assets(files: Mapping[str, int]) -> list[str]:

@@ -42,6 +42,7 @@ _SIGNATURES = 10
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 _RED, _GREEN = "\x1b[31m", "\x1b[32m"
 _KERAS_3 = "Keras 3, which TensorFlow has from 2.16 on; weights for Keras 2: ckpttool convert MODEL for_keras_2.h5"
+_SECTION_GUESS = " (a guess by the names of variables)"
 _SECTION_LABELS = {
     Section.MODEL: "weights",
     Section.OPTIMIZER: "optimizer state",
@@ -172,7 +173,7 @@ def facts(result: Info) -> Iterator[tuple[str, str]]:
         yield label, f"{text} {result.layouts.get(name, '')}".rstrip()
     yield from _ends("output", result.outputs)
     for section, total in result.totals.items():
-        yield _SECTION_LABELS[section], _sum(total)
+        yield _SECTION_LABELS[section], _sum(total) + (_SECTION_GUESS if result.sections_inferred else "")
     if result.trainable is not None and result.non_trainable is not None:
         yield "parameters", by_training(result)
     for lookup, entries in result.lookups:

@@ -21,7 +21,7 @@ _OPTIMIZERS = frozenset({"optimizer", "_optimizer", "base_optimizer"})
 _METRICS = frozenset({"keras_api", "metrics", "_metrics", "_compile_metrics", "_loss_tracker"})
 _COPIES = "_all_variables"  # of an export by Keras 3, which stores every weight twice
 _COUNTER = "save_counter"
-_WORD_COUNTS = frozenset({"num_documents", "num_elements"})  # of what a layer was adapted to, up to TensorFlow 2.12
+_WORD_COUNTS = frozenset({"num_documents", "num_elements"})  # of what a layer was adapted to
 _GENERATOR_STATE = "_state_var"  # of a tf.random.Generator, which draws random numbers for a layer
 _ATTRIBUTES, _SLOTS = "/.ATTRIBUTES/", ".OPTIMIZER_SLOT"  # within keys, behind the names of objects
 _NAMELESS = re.compile(r"Variable(_[0-9]+)?")  # the name of a variable that was given none
@@ -34,6 +34,7 @@ _SLOT = re.compile(
 )
 _POWER = re.compile(r"(.*/)?beta[12]_power(_[0-9]+)?")
 _TRAINING = re.compile(r"training(_[0-9]+)?/[A-Za-z]+(_[0-9]+)?/.+")  # the scope of tf.keras's optimizers
+_SCOPES = 4  # before the name of a variable in that of its slot
 _GLOBAL_STEP = "global_step"
 
 
@@ -61,12 +62,24 @@ def _by_name(name: str, bundle: Bundle) -> Role:
     graph cannot be read, the name is a key of the graph."""
     if _ATTRIBUTES in name:
         return _by_key(name)
-    layer, _, last = name.rpartition("/")
-    owner = bundle.tensors.get(layer)
-    slot = owner is not None and _SLOT.fullmatch(last) is not None and owner.shape == bundle.tensors[name].shape
-    if slot or _POWER.fullmatch(name) or _TRAINING.fullmatch(name):
+    layer = name.rpartition("/")[0]
+    if _is_slot(name, bundle) or _POWER.fullmatch(name) or _TRAINING.fullmatch(name):
         return Role(Section.OPTIMIZER, None, name)
     return Role(Section.OTHER, None, name) if name == _GLOBAL_STEP else Role(Section.MODEL, layer, name)
+
+
+def _is_slot(name: str, bundle: Bundle) -> bool:
+    """Whether a tensor is an optimizer's state for a variable that is stored, too, in the same shape. Its name begins
+    with the scopes in which the optimizer was made, and goes on with that of the variable."""
+    variable, _, last = name.rpartition("/")
+    if _SLOT.fullmatch(last) is None:
+        return False
+    for _ in range(_SCOPES):
+        owner = bundle.tensors.get(variable)
+        if owner is not None and owner.shape == bundle.tensors[name].shape:
+            return True
+        variable = variable.partition("/")[2]
+    return False
 
 
 def _by_key(key: str) -> Role:
@@ -83,15 +96,16 @@ def _by_graph(graph: ObjectGraph) -> dict[str, Role]:
     sections = _sections(graph)
     owned = {key: (attribute, *sections[number]) for key, (number, attribute) in graph.owners.items()}
     own_names = Counter(entry.full_name for entry, section, _ in owned.values() if section is Section.MODEL)
-    return {key: _role(*entry, own_names) for key, entry in owned.items()}
+    counts = {child for node in graph.nodes for name, child in node.children if name in _WORD_COUNTS}
+    by_section = {key: _role(*entry, own_names) for key, entry in owned.items()}
+    return by_section | {key: Role(Section.OTHER) for key, (number, _) in graph.owners.items() if number in counts}
 
 
 def _role(attribute: Attribute, section: Section, path: Path, own_names: Counter[str]) -> Role:
     """The role of a tensor whose object is of that section and has that path; `own_names` are those of the model's
     variables, of which several may have the same."""
     name = attribute.full_name
-    counts = name.rpartition("/")[2] in _WORD_COUNTS
-    if counts or attribute.name != VALUE or path[-1:] in ((_COUNTER,), (_GENERATOR_STATE,)):
+    if attribute.name != VALUE or path[-1:] in ((_COUNTER,), (_GENERATOR_STATE,)):
         return Role(Section.OTHER, None, name or None)
     if _COPIES in path and not own_names[name]:
         section = Section.MODEL

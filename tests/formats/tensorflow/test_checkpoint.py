@@ -286,14 +286,18 @@ def test_names_and_layers() -> None:
     assert {layer for layer, _ in found} == {"deep", "both", "heads", "exit"}
 
 
+def by_names(folder: Path, *names: str) -> Path:
+    """A checkpoint of TensorFlow 1 with these scalars."""
+    tensors = [(name.encode(), writer.entry(1, [], 4 * n, 4)) for n, name in enumerate(sorted(names))]
+    return writer.write(folder, tensors, bytes(4 * len(names)))
+
+
 def test_names_of_tensorflow_1(tmp_path: Path) -> None:
-    """Without an object graph a tensor is called as its variable; what an optimizer adds to a name is its state."""
+    """Without an object graph a tensor is called as its variable; what an optimizer adds to a name is its state, also
+    behind the scope in which it was made."""
     names = ("beta1_power", "dense/kernel", "dense/kernel/Adam", "dense/kernel/Adam_1", "global_step", "other/Adam")
-    names += ("training/Adagrad/dense/kernel/accumulator",)
-    index = writer.write(
-        tmp_path, [(name.encode(), writer.entry(1, [], 4 * n, 4)) for n, name in enumerate(names)], bytes(28)
-    )
-    with ckpttool.open(index) as checkpoint:
+    names += ("training/Adagrad/dense/kernel/accumulator", "train/dense/kernel/Momentum", "train/beta2_power")
+    with ckpttool.open(by_names(tmp_path, *names)) as checkpoint:
         found = {name: (weight.section.value, weight.layer) for name, weight in checkpoint.items()}
     assert found == {
         "beta1_power": ("optimizer", None),
@@ -302,6 +306,8 @@ def test_names_of_tensorflow_1(tmp_path: Path) -> None:
         "dense/kernel/Adam_1": ("optimizer", None),
         "global_step": ("other", None),
         "other/Adam": ("model", "other"),
+        "train/beta2_power": ("optimizer", None),
+        "train/dense/kernel/Momentum": ("optimizer", None),
         "training/Adagrad/dense/kernel/accumulator": ("optimizer", None),
     }
 
@@ -381,6 +387,22 @@ def test_names_that_tell_nothing(tmp_path: Path) -> None:
     with ckpttool.open(writer.with_graph(tmp_path, message, ["a/k", "b/k", "free"])) as checkpoint:
         found = {path: (weight.layer, weight.name) for path, weight in checkpoint.items()}
     assert set(found.values()) == {(None, None)}
+
+
+def test_sections_by_names_are_marked(run: Callable[..., Any], tmp_path: Path) -> None:
+    """Sections that only the names of variables tell are guesses, and marked as such in text and JSON; those of an
+    object graph are not."""
+    index = by_names(tmp_path, "dense/kernel", "dense/kernel/Adam", "global_step")
+    shown = run("ls", index).out
+    assert {"~optimizer", "~model", "~other"} <= set(shown.split())
+    assert "~ the section is not stored; it is inferred from the names of the variables" in shown
+    assert "1 weight, 1 parameter, 4 B (a guess by the names of variables)" in run("info", index).out
+    document = json.loads(run("ls", index, "--output", "json").out)
+    assert document["sections_inferred"]
+    assert [row["inferred"] for row in document["weights"] if row["section"] != "model"] == [True]
+    assert json.loads(run("info", index, "--output", "json").out)["sections_inferred"]
+    of_objects = run("ls", MANAGED / "ckpt-40", "--output", "json").out
+    assert "sections_inferred" not in of_objects
 
 
 def test_labels_where_names_tell_nothing(run: Callable[..., Any]) -> None:
