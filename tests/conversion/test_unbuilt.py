@@ -9,6 +9,7 @@ import pytest
 
 import ckpttool
 from ckpttool.errors import ConversionError
+from tests.live import keras
 
 
 def written(path: Path, *first: str) -> Path:
@@ -39,3 +40,25 @@ def test_refused_before_it_is_written(tmp_path: Path, first: tuple[str, ...]) ->
     assert "has no shape of its input" in caught.value.refusals[0].what
     assert not (tmp_path / "s.keras").exists()
     assert ckpttool.convert(source, tmp_path / "s.weights.h5").losses == ()
+
+
+def test_a_first_model_has_the_shape(tmp_path: Path) -> None:
+    """TensorFlow 1.15 and 2.0 wrote the shape of the input among the arguments of a Sequential that is the first layer:
+    the model is built by it."""
+    source = written(tmp_path / "s.h5")
+    with h5py.File(source, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        inner = {"name": "i", "layers": config["config"]["layers"], "batch_input_shape": [None, 3]}
+        config["config"]["layers"] = [{"class_name": "Sequential", "config": inner}]
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.2.4-tf"
+        group = file["model_weights"]
+        group.attrs["layer_names"] = [b"i"]
+        group.move("d", "i")
+    ckpttool.convert(source, tmp_path / "s.keras")
+    with ckpttool.open(tmp_path / "s.keras") as checkpoint:
+        first = checkpoint.config["config"]["layers"][0]
+    assert first["class_name"] == "InputLayer"
+    assert first["config"]["batch_shape"] == [None, 3]
+    model = keras().models.load_model(tmp_path / "s.keras")
+    assert model.predict(np.ones((2, 3)), verbose=0).tolist() == [[4.0, 4.0], [4.0, 4.0]]

@@ -255,13 +255,15 @@ def _by_size(args: Args, class_name: str) -> Iterator[Any]:
 
 def _with_input(config: Config, args: Args, generation: Generation) -> Config:
     """The arguments of a Sequential model with an InputLayer of the input shape of its first layer, or of the shape
-    that it was built for when it was first called (`build_input_shape`, keras/engine/sequential.py, 2.2.4)."""
+    that it was built for when it was first called (`build_input_shape`, keras/engine/sequential.py, 2.2.4). A first
+    layer that is a model has the shape among its own arguments, as TensorFlow 1.15 and 2.0 wrote it, or needs none."""
     layers = config.get("layers")
-    if not isinstance(layers, list) or not layers or layers[0]["class_name"] in {"InputLayer", "Merge"} | _MODELS:
+    if not isinstance(layers, list) or not layers or layers[0]["class_name"] in ("InputLayer", "Merge"):
         return config
     entry = args.config["layers"][0]
     source = Args.of(unflattened(entry) if generation is Generation.KERAS_0 else entry, args.depth + 1)
-    shape = _declared(source, layers[0]["class_name"]) or read_shape(config.get("build_input_shape"))
+    built_for = None if layers[0]["class_name"] in _MODELS else config.get("build_input_shape")
+    shape = _declared(source, layers[0]["class_name"]) or read_shape(built_for)
     if shape is None:
         return config
     dtype = source.config.get("input_dtype")
