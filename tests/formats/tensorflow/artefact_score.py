@@ -56,12 +56,18 @@ def tensors(folder: Path, record: dict[str, Any]) -> list[str]:
     return wrong
 
 
+def whole(folder: Path) -> Path | None:
+    """The `.h5` of a model, or the `.keras` that Keras 3 wrote; None where there is neither."""
+    return next((path for name in ("model.h5", "model.keras") if (path := folder / name).is_file()), None)
+
+
 def slots(folder: Path, record: dict[str, Any]) -> tuple[int, list[str]]:
-    """Slots by value against the `.h5` of the same model."""
-    if not (folder / "model.h5").is_file():
+    """Slots by value against the whole model of Keras."""
+    file = whole(folder)
+    if file is None:
         return 0, []
     count, wrong = 0, []
-    with ckpttool.open(folder / "model.h5") as h5:
+    with ckpttool.open(file) as h5:
         architecture = architecture_of(h5)
         if architecture is None or not architecture.layers:
             return 0, []
@@ -80,17 +86,18 @@ def slots(folder: Path, record: dict[str, Any]) -> tuple[int, list[str]]:
 
 
 def state(folder: Path, record: dict[str, Any], scratch: Path) -> tuple[int, list[str]]:
-    """The optimizer's state against that of the `.h5` of the same model, both converted."""
-    if not (folder / "model.h5").is_file():
+    """The optimizer's state against that of the whole model of Keras, both converted."""
+    file = whole(folder)
+    if file is None:
         return 0, []
     seen_values = {}
-    for name in ("model.h5", "saved", "weights"):
-        source = folder / ("weights.index" if name == "weights" else name)
+    for name in (file.name, *(("objects",) if file.suffix == ".keras" else ("saved", "weights"))):
+        source = folder / (f"{name}.index" if name in ("weights", "objects") else name)
         if not source.exists():
             continue
         target = scratch / "state.keras"
         try:
-            conversion = convert(source, target, force=True, arch=folder / "model.h5" if name == "weights" else None)
+            conversion = convert(source, target, force=True, arch=file if source.suffix == ".index" else None)
         except CheckpointError:
             continue
         with ckpttool.open(target) as written:
@@ -98,11 +105,11 @@ def state(folder: Path, record: dict[str, Any], scratch: Path) -> tuple[int, lis
                 {w.path: w.read() for w in written.values() if w.path.startswith("optimizer/")},
                 [loss.what for loss in conversion.losses],
             )
-    if "model.h5" not in seen_values:
+    if file.name not in seen_values:
         return 0, []
-    wanted, _ = seen_values["model.h5"]
+    wanted, _ = seen_values[file.name]
     wrong, count = [], 0
-    for name in seen_values.keys() - {"model.h5"}:
+    for name in seen_values.keys() - {file.name}:
         values, lost = seen_values[name]
         if wanted.keys() != values.keys():
             wrong.append(f"state of {name}: {len(values)} of {len(wanted)}: {lost[:2]}")
@@ -118,6 +125,13 @@ def state(folder: Path, record: dict[str, Any], scratch: Path) -> tuple[int, lis
     return count, wrong
 
 
+def distance(found: Any, wanted: Any) -> float:
+    """The largest difference of two outputs; of texts 1 where any differ."""
+    if wanted.dtype.kind == "U":
+        return float((found.astype(object).astype(str) != wanted).any())
+    return float(np.abs(found.astype("float64") - wanted).max())
+
+
 def predicted(folder: Path, record: dict[str, Any], scratch: Path, step: bool) -> tuple[str, str]:
     """The verdict of live Keras 3 on the converted SavedModel."""
     import keras
@@ -126,13 +140,14 @@ def predicted(folder: Path, record: dict[str, Any], scratch: Path, step: bool) -
         return "no SavedModel", record["forms"].get("saved", "")
     target = scratch / "new.keras"
     try:
-        conversion = convert(folder / "saved", target, force=True)
+        exported = folder / "model.keras" if (folder / "model.keras").is_file() else None  # an export has no config
+        conversion = convert(folder / "saved", target, force=True, arch=exported)
     except ConversionError as error:
         return "refused", str(error).replace("\n", " ")[:160]
     except CheckpointError as error:
         return "error", str(error).replace("\n", " ")[:160]
     try:
-        model = keras.models.load_model(target)
+        model = keras.models.load_model(target, safe_mode=not conversion.needs)
         with np.load(folder / "values.npz") as values:
             numbered = lambda letter: [values[f"{letter}{n}"] for n in range(20) if f"{letter}{n}" in values.files]
             x = numbered("x")
@@ -142,11 +157,11 @@ def predicted(folder: Path, record: dict[str, Any], scratch: Path, step: bool) -
 
             x = [tf.constant(one.astype(object)) if one.dtype.kind == "U" else one for one in x]
         given = x if len(x) > 1 else x[0]
-        got = keras.tree.flatten(model.predict(given, verbose=0))
-        worst = max(float(np.abs(a - b).max()) for a, b in zip(got, y))
-        if worst > 1e-4 or not all(np.isfinite(a).all() for a in got):
+        got = [one.numpy() for one in keras.tree.flatten(model(given))]
+        worst = max(distance(a, b) for a, b in zip(got, y, strict=True))
+        if not worst <= 1e-4:
             return "other", f"{worst:.2g}"
-        if step:
+        if step and t:
             if not model.compiled:
                 return "not compiled", str([loss.what for loss in conversion.losses])[:200]
             model.train_on_batch(given, t if len(t) > 1 else t[0])
@@ -173,7 +188,7 @@ def main() -> None:
                 continue
             record = json.loads((folder / "record.json").read_text())
             sums["models"] += 1
-            sums["artefacts"] += len(record["tensors"]) + (folder / "model.h5").is_file()
+            sums["artefacts"] += len(record["tensors"]) + (whole(folder) is not None)
             sums["tensors"] += sum(map(len, record["tensors"].values()))
 
             def attempt(act):

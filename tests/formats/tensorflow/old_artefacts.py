@@ -1,11 +1,12 @@
-"""Checkpoints and SavedModels of every kind, written and read by a genuine TensorFlow 1.15 to 2.15.
+"""Checkpoints and SavedModels of every kind, written and read by a genuine TensorFlow 1.15 to 2.21.
 
     PYTHON tests/formats/tensorflow/old_artefacts.py FOLDER [NAME...]
 
 PYTHON is that of an environment with such a TensorFlow and nothing of this project. Each model is trained for three
 steps and saved in all forms: `weights` (save_weights), `objects` (tf.train.Checkpoint), `saved` (SavedModel),
 `model.h5`. Beside them are `record.json`, what `tf.train.load_checkpoint` says of each checkpoint, and `values.npz`:
-inputs, predictions, and the predictions after one more step. What a version cannot build or save is left out.
+inputs, predictions, and the predictions after one more step. What a version cannot build or save is left out. Keras 3
+writes `model.keras`, `model.weights.h5` and an export in place of `model.h5`, `weights` and the SavedModel.
 """
 
 import hashlib
@@ -323,12 +324,12 @@ def inputs_of(model, name, seed):
         return [random.rand(8, 4).astype("float32")]
     built = []
     for one in model.inputs:
-        shape = [8] + [size or 5 for size in one.shape.as_list()[1:]]
-        if one.dtype == tf.string:
+        shape, dtype = [8] + [size or 5 for size in list(one.shape)[1:]], tf.as_dtype(one.dtype)
+        if dtype == tf.string:
             source = WORDS if name.startswith("texts") else " ".join(WORDS).split() + ["unseen"]
             built.append(np.array([[source[at % len(source)]] for at in range(8)], dtype=object))
-        elif one.dtype.is_integer or "embedding" in name:
-            built.append(random.randint(0, 10, shape).astype("int64" if one.dtype.is_integer else "float32"))
+        elif dtype.is_integer or "embedding" in name:
+            built.append(random.randint(0, 10, shape).astype("int64" if dtype.is_integer else "float32"))
         else:
             built.append(random.rand(*shape).astype("float32"))
     return built
@@ -387,10 +388,15 @@ def write(folder, name, build, optimizer, label):
 
     os.makedirs(folder, exist_ok=True)
     at = lambda part: os.path.join(folder, part)
-    attempt("model.h5", lambda: model.save(at("model.h5"), save_format="h5"))
-    attempt("weights", lambda: model.save_weights(at("weights"), save_format="tf"))
     attempt("objects", lambda: tf.train.Checkpoint(model=model, optimizer=model.optimizer).write(at("objects")))
-    if VERSION < (2, 0):
+    if VERSION < (2, 16):
+        attempt("model.h5", lambda: model.save(at("model.h5"), save_format="h5"))
+        attempt("weights", lambda: model.save_weights(at("weights"), save_format="tf"))
+    if VERSION >= (2, 16):
+        attempt("model.keras", lambda: model.save(at("model.keras")))
+        attempt("model.weights.h5", lambda: model.save_weights(at("model.weights.h5")))
+        attempt("saved", lambda: model.export(at("saved"), verbose=False))
+    elif VERSION < (2, 0):
         attempt("saved", lambda: tf.keras.experimental.export_saved_model(model, at("saved")))
     else:
         attempt("saved", lambda: model.save(at("saved"), save_format="tf"))
