@@ -19,6 +19,7 @@ Key = tuple[str, str, str]
 """The key of a slot, which no other slot has: its top layer, the path of its owner below that, its own name."""
 
 _FUNCTIONAL, _OPERATIONS = "_functional", "_operations"
+_OLD_NAMES = {"_lookup_layer": "_index_lookup_layer"}  # up to TensorFlow 2.6
 
 
 class _Step(NamedTuple):
@@ -71,7 +72,7 @@ def _pairs(model: Part, graph: ObjectGraph, start: int, weights: Mapping[str, We
     while stack:
         step = stack.pop()
         for slot in step.part.slots:
-            weight = _weight(graph, step.node, slot, weights)
+            weight = _weight(graph, _owner(slot, step.node, graph), slot, weights)
             if weight is not None and shapes_fit(slot.shape, weight.shape):
                 yield (step.group, step.owner, slot.name), weight
         below = _layers(step, graph) if step.part.is_model else _attributes(step, graph)
@@ -83,6 +84,18 @@ def _place(step: _Step, at: str, part: Part) -> tuple[str, str]:
     if not step.group and not step.owner and step.part.is_model:
         return part.name, ""
     return step.group, join_path(step.owner, at)
+
+
+def _owner(slot: Slot, node: int, graph: ObjectGraph) -> int:
+    """The node of the object that owns a slot of an object: another one where the slot is borrowed from it."""
+    owner = attribute(slot.borrowed, node, graph) if slot.borrowed else None
+    return node if owner is None else owner
+
+
+def attribute(name: str, node: int, graph: ObjectGraph) -> int | None:
+    """The node of an attribute of an object, under any of the names that Keras gives it; None where there is none."""
+    names = (name, f"_{name}", _OLD_NAMES.get(name, name))
+    return next((child for each in names if (child := graph.nodes[node].child(each)) is not None), None)
 
 
 def _weight(graph: ObjectGraph, node: int, slot: Slot, weights: Mapping[str, Weight]) -> Weight | None:
@@ -126,9 +139,8 @@ def _attributes(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, in
     for at, part in step.part.children:
         container, _, _ = at.rpartition("/")
         number = counts[container] = counts.get(container, -1) + 1
-        names = (container, str(number)) if container else (at,)
-        node = graph.at(names, step.node)
-        yield at, part, graph.at((f"_{names[0]}", *names[1:]), step.node) if node is None else node
+        node = attribute(container or at, step.node, graph)
+        yield at, part, graph.nodes[node].child(str(number)) if container and node is not None else node
 
 
 class _Labelled(Protocol):

@@ -1,4 +1,8 @@
-"""Vocabularies that TensorFlow 2.3 and 2.4 stored as the tensors of a table in the checkpoint."""
+"""Vocabularies that TensorFlow 2.3 and 2.4 stored as the tensors of a table in the checkpoint, and the weights of
+words, which TensorFlow 2.6 to 2.15 stored as a variable.
+
+That genuine SavedModels of TensorFlow 2.3 to 2.15 predict the same is measured by hand (`old_lookups.py`).
+"""
 
 import json
 import struct
@@ -7,9 +11,13 @@ from pathlib import Path
 import pytest
 
 import ckpttool
+from ckpttool import Section
+from ckpttool.alignment.alignment import align
 from ckpttool.conversion import convert
 from ckpttool.errors import ConversionError
+from ckpttool.model import read_architecture
 from tests.formats.tensorflow import writer
+from tests.live import keras
 
 KEY = "layer-1/_table/.ATTRIBUTES/table"
 
@@ -64,3 +72,95 @@ def test_numbers_with_a_hole_are_refused(tmp_path: Path) -> None:
     """A table whose numbers do not follow each other is no vocabulary."""
     with pytest.raises(ConversionError, match="do not follow each other"):
         convert(checkpoint(tmp_path, (0, 1, 9, 2, 3)), tmp_path / "new.keras", arch=architecture(tmp_path))
+
+
+WEIGHTS = (0.5, 0.5, 0.25, 0.75, 1.5)
+
+
+def weighted(folder: Path, holder: str, weights: tuple[float, ...] = WEIGHTS) -> Path:
+    """A checkpoint of a TextVectorization or StringLookup in mode tf_idf: its table and the weights of its words are in
+    the object under this name, or in the layer itself."""
+    inner = [("_table", 3), ("idf_weights", 4), ("num_documents", 5)]
+    objects: list[writer.Object] = [
+        ([("layer-0", 2), ("layer-1", 1)], [], []),
+        ([(holder, 6)] if holder else inner, [], []),
+        ([], [], []),
+        ([], [("table", "", KEY)], []),
+        ([], [("VARIABLE_VALUE", "Variable", "variables/0")], []),
+        ([], [("VARIABLE_VALUE", "Variable", "variables/1")], []),
+        (inner if holder else [], [], []),
+    ]
+    words, words_crc = writer.texts([b"cat", b"dog", b"bird"])
+    first = len(weights) - 3
+    numbers = struct.pack("<3q", first, first + 1, first + 2)
+    values, count = struct.pack(f"<{len(weights)}f", *weights), struct.pack("<q", 7)
+    graph, graph_crc = writer.texts([writer.graph(objects)])
+    stored = [
+        (writer.OBJECT_GRAPH, 7, [], graph, graph_crc),
+        (f"{KEY}-keys", 7, [3], words, words_crc),
+        (f"{KEY}-values", 9, [3], numbers, writer.masked(numbers)),
+        ("variables/0", 1, [len(weights)], values, writer.masked(values)),
+        ("variables/1", 9, [], count, writer.masked(count)),
+    ]
+    tensors, data = [], b""
+    for name, dtype, sizes, raw, crc in stored:
+        tensors.append((name.encode(), writer.entry(dtype, sizes, len(data), len(raw), crc)))
+        data += raw
+    return writer.write(folder, tensors, data)
+
+
+def lookup_model(folder: Path, class_name: str, **arguments: object) -> Path:
+    """A model of Keras 2.10 with a lookup in mode tf_idf, without words in its config unless given."""
+    path = architecture(folder)
+    model = json.loads(path.read_text())
+    (lookup,) = [layer for layer in model["config"]["layers"] if layer["name"] == "look"]
+    lookup["class_name"] = class_name
+    lookup["config"] = {"name": "look", "output_mode": "tf_idf", **arguments}
+    path.write_text(json.dumps({**model, "keras_version": "2.10.0"}))
+    return path
+
+
+TEXTS = {
+    "standardize": "lower_and_strip_punctuation",
+    "split": "whitespace",
+    "ngrams": None,
+    "output_sequence_length": None,
+}
+STRINGS = {"num_oov_indices": 2, "mask_token": None, "oov_token": "[UNK]"}
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_weights_of_words_come_along(listed: bool, tmp_path: Path) -> None:
+    """In mode tf_idf the words come with their weights, those of unknown words before them, also where the config lists
+    the words without weights, as TensorFlow 2.6 wrote it; the model weighs what it counts."""
+    given = {"vocabulary": ["cat", "dog", "bird"]} if listed else {}
+    arch = lookup_model(tmp_path, "StringLookup", **STRINGS, **given)
+    target = tmp_path / "new.keras"
+    convert(weighted(tmp_path, ""), target, arch=arch)
+    model = keras().models.load_model(target)
+    import tensorflow as tf
+
+    found = model(tf.constant([["dog"], ["bird"]])).numpy()
+    assert found.tolist() == [[0, 0, 0, 0.75, 0], [0, 0, 0, 0, 1.5]]
+    assert not {"I107", "I108"} & {finding.rule.code for finding in ckpttool.check([target]).files[0].findings}
+
+
+@pytest.mark.parametrize("holder", ["_lookup_layer", "_index_lookup_layer"])
+def test_weights_of_texts_come_along(holder: str, tmp_path: Path) -> None:
+    """A TextVectorization has words and weights in the lookup inside it, whose name was another up to TensorFlow 2.6;
+    weights that fill it up to `max_tokens` are written once."""
+    arch = lookup_model(tmp_path, "TextVectorization", **TEXTS, max_tokens=6, pad_to_max_tokens=True)
+    target = tmp_path / "new.keras"
+    source = weighted(tmp_path, holder, (0.5, 0.25, 0.75, 1.5))
+    with pytest.raises(ConversionError, match="of 4 weights of words there are 0"):
+        convert(source, target, arch=arch)  # which has six
+    arch = lookup_model(tmp_path, "TextVectorization", **TEXTS, max_tokens=6)
+    with ckpttool.open(source) as checkpoint:
+        assert [weight.path for weight in checkpoint.section(Section.MODEL)] == ["variables/0"]
+        alignment = align(checkpoint, read_architecture(json.loads(arch.read_text())))
+    assert not alignment.missing
+    convert(source, target, arch=arch)
+    model = keras().models.load_model(target)
+    import tensorflow as tf
+
+    assert model(tf.constant([["a dog"], ["cat, cat"]])).numpy().tolist() == [[0.5, 0, 0.75, 0], [0, 0.5, 0, 0]]

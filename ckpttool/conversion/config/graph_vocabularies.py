@@ -7,16 +7,20 @@ tokens (`IndexLookup._token_start_index`, keras/src/layers/preprocessing/index_l
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ckpttool.alignment.object_graphs import layers_in_graph
-from ckpttool.checkpoint import Checkpoint
+from ckpttool.alignment.alignment import Alignment, align
+from ckpttool.alignment.object_graphs import attribute, layers_in_graph
+from ckpttool.alignment.vocabularies import INNER
+from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
 from ckpttool.io import scalars
 from ckpttool.model import Architecture, read_architecture
 from ckpttool.model.arguments import Args
+from ckpttool.model.layers.lookups import IDF_WEIGHTS, first_number, is_weighted, listed_vocabulary, special_entries
 from ckpttool.model.spec import part_in
 from ckpttool.object_graph import ObjectGraph
 from ckpttool.paths import join_path
@@ -31,12 +35,20 @@ EDITS = (WRITE_VOCABULARY,)
 
 _LOOKUPS = frozenset({"IntegerLookup", "StringLookup", "TextVectorization"})
 _TABLES = ("lookup_table", "_table")
-_HOLDERS = ("_lookup_layer", "_index_lookup_layer")  # of a TextVectorization, the second up to TensorFlow 2.6
 _STORED_KEYS = "table-keys"  # ends the name of the tensor with the keys of a table
 _MAX_ENTRIES = 10_000_000
-_TF_IDF = ("tf_idf", "tf-idf")
+
 
 Vocabulary = list[str] | list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The stored vocabulary of a layer: its table, unless the config lists the words, and, in mode tf_idf, the weights
+    of its words."""
+
+    table: LookupTable | None
+    weights: Weight | None = None
 
 
 def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journal: Journal) -> Architecture:
@@ -50,11 +62,17 @@ def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journa
         tables |= _layer_tables(architecture, stored, _stored_tables(checkpoint, stored))
     if saved is not None and saved.tables:
         tables |= _layer_tables(architecture, saved.objects, saved.tables)
-    if not tables:
-        return architecture
     assets = read_assets(checkpoint) if any(table.asset for table in tables.values()) else {}
-    filled = _filled(config, "", tables, assets, journal)
+    weights = _word_weights(align(checkpoint, architecture))
+    vocabularies = {label: _Stored(tables.get(label), weights.get(label)) for label in (*tables, *weights)}
+    filled = _filled(config, "", vocabularies, assets, journal)
     return architecture if filled is config else read_architecture(filled, architecture.version) or architecture
+
+
+def _word_weights(alignment: Alignment) -> dict[str, Weight]:
+    """The weights of words in mode tf_idf, by the labels of their layers."""
+    pairs = ((aligned.place, aligned.stored[0].weight) for aligned in alignment.aligned)
+    return {place.layer: weight for place, weight in pairs if place.slot.name == IDF_WEIGHTS}
 
 
 def _stored_tables(checkpoint: Checkpoint, objects: ObjectGraph) -> Mapping[int, LookupTable]:
@@ -62,8 +80,8 @@ def _stored_tables(checkpoint: Checkpoint, objects: ObjectGraph) -> Mapping[int,
     wrote them (`MutableHashTable`, tensorflow/python/ops/lookup_ops.py, 2.3)."""
     tables = {}
     for number, node in enumerate(objects.nodes):
-        for attribute in node.attributes:
-            keys, values = (checkpoint.weights.get(f"{attribute.key}-{part}") for part in ("keys", "values"))
+        for tensor in node.attributes:
+            keys, values = (checkpoint.weights.get(f"{tensor.key}-{part}") for part in ("keys", "values"))
             if keys is not None and values is not None and keys.shape == values.shape and keys.size <= _MAX_ENTRIES:
                 tables[number] = LookupTable(tuple(keys.read().tolist()), tuple(values.read().tolist()))
     return tables
@@ -77,7 +95,8 @@ def _layer_tables(
     for label, part, node in layers_in_graph(part_in(architecture), objects):
         if part.vocabulary is None or part.vocabulary.entries is not None:
             continue
-        holders = (node, *(child for name in _HOLDERS if (child := objects.nodes[node].child(name)) is not None))
+        inner = attribute(INNER, node, objects)  # of a TextVectorization
+        holders = (node,) if inner is None else (node, inner)
         candidates = (objects.nodes[holder].child(name) for holder in holders for name in _TABLES)
         table = next((tables[number] for number in candidates if number is not None and number in tables), None)
         if table is not None:
@@ -88,7 +107,7 @@ def _layer_tables(
 def _filled(
     model: Mapping[str, Any],
     label: str,
-    tables: Mapping[str, LookupTable],
+    vocabularies: Mapping[str, _Stored],
     assets: Mapping[str, bytes],
     journal: Journal,
 ) -> Mapping[str, Any]:
@@ -101,11 +120,11 @@ def _filled(
     for entry in entries:
         args = Args.of(entry)
         place = join_path(label, args.name)
-        if place in tables and args.class_name in _LOOKUPS:
-            changed.append(_with_vocabulary(entry, args, place, tables[place], assets, journal))
+        if place in vocabularies and args.class_name in _LOOKUPS:
+            changed.append(_with_vocabulary(entry, args, place, vocabularies[place], assets, journal))
         else:
-            inside = any(known.startswith(f"{place}/") for known in tables)
-            changed.append(_filled(entry, place, tables, assets, journal) if inside else entry)
+            inside = any(known.startswith(f"{place}/") for known in vocabularies)
+            changed.append(_filled(entry, place, vocabularies, assets, journal) if inside else entry)
     if all(new is old for new, old in zip(changed, entries, strict=True)):
         return model
     return {**model, "config": {**inner, "layers": changed}}
@@ -115,37 +134,63 @@ def _with_vocabulary(
     entry: Mapping[str, Any],
     args: Args,
     label: str,
-    table: LookupTable,
+    stored: _Stored,
     assets: Mapping[str, bytes],
     journal: Journal,
 ) -> Mapping[str, Any]:
-    """The entry of a layer with its vocabulary; unchanged in mode tf_idf, which needs the weights of the words too."""
-    if args.config.get("output_mode") in _TF_IDF:
+    """The entry of a layer with its vocabulary and, in mode tf_idf, the weights of its words."""
+    if stored.table is None and not _lacks_weights(args):
         return entry
     try:
-        entries = _entries_of_file(args, table, assets) if table.asset else _entries_of_table(args, table)
+        entries = _entries(args, stored.table, assets)
+        weighted = _weighted(args, entries, stored.weights) if is_weighted(args) else {"vocabulary": entries}
     except CheckpointError as error:
         journal.refuse(label, f"a vocabulary that cannot be written: {error.what}")
         return entry
     journal.edit(WRITE_VOCABULARY, label, f"{len(entries):,} words")
-    size = _first(args) + len(entries)  # which TensorFlow up to 2.6 did not write down
-    return {**entry, "config": {"vocabulary_size": size, **args.config, "vocabulary": entries}}
+    return {**entry, "config": {**args.config, **_limit(args, entries), **weighted}}
 
 
-def _first(args: Args) -> int:
-    """The number of the first word, behind those of the mask and of unknown words."""
-    is_text = args.class_name == "TextVectorization"
-    numbered = args.config.get("output_mode", "int") in ("int", None)
-    masked = is_text or args.config.get("mask_token", args.config.get("mask_value")) is not None
-    unknown = 1 if is_text else args.config.get("num_oov_indices", 1)
-    return (numbered and masked) + (scalars.whole(unknown) or 0)
+def _lacks_weights(args: Args) -> bool:
+    """Whether the config of a layer in mode tf_idf has its words without their weights, as TensorFlow 2.6 wrote it."""
+    return is_weighted(args) and bool(listed_vocabulary(args)) and args.config.get("idf_weights") is None
+
+
+def _entries(args: Args, table: LookupTable | None, assets: Mapping[str, bytes]) -> Vocabulary:
+    """The words of a layer, without the special entries. Raises CheckpointError where they cannot be told."""
+    if table is None:
+        return listed_vocabulary(args)
+    return _entries_of_file(args, table, assets) if table.asset else _entries_of_table(args, table)
+
+
+def _limit(args: Args, entries: Vocabulary) -> dict[str, Any]:
+    """No limit for a file with more words than `max_tokens`, which Keras 2 did not count. A layer that is filled up to
+    the limit needs it."""
+    limit, padded = args.integer("max_tokens"), args.config.get("pad_to_max_tokens") is True
+    exceeded = limit is not None and first_number(args) + len(entries) > limit
+    return {"max_tokens": None} if exceeded and not padded else {}
+
+
+def _weighted(args: Args, entries: Vocabulary, weights: Weight | None) -> dict[str, Any]:
+    """The arguments of a layer in mode tf_idf: its vocabulary behind the unknown words, which have weights as well.
+
+    Without unknown words, Keras would weigh them with the mean of the others. The weights of a layer that is filled up
+    end with zeros, which Keras adds again (`IndexLookup.set_vocabulary`, 3.15). Raises CheckpointError where there are
+    not as many weights.
+    """
+    count, stored = first_number(args) + len(entries), 0 if weights is None else weights.size
+    padded = args.config.get("pad_to_max_tokens") is True
+    if weights is None or stored < count or (stored != count and not padded):
+        raise CheckpointError(f"of {count:,} weights of words there are {stored:,}")
+    values = weights.read().ravel()[:count].tolist()
+    return {"vocabulary": special_entries(args) + entries, "idf_weights": values}
 
 
 def _entries_of_table(args: Args, table: LookupTable) -> Vocabulary:
     """The words of a table in the order of their numbers. Raises CheckpointError where the numbers have gaps."""
     inverse = args.config.get("invert") is True
     keys, values = (table.values, table.keys) if inverse else (table.keys, table.values)
-    first = _first(args)
+    first = first_number(args)
     pairs = sorted((number, word) for number, word in zip(values, keys, strict=True) if isinstance(number, int))
     numbered = [(number, word) for number, word in pairs if number >= first]
     if len(pairs) != len(keys) or [number for number, _ in numbered] != list(range(first, first + len(numbered))):

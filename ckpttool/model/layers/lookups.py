@@ -7,6 +7,7 @@ same in 2.13 to 2.15).
 """
 
 from dataclasses import replace
+from typing import Any
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
@@ -21,6 +22,7 @@ from ckpttool.model.slots import Part, Slot, Vocabulary
 IDF_WEIGHTS = "idf_weights"
 
 _INNER = "_lookup_layer"
+_COUNT = "num_oov_indices"
 _TF_IDF = ("tf_idf", "tf-idf")  # the second up to TensorFlow 2.4
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf", "binary", "tf-idf")
 
@@ -57,12 +59,15 @@ def text_vectorization_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     return (encoded((*shape, None) if split else shape if len(shape) > 1 else (*shape, 1), depth, mode),)
 
 
+def is_weighted(args: Args) -> bool:
+    """Whether a layer has weights for its words."""
+    return args.config.get("output_mode") in _TF_IDF
+
+
 def _weights(args: Args) -> list[Slot]:
-    if args.config.get("output_mode") not in _TF_IDF:
+    if not is_weighted(args):
         return []
-    padded = args.config.get("pad_to_max_tokens") is True
-    size = args.rank("max_tokens" if padded else "vocabulary_size")
-    return [Slot(IDF_WEIGHTS, (size,), trainable=False, key=IDF_WEIGHTS, listed=False)]
+    return [Slot(IDF_WEIGHTS, (_vocabulary_size(args),), trainable=False, key=IDF_WEIGHTS, listed=False)]
 
 
 def _lookup(args: Args, part: Part) -> Part:
@@ -76,10 +81,48 @@ def _lookup(args: Args, part: Part) -> Part:
 
 
 def _vocabulary_size(args: Args) -> Size:
-    """The size of a vocabulary: `max_tokens` where it is filled up, else what the config counted, None before that."""
+    """The size of a vocabulary: `max_tokens` where it is filled up, else what the config counted or lists, None before
+    that. TensorFlow up to 2.10 did not write the count."""
     if args.flag("pad_to_max_tokens", False):
         return args.size("max_tokens")
-    return args.rank("vocabulary_size")
+    listed = listed_vocabulary(args)
+    if args.config.get("vocabulary_size") is not None or not listed:
+        return args.rank("vocabulary_size")
+    return first_number(args) + len(listed)
+
+
+def listed_vocabulary(args: Args) -> list[Any]:
+    """The words of a vocabulary that the config lists, without the special entries; none where it lists none."""
+    listed, first = args.config.get("vocabulary"), first_number(args)
+    if not isinstance(listed, list):
+        return []
+    has_special = len(listed) >= first and listed[:first] == special_entries(args)
+    return listed[first:] if has_special else listed
+
+
+def first_number(args: Args) -> int:
+    """The number of the first word: that of the entries before it."""
+    return len(_masks(args)) + (1 if args.class_name == "TextVectorization" else max(0, args.integer(_COUNT, 1) or 0))
+
+
+def special_entries(args: Args) -> list[Any]:
+    """The entries before the words: that of the mask where outputs are numbers, then those of unknown words. Their
+    number is as the config says, without bounds."""
+    masks = _masks(args)
+    return masks + [_special(args, "oov", "[UNK]")] * (first_number(args) - len(masks))
+
+
+def _masks(args: Args) -> list[Any]:
+    mask = _special(args, "mask", "")
+    return [mask] if mask is not None and args.config.get("output_mode", "int") in ("int", None) else []
+
+
+def _special(args: Args, kind: str, of_texts: str) -> Any:
+    """A special entry; in TensorFlow 2.3 that of an IntegerLookup has another name, and a TextVectorization names
+    none."""
+    if args.class_name == "TextVectorization":
+        return of_texts
+    return args.config.get(f"{kind}_token", args.config.get(f"{kind}_value"))
 
 
 ROWS = {
