@@ -46,7 +46,7 @@ def _of_layer(args: Args, call: Call, outputs: Outputs) -> Work | None:
     if args.operation:
         from ckpttool.model.operations.work import work_of_operation  # few models have operations
 
-        return None if args.foreign else work_of_operation(args.class_name, call, outputs)
+        return None if args.foreign else work_of_operation(args, call, outputs)
     row = row_of(args)
     return (
         row.work(Run(args, call, outputs, work_of, lambda layer, inputs: part_of(layer.class_name, layer, inputs)))

@@ -17,11 +17,8 @@ from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.layers.work import unknown_work
 from tests.samples import FIXTURES
 
-# What these compute follows from code, from values, or from interpolations and transforms that are not counted.
-NOT_COUNTED = {
-    *("Lambda", "Layer", "Wrapper", "MelSpectrogram", "STFTSpectrogram", "Resizing", "CenterCrop", "RandomCrop"),
-    *("MaxNumBoundingBoxes", "RandomColorDegeneration"),
-}
+# What these compute follows from code that no config has.
+NOT_COUNTED = {"Lambda", "Layer", "Wrapper"}
 
 
 def layer(class_name: str, shape: list[int | None] | None = None, **config: Any) -> dict[str, Any]:
@@ -48,6 +45,7 @@ def dense(units: int, **config: Any) -> dict[str, Any]:
     return layer("Dense", units=units, **config)
 
 
+MEL = layer("MelSpectrogram", num_mel_bins=4, fft_length=8, sequence_length=8, sequence_stride=4)
 CASES: tuple[tuple[list[int | None], dict[str, Any], int, int], ...] = (
     # shape, layer, multiply-adds, other operations
     ([4], dense(3), 12, 3),
@@ -84,6 +82,20 @@ CASES: tuple[tuple[list[int | None], dict[str, Any], int, int], ...] = (
     ([5, 4], layer("TimeDistributed", layer=dense(3)), 60, 15),
     ([5, 4], layer("EinsumDense", equation="abc,cd->abd", output_shape=[5, 3], bias_axes="d"), 60, 15),
     ([6, 6, 2], layer("UpSampling2D", size=2), 0, 0),
+    ([6, 6, 2], layer("UpSampling2D", size=2, interpolation="bilinear"), 4 * 288, 0),
+    ([6, 6, 2], layer("Resizing", height=4, width=3), 4 * 24, 0),
+    ([6, 6, 2], layer("Resizing", height=4, width=3, interpolation="nearest"), 0, 0),
+    ([6, 6, 2], layer("Resizing", height=4, width=3, interpolation="lanczos5"), 100 * 24, 0),
+    ([6, 6, 2], layer("CenterCrop", height=4, width=6), 0, 0),
+    ([6, 6, 2], layer("RandomCrop", height=4, width=6), 0, 0),
+    ([6, 6, 2], layer("CenterCrop", height=4, width=7), 4 * 56, 0),
+    ([6, 6, 3], layer("RandomColorDegeneration", factor=0.5), 0, 0),
+    # 2 channels, 3 steps of 8 values, 5 frequencies: real and imaginary; squares, sum, bound and root
+    ([16, 2], layer("STFTSpectrogram", frame_length=8, mode="magnitude"), 2 * 3 * 5 * 2 * 8, 2 * 3 * 5 * 5),
+    ([16, 2], layer("STFTSpectrogram", frame_length=8, mode="real"), 2 * 3 * 5 * 8, 0),
+    ([16, 2], layer("STFTSpectrogram", frame_length=8, mode="stft"), 2 * 3 * 10 * 8, 0),
+    # 5 steps, 4 bins of 5 frequencies: a window, a transform of 8 real values, magnitudes, decibels
+    ([16], MEL, 5 * 5 * 4, 5 * (8 + 60 + 25 + 24)),
 )
 
 

@@ -53,3 +53,31 @@ def test_other_operations_are_those_of_the_profiler(counted: tuple[list[WorkStep
         is_linear = step.args.config.get("activation") in (None, "linear")
         if name in ("Conv2D", "Dense") and is_linear and not compiled_by_xla(step):
             assert sum(kinds.values()) == step.work.flops, step.path
+
+
+def test_operations_are_those_of_the_profiler() -> None:
+    """Products and convolutions of `keras.ops` are twice our multiply-adds, each by itself."""
+    import numpy as np
+
+    def array(*shape: int) -> np.ndarray:
+        return np.ones(shape, "float32")
+
+    image = (8, 8, 3)
+    made = {
+        "conv": (image, lambda x: keras.ops.conv(x, array(3, 3, 3, 4), strides=2, padding="same")),
+        "depthwise": (image, lambda x: keras.ops.depthwise_conv(x, array(3, 3, 3, 1), padding="valid")),
+        "separable": (image, lambda x: keras.ops.separable_conv(x, array(3, 3, 3, 1), array(1, 1, 3, 5))),
+        "matmul": ((5, 4), lambda x: keras.ops.matmul(x, keras.ops.transpose(x, (0, 2, 1)))),
+        "tensordot": ((5, 4), lambda x: keras.ops.tensordot(x, array(4, 6), axes=1)),
+        "einsum": ((5, 4), lambda x: keras.ops.einsum("abc,cd->abd", x, array(4, 6))),
+        "dot": ((4,), lambda x: keras.ops.dot(x, array(4, 6))),
+    }
+    for name, (shape, call) in made.items():
+        keras.backend.clear_session()
+        inputs = keras.Input(shape)
+        model = keras.Model(inputs, call(inputs))
+        steps = steps_of_model(model)
+        works = [step.work for step in steps]
+        assert None not in works, name
+        theirs = profile(model, {step.path for step in steps})
+        assert theirs.products == sum(2 * work.macs for work in works if work), name

@@ -10,7 +10,7 @@ from ckpttool.model.layers.call_inputs import at_least, main, misfit, ranked, sh
 from ckpttool.model.layers.elementwise import same
 from ckpttool.model.layers.layer_type import LayerType, each
 from ckpttool.model.layers.spatial import channels_first
-from ckpttool.model.layers.work import no_work
+from ckpttool.model.layers.work import Run, Work, elements, interpolated, no_work
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Shape
 
@@ -23,6 +23,23 @@ def sized(args: Args, call: Call, infer: Infer) -> Outputs:
     if shape is None:
         return (None,)
     return ((*shape[:-2], height, width),) if first else ((*shape[:-3], height, width, shape[-1]),)
+
+
+def resizing_work(run: Run) -> Work | None:
+    """Resizing: an interpolation of each value; one against aliasing has a window that depends on the scale."""
+    if run.args.flag("antialias", False):
+        return None
+    return interpolated(run.args.text("interpolation", "bilinear"), elements(run.output))
+
+
+def crop_work(run: Run) -> Work | None:
+    """CenterCrop and RandomCrop: nothing, but for an image that is too small, which is interpolated."""
+    if run.input is None or run.output is None:
+        return None
+    pairs = zip(run.input[-3:], run.output[-3:], strict=True)
+    if any(size is not None and (least is None or size > least) for least, size in pairs):
+        return interpolated("bilinear", elements(run.output))
+    return Work()
 
 
 def colored(args: Args, call: Call, infer: Infer) -> Outputs:
@@ -62,7 +79,8 @@ RandomTranslation RandomZoom Solarization
 
 ROWS = {
     **each(_SAME, LayerType(outputs=same, work=no_work)),
-    **each("CenterCrop RandomCrop Resizing", LayerType(outputs=sized)),
-    "MaxNumBoundingBoxes": LayerType(outputs=max_boxes),
-    "RandomColorDegeneration": LayerType(outputs=colored),
+    **each("CenterCrop RandomCrop", LayerType(outputs=sized, work=crop_work)),
+    "MaxNumBoundingBoxes": LayerType(outputs=max_boxes, work=no_work),
+    "RandomColorDegeneration": LayerType(outputs=colored, work=no_work),
+    "Resizing": LayerType(outputs=sized, work=resizing_work),
 }

@@ -7,7 +7,7 @@ from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, misfit, ranked, sole, whole
 from ckpttool.model.layers.layer_type import LayerType
 from ckpttool.model.layers.spatial import Image, changed
-from ckpttool.model.layers.work import Run, Work, no_work
+from ckpttool.model.layers.work import Run, Work, elements, interpolated, no_work
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape, Size, items, times
 
@@ -127,8 +127,8 @@ _CROPPED = {1: 1, 2: 0, 3: 1}  # by default, on either side
 
 
 def up_sampling_work(run: Run) -> Work | None:
-    """UpSampling: nothing to repeat values; what other interpolations compute is not counted."""
-    return Work() if run.args.text("interpolation", "nearest") == "nearest" else None
+    """UpSampling: nothing to repeat values; else an interpolation."""
+    return interpolated(run.args.text("interpolation", "nearest"), elements(run.output))
 
 
 ROWS = {

@@ -5,6 +5,7 @@ from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import at_least, fitting, ranked, sole
 from ckpttool.model.layers.layer_type import Build, LayerType
 from ckpttool.model.layers.spatial import Image
+from ckpttool.model.layers.work import Run, Work, counted, elements, transform
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.shape_arithmetic import convolved
 from ckpttool.model.sizes import Inputs, times
@@ -61,7 +62,29 @@ def _frequencies(args: Args, length: int) -> int:
     return (transform // 2 + 1) * (2 if mode == "stft" else 1)
 
 
+def mel_spectrogram_work(run: Run) -> Work | None:
+    """MelSpectrogram: for each step a window and a transform; five operations for each frequency, whose magnitude is
+    raised to a power; a product with the matrix of the mel scale; six for each value where it is in decibels."""
+    bins, length = run.args.size("num_mel_bins", 128), run.args.size("fft_length", 2048)
+    frequencies, count = length // 2 + 1, elements(run.output)
+    steps = None if count is None else count // bins
+    scale = 6 * bins if run.args.flag("power_to_db", True) else 0
+    of_step = length + (transform(length, half=True) or 0) + 5 * frequencies + scale
+    return counted(times(count, frequencies), times(steps, of_step))
+
+
+def stft_spectrogram_work(run: Run) -> Work | None:
+    """STFTSpectrogram: one or two kernels at each step; operations for each frequency as its `mode` needs them."""
+    mode = run.args.choice("mode", "log", "magnitude", "psd", "real", "imag", "angle", "stft")
+    count = elements(run.output)
+    kernels = 1 if mode in ("real", "imag", "stft") else 2  # the output of "stft" has the values of both
+    return counted(times(count, kernels, run.args.size("frame_length", 256)), times(count, _OF_MODE[mode]))
+
+
+_OF_MODE = {"log": 7, "magnitude": 5, "psd": 4, "angle": 1, "real": 0, "imag": 0, "stft": 0}
+"""The operations for each frequency after the transform: two squares, a sum, a bound, a root, a bound, a logarithm."""
+
 ROWS = {
-    "MelSpectrogram": LayerType(outputs=mel_spectrogram_outputs),
-    "STFTSpectrogram": LayerType(stft_spectrogram_weights, stft_spectrogram_outputs),
+    "MelSpectrogram": LayerType(outputs=mel_spectrogram_outputs, work=mel_spectrogram_work),
+    "STFTSpectrogram": LayerType(stft_spectrogram_weights, stft_spectrogram_outputs, work=stft_spectrogram_work),
 }

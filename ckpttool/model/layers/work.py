@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.model.arguments import Args
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ckpttool.model.layers.spatial import Image
 
 SOFTMAX = 5  # maximum, difference, exponential, sum, quotient
+_NEIGHBOURS = {"nearest": 0, "bilinear": 4, "bicubic": 16, "lanczos3": 36, "lanczos5": 100}
+"""The values of which an interpolation of an image is a weighted sum; one that is repeated takes no work."""
 _OF_NUMBERS = ("dtype", "quantization_config", "lora_rank")
 
 
@@ -109,6 +112,18 @@ def added(*works: Work | None) -> Work | None:
             return None
         total += work
     return total
+
+
+def interpolated(interpolation: str, count: Size) -> Work | None:
+    """A multiply-add for each neighbour of so many interpolated values; None for an interpolation of another kind."""
+    return counted(times(count, _NEIGHBOURS.get(interpolation)))
+
+
+def transform(length: Size, half: bool = False) -> Size:
+    """The operations of a fast Fourier transform of so many values: 5 n log2 n, half of that where they are real."""
+    if length is None or length < 2:
+        return None if length is None else 0
+    return ceil((2.5 if half else 5) * length * log2(length))
 
 
 def unknown_work(run: Run) -> Work | None:

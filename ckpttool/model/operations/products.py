@@ -3,7 +3,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -124,6 +124,16 @@ def _summed(bound: Bound) -> Outputs:
         return (None,)
     wanted = target if arrow else "..." + "".join(sorted(_once(specs)))
     return (broadcast(*(_spread(spec, shape or (), wanted) for spec, shape in zip(specs, shapes, strict=True))),)
+
+
+def letter_sizes(text: str, shapes: Sequence[Shape]) -> list[Size]:
+    """The sizes of all axes of a sum in Einstein's notation, those that it sums over included."""
+    specs = text.partition("->")[0].split(",")
+    if len(specs) != len(shapes) or not all(map(_is_spec, specs)):
+        return [None]
+    letters = "".join(dict.fromkeys(letter for spec in specs for letter in spec if letter != "."))
+    spread = [_spread(spec, shape, f"...{letters}") for spec, shape in zip(specs, shapes, strict=True)]
+    return list(broadcast(*spread) or (None,))
 
 
 def _is_spec(spec: str) -> bool:
