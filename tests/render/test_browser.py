@@ -302,6 +302,17 @@ def test_size_of_a_graph(sound: dict[str, str], visit: Callable[..., Visit]) -> 
     assert page.evaluate(size) <= page.evaluate(room)
 
 
+def test_the_first_layer_is_in_sight(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
+    """A picture that is wider than its place is scrolled to its first layer."""
+    page = visit(sound["changed graph"], viewport={"width": 180, "height": 800}).page
+    sight = """() => {
+      const picture = document.querySelector("#graph .picture");
+      const [outer, box] = [picture, picture.querySelector("[data-layer]")].map((e) => e.getBoundingClientRect());
+      return [picture.scrollWidth > picture.clientWidth, Math.abs(box.left + box.right - outer.left - outer.right) < 20];
+    }"""
+    assert page.evaluate(sight) == [True, True]
+
+
 def test_a_graph_on_paper_and_without_scripts(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
     """Paper has the whole picture and the table; without scripts there are no buttons, and all folds."""
     page = visit(sound["graph"]).page

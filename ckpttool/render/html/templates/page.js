@@ -173,12 +173,25 @@ function resizeDrawings(section, how) {
   });
 }
 
+// A wide picture begins left of its first layer.
+function centerFirst(picture) {
+  const box = picture.querySelector("[data-layer]");
+  if (!box) return;
+  const { left, width } = box.getBoundingClientRect();
+  picture.scrollLeft += left + width / 2 - picture.getBoundingClientRect().left - picture.clientWidth / 2;
+}
+
 function wireGraph(section) {
   const tools = section.querySelector(".tools");
   if (!tools || !section.querySelector(".picture")) return;
   const search = tools.querySelector("input");
   const count = tools.querySelector(".count");
   tools.hidden = false;
+  all(".picture", section).forEach((picture) => {
+    centerFirst(picture);
+    const fold = picture.closest("details");
+    if (fold) fold.addEventListener("toggle", () => centerFirst(picture));
+  });
   search.addEventListener("input", () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const shown = searchGraph(section, words);
