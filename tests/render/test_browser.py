@@ -308,7 +308,7 @@ def test_the_first_layer_is_in_sight(sound: dict[str, str], visit: Callable[...,
     sight = """() => {
       const picture = document.querySelector("#graph .picture");
       const [outer, box] = [picture, picture.querySelector("[data-layer]")].map((e) => e.getBoundingClientRect());
-      return [picture.scrollWidth > picture.clientWidth, Math.abs(box.left + box.right - outer.left - outer.right) < 20];
+      return [picture.scrollWidth > picture.clientWidth, Math.abs(box.left + box.right - outer.left - outer.right) < 9];
     }"""
     assert page.evaluate(sight) == [True, True]
 
