@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -16,7 +17,7 @@ from hypothesis import settings
 from ckpttool.cli import main
 from tests.corpus import ADVERSARIAL
 from tests.samples import FIXTURES
-from tests.speeds import FRAMEWORKS, LIVE, LONG, is_full
+from tests.speeds import FRAMEWORKS, LIVE, LONG, is_full, scope
 
 # A busy machine is no fault of the code, and where others wait for a run it must not depend on luck.
 settings.register_profile("full", deadline=None, derandomize="CI" in os.environ)
@@ -54,11 +55,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what takes long, unless the run is a full one; live files stay in one process, as Keras does."""
+    """Leaves out what takes long, unless the run is a full one."""
     if config.getoption("--full"):
-        for item in items:
-            if item.nodeid.partition("::")[0].removeprefix("tests/") in LIVE:
-                item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
         return
     kept = [item for item in items if not item.nodeid.removeprefix("tests/").startswith(LONG)]
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid.removeprefix("tests/").startswith(LONG)])
@@ -70,6 +68,20 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keeps files of a full run whole, for `--dist loadgroup`; the groups of xdist 3.8 have no effect on pytest 9."""
+    if not config.getoption("--full") or config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc, unused-ignore]
+        def _split_scope(self, nodeid: str) -> str:
+            return scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

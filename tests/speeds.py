@@ -76,6 +76,16 @@ LONG: tuple[str, ...] = (
 """What else takes long: files, or tests of a file, as pytest names them."""
 
 
+WHOLE = LIVE | {"equivalence/test_conversions.py"}
+"""Files that one process runs: Keras numbers names process by process, and what one test has made serves others."""
+
+
+def scope(nodeid: str) -> str:
+    """What a process of a full run takes at once: a whole file, or one test."""
+    file = nodeid.partition("::")[0]
+    return file if file.removeprefix("tests/") in WHOLE else nodeid
+
+
 def is_full() -> bool:
     """Whether everything is run: `pytest --full` says so to its processes."""
     return os.environ.get("CKPTTOOL_TESTS") == "full"

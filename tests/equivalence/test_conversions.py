@@ -20,12 +20,9 @@ from tests.equivalence.sources import CORPORA, FOLDERS, Pair, conversions, in_me
 from tests.samples import FIXTURES
 
 _NEEDED = {"corpus": needs_corpus, "corpus_2": needs_corpus_2, "field": needs_field}
-MODELS = [
-    pytest.param(FIXTURES / name, id=name, marks=pytest.mark.xdist_group(f"converted {name}")) for name in FOLDERS
-]
-"""The folders; what is asked of one is asked in one process, which converts what is in it once."""
+MODELS = [pytest.param(FIXTURES / name, id=name) for name in FOLDERS]
 PLACES = [
-    *(pytest.param(*each.values, ".keras", id=each.id, marks=each.marks) for each in MODELS),
+    *(pytest.param(*each.values, ".keras", id=each.id) for each in MODELS),
     *(pytest.param(FIXTURES / name, ".weights.h5", id=f"{name}, weights") for name in ("gone", "keras1.2", "keras2.2")),
     *(pytest.param(FIXTURES / name, ".h5", id=f"{name}, legacy") for name in ("keras2.15", "keras3", "resume")),
     *(pytest.param(path, ".keras", id=name, marks=_NEEDED[name]) for name, path in CORPORA.items()),
