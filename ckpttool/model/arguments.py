@@ -258,9 +258,16 @@ def _foreign(entry: Mapping[str, Any]) -> bool:
 
 
 def _is_operation(entry: Mapping[str, Any]) -> bool:
-    """Whether a Keras 3 config names a module of operations, such as `keras.src.ops.numpy`."""
-    module = entry.get("module")
-    return isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
+    """Whether an entry of a Keras 3 config is that of an operation: it names a module such as `keras.src.ops.numpy`, or
+    in a legacy `.h5`, which names none, it is called in a graph and has not what the config of every layer has."""
+    module, config, nodes = entry.get("module"), entry.get("config"), entry.get("inbound_nodes")
+    if "module" in entry or not isinstance(config, Mapping) or "trainable" in config or not isinstance(nodes, list):
+        return isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
+    if not nodes or not all(isinstance(node, Mapping) and "args" in node for node in nodes):
+        return False
+    from ckpttool.model.buildability.names import operation_module  # few files are such
+
+    return operation_module(entry["class_name"]) is not None
 
 
 def _shown(value: Any, depth: int = 0) -> str:

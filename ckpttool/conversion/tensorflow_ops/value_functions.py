@@ -39,6 +39,20 @@ def clip(e: Emitter, t: Any, clip_value_min: Any, clip_value_max: Any, name: Any
     return e.op("numpy.Clip", t, x_min=clip_value_min, x_max=clip_value_max)
 
 
+_LEFT_OUT: Any = object()
+
+
+def compared(place: str) -> Function:
+    """The comparison of `==` and `!=`, whose second operand TensorFlow 2.4 leaves out of configs."""
+
+    def comparison(e: Emitter, self: Any, other: Any = _LEFT_OUT) -> Result:
+        if other is _LEFT_OUT:
+            raise NoEquivalent("the config does not say with what it compares, which TensorFlow 2.4 leaves out")
+        return e.op(place, self, typed(other, dtype_of(self)))
+
+    return comparison
+
+
 def where(e: Emitter, condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Result:
     """Values of one tensor where a condition is true, else of another."""
     if x is None or y is None:
