@@ -1,14 +1,15 @@
 """Mutated checkpoints, as many as one likes: nothing but a message of ours may come of them, and that soon.
 
-    python -m tests.fuzzing [--count 20000] [--seed 1] [--jobs 2] [--keep DIRECTORY]
+    python -m tests.fuzzing [--count 20000] [--seed 1] [--jobs 2] [--keep DIRECTORY] [--only tensorflow]
 
 Run by hand. Every case follows from the seed and its number, so `--first NUMBER --count 1` makes it again. What is
 mutated are the small fixtures: structures of HDF5 (messages, links, trees, heaps, addresses, spliced, doubled and led
 elsewhere), its bytes and lengths, records of archives, members taken from other archives, and values of JSON documents,
-those in attributes of HDF5 included, or parts of other documents in their place. Each mutant meets every command. What
-counts as found: a traceback, an exit code that is none, a control character in the output, more than three seconds of
-processor time or 300 MB of memory. A crash or hang ends the process of that part, which is told with the case and
-goes on behind it. Exit code 1 says that something was found.
+those in attributes of HDF5 included, or parts of other documents in their place; tables, messages and directories of
+TensorFlow are mutated by tests/formats/tensorflow/mutants.py. Each mutant meets every command. What counts as found: a
+traceback, an exit code that is none, a control character in the output, more than three seconds of processor time or
+300 MB of memory. A crash or hang ends the process of that part, which is told with the case and goes on behind it. Exit
+code 1 says that something was found.
 """
 
 import argparse
@@ -35,12 +36,23 @@ from typing import Any
 
 import h5py
 
-from tests.floods import COMMANDS, MEGABYTES, SECONDS
+from tests import floods
+from tests.floods import MEGABYTES, SECONDS
 from tests.formats import zip_mutants
 from tests.formats.hdf5 import mutants
 from tests.formats.hdf5.surgery import ATTRIBUTE, addresses, name_of, text_attribute
+from tests.formats.tensorflow import mutants as tensorflow
 from tests.samples import FIXTURES, members, zipped
 
+COMMANDS = {
+    **floods.COMMANDS,
+    "layers": ["ls", "{}", "--layers", "--cost"],
+    "cost": ["info", "{}", "--cost", "--output", "json"],
+    "graph": ["graph", "{}", "--output", "svg"],
+    "changes": ["graph", str(FIXTURES / "keras3/mlp.keras"), "{}"],
+    "report": ["report", "{}", "--isolated"],
+}
+KINDS = ("any", "keras", "tensorflow")
 PART = 500  # mutants of a process: click's runner of tests keeps some kB of each command
 HANG = 60  # seconds on the clock, for a machine that has more to do
 LARGEST = 300_000  # bytes of a seed
@@ -87,9 +99,11 @@ def config_texts(data: bytes) -> dict[str, str]:
     return {name: text for name, text in texts.items() if len(text) < LONGEST}
 
 
-def mutant(number: int, seed: int, folder: Path) -> Path:
+def mutant(number: int, seed: int, folder: Path, only: str = "any") -> Path:
     """The case of this number, as a file or a directory."""
     rng = random.Random(f"{seed}/{number}")
+    if only == "tensorflow" or (only == "any" and rng.random() < 0.3):
+        return tensorflow.mutant(folder, rng)
     if rng.random() < 0.03:
         return _folder(folder / f"mutant{number}", rng)
     source = rng.choice(seeds())
@@ -261,18 +275,18 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
                 stack.append(holder[key])
 
 
-def run(first: int, count: int, seed: int) -> None:
+def run(first: int, count: int, seed: int, only: str) -> None:
     """Runs cases in this process; tells of each as a line of JSON: begun, and what went wrong."""
     signal.signal(signal.SIGALRM, _too_long)
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(first, first + count):
             folder = Path(scratch) / "case"
             folder.mkdir()
-            path = mutant(number, seed, folder)
+            path = mutant(number, seed, folder, only)
             codes, wrong = set(), []
             for name, arguments in COMMANDS.items():
                 print(json.dumps({"case": number, "command": name}), flush=True)
-                code, found = _tried([argument.replace("{}", str(path)) for argument in arguments])
+                code, found = tried([argument.replace("{}", str(path)) for argument in arguments])
                 codes.add(code)
                 wrong += [f"{name}: {what}" for what in found]
             outcome = "refused by all" if codes == {2} else "refused by some" if 2 in codes else "read"
@@ -280,7 +294,7 @@ def run(first: int, count: int, seed: int) -> None:
             shutil.rmtree(folder)
 
 
-def _tried(arguments: list[str]) -> tuple[int, list[str]]:
+def tried(arguments: list[str]) -> tuple[int, list[str]]:
     """The exit code of a command, and what is wrong with what it did."""
     from click.testing import CliRunner
 
@@ -327,12 +341,12 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__} at {place}: {str(error)[:150]}"
 
 
-def part(first: int, count: int, seed: int) -> Iterator[dict[str, Any]]:
+def part(first: int, count: int, seed: int, only: str) -> Iterator[dict[str, Any]]:
     """What happened to each case; where the process died, that, and the cases behind it in another process."""
     end = first + count
     while first < end:
         command = [sys.executable, "-m", "tests.fuzzing", "--child", "--first", str(first)]
-        command += ["--count", str(end - first), "--seed", str(seed)]
+        command += ["--count", str(end - first), "--seed", str(seed), "--only", only]
         lines: list[dict[str, Any]] = []
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
             assert child.stdout
@@ -356,23 +370,25 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="directory for the files of the cases that something was found in")
+    parser.add_argument("--only", choices=KINDS, default="any", help="mutants of one kind [any]")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        run(options.first, options.count, options.seed)
+        run(options.first, options.count, options.seed, options.only)
         return 0
     begun, share = time.monotonic(), min(-(-options.count // options.jobs), PART)
     starts = range(options.first, options.first + options.count, share)
     ends = options.first + options.count
     with ThreadPoolExecutor(options.jobs) as pool:
-        parts = pool.map(lambda start: list(part(start, min(share, ends - start), options.seed)), starts)
+        parts = pool.map(lambda start: list(part(start, min(share, ends - start), options.seed, options.only)), starts)
         found = [case for cases in parts for case in cases]
     bad = [case for case in found if case["wrong"]]
     for case in bad:
         print(case["case"], case["file"], *case["wrong"], sep="\n  ")
         if options.keep:
-            options.keep.mkdir(parents=True, exist_ok=True)
-            mutant(case["case"], options.seed, options.keep)
+            folder = options.keep / str(case["case"])
+            folder.mkdir(parents=True, exist_ok=True)
+            mutant(case["case"], options.seed, folder, options.only)
     outcomes = Counter(case["outcome"] for case in found)
     print(f"{len(found):,} mutants in {time.monotonic() - begun:,.0f} s: {dict(outcomes)}; {len(bad)} with findings")
     return 1 if bad else 0
