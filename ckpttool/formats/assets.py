@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import UnsafeFileError
-from ckpttool.formats.archive import Archive
 from ckpttool.io.sources import FileSource
 
 FOLDER = "assets"
@@ -35,6 +34,8 @@ def asset_sizes(checkpoint: Checkpoint) -> dict[str, int]:
         return {Path(name).as_posix(): (folder / name).lstat().st_size for name in _counted(_names_in(folder))}
     if checkpoint.kind != "keras-zip" or not any(name.startswith(f"{FOLDER}/") for name in checkpoint.files):
         return {}
+    from ckpttool.formats.archive import Archive
+
     with FileSource(checkpoint.path) as source:
         infos = Archive(source).infos
         return {name.removeprefix(f"{FOLDER}/"): infos[name].file_size for name in _counted(_members(infos))}
@@ -52,6 +53,8 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def _in_archive(path: Path) -> dict[str, bytes]:
+    from ckpttool.formats.archive import Archive
+
     with FileSource(path) as source:
         archive = Archive(source)
         assets, left = dict[str, bytes](), MAX_BYTES

@@ -11,6 +11,7 @@ from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import MAX_DEPTH, LayerRow, Listing, Row, Total
 from ckpttool.render.costs import cost_facts
+from ckpttool.render.plain_tables import plain_table
 from ckpttool.render.style import Style, count_of, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
     SUMMARY_HEADERS,
@@ -88,14 +89,12 @@ def _layers(result: Listing, style: Style) -> str:
 
 def table(cells: list[list[str]], titles: list[str]) -> str:
     """A table without its empty columns."""
-    from tabulate import tabulate
-
     empty = [n for n, _ in enumerate(titles) if n and not any(line[n] for line in cells)]
     columns = [n for n in range(len(titles)) if n not in empty]
     align = ["right" if titles[n] in _RIGHT else "left" for n in columns]
     body = [[line[n] for n in columns] for line in cells]
     heads = [titles[n] for n in columns]
-    return str(tabulate(body, heads, tablefmt="simple", colalign=align, disable_numparse=True))
+    return plain_table(body, heads, align)
 
 
 @dataclass(slots=True)
@@ -258,10 +257,8 @@ def _optimizer(result: Info) -> str:
 
 def verdict(result: VerifyResult, style: Style) -> str:
     """The verdict, the behaviour of Keras, and a table of the findings."""
-    from tabulate import tabulate
-
     rows = finding_rows(result.findings)
-    table = str(tabulate(rows, VERDICT_HEADERS, tablefmt="simple", disable_numparse=True)) if rows else ""
+    table = plain_table(rows, VERDICT_HEADERS, ["left"] * len(VERDICT_HEADERS)) if rows else ""
     return "\n\n".join(filter(None, (headline(result, style), table, "\n".join(remarks(result)))))
 
 
