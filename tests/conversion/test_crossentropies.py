@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ckpttool import CheckpointError
 from ckpttool.conversion import convert
 from tests.conversion.test_anchors import Layer, dense, legacy
 from tests.live import keras
@@ -130,3 +131,13 @@ def test_layer_softmax(loss: Any, version: str, said: bool, tmp_path: Path) -> N
     source = compiled(tmp_path / "old.h5", [dense(2, 3), ("Softmax", {"axis": -1}, {})], loss, version)
     lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
     assert any("for logits" in what for what in lost) == said, lost
+
+
+@pytest.mark.parametrize(
+    "activation", [{"class_name": "Custom>mine", "config": "mine"}, {"class_name": "relu"}, ["relu"], 3]
+)
+def test_activations_that_are_no_names(activation: Any, tmp_path: Path) -> None:
+    """An activation that a config spells out as an object is not taken for one of Keras's own."""
+    source = compiled(tmp_path / "old.h5", [dense(2, 3, activation=activation)], "categorical_crossentropy", "2.2.4")
+    with pytest.raises(CheckpointError):
+        convert(source, tmp_path / "new.keras")

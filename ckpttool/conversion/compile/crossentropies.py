@@ -133,9 +133,9 @@ def _output_names(config: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def _last_activation(config: Mapping[str, Any], name: str, depth: int) -> tuple[Any, frozenset[str]]:
+def _last_activation(config: Mapping[str, Any], name: str, depth: int) -> tuple[str | None, frozenset[str]]:
     """The last activation before an output, and the classes of the layers after it, which pass its tensor on; None
-    where another layer follows it."""
+    where another layer follows it, and for one that is not Keras's own, which a config spells out as an object."""
     behind = set[str]()
     layer = next((candidate for candidate in _layers(config) if candidate["config"].get("name") == name), None)
     for _ in range(MAX_DEPTH):
@@ -148,7 +148,8 @@ def _last_activation(config: Mapping[str, Any], name: str, depth: int) -> tuple[
     if layer["class_name"] == "Softmax":
         return "softmax", frozenset(behind | {"Softmax"})
     if layer["class_name"] in _WITH_ACTIVATION:
-        return layer["config"].get("activation"), frozenset(behind)
+        own = layer["config"].get("activation")
+        return (own if isinstance(own, str) else None), frozenset(behind)
     ends = _output_names(layer) if layer["class_name"] in MODELS else []
     activation, inner = _last_activation(layer, ends[0], depth + 1) if len(ends) == 1 else (None, frozenset[str]())
     return activation, inner | behind
