@@ -1,6 +1,7 @@
 """What differs on a terminal: histograms as bars, the pager, a directory that is followed."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -8,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from ckpttool.arrays.histograms import Histogram
+from ckpttool.manifest import NAME, Saved, State, read_manifest, write_manifest
 from ckpttool.render.sparklines import sparkline, two_sparklines
 from tests.samples import FIXTURES
 
@@ -149,6 +152,59 @@ def test_watch(tmp_path: Path) -> None:
         assert watch.wait(30) == 0
         assert watch.stderr is not None
         assert "error" not in watch.stderr.read()
+
+
+def save(directory: Path, name: str, epoch: int, value: float) -> None:
+    """Save a checkpoint as the callback does: the file in its place first, then the manifest, replaced at once."""
+    shutil.copy(CNN, directory / f".{name}")
+    (directory / f".{name}").rename(directory / name)
+    data = (directory / name).read_bytes()
+    entry = Saved(
+        name, "{epoch}.keras", State.COMPLETE, epoch, None, 10 * epoch, hashlib.sha256(data).hexdigest(), len(data),
+        (directory / name).stat().st_mtime_ns, "run", monitor="val_loss", value=value,
+    )  # fmt: skip
+    write_manifest(directory, read_manifest(directory).with_saved(entry), "0")
+
+
+def lines_until(stream: IO[str], text: str) -> list[str]:
+    """The lines of a stream up to one with a text."""
+    lines = [stream.readline()]
+    while text not in lines[-1]:
+        assert lines[-1], lines
+        lines.append(stream.readline())
+    return lines
+
+
+def test_watch_by_the_manifest(tmp_path: Path) -> None:
+    """A save is shown with epoch and metric when the manifest has it, and not before; a broken manifest is said, and
+    the next one followed; without one the files are."""
+    shutil.copy(CNN, tmp_path / "before.keras")
+    command = [sys.executable, "-m", "ckpttool", "ls", str(tmp_path), "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        try:
+            assert watch.stdout is not None
+            assert watch.stderr is not None
+            lines_until(watch.stdout, "before.keras")
+            save(tmp_path, "1.keras", 1, 0.5)
+            assert "saved 1.keras: epoch 1, val_loss 0.5\n" in lines_until(watch.stderr, "saved")
+            assert "1.keras" in lines_until(watch.stdout, "0.5")[-1]
+            lines_until(watch.stdout, "before.keras")
+            shutil.copy(CNN, tmp_path / "stray.keras")  # nothing that the training has finished
+            save(tmp_path, "2.keras", 2, 0.25)
+            assert lines_until(watch.stderr, "saved")[-1] == "saved 2.keras: epoch 2, val_loss 0.25\n"
+            table = lines_until(watch.stdout, "stray.keras")
+            assert [Path(line.split()[0]).name for line in table if ".keras" in line][:2] == ["1.keras", "2.keras"]
+            sound = (tmp_path / NAME).read_bytes()
+            (tmp_path / NAME).write_bytes(b"{")
+            lines_until(watch.stdout, NAME)
+            (tmp_path / "whole").write_bytes(sound)
+            (tmp_path / "whole").replace(tmp_path / NAME)
+            assert "2.keras" in lines_until(watch.stdout, "0.25")[-1]
+            watch.send_signal(signal.SIGINT)
+            assert watch.wait(30) == 0
+            assert "Traceback" not in watch.stderr.read()
+        finally:
+            watch.kill()  # else a failure waits for it
 
 
 def test_watch_follows_one_directory() -> None:
