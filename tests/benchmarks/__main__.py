@@ -22,6 +22,7 @@ from pathlib import Path
 
 from tests.benchmarks.inputs import WEIGHTS, Inputs, inputs_in
 from tests.benchmarks.measuring import Command, Measurement, in_turn
+from tests.formats.tensorflow import writer
 
 PEERS = Path(__file__).parent / "peers"
 MAX_HELP_SECONDS = 0.15
@@ -130,7 +131,7 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
     )
     script = (sys.executable, str(PEERS / "loader.py"), str(inputs.weights), str(inputs.architecture))
     yield Comparison(verify, Command(f"Keras load_weights {inputs.weights.name}", script, WEIGHTS), 1 / 15)
-    yield from _tensorflow()
+    yield from _tensorflow(inputs.weights.parent)
     yield from _diffs(inputs)
     yield from _conversions(inputs)
     yield from _checks(inputs)
@@ -139,12 +140,30 @@ def comparisons(inputs: Inputs) -> Iterator[Comparison]:
     yield Comparison(Command("ckpttool --help", (sys.executable, "-m", "ckpttool", "--help")))
 
 
-def _tensorflow() -> Iterator[Comparison]:
-    """A checkpoint of TensorFlow, listed by itself too."""
-    prefix = str(FIXTURES / "tensorflow/2.15/mlp.ckpt")
-    script = f"import tensorflow as tf; print(tf.train.list_variables({prefix!r}))"
-    ours = Command("ckpttool ls mlp.ckpt", (sys.executable, "-m", "ckpttool", "ls", prefix))
-    yield Comparison(ours, Command("tf.train.list_variables mlp.ckpt", (sys.executable, "-c", script)), 1 / 30)
+def _tensorflow(directory: Path) -> Iterator[Comparison]:
+    """Checkpoints of TensorFlow, listed by itself too: a small one, one of many tensors, and one of a gigabyte."""
+    small = str(FIXTURES / "tensorflow/2.15/mlp.ckpt")
+    many = _bundle(directory / "many", 2_000, 64)
+    large = _bundle(directory / "large", 25, 40_000_000)
+    listings = {prefix: _listing(prefix) for prefix in (small, many, large)}
+    for prefix, limit in ((small, 1 / 30), (many, 1 / 15)):
+        script = f"import tensorflow as tf; print(tf.train.list_variables({prefix!r}))"
+        other = Command(f"tf.train.list_variables {Path(prefix).name}", (sys.executable, "-c", script))
+        yield Comparison(listings[prefix], other, limit, by_processor=True)
+    yield Comparison(listings[large], listings[small], 1.2, by_processor=True)
+
+
+def _listing(prefix: str) -> Command:
+    return Command(f"ckpttool ls {Path(prefix).name}", (sys.executable, "-m", "ckpttool", "ls", prefix))
+
+
+def _bundle(folder: Path, tensors: int, nbytes: int) -> str:
+    """The prefix of a checkpoint of so many tensors of so many bytes, which are zeros that take no room on disk."""
+    names = sorted(f"layer_{number}/kernel".encode() for number in range(tensors))
+    entries = (writer.entry(1, [nbytes // 4], at * nbytes, nbytes) for at in range(tensors))
+    index = writer.write(folder, list(zip(names, entries, strict=True)), name=folder.name)
+    os.truncate(index.with_name(f"{folder.name}.data-00000-of-00001"), tensors * nbytes)
+    return str(index.with_suffix(""))
 
 
 def _against_old(checkout: str | None, directory: Path) -> Iterator[Comparison]:
