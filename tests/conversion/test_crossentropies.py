@@ -74,6 +74,10 @@ def test_keras_3_measures_as_before_or_convert_says_so(loss: str, activation: st
         ("sigmoid", {"class_name": "BinaryCrossentropy", "config": {"from_logits": True}}, "2.4.0", False),
         ("sigmoid", {"class_name": "BinaryCrossentropy", "config": {"from_logits": False}}, "2.2.4-tf", False),
         ("softmax", "mse", "2.2.4", False),
+        # measured of genuine 2.15: 1.68616, where Keras 3 has 1.14636
+        ("sigmoid", {"class_name": "SparseCategoricalCrossentropy", "config": {"ignore_class": 1}}, "2.15.0", True),
+        ("softmax", {"class_name": "SparseCategoricalCrossentropy", "config": {"ignore_class": 1}}, "2.15.0", False),
+        ("sigmoid", {"class_name": "SparseCategoricalCrossentropy", "config": {"ignore_class": None}}, "2.15.0", False),
     ],
 )
 def test_what_carries_its_logits_since_tensorflow_2_3(
@@ -83,6 +87,36 @@ def test_what_carries_its_logits_since_tensorflow_2_3(
     source = compiled(tmp_path / "old.h5", [dense(2, 3, activation=activation)], loss, version)
     lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
     assert any("for logits" in what for what in lost) == said, lost
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "from_logits", "said"),
+    [  # measured of genuine 2.15 and of Keras 3
+        ("sigmoid", "BinaryFocalCrossentropy", True, "another number"),  # 0.72747 and 0.30738
+        ("sigmoid", "BinaryFocalCrossentropy", False, ""),
+        ("linear", "BinaryFocalCrossentropy", False, "not between 0 and 1"),  # 189.36 and 197.89
+        ("linear", "BinaryFocalCrossentropy", True, ""),
+        ("linear", "BinaryCrossentropy", True, ""),  # 1.67522
+        ("softmax", "CategoricalFocalCrossentropy", True, "another number"),  # 1.01940 and 0.18737
+        ("softmax", "CategoricalFocalCrossentropy", False, ""),
+        ("linear", "CategoricalFocalCrossentropy", True, ""),
+    ],
+)
+def test_focal_crossentropies(activation: str, loss: str, from_logits: bool, said: str, tmp_path: Path) -> None:
+    """A focal crossentropy differs of probabilities that are said to be logits, and of numbers beyond 0 and 1."""
+    entry = {"class_name": loss, "config": {"from_logits": from_logits}}
+    source = compiled(tmp_path / "old.h5", [dense(2, 3, activation=activation)], entry, "2.15.0")
+    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    assert (len(lost) == 1 and said in lost[0]) if said else not lost, lost
+
+
+@pytest.mark.parametrize(("reduction", "said"), [("none", True), ("sum", False), ("auto", False)])
+def test_a_loss_of_each_sample(reduction: str, said: bool, tmp_path: Path) -> None:
+    """Keras 3 takes the mean of a loss of each sample; measured of genuine 2.15: 1.38248, where Keras 3 has 1.32582."""
+    entry = {"class_name": "BinaryCrossentropy", "config": {"reduction": reduction}}
+    source = compiled(tmp_path / "old.h5", [dense(2, 3, activation="sigmoid")], entry, "2.15.0")
+    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    assert any("reduction 'none'" in what for what in lost) == bool(lost) == said, lost
 
 
 @pytest.mark.parametrize(("layer", "said"), [("Dropout", True), ("GaussianDropout", False), ("Reshape", False)])

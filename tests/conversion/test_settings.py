@@ -239,7 +239,8 @@ def test_losses_of_today(loss: Any, today: Any) -> None:
     if isinstance(today, tuple):
         class_name, config = today
         today = {"module": "keras.losses", "class_name": class_name, "config": config, "registered_name": None}
-    assert (found["loss"], losses) == (today, [])
+    each = isinstance(today, dict) and today["config"].get("reduction") == "none"  # which is said to train otherwise
+    assert (found["loss"], len(losses)) == (today, each)
 
 
 @pytest.mark.parametrize(("version", "told"), [("2.2.4", True), ("2.2.4-tf", False)])

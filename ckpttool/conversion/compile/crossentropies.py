@@ -13,7 +13,9 @@ copy without them (the same of 2.15); other layers return the same tensor. The o
 logits up to Keras 2.13; the loss recognises it as a softmax only in a graph, and not with `from_logits=True`.
 
 The binary crossentropy of TensorFlow's Keras 2 also differs for answers outside of 0 and 1: it clips them, and then
-adds the number by which it clips.
+adds the number by which it clips. Its focal crossentropies take outputs for logits in one of two places, where Keras 3
+does so in both (`binary_focal_crossentropy`, keras/src/backend.py, 2.15, and keras/src/losses/losses.py, 3.15). With
+`ignore_class` it takes some of the outputs, which carry no logits then (`sparse_categorical_crossentropy`, the same).
 """
 
 from collections.abc import Mapping
@@ -36,6 +38,8 @@ _OWN_ACTIVATION: Mapping[str, str] = MappingProxyType(
 """The activation that each of these losses is made for."""
 
 _BINARY = frozenset({"binary_crossentropy", "BinaryCrossentropy"})
+_BINARY_FOCAL = frozenset({"binary_focal_crossentropy", "BinaryFocalCrossentropy"})
+_FOCAL = _BINARY_FOCAL | {"categorical_focal_crossentropy", "CategoricalFocalCrossentropy"}
 _CARRYING = frozenset({"sigmoid", "softmax"})
 _WITH_ACTIVATION = frozenset(
     {
@@ -57,16 +61,31 @@ def note_differences(config: Mapping[str, Any], loss: Any, version: str | None, 
     for name in names:
         output_loss = _loss_of(loss, names, name)
         activation, behind = _last_activation(config, name, 0)
-        is_carried = not is_before(version, _carried_since(behind, output_loss)) and not behind & _COPYING
+        carried = not is_before(version, _carried_since(behind, output_loss)) and not behind & _COPYING
+        is_carried = carried and _argument(output_loss, "ignore_class") is None
         if not is_carried and activation in _CARRYING and _differs(output_loss, activation):
             subject = f"{_name_of(output_loss)} of {name}: on TensorFlow, Keras 3 takes what goes into the {activation}"
             when = "" if not behind & _DROPOUTS else " when it evaluates"
             journal.lose(WHERE, f"{subject} for logits{when}, where older ones took what comes out of it")
-        elif _adds_epsilon(version) and _name_of(output_loss) in _BINARY and _leaves_unit_interval(activation):
+        elif activation in _CARRYING and _name_of(output_loss) in _FOCAL and _argument(output_loss, "from_logits"):
+            subject = f"{_name_of(output_loss)} of {name} with from_logits=True"
+            journal.lose(WHERE, f"{subject}: Keras 3 computes another number of what comes out of a {activation}")
+        elif _adds_epsilon(version) and _clips(output_loss) and _leaves_unit_interval(activation):
             subject = (
                 f"{_name_of(output_loss)} of {name}: Keras 3 counts answers that are not between 0 and 1 otherwise"
             )
             journal.lose(WHERE, f"{subject}, as -log(1e-7), where older ones had -log(2e-7)")
+
+
+def _argument(loss: Any, name: str) -> Any:
+    """An argument of a loss; None where the loss is a name."""
+    config = loss.get("config") if isinstance(loss, Mapping) else None
+    return config.get(name) if isinstance(config, Mapping) else None
+
+
+def _clips(loss: Any) -> bool:
+    """Whether a loss is a binary crossentropy of probabilities."""
+    return _name_of(loss) in _BINARY | _BINARY_FOCAL and _argument(loss, "from_logits") is not True
 
 
 def _carried_since(behind: frozenset[str], loss: Any) -> tuple[int, ...]:
@@ -91,10 +110,7 @@ def _leaves_unit_interval(activation: Any) -> bool:
 def _differs(loss: Any, activation: str) -> bool:
     """Whether a loss has another value if it is computed of this activation's inputs instead of its outputs."""
     wanted = _OWN_ACTIVATION.get(_name_of(loss))
-    if wanted is None:
-        return False
-    config = loss.get("config") if isinstance(loss, Mapping) else None
-    return wanted != activation or (isinstance(config, Mapping) and config.get("from_logits") is True)
+    return wanted is not None and (wanted != activation or _argument(loss, "from_logits") is True)
 
 
 def _name_of(loss: Any) -> str:

@@ -196,7 +196,7 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
         return {key: _loss(item, writer, journal, depth + 1) for key, item in value.items()}
     name = _function(value, journal)
     if name is None:
-        return _object(value, "losses", _LOSSES)
+        return _noted(_object(value, "losses", _LOSSES), journal)
     new_name = _LOSSES.get(name, name)
     _refuse_own("losses", name, writer)
     if class_called("losses", new_name) is None:
@@ -206,6 +206,19 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
     if new_name in _TOWARDS_ONE and writer.multi_backend:
         journal.lose(WHERE, f"{name} of Keras 3 takes labels 0 and 1 as -1 and 1, where older ones took 0 as it is")
     return new_name
+
+
+def _noted(loss: dict[str, Any], journal: Journal) -> dict[str, Any]:
+    """The entry of a loss, noted where it gives a number for each sample.
+
+    Gradients were those of their sum, and the reported loss counted a batch by the square of its size
+    (`LossesContainer`, keras/src/engine/compile_utils.py, 2.15); Keras 3 takes their mean (`CompileLoss`, a `Loss` that
+    averages, keras/src/trainers/compile_utils.py, 3.15).
+    """
+    if loss["config"].get("reduction") == "none":
+        name = loss["class_name"]
+        journal.lose(WHERE, f"{name}'s reduction 'none': Keras 3 trains by the mean of a batch, older ones by its sum")
+    return loss
 
 
 def _refuse_own(kind: str, name: str, writer: Writer) -> None:

@@ -217,11 +217,20 @@ _OPTIMIZERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lion", "Muon", "Nadam"),
     *("BaseOptimizer", "Lamb", "RMSprop", "SGD", "ScheduleFreeAdamW"),
 )
+
+
+def _labels(arguments: Arguments, refuse: Refuse) -> None:
+    """AUC (keras/src/metrics/confusion_metrics.py)."""
+    if arguments.get("num_labels") and not arguments.get("multi_label"):
+        raise refuse("num_labels", "it is given without multi_label, which Keras asks for beside it")
+
+
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     **{f"Conv{rank}D": _CONVOLUTIONS for rank in (1, 2, 3)},
     **{f"Conv{rank}DTranspose": (_strides_or_dilation, _output_padding(rank)) for rank in (1, 2, 3)},
     **{f"{kind}Conv{rank}D": (_strides_or_dilation,) for kind in ("Depthwise", "Separable") for rank in (1, 2)},
     **{f"ConvLSTM{rank}D": (_strides_or_dilation,) for rank in (1, 2, 3)},
+    "AUC": (_labels,),
     "BaseConv": _CONVOLUTIONS,
     "Bidirectional": (_directions,),
     "Discretization": (_settings, _bins),

@@ -91,6 +91,28 @@ def test_compile_settings() -> None:
     assert [(one.where, one.argument) for one in found.compile_obstacles] == [("compile", "lr")]
 
 
+@pytest.mark.parametrize(
+    ("class_name", "settings", "compiles"),
+    [  # asked of live Keras 3.15
+        *(("AUC", {"curve": curve}, True) for curve in ("PR", "ROC", "pr", "PRGAIN")),
+        *(("AUC", {"summation_method": how}, True) for how in ("minoring", "majoring", "interpolation")),
+        ("AUC", {"multi_label": True, "num_labels": 3}, True),
+        *(("F1Score", {"average": average}, True) for average in (None, "micro", "macro", "weighted")),
+        ("FBetaScore", {"average": "macro", "beta": 2.0}, True),
+        ("AUC", {"curve": "x"}, False),
+        ("AUC", {"summation_method": "x"}, False),
+        ("AUC", {"num_labels": 3}, False),
+        ("F1Score", {"average": "x"}, False),
+    ],
+    ids=str,
+)
+def test_settings_of_metrics(class_name: str, settings: dict[str, Any], compiles: bool) -> None:
+    """Every setting that Keras knows by name is taken, and no other."""
+    metrics = [layer(class_name, "keras.metrics", name="metric", **settings)]
+    found = buildability_of_keras(sequential(INPUT, compile_config={"optimizer": "adam", "metrics": metrics}))
+    assert found.builds and found.compiles == compiles, found
+
+
 def test_own_class() -> None:
     """An own class is named, and what the config says of it is left to the user's code."""
     own = {"module": "mine", "class_name": "Block", "config": {"name": "b"}, "registered_name": "mine>Block"}
