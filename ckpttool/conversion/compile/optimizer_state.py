@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ckpttool.alignment.alignment import OF_TENSORFLOW, Aligned, Alignment, Stored
 from ckpttool.alignment.assembly import weight_of
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion.compile import tensorflow_state
+from ckpttool.conversion.compile import sparse_steps, tensorflow_state
 from ckpttool.conversion.compile.optimizer_scalars import (
     INNER,
     Numbers,
@@ -87,7 +87,10 @@ def state(
                 conversion = _Conversion(
                     checkpoint, alignment, rewritten, spec, own, optimizer, reversed_kernels, journal
                 )
-                return conversion.state(stored)
+                variables = conversion.state(stored)
+                if alignment.generation is not Generation.KERAS_3:
+                    sparse_steps.note(spec, optimizer, _begins_late(stored), journal)
+                return variables
     except StateNotConvertible as error:
         journal.lose(WHERE, f"its state: {error}")
     return _fresh(wanted, optimizer, own, steps or 0, journal)

@@ -1,0 +1,38 @@
+"""Steps of training of Embedding layers, whose gradients have only the rows that a batch names.
+
+Keras 2 adds up the gradients of a row that a batch names several times before it squares them
+(`_resource_apply_sparse_duplicate_indices`, tensorflow/python/keras/optimizer_v2, 2.4; `_deduplicate_sparse_grad`,
+keras/src/optimizers/optimizer.py, 2.15); Keras 3.15 on TensorFlow squares each. Some optimizers of tf.keras up to 2.10
+leave rows alone that a batch does not name, which momenta move in Keras 3. Both were measured with 2.4, 2.15 and 3.15.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ckpttool.conversion.compile.optimizer_scalars import inside
+from ckpttool.conversion.compile.stored_state import WHERE
+from ckpttool.conversion.journal import Journal
+from ckpttool.model.spec import Spec
+
+_SQUARES = frozenset({"Adadelta", "Adagrad", "Adam", "AdamW", "Ftrl", "Nadam", "RMSprop"})
+_LEAVES_ROWS = frozenset({"Adamax", "Ftrl", "Nadam"})
+_LEAVES_ROWS_WITH_MOMENTUM = frozenset({"RMSprop", "SGD"})
+
+
+def note(spec: Spec, optimizer: Mapping[str, Any], by_rows: bool, journal: Journal) -> None:
+    """Note that further training of Embedding layers is not the same. `by_rows` says that tf.keras up to 2.10 wrote the
+    optimizer."""
+    layers = [slot.layer for slot in spec.slots if slot.name == "embeddings" and slot.trainable]
+    inner = inside(optimizer)
+    class_name = inner["class_name"]
+    reasons = []
+    if class_name in _SQUARES:
+        reasons.append(
+            "squares each gradient of a row that a batch names several times, where Keras 2 squared their sum"
+        )
+    moves = class_name in _LEAVES_ROWS_WITH_MOMENTUM and inner["config"].get("momentum")
+    if by_rows and (moves or class_name in _LEAVES_ROWS):
+        reasons.append("moves the rows that a batch does not name")
+    if layers and reasons:
+        text = f"{class_name} of Keras 3 {' and '.join(reasons)}"
+        journal.lose(WHERE, f"further training of the Embedding {', '.join(layers[:3])} is not the same: {text}")
