@@ -6,6 +6,7 @@ may have several names; the first that exists is as good as any. (`Functional._t
 keras/src/engine/functional.py, 2.15; keras/src/utils/tracking.py, 3.15.)
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -19,6 +20,7 @@ Key = tuple[str, str, str]
 """The key of a slot, which no other slot has: its top layer, the path of its owner below that, its own name."""
 
 _FUNCTIONAL, _OPERATIONS = "_functional", "_operations"
+_MOST_NAMES = 8  # of a label that are left out
 _OLD_NAMES = {"_lookup_layer": "_index_lookup_layer"}  # up to TensorFlow 2.6
 
 
@@ -143,6 +145,12 @@ def _attributes(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, in
         yield at, part, graph.nodes[node].child(str(number)) if container and node is not None else node
 
 
+def _ends(label: str) -> list[str]:
+    """The label without its first names, down to a layer and its weight."""
+    names = label.split("/", _MOST_NAMES)
+    return ["/".join(names[at:]) for at in range(1, len(names) - 1)]
+
+
 class _Labelled(Protocol):
     """A slot, with the label that the variable has as its name."""
 
@@ -162,12 +170,19 @@ def by_variable_name(
     """The slots and the weights whose variables have the slots' labels as names, behind the name of the model or not.
 
     TensorFlow 1 stored nothing else, and an export by Keras 3 has no layers. A name of several weights does not count.
+    Layers of a Functional model in the model were built before it, and lack its name: a label counts without its first
+    names, too, if no other slot has one that ends so.
     """
+    listed = list(slots)
+    ends = Counter(end for slot in listed for end in (slot.label, *_ends(slot.label)))
     by_name: dict[str, list[Weight]] = {}
     for weight in weights:
         by_name.setdefault(weight.name or "", []).append(weight)
-    for slot in slots:
-        names = (slot.label, f"{model}/{slot.label}")
-        matches = [weight for name in dict.fromkeys(names) for weight in by_name.get(name, ())]
+    for slot in listed:
+        whole = dict.fromkeys((slot.label, f"{model}/{slot.label}"))
+        matches = [weight for name in whole for weight in by_name.get(name, ())]
+        if not matches:
+            own = (end for end in _ends(slot.label) if ends[end] == 1)
+            matches = [weight for name in own for weight in by_name.get(name, ())]
         if len(matches) == 1 and shapes_fit(slot.shape, matches[0].shape):
             yield slot, matches[0]

@@ -59,12 +59,13 @@ def optimizer_objects(checkpoint: Checkpoint, model: frozenset[str]) -> Optimize
     if outer is None:
         return None
     stored, node = _Stored(graph, checkpoint), _inside(graph, outer)
-    listed = tuple(stored.listed(node))
+    product = stored.first(node, *_PRODUCTS)
+    listed = tuple(weight for weight in stored.listed(node) if product is None or weight.path != product.path)
     slots = () if listed else tuple(stored.slots(node))
     objects = OptimizerObjects(
         listed[0] if listed else stored.first(node, *_COUNTS),
         stored.first(node, *_RATES),
-        stored.first(node, *_PRODUCTS),
+        product,
         stored.at_first(outer, _SCALES),
         stored.at_first(outer, _GOOD_STEPS),
         listed[1:],

@@ -70,6 +70,19 @@ def _input() -> dict[str, Any]:
     return {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": [None, 1], "dtype": "float32"}}
 
 
+def test_names_of_a_model_in_the_model(tmp_path: Path) -> None:
+    """Layers of a Functional model in the model were named before it: without its name they are found, unless two
+    layers have the same."""
+    inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [_dense("only"), _dense("last")]}}
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [_input(), inner, _dense("last")]}}
+    value = struct.pack("<f", 1)
+    keys = ["last/kernel", "only/kernel"]
+    stored = [(key.encode(), writer.entry(1, [1, 1], 4 * n, 4, writer.masked(value))) for n, key in enumerate(keys)]
+    alignment = aligned(writer.write(tmp_path, stored, value * 2), {**config, "keras_version": "2.10.0"})
+    assert names(alignment) == {"inner/only/kernel": "only/kernel", "last/kernel": "last/kernel"}
+    assert [place.label for place in alignment.missing] == ["inner/last/kernel"]
+
+
 def _checkpoint(folder: Path, *models: str, with_input: bool = False) -> Path:
     """A checkpoint of models of one Dense each, under these names, or of one that is the root."""
     objects: list[writer.Object] = [([], [], [])]

@@ -43,7 +43,7 @@ class Numbers(NamedTuple):
     """The variables of an optimizer that belong to no weight, by the iteration, the config and stored numbers.
 
     `momenta_product` is the product of Nadam's momenta, `rate` the learning rate and `scale` the factor of losses, each
-    None where it is not stored.
+    None where it is not stored; `good_steps` counts the steps with that factor.
     """
 
     optimizer: Mapping[str, Any]
@@ -51,12 +51,13 @@ class Numbers(NamedTuple):
     momenta_product: float | None
     rate: float | None = None
     scale: float | None = None
+    good_steps: int = 0
 
     def weight(self, name: str) -> Weight | None:
         """The variable of this name, None where it is none of these."""
         inner = inside(self.optimizer)
         if inner is not self.optimizer:
-            own = {"iteration": 0, "learning_rate": 0.0, "step_counter": 0}
+            own = {"iteration": 0, "learning_rate": 0.0, "step_counter": self.good_steps}
             if name in own:
                 return _scalar(name, own[name])
             if name == "dynamic_scale":

@@ -202,12 +202,13 @@ class _Conversion(NamedTuple):
         steps = stored_state.steps(inside(self.optimizer), notes)
         paths = frozenset(self.alignment.by_path())
         scale = tensorflow_state.loss_scale(self.checkpoint, paths)
+        good_steps = tensorflow_state.good_steps(self.checkpoint, paths)
         product = tensorflow_state.momenta_product(self.checkpoint, paths)
         if product is None:
             product = stored_state.product(self.checkpoint)
         else:
             self.journal.losses[:] = [loss for loss in self.journal.losses if loss.what != COMPUTED_PRODUCT]
-        numbers = Numbers(self.optimizer, steps, product, stored_state.rate(), scale)
+        numbers = Numbers(self.optimizer, steps, product, stored_state.rate(), scale, good_steps)
         variables, begun = dict[str, Weight](), list[str]()
         for slot in self.wanted(sources):
             name = _name(slot)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ckpttool.alignment.optimizer_objects import OptimizerObjects, SlotWeight, UnplacedState, optimizer_objects
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.conversion.compile.optimizer_scalars import StateNotConvertible, finite
+from ckpttool.conversion.compile.optimizer_scalars import StateNotConvertible, finite, whole_steps
 
 _KINDS = "m rms accum_grad accumulator v momentum accum_var linear vhat mg".split()
 """The names of slots, in the order in which an optimizer lists them."""
@@ -31,6 +31,12 @@ def loss_scale(checkpoint: Checkpoint, model: frozenset[str]) -> float | None:
     """The factor of losses, None where no optimizer scales them. Raises StateNotConvertible where it is none."""
     objects = _objects(checkpoint, model)
     return finite(objects.scale) if objects is not None and objects.scale is not None else None
+
+
+def good_steps(checkpoint: Checkpoint, model: frozenset[str]) -> int:
+    """The number of steps with this factor, 0 where it is not stored. Raises StateNotConvertible where it is none."""
+    objects = _objects(checkpoint, model)
+    return whole_steps(objects.good_steps) if objects is not None and objects.good_steps is not None else 0
 
 
 def momenta_product(checkpoint: Checkpoint, model: frozenset[str]) -> float | None:

@@ -23,6 +23,7 @@ _COPIES = "_all_variables"  # of an export by Keras 3, which stores every weight
 _COUNTER = "save_counter"
 _WORD_COUNTS = frozenset({"num_documents", "num_elements"})  # of what a layer was adapted to
 _GENERATOR_STATE = "_state_var"  # of a tf.random.Generator, which draws random numbers for a layer
+_SEED = re.compile(r"(seed_generator(_[0-9]+)?/)?seed_generator_state")  # that of Keras 3, where no layer is named
 _ATTRIBUTES, _SLOTS = "/.ATTRIBUTES/", ".OPTIMIZER_SLOT"  # within keys, behind the names of objects
 _NAMELESS = re.compile(r"Variable(_[0-9]+)?")  # the name of a variable that was given none
 _NUMBERED = re.compile(r"(layer|layer_with_weights)-[0-9]+")
@@ -105,7 +106,7 @@ def _role(attribute: Attribute, section: Section, path: Path, own_names: Counter
     """The role of a tensor whose object is of that section and has that path; `own_names` are those of the model's
     variables, of which several may have the same."""
     name = attribute.full_name
-    if attribute.name != VALUE or path[-1:] in ((_COUNTER,), (_GENERATOR_STATE,)):
+    if attribute.name != VALUE or _SEED.fullmatch(name) or path[-1:] in ((_COUNTER,), (_GENERATOR_STATE,)):
         return Role(Section.OTHER, None, name or None)
     if _COPIES in path and not own_names[name]:
         section = Section.MODEL

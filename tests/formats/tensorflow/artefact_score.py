@@ -157,11 +157,11 @@ def predicted(folder: Path, record: dict[str, Any], scratch: Path, step: bool) -
 
             x = [tf.constant(one.astype(object)) if one.dtype.kind == "U" else one for one in x]
         given = x if len(x) > 1 else x[0]
-        got = [one.numpy() for one in keras.tree.flatten(model(given))]
+        got = [one.numpy() for one in keras.tree.flatten(model(given, training=False))]
         worst = max(distance(a, b) for a, b in zip(got, y, strict=True))
         if not worst <= 1e-4:
             return "other", f"{worst:.2g}"
-        if step and t:
+        if step and t and exported is None:  # an export has no state of an optimizer
             if not model.compiled:
                 return "not compiled", str([loss.what for loss in conversion.losses])[:200]
             model.train_on_batch(given, t if len(t) > 1 else t[0])

@@ -419,6 +419,21 @@ def test_an_object_that_is_only_called_like_a_counter(tmp_path: Path) -> None:
         assert [weight.section for weight in checkpoint.values()] == [Section.MODEL]
 
 
+def test_seeds_are_no_weights(tmp_path: Path) -> None:
+    """The state of a generator of random numbers that belongs to no layer, as in an export of a recurrent layer by
+    Keras 3, is no weight."""
+    message = writer.graph(
+        [
+            ([("variables", 1)], [], []),
+            ([("0", 2), ("1", 3)], [], []),
+            ([], [("VARIABLE_VALUE", "lstm/kernel", "a")], []),
+            ([], [("VARIABLE_VALUE", "seed_generator_1/seed_generator_state", "b")], []),
+        ]
+    )
+    with ckpttool.open(writer.with_graph(tmp_path, message, ["a", "b"])) as checkpoint:
+        assert [weight.section for weight in checkpoint.values()] == [Section.MODEL, Section.OTHER]
+
+
 def test_an_export_stores_weights_twice() -> None:
     """Of the weights that an export of Keras 3 holds twice, one is the model's."""
     with ckpttool.open(TENSORFLOW / "2.21/export/variables/variables") as checkpoint:
