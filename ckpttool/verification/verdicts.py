@@ -25,6 +25,7 @@ from ckpttool.verification import (
     evidence,
     graph_state,
     holders,
+    inner_state,
     legacy_state,
     loaders,
     object_graphs,
@@ -127,6 +128,9 @@ def _verified(
     lost = list(vocabularies.missing(spec, checkpoint))  # Keras loads the model and raises when it is called
     keras = "loads wrongly" if skips_all else _outcome_in_keras(pairing, problems, findings, lost, loader)
     problems += _parallel(checkpoint, expected, pairing, loader)
+    inner = inner_state.reason_for_skipped_state(expected.architecture, spec, checkpoint) if by_path else ""
+    if inner and allowed.optimizer:
+        problems.append(f"Keras loads a new state of an optimizer: {inner}")
     if pairing.raises and not findings:  # Keras raises although every weight fits
         problems.append(pairing.raises[0])
     if values:
@@ -145,7 +149,7 @@ def _verified(
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=(*problems, *lost),
         skipped=tuple(_skipped(spec, pairing)),
-        skipped_state="" if allowed.optimizer else loaders.reason_for_skipped_state(state, checkpoint),
+        skipped_state="" if allowed.optimizer else loaders.reason_for_skipped_state(state, checkpoint) or inner,
     )
 
 
