@@ -43,9 +43,9 @@ CONVERTIBLE = [
 
 def objects() -> dict[str, Any]:
     """What is the authors' own, ported."""
-    from tests.field.test_holders import Scale  # asks for Keras
+    from tests.field.test_holders import scale
 
-    ours = {"mine>Scale": Scale, "mine>act": lambda x: keras().ops.relu(x) - 0.1, "gelu": gelu}
+    ours = {"mine>Scale": scale(), "mine>act": lambda x: keras().ops.relu(x) - 0.1, "gelu": gelu}
     return {**own_classes(), **ours, "hard_swish": hard_swish}
 
 
