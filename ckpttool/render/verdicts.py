@@ -79,7 +79,8 @@ def _without_state(result: VerifyResult) -> str:
     """A phrase with the reason why Keras begins with a new state of the optimizer of a whole model."""
     if not (result.keras == "loads" and result.skipped_state and result.is_of_one_file):
         return ""
-    return f", with a warning and a new state of the optimizer ({printable(result.skipped_state, 300)})"
+    warned = "a warning and " if result.loader == "path" else ""
+    return f", with {warned}a new state of the optimizer ({printable(result.skipped_state, 300)})"
 
 
 def _custom_objects(result: VerifyResult) -> str:

@@ -91,6 +91,13 @@ def state_by_order(spec: Spec, checkpoint: Checkpoint) -> Pairing:
     return pairing
 
 
+def reason_for_new_state(checkpoint: Checkpoint) -> str:
+    """The reason why `load_model` begins with a new state of the optimizer; empty where the file has none."""
+    trained = any(weight.shape for weight in checkpoint.section(Section.OPTIMIZER))
+    compiled = isinstance(checkpoint.training_config, Mapping)
+    return _other_generation(checkpoint) or _LEFT if trained and compiled else ""
+
+
 def _is_for_no_weight(slot: SpecSlot) -> bool:
     return slot.name in _FOR_NO_WEIGHT
 

@@ -129,6 +129,7 @@ def _verified(
     keras = "loads wrongly" if skips_all else _outcome_in_keras(pairing, problems, findings, lost, loader)
     problems += _parallel(checkpoint, expected, pairing, loader)
     inner = inner_state.reason_for_skipped_state(expected.architecture, spec, checkpoint) if by_path else ""
+    new = legacy_state.reason_for_new_state(checkpoint) if loader == "order" else inner
     if inner and allowed.optimizer:
         problems.append(f"Keras loads a new state of an optimizer: {inner}")
     if pairing.raises and not findings:  # Keras raises although every weight fits
@@ -149,7 +150,7 @@ def _verified(
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=(*problems, *lost),
         skipped=tuple(_skipped(spec, pairing)),
-        skipped_state="" if allowed.optimizer else loaders.reason_for_skipped_state(state, checkpoint) or inner,
+        skipped_state="" if allowed.optimizer else loaders.reason_for_skipped_state(state, checkpoint) or new,
     )
 
 

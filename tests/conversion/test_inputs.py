@@ -39,6 +39,16 @@ def test_every_input_has_a_kind() -> None:
     assert type(batches[3]).__name__ == "SparseTensor"
 
 
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_a_stateful_model_takes_its_own_batch(batch: int) -> None:
+    """A stateful model is asked in one batch of the size that it states; others get two samples."""
+    layers = keras().layers
+    stateful = keras().Sequential([keras().Input(batch_shape=(batch, 4, 2)), layers.LSTM(3, stateful=True)])
+    kinds, inputs, outputs = try_inputs(stateful, 0)
+    assert [kind.description for kind in kinds] == [f"({batch}, 4, 2) float32"]
+    assert [value.shape for value in (*inputs, *outputs)] == [(batch, 4, 2), (batch, 3)]
+
+
 def test_a_ragged_batch_has_rows_of_unequal_length() -> None:
     """As a model that takes ragged tensors would be given."""
     batch: Any = Kind((None, None), "float32", ragged=True).batch(np.random.default_rng(0))

@@ -300,7 +300,7 @@ class Dense:
             )
         self.bias, self.kernel = sorted(arrays, key=lambda array: array.ndim)
 
-    def predict(self, x: np.ndarray, verbose: int) -> np.ndarray:
+    def predict(self, x: np.ndarray, batch_size: int, verbose: int) -> np.ndarray:
         """What Keras 2 predicted."""
         found: np.ndarray = np.clip(0.2 * (x @ self.kernel + self.bias) + 0.5, 0, 1)
         return found
@@ -398,7 +398,7 @@ def test_what_is_no_number_does_not_agree(value: float, tmp_path: Path, monkeypa
     """A difference that cannot be told is none that is small enough."""
 
     class Other(Dense):
-        def predict(self, x: np.ndarray, verbose: int) -> np.ndarray:
+        def predict(self, x: np.ndarray, batch_size: int, verbose: int) -> np.ndarray:
             return np.full((len(x), len(self.bias)), value)
 
     old_keras(monkeypatch, Other)

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import sys
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,8 @@ def predict(model: Any, inputs: list[Any]) -> list[Any]:
     """The outputs of a model, in one list."""
     import numpy as np
 
-    predicted = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+    samples = inputs[0].shape[0]  # in one batch, as a stateful model takes no part of its own
+    predicted = model.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=samples, verbose=0)
     values = (
         predicted.values()
         if isinstance(predicted, dict)
@@ -110,6 +112,12 @@ def outcome(target: str, source: str, function: str = "", unloaded: str = "", se
     return result | {"inputs": descriptions, "outputs": shapes} | comparison(outputs, source, inputs, unloaded)
 
 
+def _in_a_line(error: Exception) -> str:
+    """The message of an error without colours, and without the values of all arguments that Keras writes below it."""
+    text = re.sub(r"\x1b\[[\d;]*m", "", str(error)).partition("\n\nArguments received by")[0]
+    return " ".join(text.split())
+
+
 def main(job: str) -> None:
     """Predict and write the outcome, or the error. The job is a JSON object of the new file (`target`), the old one
     (`source`), `modules`, `function`, the `directories` in which that is, and the reason not to load the old file
@@ -124,6 +132,6 @@ def main(job: str) -> None:
     try:
         answer = outcome(settings["target"], settings["source"], settings["function"], settings["unloaded"])
     except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {error}"[:2000]}
+        answer = {"error": f"{type(error).__name__}: {_in_a_line(error)}"[:2000]}
     json.dump(answer, output)
     output.close()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _SAMPLES = 2
+_MOST_SAMPLES = 1024  # of a model whose config states its batch, as a stateful one has to
 SIZES = (8, 32, 128)  # of open axes, tried one after the other: a model with convolutions may need a large one
 _TEXTS = ("red", "two fish", "")
 _FEW = 2  # every layer accepts the integers 0 and 1
@@ -39,11 +40,13 @@ class Kind:
 
     @property
     def concrete(self) -> tuple[int, ...]:
-        """The shape of two samples; axes of any size have `size` values."""
-        return (_SAMPLES, *(size or self.size for size in self.shape[1:]))
+        """The shape of two samples, or of as many as the model states; other axes of any size have `size` values."""
+        stated = self.shape[0] if self.shape else None
+        samples = stated if stated and stated <= _MOST_SAMPLES else _SAMPLES
+        return (samples, *(size or self.size for size in self.shape[1:]))
 
     def batch(self, rng: Any) -> Any:
-        """Two samples, drawn from a generator of NumPy."""
+        """A batch of that shape, drawn from a generator of NumPy."""
         if self.dtype == "string":
             texts = rng.choice(_TEXTS, self.concrete)  # Keras takes strings as tensors of TensorFlow alone
             return importlib.import_module("tensorflow").constant(texts)
@@ -59,7 +62,8 @@ def _in_layout(values: Any, kind: Kind) -> Any:
     tf = importlib.import_module("tensorflow")  # the only backend with such tensors
     if kind.sparse:
         return tf.sparse.from_dense(values)
-    lengths = [values.shape[1], max(values.shape[1] - 1, 1)] if values.ndim > 1 else None
+    shorter = [max(values.shape[1] - 1, 1)] * (len(values) - 1) if values.ndim > 1 else []
+    lengths = [values.shape[1], *shorter] if values.ndim > 1 else None
     return tf.RaggedTensor.from_tensor(values, lengths=lengths) if lengths else values
 
 
