@@ -52,8 +52,8 @@ class VerifyResult(Displayed):
     with compile=False), or "cannot build" (it does not build the architecture). `support` says which Keras builds the
     architecture; None where there is no config. `of_weights` says that the expectation comes from other weights.
     `problems` are those of the file as a whole. `skipped` are the slots that Keras skips where it is asked to skip
-    mismatches. `skipped_state` is the reason why Keras 3 loads a whole model with a new state of its optimizer, with no more than a
-    warning; empty where it loads the state or there is none. `unchecked` are weights of objects of unknown
+    mismatches. `skipped_state` is the reason why Keras 3 loads a whole model with a new state of its optimizer, and
+    at most warns; empty where it loads the state or there is none. `unchecked` are weights of objects of unknown
     classes; `opaque` are these objects.
     """
 

@@ -128,10 +128,8 @@ def _verified(
     lost = list(vocabularies.missing(spec, checkpoint))  # Keras loads the model and raises when it is called
     keras = "loads wrongly" if skips_all else _outcome_in_keras(pairing, problems, findings, lost, loader)
     problems += _parallel(checkpoint, expected, pairing, loader)
-    inner = inner_state.reason_for_skipped_state(expected.architecture, spec, checkpoint) if by_path else ""
-    new = legacy_state.reason_for_new_state(checkpoint) if loader == "order" else inner
-    if inner and allowed.optimizer:
-        problems.append(f"Keras loads a new state of an optimizer: {inner}")
+    if allowed.optimizer and (inner := inner_state.reason_for_skipped_state(expected.architecture, spec, checkpoint)):
+        problems.append(f"Keras begins with a new state of an optimizer: {inner}")
     if pairing.raises and not findings:  # Keras raises although every weight fits
         problems.append(pairing.raises[0])
     if values:
@@ -150,8 +148,16 @@ def _verified(
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=(*problems, *lost),
         skipped=tuple(_skipped(spec, pairing)),
-        skipped_state="" if allowed.optimizer else loaders.reason_for_skipped_state(state, checkpoint) or new,
+        skipped_state="" if allowed.optimizer else _skipped_state(expected, spec, checkpoint, loader, state),
     )
+
+
+def _skipped_state(expected: Expectation, spec: Spec, checkpoint: Checkpoint, loader: str, state: Pairing) -> str:
+    """The reason why Keras begins with a new state of an optimizer; empty where it does not."""
+    if loader == "order":
+        return legacy_state.reason_for_new_state(checkpoint)
+    inner = inner_state.reason_for_skipped_state(expected.architecture, spec, checkpoint)
+    return loaders.reason_for_skipped_state(state, checkpoint) or inner
 
 
 def _paired(

@@ -41,9 +41,9 @@ class Kind:
     @property
     def concrete(self) -> tuple[int, ...]:
         """The shape of two samples, or of as many as the model states; other axes of any size have `size` values."""
-        stated = self.shape[0] if self.shape else None
-        samples = stated if stated and stated <= _MOST_SAMPLES else _SAMPLES
-        return (samples, *(size or self.size for size in self.shape[1:]))
+        size = self.shape[0] if self.shape else None
+        samples = size if size and size <= _MOST_SAMPLES else _SAMPLES
+        return (samples, *(length or self.size for length in self.shape[1:]))
 
     def batch(self, rng: Any) -> Any:
         """A batch of that shape, drawn from a generator of NumPy."""
