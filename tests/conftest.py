@@ -37,9 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Chooses the speed of the run, and hands signals on to child processes as a terminal does.
 
-    The garbage collector sleeps until all tests are there.
+    The garbage collector sleeps until all tests are there, but in a process that hands them to others.
     """
-    gc.disable()
+    if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
+        gc.disable()
     full = config.getoption("--full")
     os.environ["CKPTTOOL_TESTS"] = "full" if full else "quick"
     settings.load_profile("full" if full else "quick")
