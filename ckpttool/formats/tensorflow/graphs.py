@@ -30,7 +30,8 @@ MAX_GRAPHS = 100  # one for each use: serving, training
 _META_GRAPH = 2
 _INFO, _GRAPH, _COLLECTION, _SIGNATURE, _ASSET, _OBJECTS = 1, 2, 4, 5, 6, 7
 _SIGNATURE_STEPS = 20
-_INIT_OP = "__saved_model_init_op"  # listed among the signatures, and no signature that anyone calls
+# Operations among the signatures that nobody calls (tensorflow/python/saved_model/constants.py, 2.15).
+_NO_SIGNATURES = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
 
 
 @dataclass(slots=True)
@@ -124,7 +125,7 @@ def _add_collection(result: Graphs, raw: memoryview, budget: Budget) -> None:
 def _add_signature(result: Graphs, raw: memoryview, budget: Budget) -> None:
     """Add a signature; the first of a name counts."""
     name, value = map_entry(raw, budget)
-    if name == _INIT_OP or name in result.signatures:
+    if name in _NO_SIGNATURES or name in result.signatures:
         return
     budget.spend(_SIGNATURE_STEPS)
     tensors: dict[int, list[Tensor]] = {1: [], 2: []}

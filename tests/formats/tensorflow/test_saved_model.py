@@ -326,6 +326,17 @@ def test_floods(what: str, tmp_path: Path) -> None:
     assert error is None or isinstance(error, CheckpointError)
 
 
+@pytest.mark.parametrize("name", [b"__saved_model_init_op", b"__saved_model_train_op", b"predict"])
+def test_operations_among_the_signatures(name: bytes, tmp_path: Path) -> None:
+    """TensorFlow 1 lists the operations that initialize and train a model as if they were signatures."""
+    shutil.copytree(MODULE, tmp_path / "model")
+    path = tmp_path / "model/saved_model.pb"
+    path.write_bytes(path.read_bytes() + span(2, span(5, span(1, name) + span(2, b""))))
+    model = ckpttool.info(tmp_path / "model").saved_model
+    assert model is not None
+    assert (name.decode() in {signature.name for signature in model.signatures}) == (name == b"predict")
+
+
 def test_config_among_the_tensors(tmp_path: Path) -> None:
     """Checkpoints of TensorFlow 1.13 to 2.0 have the config of what was saved among their tensors; it is no weight."""
     config = json.dumps(_PLAIN).encode()
