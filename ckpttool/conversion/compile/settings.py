@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeGuard
 
-from ckpttool.conversion.compile import addons, optimizers
+from ckpttool.conversion.compile import addons, measures, optimizers
 from ckpttool.conversion.compile.optimizers import (
     MAX_DEPTH,
     WHERE,
@@ -327,7 +327,11 @@ class _Metrics(NamedTuple):
         """A metric in a list, which is empty where Keras 3 does not find it."""
         try:
             name = _function(value, self.journal)
-            return [self.unprefixed(_object(value, "metrics", _METRICS)) if name is None else self.named(name)]
+            if name is not None:
+                return [self.named(name)]
+            metric = _object(value, "metrics", _METRICS)
+            measures.note_difference(metric, self.loss_of_classes(), self.journal)
+            return [self.unprefixed(metric)]
         except UnknownObject as error:
             self.journal.lose(WHERE, f"{self.key}: {error}")
             _need("metric", error, self.journal)
@@ -350,11 +354,15 @@ class _Metrics(NamedTuple):
 
     def crossentropy(self, name: str) -> str:
         """The metric for "crossentropy", which depends on the loss. Raises UnknownObject for other losses."""
-        loss = self.loss.get("class_name") if isinstance(self.loss, Mapping) else self.loss
-        metric = _CROSSENTROPY.get(loss) if isinstance(loss, str) else None
+        metric = self.loss_of_classes()
         if metric is None:
             raise UnknownObject(f"{name}, which Keras 3 does not choose by the outputs")
         return metric
+
+    def loss_of_classes(self) -> str | None:
+        """The class name of the one loss of the model, if that is a crossentropy of classes."""
+        loss = self.loss.get("class_name") if isinstance(self.loss, Mapping) else self.loss
+        return _CROSSENTROPY.get(loss) if isinstance(loss, str) else None
 
     def unprefixed(self, metric: dict[str, Any]) -> dict[str, Any]:
         """A metric whose name does not begin with that of an output, which Keras 2 adds if there are several."""

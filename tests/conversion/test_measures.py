@@ -1,0 +1,66 @@
+"""Metrics that Keras 3 measures otherwise than Keras 2.15, or not at all: said, and no other is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ckpttool.conversion.compile.settings import compile_config
+from ckpttool.conversion.journal import Journal
+from tests.live import keras
+
+SGD = {"class_name": "SGD", "config": {"name": "SGD", "learning_rate": 0.5}}
+SPARSE = "sparse_categorical_crossentropy"
+DENSE = {"class_name": "CategoricalCrossentropy", "config": {"from_logits": False}}
+BOTH = {"num_classes": 3, "target_class_ids": [0, 2]}
+MEAN = {"num_classes": 3}
+LEFT_OUT = "raises an error in evaluate"
+
+
+def converted(loss: Any, name: str, config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The settings of a model with one metric, and what is lost of them."""
+    journal = Journal()
+    training = {"optimizer_config": SGD, "loss": loss, "metrics": [{"class_name": name, "config": config}]}
+    found = compile_config(training, "2.15.0", [("dense", "dense")], journal)
+    assert found is not None
+    return found, [one.what for one in journal.losses]
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "config", "said"),
+    [  # measured of genuine 2.15, which gives a number for each
+        (SPARSE, "SparseCategoricalCrossentropy", {"ignore_class": 1}, "counts samples of that class as 0"),
+        (SPARSE, "SparseCategoricalCrossentropy", {"ignore_class": None}, ""),
+        (SPARSE, "MeanIoU", {**MEAN, "ignore_class": 1}, LEFT_OUT),
+        (SPARSE, "MeanIoU", {**MEAN, "ignore_class": 1, "sparse_y_pred": False}, ""),
+        (SPARSE, "IoU", {**BOTH, "ignore_class": 0}, LEFT_OUT),
+        (SPARSE, "IoU", {**BOTH, "sparse_y_pred": False, "axis": 1}, LEFT_OUT),
+        (SPARSE, "IoU", {**BOTH, "sparse_y_pred": False, "axis": -1}, ""),
+        (DENSE, "MeanIoU", {**MEAN, "ignore_class": 1}, ""),
+        (DENSE, "MeanIoU", {**MEAN, "ignore_class": 1, "sparse_y_true": False}, LEFT_OUT),
+        (DENSE, "OneHotIoU", {**BOTH, "ignore_class": 1, "sparse_y_pred": True}, LEFT_OUT),
+        (DENSE, "OneHotIoU", {**BOTH, "axis": 1}, LEFT_OUT),
+        (DENSE, "OneHotMeanIoU", {**MEAN, "ignore_class": 1, "sparse_y_pred": False}, ""),
+        (DENSE, "OneHotMeanIoU", {**MEAN, "axis": 1}, LEFT_OUT),
+        (DENSE, "OneHotMeanIoU", {**MEAN, "axis": 0}, ""),
+    ],
+    ids=str,
+)
+def test_keras_3_evaluates_what_is_left(loss: Any, name: str, config: dict[str, Any], said: str) -> None:
+    """A metric with which Keras 3 raises an error is left out, others stay, and Keras 3 evaluates the model."""
+    found, lost = converted(loss, name, config)
+    assert (len(lost) == 1 and said in lost[0]) if said else not lost, lost
+    labels = np.array([[0], [1], [2], [1]], "float32")
+    inputs, given = np.eye(4, 5, dtype="float32"), labels if loss is SPARSE else np.eye(3)[labels[:, 0].astype(int)]
+    live = keras()
+    model = live.Sequential([live.Input((5,)), live.layers.Dense(3, activation="softmax", name="dense")])
+    model.compile_from_config(found)
+    assert len(model.evaluate(inputs, given, verbose=0, return_dict=True)) == 1 + (said != LEFT_OUT)
+
+
+@pytest.mark.parametrize("name", ["MeanIoU", "OneHotMeanIoU"])
+@pytest.mark.parametrize("axis", [None, [1], "x", {}, 1e9])
+def test_an_axis_that_is_none(name: str, axis: Any) -> None:
+    """A config may give anything for an axis; the metric is left out then."""
+    found, lost = converted(DENSE, name, {**MEAN, "axis": axis})
+    assert (found["metrics"], len(lost)) == ([], 1)
