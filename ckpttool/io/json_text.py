@@ -51,12 +51,13 @@ def parse(raw: bytes | str, subject: str, budget: Budget | None = None) -> Json:
     text, oddities = _decoded(raw, subject)
     nodes = _LIST_STEPS * text.count("[") + _OBJECT_STEPS * text.count("{")
     budget = budget or Budget(len(raw))
-    budget.spend(steps_of_text(text) + text.count(",") + _KEY_STEPS * text.count(":") + nodes)
-    seen = set[Oddity]()
+    if not budget.affords(steps_of_text(text) + text.count(",") + _KEY_STEPS * text.count(":") + nodes):
+        raise _too_many(subject, f"{text.count(',') + text.count(':'):,} keys and values", '"class_name"' in text)
+    seen, layers = set[Oddity](), _Layers(subject, budget)
     try:
         value = json.loads(
             text,
-            object_pairs_hook=lambda pairs: _counted(_unique(pairs, seen), budget),
+            object_pairs_hook=lambda pairs: layers.paid(_unique(pairs, seen)),
             parse_constant=lambda name: _constant(name, seen),
         )
     except RecursionError:
@@ -89,6 +90,16 @@ def _too_large(subject: str, size: int) -> UnsafeFileError:
     return UnsafeFileError(f"{subject} is too large", expected=f"{MAX_BYTES:,} bytes at most", found=f"{size:,} bytes")
 
 
+def _too_many(subject: str, contents: str, has_layers: bool) -> UnsafeFileError:
+    """The error for a JSON text that is too much work; it has no more than it shows, so it is accused of nothing."""
+    smaller = (
+        "name a smaller model, such as one inside it that is saved by itself: the whole is read before a part is chosen"
+    )
+    return UnsafeFileError(
+        f"{subject} has {contents}, more than are read from a file of its size", hint=smaller if has_layers else ""
+    )
+
+
 def _decoded(raw: bytes | str, subject: str) -> tuple[str, tuple[Oddity, ...]]:
     if isinstance(raw, str):
         return raw, ()
@@ -108,13 +119,21 @@ def _unique(pairs: list[tuple[str, Any]], seen: set[Oddity]) -> dict[str, Any]:
     return unique
 
 
-def _counted(entry: dict[str, Any], budget: Budget) -> dict[str, Any]:
-    """The object itself, after its price was taken off the budget."""
-    if "class_name" in entry and _is_layer(entry):
-        budget.spend(_LAYER_STEPS)
-    if isinstance(name := entry.get("name"), str):
-        budget.spend(_NAME_TIMES * steps_of_text(name))
-    return entry
+class _Layers:
+    """The number of layers in a text so far, each of which is paid from the budget."""
+
+    def __init__(self, subject: str, budget: Budget) -> None:
+        self._subject, self._budget, self._count = subject, budget, 0
+
+    def paid(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """The object itself, after its price was taken off the budget."""
+        if "class_name" in entry and _is_layer(entry):
+            if not self._budget.affords(_LAYER_STEPS):
+                raise _too_many(self._subject, f"more than {self._count:,} layers", has_layers=True)
+            self._count += 1
+        if isinstance(name := entry.get("name"), str):
+            self._budget.spend(_NAME_TIMES * steps_of_text(name))
+        return entry
 
 
 def _is_layer(entry: dict[str, Any]) -> bool:

@@ -137,7 +137,11 @@ class _Graph:
     def __init__(self, model: Args, layers: list[Args], inputs: Inputs) -> None:
         entries: list[Mapping[str, Any]] = list(model.config["layers"])
         if sum(map(_followed, entries)) > MAX_FOLLOWED:
-            raise ConfigError("models in a model are called too often to be followed", where="/".join(model.path))
+            raise ConfigError(
+                f"its layers are called more than {MAX_FOLLOWED:,} times, those in models for each call of the model",
+                where="/".join(model.path),
+                hint="name a smaller model, such as one inside it that is saved by itself: no more calls are followed",
+            )
         self.names = [name_in_graph(entry, args) for entry, args in zip(entries, layers, strict=True)]
         twice = next((name for name, count in Counter(self.names).items() if count > 1), None)
         if twice is not None:

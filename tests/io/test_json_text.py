@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ckpttool import CheckpointError, CorruptFileError, UnsafeFileError
 from ckpttool.io import json_text
+from ckpttool.io.budget import Budget
 from ckpttool.io.json_text import MAX_BYTES, MAX_DEPTH, parse
 
 VALUES = st.recursive(
@@ -64,6 +65,23 @@ def test_no_json(text: str) -> None:
     assert caught.value.found
 
 
+@pytest.mark.parametrize(
+    ("size", "message"), [(20_000, r"^it has more than 1\d,\d{3} layers, more than are"), (90_000, "keys and values")]
+)
+def test_many_layers_are_no_accusation(size: int, message: str) -> None:
+    """A text with more layers than are read is refused with their number and with what to do, as a large model is no
+    attack."""
+    layer = {"class_name": "Activation", "config": {"name": "a", "activation": "relu"}}
+    with pytest.raises(UnsafeFileError, match=message) as caught:
+        parse(
+            json.dumps({"class_name": "Sequential", "config": {"layers": [layer] * size}}), "it", Budget(0, 4_000_000)
+        )
+    assert "smaller model" in caught.value.hint
+    with pytest.raises(UnsafeFileError, match="keys and values") as caught:
+        parse(json.dumps(list(range(2_000_000))), "it")
+    assert not caught.value.hint
+
+
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_depth(opening: str) -> None:
     """Depth is bounded, below and above what the parser's recursion allows, closed or not."""
@@ -93,7 +111,7 @@ def test_size(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_elements(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of too many elements is refused before it is parsed."""
     monkeypatch.setattr(json_text.json, "loads", parsed := Mock())
-    with pytest.raises(UnsafeFileError, match="more work than a file of its size"):
+    with pytest.raises(UnsafeFileError, match="1,000,000 keys and values, more than are read"):
         parse("[" + "[]," * 1_000_000 + "1]", "it")
     parsed.assert_not_called()
 

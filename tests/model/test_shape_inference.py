@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ckpttool.errors import ConfigError
+from ckpttool.model import shape_inference
 from ckpttool.model.arguments import Args
 from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import is_built, steps_of
@@ -44,6 +45,14 @@ def test_a_layer_that_is_not_there() -> None:
     with pytest.raises(ConfigError, match="does not exist") as caught:
         steps_of(Args.of(model(wide(), layer("Dense", "a", "ghost", units=2))))
     assert (caught.value.where, caught.value.found) == ("a", "ghost")
+
+
+def test_many_calls_are_no_accusation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph of more calls than are followed is refused with their number and with what to do."""
+    monkeypatch.setattr(shape_inference, "MAX_FOLLOWED", 1)
+    with pytest.raises(ConfigError, match="called more than 1 times") as caught:
+        steps_of(Args.of(model(wide(), layer("Dense", "a", "x", units=2))))
+    assert "smaller model" in caught.value.hint
 
 
 def test_a_circle() -> None:
