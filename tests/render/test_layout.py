@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ckpttool.errors import UnsupportedError
 from ckpttool.inspection.graph import Connection, GraphLayer, ModelGraph
 from ckpttool.render.graph import svg
+from ckpttool.render.graph.layout import columns as columns_module
 from ckpttool.render.graph.layout import rows as rows_module
 from ckpttool.render.graph.layout.order import crossings, put_in_order
 from ckpttool.render.graph.layout.picture import Box, Picture, picture_of
@@ -125,6 +126,39 @@ def test_a_skip_connection_is_straight() -> None:
     assert boxes_in_the_way(picture, graph) == []
     skip = next(line for line in picture.lines if line.arrow and (line.arrow.source, line.arrow.target) == (1, 5))
     assert len({round(x) for x, _, _ in skip.parts[1:-1]}) == 1
+
+
+def test_cells_in_a_row_do_not_lean() -> None:
+    """Cells of several branches, each of which takes the two before it as in NASNet, stay below one another."""
+    size, edges, ends = 2, [(0, 1)], [0, 1]
+    for _ in range(30):
+        branches = []
+        for branch in range(8):
+            source = ends[-1 - branch % 2]
+            for node in range(size, size + 2 + branch % 3):
+                edges.append((source, node))
+                source, size = node, node + 1
+            branches.append(source)
+        edges += [(source, size) for source in branches]
+        ends.append(size)
+        size += 1
+    graph = ModelGraph("", "m", "m", chain(size), tuple(Connection(*pair) for pair in edges))
+    picture = picture_of(graph, WIDTH, HEIGHT)
+    assert boxes_in_the_way(picture, graph) == []
+    assert picture.width < 20 * WIDTH
+    middles = [picture.boxes[end].x for end in ends]
+    assert max(middles) - min(middles) < 8 * WIDTH
+
+
+@given(graphs())
+def test_rows_alone_are_a_picture(graph: ModelGraph) -> None:
+    """Any graph that is put in place row by row has boxes that do not overlap, and no line over a box."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns_module, "_LEANING", -1.0)
+        picture = picture_of(graph, WIDTH, HEIGHT)
+    for members in graph.inside().values():
+        assert not any(overlap(picture.boxes[a], picture.boxes[b]) for a, b in combinations(members, 2))
+    assert boxes_in_the_way(picture, graph) == []
 
 
 def test_crossings_are_taken_out() -> None:

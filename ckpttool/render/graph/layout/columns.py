@@ -2,7 +2,9 @@
 
 Four alignments, each of which puts nodes below one another with a median neighbour, above or below, left or right, are
 made narrow; a node's place is the mean of the two middle ones (Brandes and Köpf, "Fast and Simple Horizontal
-Coordinate Assignment", 2001). The parts of long edges keep their line before all others.
+Coordinate Assignment", 2001). The parts of long edges keep their line before all others. Where many cells with skips
+follow one another, blocks push each other aside from cell to cell: a graph that gets far wider by that than its widest
+row is put in place row by row.
 """
 
 from __future__ import annotations
@@ -10,7 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from ckpttool.render.graph.layout.medians import columns_by_row
 from ckpttool.render.graph.layout.rows import Rows
+
+_LEANING = 2.0  # times the widest row
+_MAX_IN_ROW = 300  # nodes in a row of a graph that is put in place row by row, whose work grows with their square
 
 Gap = Callable[[int, int], float]
 """The distance of the middles of two neighbours in a row, at least."""
@@ -28,7 +34,10 @@ def columns_of(rows: Rows, gap: Gap) -> list[float]:
             roots = _aligned(len(rows.row_of), turned, neighbours, conflicts)
             middles = _narrow(roots, turned, gap)
             alignments.append(middles if leftward else [-x for x in middles])
-    return _balanced(alignments)
+    middles = _balanced(alignments)
+    widest = max((sum(gap(*pair) for pair in pairwise(row)) for row in rows.rows), default=0.0)
+    leans = max(middles, default=0.0) - min(middles, default=0.0) > _LEANING * widest
+    return columns_by_row(rows, gap) if leans and max(map(len, rows.rows)) <= _MAX_IN_ROW else middles
 
 
 def _conflicts(rows: Rows) -> set[tuple[int, int]]:
