@@ -91,9 +91,11 @@ def expected(architecture: str) -> "Spec | str":
 def architecture(text: str | None) -> "Architecture | None":
     """The architecture that an option names: in a file, or of the model that a function of the user's own returns; None
     where it is not given. Prints a note where that runs code."""
+    if text is None:
+        return None
     from ckpttool.alignment.architectures import load_architecture  # most commands need none
 
-    return None if text is None else model_of_function(text) or load_architecture(text)
+    return model_of_function(text) or load_architecture(text)
 
 
 def model_of_function(text: str) -> "Architecture | None":

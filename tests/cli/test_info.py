@@ -102,4 +102,7 @@ def test_directory(tmp_path: Path, run: Callable[..., Any]) -> None:
     """A directory that is no checkpoint is exit code 2, with what to do."""
     done = run("info", tmp_path)
     assert (done.code, done.out) == (2, "")
-    assert "next: name a file in it" in done.err
+    assert "found: nothing" in done.err
+    assert "next: name a directory further down" in done.err
+    (tmp_path / "mlp.keras").write_bytes((FIXTURES / "keras3/mlp.keras").read_bytes())
+    assert "next: name a checkpoint in it, such as mlp.keras" in run("info", tmp_path).err
