@@ -173,7 +173,7 @@ def test_predictions(name: str, tmp_path: Path) -> None:
     predicted = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
     for value, key in zip(predicted if isinstance(predicted, list) else [predicted], ("y0", "y1"), strict=False):
         expected = recorded[key]
-        # Sums of float32 differ between processors: by 3e-5 of the largest value in a network of 13 convolutions.
+        # Sums of float32 differ between processors: by 3e-5 of the largest value in a deep network of convolutions.
         np.testing.assert_array_less(abs(value - expected), rtol * abs(expected) + rtol / 5 * abs(expected).max())
 
 
