@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ckpttool.object_graph import ObjectGraph
     from ckpttool.saved_model import SavedModel
 
+OF_TENSORFLOW = frozenset({"tensorflow-checkpoint", "saved-model"})
+"""The kinds of checkpoints whose weights TensorFlow stores."""
+
 BLOCK_BYTES = 1 << 20  # a block and what is computed from it stay within the caches
 
 
@@ -270,8 +273,7 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
     @property
     def sections_inferred(self) -> bool:
         """Whether the sections are concluded from the names of the weights: TensorFlow 1 stored nothing else."""
-        of_tensorflow = self.kind in ("tensorflow-checkpoint", "saved-model")
-        return of_tensorflow and self.object_graph is None and bool(self.weights)
+        return self.kind in OF_TENSORFLOW and self.object_graph is None and bool(self.weights)
 
     def require_one_view(self) -> None:
         """Raise UnsafeFileError where readers may see different contents in the file: no statement about it would be

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ckpttool.alignment.object_graphs import by_variable_name, in_object_graph
-from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
 from ckpttool.formats.weights_h5 import as_keras_3, split
 from ckpttool.io import scalars
 from ckpttool.model import Architecture
@@ -25,9 +25,6 @@ LASTING = frozenset(
     {"kernel", "bias", "gamma", "beta", "recurrent_kernel", "moving_mean", "moving_variance", "embeddings"}
 )
 """The names of weights that have had the same meaning in every Keras since 2."""
-
-OF_TENSORFLOW = frozenset({"tensorflow-checkpoint", "saved-model"})
-"""The kinds of checkpoints whose weights TensorFlow stores."""
 
 
 class Evidence(Enum):

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ckpttool.alignment.alignment import OF_TENSORFLOW, align
-from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.alignment.alignment import align
+from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
 from ckpttool.conversion.config.adapted_layers import WRITE_BOUNDARIES
 from ckpttool.conversion.config.hard_sigmoid import REGISTERED
 from ckpttool.conversion.journal import Journal

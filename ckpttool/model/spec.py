@@ -107,7 +107,7 @@ def _spec(architecture: Architecture) -> Spec:
         architecture.part is not None or is_built(model_args(architecture)),
     )
     spec = replace(spec, vocabularies=tuple(_vocabularies(part)))
-    spec = with_optimizer(spec, _compiled_with(architecture))
+    spec = with_optimizer(spec, compiled_with(architecture.config))
     if architecture.part is None:
         return spec
     return replace(spec, optimizer=tuple(_optimizers(spec, part)), aliases=tuple(aliases_in(part)))
@@ -151,12 +151,12 @@ def _optimizers(spec: Spec, model: Part) -> Iterator[SpecSlot]:
             yield SpecSlot(path, slot.name, slot.shape, slot.dtype, False, f"{path}/vars/{at}", "", None)
 
 
-def _compiled_with(architecture: Architecture) -> Any:
-    """The optimizer in a `compile_config`, or the default of `compile` where that has none.
+def compiled_with(model: Any) -> Any:
+    """The optimizer in the `compile_config` of a model's config, or the default of `compile` where that has none.
 
     Saving a model as `.h5` takes the optimizer out of its config (`model_metadata`,
     keras/src/legacy/saving/saving_utils.py, 3.15)."""
-    config = architecture.config.get("compile_config") if isinstance(architecture.config, Mapping) else None
+    config = model.get("compile_config") if isinstance(model, Mapping) else None
     return config.get("optimizer", "rmsprop") if config and isinstance(config, Mapping) else None
 
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ckpttool.alignment.alignment import OF_TENSORFLOW
 from ckpttool.alignment.architectures import spec_of_weights
-from ckpttool.checkpoint import Checkpoint
+from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
 from ckpttool.model import Architecture, architecture_of

@@ -6,12 +6,11 @@ keras/src/trainers/trainer.py; `load_own_variables`, keras/src/optimizers/base_o
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 
 from ckpttool.checkpoint import Checkpoint, Section
-from ckpttool.model.config import Architecture, Layer
-from ckpttool.model.spec import Spec, with_optimizer
+from ckpttool.model.config import Architecture
+from ckpttool.model.spec import Spec, compiled_with, with_optimizer
 
 
 def reason_for_skipped_state(architecture: Architecture | None, spec: Spec, checkpoint: Checkpoint) -> str:
@@ -19,21 +18,15 @@ def reason_for_skipped_state(architecture: Architecture | None, spec: Spec, chec
     empty where it loads them, or there are none."""
     state = [weight for weight in checkpoint.section(Section.OTHER) if "/optimizer/" in weight.path]
     for layer in architecture.layers if architecture and state else ():
-        place = "/".join((*layer.place, "optimizer", ""))
-        stored = [weight for weight in state if weight.path.startswith(place)]
+        model = "/".join((*layer.place, ""))
+        stored = [weight for weight in state if weight.path.startswith(f"{model}optimizer/")]
         if not any(weight.shape for weight in stored):
             continue
-        expected = Counter(slot.path.rpartition("/")[0] for slot in _inside(layer, spec).optimizer)
-        counts = Counter(weight.path.removeprefix(place[: -len("optimizer/")]).rpartition("/")[0] for weight in stored)
+        inside = replace(spec, slots=tuple(slot for slot in spec.slots if slot.path.startswith(model)))
+        compiled = with_optimizer(inside, compiled_with(layer.entry))
+        expected = Counter(slot.path.rpartition("/")[0] for slot in compiled.optimizer)
+        counts = Counter(weight.path.removeprefix(model).rpartition("/")[0] for weight in stored)
         if expected and expected != counts:
             numbers = f"{expected.total()} variables, the file {counts.total()}"
             return f"that of {layer.path} has {numbers}: Keras skips them all"
     return ""
-
-
-def _inside(layer: Layer, spec: Spec) -> Spec:
-    """The spec of a model inside the model, with its optimizer as it is compiled."""
-    settings = layer.entry.get("compile_config") if isinstance(layer.entry, Mapping) else None
-    place = "/".join((*layer.place, ""))
-    inside = replace(spec, slots=tuple(slot for slot in spec.slots if slot.path.startswith(place)))
-    return with_optimizer(inside, settings.get("optimizer", "rmsprop") if isinstance(settings, Mapping) else None)

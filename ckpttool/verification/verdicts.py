@@ -9,10 +9,10 @@ from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 
-from ckpttool.alignment.alignment import OF_TENSORFLOW, align
+from ckpttool.alignment.alignment import align
 from ckpttool.alignment.names import Namer
 from ckpttool.arrays.statistics import measure
-from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
+from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.weights_h5 import PATH_KINDS

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TypeVar
 
-from ckpttool.alignment.alignment import OF_TENSORFLOW, Alignment
+from ckpttool.alignment.alignment import Alignment
 from ckpttool.alignment.names import Namer
-from ckpttool.checkpoint import Checkpoint, Refusal, Section, Weight
+from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Refusal, Section, Weight
 from ckpttool.checks.integrity.rules import (
     LEFT_OVER,
     NO_WEIGHTS,

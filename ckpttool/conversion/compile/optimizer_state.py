@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ckpttool.alignment.alignment import OF_TENSORFLOW, Aligned, Alignment, Stored
+from ckpttool.alignment.alignment import Aligned, Alignment, Stored
 from ckpttool.alignment.assembly import weight_of
-from ckpttool.checkpoint import Checkpoint, Section, Weight
+from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
 from ckpttool.conversion.compile import sparse_steps, tensorflow_state
 from ckpttool.conversion.compile.optimizer_scalars import (
     INNER,
