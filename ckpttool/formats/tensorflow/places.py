@@ -155,10 +155,10 @@ def is_index(path: Path) -> bool:
 
 def orphan(path: Path) -> CheckpointError | None:
     """The error for a file of a checkpoint without its index, or of a SavedModel in another form; None for others."""
-    if path.name == STATE and missing_newest(path.parent):
+    if path.name == STATE and (missing := missing_newest(path.parent)):
         return FileAccessError(
             "is the list of the checkpoints in its directory, of which the newest is missing",
-            expected=f"{missing_newest(path.parent)}{INDEX} beside it",
+            expected=f"{missing}{INDEX} beside it",
             hint="name another checkpoint; ckpttool ls of the directory lists all",
         )
     other, name = foreign.other_saved_model(path.name), without_additions(path.name)
