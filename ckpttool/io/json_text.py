@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, ambiguous
 from ckpttool.io.budget import Budget, steps_of_text
 from ckpttool.io.sources import Source
@@ -27,6 +29,10 @@ class Oddity:
     kind: str
     text: str
 
+
+_CHUNK = 1 << 20  # characters
+_BRACKETS = np.zeros(256, np.int8)
+_BRACKETS[[ord("["), ord("{")]], _BRACKETS[[ord("]"), ord("}")]] = 1, -1
 
 _REPEATED = Oddity("ambiguous", "repeats a key within one object; the last one counts")
 _CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -51,8 +57,10 @@ def parse(raw: bytes | str, subject: str, budget: Budget | None = None) -> Json:
     text, oddities = _decoded(raw, subject)
     nodes = _LIST_STEPS * text.count("[") + _OBJECT_STEPS * text.count("{")
     budget = budget or Budget(len(raw))
-    if not budget.affords(steps_of_text(text) + text.count(",") + _KEY_STEPS * text.count(":") + nodes):
+    steps = steps_of_text(text) + text.count(",") + _KEY_STEPS * text.count(":") + nodes
+    if steps > budget.steps and _nesting(text) <= MAX_DEPTH:
         raise _too_many(subject, f"{text.count(',') + text.count(':'):,} keys and values", '"class_name"' in text)
+    budget.spend(steps)
     seen, layers = set[Oddity](), _Layers(subject, budget)
     try:
         value = json.loads(
@@ -98,6 +106,16 @@ def _too_many(subject: str, contents: str, has_layers: bool) -> UnsafeFileError:
     return UnsafeFileError(
         f"{subject} has {contents}, more than are read from a file of its size", hint=smaller if has_layers else ""
     )
+
+
+def _nesting(text: str) -> int:
+    """The depth of a text by its brackets, those in strings included: a large model has few, an attack has many."""
+    deepest = depth = 0
+    for start in range(0, len(text), _CHUNK):
+        codes = np.frombuffer(text[start : start + _CHUNK].encode("latin-1", "replace"), np.uint8)
+        depths = depth + np.cumsum(_BRACKETS[codes], dtype=np.int32)
+        deepest, depth = max(deepest, depths.max().item()), depths[-1].item()
+    return deepest
 
 
 def _decoded(raw: bytes | str, subject: str) -> tuple[str, tuple[Oddity, ...]]:

@@ -18,6 +18,7 @@ from ckpttool.model import read_architecture
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.generations.normalization import normalized
 from tests.corpus import CORPUS, needs_corpus
+from tests.predictions import check_predictions
 from tests.samples import FIXTURES
 
 Array = np.ndarray[Any, Any]
@@ -167,14 +168,7 @@ def test_predictions(name: str, tmp_path: Path) -> None:
         dict(normalized(architecture.config, generation_of(architecture.config)))
     )
     model.load_weights(tmp_path / "m.weights.h5")
-    recorded = np.load(CORPUS / "reference" / f"{name}.npz")
-    inputs = [recorded[key] for key in sorted(recorded.files) if key.startswith("x")]
-    rtol = reference["agreement"]["rtol"]
-    predicted = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-    for value, key in zip(predicted if isinstance(predicted, list) else [predicted], ("y0", "y1"), strict=False):
-        expected = recorded[key]
-        # Sums of float32 differ between processors: by 3e-5 of the largest value in a deep network of convolutions.
-        np.testing.assert_array_less(abs(value - expected), rtol * abs(expected) + rtol / 5 * abs(expected).max())
+    check_predictions(model, CORPUS / "reference" / f"{name}.npz", reference["agreement"]["rtol"])
 
 
 def write(path: Path, alignment: Alignment, reversed_kernels: bool) -> None:

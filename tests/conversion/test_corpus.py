@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import ckpttool
 from ckpttool.conversion import convert
 from ckpttool.errors import CheckpointError
-from tests.conversion.judge import numbered
 from tests.corpus import CORPUS, needs_corpus
 from tests.live import keras
+from tests.predictions import check_predictions
 
 pytestmark = needs_corpus
 
@@ -28,12 +27,6 @@ def architecture(entry: dict[str, Any]) -> Path | None:
     return CORPUS / "files" / name if name and name not in ("model_config", "config.json") and " " not in name else None
 
 
-def close(found: np.ndarray, wanted: np.ndarray, rtol: float) -> bool:
-    """Whether a prediction is the recorded one, by the rule of the corpus."""
-    limit = rtol * np.abs(wanted) + rtol / 10 * np.abs(wanted).max()
-    return found.shape == wanted.shape and bool((np.abs(found - wanted) <= limit).all())
-
-
 @pytest.mark.parametrize("entry", CONVERTIBLE, ids=lambda entry: entry["name"])
 def test_predicts_what_old_keras_did(entry: dict[str, Any], tmp_path: Path) -> None:
     """The converted file loads in safe mode and gives the recorded predictions."""
@@ -43,17 +36,12 @@ def test_predicts_what_old_keras_did(entry: dict[str, Any], tmp_path: Path) -> N
     with ckpttool.open(source) as checkpoint:
         settings = checkpoint.training_config
     assert model.compiled == (bool(settings) and not any("all settings" in loss.what for loss in result.losses))
-    check_predictions(entry, model)
+    check(entry, model)
 
 
-def check_predictions(entry: dict[str, Any], model: Any) -> None:
-    """Assert that a model predicts what was recorded."""
-    with np.load(CORPUS / "reference" / f"{entry['name']}.npz") as recorded:
-        inputs, outputs = numbered(recorded, "x"), numbered(recorded, "y")
-    found = keras().tree.flatten(model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0))
-    assert len(found) == len(outputs)
-    rtol = entry["reference"]["agreement"]["rtol"]
-    assert all(close(*pair, rtol) for pair in zip(found, outputs, strict=True))
+def check(entry: dict[str, Any], model: Any) -> None:
+    """Assert that a model predicts what was recorded for an entry of the manifest."""
+    check_predictions(model, CORPUS / "reference" / f"{entry['name']}.npz", entry["reference"]["agreement"]["rtol"])
 
 
 @pytest.mark.parametrize("entry", OTHERS, ids=lambda entry: entry["name"])
@@ -68,4 +56,4 @@ def test_others_are_refused(entry: dict[str, Any], tmp_path: Path) -> None:
     if entry["name"].endswith(".savedmodel"):
         return
     assert "no equivalent" in entry["convertible_why"]
-    check_predictions(entry, keras().models.load_model(tmp_path / "new.keras"))
+    check(entry, keras().models.load_model(tmp_path / "new.keras"))

@@ -82,6 +82,16 @@ def test_many_layers_are_no_accusation(size: int, message: str) -> None:
     assert not caught.value.hint
 
 
+@pytest.mark.parametrize("opening", ["[", '{"class_name": "Sequential", "config":'])
+def test_many_levels_are_an_accusation(opening: str) -> None:
+    """A text that nests deeper than any model, and costs more than it is worth, ends what is read of its file."""
+    budget = Budget(0)
+    with pytest.raises(UnsafeFileError, match="more work than a file of its size"):
+        parse('{"class_name": "é", "[[": ' + opening * 100_000, "it", budget)
+    with pytest.raises(UnsafeFileError, match="more work than a file of its size"):
+        budget.spend(1)
+
+
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_depth(opening: str) -> None:
     """Depth is bounded, below and above what the parser's recursion allows, closed or not."""

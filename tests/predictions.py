@@ -1,0 +1,60 @@
+"""Predictions of live Keras, held against those that genuine old Keras recorded for a checkpoint of the corpus."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.conversion.judge import numbered
+from tests.live import keras
+
+ROUNDING = 2.0**-23  # the relative distance of two float32
+DRAWS = 4
+
+Arrays = list[np.ndarray]
+
+
+def check_predictions(model: Any, recorded: Path, rtol: float) -> None:
+    """Assert that a model predicts what was recorded, by the rule of the corpus: `rtol` of each value, and a tenth of
+    that of the largest value.
+
+    Processors add in different orders. Where the rule is missed, it is widened by what the model itself makes of a
+    last bit of its inputs: logits in the thousands make 5e-5 of it.
+    """
+    with np.load(recorded) as arrays:
+        inputs, outputs = numbered(arrays, "x"), numbered(arrays, "y")
+
+    def predict(values: Arrays) -> Arrays:
+        found: Arrays = keras().tree.flatten(model.predict(values if len(values) > 1 else values[0], verbose=0))
+        return found
+
+    found = predict(inputs)
+    assert [value.shape for value in found] == [wanted.shape for wanted in outputs]
+    limits = [rtol * np.abs(wanted) + rtol / 10 * np.abs(wanted).max() for wanted in outputs]
+    misses = [np.abs(value - wanted) for value, wanted in zip(found, outputs, strict=True)]
+    if not within(misses, limits):
+        noise = rounding(predict, inputs, found)
+        limits = [limit + each for limit, each in zip(limits, noise, strict=True)]
+    assert within(misses, limits)
+
+
+def within(misses: Arrays, limits: Arrays) -> bool:
+    """Whether no value is further off than its limit."""
+    return all(bool((miss <= limit).all()) for miss, limit in zip(misses, limits, strict=True))
+
+
+def rounding(predict: Callable[[Arrays], Arrays], inputs: Arrays, found: Arrays) -> list[float]:
+    """The largest change of each output where inputs change by their last bit; whole numbers, which may be indices,
+    stay."""
+    rng = np.random.default_rng(0)
+    largest = [0.0] * len(found)
+    for _ in range(DRAWS):
+        signs = [rng.choice(np.array([-ROUNDING, ROUNDING], "float32"), value.shape) for value in inputs]
+        nearby = [
+            value if (value == np.round(value)).all() else value * (1 + sign)
+            for value, sign in zip(inputs, signs, strict=True)
+        ]
+        changes = [np.abs(new - old).max() for new, old in zip(predict(nearby), found, strict=True)]
+        largest = [max(pair) for pair in zip(largest, changes, strict=True)]
+    return largest
