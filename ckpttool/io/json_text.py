@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, ambiguous
 from ckpttool.io.budget import Budget, steps_of_text
 from ckpttool.io.sources import Source
@@ -31,8 +29,6 @@ class Oddity:
 
 
 _CHUNK = 1 << 20  # characters
-_BRACKETS = np.zeros(256, np.int8)
-_BRACKETS[[ord("["), ord("{")]], _BRACKETS[[ord("]"), ord("}")]] = 1, -1
 
 _REPEATED = Oddity("ambiguous", "repeats a key within one object; the last one counts")
 _CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -110,10 +106,14 @@ def _too_many(subject: str, contents: str, has_layers: bool) -> UnsafeFileError:
 
 def _nesting(text: str) -> int:
     """The depth of a text by its brackets, those in strings included: a large model has few, an attack has many."""
+    import numpy as np  # here alone: a plain listing needs none
+
+    step = np.zeros(256, np.int8)
+    step[[ord("["), ord("{")]], step[[ord("]"), ord("}")]] = 1, -1
     deepest = depth = 0
     for start in range(0, len(text), _CHUNK):
         codes = np.frombuffer(text[start : start + _CHUNK].encode("latin-1", "replace"), np.uint8)
-        depths = depth + np.cumsum(_BRACKETS[codes], dtype=np.int32)
+        depths = depth + np.cumsum(step[codes], dtype=np.int32)
         deepest, depth = max(deepest, depths.max().item()), depths[-1].item()
     return deepest
 
