@@ -27,9 +27,10 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
             checkpoint.require_one_view()
             architecture = architecture_of(checkpoint)
             settings = checkpoint.training_config
+            contents = "no architecture, only weights" if checkpoint.weights else "neither an architecture nor weights"
         if architecture is None:
             raise UnknownFormatError(
-                "stores no architecture, only weights",
+                f"stores {contents}",
                 path=os.fspath(path),
                 expected="a whole model, or an architecture in JSON or YAML",
             )

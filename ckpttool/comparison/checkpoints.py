@@ -108,6 +108,8 @@ def _notes(a: Checkpoint, b: Checkpoint, units: Sequence[Units]) -> Iterator[str
     without = [str(side.path) for side in (a, b) if side.config is None]
     if len(without) == 1:
         yield f"{without[0]} stores no config: configs are not compared"
+    if a.saved_model is not None and b.saved_model is not None:
+        yield "graphs of SavedModels are not compared: what TensorFlow computes may differ"
 
 
 def _moves(matches: Matches) -> tuple[Move, ...]:

@@ -93,6 +93,12 @@ def _without_config(checkpoint: Checkpoint, form: str, architecture: Architectur
         if checkpoint.kind == "hdf5":
             problem = "is HDF5 of another program: none of its arrays is a weight where Keras would store one"
             raise ConversionError(problem, path=str(checkpoint.path), expected="a checkpoint of Keras")
+        if checkpoint.saved_model is not None and not checkpoint.weights and not checkpoint.refusals:
+            raise ConversionError(
+                "is a graph without variables: no weights and no Keras model are in it",
+                path=str(checkpoint.path),
+                hint="use it in Keras 3 as it is, as a layer that predicts: keras.layers.TFSMLayer",
+            )
         problem = "stores only weights, whose places in another layout depend on the model"
         hint = ""
         if architecture is not None:

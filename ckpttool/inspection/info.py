@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _COUNTS = ("int64", "int32")  # what iterations are on TensorFlow, and on other backends
 _ITERATION = re.compile(r"(^|/)iter(ation)?s?(_\d+)?(:0)?$")
+_INNER, _SCALE = "inner_optimizer", "dynamic_scale"
 _LEARNING_RATE = re.compile(r"(^|/)(current_)?(learning_rate|lr)(_\d+)?(:0)?$")
 _ARCHITECTURE_SUFFIXES = (".json", ".yaml", ".yml")
 _MAX_SIBLINGS = 200
@@ -234,11 +235,11 @@ def optimizer_of(checkpoint: Checkpoint) -> Optimizer | None:
     state, config = checkpoint.section(Section.OPTIMIZER), _optimizer_config(checkpoint.training_config)
     if not state and not config:
         return None
-    class_name = config.get("class_name")
-    rate, source = _scalar(_by_name(state, _LEARNING_RATE) or _by_place(state, 1, "float32")), "state"
+    class_name, steps = config.get("class_name"), _without_scale(state)
+    rate, source = _scalar(_by_name(steps, _LEARNING_RATE) or _by_place(steps, 1, "float32")), "state"
     if rate is None:
         rate, source = _configured_rate(config.get("config")), "config"
-    iteration = _scalar(_by_name(state, _ITERATION) or _by_place(state, 0, *_COUNTS))
+    iteration = _scalar(_by_name(steps, _ITERATION) or _by_place(steps, 0, *_COUNTS))
     return Optimizer(
         class_name=class_name.rpartition(">")[2] if isinstance(class_name, str) else None,
         iteration=scalars.whole(iteration),
@@ -255,6 +256,17 @@ def _optimizer_config(config: Any) -> dict[str, Any]:
     if isinstance(optimizer, str):
         return {"class_name": optimizer}
     return optimizer if isinstance(optimizer, dict) else {}
+
+
+def _without_scale(state: tuple[Weight, ...]) -> tuple[Weight, ...]:
+    """The state of the optimizer inside a LossScaleOptimizer, which counts the steps and has the learning rate; those
+    of its own are always 0 (keras/src/optimizers/loss_scale_optimizer.py, 3.15). Any other state as it is.
+
+    Files that name the variables list those of the inner optimizer behind the scale.
+    """
+    inner = tuple(weight for weight in state if _INNER in weight.path.split("/"))
+    scales = (at for at, weight in enumerate(state) if weight.name and weight.name.endswith(_SCALE))
+    return inner or state[next(scales, -1) + 1 :]
 
 
 def _by_name(state: tuple[Weight, ...], pattern: re.Pattern[str]) -> Weight | None:

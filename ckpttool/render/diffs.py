@@ -87,7 +87,8 @@ def headline(result: Diff) -> str:
     known = len(result.pairs) - len(result.reshaped) - sum(bool(pair.problem) for pair in result.pairs)
     fate = f"{changed:,} changed" if changed else "all the same" if known > 1 else "the same" if known else ""
     facts = [", ".join(filter(None, (f"{count_of(known, 'weight')} compared", fate))), *_counted(result)]
-    same = "cannot tell" if result.unreadable else "the same in meaning" if result.restated else "the same"
+    same = "the same in meaning" if result.restated else "the same"
+    same = same if result.is_complete else "cannot tell"
     return f"{'different' if result.differences else same}: {'; '.join(facts)}"
 
 

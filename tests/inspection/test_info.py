@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,28 @@ def test_iterations_of_every_backend(dtype: str, tmp_path: Path) -> None:
     description = info(path).optimizer
     assert description is not None
     assert (description.iteration, description.learning_rate) == (7, 0.5)
+
+
+def test_steps_of_a_scaled_optimizer(tmp_path: Path) -> None:
+    """A LossScaleOptimizer counts no steps and has no learning rate of its own, in whatever order the state is."""
+    with ckpttool.open(FIXTURES / "keras3/mixed_float16.keras") as checkpoint:
+        turned = replace(checkpoint, weights=dict(reversed(checkpoint.weights.items())))
+        for description in (describe(checkpoint).optimizer, describe(turned).optimizer):
+            assert description is not None
+            assert (description.iteration, description.learning_rate) == (2, pytest.approx(0.1))
+    names = [f"scaled/{name}" for name in ("iteration", "learning_rate", "step_counter", "dynamic_scale")]
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w") as file:
+        file.create_group("model_weights").attrs["layer_names"] = np.array([], "S1")
+        state = file.create_group("optimizer_weights")
+        state.attrs["weight_names"] = [*names, "adam/iteration", "adam/learning_rate"]
+        for name, value in zip(
+            [*names, "adam/iteration", "adam/learning_rate"], (0, 0.0, 3, 8.0, 3, 0.25), strict=True
+        ):
+            state[name] = np.asarray(value, "int64" if isinstance(value, int) else "float32")
+    stored = info(path).optimizer
+    assert stored is not None
+    assert (stored.iteration, stored.learning_rate) == (3, 0.25)
 
 
 @pytest.mark.parametrize(

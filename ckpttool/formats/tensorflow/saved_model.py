@@ -48,6 +48,8 @@ def read(directory: Path) -> Checkpoint:
             variable_types=graphs.variable_types,
         )
         _add_variables(parts, directory, graphs)
+        if not graphs.variables and not parts.weights and not parts.refusals:
+            parts.notes.append("a graph without variables: it has no weights; `ckpttool info` shows what it takes")
         _refuse_absent_assets(parts, graphs, sizes)
     return parts.checkpoint(directory, "saved-model", sum(sizes.values()))
 

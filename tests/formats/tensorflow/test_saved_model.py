@@ -217,6 +217,26 @@ def test_a_graph_without_variables_misses_none(tmp_path: Path) -> None:
         assert checkpoint.refusals == ()
 
 
+def test_a_graph_without_variables_says_what_it_is(run: Callable[..., Any], tmp_path: Path) -> None:
+    """No command passes over that there are no weights: what such a model computes is in its graph alone."""
+    (tmp_path / "saved_model.pb").write_bytes(_graph())
+    listed = run("ls", str(tmp_path))
+    assert (listed.code, "a graph without variables: it has no weights" in listed.err) == (0, True)
+    compared = run("diff", str(tmp_path), str(tmp_path))
+    assert (compared.code, compared.out.partition(":")[0]) == (2, "cannot tell")
+    converted = run("convert", str(tmp_path), str(tmp_path / "new.keras"))
+    assert (converted.code, "no weights and no Keras model" in converted.err) == (2, True)
+    assert "neither an architecture nor weights" in run("spec", str(tmp_path)).err
+
+
+def test_graphs_are_not_compared(run: Callable[..., Any], tmp_path: Path) -> None:
+    """Two SavedModels with the same weights are the same but for their graphs, and that is said."""
+    home = copied(tmp_path, MODULE)
+    compared = run("diff", str(MODULE), str(home))
+    assert compared.code == 0
+    assert "note: graphs of SavedModels are not compared" in compared.out
+
+
 def test_missing_asset(tmp_path: Path) -> None:
     """An asset that the graph reads is missed."""
     home = copied(tmp_path, MODULE)
