@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ckpttool.alignment.architectures import load_architecture, load_spec
-    from ckpttool.alignment.named import open
+    from ckpttool.alignment.named_checkpoint import open
     from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
     from ckpttool.checks.configuration import read_policy
     from ckpttool.checks.policy import PathIgnore, Policy
@@ -56,7 +56,7 @@ __version__ = "0.1.0"
 # What can be had from here, by the module that has it; a module is imported when something of it is asked for.
 _DOOR = {
     "alignment.architectures": "load_architecture load_spec",
-    "alignment.named": "open",
+    "alignment.named_checkpoint": "open",
     "checkpoint": "Checkpoint Producer Refusal Section Weight",
     "checks.configuration": "read_policy",
     "checks.policy": "PathIgnore Policy",

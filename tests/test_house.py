@@ -277,7 +277,7 @@ def test_commands_are_complete() -> None:
 def test_outputs_are_complete() -> None:
     """Every output of a listing is one of several listings, too; every module of an output is in the table."""
     helpers = {
-        "__init__", "conversion_phrases", "conversions", "costs", "diffs", "expected", "expected_phrases",
+        "__init__", "conversion_phrases", "conversions", "costs", "diffs", "expected_phrases", "expected_weights",
         "fingerprints", "outputs", "plain_tables", "sparklines", "style", "tables", "verdicts",
     }  # fmt: skip
     modules = {path.stem for path in (PACKAGE / "render").glob("*.py")} | {"html"}
@@ -336,10 +336,29 @@ def test_modules_are_nouns() -> None:
     assert {name for name, piece in pieces if piece.endswith("ing") and piece not in NOUNS} == {"listing"}
 
 
+PARTICIPLES = {
+    "locally_connected": "LocallyConnected1D is a layer's name",
+}
+"""Modules that may be called by a participle, with the reason."""
+NO_NOUN = re.compile(
+    r"(\w+ed|beyond|broken|built|chosen|found|given|gone|held|hidden|kept|known|lost|made|others?|own)$"
+)
+"""Last words of names that only describe a thing: what is chunked, what is removed, what else there is."""
+
+
+def test_modules_name_things() -> None:
+    """No module or room ends in a participle: it is called `chunks`, not `chunked`."""
+    names = {part.removesuffix(".py") for path in MODULES for part in path.relative_to(PACKAGE).parts}
+    assert {name for name in names if NO_NOUN.match(name.rpartition("_")[2])} == set(PARTICIPLES)
+    assert NO_NOUN.match("sharded") and NO_NOUN.match("others") and not NO_NOUN.match("layers")
+
+
 BANNED = frozenset("told tells untold held found made kept stated living words".split())
 """Words in names that say nothing of what is named."""
 VAGUE = frozenset("said given what those it one much thing things".split())
 """Words that are no name by themselves."""
+DIALECT = frozenset("gone is_gone today todays whose as_it_is kerass".split())
+"""Words of a private dialect: a layer is removed, a name is that of Keras 3, a file is unchanged."""
 PLAIN = ("ckpttool/", "tests/callbacks/", "tests/checks/", "tests/test_manifest.py")
 """The rooms that are free of both; a room of the tests that is rewritten joins them."""
 PUBLIC = {
@@ -373,7 +392,12 @@ def names_in(path: Path) -> Iterator[tuple[int, str]]:
 def is_banned(name: str) -> bool:
     """Whether a name has a banned word in it, or is a vague one."""
     pieces = {piece.lower() for piece in re.findall("[A-Z]?[a-z]+|[A-Z]+", name)}
-    return bool(pieces & BANNED) or name.strip("_") in VAGUE or name.endswith("of_today")
+    return (
+        bool(pieces & BANNED)
+        or name.strip("_") in VAGUE
+        or name.strip("_").lower() in DIALECT
+        or name.endswith("of_today")
+    )
 
 
 def test_banned_names() -> None:

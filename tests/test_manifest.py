@@ -233,8 +233,8 @@ def test_what_a_killed_run_leaves_is_settled_by_the_files(tmp_path: Path) -> Non
     assert recovered(tmp_path, announced).saved == (new,)
     (tmp_path / "a").write_bytes(b"old")
     assert recovered(tmp_path, announced).saved == (old,)
-    gone = announced.with_state(["a"], State.DELETING)
-    assert recovered(tmp_path, gone).saved == ()
+    deleted = announced.with_state(["a"], State.DELETING)
+    assert recovered(tmp_path, deleted).saved == ()
 
 
 @given(st.lists(st.none() | numbers, max_size=8), st.sampled_from(("min", "max")))

@@ -151,7 +151,7 @@ def _beside_kernels(alignment: "Alignment") -> dict[str, str]:
     The layers inside a MultiHeadAttention are quantized one by one, and its config does not mention that
     (keras/src/layers/core/einsum_dense.py, 3.15).
     """
-    from ckpttool.model.layers.quantized import WRITE_ORDER
+    from ckpttool.model.layers.quantization import WRITE_ORDER
 
     by_path = alignment.by_path()
     stored = {part.weight.path: part.weight for aligned in alignment.aligned for part in aligned.stored}

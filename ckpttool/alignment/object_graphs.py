@@ -97,7 +97,7 @@ def _owner(slot: Slot, node: int, graph: ObjectGraph) -> int:
 def attribute(name: str, node: int, graph: ObjectGraph) -> int | None:
     """The node of an attribute of an object, under any of the names that Keras gives it; None where there is none."""
     names = (name, f"_{name}", _OLD_NAMES.get(name, name))
-    return next((child for each in names if (child := graph.nodes[node].child(each)) is not None), None)
+    return next((child for name in names if (child := graph.nodes[node].child(name)) is not None), None)
 
 
 def _weight(graph: ObjectGraph, node: int, slot: Slot, weights: Mapping[str, Weight]) -> Weight | None:

@@ -51,7 +51,11 @@ class BatchSkipper:
         if self._metrics and not self._metrics_restored:  # here, as Keras resets them when the epoch begins
             self._metrics_restored = True
             random_states.restore_metrics(self._model, self._metrics, batches[0])
-            state = (*state[:-1], [each.value for each in self._model.metrics_variables]) if backend == "jax" else state
+            state = (
+                (*state[:-1], [variable.value for variable in self._model.metrics_variables])
+                if backend == "jax"
+                else state
+            )
         logs = self._model.get_metrics_result() if self._ends and self._metrics and self._left <= 0 else {}
         if self._left <= 0:
             self._finish()

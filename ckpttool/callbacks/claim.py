@@ -104,7 +104,7 @@ class Claim:
 
     def _record(self, descriptor: int) -> None:
         """Write this process into the locked file, which is given up with this object at the latest."""
-        record = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
+        record = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now_as_text()}
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(record).encode(), 0)
         self._descriptor = descriptor
@@ -143,5 +143,5 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _now() -> str:
+def _now_as_text() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -301,8 +301,10 @@ class ModelCheckpoint(Resumable):
         if not (retention.is_set or self.resume) or not (directory / name).exists():
             return ()
         saved = tidy(directory, self._names.series).saved
-        known = {each.file for each in saved}
-        taken = {each.file for each in saved if each.run == self._run and each.step != self._step and retention.is_set}
+        known = {entry.file for entry in saved}
+        taken = {
+            entry.file for entry in saved if entry.run == self._run and entry.step != self._step and retention.is_set
+        }
         is_own = name in known - taken or directory / name == self._resumed_from
         if self.resume and not is_own:
             taken.update(unlisted_files.files(self._names, known))

@@ -111,9 +111,9 @@ def possible_logs(model: Any, others: Sequence[Any] | None, logs: Mapping[str, A
     """The names of all logs that there can be, by those of a batch. None where there may be more: with a model or a
     callback of the user's own, or with callbacks that are not known.
     """
-    if others is None or not all(_is_from_keras(type(each)) for each in others):
+    if others is None or not all(_is_from_keras(type(callback)) for callback in others):
         return None
-    if any(isinstance(each, keras.callbacks.LambdaCallback) for each in others):
+    if any(isinstance(callback, keras.callbacks.LambdaCallback) for callback in others):
         return None
     if not all(_is_from_keras(getattr(model, name, keras.Model)) for name in _LOG_METHODS):
         return None

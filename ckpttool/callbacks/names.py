@@ -181,7 +181,7 @@ def _match(series: str, file: str) -> "re.Match[str] | None":
 def _split(series: str) -> tuple[str, str]:
     """A template without its suffix, and the suffix; empty where it is not one of a checkpoint."""
     whole = os.path.normpath(series).replace(os.sep, "/")
-    suffix = next((each for each in _SUFFIXES if whole.endswith(each)), "")
+    suffix = next((ending for ending in _SUFFIXES if whole.endswith(ending)), "")
     return whole.removesuffix(suffix), suffix
 
 

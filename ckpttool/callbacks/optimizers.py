@@ -28,14 +28,14 @@ def deferred_loading(model: Any, path: Path) -> Iterator[None]:
 
     The model's own optimizer is built at the end of the context, if it was built when the file was saved.
     """
-    waiting = [each for each in optimizers_of(model) if not each.built]
-    for each in waiting:
-        each.load_own_variables = functools.partial(_load_or_defer, each, path)
+    waiting = [optimizer for optimizer in optimizers_of(model) if not optimizer.built]
+    for optimizer in waiting:
+        optimizer.load_own_variables = functools.partial(_load_or_defer, optimizer, path)
     try:
         yield
     finally:
-        for each in waiting:
-            del each.load_own_variables
+        for optimizer in waiting:
+            del optimizer.load_own_variables
     own = getattr(model, "optimizer", None)
     if own is not None and "build" in vars(own):
         own.build(model.trainable_variables)
@@ -45,13 +45,13 @@ def deferred_loading(model: Any, path: Path) -> Iterator[None]:
 def without_loading(model: Any) -> Iterator[None]:
     """Within this context, a file is loaded: optimizers stay as they are."""
     present = optimizers_of(model)
-    for each in present:
-        each.load_own_variables = lambda store: None
+    for optimizer in present:
+        optimizer.load_own_variables = lambda store: None
     try:
         yield
     finally:
-        for each in present:
-            del each.load_own_variables
+        for optimizer in present:
+            del optimizer.load_own_variables
 
 
 def optimizers_of(model: Any) -> list[Any]:

@@ -33,20 +33,22 @@ def list_of(callback: Any) -> Any:
     """The `CallbackList` that calls a callback, None where something else does."""
     for variables in _callers():
         owner = variables.get("self")
-        if isinstance(owner, keras_callbacks.CallbackList) and any(each is callback for each in owner.callbacks):
+        if isinstance(owner, keras_callbacks.CallbackList) and any(member is callback for member in owner.callbacks):
             return owner
     return None
 
 
 def arguments_of_fit(*names: str) -> dict[str, Any] | None:
     """These arguments of the `fit` that calls, None where something else does."""
-    variables = next((each for each in _callers() if "epoch_iterator" in each and all(n in each for n in names)), None)
+    variables = next(
+        (frame for frame in _callers() if "epoch_iterator" in frame and all(n in frame for n in names)), None
+    )
     return None if variables is None else {name: variables[name] for name in names}
 
 
 def iterator_of_fit() -> Any:
     """The `EpochIterator` of the `fit` that calls, None where something else does."""
-    return next((iterator for each in _callers() if (iterator := each.get("epoch_iterator")) is not None), None)
+    return next((iterator for frame in _callers() if (iterator := frame.get("epoch_iterator")) is not None), None)
 
 
 def data_of_fit() -> Any:
@@ -69,11 +71,13 @@ def move_behind_stateful_callbacks(callback: Any, listed: Any) -> None:
     """Move a callback behind those that change the model, the optimizer or a state of their own at the end of an epoch,
     so that these changes are saved."""
     counting = [
-        number for number, each in enumerate(listed.callbacks) if isinstance(each, (*STATE_ATTRIBUTES, *_SCHEDULERS))
+        number
+        for number, member in enumerate(listed.callbacks)
+        if isinstance(member, (*STATE_ATTRIBUTES, *_SCHEDULERS))
     ]
-    place = next(number for number, each in enumerate(listed.callbacks) if each is callback)
+    place = next(number for number, member in enumerate(listed.callbacks) if member is callback)
     if counting and place < counting[-1]:
-        others = [each for each in listed.callbacks if each is not callback]
+        others = [member for member in listed.callbacks if member is not callback]
         # A new list, as Keras is iterating over the old one now.
         listed.callbacks = [*others[: counting[-1]], callback, *others[counting[-1] :]]
 
@@ -85,9 +89,9 @@ def states_of(callbacks: Sequence[Any]) -> tuple[CallbackState, ...]:
     """The states of the callbacks that have one."""
     known_states = [
         CallbackState(
-            kind.__name__, number, {name: _number(getattr(each, name, None)) for name in STATE_ATTRIBUTES[kind]}
+            kind.__name__, number, {name: _number(getattr(callback, name, None)) for name in STATE_ATTRIBUTES[kind]}
         )
-        for kind, number, each in _with_known_state(callbacks)
+        for kind, number, callback in _with_known_state(callbacks)
     ]
     return (*known_states, *filter(None, (_checked_own_state(*entry) for entry in _with_own_state(callbacks))))
 
@@ -107,17 +111,17 @@ def restore(callbacks: Sequence[Any], states: Sequence[CallbackState], skipped: 
     `skipped` are the batches that are about to be skipped, which TensorBoard counts again.
     """
     known = {(state.class_name, state.number): state.values for state in states}
-    for kind, number, each in _with_known_state(callbacks):
+    for kind, number, callback in _with_known_state(callbacks):
         values = known.get((kind.__name__, number), {})
         for name in STATE_ATTRIBUTES[kind]:
             value = _single_number(values.get(name))
             if name == "_global_train_batch":
                 value = max((value or 0) - skipped, 0)
             if name in values:
-                setattr(each, name, int(value or 0) if name in _WHOLE else value)
-    for name, number, each in _with_own_state(callbacks):
+                setattr(callback, name, int(value or 0) if name in _WHOLE else value)
+    for name, number, callback in _with_own_state(callbacks):
         if (name, number) in known:
-            each.load_state_dict({key: _as_list(value) for key, value in known[name, number].items()})
+            callback.load_state_dict({key: _as_list(value) for key, value in known[name, number].items()})
 
 
 def _single_number(value: StateValue) -> float | None:
@@ -131,27 +135,27 @@ def _as_list(value: StateValue) -> Any:
 def complete_histories(callbacks: Sequence[Any], epochs: Mapping[int, Mapping[str, float]]) -> None:
     """Give each `History` the logs of the epochs before an interruption, counted from one; one that has logs already is
     left alone. An epoch without a value has none, as in Keras's own (keras/src/callbacks/history.py, 3.15)."""
-    for each in callbacks:
-        if isinstance(each, keras_callbacks.History) and not each.history:
+    for callback in callbacks:
+        if isinstance(callback, keras_callbacks.History) and not callback.history:
             for epoch in sorted(epochs):
-                each.epoch.append(epoch - 1)
+                callback.epoch.append(epoch - 1)
                 for name, value in epochs[epoch].items():
-                    each.history.setdefault(name, []).append(value)
+                    callback.history.setdefault(name, []).append(value)
 
 
 def begin_epoch(callbacks: Sequence[Any], epoch: int) -> None:
     """Have SwapEMAWeights begin an epoch again, now that it knows which weights are in the model."""
-    for each in callbacks:
-        if isinstance(each, keras_callbacks.SwapEMAWeights):
-            each._ema_weights_in_model = bool(each._ema_weights_in_model)
-            each.on_epoch_begin(epoch)
+    for callback in callbacks:
+        if isinstance(callback, keras_callbacks.SwapEMAWeights):
+            callback._ema_weights_in_model = bool(callback._ema_weights_in_model)
+            callback.on_epoch_begin(epoch)
 
 
 def later_backup(callback: Any, listed: Any) -> Any:
     """A BackupAndRestore that comes after a callback, and would restore its own state last; None if there is none."""
-    place = next(number for number, each in enumerate(listed.callbacks) if each is callback)
+    place = next(number for number, member in enumerate(listed.callbacks) if member is callback)
     later = listed.callbacks[place + 1 :]
-    return next((each for each in later if isinstance(each, keras_callbacks.BackupAndRestore)), None)
+    return next((member for member in later if isinstance(member, keras_callbacks.BackupAndRestore)), None)
 
 
 def have_stopped(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> bool:
@@ -159,8 +163,8 @@ def have_stopped(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> b
     known = {
         state.number: state.values for state in states if state.class_name == keras_callbacks.EarlyStopping.__name__
     }
-    stopping = [each for kind, _, each in _with_known_state(callbacks) if kind is keras_callbacks.EarlyStopping]
-    with_values = [(each, known.get(number, {})) for number, each in enumerate(stopping)]
+    stopping = [callback for kind, _, callback in _with_known_state(callbacks) if kind is keras_callbacks.EarlyStopping]
+    with_values = [(callback, known.get(number, {})) for number, callback in enumerate(stopping)]
     return any(
         values.get("stopped_epoch") and (_single_number(values.get("wait")) or 0) >= each.patience
         for each, values in with_values
@@ -169,35 +173,41 @@ def have_stopped(callbacks: Sequence[Any], states: Sequence[CallbackState]) -> b
 
 def end(callbacks: Sequence[Any]) -> None:
     """Have callbacks restore the weights of their best epoch, as at the end of a training."""
-    for each in callbacks_with_best_weights(callbacks):
-        each.on_train_end()
+    for callback in callbacks_with_best_weights(callbacks):
+        callback.on_train_end()
 
 
 def callbacks_with_best_weights(callbacks: Sequence[Any]) -> list[Any]:
     """The callbacks that store the weights of the best epoch and restore them at the end."""
-    return [each for each in callbacks if isinstance(each, keras_callbacks.EarlyStopping) and each.restore_best_weights]
+    return [
+        callback
+        for callback in callbacks
+        if isinstance(callback, keras_callbacks.EarlyStopping) and callback.restore_best_weights
+    ]
 
 
 def best_epochs(callbacks: Sequence[Any]) -> frozenset[int]:
     """The epochs, counted from one, whose weights callbacks store to restore them."""
-    return frozenset(each.best_epoch + 1 for each in callbacks_with_best_weights(callbacks) if each.best is not None)
+    return frozenset(
+        callback.best_epoch + 1 for callback in callbacks_with_best_weights(callbacks) if callback.best is not None
+    )
 
 
 def _with_known_state(callbacks: Sequence[Any]) -> Iterator[tuple[Any, int, Any]]:
     """The callbacks of Keras that have a state: the class, a number among those of the class, and the callback."""
     for kind in STATE_ATTRIBUTES:
-        for number, each in enumerate(each for each in callbacks if isinstance(each, kind)):
-            yield kind, number, each
+        for number, callback in enumerate(callback for callback in callbacks if isinstance(callback, kind)):
+            yield kind, number, callback
 
 
 def _with_own_state(callbacks: Sequence[Any]) -> Iterator[tuple[str, int, Any]]:
     """The callbacks of the user's own that have a state: the name of the class, a number among those of that name, and
     the callback."""
     met = Counter[str]()
-    for each in callbacks:
-        if all(callable(getattr(each, method, None)) for method in ("state_dict", "load_state_dict")):
-            name = type(each).__name__
-            yield name, met[name], each
+    for callback in callbacks:
+        if all(callable(getattr(callback, method, None)) for method in ("state_dict", "load_state_dict")):
+            name = type(callback).__name__
+            yield name, met[name], callback
             met[name] += 1
 
 

@@ -17,15 +17,15 @@ _MAX_METRICS = 10_000  # numbers; with more, metrics of a resumed epoch cover on
 
 def seeds_of(model: Any) -> tuple[tuple[int, ...], ...]:
     """The states of the random generators of a model; first comes that of the global generator of Keras."""
-    return tuple(tuple(map(int, _flat(each))) for each in _generators(model))
+    return tuple(tuple(map(int, _flat(generator))) for generator in _generators(model))
 
 
 def metrics_of(model: Any) -> tuple[tuple[float, ...], ...]:
     """The states of the metrics of a model, none where they are too large."""
     variables = model.metrics_variables
-    if sum(int(np.prod(each.shape)) for each in variables) > _MAX_METRICS:
+    if sum(int(np.prod(variable.shape)) for variable in variables) > _MAX_METRICS:
         return ()
-    return tuple(tuple(map(float, _flat(each))) for each in variables)
+    return tuple(tuple(map(float, _flat(variable))) for variable in variables)
 
 
 def restore_seeds(model: Any, states: Sequence[Sequence[int]]) -> None:
@@ -69,7 +69,7 @@ def like(values: Sequence[float], variable: Any) -> np.ndarray:
 
 def _assign(variables: Sequence[Any], states: Sequence[Sequence[float]]) -> bool:
     """Assign all states, or none where their sizes are not those of the variables. Returns whether they were."""
-    if [int(np.prod(each.shape)) for each in variables] != [len(values) for values in states]:
+    if [int(np.prod(variable.shape)) for variable in variables] != [len(values) for values in states]:
         return False
     for variable, values in zip(variables, states, strict=True):
         variable.assign(like(values, variable))
@@ -83,5 +83,5 @@ def _flat(variable: Any) -> np.ndarray:
 
 def _generators(model: Any) -> Iterator[Any]:
     """The state variables of the generators, each once."""
-    own = {id(each): each for layer in model._flatten_layers() for each in layer._seed_generators}
-    yield from (each.state for each in (global_seed_generator(), *own.values()))
+    own = {id(generator): generator for layer in model._flatten_layers() for generator in layer._seed_generators}
+    yield from (generator.state for generator in (global_seed_generator(), *own.values()))

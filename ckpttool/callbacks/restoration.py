@@ -59,13 +59,13 @@ def newest(all_series: Sequence[SavedSeries], steps: int | None) -> ResumePoint 
     """
     manifests = {(series.names.directory, series.run): series.own for series in all_series}
     points = [
-        ResumePoint(directory, entry, tuple(each for each in known.epochs if each.run == entry.run))
+        ResumePoint(directory, entry, tuple(epoch for epoch in known.epochs if epoch.run == entry.run))
         for (directory, _), known in manifests.items()
         if (entry := next(intact(directory, known), None))
     ]
     if not points:
         points = [each for series in all_series if (each := _unlisted_point(series.names, series.manifest, steps))]
-    return max(points, key=lambda each: (each.entry.date, each.entry.step), default=None)
+    return max(points, key=lambda point: (point.entry.date, point.entry.step), default=None)
 
 
 def _unlisted_point(names: Names, known: Manifest, steps: int | None) -> ResumePoint | None:
@@ -171,7 +171,7 @@ def _check_that_it_fits(model: Any, path: Path) -> None:
         result = verify(path, Architecture.from_model(model), allowed=Allowed(unexpected=("*",)))
     except (ModelError, UnsupportedError):  # not known here: Keras raises itself where the file does not fit
         return
-    why = [*result.problems, *(f"{each.label}: {each.why}" for each in result.failures)]
+    why = [*result.problems, *(f"{finding.label}: {finding.why}" for finding in result.failures)]
     if why:
         more = f", and {len(why) - 3:,} more" if why[3:] else ""
         raise ValueError(
@@ -207,7 +207,7 @@ def restore_best_weights_of_callbacks(model: Any, callbacks: Sequence[Any], dire
         if callback.best is None:
             continue
         epoch = callback.best_epoch + 1
-        entry = next((each for each in reversed(manifest.saved) if each.ends_epoch and each.epoch == epoch), None)
+        entry = next((saved for saved in reversed(manifest.saved) if saved.ends_epoch and saved.epoch == epoch), None)
         if entry is None or damage(directory, entry, thorough=True):
             warnings.warn(
                 f"EarlyStopping cannot restore the weights of epoch {epoch:,}, the best so far: the file is missing or "

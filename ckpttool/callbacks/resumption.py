@@ -54,14 +54,21 @@ class Resumable(Monitored):
             return
         self._check_that_it_can_be_resumed()
         if self._newest is None or self._newest[0] is not self._listed:
-            peers = [each for each in (self, *self._others()) if isinstance(each, Resumable) and each._resumes]
-            all_series = [each._saved_series(manifest if each is self else each._clean_directory()) for each in peers]
+            peers = [
+                callback
+                for callback in (self, *self._others())
+                if isinstance(callback, Resumable) and callback._resumes
+            ]
+            all_series = [
+                callback._saved_series(manifest if callback is self else callback._clean_directory())
+                for callback in peers
+            ]
             point = restoration.newest(all_series, self._fit_parameter("steps"))
             if point is not None:
                 restoration.build(self.model)
                 restoration.load_point(self.model, point)
-            for each in peers:
-                each._newest = (self._listed, point)
+            for callback in peers:
+                callback._newest = (self._listed, point)
             self._adopt(manifest, point, leads=True)
         else:
             self._adopt(manifest, self._newest[1], leads=False)
@@ -94,11 +101,11 @@ class Resumable(Monitored):
         batches skipped and prints what happens."""
         if self._listed is not None:
             other_callbacks.move_behind_stateful_callbacks(self, self._listed)
-        own = [each for each in self._saved_series(manifest).own.saved if each.series == self._names.series]
+        own = [entry for entry in self._saved_series(manifest).own.saved if entry.series == self._names.series]
         if own and self.run is None:
             self._run = own[-1].run
         if self.save_best_only:
-            self.restore_best([each for each in own if each.run == self._run and each.monitor == self.monitor])
+            self.restore_best([entry for entry in own if entry.run == self._run and entry.monitor == self.monitor])
         if point is None:
             if leads:
                 self._tell(f"no checkpoint in {self._names.directory} to resume from: training begins anew")
@@ -111,7 +118,7 @@ class Resumable(Monitored):
         self._generators_before = entry.generators_before if entry.batch else entry.generators
         self._resumes_here = bool(self._generators_before)
         whole = entry.epoch if entry.batch is None else entry.epoch - 1
-        self._epoch_logs = {each.epoch: each.logs for each in point.epochs if each.epoch <= whole}
+        self._epoch_logs = {epoch.epoch: epoch.logs for epoch in point.epochs if epoch.epoch <= whole}
         if leads:
             self._continue_fit(point)
 
@@ -186,7 +193,11 @@ class Resumable(Monitored):
             self._skipper = None
 
     def _others(self) -> list[Any]:
-        return [each for each in self._listed.callbacks if each is not self] if self._listed is not None else []
+        return (
+            [callback for callback in self._listed.callbacks if callback is not self]
+            if self._listed is not None
+            else []
+        )
 
     def _clean_directory(self) -> Manifest:
         """Claim the directory for this training and clean up after runs that died. Returns its manifest."""

@@ -13,9 +13,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def signals_of(choice: bool | Iterable[int]) -> tuple[signal.Signals, ...]:
     """The signals to delay: all of `SIGNALS`, those chosen, or none. Raises ValueError for SIGKILL and SIGSTOP."""
     signals = SIGNALS if choice is True else tuple(map(signal.Signals, choice or ()))
-    for each in signals:
-        if each in (getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)):
-            raise ValueError(f"save_on_signal: no process can delay {each.name}; choose signals such as SIGTERM")
+    for number in signals:
+        if number in (getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)):
+            raise ValueError(f"save_on_signal: no process can delay {number.name}; choose signals such as SIGTERM")
     return signals
 
 

@@ -220,7 +220,9 @@ def _legacy(model: Any, container: Container, recorder: _Recorder) -> Snapshot:
         file.add_layers("", model)
     else:
         with saving_options.keras_option_scope(use_legacy_config=True):
-            file.attributes[""] = {name: _attribute(each) for name, each in saving_utils.model_metadata(model).items()}
+            file.attributes[""] = {
+                name: _attribute(value) for name, value in saving_utils.model_metadata(model).items()
+            }
         file.add_layers("model_weights", model)
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None and optimizer.variables:
@@ -254,17 +256,17 @@ class _LegacyFile:
             "backend": keras.backend.backend().encode(),
             "keras_version": keras.__version__.encode(),
         }
-        for layer in sorted(model.layers, key=lambda each: str(each.name)):
+        for layer in sorted(model.layers, key=lambda layer: str(layer.name)):
             self.add_group(join_path(path, layer.name), legacy_h5_format._legacy_weights(layer))
-        weights = {id(each) for each in model.weights}
+        weights = {id(weight) for weight in model.weights}
         own = [*model._trainable_variables, *model._non_trainable_variables]
-        self.add_group(join_path(path, "top_level_model_weights"), [each for each in own if id(each) in weights])
+        self.add_group(join_path(path, "top_level_model_weights"), [weight for weight in own if id(weight) in weights])
 
     def add_group(self, path: str, variables: Sequence[Any]) -> None:
         """Add a group that lists its weights."""
         if path in self.attributes:
             raise UnsupportedError("two layers of one name", where=path)
-        names = [str(each.path) for each in variables]
+        names = [str(variable.path) for variable in variables]
         self.attributes[path] = names_attributes("weight_names", names)
         for name, variable in zip(names, variables, strict=True):
             self.recorder.add(f"{path}/{name}", variable, name in self.trained)

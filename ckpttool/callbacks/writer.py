@@ -35,7 +35,7 @@ from ckpttool.manifest import (
 )
 
 _KEEP_ALL = Retention()
-_SAVED_HERE = set[str]()  # the checksums of all files that this process has saved
+_OWN_CHECKSUMS = set[str]()  # the checksums of all files that this process has saved
 WRITTEN_BY = f"ckpttool {__version__}"
 
 
@@ -121,14 +121,14 @@ def publish(job: SaveJob, file: Path, entry: Saved, elapsed: Callable[[], float]
         if job.link is not None:
             update_link(directory / job.link, entry.file, file.parent)
         entry = replace(entry, state=State.COMPLETE, seconds=elapsed())
-        _SAVED_HERE.add(entry.sha256)
+        _OWN_CHECKSUMS.add(entry.sha256)
         known = known.with_saved(entry)
-        series = [each for each in known.saved if each.complete and _is_same_run(each, entry)]
-        gone = {each.file for each in job.retention.superfluous(series, job.needed)}
-        write_manifest(directory, known.with_state(gone, State.DELETING), WRITTEN_BY)
-        if gone:
-            delete(directory, [each for each in known.saved if each.file in gone], _SAVED_HERE)
-            known = replace(known, saved=tuple(each for each in known.saved if each.file not in gone))
+        series = [saved for saved in known.saved if saved.complete and _is_same_run(saved, entry)]
+        deleted = {saved.file for saved in job.retention.superfluous(series, job.needed)}
+        write_manifest(directory, known.with_state(deleted, State.DELETING), WRITTEN_BY)
+        if deleted:
+            delete(directory, [saved for saved in known.saved if saved.file in deleted], _OWN_CHECKSUMS)
+            known = replace(known, saved=tuple(saved for saved in known.saved if saved.file not in deleted))
             write_manifest(directory, known, WRITTEN_BY)
     return entry
 
@@ -180,7 +180,7 @@ def tidy(directory: Path, series: str) -> Manifest:
     prepare(directory)
     with locked(directory):
         cleaned = _clean(directory, series)
-    left = [each.file for each in cleaned.saved if not each.complete]
+    left = [entry.file for entry in cleaned.saved if not entry.complete]
     if left:
         others = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
         warnings.warn(
@@ -188,7 +188,7 @@ def tidy(directory: Path, series: str) -> Manifest:
             f"deleted, and not by this training, which saves {printable(series)}: nothing is deleted.",
             stacklevel=2,
         )
-    return replace(cleaned, saved=tuple(each for each in cleaned.saved if each.complete))
+    return replace(cleaned, saved=tuple(entry for entry in cleaned.saved if entry.complete))
 
 
 def _clean(directory: Path, series: str) -> Manifest:
@@ -199,10 +199,10 @@ def _clean(directory: Path, series: str) -> Manifest:
     sweep(directory)
     stored = _readable_manifest(directory)
     known = recovered(directory, stored)
-    there = {each.file for each in known.saved}
-    doomed = [each for each in stored.saved if each.state is State.DELETING and each.file not in there]
-    delete(directory, [each for each in doomed if each.series == series])
-    others = [each for each in doomed if each.series != series and damage(directory, each) != MISSING]
+    there = {entry.file for entry in known.saved}
+    doomed = [entry for entry in stored.saved if entry.state is State.DELETING and entry.file not in there]
+    delete(directory, [entry for entry in doomed if entry.series == series])
+    others = [entry for entry in doomed if entry.series != series and damage(directory, entry) != MISSING]
     decided = replace(known, saved=(*others, *known.saved))
     if decided.saved != stored.saved:
         write_manifest(directory, decided, WRITTEN_BY)

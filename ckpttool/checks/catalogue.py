@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
-from ckpttool.checks import integrity, numbers, portability, required, safety
+from ckpttool.checks import compliance, integrity, numbers, portability, safety
 from ckpttool.checks.policy import ALL
 from ckpttool.checks.rule import Outcome, Rule
 from ckpttool.checks.subject import Subject
 
-_FAMILIES = (safety, integrity, numbers, portability, required)
+_FAMILIES = (safety, integrity, numbers, portability, compliance)
 
 Check = Callable[[Subject], Iterator[Outcome]]
 

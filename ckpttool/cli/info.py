@@ -12,7 +12,7 @@ from ckpttool.model.text_files import text_size
 from ckpttool.render import INFO_OUTPUTS, Style
 
 if TYPE_CHECKING:
-    from ckpttool.inspection.cost import Given
+    from ckpttool.inspection.cost import InputShapes
 
 
 @click.command("info", short_help="Describe a checkpoint: its format, its writer and its model.")
@@ -60,13 +60,13 @@ def command(
         raise click.exceptions.Exit(FAILED)
 
 
-def _describe_expected(path: str, output: str, style: Style, cost: "Given | None") -> bool:
+def _describe_expected(path: str, output: str, style: Style, cost: "InputShapes | None") -> bool:
     """Print the facts of an architecture, a spec or the model of a function, if the path is one of these."""
     own = options.model_of_function(path)
     if own is None and text_size(path) is None:
         return False
     from ckpttool.inspection.architectures import expected_by_architecture, expected_in
-    from ckpttool.render.expected import EXPECTED_INFO_OUTPUTS
+    from ckpttool.render.expected_weights import EXPECTED_INFO_OUTPUTS
 
     expected = expected_in(path, cost) if own is None else expected_by_architecture(own, path, cost)
     if expected is not None:

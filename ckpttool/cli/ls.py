@@ -17,7 +17,7 @@ from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
 
 if TYPE_CHECKING:
     from ckpttool.inspection.architectures import Expected
-    from ckpttool.inspection.cost import Given
+    from ckpttool.inspection.cost import InputShapes
 
 _SECTIONS = [section.value for section in Section]
 
@@ -96,12 +96,12 @@ def command(
 
 
 def _show_expected(expected: "Expected", output: str, color: str) -> None:
-    from ckpttool.render.expected import EXPECTED_OUTPUTS
+    from ckpttool.render.expected_weights import EXPECTED_OUTPUTS
 
     emit(EXPECTED_OUTPUTS[output](expected, Style(color=wants_color(color))))
 
 
-def _expected(path: str, cost: "Given | None") -> "Expected | None":
+def _expected(path: str, cost: "InputShapes | None") -> "Expected | None":
     """The weights that an architecture, a spec or the model of a function expects; None for files of weights."""
     own = options.model_of_function(path)
     if own is not None:

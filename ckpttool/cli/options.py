@@ -8,7 +8,7 @@ import click
 from ckpttool.cli.emit import say
 
 if TYPE_CHECKING:
-    from ckpttool.inspection.cost import Given
+    from ckpttool.inspection.cost import InputShapes
     from ckpttool.model import Architecture
     from ckpttool.model.spec import Spec
 
@@ -58,7 +58,7 @@ def cost(function: F) -> F:
     return click.option("--cost", is_flag=True, help="Count operations and memory of one run of the model.")(function)
 
 
-def cost_inputs(cost: bool, inputs: "tuple[tuple[str, tuple[int, ...]], ...]") -> "Given | None":
+def cost_inputs(cost: bool, inputs: "tuple[tuple[str, tuple[int, ...]], ...]") -> "InputShapes | None":
     """The input shapes for which the cost is asked for; None where it is not. Raises UsageError."""
     if not cost:
         if inputs:

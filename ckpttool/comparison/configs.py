@@ -11,7 +11,7 @@ from ckpttool.comparison.change import ADDED, ARGUMENT, NAME, REMOVED, VERSION, 
 from ckpttool.comparison.compile_settings import Compiled, compile_changes
 from ckpttool.comparison.layer_changes import Known, in_arguments, model_changes, paired_chains
 from ckpttool.comparison.models import Model, Node, model_of
-from ckpttool.model.stored import Configured
+from ckpttool.model.checkpoint_architecture import Configured
 
 
 class Configs(Configured, Protocol):

@@ -42,8 +42,8 @@ class Fingerprint:
 def fingerprint(checkpoint: Checkpoint, progress: Callable[[int], None] = lambda nbytes: None) -> Fingerprint:
     """The fingerprint of a checkpoint; reads all values."""
     listing = list_checkpoint(checkpoint, Choice(stats=True, sha256=True), progress)
-    shown_ones = (Section.MODEL, Section.OTHER)
-    rows = sorted((row for row in listing.rows if row.weight.section in shown_ones), key=_order)
+    sections = (Section.MODEL, Section.OTHER)
+    rows = sorted((row for row in listing.rows if row.weight.section in sections), key=_order)
     model, layers, problem = _layers(checkpoint)
     return Fingerprint(
         model, layers, tuple(rows), tuple(_sections(listing.rows)), problem, _assets(checkpoint), listing.refusals

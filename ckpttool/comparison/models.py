@@ -9,6 +9,7 @@ from ckpttool.comparison.graphs import Feeds, Source, calls_of, feeds_of, first_
 from ckpttool.comparison.objects import ConfigObject, meaning
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
+from ckpttool.model.checkpoint_architecture import Configured, architecture_of
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.config import Architecture
 from ckpttool.model.generations.generation import Generation
@@ -19,7 +20,6 @@ from ckpttool.model.operations.table import OPERATIONS
 from ckpttool.model.shape_inference import steps_of
 from ckpttool.model.sizes import Inputs, is_integer
 from ckpttool.model.spec import normalized_config
-from ckpttool.model.stored import Configured, architecture_of
 from ckpttool.paths import join_path
 
 MAX_DEPTH = 64
@@ -165,18 +165,18 @@ class Model:
         """The same model as old Keras writes it, without the operations that compute masks."""
         if not any(node.is_operation for node in self.nodes):
             return self
-        gone = self.implied
-        model = Model(self.obj, tuple(node for node in self.nodes if node.name not in gone), self.config)
-        feeds = {name: _unmasked(calls, gone) for name, calls in self.feeds.items() if name not in gone}
+        implied = self.implied
+        model = Model(self.obj, tuple(node for node in self.nodes if node.name not in implied), self.config)
+        feeds = {name: _unmasked(calls, implied) for name, calls in self.feeds.items() if name not in implied}
         model.__dict__.update(first=self.first, feeds=feeds)  # the values of cached properties
         return model
 
 
-def _unmasked(calls: tuple[Feeds, ...] | None, gone: frozenset[str]) -> tuple[Feeds, ...] | None:
+def _unmasked(calls: tuple[Feeds, ...] | None, implied: frozenset[str]) -> tuple[Feeds, ...] | None:
     if calls is None:
         return None
     return tuple(
-        {key: value for key, value in feeds.items() if not any(source.layer in gone for source in sources_in(value))}
+        {key: value for key, value in feeds.items() if not any(source.layer in implied for source in sources_in(value))}
         for feeds in calls
     )
 

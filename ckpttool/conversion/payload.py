@@ -148,5 +148,5 @@ def _in_layers(layers: Layers) -> Iterator[tuple[str, Weight]]:
 
 def metadata(producer: Producer) -> dict[str, Any]:
     """The metadata of a new `.keras`: its version of Keras and the date."""
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%d@%H:%M:%S")
-    return {"keras_version": KERAS_VERSION, "date_saved": now}
+    date = datetime.now(timezone.utc).strftime("%Y-%m-%d@%H:%M:%S")
+    return {"keras_version": KERAS_VERSION, "date_saved": date}

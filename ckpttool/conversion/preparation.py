@@ -50,7 +50,7 @@ from ckpttool.formats.assets import read_assets
 from ckpttool.formats.weights_h5 import PATH_KINDS, is_of_inner_optimizer, keras3_path, section_of, split
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content
-from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted
+from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted_layers
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.generations.generation import Generation
@@ -76,10 +76,10 @@ def prepare(
         checkpoint, model = toolkit_wrappers.unwrapped(
             checkpoint, multi_gpu.single_architecture(model, journal), journal
         )
-    as_it_is = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
-    if as_it_is and not (FORMS[form].whole and _holds_code(model.config)):
+    is_unchanged = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
+    if is_unchanged and not (FORMS[form].whole and _holds_code(model.config)):
         journal.lambdas += lambdas.layers_in(model.config)
-        return _as_it_is(checkpoint, model, form, options, journal)
+        return _unchanged(checkpoint, model, form, options, journal)
     return _rewritten(checkpoint, model, generation, form, options, journal)
 
 
@@ -102,8 +102,8 @@ def _without_config(checkpoint: Checkpoint, form: str, architecture: Architectur
         problem = "stores only weights, whose places in another layout depend on the model"
         hint = ""
         if architecture is not None:
-            problem = f"stores {unlisted.description(architecture)}"
-            hint = unlisted.next_step(architecture) if unlisted.is_of_keras(architecture) else ""
+            problem = f"stores {unlisted_layers.description(architecture)}"
+            hint = unlisted_layers.next_step(architecture) if unlisted_layers.is_of_keras(architecture) else ""
         raise ConversionError(problem, path=str(checkpoint.path), expected="" if hint else _ARCHITECTURE, hint=hint)
     return _copied(checkpoint, None, form, "", "", optimizer)
 
@@ -131,7 +131,7 @@ def _check_optimizer(config: Any, form: str, journal: Journal) -> None:
         journal.lose("optimizer", loss)
 
 
-def _as_it_is(
+def _unchanged(
     checkpoint: Checkpoint, architecture: Architecture, form: str, options: Options, journal: Journal
 ) -> Prepared:
     """Prepare a model of Keras 3 for another form of the path layout: config and weights are unchanged."""
@@ -196,15 +196,15 @@ def _rewritten(
     multi_gpu.note(alignment.inside, journal)
     turned = reversed_kernels(checkpoint, alignment, journal)
     placed, missing = placed_weights(alignment, rewritten, list(places_of(part)), turned)
-    for label in sorted(rewritten.unscaled(each.place.label for each in alignment.aligned)):
+    for label in sorted(rewritten.unscaled(aligned.place.label for aligned in alignment.aligned)):
         journal.refuse(label, "hard_sigmoid, whose slope differs in Keras 3, without weights that could be multiplied")
     refuse_other_shapes(placed, journal)
     own = own_weights(checkpoint, architecture, alignment, rewritten, part, form, journal)
     assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
     without = _check_vocabularies(part, assets, form, journal)
-    absent = [each for each in missing if each.path and each.label.rpartition("/")[0] not in without]
+    absent = [slot for slot in missing if slot.path and slot.label.rpartition("/")[0] not in without]
     if not shared_layers.check(checkpoint, architecture, alignment, absent, journal):
-        refuse_unmatched(absent, [each for each in alignment.left if each.path not in own.handled], part, journal)
+        refuse_unmatched(absent, [left for left in alignment.left if left.path not in own.handled], part, journal)
     content = _content(part, placed, own)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
     if optimizer and options.optimizer and not journal.refusals:

@@ -135,11 +135,11 @@ def _open_directory(path: Path) -> Checkpoint:
         return _read_saved_model(folder)
     index = checkpoint_in(path)
     if index is not None:
-        return _the_only_one(_open_file(index), missing_newest(path))
+        return _noting_newest(_open_file(index), missing_newest(path))
     raise describe_directory(path)
 
 
-def _the_only_one(checkpoint: Checkpoint, newest: str) -> Checkpoint:
+def _noting_newest(checkpoint: Checkpoint, newest: str) -> Checkpoint:
     """A checkpoint that is the only one in its directory, whose state file may name another one."""
     note = f"the newest checkpoint of its directory, {newest}, is missing; this is the only one"
     return replace(checkpoint, notes=(note, *checkpoint.notes)) if newest else checkpoint
@@ -243,11 +243,11 @@ def _read_zip(source: FileSource) -> Checkpoint:
 
 
 def _read_json(source: FileSource) -> Checkpoint:
-    from ckpttool.formats import sharded
+    from ckpttool.formats import shards
 
     if not _named(source.path, "weights.json") and b'"weight_map"' not in source.read(0, min(source.size, 1 << 20)):
         raise foreign.describe(source)
-    return sharded.read(source)
+    return shards.read(source)
 
 
 def _named(path: str, suffix: str) -> bool:

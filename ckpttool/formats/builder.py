@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError, UnsafeFileError, UnsupportedError
 from ckpttool.formats import foreign
-from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.headers import find_signature
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import Refused, problem, steps_of_values, values_of

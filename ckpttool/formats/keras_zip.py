@@ -14,7 +14,7 @@ from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, 
 from ckpttool.formats import foreign, npz, weights_h5
 from ckpttool.formats.archive import Archive, Member
 from ckpttool.formats.builder import Hdf5Input, Parts
-from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.io import json_text
 from ckpttool.io.budget import Budget
 from ckpttool.io.sources import FileSource, Source

@@ -65,9 +65,9 @@ def _ends(source: Source, end: records.Ending, directory: int, raw: bytes, liste
     says, shift = _resolved(end), directory - (end.long or end.record).offset
     if end.has_locator:
         yield from _long_end(end, shift)
-    if says.disk not in (0, SHORT) or says.first_disk not in (0, SHORT) or any(each.disk for each in listed):
+    if says.disk not in (0, SHORT) or says.first_disk not in (0, SHORT) or any(entry.disk for entry in listed):
         yield Refusal("corrupt", "", "says that it is one of several disks, and is read as the only one")
-    if {says.here, says.total} != {len(listed)} or says.size != sum(each.length for each in listed):
+    if {says.here, says.total} != {len(listed)} or says.size != sum(entry.length for entry in listed):
         counts = (
             f"{says.total:,} members in {says.size:,} bytes, of {len(listed):,} in {sum(e.length for e in listed):,}"
         )
@@ -137,7 +137,7 @@ def _differences(local: Header, entry: Header, info: zipfile.ZipInfo) -> Iterato
         yield Refusal("corrupt", name, "is stored, but its two sizes differ")
     if _has_odd_sizes(local) or _has_odd_sizes(entry):
         yield Refusal("ambiguous", name, "its zip64 field has other sizes than its header")
-    if any(_second_name(each.extra, name) for each in (local, entry)):
+    if any(_second_name(header.extra, name) for header in (local, entry)):
         yield Refusal("ambiguous", name, "carries a second name in its extra field")
 
 

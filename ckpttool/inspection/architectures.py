@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.errors import CheckpointError, UnsupportedError
-from ckpttool.inspection.cost import Cost, Given, LayerCost, cost_of_file
+from ckpttool.inspection.cost import Cost, InputShapes, LayerCost, cost_of_file
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import generation_of
 from ckpttool.model.sizes import Shape
@@ -76,7 +76,7 @@ class Expected(Displayed):
         return replace(self, layers=tuple(matches))
 
 
-def expected_in(path: str | os.PathLike[str], cost: Given | None = None) -> Expected | None:
+def expected_in(path: str | os.PathLike[str], cost: InputShapes | None = None) -> Expected | None:
     """The weights that the architecture or spec in a text file expects; None where the file is no such text.
 
     `cost` asks for what the model costs with inputs of these shapes, or of those that it declares where it is empty.
@@ -101,7 +101,7 @@ def expected_in(path: str | os.PathLike[str], cost: Given | None = None) -> Expe
     return _with_cost(_of_architecture(Path(path), size, architecture), architecture, cost)
 
 
-def expected_by_architecture(architecture: Architecture, name: str, cost: Given | None = None) -> Expected:
+def expected_by_architecture(architecture: Architecture, name: str, cost: InputShapes | None = None) -> Expected:
     """The weights of an architecture that is in no file; `name` stands for its path.
 
     Raises a CheckpointError where the cost cannot be counted.
@@ -109,7 +109,7 @@ def expected_by_architecture(architecture: Architecture, name: str, cost: Given 
     return _with_cost(_of_architecture(Path(name), 0, architecture), architecture, cost)
 
 
-def _with_cost(expected: Expected, architecture: Architecture, cost: Given | None) -> Expected:
+def _with_cost(expected: Expected, architecture: Architecture, cost: InputShapes | None) -> Expected:
     if cost is None:
         return expected
     file_costs = cost_of_file(expected.path, architecture, cost)

@@ -22,7 +22,7 @@ from ckpttool.model.sizes import Inputs, Shape
 from ckpttool.model.spec import SpecSlot, model_args, spec_of
 from ckpttool.model.work_inference import WorkStep, work_steps
 
-Given = Sequence[Shape] | Mapping[str, Shape]
+InputShapes = Sequence[Shape] | Mapping[str, Shape]
 """The input shapes, batch included: in the order of the model's inputs, or by their names."""
 
 
@@ -96,7 +96,7 @@ class Cost:
         return {layer.layer: layer for layer in self.layers}
 
 
-def cost(path: str | os.PathLike[str], inputs: Given = ()) -> Cost:
+def cost(path: str | os.PathLike[str], inputs: InputShapes = ()) -> Cost:
     """The cost of one run of the model at a path: a whole model of any Keras, or an architecture in JSON or YAML.
 
     `inputs` are the input shapes, batch included, in the order of the model's inputs or by their names; those that it
@@ -105,7 +105,7 @@ def cost(path: str | os.PathLike[str], inputs: Given = ()) -> Cost:
     return cost_of_file(path, load_architecture(path), inputs)
 
 
-def cost_of(architecture: Architecture, inputs: Given = ()) -> Cost:
+def cost_of(architecture: Architecture, inputs: InputShapes = ()) -> Cost:
     """The cost of an architecture for inputs of these shapes, else of those that it declares, with a batch of 1.
 
     Raises CheckpointError where its connections cannot be followed, or where the shapes do not fit.
@@ -121,7 +121,7 @@ def cost_of(architecture: Architecture, inputs: Given = ()) -> Cost:
     return Cost(tuple(zip(names, shapes, strict=True)), layers, _parameters(architecture), peak)
 
 
-def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None, inputs: Given = ()) -> Cost:
+def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None, inputs: InputShapes = ()) -> Cost:
     """The cost of the model in a checkpoint. Raises CheckpointError, also where it stores no architecture."""
     if architecture is None:
         raise UnknownFormatError(
@@ -132,7 +132,7 @@ def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None
     return cost_of_file(checkpoint.path, architecture, inputs)
 
 
-def cost_of_file(path: str | os.PathLike[str], architecture: Architecture, inputs: Given = ()) -> Cost:
+def cost_of_file(path: str | os.PathLike[str], architecture: Architecture, inputs: InputShapes = ()) -> Cost:
     """The cost of the architecture that the file at a path has. Raises a CheckpointError that names the path."""
     try:
         return cost_of(architecture, inputs)
@@ -151,7 +151,7 @@ def _input_names(args: Args, architecture: Architecture) -> tuple[str, ...]:
     return tuple(tensor.layer for tensor in read_references(args.config.get("input_layers")))
 
 
-def _inputs(names: Sequence[str], declared: Mapping[str, Shape | None], inputs: Given) -> Inputs:
+def _inputs(names: Sequence[str], declared: Mapping[str, Shape | None], inputs: InputShapes) -> Inputs:
     """The input shapes: given, else declared, with one example where the size of the batch is open."""
     if isinstance(inputs, Mapping):
         unknown = [name for name in inputs if name not in names]

@@ -21,7 +21,7 @@ from ckpttool.notebook import Displayed
 from ckpttool.saved_model import SavedModel
 
 if TYPE_CHECKING:
-    from ckpttool.inspection.cost import Cost, Given
+    from ckpttool.inspection.cost import Cost, InputShapes
     from ckpttool.model.support import Support
 
 _COUNTS = ("int64", "int32")  # what iterations are on TensorFlow, and on other backends
@@ -107,7 +107,7 @@ def info(path: str | os.PathLike[str]) -> Info:
         return describe(checkpoint)
 
 
-def describe(checkpoint: Checkpoint, cost: "Given | None" = None) -> Info:
+def describe(checkpoint: Checkpoint, cost: "InputShapes | None" = None) -> Info:
     """The description of a checkpoint; reads the optimizer's scalars and no other array.
 
     `cost` asks for what the model costs with inputs of these shapes, or with those that it declares where it is empty.
@@ -146,7 +146,7 @@ def describe(checkpoint: Checkpoint, cost: "Given | None" = None) -> Info:
 
 
 def _is_of_keras(architecture: Architecture) -> bool:
-    from ckpttool.model.unlisted import is_of_keras  # here, since only models without layers need these tables
+    from ckpttool.model.unlisted_layers import is_of_keras  # here, since only models without layers need these tables
 
     return not architecture.layers and architecture.class_name not in _LISTING_CLASSES and is_of_keras(architecture)
 

@@ -23,7 +23,7 @@ from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:
     from ckpttool.arrays.statistics import Picture, Stats
-    from ckpttool.inspection.cost import Cost, Given, LayerCost
+    from ckpttool.inspection.cost import Cost, InputShapes, LayerCost
     from ckpttool.model.summary import LayerGraph
 
 MAX_DEPTH = 64  # names at the start of a path that are taken as layers; a bound on the work for a hostile name
@@ -158,7 +158,7 @@ class Choice:
     architecture: Architecture | None = None
     graph: bool = False
     pictures: bool = False
-    cost: Given | None = None
+    cost: InputShapes | None = None
 
     @property
     def reads(self) -> bool:
@@ -235,7 +235,7 @@ def _graph(architecture: Architecture) -> Mapping[str, LayerGraph]:
     return graph_of(architecture)
 
 
-def _cost(checkpoint: Checkpoint, architecture: Architecture | None, question: Given) -> Cost:
+def _cost(checkpoint: Checkpoint, architecture: Architecture | None, question: InputShapes) -> Cost:
     from ckpttool.inspection.cost import cost_of_checkpoint  # here, since few listings need the rules for shapes
 
     return cost_of_checkpoint(checkpoint, architecture, question)

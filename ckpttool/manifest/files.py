@@ -83,7 +83,7 @@ def write_manifest(directory: str | os.PathLike[str], manifest: Manifest, writte
         "version": VERSION,
         "written_by": written_by,
         "checkpoints": [as_json(entry, id(entry) in marked) for entry in manifest.saved[-MAX_SAVED:]],
-        "epochs": [epoch_as_json(each) for each in manifest.epochs[-MAX_EPOCHS:]],
+        "epochs": [epoch_as_json(epoch) for epoch in manifest.epochs[-MAX_EPOCHS:]],
     }
     text = json.dumps(value, indent=1, allow_nan=False)
     replace_file(Path(directory) / NAME, text.encode("ascii"))

@@ -33,16 +33,16 @@ def as_json(entry: Saved, is_best: bool) -> dict[str, object]:
     item: dict[str, object] = {part.name: getattr(entry, part.name) for part in fields(Saved)}
     item |= {"state": entry.state.value, "complete": entry.complete, "best": is_best}
     item |= {"value": _as_number(entry.value), "seconds": _as_number(entry.seconds)}
-    item["metrics"] = [list(map(_as_number, each)) for each in entry.metrics]
+    item["metrics"] = [list(map(_as_number, metric)) for metric in entry.metrics]
     item["logs"] = {name: _as_number(value) for name, value in entry.logs.items()}
     item["notes"] = {name: _as_json_value(value) for name, value in entry.notes.items()}
     item["callbacks"] = [
         {
-            "class": each.class_name,
-            "number": each.number,
-            "state": {name: _as_json_value(value) for name, value in each.values.items()},
+            "class": state.class_name,
+            "number": state.number,
+            "state": {name: _as_json_value(value) for name, value in state.values.items()},
         }
-        for each in entry.callbacks
+        for state in entry.callbacks
     ]
     return item
 
@@ -110,12 +110,12 @@ def manifest_of(value: Any) -> Manifest:
         )
     entries = [_entry_or_problem(item) for item in listed]
     problems = [
-        f"{NAME}: entry {n:,} is left out: {each}" for n, each in enumerate(entries, 1) if isinstance(each, str)
+        f"{NAME}: entry {n:,} is left out: {entry}" for n, entry in enumerate(entries, 1) if isinstance(entry, str)
     ]
     if len(problems) > _MAX_PROBLEMS:
         problems = [*problems[:_MAX_PROBLEMS], f"{NAME}: {len(problems) - _MAX_PROBLEMS:,} more entries are left out"]
     epochs, problem = _epochs(value.get("epochs", []))
-    saved = tuple(each for each in entries if isinstance(each, Saved))
+    saved = tuple(entry for entry in entries if isinstance(entry, Saved))
     return Manifest(saved, (*problems, *([problem] if problem else [])), epochs)
 
 
@@ -211,11 +211,11 @@ class _Entry:
         listed = self._item.get("callbacks")
         if not isinstance(listed, list) or len(listed) > _MAX_STATES:
             raise ValueError(f"callbacks are not a list of at most {_MAX_STATES:,}")
-        for each in listed:
-            if not isinstance(each, dict) or not isinstance(each.get("state"), dict):
+        for state in listed:
+            if not isinstance(state, dict) or not isinstance(state.get("state"), dict):
                 raise ValueError("the state of a callback is not an object")
-            reader = _Entry(each)
-            values = {_name(name): _state_value(value) for name, value in each["state"].items()}
+            reader = _Entry(state)
+            values = {_name(name): _state_value(value) for name, value in state["state"].items()}
             yield CallbackState(reader._text("class"), reader._whole("number"), values)
 
     def _generators(self, key: str) -> Iterator[tuple[str, str]]:
@@ -232,10 +232,10 @@ class _Entry:
         if (
             not isinstance(listed, list)
             or len(listed) > _MAX_STATES
-            or not all(isinstance(each, list) for each in listed)
+            or not all(isinstance(row, list) for row in listed)
         ):
             raise ValueError(f"{key} are not at most {_MAX_STATES:,} lists")
-        yield from (tuple(map(checked, each)) for each in listed)
+        yield from (tuple(map(checked, row)) for row in listed)
 
 
 def _name(value: Any) -> str:
@@ -259,7 +259,7 @@ def _state_value(value: Any) -> StateValue:
     if isinstance(value, list):
         if len(value) > _MAX_NUMBERS:
             raise ValueError(f"a state has more than {_MAX_NUMBERS:,} numbers")
-        return tuple(_known_number(each, "a state") for each in value)
+        return tuple(_known_number(item, "a state") for item in value)
     return _number(value, "a state")
 
 

@@ -110,14 +110,14 @@ class Manifest:
         """The manifest with one more entry. A complete entry replaces others for the same file; an incomplete one marks
         them REPLACED, as it is undecided which of them the file is."""
         if entry.complete:
-            others = tuple(each for each in self.saved if each.file != entry.file)
+            others = tuple(saved for saved in self.saved if saved.file != entry.file)
             return replace(self, saved=(*_without_old_generators(others), entry))
         marked = self.with_state([entry.file], State.REPLACED)
         return replace(marked, saved=(*_without_old_generators(marked.saved), entry))
 
     def with_epochs(self, epochs: Iterable[EpochLogs]) -> "Manifest":
         """The manifest with the logs of more epochs, in the place of those that it has of the same epochs."""
-        merged = {(each.run, each.epoch): each for each in (*self.epochs, *epochs)}
+        merged = {(epoch.run, epoch.epoch): epoch for epoch in (*self.epochs, *epochs)}
         return replace(self, epochs=tuple(merged.values()))
 
     def of_run(self, run: str) -> "Manifest":

@@ -3,7 +3,7 @@
 A config is data from a stranger: every value is checked before it is used, nothing is imported or executed.
 """
 
+from ckpttool.model.checkpoint_architecture import architecture_of
 from ckpttool.model.config import Architecture, Layer, read_architecture
-from ckpttool.model.stored import architecture_of
 
 __all__ = ["Architecture", "Layer", "architecture_of", "read_architecture"]

@@ -205,7 +205,7 @@ def _model_args(architecture: Architecture) -> Args:
     if is_model(args):
         return args
     if not isinstance(args.config.get("layers"), list):
-        from ckpttool.model.unlisted import refusal  # which brings the tables of what Keras 3 builds
+        from ckpttool.model.unlisted_layers import refusal  # which brings the tables of what Keras 3 builds
 
         raise refusal(architecture)
     plain = {"class_name": "Functional" if "output_layers" in args.config else "Sequential", "config": args.config}

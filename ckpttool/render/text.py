@@ -211,8 +211,8 @@ def _shape(tensor: Tensor) -> str:
 
 def _layer_count(result: Info) -> str:
     if result.layers is None:
-        whose = f"a {result.model_class} of Keras's own" if result.is_of_keras else "the model is of an own class"
-        return f"not listed: {whose}" if result.model_class else ""
+        reason = f"a {result.model_class} of Keras's own" if result.is_of_keras else "the model is of an own class"
+        return f"not listed: {reason}" if result.model_class else ""
     return f"{result.layers:,}"
 
 

@@ -18,7 +18,7 @@ from ckpttool.verification.pairs import Pairing
 NOTE = "the state of the optimizer as load_model of Keras 3 takes it, since load_weights leaves it alone"
 
 _OWN = "optimizer/vars/"
-_FOR_NO_WEIGHT = frozenset({"iteration", "learning_rate", "step_counter", "dynamic_scale"})
+_SCALARS = frozenset({"iteration", "learning_rate", "step_counter", "dynamic_scale"})
 _LEFT = "load_model does not load it from a legacy file; a .keras file keeps it"
 _SHORT_NAMES = frozenset({"bce", "kld", "mae", "mape", "mse", "msle"})
 _NOT_ALONE = "categorical_generalized_cross_entropy"  # allowed in a list of losses
@@ -99,7 +99,7 @@ def reason_for_new_state(checkpoint: Checkpoint) -> str:
 
 
 def _is_for_no_weight(slot: SpecSlot) -> bool:
-    return slot.name in _FOR_NO_WEIGHT
+    return slot.name in _SCALARS
 
 
 def _other_generation(checkpoint: Checkpoint) -> str:

@@ -25,8 +25,8 @@ def series(values: list[float | None], mode: str = "min") -> list[Saved]:
 
 def retained(saved: list[Saved], retention: Retention, needed: tuple[int, ...] = ()) -> list[Saved]:
     """The entries that are retained."""
-    gone = {entry.file for entry in retention.superfluous(saved, needed)}
-    return [entry for entry in saved if entry.file not in gone]
+    deleted = {entry.file for entry in retention.superfluous(saved, needed)}
+    return [entry for entry in saved if entry.file not in deleted]
 
 
 @given(runs, limits, limits, limits, st.sampled_from(("min", "max")))

@@ -25,7 +25,7 @@ from ckpttool.checks.policy import Policy
 from ckpttool.checks.runner import check_file
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.hdf5.attributes import Attributes
-from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.objects import Dataset
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import problem, values_of

@@ -58,10 +58,10 @@ def _has_unread_objects(checkpoint: Checkpoint) -> bool:
 
 def _description(architecture: Architecture) -> str:
     """The model of a config that lists no layers, in a phrase."""
-    from ckpttool.model import unlisted  # few configs list no layers
+    from ckpttool.model import unlisted_layers  # few configs list no layers
 
     own = f"a model of class {architecture.class_name}"
-    return unlisted.description(architecture) if unlisted.is_of_keras(architecture) else own
+    return unlisted_layers.description(architecture) if unlisted_layers.is_of_keras(architecture) else own
 
 
 def _senseless(error: CheckpointError) -> Iterator[Outcome]:

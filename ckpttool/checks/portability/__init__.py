@@ -26,7 +26,7 @@ def portability(subject: Subject) -> Iterator[Outcome]:
         yield Finding(REFUSED, "", "the layout of Keras 0.x, in which Keras 3 finds no layers")
     if architecture is None:
         return
-    from ckpttool.model.unlisted import is_of_keras  # which brings the tables of what Keras 3 builds
+    from ckpttool.model.unlisted_layers import is_of_keras  # which brings the tables of what Keras 3 builds
 
     if is_of_keras(architecture):
         yield from _obstacles(checkpoint)

@@ -298,8 +298,8 @@ def _joined(
         return None
     parts = tuple(Stored(weight, part.slot) for weight, part in zip(present, aligned.stored, strict=True))
     if any(new_part.weight.shape != part.weight.shape for new_part, part in zip(parts, aligned.stored, strict=True)):
-        as_it_is = weight_of(aligned, reversed_kernels) is aligned.stored[0].weight
-        return replace(present[0], section=Section.OPTIMIZER) if as_it_is else None
+        is_unchanged = weight_of(aligned, reversed_kernels) is aligned.stored[0].weight
+        return replace(present[0], section=Section.OPTIMIZER) if is_unchanged else None
     return replace(
         weight_of(Aligned(aligned.place, parts, aligned.evidence), reversed_kernels), section=Section.OPTIMIZER
     )

@@ -48,7 +48,7 @@ COMPUTED_PRODUCT = "Nadam's product of momenta, which Keras 2 did not store, is 
 """What is lost of Nadam of 2.11 to 2.15, unless TensorFlow stored the product."""
 
 _EXCLUDED = "which ones were left out (exclude_from_weight_decay), as it is no part of the config"
-_GONE = frozenset({"is_legacy_optimizer", "jit_compile"})  # without influence on the steps
+_WITHOUT_EFFECT = frozenset({"is_legacy_optimizer", "jit_compile"})  # without influence on the steps
 _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")  # of which Keras 3 takes only one
 _OTHER_RULES = MappingProxyType(
     {
@@ -190,7 +190,7 @@ def _note_lost(class_name: str, old: Mapping[str, Any], new: Mapping[str, Any], 
     if _is_number(new.get("weight_decay")) and new["weight_decay"] > 0:
         journal.guess(WHERE, f"{class_name} applies weight decay to all weights: the file does not say {_EXCLUDED}")
     for key, item in old.items():
-        if key not in new and key not in _GONE and key not in _CLIPPING and item not in (None, False, 0):
+        if key not in new and key not in _WITHOUT_EFFECT and key not in _CLIPPING and item not in (None, False, 0):
             journal.lose(WHERE, f"{class_name}'s {key}, which was {str(item)[:60]}")
     if class_name == "Nadam" and not _SINCE_2_11.isdisjoint(old):
         journal.lose(WHERE, COMPUTED_PRODUCT)

@@ -54,7 +54,7 @@ _CROSSENTROPY = MappingProxyType(
         ),
     }
 )
-_TOWARDS_ONE = frozenset({"hinge", "squared_hinge"})
+_LABELS_OF_PLUS_MINUS_ONE = frozenset({"hinge", "squared_hinge"})
 _WRAPPERS = frozenset({"LossFunctionWrapper", "MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"})
 _REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -203,7 +203,7 @@ def _loss(value: Any, writer: Writer, journal: Journal, depth: int) -> Any:
         raise UnknownObject(f"{name[:60]}, which is not built into Keras 3", name)
     if new_name == "cosine_similarity" and writer.multi_backend and is_before(writer.version, (2, 1, 6)):
         raise UnknownObject(f"{name}, which was divided by the length of the vectors")
-    if new_name in _TOWARDS_ONE and writer.multi_backend:
+    if new_name in _LABELS_OF_PLUS_MINUS_ONE and writer.multi_backend:
         journal.lose(WHERE, f"{name} of Keras 3 takes labels 0 and 1 as -1 and 1, where older ones took 0 as it is")
     return new_name
 

@@ -65,9 +65,9 @@ def own_slots(own: Mapping[str, Weight], spec: Spec) -> tuple[OwnWeight, ...] | 
 def with_placed(spec: Spec, placed: Iterable[PlacedWeight], own: Sequence[OwnWeight] | None) -> Spec:
     """The spec of the new model with the shapes of the weights placed in it, where its config leaves them open, and
     with the weights of the user's own layers."""
-    shapes = {(each.place.label, each.place.path): each.weight.shape for each in placed}
+    shapes = {(weight.place.label, weight.place.path): weight.weight.shape for weight in placed}
     slots = (replace(slot, shape=shapes.get((slot.label, slot.path), slot.shape)) for slot in spec.slots)
-    return replace(spec, slots=(*slots, *(each.slot for each in own or ())))
+    return replace(spec, slots=(*slots, *(weight.slot for weight in own or ())))
 
 
 def candidates(
@@ -117,7 +117,7 @@ def by_names(listed: Sequence[Source], state: Sequence[Weight]) -> list[Source]:
     by_path = dict[str, Source]()
     for weight in state:
         name = _bare(weight.path)
-        if weight.shape == () and name.rpartition("/")[2] in _FOR_NO_WEIGHT:
+        if weight.shape == () and name.rpartition("/")[2] in _SCALARS:
             continue
         owner = _only(name.split("/"), names)
         if owner is None:
@@ -126,7 +126,7 @@ def by_names(listed: Sequence[Source], state: Sequence[Weight]) -> list[Source]:
     return list(by_path.values())
 
 
-_FOR_NO_WEIGHT = frozenset({"iter", "iteration", "iterations", "learning_rate", "momentum_cache"})
+_SCALARS = frozenset({"iter", "iteration", "iterations", "learning_rate", "momentum_cache"})
 
 
 def _only(parts: Sequence[str], names: Mapping[str, Sequence[Source]]) -> Source | None:
@@ -149,10 +149,10 @@ def _listed(
     checkpoint: Checkpoint, alignment: Alignment, rewritten: Rewritten, own: Sequence[OwnWeight]
 ) -> list[Source]:
     """The weights of the model in the order of the file."""
-    by_path = {each.weight.path: Source(each.slot.label, each.weight) for each in own}
-    for each in alignment.aligned:
-        label = rewritten.label(each.place.layer, each.place.name)
-        by_path |= {part.weight.path: Source(label, part.weight, each, part) for part in each.stored}
+    by_path = {weight.weight.path: Source(weight.slot.label, weight.weight) for weight in own}
+    for aligned in alignment.aligned:
+        label = rewritten.label(aligned.place.layer, aligned.place.name)
+        by_path |= {part.weight.path: Source(label, part.weight, aligned, part) for part in aligned.stored}
     return [by_path[weight.path] for weight in checkpoint.section(Section.MODEL) if weight.path in by_path]
 
 
@@ -173,13 +173,13 @@ def _by_layers(trained: list[Source], alignment: Alignment) -> list[Source]:
 
 def _before_frozen(listed: Sequence[Source], alignment: Alignment) -> list[Source]:
     """All weights that are trainable or were before they were frozen, in the order that they had before."""
-    by_slot = {id(each.aligned): each for each in listed}
-    trainable = [each for each in alignment.aligned if each.place.slot.trainable or each.place.slot.frozen]
-    trainable = [each for each in trainable if id(each) in by_slot and not each.place.slot.borrowed]
+    by_slot = {id(source.aligned): source for source in listed}
+    trainable = [aligned for aligned in alignment.aligned if aligned.place.slot.trainable or aligned.place.slot.frozen]
+    trainable = [aligned for aligned in trainable if id(aligned) in by_slot and not aligned.place.slot.borrowed]
     if alignment.generation is not None:
-        groups = list(dict.fromkeys(each.aligned.place.group for each in listed if each.aligned is not None))
-        trainable.sort(key=lambda each: groups.index(each.place.group))
-    return [by_slot[id(each)] for each in trainable]
+        groups = list(dict.fromkeys(source.aligned.place.group for source in listed if source.aligned is not None))
+        trainable.sort(key=lambda aligned: groups.index(aligned.place.group))
+    return [by_slot[id(aligned)] for aligned in trainable]
 
 
 def _sorts(checkpoint: Checkpoint, alignment: Alignment) -> bool:

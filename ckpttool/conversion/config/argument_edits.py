@@ -58,8 +58,8 @@ def _note_arguments(
         for key in new
         if key in before and before[key] != new[key] and key not in _LAYER_ARGUMENTS | _SHAPE_AND_NAME
     ]
-    gone = [key for key in old if key not in new and key not in renamed and key not in _SHAPE_AND_NAME]
-    dropped = [f"{key}={_shown(old[key])}" for key in gone]
+    dropped_keys = [key for key in old if key not in new and key not in renamed and key not in _SHAPE_AND_NAME]
+    dropped = [f"{key}={_shown(old[key])}" for key in dropped_keys]
     dropped += [f"{key}'s dtype" for key in other if _loses_dtype(before[key])]
     if dropped:
         journal.edit(DROP_NEUTRAL, where, ", ".join(dropped))

@@ -155,9 +155,11 @@ def _deconvolved(config: dict[str, Any], site: Site, journal: Journal) -> dict[s
         windows, strides = (_pair(config.get(key)) for key in ("kernel_size", "strides"))
         same = config.get("padding") == "same"
         for out, size, window, stride in zip(*sizes, windows, strides, strict=False):
-            today = None if size is None else size * stride + (0 if same else max(window - stride, 0))
-            if out is not None and out != today:
-                journal.refuse(site.label, f"an output of {out} values, where that of Keras 3 has {today or 'others'}")
+            computed = None if size is None else size * stride + (0 if same else max(window - stride, 0))
+            if out is not None and out != computed:
+                journal.refuse(
+                    site.label, f"an output of {out} values, where that of Keras 3 has {computed or 'others'}"
+                )
     return config
 
 

@@ -11,7 +11,7 @@ from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.buildability.lookup import is_of_keras
 from ckpttool.model.buildability.names import legacy_layer, operation_module, public_module
-from ckpttool.model.layers.beyond import BEYOND, beyond
+from ckpttool.model.layers.internal_layers import INTERNAL_LAYERS, internal_layer
 from ckpttool.model.layers.table import LAYERS
 
 Replace = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
@@ -71,7 +71,9 @@ def _module(entry: Mapping[str, Any]) -> dict[str, Any]:
         return {"module": operations, "registered_name": name}
     if layer is not None:
         return {"module": MODULES.get(name) or public_module(layer) or "keras.layers", "registered_name": None}
-    outside_layer = beyond(Args.of(entry)) if name in BEYOND and isinstance(entry["config"], Mapping) else None
+    outside_layer = (
+        internal_layer(Args.of(entry)) if name in INTERNAL_LAYERS and isinstance(entry["config"], Mapping) else None
+    )
     if outside_layer is not None:
         return {"module": outside_layer.module, "registered_name": name}
     return {} if of_keras else {"module": None, "registered_name": name}

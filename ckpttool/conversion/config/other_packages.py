@@ -6,7 +6,7 @@ from typing import Any
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model.arguments import Args
 from ckpttool.model.generations.values import spelled_2
-from ckpttool.model.layers.beyond import BEYOND, beyond
+from ckpttool.model.layers.internal_layers import INTERNAL_LAYERS, internal_layer
 
 STATE_MODULE = Edit(
     "state-module",
@@ -23,9 +23,9 @@ def outside(args: Args, new: Mapping[str, Any], label: str, journal: Journal) ->
 
     Legacy files leave out its module, and that of Keras 2.10 was another.
     """
-    if beyond(args) is None:
+    if internal_layer(args) is None:
         return None
-    module = BEYOND[args.class_name].module
+    module = INTERNAL_LAYERS[args.class_name].module
     if new.get("module") != module:
         journal.edit(STATE_MODULE, label, module)
     config = {key: spelled_2(key, value) for key, value in args.config.items() if key not in _BASE_ONLY}

@@ -36,7 +36,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.options import PLAIN, Options
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.removed_layers.replacement import Equivalent
-from ckpttool.conversion.removed_layers.table import GONE, REPLACE_LAYER, equivalent
+from ckpttool.conversion.removed_layers.table import NO_LAYOUT, REPLACE_LAYER, equivalent
 from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.conversion.tensorflow_ops.graph import Operations
 from ckpttool.conversion.weights import deviations
@@ -271,7 +271,7 @@ class _Rewriter:
 
     def unknown(self, args: Args, new: Mapping[str, Any], at: At) -> dict[str, Any]:
         """The entry of a layer of a class that Keras 3 does not have: its replacement, or a class of the user's own."""
-        built_in = args.class_name in OLD_LAYERS or args.class_name in GONE or "keras" in str(new.get("module"))
+        built_in = args.class_name in OLD_LAYERS or args.class_name in NO_LAYOUT or "keras" in str(new.get("module"))
         if args.foreign or not built_in:
             return self.custom(args, new, at)
         args = self.with_functions(args, at)

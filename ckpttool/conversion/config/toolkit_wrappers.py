@@ -135,26 +135,26 @@ def _at_paths(
             place = place.rpartition("/")[0]
         rest = path[len(place) + 1 :]
         if place not in wrapped:
-            today = f"{moved[place]}/{rest}" if place else path
+            new_path = f"{moved[place]}/{rest}" if place else path
         elif rest.startswith("vars/"):
             continue
         else:
-            today = f"{moved[place]}/{rest.removeprefix('layer/')}"
+            new_path = f"{moved[place]}/{rest.removeprefix('layer/')}"
         mask = masks.get(place) if place in wrapped else None
         fits = mask is not None and mask.shape == weight.shape and _is_pruned(checkpoint, place, weight)
         moved_weight = _masked(weight, mask) if mask is not None and fits else weight
-        yield today, replace(moved_weight, path=today)
+        yield new_path, replace(moved_weight, path=new_path)
 
 
 def _is_pruned(checkpoint: Checkpoint, place: str, weight: Weight) -> bool:
     """Whether a weight is the pruned one: its wrapper lists that as its own, too, and it is the last of its shape."""
     first = checkpoint.get(f"{place}/vars/0")
-    same = [
+    same_shape = [
         other.path
         for other in checkpoint.values()
         if other.path.startswith(f"{place}/layer/") and other.shape == weight.shape
     ]
-    return first is not None and first.shape == weight.shape and same[-1] == weight.path
+    return first is not None and first.shape == weight.shape and same_shape[-1] == weight.path
 
 
 def _masked(weight: Weight, mask: Weight) -> Weight:

@@ -25,7 +25,7 @@ def scaled_in(live: Architecture, generation: Generation | None, journal: Journa
     weights are unchanged, which is noted as a guess.
     """
     scaled = dict[str, Scaled]()
-    for label, args in _using_it(live) if generation is not Generation.KERAS_3 else ():
+    for label, args in _with_hard_sigmoid(live) if generation is not Generation.KERAS_3 else ():
         layer_scaled = hard_sigmoid.scaled(args)
         used = ", ".join(hard_sigmoid.uses_old(args))
         if args.foreign:
@@ -62,7 +62,7 @@ def note_sigmoid(
         journal.guess(", ".join(labels), f"{text}: name hard_sigmoid there unless the old model named sigmoid")
 
 
-def _using_it(live: Architecture) -> Iterator[tuple[str, Args]]:
+def _with_hard_sigmoid(live: Architecture) -> Iterator[tuple[str, Args]]:
     """The layers with hard_sigmoid in the config of a live model, with their labels."""
     return ((label, args) for label, args in _entries(live) if hard_sigmoid.uses_old(args))
 

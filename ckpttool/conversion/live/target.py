@@ -84,7 +84,7 @@ def prepare_live(checkpoint: Checkpoint, live: Architecture, form: str, options:
         {} if journal.refusals or not options.optimizer else _state(source, config, form, rewritten, turned, journal)
     )
     content = Content(
-        {each.place.path: each.weight for each in placed if each.place.path} | own | optimizer_state,
+        {weight.place.path: weight.weight for weight in placed if weight.place.path} | own | optimizer_state,
         _names(part, config, optimizer_state),
     )
     assets = _assets(source, journal) if FORMS[form].whole else {}

@@ -13,7 +13,7 @@ from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.conversion.weights.transforms import Cudnn
 from ckpttool.model.arguments import Args
 
-GONE = frozenset({"AddLoss", "AddMetric", "DenseFeatures", "SequenceFeatures"})
+NO_LAYOUT = frozenset({"AddLoss", "AddMetric", "DenseFeatures", "SequenceFeatures"})
 """Classes of Keras 2 that Keras 3 does not have and whose weights, if any, have no known layout. Other classes are in
 the table of layers."""
 

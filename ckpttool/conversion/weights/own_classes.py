@@ -28,7 +28,7 @@ from ckpttool.model.slots import Part
 from ckpttool.model.spec import part_in
 
 _OF_ANOTHER = re.compile(r"_\d+_[A-Za-z]")  # `dense_3_W`: the form of names that Keras 1 gave to weights of any layer
-_NO_WORD = re.compile(r"\W")
+_SEPARATORS = re.compile(r"\W")
 
 
 _MOVING = frozenset({"moving_mean", "moving_variance"})
@@ -215,7 +215,7 @@ def _are_named_as_by_keras(weights: Iterable[Weight]) -> bool:
 
 def _is_of_another(name: str) -> bool:
     """Whether a name ends as the names that Keras 1 gave to the weights of any layer."""
-    return _OF_ANOTHER.search(name, max(1, len(name) - len(_NO_WORD.split(name)[-1]))) is not None
+    return _OF_ANOTHER.search(name, max(1, len(name) - len(_SEPARATORS.split(name)[-1]))) is not None
 
 
 def _holds_normalization(weights: Sequence[Weight]) -> bool:

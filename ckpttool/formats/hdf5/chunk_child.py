@@ -1,4 +1,4 @@
-"""The child process that reads chunked values with h5py; started by `chunked.ChunkReader`, never imported by it.
+"""The child process that reads chunked values with h5py; started by `chunks.ChunkReader`, never imported by it.
 
 It takes one JSON line a request on standard input, `{"dataset": ..., "number": ...}`, and answers each with one frame:
 `D` for data or `E` for an error, eight bytes of length, and the bytes. Pieces of a dataset are numbered from 0; the one

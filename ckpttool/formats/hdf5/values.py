@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ckpttool.checkpoint import Values
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
-from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes
 from ckpttool.formats.hdf5.objects import Dataset
 

@@ -22,7 +22,7 @@ def add_config(parts: Parts, objects: list[KerasObject], place: str) -> str:
     """Add the config and the compile settings of the root object; the place where they are, empty where there are
     none.
     """
-    root = next((each for each in objects if each.number == 0 and each.metadata), None)
+    root = next((node for node in objects if node.number == 0 and node.metadata), None)
     value = parts.json(root.metadata, place) if root is not None else None
     if root is None or not isinstance(value, dict):
         return ""

@@ -7,7 +7,7 @@ from ckpttool.errors import ConfigError
 from ckpttool.io import scalars
 from ckpttool.model import graph
 from ckpttool.model.arguments import Args
-from ckpttool.model.buildability import nested
+from ckpttool.model.buildability import nested_models
 from ckpttool.model.buildability.calls_by_class import (
     check_axes,
     check_build,
@@ -46,7 +46,7 @@ def call(layer: Layer, args: list[Any], kwargs: dict[str, Any], context: Context
     bound = _bound(layer, row, args, kwargs, context)
     if row.kind == "layer" and not row.loose:
         _check_positional(layer, args, context)
-    models = nested.call(layer, bound, context) if layer.is_model else None
+    models = nested_models.call(layer, bound, context) if layer.is_model else None
     outputs = models if layer.is_model else _called(layer, row, args, kwargs, bound, context)
     return _remember(layer, args, kwargs, outputs)
 
@@ -73,7 +73,7 @@ def _call_inner_model(layer: Layer, first: Any, context: Context) -> None:
     if isinstance(inner, Layer) and inner.is_model and isinstance(first, Tensor) and first.shape is not None:
         step = Tensor((*first.shape[:1], *first.shape[2:]), first.dtype, first.layer, first.node, first.output)
         with context.below(layer.label):
-            nested.call(inner, {"inputs": step}, context)
+            nested_models.call(inner, {"inputs": step}, context)
 
 
 def _check_operation(layer: Layer, row: Row, bound: dict[str, Any], context: Context) -> None:
@@ -298,7 +298,7 @@ def build(layer: Layer, settings: Any, context: Context) -> None:
     if row is None or layer.built or not isinstance(settings, dict):
         return
     if layer.is_sequential:
-        nested.build_sequential(layer, settings, context)
+        nested_models.build_sequential(layer, settings, context)
         return
     built = Args.of({"class_name": layer.class_name, "config": {}, "build_config": settings}).built
     with context.below(layer.label):

@@ -127,7 +127,7 @@ def holds_built(layer: Layer, shape: tuple[int | None, ...] | None) -> bool:
     if layer.class_name == "TimeDistributed" and shape is not None and len(shape) < _WITH_STEPS:
         return False  # it looks at the shape all the same
     inner = [layer.arguments.get(key) for key in keys]
-    return bool(inner) and all(isinstance(each, Layer) and each.built for each in inner)
+    return bool(inner) and all(isinstance(layer, Layer) and layer.built for layer in inner)
 
 
 def check_build(layer: Layer, settings: dict[str, Any], context: Context) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ckpttool.model.buildability import names
 from ckpttool.model.buildability.context import Context, Refused, shown
 from ckpttool.model.buildability.deserialization import construct, deserialize, deserialize_named
-from ckpttool.model.buildability.removed_classes import is_gone
+from ckpttool.model.buildability.removed_classes import is_removed_class
 from ckpttool.model.buildability.table import row_of
 from ckpttool.model.buildability.values import Layer, Object, Own
 
@@ -125,7 +125,7 @@ def _legacy_optimizer(entry: Any, context: Context) -> Any:
 
 def own_or_refused(name: str, context: Context, why: str) -> Own:
     """An own object, unless older versions of Keras had one of that name."""
-    if is_gone(name):
+    if is_removed_class(name):
         raise context.refused(name, "", why)
     return context.own(name)
 

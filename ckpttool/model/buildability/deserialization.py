@@ -7,7 +7,7 @@ from typing import Any
 from ckpttool.model.buildability import names
 from ckpttool.model.buildability.context import Context, shown
 from ckpttool.model.buildability.lookup import find
-from ckpttool.model.buildability.removed_classes import is_gone
+from ckpttool.model.buildability.removed_classes import is_removed_class
 from ckpttool.model.buildability.shapes import is_dtype, standard_shape
 from ckpttool.model.buildability.values import Function, Layer, Object, Own, Special, Tensor
 
@@ -55,7 +55,7 @@ def _is_the_users(value: Any) -> bool:
     name = value.get("class_name")
     if name == "function":
         return isinstance(value["config"], str)
-    return isinstance(name, str) and not names.is_known(name) and not is_gone(name)
+    return isinstance(name, str) and not names.is_known(name) and not is_removed_class(name)
 
 
 def _function_called(name: str, place: str, value: Any, context: Context) -> Any:

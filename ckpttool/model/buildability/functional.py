@@ -109,11 +109,11 @@ class _Graph:
         """Call all layers, each as soon as what it takes is there."""
         turns = {id(self.layers[entry["name"]]): at for at, entry in reversed(list(enumerate(entries)))}
         waiting = [pair for pair in self.waiting if id(pair[0]) in turns]
-        lost = [layer.label for layer, _ in self.waiting if id(layer) not in turns]
+        unreached = [layer.label for layer, _ in self.waiting if id(layer) not in turns]
         waiting.sort(key=lambda pair: turns[id(pair[0])])
-        lost += [layer.label for layer in self._call_all(_merged(waiting))]
-        if lost:
-            names = ", ".join(lost[:3])
+        unreached += [layer.label for layer in self._call_all(_merged(waiting))]
+        if unreached:
+            names = ", ".join(unreached[:3])
             why = f"calls of {names} take tensors that no layer gives out, so that Keras cannot connect the graph"
             raise self.context.refused("Functional", "inbound_nodes", why)
 
@@ -251,9 +251,9 @@ def _check_graph(model: Layer, masks: Masks, context: Context) -> None:
     if not inputs or not outputs:
         raise context.refused("Functional", "input_layers, output_layers", "the model has no inputs or no outputs")
     reached, layers = _reached(inputs, outputs)
-    lost = next((tensor for tensor in reached if tensor.layer is None or _is_lost(tensor, inputs)), None)
-    if lost is not None:
-        name = lost.layer.label if lost.layer else "?"
+    unreached = next((tensor for tensor in reached if tensor.layer is None or _is_unreached(tensor, inputs)), None)
+    if unreached is not None:
+        name = unreached.layer.label if unreached.layer else "?"
         why = f"the outputs depend on {name}, which the inputs of the model do not lead to"
         raise context.refused("Functional", "input_layers", why)
     names = [layer.name for layer in layers if layer.name is not None]
@@ -267,7 +267,7 @@ def _check_graph(model: Layer, masks: Masks, context: Context) -> None:
         raise context.refused("Functional", "layers", why)
 
 
-def _is_lost(tensor: Tensor, inputs: list[Tensor]) -> bool:
+def _is_unreached(tensor: Tensor, inputs: list[Tensor]) -> bool:
     """Whether a tensor is an input of the graph that the model does not list."""
     assert tensor.layer is not None
     node = tensor.layer.nodes[tensor.node]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ckpttool.model.buildability import names
 from ckpttool.model.buildability.context import Context, Refused, shown
-from ckpttool.model.buildability.removed_classes import is_gone, is_gone_layer
+from ckpttool.model.buildability.removed_classes import is_removed_class, is_removed_layer
 from ckpttool.model.buildability.result import Obstacle
 from ckpttool.model.buildability.table import Row, row_of
 from ckpttool.model.buildability.values import Function, Own
@@ -77,7 +77,7 @@ def _without_module(entry: Mapping[str, Any], name: str, context: Context) -> Ow
     registered = entry.get("registered_name")
     if "module" in entry and isinstance(registered, str) and registered:
         return context.own(registered)
-    if ">" not in str(entry.get("registered_name")) and (names.is_known(name) or is_gone(name)):
+    if ">" not in str(entry.get("registered_name")) and (names.is_known(name) or is_removed_class(name)):
         raise context.refused(name, "module", f"no module is named, so that Keras 3 does not find the class {name}")
     return context.own(entry.get("registered_name") or name)
 
@@ -120,7 +120,7 @@ def is_of_keras(name: str, config: Any) -> bool:
     arguments, is the user's own: Keras looks it up among the user's objects first, and then among layers alone
     (`model_from_config`, keras/src/legacy/saving/saving_utils.py, 3.15).
     """
-    if is_gone_layer(name):
+    if is_removed_layer(name):
         return True
     rows = [row for place in names.places(name) if (row := row_of(place)) is not None]
     return any(row.kind == "layer" or (row.kind == "operation" and _may_make(row, config)) for row in rows)

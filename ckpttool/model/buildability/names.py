@@ -85,7 +85,7 @@ def is_function(place: str) -> bool:
 def class_in_keras(entry: Mapping[str, Any]) -> str | None:
     """The place of the class that Keras 3.15 itself finds for `{"module", "class_name", "registered_name"}`.
 
-    None where it finds none, and the class is the user's own or one that is gone. Covers classes outside
+    None where it finds none, and the class is the user's own or one that Keras 3 has no longer. Covers classes outside
     `keras.layers`, such as `LayerScale` of keras.src.applications.convnext, and those of optimizers, losses and so on.
     """
     module, name = entry.get("module"), entry.get("class_name")

@@ -8,7 +8,7 @@ from ckpttool.model.buildability import names
 from ckpttool.model.buildability.context import Context, Refused, shown
 from ckpttool.model.buildability.deserialization import deserialize, deserialize_named
 from ckpttool.model.buildability.predicates import policy_name
-from ckpttool.model.buildability.removed_classes import is_gone
+from ckpttool.model.buildability.removed_classes import is_removed_class
 from ckpttool.model.buildability.table import row_of
 from ckpttool.model.buildability.values import Function, Layer, Object, Own
 
@@ -41,7 +41,7 @@ def _named(kind: str, value: str, context: Context) -> Any:
     """The object of a name; a name that Keras does not know may be that of the user's own function in a legacy file."""
     place = names.named(kind, value)
     if place is None:
-        return context.own(value) if context.legacy and not (names.is_known(value) or is_gone(value)) else None
+        return context.own(value) if context.legacy and not (names.is_known(value) or is_removed_class(value)) else None
     return Function(place) if names.is_function(place) else deserialize_named(kind, value, context)
 
 
@@ -63,7 +63,7 @@ def _own(name: str, entry: Mapping[str, Any], context: Context) -> Any:
     registered = entry.get("registered_name")
     if in_keras and not (isinstance(registered, str) and ">" in registered):
         return name
-    if names.is_known(name) or is_gone(name) or name.startswith("__"):
+    if names.is_known(name) or is_removed_class(name) or name.startswith("__"):
         return name
     return context.own(registered if isinstance(registered, str) else name, module)
 

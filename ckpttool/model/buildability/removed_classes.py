@@ -24,11 +24,11 @@ _OTHERS = frozenset({
 })  # fmt: skip
 
 
-def is_gone_layer(name: str) -> bool:
+def is_removed_layer(name: str) -> bool:
     """Whether a layer or model of this name was one of Keras's."""
     return name in _LAYERS
 
 
-def is_gone(name: str) -> bool:
+def is_removed_class(name: str) -> bool:
     """Whether a class of this name was one of Keras's."""
     return name in _LAYERS or name in _OTHERS

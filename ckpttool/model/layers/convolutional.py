@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.graph import Call
-from ckpttool.model.layers import quantized
+from ckpttool.model.layers import quantization
 from ckpttool.model.layers.call_inputs import at_least, sole, whole
 from ckpttool.model.layers.layer_type import Build, LayerType, Weights
 from ckpttool.model.layers.spatial import Change, Image, changed, channels
@@ -36,7 +36,7 @@ def conv_weights(rank: int) -> Weights:
         kernel = _slot(args, "kernel", *args.numbers("kernel_size", rank), depth, filters)
         bias = _bias(args, filters)
         slots = [kernel, bias] if bias else [kernel]
-        return args.part(*quantized.lora(args, slots, "kernel", kernel.shape), write_order=_WRITE_ORDER)
+        return args.part(*quantization.lora(args, slots, "kernel", kernel.shape), write_order=_WRITE_ORDER)
 
     return weights
 

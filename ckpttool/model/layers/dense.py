@@ -3,10 +3,10 @@
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.dtype_policies import Policy
 from ckpttool.model.graph import Call
-from ckpttool.model.layers import quantized
+from ckpttool.model.layers import quantization
 from ckpttool.model.layers.call_inputs import at_least, sole, switched
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse
-from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.quantization import fixed
 from ckpttool.model.layers.work import Run, Work, counted, elements, has_bias, no_work, with_bias_and_activation
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Inputs, Shape, Size, divided, times
@@ -30,8 +30,8 @@ def dense_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     slots = _kernel(policy, rows, units)
     if args.flag("use_bias", True):
         slots.append(Slot("bias", (units,), policy.variable_dtype))
-    slots = quantized.lora(args, slots, "kernel", (rows, units))
-    return args.part(*slots, write_order=quantized.WRITE_ORDER[policy.mode])
+    slots = quantization.lora(args, slots, "kernel", (rows, units))
+    return args.part(*slots, write_order=quantization.WRITE_ORDER[policy.mode])
 
 
 def dense_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
@@ -51,9 +51,9 @@ def _kernel(policy: Policy, rows: Size, units: int) -> list[Slot]:
     if policy.mode == "int8":
         scale = fixed("kernel_scale", (units,), policy.variable_dtype)
         return [fixed("kernel", (rows, units), "int8"), scale]
-    if policy.mode in quantized.NO_KERNEL:
-        return quantized.packed(policy, rows, units)
-    before = quantized.float8(policy) if policy.mode else []
+    if policy.mode in quantization.NO_KERNEL:
+        return quantization.packed(policy, rows, units)
+    before = quantization.float8(policy) if policy.mode else []
     return [*before, Slot("kernel", (rows, units), policy.variable_dtype)]
 
 
@@ -100,7 +100,7 @@ def _embeddings(args: Args) -> list[Slot]:
     rows, columns, policy = args.size("input_dim"), args.size("output_dim"), args.policy
     if policy.mode not in (None, "int8", "int4"):
         raise args.error("dtype", "a policy without quantization, or with int8 or int4")
-    return quantized.lora(args, _table(policy, rows, columns), "embeddings", (rows, columns))
+    return quantization.lora(args, _table(policy, rows, columns), "embeddings", (rows, columns))
 
 
 def _table(policy: Policy, rows: int, columns: int) -> list[Slot]:

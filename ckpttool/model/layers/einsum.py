@@ -6,10 +6,10 @@ from typing import NamedTuple
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.dtype_policies import Policy
 from ckpttool.model.graph import Call
-from ckpttool.model.layers import quantized
+from ckpttool.model.layers import quantization
 from ckpttool.model.layers.call_inputs import at_least, differ, misfit, sole
 from ckpttool.model.layers.layer_type import Build, LayerType
-from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.quantization import fixed
 from ckpttool.model.layers.work import Run, Work, elements, with_bias_and_activation
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import MAX_RANK, Inputs, Shape, Size, times
@@ -38,8 +38,8 @@ def einsum_dense_part(args: Args, inputs: Shape | None) -> Part:
     slots = _kernel(equation, shape, policy)
     if "bias_axes" in args:
         slots.append(Slot("bias", sizes.bias(args), policy.variable_dtype))
-    slots = quantized.lora(args, slots, "kernel", shape)
-    return args.part(*slots, write_order=quantized.WRITE_ORDER[policy.mode])
+    slots = quantization.lora(args, slots, "kernel", shape)
+    return args.part(*slots, write_order=quantization.WRITE_ORDER[policy.mode])
 
 
 def einsum_dense_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
@@ -181,10 +181,10 @@ def _kernel(equation: Equation, shape: Shape, policy: Policy) -> list[Slot]:
         return [fixed("kernel", shape, "int8"), fixed("kernel_scale", equation.scale(shape), policy.variable_dtype)]
     if policy.mode == "int4":
         rows, columns = _by_reduction(equation, shape)
-        return quantized.packed(policy, rows, columns)
-    if policy.mode in quantized.NO_KERNEL:
-        return quantized.packed(policy, *_by_size(shape), zero="zero_point")
-    before = quantized.float8(policy) if policy.mode else []
+        return quantization.packed(policy, rows, columns)
+    if policy.mode in quantization.NO_KERNEL:
+        return quantization.packed(policy, *_by_size(shape), zero="zero_point")
+    before = quantization.float8(policy) if policy.mode else []
     return [*before, Slot("kernel", shape, policy.variable_dtype)]
 
 

@@ -61,7 +61,9 @@ def max_boxes(args: Args, call: Call, infer: Infer) -> Outputs:
 
 
 def _counted(args: Args, value: Any, count: int) -> list[Tensor]:
-    return [Tensor(each.layer, each.node, each.output, _second(args, each.shape, count)) for each in flat(value)]
+    return [
+        Tensor(tensor.layer, tensor.node, tensor.output, _second(args, tensor.shape, count)) for tensor in flat(value)
+    ]
 
 
 def _second(args: Args, shape: Shape | None, count: int) -> Shape | None:

@@ -7,7 +7,7 @@ from ckpttool.model.arguments import Args, first
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.call_inputs import misfit, sole
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse
-from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.quantization import fixed
 from ckpttool.model.layers.work import each_output
 from ckpttool.model.output_rule import Infer, Outputs
 from ckpttool.model.sizes import Inputs, Shape

@@ -253,10 +253,11 @@ def _stacked(args: Args, cells: list[Args]) -> _Sizes:
         raise args.error("cells", "at least one cell")
     sizes = [_sizes(cell) for cell in cells]
     states = [
-        None if cell.class_name == "StackedRNNCells" else each.states for cell, each in zip(cells, sizes, strict=True)
+        None if cell.class_name == "StackedRNNCells" else cell_sizes.states
+        for cell, cell_sizes in zip(cells, sizes, strict=True)
     ]
-    known = [each for each in states if each is not None]
-    flat = tuple(size for each in known for size in each)
+    known = [cell_states for cell_states in states if cell_states is not None]
+    flat = tuple(size for cell_states in known for size in cell_states)
     return _Sizes(flat if len(known) == len(states) else None, sizes[-1].output)
 
 

@@ -24,13 +24,13 @@ from ckpttool.model.layers import (
     normalization,
     pooling,
     recurrent,
-    removed,
+    removed_layers,
     reshape,
     spectrograms,
     wrappers,
 )
-from ckpttool.model.layers.beyond import beyond
 from ckpttool.model.layers.call_inputs import misfit
+from ckpttool.model.layers.internal_layers import internal_layer
 from ckpttool.model.layers.layer_type import Kind, LayerType, no_weights
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape
@@ -64,7 +64,7 @@ LAYERS: Mapping[str, LayerType] = MappingProxyType(
 )
 """The row of every built-in class, aliases included."""
 
-OLD_LAYERS: Mapping[str, LayerType] = MappingProxyType(removed.ROWS)
+OLD_LAYERS: Mapping[str, LayerType] = MappingProxyType(removed_layers.ROWS)
 """The rows of the classes of older Keras that Keras 3 does not have."""
 
 
@@ -92,7 +92,7 @@ def row_of(args: Args) -> LayerType | None:
     if args.foreign:
         return None
     row = LAYERS.get(args.class_name) or OLD_LAYERS.get(args.class_name)
-    other = None if row else beyond(args)
+    other = None if row else internal_layer(args)
     return other.row if other else row
 
 

@@ -7,7 +7,7 @@ from ckpttool.model.arguments import Args, first
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.call_inputs import at_least, main, sole
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, each
-from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.quantization import fixed
 from ckpttool.model.layers.work import Run, Work, called_on, counted
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Inputs

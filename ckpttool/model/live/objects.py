@@ -156,11 +156,11 @@ class _Tree:
     def __init__(self, model: Any) -> None:
         saved = _walked(model)
         self._model = model
-        self._saved = {id(each.object): each for each in saved}
+        self._saved = {id(owner.object): owner for owner in saved}
         self._owned: dict[int, list[_SavedObject]] = {}
-        for each in saved:
-            if each.holder is not None and _has_state(each.object):
-                self._owned.setdefault(id(each.holder.object), []).append(each)
+        for owner in saved:
+            if owner.holder is not None and _has_state(owner.object):
+                self._owned.setdefault(id(owner.holder.object), []).append(owner)
 
     def part(self) -> Part:
         """The model as a part; its layers in their order, then what else it holds."""
@@ -197,12 +197,12 @@ class _Tree:
         )
 
     def _children(self, saveable: Any, placed: bool) -> Iterator[_Node]:
-        owned = {id(each.object): each for each in self._owned.get(id(saveable), ())} if placed else {}
+        owned = {id(owner.object): owner for owner in self._owned.get(id(saveable), ())} if placed else {}
         for number, layer in enumerate(getattr(saveable, "_layers", ())):
             at = owned.pop(id(layer), None)
             yield self._node(layer, f"({number})" if at is None else self._path(at), at is not None, True)
-        for each in owned.values():
-            yield self._node(each.object, self._path(each), True, False)
+        for owner in owned.values():
+            yield self._node(owner.object, self._path(owner), True, False)
 
     def _node(self, saveable: Any, at: str, placed: bool, tracked: bool) -> _Node:
         return _Node(saveable, at, placed, tracked, tuple(self._children(saveable, placed)))
@@ -222,7 +222,11 @@ def _distinct_names(names: Sequence[str]) -> list[str]:
     unique: list[str] = []
     for name in names:
         numbered = (f"{name} ({number})" for number in range(2, len(names) + 2))
-        unique.append(name if name not in unique else next(each for each in numbered if each not in (*unique, *names)))
+        unique.append(
+            name
+            if name not in unique
+            else next(candidate for candidate in numbered if candidate not in (*unique, *names))
+        )
     return unique
 
 
@@ -255,7 +259,7 @@ def _owners(top: _Node) -> _Owners:
     owners = _Owners()
     for path, node in top.walk():
         variables = _variables(node.object)
-        for variable, name in zip(variables, _distinct_names([each.name for each in variables]), strict=True):
+        for variable, name in zip(variables, _distinct_names([variable.name for variable in variables]), strict=True):
             if node.placed or id(variable) not in owners:
                 owners[id(variable)] = path, name
     return owners
@@ -310,7 +314,7 @@ def _as_saved(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
         return None
     dtypes: dict[int, str] = {}
     for number, (key, value) in enumerate(stored.items()):
-        variable = _source(value, [each for each in variables if id(each) not in dtypes])
+        variable = _source(value, [variable for variable in variables if id(variable) not in dtypes])
         if variable is None or key != str(number):
             return None
         dtypes[id(variable)] = _keras().backend.standardize_dtype(value.dtype)
@@ -319,6 +323,6 @@ def _as_saved(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
 
 def _source(value: Any, variables: Sequence[Any]) -> Any:
     """The variable that was written: itself, or merged with others into a value of its shape."""
-    same = (each for each in variables if each is value)
-    merged = (each for each in variables if tuple(each.shape) == tuple(value.shape))
+    same = (variable for variable in variables if variable is value)
+    merged = (variable for variable in variables if tuple(variable.shape) == tuple(value.shape))
     return next(itertools.chain(same, merged), None)

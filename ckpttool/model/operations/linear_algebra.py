@@ -78,13 +78,13 @@ def _least_squares(args: Args, a: Shape, b: Shape) -> Shape:
 def _singular(bound: Bound) -> Outputs:
     """The singular values, between the matrices of singular vectors where these are requested."""
     x, full = bound.shape("x"), bound.args.flag("full_matrices", True)
-    both = bound.args.flag("compute_uv", True)
+    with_vectors = bound.args.flag("compute_uv", True)
     if x is None:
-        return (None,) * (3 if both else 1)
+        return (None,) * (3 if with_vectors else 1)
     rows, columns = _matrix(x)
     least, batch = _smaller(rows, columns), x[:-2]
     left, right = (rows, columns) if full else (least, least)
-    return ((*batch, rows, left), (*batch, least), (*batch, right, columns)) if both else ((*batch, least),)
+    return ((*batch, rows, left), (*batch, least), (*batch, right, columns)) if with_vectors else ((*batch, least),)
 
 
 def _turned(args: Args, x: Shape) -> Shape:

@@ -12,10 +12,10 @@ from ckpttool.model.shape_arithmetic import axis_number, axis_numbers, broadcast
 from ckpttool.model.sizes import Shape, Size, is_integer, times
 
 
-def without(shape: Shape, gone: Iterable[int]) -> Shape:
+def without(shape: Shape, axes: Iterable[int]) -> Shape:
     """The shape without some axes."""
-    gone = set(gone)
-    return tuple(size for axis, size in enumerate(shape) if axis not in gone)
+    axes = set(axes)
+    return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
 def reshaped(args: Args, shape: Shape) -> Shape:
@@ -53,10 +53,10 @@ def _squeezed(args: Args, shape: Shape) -> Shape | None:
         return None
     if "axis" not in args:
         return tuple(size for size in shape if size != 1)
-    gone = axis_numbers(args.axes("axis"), len(shape))
-    if any(shape[axis] not in (1, None) for axis in gone):
+    squeezed = axis_numbers(args.axes("axis"), len(shape))
+    if any(shape[axis] not in (1, None) for axis in squeezed):
         raise args.error("axis", "axes of size 1")
-    return without(shape, gone)
+    return without(shape, squeezed)
 
 
 def _transposed(args: Args, shape: Shape) -> Shape:

@@ -54,9 +54,9 @@ def _tensordot(args: Args, left: Shape, right: Shape) -> Shape:
         pairs = [list(range(len(left) - count, len(left))), list(range(count))]
     if len(pairs) != 2:
         raise args.error("axes", "axes of two inputs")
-    gone = [axis_numbers(_axes(args, axes), len(shape)) for axes, shape in zip(pairs, (left, right), strict=True)]
-    merged(tuple(left[axis] for axis in gone[0]), tuple(right[axis] for axis in gone[1]))
-    return (*without(left, gone[0]), *without(right, gone[1]))
+    contracted = [axis_numbers(_axes(args, axes), len(shape)) for axes, shape in zip(pairs, (left, right), strict=True)]
+    merged(tuple(left[axis] for axis in contracted[0]), tuple(right[axis] for axis in contracted[1]))
+    return (*without(left, contracted[0]), *without(right, contracted[1]))
 
 
 def _axes(args: Args, axes: Any) -> list[int]:

@@ -29,10 +29,10 @@ def reduced(args: Args, shape: Shape, key: str = "axis") -> Shape:
     """The shape without the axes that `axis` names, all of them where it is null; with 1 in their places if `keepdims`
     (`reduce_shape`, keras/src/ops/operation_utils.py)."""
     named = args.axes(key) if key in args else range(len(shape))
-    gone = axis_numbers(tuple(named), len(shape))
+    reduced = axis_numbers(tuple(named), len(shape))
     if args.flag("keepdims", False):
-        return tuple(1 if axis in gone else size for axis, size in enumerate(shape))
-    return tuple(size for axis, size in enumerate(shape) if axis not in gone)
+        return tuple(1 if axis in reduced else size for axis, size in enumerate(shape))
+    return tuple(size for axis, size in enumerate(shape) if axis not in reduced)
 
 
 def _average(bound: Bound) -> Outputs:

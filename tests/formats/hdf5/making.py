@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from ckpttool.errors import CheckpointError, CorruptFileError
-from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.headers import lookup3
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import problem, values_of

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import values_of
 from ckpttool.io.sources import FileSource

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
-from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.tree import Tree, read_tree
 from ckpttool.formats.hdf5.values import InMemory, Repeated, problem, values_of
 from ckpttool.io.sources import FileSource

@@ -83,7 +83,7 @@ def test_short_names(kind: str) -> None:
 
 def test_removed_layers_are_not_the_users_own() -> None:
     """Every layer that only older Keras had is known to be gone, such as CategoryCrossing of TensorFlow 2.3 and 2.4."""
-    from ckpttool.model.buildability.removed_classes import is_gone_layer
-    from ckpttool.model.layers.removed import ROWS
+    from ckpttool.model.buildability.removed_classes import is_removed_layer
+    from ckpttool.model.layers.removed_layers import ROWS
 
-    assert [name for name in ROWS if not is_gone_layer(name)] == []
+    assert [name for name in ROWS if not is_removed_layer(name)] == []

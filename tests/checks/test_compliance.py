@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import ckpttool
+from ckpttool.checks.compliance.versions import Range
 from ckpttool.checks.policy import EVERYTHING, Policy
-from ckpttool.checks.required.versions import Range
 from ckpttool.checks.requirements import Requirements
 from ckpttool.checks.runner import check_file
 from ckpttool.errors import CheckpointError

@@ -20,7 +20,7 @@ from ckpttool.model.slots import Part, Slot
 _OF_EVERY_LAYER = frozenset({"name", "trainable", "dtype", "batch_input_shape"})
 
 
-class Beyond(NamedTuple):
+class InternalLayer(NamedTuple):
     """A class: the module in which Keras finds it, its arguments, and its row."""
 
     module: str
@@ -35,27 +35,29 @@ def layer_scale_weights(args: Args, inputs: Inputs, build: Build) -> Part:
 
 _CONVNEXT, _SPACE = "keras.src.applications.convnext", "keras.src.layers.preprocessing.feature_space"
 
-BEYOND: Mapping[str, Beyond] = MappingProxyType(
+INTERNAL_LAYERS: Mapping[str, InternalLayer] = MappingProxyType(
     {
-        "CustomScaleLayer": Beyond(
+        "CustomScaleLayer": InternalLayer(
             "keras.src.applications.inception_resnet_v2",
             frozenset({"scale"}),
             LayerType(outputs=scaled_sum, work=each_output(2)),
         ),
-        "LayerScale": Beyond(
+        "LayerScale": InternalLayer(
             _CONVNEXT,
             frozenset({"init_values", "projection_dim"}),
             LayerType(layer_scale_weights, same, work=each_output(1)),
         ),
-        "StochasticDepth": Beyond(_CONVNEXT, frozenset({"drop_path_rate"}), LayerType(outputs=same, work=no_work)),
-        "TFDConcat": Beyond(_SPACE, frozenset({"axis"}), LayerType(outputs=concatenate, work=no_work)),
-        "TFDIdentity": Beyond(_SPACE, frozenset(), LayerType(outputs=same, work=no_work)),
+        "StochasticDepth": InternalLayer(
+            _CONVNEXT, frozenset({"drop_path_rate"}), LayerType(outputs=same, work=no_work)
+        ),
+        "TFDConcat": InternalLayer(_SPACE, frozenset({"axis"}), LayerType(outputs=concatenate, work=no_work)),
+        "TFDIdentity": InternalLayer(_SPACE, frozenset(), LayerType(outputs=same, work=no_work)),
     }
 )
 """The classes that have a row, by name."""
 
 
-def beyond(args: Args) -> Beyond | None:
+def internal_layer(args: Args) -> InternalLayer | None:
     """The class of a layer where it is one of these, None where it is any other."""
-    layer = None if args.foreign else BEYOND.get(args.class_name)
+    layer = None if args.foreign else INTERNAL_LAYERS.get(args.class_name)
     return layer if layer and args.config.keys() - _OF_EVERY_LAYER == layer.arguments else None

@@ -94,7 +94,7 @@ def _compute(tensor: Tensor, known: dict[int, Shape | None], context: Context) -
     while stack:
         tensor = stack[-1]
         node = tensor.layer.nodes[tensor.node] if tensor.layer is not None else None
-        missing = [] if node is None else [each for each in node.inputs if id(each) not in known]
+        missing = [] if node is None else [tensor for tensor in node.inputs if id(tensor) not in known]
         if id(tensor) not in known and missing:
             stack.extend(missing)
             continue
@@ -106,7 +106,7 @@ def _compute(tensor: Tensor, known: dict[int, Shape | None], context: Context) -
             continue
         outputs = _again(tensor.layer, node.call, known, context)
         pairs = zip(node.flat, outputs or [None] * len(node.flat), strict=False)
-        known |= {id(each): shape for each, shape in pairs}
+        known |= {id(tensor): shape for tensor, shape in pairs}
         known.setdefault(id(tensor), None)
 
 

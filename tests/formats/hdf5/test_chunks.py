@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool.errors import CorruptFileError, FileAccessError
-from ckpttool.formats.hdf5 import chunk_child, chunked
-from ckpttool.formats.hdf5.chunked import ChunkReader
+from ckpttool.formats.hdf5 import chunk_child, chunks
+from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.io import child_processes
 from tests.formats.hdf5.making import at_most
 
@@ -135,7 +135,7 @@ def test_child_that_dies(reader: ChunkReader) -> None:
 def test_child_that_hangs(reader: ChunkReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that answers nothing is ended after a while, and not waited for: it would be there tomorrow."""
     monkeypatch.setattr(child_processes, "_START", "import time; time.sleep(100_000)")
-    monkeypatch.setattr(chunked, "_SILENCE", 0.2)
+    monkeypatch.setattr(chunks, "_SILENCE", 0.2)
     with pytest.raises(CorruptFileError, match="no answer"):
         next(reader.pieces("big", VALUES.nbytes, 100))
     monkeypatch.undo()

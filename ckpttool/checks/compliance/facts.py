@@ -4,8 +4,7 @@ import fnmatch
 from collections.abc import Callable, Iterable, Iterator
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.checks.failures import one_line
-from ckpttool.checks.required.rules import (
+from ckpttool.checks.compliance.rules import (
     CUSTOM_OBJECT,
     DTYPE,
     KERAS_VERSION,
@@ -15,7 +14,8 @@ from ckpttool.checks.required.rules import (
     TOO_LARGE,
     TOO_MANY_PARAMETERS,
 )
-from ckpttool.checks.required.versions import Range
+from ckpttool.checks.compliance.versions import Range
+from ckpttool.checks.failures import one_line
 from ckpttool.checks.requirements import Requirements
 from ckpttool.checks.rule import Finding, Outcome, Unchecked
 from ckpttool.checks.subject import Subject
@@ -117,7 +117,9 @@ def _custom_objects(checkpoint: Checkpoint, required: Requirements) -> Iterator[
 def _is_allowed(name: str, required: Requirements) -> bool:
     """Whether a glob of the requirements matches a name as it is in the config, or without its module or package."""
     short = name.replace(">", ".").rpartition(".")[2]
-    return any(fnmatch.fnmatchcase(each, glob) for each in (name, short) for glob in required.custom_objects)
+    return any(
+        fnmatch.fnmatchcase(class_name, glob) for class_name in (name, short) for glob in required.custom_objects
+    )
 
 
 def _optimizer(checkpoint: Checkpoint, required: Requirements) -> Iterator[Outcome]:

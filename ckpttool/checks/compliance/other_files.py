@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from ckpttool.checks.compliance.rules import CHANGED_TOO_MUCH, FROZEN_CHANGED, NO_FIT
 from ckpttool.checks.failures import one_line
-from ckpttool.checks.required.rules import CHANGED_TOO_MUCH, FROZEN_CHANGED, NO_FIT
 from ckpttool.checks.requirements import Requirements
 from ckpttool.checks.rule import Finding, Outcome, Unchecked
 from ckpttool.checks.subject import Subject
@@ -83,8 +83,8 @@ def _large_changes(comparison: Diff, limit: float) -> Iterator[Outcome]:
 
 def _relative_change(comparison: Comparison) -> float:
     """The relative change of a weight; infinite where values became NaN or infinite, which no norm counts."""
-    lost = comparison.nan_gained or comparison.inf_gained
-    return math.inf if lost else comparison.relative_l2
+    became_nonfinite = comparison.nan_gained or comparison.inf_gained
+    return math.inf if became_nonfinite else comparison.relative_l2
 
 
 CHECKS: tuple[Callable[[Subject], Iterator[Outcome]], ...] = (fits, drift)

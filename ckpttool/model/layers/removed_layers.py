@@ -11,7 +11,7 @@ from ckpttool.model.layers.call_inputs import ranked, sole
 from ckpttool.model.layers.elementwise import same
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights, each
 from ckpttool.model.layers.normalization import features
-from ckpttool.model.layers.quantized import fixed
+from ckpttool.model.layers.quantization import fixed
 from ckpttool.model.layers.recurrent import layer_outputs
 from ckpttool.model.layers.spatial import channels
 from ckpttool.model.layers.work import each_output

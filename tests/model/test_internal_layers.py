@@ -13,7 +13,7 @@ import pytest
 import ckpttool
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
-from ckpttool.model.layers.beyond import BEYOND
+from ckpttool.model.layers.internal_layers import INTERNAL_LAYERS
 from ckpttool.model.layers.table import LAYERS, output_shapes
 from ckpttool.model.parts import part_of
 from ckpttool.model.slots import in_path_layout
@@ -78,15 +78,17 @@ def test_every_layer_of_keras() -> None:
     bases = {name for name in found if name.startswith(("Base", "_")) or name in ("DataLayer", "IndexLookup", "Merge")}
     others = {name for name, module in found.items() if name not in LAYERS and name not in bases and name not in NO_ROW}
     others = {name for name in others if ".models." not in found[name] and ".pooling." not in found[name]}
-    assert others == set(BEYOND)
-    assert {name: found[name] for name in BEYOND} == {name: one.module for name, one in BEYOND.items()}
+    assert others == set(INTERNAL_LAYERS)
+    assert {name: found[name] for name in INTERNAL_LAYERS} == {
+        name: one.module for name, one in INTERNAL_LAYERS.items()
+    }
 
 
-@pytest.mark.parametrize("name", sorted(BEYOND))
+@pytest.mark.parametrize("name", sorted(INTERNAL_LAYERS))
 def test_rows(name: str, tmp_path: Path) -> None:
     """Weights and output shapes are those of the live layer, in a model that verifies, converts, loads and predicts."""
     layers = keras().layers
-    cls = getattr(importlib.import_module(BEYOND[name].module), name)
+    cls = getattr(importlib.import_module(INTERNAL_LAYERS[name].module), name)
     inputs = [keras().Input((6, 4), name=f"x{at}") for at in range(2 if name in LISTED else 1)]
     layer = cls(name="own", **ARGUMENTS[name])
     made = layer(inputs if name in LISTED else inputs[0])

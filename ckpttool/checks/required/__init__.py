@@ -1,9 +1,0 @@
-"""Whether a checkpoint meets the requirements of a project; without requirements, nothing is reported."""
-
-from ckpttool.checks.required.facts import CHECKS as _OF_FACTS
-from ckpttool.checks.required.others import CHECKS as _OF_OTHERS
-from ckpttool.checks.required.rules import RULES
-
-CHECKS = (*_OF_FACTS, *_OF_OTHERS)
-
-__all__ = ["CHECKS", "RULES"]
