@@ -133,29 +133,92 @@ def test_layers_with_several_inputs() -> None:
     assert functional({"a": [4, 3], "b": [5, 3]}, "Attention", ["a", "b"]) == (2 * 4 * 5 * 3, 4 * 60 + 5 * 20)
 
 
-def test_attention_with_heads() -> None:
-    """Four projections with biases, and for each head and pair of rows two products, a scale and a softmax."""
-    config = {"num_heads": 2, "key_dim": 3}
-    inputs = {**layer("InputLayer", [4, 8], name="x"), "name": "x", "inbound_nodes": []}
-    tensor = {
-        "class_name": "__keras_tensor__",
-        "config": {"shape": [None, 4, 8], "dtype": "float32", "keras_history": ["x", 0, 0]},
-    }
-    own = {
-        **layer("MultiHeadAttention", **config),
-        "name": "multiheadattention",
-        "module": "keras.layers",
-        "inbound_nodes": [{"args": [tensor, tensor], "kwargs": {}}],
-    }
-    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["multiheadattention", 0, 0]]}
-    architecture = read_architecture(
-        {"class_name": "Functional", "module": "keras", "config": {"name": "m", "layers": [inputs, own], **ends}}
-    )
+def called(class_name: str, shapes: list[list[int]], **config: Any) -> tuple[int | None, int | None]:
+    """The numbers of a layer of Keras 3 that takes tensors of these shapes, batch of 1, each as an argument."""
+    names = [f"x{at}" for at in range(len(shapes))]
+    inputs = [
+        {**layer("InputLayer", list(shape), name=name), "name": name, "inbound_nodes": []}
+        for name, shape in zip(names, shapes, strict=True)
+    ]
+    tensors = [
+        {"class_name": "__keras_tensor__", "config": {"shape": [None, *shape], "keras_history": [name, 0, 0]}}
+        for name, shape in zip(names, shapes, strict=True)
+    ]
+    node = {"args": tensors, "kwargs": {}}
+    own = {**layer(class_name, name="own", **config), "name": "own", "module": "keras.layers", "inbound_nodes": [node]}
+    ends = {"input_layers": [[name, 0, 0] for name in names], "output_layers": [["own", 0, 0]]}
+    model = {"name": "m", "layers": [*inputs, own], **ends}
+    architecture = read_architecture({"class_name": "Functional", "module": "keras", "config": model})
     assert architecture is not None
     cost = cost_of(architecture).layers[-1]
-    projections, scores = 4 * 8 * 6 * 4, 2 * 4 * 4
-    assert cost.macs == projections + scores * (3 + 3)
-    assert cost.flops == 2 * cost.macs + 4 * 6 * 3 + 4 * 8 + scores * 6
+    return cost.macs, cost.flops
+
+
+def heads_by_hand(query: list[int], key: list[int], heads: int, width: int, scores: int) -> tuple[int, int]:
+    """Four projections with biases, and for each score two products over `width`, a scale and a softmax."""
+    size, rows, columns = query[-1], math.prod(query[:-1]), math.prod(key[:-1])
+    macs = 2 * (rows + columns) * size * heads * width + scores * 2 * width
+    other = (rows + 2 * columns) * heads * width + rows * size + scores * 6
+    return macs, 2 * macs + other
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "axes", "scores"),
+    [
+        ([4, 8], [4, 8], None, 4 * 4),
+        ([4, 8], [4, 8], [1], 4 * 4),  # what the config of every layer holds that was built
+        ([4, 8], [5, 8], 1, 4 * 5),
+        ([4, 8], [5, 8], [-2], 4 * 5),
+        ([3, 4, 8], [3, 5, 8], None, 3 * 4 * 3 * 5),
+        ([3, 4, 8], [3, 5, 8], [1, 2], 3 * 4 * 3 * 5),
+        ([3, 4, 8], [3, 5, 8], [2], 3 * 4 * 5),  # along the second axis, for each place of the first
+        ([3, 4, 8], [6, 4, 8], {"class_name": "__tuple__", "items": [1]}, 4 * 3 * 6),
+        ([2, 3, 4, 8], [2, 5, 6, 8], [2, 3], 2 * 3 * 4 * 5 * 6),
+        ([2, 3, 4, 8], [7, 3, 5, 8], [1, 3], 3 * 2 * 4 * 7 * 5),
+    ],
+)
+def test_attention_with_heads(query: list[int], key: list[int], axes: Any, scores: int) -> None:
+    """The scores of a head are as many as pairs of places along the axes of attention, for each place of the others."""
+    expected = heads_by_hand(query, key, 2, 3, 2 * scores)
+    assert called("MultiHeadAttention", [query, key], num_heads=2, key_dim=3, attention_axes=axes) == expected
+
+
+def test_attention_with_gate_and_shared_heads() -> None:
+    """A gate is a projection with a bias and a sigmoid, and a product; keys and values of fewer heads are projected
+    once."""
+    (macs, flops), gate = heads_by_hand([4, 8], [5, 8], 2, 3, 2 * 4 * 5), 4 * 8 * 6
+    config = {"num_heads": 2, "key_dim": 3, "attention_axes": [1], "use_gate": True}
+    assert called("MultiHeadAttention", [[4, 8], [5, 8]], **config) == (macs + gate, flops + 2 * gate + 3 * 4 * 6)
+    shared = {"num_query_heads": 4, "num_key_value_heads": 2, "head_dim": 3}
+    macs = 4 * 8 * 12 * 2 + 5 * 8 * 6 * 2 + 4 * (4 * 5) * 2 * 3
+    other = 4 * 12 + 5 * 6 * 2 + 4 * 8 + 4 * (4 * 5) * 6
+    for class_name in ("GroupQueryAttention", "GroupedQueryAttention"):
+        assert called(class_name, [[4, 8], [5, 8]], **shared) == (macs, 2 * macs + other)
+    gate = 4 * 8 * 12
+    assert called("GroupQueryAttention", [[4, 8], [5, 8]], **shared, use_gate=True) == (
+        macs + gate,
+        2 * (macs + gate) + other + 3 * 4 * 12,
+    )
+
+
+@pytest.mark.parametrize(
+    ("class_name", "config", "products", "each_score"),
+    [
+        ("Attention", {}, 3, 0),
+        ("Attention", {"use_scale": True}, 3, 1),
+        ("Attention", {"score_mode": "concat"}, 0, 3 * 3 + 1),  # sum, tanh and total of three values, and a weight
+        ("Attention", {"score_mode": "concat", "use_scale": True}, 0, 4 * 3 + 1),
+        ("AdditiveAttention", {}, 3, 2 * 3),  # a scale for each feature, whose products are added up
+        ("AdditiveAttention", {"use_scale": False}, 0, 3 * 3),
+    ],
+)
+def test_attention_without_heads(class_name: str, config: dict[str, Any], products: int, each_score: int) -> None:
+    """Each pair of rows has a score of its own, a softmax and a row of values."""
+    scores, values = 4 * 5, 2
+    macs = scores * (products + values)
+    shapes = {"a": [4, 3], "b": [5, 2], "c": [5, 3]}
+    found = functional(shapes, class_name, ["a", "b", "c"], **config)
+    assert found == (macs, 2 * macs + scores * (each_score + 5))
 
 
 def test_shared_and_nested_models() -> None:

@@ -168,29 +168,39 @@ def _query_value_key(call: Call) -> tuple[Shape | None, Shape | None, Shape | No
 
 
 def attention_work(run: Run) -> Work | None:
-    """Attention: query by key, a softmax, scores by value; with `use_scale` a product for each score.
-
-    With scores of `concat`, and in AdditiveAttention, each pair of rows is added, goes through tanh and is summed up.
-    """
+    """Attention and AdditiveAttention: the scores of all pairs of rows, a softmax, scores by value."""
     inputs = listed(run.args, run.call, 2, 3)
     query, value, key = inputs[0], inputs[1], inputs[-1]
     if query is None or value is None or key is None:
         return None
     scores = times(*query[:-1], key[-2])
-    scaled = times(scores, 1 if run.args.flag("use_scale", False) else 0)
-    weighted = counted(times(scores, value[-1]), times(scores, SOFTMAX))
-    if run.args.class_name == "AdditiveAttention" or run.args.choice("score_mode", "dot", "concat") == "concat":
-        return added(weighted, counted(times(scores, query[-1]), times(scores, query[-1], 2)))
-    return added(weighted, counted(times(scores, query[-1]), scaled))
+    macs, other = _each_score(run.args, query[-1])
+    return added(
+        counted(times(scores, macs), times(scores, other)), counted(times(scores, value[-1]), times(scores, SOFTMAX))
+    )
+
+
+def _each_score(args: Args, size: Size) -> tuple[Size, Size]:
+    """The multiply-adds and the other operations for one score of two rows of this size.
+
+    Two rows are multiplied, and with `use_scale` the score is, too. Where rows are added, each value goes through tanh
+    and is summed up: with a scale for each value in AdditiveAttention, and with `concat` with a scale for each sum and
+    a weight for each score (`_calculate_scores`, keras/src/layers/attention, 3.15).
+    """
+    if args.class_name == "AdditiveAttention":
+        return (size, times(size, 2)) if args.flag("use_scale", True) else (0, times(size, 3))
+    scaled = args.flag("use_scale", False)
+    if args.choice("score_mode", "dot", "concat") == "dot":
+        return size, int(scaled)
+    values = times(size, 4 if scaled else 3)
+    return 0, None if values is None else values + 1
 
 
 def heads_work(run: Run) -> Work | None:
-    """Attention with heads: projections with their biases, query by key, a scale, a softmax, scores by value.
-
-    Not known with `attention_axes`, which leave some axes of query and key side by side.
-    """
+    """Attention with heads: projections with their biases, query by key, a scale, a softmax, scores by value; with a
+    gate its sigmoid, and a product with what comes out of each head."""
     query, value, key = _query_value_key(run.call)
-    if query is None or value is None or key is None or run.args.config.get("attention_axes") is not None:
+    if query is None or value is None or key is None:
         return None
     part = run.part(query, value, key)
     rows = dict.fromkeys(("query", "gate", "attention_output"), times(*query[:-1]))
@@ -203,9 +213,24 @@ def heads_work(run: Run) -> Work | None:
         for size in [times(rows[child.name], elements(slot.shape))]
     ]
     heads, width = (kernels["query"] or (None, None))[-2:]
-    scores = times(query[0], *query[1:-1], *key[1:-1], heads)
-    products = [counted(times(scores, width)), counted(times(scores, (kernels["value"] or (None,))[-1]))]
-    return added(*projected, *products, counted(other=times(scores, SOFTMAX + 1)))
+    *_, made = kernels["value"] or (None,)
+    scores = _scores(run.args, query, key, heads)
+    products = [counted(times(scores, width)), counted(times(scores, made))]
+    gated = times(*query[:-1], heads, made, 2) if "gate" in kernels else 0
+    return added(*projected, *products, counted(other=times(scores, SOFTMAX + 1)), counted(other=gated))
+
+
+def _scores(args: Args, query: Shape, key: Shape, heads: Size) -> Size:
+    """The number of scores: for each row of the query and each head the places of the key along the axes of attention.
+
+    These are all axes between the first and the last where the config names none. A negative one is counted from the
+    end of the input (`_build_attention`, keras/src/layers/attention/multi_head_attention.py, 3.15).
+    """
+    if args.config.get("attention_axes") is None:
+        return times(*query[:-1], heads, *key[1:-1])
+    axes = {axis if axis >= 0 else len(key) + axis for axis in args.axes("attention_axes")}
+    projected = (*key[:-1], heads)
+    return times(*query[:-1], heads, *(args.axis_of(projected, axis, "attention_axes") for axis in axes))
 
 
 _PARAMETERS = ("query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask")
