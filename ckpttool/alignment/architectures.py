@@ -33,6 +33,7 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
                 f"stores {contents}",
                 path=os.fspath(path),
                 expected="a whole model, or an architecture in JSON or YAML",
+                hint="weights alone need their model: name it with --arch where a command has that option",
             )
         return replace(architecture, training_config=settings) if settings else architecture
     return architecture_of_text(path)

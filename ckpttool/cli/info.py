@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("path", type=click.Path())
 @click.option("--config", is_flag=True, help="Print the stored config as formatted JSON instead.")
 @options.cost
+@options.arch
 @options.output(INFO_OUTPUTS)
 @options.color
 def command(
@@ -26,6 +27,7 @@ def command(
     config: bool,
     cost: bool,
     inputs: tuple[tuple[str, tuple[int, ...]], ...],
+    arch: str | None,
     output: str,
     color: str,
 ) -> None:
@@ -39,6 +41,7 @@ def command(
       ckpttool info old.h5
       ckpttool info model.keras --config
       ckpttool info model.keras --cost --input 8,224,224,3
+      ckpttool info model.weights.h5 --cost --arch model.json
     """
     question = options.cost_inputs(cost, inputs)
     style = Style(color=wants_color(color))
@@ -53,7 +56,7 @@ def command(
 
             emit(config_json(checkpoint.config))
             return
-        result = describe(checkpoint, question)
+        result = describe(checkpoint, question, options.architecture(arch))
     emit(INFO_OUTPUTS[output](result, style))
     warn(path, result.refusals, result.notes)
     if result.kind == "hdf5":

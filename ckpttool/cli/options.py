@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ckpttool.cli.emit import say
+from ckpttool.io.scalars import digits
 
 if TYPE_CHECKING:
     from ckpttool.inspection.cost import InputShapes
@@ -30,6 +31,9 @@ arch = click.option(
 )
 
 
+_MOST = 10**9  # for a size of an input
+
+
 class _InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
     """The shape of an input, sizes with commas between them, the name of the input and `=` in front if it has one."""
 
@@ -39,10 +43,11 @@ class _InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, tuple[int, ...]]:
         name, _, text = str(value).rpartition("=")
-        sizes = [size.strip() for size in text.strip("() ").split(",") if size.strip()]
-        if not sizes or not all(size.isdecimal() and len(size) < 10 for size in sizes):
-            self.fail(f"{value}: expected sizes with the batch first, such as 1,224,224,3 or image=1,224,224,3")
-        return name, tuple(map(int, sizes))
+        sizes = [digits(size.strip()) for size in text.strip("() ").removesuffix(",").split(",")]
+        shape = tuple(size for size in sizes if size is not None and 0 < size < _MOST)
+        if len(shape) < len(sizes):
+            self.fail(f"{value}: expected sizes from 1 on, the batch first, such as 1,224,224,3 or image=1,224,224,3")
+        return name, shape
 
 
 def cost(function: F) -> F:

@@ -18,7 +18,7 @@ from ckpttool.model.layers.call_inputs import differ
 from ckpttool.model.layers.work import elements
 from ckpttool.model.peak_memory import Peak, peak_of
 from ckpttool.model.shape_inference import is_model
-from ckpttool.model.sizes import Inputs, Shape
+from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size
 from ckpttool.model.spec import SpecSlot, model_args, spec_of
 from ckpttool.model.work_inference import WorkStep, work_steps
 
@@ -31,8 +31,8 @@ class LayerCost:
     """The cost of all calls of one layer.
 
     `macs` are multiply-adds, `flops` floating-point operations: two for each multiply-add, one for each other
-    operation; both None where what the layer computes is not known. `outputs_nbytes` is the memory of its outputs in
-    bytes, None where a shape is not known.
+    operation; both None where what the layer computes is not known, and `reason` then says why. `outputs_nbytes` is the
+    memory of its outputs in bytes, None where a shape is not known.
     """
 
     layer: str
@@ -41,12 +41,16 @@ class LayerCost:
     macs: int | None
     flops: int | None
     outputs_nbytes: int | None
+    reason: str = ""
 
     def with_others(self, layer: str, others: Sequence[LayerCost]) -> LayerCost:
         """The cost of this layer and others, as that of one layer of this name."""
         costs = (self, *others)
-        sums = [_sum([getattr(cost, key) for cost in costs]) for key in ("macs", "flops", "outputs_nbytes")]
-        return LayerCost(layer, "", sum(cost.calls for cost in costs), *sums)
+        macs, flops, nbytes = (
+            _sum([getattr(cost, key) for cost in costs]) for key in ("macs", "flops", "outputs_nbytes")
+        )
+        reason = next((cost.reason for cost in costs if cost.reason), "")
+        return LayerCost(layer, "", sum(cost.calls for cost in costs), macs, flops, nbytes, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,15 @@ class Cost:
     """The cost of one run of a model in inference, for inputs of these shapes.
 
     `layers` are those that are no models, in the order of the config. `parameters` are the bytes of the weights by
-    dtype, None where they are not known. `peak` is the memory of the outputs that are needed at once, at most.
+    dtype, None where they are not known, and `problem` then says why. `peak` is the memory of the outputs that are
+    needed at once, at most.
     """
 
     inputs: tuple[tuple[str, Shape | None], ...]
     layers: tuple[LayerCost, ...]
     parameters: Mapping[str, int] | None = field(default_factory=dict)
     peak: Peak = field(default_factory=lambda: Peak(0, ""))
+    problem: str = ""
 
     def __repr__(self) -> str:
         bound = " at least" if self.unknown else ""
@@ -100,7 +106,7 @@ def cost(path: str | os.PathLike[str], inputs: InputShapes = ()) -> Cost:
     """The cost of one run of the model at a path: a whole model of any Keras, or an architecture in JSON or YAML.
 
     `inputs` are the input shapes, batch included, in the order of the model's inputs or by their names; those that it
-    declares, with a batch of 1, where they are not given. Raises CheckpointError.
+    declares, with the batch of the others or of 1, where they are not given. Raises CheckpointError.
     """
     return cost_of_file(path, load_architecture(path), inputs)
 
@@ -118,7 +124,8 @@ def cost_of(architecture: Architecture, inputs: InputShapes = ()) -> Cost:
         steps.setdefault(step.path, []).append(step)
     layers = tuple(_layer(path, calls) for path, calls in steps.items())
     peak = peak_of(args, shapes, _size)
-    return Cost(tuple(zip(names, shapes, strict=True)), layers, _parameters(architecture), peak)
+    parameters, problem = _parameters(architecture)
+    return Cost(tuple(zip(names, shapes, strict=True)), layers, parameters, peak, problem)
 
 
 def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None, inputs: InputShapes = ()) -> Cost:
@@ -127,7 +134,7 @@ def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None
         raise UnknownFormatError(
             "stores no architecture, only weights: what the model costs does not follow from these",
             path=str(checkpoint.path),
-            hint="name the file of the whole model, or of its architecture",
+            hint="name the model with --arch: a whole model, or its architecture in JSON or YAML",
         )
     return cost_of_file(checkpoint.path, architecture, inputs)
 
@@ -152,7 +159,7 @@ def _input_names(args: Args, architecture: Architecture) -> tuple[str, ...]:
 
 
 def _inputs(names: Sequence[str], declared: Mapping[str, Shape | None], inputs: InputShapes) -> Inputs:
-    """The input shapes: given, else declared, with one example where the size of the batch is open."""
+    """The input shapes: given, else declared, with as many examples as the others where the batch is open."""
     if isinstance(inputs, Mapping):
         unknown = [name for name in inputs if name not in names]
         if unknown:
@@ -163,14 +170,21 @@ def _inputs(names: Sequence[str], declared: Mapping[str, Shape | None], inputs: 
             raise ConfigError("more shapes than inputs", expected=f"{len(names)}", found=f"{len(inputs)}")
         by_name = dict(zip(names, inputs, strict=False))
     for name, shape in by_name.items():
+        if not all(0 < size <= MAX_SIZE for size in shape if size is not None) or len(shape) > MAX_RANK:
+            raise ConfigError(f"input {name!r}: no possible shape", expected="sizes of at least 1", found=str(shape))
         expected = declared.get(name)
         if expected is not None and (len(expected) != len(shape) or any(map(differ, expected, shape))):
             raise ConfigError(f"input {name!r}: this shape does not fit", expected=str(expected), found=str(shape))
-    return tuple(by_name.get(name, _with_batch(declared.get(name))) for name in names)
+    batches = {shape[0] for shape in by_name.values() if shape}
+    if len(batches) > 1:
+        shown = ", ".join(map(str, by_name.values()))
+        raise ConfigError("inputs of different batches", expected="the same first size in all", found=shown)
+    batch = batches.pop() if batches else 1
+    return tuple(by_name.get(name, _with_batch(declared.get(name), batch)) for name in names)
 
 
-def _with_batch(shape: Shape | None) -> Shape | None:
-    return (1, *shape[1:]) if shape and shape[0] is None else shape
+def _with_batch(shape: Shape | None, batch: Size) -> Shape | None:
+    return (batch, *shape[1:]) if shape and shape[0] is None else shape
 
 
 def _layer(path: str, steps: Sequence[WorkStep]) -> LayerCost:
@@ -184,6 +198,7 @@ def _layer(path: str, steps: Sequence[WorkStep]) -> LayerCost:
         sum(work.macs for work in known) if is_known else None,
         sum(work.flops for work in known) if is_known else None,
         _nbytes(steps),
+        next((step.reason for step in steps if step.reason), ""),
     )
 
 
@@ -207,16 +222,27 @@ def _dtype(args: Args) -> str:
         return ""
 
 
-def _parameters(architecture: Architecture) -> Mapping[str, int] | None:
-    """The bytes of the weights by dtype; None where they are not known."""
+def _parameters(architecture: Architecture) -> tuple[Mapping[str, int] | None, str]:
+    """The bytes of the weights by dtype; None where they are not known, and why they are not."""
     try:
         spec = spec_of(architecture)
-    except CheckpointError:
-        return None
+    except CheckpointError as error:
+        return None, error.what
+    if spec.opaque:
+        return None, f"only its own class knows the weights of {_first_of([part.layer for part in spec.opaque])}"
     by_dtype: dict[str, list[SpecSlot]] = {}
     for slot in spec.slots:
         if slot.index is not None:  # no weight twice, as in `layer.weights`
             by_dtype.setdefault(slot.dtype, []).append(slot)
     sizes = {dtype: nbytes_of(slots) for dtype, slots in by_dtype.items()}
     known = {dtype: size for dtype, size in sizes.items() if size is not None}
-    return None if spec.opaque or len(known) < len(sizes) else known
+    if len(known) < len(sizes):
+        open_sizes = [slot.layer for slots in by_dtype.values() for slot in slots if nbytes_of([slot]) is None]
+        return None, f"the config leaves the shapes of weights open, of {_first_of(open_sizes)}"
+    return known, ""
+
+
+def _first_of(layers: Sequence[str]) -> str:
+    """The first of some layers, and how many more there are."""
+    names = list(dict.fromkeys(layers))
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"

@@ -11,6 +11,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
 from ckpttool.formats import checkpoints_in, open_checkpoint
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
+from ckpttool.model import architecture_of
 
 if TYPE_CHECKING:
     from ckpttool.formats.tensorflow.state_file import ManagedEntry
@@ -95,10 +96,17 @@ def _recorded(path: Path, record: "Record", choice: Choice, progress: Progress) 
     return replace(summary, record=record, messages=(*messages, *summary.messages))
 
 
+def _applicable(choice: Choice, checkpoint: Checkpoint) -> Choice:
+    """The choice for one checkpoint among several: weights alone have no cost, and are listed all the same."""
+    if choice.cost is None or choice.architecture or architecture_of(checkpoint):
+        return choice
+    return replace(choice, cost=None)
+
+
 def summary_of(path: Path, choice: Choice, progress: Progress = _silent) -> Summary:
     """The summary of the checkpoint at a path: its listing, or the error that prevented it."""
     try:
         with open_checkpoint(path) as checkpoint:
-            return Summary(path, list_checkpoint(checkpoint, choice, progress(checkpoint)))
+            return Summary(path, list_checkpoint(checkpoint, _applicable(choice, checkpoint), progress(checkpoint)))
     except CheckpointError as error:
         return _failed(path, error)

@@ -107,12 +107,15 @@ def info(path: str | os.PathLike[str]) -> Info:
         return describe(checkpoint)
 
 
-def describe(checkpoint: Checkpoint, cost: "InputShapes | None" = None) -> Info:
+def describe(
+    checkpoint: Checkpoint, cost: "InputShapes | None" = None, architecture: Architecture | None = None
+) -> Info:
     """The description of a checkpoint; reads the optimizer's scalars and no other array.
 
     `cost` asks for what the model costs with inputs of these shapes, or with those that it declares where it is empty.
+    `architecture` is that of a file which stores weights alone.
     """
-    architecture = architecture_of(checkpoint)
+    architecture = architecture or architecture_of(checkpoint)
     listing = list_checkpoint(checkpoint, Choice(architecture=architecture, cost=cost))
     return Info(
         path=checkpoint.path,

@@ -26,7 +26,8 @@ class Tensor:
     """A reference to an output of a layer: the name of the layer, the number of its node, the number of the output.
 
     Nodes are numbered as the config numbers them. `shape` includes the batch axis and is None where it is not known;
-    `dtype` is None where it was not computed or is not known.
+    `dtype` is None where it was not computed or is not known. `sizes` are the values of a tensor that holds a shape or
+    one size of it, where a graph of Keras 2 computes with shapes; None for every other tensor.
     """
 
     layer: str
@@ -34,6 +35,7 @@ class Tensor:
     output: int
     shape: Shape | None = None
     dtype: str | None = None
+    sizes: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ckpttool.errors import ConfigError
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor, read_calls, read_references
-from ckpttool.model.layers.table import MODELS, output_shapes
+from ckpttool.model.layers.table import FUNCTIONS, MODELS, output_shapes
 from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import Inputs, Shape, read_shape
 
@@ -159,6 +159,7 @@ class _Graph:
         referred = ((name, tensor) for name, calls in self.calls.items() for call in calls for tensor in call.tensors)
         self.first = first_nodes(self.layers, referred)
         self.outputs: dict[str, dict[int, Outputs]] = {name: {} for name in self.names}
+        self.sizes: dict[tuple[str, int], Shape | None] = {}
 
     def shape_of(self, tensor: Tensor) -> Shape | None:
         """The shape of a tensor, computed where it can be, else the one that the config states."""
@@ -173,11 +174,19 @@ class _Graph:
             shape = self.input_shapes.get(name) or _declared(args)
             self.outputs[name][0] = (shape,) if args.class_name == "InputLayer" else ()
             return
-        self.outputs[name][at] = outputs_of(args, self.known(self.calls[name][at]))
+        call = self.known(self.calls[name][at])
+        self.outputs[name][at] = outputs_of(args, call)
+        if args.class_name in FUNCTIONS and not args.foreign:
+            from ckpttool.model.tensorflow_ops.inference import sizes_of  # few models have such functions
+
+            self.sizes[name, at] = sizes_of(args, call)
 
     def known(self, call: Call) -> Call:
-        """The call with all shapes that are known by now."""
-        return call.replaced(lambda tensor: replace(tensor, shape=self.shape_of(tensor)))
+        """The call with all shapes that are known by now, and with all sizes that its tensors hold."""
+        return call.replaced(lambda tensor: replace(tensor, shape=self.shape_of(tensor), sizes=self._sizes_in(tensor)))
+
+    def _sizes_in(self, tensor: Tensor) -> Shape | None:
+        return self.sizes.get((tensor.layer, tensor.node - self.first.get(tensor.layer, 0)))
 
     def step(self, name: str) -> Step:
         """The layer with all its calls."""

@@ -5,22 +5,27 @@ from dataclasses import dataclass
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
-from ckpttool.model.layers.table import row_of
-from ckpttool.model.layers.work import Run, Work, added
+from ckpttool.model.layers.table import FUNCTIONS, OLD_LAYERS, row_of
+from ckpttool.model.layers.work import Run, Work, added, unknown_work
 from ckpttool.model.output_rule import Outputs
 from ckpttool.model.parts import part_of
 from ckpttool.model.shape_inference import is_model, outputs_of, steps_of
 from ckpttool.model.sizes import Inputs
+from ckpttool.model.slots import Part
 
 
 @dataclass(frozen=True, slots=True)
 class WorkStep:
-    """One call of a layer that is no model: the names of models around it and its own, its outputs and its work."""
+    """One call of a layer that is no model: the names of models around it and its own, its outputs and its work.
+
+    `reason` says why the work is not known; empty where it is.
+    """
 
     path: str
     args: Args
     outputs: Outputs
     work: Work | None
+    reason: str = ""
 
 
 def work_steps(model: Args, inputs: Inputs, prefix: str = "") -> Iterator[WorkStep]:
@@ -32,7 +37,8 @@ def work_steps(model: Args, inputs: Inputs, prefix: str = "") -> Iterator[WorkSt
             if is_model(step.args):
                 yield from work_steps(step.args, call.inputs, f"{path}/")
             else:
-                yield WorkStep(path, step.args, outputs, _of_layer(step.args, call, outputs))
+                work = _of_layer(step.args, call, outputs)
+                yield WorkStep(path, step.args, outputs, work, _reason(step.args, call) if work is None else "")
 
 
 def work_of(args: Args, call: Call) -> Work | None:
@@ -48,8 +54,35 @@ def _of_layer(args: Args, call: Call, outputs: Outputs) -> Work | None:
 
         return None if args.foreign else work_of_operation(args, call, outputs)
     row = row_of(args)
-    return (
-        row.work(Run(args, call, outputs, work_of, lambda layer, inputs: part_of(layer.class_name, layer, inputs)))
-        if row
-        else None
-    )
+    return row.work(Run(args, call, outputs, work_of, outputs_of, _weights)) if row else None
+
+
+def _weights(layer: Args, inputs: Inputs) -> Part:
+    return part_of(layer.class_name, layer, inputs)
+
+
+def _reason(args: Args, call: Call) -> str:
+    """Why the work of a call is not known."""
+    if args.class_name in FUNCTIONS and not args.foreign:
+        from ckpttool.model.tensorflow_ops.inference import why_unknown  # few models have such functions
+
+        return why_unknown(args, call) or _reason_of_inputs(call)
+    if args.operation and not args.foreign:
+        from ckpttool.model.operations.work import RULES
+
+        return _reason_of_inputs(call) if args.class_name in RULES else "its values say how much it computes"
+    row = row_of(args)
+    if row is None:
+        return "no class of Keras: its own code says what it computes"
+    if row.work is not unknown_work:
+        return _reason_of_inputs(call)
+    return "a layer of older Keras alone" if args.class_name in OLD_LAYERS else "its own code says what it computes"
+
+
+def _reason_of_inputs(call: Call) -> str:
+    """What keeps the work of a call from being known whose layer has a rule."""
+    if any(shape is None for shape in call.inputs) or not call.inputs:
+        return "the shape of its input is not known"
+    if any(None in (shape or ()) for shape in call.inputs):
+        return "a size of its input is open: --input gives the shapes of a model's inputs"
+    return "its arguments or its weights leave a size open"

@@ -26,12 +26,20 @@ def cost_cells(cost: LayerCost | None) -> list[str]:
     return [*numbers, "?" if cost.outputs_nbytes is None else size(cost.outputs_nbytes)]
 
 
+def summary_cost_cells(cost: Cost | None) -> list[str]:
+    """The sums of one model among several; empty where it has no cost, or none was asked for."""
+    if cost is None:
+        return ["", ""]
+    least = "at least " if cost.unknown else ""
+    return [f"{least}{cost.macs:,}", f"{least}{cost.flops:,}"]
+
+
 def cost_facts(cost: Cost | None) -> Iterator[tuple[str, str]]:
     """The cost of a model as facts with labels."""
     if cost is None:
         return
     for name, dims in cost.inputs:
-        yield "cost for", f"{name} {shape(dims) if dims is not None else 'of an unknown shape'}"
+        yield "cost for", f"{name} {shape(dims) if dims is not None else 'of an unknown shape: --input gives it'}"
     least = "at least " if cost.unknown else ""
     yield "MACs", f"{least}{cost.macs:,} ({short(cost.macs)})"
     yield "FLOPs", f"{least}{cost.flops:,} ({short(cost.flops)})"
@@ -43,7 +51,11 @@ def cost_facts(cost: Cost | None) -> Iterator[tuple[str, str]]:
     if cost.parameters is not None:
         total = size(sum(cost.parameters.values()))
         yield "weights take", f"{total}: {', '.join(f'{dtype} {size(n)}' for dtype, n in cost.parameters.items())}"
-    yield "not counted", _named(cost.unknown)
+    else:
+        yield "weights take", f"not known: {printable(cost.problem, 300)}"
+    for reason in dict.fromkeys(layer.reason for layer in cost.unknown):
+        layers = tuple(layer for layer in cost.unknown if layer.reason == reason)
+        yield "not counted", f"{_named(layers)}: {printable(reason, 300)}"
 
 
 def cost_figures(cost: Cost | None) -> Iterator[tuple[str, str]]:
@@ -60,7 +72,9 @@ def cost_remark(cost: LayerCost | None) -> str:
     if cost is None:
         return ""
     outputs = "" if cost.outputs_nbytes is None else f"{size(cost.outputs_nbytes)} out"
-    work = "operations not known" if cost.flops is None else f"{short(cost.flops)} FLOPs" if cost.flops else ""
+    work = f"{short(cost.flops)} FLOPs" if cost.flops else ""
+    if cost.flops is None:
+        work = f"not counted: {printable(cost.reason, 300)}"
     macs = f"{short(cost.macs)} MACs" if cost.macs else ""
     return " · ".join(filter(None, (macs, work, outputs)))
 
@@ -93,8 +107,6 @@ def _of_one(cost: Cost, nbytes: int) -> str:
 
 
 def _named(layers: tuple[LayerCost, ...]) -> str:
-    if not layers:
-        return ""
     names = [f"{printable(layer.layer, 100)} ({printable(layer.class_name, 60)})" for layer in layers[:_NAMED]]
     more = f" and {len(layers) - _NAMED:,} more" if len(layers) > _NAMED else ""
     return f"{count_of(len(layers), 'layer')}: {', '.join(names)}{more}"
@@ -117,7 +129,9 @@ def cost_json(cost: Cost | None) -> dict[str, Any]:
         "peak_nbytes": cost.peak.nbytes,
         "peak_layer": cost.peak.layer,
         "parameters_nbytes": cost.parameters and dict(cost.parameters),
+        "parameters_problem": cost.problem or None,
         "not_counted": [layer.layer for layer in cost.unknown],
+        "reasons": {layer.layer: layer.reason for layer in cost.unknown},
         "not_sized": [layer.layer for layer in cost.unsized],
     }
     return {"cost": document}

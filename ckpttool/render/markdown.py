@@ -10,7 +10,7 @@ from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.render.style import Style, producer, size
 from ckpttool.render.tables import (
-    SAVED_FROM,
+    OPTIONAL_FROM,
     SUMMARY_HEADERS,
     cut_to_depth,
     layer_cells,
@@ -56,7 +56,7 @@ def listing(result: Listing, style: Style) -> str:
 def summaries(results: Sequence[Summary], style: Style) -> str:
     """A table of several checkpoints, one row each."""
     cells = [summary_cells(result) for result in results]
-    columns = [n for n in range(len(SUMMARY_HEADERS)) if n < SAVED_FROM or any(line[n] for line in cells)]
+    columns = [n for n in range(len(SUMMARY_HEADERS)) if n < OPTIONAL_FROM or any(line[n] for line in cells)]
     return as_table([[line[n] for n in columns] for line in cells], [SUMMARY_HEADERS[n] for n in columns])
 
 

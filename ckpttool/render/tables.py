@@ -10,7 +10,7 @@ from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import LayerRow, Listing, Row, Total
-from ckpttool.render.costs import COST_HEADERS, cost_cells, cost_lines
+from ckpttool.render.costs import COST_HEADERS, cost_cells, cost_lines, summary_cost_cells
 from ckpttool.render.style import date, number, pretty_layer, producer, shape, size
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from ckpttool.model.summary import LayerGraph
 
 SUMMARY_HEADERS = [
-    *("checkpoint", "what", "written by", "weights", "params", "size"),
+    *("checkpoint", "what", "written by", "weights", "params", "size", "MACs", "FLOPs"),
     *("epoch", "step", "metric", "best", "damage", "saved", "newest"),
 ]
 """The column titles of a table of checkpoints."""
-SAVED_FROM = SUMMARY_HEADERS.index("epoch")
-"""The index of the first column that a manifest fills."""
+OPTIONAL_FROM = SUMMARY_HEADERS.index("MACs")
+"""The index of the first column that is left out where it is empty."""
 
 STATS = ("min", "max", "mean", "std", "zeros", "NaN", "Inf")
 
@@ -198,10 +198,17 @@ def summary_cells(result: Summary) -> list[str]:
     """The cells of one checkpoint among several."""
     path, saved = printable(str(result.path)), _saved_cells(result)
     if result.listing is None:
-        return [path, printable(result.error.split("\n")[0]), "", "", "", "", *saved]
+        return [
+            path,
+            printable(result.error.split("\n")[0]),
+            *[""] * (OPTIONAL_FROM - 2),
+            *summary_cost_cells(None),
+            *saved,
+        ]
     listing = result.listing
     title, weights, params = FORMATS[listing.kind].title, listing.content.weights, listing.content.params
-    return [path, title, producer(listing.producer), f"{weights:,}", f"{params:,}", size(listing.size), *saved]
+    facts = [path, title, producer(listing.producer), f"{weights:,}", f"{params:,}", size(listing.size)]
+    return [*facts, *summary_cost_cells(listing.cost), *saved]
 
 
 def _saved_cells(result: Summary) -> list[str]:

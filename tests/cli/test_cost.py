@@ -84,9 +84,15 @@ def test_refusals(run: Callable[..., Any], tmp_path: Path) -> None:
     for args, message in (
         ((NESTED, "--input", "1,4"), "give both"),
         ((NESTED, "--cost", "--input", "1,x"), "expected sizes"),
+        ((NESTED, "--cost", "--input", "0,4"), "sizes from 1 on"),
+        ((NESTED, "--cost", "--input", "1,,4"), "sizes from 1 on"),
+        ((NESTED, "--cost", "--input", "-1,4"), "sizes from 1 on"),
+        ((NESTED, "--cost", "--input", "9999999999,4"), "sizes from 1 on"),
+        ((NESTED, "--cost", "--input", "2,4", "--input", "3,4"), "different batches"),
         ((NESTED, "--cost", "--input", "1,5", "--input", "1,5"), "does not fit"),
         ((NESTED, "--cost", "--input", "other=1,4"), "left, right"),
         ((FIXTURES / "keras3/mlp.weights.h5", "--cost"), "no architecture"),
+        ((FIXTURES / "keras3/mlp.weights.h5", "--cost"), "--arch"),
         ((spec, "--cost"), "a spec lists weights"),
     ):
         done = run("info", *args)
@@ -103,6 +109,49 @@ def test_what_is_not_counted_is_named(run: Callable[..., Any], tmp_path: Path) -
     assert done.code == 0
     assert "at least 0" in done.out
     assert r"mine\x1b[2J (Mine\x1b)" in done.out
+
+
+def test_weights_alone_with_their_model(run: Callable[..., Any]) -> None:
+    """--arch names the model of weights alone: they cost what the whole model does."""
+    arch = ("--arch", FIXTURES / "keras3/mlp.keras")
+    for weights in ("keras3/mlp.weights.h5", "keras3/mlp.h5"):
+        done = run("info", FIXTURES / weights, "--cost", *arch, "-o", "json")
+        whole = run("info", FIXTURES / "keras3/mlp.keras", "--cost", "-o", "json")
+        assert (done.code, json.loads(done.out)["cost"]) == (0, json.loads(whole.out)["cost"])
+
+
+def test_cost_of_several(run: Callable[..., Any], tmp_path: Path) -> None:
+    """The models in a directory have their sums as columns; weights alone stand among them without."""
+    for name in ("mlp.keras", "mlp.weights.h5"):
+        (tmp_path / name).write_bytes((FIXTURES / "keras3" / name).read_bytes())
+    cost = ckpttool.cost(tmp_path / "mlp.keras")
+    for output in ("text", "markdown", "html"):
+        done = run("ls", tmp_path, "--cost", "-o", output)
+        assert (done.code, done.err) == (0, "")
+        assert "FLOPs" in done.out
+        assert f"{cost.flops:,}" in done.out
+    assert "FLOPs" not in run("ls", tmp_path).out
+    found = json.loads(run("ls", tmp_path, "--cost", "-o", "json").out)["checkpoints"]
+    assert ["cost" in one for one in found] == [True, False]
+
+
+def test_reasons(run: Callable[..., Any], tmp_path: Path) -> None:
+    """What is not counted stands with its reason, and so do weights whose memory is not known."""
+    layers = [
+        {"class_name": "Mine", "config": {"name": "mine", "batch_input_shape": [None, 4]}},
+        {"class_name": "Dense", "config": {"name": "last", "units": 2}},
+    ]
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}))
+    done = run("info", path, "--cost")
+    assert "1 layer: mine (Mine): no class of Keras: its own code says what it computes" in done.out
+    assert "1 layer: last (Dense): the shape of its input is not known" in done.out
+    assert "not known: only its own class knows the weights of mine" in done.out
+    found = json.loads(run("info", path, "--cost", "-o", "json").out)["cost"]
+    assert set(found["reasons"]) == set(found["not_counted"]) == {"mine", "last"}
+    assert "not counted: no class of Keras" in run("ls", path, "--layers", "--cost", "-o", "html").out
+    path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers[1:]}}))
+    assert "--input gives it" in run("info", path, "--cost").out
 
 
 def test_short_numbers() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ckpttool.conversion.tensorflow_ops.raw_ops import LISTS, RAW
-from ckpttool.conversion.tensorflow_ops.table import FUNCTIONS
 from ckpttool.dangers import Danger, dangers_in
 from ckpttool.dangers.tensorflow_calls import functions, nodes
+from ckpttool.model.tensorflow_ops.raw_ops import LISTS, RAW
+from ckpttool.model.tensorflow_ops.table import FUNCTIONS
 from tests.loops import for_each
 
 RECIPE = Path(__file__).with_name("live_functions.py")

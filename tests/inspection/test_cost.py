@@ -19,6 +19,8 @@ from tests.samples import FIXTURES
 
 # What these compute follows from code that no config has.
 NOT_COUNTED = {"Lambda", "Layer", "Wrapper"}
+COUNTED_OLD = {"CuDNNGRU", "CuDNNLSTM", "LocallyConnected1D", "LocallyConnected2D", "ThresholdedReLU"}
+COUNTED_OLD |= {"SlicingOpLambda", "TFOpLambda", "TensorFlowOpLayer"}
 
 
 def layer(class_name: str, shape: list[int | None] | None = None, **config: Any) -> dict[str, Any]:
@@ -238,7 +240,9 @@ def test_inputs_of_other_shapes() -> None:
     one = ckpttool.cost(path)
     assert ckpttool.cost(path, [(2, 4), (2, 4)]).flops == 2 * one.flops
     assert ckpttool.cost(path, {"left": (2, 4), "right": (2, 4)}).outputs_nbytes == 2 * one.outputs_nbytes
-    for wrong in ([(1, 5), (1, 5)], [(1, 4)] * 3, {"middle": (1, 4)}):
+    assert ckpttool.cost(path, {"left": (2, 4)}).flops == 2 * one.flops
+    impossible = ([(0, 4), (0, 4)], [(1, -4), (1, 4)], [(1, 4), (2, 4)], [(1, 2**70), (1, 4)])
+    for wrong in ([(1, 5), (1, 5)], [(1, 4)] * 3, {"middle": (1, 4)}, *impossible):
         with pytest.raises(CheckpointError, match=r"nested\.keras"):
             ckpttool.cost(path, wrong)  # type: ignore[arg-type]
 
@@ -298,16 +302,76 @@ def test_what_is_not_known_is_named(tmp_path: Path) -> None:
     assert "at least" in repr(cost)
 
 
+def reasons(*layers: dict[str, Any], inputs: Any = ()) -> dict[str, str]:
+    """Why some layers are not counted, by layer."""
+    architecture = read_architecture(sequential(*layers))
+    assert architecture is not None
+    return {one.layer: one.reason for one in cost_of(architecture, inputs).unknown}
+
+
+def test_why_layers_are_not_counted() -> None:
+    """Every layer that is not counted has a reason: its code, an open size, an unknown shape, an argument, its age."""
+    conv = layer("Conv2D", filters=2, kernel_size=3)
+    found = reasons(layer("InputLayer", [None, 8, 3]), conv, layer("Mine"), layer("Lambda"), layer("ReLU"))
+    assert "--input" in found.pop("conv2d")
+    assert found == {
+        "mine": "no class of Keras: its own code says what it computes",
+        "lambda": "its own code says what it computes",
+        "relu": "the shape of its input is not known",
+    }
+    assert reasons(layer("Highway", [4])) == {"highway": "a layer of older Keras alone"}
+    assert reasons(dense(3)) == {"dense": "the shape of its input is not known"}
+    assert reasons(dense(3), inputs=[(1, 4)]) == {}
+    resizing = layer("Resizing", [6, 6, 2], height=4, width=3, interpolation="other")
+    assert reasons(resizing) == {"resizing": "its arguments or its weights leave a size open"}
+
+
+def test_functions_that_are_not_known_are_named() -> None:
+    """A function of TensorFlow without an equivalent has its name in the reason."""
+    first = {**layer("InputLayer", [4], name="x"), "name": "x", "inbound_nodes": []}
+    own = layer("TFOpLambda", name="y", function="linalg.expm")
+    config = {"name": "m", "layers": [first, {**own, "name": "y", "inbound_nodes": [["x", 0, 0, {}]]}]}
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["y", 0, 0]]}
+    architecture = read_architecture({"class_name": "Functional", "config": {**config, **ends}})
+    assert architecture is not None
+    (one,) = cost_of(architecture).unknown
+    assert one.reason == "TensorFlow's linalg.expm: no operation of Keras 3 computes it"
+
+
+def test_layers_of_older_keras() -> None:
+    """A window of its own at each place counts as a convolution does, a layer for cuDNN as that for any device."""
+    for rank, shape in ((1, [8, 3]), (2, [8, 6, 3])):
+        for how in (1, 2, 3):
+            config = {"filters": 4, "kernel_size": [3] * rank, "activation": "relu"}
+            local = layer(f"LocallyConnected{rank}D", implementation=how, **config)
+            assert counted(shape, local) == counted(shape, layer(f"Conv{rank}D", **config))
+    for name in ("GRU", "LSTM"):
+        assert counted([5, 4], layer(f"CuDNN{name}", units=3)) == counted([5, 4], layer(name, units=3))
+        both = layer("Bidirectional", layer=layer(f"CuDNN{name}", units=3))
+        assert counted([5, 4], both) == counted([5, 4], layer("Bidirectional", layer=layer(name, units=3)))
+
+
+def test_why_weights_are_not_known() -> None:
+    """Where the memory of the weights is not known, the reason names a layer."""
+    architecture = read_architecture(sequential(layer("InputLayer", [4]), layer("Mine"), dense(3, name="last")))
+    assert architecture is not None
+    cost = cost_of(architecture)
+    assert (cost.parameters, cost.problem) == (None, "only its own class knows the weights of mine")
+    architecture = read_architecture(sequential(dense(3, name="first"), dense(2, name="last")))
+    assert architecture is not None
+    assert cost_of(architecture).problem == "the config leaves the shapes of weights open, of first and 1 more"
+
+
 def rows() -> Iterator[tuple[str, LayerType]]:
     """The rows of the classes of Keras 3, models left out."""
     yield from ((name, row) for name, row in LAYERS.items() if row.kind != "model")
 
 
 def test_every_layer_is_counted_or_named_here() -> None:
-    """Every class of Keras 3 says what it costs, but for those that are listed in this file; of older Keras only what
-    Keras 3 has too."""
+    """Every class of Keras 3 says what it costs, but for those that are listed in this file; of older Keras those that
+    compute what a layer or an operation of Keras 3 does."""
     assert {name for name, row in rows() if row.work is unknown_work} == NOT_COUNTED
-    assert {name for name, row in OLD_LAYERS.items() if row.work is not unknown_work} == {"ThresholdedReLU"}
+    assert {name for name, row in OLD_LAYERS.items() if row.work is not unknown_work} == COUNTED_OLD
 
 
 def test_every_fixture_has_a_cost() -> None:

@@ -37,7 +37,6 @@ from ckpttool.conversion.options import PLAIN, Options
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.removed_layers.replacement import Equivalent
 from ckpttool.conversion.removed_layers.table import NO_LAYOUT, REPLACE_LAYER, equivalent
-from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.conversion.tensorflow_ops.graph import Operations
 from ckpttool.conversion.weights import deviations
 from ckpttool.conversion.weights.transforms import Arrangement
@@ -52,6 +51,7 @@ from ckpttool.model.graph import Call
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.shape_inference import is_model, steps_of
 from ckpttool.model.spec import normalized_config
+from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.paths import join_path
 
 RENAME_LAYER = Edit(

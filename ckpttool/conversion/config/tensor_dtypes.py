@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from ckpttool.conversion.config.graphs import Connections, layers_by_name
 from ckpttool.conversion.tensorflow_ops import CLASSES, result_dtypes
-from ckpttool.conversion.tensorflow_ops.integers import is_whole
 from ckpttool.model.arguments import Args
 from ckpttool.model.dtype_policies import read_policy
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS, of_kind
 from ckpttool.model.shape_inference import is_model, steps_of
+from ckpttool.model.tensorflow_ops.integers import is_whole
 
 _Outputs = tuple[str | None, ...]
 _Key = tuple[str, int]

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.conversion.tensorflow_ops.integers import is_whole
 from ckpttool.model.arguments import Args
+from ckpttool.model.tensorflow_ops.integers import is_whole
 
 CAST_INPUT = Edit(
     "cast-whole-numbers",

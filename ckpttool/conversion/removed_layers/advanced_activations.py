@@ -9,9 +9,9 @@ from typing import Any
 
 from ckpttool.conversion.removed_layers.functional_builder import FunctionalBuilder
 from ckpttool.conversion.removed_layers.replacement import Equivalent
-from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Tensor
+from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
 
 _LETTERS = "abcdefgh"
 _EPSILON = 1e-7  # K.epsilon()

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ckpttool.conversion.config.graphs import GraphLayer, functional
-from ckpttool.conversion.tensorflow_ops.emitter import constant
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.sizes import Shape
+from ckpttool.model.tensorflow_ops.emitter import constant
 
 
 @dataclass(slots=True)

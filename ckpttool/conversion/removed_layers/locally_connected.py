@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.conversion.removed_layers.functional_builder import FunctionalBuilder
 from ckpttool.conversion.removed_layers.replacement import Equivalent
-from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.io import scalars
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Tensor
+from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
 
 if TYPE_CHECKING:
     import numpy as np

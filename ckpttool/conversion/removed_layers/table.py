@@ -9,9 +9,9 @@ from ckpttool.conversion.removed_layers.advanced_activations import cosine, para
 from ckpttool.conversion.removed_layers.functional_builder import FunctionalBuilder
 from ckpttool.conversion.removed_layers.locally_connected import locally_connected
 from ckpttool.conversion.removed_layers.replacement import Equivalent
-from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.conversion.weights.transforms import Cudnn
 from ckpttool.model.arguments import Args
+from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
 
 NO_LAYOUT = frozenset({"AddLoss", "AddMetric", "DenseFeatures", "SequenceFeatures"})
 """Classes of Keras 2 that Keras 3 does not have and whose weights, if any, have no known layout. Other classes are in

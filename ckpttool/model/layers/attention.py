@@ -191,7 +191,7 @@ def _each_score(args: Args, size: Size) -> tuple[Size, Size]:
         return (size, times(size, 2)) if args.flag("use_scale", True) else (0, times(size, 3))
     scaled = args.flag("use_scale", False)
     if args.choice("score_mode", "dot", "concat") == "dot":
-        return size, int(scaled)
+        return size, 1 if scaled else 0
     values = times(size, 4 if scaled else 3)
     return 0, None if values is None else values + 1
 
@@ -213,10 +213,10 @@ def heads_work(run: Run) -> Work | None:
         for size in [times(rows[child.name], elements(slot.shape))]
     ]
     heads, width = (kernels["query"] or (None, None))[-2:]
-    *_, made = kernels["value"] or (None,)
+    *_, value_width = kernels["value"] or (None,)
     scores = _scores(run.args, query, key, heads)
-    products = [counted(times(scores, width)), counted(times(scores, made))]
-    gated = times(*query[:-1], heads, made, 2) if "gate" in kernels else 0
+    products = [counted(times(scores, width)), counted(times(scores, value_width))]
+    gated = times(*query[:-1], heads, value_width, 2) if "gate" in kernels else 0
     return added(*projected, *products, counted(other=times(scores, SOFTMAX + 1)), counted(other=gated))
 
 

@@ -17,7 +17,7 @@ Build = Callable[[Args, Inputs], Part]
 Weights = Callable[[Args, Inputs, Build], Part]
 """The weights of one class for inputs of these shapes. Raises ConfigError where arguments make no sense."""
 
-Kind = Literal["", "attention", "cell", "elementwise merge", "lookup", "model", "recurrent"]
+Kind = Literal["", "attention", "cell", "elementwise merge", "function", "lookup", "model", "recurrent"]
 """What several rooms ask of a class; empty for classes of which none does."""
 
 

@@ -263,6 +263,7 @@ def _stacked(args: Args, cells: list[Args]) -> _Sizes:
 
 # Operations for each unit and step beside the products: biases, sums, activations, products of gates and states.
 _OF_STEPS = {"SimpleRNN": 3, "GRU": 16, "LSTM": 17, "SimpleRNNCell": 3, "GRUCell": 16, "LSTMCell": 17}
+_OF_STEPS |= {"CuDNNGRU": 16, "CuDNNLSTM": 17}
 _OF_CONV_LSTM = 17
 
 

@@ -12,9 +12,17 @@ from ckpttool.model.layers.elementwise import same
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights, each
 from ckpttool.model.layers.normalization import features
 from ckpttool.model.layers.quantization import fixed
-from ckpttool.model.layers.recurrent import layer_outputs
+from ckpttool.model.layers.recurrent import layer_outputs, recurrent_work
 from ckpttool.model.layers.spatial import channels
-from ckpttool.model.layers.work import each_output
+from ckpttool.model.layers.work import (
+    Run,
+    Work,
+    WorkRule,
+    each_output,
+    elements,
+    has_bias,
+    with_bias_and_activation,
+)
 from ckpttool.model.output_rule import Infer, Outputs, Rule
 from ckpttool.model.sizes import Inputs, Shape, Size, times
 from ckpttool.model.slots import Part, Slot
@@ -97,6 +105,16 @@ def locally_connected_outputs(rank: int) -> Rule:
     return rule
 
 
+def locally_connected_work(rank: int) -> WorkRule:
+    """LocallyConnected1D and 2D: what a convolution does, a window for each value of the output."""
+
+    def work(run: Run) -> Work | None:
+        windows, depth = run.args.numbers("kernel_size", rank), channels(run.args, run.input)
+        return with_bias_and_activation(run, times(elements(run.output), *windows, depth), has_bias(run.args))
+
+    return work
+
+
 _Places = tuple[Shape, Shape]
 """The lengths of the spatial axes of input and output."""
 
@@ -175,17 +193,39 @@ def random_fourier_features_weights(args: Args, inputs: Inputs, build: Build) ->
     )
 
 
+def function_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """A layer that calls a function of TensorFlow: what the operations of Keras 3 give that compute the same."""
+    from ckpttool.model.tensorflow_ops import inference  # few models have such functions
+
+    return inference.function_outputs(args, call, infer)
+
+
+def function_work(run: Run) -> Work | None:
+    """A layer that calls a function of TensorFlow: the work of the operations that compute the same."""
+    from ckpttool.model.tensorflow_ops import inference
+
+    return inference.function_work(run)
+
+
 ROWS = {
-    "CuDNNGRU": LayerType(cudnn_weights(3, "GRU"), layer_outputs(1)),
-    "CuDNNLSTM": LayerType(cudnn_weights(4, "LSTM"), layer_outputs(2)),
+    "CuDNNGRU": LayerType(cudnn_weights(3, "GRU"), layer_outputs(1), work=recurrent_work),
+    "CuDNNLSTM": LayerType(cudnn_weights(4, "LSTM"), layer_outputs(2), work=recurrent_work),
     "Highway": LayerType(highway_weights, same),
-    "LocallyConnected1D": LayerType(locally_connected_weights(1), locally_connected_outputs(1)),
-    "LocallyConnected2D": LayerType(locally_connected_weights(2), locally_connected_outputs(2)),
+    **{
+        f"LocallyConnected{rank}D": LayerType(
+            locally_connected_weights(rank), locally_connected_outputs(rank), work=locally_connected_work(rank)
+        )
+        for rank in (1, 2)
+    },
     "MaxoutDense": LayerType(maxout_dense_weights, projected_outputs),
     "ParametricSoftplus": LayerType(parametric_weights("alphas", "betas"), same, masks=MaskUse.PASSED_BEFORE),
     "RandomFourierFeatures": LayerType(random_fourier_features_weights, projected_outputs),
     "SReLU": LayerType(parametric_weights("t_left", "a_left", "t_right", "a_right"), same, masks=MaskUse.PASSED_BEFORE),
     "ThresholdedReLU": LayerType(outputs=same, masks=MaskUse.PASSED, work=each_output(1)),
     **each("AddLoss AddMetric CategoryCrossing Merge RandomHeight RandomWidth", LayerType()),
-    **each("ClassMethod InstanceMethod InstanceProperty SlicingOpLambda TFOpLambda TensorFlowOpLayer", LayerType()),
+    **each("ClassMethod InstanceMethod InstanceProperty", LayerType()),
+    **each(
+        "SlicingOpLambda TFOpLambda TensorFlowOpLayer",
+        LayerType(outputs=function_outputs, kind="function", work=function_work),
+    ),
 }

@@ -86,6 +86,9 @@ _FAMILY_OF = {name: family for family, rows in _FAMILIES.items() for name in row
 MODELS = of_kind("model") | {"Model"}
 """The names of the classes whose config lists their layers, `Model` as older Keras calls Functional too."""
 
+FUNCTIONS = of_kind("function")
+"""The names of the classes that call a function of TensorFlow in a graph of Keras 2."""
+
 
 def row_of(args: Args) -> LayerType | None:
     """The row of a layer, None where its class is not built in, or where its config places it outside Keras."""

@@ -50,13 +50,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One call of a layer with the shapes that go in and come out. `work_of` counts the work of an inner layer, `build`
-    gives the weights of a layer."""
+    """One call of a layer with the shapes that go in and come out. `work_of` counts the work of an inner layer,
+    `outputs_of` gives its output shapes, `build` the weights of a layer."""
 
     args: Args
     call: Call
     outputs: Outputs
     work_of: Callable[[Args, Call], Work | None]
+    outputs_of: Callable[[Args, Call], Outputs]
     build: Callable[[Args, Inputs], Part]
 
     @property

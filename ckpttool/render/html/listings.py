@@ -12,7 +12,7 @@ from ckpttool.render.costs import cost_figures
 from ckpttool.render.html.pages import Block, Section, page
 from ckpttool.render.html.trees import ORDER_BY_COST, ORDER_BY_ZEROS, ORDERS, layer_tree, percent
 from ckpttool.render.style import Style, count_of, producer, size
-from ckpttool.render.tables import SAVED_FROM, SUMMARY_HEADERS, cut_to_depth, summary_cells, totals
+from ckpttool.render.tables import OPTIONAL_FROM, SUMMARY_HEADERS, cut_to_depth, summary_cells, totals
 
 _CLASSES = 6  # that get a colour of their own
 _SHOWN = 100  # refusals and notes
@@ -100,7 +100,7 @@ def shares(layers: Sequence[LayerRow]) -> list[dict[str, object]]:
 def summaries_page(results: Sequence[Summary], style: Style) -> str:
     """The page of several checkpoints."""
     cells = [summary_cells(result) for result in results]
-    columns = [n for n in range(len(SUMMARY_HEADERS)) if n < SAVED_FROM or any(line[n] for line in cells)]
+    columns = [n for n in range(len(SUMMARY_HEADERS)) if n < OPTIONAL_FROM or any(line[n] for line in cells)]
     headers = [SUMMARY_HEADERS[n] for n in columns]
     block = Block("All", headers, [[line[n] for n in columns] for line in cells], right=RIGHT & set(headers))
     context = {"blocks": [block.without_empty_columns()], "lines": []}

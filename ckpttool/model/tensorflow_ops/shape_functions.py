@@ -7,9 +7,9 @@ of 2.15 for the functions, keras/src/ops of 3.15 for their replacements.
 from collections.abc import Callable
 from typing import Any
 
-from ckpttool.conversion.tensorflow_ops.emitter import Emitter, Inner, NoEquivalent, Result, Sizes
 from ckpttool.model.graph import Tensor
 from ckpttool.model.sizes import is_integer
+from ckpttool.model.tensorflow_ops.emitter import Emitter, Inner, NoEquivalent, Result, Sizes
 
 Function = Callable[..., Result]
 

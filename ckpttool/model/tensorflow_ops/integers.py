@@ -6,8 +6,8 @@ compute; `Mean` and `Sum` of keras/src/ops/numpy.py, 3.15.
 
 from typing import Any
 
-from ckpttool.conversion.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
-from ckpttool.conversion.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, size_arithmetic
+from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
+from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, size_arithmetic
 
 _DIVIDED_AS = {"int32": "float64", "int64": "float64", **dict.fromkeys(("int8", "int16", "uint8", "uint16"), "float32")}
 _GROWING = frozenset({"int8", "int16", "uint8", "uint16"})  # whose sums have a larger dtype in Keras 3

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
-from ckpttool.conversion.tensorflow_ops.integers import divided_dtype
-from ckpttool.conversion.tensorflow_ops.recorded_calls import arguments_of
-from ckpttool.conversion.tensorflow_ops.table import ALIASES
-from ckpttool.conversion.tensorflow_ops.value_functions import dtype_named, one_hot_dtype
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
+from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
+from ckpttool.model.tensorflow_ops.integers import divided_dtype
+from ckpttool.model.tensorflow_ops.recorded_calls import arguments_of
+from ckpttool.model.tensorflow_ops.table import ALIASES
+from ckpttool.model.tensorflow_ops.value_functions import dtype_named, one_hot_dtype
 
 _Outputs = tuple[str | None, ...]
 

@@ -11,12 +11,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ckpttool.conversion.tensorflow_ops.emitter import NoEquivalent
-from ckpttool.conversion.tensorflow_ops.raw_ops import LISTS, RAW
 from ckpttool.io import scalars
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call
 from ckpttool.model.sizes import is_integer
+from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
+from ckpttool.model.tensorflow_ops.raw_ops import LISTS, RAW
 
 CLASSES = frozenset({"SlicingOpLambda", "TFOpLambda", "TensorFlowOpLayer"})
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ckpttool.conversion.tensorflow_ops import integers as w
-from ckpttool.conversion.tensorflow_ops import shape_functions as p
-from ckpttool.conversion.tensorflow_ops import value_functions as n
-from ckpttool.conversion.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
-from ckpttool.conversion.tensorflow_ops.shape_functions import Function
+from ckpttool.model.tensorflow_ops import integers as w
+from ckpttool.model.tensorflow_ops import shape_functions as p
+from ckpttool.model.tensorflow_ops import value_functions as n
+from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, typed
+from ckpttool.model.tensorflow_ops.shape_functions import Function
 
 _BESIDE = frozenset({"name", "layout"})  # arguments without influence on the result
 

@@ -6,10 +6,10 @@ of 2.15 for the functions, keras/src/ops of 3.15 for their replacements.
 
 from typing import Any
 
-from ckpttool.conversion.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, Sizes, typed
-from ckpttool.conversion.tensorflow_ops.integers import check_floats
-from ckpttool.conversion.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, static
 from ckpttool.model.sizes import is_integer
+from ckpttool.model.tensorflow_ops.emitter import Emitter, NoEquivalent, Result, Sizes, typed
+from ckpttool.model.tensorflow_ops.integers import check_floats
+from ckpttool.model.tensorflow_ops.shape_functions import Function, dtype_of, is_tensor, static
 
 
 def matmul(
