@@ -62,7 +62,7 @@ def _weights(layer: Args, inputs: Inputs) -> Part:
 
 
 def _reason(args: Args, call: Call) -> str:
-    """Why the work of a call is not known."""
+    """The reason why the work of a call is not known."""
     if args.class_name in FUNCTIONS and not args.foreign:
         from ckpttool.model.tensorflow_ops.inference import why_unknown  # few models have such functions
 
@@ -80,7 +80,7 @@ def _reason(args: Args, call: Call) -> str:
 
 
 def _reason_of_inputs(call: Call) -> str:
-    """What keeps the work of a call from being known whose layer has a rule."""
+    """The reason why the work of a call is not known although its layer has a rule."""
     if any(shape is None for shape in call.inputs) or not call.inputs:
         return "the shape of its input is not known"
     if any(None in (shape or ()) for shape in call.inputs):
