@@ -174,6 +174,15 @@ class Args:
             raise self.error(key, f"{rank} positive whole numbers")
         return tuple(value)
 
+    def rates(self, key: str, rank: int) -> tuple[float, ...]:
+        """Positive numbers, one for each of `rank` axes, 1 by default; in a list they may have a fraction."""
+        value = items(self.config.get(key))
+        if not isinstance(value, list) or not all(isinstance(rate, float | int) for rate in value):
+            return self.numbers(key, rank, 1)
+        if len(value) != rank or not all(0 < rate <= MAX_SIZE for rate in value):
+            raise self.error(key, f"{rank} positive numbers")
+        return tuple(value)
+
     def axes(self, key: str, default: int | None = None) -> tuple[int, ...]:
         """Numbers of axes: one or a list; none where it is null."""
         value = items(self.config.get(key)) if key in self.config else default

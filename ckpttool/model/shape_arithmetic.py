@@ -4,6 +4,7 @@ Sizes are whole numbers or None where one is not known; the ValueError of each f
 keras/src/ops/operation_utils.py and keras/src/backend/common/backend_utils.py, 3.15.
 """
 
+import math
 from collections.abc import Sequence
 
 from ckpttool.model.sizes import Shape, Size, divided
@@ -74,7 +75,7 @@ def _padded(shape: Shape, rank: int) -> Shape:
     return (*(1,) * (rank - len(shape)), *shape)
 
 
-def convolved(size: Size, kernel: Size, stride: int = 1, padding: str = "valid", dilation: int = 1) -> Size:
+def convolved(size: Size, kernel: Size, stride: int = 1, padding: str = "valid", dilation: float = 1) -> Size:
     """The number of places of a window along an axis of that size (`compute_conv_output_shape`).
 
     Raises ValueError where the window does not fit or padding is none of `PADDINGS`.
@@ -88,7 +89,7 @@ def convolved(size: Size, kernel: Size, stride: int = 1, padding: str = "valid",
     span = dilation * (kernel - 1) + 1
     if size < span:
         raise ValueError(f"at least {span} values along an axis, for its window, not {size}")
-    return (size - span) // stride + 1
+    return math.floor((size - span) // stride) + 1
 
 
 def pooled(size: Size, window: Size, stride: int, padding: str = "valid") -> Size:

@@ -18,8 +18,10 @@ from ckpttool.model.buildability.calls_by_class import (
     holds_built,
     is_left_open,
     is_merging,
+    joined,
     keeps_axes,
     keeps_weights,
+    of_equation,
 )
 from ckpttool.model.buildability.context import Context, shown
 from ckpttool.model.buildability.initializers import check_initializers
@@ -98,6 +100,8 @@ def output_shapes_of(
     check_axes(layer, tensors_in([args, kwargs]), context)
     if is_left_open(layer, tensors_in([args, kwargs])):
         return [None]
+    if layer.built and layer.class_name == "Concatenate":
+        return [joined(layer, tensors_in([args, kwargs]), context)]
     try:
         return list(outputs_of(args_of(layer), as_graph_call(args, kwargs))) or None
     except ConfigError as error:
@@ -235,6 +239,7 @@ def _build_for(layer: Layer, row: Row, inputs: Inputs, context: Context) -> None
     if not inputs or any(shape is None for shape in inputs):
         return
     _check_axes_as_built(layer, inputs[0], context)
+    inputs = of_equation(layer, inputs)
     if is_left_open(layer, [Tensor(inputs[0])]):
         return
     shapes = weight_shapes(layer, inputs, context)
@@ -303,7 +308,9 @@ def build(layer: Layer, settings: Any, context: Context) -> None:
     built = Args.of({"class_name": layer.class_name, "config": {}, "build_config": settings}).built
     with context.below(layer.label):
         check_build(layer, settings, context)
-        if row.kind == "layer" and built and not has_no_steps(layer, built[0]):
+        if row.kind == "layer" and built and built[0] is not None and has_no_steps(layer, built[0]):
+            _build_for(layer, row, ((built[0][0], None, built[0][0]),), context)
+        elif row.kind == "layer" and built:
             _build_for(layer, row, built, context)
             _check_built(layer, built, context)
     layer.built = True

@@ -5,15 +5,17 @@ from typing import Any
 from ckpttool.io import scalars
 from ckpttool.model.buildability import feature_spaces
 from ckpttool.model.buildability.context import Context, shown
-from ckpttool.model.buildability.shapes import is_alike
+from ckpttool.model.buildability.shapes import is_alike, standard_shape
 from ckpttool.model.buildability.table import row_of
 from ckpttool.model.buildability.values import Layer, Tensor
+from ckpttool.model.sizes import Inputs, Shape
 
 _MERGING = "keras.src.layers.merging."
 _CONVOLUTIONS = "keras.src.layers.convolutional."
 _KEEPING_AXES = frozenset({"BatchNormalization", "EinsumDense", "GroupNormalization", "PReLU", "SpectralNormalization"})
 _INNER = {"Bidirectional": ("layer", "backward_layer"), "RNN": ("cell",), "TimeDistributed": ("layer",)}
 _WITH_STEPS = 3  # axes: batch, time, values
+_CELLS = frozenset({"GRUCell", "LSTMCell", "SimpleRNNCell"})
 _LISTED = "keras.src.layers.preprocessing.feature_space.TFDConcat"
 
 # Layers whose weights are as large as axes of their input.
@@ -59,6 +61,40 @@ def check_own(layer: Layer, first: Any, context: Context) -> None:
         _check_space(layer, shape, context)
     if layer.class_name == "LayerScale" and shape is not None:
         _check_scale(layer, shape, context)
+    if layer.class_name == "CustomScaleLayer" and isinstance(layer.config.get("scale"), str | dict | None):
+        why = f"it is {shown(layer.config.get('scale'))}; Keras multiplies by a number"
+        raise context.refused(layer.class_name, "scale", why)
+    if layer.class_name.startswith("Adaptive"):
+        _check_sizes(layer, context)
+    if layer.class_name == "EinsumDense" and shape is not None and not layer.built:
+        _check_equation(layer, shape, context)
+    if layer.class_name == "Normalization" and shape is not None and not layer.built:
+        _check_axes_of_values(layer, shape, context)
+    if is_without_shape(layer):
+        raise context.refused(layer.class_name, "layer", "it is a cell, of which Keras knows no shape of the output")
+
+
+def is_without_shape(layer: Layer) -> bool:
+    """Whether Keras cannot say what comes out of a layer: around a cell, which has no `compute_output_shape`."""
+    inner = layer.arguments.get("layer") if layer.class_name == "SpectralNormalization" else None
+    return isinstance(inner, Layer) and inner.class_name in _CELLS
+
+
+def joined(layer: Layer, inputs: list[Tensor], context: Context) -> Shape | None:
+    """The shape that a Concatenate gives out which was built before and compares its inputs no more
+    (`Concatenate.compute_output_shape`, keras/src/layers/merging/concatenate.py)."""
+    axis = layer.config.get("axis", -1)
+    shapes = [tensor.shape for tensor in inputs]
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) != len(shapes) or not known or not isinstance(axis, int):
+        return None
+    if any(not -len(shape) <= axis < len(shape) for shape in known):
+        why = f"axis is {axis}, which inputs {shown([list(shape) for shape in known])} do not have"
+        raise context.refused(layer.class_name, "axis", why)
+    sizes = [shape[axis] for shape in known]
+    together = list(known[0])
+    together[axis] = None if None in sizes else sum(size for size in sizes if size is not None)
+    return tuple(together)
 
 
 def is_merging(layer: Layer) -> bool:
@@ -139,6 +175,8 @@ def check_build(layer: Layer, settings: dict[str, Any], context: Context) -> Non
     if isinstance(shape, list) and any(isinstance(size, float | str) for size in shape) and layer.class_name in _DENSE:
         why = f"build_config states the shape {shown(shape)}; Keras takes whole numbers and nulls"
         raise context.refused(layer.class_name, "build", why)
+    if layer.class_name == "Normalization" and (known := standard_shape(shape)) is not None:
+        _check_axes_of_values(layer, known, context)
     if not layer.place.startswith(_MERGING) or "input_shape" not in settings:
         return
     if not isinstance(shape, list | tuple) or not shape or not isinstance(shape[0], list | tuple):
@@ -156,11 +194,46 @@ def _check_scale(layer: Layer, shape: tuple[int | None, ...], context: Context) 
         raise context.refused("LayerScale", "call", why)
 
 
+def _check_sizes(layer: Layer, context: Context) -> None:
+    """The sizes that an adaptive pooling asks for are those of its output (`compute_output_shape`)."""
+    value = layer.config.get("output_size")
+    for size in value if isinstance(value, list | tuple) else ():
+        if size is not None and not isinstance(size, int):
+            raise context.refused(
+                layer.class_name, "output_size", f"it asks for {shown(size)}; Keras takes whole numbers"
+            )
+
+
+def _check_axes_of_values(layer: Layer, shape: Shape, context: Context) -> None:
+    """Normalization takes no input of which an axis that it keeps has an open size (`Normalization.build`)."""
+    axes = layer.config.get("axis", -1)
+    for axis in axes if isinstance(axes, list | tuple) else [axes]:
+        if isinstance(axis, int) and -len(shape) <= axis < len(shape) and shape[axis] is None:
+            why = f"it keeps axis {axis} of {shown(list(shape))}, of which the size is not known"
+            raise context.refused(layer.class_name, "axis", why)
+
+
+def _check_equation(layer: Layer, shape: Shape, context: Context) -> None:
+    """EinsumDense compares sizes that are stated of its output with those of its input, also where the latter are open
+    (`_analyze_split_string`, keras/src/layers/core/einsum_dense.py)."""
+    equation, output_shape = str(layer.config.get("equation")), layer.config.get("output_shape")
+    inputs, _, outputs = equation.partition(",")[0], *equation.partition("->")[1:]
+    sizes = dict(
+        zip(outputs[1:], output_shape if isinstance(output_shape, list | tuple) else [output_shape], strict=False)
+    )
+    for label, size in zip(inputs, shape, strict=False):
+        if "." not in equation and size is None and sizes.get(label) is not None:
+            why = f"axis {label} of its output has the size {sizes[label]}, and that of its input is open"
+            raise context.refused(layer.class_name, "build", why)
+
+
 def _known_ranks(layer: Layer) -> tuple[int, ...]:
     """The numbers of axes that the tables of shapes know, of layers that Keras calls on inputs of any."""
     name = layer.class_name
     if name.startswith("Adaptive") and name.endswith("D"):
         return ((scalars.digits(name[-2]) or 0) + 2,)
+    if name == "RNN" and layer.built:  # its cells have their weights, and it looks at the batch and the steps alone
+        return (1, 3)
     return {"Resizing": (1, 3, 4), "RandomCrop": (1, 2, 3, 4), "RNN": (1, 2, 3)}.get(name, ())
 
 
@@ -172,6 +245,16 @@ def _check_space(layer: Layer, shape: tuple[int | None, ...], context: Context) 
         raise context.refused(
             layer.class_name, "call", f"its input is {shown(list(shape))}, of which no size may be null"
         )
+
+
+def of_equation(layer: Layer, inputs: Inputs) -> Inputs:
+    """The axes of inputs for which EinsumDense has weights: those that its equation names (`_analyze_split_string`,
+    keras/src/layers/core/einsum_dense.py)."""
+    equation = layer.config.get("equation")
+    shape = inputs[0] if inputs else None
+    if layer.class_name != "EinsumDense" or shape is None or not is_left_open(layer, [Tensor(shape)]):
+        return inputs
+    return (shape[: len(str(equation).partition(",")[0].strip())], *inputs[1:])
 
 
 def is_left_open(layer: Layer, inputs: list[Tensor]) -> bool:

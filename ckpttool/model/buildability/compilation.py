@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ckpttool.model.buildability import names
+from ckpttool.model.buildability import predicates as are
 from ckpttool.model.buildability.context import Context, Refused, shown
 from ckpttool.model.buildability.deserialization import construct, deserialize, deserialize_named
 from ckpttool.model.buildability.removed_classes import is_removed_class
@@ -36,6 +37,9 @@ def compile_from_config(model: Layer, settings: Any, context: Context) -> None:
     _compile(arguments, context)
     if model.built and arguments.get("optimizer", "rmsprop") is None:
         raise _bad("optimizer", context, "there is none, and Keras cannot make its variables")
+    if model.built:
+        with context.below("optimizer"):
+            _check_variables(arguments.get("optimizer"), context)
 
 
 def compile_from_training_config(model: Layer, settings: Any, context: Context) -> None:
@@ -52,6 +56,13 @@ def compile_from_training_config(model: Layer, settings: Any, context: Context) 
         with _inside(key, context):
             arguments[key] = _legacy(kind, settings.get(key), context)
     _compile(arguments, context)
+
+
+def _check_variables(optimizer: Any, context: Context) -> None:
+    """A LossScaleOptimizer makes a variable of its first scale (`LossScaleOptimizer.build`)."""
+    scale = optimizer.arguments.get("initial_scale", 1.0) if isinstance(optimizer, Object) else 1.0
+    if scale is None or not are.numbers_or_null(scale):
+        raise context.refused(_called(optimizer), "initial_scale", f"it is {shown(scale)}; Keras takes a number")
 
 
 @contextmanager

@@ -84,11 +84,11 @@ def _recomputed(model: Layer, inputs: list[Tensor], shapes: list[Shape | None], 
     known: dict[int, Shape | None] = {id(tensor): shape for tensor, shape in zip(inputs, shapes, strict=True)}
     outputs = leaves(model.outputs)
     for output in outputs:
-        _compute(output, known, context)
+        _compute(model, output, known, context)
     return [known.get(id(output)) for output in outputs]
 
 
-def _compute(tensor: Tensor, known: dict[int, Shape | None], context: Context) -> None:
+def _compute(model: Layer, tensor: Tensor, known: dict[int, Shape | None], context: Context) -> None:
     """Note the shape of a tensor and of all that it depends on."""
     stack = [tensor]
     while stack:
@@ -104,13 +104,15 @@ def _compute(tensor: Tensor, known: dict[int, Shape | None], context: Context) -
         if tensor.layer is None or node is None or node.call is None or node.flat is None:
             known[id(tensor)] = tensor.shape
             continue
-        outputs = _again(tensor.layer, node.call, known, context)
+        outputs = _again(model, tensor.layer, node.call, known, context)
         pairs = zip(node.flat, outputs or [None] * len(node.flat), strict=False)
         known |= {id(tensor): shape for tensor, shape in pairs}
         known.setdefault(id(tensor), None)
 
 
-def _again(layer: Layer, recorded: Any, known: dict[int, Shape | None], context: Context) -> list[Shape | None] | None:
+def _again(
+    model: Layer, layer: Layer, recorded: Any, known: dict[int, Shape | None], context: Context
+) -> list[Shape | None] | None:
     def other(value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
@@ -121,8 +123,15 @@ def _again(layer: Layer, recorded: Any, known: dict[int, Shape | None], context:
     if layer.is_model:
         return call(layer, {"inputs": args[0] if args else kwargs.get("inputs")}, context)
     with context.below(layer.label):
-        return None if layer.class_name in _UNCHECKED else context.steps.output_shapes(layer, args, kwargs, context)
+        return None if _is_unchecked(model, layer, args) else context.steps.output_shapes(layer, args, kwargs, context)
 
 
-# Layers that look at their inputs when they are built, and not when shapes are computed anew; what comes out is open.
-_UNCHECKED = frozenset({"Concatenate"})
+def _is_unchecked(model: Layer, layer: Layer, args: list[Any]) -> bool:
+    """Whether a layer looks at such inputs when it is called, and not when the shapes of a model are computed anew;
+    what comes out is open then."""
+    first = args[0] if args else None
+    is_flat = isinstance(first, Tensor) and first.shape is not None and len(first.shape) < _WITH_VALUES
+    return layer.class_name == "Concatenate" or (layer.class_name == "Dense" and is_flat and not model.is_sequential)
+
+
+_WITH_VALUES = 2  # axes: batch, values

@@ -5,6 +5,7 @@ from typing import Any
 
 from ckpttool.model.buildability import legacy
 from ckpttool.model.buildability.calls import call
+from ckpttool.model.buildability.calls_by_class import is_without_shape
 from ckpttool.model.buildability.context import Context, Refused, shown
 from ckpttool.model.buildability.deserialization import deserialize
 from ckpttool.model.buildability.shapes import standard_shape
@@ -128,6 +129,8 @@ def build(model: Layer, value: Any, context: Context) -> None:
     outputs: Any = model.layers[0].nodes[0].flat[0]
     start = outputs
     for layer in model.layers[1:]:
+        if is_without_shape(layer) and isinstance(outputs, Tensor) and outputs.shape and outputs.shape[-1]:
+            return  # for Keras, the model is one whose inputs are not known yet
         with context.below(layer.label):
             outputs = call(layer, [outputs], {}, context)
     model.inputs, model.outputs, model.built = start, outputs, True

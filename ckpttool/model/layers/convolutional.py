@@ -69,8 +69,10 @@ def conv_transpose_outputs(rank: int) -> Rule:
 
     def change(args: Args, image: Image) -> Image:
         window, strides = args.numbers("kernel_size", rank), args.numbers("strides", rank, 1)
-        rates, padding = args.numbers("dilation_rate", rank, 1), args.choice("padding", "valid", "same")
+        padding = args.choice("padding", "valid", "same")
         _exclusive(args, rank)
+        is_open = all(size is None for size in image.space)  # where nothing is computed, Keras takes fractions, too
+        rates = (1,) * rank if is_open and args.rates("dilation_rate", rank) else args.numbers("dilation_rate", rank, 1)
         axes = zip(image.space, window, strides, rates, _output_padding(args, rank), strict=True)
         space = (transposed(size, width, stride, padding, rate, more) for size, width, stride, rate, more in axes)
         return image.with_space(*space).with_channels(args.size("filters"))
@@ -141,7 +143,7 @@ def windowed(args: Args, space: Shape) -> Shape:
     """The axes of space after a convolution. Raises ValueError where its window does not fit."""
     rank = len(space)
     window, strides = args.numbers("kernel_size", rank), args.numbers("strides", rank, 1)
-    dilation = args.numbers("dilation_rate", rank, 1)
+    dilation = args.rates("dilation_rate", rank)
     padding = args.choice("padding", "valid", "same", *(("causal",) if rank == 1 else ()))
     axes = zip(space, window, strides, dilation, strict=True)
     return tuple(convolved(size, width, stride, padding, rate) for size, width, stride, rate in axes)
@@ -149,7 +151,7 @@ def windowed(args: Args, space: Shape) -> Shape:
 
 def _exclusive(args: Args, rank: int) -> None:
     """Refuse strides together with dilation, as Keras does."""
-    if max(args.numbers("strides", rank, 1)) > 1 and max(args.numbers("dilation_rate", rank, 1)) > 1:
+    if max(args.numbers("strides", rank, 1)) > 1 and max(args.rates("dilation_rate", rank)) > 1:
         raise args.error("dilation_rate", "1, where strides are more than 1")
 
 

@@ -9,7 +9,7 @@ from ckpttool.model.layers.layer_type import LayerType
 from ckpttool.model.layers.spatial import Image, changed
 from ckpttool.model.layers.work import Run, Work, elements, interpolated, no_work
 from ckpttool.model.output_rule import Infer, Outputs, Rule
-from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape, Size, items, times
+from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Shape, Size, is_integer, items, times
 
 Pair = tuple[int, int]
 
@@ -29,12 +29,17 @@ def reshape(args: Args, call: Call, infer: Infer) -> Outputs:
 
 
 def _target(args: Args) -> Shape:
-    """The target of a Reshape: sizes, of which one may be -1."""
+    """The target of a Reshape: sizes, of which one may be -1.
+
+    Keras takes what it can iterate over, and what is no whole number in it for an unknown size
+    (`compute_reshape_output_shape`, keras/src/ops/operation_utils.py, 3.15).
+    """
     value = items(args.config.get("target_shape"))
-    fits = isinstance(value, list) and len(value) < MAX_RANK and value.count(-1) <= 1
-    if not fits or not all(size is None or (whole(size, -1) and size <= MAX_SIZE) for size in value):
+    fits = isinstance(value, list | str | dict) and len(value) < MAX_RANK
+    sizes = [size + 0 if isinstance(size, int) else None for size in value] if fits else [-2]  # true is 1
+    if sizes.count(-1) > 1 or not all(size is None or -1 <= size <= MAX_SIZE for size in sizes):
         raise args.error("target_shape", "a list of sizes, of which one may be -1")
-    return tuple(value)
+    return tuple(sizes)
 
 
 def _filled(args: Args, shape: Shape, target: Shape) -> Shape:
@@ -73,11 +78,15 @@ def up_sampling(rank: int) -> Rule:
 
 
 def zero_padding(rank: int) -> Rule:
-    """ZeroPadding1D to 3D."""
+    """ZeroPadding1D to 3D; a number below 0 takes something of each axis of several (`ZeroPadding2D.__init__`, which
+    looks at the numbers of pairs alone)."""
 
     def change(args: Args, image: Image) -> Image:
-        pads = _pairs(args, "padding", rank, 1)
-        return image.with_space(*(_moved(size, sum(pad)) for size, pad in zip(image.space, pads, strict=True)))
+        pads = _negative(args, rank) or _pairs(args, "padding", rank, 1)
+        padded = [_moved(size, sum(pad)) for size, pad in zip(image.space, pads, strict=True)]
+        if any(size is not None and size < 0 for size in padded):
+            raise misfit(args, "an input that is as large as what is taken off", image.shape)
+        return image.with_space(*padded)
 
     return changed(rank, change)
 
@@ -97,6 +106,12 @@ def cropping(rank: int, default: int) -> Rule:
 
 def _moved(size: Size, by: int) -> Size:
     return None if size is None else size + by
+
+
+def _negative(args: Args, rank: int) -> list[Pair]:
+    """The pairs that one number below 0 stands for; none for other values."""
+    value: Any = args.config.get("padding")
+    return [(value, value)] * rank if rank > 1 and is_integer(value) and -MAX_SIZE <= value < 0 else []
 
 
 def _pairs(args: Args, key: str, rank: int, default: int) -> list[Pair]:

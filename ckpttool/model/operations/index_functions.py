@@ -79,12 +79,13 @@ def _at(place: Any, axes: list[Size]) -> tuple[Size, ...]:
 
 
 def _sliced(place: slice, size: Size) -> Size:
+    """The size that a slice leaves of an axis; of one of unknown size, Keras looks at no bound."""
     bounds = (place.start, place.stop, place.step)
-    if any(isinstance(bound, Tensor) for bound in bounds):
+    if size is None or any(isinstance(bound, Tensor) for bound in bounds):
         return None
     if not all(bound is None or is_integer(bound) for bound in bounds) or place.step == 0:
         raise ValueError("slices of whole numbers")
-    return None if size is None else len(range(*place.indices(size)))
+    return len(range(*place.indices(size)))
 
 
 def _cut(bound: Bound) -> Outputs:
