@@ -1,12 +1,14 @@
 """Operations in the graph of a SavedModel that act outside of it."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 import ckpttool
-from ckpttool.formats.tensorflow.operations import operations_in
+from ckpttool.formats.tensorflow.conditional_operations import CONDITIONAL
+from ckpttool.formats.tensorflow.operations import EFFECTS, operations_in
 from tests.corpus import CORPUS, SHARED
 from tests.samples import FIXTURES
 
@@ -66,6 +68,92 @@ def test_every_danger_is_reported(name: str, tmp_path: Path) -> None:
     report = ckpttool.check([with_graph(tmp_path, graph)])
     (finding,) = [finding for finding in report.files[0].findings if finding.rule.code == "S111"]
     assert finding.where == where
+
+
+def _set(name: str, kind: str, number: int = 1, *, setting: tuple[str, bytes] = ("", b""), inputs: str = "") -> bytes:
+    """An operation with a text among its settings, and inputs."""
+    wired = b"".join(message(3, source.encode()) for source in inputs.split())
+    settings = message(5, message(1, setting[0].encode()) + message(2, message(2, setting[1])))
+    return message(number, message(1, name.encode()) + message(2, kind.encode()) + wired + settings)
+
+
+def _text(name: str, value: bytes, number: int = 1) -> bytes:
+    """A constant that is one text."""
+    tensor = message(8, bytes([8, 7]) + message(2, b"") + message(8, value))
+    constant = message(5, message(1, b"value") + message(2, tensor))
+    return message(number, message(1, name.encode()) + message(2, b"Const") + constant)
+
+
+_ASSET = message(6, message(1, message(1, b"path:0")) + message(2, b"words.txt"))
+_TABLE = "InitializeTableFromTextFileV2"
+_OF_ONE_USE = {
+    "prints to the screen": (_set("p", "PrintV2", setting=("output_stream", b"stderr")), 0),
+    "prints to where it does by default": (node("p", "PrintV2"), 0),
+    "prints into a file": (_set("p", "PrintV2", setting=("output_stream", b"file:///tmp/x")), 1),
+    "knows its messages": (_set("d", "DecodeProtoV2", setting=("descriptor_source", b"local://")), 0),
+    "reads its messages": (_set("d", "DecodeProtoV2", setting=("descriptor_source", b"/etc/passwd")), 1),
+    "samples from a file": (_set("s", "FixedUnigramCandidateSampler", setting=("vocab_file", b"/etc/x")), 1),
+    "caches in memory": (_text("f", b"") + _set("c", "CacheDatasetV2", inputs="data f"), 0),
+    "caches in a file": (_text("f", b"/tmp/x") + _set("c", "CacheDatasetV2", inputs="data f"), 1),
+    "caches in a file of a function": (
+        function("g", _text("f", b"/tmp/x", 3), _set("c", "CacheDataset", 3, inputs="data f:output:0")),
+        1,
+    ),
+    "caches nowhere": (_set("c", "CacheDataset", inputs="data"), 1),
+    "a table of a file that is handed in": (function("g", _set("t", _TABLE, 3, inputs="table file")), 0),
+    "a table of a file that is fed": (node("f", "Placeholder") + _set("t", _TABLE, inputs="table f:0"), 0),
+    "a table of a named file": (_text("f", b"/etc/passwd") + _set("t", _TABLE, inputs="table f"), 1),
+    "a table of a file behind another node": (
+        _text("f", b"/etc/passwd") + _set("same", "Identity", inputs="f") + _set("t", _TABLE, inputs="table same:0"),
+        1,
+    ),
+    "a table of a file whose name is computed": (
+        _text("f", b"/etc") + _set("join", "StringJoin", inputs="f f") + _set("t", _TABLE, inputs="table join"),
+        1,
+    ),
+    "a table of itself": (_set("same", "Identity", inputs="same") + _set("t", _TABLE, inputs="table same"), 1),
+}
+
+
+@pytest.mark.parametrize("name", _OF_ONE_USE)
+def test_how_an_operation_is_used(name: str, tmp_path: Path) -> None:
+    """Operations that touch files only with some settings or inputs are reported with these alone."""
+    graph, count = _OF_ONE_USE[name]
+    assert len(list(operations_in(with_graph(tmp_path, graph)))) == count
+
+
+def test_tables_of_assets_are_harmless(tmp_path: Path) -> None:
+    """TensorFlow puts the path of an asset in the place of the constant that its graph names."""
+    graph = _text("path", b"/where/it/was/words.txt") + _set("t", _TABLE, inputs="table path")
+    target = with_graph(tmp_path, b"")
+    with (target / "saved_model.pb").open("ab") as file:
+        file.write(message(2, message(2, graph) + _ASSET))
+    assert list(operations_in(target)) == []
+
+
+# Inputs and settings that say where something is outside of the graph.
+_OUTSIDE = re.compile(
+    r"(.*_)?(files?|filenames?|file_pattern|paths?|dir|logdir|uri|address|memory_region_name|descriptor_source|"
+    r"vocab_file|debug_urls|log_dir_path|server_address)|ckpt_path|prefix"
+)
+
+_NO_FILES = {
+    "CTCBeamSearchDecoder",
+    "TensorSliceDataset",
+}  # a number, and what some texts are
+
+
+def test_every_operation_with_a_file_is_known() -> None:
+    """Each operation of TensorFlow that has a file or an address among its inputs or settings is one that is judged."""
+    tensorflow = pytest.importorskip("tensorflow", reason="it lists its operations")
+    client = pytest.importorskip("tensorflow.python.client.pywrap_tf_session")
+    defined = pytest.importorskip("tensorflow.core.framework.op_def_pb2").OpList()
+    defined.ParseFromString(client.TF_GetBuffer(client.TF_GetAllOpList()))
+    assert len(defined.op) > 1000, tensorflow.__version__
+    outside = {
+        op.name for op in defined.op if any(_OUTSIDE.fullmatch(field.name) for field in (*op.input_arg, *op.attr))
+    }
+    assert outside - set(EFFECTS) - CONDITIONAL == _NO_FILES
 
 
 def test_the_savers_own_are_none(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ckpttool.errors import CorruptFileError, UnsafeFileError
 from ckpttool.formats.tensorflow import lookup_tables, messages, trackables
+from ckpttool.formats.tensorflow.asset_files import ASSET, COLLECTION, asset_files
 from ckpttool.formats.tensorflow.messages import DTYPES
 from ckpttool.formats.tensorflow.saved_objects import KerasObject, read_objects
 from ckpttool.formats.tensorflow.wire import (
@@ -28,7 +29,7 @@ from ckpttool.saved_model import LookupTable, Signature, Tensor, VariableType
 MAX_MESSAGE = 256 << 20  # bytes of a part that is read at once: the objects, or a signature
 MAX_GRAPHS = 100  # one for each use: serving, training
 _META_GRAPH = 2
-_INFO, _GRAPH, _COLLECTION, _SIGNATURE, _ASSET, _OBJECTS = 1, 2, 4, 5, 6, 7
+_INFO, _GRAPH, _SIGNATURE, _OBJECTS = 1, 2, 5, 7
 _SIGNATURE_STEPS = 20
 # Operations among the signatures that nobody calls (tensorflow/python/saved_model/constants.py, 2.15).
 _NO_SIGNATURES = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
@@ -63,12 +64,13 @@ def read_graphs(source: Source) -> Graphs:
     return result
 
 
-_KNOWN = dict.fromkeys((_INFO, _GRAPH, _COLLECTION, _SIGNATURE, _ASSET, _OBJECTS), LEN)
+_KNOWN = dict.fromkeys((_INFO, _GRAPH, COLLECTION, _SIGNATURE, ASSET, _OBJECTS), LEN)
 
 
 def _add_graph(result: Graphs, source: Source, start: int, end: int) -> None:
     """Add the contents of one graph; of several graphs, the first that has objects gives the objects and the tables."""
-    nodes, objects, assets_before = None, None, len(result.assets)
+    nodes, objects = None, None
+    files: dict[int, list[str]] = {COLLECTION: [], ASSET: []}
     for number, begin, stop in outline(source, start, end, _KNOWN):
         if number == _GRAPH:
             result.functions += _function_count(source, begin, stop)
@@ -79,12 +81,16 @@ def _add_graph(result: Graphs, source: Source, start: int, end: int) -> None:
             objects = read_objects(raw, source.budget)
             result.variables += objects.variables
             result.keras_objects.extend(objects.keras_objects)
-        else:
+        elif number in _ADD:
             _ADD[number](result, raw, source.budget)
+        if number in (COLLECTION, ASSET):
+            files[number] += [file.name for file in asset_files(number, raw, source.budget)]
+    assets = files[ASSET] or files[COLLECTION]  # as TensorFlow reads them
+    result.assets += assets
     if objects is not None and not result.objects.nodes:
         result.objects = trackables.checked_graph(objects.nodes)
         result.variable_types = objects.variable_types
-        result.tables = lookup_tables.tables_in(source, nodes, objects, result.assets[assets_before:])
+        result.tables = lookup_tables.tables_in(source, nodes, objects, assets)
 
 
 def _part(source: Source, start: int, end: int) -> memoryview:
@@ -114,7 +120,7 @@ def _add_info(result: Graphs, raw: memoryview, budget: Budget) -> None:
     result.tags.append(tuple(tags))
 
 
-def _add_collection(result: Graphs, raw: memoryview, budget: Budget) -> None:
+def _add_variables(result: Graphs, raw: memoryview, budget: Budget) -> None:
     """Count the variables of TensorFlow 1, which are a collection (tensorflow/core/framework/variable.proto)."""
     key, value = map_entry(raw, budget)
     if key == "variables":
@@ -144,16 +150,10 @@ def _tensor(name: str, raw: memoryview, budget: Budget) -> Tensor:
     return Tensor(name, DTYPES[dtype][0] if dtype in DTYPES else f"number {dtype}", shape)
 
 
-def _add_asset(result: Graphs, raw: memoryview, budget: Budget) -> None:
-    """Add the name of a file that the graph reads when it is loaded (AssetFileDef)."""
-    result.assets.extend(paid_text(value, budget) for value in payloads(raw, 2, budget))
-
-
 _ADD = {
     _INFO: _add_info,
-    _COLLECTION: _add_collection,
+    COLLECTION: _add_variables,
     _SIGNATURE: _add_signature,
-    _ASSET: _add_asset,
 }
 
 

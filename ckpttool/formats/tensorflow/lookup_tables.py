@@ -87,12 +87,12 @@ def constants(source: Source, start: int, end: int, wanted: set[str]) -> Iterato
     for _, begin, stop in outline(source, start, end, {1: LEN}):
         raw = memoryview(source.read(begin, stop - begin))
         name = Message(raw, {1: LEN}, source.budget).text(1)
-        elements = _value(raw, source.budget) if name in wanted else None
+        elements = constant(raw, source.budget) if name in wanted else None
         if elements is not None:
             yield name, elements
 
 
-def _value(node: memoryview, budget: Budget) -> Elements | None:
+def constant(node: memoryview, budget: Budget) -> Elements | None:
     """The elements of a constant, None where they are neither texts nor whole numbers."""
     for entry in payloads(node, 5, budget):
         key, value = map_entry(entry, budget)

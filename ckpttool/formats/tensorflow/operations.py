@@ -1,5 +1,5 @@
-"""The operations in the graphs of a SavedModel that touch files or run code, or are not TensorFlow's own, in every
-graph and every function.
+"""The operations in the graphs of a SavedModel that touch files, ask servers or run code, or are not
+TensorFlow's own, in every graph and every function.
 
 The saver's own operations are in every SavedModel: they write and read a checkpoint where the user says. They are left
 out in the functions that are the saver's, and in a graph, as of TensorFlow 1, where their file is what is fed.
@@ -8,12 +8,14 @@ tensorflow/python/saved_model/save.py; tensorflow/python/training/saver.py, 1.15
 """
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
 from ckpttool.dangers.tensorflow_calls import registered_operations
 from ckpttool.formats.tensorflow import lookup_tables
+from ckpttool.formats.tensorflow.asset_files import ASSET, COLLECTION, AssetFile, asset_files
+from ckpttool.formats.tensorflow.conditional_operations import CONDITIONAL, Place, Scope, effect_of, inputs_of
 from ckpttool.formats.tensorflow.places import GRAPH
 from ckpttool.formats.tensorflow.wire import LEN, Message, outline, text
 from ckpttool.io.sources import FileSource, Source
@@ -21,20 +23,32 @@ from ckpttool.io.sources import FileSource, Source
 _WRITES = """
     WriteFile SaveSlices Save SaveV2 MergeV2Checkpoints DistributedSave SaveDataset SaveDatasetV2 SnapshotDataset
     SnapshotDatasetV2 DatasetToTFRecord DatasetToTFRecordV2 CreateSummaryFileWriter CreateSummaryDbWriter
-    WriteRawProtoSummary DebugIdentity DebugIdentityV2 FileSystemSetConfiguration
+    WriteRawProtoSummary DebugIdentity DebugIdentityV2 DebugIdentityV3 DebugNanCount DebugNumericSummary DumpTensor
+    CalibrationStatisticsSaver ExperimentalDatasetToTFRecord FileSystemSetConfiguration
 """.split()
 _READS = """
     ReadFile MatchingFiles WholeFileReader WholeFileReaderV2 TextLineReader TextLineReaderV2 TFRecordReader
     TFRecordReaderV2 FixedLengthRecordReader FixedLengthRecordReaderV2 LMDBReader LMDBDataset SqlDataset TextLineDataset
     TFRecordDataset TFRecordDatasetV2 FixedLengthRecordDataset FixedLengthRecordDatasetV2 RecordInput LoadDataset
-    LoadAndRemapMatrix RestoreV2 Restore RestoreSlice
+    LoadAndRemapMatrix RestoreV2 Restore RestoreSlice DTensorRestoreV2 CSVDataset CSVDatasetV2 ExperimentalCSVDataset
+    ExperimentalLMDBDataset ExperimentalMatchingFilesDataset ExperimentalSqlDataset GenerateVocabRemapping
+    ImmutableConst ListSnapshotChunksDataset MatchingFilesDataset Skipgram
+    SnapshotChunkDataset SnapshotDatasetReader SnapshotNestedDatasetReader
 """.split()
-_CODE = "PyFunc PyFuncStateless EagerPyFunc RemoteCall RpcCall RpcClient RpcServer".split()
+_CODE = """
+    PyFunc PyFuncStateless EagerPyFunc RemoteCall Rpc TryRpc RpcCall RpcClient RpcServer XlaCustomCall XlaCustomCallV2
+""".split()
+_SERVERS = """
+    BigQueryReader DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4
+    GcsConfigureBlockCache GcsConfigureCredentials RegisterDataset RegisterDatasetV2
+""".split()
 
 EFFECTS = {
     **dict.fromkeys(_WRITES, "writes files"),
     **dict.fromkeys(_READS, "reads files"),
     **dict.fromkeys(_CODE, "runs code outside the graph"),
+    **dict.fromkeys(_SERVERS, "asks or tells a server"),
+    "Abort": "ends the process",
 }
 """The effect of each operation that acts outside the graph."""
 
@@ -45,6 +59,7 @@ _HANDS_ON = frozenset("StringJoin ShardedFilename Pack Identity PlaceholderWithD
 _MAX_STEPS = 20  # from an operation to what its file is
 _DEFAULT_FILE = (b"model",)  # of `tf.train.Saver` and `tf.train.Checkpoint`, in whose place the user's is fed
 _META_GRAPH, _META_INFO, _GRAPH = 2, 1, 2
+_KNOWN = dict.fromkeys((_META_INFO, _GRAPH, COLLECTION, ASSET), LEN)
 _LARGE = 64 << 10  # bytes of a node above which it is not read whole: it holds a constant
 
 
@@ -67,10 +82,11 @@ def operations_in(directory: Path) -> Iterator[Operation]:
     where it cannot be read."""
     with FileSource(directory / GRAPH) as source:
         for _, start, end in outline(source, 0, source.size, {_META_GRAPH: LEN}):
-            parts = list(outline(source, start, end, {_META_INFO: LEN, _GRAPH: LEN}))
+            parts = list(outline(source, start, end, _KNOWN))
+            assets = {file.constant for part in parts for file in _assets(source, *part)}
             graphs = [(begin, stop) for number, begin, stop in parts if number == _GRAPH]
             functions = {name for graph in graphs for name, _ in _functions(source, *graph)}
-            operations = [operation for graph in graphs for operation in _in_graph(source, *graph, functions)]
+            operations = [operation for graph in graphs for operation in _in_graph(source, *graph, functions, assets)]
             yield from operations
             kinds = {operation.kind for operation in operations}
             listed = (_listed(source, begin, stop) for number, begin, stop in parts if number == _META_INFO)
@@ -78,10 +94,13 @@ def operations_in(directory: Path) -> Iterator[Operation]:
             yield from (Operation(name, "", "", CUSTOM) for name in names if _is_custom(name) and name not in kinds)
 
 
-_Place = tuple[int, int]
+def _assets(source: Source, number: int, start: int, end: int) -> Iterator[AssetFile]:
+    """The assets in a part of a graph."""
+    if number in (COLLECTION, ASSET):
+        yield from asset_files(number, memoryview(source.read(start, end - start)), source.budget)
 
 
-def _functions(source: Source, start: int, end: int) -> Iterator[tuple[str, list[_Place]]]:
+def _functions(source: Source, start: int, end: int) -> Iterator[tuple[str, list[Place]]]:
     """The functions of a graph's libraries: their names, and the places of their nodes."""
     for _, begin, stop in outline(source, start, end, {2: LEN}):
         for _, first, last in outline(source, begin, stop, {1: LEN}):
@@ -90,17 +109,37 @@ def _functions(source: Source, start: int, end: int) -> Iterator[tuple[str, list
             yield next(names, ""), [(at, to) for number, at, to in fields if number == 3]
 
 
-def _in_graph(source: Source, start: int, end: int, functions: Set[str]) -> Iterator[Operation]:
+def _in_graph(source: Source, start: int, end: int, functions: Set[str], assets: Set[str]) -> Iterator[Operation]:
     """The operations of a graph and of its functions. A node may have the name of a function as its kind."""
     savers = _Savers(source, (start, end))
-    for _, begin, stop in outline(source, start, end, {1: LEN}):
-        name, kind = _first_texts(source, begin, stop)
-        savers.add(name, kind, (begin, stop))
+    nodes = list(_named(source, ((begin, stop) for _, begin, stop in outline(source, start, end, {1: LEN}))))
+    for name, kind, place in nodes:
+        savers.add(name, kind, place)
         yield from _reported(name, kind, "", functions)
     yield from savers.reported()
-    for function, nodes in _functions(source, start, end):
-        for begin, stop in nodes:
-            yield from _reported(*_first_texts(source, begin, stop), function, functions)
+    yield from _conditional(source, "", nodes, assets)
+    for function, places in _functions(source, start, end):
+        nodes = list(_named(source, places))
+        for name, kind, _ in nodes:
+            yield from _reported(name, kind, function, functions)
+        yield from _conditional(source, function, nodes, frozenset())
+
+
+def _named(source: Source, places: Iterable[Place]) -> Iterator[tuple[str, str, Place]]:
+    """The nodes at these places: their names, kinds and places."""
+    for place in places:
+        yield *_first_texts(source, *place), place
+
+
+def _conditional(
+    source: Source, function: str, nodes: Sequence[tuple[str, str, Place]], assets: Set[str]
+) -> Iterator[Operation]:
+    """The operations of a graph or function that touch files as they are used there."""
+    scope = Scope(source, {name: (kind, place) for name, kind, place in nodes}, assets)
+    for name, kind, place in nodes:
+        effect = effect_of(kind, place, scope) if kind in CONDITIONAL else None
+        if effect is not None:
+            yield Operation(kind, name, function, effect)
 
 
 def _reported(name: str, kind: str, function: str, functions: Set[str]) -> Iterator[Operation]:
@@ -116,18 +155,18 @@ def _reported(name: str, kind: str, function: str, functions: Set[str]) -> Itera
 class _Savers:
     """The operations of a graph that save and restore, and what leads to the names of their files."""
 
-    def __init__(self, source: Source, graph: _Place) -> None:
+    def __init__(self, source: Source, graph: Place) -> None:
         self._source = source
         self._graph = graph
         self._kinds: dict[str, str] = {}
         self._inputs: dict[str, list[str]] = {}
         self._savers: list[str] = []
 
-    def add(self, name: str, kind: str, place: _Place) -> None:
+    def add(self, name: str, kind: str, place: Place) -> None:
         """Add a node of the graph, if it may be one of these."""
         if kind in _SAVERS or kind in _HANDS_ON or kind.startswith("Placeholder"):
             self._kinds[name] = kind
-            self._inputs[name] = list(_inputs(self._source, *place))
+            self._inputs[name] = list(inputs_of(self._source, *place))
         if kind in _SAVERS:
             self._savers.append(name)
 
@@ -152,12 +191,6 @@ class _Savers:
             if self._kinds.get(name) not in _HANDS_ON:
                 return name
         return ""
-
-
-def _inputs(source: Source, start: int, end: int) -> Iterator[str]:
-    """The names of the nodes whose outputs go into a node (NodeDef: input 3)."""
-    for _, begin, stop in outline(source, start, end, {3: LEN}):
-        yield text(memoryview(source.read(begin, min(stop - begin, _LARGE)))).partition(":")[0]
 
 
 def _is_custom(kind: str) -> bool:

@@ -237,6 +237,19 @@ def test_graphs_are_not_compared(run: Callable[..., Any], tmp_path: Path) -> Non
     assert "note: graphs of SavedModels are not compared" in compared.out
 
 
+@pytest.mark.parametrize("name", ["words.txt", "../words.txt"])
+def test_assets_of_tensorflow_1(name: str, tmp_path: Path) -> None:
+    """TensorFlow 1 listed the assets of a graph in a collection."""
+    asset = span(1, span(1, b"path:0")) + span(2, name.encode())
+    listed = span(5, span(1, span(1, b"type.googleapis.com/tensorflow.AssetFileDef") + span(2, asset)))
+    collection = span(4, span(1, b"saved_model_assets") + span(2, listed))
+    (tmp_path / "saved_model.pb").write_bytes(_graph(more=collection))
+    with ckpttool.open(tmp_path) as checkpoint:
+        assert checkpoint.saved_model is not None
+        assert checkpoint.saved_model.assets == (name,)
+        assert [one.kind for one in checkpoint.refusals] == ["external" if ".." in name else "missing"]
+
+
 def test_missing_asset(tmp_path: Path) -> None:
     """An asset that the graph reads is missed."""
     home = copied(tmp_path, MODULE)
