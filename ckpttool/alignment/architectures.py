@@ -2,16 +2,21 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from ckpttool.checkpoint import Checkpoint, Producer, Section
 from ckpttool.errors import CheckpointError, UnknownFormatError
 from ckpttool.formats import open_checkpoint
+from ckpttool.formats.foreign import other_than_text
+from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.spec import Spec, SpecSlot, spec_of
 from ckpttool.model.text_files import architecture_of_text, is_text_file, spec_of_text
+
+Described = TypeVar("Described")
 
 ARCHITECTURE = "architecture"
 """The kind of a checkpoint that is the architecture of a model, without weights."""
@@ -36,7 +41,19 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
                 hint="weights alone need their model: name it with --arch where a command has that option",
             )
         return replace(architecture, training_config=settings) if settings else architecture
-    return architecture_of_text(path)
+    return read_text(path, architecture_of_text)
+
+
+def read_text(path: str | os.PathLike[str], read: Callable[[str | os.PathLike[str]], Described]) -> Described:
+    """What a text describes. Raises a CheckpointError, which names the kind of the file where it is no such text."""
+    try:
+        return read(path)
+    except CheckpointError as error:
+        with FileSource(path) as source:
+            other = other_than_text(source)
+        if other is None:
+            raise
+        raise other.at(path=os.fspath(path)) from error
 
 
 def open_model(path: str | os.PathLike[str]) -> Checkpoint:
@@ -61,7 +78,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
     Weights give no more than their own places, shapes and dtypes.
     """
     if is_text_file(path) and not os.fspath(path).endswith(".weights.json"):
-        return spec_of_text(path)
+        return read_text(path, spec_of_text)
     with open_checkpoint(path) as checkpoint:
         checkpoint.require_one_view()
         architecture = architecture_of(checkpoint)

@@ -58,15 +58,25 @@ _NO_TEXT = "copy the file itself; opening it as text and saving that again destr
 
 def describe(source: Source) -> CheckpointError:
     """The error that names the kind of the content."""
+    head = source.read(0, min(_HEAD, source.size))
+    return (
+        other_than_text(source)
+        or _text(head, source)
+        or UnknownFormatError(
+            "is no checkpoint of Keras",
+            expected=".keras, .weights.h5, .weights.json or .h5 content",
+            found=f"{source.size:,} bytes that begin with {head[:8].hex(' ')}",
+        )
+    )
+
+
+def other_than_text(source: Source) -> CheckpointError | None:
+    """The error that names the kind of the content; None where it is not known, and for a text that may be a model's
+    architecture. A pointer of git-lfs and a page of HTML are none."""
     if source.size == 0:
         return UnknownFormatError("is empty", hint="the save or the download never finished; make it again")
     head = source.read(0, min(_HEAD, source.size))
-    known_error = next((error for test in _TESTS if (error := test(head, source))), None)
-    return known_error or UnknownFormatError(
-        "is no checkpoint of Keras",
-        expected=".keras, .weights.h5, .weights.json or .h5 content",
-        found=f"{source.size:,} bytes that begin with {head[:8].hex(' ')}",
-    )
+    return next((error for test in _TESTS if (error := test(head, source))), None)
 
 
 def lfs_pointer(source: Source) -> CheckpointError | None:
@@ -264,7 +274,6 @@ _TESTS: tuple[Callable[[bytes, Source], CheckpointError | None], ...] = (
     _cut_hdf5,
     _keras_metadata,
     _frozen_graph,
-    _text,
     _protobuf,
     _record,
 )

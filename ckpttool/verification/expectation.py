@@ -3,9 +3,8 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from ckpttool.alignment.architectures import spec_of_weights
+from ckpttool.alignment.architectures import read_text, spec_of_weights
 from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
@@ -51,14 +50,15 @@ def expectation_of(
     path = os.fspath(architecture)
     try:
         if is_text_file(path) and not path.endswith(".weights.json"):
-            return _of_text(value_in(path), path)
+            return read_text(path, _of_text)
         with open_checkpoint(path) as checkpoint:
             return _of_checkpoint(checkpoint, path, optimizer)
     except CheckpointError as error:
         raise error.at(path=path) from error.__cause__
 
 
-def _of_text(value: Any, path: str) -> Expectation:
+def _of_text(path: str | os.PathLike[str]) -> Expectation:
+    value, path = value_in(path), os.fspath(path)
     if isinstance(value, Mapping) and is_spec(value):
         return Expectation(from_json(value), path)
     architecture = architecture_in(value)

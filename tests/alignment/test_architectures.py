@@ -2,11 +2,13 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ckpttool.alignment.architectures import load_architecture
+from ckpttool.alignment.architectures import load_architecture, load_spec
 from ckpttool.errors import CheckpointError, UnknownFormatError
+from ckpttool.verification import verify
 from tests.samples import FIXTURES
 
 MLP = ["keras3/mlp.keras", "keras3/mlp_dir", "keras3/mlp.h5", "keras2.15/mlp.h5", "keras2.15/mlp.json"]
@@ -51,3 +53,28 @@ def test_errors(name: str) -> None:
     with pytest.raises(CheckpointError) as caught:
         load_architecture(FIXTURES / name)
     assert caught.value.path == str(FIXTURES / name)
+
+
+def load_to_verify(path: Path) -> None:
+    """Read a file as the architecture that `verify` takes."""
+    verify(FIXTURES / "keras3/mlp.weights.h5", path)
+
+
+@pytest.mark.parametrize("load", [load_architecture, load_spec, load_to_verify])
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n", "is a git-lfs pointer"),
+        (b"", "is empty"),
+        (b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>", "is an HTML page"),
+    ],
+)
+@pytest.mark.parametrize("name", ["model.keras", "model.h5", "model.json", "model.yaml"])
+def test_other_kinds_of_files_are_named(load: Any, content: bytes, kind: str, name: str, tmp_path: Path) -> None:
+    """What came in the place of a file is said, as `ls` does, and not that it describes no model."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError) as caught:
+        load(path)
+    assert caught.value.what.startswith(kind)
+    assert (caught.value.path, bool(caught.value.hint)) == (str(path), True)
