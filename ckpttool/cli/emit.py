@@ -11,6 +11,7 @@ import click
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import FileAccessError
 from ckpttool.escape import printable
+from ckpttool.io.replacement import put_text
 
 DONE, DIFFERENT, FAILED = 0, 1, 2
 
@@ -36,6 +37,14 @@ def emit(text: str, *, may_page: bool = True) -> None:
         raise
     except OSError as error:
         raise FileAccessError(f"standard output cannot be written: {error.strerror or error}") from error
+
+
+def emit_to(output_file: str | None, text: str) -> None:
+    """Write a result to a file, or to standard output where none is named, or `-`."""
+    if output_file is None or output_file == "-":
+        emit(text)
+    else:
+        put_text(output_file, f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def fail(message: str) -> None:

@@ -1,14 +1,11 @@
 """`ckpttool graph`."""
 
-import os
-
 import click
 
 from ckpttool.cli import options
-from ckpttool.cli.emit import emit, warn
+from ckpttool.cli.emit import emit_to, warn
 from ckpttool.equivalence.graphs import graph as graph_of
 from ckpttool.inspection.graph_selection import folded, matching
-from ckpttool.io.replacement import put_text
 from ckpttool.render.graph import GRAPH_OUTPUTS, SUFFIXES
 from ckpttool.render.graph.mermaid import problem
 
@@ -25,7 +22,7 @@ from ckpttool.render.graph.mermaid import problem
     "--output-file",
     type=click.Path(),
     metavar="FILE",
-    help=f"Write to this file instead of standard output; its name says the format ({', '.join(SUFFIXES)}).",
+    help=f"Write to this file instead of standard output (-); its name says the format ({', '.join(SUFFIXES)}).",
 )
 @options.arch
 def command(
@@ -57,16 +54,13 @@ def command(
       ckpttool graph train.models:build --output-file model.svg
       ckpttool graph first.weights.h5 last.weights.h5 --arch model.json -o html
     """
+    output = options.file_output(output_file, output, SUFFIXES, "mermaid")
     if output_file is not None:
         options.check_text_file(output_file, [path for path in (model, other) if path])
-    output = output or SUFFIXES.get(os.path.splitext(output_file or "")[1].lower(), "mermaid")
     before = options.model_of_function(model) or model
     after = other and (options.model_of_function(other) or other)
     graph = matching(folded(graph_of(before, after, architecture=options.architecture(arch)), depth), match)
     text = GRAPH_OUTPUTS[output](graph)
     notes = [problem(text, graph)] if output == "mermaid" else []
     warn(other or model, (), [*graph.notes, *filter(None, notes)])
-    if output_file is None:
-        emit(text)
-    else:
-        put_text(output_file, f"{text}\n".encode("utf-8", "backslashreplace"))
+    emit_to(output_file, text)

@@ -1,6 +1,7 @@
 """Options and arguments that several commands share."""
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -128,11 +129,30 @@ def runs(architecture: str | None) -> bool:
     return True
 
 
+def file_output(output_file: str | None, output: str | None, suffixes: Mapping[str, str], default: str) -> str:
+    """The output in which a file is written: as --output says, else as the ending of its name does.
+
+    Raises UsageError where the two contradict each other, and for an ending that says nothing where --output does not
+    either. `-` is standard output.
+    """
+    if output_file is None or output_file == "-":
+        return output or default
+    name = os.path.basename(output_file)
+    named = suffixes.get(os.path.splitext(name)[1].lower())
+    if output is None and named is None:
+        raise click.UsageError(f"{name}: expected a name that ends in {', '.join(suffixes)}, or the format by --output")
+    if output is not None and named not in (None, output):
+        raise click.UsageError(f"{name}: its ending says {named}, and --output says {output}: name the same in both")
+    return output or named or default
+
+
 def check_text_file(path: str, inputs: Iterable[str]) -> None:
     """Refuse to write a text over an input of the command or over any checkpoint: before any work that would be lost.
 
-    Raises FileAccessError.
+    `-` is standard output. Raises FileAccessError.
     """
+    if path == "-":
+        return
     from ckpttool.io.replacement import refuse_checkpoint, refuse_inputs
 
     refuse_inputs(path, inputs)

@@ -6,11 +6,14 @@ import shutil
 import click
 
 _LESS = "FRX"  # short texts are printed, colours kept, and the text stays on the screen: git's own choice
+_MARKUP = ("<!DOCTYPE html", "<svg")
 
 
 def is_wanted(text: str) -> bool:
     """Whether a text goes to the pager: it does not fit the terminal, and the user neither says --no-pager nor names
-    no pager."""
+    no pager. Pages and pictures are for other programs, and the length of their lines stops a pager."""
+    if text.startswith(_MARKUP):
+        return False
     context = click.get_current_context(silent=True)
     refused = context is not None and context.find_root().params.get("no_pager")
     if refused or os.environ.get("PAGER", "less") in ("", "cat"):

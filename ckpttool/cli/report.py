@@ -9,16 +9,17 @@ import click
 from ckpttool.checks.configuration import nearest, read_policy
 from ckpttool.checks.policy import EVERYTHING, Policy
 from ckpttool.cli import options
-from ckpttool.cli.emit import emit, progress
+from ckpttool.cli.emit import emit_to, progress
 from ckpttool.formats import open_checkpoint
-from ckpttool.io.replacement import put_text
 from ckpttool.render import html
 from ckpttool.reports import report
+
+_ENDINGS = (".html", ".htm")
 
 
 @click.command("report", short_help="Write all about a checkpoint as one page of HTML.")
 @click.argument("path", type=click.Path())
-@click.option("--output-file", "-o", type=click.Path(), help="Write to this file instead of standard output.")
+@click.option("--output-file", "-o", type=click.Path(), help="Write to this file instead of standard output (-).")
 @click.option("--baseline", type=click.Path(), metavar="FILE", help="Show what changed since this checkpoint.")
 @click.option("--config", type=click.Path(), metavar="FILE", help="Take the policy of the check from this file.")
 @click.option("--isolated", "config", flag_value="", help="Look for no pyproject.toml or ckpttool.toml.")
@@ -36,13 +37,19 @@ def command(path: str, output_file: str | None, baseline: str | None, config: st
       ckpttool report model.keras -o report.html
       ckpttool report tuned.keras --baseline base.keras -o report.html
     """
+    _check_ending(output_file or "")
     if output_file is not None:
         options.check_text_file(output_file, [os.fspath(file) for file in (path, baseline) if file])
     text = html.report(report(path, baseline, _policy(config), progress(_work(path))))
-    if output_file is None:
-        emit(text)
-    else:
-        put_text(output_file, f"{text}\n".encode("utf-8", "backslashreplace"))
+    emit_to(output_file, text)
+
+
+def _check_ending(output_file: str) -> None:
+    """Refuse a name that promises another format than HTML. Raises UsageError."""
+    ending = os.path.splitext(output_file)[1]
+    if ending and ending.lower() not in _ENDINGS:
+        name = os.path.basename(output_file)
+        raise click.UsageError(f"{name}: a report is a page of HTML, expected a name that ends in .html or .htm")
 
 
 def _work(path: str) -> int:

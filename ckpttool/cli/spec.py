@@ -4,14 +4,13 @@ import click
 
 from ckpttool.alignment.architectures import load_spec
 from ckpttool.cli import options
-from ckpttool.cli.emit import emit
-from ckpttool.io.replacement import put_text
+from ckpttool.cli.emit import emit_to
 from ckpttool.model.spec import to_json
 
 
 @click.command("spec", short_help="Write a list of the weights that an architecture expects.")
 @click.argument("architecture", type=click.Path())
-@click.option("--output-file", "-o", type=click.Path(), help="Write to this file instead of standard output.")
+@click.option("--output-file", "-o", type=click.Path(), help="Write to this file instead of standard output (-).")
 def command(architecture: str, output_file: str | None) -> None:
     """Write a list of the weights that ARCHITECTURE expects: names, shapes, dtypes and places, one line a weight.
 
@@ -30,7 +29,4 @@ def command(architecture: str, output_file: str | None) -> None:
         options.check_text_file(output_file, [architecture])
     expected = options.expected(architecture)
     text = to_json(load_spec(expected) if isinstance(expected, str) else expected)
-    if output_file is None:
-        emit(text.rstrip("\n"))
-    else:
-        put_text(output_file, text.encode("ascii"))
+    emit_to(output_file, text.rstrip("\n"))

@@ -36,8 +36,49 @@ def test_the_name_of_the_file_says_the_output(run: Callable[..., Any], tmp_path:
         done = run("graph", NESTED, "--output-file", target)
         assert (done.code, done.out) == (0, "")
         assert target.read_text("utf-8") == run("graph", NESTED, "-o", output).out
-    run("graph", NESTED, "--output-file", tmp_path / "graph.dot", "--output", "json")
-    assert json.loads((tmp_path / "graph.dot").read_text())["schema"] == "ckpttool.graph/1"
+    for name in ("graph.txt", "graph", "GRAPH.JSON"):
+        assert run("graph", NESTED, "--output-file", tmp_path / name, "--output", "json").code == 0
+        assert json.loads((tmp_path / name).read_text())["schema"] == "ckpttool.graph/1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-o", "html", "--output-file", "x.svg"), "its ending says svg, and --output says html"),
+        (("-o", "json", "--output-file", "x.dot"), "its ending says dot, and --output says json"),
+        (("--output-file", "x.png"), "expected a name that ends in .svg, .html, .mmd"),
+        (("--output-file", "x"), "or the format by --output"),
+    ],
+)
+def test_names_that_say_no_output(
+    arguments: tuple[str, ...], message: str, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that contradicts --output, or says nothing where it is not given, is refused before any work."""
+    monkeypatch.chdir(tmp_path)
+    done = run("graph", NESTED, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in " ".join(done.err.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_standard_output_by_name(run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-` is standard output, of every command that writes files of text."""
+    monkeypatch.chdir(tmp_path)
+    assert run("graph", NESTED, "-o", "dot", "--output-file", "-").out == run("graph", NESTED, "-o", "dot").out
+    for command in ("report", "spec"):
+        assert run(command, NESTED, "-o", "-").out == run(command, NESTED).out != ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reports_are_pages(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A report is refused under a name that promises another format."""
+    for name in ("x.svg", "x.json", "x.pdf", "x.md"):
+        done = run("report", NESTED, "-o", tmp_path / name)
+        assert (done.code, done.out) == (2, "")
+        assert "ends in .html or .htm" in " ".join(done.err.split())
+    for name in ("x.html", "x.HTM", "x"):
+        assert run("report", NESTED, "-o", tmp_path / name).code == 0
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_inputs_are_not_written_over(run: Callable[..., Any], tmp_path: Path) -> None:

@@ -110,6 +110,16 @@ class TestPager:
         assert on_terminal("--no-pager", "ls", CNN, rows=8, PAGER=self.PAGER) == shown
         assert on_terminal("ls", CNN, rows=8, PAGER="") == on_terminal("ls", CNN, rows=8, PAGER="cat") == shown
 
+    @pytest.mark.parametrize(
+        "arguments",
+        [("graph", CNN, "-o", "svg"), ("graph", CNN, "-o", "html"), ("ls", CNN, "-o", "html"), ("report", CNN)],
+    )
+    def test_pages_and_pictures(self, arguments: tuple[str, ...]) -> None:
+        """What is for a browser is printed: its lines are so long that a pager stops at them."""
+        shown = on_terminal(*arguments, rows=8, PAGER=self.PAGER)
+        assert "paged:" not in shown
+        assert shown.lstrip().startswith(("<!DOCTYPE html", "<svg"))
+
     def test_exit_code(self) -> None:
         """A pager leaves the exit code as it is."""
         command = f"{sys.executable} -m ckpttool diff {BASE} {TUNED}; echo code $?"
