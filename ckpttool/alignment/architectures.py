@@ -45,7 +45,7 @@ def load_architecture(path: str | os.PathLike[str]) -> Architecture:
 
 
 def read_text(path: str | os.PathLike[str], read: Callable[[str | os.PathLike[str]], Described]) -> Described:
-    """What a text describes. Raises a CheckpointError, which names the kind of the file where it is no such text."""
+    """The value of a text. Raises a CheckpointError, which names the kind of the file where it is no such text."""
     try:
         return read(path)
     except CheckpointError as error:
