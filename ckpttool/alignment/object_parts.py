@@ -1,5 +1,6 @@
 """A checkpoint of one model where `tf.train.Checkpoint` saved several together."""
 
+import re
 from dataclasses import replace
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
@@ -8,6 +9,7 @@ from ckpttool.escape import printable
 from ckpttool.object_graph import ObjectGraph
 
 _SHOWN = 20
+_OF_MODEL = re.compile(r"layer(_with_weights)?-[0-9]+|keras_api|_operations|_layers")  # children of a model of Keras
 
 
 def checkpoint_of(checkpoint: Checkpoint, name: str) -> Checkpoint:
@@ -27,6 +29,17 @@ def checkpoint_of(checkpoint: Checkpoint, name: str) -> Checkpoint:
     weights = {path: _within(weight, path in keys) for path, weight in checkpoint.weights.items()}
     rooted = ObjectGraph((graph.nodes[node], *graph.nodes[1:]))
     return replace(checkpoint, weights=weights, object_graph=rooted, config=None, training_config=None)
+
+
+def part_names(checkpoint: Checkpoint) -> list[str]:
+    """The names under which the root of a checkpoint holds objects with weights below them; none where the root is a
+    model of Keras itself."""
+    graph = checkpoint.object_graph
+    if graph is None or not graph.nodes or any(_OF_MODEL.match(name) for name, _ in graph.nodes[0].children):
+        return []
+    own = {path for path, weight in checkpoint.weights.items() if weight.section is Section.MODEL}
+    children = [(name, node) for name, node in graph.nodes[0].children[:_SHOWN] if not graph.nodes[node].attributes]
+    return [name for name, node in children if not own.isdisjoint(_keys(graph, node))]
 
 
 def _keys(graph: ObjectGraph, start: int) -> set[str]:

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.object_graph import ObjectGraph
+from ckpttool.object_graph import VALUE, ObjectGraph
 
 _INNER = ("base_optimizer", "_optimizer", "inner_optimizer")
 _COUNTS, _RATES = ("iter", "_iterations"), ("learning_rate", "_learning_rate")
 _SCALES = (("loss_scale", "current_loss_scale"), ("_loss_scale", "current_loss_scale"), ("dynamic_scale",))
 _GOOD_STEPS = (("loss_scale", "good_steps"), ("_loss_scale", "good_steps"), ("dynamic_counter",), ("step_counter",))
+_NAMES_BEFORE = 3  # that stand before the name of a weight in that of its state: the optimizer, the kind
 _PRODUCTS = ("momentum_cache", "_u_product")  # of Nadam's momenta
 
 
@@ -55,7 +56,7 @@ def optimizer_objects(checkpoint: Checkpoint, model: frozenset[str]) -> Optimize
     graph = checkpoint.object_graph
     if graph is None or not graph.nodes:
         return None
-    outer = _optimizer(graph, model)
+    outer = _optimizer(graph, checkpoint, model)
     if outer is None:
         return None
     stored, node = _Stored(graph, checkpoint), _inside(graph, outer)
@@ -76,19 +77,51 @@ def optimizer_objects(checkpoint: Checkpoint, model: frozenset[str]) -> Optimize
     return objects
 
 
-def _optimizer(graph: ObjectGraph, model: frozenset[str]) -> int | None:
-    """The node of the optimizer that keeps state for the weights of a model, or of the one around it."""
+def _optimizer(graph: ObjectGraph, checkpoint: Checkpoint, model: frozenset[str]) -> int | None:
+    """The node of the optimizer that keeps state for the weights of a model, or of the one around it.
+
+    A model that was compiled and is trained by a loop of its user's has a second optimizer, which keeps no state.
+    """
     named = [node for node in (graph.at(("optimizer",)), graph.at(("model", "optimizer"))) if node is not None]
-    if named:
-        return named[0]
     nodes = [node for node in range(len(graph.nodes)) if _keeps_state(graph, node)]
+    own_names = {weight.name for path in model if (weight := checkpoint.weights.get(path)) and weight.name}
+    lists = {number for node in nodes if (number := graph.nodes[node].child("_variables")) is not None}
+    own_lists = {number for number in lists if any(_is_for(name, own_names) for name in _listed_names(graph, number))}
     of_model = [
-        node for node in nodes if any(graph.nodes[slot.variable].key() in model for slot in graph.nodes[node].slots)
+        node
+        for node in nodes
+        if graph.nodes[node].child("_variables") in own_lists
+        or any(graph.nodes[slot.variable].key() in model for slot in graph.nodes[node].slots)
     ]
+    if named and not (of_model and _is_without_state(graph, named[0])):
+        return named[0]
     chosen = of_model or nodes
     if len(chosen) > 1:
         raise UnplacedState(f"the file holds {len(chosen)} optimizers, and nothing tells which is of this model")
     return chosen[0] if chosen else None
+
+
+def _listed_names(graph: ObjectGraph, variables: int) -> Iterator[str]:
+    """The names of the variables in the list of an optimizer since 2.11, such as `Adam/m/dense/kernel`."""
+    for _, number in graph.nodes[variables].children:
+        yield from (attribute.full_name for attribute in graph.nodes[number].attributes if attribute.name == VALUE)
+
+
+def _is_for(name: str, own_names: set[str]) -> bool:
+    """Whether a variable of an optimizer is for one of these weights, whose name stands at the end of its own."""
+    for _ in range(_NAMES_BEFORE):
+        _, slash, name = name.partition("/")
+        if slash and name in own_names:
+            return True
+    return False
+
+
+def _is_without_state(graph: ObjectGraph, node: int) -> bool:
+    """Whether neither an optimizer nor the one inside it keeps anything for a weight."""
+    inner = [child for name in _INNER if (child := graph.nodes[node].child(name)) is not None]
+    lists = [graph.nodes[own].child("_variables") for own in (node, *inner)]
+    slots = any(graph.nodes[own].slots for own in (node, *inner))
+    return not slots and not any(len(graph.nodes[own].children) > 2 for own in lists if own is not None)
 
 
 def _inside(graph: ObjectGraph, node: int) -> int:

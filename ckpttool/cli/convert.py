@@ -82,12 +82,7 @@ def _announced(ctx: click.Context, param: click.Parameter, value: str | None) ->
     metavar="NAME",
     help="Take the author's own activation NAME for the one that Keras 3 has under this name.",
 )
-@click.option(
-    "--part",
-    default="",
-    metavar="NAME",
-    help="The model to take of several in a checkpoint of TensorFlow, by the name that it was saved under.",
-)
+@options.part
 @click.option("--no-compile", is_flag=True, help="Leave out loss, metrics and optimizer.")
 @click.option("--no-optimizer", is_flag=True, help="Leave out the state of the optimizer.")
 @click.option("--max-shard-size", callback=_bytes, metavar="SIZE", help="Largest shard of .weights.json, as 5GB.")

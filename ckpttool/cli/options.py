@@ -32,6 +32,14 @@ arch = click.option(
 )
 
 
+part = click.option(
+    "--part",
+    default="",
+    metavar="NAME",
+    help="The model to take of several in a checkpoint of TensorFlow, by the name that it was saved under.",
+)
+
+
 _MOST = 10**9  # for a size of an input
 
 

@@ -2,6 +2,7 @@
 
 import click
 
+from ckpttool.alignment.object_parts import checkpoint_of
 from ckpttool.checkpoint import Section
 from ckpttool.cli import options
 from ckpttool.cli.emit import DIFFERENT, FAILED, emit, progress, wants_color, warn
@@ -32,6 +33,7 @@ _EXITS = {"does not load": DIFFERENT, "cannot tell": FAILED}
     show_default=True,
     help="Whether weights of another dtype, which Keras casts, load.",
 )
+@options.part
 @click.option("--optimizer", is_flag=True, help="Verify the state of the optimizer too.")
 @click.option(
     "--for",
@@ -52,6 +54,7 @@ def command(
     allow_unexpected: tuple[str, ...],
     skip_mismatch: bool,
     dtype: str,
+    part: str,
     optimizer: bool,
     loaded_by: str,
     values: bool,
@@ -81,7 +84,8 @@ def command(
     allowed = Allowed(allow_missing, allow_unexpected, dtype == "strict", optimizer)
     with open_checkpoint(checkpoint) as opened:
         work = sum(weight.nbytes for weight in opened.section(Section.MODEL)) if values else 0
-        result = verify(opened, options.expected(architecture), by, allowed, values, progress(work), skip_mismatch)
+        chosen = checkpoint_of(opened, part) if part else opened
+        result = verify(chosen, options.expected(architecture), by, allowed, values, progress(work), skip_mismatch)
         notes = opened.notes
     emit(VERIFY_OUTPUTS[output](result, Style(color=wants_color(color))))
     warn(checkpoint, (), notes)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from ckpttool.alignment.architectures import load_architecture
-from ckpttool.alignment.object_parts import checkpoint_of
+from ckpttool.alignment.object_parts import checkpoint_of, part_names
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.conversion.config import lambdas
 from ckpttool.conversion.journal import Journal, Remark
@@ -32,6 +32,7 @@ from ckpttool.conversion.targets import (
     write,
 )
 from ckpttool.errors import CheckpointError, ConfigError, ConversionError, CorruptFileError, NoKerasError, ProofError
+from ckpttool.escape import printable
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.write.archive import DIRECTORY
 from ckpttool.formats.write.block_copy import Progress, silent
@@ -88,9 +89,7 @@ def convert(
     check_target(source, target, force)
     with _planned(source, target, arch, to, source_backend, options) as (conversion, prepared, checkpoint):
         if conversion.refusals:
-            raise ConversionError(
-                "cannot be converted exactly", conversion.refusals, path=os.fspath(source), found="the reasons below"
-            )
+            raise _not_exact(conversion, "" if options.part else _parts_hint(checkpoint))
         if prove and not FORMS[conversion.form].whole:
             raise ConversionError("only a whole model can be run", path=os.fspath(target), expected="a .keras")
         why = _obstacle(conversion, prepared, checkpoint, options, prove)
@@ -138,6 +137,20 @@ def _unpredicted(conversion: Conversion) -> str:
     if conversion.nbytes > keras_run.SMALL:
         return f"its weights are more than {keras_run.SMALL >> 20} MiB; --prove runs it"
     return "" if keras_run.is_installed() else "Keras is not installed beside ckpttool"
+
+
+def _not_exact(conversion: Conversion, hint: str) -> ConversionError:
+    """The error for a source that has no exact form, with all reasons."""
+    path = os.fspath(conversion.source)
+    problem, reasons = "cannot be converted exactly", "the reasons below"
+    return ConversionError(problem, conversion.refusals, path=path, found=reasons, hint=hint)
+
+
+def _parts_hint(checkpoint: Checkpoint) -> str:
+    """The names of the models that `tf.train.Checkpoint` saved together, and the option that chooses one."""
+    names = [printable(name, 100) for name in part_names(checkpoint)]
+    choice = names[0] if len(names) == 1 else "NAME"
+    return f"it holds {', '.join(names)}: choose the model with --part {choice}" if names else ""
 
 
 def _refusals(source: Checkpoint, journal: Journal) -> tuple[Remark, ...]:

@@ -1,7 +1,9 @@
 """One of several models in a checkpoint of TensorFlow."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,8 @@ from ckpttool.conversion import convert
 from ckpttool.conversion.options import Options
 from ckpttool.errors import ConversionError, UnsupportedError
 from tests.alignment.test_object_graphs import _CONFIG, _checkpoint
+
+Run = Callable[..., Any]
 
 
 @pytest.mark.parametrize("name", ["generator", "discriminator"])
@@ -32,3 +36,13 @@ def test_another_name_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="has no part of this name") as caught:
         convert(source, tmp_path / "new.weights.h5", arch=arch, options=Options(part="critic"))
     assert "generator, discriminator" in str(caught.value)
+
+
+def test_what_the_parts_are_called(tmp_path: Path, run: Run) -> None:
+    """A conversion that does not fit says which parts there are, and `verify` takes one of them, too."""
+    source, arch = _checkpoint(tmp_path, "generator", "discriminator"), tmp_path / "arch.json"
+    arch.write_text(json.dumps(_CONFIG))
+    outcome = run("convert", source, tmp_path / "new.weights.h5", "--arch", arch)
+    assert (outcome.code, "it holds generator, discriminator" in outcome.err) == (2, True)
+    assert run("verify", source, arch).code == 1
+    assert run("verify", source, arch, "--part", "generator").code == 0

@@ -155,7 +155,7 @@ def predicted(folder: Path, record: dict[str, Any], scratch: Path, step: bool) -
         if any(one.dtype.kind == "U" for one in x):
             import tensorflow as tf
 
-            x = [tf.constant(one.astype(object)) if one.dtype.kind == "U" else one for one in x]
+            x = [tf.constant(one.astype(object) if one.dtype.kind == "U" else one) for one in x]
         given = x if len(x) > 1 else x[0]
         got = [one.numpy() for one in keras.tree.flatten(model(given, training=False))]
         worst = max(distance(a, b) for a, b in zip(got, y, strict=True))
