@@ -33,9 +33,15 @@ def callback(filepath: str, monitor: str = "val_loss", **arguments: Any) -> Any:
 
 @pytest.fixture
 def case(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The tests of ModelCheckpoint, with ckpttool's class in the place of Keras's."""
-    monkeypatch.setattr(kerass_tests, "callbacks", types.SimpleNamespace(ModelCheckpoint=callback))
+    """The tests of ModelCheckpoint, with ckpttool's class in the place of Keras's; `made` are the callbacks made."""
     instance = kerass_tests.ModelCheckpointTest()
+    instance.made = list[Any]()
+
+    def recorded(*args: Any, **arguments: Any) -> Any:
+        instance.made.append(callback(*args, **arguments))
+        return instance.made[-1]
+
+    monkeypatch.setattr(kerass_tests, "callbacks", types.SimpleNamespace(ModelCheckpoint=recorded))
     instance.setUp()
     yield instance
     instance.doCleanups()
@@ -44,8 +50,10 @@ def case(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.filterwarnings("ignore:Keras would not load")  # a Sequential without Input, which Keras builds by data
 @pytest.mark.parametrize("name", ["test_model_checkpoint_options", "test_model_checkpoint_loading"])
 def test_model_checkpoint(name: str, case: Any) -> None:
-    """A test of Keras's passes."""
+    """A test of Keras's passes, and it is ckpttool's callback that it trained with."""
     getattr(case, name)()
+    assert {type(each) for each in case.made} >= {ModelCheckpoint}
+    assert any(Path(each.filepath).parent.exists() and saved_in(Path(each.filepath).parent) for each in case.made)
 
 
 def backed_up() -> Any:

@@ -287,9 +287,11 @@ def test_names_of_any_characters(name: str, tmp_path: Path) -> None:
     """Any characters of file names are allowed, and such files are resumed from."""
     saving = ModelCheckpoint(tmp_path / name, save_weights_only=name.endswith(".weights.h5"), resume=True)
     fit(sequential(), [saving], epochs=1)
+    assert (tmp_path / name.format(epoch=1)).is_file()
     again = ModelCheckpoint(tmp_path / name, save_weights_only=saving.save_weights_only, resume=True)
     with pytest.warns(UserWarning, match="Nothing is left"):
-        fit(sequential(), [again], epochs=1)
+        history = fit(sequential(), [again], epochs=1)
+    assert history.epoch == []
 
 
 def test_a_link(tmp_path: Path) -> None:

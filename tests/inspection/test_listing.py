@@ -140,8 +140,11 @@ def test_nested_models() -> None:
 
 def test_layers_of_a_part() -> None:
     """Where rows were chosen or sorted, only layers with rows are shown."""
-    for choice in ({"match": ("stem",)}, {"sort": "size"}, {"sections": frozenset({Section.OPTIMIZER})}):
-        assert all(layer.rows for layer in listing("keras3/cnn.keras", **choice).by_layer())
+    choices = (({"match": ("stem",)}, 1), ({"sort": "size"}, 5), ({"sections": frozenset({Section.OTHER})}, 0))
+    for choice, count in choices:
+        layers = listing("keras3/cnn.keras", **choice).by_layer()
+        assert len(layers) == count
+        assert all(layer.rows for layer in layers)
 
 
 def test_layer_totals() -> None:

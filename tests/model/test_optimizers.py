@@ -275,7 +275,7 @@ def test_optimizers_inside_each_other_without_end() -> None:
 @pytest.mark.parametrize("value", ["x", [1], {"a": 1}, True, -3, 1e400, None])
 @pytest.mark.parametrize("name", sorted((*OPTIMIZERS, *OUTER_OPTIMIZERS)))
 def test_junk(name: str, value: Any) -> None:
-    """Whatever stands where settings should stand, nothing breaks."""
+    """Whatever stands where settings should stand, only scalars are said of a model without weights."""
     switches = ("momentum", "centered", "amsgrad", "use_ema", "gradient_accumulation_steps", "exclude_layers")
     held = ("exclude_embeddings", "inner_optimizer", "optimizer_map")
     found = optimizer_state(entry(name, **dict.fromkeys((*switches, *held), value)), [])

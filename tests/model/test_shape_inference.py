@@ -1,7 +1,6 @@
 """Models as graphs of layers: connections of every dialect, and connections that make no sense."""
 
 import copy
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -67,12 +66,26 @@ def test_a_name_twice() -> None:
         steps_of(Args.of(model(wide(), layer("Dense", "a", "x", units=2), layer("Dense", "a", "x", units=2))))
 
 
-@pytest.mark.parametrize("nodes", [3, "x", [3], [{"args": 3}], [[["x", "0", 0, {}], 3]]])
-def test_connections_that_are_none(nodes: Any) -> None:
-    """Whatever stands where calls should stand is read or refused, and never a crash."""
+@pytest.mark.parametrize(
+    ("nodes", "why"),
+    [
+        (3, "inbound_nodes is no list"),
+        ("x", "inbound_nodes is no list"),
+        ([3], "a node of inbound_nodes is no call"),
+        ([{"args": 3}], "a node of inbound_nodes is no call"),
+    ],
+)
+def test_connections_that_are_none(nodes: Any, why: str) -> None:
+    """What stands where calls should stand is refused with the reason."""
     entry = layer("Dense", "a", "x", units=2) | {"inbound_nodes": nodes}
-    with suppress(ConfigError):
-        assert len(steps_of(Args.of(model(wide(), entry)))) == 2
+    with pytest.raises(ConfigError, match=why):
+        steps_of(Args.of(model(wide(), entry)))
+
+
+def test_values_beside_the_tensors_of_a_call() -> None:
+    """A call that takes a number beside a tensor, whose own number is a text, is still one step."""
+    entry = layer("Dense", "a", "x", units=2) | {"inbound_nodes": [[["x", "0", 0, {}], 3]]}
+    assert [step.args.name for step in steps_of(Args.of(model(wide(), entry)))] == ["x", "a"]
 
 
 def test_nesting_is_not_paid_twice() -> None:

@@ -292,10 +292,11 @@ def test_without_jinja(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch)
 
 def test_outputs_of_an_architecture(run: Callable[..., Any]) -> None:
     """A file that is an architecture alone has a page of its layers and one of its facts."""
-    for command in ("ls", "info"):
+    for command, words in (("ls", ("block", "kernel")), ("info", ("Keras 2", "nested.json"))):
         done = run(command, str(FIXTURES / "keras2.2/nested.json"), "-o", "html")
         assert done.code == 0
         Page(done.out)
+        assert all(word in done.out for word in words)
 
 
 def test_diff_shows_the_most_changed_first() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import ckpttool
 from ckpttool import CheckpointError
-from ckpttool.formats.tensorflow.state_file import read_state
+from ckpttool.formats.tensorflow.state_file import State, read_state
 from tests.samples import FIXTURES
 
 MANAGED = FIXTURES / "tensorflow/2.15/managed"
@@ -88,10 +88,18 @@ def test_spellings(what: str, tmp_path: Path) -> None:
 
 
 def test_large_state_files(tmp_path: Path) -> None:
-    """A large state file takes the time of one reading."""
-    for text in ('model_checkpoint_path:"' * 50_000, "model_checkpoint_path" + " " * 1_000_000, "\\\\" * 500_000):
-        (tmp_path / "checkpoint").write_text(text)
-        read_state(tmp_path)
+    """A large state file that names nothing gives nothing; of one that is larger than 1 MiB, the rest is not read."""
+    state = tmp_path / "checkpoint"
+    for text in ("model_checkpoint_path" + " " * 1_000_000, "\\\\" * 500_000):
+        state.write_text(text)
+        assert read_state(tmp_path) == State()
+    state.write_text('model_checkpoint_path:"' * 50_000)
+    assert read_state(tmp_path).newest == "model_checkpoint_path:"
+    line, last = 'all_model_checkpoint_paths: "ckpt-1"\n', 'model_checkpoint_path: "ckpt-2"\n'
+    state.write_text(line * 20_000 + last)
+    assert read_state(tmp_path) == State("ckpt-2", ("ckpt-1", "ckpt-2"), (None, None))
+    state.write_text(line * 40_000 + last)
+    assert read_state(tmp_path) == State("", ("ckpt-1",), (None,))
 
 
 def test_missing_checkpoints(run: Run, tmp_path: Path) -> None:

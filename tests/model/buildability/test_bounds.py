@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpttool.model.buildability import (
-    Buildability,
     buildability_of_h5,
     buildability_of_json,
     buildability_of_keras,
@@ -139,8 +138,10 @@ def test_deep(opening: str) -> None:
     value: Any = 1
     for _ in range(900):
         value = [value] if opening == "[" else {"class_name": "Sequential", "config": value}
-    _answers(sequential(layer("Dense", name="d", units=value)))
+    deep = sequential(layer("Dense", name="d", units=value))
+    _answers(deep)
     _answers(value)
+    assert not buildability_of_json(deep).builds
 
 
 def test_long() -> None:
@@ -150,4 +151,9 @@ def test_long() -> None:
 
 
 def _answers(config: Any) -> None:
-    assert all(isinstance(ask(config), Buildability) for ask in LOADERS)
+    """Check that every loader answers, with reasons that can be shown: short, and not empty."""
+    for ask in LOADERS:
+        answer = ask(config)
+        reasons = [obstacle.why for obstacle in (*answer.obstacles, *answer.compile_obstacles, *answer.misread)]
+        assert all(0 < len(reason) < 1000 for reason in reasons), reasons
+        assert answer.builds is not bool(answer.obstacles)

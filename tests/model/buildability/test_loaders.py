@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from ckpttool.model.buildability import (
-    Obstacle,
     OwnObject,
     buildability_of_h5,
     buildability_of_json,
@@ -140,10 +139,10 @@ def test_legacy() -> None:
 
 @pytest.mark.parametrize("config", [None, 1, "x", [], {}, {"class_name": 3, "config": 4}, {"config": {}}])
 def test_junk(config: Any) -> None:
-    """Any value gives an answer."""
-    for ask in (buildability_of_keras, buildability_of_h5, buildability_of_json):
-        found = ask(config)
-        assert all(isinstance(one, Obstacle) for one in found.obstacles)
+    """What is no config is refused with one reason by the loader of legacy files, and by no loader with more."""
+    answers = [ask(config).obstacles for ask in (buildability_of_keras, buildability_of_h5, buildability_of_json)]
+    assert len(answers[1]) == 1
+    assert all(len(obstacles) <= 1 and all(obstacle.why for obstacle in obstacles) for obstacles in answers)
 
 
 def test_what_keras_looks_up() -> None:
