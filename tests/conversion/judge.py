@@ -39,12 +39,12 @@ def judged(file: str | Path, record: str | Path, inputs: list[str] | None, step:
     keras.utils.clear_session()
     model = keras.saving.load_model(file, safe_mode=True)
     with np.load(record) as arrays:
-        given = of_inputs(numbered(arrays, "x"), inputs, model)
-        found = predicted(model, given)
-        absolute, relative = differences(found, numbered(arrays, "y"))
+        feed = of_inputs(numbered(arrays, "x"), inputs, model)
+        outputs = predicted(model, feed)
+        absolute, relative = differences(outputs, numbered(arrays, "y"))
         verdict = Verdict(absolute=absolute, relative=relative, step=None, compiled=bool(model.compiled))
         if step and model.compiled:
-            verdict["step"] = stepped(model, given, arrays)
+            verdict["step"] = stepped(model, feed, arrays)
     return verdict
 
 
@@ -57,15 +57,15 @@ def of_inputs(arrays: list[np.ndarray], names: list[str] | None, model: Any) -> 
     """The inputs in the form that the model takes: a dict, a list, or one tensor."""
     import tensorflow as tf
 
-    read = [tf.constant(one.astype(object)) if one.dtype.kind == "U" else one for one in arrays]
+    read = [tf.constant(array.astype(object)) if array.dtype.kind == "U" else array for array in arrays]
     if names is not None:
         return dict(zip(names, read, strict=True))
     return read if isinstance(getattr(model, "_inputs_struct", None), list) or len(read) > 1 else read[0]
 
 
-def predicted(model: Any, given: Any) -> list[np.ndarray]:
+def predicted(model: Any, feed: Any) -> list[np.ndarray]:
     """The outputs, flat."""
-    return list(flat(model.predict(given, verbose=0)))
+    return list(flat(model.predict(feed, verbose=0)))
 
 
 def flat(value: Any) -> Iterator[np.ndarray]:
@@ -79,25 +79,25 @@ def flat(value: Any) -> Iterator[np.ndarray]:
         yield np.asarray(value)
 
 
-def differences(found: list[np.ndarray], wanted: list[np.ndarray]) -> tuple[float, float]:
+def differences(outputs: list[np.ndarray], wanted: list[np.ndarray]) -> tuple[float, float]:
     """The largest absolute difference, and the largest by the largest number of its output. Raises ValueError where
     the shapes are others."""
-    if [one.shape for one in found] != [one.shape for one in wanted]:
-        raise ValueError(f"outputs of {[one.shape for one in found]}, not {[one.shape for one in wanted]}")
-    pairs = [(one.astype("float64"), other.astype("float64")) for one, other in zip(found, wanted, strict=True)]
+    if [array.shape for array in outputs] != [array.shape for array in wanted]:
+        raise ValueError(f"outputs of {[array.shape for array in outputs]}, not {[array.shape for array in wanted]}")
+    pairs = [(one.astype("float64"), other.astype("float64")) for one, other in zip(outputs, wanted, strict=True)]
     absolute = [float(np.abs(one - other).max(initial=0.0)) for one, other in pairs]
     largest = [max(float(np.abs(other).max(initial=0.0)), 1e-6) for _, other in pairs]
-    return max(absolute), max(one / of for one, of in zip(absolute, largest, strict=True))
+    return max(absolute), max(difference / of for difference, of in zip(absolute, largest, strict=True))
 
 
-def stepped(model: Any, given: Any, arrays: Any) -> float:
+def stepped(model: Any, feed: Any, arrays: Any) -> float:
     """The largest relative difference after one step of training, by how far the step goes."""
     targets = numbered(arrays, "t")
     struct = getattr(model, "_outputs_struct", None)
     named = dict(zip(sorted(struct), targets, strict=True)) if isinstance(struct, dict) else targets
-    model.train_on_batch(given, named if len(targets) > 1 else targets[0])
+    model.train_on_batch(feed, named if len(targets) > 1 else targets[0])
     moved = [np.abs(z - y).max() for z, y in zip(numbered(arrays, "z"), numbered(arrays, "y"), strict=True)]
-    return differences(predicted(model, given), numbered(arrays, "z"))[0] / max(float(max(moved)), 1e-6)
+    return differences(predicted(model, feed), numbered(arrays, "z"))[0] / max(float(max(moved)), 1e-6)
 
 
 def main() -> None:

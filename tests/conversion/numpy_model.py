@@ -33,29 +33,29 @@ class NumpyModel:
         """The output of the model for its inputs, in their order."""
         return self._called(self.config, "", *inputs)
 
-    def _called(self, entry: Any, path: str, *given: Any, **options: Any) -> Any:
+    def _called(self, entry: Any, path: str, *inputs: Any, **options: Any) -> Any:
         """The output of a layer at a path, or of a model: of its layers in turn, or of its graph."""
         kind, config = entry["class_name"], entry["config"]
         prefix = f"{path}/" if path else ""
         if kind == "Sequential":
-            (x,) = given
+            (x,) = inputs
             for layer in config["layers"]:
                 x = self._called(layer, prefix + layer["config"]["name"], x)
             return x
         if kind == "Functional":
-            return self._of_graph(config, prefix, *given)
+            return self._of_graph(config, prefix, *inputs)
         if kind == "TimeDistributed":
-            (x,) = given
+            (x,) = inputs
             layer = config["layer"]
             inner = prefix + layer["config"]["name"] if "layers" in layer["config"] else path
             steps = [self._called(layer, inner, x[:, step]) for step in range(x.shape[1])]
             return np.stack(steps, 1)
-        return _function(kind, config)(config, self.weights.get(path, []), *given, **options)
+        return _function(kind, config)(config, self.weights.get(path, []), *inputs, **options)
 
-    def _of_graph(self, config: Any, prefix: str, *given: Any) -> Any:
+    def _of_graph(self, config: Any, prefix: str, *inputs: Any) -> Any:
         """The output of a Functional model. Keras writes a layer behind those whose outputs it is called on."""
-        given = tuple(given[0]) if len(given) == 1 and isinstance(given[0], list) else given
-        tensors = {(name, node): x for (name, node, _), x in zip(_ends(config["input_layers"]), given, strict=True)}
+        inputs = tuple(inputs[0]) if len(inputs) == 1 and isinstance(inputs[0], list) else inputs
+        tensors = {(name, node): x for (name, node, _), x in zip(_ends(config["input_layers"]), inputs, strict=True)}
         left = [(layer, at, call) for layer in config["layers"] for at, call in enumerate(layer["inbound_nodes"])]
         while left:
             ready = [item for item in left if set(_tensors_in(item[2])) <= tensors.keys()]
@@ -141,8 +141,8 @@ def _dot(config: Any, weights: Weights, pair: list[Array]) -> Array:
     axes = config["axes"]
     first, other = (axes, axes) if isinstance(axes, int) else axes
     pairs = zip(*pair, strict=True)
-    found = np.stack([np.tensordot(x, y, (_inner(x, first), _inner(y, other))) for x, y in pairs])
-    return found if found.ndim > 1 else found[:, None]
+    output = np.stack([np.tensordot(x, y, (_inner(x, first), _inner(y, other))) for x, y in pairs])
+    return output if output.ndim > 1 else output[:, None]
 
 
 def _inner(sample: Array, axis: int) -> int:
@@ -159,8 +159,8 @@ def _convolution(config: Any, weights: Weights, x: Array) -> Array:
     windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape[:-2], axes)
     windows = windows[(slice(None), *(slice(None, None, stride) for stride in np.ravel(config["strides"])))]
     inner = tuple(range(windows.ndim - len(axes), windows.ndim))
-    found = np.tensordot(windows, kernel, ((*inner, x.ndim - 1), tuple(range(kernel.ndim - 1))))
-    return _activated(config, found + bias)
+    output = np.tensordot(windows, kernel, ((*inner, x.ndim - 1), tuple(range(kernel.ndim - 1))))
+    return _activated(config, output + bias)
 
 
 def _is_dilated(config: Any) -> bool:
@@ -169,7 +169,7 @@ def _is_dilated(config: Any) -> bool:
 
 def _zero_padding(config: Any, weights: Weights, x: Array) -> Array:
     padding = config["padding"]
-    pairs = [(one, one) if isinstance(one, int) else one for one in (padding if x.ndim > 3 else [padding])]
+    pairs = [(size, size) if isinstance(size, int) else size for size in (padding if x.ndim > 3 else [padding])]
     pads = [(0, 0), *pairs, (0, 0)] if config.get("data_format") != "channels_first" else [(0, 0), (0, 0), *pairs]
     return np.pad(x, pads)
 
@@ -201,10 +201,10 @@ def _gru(config: Any, weights: Weights, state: Array, x: Array) -> Array:
     activation, gate = ACTIVATIONS[config["activation"]], ACTIVATIONS[config["recurrent_activation"]]
     h, units = state[0], config["units"]
     outer, inner = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
-    given, held = x @ kernel + outer, h @ recurrent + inner
-    z, r = np.split(gate(given[:, : 2 * units] + held[:, : 2 * units]), 2, axis=1)
-    product = r * held[:, 2 * units :] if bias.ndim == 2 else (r * h) @ recurrent[:, 2 * units :]
-    new = activation(given[:, 2 * units :] + product)
+    from_input, from_state = x @ kernel + outer, h @ recurrent + inner
+    z, r = np.split(gate(from_input[:, : 2 * units] + from_state[:, : 2 * units]), 2, axis=1)
+    product = r * from_state[:, 2 * units :] if bias.ndim == 2 else (r * h) @ recurrent[:, 2 * units :]
+    new = activation(from_input[:, 2 * units :] + product)
     return np.stack([z * h + (1 - z) * new])
 
 

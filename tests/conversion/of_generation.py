@@ -9,6 +9,6 @@ from ckpttool.model.generations.generation import Generation
 
 def of_generation(config: Any, generation: Generation) -> Architecture:
     """The architecture that a config describes which a Keras of this generation wrote."""
-    found = read_architecture(config)
-    assert found is not None
-    return replace(found, version=str(generation.value))
+    architecture = read_architecture(config)
+    assert architecture is not None
+    return replace(architecture, version=str(generation.value))

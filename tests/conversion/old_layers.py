@@ -51,24 +51,26 @@ def shape(x: Any) -> tuple[Any, ...]:
 
 def with_weights(d: Draw, *, bias: bool = True) -> dict[str, Any]:
     """Arguments that layers with a kernel have, now and then an initializer, a regularizer, a constraint."""
-    found: dict[str, Any] = {"use_bias": d.often(0.8)} if bias else {}
+    arguments: dict[str, Any] = {"use_bias": d.often(0.8)} if bias else {}
     init, reg, limit = keras.initializers, keras.regularizers, keras.constraints
     if d.often(0.25):
-        found["kernel_initializer"] = d.one(
+        arguments["kernel_initializer"] = d.one(
             *("he_normal", "lecun_uniform", "glorot_normal", "random_normal", "truncated_normal", "ones"),
             *(init.VarianceScaling(2.0, "fan_out", "uniform"), init.RandomUniform(-0.1, 0.1, seed=3)),
             *(init.Constant(0.3), init.TruncatedNormal(0.0, 0.2), init.RandomNormal(stddev=0.01), init.HeUniform(4)),
         )
     if d.often(0.2):
-        found["kernel_regularizer"] = d.one("l1", "l2", "l1_l2", reg.L1L2(0.01, 0.02), reg.L2(0.1), reg.L1(0.1))
+        arguments["kernel_regularizer"] = d.one("l1", "l2", "l1_l2", reg.L1L2(0.01, 0.02), reg.L2(0.1), reg.L1(0.1))
     if d.often(0.2):
-        found["kernel_constraint"] = d.one("max_norm", "unit_norm", limit.MinMaxNorm(0.1, 2.0), limit.MaxNorm(9.0, [0]))
+        arguments["kernel_constraint"] = d.one(
+            "max_norm", "unit_norm", limit.MinMaxNorm(0.1, 2.0), limit.MaxNorm(9.0, [0])
+        )
     if bias and d.often(0.1):
-        found["bias_regularizer"] = d.one("l2", reg.L2(0.3))
-        found["bias_initializer"] = d.one("ones", init.Constant(0.2))
+        arguments["bias_regularizer"] = d.one("l2", reg.L2(0.3))
+        arguments["bias_initializer"] = d.one("ones", init.Constant(0.2))
     if d.often(0.1):
-        found["activity_regularizer"] = d.one("l2", reg.L1(0.01))
-    return found
+        arguments["activity_regularizer"] = d.one("l2", reg.L1(0.01))
+    return arguments
 
 
 def activation(d: Draw) -> dict[str, Any]:
@@ -100,49 +102,49 @@ def window(d: Draw, rank: int, high: int = 3) -> Any:
 def conv(rank: int) -> Apply:
     """A convolution."""
 
-    def made(d: Draw, of: tuple[Any, ...]) -> Any:
+    def build(d: Draw, of: tuple[Any, ...]) -> Any:
         more = {"strides": d.one(1, 2)} if d.often(0.5) else {"dilation_rate": d.one(1, 2)}
         groups = d.one(1, 2) if of[-1] % 2 == 0 and rank < 3 else 1
         padding = d.one("valid", "same", *(("causal",) if rank == 1 else ()))
-        given = {**with_weights(d), **activation(d), **more, "groups": groups, "padding": padding}
-        return getattr(L, f"Conv{rank}D")(2 * d.size(1, 2), window(d, rank), **given)
+        arguments = {**with_weights(d), **activation(d), **more, "groups": groups, "padding": padding}
+        return getattr(L, f"Conv{rank}D")(2 * d.size(1, 2), window(d, rank), **arguments)
 
-    return single(made)
+    return single(build)
 
 
 def conv_transpose(rank: int) -> Apply:
     """A transposed convolution."""
 
-    def made(d: Draw, of: tuple[Any, ...]) -> Any:
+    def build(d: Draw, of: tuple[Any, ...]) -> Any:
         strides = d.one(1, 2)
-        given = {**with_weights(d), **activation(d), "strides": strides, "padding": d.one("valid", "same")}
+        arguments = {**with_weights(d), **activation(d), "strides": strides, "padding": d.one("valid", "same")}
         if strides == 2 and d.often(0.3):
-            given["output_padding"] = d.one(1, 0)
-        return getattr(L, f"Conv{rank}DTranspose")(d.size(), d.one(2, 3), **given)
+            arguments["output_padding"] = d.one(1, 0)
+        return getattr(L, f"Conv{rank}DTranspose")(d.size(), d.one(2, 3), **arguments)
 
-    return single(made)
+    return single(build)
 
 
 def depthwise(rank: int) -> Apply:
     """A depthwise convolution."""
 
-    def made(d: Draw, of: tuple[Any, ...]) -> Any:
+    def build(d: Draw, of: tuple[Any, ...]) -> Any:
         arguments = {**activation(d), **renamed(**with_weights(d))}
         arguments |= {"strides": d.one(1, 2)} if d.often(0.5) else {"dilation_rate": d.one(1, 2)}
         more = {"depth_multiplier": d.one(1, 2), "padding": d.one("valid", "same")}
         return getattr(L, f"DepthwiseConv{rank}D")(window(d, 1), **arguments, **more)
 
-    return single(made)
+    return single(build)
 
 
 def separable(rank: int) -> Apply:
     """A separable convolution."""
 
-    def made(d: Draw, of: tuple[Any, ...]) -> Any:
-        given = {**activation(d), **renamed(**with_weights(d)), "depth_multiplier": d.one(1, 2)}
-        return getattr(L, f"SeparableConv{rank}D")(d.size(), window(d, 1), padding=d.one("valid", "same"), **given)
+    def build(d: Draw, of: tuple[Any, ...]) -> Any:
+        arguments = {**activation(d), **renamed(**with_weights(d)), "depth_multiplier": d.one(1, 2)}
+        return getattr(L, f"SeparableConv{rank}D")(d.size(), window(d, 1), padding=d.one("valid", "same"), **arguments)
 
-    return single(made)
+    return single(build)
 
 
 def local(rank: int) -> Apply:
@@ -153,47 +155,50 @@ def local(rank: int) -> Apply:
 def pooling(rank: int, kind: str) -> Apply:
     """Pooling."""
 
-    def made(d: Draw, of: tuple[Any, ...]) -> Any:
-        given = {"strides": d.one(None, 1, 2), "padding": d.one("valid", "same")}
-        return getattr(L, f"{kind}Pooling{rank}D")(d.one(2, 3) if rank == 1 else window(d, rank), **given)
+    def build(d: Draw, of: tuple[Any, ...]) -> Any:
+        arguments = {"strides": d.one(None, 1, 2), "padding": d.one("valid", "same")}
+        return getattr(L, f"{kind}Pooling{rank}D")(d.one(2, 3) if rank == 1 else window(d, rank), **arguments)
 
-    return single(made)
+    return single(build)
 
 
 def conv_lstm(rank: int) -> Apply:
     """A convolutional LSTM."""
 
-    def made(d: Draw, of: tuple[Any, ...]) -> Any:
-        given = {"padding": d.one("valid", "same"), "return_sequences": d.often(0.4), "use_bias": d.often(0.7)}
-        given |= {"activation": d.one("tanh", "relu"), "go_backwards": d.often(0.3)}
-        given |= {"recurrent_activation": d.one("hard_sigmoid", "hard_sigmoid", "sigmoid"), "dropout": d.one(0, 0.2)}
-        return getattr(L, f"ConvLSTM{rank}D")(d.size(2, 3), 2, **given)
+    def build(d: Draw, of: tuple[Any, ...]) -> Any:
+        arguments = {"padding": d.one("valid", "same"), "return_sequences": d.often(0.4), "use_bias": d.often(0.7)}
+        arguments |= {"activation": d.one("tanh", "relu"), "go_backwards": d.often(0.3)}
+        arguments |= {
+            "recurrent_activation": d.one("hard_sigmoid", "hard_sigmoid", "sigmoid"),
+            "dropout": d.one(0, 0.2),
+        }
+        return getattr(L, f"ConvLSTM{rank}D")(d.size(2, 3), 2, **arguments)
 
-    return single(made)
+    return single(build)
 
 
 def recurrent(d: Draw, name: str) -> dict[str, Any]:
     """Arguments of a recurrent layer or cell."""
-    found = {"activation": d.one("tanh", "tanh", "relu", "softsign"), "use_bias": d.often(0.8)}
+    arguments = {"activation": d.one("tanh", "tanh", "relu", "softsign"), "use_bias": d.often(0.8)}
     if name != "SimpleRNN":
-        found["recurrent_activation"] = d.one("sigmoid", "sigmoid", "hard_sigmoid", "tanh")
+        arguments["recurrent_activation"] = d.one("sigmoid", "sigmoid", "hard_sigmoid", "tanh")
     if name == "SimpleRNN" and d.often(0.3):
-        found["activation"] = "hard_sigmoid"
+        arguments["activation"] = "hard_sigmoid"
     if name == "GRU":
-        found["reset_after"] = d.often(0.5)
+        arguments["reset_after"] = d.often(0.5)
     if d.often(0.2):
-        found |= {"dropout": 0.2, "recurrent_dropout": d.one(0.0, 0.1)}
+        arguments |= {"dropout": 0.2, "recurrent_dropout": d.one(0.0, 0.1)}
     if name == "LSTM" and d.often(0.3):
-        found["unit_forget_bias"] = False
+        arguments["unit_forget_bias"] = False
     if d.often(0.2):
-        found["recurrent_regularizer"] = "l2"
-    return found
+        arguments["recurrent_regularizer"] = "l2"
+    return arguments
 
 
 def layer_of(d: Draw, name: str, **more: Any) -> Any:
     """A recurrent layer."""
-    given = {"go_backwards": d.often(0.2), "unroll": d.often(0.1), "return_sequences": d.often(0.5)}
-    return getattr(L, name)(d.size(2, 4), **{**recurrent(d, name), **given, **more})
+    arguments = {"go_backwards": d.often(0.2), "unroll": d.often(0.1), "return_sequences": d.often(0.5)}
+    return getattr(L, name)(d.size(2, 4), **{**recurrent(d, name), **arguments, **more})
 
 
 def rnn(name: str) -> Apply:
@@ -256,8 +261,13 @@ def time_distributed(d: Draw, x: Any) -> Any:
 def batch_normalization(d: Draw, of: tuple[Any, ...]) -> Any:
     """Batch normalization over one or more axes."""
     axis = d.one(-1, -1, len(of), *((1,) if len(of) > 1 else ()))
-    given = {"scale": d.often(0.8), "center": d.often(0.8), "epsilon": d.one(1e-3, 1e-5), "momentum": d.one(0.99, 0.9)}
-    return L.BatchNormalization(axis=axis, **given, **({"synchronized": True} if d.often(0.1) else {}))
+    arguments = {
+        "scale": d.often(0.8),
+        "center": d.often(0.8),
+        "epsilon": d.one(1e-3, 1e-5),
+        "momentum": d.one(0.99, 0.9),
+    }
+    return L.BatchNormalization(axis=axis, **arguments, **({"synchronized": True} if d.often(0.1) else {}))
 
 
 def layer_normalization(d: Draw, of: tuple[Any, ...]) -> Any:
@@ -311,8 +321,8 @@ def merged(class_name: str) -> Apply:
     def applied(d: Draw, x: Any) -> Any:
         others = [L.Dense(shape(x)[-1], activation=d.one(None, "tanh"))(x)]
         others += [L.Activation("sigmoid")(x)] if class_name != "Subtract" and d.often(0.4) else []
-        given = {"axis": d.one(-1, 1, len(shape(x)))} if class_name == "Concatenate" else {}
-        return getattr(L, class_name)(**given)([x, *others])
+        arguments = {"axis": d.one(-1, 1, len(shape(x)))} if class_name == "Concatenate" else {}
+        return getattr(L, class_name)(**arguments)([x, *others])
 
     return applied
 
@@ -329,12 +339,12 @@ def attention(class_name: str) -> Apply:
 
     def applied(d: Draw, x: Any) -> Any:
         value = L.Dense(shape(x)[-1])(x)
-        given: dict[str, Any] = {"use_scale": d.often(0.5), "dropout": d.one(0.0, 0.1)}
+        arguments: dict[str, Any] = {"use_scale": d.often(0.5), "dropout": d.one(0.0, 0.1)}
         if class_name == "Attention":
-            given["score_mode"] = d.one("dot", "dot", "concat")
+            arguments["score_mode"] = d.one("dot", "dot", "concat")
         call = {"use_causal_mask": True} if d.often(0.3) else {}
         inputs = d.one([x, value], [x, value, L.Activation("tanh")(value)])
-        return getattr(L, class_name)(**given)(inputs, **call)
+        return getattr(L, class_name)(**arguments)(inputs, **call)
 
     return applied
 
@@ -342,15 +352,15 @@ def attention(class_name: str) -> Apply:
 def multi_head(d: Draw, x: Any) -> Any:
     """Multi-head attention."""
     value = d.one(x, L.Dense(3)(x))
-    given: dict[str, Any] = {"use_bias": d.often(0.8), "value_dim": d.one(None, 2), "dropout": d.one(0.0, 0.1)}
+    arguments: dict[str, Any] = {"use_bias": d.often(0.8), "value_dim": d.one(None, 2), "dropout": d.one(0.0, 0.1)}
     if d.often(0.3):
-        given["output_shape"] = d.size()
+        arguments["output_shape"] = d.size()
     if d.often(0.2):
-        given["attention_axes"] = (1,)
+        arguments["attention_axes"] = (1,)
     call = {"use_causal_mask": True} if d.often(0.3) else {}
     if d.often(0.2):
         call["key"] = L.Activation("relu")(value)
-    return L.MultiHeadAttention(d.size(1, 3), d.size(2, 3), **given)(x, value, **call)
+    return L.MultiHeadAttention(d.size(1, 3), d.size(2, 3), **arguments)(x, value, **call)
 
 
 def masked(d: Draw, x: Any) -> Any:
@@ -389,10 +399,10 @@ def crossing(d: Draw, x: Any) -> Any:
 
 def integer_lookup(d: Draw, x: Any) -> Any:
     """Tokens looked up in a vocabulary."""
-    given = {"num_oov_indices": d.one(0, 1, 2), "mask_token": d.one(None, 0)}
+    arguments = {"num_oov_indices": d.one(0, 1, 2), "mask_token": d.one(None, 0)}
     mode = d.one("int", "multi_hot", "count")
-    given["num_oov_indices"] = max(given["num_oov_indices"], 1)
-    y = L.IntegerLookup(vocabulary=[3, 1, 7, 5], output_mode=mode, **given)(x)
+    arguments["num_oov_indices"] = max(arguments["num_oov_indices"], 1)
+    y = L.IntegerLookup(vocabulary=[3, 1, 7, 5], output_mode=mode, **arguments)(x)
     return L.Embedding(8, 3)(y) if mode == "int" else y
 
 
@@ -409,22 +419,24 @@ def discretization(d: Draw, x: Any) -> Any:
 
 def string_lookup(d: Draw, x: Any) -> Any:
     """Words looked up in a vocabulary."""
-    given: dict[str, Any] = {"num_oov_indices": d.one(1, 2), "mask_token": d.one(None, "")}
+    arguments: dict[str, Any] = {"num_oov_indices": d.one(1, 2), "mask_token": d.one(None, "")}
     mode = d.one("int", "multi_hot", "count", "tf_idf")
     weights = {"idf_weights": [0.5, 1.5, 0.25]} if mode == "tf_idf" else {}
-    y = L.StringLookup(vocabulary=["red", "green", "blue"], output_mode=mode, **weights, **given)(x)
+    y = L.StringLookup(vocabulary=["red", "green", "blue"], output_mode=mode, **weights, **arguments)(x)
     return L.Embedding(7, 3)(y) if mode == "int" else y
 
 
 def text_vectorization(d: Draw, x: Any) -> Any:
     """Sentences as tokens."""
     mode = d.one("int", "int", "multi_hot", "count", "tf_idf")
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "ngrams": d.one(None, 2),
         "standardize": d.one("lower_and_strip_punctuation", "lower", None),
     }
-    given |= {"output_sequence_length": 5} if mode == "int" else {"pad_to_max_tokens": d.often(0.5), "max_tokens": 20}
-    layer = L.TextVectorization(output_mode=mode, **given)
+    arguments |= (
+        {"output_sequence_length": 5} if mode == "int" else {"pad_to_max_tokens": d.often(0.5), "max_tokens": 20}
+    )
+    layer = L.TextVectorization(output_mode=mode, **arguments)
     if d.often(0.5) and mode != "tf_idf":
         layer.set_vocabulary(["red", "green", "blue", "red green", "fish"])
     else:
@@ -435,8 +447,12 @@ def text_vectorization(d: Draw, x: Any) -> Any:
 
 def random_fourier(d: Draw, of: tuple[Any, ...]) -> Any:
     """Random Fourier features."""
-    given = {"kernel_initializer": d.one("gaussian", "laplacian"), "scale": d.one(None, 2.0), "trainable": d.often(0.5)}
-    return L.experimental.RandomFourierFeatures(d.size(), **given)
+    arguments = {
+        "kernel_initializer": d.one("gaussian", "laplacian"),
+        "scale": d.one(None, 2.0),
+        "trainable": d.often(0.5),
+    }
+    return L.experimental.RandomFourierFeatures(d.size(), **arguments)
 
 
 def resized(d: Draw, of: tuple[Any, ...]) -> Any:
@@ -459,12 +475,12 @@ def dense_features(d: Draw, x: Any) -> Any:
 def sides(rank: int, class_name: str) -> Apply:
     """Padding or cropping."""
 
-    def made(d: Draw, of: tuple[Any, ...]) -> Any:
+    def build(d: Draw, of: tuple[Any, ...]) -> Any:
         pair = (d.size(0, 1), d.size(0, 2 if class_name == "ZeroPadding" else 1))
         amount = d.one(1, pair) if rank == 1 else d.one(1, (1, 0, 1)[:rank], (pair,) * rank)
         return getattr(L, f"{class_name}{rank}D")(amount)
 
-    return single(made)
+    return single(build)
 
 
 def reshaped(d: Draw, of: tuple[Any, ...]) -> Any:
@@ -484,44 +500,44 @@ def dropout(class_name: str, key: str = "rate", **more: Any) -> Apply:
 
 def recurrent_entries() -> dict[str, tuple[tuple[str, ...], Apply]]:
     """The recurrent layers and cells."""
-    found: dict[str, tuple[tuple[str, ...], Apply]] = {}
+    entries: dict[str, tuple[tuple[str, ...], Apply]] = {}
     for name in ("LSTM", "GRU", "SimpleRNN"):
-        found[name] = (("sequence",), rnn(name))
-        found[f"{name}Cell"] = (("sequence",), cell(name))
-    found["RNN"] = (("sequence",), single(stacked))
-    found["StackedRNNCells"] = (("sequence",), single(stacked))
-    found["Bidirectional"] = (("sequence",), single(bidirectional))
-    found["ConvLSTM1D"] = (("image",), conv_lstm(1))
-    found["ConvLSTM2D"] = (("volume",), conv_lstm(2))
-    return found
+        entries[name] = (("sequence",), rnn(name))
+        entries[f"{name}Cell"] = (("sequence",), cell(name))
+    entries["RNN"] = (("sequence",), single(stacked))
+    entries["StackedRNNCells"] = (("sequence",), single(stacked))
+    entries["Bidirectional"] = (("sequence",), single(bidirectional))
+    entries["ConvLSTM1D"] = (("image",), conv_lstm(1))
+    entries["ConvLSTM2D"] = (("volume",), conv_lstm(2))
+    return entries
 
 
 def spatial_entries() -> dict[str, tuple[tuple[str, ...], Apply]]:
     """The layers that exist for each number of axes."""
-    found: dict[str, tuple[tuple[str, ...], Apply]] = {}
+    entries: dict[str, tuple[tuple[str, ...], Apply]] = {}
     for rank, kind in ((1, "sequence"), (2, "image"), (3, "volume")):
         on = (kind,)
-        found[f"Conv{rank}D"] = (on, conv(rank))
-        found[f"Conv{rank}DTranspose"] = (on, conv_transpose(rank))
-        found[f"ZeroPadding{rank}D"] = (on, sides(rank, "ZeroPadding"))
-        found[f"Cropping{rank}D"] = (on, sides(rank, "Cropping"))
-        found[f"SpatialDropout{rank}D"] = (on, dropout(f"SpatialDropout{rank}D"))
+        entries[f"Conv{rank}D"] = (on, conv(rank))
+        entries[f"Conv{rank}DTranspose"] = (on, conv_transpose(rank))
+        entries[f"ZeroPadding{rank}D"] = (on, sides(rank, "ZeroPadding"))
+        entries[f"Cropping{rank}D"] = (on, sides(rank, "Cropping"))
+        entries[f"SpatialDropout{rank}D"] = (on, dropout(f"SpatialDropout{rank}D"))
         for how in ("Max", "Average"):
-            found[f"{how}Pooling{rank}D"] = (on, pooling(rank, how))
-            found[f"Global{how}Pooling{rank}D"] = (
+            entries[f"{how}Pooling{rank}D"] = (on, pooling(rank, how))
+            entries[f"Global{how}Pooling{rank}D"] = (
                 on,
                 plain(f"Global{how}Pooling{rank}D", keepdims=(False, False, True)),
             )
         if rank < 3:
-            found[f"DepthwiseConv{rank}D"] = (on, depthwise(rank))
-            found[f"SeparableConv{rank}D"] = (on, separable(rank))
-            found[f"LocallyConnected{rank}D"] = (on, local(rank))
-    found["UpSampling1D"] = (("sequence",), plain("UpSampling1D", size=(2, 3)))
-    found["UpSampling2D"] = (("image",), single(upsampling2d))
-    found["UpSampling3D"] = (("volume",), plain("UpSampling3D", size=(2, (1, 2, 1))))
-    found["Resizing"] = (("image",), single(resized))
-    found["CenterCrop"] = (("image",), plain("CenterCrop", height=(3, 4, 9), width=(3, 5)))
-    return found
+            entries[f"DepthwiseConv{rank}D"] = (on, depthwise(rank))
+            entries[f"SeparableConv{rank}D"] = (on, separable(rank))
+            entries[f"LocallyConnected{rank}D"] = (on, local(rank))
+    entries["UpSampling1D"] = (("sequence",), plain("UpSampling1D", size=(2, 3)))
+    entries["UpSampling2D"] = (("image",), single(upsampling2d))
+    entries["UpSampling3D"] = (("volume",), plain("UpSampling3D", size=(2, (1, 2, 1))))
+    entries["Resizing"] = (("image",), single(resized))
+    entries["CenterCrop"] = (("image",), plain("CenterCrop", height=(3, 4, 9), width=(3, 5)))
+    return entries
 
 
 def augmentation_entries() -> dict[str, tuple[tuple[str, ...], Apply]]:

@@ -70,7 +70,7 @@ def kind_of(x: Any) -> str:
 def operations(x: Any) -> dict[str, Any]:
     """Bare TensorFlow operations on a tensor, by name, as functions without arguments."""
     last = len(x.shape) - 1
-    found = {
+    layers = {
         "add": lambda: x + 1.5,
         "list_add": lambda: x + tf.constant(np.linspace(-1, 1, x.shape[-1]), x.dtype),
         "multiply": lambda: 2.0 * x,
@@ -109,7 +109,7 @@ def operations(x: Any) -> dict[str, Any]:
     }
     if last > 1:
         perm = [0, *range(2, last + 1), 1]
-        found |= {
+        layers |= {
             "slice": lambda: x[:, 1:],
             "step": lambda: x[:, ::2],
             "pick": lambda: x[:, -1],
@@ -124,12 +124,12 @@ def operations(x: Any) -> dict[str, Any]:
             "split": lambda: tf.add_n(tf.split(x, 2, axis=-1)),
         }
     if last == 3:
-        found |= {
+        layers |= {
             "resize": lambda: tf.image.resize(x, (5, 4)),
             "max_pool": lambda: tf.nn.max_pool2d(x, 2, 2, "VALID"),
             "space_to_depth": lambda: tf.nn.space_to_depth(x[:, :6, :6], 2),
         }
-    return found
+    return layers
 
 
 class Builder:
@@ -152,9 +152,9 @@ class Builder:
         """A layer, an operation, a block of layers, or one that is called twice."""
         d = self.d
         if d.often(0.2):
-            name, made = d.one(*operations(x).items())
+            name, layer = d.one(*operations(x).items())
             self.features.add(f"op:{name}")
-            return made()
+            return layer()
         if d.often(0.15):
             return self.block(x)
         if d.often(0.1):
@@ -266,16 +266,16 @@ class Builder:
         x = ends[0] if len(ends) == 1 else L.Concatenate()(ends)
         x = L.Dense(4, activation=d.one("relu", "tanh"))(x)
         heads = [self.head(x, name) for name in ("out_a", "out_b")[: d.one(1, 1, 2)]]
-        given: Any = inputs if len(inputs) > 1 or d.often(0.3) else inputs[0]
+        feed: Any = inputs if len(inputs) > 1 or d.often(0.3) else inputs[0]
         if d.often(0.2):
-            given = {tensor.name.split(":")[0]: tensor for tensor in inputs}
+            feed = {tensor.name.split(":")[0]: tensor for tensor in inputs}
             self.features.add("dict of inputs")
         result: Any = heads if len(heads) > 1 or d.often(0.2) else heads[0]
         if len(heads) > 1 and d.often(0.3):
             result = {"first": heads[0], "second": heads[1]}
             self.features.add("dict of outputs")
         self.features |= {f"{len(inputs)} inputs", f"{len(heads)} outputs"}
-        return keras.Model(given, result)
+        return keras.Model(feed, result)
 
     def head(self, x: Any, name: str) -> Any:
         """An output."""
@@ -313,10 +313,10 @@ def example(tensor: Any, d: Draw) -> Any:
         return np.array([d.one(*WORDS) for _ in range(int(np.prod(size)))]).reshape(size)
     if tensor.dtype.is_integer:
         return d.rng.integers(0, 12, size).astype(tensor.dtype.as_numpy_dtype)
-    found = d.rng.normal(0.0, 1.0, size).astype("float32")
+    values = d.rng.normal(0.0, 1.0, size).astype("float32")
     if len(size) == 3 and d.often(0.5):
-        found[0, -2:] = 0.0  # steps for a mask
-    return found
+        values[0, -2:] = 0.0  # steps for a mask
+    return values
 
 
 def every(model: Any) -> Iterator[Any]:
@@ -338,25 +338,25 @@ def optimizer(d: Draw) -> Any:
             schedules.PolynomialDecay(0.01, 10, 0.001),
             schedules.InverseTimeDecay(0.01, 5, 0.5),
         )
-    given = dict(d.one(*OPTIMIZERS[name]))
+    arguments = dict(d.one(*OPTIMIZERS[name]))
     if legacy:
-        given = {key: value for key, value in given.items() if key != "weight_decay"}
-        given |= {"decay": 0.01} if d.often(0.3) and isinstance(rate, float) else {}
-        return getattr(keras.optimizers.legacy, name)(rate, **given), f"legacy.{name}"
+        arguments = {key: value for key, value in arguments.items() if key != "weight_decay"}
+        arguments |= {"decay": 0.01} if d.often(0.3) and isinstance(rate, float) else {}
+        return getattr(keras.optimizers.legacy, name)(rate, **arguments), f"legacy.{name}"
     if d.often(0.15):
-        given |= d.one({"clipnorm": 1.0}, {"clipvalue": 0.5}, {"global_clipnorm": 1.0})
+        arguments |= d.one({"clipnorm": 1.0}, {"clipvalue": 0.5}, {"global_clipnorm": 1.0})
     if d.often(0.1):
-        given |= {"use_ema": True, "ema_momentum": 0.9}
-    return getattr(keras.optimizers, name)(rate, **given), name
+        arguments |= {"use_ema": True, "ema_momentum": 0.9}
+    return getattr(keras.optimizers, name)(rate, **arguments), name
 
 
 def compiled(model: Any, d: Draw) -> str:
     """Compiles a model; the name of the optimizer."""
-    made, name = optimizer(d)
+    instance, name = optimizer(d)
     losses = keras.losses
     loss = d.one("mse", "mae", "huber", losses.MeanSquaredError(), losses.LogCosh(), losses.Huber(0.5), "log_cosh")
     metrics = d.one(None, ["mae"], ["mse", keras.metrics.MeanAbsoluteError(name="off")], ["accuracy"])
-    model.compile(made, loss, metrics=metrics if len(model.outputs) == 1 else None)
+    model.compile(instance, loss, metrics=metrics if len(model.outputs) == 1 else None)
     return str(name)
 
 
@@ -394,7 +394,9 @@ def step_is_the_same(model: Any) -> bool:
 
 def finite(arrays: list[Any]) -> bool:
     """Whether all are numbers of a sensible size, and not all alike."""
-    return all(np.isfinite(one).all() and np.abs(one).max() < 1e4 for one in arrays) and any(np.ptp(a) for a in arrays)
+    return all(np.isfinite(array).all() and np.abs(array).max() < 1e4 for array in arrays) and any(
+        np.ptp(a) for a in arrays
+    )
 
 
 def made(seed: int, required: str, form: str, base: Path) -> dict[str, Any]:
@@ -413,8 +415,8 @@ def made(seed: int, required: str, form: str, base: Path) -> dict[str, Any]:
         raise ValueError("too large")
     randomize(model, d)
     inputs = [example(tensor, d) for tensor in model.inputs]
-    given: Any = dict(zip(model.input_names, inputs, strict=True)) if isinstance(model._nested_inputs, dict) else inputs
-    given = given if isinstance(given, dict) or len(inputs) > 1 or isinstance(model._nested_inputs, list) else inputs[0]
+    feed: Any = dict(zip(model.input_names, inputs, strict=True)) if isinstance(model._nested_inputs, dict) else inputs
+    feed = feed if isinstance(feed, dict) or len(inputs) > 1 or isinstance(model._nested_inputs, list) else inputs[0]
     record: dict[str, Any] = {f"x{number}": value for number, value in enumerate(inputs)}
     names = {type(layer).__name__ for layer in every(model)}
     if required.rpartition(".")[2] not in names:
@@ -423,25 +425,25 @@ def made(seed: int, required: str, form: str, base: Path) -> dict[str, Any]:
     targets: Any = None
     if form in ("h5", "keras") and d.often(0.6) and model.trainable_weights and policy == "float32":
         dtype["optimizer"] = compiled(model, d)
-        targets = [d.rng.normal(size=(SAMPLES, *shape(one))).astype("float32") for one in model.outputs]
+        targets = [d.rng.normal(size=(SAMPLES, *shape(output))).astype("float32") for output in model.outputs]
         nested: Any = tf.nest.pack_sequence_as(model._nested_outputs, targets) if len(targets) > 1 else targets[0]
         for _ in range(2):
-            model.train_on_batch(given, nested)
+            model.train_on_batch(feed, nested)
         dtype["step"] = step_is_the_same(model)
     files = saved(model, form, base)
-    outputs = [np.asarray(one) for one in tf.nest.flatten(again(model, form, base).predict(given, verbose=0))]
+    outputs = [np.asarray(output) for output in tf.nest.flatten(again(model, form, base).predict(feed, verbose=0))]
     if not finite(outputs):
         raise ValueError("outputs are no fit numbers")
     record |= {f"y{number}": value for number, value in enumerate(outputs)}
     if dtype["step"]:
-        model.train_on_batch(given, nested)
+        model.train_on_batch(feed, nested)
         record |= {f"t{number}": value for number, value in enumerate(targets)}
-        after = tf.nest.flatten(model.predict(given, verbose=0))
+        after = tf.nest.flatten(model.predict(feed, verbose=0))
         record |= {f"z{number}": np.asarray(value) for number, value in enumerate(after)}
     np.savez_compressed(base.with_suffix(".npz"), **record)
-    told = {"name": base.name, "seed": seed, "form": form, **files, "required": required, **dtype, "policy": policy}
-    dict_names = model.input_names if isinstance(given, dict) else None
-    return {**told, "inputs": dict_names, "classes": sorted(names), "features": sorted(builder.features)}
+    facts = {"name": base.name, "seed": seed, "form": form, **files, "required": required, **dtype, "policy": policy}
+    dict_names = model.input_names if isinstance(feed, dict) else None
+    return {**facts, "inputs": dict_names, "classes": sorted(names), "features": sorted(builder.features)}
 
 
 def one(seed: int, required: str, form: str, base: Path, failed: dict[str, list[str]]) -> dict[str, Any] | None:
@@ -475,10 +477,10 @@ def main() -> None:
     for number in range(options.count):
         required, form = order[number % len(order)], FORMS[int(rng.integers(len(FORMS)))]
         base = options.out / f"m{number:03}_{required.rpartition('.')[2]}"
-        found = one(1000 * (options.seed * 1000 + number), required, form, base, failed)
-        if found is not None:
-            entries.append(found)
-            sys.stdout.write(f"{found['name']} {form} {found['optimizer']}\n")
+        facts = one(1000 * (options.seed * 1000 + number), required, form, base, failed)
+        if facts is not None:
+            entries.append(facts)
+            sys.stdout.write(f"{facts['name']} {form} {facts['optimizer']}\n")
         else:
             sys.stdout.write(f"{base.name} failed: {failed[required][-1]}\n")
         manifest = {

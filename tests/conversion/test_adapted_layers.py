@@ -20,12 +20,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # of
 
 def converted(class_name: str, version: str, **arguments: Any) -> tuple[dict[str, Any], Journal]:
     """The arguments of a layer of Keras 2 in the words of Keras 3, which builds it."""
-    held = {"class_name": class_name, "config": {"name": "layer", "batch_input_shape": [None, 1], **arguments}}
+    inner = {"class_name": class_name, "config": {"name": "layer", "batch_input_shape": [None, 1], **arguments}}
     journal = Journal()
-    config = {"class_name": "Sequential", "config": {"name": "m", "layers": [held]}}
-    found = rewrite(of_generation(config, Generation.KERAS_2), journal, origin=Origin(version)).config
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": [inner]}}
+    new_config = rewrite(of_generation(config, Generation.KERAS_2), journal, origin=Origin(version)).config
     assert not journal.refusals
-    return found["config"]["layers"][-1]["config"], journal
+    return new_config["config"]["layers"][-1]["config"], journal
 
 
 def test_bins_of_tensorflow_2_4() -> None:
@@ -43,11 +43,13 @@ def test_bins_of_later_ones() -> None:
     assert config["bin_boundaries"] == [0.0, 1.0]
 
 
-@pytest.mark.parametrize(("salt", "kept"), [([0xDECAFCAFFE] * 2, None), ([137, 42], [137, 42]), (None, None)], ids=str)
-def test_salt(salt: Any, kept: Any) -> None:
+@pytest.mark.parametrize(
+    ("salt", "expected"), [([0xDECAFCAFFE] * 2, None), ([137, 42], [137, 42]), (None, None)], ids=str
+)
+def test_salt(salt: Any, expected: Any) -> None:
     """The salt that TensorFlow 2.3 to 2.5 write for none is none; whole numbers are of a type that holds them."""
     config, _ = converted("Hashing", "2.4.0", dtype="float32", num_bins=7, salt=salt)
-    assert (config["salt"], config["dtype"]) == (kept, "int64")
+    assert (config["salt"], config["dtype"]) == (expected, "int64")
     keras().layers.Hashing.from_config(config)
 
 

@@ -104,8 +104,8 @@ def test_converts_and_loads(case: str, tmp_path: Path) -> None:
     source = legacy(tmp_path / "old.h5", *layers, shape=shape)
     assert convert(source, tmp_path / "new.keras").proved
     model = keras().models.load_model(tmp_path / "new.keras")
-    given = np.ones([size or 2 for size in shape], "float32")
-    assert np.isfinite(model.predict(given, batch_size=shape[0] or 2, verbose=0)).all()
+    values = np.ones([size or 2 for size in shape], "float32")
+    assert np.isfinite(model.predict(values, batch_size=shape[0] or 2, verbose=0)).all()
     with h5py.File(source) as file:
         stored: list[np.ndarray] = []
         file["model_weights"].visititems(
@@ -160,7 +160,7 @@ def graph(*layers: tuple[str, dict[str, Any], list[str]]) -> dict[str, Any]:
     """The config of a Functional model of Keras 2: class, arguments, and the layers before; the last one ends it."""
     entries = []
     for at, (name, config, before) in enumerate(layers):
-        nodes = [[[one, 0, 0, {}] for one in before]] if before else []
+        nodes = [[[name, 0, 0, {}] for name in before]] if before else []
         entries.append(
             {"class_name": name, "name": f"l{at}", "config": {"name": f"l{at}", **config}, "inbound_nodes": nodes}
         )
@@ -186,8 +186,8 @@ def test_a_layer_that_merges_one_tensor(name: str, tmp_path: Path) -> None:
     layers: list[Layer] = [("InputLayer", {}, {}), (name, {}, {})]
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), config=graph(start, (name, {}, ["l0"])))
     convert(source, tmp_path / "new.keras")
-    found = keras().models.load_model(tmp_path / "new.keras").predict(np.eye(3), verbose=0)
-    np.testing.assert_array_equal(found, np.eye(3))
+    outputs = keras().models.load_model(tmp_path / "new.keras").predict(np.eye(3), verbose=0)
+    np.testing.assert_array_equal(outputs, np.eye(3))
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "mean_squared_error", "categorical_crossentropy"])

@@ -48,9 +48,9 @@ def test_an_expression_computes_the_same(source: str) -> None:
     scope: dict[str, Any] = {}
     exec(source, scope)
     values = np.random.default_rng(1).normal(size=(3, 4, 5)) + 3
-    found = computed([CODE["3.12"][source], None, None])
+    output = computed([CODE["3.12"][source], None, None])
     expected = scope["f"](values.copy())
-    np.testing.assert_array_equal(eval(str(found), {"x": values, "y": values}), expected)
+    np.testing.assert_array_equal(eval(str(output), {"x": values, "y": values}), expected)
 
 
 TOLD = (
@@ -98,12 +98,12 @@ def test_the_forms_of_keras(python: str) -> None:
     code = CODE[python]["f = lambda x: x / 127.5 - 1.0"]
     raw = base64.b64decode(code).decode("raw_unicode_escape")
     lines = base64.encodebytes(base64.b64decode(code)).decode()
-    for one in (code, raw, lines):
+    for form in (code, raw, lines):
         for function in (
-            one,
-            [one, None, None],
-            {"class_name": "__lambda__", "config": {"value": [one, None, None]}},
-            {"class_name": "__lambda__", "config": {"code": one, "defaults": None, "closure": None}},
+            form,
+            [form, None, None],
+            {"class_name": "__lambda__", "config": {"value": [form, None, None]}},
+            {"class_name": "__lambda__", "config": {"code": form, "defaults": None, "closure": None}},
         ):
             assert computed(function) == "x / 127.5 - 1.0"
 
@@ -185,9 +185,9 @@ def mutants(raw: bytes, seed: int) -> Iterator[bytes]:
         yield bytes(changed)
 
 
-def harmless(found: str | None) -> bool:
+def harmless(expression: str | None) -> bool:
     """Whether there is no expression, or one that can be shown."""
-    return found is None or (found.isprintable() and 0 < len(found) <= 200)
+    return expression is None or (expression.isprintable() and 0 < len(expression) <= 200)
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -231,19 +231,21 @@ def test_a_layer(generation: Generation) -> None:
         code if generation is Generation.KERAS_2 else {"class_name": "__lambda__", "config": {"value": code}}
     )
     config = model(("z", {"function": function, "function_type": "lambda", "arguments": {"scale": 0.5}}))
-    found = rewrite(of_generation(config, generation), Journal(), Options(), Origin("2.2.4"))
-    assert [one.computes for one in found.without_function] == ["x[0] + x[1] * scale (scale=0.5)"]
+    rewritten = rewrite(of_generation(config, generation), Journal(), Options(), Origin("2.2.4"))
+    assert [unfilled.computes for unfilled in rewritten.without_function] == ["x[0] + x[1] * scale (scale=0.5)"]
 
 
 def test_a_refusal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Of convert and of check says what the code computes; weights alone need a function that does so."""
     path = FIXTURES / "old_layers" / "keras2.2" / "refused_lambda.h5"
-    told = (
+    reason = (
         "a Lambda layer that computes x * 2; --replace twice=package.module:function puts a function of yours in place"
     )
-    assert [(one.where, one.what) for one in plan(path, tmp_path / "new.keras").refusals] == [("twice", told)]
+    assert [(refusal.where, refusal.what) for refusal in plan(path, tmp_path / "new.keras").refusals] == [
+        ("twice", reason)
+    ]
     with pytest.raises(SystemExit):
         main(["check", str(path)])
-    assert told in capsys.readouterr().out
+    assert reason in capsys.readouterr().out
     [need] = plan(path, tmp_path / "new.weights.h5").needs
     assert need.what == "the function of this Lambda, which computes x * 2, in the model that the weights are for"

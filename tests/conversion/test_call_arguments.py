@@ -35,7 +35,7 @@ def test_initial_states_are_passed_by_name(class_name: str, inputs: list[Tensor]
     """What older Keras had among the inputs of a recurrent layer."""
     call, journal = today(class_name, Call((inputs,)))
     assert (call.args, call.kwargs) == ((X,), {"initial_state": state})
-    assert [one.edit.name for one in journal.edits] == ["states-by-name"]
+    assert [applied.edit.name for applied in journal.edits] == ["states-by-name"]
 
 
 def test_constants_are_refused() -> None:

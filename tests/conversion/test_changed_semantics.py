@@ -42,9 +42,9 @@ def test_lookups_that_count_give_floats(name: str, mode: str) -> None:
     config |= {"split": "whitespace", "standardize": None, "ngrams": None} if name == "TextVectorization" else {}
     shape = (None, 1)
     model = sequential((name, config), ("Activation", {"activation": "sigmoid"}), dtype=kind, shape=shape)
-    found = np.asarray(model(keras().ops.convert_to_tensor(np.array([[words[1]]]))))
-    assert found.dtype == "float32"
-    assert np.isclose(found, 1 / (1 + np.exp(-1))).sum() == 1
+    output = np.asarray(model(keras().ops.convert_to_tensor(np.array([[words[1]]]))))
+    assert output.dtype == "float32"
+    assert np.isclose(output, 1 / (1 + np.exp(-1))).sum() == 1
     assert model.predict(keras().ops.convert_to_tensor(np.array([[words[1]]])), verbose=0).dtype == "float32"
 
 
@@ -54,9 +54,9 @@ def test_discretization_sees_numbers_as_they_are(dtype: str, mode: str) -> None:
     """Keras 3 would cast them to integers first, where that is the type of the layer."""
     config = {"bin_boundaries": [-1.0, 0.0, 0.5], "output_mode": mode, "epsilon": 0.01, "dtype": dtype}
     model = sequential(("Discretization", config))
-    found = model.predict(np.array([[-0.4, 0.2, 0.7]], "float32"), verbose=0)
+    outputs = model.predict(np.array([[-0.4, 0.2, 0.7]], "float32"), verbose=0)
     wanted = {"int": [[1, 2, 3]], "one_hot": [np.eye(4)[1:]], "multi_hot": [[0, 1, 1, 1]]}
-    np.testing.assert_array_equal(found, wanted[mode])
+    np.testing.assert_array_equal(outputs, wanted[mode])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_middle_layer_is_built_by_what_comes_before_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("class_name", "config", "version", "theano", "told"),
+    ("class_name", "config", "version", "theano", "reason"),
     [
         ("ReLU", {"threshold": -0.5}, "2.2.4", False, "below zero"),
         ("ConvLSTM2D", {"strides": [2, 2], "dilation_rate": [2, 2]}, "2.2.4", False, "together"),
@@ -103,12 +103,14 @@ def test_a_middle_layer_is_built_by_what_comes_before_it() -> None:
         ("UpSampling2D", {"interpolation": "nearest"}, "2.2.4", True, None),
     ],
 )
-def test_what_is_refused(class_name: str, config: dict[str, Any], version: str, theano: bool, told: str | None) -> None:
+def test_what_is_refused(
+    class_name: str, config: dict[str, Any], version: str, theano: bool, reason: str | None
+) -> None:
     """What Keras 3 does not take, or computes otherwise."""
     args, journal = Args(class_name, {"name": "layer", **config}), Journal()
     with_old_meaning(args, Site("layer", args, None, Origin(version, theano)), journal)
-    assert [told in refusal.what for refusal in journal.refusals if told] == ([True] if told else [])
-    assert bool(journal.refusals) == bool(told)
+    assert [reason in refusal.what for refusal in journal.refusals if reason] == ([True] if reason else [])
+    assert bool(journal.refusals) == bool(reason)
 
 
 @pytest.mark.parametrize(
@@ -117,5 +119,5 @@ def test_what_is_refused(class_name: str, config: dict[str, Any], version: str, 
 def test_the_dilation_of_a_transposed_convolution(version: str, theano: bool, left: int) -> None:
     """Keras of many backends took it up to 2.2.2, and did nothing with it; 2.2.3 and 2.2.4 dilate."""
     args = Args("Conv2DTranspose", {"name": "layer", "dilation_rate": 2, "kernel_size": 3, "strides": 1})
-    found = with_old_meaning(args, Site("layer", args, None, Origin(version, theano)), Journal())
-    assert found["dilation_rate"] == left
+    config = with_old_meaning(args, Site("layer", args, None, Origin(version, theano)), Journal())
+    assert config["dilation_rate"] == left

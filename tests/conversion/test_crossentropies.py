@@ -35,11 +35,11 @@ TAILS: dict[str, Any] = {
 
 def by_probabilities(loss: str, answer: np.ndarray) -> float:
     """A loss by what came out of the model, as backend/tensorflow_backend.py of Keras 2.2.4 works it out."""
-    given = answer.astype("float64")
+    probabilities = answer.astype("float64")
     if loss == "binary_crossentropy":
-        return float(np.mean(-(TARGETS * np.log(given) + (1 - TARGETS) * np.log(1 - given))))
-    given = given / given.sum(-1, keepdims=True)
-    return float(np.mean(-(TARGETS * np.log(given)).sum(-1)))
+        return float(np.mean(-(TARGETS * np.log(probabilities) + (1 - TARGETS) * np.log(1 - probabilities))))
+    probabilities = probabilities / probabilities.sum(-1, keepdims=True)
+    return float(np.mean(-(TARGETS * np.log(probabilities)).sum(-1)))
 
 
 def compiled(path: Path, layers: list[Layer], loss: Any, version: str) -> Path:
@@ -54,7 +54,7 @@ def compiled(path: Path, layers: list[Layer], loss: Any, version: str) -> Path:
 def test_keras_3_measures_as_before_or_convert_says_so(loss: str, activation: str, tail: str, tmp_path: Path) -> None:
     """What Keras 3 measures of a converted model is what the old one did, exactly where nothing is said to be lost."""
     source = compiled(tmp_path / "old.h5", TAILS[tail](activation), loss, "2.2.4")
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     model = keras().models.load_model(tmp_path / "new.keras")
     model.run_eagerly = True
     measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])
@@ -63,7 +63,7 @@ def test_keras_3_measures_as_before_or_convert_says_so(loss: str, activation: st
 
 
 @pytest.mark.parametrize(
-    ("activation", "loss", "version", "said"),
+    ("activation", "loss", "version", "is_loss"),
     [
         ("softmax", "binary_crossentropy", "1.2.2", True),
         ("softmax", "binary_crossentropy", "2.2.4-tf", True),
@@ -81,16 +81,16 @@ def test_keras_3_measures_as_before_or_convert_says_so(loss: str, activation: st
     ],
 )
 def test_what_carries_its_logits_since_tensorflow_2_3(
-    activation: str, loss: Any, version: str, said: bool, tmp_path: Path
+    activation: str, loss: Any, version: str, is_loss: bool, tmp_path: Path
 ) -> None:
     """Only Keras before 2.4 took what came out, of which the loss is another."""
     source = compiled(tmp_path / "old.h5", [dense(2, 3, activation=activation)], loss, version)
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
-    assert any("for logits" in what for what in lost) == said, lost
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert any("for logits" in loss for loss in lost) == is_loss, lost
 
 
 @pytest.mark.parametrize(
-    ("activation", "loss", "from_logits", "said"),
+    ("activation", "loss", "from_logits", "words"),
     [  # measured of genuine 2.15 and of Keras 3
         ("sigmoid", "BinaryFocalCrossentropy", True, "another number"),  # 0.72747 and 0.30738
         ("sigmoid", "BinaryFocalCrossentropy", False, ""),
@@ -102,33 +102,33 @@ def test_what_carries_its_logits_since_tensorflow_2_3(
         ("linear", "CategoricalFocalCrossentropy", True, ""),
     ],
 )
-def test_focal_crossentropies(activation: str, loss: str, from_logits: bool, said: str, tmp_path: Path) -> None:
+def test_focal_crossentropies(activation: str, loss: str, from_logits: bool, words: str, tmp_path: Path) -> None:
     """A focal crossentropy differs of probabilities that are said to be logits, and of numbers beyond 0 and 1."""
     entry = {"class_name": loss, "config": {"from_logits": from_logits}}
     source = compiled(tmp_path / "old.h5", [dense(2, 3, activation=activation)], entry, "2.15.0")
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
-    assert (len(lost) == 1 and said in lost[0]) if said else not lost, lost
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert (len(lost) == 1 and words in lost[0]) if words else not lost, lost
 
 
-@pytest.mark.parametrize(("reduction", "said"), [("none", True), ("sum", False), ("auto", False)])
-def test_a_loss_of_each_sample(reduction: str, said: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("reduction", "is_loss"), [("none", True), ("sum", False), ("auto", False)])
+def test_a_loss_of_each_sample(reduction: str, is_loss: bool, tmp_path: Path) -> None:
     """Keras 3 takes the mean of a loss of each sample; measured of genuine 2.15: 1.38248, where Keras 3 has 1.32582."""
     entry = {"class_name": "BinaryCrossentropy", "config": {"reduction": reduction}}
     source = compiled(tmp_path / "old.h5", [dense(2, 3, activation="sigmoid")], entry, "2.15.0")
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
-    assert any("reduction 'none'" in what for what in lost) == bool(lost) == said, lost
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert any("reduction 'none'" in loss for loss in lost) == bool(lost) == is_loss, lost
 
 
-@pytest.mark.parametrize(("layer", "said"), [("Dropout", True), ("GaussianDropout", False), ("Reshape", False)])
+@pytest.mark.parametrize(("layer", "is_loss"), [("Dropout", True), ("GaussianDropout", False), ("Reshape", False)])
 @pytest.mark.parametrize("version", ["2.4.0", "2.15.0"])
-def test_what_hands_on_its_logits_since_tensorflow_2_3(layer: str, said: bool, version: str, tmp_path: Path) -> None:
+def test_what_hands_on_its_logits_since_tensorflow_2_3(layer: str, is_loss: bool, version: str, tmp_path: Path) -> None:
     """A Dropout of Keras 2.4 to 2.15 gave out a copy, of which the loss took what it is; measured of genuine 2.15:
     1.35405 for a Dropout and 1.24936 for a GaussianDropout, where Keras 3 has 1.24936 for both."""
     config = {"target_shape": [2]} if layer == "Reshape" else {"rate": 0.3}
     layers: list[Layer] = [dense(2, 3, activation="softmax"), (layer, config, {})]
     source = compiled(tmp_path / "old.h5", layers, "binary_crossentropy", version)
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
-    assert any("for logits when it evaluates" in what for what in lost) == said, lost
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert any("for logits when it evaluates" in loss for loss in lost) == is_loss, lost
 
 
 @pytest.mark.parametrize(("version", "added"), [("2.2.4", 0.0), ("2.2.4-tf", 1e-7), ("2.15.0", 1e-7)])
@@ -137,7 +137,7 @@ def test_answers_beyond_0_and_1(version: str, added: float, activation: str, tmp
     """TensorFlow's Keras 2 cut answers and added the number that it cut by (`binary_crossentropy` of
     keras/src/backend.py, 2.15); Keras 3 measures the same exactly where nothing is said to be lost."""
     source = compiled(tmp_path / "old.h5", [dense(2, 3, activation=activation)], "binary_crossentropy", version)
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     model = keras().models.load_model(tmp_path / "new.keras")
     model.run_eagerly = True
     measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])
@@ -150,7 +150,7 @@ def test_answers_beyond_0_and_1(version: str, added: float, activation: str, tmp
 
 
 @pytest.mark.parametrize(
-    ("loss", "version", "said"),
+    ("loss", "version", "is_loss"),
     [
         ("binary_crossentropy", "2.4.0", True),  # measured of genuine 2.4 and 2.6: 0.86788, where Keras 3 has 0.74661
         ("binary_crossentropy", "2.13.1", True),
@@ -160,11 +160,11 @@ def test_answers_beyond_0_and_1(version: str, added: float, activation: str, tmp
         ({"class_name": "CategoricalCrossentropy", "config": {"from_logits": True}}, "2.15.0", False),
     ],
 )
-def test_layer_softmax(loss: Any, version: str, said: bool, tmp_path: Path) -> None:
+def test_layer_softmax(loss: Any, version: str, is_loss: bool, tmp_path: Path) -> None:
     """What comes out of the layer Softmax carries what went in since Keras 2.14 alone."""
     source = compiled(tmp_path / "old.h5", [dense(2, 3), ("Softmax", {"axis": -1}, {})], loss, version)
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
-    assert any("for logits" in what for what in lost) == said, lost
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert any("for logits" in loss for loss in lost) == is_loss, lost
 
 
 @pytest.mark.parametrize(

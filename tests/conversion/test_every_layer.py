@@ -67,11 +67,11 @@ def loaded(path: Path) -> Any:
 
 def predicted(model: Any, names: list[str], inputs: list[np.ndarray], chosen: set[str]) -> dict[str, np.ndarray]:
     """Outputs in a graph: called eagerly, TensorFlow adds biases wrongly to strided convolutions of channels first."""
-    kept = [at for at, name in enumerate(names) if name in chosen]
-    entries = [model.get_layer(f"{names[at]}_in0").output for at in kept]
-    given = [inputs[[one.name for one in model.inputs].index(entry.name)] for entry in entries]
-    found = keras().Model(entries, [model.outputs[at] for at in kept]).predict(given, verbose=0)
-    return {names[at]: value for at, value in zip(kept, found, strict=True)}
+    positions = [at for at, name in enumerate(names) if name in chosen]
+    entries = [model.get_layer(f"{names[at]}_in0").output for at in positions]
+    feed = [inputs[[tensor.name for tensor in model.inputs].index(entry.name)] for entry in entries]
+    outputs = keras().Model(entries, [model.outputs[at] for at in positions]).predict(feed, verbose=0)
+    return {names[at]: value for at, value in zip(positions, outputs, strict=True)}
 
 
 @pytest.fixture(scope="module", params=WRITERS)
@@ -83,9 +83,9 @@ def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_predicts_what_old_keras_did(converted: Converted) -> None:
     """Each layer by itself; what is told as a guess may be wrong."""
     wrong = {
-        name: "other shape" if found.shape != wanted.shape else float(np.abs(found - wanted).max())
-        for name, (found, wanted) in converted.pairs.items()
-        if found.shape != wanted.shape or not np.allclose(found, wanted, rtol=2e-5, atol=5e-6)
+        name: "other shape" if output.shape != wanted.shape else float(np.abs(output - wanted).max())
+        for name, (output, wanted) in converted.pairs.items()
+        if output.shape != wanted.shape or not np.allclose(output, wanted, rtol=2e-5, atol=5e-6)
     }
     guessed = {guess.where for guess in converted.result.guesses}
     assert wrong.keys() <= guessed
@@ -107,8 +107,8 @@ def test_the_order_of_axes_is_told_by_the_layers_beside(tmp_path: Path) -> None:
     result = convert(unpacked(name, tmp_path), tmp_path / "new.keras")
     assert not any("order of its axes" in guess.what for guess in result.guesses)
     with np.load(FOLDER / f"{name}.npz") as arrays:
-        found = keras().models.load_model(tmp_path / "new.keras").predict(arrays["x0"], verbose=0)
-        np.testing.assert_allclose(found, arrays["y0"], rtol=2e-5, atol=5e-6)
+        outputs = keras().models.load_model(tmp_path / "new.keras").predict(arrays["x0"], verbose=0)
+        np.testing.assert_allclose(outputs, arrays["y0"], rtol=2e-5, atol=5e-6)
 
 
 def test_a_weight_that_does_not_fit_its_slot_is_refused(tmp_path: Path) -> None:

@@ -51,9 +51,9 @@ def loaded(config: Any, **objects: Any) -> Any:
     return keras().saving.deserialize_keras_object(copy.deepcopy(config), custom_objects=objects)
 
 
-def activation_of(made: Any) -> Any:
+def activation_of(model: Any) -> Any:
     """The activation of the last layer of a model, in whatever holds it."""
-    layer = made.layers[-1]
+    layer = model.layers[-1]
     layer = getattr(layer, "forward_layer", getattr(layer, "layer", layer))
     return getattr(layer, "cell", layer).activation
 
@@ -87,17 +87,17 @@ def test_an_own_activation_is_looked_up(class_name: str, wrapper: str, name: str
     inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [layer]}}
     config, journal = rewritten(model(inner if wrapper == "nested" else layer), "2.2.4")
     if wrapper == "Bidirectional" and name in ("gelu", "leaky_relu"):
-        assert [one.where for one in journal.refusals] == ["outer"]  # Keras 3 would put its own in its place
+        assert [refusal.where for refusal in journal.refusals] == ["outer"]  # Keras 3 would put its own in its place
         return
     assert not journal.refusals
-    assert [one.where for one in journal.needs] == [name]
+    assert [need.where for need in journal.needs] == [name]
     assert f'custom_objects={{"{name}": ' in journal.needs[0].what
     function = mine(name)
     if ">" in name:  # Keras 3 writes the name that a function is registered under
         keras().saving.register_keras_serializable("mine", "act")(function)
-    made = loaded(config, **{name: function})
+    new_model = loaded(config, **{name: function})
     keras().saving.get_custom_objects().pop(name, None)
-    assert activation_of(made.layers[-1] if wrapper == "nested" else made) is function
+    assert activation_of(new_model.layers[-1] if wrapper == "nested" else new_model) is function
     with pytest.raises((TypeError, ValueError)):
         loaded(config)
 
@@ -107,7 +107,7 @@ def test_an_own_activation_is_looked_up(class_name: str, wrapper: str, name: str
 def test_a_function_without_a_name(key: str, name: str) -> None:
     """Is refused: the file does not hold its code, and nothing could look it up."""
     _, journal = rewritten(model({"class_name": "Dense", "config": {"name": "d", "units": 2, key: name}}), "2.2.4")
-    assert [one.where for one in journal.refusals] == ["d"]
+    assert [refusal.where for refusal in journal.refusals] == ["d"]
     assert name in journal.refusals[0].what
 
 
@@ -128,18 +128,18 @@ class Own:
 
 
 @pytest.mark.parametrize("key", ["bias_initializer", "bias_regularizer", "bias_constraint", "activity_regularizer"])
-@pytest.mark.parametrize("stated", ["own", "pkg>own", {"class_name": "Own", "config": {"rate": 0.25}}])
+@pytest.mark.parametrize("own_object", ["own", "pkg>own", {"class_name": "Own", "config": {"rate": 0.25}}])
 @pytest.mark.parametrize("version", ["2.0.9", "2.2.4", "2.2.4-tf", "2.15.0"])
-def test_own_objects(key: str, stated: Any, version: str) -> None:
+def test_own_objects(key: str, own_object: Any, version: str) -> None:
     """Functions by name and objects of a class are found under the name that is said, which is said once."""
-    layers = [{"class_name": "Dense", "config": {"name": name, "units": 2, key: stated}} for name in "ab"]
+    layers = [{"class_name": "Dense", "config": {"name": name, "units": 2, key: own_object}} for name in "ab"]
     config, journal = rewritten(model(*layers), version)
-    name = stated if isinstance(stated, str) else "Own"
-    assert [one.where for one in journal.needs] == [name]
+    name = own_object if isinstance(own_object, str) else "Own"
+    assert [need.where for need in journal.needs] == [name]
     function = mine(name)
-    made = loaded(config, **{name: Own if name == "Own" else function})
-    found = getattr(made.layers[-1], key)
-    assert found is function if isinstance(stated, str) else found.rate == 0.25
+    new_model = loaded(config, **{name: Own if name == "Own" else function})
+    value = getattr(new_model.layers[-1], key)
+    assert value is function if isinstance(own_object, str) else value.rate == 0.25
     with pytest.raises((TypeError, ValueError)):
         loaded(config)
 
@@ -177,10 +177,10 @@ def test_names_before_their_time(version: str | None, name: str, outcome: str) -
     """Are the author's: asked for where the name stands for several functions, a guess where it stands for one."""
     layer = {"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": name}}
     config, journal = rewritten(model(layer), version)
-    found = config["config"]["layers"][-1]["config"]["activation"]
-    assert (found == name) == (outcome != "own")
+    activation = config["config"]["layers"][-1]["config"]["activation"]
+    assert (activation == name) == (outcome != "own")
     assert len(journal.guesses) == (outcome == "guess")
-    assert [one.where for one in journal.needs] == ([name] if outcome == "own" else [])
+    assert [need.where for need in journal.needs] == ([name] if outcome == "own" else [])
     config, journal = rewritten(model(layer), version, name)
     assert config["config"]["layers"][-1]["config"]["activation"] == name
     assert not journal.needs
@@ -197,8 +197,8 @@ def test_the_table_is_of_what_keras_3_has() -> None:
 
 def test_what_keras_writes_as_its_own() -> None:
     """A function of such a name is lost where Keras 3 writes it."""
-    kept = {name for name in KNOWN if name not in vars(keras().src.activations)}
-    assert KNOWN - kept == _WRITTEN_AS_OWN
+    names = {name for name in KNOWN if name not in vars(keras().src.activations)}
+    assert KNOWN - names == _WRITTEN_AS_OWN
 
 
 def test_versions() -> None:
@@ -214,8 +214,8 @@ def test_versions() -> None:
 @pytest.mark.parametrize("module", [{}, {"module": "keras.layers", "registered_name": None}])
 def test_a_layer_as_activation(module: dict[str, Any]) -> None:
     """Is rewritten as layers are."""
-    stated = {**module, "class_name": "LeakyReLU", "config": {"name": "l", "alpha": {"type": "ndarray", "value": 0.25}}}
-    layer = {"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": stated}}
+    entry = {**module, "class_name": "LeakyReLU", "config": {"name": "l", "alpha": {"type": "ndarray", "value": 0.25}}}
+    layer = {"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": entry}}
     config, journal = rewritten(model(layer), "2.3.0-tf")
     assert activation_of(loaded(config)).negative_slope == 0.25
     assert not journal.needs
@@ -227,11 +227,11 @@ def test_layers_before_their_time() -> None:
     wrapped = {"class_name": "TimeDistributed", "config": {"name": "outer", "layer": own}}
     inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [own, wrapped]}}
     config = marked(model(inner), "2.2.4")
-    made, journal = rewritten(config, "2.2.4")
-    layers = made["config"]["layers"][-1]["config"]["layers"]
+    new_config, journal = rewritten(config, "2.2.4")
+    layers = new_config["config"]["layers"][-1]["config"]["layers"]
     for layer in (layers[0], layers[1]["config"]["layer"]):
         assert (layer["module"], layer["registered_name"]) == (None, "Attention")
-    assert [one.where for one in journal.needs] == ["Attention"]
+    assert [need.where for need in journal.needs] == ["Attention"]
     assert marked(model(inner), "2.2.4-tf") == model(inner)
     assert marked(model(inner)) == model(inner)
 
@@ -263,7 +263,7 @@ def test_losses_and_metrics_before_their_time(version: str, settings: dict[str, 
     """Are the author's, so that they are lost and never those that Keras 3 has under these names."""
     journal = Journal()
     optimizer = {"class_name": "SGD", "config": {"lr": 0.1, "momentum": 0.0, "decay": 0.0, "nesterov": False}}
-    found = compile_config({"optimizer_config": optimizer, **settings}, version, [("y", "y")], journal)
-    assert found is not None
-    assert [one.what for one in journal.losses if lost and one.what.startswith(lost)] or not lost
+    new_settings = compile_config({"optimizer_config": optimizer, **settings}, version, [("y", "y")], journal)
+    assert new_settings is not None
+    assert [loss.what for loss in journal.losses if lost and loss.what.startswith(lost)] or not lost
     assert bool(journal.losses) == bool(lost)

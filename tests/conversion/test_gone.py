@@ -24,11 +24,11 @@ FUNCTION = "merge_function"
 
 def names() -> list[tuple[str, str]]:
     """Each writer with each of its models."""
-    found = []
+    cases = []
     for path in sorted(FOLDER.glob("*.zip")):
         with zipfile.ZipFile(path) as archive:
-            found += [(path.stem, name.removesuffix(".h5")) for name in archive.namelist()]
-    return found
+            cases += [(path.stem, name.removesuffix(".h5")) for name in archive.namelist()]
+    return cases
 
 
 MASKED = [pair for pair in names() if pair[1].startswith("mask_refused")]
@@ -52,9 +52,9 @@ def check(model: Any, writer: str, name: str) -> None:
     with np.load(FOLDER / f"{writer}.npz") as arrays:
         own = {key.rpartition("/")[2]: arrays[key] for key in arrays.files if key.startswith(f"{name}/")}
     inputs = numbered(own, "x")
-    found = np.asarray(model(inputs if len(inputs) > 1 else inputs[0]))
-    assert found.shape == own["y0"].shape
-    np.testing.assert_allclose(found, own["y0"], rtol=1e-5, atol=5e-6)
+    output = np.asarray(model(inputs if len(inputs) > 1 else inputs[0]))
+    assert output.shape == own["y0"].shape
+    np.testing.assert_allclose(output, own["y0"], rtol=1e-5, atol=5e-6)
 
 
 @pytest.mark.filterwarnings("ignore:.*destroy the mask")  # what Keras says of models, too, whose layers hand it on
@@ -89,9 +89,9 @@ def test_weights_alone(writer: str, name: str, tmp_path: Path) -> None:
 def test_the_plan_says_what_became_of_a_merge(tmp_path: Path) -> None:
     """That branches are a graph, and of what classes."""
     result = plan(unpacked("keras1.2-theano", "merge_cos", tmp_path), tmp_path / "new.keras")
-    told = {applied.edit.name: applied.detail for applied in result.edits}
-    assert "unfold-merge" in told
-    assert told["replace-layer"].startswith("Merge by three Dot layers")
+    details = {applied.edit.name: applied.detail for applied in result.edits}
+    assert "unfold-merge" in details
+    assert details["replace-layer"].startswith("Merge by three Dot layers")
 
 
 @pytest.mark.parametrize("writer", sorted({writer for writer, name in names() if name == FUNCTION}))
@@ -154,22 +154,22 @@ def first(config: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "told"),
+    ("name", "changes", "reason"),
     [
         ("local1d", {"batch_input_shape": [None, None, 3]}, "sizes are not known"),
         ("local1d", {"kernel_size": [15]}, "too large"),
     ],
 )
-def test_what_local_layers_cannot_be(name: str, changes: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_what_local_layers_cannot_be(name: str, changes: dict[str, Any], reason: str, tmp_path: Path) -> None:
     """Without the sizes of the input, or with windows that would be a great many slices."""
     source = unpacked("keras2.15-tensorflow", "local1d_2_same_1_last", tmp_path)
     config = config_of(source)
-    first_of = next(one for one in config["config"]["layers"] if one["class_name"].startswith("Locally"))
+    first_of = next(layer for layer in config["config"]["layers"] if layer["class_name"].startswith("Locally"))
     for entry in config["config"]["layers"]:
         known = changes if entry is first_of else {}
         shape = {key: value for key, value in changes.items() if key == "batch_input_shape"}
         entry["config"] |= {**known, **shape}
-    assert any(told in what for what in refusals(source, config, tmp_path))
+    assert any(reason in message for message in refusals(source, config, tmp_path))
 
 
 NEEDED = {"layers", "batch_input_shape", "input_layers", "output_layers", "mode", "output_dim"}
@@ -190,10 +190,10 @@ def test_branches_that_make_no_sense(name: str, tmp_path: Path) -> None:
         holder[place[-1]] = JUNK[at % len(JUNK)]
         (tmp_path / "arch.json").write_text(json.dumps({**config, "keras_version": "1.2.2"}))
         try:
-            found = plan(source, tmp_path / "new.keras", arch=tmp_path / "arch.json")
+            result = plan(source, tmp_path / "new.keras", arch=tmp_path / "arch.json")
         except ckpttool.CheckpointError:
             continue
-        assert found.refusals or place[-1] not in NEEDED, place
+        assert result.refusals or place[-1] not in NEEDED, place
 
 
 def paths(value: Any, begin: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -214,5 +214,5 @@ def test_branches_that_tell_no_graph_are_refused(change: str, tmp_path: Path) ->
         del branch["config"][0]["config"]["batch_input_shape"]
     else:
         graph["config"]["output_layers"] *= 2
-    told = refusals(source, {**config, "keras_version": "1.2.2"}, tmp_path)
-    assert any("Merge, which Keras 3 no longer has" in what for what in told)
+    reasons = refusals(source, {**config, "keras_version": "1.2.2"}, tmp_path)
+    assert any("Merge, which Keras 3 no longer has" in reason for reason in reasons)

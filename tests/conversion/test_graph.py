@@ -20,17 +20,17 @@ def test_each_behind_those_that_it_takes(seed: int) -> None:
     takes = {(f"f{at}", 0): [(f"f{source.randrange(at)}", 0) for _ in range(2) if at] for at in range(60)}
     takes["f0", 0] = [("input", 0)]
     keys = source.sample(list(takes), k=len(takes))
-    found = list(in_order(keys, takes.__getitem__))
-    turn = {key: at for at, key in enumerate(found)}
-    assert sorted(found) == sorted(takes)
-    assert all(turn[other] < turn[key] for key in found for other in takes[key] if other in takes)
+    order = list(in_order(keys, takes.__getitem__))
+    turn = {key: at for at, key in enumerate(order)}
+    assert sorted(order) == sorted(takes)
+    assert all(turn[other] < turn[key] for key in order for other in takes[key] if other in takes)
 
 
 def test_a_long_chain_told_backwards() -> None:
     """Takes time by its length alone."""
     keys = [(f"f{at}", 0) for at in range(100_000)]
-    found = list(in_order(keys, lambda key: [(f"f{int(key[0][1:]) + 1}", 0)]))
-    assert found == keys[::-1]
+    order = list(in_order(keys, lambda key: [(f"f{int(key[0][1:]) + 1}", 0)]))
+    assert order == keys[::-1]
 
 
 def test_a_circle_ends() -> None:

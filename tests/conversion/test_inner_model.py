@@ -33,8 +33,8 @@ def test_weights_of_the_model_inside(writer: str, name: str, end: str, tmp_path:
     unpacked(writer, tmp_path)
     source, arch = tmp_path / f"{name}{end}", tmp_path / f"{name}.json"
     with ckpttool.open(source) as checkpoint:
-        found = align(checkpoint, load_architecture(arch))
-    assert (found.missing, found.left) == ((), ())
+        alignment = align(checkpoint, load_architecture(arch))
+    assert (alignment.missing, alignment.left) == ((), ())
     convert(source, tmp_path / "new.keras", arch=arch)
     assert judged(tmp_path / "new.keras", tmp_path / f"{name}.npz", None)["relative"] < 1e-5
 
@@ -43,10 +43,10 @@ def test_weights_of_the_model_inside(writer: str, name: str, end: str, tmp_path:
 def test_verify_does_not_know_what_holds_the_model(writer: str, name: str, end: str, tmp_path: Path) -> None:
     """All weights fit below one object, which only the code of the class knows to be there; a subclass has its own."""
     unpacked(writer, tmp_path)
-    found = verify(tmp_path / f"{name}{end}", tmp_path / f"{name}.json")
-    assert found.verdict == ("loads" if name == "subclass" else "cannot tell")
-    assert (found.failures, found.keras) == ((), "loads")
-    assert [part.path for part in found.opaque] == ([] if name == "subclass" else [""])
+    result = verify(tmp_path / f"{name}{end}", tmp_path / f"{name}.json")
+    assert result.verdict == ("loads" if name == "subclass" else "cannot tell")
+    assert (result.failures, result.keras) == ((), "loads")
+    assert [part.path for part in result.opaque] == ([] if name == "subclass" else [""])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,6 +56,6 @@ def test_whole_files_are_not_said_to_lack_weights(name: str, tmp_path: Path) -> 
     with ckpttool.open(source) as checkpoint:
         architecture = read_architecture(checkpoint.config)
         assert architecture is not None
-        found = align(checkpoint, architecture)
-    assert (found.missing, found.left) == ((), ())
+        alignment = align(checkpoint, architecture)
+    assert (alignment.missing, alignment.left) == ((), ())
     assert not {finding.rule.code for finding in check_file(str(source)).findings} & {"I107", "I108"}

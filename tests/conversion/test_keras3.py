@@ -48,8 +48,8 @@ def test_own_objects_are_known_inside_of_own_layers(inside: bool, tmp_path: Path
     model.save(tmp_path / "old.h5")
     convert(tmp_path / "old.h5", tmp_path / "new.keras")
     loaded = module.models.load_model(tmp_path / "new.keras", custom_objects=own.objects())
-    given = np.random.default_rng(0).normal(size=(3, 4))
-    np.testing.assert_array_equal(loaded.predict(given, verbose=0), model.predict(given, verbose=0))
+    array = np.random.default_rng(0).normal(size=(3, 4))
+    np.testing.assert_array_equal(loaded.predict(array, verbose=0), model.predict(array, verbose=0))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -59,15 +59,15 @@ def test_operations_get_their_module(name: str, tmp_path: Path) -> None:
     same name, is found for the .keras."""
     module = keras()
     start = module.Input((4,))
-    found = module.ops.cast(getattr(module.ops, name)(start, 0.25), "float32")
-    model = module.Model(start, module.layers.Dense(2)(found))
+    tensor = module.ops.cast(getattr(module.ops, name)(start, 0.25), "float32")
+    model = module.Model(start, module.layers.Dense(2)(tensor))
     model.save(tmp_path / "old.h5")
     with pytest.raises(ValueError, match=r"Unknown layer|Only input tensors"):
         module.models.load_model(tmp_path / "old.h5")
     convert(tmp_path / "old.h5", tmp_path / "new.keras")
     loaded = module.models.load_model(tmp_path / "new.keras")
-    given = np.random.default_rng(0).normal(size=(3, 4))
-    np.testing.assert_array_equal(loaded.predict(given, verbose=0), model.predict(given, verbose=0))
+    array = np.random.default_rng(0).normal(size=(3, 4))
+    np.testing.assert_array_equal(loaded.predict(array, verbose=0), model.predict(array, verbose=0))
 
 
 @pytest.mark.filterwarnings("ignore")

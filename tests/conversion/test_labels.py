@@ -15,7 +15,7 @@ from tests.live import keras
 
 def entry(class_name: str, name: str, *inbound: str, **config: Any) -> dict[str, Any]:
     """A layer of Keras 2 that is called once."""
-    nodes = [[[one, 0, 0, {}] for one in inbound]] if inbound else []
+    nodes = [[[name, 0, 0, {}] for name in inbound]] if inbound else []
     return {"class_name": class_name, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
 
 
@@ -78,7 +78,7 @@ def test_a_layer_named_as_what_makes_masks_loads(name: str) -> None:
 def renamed(value: Any, old: str, new: str) -> Any:
     """A config with another name in the place of one."""
     if isinstance(value, dict):
-        return {key: renamed(one, old, new) for key, one in value.items()}
+        return {key: renamed(item, old, new) for key, item in value.items()}
     if isinstance(value, list):
-        return [renamed(one, old, new) for one in value]
+        return [renamed(item, old, new) for item in value]
     return new if value == old else value

@@ -56,10 +56,10 @@ def test_a_registered_function(version: str, registered: bool) -> None:
     """Is carried with its arguments and asked for; there is no code to refuse."""
     journal, generation = Journal(), Generation(int(version[0]))
     config = model(("z", {**FORMS[version], "arguments": {"scale": 3.0}}))
-    found = rewrite(of_generation(config, generation), journal, origin=Origin(version))
-    assert not found.without_function
+    rewritten = rewrite(of_generation(config, generation), journal, origin=Origin(version))
+    assert not rewritten.without_function
     if generation is not Generation.KERAS_3:  # whose configs stay as they are
-        assert [one.where for one in journal.needs] == ["Custom>sampling"]
+        assert [need.where for need in journal.needs] == ["Custom>sampling"]
 
     def sampling(x: Any, scale: float) -> Any:
         return x * scale
@@ -67,9 +67,9 @@ def test_a_registered_function(version: str, registered: bool) -> None:
     objects = {} if registered else {"Custom>sampling": sampling}
     if registered:
         keras().saving.register_keras_serializable()(sampling)
-    made = keras().saving.deserialize_keras_object(found.config, custom_objects=objects)
+    layer = keras().saving.deserialize_keras_object(rewritten.config, custom_objects=objects)
     keras().saving.get_custom_objects().pop("Custom>sampling", None)
-    np.testing.assert_array_equal(made(np.ones((2, 3))), np.full((2, 3), 3.0))
+    np.testing.assert_array_equal(layer(np.ones((2, 3))), np.full((2, 3), 3.0))
 
 
 @pytest.mark.parametrize("name", ["<lambda>", "f_<locals>", ""])
@@ -82,8 +82,8 @@ def test_a_function_without_a_name(name: str) -> None:
 def replaced(config: Any, **functions: str) -> dict[str, str]:
     """The functions of the Lambda layers by name, `a_b` for `a/b`."""
     options = Options(functions=functions)
-    found = rewrite(of_generation(config, Generation.KERAS_2), Journal(), options, Origin("2.2.4")).config
-    layers = [layer["config"] for layer in found["config"]["layers"] if layer["class_name"] == "Lambda"]
+    new_config = rewrite(of_generation(config, Generation.KERAS_2), Journal(), options, Origin("2.2.4")).config
+    layers = [layer["config"] for layer in new_config["config"]["layers"] if layer["class_name"] == "Lambda"]
     return {layer["name"]: f"{layer['function']['module']}:{layer['function']['config']}" for layer in layers}
 
 

@@ -28,8 +28,8 @@ def random_graph(seed: int) -> Any:
             tensors.append(layers.Add(name=f"a_{at}")(source.choices(tensors, k=source.randint(2, 3))))
         else:
             wide = [layers.Reshape((1, 4), name=f"r_{at}_{n}")(source.choice(tensors)) for n in range(3)]
-            found = attention(wide[0], wide[1], key=wide[2])
-            tensors.append(layers.Flatten(name=f"f_{at}")(found))
+            attended = attention(wide[0], wide[1], key=wide[2])
+            tensors.append(layers.Flatten(name=f"f_{at}")(attended))
     chosen = source.sample(tensors[len(inputs) :], k=source.randint(1, 2))
     outputs = {f"z{9 - at}": tensor for at, tensor in enumerate(chosen)} if source.random() < 0.3 else chosen
     return keras().Model(inputs, outputs)
@@ -59,5 +59,5 @@ def test_deep_graph() -> None:
     calls = {"in": ()} | {
         f"l{at}": read_calls({"inbound_nodes": [[[f"l{at - 1}" if at else "in", 0, 0, {}]]]}) for at in range(20_000)
     }
-    found = layer_order(calls, ["in"], list(read_references(["l19999", 0, 0])))
-    assert found == ["in", *(f"l{at}" for at in range(20_000))]
+    order = layer_order(calls, ["in"], list(read_references(["l19999", 0, 0])))
+    assert order == ["in", *(f"l{at}" for at in range(20_000))]

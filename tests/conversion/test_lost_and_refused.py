@@ -47,8 +47,8 @@ def edited(source: Path, target: Path, edit: Callable[[Any], object]) -> Path:
 def layer(config: Any, class_name: str) -> dict[str, Any]:
     """The arguments of the first layer of a class."""
     layers = config["config"] if isinstance(config["config"], list) else config["config"]["layers"]
-    found: dict[str, Any] = next(one["config"] for one in layers if one["class_name"] == class_name)
-    return found
+    new_config: dict[str, Any] = next(layer["config"] for layer in layers if layer["class_name"] == class_name)
+    return new_config
 
 
 def reasons(source: Path, target: Path, **options: Any) -> list[str]:
@@ -84,14 +84,14 @@ def test_the_output_of_a_deconvolution(window: int, stride: int, padding: str, o
     height, width = live[2:] if first else live[1:3]
     for more, wider in ((0, 0), (1, 0), (-1, 0), (0, 1)):
         sizes = [height + more, width + wider]
-        told = [None, 3, *sizes] if first else [None, *sizes, 3]
-        journal, old = Journal(), Args("Deconvolution2D", {"name": "layer", "output_shape": told})
+        sizes_with_batch = [None, 3, *sizes] if first else [None, *sizes, 3]
+        journal, old = Journal(), Args("Deconvolution2D", {"name": "layer", "output_shape": sizes_with_batch})
         with_old_meaning(Args("Conv2DTranspose", config), Site("layer", old, shape, Origin("1.2.2", True)), journal)
         wanted = [] if more == wider == 0 else [f"an output of {height + more if more else width + wider} values"]
-        assert [one.what.partition(", where that of Keras 3 has")[0] for one in journal.refusals] == wanted
+        assert [refusal.what.partition(", where that of Keras 3 has")[0] for refusal in journal.refusals] == wanted
     journal, old = Journal(), Args("Deconvolution2D", {"name": "layer", "output_shape": [None, 5, 5, 3]})
     with_old_meaning(Args("Conv2DTranspose", config), Site("layer", old, None, Origin("1.2.2", True)), journal)
-    assert all(one.what.endswith("has others") for one in journal.refusals)
+    assert all(refusal.what.endswith("has others") for refusal in journal.refusals)
     assert journal.refusals
 
 
@@ -112,10 +112,10 @@ def test_a_model_of_an_own_class(tmp_path: Path) -> None:
     copy = edited(source, tmp_path / "own.h5", lambda config: config.update(class_name="Mine"))
     result = convert(copy, tmp_path / "new.keras")
     assert [loss.what for loss in result.losses] == ["what the class Mine adds to a Sequential model"]
-    assert "plain-model" in {one.edit.name for one in result.edits}
-    found = [keras().models.load_model(tmp_path / f"{name}.keras").predict(np.eye(3), verbose=0) for name in
+    assert "plain-model" in {applied.edit.name for applied in result.edits}
+    outputs = [keras().models.load_model(tmp_path / f"{name}.keras").predict(np.eye(3), verbose=0) for name in
              ("plain", "new")]  # fmt: skip
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(*outputs)
 
 
 def old_hard_sigmoid(x: Any) -> Any:
@@ -140,17 +140,17 @@ def test_hard_sigmoid_of_a_state(tmp_path: Path) -> None:
     import ckpttool.old_activations  # noqa: F401  registers it
 
     source = legacy(tmp_path / "old.h5", recurrent("LSTM", 2, activation="hard_sigmoid"), shape=(None, 5, 2))
-    [told] = reasons(source, tmp_path / "new.keras")
-    assert told.startswith("LSTM with hard_sigmoid as activation, whose slope differs in Keras 3; --keep-weights")
+    [reason] = reasons(source, tmp_path / "new.keras")
+    assert reason.startswith("LSTM with hard_sigmoid as activation, whose slope differs in Keras 3; --keep-weights")
     result = convert(source, tmp_path / "new.keras", options=Options(keep_weights=True))
-    assert not any(one.changes for one in result.transforms)
+    assert not any(transform.changes for transform in result.transforms)
     x = np.random.default_rng(1).normal(size=(3, 5, 2)).astype("float32")
     with h5py.File(source) as file:
         arrays = [
             file[f"model_weights/l0/l0/lstm_cell/{name}:0"][()] for name in ("kernel", "recurrent_kernel", "bias")
         ]
-    found = keras().models.load_model(tmp_path / "new.keras").predict(x, verbose=0)
-    np.testing.assert_allclose(found, lstm(x, *arrays, old_hard_sigmoid), rtol=1e-5, atol=1e-6)
+    outputs = keras().models.load_model(tmp_path / "new.keras").predict(x, verbose=0)
+    np.testing.assert_allclose(outputs, lstm(x, *arrays, old_hard_sigmoid), rtol=1e-5, atol=1e-6)
 
 
 def test_what_two_layers_need_is_told_once(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_state_that_is_not_whole(name: str, writer: str, tmp_path: Path) -> No
     assert "arrays for" in loss.what
     model = keras().models.load_model(tmp_path / "new.keras")
     assert model.compiled
-    assert not any(np.any(one) for one in model.optimizer.variables if one.ndim)
+    assert not any(np.any(variable) for variable in model.optimizer.variables if variable.ndim)
 
 
 def test_steps_that_are_not_stored(tmp_path: Path) -> None:
@@ -218,10 +218,10 @@ def test_steps_that_are_not_stored(tmp_path: Path) -> None:
     live = keras().models.load_model(tmp_path / "new.keras").optimizer
     whole = convert(RESUME / "keras2.2" / "adam.h5", tmp_path / "whole.keras")
     assert whole.losses == ()
-    for found, wanted in zip(
+    for output, wanted in zip(
         live.variables, keras().models.load_model(tmp_path / "whole.keras").optimizer.variables, strict=True
     ):
-        assert (int(found) if found.path.endswith("iteration") else np.allclose(found, wanted)) in (0, True)
+        assert (int(output) if output.path.endswith("iteration") else np.allclose(output, wanted)) in (0, True)
 
 
 def test_an_array_that_was_not_kept(tmp_path: Path) -> None:
@@ -265,16 +265,16 @@ def test_gates_are_multiplied_block_by_block(factors: tuple[float, ...], limit: 
     value = np.random.default_rng(0).normal(size=(7, 6)).astype("<f4")
     weight = Weight("w", value.shape, "float32", value.nbytes, Section.MODEL, values=InMemory(value.tobytes()))
     row = np.repeat(np.asarray(factors, "<f4"), 6 // len(factors))
-    found = b"".join(bytes(block) for block in changed(weight, _Columns(factors)).stored_blocks(limit))
-    assert found == (value * row).tobytes()
+    raw = b"".join(bytes(block) for block in changed(weight, _Columns(factors)).stored_blocks(limit))
+    assert raw == (value * row).tobytes()
 
 
 @pytest.mark.parametrize(("version", "left"), [("2.2.4-tf", 2), ("2.2.2", 1), ("2.1.6-tf", 2), (None, 2)])
 def test_the_dilation_of_tf_keras(version: str | None, left: int) -> None:
     """It looked at it from the start, unlike Keras of many backends."""
     args = Args("Conv2DTranspose", {"name": "layer", "dilation_rate": 2, "kernel_size": 3, "strides": 1})
-    found = with_old_meaning(args, Site("layer", args, None, Origin(version, False)), Journal())
-    assert found["dilation_rate"] == left
+    config = with_old_meaning(args, Site("layer", args, None, Origin(version, False)), Journal())
+    assert config["dilation_rate"] == left
 
 
 def test_numbers_that_no_optimizer_has(tmp_path: Path) -> None:
@@ -317,8 +317,8 @@ def test_a_function_of_a_lambda(tmp_path: Path) -> None:
     """A Lambda of Keras 3 without code in the file, but with the name of a function, is refused as well."""
     function = {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}
     source = lambda_model(tmp_path / "old.keras", function)
-    [told] = reasons(source, tmp_path / "new.keras")
-    assert "a Lambda layer, which holds code" in told
+    [reason] = reasons(source, tmp_path / "new.keras")
+    assert "a Lambda layer, which holds code" in reason
 
 
 def test_a_state_of_weights_that_change(tmp_path: Path) -> None:
@@ -337,10 +337,10 @@ def test_a_state_of_weights_that_change(tmp_path: Path) -> None:
         for name, value in arrays.items():
             group[name] = value
         group.attrs["weight_names"] = [name.encode() for name in arrays]
-    told = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
-    assert told == ["its state: weights that it belongs to are multiplied"]
-    kept = convert(source, tmp_path / "kept.keras", options=Options(keep_weights=True))
-    assert kept.losses == ()
+    messages = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert messages == ["its state: weights that it belongs to are multiplied"]
+    result = convert(source, tmp_path / "kept.keras", options=Options(keep_weights=True))
+    assert result.losses == ()
     with h5py.File(source, "r+") as file:
         del file["optimizer_weights"]
     assert convert(source, tmp_path / "none.keras").losses == ()  # nothing is stored that could be
@@ -365,7 +365,7 @@ def test_a_state_of_keras_3_that_is_not_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "value", "told"),
+    ("shape", "dtype", "value", "difference"),
     [
         ((2,), "float32", [1.0, 2.0], ""),
         ((2,), "float32", [1.0, 3.0], "other values"),
@@ -373,7 +373,7 @@ def test_a_state_of_keras_3_that_is_not_whole(tmp_path: Path) -> None:
         ((2,), "int32", [1.0, 2.0], "(2,) int32 where (2,) float32 was written"),
     ],
 )
-def test_a_weight_read_back(shape: tuple[int, ...], dtype: str, value: list[float], told: str) -> None:
+def test_a_weight_read_back(shape: tuple[int, ...], dtype: str, value: list[float], difference: str) -> None:
     """Is the same in shape, dtype and every byte; progress is told of each of these."""
     done = list[int]()
 
@@ -381,9 +381,9 @@ def test_a_weight_read_back(shape: tuple[int, ...], dtype: str, value: list[floa
         raw = np.asarray(value, "<f4").tobytes()
         return Weight("w", shape, dtype, len(raw), Section.MODEL, values=InMemory(raw))
 
-    found = differs(weight(shape, dtype, value), weight((2,), "float32", [1.0, 2.0]), done.append)
-    assert (told in found, bool(found)) == (True, bool(told))
-    assert sum(done) == (0 if told else 8)
+    answer = differs(weight(shape, dtype, value), weight((2,), "float32", [1.0, 2.0]), done.append)
+    assert (difference in answer, bool(answer)) == (True, bool(difference))
+    assert sum(done) == (0 if difference else 8)
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:

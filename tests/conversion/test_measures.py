@@ -21,13 +21,13 @@ def converted(loss: Any, name: str, config: dict[str, Any]) -> tuple[dict[str, A
     """The settings of a model with one metric, and what is lost of them."""
     journal = Journal()
     training = {"optimizer_config": SGD, "loss": loss, "metrics": [{"class_name": name, "config": config}]}
-    found = compile_config(training, "2.15.0", [("dense", "dense")], journal)
-    assert found is not None
-    return found, [one.what for one in journal.losses]
+    settings = compile_config(training, "2.15.0", [("dense", "dense")], journal)
+    assert settings is not None
+    return settings, [loss.what for loss in journal.losses]
 
 
 @pytest.mark.parametrize(
-    ("loss", "name", "config", "said"),
+    ("loss", "name", "config", "words"),
     [  # measured of genuine 2.15, which gives a number for each
         (SPARSE, "SparseCategoricalCrossentropy", {"ignore_class": 1}, "counts samples of that class as 0"),
         (SPARSE, "SparseCategoricalCrossentropy", {"ignore_class": None}, ""),
@@ -46,21 +46,21 @@ def converted(loss: Any, name: str, config: dict[str, Any]) -> tuple[dict[str, A
     ],
     ids=str,
 )
-def test_keras_3_evaluates_what_is_left(loss: Any, name: str, config: dict[str, Any], said: str) -> None:
+def test_keras_3_evaluates_what_is_left(loss: Any, name: str, config: dict[str, Any], words: str) -> None:
     """A metric with which Keras 3 raises an error is left out, others stay, and Keras 3 evaluates the model."""
-    found, lost = converted(loss, name, config)
-    assert (len(lost) == 1 and said in lost[0]) if said else not lost, lost
+    new_config, lost = converted(loss, name, config)
+    assert (len(lost) == 1 and words in lost[0]) if words else not lost, lost
     labels = np.array([[0], [1], [2], [1]], "float32")
-    inputs, given = np.eye(4, 5, dtype="float32"), labels if loss is SPARSE else np.eye(3)[labels[:, 0].astype(int)]
+    inputs, targets = np.eye(4, 5, dtype="float32"), labels if loss is SPARSE else np.eye(3)[labels[:, 0].astype(int)]
     live = keras()
     model = live.Sequential([live.Input((5,)), live.layers.Dense(3, activation="softmax", name="dense")])
-    model.compile_from_config(found)
-    assert len(model.evaluate(inputs, given, verbose=0, return_dict=True)) == 1 + (said != LEFT_OUT)
+    model.compile_from_config(new_config)
+    assert len(model.evaluate(inputs, targets, verbose=0, return_dict=True)) == 1 + (words != LEFT_OUT)
 
 
 @pytest.mark.parametrize("name", ["MeanIoU", "OneHotMeanIoU"])
 @pytest.mark.parametrize("axis", [None, [1], "x", {}, 1e9])
 def test_an_axis_that_is_none(name: str, axis: Any) -> None:
     """A config may give anything for an axis; the metric is left out then."""
-    found, lost = converted(DENSE, name, {**MEAN, "axis": axis})
-    assert (found["metrics"], len(lost)) == ([], 1)
+    config, lost = converted(DENSE, name, {**MEAN, "axis": axis})
+    assert (config["metrics"], len(lost)) == ([], 1)

@@ -24,9 +24,9 @@ def own_class(name: str) -> Any:
     def build(self: Any, shape: Any) -> None:
         self.scale = self.add_weight(name="scale", shape=(shape[-1],), initializer="uniform")
 
-    made = type(name, (keras().layers.Layer,), {"build": build, "call": lambda self, x: x * self.scale})
-    made.__module__ = "models_of_someone"
-    return made
+    cls = type(name, (keras().layers.Layer,), {"build": build, "call": lambda self, x: x * self.scale})
+    cls.__module__ = "models_of_someone"
+    return cls
 
 
 def predicted(path: Path, name: str, own: Any) -> Any:
@@ -97,9 +97,9 @@ def test_a_registered_name_without_a_module() -> None:
     entry = {"module": None, "class_name": "Add", "config": {"name": "one"}, "registered_name": "Add"}
     model = keras().saving.deserialize_keras_object(in_sequential(entry), custom_objects={"Add": own})
     assert isinstance(model.layers[0], own)
-    found = buildability_of_keras(in_sequential(entry))
-    assert found.obstacles == ()
-    assert [one.name for one in found.unknown] == ["Add"]
+    answer = buildability_of_keras(in_sequential(entry))
+    assert answer.obstacles == ()
+    assert [own_object.name for own_object in answer.unknown] == ["Add"]
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ def test_own_classes_of_keras_3(tmp_path: Path) -> None:
     source = tmp_path / "model.h5"
     with zipfile.ZipFile(FIXTURES / "habits" / "cases.zip") as archive:
         source.write_bytes(archive.read("3151_0005.h5"))
-    found = ckpttool.convert(source, tmp_path / "model.keras")
-    (need,) = [one for one in found.needs if one.where == "Scale"]
+    result = ckpttool.convert(source, tmp_path / "model.keras")
+    (need,) = [need for need in result.needs if need.where == "Scale"]
     assert "custom_objects" in need.what
 
 
 def test_needs_in_json(run: Callable[..., Any], tmp_path: Path) -> None:
     """A need is an object with its kind as a word."""
     source = FIXTURES / "old_layers/keras2.15/own_class.h5"
-    found = json.loads(run("convert", source, tmp_path / "new.keras", "--dry-run", "-o", "json").out)
-    assert [need["kind"] for need in found["needs"]] == ["class"] * len(found["needs"]) != []
+    data = json.loads(run("convert", source, tmp_path / "new.keras", "--dry-run", "-o", "json").out)
+    assert [need["kind"] for need in data["needs"]] == ["class"] * len(data["needs"]) != []

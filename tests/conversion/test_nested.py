@@ -46,22 +46,22 @@ def test_settings_of_a_discriminator(tmp_path: Path) -> None:
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_shared_layer_of_a_saved_model(writer: str, tmp_path: Path) -> None:
     """The graph of the objects says that both have one layer."""
-    found = losses(plan(unpacked(writer, tmp_path) / "shared", tmp_path / "new.keras"))
-    assert "is one layer with left/shared" in found["right/shared"]
+    messages = losses(plan(unpacked(writer, tmp_path) / "shared", tmp_path / "new.keras"))
+    assert "is one layer with left/shared" in messages["right/shared"]
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_shared_layer_of_a_legacy_file(writer: str, tmp_path: Path) -> None:
     """Equal names and values are all that the file has of it; without them nothing is said."""
-    found = losses(plan(unpacked(writer, tmp_path) / "shared.h5", tmp_path / "new.keras"))
-    assert "names and values of left/shared" in found["right/shared"]
-    assert "left/shared" not in found
+    messages = losses(plan(unpacked(writer, tmp_path) / "shared.h5", tmp_path / "new.keras"))
+    assert "names and values of left/shared" in messages["right/shared"]
+    assert "left/shared" not in messages
 
 
 def test_a_keras_file_that_no_keras_loads(tmp_path: Path) -> None:
     """The one reason is said, and not what follows from it."""
     refusals = plan(unpacked("2.15", tmp_path) / "shared.keras", tmp_path / "new.keras").refusals
-    assert [(each.where, "no Keras loads" in each.what) for each in refusals] == [("right/shared", True)]
+    assert [(refusal.where, "no Keras loads" in refusal.what) for refusal in refusals] == [("right/shared", True)]
 
 
 @pytest.mark.parametrize("writer", WRITERS)

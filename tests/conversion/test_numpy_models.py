@@ -29,9 +29,9 @@ def test_layers_that_keras_3_has_no_more(writer: str, name: str, tmp_path: Path)
     convert(test_gone.unpacked(writer, name, tmp_path), tmp_path / "new.keras")
     with np.load(test_gone.FOLDER / f"{writer}.npz") as arrays:
         own = {key.rpartition("/")[2]: arrays[key] for key in arrays.files if key.startswith(f"{name}/")}
-    found = NumpyModel(tmp_path / "new.keras")(numbered(own, "x"))
-    assert found.shape == own["y0"].shape
-    np.testing.assert_allclose(found, own["y0"], rtol=1e-5, atol=5e-6)
+    outputs = NumpyModel(tmp_path / "new.keras")(numbered(own, "x"))
+    assert outputs.shape == own["y0"].shape
+    np.testing.assert_allclose(outputs, own["y0"], rtol=1e-5, atol=5e-6)
 
 
 @pytest.mark.parametrize("path", OLD, ids=test_old_layers.names)
@@ -39,8 +39,8 @@ def test_layers_of_old(path: Path, tmp_path: Path) -> None:
     """Those of cuDNN among them."""
     convert(path, tmp_path / "new.keras")
     recorded = json.loads((path.parent / "predicted.json").read_text())[path.stem]
-    found = NumpyModel(tmp_path / "new.keras")([np.asarray(x, "float32") for x in recorded["inputs"]])
-    np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
+    outputs = NumpyModel(tmp_path / "new.keras")([np.asarray(x, "float32") for x in recorded["inputs"]])
+    np.testing.assert_allclose(outputs, recorded["output"], rtol=2e-5, atol=2e-6)
 
 
 @needs_field

@@ -26,8 +26,8 @@ def check(path: Path, target: Path) -> None:
     recorded = json.loads((path.parent / "predicted.json").read_text())[path.stem]
     inputs = [np.asarray(x, "float32") for x in recorded["inputs"]]
     model = keras().models.load_model(target)
-    found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-    np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
+    outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+    np.testing.assert_allclose(outputs, recorded["output"], rtol=2e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("path", CASES, ids=names)
@@ -43,7 +43,7 @@ def test_weights_can_be_kept(path: Path, tmp_path: Path) -> None:
     import ckpttool.old_activations  # noqa: F401  registers it
 
     result = convert(path, tmp_path / "new.keras", options=Options(keep_weights=True))
-    assert not any("multiplied" in change for one in result.transforms for change in one.changes)
+    assert not any("multiplied" in change for transform in result.transforms for change in transform.changes)
     check(path, tmp_path / "new.keras")
 
 
@@ -59,8 +59,8 @@ def test_weights_alone(path: Path, tmp_path: Path) -> None:
         for layer in model.layers:
             layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
         model.load_weights(tmp_path / name)
-        found = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-        np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
+        outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+        np.testing.assert_allclose(outputs, recorded["output"], rtol=2e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("path", [path for path in ALL if path.stem == "refused_lambda"], ids=names)
@@ -71,8 +71,8 @@ def test_refused(path: Path, tmp_path: Path) -> None:
     convert(path, tmp_path / "new.keras", options=Options(functions={"twice": "mine:twice"}))
     live = keras().models.load_model(tmp_path / "new.keras", custom_objects={"twice": lambda x: x * 2})
     recorded = json.loads((path.parent / "predicted.json").read_text())[path.stem]
-    found = live.predict(np.asarray(recorded["inputs"][0], "float32"), verbose=0)
-    np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
+    outputs = live.predict(np.asarray(recorded["inputs"][0], "float32"), verbose=0)
+    np.testing.assert_allclose(outputs, recorded["output"], rtol=2e-5, atol=2e-6)
     assert convert(path, tmp_path / "new.weights.h5").copied == 4
 
 
@@ -97,8 +97,8 @@ def test_an_own_class_with_weights_of_its_own(tmp_path: Path) -> None:
 
     model = keras().models.load_model(tmp_path / "new.keras", custom_objects={"mine>Scale": Scale})
     recorded = json.loads((OWN / "predicted.json").read_text())["own_class"]
-    found = model.predict(np.asarray(recorded["inputs"][0], "float32"), verbose=0)
-    np.testing.assert_allclose(found, recorded["output"], rtol=2e-5, atol=2e-6)
+    outputs = model.predict(np.asarray(recorded["inputs"][0], "float32"), verbose=0)
+    np.testing.assert_allclose(outputs, recorded["output"], rtol=2e-5, atol=2e-6)
 
 
 def test_an_own_class_that_holds_layers(tmp_path: Path) -> None:

@@ -43,9 +43,11 @@ def test_operators_of_keras_3_in_a_legacy_file(tmp_path: Path) -> None:
     module: Any = live_keras()
     x = module.Input((3,))
     functions = [getattr(operator, name) for name in ARITHMETIC + COMPARISONS]
-    outputs = [each for function in functions for each in (function(x, 2.0), function(2.0, x), function(x, x * 0.5))]
+    outputs = [
+        output for function in functions for output in (function(x, 2.0), function(2.0, x), function(x, x * 0.5))
+    ]
     outputs += [-x, abs(x), (x > 1.0) & (x < 1.5), (x > 1.0) | (x < 0.5), (x / 2.0 - x[:, :1]) // 0.25]
-    model = module.Model(x, [module.ops.cast(each, "float32") for each in outputs])
+    model = module.Model(x, [module.ops.cast(output, "float32") for output in outputs])
     model.save(tmp_path / "old.h5")
     assert verify(tmp_path / "old.h5", tmp_path / "old.h5").verdict == "does not load"
     convert(tmp_path / "old.h5", tmp_path / "new.keras")

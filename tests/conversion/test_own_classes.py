@@ -84,7 +84,7 @@ OBJECTS = {"Scale": Scale, "Cell": Cell, "Block": own_classes.Block}
 
 def entry(class_name: str, name: str, *inbound: str, **config: Any) -> dict[str, Any]:
     """A layer of Keras 2 in a graph, called on the layers of these names."""
-    nodes = [[[one, 0, 0, {}] for one in inbound]] if inbound else []
+    nodes = [[[name, 0, 0, {}] for name in inbound]] if inbound else []
     own = {"name": name, "trainable": True, "dtype": "float32", **config}
     return {"class_name": class_name, "name": name, "config": own, "inbound_nodes": nodes}
 
@@ -137,17 +137,17 @@ def test_an_unfinished_save_is_refused(broken: str, tmp_path: Path) -> None:
         convert(source, tmp_path / "new.keras")
 
 
-@pytest.mark.parametrize("stated", [False, True], ids=["model", "layer"])
-def test_what_may_be_a_model_of_an_own_class_is_refused(stated: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_stated", [False, True], ids=["model", "layer"])
+def test_what_may_be_a_model_of_an_own_class_is_refused(is_stated: bool, tmp_path: Path) -> None:
     """Its config states no trainable, and a layer of Keras that its `build` builds has weights of just these names:
     Keras 3 keeps them below that layer, and does not load them as those of the own class."""
-    kept = entry("Kept", "k", "i")
-    if not stated:
-        kept["config"] = {"name": "k"}
-    config = graph("m", INPUT, kept, entry("Dense", "d", "k", units=2))
+    layer = entry("Kept", "k", "i")
+    if not is_stated:
+        layer["config"] = {"name": "k"}
+    config = graph("m", INPUT, layer, entry("Dense", "d", "k", units=2))
     weights = {"i": [], "k": [("k/kernel:0", np.eye(3, dtype="float32")), ("k/bias:0", W)], "d": DENSE}
     source, target = legacy(tmp_path / "old.h5", config, weights), tmp_path / "new.keras"
-    if not stated:
+    if not is_stated:
         with pytest.raises(ConversionError) as refused:
             convert(source, target)
         assert "k: 2 weights of the class Kept of your own, which may be a model" in str(refused.value)
@@ -165,8 +165,8 @@ def test_weights_that_were_not_saved(version: str, guessed: bool, tmp_path: Path
     path = legacy(tmp_path / "old.h5", config, {"i": [], "b": [], "d": DENSE})
     with h5py.File(path, "r+") as file:
         file.attrs["keras_version"] = version
-    told = [guess.what for guess in convert(path, tmp_path / "new.keras").guesses]
-    assert any(what.startswith("the file stores no weights for b; ") for what in told) == guessed
+    messages = [guess.what for guess in convert(path, tmp_path / "new.keras").guesses]
+    assert any(guess.startswith("the file stores no weights for b; ") for guess in messages) == guessed
 
 
 def nested(tmp_path: Path) -> Path:
@@ -221,20 +221,20 @@ def test_an_own_layer_that_holds_layers_is_refused(
     config: Mapping[str, Any], weights: Sequence[tuple[str, Any]], form: str, tmp_path: Path
 ) -> None:
     """In one line, with the way out."""
-    stated = graph("m", INPUT, entry("Scale", "s", "i", **config), entry("Dense", "d", "s", units=2))
-    source = legacy(tmp_path / "old.h5", stated, {"i": [], "s": weights, "d": DENSE})
-    found = plan(source, f"new.{form}")
-    assert [refusal.where for refusal in found.refusals] == ["s"]
-    assert LIVE in found.refusals[0].what
+    new_config = graph("m", INPUT, entry("Scale", "s", "i", **config), entry("Dense", "d", "s", units=2))
+    source = legacy(tmp_path / "old.h5", new_config, {"i": [], "s": weights, "d": DENSE})
+    result = plan(source, f"new.{form}")
+    assert [refusal.where for refusal in result.refusals] == ["s"]
+    assert LIVE in result.refusals[0].what
 
 
 def test_layers_in_its_config_are_in_the_words_of_keras_3(tmp_path: Path) -> None:
     """So that the port can make them; initializers that are called as a layer is stay as they are."""
     inner = {"class_name": "Activation", "config": {"name": "a", "trainable": True, "activation": "relu"}}
     identity = {"class_name": "Identity", "config": {"gain": 1.0}}
-    stated = graph("m", INPUT, entry("Scale", "s", "i", of=[inner], start=identity))
-    found = plan(legacy(tmp_path / "old.h5", stated, {"i": [], "s": OWN}), "new.keras")
-    assert not found.refusals
+    new_config = graph("m", INPUT, entry("Scale", "s", "i", of=[inner], start=identity))
+    result = plan(legacy(tmp_path / "old.h5", new_config, {"i": [], "s": OWN}), "new.keras")
+    assert not result.refusals
     convert(tmp_path / "old.h5", tmp_path / "new", to="keras-dir")
     config = json.loads((tmp_path / "new" / "config.json").read_text())["config"]["layers"][1]["config"]
     assert config["start"] == identity
@@ -243,13 +243,13 @@ def test_layers_in_its_config_are_in_the_words_of_keras_3(tmp_path: Path) -> Non
 
 def test_a_hard_sigmoid_of_its_own_is_a_guess(tmp_path: Path) -> None:
     """The class looks it up in Keras 3, where it has another slope; where a layer in it does, it is refused."""
-    stated = graph("m", INPUT, entry("Scale", "s", "i", activation="hard_sigmoid"))
-    found = plan(legacy(tmp_path / "old.h5", stated, {"i": [], "s": OWN}), "new.keras")
-    assert any("slope" in guess.what for guess in found.guesses)
+    config = graph("m", INPUT, entry("Scale", "s", "i", activation="hard_sigmoid"))
+    result = plan(legacy(tmp_path / "old.h5", config, {"i": [], "s": OWN}), "new.keras")
+    assert any("slope" in guess.what for guess in result.guesses)
     inner = {**INNER, "config": {**INNER["config"], "activation": "hard_sigmoid"}}
-    stated = graph("m", INPUT, entry("Scale", "s", "i", of=inner))
-    found = plan(legacy(tmp_path / "other.h5", stated, {"i": [], "s": []}), "new.keras")
-    assert [refusal.where for refusal in found.refusals] == ["s"]
+    config = graph("m", INPUT, entry("Scale", "s", "i", of=inner))
+    result = plan(legacy(tmp_path / "other.h5", config, {"i": [], "s": []}), "new.keras")
+    assert [refusal.where for refusal in result.refusals] == ["s"]
 
 
 def test_own_layers_in_own_layers_of_keras_2_keep_their_groups(tmp_path: Path) -> None:
@@ -278,10 +278,10 @@ class Pair(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
 
 def stored_names(path: Path) -> dict[str, str]:
     """The names that a `.weights.h5` has of its objects, by their groups."""
-    found: dict[str, str] = {}
+    paths: dict[str, str] = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item.attrs["name"]} if "name" in item.attrs else {}))
-    return found
+        file.visititems(lambda name, item: paths.update({name: item.attrs["name"]} if "name" in item.attrs else {}))
+    return paths
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -318,8 +318,8 @@ def test_the_wrapper_of_pruning_is_taken_off(tmp_path: Path) -> None:
     state = [("p/mask:0", MASK), ("p/threshold:0", np.float32(0.1)), ("p/pruning_step:0", np.int64(3))]
     stored = {"i": [], "s": OWN, "p": [*DENSE, *state]}
     source = legacy(tmp_path / "old.h5", wrapped("PruneLowMagnitude", "p"), stored)
-    found = convert(source, tmp_path / "new.keras")
-    assert [one.where for one in found.edits if one.edit.name == "strip-wrapper"] == ["p"]
+    result = convert(source, tmp_path / "new.keras")
+    assert [applied.where for applied in result.edits if applied.edit.name == "strip-wrapper"] == ["p"]
     model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
     np.testing.assert_allclose(model(X), (X * W + SEEN) @ (KERNEL * MASK) + BIAS, rtol=1e-6)
 
@@ -347,8 +347,8 @@ def test_a_wrapper_that_marks_a_layer_is_taken_off(tmp_path: Path) -> None:
     convert(legacy(tmp_path / "old.h5", wrapped("QuantizeAnnotate", "q"), stored), tmp_path / "new.keras")
     model = keras.saving.load_model(tmp_path / "new.keras", custom_objects=OBJECTS)
     np.testing.assert_allclose(model(X), (X * W + SEEN) @ KERNEL + BIAS, rtol=1e-6)
-    found = plan(legacy(tmp_path / "other.h5", wrapped("QuantizeWrapperV2", "q"), stored), "new.keras")
-    assert "which is for Keras 2 alone" in found.refusals[0].what
+    result = plan(legacy(tmp_path / "other.h5", wrapped("QuantizeWrapperV2", "q"), stored), "new.keras")
+    assert "which is for Keras 2 alone" in result.refusals[0].what
 
 
 @pytest.mark.parametrize(("activation", "written"), [("mine", "mine"), ("relu", None), ("gelu", "gelu")])

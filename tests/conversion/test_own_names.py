@@ -33,8 +33,8 @@ def own(name: str) -> dict[str, Any]:
 def compiled(**training: Any) -> tuple[dict[str, Any], Journal]:
     """The settings of compile in the words of Keras 3, and what there is to say."""
     journal = Journal()
-    found = compile_config({"optimizer": SGD, "loss": "mse", **training}, "2.15.0", [("d", "d")], journal)
-    return found or {}, journal
+    settings = compile_config({"optimizer": SGD, "loss": "mse", **training}, "2.15.0", [("d", "d")], journal)
+    return settings or {}, journal
 
 
 def rewritten(layers: list[Any], version: str | None) -> tuple[dict[str, Any], Journal]:
@@ -53,8 +53,8 @@ def dense(**arguments: Any) -> tuple[dict[str, Any], Journal]:
 @pytest.mark.parametrize("name", ["mse", "MSE", "mae", "mape", "msle", "kld", "bce", "logcosh", "acc", "accuracy"])
 def test_short_names_are_the_authors(name: str) -> None:
     """Keras states its functions by their long names, and short ones as texts, so that a short one is the author's."""
-    found, journal = compiled(loss=function(name), metrics=[function(name)])
-    assert (found["loss"], found["metrics"]) == (None, [])
+    settings, journal = compiled(loss=function(name), metrics=[function(name)])
+    assert (settings["loss"], settings["metrics"]) == (None, [])
     assert [loss.what.partition(",")[0] for loss in journal.losses] == [f"the loss: {name}", f"metrics: {name}"]
     assert [need.where for need in journal.needs] == [name]
     assert compiled(loss="mse")[0]["loss"] == "mse"
@@ -63,8 +63,8 @@ def test_short_names_are_the_authors(name: str) -> None:
 @pytest.mark.parametrize("name", ["mean_squared_error", "huber", "binary_crossentropy"])
 def test_long_names_are_a_guess(name: str) -> None:
     """An own function of a long name is stated as that of Keras is."""
-    found, journal = compiled(loss=function(name))
-    assert (found["loss"], journal.losses) == (name, [])
+    settings, journal = compiled(loss=function(name))
+    assert (settings["loss"], journal.losses) == (name, [])
     assert [guess.what.partition(":")[0] for guess in journal.guesses] == [f"the function {name} is that of Keras"]
 
 
@@ -77,20 +77,20 @@ def test_the_names_of_functions() -> None:
 def test_in_what_wraps_a_function() -> None:
     """A short name in an object that wraps a function is the author's, too."""
     wrapper = {"module": "keras.metrics", "class_name": "MeanMetricWrapper", "registered_name": "MeanMetricWrapper"}
-    found, journal = compiled(metrics=[{**wrapper, "config": {"name": "m", "fn": function("mse")}}])
-    assert (found["metrics"], [need.where for need in journal.needs]) == ([], ["mse"])
+    settings, journal = compiled(metrics=[{**wrapper, "config": {"name": "m", "fn": function("mse")}}])
+    assert (settings["metrics"], [need.where for need in journal.needs]) == ([], ["mse"])
 
 
 def test_classes_without_a_module_are_the_authors() -> None:
     """Keras states a module for each of its own classes."""
-    found, journal = compiled(loss=own("Huber"), metrics=[own("Precision")])
-    assert (found["loss"], found["metrics"]) == (None, [])
+    settings, journal = compiled(loss=own("Huber"), metrics=[own("Precision")])
+    assert (settings["loss"], settings["metrics"]) == (None, [])
     assert [(need.where, need.what) for need in journal.needs] == [
         ("Huber", "the loss Huber, to compile the model anew"),
         ("Precision", "the metric Precision, to compile the model anew"),
     ]
-    found, journal = compiled(optimizer=own("Adam"))
-    assert (found, [need.where for need in journal.needs]) == ({}, ["Adam"])
+    settings, journal = compiled(optimizer=own("Adam"))
+    assert (settings, [need.where for need in journal.needs]) == ({}, ["Adam"])
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_functions_of_layers(key: str, name: str) -> None:
 )
 def test_classes_of_layers(key: str, name: str) -> None:
     """A class of the author's own under the name of one of Keras is refused, as Keras 3 does not find it so."""
-    told = f"the class {name} as {key} of d is the author's own, and Keras 3 has another of this name"
-    assert [one.what.partition(";")[0] for one in dense(**{key: own(name)})[1].refusals] == [told]
+    reason = f"the class {name} as {key} of d is the author's own, and Keras 3 has another of this name"
+    assert [refusal.what.partition(";")[0] for refusal in dense(**{key: own(name)})[1].refusals] == [reason]
 
 
 @pytest.mark.parametrize(
@@ -153,17 +153,17 @@ def test_weight_decay_of_all_weights() -> None:
 def test_the_state_that_weights_do_not_carry(tmp_path: Path, target: str) -> None:
     """A file of weights made of a model of Keras 2 lacks the state of its optimizer, which is said."""
     source = FIXTURES / "keras2.15" / "mlp.h5"
-    found = ckpttool.convert(source, tmp_path / target)
-    assert [loss.where for loss in found.losses] == ["optimizer"]
-    assert "the target has only weights" in found.losses[0].what
+    result = ckpttool.convert(source, tmp_path / target)
+    assert [loss.where for loss in result.losses] == ["optimizer"]
+    assert "the target has only weights" in result.losses[0].what
     assert ckpttool.convert(source, tmp_path / "a.keras").losses == ()
 
 
 def test_a_learning_rate_schedule_of_the_authors() -> None:
     """It is said to be a schedule, though it takes the optimizer with it."""
     schedule = {"module": "code", "class_name": "Sched", "config": {}, "registered_name": "mine>Sched"}
-    found, journal = compiled(optimizer={**SGD, "config": {"learning_rate": schedule}})
-    assert found == {}
+    settings, journal = compiled(optimizer={**SGD, "config": {"learning_rate": schedule}})
+    assert settings == {}
     (need,) = journal.needs
     assert need.what == "the learning rate schedule mine>Sched, to compile the model anew"
     assert any("the learning rate schedule mine>Sched, which is not built" in loss.what for loss in journal.losses)

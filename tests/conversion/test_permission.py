@@ -35,31 +35,31 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[Proof]:
     return seen
 
 
-def archive(tmp_path: Path, thing: Any) -> Path:
+def archive(tmp_path: Path, content: Any) -> Path:
     """A model of Keras 2.15 that names a thing where nothing reads it but Keras."""
     config = json.loads(members("keras2.15/mlp.keras")["config.json"])
-    config["config"]["layers"][1]["build_config"] = {"input_shape": [None, 4], "thing": thing}
+    config["config"]["layers"][1]["build_config"] = {"input_shape": [None, 4], "thing": content}
     parts = members("keras2.15/mlp.keras")
     return zipped(tmp_path / "old.keras", {**parts, "config.json": json.dumps(config).encode()})
 
 
-def legacy(tmp_path: Path, thing: Any) -> Path:
+def legacy(tmp_path: Path, content: Any) -> Path:
     """A legacy model that names it in its training settings."""
     path = tmp_path / "old.h5"
     path.write_bytes((FIXTURES / "keras2.15/mlp.h5").read_bytes())
     with h5py.File(path, "r+") as file:
         settings = json.loads(file.attrs["training_config"]) if "training_config" in file.attrs else {}
-        file.attrs["training_config"] = json.dumps({**settings, "thing": thing})
+        file.attrs["training_config"] = json.dumps({**settings, "thing": content})
     return path
 
 
 @pytest.mark.parametrize("make", [archive, legacy])
-@pytest.mark.parametrize("thing", [PROGRAM, FILE, WRITER])
+@pytest.mark.parametrize("content", [PROGRAM, FILE, WRITER])
 def test_keras_is_not_run_on_what_is_not_known(
-    make: Callable[[Path, Any], Path], thing: Any, given: list[Proof], tmp_path: Path
+    make: Callable[[Path, Any], Path], content: Any, given: list[Proof], tmp_path: Path
 ) -> None:
     """Unasked, the model is converted and not run, and why is said; asked, the conversion fails and nothing is left."""
-    source = make(tmp_path, thing)
+    source = make(tmp_path, content)
     done = convert(source, tmp_path / "new.keras", prove=None)
     assert done.proved and done.prediction is None
     assert any(name in done.unpredicted for name in ("psutil.Popen", "/etc/passwd", "io.write_file"))

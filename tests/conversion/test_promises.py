@@ -39,20 +39,20 @@ TARGETS = {"new.keras": None, "folder": "keras-dir", "new.weights.h5": None, "ne
 
 def contents(folder: Path) -> dict[str, bytes]:
     """All files below a folder, hidden ones too."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("source", [OLD, KERAS_3, COMPILED], ids=lambda path: path.stem)
 def test_progress_is_told_of_every_byte(source: Path, name: str, tmp_path: Path) -> None:
     """Of those written to the weights file, and of every weight read back."""
-    told = list[int]()
-    result = convert(source, tmp_path / name, to=TARGETS[name], on_progress=told.append)
+    counts = list[int]()
+    result = convert(source, tmp_path / name, to=TARGETS[name], on_progress=counts.append)
     if name == "new.keras":  # in which the weights file is as large as in a directory
         convert(source, tmp_path / "folder", to="keras-dir")
     written = sum(path.stat().st_size for path in tmp_path.rglob("*.h5"))
-    assert sum(told) == written + result.nbytes
+    assert sum(counts) == written + result.nbytes
     assert result.nbytes
 
 
@@ -169,14 +169,14 @@ def test_a_file_that_is_not_what_was_wanted(name: str, tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "words"),
     [
         (lambda weights: weights.popitem(), "other weights than planned"),
         (lambda weights: weights.update(more=next(iter(weights.values()))), "other weights than planned\n.*more"),
     ],
 )
 def test_weights_that_are_missing_or_more(
-    spoil: Callable[[Any], object], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spoil: Callable[[Any], object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is read back has exactly the weights that were to be written."""
     genuine = pipeline._compare
@@ -186,7 +186,7 @@ def test_weights_that_are_missing_or_more(
         genuine(stored, wanted, on_progress)
 
     monkeypatch.setattr(pipeline, "_compare", compared)
-    with pytest.raises(CheckpointError, match=told):
+    with pytest.raises(CheckpointError, match=words):
         convert(OLD, tmp_path / "new.keras")
     assert list(tmp_path.iterdir()) == []
 
@@ -302,8 +302,8 @@ class Dense:
 
     def predict(self, x: np.ndarray, batch_size: int, verbose: int) -> np.ndarray:
         """What Keras 2 predicted."""
-        found: np.ndarray = np.clip(0.2 * (x @ self.kernel + self.bias) + 0.5, 0, 1)
-        return found
+        output: np.ndarray = np.clip(0.2 * (x @ self.kernel + self.bias) + 0.5, 0, 1)
+        return output
 
 
 @pytest.mark.parametrize("name", ["new.weights.h5", "new.weights.json", "new.h5"])
@@ -345,15 +345,15 @@ def test_small_models_are_run_unasked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where Keras is installed; else it is said why it was not run."""
-    said = {"keras": "9", "inputs": ["(2, 3) float32"], "outputs": [[2, 1]], "finite": True, "compiled": True}
+    answer = {"keras": "9", "inputs": ["(2, 3) float32"], "outputs": [[2, 1]], "finite": True, "compiled": True}
     monkeypatch.setattr(keras_run, "SMALL", small)
     monkeypatch.setattr(keras_run, "is_installed", lambda: installed)
-    monkeypatch.setattr(keras_run, "_run", lambda *_: said)
+    monkeypatch.setattr(keras_run, "_run", lambda *_: answer)
     result = run("convert", DENSE, tmp_path / target, *arguments)
     assert result.code == 0
-    found = [one for one in result.out.splitlines() if one.startswith("= ")]
-    assert len(found) == bool(line)
-    assert all(one.startswith(line) for one in found)
+    splitlines = [splitline for splitline in result.out.splitlines() if splitline.startswith("= ")]
+    assert len(splitlines) == bool(line)
+    assert all(one.startswith(line) for one in splitlines)
 
 
 def test_what_needs_the_users_code_is_not_run_unasked(
@@ -376,11 +376,11 @@ def test_keras_that_cannot_be_run(tmp_path: Path, run: Run, monkeypatch: pytest.
 def test_both_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The old model is run as well, where it can be, in safe mode."""
     safe = old_keras(monkeypatch, Dense)
-    found = convert(DENSE, tmp_path / "new.keras", prove=True).prediction
-    assert found is not None
-    assert found.difference is not None
-    assert found.difference < 1e-6
-    assert (found.finite, found.compiled, found.old, safe) == (True, False, "", [True])
+    prediction = convert(DENSE, tmp_path / "new.keras", prove=True).prediction
+    assert prediction is not None
+    assert prediction.difference is not None
+    assert prediction.difference < 1e-6
+    assert (prediction.finite, prediction.compiled, prediction.old, safe) == (True, False, "", [True])
 
 
 def test_a_wrong_conversion_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -419,7 +419,7 @@ def test_an_old_model_that_cannot_be_run(tmp_path: Path, run: Run, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("command", "seconds", "told"),
+    ("command", "seconds", "words"),
     [
         ("import sys; sys.exit('no Keras here')", 60, "no Keras here"),
         ("import sys; sys.exit(3)", 60, "status 3"),
@@ -427,13 +427,13 @@ def test_an_old_model_that_cannot_be_run(tmp_path: Path, run: Run, monkeypatch: 
     ],
 )
 def test_a_process_that_tells_nothing(
-    command: str, seconds: float, told: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    command: str, seconds: float, words: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is one clear error, and nothing is left behind."""
     monkeypatch.setattr(child_processes, "_START", command)
     monkeypatch.setattr(keras_run, "SECONDS", seconds)
     result = run("convert", DENSE, tmp_path / "new.keras", "--prove")
-    assert (result.code, told in result.err) == (2, True)
+    assert (result.code, words in result.err) == (2, True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -453,10 +453,10 @@ GENUINE = pytest.mark.skipif(importlib.util.find_spec("tf_keras") is None, reaso
 @pytest.mark.parametrize("source", [OLD, COMPILED], ids=lambda path: path.stem)
 def test_beside_genuine_tf_keras(source: Path, tmp_path: Path) -> None:
     """Both predict the same."""
-    found = convert(source, tmp_path / "new.keras", prove=True).prediction
-    assert found is not None
-    assert found.difference is not None
-    assert found.difference < 1e-5
+    prediction = convert(source, tmp_path / "new.keras", prove=True).prediction
+    assert prediction is not None
+    assert prediction.difference is not None
+    assert prediction.difference < 1e-5
 
 
 @GENUINE
@@ -471,7 +471,7 @@ def test_genuine_tf_keras_runs_no_code_of_the_file(tmp_path: Path) -> None:
         model.save(tmp_path / "old.h5")
     place.unlink()
     options = ckpttool.conversion.Options(functions={"code": "keras.activations:relu"})
-    found = convert(tmp_path / "old.h5", tmp_path / "new.keras", options=options, prove=True).prediction
-    assert found is not None
-    assert "Lambda" in found.old
+    prediction = convert(tmp_path / "old.h5", tmp_path / "new.keras", options=options, prove=True).prediction
+    assert prediction is not None
+    assert "Lambda" in prediction.old
     assert not place.exists()

@@ -32,9 +32,9 @@ LAYERS: dict[str, dict[str, Any]] = {
 
 def config(class_name: str, arguments: dict[str, Any], nested: bool) -> dict[str, Any]:
     """A model of Keras 2 in which a layer gets what an Embedding makes of a ragged input."""
-    given = {"batch_input_shape": [None, None], "dtype": "int64", "ragged": True, "sparse": False}
+    settings = {"batch_input_shape": [None, None], "dtype": "int64", "ragged": True, "sparse": False}
     layers = [
-        {"class_name": "InputLayer", "config": {"name": "i", **given}},
+        {"class_name": "InputLayer", "config": {"name": "i", **settings}},
         {"class_name": "Embedding", "config": {"name": "e", "input_dim": 9, "output_dim": 4}},
         {"class_name": class_name, "config": {"name": "own", **arguments}},
     ]
@@ -42,7 +42,9 @@ def config(class_name: str, arguments: dict[str, Any], nested: bool) -> dict[str
         return {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
     layers[1:] = [{"class_name": "Sequential", "config": {"name": "inner", "layers": layers[1:]}}]
     nodes: list[Any] = [[], [[["i", 0, 0, {}]]]]
-    graph = [one | {"name": one["config"]["name"], "inbound_nodes": at} for one, at in zip(layers, nodes, strict=True)]
+    graph = [
+        layer | {"name": layer["config"]["name"], "inbound_nodes": at} for layer, at in zip(layers, nodes, strict=True)
+    ]
     ends = {"input_layers": [["i", 0, 0]], "output_layers": [["inner", 1, 0]]}
     return {"class_name": "Functional", "config": {"name": "m", "layers": graph, **ends}}
 
@@ -56,15 +58,17 @@ def test_as_keras_takes_it(class_name: str, nested: bool, tmp_path: Path) -> Non
     from ckpttool.model.arguments import Args
 
     journal = Journal()
-    found = rewrite(of_generation(config(class_name, LAYERS[class_name], nested), Generation.KERAS_2), journal).config
-    ragged_inputs.check(Args.of(found), journal)
-    model = keras().saving.deserialize_keras_object(json.loads(json.dumps(found)))
+    new_config = rewrite(
+        of_generation(config(class_name, LAYERS[class_name], nested), Generation.KERAS_2), journal
+    ).config
+    ragged_inputs.check(Args.of(new_config), journal)
+    model = keras().saving.deserialize_keras_object(json.loads(json.dumps(new_config)))
     try:
         model(tf.ragged.constant([[1, 2, 3], [4]], dtype="int64"))
         raises = False
     except (ValueError, TypeError):
         raises = True
-    assert [one.where.rpartition("/")[2] for one in journal.refusals] == ["own"] * raises
+    assert [refusal.where.rpartition("/")[2] for refusal in journal.refusals] == ["own"] * raises
     assert not journal.guesses
 
 
@@ -73,6 +77,8 @@ def test_of_others(tmp_path: Path) -> None:
     from ckpttool.model.arguments import Args
 
     journal = Journal()
-    found = rewrite(of_generation(config("GaussianNoise", {"stddev": 0.5}, False), Generation.KERAS_2), journal).config
-    ragged_inputs.check(Args.of(found), journal)
-    assert [one.where for one in journal.guesses] == ["own"] and not journal.refusals
+    new_config = rewrite(
+        of_generation(config("GaussianNoise", {"stddev": 0.5}, False), Generation.KERAS_2), journal
+    ).config
+    ragged_inputs.check(Args.of(new_config), journal)
+    assert [guess.where for guess in journal.guesses] == ["own"] and not journal.refusals

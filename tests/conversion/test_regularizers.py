@@ -27,7 +27,7 @@ def test_the_loss_is_that_of_old_keras_or_less_by_what_is_said(
     """Keras 1 and 2 add the regularizers of all weights to the mean squared error."""
     layers = [dense(4, 3, trainable=trainable, kernel_regularizer=regularizer, activation="tanh"), dense(2, 4)]
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=TRAINING, keras_version="2.2.4")
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     model = keras().models.load_model(tmp_path / "new.keras")
     model.run_eagerly = True
     measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])
@@ -37,4 +37,4 @@ def test_the_loss_is_that_of_old_keras_or_less_by_what_is_said(
     expected = np.square(np.asarray(model(INPUTS)) - TARGETS).mean() + added
     assert (abs(measured - expected) < 1e-5) == (not lost), lost
     assert bool(lost) == (regularizer is L2 and not trainable)
-    assert all("frozen layers (l0)" in what for what in lost)
+    assert all("frozen layers (l0)" in loss for loss in lost)

@@ -26,5 +26,5 @@ def test_the_next_step_is_the_same(path: Path, tmp_path: Path) -> None:
     exact = path.parent.name == "keras2.15" and path.stem in ("adagrad", "rmsprop")
     limit = 2e-6 if exact else NEAR.get(path.stem, 2e-6)
     assert bool(result.losses) == (path.stem in NEAR and not exact)
-    for found, wanted in zip(model.get_weights(), recorded["after"][path.stem], strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=0, atol=limit)
+    for values, wanted in zip(model.get_weights(), recorded["after"][path.stem], strict=True):
+        np.testing.assert_allclose(values, wanted, rtol=0, atol=limit)

@@ -33,16 +33,16 @@ def converted(version: str, target: Path) -> Conversion:
 def test_predicts_what_old_keras_did(version: str, tmp_path: Path) -> None:
     """The plan says what was stored, as a guess where no file tells its version."""
     result = converted(version, tmp_path / "new.keras")
-    told = [applied.detail for applied in result.edits if applied.edit.name == "square-deviation"]
-    what = "running_std was a standard deviation"
-    what = what if version in DEVIATIONS else "epsilon was added to the root of running_std, a variance"
-    assert told == ([what] if version != "keras1.0.8" else [])
+    details = [applied.detail for applied in result.edits if applied.edit.name == "square-deviation"]
+    detail = "running_std was a standard deviation"
+    detail = detail if version in DEVIATIONS else "epsilon was added to the root of running_std, a variance"
+    assert details == ([detail] if version != "keras1.0.8" else [])
     assert [guess.what[:34] for guess in result.guesses if "running_std" in guess.what] == (
         ["running_std is a standard deviatio"] if version == "keras1.0.3" else []
     )
     with np.load(FOLDER / f"{version}.npz") as arrays:
-        found = keras().models.load_model(tmp_path / "new.keras").predict(arrays["x0"], verbose=0)
-        np.testing.assert_allclose(found, arrays["y0"], rtol=1e-5, atol=2e-6)
+        outputs = keras().models.load_model(tmp_path / "new.keras").predict(arrays["x0"], verbose=0)
+        np.testing.assert_allclose(outputs, arrays["y0"], rtol=1e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,9 @@ def test_real_ones_predict_what_tensorflow_did(folder: Path, name: str, tmp_path
     assert model.compiled == (name not in UNCOMPILED)
     with np.load(folder / "reference" / f"{name}.npz") as recorded:
         inputs, outputs = numbered(recorded, "x"), numbered(recorded, "y")
-    found = keras().tree.flatten(model.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=64, verbose=0))
-    assert [one.shape for one in found] == [one.shape for one in outputs]
-    assert all(np.abs(one - other).max() < TOLERANCE for one, other in zip(found, outputs, strict=True))
+    predicted = keras().tree.flatten(model.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=64, verbose=0))
+    assert [output.shape for output in predicted] == [output.shape for output in outputs]
+    assert all(np.abs(one - other).max() < TOLERANCE for one, other in zip(predicted, outputs, strict=True))
     assert not ckpttool.diff(folder / "files" / name, target).differences
 
 
@@ -81,20 +81,20 @@ def test_weights_and_state_come_to_their_places(tmp_path: Path) -> None:
 def test_state_of_an_optimizer_comes_along(tmp_path: Path) -> None:
     """The optimizer of the new model holds what TensorFlow 2.15 reads of the old one: its steps, rate and moments."""
     model = loaded(TENSORFLOW / "2.15/sequential", tmp_path / "new.keras")
-    found = [variable.numpy() for variable in model.optimizer.variables]
+    arrays = [variable.numpy() for variable in model.optimizer.variables]
     with np.load(TENSORFLOW / "2.15/values.npz") as values:
         keys = [f"sequential/variables/variables|optimizer/{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in _LISTED]
         stored = [values[key] for key in keys]
-    assert len(found) == len(stored) == 14
-    assert found[0] == 4
-    assert all(np.array_equal(one, other) for one, other in zip(found, stored, strict=True))
+    assert len(arrays) == len(stored) == 14
+    assert arrays[0] == 4
+    assert all(np.array_equal(one, other) for one, other in zip(arrays, stored, strict=True))
 
 
 def test_compile_settings_come_from_the_architecture(tmp_path: Path) -> None:
     """A checkpoint with the state of an optimizer is compiled as the file of its architecture says, and carries it."""
     target = tmp_path / "new.keras"
-    found = convert(TENSORFLOW / "2.15/mlp.ckpt", target, arch=TENSORFLOW / "2.15/sequential")
-    assert not found.losses
+    result = convert(TENSORFLOW / "2.15/mlp.ckpt", target, arch=TENSORFLOW / "2.15/sequential")
+    assert not result.losses
     with ckpttool.open(target) as written:
         state = [weight.read() for weight in written.section(Section.OPTIMIZER)]
     with np.load(TENSORFLOW / "2.15/values.npz") as values:
@@ -116,10 +116,10 @@ def test_vocabularies_come_along(name: str, tmp_path: Path) -> None:
     target = tmp_path / "new.keras"
     model = loaded(TRAINED / name, target)
     with np.load(TRAINED / "predictions.npz") as recorded:
-        given, wanted = recorded["texts"].astype(object), recorded[name]
+        texts, wanted = recorded["texts"].astype(object), recorded[name]
     import tensorflow as tf
 
-    assert np.abs(model(tf.constant(given)).numpy() - wanted).max() < TOLERANCE
+    assert np.abs(model(tf.constant(texts)).numpy() - wanted).max() < TOLERANCE
     assert not ckpttool.diff(TRAINED / name, target).differences
 
 
@@ -138,6 +138,6 @@ def test_training_goes_on(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["tfkeras__lso_k23.savedmodel", "heartcare__dense_k28.savedmodel"])
 def test_state_of_older_optimizers_is_not_lost(name: str, tmp_path: Path) -> None:
     """Slot variables of Keras 2.3 and 2.8, also of one that scales its loss, are carried: none begins anew."""
-    found = convert(CORPUS_TENSORFLOW / "files" / name, tmp_path / "new.keras")
-    assert not found.losses
-    assert "begin-optimizer" not in {one.edit.name for one in found.edits}
+    result = convert(CORPUS_TENSORFLOW / "files" / name, tmp_path / "new.keras")
+    assert not result.losses
+    assert "begin-optimizer" not in {applied.edit.name for applied in result.edits}

@@ -52,13 +52,13 @@ def changed(version: str) -> Iterator[tuple[str, str, Any, Any]]:
 
 def rows() -> list[str]:
     """The lines of the table in the documentation: one for each argument whose default changed."""
-    found = dict[tuple[str, str, str], dict[str, Any]]()
+    rows = dict[tuple[str, str, str], dict[str, Any]]()
     for version in VERSIONS:
         for name, key, old, now in changed(version):
-            found.setdefault((key, f"{now}", name), {})[version] = old
+            rows.setdefault((key, f"{now}", name), {})[version] = old
     return [
         f"| {name} | `{key}` | {' | '.join(str(olds.get(version, '')) for version in VERSIONS)} | {now} |"
-        for (key, now, name), olds in sorted(found.items())
+        for (key, now, name), olds in sorted(rows.items())
     ]
 
 
@@ -83,5 +83,5 @@ def test_what_a_config_leaves_out_is_what_its_writer_took(
     left = {name: value for name, value in TOLD[version][class_name].items() if name not in (key, gone)}
     args = Args.of(normalized({"class_name": class_name, "config": left}, VERSIONS[version]))
     number = version.removeprefix("keras")
-    found = with_old_meaning(args, Site("layer", args, None, Origin(f"{number}.0")), Journal())
-    assert found.get(key, now) == old
+    config = with_old_meaning(args, Site("layer", args, None, Origin(f"{number}.0")), Journal())
+    assert config.get(key, now) == old

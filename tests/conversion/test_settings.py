@@ -36,21 +36,21 @@ def compiled(
 ) -> tuple[dict[str, Any], list[str]]:
     """The settings of today and what is lost; a live model of Keras takes them."""
     journal = Journal()
-    found = compile_config({"optimizer_config": SGD, "loss": "mse", **training}, version, outputs, journal)
-    if found:
+    settings = compile_config({"optimizer_config": SGD, "loss": "mse", **training}, version, outputs, journal)
+    if settings:
         live = keras()
         x = live.Input((3,))
         model = live.Model(x, [live.layers.Dense(2, name=today)(x) for _, today in outputs])
-        model.compile_from_config(copy.deepcopy(found))  # which it changes
+        model.compile_from_config(copy.deepcopy(settings))  # which it changes
         assert model.compiled
-        if found["loss"] is not None:
-            targets = keras().tree.map_structure(np.zeros_like, given := model(np.ones((2, 3))))
-            assert np.isfinite(model.compute_loss(np.ones((2, 3)), targets, given)).all()
-    return found or {}, [loss.what for loss in journal.losses]
+        if settings["loss"] is not None:
+            targets = keras().tree.map_structure(np.zeros_like, predicted := model(np.ones((2, 3))))
+            assert np.isfinite(model.compute_loss(np.ones((2, 3)), targets, predicted)).all()
+    return settings or {}, [loss.what for loss in journal.losses]
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "told"),
+    ("optimizer", "reason"),
     [
         (None, "an object that cannot be read"),
         (3, "an object that cannot be read"),
@@ -70,13 +70,13 @@ def compiled(
         ),
     ],
 )
-def test_an_optimizer_that_is_none_of_keras(optimizer: Any, told: str) -> None:
+def test_an_optimizer_that_is_none_of_keras(optimizer: Any, reason: str) -> None:
     """Nothing is compiled, and that is said."""
-    found, losses = compiled({"optimizer_config": optimizer})
-    assert found == {}
+    settings, losses = compiled({"optimizer_config": optimizer})
+    assert settings == {}
     assert len(losses) == 1
     assert losses[0].startswith("all settings of compile: ")
-    assert told in losses[0]
+    assert reason in losses[0]
 
 
 def test_optimizers_in_each_other() -> None:
@@ -91,20 +91,20 @@ def test_optimizers_in_each_other() -> None:
 @pytest.mark.parametrize("module", [None, "builtins", "keras.optimizers", "tensorflow.keras", "tf_keras.src"])
 def test_packages_of_keras(package: str, module: str | None) -> None:
     """Keras registered its own classes under names of its own."""
-    stated = {**SGD, "class_name": f"{package}SGD", "module": module}
-    assert compiled({"optimizer_config": stated})[0]["optimizer"] == RESULT
+    optimizer = {**SGD, "class_name": f"{package}SGD", "module": module}
+    assert compiled({"optimizer_config": optimizer})[0]["optimizer"] == RESULT
 
 
 def test_decay() -> None:
     """Becomes a schedule; beside one it is lost, and 0 asks for nothing."""
-    found, losses = compiled({"optimizer_config": {"class_name": "SGD", "config": {"lr": 0.5, "decay": 0.1}}})
-    rate = found["optimizer"]["config"]["learning_rate"]
+    settings, losses = compiled({"optimizer_config": {"class_name": "SGD", "config": {"lr": 0.5, "decay": 0.1}}})
+    rate = settings["optimizer"]["config"]["learning_rate"]
     schedule = {"initial_learning_rate": 0.5, "decay_steps": 1, "decay_rate": 0.1, "staircase": False}
     assert (rate["class_name"], rate["config"], losses) == ("InverseTimeDecay", schedule, [])
     beside = {"class_name": "ExponentialDecay", "config": {**schedule, "decay_steps": 3, "name": None}}
-    found, losses = compiled({"optimizer_config": {"class_name": "SGD", "config": {"lr": beside, "decay": 0.1}}})
-    assert found["optimizer"]["config"]["learning_rate"]["class_name"] == "ExponentialDecay"
-    assert "name" not in found["optimizer"]["config"]["learning_rate"]["config"]
+    settings, losses = compiled({"optimizer_config": {"class_name": "SGD", "config": {"lr": beside, "decay": 0.1}}})
+    assert settings["optimizer"]["config"]["learning_rate"]["class_name"] == "ExponentialDecay"
+    assert "name" not in settings["optimizer"]["config"]["learning_rate"]["config"]
     assert losses == ["decay=0.1 of the optimizer, beside a schedule of learning rates"]
     for nothing in (0, 0.0, None, False, True):
         config = {"name": "SGD", "lr": 0.5, "decay": nothing}
@@ -112,7 +112,7 @@ def test_decay() -> None:
 
 
 @pytest.mark.parametrize(
-    ("clipping", "many", "kept", "lost"),
+    ("clipping", "many", "expected", "lost"),
     [
         ({"clipnorm": 0.5}, False, {"clipnorm": 0.5}, []),
         ({"clipnorm": 0.5}, True, {"global_clipnorm": 0.5}, []),
@@ -126,11 +126,11 @@ def test_decay() -> None:
         ({"clipnorm": 0.0, "clipvalue": None}, False, {}, []),
     ],
 )  # fmt: skip
-def test_clipping(clipping: dict[str, Any], many: bool, kept: dict[str, Any], lost: list[str]) -> None:
+def test_clipping(clipping: dict[str, Any], many: bool, expected: dict[str, Any], lost: list[str]) -> None:
     """In one way alone, of the gradients together where Keras had many backends."""
-    stated = OF_MANY_BACKENDS if many else SGD
-    found, losses = compiled({"optimizer_config": {**stated, "config": {**stated["config"], **clipping}}})
-    assert {key: value for key, value in found["optimizer"]["config"].items() if "clip" in key} == kept
+    optimizer = OF_MANY_BACKENDS if many else SGD
+    settings, losses = compiled({"optimizer_config": {**optimizer, "config": {**optimizer["config"], **clipping}}})
+    assert {key: value for key, value in settings["optimizer"]["config"].items() if "clip" in key} == expected
     assert [loss.partition(", which Keras 3 does not take beside")[0] for loss in losses] == lost
 
 
@@ -138,8 +138,8 @@ def test_what_an_optimizer_has_no_more() -> None:
     """Is told where it asks for something."""
     for value, count in ((0.5, 1), (0.0, 0), (None, 0), (False, 0)):
         config = {**SGD["config"], "mystery": value, "jit_compile": True}
-        found, losses = compiled({"optimizer_config": {"class_name": "SGD", "config": config}})
-        assert found["optimizer"] == RESULT
+        settings, losses = compiled({"optimizer_config": {"class_name": "SGD", "config": config}})
+        assert settings["optimizer"] == RESULT
         assert losses == ["SGD's mystery, which was 0.5"] * count
 
 
@@ -163,18 +163,18 @@ def test_what_an_optimizer_has_no_more() -> None:
 @pytest.mark.parametrize("inner", ["optimizer", "inner_optimizer"])
 def test_scaled_losses(name: str, inner: str, config: dict[str, Any], scaled: Any) -> None:
     """A scale that changes stays an optimizer around another, a fixed one is a factor; Keras adds none of its own."""
-    found, losses = compiled({"optimizer_config": {"class_name": name, "config": {inner: SGD, **config}}})
+    settings, losses = compiled({"optimizer_config": {"class_name": name, "config": {inner: SGD, **config}}})
     assert losses == []
-    optimizer = found["optimizer"]
+    optimizer = settings["optimizer"]
     if isinstance(scaled, tuple):
-        told = dict(zip(("initial_scale", "dynamic_growth_steps"), scaled, strict=True))
-        kept = {key: value for key, value in told.items() if value is not None}
+        scaling = dict(zip(("initial_scale", "dynamic_growth_steps"), scaled, strict=True))
+        expected = {key: value for key, value in scaling.items() if value is not None}
         assert optimizer["class_name"] == "LossScaleOptimizer"
-        assert optimizer["config"] == {"inner_optimizer": RESULT, **kept}
-        assert "auto_scale_loss" not in found
+        assert optimizer["config"] == {"inner_optimizer": RESULT, **expected}
+        assert "auto_scale_loss" not in settings
     else:
         assert optimizer == {**RESULT, "config": {**RESULT["config"], "loss_scale_factor": scaled}}  # type: ignore[dict-item]
-        assert found["auto_scale_loss"] is False
+        assert settings["auto_scale_loss"] is False
 
 
 def nested(depth: int) -> Any:
@@ -183,7 +183,7 @@ def nested(depth: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("loss", "version", "told"),
+    ("loss", "version", "reason"),
     [
         ("mystery", "2.15.0", "mystery, which is not built into Keras 3"),
         ({"class_name": "Mine", "config": {}}, "2.15.0", "Mine, which is not built into Keras 3"),
@@ -196,14 +196,14 @@ def nested(depth: int) -> Any:
         ("cosine_proximity", "1.2.2", "cosine_proximity, which was divided by the length of the vectors"),
     ],
 )
-def test_a_loss_that_is_none_of_keras(loss: Any, version: str, told: str) -> None:
+def test_a_loss_that_is_none_of_keras(loss: Any, version: str, reason: str) -> None:
     """The optimizer stays, and how to compile anew is said."""
-    stated = OF_MANY_BACKENDS if version < "2.15" else SGD
-    found, losses = compiled({"loss": loss, "loss_weights": [2.0], "optimizer_config": stated}, version)
-    assert (found["loss"], found["loss_weights"]) == (None, None)
-    assert found["optimizer"]["class_name"] == "SGD"
+    optimizer = OF_MANY_BACKENDS if version < "2.15" else SGD
+    settings, losses = compiled({"loss": loss, "loss_weights": [2.0], "optimizer_config": optimizer}, version)
+    assert (settings["loss"], settings["loss_weights"]) == (None, None)
+    assert settings["optimizer"]["class_name"] == "SGD"
     assert len(losses) == 1
-    assert losses[0].startswith(f"the loss: {told}")
+    assert losses[0].startswith(f"the loss: {reason}")
     assert losses[0].endswith("compile anew with it and with optimizer=model.optimizer")
 
 
@@ -235,20 +235,22 @@ def test_a_loss_that_is_none_of_keras(loss: Any, version: str, told: str) -> Non
 )  # fmt: skip
 def test_losses_of_today(loss: Any, today: Any) -> None:
     """The name or the object that Keras 3 finds."""
-    found, losses = compiled({"loss": loss}, "2.2.4-tf")  # Keras of its own had no huber_loss before 2.3
+    settings, losses = compiled({"loss": loss}, "2.2.4-tf")  # Keras of its own had no huber_loss before 2.3
     if isinstance(today, tuple):
         class_name, config = today
         today = {"module": "keras.losses", "class_name": class_name, "config": config, "registered_name": None}
-    each = isinstance(today, dict) and today["config"].get("reduction") == "none"  # which is said to train otherwise
-    assert (found["loss"], len(losses)) == (today, each)
+    is_by_sample = (
+        isinstance(today, dict) and today["config"].get("reduction") == "none"
+    )  # which is said to train otherwise
+    assert (settings["loss"], len(losses)) == (today, is_by_sample)
 
 
-@pytest.mark.parametrize(("version", "told"), [("2.2.4", True), ("2.2.4-tf", False)])
+@pytest.mark.parametrize(("version", "is_reported"), [("2.2.4", True), ("2.2.4-tf", False)])
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "mse"])
-def test_labels_of_hinge(loss: str, version: str, told: bool) -> None:
+def test_labels_of_hinge(loss: str, version: str, is_reported: bool) -> None:
     """Keras with its many backends took 0 as it is, tf.keras did not."""
     losses = compiled({"loss": loss, "optimizer_config": OF_MANY_BACKENDS}, version)[1]
-    assert ["labels 0 and 1" in one for one in losses] == [True] * (told and loss != "mse")
+    assert ["labels 0 and 1" in loss for loss in losses] == [True] * (is_reported and loss != "mse")
 
 
 def test_cosine_since_2_1_6() -> None:
@@ -264,7 +266,7 @@ def test_cosine_since_2_1_6() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metrics", "loss", "kept", "lost"),
+    ("metrics", "loss", "expected", "lost"),
     [
         (["acc", "Accuracy"], "mse", ["acc", "Accuracy"], []),
         (["mae", "mystery"], "mse", ["mae"], ["metrics: mystery, which is not built into Keras 3"]),
@@ -284,33 +286,39 @@ def test_cosine_since_2_1_6() -> None:
         (["ce"], "mse", [], ["metrics: ce, which Keras 3 does not choose by the outputs"]),
     ],
 )  # fmt: skip
-def test_metrics_of_today(metrics: Any, loss: Any, kept: Any, lost: list[str]) -> None:
+def test_metrics_of_today(metrics: Any, loss: Any, expected: Any, lost: list[str]) -> None:
     """Each under the name that it had; what Keras 3 does not find is left out and told."""
     journal = Journal()
     training = {"optimizer_config": SGD, "loss": loss, "metrics": metrics, "weighted_metrics": metrics}
-    found = compile_config(training, "2.15.0", ONE, journal)
-    assert found is not None
-    wanted = kept and [
-        one if isinstance(one, str) else
-        {"module": "keras.metrics", "class_name": one[0], "config": one[1], "registered_name": None}
-        for one in kept
+    settings = compile_config(training, "2.15.0", ONE, journal)
+    assert settings is not None
+    wanted = expected and [
+        metric if isinstance(metric, str) else
+        {"module": "keras.metrics", "class_name": metric[0], "config": metric[1], "registered_name": None}
+        for metric in expected
     ]  # fmt: skip
-    assert (found["metrics"], found["weighted_metrics"]) == (wanted, wanted)
-    assert [one.what for one in journal.losses] == lost + [one.replace("metrics", "weighted_metrics") for one in lost]
+    assert (settings["metrics"], settings["weighted_metrics"]) == (wanted, wanted)
+    assert [text.what for text in journal.losses] == lost + [
+        text.replace("metrics", "weighted_metrics") for text in lost
+    ]
 
 
 def test_several_outputs() -> None:
     """What was told by the names of outputs is told by those of today; one loss with weights stands for each."""
-    found, losses = compiled({"loss": {"a/b": "mae"}, "loss_weights": {"c": 3.0}}, outputs=TWO)
-    assert (found["loss"], found["loss_weights"], losses) == ({"a_b": "mae", "c": None}, {"a_b": 1.0, "c": 3.0}, [])
-    found, _ = compiled({"loss": "mae", "loss_weights": {"c": 3.0}}, outputs=TWO)
-    assert found["loss"] == {"a_b": "mae", "c": "mae"}
-    found, _ = compiled({"loss": "mae", "loss_weights": [1.0, 3.0]}, outputs=TWO)
-    assert found["loss"] == ["mae", "mae"]
-    found, _ = compiled({"loss": ["mse", "mae"], "loss_weights": [1.0, 3.0]}, outputs=TWO)
-    assert found["loss"] == ["mse", "mae"]
-    found, _ = compiled({"metrics": {"a/b": "mae"}, "weighted_metrics": ["mae"]}, outputs=TWO)
-    assert (found["metrics"], found["weighted_metrics"]) == ({"a_b": ["mae"]}, [["mae"], ["mae"]])
+    settings, losses = compiled({"loss": {"a/b": "mae"}, "loss_weights": {"c": 3.0}}, outputs=TWO)
+    assert (settings["loss"], settings["loss_weights"], losses) == (
+        {"a_b": "mae", "c": None},
+        {"a_b": 1.0, "c": 3.0},
+        [],
+    )
+    settings, _ = compiled({"loss": "mae", "loss_weights": {"c": 3.0}}, outputs=TWO)
+    assert settings["loss"] == {"a_b": "mae", "c": "mae"}
+    settings, _ = compiled({"loss": "mae", "loss_weights": [1.0, 3.0]}, outputs=TWO)
+    assert settings["loss"] == ["mae", "mae"]
+    settings, _ = compiled({"loss": ["mse", "mae"], "loss_weights": [1.0, 3.0]}, outputs=TWO)
+    assert settings["loss"] == ["mse", "mae"]
+    settings, _ = compiled({"metrics": {"a/b": "mae"}, "weighted_metrics": ["mae"]}, outputs=TWO)
+    assert (settings["metrics"], settings["weighted_metrics"]) == ({"a_b": ["mae"]}, [["mae"], ["mae"]])
     assert compiled({"metrics": [["mae"], []]}, outputs=TWO)[0]["metrics"] == [["mae"], []]
     journal = Journal()
     other = compile_config({"optimizer_config": SGD, "loss": {"mystery": "mae"}}, "2.15.0", TWO, journal)
@@ -319,7 +327,7 @@ def test_several_outputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outputs", "stated", "today"),
+    ("outputs", "name", "today"),
     [
         (TWO, "a/b_auc", "auc"),
         (TWO, "c_auc", "auc"),
@@ -329,60 +337,60 @@ def test_several_outputs() -> None:
         ([("a_b", "a_b"), ("a", "a")], "a_b_auc", "auc"),
     ],
 )
-def test_names_of_metrics(outputs: list[tuple[str, str]], stated: str, today: str) -> None:
+def test_names_of_metrics(outputs: list[tuple[str, str]], name: str, today: str) -> None:
     """Keras 2 put the name of an output before them where there are several, and Keras 3 does so again."""
     training = {
         "optimizer_config": SGD,
-        "metrics": [[{"class_name": "AUC", "config": {"name": stated}}]] * len(outputs),
+        "metrics": [[{"class_name": "AUC", "config": {"name": name}}]] * len(outputs),
     }
-    found = compile_config(training, "2.15.0", outputs, Journal())
-    assert found is not None
-    [metric] = found["metrics"] if outputs == ONE else found["metrics"][0]
+    settings = compile_config(training, "2.15.0", outputs, Journal())
+    assert settings is not None
+    [metric] = settings["metrics"] if outputs == ONE else settings["metrics"][0]
     assert metric["config"]["name"] == today
 
 
 def test_one_weight_of_one_loss() -> None:
     """Stays with the one loss that it is for."""
-    found, losses = compiled({"loss": "mse", "loss_weights": [2.0]})
-    assert (found["loss"], found["loss_weights"], losses) == ("mse", [2.0], [])
+    settings, losses = compiled({"loss": "mse", "loss_weights": [2.0]})
+    assert (settings["loss"], settings["loss_weights"], losses) == ("mse", [2.0], [])
 
 
 def test_clipping_inside_another_optimizer() -> None:
     """One that scales the loss is of tf.keras, whether it states its name or not."""
     inner = {"class_name": "SGD", "config": {"learning_rate": 0.5, "clipnorm": 1.0}}
-    found, _ = compiled(
+    settings, _ = compiled(
         {"optimizer_config": {"class_name": "LossScaleOptimizer", "config": {"inner_optimizer": inner}}}
     )
-    config = found["optimizer"]["config"]["inner_optimizer"]["config"]
+    config = settings["optimizer"]["config"]["inner_optimizer"]["config"]
     assert (config.get("clipnorm"), config.get("global_clipnorm")) == (1.0, None)
 
 
 def test_decay_of_nadam() -> None:
     """That of its momentum, which tf.keras called so, is none of its learning rate."""
     config = {"name": "Nadam", "learning_rate": 0.5, "decay": 0.004}
-    found, losses = compiled({"optimizer_config": {"class_name": "Nadam", "config": config}})
-    assert found["optimizer"]["config"]["learning_rate"] == 0.5
+    settings, losses = compiled({"optimizer_config": {"class_name": "Nadam", "config": config}})
+    assert settings["optimizer"]["config"]["learning_rate"] == 0.5
     assert any("schedule_decay" in loss for loss in losses)
 
 
-@pytest.mark.parametrize(("given", "today"), [({}, 0.0), ({"initial_accumulator_value": 0.3}, 0.3)])
-def test_where_adagrad_begins(given: dict[str, Any], today: float) -> None:
+@pytest.mark.parametrize(("arguments", "today"), [({}, 0.0), ({"initial_accumulator_value": 0.3}, 0.3)])
+def test_where_adagrad_begins(arguments: dict[str, Any], today: float) -> None:
     """Where its config does not tell, it was at zero."""
-    found, _ = compiled({"optimizer_config": {"class_name": "Adagrad", "config": {"lr": 0.5, **given}}}, "2.2.4")
-    assert found["optimizer"]["config"]["initial_accumulator_value"] == today
+    settings, _ = compiled({"optimizer_config": {"class_name": "Adagrad", "config": {"lr": 0.5, **arguments}}}, "2.2.4")
+    assert settings["optimizer"]["config"]["initial_accumulator_value"] == today
 
 
 def test_settings() -> None:
     """What else `compile` was told, in so far as Keras 3 takes it."""
-    told = {"run_eagerly": True, "jit_compile": False, "steps_per_execution": 2}
-    found, losses = compiled(told)
-    assert ({key: found[key] for key in told}, losses) == (told, [])
-    found, losses = compiled({"run_eagerly": None, "steps_per_execution": None, "sample_weight_mode": "temporal"})
-    assert told.keys().isdisjoint(found)
+    arguments = {"run_eagerly": True, "jit_compile": False, "steps_per_execution": 2}
+    settings, losses = compiled(arguments)
+    assert ({key: settings[key] for key in arguments}, losses) == (arguments, [])
+    settings, losses = compiled({"run_eagerly": None, "steps_per_execution": None, "sample_weight_mode": "temporal"})
+    assert arguments.keys().isdisjoint(settings)
     assert losses == ["sample_weight_mode 'temporal', which Keras 3 chooses by itself"]
     for steps in (0, -1, True, "auto"):
-        found, losses = compiled({"steps_per_execution": steps})
-        assert ("steps_per_execution" in found, losses) == (False, [f"steps_per_execution {steps}"])
+        settings, losses = compiled({"steps_per_execution": steps})
+        assert ("steps_per_execution" in settings, losses) == (False, [f"steps_per_execution {steps}"])
     assert compile_config({}, None, ONE, Journal()) is None
     assert compile_config([1], None, ONE, Journal()) is None
 
@@ -429,8 +437,8 @@ def test_numbers_of_an_optimizer_around_another() -> None:
     numbers = Numbers(outer, 7, None)
     names = ("iteration", "learning_rate", "step_counter", "dynamic_scale")
     names += ("inner_optimizer/iteration", "inner_optimizer/learning_rate")
-    found = [numbers.weight(name) for name in names]
-    assert [float(one.read()) for one in found if one is not None] == [0.0, 0.0, 0.0, 8.0, 7.0, 0.5]
+    weights = [numbers.weight(name) for name in names]
+    assert [float(weight.read()) for weight in weights if weight is not None] == [0.0, 0.0, 0.0, 8.0, 7.0, 0.5]
     assert numbers.weight("inner_optimizer/dense/kernel/momentum") is None
     alone = Numbers(inner, 7, None)
     assert [alone.weight(name) is None for name in ("iteration", "learning_rate", "dynamic_scale")] == [
@@ -445,14 +453,14 @@ def test_numbers_of_an_optimizer_around_another() -> None:
 @pytest.mark.parametrize("loss", [[], {}, "", [None], {"dense": None}, None, [[]]])
 def test_no_loss(loss: Any) -> None:
     """An empty loss is none, and that the file states none is said; what is stated beside it stays."""
-    found, losses = compiled({"loss": loss, "metrics": ["mae"]})
-    assert (found["loss"], found["loss_weights"], found["metrics"]) == (None, None, ["mae"])
-    [told] = losses
-    assert told.startswith("the loss: the file stores none")
+    settings, losses = compiled({"loss": loss, "metrics": ["mae"]})
+    assert (settings["loss"], settings["loss_weights"], settings["metrics"]) == (None, None, ["mae"])
+    [loss_text] = losses
+    assert loss_text.startswith("the loss: the file stores none")
 
 
 @pytest.mark.parametrize(
-    ("stated", "version", "class_name", "rate"),
+    ("optimizer", "version", "class_name", "rate"),
     [
         ("adam", "2.15.0", "Adam", 0.001),
         ("ADAM", "2.13.1", "Adam", 0.001),
@@ -472,15 +480,18 @@ def test_no_loss(loss: Any) -> None:
         ("adam", None, "Adam", 0.001),
     ],
 )
-def test_an_optimizer_by_name(stated: str, version: str, class_name: str, rate: float) -> None:
+def test_an_optimizer_by_name(optimizer: str, version: str, class_name: str, rate: float) -> None:
     """It is the class with the defaults of the Keras that wrote it (their constructors)."""
-    found, _ = compiled({"optimizer_config": None, "optimizer": stated, "loss": "mse"}, version)
-    assert found == {}  # an optimizer_config that is stated counts
+    settings, _ = compiled({"optimizer_config": None, "optimizer": optimizer, "loss": "mse"}, version)
+    assert settings == {}  # an optimizer_config that is stated counts
     journal = Journal()
-    made = compile_config({"optimizer": stated, "loss": "mse"}, version, ONE, journal)
-    assert made is not None
-    assert (made["optimizer"]["class_name"], made["optimizer"]["config"]["learning_rate"]) == (class_name, rate)
-    live = keras().optimizers.deserialize(made["optimizer"])
+    new_settings = compile_config({"optimizer": optimizer, "loss": "mse"}, version, ONE, journal)
+    assert new_settings is not None
+    assert (new_settings["optimizer"]["class_name"], new_settings["optimizer"]["config"]["learning_rate"]) == (
+        class_name,
+        rate,
+    )
+    live = keras().optimizers.deserialize(new_settings["optimizer"])
     assert float(live.learning_rate) == np.float32(rate)
     since = version is None or version.startswith(("2.12", "2.13", "2.15", "3."))
     assert bool(journal.losses) == (class_name in ("Adagrad", "RMSprop", "Nadam") and not since)
@@ -491,10 +502,10 @@ def test_numbers_of_numpy() -> None:
     rate, array = {"type": "ndarray", "value": 0.5}, {"type": "ndarray", "value": [1.0, 3.0], "dtype": "float32"}
     tensor = {"class_name": "__numpy__", "config": {"value": 0.25, "dtype": "float32"}}
     config = {"name": "SGD", "learning_rate": rate, "momentum": tensor}
-    stated = {"optimizer_config": {"class_name": "SGD", "config": config}, "loss": "mse", "loss_weights": array}
-    found, losses = compiled(stated, outputs=TWO)
-    assert found["optimizer"]["config"] == {"name": "SGD", "learning_rate": 0.5, "momentum": 0.25}
-    assert (found["loss_weights"], losses) == ([1.0, 3.0], [])
+    training = {"optimizer_config": {"class_name": "SGD", "config": config}, "loss": "mse", "loss_weights": array}
+    settings, losses = compiled(training, outputs=TWO)
+    assert settings["optimizer"]["config"] == {"name": "SGD", "learning_rate": 0.5, "momentum": 0.25}
+    assert (settings["loss_weights"], losses) == ([1.0, 3.0], [])
     deep: Any = 0.5
     for _ in range(1000):
         deep = {"type": "ndarray", "value": deep}
@@ -505,9 +516,9 @@ def test_numbers_of_numpy() -> None:
 @pytest.mark.parametrize("front", ["", "keras.{}.", "tf.keras.{}.", "keras.src.{}."])
 def test_names_of_functions(front: str, name: str) -> None:
     """In every spelling, of losses and of metrics."""
-    found, losses = compiled({"loss": front.format("losses") + name, "metrics": [front.format("metrics") + name]})
-    [metric] = found["metrics"]
-    assert (found["loss"], losses) == (name, [])
+    settings, losses = compiled({"loss": front.format("losses") + name, "metrics": [front.format("metrics") + name]})
+    [metric] = settings["metrics"]
+    assert (settings["loss"], losses) == (name, [])
     assert metric == name or metric["class_name"] == name
 
 
@@ -522,7 +533,7 @@ ADDED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "config", "class_name", "kept"),
+    ("name", "config", "class_name", "expected"),
     [
         ("AdamW", {"weight_decay": 0.01, "amsgrad": True}, "AdamW", {"weight_decay": 0.5, "amsgrad": True}),
         ("AdamW", {"weight_decay": 0.0}, "AdamW", {"weight_decay": 0.0}),
@@ -531,13 +542,13 @@ ADDED: dict[str, Any] = {
         ("LazyAdam", {}, "Adam", {"beta_1": 0.9}),
     ],
 )
-def test_optimizers_of_tensorflow_addons(name: str, config: Any, class_name: str, kept: dict[str, Any]) -> None:
+def test_optimizers_of_tensorflow_addons(name: str, config: Any, class_name: str, expected: dict[str, Any]) -> None:
     """Those that Keras 3 has, with the arguments that take the same steps (each was compared with TensorFlow Addons
     0.13: the weights after a step from the converted state are the same)."""
     shown = {key: value for key, value in ADDED.items() if name != "SGDW" or not key.startswith(("beta", "eps"))}
-    found, losses = compiled({"optimizer_config": {"class_name": f"Addons>{name}", "config": shown | config}})
-    assert found["optimizer"]["class_name"] == class_name
-    assert {key: found["optimizer"]["config"][key] for key in kept} == kept
+    settings, losses = compiled({"optimizer_config": {"class_name": f"Addons>{name}", "config": shown | config}})
+    assert settings["optimizer"]["class_name"] == class_name
+    assert {key: settings["optimizer"]["config"][key] for key in expected} == expected
     assert len(losses) == (name == "LazyAdam")
 
 
@@ -556,17 +567,17 @@ def test_optimizers_of_tensorflow_addons(name: str, config: Any, class_name: str
 )
 def test_optimizers_of_tensorflow_addons_that_are_gone(name: str, config: Any) -> None:
     """Nothing is compiled, and why is said."""
-    found, [told] = compiled({"optimizer_config": {"class_name": f"Addons>{name}", "config": ADDED | config}})
-    assert found == {}
-    assert f"Addons>{name}" in told
+    settings, [reason] = compiled({"optimizer_config": {"class_name": f"Addons>{name}", "config": ADDED | config}})
+    assert settings == {}
+    assert f"Addons>{name}" in reason
 
 
 def test_metrics_of_tensorflow_addons() -> None:
     """F1Score and FBetaScore are those of Keras 3, which works the number of classes out itself."""
     f1 = {"class_name": "Addons>F1Score", "config": {"name": "f1", "num_classes": 3, "average": None}}
     kappa = {"class_name": "Addons>CohenKappa", "config": {"name": "kappa", "num_classes": 3}}
-    found, losses = compiled({"metrics": [f1, kappa, "mae"]})
-    assert [one if isinstance(one, str) else one["config"] for one in found["metrics"]] == [
+    settings, losses = compiled({"metrics": [f1, kappa, "mae"]})
+    assert [metric if isinstance(metric, str) else metric["config"] for metric in settings["metrics"]] == [
         {"name": "f1", "average": None}, "mae",
     ]  # fmt: skip
     assert losses == ["metrics: Addons>CohenKappa, which is not built into Keras 3"]

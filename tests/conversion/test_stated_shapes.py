@@ -43,8 +43,8 @@ def predicts(model: Any, writer: str, name: str) -> None:
     with np.load(FOLDER / f"{writer}.npz") as arrays:
         own = {key.rpartition("/")[2]: arrays[key] for key in arrays.files if key.startswith(f"{case}/")}
     inputs = numbered(own, "x")
-    found = np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False))
-    np.testing.assert_allclose(found, own["y0"], rtol=1e-4, atol=2e-5)
+    output = np.asarray(model(inputs if len(inputs) > 1 else inputs[0], training=False))
+    np.testing.assert_allclose(output, own["y0"], rtol=1e-4, atol=2e-5)
 
 
 def test_every_writer_is_there() -> None:

@@ -133,15 +133,15 @@ STRINGS = {"num_oov_indices": 2, "mask_token": None, "oov_token": "[UNK]"}
 def test_weights_of_words_come_along(listed: bool, tmp_path: Path) -> None:
     """In mode tf_idf the words come with their weights, those of unknown words before them, also where the config lists
     the words without weights, as TensorFlow 2.6 wrote it; the model weighs what it counts."""
-    given = {"vocabulary": ["cat", "dog", "bird"]} if listed else {}
-    arch = lookup_model(tmp_path, "StringLookup", **STRINGS, **given)
+    arguments = {"vocabulary": ["cat", "dog", "bird"]} if listed else {}
+    arch = lookup_model(tmp_path, "StringLookup", **STRINGS, **arguments)
     target = tmp_path / "new.keras"
     convert(weighted(tmp_path, ""), target, arch=arch)
     model = keras().models.load_model(target)
     import tensorflow as tf
 
-    found = model(tf.constant([["dog"], ["bird"]])).numpy()
-    assert found.tolist() == [[0, 0, 0, 0.75, 0], [0, 0, 0, 0, 1.5]]
+    output = model(tf.constant([["dog"], ["bird"]])).numpy()
+    assert output.tolist() == [[0, 0, 0, 0.75, 0], [0, 0, 0, 0, 1.5]]
     assert not {"I107", "I108"} & {finding.rule.code for finding in ckpttool.check([target]).files[0].findings}
 
 

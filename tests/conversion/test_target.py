@@ -71,9 +71,9 @@ def values(model: Any) -> list[Any]:
     return [np.asarray(weight) for weight in model.weights]
 
 
-def same(found: list[Any], wanted: list[Any]) -> bool:
+def same(arrays: list[Any], wanted: list[Any]) -> bool:
     """Whether all arrays are bit for bit the same."""
-    return all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=True))
+    return all(np.array_equal(one, other) for one, other in zip(arrays, wanted, strict=True))
 
 
 # What Keras 2.15 wrote.
@@ -98,21 +98,23 @@ def test_own_layers_of_keras_2(name: str, live: Architecture, tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["model.h5", "legacy_weights.h5"])
 def test_what_rests_on_an_order_is_a_guess(name: str, live: Architecture) -> None:
     """The plan says which layers and which weights nothing but an order told; a path is no guess."""
-    found = plan(OLD / name, "new.keras", arch=live)
-    assert [guess.where for guess in found.guesses] == ["layers", "own classes"]
-    assert "block of block_1, " in found.guesses[0].what
-    assert found.guesses[1].what.endswith(": block, block_1")
-    assert [one.detail for one in found.edits if one.edit.name == "place-in-live-model"] == ["38 by order of layers"]
+    result = plan(OLD / name, "new.keras", arch=live)
+    assert [guess.where for guess in result.guesses] == ["layers", "own classes"]
+    assert "block of block_1, " in result.guesses[0].what
+    assert result.guesses[1].what.endswith(": block, block_1")
+    assert [applied.detail for applied in result.edits if applied.edit.name == "place-in-live-model"] == [
+        "38 by order of layers"
+    ]
     by_path = plan(OLD / "paths.weights.h5", "new.keras", arch=live)
     assert by_path.guesses == ()
-    assert [one.detail for one in by_path.edits if one.edit.name == "place-in-live-model"] == ["38 by path"]
+    assert [applied.detail for applied in by_path.edits if applied.edit.name == "place-in-live-model"] == ["38 by path"]
 
 
 def test_without_the_live_model_it_is_refused() -> None:
     """And what to do is said."""
-    found = plan(OLD / "model.h5", "new.keras")
-    assert found.refusals
-    assert all("--arch package.module:function" in refusal.what for refusal in found.refusals)
+    result = plan(OLD / "model.h5", "new.keras")
+    assert result.refusals
+    assert all("--arch package.module:function" in refusal.what for refusal in result.refusals)
 
 
 @pytest.mark.parametrize("name", ["keras0.3/cnn", "keras0.3/mlp", "keras1.2/cnn"])
@@ -130,13 +132,13 @@ def test_the_slope_of_hard_sigmoid_goes_into_the_weights(tmp_path: Path) -> None
     source = FIXTURES / "keras0.3" / "lstm_weights.hdf5"
     convert(source, tmp_path / "old.keras", arch=FIXTURES / "keras0.3/lstm.json")
     model = Architecture.from_model(keras.models.load_model(tmp_path / "old.keras"))
-    found = convert(source, tmp_path / "new.keras", arch=model)
-    assert any(edit.edit.name == "scale-hard-sigmoid" for edit in found.edits)
+    result = convert(source, tmp_path / "new.keras", arch=model)
+    assert any(edit.edit.name == "scale-hard-sigmoid" for edit in result.edits)
     assert not ckpttool.diff(tmp_path / "old.keras", tmp_path / "new.keras").differences
-    found = convert(tmp_path / "old.keras", tmp_path / "new.weights.h5", arch=model)
-    assert not (found.transforms or found.guesses)
-    found = plan(tmp_path / "new.weights.h5", "again.keras", arch=model)
-    assert not (found.transforms or found.guesses)
+    result = convert(tmp_path / "old.keras", tmp_path / "new.weights.h5", arch=model)
+    assert not (result.transforms or result.guesses)
+    result = plan(tmp_path / "new.weights.h5", "again.keras", arch=model)
+    assert not (result.transforms or result.guesses)
 
 
 def test_where_hard_sigmoid_is(tmp_path: Path) -> None:
@@ -149,9 +151,9 @@ def test_where_hard_sigmoid_is(tmp_path: Path) -> None:
     old = saved(model, tmp_path / "old.h5")
     with h5py.File(old, "r+") as file:
         file.attrs["keras_version"] = "2.2.4"
-    found = convert(old, tmp_path / "new.keras", arch=Architecture.from_model(model))
+    result = convert(old, tmp_path / "new.keras", arch=Architecture.from_model(model))
     new = keras.models.load_model(tmp_path / "new.keras")
-    assert len(found.transforms) == 8
+    assert len(result.transforms) == 8
     gates = np.asarray([1.2, 1.2, 1.2, 1.2, 1, 1], "float32")
     for one, other in zip(values(new), values(model), strict=True):
         np.testing.assert_allclose(one, other * (gates if other.shape[-1] == 6 else 1.2), rtol=1e-6)
@@ -180,8 +182,8 @@ def test_gates_that_were_hard_by_default(gates: str, version: str, guessed: bool
         layers.GRU(2, reset_after=False, name="gru_1", **hard),
         layers.Dense(1, name="dense_1"),
     ]
-    found = plan(source, "new.keras", arch=Architecture.from_model(keras.Sequential(stack)))
-    told = [guess.where for guess in found.guesses if "hard_sigmoid by default" in guess.what]
+    result = plan(source, "new.keras", arch=Architecture.from_model(keras.Sequential(stack)))
+    told = [guess.where for guess in result.guesses if "hard_sigmoid by default" in guess.what]
     assert [where.split(", ")[-1] for where in told] == ["gru_1"] * guessed
 
 
@@ -196,11 +198,11 @@ def model(request: pytest.FixtureRequest) -> Any:
 
 def test_every_layout_into_every_form(model: Any, tmp_path: Path) -> None:
     """Keras loads each into the live model: every weight is bit for bit what it was saved from."""
-    wanted, told = values(model), Architecture.from_model(model)
+    wanted, architecture = values(model), Architecture.from_model(model)
     for name in SOURCES:
         source = saved(model, tmp_path / name)
         for target in TARGETS:
-            convert(source, tmp_path / target, arch=told, force=True)
+            convert(source, tmp_path / target, arch=architecture, force=True)
             for weight in model.weights:
                 weight.assign(np.zeros(weight.shape))
             model.load_weights(tmp_path / target)
@@ -215,20 +217,20 @@ def test_the_whole_model(name: str, tmp_path: Path) -> None:
     live.fit(INPUTS, np.ones((2, 2), "float32"), verbose=0)
     wanted = np.asarray(live(INPUTS))
     live.save(tmp_path / "keras.keras")
-    told = Architecture.from_model(live)
-    result = convert(saved(live, tmp_path / name), tmp_path / "t.keras", arch=told)
+    architecture = Architecture.from_model(live)
+    result = convert(saved(live, tmp_path / name), tmp_path / "t.keras", arch=architecture)
     model = keras.models.load_model(tmp_path / "t.keras", custom_objects={"Block": own_classes.Block})
     np.testing.assert_array_equal(model(INPUTS), wanted)
     assert model.compiled
-    kept = name != "s.h5"
-    assert int(model.optimizer.iterations) == kept
+    keeps_optimizer = name != "s.h5"
+    assert int(model.optimizer.iterations) == keeps_optimizer
     assert not result.losses  # a file of weights alone has no state that could be
-    assert any(one.edit.name == "begin-optimizer" for one in result.edits) != kept
+    assert any(applied.edit.name == "begin-optimizer" for applied in result.edits) != keeps_optimizer
     with ckpttool.open(tmp_path / "t.keras") as new, ckpttool.open(tmp_path / "keras.keras") as saved_by_keras:
         assert _plain(new.config) == _plain(saved_by_keras.config)
         assert (
             new.keys() == saved_by_keras.keys() - {path for path in saved_by_keras if path.startswith("metrics/")}
-            or not kept
+            or not keeps_optimizer
         )
 
 
@@ -236,15 +238,15 @@ def _plain(config: Any) -> Any:
     """A config with the addresses by which Keras tells shared objects as numbers, from 0 on."""
     numbers: dict[int, int] = {}
 
-    def told(value: Any) -> Any:
+    def plain(value: Any) -> Any:
         if isinstance(value, dict):
             shared = {
                 key: numbers.setdefault(value[key], len(numbers)) for key in ("shared_object_id",) if key in value
             }
-            return {key: told(item) for key, item in value.items()} | shared
-        return [told(item) for item in value] if isinstance(value, list) else value
+            return {key: plain(item) for key, item in value.items()} | shared
+        return [plain(item) for item in value] if isinstance(value, list) else value
 
-    return told(config)
+    return plain(config)
 
 
 def test_compile_settings(tmp_path: Path) -> None:
@@ -255,15 +257,15 @@ def test_compile_settings(tmp_path: Path) -> None:
     live.save_weights(tmp_path / "s.weights.h5")
     other = own_classes.build()
     other.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mae")
-    told = Architecture.from_model(other)
-    result = convert(tmp_path / "s.weights.h5", tmp_path / "a.keras", arch=told)
+    architecture = Architecture.from_model(other)
+    result = convert(tmp_path / "s.weights.h5", tmp_path / "a.keras", arch=architecture)
     assert [one.detail for one in result.edits if one.edit.name == "live-compile-settings"] == ["SGD"]
     assert [loss.where for loss in result.losses] == ["optimizer"]
-    result = convert(OLD / "trained.h5", tmp_path / "b.keras", arch=told)
+    result = convert(OLD / "trained.h5", tmp_path / "b.keras", arch=architecture)
     assert not any(one.edit.name == "live-compile-settings" for one in result.edits)
     model = keras.models.load_model(tmp_path / "b.keras", custom_objects={"Block": own_classes.Block})
     assert type(model.optimizer).__name__ == "Adam"
-    convert(tmp_path / "s.weights.h5", tmp_path / "c.keras", arch=told, options=Options(compiled=False))
+    convert(tmp_path / "s.weights.h5", tmp_path / "c.keras", arch=architecture, options=Options(compiled=False))
     with ckpttool.open(tmp_path / "c.keras") as checkpoint:
         assert "compile_config" not in checkpoint.config
 
@@ -278,9 +280,9 @@ def test_the_state_of_an_optimizer_of_an_own_class(tmp_path: Path) -> None:
     live.compile(Mine(0.1, momentum=0.9), "mse")
     live.fit(INPUTS, np.ones((2, 2), "float32"), verbose=0)
     live.save_weights(tmp_path / "s.weights.h5")
-    told, state = Architecture.from_model(live), {"optimizer/vars/0", "optimizer/vars/2"}
+    architecture, state = Architecture.from_model(live), {"optimizer/vars/0", "optimizer/vars/2"}
     for target in ("t.weights.h5", "t.keras"):
-        result = convert(tmp_path / "s.weights.h5", tmp_path / target, arch=told)
+        result = convert(tmp_path / "s.weights.h5", tmp_path / target, arch=architecture)
         assert (result.losses, [guess.where for guess in result.guesses]) == ((), ["optimizer"])
         with ckpttool.open(tmp_path / target) as checkpoint:
             assert state <= checkpoint.keys()
@@ -294,16 +296,16 @@ def test_the_state_of_an_optimizer_of_an_own_class(tmp_path: Path) -> None:
 def test_layers_that_load_in_a_way_of_their_own(tmp_path: Path) -> None:
     """What they wrote stays where it is among paths; to another layout they alone could bring it."""
     model = filled(own.made(keras, "odd-loader", "same"))
-    wanted, told = values(model), Architecture.from_model(model)
+    wanted, architecture = values(model), Architecture.from_model(model)
     for name in ("s.weights.h5", "s.keras"):
-        convert(saved(model, tmp_path / name), tmp_path / "t.weights.h5", arch=told, force=True)
+        convert(saved(model, tmp_path / name), tmp_path / "t.weights.h5", arch=architecture, force=True)
         for weight in model.weights:
             weight.assign(np.zeros(weight.shape))
         model.load_weights(tmp_path / "t.weights.h5")
         assert same(values(model), wanted)
-        assert "way of its own" in plan(tmp_path / name, "t.h5", arch=told).refusals[0].what
-    assert "way of its own" in plan(saved(model, tmp_path / "s.h5"), "t.keras", arch=told).refusals[0].what
-    convert(tmp_path / "s.h5", tmp_path / "t.h5", arch=told)
+        assert "way of its own" in plan(tmp_path / name, "t.h5", arch=architecture).refusals[0].what
+    assert "way of its own" in plan(saved(model, tmp_path / "s.h5"), "t.keras", arch=architecture).refusals[0].what
+    convert(tmp_path / "s.h5", tmp_path / "t.h5", arch=architecture)
 
 
 def test_what_layers_wrote_under_names_of_their_own(tmp_path: Path) -> None:
@@ -342,8 +344,8 @@ def test_names_that_gainsay_an_order(tmp_path: Path) -> None:
     agree are no guess, and two of one name are told apart by their paths."""
     straight, crossed = pair("left", "right"), Architecture.from_model(pair("right", "left"))
     for name in ("s.h5", "s.weights.h5"):
-        found = plan(saved(straight, tmp_path / name), "t.keras", arch=crossed)
-        assert {refusal.where.rpartition("/")[0] for refusal in found.refusals} >= {"pair/left", "pair/right"}
+        result = plan(saved(straight, tmp_path / name), "t.keras", arch=crossed)
+        assert {refusal.where.rpartition("/")[0] for refusal in result.refusals} >= {"pair/left", "pair/right"}
     assert plan(tmp_path / "s.h5", "t.keras", arch=Architecture.from_model(straight)).guesses == ()
     twins = pair("one", "one")
     wanted = values(twins)
@@ -362,8 +364,8 @@ def test_the_state_of_twins_is_lost(tmp_path: Path) -> None:
     model = pair("one", "one")
     model.compile("adam", "mse")
     model.fit(INPUTS, np.ones((2, 3), "float32"), verbose=0)
-    told = Architecture.from_model(pair("one", "one"))
-    result = convert(saved(model, tmp_path / "s.keras"), tmp_path / "t.keras", arch=told)
+    architecture = Architecture.from_model(pair("one", "one"))
+    result = convert(saved(model, tmp_path / "s.keras"), tmp_path / "t.keras", arch=architecture)
     assert [(loss.where, "the same name" in loss.what) for loss in result.losses] == [("optimizer", True)]
 
 
@@ -372,24 +374,24 @@ def test_weights_of_another_model(live: Architecture, tmp_path: Path) -> None:
     for name in ("keras3/mlp.weights.h5", "keras3/mlp.h5"):
         with pytest.raises(ConversionError) as caught:
             convert(FIXTURES / name, tmp_path / "new.keras", arch=live)
-        told = [refusal.what for refusal in caught.value.refusals]
-        assert any("no weight for" in what for what in told)
-        assert any("for which the model has no slot" in what for what in told)
+        messages = [refusal.what for refusal in caught.value.refusals]
+        assert any("no weight for" in reason for reason in messages)
+        assert any("for which the model has no slot" in reason for reason in messages)
 
 
 def test_a_model_without_a_config(tmp_path: Path) -> None:
     """Its weights go into every form without one; what holds one is refused, with the reason made safe to show."""
     model = filled(own_classes.mute())
-    wanted, told = values(model), Architecture.from_model(model)
+    wanted, architecture = values(model), Architecture.from_model(model)
     source = saved(model, tmp_path / "s.weights.h5")
     for target in TARGETS[:3]:
-        convert(source, tmp_path / target, arch=told)
+        convert(source, tmp_path / target, arch=architecture)
         for weight in model.weights:
             weight.assign(np.zeros(weight.shape))
         model.load_weights(tmp_path / target)
         assert same(values(model), wanted)
     with pytest.raises(ConversionError) as caught:
-        convert(source, tmp_path / "t.keras", arch=told)
+        convert(source, tmp_path / "t.keras", arch=architecture)
     assert "its config cannot be written down: NotImplementedError: not \\x1b[31mtoday; give its classes" in str(
         caught.value
     )
@@ -413,25 +415,25 @@ def test_a_vocabulary_that_only_the_live_model_has(tmp_path: Path) -> None:
         convert(weights, tmp_path / "t.keras", arch=live)
     convert(weights, tmp_path / "t.weights.h5", arch=live)
     convert(saved(model, tmp_path / "s.keras"), tmp_path / "t.keras", arch=live)
-    given = words(["old", "models"])
-    weights = saved(given, tmp_path / "given.weights.h5")
-    convert(weights, tmp_path / "given.keras", arch=Architecture.from_model(given))
-    for path, source in (("t.keras", model), ("given.keras", given)):
-        found = keras.models.load_model(tmp_path / path)
-        assert np.array_equal(found(np.array(["models old odd"])), source(np.array(["models old odd"])))
+    layer = words(["old", "models"])
+    weights = saved(layer, tmp_path / "given.weights.h5")
+    convert(weights, tmp_path / "given.keras", arch=Architecture.from_model(layer))
+    for path, source in (("t.keras", model), ("given.keras", layer)):
+        new_model = keras.models.load_model(tmp_path / path)
+        assert np.array_equal(new_model(np.array(["models old odd"])), source(np.array(["models old odd"])))
 
 
 def test_code_is_not_written(tmp_path: Path) -> None:
     """A lambda in the live model is refused where a config is written; options about configs of files are too."""
     layers = [keras.Input((3,)), keras.layers.Lambda(lambda x: x * 2, name="twice"), keras.layers.Dense(2, name="last")]
     model = keras.Sequential(layers)
-    told, source = Architecture.from_model(model), saved(model, tmp_path / "s.weights.h5")
-    refusals = plan(source, "t.keras", arch=told).refusals
-    assert [(one.where, "as code" in one.what) for one in refusals] == [("twice", True)]
-    assert plan(source, "t.h5", arch=told).refusals == ()
+    architecture, source = Architecture.from_model(model), saved(model, tmp_path / "s.weights.h5")
+    refusals = plan(source, "t.keras", arch=architecture).refusals
+    assert [(refusal.where, "as code" in refusal.what) for refusal in refusals] == [("twice", True)]
+    assert plan(source, "t.h5", arch=architecture).refusals == ()
     for options in (Options(keep_weights=True), Options(functions={"twice": "a:b"})):
         with pytest.raises(ConversionError, match="--replace and --keep-weights"):
-            plan(source, "t.h5", arch=told, options=options)
+            plan(source, "t.h5", arch=architecture, options=options)
 
 
 # The command line.
@@ -448,28 +450,28 @@ def test_plan_as_json(run: Run) -> None:
     """A dry run builds the model in a process of its own, says so, and tells edits, guesses and needs."""
     done = run("convert", OLD / "legacy_weights.h5", "new.keras", "--arch", BUILD, "--dry-run", "--output", "json")
     assert done.err == f"note: running {BUILD} in a process of its own\n"
-    found = json.loads(done.out)
-    assert (done.code, found["weights"], found["refusals"]) == (0, {"copied": 38, "changed": 0}, [])
-    assert {edit["edit"] for edit in found["edits"]} == {"live-model", "place-in-live-model"}
-    assert [need["where"] for need in found["needs"]] == ["Block"]
+    data = json.loads(done.out)
+    assert (done.code, data["weights"], data["refusals"]) == (0, {"copied": 38, "changed": 0}, [])
+    assert {edit["edit"] for edit in data["edits"]} == {"live-model", "place-in-live-model"}
+    assert [need["where"] for need in data["needs"]] == ["Block"]
 
 
 @pytest.mark.usefixtures("here")
 def test_proof_by_running(tmp_path: Path, run: Run) -> None:
     """The process that proves the new model knows the classes of the function's module."""
     done = run("convert", OLD / "model.h5", tmp_path / "new.keras", "--arch", BUILD, "--prove", "--output", "json")
-    found = json.loads(done.out)
-    assert (done.code, found["prediction"]["outputs"], found["prediction"]["finite"]) == (0, [[2, 2]], True)
+    data = json.loads(done.out)
+    assert (done.code, data["prediction"]["outputs"], data["prediction"]["finite"]) == (0, [[2, 2]], True)
 
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
-    ("function", "told"),
+    ("function", "words"),
     [("absent", "has no attribute 'absent'"), ("number", "no model of Keras 3"), ("unbuilt", "that is not built")],
 )
-def test_functions_that_give_no_model(function: str, told: str, tmp_path: Path, run: Run) -> None:
+def test_functions_that_give_no_model(function: str, words: str, tmp_path: Path, run: Run) -> None:
     """Are one error, and nothing is written."""
     arguments = ("--arch", f"tests.conversion.own_classes:{function}")
     done = run("convert", OLD / "model.h5", tmp_path / "new.keras", *arguments)
-    assert (done.code, done.out, told in done.err) == (2, "", True)
+    assert (done.code, done.out, words in done.err) == (2, "", True)
     assert list(tmp_path.iterdir()) == []

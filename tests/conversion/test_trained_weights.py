@@ -28,7 +28,7 @@ def loaded(path: Path, **options: Any) -> Any:
 def freeze(config: Any, name: str) -> None:
     """A layer of a Sequential model frozen after the model was compiled."""
     layers = config["config"] if isinstance(config["config"], list) else config["config"]["layers"]
-    next(one for one in layers if one["config"]["name"] == name)["config"]["trainable"] = False
+    next(layer for layer in layers if layer["config"]["name"] == name)["config"]["trainable"] = False
 
 
 def with_state(source: Path, target: Path, state: dict[str, Any]) -> Path:
@@ -58,7 +58,7 @@ def test_an_optimizer_that_has_not_begun(name: str, tmp_path: Path) -> None:
     source = with_state(RESUME / "keras2.15" / f"{name}.h5", tmp_path / "old.h5", {"iteration:0": np.int64(0)})
     assert convert(source, tmp_path / "new.keras").losses == ()
     model = loaded(tmp_path / "new.keras")
-    assert all(not np.any(one) for one in map(np.asarray, model.optimizer.variables[2:]))
+    assert all(not np.any(variable) for variable in map(np.asarray, model.optimizer.variables[2:]))
     model.train_on_batch(np.ones((2, 4), "float32"), np.ones((2, 2), "float32"))
 
 
@@ -79,12 +79,12 @@ def test_a_layer_frozen_after_compile(name: str, layer: str, writer: str, tmp_pa
     whole = convert(RESUME / writer / f"{name}.h5", tmp_path / "whole.keras")
     assert convert(source, tmp_path / "new.keras").losses == whole.losses
     new, old = loaded(tmp_path / "new.keras").optimizer, loaded(tmp_path / "whole.keras").optimizer
-    stored = {one.path.rpartition("/")[2]: np.asarray(one) for one in old.variables}
-    kept = [one for one in new.variables if "alpha" in one.path or "zeta" in one.path]
-    assert kept
-    assert not any(layer in one.path for one in kept)
-    for one in kept:
-        np.testing.assert_array_equal(np.asarray(one), stored[one.path.rpartition("/")[2]])
+    stored = {variable.path.rpartition("/")[2]: np.asarray(variable) for variable in old.variables}
+    variables = [variable for variable in new.variables if "alpha" in variable.path or "zeta" in variable.path]
+    assert variables
+    assert not any(layer in variable.path for variable in variables)
+    for variable in variables:
+        np.testing.assert_array_equal(np.asarray(variable), stored[variable.path.rpartition("/")[2]])
     assert int(new.iterations) == int(old.iterations)
 
 
@@ -102,10 +102,10 @@ def test_weights_that_had_no_gradient(tmp_path: Path) -> None:
     source = without(RESUME / "keras2.15" / "old_adam.h5", tmp_path / "old.h5", "zeta")
     result = convert(source, tmp_path / "new.keras")
     assert result.losses == ()
-    assert "begin-optimizer-late" in [one.edit.name for one in result.edits]
+    assert "begin-optimizer-late" in [applied.edit.name for applied in result.edits]
     optimizer = loaded(tmp_path / "new.keras").optimizer
     assert int(optimizer.iterations) == 3
-    assert all(np.any(np.asarray(one)) == ("alpha" in one.path) for one in optimizer.variables[2:])
+    assert all(np.any(np.asarray(variable)) == ("alpha" in variable.path) for variable in optimizer.variables[2:])
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")
@@ -155,16 +155,16 @@ def functional(path: Path, added: str, **options: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("added", "options", "told"),
+    ("added", "options", "words"),
     [
         ("AddLoss", {"unconditional": False}, "the tensor that it added to the loss of the model"),
         ("AddMetric", {"aggregation": "mean", "metric_name": "m"}, "the tensor that it added to the metrics"),
     ],
 )
-def test_what_a_model_adds_itself(added: str, options: Any, told: str, tmp_path: Path) -> None:
+def test_what_a_model_adds_itself(added: str, options: Any, words: str, tmp_path: Path) -> None:
     """It is lost, which is said, and the model computes and trains without it."""
     [loss] = convert(functional(tmp_path / "old.h5", added, **options), tmp_path / "new.keras").losses
-    assert (loss.where, loss.what.startswith(told)) == ("added", True)
+    assert (loss.where, loss.what.startswith(words)) == ("added", True)
     model = loaded(tmp_path / "new.keras")
     np.testing.assert_allclose(model.predict_on_batch(np.ones((1, 3), "float32")), [[4.0, 4.0]])
     model.train_on_batch(np.ones((1, 3), "float32"), np.ones((1, 2), "float32"))

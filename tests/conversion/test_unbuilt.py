@@ -36,7 +36,7 @@ def test_refused_before_it_is_written(tmp_path: Path, first: tuple[str, ...]) ->
     source = written(tmp_path / "s.h5", *first)
     with pytest.raises(ConversionError) as caught:
         ckpttool.convert(source, tmp_path / "s.keras")
-    assert [one.where for one in caught.value.refusals] == ["s"]
+    assert [refusal.where for refusal in caught.value.refusals] == ["s"]
     assert "has no shape of its input" in caught.value.refusals[0].what
     assert not (tmp_path / "s.keras").exists()
     assert ckpttool.convert(source, tmp_path / "s.weights.h5").losses == ()

@@ -40,18 +40,18 @@ def converted(config: dict[str, Any]) -> tuple[dict[str, Any], Journal]:
 
 def computed(config: dict[str, Any], x: Any) -> Any:
     """What live Keras computes with the converted model, nothing of which was guessed or refused."""
-    found, journal = converted(config)
+    new_config, journal = converted(config)
     assert (journal.refusals, journal.guesses) == ([], [])
-    live = keras().saving.deserialize_keras_object(json.loads(json.dumps(found)), safe_mode=True)
+    live = keras().saving.deserialize_keras_object(json.loads(json.dumps(new_config)), safe_mode=True)
     return np.asarray(live(np.asarray(x)))
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 def test_the_mean_is_cut_off(dtype: str) -> None:
     """reduce_mean of whole numbers is a whole number, cut off towards zero: -5 / 2 gives -2."""
-    found = computed(model_of(dtype, function_of("math.reduce_mean", axis=1)), X.astype(dtype))
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(found, [[1, -2, 3]])
+    output = computed(model_of(dtype, function_of("math.reduce_mean", axis=1)), X.astype(dtype))
+    assert output.dtype == dtype
+    np.testing.assert_array_equal(output, [[1, -2, 3]])
 
 
 def test_the_mean_of_a_cast() -> None:
@@ -80,39 +80,41 @@ def test_what_a_layer_hands_on() -> None:
     config = model_of("int32", flat, function_of("math.reduce_mean", "flat", axis=1))
     np.testing.assert_array_equal(computed(config, X.astype("int32")), [0])
     embedding = layer_of("Embedding", "e", {"input_dim": 9, "output_dim": 2}, ["x", 0, 0, {}])
-    found = computed(model_of("int32", embedding, function_of("math.reduce_mean", "e", axis=1)), abs(X).astype("int32"))
-    assert found.dtype == "float32"
+    output = computed(
+        model_of("int32", embedding, function_of("math.reduce_mean", "e", axis=1)), abs(X).astype("int32")
+    )
+    assert output.dtype == "float32"
 
 
 def test_the_quotient_is_of_float64() -> None:
     """TensorFlow divides int32 as float64: 2 ** 24 + 1 is not rounded before."""
     config = model_of("int32", function_of("math.truediv", y=1))
-    found = computed(config, np.full((1, 2, 3), 2**24 + 1, "int32"))
-    assert found.dtype == "float64"
-    assert found[0, 0, 0] == 2**24 + 1
+    output = computed(config, np.full((1, 2, 3), 2**24 + 1, "int32"))
+    assert output.dtype == "float64"
+    assert output[0, 0, 0] == 2**24 + 1
 
 
 def test_the_old_division() -> None:
     """compat.v1.div rounds whole numbers down: -3 / 2 gives -2."""
-    found = computed(model_of("int32", function_of("compat.v1.div", y=2)), X.astype("int32"))
-    np.testing.assert_array_equal(found, [[[0, -1, 3], [1, -2, 0]]])
-    found = computed(model_of("float32", function_of("compat.v1.div", y=2)), X.astype("float32"))
-    np.testing.assert_array_equal(found, X / 2)
+    output = computed(model_of("int32", function_of("compat.v1.div", y=2)), X.astype("int32"))
+    np.testing.assert_array_equal(output, [[[0, -1, 3], [1, -2, 0]]])
+    output = computed(model_of("float32", function_of("compat.v1.div", y=2)), X.astype("float32"))
+    np.testing.assert_array_equal(output, X / 2)
 
 
 def test_numbers_have_the_dtype_of_the_tensor() -> None:
     """A list of numbers beside float16 does not make float32 of it, nor a number beside uint8 int32."""
-    found = computed(model_of("float16", function_of("math.add", y=[1.0, 2.0, 3.0])), X.astype("float16"))
-    assert found.dtype == "float16"
-    found = computed(model_of("uint8", function_of("math.floormod", y=3)), np.full((1, 2, 3), 200, "uint8"))
-    assert (found.dtype, found[0, 0, 0]) == ("uint8", 2)
+    output = computed(model_of("float16", function_of("math.add", y=[1.0, 2.0, 3.0])), X.astype("float16"))
+    assert output.dtype == "float16"
+    output = computed(model_of("uint8", function_of("math.floormod", y=3)), np.full((1, 2, 3), 200, "uint8"))
+    assert (output.dtype, output[0, 0, 0]) == ("uint8", 2)
 
 
 def test_ones_and_zeros() -> None:
     """one_hot with whole numbers as its values gives whole numbers, the mean of which is one."""
     hot = function_of("one_hot", name="hot", depth=3, on_value=1, off_value=0)
-    found = computed(model_of("int32", hot, function_of("math.reduce_mean", "hot", axis=1)), abs(X).astype("int32"))
-    assert found.dtype == "int32"
+    output = computed(model_of("int32", hot, function_of("math.reduce_mean", "hot", axis=1)), abs(X).astype("int32"))
+    assert output.dtype == "int32"
 
 
 def test_images_are_resized_as_floating_point_numbers() -> None:
@@ -122,16 +124,16 @@ def test_images_are_resized_as_floating_point_numbers() -> None:
     resizing = layer_of("Resizing", "f", {"height": 4, "width": 3, "interpolation": "bilinear"}, ["image", 0, 0, {}])
     up = {"size": [2, 1], "interpolation": "bilinear", "data_format": "channels_last"}
     for layer in (resized, resizing, layer_of("UpSampling2D", "f", up, ["image", 0, 0, {}])):
-        found = computed(model_of("uint8", image, layer), abs(X).astype("uint8"))
-        np.testing.assert_array_equal(found[0, :, 0, 0], [1.0, 1.25, 1.75, 2.0])
+        output = computed(model_of("uint8", image, layer), abs(X).astype("uint8"))
+        np.testing.assert_array_equal(output[0, :, 0, 0], [1.0, 1.25, 1.75, 2.0])
 
 
 @pytest.mark.parametrize("class_name", ["GlobalAveragePooling1D", "LayerNormalization", "UnitNormalization"])
 def test_layers_that_compute_otherwise_are_refused(class_name: str) -> None:
     """Pooling and normalizations of whole numbers give other numbers in Keras 3; of others they do not."""
     pooled = layer_of(class_name, "f", {"axis": -1} if "Norm" in class_name else {}, ["x", 0, 0, {}])
-    told = f"{class_name} of int32, which computes otherwise with whole numbers in Keras 3"
-    assert [one.what for one in converted(model_of("int32", pooled))[1].refusals] == [told]
+    reason = f"{class_name} of int32, which computes otherwise with whole numbers in Keras 3"
+    assert [refusal.what for refusal in converted(model_of("int32", pooled))[1].refusals] == [reason]
     assert converted(model_of("float32", pooled))[1].refusals == []
 
 
@@ -141,11 +143,11 @@ def test_refused_in_a_sequential_and_a_wrapper() -> None:
     pool = {"class_name": "GlobalAveragePooling1D", "config": {"name": "p"}}
     flat = {"class_name": "Reshape", "config": {"name": "r", "target_shape": [3, 2]}}
     config = {"class_name": "Sequential", "config": {"name": "s", "layers": [first, flat, pool]}}
-    assert [one.where for one in converted(config)[1].refusals] == ["p"]
+    assert [refusal.where for refusal in converted(config)[1].refusals] == ["p"]
     wide = {"class_name": "Reshape", "config": {"name": "r", "target_shape": [2, 3, 1]}}
     wrapped = {"class_name": "TimeDistributed", "config": {"name": "t", "layer": pool}}
     config = {"class_name": "Sequential", "config": {"name": "s", "layers": [first, wide, wrapped]}}
-    assert [one.where for one in converted(config)[1].refusals] == ["t/p"]
+    assert [refusal.where for refusal in converted(config)[1].refusals] == ["t/p"]
 
 
 def test_what_comes_out_of_a_model() -> None:
@@ -159,16 +161,16 @@ def test_what_comes_out_of_a_model() -> None:
 
 def test_of_the_smaller_whole_numbers() -> None:
     """The mean of uint8 is refused: its sum is more than the dtype holds."""
-    told = "TensorFlow's math.reduce_mean: the mean of uint8, which TensorFlow returns as whole numbers"
+    reason = "TensorFlow's math.reduce_mean: the mean of uint8, which TensorFlow returns as whole numbers"
     journal = converted(model_of("uint8", function_of("math.reduce_mean", axis=1)))[1]
-    assert [one.what for one in journal.refusals] == [told]
+    assert [refusal.what for refusal in journal.refusals] == [reason]
 
 
 def test_of_what_is_not_known() -> None:
     """The mean of what a class of the author's own gives is taken for one of floating-point numbers, as a guess."""
     own = layer_of("Mine", "own", {}, ["x", 0, 0, {}])
     journal = converted(model_of("float32", own, function_of("math.reduce_mean", "own", axis=1)))[1]
-    assert [one.where for one in journal.guesses] == ["f"]
+    assert [guess.where for guess in journal.guesses] == ["f"]
     assert "whole numbers" in journal.guesses[0].what
 
 

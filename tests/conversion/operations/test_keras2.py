@@ -36,10 +36,10 @@ def test_computes_the_same(case: str, recorded: Any) -> None:
         stored = [key for key in recorded if key.startswith(f"weight/{case}/{layer.name}/")]
         layer.set_weights([recorded[key] for key in sorted(stored)])
     inputs = [recorded[f"in/{name}"] for name in model["inputs"]]
-    found = np.asarray(live(inputs if len(inputs) > 1 else inputs[0]))
+    output = np.asarray(live(inputs if len(inputs) > 1 else inputs[0]))
     wanted = recorded[f"out/{case}"]
-    assert found.shape == wanted.shape
-    np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-6)
+    assert output.shape == wanted.shape
+    np.testing.assert_allclose(output, wanted, rtol=2e-5, atol=2e-6)
 
 
 def test_as_many_as_people_meet() -> None:

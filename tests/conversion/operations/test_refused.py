@@ -15,12 +15,12 @@ X = Tensor("x", 0, 0, (None, 4, 6))
 def outcome(function: str, *args: Any, **kwargs: Any) -> tuple[Any, list[str]]:
     """What becomes of one call of a function, and what is refused."""
     journal = Journal()
-    found = rewritten(Args("TFOpLambda", {"name": "f", "function": function}), Call(args, kwargs), "f", journal)
-    return found, [remark.what for remark in journal.refusals]
+    config = rewritten(Args("TFOpLambda", {"name": "f", "function": function}), Call(args, kwargs), "f", journal)
+    return config, [remark.what for remark in journal.refusals]
 
 
 @pytest.mark.parametrize(
-    ("function", "kwargs", "told"),
+    ("function", "kwargs", "reason"),
     [
         ("signal.fft", {}, "no operation of Keras 3"),
         ("reshape", {"shape": [Tensor("n", 0, 0, ()), 3]}, "computed by the model"),
@@ -38,13 +38,13 @@ def outcome(function: str, *args: Any, **kwargs: Any) -> tuple[Any, list[str]]:
         ("concat", {}, "not known"),
     ],
 )
-def test_refused_with_its_reason(function: str, kwargs: dict[str, Any], told: str) -> None:
+def test_refused_with_its_reason(function: str, kwargs: dict[str, Any], reason: str) -> None:
     """It is refused by its name, and why is said."""
     found, refused = outcome(function, X, **kwargs)
     assert found is None
     assert len(refused) == 1
     assert function in refused[0]
-    assert told in refused[0]
+    assert reason in refused[0]
 
 
 def test_a_config_may_hold_anything() -> None:

@@ -36,8 +36,8 @@ def config_of(function: str, *calls: list[Any]) -> dict[str, Any]:
 def rewritten(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The config for Keras 3, and what was refused."""
     journal = Journal()
-    found = rewrite(of_generation(config, Generation.KERAS_2), journal).config
-    return found, [remark.what for remark in journal.refusals]
+    new_config = rewrite(of_generation(config, Generation.KERAS_2), journal).config
+    return new_config, [remark.what for remark in journal.refusals]
 
 
 def test_multiply_no_nan() -> None:
