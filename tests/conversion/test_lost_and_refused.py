@@ -218,10 +218,10 @@ def test_steps_that_are_not_stored(tmp_path: Path) -> None:
     live = keras().models.load_model(tmp_path / "new.keras").optimizer
     whole = convert(RESUME / "keras2.2" / "adam.h5", tmp_path / "whole.keras")
     assert whole.losses == ()
-    for output, wanted in zip(
+    for variable, wanted in zip(
         live.variables, keras().models.load_model(tmp_path / "whole.keras").optimizer.variables, strict=True
     ):
-        assert (int(output) if output.path.endswith("iteration") else np.allclose(output, wanted)) in (0, True)
+        assert (int(variable) if variable.path.endswith("iteration") else np.allclose(variable, wanted)) in (0, True)
 
 
 def test_an_array_that_was_not_kept(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ _OF_SEVERAL_FILES = {"sharded", "tensorflow-checkpoint", "saved-model"}
 
 def datasets(file: h5py.File) -> dict[str, np.ndarray]:
     """Every dataset of an HDF5 file by its path, as h5py reads it."""
-    found: dict[str, np.ndarray] = {}
-    file.visititems(lambda path, item: found.update({path: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return {path: np.asarray(value) for path, value in found.items()}
+    arrays: dict[str, np.ndarray] = {}
+    file.visititems(lambda path, item: arrays.update({path: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return {path: np.asarray(value) for path, value in arrays.items()}
 
 
 def naturally(path: str) -> list[list[tuple[bool, int, str]]]:
@@ -40,12 +40,12 @@ def naturally(path: str) -> list[list[tuple[bool, int, str]]]:
 def listed_order(file: h5py.File, base: str = "") -> list[str]:
     """The weights of a legacy file in the order in which its attributes list them."""
     root = file[base] if base else file
-    found = []
+    problems = []
     for layer in _texts(root, "layer_names"):
-        found += [f"{base}/{layer}/{name}".lstrip("/") for name in _texts(root[layer], "weight_names")]
+        problems += [f"{base}/{layer}/{name}".lstrip("/") for name in _texts(root[layer], "weight_names")]
     if base and "optimizer_weights" in file:
-        found += [f"optimizer_weights/{name}" for name in _texts(file["optimizer_weights"], "weight_names")]
-    return found
+        problems += [f"optimizer_weights/{name}" for name in _texts(file["optimizer_weights"], "weight_names")]
+    return problems
 
 
 def _texts(group: h5py.Group, attribute: str) -> list[str]:
@@ -139,10 +139,10 @@ class ReaderContract:
         assert set(checkpoint) == set(reference)
         for key, expected in reference.items():
             for _ in range(2):
-                found = checkpoint[key].read()
-                assert found.dtype == expected.dtype.newbyteorder("=")
-                assert found.shape == checkpoint[key].shape == expected.shape
-                assert found.tobytes() == expected.astype(found.dtype).tobytes()
+                values = checkpoint[key].read()
+                assert values.dtype == expected.dtype.newbyteorder("=")
+                assert values.shape == checkpoint[key].shape == expected.shape
+                assert values.tobytes() == expected.astype(values.dtype).tobytes()
 
     def test_sizes(self, checkpoint: ckpttool.Checkpoint, path: Path) -> None:
         """Shape, dtype and bytes agree with the arrays, before any is read."""
@@ -178,8 +178,8 @@ class ReaderContract:
 
     def test_sections(self, checkpoint: ckpttool.Checkpoint) -> None:
         """The state of optimizer and metrics is kept apart from the weights of the model."""
-        found = {section.value: len(checkpoint.section(section)) for section in Section}
-        assert {name: count for name, count in found.items() if count} == self.counts
+        counts = {section.value: len(checkpoint.section(section)) for section in Section}
+        assert {name: count for name, count in counts.items() if count} == self.counts
         for section in (Section.OPTIMIZER, Section.METRICS):
             assert all(self.is_of(section, weight.path.replace("\\", "/")) for weight in checkpoint.section(section))
 

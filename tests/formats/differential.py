@@ -91,10 +91,10 @@ def our_view(path: Path) -> View:
     source, reader = FileSource(path), ChunkReader(str(path))
     try:
         tree = read_tree(source)
-        found = {name: {"kind": "group", "attributes": _attributes(owner)} for name, owner in tree.groups.items()}
+        objects = {name: {"kind": "group", "attributes": _attributes(owner)} for name, owner in tree.groups.items()}
         for name, dataset in tree.datasets.items():
-            found[name] = _dataset(tree, name, dataset, reader) | {"attributes": _attributes(tree.attributes[name])}
-        return {"objects": found}
+            objects[name] = _dataset(tree, name, dataset, reader) | {"attributes": _attributes(tree.attributes[name])}
+        return {"objects": objects}
     except CheckpointError as error:
         return {"error": str(error)}
     finally:
@@ -118,7 +118,7 @@ def _attribute(owner: Attributes, name: str) -> Any:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape").rstrip(b"\0").decode("latin-1")
     return None if value is None else repr(value)
@@ -126,17 +126,17 @@ def _plain(value: Any) -> Any:
 
 def _dataset(tree: Tree, name: str, dataset: Dataset, reader: ChunkReader) -> View:
     shape = None if dataset.shape is None else list(dataset.shape)
-    found: View = {"kind": "dataset", "shape": shape, "itemsize": dataset.dtype.size}
+    view: View = {"kind": "dataset", "shape": shape, "itemsize": dataset.dtype.size}
     if dataset.layout.kind == "chunked" and problem(tree.file, dataset) is None:
-        return found  # h5py itself puts these together, in a child process
+        return view  # h5py itself puts these together, in a child process
     try:
         digest = hashlib.sha256()
         for piece in values_of(tree.file, name, dataset, reader).pieces(1 << 20):
             digest.update(piece)
-        found["sha256"] = digest.hexdigest()
+        view["sha256"] = digest.hexdigest()
     except CheckpointError as error:
-        found["sha256"] = f"error {error.what}"
-    return found
+        view["sha256"] = f"error {error.what}"
+    return view
 
 
 def differences(ours: View, theirs: View) -> list[str]:
@@ -144,28 +144,28 @@ def differences(ours: View, theirs: View) -> list[str]:
     if "error" in ours or "error" in theirs:
         return []
     mine, other = ours["objects"], theirs["objects"]
-    found = []
+    differences = []
     for path in sorted({*mine, *other}):
         one, two = mine.get(path), other.get(path)
         if (two is not None and ("error" in two or two["kind"] in ("type", "link"))) or _is_below_error(path, other):
             continue
         if one is None or two is None or one["kind"] != two["kind"]:
-            found.append(f"{path}: {one and one['kind']} here, {two and two['kind']} there")
+            differences.append(f"{path}: {one and one['kind']} here, {two and two['kind']} there")
             continue
         if one["kind"] == "dataset":
-            found += [
+            differences += [
                 f"{path}: {key} {one[key]} here, {two[key]} there"
                 for key in ("shape", "itemsize", "sha256")
                 if key in two and key in one and one[key] != two[key] and not str(two[key]).startswith("error")
             ]
-        found += _attribute_differences(path, one["attributes"], two["attributes"])
-    return found
+        differences += _attribute_differences(path, one["attributes"], two["attributes"])
+    return differences
 
 
 def _is_below_error(path: str, objects: View) -> bool:
     """Whether an object stands in a group that the other side cannot list."""
     above = [path[:at] for at, char in enumerate(path) if char == "/"] + [""]
-    return any("error" in objects.get(one, {}) for one in above if one != path)
+    return any("error" in objects.get(name, {}) for name in above if name != path)
 
 
 def _attribute_differences(path: str, ours: View, theirs: View) -> list[str]:
@@ -186,20 +186,20 @@ def refused_by_them_alone(ours: View, theirs: View) -> list[str]:
         return [] if "error" in ours else [f"file: {theirs['error']}"]
     if "error" in ours:
         return []
-    found = []
+    differences = []
     for path, two in theirs["objects"].items():
-        one = ours["objects"].get(path)
-        if one is None:
+        own = ours["objects"].get(path)
+        if own is None:
             continue
         if "error" in two:
-            found.append(f"{path}: {two['error']}")
-        if str(two.get("sha256", "")).startswith("error") and not str(one.get("sha256", "")).startswith("error"):
-            found.append(f"{path}: values {two['sha256']}")
+            differences.append(f"{path}: {two['error']}")
+        if str(two.get("sha256", "")).startswith("error") and not str(own.get("sha256", "")).startswith("error"):
+            differences.append(f"{path}: values {two['sha256']}")
         for name, value in two.get("attributes", {}).items():
-            mine = one.get("attributes", {})
+            mine = own.get("attributes", {})
             if (name == "?" and "?" not in mine) or (isinstance(value, dict) and not isinstance(mine.get(name), dict)):
-                found.append(f"{path} attribute {name}: {value}")
-    return found
+                differences.append(f"{path} attribute {name}: {value}")
+    return differences
 
 
 def is_flagged(path: Path) -> bool:
@@ -230,18 +230,18 @@ def hdf5_case(number: int, seed: int, folder: Path, child: Child) -> Case:
 
 def other_case(family: str, number: int, seed: int, folder: Path) -> Case:
     """One mutant of an archive or of a JSON document."""
-    made = zip_mutants if family == "zip" else documents_mutants
-    data, views, done = made.mutant(random.Random(f"{family}/{seed}/{number}"))
+    mutants = zip_mutants if family == "zip" else documents_mutants
+    data, views, done = mutants.mutant(random.Random(f"{family}/{seed}/{number}"))
     path = folder / f"mutant{number}.keras"
     path.write_bytes(data)
     case = Case(number, family, done)
     try:
-        ours = made.our_view(path)
+        ours = mutants.our_view(path)
     except CheckpointError:
         case.outcome = "refused"
     else:
         wrong = [
-            f"{name}: {difference}" for name, view in views(data).items() for difference in made.compare(ours, view)
+            f"{name}: {difference}" for name, view in views(data).items() for difference in mutants.compare(ours, view)
         ]
         if is_flagged(path):
             case.outcome = "flagged"
@@ -253,18 +253,18 @@ def other_case(family: str, number: int, seed: int, folder: Path) -> Case:
 
 def run(first: int, count: int, seed: int, python: str = sys.executable) -> list[Case]:
     """All cases of these numbers: seven in ten are HDF5, two archives, one is JSON."""
-    child, found = Child(python), []
+    child, answers = Child(python), []
     try:
         with tempfile.TemporaryDirectory() as folder:
             for number in range(first, first + count):
                 if number % 10 < 7:
-                    found.append(hdf5_case(number, seed, Path(folder), child))
+                    answers.append(hdf5_case(number, seed, Path(folder), child))
                 else:
                     family = "json" if number % 10 == 9 else "zip"
-                    found.append(other_case(family, number, seed, Path(folder)))
+                    answers.append(other_case(family, number, seed, Path(folder)))
     finally:
         child.close()
-    return found
+    return answers
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ def attribute(attributes, name):  # type: ignore[no-untyped-def]
         return None
     if dtype.kind not in "iufbS" and h5py.check_dtype(vlen=dtype) not in (str, bytes):
         return None
-    return [plain(each) for each in value.ravel()] if isinstance(value, np.ndarray) else plain(value)
+    return [plain(item) for item in value.ravel()] if isinstance(value, np.ndarray) else plain(value)
 
 
 def tried(work, *args):  # type: ignore[no-untyped-def]
@@ -44,27 +44,27 @@ def tried(work, *args):  # type: ignore[no-untyped-def]
 
 def attributes_of(item):  # type: ignore[no-untyped-def]
     """All attributes by name, each as it is or as the error that it ends in."""
-    found = {}
+    views = {}
     try:
         names = list(item.attrs)
     except Exception as error:
         return {"?": "error " + type(error).__name__}
     for name in names:
-        found[name] = tried(attribute, item.attrs, name)
-    return found
+        views[name] = tried(attribute, item.attrs, name)
+    return views
 
 
 def dataset(item):  # type: ignore[no-untyped-def]
     """A dataset: its shape, the bytes of a value, and the checksum of all values where they are of fixed size."""
     shape = None if item.shape is None else list(item.shape)
-    found = {"kind": "dataset", "shape": shape, "itemsize": item.id.get_type().get_size()}
+    view = {"kind": "dataset", "shape": shape, "itemsize": item.id.get_type().get_size()}
     if not item.dtype.hasobject and shape is not None and int(np.prod(shape, dtype=float)) <= LARGEST:
         try:
             values = np.asarray(item[()], item.dtype)
-            found["sha256"] = hashlib.sha256(values.tobytes()).hexdigest()
+            view["sha256"] = hashlib.sha256(values.tobytes()).hexdigest()
         except Exception as error:
-            found["sha256"] = "error " + type(error).__name__
-    return found
+            view["sha256"] = "error " + type(error).__name__
+    return view
 
 
 def opened(parent, name):  # type: ignore[no-untyped-def]
@@ -85,30 +85,30 @@ def opened(parent, name):  # type: ignore[no-untyped-def]
 
 def walk(file, probes):  # type: ignore[no-untyped-def]
     """Every object by its path; `probes` are paths that are asked for by name, whether they are listed or not."""
-    found = {"": {"kind": "group", "attributes": attributes_of(file)}}
+    views = {"": {"kind": "group", "attributes": attributes_of(file)}}
     stack, seen = [("", file)], {file.id}
     while stack:
         path, group = stack.pop()
         try:
             names = list(group)
         except Exception as error:
-            found[path]["error"] = type(error).__name__
+            views[path]["error"] = type(error).__name__
             continue
         for name in names:
             shown = name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name
             place = path + "/" + shown if path else shown
-            item, found[place] = opened(group, name)
-            if item is not None and item.id not in seen and len(found) < 2000:
+            item, views[place] = opened(group, name)
+            if item is not None and item.id not in seen and len(views) < 2000:
                 seen.add(item.id)
                 stack.append((place, item))
     for path in probes:
-        if path not in found:
+        if path not in views:
             try:
                 file[path]
-                found[path] = {"kind": "unlisted"}
+                views[path] = {"kind": "unlisted"}
             except Exception:
                 continue
-    return found
+    return views
 
 
 def view(path, probes):  # type: ignore[no-untyped-def]

@@ -33,9 +33,9 @@ def test_of_an_archive_and_a_directory(texts: Path, tmp_path: Path) -> None:
     ckpttool.convert(texts, tmp_path / "folder", to="keras-dir")
     ckpttool.convert(tmp_path / "folder", tmp_path / "again.keras")
     with ckpttool.open(texts) as one, ckpttool.open(tmp_path / "folder") as two:
-        found = read_assets(one)
-        assert VOCABULARY in found
-        assert read_assets(two) == found
+        assets = read_assets(one)
+        assert VOCABULARY in assets
+        assert read_assets(two) == assets
     import tensorflow as tf  # for tensors of strings
 
     text = tf.constant([["red two"]])

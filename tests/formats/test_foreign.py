@@ -169,12 +169,12 @@ def test_broken_fixture(name: str, run: Callable[..., Any]) -> None:
     """A broken fixture raises its own error, which names path, finding and next step; the command exits with 2."""
     kind, words = BROKEN[name]
     path = FIXTURES / "broken" / name
-    told = message_of(path, kind)
-    assert told.startswith(f"{path}: ")
-    assert [word for word in words if word not in told] == []
+    message = message_of(path, kind)
+    assert message.startswith(f"{path}: ")
+    assert [word for word in words if word not in message] == []
     for command in ("ls", "info"):
         done = run(command, path)
-        assert (done.code, done.out, done.err) == (2, "", f"error: {told}\n")
+        assert (done.code, done.out, done.err) == (2, "", f"error: {message}\n")
 
 
 @pytest.mark.parametrize("name", sorted(STILL_LISTED))
@@ -188,8 +188,8 @@ def test_odd_fixture(name: str) -> None:
 def test_every_broken_fixture_is_tested() -> None:
     """No broken fixture is left out."""
     folder = FIXTURES / "broken"
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == BROKEN.keys() | STILL_LISTED.keys()
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert names == BROKEN.keys() | STILL_LISTED.keys()
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras", ".bin"])
@@ -199,12 +199,12 @@ def test_foreign(name: str, suffix: str, tmp_path: Path, run: Callable[..., Any]
     content, kind, words = FOREIGN[name]
     path = tmp_path / f"file{suffix}"
     path.write_bytes(content)
-    told = message_of(path, kind)
-    assert told.startswith(f"{path}: ")
-    assert [word for word in words if word not in told] == []
+    message = message_of(path, kind)
+    assert message.startswith(f"{path}: ")
+    assert [word for word in words if word not in message] == []
     done = run("ls", path)
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"error: {told}\n"
+    assert done.err == f"error: {message}\n"
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -254,9 +254,9 @@ def test_transfers_as_text(source: str, damage: Callable[[bytes], bytes], words:
     """What ftp in text mode, git without attributes, or an editor makes of a checkpoint is told by its cause."""
     path = tmp_path / Path(source).name
     path.write_bytes(damage((FIXTURES / source).read_bytes()))
-    told = message_of(path, CorruptFileError)
-    assert words in told
-    assert "next: " in told
+    message = message_of(path, CorruptFileError)
+    assert words in message
+    assert "next: " in message
 
 
 @pytest.mark.parametrize("flush", [False, True])
@@ -277,7 +277,7 @@ def test_a_save_that_never_finished(flush: bool, tmp_path: Path) -> None:
         assert "a save left that never finished" in message_of(path, CorruptFileError)
         return
     with ckpttool.open(path) as checkpoint:
-        (refusal,) = [one for one in checkpoint.refusals if one.kind == "missing"]
+        (refusal,) = [refusal for refusal in checkpoint.refusals if refusal.kind == "missing"]
     assert refusal.place == "model_weights/a and 2 more groups of layers"
     assert "a save that never finished" in refusal.detail
 
@@ -320,9 +320,9 @@ def test_file_as_folder(tmp_path: Path) -> None:
 def test_fifo(tmp_path: Path) -> None:
     """A FIFO is refused without waiting for a writer."""
     os.mkfifo(tmp_path / "pipe.h5")
-    told = message_of(tmp_path / "pipe.h5", FileAccessError)
-    assert "is a FIFO" in told
-    assert "a regular file" in told
+    message = message_of(tmp_path / "pipe.h5", FileAccessError)
+    assert "is a FIFO" in message
+    assert "a regular file" in message
 
 
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="this system has no /dev")
@@ -340,12 +340,12 @@ def test_no_permission(tmp_path: Path) -> None:
     assert "ermission" in message_of(path, FileAccessError)
 
 
-@pytest.mark.parametrize("what", ["directory", "SavedModel", "checkpoints of TensorFlow"])
-def test_directory(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("case", ["directory", "SavedModel", "checkpoints of TensorFlow"])
+def test_directory(tmp_path: Path, case: str) -> None:
     """A directory is named: empty or foreign, a SavedModel as text, several checkpoints of TensorFlow."""
-    if what == "SavedModel":
+    if case == "SavedModel":
         (tmp_path / "saved_model.pbtxt").write_bytes(b"")
-    if what == "checkpoints of TensorFlow":
+    if case == "checkpoints of TensorFlow":
         (tmp_path / "ckpt-1.index").write_bytes(b"")
         (tmp_path / "ckpt-2.index").write_bytes(b"")
     kinds = {
@@ -353,9 +353,9 @@ def test_directory(tmp_path: Path, what: str) -> None:
         "SavedModel": UnsupportedError,
         "checkpoints of TensorFlow": UnknownFormatError,
     }
-    told = message_of(tmp_path, kinds[what])
-    assert what in told
-    assert "next: " in told
+    message = message_of(tmp_path, kinds[case])
+    assert case in message
+    assert "next: " in message
     assert is_directory_of_checkpoints(tmp_path) is True
 
 
@@ -442,9 +442,9 @@ def test_shards(fault: str, tmp_path: Path) -> None:
         weight_map = {} if fault == "no map" else []
     index = tmp_path / "model.weights.json"
     index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": weight_map}))
-    told = message_of(index, kind_and_words[0])
-    assert told.startswith(f"{shard if fault == 'folder' else index}: ")
-    assert [word for word in kind_and_words[1] if word not in told] == []
+    message = message_of(index, kind_and_words[0])
+    assert message.startswith(f"{shard if fault == 'folder' else index}: ")
+    assert [word for word in kind_and_words[1] if word not in message] == []
 
 
 def test_shards_that_differ_from_the_index(tmp_path: Path) -> None:
@@ -457,8 +457,8 @@ def test_shards_that_differ_from_the_index(tmp_path: Path) -> None:
     shutil.copy(folder / "sharded_00000.weights.h5", folder / "sharded_00009.weights.h5")
     with ckpttool.open(folder / "sharded.weights.json") as checkpoint:
         assert len(checkpoint) == 8
-        told = {(refusal.kind, refusal.place) for refusal in checkpoint.refusals}
-    assert told == {
+        refusals = {(refusal.kind, refusal.place) for refusal in checkpoint.refusals}
+    assert refusals == {
         ("missing", "layers/nothing/vars"),
         ("corrupt", "metadata.total_size"),
         ("extra", "sharded_00009.weights.h5"),
@@ -473,9 +473,9 @@ def test_wrong_crc_of_weights(tmp_path: Path) -> None:
     data[data.index(stored) + 3] ^= 1
     path = tmp_path / "changed.keras"
     path.write_bytes(data)
-    told = message_of(path, CorruptFileError)
-    assert "model.weights.h5 has a wrong CRC" in told
-    assert "next: " in told
+    message = message_of(path, CorruptFileError)
+    assert "model.weights.h5 has a wrong CRC" in message
+    assert "next: " in message
 
 
 def test_wrong_crc_of_large_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -507,9 +507,9 @@ def test_wrong_crc_of_large_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 )
 def test_foreign_weights_member(content: bytes, kind: type[CheckpointError], words: str, tmp_path: Path) -> None:
     """A weights member that is no HDF5 is named as what it is, and as that member."""
-    told = message_of(keras_like(tmp_path / "model.keras", model=content), kind)
-    assert words in told
-    assert "where: model.weights.h5" in told
+    message = message_of(keras_like(tmp_path / "model.keras", model=content), kind)
+    assert words in message
+    assert "where: model.weights.h5" in message
 
 
 @pytest.mark.parametrize("config", [None, b"", b"{", b"[1]", b"null", b"\xff\xff\xff", b'{"a": 1, "a": 2}'])
@@ -554,9 +554,9 @@ def test_suspicious_members(tmp_path: Path) -> None:
     before = sorted(tmp_path.parent.rglob("*"))
     with ckpttool.open(path) as checkpoint:
         assert len(checkpoint) == 14
-        told = {(refusal.place, refusal.kind) for refusal in checkpoint.refusals}
+        refusals = {(refusal.place, refusal.kind) for refusal in checkpoint.refusals}
     assert sorted(tmp_path.parent.rglob("*")) == before
-    assert told == {
+    assert refusals == {
         ("../up.txt", "archive"),
         ("/etc/x", "archive"),
         ("C:\\x", "archive"),
@@ -643,5 +643,5 @@ def test_a_member_that_begins_where_hdf5_is_looked_for(tmp_path: Path) -> None:
             assert path.read_bytes()[start : start + 4] == b"\x89HDF"
             with ckpttool.open(path) as checkpoint:
                 assert (checkpoint.kind, len(checkpoint)) == ("keras-zip", 14)
-                told = any(refusal.kind == "ambiguous" for refusal in checkpoint.refusals)
-            assert told == (name == "a.h5")
+                is_ambiguous = any(refusal.kind == "ambiguous" for refusal in checkpoint.refusals)
+            assert is_ambiguous == (name == "a.h5")

@@ -181,10 +181,10 @@ class TestSharded(ReaderContract):
 
     def reference(self, path: Path) -> Mapping[str, np.ndarray]:
         """The arrays of all shards."""
-        found: dict[str, np.ndarray] = {}
+        arrays: dict[str, np.ndarray] = {}
         for shard in sorted(path.parent.glob("*.h5")):
-            found |= super().reference(shard)
-        return found
+            arrays |= super().reference(shard)
+        return arrays
 
 
 class _Legacy(ReaderContract):
@@ -341,7 +341,7 @@ def test_names_from_the_root_of_the_file() -> None:
     """A name that begins with a slash is at the root of an HDF5 file; so Keras 2.0.5 on Theano kept its iteration."""
     path = FIXTURES / "resume" / "keras2.0" / "adam.h5"
     with ckpttool.open(path) as checkpoint:
-        assert [one.kind for one in checkpoint.refusals] == []
+        assert [refusal.kind for refusal in checkpoint.refusals] == []
         assert checkpoint["iterations"].name == "/iterations"
         assert checkpoint["iterations"].section.value == "optimizer"
         optimizer = describe(checkpoint).optimizer

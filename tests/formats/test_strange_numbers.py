@@ -59,11 +59,11 @@ LEGACY = ("keras2.2/recurrent.h5", "keras1.2/bidirectional.h5", "keras2.15/neste
 ATTRIBUTED = ("keras0.3/mlp_weights.hdf5", "keras1.2/mlp.h5", "keras2.15/mlp.h5", "keras3/mlp.weights.h5")
 COMMANDS = {name: run for name, run in operations().items() if name not in ("diff",)}
 SHOWN: dict[str, Callable[[Any], str]] = {
-    "ls": lambda found: LISTING_OUTPUTS["json"](found, Style()),
-    "info": lambda found: INFO_OUTPUTS["json"](found, Style()),
-    "verify": lambda found: VERIFY_OUTPUTS["json"](found, Style()),
-    "plan": lambda found: CONVERSION_OUTPUTS["json"](found, Style()),
-    "check": lambda found: CHECK_OUTPUTS["json"](found, Style()),
+    "ls": lambda result: LISTING_OUTPUTS["json"](result, Style()),
+    "info": lambda result: INFO_OUTPUTS["json"](result, Style()),
+    "verify": lambda result: VERIFY_OUTPUTS["json"](result, Style()),
+    "plan": lambda result: CONVERSION_OUTPUTS["json"](result, Style()),
+    "check": lambda result: CHECK_OUTPUTS["json"](result, Style()),
 }
 FEW = settings(
     max_examples=examples(12),
@@ -78,14 +78,14 @@ def check(path: Path) -> None:
     """Every command on the file gives a result or a `CheckpointError`, which names the file."""
     for name, run in COMMANDS.items():
         error: CheckpointError | None = None
-        found: object = None
+        result: object = None
         try:
-            found = run(path)
+            result = run(path)
         except CheckpointError as caught:
             error = caught
-        assert (error is None) != (found is None)
+        assert (error is None) != (result is None)
         assert error is None or path.name in str(error), f"{name}: {error}"
-        assert found is None or name not in SHOWN or json.loads(SHOWN[name](found), parse_constant=_unknown)
+        assert result is None or name not in SHOWN or json.loads(SHOWN[name](result), parse_constant=_unknown)
 
 
 def _unknown(constant: str) -> None:
@@ -157,14 +157,14 @@ def test_attributes(name: str, data: st.DataObject, tmp_path: Path) -> None:
     """Any attribute of any group or dataset, and what the small datasets hold, such as the number of steps."""
     path = Path(shutil.copy(FIXTURES / name, tmp_path / "odd.h5"))
     with h5py.File(path, "r+") as file:
-        things = [file]
-        file.visititems(lambda _, thing: things.append(thing))
-        owners = [(thing, key) for thing in things for key in thing.attrs]
+        items = [file]
+        file.visititems(lambda _, item: items.append(item))
+        owners = [(item, key) for item in items for key in item.attrs]
         for owner, key in data.draw(st.lists(st.sampled_from(owners), max_size=3)) if owners else ():
             owner.attrs[key] = data.draw(ATTRIBUTES)
-        for thing in things:
-            if isinstance(thing, h5py.Dataset) and thing.shape == () and data.draw(st.booleans()):
-                thing[()] = data.draw(st.sampled_from([0, -1, 2**31 - 1])) if thing.dtype.kind in "iu" else math.nan
+        for item in items:
+            if isinstance(item, h5py.Dataset) and item.shape == () and data.draw(st.booleans()):
+                item[()] = data.draw(st.sampled_from([0, -1, 2**31 - 1])) if item.dtype.kind in "iu" else math.nan
     check(path)
 
 

@@ -47,9 +47,9 @@ def told(data: bytes) -> list[tuple[str, str]]:
 
 def changed(number: int, change: Callable[[Part], Part], flags: int = 0, method: int = STORED) -> bytes:
     """An archive with one member changed."""
-    found = archive(method, flags)
-    found.parts[number] = change(found.parts[number])
-    return found.packed()
+    zipped = archive(method, flags)
+    zipped.parts[number] = change(zipped.parts[number])
+    return zipped.packed()
 
 
 def longer(record: Any, *numbers: int) -> Any:
@@ -57,9 +57,9 @@ def longer(record: Any, *numbers: int) -> Any:
     return replace(record, packed=LONG, size=LONG, extra=zip64_extra(*numbers))
 
 
-def in_zip64(one: Part) -> Part:
+def in_zip64(part: Part) -> Part:
     """A member whose header has its sizes in a zip64 field, as Keras writes every one."""
-    return replace(one, local=longer(one.local, one.entry.size, one.entry.packed))
+    return replace(part, local=longer(part.local, part.entry.size, part.entry.packed))
 
 
 HONEST: dict[str, Callable[[], bytes]] = {
@@ -68,16 +68,16 @@ HONEST: dict[str, Callable[[], bytes]] = {
     "streamed": lambda: archive(STORED, STREAMED).packed(),
     "streamed and deflated": lambda: archive(DEFLATED, STREAMED).packed(),
     "a descriptor without a mark": lambda: changed(
-        0, lambda one: replace(one, behind=descriptor(one.entry, b"")), STREAMED, DEFLATED
+        0, lambda part: replace(part, behind=descriptor(part.entry, b"")), STREAMED, DEFLATED
     ),
     "a long descriptor": lambda: changed(
         0,
-        lambda one: replace(one, local=longer(one.local, 0, 0), behind=descriptor(one.entry, form="<I2Q")),
+        lambda part: replace(part, local=longer(part.local, 0, 0), behind=descriptor(part.entry, form="<I2Q")),
         STREAMED,
         DEFLATED,
     ),
-    "sizes known and descriptors": lambda: changed(0, lambda one: replace(one, local=one.entry), STREAMED),
-    "zip64 in headers": lambda: Zip([in_zip64(one) for one in archive().parts]).packed(),
+    "sizes known and descriptors": lambda: changed(0, lambda part: replace(part, local=part.entry), STREAMED),
+    "zip64 in headers": lambda: Zip([in_zip64(part) for part in archive().parts]).packed(),
     "zip64 at the end": lambda: Zip(archive().parts, Ending(zip64={})).packed(),
     "zip64 at the end alone": lambda: Zip(
         archive().parts,
@@ -87,13 +87,13 @@ HONEST: dict[str, Callable[[], bytes]] = {
     "zeros behind": lambda: Zip(archive().parts, Ending(behind=bytes(100))).packed(),
     "directories": lambda: Zip([part("assets/", b""), *archive().parts, part("assets/words.txt", b"x")]).packed(),
     "times and owners": lambda: changed(
-        1, lambda one: replace(one, local=replace(one.local, extra=b"UT\x05\0\x03abcdux\x0b\0\x01\x04" + bytes(9)))
+        1, lambda part: replace(part, local=replace(part.local, extra=b"UT\x05\0\x03abcdux\x0b\0\x01\x04" + bytes(9)))
     ),
     "a second name that is the first": lambda: changed(
-        1, lambda one: replace(one, entry=replace(one.entry, extra=unicode_path("config.json", b"config.json")))
+        1, lambda part: replace(part, entry=replace(part.entry, extra=unicode_path("config.json", b"config.json")))
     ),
     "a field with the letters up": lambda: changed(
-        1, lambda one: replace(one, entry=replace(one.entry, extra=b"xx\x04\0upup"))
+        1, lambda part: replace(part, entry=replace(part.entry, extra=b"xx\x04\0upup"))
     ),
     "no member": lambda: Zip().packed(),
 }
@@ -134,11 +134,11 @@ class Stream(io.RawIOBase):
 def test_archives_of_python(method: int, force: bool, target: Callable[[], Any]) -> None:
     """Whatever zipfile writes is told nothing about."""
     out = target()
-    with zipfile.ZipFile(out, "w", method) as made:
+    with zipfile.ZipFile(out, "w", method) as archive:
         for name, data in {**PLAIN, "assets/wörter.txt": b"x"}.items():
-            with made.open(name, "w", force_zip64=force) as member:
+            with archive.open(name, "w", force_zip64=force) as member:
                 member.write(data)
-        made.comment = b"a comment"
+        archive.comment = b"a comment"
     assert told(bytes(out.data if isinstance(out, Stream) else out.getvalue())) == []
 
 
@@ -155,24 +155,24 @@ def test_archives_of_other_programs(command: list[str], tmp_path: Path) -> None:
     assert names == []
 
 
-def sizes(one: Any, **more: int) -> Any:
+def sizes(record: Any, **more: int) -> Any:
     """A record with other numbers."""
-    return replace(one, **more)
+    return replace(record, **more)
 
 
 ODD: dict[str, Callable[[], bytes]] = {
-    "another checksum before it": lambda: changed(0, lambda one: replace(one, local=sizes(one.local, crc=7))),
-    "another size before it": lambda: changed(0, lambda one: replace(one, local=sizes(one.local, packed=7))),
+    "another checksum before it": lambda: changed(0, lambda part: replace(part, local=sizes(part.local, crc=7))),
+    "another size before it": lambda: changed(0, lambda part: replace(part, local=sizes(part.local, packed=7))),
     "another checksum though streamed": lambda: changed(
-        0, lambda one: replace(one, local=sizes(one.local, crc=7)), STREAMED
+        0, lambda part: replace(part, local=sizes(part.local, crc=7)), STREAMED
     ),
     "another size though streamed": lambda: changed(
-        0, lambda one: replace(one, local=sizes(one.local, packed=7, size=7)), STREAMED
+        0, lambda part: replace(part, local=sizes(part.local, packed=7, size=7)), STREAMED
     ),
-    "another size in zip64": lambda: changed(0, lambda one: replace(one, local=longer(one.local, 7, 7))),
-    "another way to read it": lambda: changed(0, lambda one: replace(one, local=sizes(one.local, method=DEFLATED))),
-    "encrypted to some": lambda: changed(0, lambda one: replace(one, local=sizes(one.local, flags=1))),
-    "another name": lambda: changed(0, lambda one: replace(one, local=replace(one.local, name=b"metadata.jsoN"))),
+    "another size in zip64": lambda: changed(0, lambda part: replace(part, local=longer(part.local, 7, 7))),
+    "another way to read it": lambda: changed(0, lambda part: replace(part, local=sizes(part.local, method=DEFLATED))),
+    "encrypted to some": lambda: changed(0, lambda part: replace(part, local=sizes(part.local, flags=1))),
+    "another name": lambda: changed(0, lambda part: replace(part, local=replace(part.local, name=b"metadata.jsoN"))),
     "a name in another alphabet": lambda: Zip(
         [
             *archive().parts,
@@ -180,23 +180,23 @@ ODD: dict[str, Callable[[], bytes]] = {
         ]
     ).packed(),
     "another descriptor": lambda: changed(
-        0, lambda one: replace(one, behind=descriptor(sizes(one.entry, crc=1))), STREAMED
+        0, lambda part: replace(part, behind=descriptor(sizes(part.entry, crc=1))), STREAMED
     ),
-    "no descriptor": lambda: changed(0, lambda one: replace(one, behind=b""), STREAMED),
+    "no descriptor": lambda: changed(0, lambda part: replace(part, behind=b""), STREAMED),
     "two zip64 fields": lambda: changed(
         0,
-        lambda one: replace(
-            one, local=replace(in_zip64(one).local, extra=in_zip64(one).local.extra + zip64_extra(5, 5))
+        lambda part: replace(
+            part, local=replace(in_zip64(part).local, extra=in_zip64(part).local.extra + zip64_extra(5, 5))
         ),
     ),
     "a zip64 field that is not needed": lambda: changed(
-        0, lambda one: replace(one, entry=replace(one.entry, extra=zip64_extra(5, 5)))
+        0, lambda part: replace(part, entry=replace(part.entry, extra=zip64_extra(5, 5)))
     ),
     "a second name": lambda: changed(
-        0, lambda one: replace(one, entry=replace(one.entry, extra=unicode_path("config.json", one.entry.name)))
+        0, lambda part: replace(part, entry=replace(part.entry, extra=unicode_path("config.json", part.entry.name)))
     ),
     "a second name before it": lambda: changed(
-        0, lambda one: replace(one, local=replace(one.local, extra=unicode_path("config.json", one.entry.name)))
+        0, lambda part: replace(part, local=replace(part.local, extra=unicode_path("config.json", part.entry.name)))
     ),
     "a member twice": lambda: Zip([*archive().parts, part("config.json", b"{}")]).packed(),
     "a step in place": lambda: Zip([*archive().parts, part("assets/./a", b""), part("assets/a", b"")]).packed(),
@@ -204,7 +204,7 @@ ODD: dict[str, Callable[[], bytes]] = {
     "a dot at the end": lambda: Zip([*archive().parts, part("config.json.", b"{}")]).packed(),
     "a backslash": lambda: Zip([*archive().parts, part("assets\\a", b"{}"), part("assets/a", b"")]).packed(),
     "a member in a gap": lambda: changed(
-        1, lambda one: replace(one, gap=Zip([part("config.json", b"{}")]).packed()[: 30 + 11 + 2])
+        1, lambda parts: replace(parts, gap=Zip([part("config.json", b"{}")]).packed()[: 30 + 11 + 2])
     ),
     "an archive before it": lambda: Zip(archive().parts, prefix=archive().packed()).packed(),
     "an archive as the comment": lambda: Zip(archive().parts, Ending(comment=Zip([part("a", b"")]).packed())).packed(),
@@ -240,8 +240,8 @@ def test_two_directories() -> None:
 def test_streamed_member_that_ends_within() -> None:
     """Who reads a member of unknown size up to its descriptor stops at the first that fits."""
     inner = b"{}" + descriptor(sizes(part("x", b"{}").entry))
-    found = Zip([*archive().parts, part("assets/a", inner + b"rest", STORED, STREAMED)])
-    assert told(found.packed()) == [("ambiguous", "assets/a")]
+    zipped = Zip([*archive().parts, part("assets/a", inner + b"rest", STORED, STREAMED)])
+    assert told(zipped.packed()) == [("ambiguous", "assets/a")]
     known = part("assets/a", inner + b"rest", STORED, STREAMED)
     assert told(Zip([*archive().parts, replace(known, local=known.entry)]).packed()) == []
 
@@ -249,23 +249,23 @@ def test_streamed_member_that_ends_within() -> None:
 def test_deflated_member_that_ends_early() -> None:
     """Bytes behind the end of what is compressed belong to a member for who goes by the directory only."""
 
-    def with_more(one: Part) -> Part:
-        record = replace(one.entry, packed=one.entry.packed + 5)
-        return replace(one, local=record, entry=record, data=one.data + b"extra")
+    def with_more(part: Part) -> Part:
+        record = replace(part.entry, packed=part.entry.packed + 5)
+        return replace(part, local=record, entry=record, data=part.data + b"extra")
 
     for number, name in enumerate(PLAIN):
-        found = Archive(Memory(changed(number, with_more, method=DEFLATED)))
+        archive = Archive(Memory(changed(number, with_more, method=DEFLATED)))
         with pytest.raises(UnsafeFileError, match="ends before"):
-            found.read(name, 1 << 20)
+            archive.read(name, 1 << 20)
         with pytest.raises(UnsafeFileError, match="ends before"):
-            found.check(found.member(name))
+            archive.check(archive.member(name))
 
 
 def test_round_trip_of_flags() -> None:
     """A name in UTF-8 that both records call so is one name."""
-    found = Zip([*archive().parts, part("assets/ö", b"x")])
-    assert found.parts[-1].entry.flags == UTF_8
-    assert told(found.packed()) == []
+    zipped = Zip([*archive().parts, part("assets/ö", b"x")])
+    assert zipped.parts[-1].entry.flags == UTF_8
+    assert told(zipped.packed()) == []
 
 
 def test_ambiguous_archive_is_listed_with_a_warning(tmp_path: Path) -> None:

@@ -57,33 +57,34 @@ def _record(record: Record, rng: random.Random) -> Record:
     return replace(record, packed=LONG, size=LONG, extra=zip64_extra(record.size, rng.choice((record.packed, 9))))
 
 
-def _part(one: Part, rng: random.Random) -> Part:
+def _part(original: Part, rng: random.Random) -> Part:
     kind = rng.randrange(8)
     if kind == 0:
-        return replace(one, local=_record(one.local, rng))
+        return replace(original, local=_record(original.local, rng))
     if kind == 1:
-        return replace(one, entry=_record(one.entry, rng))
+        return replace(original, entry=_record(original.entry, rng))
     if kind == 2:
-        both = _record(one.entry, rng)
-        return replace(one, local=both, entry=both)
+        both = _record(original.entry, rng)
+        return replace(original, local=both, entry=both)
     if kind == 3:
         return replace(
-            one, behind=rng.choice((b"", descriptor(_record(one.entry, rng)), descriptor(one.entry), b"x" * 9))
+            original,
+            behind=rng.choice((b"", descriptor(_record(original.entry, rng)), descriptor(original.entry), b"x" * 9)),
         )
     if kind == 4:
         hidden = Zip([part(rng.choice(("config.json", "x")), b"{}")]).packed()
-        return replace(one, gap=rng.choice((bytes(5), b"text", b"x" * 40, hidden[: 30 + 13], hidden)))
+        return replace(original, gap=rng.choice((bytes(5), b"text", b"x" * 40, hidden[: 30 + 13], hidden)))
     if kind == 5:
-        return replace(one, data=one.data + rng.choice((b"x", bytes(30), descriptor(one.entry))))
+        return replace(original, data=original.data + rng.choice((b"x", bytes(30), descriptor(original.entry))))
     if kind == 6:
-        return replace(one, offset=rng.choice((0, 4, 30, 100, 5000)))
+        return replace(original, offset=rng.choice((0, 4, 30, 100, 5000)))
     inner = rng.choice((b"", b"{}", b"x" * 40))
     data = inner + descriptor(part("x", inner).entry) + b"rest" * 9
-    return part(one.entry.name.decode("latin-1"), data, STORED, STREAMED)
+    return part(original.entry.name.decode("latin-1"), data, STORED, STREAMED)
 
 
-def _ending(found: Zip, rng: random.Random) -> Ending:
-    other, count = Zip([part("config.json", b"{}")]).packed(), len(found.parts)
+def _ending(zipped: Zip, rng: random.Random) -> Ending:
+    other, count = Zip([part("config.json", b"{}")]).packed(), len(zipped.parts)
     return rng.choice(
         [
             Ending(counts=rng.choice(((count, count + 1), (1, 1), (count + 1, count + 1), (0xFFFF, 0xFFFF)))),
@@ -111,24 +112,24 @@ def mutant(rng: random.Random) -> tuple[bytes, Callable[[bytes], dict[str, View 
 def changed(parts: dict[str, bytes], rng: random.Random) -> tuple[bytes, list[str]]:
     """An archive of these members whose records have seen one to three changes, and the kinds of these."""
     flags = rng.choice((0, 0, STREAMED))
-    found = Zip([part(name, data, rng.choice((STORED, DEFLATED)), flags) for name, data in parts.items()])
+    zipped = Zip([part(name, data, rng.choice((STORED, DEFLATED)), flags) for name, data in parts.items()])
     done = []
     for _ in range(rng.choice((1, 1, 2, 3))):
         kind = rng.choice(("part", "part", "part", "ending", "twice", "prefix", "order"))
         done.append(kind)
-        at = rng.randrange(len(found.parts))
+        at = rng.randrange(len(zipped.parts))
         if kind == "part":
-            found.parts[at] = _part(found.parts[at], rng)
+            zipped.parts[at] = _part(zipped.parts[at], rng)
         elif kind == "ending":
-            found.ending = _ending(found, rng)
+            zipped.ending = _ending(zipped, rng)
         elif kind == "twice":
             names = ("config.json", "CONFIG.json", "config.json/", "./config.json", "assets/words.txt", "new", "../x")
-            found.parts.insert(at, part(rng.choice(names), b'{"x": 1}', STORED, flags))
+            zipped.parts.insert(at, part(rng.choice(names), b'{"x": 1}', STORED, flags))
         elif kind == "prefix":
-            found.prefix = rng.choice((bytes(9), b"#!/bin/sh\n", Zip([part("config.json", b"{}")]).packed()))
+            zipped.prefix = rng.choice((bytes(9), b"#!/bin/sh\n", Zip([part("config.json", b"{}")]).packed()))
         else:
-            rng.shuffle(found.parts)
-    return found.packed(), done
+            rng.shuffle(zipped.parts)
+    return zipped.packed(), done
 
 
 def readers(data: bytes) -> dict[str, View | None]:
@@ -158,15 +159,15 @@ def _tried(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | None:
 
 def by_headers(data: bytes) -> View | None:
     """What a reader sees that goes from header to header, from the first byte on, up to the directory."""
-    found, at = {}, 0
+    places, at = {}, 0
     try:
         while data[at : at + 4] == b"PK\3\4":
             name, content, at = _next_member(data, at)
             if not name.endswith("/"):
-                found[name] = content
+                places[name] = content
     except (struct.error, zlib.error, ValueError):
         return None
-    return found if data[at : at + 4] == b"PK\1\2" and at else None
+    return places if data[at : at + 4] == b"PK\1\2" and at else None
 
 
 def _next_member(data: bytes, at: int) -> tuple[str, bytes, int]:
@@ -227,7 +228,7 @@ def by_offsets(data: bytes) -> View | None:
     if end < 0:
         return None
     count, _, at = struct.unpack_from("<HII", data, end + 10)
-    found = {}
+    places = {}
     try:
         for _ in range(count):
             if data[at : at + 4] != b"PK\1\2":
@@ -236,11 +237,11 @@ def by_offsets(data: bytes) -> View | None:
             name = data[at + 46 : at + 46 + fields[10]].decode("utf-8" if fields[3] & 0x800 else "cp437")
             content = _at_offset(data, fields)
             if content is not None and not name.endswith("/"):
-                found[name] = content
+                places[name] = content
             at += 46 + sum(fields[10:13])
     except (struct.error, zlib.error, ValueError):
         return None
-    return found
+    return places
 
 
 def _at_offset(data: bytes, fields: tuple[int, ...]) -> bytes | None:

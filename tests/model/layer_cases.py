@@ -98,8 +98,8 @@ def einsum() -> Iterator[Case]:
                 continue  # Keras 3.15.1 fails: `_analyze_quantization_info` takes the length of a number
             for rank in (..., 2) if dtype in (..., "mixed_bfloat16", *QUANTIZED[:2], *INT4[1:]) else (...,):
                 more = {"dtype": dtype, "lora_rank": rank}
-                kept = {key: value for key, value in more.items() if value is not ...}
-                yield Case(Spec("EinsumDense", {**arguments, **kept}), (input_shape,))
+                settings = {key: value for key, value in more.items() if value is not ...}
+                yield Case(Spec("EinsumDense", {**arguments, **settings}), (input_shape,))
 
 
 def embeddings() -> Iterator[Case]:
@@ -212,13 +212,13 @@ def normalization() -> Iterator[Case]:
 def holders() -> Iterator[Case]:
     """Layers that hold others."""
     image = (None, 5, 8, 8, 3)
-    held = (
+    layers = (
         spec("Dense", units=3),
         spec("BatchNormalization"),
         spec("Conv2D", filters=2, kernel_size=3, trainable=False),
     )
-    yield from combine("TimeDistributed", (image,), layer=held, trainable=(..., False))
-    yield from combine("TimeDistributed", (image,), layer=(spec("TimeDistributed", layer=held[1]),))
+    yield from combine("TimeDistributed", (image,), layer=layers, trainable=(..., False))
+    yield from combine("TimeDistributed", (image,), layer=(spec("TimeDistributed", layer=layers[1]),))
     whole = (spec("LSTM", units=2), spec("PReLU"), spec("LayerNormalization", axis=1))
     yield from combine("TimeDistributed", ((None, 3, 5, 4),), layer=whole)
     own = spec("Own")

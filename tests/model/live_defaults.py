@@ -76,12 +76,12 @@ def table() -> dict[str, dict[str, Any]]:
     of classes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = {kind: {name: arguments(kind, classes[name]) for name in sorted(classes)}
+        defaults = {kind: {name: arguments(kind, classes[name]) for name in sorted(classes)}
                  for kind in KINDS for classes in [classes_of(kind)]}  # fmt: skip
         layers = classes_of("layers")
         needed = {"required": {name: keys for name in sorted(layers) if (keys := required(layers[name]))}}
         refused = {"refused": {name: keys for name in sorted(layers) if (keys := refused_by(layers[name]))}}
-        return {**found, **needed, **refused, "names": names()}
+        return {**defaults, **needed, **refused, "names": names()}
 
 
 def classes_of(kind: str) -> dict[str, Any]:
@@ -90,8 +90,8 @@ def classes_of(kind: str) -> dict[str, Any]:
         known = {name: getattr(keras().layers, _public(name)) for name in {*LAYERS, "Layer"} - set(ALIASES) - LEFT_OUT}
         return dict(known)
     module = keras().optimizers.schedules if kind == "schedules" else getattr(keras(), kind)
-    found = {value.__name__: value for value in vars(module).values() if inspect.isclass(value)}
-    return {name: value for name, value in found.items() if name not in LEFT_OUT}
+    classes = {value.__name__: value for value in vars(module).values() if inspect.isclass(value)}
+    return {name: value for name, value in classes.items() if name not in LEFT_OUT}
 
 
 def _public(name: str) -> str:
@@ -103,7 +103,7 @@ def arguments(kind: str, cls: Any) -> dict[str, Any]:
     signature = dict(_signature(cls))
     needed = given(cls)
     written = json.loads(json.dumps(keras().saving.serialize_keras_object(cls(**needed))))["config"]
-    found = {}
+    classes = {}
     for key in sorted({*signature, *written} - NEVER_WRITTEN - {*required(cls)}):
         default = _plain(signature.get(key))
         if (key == "name" and (kind == "layers" or default is None)) or (key not in signature and kind != "layers"):
@@ -111,9 +111,9 @@ def arguments(kind: str, cls: Any) -> dict[str, Any]:
         if key not in written and not _is_taken(cls, needed, key, signature[key]):
             continue
         derived = (cls.__name__, key) in DERIVED or key not in written or key in needed
-        found[key] = default if derived or _is_rounded(written[key], default) else short(written[key])
+        classes[key] = default if derived or _is_rounded(written[key], default) else short(written[key])
     base = {} if cls is keras().layers.Layer or kind != "layers" else arguments("layers", keras().layers.Layer)
-    return {key: value for key, value in found.items() if key not in base or base[key] != value}
+    return {key: value for key, value in classes.items() if key not in base or base[key] != value}
 
 
 def _signature(cls: Any) -> Iterator[tuple[str, Any]]:
@@ -123,12 +123,12 @@ def _signature(cls: Any) -> Iterator[tuple[str, Any]]:
         if owner in (keras().layers.Layer, object) or "__init__" not in vars(owner):
             continue
         parameters = list(inspect.signature(owner.__init__).parameters.values())[1:]
-        for one in parameters:
-            if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) or one.name in seen:
+        for parameter in parameters:
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or parameter.name in seen:
                 continue
-            seen.add(one.name)
-            yield one.name, ... if one.default is one.empty else one.default
-        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            seen.add(parameter.name)
+            yield parameter.name, ... if parameter.default is parameter.empty else parameter.default
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return
 
 
@@ -153,20 +153,24 @@ def given(cls: Any) -> dict[str, Any]:
     if cls.__name__ in REQUIRED:
         return REQUIRED[cls.__name__]
     own = inspect.signature(cls.__init__).parameters.values()
-    return {one.name: _made(cls, one.name) for one in own if one.default is one.empty and one.name in COMMON}
+    return {
+        parameter.name: _made(cls, parameter.name)
+        for parameter in own
+        if parameter.default is parameter.empty and parameter.name in COMMON
+    }
 
 
 def _made(cls: Any, key: str) -> Any:
     """An argument that a class needs, in a call of its own: layers cannot be shared."""
     layers = keras().layers
-    made = {
+    objects = {
         "layer": layers.LSTM if cls.__name__ == "Bidirectional" else layers.Dense,
         "cell": layers.LSTMCell,
         "cells": lambda units: [layers.LSTMCell(units)],
         "layers": lambda _: [],
         "inner_optimizer": lambda _: keras().optimizers.SGD(),
     }
-    return made[key](2) if key in made else COMMON[key]
+    return objects[key](2) if key in objects else COMMON[key]
 
 
 def _is_taken(cls: Any, needed: dict[str, Any], key: str, default: Any) -> bool:
@@ -205,21 +209,21 @@ def short(value: Any) -> Any:
 
 def names() -> dict[str, dict[str, str]]:
     """The names that configs may have for classes and functions beside those of the classes, in either spelling."""
-    found: dict[str, dict[str, str]] = {"activations": {}}
+    names: dict[str, dict[str, str]] = {"activations": {}}
     for name, value in keras().src.activations.ALL_OBJECTS_DICT.items():
         if name != value.__name__:
-            found["activations"][name] = value.__name__
+            names["activations"][name] = value.__name__
     for kind in ("initializers", "losses", "metrics"):
         classes = classes_of(kind)
-        made = {cls().fn: name for name, cls in classes.items()} if kind == "losses" else {}
+        names_of_functions = {cls().fn: name for name, cls in classes.items()} if kind == "losses" else {}
         every = {
-            name: value.__name__ if inspect.isclass(value) else made[value]
+            name: value.__name__ if inspect.isclass(value) else names_of_functions[value]
             for name, value in getattr(keras().src, kind).ALL_OBJECTS_DICT.items()
         }
-        found[kind] = {
+        names[kind] = {
             name: of for name, of in sorted(every.items()) if of in classes and name not in (of, snake_case(of))
         }
-    return found
+    return names
 
 
 def text() -> str:

@@ -61,8 +61,8 @@ def profile(model: Any, layers: Collection[str]) -> Profile:
     import tensorflow as tf
     from tensorflow.python.framework import ops
 
-    given = tf.TensorSpec(input_shape(model), "float32")
-    graph = tf.function(lambda x: model(x, training=False)).get_concrete_function(given).graph
+    spec = tf.TensorSpec(input_shape(model), "float32")
+    graph = tf.function(lambda x: model(x, training=False)).get_concrete_function(spec).graph
     by_layer: dict[str, Counter[str]] = {}
     with graph.as_default():
         for op in graph.get_operations():
@@ -71,8 +71,8 @@ def profile(model: Any, layers: Collection[str]) -> Profile:
                 by_layer.setdefault(_layer_of(op.name, layers), Counter())[op.type] += int(count)
     counting = tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
     options = counting.with_empty_output().build()
-    found = tf.compat.v1.profiler.profile(graph, run_meta=tf.compat.v1.RunMetadata(), cmd="op", options=options)
-    return Profile(found.total_float_ops, by_layer)
+    profile = tf.compat.v1.profiler.profile(graph, run_meta=tf.compat.v1.RunMetadata(), cmd="op", options=options)
+    return Profile(profile.total_float_ops, by_layer)
 
 
 def _layer_of(name: str, layers: Collection[str]) -> str:

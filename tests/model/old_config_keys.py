@@ -36,17 +36,17 @@ def attempts(layers):
 
 def keys_of(kind, layers):
     """The keys of the config of a layer of this class, None where none can be made."""
-    for given in attempts(layers):
-        keys = keys_with(kind, given)
+    for arguments in attempts(layers):
+        keys = keys_with(kind, arguments)
         if keys is not None:
             return keys
     return None
 
 
-def keys_with(kind, given):
+def keys_with(kind, arguments):
     """The keys of the config of a layer that is made with these arguments, None where it takes others."""
     try:
-        return sorted(set(kind(**given).get_config()).difference(OF_ALL_LAYERS))
+        return sorted(set(kind(**arguments).get_config()).difference(OF_ALL_LAYERS))
     except Exception:
         return None
 

@@ -19,9 +19,9 @@ from ckpttool.model.class_names import ALIASES
 def test_places_are_made_of_the_class_itself(class_name: str, place: str) -> None:
     """The path of a layer comes from its class, whatever public name the config has."""
     config = {"class_name": "Sequential", "config": {"name": "m", "layers": [{"class_name": class_name, "config": {}}]}}
-    found = read_architecture(config)
-    assert found is not None
-    assert [layer.place for layer in found.layers] == [("layers", place)]
+    architecture = read_architecture(config)
+    assert architecture is not None
+    assert [layer.place for layer in architecture.layers] == [("layers", place)]
 
 
 def test_no_alias_stands_for_another() -> None:

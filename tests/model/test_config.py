@@ -17,9 +17,9 @@ from tests.samples import FIXTURES, TRUE_FILES
 
 def architecture(config: Any) -> Architecture:
     """The architecture of a config that has one."""
-    found = read_architecture(config)
-    assert found is not None
-    return found
+    architecture = read_architecture(config)
+    assert architecture is not None
+    return architecture
 
 
 def read(name: str) -> Architecture:
@@ -27,9 +27,9 @@ def read(name: str) -> Architecture:
     return architecture(json.loads((FIXTURES / name).read_text(encoding="utf-8")))
 
 
-def chains(found: Architecture) -> list[tuple[str, str]]:
+def chains(architecture: Architecture) -> list[tuple[str, str]]:
     """The layers by their chain of names, with their classes."""
-    return [(layer.path, layer.class_name) for layer in found.layers]
+    return [(layer.path, layer.class_name) for layer in architecture.layers]
 
 
 def dense(name: str, **more: Any) -> dict[str, Any]:
@@ -44,35 +44,35 @@ def model(class_name: str, name: str, *layers: Any, **more: Any) -> dict[str, An
 
 def test_keras_0() -> None:
     """Keras 0.3 has the class in `name` and the name in `custom_name`."""
-    found = read("keras0.3/mlp.json")
-    assert found.class_name == "Sequential"
-    assert chains(found) == [
+    read_back = read("keras0.3/mlp.json")
+    assert read_back.class_name == "Sequential"
+    assert chains(read_back) == [
         ("hidden", "Dense"),
         ("activation", "Activation"),
         ("dropout", "Dropout"),
         ("dense", "Dense"),
         ("activation", "Activation"),
     ]
-    assert found.inputs == (("hidden", (None, 4)),)
+    assert read_back.inputs == (("hidden", (None, 4)),)
 
 
 def test_keras_1() -> None:
     """Keras 1's Sequential is a bare list."""
-    found = read("keras1.2/cnn.json")
-    assert (found.class_name, found.name) == ("Sequential", "")
-    assert chains(found)[:2] == [
+    read_back = read("keras1.2/cnn.json")
+    assert (read_back.class_name, read_back.name) == ("Sequential", "")
+    assert chains(read_back)[:2] == [
         ("convolution2d_1", "Convolution2D"),
         ("batchnormalization_1", "BatchNormalization"),
     ]
-    assert found.inputs == (("convolution2d_1", (None, 2, 6, 6)),)
-    assert found.outputs == (("score", None),)
+    assert read_back.inputs == (("convolution2d_1", (None, 2, 6, 6)),)
+    assert read_back.outputs == (("score", None),)
 
 
 def test_keras_2() -> None:
     """Keras 2 nests models; their layers follow them, named by their chain."""
-    found = read("keras2.2/nested.json")
-    assert (found.class_name, found.name) == ("Model", "nested")
-    assert chains(found) == [
+    read_back = read("keras2.2/nested.json")
+    assert (read_back.class_name, read_back.name) == ("Model", "nested")
+    assert chains(read_back) == [
         ("left", "InputLayer"),
         ("shared", "Sequential"),
         ("shared/dense_1", "Dense"),
@@ -84,20 +84,20 @@ def test_keras_2() -> None:
         ("add_1", "Add"),
         ("verdict", "Dense"),
     ]
-    by_path = found.by_path()
-    assert [layer.path for layer in found.layers if layer.is_model] == ["shared", "block"]
-    assert [layer.path for layer in found.layers if not layer.trainable] == ["block/frozen"]
+    by_path = read_back.by_path()
+    assert [layer.path for layer in read_back.layers if layer.is_model] == ["shared", "block"]
+    assert [layer.path for layer in read_back.layers if not layer.trainable] == ["block/frozen"]
     assert by_path["left"].input_shape == (None, 4)
-    assert found.inputs == (("left", (None, 4)), ("right", (None, 4)))
-    assert found.outputs == (("verdict", None),)
+    assert read_back.inputs == (("left", (None, 4)), ("right", (None, 4)))
+    assert read_back.outputs == (("verdict", None),)
 
 
 def test_keras_3() -> None:
     """Keras 3 states shapes of the graph's tensors; inputs and outputs may be dicts."""
     with ckpttool.open(FIXTURES / "keras3/dict_io.keras") as checkpoint:
-        found = architecture(checkpoint.config)
-    assert dict(found.inputs) == {"wide": (None, 3), "deep": (None, 2)}
-    assert [name for name, _ in found.outputs] == ["value", "class"]
+        stored = architecture(checkpoint.config)
+    assert dict(stored.inputs) == {"wide": (None, 3), "deep": (None, 2)}
+    assert [name for name, _ in stored.outputs] == ["value", "class"]
 
 
 def test_output_shape_from_the_graph() -> None:
@@ -128,9 +128,9 @@ def test_wrapped(wrap: Any) -> None:
 def test_merge_lists_its_inputs() -> None:
     """Keras 1's Merge lists the layers it merges, which are not inside it."""
     config = {"class_name": "Merge", "config": {"name": "merge", "layers": [dense("a"), dense("b")]}}
-    found = architecture(model("Sequential", "m", config, dense("c")))
-    assert chains(found) == [("merge", "Merge"), ("c", "Dense")]
-    assert not found.layers[0].is_model
+    stored = architecture(model("Sequential", "m", config, dense("c")))
+    assert chains(stored) == [("merge", "Merge"), ("c", "Dense")]
+    assert not stored.layers[0].is_model
 
 
 def test_wrapper_is_one_layer() -> None:
@@ -142,8 +142,8 @@ def test_wrapper_is_one_layer() -> None:
 def test_frozen_models_freeze_what_they_hold() -> None:
     """A layer is frozen by its own setting or by that of any model around it."""
     inner = model("Sequential", "inner", dense("a"), dense("b", trainable=True), trainable=False)
-    found = architecture(model("Functional", "m", inner, dense("c", trainable=False), dense("d", trainable=None)))
-    assert [layer.path for layer in found.layers if layer.trainable] == ["d"]
+    stored = architecture(model("Functional", "m", inner, dense("c", trainable=False), dense("d", trainable=None)))
+    assert [layer.path for layer in stored.layers if layer.trainable] == ["d"]
 
 
 def test_shapes() -> None:
@@ -165,8 +165,8 @@ def test_shapes() -> None:
 def test_equal_classes_are_numbered_within_their_model() -> None:
     """The second layer of a class gets `_1` in its place, counted in each model anew."""
     inner = model("Sequential", "inner", dense("x"), dense("y"))
-    found = architecture(model("Sequential", "m", dense("a"), inner, dense("b"), dense("c")))
-    assert ["/".join(layer.place) for layer in found.layers] == [
+    stored = architecture(model("Sequential", "m", dense("a"), inner, dense("b"), dense("c")))
+    assert ["/".join(layer.place) for layer in stored.layers] == [
         "layers/dense",
         "layers/sequential",
         "layers/sequential/layers/dense",
@@ -174,7 +174,7 @@ def test_equal_classes_are_numbered_within_their_model() -> None:
         "layers/dense_1",
         "layers/dense_2",
     ]
-    assert found.by_place()["layers", "dense_2"].name == "c"
+    assert stored.by_place()["layers", "dense_2"].name == "c"
 
 
 # What Keras 3.15 makes of class names.
@@ -254,8 +254,8 @@ def test_depth_is_bounded() -> None:
     config = dense("deepest")
     for _ in range(500):
         config = model("Sequential", "m", config)
-    found = architecture(config)
-    assert len(found.layers) <= MAX_DEPTH + 1
+    stored = architecture(config)
+    assert len(stored.layers) <= MAX_DEPTH + 1
     text: Any = model("Sequential", "m", dense("a"))
     for _ in range(10):
         text = json.dumps(text)
@@ -278,13 +278,13 @@ JUNK = st.recursive(
 def test_junk_raises_nothing(config: Any) -> None:
     """A config of any shape gives an architecture of sound layers or none, and never an exception."""
     for value in (config, model("Sequential", "m", config), {"class_name": "Functional", "config": config}):
-        found = read_architecture(value)
-        assert found is None or all(isinstance(layer, Layer) for layer in found.layers)
-        if found is not None:
-            assert isinstance(found.class_name, str)
-            assert isinstance(found.name, str)
-            for layer in found.layers:
+        architecture = read_architecture(value)
+        assert architecture is None or all(isinstance(layer, Layer) for layer in architecture.layers)
+        if architecture is not None:
+            assert isinstance(architecture.class_name, str)
+            assert isinstance(architecture.name, str)
+            for layer in architecture.layers:
                 assert isinstance(layer.path, str)
                 assert isinstance(layer.trainable, bool)
-            for _, shape in (*found.inputs, *found.outputs):
+            for _, shape in (*architecture.inputs, *architecture.outputs):
                 assert shape is None or all(size is None or isinstance(size, int) for size in shape)

@@ -26,9 +26,9 @@ def test_every_layer() -> None:
     common = defaults_of("layers", "Layer")
     assert common == {"activity_regularizer": None, "autocast": True, "dtype": "float32", "trainable": True}
     for name in LAYERS:
-        found = defaults_of("layers", name)
-        assert found is not None and found.keys() >= common.keys()
-        assert found == defaults_of("layers", ALIASES.get(name, name))
+        defaults = defaults_of("layers", name)
+        assert defaults is not None and defaults.keys() >= common.keys()
+        assert defaults == defaults_of("layers", ALIASES.get(name, name))
 
 
 @pytest.mark.parametrize("kind", NAMED)
@@ -49,8 +49,8 @@ def test_names(kind: str) -> None:
 
 def test_names_of_functions() -> None:
     """A loss may be called by the name of its function, too."""
-    made = {cls().fn: name for name, cls in live_defaults.classes_of("losses").items()}
-    functions = {name: made[fn] for name, fn in keras.src.losses.ALL_OBJECTS_DICT.items() if inspect.isfunction(fn)}
+    names = {cls().fn: name for name, cls in live_defaults.classes_of("losses").items()}
+    functions = {name: names[fn] for name, fn in keras.src.losses.ALL_OBJECTS_DICT.items() if inspect.isfunction(fn)}
     assert len(functions) > 20
     assert {name: class_called("losses", name) for name in functions} == functions
 

@@ -38,10 +38,10 @@ def test_held_layer_is_built_first(kind: str) -> None:
     rows = (5, 6, 4) if kind == "TimeDistributed" else (5, 4)
     inputs = keras().Input(rows)
     config = json.loads(keras().Model(inputs, layer(inputs)).to_json())
-    held = config["config"]["layers"][1]["config"]
+    config_of_layer = config["config"]["layers"][1]["config"]
     for key in place:
-        held = held[int(key) if key.isdigit() else key]
-    held["build_config"]["input_shape"][-1] += 2
+        config_of_layer = config_of_layer[int(key) if key.isdigit() else key]
+    config_of_layer["build_config"]["input_shape"][-1] += 2
     live = keras().saving.deserialize_keras_object(copy.deepcopy(config))
     architecture = read_architecture(config)
     assert architecture is not None

@@ -74,13 +74,17 @@ def walked() -> dict[str, str]:
 
 def test_every_layer_of_keras() -> None:
     """Each layer has a row, or is the base of others, or has a reason."""
-    found = walked()
-    bases = {name for name in found if name.startswith(("Base", "_")) or name in ("DataLayer", "IndexLookup", "Merge")}
-    others = {name for name, module in found.items() if name not in LAYERS and name not in bases and name not in NO_ROW}
-    others = {name for name in others if ".models." not in found[name] and ".pooling." not in found[name]}
+    modules = walked()
+    bases = {
+        name for name in modules if name.startswith(("Base", "_")) or name in ("DataLayer", "IndexLookup", "Merge")
+    }
+    others = {
+        name for name, module in modules.items() if name not in LAYERS and name not in bases and name not in NO_ROW
+    }
+    others = {name for name in others if ".models." not in modules[name] and ".pooling." not in modules[name]}
     assert others == set(INTERNAL_LAYERS)
-    assert {name: found[name] for name in INTERNAL_LAYERS} == {
-        name: one.module for name, one in INTERNAL_LAYERS.items()
+    assert {name: modules[name] for name in INTERNAL_LAYERS} == {
+        name: layer.module for name, layer in INTERNAL_LAYERS.items()
     }
 
 
@@ -91,22 +95,22 @@ def test_rows(name: str, tmp_path: Path) -> None:
     cls = getattr(importlib.import_module(INTERNAL_LAYERS[name].module), name)
     inputs = [keras().Input((6, 4), name=f"x{at}") for at in range(2 if name in LISTED else 1)]
     layer = cls(name="own", **ARGUMENTS[name])
-    made = layer(inputs if name in LISTED else inputs[0])
-    model = keras().Model(inputs, layers.Dense(2)(made))
+    outputs = layer(inputs if name in LISTED else inputs[0])
+    model = keras().Model(inputs, layers.Dense(2)(outputs))
     entry = keras().layers.serialize(layer)
     part = part_of(name, Args.of(entry))
     assert [slot.shape for _, _, slot in in_path_layout(part)] == [tuple(weight.shape) for weight in layer.weights]
-    tensors = [Tensor(one.name, 0, 0, (None, 6, 4)) for one in inputs]
+    tensors = [Tensor(tensor.name, 0, 0, (None, 6, 4)) for tensor in inputs]
     call = Call((tensors,) if name in LISTED else tuple(tensors))
-    assert output_shapes(Args.of(entry), call, output_shapes) == (tuple(made.shape),)  # type: ignore[arg-type]
-    given = [np.random.default_rng(at).normal(size=(2, 6, 4)).astype("float32") for at in range(len(inputs))]
-    expected = model(given if len(given) > 1 else given[0])
+    assert output_shapes(Args.of(entry), call, output_shapes) == (tuple(outputs.shape),)  # type: ignore[arg-type]
+    arrays = [np.random.default_rng(at).normal(size=(2, 6, 4)).astype("float32") for at in range(len(inputs))]
+    expected = model(arrays if len(arrays) > 1 else arrays[0])
     for suffix in (".keras", ".h5"):
         model.save(tmp_path / f"model{suffix}")
         ckpttool.convert(tmp_path / f"model{suffix}", tmp_path / "new.keras", force=True)
         assert ckpttool.verify(tmp_path / "new.keras", tmp_path / "new.keras").ok
         loaded = keras().models.load_model(tmp_path / "new.keras")
-        assert np.array_equal(loaded(given if len(given) > 1 else given[0]), expected)
+        assert np.array_equal(loaded(arrays if len(arrays) > 1 else arrays[0]), expected)
 
 
 def test_one_of_the_same_name() -> None:

@@ -89,15 +89,15 @@ def known(live: list[Any], part: Part) -> list[Any]:
 def _unknown(chain: tuple[str, ...], part: Part) -> list[str]:
     if not part.known:
         return ["/".join(chain)]
-    return [found for _, child in part.children for found in _unknown((*chain, child.name), child)]
+    return [inner for _, child in part.children for inner in _unknown((*chain, child.name), child)]
 
 
 KNOWN = [case for case in CASES if not own_weights(case)]
 
 
-def differing(cases: Iterable[Case], expected: Callable[[Case], Any], found: Callable[[Case], Any]) -> list[str]:
+def differing(cases: Iterable[Case], expected: Callable[[Case], Any], actual: Callable[[Case], Any]) -> list[str]:
     """The cases for which the table says otherwise than Keras, with both."""
-    pairs = ((case, expected(case), found(case)) for case in cases)
+    pairs = ((case, expected(case), actual(case)) for case in cases)
     return [f"{case}: Keras {live}, the table {ours}" for case, live, ours in pairs if live != ours]
 
 

@@ -62,7 +62,7 @@ def whole(name: str) -> tuple[ckpttool.Checkpoint, Part]:
 
 def unknown(part: Part) -> list[Part]:
     """The objects of unknown classes in a part."""
-    return [part] if not part.known else [found for _, child in part.children for found in unknown(child)]
+    return [part] if not part.known else [inner for _, child in part.children for inner in unknown(child)]
 
 
 def test_there_are_files() -> None:
@@ -75,25 +75,25 @@ def test_there_are_files() -> None:
 def test_paths(name: str) -> None:
     """What the table expects in a file is what it holds, with the same shapes and dtypes, and nothing else."""
     checkpoint, part = whole(name)
-    own = {found.name for found in unknown(part)}
-    found = {path: (slot.shape, slot.written_dtype) for path, _, slot in in_path_layout(part)}
+    own = {inner.name for inner in unknown(part)}
+    slots = {path: (slot.shape, slot.written_dtype) for path, _, slot in in_path_layout(part)}
     stored = {
         weight.path: (weight.shape, str(weight.dtype))
         for weight in checkpoint.section(Section.MODEL)
         if not own or weight.layer not in own
     }
-    assert found == stored
+    assert slots == stored
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_weights(name: str) -> None:
     """The weights of the live model are those of the table, in its order."""
     _, part = whole(name)
-    assert {found.class_name for found in unknown(part)} == OWN_CLASSES.get(name, set())
-    own = {found.name for found in unknown(part)}
-    found = [described("/".join(chain[1:]), slot) for chain, slot in in_weights_order(part)]
+    assert {inner.class_name for inner in unknown(part)} == OWN_CLASSES.get(name, set())
+    own = {inner.name for inner in unknown(part)}
+    rows = [described("/".join(chain[1:]), slot) for chain, slot in in_weights_order(part)]
     truth = [weight for weight in live(name)["weights"] if weight["layer"] not in own]
-    assert found == [told(weight) for weight in truth]
+    assert rows == [told(weight) for weight in truth]
 
 
 @pytest.mark.parametrize("name", LEGACY_FILES)
@@ -101,13 +101,13 @@ def test_legacy_order(name: str) -> None:
     """A whole legacy model holds the weights of each layer in the order of the table, under names that end in those of
     the weight and of its owner; what comes before depends on who built the owner."""
     checkpoint, part = whole(name)
-    found = {
+    slots = {
         layer.name: [(chain[-1], slot.name) for chain, slot in in_legacy_order(layer)] for _, layer in part.children
     }
-    stored: dict[str, list[tuple[str, ...]]] = {layer: [] for layer in found}
+    stored: dict[str, list[tuple[str, ...]]] = {layer: [] for layer in slots}
     for weight in checkpoint.section(Section.MODEL):
         stored[weight.layer or ""].append(tuple((weight.name or "").split("/")[-2:]))
-    assert found == stored
+    assert slots == stored
 
 
 def described(layer: str, slot: Any) -> tuple[Any, ...]:
@@ -142,16 +142,16 @@ def test_old_legacy_order(name: str) -> None:
     part = part_of(args.class_name, args)
     assert not unknown(part)
     entries = entry["config"]["layers"]
-    found = {
+    slots = {
         layer.name: stored_order(layer, generation, inner)
         for (_, layer), inner in zip(part.children, entries, strict=True)
     }
-    stored: dict[str, list[Any]] = {layer: [] for layer in found}
+    stored: dict[str, list[Any]] = {layer: [] for layer in slots}
     for weight in checkpoint.section(Section.MODEL):
         stored[weight.layer or ""].append(weight)
     for layer, weights in stored.items():
-        assert [one.name for one in found[layer]] == [last_piece(weight.name) for weight in weights]
-        assert all(one.form_of(weight.shape) for one, weight in zip(found[layer], weights, strict=True))
+        assert [slot.name for slot in slots[layer]] == [last_piece(weight.name) for weight in weights]
+        assert all(slot.form_of(weight.shape) for slot, weight in zip(slots[layer], weights, strict=True))
 
 
 def last_piece(name: str | None) -> str:
@@ -166,9 +166,9 @@ def test_old_trainable(name: str) -> None:
     args = Args.of(entry)
     part = part_of(args.class_name, args)
     pairs = zip(part.children, entry["config"]["layers"], strict=True)
-    found: list[StoredSlot] = [one for (_, layer), inner in pairs for one in stored_order(layer, generation, inner)]
+    slots: list[StoredSlot] = [slot for (_, layer), inner in pairs for slot in stored_order(layer, generation, inner)]
     truth = [weight["trainable"] for weight in live(name)["weights"]]
-    assert sorted(one.trainable for one in found) == sorted(truth)
+    assert sorted(slot.trainable for slot in slots) == sorted(truth)
 
 
 @pytest.mark.parametrize("name", OLD_PATHS)
@@ -176,10 +176,10 @@ def test_old_paths(name: str) -> None:
     """A `.keras` of Keras 2 holds what is expected, under the paths of today but for the words of its time."""
     checkpoint, entry, _ = of_old(name)
     args = Args.of(entry)
-    found = {path: slot for path, _, slot in in_path_layout(part_of(args.class_name, args))}
+    slots = {path: slot for path, _, slot in in_path_layout(part_of(args.class_name, args))}
     stored = {of_today(weight.path): weight for weight in checkpoint.section(Section.MODEL)}
-    assert {path.replace("/_", "/") for path in found} == set(stored)
-    for path, slot in found.items():
+    assert {path.replace("/_", "/") for path in slots} == set(stored)
+    for path, slot in slots.items():
         shape = stored[path.replace("/_", "/")].shape
         assert slot.shape is None or all(size in (None, real) for size, real in zip(slot.shape, shape, strict=True))
 

@@ -91,7 +91,7 @@ def _held(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[st
         "cells": st.lists(inner, max_size=3),
         "layers": st.lists(inner, max_size=3) | junk,
     }
-    return _entry(st.builds(lambda own, held: {**own, **held}, plain, st.fixed_dictionaries({}, optional=keys)))
+    return _entry(st.builds(lambda own, inner: {**own, **inner}, plain, st.fixed_dictionaries({}, optional=keys)))
 
 
 def _entry(config: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -123,11 +123,11 @@ def tried(entry: Any, inputs: tuple[Any, ...]) -> Part | str:
 @given(entries, st.lists(shapes, max_size=3).map(tuple))
 def test_junk(entry: dict[str, Any], inputs: tuple[Any, ...]) -> None:
     """Whatever a config and shapes are, there is a part whose layouts can be told, or a ConfigError that can be."""
-    found = tried(entry, inputs)
-    assert found
-    if isinstance(found, Part):
-        in_path_layout(found)
-        in_legacy_order(found)
+    answer = tried(entry, inputs)
+    assert answer
+    if isinstance(answer, Part):
+        in_path_layout(answer)
+        in_legacy_order(answer)
 
 
 @for_each(sorted(LAYERS))
@@ -237,8 +237,8 @@ def test_policy_map() -> None:
     }
     part = read({"class_name": "MultiHeadAttention", "config": config}, ((None, 5, 4), (None, 5, 4)))
     kernels = {path: next(slot for slot in inner.slots if slot.name == "kernel") for path, inner in part.children}
-    found = [kernels[path].dtype for path in ("query_dense", "key_dense", "value_dense")]
-    assert found == ["int8", "float16", "float32"]
+    dtypes = [kernels[path].dtype for path in ("query_dense", "key_dense", "value_dense")]
+    assert dtypes == ["int8", "float16", "float32"]
 
 
 def test_a_value_nested_deep_is_shown_short() -> None:

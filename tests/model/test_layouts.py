@@ -23,11 +23,11 @@ RENAMED = {"depthwise_kernel": "kernel"}
 
 def called(fixture: str) -> dict[str, set[str]]:
     """What Keras calls the weights of a fixture's model, by checksum (equal content may have several names)."""
-    found: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
     for weight in TRUTH["models"][TRUTH["files"][fixture]]["weights"]:
         name = weight["name"].removesuffix(":0").rpartition("/")[2]
-        found.setdefault(weight["sha256"], set()).update({name, RENAMED.get(name, name)})
-    return found
+        names.setdefault(weight["sha256"], set()).update({name, RENAMED.get(name, name)})
+    return names
 
 
 @pytest.mark.parametrize("name", PATH_LAYOUT)
@@ -51,9 +51,9 @@ def test_every_weight_is_called_what_keras_calls_it(name: str) -> None:
 )
 def test_an_unknown_class_has_no_slots(entry: dict[str, Any]) -> None:
     """Of a class that is not in the table, or not Keras's own, nothing is claimed."""
-    found = read_architecture({"class_name": "Sequential", "config": {"name": "m", "layers": [entry]}})
-    assert found is not None
-    spec = spec_of(found)
+    architecture = read_architecture({"class_name": "Sequential", "config": {"name": "m", "layers": [entry]}})
+    assert architecture is not None
+    spec = spec_of(architecture)
     assert (spec.slots, [opaque.layer for opaque in spec.opaque]) == ((), ["a"])
 
 

@@ -63,7 +63,7 @@ def test_the_sizes_of_a_model() -> None:
 def test_arrays_for_a_function(value: Any, dtype: str) -> None:
     """What NumPy makes of the value, as Keras 2 made it for the function of a Lambda."""
     assert np.array(value).dtype == dtype
-    stated = {"type": "ndarray", "value": value}
-    assert keras3_value(stated) == {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
-    assert keras3_value({**stated, "dtype": "int8"})["config"]["dtype"] == "int8"
-    assert keras3_value([stated]) == [value]
+    entry = {"type": "ndarray", "value": value}
+    assert keras3_value(entry) == {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
+    assert keras3_value({**entry, "dtype": "int8"})["config"]["dtype"] == "int8"
+    assert keras3_value([entry]) == [value]

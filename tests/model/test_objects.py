@@ -32,13 +32,13 @@ def test_built_in_layers(name: str) -> None:
     knows more objects without weights."""
     source = SOURCES[name]
     model = built(keras, source.tree, source.shape)
-    told, live = read_architecture(json.loads(model.to_json())), Architecture.from_model(model)
-    assert told is not None
-    inputs = {layer.name for layer in told.layers if layer.class_name == "InputLayer"}
-    assert _without(spec_of(live), inputs) == _without(spec_of(told), inputs)
-    assert {path for path in spec_of(told).empty if "input_layer" not in path} <= set(spec_of(live).empty)
+    architecture, live = read_architecture(json.loads(model.to_json())), Architecture.from_model(model)
+    assert architecture is not None
+    inputs = {layer.name for layer in architecture.layers if layer.class_name == "InputLayer"}
+    assert _without(spec_of(live), inputs) == _without(spec_of(architecture), inputs)
+    assert {path for path in spec_of(architecture).empty if "input_layer" not in path} <= set(spec_of(live).empty)
     assert [(layer.path, layer.place, layer.class_name, layer.trainable) for layer in live.layers] == [
-        (layer.path, layer.place, layer.class_name, layer.trainable) for layer in told.layers
+        (layer.path, layer.place, layer.class_name, layer.trainable) for layer in architecture.layers
     ]
 
 
@@ -61,13 +61,13 @@ def test_own_classes(case: str, tmp_path: Path) -> None:
     for form in ("weights", "root"):
         file = stored.save(model, tmp_path, form)
         with ckpttool.open(file.path) as checkpoint:
-            found = align(checkpoint, architecture)
-        assert all(weight.path.startswith(UNALIGNED) for weight in found.left)
-        assert not [place for place in found.missing if place.slot.stored]
-        for one in found.aligned:
-            kept = file.book[one.stored[0].weight.path].key
-            assert kept[1] == one.place.slot.name
-            assert kept[0].rpartition("/")[2] in one.place.layer.split("/") + one.place.name.split("/")
+            alignment = align(checkpoint, architecture)
+        assert all(weight.path.startswith(UNALIGNED) for weight in alignment.left)
+        assert not [place for place in alignment.missing if place.slot.stored]
+        for aligned in alignment.aligned:
+            key = file.book[aligned.stored[0].weight.path].key
+            assert key[1] == aligned.place.slot.name
+            assert key[0].rpartition("/")[2] in aligned.place.layer.split("/") + aligned.place.name.split("/")
 
 
 def test_no_model() -> None:

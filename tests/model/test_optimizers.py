@@ -31,42 +31,42 @@ def sequence() -> Any:
 
 def embedding() -> Any:
     """A model with an embedding, and weights of one to four axes."""
-    given = keras.Input((4,), dtype="int32")
-    found = keras.layers.Embedding(7, 6, name="tokens")(given)
-    found = keras.layers.Conv2D(2, 2)(keras.layers.Reshape((4, 6, 1))(found))
-    found = keras.layers.MultiHeadAttention(2, 3)(*[keras.layers.Reshape((-1, 2))(found)] * 2)
-    return keras.Model(given, Dense(1, name="head")(keras.layers.Flatten()(found)))
+    tokens = keras.Input((4,), dtype="int32")
+    embedded = keras.layers.Embedding(7, 6, name="tokens")(tokens)
+    embedded = keras.layers.Conv2D(2, 2)(keras.layers.Reshape((4, 6, 1))(embedded))
+    embedded = keras.layers.MultiHeadAttention(2, 3)(*[keras.layers.Reshape((-1, 2))(embedded)] * 2)
+    return keras.Model(tokens, Dense(1, name="head")(keras.layers.Flatten()(embedded)))
 
 
 def nested() -> Any:
     """A model in a model, partly frozen."""
-    given = keras.Input((3,))
+    inputs = keras.Input((3,))
     frozen, inner = Dense(4, name="frozen", trainable=False), keras.Input((3,))
     encoder = keras.Model(inner, Dense(2, name="code")(frozen(inner)), name="encoder")
     decoder = keras.Sequential([Dense(5, name="wide"), keras.layers.LayerNormalization()], name="decoder")
-    return keras.Model(given, Dense(2, name="out")(decoder(encoder(given))))
+    return keras.Model(inputs, Dense(2, name="out")(decoder(encoder(inputs))))
 
 
 def quantized() -> Any:
     """A model trained in float8, whose scales are overwritten by their gradients; made from a config, since a model
     that is quantized when it is built already has its variables in another order."""
-    made = keras.Sequential([keras.Input((16,)), Dense(16, name="a"), Dense(3, name="out")])
-    made.quantize("float8")
-    return keras.models.model_from_json(made.to_json())
+    model = keras.Sequential([keras.Input((16,)), Dense(16, name="a"), Dense(3, name="out")])
+    model.quantize("float8")
+    return keras.models.model_from_json(model.to_json())
 
 
 def adapted() -> Any:
     """A model with LoRA's factors."""
-    made = keras.Sequential([keras.Input((6,)), Dense(5, name="a"), Dense(3, name="out")])
-    made.layers[0].enable_lora(2)
-    return made
+    model = keras.Sequential([keras.Input((6,)), Dense(5, name="a"), Dense(3, name="out")])
+    model.layers[0].enable_lora(2)
+    return model
 
 
 def frozen() -> Any:
     """A model with nothing to train."""
-    made = keras.Sequential([keras.Input((6,)), Dense(5)])
-    made.trainable = False
-    return made
+    model = keras.Sequential([keras.Input((6,)), Dense(5)])
+    model.trainable = False
+    return model
 
 
 MODELS: list[Make] = [sequence, embedding, nested, quantized, adapted, frozen]
@@ -135,11 +135,13 @@ def check(model: Any, path: Path) -> None:
         stored = {weight.path: weight.shape for weight in checkpoint.section(Section.OPTIMIZER)}
     assert {slot.path: slot.shape for slot in spec.optimizer} == stored
     own = [slot for slot in spec.optimizer if slot.path.startswith("optimizer/vars/")]
-    made = keras.models.model_from_json(model.to_json()).optimizer.variables
-    assert [slot.shape for slot in own] == [tuple(variable.shape) for variable in made]
-    assert [slot.dtype or variable.dtype for slot, variable in zip(own, made, strict=True)] == [v.dtype for v in made]
+    variables = keras.models.model_from_json(model.to_json()).optimizer.variables
+    assert [slot.shape for slot in own] == [tuple(variable.shape) for variable in variables]
+    assert [slot.dtype or variable.dtype for slot, variable in zip(own, variables, strict=True)] == [
+        v.dtype for v in variables
+    ]
     assert [slot.path for slot in own] == [f"optimizer/vars/{at}" for at in range(len(own))]
-    assert all(_says(slot.name, variable.name) for slot, variable in zip(own, made, strict=True))
+    assert all(_says(slot.name, variable.name) for slot, variable in zip(own, variables, strict=True))
     assert ckpttool.verify(path, spec, allowed=Allowed(optimizer=True)).findings == ()
 
 
@@ -175,8 +177,8 @@ def test_there_is_a_row_for_each() -> None:
     """Every optimizer that Keras has is in the table, and nothing else."""
     live = {
         name
-        for name, found in vars(keras.optimizers).items()
-        if isinstance(found, type) and issubclass(found, keras.optimizers.Optimizer)
+        for name, value in vars(keras.optimizers).items()
+        if isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer)
     }
     assert live - {"Optimizer"} == {*OPTIMIZERS, *OUTER_OPTIMIZERS}
 
@@ -191,20 +193,20 @@ def test_a_schedule_takes_the_place_of_the_learning_rate() -> None:
 @pytest.mark.parametrize("name", ["adam", "SGD", "rmsprop", "muon", "LION"])
 def test_a_name_alone(name: str) -> None:
     """An optimizer given by its name, however it is written, is the one that Keras makes of it."""
-    made = keras.optimizers.get(name)
+    optimizer = keras.optimizers.get(name)
     weights = [keras.Variable([[1.0]], name="kernel"), keras.Variable([1.0], name="bias")]
-    made.build(weights)
+    optimizer.build(weights)
     state = optimizer_state(name, [Trained(w.path, tuple(w.shape), w.dtype, w.path) for w in weights])
-    assert [found.shape for found in state[""]] == [tuple(variable.shape) for variable in made.variables]
+    assert [variable.shape for variable in state[""]] == [tuple(variable.shape) for variable in optimizer.variables]
 
 
 def test_without_a_name_it_is_that_of_compile(tmp_path: Path) -> None:
     """Saving as .h5 takes the optimizer out of a model's config; Keras then compiles with RMSprop."""
     model = compiled(sequence, keras.optimizers.Adam())
     model.save(tmp_path / "model.h5")
-    made = keras.models.model_from_json(model.to_json()).optimizer
-    assert type(made).__name__ == "RMSprop"
-    assert [slot.shape for slot in spec_by_config(model).optimizer] == [tuple(v.shape) for v in made.variables]
+    optimizer = keras.models.model_from_json(model.to_json()).optimizer
+    assert type(optimizer).__name__ == "RMSprop"
+    assert [slot.shape for slot in spec_by_config(model).optimizer] == [tuple(v.shape) for v in optimizer.variables]
 
 
 def test_mixed_precision_wraps_the_optimizer(tmp_path: Path) -> None:
@@ -277,6 +279,6 @@ def test_optimizers_inside_each_other_without_end() -> None:
 def test_junk(name: str, value: Any) -> None:
     """Whatever stands where settings should stand, only scalars are said of a model without weights."""
     switches = ("momentum", "centered", "amsgrad", "use_ema", "gradient_accumulation_steps", "exclude_layers")
-    held = ("exclude_embeddings", "inner_optimizer", "optimizer_map")
-    found = optimizer_state(entry(name, **dict.fromkeys((*switches, *held), value)), [])
-    assert all(variable.shape == () for variables in found.values() for variable in variables)
+    objects = ("exclude_embeddings", "inner_optimizer", "optimizer_map")
+    state = optimizer_state(entry(name, **dict.fromkeys((*switches, *objects), value)), [])
+    assert all(variable.shape == () for variables in state.values() for variable in variables)

@@ -52,7 +52,7 @@ def test_the_writer_builds_it() -> None:
         support = support_of(checkpoint)
     assert support is not None
     assert (support.writer, support.by_writer_alone) == (Generation.KERAS_2, True)
-    assert any(one.argument == "time_major" for one in support.obstacles)
+    assert any(obstacle.argument == "time_major" for obstacle in support.obstacles)
     architecture = support_of(ckpttool.load_architecture(WRAPPERS))
     assert architecture is not None
     assert architecture.by_writer_alone
@@ -67,8 +67,8 @@ def test_verify_says_who_builds_it(run: Run) -> None:
         assert result.code == code
         assert "Keras 2 builds this architecture, Keras 3 cannot (layer bi/lstm: time_major" in result.out
         assert "Keras 3 loads it" not in result.out
-    found = json.loads(run("verify", WRAPPERS, WRAPPERS, "--output", "json").out)
-    assert (found["keras"], found["ok"], found["support"]["builds_in_keras_3"]) == ("cannot build", True, False)
+    data = json.loads(run("verify", WRAPPERS, WRAPPERS, "--output", "json").out)
+    assert (data["keras"], data["ok"], data["support"]["builds_in_keras_3"]) == ("cannot build", True, False)
 
 
 def test_verify_says_what_is_not_compiled(run: Run) -> None:
@@ -93,7 +93,7 @@ def test_what_keras_would_not_load_is_not_written(change: Callable[[dict[str, An
     """A plan says it, and a conversion leaves nothing behind; weights alone need no config."""
     source = edited(tmp_path / "source.keras", change)
     planned = plan(source, tmp_path / "new.keras")
-    assert any("Keras 3 would not load the converted file" in one.what for one in planned.refusals)
+    assert any("Keras 3 would not load the converted file" in refusal.what for refusal in planned.refusals)
     with pytest.raises(ConversionError, match="Keras 3 would not load the converted file"):
         convert(source, tmp_path / "new.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["source.keras"]

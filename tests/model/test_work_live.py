@@ -31,8 +31,8 @@ def test_products_are_those_of_the_profiler(counted: tuple[list[WorkStep], Profi
     steps, theirs = counted
     for step in steps:
         assert step.work is not None, step.path
-        found = sum(theirs.by_layer.get(step.path, {}).get(name, 0) for name in PRODUCTS)
-        assert found == (0 if compiled_by_xla(step) else 2 * step.work.macs), step.path
+        work = sum(theirs.by_layer.get(step.path, {}).get(name, 0) for name in PRODUCTS)
+        assert work == (0 if compiled_by_xla(step) else 2 * step.work.macs), step.path
     assert sum(2 * step.work.macs for step in steps if step.work and not compiled_by_xla(step)) == theirs.products
 
 
@@ -63,7 +63,7 @@ def test_operations_are_those_of_the_profiler() -> None:
         return np.ones(shape, "float32")
 
     image = (8, 8, 3)
-    made = {
+    new_model = {
         "conv": (image, lambda x: keras.ops.conv(x, array(3, 3, 3, 4), strides=2, padding="same")),
         "depthwise": (image, lambda x: keras.ops.depthwise_conv(x, array(3, 3, 3, 1), padding="valid")),
         "separable": (image, lambda x: keras.ops.separable_conv(x, array(3, 3, 3, 1), array(1, 1, 3, 5))),
@@ -72,7 +72,7 @@ def test_operations_are_those_of_the_profiler() -> None:
         "einsum": ((5, 4), lambda x: keras.ops.einsum("abc,cd->abd", x, array(4, 6))),
         "dot": ((4,), lambda x: keras.ops.dot(x, array(4, 6))),
     }
-    for name, (shape, call) in made.items():
+    for name, (shape, call) in new_model.items():
         keras.backend.clear_session()
         inputs = keras.Input(shape)
         model = keras.Model(inputs, call(inputs))

@@ -80,8 +80,8 @@ class Seed:
 @cache
 def seeds() -> list[Seed]:
     """The good files."""
-    made = [written(version, writer) for writer in WRITERS for version in VERSIONS]
-    return [Seed(data, addresses(data)) for data in made]
+    seeds = [written(version, writer) for writer in WRITERS for version in VERSIONS]
+    return [Seed(data, addresses(data)) for data in seeds]
 
 
 @dataclass
@@ -105,12 +105,12 @@ class Case:
 
     def find(self, mark: bytes) -> int:
         """The address of any structure with this mark, or -1."""
-        data, found = bytes(self.file.data), []
+        data, places = bytes(self.file.data), []
         at = data.find(mark)
         while at >= 0:
-            found.append(at)
+            places.append(at)
             at = data.find(mark, at + 1)
-        return self.rng.choice(found) if found else -1
+        return self.rng.choice(places) if places else -1
 
 
 def bent(body: bytes, rng: random.Random) -> bytes:
@@ -127,9 +127,9 @@ def duplicate(case: Case) -> None:
     messages = case.messages(place)
     if not messages:
         return
-    one = case.rng.choice(messages)
-    others = [other for other in case.messages(case.place()) if other.kind == one.kind]
-    again = case.rng.choice([one, one._replace(body=bent(one.body, case.rng)), *others])
+    message = case.rng.choice(messages)
+    others = [other for other in case.messages(case.place()) if other.kind == message.kind]
+    again = case.rng.choice([message, message._replace(body=bent(message.body, case.rng)), *others])
     messages.insert(case.rng.randrange(len(messages) + 1), again)
     case.file.rewrite(place, messages)
 
@@ -175,11 +175,11 @@ def store_attributes_elsewhere(case: Case) -> None:
     messages = case.messages(place)
     inside = [message.body for message in messages if message.kind == ATTRIBUTE]
     names = ("model_config", "name", "keras_version", "new")
-    made = [text_attribute(name, f"evil {case.rng.randrange(9)}") for name in case.rng.sample(names, 2)]
-    bodies = case.rng.choice((inside or made, made, [*made, *inside], [made[0]]))
-    kept = [m for m in messages if m.kind != ATTRIBUTE_INFO and (case.rng.random() < 0.5 or m.kind != ATTRIBUTE)]
+    attributes = [text_attribute(name, f"evil {case.rng.randrange(9)}") for name in case.rng.sample(names, 2)]
+    bodies = case.rng.choice((inside or attributes, attributes, [*attributes, *inside], [attributes[0]]))
+    remaining = [m for m in messages if m.kind != ATTRIBUTE_INFO and (case.rng.random() < 0.5 or m.kind != ATTRIBUTE)]
     try:
-        case.file.rewrite(place, [*kept, dense_attributes(case.file, bodies)])
+        case.file.rewrite(place, [*remaining, dense_attributes(case.file, bodies)])
     except struct.error:
         return
 
@@ -200,14 +200,14 @@ def store_links_elsewhere(case: Case) -> None:
             inside[name] = case.place()
     if case.rng.random() < 0.3:
         inside["new"] = case.place()
-    made = (lambda: [dense_links(case.file, inside)]) if case.rng.random() < 0.5 and inside else (
+    make_messages = (lambda: [dense_links(case.file, inside)]) if case.rng.random() < 0.5 and inside else (
         lambda: compact_links(inside)
     )  # fmt: skip
-    kept = [m for m in messages if m.kind not in (TABLE, LINK, LINK_INFO) or case.rng.random() < 0.4]
-    new = made()
+    remaining = [m for m in messages if m.kind not in (TABLE, LINK, LINK_INFO) or case.rng.random() < 0.4]
+    new = make_messages()
     if case.rng.random() < 0.2:
         new = [message for message in new if message.kind != LINK_INFO]
-    case.file.rewrite(place, [*kept, *new])
+    case.file.rewrite(place, [*remaining, *new])
 
 
 def _is_group(messages: list[Message]) -> bool:
@@ -221,26 +221,26 @@ def entries(case: Case) -> None:
         return
     data = case.file.data
     count = int.from_bytes(data[at + 6 : at + 8], "little")
-    found = [bytes(data[at + 8 + 40 * n : at + 48 + 40 * n]) for n in range(count)]
-    if not found:
+    entries = [bytes(data[at + 8 + 40 * n : at + 48 + 40 * n]) for n in range(count)]
+    if not entries:
         return
     one, other = case.rng.randrange(count), case.rng.randrange(count)
     kind = case.rng.randrange(6)
     if kind == 0:
-        found.insert(one, found[other])
+        entries.insert(one, entries[other])
     elif kind == 1:
-        found[one], found[other] = found[other], found[one]
+        entries[one], entries[other] = entries[other], entries[one]
     elif kind == 2:
-        found[one] = found[one][:8] + struct.pack("<Q", case.place()) + found[one][16:]
+        entries[one] = entries[one][:8] + struct.pack("<Q", case.place()) + entries[one][16:]
     elif kind == 3:
-        found[one] = found[other][:8] + found[one][8:]
+        entries[one] = entries[other][:8] + entries[one][8:]
     elif kind == 4:
-        found[one] = found[one][:16] + bent(found[one][16:], case.rng)
+        entries[one] = entries[one][:16] + bent(entries[one][16:], case.rng)
     else:
-        del found[one]
-    found = found[:8]
-    data[at + 6 : at + 8] = len(found).to_bytes(2, "little")
-    data[at + 8 : at + 8 + 40 * len(found)] = b"".join(found)
+        del entries[one]
+    entries = entries[:8]
+    data[at + 6 : at + 8] = len(entries).to_bytes(2, "little")
+    data[at + 8 : at + 8 + 40 * len(entries)] = b"".join(entries)
 
 
 def tree(case: Case) -> None:
@@ -281,17 +281,17 @@ def index(case: Case) -> None:
     data = case.file.data
     width = int.from_bytes(data[head + 10 : head + 12], "little")
     count = int.from_bytes(data[head + 24 : head + 26], "little")
-    found = [bytes(data[at + 6 + width * n : at + 6 + width * (n + 1)]) for n in range(count)]
+    entries = [bytes(data[at + 6 + width * n : at + 6 + width * (n + 1)]) for n in range(count)]
     one, other = case.rng.randrange(count), case.rng.randrange(count)
     kind = case.rng.randrange(3)
     if kind == 0:
-        found[one], found[other] = found[other], found[one]
+        entries[one], entries[other] = entries[other], entries[one]
     elif kind == 1:
-        found[one] = found[other]
+        entries[one] = entries[other]
     else:
-        found[one] = bent(found[one], case.rng)
+        entries[one] = bent(entries[one], case.rng)
     end = at + 6 + width * count
-    data[at + 6 : end] = b"".join(found)
+    data[at + 6 : end] = b"".join(entries)
     if case.rng.random() < 0.9:
         data[end : end + 4] = checksum(data[at:end])
 
@@ -343,13 +343,13 @@ def heap_objects(case: Case) -> None:
     at = case.find(b"GCOL")
     if at < 0:
         return
-    found, place, end = [], at + 16, at + case.file.number(at + 8)
+    places, place, end = [], at + 16, at + case.file.number(at + 8)
     while place + 16 <= end and int.from_bytes(case.file.data[place : place + 2], "little"):
-        found.append(place)
+        places.append(place)
         place += 16 + -(-case.file.number(place + 8) // 8) * 8
-    if not found:
+    if not places:
         return
-    one, other = case.rng.choice(found), case.rng.choice(found)
+    one, other = case.rng.choice(places), case.rng.choice(places)
     if case.rng.random() < 0.6:
         case.file.data[one : one + 2] = case.file.data[other : other + 2]
     else:
@@ -361,9 +361,9 @@ def values(case: Case) -> None:
     place = case.place()
     messages, others = case.messages(place), case.messages(case.place())
     for kind in case.rng.sample((SPACE, LAYOUT, 3, 5, 4), 2):
-        given = [message for message in others if message.kind == kind]
-        if given:
-            messages = [*(m for m in messages if m.kind != kind), *given]
+        same_kind = [message for message in others if message.kind == kind]
+        if same_kind:
+            messages = [*(m for m in messages if m.kind != kind), *same_kind]
     case.file.rewrite(place, messages)
 
 

@@ -110,7 +110,7 @@ class Patient:
 
 
 def _messages_v1(data: bytearray, address: int) -> list[Message]:
-    found, blocks = [], [(address + 16, int.from_bytes(data[address + 8 : address + 12], "little"))]
+    messages, blocks = [], [(address + 16, int.from_bytes(data[address + 8 : address + 12], "little"))]
     for start, size in blocks:
         if len(blocks) > _BLOCKS or size > len(data):
             raise IndexError("a header that an earlier change has broken")
@@ -122,8 +122,8 @@ def _messages_v1(data: bytearray, address: int) -> list[Message]:
             if kind == CONTINUATION:
                 blocks.append(struct.unpack_from("<QQ", body))
             elif kind:
-                found.append(Message(kind, body, flags))
-    return found
+                messages.append(Message(kind, body, flags))
+    return messages
 
 
 def _first_block_v2(data: bytearray, address: int) -> tuple[int, int]:
@@ -135,7 +135,7 @@ def _first_block_v2(data: bytearray, address: int) -> tuple[int, int]:
 
 
 def _messages_v2(data: bytearray, address: int) -> list[Message]:
-    found, blocks, prefix = [], [_first_block_v2(data, address)], 6 if data[address + 5] & 4 else 4
+    messages, blocks, prefix = [], [_first_block_v2(data, address)], 6 if data[address + 5] & 4 else 4
     for start, size in blocks:
         if len(blocks) > _BLOCKS or size > len(data):
             raise IndexError("a header that an earlier change has broken")
@@ -148,8 +148,8 @@ def _messages_v2(data: bytearray, address: int) -> list[Message]:
                 place, length = struct.unpack_from("<QQ", body)
                 blocks.append((place + 4, length - 8))
             elif kind:
-                found.append(Message(kind, body, flags))
-    return found
+                messages.append(Message(kind, body, flags))
+    return messages
 
 
 def _packed_v1(messages: Iterable[Message]) -> bytes:
@@ -187,11 +187,11 @@ def checksum(data: bytes | bytearray) -> bytes:
 
 def addresses(data: bytes) -> dict[str, int]:
     """Where the headers of all objects of a good file are."""
-    found = {}
+    addresses = {}
     with h5py.File(BytesIO(data)) as file:
-        found[""] = int(h5py.h5o.get_info(file.id).addr)
-        file.visititems(lambda name, item: found.update({name: int(h5py.h5o.get_info(item.id).addr)}))
-    return found
+        addresses[""] = int(h5py.h5o.get_info(file.id).addr)
+        file.visititems(lambda name, item: addresses.update({name: int(h5py.h5o.get_info(item.id).addr)}))
+    return addresses
 
 
 def text_attribute(name: str, text: str) -> bytes:

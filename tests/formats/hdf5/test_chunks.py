@@ -81,9 +81,9 @@ def test_two_datasets_in_turns(reader: ChunkReader) -> None:
     runs = [(name, reader.pieces(name, values.nbytes, 1000)) for name, values in (*names.items(), *names.items())]
     got = [bytearray() for _ in runs]
     for pieces in itertools.zip_longest(*(run for _, run in runs), fillvalue=b""):
-        for held, piece in zip(got, pieces, strict=True):
-            held += piece
-    assert all(held == names[name].tobytes() for held, (name, _) in zip(got, runs, strict=True))
+        for buffer, piece in zip(got, pieces, strict=True):
+            buffer += piece
+    assert all(buffer == names[name].tobytes() for buffer, (name, _) in zip(got, runs, strict=True))
 
 
 def test_left_half_way(reader: ChunkReader) -> None:

@@ -146,9 +146,11 @@ def test_links_in_two_places(one: str, other: str) -> None:
 
     def change(file: Patient, places: dict[str, int], messages: list[Message]) -> list[Message]:
         stored = [STORAGES[kind](file, places) for kind in dict.fromkeys((one, other))]
-        found = [message for part in stored for message in part]
-        announced = sorted(message for message in found if message.kind == LINK_INFO)[:1]  # a heap, where there is one
-        return [*without(messages, LINK, LINK_INFO, TABLE), *without(found, LINK_INFO), *announced]
+        reasons = [message for part in stored for message in part]
+        announced = sorted(message for message in reasons if message.kind == LINK_INFO)[
+            :1
+        ]  # a heap, where there is one
+        return [*without(messages, LINK, LINK_INFO, TABLE), *without(reasons, LINK_INFO), *announced]
 
     data = operated("earliest", "", change)
     alone = one == other and one != "links without a place"

@@ -379,8 +379,8 @@ def test_headers_that_continue_into_themselves() -> None:
     data = bytearray(written("earliest", write))
     at = address_of(data, "a")
     block = data[at + 16 : at + 16 + int.from_bytes(data[at + 8 : at + 12], "little")]
-    found = next(n for n in range(0, len(block), 8) if block[n : n + 4] == b"\x10\x00\x10\x00")
-    data[at + 16 + found + 8 : at + 16 + found + 16] = (at + 16).to_bytes(8, "little")
+    place = next(n for n in range(0, len(block), 8) if block[n : n + 4] == b"\x10\x00\x10\x00")
+    data[at + 16 + place + 8 : at + 16 + place + 16] = (at + 16).to_bytes(8, "little")
     tree = read_tree(Memory(bytes(data)))
     assert kinds(tree) == {"a": "corrupt"}
     assert "b" in tree.groups

@@ -71,10 +71,10 @@ def slots(folder: Path, record: dict[str, Any]) -> tuple[int, list[str]]:
         architecture = architecture_of(h5)
         if architecture is None or not architecture.layers:
             return 0, []
-        wanted = {one.place.label: one for one in align(h5, architecture).aligned}
+        wanted = {aligned.place.label: aligned for aligned in align(h5, architecture).aligned}
         for form in record["tensors"]:
             with ckpttool.open(folder / ("saved" if form == "saved" else f"{form}.index")) as checkpoint:
-                seen_values = {one.place.label: one for one in align(checkpoint, architecture).aligned}
+                seen_values = {aligned.place.label: aligned for aligned in align(checkpoint, architecture).aligned}
                 for label in wanted.keys() ^ seen_values.keys():
                     wrong.append(f"{form}: slot {label} {'missing' if label in wanted else 'beyond'}")
                 for label in wanted.keys() & seen_values.keys():
@@ -125,11 +125,11 @@ def state(folder: Path, record: dict[str, Any], scratch: Path) -> tuple[int, lis
     return count, wrong
 
 
-def distance(found: Any, wanted: Any) -> float:
+def distance(outputs: Any, wanted: Any) -> float:
     """The largest difference of two outputs; of texts 1 where any differ."""
     if wanted.dtype.kind == "U":
-        return float((found.astype(object).astype(str) != wanted).any())
-    return float(np.abs(found.astype("float64") - wanted).max())
+        return float((outputs.astype(object).astype(str) != wanted).any())
+    return float(np.abs(outputs.astype("float64") - wanted).max())
 
 
 def predicted(folder: Path, record: dict[str, Any], scratch: Path, step: bool) -> tuple[str, str]:
@@ -152,20 +152,20 @@ def predicted(folder: Path, record: dict[str, Any], scratch: Path, step: bool) -
             numbered = lambda letter: [values[f"{letter}{n}"] for n in range(20) if f"{letter}{n}" in values.files]
             x = numbered("x")
             y, z, t = numbered("y"), numbered("z"), numbered("t")
-        if any(one.dtype.kind == "U" for one in x):
+        if any(array.dtype.kind == "U" for array in x):
             import tensorflow as tf
 
-            x = [tf.constant(one.astype(object) if one.dtype.kind == "U" else one) for one in x]
-        given = x if len(x) > 1 else x[0]
-        got = [one.numpy() for one in keras.tree.flatten(model(given, training=False))]
+            x = [tf.constant(array.astype(object) if array.dtype.kind == "U" else array) for array in x]
+        feed = x if len(x) > 1 else x[0]
+        got = [output.numpy() for output in keras.tree.flatten(model(feed, training=False))]
         worst = max(distance(a, b) for a, b in zip(got, y, strict=True))
         if not worst <= 1e-4:
             return "other", f"{worst:.2g}"
         if step and t and exported is None:  # an export has no state of an optimizer
             if not model.compiled:
                 return "not compiled", str([loss.what for loss in conversion.losses])[:200]
-            model.train_on_batch(given, t if len(t) > 1 else t[0])
-            after = keras.tree.flatten(model.predict(given, verbose=0))
+            model.train_on_batch(feed, t if len(t) > 1 else t[0])
+            after = keras.tree.flatten(model.predict(feed, verbose=0))
             moved = max(float(np.abs(a - b).max()) for a, b in zip(z, y))
             off = max(float(np.abs(a - b).max()) for a, b in zip(after, z))
             if off > 1e-5 + 1e-3 * moved:

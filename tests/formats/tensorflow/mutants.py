@@ -226,15 +226,15 @@ def _handle(raw: bytes, at: int) -> tuple[tuple[int, int], int]:
 def _entries(raw: bytes, handle: tuple[int, int]) -> list[tuple[bytes, bytes]]:
     block = raw[handle[0] : handle[0] + handle[1]]
     end = len(block) - 4 - 4 * struct.unpack("<I", block[-4:])[0]
-    at, key, found = 0, b"", []
+    at, key, entries = 0, b"", []
     while at < end:
         shared, at = _number(block, at)
         rest, at = _number(block, at)
         size, at = _number(block, at)
         key = key[:shared] + block[at : at + rest]
-        found.append((key, block[at + rest : at + rest + size]))
+        entries.append((key, block[at + rest : at + rest + size]))
         at += rest + size
-    return found
+    return entries
 
 
 def _number(raw: bytes, at: int) -> tuple[int, int]:
@@ -252,7 +252,7 @@ def _number(raw: bytes, at: int) -> tuple[int, int]:
 
 def fields_of(raw: bytes) -> list[Field] | None:
     """The fields of a message; None where the bytes are none."""
-    found: list[Field] = []
+    fields: list[Field] = []
     at = 0
     try:
         while at < len(raw):
@@ -266,10 +266,10 @@ def fields_of(raw: bytes) -> list[Field] | None:
                 value, at = raw[at : at + size], at + size
             if not 0 < number < 1 << 29 or at > len(raw):
                 return None
-            found.append((number, wire, value))
+            fields.append((number, wire, value))
     except (IndexError, KeyError):
         return None
-    return found
+    return fields
 
 
 def encoded(fields: list[Field]) -> bytes:
@@ -326,18 +326,18 @@ def _other_value(value: int | bytes, fields: list[Field], rng: random.Random) ->
 
 def changed_bytes(raw: bytes, rng: random.Random) -> bytes:
     """Bytes some of which are others, gone, or there twice."""
-    found = bytearray(raw)
+    output = bytearray(raw)
     for _ in range(rng.choice((1, 1, 2, 8))):
-        at = rng.randrange(len(found) + 1)
+        at = rng.randrange(len(output) + 1)
         kind = rng.randrange(6)
-        if kind < 2 and at < len(found):
-            found[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+        if kind < 2 and at < len(output):
+            output[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
         elif kind == 2:
-            del found[at : at + rng.choice((1, 4, 64, len(found)))]
+            del output[at : at + rng.choice((1, 4, 64, len(output)))]
         elif kind == 3:
-            found[at:at] = found[at : at + rng.choice((1, 16, 200))]
+            output[at:at] = output[at : at + rng.choice((1, 16, 200))]
         elif kind == 4:
-            found[at : at + 4] = struct.pack("<I", rng.choice((0, 1, 2**31, 2**32 - 1, len(found))))
+            output[at : at + 4] = struct.pack("<I", rng.choice((0, 1, 2**31, 2**32 - 1, len(output))))
         else:
-            found[at:at] = writer.varint(rng.choice(_ODD))
-    return bytes(found)
+            output[at:at] = writer.varint(rng.choice(_ODD))
+    return bytes(output)

@@ -323,8 +323,8 @@ def inputs_of(model, name, seed):
     if name in OWN_CLASSES:
         return [random.rand(8, 4).astype("float32")]
     built = []
-    for one in model.inputs:
-        shape, dtype = [8] + [size or 5 for size in list(one.shape)[1:]], tf.as_dtype(one.dtype)
+    for tensor in model.inputs:
+        shape, dtype = [8] + [size or 5 for size in list(tensor.shape)[1:]], tf.as_dtype(tensor.dtype)
         if dtype == tf.string:
             source = WORDS if name.startswith("texts") else " ".join(WORDS).split() + ["unseen"]
             built.append(np.array([[source[at % len(source)]] for at in range(8)], dtype=object))
@@ -339,8 +339,8 @@ def digest(value):
     """The dtype, the shape and the sum of the bytes of an array, texts with their lengths."""
     value = np.asarray(value)
     if value.dtype == object or value.dtype.kind == "S":
-        items = [one if isinstance(one, bytes) else bytes(one) for one in value.ravel().tolist()]
-        raw, kind = b"".join(str(len(one)).encode() + b":" + one for one in items), "string"
+        items = [item if isinstance(item, bytes) else bytes(item) for item in value.ravel().tolist()]
+        raw, kind = b"".join(str(len(item)).encode() + b":" + item for item in items), "string"
     else:
         raw, kind = np.ascontiguousarray(value).tobytes(), value.dtype.name
     return [kind, list(value.shape), hashlib.sha256(raw).hexdigest()]
@@ -365,18 +365,18 @@ def write(folder, name, build, optimizer, label):
     (getattr(tf.random, "set_seed", None) or tf.compat.v1.set_random_seed)(7)
     model = build()
     x = inputs_of(model, name, 5)
-    given = x if len(x) > 1 else x[0]
+    feed = x if len(x) > 1 else x[0]
     if name in OWN_CLASSES:
         model._set_inputs(x[0]) if VERSION < (2, 2) else model(x[0])
     chosen = optimizer()
     model.compile(chosen, "mse")
-    y = model.predict(given)
+    y = model.predict(feed)
     random = np.random.RandomState(9)
-    t = [random.rand(*one.shape).astype("float32") for one in (y if isinstance(y, list) else [y])]
+    t = [random.rand(*array.shape).astype("float32") for array in (y if isinstance(y, list) else [y])]
     target = t if len(t) > 1 else t[0]
     for _ in range(3):
-        model.train_on_batch(given, target)
-    y = model.predict(given)
+        model.train_on_batch(feed, target)
+    y = model.predict(feed)
     forms = {}
 
     def attempt(form, act):
@@ -404,12 +404,12 @@ def write(folder, name, build, optimizer, label):
     prefixes = {"weights": "weights", "objects": "objects", "saved": "saved/variables/variables"}
     record["tensors"] = {form: listed(at(prefix)) for form, prefix in prefixes.items() if forms.get(form) is True}
     record["names"] = [getattr(variable, "name", "") for variable in model.weights]
-    model.train_on_batch(given, target)
-    after = model.predict(given)
-    values = {"x%d" % n: one.astype("U") if one.dtype == object else one for n, one in enumerate(x)}
-    values.update({"t%d" % n: one for n, one in enumerate(t)})
-    values.update({"y%d" % n: one for n, one in enumerate(y if isinstance(y, list) else [y])})
-    values.update({"z%d" % n: one for n, one in enumerate(after if isinstance(after, list) else [after])})
+    model.train_on_batch(feed, target)
+    after = model.predict(feed)
+    values = {"x%d" % n: array.astype("U") if array.dtype == object else array for n, array in enumerate(x)}
+    values.update({"t%d" % n: array for n, array in enumerate(t)})
+    values.update({"y%d" % n: array for n, array in enumerate(y if isinstance(y, list) else [y])})
+    values.update({"z%d" % n: array for n, array in enumerate(after if isinstance(after, list) else [after])})
     np.savez(at("values.npz"), **values)
     with open(at("record.json"), "w") as file:
         json.dump(record, file, indent=1)

@@ -77,9 +77,9 @@ def text_arguments(mode, folder):
 def layer(class_name, mode, source, arguments, folder):
     """The layer with its vocabulary."""
     words = NUMBERS if class_name == "IntegerLookup" else WORDS
-    stated = OLD_MODES.get(mode, mode) if VERSION < (2, 6) else mode
+    written_mode = OLD_MODES.get(mode, mode) if VERSION < (2, 6) else mode
     has_modes = class_name == "TextVectorization" or VERSION >= (2, 4)
-    built_with = {**arguments, **({"output_mode": stated} if has_modes else {})}
+    built_with = {**arguments, **({"output_mode": written_mode} if has_modes else {})}
     if (
         class_name == "TextVectorization"
         and mode != "int"
@@ -148,26 +148,26 @@ def write(root, class_name, mode, source):
         if class_name == "TextVectorization"
         else lookup_arguments(class_name, mode, folder)
     )
-    for given, arguments in choices:
+    for choice, arguments in choices:
         try:
             built = layer(class_name, mode, source, arguments, folder)
-            outputs.append(built(inputs[given]))
+            outputs.append(built(inputs[choice]))
             record["layers"][built.name] = arguments
         except Exception as error:
             record["failures"][str(arguments)] = "{}: {}".format(type(error).__name__, error)[:300]
     if outputs:
         model = keras.Model(list(inputs.values()), outputs)
-        given = [tf.constant(values[name]) for name in inputs]
-        predictions = model(given)
+        choice = [tf.constant(values[name]) for name in inputs]
+        predictions = model(choice)
         predictions = predictions if isinstance(predictions, (list, tuple)) else [predictions]
-        kept = {
+        settings = {
             "x{}".format(n): values[name].astype(str) if values[name].dtype == object else values[name]
             for n, name in enumerate(inputs)
         }
-        for n, one in enumerate(predictions):
-            array = one.numpy()
-            kept["y{}".format(n)] = array.astype(str) if array.dtype == object else array
-        np.savez(os.path.join(folder, "values.npz"), **kept)
+        for n, prediction in enumerate(predictions):
+            array = prediction.numpy()
+            settings["y{}".format(n)] = array.astype(str) if array.dtype == object else array
+        np.savez(os.path.join(folder, "values.npz"), **settings)
         forms = {"saved": os.path.join(folder, "saved"), "h5": os.path.join(folder, "model.h5")}
         if VERSION >= (2, 12):
             forms["keras"] = os.path.join(folder, "model.keras")

@@ -40,12 +40,12 @@ _RENAMED = {
 }
 
 
-@pytest.mark.parametrize("what", _RENAMED)
-def test_renamed_shards(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _RENAMED)
+def test_renamed_shards(case: str, tmp_path: Path) -> None:
     """A shard that was renamed on its way is missing, and the file beside that looks like it is named."""
-    index, shard, name = _RENAMED[what]
+    index, shard, name = _RENAMED[case]
     with ckpttool.open(checkpoint(tmp_path / "run", index, shard) / name) as opened:
-        assert [one.kind for one in opened.refusals] == ["missing"]
+        assert [refusal.kind for refusal in opened.refusals] == ["missing"]
         assert f"{shard} beside it looks like it: rename it" in opened.refusals[0].detail
 
 
@@ -77,7 +77,9 @@ def test_cut_off_shard(tmp_path: Path) -> None:
     whole = shard.stat().st_size
     shard.write_bytes(shard.read_bytes()[:100])
     with ckpttool.open(model) as opened:
-        assert [(one.kind, one.place) for one in opened.refusals if one.kind == "corrupt"] == [("corrupt", shard.name)]
+        assert [(refusal.kind, refusal.place) for refusal in opened.refusals if refusal.kind == "corrupt"] == [
+            ("corrupt", shard.name)
+        ]
         assert f"cut off, expected {whole:,} bytes, found 100" in opened.refusals[0].detail
         lost = [weight for weight in opened.values() if not _is_readable(weight)]
         assert 0 < len(lost) < len(opened)
@@ -111,10 +113,10 @@ _GRAPHS = {
 }
 
 
-@pytest.mark.parametrize("what", _GRAPHS)
-def test_damaged_graphs(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _GRAPHS)
+def test_damaged_graphs(case: str, tmp_path: Path) -> None:
     """A `saved_model.pb` that is something else is called so."""
-    change, message = _GRAPHS[what]
+    change, message = _GRAPHS[case]
     model = Path(shutil.copytree(HOME / "sequential", tmp_path / "model"))
     graph = model / "saved_model.pb"
     graph.write_bytes(change(graph.read_bytes()))
@@ -129,7 +131,7 @@ def test_variables_that_are_missing(run: Run, tmp_path: Path) -> None:
         model = Path(shutil.copytree(HOME / "sequential", tmp_path / name))
         remove(model / "variables")
         with ckpttool.open(model) as opened:
-            assert [one.kind for one in opened.refusals] == ["missing"]
+            assert [refusal.kind for refusal in opened.refusals] == ["missing"]
             assert "copy the folder `variables`" in opened.refusals[0].detail
         done = run("convert", model, tmp_path / "out.keras")
         assert done.code == 2
@@ -203,10 +205,10 @@ _DIRECTORIES: dict[str, tuple[dict[str, bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", _DIRECTORIES)
-def test_directories(what: str, run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _DIRECTORIES)
+def test_directories(case: str, run: Run, tmp_path: Path) -> None:
     """A directory without a checkpoint is one error, which names what it is; `ls` and `info` agree."""
-    files, message = _DIRECTORIES[what]
+    files, message = _DIRECTORIES[case]
     home = tmp_path / "home"
     home.mkdir()
     for name, data in files.items():

@@ -25,8 +25,8 @@ MANAGED = TENSORFLOW / "2.15/managed"
 
 def values_of(version: str, short: str) -> dict[str, np.ndarray]:
     """What TensorFlow itself read from a checkpoint among the fixtures."""
-    with np.load(TENSORFLOW / version / "values.npz") as found:
-        return {key.partition("|")[2]: found[key] for key in found.files if key.partition("|")[0] == short}
+    with np.load(TENSORFLOW / version / "values.npz") as archive:
+        return {key.partition("|")[2]: archive[key] for key in archive.files if key.partition("|")[0] == short}
 
 
 class _OfTensorFlow(ReaderContract):
@@ -118,9 +118,9 @@ def test_texts() -> None:
         texts = checkpoint["texts"]
         assert texts.dtype == "string"
         assert texts.read().tolist() == [[b"a", b""], [b"\xff\0", b"x" * 200]]
-        found = measure(texts, stats=True, sha256=True)
-        assert found.stats is None
-        assert found.sha256
+        measured = measure(texts, stats=True, sha256=True)
+        assert measured.stats is None
+        assert measured.sha256
 
 
 _NAMES = ("ckpt-40", "ckpt-40.index", "ckpt-40.data-00000-of-00001", "checkpoint", "")
@@ -158,11 +158,11 @@ _STATES = {
 }
 
 
-@pytest.mark.parametrize("what", _STATES)
-def test_state_file(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _STATES)
+def test_state_file(case: str, tmp_path: Path) -> None:
     """The state file is asked for a name and never for a place."""
     home = managed(tmp_path)
-    (home / "checkpoint").write_text(_STATES[what])
+    (home / "checkpoint").write_text(_STATES[case])
     with ckpttool.open(home) as checkpoint:
         assert checkpoint.path == home / "ckpt-30.index"
 
@@ -197,7 +197,9 @@ def test_missing_shard(tmp_path: Path) -> None:
     (home / "ckpt-20.data-00000-of-00001").unlink()
     with ckpttool.open(home / "ckpt-20") as checkpoint:
         assert set(checkpoint) == {"net/.ATTRIBUTES/VARIABLE_VALUE", "save_counter/.ATTRIBUTES/VARIABLE_VALUE"}
-        assert [(one.kind, one.place) for one in checkpoint.refusals] == [("missing", "ckpt-20.data-00000-of-00001")]
+        assert [(refusal.kind, refusal.place) for refusal in checkpoint.refusals] == [
+            ("missing", "ckpt-20.data-00000-of-00001")
+        ]
         with pytest.raises(CorruptFileError, match="missing"):
             checkpoint["net/.ATTRIBUTES/VARIABLE_VALUE"].read()
 
@@ -208,7 +210,7 @@ def test_a_name_that_was_cut_off(tmp_path: Path) -> None:
     cut = (home / "ckpt-20.data-00000-of-00001").rename(home / "ckpt-20.data-00000-of-00")
     with ckpttool.open(cut) as checkpoint:
         assert checkpoint.path.name == "ckpt-20.index"
-        assert [one.kind for one in checkpoint.refusals] == ["missing"]
+        assert [refusal.kind for refusal in checkpoint.refusals] == ["missing"]
         assert cut.name in checkpoint.refusals[0].detail
         assert "rename" in checkpoint.refusals[0].detail
 
@@ -226,7 +228,7 @@ def test_pointers_of_git_lfs(tmp_path: Path) -> None:
     (home / "ckpt-30.data-00000-of-00001").write_bytes(_POINTER)
     with ckpttool.open(home / "ckpt-30") as checkpoint:
         assert len(checkpoint) == 2
-        assert [one.kind for one in checkpoint.refusals] == ["missing"]
+        assert [refusal.kind for refusal in checkpoint.refusals] == ["missing"]
         assert "git-lfs pointer" in checkpoint.refusals[0].detail
 
 
@@ -239,8 +241,8 @@ def test_what_lies_beside(tmp_path: Path) -> None:
     (home / "ckpt-40.index.tempstate9").write_bytes(b"x")
     (home / "ckpt-400.data-00000-of-00001").write_bytes(b"x")
     with ckpttool.open(home / "ckpt-40") as checkpoint:
-        assert {one.kind for one in checkpoint.refusals} == {"extra"}
-        assert {one.place for one in checkpoint.refusals} == {
+        assert {refusal.kind for refusal in checkpoint.refusals} == {"extra"}
+        assert {refusal.place for refusal in checkpoint.refusals} == {
             "ckpt-40.data-00001-of-00002",
             "ckpt-40.data-00000-of-00001.tempstate123",
             "ckpt-40.index.tempstate9",
@@ -256,7 +258,7 @@ def test_a_shard_that_is_a_link(tmp_path: Path) -> None:
     shard.rename(tmp_path / "elsewhere")
     shard.symlink_to(tmp_path / "elsewhere")
     with ckpttool.open(home / "ckpt-20") as checkpoint:
-        assert [one.kind for one in checkpoint.refusals] == ["external"]
+        assert [refusal.kind for refusal in checkpoint.refusals] == ["external"]
         with pytest.raises(CheckpointError, match="symbolic link"):
             checkpoint["net/.ATTRIBUTES/VARIABLE_VALUE"].read()
 
@@ -279,11 +281,11 @@ def test_another_index(tmp_path: Path) -> None:
 def test_names_and_layers() -> None:
     """A variable's own name tells its layer, also inside a nested model, a wrapper and a layer of layers."""
     with ckpttool.open(TENSORFLOW / "2.15/slots") as checkpoint:
-        found = {(weight.layer, weight.name) for weight in checkpoint.section(Section.MODEL)}
-    assert ("deep", "deep/kernel") in found
-    assert ("both", "both/forward_lstm/lstm_cell/recurrent_kernel") in found
-    assert ("heads", "heads/attention_output/bias") in found
-    assert {layer for layer, _ in found} == {"deep", "both", "heads", "exit"}
+        names = {(weight.layer, weight.name) for weight in checkpoint.section(Section.MODEL)}
+    assert ("deep", "deep/kernel") in names
+    assert ("both", "both/forward_lstm/lstm_cell/recurrent_kernel") in names
+    assert ("heads", "heads/attention_output/bias") in names
+    assert {layer for layer, _ in names} == {"deep", "both", "heads", "exit"}
 
 
 def by_names(folder: Path, *names: str) -> Path:
@@ -298,8 +300,8 @@ def test_names_of_tensorflow_1(tmp_path: Path) -> None:
     names = ("beta1_power", "dense/kernel", "dense/kernel/Adam", "dense/kernel/Adam_1", "global_step", "other/Adam")
     names += ("training/Adagrad/dense/kernel/accumulator", "train/dense/kernel/Momentum", "train/beta2_power")
     with ckpttool.open(by_names(tmp_path, *names)) as checkpoint:
-        found = {name: (weight.section.value, weight.layer) for name, weight in checkpoint.items()}
-    assert found == {
+        sections = {name: (weight.section.value, weight.layer) for name, weight in checkpoint.items()}
+    assert sections == {
         "beta1_power": ("optimizer", None),
         "dense/kernel": ("model", "dense"),
         "dense/kernel/Adam": ("optimizer", None),
@@ -334,12 +336,12 @@ def test_ls_of_a_managed_directory(run: Callable[..., Any], tmp_path: Path) -> N
         shutil.copy(home / f"ckpt-30.{part}", home / f"another.{part}")
     done = run("ls", home, "--output", "json")
     assert done.code == 0
-    found = [(Path(one["path"]).name, one.get("kept")) for one in json.loads(done.out)["checkpoints"]]
-    assert [name for name, _ in found] == ["ckpt-20.index", "ckpt-30.index", "ckpt-40.index", "another.index"]
-    assert [kept["step"] for _, kept in found[:3]] == [20, 30, 40]
-    assert [kept["newest"] for _, kept in found[:3]] == [False, False, True]
-    assert all(re.fullmatch(r"2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC", kept["date"]) for _, kept in found[:3])
-    assert found[3][1] is None
+    entries = [(Path(entry["path"]).name, entry.get("kept")) for entry in json.loads(done.out)["checkpoints"]]
+    assert [name for name, _ in entries] == ["ckpt-20.index", "ckpt-30.index", "ckpt-40.index", "another.index"]
+    assert [facts["step"] for _, facts in entries[:3]] == [20, 30, 40]
+    assert [facts["newest"] for _, facts in entries[:3]] == [False, False, True]
+    assert all(re.fullmatch(r"2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC", facts["date"]) for _, facts in entries[:3])
+    assert entries[3][1] is None
     text = run("ls", home).out.splitlines()
     assert [("newest" in line) for line in text] == [True, False, False, False, True, False]
     rows = run("ls", home, "--output", "csv").out.splitlines()
@@ -355,7 +357,7 @@ def test_impossible_times(time: str, run: Callable[..., Any], tmp_path: Path) ->
     (home / "checkpoint").write_text("\n".join(re.sub(r"(timestamps: ).*", rf"\g<1>{time}", line) for line in state))
     done = run("ls", home, "--output", "json")
     assert done.code == 0
-    assert {one["kept"]["date"] for one in json.loads(done.out)["checkpoints"]} == {""}
+    assert {entry["kept"]["date"] for entry in json.loads(done.out)["checkpoints"]} == {""}
 
 
 @pytest.mark.parametrize("command", ["ls", "info", "textconv"])
@@ -366,9 +368,9 @@ def test_commands(command: str, run: Callable[..., Any]) -> None:
         assert done.code == 0, done.err
         assert command == "info" or re.search(r"\bnet\b", done.out)
     done = run("ls", MANAGED / "ckpt-40", "--stats", "--sha256", "--section", "all", "--output", "json")
-    found = {weight["path"]: weight["sha256"] for weight in json.loads(done.out)["weights"]}
+    checksums = {weight["path"]: weight["sha256"] for weight in json.loads(done.out)["weights"]}
     expected = values_of("2.15", "managed/ckpt-40")
-    assert found == {name: hashlib.sha256(value.tobytes()).hexdigest() for name, value in expected.items()}
+    assert checksums == {name: hashlib.sha256(value.tobytes()).hexdigest() for name, value in expected.items()}
 
 
 def test_names_that_tell_nothing(tmp_path: Path) -> None:
@@ -385,8 +387,8 @@ def test_names_that_tell_nothing(tmp_path: Path) -> None:
         ]
     )
     with ckpttool.open(writer.with_graph(tmp_path, message, ["a/k", "b/k", "free"])) as checkpoint:
-        found = {path: (weight.layer, weight.name) for path, weight in checkpoint.items()}
-    assert set(found.values()) == {(None, None)}
+        names = {path: (weight.layer, weight.name) for path, weight in checkpoint.items()}
+    assert set(names.values()) == {(None, None)}
 
 
 def test_sections_by_names_are_marked(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -437,6 +439,6 @@ def test_seeds_are_no_weights(tmp_path: Path) -> None:
 def test_an_export_stores_weights_twice() -> None:
     """Of the weights that an export of Keras 3 holds twice, one is the model's."""
     with ckpttool.open(TENSORFLOW / "2.21/export/variables/variables") as checkpoint:
-        found = {path.split("/")[0]: weight.section for path, weight in checkpoint.items()}
-        assert found == {"variables": Section.MODEL, "_all_variables": Section.OTHER}
+        sections = {path.split("/")[0]: weight.section for path, weight in checkpoint.items()}
+        assert sections == {"variables": Section.MODEL, "_all_variables": Section.OTHER}
         assert len(checkpoint.section(Section.MODEL)) == 8

@@ -55,9 +55,9 @@ def within_bounds(index: Path) -> CheckpointError | None:
 def refused(index: Path, name: str, kind: str, *words: str) -> None:
     """Check that one tensor is refused for this reason, that its values are not read, and that its neighbour is."""
     with ckpttool.open(index) as checkpoint:
-        found = [one for one in checkpoint.refusals if one.place == name]
-        assert [one.kind for one in found] == [kind]
-        assert all(word in found[0].detail for word in words), found[0].detail
+        refusals = [refusal for refusal in checkpoint.refusals if refusal.place == name]
+        assert [refusal.kind for refusal in refusals] == [kind]
+        assert all(word in refusals[0].detail for word in words), refusals[0].detail
         if name in checkpoint:
             with pytest.raises(CheckpointError):
                 checkpoint[name].read()
@@ -94,10 +94,10 @@ _OF_A_TENSOR: dict[str, tuple[bytes, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", _OF_A_TENSOR)
-def test_tensor(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _OF_A_TENSOR)
+def test_tensor(case: str, tmp_path: Path) -> None:
     """What is wrong with one tensor is told of it, and hides no other."""
-    value, kind, word = _OF_A_TENSOR[what]
+    value, kind, word = _OF_A_TENSOR[case]
     refused(beside(tmp_path, "bad", value, data=bytes(8)), "bad", kind, word)
 
 
@@ -127,10 +127,10 @@ _TEXTS = {
 }
 
 
-@pytest.mark.parametrize("what", _TEXTS)
-def test_texts(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _TEXTS)
+def test_texts(case: str, tmp_path: Path) -> None:
     """Damaged texts are told when they are read."""
-    data, word = _TEXTS[what]
+    data, word = _TEXTS[case]
     index = beside(tmp_path, "bad", entry(7, [], 0, len(data)), data=data)
     with ckpttool.open(index) as checkpoint, pytest.raises(CorruptFileError) as caught:
         checkpoint["bad"].read()
@@ -142,7 +142,7 @@ def test_a_thousand_tensors_on_the_same_bytes(tmp_path: Path) -> None:
     data, crc = bytes(4096), masked(bytes(4096))
     pairs = [(b"%04d" % n, entry(1, [1024], 0, 4096, crc)) for n in range(1000)]
     with ckpttool.open(writer.write(tmp_path, pairs, data)) as checkpoint:
-        assert [one.kind for one in checkpoint.refusals] == ["repeat"] * 999
+        assert [refusal.kind for refusal in checkpoint.refusals] == ["repeat"] * 999
         with pytest.raises(UnsafeFileError):
             checkpoint["0999"].read()
 
@@ -223,10 +223,10 @@ _FILES: dict[str, tuple[Callable[[], bytes], type[CheckpointError], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", _FILES)
-def test_file(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _FILES)
+def test_file(case: str, tmp_path: Path) -> None:
     """What makes the whole index unreliable is an error, and says what it is."""
-    make, kind, words = _FILES[what]
+    make, kind, words = _FILES[case]
     path = tmp_path / "ckpt.index"
     path.write_bytes(make())
     error = within_bounds(path)
@@ -248,10 +248,10 @@ _SNAPPY = {
 }
 
 
-@pytest.mark.parametrize("what", _SNAPPY)
-def test_snappy(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _SNAPPY)
+def test_snappy(case: str, tmp_path: Path) -> None:
     """Compressed blocks make no more than they can, and only of what they have."""
-    content, kind, words = _SNAPPY[what]
+    content, kind, words = _SNAPPY[case]
     path = tmp_path / "ckpt.index"
     path.write_bytes(table([], [block([], 1, content)]))
     error = within_bounds(path)
@@ -315,10 +315,10 @@ def _parts(folder: Path, *parts: dict[str, Any]) -> Path:
 
 
 def _product(sizes: list[int]) -> int:
-    found = 1
+    code = 1
     for size in sizes:
-        found *= size
-    return found
+        code *= size
+    return code
 
 
 _PARTS: dict[str, tuple[list[dict[str, Any]], str]] = {
@@ -332,15 +332,15 @@ _PARTS: dict[str, tuple[list[dict[str, Any]], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", _PARTS)
-def test_parts(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _PARTS)
+def test_parts(case: str, tmp_path: Path) -> None:
     """Parts that do not make up the whole are refused."""
-    parts, word = _PARTS[what]
+    parts, word = _PARTS[case]
     index = _parts(tmp_path, *parts)
     with ckpttool.open(index) as checkpoint:
-        found = [one for one in checkpoint.refusals if one.place == "bad"]
-        assert [one.kind for one in found] == ["missing" if what == "not stored" else "corrupt"]
-        assert word in found[0].detail
+        refusals = [refusal for refusal in checkpoint.refusals if refusal.place == "bad"]
+        assert [refusal.kind for refusal in refusals] == ["missing" if case == "not stored" else "corrupt"]
+        assert word in refusals[0].detail
         with pytest.raises(CheckpointError):
             checkpoint["bad"].read()
         assert checkpoint["~neighbour"].read().tolist() == [1.0, 2.0]
@@ -370,13 +370,13 @@ _GRAPHS: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", _GRAPHS)
-def test_object_graph(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _GRAPHS)
+def test_object_graph(case: str, tmp_path: Path) -> None:
     """An object graph that makes no sense is told; the tensors are there under their keys."""
-    message, word = _GRAPHS[what]
+    message, word = _GRAPHS[case]
     with ckpttool.open(writer.with_graph(tmp_path, message, ["w"])) as checkpoint:
         assert checkpoint.object_graph is None
-        assert [one.place for one in checkpoint.refusals] == [writer.OBJECT_GRAPH]
+        assert [refusal.place for refusal in checkpoint.refusals] == [writer.OBJECT_GRAPH]
         assert word in checkpoint.refusals[0].detail
         assert "w" in checkpoint
 
@@ -388,9 +388,9 @@ def test_graph_of_many_paths(tmp_path: Path) -> None:
     message = graph([*objects, ([("root", 0)], [value], [])])
     with ckpttool.open(writer.with_graph(tmp_path, message, ["w"])) as checkpoint:
         assert checkpoint.refusals == ()
-        found = checkpoint.object_graph
-        assert found is not None
-        assert found.paths[60] == ("a",) * 60
+        tree = checkpoint.object_graph
+        assert tree is not None
+        assert tree.paths[60] == ("a",) * 60
         assert checkpoint["w"].name == "w"
 
 
@@ -408,4 +408,4 @@ def test_names_in_the_graph_that_are_not_stored(tmp_path: Path) -> None:
     """What the object graph names and nobody stored is told."""
     message = graph([([], [("VARIABLE_VALUE", "w", "w"), ("VARIABLE_VALUE", "v", "v")], [])])
     with ckpttool.open(writer.with_graph(tmp_path, message, ["w"])) as checkpoint:
-        assert [(one.kind, one.place) for one in checkpoint.refusals] == [("missing", "v")]
+        assert [(refusal.kind, refusal.place) for refusal in checkpoint.refusals] == [("missing", "v")]

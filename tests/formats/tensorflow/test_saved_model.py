@@ -102,7 +102,7 @@ def test_config_of_keras() -> None:
         assert checkpoint.config["class_name"] == "Sequential"
         assert checkpoint.config["config"]["name"] == "mlp"
         layers = checkpoint.config["config"]["layers"]
-        assert [one["class_name"] for one in layers] == ["InputLayer", "Dense", "BatchNormalization", "Dense"]
+        assert [layer["class_name"] for layer in layers] == ["InputLayer", "Dense", "BatchNormalization", "Dense"]
         assert layers[0]["config"]["batch_input_shape"] == [None, 4]
         assert checkpoint.training_config["loss"] == "mse"
         assert checkpoint.training_config["optimizer_config"]["class_name"] == "Custom>Adam"
@@ -113,8 +113,8 @@ def test_config_of_keras() -> None:
 def test_layers_are_called_as_in_the_config() -> None:
     """The name of the model, which is in front of its variables' names, is none of a layer."""
     with ckpttool.open(SEQUENTIAL) as checkpoint:
-        found = {weight.layer for weight in checkpoint.section(Section.MODEL)}
-    assert found == {"dense_2", "batch_normalization_1", "dense_3"}
+        layers = {weight.layer for weight in checkpoint.section(Section.MODEL)}
+    assert layers == {"dense_2", "batch_normalization_1", "dense_3"}
 
 
 def test_own_class() -> None:
@@ -205,7 +205,7 @@ def test_missing_values(gone: str, tmp_path: Path) -> None:
     else:
         path.unlink()
     with ckpttool.open(home) as checkpoint:
-        assert [one.kind for one in checkpoint.refusals] == ["missing"]
+        assert [refusal.kind for refusal in checkpoint.refusals] == ["missing"]
         assert checkpoint.config is not None
         assert len(checkpoint) == (0 if gone == "variables" else 26)
 
@@ -255,7 +255,7 @@ def test_missing_asset(tmp_path: Path) -> None:
     home = copied(tmp_path, MODULE)
     (home / "assets/words.txt").unlink()
     with ckpttool.open(home) as checkpoint:
-        assert [(one.kind, one.place) for one in checkpoint.refusals] == [("missing", "assets/words.txt")]
+        assert [(refusal.kind, refusal.place) for refusal in checkpoint.refusals] == [("missing", "assets/words.txt")]
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "C:\\x", "a/../../b", "..\\x"])
@@ -263,7 +263,7 @@ def test_asset_that_leads_away(name: str, tmp_path: Path) -> None:
     """An asset outside the SavedModel is refused, and nothing is looked for there."""
     (tmp_path / "saved_model.pb").write_bytes(_graph(more=span(6, span(2, name.encode()))))
     with ckpttool.open(tmp_path) as checkpoint:
-        assert [(one.kind, one.place) for one in checkpoint.refusals] == [("external", name)]
+        assert [(refusal.kind, refusal.place) for refusal in checkpoint.refusals] == [("external", name)]
 
 
 def test_pointers_of_git_lfs(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_pointers_of_git_lfs(tmp_path: Path) -> None:
     (home / "keras_metadata.pb").write_bytes(POINTER)
     (home / "variables/variables.index").write_bytes(POINTER)
     with ckpttool.open(home) as checkpoint:
-        assert {(one.kind, one.place) for one in checkpoint.refusals} == {
+        assert {(refusal.kind, refusal.place) for refusal in checkpoint.refusals} == {
             ("missing", "keras_metadata.pb"),
             ("missing", "variables/variables.index"),
         }
@@ -316,7 +316,7 @@ def test_ls_of_a_directory(run: Callable[..., Any], tmp_path: Path) -> None:
     copied(tmp_path, MODULE)
     done = run("ls", tmp_path, "--output", "json")
     assert done.code == 0
-    assert [Path(one["path"]).name for one in json.loads(done.out)["checkpoints"]] == ["module", "sequential"]
+    assert [Path(entry["path"]).name for entry in json.loads(done.out)["checkpoints"]] == ["module", "sequential"]
 
 
 def test_info(run: Callable[..., Any]) -> None:
@@ -327,11 +327,11 @@ def test_info(run: Callable[..., Any]) -> None:
     text = run("info", MODULE).out
     for words in ("words.txt", "words string (None,)", "numbers float32 (None,)", "no Keras config", "serve"):
         assert words in text
-    found = json.loads(run("info", MODULE, "--output", "json").out)["saved_model"]
-    assert found["signatures"][0]["name"] == "serving_default"
-    assert found["signatures"][0]["inputs"] == [{"name": "words", "dtype": "string", "shape": [None]}]
-    assert found["tags"] == [["serve"]]
-    assert found["config_file"] is None
+    facts = json.loads(run("info", MODULE, "--output", "json").out)["saved_model"]
+    assert facts["signatures"][0]["name"] == "serving_default"
+    assert facts["signatures"][0]["inputs"] == [{"name": "words", "dtype": "string", "shape": [None]}]
+    assert facts["tags"] == [["serve"]]
+    assert facts["config_file"] is None
 
 
 _FLOODS = {
@@ -343,14 +343,14 @@ _FLOODS = {
 }
 
 
-@pytest.mark.parametrize("what", _FLOODS)
-def test_floods(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _FLOODS)
+def test_floods(case: str, tmp_path: Path) -> None:
     """A graph of nothing but small parts, or one inside the other, takes no more than it is worth."""
-    flood, refusal = _FLOODS[what]
+    flood, refusal = _FLOODS[case]
     raw = _graph(more=flood)
-    if what == "graphs":
+    if case == "graphs":
         raw = number(1, 1) + span(2, b"") * 100_000
-    if what == "depth":
+    if case == "depth":
         inner = b""
         for _ in range(3_000):
             inner = span(1, inner)

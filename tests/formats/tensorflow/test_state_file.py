@@ -31,10 +31,10 @@ def directory(folder: Path, names: str, state: str) -> Path:
 
 def listed(run: Run, home: Path) -> list[tuple[str, Any, Any]]:
     """The names that `ls` lists, in its order, with their numbers and whether they are the newest."""
-    found = json.loads(run("ls", home, "-o", "json").out)["checkpoints"]
-    kept = [one.get("kept", {}) for one in found]
-    names = [Path(one["path"]).name.removesuffix(".index") for one in found]
-    return [(name, one.get("step"), one.get("newest")) for name, one in zip(names, kept, strict=True)]
+    entries = json.loads(run("ls", home, "-o", "json").out)["checkpoints"]
+    facts = [entry.get("kept", {}) for entry in entries]
+    names = [Path(entry["path"]).name.removesuffix(".index") for entry in entries]
+    return [(name, entry.get("step"), entry.get("newest")) for name, entry in zip(names, facts, strict=True)]
 
 
 def test_checkpoints_of_keras(run: Run, tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ _STATES = {
 }
 
 
-@pytest.mark.parametrize("what", _STATES)
-def test_spellings(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _STATES)
+def test_spellings(case: str, tmp_path: Path) -> None:
     """Paths are read as protobuf writes them, and what is no name of a checkpoint is none."""
-    state, name = _STATES[what]
+    state, name = _STATES[case]
     (tmp_path / "checkpoint").write_bytes(state.encode())
     assert read_state(tmp_path).newest == name
     with pytest.raises(CheckpointError):

@@ -27,8 +27,8 @@ from tests.formats.tensorflow.writer import fixed, number, span, varint
 
 def read(raw: bytes, known: dict[int, int]) -> list[tuple[int, object]]:
     """The known fields of a message."""
-    found = fields(memoryview(raw), known, Budget(len(raw)))
-    return [(field, bytes(value) if isinstance(value, memoryview) else value) for field, value in found]
+    values = fields(memoryview(raw), known, Budget(len(raw)))
+    return [(field, bytes(value) if isinstance(value, memoryview) else value) for field, value in values]
 
 
 def test_fields() -> None:
@@ -96,15 +96,15 @@ _BROKEN = {
 }
 
 
-@pytest.mark.parametrize("what", _BROKEN)
-def test_broken(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", _BROKEN)
+def test_broken(case: str, tmp_path: Path) -> None:
     """What is no message is told, be it read in whole or in outline."""
     with pytest.raises(CorruptFileError):
-        read(_BROKEN[what], {1: VARINT})
+        read(_BROKEN[case], {1: VARINT})
     path = tmp_path / "message"
-    path.write_bytes(_BROKEN[what])
+    path.write_bytes(_BROKEN[case])
     source = FileSource(path)
-    if what != "no number":
+    if case != "no number":
         with pytest.raises(CheckpointError):
             list(outline(source, 0, source.size, {1: LEN}))
     source.close()
@@ -117,9 +117,9 @@ def test_outline(tmp_path: Path) -> None:
     path = tmp_path / "message"
     path.write_bytes(raw)
     source = FileSource(path)
-    found = list(outline(source, 0, source.size, {2: LEN, 1: LEN}))
-    assert [raw[start:end] for field, start, end in found if field == 2] == [large, b"tail"]
-    assert len(found) == 2
+    parts = list(outline(source, 0, source.size, {2: LEN, 1: LEN}))
+    assert [raw[start:end] for field, start, end in parts if field == 2] == [large, b"tail"]
+    assert len(parts) == 2
     source.close()
 
 

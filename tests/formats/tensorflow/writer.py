@@ -35,11 +35,11 @@ def masked(data: bytes) -> bytes:
 def varint(value: int) -> bytes:
     """A number of variable length; a negative one as ten bytes."""
     value &= (1 << 64) - 1
-    found = bytearray()
+    output = bytearray()
     while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
+        output.append(value & 0x7F | 0x80)
         value >>= 7
-    return bytes([*found, value])
+    return bytes([*output, value])
 
 
 def number(field: int, value: int) -> bytes:
@@ -140,15 +140,15 @@ Object = tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str, str]], Sequen
 
 def graph(objects: Sequence[Object]) -> bytes:
     """The message of an object graph."""
-    found = []
+    nodes = []
     for children, attributes, slots in objects:
         node = b"".join(span(1, number(1, child) + span(2, name.encode())) for name, child in children)
         node += b"".join(
-            span(2, b"".join(span(n + 1, text.encode()) for n, text in enumerate(one))) for one in attributes
+            span(2, b"".join(span(n + 1, text.encode()) for n, text in enumerate(texts))) for texts in attributes
         )
         node += b"".join(span(3, number(1, var) + span(2, slot.encode()) + number(3, at)) for var, slot, at in slots)
-        found.append(span(1, node))
-    return b"".join(found)
+        nodes.append(span(1, node))
+    return b"".join(nodes)
 
 
 def with_graph(folder: Path, message: bytes, names: Sequence[str]) -> Path:

@@ -48,9 +48,9 @@ def failing(nbytes: int, good: int, error: BaseException | None = None) -> Weigh
 def held(path: Path, base: str = "/") -> dict[str, Any]:
     """All that h5py finds in a file: kinds, types, shapes, values and attributes, with their types, by path."""
     with h5py.File(path) as file:
-        found = {"": _one(file[base])}
-        file[base].visititems(lambda name, item: found.update({name: _one(item)}))
-    return found
+        views = {"": _one(file[base])}
+        file[base].visititems(lambda name, item: views.update({name: _one(item)}))
+    return views
 
 
 def _one(item: Any) -> Any:

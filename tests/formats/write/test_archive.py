@@ -63,12 +63,12 @@ def test_equal_models_make_equal_files(tmp_path: Path) -> None:
 def test_progress(tmp_path: Path) -> None:
     """Every byte of the weights' file is told once, in steps of at most 1 MiB."""
     for write in (archive.write_archive, archive.write_directory):
-        told = list[int]()
-        write(tmp_path / write.__name__, MODEL, told.append)
+        counts = list[int]()
+        write(tmp_path / write.__name__, MODEL, counts.append)
         with ckpttool.open(tmp_path / write.__name__):
             pass
-        assert max(told) <= 1 << 20
-        assert CONTENT.nbytes <= sum(told) <= CONTENT.nbytes + 10_000
+        assert max(counts) <= 1 << 20
+        assert CONTENT.nbytes <= sum(counts) <= CONTENT.nbytes + 10_000
 
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a/../b", "a//b", "", ".", "a\\b", "c:a", "a/"])

@@ -30,7 +30,7 @@ def _directory(path: Path, weights: dict[str, Weight]) -> None:
 
 
 def _layers(weights: dict[str, Weight]) -> legacy.Layers:
-    return legacy.Layers({"a": {name.replace("vars", "weights"): kept for name, kept in weights.items()}})
+    return legacy.Layers({"a": {name.replace("vars", "weights"): values for name, values in weights.items()}})
 
 
 LAYOUTS: dict[str, Write] = {
@@ -48,21 +48,21 @@ BIG = weight(np.arange(600_000, dtype="f4"))
 
 def contents(directory: Path) -> dict[str, bytes]:
     """All that is in a directory."""
-    found = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*")}
-    return {name: path.read_bytes() if path.is_file() else b"" for name, path in found.items()}
+    files = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*")}
+    return {name: path.read_bytes() if path.is_file() else b"" for name, path in files.items()}
 
 
 @pytest.fixture(params=[False, True], ids=["new", "over"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Write], Path]:
     """A directory in which nothing is written yet, or an older checkpoint is."""
 
-    def made(write: Write) -> Path:
+    def target(write: Write) -> Path:
         (tmp_path / "other").write_bytes(b"other")
         if request.param:
             write(tmp_path, {"a/vars/0": weight(np.ones(3)), "a/vars/1": BIG})
         return tmp_path
 
-    return made
+    return target
 
 
 @each_layout
@@ -142,11 +142,11 @@ def test_memory_is_bounded(write: Write, tmp_path: Path) -> None:
         def part(self, start: int, stop: int) -> None:
             """None."""
 
-    kept = replace(failing(3 << 20, 0), values=Endless())
-    write(tmp_path, {"a/vars/0": kept})
+    endless = replace(failing(3 << 20, 0), values=Endless())
+    write(tmp_path, {"a/vars/0": endless})
     tracemalloc.start()
     try:
-        write(tmp_path, {f"a/vars/{number}": kept for number in range(60)})
+        write(tmp_path, {f"a/vars/{number}": endless for number in range(60)})
         assert tracemalloc.get_traced_memory()[1] < 10 << 20
     finally:
         tracemalloc.stop()
@@ -160,7 +160,7 @@ def test_what_is_written_is_read(write: Write, tmp_path: Path) -> None:
     place = tmp_path if (tmp_path / "config.json").exists() else places[0]
     with ckpttool.open(place) as checkpoint:
         assert checkpoint.refusals == ()
-        values = [kept.read() for kept in checkpoint.values()]
+        values = [weight.read() for weight in checkpoint.values()]
     np.testing.assert_array_equal(values[0], np.arange(600_000))
     np.testing.assert_array_equal(values[1], [1, 2, 3])
 

@@ -74,27 +74,27 @@ def _crosses(path: str, datasets: Mapping[str, Any]) -> bool:
     )
 
 
-def write(path: Path, found: hdf5.Layout) -> None:
+def write(path: Path, layout: hdf5.Layout) -> None:
     """Writes a file that is laid out; it is as long as was said."""
-    path.write_bytes(b"".join(map(bytes, found.blocks())))
-    assert path.stat().st_size == found.size
+    path.write_bytes(b"".join(map(bytes, layout.blocks())))
+    assert path.stat().st_size == layout.size
 
 
 @settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(trees())
 def test_any_tree(tmp_path: Path, tree: tuple[dict[str, np.ndarray], dict[str, Any], list[str]]) -> None:
     """A file holds what h5py would have put in it, and is read alike by h5py and by ckpttool."""
-    datasets, told, groups = tree
+    datasets, attributes, groups = tree
     write(
         tmp_path / "ours.h5",
-        hdf5.layout({path: weight(array) for path, array in datasets.items()}, told, groups),
+        hdf5.layout({path: weight(array) for path, array in datasets.items()}, attributes, groups),
     )
     with h5py.File(tmp_path / "theirs.h5", "w") as file:
         for path in groups:
             file.require_group(path)
         for path, array in datasets.items():
             file[path] = array.astype(array.dtype.newbyteorder("<"))
-        for path, values in told.items():
+        for path, values in attributes.items():
             for name, value in values.items():
                 file[path or "/"].attrs[name] = value
     assert held(tmp_path / "ours.h5") == held(tmp_path / "theirs.h5")
@@ -130,8 +130,8 @@ def test_nodes_know_their_neighbours() -> None:
 
 def test_a_file_can_be_added_to(tmp_path: Path) -> None:
     """h5py adds to and takes from such a file as to any other."""
-    told: dict[str, Attributes] = {"": {"first": "one", "second": ["two", "three"]}}
-    write(tmp_path / "a.h5", hdf5.layout({f"g/{n}": weight(np.arange(n)) for n in range(300)}, told))
+    attributes: dict[str, Attributes] = {"": {"first": "one", "second": ["two", "three"]}}
+    write(tmp_path / "a.h5", hdf5.layout({f"g/{n}": weight(np.arange(n)) for n in range(300)}, attributes))
     with h5py.File(tmp_path / "a.h5", "a") as file:
         for number in range(300, 900):
             file[f"g/{number}"] = np.arange(3)
@@ -148,10 +148,10 @@ def test_a_file_can_be_added_to(tmp_path: Path) -> None:
 
 def test_long_names_and_texts(tmp_path: Path) -> None:
     """Names of 4,096 bytes and texts larger than any heap are kept; a longer name is refused."""
-    told: dict[str, Attributes] = {
+    attributes: dict[str, Attributes] = {
         "": {"config": "é" * 3_000_000, "raw": b"x" * 70_000, "list": ["y" * size for size in range(300)]}
     }
-    write(tmp_path / "a.h5", hdf5.layout({"n" * 4096: weight(1.0)}, told))
+    write(tmp_path / "a.h5", hdf5.layout({"n" * 4096: weight(1.0)}, attributes))
     assert_same(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
         assert list(file) == ["n" * 4096]
@@ -170,8 +170,8 @@ def test_deep_groups(tmp_path: Path) -> None:
 def header(data: bytes, path: str) -> Header:
     """The messages of an object's header."""
     tree = read_tree(Memory(data))
-    found = read_header(tree.file, address_of(data, path))
-    return {kind: messages for kind, messages in found.items() if kind not in (0x08, 0x11)}  # without addresses
+    header = read_header(tree.file, address_of(data, path))
+    return {kind: messages for kind, messages in header.items() if kind not in (0x08, 0x11)}  # without addresses
 
 
 @pytest.mark.parametrize("dtype", KNOWN_TO_NUMPY)
@@ -208,16 +208,16 @@ def test_fixed_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
 def test_floats_that_numpy_lacks(tmp_path: Path, dtype: str) -> None:
     """All values of bfloat16 and float8 are read by h5py as floats, and by ckpttool as what they are."""
-    kept = np.dtype(getattr(ml_dtypes, dtype))
-    raw = np.arange(256**kept.itemsize, dtype=f"u{kept.itemsize}")
+    numpy_dtype = np.dtype(getattr(ml_dtypes, dtype))
+    raw = np.arange(256**numpy_dtype.itemsize, dtype=f"u{numpy_dtype.itemsize}")
     write(tmp_path / "a.h5", hdf5.layout({"a": weight(raw, dtype)}))
     assert read_tree(Memory((tmp_path / "a.h5").read_bytes())).datasets["a"].dtype.name == dtype
-    wanted = raw.view(kept).astype("f4")
+    wanted = raw.view(numpy_dtype).astype("f4")
     with h5py.File(tmp_path / "a.h5") as file:
-        found = file["a"][()].astype("f4")
+        values = file["a"][()].astype("f4")
     if dtype == "float8_e4m3fn":  # without infinities, which libhdf5 takes its largest values for
-        found, wanted = found[np.abs(wanted) < 256], wanted[np.abs(wanted) < 256]
-    np.testing.assert_array_equal(found, wanted)
+        values, wanted = values[np.abs(wanted) < 256], wanted[np.abs(wanted) < 256]
+    np.testing.assert_array_equal(values, wanted)
 
 
 def test_opaque_bfloat16(tmp_path: Path) -> None:
@@ -232,32 +232,32 @@ def test_opaque_bfloat16(tmp_path: Path) -> None:
 def test_values_are_aligned_and_in_order(tmp_path: Path) -> None:
     """Values begin at multiples of 64, in the order in which weights were given."""
     weights = {f"w{number}": weight(np.full(number, number, "i1")) for number in (5, 3, 9, 0, 1)}
-    found = hdf5.layout(weights)
-    assert [start % 64 for start, _ in found.places] == [0] * 4
-    assert [kept.nbytes for _, kept in found.places] == [5, 3, 9, 1]
-    write(tmp_path / "a.h5", found)
+    layout = hdf5.layout(weights)
+    assert [start % 64 for start, _ in layout.places] == [0] * 4
+    assert [block.nbytes for _, block in layout.places] == [5, 3, 9, 1]
+    write(tmp_path / "a.h5", layout)
     with h5py.File(tmp_path / "a.h5") as file:
         starts = [file[name].id.get_offset() for name in weights]
-    assert starts == [*(start for start, _ in found.places[:3]), None, found.places[3][0]]
+    assert starts == [*(start for start, _ in layout.places[:3]), None, layout.places[3][0]]
 
 
 def test_places_beyond_four_gigabytes(tmp_path: Path) -> None:
     """A weight behind three of two gigabytes each is where its header says."""
     large = Weight("large", (2 << 30,), "int8", 2 << 30, Section.MODEL, values=InMemory(b""))
-    found = hdf5.layout({**{f"large{number}": large for number in range(3)}, "last": weight(np.arange(5))})
+    layout = hdf5.layout({**{f"large{number}": large for number in range(3)}, "last": weight(np.arange(5))})
     with open(tmp_path / "a.h5", "wb") as file:
-        file.write(found.head)
-        file.seek(found.places[3][0])
+        file.write(layout.head)
+        file.seek(layout.places[3][0])
         file.write(np.arange(5).tobytes())
-    assert found.places[3][0] > 6 << 30
+    assert layout.places[3][0] > 6 << 30
     with h5py.File(tmp_path / "a.h5") as opened:
         assert list(opened["last"]) == [0, 1, 2, 3, 4]
-        assert opened["large2"].id.get_offset() == found.places[2][0]
+        assert opened["large2"].id.get_offset() == layout.places[2][0]
         assert not opened["large2"][-9:].any()
 
 
 @pytest.mark.parametrize(
-    ("weights", "told", "groups"),
+    ("weights", "attributes", "groups"),
     [
         ({"a": weight(1), "a/b": weight(1)}, {}, []),
         ({"a/b": weight(1)}, {}, ["a/b/c"]),
@@ -271,10 +271,10 @@ def test_places_beyond_four_gigabytes(tmp_path: Path) -> None:
         ({}, {"": {"names": ["x"] * 5000}}, []),
     ],
 )
-def test_what_cannot_be_stored(weights: Any, told: Any, groups: Any) -> None:
+def test_what_cannot_be_stored(weights: Any, attributes: Any, groups: Any) -> None:
     """Names that HDF5 does not have, two objects at one place, and too long attributes are refused beforehand."""
     with pytest.raises(UnsupportedError):
-        hdf5.layout(weights, told, groups)
+        hdf5.layout(weights, attributes, groups)
 
 
 @pytest.mark.parametrize("good", [0, 9, 11])

@@ -44,16 +44,16 @@ def observed() -> Iterator[dict[str, str | None]]:
     """The objects that Keras writes meanwhile, in its order: names by path."""
     from keras.src.saving.saving_lib import H5IOStore
 
-    found: dict[str, str | None] = {}
+    names: dict[str, str | None] = {}
     make = H5IOStore.make
 
     def noting(self: Any, path: str, metadata: dict[str, str] | None = None) -> Any:
-        found.setdefault(path, metadata["name"] if metadata else None)
+        names.setdefault(path, metadata["name"] if metadata else None)
         return make(self, path, metadata)
 
     H5IOStore.make = noting
     try:
-        yield found
+        yield names
     finally:
         H5IOStore.make = make
 
@@ -128,21 +128,23 @@ def test_keras_archive(saved: Saved) -> None:
     with ckpttool.open(theirs) as checkpoint:
         metadata = json.loads(zipfile.ZipFile(theirs).read("metadata.json"))
         archive.write_archive(ours, archive.Model(checkpoint.config, metadata, saved.content(checkpoint)))
-    with zipfile.ZipFile(theirs) as expected, zipfile.ZipFile(ours) as found:
-        assert found.testzip() is None
-        assert found.namelist() == expected.namelist()
+    with zipfile.ZipFile(theirs) as expected, zipfile.ZipFile(ours) as own:
+        assert own.testzip() is None
+        assert own.namelist() == expected.namelist()
         for name in ("metadata.json", "config.json"):
-            assert found.read(name) == expected.read(name)
-        for label, opened in (("theirs", expected), ("ours", found)):
+            assert own.read(name) == expected.read(name)
+        for label, opened in (("theirs", expected), ("ours", own)):
             (saved.folder / f"{label}.h5").write_bytes(opened.read("model.weights.h5"))
-        for one, other in zip(found.infolist(), expected.infolist(), strict=True):
-            kept = ("compress_type", "external_attr", "create_system", "flag_bits", "extra", "extract_version")
-            assert [getattr(one, key) for key in kept] == [getattr(other, key) for key in kept]
+        for one, other in zip(own.infolist(), expected.infolist(), strict=True):
+            fields = ("compress_type", "external_attr", "create_system", "flag_bits", "extra", "extract_version")
+            assert [getattr(one, key) for key in fields] == [getattr(other, key) for key in fields]
     assert held(saved.folder / "ours.h5") == held(saved.folder / "theirs.h5")
     loaded, expected = (saved.keras.models.load_model(path) for path in (ours, theirs))
     saved.check(loaded)
     if getattr(saved.model, "optimizer", None):
-        states = [[np.asarray(kept.numpy()).tobytes() for kept in m.optimizer.variables] for m in (loaded, expected)]
+        states = [
+            [np.asarray(variable.numpy()).tobytes() for variable in m.optimizer.variables] for m in (loaded, expected)
+        ]
         assert states[0] == states[1]
 
 
@@ -179,14 +181,14 @@ def layers_of(checkpoint: Checkpoint) -> legacy.Layers:
 
 def check_legacy(saved: Saved, ours: Path, theirs: Path) -> None:
     """Two legacy files are equal; bfloat16 is opaque in Keras's, and a float in ours."""
-    found, expected = held(ours), held(theirs)
-    assert found.keys() == expected.keys()
-    for path, one in found.items():
-        if one[1] == "float32" and expected[path][1] == "|V2":
+    own, expected = held(ours), held(theirs)
+    assert own.keys() == expected.keys()
+    for path, array in own.items():
+        if array[1] == "float32" and expected[path][1] == "|V2":
             values = np.frombuffer(expected[path][3], "u2").astype("u4") << 16
-            assert (one[2], one[3]) == (expected[path][2], values.tobytes())
+            assert (array[2], array[3]) == (expected[path][2], values.tobytes())
         else:
-            assert one == expected[path]
+            assert array == expected[path]
 
 
 def test_legacy_weights(saved: Saved) -> None:
@@ -217,11 +219,11 @@ def test_names_of_a_config(saved: Saved) -> None:
     with ckpttool.open(saved.files[".keras"]) as checkpoint:
         architecture = read_architecture(checkpoint.config)
         assert architecture is not None
-        found = dict(names_in(part_in(architecture)))
+        names = dict(names_in(part_in(architecture)))
         owners = {weight.path.rpartition("/")[0].removesuffix("vars").rstrip("/") for weight in checkpoint.values()}
-    expected = {path: name for path, name in saved.names.items() if path in found}
-    assert list(found.items()) == list(expected.items())
-    assert {owner for owner in owners if not owner.startswith("optimizer")} <= found.keys()
+    expected = {path: name for path, name in saved.names.items() if path in names}
+    assert list(names.items()) == list(expected.items())
+    assert {owner for owner in owners if not owner.startswith("optimizer")} <= names.keys()
 
 
 def test_the_models_differ(keras: ModuleType, tmp_path: Path) -> None:
@@ -269,9 +271,9 @@ def test_names_of_wrappers(keras: ModuleType, tmp_path: Path) -> None:
     with ckpttool.open(tmp_path / "a.keras") as checkpoint:
         architecture = read_architecture(checkpoint.config)
     assert architecture is not None
-    found = dict(names_in(part_in(architecture)))
-    assert list(found.items()) == [(path, name) for path, name in names.items() if path in found]
-    left = {path.rpartition("/")[2] for path in names.keys() - found.keys()}
+    all_names = dict(names_in(part_in(architecture)))
+    assert list(all_names.items()) == [(path, name) for path, name in names.items() if path in all_names]
+    left = {path.rpartition("/")[2] for path in names.keys() - all_names.keys()}
     assert left <= {"_softmax", "_dropout_layer", "_add", "activation", "seed_generator"}
 
 
@@ -304,8 +306,8 @@ def test_any_shards(keras: ModuleType, tmp_path: Path, seed: int) -> None:
 def test_many_short_names(tmp_path: Path) -> None:
     """More short names than one attribute can hold, at which Keras fails, are cut too."""
     names = [f"l{number}" for number in range(5_000)]
-    found = legacy.names_attributes("layer_names", names)
-    assert [text.decode() for value in found.values() if isinstance(value, Fixed) for text in value.texts] == names
+    attributes = legacy.names_attributes("layer_names", names)
+    assert [text.decode() for value in attributes.values() if isinstance(value, Fixed) for text in value.texts] == names
     legacy.write_weights(tmp_path / "a.h5", legacy.Layers({name: {} for name in names}))
     with ckpttool.open(tmp_path / "a.h5") as checkpoint:
         assert list(checkpoint.layer_names) == names
@@ -321,8 +323,8 @@ def test_lists_of_names_are_cut_as_keras_cuts_them(keras: ModuleType, tmp_path: 
         save_attributes_to_hdf5_group(file, "layer_names", names)
         expected = {key: [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in value]
                     for key, value in file.attrs.items()}  # fmt: skip
-    found = legacy.names_attributes("layer_names", [name.decode() for name in names])
-    assert list(found) == sorted(expected, key=lambda key: (len(key), key))
-    for key, value in found.items():
+    attributes = legacy.names_attributes("layer_names", [name.decode() for name in names])
+    assert list(attributes) == sorted(expected, key=lambda key: (len(key), key))
+    for key, value in attributes.items():
         texts = value.texts if isinstance(value, Fixed) else value
         assert [text.decode("utf-8", "replace") for text in texts] == expected[key]  # type: ignore[union-attr]

@@ -87,7 +87,7 @@ def _of_text(raw: bytes, name: str) -> Iterator[Config]:
                 value = yaml_text.parse(line, "the architecture")
             except CheckpointError:
                 continue
-        yield from (Config(f"{name} {number}", "json", found) for number, found in enumerate(_models_in(value, 0)))
+        yield from (Config(f"{name} {number}", "json", model) for number, model in enumerate(_models_in(value, 0)))
 
 
 def _models_in(value: Any, depth: int) -> Iterator[dict[str, Any]]:

@@ -36,11 +36,11 @@ def _json(config: Any, _: Any) -> Answer:
 
 
 def _h5(config: Any, training: Any) -> Answer:
-    made: list[Any] = []
-    refused = _refused(lambda: made.append(_legacy_model(config)))
+    objects: list[Any] = []
+    refused = _refused(lambda: objects.append(_legacy_model(config)))
     if refused or training is None:
         return Answer(refused, "")
-    return Answer("", _refused(lambda: _compile(made[0], training)))
+    return Answer("", _refused(lambda: _compile(objects[0], training)))
 
 
 def _legacy_model(config: Any) -> Any:

@@ -57,13 +57,13 @@ def _classes() -> dict[str, Any]:
         for of in getattr(names, f"_{group}")().values()
         for place in of.values()
     }
-    found = {}
+    constructors = {}
     for place in sorted(places):
         module, _, name = place.rpartition(".")
         cls = getattr(sys.modules.get(module), name, None) if module and ":" not in place else None
         if inspect.isclass(cls) and hasattr(cls, "from_config"):
-            found[place] = cls
-    return found
+            constructors[place] = cls
+    return constructors
 
 
 def _answers(cls: Any, known: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _answers(cls: Any, known: dict[str, Any]) -> dict[str, Any]:
     asked = known.get("args") or dict.fromkeys([*base, *known["signature"]], "1" * len(BATTERY))
     return {
         **({"loose": takes_lists(cls, known)} if known["kind"] == "operation" else {}),
-        "required": [key for key in base if not takes(cls, {one: base[one] for one in base if one != key})],
+        "required": [key for key in base if not takes(cls, {name: base[name] for name in base if name != key})],
         "extra": [key for key, value in EXTRA.items() if key not in base and takes(cls, {**base, key: value})],
         "args": {
             key: "".join(
@@ -87,14 +87,14 @@ def _answers(cls: Any, known: dict[str, Any]) -> dict[str, Any]:
 
 def takes_lists(cls: Any, known: dict[str, Any]) -> bool:
     """Whether an operation may be called on a list of tensors, or on nothing that is tried here."""
-    more = max(sum(one.endswith("*") for one in known["call"]) - 1, 0)
+    more = max(sum(argument.endswith("*") for argument in known["call"]) - 1, 0)
     tensors = [
         keras().KerasTensor(shape, dtype)
         for shape in ((3,), (3, 3), (2, 3, 3), (2, 3, 3, 3))
         for dtype in ("float32", "int32")
     ]
-    one = any(_calls(cls, known["base"], [tensor] * (more + 1)) for tensor in tensors)
-    return not one or any(_calls(cls, known["base"], [[tensor] * 2] + [tensor] * more) for tensor in tensors)
+    is_called = any(_calls(cls, known["base"], [tensor] * (more + 1)) for tensor in tensors)
+    return not is_called or any(_calls(cls, known["base"], [[tensor] * 2] + [tensor] * more) for tensor in tensors)
 
 
 def _calls(cls: Any, config: dict[str, Any], inputs: list[Any]) -> bool:
@@ -118,8 +118,8 @@ def takes(cls: Any, config: dict[str, Any]) -> bool:
 
 def record() -> dict[str, Any]:
     """The recorded answers."""
-    found: dict[str, Any] = json.loads(gzip.decompress(RECORD.read_bytes()))
-    return found
+    constructors: dict[str, Any] = json.loads(gzip.decompress(RECORD.read_bytes()))
+    return constructors
 
 
 @functools.cache
@@ -169,9 +169,9 @@ def _rule(place: str, known: dict[str, Any], key: str, chosen: dict[tuple[str, s
         return "operation dtype"
     if key == "seed" and known["kind"] == "initializer":
         return "seed"
-    stated = PINNED.get((name, key)) or known.get("words", {}).get(key)
-    if stated:
-        return stated
+    words = PINNED.get((name, key)) or known.get("words", {}).get(key)
+    if words:
+        return words
     hint = BY_NAME.get(key) or next(
         (rule for end, rule in BY_NAME.items() if end[0] == "_" and key.endswith(end)), None
     )

@@ -42,17 +42,17 @@ def table() -> dict[str, dict[str, Any]]:
     }
     places = {place for part in groups.values() for of in part.values() for place in of.values()}
     only = _unambiguous(places)
-    found = {group: {key: _short(of, only) for key, of in sorted(part.items())} for group, part in groups.items()}
-    return {"defined": _by_module(only.values()), **found}
+    parts = {group: {key: _short(of, only) for key, of in sorted(part.items())} for group, part in groups.items()}
+    return {"defined": _by_module(only.values()), **parts}
 
 
 def _symbols() -> dict[str, dict[str, str]]:
     """The public names that Keras registers, by module: `keras.layers`, `Dense` and the class."""
-    found: dict[str, dict[str, str]] = {}
+    names: dict[str, dict[str, str]] = {}
     for path, symbol in keras().src.api_export.REGISTERED_NAMES_TO_OBJS.items():
         module, _, name = path.rpartition(".")
-        found.setdefault(module, {})[name] = _place(symbol)
-    return found
+        names.setdefault(module, {})[name] = _place(symbol)
+    return names
 
 
 # What Keras adds to its own module once it loads a config without modules (`model_from_config`, saving_utils.py).
@@ -61,7 +61,7 @@ _ADDED = ("Functional", "Model", "Sequential")
 
 def _modules() -> dict[str, dict[str, str]]:
     """The classes that can be saved, by every module of Keras that has them, imported ones included."""
-    found = {}
+    names = {}
     saveable = importlib.import_module("keras.src.saving.keras_saveable").KerasSaveable
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -73,15 +73,15 @@ def _modules() -> dict[str, dict[str, str]]:
             except ImportError:  # a module for a backend that is not installed
                 continue
             added = _ADDED if info.name == "keras.src.layers" else ()
-            own = {name: one for name, one in vars(module).items() if isinstance(one, type) and name not in added}
-            kept = {name: _place(one) for name, one in own.items() if issubclass(one, saveable)}
-            if kept:
-                found[info.name] = kept
-    return found
+            own = {name: value for name, value in vars(module).items() if isinstance(value, type) and name not in added}
+            saveables = {name: _place(cls) for name, cls in own.items() if issubclass(cls, saveable)}
+            if saveables:
+                names[info.name] = saveables
+    return names
 
 
 def _lookup(kind: str) -> dict[str, str]:
-    return {name: _place(one) for name, one in getattr(keras().src, kind).ALL_OBJECTS_DICT.items()}
+    return {name: _place(cls) for name, cls in getattr(keras().src, kind).ALL_OBJECTS_DICT.items()}
 
 
 def _layers() -> dict[str, str]:
@@ -89,7 +89,7 @@ def _layers() -> dict[str, str]:
     models = keras().src.models
     more = {"Functional": models.Functional, "Model": models.Model, "Sequential": models.Sequential}
     every = {**vars(keras().src.layers), **more}
-    return {name: _place(one) for name, one in every.items() if inspect.isclass(one)}
+    return {name: _place(cls) for name, cls in every.items() if inspect.isclass(cls)}
 
 
 def _place(symbol: Any) -> str:
@@ -104,7 +104,7 @@ def _unambiguous(places: Iterable[str]) -> dict[str, str]:
     by_name: dict[str, list[str]] = {}
     for place in places:
         by_name.setdefault(re.split("[.:]", place)[-1], []).append(place)
-    return {name: found[0] for name, found in by_name.items() if len(found) == 1}
+    return {name: places[0] for name, places in by_name.items() if len(places) == 1}
 
 
 def _by_module(places: Iterable[str]) -> dict[str, list[str]]:

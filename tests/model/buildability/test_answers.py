@@ -25,15 +25,15 @@ def answer(loader: str, config: Any, training: Any) -> Buildability:
     return buildability_of_keras(config) if loader == "keras" else buildability_of_json(config)
 
 
-def disagreement(found: Buildability, building: str, compiling: str) -> str:
+def disagreement(own: Buildability, building: str, compiling: str) -> str:
     """What Keras says otherwise, empty where we agree. Where own objects are needed Keras raises here, without them."""
     live = (not building, not building and not compiling)
-    ours = (found.builds, found.compiles)
-    if found.unknown and ours > live:
+    ours = (own.builds, own.compiles)
+    if own.unknown and ours > live:
         return ""
     if ours == live:
         return ""
-    return f"Keras: {building or compiling or 'builds and compiles'}; ours: {found}"
+    return f"Keras: {building or compiling or 'builds and compiles'}; ours: {own}"
 
 
 def recorded() -> Iterator[tuple[Config, str, str]]:
@@ -49,8 +49,8 @@ def test_recorded_answers() -> None:
     count, wrong = 0, []
     for config, building, compiling in recorded():
         count += 1
-        found = disagreement(answer(config.loader, config.config, config.training), building, compiling)
-        wrong += [f"{config}: {found}"] if found else []
+        difference = disagreement(answer(config.loader, config.config, config.training), building, compiling)
+        wrong += [f"{config}: {difference}"] if difference else []
     assert count > 6000
     assert not wrong, f"{len(wrong)} of {count}: {wrong[:3]}"
 
@@ -83,8 +83,8 @@ def test_live_answers(folder: Path, least: int, keras_answers: Any) -> None:
     count, wrong = 0, []
     for config in configs_in(folder):
         count += 1
-        said = keras_answers(config.loader, config.config, config.training)
-        found = disagreement(answer(config.loader, config.config, config.training), *said)
-        wrong += [f"{config}: {found}"] if found else []
+        answers = keras_answers(config.loader, config.config, config.training)
+        difference = disagreement(answer(config.loader, config.config, config.training), *answers)
+        wrong += [f"{config}: {difference}"] if difference else []
     assert count >= least
     assert not wrong, f"{len(wrong)} of {count}: {wrong[:3]}"

@@ -34,6 +34,6 @@ def compiled(module: str, name: str) -> dict[str, Any]:
 )
 def test_optimizers_of_pytorch(module: str, name: str, backend: str) -> None:
     """They are Keras's own where PyTorch is, and only there; what Keras never has, it has nowhere."""
-    (found,) = buildability_of_keras(compiled(module, name)).compile_obstacles
-    assert found.backend == backend
-    assert ("where PyTorch is installed" in found.why) is bool(backend)
+    (obstacle,) = buildability_of_keras(compiled(module, name)).compile_obstacles
+    assert obstacle.backend == backend
+    assert ("where PyTorch is installed" in obstacle.why) is bool(backend)

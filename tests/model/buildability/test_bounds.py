@@ -34,13 +34,13 @@ def node(entry: dict[str, Any], *calls: Any) -> dict[str, Any]:
 def twice(inner: dict[str, Any], name: str, in_a_row: bool, shape: list[int | None]) -> dict[str, Any]:
     """A model that calls another one twice: on its own output, or on the same input."""
     start = node(layer("InputLayer", name="x", batch_shape=shape, dtype="float32"))
-    held = inner["config"]["name"]
+    inner_name = inner["config"]["name"]
     if in_a_row:
-        layers = [node(inner, tensor("x"), tensor(held)), node(layer("ReLU", name="end"), tensor(held, 1))]
+        layers = [node(inner, tensor("x"), tensor(inner_name)), node(layer("ReLU", name="end"), tensor(inner_name, 1))]
     else:
         layers = [
             node(inner, tensor("x"), tensor("x")),
-            node(layer("Add", name="end"), [tensor(held), tensor(held, 1)]),
+            node(layer("Add", name="end"), [tensor(inner_name), tensor(inner_name, 1)]),
         ]
     ends = {"input_layers": [["x", 0, 0]], "output_layers": [["end", 0, 0]]}
     return layer("Functional", "keras.src.models.functional", name=name, layers=[start, *layers], **ends)
@@ -53,8 +53,8 @@ def test_models_in_models(in_a_row: bool) -> None:
     model = layer("ZeroPadding2D", name="m0", padding=1) if in_a_row else layer("ReLU", name="m0")
     for depth in range(1, 28):
         model = twice(model, f"m{depth}", in_a_row, [None, None, None, 3])
-    found = buildability_of_json(twice(model, "whole", in_a_row, [None, 8, 8, 3]))
-    assert [f"{MAX_CALLS:,}" in one.why for one in found.obstacles] == [True] * in_a_row
+    answer = buildability_of_json(twice(model, "whole", in_a_row, [None, 8, 8, 3]))
+    assert [f"{MAX_CALLS:,}" in obstacle.why for obstacle in answer.obstacles] == [True] * in_a_row
 
 
 def chain(length: int) -> dict[str, Any]:
@@ -71,8 +71,8 @@ def test_a_chain_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     model, looked_at, look = chain(200), [], functional._Graph._run
     model["config"]["layers"].reverse()
     monkeypatch.setattr(functional._Graph, "_run", lambda *args: looked_at.append(args) or look(*args))
-    found = buildability_of_json(model)
-    assert found.builds, found.obstacles
+    answer = buildability_of_json(model)
+    assert answer.builds, answer.obstacles
     assert len(looked_at) <= 2 * 200
 
 
@@ -80,8 +80,8 @@ def test_a_loop_of_calls() -> None:
     """Layers whose calls wait for each other are named, in the order of the config."""
     model = chain(4)
     model["config"]["layers"][1] = node(layer("ReLU", name="d1"), tensor("d3"))
-    found = buildability_of_json(model)
-    assert "calls of d1, d2, d3 take tensors that no layer gives out" in found.obstacles[0].why
+    answer = buildability_of_json(model)
+    assert "calls of d1, d2, d3 take tensors that no layer gives out" in answer.obstacles[0].why
 
 
 def test_calls_in_turns() -> None:
@@ -91,8 +91,8 @@ def test_calls_in_turns() -> None:
     other = node(layer("ReLU", name="d2"), tensor("d1"), tensor("d1", 1), tensor("d1", 2))
     model["config"]["layers"][1:] = [other, one]
     model["config"]["output_layers"] = [["d2", 2, 0]]
-    found = buildability_of_json(model)
-    assert found.builds, found.obstacles
+    answer = buildability_of_json(model)
+    assert answer.builds, answer.obstacles
 
 
 SCALARS = st.one_of(
@@ -146,8 +146,10 @@ def test_deep(opening: str) -> None:
 
 def test_long() -> None:
     """A million elements are looked at once, and named by their number."""
-    found = buildability_of_json(sequential(layer("Dense", name="d", units=[0] * 1_000_000)))
-    assert [one.why for one in found.obstacles] == ["it is a list of 1000000; Keras takes a positive whole number"]
+    answer = buildability_of_json(sequential(layer("Dense", name="d", units=[0] * 1_000_000)))
+    assert [obstacle.why for obstacle in answer.obstacles] == [
+        "it is a list of 1000000; Keras takes a positive whole number"
+    ]
 
 
 def _answers(config: Any) -> None:

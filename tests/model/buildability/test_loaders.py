@@ -27,8 +27,8 @@ INPUT = layer("InputLayer", batch_shape=[None, 3], dtype="float32", name="x")
 
 def test_builds() -> None:
     """A config of Keras 3 is built."""
-    found = buildability_of_keras(sequential(INPUT, layer("Dense", name="d", units=2, activation="relu")))
-    assert found.builds and found.compiles and not found.unknown
+    answer = buildability_of_keras(sequential(INPUT, layer("Dense", name="d", units=2, activation="relu")))
+    assert answer.builds and answer.compiles and not answer.unknown
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_builds() -> None:
 )
 def test_obstacle(wrong: dict[str, Any], where: str, argument: str | None) -> None:
     """What Keras raises on is told with its layer and argument."""
-    found = buildability_of_keras(sequential(INPUT, wrong))
+    answer = buildability_of_keras(sequential(INPUT, wrong))
     if argument is None:
-        assert found.unknown == (OwnObject("No", where),)
+        assert answer.unknown == (OwnObject("No", where),)
         return
-    (obstacle,) = found.obstacles
+    (obstacle,) = answer.obstacles
     assert (obstacle.where, obstacle.argument) == (where, argument)
 
 
@@ -73,9 +73,9 @@ def test_an_axis_that_is_dropped(axis: list[int] | None) -> None:
     """The loader of .h5 drops an axis that is null or several ones; a single one and single numbers are no matter."""
     entry: dict[str, Any] = {"class_name": "Normalization", "config": {"name": "n", "axis": axis}}
     sequence = {"class_name": "Sequential", "config": {"name": "model", "layers": [entry]}}
-    found = buildability_of_h5(sequence)
-    assert found.builds
-    assert [(one.where, one.argument) for one in found.misread] == [("n", "axis")]
+    answer = buildability_of_h5(sequence)
+    assert answer.builds
+    assert [(misread.where, misread.argument) for misread in answer.misread] == [("n", "axis")]
     entry["config"] |= {"mean": 1.5, "variance": 2}
     assert not buildability_of_h5(sequence).misread
     entry["config"] = {"name": "n", "axis": [1]}
@@ -85,9 +85,9 @@ def test_an_axis_that_is_dropped(axis: list[int] | None) -> None:
 def test_compile_settings() -> None:
     """What only a compiled load raises on is told apart."""
     config = sequential(INPUT, compile_config={"optimizer": "adam", "lr": 0.1})
-    found = buildability_of_keras(config)
-    assert found.builds and not found.compiles
-    assert [(one.where, one.argument) for one in found.compile_obstacles] == [("compile", "lr")]
+    answer = buildability_of_keras(config)
+    assert answer.builds and not answer.compiles
+    assert [(obstacle.where, obstacle.argument) for obstacle in answer.compile_obstacles] == [("compile", "lr")]
 
 
 @pytest.mark.parametrize(
@@ -108,22 +108,22 @@ def test_compile_settings() -> None:
 def test_settings_of_metrics(class_name: str, settings: dict[str, Any], compiles: bool) -> None:
     """Every setting that Keras knows by name is taken, and no other."""
     metrics = [layer(class_name, "keras.metrics", name="metric", **settings)]
-    found = buildability_of_keras(sequential(INPUT, compile_config={"optimizer": "adam", "metrics": metrics}))
-    assert found.builds and found.compiles == compiles, found
+    answer = buildability_of_keras(sequential(INPUT, compile_config={"optimizer": "adam", "metrics": metrics}))
+    assert answer.builds and answer.compiles == compiles, answer
 
 
 def test_own_class() -> None:
     """An own class is named, and what the config says of it is left to the user's code."""
     own = {"module": "mine", "class_name": "Block", "config": {"name": "b"}, "registered_name": "mine>Block"}
-    found = buildability_of_keras(sequential(INPUT, own))
-    assert found.builds and found.unknown == (OwnObject("mine>Block", "", "mine"),)
+    answer = buildability_of_keras(sequential(INPUT, own))
+    assert answer.builds and answer.unknown == (OwnObject("mine>Block", "", "mine"),)
 
 
 def test_own_function() -> None:
     """A function that is none of Keras's own is named, not called function, as older files register it."""
     own = {"module": "builtins", "class_name": "function", "config": "mine", "registered_name": "function"}
-    found = buildability_of_keras(sequential(INPUT, layer("Dense", name="d", units=2, activation=own)))
-    assert found.unknown == (OwnObject("mine", "d", "builtins"),)
+    answer = buildability_of_keras(sequential(INPUT, layer("Dense", name="d", units=2, activation=own)))
+    assert answer.unknown == (OwnObject("mine", "d", "builtins"),)
 
 
 def test_legacy() -> None:
@@ -132,9 +132,9 @@ def test_legacy() -> None:
         {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 3], "name": "x"}},
         {"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": "mine"}},
     ]}}  # fmt: skip
-    found = buildability_of_h5(config)
-    assert found.builds and found.unknown == (OwnObject("mine", "d"),)
-    assert [one.argument for one in buildability_of_json(config).obstacles] == ["module"]
+    answer = buildability_of_h5(config)
+    assert answer.builds and answer.unknown == (OwnObject("mine", "d"),)
+    assert [obstacle.argument for obstacle in buildability_of_json(config).obstacles] == ["module"]
 
 
 @pytest.mark.parametrize("config", [None, 1, "x", [], {}, {"class_name": 3, "config": 4}, {"config": {}}])

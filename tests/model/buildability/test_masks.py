@@ -19,8 +19,8 @@ def tensor(layer: str, node: int = 0) -> Entry:
 
 def layer(class_name: str, name: str, *inbound: str, **config: Any) -> Entry:
     """The entry of a layer that is called on some others."""
-    given: Any = [tensor(one) for one in inbound]
-    call = {"args": [given if len(given) > 1 else given[0]], "kwargs": {}} if given else None
+    inputs: Any = [tensor(name) for name in inbound]
+    call = {"args": [inputs if len(inputs) > 1 else inputs[0]], "kwargs": {}} if inputs else None
     entry = {"module": "keras.layers", "class_name": class_name, "registered_name": None, "name": name}
     return {**entry, "config": {"name": name, **config}, "inbound_nodes": [call] if call else []}
 
@@ -124,6 +124,6 @@ def test_as_live_keras_answers(case: str) -> None:
         problem = ""
     except ValueError as error:
         problem = str(error)
-    found = buildability_of_keras(CASES[case]).obstacles
-    assert ("is used 2 times" in problem, bool(problem)) == (bool(found), bool(found))
-    assert all("of what Keras does to masks" in one.why for one in found)
+    obstacles = buildability_of_keras(CASES[case]).obstacles
+    assert ("is used 2 times" in problem, bool(problem)) == (bool(obstacles), bool(obstacles))
+    assert all("of what Keras does to masks" in obstacle.why for obstacle in obstacles)

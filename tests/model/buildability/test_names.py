@@ -43,10 +43,10 @@ def test_as_keras_finds_it(module: str, name: str) -> None:
     """A class is the one that Keras's own lookup finds, or none."""
     library = keras.src.saving.serialization_lib
     try:
-        found = library._retrieve_class_or_fn(name, name, module, obj_type="class", full_config={}, custom_objects={})
+        cls = library._retrieve_class_or_fn(name, name, module, obj_type="class", full_config={}, custom_objects={})
     except (TypeError, ValueError):
-        found = None
-    place = found and f"{found.__module__}.{found.__qualname__}"
+        cls = None
+    place = cls and f"{cls.__module__}.{cls.__qualname__}"
     assert class_in_keras({"module": module, "class_name": name, "registered_name": None}) == place
 
 

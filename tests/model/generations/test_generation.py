@@ -57,12 +57,12 @@ def test_architectures(name: str) -> None:
 @for_each([case for case in ALL if case.class_name not in SAME_IN_BOTH])
 def test_single_layers(case: Case) -> None:
     """Even the config of a single layer tells it, where an argument of it was ever renamed."""
-    held = [case.entry]
-    while held and held[0]["class_name"] in ("TimeDistributed", "Sequential"):  # as much as what they hold
-        config = held[0]["config"]
+    entries = [case.entry]
+    while entries and entries[0]["class_name"] in ("TimeDistributed", "Sequential"):  # as much as what they hold
+        config = entries[0]["config"]
         layers = config if isinstance(config, list) else config.get("layers") or [config["layer"]]
-        held = layers
-        if held[0]["class_name"] in SAME_IN_BOTH:
+        entries = layers
+        if entries[0]["class_name"] in SAME_IN_BOTH:
             return
     assert generation_of(case.entry) is case.generation
 

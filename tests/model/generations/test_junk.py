@@ -57,8 +57,12 @@ def _entry(config: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 def _holding(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    held: dict[str, st.SearchStrategy[Any]] = {key: inner | st.lists(inner | junk, max_size=3) | junk for key in HELD}
-    return _entry(st.builds(lambda own, more: {**own, **more}, plain, st.fixed_dictionaries({}, optional=held)))
+    inner_strategies: dict[str, st.SearchStrategy[Any]] = {
+        key: inner | st.lists(inner | junk, max_size=3) | junk for key in HELD
+    }
+    return _entry(
+        st.builds(lambda own, more: {**own, **more}, plain, st.fixed_dictionaries({}, optional=inner_strategies))
+    )
 
 
 entries = st.recursive(_entry(plain), _holding, max_leaves=5)
@@ -68,12 +72,12 @@ shapes = st.none() | st.lists(st.none() | st.integers(0, 9), max_size=5).map(tup
 def tried(entry: Any, generation: Generation, inputs: tuple[Any, ...] = ()) -> Any:
     """What becomes of an entry on the whole way, or what is said to be wrong with it."""
     try:
-        found = normalized(entry, generation)
-        args = Args.of(found)
-        stored_order(part_of(args.class_name, args, inputs), generation, found)
+        item = normalized(entry, generation)
+        args = Args.of(item)
+        stored_order(part_of(args.class_name, args, inputs), generation, item)
     except ConfigError as error:
         return str(error)
-    return found
+    return item
 
 
 @settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
@@ -81,8 +85,8 @@ def tried(entry: Any, generation: Generation, inputs: tuple[Any, ...] = ()) -> A
 def test_junk(entry: Any, generation: Generation, inputs: tuple[Any, ...]) -> None:
     """Whatever an entry is, it has a generation, and becomes an entry of Keras 3 or a ConfigError."""
     assert generation_of(entry) in Generation
-    found = tried(entry, generation, inputs)
-    assert isinstance(found, dict | str)
+    answer = tried(entry, generation, inputs)
+    assert isinstance(answer, dict | str)
 
 
 VALUES = (None, True, -1, 0, 2**70, 1e300, float("nan"), "", [], [[]], [None], {}, {"class_name": 3}, {"name": []})
@@ -119,8 +123,8 @@ def test_depth(generation: Generation, key: str) -> None:
         assert generation_of(entry) in Generation
     assert calls.count < 90_000  # a call for each level would be more
     while entry:  # taken apart piece by piece, since Python would do it by recursion
-        held = entry["config"].pop(key, None)
-        entry = held[0] if isinstance(held, list) else held
+        inner = entry["config"].pop(key, None)
+        entry = inner[0] if isinstance(inner, list) else inner
 
 
 def test_many_layers() -> None:

@@ -44,10 +44,10 @@ def test_made_by_keras(case: Case) -> None:
         layer = keras.layers.deserialize(copy.deepcopy(entry))
         called(layer, case)
     args = Args.of(entry)
-    found = [slot for _, slot in in_weights_order(part_of(args.class_name, args, case.inputs))]
+    slots = [slot for _, slot in in_weights_order(part_of(args.class_name, args, case.inputs))]
     weights = [weight for weight in layer.weights if "seed_generator" not in weight.path]
-    assert [slot.name for slot in found] == [weight.name for weight in weights]
-    for slot, weight in zip(found, weights, strict=True):
+    assert [slot.name for slot in slots] == [weight.name for weight in weights]
+    for slot, weight in zip(slots, weights, strict=True):
         assert slot.shape is None or len(slot.shape) == len(weight.shape)
         assert all(size in (None, live) for size, live in zip(slot.shape or (), weight.shape, strict=False))
 

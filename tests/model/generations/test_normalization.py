@@ -42,8 +42,8 @@ def test_known(case: Case) -> None:
 @for_each(ALL)
 def test_once_is_enough(case: Case) -> None:
     """An entry of Keras 3 stays as it is, and what was normalized is one."""
-    found = normalized(case.entry, case.generation)
-    assert normalized(found, K3) == found
+    entry = normalized(case.entry, case.generation)
+    assert normalized(entry, K3) == entry
 
 
 def test_names_in_the_tables() -> None:
@@ -57,7 +57,7 @@ def test_names_in_the_tables() -> None:
 def test_dense_of_keras_1() -> None:
     """The arguments of Dense, all renamed."""
     regularizer = {"name": "WeightRegularizer", "l1": 0.0, "l2": 0.01}
-    found = made(
+    entry = made(
         "Dense",
         name="d",
         output_dim=5,
@@ -67,9 +67,9 @@ def test_dense_of_keras_1() -> None:
         b_constraint={"name": "MaxNorm", "m": 3, "axis": 0},
         input_dim=4,
     )
-    assert (found["module"], found["class_name"], found["registered_name"]) == ("keras.layers", "Dense", None)
-    assert found["build_config"] == {"input_shape": [None, 4]}
-    assert found["config"] == {
+    assert (entry["module"], entry["class_name"], entry["registered_name"]) == ("keras.layers", "Dense", None)
+    assert entry["build_config"] == {"input_shape": [None, 4]}
+    assert entry["config"] == {
         "name": "d",
         "units": 5,
         "use_bias": False,
@@ -114,8 +114,8 @@ def test_dense_of_keras_1() -> None:
 )
 def test_renamed_of_keras_1(old: str, today: str, config: dict[str, Any], expected: dict[str, Any]) -> None:
     """Classes and arguments of Keras 1 by the names of today; what would change the layer is not dropped silently."""
-    found = made(old, **config)
-    assert (found["class_name"], found["config"]) == (today, expected)
+    entry = made(old, **config)
+    assert (entry["class_name"], entry["config"]) == (today, expected)
 
 
 def test_initializers_of_keras_1() -> None:
@@ -151,8 +151,8 @@ def test_one_initializer_for_two() -> None:
 )
 def test_renamed_of_keras_2(old: str, today: str, config: dict[str, Any], expected: dict[str, Any]) -> None:
     """Classes and arguments of Keras 2 by the names of today."""
-    found = made(old, K2, **config)
-    assert (found["class_name"], found["config"]) == (today, expected)
+    entry = made(old, K2, **config)
+    assert (entry["class_name"], entry["config"]) == (today, expected)
 
 
 @pytest.mark.parametrize(
@@ -209,15 +209,15 @@ def test_values_of_keras_2(key: str, old: Any, today: Any) -> None:
 )
 def test_merge(config: dict[str, Any], today: str, expected: dict[str, Any]) -> None:
     """Merge is a class of its own for each mode, with the user's code a Lambda; mode "cos" has none."""
-    found = made("Merge", **config)
-    assert (found["class_name"], found["config"]) == (today, expected)
+    entry = made("Merge", **config)
+    assert (entry["class_name"], entry["config"]) == (today, expected)
 
 
 def test_merge_of_listed_layers() -> None:
     """A Merge that lists its inputs keeps them, as entries of Keras 3."""
-    found = made("Merge", mode="sum", layers=[{"class_name": "Dense", "config": {"output_dim": 3}}])
-    assert found["class_name"] == "Merge"
-    assert found["config"]["layers"][0]["config"] == {"units": 3}
+    entry = made("Merge", mode="sum", layers=[{"class_name": "Dense", "config": {"output_dim": 3}}])
+    assert entry["class_name"] == "Merge"
+    assert entry["config"]["layers"][0]["config"] == {"units": 3}
 
 
 @pytest.mark.parametrize("generation", [K1, K2])
@@ -225,10 +225,10 @@ def test_input_layer(generation: Generation) -> None:
     """The input shape of a Sequential's first layer becomes an InputLayer, once."""
     first = {"class_name": "Flatten", "config": {"name": "flat", "batch_input_shape": [None, 2, 3]}}
     rest = {"class_name": "Activation", "config": {"name": "a", "activation": "relu"}}
-    found = normalized({"class_name": "Sequential", "config": [first, rest]}, generation)
-    names = [layer["class_name"] for layer in found["config"]["layers"]]
+    entry = normalized({"class_name": "Sequential", "config": [first, rest]}, generation)
+    names = [layer["class_name"] for layer in entry["config"]["layers"]]
     assert names == ["InputLayer", "Flatten", "Activation"]
-    made_input, flat, _ = found["config"]["layers"]
+    made_input, flat, _ = entry["config"]["layers"]
     assert made_input["config"] == {"name": "flat_input", "batch_shape": [None, 2, 3], "dtype": "float32"}
     assert flat["config"] == {"name": "flat"}
     assert "build_config" not in flat
@@ -239,17 +239,17 @@ def test_input_layer(generation: Generation) -> None:
 
 def test_stated_shape_first() -> None:
     """What a layer was built for is told by its entry rather than by the shape that its config declares."""
-    stated = {"input_shape": [2, 3]}
-    entry = {"class_name": "Dense", "config": {"units": 2, "batch_input_shape": [None, 3]}, "build_config": stated}
-    assert normalized(entry, K2)["build_config"] == stated
+    shapes = {"input_shape": [2, 3]}
+    entry = {"class_name": "Dense", "config": {"units": 2, "batch_input_shape": [None, 3]}, "build_config": shapes}
+    assert normalized(entry, K2)["build_config"] == shapes
 
 
 def test_names_of_models() -> None:
     """Models without a name get one that is theirs alone; a graph's name for one is kept."""
     models = [{"class_name": "Sequential", "config": []} for _ in range(3)]
-    found = normalized({"class_name": "Sequential", "config": models}, K1)
-    assert found["config"]["name"] == "sequential"
-    assert [layer["config"]["name"] for layer in found["config"]["layers"]] == [
+    entry = normalized({"class_name": "Sequential", "config": models}, K1)
+    assert entry["config"]["name"] == "sequential"
+    assert [layer["config"]["name"] for layer in entry["config"]["layers"]] == [
         "sequential",
         "sequential_1",
         "sequential_2",
@@ -261,10 +261,10 @@ def test_names_of_models() -> None:
 def test_keras_0() -> None:
     """Keras 0.3 has a layer's class in `name`, its name in `custom_name`, and everything else beside them."""
     dense = {"name": "Dense", "custom_name": "d", "output_dim": 3, "input_shape": [4], "cache_enabled": True}
-    found = normalized({"name": "Sequential", "layers": [dense], "loss": "mse", "optimizer": {"name": "SGD"}}, K0)
-    assert found["class_name"] == "Sequential"
-    assert set(found["config"]) == {"name", "layers"}
-    made_input, layer = found["config"]["layers"]
+    entry = normalized({"name": "Sequential", "layers": [dense], "loss": "mse", "optimizer": {"name": "SGD"}}, K0)
+    assert entry["class_name"] == "Sequential"
+    assert set(entry["config"]) == {"name", "layers"}
+    made_input, layer = entry["config"]["layers"]
     assert made_input["config"]["batch_shape"] == [None, 4]
     assert (layer["class_name"], layer["config"]) == ("Dense", {"name": "d", "units": 3})
 
@@ -301,16 +301,16 @@ def test_connections_are_kept() -> None:
     """The name and the calls that a graph has for a layer stay beside it."""
     calls = [[["in", 0, 0, {}]]]
     entry = {"class_name": "Dense", "config": {"units": 3}, "name": "d", "inbound_nodes": calls}
-    found = normalized(entry, K2)
-    assert (found["name"], found["inbound_nodes"]) == ("d", calls)
+    item = normalized(entry, K2)
+    assert (item["name"], item["inbound_nodes"]) == ("d", calls)
 
 
 def test_attention_shapes() -> None:
     """The shapes in the config of MultiHeadAttention are what it was built for."""
     shapes = {"query_shape": [None, 5, 4], "value_shape": [None, 6, 3], "key_shape": [None, 6, 7]}
-    found = made("MultiHeadAttention", K2, num_heads=2, key_dim=3, **shapes)
-    assert found["config"] == {"num_heads": 2, "key_dim": 3}
-    assert Args.of(found).built == tuple(map(tuple, shapes.values()))
+    entry = made("MultiHeadAttention", K2, num_heads=2, key_dim=3, **shapes)
+    assert entry["config"] == {"num_heads": 2, "key_dim": 3}
+    assert Args.of(entry).built == tuple(map(tuple, shapes.values()))
 
 
 def test_nothing_is_changed_in_place() -> None:

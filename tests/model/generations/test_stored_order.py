@@ -58,51 +58,51 @@ def test_there_are_cases() -> None:
 @for_each(ALL)
 def test_names_and_order(case: Case) -> None:
     """Names, order and trainable flags are those that Keras wrote, and each shape is one that is expected."""
-    found = stored(case)
-    assert [one.name for one in found] == [name for name, _, _ in case.weights]
+    slots = stored(case)
+    assert [slot.name for slot in slots] == [name for name, _, _ in case.weights]
     if says_whether_frozen(case):
-        assert [one.trainable for one in found] == [trainable for _, _, trainable in case.weights]
-    for one, (_, shape, _) in zip(found, case.weights, strict=True):
-        assert one.form_of(shape) is not None
+        assert [slot.trainable for slot in slots] == [trainable for _, _, trainable in case.weights]
+    for slot, (_, shape, _) in zip(slots, case.weights, strict=True):
+        assert slot.form_of(shape) is not None
 
 
 @for_each([case for case in ALL if says_its_shapes(case)])
 def test_shapes(case: Case) -> None:
     """Shapes are those that Keras wrote, whatever the data format and the implementation."""
-    assert [one.shape for one in stored(case)] == [shape for _, shape, _ in case.weights]
+    assert [slot.shape for slot in stored(case)] == [shape for _, shape, _ in case.weights]
 
 
 @for_each(ALL)
 def test_every_slot_is_stored(case: Case) -> None:
     """What is stored makes up all slots of the layer as it is today, each gate of each once."""
     part, _ = part_and_entry(case)
-    found = stored(case)
-    assert {(one.chain, one.slot.name) for one in found} == {
+    slots = stored(case)
+    assert {(stored_slot.chain, stored_slot.slot.name) for stored_slot in slots} == {
         (chain, slot.name) for chain, slot in in_legacy_order(part)
     }
-    for one in found:
-        gates = {other.gate for other in found if (other.owner, other.slot) == (one.owner, one.slot)}
-        assert gates == set(range(one.gates))
+    for slot in slots:
+        gates = {other.gate for other in slots if (other.owner, other.slot) == (slot.owner, slot.slot)}
+        assert gates == set(range(slot.gates))
 
 
 @for_each(ALL)
 def test_forms_lead_to_the_slot(case: Case) -> None:
     """An array in any of its forms, its axes taken as told, has as many values as its part of the slot, and their
     order of axes where there are as many; but for the bias of the counterpart for cuDNN."""
-    for one in stored(case):
-        whole = one.slot.shape
-        for form in one.forms:
+    for slot in stored(case):
+        whole = slot.slot.shape
+        for form in slot.forms:
             if whole is None or form.counterpart or form.shape is None or None in (*whole, *form.shape):
                 continue
-            piece = (*whole[:-1], whole[-1] // one.gates) if whole else ()
+            piece = (*whole[:-1], whole[-1] // slot.gates) if whole else ()
             turned = np.zeros(form.shape).transpose(form.axes or range(len(form.shape)))
             assert tuple(size for size in turned.shape if size != 1) == tuple(size for size in piece if size != 1)
 
 
 def test_gates_of_keras_1() -> None:
     """Keras 1 keeps the gates of an LSTM apart and in another order: input, candidate, forget, output."""
-    found = of("LSTM", Generation.KERAS_1, ((None, 3, 4),), name="mine", output_dim=5, consume_less="cpu")
-    assert [(one.name, one.slot.name, one.gate) for one in found[:6]] == [
+    slots = of("LSTM", Generation.KERAS_1, ((None, 3, 4),), name="mine", output_dim=5, consume_less="cpu")
+    assert [(stored_slot.name, stored_slot.slot.name, stored_slot.gate) for stored_slot in slots[:6]] == [
         ("mine_W_i", "kernel", 0),
         ("mine_U_i", "recurrent_kernel", 0),
         ("mine_b_i", "bias", 0),
@@ -110,14 +110,14 @@ def test_gates_of_keras_1() -> None:
         ("mine_U_c", "recurrent_kernel", 2),
         ("mine_b_c", "bias", 2),
     ]
-    assert [one.gate for one in found[6::3]] == [1, 3]
-    assert {one.owner for one in found} == {"cell"}
+    assert [slot.gate for slot in slots[6::3]] == [1, 3]
+    assert {slot.owner for slot in slots} == {"cell"}
 
 
 def test_one_array_for_all_gates() -> None:
     """With `consume_less="gpu"` the gates of Keras 1 are in one array each, in the order of today."""
-    found = of("LSTM", Generation.KERAS_1, ((None, 3, 4),), name="mine", output_dim=5, consume_less="gpu")
-    assert [(one.name, one.shape, one.gates) for one in found] == [
+    slots = of("LSTM", Generation.KERAS_1, ((None, 3, 4),), name="mine", output_dim=5, consume_less="gpu")
+    assert [(slot.name, slot.shape, slot.gates) for slot in slots] == [
         ("mine_W", (4, 20), 1),
         ("mine_U", (5, 20), 1),
         ("mine_b", (20,), 1),
@@ -147,7 +147,7 @@ def test_forms_of_one_dimension() -> None:
     assert first.axes == ()
     assert older.transpose(second.axes).reshape(3, 4, 5)[2, 3, 4] == older[4, 3, 2, 0]
     oldest = of("Convolution1D", Generation.KERAS_0, inputs, name="c", **sizes)
-    assert [(one.name, one.shape) for one in oldest] == [("param_0", (5, 4, 3, 1)), ("param_1", (5,))]
+    assert [(slot.name, slot.shape) for slot in oldest] == [("param_0", (5, 4, 3, 1)), ("param_1", (5,))]
 
 
 def test_partly_frozen_model() -> None:
@@ -156,17 +156,17 @@ def test_partly_frozen_model() -> None:
         {"class_name": "Dense", "config": {"name": "first", "units": 2, "trainable": False}},
         {"class_name": "Dense", "config": {"name": "second", "units": 3}},
     ]
-    found = of("Sequential", Generation.KERAS_2, ((None, 4),), name="block", layers=layers)
-    assert [one.chain for one in found[::2]] == [("block", "second"), ("block", "first")]
-    assert [one.owner for one in found[::2]] == ["layers/dense_1", "layers/dense"]
+    slots = of("Sequential", Generation.KERAS_2, ((None, 4),), name="block", layers=layers)
+    assert [slot.chain for slot in slots[::2]] == [("block", "second"), ("block", "first")]
+    assert [slot.owner for slot in slots[::2]] == ["layers/dense_1", "layers/dense"]
 
 
 def test_frozen_model() -> None:
     """A model that is itself frozen has nothing to train, but what is inside it keeps its order."""
     layers = [{"class_name": "BatchNormalization", "config": {"name": "n"}}, {"class_name": "PReLU", "config": {}}]
-    found = of("Sequential", Generation.KERAS_2, ((None, 4),), name="block", trainable=False, layers=layers)
-    assert [one.name for one in found] == ["gamma", "beta", "alpha", "moving_mean", "moving_variance"]
-    assert not any(one.trainable for one in found)
+    slots = of("Sequential", Generation.KERAS_2, ((None, 4),), name="block", trainable=False, layers=layers)
+    assert [slot.name for slot in slots] == ["gamma", "beta", "alpha", "moving_mean", "moving_variance"]
+    assert not any(slot.trainable for slot in slots)
 
 
 def test_bias_of_places_in_keras_1() -> None:
@@ -180,8 +180,8 @@ def test_keras_3() -> None:
     """For Keras 3 the order is that of its own legacy files."""
     entry = {"class_name": "BatchNormalization", "config": {"name": "norm"}}
     part = part_of("BatchNormalization", Args.of(entry), ((None, 4),))
-    found = [(one.chain, one.slot) for one in stored_order(part, Generation.KERAS_3)]
-    assert found == in_legacy_order(part)
+    slots = [(stored_slot.chain, stored_slot.slot) for stored_slot in stored_order(part, Generation.KERAS_3)]
+    assert slots == in_legacy_order(part)
 
 
 def test_without_entry() -> None:

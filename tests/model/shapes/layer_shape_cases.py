@@ -71,8 +71,8 @@ def reshaping() -> Iterator[Case]:
     yield from calls("Permute", [(None, 3, 4), (None, 5), (2, None, 3, 4)], dims=orders)
     yield from calls("RepeatVector", [(None, 3), (2, None), (None, 3, 4), (None,)], n=(1, 3))
     for rank in (1, 2, 3):
-        each = [[1, 2], [3, 0], [0, 1]][:rank]
-        pads: tuple[Any, ...] = (..., 0, 2, [1, 2], [1] * rank, each, [[1, 2, 3]] * rank, -1 if rank == 1 else "x")
+        pairs = [[1, 2], [3, 0], [0, 1]][:rank]
+        pads: tuple[Any, ...] = (..., 0, 2, [1, 2], [1] * rank, pairs, [[1, 2, 3]] * rank, -1 if rank == 1 else "x")
         formats = (...,) if rank == 1 else FORMATS
         yield from calls(f"ZeroPadding{rank}D", images(rank), padding=pads, data_format=FORMATS)
         yield from calls(f"Cropping{rank}D", images(rank), cropping=pads, data_format=formats)
@@ -180,14 +180,14 @@ def core() -> Iterator[Case]:
     yield Case(spec("InputLayer", shape=[4], batch_size=2), ())
     yield Case(spec("InputLayer", shape=[None, 4]), ())
     for class_name in ("Layer", "Wrapper", "Lambda"):
-        held = (
+        layers = (
             {"layer": spec("ReLU")}
             if class_name == "Wrapper"
             else {"function": "relu"}
             if class_name == "Lambda"
             else {}
         )
-        yield Case(Spec(class_name, held), ((None, 3),))
+        yield Case(Spec(class_name, layers), ((None, 3),))
     for shape in ((3, 4), (None,), [3, 4]):
         yield Case(spec("Lambda", function="relu", output_shape=shape), ((2, 3),))
         yield Case(spec("Lambda", function="relu", output_shape=shape), ([(None, 3), (2, 5)],))
@@ -207,7 +207,7 @@ def recurrent() -> Iterator[Case]:
     for cell, size in zip(cells, units.values(), strict=True):
         states = [(None, size)] * (2 if cell.class_name == "LSTMCell" else 1)
         for shape in ((None, 3), (2, 3)):
-            yield Case(cell, (shape, [(shape[0], each[1]) for each in states]))
+            yield Case(cell, (shape, [(shape[0], state[1]) for state in states]))
     yield Case(stacks[1], ((None, 3), [[(None, 4)], [(None, 5), (None, 5)]]))
     for rank in (1, 2, 3):
         space = (6, 5, 4)[:rank]
@@ -226,8 +226,8 @@ def bidirectional(flags: dict[str, tuple[Any, ...]]) -> Iterator[Case]:
     """Bidirectional over every kind of layer, in every mode."""
     modes = (..., "sum", "mul", "ave", None, "concat")
     for kwargs in settings(**flags):
-        held = [Spec(name, {"units": 4, **kwargs}) for name in ("SimpleRNN", "GRU", "LSTM")]
-        yield from calls("Bidirectional", [(None, 5, 3), (2, None, 3)], layer=tuple(held), merge_mode=modes)
+        specs = [Spec(name, {"units": 4, **kwargs}) for name in ("SimpleRNN", "GRU", "LSTM")]
+        yield from calls("Bidirectional", [(None, 5, 3), (2, None, 3)], layer=tuple(specs), merge_mode=modes)
         conv = Spec("ConvLSTM2D", {"filters": 4, "kernel_size": 3, "data_format": "channels_first", **kwargs})
         yield from calls("Bidirectional", [(None, 3, 2, 6, 5)], layer=(conv,), merge_mode=(..., None))
         own = Spec("RNN", {"cell": spec("OwnCell", units=3), **kwargs})
@@ -237,7 +237,7 @@ def bidirectional(flags: dict[str, tuple[Any, ...]]) -> Iterator[Case]:
 
 def time_distributed() -> Iterator[Case]:
     """TimeDistributed over layers of several ranks."""
-    held = (
+    layers = (
         spec("Dense", units=5),
         spec("Conv1D", filters=3, kernel_size=2),
         spec("Flatten"),
@@ -246,7 +246,7 @@ def time_distributed() -> Iterator[Case]:
         spec("TimeDistributed", layer=spec("Dense", units=6)),
     )
     inputs = [(None, 5, 3), (2, None, 6, 3), (None, 5, 4, 3, 2), (None, 5)]
-    yield from calls("TimeDistributed", inputs, layer=held)
+    yield from calls("TimeDistributed", inputs, layer=layers)
 
 
 def attention() -> Iterator[Case]:
@@ -260,9 +260,9 @@ def attention() -> Iterator[Case]:
         [(None, 5, 4)] * 4,
     ]
     for name in ("Attention", "AdditiveAttention"):
-        for each in lists:
+        for names in lists:
             for kwargs in ({}, {"return_attention_scores": True}, {"return_attention_scores": False}):
-                yield Case(spec(name, use_scale=True), (each,), kwargs)
+                yield Case(spec(name, use_scale=True), (names,), kwargs)
     triples: list[tuple[Any, ...]] = [
         ((None, 5, 4), (None, 6, 4)),
         ((None, 5, 4), (None, 6, 4), (None, 6, 4)),
@@ -280,10 +280,10 @@ def attention() -> Iterator[Case]:
         spec("GroupQueryAttention", head_dim=3, num_query_heads=4, num_key_value_heads=3),
     )
     for layer in heads:
-        for each in triples:
+        for names in triples:
             for scored in ({}, {"return_attention_scores": True}):
-                yield Case(layer, each, scored)
-                yield Case(layer, each[:1], {**dict(zip(("value", "key"), each[1:], strict=False)), **scored})
+                yield Case(layer, names, scored)
+                yield Case(layer, names[:1], {**dict(zip(("value", "key"), names[1:], strict=False)), **scored})
     yield Case(heads[0], triples[0], {"attention_mask": (None, 5, 6)})
 
 

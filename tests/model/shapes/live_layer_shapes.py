@@ -46,8 +46,8 @@ def answers() -> dict[str, Any]:
     """What Keras says of all cases, and of the classes of the table."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = {str(case): _answer(case) for case in CASES}
-        return {**found, "classes": {name: _class(name) for name in sorted(LAYERS.keys() - MODELS - ALIASES.keys())}}
+        answers = {str(case): _answer(case) for case in CASES}
+        return {**answers, "classes": {name: _class(name) for name in sorted(LAYERS.keys() - MODELS - ALIASES.keys())}}
 
 
 def _answer(case: Case) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _sized(case: Case, size: int) -> Any:
 
 def _closed(shape: Shape, size: int) -> tuple[int, ...]:
     """A shape with a size for each unknown one."""
-    return tuple(size if each is None else each for each in shape)
+    return tuple(size if axis is None else axis for axis in shape)
 
 
 @cache

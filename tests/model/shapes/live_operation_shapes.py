@@ -30,7 +30,7 @@ def _members() -> set[type]:
     from keras.src.ops.operation import Operation
 
     ops = importlib.import_module("keras.src.ops")
-    names = [f"keras.src.ops.{found.name}" for found in pkgutil.iter_modules(ops.__path__) if "_test" not in found.name]
+    names = [f"keras.src.ops.{info.name}" for info in pkgutil.iter_modules(ops.__path__) if "_test" not in info.name]
     modules = [importlib.import_module(name) for name in (*names, *MODULES)]
     members = [member for module in modules for _, member in inspect.getmembers(module, inspect.isclass)]
     return {

@@ -40,8 +40,8 @@ def calls(class_name: str, inputs: Iterable[Any], dtype: str = "float32", **choi
 def images(rank: int, *more: Any) -> list[Any]:
     """Inputs with so many axes of space: of odd and even sizes, unknown ones, small ones, and one with too few axes."""
     space = ((9, 8, 7), (8, 11, 6), (None, 5, None), (2, 1, 3))
-    found: list[Any] = [(None, *sizes[:rank], 4) for sizes in space]
-    return [*found, (2, 4, *(None,) * rank), (None,) * (rank + 1), (5, 5), *more]
+    shapes: list[Any] = [(None, *sizes[:rank], 4) for sizes in space]
+    return [*shapes, (2, 4, *(None,) * rank), (None,) * (rank + 1), (5, 5), *more]
 
 
 def plain(value: Any) -> Any:
@@ -50,7 +50,7 @@ def plain(value: Any) -> Any:
         return [plain(entry) for entry in value]
     if not isinstance(value, Spec):
         return value
-    return {"class_name": value.class_name, "config": {key: plain(each) for key, each in value.kwargs.items()}}
+    return {"class_name": value.class_name, "config": {key: plain(item) for key, item in value.kwargs.items()}}
 
 
 def filled(value: Any, leaf: Any) -> Any:

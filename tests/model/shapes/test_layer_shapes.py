@@ -45,18 +45,18 @@ def shapes(outputs: list[list[int | None]]) -> Outputs:
     return tuple(map(tuple, outputs))
 
 
-def fits(found: Outputs, true: Outputs) -> bool:
+def fits(outputs: Outputs, true: Outputs) -> bool:
     """Whether shapes are the true ones as far as they are known."""
-    return len(found) == len(true) and all(
+    return len(outputs) == len(true) and all(
         one is None
         or (len(one) == len(other or ()) and all(a in (None, b) for a, b in zip(one, other or (), strict=True)))
-        for one, other in zip(found, true, strict=True)
+        for one, other in zip(outputs, true, strict=True)
     )
 
 
-def is_unknown(found: Outputs) -> bool:
+def is_unknown(outputs: Outputs) -> bool:
     """Whether shapes tell nothing."""
-    return all(shape is None for shape in found)
+    return all(shape is None for shape in outputs)
 
 
 CLASSES = sorted({case.spec.class_name for case in CASES})
@@ -83,33 +83,33 @@ def test_outputs(class_name: str) -> None:
     Two things differ by intent: an axis that Keras refuses as undefined is just not known here, so the shape must be
     the one for some size of it; and what Keras infers but fails to run may be refused here.
     """
-    found = [(case, outcome(live.entry, case), live) for case, live in cases_of(class_name)]
-    assert not [one for one in found if not agrees(*one)]
+    answers = [(case, outcome(live.entry, case), live) for case, live in cases_of(class_name)]
+    assert not [answer for answer in answers if not agrees(*answer)]
 
 
-def agrees(case: Case, found: Outputs | str, live: Seen) -> bool:
+def agrees(case: Case, outputs: Outputs | str, live: Seen) -> bool:
     """Whether what the table says of a case is what Keras does."""
-    if isinstance(found, str):
+    if isinstance(outputs, str):
         return live.outputs is None or live.runs is False
     if live.outputs is None:
-        return is_unknown(found) or any(fits(found, true) for true in live.defined)
+        return is_unknown(outputs) or any(fits(outputs, true) for true in live.defined)
     if is_own(case):
-        return not found or (is_unknown(found) and len(found) == len(live.outputs))
-    return found == live.outputs
+        return not outputs or (is_unknown(outputs) and len(outputs) == len(live.outputs))
+    return outputs == live.outputs
 
 
 def is_own(case: Case) -> bool:
     """Whether code tells what comes out, not the config."""
-    stated = case.spec.kwargs.get("output_shape") is not None
-    return "OwnCell" in str(case) or (case.spec.class_name in ("Lambda", "Layer", "Wrapper") and not stated)
+    is_stated = case.spec.kwargs.get("output_shape") is not None
+    return "OwnCell" in str(case) or (case.spec.class_name in ("Lambda", "Layer", "Wrapper") and not is_stated)
 
 
 @for_each([name for name in CLASSES if name not in HOLDING])
 def test_defaults(class_name: str) -> None:
     """Arguments that a config leaves out have the defaults of Keras."""
     cases = [(case, live) for case, live in cases_of(class_name) if live.outputs is not None]
-    found = [(case, outcome(short(case, live), case), outcome(live.entry, case)) for case, live in cases]
-    assert not [one for one in found if one[1] != one[2]]
+    answers = [(case, outcome(short(case, live), case), outcome(live.entry, case)) for case, live in cases]
+    assert not [answer for answer in answers if answer[1] != answer[2]]
 
 
 def short(case: Case, live: Seen) -> dict[str, Any]:
@@ -123,8 +123,8 @@ def short(case: Case, live: Seen) -> dict[str, Any]:
 def test_unknown_inputs(class_name: str) -> None:
     """Inputs of unknown shape give as many outputs, and nothing wrong about them."""
     cases = [(case, live) for case, live in cases_of(class_name) if live.outputs is not None and not is_own(case)]
-    found = [(case, told(live.entry, case, blank), live.outputs) for case, live in cases]
-    assert not [one for one in found if not fits(one[1], one[2] or ())]
+    answers = [(case, told(live.entry, case, blank), live.outputs) for case, live in cases]
+    assert not [answer for answer in answers if not fits(answer[1], answer[2] or ())]
 
 
 def test_every_class() -> None:
@@ -151,8 +151,8 @@ PASSED_OTHERWISE = {
 
 def parameters(class_name: str) -> list[str]:
     """The names of what the call of a class takes."""
-    found: list[str] = recorded("layer_shapes").answers["classes"][class_name]["parameters"]
-    return found
+    answers: list[str] = recorded("layer_shapes").answers["classes"][class_name]["parameters"]
+    return answers
 
 
 ROWS = sorted(LAYERS.keys() - MODELS - ALIASES.keys())

@@ -51,11 +51,11 @@ def tried(entry: Any, call: Call) -> Outputs | str:
         return str(error) or "nothing said"
 
 
-def is_sound(found: Outputs | str) -> bool:
+def is_sound(outputs: Outputs | str) -> bool:
     """Whether there is a message, or shapes that arrays can have."""
-    return isinstance(found, str) or all(
+    return isinstance(outputs, str) or all(
         len(shape) <= MAX_RANK and all(size is None or 0 <= size <= MAX_SIZE for size in shape)
-        for shape in found
+        for shape in outputs
         if shape is not None
     )
 
@@ -79,7 +79,7 @@ def test_every_argument_junk(class_name: str) -> None:
     """No argument of any layer can be replaced by anything that raises other than ConfigError."""
     case = good_case(class_name)
     call = Call(tuple(filled(list(case.args), tensor)), filled(case.kwargs, tensor))
-    keys = {key for each in CASES if each.spec.class_name == class_name for key in each.spec.kwargs}
+    keys = {key for case in CASES if case.spec.class_name == class_name for key in case.spec.kwargs}
     for key in {*keys, "name", "dtype", "data_format", "return_state", "input_length"}:
         for value in JUNK:
             entry = plain(case.spec)
@@ -138,8 +138,8 @@ def test_wrappers_ask_once(class_name: str) -> None:
         asked.append(args.class_name)
         return output_shapes(args, call, counted)
 
-    held = {"class_name": "LSTM", "config": {"units": 2}}
-    counted(Args.of(wrapped(held, 1, class_name)), Call((Tensor("x", 0, 0),)))
+    inner = {"class_name": "LSTM", "config": {"units": 2}}
+    counted(Args.of(wrapped(inner, 1, class_name)), Call((Tensor("x", 0, 0),)))
     assert len(asked) == 2
 
 
@@ -148,8 +148,8 @@ def test_growth() -> None:
     layer = {"class_name": "UpSampling1D", "config": {"size": 2**40}}
     entry = {"class_name": "Pipeline", "config": {"layers": [layer] * 10_000}}
     with Calls() as calls:
-        found = tried(entry, Call((Tensor("x", 0, 0, (None, 3, 2)),)))
-    assert "UpSampling1D" in found
+        answer = tried(entry, Call((Tensor("x", 0, 0, (None, 3, 2)),)))
+    assert "UpSampling1D" in answer
     assert calls.count < 200 * 10_000
 
 

@@ -66,24 +66,24 @@ CLASSES = sorted({case.class_name for case in TAKEN.values()})
 
 def asked(class_name: str) -> list[tuple[str, dict[str, Any], list[Any]]]:
     """The questions about a class, with the entry and the shapes that Keras reports of each."""
-    found = []
+    wrong = []
     for question, case in TAKEN.items():
         if case.class_name == class_name:
             entry, outputs = entry_and_outputs(question)
             assert outputs is not None, question
-            found.append((question, entry, outputs))
-    return found
+            wrong.append((question, entry, outputs))
+    return wrong
 
 
 @for_each(CLASSES)
 def test_shapes_are_those_of_keras(class_name: str) -> None:
     """Each output has the shape that Keras reports, with None where it reports None."""
     for question, entry, expected in asked(class_name):
-        found = list(_outputs(entry))
+        shapes = list(_outputs(entry))
         if class_name not in LESS_KNOWN:
-            assert found == expected, question
-        assert len(found) == len(expected), question
-        assert all(map(_agree, found, expected)), question
+            assert shapes == expected, question
+        assert len(shapes) == len(expected), question
+        assert all(map(_agree, shapes, expected)), question
 
 
 def _of_unknown_rank(tensor: Tensor) -> Tensor:
@@ -100,17 +100,17 @@ def test_unknown_inputs_agree(class_name: str, known_less: Any) -> None:
     """Where the ranks or the sizes of the inputs are not known, what is told of the outputs agrees with Keras, and
     there are as many."""
     for question, entry, expected in asked(class_name):
-        found = _outputs(entry, read_calls(entry)[0].replaced(known_less))
-        assert len(found) == len(expected) or (found == () and class_name in NUMBER_BY_INPUT), question
-        assert all(_agree(shape, full) for shape, full in zip(found, expected, strict=False)), question
+        shapes = _outputs(entry, read_calls(entry)[0].replaced(known_less))
+        assert len(shapes) == len(expected) or (shapes == () and class_name in NUMBER_BY_INPUT), question
+        assert all(_agree(shape, full) for shape, full in zip(shapes, expected, strict=False)), question
 
 
-def _agree(found: Any, expected: Any) -> bool:
+def _agree(shape: Any, expected: Any) -> bool:
     """Whether what is told is right as far as it goes."""
-    if found is None:
+    if shape is None:
         return True
-    return len(found) == len(expected) and all(
-        size is None or size == other for size, other in zip(found, expected, strict=True)
+    return len(shape) == len(expected) and all(
+        size is None or size == other for size, other in zip(shape, expected, strict=True)
     )
 
 

@@ -88,8 +88,8 @@ def _is_shape(shape: Shape | None) -> bool:
 @given(config=CONFIGS, call=CALLS)
 def test_junk_gives_shapes_or_one_error(class_name: str, config: Any, call: Call) -> None:
     """Any config and any call end in shapes of possible arrays, or in ConfigError."""
-    found = _outputs(class_name, config, call)
-    assert found is None or (len(found) <= MAX_OUTPUTS and all(map(_is_shape, found)))
+    shapes = _outputs(class_name, config, call)
+    assert shapes is None or (len(shapes) <= MAX_OUTPUTS and all(map(_is_shape, shapes)))
 
 
 @pytest.mark.parametrize("class_name", RULES)
@@ -99,8 +99,8 @@ def test_tensors_of_any_shape(class_name: str, config: Any, shapes: list[Any], k
     """Any number of tensors of any shape, with one value behind them, end in shapes or in ConfigError."""
     tensors = tuple(Tensor("input", 0, 0, shape) for shape in shapes)
     for args in (tensors, (*tensors, key), (list(tensors),), (list(tensors), key)):
-        found = _outputs(class_name, config, Call(args))
-        assert found is None or all(map(_is_shape, found))
+        inferred = _outputs(class_name, config, Call(args))
+        assert inferred is None or all(map(_is_shape, inferred))
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_tensors_of_any_shape(class_name: str, config: Any, shapes: list[Any], k
 def test_large_numbers_cost_nothing(class_name: str, config: Any) -> None:
     """A number in a config does not decide how much work or memory its rule takes."""
     for shape in (None, (2, 6), (None, 10**12)):
-        found = _outputs(class_name, config, Call((Tensor("input", 0, 0, shape),)))
-        assert found is None or (len(found) <= MAX_OUTPUTS and all(map(_is_shape, found)))
+        shapes = _outputs(class_name, config, Call((Tensor("input", 0, 0, shape),)))
+        assert shapes is None or (len(shapes) <= MAX_OUTPUTS and all(map(_is_shape, shapes)))
 
 
 def test_long_patterns() -> None:
