@@ -72,10 +72,11 @@ def prepare(
     if model is None or not model.layers:
         return _without_config(checkpoint, form, model, options.optimizer)
     generation = model.generation
-    if generation is Generation.KERAS_2:
+    if generation is Generation.KERAS_2:  # wrappers of the toolkit and of several devices are written by no other Keras
         checkpoint, model = toolkit_wrappers.unwrapped(
             checkpoint, multi_gpu.single_architecture(model, journal), journal
         )
+    # A config of Keras 3 is kept as it is, save where a whole model has code that Keras would refuse to load.
     is_unchanged = generation is Generation.KERAS_3 and checkpoint.kind in PATH_KINDS and form != LEGACY
     if is_unchanged and not (FORMS[form].whole and _holds_code(model.config)):
         journal.lambdas += lambdas.layers_in(model.config)
@@ -90,7 +91,7 @@ def _without_config(checkpoint: Checkpoint, form: str, architecture: Architectur
     """Prepare weights of the path layout for another form of that layout, without a config that lists layers. Raises
     ConversionError for other layouts, which need the model."""
     if checkpoint.kind not in PATH_KINDS or FORMS[form].whole or form == LEGACY:
-        if checkpoint.kind == "hdf5":
+        if checkpoint.kind == "hdf5":  # no architecture helps, so that none is asked for
             problem = "is HDF5 of another program: none of its arrays is a weight where Keras would store one"
             raise ConversionError(problem, path=str(checkpoint.path), expected="a checkpoint of Keras")
         if checkpoint.saved_model is not None and not checkpoint.weights and not checkpoint.refusals:
@@ -144,6 +145,7 @@ def _unchanged(
     part = _part(architecture)
     if part is not None:
         _check_vocabularies(part, by_keras3_path(model.assets), form, journal)
+    # Names in the file were given by the user, and go before those that follow from the config.
     names = dict(names_in(part)) if part is not None else {}
     content = replace(model.content, names={**names, **model.content.names})
     return replace(copied, payload=Payload(replace(model, content=content)), target=architecture)
@@ -160,11 +162,12 @@ def _part(architecture: Architecture) -> Part | None:
 def _copied(
     checkpoint: Checkpoint, config: Any, form: str, model: str, writer: str, optimizer: bool = True
 ) -> Prepared:
-    left = set() if optimizer else {Section.OPTIMIZER}
+    """Prepare a copy of all weights at their paths, those of optimizers included if `optimizer` is true."""
+    left_out = set() if optimizer else {Section.OPTIMIZER}
     of_model = (weight for weight in checkpoint.values() if weight.section is not Section.OTHER or is_of_layer(weight))
     inner = (weight for weight in of_model if optimizer or not is_of_inner_optimizer(split(weight.path)))
-    weights = {weight.path: weight for weight in inner if weight.section not in left}
-    names = {path: name for path, name in checkpoint.object_names.items() if section_of(split(path)) not in left}
+    weights = {weight.path: weight for weight in inner if weight.section not in left_out}
+    names = {path: name for path, name in checkpoint.object_names.items() if section_of(split(path)) not in left_out}
     content = Content(weights, dict[str, str | None](names))
     assets = read_assets(checkpoint) if FORMS[form].whole else {}
     payload = Payload(Model(config, metadata(checkpoint.producer), content, assets))
@@ -180,8 +183,7 @@ def _rewritten(
     journal: Journal,
 ) -> Prepared:
     """Prepare a model with its config rewritten for Keras 3 and its weights placed slot by slot."""
-    architecture = open_axes.with_known_sizes(architecture, align(checkpoint, architecture), journal)
-    architecture = graph_vocabularies.with_vocabularies(architecture, checkpoint, journal)
+    architecture = _completed(architecture, checkpoint, journal)
     alignment = align(checkpoint, architecture)
     summaries = adapted_layers.summaries(alignment)
     origin = replace(Origin.of(checkpoint, architecture.config, generation), summaries=summaries)
@@ -202,12 +204,13 @@ def _rewritten(
     own = own_weights(checkpoint, architecture, alignment, rewritten, part, form, journal)
     assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
     without = _check_vocabularies(part, assets, form, journal)
+    # A layer without its vocabulary was refused as a whole; slots without a path are not in `.weights.h5`.
     absent = [slot for slot in missing if slot.path and slot.label.rpartition("/")[0] not in without]
     if not shared_layers.check(checkpoint, architecture, alignment, absent, journal):
         refuse_unmatched(absent, [left for left in alignment.left if left.path not in own.handled], part, journal)
     content = _content(part, placed, own)
     optimizer = rewritten.config.get("compile_config", {}).get("optimizer")
-    if optimizer and options.optimizer and not journal.refusals:
+    if optimizer and options.optimizer and not journal.refusals:  # a state belongs to weights that are all there
         spec = spec_of(target)
         spec = with_placed(spec, placed, slots := own_slots(own.by_path, spec))
         optimizer_variables = state(checkpoint, alignment, rewritten, spec, slots, optimizer, turned, journal)
@@ -221,6 +224,12 @@ def _rewritten(
     renamed = tuple(rewritten.labels.items())
     written = in_layers(layers) if form == LEGACY else content.weights
     return Prepared(payload, tuple(placed), target.name, f"Keras {generation.value}", renamed, written, target=target)
+
+
+def _completed(architecture: Architecture, checkpoint: Checkpoint, journal: Journal) -> Architecture:
+    """The architecture with what only the weights and the graphs of the file know: sizes of open axes, vocabularies."""
+    with_sizes = open_axes.with_known_sizes(architecture, align(checkpoint, architecture), journal)
+    return graph_vocabularies.with_vocabularies(with_sizes, checkpoint, journal)
 
 
 def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal: Journal) -> None:
@@ -258,7 +267,7 @@ def _compile(
         regularizers.note_frozen(rewritten.config, journal)
         if rewritten.other_loss and compiled["loss"]:
             journal.lose(COMPILE, MASKED_LOSS)
-        rewritten.config |= {"compile_config": compiled}  # which `today` has, too
+        rewritten.config |= {"compile_config": compiled}  # in place: `target` was read from this very config
 
 
 def _check_vocabularies(part: Part, assets: Mapping[str, bytes], form: str, journal: Journal) -> frozenset[str]:
@@ -307,6 +316,7 @@ def _outputs(architecture: Architecture, target: Architecture) -> list[tuple[str
 
 
 def _content(part: Part, placed: Sequence[PlacedWeight], own: OwnWeights) -> Content:
+    """The weights of the path layout with the names of their objects: those of slots, and those of own classes."""
     weights = {weight.place.path: weight.weight for weight in placed if weight.place.path}
     return Content({**weights, **own.by_path}, {**dict(names_in(part)), **own.names})
 

@@ -18,9 +18,9 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from unittest import mock
 
 import keras
@@ -37,8 +37,9 @@ Y = X.sum(axis=1, keepdims=True)
 SIGNALS = ((0, 1), (0, 3), (1, 2), (2, 0))  # the epochs and batches in which a signal comes
 
 
-class Member(NamedTuple):
-    """A training of the matrix."""
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A training of the matrix: a value on each of its axes, in the order of AXES."""
 
     model: str
     optimizer: str
@@ -48,28 +49,28 @@ class Member(NamedTuple):
     other: str
 
     def __str__(self) -> str:
-        return ", ".join(self)
+        return ", ".join(astuple(self))
 
 
-AXES = Member(
-    model=tuple(MODELS),  # type: ignore[arg-type]
-    optimizer=tuple(OPTIMIZERS),  # type: ignore[arg-type]
-    suffix=(".keras", ".weights.h5"),  # type: ignore[arg-type]
-    saves=("epoch", "batches", "signal"),  # type: ignore[arg-type]
-    kill=("batch", "end of an epoch", "save", "manifest"),  # type: ignore[arg-type]
-    other=("EarlyStopping", "ReduceLROnPlateau", "LearningRateScheduler", "TensorBoard"),  # type: ignore[arg-type]
-)
+AXES = {
+    "model": tuple(MODELS),
+    "optimizer": tuple(OPTIMIZERS),
+    "suffix": (".keras", ".weights.h5"),
+    "saves": ("epoch", "batches", "signal"),
+    "kill": ("batch", "end of an epoch", "save", "manifest"),
+    "other": ("EarlyStopping", "ReduceLROnPlateau", "LearningRateScheduler", "TensorBoard"),
+}
 Group = tuple[tuple[int, str], ...]
 
 
 def groups(member: Member, size: int) -> list[Group]:
     """The combinations of so many of its values, each with its axis."""
-    return list(itertools.combinations(enumerate(member), size))
+    return list(itertools.combinations(enumerate(astuple(member)), size))
 
 
 def everything() -> list[Member]:
     """The whole matrix."""
-    return [Member(*values) for values in itertools.product(*AXES)]
+    return [Member(*values) for values in itertools.product(*AXES.values())]
 
 
 def chosen(count: int, tries: int = 40) -> list[Member]:

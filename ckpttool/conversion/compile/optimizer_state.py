@@ -46,7 +46,7 @@ BEGIN_LATE = Edit(
     "always: tf.keras up to 2.10 makes it at the first gradient",
 )
 EDITS = (BEGIN, BEGIN_LATE)
-_NONE = "none is written, of which Keras warns, and training begins anew"
+_NONE_WRITTEN = "none is written, of which Keras warns, and training begins anew"
 MAX_NUMBERS = 5  # variables of an optimizer, and of one that scales its loss, that belong to no weight
 _BEGIN_WITH_ZEROS = frozenset(
     {
@@ -73,10 +73,12 @@ def state(
     the user's own classes, None where their order is not known. `optimizer` is the entry in the new config.
     """
     if own is None:
-        journal.lose(WHERE, f"its state: layers of your own classes hold weights in an order of their own; {_NONE}")
+        journal.lose(
+            WHERE, f"its state: layers of your own classes hold weights in an order of their own; {_NONE_WRITTEN}"
+        )
         return {}
     wanted = with_optimizer(spec, optimizer).optimizer
-    steps: int | None = 0
+    steps: int | None = 0  # of an optimizer that begins anew, where its state is lost; None while arrays are converted
     try:
         stored = _stored(checkpoint, alignment)
         if not stored and wanted and checkpoint.kind in PATH_KINDS:  # as with the legacy optimizers in Keras 2.15
@@ -88,7 +90,7 @@ def state(
                     checkpoint, alignment, rewritten, spec, own, optimizer, reversed_kernels, journal
                 )
                 variables = conversion.state(stored)
-                if alignment.generation is not Generation.KERAS_3:
+                if alignment.generation is not Generation.KERAS_3:  # within Keras 3, steps of Embeddings are the same
                     sparse_steps.note(spec, optimizer, _begins_late(stored), journal)
                 return variables
     except StateNotConvertible as error:
@@ -110,7 +112,7 @@ def _steps_alone(stored: Sequence[Weight], wanted: Sequence[SpecSlot]) -> int | 
     if len(stored) > MAX_NUMBERS or any(weight.shape != () for weight in stored):
         return None
     if not any(slot.shape != () for slot in wanted) and len(wanted) > MAX_NUMBERS:
-        return None  # a model whose weights are numbers
+        return None  # the weights of the model are numbers themselves, and so are their arrays
     steps = whole_steps(stored[0])
     if steps and any("/" in slot.name.removeprefix(INNER) for slot in wanted):
         raise StateNotConvertible(f"{steps} steps were taken, and nothing is stored of what they left")
@@ -135,7 +137,7 @@ def _fresh(
         numbers = Numbers(optimizer, steps, 1.0)
         variables = {slot.path: numbers.weight(_name(slot)) or _constant(slot, inner) for slot in wanted}
     except StateNotConvertible as error:
-        journal.lose(WHERE, f"its state: {error}; {_NONE}")
+        journal.lose(WHERE, f"its state: {error}; {_NONE_WRITTEN}")
         return {}
     journal.edit(BEGIN, WHERE, str(inner["class_name"]))
     if own:
@@ -175,30 +177,33 @@ class _Conversion(NamedTuple):
         """The variables of the new optimizer. Raises StateNotConvertible."""
         if self.alignment.generation is Generation.KERAS_3:
             return _as_stored(stored, with_optimizer(self.spec, self.optimizer).optimizer)
+        # Arrays are found by the labels of their weights, which have to be unique for that.
         if len({aligned.place.label for aligned in self.alignment.aligned}) < len(self.alignment.aligned):
             raise StateNotConvertible("some weights have the same name, and nothing says which state belongs to which")
+        # Many files do not say which weights were trained: likely lists are tried, and the first that fits is taken.
         errors = list[StateNotConvertible]()
         listed = candidates(self.checkpoint, self.alignment, self.rewritten, self.own, stored)
-        variables = next(filter(None, (self.tried(sources, stored, errors) for sources in listed)), None)
+        variables = next(filter(None, (self.variables_or_error(sources, stored, errors) for sources in listed)), None)
         if variables is None:
             raise errors[-1]
         return variables
 
-    def tried(
+    def variables_or_error(
         self, sources: Sequence[Source], stored: Sequence[Weight], errors: list[StateNotConvertible]
     ) -> dict[str, Weight]:
         """The variables if the stored arrays fit these weights; none if not, with the reason added to `errors`."""
         try:
-            return self.of(sources, stored)
+            return self.variables(sources, stored)
         except StateNotConvertible as error:
             errors.append(error)
             return {}
 
-    def of(self, sources: Sequence[Source], stored: Sequence[Weight]) -> dict[str, Weight]:
+    def variables(self, sources: Sequence[Source], stored: Sequence[Weight]) -> dict[str, Weight]:
         """The variables if the stored arrays fit these weights in their order. Raises StateNotConvertible."""
         _refuse_changed(sources, self.rewritten)
         stored_state = stored_state_of(stored, [source.weight.shape for source in sources], inside(self.optimizer))
-        labels, notes = self.labels(sources, stored_state), Journal()
+        by_label = self.arrays_by_label(sources, stored_state)
+        notes = Journal()  # of this list alone: the losses of one that does not fit are none
         steps = stored_state.steps(inside(self.optimizer), notes)
         paths = frozenset(self.alignment.by_path())
         scale = tensorflow_state.loss_scale(self.checkpoint, paths)
@@ -206,13 +211,13 @@ class _Conversion(NamedTuple):
         product = tensorflow_state.momenta_product(self.checkpoint, paths)
         if product is None:
             product = stored_state.product(self.checkpoint)
-        else:
+        else:  # TensorFlow stored what the settings announced as computed
             self.journal.losses[:] = [loss for loss in self.journal.losses if loss.what != COMPUTED_PRODUCT]
         numbers = Numbers(self.optimizer, steps, product, stored_state.rate(), scale, good_steps)
         variables, begun = dict[str, Weight](), list[str]()
-        for slot in self.wanted(sources):
+        for slot in self.expected_slots(sources):
             name = _name(slot)
-            weight = labels.get(name.removeprefix(INNER)) or numbers.weight(name) or _unused(slot)
+            weight = by_label.get(name.removeprefix(INNER)) or numbers.weight(name) or _unused(slot)
             if weight is None and _begins_late(stored):
                 weight = _constant(slot, inside(self.optimizer))
                 begun.append(slot.name)
@@ -224,21 +229,21 @@ class _Conversion(NamedTuple):
             self.journal.edit(BEGIN_LATE, WHERE, f"{len(begun)} variables")
         return variables
 
-    def labels(self, sources: Sequence[Source], stored_state: StoredState) -> dict[str, Weight]:
-        """The arrays by the labels of their weights and their kinds."""
+    def arrays_by_label(self, sources: Sequence[Source], stored_state: StoredState) -> dict[str, Weight]:
+        """The arrays by the labels of their weights and their kinds, such as `dense/kernel/momentum`."""
         numbered = {id(source.part): at for at, source in enumerate(sources) if source.part is not None}
-        labels = dict[str, Weight]()
+        arrays = dict[str, Weight]()
         for kind in {kind for kind, _ in stored_state.arrays}:
             for at, source in enumerate(sources):
-                if source.aligned is None:
+                if source.aligned is None:  # a weight of a class of the user's own, which no slot of the model takes
                     weight = stored_state.arrays.get((kind, at))
                 else:
                     weight = _joined(source.aligned, kind, stored_state.arrays, numbered, self.reversed_kernels)
                 if weight is not None:
-                    labels[f"{source.label}/{kind}"] = replace(weight, section=Section.OPTIMIZER)
-        return labels
+                    arrays[f"{source.label}/{kind}"] = replace(weight, section=Section.OPTIMIZER)
+        return arrays
 
-    def wanted(self, sources: Sequence[Source]) -> Sequence[SpecSlot]:
+    def expected_slots(self, sources: Sequence[Source]) -> Sequence[SpecSlot]:
         """The variables of the new optimizer, if these weights of the user's own layers are trained."""
         left = {source.slot.label for source in self.own} - {source.label for source in sources}
         slots = tuple(slot for slot in self.spec.slots if slot.label not in left)
@@ -297,6 +302,8 @@ def _joined(
     if len(present) != len(aligned.stored):
         return None
     parts = tuple(Stored(weight, part.slot) for weight, part in zip(present, aligned.stored, strict=True))
+    # An array of another shape than its weight, such as a factor of Adafactor, cannot be turned or joined as the weight
+    # is: it is right only where the weight is taken as it is stored.
     if any(new_part.weight.shape != part.weight.shape for new_part, part in zip(parts, aligned.stored, strict=True)):
         is_unchanged = weight_of(aligned, reversed_kernels) is aligned.stored[0].weight
         return replace(present[0], section=Section.OPTIMIZER) if is_unchanged else None

@@ -9,8 +9,8 @@ quantized or clustered weights have no equivalent in Keras 3.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.alignment.alignment import is_scope_of, scopes_of
 from ckpttool.checkpoint import Checkpoint, Section, Values, Weight
@@ -162,7 +162,8 @@ def _masked(weight: Weight, mask: Weight) -> Weight:
     return replace(weight, big_endian=False, values=_Masked(weight, mask))
 
 
-class _Masked(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Masked:
     """The values of a weight multiplied by those of a mask, in memory."""
 
     weight: Weight

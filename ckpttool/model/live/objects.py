@@ -92,7 +92,7 @@ def _walked(model: Any) -> list[_SavedObject]:
 def _visit(saved: dict[int, _SavedObject], saveable: Any, path: str, holder: _SavedObject | None) -> None:
     """Note an object and all that is behind it, or one more path to an object that was there before."""
     seen = saved.get(id(saveable))
-    if seen is None:
+    if seen is None:  # noted before its children are visited, which may lead back to it
         seen = saved[id(saveable)] = _SavedObject(saveable, path, holder)
         for at, child in _children_of(saveable):
             _visit(saved, child, join_path(path, at), seen if _has_state(saveable) else holder)
@@ -121,6 +121,7 @@ def _saveables(path: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any
         yield path, value
     elif isinstance(value, list | dict | tuple) and id(value) not in seen:
         seen.add(id(value))
+        # Keras numbers the members of a container class by class: `dense`, `dense_1`, `dropout`.
         used = Counter[str]()
         for member in list(value.values()) if isinstance(value, dict) else value:
             name = snake_case(type(member).__name__) if isinstance(member, KerasSaveable) else "container"
@@ -164,6 +165,7 @@ class _Tree:
 
     def part(self) -> Part:
         """The model as a part; its layers in their order, then what else it holds."""
+        # Reversed, so that a layer that is listed twice has the number of its first place.
         listed = {id(layer): at for at, layer in reversed(list(enumerate(self._model.layers)))}
         tops = sorted(self._children(self._model, True), key=lambda top: listed.get(id(top.object), len(listed)))
         names = _distinct_names([top.object.name for top in tops])
@@ -178,28 +180,33 @@ class _Tree:
         """An object with all below it, `path` being where it is below its top layer."""
         saveable, saved = node.object, self._saved.get(id(node.object))
         written = _written(saveable, _variables(saveable))
+        slots = tuple(_slots(saveable, path, owners, written or {}))
         return Part(
-            type(saveable).__name__,
-            name,
-            slots := tuple(_slots(saveable, path, owners, written or {})),
-            tuple(
-                (kid.at, self._part(kid, join_path(path, kid.at), owners, _name(kid.object))) for kid in node.children
+            class_name=type(saveable).__name__,
+            name=name,
+            slots=slots,
+            children=tuple(
+                (child.at, self._part(child, join_path(path, child.at), owners, _name(child.object)))
+                for child in node.children
             ),
-            written is not None,
-            bool(getattr(saveable, "trainable", True)),
-            _write_order(slots, [owners[key][1] for key in written or ()]),
-            isinstance(saveable, _keras().Model),
-            node.placed,
-            node.tracked,
-            tuple(saved.aliases) if saved and node.placed else (),
-            _is_optimizer(saveable),
+            known=written is not None,
+            trainable=bool(getattr(saveable, "trainable", True)),
+            write_order=_write_order(slots, [owners[key][1] for key in written or ()]),
+            is_model=isinstance(saveable, _keras().Model),
+            placed=node.placed,
+            tracked=node.tracked,
+            aliases=tuple(saved.aliases) if saved and node.placed else (),
+            is_optimizer=_is_optimizer(saveable),
             assets=_keeps_files(saveable),
         )
 
     def _children(self, saveable: Any, placed: bool) -> Iterator[_Node]:
+        """The objects that an object tracks, then those that Keras saves with it without tracking them. What is not
+        `placed` itself has no path for them."""
         owned = {id(owner.object): owner for owner in self._owned.get(id(saveable), ())} if placed else {}
         for number, layer in enumerate(getattr(saveable, "_layers", ())):
             at = owned.pop(id(layer), None)
+            # A layer that is saved at another place has a number in brackets here, which is the path of nothing.
             yield self._node(layer, f"({number})" if at is None else self._path(at), at is not None, True)
         for owner in owned.values():
             yield self._node(owner.object, self._path(owner), True, False)
@@ -272,14 +279,14 @@ def _slots(saveable: Any, path: str, owners: _Owners, written: Mapping[int, str]
         owner, name = owners[id(variable)]
         stored = written.get(id(variable), "")
         yield Slot(
-            name,
-            tuple(variable.shape),
-            variable.dtype,
-            bool(variable.trainable),
-            bool(stored),
-            id(variable) in created_trainable and not variable.trainable,
-            "" if owner == path else posixpath.relpath(f"/{owner}", f"/{path}"),
-            stored if stored != variable.dtype else "",
+            name=name,
+            shape=tuple(variable.shape),
+            dtype=variable.dtype,
+            trainable=bool(variable.trainable),
+            stored=bool(stored),
+            frozen=id(variable) in created_trainable and not variable.trainable,
+            borrowed="" if owner == path else posixpath.relpath(f"/{owner}", f"/{path}"),
+            stored_dtype=stored if stored != variable.dtype else "",
         )
 
 
@@ -300,6 +307,8 @@ def _written(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
         return {id(variable): variable.dtype for variable in variables}
     if not load.__module__.startswith("keras."):
         return None
+    # A layer of Keras that loads in a way of its own, such as Dense, is asked for what it saves. An own class
+    # that saves other variables than it lists, but loads as Keras does, would not read its file.
     dtypes = _as_saved(saveable, variables)
     is_of_keras = type(saveable).__module__.startswith("keras.")
     return dtypes if is_of_keras or list(dtypes or ()) == [id(variable) for variable in variables] else None
@@ -324,5 +333,6 @@ def _as_saved(saveable: Any, variables: Sequence[Any]) -> dict[int, str] | None:
 def _source(value: Any, variables: Sequence[Any]) -> Any:
     """The variable that was written: itself, or merged with others into a value of its shape."""
     same = (variable for variable in variables if variable is value)
+    # A layer with LoRA saves the sum of its kernel and the product of its factors in the place of the kernel.
     merged = (variable for variable in variables if tuple(variable.shape) == tuple(value.shape))
     return next(itertools.chain(same, merged), None)
