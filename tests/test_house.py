@@ -359,8 +359,13 @@ VAGUE = frozenset("said given what those it one much thing things".split())
 """Words that are no name by themselves."""
 DIALECT = frozenset("gone is_gone today todays whose as_it_is kerass".split())
 """Words of a private dialect: a layer is removed, a name is that of Keras 3, a file is unchanged."""
-PLAIN = ("ckpttool/", "tests/callbacks/", "tests/checks/", "tests/test_manifest.py")
+PLAIN = (
+    "ckpttool/", "tests/callbacks/", "tests/checks/", "tests/conversion/", "tests/formats/", "tests/model/",
+    "tests/test_manifest.py",
+)  # fmt: skip
 """The rooms that are free of both; a room of the tests that is rewritten joins them."""
+UNNAMED = ("tests/callbacks/", "tests/checks/", "tests/test_manifest.py")
+"""The rooms whose names are plain and whose docstrings are not rewritten yet."""
 PUBLIC = {
     ("ckpttool/comparison/expectations.py", "found"),
     ("ckpttool/comparison/result.py", "what"),
@@ -434,11 +439,11 @@ def test_names_say_what_they_name() -> None:
 
 
 def test_docstrings_name_their_subject() -> None:
-    """A docstring of the package begins with the thing or the act: "The dtype of a tensor", not "What it is of"."""
+    """A docstring of a finished room begins with the thing or the act: "The dtype of a tensor", not "What it is of"."""
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    documented = [(name, node) for name, path in plain_files().items()
-                  if name.startswith("ckpttool/") for node in nodes(path) if isinstance(node, kinds)]  # fmt: skip
+    files = {name: path for name, path in plain_files().items() if not name.startswith(UNNAMED)}
+    documented = [(name, node) for name, path in files.items() for node in nodes(path) if isinstance(node, kinds)]
     texts = [(name, ast.get_docstring(node) or "") for name, node in documented]
-    assert len(texts) > 3_000
+    assert len(texts) > 5_000
     wrong = [(name, text.splitlines()[0]) for name, text in texts if NO_SUBJECT.match(text)]
     assert wrong == []

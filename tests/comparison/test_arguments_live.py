@@ -158,7 +158,7 @@ def test_names_and_objects(kind: str) -> None:
     """An object that is as its class makes it is the same as its name, whichever of the names; and nothing else is."""
     module = getattr(keras, kind)
     for name, cls in live_defaults.classes_of(kind).items():
-        given = live_defaults.given(cls)
+        given = live_defaults.required_arguments(cls)
         saved = json.loads(json.dumps(module.serialize(cls(**given))))
         if not given:
             assert not list(differences("x", kind, saved, name, Sides()))

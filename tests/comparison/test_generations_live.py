@@ -23,7 +23,7 @@ from tests.comparison.configured import Configs, both_ways
 from tests.corpus import CORPUS, needs_corpus
 from tests.live import keras as live_keras
 from tests.model.generations.cases import ALL, Case
-from tests.model.generations.test_live import called, can_be_made, lost
+from tests.model.generations.test_live import called, can_be_built, lost
 from tests.samples import FIXTURES
 
 keras: Any = live_keras()
@@ -51,7 +51,7 @@ def around(entry: Any, key: str) -> Any:
     return {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if can_be_made(case)], ids=str)
+@pytest.mark.parametrize("case", [case for case in ALL if can_be_built(case)], ids=str)
 def test_layers(case: Case) -> None:
     """A layer of old Keras is the one that Keras 3 makes of it."""
     entry = normalized(case.entry, case.generation)

@@ -1,4 +1,4 @@
-"""How near a converted file comes to what old Keras predicted, as live Keras 3 sees it.
+"""The distance of a converted file's predictions from those of old Keras, measured by live Keras 3.
 
 As a process, `python -m tests.conversion.judge`, it reads jobs and writes verdicts, one JSON object a line.
 """

@@ -27,8 +27,8 @@ class Draw:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
 
-    def one(self, *choices: Any) -> Any:
-        """One of the choices."""
+    def pick(self, *choices: Any) -> Any:
+        """A choice at random."""
         return choices[int(self.rng.integers(len(choices)))]
 
     def often(self, share: float) -> bool:
@@ -54,29 +54,29 @@ def with_weights(d: Draw, *, bias: bool = True) -> dict[str, Any]:
     arguments: dict[str, Any] = {"use_bias": d.often(0.8)} if bias else {}
     init, reg, limit = keras.initializers, keras.regularizers, keras.constraints
     if d.often(0.25):
-        arguments["kernel_initializer"] = d.one(
+        arguments["kernel_initializer"] = d.pick(
             *("he_normal", "lecun_uniform", "glorot_normal", "random_normal", "truncated_normal", "ones"),
             *(init.VarianceScaling(2.0, "fan_out", "uniform"), init.RandomUniform(-0.1, 0.1, seed=3)),
             *(init.Constant(0.3), init.TruncatedNormal(0.0, 0.2), init.RandomNormal(stddev=0.01), init.HeUniform(4)),
         )
     if d.often(0.2):
-        arguments["kernel_regularizer"] = d.one("l1", "l2", "l1_l2", reg.L1L2(0.01, 0.02), reg.L2(0.1), reg.L1(0.1))
+        arguments["kernel_regularizer"] = d.pick("l1", "l2", "l1_l2", reg.L1L2(0.01, 0.02), reg.L2(0.1), reg.L1(0.1))
     if d.often(0.2):
-        arguments["kernel_constraint"] = d.one(
+        arguments["kernel_constraint"] = d.pick(
             "max_norm", "unit_norm", limit.MinMaxNorm(0.1, 2.0), limit.MaxNorm(9.0, [0])
         )
     if bias and d.often(0.1):
-        arguments["bias_regularizer"] = d.one("l2", reg.L2(0.3))
-        arguments["bias_initializer"] = d.one("ones", init.Constant(0.2))
+        arguments["bias_regularizer"] = d.pick("l2", reg.L2(0.3))
+        arguments["bias_initializer"] = d.pick("ones", init.Constant(0.2))
     if d.often(0.1):
-        arguments["activity_regularizer"] = d.one("l2", reg.L1(0.01))
+        arguments["activity_regularizer"] = d.pick("l2", reg.L1(0.01))
     return arguments
 
 
 def activation(d: Draw) -> dict[str, Any]:
     """An activation by its name or as an object, or none."""
-    name = d.one(None, *SAFE)
-    return {"activation": d.one(name, getattr(keras.activations, name)) if name else None}
+    name = d.pick(None, *SAFE)
+    return {"activation": d.pick(name, getattr(keras.activations, name)) if name else None}
 
 
 def renamed(**arguments: Any) -> dict[str, Any]:
@@ -85,27 +85,27 @@ def renamed(**arguments: Any) -> dict[str, Any]:
 
 
 def single(make: Callable[[Draw, tuple[Any, ...]], Any]) -> Apply:
-    """What calls the layer that is made for a shape."""
+    """A function that makes a layer for a shape and calls it."""
     return lambda d, x: make(d, shape(x))(x)
 
 
 def plain(class_name: str, **choices: Any) -> Apply:
-    """What calls a layer of this class with one of the values for each argument."""
-    return lambda d, x: getattr(L, class_name)(**{key: d.one(*values) for key, values in choices.items()})(x)
+    """A function that calls a layer of this class with one of the values for each argument."""
+    return lambda d, x: getattr(L, class_name)(**{key: d.pick(*values) for key, values in choices.items()})(x)
 
 
 def window(d: Draw, rank: int, high: int = 3) -> Any:
     """A size for each axis, or one number for all."""
-    return d.one(d.size(1, high), tuple(d.size(1, high) for _ in range(rank)))
+    return d.pick(d.size(1, high), tuple(d.size(1, high) for _ in range(rank)))
 
 
 def conv(rank: int) -> Apply:
     """A convolution."""
 
     def build(d: Draw, of: tuple[Any, ...]) -> Any:
-        more = {"strides": d.one(1, 2)} if d.often(0.5) else {"dilation_rate": d.one(1, 2)}
-        groups = d.one(1, 2) if of[-1] % 2 == 0 and rank < 3 else 1
-        padding = d.one("valid", "same", *(("causal",) if rank == 1 else ()))
+        more = {"strides": d.pick(1, 2)} if d.often(0.5) else {"dilation_rate": d.pick(1, 2)}
+        groups = d.pick(1, 2) if of[-1] % 2 == 0 and rank < 3 else 1
+        padding = d.pick("valid", "same", *(("causal",) if rank == 1 else ()))
         arguments = {**with_weights(d), **activation(d), **more, "groups": groups, "padding": padding}
         return getattr(L, f"Conv{rank}D")(2 * d.size(1, 2), window(d, rank), **arguments)
 
@@ -116,11 +116,11 @@ def conv_transpose(rank: int) -> Apply:
     """A transposed convolution."""
 
     def build(d: Draw, of: tuple[Any, ...]) -> Any:
-        strides = d.one(1, 2)
-        arguments = {**with_weights(d), **activation(d), "strides": strides, "padding": d.one("valid", "same")}
+        strides = d.pick(1, 2)
+        arguments = {**with_weights(d), **activation(d), "strides": strides, "padding": d.pick("valid", "same")}
         if strides == 2 and d.often(0.3):
-            arguments["output_padding"] = d.one(1, 0)
-        return getattr(L, f"Conv{rank}DTranspose")(d.size(), d.one(2, 3), **arguments)
+            arguments["output_padding"] = d.pick(1, 0)
+        return getattr(L, f"Conv{rank}DTranspose")(d.size(), d.pick(2, 3), **arguments)
 
     return single(build)
 
@@ -130,8 +130,8 @@ def depthwise(rank: int) -> Apply:
 
     def build(d: Draw, of: tuple[Any, ...]) -> Any:
         arguments = {**activation(d), **renamed(**with_weights(d))}
-        arguments |= {"strides": d.one(1, 2)} if d.often(0.5) else {"dilation_rate": d.one(1, 2)}
-        more = {"depth_multiplier": d.one(1, 2), "padding": d.one("valid", "same")}
+        arguments |= {"strides": d.pick(1, 2)} if d.often(0.5) else {"dilation_rate": d.pick(1, 2)}
+        more = {"depth_multiplier": d.pick(1, 2), "padding": d.pick("valid", "same")}
         return getattr(L, f"DepthwiseConv{rank}D")(window(d, 1), **arguments, **more)
 
     return single(build)
@@ -141,23 +141,23 @@ def separable(rank: int) -> Apply:
     """A separable convolution."""
 
     def build(d: Draw, of: tuple[Any, ...]) -> Any:
-        arguments = {**activation(d), **renamed(**with_weights(d)), "depth_multiplier": d.one(1, 2)}
-        return getattr(L, f"SeparableConv{rank}D")(d.size(), window(d, 1), padding=d.one("valid", "same"), **arguments)
+        arguments = {**activation(d), **renamed(**with_weights(d)), "depth_multiplier": d.pick(1, 2)}
+        return getattr(L, f"SeparableConv{rank}D")(d.size(), window(d, 1), padding=d.pick("valid", "same"), **arguments)
 
     return single(build)
 
 
 def local(rank: int) -> Apply:
     """A convolution with weights of their own at each place."""
-    return single(lambda d, of: getattr(L, f"LocallyConnected{rank}D")(2, 2, implementation=d.one(1, 2, 3)))
+    return single(lambda d, of: getattr(L, f"LocallyConnected{rank}D")(2, 2, implementation=d.pick(1, 2, 3)))
 
 
 def pooling(rank: int, kind: str) -> Apply:
     """Pooling."""
 
     def build(d: Draw, of: tuple[Any, ...]) -> Any:
-        arguments = {"strides": d.one(None, 1, 2), "padding": d.one("valid", "same")}
-        return getattr(L, f"{kind}Pooling{rank}D")(d.one(2, 3) if rank == 1 else window(d, rank), **arguments)
+        arguments = {"strides": d.pick(None, 1, 2), "padding": d.pick("valid", "same")}
+        return getattr(L, f"{kind}Pooling{rank}D")(d.pick(2, 3) if rank == 1 else window(d, rank), **arguments)
 
     return single(build)
 
@@ -166,11 +166,11 @@ def conv_lstm(rank: int) -> Apply:
     """A convolutional LSTM."""
 
     def build(d: Draw, of: tuple[Any, ...]) -> Any:
-        arguments = {"padding": d.one("valid", "same"), "return_sequences": d.often(0.4), "use_bias": d.often(0.7)}
-        arguments |= {"activation": d.one("tanh", "relu"), "go_backwards": d.often(0.3)}
+        arguments = {"padding": d.pick("valid", "same"), "return_sequences": d.often(0.4), "use_bias": d.often(0.7)}
+        arguments |= {"activation": d.pick("tanh", "relu"), "go_backwards": d.often(0.3)}
         arguments |= {
-            "recurrent_activation": d.one("hard_sigmoid", "hard_sigmoid", "sigmoid"),
-            "dropout": d.one(0, 0.2),
+            "recurrent_activation": d.pick("hard_sigmoid", "hard_sigmoid", "sigmoid"),
+            "dropout": d.pick(0, 0.2),
         }
         return getattr(L, f"ConvLSTM{rank}D")(d.size(2, 3), 2, **arguments)
 
@@ -179,15 +179,15 @@ def conv_lstm(rank: int) -> Apply:
 
 def recurrent(d: Draw, name: str) -> dict[str, Any]:
     """Arguments of a recurrent layer or cell."""
-    arguments = {"activation": d.one("tanh", "tanh", "relu", "softsign"), "use_bias": d.often(0.8)}
+    arguments = {"activation": d.pick("tanh", "tanh", "relu", "softsign"), "use_bias": d.often(0.8)}
     if name != "SimpleRNN":
-        arguments["recurrent_activation"] = d.one("sigmoid", "sigmoid", "hard_sigmoid", "tanh")
+        arguments["recurrent_activation"] = d.pick("sigmoid", "sigmoid", "hard_sigmoid", "tanh")
     if name == "SimpleRNN" and d.often(0.3):
         arguments["activation"] = "hard_sigmoid"
     if name == "GRU":
         arguments["reset_after"] = d.often(0.5)
     if d.often(0.2):
-        arguments |= {"dropout": 0.2, "recurrent_dropout": d.one(0.0, 0.1)}
+        arguments |= {"dropout": 0.2, "recurrent_dropout": d.pick(0.0, 0.1)}
     if name == "LSTM" and d.often(0.3):
         arguments["unit_forget_bias"] = False
     if d.often(0.2):
@@ -229,30 +229,30 @@ def cell(name: str) -> Apply:
 
 def stacked(d: Draw, of: tuple[Any, ...]) -> Any:
     """Stacked cells in an RNN, as a list or an object."""
-    cells = [cell_of(d, d.one("LSTM", "GRU", "SimpleRNN")) for _ in range(d.size(2, 3))]
-    return L.RNN(d.one(cells, L.StackedRNNCells(cells)), return_sequences=d.often(0.4))
+    cells = [cell_of(d, d.pick("LSTM", "GRU", "SimpleRNN")) for _ in range(d.size(2, 3))]
+    return L.RNN(d.pick(cells, L.StackedRNNCells(cells)), return_sequences=d.often(0.4))
 
 
 def bidirectional(d: Draw, of: tuple[Any, ...]) -> Any:
     """Bidirectional, some with a backward layer of their own."""
-    name, same = d.one("LSTM", "GRU", "SimpleRNN"), d.often(0.5)
+    name, same = d.pick("LSTM", "GRU", "SimpleRNN"), d.often(0.5)
     sequences = {"return_sequences": d.often(0.5)}
     if d.often(0.2):
         forward = getattr(L, name)(3, **recurrent(d, name), **sequences)
         back = L.GRU(3, go_backwards=True, **recurrent(d, "GRU"), **sequences)
-        return L.Bidirectional(forward, backward_layer=back, merge_mode=d.one("concat", "sum"))
+        return L.Bidirectional(forward, backward_layer=back, merge_mode=d.pick("concat", "sum"))
     if d.often(0.15):
         return L.Bidirectional(L.RNN(cell_of(d, name), **sequences), merge_mode="ave")
     layer = getattr(L, name)(3, **recurrent(d, name), **sequences, go_backwards=same and d.often(0.3))
-    return L.Bidirectional(layer, merge_mode=d.one("concat", "sum", "mul", "ave"))
+    return L.Bidirectional(layer, merge_mode=d.pick("concat", "sum", "mul", "ave"))
 
 
 def time_distributed(d: Draw, x: Any) -> Any:
     """A layer or a model at every step."""
     if len(shape(x)) == 2:
         block = keras.Sequential([L.Dense(3, activation="relu"), L.BatchNormalization()])
-        return L.TimeDistributed(d.one(L.Dense(d.size()), L.BatchNormalization(), block))(x)
-    inner = d.one(
+        return L.TimeDistributed(d.pick(L.Dense(d.size()), L.BatchNormalization(), block))(x)
+    inner = d.pick(
         L.Conv2D(d.size(), 2), L.Flatten(), L.GlobalAveragePooling2D(), L.MaxPooling2D(2), L.LayerNormalization()
     )
     return L.TimeDistributed(inner)(x)
@@ -260,33 +260,33 @@ def time_distributed(d: Draw, x: Any) -> Any:
 
 def batch_normalization(d: Draw, of: tuple[Any, ...]) -> Any:
     """Batch normalization over one or more axes."""
-    axis = d.one(-1, -1, len(of), *((1,) if len(of) > 1 else ()))
+    axis = d.pick(-1, -1, len(of), *((1,) if len(of) > 1 else ()))
     arguments = {
         "scale": d.often(0.8),
         "center": d.often(0.8),
-        "epsilon": d.one(1e-3, 1e-5),
-        "momentum": d.one(0.99, 0.9),
+        "epsilon": d.pick(1e-3, 1e-5),
+        "momentum": d.pick(0.99, 0.9),
     }
     return L.BatchNormalization(axis=axis, **arguments, **({"synchronized": True} if d.often(0.1) else {}))
 
 
 def layer_normalization(d: Draw, of: tuple[Any, ...]) -> Any:
     """Layer normalization over one axis or the last ones."""
-    axis = d.one(-1, -1, len(of), *(([-2, -1], [len(of) - 1, len(of)]) if len(of) > 1 else ()))
-    return L.LayerNormalization(axis=axis, epsilon=d.one(1e-3, 1e-6), scale=d.often(0.8), center=d.often(0.8))
+    axis = d.pick(-1, -1, len(of), *(([-2, -1], [len(of) - 1, len(of)]) if len(of) > 1 else ()))
+    return L.LayerNormalization(axis=axis, epsilon=d.pick(1e-3, 1e-6), scale=d.often(0.8), center=d.often(0.8))
 
 
 def group_normalization(d: Draw, of: tuple[Any, ...]) -> Any:
     """Group normalization."""
-    groups = d.one(-1, 1, *(number for number in (2, 3) if of[-1] % number == 0))
-    return L.GroupNormalization(groups, scale=d.often(0.8), center=d.often(0.8), epsilon=d.one(1e-3, 1e-2))
+    groups = d.pick(-1, 1, *(number for number in (2, 3) if of[-1] % number == 0))
+    return L.GroupNormalization(groups, scale=d.often(0.8), center=d.often(0.8), epsilon=d.pick(1e-3, 1e-2))
 
 
 def normalization(d: Draw, of: tuple[Any, ...]) -> Any:
     """Features brought to mean 0 and variance 1, with statistics that were learned or given."""
     if d.often(0.3):
         return L.Normalization(mean=d.real(-1, 1), variance=d.real(0.5, 2), invert=d.often(0.3))
-    layer = L.Normalization(axis=d.one(-1, None, -1), invert=d.often(0.2))
+    layer = L.Normalization(axis=d.pick(-1, None, -1), invert=d.often(0.2))
     layer.adapt(d.rng.normal(0.5, 2.0, (16, *of)).astype("float32"))
     return layer
 
@@ -294,22 +294,22 @@ def normalization(d: Draw, of: tuple[Any, ...]) -> Any:
 def spectral(d: Draw, of: tuple[Any, ...]) -> Any:
     """Spectral normalization."""
     inner = L.Conv2D(3, 2) if len(of) == 3 and d.often(0.7) else L.Dense(d.size())
-    return L.SpectralNormalization(inner, power_iterations=d.one(1, 2))
+    return L.SpectralNormalization(inner, power_iterations=d.pick(1, 2))
 
 
 def prelu(d: Draw, of: tuple[Any, ...]) -> Any:
     """PReLU with shared axes."""
-    return L.PReLU(shared_axes=d.one(None, [1], [1, 2]) if len(of) > 1 else None)
+    return L.PReLU(shared_axes=d.pick(None, [1], [1, 2]) if len(of) > 1 else None)
 
 
 def relu(d: Draw, of: tuple[Any, ...]) -> Any:
     """ReLU with all it can do."""
-    return L.ReLU(d.one(None, 1.5, 6.0), negative_slope=d.one(0.0, 0.1), threshold=d.one(0.0, 0.3))
+    return L.ReLU(d.pick(None, 1.5, 6.0), negative_slope=d.pick(0.0, 0.1), threshold=d.pick(0.0, 0.3))
 
 
 def einsum_dense(d: Draw, of: tuple[Any, ...]) -> Any:
     """EinsumDense."""
-    bias = {"bias_axes": d.one(None, "d")}
+    bias = {"bias_axes": d.pick(None, "d")}
     if len(of) == 1:
         return L.EinsumDense("ab,bd->ad", output_shape=d.size(), **bias, **activation(d))
     return L.EinsumDense("abc,cd->abd", output_shape=(None, d.size()), **bias, **activation(d))
@@ -319,9 +319,9 @@ def merged(class_name: str) -> Apply:
     """A layer that merges tensors of one shape."""
 
     def applied(d: Draw, x: Any) -> Any:
-        others = [L.Dense(shape(x)[-1], activation=d.one(None, "tanh"))(x)]
+        others = [L.Dense(shape(x)[-1], activation=d.pick(None, "tanh"))(x)]
         others += [L.Activation("sigmoid")(x)] if class_name != "Subtract" and d.often(0.4) else []
-        arguments = {"axis": d.one(-1, 1, len(shape(x)))} if class_name == "Concatenate" else {}
+        arguments = {"axis": d.pick(-1, 1, len(shape(x)))} if class_name == "Concatenate" else {}
         return getattr(L, class_name)(**arguments)([x, *others])
 
     return applied
@@ -330,7 +330,7 @@ def merged(class_name: str) -> Apply:
 def dot(d: Draw, x: Any) -> Any:
     """Dot of two tensors."""
     other = L.Dense(shape(x)[-1])(x)
-    axes = d.one(-1, 2, (2, 2), 1) if len(shape(x)) == 2 else 1
+    axes = d.pick(-1, 2, (2, 2), 1) if len(shape(x)) == 2 else 1
     return L.Dot(axes=axes, normalize=d.often(0.4))([x, other])
 
 
@@ -339,11 +339,11 @@ def attention(class_name: str) -> Apply:
 
     def applied(d: Draw, x: Any) -> Any:
         value = L.Dense(shape(x)[-1])(x)
-        arguments: dict[str, Any] = {"use_scale": d.often(0.5), "dropout": d.one(0.0, 0.1)}
+        arguments: dict[str, Any] = {"use_scale": d.often(0.5), "dropout": d.pick(0.0, 0.1)}
         if class_name == "Attention":
-            arguments["score_mode"] = d.one("dot", "dot", "concat")
+            arguments["score_mode"] = d.pick("dot", "dot", "concat")
         call = {"use_causal_mask": True} if d.often(0.3) else {}
-        inputs = d.one([x, value], [x, value, L.Activation("tanh")(value)])
+        inputs = d.pick([x, value], [x, value, L.Activation("tanh")(value)])
         return getattr(L, class_name)(**arguments)(inputs, **call)
 
     return applied
@@ -351,8 +351,8 @@ def attention(class_name: str) -> Apply:
 
 def multi_head(d: Draw, x: Any) -> Any:
     """Multi-head attention."""
-    value = d.one(x, L.Dense(3)(x))
-    arguments: dict[str, Any] = {"use_bias": d.often(0.8), "value_dim": d.one(None, 2), "dropout": d.one(0.0, 0.1)}
+    value = d.pick(x, L.Dense(3)(x))
+    arguments: dict[str, Any] = {"use_bias": d.often(0.8), "value_dim": d.pick(None, 2), "dropout": d.pick(0.0, 0.1)}
     if d.often(0.3):
         arguments["output_shape"] = d.size()
     if d.often(0.2):
@@ -365,31 +365,31 @@ def multi_head(d: Draw, x: Any) -> Any:
 
 def masked(d: Draw, x: Any) -> Any:
     """Masking before what takes its mask."""
-    x = L.Masking(d.one(0.0, 0.5))(x)
+    x = L.Masking(d.pick(0.0, 0.5))(x)
     if d.often(0.2):
         return L.TimeDistributed(L.Dense(3))(L.LSTM(3, return_sequences=True)(x))
     if d.often(0.2):
         return L.GlobalAveragePooling1D()(x)
     if d.often(0.2):
         return L.Bidirectional(L.LSTM(2, return_sequences=d.often(0.5)))(x)
-    return d.one(L.LSTM, L.GRU, L.SimpleRNN)(3, return_sequences=d.often(0.4))(x)
+    return d.pick(L.LSTM, L.GRU, L.SimpleRNN)(3, return_sequences=d.often(0.4))(x)
 
 
 def embedding(d: Draw, x: Any) -> Any:
     """An embedding of tokens, some with a mask that a recurrent layer takes."""
     zero = d.often(0.5)
     y = L.Embedding(12, d.size(), mask_zero=zero, **({"input_length": shape(x)[0]} if d.often(0.5) else {}))(x)
-    return d.one(L.LSTM, L.GRU)(3, return_sequences=d.often(0.5))(y) if zero and d.often(0.7) else y
+    return d.pick(L.LSTM, L.GRU)(3, return_sequences=d.often(0.5))(y) if zero and d.often(0.7) else y
 
 
 def encoding(d: Draw, x: Any) -> Any:
     """Tokens as vectors of zeros and ones, or counts."""
-    return L.CategoryEncoding(12, output_mode=d.one("multi_hot", "count"))(x)
+    return L.CategoryEncoding(12, output_mode=d.pick("multi_hot", "count"))(x)
 
 
 def hashing(d: Draw, x: Any) -> Any:
     """Tokens hashed."""
-    return L.Embedding(7, 3)(L.Hashing(7, **d.one({}, {"salt": 133}, {"salt": [5, 7]}, {"mask_value": 0}))(x))
+    return L.Embedding(7, 3)(L.Hashing(7, **d.pick({}, {"salt": 133}, {"salt": [5, 7]}, {"mask_value": 0}))(x))
 
 
 def crossing(d: Draw, x: Any) -> Any:
@@ -399,8 +399,8 @@ def crossing(d: Draw, x: Any) -> Any:
 
 def integer_lookup(d: Draw, x: Any) -> Any:
     """Tokens looked up in a vocabulary."""
-    arguments = {"num_oov_indices": d.one(0, 1, 2), "mask_token": d.one(None, 0)}
-    mode = d.one("int", "multi_hot", "count")
+    arguments = {"num_oov_indices": d.pick(0, 1, 2), "mask_token": d.pick(None, 0)}
+    mode = d.pick("int", "multi_hot", "count")
     arguments["num_oov_indices"] = max(arguments["num_oov_indices"], 1)
     y = L.IntegerLookup(vocabulary=[3, 1, 7, 5], output_mode=mode, **arguments)(x)
     return L.Embedding(8, 3)(y) if mode == "int" else y
@@ -409,9 +409,9 @@ def integer_lookup(d: Draw, x: Any) -> Any:
 def discretization(d: Draw, x: Any) -> Any:
     """Numbers sorted into bins."""
     if d.often(0.5):
-        layer = L.Discretization(bin_boundaries=[-1.0, 0.0, 0.5], output_mode=d.one("int", "multi_hot", "count"))
+        layer = L.Discretization(bin_boundaries=[-1.0, 0.0, 0.5], output_mode=d.pick("int", "multi_hot", "count"))
     else:
-        layer = L.Discretization(num_bins=4, epsilon=0.01, output_mode=d.one("int", "multi_hot"))
+        layer = L.Discretization(num_bins=4, epsilon=0.01, output_mode=d.pick("int", "multi_hot"))
         layer.adapt(d.rng.normal(size=(64, 1)).astype("float32"))
     y = layer(x)
     return L.Embedding(5, 3)(y) if layer.output_mode == "int" else y
@@ -419,8 +419,8 @@ def discretization(d: Draw, x: Any) -> Any:
 
 def string_lookup(d: Draw, x: Any) -> Any:
     """Words looked up in a vocabulary."""
-    arguments: dict[str, Any] = {"num_oov_indices": d.one(1, 2), "mask_token": d.one(None, "")}
-    mode = d.one("int", "multi_hot", "count", "tf_idf")
+    arguments: dict[str, Any] = {"num_oov_indices": d.pick(1, 2), "mask_token": d.pick(None, "")}
+    mode = d.pick("int", "multi_hot", "count", "tf_idf")
     weights = {"idf_weights": [0.5, 1.5, 0.25]} if mode == "tf_idf" else {}
     y = L.StringLookup(vocabulary=["red", "green", "blue"], output_mode=mode, **weights, **arguments)(x)
     return L.Embedding(7, 3)(y) if mode == "int" else y
@@ -428,10 +428,10 @@ def string_lookup(d: Draw, x: Any) -> Any:
 
 def text_vectorization(d: Draw, x: Any) -> Any:
     """Sentences as tokens."""
-    mode = d.one("int", "int", "multi_hot", "count", "tf_idf")
+    mode = d.pick("int", "int", "multi_hot", "count", "tf_idf")
     arguments: dict[str, Any] = {
-        "ngrams": d.one(None, 2),
-        "standardize": d.one("lower_and_strip_punctuation", "lower", None),
+        "ngrams": d.pick(None, 2),
+        "standardize": d.pick("lower_and_strip_punctuation", "lower", None),
     }
     arguments |= (
         {"output_sequence_length": 5} if mode == "int" else {"pad_to_max_tokens": d.often(0.5), "max_tokens": 20}
@@ -448,8 +448,8 @@ def text_vectorization(d: Draw, x: Any) -> Any:
 def random_fourier(d: Draw, of: tuple[Any, ...]) -> Any:
     """Random Fourier features."""
     arguments = {
-        "kernel_initializer": d.one("gaussian", "laplacian"),
-        "scale": d.one(None, 2.0),
+        "kernel_initializer": d.pick("gaussian", "laplacian"),
+        "scale": d.pick(None, 2.0),
         "trainable": d.often(0.5),
     }
     return L.experimental.RandomFourierFeatures(d.size(), **arguments)
@@ -457,13 +457,13 @@ def random_fourier(d: Draw, of: tuple[Any, ...]) -> Any:
 
 def resized(d: Draw, of: tuple[Any, ...]) -> Any:
     """Images in another size."""
-    how = d.one("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
+    how = d.pick("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
     return L.Resizing(d.size(3, 9), d.size(3, 9), interpolation=how, crop_to_aspect_ratio=d.often(0.3))
 
 
 def upsampling2d(d: Draw, of: tuple[Any, ...]) -> Any:
     """Images made larger."""
-    return L.UpSampling2D(d.one(2, (1, 2), (3, 2)), interpolation=d.one("nearest", "nearest", "bilinear", "bicubic"))
+    return L.UpSampling2D(d.pick(2, (1, 2), (3, 2)), interpolation=d.pick("nearest", "nearest", "bilinear", "bicubic"))
 
 
 def dense_features(d: Draw, x: Any) -> Any:
@@ -477,7 +477,7 @@ def sides(rank: int, class_name: str) -> Apply:
 
     def build(d: Draw, of: tuple[Any, ...]) -> Any:
         pair = (d.size(0, 1), d.size(0, 2 if class_name == "ZeroPadding" else 1))
-        amount = d.one(1, pair) if rank == 1 else d.one(1, (1, 0, 1)[:rank], (pair,) * rank)
+        amount = d.pick(1, pair) if rank == 1 else d.pick(1, (1, 0, 1)[:rank], (pair,) * rank)
         return getattr(L, f"{class_name}{rank}D")(amount)
 
     return single(build)
@@ -485,12 +485,12 @@ def sides(rank: int, class_name: str) -> Apply:
 
 def reshaped(d: Draw, of: tuple[Any, ...]) -> Any:
     """Another shape."""
-    return L.Reshape(d.one((of[-1], -1), (-1, of[-1]), (-1,)))
+    return L.Reshape(d.pick((of[-1], -1), (-1, of[-1]), (-1,)))
 
 
 def permuted(d: Draw, of: tuple[Any, ...]) -> Any:
     """Axes in another order."""
-    return L.Permute(d.one(*itertools.permutations(range(1, len(of) + 1))))
+    return L.Permute(d.pick(*itertools.permutations(range(1, len(of) + 1))))
 
 
 def dropout(class_name: str, key: str = "rate", **more: Any) -> Apply:
@@ -570,7 +570,7 @@ TABLE: dict[str, tuple[tuple[str, ...], Apply]] = {
     "LeakyReLU": (ANY, plain("LeakyReLU", alpha=(0.3, 0.1))),
     "ReLU": (ANY, single(relu)),
     "PReLU": (("vector", "sequence", "image"), single(prelu)),
-    "Softmax": (ANY, single(lambda d, of: L.Softmax(axis=d.one(-1, 1)))),
+    "Softmax": (ANY, single(lambda d, of: L.Softmax(axis=d.pick(-1, 1)))),
     "ThresholdedReLU": (ANY, plain("ThresholdedReLU", theta=(1.0, 0.3))),
     "BatchNormalization": (ANY, single(batch_normalization)),
     "experimental.SyncBatchNormalization": (ANY, single(lambda d, of: L.experimental.SyncBatchNormalization())),
@@ -614,7 +614,7 @@ TABLE: dict[str, tuple[tuple[str, ...], Apply]] = {
     "DenseFeatures": (("vector",), dense_features),
 }
 """Of each class the kinds of tensors that it takes, and what applies it."""
-GONE = frozenset(
+REMOVED = frozenset(
     {
         *("DenseFeatures", "LocallyConnected1D", "LocallyConnected2D", "RandomHeight", "RandomWidth"),
         "experimental.RandomFourierFeatures",

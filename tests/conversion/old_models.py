@@ -28,7 +28,7 @@ SCHEMA = "ckpttool.tests.old_models/1"
 SAMPLES = 3
 TRIES = 12
 FORMS = (*["h5"] * 4, *["keras"] * 4, "json+h5", "json+weights.h5")
-WORDS = ("red", "green", "blue", "Red fish", "two", "blue, green fish!", "")
+VOCABULARY = ("red", "green", "blue", "Red fish", "two", "blue, green fish!", "")
 RANDOM = ("Dropout", "Noise", "Random", "AlphaDropout")  # parts of names of classes whose training is random
 DIFFERENT = ("BatchNormalization", "SpectralNormalization")  # whose training keeps statistics
 OPTIMIZERS = {
@@ -51,14 +51,14 @@ def entry(d: Draw, kind: str, name: str) -> Any:
     """An input of a kind."""
     sizes = {
         "vector": (d.size(3, 6),),
-        "sequence": (d.one(d.size(5, 7), d.size(5, 7), None), d.size(2, 4)),
+        "sequence": (d.pick(d.size(5, 7), d.size(5, 7), None), d.size(2, 4)),
         "image": (d.size(6, 9), d.size(6, 9), d.size(2, 4)),
         "volume": (d.size(4, 5), 5, 5, 2),
         "tokens": (d.size(4, 6),),
         "words": (3,),
         "sentences": (1,),
     }
-    dtype = {"tokens": d.one("int32", "int64"), "words": "string", "sentences": "string"}.get(kind)
+    dtype = {"tokens": d.pick("int32", "int64"), "words": "string", "sentences": "string"}.get(kind)
     return keras.Input(sizes[kind], name=name, dtype=dtype)
 
 
@@ -139,20 +139,20 @@ class Builder:
         self.d, self.required, self.features = Draw(seed), required, set()  # type: ignore[var-annotated]
 
     def layer(self, x: Any, name: str) -> Any:
-        """What a class makes of a tensor."""
+        """The output of a layer of a class for a tensor."""
         return TABLE[name][1](self.d, x)
 
     def chosen(self, x: Any) -> str:
         """A class that takes this tensor."""
         return str(
-            self.d.one(*(name for name, (kinds, _) in TABLE.items() if kind_of(x) in kinds and name not in GONE))
+            self.d.pick(*(name for name, (kinds, _) in TABLE.items() if kind_of(x) in kinds and name not in GONE))
         )
 
     def step(self, x: Any) -> Any:
         """A layer, an operation, a block of layers, or one that is called twice."""
         d = self.d
         if d.often(0.2):
-            name, layer = d.one(*operations(x).items())
+            name, layer = d.pick(*operations(x).items())
             self.features.add(f"op:{name}")
             return layer()
         if d.often(0.15):
@@ -166,8 +166,8 @@ class Builder:
         d = self.d
         if d.often(0.4):
             units = shape(x)[-1]
-            name = d.one({}, {"name": f"block_{d.size(0, 99)}"})
-            first = L.Dense(units, activation="relu", **d.one({}, {"input_shape": shape(x)}))
+            name = d.pick({}, {"name": f"block_{d.size(0, 99)}"})
+            first = L.Dense(units, activation="relu", **d.pick({}, {"input_shape": shape(x)}))
             model = keras.Sequential([first, L.BatchNormalization(), L.Dense(units)], **name)
             self.features.add("sequential inside")
         else:
@@ -197,7 +197,7 @@ class Builder:
             return x
         pools = [getattr(L, f"Global{how}Pooling{rank}D") for how in ("Average", "Max")]
         small = None not in shape(x) and np.prod(shape(x)) <= 120
-        return self.d.one(*pools, L.Flatten if small else pools[0])()(x)
+        return self.d.pick(*pools, L.Flatten if small else pools[0])()(x)
 
     def branch(self, x: Any, steps: int) -> Any:
         """A tensor after some steps; small ones are made no smaller."""
@@ -212,14 +212,14 @@ class Builder:
         tensor = entry(self.d, kind, name)
         if kind in ("tokens", "words", "sentences"):
             fit = [name for name, (kinds, _) in TABLE.items() if kind in kinds]
-            first = self.required if self.required in fit else self.d.one(*fit)
+            first = self.required if self.required in fit else self.d.pick(*fit)
             return tensor, self.layer(tensor, first)
         return tensor, tensor
 
     def sequential(self) -> Any:
         """A Sequential model of layers that are one call each."""
         d = self.d
-        size = entry(d, d.one("vector", "image", "sequence"), "x").shape[1:]
+        size = entry(d, d.pick("vector", "image", "sequence"), "x").shape[1:]
         x = inside = keras.Input(size)
         for name in (self.required, *(self.chosen(x) for _ in range(d.size(1, 3)))):
             x = self.layer(x, name if kind_of(x) in TABLE[name][0] else self.chosen(x))
@@ -229,11 +229,11 @@ class Builder:
         if any(type(layer).__name__.endswith(("OpLambda",)) for layer in layers):
             raise ValueError("no chain of layers")
         configs = [(type(layer), layer.get_config()) for layer in layers]
-        made = [cls.from_config(config) for cls, config in configs]
-        head = [L.Dense(d.size(), activation=d.one("softmax", "sigmoid", None))]
-        start = d.one([L.InputLayer(size)], [keras.Input(size)])
+        new_layers = [cls.from_config(config) for cls, config in configs]
+        head = [L.Dense(d.size(), activation=d.pick("softmax", "sigmoid", None))]
+        start = d.pick([L.InputLayer(size)], [keras.Input(size)])
         self.features.add("sequential")
-        return keras.Sequential([*start, *made, *head])
+        return keras.Sequential([*start, *new_layers, *head])
 
     def model(self) -> Any:
         """The model."""
@@ -241,9 +241,9 @@ class Builder:
         d = self.d
         if d.often(0.2) and kinds[0] in ("vector", "image", "sequence"):
             return self.sequential()
-        names = [f"in_{letter}" for letter in "abc"[: d.one(1, 1, 2, 3)]]
-        tensors = [self.started(names[0], d.one(*kinds))]
-        tensors += [self.started(name, d.one("vector", "sequence", "image", "tokens")) for name in names[1:]]
+        names = [f"in_{letter}" for letter in "abc"[: d.pick(1, 1, 2, 3)]]
+        tensors = [self.started(names[0], d.pick(*kinds))]
+        tensors += [self.started(name, d.pick("vector", "sequence", "image", "tokens")) for name in names[1:]]
         inputs, ends = [tensor for tensor, _ in tensors], []
         for number, (tensor, x) in enumerate(tensors):
             x = self.branch(x, d.size(0, 1)) if number == 0 else x
@@ -264,8 +264,8 @@ class Builder:
         """The model of these inputs, its branches joined, with one or more outputs."""
         d = self.d
         x = ends[0] if len(ends) == 1 else L.Concatenate()(ends)
-        x = L.Dense(4, activation=d.one("relu", "tanh"))(x)
-        heads = [self.head(x, name) for name in ("out_a", "out_b")[: d.one(1, 1, 2)]]
+        x = L.Dense(4, activation=d.pick("relu", "tanh"))(x)
+        heads = [self.head(x, name) for name in ("out_a", "out_b")[: d.pick(1, 1, 2)]]
         feed: Any = inputs if len(inputs) > 1 or d.often(0.3) else inputs[0]
         if d.often(0.2):
             feed = {tensor.name.split(":")[0]: tensor for tensor in inputs}
@@ -310,7 +310,7 @@ def example(tensor: Any, d: Draw) -> Any:
     """Input for a tensor."""
     size = (SAMPLES, *(number or 6 for number in shape(tensor)))
     if tensor.dtype == tf.string:
-        return np.array([d.one(*WORDS) for _ in range(int(np.prod(size)))]).reshape(size)
+        return np.array([d.pick(*VOCABULARY) for _ in range(int(np.prod(size)))]).reshape(size)
     if tensor.dtype.is_integer:
         return d.rng.integers(0, 12, size).astype(tensor.dtype.as_numpy_dtype)
     values = d.rng.normal(0.0, 1.0, size).astype("float32")
@@ -327,24 +327,24 @@ def every(model: Any) -> Iterator[Any]:
 def optimizer(d: Draw) -> Any:
     """An optimizer, and its name."""
     legacy = d.often(0.25)
-    name = d.one(*(LEGACY if legacy else OPTIMIZERS))
-    rate: Any = d.one(0.01, 0.001)
+    name = d.pick(*(LEGACY if legacy else OPTIMIZERS))
+    rate: Any = d.pick(0.01, 0.001)
     if d.often(0.15):
         schedules = keras.optimizers.schedules
-        rate = d.one(
+        rate = d.pick(
             schedules.ExponentialDecay(0.01, 5, 0.9),
             schedules.PiecewiseConstantDecay([1, 3], [0.1, 0.01, 0.001]),
             schedules.CosineDecay(0.01, 10),
             schedules.PolynomialDecay(0.01, 10, 0.001),
             schedules.InverseTimeDecay(0.01, 5, 0.5),
         )
-    arguments = dict(d.one(*OPTIMIZERS[name]))
+    arguments = dict(d.pick(*OPTIMIZERS[name]))
     if legacy:
         arguments = {key: value for key, value in arguments.items() if key != "weight_decay"}
         arguments |= {"decay": 0.01} if d.often(0.3) and isinstance(rate, float) else {}
         return getattr(keras.optimizers.legacy, name)(rate, **arguments), f"legacy.{name}"
     if d.often(0.15):
-        arguments |= d.one({"clipnorm": 1.0}, {"clipvalue": 0.5}, {"global_clipnorm": 1.0})
+        arguments |= d.pick({"clipnorm": 1.0}, {"clipvalue": 0.5}, {"global_clipnorm": 1.0})
     if d.often(0.1):
         arguments |= {"use_ema": True, "ema_momentum": 0.9}
     return getattr(keras.optimizers, name)(rate, **arguments), name
@@ -354,8 +354,8 @@ def compiled(model: Any, d: Draw) -> str:
     """Compiles a model; the name of the optimizer."""
     instance, name = optimizer(d)
     losses = keras.losses
-    loss = d.one("mse", "mae", "huber", losses.MeanSquaredError(), losses.LogCosh(), losses.Huber(0.5), "log_cosh")
-    metrics = d.one(None, ["mae"], ["mse", keras.metrics.MeanAbsoluteError(name="off")], ["accuracy"])
+    loss = d.pick("mse", "mae", "huber", losses.MeanSquaredError(), losses.LogCosh(), losses.Huber(0.5), "log_cosh")
+    metrics = d.pick(None, ["mae"], ["mse", keras.metrics.MeanAbsoluteError(name="off")], ["accuracy"])
     model.compile(instance, loss, metrics=metrics if len(model.outputs) == 1 else None)
     return str(name)
 
@@ -399,11 +399,11 @@ def finite(arrays: list[Any]) -> bool:
     )
 
 
-def made(seed: int, required: str, form: str, base: Path) -> dict[str, Any]:
+def record(seed: int, required: str, form: str, base: Path) -> dict[str, Any]:
     """Makes, trains, saves and records one model."""
     builder = Builder(seed, required)
     d = builder.d
-    policy = d.one(*["float32"] * 22, "mixed_float16", "float64")
+    policy = d.pick(*["float32"] * 22, "mixed_float16", "float64")
     keras.mixed_precision.set_global_policy(policy)
     if policy == "float64":
         keras.backend.set_floatx("float64")
@@ -446,11 +446,13 @@ def made(seed: int, required: str, form: str, base: Path) -> dict[str, Any]:
     return {**facts, "inputs": dict_names, "classes": sorted(names), "features": sorted(builder.features)}
 
 
-def one(seed: int, required: str, form: str, base: Path, failed: dict[str, list[str]]) -> dict[str, Any] | None:
+def recorded_model(
+    seed: int, required: str, form: str, base: Path, failed: dict[str, list[str]]
+) -> dict[str, Any] | None:
     """One model, at the first of some seeds that gives one."""
     for attempt in range(TRIES):
         try:
-            return made(seed + attempt, required, form, base)
+            return record(seed + attempt, required, form, base)
         except Exception as error:  # noqa: PERF203
             failed.setdefault(required, []).append(f"{type(error).__name__}: {error}"[:200])
             for path in base.parent.glob(f"{base.name}[._]*"):
@@ -477,7 +479,7 @@ def main() -> None:
     for number in range(options.count):
         required, form = order[number % len(order)], FORMS[int(rng.integers(len(FORMS)))]
         base = options.out / f"m{number:03}_{required.rpartition('.')[2]}"
-        facts = one(1000 * (options.seed * 1000 + number), required, form, base, failed)
+        facts = recorded_model(1000 * (options.seed * 1000 + number), required, form, base, failed)
         if facts is not None:
             entries.append(facts)
             sys.stdout.write(f"{facts['name']} {form} {facts['optimizer']}\n")

@@ -99,7 +99,7 @@ CONVERTED: dict[str, tuple[tuple[Layer, ...], Any]] = {
 
 @pytest.mark.parametrize("case", CONVERTED)
 def test_converts_and_loads(case: str, tmp_path: Path) -> None:
-    """What Keras 3 opens not at all, or not as it was."""
+    """Files that Keras 3 does not open, or opens as another model, convert and load."""
     layers, shape = CONVERTED[case]
     source = legacy(tmp_path / "old.h5", *layers, shape=shape)
     assert convert(source, tmp_path / "new.keras").proved
@@ -127,7 +127,7 @@ FILES = {
 
 @pytest.mark.parametrize("case", FILES)
 def test_files_of_genuine_keras_convert_and_load(case: str, tmp_path: Path) -> None:
-    """Those that the fixtures have already; what they predict, `test_old_models` and the corpus hold."""
+    """Anchors that the fixtures have already convert; their predictions are in `test_old_models` and the corpus."""
     assert convert(FIXTURES / FILES[case], tmp_path / "new.keras").proved
     keras().models.load_model(tmp_path / "new.keras")
 

@@ -53,7 +53,7 @@ def test_an_expression_computes_the_same(source: str) -> None:
     np.testing.assert_array_equal(eval(str(output), {"x": values, "y": values}), expected)
 
 
-TOLD = (
+SOURCES = (
     "x / 255",
     "from __future__ import division\nf = lambda x: x / 255",
     "x * (1 / 2)",
@@ -63,7 +63,7 @@ TOLD = (
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@for_each([source for source in MORE if not source.endswith(TOLD)])
+@for_each([source for source in MORE if not source.endswith(SOURCES)])
 def test_more_than_arithmetic(source: str, python: str) -> None:
     """Has no expression."""
     assert computed([CODE[python][source], None, None]) is None
@@ -73,8 +73,8 @@ def test_more_than_arithmetic(source: str, python: str) -> None:
 def test_the_division_of_integers(python: str) -> None:
     """Rounds down in Python 2, where the source does not ask for the other: said where an input may be of integers, and
     written so where both numbers are constants."""
-    old, halved, asked = (CODE[python].get(f"f = lambda x: {TOLD[0]}"), CODE[python].get(f"f = lambda x: {TOLD[2]}"),
-                          CODE[python].get(TOLD[1]))  # fmt: skip
+    sources = (f"f = lambda x: {SOURCES[0]}", f"f = lambda x: {SOURCES[2]}", SOURCES[1])
+    old, halved, asked = (CODE[python].get(source) for source in sources)
     note = " (in Python 2, whose / of integers rounds down)" if python == "2.7" else ""
     assert computed(old) == f"x / 255{note}"
     assert computed(asked) == "x / 255"
@@ -84,7 +84,7 @@ def test_the_division_of_integers(python: str) -> None:
 @pytest.mark.parametrize("python", PYTHONS)
 def test_several_arguments(python: str) -> None:
     """Have the values that the layer gives them, or else their defaults; without any there is no expression."""
-    scaled, line = (CODE[python][source] for source in TOLD[3:])
+    scaled, line = (CODE[python][source] for source in SOURCES[3:])
     assert computed([scaled, None, None], {"scale": 0.17}) == "x[0] + x[1] * scale (scale=0.17)"
     assert computed([scaled, None, None], {"scale": "\x1b[2J"}) is None
     assert computed([scaled, None, None]) is None

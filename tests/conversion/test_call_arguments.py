@@ -16,7 +16,7 @@ from tests.model.live_defaults import keras
 X, H, C = (Tensor(name, 0, 0, (None, 4)) for name in "xhc")
 
 
-def today(class_name: str, call: Call, **config: Any) -> tuple[Call, Journal]:
+def new_call(class_name: str, call: Call, **config: Any) -> tuple[Call, Journal]:
     """A call of a layer today, and what was noted."""
     journal = Journal()
     return keras3_call(Args(class_name, {"name": "layer", **config}), call, "layer", journal), journal
@@ -32,30 +32,30 @@ def code(function: Any) -> str:
     [("LSTM", [X, H, C], [H, C]), ("GRU", [X, H], H), ("SimpleRNN", [X, H], H), ("Bidirectional", [X, H, C], [H, C])],
 )
 def test_initial_states_are_passed_by_name(class_name: str, inputs: list[Tensor], state: Any) -> None:
-    """What older Keras had among the inputs of a recurrent layer."""
-    call, journal = today(class_name, Call((inputs,)))
+    """Initial states, which older Keras had among the inputs of a recurrent layer, become arguments of the call."""
+    call, journal = new_call(class_name, Call((inputs,)))
     assert (call.args, call.kwargs) == ((X,), {"initial_state": state})
     assert [applied.edit.name for applied in journal.edits] == ["states-by-name"]
 
 
 def test_constants_are_refused() -> None:
     """Keras 3 runs no cell with constants."""
-    _, journal = today("RNN", Call(([X, H, C],)), num_constants=1)
+    _, journal = new_call("RNN", Call(([X, H, C],)), num_constants=1)
     assert "constants" in journal.refusals[0].what
 
 
 def test_a_causal_mask_is_asked_for_in_the_call() -> None:
     """It was an argument of the layer; false asks for nothing."""
-    assert today("Attention", Call(([X, X],)), causal=True)[0].kwargs == {"use_causal_mask": True}
-    assert today("Attention", Call(([X, X],)), causal=False)[0].kwargs == {}
+    assert new_call("Attention", Call(([X, X],)), causal=True)[0].kwargs == {"use_causal_mask": True}
+    assert new_call("Attention", Call(([X, X],)), causal=False)[0].kwargs == {}
 
 
 def test_arguments_that_ask_for_nothing_go() -> None:
     """Null, and `training` of a layer that does the same in both; what matters stays."""
-    assert today("Dense", Call((X,), {"training": True, "mask": None}))[0].kwargs == {}
+    assert new_call("Dense", Call((X,), {"training": True, "mask": None}))[0].kwargs == {}
     for class_name in ("Dropout", "Lambda"):  # the function of a Lambda may take it
-        assert today(class_name, Call((X,), {"training": True}))[0].kwargs == {"training": True}
-    assert today("Mine", Call((X,), {"training": False}))[0].kwargs == {"training": False}
+        assert new_call(class_name, Call((X,), {"training": True}))[0].kwargs == {"training": True}
+    assert new_call("Mine", Call((X,), {"training": False}))[0].kwargs == {"training": False}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,9 @@ def test_arguments_that_ask_for_nothing_go() -> None:
 )
 def test_training_that_a_call_states(class_name: str, config: dict[str, Any], differs: bool) -> None:
     """Keras 3 overrides it: true is refused, and of false what further training lacks is said."""
-    always, never = (today(class_name, Call((X,), {"training": training}), **config)[1] for training in (True, False))
+    always, never = (
+        new_call(class_name, Call((X,), {"training": training}), **config)[1] for training in (True, False)
+    )
     assert [bool(always.refusals), bool(never.losses), bool(never.refusals)] == [differs, differs, False]
     assert not any("training" in loss.what for loss in always.losses)
 
@@ -104,12 +106,12 @@ def test_keras_3_overrides_the_training_of_a_call(training: bool) -> None:
 
 def test_a_list_of_one_tensor_is_a_guess() -> None:
     """An `Add` of one tensor may be a class of the author's own; one that is known to be is called as it was."""
-    call, journal = today("Add", Call((X,)))
+    call, journal = new_call("Add", Call((X,)))
     assert call.args == ([X],)
     assert "no class of yours" in journal.guesses[0].what
     own = keras3_call(Args("Add", {"name": "layer"}, foreign=True), Call((X,)), "layer", Journal())
     assert own.args == (X,)
-    assert today("LSTM", Call((X,), {"mask": H}))[0].kwargs == {"mask": H}
+    assert new_call("LSTM", Call((X,), {"mask": H}))[0].kwargs == {"mask": H}
 
 
 def test_written_and_read_again() -> None:

@@ -36,16 +36,16 @@ def test_lookups_that_count_give_floats(name: str, mode: str) -> None:
     """As Keras 2 did; so an activation can stand behind one."""
     if (name, mode) == ("TextVectorization", "one_hot"):
         pytest.skip("it has no such mode")
-    words = [1, 2, 3] if name == "IntegerLookup" else ["red", "green", "blue"]
+    entries = [1, 2, 3] if name == "IntegerLookup" else ["red", "green", "blue"]
     kind = "int64" if name == "IntegerLookup" else "string"
-    config: dict[str, Any] = {"vocabulary": words, "output_mode": mode}
+    config: dict[str, Any] = {"vocabulary": entries, "output_mode": mode}
     config |= {"split": "whitespace", "standardize": None, "ngrams": None} if name == "TextVectorization" else {}
     shape = (None, 1)
     model = sequential((name, config), ("Activation", {"activation": "sigmoid"}), dtype=kind, shape=shape)
-    output = np.asarray(model(keras().ops.convert_to_tensor(np.array([[words[1]]]))))
+    output = np.asarray(model(keras().ops.convert_to_tensor(np.array([[entries[1]]]))))
     assert output.dtype == "float32"
     assert np.isclose(output, 1 / (1 + np.exp(-1))).sum() == 1
-    assert model.predict(keras().ops.convert_to_tensor(np.array([[words[1]]])), verbose=0).dtype == "float32"
+    assert model.predict(keras().ops.convert_to_tensor(np.array([[entries[1]]])), verbose=0).dtype == "float32"
 
 
 @pytest.mark.parametrize("dtype", ["int64", "int32", "float32"])
@@ -106,7 +106,7 @@ def test_a_middle_layer_is_built_by_what_comes_before_it() -> None:
 def test_what_is_refused(
     class_name: str, config: dict[str, Any], version: str, theano: bool, reason: str | None
 ) -> None:
-    """What Keras 3 does not take, or computes otherwise."""
+    """Arguments that Keras 3 does not take, or computes otherwise, are refused."""
     args, journal = Args(class_name, {"name": "layer", **config}), Journal()
     with_old_meaning(args, Site("layer", args, None, Origin(version, theano)), journal)
     assert [reason in refusal.what for refusal in journal.refusals if reason] == ([True] if reason else [])

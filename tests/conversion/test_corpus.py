@@ -46,8 +46,8 @@ def check(entry: dict[str, Any], model: Any) -> None:
 
 @pytest.mark.parametrize("entry", OTHERS, ids=lambda entry: entry["name"])
 def test_others_are_refused(entry: dict[str, Any], tmp_path: Path) -> None:
-    """What cannot be converted exactly is refused, and leaves nothing behind. What has no class of its own in Keras 3,
-    and is put together of others, predicts the same. SavedModels have tests of their own."""
+    """A model that cannot be converted exactly is refused, and leaves nothing behind. A layer without a class in Keras
+    3, and is put together of others, predicts the same. SavedModels have tests of their own."""
     try:
         convert(CORPUS / "files" / entry["name"], tmp_path / "new.keras")
     except CheckpointError:

@@ -52,7 +52,7 @@ def compiled(path: Path, layers: list[Layer], loss: Any, version: str) -> Path:
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
 @pytest.mark.parametrize("tail", TAILS)
 def test_keras_3_measures_as_before_or_convert_says_so(loss: str, activation: str, tail: str, tmp_path: Path) -> None:
-    """What Keras 3 measures of a converted model is what the old one did, exactly where nothing is said to be lost."""
+    """Losses and metrics of a converted model are those of the old one, exactly where no loss is announced."""
     source = compiled(tmp_path / "old.h5", TAILS[tail](activation), loss, "2.2.4")
     lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     model = keras().models.load_model(tmp_path / "new.keras")
@@ -90,7 +90,7 @@ def test_what_carries_its_logits_since_tensorflow_2_3(
 
 
 @pytest.mark.parametrize(
-    ("activation", "loss", "from_logits", "words"),
+    ("activation", "loss", "from_logits", "message"),
     [  # measured of genuine 2.15 and of Keras 3
         ("sigmoid", "BinaryFocalCrossentropy", True, "another number"),  # 0.72747 and 0.30738
         ("sigmoid", "BinaryFocalCrossentropy", False, ""),
@@ -102,12 +102,12 @@ def test_what_carries_its_logits_since_tensorflow_2_3(
         ("linear", "CategoricalFocalCrossentropy", True, ""),
     ],
 )
-def test_focal_crossentropies(activation: str, loss: str, from_logits: bool, words: str, tmp_path: Path) -> None:
+def test_focal_crossentropies(activation: str, loss: str, from_logits: bool, message: str, tmp_path: Path) -> None:
     """A focal crossentropy differs of probabilities that are said to be logits, and of numbers beyond 0 and 1."""
     entry = {"class_name": loss, "config": {"from_logits": from_logits}}
     source = compiled(tmp_path / "old.h5", [dense(2, 3, activation=activation)], entry, "2.15.0")
     lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
-    assert (len(lost) == 1 and words in lost[0]) if words else not lost, lost
+    assert (len(lost) == 1 and message in lost[0]) if message else not lost, lost
 
 
 @pytest.mark.parametrize(("reduction", "is_loss"), [("none", True), ("sum", False), ("auto", False)])
@@ -161,7 +161,7 @@ def test_answers_beyond_0_and_1(version: str, added: float, activation: str, tmp
     ],
 )
 def test_layer_softmax(loss: Any, version: str, is_loss: bool, tmp_path: Path) -> None:
-    """What comes out of the layer Softmax carries what went in since Keras 2.14 alone."""
+    """The output of the layer Softmax carries its logits since Keras 2.14 alone."""
     source = compiled(tmp_path / "old.h5", [dense(2, 3), ("Softmax", {"axis": -1}, {})], loss, version)
     lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     assert any("for logits" in loss for loss in lost) == is_loss, lost

@@ -50,9 +50,9 @@ class Converted:
         with np.load(FOLDER / f"{writer}.npz") as arrays:
             inputs, outputs = numbered(arrays, "x"), numbered(arrays, "y")
         model = loaded(folder / "new.keras")
-        found = dict(zip(names, map(np.asarray, model(inputs)), strict=True))
-        found |= predicted(model, names, inputs, {name for name in names if name.endswith("_2_valid")})
-        self.pairs = {name: (found[name], wanted) for name, wanted in zip(names, outputs, strict=True)}
+        by_name = dict(zip(names, map(np.asarray, model(inputs)), strict=True))
+        by_name |= predicted(model, names, inputs, {name for name in names if name.endswith("_2_valid")})
+        self.pairs = {name: (by_name[name], wanted) for name, wanted in zip(names, outputs, strict=True)}
 
 
 def loaded(path: Path) -> Any:
@@ -101,7 +101,7 @@ def test_what_cannot_be_had_is_refused(writer: str, tmp_path: Path) -> None:
     assert {refusal.where for refusal in caught.value.refusals} == set(layers(source))
 
 
-def test_the_order_of_axes_is_told_by_the_layers_beside(tmp_path: Path) -> None:
+def test_the_order_of_axes_comes_from_the_layers_beside(tmp_path: Path) -> None:
     """ZeroPadding2D, UpSampling2D and Cropping2D of 1.2.2 do not say it, what stands beside them does."""
     name = "keras1.2-theano-ordered"
     result = convert(unpacked(name, tmp_path), tmp_path / "new.keras")

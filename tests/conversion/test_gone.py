@@ -111,7 +111,8 @@ def test_a_merge_by_a_function(writer: str, tmp_path: Path) -> None:
 def test_masks_that_are_others_today_are_refused(
     writer: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a layer uses them; converted all the same the model would predict something else, or not be opened."""
+    """A mask that Keras 3 makes otherwise is refused where a layer uses it: the new model would predict something else,
+    or not open."""
     source = unpacked(writer, name, tmp_path)
     with pytest.raises(ConversionError, match=r"which a layer behind uses|uses in Keras 3 the mask"):
         convert(source, tmp_path / "new.keras")
@@ -132,7 +133,7 @@ def test_a_frozen_layer_stays_frozen(tmp_path: Path) -> None:
     assert (len(model.weights), len(model.trainable_weights)) == (2, 0)
 
 
-def test_hard_sigmoid_can_be_kept(tmp_path: Path) -> None:
+def test_hard_sigmoid_can_stay(tmp_path: Path) -> None:
     """With the old function registered the weights are bit for bit what they were."""
     import ckpttool.old_activations  # noqa: F401  registers it
 
@@ -178,7 +179,7 @@ JUNK = [None, [], {}, 5, "x", [[]], [None], [5, {}], {"class_name": "Dense"}, {"
 
 @pytest.mark.parametrize("name", ["merge_nested", "merge_graph", "merge_shared", "merge_part"])
 def test_branches_that_make_no_sense(name: str, tmp_path: Path) -> None:
-    """Whatever stands in a Merge gives a plan or a CheckpointError; where it makes the graph, a refusal."""
+    """Any value in a Merge gives a plan or a CheckpointError; a value that makes the graph, a refusal."""
     source = unpacked("keras1.2-theano", name, tmp_path)
     whole = config_of(source)
     places = list(paths(whole["config"]))

@@ -15,7 +15,8 @@ from tests.conversion.of_generation import of_generation
 
 @pytest.mark.parametrize("seed", range(20))
 def test_each_behind_those_that_it_takes(seed: int) -> None:
-    """Whatever order a config lists them in; what is no function of the graph is not waited for."""
+    """Functions are in an order in which they can be run, whatever order a config lists; inputs of the graph are not
+    waited for."""
     source = random.Random(seed)
     takes = {(f"f{at}", 0): [(f"f{source.randrange(at)}", 0) for _ in range(2) if at] for at in range(60)}
     takes["f0", 0] = [("input", 0)]
@@ -26,7 +27,7 @@ def test_each_behind_those_that_it_takes(seed: int) -> None:
     assert all(turn[other] < turn[key] for key in order for other in takes[key] if other in takes)
 
 
-def test_a_long_chain_told_backwards() -> None:
+def test_a_long_chain_backwards() -> None:
     """Takes time by its length alone."""
     keys = [(f"f{at}", 0) for at in range(100_000)]
     order = list(in_order(keys, lambda key: [(f"f{int(key[0][1:]) + 1}", 0)]))
@@ -34,7 +35,7 @@ def test_a_long_chain_told_backwards() -> None:
 
 
 def test_a_circle_ends() -> None:
-    """What takes itself, at once or by others, is not run."""
+    """A function that takes itself, at once or by others, is not run."""
     circle = {("a", 0): [("b", 0)], ("b", 0): [("c", 0)], ("c", 0): [("a", 0)], ("d", 0): [("d", 0)]}
     assert list(in_order([("d", 0)], circle.__getitem__)) == []
     assert list(in_order(list(circle), circle.__getitem__)) == []

@@ -29,6 +29,6 @@ def test_known_are_those_of_keras() -> None:
     ],
 )
 def test_gates_that_are_scaled(class_name: str, config: dict[str, Any], gates: tuple[bool, ...] | None) -> None:
-    """Those before a hard_sigmoid; none where the function is applied to more than a sum of weights."""
+    """The gates before a hard_sigmoid are scaled; none where the function is applied to more than a sum of weights."""
     result = scaled(Args(class_name, config))
     assert (result and result.gates) == gates

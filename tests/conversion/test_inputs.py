@@ -55,7 +55,7 @@ def test_a_ragged_batch_has_rows_of_unequal_length() -> None:
     assert [len(row) for row in batch.to_list()] == [8, 7]
 
 
-def test_a_model_that_tells_no_input() -> None:
+def test_a_model_without_inputs() -> None:
     """Is said to be one."""
 
     class Own:

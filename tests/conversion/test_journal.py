@@ -1,11 +1,11 @@
-"""What a plan notes."""
+"""The notes of a plan."""
 
 from ckpttool.conversion.journal import Applied, Edit, Journal, Need, Remark
 
 EDIT = Edit("rename-class", "writes a class under the name Keras 3 has for it", "always")
 
 
-def test_notes_in_the_order_in_which_they_were_made() -> None:
+def test_notes_stay_in_order() -> None:
     """Each kind of note is kept apart, with its place."""
     journal = Journal()
     journal.edit(EDIT, "dense", "Dense2D to Dense")

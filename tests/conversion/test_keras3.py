@@ -22,7 +22,7 @@ LAYERS: dict[str, Callable[[Any], list[Any]]] = {
 @pytest.mark.filterwarnings("ignore")  # of Keras, which would have one save as .keras
 @pytest.mark.parametrize("kind", LAYERS)
 def test_predicts_the_same(kind: str, tmp_path: Path) -> None:
-    """What Keras 3 saved as .h5 predicts the same after conversion: nothing is mended that is right."""
+    """A model that Keras 3 saved as .h5 predicts the same after conversion: nothing is mended that is right."""
     module = keras()
     model = module.Sequential([module.Input((4,)), *LAYERS[kind](module.layers), module.layers.Dense(2)])
     model.set_weights([np.random.default_rng(at).normal(size=w.shape) for at, w in enumerate(model.get_weights())])

@@ -37,7 +37,7 @@ def random_graph(seed: int) -> Any:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_as_keras_has_it(seed: int) -> None:
-    """Whatever order a config lists layers in, Keras has them in this one."""
+    """The order of layers is that of live Keras, whatever order a config lists."""
     model = random_graph(seed)
     config = json.loads(json.dumps(model.get_config()))
     entries = list(config["layers"])

@@ -1,4 +1,4 @@
-"""What a conversion refuses or loses: each reason is reached by a file or a config that has it."""
+"""Refusals and losses of a conversion: each reason is reached by a file or a config that has it."""
 
 import json
 import shutil
@@ -52,7 +52,7 @@ def layer(config: Any, class_name: str) -> dict[str, Any]:
 
 
 def reasons(source: Path, target: Path, **options: Any) -> list[str]:
-    """What stands in the way."""
+    """The reasons against a conversion."""
     return [remark.what for remark in plan(source, target, options=Options(**options)).refusals]
 
 
@@ -153,7 +153,7 @@ def test_hard_sigmoid_of_a_state(tmp_path: Path) -> None:
     np.testing.assert_allclose(outputs, lstm(x, *arrays, old_hard_sigmoid), rtol=1e-5, atol=1e-6)
 
 
-def test_what_two_layers_need_is_told_once(tmp_path: Path) -> None:
+def test_a_need_of_two_layers_is_listed_once(tmp_path: Path) -> None:
     """One import serves all."""
     layers = [dense(3, 3, activation="hard_sigmoid") for _ in range(2)]
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3))
@@ -224,7 +224,7 @@ def test_steps_that_are_not_stored(tmp_path: Path) -> None:
         assert (int(variable) if variable.path.endswith("iteration") else np.allclose(variable, wanted)) in (0, True)
 
 
-def test_an_array_that_was_not_kept(tmp_path: Path) -> None:
+def test_an_array_that_was_not_stored(tmp_path: Path) -> None:
     """Keras 2 had a number in its place where Adam was not to keep the largest: one that does now has none."""
     shutil.copy(RESUME / "keras2.2" / "adam.h5", tmp_path / "old.h5")
     with h5py.File(tmp_path / "old.h5", "r+") as file:
@@ -322,7 +322,7 @@ def test_a_function_of_a_lambda(tmp_path: Path) -> None:
 
 
 def test_a_state_of_weights_that_change(tmp_path: Path) -> None:
-    """What was kept for a weight that is multiplied would not give the old step."""
+    """The state for a weight that is multiplied is lost, as it would not give the old step."""
     settings = {"loss": "mse", "optimizer_config": {"class_name": "SGD", "config": {"lr": 0.5, "momentum": 0.9}}}
     source = legacy(
         tmp_path / "old.h5",

@@ -1,4 +1,5 @@
-"""What a Bidirectional gives at masked steps: zeros in Keras 3 and tf.keras, its last output in Keras of its own."""
+"""The outputs of a Bidirectional at masked steps: zeros in Keras 3 and tf.keras, its last output in Keras of its
+own."""
 
 import json
 from pathlib import Path

@@ -27,7 +27,7 @@ def converted(loss: Any, name: str, config: dict[str, Any]) -> tuple[dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("loss", "name", "config", "words"),
+    ("loss", "name", "config", "message"),
     [  # measured of genuine 2.15, which gives a number for each
         (SPARSE, "SparseCategoricalCrossentropy", {"ignore_class": 1}, "counts samples of that class as 0"),
         (SPARSE, "SparseCategoricalCrossentropy", {"ignore_class": None}, ""),
@@ -46,16 +46,16 @@ def converted(loss: Any, name: str, config: dict[str, Any]) -> tuple[dict[str, A
     ],
     ids=str,
 )
-def test_keras_3_evaluates_what_is_left(loss: Any, name: str, config: dict[str, Any], words: str) -> None:
+def test_keras_3_evaluates_what_is_left(loss: Any, name: str, config: dict[str, Any], message: str) -> None:
     """A metric with which Keras 3 raises an error is left out, others stay, and Keras 3 evaluates the model."""
     new_config, lost = converted(loss, name, config)
-    assert (len(lost) == 1 and words in lost[0]) if words else not lost, lost
+    assert (len(lost) == 1 and message in lost[0]) if message else not lost, lost
     labels = np.array([[0], [1], [2], [1]], "float32")
     inputs, targets = np.eye(4, 5, dtype="float32"), labels if loss is SPARSE else np.eye(3)[labels[:, 0].astype(int)]
     live = keras()
     model = live.Sequential([live.Input((5,)), live.layers.Dense(3, activation="softmax", name="dense")])
     model.compile_from_config(new_config)
-    assert len(model.evaluate(inputs, targets, verbose=0, return_dict=True)) == 1 + (words != LEFT_OUT)
+    assert len(model.evaluate(inputs, targets, verbose=0, return_dict=True)) == 1 + (message != LEFT_OUT)
 
 
 @pytest.mark.parametrize("name", ["MeanIoU", "OneHotMeanIoU"])

@@ -34,10 +34,10 @@ def test_keras_3_lists_the_product(tmp_path: Path) -> None:
         *(([], [("VARIABLE_VALUE", f"nadam/{key}", key)], []) for key in "abc"),
     ]
     with ckpttool.open(writer.with_graph(tmp_path, writer.graph(objects), list("abc"))) as checkpoint:
-        found = optimizer_objects(checkpoint, frozenset())
-    assert found is not None
-    assert found.product is not None
-    assert (found.product.path, [weight.path for weight in found.listed]) == ("b", ["c"])
+        stored_objects = optimizer_objects(checkpoint, frozenset())
+    assert stored_objects is not None
+    assert stored_objects.product is not None
+    assert (stored_objects.product.path, [weight.path for weight in stored_objects.listed]) == ("b", ["c"])
 
 
 @pytest.mark.parametrize(("at", "steps"), [("step_counter", 4), ("other", 0)])

@@ -30,7 +30,7 @@ def own_class(name: str) -> Any:
 
 
 def predicted(path: Path, name: str, own: Any) -> Any:
-    """What the converted file predicts in Keras, which is given the class."""
+    """The predictions of the converted file in Keras, which is given the class."""
     target = path.with_name("new.keras")
     convert(path, target)
     return keras().models.load_model(target, custom_objects={name: own})(X)

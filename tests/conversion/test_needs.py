@@ -1,4 +1,4 @@
-"""What a conversion needs: own classes and functions, whichever Keras wrote the config."""
+"""The needs of a conversion: own classes and functions, whichever Keras wrote the config."""
 
 import json
 import zipfile

@@ -26,7 +26,7 @@ FOLDER = FIXTURES / "nested"
 
 
 def losses(result: Conversion) -> dict[str, str]:
-    """What a conversion loses, by where."""
+    """The losses of a conversion by the layers that they are about."""
     return {remark.where: remark.what for remark in result.losses}
 
 

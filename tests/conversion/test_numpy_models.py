@@ -15,7 +15,7 @@ from tests.corpus import FIELD, needs_field
 from tests.field.test_holders import AS_LSTM, CUDNN, parallel
 
 # Masks and rarer layers are left to Keras itself.
-GONE = [case for case in test_gone.CASES if not case[1].startswith("mask")]
+REMOVED = [case for case in test_gone.CASES if not case[1].startswith("mask")]
 RARE = """
     atrous conv1d conv2d_th conv_lstm elu hard_sigmoid_rnn masking maxout pooling prelu relu_options repeat_permute
     softmax_axis thresholded_relu
@@ -23,7 +23,7 @@ RARE = """
 OLD = [path for path in test_old_layers.CASES if path.stem not in RARE]
 
 
-@pytest.mark.parametrize(("writer", "name"), GONE)
+@pytest.mark.parametrize(("writer", "name"), REMOVED)
 def test_layers_that_keras_3_has_no_more(writer: str, name: str, tmp_path: Path) -> None:
     """Merges, activations with weights, locally connected layers, of Keras 1.2.2, 2.2.4 and 2.15."""
     convert(test_gone.unpacked(writer, name, tmp_path), tmp_path / "new.keras")
@@ -36,7 +36,7 @@ def test_layers_that_keras_3_has_no_more(writer: str, name: str, tmp_path: Path)
 
 @pytest.mark.parametrize("path", OLD, ids=test_old_layers.names)
 def test_layers_of_old(path: Path, tmp_path: Path) -> None:
-    """Those of cuDNN among them."""
+    """Converted old models, those of cuDNN among them, predict in NumPy what old Keras did."""
     convert(path, tmp_path / "new.keras")
     recorded = json.loads((path.parent / "predicted.json").read_text())[path.stem]
     outputs = NumpyModel(tmp_path / "new.keras")([np.asarray(x, "float32") for x in recorded["inputs"]])

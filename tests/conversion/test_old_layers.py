@@ -38,7 +38,7 @@ def test_predicts_what_old_keras_did(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in CASES if "hard" in path.stem or "lstm" in path.stem], ids=names)
-def test_weights_can_be_kept(path: Path, tmp_path: Path) -> None:
+def test_weights_can_stay_unscaled(path: Path, tmp_path: Path) -> None:
     """With the old function registered no weight of a hard_sigmoid is multiplied, and predictions are the same."""
     import ckpttool.old_activations  # noqa: F401  registers it
 
@@ -65,7 +65,8 @@ def test_weights_alone(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in ALL if path.stem == "refused_lambda"], ids=names)
 def test_refused(path: Path, tmp_path: Path) -> None:
-    """What holds code is refused, unless a function of the user's own takes its place; its weights alone are not."""
+    """A layer that holds code is refused, unless a function of the user's own takes its place; its weights alone are
+    not."""
     with pytest.raises(ConversionError, match="--replace twice"):
         convert(path, tmp_path / "new.keras")
     convert(path, tmp_path / "new.keras", options=Options(functions={"twice": "mine:twice"}))
@@ -102,6 +103,6 @@ def test_an_own_class_with_weights_of_its_own(tmp_path: Path) -> None:
 
 
 def test_an_own_class_that_holds_layers(tmp_path: Path) -> None:
-    """Where its weights belong only the class knows: it is refused."""
+    """A layer of which only its class knows where its weights belong is refused."""
     with pytest.raises(ConversionError, match="of your own, which has layers"):
         convert(OWN / "refused_block.h5", tmp_path / "new.keras")

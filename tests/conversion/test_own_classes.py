@@ -29,21 +29,21 @@ BIAS = np.asarray([0.3, -0.1], "float32")
 LIVE = "--arch package.module:function"
 
 
-class Kept(keras.Model):  # type: ignore[misc, unused-ignore]
+class WithLayer(keras.Model):  # type: ignore[misc, unused-ignore]
     """A model that keeps a layer and builds it itself."""
 
     def __init__(self, trainable: bool = True, **kwargs: Any) -> None:
         super().__init__(trainable=trainable, **kwargs)
-        self.one = keras.layers.Dense(3, name="one")
+        self.inner = keras.layers.Dense(3, name="one")
 
     def build(self, input_shape: Any) -> None:
         """Build the layer."""
-        self.one.build(input_shape)
+        self.inner.build(input_shape)
         self.built = True
 
     def call(self, x: Any) -> Any:
         """Call the layer."""
-        return self.one(x)
+        return self.inner(x)
 
 
 class Scale(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
@@ -137,17 +137,17 @@ def test_an_unfinished_save_is_refused(broken: str, tmp_path: Path) -> None:
         convert(source, tmp_path / "new.keras")
 
 
-@pytest.mark.parametrize("is_stated", [False, True], ids=["model", "layer"])
-def test_what_may_be_a_model_of_an_own_class_is_refused(is_stated: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_weights", [False, True], ids=["model", "layer"])
+def test_what_may_be_a_model_of_an_own_class_is_refused(has_weights: bool, tmp_path: Path) -> None:
     """Its config states no trainable, and a layer of Keras that its `build` builds has weights of just these names:
     Keras 3 keeps them below that layer, and does not load them as those of the own class."""
     layer = entry("Kept", "k", "i")
-    if not is_stated:
+    if not has_weights:
         layer["config"] = {"name": "k"}
     config = graph("m", INPUT, layer, entry("Dense", "d", "k", units=2))
     weights = {"i": [], "k": [("k/kernel:0", np.eye(3, dtype="float32")), ("k/bias:0", W)], "d": DENSE}
     source, target = legacy(tmp_path / "old.h5", config, weights), tmp_path / "new.keras"
-    if not is_stated:
+    if not has_weights:
         with pytest.raises(ConversionError) as refused:
             convert(source, target)
         assert "k: 2 weights of the class Kept of your own, which may be a model" in str(refused.value)
@@ -155,7 +155,7 @@ def test_what_may_be_a_model_of_an_own_class_is_refused(is_stated: bool, tmp_pat
         return
     assert [guess.where for guess in convert(source, target).guesses] == ["own classes"]
     with pytest.raises(ValueError, match="expected 0 variables, but received 2"):
-        keras.saving.load_model(target, custom_objects={"Kept": Kept})
+        keras.saving.load_model(target, custom_objects={"Kept": WithLayer})
 
 
 @pytest.mark.parametrize(("version", "guessed"), [("2.2.4", True), ("2.3.1", False), ("2.2.4-tf", False)])
@@ -228,7 +228,7 @@ def test_an_own_layer_that_holds_layers_is_refused(
     assert LIVE in result.refusals[0].what
 
 
-def test_layers_in_its_config_are_in_the_words_of_keras_3(tmp_path: Path) -> None:
+def test_layers_in_its_config_are_as_keras_3_writes_them(tmp_path: Path) -> None:
     """So that the port can make them; initializers that are called as a layer is stay as they are."""
     inner = {"class_name": "Activation", "config": {"name": "a", "trainable": True, "activation": "relu"}}
     identity = {"class_name": "Identity", "config": {"gain": 1.0}}
@@ -285,7 +285,7 @@ def stored_names(path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_all_stored_names_of_objects_are_kept(named: bool, tmp_path: Path) -> None:
+def test_all_stored_names_of_objects_stay(named: bool, tmp_path: Path) -> None:
     """As Keras stores them: of objects without weights, and of a second layer of a class whose config has no name."""
     inputs = keras.Input((3,))
     model = keras.Model(inputs, Pair(name="b")(Pair(name="a")(inputs)) if named else Pair()(inputs))
@@ -361,7 +361,7 @@ def test_the_activation_of_an_own_class(activation: str, written: str | None, tm
     result = convert(path, tmp_path / "new.keras")
     with zipfile.ZipFile(tmp_path / "new.keras") as archive:
         layers = json.loads(archive.read("config.json"))["config"]["layers"]
-    (found,) = [layer["config"]["activation"] for layer in layers if layer["class_name"] == "Scale"]
-    assert (found if written is None else found["config"]) == activation
+    (new_activation,) = [layer["config"]["activation"] for layer in layers if layer["class_name"] == "Scale"]
+    assert (new_activation if written is None else new_activation["config"]) == activation
     assert any("is written as an object" in guess.what for guess in result.guesses) == (written is not None)
     assert any(need.where == activation for need in result.needs) == (written is not None)

@@ -143,7 +143,7 @@ def test_a_frozen_batch_normalization_of_tensorflow_2() -> None:
 
 
 def test_weight_decay_of_all_weights() -> None:
-    """Which weights weight decay leaves out is set on a live optimizer, and is in no config."""
+    """The weights that weight decay leaves out are set on a live optimizer, and are in no config."""
     adam = {**SGD, "class_name": "AdamW", "config": {"learning_rate": 0.5, "weight_decay": 0.01}}
     assert ["exclude_from_weight_decay" in guess.what for guess in compiled(optimizer=adam)[1].guesses] == [True]
     assert compiled()[1].guesses == []

@@ -1,4 +1,4 @@
-"""Models that name what is not known to be harmless are never given to Keras to prove a conversion."""
+"""Models that name what is not known to be harmless are never proofs to Keras to prove a conversion."""
 
 import json
 from collections.abc import Callable
@@ -21,8 +21,8 @@ LOADED = Prediction("3.15", (), (), True, True)
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> list[Proof]:
-    """What Keras is given to run, which it is not."""
+def proofs(monkeypatch: pytest.MonkeyPatch) -> list[Proof]:
+    """The proofs that Keras is asked to run; none is run here."""
     seen = list[Proof]()
 
     def predict(target: Path, source: Path, proof: Proof) -> Prediction:
@@ -56,7 +56,7 @@ def legacy(tmp_path: Path, content: Any) -> Path:
 @pytest.mark.parametrize("make", [archive, legacy])
 @pytest.mark.parametrize("content", [PROGRAM, FILE, WRITER])
 def test_keras_is_not_run_on_what_is_not_known(
-    make: Callable[[Path, Any], Path], content: Any, given: list[Proof], tmp_path: Path
+    make: Callable[[Path, Any], Path], content: Any, proofs: list[Proof], tmp_path: Path
 ) -> None:
     """Unasked, the model is converted and not run, and why is said; asked, the conversion fails and nothing is left."""
     source = make(tmp_path, content)
@@ -65,24 +65,24 @@ def test_keras_is_not_run_on_what_is_not_known(
     assert any(name in done.unpredicted for name in ("psutil.Popen", "/etc/passwd", "io.write_file"))
     with pytest.raises(ProofError, match="Keras is not run on it"):
         convert(source, tmp_path / "asked.keras", prove=True)
-    assert given == [] and not (tmp_path / "asked.keras").exists()
+    assert proofs == [] and not (tmp_path / "asked.keras").exists()
 
 
-def test_what_is_known_is_run(given: list[Proof], tmp_path: Path) -> None:
+def test_what_is_known_is_run(proofs: list[Proof], tmp_path: Path) -> None:
     """A model that names nothing but Keras's own is run, the old one too."""
     assert convert(FIXTURES / "keras2.15/mlp.h5", tmp_path / "new.keras", prove=True).prediction == LOADED
-    assert [proof.unloaded for proof in given] == [""]
+    assert [proof.unloaded for proof in proofs] == [""]
 
 
-def test_code_of_the_old_model_is_not_loaded(given: list[Proof], tmp_path: Path) -> None:
+def test_code_of_the_old_model_is_not_loaded(proofs: list[Proof], tmp_path: Path) -> None:
     """The bytecode of a Lambda layer stays in the old model: only the new one is run, and why is said."""
     code = {"function": ["4wEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", None, None], "function_type": "lambda"}
     convert(legacy(tmp_path, code), tmp_path / "new.keras", prove=True)
-    assert [proof.unloaded for proof in given] == ["it has Python bytecode (training_config.thing.function)"]
+    assert [proof.unloaded for proof in proofs] == ["it has Python bytecode (training_config.thing.function)"]
 
 
-def test_own_classes_of_the_old_model_are_not_imported(given: list[Proof], tmp_path: Path) -> None:
+def test_own_classes_of_the_old_model_are_not_imported(proofs: list[Proof], tmp_path: Path) -> None:
     """tf_keras would import the module that the config names."""
     own = {"module": "mine", "class_name": "Mine", "config": {}, "registered_name": "mine>Mine"}
     convert(legacy(tmp_path, own), tmp_path / "new.keras", prove=True)
-    assert [proof.unloaded for proof in given] == ["it names mine.Mine, which is not Keras's own"]
+    assert [proof.unloaded for proof in proofs] == ["it names mine.Mine, which is not Keras's own"]

@@ -1,4 +1,5 @@
-"""What `convert` promises around the model itself: what it replaces, what it tells, what it leaves behind."""
+"""The promises of `convert` around the model itself: files that it replaces, messages, and files that it leaves
+behind."""
 
 import importlib.util
 import json
@@ -45,7 +46,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("source", [OLD, KERAS_3, COMPILED], ids=lambda path: path.stem)
-def test_progress_is_told_of_every_byte(source: Path, name: str, tmp_path: Path) -> None:
+def test_progress_counts_every_byte(source: Path, name: str, tmp_path: Path) -> None:
     """Of those written to the weights file, and of every weight read back."""
     counts = list[int]()
     result = convert(source, tmp_path / name, to=TARGETS[name], on_progress=counts.append)
@@ -134,7 +135,7 @@ def test_a_directory_keeps_what_is_not_the_models(tmp_path: Path, run: Run) -> N
 @pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_full_disk_leaves_nothing_behind(name: str, there: bool, tmp_path: Path) -> None:
-    """What stood at the target stays; nothing comes beside it."""
+    """A file at the target stays as it was; nothing comes beside it."""
     if there:
         convert(OLD, tmp_path / name, to=TARGETS[name])
     before = contents(tmp_path)
@@ -169,16 +170,16 @@ def test_a_file_that_is_not_what_was_wanted(name: str, tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("spoil", "message"),
     [
         (lambda weights: weights.popitem(), "other weights than planned"),
         (lambda weights: weights.update(more=next(iter(weights.values()))), "other weights than planned\n.*more"),
     ],
 )
 def test_weights_that_are_missing_or_more(
-    spoil: Callable[[Any], object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spoil: Callable[[Any], object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is read back has exactly the weights that were to be written."""
+    """The file that is read back has exactly the weights that were to be written."""
     genuine = pipeline._compare
 
     def compared(stored: dict[str, Any], wanted: Any, on_progress: Any) -> None:
@@ -186,7 +187,7 @@ def test_weights_that_are_missing_or_more(
         genuine(stored, wanted, on_progress)
 
     monkeypatch.setattr(pipeline, "_compare", compared)
-    with pytest.raises(CheckpointError, match=words):
+    with pytest.raises(CheckpointError, match=message):
         convert(OLD, tmp_path / "new.keras")
     assert list(tmp_path.iterdir()) == []
 
@@ -208,7 +209,7 @@ def test_a_weight_that_nobody_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_file_that_does_not_fit_its_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Keras 3 would not load takes no place."""
+    """A file that Keras 3 would not load takes no place."""
     why = ("a/kernel: nothing is stored at layers/a/vars", "b/vars/0: nothing takes it")
     monkeypatch.setattr(loadability, "reasons_against_loading", lambda *_: why)
     with pytest.raises(CheckpointError, match="Keras 3 would not load the converted file") as caught:
@@ -281,9 +282,9 @@ def old_keras(monkeypatch: pytest.MonkeyPatch, load: Callable[[str], Any]) -> li
 
     modules = {"tf_keras": {"models": types.SimpleNamespace(load_model=load_model)}}
     modules["tf_keras.src.saving.serialization_lib"] = {"SafeModeScope": scope}
-    for name, held in modules.items():
+    for name, content in modules.items():
         module = types.ModuleType(name)
-        vars(module).update(held)
+        vars(module).update(content)
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(keras_run, "_run", lambda target, source, modules: child.outcome(str(target), str(source)))
     return safe
@@ -301,7 +302,7 @@ class Dense:
         self.bias, self.kernel = sorted(arrays, key=lambda array: array.ndim)
 
     def predict(self, x: np.ndarray, batch_size: int, verbose: int) -> np.ndarray:
-        """What Keras 2 predicted."""
+        """The predictions of Keras 2."""
         output: np.ndarray = np.clip(0.2 * (x @ self.kernel + self.bias) + 0.5, 0, 1)
         return output
 
@@ -344,7 +345,7 @@ def test_small_models_are_run_unasked(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where Keras is installed; else it is said why it was not run."""
+    """Small models are run without being asked for where Keras is installed; else the reason is given."""
     answer = {"keras": "9", "inputs": ["(2, 3) float32"], "outputs": [[2, 1]], "finite": True, "compiled": True}
     monkeypatch.setattr(keras_run, "SMALL", small)
     monkeypatch.setattr(keras_run, "is_installed", lambda: installed)
@@ -353,7 +354,7 @@ def test_small_models_are_run_unasked(
     assert result.code == 0
     splitlines = [splitline for splitline in result.out.splitlines() if splitline.startswith("= ")]
     assert len(splitlines) == bool(line)
-    assert all(one.startswith(line) for one in splitlines)
+    assert all(text.startswith(line) for text in splitlines)
 
 
 def test_what_needs_the_users_code_is_not_run_unasked(
@@ -384,7 +385,7 @@ def test_both_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_wrong_conversion_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read back is what was to be written; only the old model shows that it is another."""
+    """A file that was written as planned may still be another model, which only the old predictions show."""
     old_keras(monkeypatch, Dense)
     monkeypatch.setattr("ckpttool.conversion.weights.placement.FACTOR", 1.0)
     assert hard_sigmoid.FACTOR == 1.2
@@ -419,21 +420,21 @@ def test_an_old_model_that_cannot_be_run(tmp_path: Path, run: Run, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("command", "seconds", "words"),
+    ("command", "seconds", "message"),
     [
         ("import sys; sys.exit('no Keras here')", 60, "no Keras here"),
         ("import sys; sys.exit(3)", 60, "status 3"),
         ("import time; time.sleep(60)", 0.5, "did not end"),
     ],
 )
-def test_a_process_that_tells_nothing(
-    command: str, seconds: float, words: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+def test_a_process_that_answers_nothing(
+    command: str, seconds: float, message: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is one clear error, and nothing is left behind."""
     monkeypatch.setattr(child_processes, "_START", command)
     monkeypatch.setattr(keras_run, "SECONDS", seconds)
     result = run("convert", DENSE, tmp_path / "new.keras", "--prove")
-    assert (result.code, words in result.err) == (2, True)
+    assert (result.code, message in result.err) == (2, True)
     assert list(tmp_path.iterdir()) == []
 
 

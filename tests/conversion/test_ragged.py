@@ -73,7 +73,7 @@ def test_as_keras_takes_it(class_name: str, nested: bool, tmp_path: Path) -> Non
 
 
 def test_of_others(tmp_path: Path) -> None:
-    """What was not tried is a guess."""
+    """A layer that was not tried with ragged tensors is a guess."""
     from ckpttool.model.arguments import Args
 
     journal = Journal()

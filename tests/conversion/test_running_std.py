@@ -75,7 +75,7 @@ def test_later_generations_are_as_they_are() -> None:
         assert variance_arrangement(args, generation, Origin(), "norm", Journal()) is None
 
 
-def test_an_epsilon_that_is_no_number_is_told(tmp_path: Path) -> None:
+def test_an_epsilon_that_is_no_number_is_noted(tmp_path: Path) -> None:
     """Not taken for one."""
     config = json.loads((FOLDER / "keras1.0.5.json").read_text())
     config["config"][1]["config"]["epsilon"] = "x"

@@ -60,7 +60,7 @@ def test_real_ones_predict_what_tensorflow_did(folder: Path, name: str, tmp_path
 
 @needs_corpora
 def test_columns_of_features_are_refused(tmp_path: Path) -> None:
-    """What Keras 3 has no more is named with its layer."""
+    """A layer that Keras 3 has no more is named with its class."""
     source = CORPUS_TENSORFLOW / "files/blood__densefeatures_k24.savedmodel"
     with pytest.raises(ConversionError) as caught:
         convert(source, tmp_path / "new.keras")

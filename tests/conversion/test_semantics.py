@@ -21,7 +21,7 @@ from tests.samples import FIXTURES
 
 DOCS = Path(__file__).parents[2] / "docs" / "semantics.md"
 VERSIONS = {"keras1.2": Generation.KERAS_1, "keras2.2": Generation.KERAS_2, "keras2.15": Generation.KERAS_2}
-TOLD = {version: json.loads((FIXTURES / "every_layer" / f"{version}.json").read_text()) for version in VERSIONS}
+RECORDED = {version: json.loads((FIXTURES / "every_layer" / f"{version}.json").read_text()) for version in VERSIONS}
 # Arguments that are worked out from others where they are none, or that say where and of what type a layer is.
 DERIVED = {"dtype", "name", "trainable", "strides", "batch_shape", "value_dim", "vocabulary_size"}
 
@@ -41,11 +41,11 @@ def plain(key: str, value: Any) -> Any:
 
 def changed(version: str) -> Iterator[tuple[str, str, Any, Any]]:
     """(class, argument, old default, default of today) where they are not the same."""
-    for name, config in TOLD[version].items():
+    for name, config in RECORDED[version].items():
         new = normalized({"class_name": name, "config": config}, VERSIONS[version])
-        today = defaults_of("layers", new["class_name"]) if new["class_name"] in LAYERS else None
-        for key in sorted(new["config"].keys() & (today or {}).keys() - DERIVED):
-            old, now = plain(key, new["config"][key]), plain(key, today[key]) if today else None
+        defaults = defaults_of("layers", new["class_name"]) if new["class_name"] in LAYERS else None
+        for key in sorted(new["config"].keys() & (defaults or {}).keys() - DERIVED):
+            old, now = plain(key, new["config"][key]), plain(key, defaults[key]) if defaults else None
             if old != now:
                 yield new["class_name"], key, old, now
 
@@ -78,9 +78,9 @@ CHANGED = [
 def test_what_a_config_leaves_out_is_what_its_writer_took(
     version: str, class_name: str, key: str, old: Any, now: Any
 ) -> None:
-    """Where it decides on what a layer computes."""
-    gone = {"recurrent_activation": "inner_activation"}.get(key)
-    left = {name: value for name, value in TOLD[version][class_name].items() if name not in (key, gone)}
+    """A default that decides on the output of a layer is that of the Keras that wrote the config."""
+    old_key = {"recurrent_activation": "inner_activation"}.get(key)
+    left = {name: value for name, value in RECORDED[version][class_name].items() if name not in (key, old_key)}
     args = Args.of(normalized({"class_name": class_name, "config": left}, VERSIONS[version]))
     number = version.removeprefix("keras")
     config = with_old_meaning(args, Site("layer", args, None, Origin(f"{number}.0")), Journal())

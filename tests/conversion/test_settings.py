@@ -1,4 +1,4 @@
-"""What a model was compiled with, in the words of Keras 3: what is carried, and what is lost and said to be."""
+"""The settings that a model was compiled with, as Keras 3 spells them: those that are carried, and losses announced."""
 
 import copy
 import math
@@ -40,7 +40,7 @@ def compiled(
     if settings:
         live = keras()
         x = live.Input((3,))
-        model = live.Model(x, [live.layers.Dense(2, name=today)(x) for _, today in outputs])
+        model = live.Model(x, [live.layers.Dense(2, name=expected)(x) for _, expected in outputs])
         model.compile_from_config(copy.deepcopy(settings))  # which it changes
         assert model.compiled
         if settings["loss"] is not None:
@@ -208,7 +208,7 @@ def test_a_loss_that_is_none_of_keras(loss: Any, version: str, reason: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("loss", "today"),
+    ("loss", "expected"),
     [
         ("mse", "mse"),
         ("cosine", "cosine_similarity"),
@@ -233,16 +233,16 @@ def test_a_loss_that_is_none_of_keras(loss: Any, version: str, reason: str) -> N
         ),
     ],
 )  # fmt: skip
-def test_losses_of_today(loss: Any, today: Any) -> None:
+def test_losses_of_keras_3(loss: Any, expected: Any) -> None:
     """The name or the object that Keras 3 finds."""
     settings, losses = compiled({"loss": loss}, "2.2.4-tf")  # Keras of its own had no huber_loss before 2.3
-    if isinstance(today, tuple):
-        class_name, config = today
-        today = {"module": "keras.losses", "class_name": class_name, "config": config, "registered_name": None}
+    if isinstance(expected, tuple):
+        class_name, config = expected
+        expected = {"module": "keras.losses", "class_name": class_name, "config": config, "registered_name": None}
     is_by_sample = (
-        isinstance(today, dict) and today["config"].get("reduction") == "none"
+        isinstance(expected, dict) and expected["config"].get("reduction") == "none"
     )  # which is said to train otherwise
-    assert (settings["loss"], len(losses)) == (today, is_by_sample)
+    assert (settings["loss"], len(losses)) == (expected, is_by_sample)
 
 
 @pytest.mark.parametrize(("version", "is_reported"), [("2.2.4", True), ("2.2.4-tf", False)])
@@ -286,7 +286,7 @@ def test_cosine_since_2_1_6() -> None:
         (["ce"], "mse", [], ["metrics: ce, which Keras 3 does not choose by the outputs"]),
     ],
 )  # fmt: skip
-def test_metrics_of_today(metrics: Any, loss: Any, expected: Any, lost: list[str]) -> None:
+def test_metrics_of_keras_3(metrics: Any, loss: Any, expected: Any, lost: list[str]) -> None:
     """Each under the name that it had; what Keras 3 does not find is left out and told."""
     journal = Journal()
     training = {"optimizer_config": SGD, "loss": loss, "metrics": metrics, "weighted_metrics": metrics}
@@ -304,7 +304,7 @@ def test_metrics_of_today(metrics: Any, loss: Any, expected: Any, lost: list[str
 
 
 def test_several_outputs() -> None:
-    """What was told by the names of outputs is told by those of today; one loss with weights stands for each."""
+    """Settings by the names of outputs go by those of Keras 3; one loss with weights stands for each output."""
     settings, losses = compiled({"loss": {"a/b": "mae"}, "loss_weights": {"c": 3.0}}, outputs=TWO)
     assert (settings["loss"], settings["loss_weights"], losses) == (
         {"a_b": "mae", "c": None},
@@ -327,7 +327,7 @@ def test_several_outputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outputs", "name", "today"),
+    ("outputs", "name", "expected"),
     [
         (TWO, "a/b_auc", "auc"),
         (TWO, "c_auc", "auc"),
@@ -337,7 +337,7 @@ def test_several_outputs() -> None:
         ([("a_b", "a_b"), ("a", "a")], "a_b_auc", "auc"),
     ],
 )
-def test_names_of_metrics(outputs: list[tuple[str, str]], name: str, today: str) -> None:
+def test_names_of_metrics(outputs: list[tuple[str, str]], name: str, expected: str) -> None:
     """Keras 2 put the name of an output before them where there are several, and Keras 3 does so again."""
     training = {
         "optimizer_config": SGD,
@@ -346,7 +346,7 @@ def test_names_of_metrics(outputs: list[tuple[str, str]], name: str, today: str)
     settings = compile_config(training, "2.15.0", outputs, Journal())
     assert settings is not None
     [metric] = settings["metrics"] if outputs == ONE else settings["metrics"][0]
-    assert metric["config"]["name"] == today
+    assert metric["config"]["name"] == expected
 
 
 def test_one_weight_of_one_loss() -> None:
@@ -373,15 +373,15 @@ def test_decay_of_nadam() -> None:
     assert any("schedule_decay" in loss for loss in losses)
 
 
-@pytest.mark.parametrize(("arguments", "today"), [({}, 0.0), ({"initial_accumulator_value": 0.3}, 0.3)])
-def test_where_adagrad_begins(arguments: dict[str, Any], today: float) -> None:
-    """Where its config does not tell, it was at zero."""
+@pytest.mark.parametrize(("arguments", "expected"), [({}, 0.0), ({"initial_accumulator_value": 0.3}, 0.3)])
+def test_where_adagrad_begins(arguments: dict[str, Any], expected: float) -> None:
+    """An accumulator whose config names no start began at zero."""
     settings, _ = compiled({"optimizer_config": {"class_name": "Adagrad", "config": {"lr": 0.5, **arguments}}}, "2.2.4")
-    assert settings["optimizer"]["config"]["initial_accumulator_value"] == today
+    assert settings["optimizer"]["config"]["initial_accumulator_value"] == expected
 
 
 def test_settings() -> None:
-    """What else `compile` was told, in so far as Keras 3 takes it."""
+    """Other arguments of `compile` are carried in so far as Keras 3 takes them."""
     arguments = {"run_eagerly": True, "jit_compile": False, "steps_per_execution": 2}
     settings, losses = compiled(arguments)
     assert ({key: settings[key] for key in arguments}, losses) == (arguments, [])
@@ -404,7 +404,7 @@ def test_the_product_of_momenta(steps: int, beta_1: float, decay: float) -> None
 
 
 def test_a_product_of_many_factors() -> None:
-    """Those that are beta_1 alone are not multiplied one by one."""
+    """Momenta that are beta_1 alone are not multiplied one by one."""
     beta_1 = 1 - 1e-9
     ten = product(MAX_FACTORS + 10**9, beta_1, 10.0) / product(MAX_FACTORS, beta_1, 10.0)
     assert ten == pytest.approx(math.exp(-1), rel=1e-6)
@@ -543,7 +543,7 @@ ADDED: dict[str, Any] = {
     ],
 )
 def test_optimizers_of_tensorflow_addons(name: str, config: Any, class_name: str, expected: dict[str, Any]) -> None:
-    """Those that Keras 3 has, with the arguments that take the same steps (each was compared with TensorFlow Addons
+    """Optimizers that Keras 3 has get the arguments that take the same steps (each was compared with TensorFlow Addons
     0.13: the weights after a step from the converted state are the same)."""
     shown = {key: value for key, value in ADDED.items() if name != "SGDW" or not key.startswith(("beta", "eps"))}
     settings, losses = compiled({"optimizer_config": {"class_name": f"Addons>{name}", "config": shown | config}})

@@ -15,7 +15,7 @@ REPEATED, ABSENT = "a batch names several times", "a batch does not name"
 
 
 def losses(class_name: str, by_rows: bool, trainable: bool = True, **config: Any) -> str:
-    """What is said of an optimizer of a model with an Embedding."""
+    """The losses announced for an optimizer of a model with an Embedding."""
     layer = {"name": "words", "input_dim": 5, "output_dim": 2, "trainable": trainable}
     entries = [
         {"module": "keras.layers", "class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 3]}},

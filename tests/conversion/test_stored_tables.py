@@ -30,15 +30,15 @@ def checkpoint(folder: Path, numbers: tuple[int, ...]) -> Path:
         ([], [], []),
         ([], [("table", "", KEY)], []),
     ]
-    words, words_crc = writer.texts([b"", b"[UNK]", b"bird", b"cat", b"dog"])
+    entries, entries_crc = writer.texts([b"", b"[UNK]", b"bird", b"cat", b"dog"])
     values = struct.pack("<5q", *numbers)
     graph, graph_crc = writer.texts([writer.graph(objects)])
     tensors = [
-        (writer.OBJECT_GRAPH.encode(), writer.entry(7, [], len(words) + len(values), len(graph), graph_crc)),
-        (f"{KEY}-keys".encode(), writer.entry(7, [5], 0, len(words), words_crc)),
-        (f"{KEY}-values".encode(), writer.entry(9, [5], len(words), len(values), writer.masked(values))),
+        (writer.OBJECT_GRAPH.encode(), writer.entry(7, [], len(entries) + len(values), len(graph), graph_crc)),
+        (f"{KEY}-keys".encode(), writer.entry(7, [5], 0, len(entries), entries_crc)),
+        (f"{KEY}-values".encode(), writer.entry(9, [5], len(entries), len(values), writer.masked(values))),
     ]
-    return writer.write(folder, tensors, words + values + graph)
+    return writer.write(folder, tensors, entries + values + graph)
 
 
 def architecture(folder: Path) -> Path:
@@ -59,7 +59,7 @@ def architecture(folder: Path) -> Path:
     return path
 
 
-def test_words_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_entries_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     """The words behind the mask and the unknown word are the vocabulary of the new model."""
     target = tmp_path / "new.keras"
     convert(checkpoint(tmp_path, (0, 1, 4, 2, 3)), target, arch=architecture(tmp_path))
@@ -90,14 +90,14 @@ def weighted(folder: Path, holder: str, weights: tuple[float, ...] = WEIGHTS) ->
         ([], [("VARIABLE_VALUE", "Variable", "variables/1")], []),
         (inner if holder else [], [], []),
     ]
-    words, words_crc = writer.texts([b"cat", b"dog", b"bird"])
+    entries, entries_crc = writer.texts([b"cat", b"dog", b"bird"])
     first = len(weights) - 3
     numbers = struct.pack("<3q", first, first + 1, first + 2)
     values, count = struct.pack(f"<{len(weights)}f", *weights), struct.pack("<q", 7)
     graph, graph_crc = writer.texts([writer.graph(objects)])
     stored = [
         (writer.OBJECT_GRAPH, 7, [], graph, graph_crc),
-        (f"{KEY}-keys", 7, [3], words, words_crc),
+        (f"{KEY}-keys", 7, [3], entries, entries_crc),
         (f"{KEY}-values", 9, [3], numbers, writer.masked(numbers)),
         ("variables/0", 1, [len(weights)], values, writer.masked(values)),
         ("variables/1", 9, [], count, writer.masked(count)),
@@ -130,7 +130,7 @@ STRINGS = {"num_oov_indices": 2, "mask_token": None, "oov_token": "[UNK]"}
 
 
 @pytest.mark.parametrize("listed", [False, True])
-def test_weights_of_words_come_along(listed: bool, tmp_path: Path) -> None:
+def test_weights_of_entries_come_along(listed: bool, tmp_path: Path) -> None:
     """In mode tf_idf the words come with their weights, those of unknown words before them, also where the config lists
     the words without weights, as TensorFlow 2.6 wrote it; the model weighs what it counts."""
     arguments = {"vocabulary": ["cat", "dog", "bird"]} if listed else {}

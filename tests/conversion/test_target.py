@@ -31,8 +31,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 Run = Callable[..., Outcome]
 
 OLD = FIXTURES / "own_classes"
-TOLD = json.loads((OLD / "predicted.json").read_text())
-INPUTS = np.asarray(TOLD["inputs"], "float32")
+RECORDED = json.loads((OLD / "predicted.json").read_text())
+INPUTS = np.asarray(RECORDED["inputs"], "float32")
 BUILD = "tests.conversion.own_classes:build"
 SOURCES = ("s.weights.h5", "s.weights.json", "s.h5", "s.keras")
 TARGETS = ("t.weights.h5", "t.weights.json", "t.h5", "t.keras")
@@ -67,7 +67,7 @@ def saved(model: Any, path: Path) -> Path:
 
 
 def values(model: Any) -> list[Any]:
-    """What is in its weights."""
+    """The values of a model's weights."""
     return [np.asarray(weight) for weight in model.weights]
 
 
@@ -88,11 +88,11 @@ def test_own_layers_of_keras_2(name: str, live: Architecture, tmp_path: Path) ->
     assert "tests.conversion.own_classes.Block" in result.needs[0].what
     model = keras.models.load_model(tmp_path / "new.keras", custom_objects={"Block": own_classes.Block})
     trained = name == "trained.h5"
-    np.testing.assert_allclose(model(INPUTS), TOLD["trained" if trained else "output"], rtol=1e-6)
+    np.testing.assert_allclose(model(INPUTS), RECORDED["trained" if trained else "output"], rtol=1e-6)
     assert (model.compiled, result.losses) == (trained, ())
     if trained:
         model.fit(INPUTS, np.ones((2, 2), "float32"), verbose=0)
-        np.testing.assert_allclose(model(INPUTS), TOLD["one_step_more"], rtol=1e-5)  # a new state: 9e-5 off
+        np.testing.assert_allclose(model(INPUTS), RECORDED["one_step_more"], rtol=1e-5)  # a new state: 9e-5 off
 
 
 @pytest.mark.parametrize("name", ["model.h5", "legacy_weights.h5"])
@@ -183,8 +183,8 @@ def test_gates_that_were_hard_by_default(gates: str, version: str, guessed: bool
         layers.Dense(1, name="dense_1"),
     ]
     result = plan(source, "new.keras", arch=Architecture.from_model(keras.Sequential(stack)))
-    told = [guess.where for guess in result.guesses if "hard_sigmoid by default" in guess.what]
-    assert [where.split(", ")[-1] for where in told] == ["gru_1"] * guessed
+    guessed_layers = [guess.where for guess in result.guesses if "hard_sigmoid by default" in guess.what]
+    assert [where.split(", ")[-1] for where in guessed_layers] == ["gru_1"] * guessed
 
 
 # What Keras 3.15 writes, in every layout.
@@ -250,8 +250,8 @@ def _plain(config: Any) -> Any:
 
 
 def test_compile_settings(tmp_path: Path) -> None:
-    """Those of the file count, else those of the live model; an optimizer that has other variables begins anew, which
-    is told as lost."""
+    """Compile settings of the file count, else those of the live model; an optimizer with other variables begins anew,
+    which is told as lost."""
     live = own_classes.compiled()
     live.fit(INPUTS, np.ones((2, 2), "float32"), verbose=0)
     live.save_weights(tmp_path / "s.weights.h5")
@@ -294,7 +294,7 @@ def test_the_state_of_an_optimizer_of_an_own_class(tmp_path: Path) -> None:
 
 
 def test_layers_that_load_in_a_way_of_their_own(tmp_path: Path) -> None:
-    """What they wrote stays where it is among paths; to another layout they alone could bring it."""
+    """Values of such layers stay where they are among paths; to another layout the layers alone could bring them."""
     model = filled(own.made(keras, "odd-loader", "same"))
     wanted, architecture = values(model), Architecture.from_model(model)
     for name in ("s.weights.h5", "s.keras"):
@@ -360,7 +360,7 @@ def test_names_that_gainsay_an_order(tmp_path: Path) -> None:
 
 
 def test_the_state_of_twins_is_lost(tmp_path: Path) -> None:
-    """Where two weights have one name, nothing tells what the optimizer kept for each."""
+    """The state is lost where two weights have one name: nothing says which of its arrays belongs to which."""
     model = pair("one", "one")
     model.compile("adam", "mse")
     model.fit(INPUTS, np.ones((2, 3), "float32"), verbose=0)
@@ -398,7 +398,7 @@ def test_a_model_without_a_config(tmp_path: Path) -> None:
     assert not (tmp_path / "t.keras").exists()
 
 
-def words(vocabulary: Any = None) -> Any:
+def lookup(vocabulary: Any = None) -> Any:
     """A model of words; they are learned from some where none are given, as a file then tells and no config."""
     text = keras.layers.TextVectorization(output_sequence_length=3, vocabulary=vocabulary)
     if vocabulary is None:
@@ -409,13 +409,13 @@ def words(vocabulary: Any = None) -> Any:
 
 def test_a_vocabulary_that_only_the_live_model_has(tmp_path: Path) -> None:
     """A layer that keeps its words in a file is refused where the source has none, and not left without."""
-    model = words()
+    model = lookup()
     live, weights = Architecture.from_model(model), saved(model, tmp_path / "s.weights.h5")
     with pytest.raises(ConversionError, match="has a vocabulary"):
         convert(weights, tmp_path / "t.keras", arch=live)
     convert(weights, tmp_path / "t.weights.h5", arch=live)
     convert(saved(model, tmp_path / "s.keras"), tmp_path / "t.keras", arch=live)
-    layer = words(["old", "models"])
+    layer = lookup(["old", "models"])
     weights = saved(layer, tmp_path / "given.weights.h5")
     convert(weights, tmp_path / "given.keras", arch=Architecture.from_model(layer))
     for path, source in (("t.keras", model), ("given.keras", layer)):
@@ -466,12 +466,12 @@ def test_proof_by_running(tmp_path: Path, run: Run) -> None:
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
-    ("function", "words"),
+    ("function", "message"),
     [("absent", "has no attribute 'absent'"), ("number", "no model of Keras 3"), ("unbuilt", "that is not built")],
 )
-def test_functions_that_give_no_model(function: str, words: str, tmp_path: Path, run: Run) -> None:
+def test_functions_that_give_no_model(function: str, message: str, tmp_path: Path, run: Run) -> None:
     """Are one error, and nothing is written."""
     arguments = ("--arch", f"tests.conversion.own_classes:{function}")
     done = run("convert", OLD / "model.h5", tmp_path / "new.keras", *arguments)
-    assert (done.code, done.out, words in done.err) == (2, "", True)
+    assert (done.code, done.out, message in done.err) == (2, "", True)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Which weights an optimizer kept its state for, and optimizers that have not begun."""
+"""The weights for which an optimizer has state, and optimizers that have not begun."""
 
 import json
 import shutil
@@ -63,7 +63,7 @@ def test_an_optimizer_that_has_not_begun(name: str, tmp_path: Path) -> None:
 
 
 def test_steps_of_which_nothing_is_stored(tmp_path: Path) -> None:
-    """Where an optimizer took some, what they left is lost."""
+    """The state of an optimizer that took steps, of which nothing is stored, is lost."""
     source = with_state(RESUME / "keras2.15" / "adam.h5", tmp_path / "old.h5", {"iteration:0": np.int64(7)})
     [loss] = convert(source, tmp_path / "new.keras").losses
     assert loss.what == "its state: 7 steps were taken, and nothing is stored of what they left"
@@ -110,7 +110,7 @@ def test_weights_that_had_no_gradient(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")
 def test_the_optimizer_is_left_out_between_weights(tmp_path: Path) -> None:
-    """Where that is asked for, of files that hold no config too."""
+    """Weights alone are written without the optimizer where that is asked for, of files without a config too."""
     model = keras().Sequential([keras().Input((3,)), keras().layers.Dense(2)])
     model.compile("adam", "mse")
     model.train_on_batch(np.ones((2, 3)), np.ones((2, 2)))
@@ -155,16 +155,16 @@ def functional(path: Path, added: str, **options: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("added", "options", "words"),
+    ("added", "options", "message"),
     [
         ("AddLoss", {"unconditional": False}, "the tensor that it added to the loss of the model"),
         ("AddMetric", {"aggregation": "mean", "metric_name": "m"}, "the tensor that it added to the metrics"),
     ],
 )
-def test_what_a_model_adds_itself(added: str, options: Any, words: str, tmp_path: Path) -> None:
+def test_what_a_model_adds_itself(added: str, options: Any, message: str, tmp_path: Path) -> None:
     """It is lost, which is said, and the model computes and trains without it."""
     [loss] = convert(functional(tmp_path / "old.h5", added, **options), tmp_path / "new.keras").losses
-    assert (loss.where, loss.what.startswith(words)) == ("added", True)
+    assert (loss.where, loss.what.startswith(message)) == ("added", True)
     model = loaded(tmp_path / "new.keras")
     np.testing.assert_allclose(model.predict_on_batch(np.ones((1, 3), "float32")), [[4.0, 4.0]])
     model.train_on_batch(np.ones((1, 3), "float32"), np.ones((1, 2), "float32"))

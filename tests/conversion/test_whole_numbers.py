@@ -39,7 +39,7 @@ def converted(config: dict[str, Any]) -> tuple[dict[str, Any], Journal]:
 
 
 def computed(config: dict[str, Any], x: Any) -> Any:
-    """What live Keras computes with the converted model, nothing of which was guessed or refused."""
+    """The output of the converted model in live Keras; nothing of it was guessed or refused."""
     new_config, journal = converted(config)
     assert (journal.refusals, journal.guesses) == ([], [])
     live = keras().saving.deserialize_keras_object(json.loads(json.dumps(new_config)), safe_mode=True)

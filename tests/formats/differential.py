@@ -56,7 +56,7 @@ class Child:
         self._process: subprocess.Popen[str] | None = None
 
     def view(self, path: Path, probes: list[str]) -> View:
-        """What h5py sees; the key `error` where it opens nothing, or dies."""
+        """The view of h5py; the key `error` where it opens nothing, or dies."""
         if self._process is None:
             script = str(Path(__file__).with_name("h5py_view.py"))
             self._process = subprocess.Popen(
@@ -87,7 +87,7 @@ class Child:
 
 
 def our_view(path: Path) -> View:
-    """What ckpttool sees in an HDF5 file, as the child tells it."""
+    """The view of ckpttool on an HDF5 file, in the form of the child's."""
     source, reader = FileSource(path), ChunkReader(str(path))
     try:
         tree = read_tree(source)
@@ -140,7 +140,7 @@ def _dataset(tree: Tree, name: str, dataset: Dataset, reader: ChunkReader) -> Vi
 
 
 def differences(ours: View, theirs: View) -> list[str]:
-    """What is not the same, in words; what only the other side refuses is no second view."""
+    """The differences of two views in sentences; an object that only the other side refuses is no second view."""
     if "error" in ours or "error" in theirs:
         return []
     mine, other = ours["objects"], theirs["objects"]
@@ -181,7 +181,7 @@ def _attribute_differences(path: str, ours: View, theirs: View) -> list[str]:
 
 
 def refused_by_them_alone(ours: View, theirs: View) -> list[str]:
-    """What only the other side refuses."""
+    """The objects that only the other side refuses."""
     if "error" in theirs:
         return [] if "error" in ours else [f"file: {theirs['error']}"]
     if "error" in ours:

@@ -64,9 +64,9 @@ def our_view(path: Path) -> Any:
 
 
 def compare(ours: Any, theirs: Any) -> list[str]:
-    """What is not the same."""
+    """The differences of two readings."""
     return [
         name
-        for name, one, two in zip(("config.json", "metadata.json"), ours, theirs, strict=True)
-        if one != {key: two.get(key) for key in one} or (name == "config.json" and one != two)
+        for name, own, two in zip(("config.json", "metadata.json"), ours, theirs, strict=True)
+        if own != {key: two.get(key) for key in own} or (name == "config.json" and own != two)
     ]

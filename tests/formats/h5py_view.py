@@ -1,4 +1,4 @@
-"""What h5py sees in HDF5 files: a process of its own, in limits, that takes paths as lines and gives views as JSON.
+"""The view of h5py on HDF5 files: a process of its own, in limits, that takes paths as lines and gives views as JSON.
 
 Needs nothing but h5py, so that any Python with any version of it can run this file.
 """
@@ -35,7 +35,7 @@ def attribute(attributes, name):  # type: ignore[no-untyped-def]
 
 
 def tried(work, *args):  # type: ignore[no-untyped-def]
-    """What comes of something, or the error that it ends in."""
+    """The result of a call, or the error that it ends in."""
     try:
         return work(*args)
     except Exception as error:
@@ -112,7 +112,7 @@ def walk(file, probes):  # type: ignore[no-untyped-def]
 
 
 def view(path, probes):  # type: ignore[no-untyped-def]
-    """What is in a file, or the error that opening it ends in."""
+    """The objects of a file, or the error that opening it ends in."""
     try:
         with h5py.File(path, "r") as file:
             return {"objects": walk(file, probes)}

@@ -1,4 +1,4 @@
-"""What layers keep beside their weights."""
+"""The files that layers store beside their weights."""
 
 import zipfile
 from pathlib import Path
@@ -20,10 +20,10 @@ VOCABULARY = "layers/text_vectorization/_lookup_layer/vocabulary.txt"
 def texts(tmp_path: Path) -> Path:
     """A model with a vocabulary, by live Keras."""
     layers = keras().layers
-    words = layers.TextVectorization(max_tokens=10, output_sequence_length=4)
-    words.adapt(["red fish blue fish", "two fish"])
+    entries = layers.TextVectorization(max_tokens=10, output_sequence_length=4)
+    entries.adapt(["red fish blue fish", "two fish"])
     inputs = keras().Input((1,), dtype="string")
-    model = keras().Model(inputs, layers.Dense(2)(layers.Flatten()(layers.Embedding(10, 3)(words(inputs)))))
+    model = keras().Model(inputs, layers.Dense(2)(layers.Flatten()(layers.Embedding(10, 3)(entries(inputs)))))
     model.save(tmp_path / "texts.keras")
     return tmp_path / "texts.keras"
 
@@ -32,8 +32,8 @@ def test_of_an_archive_and_a_directory(texts: Path, tmp_path: Path) -> None:
     """All files by their paths, the same from both; a conversion carries them on, and Keras loads it."""
     ckpttool.convert(texts, tmp_path / "folder", to="keras-dir")
     ckpttool.convert(tmp_path / "folder", tmp_path / "again.keras")
-    with ckpttool.open(texts) as one, ckpttool.open(tmp_path / "folder") as two:
-        assets = read_assets(one)
+    with ckpttool.open(texts) as zipped, ckpttool.open(tmp_path / "folder") as two:
+        assets = read_assets(zipped)
         assert VOCABULARY in assets
         assert read_assets(two) == assets
     import tensorflow as tf  # for tensors of strings
@@ -52,11 +52,11 @@ def test_others_have_none() -> None:
 def test_bounds(texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too large, too many, links, and names that lead elsewhere are errors."""
     ckpttool.convert(texts, tmp_path / "folder", to="keras-dir")
-    with ckpttool.open(texts) as one, ckpttool.open(tmp_path / "folder") as two:
+    with ckpttool.open(texts) as zipped, ckpttool.open(tmp_path / "folder") as two:
         for name in ("MAX_BYTES", "MAX_FILES"):
             with monkeypatch.context() as patch:
                 patch.setattr(assets, name, 1)
-                for checkpoint in (one, two):
+                for checkpoint in (zipped, two):
                     with pytest.raises(CheckpointError):
                         read_assets(checkpoint)
         (tmp_path / "folder" / "assets" / "link.txt").symlink_to("/etc/hostname")

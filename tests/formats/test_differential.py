@@ -1,5 +1,5 @@
-"""Whatever mutants show to h5py, to zipfile or to a reader that goes from header to header, and not to ckpttool, or the
-other way round, is refused or flagged.
+"""Any view that mutants show to h5py, to zipfile or to a reader that goes from header to header, and not to ckpttool,
+or the other way round, is refused or flagged.
 
 `CKPTTOOL_MUTANTS=5000` runs more of them than the few of every run; so does `python -m tests.formats.differential`.
 """

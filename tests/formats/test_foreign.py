@@ -167,11 +167,11 @@ def message_of(path: object, kind: type[CheckpointError]) -> str:
 @pytest.mark.parametrize("name", sorted(BROKEN))
 def test_broken_fixture(name: str, run: Callable[..., Any]) -> None:
     """A broken fixture raises its own error, which names path, finding and next step; the command exits with 2."""
-    kind, words = BROKEN[name]
+    kind, phrases = BROKEN[name]
     path = FIXTURES / "broken" / name
     message = message_of(path, kind)
     assert message.startswith(f"{path}: ")
-    assert [word for word in words if word not in message] == []
+    assert [word for word in phrases if word not in message] == []
     for command in ("ls", "info"):
         done = run(command, path)
         assert (done.code, done.out, done.err) == (2, "", f"error: {message}\n")
@@ -196,12 +196,12 @@ def test_every_broken_fixture_is_tested() -> None:
 @pytest.mark.parametrize("name", sorted(FOREIGN))
 def test_foreign(name: str, suffix: str, tmp_path: Path, run: Callable[..., Any]) -> None:
     """A file of another kind is named by its content, whatever its suffix; the command exits with 2."""
-    content, kind, words = FOREIGN[name]
+    content, kind, phrases = FOREIGN[name]
     path = tmp_path / f"file{suffix}"
     path.write_bytes(content)
     message = message_of(path, kind)
     assert message.startswith(f"{path}: ")
-    assert [word for word in words if word not in message] == []
+    assert [word for word in phrases if word not in message] == []
     done = run("ls", path)
     assert (done.code, done.out) == (2, "")
     assert done.err == f"error: {message}\n"
@@ -248,20 +248,20 @@ def _to_text(data: bytes) -> bytes:
     "source", ["keras3/mlp.keras", "keras2.15/mlp.keras", "keras3/mlp.h5", "keras3/mlp.weights.h5"]
 )
 @pytest.mark.parametrize(
-    ("damage", "words"), [(_to_crlf, "text mode"), (_to_lf, "text mode"), (_to_text, "read as text")]
+    ("damage", "phrases"), [(_to_crlf, "text mode"), (_to_lf, "text mode"), (_to_text, "read as text")]
 )
-def test_transfers_as_text(source: str, damage: Callable[[bytes], bytes], words: str, tmp_path: Path) -> None:
-    """What ftp in text mode, git without attributes, or an editor makes of a checkpoint is told by its cause."""
+def test_transfers_as_text(source: str, damage: Callable[[bytes], bytes], phrases: str, tmp_path: Path) -> None:
+    """Damage by ftp in text mode, git without attributes, or an editor is named by its cause."""
     path = tmp_path / Path(source).name
     path.write_bytes(damage((FIXTURES / source).read_bytes()))
     message = message_of(path, CorruptFileError)
-    assert words in message
+    assert phrases in message
     assert "next: " in message
 
 
 @pytest.mark.parametrize("flush", [False, True])
 def test_a_save_that_never_finished(flush: bool, tmp_path: Path) -> None:
-    """What h5py leaves of a file whose writer was killed is told to be that."""
+    """A file of h5py whose writer was killed is named as that."""
     path = tmp_path / "model.h5"
     code = (
         "import h5py, numpy, os, sys\n"
@@ -423,7 +423,7 @@ SHARD_FAULTS: dict[str, tuple[type[CheckpointError], tuple[str, ...]]] = {
 @pytest.mark.parametrize("fault", sorted(SHARD_FAULTS))
 def test_shards(fault: str, tmp_path: Path) -> None:
     """Shards that are missing, foreign or elsewhere are refused, and the error says which."""
-    shard, kind_and_words = tmp_path / "first.weights.h5", SHARD_FAULTS[fault]
+    shard, kind_and_phrases = tmp_path / "first.weights.h5", SHARD_FAULTS[fault]
     shutil.copy(FIXTURES / "keras3/mlp.weights.h5", shard)
     named: Any = {"above": "../first.weights.h5", "absolute": "/etc/passwd", "number": 7}.get(fault, shard.name)
     weight_map: Any = {"/layers/dense/vars": named}
@@ -442,13 +442,13 @@ def test_shards(fault: str, tmp_path: Path) -> None:
         weight_map = {} if fault == "no map" else []
     index = tmp_path / "model.weights.json"
     index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": weight_map}))
-    message = message_of(index, kind_and_words[0])
+    message = message_of(index, kind_and_phrases[0])
     assert message.startswith(f"{shard if fault == 'folder' else index}: ")
-    assert [word for word in kind_and_words[1] if word not in message] == []
+    assert [word for word in kind_and_phrases[1] if word not in message] == []
 
 
 def test_shards_that_differ_from_the_index(tmp_path: Path) -> None:
-    """What the index says and the shards do not hold is refused by name; so are extra shards; the rest is listed."""
+    """Weights that the index names and no shard has are refused by name; so are extra shards; the others are listed."""
     folder = shutil.copytree(FIXTURES / "keras3/sharded", tmp_path / "s")
     index = json.loads((folder / "sharded.weights.json").read_text())
     index["weight_map"]["/layers/nothing/vars"] = "sharded_00000.weights.h5"
@@ -479,7 +479,7 @@ def test_wrong_crc_of_weights(tmp_path: Path) -> None:
 
 
 def test_wrong_crc_of_large_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the weights are too large to be checked at once, they are checked before values are shown."""
+    """Weights that are too large to be checked at once are checked before values are shown."""
     from ckpttool.formats import keras_zip
     from ckpttool.inspection.listing import Choice, list_checkpoint
 
@@ -496,7 +496,7 @@ def test_wrong_crc_of_large_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("content", "kind", "words"),
+    ("content", "kind", "phrases"),
     [
         (b"", UnknownFormatError, "is empty"),
         (b"text", UnknownFormatError, "is text"),
@@ -505,10 +505,10 @@ def test_wrong_crc_of_large_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ],
     ids=["empty", "text", "pickle", "cut"],
 )
-def test_foreign_weights_member(content: bytes, kind: type[CheckpointError], words: str, tmp_path: Path) -> None:
+def test_foreign_weights_member(content: bytes, kind: type[CheckpointError], phrases: str, tmp_path: Path) -> None:
     """A weights member that is no HDF5 is named as what it is, and as that member."""
     message = message_of(keras_like(tmp_path / "model.keras", model=content), kind)
-    assert words in message
+    assert phrases in message
     assert "where: model.weights.h5" in message
 
 
@@ -614,7 +614,7 @@ def test_damaged_anywhere(name: str, tenth: int, tmp_path: Path) -> None:
         assert {weight.path: weight.read().tobytes() for weight in checkpoint.values()} == intact
 
 
-def test_refusals_of_every_shard_are_told(tmp_path: Path) -> None:
+def test_every_shard_has_its_refusals(tmp_path: Path) -> None:
     """A weight that may not be read is refused whichever shard it is in, the first one too."""
     index = {"metadata": {"total_size": 8.0}, "weight_map": {}}
     for number in range(3):

@@ -40,7 +40,7 @@ def archive(method: int = STORED, flags: int = 0) -> Zip:
     return Zip([part(name, data, method, flags) for name, data in PLAIN.items()])
 
 
-def told(data: bytes) -> list[tuple[str, str]]:
+def refusals_of(data: bytes) -> list[tuple[str, str]]:
     """The kinds and places of what is refused."""
     return [(refusal.kind, refusal.place) for refusal in Archive(Memory(data)).refusals]
 
@@ -101,9 +101,9 @@ HONEST: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_archives(name: str) -> None:
-    """What honest writers write is told nothing about, and read by zipfile as it is by us."""
+    """Archives of honest writers have no refusals, and zipfile reads the same from them."""
     data = HONEST[name]()
-    assert told(data) == []
+    assert refusals_of(data) == []
     with zipfile.ZipFile(io.BytesIO(data)) as theirs:
         ours = Archive(Memory(data))
         for info in theirs.infolist():
@@ -132,26 +132,26 @@ class Stream(io.RawIOBase):
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("target", [io.BytesIO, Stream])
 def test_archives_of_python(method: int, force: bool, target: Callable[[], Any]) -> None:
-    """Whatever zipfile writes is told nothing about."""
+    """Archives that zipfile writes have no refusals."""
     out = target()
     with zipfile.ZipFile(out, "w", method) as archive:
         for name, data in {**PLAIN, "assets/wörter.txt": b"x"}.items():
             with archive.open(name, "w", force_zip64=force) as member:
                 member.write(data)
         archive.comment = b"a comment"
-    assert told(bytes(out.data if isinstance(out, Stream) else out.getvalue())) == []
+    assert refusals_of(bytes(out.data if isinstance(out, Stream) else out.getvalue())) == []
 
 
 @pytest.mark.parametrize("command", [["zip", "-q", "-r"], ["zip", "-q", "-r", "-fz"], ["jar", "cMf"], ["jar", "cM0f"]])
 def test_archives_of_other_programs(command: list[str], tmp_path: Path) -> None:
-    """What Info-ZIP and Java write is told nothing about, where they are installed."""
+    """Archives of Info-ZIP and Java, where these are installed, have no refusals."""
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
     (tmp_path / "model/assets").mkdir(parents=True)
     for name, data in {**PLAIN, "assets/wörter.txt": b"x" * 100}.items():
         (tmp_path / "model" / name).write_bytes(data)
     subprocess.run([*command, "../model.keras", "."], cwd=tmp_path / "model", check=True)
-    names = [kind for kind, _ in told((tmp_path / "model.keras").read_bytes())]
+    names = [kind for kind, _ in refusals_of((tmp_path / "model.keras").read_bytes())]
     assert names == []
 
 
@@ -222,8 +222,8 @@ ODD: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("name", ODD)
 def test_archives_that_readers_see_differently(name: str) -> None:
-    """Whatever one record says and another does not is told as ambiguous."""
-    assert "ambiguous" in {kind for kind, _ in told(ODD[name]())}
+    """Any fact that one record states and another does not is refused as ambiguous."""
+    assert "ambiguous" in {kind for kind, _ in refusals_of(ODD[name]())}
 
 
 def test_two_directories() -> None:
@@ -238,12 +238,12 @@ def test_two_directories() -> None:
 
 
 def test_streamed_member_that_ends_within() -> None:
-    """Who reads a member of unknown size up to its descriptor stops at the first that fits."""
+    """A reader of a member of unknown size up to its descriptor stops at the first that fits."""
     inner = b"{}" + descriptor(sizes(part("x", b"{}").entry))
     zipped = Zip([*archive().parts, part("assets/a", inner + b"rest", STORED, STREAMED)])
-    assert told(zipped.packed()) == [("ambiguous", "assets/a")]
+    assert refusals_of(zipped.packed()) == [("ambiguous", "assets/a")]
     known = part("assets/a", inner + b"rest", STORED, STREAMED)
-    assert told(Zip([*archive().parts, replace(known, local=known.entry)]).packed()) == []
+    assert refusals_of(Zip([*archive().parts, replace(known, local=known.entry)]).packed()) == []
 
 
 def test_deflated_member_that_ends_early() -> None:
@@ -265,7 +265,7 @@ def test_round_trip_of_flags() -> None:
     """A name in UTF-8 that both records call so is one name."""
     zipped = Zip([*archive().parts, part("assets/ö", b"x")])
     assert zipped.parts[-1].entry.flags == UTF_8
-    assert told(zipped.packed()) == []
+    assert refusals_of(zipped.packed()) == []
 
 
 def test_ambiguous_archive_is_listed_with_a_warning(tmp_path: Path) -> None:

@@ -133,12 +133,12 @@ def changed(parts: dict[str, bytes], rng: random.Random) -> tuple[bytes, list[st
 
 
 def readers(data: bytes) -> dict[str, View | None]:
-    """What others see: None where they refuse the archive."""
+    """The views of other readers: None where they refuse the archive."""
     return {"zipfile": by_directory(data), "header by header": by_headers(data), "declared offsets": by_offsets(data)}
 
 
 def by_directory(data: bytes) -> View | None:
-    """What zipfile sees: the members that it reads."""
+    """The view of zipfile: the members that it reads."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return {
@@ -158,7 +158,7 @@ def _tried(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | None:
 
 
 def by_headers(data: bytes) -> View | None:
-    """What a reader sees that goes from header to header, from the first byte on, up to the directory."""
+    """The view of a reader that goes from header to header, from the first byte on, up to the directory."""
     places, at = {}, 0
     try:
         while data[at : at + 4] == b"PK\3\4":
@@ -218,7 +218,7 @@ def _end_by_descriptor(data: bytes, at: int) -> int:
 
 
 def by_offsets(data: bytes) -> View | None:
-    """What a reader sees that takes the end record whose comment reaches to the end of the file, and all offsets as
+    """The view of a reader that takes the end record whose comment reaches to the end of the file, and all offsets as
     they stand."""
     end = len(data) - 22
     while end >= 0 and not (
@@ -255,7 +255,7 @@ def _at_offset(data: bytes, fields: tuple[int, ...]) -> bytes | None:
 
 
 def our_view(path: Path) -> View:
-    """What ckpttool sees, of the members that it reads; raises where it opens nothing."""
+    """The view of ckpttool on the members that it reads; raises where it opens nothing."""
     with ckpttool.open(path) as checkpoint:
         assert checkpoint.files
     source = FileSource(path)
@@ -267,7 +267,8 @@ def our_view(path: Path) -> View:
 
 
 def compare(ours: View, theirs: View | None) -> list[str]:
-    """What is not the same; a reader that refuses the archive has no view, nor has it one of members it cannot read."""
+    """The differences of the views; a reader that refuses the archive has no view, nor has it one of members it cannot
+    read."""
     if theirs is None:
         return []
     return [name for name in {*ours, *theirs} if name in theirs and ours.get(name) != theirs[name]] + [

@@ -14,7 +14,7 @@ STORED, DEFLATED = 0, 8
 
 @dataclass(frozen=True)
 class Record:
-    """What one record says of a member."""
+    """The facts that one record states of a member."""
 
     name: bytes
     method: int
@@ -42,7 +42,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Ending:
-    """What the records at the end say beside the truth; `between` stands before, `behind` after them."""
+    """The false statements of the records at the end; `between` stands before, `behind` after them."""
 
     counts: tuple[int, int] | None = None
     size: int | None = None
@@ -89,7 +89,7 @@ def part(name: str, data: bytes, method: int = STORED, flags: int = 0) -> Part:
 
 
 def descriptor(record: Record, mark: bytes = b"PK\7\x08", form: str = "<3I") -> bytes:
-    """What describes a member behind it."""
+    """The descriptor behind a member."""
     return mark + struct.pack(form, record.crc, record.packed, record.size)
 
 

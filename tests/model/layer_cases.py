@@ -288,17 +288,17 @@ _REQUIRED: dict[str, dict[str, Any]] = {
     "SpatialDropout3D": {"rate": 0.5},
 }
 MERGING = frozenset({"Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"})
-NOT_MADE = frozenset({"Lambda"})  # takes Python code, which no config is needed to know the weights of
+NOT_BUILT = frozenset({"Lambda"})  # takes Python code, which no config is needed to know the weights of
 
 
 def weightless(names: tuple[str, ...]) -> Iterator[Case]:
     """One case for each layer without weights; and some more that hold such."""
     for name in names:
-        made = Spec(name, _REQUIRED.get(name, {}))
+        plain = Spec(name, _REQUIRED.get(name, {}))
         if name in MERGING:
-            yield Case(made, ((2, 4), (2, 4)), listed=True)
-        elif name not in NOT_MADE:
-            yield Case(made, ((2, 4),) if name == "Permute" else ((2, 8, 8, 3),))
+            yield Case(plain, ((2, 4), (2, 4)), listed=True)
+        elif name not in NOT_BUILT:
+            yield Case(plain, ((2, 4),) if name == "Permute" else ((2, 8, 8, 3),))
     flips = [spec("RandomFlip"), spec("RandomFlip"), spec("RandomRotation", factor=0.5)]
     yield Case(spec("Pipeline", layers=flips), ((2, 8, 8, 3),))
 
@@ -308,10 +308,10 @@ def preprocessing() -> Iterator[Case]:
     for mode in ("int", "multi_hot", "tf_idf"):
         weights = {"idf_weights": [0.5, 0.75]} if mode == "tf_idf" else {}
         for padded in ({}, {"max_tokens": 6, "pad_to_max_tokens": True}) if mode != "int" else ({},):
-            words = {"vocabulary": ["a", "b"], "output_mode": mode, **weights, **padded}
-            yield Case(spec("StringLookup", **words), ((None, 2),))
-            yield Case(spec("TextVectorization", **words), ((None,),))
-            yield Case(spec("IntegerLookup", **{**words, "vocabulary": [3, 5]}), ((None, 2),))
+            arguments = {"vocabulary": ["a", "b"], "output_mode": mode, **weights, **padded}
+            yield Case(spec("StringLookup", **arguments), ((None, 2),))
+            yield Case(spec("TextVectorization", **arguments), ((None,),))
+            yield Case(spec("IntegerLookup", **{**arguments, "vocabulary": [3, 5]}), ((None, 2),))
     yield Case(spec("Discretization", bin_boundaries=[0.0, 1.0]), ((None, 4),))
 
 

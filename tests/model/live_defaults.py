@@ -1,4 +1,4 @@
-"""What live Keras 3.15 says of the defaults of its constructors: the content of ckpttool/model/defaults.json.
+"""The defaults of the constructors of live Keras 3.15: the content of ckpttool/model/defaults.json.
 
 Run as `python -m tests.model.live_defaults` to write it.
 """
@@ -101,7 +101,7 @@ def _public(name: str) -> str:
 def arguments(kind: str, cls: Any) -> dict[str, Any]:
     """The arguments of a class with their defaults, as short as configs may have them."""
     signature = dict(_signature(cls))
-    needed = given(cls)
+    needed = required_arguments(cls)
     written = json.loads(json.dumps(keras().saving.serialize_keras_object(cls(**needed))))["config"]
     classes = {}
     for key in sorted({*signature, *written} - NEVER_WRITTEN - {*required(cls)}):
@@ -135,7 +135,7 @@ def _signature(cls: Any) -> Iterator[tuple[str, Any]]:
 def required(cls: Any) -> list[str]:
     """The arguments that have no default."""
     signature = dict(_signature(cls))
-    return sorted(key for key in given(cls) if signature.get(key, ...) is ...)
+    return sorted(key for key in required_arguments(cls) if signature.get(key, ...) is ...)
 
 
 def refused_by(cls: Any) -> list[str]:
@@ -143,10 +143,10 @@ def refused_by(cls: Any) -> list[str]:
     base = arguments("layers", keras().layers.Layer)
     if cls is keras().layers.Layer:
         return []
-    return sorted(key for key, value in base.items() if not _is_taken(cls, given(cls), key, value))
+    return sorted(key for key, value in base.items() if not _is_taken(cls, required_arguments(cls), key, value))
 
 
-def given(cls: Any) -> dict[str, Any]:
+def required_arguments(cls: Any) -> dict[str, Any]:
     """The arguments without which an object of a class cannot be made."""
     if cls.__name__ == "Lambda":
         return {"function": keras().activations.relu}
@@ -154,13 +154,13 @@ def given(cls: Any) -> dict[str, Any]:
         return REQUIRED[cls.__name__]
     own = inspect.signature(cls.__init__).parameters.values()
     return {
-        parameter.name: _made(cls, parameter.name)
+        parameter.name: _argument(cls, parameter.name)
         for parameter in own
         if parameter.default is parameter.empty and parameter.name in COMMON
     }
 
 
-def _made(cls: Any, key: str) -> Any:
+def _argument(cls: Any, key: str) -> Any:
     """An argument that a class needs, in a call of its own: layers cannot be shared."""
     layers = keras().layers
     objects = {

@@ -1,4 +1,4 @@
-"""What live Keras says of the layers of `layer_cases`: the weights of each, and where they are stored.
+"""The answers of live Keras for the layers of `layer_cases`: the weights of each, and where they are stored.
 
 Everything is asked of Keras itself: `layer.weights`, a saved `.weights.h5`, the weights of a saved legacy `.h5`.
 """
@@ -55,7 +55,8 @@ OWN_CLASSES = {"Own": Own, "OwnCell": OwnCell}
 
 
 def answers() -> dict[str, Any]:
-    """What Keras says of all cases: each layer is built once, and all are saved together. And what it exports."""
+    """The answers of Keras for all cases, and its exported names. Each layer is built once, and all are saved
+    together."""
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         layers = {str(case): _built(case) for case in CASES}
@@ -111,7 +112,7 @@ def _holder(layers: list[Any]) -> Any:
 
 
 def _add_paths(path: Path, layers: list[Any], by_name: dict[str, Any]) -> None:
-    """What a `.weights.h5` holds of each layer, by the path inside the layer."""
+    """The arrays of each layer in a `.weights.h5`, by the path inside the layer."""
     _holder(layers).save_weights(path)
     with h5py.File(path) as file:
         for group in file["cases"].values():
@@ -125,7 +126,7 @@ def _dataset(path: str, item: Any) -> dict[str, Any]:
 
 
 def _add_legacy(path: Path, layers: list[Any], by_name: dict[str, Any]) -> None:
-    """What a legacy `.h5` holds of each layer, in its order."""
+    """The arrays of each layer in a legacy `.h5`, in its order."""
     from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
     fitting = [layer for layer in layers if all(w.dtype != NOT_IN_LEGACY for w in layer.weights)]

@@ -28,7 +28,7 @@ _SIZE = 224  # of images, where a model takes any
 
 @dataclass(frozen=True)
 class Profile:
-    """What the profiler counts of a model: in total, and by layer and kind of operation."""
+    """The counts of the profiler for a model: in total, and by layer and kind of operation."""
 
     total: int
     by_layer: Mapping[str, Counter[str]]
@@ -57,7 +57,7 @@ def steps_of_model(model: Any) -> list[WorkStep]:
 
 
 def profile(model: Any, layers: Collection[str]) -> Profile:
-    """What `tf.profiler` counts of one example of a model in inference; `layers` are the paths of its layers."""
+    """The counts of `tf.profiler` for one example of a model in inference; `layers` are the paths of its layers."""
     import tensorflow as tf
     from tensorflow.python.framework import ops
 

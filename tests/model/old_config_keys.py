@@ -1,4 +1,5 @@
-"""What `get_config` of the layers of Keras 2 states: `python old_config_keys.py > VERSION.json`, by genuine old Keras.
+"""The keys that `get_config` of the layers of Keras 2 gives: `python old_config_keys.py > VERSION.json`, by genuine old
+Keras.
 
 Then `python -m tests.model.old_config_keys *.json` writes ckpttool/model/generations/config_keys.json of all of them:
 for each class the keys that every version states ("always"), and those that only some do ("sometimes").
@@ -53,7 +54,7 @@ def keys_with(kind, arguments):
 
 def keys_by_class(layers, legacy=None):
     """The keys by class, of `keras.layers` and of the layers that Keras has for old files."""
-    found = {}
+    by_class = {}
     kinds = {name: getattr(layers, name) for name in dir(layers)}
     if hasattr(layers, "experimental"):
         preprocessing = layers.experimental.preprocessing
@@ -65,8 +66,8 @@ def keys_by_class(layers, legacy=None):
             if keys is None:
                 sys.stderr.write(name + " cannot be made\n")
             else:
-                found[name] = keys
-    return found
+                by_class[name] = keys
+    return by_class
 
 
 def main():

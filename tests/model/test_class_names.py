@@ -16,7 +16,7 @@ from ckpttool.model.class_names import ALIASES
         ("Custom>MyLayer", "my_layer"),
     ],
 )
-def test_places_are_made_of_the_class_itself(class_name: str, place: str) -> None:
+def test_places_follow_from_the_class_itself(class_name: str, place: str) -> None:
     """The path of a layer comes from its class, whatever public name the config has."""
     config = {"class_name": "Sequential", "config": {"name": "m", "layers": [{"class_name": class_name, "config": {}}]}}
     architecture = read_architecture(config)

@@ -240,7 +240,7 @@ NOT_MODELS = [None, 0, 1.5, True, "", "text", [], {}, [[]], {"config": {}}, {"cl
 
 @pytest.mark.parametrize("config", NOT_MODELS, ids=repr)
 def test_no_model(config: Any) -> None:
-    """What is no config of a model has no architecture."""
+    """A value that is no config of a model has no architecture."""
     assert read_architecture(config) is None
 
 

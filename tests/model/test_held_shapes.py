@@ -32,7 +32,7 @@ def holders() -> dict[str, tuple[Any, tuple[str, ...]]]:
 @pytest.mark.parametrize(
     "kind", ["Bidirectional", "Bidirectional, backwards", "RNN", "StackedRNNCells", "TimeDistributed"]
 )
-def test_held_layer_is_built_first(kind: str) -> None:
+def test_the_inner_layer_is_built_first(kind: str) -> None:
     """Keras builds the held layer for what its own config states, and leaves it so whatever its holder is called on."""
     layer, place = holders()[kind]
     rows = (5, 6, 4) if kind == "TimeDistributed" else (5, 4)

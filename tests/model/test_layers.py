@@ -31,7 +31,7 @@ NOT_IN_LAYERS = {"Functional", "GroupedQueryAttention", "Model", "Sequential"}
 
 @dataclass(frozen=True)
 class Seen:
-    """What Keras said of one layer: its config, its weights, and what files hold of it; None where they cannot."""
+    """The answer of Keras for one layer: its config, its weights, and its arrays in files; None where they cannot."""
 
     entry: dict[str, Any]
     weights: list[tuple[str, Shape, str, bool]]
@@ -41,7 +41,7 @@ class Seen:
 
 @cache
 def seen(case: str) -> Seen:
-    """What Keras said of a case."""
+    """The answer of Keras for a case."""
     answer = recorded("layers").answers[case]
     return Seen(
         answer["entry"],
@@ -52,7 +52,7 @@ def seen(case: str) -> Seen:
 
 
 def parts(case: Case) -> Part:
-    """What the table makes of a case."""
+    """The part of a case by the table."""
     args = Args.of(seen(str(case)).entry)
     return part_of(args.class_name, args, case.shapes)
 

@@ -67,13 +67,13 @@ def unknown(part: Part) -> list[Part]:
 
 def test_there_are_files() -> None:
     """The fixtures of Keras 3 are there: plain, nested, wrapped, quantized, with LoRA and with lookups."""
-    words = ("mlp", "nested", "wrappers", "int8", "int4", "lora", "lookup", "mixed", "seeds")
-    assert all(any(word in name for name in FILES) for word in words)
+    phrases = ("mlp", "nested", "wrappers", "int8", "int4", "lora", "lookup", "mixed", "seeds")
+    assert all(any(word in name for name in FILES) for word in phrases)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_paths(name: str) -> None:
-    """What the table expects in a file is what it holds, with the same shapes and dtypes, and nothing else."""
+    """The arrays that the table expects in a file are there, with the same shapes and dtypes, and no others."""
     checkpoint, part = whole(name)
     own = {inner.name for inner in unknown(part)}
     slots = {path: (slot.shape, slot.written_dtype) for path, _, slot in in_path_layout(part)}
@@ -93,7 +93,7 @@ def test_weights(name: str) -> None:
     own = {inner.name for inner in unknown(part)}
     rows = [described("/".join(chain[1:]), slot) for chain, slot in in_weights_order(part)]
     truth = [weight for weight in live(name)["weights"] if weight["layer"] not in own]
-    assert rows == [told(weight) for weight in truth]
+    assert rows == [weight_row(weight) for weight in truth]
 
 
 @pytest.mark.parametrize("name", LEGACY_FILES)
@@ -115,7 +115,7 @@ def described(layer: str, slot: Any) -> tuple[Any, ...]:
     return layer, slot.name, slot.shape, slot.dtype, slot.trainable, slot.stored
 
 
-def told(weight: dict[str, Any]) -> tuple[Any, ...]:
+def weight_row(weight: dict[str, Any]) -> tuple[Any, ...]:
     """A weight of TRUTH.json."""
     name = weight["name"].rpartition("/")[2]
     shape = tuple(weight["shape"])
@@ -161,7 +161,7 @@ def last_piece(name: str | None) -> str:
 
 @pytest.mark.parametrize("name", OLD_LEGACY)
 def test_old_trainable(name: str) -> None:
-    """What is said to be trained of a whole model of older Keras is what the live model trained."""
+    """The trainable weights of a whole model of older Keras are those that the live model trained."""
     _, entry, generation = of_old(name)
     args = Args.of(entry)
     part = part_of(args.class_name, args)
@@ -177,14 +177,14 @@ def test_old_paths(name: str) -> None:
     checkpoint, entry, _ = of_old(name)
     args = Args.of(entry)
     slots = {path: slot for path, _, slot in in_path_layout(part_of(args.class_name, args))}
-    stored = {of_today(weight.path): weight for weight in checkpoint.section(Section.MODEL)}
+    stored = {of_keras_3(weight.path): weight for weight in checkpoint.section(Section.MODEL)}
     assert {path.replace("/_", "/") for path in slots} == set(stored)
     for path, slot in slots.items():
         shape = stored[path.replace("/_", "/")].shape
         assert slot.shape is None or all(size in (None, real) for size, real in zip(slot.shape, shape, strict=True))
 
 
-def of_today(path: str) -> str:
+def of_keras_3(path: str) -> str:
     """A path in a `.keras` of Keras 2 as Keras 3 would have it.
 
     Keras 2.12 and 2.13 list each layer with weights twice, so that the second of a class has number 2, not 1; what

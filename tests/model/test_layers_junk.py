@@ -83,7 +83,7 @@ classes = st.sampled_from((*sorted(LAYERS), "Unknown", "Custom>Own", ""))
 plain = st.dictionaries(st.sampled_from(KEYS), likely | likely | junk, max_size=12)
 
 
-def _held(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+def _containing(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
     keys: dict[str, st.SearchStrategy[Any]] = {
         "layer": inner | junk,
         "backward_layer": inner,
@@ -101,18 +101,18 @@ def _entry(config: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-entries = st.recursive(_entry(plain | junk), _held, max_leaves=5)
+entries = st.recursive(_entry(plain | junk), _containing, max_leaves=5)
 shapes = st.none() | st.lists(st.none() | st.integers(0, 9), max_size=5).map(tuple)
 
 
 def read(entry: Any, inputs: tuple[Any, ...] = ()) -> Part:
-    """What the table makes of a config."""
+    """The part of a config by the table."""
     args = Args.of(entry)
     return part_of(args.class_name, args, inputs)
 
 
 def tried(entry: Any, inputs: tuple[Any, ...]) -> Part | str:
-    """What the table makes of a config, or what it says is wrong with it."""
+    """The part of a config by the table, or the message of its error."""
     try:
         return read(entry, inputs)
     except ConfigError as error:
@@ -122,7 +122,7 @@ def tried(entry: Any, inputs: tuple[Any, ...]) -> Part | str:
 @settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(entries, st.lists(shapes, max_size=3).map(tuple))
 def test_junk(entry: dict[str, Any], inputs: tuple[Any, ...]) -> None:
-    """Whatever a config and shapes are, there is a part whose layouts can be told, or a ConfigError that can be."""
+    """Any config and any shapes give a part that has layouts, or a ConfigError with a message."""
     answer = tried(entry, inputs)
     assert answer
     if isinstance(answer, Part):
@@ -242,7 +242,7 @@ def test_policy_map() -> None:
 
 
 def test_a_value_nested_deep_is_shown_short() -> None:
-    """What is wrong is told in few words, however deep it goes."""
+    """The message of an error is short, however deep the value is nested."""
     value: Any = 1
     for _ in range(5000):
         value = [value]

@@ -22,7 +22,8 @@ RENAMED = {"depthwise_kernel": "kernel"}
 
 
 def called(fixture: str) -> dict[str, set[str]]:
-    """What Keras calls the weights of a fixture's model, by checksum (equal content may have several names)."""
+    """The names that Keras has for the weights of a fixture's model, by checksum (equal content may have several
+    names)."""
     names: dict[str, set[str]] = {}
     for weight in TRUTH["models"][TRUTH["files"][fixture]]["weights"]:
         name = weight["name"].removesuffix(":0").rpartition("/")[2]

@@ -61,7 +61,7 @@ def test_the_sizes_of_a_model() -> None:
     [(0.5, "float64"), ([1, 2], "int64"), ([[1, 0.5]], "float64"), ([True], "bool"), ([], "float64")],
 )
 def test_arrays_for_a_function(value: Any, dtype: str) -> None:
-    """What NumPy makes of the value, as Keras 2 made it for the function of a Lambda."""
+    """The array of NumPy for a value, as Keras 2 made it for the function of a Lambda."""
     assert np.array(value).dtype == dtype
     entry = {"type": "ndarray", "value": value}
     assert keras3_value(entry) == {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}

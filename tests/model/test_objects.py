@@ -1,4 +1,4 @@
-"""What a live model tells of itself: of built-in layers what its config does, of a user's own what Keras saves."""
+"""The objects of a live model: of built-in layers those of the config, of a user's own those that Keras saves."""
 
 import dataclasses
 import json
@@ -71,7 +71,7 @@ def test_own_classes(case: str, tmp_path: Path) -> None:
 
 
 def test_no_model() -> None:
-    """What is no built model of Keras is one clear error."""
+    """An object that is no built model of Keras is one clear error."""
     for value in (3, keras.layers.Dense(3), keras.Sequential([keras.layers.Dense(3)]), None):
         with pytest.raises(ModelError):
             Architecture.from_model(value)

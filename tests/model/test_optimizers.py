@@ -122,7 +122,7 @@ def compiled(make: Make, optimizer: Any) -> Any:
 
 
 def spec_by_config(model: Any) -> Spec:
-    """What the model's config makes one expect."""
+    """The spec that follows from the model's config."""
     return spec_of(read_architecture(json.loads(model.to_json())))  # type: ignore[arg-type]
 
 
@@ -261,8 +261,8 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_what_cannot_be_told(name: str) -> None:
-    """Where it is not certain what is kept, nothing is said."""
+def test_uncertain_state(name: str) -> None:
+    """An optimizer whose variables are not certain has no state in a spec."""
     assert optimizer_state(UNKNOWN[name], WEIGHT) == {}
 
 
@@ -277,7 +277,7 @@ def test_optimizers_inside_each_other_without_end() -> None:
 @pytest.mark.parametrize("value", ["x", [1], {"a": 1}, True, -3, 1e400, None])
 @pytest.mark.parametrize("name", sorted((*OPTIMIZERS, *OUTER_OPTIMIZERS)))
 def test_junk(name: str, value: Any) -> None:
-    """Whatever stands where settings should stand, only scalars are said of a model without weights."""
+    """Any value in the place of settings gives scalars alone for a model without weights."""
     switches = ("momentum", "centered", "amsgrad", "use_ema", "gradient_accumulation_steps", "exclude_layers")
     objects = ("exclude_embeddings", "inner_optimizer", "optimizer_map")
     state = optimizer_state(entry(name, **dict.fromkeys((*switches, *objects), value)), [])

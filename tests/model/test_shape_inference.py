@@ -76,7 +76,7 @@ def test_a_name_twice() -> None:
     ],
 )
 def test_connections_that_are_none(nodes: Any, why: str) -> None:
-    """What stands where calls should stand is refused with the reason."""
+    """A value in the place of calls is refused with the reason."""
     entry = layer("Dense", "a", "x", units=2) | {"inbound_nodes": nodes}
     with pytest.raises(ConfigError, match=why):
         steps_of(Args.of(model(wide(), entry)))
@@ -122,7 +122,7 @@ NESTED_WITH_SHAPE = {"class_name": "Sequential", "config": {"name": "inner", "la
     ids=str,
 )
 def test_built_as_keras_builds(first: list[dict[str, Any]]) -> None:
-    """What comes out of a first layer has a shape, as of a LSTM, but Keras builds by the shape of what goes in."""
+    """The output of a first layer, such as an LSTM, has a shape, but Keras builds by the shape of the input."""
     config = {"name": "s", "layers": [*first, layer("Dense", "d", units=2)]}
     live = keras().models.Sequential.from_config(copy.deepcopy(config))
     assert is_built(Args.of({"class_name": "Sequential", "config": config})) == live.built

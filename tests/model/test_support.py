@@ -1,4 +1,4 @@
-"""Which Keras builds an architecture: what `verify`, `info` and `convert` say of it."""
+"""The versions of Keras that build an architecture, as `verify`, `info` and `convert` state them."""
 
 import json
 import zipfile
@@ -101,7 +101,7 @@ def test_what_keras_would_not_load_is_not_written(change: Callable[[dict[str, An
 
 
 def test_compile_settings_can_be_left_out(tmp_path: Path, run: Run) -> None:
-    """Which the refusal says."""
+    """The refusal of compile settings names the option that leaves them out."""
     source = edited(tmp_path / "source.keras", unknown_loss)
     assert "--no-compile leaves the settings of compile out" in run("convert", source, tmp_path / "new.keras").err
     assert run("convert", source, tmp_path / "new.keras", "--no-compile").code == 0

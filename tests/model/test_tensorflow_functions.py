@@ -32,14 +32,14 @@ def recorded() -> Iterator[Any]:
 
 def architecture(config: object) -> Architecture:
     """The architecture in a config."""
-    found = read_architecture(config)
-    assert found is not None
-    return found
+    read = read_architecture(config)
+    assert read is not None
+    return read
 
 
 @pytest.mark.parametrize("case", sorted(MODELS))
 def test_shapes(case: str, recorded: Any) -> None:
-    """What comes out has the shape that Keras 2.15 gave for these inputs."""
+    """The output has the shape that Keras 2.15 gave for these inputs."""
     model = MODELS[case]
     call = Call(tuple(Tensor("", 0, 0, recorded[f"in/{name}"].shape) for name in model["inputs"]))
     assert outputs_of(model_args(architecture(model["config"])), call) == (recorded[f"out/{case}"].shape,)
@@ -50,9 +50,9 @@ def test_work(case: str) -> None:
     """The model costs as much as the one of Keras 3 that computes the same, and all of it is counted where that is."""
     old = architecture(MODELS[case]["config"])
     new = architecture(rewrite(of_generation(old.config, Generation.KERAS_2), Journal()).config)
-    found, expected = cost_of(old), cost_of(new)
-    assert (found.macs, found.flops) == (expected.macs, expected.flops)
-    assert bool(found.unknown) == bool(expected.unknown)
+    cost, expected = cost_of(old), cost_of(new)
+    assert (cost.macs, cost.flops) == (expected.macs, expected.flops)
+    assert bool(cost.unknown) == bool(expected.unknown)
 
 
 def function(name: str, of: str, call: list[Any], **config: Any) -> dict[str, Any]:
@@ -76,9 +76,9 @@ def test_shapes_that_the_graph_computes() -> None:
     part["config"]["function"] = "__operators__.getitem"
     flat = function("flat", "reshape", ["x", 0, 0, {"shape": [["part", 0, 0], 12]}])
     after = function("after", "math.tanh", ["flat", 0, 0, {}])
-    found = cost_of(functional([None, 4, 3], sizes, part, flat, after))
-    assert (found.unknown, found.unsized) == ((), ())
-    assert found.by_layer()["after"].flops == 12
+    cost = cost_of(functional([None, 4, 3], sizes, part, flat, after))
+    assert (cost.unknown, cost.unsized) == ((), ())
+    assert cost.by_layer()["after"].flops == 12
     assert cost_of(functional([None, 4, 3], sizes, part, flat, after), [(5, 4, 3)]).by_layer()["after"].flops == 60
 
 

@@ -13,7 +13,7 @@ X = Tensor("x", 0, 0, (None, 4, 6))
 
 
 def outcome(function: str, *args: Any, **kwargs: Any) -> tuple[Any, list[str]]:
-    """What becomes of one call of a function, and what is refused."""
+    """The new config of one call of a function, and the refusals."""
     journal = Journal()
     config = rewritten(Args("TFOpLambda", {"name": "f", "function": function}), Call(args, kwargs), "f", journal)
     return config, [remark.what for remark in journal.refusals]
@@ -40,15 +40,15 @@ def outcome(function: str, *args: Any, **kwargs: Any) -> tuple[Any, list[str]]:
 )
 def test_refused_with_its_reason(function: str, kwargs: dict[str, Any], reason: str) -> None:
     """It is refused by its name, and why is said."""
-    found, refused = outcome(function, X, **kwargs)
-    assert found is None
+    call, refused = outcome(function, X, **kwargs)
+    assert call is None
     assert len(refused) == 1
     assert function in refused[0]
     assert reason in refused[0]
 
 
 def test_a_config_may_hold_anything() -> None:
-    """What is no call of a function is refused, too."""
+    """A value that is no call of a function is refused, too."""
     for config in ({}, {"node_def": "["}, {"node_def": {"op": 3}}, {"node_def": {"op": "Mystery"}}):
         journal = Journal()
         assert rewritten(Args("TensorFlowOpLayer", config), Call((X,)), "f", journal) is None

@@ -48,12 +48,12 @@ def tree_of(write: Callable[[h5py.File], Any], libver: str = "earliest") -> Tree
 
 
 def kinds(tree: Tree) -> dict[str, str]:
-    """What was refused, by place."""
+    """The refusals by place."""
     return {refusal.place: refusal.kind for refusal in tree.refusals}
 
 
 def address_of(data: bytes, path: str) -> int:
-    """Where the object header of a group or dataset stands."""
+    """The address of the object header of a group or dataset."""
     with h5py.File(BytesIO(data)) as file:
         return int(h5py.h5o.get_info(file[path].id).addr)
 

@@ -376,7 +376,7 @@ def structure(case: Case) -> None:
 
 
 def move(case: Case) -> None:
-    """Whatever leads to one object leads to another, or an object has two places."""
+    """Swap links, so that a link to one object leads to another, or an object has two places."""
     one, other = case.place(), case.place()
     if case.rng.random() < 0.5:
         case.file.replace_address(one, other)

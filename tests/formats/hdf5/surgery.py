@@ -127,7 +127,7 @@ def _messages_v1(data: bytearray, address: int) -> list[Message]:
 
 
 def _first_block_v2(data: bytearray, address: int) -> tuple[int, int]:
-    """Where the messages of a new header begin, and how many bytes they have before the checksum."""
+    """The place where the messages of a new header begin, and the number of their bytes before the checksum."""
     flags = data[address + 5]
     at = address + 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
     width = 1 << (flags & 3)
@@ -186,7 +186,7 @@ def checksum(data: bytes | bytearray) -> bytes:
 
 
 def addresses(data: bytes) -> dict[str, int]:
-    """Where the headers of all objects of a good file are."""
+    """The addresses of the headers of all objects of a good file."""
     addresses = {}
     with h5py.File(BytesIO(data)) as file:
         addresses[""] = int(h5py.h5o.get_info(file.id).addr)

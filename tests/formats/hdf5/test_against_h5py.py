@@ -1,4 +1,5 @@
-"""Whatever h5py writes is read as h5py reads it: paths, shapes, dtypes, attributes and every byte of the values."""
+"""Files that h5py writes are read as h5py reads them: paths, shapes, dtypes, attributes and every byte of the
+values."""
 
 import functools
 import math

@@ -187,7 +187,8 @@ def test_another_size(reader: ChunkReader, nbytes: int) -> None:
     ],
 )
 def test_no_such_dataset(reader: ChunkReader, name: str, why: str) -> None:
-    """What is no chunked dataset of fixed size is an error, after which others can be read by the same child."""
+    """A path to anything but a chunked dataset of fixed size is an error, after which the same child can read
+    others."""
     assert whole(reader, "small", VALUES[:5, :7])
     before = pid(reader)
     with pytest.raises(CorruptFileError, match="cannot be read") as caught:

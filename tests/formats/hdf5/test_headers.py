@@ -87,7 +87,7 @@ def test_signature_places(start: int) -> None:
     ],
 )
 def test_superblock_of_old_files(at: int, byte: int, kind: type, match: str) -> None:
-    """What is wrong with a superblock is said in words."""
+    """An error of a superblock is a sentence that names it."""
     data = bytearray(written("earliest", like_keras))
     data[at] = byte
     with pytest.raises(kind, match=match):

@@ -145,7 +145,7 @@ def test_chunk_indexes(index: str, libver: str) -> None:
 
 
 def chunk_address(data: bytes) -> int:
-    """Where h5py says the first chunk of `x` is."""
+    """The address of the first chunk of `x` by h5py."""
     with h5py.File(BytesIO(data)) as file:
         return int(file["x"].id.get_chunk_info(0).byte_offset)
 

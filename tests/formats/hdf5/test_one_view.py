@@ -120,7 +120,7 @@ def test_heap_that_an_old_header_points_to() -> None:
 
 @pytest.mark.parametrize(("libver", "path"), [("earliest", "good/0"), ("latest", "good/0"), ("latest", "good")])
 def test_message_twice(libver: str, path: str) -> None:
-    """What a header says once is refused where it says it twice, whatever it is, and whichever comes first."""
+    """A message that a header may have once is refused where it has two, whatever it is, and whichever comes first."""
     messages = Patient(bytearray(written(libver, two_layers)))
     present = messages.messages(addresses(bytes(messages.data))[path])
     for message in present:

@@ -146,7 +146,7 @@ def test_filter_settings_are_skipped() -> None:
 
 
 def layout_at(data: bytes, address: int) -> int:
-    """Where a contiguous layout message has its address, followed by its size."""
+    """The place in a contiguous layout message of its address, which its size follows."""
     return data.index(b"\x03\x01" + address.to_bytes(8, "little")) + 2
 
 

@@ -1,4 +1,4 @@
-"""What ckpttool makes of the checkpoints and SavedModels that `old_artefacts.py` wrote, against what TensorFlow said.
+"""The results of ckpttool for the checkpoints and SavedModels of `old_artefacts.py`, beside those of TensorFlow.
 
 python -m tests.formats.tensorflow.artefact_score FOLDER...
 """
@@ -32,7 +32,7 @@ def digest(weight: Any) -> list[Any]:
 
 
 def tensors(folder: Path, record: dict[str, Any]) -> list[str]:
-    """What is read otherwise than TensorFlow read it."""
+    """The tensors that are read otherwise than TensorFlow read them."""
     wrong = []
     for form, wanted in record["tensors"].items():
         with ckpttool.open(folder / f"{PREFIXES[form]}.index") as checkpoint:

@@ -184,7 +184,7 @@ def bins():
     return keras.Model(a, L.Dense(2)(preprocessing("Rescaling")(1.0)(built)))
 
 
-WORDS = ["the cat sat", "the dog sat on the cat", "a bird", "dog and cat and bird"]
+VOCABULARY = ["the cat sat", "the dog sat on the cat", "a bird", "dog and cat and bird"]
 
 
 def texts(mode="int", **options):
@@ -196,7 +196,7 @@ def texts(mode="int", **options):
             max_tokens=options.get("max_tokens"),
             **({"output_sequence_length": 5} if mode == "int" else {}),
         )
-        layer.adapt(tf.data.Dataset.from_tensor_slices(WORDS).batch(2))
+        layer.adapt(tf.data.Dataset.from_tensor_slices(VOCABULARY).batch(2))
         a = keras.Input((1,), dtype="string")
         x = layer(a)
         x = L.Flatten()(L.Embedding(20, 3)(x)) if mode == "int" else L.Dense(3)(x)
@@ -225,7 +225,7 @@ def adapted_strings(mode="int"):
 
     def build():
         layer = preprocessing("StringLookup")(**({"output_mode": mode} if mode != "int" else {}))
-        layer.adapt(np.array([[w] for w in " ".join(WORDS).split()]))
+        layer.adapt(np.array([[w] for w in " ".join(VOCABULARY).split()]))
         a = keras.Input((1,), dtype="string")
         x = layer(a)
         x = L.Flatten()(L.Embedding(20, 3)(x)) if mode == "int" else L.Dense(3)(x)
@@ -326,7 +326,7 @@ def inputs_of(model, name, seed):
     for tensor in model.inputs:
         shape, dtype = [8] + [size or 5 for size in list(tensor.shape)[1:]], tf.as_dtype(tensor.dtype)
         if dtype == tf.string:
-            source = WORDS if name.startswith("texts") else " ".join(WORDS).split() + ["unseen"]
+            source = VOCABULARY if name.startswith("texts") else " ".join(VOCABULARY).split() + ["unseen"]
             built.append(np.array([[source[at % len(source)]] for at in range(8)], dtype=object))
         elif dtype.is_integer or "embedding" in name:
             built.append(random.randint(0, 10, shape).astype("int64" if dtype.is_integer else "float32"))
@@ -347,7 +347,7 @@ def digest(value):
 
 
 def listed(prefix):
-    """What TensorFlow says of a checkpoint."""
+    """The facts that TensorFlow gives of a checkpoint."""
     reader = tf.train.load_checkpoint(prefix)
     built = {}
     for name in reader.get_variable_to_shape_map():

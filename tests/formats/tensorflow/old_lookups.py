@@ -23,7 +23,7 @@ import tensorflow as tf
 keras = tf.keras
 VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])
 
-WORDS = ["cat", "dog", "bird", "flying fish"]
+VOCABULARY = ["cat", "dog", "bird", "flying fish"]
 NUMBERS = [12, 36, 7, 1138]
 TEXTS = np.array([["cat", "dog", "cat"], ["bird", "dog", "flying fish"], ["dog", "dog", "dog"]], object)
 UNKNOWN_TEXTS = np.array([["cat", "", "newt"], ["bird", "fox", "cat"], ["", "", "ox"]], object)
@@ -76,7 +76,7 @@ def text_arguments(mode, folder):
 
 def layer(class_name, mode, source, arguments, folder):
     """The layer with its vocabulary."""
-    words = NUMBERS if class_name == "IntegerLookup" else WORDS
+    entries = NUMBERS if class_name == "IntegerLookup" else VOCABULARY
     written_mode = OLD_MODES.get(mode, mode) if VERSION < (2, 6) else mode
     has_modes = class_name == "TextVectorization" or VERSION >= (2, 4)
     built_with = {**arguments, **({"output_mode": written_mode} if has_modes else {})}
@@ -87,17 +87,17 @@ def layer(class_name, mode, source, arguments, folder):
         and VERSION < (2, 6)
     ):
         built_with["pad_to_max_tokens"] = False
-    few = words[: arguments["max_tokens"] - 1] if arguments.get("max_tokens") == 4 else words
+    few = entries[: arguments["max_tokens"] - 1] if arguments.get("max_tokens") == 4 else entries
     weights = {"idf_weights": WEIGHTS[: len(few)]} if mode == "tf_idf" else {}
     if source == "adapted":
         built = layer_class(class_name)(**built_with)
-        rows = np.array([words[:3], words[1:]], "int64" if class_name == "IntegerLookup" else object)
+        rows = np.array([entries[:3], entries[1:]], "int64" if class_name == "IntegerLookup" else object)
         built.adapt(SENTENCES if class_name == "TextVectorization" else rows)
         return built
     if source == "file":
         path = os.path.join(folder, "words.txt")
         with open(path, "w") as file:
-            file.write("\n".join(map(str, words)) + "\n")
+            file.write("\n".join(map(str, entries)) + "\n")
         return layer_class(class_name)(vocabulary=path, **built_with)
     if source == "set":
         built = layer_class(class_name)(**built_with)

@@ -50,7 +50,7 @@ def test_renamed_shards(case: str, tmp_path: Path) -> None:
 
 
 def test_files_with_the_same_addition(tmp_path: Path) -> None:
-    """Where index and shards were renamed alike, they are a checkpoint."""
+    """Index and shards that were renamed alike are a checkpoint."""
     home = checkpoint(tmp_path / "run", "ckpt-20 (1).index", "ckpt-20 (1).data-00000-of-00001")
     with ckpttool.open(home) as opened:
         assert opened.refusals == ()
@@ -146,8 +146,8 @@ def test_variables_that_are_missing(run: Run, tmp_path: Path) -> None:
 def test_every_command_takes_every_name(name: str, run: Run) -> None:
     """`diff`, `verify` and `spec`, which take architectures as well, take a prefix, too."""
     path, other = HOME / "managed" / name, HOME / "managed/ckpt-30"
-    for words in (("diff", path, other), ("diff", other, path), ("verify", path, path)):
-        assert run(*words).code == 1
+    for parts in (("diff", path, other), ("diff", other, path), ("verify", path, path)):
+        assert run(*parts).code == 1
     assert run("spec", path).code == 0
 
 

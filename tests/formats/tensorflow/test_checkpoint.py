@@ -24,7 +24,7 @@ MANAGED = TENSORFLOW / "2.15/managed"
 
 
 def values_of(version: str, short: str) -> dict[str, np.ndarray]:
-    """What TensorFlow itself read from a checkpoint among the fixtures."""
+    """The values that TensorFlow itself read from a checkpoint among the fixtures."""
     with np.load(TENSORFLOW / version / "values.npz") as archive:
         return {key.partition("|")[2]: archive[key] for key in archive.files if key.partition("|")[0] == short}
 
@@ -45,7 +45,7 @@ class _OfTensorFlow(ReaderContract):
         return folder / "own" / f"{origin.name}.index"
 
     def reference(self, path: Path) -> Mapping[str, np.ndarray]:
-        """What TensorFlow read."""
+        """The values that TensorFlow read."""
         return values_of(*self.prefix)
 
     def order(self, path: Path, reference: Mapping[str, np.ndarray]) -> list[str]:
@@ -171,7 +171,7 @@ def test_state_file(case: str, tmp_path: Path) -> None:
     "state", ['model_checkpoint_path: "ckpt-99"', 'model_checkpoint_path: ".."', "", "\0\xff" * 50]
 )
 def test_state_file_of_nothing(state: str, tmp_path: Path) -> None:
-    """Where the state file names nothing that is there, a directory of several checkpoints is none itself."""
+    """A directory of several checkpoints is none itself where its state file names nothing that is there."""
     home = managed(tmp_path)
     (home / "checkpoint").write_text(state)
     for name in ("", "checkpoint"):
@@ -327,8 +327,8 @@ def test_directories_of_checkpoints(tmp_path: Path) -> None:
 
 
 def test_ls_of_a_managed_directory(run: Callable[..., Any], tmp_path: Path) -> None:
-    """What a CheckpointManager keeps is listed oldest first with its number and time, the newest marked, the rest
-    below.
+    """Checkpoints that a CheckpointManager keeps are listed oldest first with its number and time, the newest marked,
+    the rest below.
     """
     home = managed(tmp_path)
     (home / "vectors.index").write_bytes(b"IxF2" + bytes(100))
@@ -408,14 +408,14 @@ def test_sections_by_names_are_marked(run: Callable[..., Any], tmp_path: Path) -
 
 
 def test_labels_where_names_tell_nothing(run: Callable[..., Any]) -> None:
-    """What has no name is called as the objects hold it, and marked as inferred."""
+    """A weight without a name is called as its object is, and marked as inferred."""
     done = run("ls", MANAGED / "ckpt-40", "--output", "json", "--section", "model")
     rows = [(row["layer"], row["weight"], row["inferred"]) for row in json.loads(done.out)["weights"]]
     assert rows == [("", "net", True)]
 
 
 def test_an_object_that_is_only_called_like_a_counter(tmp_path: Path) -> None:
-    """What holds something under the name `iter` is no optimizer for that."""
+    """An object with a child of the name `iter` is no optimizer for that."""
     message = writer.graph([([("iter", 1), ("w", 1)], [], []), ([], [("VARIABLE_VALUE", "w/x", "w")], [])])
     with ckpttool.open(writer.with_graph(tmp_path, message, ["w"])) as checkpoint:
         assert [weight.section for weight in checkpoint.values()] == [Section.MODEL]

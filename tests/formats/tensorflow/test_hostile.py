@@ -52,12 +52,12 @@ def within_bounds(index: Path) -> CheckpointError | None:
         assert peak < MEMORY
 
 
-def refused(index: Path, name: str, kind: str, *words: str) -> None:
+def refused(index: Path, name: str, kind: str, *parts: str) -> None:
     """Check that one tensor is refused for this reason, that its values are not read, and that its neighbour is."""
     with ckpttool.open(index) as checkpoint:
         refusals = [refusal for refusal in checkpoint.refusals if refusal.place == name]
         assert [refusal.kind for refusal in refusals] == [kind]
-        assert all(word in refusals[0].detail for word in words), refusals[0].detail
+        assert all(word in refusals[0].detail for word in parts), refusals[0].detail
         if name in checkpoint:
             with pytest.raises(CheckpointError):
                 checkpoint[name].read()
@@ -96,12 +96,12 @@ _OF_A_TENSOR: dict[str, tuple[bytes, str, str]] = {
 
 @pytest.mark.parametrize("case", _OF_A_TENSOR)
 def test_tensor(case: str, tmp_path: Path) -> None:
-    """What is wrong with one tensor is told of it, and hides no other."""
+    """A tensor with an error is refused by its reason, and hides no other."""
     value, kind, word = _OF_A_TENSOR[case]
     refused(beside(tmp_path, "bad", value, data=bytes(8)), "bad", kind, word)
 
 
-def test_an_empty_entry_is_told(tmp_path: Path) -> None:
+def test_an_empty_entry_is_refused(tmp_path: Path) -> None:
     """An entry without any field has no dtype."""
     refused(beside(tmp_path, "bad", b""), "bad", "corrupt", "dtype")
 
@@ -225,13 +225,13 @@ _FILES: dict[str, tuple[Callable[[], bytes], type[CheckpointError], str]] = {
 
 @pytest.mark.parametrize("case", _FILES)
 def test_file(case: str, tmp_path: Path) -> None:
-    """What makes the whole index unreliable is an error, and says what it is."""
-    make, kind, words = _FILES[case]
+    """Damage that makes the whole index unreliable is an error that names it."""
+    make, kind, parts = _FILES[case]
     path = tmp_path / "ckpt.index"
     path.write_bytes(make())
     error = within_bounds(path)
     assert isinstance(error, kind)
-    assert words in str(error)
+    assert parts in str(error)
     assert str(path) in str(error)
 
 
@@ -251,12 +251,12 @@ _SNAPPY = {
 @pytest.mark.parametrize("case", _SNAPPY)
 def test_snappy(case: str, tmp_path: Path) -> None:
     """Compressed blocks make no more than they can, and only of what they have."""
-    content, kind, words = _SNAPPY[case]
+    content, kind, parts = _SNAPPY[case]
     path = tmp_path / "ckpt.index"
     path.write_bytes(table([], [block([], 1, content)]))
     error = within_bounds(path)
     assert isinstance(error, kind)
-    assert words in str(error)
+    assert parts in str(error)
 
 
 def test_a_compressed_block_is_read(tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ def test_deep_graph(tmp_path: Path) -> None:
 
 
 def test_names_in_the_graph_that_are_not_stored(tmp_path: Path) -> None:
-    """What the object graph names and nobody stored is told."""
+    """A variable that the object graph names and nobody stored is refused as missing."""
     message = graph([([], [("VARIABLE_VALUE", "w", "w"), ("VARIABLE_VALUE", "v", "v")], [])])
     with ckpttool.open(writer.with_graph(tmp_path, message, ["w"])) as checkpoint:
         assert [(refusal.kind, refusal.place) for refusal in checkpoint.refusals] == [("missing", "v")]

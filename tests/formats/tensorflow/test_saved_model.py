@@ -33,7 +33,7 @@ class _OfTensorFlow(ReaderContract):
     truncated = ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
 
     def reference(self, path: Path) -> Mapping[str, np.ndarray]:
-        """What TensorFlow read."""
+        """The values that TensorFlow read."""
         version, short = self.fixture.split("/")[1:]
         return values_of(version, f"{short}/variables/variables")
 
@@ -88,7 +88,7 @@ def test_every_name_finds_it(name: str) -> None:
 
 
 def test_its_variables_are_a_checkpoint_of_their_own() -> None:
-    """Who names the index gets the checkpoint without the model around it."""
+    """The path of the index gives the checkpoint without the model around it."""
     with ckpttool.open(SEQUENTIAL / "variables/variables.index") as checkpoint:
         assert checkpoint.kind == "tensorflow-checkpoint"
         assert checkpoint.config is None
@@ -195,11 +195,11 @@ def test_flattened_upload(tmp_path: Path) -> None:
         assert any("beside the graph" in note for note in checkpoint.notes)
 
 
-@pytest.mark.parametrize("gone", ["variables", "variables/variables.data-00000-of-00001"])
-def test_missing_values(gone: str, tmp_path: Path) -> None:
-    """What is there is shown, what is missing is named."""
+@pytest.mark.parametrize("removed", ["variables", "variables/variables.data-00000-of-00001"])
+def test_missing_values(removed: str, tmp_path: Path) -> None:
+    """A model that lost files is shown as far as it is there, and the missing files are named."""
     home = copied(tmp_path)
-    path = home / gone
+    path = home / removed
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -207,11 +207,11 @@ def test_missing_values(gone: str, tmp_path: Path) -> None:
     with ckpttool.open(home) as checkpoint:
         assert [refusal.kind for refusal in checkpoint.refusals] == ["missing"]
         assert checkpoint.config is not None
-        assert len(checkpoint) == (0 if gone == "variables" else 26)
+        assert len(checkpoint) == (0 if removed == "variables" else 26)
 
 
 def test_a_graph_without_variables_misses_none(tmp_path: Path) -> None:
-    """Where there is nothing to keep, nothing is missing."""
+    """A model without variables misses no files of them."""
     (tmp_path / "saved_model.pb").write_bytes(_graph())
     with ckpttool.open(tmp_path) as checkpoint:
         assert checkpoint.refusals == ()
@@ -247,7 +247,7 @@ def test_assets_of_tensorflow_1(name: str, tmp_path: Path) -> None:
     with ckpttool.open(tmp_path) as checkpoint:
         assert checkpoint.saved_model is not None
         assert checkpoint.saved_model.assets == (name,)
-        assert [one.kind for one in checkpoint.refusals] == ["external" if ".." in name else "missing"]
+        assert [refusal.kind for refusal in checkpoint.refusals] == ["external" if ".." in name else "missing"]
 
 
 def test_missing_asset(tmp_path: Path) -> None:
@@ -322,11 +322,11 @@ def test_ls_of_a_directory(run: Callable[..., Any], tmp_path: Path) -> None:
 def test_info(run: Callable[..., Any]) -> None:
     """`info` tells versions, signatures, tags, functions, assets, and where Keras's config is or that there is none."""
     text = run("info", SEQUENTIAL).out
-    for words in ("Keras 2.15.0", "TensorFlow 2.15.1", "serving_default", "keras_metadata.pb", "Sequential 'mlp'"):
-        assert words in text
+    for phrases in ("Keras 2.15.0", "TensorFlow 2.15.1", "serving_default", "keras_metadata.pb", "Sequential 'mlp'"):
+        assert phrases in text
     text = run("info", MODULE).out
-    for words in ("words.txt", "words string (None,)", "numbers float32 (None,)", "no Keras config", "serve"):
-        assert words in text
+    for phrases in ("words.txt", "words string (None,)", "numbers float32 (None,)", "no Keras config", "serve"):
+        assert phrases in text
     facts = json.loads(run("info", MODULE, "--output", "json").out)["saved_model"]
     assert facts["signatures"][0]["name"] == "serving_default"
     assert facts["signatures"][0]["inputs"] == [{"name": "words", "dtype": "string", "shape": [None]}]

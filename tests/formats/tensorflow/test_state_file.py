@@ -46,7 +46,7 @@ def test_checkpoints_of_keras(run: Run, tmp_path: Path) -> None:
 
 
 def test_checkpoints_that_a_manager_keeps_for_good(run: Run, tmp_path: Path) -> None:
-    """What `keep_checkpoint_every_n_hours` keeps is in no list, and comes before what is."""
+    """Checkpoints of `keep_checkpoint_every_n_hours` are in no list, and come before those that are."""
     state = (
         'model_checkpoint_path: "ckpt-9"\nall_model_checkpoint_paths: "ckpt-8"\nall_model_checkpoint_paths: "ckpt-9"\n'
     )
@@ -103,7 +103,8 @@ def test_large_state_files(tmp_path: Path) -> None:
 
 
 def test_missing_checkpoints(run: Run, tmp_path: Path) -> None:
-    """What the state file lists and is not there is said; where it is the newest, the directory leads to none."""
+    """A checkpoint that the state file lists and that is missing is named; if it is the newest, the directory leads to
+    none."""
     state = (MANAGED / "checkpoint").read_text()
     home = directory(tmp_path, "ckpt-20 ckpt-30", state)
     done = run("ls", home)
@@ -119,7 +120,7 @@ def test_missing_checkpoints(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_belongs_to_no_checkpoint(run: Run, tmp_path: Path) -> None:
-    """What killed saves left, and values without an index, are named; what is beside its own index is named there."""
+    """Files of killed saves, and values without an index, are named; a file beside its own index is named there."""
     home = Path(shutil.copytree(MANAGED, tmp_path / "run"))
     for name in ("ckpt-50_temp", "ckpt-40_temp"):
         (home / name).mkdir()

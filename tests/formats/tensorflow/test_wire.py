@@ -98,7 +98,7 @@ _BROKEN = {
 
 @pytest.mark.parametrize("case", _BROKEN)
 def test_broken(case: str, tmp_path: Path) -> None:
-    """What is no message is told, be it read in whole or in outline."""
+    """Bytes that are no message are an error, be they read in whole or in outline."""
     with pytest.raises(CorruptFileError):
         read(_BROKEN[case], {1: VARINT})
     path = tmp_path / "message"

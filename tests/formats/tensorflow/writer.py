@@ -102,9 +102,9 @@ def table(
     """A table of one data block, or of these."""
     blocks = [block(pairs)] if blocks is None else blocks
     out, places = b"", []
-    for one in blocks:
-        places.append((len(out), len(one) - 5))
-        out += one
+    for data in blocks:
+        places.append((len(out), len(data) - 5))
+        out += data
     index = [(b"\xff" * (n + 1), varint(at) + varint(size)) for n, (at, size) in enumerate(handles or places)]
     meta_at, meta = len(out), block([])
     index_at, index_block = meta_at + len(meta), block(index)

@@ -45,15 +45,15 @@ def failing(nbytes: int, good: int, error: BaseException | None = None) -> Weigh
     return Weight("broken", (nbytes,), "int8", nbytes, Section.MODEL, values=Failing(good, error))
 
 
-def held(path: Path, base: str = "/") -> dict[str, Any]:
+def content_of(path: Path, base: str = "/") -> dict[str, Any]:
     """All that h5py finds in a file: kinds, types, shapes, values and attributes, with their types, by path."""
     with h5py.File(path) as file:
-        views = {"": _one(file[base])}
-        file[base].visititems(lambda name, item: views.update({name: _one(item)}))
+        views = {"": _view(file[base])}
+        file[base].visititems(lambda name, item: views.update({name: _view(item)}))
     return views
 
 
-def _one(item: Any) -> Any:
+def _view(item: Any) -> Any:
     attributes = {name: _attribute(item.attrs, name) for name in item.attrs}
     if isinstance(item, h5py.Group):
         return "group", attributes

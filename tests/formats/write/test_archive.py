@@ -26,15 +26,15 @@ def test_the_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) ->
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
     archive.write_archive(tmp_path / "a.keras", MODEL)
     monkeypatch.undo()
-    with zipfile.ZipFile(tmp_path / "a.keras") as found:
-        assert sizes_at(tmp_path / "a.keras", found.getinfo("model.weights.h5")) == (limit == 1000)
-        assert found.testzip() is None
-        assert found.namelist() == [
+    with zipfile.ZipFile(tmp_path / "a.keras") as opened:
+        assert sizes_at(tmp_path / "a.keras", opened.getinfo("model.weights.h5")) == (limit == 1000)
+        assert opened.testzip() is None
+        assert opened.namelist() == [
             "metadata.json", "config.json", "model.weights.h5", "assets/layers/words/a.txt", "assets/b",
         ]  # fmt: skip
-        assert found.read("config.json") == json.dumps(CONFIG).encode()
-        assert found.read("assets/layers/words/a.txt") == b"one"
-        assert {info.compress_type for info in found.infolist()} == {zipfile.ZIP_STORED}
+        assert opened.read("config.json") == json.dumps(CONFIG).encode()
+        assert opened.read("assets/layers/words/a.txt") == b"one"
+        assert {info.compress_type for info in opened.infolist()} == {zipfile.ZIP_STORED}
     with ckpttool.open(tmp_path / "a.keras") as checkpoint:
         np.testing.assert_array_equal(checkpoint["layers/dense/vars/0"].read(), VALUES)
         assert checkpoint["layers/dense/vars/1"].layer == "dichte"

@@ -78,7 +78,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Write], 
 def test_values_that_cannot_be_read(
     write: Write, target: Callable[[Write], Path], broken: Weight, error: type[BaseException]
 ) -> None:
-    """Where reading a weight fails in the middle, nothing has changed, and no thread stays."""
+    """A weight that cannot be read to its end changes nothing, and no thread stays."""
     folder = target(write)
     before, threads = contents(folder), threading.active_count()
     with pytest.raises(error):
@@ -90,7 +90,7 @@ def test_values_that_cannot_be_read(
 @each_layout
 @pytest.mark.parametrize("room", [0, 1, 3_000_000])
 def test_no_space(write: Write, target: Callable[[Write], Path], room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the disk is full, after any number of bytes, that is one clear error and nothing has changed."""
+    """A disk that is full, after any number of bytes, is one clear error, and nothing has changed."""
     folder = target(write)
     before = contents(folder)
     left = [room]

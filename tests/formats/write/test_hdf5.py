@@ -22,7 +22,7 @@ from ckpttool.formats.write.messages import Attributes, Fixed
 from ckpttool.io.dtypes import DTYPES
 from tests.formats.hdf5.making import Memory, address_of, written
 from tests.formats.hdf5.test_against_h5py import assert_same
-from tests.formats.write.making import failing, held, weight
+from tests.formats.write.making import content_of, failing, weight
 from tests.speeds import examples
 
 KNOWN_TO_NUMPY = sorted(name for name in DTYPES if not name.startswith(("bfloat", "float8")))
@@ -97,7 +97,7 @@ def test_any_tree(tmp_path: Path, tree: tuple[dict[str, np.ndarray], dict[str, A
         for path, values in attributes.items():
             for name, value in values.items():
                 file[path or "/"].attrs[name] = value
-    assert held(tmp_path / "ours.h5") == held(tmp_path / "theirs.h5")
+    assert content_of(tmp_path / "ours.h5") == content_of(tmp_path / "theirs.h5")
     assert_same(tmp_path / "ours.h5")
 
 
@@ -199,7 +199,7 @@ def test_fixed_texts(tmp_path: Path) -> None:
     write(tmp_path / "ours.h5", hdf5.layout({}, {"": {"names": Fixed(texts, 3)}}))
     with h5py.File(tmp_path / "theirs.h5", "w") as file:
         file.attrs["names"] = np.array(texts)
-    assert held(tmp_path / "ours.h5") == held(tmp_path / "theirs.h5")
+    assert content_of(tmp_path / "ours.h5") == content_of(tmp_path / "theirs.h5")
     assert_same(tmp_path / "ours.h5")
     with h5py.File(tmp_path / "ours.h5") as ours, h5py.File(tmp_path / "theirs.h5") as theirs:
         assert ours.attrs.get_id("names").get_type() == theirs.attrs.get_id("names").get_type()
@@ -226,7 +226,7 @@ def test_opaque_bfloat16(tmp_path: Path) -> None:
     write(tmp_path / "a.h5", hdf5.layout({"a": weight(array.view("u2"), "bfloat16")}, {"a": {"dtype": "bfloat16"}}))
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file.create_dataset("a", data=array).attrs["dtype"] = "bfloat16"
-    assert held(tmp_path / "a.h5") == held(tmp_path / "b.h5")
+    assert content_of(tmp_path / "a.h5") == content_of(tmp_path / "b.h5")
 
 
 def test_values_are_aligned_and_in_order(tmp_path: Path) -> None:

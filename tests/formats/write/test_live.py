@@ -25,8 +25,8 @@ from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import read_architecture
 from ckpttool.model.layouts import names_in
 from ckpttool.model.spec import part_in
-from tests.formats.write.making import held
-from tests.formats.write.making import weight as made
+from tests.formats.write.making import content_of
+from tests.formats.write.making import weight as example
 from tests.test_live_keras import Maker, keras, saved_in
 
 __all__ = ["keras"]
@@ -71,7 +71,7 @@ class Saved:
         self.values = [np.asarray(weight.numpy()) for weight in self.model.weights]
 
     def content(self, checkpoint: Checkpoint) -> Content:
-        """What a checkpoint of the path layout holds."""
+        """The weights of a checkpoint of the path layout."""
         return Content(checkpoint.weights, self.names)
 
     def forget(self) -> None:
@@ -99,7 +99,7 @@ def test_weights_h5(saved: Saved) -> None:
     path = saved.folder / "written.weights.h5"
     with ckpttool.open(saved.files[".weights.h5"]) as checkpoint:
         path_layout.write_file(path, saved.content(checkpoint))
-    assert held(path) == held(saved.files[".weights.h5"])
+    assert content_of(path) == content_of(saved.files[".weights.h5"])
     saved.forget()
     saved.model.load_weights(path)
     saved.check(saved.model)
@@ -115,7 +115,7 @@ def test_shards(saved: Saved) -> None:
     assert (saved.folder / names[0]).read_text().replace("ours_", "model_") == theirs.read_text()
     assert len(names) == 1 + len(list(saved.folder.glob("model_0*.weights.h5")))
     for name in names[1:]:
-        assert held(saved.folder / name) == held(saved.folder / name.replace("ours", "model"))
+        assert content_of(saved.folder / name) == content_of(saved.folder / name.replace("ours", "model"))
     saved.forget()
     saved.model.load_weights(saved.folder / names[0])
     saved.check(saved.model)
@@ -138,7 +138,7 @@ def test_keras_archive(saved: Saved) -> None:
         for one, other in zip(own.infolist(), expected.infolist(), strict=True):
             fields = ("compress_type", "external_attr", "create_system", "flag_bits", "extra", "extract_version")
             assert [getattr(one, key) for key in fields] == [getattr(other, key) for key in fields]
-    assert held(saved.folder / "ours.h5") == held(saved.folder / "theirs.h5")
+    assert content_of(saved.folder / "ours.h5") == content_of(saved.folder / "theirs.h5")
     loaded, expected = (saved.keras.models.load_model(path) for path in (ours, theirs))
     saved.check(loaded)
     if getattr(saved.model, "optimizer", None):
@@ -165,7 +165,7 @@ def test_keras_directory(saved: Saved) -> None:
     assert {path.name for path in ours.iterdir()} == {path.name for path in theirs.iterdir()}
     for name in ("metadata.json", "config.json"):
         assert (ours / name).read_bytes() == (theirs / name).read_bytes()
-    assert held(ours / "model.weights.h5") == held(theirs / "model.weights.h5")
+    assert content_of(ours / "model.weights.h5") == content_of(theirs / "model.weights.h5")
     saved.check(saved.keras.models.load_model(ours))
 
 
@@ -181,7 +181,7 @@ def layers_of(checkpoint: Checkpoint) -> legacy.Layers:
 
 def check_legacy(saved: Saved, ours: Path, theirs: Path) -> None:
     """Two legacy files are equal; bfloat16 is opaque in Keras's, and a float in ours."""
-    own, expected = held(ours), held(theirs)
+    own, expected = content_of(ours), content_of(theirs)
     assert own.keys() == expected.keys()
     for path, array in own.items():
         if array[1] == "float32" and expected[path][1] == "|V2":
@@ -256,7 +256,7 @@ def test_assets(keras: ModuleType, tmp_path: Path) -> None:
 
 
 def test_names_of_wrappers(keras: ModuleType, tmp_path: Path) -> None:
-    """What layers hold comes in the order of its attributes, which is not that in which it was made."""
+    """The objects in a layer come in the order of its attributes, which is not that in which they were made."""
     layers = keras.layers
     inputs = keras.Input((4, 6))
     x = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(inputs)
@@ -295,12 +295,12 @@ def test_any_shards(keras: ModuleType, tmp_path: Path, seed: int) -> None:
             array = rng.integers(0, 2, int(rng.integers(0, 3))).astype(rng.choice(dtypes))
             arrays[f"{owner}/vars/{index}"] = store[str(index)] = array
     store.close()
-    content = Content({path: made(array) for path, array in arrays.items()}, names)
+    content = Content({path: example(array) for path, array in arrays.items()}, names)
     files = path_layout.write_sharded(tmp_path / "ours.weights.json", content, limit)
     theirs = (tmp_path / "theirs.weights.json").read_text()
     assert json.loads((tmp_path / files[0]).read_text().replace("ours_", "theirs_")) == json.loads(theirs)
     for name in files[1:]:
-        assert held(tmp_path / name) == held(tmp_path / name.replace("ours", "theirs"))
+        assert content_of(tmp_path / name) == content_of(tmp_path / name.replace("ours", "theirs"))
 
 
 def test_many_short_names(tmp_path: Path) -> None:

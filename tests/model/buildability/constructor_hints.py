@@ -1,4 +1,4 @@
-"""What `live_constructors` puts into arguments, and which rule is meant where that does not tell."""
+"""Values that `live_constructors` puts into arguments, and the rule that is meant where the answers leave it open."""
 
 from typing import Any
 
@@ -183,7 +183,7 @@ BY_NAME = {
 }
 """Rules of arguments by the end of their name."""
 
-NOT_MADE = frozenset(
+NOT_CONSTRUCTED = frozenset(
     [
         "BaseOptimizer",
         "CompileLoss",

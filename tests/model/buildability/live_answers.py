@@ -1,4 +1,4 @@
-"""What live Keras 3.15 answers: whether it builds a config, and compiles it, by each of its loaders."""
+"""The answers of live Keras 3.15: whether it builds a config, and compiles it, by each of its loaders."""
 
 import copy
 import importlib
@@ -18,7 +18,7 @@ class Answer(NamedTuple):
 
 
 def ask(loader: str, config: Any, training: Any = None) -> Answer:
-    """What Keras says of a config: `loader` is keras, h5 or json."""
+    """The answer of Keras for a config: `loader` is keras, h5 or json."""
     return {"keras": _keras, "h5": _h5, "json": _json}[loader](config, training)
 
 

@@ -1,4 +1,4 @@
-"""What the constructors of live Keras 3.15 take and refuse, and the table that follows from it.
+"""The arguments that constructors of live Keras 3.15 take and refuse, and the table that follows from them.
 
 `python -m tests.model.buildability.live_constructors ask` asks live Keras, which takes half an hour of one core,
 and records its answers in recorded_constructors.json.gz; without `ask` it writes
@@ -30,8 +30,8 @@ from tests.model.buildability.constructor_hints import (
     BATTERY,
     BY_NAME,
     EXTRA,
+    NOT_CONSTRUCTED,
     NOT_GUESSED,
-    NOT_MADE,
     NOT_REQUIRED,
     PINNED,
 )
@@ -126,11 +126,13 @@ def record() -> dict[str, Any]:
 def rows() -> dict[str, dict[str, Any]]:
     """The rows of the table, from the record."""
     chosen: dict[tuple[str, str], str] = {}
-    return {place: _row(place, known, chosen) for place, known in record().items() if _name(place) not in NOT_MADE}
+    return {
+        place: _row(place, known, chosen) for place, known in record().items() if _name(place) not in NOT_CONSTRUCTED
+    }
 
 
 def _row(place: str, known: dict[str, Any], chosen: dict[tuple[str, str], str]) -> dict[str, Any]:
-    """What the table says of a class."""
+    """The row of a class in the table."""
     rules = {key: _rule(place, known, key, chosen) for key in _arguments(known)}
     if not known["open"]:
         rules |= {
@@ -169,9 +171,9 @@ def _rule(place: str, known: dict[str, Any], key: str, chosen: dict[tuple[str, s
         return "operation dtype"
     if key == "seed" and known["kind"] == "initializer":
         return "seed"
-    words = PINNED.get((name, key)) or known.get("words", {}).get(key)
-    if words:
-        return words
+    hints = PINNED.get((name, key)) or known.get("words", {}).get(key)
+    if hints:
+        return hints
     hint = BY_NAME.get(key) or next(
         (rule for end, rule in BY_NAME.items() if end[0] == "_" and key.endswith(end)), None
     )

@@ -1,4 +1,4 @@
-"""What live Keras 3.15 finds under which name: the content of ckpttool/model/buildability/names.json.
+"""The classes and functions that live Keras 3.15 finds by name: the content of ckpttool/model/buildability/names.json.
 
 Run as `python -m tests.model.buildability.live_names` to write it.
 """
@@ -85,7 +85,7 @@ def _lookup(kind: str) -> dict[str, str]:
 
 
 def _layers() -> dict[str, str]:
-    """What `model_from_config` looks a class up in (keras/src/legacy/saving/saving_utils.py)."""
+    """The classes among which `model_from_config` looks a name up (keras/src/legacy/saving/saving_utils.py)."""
     models = keras().src.models
     more = {"Functional": models.Functional, "Model": models.Model, "Sequential": models.Sequential}
     every = {**vars(keras().src.layers), **more}
@@ -93,7 +93,7 @@ def _layers() -> dict[str, str]:
 
 
 def _place(symbol: Any) -> str:
-    """Where a class or function is defined, with its name; other values are told by their type."""
+    """The module of a class or function with its name; the type of any other value."""
     if not (inspect.isclass(symbol) or inspect.isfunction(symbol)):
         return f"{type(symbol).__module__}:{type(symbol).__name__}"
     return f"{symbol.__module__}{'.' if inspect.isclass(symbol) else ':'}{symbol.__qualname__}"
@@ -109,11 +109,11 @@ def _unambiguous(places: Iterable[str]) -> dict[str, str]:
 
 def _by_module(places: Iterable[str]) -> dict[str, list[str]]:
     """The names by the module that defines them; a function has a colon in front."""
-    found: dict[str, list[str]] = {}
+    by_module: dict[str, list[str]] = {}
     for place in sorted(places):
         module, mark, name = re.match("(.*)([.:])(.*)", place).groups()  # type: ignore[union-attr]
-        found.setdefault(module, []).append(f"{mark}{name}".removeprefix("."))
-    return found
+        by_module.setdefault(module, []).append(f"{mark}{name}".removeprefix("."))
+    return by_module
 
 
 def _short(group: Mapping[str, str], only: Mapping[str, str]) -> list[str]:

@@ -26,7 +26,8 @@ def answer(loader: str, config: Any, training: Any) -> Buildability:
 
 
 def disagreement(own: Buildability, building: str, compiling: str) -> str:
-    """What Keras says otherwise, empty where we agree. Where own objects are needed Keras raises here, without them."""
+    """The answer of Keras where it is another, empty where both agree. Where own objects are needed Keras raises here,
+    without them."""
     live = (not building, not building and not compiling)
     ours = (own.builds, own.compiles)
     if own.unknown and ours > live:

@@ -7,7 +7,7 @@ import pytest
 from ckpttool.model.buildability.rules import rule_of
 from ckpttool.model.buildability.table import row_of
 from tests.model.buildability import live_constructors as live
-from tests.model.buildability.constructor_hints import NOT_MADE, PINNED
+from tests.model.buildability.constructor_hints import NOT_CONSTRUCTED, PINNED
 
 # Odd values: empty strings for null, arrays as arguments of a Lambda. Seeds and dtypes are left out, of which Keras's
 # constructors take more than it builds.
@@ -24,7 +24,7 @@ def test_as_recorded() -> None:
     asked, wrong = 0, []
     for place, known in live.record().items():
         row, name = row_of(place), place.rpartition(".")[2]
-        if name in NOT_MADE:
+        if name in NOT_CONSTRUCTED:
             continue
         assert row is not None
         for key, bits in known.get("args", {}).items():

@@ -49,7 +49,7 @@ def test_builds() -> None:
     ids=lambda value: str(value)[:40],
 )
 def test_obstacle(wrong: dict[str, Any], where: str, argument: str | None) -> None:
-    """What Keras raises on is told with its layer and argument."""
+    """An argument that Keras raises on is named with its layer."""
     answer = buildability_of_keras(sequential(INPUT, wrong))
     if argument is None:
         assert answer.unknown == (OwnObject("No", where),)
@@ -83,7 +83,7 @@ def test_an_axis_that_is_dropped(axis: list[int] | None) -> None:
 
 
 def test_compile_settings() -> None:
-    """What only a compiled load raises on is told apart."""
+    """An obstacle to a compiled load alone is listed apart."""
     config = sequential(INPUT, compile_config={"optimizer": "adam", "lr": 0.1})
     answer = buildability_of_keras(config)
     assert answer.builds and not answer.compiles
@@ -139,7 +139,8 @@ def test_legacy() -> None:
 
 @pytest.mark.parametrize("config", [None, 1, "x", [], {}, {"class_name": 3, "config": 4}, {"config": {}}])
 def test_junk(config: Any) -> None:
-    """What is no config is refused with one reason by the loader of legacy files, and by no loader with more."""
+    """A value that is no config is refused with one reason by the loader of legacy files, and by no loader with
+    more."""
     answers = [ask(config).obstacles for ask in (buildability_of_keras, buildability_of_h5, buildability_of_json)]
     assert len(answers[1]) == 1
     assert all(len(obstacles) <= 1 and all(obstacle.why for obstacle in obstacles) for obstacles in answers)

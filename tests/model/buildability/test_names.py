@@ -1,4 +1,4 @@
-"""What Keras finds under which name: against live Keras."""
+"""The classes and functions that Keras finds by name, against live Keras."""
 
 import importlib
 from typing import Any
@@ -69,7 +69,7 @@ def test_without_module() -> None:
 
 @pytest.mark.parametrize("entry", [{}, {"class_name": 1}, {"class_name": "Dense", "module": 1}, {"module": "keras"}])
 def test_junk(entry: dict[str, Any]) -> None:
-    """What is no name finds nothing."""
+    """A value that is no name finds nothing."""
     assert class_in_keras(entry) is None
 
 

@@ -49,7 +49,7 @@ def test_strange_values() -> None:
     for (class_name, arguments), shape in product(CASES, SHAPES):
         config = sequential(class_name, arguments, shape)
         building, _ = ask("json", config, None)
-        found = buildability_of_json(config)
-        if found.builds != (not building):
-            wrong.append(f"{class_name} {arguments} on {shape}: Keras: {building or 'builds'}; ours: {found}"[:500])
+        answer = buildability_of_json(config)
+        if answer.builds != (not building):
+            wrong.append(f"{class_name} {arguments} on {shape}: Keras: {building or 'builds'}; ours: {answer}"[:500])
     assert not wrong, f"{len(wrong)}: {wrong[:3]}"

@@ -1,4 +1,5 @@
-"""What genuine Keras 1.2, 2.2 and 2.15 said of their layers: the cases of fixtures/dialects, put together again."""
+"""The answers of genuine Keras 1.2, 2.2 and 2.15 for their layers: the cases of fixtures/dialects, put together
+again."""
 
 import json
 from dataclasses import dataclass
@@ -69,9 +70,9 @@ def cases(version: str) -> list[Case]:
 def restored_config(class_name: str, config: Any, file: dict[str, Any]) -> Any:
     """A config of this class, with what the first of its class has alike."""
     if isinstance(config, dict):
-        gone = config.get("gone", [])
+        left_out = config.get("gone", [])
         config = {**file["firsts"][class_name], **config}
-        config = {key: value for key, value in config.items() if key not in ("gone", *gone)}
+        config = {key: value for key, value in config.items() if key not in ("gone", *left_out)}
     return restored(config, file)
 
 

@@ -1,4 +1,4 @@
-"""Which generation of Keras wrote a config: the fixtures of every version, and what tells them apart."""
+"""The generation of Keras that wrote a config: the fixtures of every version, and the signs by which they differ."""
 
 import json
 from typing import Any
@@ -68,7 +68,7 @@ def test_single_layers(case: Case) -> None:
 
 
 def test_version_first() -> None:
-    """What a file or the config says of the version comes before all else."""
+    """The version in a file or a config comes before all other signs."""
     config = {"class_name": "Dense", "config": {"output_dim": 3, "init": "zero"}}
     assert generation_of(config) is Generation.KERAS_1
     assert generation_of({**config, "keras_version": "2.1.6-tf"}) is Generation.KERAS_2
@@ -86,7 +86,7 @@ def test_version_first() -> None:
     ],
 )
 def test_by_calls(node: Any, expected: Generation) -> None:
-    """How a call is written tells the generation where the arguments do not."""
+    """The form of a call shows the generation where the arguments do not."""
     layer = {"class_name": "Activation", "config": {"activation": "relu"}, "name": "a", "inbound_nodes": [node]}
     assert generation_of({"class_name": "Model", "config": {"layers": [layer]}}) is expected
 
@@ -105,6 +105,6 @@ def test_by_policy(policy: str, expected: Generation) -> None:
 @pytest.mark.parametrize(
     "junk", [None, 3, "x", [], {}, {"name": []}, {"class_name": 3}, {"class_name": "Dense", "config": 3}]
 )
-def test_nothing_told(junk: Any) -> None:
-    """What is no config has a generation all the same."""
+def test_without_signs(junk: Any) -> None:
+    """A value that is no config has a generation all the same."""
     assert generation_of(junk) in Generation

@@ -35,7 +35,7 @@ KEYS = sorted(
     }
 )
 CLASSES = sorted({*LAYERS, *OLD_LAYERS, *CHANGES_1, *CHANGES_2, "Merge", "Unknown", ""})
-HELD = ("layer", "backward_layer", "cell", "cells", "layers")
+INNER = ("layer", "backward_layer", "cell", "cells", "layers")
 
 likely = st.one_of(
     st.integers(1, 9),
@@ -58,7 +58,7 @@ def _entry(config: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 def _holding(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     inner_strategies: dict[str, st.SearchStrategy[Any]] = {
-        key: inner | st.lists(inner | junk, max_size=3) | junk for key in HELD
+        key: inner | st.lists(inner | junk, max_size=3) | junk for key in INNER
     }
     return _entry(
         st.builds(lambda own, more: {**own, **more}, plain, st.fixed_dictionaries({}, optional=inner_strategies))
@@ -70,7 +70,7 @@ shapes = st.none() | st.lists(st.none() | st.integers(0, 9), max_size=5).map(tup
 
 
 def tried(entry: Any, generation: Generation, inputs: tuple[Any, ...] = ()) -> Any:
-    """What becomes of an entry on the whole way, or what is said to be wrong with it."""
+    """The part of an entry after all steps, or the message of the error."""
     try:
         item = normalized(entry, generation)
         args = Args.of(item)
@@ -83,7 +83,7 @@ def tried(entry: Any, generation: Generation, inputs: tuple[Any, ...] = ()) -> A
 @settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(entries | junk, st.sampled_from(Generation), st.lists(shapes, max_size=2).map(tuple))
 def test_junk(entry: Any, generation: Generation, inputs: tuple[Any, ...]) -> None:
-    """Whatever an entry is, it has a generation, and becomes an entry of Keras 3 or a ConfigError."""
+    """Any entry has a generation, and becomes an entry of Keras 3 or a ConfigError."""
     assert generation_of(entry) in Generation
     answer = tried(entry, generation, inputs)
     assert isinstance(answer, dict | str)

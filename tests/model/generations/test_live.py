@@ -17,7 +17,7 @@ from tests.model.generations.cases import ALL, Case
 keras: Any = live_keras()
 
 
-def can_be_made(case: Case) -> bool:
+def can_be_built(case: Case) -> bool:
     """Whether Keras 3 has the layer and all it holds. How functional models are connected is not changed here."""
     return not case.classes & {"Functional", "Model", *OLD_LAYERS}
 
@@ -31,8 +31,8 @@ def lost(entry: Any) -> bool:
     return entry["class_name"] == "Embedding" and "dropout" in config
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if can_be_made(case)], ids=str)
-def test_made_by_keras(case: Case) -> None:
+@pytest.mark.parametrize("case", [case for case in ALL if can_be_built(case)], ids=str)
+def test_keras_builds_the_layer(case: Case) -> None:
     """Keras 3 makes the layer, and its weights are those of the table; what it cannot do it refuses."""
     entry = normalized(case.entry, case.generation)
     with warnings.catch_warnings():

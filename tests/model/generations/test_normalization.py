@@ -18,7 +18,7 @@ from tests.model.generations.cases import ALL, Case
 K0, K1, K2, K3 = Generation
 
 
-def made(class_name: str, generation: Generation = K1, **config: Any) -> Mapping[str, Any]:
+def new_entry(class_name: str, generation: Generation = K1, **config: Any) -> Mapping[str, Any]:
     """The entry of Keras 3 for a layer with these arguments."""
     return normalized({"class_name": class_name, "config": config}, generation)
 
@@ -47,17 +47,17 @@ def test_once_is_enough(case: Case) -> None:
 
 
 def test_names_in_the_tables() -> None:
-    """What old classes are called today are classes that the table knows."""
+    """The new names of old classes are in the table."""
     for table in (CHANGES_1, CHANGES_2):
         for class_name, change in table.items():
-            today = change.class_name or class_name
-            assert today in LAYERS or today in OLD_LAYERS
+            expected = change.class_name or class_name
+            assert expected in LAYERS or expected in OLD_LAYERS
 
 
 def test_dense_of_keras_1() -> None:
     """The arguments of Dense, all renamed."""
     regularizer = {"name": "WeightRegularizer", "l1": 0.0, "l2": 0.01}
-    entry = made(
+    entry = new_entry(
         "Dense",
         name="d",
         output_dim=5,
@@ -80,7 +80,7 @@ def test_dense_of_keras_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "today", "config", "expected"),
+    ("old", "new_class", "config", "expected"),
     [
         ("AtrousConvolution2D", "Conv2D", {"atrous_rate": [2, 2]}, {"dilation_rate": [2, 2]}),
         ("Convolution1D", "Conv1D", {"filter_length": 3, "subsample_length": 2}, {"kernel_size": 3, "strides": 2}),
@@ -112,28 +112,28 @@ def test_dense_of_keras_1() -> None:
         ("ZeroPadding2D", "ZeroPadding2D", {"padding": [1, 2]}, {"padding": [1, 2]}),
     ],
 )
-def test_renamed_of_keras_1(old: str, today: str, config: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_renamed_of_keras_1(old: str, new_class: str, config: dict[str, Any], expected: dict[str, Any]) -> None:
     """Classes and arguments of Keras 1 by the names of today; what would change the layer is not dropped silently."""
-    entry = made(old, **config)
-    assert (entry["class_name"], entry["config"]) == (today, expected)
+    entry = new_entry(old, **config)
+    assert (entry["class_name"], entry["config"]) == (new_class, expected)
 
 
 def test_initializers_of_keras_1() -> None:
     """Keras 1 scales orthogonal matrices by 1.1; a name that is not known stays one."""
-    config = made("LSTM", inner_init="orthogonal", init="mine")["config"]
+    config = new_entry("LSTM", inner_init="orthogonal", init="mine")["config"]
     assert config["recurrent_initializer"] == object_of("initializer", "Orthogonal", gain=1.1, seed=None)
     assert config["kernel_initializer"] == "mine"
 
 
 def test_one_initializer_for_two() -> None:
     """The single initializer of a separable convolution is that of both its kernels."""
-    config = made("SeparableConvolution2D", init="zero", nb_row=3, nb_col=3)["config"]
+    config = new_entry("SeparableConvolution2D", init="zero", nb_row=3, nb_col=3)["config"]
     zeros = object_of("initializer", "Zeros")
     assert config == {"kernel_size": [3, 3], "depthwise_initializer": zeros, "pointwise_initializer": zeros}
 
 
 @pytest.mark.parametrize(
-    ("old", "today", "config", "expected"),
+    ("old", "new_class", "config", "expected"),
     [
         ("BatchNormalizationV1", "BatchNormalization", {"axis": [3]}, {"axis": 3}),
         ("BatchNormalization", "BatchNormalization", {"axis": [1, 3], "fused": None}, {"axis": [1, 3]}),
@@ -149,14 +149,14 @@ def test_one_initializer_for_two() -> None:
         ("SpatialDropout1D", "SpatialDropout1D", {"rate": 0.5, "noise_shape": None, "trainable": True}, {"rate": 0.5}),
     ],
 )
-def test_renamed_of_keras_2(old: str, today: str, config: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_renamed_of_keras_2(old: str, new_class: str, config: dict[str, Any], expected: dict[str, Any]) -> None:
     """Classes and arguments of Keras 2 by the names of today."""
-    entry = made(old, K2, **config)
-    assert (entry["class_name"], entry["config"]) == (today, expected)
+    entry = new_entry(old, K2, **config)
+    assert (entry["class_name"], entry["config"]) == (new_class, expected)
 
 
 @pytest.mark.parametrize(
-    ("key", "old", "today"),
+    ("key", "old", "expected"),
     [
         (
             "kernel_initializer",
@@ -190,13 +190,13 @@ def test_renamed_of_keras_2(old: str, today: str, config: dict[str, Any], expect
         ),
     ],
 )
-def test_values_of_keras_2(key: str, old: Any, today: Any) -> None:
+def test_values_of_keras_2(key: str, old: Any, expected: Any) -> None:
     """Objects in the arguments of Keras 2 as Keras 3 writes them; those of the user as they are."""
-    assert made("Dense", K2, **{key: old})["config"] == {key: today}
+    assert new_entry("Dense", K2, **{key: old})["config"] == {key: expected}
 
 
 @pytest.mark.parametrize(
-    ("config", "today", "expected"),
+    ("config", "new_class", "expected"),
     [
         ({"mode": "sum"}, "Add", {}),
         ({"mode": "concat", "concat_axis": 1}, "Concatenate", {"axis": 1}),
@@ -207,15 +207,15 @@ def test_values_of_keras_2(key: str, old: Any, today: Any) -> None:
         ({"mode": ["code"], "arguments": {"k": 2}}, "Lambda", {"function": ["code"], "arguments": {"k": 2}}),
     ],
 )
-def test_merge(config: dict[str, Any], today: str, expected: dict[str, Any]) -> None:
+def test_merge(config: dict[str, Any], new_class: str, expected: dict[str, Any]) -> None:
     """Merge is a class of its own for each mode, with the user's code a Lambda; mode "cos" has none."""
-    entry = made("Merge", **config)
-    assert (entry["class_name"], entry["config"]) == (today, expected)
+    entry = new_entry("Merge", **config)
+    assert (entry["class_name"], entry["config"]) == (new_class, expected)
 
 
 def test_merge_of_listed_layers() -> None:
     """A Merge that lists its inputs keeps them, as entries of Keras 3."""
-    entry = made("Merge", mode="sum", layers=[{"class_name": "Dense", "config": {"output_dim": 3}}])
+    entry = new_entry("Merge", mode="sum", layers=[{"class_name": "Dense", "config": {"output_dim": 3}}])
     assert entry["class_name"] == "Merge"
     assert entry["config"]["layers"][0]["config"] == {"units": 3}
 
@@ -228,17 +228,18 @@ def test_input_layer(generation: Generation) -> None:
     entry = normalized({"class_name": "Sequential", "config": [first, rest]}, generation)
     names = [layer["class_name"] for layer in entry["config"]["layers"]]
     assert names == ["InputLayer", "Flatten", "Activation"]
-    made_input, flat, _ = entry["config"]["layers"]
-    assert made_input["config"] == {"name": "flat_input", "batch_shape": [None, 2, 3], "dtype": "float32"}
+    new_input, flat, _ = entry["config"]["layers"]
+    assert new_input["config"] == {"name": "flat_input", "batch_shape": [None, 2, 3], "dtype": "float32"}
     assert flat["config"] == {"name": "flat"}
     assert "build_config" not in flat
-    given = {"class_name": "InputLayer", "config": {"name": "i", "batch_input_shape": [None, 2, 3]}}
-    again = normalized({"class_name": "Sequential", "config": [given, first]}, generation)
+    input_entry = {"class_name": "InputLayer", "config": {"name": "i", "batch_input_shape": [None, 2, 3]}}
+    again = normalized({"class_name": "Sequential", "config": [input_entry, first]}, generation)
     assert [layer["class_name"] for layer in again["config"]["layers"]] == ["InputLayer", "Flatten"]
 
 
-def test_stated_shape_first() -> None:
-    """What a layer was built for is told by its entry rather than by the shape that its config declares."""
+def test_shape_of_the_entry_first() -> None:
+    """The shape for which a layer was built comes from its entry rather than from the shape that its config
+    declares."""
     shapes = {"input_shape": [2, 3]}
     entry = {"class_name": "Dense", "config": {"units": 2, "batch_input_shape": [None, 3]}, "build_config": shapes}
     assert normalized(entry, K2)["build_config"] == shapes
@@ -264,23 +265,23 @@ def test_keras_0() -> None:
     entry = normalized({"name": "Sequential", "layers": [dense], "loss": "mse", "optimizer": {"name": "SGD"}}, K0)
     assert entry["class_name"] == "Sequential"
     assert set(entry["config"]) == {"name", "layers"}
-    made_input, layer = entry["config"]["layers"]
-    assert made_input["config"]["batch_shape"] == [None, 4]
+    new_input, layer = entry["config"]["layers"]
+    assert new_input["config"]["batch_shape"] == [None, 4]
     assert (layer["class_name"], layer["config"]) == ("Dense", {"name": "d", "units": 3})
 
 
 @pytest.mark.parametrize("generation", [K1, K2])
-def test_held_layers(generation: Generation) -> None:
+def test_inner_layers(generation: Generation) -> None:
     """Layers inside wrappers, cells and models are entries of Keras 3, too."""
     old = {"class_name": "LeakyReLU", "config": {"alpha": 0.2}}
-    today = {"negative_slope": 0.2}
-    assert made("TimeDistributed", generation, layer=old)["config"]["layer"]["config"] == today
-    assert made("Sequential", generation, layers=[old])["config"]["layers"][0]["config"] == today
+    expected = {"negative_slope": 0.2}
+    assert new_entry("TimeDistributed", generation, layer=old)["config"]["layer"]["config"] == expected
+    assert new_entry("Sequential", generation, layers=[old])["config"]["layers"][0]["config"] == expected
     stack = {"class_name": "StackedRNNCells", "config": {"cells": [{"class_name": "GRUCell", "config": {}}]}}
-    cell = made("RNN", K2, cell=stack)["config"]["cell"]["config"]["cells"][0]
+    cell = new_entry("RNN", K2, cell=stack)["config"]["cell"]["config"]["cells"][0]
     assert cell["config"] == {"reset_after": False}
-    both = made("Bidirectional", generation, layer=old, backward_layer=old)["config"]
-    assert both["layer"]["config"] == both["backward_layer"]["config"] == today
+    both = new_entry("Bidirectional", generation, layer=old, backward_layer=old)["config"]
+    assert both["layer"]["config"] == both["backward_layer"]["config"] == expected
 
 
 @pytest.mark.parametrize("class_name", ["Mine", "Custom>Dense", "KerasLayer", "ModuleWrapper"])
@@ -297,7 +298,7 @@ def test_foreign_module() -> None:
     assert normalized(entry, K2) == entry
 
 
-def test_connections_are_kept() -> None:
+def test_connections_stay() -> None:
     """The name and the calls that a graph has for a layer stay beside it."""
     calls = [[["in", 0, 0, {}]]]
     entry = {"class_name": "Dense", "config": {"units": 3}, "name": "d", "inbound_nodes": calls}
@@ -308,7 +309,7 @@ def test_connections_are_kept() -> None:
 def test_attention_shapes() -> None:
     """The shapes in the config of MultiHeadAttention are what it was built for."""
     shapes = {"query_shape": [None, 5, 4], "value_shape": [None, 6, 3], "key_shape": [None, 6, 7]}
-    entry = made("MultiHeadAttention", K2, num_heads=2, key_dim=3, **shapes)
+    entry = new_entry("MultiHeadAttention", K2, num_heads=2, key_dim=3, **shapes)
     assert entry["config"] == {"num_heads": 2, "key_dim": 3}
     assert Args.of(entry).built == tuple(map(tuple, shapes.values()))
 

@@ -72,7 +72,7 @@ def test_a_merge_of_one_tensor(class_name: str) -> None:
 
 
 def test_a_config_without_a_version_is_that_of_keras() -> None:
-    """Where nothing says which Keras wrote it."""
+    """A config of which nothing says which Keras wrote it has no layer that is marked as one of an own class."""
     config = {"class_name": "Functional", "config": {"name": "m", "layers": [layer("Attention", "a", units=4)]}}
     assert marked(config) is config
 

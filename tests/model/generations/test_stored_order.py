@@ -1,4 +1,4 @@
-"""What a legacy .h5 holds of a layer, against what genuine Keras 1.2, 2.2 and 2.15 stored."""
+"""The weights of a layer in a legacy .h5, against those that genuine Keras 1.2, 2.2 and 2.15 stored."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.model.generations.cases import ALL, Case
 
 
 def part_and_entry(case: Case) -> tuple[Part, Any]:
-    """What the table makes of a case's normalized entry, and that entry."""
+    """The part of a case's normalized entry by the table, and that entry."""
     entry = normalized(case.entry, case.generation)
     args = Args.of(entry)
     return part_of(args.class_name, args, case.inputs), entry
@@ -74,7 +74,7 @@ def test_shapes(case: Case) -> None:
 
 @for_each(ALL)
 def test_every_slot_is_stored(case: Case) -> None:
-    """What is stored makes up all slots of the layer as it is today, each gate of each once."""
+    """The stored weights make up all slots of the layer of Keras 3, each gate of each once."""
     part, _ = part_and_entry(case)
     slots = stored(case)
     assert {(stored_slot.chain, stored_slot.slot.name) for stored_slot in slots} == {

@@ -89,7 +89,7 @@ def test_a_model_of_an_own_class(project: Path, run: Callable[..., Any]) -> None
 
 
 @pytest.mark.parametrize(
-    ("function", "words"),
+    ("function", "message"),
     [
         ("training.models:number", "no model of Keras 3\n  expected: a keras.Model\n  found: builtins.int"),
         ("training.models:breaks", "found: ValueError: no \\x1b[31mdata"),
@@ -98,13 +98,13 @@ def test_a_model_of_an_own_class(project: Path, run: Callable[..., Any]) -> None
         ("training.absent:build", "found: ModuleNotFoundError: No module named 'training.absent'"),
     ],
 )
-def test_functions_that_give_no_model(project: Path, function: str, words: str) -> None:
-    """What the function did instead is told, with the last lines that it printed, none of them raw."""
+def test_functions_that_give_no_model(project: Path, function: str, message: str) -> None:
+    """The error says what the function did instead, with the last lines that it printed, none of them raw."""
     with pytest.raises(BuildError) as caught:
         architecture_of_function(function)
     text = str(caught.value)
     assert text.startswith(f"{function}: ")
-    assert words in text
+    assert message in text
     assert "\x1b" not in text
     assert len(text.splitlines()) < 20
 

@@ -1,4 +1,4 @@
-"""What live Keras says of the calls of `layer_shape_cases`: the shapes of what comes out."""
+"""The answers of live Keras for the calls of `layer_shape_cases`: the shapes of their outputs."""
 
 import inspect
 import json
@@ -15,7 +15,7 @@ from ckpttool.model.sizes import Shape
 from tests.live import keras as live_keras
 from tests.model.layer_cases import Spec
 from tests.model.shapes.layer_shape_cases import all_cases
-from tests.model.shapes.shape_case import Case, filled, plain, told
+from tests.model.shapes.shape_case import Case, filled, plain, shapes_of
 from tests.recorded import begin_anew
 
 keras: Any = live_keras()
@@ -43,7 +43,7 @@ class OwnCell(keras.layers.Layer):
 
 
 def answers() -> dict[str, Any]:
-    """What Keras says of all cases, and of the classes of the table."""
+    """The answers of Keras for all cases, and for the classes of the table."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         answers = {str(case): _answer(case) for case in CASES}
@@ -65,14 +65,14 @@ def _answer(case: Case) -> dict[str, Any]:
 
 def _is_refused(entry: dict[str, Any], case: Case) -> bool:
     try:
-        told(entry, case)
+        shapes_of(entry, case)
     except ConfigError:
         return True
     return False
 
 
 def _seen(case: Case, leaf: Any) -> tuple[dict[str, Any], Any]:
-    """What Keras says of a case when it is called on what `leaf` makes of shapes."""
+    """The answer of Keras for a case that is called on what `leaf` makes of shapes."""
     entry = plain(case.spec)
     try:
         saved = json.dumps(keras.saving.serialize_keras_object(_layer(case.spec)))

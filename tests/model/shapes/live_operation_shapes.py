@@ -1,4 +1,5 @@
-"""What live Keras says of the operations of `operation_shape_cases`: their config and the shapes of what comes out."""
+"""The answers of live Keras for the operations of `operation_shape_cases`: their config and the shapes of their
+outputs."""
 
 import importlib
 import inspect
@@ -16,7 +17,7 @@ MODULES = ("keras.src.activations.activations", "keras.src.quantizers.quantizers
 
 
 def answers() -> dict[str, Any]:
-    """What Keras says of all cases, of those that it refuses, and which operations it has."""
+    """The answers of Keras for all cases, the cases that it refuses, and the operations that it has."""
     members = _members()
     names = sorted(member.__name__ for member in members)
     assert len(names) == len(set(names)), "two modules of operations have a class of the same name"

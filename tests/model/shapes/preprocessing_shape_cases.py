@@ -18,13 +18,13 @@ def categories() -> Iterator[Case]:
     yield from calls("Discretization", shapes, bin_boundaries=([0.0, 1.0, 2.0], []), output_mode=modes)
     yield from calls("Discretization", shapes, num_bins=(4,), output_mode=modes)
     lookups = (..., "one_hot", "multi_hot", "count", "binary")
-    for name, dtype, words in (("StringLookup", "string", ["a", "b"]), ("IntegerLookup", "int64", [7, 8, 9])):
-        yield from calls(name, shapes, dtype, vocabulary=(words,), output_mode=lookups)
+    for name, dtype, entries in (("StringLookup", "string", ["a", "b"]), ("IntegerLookup", "int64", [7, 8, 9])):
+        yield from calls(name, shapes, dtype, vocabulary=(entries,), output_mode=lookups)
         yield from calls(
             name,
             shapes,
             dtype,
-            vocabulary=(words,),
+            vocabulary=(entries,),
             output_mode=lookups[1:3],
             max_tokens=(9,),
             pad_to_max_tokens=(..., True),

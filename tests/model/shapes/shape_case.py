@@ -73,10 +73,10 @@ def blank(shape: Shape) -> Tensor:
 
 
 def infer(args: Args, call: Call) -> Outputs:
-    """What the table says of any layer."""
+    """The output shapes of any layer by the table."""
     return output_shapes(args, call, infer)
 
 
-def told(entry: dict[str, Any], case: Case, leaf: Any = tensor) -> Outputs:
-    """What the table says of a case."""
+def shapes_of(entry: dict[str, Any], case: Case, leaf: Any = tensor) -> Outputs:
+    """The output shapes of a case by the table."""
     return infer(Args.of(entry), Call(tuple(filled(list(case.args), leaf)), filled(case.kwargs, leaf)))

@@ -14,7 +14,7 @@ from ckpttool.model.layers.table import LAYERS, MODELS
 from ckpttool.model.output_rule import Outputs
 from tests.loops import for_each
 from tests.model.shapes.layer_shape_cases import all_cases
-from tests.model.shapes.shape_case import Case, blank, infer, plain, told
+from tests.model.shapes.shape_case import Case, blank, infer, plain, shapes_of
 from tests.recorded import recorded
 
 CASES = all_cases()
@@ -23,7 +23,7 @@ USED = {"Convolution2D", "GroupQueryAttention"}  # aliases that have cases
 
 @dataclass(frozen=True)
 class Seen:
-    """What Keras said of one call: the layer's config, and its outputs, None where it refuses; what it gives out where
+    """The answer of Keras for one call: the layer's config, and its outputs, None where it refuses; the outputs where
     unknown axes have a size; and whether it runs the call, where it was asked."""
 
     entry: dict[str, Any]
@@ -33,7 +33,7 @@ class Seen:
 
 
 def seen(case: Case) -> Seen:
-    """What Keras said of a case."""
+    """The answer of Keras for a case."""
     answer = recorded("layer_shapes").answers[str(case)]
     defined = [shapes(outputs) for outputs in answer.get("defined", ()) if outputs is not None]
     outputs = answer["outputs"]
@@ -69,9 +69,9 @@ def cases_of(class_name: str) -> list[tuple[Case, Seen]]:
 
 
 def outcome(entry: dict[str, Any], case: Case) -> Outputs | str:
-    """What the table says of a case, or that it refuses it and why."""
+    """The output shapes of a case by the table, or the reason why it refuses it."""
     try:
-        return told(entry, case)
+        return shapes_of(entry, case)
     except ConfigError as error:
         return error.expected
 
@@ -100,8 +100,8 @@ def agrees(case: Case, outputs: Outputs | str, live: Seen) -> bool:
 
 def is_own(case: Case) -> bool:
     """Whether code tells what comes out, not the config."""
-    is_stated = case.spec.kwargs.get("output_shape") is not None
-    return "OwnCell" in str(case) or (case.spec.class_name in ("Lambda", "Layer", "Wrapper") and not is_stated)
+    is_given = case.spec.kwargs.get("output_shape") is not None
+    return "OwnCell" in str(case) or (case.spec.class_name in ("Lambda", "Layer", "Wrapper") and not is_given)
 
 
 @for_each([name for name in CLASSES if name not in HOLDING])
@@ -123,7 +123,7 @@ def short(case: Case, live: Seen) -> dict[str, Any]:
 def test_unknown_inputs(class_name: str) -> None:
     """Inputs of unknown shape give as many outputs, and nothing wrong about them."""
     cases = [(case, live) for case, live in cases_of(class_name) if live.outputs is not None and not is_own(case)]
-    answers = [(case, told(live.entry, case, blank), live.outputs) for case, live in cases]
+    answers = [(case, shapes_of(live.entry, case, blank), live.outputs) for case, live in cases]
     assert not [answer for answer in answers if not fits(answer[1], answer[2] or ())]
 
 
@@ -180,6 +180,8 @@ def test_parameters() -> None:
 def test_not_built_in() -> None:
     """Nothing is told of a class that is not Keras's own."""
     call = Call((Tensor("input", 0, 0, (None, 3)),))
-    assert told({"class_name": "Dense", "config": {"units": 2}, "module": "keras.layers"}, CASES[0]) == ((None, 9, 2),)
+    assert shapes_of({"class_name": "Dense", "config": {"units": 2}, "module": "keras.layers"}, CASES[0]) == (
+        (None, 9, 2),
+    )
     assert infer(Args.of({"class_name": "Dense", "config": {"units": 2}, "module": "my.layers"}), call) == ()
     assert infer(Args.of({"class_name": "Own", "config": {}}), call) == ()

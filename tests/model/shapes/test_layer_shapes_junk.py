@@ -14,7 +14,7 @@ from ckpttool.model.output_rule import Outputs
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE
 from tests.loops import for_each
 from tests.model.shapes.layer_shape_cases import all_cases
-from tests.model.shapes.shape_case import Case, filled, infer, plain, tensor, told
+from tests.model.shapes.shape_case import Case, filled, infer, plain, shapes_of, tensor
 from tests.model.test_layers_junk import entries, junk, shapes
 from tests.speeds import examples
 from tests.work import Calls
@@ -44,7 +44,7 @@ JUNK: tuple[Any, ...] = (
 
 
 def tried(entry: Any, call: Call) -> Outputs | str:
-    """What the table says of a call, or what it says is wrong with it."""
+    """The output shapes of a call by the table, or the message of its error."""
     try:
         return infer(Args.of(entry), call)
     except ConfigError as error:
@@ -67,9 +67,9 @@ def good_case(class_name: str) -> Case:
 
 
 def outcome(case: Case) -> Outputs | str:
-    """What the table says of a case, or what it says is wrong with it."""
+    """The output shapes of a case by the table, or the message of its error."""
     try:
-        return told(plain(case.spec), case)
+        return shapes_of(plain(case.spec), case)
     except ConfigError as error:
         return str(error)
 
@@ -111,7 +111,7 @@ names = st.sampled_from(("inputs", "value", "key", "mask", "return_attention_sco
 @settings(max_examples=examples(1500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(entries, st.lists(arguments, max_size=3).map(tuple), st.dictionaries(names, arguments, max_size=2))
 def test_junk(entry: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Whatever a config and a call are, there are shapes, or a ConfigError that can be told."""
+    """Any config and any call give shapes, or a ConfigError with a message."""
     assert is_sound(tried(entry, Call(args, kwargs)))
 
 

@@ -97,7 +97,7 @@ def _of_unknown_sizes(tensor: Tensor) -> Tensor:
 @pytest.mark.parametrize("known_less", [_of_unknown_rank, _of_unknown_sizes], ids=["rank", "sizes"])
 @for_each(CLASSES)
 def test_unknown_inputs_agree(class_name: str, known_less: Any) -> None:
-    """Where the ranks or the sizes of the inputs are not known, what is told of the outputs agrees with Keras, and
+    """Outputs of inputs whose ranks or sizes are not known agree with Keras as far as they are known, and
     there are as many."""
     for question, entry, expected in asked(class_name):
         shapes = _outputs(entry, read_calls(entry)[0].replaced(known_less))
@@ -137,7 +137,7 @@ def test_every_row_is_tried() -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS["calls"])
-def test_what_functions_return_is_not_told(question: str) -> None:
+def test_results_of_functions_are_not_known(question: str) -> None:
     """Of an operation that calls a function, not even the number of outputs is told."""
     entry, expected = entry_and_outputs(question)
     assert expected == [(None, 3)]

@@ -24,7 +24,7 @@ KEYS = (
     "target_width top_padding left_padding bottom_padding right_padding dtype top_cropping left_cropping "
     "bottom_cropping right_cropping retstep x y"
 )
-WORDS = (
+TEXTS = (
     "valid",
     "same",
     "causal",
@@ -40,7 +40,7 @@ WORDS = (
 NAMES = ("x", "x1", "x2", "xs", "y", "a", "b", "inputs", "images", "kernel", "key", "indices", "tensor", "pattern", "q")
 
 NUMBERS = st.sampled_from((-1, 0, 1, 2, 3, 5, -7, 2**31, 10**400)) | st.integers()
-LEAVES = st.none() | st.booleans() | NUMBERS | st.floats() | st.sampled_from(WORDS) | st.text(max_size=6)
+LEAVES = st.none() | st.booleans() | NUMBERS | st.floats() | st.sampled_from(TEXTS) | st.text(max_size=6)
 VALUES = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(("class_name", "config", "a")), inner),
@@ -66,7 +66,7 @@ RULES = sorted({rule: name for name, rule in OPERATIONS.items()}.values())
 
 
 def _outputs(class_name: str, config: Any, call: Call) -> Outputs | None:
-    """What the rule says, None where it refuses."""
+    """The output shapes by the rule, None where it refuses."""
     try:
         return OPERATIONS[class_name](
             Args.of({"class_name": class_name, "config": config}), call, lambda args, call: ()
