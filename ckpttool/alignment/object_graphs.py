@@ -22,15 +22,18 @@ Key = tuple[str, str, str]
 _FUNCTIONAL, _OPERATIONS = "_functional", "_operations"
 _MOST_NAMES = 8  # of a label that are left out
 _OLD_NAMES = {"_lookup_layer": "_index_lookup_layer"}  # up to TensorFlow 2.6
+_OLD_OWNERS = {"_lookup_layer": "_vectorize_layer"}  # which counted and weighed words up to TensorFlow 2.4
 
 
 class _Step(NamedTuple):
-    """An object of the model and its node; `group` and `owner` are its top layer and its path below that."""
+    """An object of the model and its node; `group` and `owner` are its top layer and its path below that. `old_owner`
+    is the node of the object that had its weights in older versions, None where there is none."""
 
     part: Part
     node: int
     group: str
     owner: str
+    old_owner: int | None = None
 
 
 def in_object_graph(model: Part, checkpoint: Checkpoint) -> Iterator[tuple[Key, Weight]]:
@@ -74,11 +77,16 @@ def _pairs(model: Part, graph: ObjectGraph, start: int, weights: Mapping[str, We
     while stack:
         step = stack.pop()
         for slot in step.part.slots:
-            weight = _weight(graph, _owner(slot, step.node, graph), slot, weights)
+            owners = (_weight(graph, owner, slot, weights) for owner in _owners(slot, step, graph))
+            weight = next((weight for weight in owners if weight is not None), None)
             if weight is not None and shapes_fit(slot.shape, weight.shape):
                 yield (step.group, step.owner, slot.name), weight
         below = _layers(step, graph) if step.part.is_model else _attributes(step, graph)
-        stack.extend(_Step(part, node, *_place(step, at, part)) for at, part, node in below if node is not None)
+        stack.extend(
+            _Step(part, node, *_place(step, at, part), graph.nodes[step.node].child(_OLD_OWNERS.get(at, "")))
+            for at, part, node in below
+            if node is not None
+        )
 
 
 def _place(step: _Step, at: str, part: Part) -> tuple[str, str]:
@@ -88,10 +96,11 @@ def _place(step: _Step, at: str, part: Part) -> tuple[str, str]:
     return step.group, join_path(step.owner, at)
 
 
-def _owner(slot: Slot, node: int, graph: ObjectGraph) -> int:
-    """The node of the object that owns a slot of an object: another one where the slot is borrowed from it."""
-    owner = attribute(slot.borrowed, node, graph) if slot.borrowed else None
-    return node if owner is None else owner
+def _owners(slot: Slot, step: _Step, graph: ObjectGraph) -> Iterator[int]:
+    """The nodes of the objects that may own a slot of an object: others where the slot is borrowed from one."""
+    names = (slot.borrowed, _OLD_OWNERS.get(slot.borrowed, "")) if slot.borrowed else ()
+    others = (attribute(name, step.node, graph) for name in names if name)
+    yield from (other for other in (*others, step.node, step.old_owner) if other is not None)
 
 
 def attribute(name: str, node: int, graph: ObjectGraph) -> int | None:

@@ -22,15 +22,16 @@ from tests.live import keras
 KEY = "layer-1/_table/.ATTRIBUTES/table"
 
 
-def checkpoint(folder: Path, numbers: tuple[int, ...]) -> Path:
-    """A checkpoint of a StringLookup with these numbers of its mask, its unknown word and its words."""
+def checkpoint(folder: Path, numbers: tuple[int, ...], second: bytes = b"[UNK]", inverse: bool = False) -> Path:
+    """A checkpoint of a StringLookup with these numbers of its mask, its unknown word and its words, which an inverse
+    one gives for the numbers."""
     objects: list[writer.Object] = [
         ([("layer-0", 2), ("layer-1", 1)], [], []),
         ([("_table", 3)], [], []),
         ([], [], []),
         ([], [("table", "", KEY)], []),
     ]
-    entries, entries_crc = writer.texts([b"", b"[UNK]", b"bird", b"cat", b"dog"])
+    entries, entries_crc = writer.texts([b"", second, b"bird", b"cat", b"dog"])
     values = struct.pack("<5q", *numbers)
     graph, graph_crc = writer.texts([writer.graph(objects)])
     tensors = [
@@ -38,12 +39,16 @@ def checkpoint(folder: Path, numbers: tuple[int, ...]) -> Path:
         (f"{KEY}-keys".encode(), writer.entry(7, [5], 0, len(entries), entries_crc)),
         (f"{KEY}-values".encode(), writer.entry(9, [5], len(entries), len(values), writer.masked(values))),
     ]
+    if inverse:
+        _, (_, texts), (_, integers) = tensors
+        tensors[1:] = [(f"{KEY}-keys".encode(), integers), (f"{KEY}-values".encode(), texts)]
     return writer.write(folder, tensors, entries + values + graph)
 
 
-def architecture(folder: Path) -> Path:
+def architecture(folder: Path, **arguments: object) -> Path:
     """A model of Keras 2.4 whose StringLookup has no vocabulary in its config."""
-    lookup = {"name": "look", "max_tokens": None, "num_oov_indices": 1, "mask_token": "", "oov_token": "[UNK]"}
+    lookup: dict[str, object] = {"name": "look", "max_tokens": None, "num_oov_indices": 1}
+    lookup |= {"mask_token": "", "oov_token": "[UNK]", **arguments}
     layers = [
         {
             "class_name": "InputLayer",
@@ -74,21 +79,47 @@ def test_numbers_with_a_hole_are_refused(tmp_path: Path) -> None:
         convert(checkpoint(tmp_path, (0, 1, 9, 2, 3)), tmp_path / "new.keras", arch=architecture(tmp_path))
 
 
+def test_a_word_under_the_number_of_unknown_ones_is_not_dropped(tmp_path: Path) -> None:
+    """A table that has a word where the config has the unknown ones is of another layer: it is refused."""
+    with pytest.raises(ConversionError, match="a word has the number of the mask or of unknown words"):
+        convert(checkpoint(tmp_path, (0, 2, 1, 3, 4)), tmp_path / "new.keras", arch=architecture(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("second", "unknown", "vocabulary"),
+    [("[UNK]", 1, ["cat", "dog", "bird"]), ("fox", 0, ["fox", "cat", "dog", "bird"])],
+)
+def test_numbers_of_an_inverse_layer(second: str, unknown: int, vocabulary: list[str], tmp_path: Path) -> None:
+    """A layer that gives words for numbers has none for unknown ones where its table begins with the words."""
+    target = tmp_path / "new.keras"
+    source = checkpoint(tmp_path, (0, 1, 4, 2, 3), second.encode(), inverse=True)
+    convert(source, target, arch=architecture(tmp_path, invert=True))
+    with ckpttool.open(target) as written:
+        (lookup,) = [layer for layer in written.config["config"]["layers"] if layer["class_name"] == "StringLookup"]
+    assert (lookup["config"]["num_oov_indices"], lookup["config"]["vocabulary"]) == (unknown, vocabulary)
+
+
+OF_2_3 = "two objects"
 WEIGHTS = (0.5, 0.5, 0.25, 0.75, 1.5)
 
 
 def weighted(folder: Path, holder: str, weights: tuple[float, ...] = WEIGHTS) -> Path:
     """A checkpoint of a TextVectorization or StringLookup in mode tf_idf: its table and the weights of its words are in
-    the object under this name, or in the layer itself."""
+    the object under this name, or in the layer itself; up to TensorFlow 2.4 they were in two objects."""
     inner = [("_table", 3), ("idf_weights", 4), ("num_documents", 5)]
+    holders = [(holder, 6)] if holder else inner
+    if holder == OF_2_3:
+        holders = [("_index_lookup_layer", 6), ("_vectorize_layer", 7)]
+        inner = [("_table", 3)]
     objects: list[writer.Object] = [
         ([("layer-0", 2), ("layer-1", 1)], [], []),
-        ([(holder, 6)] if holder else inner, [], []),
+        (holders, [], []),
         ([], [], []),
         ([], [("table", "", KEY)], []),
         ([], [("VARIABLE_VALUE", "Variable", "variables/0")], []),
         ([], [("VARIABLE_VALUE", "Variable", "variables/1")], []),
         (inner if holder else [], [], []),
+        ([("num_elements", 5), ("idf", 4), ("tf_idf_weights", 4)] if holder == OF_2_3 else [], [], []),
     ]
     entries, entries_crc = writer.texts([b"cat", b"dog", b"bird"])
     first = len(weights) - 3
@@ -145,7 +176,7 @@ def test_weights_of_entries_come_along(listed: bool, tmp_path: Path) -> None:
     assert not {"I107", "I108"} & {finding.rule.code for finding in ckpttool.check([target]).files[0].findings}
 
 
-@pytest.mark.parametrize("holder", ["_lookup_layer", "_index_lookup_layer"])
+@pytest.mark.parametrize("holder", ["_lookup_layer", "_index_lookup_layer", OF_2_3])
 def test_weights_of_texts_come_along(holder: str, tmp_path: Path) -> None:
     """A TextVectorization has words and weights in the lookup inside it, whose name was another up to TensorFlow 2.6;
     weights that fill it up to `max_tokens` are written once."""

@@ -6,8 +6,8 @@ machine of the writer. The layer's table has the words in the order of their num
 tokens (`IndexLookup._token_start_index`, keras/src/layers/preprocessing/index_lookup.py, 2.15).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ckpttool.alignment.alignment import Alignment, align
@@ -20,7 +20,14 @@ from ckpttool.formats.assets import read_assets
 from ckpttool.io import scalars
 from ckpttool.model import Architecture, read_architecture
 from ckpttool.model.arguments import Args
-from ckpttool.model.layers.lookups import IDF_WEIGHTS, first_number, is_weighted, listed_vocabulary, special_entries
+from ckpttool.model.layers.lookups import (
+    IDF_WEIGHTS,
+    first_number,
+    is_weighted,
+    listed_vocabulary,
+    special_entries,
+    special_entry,
+)
 from ckpttool.model.spec import part_in
 from ckpttool.object_graph import ObjectGraph
 from ckpttool.paths import join_path
@@ -142,6 +149,7 @@ def _with_vocabulary(
     if stored.table is None and not _lacks_weights(args):
         return entry
     try:
+        args = _numbered(args, stored.table)
         entries = _entries(args, stored.table, assets)
         weighted = _weighted(args, entries, stored.weights) if is_weighted(args) else {"vocabulary": entries}
     except CheckpointError as error:
@@ -149,6 +157,37 @@ def _with_vocabulary(
         return entry
     journal.edit(WRITE_VOCABULARY, label, f"{len(entries):,} words")
     return {**entry, "config": {**args.config, **_limit(args, entries), **weighted}}
+
+
+def _numbered(args: Args, table: LookupTable | None) -> Args:
+    """The arguments of a layer without numbers of unknown words, where its table has words under these.
+
+    The IntegerLookup of TensorFlow 2.3 that gives words for numbers begins with the words, whatever its config says
+    (`set_vocabulary`, tensorflow/python/keras/layers/preprocessing/index_lookup.py, 2.3).
+    """
+    if table is None or table.asset or args.config.get("invert") is not True:
+        return args
+    if all(_is_special(args, number, word) for number, word in _first_entries(args, table)):
+        return args
+    return replace(args, config={**args.config, "num_oov_indices": 0})
+
+
+def _first_entries(args: Args, table: LookupTable) -> Iterator[tuple[int, Any]]:
+    """The numbers of a table before that of the first word, with what it has under them."""
+    first = first_number(args)
+    return ((number, word) for number, word in _pairs(args, table) if isinstance(number, int) and number < first)
+
+
+def _is_special(args: Args, number: int, word: Any) -> bool:
+    """Whether the entry of a table is what the config says of its number: the mask, or an unknown word."""
+    return _of_one_kind([word]) == [special_entry(args, number)]
+
+
+def _pairs(args: Args, table: LookupTable) -> Iterator[tuple[Any, Any]]:
+    """The numbers and words of a table."""
+    inverse = args.config.get("invert") is True
+    keys, values = (table.values, table.keys) if inverse else (table.keys, table.values)
+    return zip(values, keys, strict=True)
 
 
 def _lacks_weights(args: Args) -> bool:
@@ -188,12 +227,13 @@ def _weighted(args: Args, entries: Vocabulary, weights: Weight | None) -> dict[s
 
 def _entries_of_table(args: Args, table: LookupTable) -> Vocabulary:
     """The words of a table in the order of their numbers. Raises CheckpointError where the numbers have gaps."""
-    inverse = args.config.get("invert") is True
-    keys, values = (table.values, table.keys) if inverse else (table.keys, table.values)
     first = first_number(args)
-    pairs = sorted((number, word) for number, word in zip(values, keys, strict=True) if isinstance(number, int))
+    pairs = sorted((number, word) for number, word in _pairs(args, table) if isinstance(number, int))
     numbered = [(number, word) for number, word in pairs if number >= first]
-    if len(pairs) != len(keys) or [number for number, _ in numbered] != list(range(first, first + len(numbered))):
+    odd = [word for number, word in _first_entries(args, table) if not _is_special(args, number, word)]
+    if odd:
+        raise CheckpointError("a word has the number of the mask or of unknown words", found=f"{odd[0]!r:.60}")
+    if len(pairs) != len(table.keys) or [number for number, _ in numbered] != list(range(first, first + len(numbered))):
         raise CheckpointError("its numbers do not follow each other", expected=f"{first} and on")
     return _of_one_kind([word for _, word in numbered])
 

@@ -24,6 +24,7 @@ IDF_WEIGHTS = "idf_weights"
 _INNER = "_lookup_layer"
 _COUNT = "num_oov_indices"
 _TF_IDF = ("tf_idf", "tf-idf")  # the second up to TensorFlow 2.4
+_OLD_WEIGHTS = "tf_idf_weights"  # up to TensorFlow 2.4
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf", "binary", "tf-idf")
 
 
@@ -67,7 +68,8 @@ def is_weighted(args: Args) -> bool:
 def _weights(args: Args) -> list[Slot]:
     if not is_weighted(args):
         return []
-    return [Slot(IDF_WEIGHTS, (_vocabulary_size(args),), trainable=False, key=IDF_WEIGHTS, listed=False)]
+    size = (_vocabulary_size(args),)
+    return [Slot(IDF_WEIGHTS, size, trainable=False, key=IDF_WEIGHTS, listed=False, tracked=_OLD_WEIGHTS)]
 
 
 def _lookup(args: Args, part: Part) -> Part:
@@ -110,6 +112,12 @@ def special_entries(args: Args) -> list[Any]:
     number is as the config says, without bounds."""
     masks = _masks(args)
     return masks + [_special(args, "oov", "[UNK]")] * (first_number(args) - len(masks))
+
+
+def special_entry(args: Args, number: int) -> Any:
+    """The entry under a number before that of the first word."""
+    masks = _masks(args)
+    return masks[number] if number < len(masks) else _special(args, "oov", "[UNK]")
 
 
 def _masks(args: Args) -> list[Any]:

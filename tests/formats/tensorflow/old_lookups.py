@@ -51,7 +51,7 @@ def lookup_arguments(class_name, mode, folder):
     token = "" if class_name == "StringLookup" else 0
     for mask, unknown in itertools.product((None, token), (0, 1, 2)):
         kinds = {"mask_token": mask, "num_oov_indices": unknown}
-        if VERSION < (2, 4) and class_name == "IntegerLookup":
+        if VERSION < (2, 5) and class_name == "IntegerLookup":
             kinds = {"mask_value": mask, "num_oov_indices": unknown}
         yield "known" if unknown == 0 else "any", kinds
     if mode == "int":
@@ -78,7 +78,7 @@ def layer(class_name, mode, source, arguments, folder):
     """The layer with its vocabulary."""
     entries = NUMBERS if class_name == "IntegerLookup" else VOCABULARY
     written_mode = OLD_MODES.get(mode, mode) if VERSION < (2, 6) else mode
-    has_modes = class_name == "TextVectorization" or VERSION >= (2, 4)
+    has_modes = class_name == "TextVectorization" or VERSION >= (2, 5)
     built_with = {**arguments, **({"output_mode": written_mode} if has_modes else {})}
     if (
         class_name == "TextVectorization"
