@@ -263,7 +263,7 @@ def _compile(
     settings, version = _compiled_with(checkpoint, architecture)
     compiled = compile_config(settings, version, _outputs(architecture, target), journal)
     if compiled:
-        crossentropies.note_differences(rewritten.config, compiled["loss"], version, journal)
+        crossentropies.note_differences(rewritten.config, compiled, version, journal)
         regularizers.note_frozen(rewritten.config, journal)
         if rewritten.other_loss and compiled["loss"]:
             journal.lose(COMPILE, MASKED_LOSS)

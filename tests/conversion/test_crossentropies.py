@@ -62,6 +62,44 @@ def test_keras_3_measures_as_before_or_convert_says_so(loss: str, activation: st
     assert (abs(measured - expected) < 1e-5) == (not lost), (measured, expected, lost)
 
 
+@pytest.mark.parametrize("metric", ["binary_crossentropy", "categorical_crossentropy"])
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("tail", ["Dense", "Dropout behind", "Reshape behind"])
+def test_metrics_are_measured_as_before_or_convert_says_so(
+    metric: str, activation: str, tail: str, tmp_path: Path
+) -> None:
+    """A crossentropy as a metric is computed of the same tensors as a loss."""
+    training = json.dumps({"optimizer_config": SGD, "loss": "mse", "metrics": [metric]})
+    layers = TAILS[tail](activation)
+    source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=training, keras_version="2.2.4")
+    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    model = keras().models.load_model(tmp_path / "new.keras")
+    model.run_eagerly = True
+    measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[1])
+    expected = by_probabilities(metric, np.asarray(model(INPUTS)))
+    assert (abs(measured - expected) < 1e-5) == (not lost), (measured, expected, lost)
+
+
+@pytest.mark.parametrize(
+    ("metric", "version", "said"),
+    [  # measured of genuine 2.4 and 2.15
+        ("binary_crossentropy", "2.2.4-tf", True),
+        ("binary_crossentropy", "2.4.0", False),
+        ("binary_crossentropy", "2.15.0", False),
+        ({"class_name": "MeanMetricWrapper", "config": {"fn": "binary_crossentropy"}}, "2.3.0-tf", True),
+        ({"class_name": "CategoricalCrossentropy", "config": {"from_logits": True}}, "2.3.0-tf", True),
+        ({"class_name": "CategoricalCrossentropy", "config": {"from_logits": True}}, "2.15.0", False),
+    ],
+)
+def test_metrics_carry_their_logits_since_tensorflow_2_3(metric: Any, version: str, said: bool, tmp_path: Path) -> None:
+    """As losses do."""
+    training = json.dumps({"optimizer_config": SGD, "loss": "mse", "metrics": [metric]})
+    layers = [dense(2, 3, activation="softmax")]
+    source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=training, keras_version=version)
+    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    assert [what.startswith("the metric ") for what in lost] == [True] * said, lost
+
+
 @pytest.mark.parametrize(
     ("activation", "loss", "version", "is_loss"),
     [

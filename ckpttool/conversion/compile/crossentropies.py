@@ -1,4 +1,4 @@
-"""Crossentropies whose value differs in Keras 3 on TensorFlow, as they are computed of the inputs of an activation.
+"""Losses and metrics of crossentropy that differ in Keras 3 on TensorFlow, computed of the inputs of an activation.
 
 Keras 1 and 2 compute the loss of the activation's outputs (`categorical_crossentropy` and `binary_crossentropy` of
 backend/tensorflow_backend.py, 1.2.2 to 2.3.1). TensorFlow up to 2.2 does so, too, except for the activation that
@@ -20,7 +20,7 @@ does so in both (`binary_focal_crossentropy`, keras/src/backend.py, 2.15, and ke
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.conversion.compile.optimizers import MAX_DEPTH, WHERE
 from ckpttool.conversion.compile.settings import is_before
@@ -55,26 +55,63 @@ _OF_GRAPH_SINCE = (2, 10)  # a softmax of the layer Softmax is seen in the graph
 _OF_LAYER_SINCE = (2, 14)  # and carries what went into it (`softmax` of keras/src/backend.py)
 
 
-def note_differences(config: Mapping[str, Any], loss: Any, version: str | None, journal: Journal) -> None:
-    """Note the losses of a model in Keras 3 whose value differs from that in the Keras of its writer."""
+def note_differences(
+    config: Mapping[str, Any], compiled: Mapping[str, Any], version: str | None, journal: Journal
+) -> None:
+    """Note the losses and metrics of a model in Keras 3 whose value differs from that in the Keras of its writer.
+
+    Metrics are computed of the same tensors as losses (`MeanMetricWrapper`, keras/src/metrics/base_metric.py, 2.15).
+    """
     names = _output_names(config)
     for name in names:
-        output_loss = _loss_of(loss, names, name)
-        activation, behind = _last_activation(config, name, 0)
-        carried = not is_before(version, _carried_since(behind, output_loss)) and not behind & _COPYING
-        is_carried = carried and _argument(output_loss, "ignore_class") is None
-        if not is_carried and activation in _CARRYING and _differs(output_loss, activation):
-            subject = f"{_name_of(output_loss)} of {name}: on TensorFlow, Keras 3 takes what goes into the {activation}"
-            when = "" if not behind & _DROPOUTS else " when it evaluates"
-            journal.lose(WHERE, f"{subject} for logits{when}, where older ones took what comes out of it")
-        elif activation in _CARRYING and _name_of(output_loss) in _FOCAL and _argument(output_loss, "from_logits"):
-            subject = f"{_name_of(output_loss)} of {name} with from_logits=True"
-            journal.lose(WHERE, f"{subject}: Keras 3 computes another number of what comes out of a {activation}")
-        elif _adds_epsilon(version) and _clips(output_loss) and _leaves_unit_interval(activation):
-            subject = (
-                f"{_name_of(output_loss)} of {name}: Keras 3 counts answers that are not between 0 and 1 otherwise"
-            )
-            journal.lose(WHERE, f"{subject}, as -log(1e-7), where older ones had -log(2e-7)")
+        output = _Output(name, *_last_activation(config, name, 0), version)
+        difference = output.difference(_loss_of(compiled.get("loss"), names, name))
+        if difference is not None:
+            journal.lose(WHERE, difference)
+        for key in ("metrics", "weighted_metrics"):
+            for metric in _metrics_of(compiled.get(key), names, name):
+                of_metric = output.difference(metric)
+                if of_metric is not None:
+                    journal.lose(WHERE, f"the metric {of_metric}")
+
+
+class _Output(NamedTuple):
+    """An output of a model: the last activation before it, and the classes of the layers behind that."""
+
+    name: str
+    activation: str | None
+    behind: frozenset[str]
+    version: str | None
+
+    def difference(self, loss: Any) -> str | None:
+        """What Keras 3 computes otherwise of a loss or metric of the output, None where nothing."""
+        subject = f"{_name_of(loss)} of {self.name}"
+        carrying = self.activation if self.activation in _CARRYING else None
+        if carrying is not None and not self._is_carried(loss) and _differs(loss, carrying):
+            when = "" if not self.behind & _DROPOUTS else " when it evaluates"
+            subject = f"{subject}: on TensorFlow, Keras 3 takes what goes into the {carrying}"
+            return f"{subject} for logits{when}, where older ones took what comes out of it"
+        if carrying is not None and _name_of(loss) in _FOCAL and _argument(loss, "from_logits"):
+            subject = f"{subject} with from_logits=True"
+            return f"{subject}: Keras 3 computes another number of what comes out of a {carrying}"
+        if _adds_epsilon(self.version) and _clips(loss) and _leaves_unit_interval(self.activation):
+            subject = f"{subject}: Keras 3 counts answers that are not between 0 and 1 otherwise"
+            return f"{subject}, as -log(1e-7), where older ones had -log(2e-7)"
+        return None
+
+    def _is_carried(self, loss: Any) -> bool:
+        """Whether the writer's Keras computed a loss of the inputs of the activation, as Keras 3 does."""
+        carried = not is_before(self.version, _carried_since(self.behind, loss)) and not self.behind & _COPYING
+        return carried and _argument(loss, "ignore_class") is None
+
+
+def _metrics_of(metrics: Any, names: list[str], name: str) -> list[Any]:
+    """The metrics of one output, in the forms of Keras 3: a list, for several outputs a list or dict of lists."""
+    if isinstance(metrics, Mapping):
+        metrics = metrics.get(name)
+    elif isinstance(metrics, list) and len(names) > 1:
+        metrics = metrics[names.index(name)] if len(metrics) == len(names) else None
+    return metrics if isinstance(metrics, list) else []
 
 
 def _argument(loss: Any, name: str) -> Any:

@@ -90,7 +90,7 @@ def _settings(source: Source, journal: Journal) -> Any:
     converted = compile_config(settings, checkpoint.producer.keras_version, outputs, journal)
     if converted is not None:
         version = checkpoint.producer.keras_version
-        crossentropies.note_differences(source.live.config, converted["loss"], version, journal)
+        crossentropies.note_differences(source.live.config, converted, version, journal)
         regularizers.note_frozen(source.live.config, journal)
     own = source.live.config.get("compile_config")
     if converted is None and own:
