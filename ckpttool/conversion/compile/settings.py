@@ -6,6 +6,7 @@ the constructors of losses and metrics, 3.15.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeGuard
 
@@ -304,13 +305,23 @@ class _Metrics(NamedTuple):
             return None
         if isinstance(value, Mapping) and not isinstance(value.get("class_name"), str):
             new_names = dict(self.outputs)
-            return {new_names.get(key, key): self.listed(item) for key, item in value.items()}
-        value = value if isinstance(value, list) else [value]
-        if len(self.outputs) < 2:
-            return self.listed(value)
+            return {new_names.get(key, key): self.of_output(key).listed(item) for key, item in value.items()}
+        value, names = value if isinstance(value, list) else [value], [old for old, _ in self.outputs]
+        if len(names) < 2:
+            return self.of_output(*names).listed(value)
         if any(item is None or isinstance(item, list) for item in value):
-            return [self.listed(item) for item in value]
-        return [self.listed(value) for _ in self.outputs]
+            return [self.of_output(name).listed(item) for name, item in zip_longest(names, value)][: len(value)]
+        return [self.of_output(name).listed(value) for name in names]
+
+    def of_output(self, name: Any = None) -> "_Metrics":
+        """The same for an output, with its loss."""
+        names = [old for old, _ in self.outputs]
+        loss = self.loss
+        if isinstance(loss, Mapping) and not isinstance(loss.get("class_name"), str):
+            loss = loss.get(name)
+        elif isinstance(loss, list):
+            loss = loss[names.index(name)] if name in names and len(loss) == len(names) else None
+        return self._replace(loss=loss)
 
     def listed(self, value: Any) -> list[Any]:
         """The metrics of one output, from lists of any depth."""
@@ -360,7 +371,7 @@ class _Metrics(NamedTuple):
         return metric
 
     def loss_of_classes(self) -> str | None:
-        """The class name of the one loss of the model, if that is a crossentropy of classes."""
+        """The class name of the loss of an output, if that is a crossentropy of classes."""
         loss = self.loss.get("class_name") if isinstance(self.loss, Mapping) else self.loss
         return _CROSSENTROPY.get(loss) if isinstance(loss, str) else None
 
