@@ -9,7 +9,7 @@ from ckpttool.alignment.alignment import align, moved_path
 from ckpttool.alignment.vocabularies import by_keras3_path
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion import vocabularies
-from ckpttool.conversion.compile import crossentropies, nested_settings, regularizers
+from ckpttool.conversion.compile import crossentropies, nested_settings, output_keys, regularizers
 from ckpttool.conversion.compile.optimizer_state import state
 from ckpttool.conversion.compile.optimizers import WHERE as COMPILE
 from ckpttool.conversion.compile.settings import compile_config
@@ -24,7 +24,6 @@ from ckpttool.conversion.config import (
     ragged_inputs,
     toolkit_wrappers,
 )
-from ckpttool.conversion.config.masks import MASKED_LOSS
 from ckpttool.conversion.config.result import Rewritten, Unfilled
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal, NeedKind
@@ -261,12 +260,16 @@ def _compile(
 ) -> None:
     """Write the compile settings into the new config; note losses and metrics whose values differ."""
     settings, version = _compiled_with(checkpoint, architecture)
-    compiled = compile_config(settings, version, _outputs(architecture, target), journal)
+    by_key = output_keys.layers_by_key(rewritten.config)
+    outputs = [(key, key) for key in by_key] or _outputs(architecture, target)
+    compiled = compile_config(settings, version, outputs, journal, list(by_key.values()))
     if compiled:
+        compiled = output_keys.fit_nested(rewritten.config, compiled, journal)
+        output_keys.note_names(rewritten.config, journal)
         crossentropies.note_differences(rewritten.config, compiled, version, journal)
         regularizers.note_frozen(rewritten.config, journal)
         if rewritten.other_loss and compiled["loss"]:
-            journal.lose(COMPILE, MASKED_LOSS)
+            journal.lose(COMPILE, rewritten.other_loss)
         rewritten.config |= {"compile_config": compiled}  # in place: `target` was read from this very config
 
 

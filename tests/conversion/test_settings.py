@@ -307,11 +307,8 @@ def test_metrics_of_keras_3(metrics: Any, loss: Any, expected: Any, lost: list[s
 def test_several_outputs() -> None:
     """Settings by the names of outputs go by those of Keras 3; one loss with weights stands for each output."""
     settings, losses = compiled({"loss": {"a/b": "mae"}, "loss_weights": {"c": 3.0}}, outputs=TWO)
-    assert (settings["loss"], settings["loss_weights"], losses) == (
-        {"a_b": "mae", "c": None},
-        {"a_b": 1.0, "c": 3.0},
-        [],
-    )
+    assert (settings["loss"], settings["loss_weights"]) == ({"a_b": "mae", "c": None}, {"a_b": 1.0, "c": 3.0})
+    assert [loss.partition(":")[0] for loss in losses] == ["no loss for the output c"]
     settings, _ = compiled({"loss": "mae", "loss_weights": {"c": 3.0}}, outputs=TWO)
     assert settings["loss"] == {"a_b": "mae", "c": "mae"}
     settings, _ = compiled({"loss": "mae", "loss_weights": [1.0, 3.0]}, outputs=TWO)
@@ -582,3 +579,22 @@ def test_metrics_of_tensorflow_addons() -> None:
         {"name": "f1", "average": None}, "mae",
     ]  # fmt: skip
     assert losses == ["metrics: Addons>CohenKappa, which is not built into Keras 3"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (["mse", None], "no loss for the output c: fit"),
+        ([None, "mse"], "no loss for the output a_b: fit"),
+        ({"a/b": "mse"}, "no loss for the output c: fit"),
+        ({"a/b": None, "c": "mse"}, "no loss for the output a_b: fit"),
+        (["mse", "mae"], ""),
+        ({"a/b": "mse", "c": "mae"}, ""),
+        ("mse", ""),
+    ],
+)
+def test_outputs_without_a_loss(loss: Any, said: str) -> None:
+    """Are said: Keras 3 asks for their targets, and logs the loss of a single output no more by its name."""
+    _, losses = compiled({"loss": loss}, outputs=TWO)
+    assert (len(losses) == 1 and losses[0].startswith(said)) if said else not losses
+    assert all("_loss is logged as loss alone" in loss for loss in losses)

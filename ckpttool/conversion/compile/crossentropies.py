@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ckpttool.conversion.compile.optimizers import MAX_DEPTH, WHERE
+from ckpttool.conversion.compile.output_keys import layers_by_key
 from ckpttool.conversion.compile.settings import is_before
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.graph import read_calls
@@ -62,9 +63,10 @@ def note_differences(
 
     Metrics are computed of the same tensors as losses (`MeanMetricWrapper`, keras/src/metrics/base_metric.py, 2.15).
     """
-    names = _output_names(config)
-    for name in names:
-        output = _Output(name, *_last_activation(config, name, 0), version)
+    layers = list(layers_by_key(config).items()) or [(name, name) for name in _output_names(config)]
+    names = [name for name, _ in layers]
+    for name, layer in layers:
+        output = _Output(name, *_last_activation(config, layer, 0), version)
         difference = output.difference(_loss_of(compiled.get("loss"), names, name))
         if difference is not None:
             journal.lose(WHERE, difference)

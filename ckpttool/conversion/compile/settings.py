@@ -88,8 +88,11 @@ _ANEW = "compile anew with it and with optimizer=model.optimizer"
 _SINGULAR = MappingProxyType({"losses": "loss", "metrics": "metric"})
 
 
-def compile_config(training: Any, version: str | None, outputs: Outputs, journal: Journal) -> dict[str, Any] | None:
+def compile_config(
+    training: Any, version: str | None, outputs: Outputs, journal: Journal, layers: Sequence[str] = ()
+) -> dict[str, Any] | None:
     """The `compile_config` of Keras 3 for the training config of another version; settings that are lost are noted.
+    `layers` are the names of the layers of outputs that have keys instead.
 
     None where the model is not compiled, or where its optimizer is not built into Keras.
     """
@@ -110,7 +113,7 @@ def compile_config(training: Any, version: str | None, outputs: Outputs, journal
     if optimizer["config"].get("loss_scale_factor") is not None:
         new["auto_scale_loss"] = False
     for key in ("metrics", "weighted_metrics"):
-        new[key] = _Metrics(key, writer, training.get("loss"), outputs, journal).of(training.get(key))
+        new[key] = _Metrics(key, writer, training.get("loss"), outputs, journal, layers).of(training.get(key))
     journal.edit(RECOMPILE, WHERE, str(optimizer["class_name"]))
     return new | _settings(training, journal)
 
@@ -165,11 +168,36 @@ def _losses(value: Any, writer: Writer, outputs: Outputs, journal: Journal) -> A
         journal.lose(WHERE, f"the loss: the file stores none, as where the model adds its own (add_loss); {_ANEW}")
         return None
     try:
-        return _by_output(_loss(value, writer, journal, 0), outputs, None)
+        losses = _by_output(_loss(value, writer, journal, 0), outputs, None)
     except UnknownObject as error:
         journal.lose(WHERE, f"the loss: {error}; {_ANEW}")
         _need("loss", error, journal)
         return None
+    _note_outputs_without(losses, outputs, journal)
+    return losses
+
+
+def _note_outputs_without(losses: Any, outputs: Outputs, journal: Journal) -> None:
+    """Note outputs without a loss, which training leaves out.
+
+    Keras 2 takes targets of the other outputs alone, and logs the loss of each output, also of a single one
+    (`LossesContainer`, keras/src/engine/compile_utils.py, 2.15); Keras 3 raises an error for a dict of such targets,
+    and logs the loss of an output only where there are several (`CompileLoss`, keras/src/trainers/compile_utils.py,
+    3.15).
+    """
+    names = [name for _, name in outputs]
+    if isinstance(losses, Mapping) and set(losses) == set(names):
+        losses = [losses[name] for name in names]
+    if not isinstance(losses, list) or len(losses) != len(names):
+        return
+    without = [name for name, loss in zip(names, losses, strict=True) if loss is None]
+    if not without:
+        return
+    listed = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
+    subject = f"no loss for the outputs {listed}" if len(without) > 1 else f"no loss for the output {listed}"
+    log = [f"; {name}_loss is logged as loss alone" for name in names if name not in without]
+    logged = log[0] if len(log) == 1 else ""
+    journal.lose(WHERE, f"{subject}: fit of Keras 3 wants targets of all outputs, where older ones did not{logged}")
 
 
 def _need(kind: str, error: UnknownObject, journal: Journal) -> None:
@@ -298,6 +326,7 @@ class _Metrics(NamedTuple):
     loss: Any
     outputs: Outputs
     journal: Journal
+    layers: Sequence[str] = ()
 
     def of(self, value: Any) -> Any:
         """The metrics for Keras 3: a list for a single output; for several, a list of each or a dict by their names."""
@@ -378,7 +407,8 @@ class _Metrics(NamedTuple):
     def unprefixed(self, metric: dict[str, Any]) -> dict[str, Any]:
         """A metric whose name does not begin with that of an output, which Keras 2 adds if there are several."""
         name = metric["config"].get("name")
-        fronts = [f"{old}_" for old, _ in self.outputs if isinstance(name, str) and name.startswith(f"{old}_")]
+        names = self.layers or [old for old, _ in self.outputs]
+        fronts = [f"{old}_" for old in names if isinstance(name, str) and name.startswith(f"{old}_")]
         if len(self.outputs) < 2 or not fronts:
             return metric
         return {**metric, "config": {**metric["config"], "name": name.removeprefix(max(fronts, key=len))}}

@@ -11,6 +11,11 @@ recurrent layers still do (`rnn`, keras/backend, 2.2.4); in tf.keras and Keras 3
 (`force_zero_output_for_mask`, keras/src/layers/rnn/bidirectional.py, 3.15). No argument changes that; it is noted as a
 guess that no later layer uses these outputs.
 
+Multiply, Maximum and Minimum of Keras 3 leave inputs out at steps where these are masked, and give 0, or the first,
+where all are (`Multiply._merge_function`, `Merge._apply_merge_op_and_or_mask`, keras/src/layers/merging, 3.15); older
+ones computed them of all inputs. Where all have the same mask, it is noted as a guess that no later layer uses these
+steps.
+
 The loss of a masked output is the mean over the steps that are not masked in Keras 3, in Keras since 2.11 (`Loss`,
 keras/losses.py) and in Keras of many backends (`weighted`, keras/engine/training_utils.py, 2.2.4). tf.keras and Keras
 before 2.11 divide the same sum by the number of all steps (`apply_mask`, keras/engine/compile_utils.py, 2.6).
@@ -39,6 +44,9 @@ MASKED_LOSS = (
     "the loss of a masked output: Keras 3 divides it by the number of steps that are not masked, older ones by that of "
     "all steps"
 )
+OTHER_MASK_LOSS = (
+    "the loss of an output behind merged masks: Keras 3 leaves out other steps, as it merges masks in another way"
+)
 _LOSES = "loses in Keras 3 the mask that it handed on, which a layer behind uses"
 _USES = "uses in Keras 3 the mask that it did not"
 _FINDS = "hands on in Keras 3 a mask that it did not, which a layer behind uses"
@@ -46,6 +54,10 @@ _FINDS = "hands on in Keras 3 a mask that it did not, which a layer behind uses"
 _REPEATS = (
     "nothing uses what it gives at steps that are masked, where Keras 3 gives zeros and older ones its last output"
 )
+
+_LEAVES_OUT = "merges tensors of which not all have the same mask: Keras 3 leaves out those that are masked at a step"
+_LEFT_OUT = "nothing uses what it gives at steps that are masked, where Keras 3 leaves inputs out"
+_LEAVING_OUT = frozenset({"Maximum", "Minimum", "Multiply"})
 
 _ELEMENTWISE = of_kind("elementwise merge")
 _RECURRENT = of_kind("recurrent")
@@ -100,14 +112,17 @@ def has_masks(config: Any) -> bool:
     return False
 
 
-def check(model: Args, generation: Generation, origin: Origin, journal: Journal) -> bool:
+def check(model: Args, generation: Generation, origin: Origin, journal: Journal) -> str:
     """Refuse the layers of a model through which a mask differs in Keras 3, if a later layer uses it. `model` is in the
-    form of Keras 3. Returns whether the loss of an output is another in Keras 3 because the output is masked."""
+    form of Keras 3. Returns how the loss of a masked output differs in Keras 3, empty where it does not."""
     if generation is Generation.KERAS_3 or not is_model(model):
-        return False
+        return ""
     walk = _Walk(generation, origin.before(*_SOFTMAX_WITH_MASKS), origin.of_many_backends, journal)
     outputs = walk.model(model, "", ())
-    return any(outputs) and origin.before(*_MEANS_OF_VALID) and not origin.of_many_backends
+    if any(mask is not None and mask.changed for mask in outputs):
+        return OTHER_MASK_LOSS
+    differs = any(outputs) and origin.before(*_MEANS_OF_VALID) and not origin.of_many_backends
+    return MASKED_LOSS if differs else ""
 
 
 @dataclass(slots=True)
@@ -154,19 +169,29 @@ class _Walk:
             self.used(taken)
         if name == "Masking" or (name == "Embedding" and args.config.get("mask_zero") is True):
             return (Mask(frozenset({label})),)
+        if name in _LEAVING_OUT and any(taken):
+            self.left_out(label, taken)
         if name in _ELEMENTWISE or name == "Concatenate":
             return (_merged(args, label, taken, shapes),)
         if name == "Bidirectional" and mask is not None and self.repeats and _gives_sequences(args):
-            self.repeated(label)
+            self.guess(label, _REPEATS)
         if name in _RECURRENT:
             return (mask if _gives_sequences(args) else None,)
         return (mask and _passed_on(args, label, mask, own),)
 
-    def repeated(self, label: str) -> None:
-        """Note, once, that the outputs of a layer differ at masked steps."""
-        if (label, _REPEATS) not in self.reported:
-            self.reported.add((label, _REPEATS))
-            self.journal.guess(label, _REPEATS)
+    def guess(self, label: str, what: str) -> None:
+        """Note, once, that nothing uses the outputs of a layer that differ at masked steps."""
+        if (label, what) not in self.reported:
+            self.reported.add((label, what))
+            self.journal.guess(label, what)
+
+    def left_out(self, label: str, masks: _Masks) -> None:
+        """Refuse, once, a merge that leaves inputs out at steps that others have; else note that it does."""
+        if _are_the_same(masks):
+            self.guess(label, _LEFT_OUT)
+        elif (label, _LEAVES_OUT) not in self.reported:
+            self.reported.add((label, _LEAVES_OUT))
+            self.journal.refuse(label, _LEAVES_OUT)
 
     def used(self, masks: _Masks) -> None:
         """Refuse the layers through which these masks, which a layer uses, differ in Keras 3."""
@@ -208,8 +233,12 @@ def _merged(args: Args, label: str, taken: _Masks, shapes: Iterable[Shape | None
     whole = Mask(frozenset[str]().union(*(mask.sources for mask in present)), changed)
     if args.class_name == "Concatenate" and _in_time(args.config.get("axis", -1), shapes):
         return Mask(frozenset({label}), changed)
-    same = len(present) == len(taken) and len({mask.sources for mask in present}) == 1
-    return whole if same else whole.but(label, _MERGES)
+    return whole if _are_the_same(taken) else whole.but(label, _MERGES)
+
+
+def _are_the_same(masks: _Masks) -> bool:
+    """Whether all tensors have the same mask."""
+    return None not in masks and len({mask.sources for mask in masks if mask is not None}) == 1
 
 
 def _in_time(axis: Any, shapes: Iterable[Shape | None]) -> bool:

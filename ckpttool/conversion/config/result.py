@@ -27,8 +27,8 @@ class Rewritten:
     differ; `scaled` has the weights of layers to be multiplied, `arrangements` those whose values change their places.
     `without_function` are the layers that lack their function, so that Keras cannot build the config. `holders` are the
     layers of own classes with other layers in their configs. `unlike_layers` are those whose configs lack an argument
-    that Keras 2 writes for every layer, as those of models of own classes do. `other_loss`: Keras 3 divides the loss of
-    a masked output by another number.
+    that Keras 2 writes for every layer, as those of models of own classes do. `other_loss` says how the loss of a
+    masked output differs in Keras 3, if it does.
     """
 
     config: dict[str, Any]
@@ -39,7 +39,7 @@ class Rewritten:
     without_function: tuple[Unfilled, ...] = ()
     holders: Container[str] = ()
     unlike_layers: Container[str] = ()
-    other_loss: bool = False
+    other_loss: str = ""
 
     def label(self, layer: str, name: str) -> str:
         """The new label of the weight `name` in `layer`, or of the layer itself for an empty name."""

