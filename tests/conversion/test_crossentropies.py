@@ -72,7 +72,7 @@ def test_metrics_are_measured_as_before_or_convert_says_so(
     training = json.dumps({"optimizer_config": SGD, "loss": "mse", "metrics": [metric]})
     layers = TAILS[tail](activation)
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=training, keras_version="2.2.4")
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     model = keras().models.load_model(tmp_path / "new.keras")
     model.run_eagerly = True
     measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[1])
@@ -81,7 +81,7 @@ def test_metrics_are_measured_as_before_or_convert_says_so(
 
 
 @pytest.mark.parametrize(
-    ("metric", "version", "said"),
+    ("metric", "version", "announced"),
     [  # measured of genuine 2.4 and 2.15
         ("binary_crossentropy", "2.2.4-tf", True),
         ("binary_crossentropy", "2.4.0", False),
@@ -91,13 +91,15 @@ def test_metrics_are_measured_as_before_or_convert_says_so(
         ({"class_name": "CategoricalCrossentropy", "config": {"from_logits": True}}, "2.15.0", False),
     ],
 )
-def test_metrics_carry_their_logits_since_tensorflow_2_3(metric: Any, version: str, said: bool, tmp_path: Path) -> None:
-    """As losses do."""
+def test_metrics_carry_their_logits_since_tensorflow_2_3(
+    metric: Any, version: str, announced: bool, tmp_path: Path
+) -> None:
+    """Metrics carry logits as losses do."""
     training = json.dumps({"optimizer_config": SGD, "loss": "mse", "metrics": [metric]})
     layers = [dense(2, 3, activation="softmax")]
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=training, keras_version=version)
-    lost = [one.what for one in convert(source, tmp_path / "new.keras").losses]
-    assert [what.startswith("the metric ") for what in lost] == [True] * said, lost
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert [text.startswith("the metric ") for text in lost] == [True] * announced, lost
 
 
 @pytest.mark.parametrize(

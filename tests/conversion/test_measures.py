@@ -66,20 +66,22 @@ def test_an_axis_that_is_none(name: str, axis: Any) -> None:
     assert (config["metrics"], len(lost)) == ([], 1)
 
 
-@pytest.mark.parametrize("loss", [["mse", SPARSE], {"a": "mse", "b": SPARSE}, {"b": SPARSE}], ids=str)
+@pytest.mark.parametrize("losses", [["mse", SPARSE], {"a": "mse", "b": SPARSE}, {"b": SPARSE}], ids=str)
 @pytest.mark.parametrize("listed", [False, True])
 @pytest.mark.parametrize("output", ["a", "b"])
-def test_each_output_by_its_own_loss(loss: Any, listed: bool, output: str) -> None:
+def test_each_output_by_its_own_loss(losses: Any, listed: bool, output: str) -> None:
     """With several losses, the loss of the output says whether it has a number for each class."""
     metric = {"class_name": "MeanIoU", "config": {**MEAN, "ignore_class": 1}}
     by_name = {output: [metric, "crossentropy"]}
     metrics = [by_name.get(name, []) for name in ("a", "b")] if listed else by_name
-    training = {"optimizer_config": SGD, "loss": loss, "metrics": metrics}
+    training = {"optimizer_config": SGD, "loss": losses, "metrics": metrics}
     journal = Journal()
     config = compile_config(training, "2.15.0", [("a", "a"), ("b", "b")], journal)
     assert config is not None
-    kept = config["metrics"][["a", "b"].index(output)] if listed else config["metrics"][output]
-    assert [one["class_name"] for one in kept] == (["SparseCategoricalCrossentropy"] if output == "b" else ["MeanIoU"])
-    lost = [one.what for one in journal.losses if one.what.startswith("metrics: ")]
+    left = config["metrics"][["a", "b"].index(output)] if listed else config["metrics"][output]
+    assert [entry["class_name"] for entry in left] == (
+        ["SparseCategoricalCrossentropy"] if output == "b" else ["MeanIoU"]
+    )
+    lost = [loss.what for loss in journal.losses if loss.what.startswith("metrics: ")]
     assert len(lost) == 1
     assert (LEFT_OUT in lost[0]) == (output == "b")

@@ -67,10 +67,10 @@ def test_what_is_said_of_merged_masks(merge: str, partner: str, end: str, tmp_pa
     out inputs that are masked, which is refused where another input is not, and else guessed to be of no use."""
     leaves_out, same = merge in ("Multiply", "Maximum", "Minimum"), partner == "same mask"
     source = written(tmp_path / "old.h5", merge, partner, end)
-    found = plan(source, tmp_path / "new.keras")
+    result = plan(source, tmp_path / "new.keras")
     refused = not same and (leaves_out or end == "steps")
-    assert any("not all have the same mask" in one.what for one in found.refusals) == refused
+    assert any("not all have the same mask" in refusal.what for refusal in result.refusals) == refused
     if refused:
         return
-    assert any("Keras 3 leaves inputs out" in one.what for one in found.guesses) == leaves_out
-    assert any("behind merged masks" in one.what for one in found.losses) == (not same and end == "output")
+    assert any("Keras 3 leaves inputs out" in remark.what for remark in result.guesses) == leaves_out
+    assert any("behind merged masks" in remark.what for remark in result.losses) == (not same and end == "output")

@@ -55,9 +55,9 @@ def test_a_dict_of_outputs(loss: Any, trained: str, weights: Any, metrics: Any, 
     """Keras 3 trains what 2.15 trained (lists go by the keys in order); other names of logs are said."""
     settings = {"loss": loss, "loss_weights": weights, "metrics": metrics}
     source = written(tmp_path / "a.h5", FLAT, settings)
-    lost = [one.what for one in convert(source, tmp_path / "b.keras").losses]
-    assert any("y_loss where older ones had be_loss" in what for what in lost)
-    assert any(what.startswith("no loss for the output") for what in lost) == (len(trained) == 1)
+    lost = [remark.what for remark in convert(source, tmp_path / "b.keras").losses]
+    assert any("y_loss where older ones had be_loss" in text for text in lost)
+    assert any(text.startswith("no loss for the output") for text in lost) == (len(trained) == 1)
     model = keras().models.load_model(tmp_path / "b.keras")
     model.run_eagerly = True
     targets = {key: np.zeros((4, 2), "f") for key in FLAT}
@@ -71,11 +71,11 @@ def test_a_dict_of_outputs(loss: Any, trained: str, weights: Any, metrics: Any, 
 @pytest.mark.parametrize("metrics", [None, [["mae"], [["mse"], []]]], ids=str)
 @pytest.mark.parametrize("weights", [None, [2.0, 0.5, 1.0]], ids=str)
 def test_nested_outputs(weights: Any, metrics: Any, tmp_path: Path) -> None:
-    """What Keras 3 would raise an error for is left out, and said."""
+    """Settings with which Keras 3 would raise an error are left out, and announced."""
     settings = {"loss": ["mse", ["mae", "mse"]], "loss_weights": weights, "metrics": metrics}
     source = written(tmp_path / "a.h5", NESTED, settings)
-    lost = [one.what for one in convert(source, tmp_path / "b.keras").losses]
-    left_out = [what.partition(" of nested")[0] for what in lost if "in the nesting" in what]
+    lost = [remark.what for remark in convert(source, tmp_path / "b.keras").losses]
+    left_out = [text.partition(" of nested")[0] for text in lost if "in the nesting" in text]
     assert left_out == ["loss_weights"] * bool(weights) + ["metrics"] * bool(metrics)
     model = keras().models.load_model(tmp_path / "b.keras")
     model.run_eagerly = True

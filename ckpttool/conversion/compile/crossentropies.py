@@ -86,7 +86,7 @@ class _Output(NamedTuple):
     version: str | None
 
     def difference(self, loss: Any) -> str | None:
-        """What Keras 3 computes otherwise of a loss or metric of the output, None where nothing."""
+        """The difference of a loss or metric of the output in Keras 3, None where it has the same value."""
         subject = f"{_name_of(loss)} of {self.name}"
         carrying = self.activation if self.activation in _CARRYING else None
         if carrying is not None and not self._is_carried(loss) and _differs(loss, carrying):

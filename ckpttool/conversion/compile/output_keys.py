@@ -6,7 +6,7 @@ and by the path of an output in nested lists (`CompileLoss`, `CompileMetrics`, k
 3.15).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
@@ -28,8 +28,10 @@ def note_names(config: Mapping[str, Any], journal: Journal) -> None:
     renamed = [(key, name) for key, name in by_key.items() if key != name]
     if renamed and len(by_key) > 1:
         key, name = renamed[0]
-        what = f"Keras 3 logs losses and metrics of outputs by their keys, {key}_loss where older ones had {name}_loss"
-        journal.lose(WHERE, what)
+        change = (
+            f"Keras 3 logs losses and metrics of outputs by their keys, {key}_loss where older ones had {name}_loss"
+        )
+        journal.lose(WHERE, change)
     elif is_nested(ends):
         journal.lose(WHERE, "Keras 3 logs losses of nested outputs by their paths, and older ones by names of layers")
 
@@ -43,6 +45,28 @@ def fit_nested(config: Mapping[str, Any], compiled: dict[str, Any], journal: Jou
         if compiled.get(key):
             journal.lose(WHERE, f"{key} of nested outputs: Keras 3 wants them in the nesting of the outputs")
     return {**compiled, "loss_weights": None, "metrics": None, "weighted_metrics": None}
+
+
+def note_outputs_without(losses: Any, names: Sequence[str], journal: Journal) -> None:
+    """Note outputs without a loss, which training leaves out.
+
+    Keras 2 takes targets of the other outputs alone, and logs the loss of each output, also of a single one
+    (`LossesContainer`, keras/src/engine/compile_utils.py, 2.15); Keras 3 raises an error for a dict of such targets,
+    and logs the loss of an output only where there are several (`CompileLoss`, keras/src/trainers/compile_utils.py,
+    3.15).
+    """
+    if isinstance(losses, Mapping) and set(losses) == set(names):
+        losses = [losses[name] for name in names]
+    if not isinstance(losses, list) or len(losses) != len(names):
+        return
+    without = [name for name, loss in zip(names, losses, strict=True) if loss is None]
+    if not without:
+        return
+    listed = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
+    subject = f"no loss for the outputs {listed}" if len(without) > 1 else f"no loss for the output {listed}"
+    log = [f"; {name}_loss is logged as loss alone" for name in names if name not in without]
+    logged = log[0] if len(log) == 1 else ""
+    journal.lose(WHERE, f"{subject}: fit of Keras 3 wants targets of all outputs, where older ones did not{logged}")
 
 
 def is_nested(ends: Any) -> bool:

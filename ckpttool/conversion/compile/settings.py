@@ -10,7 +10,7 @@ from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeGuard
 
-from ckpttool.conversion.compile import addons, measures, optimizers
+from ckpttool.conversion.compile import addons, measures, optimizers, output_keys
 from ckpttool.conversion.compile.optimizers import (
     MAX_DEPTH,
     WHERE,
@@ -173,31 +173,8 @@ def _losses(value: Any, writer: Writer, outputs: Outputs, journal: Journal) -> A
         journal.lose(WHERE, f"the loss: {error}; {_ANEW}")
         _need("loss", error, journal)
         return None
-    _note_outputs_without(losses, outputs, journal)
+    output_keys.note_outputs_without(losses, [name for _, name in outputs], journal)
     return losses
-
-
-def _note_outputs_without(losses: Any, outputs: Outputs, journal: Journal) -> None:
-    """Note outputs without a loss, which training leaves out.
-
-    Keras 2 takes targets of the other outputs alone, and logs the loss of each output, also of a single one
-    (`LossesContainer`, keras/src/engine/compile_utils.py, 2.15); Keras 3 raises an error for a dict of such targets,
-    and logs the loss of an output only where there are several (`CompileLoss`, keras/src/trainers/compile_utils.py,
-    3.15).
-    """
-    names = [name for _, name in outputs]
-    if isinstance(losses, Mapping) and set(losses) == set(names):
-        losses = [losses[name] for name in names]
-    if not isinstance(losses, list) or len(losses) != len(names):
-        return
-    without = [name for name, loss in zip(names, losses, strict=True) if loss is None]
-    if not without:
-        return
-    listed = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
-    subject = f"no loss for the outputs {listed}" if len(without) > 1 else f"no loss for the output {listed}"
-    log = [f"; {name}_loss is logged as loss alone" for name in names if name not in without]
-    logged = log[0] if len(log) == 1 else ""
-    journal.lose(WHERE, f"{subject}: fit of Keras 3 wants targets of all outputs, where older ones did not{logged}")
 
 
 def _need(kind: str, error: UnknownObject, journal: Journal) -> None:

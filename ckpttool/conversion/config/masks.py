@@ -179,18 +179,18 @@ class _Walk:
             return (mask if _gives_sequences(args) else None,)
         return (mask and _passed_on(args, label, mask, own),)
 
-    def guess(self, label: str, what: str) -> None:
+    def guess(self, label: str, assumption: str) -> None:
         """Note, once, that nothing uses the outputs of a layer that differ at masked steps."""
-        if (label, what) not in self.reported:
-            self.reported.add((label, what))
-            self.journal.guess(label, what)
+        if (label, assumption) not in self.reported:
+            self.reported.add((label, assumption))
+            self.journal.guess(label, assumption)
 
     def left_out(self, label: str, masks: _Masks) -> None:
         """Refuse, once, a merge that leaves inputs out at steps that others have; else note that it does."""
         if _are_the_same(masks):
             self.guess(label, _LEFT_OUT)
         elif (label, _LEAVES_OUT) not in self.reported:
-            self.reported.add((label, _LEAVES_OUT))
+            self.reported |= {(label, _LEAVES_OUT), (label, _MERGES)}
             self.journal.refuse(label, _LEAVES_OUT)
 
     def used(self, masks: _Masks) -> None:
