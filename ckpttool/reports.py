@@ -18,7 +18,7 @@ from ckpttool.checks.result import CheckReport
 from ckpttool.checks.runner import check_opened
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
-from ckpttool.inspection.info import Info, describe
+from ckpttool.inspection.info import Info, info_of
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
 from ckpttool.model import architecture_of
 from ckpttool.model.generations.generation import Generation, generation_of
@@ -67,17 +67,17 @@ def report(
     Raises CheckpointError where the checkpoint or the baseline cannot be opened; nothing else stops a report.
     """
     with open_checkpoint(path) as checkpoint:
-        info = describe(checkpoint)
         listing = list_checkpoint(checkpoint, _EVERYTHING, progress)
+        info = info_of(checkpoint, listing)
         generation = None if checkpoint.config is None else generation_of(checkpoint.config)
         notes = list[str]()
         verdict = _attempt(lambda: _loading(checkpoint), "loading was not judged", notes)
         graph = _attempt(lambda: _graph(checkpoint), "no graph was drawn", notes)
         cost = _attempt(lambda: _cost(checkpoint), "no cost was counted", notes)
         report = check_opened(checkpoint, os.fspath(path), policy)
-    conversion = None
-    if generation not in (None, Generation.KERAS_3):
-        conversion = _attempt(lambda: _plan(path), "no conversion was planned", notes)
+        conversion = None
+        if generation not in (None, Generation.KERAS_3):
+            conversion = _attempt(lambda: _plan(checkpoint), "no conversion was planned", notes)
     info, listing = replace(info, cost=cost), replace(listing, cost=cost)
     changes = None if baseline is None else _changes(baseline, path)
     return Report(info, listing, report, verdict, conversion, changes, graph, tuple(notes))
@@ -108,10 +108,10 @@ def _cost(checkpoint: Checkpoint) -> Cost | None:
     return cost_of(architecture)
 
 
-def _plan(path: str | os.PathLike[str]) -> Conversion:
+def _plan(checkpoint: Checkpoint) -> Conversion:
     from ckpttool.conversion import plan  # slow to import, and most models are of Keras 3
 
-    return plan(path, _target(Path(path)))
+    return plan(checkpoint, _target(checkpoint.path))
 
 
 def _changes(baseline: str | os.PathLike[str], path: str | os.PathLike[str]) -> Diff:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import ckpttool
+from ckpttool import formats
 from tests.render.test_html import Page
 from tests.samples import FIXTURES
 
@@ -52,6 +53,21 @@ def test_value() -> None:
     assert all(row.picture for row in report.listing.rows)
     assert repr(report) == "<Report 'nested.h5': 72 parameters, passed>"
     assert not list((FIXTURES / "keras2.2").glob("*.keras"))
+
+
+@pytest.mark.parametrize("name", ["keras2.15/nested.h5", "keras2.15/nested.keras", "keras3/nested.keras"])
+def test_a_file_is_opened_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All parts of a report are of one reading of the file, the plan of a conversion included."""
+    opened, plain = list[str](), formats._open_file
+
+    def noted(path: Path) -> Any:
+        opened.append(str(path))
+        return plain(path)
+
+    monkeypatch.setattr(formats, "_open_file", noted)
+    report = ckpttool.report(FIXTURES / name)
+    assert (report.conversion is None) == name.startswith("keras3")
+    assert opened == [str(FIXTURES / name)]
 
 
 def test_what_is_not_known_is_said(run: Callable[..., Any]) -> None:

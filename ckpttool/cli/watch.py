@@ -12,6 +12,7 @@ from pathlib import Path
 from ckpttool.cli.emit import emit, say
 from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
+from ckpttool.formats import checkpoints_in
 from ckpttool.manifest import NAME, Saved, read_manifest
 
 _SECONDS = 1.0
@@ -26,6 +27,8 @@ def follow(directory: Path, table: Callable[[], str]) -> None:
     manifest is said on standard error, with its epoch and metric.
     """
     shown, last, known = "", None, _saved(directory)
+    if next(checkpoints_in(directory), None) is None and not known:
+        say(f"waiting for the first checkpoint in {printable(str(directory), 400)}; Ctrl-C ends it")
     try:
         while True:
             state = _state(directory)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeGuard
@@ -42,14 +42,15 @@ from ckpttool.model.live.user_function import architecture_of_function, names_fu
 
 
 def plan(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Checkpoint,
     target: str | os.PathLike[str],
     arch: Architecture | str | os.PathLike[str] | None = None,
     to: str | None = None,
     source_backend: str | None = None,
     options: Options = PLAIN,
 ) -> Conversion:
-    """The plan of converting `source`; nothing is written. The arguments are those of `convert`.
+    """The plan of converting `source`, which may be an open checkpoint; nothing is written. The other arguments are
+    those of `convert`.
 
     The plan's `refusals` are the reasons why it cannot be converted. Raises CheckpointError where there can be no plan.
     """
@@ -161,7 +162,7 @@ def _refusals(source: Checkpoint, journal: Journal) -> tuple[Remark, ...]:
 
 @contextmanager
 def _planned(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Checkpoint,
     target: str | os.PathLike[str],
     arch: Architecture | str | os.PathLike[str] | None,
     to: str | None,
@@ -171,13 +172,14 @@ def _planned(
     """The plan, its payload and the open checkpoint, from which the payload reads within this context."""
     form, journal = form_of(target, to), Journal()
     architecture = _architecture(arch)
-    with open_checkpoint(source) as opened:
+    opening = nullcontext(source) if isinstance(source, Checkpoint) else open_checkpoint(source)
+    with opening as opened:
         opened.require_one_view()
         checkpoint = _with_backend(checkpoint_of(opened, options.part) if options.part else opened, source_backend)
         try:
             prepared = prepare(checkpoint, architecture, form, options, journal)
         except CheckpointError as error:
-            place = arch if isinstance(error, ConfigError) and isinstance(arch, str | os.PathLike) else source
+            place = arch if isinstance(error, ConfigError) and isinstance(arch, str | os.PathLike) else opened.path
             raise error.at(path=os.fspath(place)) from error.__cause__
         lambdas.check(options.functions, journal.lambdas)
         if FORMS[form].whole and not journal.refusals:
@@ -190,7 +192,7 @@ def _planned(
         )
         yield (
             Conversion(
-                source=Path(source),
+                source=opened.path,
                 target=Path(target),
                 kind=checkpoint.kind,
                 form=form,

@@ -15,7 +15,7 @@ from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import generation_of
 from ckpttool.model.sizes import Shape
 from ckpttool.model.spec import Spec, SpecSlot, is_spec, spec_of
-from ckpttool.model.text_files import architecture_of_text, spec_of_text, text_size, value_in
+from ckpttool.model.text_files import architecture_in, spec_of_text, text_size, value_in
 from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def expected_in(path: str | os.PathLike[str], cost: InputShapes | None = None) -
         return None
     try:
         value = value_in(path)
-        architecture = None if is_spec(value) else architecture_of_text(path)
+        architecture = None if is_spec(value) else architecture_in(value)
     except CheckpointError:  # another kind of text: the readers of checkpoints have the better error for it
         return None
     if architecture is None:

@@ -11,7 +11,7 @@ from ckpttool.alignment.vocabularies import WHOLE, Lookup, counted, lookups_in_c
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
-from ckpttool.inspection.listing import Choice, Total, list_checkpoint
+from ckpttool.inspection.listing import Choice, Listing, Total, list_checkpoint
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture, architecture_of
@@ -116,7 +116,12 @@ def describe(
     `architecture` is that of a file which stores weights alone.
     """
     architecture = architecture or architecture_of(checkpoint)
-    listing = list_checkpoint(checkpoint, Choice(architecture=architecture, cost=cost))
+    return info_of(checkpoint, list_checkpoint(checkpoint, Choice(architecture=architecture, cost=cost)), architecture)
+
+
+def info_of(checkpoint: Checkpoint, listing: Listing, architecture: Architecture | None = None) -> Info:
+    """The description of a checkpoint that has been listed; `architecture` is that of a file of weights alone."""
+    architecture = architecture or architecture_of(checkpoint)
     return Info(
         path=checkpoint.path,
         kind=checkpoint.kind,

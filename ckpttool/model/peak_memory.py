@@ -127,13 +127,13 @@ class _Graph:
     def _order(self) -> Iterator[_Key]:
         """The calls, farthest from the outputs first, each after those that it needs."""
         keys = [(name, at) for name, step in self.steps.items() for at in range(max(1, len(step.calls)))]
-        sources = {key: {source for source, _ in self._taken(*key)} & set(keys) for key in keys}
+        place = {key: number for number, key in enumerate(keys)}
+        sources = {key: {source for source, _ in self._taken(*key)} & place.keys() for key in keys}
         depths = _depths(sources)
         targets: Mapping[_Key, list[_Key]] = {key: [] for key in keys}
         for key, taken in sources.items():
             for source in taken:
                 targets[source].append(key)
-        place = {key: number for number, key in enumerate(keys)}
         waiting = {key: len(taken) for key, taken in sources.items()}
         ready = [(-depths[key], place[key]) for key in keys if not waiting[key]]
         heapq.heapify(ready)

@@ -1,6 +1,7 @@
 """The output shapes and the inputs of each layer, as far as a config has them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError
@@ -16,7 +17,8 @@ from ckpttool.model.spec import model_args
 class LayerGraph(NamedTuple):
     """The output shapes of a layer, for each of its calls, and the tensors that go into them.
 
-    The layers of a Sequential model are connected by their order, so `inbound` is empty.
+    The tensors name layers by their path. The layers of a Sequential model are connected by their order, so `inbound`
+    is empty.
     """
 
     outputs: tuple[Outputs, ...]
@@ -40,13 +42,14 @@ def _walk(model: Args, inputs: tuple[Shape | None, ...], prefix: str) -> Iterato
     chained = model.class_name == "Sequential"
     for step in steps_of(model, inputs):
         path = f"{prefix}{step.args.name}"
-        yield path, LayerGraph(step.outputs, () if chained else _inbound(step))
+        yield path, LayerGraph(step.outputs, () if chained else _inbound(step, prefix))
         if is_model(step.args):
             yield from _walk(step.args, step.inputs, f"{path}/")
 
 
-def _inbound(step: Step) -> tuple[Tensor, ...]:
-    return tuple(dict.fromkeys(tensor for call in step.calls for tensor in call.tensors))
+def _inbound(step: Step, prefix: str) -> tuple[Tensor, ...]:
+    tensors = dict.fromkeys(tensor for call in step.calls for tensor in call.tensors)
+    return tuple(replace(tensor, layer=f"{prefix}{tensor.layer}") for tensor in tensors)
 
 
 def outputs_with_shapes(architecture: Architecture) -> tuple[tuple[str, Shape | None], ...]:

@@ -81,10 +81,15 @@ def _side(side: Side) -> str:
     return f"{printable(str(side.path))}: {', '.join(filter(None, facts))}"
 
 
+def compared(result: Diff) -> int:
+    """The number of weights whose values were compared: those of other shapes, and those that cannot be read, were
+    not."""
+    return len(result.pairs) - len(result.reshaped) - sum(bool(pair.problem) for pair in result.pairs)
+
+
 def headline(result: Diff) -> str:
     """A line with the verdict and the number of weights of each kind of change."""
-    changed = len(result.changed)
-    known = len(result.pairs) - len(result.reshaped) - sum(bool(pair.problem) for pair in result.pairs)
+    changed, known = len(result.changed), compared(result)
     fate = f"{changed:,} changed" if changed else "all the same" if known > 1 else "the same" if known else ""
     facts = [", ".join(filter(None, (f"{count_of(known, 'weight')} compared", fate))), *_counted(result)]
     same = "the same in meaning" if result.restated else "the same"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.escape import printable
@@ -39,6 +40,15 @@ def size(nbytes: int) -> str:
     return (
         f"{nbytes} B" if not unit else f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {_UNITS[unit]}"
     )
+
+
+def short_paths(a: PurePath, b: PurePath) -> tuple[str, str]:
+    """The names of two files; of files of the same name as much of their paths as tells them apart."""
+    ours, theirs = a.parts, b.parts
+    for count in range(1, max(len(ours), len(theirs)) + 1):
+        if ours[-count:] != theirs[-count:]:
+            return str(PurePath(*ours[-count:])), str(PurePath(*theirs[-count:]))
+    return a.name, b.name
 
 
 def shape(dims: tuple[int | None, ...]) -> str:

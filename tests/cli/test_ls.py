@@ -81,6 +81,17 @@ def test_depth(depth: int, count: int, run: Callable[..., Any]) -> None:
     assert [record["layer"] for record in records] == [layer["layer"] for layer in found]
 
 
+def test_connections_of_layers_in_models(run: Callable[..., Any]) -> None:
+    """What a layer in a model takes is named by its path, as it is listed: names alone can be of several models."""
+    layers = json.loads(run("ls", FIXTURES / "keras3/nested.keras", "--layers", "-o", "json").out)["layers"]
+    paths = {layer["layer"] for layer in layers}
+    taken = {name for layer in layers for name, _, _ in layer["inbound"] or []}
+    assert taken
+    assert {name for name in taken if "/" in name}
+    models = {path.rpartition("/")[0] for path in paths}
+    assert taken <= paths | models
+
+
 def test_tree(run: Callable[..., Any]) -> None:
     """`--tree` shows each layer below what holds it."""
     lines = run("ls", NESTED, "--tree").out.splitlines()

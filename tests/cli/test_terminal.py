@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 from typing import IO
 
 import pytest
@@ -215,6 +216,26 @@ def test_watch_by_the_manifest(tmp_path: Path) -> None:
             assert "Traceback" not in watch.stderr.read()
         finally:
             watch.kill()  # else a failure waits for it
+
+
+def test_watch_waits(tmp_path: Path) -> None:
+    """For an empty directory it says that it waits, and then shows what comes."""
+    command = [sys.executable, "-m", "ckpttool", "ls", str(tmp_path), "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        alarm = Timer(60, watch.kill)  # a watch that says nothing would never end
+        alarm.start()
+        try:
+            assert watch.stdout is not None
+            assert watch.stderr is not None
+            assert f"waiting for the first checkpoint in {tmp_path}" in watch.stderr.readline()
+            shutil.copy(CNN, tmp_path / "part")
+            (tmp_path / "part").rename(tmp_path / "one.keras")
+            assert "one.keras" in lines_until(watch.stdout, "one.keras")[-1]
+            watch.send_signal(signal.SIGINT)
+            assert watch.wait(30) == 0
+        finally:
+            alarm.cancel()
+            watch.kill()
 
 
 def test_watch_follows_one_directory() -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,38 @@ def test_outputs_at_once() -> None:
     assert peak(half) == (4 * 4 + 2 * 8, "half")
     inner = layer("Sequential", layers=[layer("InputLayer", [8], name="in"), dense(2, name="a"), dense(6, name="b")])
     assert peak(wide, inner) == (4 * (4 + 8 + 2), "sequential/a")
+
+
+class Name(str):
+    """The name of a layer that counts how often it is looked up."""
+
+    looked_up = 0
+
+    def __hash__(self) -> int:
+        Name.looked_up += 1
+        return super().__hash__()
+
+
+def look_ups(count: int) -> int:
+    """How often the names of a graph of so many layers are looked up while it is counted."""
+    names = [Name(f"d{at}") for at in range(count)]
+    first = {**layer("InputLayer", [4], name=names[0]), "name": names[0], "inbound_nodes": []}
+    layers = [
+        {**dense(4, name=name), "name": name, "inbound_nodes": [[[before, 0, 0, {}]]]}
+        for before, name in pairwise(names)
+    ]
+    ends = {"input_layers": [[names[0], 0, 0]], "output_layers": [[names[-1], 0, 0]]}
+    config = {"name": "m", "layers": [first, *layers], **ends}
+    architecture = read_architecture({"class_name": "Functional", "config": config})
+    assert architecture is not None
+    before = Name.looked_up
+    cost_of(architecture)
+    return Name.looked_up - before
+
+
+def test_large_graphs_are_counted_in_proportion() -> None:
+    """Twice as many layers take twice as many look-ups, and not four times as many."""
+    assert look_ups(400) < 2.5 * look_ups(200)
 
 
 def test_outputs_at_once_along_branches() -> None:

@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from ckpttool.inspection.graph import Connection, GraphLayer, ModelGraph, graph_
 from ckpttool.inspection.graph_selection import folded, matching
 from ckpttool.model.layers.table import FAMILIES
 from ckpttool.render.graph import GRAPH_OUTPUTS, SUFFIXES, colors, mermaid
-from ckpttool.render.graph.labels import LONGEST
+from ckpttool.render.graph.labels import LONGEST, heading
 from tests.render.contract import HOSTILE, unsafe
 from tests.samples import FIXTURES
 
@@ -144,6 +145,34 @@ def test_every_layer_and_arrow_once(name: str) -> None:
     ends = [(element.get("data-source"), element.get("data-target")) for element in root.iter()]
     pairs = {(str(one.source), str(one.target)) for one in graph.connections}
     assert Counter(pair for pair in ends if pair != (None, None)) == Counter(dict.fromkeys(pairs, 1))
+
+
+def test_numbers_in_pictures_have_labels() -> None:
+    """Every number beside a name says in a title what it counts."""
+    model = nested()
+    space = "{http://www.w3.org/2000/svg}"
+    for graph in (model, folded(model, 1)):
+        texts = list(ElementTree.fromstring(GRAPH_OUTPUTS["svg"](graph)).iter(f"{space}text"))
+        ends = [text for text in texts if text.get("class") == "end"]
+        labels = [text.findtext(f"{space}title") or "" for text in ends]
+        assert len(ends) > len(graph.layers)
+        assert all(re.search("parameter|output shape|called|inside", label) for label in labels)
+        arrows = [text for text in texts if text.get("class") is None and re.match(r"\d+x", "".join(text.itertext()))]
+        assert all("connection" in (text.findtext(f"{space}title") or "") for text in arrows)
+
+
+def test_files_of_the_same_name_are_told_apart() -> None:
+    """A comparison is headed by as much of both paths as differs, and by the names where these differ."""
+
+    def head(path: str, other: str) -> str:
+        return heading(replace(nested(), path=path, other=other))
+
+    assert "in tuned/m.keras compared with base/m.keras:" in head("runs/tuned/m.keras", "runs/base/m.keras")
+    assert "in b/x/m.keras compared with a/x/m.keras:" in head("/b/x/m.keras", "/a/x/m.keras")
+    assert " in " not in head("runs/tuned.keras", "runs/base.keras").partition(":")[0]
+    assert "compared with base.keras:" in head("runs/tuned.keras", "runs/base.keras")
+    page = GRAPH_OUTPUTS["html"](replace(nested(), path="runs/tuned/m.keras", other="runs/base/m.keras"))
+    assert "base/m.keras → tuned/m.keras" in page
 
 
 def test_several_connections_are_one_arrow() -> None:

@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
 import ckpttool
@@ -309,6 +311,19 @@ def test_diff_shows_the_most_changed_first() -> None:
     assert text.count('class="of-a"') == text.count('class="of-b"') == len(result.changed) == 2
     assert text.count('class="swatch c4"') == 2  # one in the scale, one of the layer that changed by 4%
     assert result.inverted().pairs[0].histograms == tuple(reversed(result.pairs[0].histograms or ()))
+
+
+def test_tiles_of_a_diff_count_what_was_compared(tmp_path: Path) -> None:
+    """A weight of another shape is no weight that was compared: it has a tile of its own."""
+    for name, units in (("a", 3), ("b", 4)):
+        with h5py.File(tmp_path / f"{name}.weights.h5", "w") as file:
+            file["layers/dense/vars/0"] = np.ones((2, units), "float32")
+            file["layers/dense/vars/1"] = np.full(3, units, "float32")
+    result = ckpttool.diff(tmp_path / "a.weights.h5", tmp_path / "b.weights.h5")
+    assert (len(result.reshaped), len(result.pairs)) == (1, 2)
+    text = html.diff(result, Style())
+    assert "<b>1</b><span>weights compared</span>" in text
+    assert "<b>1</b><span>of another shape</span>" in text
 
 
 def test_diff_without_pictures() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ckpttool.escape import printable
 from ckpttool.inspection.graph import Connection, GraphLayer, ModelGraph
-from ckpttool.render.style import count_of, shape
+from ckpttool.render.style import count_of, shape, short_paths
 
 LONGEST = 80  # characters of a name in a picture
 _MOST_SHAPES = 3
@@ -86,7 +86,9 @@ def heading(graph: ModelGraph) -> str:
     """The model of a graph in one line: class, name, layers, parameters; of a comparison the changes."""
     name = f"{printable(graph.class_name, LONGEST)} '{printable(graph.name, LONGEST)}'"
     if graph.other:
-        return f"{name} compared with {printable(Path(graph.other).name, LONGEST)}: {_changed(graph)}"
+        other, own = (printable(text, LONGEST) for text in short_paths(Path(graph.other), Path(graph.path)))
+        place = f" in {own}" if Path(graph.other).name == Path(graph.path).name else ""
+        return f"{name}{place} compared with {other}: {_changed(graph)}"
     params = "" if graph.params is None else f", {count_of(graph.params, 'parameter')}"
     return f"{name}: {count_of(len(graph.layers), 'layer')}{params}"
 

@@ -92,15 +92,16 @@ def _box(result: ModelGraph, number: int, box: Box, shape: str) -> Iterator[str]
     yield f'<rect class="{shape}" {place} rx="8"/>'
     left, right = box.x + _INSIDE, box.x + box.width - _INSIDE
     room = box.width - 2 * _INSIDE - _BETWEEN
-    for y, style, text, more in (
-        (box.y + 18, "title", title_of(layer), _short_facts(layer)),
-        (box.y + 34, "name", name_of(layer), _short_shape(layer)),
+    for y, style, text, more, meaning in (
+        (box.y + 18, "title", title_of(layer), _short_facts(layer), ", ".join(facts_of(layer))),
+        (box.y + 34, "name", name_of(layer), _short_shape(layer), f"output shape {sizes_of(layer)}"),
     ):
         letter = _BOLD if style == "title" else _LETTER
         shown = _cut(text, room - _LETTER * len(more), letter)
         yield f'<text class="{style}" x="{_number(left)}" y="{_number(y)}">{_xml(shown)}</text>'
         if more:
-            yield f'<text class="end" x="{_number(right)}" y="{_number(y)}">{_xml(more)}</text>'
+            label = f"<title>{_xml(meaning)}</title>"
+            yield f'<text class="end" x="{_number(right)}" y="{_number(y)}">{label}{_xml(more)}</text>'
     yield "</g>"
 
 
@@ -126,8 +127,16 @@ def _line(line: Line) -> Iterator[str]:
     yield f'<g class="arrow{change}" {ends}><path class="line{dashed}" d="{"".join(path)}"/>'
     yield f'<path class="head" d="M{_number(x)} {_number(y)}l-3.6 {_number(-back - back / 2)}h7.2z"/>'
     if line.arrow.label:
-        yield f'<text x="{_number(x + 6)}" y="{_number(y - back - 2)}">{_xml(line.arrow.label)}</text>'
+        label = f"<title>{_xml(_meaning(line.arrow))}</title>"
+        yield f'<text x="{_number(x + 6)}" y="{_number(y - back - 2)}">{label}{_xml(line.arrow.label)}</text>'
     yield "</g>"
+
+
+def _meaning(arrow: Arrow) -> str:
+    """The label of an arrow in words."""
+    through = min(connection.through for connection in arrow.connections)
+    hidden = f", over {count_of(through, 'hidden layer')}" if through else ""
+    return f"{count_of(len(arrow.connections), 'connection')}{hidden}"
 
 
 def _loop(arrow: Arrow, box: Box) -> Iterator[str]:

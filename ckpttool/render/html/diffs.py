@@ -11,7 +11,7 @@ from ckpttool.render import diffs
 from ckpttool.render.html.charts import overlay
 from ckpttool.render.html.pages import Block, Section, page
 from ckpttool.render.html.trees import Node, WeightView
-from ckpttool.render.style import Style, count_of, number, shape
+from ckpttool.render.style import Style, count_of, number, shape, short_paths
 
 ORDERS = (("change", "most changed first"), ("name", "by name"), ("params", "by parameters"))
 SCALE = ("unchanged", "below 0.01%", "below 0.1%", "below 1%", "below 10%", "below 100%", "100% or more")
@@ -23,7 +23,7 @@ _OPEN = 3  # layers that are shown unfolded
 
 def diff_page(result: Diff, style: Style) -> str:
     """The page of a diff."""
-    title = f"{printable(result.a.path.name, 100)} → {printable(result.b.path.name, 100)}"
+    title = " → ".join(printable(name, 100) for name in short_paths(result.a.path, result.b.path))
     return page(title, "What changed from a to b", list(diff_sections(result, style)))
 
 
@@ -40,7 +40,8 @@ def diff_sections(result: Diff, style: Style) -> Iterator[Section]:
 def _verdict_section(result: Diff) -> Section:
     word, _, rest = diffs.headline(result).partition(": ")
     total = result.total
-    figures = [(f"{len(result.pairs):,}", "weights compared"), (f"{len(result.changed):,}", "changed")]
+    figures = [(f"{diffs.compared(result):,}", "weights compared"), (f"{len(result.changed):,}", "changed")]
+    figures += [(f"{len(result.reshaped):,}", "of another shape")] if result.reshaped else []
     if total.changed:
         figures += [(number(total.relative_l2), "relative change"), (diffs.share(total), "of the values changed")]
     context = {

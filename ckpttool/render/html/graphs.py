@@ -14,7 +14,7 @@ from ckpttool.render.graph.labels import arrows_of, changes, heading, name_of, s
 from ckpttool.render.graph.svg import drawing
 from ckpttool.render.graph.svg_style import page_style
 from ckpttool.render.html.pages import Block, Section, page
-from ckpttool.render.style import count_of
+from ckpttool.render.style import count_of, short_paths
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -36,8 +36,8 @@ class Folded:
 
 def graph_page(result: ModelGraph) -> str:
     """The page of a graph. Raises UnsupportedError for one that is too large."""
-    paths = [path for path in (result.other, result.path) if path]
-    title = " → ".join(printable(Path(path).name, 100) for path in paths) or "Graph"
+    names = short_paths(Path(result.other), Path(result.path)) if result.other else (Path(result.path).name,)
+    title = " → ".join(printable(name, 100) for name in names if name) or "Graph"
     return page(title, heading(result), [graph_section(result)])
 
 
