@@ -172,8 +172,7 @@ def _planned(
     """The plan, its payload and the open checkpoint, from which the payload reads within this context."""
     form, journal = form_of(target, to), Journal()
     architecture = _architecture(arch)
-    opening = nullcontext(source) if isinstance(source, Checkpoint) else open_checkpoint(source)
-    with opening as opened:
+    with nullcontext(source) if isinstance(source, Checkpoint) else open_checkpoint(source) as opened:
         opened.require_one_view()
         checkpoint = _with_backend(checkpoint_of(opened, options.part) if options.part else opened, source_backend)
         try:
