@@ -160,6 +160,11 @@ def _refusals(source: Checkpoint, journal: Journal) -> tuple[Remark, ...]:
     return (*missing, *journal.refusals) if journal.refusals else ()
 
 
+def _place(source: str | os.PathLike[str] | Checkpoint) -> Path:
+    """The path of a source as the user named it, or that of a checkpoint that is open."""
+    return source.path if isinstance(source, Checkpoint) else Path(source)
+
+
 @contextmanager
 def _planned(
     source: str | os.PathLike[str] | Checkpoint,
@@ -178,7 +183,7 @@ def _planned(
         try:
             prepared = prepare(checkpoint, architecture, form, options, journal)
         except CheckpointError as error:
-            place = arch if isinstance(error, ConfigError) and isinstance(arch, str | os.PathLike) else opened.path
+            place = arch if isinstance(error, ConfigError) and isinstance(arch, str | os.PathLike) else _place(source)
             raise error.at(path=os.fspath(place)) from error.__cause__
         lambdas.check(options.functions, journal.lambdas)
         if FORMS[form].whole and not journal.refusals:
@@ -191,7 +196,7 @@ def _planned(
         )
         yield (
             Conversion(
-                source=opened.path,
+                source=_place(source),
                 target=Path(target),
                 kind=checkpoint.kind,
                 form=form,

@@ -302,6 +302,22 @@ def test_size_of_a_graph(sound: dict[str, str], visit: Callable[..., Visit]) -> 
     assert page.evaluate(size) <= page.evaluate(room)
 
 
+def test_pictures_on_a_phone(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
+    """On a phone small pictures are seen whole, what they are of is text that breaks, and so is the search's."""
+    page = visit(sound["graph"], viewport={"width": 390, "height": 800}).page
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    page.wait_for_timeout(200)
+    cut = """() => [...document.querySelectorAll("#graph .picture")].filter((one) => {
+      const width = Number(one.querySelector("svg").getAttribute("viewBox").split(" ")[2]);
+      return one.clientWidth / width >= 0.6 && one.scrollWidth > one.clientWidth;
+    }).length"""
+    assert page.locator("#graph .picture").count() > 4
+    assert page.evaluate(cut) == 0
+    assert page.locator("#graph .picture .heading").first.is_hidden()
+    assert page.get_by_text("Sequential 'shared': 2 layers, 20 parameters").first.is_visible()
+    assert page.evaluate("(() => { const i = document.querySelector('#graph input'); return i.clientWidth; })()") > 280
+
+
 def test_the_first_layer_is_in_sight(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
     """A picture that is wider than its place is scrolled to its first layer."""
     page = visit(sound["changed graph"], viewport={"width": 180, "height": 800}).page

@@ -111,6 +111,7 @@ all("section").forEach(wireTree);
 
 // Pictures of graphs: search, size, the neighbours of a layer.
 const ZOOM = 1.25;
+const LEAST = 0.6; // texts of a picture are read down to this size
 
 function titleOf(box) {
   return box.querySelector("title").textContent;
@@ -173,6 +174,16 @@ function resizeDrawings(section, how) {
   });
 }
 
+// A picture that is but little wider than its place is made as wide as that, once.
+function shrinkLittle(picture) {
+  const drawing = picture.querySelector("svg");
+  const [width, height] = drawing.getAttribute("viewBox").split(" ").slice(2).map(Number);
+  const scale = picture.clientWidth / width;
+  if (scale < LEAST || scale >= 1 || Number(drawing.getAttribute("width")) !== width) return;
+  drawing.setAttribute("width", String(width * scale));
+  drawing.setAttribute("height", String(height * scale));
+}
+
 // A wide picture begins left of its first layer.
 function centerFirst(picture) {
   const box = picture.querySelector("[data-layer]");
@@ -188,9 +199,14 @@ function wireGraph(section) {
   const count = tools.querySelector(".count");
   tools.hidden = false;
   all(".picture", section).forEach((picture) => {
+    shrinkLittle(picture);
     centerFirst(picture);
     const fold = picture.closest("details");
-    if (fold) fold.addEventListener("toggle", () => centerFirst(picture));
+    if (!fold) return;
+    fold.addEventListener("toggle", () => {
+      shrinkLittle(picture);
+      centerFirst(picture);
+    });
   });
   search.addEventListener("input", () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
