@@ -89,12 +89,14 @@ except SystemExit:
 print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 MLP = str(FIXTURES / "keras3/mlp.keras")
+INDEX_FILE = str(FIXTURES / "tensorflow/2.15/mlp.ckpt.index")
 WEIGHTS = str(FIXTURES / "keras3/mlp.weights.h5")
 
 
 @pytest.mark.parametrize(
     ("command", "most", "unneeded"),
     [
+        (["ls", INDEX_FILE], 80, "manifest formats.tensorflow.saved_objects saved_model render.verdicts model.layers"),
         (["ls", WEIGHTS], 78, "manifest model.buildability model.spec model.layers formats.tensorflow.checkpoint"),
         (["ls", MLP], 120, "manifest model.buildability verification comparison conversion inspection.architectures"),
         (["diff", MLP, MLP], 175, "manifest model.buildability verification conversion checks"),

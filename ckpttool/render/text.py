@@ -25,7 +25,6 @@ from ckpttool.render.tables import (
     weight_cells,
     weight_headers,
 )
-from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks
 
 if TYPE_CHECKING:
     from ckpttool.alignment.vocabularies import Lookup
@@ -257,6 +256,8 @@ def _optimizer(result: Info) -> str:
 
 def verdict(result: VerifyResult, style: Style) -> str:
     """The verdict, the behaviour of Keras, and a table of the findings."""
+    from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks  # here, for `verify` alone
+
     rows = finding_rows(result.findings)
     table = plain_table(rows, VERDICT_HEADERS, ["left"] * len(VERDICT_HEADERS)) if rows else ""
     return "\n\n".join(filter(None, (headline(result, style), table, "\n".join(remarks(result)))))

@@ -151,6 +151,10 @@ def _tensorflow(directory: Path) -> Iterator[Comparison]:
         other = Command(f"tf.train.list_variables {Path(prefix).name}", (sys.executable, "-c", script))
         yield Comparison(listings[prefix], other, limit, by_processor=True)
     yield Comparison(listings[large], listings[small], 1.2, by_processor=True)
+    source, target = str(FIXTURES / "tensorflow/2.15_trained/adam"), str(directory / "adam.keras")
+    argv = (sys.executable, "-m", "ckpttool", "convert", source, target, "--force", "--no-prove", "-o", "json")
+    imported = Command("import tensorflow", (sys.executable, "-c", "import tensorflow"))
+    yield Comparison(Command("ckpttool convert a SavedModel", argv), imported, 1.0, by_processor=True)
 
 
 def _listing(prefix: str) -> Command:

@@ -5,11 +5,15 @@ tf.keras of TensorFlow 2.5 to 2.15 wrote `keras_metadata.pb`, 2.0 to 2.4 the sam
 (keras/saving/legacy/saved_model/save.py, model_serialization.py, json_utils.py, 2.15.)
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from ckpttool.checkpoint import Producer
 from ckpttool.formats.builder import Parts
-from ckpttool.formats.tensorflow.saved_objects import KerasObject
+
+if TYPE_CHECKING:
+    from ckpttool.formats.tensorflow.saved_objects import KerasObject
 
 _CLASSES = {"_tf_keras_sequential": "Sequential", "_tf_keras_network": "Functional"}
 """The base class of a model by the identifier of its object."""
