@@ -83,7 +83,7 @@ def test_the_best_case(freq: Any, steps: int | None, epochs: int | None, calls: 
 
 
 def test_a_corrupted_backup(tmp_path: Path) -> None:
-    """Where the newest file is damaged, training is resumed from the one before it."""
+    """Training is resumed from the file before the newest where that is damaged."""
     saving = ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True, keep_last=2, resume=True)
     with pytest.raises(RuntimeError, match="EpochInterruption"):
         train(backed_up(), [saving, backup_tests.InterruptingCallback(steps_int=None, epoch_int=2)], 6)

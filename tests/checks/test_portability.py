@@ -119,7 +119,7 @@ def test_custom_classes() -> None:
 
 
 def test_the_plan_in_a_line() -> None:
-    """Who wrote it, and what `ckpttool convert` would do, is told in one finding."""
+    """The writer of a file, and what `ckpttool convert` would do with it, are one finding."""
     (detail,) = details_by_code("keras2.15/cnn.h5")["P101"]
     assert detail.startswith("config: a config of Keras 2 (2.15.0); ckpttool convert would make ")
     (detail,) = details_by_code("old_layers/keras2.15/refused_block.h5")["P101"]

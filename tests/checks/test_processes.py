@@ -30,7 +30,7 @@ def test_the_same_as_in_one_process() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 def test_one_that_dies_costs_one_checkpoint() -> None:
-    """What a dead process was at could not be checked, and how it ended is told; the others are reported in order."""
+    """A file whose process died could not be checked, with the reason why it died; the others are reported in order."""
     paths = [
         *(f"a{number}" for number in range(5)),
         "exit",
