@@ -36,12 +36,12 @@ def aligned(name: str, architecture: str | None = None) -> tuple[Checkpoint, Ali
 
 def whole_models() -> list[str]:
     """The fixtures that have a config and can be opened."""
-    found = []
+    places = []
     for name in TRUE_FILES:
         if "npz" not in name:
             with ckpttool.open(FIXTURES / name) as checkpoint:
-                found += [name] if checkpoint.config is not None else []
-    return found
+                places += [name] if checkpoint.config is not None else []
+    return places
 
 
 MODELS = whole_models()
@@ -68,12 +68,12 @@ def test_slots_are_those_of_the_live_model(name: str) -> None:
     for weight in live(name)["weights"]:
         truth.setdefault((weight["sha256"], *weight["shape"]), []).append(weight)
     with ckpttool.open(FIXTURES / name) as checkpoint:
-        for one in align(checkpoint, load_architecture(FIXTURES / name)).aligned:
-            for stored in one.stored:
+        for aligned in align(checkpoint, load_architecture(FIXTURES / name)).aligned:
+            for stored in aligned.stored:
                 key = (measure(stored.weight, sha256=True).sha256, *stored.weight.shape)
-                assert one.place.slot.trainable in {weight["trainable"] for weight in truth[key]}
+                assert aligned.place.slot.trainable in {weight["trainable"] for weight in truth[key]}
                 called = {weight["name"].removesuffix(":0").rpartition("/")[2] for weight in truth[key]}
-                expected = stored.slot.name if stored.slot else one.place.slot.name
+                expected = stored.slot.name if stored.slot else aligned.place.slot.name
                 assert any(last == expected or last.endswith(f"_{expected}") for last in called), called
 
 
@@ -98,15 +98,15 @@ def test_weights_alone(name: str) -> None:
 def test_evidence(name: str, evidence: Evidence, generation: Generation | None) -> None:
     """What an alignment rests on is told, and of which generation a legacy layout is."""
     _, alignment = aligned(name)
-    assert {one.evidence for one in alignment.aligned} == {evidence}
+    assert {aligned.evidence for aligned in alignment.aligned} == {evidence}
     assert alignment.generation is generation
 
 
 def named(architecture: Architecture, names: list[str]) -> Architecture:
     """The same Sequential architecture with these names of layers, the input's apart."""
     config = architecture.config
-    told = [layer["config"]["name"] for layer in config["config"]["layers"]]
-    now = [*told[: len(told) - len(names)], *names]
+    all_names = [layer["config"]["name"] for layer in config["config"]["layers"]]
+    now = [*all_names[: len(all_names) - len(names)], *names]
     layers = [
         {**layer, "config": {**layer["config"], "name": name}}
         for layer, name in zip(config["config"]["layers"], now, strict=True)
@@ -120,7 +120,7 @@ def test_layers_of_other_names_by_order() -> None:
     """Where no stored name fits, as many layers are paired by their order, and it is said so."""
     with ckpttool.open(FIXTURES / "keras2.15/mlp.h5") as checkpoint:
         alignment = align(checkpoint, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["hidden_9", "output_9"]))
-    assert [(one.place.layer, one.evidence) for one in alignment.aligned][::2] == [
+    assert [(aligned.place.layer, aligned.evidence) for aligned in alignment.aligned][::2] == [
         ("hidden_9", Evidence.ORDER),
         ("output_9", Evidence.ORDER),
     ]
@@ -132,11 +132,13 @@ def test_names_that_keras_numbered_anew() -> None:
     with ckpttool.open(FIXTURES / "keras2.15/mlp.h5") as checkpoint:
         shifted = {"hidden": "dense_1", "output": "dense_2"}
         weights = {
-            path: replace(one, layer=shifted[one.layer or ""]) for path, one in checkpoint.weights.items() if one.layer
+            path: replace(weight, layer=shifted[weight.layer or ""])
+            for path, weight in checkpoint.weights.items()
+            if weight.layer
         }
         stored = replace(checkpoint, weights=weights, layer_names=list(shifted.values()))
         alignment = align(stored, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["dense", "dense_1"]))
-    assert [(one.place.layer, one.stored[0].weight.layer) for one in alignment.aligned][::2] == [
+    assert [(aligned.place.layer, aligned.stored[0].weight.layer) for aligned in alignment.aligned][::2] == [
         ("dense", "dense_1"),
         ("dense_1", "dense_2"),
     ]

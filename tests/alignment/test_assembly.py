@@ -29,7 +29,10 @@ def slots(name: str, architecture: str | None = None, reversed_kernels: bool | N
     with ckpttool.open(FIXTURES / name) as checkpoint:
         alignment = align(checkpoint, load_architecture(FIXTURES / (architecture or name)))
         turned = is_reversed(checkpoint, alignment.generation) if reversed_kernels is None else reversed_kernels
-        return {f"{one.place.layer}/{one.place.name}": weight_of(one, turned).read() for one in alignment.aligned}
+        return {
+            f"{aligned.place.layer}/{aligned.place.name}": weight_of(aligned, turned).read()
+            for aligned in alignment.aligned
+        }
 
 
 def stored(name: str) -> dict[str, Array]:
@@ -40,18 +43,18 @@ def stored(name: str) -> dict[str, Array]:
 
 def test_gates_of_an_lstm() -> None:
     """Twelve arrays in the order i, c, f, o are three weights in the order i, f, c, o."""
-    found, raw = slots("keras1.2/lstm.h5"), stored("keras1.2/lstm.h5")
+    values, raw = slots("keras1.2/lstm.h5"), stored("keras1.2/lstm.h5")
     for slot, letter in (("kernel", "W"), ("recurrent_kernel", "U"), ("bias", "b")):
         gates = [raw[f"model_weights/memory/memory_{letter}_{gate}"] for gate in "ifco"]
-        np.testing.assert_array_equal(found[f"memory/lstm_cell/{slot}"], np.concatenate(gates, axis=-1))
+        np.testing.assert_array_equal(values[f"memory/lstm_cell/{slot}"], np.concatenate(gates, axis=-1))
 
 
 def test_gates_of_a_gru() -> None:
     """Nine arrays in the order z, r, h are three weights in the same order."""
-    found, raw = slots("keras1.2/lstm.h5"), stored("keras1.2/lstm.h5")
+    values, raw = slots("keras1.2/lstm.h5"), stored("keras1.2/lstm.h5")
     for slot, letter in (("kernel", "W"), ("recurrent_kernel", "U"), ("bias", "b")):
         gates = [raw[f"model_weights/gru_1/gru_1_{letter}_{gate}"] for gate in "zrh"]
-        np.testing.assert_array_equal(found[f"gru_1/gru_cell/{slot}"], np.concatenate(gates, axis=-1))
+        np.testing.assert_array_equal(values[f"gru_1/gru_cell/{slot}"], np.concatenate(gates, axis=-1))
 
 
 def test_kernels_of_theano_are_reversed() -> None:
@@ -77,8 +80,8 @@ def test_what_is_as_today_is_the_stored_weight() -> None:
     """Where nothing is to be turned or joined, the weight is the stored one itself, read in place."""
     for name in ("keras3/cnn.keras", "keras2.15/wrappers.h5", "keras1.2/mlp.h5"):
         with ckpttool.open(FIXTURES / name) as checkpoint:
-            for one in align(checkpoint, load_architecture(FIXTURES / name)).aligned:
-                assert weight_of(one, False) is checkpoint[one.stored[0].weight.path]
+            for aligned in align(checkpoint, load_architecture(FIXTURES / name)).aligned:
+                assert weight_of(aligned, False) is checkpoint[aligned.stored[0].weight.path]
 
 
 @pytest.mark.parametrize("limit", [4, 12, 64, 1 << 20])
@@ -86,7 +89,7 @@ def test_pieces(limit: int) -> None:
     """The bytes come in pieces of the size that is asked for, and are the same whatever that is."""
     with ckpttool.open(FIXTURES / "keras1.2/lstm.h5") as checkpoint:
         alignment = align(checkpoint, load_architecture(FIXTURES / "keras1.2/lstm.h5"))
-        weight = weight_of(next(one for one in alignment.aligned if len(one.stored) == 4), False)
+        weight = weight_of(next(aligned for aligned in alignment.aligned if len(aligned.stored) == 4), False)
         pieces = [bytes(piece) for piece in weight.values.pieces(limit)]
         assert all(len(piece) == limit for piece in pieces[:-1])
         assert b"".join(pieces) == weight.read().tobytes()
@@ -107,8 +110,12 @@ def test_dtypes(dtype: str, tmp_path: Path) -> None:
     expected = slots("keras1.2/lstm.h5")["memory/lstm_cell/kernel"].astype(np.dtype(dtype).newbyteorder("="))
     with ckpttool.open(path) as checkpoint:
         alignment = align(checkpoint, load_architecture(path))
-        one = next(one for one in alignment.aligned if one.place.layer == "memory" and one.place.slot.name == "kernel")
-        weight = weight_of(one, False)
+        aligned = next(
+            aligned
+            for aligned in alignment.aligned
+            if aligned.place.layer == "memory" and aligned.place.slot.name == "kernel"
+        )
+        weight = weight_of(aligned, False)
         np.testing.assert_array_equal(weight.read(), expected)
         assert weight.read().dtype == expected.dtype
 
@@ -174,5 +181,5 @@ def test_predictions(name: str, tmp_path: Path) -> None:
 def write(path: Path, alignment: Alignment, reversed_kernels: bool) -> None:
     """The aligned weights at their places in the path layout."""
     with h5py.File(path, "w") as file:
-        for one in alignment.aligned:
-            file[one.place.path] = weight_of(one, reversed_kernels).read()
+        for aligned in alignment.aligned:
+            file[aligned.place.path] = weight_of(aligned, reversed_kernels).read()

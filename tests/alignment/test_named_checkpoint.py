@@ -71,5 +71,7 @@ def test_the_front_door() -> None:
 
     for name in ckpttool.__all__:
         assert getattr(ckpttool, name).__name__.endswith(name.rpartition(".")[2]) or name in ("Section",)
-    told = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
-    assert told <= set(ckpttool.__all__)
+    exceptions = {
+        name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)
+    }
+    assert exceptions <= set(ckpttool.__all__)

@@ -46,15 +46,15 @@ def test_an_architecture_names_paths() -> None:
 
 def test_an_architecture_classes_stored_names() -> None:
     """Where names are stored, the architecture adds the classes and nothing is marked."""
-    found = {(row.layer, row.class_name, row.inferred) for row in rows("keras1.2/cnn_weights.h5", "keras1.2/cnn.json")}
-    assert ("convolution2d_1", "Convolution2D", False) in found
-    assert None not in {class_name for _, class_name, _ in found}
+    layers = {(row.layer, row.class_name, row.inferred) for row in rows("keras1.2/cnn_weights.h5", "keras1.2/cnn.json")}
+    assert ("convolution2d_1", "Convolution2D", False) in layers
+    assert None not in {class_name for _, class_name, _ in layers}
 
 
 def test_keras_0_layers_are_known_by_number() -> None:
     """Keras 0 stored numbers: the classes come from the order of the architecture, the names stay."""
-    found = {(row.layer, row.class_name) for row in rows("keras0.3/cnn_weights.hdf5", "keras0.3/cnn.yaml")}
-    assert found == {("layer_0", "Convolution2D"), ("layer_1", "BatchNormalization"), ("layer_4", "Dense")}
+    layers = {(row.layer, row.class_name) for row in rows("keras0.3/cnn_weights.hdf5", "keras0.3/cnn.yaml")}
+    assert layers == {("layer_0", "Convolution2D"), ("layer_1", "BatchNormalization"), ("layer_4", "Dense")}
 
 
 @pytest.mark.parametrize("name", ["keras2.12/mlp.keras", "keras2.13/mlp.keras", "keras2.12/windows_paths.keras"])

@@ -27,12 +27,14 @@ def aligned(path: Path, config: Any = None) -> Alignment:
 
 def whole(alignment: Alignment) -> bool:
     """Whether every slot has one weight, and every weight its slot."""
-    return not alignment.missing and not alignment.left and all(len(one.stored) == 1 for one in alignment.aligned)
+    return (
+        not alignment.missing and not alignment.left and all(len(aligned.stored) == 1 for aligned in alignment.aligned)
+    )
 
 
 def names(alignment: Alignment) -> dict[str, str]:
     """The variables' own names by the labels of the slots."""
-    return {one.place.label: one.stored[0].weight.name or "" for one in alignment.aligned}
+    return {aligned.place.label: aligned.stored[0].weight.name or "" for aligned in alignment.aligned}
 
 
 _WHOLE = {
@@ -42,24 +44,24 @@ _WHOLE = {
 }
 
 
-@pytest.mark.parametrize("what", _WHOLE)
-def test_every_slot_is_found(what: str) -> None:
+@pytest.mark.parametrize("case", _WHOLE)
+def test_every_slot_is_found(case: str) -> None:
     """Every slot is filled by the graph alone, with the variable of its own name; of a nested model by that of its
     layer.
     """
-    path, config, model = _WHOLE[what]
+    path, config, model = _WHOLE[case]
     alignment = aligned(path, json.loads(config.read_text()) if config else None)
     assert whole(alignment)
-    assert {one.evidence for one in alignment.aligned} == {Evidence.PATH}
+    assert {aligned.evidence for aligned in alignment.aligned} == {Evidence.PATH}
     assert all(name == model + label.removeprefix("inner/") for label, name in names(alignment).items())
-    assert len(alignment.aligned) == (18 if "functional" in what else 8)
+    assert len(alignment.aligned) == (18 if "functional" in case else 8)
 
 
 def test_names_where_there_is_no_graph_of_layers() -> None:
     """An export by Keras 3 holds no layers; its variables' names tell the slots, and each is taken once."""
     alignment = aligned(TENSORFLOW / "2.21/export", json.loads((TENSORFLOW / "2.21/keras3.json").read_text()))
     assert whole(alignment)
-    assert {one.evidence for one in alignment.aligned} == {Evidence.NAME}
+    assert {aligned.evidence for aligned in alignment.aligned} == {Evidence.NAME}
 
 
 def _dense(name: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ CLASSES = ("IntegerLookup", "StringLookup", "TextVectorization")
 
 def config(class_name: str, **arguments: Any) -> dict[str, Any]:
     """A Sequential model of one layer."""
-    held = {"class_name": class_name, "config": {"name": "look", **arguments}, "module": "keras.layers"}
-    return {"class_name": "Sequential", "config": {"name": "m", "layers": [held]}, "module": "keras"}
+    layer = {"class_name": class_name, "config": {"name": "look", **arguments}, "module": "keras.layers"}
+    return {"class_name": "Sequential", "config": {"name": "m", "layers": [layer]}, "module": "keras"}
 
 
 def lookups(value: Any, folder: Path, assets: tuple[str, ...] = ()) -> list[tuple[str, str, int | None]]:
@@ -30,7 +30,7 @@ def lookups(value: Any, folder: Path, assets: tuple[str, ...] = ()) -> list[tupl
         architecture = read_architecture(value)
         assert architecture is not None
         lookups_with_counts = counted(checkpoint, outermost(lookups_in_checkpoint(checkpoint, part_in(architecture))))
-        return [(one.layer, one.source, entries) for one, entries in lookups_with_counts]
+        return [(lookup.layer, lookup.source, entries) for lookup, entries in lookups_with_counts]
 
 
 @pytest.mark.parametrize("class_name", CLASSES)
@@ -38,8 +38,8 @@ def test_places(class_name: str, tmp_path: Path) -> None:
     """In the config, among the assets, in a file that the config names, or nowhere."""
     place = {"IntegerLookup": "integer_lookup", "StringLookup": "string_lookup"}.get(class_name, "text_vectorization")
     asset = (f"layers/{place}/vocabulary.txt", f"layers/{place}/_lookup_layer/vocabulary.txt")
-    given, file = config(class_name, vocabulary=[1, 2, 3, 4]), config(class_name, vocabulary="/v.txt")
-    assert lookups(given, tmp_path / "given") == [("look", "config", 4)]
+    listed, file = config(class_name, vocabulary=[1, 2, 3, 4]), config(class_name, vocabulary="/v.txt")
+    assert lookups(listed, tmp_path / "given") == [("look", "config", 4)]
     assert lookups(config(class_name), tmp_path / "asset", asset) == [("look", "asset", 3)]
     assert lookups(file, tmp_path / "file") == [("look", "file", None)]
     assert lookups(config(class_name), tmp_path / "nowhere") == [("look", "missing", None)]

@@ -175,13 +175,13 @@ def test_checksum_of_each_width(dtype: str, big_endian: bool) -> None:
 def test_measured_in_blocks(big_endian: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A weight of many blocks is measured as a whole, and progress is told of every byte once."""
     monkeypatch.setattr(Weight.stored_blocks, "__defaults__", (1000,))
-    array, told = np.random.default_rng(1).normal(size=(77, 13)).astype(np.float32), list[int]()
-    measurement = measure(weight_of(array, big_endian=big_endian), stats=True, sha256=True, progress=told.append)
+    array, counts = np.random.default_rng(1).normal(size=(77, 13)).astype(np.float32), list[int]()
+    measurement = measure(weight_of(array, big_endian=big_endian), stats=True, sha256=True, progress=counts.append)
     assert measurement.stats is not None
     check_equal(measurement.stats, block_stats(array.ravel()))
     assert measurement.sha256 == hashlib.sha256(array.tobytes()).hexdigest()
-    assert len(told) > 1
-    assert sum(told) == array.nbytes
+    assert len(counts) > 1
+    assert sum(counts) == array.nbytes
 
 
 def test_measuring_nothing_asked() -> None:

@@ -34,8 +34,8 @@ class Memory:
 def checkpoint(layers: Layers, kind: str = "legacy-weights", name: str = "m.h5") -> Checkpoint:
     """A checkpoint of legacy weights, which name their layers."""
     weights = {}
-    for layer, found in layers.items():
-        for label, array in found.items():
+    for layer, arrays in layers.items():
+        for label, array in arrays.items():
             path = f"{layer}/{label}"
             values = Memory(np.ascontiguousarray(array).tobytes())
             weights[path] = Weight(
@@ -65,7 +65,7 @@ def models(draw: st.DrawFn) -> dict[str, dict[str, Array]]:
             unique=True,
         )
     )
-    found = {}
+    members = {}
     for name in names:
         seed, inputs, units = draw(st.integers(0, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
         dtype = draw(st.sampled_from(["float32", "float32", "float16"]))
@@ -75,5 +75,5 @@ def models(draw: st.DrawFn) -> dict[str, dict[str, Array]]:
             layer["kernel"][0, 0] = spoiled
         if draw(st.booleans()) and draw(st.booleans()):
             layer = {label: np.zeros_like(array) for label, array in layer.items()}
-        found[name] = layer
-    return found
+        members[name] = layer
+    return members

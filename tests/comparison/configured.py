@@ -28,7 +28,7 @@ def dense(name: str, feeds: str | Iterable[str] = "", **config: Any) -> dict[str
 
 def layer(class_name: str, name: str, feeds: str | Iterable[str] = "", **config: Any) -> dict[str, Any]:
     """A layer of Keras 3; several feeds go in as a list."""
-    sources = [tensor(feeds)] if isinstance(feeds, str) else [[tensor(one) for one in feeds]]
+    sources = [tensor(feeds)] if isinstance(feeds, str) else [[tensor(name) for name in feeds]]
     calls = [{"args": sources, "kwargs": {}}] if feeds else []
     entry = {"module": "keras.layers", "class_name": class_name, "config": {"name": name, **config}}
     return {**entry, "registered_name": None, "name": name, "inbound_nodes": calls}
@@ -53,7 +53,7 @@ def functional(*layers: dict[str, Any], name: str = "m", outputs: Any = None) ->
 
 def sequential(*layers: dict[str, Any], name: str = "m") -> dict[str, Any]:
     """A Sequential model of Keras 3."""
-    entries = [{key: value for key, value in one.items() if key not in ("name", "inbound_nodes")} for one in layers]
+    entries = [{key: value for key, value in entry.items() if key not in ("name", "inbound_nodes")} for entry in layers]
     return {"module": "keras", "class_name": "Sequential", "config": {"name": name, "layers": entries}}
 
 
@@ -66,7 +66,10 @@ def nested(model: dict[str, Any], feeds: str) -> dict[str, Any]:
 def changes(a: Any, b: Any, renamed: dict[str, str] | None = None) -> list[tuple[str, str, Any, Any, str]]:
     """What changed between two models' configs: layer, key, old, new, kind. What it says is tried backwards, too."""
     differences = both_ways(Configs(a), Configs(b), renamed or {})
-    return [(one.layer, one.key, one.old, one.new, one.kind) for one in differences]
+    return [
+        (difference.layer, difference.key, difference.old, difference.new, difference.kind)
+        for difference in differences
+    ]
 
 
 def both_ways(a: Configs, b: Configs, renamed: dict[str, str] | None = None) -> tuple[ConfigChange, ...]:
@@ -74,7 +77,7 @@ def both_ways(a: Configs, b: Configs, renamed: dict[str, str] | None = None) -> 
     before = copy.deepcopy((a, b))
     differences = config_changes(a, b, renamed or {})
     back = config_changes(b, a, {new: old for old, new in (renamed or {}).items()})
-    assert sorted(repr(one.inverted()) for one in back) == sorted(map(repr, differences))
+    assert sorted(repr(change.inverted()) for change in back) == sorted(map(repr, differences))
     assert config_changes(a, a) == config_changes(b, b) == ()
     assert repr(before) == repr((a, b))
     return differences

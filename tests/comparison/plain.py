@@ -64,7 +64,7 @@ def _expected(a: Array, b: Array, tolerance: Tolerance) -> Comparison:
     changed[finite] &= True if tolerance.exact else sizes > limits
     largest = float(sizes.max(initial=0))
     one, other, difference = (float(np.sqrt(np.square(side).sum())) for side in (u, v, u - v))
-    told = 0 < one < np.inf and 0 < other < np.inf
+    is_finite = 0 < one < np.inf and 0 < other < np.inf
     return Comparison(
         a.size,
         int(differ.sum()),
@@ -75,7 +75,7 @@ def _expected(a: Array, b: Array, tolerance: Tolerance) -> Comparison:
         one,
         other,
         difference,
-        float((u * v).sum() / (np.sqrt(np.square(u).sum()) * np.sqrt(np.square(v).sum()))) if told else None,
+        float((u * v).sum() / (np.sqrt(np.square(u).sum()) * np.sqrt(np.square(v).sum()))) if is_finite else None,
         _farthest(u[:, 0], v[:, 0], _grid(a.dtype.name, b.dtype.name)) if steps else None,
         int((nan_b & ~nan_a).sum()),
         int((nan_a & ~nan_b).sum()),
@@ -93,8 +93,8 @@ def _wide(array: Array) -> Array:
 
 
 def _length(parts: Array) -> Array:
-    found: Array = np.sqrt(np.square(parts).sum(axis=1))
-    return np.where(parts[:, 1] == 0, np.abs(parts[:, 0]), found)
+    lengths: Array = np.sqrt(np.square(parts).sum(axis=1))
+    return np.where(parts[:, 1] == 0, np.abs(parts[:, 0]), lengths)
 
 
 def _differ(a: Array, b: Array, x: Array, y: Array) -> Array:
@@ -188,9 +188,9 @@ def _nudged(random: np.random.Generator, values: Array) -> Array:
 
 def _cast(values: Array, other: Array) -> Array:
     """The values in the dtype of another array, of which some are kept."""
-    found = _as(values, other.dtype)
-    found[::7] = other[::7]
-    return found
+    other_values = _as(values, other.dtype)
+    other_values[::7] = other[::7]
+    return other_values
 
 
 def _as(values: Array, dtype: np.dtype[Any]) -> Array:

@@ -54,8 +54,8 @@ def entry_of(text: str) -> dict[str, Any] | None:
 
 def entries(class_name: str) -> list[tuple[Spec, dict[str, Any]]]:
     """The specs of a class with what Keras saves of them."""
-    found = ((spec, entry_of(text)) for text, spec in SPECS.items() if spec.class_name == class_name)
-    return [(spec, entry) for spec, entry in found if entry is not None]
+    entries = ((spec, entry_of(text)) for text, spec in SPECS.items() if spec.class_name == class_name)
+    return [(spec, entry) for spec, entry in entries if entry is not None]
 
 
 def layer_of(entry: Any) -> ConfigObject:
@@ -68,7 +68,7 @@ def layer_of(entry: Any) -> ConfigObject:
 def rows(a: Any, b: Any) -> list[tuple[str, Any, Any]]:
     """What differs between two layers, by the way of two models that have only them."""
     models = [{"class_name": "Sequential", "config": {"name": "m", "layers": [entry]}} for entry in (a, b)]
-    return [(one.key, one.old, one.new) for one in both_ways(*map(Configs, models))]
+    return [(change.key, change.old, change.new) for change in both_ways(*map(Configs, models))]
 
 
 def pairs(class_name: str) -> Iterator[tuple[str, Any, Any]]:
@@ -90,10 +90,10 @@ def pairs(class_name: str) -> Iterator[tuple[str, Any, Any]]:
 def test_one_argument(class_name: str) -> None:
     """Layers that are made with one other argument differ in that one, and nowhere else."""
     for key, a, b in pairs(class_name):
-        found = rows(a, b)
-        assert found, (key, a, b)
-        below = [path for path, _, _ in found if path != key and not path.startswith(f"{key}.")]
-        assert set(below) <= ALSO.get(key, set()), (key, found)
+        changes = rows(a, b)
+        assert changes, (key, a, b)
+        below = [path for path, _, _ in changes if path != key and not path.startswith(f"{key}.")]
+        assert set(below) <= ALSO.get(key, set()), (key, changes)
 
 
 @pytest.mark.parametrize("class_name", CLASSES)
@@ -106,10 +106,10 @@ def test_one_value(class_name: str) -> None:
                 seen.add(key)
                 value = other(key, entry["config"][key])
                 changed = {**entry, "config": {**entry["config"], key: value}}
-                found = rows(entry, changed)
-                assert [path for path, _, _ in found] == [key], (key, found)
-                assert found[0][2] == (value["class_name"] if isinstance(value, dict) else value)
-                assert found[0][1] == short(key, entry["config"][key])
+                changes = rows(entry, changed)
+                assert [path for path, _, _ in changes] == [key], (key, changes)
+                assert changes[0][2] == (value["class_name"] if isinstance(value, dict) else value)
+                assert changes[0][1] == short(key, entry["config"][key])
 
 
 def other(key: str, value: Any) -> Any:
@@ -140,12 +140,14 @@ def short(key: str, value: Any) -> Any:
 def test_defaults_left_out(class_name: str) -> None:
     """A config that leaves out what its layer has by default is the same."""
     for spec, entry in entries(class_name):
-        given = {*spec.kwargs, *required(class_name)}
-        kept = {key: value for key, value in entry["config"].items() if key in (*given, "name")}
-        kept |= {key: value for key, value in entry["config"].items() if key in ("layer", "cell", "cells", "layers")}
+        arguments = {*spec.kwargs, *required(class_name)}
+        remaining = {key: value for key, value in entry["config"].items() if key in (*arguments, "name")}
+        remaining |= {
+            key: value for key, value in entry["config"].items() if key in ("layer", "cell", "cells", "layers")
+        }
         if class_name == "InputLayer":
-            kept["batch_shape"] = entry["config"]["batch_shape"]
-        assert not list(argument_differences(layer_of(entry), layer_of({**entry, "config": kept})))
+            remaining["batch_shape"] = entry["config"]["batch_shape"]
+        assert not list(argument_differences(layer_of(entry), layer_of({**entry, "config": remaining})))
 
 
 def required(class_name: str) -> set[str]:
@@ -158,15 +160,15 @@ def test_names_and_objects(kind: str) -> None:
     """An object that is as its class makes it is the same as its name, whichever of the names; and nothing else is."""
     module = getattr(keras, kind)
     for name, cls in live_defaults.classes_of(kind).items():
-        given = live_defaults.required_arguments(cls)
-        saved = json.loads(json.dumps(module.serialize(cls(**given))))
-        if not given:
+        arguments = live_defaults.required_arguments(cls)
+        saved = json.loads(json.dumps(module.serialize(cls(**arguments))))
+        if not arguments:
             assert not list(differences("x", kind, saved, name, Sides()))
         for key, value in saved["config"].items():
             if value is not None and (name, key) not in OTHERWISE and key != "name":
                 changed = {**saved, "config": {**saved["config"], key: other(key, value)}}
-                found = list(differences("x", kind, saved, changed, Sides()))
-                assert [path for path, _, _ in found] == [f"x.{key}"], (name, key)
+                changes = list(differences("x", kind, saved, changed, Sides()))
+                assert [path for path, _, _ in changes] == [f"x.{key}"], (name, key)
 
 
 def test_every_layer_has_cases() -> None:

@@ -19,15 +19,15 @@ COPY = "layers/text_vectorization/_lookup_layer/vocabulary.txt"
 
 def model(folder: Path, **assets: bytes) -> Path:
     """An unzipped `.keras` of a TextVectorization and a StringLookup with these assets."""
-    held = [
+    layers = [
         {"class_name": name, "config": {"name": name.lower()}, "module": "keras.layers"}
         for name in ("TextVectorization", "StringLookup")
     ]
-    config: dict[str, Any] = {"class_name": "Sequential", "config": {"name": "m", "layers": held}, "module": "keras"}
+    config: dict[str, Any] = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}, "module": "keras"}
     folder.mkdir()
     names = {"text": TEXT, "copy": COPY, "look": "layers/string_lookup/vocabulary.txt"}
-    found = {names.get(name, f"layers/string_lookup/{name}.bin"): raw for name, raw in assets.items()}
-    write_directory(folder, Model(config, {}, Content({}, {}), found))
+    members = {names.get(name, f"layers/string_lookup/{name}.bin"): raw for name, raw in assets.items()}
+    write_directory(folder, Model(config, {}, Content({}, {}), members))
     return folder
 
 
@@ -80,6 +80,7 @@ def test_other_commands(tmp_path: Path) -> None:
     assert "textvectorization: its vocabulary is not in the file" in run("verify", empty, empty)
     assert "its vocabulary" not in run("verify", whole, whole)
     codes = [
-        {one.rule.code for report in ckpttool.check(path).files for one in report.findings} for path in (whole, empty)
+        {finding.rule.code for report in ckpttool.check(path).files for finding in report.findings}
+        for path in (whole, empty)
     ]
-    assert ["I114" in found for found in codes] == [False, True]
+    assert ["I114" in codes_of_side for codes_of_side in codes] == [False, True]

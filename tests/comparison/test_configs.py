@@ -31,7 +31,7 @@ def compiled(**settings: Any) -> Configs:
 
 def compile_rows(a: Configs, b: Configs) -> list[tuple[str, Any, Any, str]]:
     """What changed in what two models are compiled with."""
-    return [(one.key, one.old, one.new, one.kind) for one in both_ways(a, b)]
+    return [(change.key, change.old, change.new, change.kind) for change in both_ways(a, b)]
 
 
 def test_argument() -> None:
@@ -122,13 +122,13 @@ def test_added_and_removed() -> None:
 
 def test_sequential() -> None:
     """The layers of a Sequential model are connected by their order."""
-    one = sequential(image(), dense("a"), dense("b"), dense("c"))
-    assert changes(one, sequential(image(), dense("b"), dense("a"), dense("c"))) == [
+    model = sequential(image(), dense("a"), dense("b"), dense("c"))
+    assert changes(model, sequential(image(), dense("b"), dense("a"), dense("c"))) == [
         ("a", "inbound", "x", "b", "connection"),
         ("b", "inbound", "a", "x", "connection"),
         ("c", "inbound", "b", "a", "connection"),
     ]
-    assert changes(one, sequential(image(), dense("a"), dense("b"))) == [
+    assert changes(model, sequential(image(), dense("a"), dense("b"))) == [
         ("", "outputs", "c", "b", "connection"),
         ("c", "", "Dense", ABSENT, "layer removed"),
     ]
@@ -136,8 +136,8 @@ def test_sequential() -> None:
 
 def test_sequential_and_functional() -> None:
     """The same layers in a model of another class are the same layers."""
-    one = sequential(image(), dense("a"), dense("b"), dense("c"))
-    assert changes(one, MLP) == [("", "class", "Sequential", "Functional", "class")]
+    model = sequential(image(), dense("a"), dense("b"), dense("c"))
+    assert changes(model, MLP) == [("", "class", "Sequential", "Functional", "class")]
 
 
 def test_order_of_inputs() -> None:
@@ -294,9 +294,9 @@ def test_names_that_keras_numbers() -> None:
 
 def test_one_more_numbered_layer() -> None:
     """A layer that is added among numbered ones is one, though the numbers behind it are others then."""
-    one = sequential(image(), *(layer("ReLU", f"re_lu_{at}", max_value=at) for at in range(5)))
+    model = sequential(image(), *(layer("ReLU", f"re_lu_{at}", max_value=at) for at in range(5)))
     inserted = [layer("ReLU", f"re_lu_{at}", max_value=value) for at, value in enumerate((0, 1, 9, 2, 3, 4))]
-    differences = changes(one, sequential(image(), *inserted))
+    differences = changes(model, sequential(image(), *inserted))
     assert [(kind, key) for _, key, _, _, kind in differences] == [
         ("connection", "inbound"),
         ("layer added", ""),
@@ -431,7 +431,7 @@ def test_names_of_models() -> None:
 def test_one_side_without_config() -> None:
     """Of a model whose config only one side has nothing is told; versions are."""
     a, b = Configs(MLP, {"loss": "mse"}, Producer("3.15.1")), Configs(None, None, Producer("3.0.5"))
-    assert [(one.key, one.old, one.new, one.kind) for one in both_ways(a, b)] == [
+    assert [(change.key, change.old, change.new, change.kind) for change in both_ways(a, b)] == [
         ("keras_version", "3.15.1", "3.0.5", "version")
     ]
     assert layer_pairs(a, b) == {}
@@ -440,7 +440,7 @@ def test_one_side_without_config() -> None:
 def test_producers() -> None:
     """Who wrote a file is told where both say so."""
     a, b = Configs(MLP, None, Producer("3.0.5", "jax")), Configs(MLP, None, Producer("3.15.1", "tensorflow"))
-    assert [(one.key, one.old, one.new) for one in both_ways(a, b)] == [
+    assert [(change.key, change.old, change.new) for change in both_ways(a, b)] == [
         ("keras_version", "3.0.5", "3.15.1"),
         ("backend", "jax", "tensorflow"),
     ]
@@ -450,7 +450,7 @@ def test_producers() -> None:
 def test_what_is_no_model() -> None:
     """Configs that are no models are compared as they are written."""
     differences = both_ways(Configs([1, {"a": 2}]), Configs([1, {"a": 3}]))
-    assert [(one.key, one.old, one.new) for one in differences] == [("config.1.a", 2, 3)]
+    assert [(difference.key, difference.old, difference.new) for difference in differences] == [("config.1.a", 2, 3)]
 
 
 def test_kinds() -> None:
@@ -559,7 +559,7 @@ def test_metrics_for_each_output() -> None:
     listed = Configs(model, {"metrics": [[metric("a_mae", "mean_absolute_error")], [metric("b_mse", "mse")]]})
     swapped = Configs(model, {"metrics": [[metric("a_mse", "mse")], [metric("b_mae", "mae")]]})
     assert both_ways(named, listed) == ()
-    assert [one.key for one in both_ways(named, swapped)] == ["metrics.0.0", "metrics.1.0"]
+    assert [change.key for change in both_ways(named, swapped)] == ["metrics.0.0", "metrics.1.0"]
 
 
 def test_hard_sigmoid() -> None:
@@ -568,7 +568,7 @@ def test_hard_sigmoid() -> None:
         "name": "a", "activation": "hard_sigmoid", "batch_input_shape": [None, 3]}}]}  # fmt: skip
     new = sequential(image("a_input"), layer("Activation", "a", activation="hard_sigmoid"))
     differences = both_ways(Configs(old, None, Producer("2.2.4")), Configs(new, None, Producer("3.15.1")))
-    assert [(one.layer, one.key, one.new) for one in differences] == [
+    assert [(difference.layer, difference.key, difference.new) for difference in differences] == [
         ("a", "activation", "hard_sigmoid"),
         ("", "keras_version", "3.15.1"),
     ]
@@ -591,7 +591,8 @@ def test_implied_masks() -> None:
     for entry in (*old["config"]["layers"], old):
         entry.pop("module")
     assert [
-        one.kind for one in both_ways(Configs(old, None, Producer("2.15.0")), Configs(new, None, Producer("3.0.0")))
+        change.kind
+        for change in both_ways(Configs(old, None, Producer("2.15.0")), Configs(new, None, Producer("3.0.0")))
     ] == ["version"]
     assert changes(bare, new) == [
         ("l", "inbound.mask", ABSENT, "not_equal", "connection"),

@@ -75,7 +75,7 @@ sides = st.builds(lambda c, t, v: Configs(c, t, Producer(v)), whole | junk, comp
 def test_junk(a: Configs, b: Configs, renamed: dict[str, str]) -> None:
     """Whatever two configs are, what changed is told, and can be told of the other way; nothing does of one alone."""
     differences = config_changes(a, b)
-    assert sorted(repr(one.inverted()) for one in config_changes(b, a)) == sorted(map(repr, differences))
+    assert sorted(repr(change.inverted()) for change in config_changes(b, a)) == sorted(map(repr, differences))
     assert config_changes(a, a) == ()
     assert {new: old for old, new in layer_pairs(a, b).items()} == dict(layer_pairs(b, a)) or not unique(a, b)
     config_changes(a, b, renamed)
@@ -83,7 +83,7 @@ def test_junk(a: Configs, b: Configs, renamed: dict[str, str]) -> None:
 
 def unique(*configs: Configs) -> bool:
     """Whether no two layers of a config seem to have one name."""
-    return all(json.dumps(one.config, default=str).count('"name"') < 2 for one in configs)
+    return all(json.dumps(config.config, default=str).count('"name"') < 2 for config in configs)
 
 
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
@@ -173,4 +173,6 @@ def test_every_argument_junk() -> None:
             sides = [Configs({**case.entry, "config": {**config, key: value}}) for value in VALUES[at % 5 :: 5]]
             for one, other in itertools.pairwise(sides):
                 back = config_changes(other, one)
-                assert sorted(map(repr, config_changes(one, other))) == sorted(repr(each.inverted()) for each in back)
+                assert sorted(map(repr, config_changes(one, other))) == sorted(
+                    repr(change.inverted()) for change in back
+                )

@@ -32,14 +32,18 @@ NEW = Producer("3.15.1")
 RECORDED: dict[str, Any] = json.loads((FIXTURES / "dialects" / "models_keras2.15.json").read_text())
 
 
-def saved(made: Any) -> Any:
+def saved(model: Any) -> Any:
     """The config that Keras 3 writes of a layer or model."""
-    return json.loads(json.dumps(keras.saving.serialize_keras_object(made)))
+    return json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
 
 
 def real(changes: tuple[ConfigChange, ...]) -> list[ConfigChange]:
     """The changes but the version, and but the one activation that is another function today."""
-    return [one for one in changes if one.kind != VERSION and (one.old, one.new) != (OLD_HARD_SIGMOID, "hard_sigmoid")]
+    return [
+        change
+        for change in changes
+        if change.kind != VERSION and (change.old, change.new) != (OLD_HARD_SIGMOID, "hard_sigmoid")
+    ]
 
 
 def around(entry: Any, key: str) -> Any:
@@ -64,7 +68,7 @@ def test_layers(case: Case) -> None:
     old = Configs(around(case.entry, "batch_input_shape"), None, Producer(case.version.removeprefix("keras")))
     differences = both_ways(old, Configs(around(saved(layer), "batch_shape"), None, NEW))
     assert real(differences) == []
-    assert ("hard_sigmoid" in str(case.entry)) == any(one.old == OLD_HARD_SIGMOID for one in differences)
+    assert ("hard_sigmoid" in str(case.entry)) == any(difference.old == OLD_HARD_SIGMOID for difference in differences)
 
 
 def old_models(folder: Path, pattern: str) -> list[str]:
@@ -112,17 +116,17 @@ def tried(path: Path) -> list[ConfigChange] | None:
 
 def test_fixtures() -> None:
     """Whole models of Keras 1 and 2 are those that Keras 3 makes of their configs."""
-    found = {name: tried(FIXTURES / name) for name in old_models(FIXTURES, "keras[12]*/*")}
-    assert [name for name, changes in found.items() if changes] == []
-    assert sum(changes == [] for changes in found.values()) >= 10
+    results = {name: tried(FIXTURES / name) for name in old_models(FIXTURES, "keras[12]*/*")}
+    assert [name for name, changes in results.items() if changes] == []
+    assert sum(changes == [] for changes in results.values()) >= 10
 
 
 @needs_corpus
 def test_corpus() -> None:
     """So are real ones."""
-    found = {name: tried(CORPUS / "files" / name) for name in old_models(CORPUS / "files", "*")}
-    assert [name for name, changes in found.items() if changes] == []
-    assert sum(changes == [] for changes in found.values()) >= 20
+    results = {name: tried(CORPUS / "files" / name) for name in old_models(CORPUS / "files", "*")}
+    assert [name for name, changes in results.items() if changes] == []
+    assert sum(changes == [] for changes in results.values()) >= 20
 
 
 def recipe() -> ModuleType:
@@ -137,7 +141,7 @@ def recipe() -> ModuleType:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Configs]]:
     """What Keras 3 writes of the recorded models, by name and kind of file."""
-    found: dict[str, dict[str, Configs]] = {}
+    by_name: dict[str, dict[str, Configs]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for make in recipe().MODELS:
@@ -147,11 +151,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Confi
             paths = {"keras": folder / "m.keras", "h5": folder / "m.h5"}  # behind .h5 Keras 3.15 forgets the optimizer
             for path in paths.values():
                 model.save(path)
-            found[make.__name__] = {kind: opened(path) for kind, path in paths.items()}
-            found[make.__name__]["json"] = Configs(
-                json.loads(model.to_json()), found[make.__name__]["h5"].training_config
+            by_name[make.__name__] = {kind: opened(path) for kind, path in paths.items()}
+            by_name[make.__name__]["json"] = Configs(
+                json.loads(model.to_json()), by_name[make.__name__]["h5"].training_config
             )
-    return found
+    return by_name
 
 
 def opened(path: Path) -> Configs:

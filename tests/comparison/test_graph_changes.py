@@ -59,9 +59,9 @@ def test_layers_and_connections_that_changed(tmp_path: Path) -> None:
     """Of two architectures: added and removed layers with their connections, and a changed argument inside a model."""
     a, b = written(tmp_path / "a.json", config_of(NESTED)), written(tmp_path / "b.json", edited())
     graph = ckpttool.graph(a, b)
-    found = changes(graph)
-    assert found.pop("verdict") == "config"  # it takes another input
-    assert found == {
+    kinds = changes(graph)
+    assert kinds.pop("verdict") == "config"  # it takes another input
+    assert kinds == {
         "drop": "added",
         "add": "removed",
         "block": "config",
@@ -90,10 +90,10 @@ def test_changed_weights(tmp_path: Path) -> None:
     ckpttool.convert(FIXTURES / "keras2.15/mlp.h5", new)
     assert changes(ckpttool.graph(FIXTURES / "keras2.15/mlp.h5", new)) == {}
     base, tuned = FIXTURES / "tuned/base.keras", FIXTURES / "tuned/tuned.keras"
-    found = changes(ckpttool.graph(base, tuned))
+    kinds = changes(ckpttool.graph(base, tuned))
     moved = {pair.b.layer for pair in ckpttool.diff(base, tuned).changed}
     assert moved
-    assert {path for path, change in found.items() if "weights" in change} >= moved
+    assert {path for path, change in kinds.items() if "weights" in change} >= moved
 
 
 def test_renamed_layers_are_one(tmp_path: Path) -> None:

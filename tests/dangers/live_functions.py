@@ -103,7 +103,7 @@ def table() -> dict[str, Any]:
 
     symbols = _symbols()
     functions = [
-        name for name, found in symbols.items() if _is_written(name, found) and (name in ALSO or _computes(found))
+        name for name, symbol in symbols.items() if _is_written(name, symbol) and (name in ALSO or _computes(symbol))
     ]
     return {
         "version": tf.__version__,
@@ -118,16 +118,16 @@ def _symbols() -> dict[str, Any]:
     import tensorflow  # noqa: F401
     from tensorflow.python.util import tf_export
 
-    found: dict[str, Any] = tf_export._NAME_TO_SYMBOL_MAPPING
-    if not found:
+    symbols: dict[str, Any] = tf_export._NAME_TO_SYMBOL_MAPPING
+    if not symbols:
         tf_export.get_symbol_from_name("")
-    return found
+    return symbols
 
 
-def _is_written(name: str, found: Any) -> bool:
+def _is_written(name: str, value: Any) -> bool:
     """Whether TensorFlow hands a call of it to Keras; functions of Keras are judged by the table of what models are
     made of, operations as nodes of a graph."""
-    is_dispatched = hasattr(found, "_tf_fallback_dispatchers") or hasattr(found, "_tf_dispatchers")
+    is_dispatched = hasattr(value, "_tf_fallback_dispatchers") or hasattr(value, "_tf_dispatchers")
     place = name[len("compat.v1.") :] if name.startswith("compat.v1.") else name
     return is_dispatched and not place.startswith(("keras.", "raw_ops.")) and not place.endswith(CALLING)
 
@@ -135,14 +135,14 @@ def _is_written(name: str, found: Any) -> bool:
 @lru_cache(maxsize=None)  # noqa: UP033 (Python 3.8, which TensorFlow 2.4 needs)
 def _operations() -> dict[str, str]:
     """The module that generated code keeps each operation in, without `gen_`."""
-    found: dict[str, str] = {}
+    functions: dict[str, str] = {}
     for name, module in sorted(sys.modules.items()):
         if ".ops.gen_" in name:
             short = name.rpartition(".gen_")[2]
             short = short[: -len("_ops")] if short.endswith("_ops") else short
             own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == name]
-            found.update({key: short for key in own if key[:1].isupper() and _op_def(key) is not None})
-    return found
+            functions.update({key: short for key in own if key[:1].isupper() and _op_def(key) is not None})
+    return functions
 
 
 def _op_def(name: str) -> Any:
@@ -158,9 +158,13 @@ def _is_pure(op: str, module: str) -> bool:
         return False
     if op not in BUT and (module not in OPERATIONS or op.startswith(tuple(NOT))):
         return False
-    texts = {one.name for one in definition.attr if one.type in ("string", "list(string)")}
-    is_called = any(one.type in ("func", "list(func)") for one in definition.attr)
-    resources = [one for one in (*definition.input_arg, *definition.output_arg) if one.type in (20, 21) or one.is_ref]
+    texts = {attribute.name for attribute in definition.attr if attribute.type in ("string", "list(string)")}
+    is_called = any(attribute.type in ("func", "list(func)") for attribute in definition.attr)
+    resources = [
+        argument
+        for argument in (*definition.input_arg, *definition.output_arg)
+        if argument.type in (20, 21) or argument.is_ref
+    ]
     return texts <= TEXTS and not is_called and not resources
 
 
@@ -172,15 +176,15 @@ def _computes(function: Any) -> bool:
     seen: set[int] = set()
     waiting = [start]
     while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
+        name = waiting.pop()
+        if id(name) in seen:
             continue
-        seen.add(id(one))
-        if ".gen_" in one.__module__:
-            if not _is_generated_pure(one):
+        seen.add(id(name))
+        if ".gen_" in name.__module__:
+            if not _is_generated_pure(name):
                 return False
-        elif _is_arithmetic(one.__module__):
-            met = [_plain(value) for value in _met(one)]
+        elif _is_arithmetic(name.__module__):
+            met = [_plain(value) for value in _met(name)]
             if not all(map(_may_be_met, met)):
                 return False
             waiting += [value for value in met if isinstance(value, types.FunctionType)]
@@ -214,7 +218,7 @@ def _may_be_met(value: Any) -> bool:
         short = module[len("tensorflow.python.ops") :].lstrip(".")
         return not short or _is_arithmetic(module) or short.partition(".")[0] in MACHINERY
     is_known = module == "builtins" or module.startswith(BELOW) or module in BESIDE
-    return is_known or module.startswith(tuple(f"{one.rstrip('.')}." for one in BESIDE))
+    return is_known or module.startswith(tuple(f"{package.rstrip('.')}." for package in BESIDE))
 
 
 def _plain(value: Any) -> Any:
@@ -231,7 +235,7 @@ def _plain(value: Any) -> Any:
 
 def _met(function: types.FunctionType) -> Iterator[Any]:
     """The values that the code of a function refers to by global names, also through modules."""
-    cells = [one.cell_contents for one in function.__closure__ or ()]
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
     outer = dict(zip(function.__code__.co_freevars, cells))  # noqa: B905 (Python 3.8)
     nothing = object()
     for code in _codes(function.__code__):
@@ -260,27 +264,27 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 def merged(tables: list[dict[str, Any]]) -> dict[str, Any]:
     """The table of several versions, in which the newest one that knows a name decides."""
-    newest = sorted(tables, key=lambda one: [int(part) for part in one["version"].split(".")[:2]])
+    newest = sorted(tables, key=lambda table: [int(part) for part in table["version"].split(".")[:2]])
     verdicts: dict[str, bool] = {}
-    for one in newest:
-        passing = {*one["functions"], *(f"node {op}" for op in one["nodes"])}
-        verdicts.update({name: name in passing for name in one["known"]})
+    for table in newest:
+        passing = {*table["functions"], *(f"node {op}" for op in table["nodes"])}
+        verdicts.update({name: name in passing for name in table["known"]})
     passing = {name for name, passes in verdicts.items() if passes}
     functions = [*CONVERTED, *(name for name in passing if not name.startswith("node "))]
     nodes = sorted(name[len("node ") :] for name in passing if name.startswith("node "))
     return {
-        "versions": [one["version"] for one in newest],
+        "versions": [table["version"] for table in newest],
         "functions": _by_module(functions),
         "nodes": " ".join(nodes),
     }
 
 
 def _by_module(names: list[str]) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
+    functions: dict[str, list[str]] = {}
     for name in sorted(names):
         module, _, short = name.rpartition(".")
-        found.setdefault(module, []).append(short)
-    return {module: " ".join(found[module]) for module in sorted(found)}
+        functions.setdefault(module, []).append(short)
+    return {module: " ".join(functions[module]) for module in sorted(functions)}
 
 
 if __name__ == "__main__":
@@ -288,5 +292,5 @@ if __name__ == "__main__":
         sys.stdout.write(json.dumps(table()))
     else:
         path = Path(__file__).parents[2] / "ckpttool" / "dangers" / "functions.json"
-        content = merged([json.loads(Path(one).read_text(encoding="utf-8")) for one in sys.argv[1:]])
+        content = merged([json.loads(Path(path).read_text(encoding="utf-8")) for path in sys.argv[1:]])
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

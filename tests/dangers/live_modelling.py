@@ -37,24 +37,24 @@ NEVER = frozenset({"get", "serialize", "deserialize", "TFSMLayer", "TorchModuleW
 def table() -> dict[str, Any]:
     """The classes and functions by module, the public ones and the modules in which the classes are defined."""
     classes = {f"keras.{name}".rstrip("."): sorted(_public(name, _is_made)) for name in CLASSES}
-    classes |= {module: sorted(found) for module, found in _private()}
+    classes |= {module: sorted(names) for module, names in _private()}
     functions = {f"keras.{name}": sorted(_public(name, inspect.isfunction)) for name in FUNCTIONS}
     functions |= {module: ["preprocess_input"] for module in _applications()}
     return {"classes": dict(sorted(classes.items())), "functions": dict(sorted(functions.items()))}
 
 
-def _is_made(found: Any) -> bool:
+def _is_made(value: Any) -> bool:
     """Whether a class is made from a config."""
-    return inspect.isclass(found) and hasattr(found, "from_config")
+    return inspect.isclass(value) and hasattr(value, "from_config")
 
 
 def _public(namespace: str, wanted: Any) -> set[str]:
     import keras
 
-    found = keras
+    module = keras
     for part in filter(None, namespace.split(".")):
-        found = getattr(found, part)
-    return {name for name, one in vars(found).items() if wanted(one) and not name.startswith("_")} - NEVER
+        module = getattr(module, part)
+    return {name for name, value in vars(module).items() if wanted(value) and not name.startswith("_")} - NEVER
 
 
 def _private() -> Iterator[tuple[str, set[str]]]:
@@ -71,7 +71,9 @@ def _private() -> Iterator[tuple[str, set[str]]]:
                 module = importlib.import_module(info.name)
             except ImportError:  # a module for a backend that is not installed
                 continue
-            own = {name for name, one in vars(module).items() if _is_made(one) and one.__module__ == info.name} - NEVER
+            own = {
+                name for name, value in vars(module).items() if _is_made(value) and value.__module__ == info.name
+            } - NEVER
             if own:
                 yield info.name, own
 
@@ -79,8 +81,8 @@ def _private() -> Iterator[tuple[str, set[str]]]:
 def _applications() -> Iterator[str]:
     import keras
 
-    for name, found in vars(keras.applications).items():
-        if hasattr(found, "preprocess_input"):
+    for name, value in vars(keras.applications).items():
+        if hasattr(value, "preprocess_input"):
             yield f"keras.applications.{name}"
 
 

@@ -49,13 +49,13 @@ def architecture(path: Path) -> Path | None:
     """The file beside some weights that describes their model."""
     stems = (path.name.removesuffix(suffix) for suffix in _WEIGHTS if path.name.endswith(suffix))
     beside = (path.with_name(stem + suffix) for stem in stems for suffix in _ARCHITECTURES)
-    return next((found for found in beside if found.exists() and found != path), None)
+    return next((candidate for candidate in beside if candidate.exists() and candidate != path), None)
 
 
 def conversions(folder: Path, scratch: Path, suffix: str = ".keras") -> Iterator[Pair]:
     """The checkpoints in a folder that convert, each with what was made of it."""
-    found = [*folder.rglob("*"), *unpacked(folder, scratch).rglob("*")]
-    for at, source in enumerate(sorted(path for path in found if path.is_file() and path.name.endswith(SUFFIXES))):
+    paths = [*folder.rglob("*"), *unpacked(folder, scratch).rglob("*")]
+    for at, source in enumerate(sorted(path for path in paths if path.is_file() and path.name.endswith(SUFFIXES))):
         target = scratch / f"converted_{at}{suffix}"
         for arch in (None, architecture(source)):
             try:
@@ -69,9 +69,11 @@ def conversions(folder: Path, scratch: Path, suffix: str = ".keras") -> Iterator
 
 def opened(path: Path) -> Checkpoint:
     """A checkpoint with its values in memory, so that it can be changed."""
-    with open_checkpoint(path) as found:
-        kept = {name: in_memory(weight, weight.read()) for name, weight in found.items() if _is_readable(weight)}
-        return replace(found, weights={**found.weights, **kept}, release=None, check_bytes=None)
+    with open_checkpoint(path) as checkpoint:
+        readable = {
+            name: in_memory(weight, weight.read()) for name, weight in checkpoint.items() if _is_readable(weight)
+        }
+        return replace(checkpoint, weights={**checkpoint.weights, **readable}, release=None, check_bytes=None)
 
 
 def in_memory(weight: Weight, values: Any) -> Weight:

@@ -53,11 +53,11 @@ def test_json(run: Callable[..., Any], converted: Callable[..., Path]) -> None:
     """The JSON says on which side what is written otherwise, and where; the other way round it is the other side."""
     target = converted(CUDNN)
     forth = json.loads(run("diff", CUDNN, target, "-o", "json").out)
-    (found,) = forth["equal_in_meaning"]
-    assert (forth["differences"], found["side"], len(found["where"])) == ([], "a", 6)
-    assert "cuDNN" in found["what"]
+    (statement,) = forth["equal_in_meaning"]
+    assert (forth["differences"], statement["side"], len(statement["where"])) == ([], "a", 6)
+    assert "cuDNN" in statement["what"]
     back = json.loads(run("diff", target, CUDNN, "-o", "json").out)
-    assert [one["side"] for one in back["equal_in_meaning"]] == ["b"]
+    assert [statement["side"] for statement in back["equal_in_meaning"]] == ["b"]
 
 
 def test_paths_are_those_of_the_file(converted: Callable[..., Path]) -> None:
@@ -97,7 +97,7 @@ def test_one_old_generation(tmp_path: Path) -> None:
 def test_a_registered_function(converted: Callable[..., Path]) -> None:
     """With --keep-weights the weights stay and the old function is named: the same in meaning, too."""
     result = diff(LSTM, converted(LSTM, keep_weights=True))
-    assert (result.differences, [one.what.split(" ")[1] for one in result.restated]) == (
+    assert (result.differences, [statement.what.split(" ")[1] for statement in result.restated]) == (
         frozenset(),
         ["register-hard-sigmoid"],
     )
@@ -109,7 +109,9 @@ def test_a_function_in_place_of_code(tmp_path: Path) -> None:
     target = tmp_path / "new.keras"
     convert(source, target, options=Options(functions={"twice": "own.module:double"}))
     result = diff(source, target)
-    assert [(one.layer, one.key, one.new) for one in result.settings] == [("twice", "function", "own.module:double")]
+    assert [(setting.layer, setting.key, setting.new) for setting in result.settings] == [
+        ("twice", "function", "own.module:double")
+    ]
 
 
 def test_without_an_exact_form(run: Callable[..., Any]) -> None:

@@ -22,7 +22,7 @@ from tests.samples import FIXTURES
 _NEEDED = {"corpus": needs_corpus, "corpus_2": needs_corpus_2, "field": needs_field}
 MODELS = [pytest.param(FIXTURES / name, id=name) for name in FOLDERS]
 PLACES = [
-    *(pytest.param(*each.values, ".keras", id=each.id) for each in MODELS),
+    *(pytest.param(*case.values, ".keras", id=case.id) for case in MODELS),
     *(pytest.param(FIXTURES / name, ".weights.h5", id=f"{name}, weights") for name in ("gone", "keras1.2", "keras2.2")),
     *(pytest.param(FIXTURES / name, ".h5", id=f"{name}, legacy") for name in ("keras2.15", "keras3", "resume")),
     *(pytest.param(path, ".keras", id=name, marks=_NEEDED[name]) for name, path in CORPORA.items()),
@@ -65,9 +65,9 @@ def test_the_same_in_meaning(folder: Path, suffix: str, pairs: Conversions) -> N
     wrong = {}
     for pair in pairs(folder, suffix):
         for ends in ((pair.source, pair.target), (pair.target, pair.source), (pair.target, pair.target)):
-            found = differences(compared(pair, *ends))
-            if found:
-                wrong[f"{pair} {ends[0].suffix}"] = found
+            changes = differences(compared(pair, *ends))
+            if changes:
+                wrong[f"{pair} {ends[0].suffix}"] = changes
     assert wrong == {}
 
 
@@ -96,11 +96,11 @@ def test_one_number_is_found(folder: Path, pairs: Conversions) -> None:
         source, target = opened(pair.source), opened(pair.target)
         for path in [] if MASKED in str(pair) else trainable(source)[:: max(1, len(source) // 2)]:
             result = compared(pair, mutated(source, path), target)
-            if [one.a.path for one in result.changed] != [path] and not _is_joined(result, path):
+            if [pair.a.path for pair in result.changed] != [path] and not _is_joined(result, path):
                 wrong[f"{pair} {path}"] = differences(result)
         for path in trainable(target)[:: max(1, len(target) // 2)]:
             result = compared(pair, source, mutated(target, path))
-            if [one.b.path for one in result.changed] != [path] or result.differences != {"values"}:
+            if [pair.b.path for pair in result.changed] != [path] or result.differences != {"values"}:
                 wrong[f"{pair} target {path}"] = differences(result)
     assert wrong == {}
 
@@ -115,8 +115,8 @@ def _is_joined(result: Diff, path: str) -> bool:
 def top_layers(config: Any) -> list[dict[str, Any]]:
     """The configs of the layers of a model, not of those inside of others."""
     inner = config["config"]
-    found = inner if isinstance(inner, list) else inner["layers"]
-    return [one["config"] for one in found if isinstance(one["config"], dict)]
+    entries = inner if isinstance(inner, list) else inner["layers"]
+    return [entry["config"] for entry in entries if isinstance(entry["config"], dict)]
 
 
 @pytest.mark.parametrize("folder", MODELS)
@@ -128,11 +128,15 @@ def test_one_argument_is_found(folder: Path, pairs: Conversions) -> None:
         for at, side in enumerate(sides):
             config = copy.deepcopy(side.config)
             layers = top_layers(config) if sides[0].config and sides[1].config else []
-            layer = next((one for one in layers if one.get("activation") in ("relu", "tanh", "softmax")), None)
+            layer = next((config for config in layers if config.get("activation") in ("relu", "tanh", "softmax")), None)
             if layer is not None:
                 layer["activation"] = "softsign"
-                result = compared(pair, *(replace(side, config=config) if side is one else one for one in sides))
-                if {(one.layer or one.new_layer).partition("/")[0] for one in result.settings} != {layer["name"]}:
+                result = compared(
+                    pair, *(replace(side, config=config) if side is original else original for original in sides)
+                )
+                if {(setting.layer or setting.new_layer).partition("/")[0] for setting in result.settings} != {
+                    layer["name"]
+                }:
                     wrong[f"{pair} {at} {layer['name']}"] = differences(result)
     assert wrong == {}
 
@@ -140,11 +144,11 @@ def test_one_argument_is_found(folder: Path, pairs: Conversions) -> None:
 def ends_of(config: Any) -> list[Any]:
     """What comes out of a graph, as its config has it; nothing of a chain."""
     inner = config.get("config") if isinstance(config, dict) else None
-    found = inner.get("output_layers") if isinstance(inner, dict) else None
-    return found if isinstance(found, list) and found and isinstance(found[0], list | str) else []
+    outputs = inner.get("output_layers") if isinstance(inner, dict) else None
+    return outputs if isinstance(outputs, list) and outputs and isinstance(outputs[0], list | str) else []
 
 
-@pytest.mark.parametrize("folder", [each for each in MODELS if each.id in GRAPHS])
+@pytest.mark.parametrize("folder", [case for case in MODELS if case.id in GRAPHS])
 def test_one_connection_is_found(folder: Path, pairs: Conversions) -> None:
     """Another layer as the output of a graph, on either side, is told as that."""
     wrong, count = {}, 0
@@ -155,11 +159,11 @@ def test_one_connection_is_found(folder: Path, pairs: Conversions) -> None:
             if not (ends_of(sides[0].config) and ends_of(sides[1].config)):
                 continue
             end = ends_of(config) if isinstance(ends_of(config)[0], str) else ends_of(config)[0]
-            end[0] = next(one["name"] for one in top_layers(config) if one["name"] != end[0])
+            end[0] = next(layer["name"] for layer in top_layers(config) if layer["name"] != end[0])
             result, count = (
-                compared(pair, *(replace(side, config=config) if side is one else one for one in sides)),
+                compared(pair, *(replace(side, config=config) if side is original else original for original in sides)),
                 count + 1,
             )
-            if not any(one.kind == CONNECTION for one in result.settings):
+            if not any(setting.kind == CONNECTION for setting in result.settings):
                 wrong[f"{pair} {at}"] = differences(result)
     assert (wrong, count > 0) == ({}, True)

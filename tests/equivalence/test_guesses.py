@@ -60,7 +60,7 @@ def test_a_config_on_the_newer_side(tmp_path: Path) -> None:
     for ends in ((weights, tmp_path / "new.keras"), (tmp_path / "new.keras", weights)):
         result = diff(*ends)
         assert result.differences == frozenset()
-        assert any(one.what == "3 weights multiplied by 1.2 in 4 of 6 columns" for one in result.restated)
+        assert any(statement.what == "3 weights multiplied by 1.2 in 4 of 6 columns" for statement in result.restated)
 
 
 def test_a_factor_beside_another_activation(tmp_path: Path) -> None:

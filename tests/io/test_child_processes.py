@@ -55,8 +55,8 @@ def state(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> dict[
     """What a child process says of itself."""
     monkeypatch.setattr(child_processes, "_START", _STATE)
     with child_processes.start("some.module", "one", environment=environment, stdout=subprocess.PIPE) as process:
-        found: dict[str, object] = json.loads(process.communicate()[0])
-    return found
+        answer: dict[str, object] = json.loads(process.communicate()[0])
+    return answer
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="looks at descriptors as Linux has them")
@@ -82,12 +82,12 @@ def test_a_child_is_isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("LC_TIME", "C")
     with open(tmp_path / "open", "w") as file:
         os.set_inheritable(file.fileno(), True)
-        found = state(monkeypatch, child_processes.clean_environment(ONE="1"))
-    assert found["path"] is not None
-    assert not {"", ".", str(tmp_path), str(named)} & set(map(str, found["path"]))  # type: ignore[call-overload]
-    assert (found["flags"], found["directory"], found["opened"]) == ([1, sys.flags.utf8_mode], "/", [])
-    assert found["argument"] == ["one"]
-    environment = found["environment"]
+        answer = state(monkeypatch, child_processes.clean_environment(ONE="1"))
+    assert answer["path"] is not None
+    assert not {"", ".", str(tmp_path), str(named)} & set(map(str, answer["path"]))  # type: ignore[call-overload]
+    assert (answer["flags"], answer["directory"], answer["opened"]) == ([1, sys.flags.utf8_mode], "/", [])
+    assert answer["argument"] == ["one"]
+    environment = answer["environment"]
     assert isinstance(environment, dict)
     assert {key: environment[key] for key in ("ONE", "LC_TIME", "LD_LIBRARY_PATH")} == {
         "ONE": "1", "LC_TIME": "C", "LD_LIBRARY_PATH": "/opt/lib",

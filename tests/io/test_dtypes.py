@@ -26,10 +26,10 @@ def test_plain_dtypes(name: str, big_endian: bool) -> None:
     order = ">" if big_endian else "<"
     values = np.arange(7).astype(name) * (1 if name == "bool" else 3)
     raw = values.astype(order + DTYPES[name][1]).tobytes()
-    found = values_of(raw, name, big_endian)
-    assert found.dtype == np.dtype(name)
-    assert found.dtype.isnative
-    assert found.tobytes() == values.astype(name).tobytes()
+    arrays = values_of(raw, name, big_endian)
+    assert arrays.dtype == np.dtype(name)
+    assert arrays.dtype.isnative
+    assert arrays.tobytes() == values.astype(name).tobytes()
 
 
 @pytest.mark.parametrize("container", [bytes, bytearray, memoryview])
@@ -44,11 +44,11 @@ def test_any_buffer(container: type) -> None:
 def test_bfloat16_is_the_upper_half_of_float32(codes: list[int]) -> None:
     """Widening keeps every bit, NaN payloads included."""
     stored = np.array(codes, "<u2")
-    found = values_of(stored.tobytes(), "bfloat16", False)
-    assert found.dtype == np.float32
-    assert found.view(np.uint32).tolist() == [code << 16 for code in codes]
+    values = values_of(stored.tobytes(), "bfloat16", False)
+    assert values.dtype == np.float32
+    assert values.view(np.uint32).tolist() == [code << 16 for code in codes]
     swapped = values_of(stored.astype(">u2").tobytes(), "bfloat16", True)
-    assert swapped.tobytes() == found.tobytes()
+    assert swapped.tobytes() == values.tobytes()
 
 
 @pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
@@ -57,12 +57,12 @@ def test_narrow_floats_against_ml_dtypes(name: str) -> None:
     ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes comes with TensorFlow, which is not installed")
     width = itemsize(name) or 0
     codes = np.arange(256**width, dtype=f"<u{width}")
-    found = values_of(codes.tobytes(), name, False)
+    values = values_of(codes.tobytes(), name, False)
     expected = codes.view(getattr(ml_dtypes, name)).astype(np.float32)
-    assert found.dtype == np.float32
-    assert np.array_equal(found, expected, equal_nan=True)
+    assert values.dtype == np.float32
+    assert np.array_equal(values, expected, equal_nan=True)
     numbers = ~np.isnan(expected)
-    assert np.array_equal(np.signbit(found[numbers]), np.signbit(expected[numbers]))
+    assert np.array_equal(np.signbit(values[numbers]), np.signbit(expected[numbers]))
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,9 @@ def test_noise_is_a_checkpoint_error(raw: bytes) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
 def test_encodings(encoding: str) -> None:
     """Each encoding of JSON is read; the wide ones are said to be odd."""
-    found = parse('{"größe": 1}'.encode(encoding), "it")
-    assert found.value == {"größe": 1}
-    assert bool(found.oddities) is not encoding.startswith("utf-8")
+    document = parse('{"größe": 1}'.encode(encoding), "it")
+    assert document.value == {"größe": 1}
+    assert bool(document.oddities) is not encoding.startswith("utf-8")
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe\xff", b'{"a": "\xff"}', b"\xfe\xff\x00"])
@@ -139,10 +139,10 @@ def test_big_integers() -> None:
 
 def test_oddities() -> None:
     """Repeated keys and constants that JSON does not have are read as Python reads them, and named."""
-    found = parse('{"a": 1, "a": [NaN, Infinity, -Infinity]}', "it")
-    assert math.isnan(found.value["a"][0])
-    assert found.value["a"][1:] == [math.inf, -math.inf]
-    told = {oddity.kind: oddity.text for oddity in found.oddities}
-    assert sorted(told) == ["ambiguous", "nonstandard"]
-    assert "repeats a key" in told["ambiguous"]
-    assert "NaN" in told["nonstandard"]
+    document = parse('{"a": 1, "a": [NaN, Infinity, -Infinity]}', "it")
+    assert math.isnan(document.value["a"][0])
+    assert document.value["a"][1:] == [math.inf, -math.inf]
+    oddities = {oddity.kind: oddity.text for oddity in document.oddities}
+    assert sorted(oddities) == ["ambiguous", "nonstandard"]
+    assert "repeats a key" in oddities["ambiguous"]
+    assert "NaN" in oddities["nonstandard"]

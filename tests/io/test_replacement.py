@@ -218,12 +218,12 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
 
 
-def fill(scratch: Path, what: bytes) -> None:
+def fill(scratch: Path, content: bytes) -> None:
     """Writes an index, two shards and a directory with a file in it."""
     for name in ("index", "shard 0", "shard 1"):
-        (scratch / name).write_bytes(what)
+        (scratch / name).write_bytes(content)
     (scratch / "deep" / "er").mkdir(parents=True)
-    (scratch / "deep" / "er" / "file").write_bytes(what)
+    (scratch / "deep" / "er" / "file").write_bytes(content)
 
 
 def fail(scratch: Path) -> None:

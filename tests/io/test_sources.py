@@ -168,21 +168,21 @@ def test_reading_backwards_restarts_near() -> None:
 @given(st.lists(st.one_of(st.tuples(st.integers(-5100, 5100), st.integers(0, 2)), st.integers(0, 6000)), max_size=12))
 def test_source_file_is_a_file(source: FileSource, steps: list[tuple[int, int] | int]) -> None:
     """A source as a file object behaves as a file of these bytes does."""
-    found, expected = SourceFile(source), io.BytesIO(DATA)
-    assert found.seekable()
-    assert found.readable()
+    file, expected = SourceFile(source), io.BytesIO(DATA)
+    assert file.seekable()
+    assert file.readable()
     for step in steps:
         if isinstance(step, int):
-            assert found.read(step) == expected.read(step)
+            assert file.read(step) == expected.read(step)
         else:
             place = (0, expected.tell(), len(DATA))[step[1]] + step[0]
             if place < 0:
                 with pytest.raises(OSError, match="negative seek"):
-                    found.seek(*step)
+                    file.seek(*step)
             else:
                 expected.seek(place)
-                assert found.seek(*step) == place
-        assert found.tell() == expected.tell()
+                assert file.seek(*step) == place
+        assert file.tell() == expected.tell()
 
 
 def test_source_file_for_zipfile(tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ def test_a_numpy_array_too_large() -> None:
 
 def test_genuine_keras_1() -> None:
     """The YAML that Keras 1.2 wrote, NumPy scalars and tuples included."""
-    found = parse((FIXTURES / "keras1.2" / "cnn.yaml").read_bytes(), "it")
-    layers = {layer["config"]["name"]: layer["config"] for layer in found["config"]}
+    document = parse((FIXTURES / "keras1.2" / "cnn.yaml").read_bytes(), "it")
+    layers = {layer["config"]["name"]: layer["config"] for layer in document["config"]}
     assert layers["score"]["input_dim"] == 64
     assert layers["convolution2d_1"]["batch_input_shape"] == [None, 2, 6, 6]
 

@@ -79,7 +79,7 @@ class Workshop:
             stored.distinct(made, 1)
             return stored.save(made, self._new(), form)
         if name not in SOURCES:
-            return replace(found := File(FIXTURES / name, form, {}), book=_fixture_book(name, found))
+            return replace(file := File(FIXTURES / name, form, {}), book=_fixture_book(name, file))
         source = SOURCES[name]
         made = built(self.keras, source.tree, source.shape)
         stored.distinct(made, 1)
@@ -125,7 +125,7 @@ class Workshop:
                 ready.target.load_weights(ready.checkpoint, **({"by_name": True} if pair.by_name else {}))
             except Exception as error:  # whatever Keras raises is what it raises
                 return Outcome(raised=f"{type(error).__name__}: {error}")
-        return replace(judged(ready.file, ready.target, before), warned=tuple(str(each.message) for each in seen))
+        return replace(judged(ready.file, ready.target, before), warned=tuple(str(warning.message) for warning in seen))
 
     def _skipping(self, pair: Pair) -> Outcome:
         """What Keras does with the pair where it is asked to skip mismatches; `kept` are variables it left alone."""
@@ -139,8 +139,8 @@ class Workshop:
             except Exception as error:  # whatever Keras raises is what it raises
                 return Outcome(raised=f"{type(error).__name__}: {error}")
         after = {key: np.asarray(variable) for key, variable in stored.variables_of(ready.target)}
-        kept = tuple(key for key, value in after.items() if np.array_equal(value, before[key]))
-        return Outcome(warned=tuple(str(each.message) for each in seen), kept=kept)
+        unchanged = tuple(key for key, value in after.items() if np.array_equal(value, before[key]))
+        return Outcome(warned=tuple(str(warning.message) for warning in seen), kept=unchanged)
 
 
 def _fixture_book(name: str, file: File) -> Book:
@@ -151,28 +151,30 @@ def _fixture_book(name: str, file: File) -> Book:
         owners.setdefault(weight["sha256"], []).append((chain, weight["name"].split("/")[-1].split(":")[0]))
     book = {}
     for place, array in file.arrays().items():
-        found = owners.get(hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest())
-        if found:
-            book[place] = Kept(found[0], told=False)
+        matches = owners.get(hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest())
+        if matches:
+            book[place] = Kept(matches[0], told=False)
     return book
 
 
 def judged(file: File, target: Any, before: dict[Key, Array]) -> Outcome:
     """What the values of a target prove after a load."""
-    held = file.held()
+    stored_arrays = file.held()
     after = {key: np.asarray(variable) for key, variable in stored.variables_of(target)}
-    found = [_of_variable(file, held, after, key, before[key]) for key in after]
-    lost = [kept.key for kept, array in held if not any(alike(value, array) for value in after.values())]
-    found += [("wrong", f"the file's {key} was loaded nowhere") for key in lost]
-    texts = {kind: tuple(text for each, text in found if each == kind) for kind in ("wrong", "untold", "renamed")}
+    verdicts = [_of_variable(file, stored_arrays, after, key, before[key]) for key in after]
+    lost = [stored.key for stored, array in stored_arrays if not any(alike(value, array) for value in after.values())]
+    verdicts += [("wrong", f"the file's {key} was loaded nowhere") for key in lost]
+    texts = {
+        kind: tuple(text for key_kind, text in verdicts if key_kind == kind) for kind in ("wrong", "untold", "renamed")
+    }
     return Outcome(wrong=texts["wrong"], untold=texts["untold"], renamed=texts["renamed"])
 
 
 def _of_variable(file: File, held: Held, after: dict[Key, Array], key: Key, old: Array) -> tuple[str, str]:
     """What its value proves of one variable, and the kind of proof."""
     value = after[key]
-    giver = next((kept for kept, array in held if alike(value, array)), None)
-    owns = [(kept, array) for kept, array in held if kept.key == key]
+    giver = next((stored for stored, array in held if alike(value, array)), None)
+    owns = [(stored, array) for stored, array in held if stored.key == key]
     if any(alike(value, array) for _, array in owns) or _is_zeroed(file, key, value):
         return "right", ""
     if owns:

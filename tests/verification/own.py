@@ -97,18 +97,18 @@ def _shared(keras: Any, variant: str) -> Any:
     holder = _block_class(keras)
 
     def fill(model: Any) -> list[Any]:
-        one = dense(5 if variant == "units" else 4, name="one")
+        layer = dense(5 if variant == "units" else 4, name="one")
         if variant == "other-first":
-            model.late = model.near = one
+            model.late = model.near = layer
         elif variant == "apart":
-            model.early, model.late = one, dense(4, name="other")
-            return [one, model.late]
+            model.early, model.late = layer, dense(4, name="other")
+            return [layer, model.late]
         else:
-            model.early = model.late = one
+            model.early = model.late = layer
         if variant == "in-layer":
-            model.block = holder(4, name="block", inner=one)
+            model.block = holder(4, name="block", inner=layer)
             return [model.block]
-        return [one]
+        return [layer]
 
     return _model(keras, fill)
 

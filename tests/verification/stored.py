@@ -52,11 +52,11 @@ class File:
 
     def arrays(self) -> dict[str, Array]:
         """The arrays of its model section by place."""
-        found: dict[str, Array] = {}
+        arrays: dict[str, Array] = {}
         for part in parts_of(self.path, self.form):
             with opened(part, "r") as root:
-                found.update(arrays_in(section_of(root, self.form), self.form))
-        return found
+                arrays.update(arrays_in(section_of(root, self.form), self.form))
+        return arrays
 
     def held(self) -> list[tuple[Kept, Array]]:
         """Each array with what it is; one that the book does not have is a stranger."""
@@ -98,16 +98,16 @@ def section_of(root: Any, form: str) -> Any:
 
 def arrays_in(section: Any, form: str) -> dict[str, Array]:
     """The arrays of the model section by place, whether Keras would look at them or not."""
-    found: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
 
     def visit(name: str, item: Any) -> None:
         if not isinstance(item, h5py.Dataset):
             return
         if form in LEGACY or not (name.startswith(_NOT_WEIGHTS) or "seed_generator" in name):
-            found[name] = _values(item)
+            arrays[name] = _values(item)
 
     section.visititems(visit)
-    return found
+    return arrays
 
 
 def _values(item: Any) -> Array:
@@ -138,14 +138,14 @@ def distinct(live: Any, seed: int, plain: bool = True) -> dict[Key, Array]:
     One half of LoRA is zero where `plain`, so that the kernel that a path layout stores is the kernel itself.
     """
     chance = np.random.default_rng(seed)
-    found = {}
+    arrays = {}
     for key, variable in variables_of(live):
         shape, whole = tuple(variable.shape), "int" in variable.dtype
         low, high = (-100, 100) if variable.dtype == "int8" else (1, 2**30)
         values = chance.integers(low, high, shape) if whole else chance.uniform(-1, 1, shape)
         variable.assign(values * 0 if plain and key[1] in _HALVES else values)
-        found[key] = np.asarray(variable)
-    return found
+        arrays[key] = np.asarray(variable)
+    return arrays
 
 
 def save(live: Any, folder: Path, form: str) -> File:
@@ -157,7 +157,7 @@ def save(live: Any, folder: Path, form: str) -> File:
         _save_legacy_weights(live, path)
     else:
         live.save(path)
-    return replace(found := File(path, form, {}), book=_book(live, found))
+    return replace(file := File(path, form, {}), book=_book(live, file))
 
 
 def _save_legacy_weights(live: Any, path: Path) -> None:

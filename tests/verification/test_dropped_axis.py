@@ -36,7 +36,7 @@ def test_verify_says_what_keras_does(class_name: str, arguments: dict[str, Any],
     path = tmp_path / "model.h5"
     model.save(path)
     result = ckpttool.verify(path, path)
-    warned = [each.rule for file in ckpttool.check([path]).files for each in file.findings]
+    warned = [finding.rule for file in ckpttool.check([path]).files for finding in file.findings]
     assert result.ok == result.loads_in_keras_3 == _predicts(path, data, before) == (warned == [])
     ckpttool.convert(path, tmp_path / "new.keras")
     assert _predicts(tmp_path / "new.keras", data, before)

@@ -27,9 +27,9 @@ def verified(path: Path, architecture: Architecture | Path) -> VerifyResult:
 
 def compiled(path: Path, optimizer: Any) -> Architecture:
     """The architecture in a JSON file, compiled with an optimizer."""
-    found = read_architecture({**json.loads(path.read_text()), "compile_config": {"optimizer": optimizer}})
-    assert found is not None
-    return found
+    architecture = read_architecture({**json.loads(path.read_text()), "compile_config": {"optimizer": optimizer}})
+    assert architecture is not None
+    return architecture
 
 
 def state_names(result: VerifyResult) -> dict[str, str]:
@@ -43,11 +43,11 @@ ADAM = {"class_name": "Adam", "config": {}}
 def test_a_list_of_variables_is_paired_by_number() -> None:
     """Each variable of Adam since 2.11 comes to the weight in its own name."""
     result = verified(TENSORFLOW / "2.15/sequential", TENSORFLOW / "2.15/sequential")
-    found = state_names(result)
+    names = state_names(result)
     assert result.ok
-    assert len(found) == 14
-    assert (found.pop("iteration"), found.pop("learning_rate")) == ("iteration", "learning_rate")
-    for slot, own in found.items():
+    assert len(names) == 14
+    assert (names.pop("iteration"), names.pop("learning_rate")) == ("iteration", "learning_rate")
+    for slot, own in names.items():
         weight, _, kind = slot.rpartition("/")
         assert own == f"Adam/{_KINDS[kind]}/{weight}"
 
@@ -55,23 +55,23 @@ def test_a_list_of_variables_is_paired_by_number() -> None:
 def test_slot_variables_are_paired_by_their_variables() -> None:
     """Each slot variable of an older Adam comes to the weight in its own name, of nested layers, too."""
     result = verified(TENSORFLOW / "2.15/slots", compiled(TENSORFLOW / "2.15/slots.json", ADAM))
-    found = state_names(result)
+    names = state_names(result)
     assert result.ok
-    assert len(found) == 38
-    assert (found.pop("iteration"), found.pop("learning_rate")) == ("Adam/iter", "Adam/learning_rate")
-    for slot, own in found.items():
+    assert len(names) == 38
+    assert (names.pop("iteration"), names.pop("learning_rate")) == ("Adam/iter", "Adam/learning_rate")
+    for slot, own in names.items():
         weight, _, kind = slot.removeprefix("inner/").rpartition("/")
         assert own == f"Adam/{weight}/{_KINDS[kind]}"
 
 
 def test_state_of_keras_3() -> None:
     """Each variable of an optimizer of Keras 3 that tf.train.Checkpoint saved comes to the weight in its own name."""
-    found = state_names(
+    names = state_names(
         verified(TENSORFLOW / "2.21/keras3", compiled(TENSORFLOW / "2.21/keras3.json", {"class_name": "Adam"}))
     )
-    assert len(found) == 14
+    assert len(names) == 14
     assert all(
-        own == f"adam/{slot if '/' not in slot else 'mlp_' + slot.replace('/', '_')}" for slot, own in found.items()
+        own == f"adam/{slot if '/' not in slot else 'mlp_' + slot.replace('/', '_')}" for slot, own in names.items()
     )
 
 
@@ -89,9 +89,9 @@ def test_momenta_that_sgd_does_not_use() -> None:
     entry = {"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.0}}
     path = TENSORFLOW / "2.15_trained/sgd"
     with ckpttool.open(path) as checkpoint:
-        found = read_architecture({**checkpoint.config, "compile_config": {"optimizer": entry}})
-    assert found is not None
-    assert not verified(path, found).findings
+        architecture = read_architecture({**checkpoint.config, "compile_config": {"optimizer": entry}})
+    assert architecture is not None
+    assert not verified(path, architecture).findings
 
 
 @pytest.mark.parametrize(
@@ -105,20 +105,20 @@ def test_state_of_another_optimizer(optimizer: str, missing: str, unexpected: in
     )
     names = {finding.label for finding in result.failures if finding.status is Status.MISSING}
     assert names == ({f"optimizer/d/{name}/{missing}" for name in ("kernel", "bias")} if missing else set())
-    assert len([one for one in result.failures if one.status is Status.UNEXPECTED]) == unexpected
+    assert len([finding for finding in result.failures if finding.status is Status.UNEXPECTED]) == unexpected
 
 
 def test_a_weight_that_had_no_gradient_yet(tmp_path: Path) -> None:
     """An optimizer up to 2.10 makes its variables at the first gradient: what it has not made is not missing."""
     result = verified(_checkpoint(tmp_path, ["kernel"], "momentum"), _dense("SGD"))
-    assert [(one.label, one.accepted) for one in result.findings] == [("optimizer/d/bias/momentum", True)]
+    assert [(finding.label, finding.accepted) for finding in result.findings] == [("optimizer/d/bias/momentum", True)]
     assert not result.failures
 
 
 def test_an_optimizer_that_has_not_begun(tmp_path: Path) -> None:
     """Where nothing is kept, all of it is missing."""
     path = _checkpoint(tmp_path, [], "m", counted=False)
-    assert {one.why for one in verified(path, _dense("Adam")).failures} == {"the file has no state"}
+    assert {finding.why for finding in verified(path, _dense("Adam")).failures} == {"the file has no state"}
 
 
 def test_several_optimizers(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def _dense(optimizer: str) -> Architecture:
         {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 2], "name": "in"}},
         {"class_name": "Dense", "config": {"name": "d", "units": 1}},
     ]
-    found = read_architecture(
+    architecture = read_architecture(
         {
             "class_name": "Sequential",
             "config": {"name": "m", "layers": layers},
@@ -150,8 +150,8 @@ def _dense(optimizer: str) -> Architecture:
         },
         "2.9.0",
     )
-    assert found is not None
-    return found
+    assert architecture is not None
+    return architecture
 
 
 def _checkpoint(

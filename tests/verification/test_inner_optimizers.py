@@ -45,7 +45,7 @@ def test_its_state_is_no_weight_of_the_model(gan: Path) -> None:
     assert all("/optimizer/vars/" in path for path in inner)
     result = ckpttool.verify(gan, gan)
     assert (result.keras, result.findings) == ("loads", ())
-    assert not [each for file in ckpttool.check([gan]).files for each in file.findings]
+    assert not [finding for file in ckpttool.check([gan]).files for finding in file.findings]
 
 
 def test_a_conversion_keeps_it(gan: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_new_state_is_said(tmp_path: Path) -> None:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             loaded = keras.saving.load_model(path)
-        warned = any("Skipping variable loading for optimizer" in str(each.message) for each in caught)
+        warned = any("Skipping variable loading for optimizer" in str(warning.message) for warning in caught)
         with ckpttool.open(path) as checkpoint:
             begun = any(weight.shape for weight in checkpoint.section(Section.OTHER))
         assert loaded is not None

@@ -134,7 +134,7 @@ def test_where_the_optimizer_comes_from(source: str, tmp_path: Path) -> None:
 
 
 LOSSES = sorted(
-    {name for name, found in vars(keras.losses).items() if callable(found) and not name[0].isupper()}
+    {name for name, value in vars(keras.losses).items() if callable(value) and not name[0].isupper()}
     - {"deserialize", "get", "serialize"}
     | {short for name in ("bce", "kld", "mae", "mape", "mse", "msle") for short in (name, name.upper())}
 )

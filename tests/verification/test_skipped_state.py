@@ -79,12 +79,12 @@ def _warns(path: Path) -> bool:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         keras.saving.load_model(path)
-    return any("Skipping variable loading for optimizer" in str(one.message) for one in caught)
+    return any("Skipping variable loading for optimizer" in str(warning.message) for warning in caught)
 
 
 def test_a_legacy_file_has_no_state_for_keras(tmp_path: Path) -> None:
     """Keras writes the state of an optimizer into a `.h5`, and loads none of what it has for weights."""
-    for model, kept in ((_trained(optimizer="adam"), True), (_untrained(), False)):
+    for model, has_state in ((_trained(optimizer="adam"), True), (_untrained(), False)):
         model.compile(model.optimizer, keras.losses.MeanSquaredError())
         path = tmp_path / "model.h5"
         model.save(path)
@@ -93,4 +93,4 @@ def test_a_legacy_file_has_no_state_for_keras(tmp_path: Path) -> None:
         assert shaped == []
         result = ckpttool.verify(path, path)
         assert result.keras == "loads"
-        assert bool(result.skipped_state) == (", with a new state" in headline(result, Style())) == kept
+        assert bool(result.skipped_state) == (", with a new state" in headline(result, Style())) == has_state

@@ -22,8 +22,8 @@ def of_keras_3(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import tensorflow
 
     space = keras().utils.FeatureSpace({"a": "float_normalized", "b": "string_categorical"})
-    given = {"a": [[1.0], [2.0], [4.0]], "b": [["x"], ["y"], ["x"]]}
-    space.adapt(tensorflow.data.Dataset.from_tensor_slices(given).batch(2))
+    columns = {"a": [[1.0], [2.0], [4.0]], "b": [["x"], ["y"], ["x"]]}
+    space.adapt(tensorflow.data.Dataset.from_tensor_slices(columns).batch(2))
     path = tmp_path_factory.mktemp("space") / "space.keras"
     space.save(path)
     return path
@@ -55,7 +55,7 @@ def test_of_keras_3(of_keras_3: Path, tmp_path: Path, run: Any) -> None:
         assert "a FeatureSpace of Keras's own" in refused.value.what
         assert "Keras 3 builds the FeatureSpace as it is" in refused.value.hint
     assert "a FeatureSpace of Keras's own" in run("info", of_keras_3).out
-    assert {one.rule.code for one in ckpttool.check([of_keras_3]).files[0].findings} == {"I110"}
+    assert {finding.rule.code for finding in ckpttool.check([of_keras_3]).files[0].findings} == {"I110"}
 
 
 def test_of_keras_2(of_keras_2: Path, tmp_path: Path, run: Any) -> None:
@@ -66,4 +66,4 @@ def test_of_keras_2(of_keras_2: Path, tmp_path: Path, run: Any) -> None:
         ckpttool.convert(of_keras_2, tmp_path / "new.keras")
     assert "make the FeatureSpace anew with Keras 3" in refused.value.hint
     assert "cannot build it" in run("info", of_keras_2).out
-    assert {one.rule.code for one in ckpttool.check([of_keras_2]).files[0].findings} == {"I110", "P102"}
+    assert {finding.rule.code for finding in ckpttool.check([of_keras_2]).files[0].findings} == {"I110", "P102"}

@@ -110,10 +110,10 @@ def test_verify_skips_what_keras_skips(workshop: Workshop, pair: Pair) -> None:
     if seen.raised or result.opaque:
         return
     left = Counter(_last(finding.slot.label) for finding in result.findings if _is_left_alone(finding))
-    kept = Counter(_last(f"{layer}/{name}") for layer, name in seen.kept)
-    for factor in [name for name in left | kept if "lora_" in name]:  # what path layouts never store
-        del left[factor], kept[factor]
-    assert kept == left or (pair.file in PARTLY and kept <= left), message
+    counts = Counter(_last(f"{layer}/{name}") for layer, name in seen.kept)
+    for factor in [name for name in left | counts if "lora_" in name]:  # what path layouts never store
+        del left[factor], counts[factor]
+    assert counts == left or (pair.file in PARTLY and counts <= left), message
     assert result.ok or any(not finding.accepted for finding in result.findings) or not result.matched
 
 

@@ -115,8 +115,8 @@ def swap(one: str, other: str) -> Edit:
     """Lets two change places."""
 
     def edit(tree: Tree) -> Tree:
-        found = {part.name: part for part in walk(tree)}
-        by_place = {one: found[other], other: found[one]}
+        parts = {part.name: part for part in walk(tree)}
+        by_place = {one: parts[other], other: parts[one]}
         return _everywhere(tree, lambda part: by_place.get(part.name or "", part))
 
     return edit
@@ -148,8 +148,8 @@ def both(*edits: Edit) -> Edit:
     """One edit after the other."""
 
     def edit(tree: Tree) -> Tree:
-        for each in edits:
-            tree = each(tree)
+        for edit in edits:
+            tree = edit(tree)
         return tree
 
     return edit
@@ -186,10 +186,10 @@ def random_edits(seed: int, tree: Tree, number: int) -> dict[str, Edit]:
     chance = random.Random(seed + 1000)
     names = [part.name for part in walk(tree) if part.name and part.name != "top"]
     own = [part.name for part in walk(tree) if part.kind == "Dense" and part.name]
-    found: dict[str, Edit] = {}
-    while len(found) < number:
+    edits: dict[str, Edit] = {}
+    while len(edits) < number:
         one, other = chance.choice(names), chance.choice(own)
-        made = [
+        layers = [
             (f"drop-{one}", drop(one)),
             (f"freeze-{one}", put(one, trainable=False)),
             (f"rename-{one}", rename(one, "renamed")),
@@ -199,8 +199,8 @@ def random_edits(seed: int, tree: Tree, number: int) -> dict[str, Edit]:
             (f"swap-{other}-{own[-1]}", swap(other, own[-1])),
             (f"swap-{other}-{own[0]}", swap(other, own[0])),
         ]
-        found.update([chance.choice(made)])
-    return found
+        edits.update([chance.choice(layers)])
+    return edits
 
 
 def built(keras: Any, tree: Tree, shape: tuple[int | None, ...]) -> Any:
@@ -209,13 +209,13 @@ def built(keras: Any, tree: Tree, shape: tuple[int | None, ...]) -> Any:
         args = {key: _argument(keras, value) for key, value in tree.args.items()}
         return getattr(keras.layers, tree.kind)(name=tree.name, **args)
     args = dict(tree.args)
-    made = _model(keras, tree, shape, bare=args.pop("bare", False))
+    model = _model(keras, tree, shape, bare=args.pop("bare", False))
     if not args.pop("trainable", True):
-        made.trainable = False
+        model.trainable = False
     if args:
-        made.compile(**args, loss="mse")
-        made.optimizer.build(made.trainable_variables)
-    return made
+        model.compile(**args, loss="mse")
+        model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def _argument(keras: Any, value: Any) -> Any:
@@ -232,10 +232,10 @@ def _model(keras: Any, tree: Tree, shape: tuple[int | None, ...], bare: bool) ->
     layers: list[Any] = []
     for part in tree.parts:
         start = inputs if tree.kind == "Twin" and not layers else [inputs[0]] if tree.kind == "Fork" else outputs[-1:]
-        one = built(keras, part, tuple(start[0].shape[1:]))
-        ends = [_called(tree_part=part, live=one, tensor=tensor) for tensor in start]
+        inner = built(keras, part, tuple(start[0].shape[1:]))
+        ends = [_called(tree_part=part, live=inner, tensor=tensor) for tensor in start]
         outputs.append(keras.layers.Add(name=None)(ends) if len(ends) > 1 else ends[0])
-        layers.append(one)
+        layers.append(inner)
     if tree.kind == "Sequential":
         return keras.Sequential([inputs[0], *layers], name=tree.name)
     end = keras.layers.Add()(outputs[1:]) if tree.kind == "Fork" and len(outputs) > 2 else outputs[-1]
