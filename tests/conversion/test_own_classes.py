@@ -29,21 +29,21 @@ BIAS = np.asarray([0.3, -0.1], "float32")
 LIVE = "--arch package.module:function"
 
 
-class WithLayer(keras.Model):  # type: ignore[misc, unused-ignore]
+class Holder(keras.Model):  # type: ignore[misc, unused-ignore]
     """A model that keeps a layer and builds it itself."""
 
     def __init__(self, trainable: bool = True, **kwargs: Any) -> None:
         super().__init__(trainable=trainable, **kwargs)
-        self.inner = keras.layers.Dense(3, name="one")
+        self.projection = keras.layers.Dense(3, name="one")
 
     def build(self, input_shape: Any) -> None:
         """Build the layer."""
-        self.inner.build(input_shape)
+        self.projection.build(input_shape)
         self.built = True
 
     def call(self, x: Any) -> Any:
         """Call the layer."""
-        return self.inner(x)
+        return self.projection(x)
 
 
 class Scale(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
@@ -141,7 +141,7 @@ def test_an_unfinished_save_is_refused(broken: str, tmp_path: Path) -> None:
 def test_what_may_be_a_model_of_an_own_class_is_refused(has_weights: bool, tmp_path: Path) -> None:
     """Its config states no trainable, and a layer of Keras that its `build` builds has weights of just these names:
     Keras 3 keeps them below that layer, and does not load them as those of the own class."""
-    layer = entry("Kept", "k", "i")
+    layer = entry("Holder", "k", "i")
     if not has_weights:
         layer["config"] = {"name": "k"}
     config = graph("m", INPUT, layer, entry("Dense", "d", "k", units=2))
@@ -150,12 +150,12 @@ def test_what_may_be_a_model_of_an_own_class_is_refused(has_weights: bool, tmp_p
     if not has_weights:
         with pytest.raises(ConversionError) as refused:
             convert(source, target)
-        assert "k: 2 weights of the class Kept of your own, which may be a model" in str(refused.value)
+        assert "k: 2 weights of the class Holder of your own, which may be a model" in str(refused.value)
         assert LIVE in str(refused.value)
         return
     assert [guess.where for guess in convert(source, target).guesses] == ["own classes"]
     with pytest.raises(ValueError, match="expected 0 variables, but received 2"):
-        keras.saving.load_model(target, custom_objects={"Kept": WithLayer})
+        keras.saving.load_model(target, custom_objects={"Holder": Holder})
 
 
 @pytest.mark.parametrize(("version", "guessed"), [("2.2.4", True), ("2.3.1", False), ("2.2.4-tf", False)])
