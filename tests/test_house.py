@@ -360,7 +360,8 @@ VAGUE = frozenset("said given what those it one much thing things".split())
 DIALECT = frozenset("gone is_gone today todays whose as_it_is kerass".split())
 """Words of a private dialect: a layer is removed, a name is that of Keras 3, a file is unchanged."""
 PLAIN = (
-    "ckpttool/", "tests/callbacks/", "tests/checks/", "tests/conversion/", "tests/formats/", "tests/model/",
+    "ckpttool/", "tests/alignment/", "tests/arrays/", "tests/callbacks/", "tests/checks/", "tests/comparison/",
+    "tests/conversion/", "tests/dangers/", "tests/equivalence/", "tests/formats/", "tests/io/", "tests/model/",
     "tests/test_manifest.py",
 )  # fmt: skip
 """The rooms that are free of both; a room of the tests that is rewritten joins them."""

@@ -1,4 +1,4 @@
-"""Which stored weight is the weight of which slot, against what the live models held that wrote the fixtures."""
+"""The stored weight of each slot, against the weights of the live models that wrote the fixtures."""
 
 from dataclasses import replace
 from typing import Any
@@ -96,7 +96,7 @@ def test_weights_alone(name: str) -> None:
     ],
 )
 def test_evidence(name: str, evidence: Evidence, generation: Generation | None) -> None:
-    """What an alignment rests on is told, and of which generation a legacy layout is."""
+    """An alignment states its evidence, and the generation of a legacy layout."""
     _, alignment = aligned(name)
     assert {aligned.evidence for aligned in alignment.aligned} == {evidence}
     assert alignment.generation is generation
@@ -117,7 +117,7 @@ def named(architecture: Architecture, names: list[str]) -> Architecture:
 
 
 def test_layers_of_other_names_by_order() -> None:
-    """Where no stored name fits, as many layers are paired by their order, and it is said so."""
+    """Layers of which no stored name fits are paired by their order if they are as many, with that as the evidence."""
     with ckpttool.open(FIXTURES / "keras2.15/mlp.h5") as checkpoint:
         alignment = align(checkpoint, named(load_architecture(FIXTURES / "keras2.15/mlp.h5"), ["hidden_9", "output_9"]))
     assert [(aligned.place.layer, aligned.evidence) for aligned in alignment.aligned][::2] == [

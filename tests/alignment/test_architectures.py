@@ -49,7 +49,7 @@ def test_weights_have_no_architecture() -> None:
 
 @pytest.mark.parametrize("name", ["broken/empty.h5", "broken/pickle.h5", "broken/truncated.keras", "nowhere.json"])
 def test_errors(name: str) -> None:
-    """What is no architecture is a `CheckpointError` that names the file."""
+    """A file that is no architecture is a `CheckpointError` that names the file."""
     with pytest.raises(CheckpointError) as caught:
         load_architecture(FIXTURES / name)
     assert caught.value.path == str(FIXTURES / name)
@@ -71,7 +71,8 @@ def load_to_verify(path: Path) -> None:
 )
 @pytest.mark.parametrize("name", ["model.keras", "model.h5", "model.json", "model.yaml"])
 def test_other_kinds_of_files_are_named(load: Any, content: bytes, kind: str, name: str, tmp_path: Path) -> None:
-    """What came in the place of a file is said, as `ls` does, and not that it describes no model."""
+    """A page or a pointer in the place of a file is named, as `ls` does, and not called a file that describes no
+    model."""
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(CheckpointError) as caught:

@@ -77,7 +77,7 @@ def test_kernels_of_one_dimension() -> None:
 
 
 def test_what_is_as_today_is_the_stored_weight() -> None:
-    """Where nothing is to be turned or joined, the weight is the stored one itself, read in place."""
+    """A weight that is neither turned nor joined is the stored one itself, read in place."""
     for name in ("keras3/cnn.keras", "keras2.15/wrappers.h5", "keras1.2/mlp.h5"):
         with ckpttool.open(FIXTURES / name) as checkpoint:
             for aligned in align(checkpoint, load_architecture(FIXTURES / name)).aligned:

@@ -1,4 +1,4 @@
-"""What a weight is called: stored names first, then the architecture, then the path, each marked as what it is."""
+"""The name of a weight: from stored names first, then the architecture, then the path, each marked as what it is."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_an_architecture_names_paths() -> None:
 
 
 def test_an_architecture_classes_stored_names() -> None:
-    """Where names are stored, the architecture adds the classes and nothing is marked."""
+    """The architecture adds only classes to names that are stored, and nothing is marked."""
     layers = {(row.layer, row.class_name, row.inferred) for row in rows("keras1.2/cnn_weights.h5", "keras1.2/cnn.json")}
     assert ("convolution2d_1", "Convolution2D", False) in layers
     assert None not in {class_name for _, class_name, _ in layers}

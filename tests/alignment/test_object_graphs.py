@@ -45,7 +45,7 @@ _WHOLE = {
 
 
 @pytest.mark.parametrize("case", _WHOLE)
-def test_every_slot_is_found(case: str) -> None:
+def test_every_slot_has_its_weight(case: str) -> None:
     """Every slot is filled by the graph alone, with the variable of its own name; of a nested model by that of its
     layer.
     """
@@ -123,7 +123,7 @@ def test_an_input_layer_may_be_counted(with_input: bool, tmp_path: Path) -> None
 
 
 def test_one_of_several_models_is_not_guessed(tmp_path: Path) -> None:
-    """Where two models of a checkpoint fit equally well, none is taken."""
+    """No model of a checkpoint is taken where two fit equally well."""
     alignment = aligned(_checkpoint(tmp_path, "generator", "discriminator"), _CONFIG)
     assert alignment.aligned == ()
     assert len(alignment.left) == 2
@@ -143,10 +143,10 @@ def test_real_ones(name: str) -> None:
     alignment = aligned(path)
     assert not alignment.missing
     assert not alignment.left
-    for one in alignment.aligned:
-        variable, slot = one.stored[0].weight.name, one.place.slot
+    for slot_weight in alignment.aligned:
+        variable, slot = slot_weight.stored[0].weight.name, slot_weight.place.slot
         if variable is not None:  # of which old files have none
             assert variable.rpartition("/")[2] in (slot.name, slot.tracked)
-            assert "/" not in variable or one.place.layer.rpartition("/")[2] in variable
+            assert "/" not in variable or slot_weight.place.layer.rpartition("/")[2] in variable
     with ckpttool.open(path) as checkpoint:
         assert len(alignment.aligned) == len(checkpoint.section(Section.MODEL)) > 0

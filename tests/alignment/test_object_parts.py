@@ -1,4 +1,4 @@
-"""One of several models in a checkpoint of TensorFlow."""
+"""A model beside others in a checkpoint of TensorFlow."""
 
 import json
 from collections.abc import Callable

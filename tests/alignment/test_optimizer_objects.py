@@ -53,7 +53,7 @@ def test_state_has_the_names_of_weights(model: str, count: str, tmp_path: Path) 
 
 
 def test_other_names_tell_nothing(tmp_path: Path) -> None:
-    """Where the state is named after no weight of the model, nothing tells which optimizer is meant."""
+    """A state that is named after no weight of the model belongs to no optimizer for certain."""
     path = _two_models(tmp_path, "g_opt", "c_opt", state=("Adam/m/other/kernel", "Adam/m/another/kernel"))
     with pytest.raises(UnplacedState, match="2 optimizers"):
         _count(path, "critic/k")

@@ -1,4 +1,4 @@
-"""Which layers look values up, and where their vocabularies are."""
+"""Layers that look values up, and the places of their vocabularies."""
 
 from pathlib import Path
 from typing import Any

@@ -185,7 +185,7 @@ def test_measured_in_blocks(big_endian: bool, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_measuring_nothing_asked() -> None:
-    """What was not asked for is None."""
+    """A figure that was not asked for is None."""
     assert measure(weight_of(np.zeros(3, np.float32))) == Measurement(None, None)
 
 

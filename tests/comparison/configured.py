@@ -64,7 +64,7 @@ def nested(model: dict[str, Any], feeds: str) -> dict[str, Any]:
 
 
 def changes(a: Any, b: Any, renamed: dict[str, str] | None = None) -> list[tuple[str, str, Any, Any, str]]:
-    """What changed between two models' configs: layer, key, old, new, kind. What it says is tried backwards, too."""
+    """The changes between two models' configs: layer, key, old, new, kind. They are tried backwards, too."""
     differences = both_ways(Configs(a), Configs(b), renamed or {})
     return [
         (difference.layer, difference.key, difference.old, difference.new, difference.kind)
@@ -73,7 +73,7 @@ def changes(a: Any, b: Any, renamed: dict[str, str] | None = None) -> list[tuple
 
 
 def both_ways(a: Configs, b: Configs, renamed: dict[str, str] | None = None) -> tuple[ConfigChange, ...]:
-    """What changed, after a look from the other side and at each side alone, without anything changed by it."""
+    """The changes, after a look from the other side and at each side alone; no input is modified."""
     before = copy.deepcopy((a, b))
     differences = config_changes(a, b, renamed or {})
     back = config_changes(b, a, {new: old for old, new in (renamed or {}).items()})

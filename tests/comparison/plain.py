@@ -1,4 +1,4 @@
-"""What a comparison must say, computed plainly: whole arrays, extended precision, no block and no bits of floats."""
+"""The figures of a comparison, computed plainly: whole arrays, extended precision, no block and no bits of floats."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -98,7 +98,8 @@ def _length(parts: Array) -> Array:
 
 
 def _differ(a: Array, b: Array, x: Array, y: Array) -> Array:
-    """Which elements have other bits, or, of two dtypes, are another number, zero of another sign included."""
+    """A mask of the elements that have other bits, or, of two dtypes, are another number, zero of another sign
+    included."""
     if a.dtype == b.dtype:
         one, other = (side.view("u1").reshape(len(side), side.dtype.itemsize) for side in (a, b))
         return np.asarray((one != other).any(axis=1))
@@ -141,7 +142,7 @@ def check(comparison: Comparison, wanted: Comparison, loss: float = 1e-12) -> No
 
 
 def loss_of(a: str, b: str) -> float:
-    """How much sums over values of these dtypes may lose: those of narrow floats are begun in float32."""
+    """The error that sums over values of these dtypes may have: those of narrow floats are begun in float32."""
     return 1e-6 if {a, b} <= GRIDS.keys() - {"float64"} else 1e-12
 
 

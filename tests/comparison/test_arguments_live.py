@@ -41,7 +41,7 @@ ALSO = {"trainable": {"layer.trainable"}, "output_mode": {"dtype"}, "shape": {"b
 
 @cache
 def entry_of(text: str) -> dict[str, Any] | None:
-    """What Keras saves of a layer, None where it refuses to make it."""
+    """The entry that Keras saves of a layer, None where it refuses to make it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -66,7 +66,7 @@ def layer_of(entry: Any) -> ConfigObject:
 
 
 def rows(a: Any, b: Any) -> list[tuple[str, Any, Any]]:
-    """What differs between two layers, by the way of two models that have only them."""
+    """The differences of two layers, by the way of two models that have only them."""
     models = [{"class_name": "Sequential", "config": {"name": "m", "layers": [entry]}} for entry in (a, b)]
     return [(change.key, change.old, change.new) for change in both_ways(*map(Configs, models))]
 
@@ -98,7 +98,7 @@ def test_one_argument(class_name: str) -> None:
 
 @pytest.mark.parametrize("class_name", CLASSES)
 def test_one_value(class_name: str) -> None:
-    """Whatever value of a config is changed is one row, with its key and both values."""
+    """Any changed value of a config is one row, with its key and both values."""
     seen = set()
     for _, entry in entries(class_name):
         for key in entry["config"].keys() - {"name"} - seen:

@@ -1,4 +1,4 @@
-"""What became of the files beside the weights."""
+"""Changes of the files beside the weights."""
 
 import json
 from pathlib import Path

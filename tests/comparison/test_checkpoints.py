@@ -64,7 +64,7 @@ def test_inverted(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np
 
 @settings(max_examples=examples(200))
 @given(models(), models())
-def test_every_weight_is_told_of_once(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]]) -> None:
+def test_every_weight_is_listed_once(a: dict[str, dict[str, np.ndarray]], b: dict[str, dict[str, np.ndarray]]) -> None:
     """Each weight of either side is in one pair or has no partner; pairs of unequal shapes are not compared."""
     result = of(a, b)
     ours, theirs = ([f"{layer}/{label}" for layer in side for label in side[layer]] for side in (a, b))
@@ -89,7 +89,7 @@ def test_a_renamed_layer_is_one_move(model: dict[str, dict[str, np.ndarray]], da
 
 
 @given(st.permutations(range(5)))
-def test_a_permutation_is_found(order: list[int]) -> None:
+def test_a_permutation_is_named(order: list[int]) -> None:
     """Layers of equal shapes that have changed places are found by what they hold."""
     model = {f"layer_{at}": dense(at) for at in range(5)}
     result = of(model, {f"layer_{at}": dense(source) for at, source in enumerate(order)})

@@ -116,7 +116,7 @@ ANY = st.lists(st.sampled_from([0.0, -0.0, 1.0, 1.001, -1.0, 1e6, 1.0001e6, np.i
 
 
 @given(ANY, st.permutations(range(12)), st.sampled_from([0.0, 1e-5, 1e-2, 0.5]), st.sampled_from([1e-8, 0.01, 3.0]))
-def test_as_numpy_tells(values: list[float], order: list[int], rtol: float, atol: float) -> None:
+def test_as_numpy_compares(values: list[float], order: list[int], rtol: float, atol: float) -> None:
     """With a tolerance an element is changed where `np.isclose` says no whichever side comes first."""
     a = np.array(values)
     b = a[[at % len(a) for at in order[: len(a)]]] if len(a) else a
@@ -213,7 +213,7 @@ EDGES = [1, BLOCK - 1, BLOCK, BLOCK + 1, RUN - 1, RUN, RUN + 1, 2 * RUN + BLOCK 
 @pytest.mark.parametrize("size", EDGES)
 @pytest.mark.parametrize("dtypes", [("float32", "float32"), ("float16", "float64")], ids="-".join)
 def test_blocks_and_threads(size: int, dtypes: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where values are cut and how many threads there are changes no count, and sums by their rounding alone."""
+    """The cuts of values and the number of threads change no count, and sums by their rounding alone."""
     monkeypatch.setattr(value_pairs, "_RUN", RUN)
     monkeypatch.setattr(value_pairs, "block_size", lambda *_: BLOCK)
     check_cuts(size, dtypes, monkeypatch)

@@ -1,4 +1,4 @@
-"""What changed between two configs: layers, connections, names, compile settings, versions; each as one row."""
+"""The changes between two configs: layers, connections, names, compile settings, versions; each as one row."""
 
 import copy
 from typing import Any
@@ -30,7 +30,7 @@ def compiled(**settings: Any) -> Configs:
 
 
 def compile_rows(a: Configs, b: Configs) -> list[tuple[str, Any, Any, str]]:
-    """What changed in what two models are compiled with."""
+    """The changes of the settings that two models are compiled with."""
     return [(change.key, change.old, change.new, change.kind) for change in both_ways(a, b)]
 
 
@@ -60,7 +60,7 @@ def test_objects_in_arguments(old: Any, new: Any, rows: list[tuple[str, str]]) -
     assert [row[1] for row in differences] == [key for key, _ in rows]
 
 
-def test_objects_are_told_in_short() -> None:
+def test_objects_are_shown_in_short() -> None:
     """An object is told by its class and by what it does not have by default."""
     plain = {"class_name": "HeNormal", "config": {"seed": None}}
     special = {"class_name": "HeUniform", "config": {"seed": 3}}
@@ -95,7 +95,7 @@ def test_objects_are_told_in_short() -> None:
     ],
 )  # fmt: skip
 def test_spellings(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """What means the same is the same."""
+    """Arguments of the same meaning are the same."""
     assert changes(functional(image(), dense("a", "x", **one)), functional(image(), dense("a", "x", **other))) == []
 
 
@@ -141,7 +141,7 @@ def test_sequential_and_functional() -> None:
 
 
 def test_order_of_inputs() -> None:
-    """Which input comes first is a row."""
+    """The order of inputs is a row."""
     one = functional(image("x"), image("y"), layer("Concatenate", "j", ["x", "y"]))
     other = functional(image("x"), image("y"), layer("Concatenate", "j", ["y", "x"]))
     assert changes(one, other) == [("j", "inbound", ["x", "y"], ["y", "x"], "connection")]
@@ -176,7 +176,7 @@ def test_calls() -> None:
 
 
 def test_arguments_of_calls() -> None:
-    """What else a call is given is a row by its name, unless it is so by default."""
+    """Another argument of a call is a row by its name, unless it has its default."""
     plain = {"args": [tensor("x"), tensor("x")], "kwargs": {"training": False, "query_mask": None}}
     causal = {"args": [tensor("x")], "kwargs": {"value": tensor("x"), "use_causal_mask": True}}
     masked = {"args": [tensor("x")], "kwargs": {"value": tensor("y"), "attention_mask": tensor("y", 0, 1)}}
@@ -438,7 +438,7 @@ def test_one_side_without_config() -> None:
 
 
 def test_producers() -> None:
-    """Who wrote a file is told where both say so."""
+    """The writers of two files are a row where both are stated."""
     a, b = Configs(MLP, None, Producer("3.0.5", "jax")), Configs(MLP, None, Producer("3.15.1", "tensorflow"))
     assert [(change.key, change.old, change.new) for change in both_ways(a, b)] == [
         ("keras_version", "3.0.5", "3.15.1"),
@@ -582,9 +582,9 @@ def test_implied_masks() -> None:
     noted = {"module": "keras.src.ops.numpy", "class_name": "NotEqual", "config": {"name": "not_equal"}}
     mask = {**noted, "name": "not_equal", "inbound_nodes": [{"args": [tensor("x"), 0], "kwargs": {}}]}
     masked = {"args": [tensor("e")], "kwargs": {"mask": tensor("not_equal"), "training": False}}
-    words = {"input_dim": 9, "output_dim": 3, "mask_zero": True}
-    new = functional(image(), layer("Embedding", "e", "x", **words), mask, called(layer("LSTM", "l", units=2), masked))
-    bare = functional(image(), layer("Embedding", "e", "x", **words), layer("LSTM", "l", "e", units=2))
+    texts = {"input_dim": 9, "output_dim": 3, "mask_zero": True}
+    new = functional(image(), layer("Embedding", "e", "x", **texts), mask, called(layer("LSTM", "l", units=2), masked))
+    bare = functional(image(), layer("Embedding", "e", "x", **texts), layer("LSTM", "l", "e", units=2))
     old = copy.deepcopy(bare)
     for entry, source in zip(old["config"]["layers"], (None, "x", "e"), strict=True):
         entry["inbound_nodes"] = [[[source, 0, 0, {}]]] if source else []

@@ -73,7 +73,7 @@ sides = st.builds(lambda c, t, v: Configs(c, t, Producer(v)), whole | junk, comp
 @settings(max_examples=examples(800), deadline=None, suppress_health_check=list(HealthCheck))
 @given(sides, sides, st.dictionaries(st.sampled_from(("x", "d", "m/d")), st.sampled_from(("x", "dense", "m/x"))))
 def test_junk(a: Configs, b: Configs, renamed: dict[str, str]) -> None:
-    """Whatever two configs are, what changed is told, and can be told of the other way; nothing does of one alone."""
+    """Any two configs have changes, which are the same the other way; a config has none with itself."""
     differences = config_changes(a, b)
     assert sorted(repr(change.inverted()) for change in config_changes(b, a)) == sorted(map(repr, differences))
     assert config_changes(a, a) == ()
@@ -94,7 +94,7 @@ def test_copies(side: Configs) -> None:
     assert config_changes(side, Configs(*copied, side.producer)) == ()
 
 
-def held(depth: int, kind: str, leaf: Any) -> Any:
+def inner(depth: int, kind: str, leaf: Any) -> Any:
     """A layer inside so many others."""
     for at in range(depth):
         below = {"name": f"sequential_{at}", "layers": [leaf, dense(f"dense_{at}"), dense("dropout")]}
@@ -116,7 +116,7 @@ def held(depth: int, kind: str, leaf: Any) -> Any:
 def test_depth(kind: str, depth: int) -> None:
     """However deep something lies, a change of it is seen, with little work; what is written alike is alike."""
     leaves = (dense("dense_a", activation="linear"), dense("dense_a", activation="relu"))
-    entries = [held(depth, kind, leaf) for leaf in leaves]
+    entries = [inner(depth, kind, leaf) for leaf in leaves]
     around = [entry if "model" in kind else layer("Mine", "x", held=entry) for entry in entries]
     one, other = (Configs(sequential({**entry, "name": "q"}, dense("z"))) for entry in around)
     with Calls() as calls:

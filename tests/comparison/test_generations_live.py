@@ -90,8 +90,9 @@ def generation(checkpoint: Checkpoint) -> Generation:
     return generation_of(checkpoint.config, checkpoint.producer.keras_version)
 
 
-def made_anew(checkpoint: Checkpoint) -> Any:
-    """What Keras 3 writes of a model of old Keras, None where it cannot make it of its layers as they are called."""
+def built_anew(checkpoint: Checkpoint) -> Any:
+    """The config that Keras 3 writes of a model of old Keras, None where it cannot make it of its layers as they are
+    called."""
     architecture = read_architecture(checkpoint.config)
     assert architecture is not None
     entry = json.loads(json.dumps(normalized(architecture.config, generation(checkpoint))))
@@ -105,9 +106,9 @@ def made_anew(checkpoint: Checkpoint) -> Any:
 
 
 def tried(path: Path) -> list[ConfigChange] | None:
-    """What changed between a file of old Keras and what Keras 3 makes of it, None where it makes nothing."""
+    """The changes between a file of old Keras and the one that Keras 3 makes of it, None where it makes none."""
     with ckpttool.open(path) as checkpoint:
-        new = made_anew(checkpoint)
+        new = built_anew(checkpoint)
         if new is None:
             return None
         side = Configs(checkpoint.config, None, checkpoint.producer)
@@ -140,7 +141,7 @@ def recipe() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Configs]]:
-    """What Keras 3 writes of the recorded models, by name and kind of file."""
+    """The configs that Keras 3 writes of the recorded models, by name and kind of file."""
     by_name: dict[str, dict[str, Configs]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -165,7 +166,7 @@ def opened(path: Path) -> Configs:
 
 
 def recorded(name: str, kind: str) -> Configs:
-    """What Keras 2.15 wrote of a model."""
+    """The config that Keras 2.15 wrote of a model."""
     return Configs(*RECORDED[name][kind], Producer("2.15.0"))
 
 

@@ -1,4 +1,4 @@
-"""How alike layers are, by the beginnings of their values."""
+"""The likeness of layers, by the beginnings of their values."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_likeness() -> None:
 
 
 @pytest.mark.parametrize("spoiled", [0.0, np.inf, np.nan, 1e155, 1e308])
-def test_what_tells_nothing(spoiled: float) -> None:
+def test_values_without_likeness(spoiled: float) -> None:
     """Zeros, what is not finite and squares beyond float64 tell nothing, and raise nothing."""
     weights = np.full(4, spoiled), np.full(3, spoiled)
     assert Likeness()(layer(*weights), layer(weights[0], -weights[1])) == 0

@@ -1,4 +1,4 @@
-"""What TensorFlow's functions do beside computing: the content of ckpttool/dangers/functions.json.
+"""The acts of TensorFlow's functions beside computing: the content of ckpttool/dangers/functions.json.
 
 Each TensorFlow tells of itself: `python tests/dangers/live_functions.py > 2.15.json`, which needs nothing but
 TensorFlow (2.4 and later, Python 3.8 and later). `python -m tests.dangers.live_functions 2.4.json ... 2.21.json` then
@@ -97,8 +97,8 @@ NEVER = frozenset({
 
 
 def table() -> dict[str, Any]:
-    """What the TensorFlow that is installed lets a config call: its version, all names, those of functions that pass,
-    and the operations that pass."""
+    """The functions that the installed TensorFlow lets a config call: its version, all names, those of functions that
+    pass, and the operations that pass."""
     import tensorflow as tf
 
     symbols = _symbols()

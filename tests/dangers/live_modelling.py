@@ -1,4 +1,4 @@
-"""What live Keras 3.15 lets a config name: the content of ckpttool/dangers/modelling.json.
+"""The names that live Keras 3.15 lets a config use: the content of ckpttool/dangers/modelling.json.
 
 Run as `python -m tests.dangers.live_modelling` to write it. What Keras 2.15 and older had besides, `older`, cannot be
 asked any more and is kept as it is.
@@ -36,14 +36,14 @@ NEVER = frozenset({"get", "serialize", "deserialize", "TFSMLayer", "TorchModuleW
 
 def table() -> dict[str, Any]:
     """The classes and functions by module, the public ones and the modules in which the classes are defined."""
-    classes = {f"keras.{name}".rstrip("."): sorted(_public(name, _is_made)) for name in CLASSES}
+    classes = {f"keras.{name}".rstrip("."): sorted(_public(name, _is_instantiable)) for name in CLASSES}
     classes |= {module: sorted(names) for module, names in _private()}
     functions = {f"keras.{name}": sorted(_public(name, inspect.isfunction)) for name in FUNCTIONS}
     functions |= {module: ["preprocess_input"] for module in _applications()}
     return {"classes": dict(sorted(classes.items())), "functions": dict(sorted(functions.items()))}
 
 
-def _is_made(value: Any) -> bool:
+def _is_instantiable(value: Any) -> bool:
     """Whether a class is made from a config."""
     return inspect.isclass(value) and hasattr(value, "from_config")
 
@@ -72,7 +72,9 @@ def _private() -> Iterator[tuple[str, set[str]]]:
             except ImportError:  # a module for a backend that is not installed
                 continue
             own = {
-                name for name, value in vars(module).items() if _is_made(value) and value.__module__ == info.name
+                name
+                for name, value in vars(module).items()
+                if _is_instantiable(value) and value.__module__ == info.name
             } - NEVER
             if own:
                 yield info.name, own
@@ -96,5 +98,5 @@ def written(content: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    kept = json.loads(PATH.read_text(encoding="utf-8"))["older"]
-    PATH.write_text(written({**table(), "older": kept}), encoding="utf-8")
+    allowed = json.loads(PATH.read_text(encoding="utf-8"))["older"]
+    PATH.write_text(written({**table(), "older": allowed}), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a config may have TensorFlow do: the table, and what it says of calls that are known to be harmful."""
+"""Calls of TensorFlow that a config may make: the table, and its verdicts on calls that are known to be harmful."""
 
 import importlib.util
 import json
@@ -62,7 +62,7 @@ def test_what_does_more_than_compute_is_not_known() -> None:
 
 
 @for_each(HARMFUL)
-def test_what_does_more_is_told(name: str) -> None:
+def test_calls_that_do_more_are_dangers(name: str) -> None:
     """A layer that calls it is dangerous, and says what it calls."""
     (danger,) = dangers_in({"class_name": "TFOpLambda", "config": {"function": name}})
     assert danger.kind.value == "unsafe-callable" and name in danger.detail

@@ -40,10 +40,10 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Conversions:
     """The conversions of a folder to a suffix, made once for all tests of a process, which read them."""
 
     @cache
-    def made(folder: Path, suffix: str = ".keras") -> list[Pair]:
+    def pairs_of(folder: Path, suffix: str = ".keras") -> list[Pair]:
         return list(conversions(folder, tmp_path_factory.mktemp("converted"), suffix))
 
-    return made
+    return pairs_of
 
 
 def compared(pair: Pair, a: Path | Checkpoint, b: Path | Checkpoint) -> Diff:
@@ -52,7 +52,7 @@ def compared(pair: Pair, a: Path | Checkpoint, b: Path | Checkpoint) -> Diff:
 
 
 def differences(result: Diff) -> tuple[Any, ...]:
-    """What is different, in short: empty where nothing is."""
+    """The differences in short, empty where there are none."""
     weights = [pair.a.name for pair in (*result.changed, *result.reshaped)]
     weights += [unit.name for unit in (*result.removed, *result.added)]
     settings = [(change.layer, change.key, change.old, change.new) for change in result.settings]
@@ -89,7 +89,7 @@ def trainable(checkpoint: Checkpoint) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", MODELS)
-def test_one_number_is_found(folder: Path, pairs: Conversions) -> None:
+def test_one_number_is_a_change(folder: Path, pairs: Conversions) -> None:
     """One changed number of one weight on either side is told of that weight, and of nothing else."""
     wrong = {}
     for pair in pairs(folder):
@@ -120,7 +120,7 @@ def top_layers(config: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("folder", MODELS)
-def test_one_argument_is_found(folder: Path, pairs: Conversions) -> None:
+def test_one_argument_is_a_change(folder: Path, pairs: Conversions) -> None:
     """Another activation of one layer on either side is told as that, by the layer's name."""
     wrong = {}
     for pair in pairs(folder):
@@ -142,14 +142,14 @@ def test_one_argument_is_found(folder: Path, pairs: Conversions) -> None:
 
 
 def ends_of(config: Any) -> list[Any]:
-    """What comes out of a graph, as its config has it; nothing of a chain."""
+    """The outputs of a graph, as its config has them; none of a chain."""
     inner = config.get("config") if isinstance(config, dict) else None
     outputs = inner.get("output_layers") if isinstance(inner, dict) else None
     return outputs if isinstance(outputs, list) and outputs and isinstance(outputs[0], list | str) else []
 
 
 @pytest.mark.parametrize("folder", [case for case in MODELS if case.id in GRAPHS])
-def test_one_connection_is_found(folder: Path, pairs: Conversions) -> None:
+def test_one_connection_is_a_change(folder: Path, pairs: Conversions) -> None:
     """Another layer as the output of a graph, on either side, is told as that."""
     wrong, count = {}, 0
     for pair in pairs(folder):

@@ -1,4 +1,4 @@
-"""What the values of weights tell where a side stores no config, and layers that one nested model holds."""
+"""Facts from the values of weights where a side stores no config, and layers in a nested model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_config_on_the_newer_side(tmp_path: Path) -> None:
 
 
 def test_a_factor_beside_another_activation(tmp_path: Path) -> None:
-    """Where the config on the newer side states no hard_sigmoid, a factor of 1.2 is a change."""
+    """A factor of 1.2 is a change where the config on the newer side states no hard_sigmoid."""
     weights, target = tmp_path / "old_weights.h5", FIXTURES / "keras3/mlp.keras"
     weights.write_bytes((FIXTURES / "keras2.15/mlp_weights.h5").read_bytes())
     with h5py.File(weights, "r+") as file:

@@ -52,7 +52,7 @@ baseline = "/nowhere/secret.keras"
 
 
 def state(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> dict[str, object]:
-    """What a child process says of itself."""
+    """The answer of a child process about itself."""
     monkeypatch.setattr(child_processes, "_START", _STATE)
     with child_processes.start("some.module", "one", environment=environment, stdout=subprocess.PIPE) as process:
         answer: dict[str, object] = json.loads(process.communicate()[0])

@@ -27,7 +27,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_valid_json_is_read_as_json_reads_it(value: Any) -> None:
-    """What `json` writes comes back, without oddities."""
+    """A text that `json` writes comes back, without oddities."""
     text = json.dumps(value)
     assert parse(text, "it").value == value
     assert parse(text.encode(), "it") == parse(text, "it")
@@ -63,7 +63,7 @@ def test_wrong_encoding(raw: bytes) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[1,]", "{1: 2}", "nul", '"\n"', "1 2", "{'a': 1}", "\x00"])
 def test_no_json(text: str) -> None:
-    """What is no JSON is refused, and the error says where it stops being it."""
+    """A text that is no JSON is refused, and the error says where it stops being one."""
     with pytest.raises(CorruptFileError, match="it is no valid JSON") as caught:
         parse(text, "it")
     assert caught.value.found

@@ -35,7 +35,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_a_link_stays_one(tmp_path: Path) -> None:
-    """What a link leads to is replaced, not the link."""
+    """The target of a link is replaced, not the link."""
     (tmp_path / "real").write_bytes(b"one")
     (tmp_path / "link").symlink_to("real")
     replace_file(tmp_path / "link", b"two")
@@ -126,7 +126,7 @@ def test_long_names(name: str, tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_all_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the last step fails, the old content is there and no scratch file is left."""
+    """A failure of the last step leaves the old content and no scratch file."""
     path = tmp_path / "out.json"
     path.write_bytes(b"one")
     monkeypatch.setattr("os.replace", _refuses)
@@ -144,7 +144,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), ValueError()])
 def test_a_failure_while_a_file_is_written(tmp_path: Path, error: BaseException) -> None:
-    """Whatever interrupts the writing, the old content stays and the scratch file goes; errors of the system are told
+    """Any interruption of the writing leaves the old content and no scratch file; errors of the system are named
     as ours."""
     path = tmp_path / "out"
     path.write_bytes(b"one")
@@ -162,7 +162,7 @@ def interrupted(path: Path, error: BaseException) -> None:
 
 
 def test_no_space_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where making the file durable fails, it does not take its place."""
+    """A file that cannot be made durable does not take its place."""
     (tmp_path / "out").write_bytes(b"one")
     monkeypatch.setattr("os.fsync", _refuses)
     with pytest.raises(FileAccessError, match="cannot be written"), replacing(tmp_path / "out") as file:
@@ -286,7 +286,7 @@ def test_entries_of_a_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("new", [True, False])
 def test_a_failure_while_entries_are_written(tmp_path: Path, new: bool) -> None:
-    """Where writing fails, nothing has changed and nothing is left behind."""
+    """A failure of writing changes nothing and leaves nothing behind."""
     target = tmp_path / "new" if new else tmp_path
     before = {"other": b"one"}
     (tmp_path / "other").write_bytes(b"one")
@@ -332,8 +332,8 @@ def test_old_and_new_are_never_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert seen == [*[set()] * 7, {b"two"}]
 
 
-def test_what_cannot_be_put_back_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where even putting back fails, the old content is kept in the scratch directory."""
+def test_content_that_cannot_be_put_back_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old content stays in the scratch directory where even putting it back fails."""
     (tmp_path / "index").write_bytes(b"one")
     rename, count = os.rename, [0]
 

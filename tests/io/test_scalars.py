@@ -40,7 +40,7 @@ def test_digits(value: int) -> None:
 
 @given(st.one_of(st.text(st.characters(categories=["N"]), min_size=1), st.floats(), st.none(), st.text()))
 def test_nothing_raises(value: Any) -> None:
-    """Whatever is stored, the answer is a finite number or none."""
+    """The answer for any stored value is a finite number or none."""
     answers = [scalars.whole(value), scalars.real(value), scalars.truncated(value), scalars.digits(value)]
     assert all(answer is None or math.isfinite(answer) for answer in answers)
     if isinstance(value, str):

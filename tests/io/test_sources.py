@@ -237,7 +237,7 @@ def test_closed_file(source: FileSource) -> None:
 def test_systems_without_positioned_reads(
     missing: tuple[str, ...], source: FileSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the system lacks `preadv` or `pread`, the same bytes are read by other means."""
+    """The same bytes are read by other means where the system lacks `preadv` or `pread`."""
     for name in missing:
         monkeypatch.delattr(os, name, raising=False)
     check_reads(source, DATA, [(0, 5000), (4999, 1), (10, 0), (4000, 1001), (-1, 1)])

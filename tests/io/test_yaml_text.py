@@ -92,7 +92,7 @@ def test_genuine_keras_1() -> None:
         b"- !!python/object/apply:numpy.core.multiarray.scalar [1, 2]",
     ],
 )
-def test_objects_are_not_made(text: bytes, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_are_not_constructed(text: bytes, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tag that asks for an object of Python gets none: what is left is data."""
     monkeypatch.chdir(str(tmp_path))
     left = parse(text, "it")
@@ -142,7 +142,7 @@ def test_numbers_without_end(text: str) -> None:
 
 @pytest.mark.parametrize("text", [b"a: [1", b"\xff\xfe\x00", b"a: b: c", b"*nowhere", b"!!int twelve"])
 def test_broken(text: bytes) -> None:
-    """What is no YAML says so."""
+    """A text that is no YAML is an error that says so."""
     with pytest.raises(CorruptFileError, match="no valid YAML"):
         parse(text, "it")
 
