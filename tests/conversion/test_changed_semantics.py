@@ -121,3 +121,19 @@ def test_the_dilation_of_a_transposed_convolution(version: str, theano: bool, le
     args = Args("Conv2DTranspose", {"name": "layer", "dilation_rate": 2, "kernel_size": 3, "strides": 1})
     config = with_old_meaning(args, Site("layer", args, None, Origin(version, theano)), Journal())
     assert config["dilation_rate"] == left
+
+
+@pytest.mark.parametrize(("units", "refused"), [(3, False), (4, True)])
+@pytest.mark.parametrize("backward", ["LSTM", "GRU"])
+def test_a_bidirectional_of_two_sizes(backward: str, units: int, refused: bool) -> None:
+    """A Bidirectional of 2.15 may give other numbers of values in its directions; it is refused by its own name."""
+    layers = {
+        "layer": {"class_name": "LSTM", "config": {"name": "forward_lstm", "units": 3}},
+        "backward_layer": {"class_name": backward, "config": {"name": "back", "units": units, "go_backwards": True}},
+    }
+    args = Args.of({"class_name": "Bidirectional", "config": {"name": "both", "merge_mode": "concat", **layers}})
+    journal = Journal()
+    with_old_meaning(args, Site("both", args, (None, 5, 3), Origin()), journal)
+    assert [(refusal.where, "directions of 3 and 4" in refusal.what) for refusal in journal.refusals] == (
+        [("both", True)] * refused
+    )

@@ -84,6 +84,25 @@ def _bidirectional(config: dict[str, Any], site: Site, journal: Journal) -> dict
     return {**config, "backward_layer": backward}
 
 
+def _of_two_sizes(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
+    """Keras 3 takes both directions of a Bidirectional to give as many values as the forward one, and builds the layers
+    behind it so (`compute_output_shape`, keras/src/layers/rnn/bidirectional.py, 3.15)."""
+    forward, backward = (_units(config.get(key)) for key in ("layer", "backward_layer"))
+    if backward is not None and forward != backward:
+        why = (
+            f"directions of {forward} and {backward} values: Keras 3 builds the layers behind it for {forward} of both"
+        )
+        journal.refuse(site.label, why)
+    return config
+
+
+def _units(layer: Any) -> int | None:
+    """The number of values that a recurrent layer gives at a step, None where its config does not say it."""
+    config = layer.get("config") if isinstance(layer, Mapping) else None
+    units: Any = config.get("units") if isinstance(config, Mapping) else None
+    return units if is_integer(units) else None
+
+
 def _random_crop(config: dict[str, Any], site: Site, journal: Journal) -> dict[str, Any]:
     """In inference Keras 2 resizes what it would crop in training (image_preprocessing.py, 2.15), Keras 3 does not."""
     journal.refuse(site.label, "RandomCrop, which gives other images in inference than it did")
@@ -211,7 +230,7 @@ _Change = Callable[[dict[str, Any], Site, Journal], dict[str, Any]]
 _CHANGES: Mapping[str, tuple[_Change, ...]] = MappingProxyType(
     {
         "BatchNormalization": (_frozen,),
-        "Bidirectional": (_bidirectional,),
+        "Bidirectional": (_bidirectional, _of_two_sizes),
         "Conv2DTranspose": (_undilated, _deconvolved),
         "Conv3DTranspose": (_undilated,),
         **dict.fromkeys((f"ConvLSTM{rank}D" for rank in (1, 2, 3)), (_strided,)),
