@@ -116,9 +116,36 @@ def first_nodes(layers: Mapping[str, Args], referred: Iterable[tuple[str, Tensor
     lowest: dict[str, int] = {}
     for name, tensor in referred:
         if tensor.layer not in layers:
-            raise ConfigError("a layer is called on one that does not exist", where=name, found=tensor.layer)
+            raise _call_on_none(layers, name, tensor.layer)
         lowest[tensor.layer] = min(tensor.node, lowest.get(tensor.layer, tensor.node))
     return {name: 1 if is_model(layers[name]) and node == 1 else 0 for name, node in lowest.items()}
+
+
+def _call_on_none(layers: Mapping[str, Args], name: str, taken: str) -> ConfigError:
+    """The error for a layer that is called on one that the model does not have.
+
+    Keras 2.5 to 2.15 make the entry of a layer once for all models that have it, and write the calls of each of them
+    into it, so that those of the last stand in all (`SharedObjectSavingScope`, keras/src/saving/legacy/
+    serialization.py, and `get_network_config`, keras/src/engine/functional.py, 2.15); it cannot load such a file
+    itself.
+    """
+    models = (args for args in layers.values() if is_model(args))
+    holder = next((model.name for model in models if {name, taken} <= _names_in(model)), None)
+    if holder is None:
+        return ConfigError("a layer is called on one that does not exist", where=name, found=taken)
+    return ConfigError(
+        f"the calls of a layer are lost: Keras 2.5 to 2.15 wrote over them those that it has in the model {holder}",
+        where=name,
+        found=f"a call on {taken}, a layer of {holder}",
+        hint="build the model by your code, and load the weights of the file into it",
+    )
+
+
+def _names_in(model: Args) -> set[str]:
+    """The names of the layers of a model."""
+    layers = model.config.get("layers")
+    entries = [entry for entry in (layers if isinstance(layers, list) else []) if isinstance(entry, Mapping)]
+    return {str(entry.get("name")) for entry in entries}
 
 
 def _followed(entry: Any) -> int:

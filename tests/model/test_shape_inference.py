@@ -126,3 +126,14 @@ def test_built_as_keras_builds(first: list[dict[str, Any]]) -> None:
     config = {"name": "s", "layers": [*first, layer("Dense", "d", units=2)]}
     live = keras().models.Sequential.from_config(copy.deepcopy(config))
     assert is_built(Args.of({"class_name": "Sequential", "config": config})) == live.built
+
+
+def test_calls_that_keras_wrote_over() -> None:
+    """A layer of two models has the calls of one of them in both, as genuine 2.15 writes it: the message names both."""
+    shared = layer("Dense", "shared", "x", units=4)
+    inner = {**model(wide(), shared), "name": "inner", "inbound_nodes": [[["shared", 0, 0, {}]]]}
+    inner["config"]["name"] = "inner"
+    start = layer("InputLayer", "z", batch_input_shape=[None, 4])
+    with pytest.raises(ConfigError, match="those that it has in the model inner") as refusal:
+        list(steps_of(Args.of(model(start, shared, inner))))
+    assert (refusal.value.where, refusal.value.found) == ("shared", "a call on x, a layer of inner")
