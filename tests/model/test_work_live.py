@@ -1,5 +1,7 @@
 """The work of layers beside what TensorFlow's profiler counts of live models of `keras.applications`."""
 
+import math
+
 import keras
 import pytest
 
@@ -81,3 +83,36 @@ def test_operations_are_those_of_the_profiler() -> None:
         assert None not in works, name
         theirs = profile(model, {step.path for step in steps})
         assert theirs.products == sum(2 * work.macs for work in works if work), name
+
+
+def test_attention_that_keras_has_built() -> None:
+    """Every layer of attention is counted from the config that Keras writes once it is built, which names the axes;
+    Attention as the profiler counts it."""
+    layers, sequence, image = keras.layers, (4, 8), (3, 4, 8)
+    heads = {
+        "all axes of a sequence": (sequence, {}, 2 * 4 * 4),
+        "all axes of an image": (image, {}, 2 * 12 * 12),
+        "both axes by name": (image, {"attention_axes": (1, 2)}, 2 * 12 * 12),
+        "one axis": (image, {"attention_axes": 2}, 2 * 3 * 4 * 4),
+        "one axis from the end": (image, {"attention_axes": -3}, 2 * 4 * 3 * 3),
+    }
+    for name, (shape, config, scores) in heads.items():
+        keras.backend.clear_session()
+        inputs = keras.Input(shape)
+        layer = layers.MultiHeadAttention(2, 5, **config)
+        work = steps_of_model(keras.Model(inputs, layer(inputs, inputs)))[-1].work
+        assert layer.get_config()["attention_axes"] is not None
+        assert work is not None, name
+        rows = math.prod(shape[:-1])
+        assert work.macs == 4 * rows * 8 * 10 + scores * 10, name
+        assert work.other == 3 * rows * 10 + rows * 8 + scores * 6, name
+    # Of rows that are added it counts no tanh, and an addition less than there are values in a sum.
+    less = {layers.Attention(): 0, layers.Attention(score_mode="concat"): 16 * 9, layers.AdditiveAttention(): 16 * 9}
+    for layer, uncounted in less.items():
+        keras.backend.clear_session()
+        inputs = keras.Input(sequence)
+        model = keras.Model(inputs, layer([inputs, inputs]))
+        steps = steps_of_model(model)
+        work = steps[-1].work
+        assert work is not None
+        assert profile(model, {step.path for step in steps}).total == work.flops - uncounted
