@@ -1,4 +1,4 @@
-"""What Keras does with a pair, and whether what it did was right, judged by values."""
+"""The acts of Keras on a pair, and whether they were right, judged by values."""
 
 import hashlib
 import json
@@ -24,9 +24,9 @@ Held = list[tuple[Kept, Array]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What Keras did. `wrong` is what values prove and the file tells; `untold` what only the maker of the file knows;
-    `renamed` are weights that got the values of a layer whose name the model does not have, `kept` are variables whose
-    values are those of before."""
+    """The outcome of a load in Keras. `wrong` is what values prove and the file tells; `untold` what only the maker of
+    the file knows; `renamed` are weights that got the values of a layer whose name the model does not have, `kept` are
+    variables whose values are those of before."""
 
     raised: str = ""
     warned: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ class Workshop:
         return Prepared(file.path, path, file, target)
 
     def _outcome(self, pair: Pair) -> Outcome:
-        """What Keras does with the pair."""
+        """The outcome of the pair in Keras."""
         ready = self.prepared(pair)
         before = stored.distinct(ready.target, 2, plain=False)
         with warnings.catch_warnings(record=True) as seen:
@@ -128,7 +128,8 @@ class Workshop:
         return replace(judged(ready.file, ready.target, before), warned=tuple(str(warning.message) for warning in seen))
 
     def _skipping(self, pair: Pair) -> Outcome:
-        """What Keras does with the pair where it is asked to skip mismatches; `kept` are variables it left alone."""
+        """The outcome of the pair in Keras where it is asked to skip mismatches; `kept` are variables that it left
+        alone."""
         ready = self.prepared(pair)
         before = stored.distinct(ready.target, 3, plain=False)
         with warnings.catch_warnings(record=True) as seen:
@@ -144,7 +145,7 @@ class Workshop:
 
 
 def _fixture_book(name: str, file: File) -> Book:
-    """Whose each array of a fixture is, by the checksums that the recipe took of the live model."""
+    """The owner of each array of a fixture, by the checksums that the recipe took of the live model."""
     owners: dict[str, list[Key]] = {}
     for weight in live(name)["weights"]:
         chain = "/".join(name for name in weight["layer"].split("/") if not name.startswith("stacked_rnn_cells"))
@@ -158,7 +159,7 @@ def _fixture_book(name: str, file: File) -> Book:
 
 
 def judged(file: File, target: Any, before: dict[Key, Array]) -> Outcome:
-    """What the values of a target prove after a load."""
+    """The facts that the values of a target prove after a load."""
     stored_arrays = file.held()
     after = {key: np.asarray(variable) for key, variable in stored.variables_of(target)}
     verdicts = [_of_variable(file, stored_arrays, after, key, before[key]) for key in after]
@@ -171,7 +172,7 @@ def judged(file: File, target: Any, before: dict[Key, Array]) -> Outcome:
 
 
 def _of_variable(file: File, held: Held, after: dict[Key, Array], key: Key, old: Array) -> tuple[str, str]:
-    """What its value proves of one variable, and the kind of proof."""
+    """The fact that the value of a variable proves, and the kind of proof."""
     value = after[key]
     giver = next((stored for stored, array in held if alike(value, array)), None)
     owns = [(stored, array) for stored, array in held if stored.key == key]

@@ -1,4 +1,4 @@
-"""Which checkpoints are loaded into which models: pairs, as data."""
+"""Pairs of a checkpoint and the model that it is loaded into, as data."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -229,7 +229,7 @@ def _named() -> Iterator[Pair]:
 
 
 def _by_name() -> Iterator[Pair]:
-    """What the loader by name does with changed models, changed files, and files it does not take."""
+    """Pairs for the loader by name: changed models, changed files, and files that it does not take."""
     for name in ("mlp", "nested", "bidirectional"):
         for target in ("same", *SOURCES[name].edits):
             yield Pair(name, "legacy", name, target, by_name=True)

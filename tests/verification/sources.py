@@ -44,7 +44,7 @@ class Source:
 
 
 def one_dense(name: str) -> dict[str, Edit]:
-    """What can be done to a Dense layer of width 4 among others."""
+    """The edits of a Dense layer of width 4 among others."""
     return {
         f"drop-{name}": drop(name),
         f"add-after-{name}": add(name, dense("new")),

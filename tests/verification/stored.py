@@ -30,7 +30,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Kept:
-    """Whose weight an array is, by the layer's chain of names and the weight's own name.
+    """The owner of an array: the layer's chain of names and the weight's own name.
 
     `told` says that the file itself tells the layer; otherwise only the maker of the file knows.
     """
@@ -133,7 +133,7 @@ def _owned(live: Any, chain: str) -> Iterator[tuple[Key, Any]]:
 
 
 def distinct(live: Any, seed: int, plain: bool = True) -> dict[Key, Array]:
-    """What each variable of a live model is after it got values that no other has.
+    """The variables of a live model, each with values that no other has.
 
     One half of LoRA is zero where `plain`, so that the kernel that a path layout stores is the kernel itself.
     """
@@ -174,7 +174,7 @@ def _shard_size(live: Any) -> float:
 
 
 def _book(live: Any, file: File) -> Book:
-    """Whose each array is, found by content, which is distinct."""
+    """The owner of each array by its content, which is distinct."""
     values = [(key, np.asarray(variable)) for key, variable in variables_of(live)]
     book = {}
     for place, array in file.arrays().items():

@@ -1,5 +1,5 @@
-"""What `verify --optimizer` says of the state of an optimizer in files of TensorFlow. The names that variables have
-themselves, which pairing does not ask, say whether it came to the right ones."""
+"""The answers of `verify --optimizer` on the state of an optimizer in files of TensorFlow. The names that variables
+have themselves, which pairing does not ask, say whether it came to the right ones."""
 
 import json
 import struct
@@ -99,7 +99,7 @@ def test_momenta_that_sgd_does_not_use() -> None:
     [("Adam", "velocity", 0), ("SGD", "", 0), ("RMSprop", "velocity", 2), ("Adagrad", "accumulator", 2)],
 )
 def test_state_of_another_optimizer(optimizer: str, missing: str, unexpected: int, tmp_path: Path) -> None:
-    """What the optimizer needs and the file does not have is missing; what it has beside that is left over."""
+    """A variable that the optimizer needs and the file lacks is missing; any other of the file is left over."""
     result = verified(
         _checkpoint(tmp_path, ["kernel", "bias"], "momentum" if optimizer == "SGD" else "m"), _dense(optimizer)
     )
@@ -116,7 +116,7 @@ def test_a_weight_that_had_no_gradient_yet(tmp_path: Path) -> None:
 
 
 def test_an_optimizer_that_has_not_begun(tmp_path: Path) -> None:
-    """Where nothing is kept, all of it is missing."""
+    """All of the state is missing where nothing is stored."""
     path = _checkpoint(tmp_path, [], "m", counted=False)
     assert {finding.why for finding in verified(path, _dense("Adam")).failures} == {"the file has no state"}
 

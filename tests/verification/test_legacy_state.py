@@ -1,4 +1,4 @@
-"""What `verify` says of the state of an optimizer in a whole legacy model, against what `load_model` makes of it."""
+"""The answers of `verify` on the state of an optimizer in a whole legacy model, against those of `load_model`."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What an optimizer keeps for weights whose shapes no config tells."""
+"""The state of an optimizer for weights whose shapes are in no config."""
 
 import json
 import zipfile

@@ -1,4 +1,4 @@
-"""What `verify` says of a checkpoint and an architecture, against what Keras does when it loads the one into the other.
+"""The answers of `verify` on a checkpoint and an architecture, against Keras, which loads the one into the other.
 
 Keras is asked with live models whose weights are known, and whether it loaded rightly is judged by their values.
 """
@@ -25,13 +25,14 @@ EXPECTED = {"raises": {"raises"}, "right": {"loads"}, "renamed": {"loads", "load
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """Where files and models are made, each once."""
+    """The maker of files and models, each once."""
     return Workshop(keras, tmp_path_factory.mktemp("pairs"))
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_verify_says_what_keras_does(workshop: Workshop, pair: Pair) -> None:
-    """What Keras raises on is told so, what it loads right is accepted, what it loads wrongly is not."""
+    """A pair that Keras raises on is named as such; one that it loads right is accepted, one that it loads wrongly is
+    not."""
     seen = workshop.outcome(pair)
     ready = workshop.prepared(pair)
     result = _verified(ready, pair)
