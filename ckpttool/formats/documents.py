@@ -20,9 +20,11 @@ class _Document(NamedTuple):
 
 
 _WEIGHTS = "name the file of the weights, often .weights.h5 or .h5 beside it"
-_DOCUMENTS = (
+_OF_MODELS = (
     _Document(frozenset({"class_name", "config"}), "the architecture of a model, not a checkpoint", _WEIGHTS),
     _Document(frozenset({"slots", "schema", "layers"}), "a spec of a model, not a checkpoint", _WEIGHTS),
+)
+_OTHERS = (
     _Document(
         frozenset({"modelTopology", "weightsManifest"}),
         "the model.json of a TensorFlow.js model",
@@ -58,15 +60,29 @@ _DOCUMENTS = (
 
 def describe_json(source: Source, start: str) -> CheckpointError:
     """The error that names what a JSON file is; `start` is how it begins."""
-    keys = _keys(source)
-    known = next((document for document in _DOCUMENTS if document.keys <= keys), None)
+    known = _known(source)
     if known is not None:
-        return UnknownFormatError(f"is {known.description}", expected="a checkpoint of Keras", hint=known.hint)
+        return _error(known)
     return UnknownFormatError(
         "is JSON, but no index of sharded weights and no architecture",
         expected="a checkpoint of Keras, or the config of a model",
         found=repr(start[:60]),
     )
+
+
+def describe_other_json(source: Source) -> CheckpointError | None:
+    """The error that names a JSON file of another program; None for one that may describe a model."""
+    known = _known(source)
+    return None if known is None or known in _OF_MODELS else _error(known)
+
+
+def _known(source: Source) -> _Document | None:
+    keys = _keys(source)
+    return next((document for document in (*_OF_MODELS, *_OTHERS) if document.keys <= keys), None)
+
+
+def _error(document: _Document) -> CheckpointError:
+    return UnknownFormatError(f"is {document.description}", expected="a checkpoint of Keras", hint=document.hint)
 
 
 def _keys(source: Source) -> set[str]:

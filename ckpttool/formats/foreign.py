@@ -76,7 +76,12 @@ def other_than_text(source: Source) -> CheckpointError | None:
     if source.size == 0:
         return UnknownFormatError("is empty", hint="the save or the download never finished; make it again")
     head = source.read(0, min(_HEAD, source.size))
-    return next((error for test in _TESTS if (error := test(head, source))), None)
+    error = next((error for test in _TESTS if (error := test(head, source))), None)
+    if error is not None or not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return error
+    from ckpttool.formats.documents import describe_other_json  # few files are another program's JSON
+
+    return describe_other_json(source)
 
 
 def lfs_pointer(source: Source) -> CheckpointError | None:

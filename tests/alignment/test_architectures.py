@@ -79,3 +79,16 @@ def test_other_kinds_of_files_are_named(load: Any, content: bytes, kind: str, na
         load(path)
     assert caught.value.what.startswith(kind)
     assert (caught.value.path, bool(caught.value.hint)) == (str(path), True)
+
+
+@pytest.mark.parametrize("load", [load_architecture, load_spec, load_to_verify])
+def test_json_of_other_programs_is_named(load: Any, tmp_path: Path) -> None:
+    """JSON of another program is said to be that, and other JSON to describe no model."""
+    path = tmp_path / "model.json"
+    path.write_text('{"format": "layers-model", "modelTopology": {}, "weightsManifest": []}')
+    with pytest.raises(CheckpointError, match=r"the model.json of a TensorFlow.js model"):
+        load(path)
+    for text in ('{"a": 1}', '{"class_name": "Sequential", "config": {"layers": []}}'):
+        path.write_text(text)
+        with pytest.raises(CheckpointError, match="describes no model"):
+            load(path)
