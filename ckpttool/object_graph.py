@@ -16,6 +16,9 @@ VALUE = "VARIABLE_VALUE"
 CONFIG = "OBJECT_CONFIG_JSON"
 """The names under which a variable has its value and, in TensorFlow 1.13 to 2.0, a layer of Keras its config."""
 
+TRAINED = "_trainable_variables"
+"""The list of the weights that an optimizer of Keras 3 trains: some, as those of cells in a list, are nowhere else."""
+
 Path = tuple[str, ...]
 
 

@@ -20,6 +20,7 @@ from ckpttool.model.layouts import Place, layers_in, places_of
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part, in_weights_order
 from ckpttool.model.spec import model_args, normalized_config, part_in
+from ckpttool.object_graph import TRAINED
 
 LASTING = frozenset(
     {"kernel", "bias", "gamma", "beta", "recurrent_kernel", "moving_mean", "moving_variance", "embeddings"}
@@ -194,8 +195,9 @@ def _tracked(model: Part, places: Iterable[Place], checkpoint: Checkpoint) -> It
     by_graph = dict(in_object_graph(model, checkpoint))
     if by_graph:
         yield from ((key, Stored(weight), Evidence.PATH) for key, weight in by_graph.items())
-        return
-    for place, weight in by_variable_name(model.name, places, checkpoint.section(Section.MODEL)):
+        places = [place for place in places if key_of(place) not in by_graph]
+    stored = [weight for weight in checkpoint.section(Section.MODEL) if not by_graph or f"/{TRAINED}/" in weight.path]
+    for place, weight in by_variable_name(model.name, places, stored):
         yield key_of(place), Stored(weight), Evidence.NAME
 
 

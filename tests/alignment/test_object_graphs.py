@@ -6,12 +6,15 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ckpttool
 from ckpttool.alignment.alignment import Alignment, Evidence, align
 from ckpttool.checkpoint import Section
+from ckpttool.conversion import convert
 from ckpttool.model import read_architecture
+from tests import live
 from tests.corpus import CORPUS, SHARED
 from tests.formats.tensorflow import writer
 from tests.formats.tensorflow.test_checkpoint import TENSORFLOW
@@ -150,3 +153,43 @@ def test_real_ones(name: str) -> None:
             assert "/" not in variable or slot_weight.place.layer.rpartition("/")[2] in variable
     with ckpttool.open(path) as checkpoint:
         assert len(alignment.aligned) == len(checkpoint.section(Section.MODEL)) > 0
+
+
+def test_weights_that_the_optimizer_alone_lists(tmp_path: Path) -> None:
+    """Keras 3 tracks no cells in a list: their weights are below the optimizer that trains them, under their names."""
+    objects: list[writer.Object] = [
+        ([("_operations", 1), ("optimizer", 2)], [], []),
+        ([("0", 3), ("1", 4)], [], []),
+        ([("_iterations", 5), ("_trainable_variables", 6)], [], []),
+        ([], [], []),
+        ([("kernel", 7)], [], []),
+        ([], [("VARIABLE_VALUE", "iteration", "i")], []),
+        ([("0", 7), ("1", 8)], [], []),
+        ([], [("VARIABLE_VALUE", "other/kernel", "a/kernel")], []),
+        ([], [("VARIABLE_VALUE", "rnn/cells/kernel", "optimizer/_trainable_variables/1")], []),
+    ]
+    path = writer.with_graph(tmp_path, writer.graph(objects), ["i", "a/kernel", "optimizer/_trainable_variables/1"])
+    with ckpttool.open(path) as checkpoint:
+        weights = {weight.path: (weight.section.value, weight.layer, weight.name) for weight in checkpoint.values()}
+    assert weights["optimizer/_trainable_variables/1"] == ("model", "rnn/cells", "rnn/cells/kernel")
+    assert weights["i"][0] == "optimizer"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("root", [False, True])
+def test_cells_of_keras_3(root: bool, tmp_path: Path) -> None:
+    """The weights of StackedRNNCells in a checkpoint of Keras 3 fill the slots of their cells."""
+    keras = live.keras()
+    tensorflow = pytest.importorskip("tensorflow")
+    inputs = keras.Input((5, 4))
+    cells = keras.layers.StackedRNNCells([keras.layers.LSTMCell(3), keras.layers.GRUCell(2)])
+    model = keras.Model(inputs, keras.layers.RNN(cells)(inputs))
+    model.compile("adam", "mse")
+    model.train_on_batch(np.ones((2, 5, 4)), np.ones((2, 2)))
+    model.save(tmp_path / "model.keras")
+    saved = tensorflow.train.Checkpoint(model) if root else tensorflow.train.Checkpoint(model=model)
+    saved.write(str(tmp_path / "ckpt"))
+    convert(tmp_path / "ckpt", tmp_path / "new.keras", arch=tmp_path / "model.keras", prove=False)
+    loaded = keras.models.load_model(tmp_path / "new.keras")
+    for ours, theirs in zip(loaded.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

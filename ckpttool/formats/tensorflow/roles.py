@@ -13,7 +13,7 @@ from ckpttool.checkpoint import Section
 from ckpttool.formats.tensorflow.bundle import Bundle
 from ckpttool.formats.tensorflow.weights import Role
 from ckpttool.io import scalars
-from ckpttool.object_graph import VALUE, Attribute, ObjectGraph, Path
+from ckpttool.object_graph import TRAINED, VALUE, Attribute, ObjectGraph, Path
 
 _STEPS = frozenset({"iter", "_iterations"})  # in which an optimizer counts its steps
 _RATES = frozenset({"learning_rate", "_learning_rate"})
@@ -124,7 +124,8 @@ def _sections(graph: ObjectGraph) -> dict[int, tuple[Section, Path]]:
     sections = {number: (Section.MODEL, path) for number, path in model.items()}
     states = [slot.node for _, slot in graph.slot_variables()]
     for number, path in graph.reached(*sorted(optimizers), *states).items():
-        sections.setdefault(number, (Section.OPTIMIZER, path))
+        section = Section.MODEL if TRAINED in path[:1] else Section.OPTIMIZER
+        sections.setdefault(number, (section, path))
     for number, path in graph.paths.items():
         of_metrics = not _METRICS.isdisjoint(path)
         sections.setdefault(number, (Section.METRICS if of_metrics else Section.OTHER, path))
