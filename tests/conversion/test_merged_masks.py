@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import plan
+from ckpttool.conversion.config.rewriter import Generation, rewrite
+from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.options import PLAIN
+from tests.conversion.of_generation import of_generation
 
 SGD = {"class_name": "SGD", "config": {"name": "SGD", "learning_rate": 0.1}}
 ENDS = {"output": ("Activation", {"activation": "tanh"}), "flat": ("Flatten", {}), "steps": ("LSTM", {"units": 1})}
@@ -74,3 +78,29 @@ def test_what_is_said_of_merged_masks(merge: str, partner: str, end: str, tmp_pa
         return
     assert any("Keras 3 leaves inputs out" in remark.what for remark in result.guesses) == leaves_out
     assert any("behind merged masks" in remark.what for remark in result.losses) == (not same and end == "output")
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_masks_beside_states(sequences: bool, masked: bool) -> None:
+    """Keras 3.15 computes masked steps of an LSTM that begins with states, where genuine 2.10 repeats an output."""
+    names = ["x", "h", "c"]
+    entries: list[dict[str, Any]] = [
+        {"class_name": "InputLayer", "name": name, "config": {"batch_input_shape": [None, *shape], "name": name}}
+        | {"inbound_nodes": []}
+        for name, shape in (("x", [5, 4]), ("h", [1]), ("c", [1]))
+    ]
+    source = "x"
+    if masked:
+        source = "masking"
+        entries.append({"class_name": "Masking", "name": source, "config": {"name": source, "mask_value": 0.0}})
+        entries[-1]["inbound_nodes"] = [[["x", 0, 0, {}]]]
+    config = {"name": "lstm", "units": 1, "return_sequences": sequences}
+    entries.append({"class_name": "LSTM", "name": "lstm", "config": config})
+    entries[-1]["inbound_nodes"] = [[[source, 0, 0, {}], ["h", 0, 0, {}], ["c", 0, 0, {}]]]
+    ends = {"input_layers": [[name, 0, 0] for name in names], "output_layers": [["lstm", 0, 0]]}
+    model = {"class_name": "Functional", "config": {"name": "m", "layers": entries, **ends}}
+    journal = Journal()
+    rewrite(of_generation({**model, "keras_version": "2.10.0"}, Generation.KERAS_2), journal, PLAIN)
+    assert any("no mask of its input" in refusal.what for refusal in journal.refusals) == (masked and not sequences)
+    assert any("no mask of its input" in guess.what for guess in journal.guesses) == (masked and sequences)

@@ -11,6 +11,9 @@ recurrent layers still do (`rnn`, keras/backend, 2.2.4); in tf.keras and Keras 3
 (`force_zero_output_for_mask`, keras/src/layers/rnn/bidirectional.py, 3.15). No argument changes that; it is noted as a
 guess that no later layer uses these outputs.
 
+A recurrent layer that is called with states gets no mask in Keras 3, which hands masks to calls on one tensor alone
+(`Layer.__call__`, keras/src/layers/layer.py, 3.15).
+
 Multiply, Maximum and Minimum of Keras 3 leave inputs out at steps where these are masked, and give 0, or the first,
 where all are (`Multiply._merge_function`, `Merge._apply_merge_op_and_or_mask`, keras/src/layers/merging, 3.15); older
 ones computed them of all inputs. Where all have the same mask, it is noted as a guess that no later layer uses these
@@ -55,6 +58,11 @@ _REPEATS = (
     "nothing uses what it gives at steps that are masked, where Keras 3 gives zeros and older ones its last output"
 )
 
+_UNUSED = "begins with states of another layer: Keras 3 takes no mask of its input then, which older ones did"
+_AT_THE_END = (
+    "only steps at its end are masked, and nothing uses them: it begins with states of another layer, and Keras 3 "
+    "takes no mask of its input then"
+)
 _LEAVES_OUT = "merges tensors of which not all have the same mask: Keras 3 leaves out those that are masked at a step"
 _LEFT_OUT = "nothing uses what it gives at steps that are masked, where Keras 3 leaves inputs out"
 _LEAVING_OUT = frozenset({"Maximum", "Minimum", "Multiply"})
@@ -153,6 +161,8 @@ class _Walk:
         for name, at, call in connections.in_order():
             explicit = call.kwargs.get("mask") is not None
             taken = () if explicit else _of(_merged_or_first(layers[name], call), masks_by_call)
+            if layers[name].class_name in _RECURRENT and any(taken) and len(call.tensors) > 1:
+                self.beside_states(layers[name], join_path(label, name))
             masks_by_call[name, at] = self.layer(layers[name], join_path(label, name), taken or (None,), call.inputs)
         return _of(flat(connections.outputs), masks_by_call)
 
@@ -184,6 +194,14 @@ class _Walk:
         if (label, assumption) not in self.reported:
             self.reported.add((label, assumption))
             self.journal.guess(label, assumption)
+
+    def beside_states(self, args: Args, label: str) -> None:
+        """Refuse, once, a recurrent layer whose last output a mask decides; else note that its mask is not used."""
+        if _gives_sequences(args):
+            self.guess(label, _AT_THE_END)
+        elif (label, _UNUSED) not in self.reported:
+            self.reported.add((label, _UNUSED))
+            self.journal.refuse(label, _UNUSED)
 
     def left_out(self, label: str, masks: _Masks) -> None:
         """Refuse, once, a merge that leaves inputs out at steps that others have; else note that it does."""
