@@ -11,7 +11,6 @@ import click
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import FileAccessError
 from ckpttool.escape import printable
-from ckpttool.io.replacement import put_text
 
 DONE, DIFFERENT, FAILED = 0, 1, 2
 
@@ -44,6 +43,8 @@ def emit_to(output_file: str | None, text: str) -> None:
     if output_file is None or output_file == "-":
         emit(text)
     else:
+        from ckpttool.io.replacement import put_text  # here, since few commands write a file
+
         put_text(output_file, f"{text}\n".encode("utf-8", "backslashreplace"))
 
 

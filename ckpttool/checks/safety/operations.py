@@ -14,7 +14,8 @@ FILE_OPERATION = Rule(
     name="graph-operation",
     family="safety",
     severity=Severity.ERROR,
-    finds="An operation in the graph of a SavedModel that reads or writes files or runs code, but for the saver's own.",
+    finds="An operation in the graph of a SavedModel that touches files, asks servers, runs code or ends the process, "
+    "but for the saver's own.",
     why="TensorFlow runs it when the model is loaded or called, with the rights of whoever does so.",
     remedy="Do not load it with TensorFlow. `ckpttool convert` copies config and weights, and no operation.",
 )
