@@ -243,7 +243,7 @@ def _optimizer(result: Info) -> str:
     optimizer = result.optimizer
     if optimizer is None:
         return ""
-    facts = [optimizer.class_name or "of unknown class"]
+    facts = [optimizer.class_name or "an optimizer of unknown class"]
     if optimizer.iteration is not None:
         facts.append(f"iteration {optimizer.iteration:,}")
     if optimizer.learning_rate is not None:
