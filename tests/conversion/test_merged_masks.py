@@ -18,21 +18,36 @@ from ckpttool.conversion.options import PLAIN
 from tests.conversion.of_generation import of_generation
 
 SGD = {"class_name": "SGD", "config": {"name": "SGD", "learning_rate": 0.1}}
-ENDS = {"output": ("Activation", {"activation": "tanh"}), "flat": ("Flatten", {}), "steps": ("LSTM", {"units": 1})}
+ENDS = {
+    "output": ("Activation", {"activation": "tanh"}),
+    "flat": ("Flatten", {}),
+    "groups": ("GroupNormalization", {"groups": 2, "scale": False, "center": False}),
+    "largest": ("GlobalMaxPooling1D", {}),
+    "mean": ("GlobalAveragePooling1D", {}),
+    "own": ("Lambda", {"function": "own_function", "function_type": "function"}),
+    "steps": ("LSTM", {"units": 1}),
+}
+USING_MASKS, USING_NUMBERS, MASKED = ("mean", "steps"), ("flat", "groups", "largest"), ("groups", "output")
 
 
 def written(path: Path, merge: str, partner: str, end: str) -> Path:
     """A legacy file of 2.15: a masked Embedding, merged with another tensor, and a layer behind."""
-    tables, starts = ["first"], ["x"]
+    tables, starts = ["first", "second"], ["x", "y"]
     layers = [("Embedding", "first", {"input_dim": 9, "output_dim": 4, "mask_zero": True}, ["x"])]
     if partner == "same mask":
+        tables, starts = ["first"], ["x"]
         layers.append(("Activation", "second", {"activation": "tanh"}, ["first"]))
+    elif partner == "same input":
+        starts = ["x"]
+        layers.append(("Embedding", "second", {"input_dim": 9, "output_dim": 4, "mask_zero": True}, ["x"]))
+    elif partner == "same layer":
+        tables = ["first"]
     else:
-        tables, starts = ["first", "second"], ["x", "y"]
         table = {"input_dim": 9, "output_dim": 4, "mask_zero": partner == "other mask"}
         layers.append(("Embedding", "second", table, ["y"]))
     class_name, config = ENDS[end]
-    layers += [(merge, "merge", {}, ["first", "second"]), (class_name, "end", config, ["merge"])]
+    merged = [["first", 0, 0, {}], ["first", 1, 0, {}] if partner == "same layer" else ["second", 0, 0, {}]]
+    layers += [(merge, "merge", {}, []), (class_name, "end", config, ["merge"])]
     entries: list[dict[str, Any]] = [
         {"class_name": "InputLayer", "name": name, "config": {"batch_input_shape": [None, 5], "name": name}}
         | {"inbound_nodes": []}
@@ -43,6 +58,9 @@ def written(path: Path, merge: str, partner: str, end: str) -> Path:
         | {"inbound_nodes": [[[each, 0, 0, {}] for each in inputs]]}
         for kind, name, own, inputs in layers
     ]
+    entries[-2]["inbound_nodes"] = [merged]
+    if partner == "same layer":
+        entries[2]["inbound_nodes"].append([["y", 0, 0, {}]])
     ends = {"input_layers": [[name, 0, 0] for name in starts], "output_layers": [["end", 0, 0]]}
     model = {"class_name": "Functional", "config": {"name": "m", "layers": entries, **ends}}
     weights = {name: {"embeddings:0": (9, 4)} for name in tables}
@@ -64,20 +82,27 @@ def written(path: Path, merge: str, partner: str, end: str) -> Path:
 
 
 @pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("partner", ["same mask", "other mask", "no mask"])
+@pytest.mark.parametrize("partner", ["same mask", "same input", "same layer", "other mask", "no mask"])
 @pytest.mark.parametrize("merge", ["Add", "Average", "Concatenate", "Multiply", "Maximum", "Minimum"])
 def test_what_is_said_of_merged_masks(merge: str, partner: str, end: str, tmp_path: Path) -> None:
-    """Other masks are refused where a layer uses them, and said where a loss does; Multiply, Maximum and Minimum leave
-    out inputs that are masked, which is refused where another input is not, and else guessed to be of no use."""
-    leaves_out, same = merge in ("Multiply", "Maximum", "Minimum"), partner == "same mask"
+    """Other masks are refused where a layer uses them, and said where a loss does. Embeddings of the same input have the
+    same mask, one of two inputs has two.
+
+    Multiply, Maximum and Minimum leave out inputs that are masked. It is refused where another input is not, and where a
+    layer uses what they give at masked steps; it is a guess that nothing else does.
+    """
+    leaves_out, same = merge in ("Multiply", "Maximum", "Minimum"), partner in ("same mask", "same input")
     source = written(tmp_path / "old.h5", merge, partner, end)
     result = plan(source, tmp_path / "new.keras")
-    refused = not same and (leaves_out or end == "steps")
-    assert any("not all have the same mask" in refusal.what for refusal in result.refusals) == refused
-    if refused:
-        return
-    assert any("Keras 3 leaves inputs out" in remark.what for remark in result.guesses) == leaves_out
-    assert any("behind merged masks" in remark.what for remark in result.losses) == (not same and end == "output")
+    refusals = [refusal.what for refusal in result.refusals]
+    assert any("not all have the same mask" in what for what in refusals) == (
+        not same and (leaves_out or end in USING_MASKS)
+    )
+    assert any("uses what it gives there" in what for what in refusals) == (leaves_out and end in USING_NUMBERS)
+    guesses = [remark.what for remark in result.guesses]
+    assert any("Keras 3 leaves inputs out" in what for what in guesses) == (leaves_out and end in (*MASKED, "own"))
+    if not refusals:
+        assert any("behind merged masks" in remark.what for remark in result.losses) == (not same and end in MASKED)
 
 
 @pytest.mark.parametrize("sequences", [False, True])
