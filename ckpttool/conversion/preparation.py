@@ -9,7 +9,7 @@ from ckpttool.alignment.alignment import align, moved_path
 from ckpttool.alignment.vocabularies import by_keras3_path
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion import vocabularies
-from ckpttool.conversion.compile import crossentropies, nested_settings, output_keys, regularizers
+from ckpttool.conversion.compile import batch_statistics, crossentropies, nested_settings, output_keys, regularizers
 from ckpttool.conversion.compile.optimizer_state import state
 from ckpttool.conversion.compile.optimizers import WHERE as COMPILE
 from ckpttool.conversion.compile.settings import compile_config
@@ -191,7 +191,7 @@ def _rewritten(
     target = read_architecture(rewritten.config)
     assert target is not None
     if FORMS[form].whole and options.compiled:
-        _compile(checkpoint, architecture, target, rewritten, journal)
+        _compile(checkpoint, architecture, target, rewritten, origin, journal)
     part = part_in(target)
     rewritten = cudnn.arrangements(alignment, rewritten, journal)
     multi_gpu.note(alignment.inside, journal)
@@ -256,7 +256,12 @@ def _note_inner(
 
 
 def _compile(
-    checkpoint: Checkpoint, architecture: Architecture, target: Architecture, rewritten: Rewritten, journal: Journal
+    checkpoint: Checkpoint,
+    architecture: Architecture,
+    target: Architecture,
+    rewritten: Rewritten,
+    origin: Origin,
+    journal: Journal,
 ) -> None:
     """Write the compile settings into the new config; note losses and metrics whose values differ."""
     settings, version = _compiled_with(checkpoint, architecture)
@@ -268,6 +273,8 @@ def _compile(
         output_keys.note_names(rewritten.config, journal)
         crossentropies.note_differences(rewritten.config, compiled, version, journal)
         regularizers.note_frozen(rewritten.config, journal)
+        regularizers.note_outputs(rewritten.config, origin.of_many_backends, journal)
+        batch_statistics.note(rewritten.config, origin, journal)
         if rewritten.other_loss and compiled["loss"]:
             journal.lose(COMPILE, rewritten.other_loss)
         rewritten.config |= {"compile_config": compiled}  # in place: `target` was read from this very config

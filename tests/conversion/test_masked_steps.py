@@ -4,10 +4,12 @@ own."""
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ckpttool.conversion import plan
-from tests.conversion.test_anchors import Layer, legacy
+from ckpttool.conversion import convert, plan
+from tests.conversion.test_anchors import Layer, dense, legacy
+from tests.live import keras
 
 LSTM = {"name": "lstm", "units": 2, "return_sequences": True, "recurrent_activation": "sigmoid"}
 
@@ -74,3 +76,38 @@ def test_the_loss_of_a_masked_output(version: str, masked: bool, compiled: bool,
     )
     losses = plan(source, tmp_path / "new.keras").losses
     assert bool([loss for loss in losses if "masked output" in loss.what]) == differs
+
+
+@pytest.mark.parametrize(
+    ("version", "masked", "trainable", "differs"),
+    [
+        ("2.2.4", True, True, True),
+        ("2.11.0", True, True, True),
+        ("2.11.0", False, True, False),
+        ("2.11.0", True, False, False),
+        ("2.12.0", True, True, False),
+        ("2.15.0", True, True, False),
+    ],
+)
+def test_the_statistics_of_masked_batches(
+    version: str, masked: bool, trainable: bool, differs: bool, tmp_path: Path
+) -> None:
+    """Keras takes those of the steps that are not masked from 2.12 on; live Keras 3 does so in a step of training."""
+    first: list[Layer] = [("Masking", {"mask_value": 0.0}, {})] if masked else []
+    weights: dict[str, tuple[int, ...]] = dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), (3,))
+    config = {"momentum": 0.5, "axis": [2], "trainable": trainable}
+    settings = {"loss": "mse", "optimizer_config": {"class_name": "SGD", "config": {"lr": 0.5}}}
+    layers: list[Layer] = [*first, ("BatchNormalization", config, weights), dense(3, 3)]
+    training = json.dumps(settings)
+    source = legacy(tmp_path / "old.h5", *layers, shape=(None, 5, 3), keras_version=version, training_config=training)
+    losses = convert(source, tmp_path / "new.keras").losses
+    assert bool([loss for loss in losses if "steps that are not masked in training" in loss.what]) == differs
+    model = keras().models.load_model(tmp_path / "new.keras")
+    model.run_eagerly = True
+    inputs = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32")
+    inputs[:, 3:] = 0.0
+    before = model.layers[-2].get_weights()[2]
+    model.train_on_batch(inputs, inputs)
+    taken = inputs[:, :3] if masked else inputs
+    expected = 0.5 * before + 0.5 * taken.mean(axis=(0, 1)) if trainable else before
+    np.testing.assert_allclose(model.layers[-2].get_weights()[2], expected, rtol=1e-4)

@@ -38,3 +38,22 @@ def test_the_loss_is_that_of_old_keras_or_less_by_what_is_said(
     assert (abs(measured - expected) < 1e-5) == (not lost), lost
     assert bool(lost) == (regularizer is L2 and not trainable)
     assert all("frozen layers (l0)" in loss for loss in lost)
+
+
+@pytest.mark.parametrize("version", ["1.2.2", "2.2.4", "2.2.4-tf", "2.15.0"])
+@pytest.mark.parametrize("regularizer", [L2, NONE, None], ids=["l2", "zero", "none"])
+def test_what_regularizes_outputs_is_divided_by_the_batch(version: str, regularizer: Any, tmp_path: Path) -> None:
+    """Keras of many backends adds it undivided to the loss (measured with genuine 2.2.4), and live Keras 3 divides it.
+    It is said of that Keras alone; of a Keras that divides, the loss is the same."""
+    layers = [dense(4, 3, activity_regularizer=regularizer, activation="tanh"), dense(2, 4)]
+    source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=TRAINING, keras_version=version)
+    lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert [what for what in lost if "divides them by the size of the batch" in what] == lost
+    assert bool(lost) == (regularizer is L2 and version in ("1.2.2", "2.2.4"))
+    assert all("(l0)" in what for what in lost)
+    model = keras().models.load_model(tmp_path / "new.keras")
+    model.run_eagerly = True
+    measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])
+    added = 0.01 * np.square(np.asarray(model.layers[0](INPUTS))).sum() if regularizer is L2 else 0.0
+    mean = np.square(np.asarray(model(INPUTS)) - TARGETS).mean()
+    assert measured == pytest.approx(mean + added / len(INPUTS), abs=1e-5)

@@ -1,36 +1,53 @@
-"""Regularizers of frozen layers, which Keras 1 and 2 add to the loss that they report, and Keras 3 does not.
+"""Regularizers that Keras 1 and 2 add to the loss otherwise: those of frozen layers, and those of what layers give.
 
 `Container.losses` of 1.2.2 and 2.2.4 and `Layer.losses` of tf.keras up to 2.15 have the regularizers of all weights;
 `_get_regularization_losses` of keras/src/layers/layer.py, 3.15, has those of trainable weights only. The loss of a
 frozen weight is a constant, so that training is the same.
+
+Keras 3, as tf.keras, divides a regularizer of the output of a layer by the size of the batch (`Layer.__call__`, 3.15);
+Keras of many backends does not (`Layer.__call__` of keras/engine/base_layer.py, 2.3.1, and of topology.py, 1.2.2;
+keras/regularizers.py, 1.0.8).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
 from ckpttool.conversion.journal import Journal
 from ckpttool.model.layers.table import MODELS
 
+_ACTIVITY = "activity_regularizer"
 _SHOWN = 3
 
 
 def note_frozen(config: Mapping[str, Any], journal: Journal) -> None:
     """Note that the loss of a compiled model is smaller by the regularizers of its frozen layers."""
-    names = sorted(set(_frozen(config)))
-    if not names:
-        return
+    layers = _listed(name for name, frozen, key in _regularized(config) if frozen and key != _ACTIVITY)
+    if layers:
+        journal.lose(
+            WHERE,
+            f"the regularizers of frozen layers ({layers}) in the loss that is measured, which Keras 3 adds for "
+            "trained weights alone; training is the same",
+        )
+
+
+def note_outputs(config: Mapping[str, Any], of_many_backends: bool, journal: Journal) -> None:
+    """Note that the regularizers of what layers of Keras of many backends give count less in the loss."""
+    layers = _listed(name for name, _, key in _regularized(config) if key == _ACTIVITY)
+    if layers and of_many_backends:
+        what = f"activity regularizers of layers ({layers}): Keras 3 divides them by the size of the batch"
+        journal.lose(WHERE, f"{what}, where older ones did not")
+
+
+def _listed(layers: Iterable[str]) -> str:
+    names = sorted(set(layers))
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    layers = ", ".join(names[:_SHOWN]) + more
-    journal.lose(
-        WHERE,
-        f"the regularizers of frozen layers ({layers}) in the loss that is measured, which Keras 3 adds for trained "
-        "weights alone; training is the same",
-    )
+    return ", ".join(names[:_SHOWN]) + more
 
 
-def _frozen(config: Mapping[str, Any]) -> Iterator[str]:
-    """The names of frozen layers whose weights have a regularizer; a frozen wrapper freezes the layer in it."""
+def _regularized(config: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:
+    """The names of layers with a regularizer, whether each is frozen, and the argument; a frozen wrapper freezes the
+    layer in it."""
     stack: list[tuple[Any, bool, str]] = [(config, False, "")]
     while stack:
         value, frozen, name = stack.pop()
@@ -43,14 +60,13 @@ def _frozen(config: Mapping[str, Any]) -> Iterator[str]:
                 if value["class_name"] in MODELS:
                     frozen, name = False, ""
                 frozen = frozen or (inner.get("trainable") is False and value["class_name"] not in MODELS)
-                if frozen and any(_counts(key, item) for key, item in inner.items()):
-                    yield name
+                yield from ((name, frozen, key) for key, item in inner.items() if _counts(key, item))
             stack.extend((item, frozen, name) for item in value.values() if isinstance(item, list | Mapping))
 
 
 def _counts(key: str, value: Any) -> bool:
-    """Whether an argument is a regularizer of weights that is not 0."""
-    if not key.endswith("_regularizer") or key == "activity_regularizer" or value is None:
+    """Whether an argument is a regularizer that is not 0."""
+    if not key.endswith("_regularizer") or value is None:
         return False
     factors = value.get("config") if isinstance(value, Mapping) else None
     if not isinstance(factors, Mapping) or not factors.keys() & {"l1", "l2"}:

@@ -19,6 +19,9 @@ ones computed them of all inputs. Where all have the same mask, their outputs di
 such a Bidirectional do. Recurrent layers and masked pooling skip these steps; a layer that takes no mask uses them, and
 the model is refused. Where an own layer or the user may use them, it is noted as a guess that nothing does.
 
+In training, BatchNormalization of Keras 3, as of Keras since 2.12, takes the mean and variance of the steps that are
+not masked (`_moments`, keras/src/layers/normalization/batch_normalization.py, 3.15); older ones took those of all.
+
 Two masks are the same where they are made of the same tensor: that of an Embedding says which of its inputs are 0.
 
 The loss of a masked output is the mean over the steps that are not masked in Keras 3, in Keras since 2.11 (`Loss`,
@@ -64,6 +67,10 @@ _UNUSED = "begins with states of another layer: Keras 3 takes no mask of its inp
 _AT_THE_END = (
     "only steps at its end are masked, and nothing uses them: it begins with states of another layer, and Keras 3 "
     "takes no mask of its input then"
+)
+_MOMENTS = (
+    "takes the mean and variance of the steps that are not masked in training, where older ones took those of all: "
+    "further training is not the same, predictions are"
 )
 _LEAVES_OUT = "merges tensors of which not all have the same mask: Keras 3 leaves out those that are masked at a step"
 _LEFT_OUT = "nothing uses what it gives at steps that are masked, where Keras 3 leaves inputs out"
@@ -111,6 +118,7 @@ class Mask:
 
 
 _MEANS_OF_VALID = (2, 11)
+_MASKED_MOMENTS = (2, 12)
 _SOFTMAX_WITH_MASKS = (2, 4)  # that of 2.2.4 takes no mask (keras/layers/advanced_activations.py)
 
 _Masks = Sequence[Mask | None]
@@ -148,7 +156,9 @@ def check(model: Args, generation: Generation, origin: Origin, journal: Journal)
     form of Keras 3. Returns how the loss of a masked output differs in Keras 3, empty where it does not."""
     if generation is Generation.KERAS_3 or not is_model(model):
         return ""
-    walk = _Walk(generation, origin.before(*_SOFTMAX_WITH_MASKS), origin.of_many_backends, journal)
+    repeats = origin.of_many_backends
+    whole_batches = repeats or origin.before(*_MASKED_MOMENTS)
+    walk = _Walk(generation, origin.before(*_SOFTMAX_WITH_MASKS), repeats, whole_batches, journal)
     outputs = walk.model(model, "", _Taken((), (), (), ""))
     walk.unknown_use(outputs)
     if any(mask is not None and mask.changed for mask in outputs):
@@ -162,6 +172,7 @@ class _Walk:
     generation: Generation
     plain_softmax: bool
     repeats: bool
+    whole_batches: bool
     journal: Journal
     reported: set[tuple[str, str]] = field(default_factory=set)
 
@@ -204,6 +215,8 @@ class _Walk:
             return (mask,)
         if _is_own(args) or name in _USING:
             self.used(taken.masks)
+        if name == "BatchNormalization" and mask is not None and self.whole_batches:
+            self.moments(args, label)
         self.masked_steps(args, taken)
         if name == "Embedding" and args.config.get("mask_zero") is True:
             return (Mask(frozenset({f"not 0: {tensor}" for tensor in taken.tensors})),)
@@ -225,6 +238,12 @@ class _Walk:
         if (label, assumption) not in self.reported:
             self.reported.add((label, assumption))
             self.journal.guess(label, assumption)
+
+    def moments(self, args: Args, label: str) -> None:
+        """Note, once, that a trained layer takes the mean and variance of other steps."""
+        if args.config.get("trainable", True) and (label, _MOMENTS) not in self.reported:
+            self.reported.add((label, _MOMENTS))
+            self.journal.lose(label, _MOMENTS)
 
     def masked_steps(self, args: Args, taken: _Taken) -> None:
         """Refuse the layers whose outputs differ at masked steps which a layer uses; note those that it may use."""

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from ckpttool.alignment.alignment import Alignment
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.conversion.compile import crossentropies, regularizers
+from ckpttool.conversion.compile import batch_statistics, crossentropies, regularizers
 from ckpttool.conversion.compile.settings import compile_config
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.options import Options
+from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.targets import FORMS
 from ckpttool.formats.weights_h5 import PATH_KINDS
 from ckpttool.model import Architecture
@@ -92,6 +93,10 @@ def _settings(source: Source, journal: Journal) -> Any:
         version = checkpoint.producer.keras_version
         crossentropies.note_differences(source.live.config, converted, version, journal)
         regularizers.note_frozen(source.live.config, journal)
+        if source.generation is not None:
+            origin = Origin.of(source.checkpoint, None, source.generation)
+            regularizers.note_outputs(source.live.config, origin.of_many_backends, journal)
+            batch_statistics.note(source.live.config, origin, journal)
     own = source.live.config.get("compile_config")
     if converted is None and own:
         journal.edit(LIVE_COMPILE, "compile", str(_class_of(own.get("optimizer"))))
