@@ -82,7 +82,10 @@ class Paired:
         """Whether equal names mean paired layers, so that connections that are written alike are the same."""
         if self.a.is_chain or self.b.is_chain or self.a.obj.old is not self.b.obj.old:
             return False
-        return all(one == other for names in self.names for one, other in names.items())
+        by_name, by_new_name = self.names
+        if len(by_name) < len(self.a.nodes) or len(by_new_name) < len(self.b.nodes):
+            return False
+        return all(old == new for names in self.names for old, new in names.items())
 
     @property
     def are_chains(self) -> bool:

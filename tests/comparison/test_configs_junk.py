@@ -81,6 +81,24 @@ def test_junk(a: Configs, b: Configs, renamed: dict[str, str]) -> None:
     config_changes(a, b, renamed)
 
 
+def test_layers_of_one_name() -> None:
+    """Where layers of a model share a name, changes of connections are the same the other way, too."""
+
+    def model(*entries: tuple[str, Any]) -> Configs:
+        layers = [
+            {"class_name": "Sequential", "config": {"layers": []}, "name": name, "inbound_nodes": nodes}
+            for name, nodes in entries
+        ]
+        ends = {"input_layers": ["in", 0, 0], "output_layers": ["out", 0, 0]}
+        return Configs({"class_name": "Functional", "config": {"layers": layers, **ends}}, None, Producer())
+
+    broken = [[], -0.5]
+    a, b = model(("d", None), ("d", broken)), model(("d", []), ("x", broken))
+    there, back = config_changes(a, b), config_changes(b, a)
+    assert there
+    assert sorted(repr(change.inverted()) for change in back) == sorted(map(repr, there))
+
+
 def unique(*configs: Configs) -> bool:
     """Whether no two layers of a config seem to have one name."""
     return all(json.dumps(config.config, default=str).count('"name"') < 2 for config in configs)
