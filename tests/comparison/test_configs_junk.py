@@ -82,7 +82,7 @@ def test_junk(a: Configs, b: Configs, renamed: dict[str, str]) -> None:
 
 
 def test_layers_of_one_name() -> None:
-    """Where layers of a model share a name, changes of connections are the same the other way, too."""
+    """Changes of connections are the same the other way where layers of a model share a name, too."""
 
     def model(*entries: tuple[str, Any]) -> Configs:
         layers = [
