@@ -41,16 +41,22 @@ def test_the_loss_is_that_of_old_keras_or_less_by_what_is_said(
 
 
 @pytest.mark.parametrize("version", ["1.2.2", "2.2.4", "2.2.4-tf", "2.15.0"])
+@pytest.mark.parametrize("as_layer", [False, True])
 @pytest.mark.parametrize("regularizer", [L2, NONE, None], ids=["l2", "zero", "none"])
-def test_what_regularizes_outputs_is_divided_by_the_batch(version: str, regularizer: Any, tmp_path: Path) -> None:
+def test_what_regularizes_outputs_is_divided_by_the_batch(
+    version: str, regularizer: Any, as_layer: bool, tmp_path: Path
+) -> None:
     """Keras of many backends adds it undivided to the loss (measured with genuine 2.2.4), and live Keras 3 divides it.
     It is said of that Keras alone; of a Keras that divides, the loss is the same."""
     layers = [dense(4, 3, activity_regularizer=regularizer, activation="tanh"), dense(2, 4)]
+    if as_layer:
+        factors = (regularizer or NONE)["config"]
+        layers = [dense(4, 3, activation="tanh"), ("ActivityRegularization", factors, {}), dense(2, 4)]
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=TRAINING, keras_version=version)
     lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     assert [what for what in lost if "divides them by the size of the batch" in what] == lost
     assert bool(lost) == (regularizer is L2 and version in ("1.2.2", "2.2.4"))
-    assert all("(l0)" in what for what in lost)
+    assert all(("(l1)" if as_layer else "(l0)") in what for what in lost)
     model = keras().models.load_model(tmp_path / "new.keras")
     model.run_eagerly = True
     measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])

@@ -61,6 +61,8 @@ def _regularized(config: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:
                     frozen, name = False, ""
                 frozen = frozen or (inner.get("trainable") is False and value["class_name"] not in MODELS)
                 yield from ((name, frozen, key) for key, item in inner.items() if _counts(key, item))
+                if value["class_name"] == "ActivityRegularization" and any(map(inner.get, ("l1", "l2"))):
+                    yield name, frozen, _ACTIVITY
             stack.extend((item, frozen, name) for item in value.values() if isinstance(item, list | Mapping))
 
 
