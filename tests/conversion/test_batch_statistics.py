@@ -20,7 +20,7 @@ def normalization(**config: Any) -> Layer:
 
 
 def lost(path: Path, version: str, training: str | None = TRAINING, **config: Any) -> list[str]:
-    """What a conversion says of variances of batches."""
+    """The losses of a conversion that speak of variances of batches."""
     settings = {} if training is None else {"training_config": training}
     source = legacy(path, normalization(**config), dense(2, 3), shape=(None, 3), keras_version=version, **settings)
     losses = convert(source, path.with_suffix(".keras")).losses

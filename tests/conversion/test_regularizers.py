@@ -54,9 +54,9 @@ def test_what_regularizes_outputs_is_divided_by_the_batch(
         layers = [dense(4, 3, activation="tanh"), ("ActivityRegularization", factors, {}), dense(2, 4)]
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=TRAINING, keras_version=version)
     lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
-    assert [what for what in lost if "divides them by the size of the batch" in what] == lost
+    assert all("divides them by the size of the batch" in loss for loss in lost)
     assert bool(lost) == (regularizer is L2 and version in ("1.2.2", "2.2.4"))
-    assert all(("(l1)" if as_layer else "(l0)") in what for what in lost)
+    assert all(("(l1)" if as_layer else "(l0)") in loss for loss in lost)
     model = keras().models.load_model(tmp_path / "new.keras")
     model.run_eagerly = True
     measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])

@@ -35,8 +35,11 @@ def note_outputs(config: Mapping[str, Any], of_many_backends: bool, journal: Jou
     """Note that the regularizers of what layers of Keras of many backends give count less in the loss."""
     layers = _listed(name for name, _, key in _regularized(config) if key == _ACTIVITY)
     if layers and of_many_backends:
-        what = f"activity regularizers of layers ({layers}): Keras 3 divides them by the size of the batch"
-        journal.lose(WHERE, f"{what}, where older ones did not")
+        journal.lose(
+            WHERE,
+            f"activity regularizers of layers ({layers}): Keras 3 divides them by the size of the batch, where older "
+            "ones did not",
+        )
 
 
 def _listed(layers: Iterable[str]) -> str:
