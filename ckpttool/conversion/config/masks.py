@@ -235,14 +235,23 @@ class _Walk:
 
     def guess(self, label: str, assumption: str) -> None:
         """Note, once, that nothing uses the outputs of a layer that differ at masked steps."""
-        if (label, assumption) not in self.reported:
-            self.reported.add((label, assumption))
+        if self.is_new(label, assumption):
             self.journal.guess(label, assumption)
+
+    def refuse(self, label: str, why: str) -> None:
+        """Refuse a layer, once for each reason."""
+        if self.is_new(label, why):
+            self.journal.refuse(label, why)
+
+    def is_new(self, label: str, remark: str) -> bool:
+        """Whether a layer has no such remark yet, which it has from now on."""
+        is_new = (label, remark) not in self.reported
+        self.reported.add((label, remark))
+        return is_new
 
     def moments(self, args: Args, label: str) -> None:
         """Note, once, that a trained layer takes the mean and variance of other steps."""
-        if args.config.get("trainable", True) and (label, _MOMENTS) not in self.reported:
-            self.reported.add((label, _MOMENTS))
+        if args.config.get("trainable", True) and self.is_new(label, _MOMENTS):
             self.journal.lose(label, _MOMENTS)
 
     def masked_steps(self, args: Args, taken: _Taken) -> None:
@@ -254,9 +263,8 @@ class _Walk:
             self.unknown_use(taken.masks)
         elif not skips:
             unlike = {(label, _NUMBERS_USED[why]) for mask in taken.masks if mask for label, why in mask.unlike}
-            for place in sorted(unlike - self.reported):
-                self.reported.add(place)
-                self.journal.refuse(*place)
+            for place in sorted(unlike):
+                self.refuse(*place)
 
     def unknown_use(self, masks: _Masks) -> None:
         """Note the layers whose outputs differ at masked steps, for a layer or a user that may use them."""
@@ -267,21 +275,19 @@ class _Walk:
         """Refuse, once, a recurrent layer whose last output a mask decides; else note that its mask is not used."""
         if _gives_sequences(args):
             self.guess(label, _AT_THE_END)
-        elif (label, _UNUSED) not in self.reported:
-            self.reported.add((label, _UNUSED))
-            self.journal.refuse(label, _UNUSED)
+        else:
+            self.refuse(label, _UNUSED)
 
     def left_out(self, label: str, masks: _Masks) -> None:
         """Refuse, once, a merge that leaves inputs out at steps that others have."""
-        if not _are_the_same(masks) and (label, _LEAVES_OUT) not in self.reported:
-            self.reported |= {(label, _LEAVES_OUT), (label, _MERGES)}
-            self.journal.refuse(label, _LEAVES_OUT)
+        if not _are_the_same(masks):
+            self.reported.add((label, _MERGES))  # the same merge: one reason is enough
+            self.refuse(label, _LEAVES_OUT)
 
     def used(self, masks: _Masks) -> None:
         """Refuse the layers through which these masks, which a layer uses, differ in Keras 3."""
-        for place in sorted({place for mask in masks if mask for place in mask.changed} - self.reported):
-            self.reported.add(place)
-            self.journal.refuse(*place)
+        for place in sorted({place for mask in masks if mask for place in mask.changed}):
+            self.refuse(*place)
 
 
 def _passed_on(args: Args, label: str, mask: Mask) -> Mask | None:
