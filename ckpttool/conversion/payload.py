@@ -9,7 +9,7 @@ from typing import Any
 from ckpttool.alignment.alignment import Alignment
 from ckpttool.alignment.assembly import is_reversed
 from ckpttool.checkpoint import Checkpoint, Producer, Weight
-from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.journal import Journal, shortened
 from ckpttool.conversion.targets import Payload
 from ckpttool.conversion.weights.placement import PlacedWeight
 from ckpttool.formats.write.legacy import KERAS_VERSION, Layers
@@ -88,30 +88,27 @@ def refuse_unmatched(missing: Iterable[Place], left: Iterable[Weight], part: Par
         elif len(weights) == 1:
             journal.refuse(weights[0].path, f"a weight of shape {weights[0].shape}, for which the model has no slot")
         else:
-            text = _few([f"{weight.path.rpartition('/')[2]} {weight.shape}" for weight in weights])
+            text = shortened([f"{weight.path.rpartition('/')[2]} {weight.shape}" for weight in weights], _MOST)
             journal.refuse(layer, f"{len(weights):,} weights for which the model has no slots: {text}")
 
 
 def _unmatched(places: Sequence[Place], weights: Sequence[Weight]) -> str:
     """The mismatch between the slots of a layer and the weights that are stored for it, in a phrase."""
+    slots = shortened([_slot(place) for place in places], _MOST)
     if not weights:
-        return f"the source has no weight for {_few([_slot(place) for place in places])}"
+        return f"the source has no weight for {slots}"
     if len(places) != len(weights):
-        slots, shapes = _few([_slot(place) for place in places]), _few([str(weight.shape) for weight in weights])
+        shapes = shortened([str(weight.shape) for weight in weights], _MOST)
         return f"it has {len(places):,} weights, {slots}, and the source stores {len(weights):,}: {shapes}"
     pairs = list(zip(places, weights, strict=True))
     wrong = [(place, weight) for place, weight in pairs if not shapes_fit(place.slot.shape, weight.shape)]
     if wrong:
-        return _few([f"the source stores {weight.shape} for {_slot(place)}" for place, weight in wrong])
-    return f"the stored names for {_few([_slot(place) for place in places])} are those of other weights"
+        return shortened([f"the source stores {weight.shape} for {_slot(place)}" for place, weight in wrong], _MOST)
+    return f"the stored names for {slots} are those of other weights"
 
 
 def _slot(place: Place) -> str:
     return f"{place.name} {place.slot.shape}" if place.slot.shape is not None else place.name
-
-
-def _few(texts: Sequence[str]) -> str:
-    return ", ".join(texts[:_MOST]) + (f" and {len(texts) - _MOST:,} more" if len(texts) > _MOST else "")
 
 
 def layers_of(part: Part, placed: Sequence[PlacedWeight]) -> Layers:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
-from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.journal import Journal, shortened
 from ckpttool.conversion.origin import Origin
 
 _BY_ONE_LESS = (2, 1, 4)
@@ -22,10 +22,9 @@ def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
         return
     names = sorted(set(_trained(config)))
     if names:
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         journal.lose(
             WHERE,
-            f"further training of BatchNormalization {', '.join(names[:_SHOWN])}{more} is not quite the same: Keras 3 "
+            f"further training of BatchNormalization {shortened(names, _SHOWN)} is not quite the same: Keras 3 "
             "divides the variance of a batch by the number of values, where older ones divided by 1 less",
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
-from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.journal import Journal, shortened
 from ckpttool.model.layers.table import MODELS
 
 _ACTIVITY = "activity_regularizer"
@@ -43,9 +43,7 @@ def note_outputs(config: Mapping[str, Any], of_many_backends: bool, journal: Jou
 
 
 def _listed(layers: Iterable[str]) -> str:
-    names = sorted(set(layers))
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return shortened(sorted(set(layers)), _SHOWN)
 
 
 def _regularized(config: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:
