@@ -53,6 +53,12 @@ def numbered(arrays: Any, letter: str) -> list[np.ndarray]:
     return [arrays[key] for key in sorted((key for key in arrays if key[0] == letter), key=lambda key: int(key[1:]))]
 
 
+def measured(model: Any, inputs: np.ndarray, targets: np.ndarray) -> list[float]:
+    """The loss of a model for a batch, and its metrics."""
+    model.run_eagerly = True
+    return [float(value) for value in np.ravel(model.test_on_batch(inputs, targets))]
+
+
 def of_inputs(arrays: list[np.ndarray], names: list[str] | None, model: Any) -> Any:
     """The inputs in the form that the model takes: a dict, a list, or one tensor."""
     import tensorflow as tf

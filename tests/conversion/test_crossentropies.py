@@ -9,6 +9,7 @@ import pytest
 
 from ckpttool import CheckpointError
 from ckpttool.conversion import convert
+from tests.conversion.judge import measured
 from tests.conversion.test_anchors import Layer, dense, legacy
 from tests.live import keras
 
@@ -56,10 +57,9 @@ def test_keras_3_measures_as_before_or_convert_says_so(loss: str, activation: st
     source = compiled(tmp_path / "old.h5", TAILS[tail](activation), loss, "2.2.4")
     lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     model = keras().models.load_model(tmp_path / "new.keras")
-    model.run_eagerly = True
-    measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])
+    loss_now, *_ = measured(model, INPUTS, TARGETS)
     expected = by_probabilities(loss, np.asarray(model(INPUTS)))
-    assert (abs(measured - expected) < 1e-5) == (not lost), (measured, expected, lost)
+    assert (abs(loss_now - expected) < 1e-5) == (not lost), (loss_now, expected, lost)
 
 
 @pytest.mark.parametrize("metric", ["binary_crossentropy", "categorical_crossentropy"])
@@ -74,10 +74,9 @@ def test_metrics_are_measured_as_before_or_convert_says_so(
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=training, keras_version="2.2.4")
     lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     model = keras().models.load_model(tmp_path / "new.keras")
-    model.run_eagerly = True
-    measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[1])
+    _, metric_now = measured(model, INPUTS, TARGETS)
     expected = by_probabilities(metric, np.asarray(model(INPUTS)))
-    assert (abs(measured - expected) < 1e-5) == (not lost), (measured, expected, lost)
+    assert (abs(metric_now - expected) < 1e-5) == (not lost), (metric_now, expected, lost)
 
 
 @pytest.mark.parametrize(
@@ -179,14 +178,13 @@ def test_answers_beyond_0_and_1(version: str, added: float, activation: str, tmp
     source = compiled(tmp_path / "old.h5", [dense(2, 3, activation=activation)], "binary_crossentropy", version)
     lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     model = keras().models.load_model(tmp_path / "new.keras")
-    model.run_eagerly = True
-    measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])
+    loss_now, *_ = measured(model, INPUTS, TARGETS)
     least = np.float32(1e-7)
     cut = np.clip(np.asarray(model(INPUTS)), least, 1 - least)
     old = np.mean(-(TARGETS * np.log(cut + np.float32(added)) + (1 - TARGETS) * np.log(1 - cut + np.float32(added))))
     if activation != "sigmoid":
         assert {least, 1 - least} & set(cut.ravel())
-    assert (abs(measured - old) < 1e-5) == (not lost), (measured, old, lost)
+    assert (abs(loss_now - old) < 1e-5) == (not lost), (loss_now, old, lost)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import convert
+from tests.conversion.judge import measured
 from tests.conversion.test_anchors import dense, legacy
 from tests.live import keras
 
@@ -29,13 +30,12 @@ def test_the_loss_is_that_of_old_keras_or_less_by_what_is_said(
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=TRAINING, keras_version="2.2.4")
     lost = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     model = keras().models.load_model(tmp_path / "new.keras")
-    model.run_eagerly = True
-    measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])
+    (loss_now,) = measured(model, INPUTS, TARGETS)
     with h5py.File(source) as file:
         kernel = file["model_weights/l0/l0/kernel:0"][()]
     added = 0.01 * np.square(kernel.astype("float64")).sum() if regularizer is L2 else 0.0
     expected = np.square(np.asarray(model(INPUTS)) - TARGETS).mean() + added
-    assert (abs(measured - expected) < 1e-5) == (not lost), lost
+    assert (abs(loss_now - expected) < 1e-5) == (not lost), lost
     assert bool(lost) == (regularizer is L2 and not trainable)
     assert all("frozen layers (l0)" in loss for loss in lost)
 
@@ -58,8 +58,7 @@ def test_what_regularizes_outputs_is_divided_by_the_batch(
     assert bool(lost) == (regularizer is L2 and version in ("1.2.2", "2.2.4"))
     assert all(("(l1)" if as_layer else "(l0)") in loss for loss in lost)
     model = keras().models.load_model(tmp_path / "new.keras")
-    model.run_eagerly = True
-    measured = float(np.ravel(model.test_on_batch(INPUTS, TARGETS))[0])
+    (loss_now,) = measured(model, INPUTS, TARGETS)
     added = 0.01 * np.square(np.asarray(model.layers[0](INPUTS))).sum() if regularizer is L2 else 0.0
     mean = np.square(np.asarray(model(INPUTS)) - TARGETS).mean()
-    assert measured == pytest.approx(mean + added / len(INPUTS), abs=1e-5)
+    assert loss_now == pytest.approx(mean + added / len(INPUTS), abs=1e-5)
