@@ -79,6 +79,26 @@ def test_each_door_alone(module: str) -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", f"import {module}"], cwd=ROOT, check=True, capture_output=True)
 
 
+_COLLECTIONS = """
+import atexit, gc, json, runpy, sys
+atexit.register(lambda: print(json.dumps([searches.count("start"), gc.get_freeze_count()]), file=sys.stderr))
+searches = []
+gc.callbacks.append(lambda phase, info: searches.append(phase))
+sys.argv[1:] = json.loads(sys.argv[1])
+runpy.run_module("ckpttool", run_name="__main__")
+"""
+
+
+def test_a_short_command_searches_for_no_cycles() -> None:
+    """A process that lists a small checkpoint does not look through all that it has imported for cycles, neither while
+    it runs nor when it ends."""
+    run = [sys.executable, "-c", _COLLECTIONS, json.dumps(["ls", MLP])]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
+    searches, frozen = json.loads(done.stderr.splitlines()[-1])
+    assert searches <= 10  # while Python itself starts; 40 or more otherwise
+    assert frozen > 10_000
+
+
 _COUNTED = """
 import json, sys
 from ckpttool.cli import main

@@ -189,7 +189,7 @@ def _against_old(checkout: str | None, directory: Path) -> Iterator[Comparison]:
 
 
 def _from(root: str, words: Sequence[str]) -> Command:
-    code = f"import sys; sys.path.insert(0, {root!r}); from ckpttool.cli import main; main()"
+    code = f"import sys; sys.path.insert(0, {root!r}); from ckpttool.__main__ import main; main()"
     return Command(f"small {words[0]}", (sys.executable, "-c", code, *words))
 
 
