@@ -103,9 +103,9 @@ def _cost(checkpoint: Checkpoint) -> Cost | None:
     architecture = architecture_of(checkpoint)
     if architecture is None or not architecture.layers:
         return None
-    from ckpttool.inspection.cost import cost_of  # here, since files of weights alone cost nothing
+    from ckpttool.inspection.cost import cost_of_checkpoint  # here, since files of weights alone cost nothing
 
-    return cost_of(architecture)
+    return cost_of_checkpoint(checkpoint, architecture)
 
 
 def _plan(checkpoint: Checkpoint) -> Conversion:

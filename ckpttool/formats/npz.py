@@ -42,6 +42,10 @@ class _Array(NamedTuple):
         """The bytes from `start` up to `stop`; None where they are inflated on the way."""
         return None if isinstance(self.source, Inflated) else _Array(self.source, self.start + start, stop - start)
 
+    def stored_nbytes(self) -> int | None:
+        """All of them; None where they are inflated on the way."""
+        return None if isinstance(self.source, Inflated) else self.nbytes
+
 
 def read(parts: Parts, source: Source) -> None:
     """Add the arrays of an `.npz`, in stored order; members that are no plain arrays are refused."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ckpttool.alignment.architectures import load_architecture
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError, ConfigError, UnknownFormatError
+from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.slot_sizes import nbytes_of
+from ckpttool.inspection.stored_weights import StoredWeights, stored_weights
 from ckpttool.io import dtypes
-from ckpttool.model import Architecture
+from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import read_references
 from ckpttool.model.layers.call_inputs import differ
@@ -20,6 +22,7 @@ from ckpttool.model.peak_memory import Peak, peak_of
 from ckpttool.model.shape_inference import is_model
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size
 from ckpttool.model.spec import SpecSlot, model_args, spec_of
+from ckpttool.model.text_files import is_text_file
 from ckpttool.model.work_inference import WorkStep, work_steps
 
 InputShapes = Sequence[Shape] | Mapping[str, Shape]
@@ -59,7 +62,7 @@ class Cost:
 
     `layers` are those that are no models, in the order of the config. `parameters` are the bytes of the weights by
     dtype, None where they are not known, and `problem` then says why. `peak` is the memory of the outputs that are
-    needed at once, at most.
+    needed at once, at most. `stored` are the weights as the file has them, None for an architecture alone.
     """
 
     inputs: tuple[tuple[str, Shape | None], ...]
@@ -67,6 +70,7 @@ class Cost:
     parameters: Mapping[str, int] | None = field(default_factory=dict)
     peak: Peak = field(default_factory=lambda: Peak(0, ""))
     problem: str = ""
+    stored: StoredWeights | None = None
 
     def __repr__(self) -> str:
         bound = " at least" if self.unknown else ""
@@ -108,7 +112,11 @@ def cost(path: str | os.PathLike[str], inputs: InputShapes = ()) -> Cost:
     `inputs` are the input shapes, batch included, in the order of the model's inputs or by their names; those that it
     declares, with the batch of the others or of 1, where they are not given. Raises CheckpointError.
     """
-    return cost_of_file(path, load_architecture(path), inputs)
+    if is_text_file(path):
+        return cost_of_file(path, load_architecture(path), inputs)
+    with open_checkpoint(path) as checkpoint:
+        checkpoint.require_one_view()
+        return cost_of_checkpoint(checkpoint, architecture_of(checkpoint), inputs)
 
 
 def cost_of(architecture: Architecture, inputs: InputShapes = ()) -> Cost:
@@ -136,7 +144,7 @@ def cost_of_checkpoint(checkpoint: Checkpoint, architecture: Architecture | None
             path=str(checkpoint.path),
             hint="name the model with --arch: a whole model, or its architecture in JSON or YAML",
         )
-    return cost_of_file(checkpoint.path, architecture, inputs)
+    return replace(cost_of_file(checkpoint.path, architecture, inputs), stored=stored_weights(checkpoint))
 
 
 def cost_of_file(path: str | os.PathLike[str], architecture: Architecture, inputs: InputShapes = ()) -> Cost:

@@ -76,7 +76,8 @@ def _reason(args: Args, call: Call) -> str:
         return "no class of Keras: its own code says what it computes"
     if row.work is not unknown_work:
         return _reason_of_inputs(call)
-    return "a layer of older Keras alone" if args.class_name in OLD_LAYERS else "its own code says what it computes"
+    holder = "a method of a class of TensorFlow: " if args.class_name in OLD_LAYERS else ""
+    return f"{holder}its own code says what it computes"
 
 
 def _reason_of_inputs(call: Call) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.escape import printable
@@ -49,13 +49,31 @@ def cost_facts(cost: Cost | None) -> Iterator[tuple[str, str]]:
     when = f", while {printable(peak.layer, 100)} runs" if peak.layer else ""
     yield "at once", f"{least}{size(peak.nbytes)}{_of_one(cost, peak.nbytes)}{when}"
     if cost.parameters is not None:
-        total = size(sum(cost.parameters.values()))
-        yield "weights take", f"{total}: {', '.join(f'{dtype} {size(n)}' for dtype, n in cost.parameters.items())}"
+        yield "weights take", _by_dtype(cost.parameters)
     else:
         yield "weights take", f"not known: {printable(cost.problem, 300)}"
+    yield "stored", _stored(cost)
     for reason in dict.fromkeys(layer.reason for layer in cost.unknown):
         layers = tuple(layer for layer in cost.unknown if layer.reason == reason)
         yield "not counted", f"{_named(layers)}: {printable(reason, 300)}"
+
+
+def _by_dtype(sizes: Mapping[str, int]) -> str:
+    """Sizes in bytes with their sum: `1 KiB: float32 1 KiB`."""
+    shown = ", ".join(f"{printable(dtype, 40)} {size(nbytes)}" for dtype, nbytes in sizes.items())
+    return f"{size(sum(sizes.values()))}: {shown}" if shown else size(0)
+
+
+def _stored(cost: Cost) -> str:
+    """The weights as the file stores them; empty where that is what they take in memory."""
+    stored = cost.stored
+    if stored is None or (stored.by_dtype == cost.parameters and stored.in_file == stored.nbytes):
+        return ""
+    if stored.in_file is None:
+        why = "they lie compressed in an archive, or cannot be read"
+        return f"{_by_dtype(stored.by_dtype)}; what they take of the file is not known: {why}"
+    packed = f"; they take {size(stored.in_file)} of the file" if stored.in_file != stored.nbytes else ""
+    return f"{_by_dtype(stored.by_dtype)}{packed}"
 
 
 def cost_figures(cost: Cost | None) -> Iterator[tuple[str, str]]:
@@ -130,6 +148,8 @@ def cost_json(cost: Cost | None) -> dict[str, Any]:
         "peak_layer": cost.peak.layer,
         "parameters_nbytes": cost.parameters and dict(cost.parameters),
         "parameters_problem": cost.problem or None,
+        "stored_nbytes": cost.stored and dict(cost.stored.by_dtype),
+        "in_file_nbytes": cost.stored and cost.stored.in_file,
         "not_counted": [layer.layer for layer in cost.unknown],
         "reasons": {layer.layer: layer.reason for layer in cost.unknown},
         "not_sized": [layer.layer for layer in cost.unsized],

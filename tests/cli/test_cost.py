@@ -1,10 +1,13 @@
 """`--cost` of `info` and `ls`: what is printed, for checkpoints and architectures, and what is refused."""
 
 import json
+import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 import ckpttool
@@ -152,6 +155,62 @@ def test_reasons(run: Callable[..., Any], tmp_path: Path) -> None:
     assert "not counted: no class of Keras" in run("ls", path, "--layers", "--cost", "-o", "html").out
     path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers[1:]}}))
     assert "--input gives it" in run("info", path, "--cost").out
+
+
+def arrays(file: h5py.File) -> list[str]:
+    """The paths of the arrays of the model below its group."""
+    paths: list[str] = []
+    file["model_weights"].visititems(lambda name, item: paths.append(name) if isinstance(item, h5py.Dataset) else None)
+    return paths
+
+
+def gzipped(source: Path, target: Path, **how: Any) -> Path:
+    """A copy of an HDF5 file whose arrays of the model are stored in chunks, in a way that h5py takes."""
+    shutil.copyfile(source, target)
+    with h5py.File(target, "r+") as file:
+        group = file["model_weights"]
+        for name in arrays(file):
+            values = group[name][()].astype(how.get("dtype", "float32"))
+            del group[name]
+            group.create_dataset(name, data=values, **{"chunks": values.shape, **how})
+    return target
+
+
+def test_stored_weights(run: Callable[..., Any], tmp_path: Path) -> None:
+    """Where a file stores the weights otherwise than a run keeps them, the bytes stand beside: by dtype, and what they
+    take of the file."""
+    whole = FIXTURES / "keras2.15/mlp.h5"
+    assert "\nstored " not in run("info", whole, "--cost").out
+    packed = gzipped(whole, tmp_path / "packed.h5", compression="gzip")
+    with h5py.File(packed) as file:
+        taken = sum(file[f"model_weights/{path}"].id.get_storage_size() for path in arrays(file))
+    cost = ckpttool.cost(packed)
+    assert cost.stored is not None
+    assert (cost.stored.by_dtype, cost.stored.nbytes, cost.stored.in_file) == ({"float32": 268}, 268, taken)
+    assert taken != 268
+    line = f"268 B: float32 268 B; they take {taken} B of the file"
+    for arguments in (("info",), ("ls", "--layers")):
+        assert line in run(*arguments, packed, "--cost").out
+    assert line in run("info", packed, "--cost", "-o", "html").out
+    found = json.loads(run("info", packed, "--cost", "-o", "json").out)["cost"]
+    assert (found["parameters_nbytes"], found["stored_nbytes"]) == ({"float32": 268}, {"float32": 268})
+    assert found["in_file_nbytes"] == taken
+    half = gzipped(whole, tmp_path / "half.h5", dtype="float16")
+    assert "  134 B: float16 134 B\n" in run("info", half, "--cost").out
+    architecture = json.loads(run("info", ARCHITECTURE, "--cost", "-o", "json").out)["cost"]
+    assert (architecture["stored_nbytes"], architecture["in_file_nbytes"]) == (None, None)
+
+
+def test_weights_in_a_deflated_archive(run: Callable[..., Any], tmp_path: Path) -> None:
+    """What weights take of a file is not told where the archive deflates them all as one."""
+    packed = tmp_path / "packed.keras"
+    with zipfile.ZipFile(FIXTURES / "keras3/mlp.keras") as old, zipfile.ZipFile(packed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name), zipfile.ZIP_DEFLATED)
+    told = "float32 268 B; what they take of the file is not known: they lie compressed"
+    assert told in run("info", packed, "--cost").out
+    found = json.loads(run("info", packed, "--cost", "-o", "json").out)["cost"]
+    assert (found["stored_nbytes"], found["in_file_nbytes"]) == ({"float32": 268}, None)
 
 
 def test_short_numbers() -> None:

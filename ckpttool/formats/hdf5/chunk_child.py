@@ -2,7 +2,8 @@
 
 It takes one JSON line a request on standard input, `{"dataset": ..., "number": ...}`, and answers each with one frame:
 `D` for data or `E` for an error, eight bytes of length, and the bytes. Pieces of a dataset are numbered from 0; the one
-behind the last is empty. Before libhdf5 sees the file the process gives up the right to open anything else, and its
+behind the last is empty. `{"dataset": ..., "stored": 1}` asks for the number of bytes that its chunks take in the file.
+Before libhdf5 sees the file the process gives up the right to open anything else, and its
 memory and time are bounded.
 """
 
@@ -130,6 +131,11 @@ class _Reader:
         state.sizes.check(block)
         return _values(state.dataset, block)
 
+    def stored_nbytes(self, name: str) -> int:
+        """The number of bytes that the chunks of a dataset take in the file."""
+        size: int = _opened(self._file, name).get_storage_size()
+        return size
+
 
 def _opened(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
     """The dataset, open with a cache that holds the chunks which one piece after the other needs."""
@@ -205,6 +211,8 @@ def _values(dataset: h5py.h5d.DatasetID, block: Block) -> bytes:
 def _answer(reader: _Reader, line: bytes) -> tuple[bytes, bytes]:
     request = json.loads(line)
     try:
+        if "stored" in request:
+            return b"D", str(reader.stored_nbytes(request["dataset"])).encode()
         return b"D", reader.piece(request["dataset"], request["number"])
     except Exception as error:  # whatever h5py raises belongs into the answer
         return b"E", f"{type(error).__name__}: {error}"[:400].encode("utf-8", "replace")

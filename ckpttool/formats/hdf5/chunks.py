@@ -13,8 +13,10 @@ import threading
 import time
 from collections.abc import Iterator
 
-from ckpttool.errors import CorruptFileError, FileAccessError
+from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError
+from ckpttool.io import scalars
 
+_NOT_INFLATED = -1
 _SILENCE = 60.0  # seconds for one answer, after which the child counts as hung
 _MOST_DEATHS = 4  # of children, after which no other is started; one that ran out of time counts as all
 _OUT_OF_TIME = -24  # the status of a process that the system ended for the time that it took (SIGXCPU)
@@ -31,7 +33,7 @@ class ChunkReader:
     Safe to use from several threads, and for several datasets in turns.
     """
 
-    def __init__(self, path: str, start: int = 0, size: int = -1, inflated: int = -1) -> None:
+    def __init__(self, path: str, start: int = 0, size: int = -1, inflated: int = _NOT_INFLATED) -> None:
         self._where: list[str | int] = [os.path.abspath(path), start, size, inflated]
         self._child: _Child | None = None
         self._closed = False
@@ -43,7 +45,7 @@ class ChunkReader:
         `nbytes` in all."""
         buffered, done = bytearray(), 0
         for number in itertools.count():
-            part = self._piece(dataset, number)
+            part = self._answer({"dataset": dataset, "number": number})
             buffered += part
             done += len(part)
             if not part or done > nbytes:
@@ -56,14 +58,24 @@ class ChunkReader:
         if buffered:
             yield bytes(buffered)
 
+    def stored_nbytes(self, dataset: str) -> int | None:
+        """The bytes that the chunks of a dataset take in the file; None where they are inflated on the way, or where
+        libhdf5 cannot tell."""
+        if self._where[-1] != _NOT_INFLATED:
+            return None
+        with contextlib.suppress(CheckpointError):
+            return scalars.digits(self._answer({"dataset": dataset, "stored": 1}).decode("ascii", "replace"))
+        return None
+
     def close(self) -> None:
         """End the child process, if there is one; reading afterwards is an error."""
         with self._lock:
             self._closed = True
             self._end_child()
 
-    def _piece(self, dataset: str, number: int) -> bytes:
-        """Piece `number` of a dataset; a child in an unknown state is ended, and a new one started next time."""
+    def _answer(self, request: dict[str, str | int]) -> bytes:
+        """The answer to a request; a child in an unknown state is ended, and a new one started next time."""
+        dataset = str(request["dataset"])
         with self._lock:
             if self._closed:
                 raise FileAccessError("the checkpoint is closed", hint="read weights inside the `with` block")
@@ -72,7 +84,7 @@ class ChunkReader:
             if self._child is None:
                 self._child = _Child(self._where)
             try:
-                kind, body = self._child.ask({"dataset": dataset, "number": number})
+                kind, body = self._child.ask(request)
             except _NoAnswerError as error:
                 self._deaths += _MOST_DEATHS if error.status == _OUT_OF_TIME else 1
                 self._end_child()

@@ -44,6 +44,10 @@ class Contiguous(NamedTuple):
         """The bytes from `start` up to `stop`; None where they are inflated on the way."""
         return Contiguous(self.file, self.address + start, stop - start) if self.file.is_in_place else None
 
+    def stored_nbytes(self) -> int | None:
+        """All of them; None where they are inflated on the way."""
+        return self.nbytes if self.file.is_in_place else None
+
 
 class InMemory(NamedTuple):
     """Values that stand in the header."""
@@ -79,6 +83,10 @@ class Repeated(NamedTuple):
         shift = start % len(self.value)
         return Repeated(self.value[shift:] + self.value[:shift], stop - start)
 
+    def stored_nbytes(self) -> int:
+        """None of them is stored."""
+        return 0
+
 
 class Refused(NamedTuple):
     """Values that are never read; asking for them raises why."""
@@ -92,6 +100,9 @@ class Refused(NamedTuple):
     def part(self, start: int, stop: int) -> "Refused":
         """Raise the reason, before many parts are made of what is not there."""
         raise copy(self.reason)
+
+    def stored_nbytes(self) -> None:
+        """None: it cannot be told."""
 
 
 class Chunked(NamedTuple):
@@ -107,6 +118,10 @@ class Chunked(NamedTuple):
 
     def part(self, start: int, stop: int) -> None:
         """None: chunks are put together from the first on."""
+
+    def stored_nbytes(self) -> int | None:
+        """The bytes of all chunks as they lie in the file; None where that cannot be told."""
+        return self.reader.stored_nbytes(self.path)
 
 
 def values_of(file: Hdf5Bytes, path: str, dataset: Dataset, reader: ChunkReader) -> Values:

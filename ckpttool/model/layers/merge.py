@@ -121,14 +121,21 @@ def dot(args: Args, call: Call, infer: Infer) -> Outputs:
 def dot_work(run: Run) -> Work | None:
     """Dot: a multiply-add for each value of the summed axis and each value that comes out; with `normalize` both
     inputs are divided by their lengths."""
-    first, axes = run.input, run.args.axes("axes")
-    if first is None or not axes:
+    if len(run.inputs) != 2:
         return None
-    macs = times(elements(run.output), first[_summed(run.args, first, axes[0])])
+    macs = dot_macs(run.args, *run.inputs)
     normalized = run.args.flag("normalize", False)
     sizes = [elements(shape) for shape in run.inputs]
     lengths = None if None in sizes else 3 * sum(size or 0 for size in sizes)
     return counted(macs, lengths if normalized else 0)
+
+
+def dot_macs(args: Args, left: Shape | None, right: Shape | None) -> Size:
+    """The multiply-adds of the product of two tensors along `axes`, example by example."""
+    axes = args.axes("axes")
+    if left is None or right is None or not axes:
+        return None
+    return times(*left, *_without(right, _summed(args, right, axes[-1]))[1:])
 
 
 def _summed(args: Args, shape: Shape, axis: int) -> int:

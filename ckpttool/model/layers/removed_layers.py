@@ -1,15 +1,17 @@
 """Layers that no Keras 3 has any more: rows in the names and layouts of Keras 2.
 
 Sources: keras/legacy/layers.py and keras/layers/cudnn_recurrent.py (2.2.4), keras/layers/local.py (2.2.4),
-keras/layers/core.py and advanced_activations.py (1.2.2), keras/src/layers/locally_connected and
-keras/src/layers/kernelized.py (2.15).
+keras/engine/topology.py, keras/layers/core.py and advanced_activations.py (1.2.2), keras/src/layers/locally_connected,
+keras/src/layers/kernelized.py, keras/src/layers/preprocessing/image_preprocessing.py and keras/src/engine/base_layer.py
+(2.15), tensorflow/python/keras/layers/preprocessing/category_crossing.py (2.4).
 """
 
 from ckpttool.model.arguments import Args, first
 from ckpttool.model.graph import Call
-from ckpttool.model.layers.call_inputs import ranked, sole
+from ckpttool.model.layers.call_inputs import at_least, listed, ranked, sole
 from ckpttool.model.layers.elementwise import same
 from ckpttool.model.layers.layer_type import Build, LayerType, MaskUse, Weights, each
+from ckpttool.model.layers.merge import dot, dot_macs
 from ckpttool.model.layers.normalization import features
 from ckpttool.model.layers.quantization import fixed
 from ckpttool.model.layers.recurrent import layer_outputs, recurrent_work
@@ -18,9 +20,12 @@ from ckpttool.model.layers.work import (
     Run,
     Work,
     WorkRule,
+    counted,
     each_output,
     elements,
     has_bias,
+    no_work,
+    of_activation,
     with_bias_and_activation,
 )
 from ckpttool.model.output_rule import Infer, Outputs, Rule
@@ -44,6 +49,36 @@ def maxout_dense_weights(args: Args, inputs: Inputs, build: Build) -> Part:
     units, count = args.size("output_dim"), args.size("nb_feature", 4)
     slots = _slots(args, W=(count, args.axis_of(first(inputs), -1), units))
     return args.part(*slots, *(_slots(args, b=(count, units)) if args.flag("bias", True) else ()))
+
+
+def highway_work(run: Run) -> Work | None:
+    """Highway: two kernels with biases, an activation and a sigmoid; one of the two weighs the other against the
+    input."""
+    count = elements(run.output)
+    biases = 2 if run.args.flag("bias", True) else 0
+    function = of_activation(run.args.config.get("activation"), count)
+    weighed = 5  # a sigmoid, a product, a difference, a product, a sum
+    return counted(times(_rows(run), run.kernels("W", "W_carry")), _sum(times(count, biases + weighed), function))
+
+
+def maxout_dense_work(run: Run) -> Work | None:
+    """MaxoutDense: a kernel with a bias for each feature of an output, and the maximum of these."""
+    kernel, count = run.kernels("W"), times(elements(run.output), run.args.size("nb_feature", 4))
+    return counted(times(_rows(run), kernel), times(count, 2 if run.args.flag("bias", True) else 1))
+
+
+def fourier_work(run: Run) -> Work | None:
+    """RandomFourierFeatures: its kernel, which is scaled once, with a bias, and a cosine."""
+    return counted(times(_rows(run), run.kernels("unscaled_kernel")), times(elements(run.output), 2))
+
+
+def _rows(run: Run) -> Size:
+    """The number of rows that a layer multiplies by its kernel."""
+    return run.input[0] if run.input else None
+
+
+def _sum(*counts: Size) -> Size:
+    return None if None in counts else sum(count or 0 for count in counts)
 
 
 def projected_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
@@ -193,6 +228,47 @@ def random_fourier_features_weights(args: Args, inputs: Inputs, build: Build) ->
     )
 
 
+def cosine_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """Merge in the mode "cos": the shape of a product (`get_output_shape_for`); other modes are other layers in Keras
+    3, or code."""
+    return dot(args, call, infer) if _is_cosine(args) else ()
+
+
+def cosine_work(run: Run) -> Work | None:
+    """Merge in the mode "cos": the products of both inputs with each other and with themselves; a product, a root, a
+    bound and a quotient for each value."""
+    if not _is_cosine(run.args) or len(run.inputs) != 2:
+        return None
+    left, right = run.inputs
+    macs = [dot_macs(run.args, *pair) for pair in ((left, right), (left, left), (right, right))]
+    return counted(_sum(*macs), times(elements(run.output), 4))
+
+
+def _is_cosine(args: Args) -> bool:
+    return args.config.get("mode") == "cos"
+
+
+def crossed_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
+    """CategoryCrossing: a row of texts for each example; how many, Keras leaves open."""
+    shapes = [ranked(args, shape, 1, 2) for shape in listed(args, call)]
+    return ((next((shape[0] for shape in shapes if shape), None), None),)
+
+
+def random_size_outputs(axis: int) -> Rule:
+    """RandomHeight and RandomWidth: in training another size along an axis, in inference the input as it is.
+
+    Keras states the size as open. Where the batch is known, as where one run is counted, it is that of inference.
+    """
+
+    def rule(args: Args, call: Call, infer: Infer) -> Outputs:
+        shape = at_least(args, sole(args, call), 3)
+        if shape is None or (len(shape) > 3 and shape[0] is not None):
+            return (shape,)
+        return ((*shape[:axis], None, *shape[len(shape) + axis + 1 :]),)
+
+    return rule
+
+
 def function_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
     """A layer that calls a function of TensorFlow: what the operations of Keras 3 give that compute the same."""
     from ckpttool.model.tensorflow_ops import inference  # few models have such functions
@@ -210,19 +286,30 @@ def function_work(run: Run) -> Work | None:
 ROWS = {
     "CuDNNGRU": LayerType(cudnn_weights(3, "GRU"), layer_outputs(1), work=recurrent_work),
     "CuDNNLSTM": LayerType(cudnn_weights(4, "LSTM"), layer_outputs(2), work=recurrent_work),
-    "Highway": LayerType(highway_weights, same),
+    "Highway": LayerType(highway_weights, same, work=highway_work),
     **{
         f"LocallyConnected{rank}D": LayerType(
             locally_connected_weights(rank), locally_connected_outputs(rank), work=locally_connected_work(rank)
         )
         for rank in (1, 2)
     },
-    "MaxoutDense": LayerType(maxout_dense_weights, projected_outputs),
-    "ParametricSoftplus": LayerType(parametric_weights("alphas", "betas"), same, masks=MaskUse.PASSED_BEFORE),
-    "RandomFourierFeatures": LayerType(random_fourier_features_weights, projected_outputs),
-    "SReLU": LayerType(parametric_weights("t_left", "a_left", "t_right", "a_right"), same, masks=MaskUse.PASSED_BEFORE),
+    "MaxoutDense": LayerType(maxout_dense_weights, projected_outputs, work=maxout_dense_work),
+    "Merge": LayerType(outputs=cosine_outputs, work=cosine_work),
+    "ParametricSoftplus": LayerType(
+        parametric_weights("alphas", "betas"), same, masks=MaskUse.PASSED_BEFORE, work=each_output(3)
+    ),
+    "RandomFourierFeatures": LayerType(random_fourier_features_weights, projected_outputs, work=fourier_work),
+    "SReLU": LayerType(
+        parametric_weights("t_left", "a_left", "t_right", "a_right"),
+        same,
+        masks=MaskUse.PASSED_BEFORE,
+        work=each_output(7),
+    ),
     "ThresholdedReLU": LayerType(outputs=same, masks=MaskUse.PASSED, work=each_output(1)),
-    **each("AddLoss AddMetric CategoryCrossing Merge RandomHeight RandomWidth", LayerType()),
+    "CategoryCrossing": LayerType(outputs=crossed_outputs, work=no_work),
+    "RandomHeight": LayerType(outputs=random_size_outputs(-3), work=no_work),
+    "RandomWidth": LayerType(outputs=random_size_outputs(-2), work=no_work),
+    **each("AddLoss AddMetric", LayerType(outputs=same, work=no_work)),
     **each("ClassMethod InstanceMethod InstanceProperty", LayerType()),
     **each(
         "SlicingOpLambda TFOpLambda TensorFlowOpLayer",
