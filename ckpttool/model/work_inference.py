@@ -73,11 +73,19 @@ def _reason(args: Args, call: Call) -> str:
         return _reason_of_inputs(call) if args.class_name in RULES else "its values say how much it computes"
     row = row_of(args)
     if row is None:
-        return "no class of Keras: its own code says what it computes"
+        return _reason_of_own_class(args)
     if row.work is not unknown_work:
         return _reason_of_inputs(call)
     holder = "a method of a class of TensorFlow: " if args.class_name in OLD_LAYERS else ""
     return f"{holder}its own code says what it computes"
+
+
+def _reason_of_own_class(args: Args) -> str:
+    """The reason why nothing is known of what a class computes."""
+    from ckpttool.model.buildability.removed_classes import is_removed_layer  # few models have such classes
+
+    known = not args.foreign and is_removed_layer(args.class_name)
+    return f"{'a layer of older Keras' if known else 'no class of Keras'}: its own code says what it computes"
 
 
 def _reason_of_inputs(call: Call) -> str:

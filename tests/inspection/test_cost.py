@@ -354,6 +354,8 @@ def test_why_layers_are_not_counted() -> None:
     }
     method = "a method of a class of TensorFlow: its own code says what it computes"
     assert reasons(layer("InstanceMethod", [4])) == {"instancemethod": method}
+    features = "a layer of older Keras: its own code says what it computes"
+    assert reasons(layer("DenseFeatures", feature_columns=[])) == {"densefeatures": features}
     assert reasons(dense(3)) == {"dense": "the shape of its input is not known"}
     assert reasons(dense(3), inputs=[(1, 4)]) == {}
     resizing = layer("Resizing", [6, 6, 2], height=4, width=3, interpolation="other")
@@ -430,6 +432,18 @@ def test_merged_by_angle() -> None:
     assert functional(pair, "Merge", ["a", "b"], mode="cos", axes=[2, 2]) == (3 * 48, 6 * 48 + 4 * 16)
     assert functional({"a": [3], "b": [3]}, "Merge", ["a", "b"], mode="cos", axes=[1, 1]) == (9, 18 + 4)
     assert functional({"a": [1], "b": [1]}, "CategoryCrossing", ["a", "b"]) == (0, 0)
+
+
+def test_sizes_that_keras_leaves_open() -> None:
+    """A size that Keras states as open is that of the input in a run whose inputs are known."""
+    einsum = layer("EinsumDense", equation="abc,cd->abd", output_shape=[None, 4], bias_axes="d")
+    assert counted([None, 3], einsum) == (7 * 3 * 4, 2 * 84 + 28)
+    assert counted([None, 3], einsum, layer("Flatten"), dense(2)) == (7 * 4 * 2, 2 * 56 + 2)
+    kept = layer("EinsumDense", equation="...x,xy->...y", output_shape=[4])
+    assert counted([5, 6, 3], kept) == (30 * 3 * 4, 2 * 360)
+    architecture = read_architecture(sequential(layer("InputLayer", [7, 3]), einsum))
+    assert architecture is not None
+    assert graph_of(architecture).layers[-1].shapes == ((None, None, 4),)
 
 
 def test_why_weights_are_not_known() -> None:

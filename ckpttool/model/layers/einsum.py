@@ -1,6 +1,7 @@
 """EinsumDense: kernel, bias and output from an equation (keras/src/layers/core/einsum_dense.py, 3.15)."""
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ckpttool.model.arguments import Args, first
@@ -224,7 +225,14 @@ def _output(args: Args, equation: Equation, shape: Shape, output_shape: Shape) -
     named = dict(zip(equation.outputs, output[start:], strict=False))
     if any(differ(size, named.get(label)) for label, size in sizes.items()):
         raise misfit(args, "an input whose axes are those that output_shape states", shape)
-    return output
+    return output if None in shape else _filled(output, start, equation, sizes)
+
+
+def _filled(output: Shape, start: int, equation: Equation, sizes: Mapping[str, Size]) -> Shape:
+    """The shape of the output with the sizes that `output_shape` leaves open, which Keras states as open: a run has
+    them from the input."""
+    labels = dict(enumerate(equation.outputs, start))
+    return tuple(sizes.get(labels.get(at, "")) if size is None else size for at, size in enumerate(output))
 
 
 def einsum_dense_work(run: Run) -> Work | None:

@@ -249,20 +249,22 @@ def _is_cosine(args: Args) -> bool:
 
 
 def crossed_outputs(args: Args, call: Call, infer: Infer) -> Outputs:
-    """CategoryCrossing: a row of texts for each example; how many, Keras leaves open."""
+    """CategoryCrossing: a row of texts for each example. Keras states their number as open; a run has it from the
+    inputs."""
     shapes = [ranked(args, shape, 1, 2) for shape in listed(args, call)]
-    return ((next((shape[0] for shape in shapes if shape), None), None),)
+    crossed = times(*(None if shape is None or None in shape else times(*shape[1:]) for shape in shapes))
+    return ((next((shape[0] for shape in shapes if shape), None), None if args.config.get("depth") else crossed),)
 
 
 def random_size_outputs(axis: int) -> Rule:
     """RandomHeight and RandomWidth: in training another size along an axis, in inference the input as it is.
 
-    Keras states the size as open. Where the batch is known, as where one run is counted, it is that of inference.
+    Keras states the size as open; a run has it from the input.
     """
 
     def rule(args: Args, call: Call, infer: Infer) -> Outputs:
         shape = at_least(args, sole(args, call), 3)
-        if shape is None or (len(shape) > 3 and shape[0] is not None):
+        if shape is None or None not in shape:
             return (shape,)
         return ((*shape[:axis], None, *shape[len(shape) + axis + 1 :]),)
 
