@@ -68,6 +68,7 @@ LONG: tuple[str, ...] = (
     "test_docs.py::test_console_blocks_show_what_is_printed[guide.md]",
     "test_docs.py::test_python_blocks_run",
     "model/buildability/test_constructors.py::test_current",
+    "formats/tensorflow/test_hostile_commands.py",
     "test_fuzzing.py",
     "render/test_browser.py",
     "test_hostile.py",

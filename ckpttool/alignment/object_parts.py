@@ -33,9 +33,11 @@ def checkpoint_of(checkpoint: Checkpoint, name: str) -> Checkpoint:
 
 def part_names(checkpoint: Checkpoint) -> list[str]:
     """The names under which the root of a checkpoint holds objects with weights below them; none where the root is a
-    model of Keras itself."""
+    model of Keras itself, or a part that was chosen."""
     graph = checkpoint.object_graph
     if graph is None or not graph.nodes or any(_OF_MODEL.match(name) for name, _ in graph.nodes[0].children):
+        return []
+    if any(node is graph.nodes[0] for node in graph.nodes[1:]):  # as `checkpoint_of` makes it
         return []
     own = {path for path, weight in checkpoint.weights.items() if weight.section is Section.MODEL}
     children = [(name, node) for name, node in graph.nodes[0].children[:_SHOWN] if not graph.nodes[node].attributes]

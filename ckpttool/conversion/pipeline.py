@@ -90,7 +90,7 @@ def convert(
     check_target(source, target, force)
     with _planned(source, target, arch, to, source_backend, options) as (conversion, prepared, checkpoint):
         if conversion.refusals:
-            raise _not_exact(conversion, "" if options.part else _parts_hint(checkpoint))
+            raise _not_exact(conversion, _parts_hint(checkpoint))
         if prove and not FORMS[conversion.form].whole:
             raise ConversionError("only a whole model can be run", path=os.fspath(target), expected="a .keras")
         why = _obstacle(conversion, prepared, checkpoint, options, prove)

@@ -255,6 +255,7 @@ def verdict(result: VerifyResult, style: Style) -> str:
             "skipped_state": result.skipped_state,
             "unchecked": [weight.path for weight in result.unchecked],
             "opaque": [asdict(part) for part in result.opaque],
+            "parts": list(result.parts),
         }
     )
 

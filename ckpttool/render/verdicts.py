@@ -109,6 +109,9 @@ def remarks(result: VerifyResult) -> list[str]:
         lines.append(f"? {count_of(count, 'stored weight')} {verb} to such layers{others}")
     if result.verdict == "cannot tell" and result.opaque:
         lines.append("--allow-unexpected NAME takes the layer's weights as they are")
+    if result.parts and result.failures:
+        names = ", ".join(printable(name, 100) for name in result.parts)
+        lines.append(f"the file holds {names}: --part NAME chooses one of them")
     return lines
 
 

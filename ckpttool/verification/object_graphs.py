@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ckpttool.alignment.alignment import align
 from ckpttool.alignment.object_graphs import by_variable_name
+from ckpttool.alignment.object_parts import part_names
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.model import Architecture
 from ckpttool.model.spec import Spec
@@ -38,6 +39,12 @@ def by_graph(
     rest = (weight for weight in checkpoint.section(Section.MODEL) if weight.path not in used)
     pairing.unexpected.extend((weight, _NO_SLOT) for weight in rest)
     return pairing.finish(skip_mismatch)
+
+
+def parts(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The names of the models that a checkpoint holds side by side; none where it holds one model."""
+    names = part_names(checkpoint)
+    return tuple(names) if len(names) > 1 else ()
 
 
 def _aligned(architecture: Architecture, spec: Spec, checkpoint: Checkpoint) -> Iterator[tuple[int, Weight]]:

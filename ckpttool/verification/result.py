@@ -54,7 +54,8 @@ class VerifyResult(Displayed):
     `problems` are those of the file as a whole. `skipped` are the slots that Keras skips where it is asked to skip
     mismatches. `skipped_state` is the reason why Keras 3 loads a whole model with a new state of its optimizer, and
     at most warns; empty where it loads the state or there is none. `unchecked` are weights of objects of unknown
-    classes; `opaque` are these objects.
+    classes; `opaque` are these objects. `parts` are the names of the models that a checkpoint of TensorFlow holds side
+    by side, of which one may be meant (`checkpoint_of`, `--part`).
     """
 
     checkpoint: Path
@@ -72,6 +73,7 @@ class VerifyResult(Displayed):
     support: Support | None = None
     of_weights: bool = False
     skipped_state: str = ""
+    parts: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         counts = f"{len(self.matched):,} weights matched, {len(self.findings):,} findings"

@@ -4,6 +4,7 @@ import fnmatch
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import attrgetter
@@ -80,9 +81,7 @@ def verify(
     Raises CheckpointError where one of the two cannot be read.
     """
     expected = expectation_of(architecture, allowed.optimizer)
-    if isinstance(checkpoint, Checkpoint):
-        return _supported(_verified(checkpoint, expected, by, allowed, values, progress, skip_mismatch), expected)
-    with open_checkpoint(checkpoint) as opened:
+    with nullcontext(checkpoint) if isinstance(checkpoint, Checkpoint) else open_checkpoint(checkpoint) as opened:
         return _supported(_verified(opened, expected, by, allowed, values, progress, skip_mismatch), expected)
 
 
@@ -148,6 +147,7 @@ def _verified(
         opaque=tuple(o for o in opaque if not _matches(o.path, o.layer, allowed.unexpected)),
         problems=(*problems, *lost),
         skipped=tuple(_skipped(spec, pairing)),
+        parts=object_graphs.parts(checkpoint),
         skipped_state="" if allowed.optimizer else _skipped_state(expected, spec, checkpoint, loader, state),
     )
 

@@ -44,5 +44,11 @@ def test_what_the_parts_are_called(tmp_path: Path, run: Run) -> None:
     arch.write_text(json.dumps(_CONFIG))
     outcome = run("convert", source, tmp_path / "new.weights.h5", "--arch", arch)
     assert (outcome.code, "it holds generator, discriminator" in outcome.err) == (2, True)
-    assert run("verify", source, arch).code == 1
+    failed = run("verify", source, arch)
+    assert (failed.code, "holds generator, discriminator: --part NAME" in failed.out) == (1, True)
+    assert json.loads(run("verify", source, arch, "--output", "json").out)["parts"] == ["generator", "discriminator"]
     assert run("verify", source, arch, "--part", "generator").code == 0
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(_CONFIG).replace('"units": 1', '"units": 2'))
+    chosen = run("verify", source, other, "--part", "generator")
+    assert (chosen.code, "--part" in chosen.out) == (1, False)

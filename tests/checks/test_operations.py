@@ -122,6 +122,68 @@ def test_how_an_operation_is_used(name: str, tmp_path: Path) -> None:
     assert len(list(operations_in(with_graph(tmp_path, graph)))) == count
 
 
+def _with_arguments(name: str, arguments: str, *nodes: bytes) -> bytes:
+    """A library of one function with arguments."""
+    signature = message(1, name.encode()) + b"".join(message(2, message(1, arg.encode())) for arg in arguments.split())
+    return message(2, message(1, message(1, signature) + b"".join(nodes)))
+
+
+def _call(name: str, callee: str, inputs: str, number: int = 1, kind: str = "StatefulPartitionedCall") -> bytes:
+    """A node that calls a function."""
+    wired = b"".join(message(3, source.encode()) for source in inputs.split())
+    setting = message(5, message(1, b"f") + message(2, message(10, message(1, callee.encode()))))
+    return message(number, message(1, name.encode()) + message(2, kind.encode()) + wired + setting)
+
+
+_FILLS = _with_arguments("fill", "table file", _set("t", _TABLE, 3, inputs="table file"))
+_PASSES = _with_arguments("pass", "file table", _call("inner", "fill", "table file", 3))
+_CALLED = {
+    "with a named file": (_text("f", b"/etc/x") + _FILLS + _call("c", "fill", "table f"), "c"),
+    "with what is fed": (node("f", "Placeholder") + _FILLS + _call("c", "fill", "table f:0"), None),
+    "by its name": (_text("f", b"/etc/x") + _FILLS + _set("c", "fill", inputs="table f"), "c"),
+    "through another function": (_text("f", b"/e") + _FILLS + _PASSES + _call("c", "pass", "f table ^other"), "c"),
+    "in a function": (_FILLS + _with_arguments("g", "", _text("f", b"/e", 3), _call("c", "fill", "t f:0", 3)), "g/c"),
+    "with a condition before": (_text("f", b"/e") + _FILLS + _call("c", "fill", "really table f", kind="If"), "c"),
+    "with too few inputs": (_FILLS + _call("c", "fill", ""), "c"),
+    "by itself": (_with_arguments("r", "t f", _set("t", _TABLE, 3, inputs="t f"), _call("c", "r", "t f", 3)), None),
+    "by nobody": (_FILLS, None),
+}
+
+
+@pytest.mark.parametrize("case", _CALLED)
+def test_a_file_that_is_handed_to_a_function(case: str, tmp_path: Path) -> None:
+    """The name of a table's file is followed through the calls of functions to where it stands."""
+    graph, where = _CALLED[case]
+    places = [
+        f"{operation.function}/{operation.name}".strip("/") for operation in operations_in(with_graph(tmp_path, graph))
+    ]
+    assert places == ([where] if where else [])
+
+
+@pytest.mark.parametrize("harmless", [True, False])
+def test_a_file_that_a_function_captures(harmless: bool, tmp_path: Path) -> None:
+    """A file that an object of the SavedModel hands to a function is an asset, or is named in the graph."""
+    constant = message(1, message(9, message(1, b"f")))
+    asset = message(1, message(5, b""))
+    captured = message(2, message(1, b"fill") + message(2, message(2, bytes([0 if harmless else 1]))))
+    target = with_graph(tmp_path, b"")
+    with (target / "saved_model.pb").open("ab") as file:
+        graph = _text("f", b"/etc/x") + _FILLS
+        file.write(message(2, message(2, graph) + message(7, asset + constant + captured)))
+    assert [operation.name for operation in operations_in(target)] == ([] if harmless else ["f"])
+
+
+@pytest.mark.parametrize("value", ["path", "other"])
+def test_the_path_of_an_asset_in_a_variable(value: str, tmp_path: Path) -> None:
+    """TensorFlow 2.15 keeps the path of an asset in a variable and hands on what that is set to."""
+    graph = _text("path", b"words.txt") + _text("other", b"/etc/x") + node("v", "VarHandleOp") + _FILLS
+    graph += _set("set", "AssignVariableOp", inputs=f"v {value}") + _set("read", "ReadVariableOp", inputs="v ^set")
+    target = with_graph(tmp_path, b"")
+    with (target / "saved_model.pb").open("ab") as file:
+        file.write(message(2, message(2, graph + _call("c", "fill", "table read")) + _ASSET))
+    assert [operation.name for operation in operations_in(target)] == ([] if value == "path" else ["c"])
+
+
 def test_tables_of_assets_are_harmless(tmp_path: Path) -> None:
     """TensorFlow puts the path of an asset in the place of the constant that its graph names."""
     graph = _text("path", b"/where/it/was/words.txt") + _set("t", _TABLE, inputs="table path")

@@ -7,7 +7,7 @@ graph; a data set is cached in memory or in a file; texts are printed to the scr
 
 import re
 from collections.abc import Iterator, Set
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from ckpttool.formats.tensorflow import lookup_tables
@@ -25,7 +25,9 @@ _SETTINGS = {
 }
 """The setting of an operation that may name a file, the values that name none, and the effect of the others."""
 
-_TABLES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+TABLES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+"""The operations that fill a table from a file."""
+
 _CACHES = frozenset({"CacheDataset", "CacheDatasetV2"})
 _FILE = 1  # the input of these that is the name of a file
 _IN_MEMORY = (b"",)
@@ -33,7 +35,7 @@ _SAME = frozenset({"Identity", "PlaceholderWithDefault"})
 _MOST_STEPS = 20  # from an operation to what its file is
 _LARGE = 64 << 10  # bytes of a node above which it is not read whole: it holds a constant
 
-CONDITIONAL = frozenset({*_SETTINGS, *_TABLES, *_CACHES})
+CONDITIONAL = frozenset({*_SETTINGS, *TABLES, *_CACHES})
 """The operations whose effect depends on how they are used."""
 
 
@@ -50,28 +52,31 @@ def effect_of(kind: str, place: Place, scope: Scope) -> str | None:
     if kind in _SETTINGS:
         setting, harmless, effect = _SETTINGS[kind]
         return None if harmless.fullmatch(_setting(scope.source, place, setting)) else effect
-    file = _file(scope, place)
+    file = file_of(scope, place)
     if kind in _CACHES:
         return None if _constant(scope, file) == _IN_MEMORY else "writes files"
-    return None if _is_handed_in(scope, file) else "reads files"
+    return None if is_handed_in(scope, file) else "reads files"
 
 
-def _is_handed_in(scope: Scope, file: str | None) -> bool:
+def is_handed_in(scope: Scope, file: str | None) -> bool:
     """Whether a file is an asset, or what a function is called with, and so no name in the graph."""
     if file is None or file in scope.assets:
         return file is not None
     return file not in scope.nodes or scope.nodes[file][0].startswith("Placeholder")
 
 
-def _file(scope: Scope, place: Place) -> str | None:
+def file_of(scope: Scope, place: Place) -> str | None:
     """The node, or the argument of the function, that the file of an operation comes from; None where it has none."""
-    at = _FILE
+    return origin(scope, next(islice(inputs_of(scope.source, *place), _FILE, None), None))
+
+
+def origin(scope: Scope, name: str | None) -> str | None:
+    """The node, or the argument of the function, that makes what a node hands on; None where it is not found."""
     for _ in range(_MOST_STEPS):
-        name = next(islice(inputs_of(scope.source, *place), at, None), None)
-        kind, place = scope.nodes.get(name or "", ("", place))
+        kind, place = scope.nodes.get(name or "", ("", (0, 0)))
         if kind not in _SAME:
             return name
-        at = 0
+        name = next(inputs_of(scope.source, *place), None)
     return None
 
 
@@ -90,6 +95,16 @@ def _setting(source: Source, place: Place, key: str) -> bytes:
         if name == key:
             return bytes(Message(value, {2: LEN}, source.budget).payload(2))
     return b""
+
+
+def functions_named(source: Source, place: Place) -> Iterator[str]:
+    """The functions among the settings of a node (AttrValue: func 10, list 1; ListValue: func 9; NameAttrList: name
+    1)."""
+    for entry in payloads(_whole(source, place), 5, source.budget):
+        _, value = map_entry(entry, source.budget)
+        listed = (name for several in payloads(value, 1, source.budget) for name in payloads(several, 9, source.budget))
+        for function in chain(payloads(value, 10, source.budget), listed):
+            yield Message(function, {1: LEN}, source.budget).text(1)
 
 
 def _whole(source: Source, place: Place) -> memoryview:

@@ -8,7 +8,7 @@ tensorflow/python/saved_model/save.py; tensorflow/python/training/saver.py, 1.15
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,9 @@ from ckpttool.dangers.tensorflow_calls import registered_operations
 from ckpttool.formats.tensorflow import lookup_tables
 from ckpttool.formats.tensorflow.asset_files import ASSET, COLLECTION, AssetFile, asset_files
 from ckpttool.formats.tensorflow.conditional_operations import CONDITIONAL, Place, Scope, effect_of, inputs_of
+from ckpttool.formats.tensorflow.handed_files import Function, files_named, tables_of_arguments
 from ckpttool.formats.tensorflow.places import GRAPH
+from ckpttool.formats.tensorflow.saved_objects import Objects, read_objects
 from ckpttool.formats.tensorflow.wire import LEN, Message, outline, text
 from ckpttool.io.sources import FileSource, Source
 
@@ -58,8 +60,8 @@ _FILE_INPUT = {"MergeV2Checkpoints": 1}  # the input of a saver's operation that
 _HANDS_ON = frozenset("StringJoin ShardedFilename Pack Identity PlaceholderWithDefault".split())
 _MAX_STEPS = 20  # from an operation to what its file is
 _DEFAULT_FILE = (b"model",)  # of `tf.train.Saver` and `tf.train.Checkpoint`, in whose place the user's is fed
-_META_GRAPH, _META_INFO, _GRAPH = 2, 1, 2
-_KNOWN = dict.fromkeys((_META_INFO, _GRAPH, COLLECTION, ASSET), LEN)
+_META_GRAPH, _META_INFO, _GRAPH, _OBJECTS = 2, 1, 2, 7
+_KNOWN = dict.fromkeys((_META_INFO, _GRAPH, COLLECTION, ASSET, _OBJECTS), LEN)
 _LARGE = 64 << 10  # bytes of a node above which it is not read whole: it holds a constant
 
 
@@ -85,8 +87,9 @@ def operations_in(directory: Path) -> Iterator[Operation]:
             parts = list(outline(source, start, end, _KNOWN))
             assets = {file.constant for part in parts for file in _assets(source, *part)}
             graphs = [(begin, stop) for number, begin, stop in parts if number == _GRAPH]
-            functions = {name for graph in graphs for name, _ in _functions(source, *graph)}
+            functions = {name: len(arguments) for graph in graphs for name, arguments, _ in _functions(source, *graph)}
             operations = [operation for graph in graphs for operation in _in_graph(source, *graph, functions, assets)]
+            operations += _handed(source, graphs, functions, assets, [part for part in parts if part[0] == _OBJECTS])
             yield from operations
             kinds = {operation.kind for operation in operations}
             listed = (_listed(source, begin, stop) for number, begin, stop in parts if number == _META_INFO)
@@ -100,16 +103,49 @@ def _assets(source: Source, number: int, start: int, end: int) -> Iterator[Asset
         yield from asset_files(number, memoryview(source.read(start, end - start)), source.budget)
 
 
-def _functions(source: Source, start: int, end: int) -> Iterator[tuple[str, list[Place]]]:
-    """The functions of a graph's libraries: their names, and the places of their nodes."""
+def _functions(source: Source, start: int, end: int) -> Iterator[tuple[str, list[str], list[Place]]]:
+    """The functions of a graph's libraries: their names, those of their arguments, and the places of their nodes."""
     for _, begin, stop in outline(source, start, end, {2: LEN}):
         for _, first, last in outline(source, begin, stop, {1: LEN}):
             fields = list(outline(source, first, last, {1: LEN, 3: LEN}))
-            names = (_first_texts(source, at, to)[0] for number, at, to in fields if number == 1)
-            yield next(names, ""), [(at, to) for number, at, to in fields if number == 3]
+            heads = [(at, to) for number, at, to in fields if number == 1][:1]
+            name = next((_first_texts(source, *head)[0] for head in heads), "")
+            arguments = [_first_texts(source, *at)[0] for head in heads for at in _arguments(source, *head)]
+            yield name, arguments, [(at, to) for number, at, to in fields if number == 3]
 
 
-def _in_graph(source: Source, start: int, end: int, functions: Set[str], assets: Set[str]) -> Iterator[Operation]:
+def _arguments(source: Source, start: int, end: int) -> Iterator[Place]:
+    """The arguments in the signature of a function (OpDef: input_arg 2; ArgDef: name 1)."""
+    return ((begin, stop) for _, begin, stop in outline(source, start, end, {2: LEN}))
+
+
+def _scopes(source: Source, graph: Place, assets: Set[str]) -> Iterator[Function]:
+    """A graph and its functions."""
+    nodes = ((begin, stop) for _, begin, stop in outline(source, *graph, {1: LEN}))
+    yield Function("", (), _scope(source, nodes, assets))
+    for name, arguments, places in _functions(source, *graph):
+        yield Function(name, arguments, _scope(source, places, frozenset()))
+
+
+def _scope(source: Source, places: Iterable[Place], assets: Set[str]) -> Scope:
+    return Scope(source, {name: (kind, place) for name, kind, place in _named(source, places)}, assets)
+
+
+def _handed(
+    source: Source, graphs: Sequence[Place], counts: Mapping[str, int], assets: Set[str], parts: Sequence[Sequence[int]]
+) -> Iterator[Operation]:
+    """The operations that fill tables from files which are handed to their functions, and are named where that is."""
+    scopes = (scope for graph in graphs for scope in _scopes(source, graph, assets))
+    tables = {argument: kind for scope in scopes for argument, kind in tables_of_arguments(scope)}
+    if tables:
+        raw = [memoryview(source.read(start, stop - start)) for _, start, stop in parts]
+        objects = read_objects(raw[-1], source.budget) if raw else Objects()
+        scopes = (scope for graph in graphs for scope in _scopes(source, graph, assets))
+        files = files_named(tables, scopes, counts, objects)
+        yield from (Operation(*file, "reads files") for file in files)
+
+
+def _in_graph(source: Source, start: int, end: int, functions: Container[str], assets: Set[str]) -> Iterator[Operation]:
     """The operations of a graph and of its functions. A node may have the name of a function as its kind."""
     savers = _Savers(source, (start, end))
     nodes = list(_named(source, ((begin, stop) for _, begin, stop in outline(source, start, end, {1: LEN}))))
@@ -118,7 +154,7 @@ def _in_graph(source: Source, start: int, end: int, functions: Set[str], assets:
         yield from _reported(name, kind, "", functions)
     yield from savers.reported()
     yield from _conditional(source, "", nodes, assets)
-    for function, places in _functions(source, start, end):
+    for function, _, places in _functions(source, start, end):
         nodes = list(_named(source, places))
         for name, kind, _ in nodes:
             yield from _reported(name, kind, function, functions)
@@ -142,7 +178,7 @@ def _conditional(
             yield Operation(kind, name, function, effect)
 
 
-def _reported(name: str, kind: str, function: str, functions: Set[str]) -> Iterator[Operation]:
+def _reported(name: str, kind: str, function: str, functions: Container[str]) -> Iterator[Operation]:
     """The operation of a node, where it acts outside and is not the saver's, or is not TensorFlow's own."""
     if kind in _SAVERS and (not function or _SAVER_FUNCTION.fullmatch(function)):
         return  # those of a graph are asked for their files
