@@ -313,9 +313,25 @@ def test_pictures_on_a_phone(sound: dict[str, str], visit: Callable[..., Visit])
     }).length"""
     assert page.locator("#graph .picture").count() > 4
     assert page.evaluate(cut) == 0
-    assert page.locator("#graph .picture .heading").first.is_hidden()
+    keys = page.locator("#graph .scale li")
+    assert keys.all_inner_texts() == ["input", "model", "dense", "normalization", "merge"]
+    assert page.locator("#graph .picture .heading").count() == 0
     assert page.get_by_text("Sequential 'shared': 2 layers, 20 parameters").first.is_visible()
     assert page.evaluate("(() => { const i = document.querySelector('#graph input'); return i.clientWidth; })()") > 280
+
+
+def test_large_numbers_stay_in_one_line(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
+    """A number in a tile is not broken, and a text that is longer than the page is."""
+    for width in (1280, 390):
+        page = visit(sound["report"], viewport={"width": width, "height": 800}).page
+        lines = """(text) => {
+          const tile = document.querySelector("#facts .tiles b");
+          tile.textContent = text;
+          return Math.round(tile.clientHeight / parseFloat(getComputedStyle(tile).lineHeight));
+        }"""
+        assert page.evaluate(lines, "11,066,658,687") == 1
+        assert page.evaluate(lines, "x" * 1000) > 3
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_first_layer_is_in_sight(sound: dict[str, str], visit: Callable[..., Visit]) -> None:

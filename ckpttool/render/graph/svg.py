@@ -30,14 +30,29 @@ _MARGIN, _TITLE, _LEGEND = 24.0, 30.0, 26.0
 
 def graph(result: ModelGraph) -> str:
     """The text of an SVG file. Raises UnsupportedError for a graph that is too large for a picture."""
-    return drawing(result, f"<style>{own_style(result)}</style>\n")
+    picture, head = _picture(result), heading(result)
+    legend = [(text, kind) for kind, (text, _) in kinds_of(result).items()]
+    keys = min(_LEGEND_WIDE, sum(_key_width(label) for label, _ in legend))
+    width = max(picture.width, keys, _HEADING * len(head))
+    rows = list(_wrapped(legend, width))
+    above = (
+        f'<style>{own_style(result)}</style>\n<rect class="page" width="100%" height="100%"/>',
+        f'<text class="heading" x="{_number(_MARGIN)}" y="{_number(_MARGIN + 12)}">{_xml(head)}</text>',
+        *_keys(rows),
+    )
+    return _svg(result, picture, width, above, _TITLE + _LEGEND * len(rows))
 
 
-def drawing(result: ModelGraph, style: str = "") -> str:
-    """The picture as an element of SVG, with this element of style in it; a page has the rules elsewhere.
+def drawing(result: ModelGraph) -> str:
+    """The picture alone as an element of SVG, for a page that has the rules of style, the heading and the legend.
 
     Raises UnsupportedError for a graph that is too large for a picture.
     """
+    picture = _picture(result)
+    return _svg(result, picture, picture.width)
+
+
+def _picture(result: ModelGraph) -> Picture:
     if len(result.layers) > MAX_LAYERS or len(result.connections) > MAX_CONNECTIONS:
         sizes = f"{count_of(len(result.layers), 'layer')} and {count_of(len(result.connections), 'connection')}"
         raise UnsupportedError(
@@ -46,24 +61,19 @@ def drawing(result: ModelGraph, style: str = "") -> str:
             expected=f"{MAX_LAYERS:,} layers and {MAX_CONNECTIONS:,} connections at most",
             hint="fold models with --depth 1, choose layers with --match, or take --output dot",
         )
-    widest = max(map(_width, result.layers), default=_NARROW)
-    picture = picture_of(result, widest, _HIGH)
-    legend = list(_legend(result))
-    keys = min(_LEGEND_WIDE, sum(_key_width(label) for label, _ in legend))
-    head = heading(result)
-    width = max(picture.width, keys, _HEADING * len(head)) + 2 * _MARGIN
-    key_rows = list(_wrapped(legend, width - 2 * _MARGIN))
-    top = _MARGIN + _TITLE + _LEGEND * len(key_rows)
-    size = f'width="{_number(width)}" height="{_number(top + picture.height + _MARGIN)}"'
-    view = f'viewBox="0 0 {_number(width)} {_number(top + picture.height + _MARGIN)}"'
-    head = _xml(head)
+    return picture_of(result, max(map(_width, result.layers), default=_NARROW), _HIGH)
+
+
+def _svg(result: ModelGraph, picture: Picture, room: float, above: Iterable[str] = (), height: float = 0) -> str:
+    """The picture in the middle of so much room, below what stands above it, which is so high."""
+    head, top, left = _xml(heading(result)), _MARGIN + height, _MARGIN + (room - picture.width) / 2
+    sizes = [_number(room + 2 * _MARGIN), _number(top + picture.height + _MARGIN)]
+    size = f'width="{sizes[0]}" height="{sizes[1]}" viewBox="0 0 {sizes[0]} {sizes[1]}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} class="ckpt-graph" role="img" aria-label="{head}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} class="ckpt-graph" role="img" aria-label="{head}">',
         f"<title>{head}</title>",
-        f'{style}<rect class="page" width="100%" height="100%"/>',
-        f'<text class="heading" x="{_number(_MARGIN)}" y="{_number(_MARGIN + 12)}">{head}</text>',
-        *_keys(key_rows),
-        f'<g transform="translate({_number(_MARGIN + (width - 2 * _MARGIN - picture.width) / 2)} {_number(top)})">',
+        *above,
+        f'<g transform="translate({_number(left)} {_number(top)})">',
         *_drawn(result, picture),
         "</g>",
         "</svg>",
@@ -175,10 +185,6 @@ def _short_shape(layer: GraphLayer) -> str:
 def _tooltip(layer: GraphLayer) -> str:
     lines = (title_of(layer), printable(layer.path, 300), sizes_of(layer), ", ".join(facts_of(layer)))
     return "\n".join(filter(None, lines))
-
-
-def _legend(result: ModelGraph) -> Iterator[tuple[str, str]]:
-    yield from ((text, kind) for kind, (text, _) in kinds_of(result).items())
 
 
 def _key_width(label: str) -> float:

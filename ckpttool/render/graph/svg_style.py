@@ -37,18 +37,10 @@ def own_style(result: ModelGraph) -> str:
 
 
 def page_style(result: ModelGraph) -> str:
-    """The rules for a page, whose paper shows through: dark where its reader chose that, or the system is and no other
-    choice was made."""
-    light, dark = (_without_paper(rules) for rules in (_light(result), _dark(result)))
+    """The rules for a page: dark where its reader chose that, or the system is and no other choice was made."""
+    light, dark = _light(result), _dark(result)
     chosen, system = (dark.replace(".ckpt-graph", f"{page} .ckpt-graph") for page in (".dark", ".ckpttool:not(.light)"))
-    return (
-        f"{light}.ckpt-graph .page {{ fill: none; }}\n"
-        f"@media screen {{{chosen}}}\n@media screen and (prefers-color-scheme: dark) {{{system}}}\n"
-    )
-
-
-def _without_paper(rules: str) -> str:
-    return "".join(line for line in rules.splitlines(keepends=True) if ".page " not in line)
+    return f"{light}@media screen {{{chosen}}}\n@media screen and (prefers-color-scheme: dark) {{{system}}}\n"
 
 
 def _light(result: ModelGraph) -> str:

@@ -12,7 +12,7 @@ from ckpttool.inspection.graph import GraphLayer, ModelGraph
 from ckpttool.inspection.graph_selection import by_model
 from ckpttool.render.graph.labels import arrows_of, changes, heading, name_of, sizes_of, title_of
 from ckpttool.render.graph.svg import drawing
-from ckpttool.render.graph.svg_style import page_style
+from ckpttool.render.graph.svg_style import kinds_of, page_style
 from ckpttool.render.html.pages import Block, Section, page
 from ckpttool.render.style import count_of, short_paths
 
@@ -49,6 +49,7 @@ def graph_section(result: ModelGraph) -> Section:
     context = {
         "style": Markup(style),
         "figures": list(_figures(result)),
+        "legend": [(kind, text) for kind, (text, _) in kinds_of(result).items()],
         "picture": Markup(drawing(result)),
         "label": heading(result),
         "folded": _folded(result),
