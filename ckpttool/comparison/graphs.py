@@ -102,14 +102,17 @@ def first_calls(
     return {name: 1 for name, node in lowest.items() if node == 1}
 
 
-def renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """An argument of a call with other names for its layers."""
+def labelled(value: Any, labels: Mapping[str, str]) -> Any:
+    """An argument of a call with labels in place of the names of layers.
+
+    A name that no layer of the model has, as in a damaged config, gets a label that no layer has.
+    """
     if isinstance(value, Source):
-        return value._replace(layer=names.get(value.layer, value.layer))
+        return value._replace(layer=labels.get(value.layer, f"absent: {value.layer}"))
     if isinstance(value, list):
-        return [renamed(item, names) for item in value]
+        return [labelled(item, labels) for item in value]
     if isinstance(value, Mapping):
-        return {key: renamed(item, names) for key, item in value.items()}
+        return {key: labelled(item, labels) for key, item in value.items()}
     return value
 
 

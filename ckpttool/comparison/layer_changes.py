@@ -19,7 +19,7 @@ from ckpttool.comparison.change import (
     TRAINABLE,
     ConfigChange,
 )
-from ckpttool.comparison.graphs import Feeds, as_json, renamed
+from ckpttool.comparison.graphs import Feeds, as_json, labelled
 from ckpttool.comparison.layer_pairs import Pairs, pairings
 from ckpttool.comparison.models import Model, Node, wrapped_model
 from ckpttool.comparison.objects import ConfigObject, equal
@@ -63,18 +63,18 @@ class Paired:
     pairs: Pairs
 
     @cached_property
-    def names(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """Names for the layers of both models under which exactly the paired layers are equal."""
-        new = {at: self.b.nodes[to].name for at, to in self.pairs.items()}
-        paired = set(self.pairs.values())
+    def labels(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Labels for the names of layers in both models: exactly the paired layers have equal ones."""
+        first = {at: f"pair {to}" for at, to in self.pairs.items()}
+        second = {to: f"pair {to}" for to in self.pairs.values()}
         return (
-            {node.name: new.get(at, f"\0a {node.name}") for at, node in _from_last(self.a)},
-            {node.name: node.name if at in paired else f"\0b {node.name}" for at, node in _from_last(self.b)},
+            {node.name: first.get(at, f"only in a: {node.name}") for at, node in _from_last(self.a)},
+            {node.name: second.get(at, f"only in b: {node.name}") for at, node in _from_last(self.b)},
         )
 
     def are_alike(self, old: Any, new: Any) -> bool:
         """Whether two arguments of calls, nested or not, are the same where paired layers count as the same."""
-        old, new = (renamed(value, names) for value, names in zip((old, new), self.names, strict=True))
+        old, new = (labelled(value, labels) for value, labels in zip((old, new), self.labels, strict=True))
         return _are_same(old, new)
 
     @cached_property
@@ -82,10 +82,10 @@ class Paired:
         """Whether equal names mean paired layers, so that connections that are written alike are the same."""
         if self.a.is_chain or self.b.is_chain or self.a.obj.old is not self.b.obj.old:
             return False
-        by_name, by_new_name = self.names
-        if len(by_name) < len(self.a.nodes) or len(by_new_name) < len(self.b.nodes):
+        counts = {*map(len, self.labels), len(self.a.nodes), len(self.b.nodes), len(self.pairs)}
+        if len(counts) > 1:  # a layer is in no pair, or two of a model share a name
             return False
-        return all(old == new for names in self.names for old, new in names.items())
+        return all(self.a.nodes[at].name == self.b.nodes[to].name for at, to in self.pairs.items())
 
     @property
     def are_chains(self) -> bool:

@@ -99,6 +99,34 @@ def test_layers_of_one_name() -> None:
     assert sorted(repr(change.inverted()) for change in back) == sorted(map(repr, there))
 
 
+def test_absent_layers() -> None:
+    """A connection to a layer that a model does not have is a change, whichever model is first."""
+    a = Configs(functional(image(), dense("dense", "x"), dense("q", "dense")))
+    b = Configs(functional(image(), dense("dense_1", "x"), dense("q", "dense")))
+    there, back = config_changes(a, b), config_changes(b, a)
+    assert len(there) == 1
+    assert (there[0].layer, there[0].key, there[0].old, there[0].new) == ("q", "inbound", "dense", "dense")
+    assert [change.inverted() for change in back] == [*there]
+    assert config_changes(b, b) == ()
+
+
+pool = st.sampled_from(("x", "a", "b", "dense", "dense_1"))
+loose = st.lists(
+    st.builds(dense, pool, pool | st.just("absent"))
+    | st.builds(layer, st.just("Add"), pool, st.lists(pool | st.just("absent"), min_size=1, max_size=2)),
+    min_size=1, max_size=4,
+).map(lambda layers: Configs(functional(image(), *layers)))  # fmt: skip
+
+
+@settings(max_examples=examples(2000), deadline=None)
+@given(loose, loose)
+def test_loose_references(a: Configs, b: Configs) -> None:
+    """Changes are the same the other way where names of layers are repeated, or are those of absent layers."""
+    there, back = config_changes(a, b), config_changes(b, a)
+    assert sorted(repr(change.inverted()) for change in back) == sorted(map(repr, there))
+    assert config_changes(a, a) == ()
+
+
 def unique(*configs: Configs) -> bool:
     """Whether no two layers of a config seem to have one name."""
     return all(json.dumps(config.config, default=str).count('"name"') < 2 for config in configs)
