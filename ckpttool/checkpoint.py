@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from ckpttool.errors import (
     CheckpointError,
@@ -66,6 +67,23 @@ class Texts(Protocol):
         """The texts in C order."""
 
 
+class Refused(NamedTuple):
+    """Values that are never read; asking for them raises why."""
+
+    reason: CheckpointError
+
+    def pieces(self, limit: int) -> Iterator[bytes]:
+        """Raise the reason."""
+        raise copy(self.reason)  # an error raised twice would grow a traceback of both
+
+    def part(self, start: int, stop: int) -> Refused:
+        """Raise the reason, before many parts are made of what is not there."""
+        raise copy(self.reason)
+
+    def stored_nbytes(self) -> None:
+        """None: it cannot be told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A part of a file that reading left alone, with the reason.
@@ -90,7 +108,7 @@ class Refusal:
         return cls(error.kind or kinds.get(type(error), "corrupt"), place or error.where, ", ".join(facts))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Weight(Displayed):
     """One stored array. `path` is its place in the file and its key in the checkpoint.
 
@@ -109,7 +127,7 @@ class Weight(Displayed):
     part: str = ""
     name: str | None = None
     big_endian: bool = False
-    values: Values = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
+    values: Values = field(default=None, compare=False)  # type: ignore[assignment]
 
     @property
     def size(self) -> int:
@@ -214,7 +232,7 @@ class Producer:
     tensorflow_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Checkpoint(Displayed, Mapping[str, Weight]):
     """An open checkpoint: a read-only mapping from stored path to `Weight`, in the file's natural order.
 
@@ -237,11 +255,11 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    check_bytes: Callable[[], None] | None = field(default=None, repr=False)
-    object_graph: ObjectGraph | None = field(default=None, repr=False)
-    saved_model: SavedModel | None = field(default=None, repr=False)
-    release: Callable[[], None] | None = field(default=None, repr=False)
-    facts: Facts = field(default_factory=Facts, init=False, repr=False)
+    check_bytes: Callable[[], None] | None = None
+    object_graph: ObjectGraph | None = None
+    saved_model: SavedModel | None = None
+    release: Callable[[], None] | None = None
+    facts: Facts = field(default_factory=Facts, init=False)
 
     def __getitem__(self, path: str) -> Weight:
         try:
@@ -302,4 +320,14 @@ class Checkpoint(Displayed, Mapping[str, Weight]):
         )
 
 
-__all__ = ["BLOCK_BYTES", "Checkpoint", "FileAccessError", "Producer", "Refusal", "Section", "Values", "Weight"]
+__all__ = [
+    "BLOCK_BYTES",
+    "Checkpoint",
+    "FileAccessError",
+    "Producer",
+    "Refusal",
+    "Refused",
+    "Section",
+    "Values",
+    "Weight",
+]

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 MAX_DEPTH = 200  # names of a path that are followed
 
@@ -22,8 +23,7 @@ TRAINED = "_trainable_variables"
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """A tensor of an object: its name in the object (`VARIABLE_VALUE`), the name of the variable itself
     (`dense/kernel`), and its key in the checkpoint."""
 
@@ -32,8 +32,7 @@ class Attribute:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class SlotVariable:
+class SlotVariable(NamedTuple):
     """An optimizer's state for a variable, by the numbers of both nodes; `slot` is its name: `m`, `v`, `momentum`."""
 
     variable: int
@@ -41,8 +40,7 @@ class SlotVariable:
     node: int
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """An object: its children by name, its tensors, and its slot variables if it is an optimizer."""
 
     children: tuple[tuple[str, int], ...] = ()

@@ -12,7 +12,8 @@ from types import ModuleType
 import pytest
 
 from ckpttool.cli import COMMANDS
-from ckpttool.formats import _LAYOUTS, FORMATS
+from ckpttool.formats import FORMATS
+from ckpttool.formats.hdf5_layouts import LAYOUTS
 from ckpttool.render import DIFF_OUTPUTS, INFO_OUTPUTS, LISTING_OUTPUTS, SUMMARY_OUTPUTS, VERIFY_OUTPUTS
 from tests.loops import for_each
 from tests.samples import TRUTH
@@ -296,7 +297,7 @@ def test_formats_are_complete() -> None:
         if "npz" not in name:
             with ckpttool.open(FIXTURES / name) as checkpoint:
                 kinds.add(checkpoint.kind)
-    assert {layout.kind for layout in _LAYOUTS} < set(FORMATS)
+    assert {layout.kind for layout in LAYOUTS} < set(FORMATS)
     assert kinds == set(FORMATS) - {"architecture", "hdf5"}
 
 

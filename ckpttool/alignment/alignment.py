@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ckpttool.alignment.object_graphs import by_variable_name, in_object_graph
 from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
-from ckpttool.formats.weights_h5 import as_keras_3, split
+from ckpttool.formats.weight_paths import as_keras_3, split
 from ckpttool.io import scalars
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import Generation, generation_of

@@ -12,9 +12,10 @@ from ckpttool.errors import CheckpointError, UnknownFormatError
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.foreign import other_than_text
 from ckpttool.io.sources import FileSource
+from ckpttool.io.texts import is_text_file
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.spec import Spec, SpecSlot, spec_of
-from ckpttool.model.text_files import architecture_of_text, is_text_file, spec_of_text
+from ckpttool.model.text_files import architecture_of_text, spec_of_text
 
 Described = TypeVar("Described")
 

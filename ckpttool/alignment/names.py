@@ -3,20 +3,22 @@
 Names that the file does not state are taken from an architecture or from paths, and marked as inferred.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.errors import CheckpointError
-from ckpttool.formats.weights_h5 import CONTAINERS, as_keras_3, split
+from ckpttool.formats.weight_paths import CONTAINERS, as_keras_3, split
 from ckpttool.io import scalars
-from ckpttool.model import Architecture, Layer
 from ckpttool.paths import join_path
 
 if TYPE_CHECKING:
     from ckpttool.alignment.alignment import Alignment
+    from ckpttool.model import Architecture, Layer
     from ckpttool.model.layouts import Place
 
 _SCOPE = re.compile(r"(_\d+)?/")  # how a scope of TensorFlow ends, behind the name of its layer
@@ -25,8 +27,7 @@ _TENSOR = (".ATTRIBUTES", "VARIABLE_VALUE")
 """The end of the key of a variable in a TensorFlow checkpoint, behind its way through the objects."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """The names of one weight: `layer` of its layer, `label` of the weight inside the layer.
 
     The architecture gives the following, None where it does not say: `class_name` of the layer; `frozen`, whether the
@@ -44,7 +45,7 @@ class Name:
     slot: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Namer:
     """Names the weights of a checkpoint, from stored names and paths and from an architecture.
 
@@ -56,7 +57,7 @@ class Namer:
     """
 
     layers: tuple[Layer, ...] = ()
-    places: Mapping[str, "Place"] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
     numbered: bool = False
     problem: str = ""
     beside: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Namer:
     _by_place: dict[tuple[str, ...], Layer] = field(init=False)
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, architecture: Architecture | None) -> "Namer":
+    def of(cls, checkpoint: Checkpoint, architecture: Architecture | None) -> Namer:
         """The namer of a checkpoint, with its own architecture or another."""
         several = _several_scopes(checkpoint.section(Section.MODEL))
         if architecture is None or not architecture.layers:
@@ -101,15 +102,15 @@ class Namer:
             return self._known(Name(place.layer, place.name, inferred=True), place)
         return self._by_its_path(parts, weight)
 
-    def _known(self, name: Name, place: "Place | None") -> Name:
+    def _known(self, name: Name, place: Place | None) -> Name:
         """The name with the facts that the architecture has about its layer and its slot."""
         layer = self._numbered(name.layer) if self.numbered else self._by_path.get(name.layer)
         slot, trainable = (place.slot.name, place.slot.trainable) if place else (None, None)
         if layer is None:
-            return replace(name, slot=slot, trainable=trainable)
+            return name._replace(slot=slot, trainable=trainable)
         frozen = not layer.trainable
         trainable = False if frozen and place is None else trainable
-        return replace(name, class_name=layer.class_name, frozen=frozen, slot=slot, trainable=trainable)
+        return name._replace(class_name=layer.class_name, frozen=frozen, slot=slot, trainable=trainable)
 
     def _short(self, weight: Weight) -> str:
         """The stored name of a weight without its layer's name in front and without `:0` behind.
@@ -145,7 +146,7 @@ class Namer:
         return Name("/".join(part for part in owner if part not in CONTAINERS and part != "vars"), index, inferred=True)
 
 
-def _beside_kernels(alignment: "Alignment") -> dict[str, str]:
+def _beside_kernels(alignment: Alignment) -> dict[str, str]:
     """The names, by path, of the weights that are stored beside int8 kernels and have no slot.
 
     The layers inside a MultiHeadAttention are quantized one by one, and its config does not mention that

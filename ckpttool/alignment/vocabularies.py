@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.assets import asset_sizes, read_assets
-from ckpttool.formats.weights_h5 import keras3_path
+from ckpttool.formats.weight_paths import keras3_path
 from ckpttool.model.layouts import lookups_in
 from ckpttool.model.slots import Part
 

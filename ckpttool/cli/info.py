@@ -8,7 +8,7 @@ from ckpttool.cli import options
 from ckpttool.cli.emit import FAILED, emit, fail, wants_color, warn
 from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.info import describe
-from ckpttool.model.text_files import text_size
+from ckpttool.io.texts import text_size
 from ckpttool.render import INFO_OUTPUTS, Style
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ckpttool.cli.emit import FAILED, emit, fail, progress, takes_pictures, want
 from ckpttool.formats import describe_directory, is_directory_of_checkpoints, open_checkpoint
 from ckpttool.inspection.directories import Summary, ls_directory, summary_of
 from ckpttool.inspection.listing import SORTS, Choice, list_checkpoint
-from ckpttool.model.text_files import text_size
+from ckpttool.io.texts import text_size
 from ckpttool.render import LISTING_OUTPUTS, SUMMARY_OUTPUTS, Style
 
 if TYPE_CHECKING:

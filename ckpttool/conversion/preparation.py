@@ -46,7 +46,7 @@ from ckpttool.conversion.weights.own_classes import OwnWeights, is_of_layer, own
 from ckpttool.conversion.weights.placement import PlacedWeight, placed_weights
 from ckpttool.errors import CheckpointError, ConversionError
 from ckpttool.formats.assets import read_assets
-from ckpttool.formats.weights_h5 import PATH_KINDS, is_of_inner_optimizer, keras3_path, section_of, split
+from ckpttool.formats.weight_paths import PATH_KINDS, is_of_inner_optimizer, keras3_path, section_of, split
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted_layers

@@ -16,7 +16,7 @@ from ckpttool.comparison import diff as as_written
 from ckpttool.comparison.assets import asset_changes
 from ckpttool.comparison.checkpoints import Progress, ignored
 from ckpttool.equivalence.holders import without_holders
-from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.generations.generation import Generation, generation_of
 

@@ -15,7 +15,7 @@ from ckpttool.conversion.options import Options
 from ckpttool.conversion.payload import Prepared
 from ckpttool.conversion.preparation import prepare
 from ckpttool.errors import ConversionError
-from ckpttool.formats.weights_h5 import PATH_KINDS, is_of_inner_optimizer, named, section_of, split
+from ckpttool.formats.weight_paths import PATH_KINDS, is_of_inner_optimizer, named, section_of, split
 from ckpttool.formats.write.legacy import KERAS_VERSION
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, read_architecture

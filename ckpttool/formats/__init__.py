@@ -4,18 +4,16 @@ Bytes decide what a file is. A suffix that says something else is noted, never b
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ckpttool.checkpoint import Checkpoint, Refusal, Section
+from ckpttool.checkpoint import Checkpoint, Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsafeFileError
-from ckpttool.formats import foreign, keras0_h5, legacy_h5, weights_h5
-from ckpttool.formats.builder import Hdf5Input, Parts
-from ckpttool.formats.hdf5.headers import find_signature
-from ckpttool.formats.hdf5.tree import Tree
+from ckpttool.formats import foreign
+from ckpttool.formats.hdf5.signature import find_signature
 from ckpttool.formats.tensorflow.places import (
     checkpoint_in,
     index_of,
@@ -51,54 +49,7 @@ FORMATS = {
     "hdf5": Format("HDF5, but no Keras checkpoint", ()),
 }
 
-# The attributes or groups at the root of an HDF5 file by which the files of other programs are recognised.
-_PROGRAMS = {
-    "pandas or PyTables": {"PYTABLES_FORMAT_VERSION", "pandas_type"},
-    "netCDF": {"_NCProperties"},
-    "AnnData": {"obs", "var", "encoding-type"},
-    "PyTorch Lightning or another trainer": {"state_dict", "pytorch-lightning_version"},
-    "MATLAB": {"#refs#"},
-}
-
 _H5_SUFFIXES = (".h5", ".hdf5", ".hd5", ".he5", ".hdf")
-
-
-class _Layout(NamedTuple):
-    """A layout of HDF5 files: its kind, the test that recognises it, and its reader."""
-
-    kind: str
-    matches: Callable[[Tree], bool]
-    read: Callable[[Hdf5Input], None]
-
-
-def _read_plain(source: Hdf5Input) -> None:
-    """Add all arrays. Another program may store many arrays that are no numbers: they share one refusal."""
-    for path in source.tree.datasets:
-        source.add(path, Section.OTHER)
-    refusals = source.parts.refusals
-    unread = [refusal for refusal in refusals if refusal.kind == "unsupported"]
-    if len(unread) > 1:
-        more = Refusal(
-            "unsupported", unread[0].place, f"{unread[0].detail}, and {len(unread) - 1:,} more arrays like it"
-        )
-        source.parts.refusals[:] = [*(refusal for refusal in refusals if refusal.kind != "unsupported"), more]
-    program = next((name for name, marks in _PROGRAMS.items() if marks & _marks(source.tree)), None)
-    if program:
-        source.parts.notes.append(f"looks like a file of {program}")
-
-
-def _marks(tree: Tree) -> set[str]:
-    """The names by which programs are recognised: those of the root's attributes, groups and arrays."""
-    return {*tree.groups[""].names(), *(path for path in (*tree.groups, *tree.datasets) if path and "/" not in path)}
-
-
-_LAYOUTS = (
-    _Layout("legacy-model", legacy_h5.is_model, legacy_h5.read_model),
-    _Layout("legacy-weights", legacy_h5.is_weights, legacy_h5.read_weights),
-    _Layout("keras0-weights", keras0_h5.matches, keras0_h5.read),
-    _Layout("weights-h5", weights_h5.matches, weights_h5.read),
-)
-_PLAIN = _Layout("hdf5", lambda tree: True, _read_plain)
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -201,24 +152,18 @@ def _read_tensorflow(source: FileSource) -> Checkpoint:
 
 
 def _read_hdf5(source: FileSource) -> Checkpoint:
-    with Parts(source.budget, closers=[source.close]) as parts:
-        hdf5 = Hdf5Input.of_file(source, parts)
-        fitting = [layout for layout in _LAYOUTS if layout.matches(hdf5.tree)] or [_PLAIN]
-        fitting[0].read(hdf5)
-    if fitting[0].kind != "weights-h5" and weights_h5.has_weights(hdf5.tree):
-        parts.refuse("ambiguous", "", "holds weights in two layouts; the legacy one is read")
-    if _ends_like_zip(source):
-        parts.refuse("ambiguous", "", "is an HDF5 file and a zip archive at once; HDF5 is read")
-    return parts.checkpoint(source.path, fitting[0].kind, source.size)
+    from ckpttool.formats import hdf5_layouts
+
+    return hdf5_layouts.read(source, also_zip=_ends_like_zip(source))
 
 
 def _is_member(source: FileSource, at: int) -> bool:
     """Whether the HDF5 signature that stands at an offset is that of a stored member of an archive, which happens to
     begin where HDF5 looks for one."""
-    from ckpttool.formats.archive import Archive
-
     if at == 0 or source.read(0, 4) != b"PK\x03\x04" or not _ends_like_zip(source):
         return False
+    from ckpttool.formats.archive import Archive  # here, since most files of HDF5 are no archives
+
     try:
         archive = Archive(source)
         return any(archive.member(name).start == at for name in archive.infos)

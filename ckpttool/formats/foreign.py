@@ -39,16 +39,15 @@ _SIGNATURES = (
     ("a Parquet file", (b"PAR1",), ""),
 )
 
-_TEXT_PICKLE = re.compile(  # protocols 0 and 1
-    rb"(c[\w.]+\r?\n[\w.]+\r?\n[(p.)t0-9]|\([dlti](p\d|[\w.]+\n[\w.]+\n|\.))"
-)
+# Patterns are compiled where one is searched for, which most files need none of.
+_TEXT_PICKLE = rb"(c[\w.]+\r?\n[\w.]+\r?\n[(p.)t0-9]|\([dlti](p\d|[\w.]+\n[\w.]+\n|\.))"  # protocols 0 and 1
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
 _FETCH = "download the file itself, not the page about it"
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # The signatures of HDF5 and of zip as they come out of a transfer that changes line ends, or out of text.
-_OTHER_LINE_ENDS = re.compile(rb"\x89HDF[\r\n]{1,3}\x1a[\r\n]{1,3}")
-_AS_TEXT = re.compile(rb"^(\xef\xbb\xbf)?(\xef\xbf\xbd|\xc2\x89|\x89|\x09|\?)HDF[\r\n]{1,3}\x1a[\r\n]")
+_OTHER_LINE_ENDS = rb"\x89HDF[\r\n]{1,3}\x1a[\r\n]{1,3}"
+_AS_TEXT = rb"^(\xef\xbb\xbf)?(\xef\xbf\xbd|\xc2\x89|\x89|\x09|\?)HDF[\r\n]{1,3}\x1a[\r\n]"
 _REPLACED = b"\xef\xbf\xbd"  # what decoders of UTF-8 put in the place of a byte
 _MANY = 8
 _LINE_ENDS = "was mangled by a transfer in text mode, which changed line ends"
@@ -106,11 +105,11 @@ def _lfs_pointer(head: bytes, _source: Source) -> CheckpointError | None:
 def damage_of_transfer(source: Source) -> CheckpointError | None:
     """The error that names the damage that a transfer did to a checkpoint, None where none is recognised."""
     head = source.read(0, min(source.size, _HEAD))
-    as_text = _AS_TEXT.match(head) is not None and not head.startswith(b"\x89")
+    as_text = re.match(_AS_TEXT, head) is not None and not head.startswith(b"\x89")
     if as_text or (head.startswith((b"PK", b"\xef\xbb\xbfPK")) and head.count(_REPLACED) >= _MANY):
         return CorruptFileError("was read as text and written again, which replaced bytes of it", hint=_NO_TEXT)
     start = source.read(0, min(source.size, _SEARCHED))
-    match = _OTHER_LINE_ENDS.search(start)
+    match = re.search(_OTHER_LINE_ENDS, start)
     signature = match.group() if match and (match.start() == 0 or head.startswith(b"PK")) else b""
     if signature and not signature.startswith(_HDF5):
         return CorruptFileError(
@@ -169,7 +168,7 @@ def _safetensors(head: bytes, source: Source) -> CheckpointError | None:
 
 
 def _pickle(head: bytes, _source: Source) -> CheckpointError | None:
-    if not head.startswith(BINARY_PICKLE) and not _TEXT_PICKLE.match(head):
+    if not head.startswith(BINARY_PICKLE) and not re.match(_TEXT_PICKLE, head):
         return None
     return UnknownFormatError("is a pickle", expected="a checkpoint of Keras", hint=_NEVER_OPENED, kind="pickle")
 

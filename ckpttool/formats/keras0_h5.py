@@ -4,8 +4,8 @@
 """
 
 from ckpttool.checkpoint import Producer, Section
-from ckpttool.formats.builder import Hdf5Input
 from ckpttool.formats.hdf5.tree import Tree
+from ckpttool.formats.hdf5_input import Hdf5Input
 
 GENERATION = "Keras 0.x (nb_layers/layer_i/param_j)"
 

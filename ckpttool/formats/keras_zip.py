@@ -11,10 +11,11 @@ from typing import Any
 
 from ckpttool.checkpoint import Checkpoint, Producer, Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnknownFormatError, UnsafeFileError
-from ckpttool.formats import foreign, npz, weights_h5
+from ckpttool.formats import foreign, weights_h5
 from ckpttool.formats.archive import Archive, Member
-from ckpttool.formats.builder import Hdf5Input, Parts
+from ckpttool.formats.builder import Parts
 from ckpttool.formats.hdf5.chunks import ChunkReader
+from ckpttool.formats.hdf5_input import Hdf5Input
 from ckpttool.io import json_text
 from ckpttool.io.budget import Budget
 from ckpttool.io.sources import FileSource, Source
@@ -138,6 +139,8 @@ def _read_weights(parts: Parts, name: str, hdf5: Callable[[], Hdf5Input], source
         if name == WEIGHTS_NPZ:
             if not source.size or source.read(0, min(2, source.size)) != b"PK":
                 raise foreign.describe(source)
+            from ckpttool.formats import npz  # which few models have
+
             npz.read(parts, source)
             return
         hdf5_input = hdf5()

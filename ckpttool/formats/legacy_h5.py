@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ckpttool.checkpoint import Producer, Refusal, Section, Weight
-from ckpttool.formats.builder import Hdf5Input
 from ckpttool.formats.hdf5.tree import Tree
+from ckpttool.formats.hdf5_input import Hdf5Input
 
 MAX_LAYERS = 10_000
 _TOP_LEVEL = "top_level_model_weights"

@@ -14,7 +14,7 @@ from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, 
 from ckpttool.formats.archive import Archive
 from ckpttool.formats.builder import Parts
 from ckpttool.formats.hdf5.values import MAX_DECLARED, MAX_RATIO
-from ckpttool.formats.weights_h5 import section_of, split
+from ckpttool.formats.weight_paths import section_of, split
 from ckpttool.io import scalars
 from ckpttool.io.sources import Inflated, Source
 

@@ -16,7 +16,9 @@ from ckpttool.errors import (
     ambiguous,
 )
 from ckpttool.formats import weights_h5
-from ckpttool.formats.builder import Hdf5Input, Parts
+from ckpttool.formats.builder import Parts
+from ckpttool.formats.hdf5_input import Hdf5Input
+from ckpttool.formats.weight_paths import Names
 from ckpttool.io import json_text
 from ckpttool.io.sources import FileSource
 
@@ -35,7 +37,7 @@ def read(source: FileSource) -> Checkpoint:
         for oddity in index.oddities:
             parts.refuse(oddity.kind, "", oddity.text)
         opened = {name: _open_shard(parts, path, name) for name, path in shards.items()}
-        names: weights_h5.Names = {}
+        names: Names = {}
         for shard in opened.values():
             names |= weights_h5.object_names(shard.tree)
         for name, shard in opened.items():
@@ -113,7 +115,7 @@ def _open_shard(parts: Parts, path: Path, name: str) -> Hdf5Input:
         raise error.at(where=f"shard {name}") from error.__cause__
 
 
-def _add_weights(shard: Hdf5Input, names: weights_h5.Names, name: str) -> None:
+def _add_weights(shard: Hdf5Input, names: Names, name: str) -> None:
     repeated = shard.parts.weights.keys() & shard.tree.datasets.keys()
     if repeated:
         raise CorruptFileError("repeats a weight of another shard", where=f"shard {name}", found=min(repeated))

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.inspection.cost import Cost, InputShapes, LayerCost, cost_of_file
+from ckpttool.io.texts import text_size
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import generation_of
 from ckpttool.model.sizes import Shape
 from ckpttool.model.spec import Spec, SpecSlot, is_spec, spec_of
-from ckpttool.model.text_files import architecture_in, spec_of_text, text_size, value_in
+from ckpttool.model.text_files import architecture_in, spec_of_text, value_in
 from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:

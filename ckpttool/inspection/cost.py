@@ -13,6 +13,7 @@ from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.slot_sizes import nbytes_of
 from ckpttool.inspection.stored_weights import StoredWeights, stored_weights
 from ckpttool.io import dtypes
+from ckpttool.io.texts import is_text_file
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import read_references
@@ -22,7 +23,6 @@ from ckpttool.model.peak_memory import Peak, peak_of
 from ckpttool.model.shape_inference import is_model
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size
 from ckpttool.model.spec import SpecSlot, model_args, spec_of
-from ckpttool.model.text_files import is_text_file
 from ckpttool.model.work_inference import WorkStep, work_steps
 
 InputShapes = Sequence[Shape] | Mapping[str, Shape]

@@ -10,8 +10,7 @@ from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
 from ckpttool.formats import checkpoints_in, open_checkpoint
-from ckpttool.inspection.listing import Choice, Listing, list_checkpoint
-from ckpttool.model import architecture_of
+from ckpttool.inspection.listing import Choice, Listing, list_checkpoint, own_architecture
 
 if TYPE_CHECKING:
     from ckpttool.formats.tensorflow.state_file import ManagedEntry
@@ -98,7 +97,7 @@ def _recorded(path: Path, record: "Record", choice: Choice, progress: Progress) 
 
 def _applicable(choice: Choice, checkpoint: Checkpoint) -> Choice:
     """The choice for one checkpoint among several: weights alone have no cost, and are listed all the same."""
-    if choice.cost is None or choice.architecture or architecture_of(checkpoint):
+    if choice.cost is None or choice.architecture or own_architecture(checkpoint):
         return choice
     return replace(choice, cost=None)
 

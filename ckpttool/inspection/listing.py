@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,30 +18,36 @@ from ckpttool.checkpoint import Checkpoint, Producer, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
 from ckpttool.formats.assets import asset_sizes
-from ckpttool.model import Architecture, Layer, architecture_of
 from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:
     from ckpttool.arrays.statistics import Picture, Stats
     from ckpttool.inspection.cost import Cost, InputShapes, LayerCost
+    from ckpttool.model import Architecture, Layer
     from ckpttool.model.summary import LayerGraph
 
 MAX_DEPTH = 64  # names at the start of a path that are taken as layers; a bound on the work for a hostile name
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Name):
-    """One weight of a listing: its names, statistics, checksum and picture; `problem` says why these are missing."""
+class Row(NamedTuple):
+    """One weight of a listing: its names, as `Name` has them, statistics, checksum and picture; `problem` says why
+    these are missing."""
 
-    weight: Weight = field(kw_only=True)
+    layer: str
+    label: str
+    weight: Weight
+    class_name: str | None = None
+    frozen: bool | None = None
+    trainable: bool | None = None
+    inferred: bool = False
+    slot: str | None = None
     stats: Stats | None = None
     sha256: str | None = None
     problem: str = ""
     picture: Picture | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LayerRow:
+class LayerRow(NamedTuple):
     """One layer of a listing and the rows of its weights; no rows for a layer without weights."""
 
     layer: str
@@ -78,7 +84,7 @@ class Total(NamedTuple):
         return cls(len(listed), sum(weight.size for weight in listed), sum(weight.nbytes for weight in listed))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Listing(Displayed):
     """A checkpoint as `ls` shows it; `totals` are over the whole file, whatever rows were chosen.
 
@@ -189,7 +195,7 @@ def list_checkpoint(
     checkpoint: Checkpoint, choice: Choice = Choice(), progress: Callable[[int], None] = lambda nbytes: None
 ) -> Listing:
     """The listing of a checkpoint; `progress` is called with the number of bytes of every block that was read."""
-    architecture = choice.architecture or architecture_of(checkpoint)
+    architecture = choice.architecture or own_architecture(checkpoint)
     namer = Namer.of(checkpoint, architecture)
     everything = [_row(weight, namer.name(weight)) for weight in checkpoint.values()]
     rows = sorted((row for row in everything if _chosen(row, choice)), key=SORTS[choice.sort])
@@ -217,6 +223,15 @@ def list_checkpoint(
     )
 
 
+def own_architecture(checkpoint: Checkpoint) -> Architecture | None:
+    """The architecture in the config of a checkpoint; None where it has weights alone."""
+    if checkpoint.config is None:
+        return None
+    from ckpttool.model import architecture_of  # here, since weights alone need nothing that reads configs
+
+    return architecture_of(checkpoint)
+
+
 def _assets(checkpoint: Checkpoint) -> dict[str, int]:
     """The files beside the weights with their sizes in bytes; none where there are too many to list."""
     try:
@@ -226,7 +241,7 @@ def _assets(checkpoint: Checkpoint) -> dict[str, int]:
 
 
 def _row(weight: Weight, name: Name) -> Row:
-    return Row(**{part.name: getattr(name, part.name) for part in fields(Name)}, weight=weight)
+    return Row(weight=weight, **name._asdict())
 
 
 def _graph(architecture: Architecture) -> Mapping[str, LayerGraph]:
@@ -282,5 +297,5 @@ def _measured(row: Row, choice: Choice, progress: Callable[[int], None]) -> Row:
             row.weight, stats=choice.stats, sha256=choice.sha256, picture=choice.pictures, progress=progress
         )
     except CheckpointError as error:
-        return replace(row, problem=error.what)
-    return replace(row, stats=measurement.stats, sha256=measurement.sha256, picture=measurement.picture)
+        return row._replace(problem=error.what)
+    return row._replace(stats=measurement.stats, sha256=measurement.sha256, picture=measurement.picture)

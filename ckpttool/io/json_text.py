@@ -3,8 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, ambiguous
 from ckpttool.io.budget import Budget, steps_of_text
@@ -19,8 +18,7 @@ _LAYER_STEPS = 200  # a layer, or any other object with a class and a name, on t
 _NAME_TIMES = 16  # a long name is repeated in so many paths and messages
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Oddity:
+class Oddity(NamedTuple):
     """A peculiarity of a text: its kind is `ambiguous` where other readers may see another value, else
     `nonstandard`."""
 
@@ -35,8 +33,7 @@ _CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NO_NUMBER = Oddity("nonstandard", "uses NaN or Infinity, which JSON does not have")
 
 
-@dataclass(frozen=True, slots=True)
-class Json:
+class Json(NamedTuple):
     """The value of a JSON text, and its peculiarities that are no errors: repeated keys, NaN, a wide encoding."""
 
     value: Any

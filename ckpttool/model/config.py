@@ -46,7 +46,7 @@ class Layer:
     entry: Any = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Architecture:
     """The layers of a model in the order of its config, nested ones behind the model that contains them.
 
@@ -62,12 +62,12 @@ class Architecture:
     layers: tuple[Layer, ...]
     inputs: tuple[tuple[str, Shape | None], ...] = ()
     outputs: tuple[tuple[str, Shape | None], ...] = ()
-    config: Any = field(default=None, repr=False, compare=False)
-    part: "Part | None" = field(default=None, repr=False, compare=False)
+    config: Any = field(default=None, compare=False)
+    part: "Part | None" = field(default=None, compare=False)
     unwritten: str = ""
-    version: Any = field(default=None, repr=False, compare=False)
-    training_config: Any = field(default=None, repr=False, compare=False)
-    facts: Facts = field(default_factory=Facts, init=False, repr=False, compare=False)
+    version: Any = field(default=None, compare=False)
+    training_config: Any = field(default=None, compare=False)
+    facts: Facts = field(default_factory=Facts, init=False, compare=False)
 
     @classmethod
     def from_model(cls, model: Any) -> "Architecture":

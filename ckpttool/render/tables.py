@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Section
@@ -151,7 +150,7 @@ def _joined(name: str, group: list[LayerRow]) -> LayerRow:
     inferred = any(layer.inferred for layer in group)
     if own is None:
         return LayerRow(name, None, None, inferred, rows, cost=cost)
-    return replace(own, inferred=inferred, rows=rows, cost=cost)
+    return own._replace(inferred=inferred, rows=rows, cost=cost)
 
 
 def totals(listing: Listing) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ckpttool.checkpoint import Section
@@ -96,12 +95,14 @@ def table(cells: list[list[str]], titles: list[str]) -> str:
     return plain_table(body, heads, align)
 
 
-@dataclass(slots=True)
 class _Node:
     """One name in the tree of layers: the layer whose path ends here, if one does, and the names below."""
 
-    layer: LayerRow | None = None
-    below: dict[str, _Node] = field(default_factory=dict)
+    __slots__ = ("below", "layer")
+
+    def __init__(self) -> None:
+        self.layer: LayerRow | None = None
+        self.below: dict[str, _Node] = {}
 
 
 def _tree(result: Listing, style: Style) -> str:

@@ -8,11 +8,12 @@ from ckpttool.alignment.architectures import read_text, spec_of_weights
 from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint
 from ckpttool.errors import CheckpointError, UnsupportedError
 from ckpttool.formats import open_checkpoint
+from ckpttool.io.texts import is_text_file
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.optimizers import OPTIMIZERS, OUTER_OPTIMIZERS
 from ckpttool.model.spec import Opaque, Spec, from_json, is_spec, spec_of
 from ckpttool.model.support import Support, support_of, support_of_config
-from ckpttool.model.text_files import architecture_in, is_text_file, value_in
+from ckpttool.model.text_files import architecture_in, value_in
 from ckpttool.verification import graph_state, legacy_state
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ckpttool.checkpoint import Checkpoint
-from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.spec import spec_of
 from ckpttool.model.support import support_of

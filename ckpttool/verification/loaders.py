@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from ckpttool.checkpoint import Checkpoint, Section, Weight
-from ckpttool.formats.weights_h5 import is_of_inner_optimizer, split
+from ckpttool.formats.weight_paths import is_of_inner_optimizer, split
 from ckpttool.io import scalars
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.spec import Opaque, Spec, SpecSlot

@@ -16,7 +16,7 @@ from ckpttool.arrays.statistics import measure
 from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Refusal, Section, Weight
 from ckpttool.errors import CheckpointError
 from ckpttool.formats import open_checkpoint
-from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture, architecture_of
 from ckpttool.model.generations.generation import Generation

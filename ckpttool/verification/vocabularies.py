@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ckpttool.alignment.vocabularies import FILE, WHOLE
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.formats.assets import asset_sizes
-from ckpttool.formats.weights_h5 import keras3_path
+from ckpttool.formats.weight_paths import keras3_path
 from ckpttool.model.spec import Spec
 
 

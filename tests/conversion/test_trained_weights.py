@@ -13,7 +13,7 @@ import pytest
 from ckpttool.checkpoint import Section
 from ckpttool.conversion import Options, convert
 from ckpttool.formats import open_checkpoint
-from ckpttool.formats.weights_h5 import section_of
+from ckpttool.formats.weight_paths import section_of
 from tests.conversion.test_lost_and_refused import RESUME, edited
 from tests.live import keras
 

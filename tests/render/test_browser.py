@@ -366,7 +366,7 @@ def test_many_weights(visit: Callable[..., Visit]) -> None:
     row = next(row for row in listing.rows if row.picture and row.picture.magnitudes)
     from dataclasses import replace
 
-    rows = tuple(replace(row, layer=f"block{number // 4}_conv", label=f"kernel_{number}") for number in range(1040))
+    rows = tuple(row._replace(layer=f"block{number // 4}_conv", label=f"kernel_{number}") for number in range(1040))
     text = html.listing(replace(listing, rows=rows, layers=()), Style())
     assert len(text) < 1_500_000
     page = visit(text).page

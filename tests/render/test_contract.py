@@ -119,7 +119,7 @@ def test_json_of_unfinite_statistics() -> None:
     from dataclasses import replace
 
     listing = sound_listing("keras3/mlp.keras")
-    row = replace(listing.rows[0], stats=Stats(2, 2, 0, 0, 0, 1e308, 1e308, math.inf, math.inf))
+    row = listing.rows[0]._replace(stats=Stats(2, 2, 0, 0, 0, 1e308, 1e308, math.inf, math.inf))
     found = json.loads(LISTING_OUTPUTS["json"](replace(listing, rows=(row,)), Style()))
     assert found["weights"][0]["stats"]["mean"] is None
     assert found["weights"][0]["stats"]["min"] == 1e308

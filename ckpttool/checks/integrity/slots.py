@@ -19,7 +19,7 @@ from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Outcome, Unchecked
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
-from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture
 from ckpttool.model.layouts import Place, opaque_in
 from ckpttool.model.spec import part_in, spec_of

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ckpttool.checkpoint import Section, Weight
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
-from ckpttool.formats.weights_h5 import as_keras_3, split
+from ckpttool.formats.weight_paths import as_keras_3, split
 from ckpttool.model import Layer
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case

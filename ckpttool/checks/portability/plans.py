@@ -12,7 +12,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.options import PLAIN
 from ckpttool.conversion.preparation import prepare
 from ckpttool.errors import ConversionError
-from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import Generation
 from ckpttool.verification import verify

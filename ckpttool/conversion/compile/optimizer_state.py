@@ -30,7 +30,7 @@ from ckpttool.conversion.compile.trained_weights import OwnWeight, Source, candi
 from ckpttool.conversion.config.result import Rewritten
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.formats.hdf5.values import Repeated
-from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.io import dtypes
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.spec import Spec, SpecSlot, with_optimizer

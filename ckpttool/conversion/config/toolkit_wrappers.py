@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ckpttool.alignment.alignment import is_scope_of, scopes_of
 from ckpttool.checkpoint import Checkpoint, Section, Values, Weight
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture, read_architecture
 from ckpttool.model.config import MAX_DEPTH
 

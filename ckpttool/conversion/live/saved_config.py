@@ -12,7 +12,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.conversion.options import Options
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.targets import FORMS
-from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.slots import Part

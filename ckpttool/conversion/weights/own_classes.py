@@ -18,7 +18,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.payload import LEGACY
 from ckpttool.conversion.weights.placement import PlacedWeight
-from ckpttool.formats.weights_h5 import PATH_KINDS, keras3_path
+from ckpttool.formats.weight_paths import PATH_KINDS, keras3_path
 from ckpttool.formats.write.legacy import Layers, Named
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture

@@ -13,7 +13,7 @@ from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.conversion.config.nested_layers import nested_entries
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.targets import differs
-from ckpttool.formats.weights_h5 import PATH_KINDS
+from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.formats.write.block_copy import silent
 from ckpttool.model import Architecture
 from ckpttool.model.layouts import Place

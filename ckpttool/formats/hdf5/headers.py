@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ckpttool.errors import CorruptFileError, UnsupportedError, ambiguous
+from ckpttool.formats.hdf5.signature import find_signature
 from ckpttool.io.sources import Inflated, Source
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 0xFFFFFFFFFFFFFFFF
 
 MAX_HEADER_BLOCKS = 4096
@@ -119,26 +119,6 @@ class Hdf5Bytes:
             found=f"{size:,} bytes at {address:,}",
             hint="the file is damaged; fetch it again",
         )
-
-
-def find_signature(source: Source) -> int:
-    """The offset of the HDF5 signature (0, 512, 1024, 2048 ...), or -1 where there is none."""
-    offset = 0
-    while offset + len(SIGNATURE) <= source.size:
-        if source.read(offset, len(SIGNATURE)) == SIGNATURE:
-            return offset
-        offset = max(512, offset * 2)
-    return -1
-
-
-def other_signature(source: Source, start: int) -> int:
-    """The place behind `start` at which another HDF5 file may begin, -1 where there is none."""
-    offset = max(512, start * 2)
-    while offset + len(SIGNATURE) <= source.size:
-        if source.read(offset, len(SIGNATURE)) == SIGNATURE:
-            return offset
-        offset *= 2
-    return -1
 
 
 def _superblock(source: Source, start: int) -> tuple[Superblock, int]:

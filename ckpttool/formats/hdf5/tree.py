@@ -4,23 +4,22 @@ One guarded walk that every HDF5 reader of ckpttool uses. Links of any kind but 
 visited once however many names they have, and one damaged object does not hide its neighbours.
 """
 
-import re
 from dataclasses import dataclass, field
 
 from ckpttool.checkpoint import Refusal
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsupportedError, ambiguous
 from ckpttool.formats.hdf5.attributes import Attributes, AttributeValue
 from ckpttool.formats.hdf5.groups import MAX_NAME, SYMBOL_TABLE, Link, is_group, links
-from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes, Header, other_signature, read_header, unfinished
+from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes, Header, read_header, unfinished
 from ckpttool.formats.hdf5.heaps import GlobalHeap
 from ckpttool.formats.hdf5.objects import Dataset, is_dataset, is_named_type, read_dataset
-from ckpttool.io import scalars
+from ckpttool.formats.hdf5.signature import other_signature
 from ckpttool.io.budget import steps_of_text
+from ckpttool.io.natural_order import natural_key
 from ckpttool.io.sources import Source
 
 MAX_DEPTH = 4096
 _OBJECT_STEPS = 30  # what a group or dataset costs of the budget
-_COMPARED = 200  # characters of a name that are compared by the values of numbers in them
 MAX_REPEATED = 16  # times the file, in declared bytes, of datasets that share their bytes with others
 
 _DRIVER, _CACHE_IMAGE = 0x14, 0x18  # messages behind a superblock
@@ -102,16 +101,6 @@ def _refuse_foreign(tree: Tree, source: Source, start: int, size: int, descripti
     """Note bytes outside the HDF5 data, where a second file can hide; zeros are padding."""
     if size > _SCANNED or source.read(start, size).strip(b"\0"):
         tree.refusals.append(Refusal("foreign", "", f"{size:,} {description} and belong to nobody"))
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """A sort key by which runs of digits count by value: `2` before `10`, `dense_2` before `dense_10`."""
-    parts = _DIGITS.split(name[:_COMPARED])  # every second one is digits
-    key = [(0, scalars.digits(part[:18]) or 0, part) if n & 1 else (1, 0, part) for n, part in enumerate(parts) if part]
-    return [*key, (1, 0, name[_COMPARED:])] if len(name) > _COMPARED else key
-
-
-_DIGITS = re.compile(r"([0-9]+)")
 
 
 class _Walk:

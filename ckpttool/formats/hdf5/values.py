@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from copy import copy
 from typing import NamedTuple
 
-from ckpttool.checkpoint import Values
+from ckpttool.checkpoint import Refused, Values
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.formats.hdf5.chunks import ChunkReader
 from ckpttool.formats.hdf5.headers import UNDEFINED, Hdf5Bytes
@@ -86,23 +85,6 @@ class Repeated(NamedTuple):
     def stored_nbytes(self) -> int:
         """None of them is stored."""
         return 0
-
-
-class Refused(NamedTuple):
-    """Values that are never read; asking for them raises why."""
-
-    reason: CheckpointError
-
-    def pieces(self, limit: int) -> Iterator[bytes]:
-        """Raise the reason."""
-        raise copy(self.reason)  # an error raised twice would grow a traceback of both
-
-    def part(self, start: int, stop: int) -> "Refused":
-        """Raise the reason, before many parts are made of what is not there."""
-        raise copy(self.reason)
-
-    def stored_nbytes(self) -> None:
-        """None: it cannot be told."""
 
 
 class Chunked(NamedTuple):

@@ -22,7 +22,7 @@ OLDEST_READER = 1  # the version of its format that this reader knows
 _MAX_SIZE = 1 << 62
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Bundle:
     """The entries of an index: the tensors by name, and the parts of partitioned ones by the bytes of their keys.
     `problems` are the errors of entries that describe no tensor, by name."""

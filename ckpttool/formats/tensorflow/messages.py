@@ -4,7 +4,7 @@
 types.proto, 2.21.) A field that is zero is not written.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.formats.tensorflow.wire import FIXED32, LEN, VARINT, Message, fields, payloads, signed
 from ckpttool.io.budget import Budget
@@ -25,8 +25,7 @@ Extent = tuple[int, int | None]
 """A part of an axis: its first index and its length, which is None for the whole axis."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The header of an index: the number of shards, their byte order, and the oldest version that may read them."""
 
     shards: int = 0
@@ -34,8 +33,7 @@ class Header:
     min_consumer: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """The place of a tensor's values. `shape` is None where it is not known; its sizes are as stored, not yet checked.
     `slices` are the extents of the tensor's parts, each of which has an entry of its own."""
 

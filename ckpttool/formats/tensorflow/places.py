@@ -26,10 +26,11 @@ from ckpttool.io.sources import FileSource
 
 META = ".meta"
 GRAPH, KERAS_METADATA, FINGERPRINT = "saved_model.pb", "keras_metadata.pb", "fingerprint.pb"
-_SHARD = re.compile(r"(.+)\.data-([0-9]{1,5})-of-([0-9]{0,5})")
-_LEFTOVER = re.compile(r"(.*?)(_temp(_[0-9a-f]+)?|(\.index|\.data-[0-9]+-of-[0-9]+)?\.tempstate[0-9]*)")
-_STATE_LEFTOVER = re.compile(r"checkpoint\.tmp[0-9a-f]+")
-_ADDED = re.compile(r"( ?\([0-9]{1,3}\)| - copy|\.(txt|bin|download|crdownload|part))+(?=\.|$)", re.IGNORECASE)
+# Patterns are compiled where names are compared with them, which a file of HDF5 never needs.
+_SHARD = r"(.+)\.data-([0-9]{1,5})-of-([0-9]{0,5})"
+_LEFTOVER = r"(.*?)(_temp(_[0-9a-f]+)?|(\.index|\.data-[0-9]+-of-[0-9]+)?\.tempstate[0-9]*)"
+_STATE_LEFTOVER = r"checkpoint\.tmp[0-9a-f]+"
+_ADDED = r"(?i)( ?\([0-9]{1,3}\)| - copy|\.(txt|bin|download|crdownload|part))+(?=\.|$)"
 KILLED = "what a save leaves that was killed before it was finished"
 """The sentence on a leftover."""
 _MOST_NAMED = 10  # strays of each kind that are named
@@ -42,7 +43,7 @@ def shard_name(prefix: str, shard: int, shards: int) -> str:
 
 def prefix_of(name: str) -> str | None:
     """The prefix that the name of an index, of a shard or of a TensorFlow 1 graph begins with; None for other names."""
-    shard = _SHARD.fullmatch(name)
+    shard = re.fullmatch(_SHARD, name)
     if shard:
         return shard[1]
     suffix = next((suffix for suffix in (INDEX, META) if name.endswith(suffix) and name != suffix), "")
@@ -51,7 +52,7 @@ def prefix_of(name: str) -> str | None:
 
 def without_additions(name: str) -> str:
     """A name without what browsers and copies add to it: ` (1)`, ` - Copy`, `.txt`."""
-    return _ADDED.sub("", name)
+    return re.sub(_ADDED, "", name)
 
 
 def prefix_of_index(name: str) -> str:
@@ -75,7 +76,7 @@ def renamed(directory: Path, name: str) -> str:
 
 def is_shard(name: str) -> bool:
     """Whether a name is that of a shard, be it cut off."""
-    return _SHARD.fullmatch(name) is not None
+    return re.fullmatch(_SHARD, name) is not None
 
 
 def index_of(path: Path) -> Path | None:
@@ -110,8 +111,8 @@ def leftovers(directory: Path, prefix: str = "") -> Iterator[str]:
 def _leftovers(directory: Path) -> Iterator[tuple[str, str]]:
     """The files in a directory that killed saves leave, by name, each with its prefix."""
     for path in sorted(directory.glob("*"))[:MAX_LISTED]:
-        match = _LEFTOVER.fullmatch(path.name)
-        if match or _STATE_LEFTOVER.fullmatch(path.name):
+        match = re.fullmatch(_LEFTOVER, path.name)
+        if match or re.fullmatch(_STATE_LEFTOVER, path.name):
             yield path.name, match[1] if match else STATE
 
 
@@ -130,7 +131,7 @@ def strays_in(directory: Path) -> Iterator[str]:
 def shards_beside(directory: Path, prefix: str) -> list[str]:
     """The names of all shards of a prefix that are in a directory, whatever number they say there is."""
     names = sorted(path.name for path in directory.glob("*.data-*"))[:MAX_LISTED]
-    return [name for name in names if (match := _SHARD.fullmatch(name)) and match[1] == prefix]
+    return [name for name in names if (match := re.fullmatch(_SHARD, name)) and match[1] == prefix]
 
 
 def checkpoint_in(directory: Path) -> Path | None:
@@ -188,5 +189,5 @@ def _without(problem: str, path: Path, missing: str) -> CheckpointError:
 
 def _part_of_a_killed_save(name: str) -> CheckpointError | None:
     """The error for a file that a killed save left."""
-    left = _LEFTOVER.fullmatch(name) or _STATE_LEFTOVER.fullmatch(name)
+    left = re.fullmatch(_LEFTOVER, name) or re.fullmatch(_STATE_LEFTOVER, name)
     return FileAccessError(f"is {KILLED}", hint="take another checkpoint, or save again") if left else None

@@ -7,7 +7,6 @@ trains under `optimizer/_trainable_variables`, and that is the shortest of their
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ckpttool.checkpoint import Section
 from ckpttool.formats.tensorflow.bundle import Bundle
@@ -30,11 +29,10 @@ _NUMBERED = re.compile(r"(layer|layer_with_weights)-[0-9]+")
 _LISTS = frozenset({"_operations", "layers", "_layers"})
 
 # What optimizers of TensorFlow 1 add to the name of a variable (tensorflow/python/training, 1.15: `_get_or_make_slot`).
-_SLOT = re.compile(
-    r"(Adam|Adam_1|Momentum|RMSProp|RMSProp_1|RMSProp_2|Adagrad|Adadelta|Adadelta_1|Ftrl|Ftrl_1)(_[0-9]+)?"
-)
-_POWER = re.compile(r"(.*/)?beta[12]_power(_[0-9]+)?")
-_TRAINING = re.compile(r"training(_[0-9]+)?/[A-Za-z]+(_[0-9]+)?/.+")  # the scope of tf.keras's optimizers
+# These patterns are compiled where names are all that is known.
+_SLOT = r"(Adam|Adam_1|Momentum|RMSProp|RMSProp_1|RMSProp_2|Adagrad|Adadelta|Adadelta_1|Ftrl|Ftrl_1)(_[0-9]+)?"
+_POWER = r"(.*/)?beta[12]_power(_[0-9]+)?"
+_TRAINING = r"training(_[0-9]+)?/[A-Za-z]+(_[0-9]+)?/.+"  # the scope of tf.keras's optimizers
 _SCOPES = 4  # before the name of a variable in that of its slot
 _GLOBAL_STEP = "global_step"
 
@@ -48,7 +46,7 @@ def roles(bundle: Bundle, graph: ObjectGraph | None, model: str = "") -> dict[st
     tables = (name for key in graph.owners for name in table_names(key))
     by_graph |= {name: Role(Section.OTHER) for name in tables if name in bundle.tensors}
     return {
-        key: replace(role, layer=role.layer and role.layer.removeprefix(f"{model}/")) for key, role in by_graph.items()
+        key: role._replace(layer=role.layer and role.layer.removeprefix(f"{model}/")) for key, role in by_graph.items()
     }
 
 
@@ -64,7 +62,7 @@ def _by_name(name: str, bundle: Bundle) -> Role:
     if _ATTRIBUTES in name:
         return _by_key(name)
     layer = name.rpartition("/")[0]
-    if _is_slot(name, bundle) or _POWER.fullmatch(name) or _TRAINING.fullmatch(name):
+    if _is_slot(name, bundle) or re.fullmatch(_POWER, name) or re.fullmatch(_TRAINING, name):
         return Role(Section.OPTIMIZER, None, name)
     return Role(Section.OTHER, None, name) if name == _GLOBAL_STEP else Role(Section.MODEL, layer, name)
 
@@ -73,7 +71,7 @@ def _is_slot(name: str, bundle: Bundle) -> bool:
     """Whether a tensor is an optimizer's state for a variable that is stored, too, in the same shape. Its name begins
     with the scopes in which the optimizer was made, and goes on with that of the variable."""
     variable, _, last = name.rpartition("/")
-    if _SLOT.fullmatch(last) is None:
+    if re.fullmatch(_SLOT, last) is None:
         return False
     for _ in range(_SCOPES):
         owner = bundle.tensors.get(variable)

@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError
-from ckpttool.formats.hdf5.tree import natural_key
 from ckpttool.io import scalars
+from ckpttool.io.natural_order import natural_key
 from ckpttool.io.sources import FileSource
 
 STATE, INDEX = "checkpoint", ".index"
 _NEWEST, _ALL, _TIME = "model_checkpoint_path", "all_model_checkpoint_paths", "all_model_checkpoint_timestamps"
-_FIELD = re.compile(
+# Patterns are compiled where a state file is read.
+_FIELD = (
     rf"#[^\n]*|(?<!\w)(?:({_NEWEST}|{_ALL})\s*:\s*"
     r"""(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')"""
     rf"|{_TIME}\s*:\s*([0-9.eE+]{{1,40}}))"
 )
-_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
-_STEP = re.compile(r"-([0-9]{1,18})$")
-_DIGITS = re.compile(r"[0-9]+")
+_ESCAPE = rb"(?s)\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|(.))"
+_STEP = r"-([0-9]{1,18})$"
+_DIGITS = r"[0-9]+"
 _MAX_STATE = 1 << 20
 _MAX_NAME = 240  # bytes, which the name of a shard makes 255
 MAX_LISTED = 10_000
@@ -59,7 +60,7 @@ def read_state(directory: Path) -> State:
             text = source.read(0, min(source.size, _MAX_STATE)).decode("utf-8", "surrogateescape")
     except CheckpointError:
         return State()
-    fields = list(_FIELD.finditer(text))
+    fields = list(re.finditer(_FIELD, text))
     paths = [(field[1], _last_name(field[2] or field[3] or "")) for field in fields if field[1]]
     times = tuple(scalars.decimal(field[4]) for field in fields if field[4])
     newest = next((name for key, name in reversed(paths) if key == _NEWEST), "")
@@ -73,7 +74,7 @@ def read_state(directory: Path) -> State:
 
 def _last_name(path: str) -> str:
     """The last name of a path that any system wrote; empty where it cannot be the one of a checkpoint."""
-    raw = _ESCAPE.sub(_unescaped, path.encode("utf-8", "surrogateescape"))
+    raw = re.sub(_ESCAPE, _unescaped, path.encode("utf-8", "surrogateescape"))
     name = re.split(rb"[/\\]", raw)[-1]
     possible = name not in (b".", b"..") and b"\0" not in name and len(name) <= _MAX_NAME
     return name.decode("utf-8", "surrogateescape") if possible else ""
@@ -92,16 +93,16 @@ def managed_in(directory: Path) -> dict[Path, ManagedEntry]:
     the same way: what Keras saved before the last one, and what a manager keeps for good, the file does not list."""
     state = read_state(directory)
     listed = dict(zip(state.prefixes, state.times, strict=True))
-    series = {_DIGITS.sub("0", name) for name in listed if _DIGITS.search(name)}
+    series = {re.sub(_DIGITS, "0", name) for name in listed if re.search(_DIGITS, name)}
     names = (path.name.removesuffix(INDEX) for path in indexes_in(directory)) if series else ()
-    before = [name for name in names if name not in listed and _DIGITS.sub("0", name) in series]
+    before = [name for name in names if name not in listed and re.sub(_DIGITS, "0", name) in series]
     entries = {name: ManagedEntry(_step(name), None, False) for name in sorted(before, key=natural_key)}
     entries |= {name: ManagedEntry(_step(name), time, name == state.newest) for name, time in listed.items()}
     return {file: entry for name, entry in entries.items() if (file := file_of(directory, name))}
 
 
 def _step(name: str) -> int | None:
-    match = _STEP.search(name)
+    match = re.search(_STEP, name)
     return scalars.digits(match[1]) if match else None
 
 

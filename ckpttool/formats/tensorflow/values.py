@@ -7,7 +7,6 @@ checksum of a tensor is compared while all its bytes are read in order, not wher
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Literal, NamedTuple
 
@@ -157,14 +156,13 @@ def _fill(piece: bytearray, start: int, runs: _Runs) -> bytes:
     return raw
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(NamedTuple):
     """The elements of a tensor of texts, which need not be text."""
 
     source: Source
     offset: int
     nbytes: int
-    count: int
+    number: int
     crc: int
     big_endian: bool
     name: str
@@ -196,7 +194,7 @@ class Texts:
     def _lengths(self, raw: memoryview) -> tuple[list[int], int]:
         """The lengths of all elements, and where the checksum of these begins."""
         lengths, at = [], 0
-        for _ in range(self.count):
+        for _ in range(self.number):
             length, at = varint(raw, at, len(raw))
             lengths.append(length)
         if at + _CRC_BYTES > len(raw) or sum(lengths) > len(raw):

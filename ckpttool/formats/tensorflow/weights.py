@@ -6,19 +6,19 @@ from collections.abc import Mapping, Set
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from ckpttool.checkpoint import Refusal, Section, Values, Weight
+from ckpttool.checkpoint import Refusal, Refused, Section, Values, Weight
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
 from ckpttool.formats import foreign
 from ckpttool.formats.builder import Parts
-from ckpttool.formats.hdf5.tree import natural_key
-from ckpttool.formats.hdf5.values import Refused
 from ckpttool.formats.tensorflow import places
 from ckpttool.formats.tensorflow.bundle import Bundle, boxes, repeated, size_problem, stored_size
 from ckpttool.formats.tensorflow.messages import DTYPES, STRING, VARIANT, Entry
 from ckpttool.formats.tensorflow.values import Gathered, InShard, Part, Texts
 from ckpttool.io import dtypes
 from ckpttool.io.budget import steps_of_text
+from ckpttool.io.natural_order import natural_key
 from ckpttool.io.sources import FileSource, outside
 
 _WEIGHT_STEPS = 30
@@ -27,8 +27,7 @@ TEXT = "string"
 """The dtype of texts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(NamedTuple):
     """The role of a tensor: its section, its layer, and the name of its variable."""
 
     section: Section = Section.MODEL
@@ -36,7 +35,7 @@ class Role:
     name: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Shards:
     """The open shards of a bundle by number, or the error of one that cannot be read, and those that are cut off."""
 
@@ -140,7 +139,7 @@ def text_of(bundle: Bundle, shards: Shards, name: str) -> bytes:
     return _texts(bundle, source, name).elements()[0]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Reader:
     """The maker of weights from a bundle's entries; `twice` are the ids of entries whose bytes another one has, too."""
 

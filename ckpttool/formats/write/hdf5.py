@@ -12,7 +12,8 @@ from typing import NamedTuple
 from ckpttool.checkpoint import Weight
 from ckpttool.errors import CorruptFileError, UnsupportedError
 from ckpttool.formats.hdf5.groups import MAX_NAME, SYMBOL_TABLE
-from ckpttool.formats.hdf5.headers import SIGNATURE, UNDEFINED
+from ckpttool.formats.hdf5.headers import UNDEFINED
+from ckpttool.formats.hdf5.signature import SIGNATURE
 from ckpttool.formats.write.messages import (
     LAYOUT_ADDRESS,
     Attributes,

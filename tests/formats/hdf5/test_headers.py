@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError, UnsupportedError
-from ckpttool.formats.hdf5.headers import Hdf5Bytes, find_signature, lookup3
+from ckpttool.formats.hdf5.headers import Hdf5Bytes, lookup3
+from ckpttool.formats.hdf5.signature import find_signature
 from ckpttool.formats.hdf5.tree import read_tree
 from ckpttool.io.budget import LEAST_STEPS, Budget
 from tests.formats.hdf5.making import SMALL, Memory, at_most, like_keras, read_all, survives, with_checksums, written

@@ -14,7 +14,8 @@ from ckpttool.errors import CheckpointError, CorruptFileError, UnsafeFileError
 from ckpttool.formats.hdf5 import tree as tree_module
 from ckpttool.formats.hdf5.groups import LINK, LINK_INFO, links
 from ckpttool.formats.hdf5.heaps import FractalHeap
-from ckpttool.formats.hdf5.tree import natural_key, read_tree
+from ckpttool.formats.hdf5.tree import read_tree
+from ckpttool.io.natural_order import natural_key
 from ckpttool.io.sources import FileSource
 from tests.formats.hdf5.making import Memory, address_of, at_most, crowded, kinds, tree_of, with_checksums, written
 
