@@ -9,7 +9,15 @@ from ckpttool.alignment.alignment import align, moved_path
 from ckpttool.alignment.vocabularies import by_keras3_path
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion import vocabularies
-from ckpttool.conversion.compile import batch_statistics, crossentropies, nested_settings, output_keys, regularizers
+from ckpttool.conversion.compile import (
+    batch_statistics,
+    crossentropies,
+    multiplied_steps,
+    nested_settings,
+    output_keys,
+    regularizers,
+    sparse_steps,
+)
 from ckpttool.conversion.compile.optimizer_state import state
 from ckpttool.conversion.compile.optimizers import WHERE as COMPILE
 from ckpttool.conversion.compile.settings import compile_config
@@ -218,6 +226,9 @@ def _rewritten(
     if options.optimizer and options.compiled and not journal.refusals:
         _note_left_state(checkpoint, form, optimizer is not None, journal)
         _note_inner(checkpoint, architecture, form, content.weights, journal)
+    if optimizer and generation is not Generation.KERAS_3 and not journal.refusals:
+        multiplied_steps.note(placed, journal)
+        sparse_steps.note(spec_of(target), optimizer, sparse_steps.leaves_rows(checkpoint, origin), journal)
     layers = with_own(layers_of(part, placed), own, placed, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())

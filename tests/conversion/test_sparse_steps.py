@@ -1,14 +1,18 @@
 """Steps of training of Embedding layers, which Keras 3 takes otherwise."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ckpttool.conversion import convert
 from ckpttool.conversion.compile import sparse_steps
 from ckpttool.conversion.journal import Journal
 from ckpttool.model import read_architecture
 from ckpttool.model.spec import spec_of
+from tests.conversion.test_anchors import legacy
 from tests.live import keras as live_keras
 
 REPEATED, ABSENT = "a batch names several times", "a batch does not name"
@@ -53,3 +57,27 @@ def test_keras_3_squares_each_gradient(class_name: str, differs: bool) -> None:
             optimizer.apply([gradient], [variable])
         moved.append(module.ops.convert_to_numpy(variable))
     assert bool(np.abs(moved[0] - moved[1]).max() > 1e-3) is differs
+
+
+@pytest.mark.parametrize(
+    ("version", "class_name", "said"),
+    [
+        ("2.15.0", "Adam", [REPEATED]),
+        ("2.15.0", "SGD", []),
+        ("2.2.4", "Adam", [REPEATED]),
+        ("2.2.4", "SGD", []),
+        ("2.10.0", "Adam", [REPEATED]),
+        ("2.10.0", "SGD", [ABSENT]),
+        ("2.2.4-tf", "Nadam", [REPEATED, ABSENT]),
+    ],
+)
+def test_of_optimizers_that_have_not_begun(version: str, class_name: str, said: list[str], tmp_path: Path) -> None:
+    """The first step differs already, so that it is said where the file stores no state, by the version."""
+    words = ("Embedding", {"input_dim": 5, "output_dim": 2}, {"embeddings": (5, 2)})
+    optimizer = {"class_name": class_name, "config": {"lr": 0.1, "momentum": 0.9, "name": class_name}}
+    if version == "2.2.4":
+        del optimizer["config"]["name"]
+    settings = json.dumps({"optimizer_config": optimizer, "loss": "mse", "metrics": []})
+    source = legacy(tmp_path / "old.h5", words, shape=(None, 3), training_config=settings, keras_version=version)
+    losses = " ".join(loss.what for loss in convert(source, tmp_path / "new.keras").losses)
+    assert [one for one in (REPEATED, ABSENT) if one in losses] == said

@@ -1,8 +1,11 @@
 """Variances of batches, by which a BatchNormalization moves its own variance in training.
 
-Keras of many backends divides the squared differences of a batch by their number less 1 since 2.1.4
-(`BatchNormalization.call`, keras/layers/normalization.py, 2.2.4); Keras 3 divides by the number itself
-(`BatchNormalization._moments`, keras/src/layers/normalization/batch_normalization.py, 3.15).
+Keras 3 divides the squared differences of a batch by their number (`BatchNormalization._moments`,
+keras/src/layers/normalization/batch_normalization.py, 3.15). Keras of many backends divides them by their number less 1
+since 2.1.4 (`BatchNormalization.call`, keras/layers/normalization.py, 2.2.4). So does the fused operation of
+TensorFlow, which tf.keras takes for images and volumes with the channels at an end (`_fused_batch_norm` and `build`,
+keras/src/layers/normalization/batch_normalization.py, 2.15), whatever `fused` was, which no config has; for other
+inputs, and in float64, it divides as Keras 3 does. Measured with 2.4, 2.10 and 2.15.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,16 +14,21 @@ from typing import Any
 from ckpttool.conversion.compile.optimizers import WHERE
 from ckpttool.conversion.journal import Journal, shortened
 from ckpttool.conversion.origin import Origin
+from ckpttool.model.arguments import Args
+from ckpttool.model.shape_inference import is_model, steps_of
+from ckpttool.model.sizes import Inputs, Shape
 
 _BY_ONE_LESS = (2, 1, 4)
 _SHOWN = 3
+_FUSED_AXES: Mapping[int, frozenset[int]] = {4: frozenset({1, 3}), 5: frozenset({1, 4})}
 
 
 def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
-    """Note that further training moves variances otherwise, in a compiled model."""
-    if not origin.of_many_backends or origin.version is None or origin.before(*_BY_ONE_LESS):
+    """Note that further training moves variances otherwise, in a compiled model in the form of Keras 3."""
+    if origin.version is None or (origin.of_many_backends and origin.before(*_BY_ONE_LESS)):
         return
-    names = sorted(set(_trained(config)))
+    as_before = set() if origin.of_many_backends else _unfused(Args.of(config))
+    names = sorted({str(layer.get("name", "")) for layer in _trained(config) if id(layer) not in as_before})
     if names:
         journal.lose(
             WHERE,
@@ -29,8 +37,8 @@ def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
         )
 
 
-def _trained(config: Mapping[str, Any]) -> Iterator[str]:
-    """The names of the layers that are not frozen."""
+def _trained(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The arguments of the layers that are not frozen."""
     stack: list[Any] = [config]
     while stack:
         value = stack.pop()
@@ -40,6 +48,38 @@ def _trained(config: Mapping[str, Any]) -> Iterator[str]:
             and value.get("class_name") == "BatchNormalization"
             and inner.get("trainable", True)
         ):
-            yield str(inner.get("name", ""))
+            yield inner
         parts: Iterable[Any] = value.values() if isinstance(value, Mapping) else value
         stack.extend(part for part in parts if isinstance(part, list | Mapping))
+
+
+def _unfused(model: Args) -> set[int]:
+    """The identities of the arguments of layers whose inputs are such that tf.keras does not take the fused
+    operation."""
+    layers = _layers(model, ()) if is_model(model) else ()
+    return {id(args.config) for args, shape in layers if shape is not None and not _is_fused(args, shape)}
+
+
+def _is_fused(args: Args, shape: Shape) -> bool:
+    axis = args.config.get("axis", -1)
+    axes = [axis] if isinstance(axis, int) else axis
+    if args.config.get("synchronized") or args.variable_dtype == "float64" or not isinstance(axes, list):
+        return False
+    return len(axes) == 1 and axes[0] % len(shape) in _FUSED_AXES.get(len(shape), ())
+
+
+def _layers(model: Args, inputs: Inputs) -> Iterator[tuple[Args, Shape | None]]:
+    """All layers in a model, each with the shape of its input where that is known."""
+    for step in steps_of(model, inputs):
+        yield from _inside(step.args, step.inputs)
+
+
+def _inside(args: Args, inputs: Inputs) -> Iterator[tuple[Args, Shape | None]]:
+    """A layer, or the layers in a model or in a TimeDistributed, which calls its layer on one step at a time."""
+    shape = next(iter(inputs), None)
+    if is_model(args):
+        yield from _layers(args, inputs)
+    elif args.class_name == "TimeDistributed" and not args.foreign:
+        yield from _inside(args.layer("layer"), (shape and (shape[0], *shape[2:]),))
+    else:
+        yield args, shape

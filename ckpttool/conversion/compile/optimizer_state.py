@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ckpttool.alignment.alignment import Aligned, Alignment, Stored
 from ckpttool.alignment.assembly import weight_of
 from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
-from ckpttool.conversion.compile import sparse_steps, tensorflow_state
+from ckpttool.conversion.compile import tensorflow_state
 from ckpttool.conversion.compile.optimizer_scalars import (
     INNER,
     Numbers,
@@ -89,10 +89,7 @@ def state(
                 conversion = _Conversion(
                     checkpoint, alignment, rewritten, spec, own, optimizer, reversed_kernels, journal
                 )
-                variables = conversion.state(stored)
-                if alignment.generation is not Generation.KERAS_3:  # within Keras 3, steps of Embeddings are the same
-                    sparse_steps.note(spec, optimizer, _begins_late(stored), journal)
-                return variables
+                return conversion.state(stored)
     except StateNotConvertible as error:
         journal.lose(WHERE, f"its state: {error}")
     return _fresh(wanted, optimizer, own, steps or 0, journal)

@@ -9,9 +9,11 @@ leave rows alone that a batch does not name, which momenta move in Keras 3. Both
 from collections.abc import Mapping
 from typing import Any
 
+from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion.compile.optimizer_scalars import inside
-from ckpttool.conversion.compile.stored_state import WHERE
+from ckpttool.conversion.compile.stored_state import LATE, WHERE
 from ckpttool.conversion.journal import Journal
+from ckpttool.conversion.origin import Origin
 from ckpttool.model.spec import Spec
 
 _SQUARES = frozenset({"Adadelta", "Adagrad", "Adam", "AdamW", "Ftrl", "Nadam", "RMSprop"})
@@ -19,9 +21,21 @@ _LEAVES_ROWS = frozenset({"Adamax", "Ftrl", "Nadam"})
 _LEAVES_ROWS_WITH_MOMENTUM = frozenset({"RMSprop", "SGD"})
 
 
+_NEW_OPTIMIZERS = (2, 11)
+
+
+def leaves_rows(checkpoint: Checkpoint, origin: Origin) -> bool:
+    """Whether an optimizer of tf.keras up to 2.10, or a legacy one since, wrote the checkpoint: by its state, and where
+    it has none, as it was not trained, by the version."""
+    state = checkpoint.section(Section.OPTIMIZER)
+    if state:
+        return LATE.match(state[0].path) is not None
+    return not origin.of_many_backends and origin.before(*_NEW_OPTIMIZERS)
+
+
 def note(spec: Spec, optimizer: Mapping[str, Any], by_rows: bool, journal: Journal) -> None:
-    """Note that further training of Embedding layers is not the same. `by_rows` says that tf.keras up to 2.10 wrote the
-    optimizer."""
+    """Note that further training of Embedding layers is not the same, also from the first step on. `by_rows` says that
+    the optimizer was one of tf.keras up to 2.10."""
     layers = [slot.layer for slot in spec.slots if slot.name == "embeddings" and slot.trainable]
     inner = inside(optimizer)
     class_name = inner["class_name"]

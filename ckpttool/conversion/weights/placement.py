@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 JOINED, TURNED = "joined from", "axes turned as Keras 3 has them"
 """The changes of weights of old layouts that are the same for all layers."""
+_MULTIPLIED = f"multiplied by {FACTOR}"
 
 
 class PlacedWeight(NamedTuple):
@@ -66,9 +67,14 @@ def placed_at(place: Place, source: Aligned, rewritten: Rewritten, reversed_kern
         weight = _arranged(weight, how)
     gates = _gates(source.place, rewritten)
     if gates is not None:
-        changes.append(f"multiplied by {FACTOR}" + ("" if all(gates) else " in the gates that use hard_sigmoid"))
+        changes.append(_MULTIPLIED + ("" if all(gates) else " in the gates that use hard_sigmoid"))
         weight = changed(weight, _Columns(tuple(FACTOR if marked else 1.0 for marked in gates)))
     return PlacedWeight(place, weight, tuple(aligned.weight.path for aligned in source.stored), tuple(changes))
+
+
+def is_multiplied(placed: PlacedWeight) -> bool:
+    """Whether a weight of the new model is one of the old model multiplied for hard_sigmoid, in some gates at least."""
+    return any(change.startswith(_MULTIPLIED) for change in placed.changes)
 
 
 def _gates(place: Place, rewritten: Rewritten) -> tuple[bool, ...] | None:
