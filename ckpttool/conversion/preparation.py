@@ -227,7 +227,7 @@ def _rewritten(
         _note_left_state(checkpoint, form, optimizer is not None, journal)
         _note_inner(checkpoint, architecture, form, content.weights, journal)
     if optimizer and generation is not Generation.KERAS_3 and not journal.refusals:
-        multiplied_steps.note(placed, journal)
+        multiplied_steps.note(placed, rewritten.config, journal)
         sparse_steps.note(spec_of(target), optimizer, sparse_steps.leaves_rows(checkpoint, origin), journal)
     layers = with_own(layers_of(part, placed), own, placed, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)

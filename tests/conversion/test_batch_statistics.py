@@ -21,8 +21,13 @@ def normalization(**config: Any) -> Layer:
 
 def lost(path: Path, version: str, training: str | None = TRAINING, **config: Any) -> list[str]:
     """The losses of a conversion that speak of variances of batches."""
+    return of_layers(path, version, training, normalization(**config), dense(2, 3), shape=(None, 3))
+
+
+def of_layers(path: Path, version: str, training: str | None, *layers: Layer, shape: Any) -> list[str]:
+    """The losses that speak of them of a model of these layers."""
     settings = {} if training is None else {"training_config": training}
-    source = legacy(path, normalization(**config), dense(2, 3), shape=(None, 3), keras_version=version, **settings)
+    source = legacy(path, *layers, shape=shape, keras_version=version, **settings)
     losses = convert(source, path.with_suffix(".keras")).losses
     return [loss.what for loss in losses if "divides the variance of a batch" in loss.what]
 
@@ -47,3 +52,41 @@ def test_how_keras_3_moves_the_variance(tmp_path: Path) -> None:
     model.train_on_batch(INPUTS, TARGETS)
     expected = 0.5 * before + 0.5 * INPUTS.var(axis=0)
     np.testing.assert_allclose(model.layers[0].get_weights()[3], expected, rtol=1e-4)
+
+
+FUSED: list[tuple[Any, Any, bool]] = [
+    ((None, 4, 4, 3), {}, True),
+    ((None, 4, 4, 3), {"axis": [3]}, True),
+    ((None, 3, 4, 4), {"axis": 1}, True),
+    ((None, 4, 3, 4), {"axis": 2}, False),
+    ((None, 2, 4, 4, 3), {"axis": [4]}, True),
+    ((None, 3, 2, 4, 4), {"axis": [1]}, True),
+    ((None, 4, 3, 4, 4), {"axis": [2]}, False),
+    ((None, 4, 3), {}, False),
+    ((None, 3), {"axis": [1]}, False),
+    ((None, 4, 4, 3), {"dtype": "float64"}, False),
+    ((None, 4, 4, 3), {"trainable": False}, False),
+]
+"""Shapes of inputs, arguments, and whether genuine TensorFlow 2.10 and 2.15 divided the variance by n - 1. That of 2.4
+did so for images."""
+
+
+@pytest.mark.parametrize(("shape", "config", "differs"), FUSED, ids=str)
+@pytest.mark.parametrize("version", ["2.2.4-tf", "2.4.0", "2.10.0", "2.15.0"])
+def test_of_which_inputs_of_tensorflow_it_is_said(
+    version: str, shape: Any, config: dict[str, Any], differs: bool, tmp_path: Path
+) -> None:
+    """Of those for which tf.keras takes the fused operation of TensorFlow."""
+    layers = [normalization(**config), ("Flatten", {}, {})]
+    of_volumes = len(shape) == 5
+    said = bool(of_layers(tmp_path / "old.h5", version, TRAINING, *layers, shape=shape))
+    assert said == (differs and not (of_volumes and version in ("2.2.4-tf", "2.4.0")))
+
+
+def test_of_one_step_at_a_time(tmp_path: Path) -> None:
+    """A TimeDistributed hands images to its layer where it gets films."""
+    name, config, weights = normalization(name="norm")
+    inner = {"class_name": name, "config": config}
+    layers: list[Layer] = [("TimeDistributed", {"layer": inner}, weights), ("Flatten", {}, {})]
+    assert of_layers(tmp_path / "film.h5", "2.15.0", TRAINING, *layers, shape=(None, 2, 4, 4, 3))
+    assert not of_layers(tmp_path / "steps.h5", "2.15.0", TRAINING, *layers, shape=(None, 4, 3))

@@ -9,6 +9,7 @@ import pytest
 
 from ckpttool.conversion import convert
 from ckpttool.conversion.options import Options
+from tests.conversion.judge import measured
 from tests.conversion.test_anchors import Layer, dense, legacy, recurrent
 from tests.conversion.test_regularizers import INPUTS, TARGETS
 from tests.live import keras
@@ -67,3 +68,21 @@ def test_of_gates(layer: Layer, tmp_path: Path) -> None:
     source = legacy(tmp_path / "old.h5", layer, shape=(None, 4, 2), training_config=settings, keras_version="2.2.4")
     assert len(lost(source, tmp_path / "new.keras")) == 1
     assert not lost(legacy(tmp_path / "plain.h5", layer, shape=(None, 4, 2)), tmp_path / "plain.keras")
+
+
+@pytest.mark.parametrize("regularizer", [None, "l2"])
+def test_of_regularizers(regularizer: str | None, tmp_path: Path) -> None:
+    """The loss that live Keras 3 measures is another one where it is said."""
+    l2 = {"class_name": "L2", "config": {"l2": 0.1}}
+    layers = [dense(4, 3, activation="hard_sigmoid", kernel_regularizer=regularizer and l2), dense(2, 4)]
+    settings = training("SGD", {"lr": 0.1})
+    source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=settings, keras_version="2.15.0")
+    losses = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    convert(source, tmp_path / "hard.keras", options=Options(keep_weights=True))
+    import ckpttool.old_activations  # noqa: F401 - registers the old function
+
+    new, old = (
+        measured(keras().models.load_model(tmp_path / f"{name}.keras"), INPUTS, TARGETS) for name in ("new", "hard")
+    )
+    said = any("the regularizers of l0 count the multiplied weights" in loss for loss in losses)
+    assert said is bool(regularizer) is not np.allclose(new, old, atol=1e-5)

@@ -3,9 +3,9 @@
 Keras 3 divides the squared differences of a batch by their number (`BatchNormalization._moments`,
 keras/src/layers/normalization/batch_normalization.py, 3.15). Keras of many backends divides them by their number less 1
 since 2.1.4 (`BatchNormalization.call`, keras/layers/normalization.py, 2.2.4). So does the fused operation of
-TensorFlow, which tf.keras takes for images and volumes with the channels at an end (`_fused_batch_norm` and `build`,
-keras/src/layers/normalization/batch_normalization.py, 2.15), whatever `fused` was, which no config has; for other
-inputs, and in float64, it divides as Keras 3 does. Measured with 2.4, 2.10 and 2.15.
+TensorFlow, which tf.keras takes for images with the channels at an end, and since 2.6 for volumes (`_fused_batch_norm`
+and `build`, keras/src/layers/normalization/batch_normalization.py, 2.6 and 2.15), whatever `fused` was, which no config
+has; for other inputs, and in float64, it divides as Keras 3 does. Measured with 2.4, 2.10 and 2.15.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,14 +20,16 @@ from ckpttool.model.sizes import Inputs, Shape
 
 _BY_ONE_LESS = (2, 1, 4)
 _SHOWN = 3
-_FUSED_AXES: Mapping[int, frozenset[int]] = {4: frozenset({1, 3}), 5: frozenset({1, 4})}
+_OF_IMAGES: Mapping[int, frozenset[int]] = {4: frozenset({1, 3})}
+_OF_VOLUMES: Mapping[int, frozenset[int]] = {**_OF_IMAGES, 5: frozenset({1, 4})}
+_FUSES_VOLUMES = (2, 6)
 
 
 def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
     """Note that further training moves variances otherwise, in a compiled model in the form of Keras 3."""
     if origin.version is None or (origin.of_many_backends and origin.before(*_BY_ONE_LESS)):
         return
-    as_before = set() if origin.of_many_backends else _unfused(Args.of(config))
+    as_before = set() if origin.of_many_backends else _unfused(Args.of(config), origin)
     names = sorted({str(layer.get("name", "")) for layer in _trained(config) if id(layer) not in as_before})
     if names:
         journal.lose(
@@ -53,19 +55,20 @@ def _trained(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         stack.extend(part for part in parts if isinstance(part, list | Mapping))
 
 
-def _unfused(model: Args) -> set[int]:
+def _unfused(model: Args, origin: Origin) -> set[int]:
     """The identities of the arguments of layers whose inputs are such that tf.keras does not take the fused
     operation."""
     layers = _layers(model, ()) if is_model(model) else ()
-    return {id(args.config) for args, shape in layers if shape is not None and not _is_fused(args, shape)}
+    fused = _OF_IMAGES if origin.before(*_FUSES_VOLUMES) else _OF_VOLUMES
+    return {id(args.config) for args, shape in layers if shape is not None and not _is_fused(args, shape, fused)}
 
 
-def _is_fused(args: Args, shape: Shape) -> bool:
+def _is_fused(args: Args, shape: Shape, fused: Mapping[int, frozenset[int]]) -> bool:
     axis = args.config.get("axis", -1)
     axes = [axis] if isinstance(axis, int) else axis
     if args.config.get("synchronized") or args.variable_dtype == "float64" or not isinstance(axes, list):
         return False
-    return len(axes) == 1 and axes[0] % len(shape) in _FUSED_AXES.get(len(shape), ())
+    return len(axes) == 1 and axes[0] % len(shape) in fused.get(len(shape), ())
 
 
 def _layers(model: Args, inputs: Inputs) -> Iterator[tuple[Args, Shape | None]]:

@@ -16,13 +16,13 @@ from ckpttool.conversion.compile.optimizers import WHERE
 from ckpttool.conversion.journal import Journal, shortened
 from ckpttool.model.layers.table import MODELS
 
-_ACTIVITY = "activity_regularizer"
+ACTIVITY = "activity_regularizer"
 _SHOWN = 3
 
 
 def note_frozen(config: Mapping[str, Any], journal: Journal) -> None:
     """Note that the loss of a compiled model is smaller by the regularizers of its frozen layers."""
-    layers = _listed(name for name, frozen, key in _regularized(config) if frozen and key != _ACTIVITY)
+    layers = _listed(name for name, frozen, key in regularized(config) if frozen and key != ACTIVITY)
     if layers:
         journal.lose(
             WHERE,
@@ -33,7 +33,7 @@ def note_frozen(config: Mapping[str, Any], journal: Journal) -> None:
 
 def note_outputs(config: Mapping[str, Any], of_many_backends: bool, journal: Journal) -> None:
     """Note that the regularizers of what layers of Keras of many backends give count less in the loss."""
-    layers = _listed(name for name, _, key in _regularized(config) if key == _ACTIVITY)
+    layers = _listed(name for name, _, key in regularized(config) if key == ACTIVITY)
     if layers and of_many_backends:
         journal.lose(
             WHERE,
@@ -46,7 +46,7 @@ def _listed(layers: Iterable[str]) -> str:
     return shortened(sorted(set(layers)), _SHOWN)
 
 
-def _regularized(config: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:
+def regularized(config: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:
     """The names of layers with a regularizer, whether each is frozen, and the argument; a frozen wrapper freezes the
     layer in it."""
     stack: list[tuple[Any, bool, str]] = [(config, False, "")]
@@ -63,7 +63,7 @@ def _regularized(config: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:
                 frozen = frozen or (inner.get("trainable") is False and value["class_name"] not in MODELS)
                 yield from ((name, frozen, key) for key, item in inner.items() if _counts(key, item))
                 if value["class_name"] == "ActivityRegularization" and any(map(inner.get, ("l1", "l2"))):
-                    yield name, frozen, _ACTIVITY
+                    yield name, frozen, ACTIVITY
             stack.extend((item, frozen, name) for item in value.values() if isinstance(item, list | Mapping))
 
 
