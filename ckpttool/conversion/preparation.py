@@ -192,8 +192,9 @@ def _rewritten(
     """Prepare a model with its config rewritten for Keras 3 and its weights placed slot by slot."""
     architecture = _completed(architecture, checkpoint, journal)
     alignment = align(checkpoint, architecture)
-    summaries = adapted_layers.summaries(alignment)
-    origin = replace(Origin.of(checkpoint, architecture.config, generation), summaries=summaries)
+    origin = replace(
+        Origin.of(checkpoint, architecture.config, generation), summaries=adapted_layers.summaries(alignment)
+    )
     rewritten = rewrite(architecture, journal, options, origin)
     _check_calls(rewritten, FORMS[form].whole, journal)
     target = read_architecture(rewritten.config)
@@ -226,9 +227,7 @@ def _rewritten(
     if options.optimizer and options.compiled and not journal.refusals:
         _note_left_state(checkpoint, form, optimizer is not None, journal)
         _note_inner(checkpoint, architecture, form, content.weights, journal)
-    if optimizer and generation is not Generation.KERAS_3 and not journal.refusals:
-        multiplied_steps.note(placed, rewritten.config, journal)
-        sparse_steps.note(spec_of(target), optimizer, sparse_steps.leaves_rows(checkpoint, origin), journal)
+    _note_steps(checkpoint, architecture, target, placed, origin, journal)
     layers = with_own(layers_of(part, placed), own, placed, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
@@ -240,6 +239,24 @@ def _completed(architecture: Architecture, checkpoint: Checkpoint, journal: Jour
     """The architecture with what only the weights and the graphs of the file know: sizes of open axes, vocabularies."""
     with_sizes = open_axes.with_known_sizes(architecture, align(checkpoint, architecture), journal)
     return graph_vocabularies.with_vocabularies(with_sizes, checkpoint, journal)
+
+
+def _note_steps(
+    checkpoint: Checkpoint,
+    architecture: Architecture,
+    target: Architecture,
+    placed: Sequence[PlacedWeight],
+    origin: Origin,
+    journal: Journal,
+) -> None:
+    """Note that further training of a compiled model of an older Keras is not the same, whether its optimizer has begun
+    or not."""
+    compiled = target.config.get("compile_config")
+    if not compiled or journal.refusals or architecture.generation is Generation.KERAS_3:
+        return
+    multiplied_steps.note(placed, target.config, journal)
+    by_rows = sparse_steps.leaves_rows(checkpoint, origin)
+    sparse_steps.note(spec_of(target), compiled["optimizer"], by_rows, journal)
 
 
 def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal: Journal) -> None:

@@ -79,8 +79,8 @@ def test_of_which_inputs_of_tensorflow_it_is_said(
     """Of those for which tf.keras takes the fused operation of TensorFlow."""
     layers = [normalization(**config), ("Flatten", {}, {})]
     of_volumes = len(shape) == 5
-    said = bool(of_layers(tmp_path / "old.h5", version, TRAINING, *layers, shape=shape))
-    assert said == (differs and not (of_volumes and version in ("2.2.4-tf", "2.4.0")))
+    announced = bool(of_layers(tmp_path / "old.h5", version, TRAINING, *layers, shape=shape))
+    assert announced == (differs and not (of_volumes and version in ("2.2.4-tf", "2.4.0")))
 
 
 def test_of_one_step_at_a_time(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def lost(source: Path, target: Path, **options: Any) -> list[str]:
 
 
 def stepped(path: Path) -> Any:
-    """What a converted model predicts after one step of training."""
+    """The predictions of a converted model after one step of training."""
     if "hard" in path.name:
         import ckpttool.old_activations  # noqa: F401 - registers the old function
     model = keras().models.load_model(path)
@@ -47,11 +47,11 @@ def test_keras_steps_otherwise_where_it_is_said(
     layers = [dense(4, 3, activation="hard_sigmoid", trainable=trainable), dense(2, 4)]
     settings = training(class_name, config)
     source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), training_config=settings, keras_version="2.2.4")
-    said = lost(source, tmp_path / "new.keras")
+    announced = lost(source, tmp_path / "new.keras")
     assert not lost(source, tmp_path / "hard.keras", keep_weights=True)
     same = np.allclose(stepped(tmp_path / "new.keras"), stepped(tmp_path / "hard.keras"), atol=1e-6)
-    assert bool(said) is trainable is not same
-    assert all("further training of l0 is" in one for one in said)
+    assert bool(announced) is trainable is not same
+    assert all("further training of l0 is" in loss for loss in announced)
 
 
 @pytest.mark.parametrize(
@@ -84,5 +84,5 @@ def test_of_regularizers(regularizer: str | None, tmp_path: Path) -> None:
     new, old = (
         measured(keras().models.load_model(tmp_path / f"{name}.keras"), INPUTS, TARGETS) for name in ("new", "hard")
     )
-    said = any("the regularizers of l0 count the multiplied weights" in loss for loss in losses)
-    assert said is bool(regularizer) is not np.allclose(new, old, atol=1e-5)
+    announced = any("the regularizers of l0 count the multiplied weights" in loss for loss in losses)
+    assert announced is bool(regularizer) is not np.allclose(new, old, atol=1e-5)

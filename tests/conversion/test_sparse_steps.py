@@ -60,7 +60,7 @@ def test_keras_3_squares_each_gradient(class_name: str, differs: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "class_name", "said"),
+    ("version", "class_name", "announced"),
     [
         ("2.15.0", "Adam", [REPEATED]),
         ("2.15.0", "SGD", []),
@@ -71,13 +71,13 @@ def test_keras_3_squares_each_gradient(class_name: str, differs: bool) -> None:
         ("2.2.4-tf", "Nadam", [REPEATED, ABSENT]),
     ],
 )
-def test_of_optimizers_that_have_not_begun(version: str, class_name: str, said: list[str], tmp_path: Path) -> None:
+def test_of_optimizers_that_have_not_begun(version: str, class_name: str, announced: list[str], tmp_path: Path) -> None:
     """The first step differs already, so that it is said where the file stores no state, by the version."""
-    words = ("Embedding", {"input_dim": 5, "output_dim": 2}, {"embeddings": (5, 2)})
+    layer = ("Embedding", {"input_dim": 5, "output_dim": 2}, {"embeddings": (5, 2)})
     optimizer = {"class_name": class_name, "config": {"lr": 0.1, "momentum": 0.9, "name": class_name}}
     if version == "2.2.4":
         del optimizer["config"]["name"]
     settings = json.dumps({"optimizer_config": optimizer, "loss": "mse", "metrics": []})
-    source = legacy(tmp_path / "old.h5", words, shape=(None, 3), training_config=settings, keras_version=version)
+    source = legacy(tmp_path / "old.h5", layer, shape=(None, 3), training_config=settings, keras_version=version)
     losses = " ".join(loss.what for loss in convert(source, tmp_path / "new.keras").losses)
-    assert [one for one in (REPEATED, ABSENT) if one in losses] == said
+    assert [part for part in (REPEATED, ABSENT) if part in losses] == announced
