@@ -5,7 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ckpttool.alignment.alignment import align, moved_path
+from ckpttool.alignment.alignment import Alignment, align, moved_path
 from ckpttool.alignment.vocabularies import by_keras3_path
 from ckpttool.checkpoint import Checkpoint, Section
 from ckpttool.conversion import vocabularies
@@ -192,9 +192,8 @@ def _rewritten(
     """Prepare a model with its config rewritten for Keras 3 and its weights placed slot by slot."""
     architecture = _completed(architecture, checkpoint, journal)
     alignment = align(checkpoint, architecture)
-    origin = replace(
-        Origin.of(checkpoint, architecture.config, generation), summaries=adapted_layers.summaries(alignment)
-    )
+    summaries = adapted_layers.summaries(alignment)
+    origin = replace(Origin.of(checkpoint, architecture.config, generation), summaries=summaries)
     rewritten = rewrite(architecture, journal, options, origin)
     _check_calls(rewritten, FORMS[form].whole, journal)
     target = read_architecture(rewritten.config)
@@ -206,8 +205,7 @@ def _rewritten(
     multi_gpu.note(alignment.inside, journal)
     turned = reversed_kernels(checkpoint, alignment, journal)
     placed, missing = placed_weights(alignment, rewritten, list(places_of(part)), turned)
-    for label in sorted(rewritten.unscaled(aligned.place.label for aligned in alignment.aligned)):
-        journal.refuse(label, "hard_sigmoid, whose slope differs in Keras 3, without weights that could be multiplied")
+    _refuse_unscaled(rewritten, alignment, journal)
     refuse_other_shapes(placed, journal)
     own = own_weights(checkpoint, architecture, alignment, rewritten, part, form, journal)
     assets = _assets(checkpoint, architecture, rewritten, part) if FORMS[form].whole else {}
@@ -233,6 +231,12 @@ def _rewritten(
     renamed = tuple(rewritten.labels.items())
     written = in_layers(layers) if form == LEGACY else content.weights
     return Prepared(payload, tuple(placed), target.name, f"Keras {generation.value}", renamed, written, target=target)
+
+
+def _refuse_unscaled(rewritten: Rewritten, alignment: Alignment, journal: Journal) -> None:
+    """Refuse layers with the old hard_sigmoid none of whose weights are in the file."""
+    for label in sorted(rewritten.unscaled(aligned.place.label for aligned in alignment.aligned)):
+        journal.refuse(label, "hard_sigmoid, whose slope differs in Keras 3, without weights that could be multiplied")
 
 
 def _completed(architecture: Architecture, checkpoint: Checkpoint, journal: Journal) -> Architecture:
