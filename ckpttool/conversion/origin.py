@@ -22,10 +22,10 @@ class Origin:
     summaries: Mapping[str, Weight] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, config: Any, generation: Generation) -> "Origin":
-        """The origin by the config, or else by the checkpoint."""
+    def of(cls, checkpoint: Checkpoint, config: Any, generation: Generation, around: str | None = None) -> "Origin":
+        """The origin by the config, by the version in the file `around` it, or else by the checkpoint."""
         config_version = config.get("keras_version") if isinstance(config, Mapping) else None
-        version = config_version if isinstance(config_version, str) else checkpoint.producer.keras_version
+        version = config_version if isinstance(config_version, str) else around or checkpoint.producer.keras_version
         return cls(version, generation is not Generation.KERAS_3 and is_reversed(checkpoint, generation))
 
     @property

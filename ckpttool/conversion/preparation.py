@@ -192,8 +192,8 @@ def _rewritten(
     """Prepare a model with its config rewritten for Keras 3 and its weights placed slot by slot."""
     architecture = _completed(architecture, checkpoint, journal)
     alignment = align(checkpoint, architecture)
-    summaries = adapted_layers.summaries(alignment)
-    origin = replace(Origin.of(checkpoint, architecture.config, generation), summaries=summaries)
+    origin = Origin.of(checkpoint, architecture.config, generation, architecture.version)
+    origin = replace(origin, summaries=adapted_layers.summaries(alignment))
     rewritten = rewrite(architecture, journal, options, origin)
     _check_calls(rewritten, FORMS[form].whole, journal)
     target = read_architecture(rewritten.config)

@@ -112,6 +112,12 @@ def read_architecture(config: Any, version: str | None = None) -> Architecture |
     return Architecture(class_name, _name(config), layers, inputs, outputs, config, version=version)
 
 
+def with_config(architecture: Architecture, config: Any) -> Architecture | None:
+    """The architecture that another config describes in the place of its own; None where it describes none."""
+    read = read_architecture(config, architecture.version)
+    return None if read is None else replace(read, training_config=architecture.training_config)
+
+
 def with_part(config: Any, part: "Part", unwritten: str = "") -> Architecture:
     """The architecture of a config, with the objects of a live model and the layers that no config lists."""
     read = read_architecture(config) or Architecture(part.class_name, part.name, ())

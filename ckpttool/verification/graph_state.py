@@ -19,6 +19,7 @@ LATE = "tf.keras makes it at the first gradient, which this weight did not have 
 """Why what an optimizer up to 2.10 keeps for a weight may be missing without a loss."""
 
 _INNER = "inner_optimizer/"
+_SCALING = "LossScaleOptimizer"  # begins the names V1 and V3, too, which TensorFlow 2.4 to 2.15 wrote
 _NUMBERS = frozenset({"iteration", "learning_rate", "u_product", "step_counter", "dynamic_scale"})
 _UNSTORED = frozenset({"learning_rate", "u_product"})  # which tf.keras does not store of every optimizer
 _KINDS: Mapping[str, tuple[str, ...]] = {
@@ -37,14 +38,29 @@ def compiled_spec(spec: Spec, checkpoint: Checkpoint) -> Spec:
 
 
 def _built_in(entry: Any) -> Any:
-    """The entry of an optimizer under the name of its class: Keras 2.11 to 2.15 writes "Custom>Adam"."""
+    """The entry of an optimizer under the name of its class: Keras 2.11 to 2.15 writes "Custom>Adam".
+
+    Of one that scales losses by a factor that does not change, that of the optimizer inside, which has all the state.
+    """
     if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
         return entry
-    config = entry.get("config")
-    if isinstance(config, Mapping) and isinstance(inner := config.get("inner_optimizer"), Mapping):
-        name = str(inner.get("class_name", "")).rpartition(">")[2]
-        config = {**config, "inner_optimizer": {"class_name": name, "config": inner.get("config", {})}}
-    return {"class_name": entry["class_name"].rpartition(">")[2], "config": config}
+    class_name, config = entry["class_name"].rpartition(">")[2], entry.get("config")
+    if not isinstance(config, Mapping) or not class_name.startswith(_SCALING):
+        return {"class_name": class_name, "config": config}
+    inner = config.get("inner_optimizer", config.get("optimizer"))
+    built = {"class_name": "", "config": {}}
+    if isinstance(inner, Mapping):
+        built = {"class_name": str(inner.get("class_name")).rpartition(">")[2], "config": inner.get("config", {})}
+    return {"class_name": _SCALING, "config": {"inner_optimizer": built}} if _is_dynamic(config) else built
+
+
+def _is_dynamic(config: Mapping[str, Any]) -> bool:
+    """Whether a factor of losses changes. Up to TensorFlow 2.3 an object of its own says so
+    (tensorflow/python/keras/mixed_precision/experimental/loss_scale_optimizer.py, 2.3)."""
+    scale = config.get("loss_scale")
+    if isinstance(scale, Mapping):
+        return scale.get("class_name") == "DynamicLossScale"
+    return scale is None and config.get("dynamic") is not False
 
 
 def state(spec: Spec, checkpoint: Checkpoint, model: Pairing) -> Pairing:

@@ -400,3 +400,16 @@ def test_all_at_once(tmp_path: Path) -> None:
     assert [remark.where for remark in caught.value.refusals] == ["l0", "l1", "l2"]
     lines = str(caught.value).splitlines()[-3:]
     assert lines == [f"  l{at}: Dense of Keras 3 has no argument surprise, which is {at + 1}" for at in range(3)]
+
+
+def test_the_factor_of_losses_is_not_in_a_legacy_file(tmp_path: Path) -> None:
+    """A `.h5` of TensorFlow has the state of the optimizer inside one that scales losses, and not the scale."""
+    source = tmp_path / "scaled.h5"
+    shutil.copy(FIXTURES / "keras2.15/mlp.h5", source)
+    with h5py.File(source, "r+") as file:
+        settings = json.loads(file.attrs["training_config"])
+        config = {"inner_optimizer": settings["optimizer_config"], "dynamic": True, "initial_scale": 8.0}
+        settings["optimizer_config"] = {"class_name": "LossScaleOptimizerV3", "config": config}
+        file.attrs["training_config"] = json.dumps(settings)
+    result = convert(source, tmp_path / "new.keras")
+    assert [loss.what for loss in result.losses] == ["the factor of losses is not stored, and begins with 8"]

@@ -1,6 +1,7 @@
 """SavedModels and checkpoints of TensorFlow converted, loaded with live Keras 3, and held against what TensorFlow 2.15
 predicted with them."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 import ckpttool
 from ckpttool import Section
+from ckpttool.alignment.architectures import load_architecture
 from ckpttool.conversion import convert
 from ckpttool.errors import ConversionError
+from ckpttool.model import with_config
 from tests.conversion.judge import numbered
 from tests.corpus import CORPUS, SHARED
 from tests.formats.tensorflow.test_checkpoint import TENSORFLOW
@@ -101,6 +104,24 @@ def test_compile_settings_come_from_the_architecture(tmp_path: Path) -> None:
         stored = [values[f"mlp.ckpt|optimizer/{name}/.ATTRIBUTES/VARIABLE_VALUE"] for name in _LISTED]
     assert len(state) == 14
     assert all(np.array_equal(one, other) for one, other in zip(state, stored, strict=True))
+
+
+def _activated(config: Any) -> Any:
+    """The config of a Sequential whose first Dense has an activation that Keras 2 has since 2.4."""
+    config = copy.deepcopy(config)
+    dense = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Dense")
+    dense["config"]["activation"] = "swish"
+    return config
+
+
+def test_the_version_of_keras_comes_from_the_file_of_the_architecture(tmp_path: Path) -> None:
+    """A name in the config of a whole model means what it meant to the Keras that wrote it, not the weights."""
+    architecture = load_architecture(TENSORFLOW / "2.15/sequential")
+    changed = with_config(architecture, _activated(architecture.config))
+    assert changed is not None
+    assert changed.training_config
+    result = convert(TENSORFLOW / "2.15/mlp.ckpt", tmp_path / "new.keras", arch=changed)
+    assert (result.needs, result.guesses, result.losses) == ((), (), ())
 
 
 _LISTED = ("_iterations", "_learning_rate", *(f"_variables/{number}" for number in range(1, 13)))

@@ -4,13 +4,14 @@ have themselves, which pairing does not ask, say whether it came to the right on
 import json
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ckpttool
-from ckpttool import UnsupportedError
+from ckpttool import Checkpoint, UnsupportedError
 from ckpttool.model import Architecture, read_architecture
 from ckpttool.verification.result import Status, VerifyResult
 from ckpttool.verification.verdicts import Allowed
@@ -20,9 +21,9 @@ from tests.formats.tensorflow.test_checkpoint import TENSORFLOW
 _KINDS = {"momentum": "m", "velocity": "v"}
 
 
-def verified(path: Path, architecture: Architecture | Path) -> VerifyResult:
-    """The result, the state of the optimizer counted."""
-    return ckpttool.verify(path, architecture, allowed=Allowed(optimizer=True))
+def verified(path: Path | Checkpoint, architecture: Architecture | Path | Checkpoint | None = None) -> VerifyResult:
+    """The result, the state of the optimizer counted; that of a whole model into itself where no other is named."""
+    return ckpttool.verify(path, path if architecture is None else architecture, allowed=Allowed(optimizer=True))
 
 
 def compiled(path: Path, optimizer: Any) -> Architecture:
@@ -82,6 +83,32 @@ def test_a_trained_model_fits_itself(name: str) -> None:
     result = verified(path, path)
     assert result.ok
     assert len(state_names(result)) == {"adam": 6, "sgd": 4, "rmsprop": 4}[name]
+
+
+_OBJECT = {"class_name": "FixedLossScale", "config": {"loss_scale_value": 8.0}}
+_FIXED: dict[str, Any] = {
+    "LossScaleOptimizerV3": {"dynamic": False, "initial_scale": 8.0},
+    "Custom>LossScaleOptimizer": {"dynamic": False, "initial_scale": 8.0},
+    "LossScaleOptimizer": {"loss_scale": _OBJECT},
+    "LossScaleOptimizerV1": {"loss_scale": 8.0},
+}
+
+
+@pytest.mark.parametrize("name", [*_FIXED, "dynamic"])
+def test_scaled_losses(name: str) -> None:
+    """An optimizer that scales losses by a factor that does not change has the state of the one inside it alone; one
+    whose factor changes has it, too."""
+    with ckpttool.open(TENSORFLOW / "2.15_trained/adam") as opened:
+        settings: Any = opened.training_config
+        inner = "optimizer" if name in ("LossScaleOptimizer", "LossScaleOptimizerV1") else "inner_optimizer"
+        config = {inner: settings["optimizer_config"], **_FIXED.get(name, {"dynamic": True})}
+        entry = {"class_name": name if name in _FIXED else "LossScaleOptimizerV3", "config": config}
+        result = verified(replace(opened, training_config={**settings, "optimizer_config": entry}))
+    assert [finding.label for finding in result.failures] == ([] if name in _FIXED else _SCALING)
+    assert len(state_names(result)) == 6
+
+
+_SCALING = ["optimizer/step_counter", "optimizer/dynamic_scale"]
 
 
 def test_momenta_that_sgd_does_not_use() -> None:

@@ -61,7 +61,7 @@ class Numbers(NamedTuple):
             if name in own:
                 return _scalar(name, own[name])
             if name == "dynamic_scale":
-                return _scalar(name, self.scale or number(self.optimizer, "initial_scale", 2.0**15))
+                return _scalar(name, self.scale or first_scale(self.optimizer))
             name = name.removeprefix(INNER)
         if name == "iteration":
             return _scalar(name, self.iteration)
@@ -83,6 +83,11 @@ def number(optimizer: Mapping[str, Any], key: str, default: float | None) -> flo
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER:
         return scalars.real(value) or 0.0
     raise StateNotConvertible(f"{key} is {str(value)[:60]}")
+
+
+def first_scale(optimizer: Mapping[str, Any]) -> float:
+    """The factor of losses with which an optimizer begins. Raises StateNotConvertible."""
+    return number(optimizer, "initial_scale", 2.0**15)
 
 
 def product(steps: int, beta_1: float, schedule_decay: float) -> float:

@@ -20,6 +20,7 @@ from ckpttool.conversion.compile.optimizer_scalars import (
     INNER,
     Numbers,
     StateNotConvertible,
+    first_scale,
     inside,
     number,
     whole_steps,
@@ -210,6 +211,8 @@ class _Conversion(NamedTuple):
             product = stored_state.product(self.checkpoint)
         else:  # TensorFlow stored what the settings announced as computed
             self.journal.losses[:] = [loss for loss in self.journal.losses if loss.what != COMPUTED_PRODUCT]
+        if scale is None and inside(self.optimizer) is not self.optimizer:
+            notes.lose(WHERE, f"the factor of losses is not stored, and begins with {first_scale(self.optimizer):g}")
         numbers = Numbers(self.optimizer, steps, product, stored_state.rate(), scale, good_steps)
         variables, begun = dict[str, Weight](), list[str]()
         for slot in self.expected_slots(sources):

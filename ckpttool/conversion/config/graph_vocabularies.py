@@ -18,7 +18,7 @@ from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
 from ckpttool.io import scalars
-from ckpttool.model import Architecture, read_architecture
+from ckpttool.model import Architecture, with_config
 from ckpttool.model.arguments import Args
 from ckpttool.model.layers.lookups import (
     IDF_WEIGHTS,
@@ -73,7 +73,7 @@ def with_vocabularies(architecture: Architecture, checkpoint: Checkpoint, journa
     weights = _word_weights(align(checkpoint, architecture))
     vocabularies = {label: _Stored(tables.get(label), weights.get(label)) for label in (*tables, *weights)}
     filled = _filled(config, "", vocabularies, assets, journal)
-    return architecture if filled is config else read_architecture(filled, architecture.version) or architecture
+    return architecture if filled is config else with_config(architecture, filled) or architecture
 
 
 def _word_weights(alignment: Alignment) -> dict[str, Weight]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.model import Architecture, read_architecture
+from ckpttool.model import Architecture, with_config
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor, read_calls, read_references
 from ckpttool.model.shape_inference import is_model, name_in_graph
@@ -24,7 +24,7 @@ EDITS = (STRIP,)
 
 def single_architecture(architecture: Architecture, journal: Journal) -> Architecture:
     """The architecture of the one model within that of a parallel model; other architectures unchanged."""
-    single = read_architecture(single_model(architecture.config), architecture.version)
+    single = with_config(architecture, single_model(architecture.config))
     if single is None:
         return architecture
     journal.edit(STRIP, architecture.name, f"the model {single.name}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ckpttool.alignment.alignment import Alignment
 from ckpttool.conversion.journal import Edit, Journal
-from ckpttool.model import Architecture, read_architecture
+from ckpttool.model import Architecture, with_config
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import read_calls
 from ckpttool.model.sizes import Shape, is_integer, read_shape
@@ -41,7 +41,7 @@ def with_known_sizes(architecture: Architecture, alignment: Alignment, journal: 
         journal.edit(STATE_AXIS, Args.of(entries[at]).name)
     changed = [_with_shape(entry, sizes[at]) if at in sizes else entry for at, entry in enumerate(entries)]
     config = {**config, "config": {**inner, "layers": changed}}
-    return read_architecture(config, architecture.version) or architecture
+    return with_config(architecture, config) or architecture
 
 
 def _with_shape(entry: Mapping[str, Any], shape: Shape) -> dict[str, Any]:

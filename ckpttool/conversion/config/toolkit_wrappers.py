@@ -16,7 +16,7 @@ from ckpttool.alignment.alignment import is_scope_of, scopes_of
 from ckpttool.checkpoint import Checkpoint, Section, Values, Weight
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.formats.weight_paths import PATH_KINDS
-from ckpttool.model import Architecture, read_architecture
+from ckpttool.model import Architecture, with_config
 from ckpttool.model.config import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check(class_name: str, label: str, journal: Journal) -> None:
 def unwrapped(checkpoint: Checkpoint, architecture: Architecture, journal: Journal) -> tuple[Checkpoint, Architecture]:
     """A checkpoint and an architecture of Keras 2 without such wrappers; their layers get the names of the wrappers."""
     wrappers = [layer for layer in architecture.layers if _holds(layer.entry)]
-    new = read_architecture(_without(architecture.config, 0), architecture.version) if wrappers else None
+    new = with_config(architecture, _without(architecture.config, 0)) if wrappers else None
     if new is None:
         return checkpoint, architecture
     for layer in wrappers:
