@@ -12,6 +12,7 @@ import ckpttool
 from ckpttool.inspection.listing import Choice
 from ckpttool.render.html import pages
 from tests.render.contract import hostile_checkpoint, unsafe
+from tests.render.test_graph import hostile as hostile_graph
 from tests.render.test_html import Page, hostile_diff
 from tests.samples import FIXTURES
 
@@ -31,9 +32,12 @@ def results() -> Iterator[Any]:
     yield ckpttool.check(FIXTURES / "keras3/cnn.keras")
     yield ckpttool.plan(FIXTURES / "keras2.2/nested.h5", "never-written.keras")
     yield ckpttool.report(FIXTURES / "keras2.2/nested.h5")
+    yield ckpttool.ls_directory(FIXTURES / "keras3")
+    yield ckpttool.graph(FIXTURES / "keras3/nested.keras")
+    yield ckpttool.cost(FIXTURES / "keras3/nested.keras")
 
 
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(13))
 def test_html(number: int) -> None:
     """Each result is shown as HTML without a script; its text is one line."""
     result = next(result for at, result in enumerate(results()) if at == number)
@@ -65,7 +69,7 @@ def test_places_of_two_outputs_differ() -> None:
 
 def test_hostile_names() -> None:
     """Names in a checkpoint are text in a notebook too, which has no policy that would stop a script."""
-    for result in (hostile_checkpoint(), hostile_diff()):
+    for result in (hostile_checkpoint(), hostile_diff(), hostile_graph()):
         text = result._repr_html_() or ""
         assert unsafe(text) == set()
         page = Page(text)

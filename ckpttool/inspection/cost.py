@@ -24,6 +24,7 @@ from ckpttool.model.shape_inference import is_model
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size
 from ckpttool.model.spec import SpecSlot, model_args, spec_of
 from ckpttool.model.work_inference import WorkStep, work_steps
+from ckpttool.notebook import Displayed
 
 InputShapes = Sequence[Shape] | Mapping[str, Shape]
 """The input shapes, batch included: in the order of the model's inputs, or by their names."""
@@ -57,7 +58,7 @@ class LayerCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Displayed):
     """The cost of one run of a model in inference, for inputs of these shapes.
 
     `layers` are those that are no models, in the order of the config. `parameters` are the bytes of the weights by

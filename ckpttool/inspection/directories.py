@@ -11,6 +11,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.escape import printable
 from ckpttool.formats import checkpoints_in, open_checkpoint
 from ckpttool.inspection.listing import Choice, Listing, list_checkpoint, own_architecture
+from ckpttool.notebook import Displayed
 
 if TYPE_CHECKING:
     from ckpttool.formats.tensorflow.state_file import ManagedEntry
@@ -34,13 +35,16 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectoryListing:
+class DirectoryListing(Displayed):
     """The checkpoints in a directory: those of its manifest, oldest first, then those of TensorFlow's state file, then
     the rest by name. `problems` are those of the manifest's entries, and what is of no checkpoint."""
 
     path: Path
     summaries: tuple[Summary, ...]
     problems: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<DirectoryListing {self.path.name!r}: {len(self.summaries):,} checkpoints>"
 
 
 def _silent(checkpoint: Checkpoint) -> Callable[[int], None]:

@@ -15,6 +15,7 @@ from ckpttool.model.layers.table import family_of
 from ckpttool.model.shape_inference import Step, first_nodes, is_model, name_in_graph, steps_of
 from ckpttool.model.sizes import Inputs, Shape
 from ckpttool.model.spec import SpecSlot, model_args, spec_of
+from ckpttool.notebook import Displayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelGraph:
+class ModelGraph(Displayed):
     """The layers of a model and the connections between them, with the models inside it as layers that have layers.
 
     A layer is known by its number, its place in `layers`; those of a model follow it. `inputs` and `outputs` are the

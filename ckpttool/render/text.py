@@ -9,7 +9,7 @@ from ckpttool.checkpoint import Section
 from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.listing import MAX_DEPTH, LayerRow, Listing, Row, Total
-from ckpttool.render.costs import cost_facts
+from ckpttool.render.costs import COST_HEADERS, cost_facts
 from ckpttool.render.plain_tables import plain_table
 from ckpttool.render.style import Style, count_of, pretty_layer, producer, shape, size
 from ckpttool.render.tables import (
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from ckpttool.saved_model import SavedModel, Tensor
     from ckpttool.verification import VerifyResult
 
-_RIGHT = frozenset({"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "epoch", "step"})
+_RIGHT = frozenset(
+    {"params", "size", "weights", "min", "max", "mean", "std", "zeros", "NaN", "Inf", "epoch", "step", *COST_HEADERS}
+)
 _SHOWN = 5
 _SIGNATURES = 10
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"

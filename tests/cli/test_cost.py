@@ -46,6 +46,16 @@ def test_listing(path: Path, run: Callable[..., Any]) -> None:
     assert "FLOPs" not in run("ls", path, "--layers").out
 
 
+def test_numbers_stand_on_the_right(run: Callable[..., Any]) -> None:
+    """Numbers of a column end at the same place, so that large ones are seen."""
+    lines = run("ls", FIXTURES / "keras3/cnn.keras", "--layers", "--cost").out.splitlines()
+    titles = next(line for line in lines if "MACs" in line)
+    conv, norm = (next(line for line in lines if f" {name} " in line) for name in ("Conv2D", "BatchNormalization"))
+    end = titles.index("MACs") + len("MACs")
+    assert (conv[:end].split()[-1], norm[:end].split()[-1]) == ("6,912", "0")
+    assert conv.endswith(" KiB") and len(conv) == len(titles)
+
+
 def test_pages(run: Callable[..., Any]) -> None:
     """Pages have the sums as figures, the layers their own, and an order by them; without --cost there is none."""
     for arguments in (("info", NESTED), ("info", ARCHITECTURE), ("ls", NESTED, "--layers"), ("ls", ARCHITECTURE)):

@@ -9,12 +9,14 @@ from typing import Any
 
 from ckpttool.checkpoint import Checkpoint, Weight
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import printable
 from ckpttool.inspection.listing import Listing, Row, list_checkpoint
 from ckpttool.model.spec import Spec
 from ckpttool.render.html.pages import Section, fragment, has_jinja
 from ckpttool.render.style import Style
 
 _MOST_LAYERS = 200  # a notebook keeps every output in its file
+_MOST_DRAWN = 1_000  # layers of a graph; of a larger one the models inside are folded
 _MOST_BYTES = 64 << 20  # of a weight whose values are read to be shown
 _PLACES = re.compile(r'(\b(?:id|for|aria-labelledby)="|href="#)')
 
@@ -80,6 +82,27 @@ def _info(value: Any) -> Iterable[Section]:
     return [info_section(value)]
 
 
+def _directory(value: Any) -> Iterable[Section]:
+    from ckpttool.render.html.listings import summaries_section
+
+    shown, more = value.summaries[:_MOST_LAYERS], len(value.summaries) - _MOST_LAYERS
+    rest = [f"and {more:,} more checkpoints; `ckpttool ls` shows all of them"] if more > 0 else []
+    return [summaries_section(shown, [*rest, *(printable(problem, 400) for problem in value.problems[:_MOST_LAYERS])])]
+
+
+def _cost(value: Any) -> Iterable[Section]:
+    from ckpttool.render.html.costs import cost_section
+
+    return [cost_section(value, _MOST_LAYERS)]
+
+
+def _graph(value: Any) -> Iterable[Section]:
+    from ckpttool.inspection.graph_selection import folded
+    from ckpttool.render.html.graphs import graph_section
+
+    return [graph_section(value if len(value.layers) <= _MOST_DRAWN else folded(value, 1))]
+
+
 def _expected(value: Any) -> Iterable[Section]:
     from ckpttool.render.html.descriptions import expected_section
 
@@ -126,6 +149,7 @@ _SECTIONS: dict[str, Callable[[Any], Iterable[Section]]] = {
     "Checkpoint": _checkpoint,
     "Weight": _weight,
     "Listing": _listing,
+    "DirectoryListing": _directory,
     "Info": _info,
     "Expected": _expected,
     "Spec": _spec,
@@ -133,6 +157,8 @@ _SECTIONS: dict[str, Callable[[Any], Iterable[Section]]] = {
     "VerifyResult": _verdict,
     "CheckReport": _check,
     "Conversion": _conversion,
+    "ModelGraph": _graph,
+    "Cost": _cost,
     "Report": _report,
 }
 """The sections of each kind of result, by the name of its class: the classes themselves are slow to import."""

@@ -8,7 +8,7 @@ from ckpttool.escape import printable
 from ckpttool.formats import FORMATS
 from ckpttool.inspection.directories import Summary
 from ckpttool.inspection.listing import LayerRow, Listing
-from ckpttool.render.costs import cost_figures
+from ckpttool.render.costs import COST_HEADERS, cost_figures
 from ckpttool.render.html.pages import Block, Section, page
 from ckpttool.render.html.trees import ORDER_BY_COST, ORDER_BY_ZEROS, ORDERS, layer_tree, percent
 from ckpttool.render.style import Style, count_of, producer, size
@@ -16,7 +16,7 @@ from ckpttool.render.tables import OPTIONAL_FROM, SUMMARY_HEADERS, cut_to_depth,
 
 _CLASSES = 6  # that get a colour of their own
 _SHOWN = 100  # refusals and notes
-RIGHT = frozenset({"weights", "params", "size", "epoch", "step"})
+RIGHT = frozenset({"weights", "params", "size", "epoch", "step", *COST_HEADERS})
 
 
 def listing_page(result: Listing, style: Style) -> str:
@@ -99,10 +99,14 @@ def shares(layers: Sequence[LayerRow]) -> list[dict[str, object]]:
 
 def summaries_page(results: Sequence[Summary], style: Style) -> str:
     """The page of several checkpoints."""
+    return page("Checkpoints", count_of(len(results), "checkpoint"), [summaries_section(results)])
+
+
+def summaries_section(results: Sequence[Summary], lines: Sequence[str] = ()) -> Section:
+    """Several checkpoints as a table, and lines below it."""
     cells = [summary_cells(result) for result in results]
     columns = [n for n in range(len(SUMMARY_HEADERS)) if n < OPTIONAL_FROM or any(line[n] for line in cells)]
     headers = [SUMMARY_HEADERS[n] for n in columns]
     block = Block("All", headers, [[line[n] for n in columns] for line in cells], right=RIGHT & set(headers))
-    context = {"blocks": [block.without_empty_columns()], "lines": []}
-    section = Section("checkpoints", "Checkpoints", "table.html", context)
-    return page("Checkpoints", count_of(len(results), "checkpoint"), [section])
+    context = {"blocks": [block.without_empty_columns()], "lines": list(lines)}
+    return Section("checkpoints", "Checkpoints", "table.html", context)
