@@ -89,7 +89,7 @@ def test_of_many_layers() -> None:
     listing = ckpttool.ls(FIXTURES / "keras3/many.weights.h5")
     from dataclasses import replace
 
-    rows = tuple(replace(listing.rows[0], layer=f"layer_{number}") for number in range(3000))
+    rows = tuple(listing.rows[0]._replace(layer=f"layer_{number}") for number in range(3000))
     text = replace(listing, rows=rows)._repr_html_() or ""
     assert "and 2,800 more layers" in text
     assert len(text) < 300_000
