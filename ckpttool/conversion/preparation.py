@@ -12,6 +12,8 @@ from ckpttool.conversion import vocabularies
 from ckpttool.conversion.compile import (
     batch_statistics,
     crossentropies,
+    first_steps,
+    frozen_models,
     multiplied_steps,
     nested_settings,
     output_keys,
@@ -261,6 +263,8 @@ def _note_steps(
     multiplied_steps.note(placed, target.config, journal)
     by_rows = sparse_steps.leaves_rows(checkpoint, origin)
     sparse_steps.note(spec_of(target), compiled["optimizer"], by_rows, journal)
+    first_steps.note(checkpoint, compiled["optimizer"], origin, journal)
+    frozen_models.note(architecture, origin, journal)
 
 
 def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal: Journal) -> None:
@@ -301,6 +305,7 @@ def _compile(
     outputs = [(key, key) for key in by_key] or _outputs(architecture, target)
     compiled = compile_config(settings, version, outputs, journal, list(by_key.values()))
     if compiled:
+        output_keys.note_single(settings, [] if by_key else [name for name, _ in outputs], journal)
         compiled = output_keys.fit_nested(rewritten.config, compiled, journal)
         output_keys.note_names(rewritten.config, journal)
         crossentropies.note_differences(rewritten.config, compiled, version, journal)

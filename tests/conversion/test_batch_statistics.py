@@ -90,3 +90,23 @@ def test_of_one_step_at_a_time(tmp_path: Path) -> None:
     layers: list[Layer] = [("TimeDistributed", {"layer": inner}, weights), ("Flatten", {}, {})]
     assert of_layers(tmp_path / "film.h5", "2.15.0", TRAINING, *layers, shape=(None, 2, 4, 4, 3))
     assert not of_layers(tmp_path / "steps.h5", "2.15.0", TRAINING, *layers, shape=(None, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("version", "backend", "differs"),
+    [
+        ("2.1.2", "tensorflow", False),
+        ("2.1.3", "tensorflow", True),
+        ("2.2.4", "tensorflow", True),
+        ("2.2.4", "theano", False),
+        ("2.3.1", "tensorflow", False),
+        ("2.10.0", "tensorflow", False),
+    ],
+)
+def test_who_begins_statistics_anew(version: str, backend: str, differs: bool, tmp_path: Path) -> None:
+    """Keras of those versions on TensorFlow, whose sources take off the bias of the beginning."""
+    layers = [normalization(), dense(2, 3)]
+    attributes = {"training_config": TRAINING, "keras_version": version, "backend": backend}
+    source = legacy(tmp_path / "old.h5", *layers, shape=(None, 3), **attributes)
+    losses = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert any("those of the first batch in their place" in loss for loss in losses) is differs

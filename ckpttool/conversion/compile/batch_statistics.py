@@ -6,6 +6,10 @@ since 2.1.4 (`BatchNormalization.call`, keras/layers/normalization.py, 2.2.4). S
 TensorFlow, which tf.keras takes for images with the channels at an end, and since 2.6 for volumes (`_fused_batch_norm`
 and `build`, keras/src/layers/normalization/batch_normalization.py, 2.6 and 2.15), whatever `fused` was, which no config
 has; for other inputs, and in float64, it divides as Keras 3 does. Measured with 2.4, 2.10 and 2.15.
+
+On TensorFlow, Keras of many backends from 2.1.3 to 2.2.5 moves both statistics without the bias of their beginning
+(`moving_average_update` with `zero_debias`, keras/backend/tensorflow_backend.py, 2.2.4), and counts for that anew after
+loading: the first batch takes their place. Measured with 2.2.4.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +23,7 @@ from ckpttool.model.shape_inference import is_model, steps_of
 from ckpttool.model.sizes import Inputs, Shape
 
 _BY_ONE_LESS = (2, 1, 4)
+_BEGINS_ANEW, _GOES_ON = (2, 1, 3), (2, 3)
 _SHOWN = 3
 _OF_IMAGES: Mapping[int, frozenset[int]] = {4: frozenset({1, 3})}
 _OF_VOLUMES: Mapping[int, frozenset[int]] = {**_OF_IMAGES, 5: frozenset({1, 4})}
@@ -26,7 +31,8 @@ _FUSES_VOLUMES = (2, 6)
 
 
 def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
-    """Note that further training moves variances otherwise, in a compiled model in the form of Keras 3."""
+    """Note that further training moves means and variances otherwise, in a compiled model in the form of Keras 3."""
+    _note_beginning(config, origin, journal)
     if origin.version is None or (origin.of_many_backends and origin.before(*_BY_ONE_LESS)):
         return
     as_before = set() if origin.of_many_backends else _unfused(Args.of(config), origin)
@@ -36,6 +42,17 @@ def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
             WHERE,
             f"further training of BatchNormalization {shortened(names, _SHOWN)} is not quite the same: Keras 3 "
             "divides the variance of a batch by the number of values, where older ones divided by 1 less",
+        )
+
+
+def _note_beginning(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
+    names = sorted({str(layer.get("name", "")) for layer in _trained(config)})
+    began_anew = origin.before(*_GOES_ON) and not origin.before(*_BEGINS_ANEW)
+    if names and began_anew and origin.of_many_backends and not origin.theano:
+        journal.lose(
+            WHERE,
+            f"further training of BatchNormalization {shortened(names, _SHOWN)} is not the same: Keras 3 goes on from "
+            "the stored mean and variance, where older ones on TensorFlow put those of the first batch in their place",
         )
 
 

@@ -69,6 +69,25 @@ def note_outputs_without(losses: Any, names: Sequence[str], journal: Journal) ->
     journal.lose(WHERE, f"{subject}: fit of Keras 3 wants targets of all outputs, where older ones did not{logged}")
 
 
+def note_single(settings: Mapping[str, Any], names: Sequence[str], journal: Journal) -> None:
+    """Note that Keras 3 takes no dict of targets for a single output, of a model whose settings name it.
+
+    Keras 2 finds the target of an output by its name (`_match_loss_and_targets` of `LossesContainer.__call__` by
+    `map_to_output_names`, keras/src/engine/compile_utils.py, 2.15); Keras 3 takes a dict for a tensor
+    (`CompileLoss.build`, keras/src/trainers/compile_utils.py, 3.15), and raises an error.
+    """
+    named = [value for key in _BY_NAMES if isinstance(value := settings.get(key), Mapping) and len(value) == 1]
+    if len(names) == 1 and any(names[0] in value for value in named):
+        journal.lose(
+            WHERE,
+            f"targets and weights of samples in a dict: fit of Keras 3 wants those of the single output {names[0]} "
+            "alone, not by its name",
+        )
+
+
+_BY_NAMES = ("loss", "metrics", "weighted_metrics", "loss_weights")
+
+
 def is_nested(ends: Any) -> bool:
     """Whether outputs are in lists or dicts within others."""
     if _is_tensor(ends):
