@@ -1,8 +1,10 @@
 """Text from files made safe to show.
 
 Names, versions and messages in a checkpoint may come from a stranger. None of them reaches a terminal, a log or an
-error message before it has passed through `printable`.
+error message before it has passed through `printable`. Long texts and long lists are cut, and say so.
 """
+
+from collections.abc import Sequence
 
 
 def printable(text: str, limit: int = 2000) -> str:
@@ -13,6 +15,16 @@ def printable(text: str, limit: int = 2000) -> str:
     cut = text if len(text) <= limit else text[:limit]
     safe = cut if cut.isascii() and cut.isprintable() else "".join(map(_escaped, cut))
     return safe if len(text) <= limit else f"{safe}... ({len(text):,} characters)"
+
+
+def first_of(texts: Sequence[str], most: int) -> str:
+    """The first texts of a list, and how many more there are: `a, b, c and 14 more`."""
+    return ", ".join(texts[:most]) + and_more(len(texts), most)
+
+
+def and_more(count: int, most: int) -> str:
+    """The end of a list of which at most so many entries are shown: ` and 14 more`, or nothing where that is all."""
+    return f" and {count - most:,} more" if count > most else ""
 
 
 def _escaped(char: str) -> str:

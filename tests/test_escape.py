@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckpttool.escape import printable
+from ckpttool.escape import first_of, printable
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,11 @@ def test_long_text_is_cut_and_says_so() -> None:
     assert printable("x" * 10, 10) == "xxxxxxxxxx"
     assert printable("\x1b" * 11, 10).startswith("\\x1b" * 10 + "...")
     assert len(printable("x" * 10**6)) < 2100
+
+
+def test_lists() -> None:
+    """A long list is cut, and says how many entries more it has."""
+    assert first_of([], 2) == ""
+    assert first_of(["a", "b"], 2) == "a, b"
+    assert first_of(["a", "b", "c"], 2) == "a, b and 1 more"
+    assert first_of(["x"] * 1_235, 1) == "x and 1,234 more"

@@ -18,7 +18,7 @@ from ckpttool.callbacks.deletion import delete
 from ckpttool.callbacks.retention import Retention
 from ckpttool.callbacks.scratch import locked, scratch_in, sweep
 from ckpttool.errors import CheckpointError, CorruptFileError, FileAccessError, UnsafeFileError
-from ckpttool.escape import printable
+from ckpttool.escape import first_of, printable
 from ckpttool.io.replacement import move_into_place
 from ckpttool.manifest import (
     MISSING,
@@ -182,9 +182,9 @@ def tidy(directory: Path, series: str) -> Manifest:
         cleaned = _clean(directory, series)
     left = [entry.file for entry in cleaned.saved if not entry.complete]
     if left:
-        others = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
+        files = first_of([printable(file) for file in left], 3)
         warnings.warn(
-            f"{NAME} says that {', '.join(map(printable, left[:3]))}{others} in {printable(str(directory))} should be "
+            f"{NAME} says that {files} in {printable(str(directory))} should be "
             f"deleted, and not by this training, which saves {printable(series)}: nothing is deleted.",
             stacklevel=2,
         )

@@ -1,14 +1,8 @@
 """The journal of a conversion, written while it is planned: edits, guesses, losses, needs and refusals."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
-
-
-def shortened(texts: Sequence[str], most: int) -> str:
-    """The first texts of a list, and how many more there are."""
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most:,} more" if len(texts) > most else "")
 
 
 class Edit(NamedTuple):

@@ -9,9 +9,10 @@ from typing import Any
 from ckpttool.alignment.alignment import Alignment
 from ckpttool.alignment.assembly import is_reversed
 from ckpttool.checkpoint import Checkpoint, Producer, Weight
-from ckpttool.conversion.journal import Journal, shortened
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.targets import Payload
 from ckpttool.conversion.weights.placement import PlacedWeight
+from ckpttool.escape import first_of
 from ckpttool.formats.write.legacy import KERAS_VERSION, Layers
 from ckpttool.model import Architecture
 from ckpttool.model.generations.generation import Generation
@@ -88,22 +89,22 @@ def refuse_unmatched(missing: Iterable[Place], left: Iterable[Weight], part: Par
         elif len(weights) == 1:
             journal.refuse(weights[0].path, f"a weight of shape {weights[0].shape}, for which the model has no slot")
         else:
-            text = shortened([f"{weight.path.rpartition('/')[2]} {weight.shape}" for weight in weights], _MOST)
+            text = first_of([f"{weight.path.rpartition('/')[2]} {weight.shape}" for weight in weights], _MOST)
             journal.refuse(layer, f"{len(weights):,} weights for which the model has no slots: {text}")
 
 
 def _unmatched(places: Sequence[Place], weights: Sequence[Weight]) -> str:
     """The mismatch between the slots of a layer and the weights that are stored for it, in a phrase."""
-    slots = shortened([_slot(place) for place in places], _MOST)
+    slots = first_of([_slot(place) for place in places], _MOST)
     if not weights:
         return f"the source has no weight for {slots}"
     if len(places) != len(weights):
-        shapes = shortened([str(weight.shape) for weight in weights], _MOST)
+        shapes = first_of([str(weight.shape) for weight in weights], _MOST)
         return f"it has {len(places):,} weights, {slots}, and the source stores {len(weights):,}: {shapes}"
     pairs = list(zip(places, weights, strict=True))
     wrong = [(place, weight) for place, weight in pairs if not shapes_fit(place.slot.shape, weight.shape)]
     if wrong:
-        return shortened([f"the source stores {weight.shape} for {_slot(place)}" for place, weight in wrong], _MOST)
+        return first_of([f"the source stores {weight.shape} for {_slot(place)}" for place, weight in wrong], _MOST)
     return f"the stored names for {slots} are those of other weights"
 
 

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from ckpttool.errors import CheckpointError, FileAccessError, UnknownFormatError, UnsupportedError
+from ckpttool.escape import first_of
 from ckpttool.formats import foreign
 from ckpttool.formats.tensorflow.places import KILLED, leftovers, prefix_of, renamed, without_additions
 from ckpttool.formats.tensorflow.state_file import INDEX, file_of, missing_newest, read_state
@@ -62,8 +63,7 @@ def describe(path: Path, inside: str) -> CheckpointError:
 
 def _names(names: Collection[str]) -> str:
     """The first names, for a message."""
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(sorted(names)[:_SHOWN])}{more}" if names else "nothing"
+    return first_of(sorted(names), _SHOWN) or "nothing"
 
 
 def _other_saved_model(_path: Path, names: Collection[str]) -> CheckpointError | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ckpttool.alignment.architectures import load_architecture
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError, ConfigError, UnknownFormatError
+from ckpttool.escape import first_of
 from ckpttool.formats import open_checkpoint
 from ckpttool.inspection.slot_sizes import nbytes_of
 from ckpttool.inspection.stored_weights import StoredWeights, stored_weights
@@ -253,5 +254,4 @@ def _parameters(architecture: Architecture) -> tuple[Mapping[str, int] | None, s
 
 def _first_of(layers: Sequence[str]) -> str:
     """The first of some layers, and how many more there are."""
-    names = list(dict.fromkeys(layers))
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
+    return first_of(list(dict.fromkeys(layers)), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ckpttool.escape import printable
+from ckpttool.escape import and_more, printable
 from ckpttool.render.style import count_of, shape, size
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ def _of_one(cost: Cost, nbytes: int) -> str:
 
 def _named(layers: tuple[LayerCost, ...]) -> str:
     names = [f"{printable(layer.layer, 100)} ({printable(layer.class_name, 60)})" for layer in layers[:_NAMED]]
-    more = f" and {len(layers) - _NAMED:,} more" if len(layers) > _NAMED else ""
-    return f"{count_of(len(layers), 'layer')}: {', '.join(names)}{more}"
+    return f"{count_of(len(layers), 'layer')}: {', '.join(names)}{and_more(len(layers), _NAMED)}"
 
 
 def layer_cost_json(cost: LayerCost | None) -> dict[str, Any]:

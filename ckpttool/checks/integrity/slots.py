@@ -19,6 +19,7 @@ from ckpttool.checks.limits import cap_findings
 from ckpttool.checks.rule import Finding, Outcome, Unchecked
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError, UnsafeFileError
+from ckpttool.escape import and_more
 from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture
 from ckpttool.model.layouts import Place, opaque_in
@@ -139,7 +140,7 @@ def _owner(weight: Weight) -> str:
 def _listed(weights: Sequence[Weight], names: Namer) -> str:
     """The first weights with shapes and dtypes, and how many more there are."""
     shown = ", ".join(f"{names.name(weight).label} {weight.shape} {weight.dtype}" for weight in weights[:_SHOWN])
-    return shown + (f" and {len(weights) - _SHOWN:,} more" if len(weights) > _SHOWN else "")
+    return shown + and_more(len(weights), _SHOWN)
 
 
 def _missing(places: Sequence[Place], near: Mapping[str | None, list[Weight]]) -> Finding:
@@ -147,7 +148,7 @@ def _missing(places: Sequence[Place], near: Mapping[str | None, list[Weight]]) -
     may be meant for these places."""
     first, single = places[0], len(places) == 1
     expected = ", ".join(f"{'' if single else f'{place.name} '}{_shape(place)}" for place in places[:_SHOWN])
-    more = f" and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
+    more = and_more(len(places), _SHOWN)
     stored_nearby = near.get(first.layer) or near.get(first.path, [])
     stored = f"; stored there: {', '.join(str(weight.shape) for weight in stored_nearby[:3])}" if stored_nearby else ""
     return Finding(SLOT_MISSING, first.label if single else first.layer, f"expected {expected}{more}{stored}")

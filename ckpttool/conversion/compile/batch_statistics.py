@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
-from ckpttool.conversion.journal import Journal, shortened
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
+from ckpttool.escape import first_of
 from ckpttool.model.arguments import Args
 from ckpttool.model.shape_inference import is_model, steps_of
 from ckpttool.model.sizes import Inputs, Shape
@@ -40,7 +41,7 @@ def note(config: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
     if names:
         journal.lose(
             WHERE,
-            f"further training of BatchNormalization {shortened(names, _SHOWN)} is not quite the same: Keras 3 "
+            f"further training of BatchNormalization {first_of(names, _SHOWN)} is not quite the same: Keras 3 "
             "divides the variance of a batch by the number of values, where older ones divided by 1 less",
         )
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
-from ckpttool.conversion.journal import Journal, shortened
+from ckpttool.conversion.journal import Journal
+from ckpttool.escape import first_of
 from ckpttool.model.layers.table import MODELS
 
 ACTIVITY = "activity_regularizer"
@@ -43,7 +44,7 @@ def note_outputs(config: Mapping[str, Any], of_many_backends: bool, journal: Jou
 
 
 def _listed(layers: Iterable[str]) -> str:
-    return shortened(sorted(set(layers)), _SHOWN)
+    return first_of(sorted(set(layers)), _SHOWN)
 
 
 def regularized(config: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError
+from ckpttool.escape import and_more
 from ckpttool.io import scalars
 from ckpttool.io.natural_order import natural_key
 from ckpttool.io.sources import FileSource
@@ -129,8 +130,8 @@ def missing_in(directory: Path) -> Iterator[str]:
     state = read_state(directory)
     names = [name for name in state.prefixes if file_of(directory, name) is None]
     if names:
-        shown = ", ".join(names[-_SHOWN:]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
-        yield f"{STATE} lists {shown}, of which the index is missing"
+        shown = ", ".join(names[-_SHOWN:])  # the newest
+        yield f"{STATE} lists {shown}{and_more(len(names), _SHOWN)}, of which the index is missing"
 
 
 def indexes_in(directory: Path) -> Iterator[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from ckpttool.checks.policy import FAIL_ON
 from ckpttool.checks.result import CheckReport, FileReport
 from ckpttool.checks.rule import Finding, Rule, Severity
-from ckpttool.escape import printable
+from ckpttool.escape import first_of, printable
 
 _SHOWN = 10
 _CHARS = 400
@@ -80,8 +80,7 @@ def switched_off(result: CheckReport) -> str:
     codes = result.switched_off
     if not codes:
         return ""
-    shown = ", ".join(codes[:_SHOWN]) + (f" and {len(codes) - _SHOWN:,} more" if len(codes) > _SHOWN else "")
-    path = printable(result.configuration, _CHARS)
+    path, shown = printable(result.configuration, _CHARS), first_of(codes, _SHOWN)
     return f"{_count(len(codes), 'rule')} switched off by {path}: {shown}; --isolated asks for all rules"
 
 
