@@ -33,8 +33,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def report(text: str) -> dict[str, Any]:
     """A report in JSON."""
-    found: dict[str, Any] = json.loads(text)
-    return found
+    result: dict[str, Any] = json.loads(text)
+    return result
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,22 @@ def report(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize("output", sorted(CHECK_OUTPUTS))
 def test_exit_codes(paths: list[Any], code: int, verdict: str, output: str, run: Callable[..., Any]) -> None:
     """The verdict is the exit code, whatever the output: findings before what could not be checked."""
-    done = run("check", *paths, "-o", output)
-    assert (done.code, done.err) == (code, "")
+    outcome = run("check", *paths, "-o", output)
+    assert (outcome.code, outcome.err) == (code, "")
     if output in ("text", "github"):
-        assert done.out.splitlines()[-1].startswith(f"{verdict}: ")
+        assert outcome.out.splitlines()[-1].startswith(f"{verdict}: ")
     if output == "json":
-        assert report(done.out)["verdict"] == verdict
+        assert report(outcome.out)["verdict"] == verdict
 
 
 def test_safety_fails_by_default(run: Callable[..., Any], elsewhere: Path) -> None:
     """A name that is shown backwards fails the check; `--fail-on error`, or an ignore with a reason, relaxes that."""
     parts = {**members("keras3.0/mlp.keras"), "assets/\u202etxt.words": b"one\ntwo\n"}
     path = zipped(elsewhere / "m.keras", parts)
-    done = run("check", path)
-    assert done.code == 1
+    outcome = run("check", path)
+    assert outcome.code == 1
     last = "findings: 1 checkpoint, 1 warning; exit code 1, as errors and warnings about safety fail it"
-    assert done.out.splitlines()[-1] == last
+    assert outcome.out.splitlines()[-1] == last
     assert report(run("check", path, "-o", "json").out)["fail_on"] == "safety"
     annotation = run("check", path, "-o", "github").out
     assert annotation.startswith("::error file=")
@@ -100,9 +100,9 @@ def test_what_counts(run: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("code", ["Q101", "lambda-code", "s", "S101,Q"])
 def test_rules_that_there_are_not(option: str, code: str, run: Callable[..., Any]) -> None:
     """An unknown rule is an error that says where all are, and never a clean check."""
-    done = run("check", GOOD, option, code)
-    assert (done.code, done.out) == (2, "")
-    assert "`ckpttool rule --all`" in done.err
+    outcome = run("check", GOOD, option, code)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "`ckpttool rule --all`" in outcome.err
 
 
 def test_configuration(run: Callable[..., Any], elsewhere: Path) -> None:
@@ -119,28 +119,28 @@ def test_configuration(run: Callable[..., Any], elsewhere: Path) -> None:
     other.write_text('[check]\nignore = ["I"]\n')
     assert run("check", MISNAMED, "--config", other).code == 0
     config.write_text('[tool.ckpttool.check]\nselct = ["I"]\nfail-on = "never"\n')
-    done = run("check", GOOD)
-    assert (done.code, done.out) == (2, "")
-    assert done.err.count("error:") == 1
-    assert "tool.ckpttool.check.selct: " in done.err
-    assert "tool.ckpttool.check.fail-on: " in done.err
+    outcome = run("check", GOOD)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.count("error:") == 1
+    assert "tool.ckpttool.check.selct: " in outcome.err
+    assert "tool.ckpttool.check.fail-on: " in outcome.err
     assert run("check", GOOD, "--config", elsewhere / "none.toml").code == 2
 
 
 def test_ignored_for_a_reason(run: Callable[..., Any], elsewhere: Path) -> None:
-    """What a configuration ignores in some paths is told with the reason and does not count."""
+    """A finding that a configuration ignores in some paths is shown with the reason and does not count."""
     (elsewhere / "old").mkdir()
     for place in ("old/a.h5", "a.h5"):
         shutil.copy(MISNAMED, elsewhere / place)
     (elsewhere / "ckpttool.toml").write_text(
         '[[check.per-path-ignores]]\npaths = "old/*"\ncodes = ["I112"]\nreason = "renamed in spring"\n'
     )
-    done = run("check", "old", "--strict")
-    assert done.code == 0
-    assert "because: renamed in spring" in done.out
+    outcome = run("check", "old", "--strict")
+    assert outcome.code == 0
+    assert "because: renamed in spring" in outcome.out
     assert run("check", "a.h5", "--strict").code == 1
-    found = report(run("check", elsewhere / "old", "--strict", "-o", "json").out)
-    assert found["checkpoints"][0]["suppressed"][0]["reason"] == "renamed in spring"
+    old = report(run("check", elsewhere / "old", "--strict", "-o", "json").out)
+    assert old["checkpoints"][0]["suppressed"][0]["reason"] == "renamed in spring"
 
 
 def test_requirements(run: Callable[..., Any], elsewhere: Path) -> None:
@@ -171,16 +171,16 @@ def test_requirements(run: Callable[..., Any], elsewhere: Path) -> None:
 )
 def test_wrong_usage(args: list[str], run: Callable[..., Any]) -> None:
     """Wrong options are told on standard error alone."""
-    done = run("check", GOOD, *args)
-    assert (done.code, done.out) == (2, "")
-    assert "Error: " in done.err
+    outcome = run("check", GOOD, *args)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Error: " in outcome.err
 
 
 def test_nothing_to_check(run: Callable[..., Any], elsewhere: Path) -> None:
     """Nothing to check is exit code 2, unless that is allowed by option or configuration."""
-    for given in (".", "*.keras"):
-        assert run("check", given).code == 2
-        assert run("check", given, "--allow-empty").code == 0
+    for empty in (".", "*.keras"):
+        assert run("check", empty).code == 2
+        assert run("check", empty, "--allow-empty").code == 0
     assert run("check", "missing.keras", "--allow-empty").code == 2
     (elsewhere / "ckpttool.toml").write_text("[check]\nallow-empty = true\n")
     assert run("check", ".").code == 0
@@ -193,8 +193,8 @@ def test_reports_in_files(run: Callable[..., Any], elsewhere: Path) -> None:
         "x": "github",
     }
     args = [part for name in names for part in ("--output-file", name)]
-    done = run("check", DAMAGED, GOOD, "--output", "github", "--color", "always", *args)
-    assert done.code == 1
+    outcome = run("check", DAMAGED, GOOD, "--output", "github", "--color", "always", *args)
+    assert outcome.code == 1
     for name, output in names.items():
         alone = run("check", DAMAGED, GOOD, "--output", output)
         assert (elsewhere / name).read_text(encoding="utf-8") == alone.out, name
@@ -203,7 +203,7 @@ def test_reports_in_files(run: Callable[..., Any], elsewhere: Path) -> None:
     assert "cannot be written" in failed.err
 
 
-@pytest.mark.parametrize("name", ["given", "linked", "listed", "part", "config", "baseline", "shard", "archive"])
+@pytest.mark.parametrize("name", ["paths", "linked", "listed", "part", "config", "baseline", "shard", "archive"])
 def test_reports_take_no_checkpoints_place(run: Callable[..., Any], elsewhere: Path, name: str) -> None:
     """A report is not written over what the command reads, nor over any checkpoint; that is said before any work."""
     shutil.copy(GOOD, elsewhere / "mlp.keras")
@@ -212,7 +212,7 @@ def test_reports_take_no_checkpoints_place(run: Callable[..., Any], elsewhere: P
     shutil.copytree(FIXTURES / "keras3/sharded", elsewhere / "shards")
     (elsewhere / "rules.toml").write_text("[check]\n")
     (elsewhere / "base.json").write_text("{}")
-    given, report = {
+    paths, report = {
         "given": (["mlp.keras"], "mlp.keras"),
         "linked": (["mlp.keras"], "other.link"),
         "listed": (["."], "mlp.keras"),
@@ -223,10 +223,10 @@ def test_reports_take_no_checkpoints_place(run: Callable[..., Any], elsewhere: P
         "archive": (["shards/sharded.weights.json"], "mlp.keras"),
     }[name]
     before = (elsewhere / report).read_bytes()
-    done = run("check", *given, "--output-file", report)
-    assert (done.code, done.out) == (2, "")
-    assert report in done.err
-    assert "name another file" in done.err
+    outcome = run("check", *paths, "--output-file", report)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert report in outcome.err
+    assert "name another file" in outcome.err
     assert (elsewhere / report).read_bytes() == before
 
 
@@ -235,8 +235,8 @@ def test_jobs(run: Callable[..., Any]) -> None:
     alone = run("check", FIXTURES / "broken", "-o", "json")
     assert run("check", FIXTURES / "broken", "-o", "json", "--jobs", "2") == alone
     command = [sys.executable, "-m", "ckpttool", "check", str(FIXTURES / "broken"), "-o", "json", "-j", "2"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (alone.code, alone.out, "")
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert (process.returncode, process.stdout, process.stderr) == (alone.code, alone.out, "")
 
 
 def test_color(run: Callable[..., Any]) -> None:
@@ -263,7 +263,7 @@ def test_rule(run: Callable[..., Any]) -> None:
     assert run("rule", "damaged") == run("rule", "i101") == by_code
     assert run("rule", "I101", "damaged") == by_code
     several = [rule.code for rule in RULES.values() if rule.code.startswith("I")]
-    assert [one["code"] for one in json.loads(run("rule", "I", "-o", "json").out)["rules"]] == several
+    assert [entry["code"] for entry in json.loads(run("rule", "I", "-o", "json").out)["rules"]] == several
 
 
 @pytest.mark.parametrize("output", sorted(RULE_OUTPUTS))
@@ -272,8 +272,8 @@ def test_all_rules(output: str, run: Callable[..., Any]) -> None:
     text = run("rule", "--all", "-o", output).out
     assert all(code in text for code in RULES)
     for args in ([], ["I101", "--all"], ["Q"], [""], ["*"]):
-        done = run("rule", *args, "-o", output)
-        assert (done.code, done.out) == (2, "")
+        outcome = run("rule", *args, "-o", output)
+        assert (outcome.code, outcome.out) == (2, "")
 
 
 @pytest.mark.parametrize(
@@ -295,18 +295,18 @@ def test_rules_that_a_configuration_switches_off_are_said(
 ) -> None:
     """Every report says how many rules a file leaves out which the command line did not, and which file that is."""
     (elsewhere / "ckpttool.toml").write_text(f"[check]\n{policy}\n")
-    done = run("check", GOOD, "-o", output, *options)
+    outcome = run("check", GOOD, "-o", output, *options)
     if output == "json":
-        stated = report(done.out)["configuration"]
-        assert len(stated["switched_off"] if stated else []) == count
+        configuration = report(outcome.out)["configuration"]
+        assert len(configuration["switched_off"] if configuration else []) == count
     else:
-        said = f"{count} rules switched off by ckpttool.toml" in done.out.replace("\\", "")
-        assert said == (count > 0)
+        named = f"{count} rules switched off by ckpttool.toml" in outcome.out.replace("\\", "")
+        assert named == (count > 0)
     if output == "text" and count:
-        assert "switched off" in done.out.splitlines()[-1]
+        assert "switched off" in outcome.out.splitlines()[-1]
 
 
-def test_a_program_is_found_whatever_the_tree_says(elsewhere: Path, run: Callable[..., Any]) -> None:
+def test_a_program_is_reported_whatever_the_tree_says(elsewhere: Path, run: Callable[..., Any]) -> None:
     """With --isolated the rules of the tree that is checked count nothing."""
     (elsewhere / "pyproject.toml").write_text('[tool.ckpttool.check]\nignore = ["ALL"]\nselect = ["I112"]\n')
     pickle = FIXTURES / "broken/pickle.h5"

@@ -43,8 +43,8 @@ def test_an_old_model(tmp_path: Path, run: Run) -> None:
     """The summary says what was edited, what was multiplied, and that it was read back."""
     result = run("convert", str(OLD), str(tmp_path / "new.keras"))
     assert result.code == 0
-    for told in ("converted to", "scale-hard-sigmoid", "multiplied by 1.2", "read back and compared"):
-        assert told in result.out
+    for phrase in ("converted to", "scale-hard-sigmoid", "multiplied by 1.2", "read back and compared"):
+        assert phrase in result.out
     assert ckpttool.verify(tmp_path / "new.keras", tmp_path / "new.keras").ok
 
 
@@ -88,8 +88,8 @@ def test_a_function_in_place_of_a_lambda(tmp_path: Path, run: Run) -> None:
     assert result.code == 0
     assert 'custom_objects={"double": my.layers.double}' in result.out
     config = json.loads(zipfile.ZipFile(tmp_path / "new.keras").read("config.json"))
-    found = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Lambda")
-    assert found["config"]["function"] == {
+    in_lambda = next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Lambda")
+    assert in_lambda["config"]["function"] == {
         "module": "my.layers", "class_name": "function", "config": "double", "registered_name": "function",
     }  # fmt: skip
 
@@ -108,11 +108,11 @@ def test_groups_of_layers_without_weights(tmp_path: Path, run: Run) -> None:
     for path in (KERAS_3, tmp_path / "new.keras"):
         raw = zipfile.ZipFile(path).read("model.weights.h5")
         with h5py.File(io.BytesIO(raw)) as file:
-            found = list[str]()
+            names = list[str]()
             file.visititems(
-                lambda name, item, found=found: found.append(name) if isinstance(item, h5py.Group) else None
+                lambda name, item, names=names: names.append(name) if isinstance(item, h5py.Group) else None
             )
-            groups.append({name for name in found if not name.startswith(("optimizer", "metrics"))})
+            groups.append({name for name in names if not name.startswith(("optimizer", "metrics"))})
     assert groups[0] == groups[1]
 
 
@@ -134,18 +134,18 @@ def test_shards(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "hint"),
     [
         (["new.txt"], "--to"),
         (["nowhere/new.keras"], "directory"),
         (["new.keras", "--replace", "x"], "NAME=package.module:function"),
     ],
 )
-def test_what_cannot_be_asked_for(arguments: list[str], told: str, tmp_path: Path, run: Run) -> None:
+def test_what_cannot_be_asked_for(arguments: list[str], hint: str, tmp_path: Path, run: Run) -> None:
     """Is told as an error of one message."""
     result = run("convert", str(OLD), str(tmp_path / arguments[0]), *arguments[1:])
     assert result.code == 2
-    assert told in result.err
+    assert hint in result.err
 
 
 def test_weights_need_their_model(tmp_path: Path, run: Run) -> None:
@@ -161,8 +161,8 @@ def test_the_backend_can_be_said(tmp_path: Path) -> None:
     weights, model = FIXTURES / "keras1.2" / "cnn_weights.h5", FIXTURES / "keras1.2" / "cnn.json"
     for backend in ("theano", "tensorflow"):
         convert(weights, tmp_path / f"{backend}.keras", arch=model, source_backend=backend)
-    found = ckpttool.diff(tmp_path / "theano.keras", tmp_path / "tensorflow.keras")
-    axes = {len(pair.a.weight.shape) for pair in found.changed}
+    differences = ckpttool.diff(tmp_path / "theano.keras", tmp_path / "tensorflow.keras")
+    axes = {len(pair.a.weight.shape) for pair in differences.changed}
     assert axes == {4}
 
 
@@ -190,7 +190,7 @@ def test_compile_settings_can_be_left_out(tmp_path: Path, run: Run) -> None:
 
 
 def test_from_python(tmp_path: Path) -> None:
-    """What cannot be converted raises one error that has all of it."""
+    """A model that cannot be converted raises one error that has every reason."""
     result = convert(OLD, tmp_path / "new.keras")
     assert result.proved
     assert not result.refusals
@@ -201,7 +201,7 @@ def test_from_python(tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    """What differs when it is read back never takes the target's place."""
+    """A file that differs when it is read back never takes the target's place."""
     from ckpttool.conversion import pipeline
 
     monkeypatch.setattr(pipeline, "differs", lambda *_: "other values than were written")
@@ -216,8 +216,8 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 def test_proof_by_running(tmp_path: Path, run: Run) -> None:
     """Keras loads the new model and predicts; a model that it does not load takes no place."""
     result = run("convert", OLD, tmp_path / "new.keras", "--prove", "--output", "json")
-    found = json.loads(result.out)["prediction"]
-    assert (result.code, found["outputs"], found["finite"]) == (0, [[2, 3]], True)
+    prediction = json.loads(result.out)["prediction"]
+    assert (result.code, prediction["outputs"], prediction["finite"]) == (0, [[2, 3]], True)
     assert "= Keras 3" in run("convert", OLD, tmp_path / "text.keras", "--prove", "--keep-weights").out
     assert run("convert", OLD, tmp_path / "new.h5", "--prove").code == 2
     source = lambda_model(tmp_path / "source.keras")

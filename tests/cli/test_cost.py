@@ -22,13 +22,13 @@ ARCHITECTURE = FIXTURES / "keras2.15/mlp.json"
 def test_info(path: Path, run: Callable[..., Any]) -> None:
     """The sums are those of the library, in text and in JSON; without the option there are none."""
     cost = ckpttool.cost(path)
-    done = run("info", path, "--cost")
-    assert (done.code, done.err) == (0, "")
-    assert f"{cost.macs:,}" in done.out
-    assert f"{cost.flops:,}" in done.out
-    found = json.loads(run("info", path, "--cost", "-o", "json").out)["cost"]
-    assert (found["macs"], found["flops"], found["outputs_nbytes"]) == (cost.macs, cost.flops, cost.outputs_nbytes)
-    assert (found["peak_nbytes"], found["peak_layer"]) == (cost.peak.nbytes, cost.peak.layer)
+    outcome = run("info", path, "--cost")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"{cost.macs:,}" in outcome.out
+    assert f"{cost.flops:,}" in outcome.out
+    shown = json.loads(run("info", path, "--cost", "-o", "json").out)["cost"]
+    assert (shown["macs"], shown["flops"], shown["outputs_nbytes"]) == (cost.macs, cost.flops, cost.outputs_nbytes)
+    assert (shown["peak_nbytes"], shown["peak_layer"]) == (cost.peak.nbytes, cost.peak.layer)
     assert "cost" not in json.loads(run("info", path, "-o", "json").out)
 
 
@@ -40,9 +40,9 @@ def test_listing(path: Path, run: Callable[..., Any]) -> None:
         if entry["layer"] in layers:
             assert entry["cost"]["flops"] == layers[entry["layer"]].flops
     for output in ("text", "markdown"):
-        done = run("ls", path, "--layers", "--cost", "-o", output)
-        assert done.code == 0
-        assert "FLOPs" in done.out
+        outcome = run("ls", path, "--layers", "--cost", "-o", output)
+        assert outcome.code == 0
+        assert "FLOPs" in outcome.out
     assert "FLOPs" not in run("ls", path, "--layers").out
 
 
@@ -59,10 +59,10 @@ def test_numbers_stand_on_the_right(run: Callable[..., Any]) -> None:
 def test_pages(run: Callable[..., Any]) -> None:
     """Pages have the sums as figures, the layers their own, and an order by them; without --cost there is none."""
     for arguments in (("info", NESTED), ("info", ARCHITECTURE), ("ls", NESTED, "--layers"), ("ls", ARCHITECTURE)):
-        done = run(*arguments, "--cost", "-o", "html")
-        assert (done.code, done.err) == (0, "")
-        assert "<span>of outputs at once</span>" in done.out
-        assert ('<option value="flops">' in done.out) is (arguments[0] == "ls")
+        outcome = run(*arguments, "--cost", "-o", "html")
+        assert (outcome.code, outcome.err) == (0, "")
+        assert "<span>of outputs at once</span>" in outcome.out
+        assert ('<option value="flops">' in outcome.out) is (arguments[0] == "ls")
         plain = run(*arguments, "-o", "html").out
         assert "multiply-adds" not in plain
         assert "data-flops" not in plain
@@ -84,10 +84,10 @@ def test_depth_adds_up(run: Callable[..., Any]) -> None:
 
 def test_inputs(run: Callable[..., Any]) -> None:
     """A batch of eight costs eight times as much, and the memory of one example is said."""
-    done = run("info", NESTED, "--cost", "--input", "left=8,4", "--input", "right=8,4")
-    assert f"{8 * ckpttool.cost(NESTED).flops:,}" in done.out
-    assert "for each of 8" in done.out
-    assert run("info", NESTED, "--cost", "--input", "8,4", "--input", "8,4").out == done.out
+    outcome = run("info", NESTED, "--cost", "--input", "left=8,4", "--input", "right=8,4")
+    assert f"{8 * ckpttool.cost(NESTED).flops:,}" in outcome.out
+    assert "for each of 8" in outcome.out
+    assert run("info", NESTED, "--cost", "--input", "8,4", "--input", "8,4").out == outcome.out
 
 
 def test_refusals(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ def test_refusals(run: Callable[..., Any], tmp_path: Path) -> None:
         ((FIXTURES / "keras3/mlp.weights.h5", "--cost"), "--arch"),
         ((spec, "--cost"), "a spec lists weights"),
     ):
-        done = run("info", *args)
-        assert done.code == 2, args
-        assert message in done.err
+        outcome = run("info", *args)
+        assert outcome.code == 2, args
+        assert message in outcome.err
 
 
 def test_what_is_not_counted_is_named(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -118,19 +118,19 @@ def test_what_is_not_counted_is_named(run: Callable[..., Any], tmp_path: Path) -
     own = {"class_name": "Mine\x1b", "config": {"name": "mine\x1b[2J", "batch_input_shape": [None, 4]}}
     path = tmp_path / "m.json"
     path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": [own]}}))
-    done = run("info", path, "--cost")
-    assert done.code == 0
-    assert "at least 0" in done.out
-    assert r"mine\x1b[2J (Mine\x1b)" in done.out
+    outcome = run("info", path, "--cost")
+    assert outcome.code == 0
+    assert "at least 0" in outcome.out
+    assert r"mine\x1b[2J (Mine\x1b)" in outcome.out
 
 
 def test_weights_alone_with_their_model(run: Callable[..., Any]) -> None:
     """--arch names the model of weights alone: they cost what the whole model does."""
     arch = ("--arch", FIXTURES / "keras3/mlp.keras")
     for weights in ("keras3/mlp.weights.h5", "keras3/mlp.h5"):
-        done = run("info", FIXTURES / weights, "--cost", *arch, "-o", "json")
+        outcome = run("info", FIXTURES / weights, "--cost", *arch, "-o", "json")
         whole = run("info", FIXTURES / "keras3/mlp.keras", "--cost", "-o", "json")
-        assert (done.code, json.loads(done.out)["cost"]) == (0, json.loads(whole.out)["cost"])
+        assert (outcome.code, json.loads(outcome.out)["cost"]) == (0, json.loads(whole.out)["cost"])
 
 
 def test_cost_of_several(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -139,29 +139,29 @@ def test_cost_of_several(run: Callable[..., Any], tmp_path: Path) -> None:
         (tmp_path / name).write_bytes((FIXTURES / "keras3" / name).read_bytes())
     cost = ckpttool.cost(tmp_path / "mlp.keras")
     for output in ("text", "markdown", "html"):
-        done = run("ls", tmp_path, "--cost", "-o", output)
-        assert (done.code, done.err) == (0, "")
-        assert "FLOPs" in done.out
-        assert f"{cost.flops:,}" in done.out
+        outcome = run("ls", tmp_path, "--cost", "-o", output)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert "FLOPs" in outcome.out
+        assert f"{cost.flops:,}" in outcome.out
     assert "FLOPs" not in run("ls", tmp_path).out
-    found = json.loads(run("ls", tmp_path, "--cost", "-o", "json").out)["checkpoints"]
-    assert ["cost" in one for one in found] == [True, False]
+    checkpoints = json.loads(run("ls", tmp_path, "--cost", "-o", "json").out)["checkpoints"]
+    assert ["cost" in checkpoint for checkpoint in checkpoints] == [True, False]
 
 
 def test_reasons(run: Callable[..., Any], tmp_path: Path) -> None:
-    """What is not counted stands with its reason, and so do weights whose memory is not known."""
+    """A layer that is not counted stands with the reason, and so do weights whose memory is not known."""
     layers = [
         {"class_name": "Mine", "config": {"name": "mine", "batch_input_shape": [None, 4]}},
         {"class_name": "Dense", "config": {"name": "last", "units": 2}},
     ]
     path = tmp_path / "m.json"
     path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}))
-    done = run("info", path, "--cost")
-    assert "1 layer: mine (Mine): no class of Keras: its own code says what it computes" in done.out
-    assert "1 layer: last (Dense): the shape of its input is not known" in done.out
-    assert "not known: only its own class knows the weights of mine" in done.out
-    found = json.loads(run("info", path, "--cost", "-o", "json").out)["cost"]
-    assert set(found["reasons"]) == set(found["not_counted"]) == {"mine", "last"}
+    outcome = run("info", path, "--cost")
+    assert "1 layer: mine (Mine): no class of Keras: its own code says what it computes" in outcome.out
+    assert "1 layer: last (Dense): the shape of its input is not known" in outcome.out
+    assert "not known: only its own class knows the weights of mine" in outcome.out
+    cost = json.loads(run("info", path, "--cost", "-o", "json").out)["cost"]
+    assert set(cost["reasons"]) == set(cost["not_counted"]) == {"mine", "last"}
     assert "not counted: no class of Keras" in run("ls", path, "--layers", "--cost", "-o", "html").out
     path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers[1:]}}))
     assert "--input gives it" in run("info", path, "--cost").out
@@ -187,7 +187,7 @@ def gzipped(source: Path, target: Path, **how: Any) -> Path:
 
 
 def test_stored_weights(run: Callable[..., Any], tmp_path: Path) -> None:
-    """Where a file stores the weights otherwise than a run keeps them, the bytes stand beside: by dtype, and what they
+    """Bytes in the file stand beside those in a run where both differ: by dtype, and what they
     take of the file."""
     whole = FIXTURES / "keras2.15/mlp.h5"
     assert "\nstored " not in run("info", whole, "--cost").out
@@ -202,9 +202,9 @@ def test_stored_weights(run: Callable[..., Any], tmp_path: Path) -> None:
     for arguments in (("info",), ("ls", "--layers")):
         assert line in run(*arguments, packed, "--cost").out
     assert line in run("info", packed, "--cost", "-o", "html").out
-    found = json.loads(run("info", packed, "--cost", "-o", "json").out)["cost"]
-    assert (found["parameters_nbytes"], found["stored_nbytes"]) == ({"float32": 268}, {"float32": 268})
-    assert found["in_file_nbytes"] == taken
+    shown = json.loads(run("info", packed, "--cost", "-o", "json").out)["cost"]
+    assert (shown["parameters_nbytes"], shown["stored_nbytes"]) == ({"float32": 268}, {"float32": 268})
+    assert shown["in_file_nbytes"] == taken
     half = gzipped(whole, tmp_path / "half.h5", dtype="float16")
     assert "  134 B: float16 134 B\n" in run("info", half, "--cost").out
     architecture = json.loads(run("info", ARCHITECTURE, "--cost", "-o", "json").out)["cost"]
@@ -212,15 +212,15 @@ def test_stored_weights(run: Callable[..., Any], tmp_path: Path) -> None:
 
 
 def test_weights_in_a_deflated_archive(run: Callable[..., Any], tmp_path: Path) -> None:
-    """What weights take of a file is not told where the archive deflates them all as one."""
+    """The bytes that weights take of a file are not known where the archive deflates them all as one."""
     packed = tmp_path / "packed.keras"
     with zipfile.ZipFile(FIXTURES / "keras3/mlp.keras") as old, zipfile.ZipFile(packed, "w") as new:
         for name in old.namelist():
             new.writestr(name, old.read(name), zipfile.ZIP_DEFLATED)
-    told = "float32 268 B; what they take of the file is not known: they lie compressed"
-    assert told in run("info", packed, "--cost").out
-    found = json.loads(run("info", packed, "--cost", "-o", "json").out)["cost"]
-    assert (found["stored_nbytes"], found["in_file_nbytes"]) == ({"float32": 268}, None)
+    line = "float32 268 B; what they take of the file is not known: they lie compressed"
+    assert line in run("info", packed, "--cost").out
+    shown = json.loads(run("info", packed, "--cost", "-o", "json").out)["cost"]
+    assert (shown["stored_nbytes"], shown["in_file_nbytes"]) == ({"float32": 268}, None)
 
 
 def test_short_numbers() -> None:

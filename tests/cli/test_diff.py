@@ -41,43 +41,43 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_same(run: Callable[..., Any]) -> None:
     """Two formats of one model are exit code 0."""
-    done = run("diff", MLP, LEGACY)
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("the same: 4 weights compared, all the same\n")
+    outcome = run("diff", MLP, LEGACY)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("the same: 4 weights compared, all the same\n")
 
 
 @pytest.mark.parametrize("output", sorted(DIFF_OUTPUTS))
 def test_outputs(output: str, pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
     """Each output tells what changed, and how much, by its long and its short option."""
-    done = run("diff", *pair, "--output", output)
-    assert done == run("diff", *pair, "-o", output)
-    assert done.code == 1
+    outcome = run("diff", *pair, "--output", output)
+    assert outcome == run("diff", *pair, "-o", output)
+    assert outcome.code == 1
     if output == "html":  # where layer and weight stand apart
-        assert "<b>score</b>" in done.out
-        assert ">kernel</b>" in done.out
-        assert "<dd>0.5</dd>" in done.out
+        assert "<b>score</b>" in outcome.out
+        assert ">kernel</b>" in outcome.out
+        assert "<dd>0.5</dd>" in outcome.out
         return
-    assert "score/kernel" in done.out.replace("\\", "") or json.loads(done.out)["weights"]
-    assert "0.5" in done.out
+    assert "score/kernel" in outcome.out.replace("\\", "") or json.loads(outcome.out)["weights"]
+    assert "0.5" in outcome.out
 
 
 def test_most_changed_first(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
     """The most changed weight comes first; `--top` leaves out the others and says how many."""
-    found = json.loads(run("diff", *pair, "-o", "json").out)
-    assert [weight["a"]["layer"] for weight in found["weights"]][:2] == ["score", "score"]
-    done = run("diff", *pair, "--top", 1)
-    assert "score/kernel" in done.out
-    assert "score/bias" not in done.out
-    assert "and 1 more that changed less" in done.out
+    result = json.loads(run("diff", *pair, "-o", "json").out)
+    assert [weight["a"]["layer"] for weight in result["weights"]][:2] == ["score", "score"]
+    outcome = run("diff", *pair, "--top", 1)
+    assert "score/kernel" in outcome.out
+    assert "score/bias" not in outcome.out
+    assert "and 1 more that changed less" in outcome.out
 
 
 def test_by_layer(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
     """`--layers` gives one row a layer."""
-    found = json.loads(run("diff", *pair, "--layers", "-o", "json").out)
-    assert found["layers"][0]["a"] == "score"
-    assert found["layers"][0]["weights"] == 2
-    assert found["layers"][0]["nan_gained"] == 1
-    assert "weights" not in found
+    result = json.loads(run("diff", *pair, "--layers", "-o", "json").out)
+    assert result["layers"][0]["a"] == "score"
+    assert result["layers"][0]["weights"] == 2
+    assert result["layers"][0]["nan_gained"] == 1
+    assert "weights" not in result
 
 
 def test_quiet(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
@@ -88,11 +88,11 @@ def test_quiet(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
 
 def test_expectations(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
     """Expectations alone decide where they are given: exit code 1 says which broke, and why."""
-    held = run("diff", *pair, "--expect-frozen", "stem", "--expect-frozen", "norm/*", "--expect-changed", "score")
-    assert (held.code, held.err) == (0, "")
-    done = run("diff", *pair, "--expect-frozen", "s*", "--expect-changed", "norm/gamma")
-    assert done.code == 1
-    lines = done.err.splitlines()
+    met = run("diff", *pair, "--expect-frozen", "stem", "--expect-frozen", "norm/*", "--expect-changed", "score")
+    assert (met.code, met.err) == (0, "")
+    outcome = run("diff", *pair, "--expect-frozen", "s*", "--expect-changed", "norm/gamma")
+    assert outcome.code == 1
+    lines = outcome.err.splitlines()
     assert len(lines) == 3
     assert any("expected 's*' to be frozen: score/kernel is changed, relative 0.5" in line for line in lines)
     assert any("expected 'norm/gamma' to be changed: norm/gamma is unchanged" in line for line in lines)
@@ -101,9 +101,9 @@ def test_expectations(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
 
 def test_an_expectation_of_nothing(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
     """A glob that matches no weight checks nothing: exit code 2."""
-    done = run("diff", *pair, "--expect-frozen", "backbone/*")
-    assert done.code == 2
-    assert "no weight matches 'backbone/*'" in done.err
+    outcome = run("diff", *pair, "--expect-frozen", "backbone/*")
+    assert outcome.code == 2
+    assert "no weight matches 'backbone/*'" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_an_expectation_of_nothing(pair: tuple[Path, Path], run: Callable[..., A
 )
 def test_fail_on(parts: str, code: int, pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
     """`--fail-on` chooses what exit code 1 is for; all is told all the same."""
-    done = run("diff", *pair, "--fail-on", parts)
-    assert done.code == code
-    assert "score/kernel" in done.out
+    outcome = run("diff", *pair, "--fail-on", parts)
+    assert outcome.code == code
+    assert "score/kernel" in outcome.out
 
 
 def test_tolerances(tmp_path: Path, run: Callable[..., Any]) -> None:
@@ -144,21 +144,21 @@ def test_tolerances(tmp_path: Path, run: Callable[..., Any]) -> None:
 def test_config(tmp_path: Path, run: Callable[..., Any]) -> None:
     """A changed setting is told with layer, key, old and new, whatever the weights."""
     config = json.loads((FIXTURES / "keras3/mlp_dir/config.json").read_text())
-    one = keras_like(tmp_path / "one.keras")
+    first = keras_like(tmp_path / "one.keras")
     import zipfile
 
-    with zipfile.ZipFile(one) as archive:
+    with zipfile.ZipFile(first) as archive:
         config = json.loads(archive.read("config.json"))
     config["config"]["layers"][1]["config"]["activation"] = "tanh"
     other = keras_like(tmp_path / "other.keras", config=json.dumps(config).encode())
-    done = run("diff", one, other)
-    assert done.code == 1
-    assert "1 setting changed" in done.out
-    row = next(line for line in done.out.splitlines() if line.startswith("hidden"))
+    outcome = run("diff", first, other)
+    assert outcome.code == 1
+    assert "1 setting changed" in outcome.out
+    row = next(line for line in outcome.out.splitlines() if line.startswith("hidden"))
     assert row.split() == ["hidden", "activation", "relu", "tanh"]
-    found = json.loads(run("diff", one, other, "-o", "json").out)
-    assert found["differences"] == ["config"]
-    assert found["config"][0]["a"] == "relu"
+    result = json.loads(run("diff", first, other, "-o", "json").out)
+    assert result["differences"] == ["config"]
+    assert result["config"][0]["a"] == "relu"
 
 
 def test_an_unreadable_weight(tmp_path: Path, run: Callable[..., Any]) -> None:
@@ -178,10 +178,10 @@ def test_an_unreadable_weight(tmp_path: Path, run: Callable[..., Any]) -> None:
     raw = bytearray(path.read_bytes())
     raw[offset : offset + 8] = b"\xff" * 8
     path.write_bytes(raw)
-    done = run("diff", FIXTURES / "keras3/cnn.h5", path)
-    assert done.code == 2
-    assert "unreadable" in done.out
-    assert "score/bias" in done.out
+    outcome = run("diff", FIXTURES / "keras3/cnn.h5", path)
+    assert outcome.code == 2
+    assert "unreadable" in outcome.out
+    assert "score/bias" in outcome.out
 
 
 @pytest.mark.parametrize("paths", [(MLP,), (MLP, MLP, MLP), ()])
@@ -194,16 +194,16 @@ def test_two_are_compared(paths: tuple[Path, ...], run: Callable[..., Any]) -> N
 def test_what_cannot_be_opened(bad: str, run: Callable[..., Any]) -> None:
     """A side that is no checkpoint is one message and exit code 2."""
     for sides in ((MLP, FIXTURES / bad), (FIXTURES / bad, MLP)):
-        done = run("diff", *sides)
-        assert (done.code, done.out) == (2, "")
-        assert done.err.count("error:") == 1
+        outcome = run("diff", *sides)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert outcome.err.count("error:") == 1
 
 
 def test_nothing_matches(run: Callable[..., Any]) -> None:
     """A glob that means nothing compares nothing: exit code 2."""
-    done = run("diff", MLP, LEGACY, "--match", "nowhere")
-    assert done.code == 2
-    assert "nothing matches nowhere" in done.err
+    outcome = run("diff", MLP, LEGACY, "--match", "nowhere")
+    assert outcome.code == 2
+    assert "nothing matches nowhere" in outcome.err
 
 
 def test_colour(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
@@ -215,6 +215,6 @@ def test_colour(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
 def test_arch(run: Callable[..., Any]) -> None:
     """`--arch` gives names and slots to weights that have no config."""
     files = FIXTURES / "keras2.15/mlp.weights.h5", FIXTURES / "keras2.15/mlp_weights.h5"
-    found = json.loads(run("diff", *files, "--arch", FIXTURES / "keras2.15/mlp.json", "-o", "json").out)
-    assert {weight["evidence"] for weight in found["weights"]} == {"slot"}
-    assert {weight["a"]["layer"] for weight in found["weights"]} == {"hidden", "output"}
+    result = json.loads(run("diff", *files, "--arch", FIXTURES / "keras2.15/mlp.json", "-o", "json").out)
+    assert {weight["evidence"] for weight in result["weights"]} == {"slot"}
+    assert {weight["a"]["layer"] for weight in result["weights"]} == {"hidden", "output"}

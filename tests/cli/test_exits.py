@@ -1,4 +1,4 @@
-"""How commands end where the system fails them: a broken output, too little of something, a signal."""
+"""The ends of commands that the system fails: a broken output, too little of something, a signal."""
 
 import os
 import shlex
@@ -46,22 +46,22 @@ def run(command: str, directory: Path, before: str = "", behind: str = "") -> "s
 def test_an_output_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     """A full or closed standard output is one line on standard error and exit code 2, of every command."""
     for behind in (">/dev/full", ">&-"):
-        done = run(COMMANDS[name], tmp_path, behind=behind)
-        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-        assert done.stderr.startswith("error: ")
+        process = run(COMMANDS[name], tmp_path, behind=behind)
+        assert (process.returncode, process.stderr.count("\n")) == (2, 1), process.stderr
+        assert process.stderr.startswith("error: ")
     assert run(COMMANDS[name], tmp_path, behind="<&- >&- 2>&-").returncode == 2
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_nobody_reads(name: str, tmp_path: Path) -> None:
-    """Where the reader of standard output is gone, a command ends with code 2, and says nothing."""
+    """A command whose standard output nobody reads any more ends with code 2, and says nothing."""
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "ckpttool", *shlex.split(COMMANDS[name])]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=writer, stderr=subprocess.PIPE)
+    process = subprocess.run(command, cwd=tmp_path, env=environment, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
-    assert (done.returncode, done.stderr) == (2, b"")
+    assert (process.returncode, process.stderr) == (2, b"")
 
 
 @pytest.mark.parametrize("name", ["ls", "check", "help"])
@@ -75,22 +75,22 @@ def test_a_standard_error_that_cannot_be_written(name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["stats", "diff", "convert", "check", "jobs", "help"])
 def test_a_directory_that_is_gone(name: str, tmp_path: Path) -> None:
     """A command that needs the current directory says that it has been removed; others do their work."""
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    done = run(COMMANDS[name].replace("new.keras", str(tmp_path / "new.keras")), gone, before=f"rmdir {gone};")
-    said = "error: the current directory has been removed; change to one that is there\n"
-    assert (done.returncode, done.stderr) == ((2, said) if name in ("check", "jobs") else (0, ""))
+    removed = tmp_path / "gone"
+    removed.mkdir()
+    process = run(COMMANDS[name].replace("new.keras", str(tmp_path / "new.keras")), removed, before=f"rmdir {removed};")
+    message = "error: the current directory has been removed; change to one that is there\n"
+    assert (process.returncode, process.stderr) == ((2, message) if name in ("check", "jobs") else (0, ""))
 
 
 @pytest.mark.parametrize("limit", ["-n 8", "-n 20", "-v 60000", "-v 120000", "-v 250000"])
 @pytest.mark.parametrize("name", ["stats", "diff", "convert", "check", "jobs", "textconv"])
 def test_too_little(name: str, limit: str, tmp_path: Path) -> None:
     """With few descriptors or little memory a command does its work, or ends with one line and exit code 2."""
-    done = run(COMMANDS[name], tmp_path, before=f"ulimit {limit};")
-    assert done.returncode in (0, 2)
-    assert "Traceback" not in done.stdout + done.stderr
+    process = run(COMMANDS[name], tmp_path, before=f"ulimit {limit};")
+    assert process.returncode in (0, 2)
+    assert "Traceback" not in process.stdout + process.stderr
     if name != "jobs":
-        assert done.stderr.count("\n") == (1 if done.returncode else 0), done.stderr
+        assert process.stderr.count("\n") == (1 if process.returncode else 0), process.stderr
 
 
 _WAITING = """
@@ -119,8 +119,8 @@ def interrupted(directory: Path, number: int, ignored: str, seconds: float) -> t
         assert process.stdout
         process.stdout.readline()
         process.send_signal(number)
-        said = process.communicate()[1]
-    return process.returncode, said
+        errors = process.communicate()[1]
+    return process.returncode, errors
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP", "SIGTERM"])
@@ -141,11 +141,11 @@ def test_an_ignored_signal_stays_ignored(name: str, tmp_path: Path) -> None:
 def test_reports_into_streams(tmp_path: Path) -> None:
     """A report that is sent to /dev/stdout comes there, in front of the rest, whatever that is."""
     for behind in ("", ">all", "| cat"):
-        done = run(f"check {MODEL} --output-file /dev/stdout", tmp_path, behind=behind)
-        text = (tmp_path / "all").read_text() if behind == ">all" else done.stdout
-        assert (done.returncode, text) == (0, "clean: 1 checkpoint\n" * 2)
-    done = run(f"spec {MODEL} -o /dev/fd/1", tmp_path)
-    assert (done.returncode, done.stdout) == (0, run(f"spec {MODEL}", tmp_path).stdout)
+        process = run(f"check {MODEL} --output-file /dev/stdout", tmp_path, behind=behind)
+        text = (tmp_path / "all").read_text() if behind == ">all" else process.stdout
+        assert (process.returncode, text) == (0, "clean: 1 checkpoint\n" * 2)
+    process = run(f"spec {MODEL} -o /dev/fd/1", tmp_path)
+    assert (process.returncode, process.stdout) == (0, run(f"spec {MODEL}", tmp_path).stdout)
 
 
 @pytest.mark.parametrize("form", ["keras", "weights-h5", "legacy-h5", "sharded"])
@@ -155,9 +155,9 @@ def test_checkpoints_go_into_files(form: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "dangling").symlink_to("nowhere")
     for target in ("/dev/null", "fifo", "dangling", "/dev/stdout"):
-        done = run(f"convert {OLD} {target} --to {form} --force --no-prove", tmp_path)
-        assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False), target
-        assert "--force replaces" not in done.stderr
+        process = run(f"convert {OLD} {target} --to {form} --force --no-prove", tmp_path)
+        assert (process.returncode, process.stdout, "Traceback" in process.stderr) == (2, "", False), target
+        assert "--force replaces" not in process.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"fifo", "dangling"}
     if form != "sharded":
         (tmp_path / "real").write_bytes(b"old")
@@ -170,7 +170,7 @@ def test_checkpoints_go_into_files(form: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x" * 249 + ".keras", "\u4e2d" * 83 + ".keras", "\U0001f600" * 61 + ".weights.h5"])
 def test_long_names(name: str, tmp_path: Path) -> None:
     """A conversion can be put under any name that the system takes."""
-    done = run(f"convert {OLD} {name} --no-prove", tmp_path)
-    assert done.returncode == 0, done.stderr
+    process = run(f"convert {OLD} {name} --no-prove", tmp_path)
+    assert process.returncode == 0, process.stderr
     assert run(f"check {name}", tmp_path).returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == [name]

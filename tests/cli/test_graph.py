@@ -22,9 +22,9 @@ MODELS = (
 @pytest.mark.parametrize("name", MODELS)
 def test_every_generation(name: str, output: str, run: Callable[..., Any]) -> None:
     """Models and architectures of every generation have a graph in every output."""
-    done = run("graph", FIXTURES / name, "-o", output)
-    assert (done.code, done.err) == (0, "")
-    assert "dense" in done.out.lower()
+    outcome = run("graph", FIXTURES / name, "-o", output)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "dense" in outcome.out.lower()
 
 
 def test_the_name_of_the_file_says_the_output(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -33,8 +33,8 @@ def test_the_name_of_the_file_says_the_output(run: Callable[..., Any], tmp_path:
     assert plain == run("graph", NESTED, "--output", "mermaid").out
     for suffix, output in SUFFIXES.items():
         target = tmp_path / f"graph{suffix}"
-        done = run("graph", NESTED, "--output-file", target)
-        assert (done.code, done.out) == (0, "")
+        outcome = run("graph", NESTED, "--output-file", target)
+        assert (outcome.code, outcome.out) == (0, "")
         assert target.read_text("utf-8") == run("graph", NESTED, "-o", output).out
     for name in ("graph.txt", "graph", "GRAPH.JSON"):
         assert run("graph", NESTED, "--output-file", tmp_path / name, "--output", "json").code == 0
@@ -55,9 +55,9 @@ def test_names_that_say_no_output(
 ) -> None:
     """A name that contradicts --output, or says nothing where it is not given, is refused before any work."""
     monkeypatch.chdir(tmp_path)
-    done = run("graph", NESTED, *arguments)
-    assert (done.code, done.out) == (2, "")
-    assert message in " ".join(done.err.split())
+    outcome = run("graph", NESTED, *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert message in " ".join(outcome.err.split())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -73,9 +73,9 @@ def test_standard_output_by_name(run: Callable[..., Any], tmp_path: Path, monkey
 def test_reports_are_pages(run: Callable[..., Any], tmp_path: Path) -> None:
     """A report is refused under a name that promises another format."""
     for name in ("x.svg", "x.json", "x.pdf", "x.md"):
-        done = run("report", NESTED, "-o", tmp_path / name)
-        assert (done.code, done.out) == (2, "")
-        assert "ends in .html or .htm" in " ".join(done.err.split())
+        outcome = run("report", NESTED, "-o", tmp_path / name)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert "ends in .html or .htm" in " ".join(outcome.err.split())
     for name in ("x.html", "x.HTM", "x"):
         assert run("report", NESTED, "-o", tmp_path / name).code == 0
     assert len(list(tmp_path.iterdir())) == 3
@@ -96,53 +96,53 @@ def test_depth_and_match(run: Callable[..., Any]) -> None:
     assert "7 layers inside" in run("graph", NESTED, "--depth", "1").out
     assert "subgraph" not in run("graph", NESTED, "--depth", "1").out
     assert "core_in" not in run("graph", NESTED, "--match", "verdict").out
-    done = run("graph", NESTED, "--match", "nothing")
-    assert (done.code, done.out) == (2, "")
-    assert "no layer matches nothing" in done.err
+    outcome = run("graph", NESTED, "--match", "nothing")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "no layer matches nothing" in outcome.err
 
 
 def test_weights_have_no_graph(run: Callable[..., Any]) -> None:
     """A file without architecture is refused with what is expected."""
-    done = run("graph", FIXTURES / "keras3/mlp.weights.h5")
-    assert done.code == 2
-    assert "stores no architecture" in done.err
+    outcome = run("graph", FIXTURES / "keras3/mlp.weights.h5")
+    assert outcome.code == 2
+    assert "stores no architecture" in outcome.err
 
 
 def test_weights_with_their_architecture(run: Callable[..., Any], tmp_path: Path) -> None:
     """With --arch a file of weights has the graph of that model, and two of them show which layers changed."""
     weights, model = FIXTURES / "keras3/mlp.weights.h5", FIXTURES / "keras3/mlp.keras"
-    done = run("graph", weights, "--arch", model)
-    assert (done.code, done.err) == (0, "")
-    assert done.out == run("graph", model).out
+    outcome = run("graph", weights, "--arch", model)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == run("graph", model).out
     other = tmp_path / "other.weights.h5"
     other.write_bytes(weights.read_bytes())
     with h5py.File(other, "r+") as file:
         file["layers/dense_1/vars/1"][0] += 1.0
-    done = run("graph", weights, other, "--arch", model, "-o", "json")
-    assert done.code == 0
-    changed = [layer["name"] for layer in json.loads(done.out)["layers"] if layer["change"] == "weights"]
+    outcome = run("graph", weights, other, "--arch", model, "-o", "json")
+    assert outcome.code == 0
+    changed = [layer["name"] for layer in json.loads(outcome.out)["layers"] if layer["change"] == "weights"]
     assert changed == ["output"]
 
 
 def test_weights_of_another_model(run: Callable[..., Any]) -> None:
-    """Where the weights do not fit the architecture, a warning says so."""
-    done = run("graph", FIXTURES / "keras3/mlp.weights.h5", "--arch", NESTED)
-    assert done.code == 0
-    assert "the weights do not fit this architecture" in done.err
+    """A warning says that the weights do not fit the architecture."""
+    outcome = run("graph", FIXTURES / "keras3/mlp.weights.h5", "--arch", NESTED)
+    assert outcome.code == 0
+    assert "the weights do not fit this architecture" in outcome.err
 
 
 def test_a_spec_has_no_graph(run: Callable[..., Any], tmp_path: Path) -> None:
     """A spec, which lists no connections, is refused with what would do."""
     spec = tmp_path / "spec.json"
     spec.write_text(run("spec", NESTED).out)
-    done = run("graph", spec)
-    assert (done.code, done.out) == (2, "")
-    assert "lists weights and no connections" in done.err
-    assert "name the whole model or its architecture" in done.err
+    outcome = run("graph", spec)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "lists weights and no connections" in outcome.err
+    assert "name the whole model or its architecture" in outcome.err
 
 
 def test_a_large_model_is_announced(run: Callable[..., Any], tmp_path: Path) -> None:
-    """Where GitHub would not draw a flowchart, a warning says so and what helps."""
+    """A warning says that GitHub would not draw a flowchart, and what helps."""
     layers = [{"class_name": "Dense", "config": {"name": f"d{at}", "units": 1}} for at in range(502)]
     path = tmp_path / "m.json"
     path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}))

@@ -23,19 +23,19 @@ SHARDED = FIXTURES / "keras3/sharded"
 
 def weights(text: str) -> list[dict[str, Any]]:
     """The weights of a listing in JSON."""
-    found: list[dict[str, Any]] = json.loads(text)["weights"]
-    return found
+    rows: list[dict[str, Any]] = json.loads(text)["weights"]
+    return rows
 
 
 def test_plain(run: Callable[..., Any]) -> None:
     """A sound checkpoint is exit code 0 with nothing on standard error; the model's weights alone are listed."""
-    done = run("ls", MODEL)
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith(f"{MODEL}\n")
-    assert "hidden" in done.out
-    assert done.out.endswith("\n")
-    assert not done.out.endswith("\n\n")
-    assert "optimizer/vars" not in done.out
+    outcome = run("ls", MODEL)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"{MODEL}\n")
+    assert "hidden" in outcome.out
+    assert outcome.out.endswith("\n")
+    assert not outcome.out.endswith("\n\n")
+    assert "optimizer/vars" not in outcome.out
 
 
 @pytest.mark.parametrize("output", sorted(LISTING_OUTPUTS))
@@ -49,40 +49,40 @@ def test_outputs(output: str, run: Callable[..., Any]) -> None:
 
 def test_match(run: Callable[..., Any]) -> None:
     """`--match` may be given several times and looks into every section."""
-    found = weights(run("ls", MODEL, "--match", "hidden", "--match", "optimizer/vars/0", "-o", "json").out)
-    assert [row["path"] for row in found if row["section"] == "model"] == ["layers/dense/vars/0", "layers/dense/vars/1"]
+    rows = weights(run("ls", MODEL, "--match", "hidden", "--match", "optimizer/vars/0", "-o", "json").out)
+    assert [row["path"] for row in rows if row["section"] == "model"] == ["layers/dense/vars/0", "layers/dense/vars/1"]
     only = weights(run("ls", MODEL, "--match", "*", "-o", "json").out)
     assert len(only) == 4
 
 
 def test_match_that_matches_nothing(run: Callable[..., Any]) -> None:
     """A glob that matches nothing is exit code 2, and named on standard error."""
-    done = run("ls", MODEL, "--match", "nothing*", "--match", "neither")
-    assert done.code == 2
-    assert done.err == f"error: {MODEL}: nothing matches nothing*, neither\n"
+    outcome = run("ls", MODEL, "--match", "nothing*", "--match", "neither")
+    assert outcome.code == 2
+    assert outcome.err == f"error: {MODEL}: nothing matches nothing*, neither\n"
 
 
 def test_layers(run: Callable[..., Any]) -> None:
     """`--layers` gives one row a layer, weightless ones included."""
-    found = json.loads(run("ls", NESTED, "--layers", "-o", "json").out)
-    assert "weights" not in found
-    assert [layer["layer"] for layer in found["layers"]][:3] == ["left", "shared", "shared/input_layer_2"]
+    listing = json.loads(run("ls", NESTED, "--layers", "-o", "json").out)
+    assert "weights" not in listing
+    assert [layer["layer"] for layer in listing["layers"]][:3] == ["left", "shared", "shared/input_layer_2"]
 
 
 @pytest.mark.parametrize(("depth", "count"), [(1, 6), (2, 12), (3, 15), (99, 15)])
 def test_depth(depth: int, count: int, run: Callable[..., Any]) -> None:
     """`--depth` gathers layers by the first names of their chain, in every output, and loses no parameter."""
-    found = json.loads(run("ls", NESTED, "--layers", "--depth", depth, "-o", "json").out)["layers"]
-    assert len(found) == count
-    assert sum(layer["params"] for layer in found) == 110
+    layers = json.loads(run("ls", NESTED, "--layers", "--depth", depth, "-o", "json").out)["layers"]
+    assert len(layers) == count
+    assert sum(layer["params"] for layer in layers) == 110
     alone = json.loads(run("ls", NESTED, "--depth", depth, "-o", "json").out)
-    assert alone.get("layers") == found
+    assert alone.get("layers") == layers
     records = list(csv.DictReader(io.StringIO(run("ls", NESTED, "--layers", "--depth", depth, "-o", "csv").out)))
-    assert [record["layer"] for record in records] == [layer["layer"] for layer in found]
+    assert [record["layer"] for record in records] == [layer["layer"] for layer in layers]
 
 
 def test_connections_of_layers_in_models(run: Callable[..., Any]) -> None:
-    """What a layer in a model takes is named by its path, as it is listed: names alone can be of several models."""
+    """The inputs of a layer in a model are named by their paths, as listed: a name alone can be of several models."""
     layers = json.loads(run("ls", FIXTURES / "keras3/nested.keras", "--layers", "-o", "json").out)["layers"]
     paths = {layer["layer"] for layer in layers}
     taken = {name for layer in layers for name, _, _ in layer["inbound"] or []}
@@ -101,7 +101,7 @@ def test_tree(run: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sections", "found"),
+    ("sections", "counts"),
     [
         ([], {"model": 4}),
         (["model"], {"model": 4}),
@@ -111,28 +111,28 @@ def test_tree(run: Callable[..., Any]) -> None:
         (["other"], {}),
     ],
 )
-def test_section(sections: list[str], found: dict[str, int], run: Callable[..., Any]) -> None:
+def test_section(sections: list[str], counts: dict[str, int], run: Callable[..., Any]) -> None:
     """`--section` chooses, may be given several times, and leaves the totals whole."""
     path = FIXTURES / "keras2.15/mlp.keras"
-    done = run("ls", path, *(word for section in sections for word in ("--section", section)), "-o", "json")
-    assert done.code == 0
-    listed = [row["section"] for row in weights(done.out)]
-    assert {section: listed.count(section) for section in listed} == found
-    assert set(json.loads(done.out)["totals"]) == {"model", "metrics", "optimizer"}
+    outcome = run("ls", path, *(word for section in sections for word in ("--section", section)), "-o", "json")
+    assert outcome.code == 0
+    listed = [row["section"] for row in weights(outcome.out)]
+    assert {section: listed.count(section) for section in listed} == counts
+    assert set(json.loads(outcome.out)["totals"]) == {"model", "metrics", "optimizer"}
     assert {section.value for section in Section} >= set(listed)
 
 
 @pytest.mark.parametrize("sort", sorted(SORTS))
 def test_sort(sort: str, run: Callable[..., Any]) -> None:
     """`--sort` takes every order there is."""
-    found = weights(run("ls", MODEL, "--sort", sort, "-o", "json").out)
+    rows = weights(run("ls", MODEL, "--sort", sort, "-o", "json").out)
     keys: dict[str, Any] = {
         "stored": lambda row: 0,
         "name": lambda row: (row["layer"], row["weight"]),
         "size": lambda row: -row["nbytes"],
         "params": lambda row: -row["params"],
     }
-    assert found == sorted(found, key=keys[sort])
+    assert rows == sorted(rows, key=keys[sort])
 
 
 def test_sorted_text_keeps_its_order(run: Callable[..., Any]) -> None:
@@ -144,8 +144,8 @@ def test_sorted_text_keeps_its_order(run: Callable[..., Any]) -> None:
 def test_sorted_markdown_keeps_its_order(run: Callable[..., Any]) -> None:
     """A Markdown table has the same rows in the same order as the text."""
     table = [line for line in run("ls", CNN, "--sort", "size", "-o", "markdown").out.splitlines() if line[:1] == "|"]
-    found = weights(run("ls", CNN, "--sort", "size", "-o", "json").out)
-    assert [line.split("|")[6].strip() for line in table[2:]] == [f"{row['params']:,}" for row in found]
+    rows = weights(run("ls", CNN, "--sort", "size", "-o", "json").out)
+    assert [line.split("|")[6].strip() for line in table[2:]] == [f"{row['params']:,}" for row in rows]
 
 
 def test_stats_and_sha256(run: Callable[..., Any]) -> None:
@@ -162,15 +162,18 @@ def test_stats_and_sha256(run: Callable[..., Any]) -> None:
 def test_several(run: Callable[..., Any]) -> None:
     """Several paths give one line each; a bad one is told and makes the exit code 2, the others are shown."""
     bad = FIXTURES / "broken/empty.h5"
-    done = run("ls", MODEL, bad, NESTED)
-    assert done.code == 2
-    assert [str(path) in done.out for path in (MODEL, bad, NESTED)] == [True] * 3
-    assert done.err.startswith(f"error: {bad}: is empty")
+    outcome = run("ls", MODEL, bad, NESTED)
+    assert outcome.code == 2
+    assert [str(path) in outcome.out for path in (MODEL, bad, NESTED)] == [True] * 3
+    assert outcome.err.startswith(f"error: {bad}: is empty")
     assert run("ls", MODEL, NESTED).code == 0
-    found = json.loads(run("ls", MODEL, bad, "-o", "json").out)
-    assert found["schema"] == "ckpttool.listings/1"
-    assert [("error" in one, one["path"]) for one in found["checkpoints"]] == [(False, str(MODEL)), (True, str(bad))]
-    assert found["checkpoints"][0]["weights"]
+    listing = json.loads(run("ls", MODEL, bad, "-o", "json").out)
+    assert listing["schema"] == "ckpttool.listings/1"
+    assert [("error" in entry, entry["path"]) for entry in listing["checkpoints"]] == [
+        (False, str(MODEL)),
+        (True, str(bad)),
+    ]
+    assert listing["checkpoints"][0]["weights"]
 
 
 def test_one_and_the_same_twice(run: Callable[..., Any]) -> None:
@@ -188,10 +191,10 @@ def test_directory(tmp_path: Path, run: Callable[..., Any]) -> None:
     (tmp_path / "notes.txt").write_text("no checkpoint")
     (tmp_path / "below").mkdir()
     shutil.copy(MODEL, tmp_path / "below" / "c.keras")
-    done = run("ls", tmp_path, "-o", "json")
-    assert (done.code, done.err) == (0, "")
-    found = [Path(one["path"]).name for one in json.loads(done.out)["checkpoints"]]
-    assert found == ["a.hdf5", "alone_00000.weights.h5", "b.KERAS", "sharded.weights.json", "unzipped"]
+    outcome = run("ls", tmp_path, "-o", "json")
+    assert (outcome.code, outcome.err) == (0, "")
+    names = [Path(entry["path"]).name for entry in json.loads(outcome.out)["checkpoints"]]
+    assert names == ["a.hdf5", "alone_00000.weights.h5", "b.KERAS", "sharded.weights.json", "unzipped"]
     alone = run("ls", tmp_path / "unzipped", "-o", "json")
     assert json.loads(alone.out)["kind"] == "keras-dir"
 
@@ -204,29 +207,29 @@ def test_directory_of_one(tmp_path: Path, run: Callable[..., Any]) -> None:
 
 def test_directory_of_none(tmp_path: Path, run: Callable[..., Any]) -> None:
     """A directory without a checkpoint is exit code 2, and says what was looked for."""
-    done = run("ls", tmp_path)
-    assert done.code == 2
-    assert done.err.startswith(f"error: {tmp_path}: holds no checkpoint")
-    assert ".weights.h5" in done.err
+    outcome = run("ls", tmp_path)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"error: {tmp_path}: holds no checkpoint")
+    assert ".weights.h5" in outcome.err
 
 
 def test_foreign_hdf5(run: Callable[..., Any]) -> None:
     """HDF5 of others is listed, said to be none of Keras's, and no success."""
-    done = run("ls", FIXTURES / "broken/plain.h5")
-    assert done.code == 2
-    assert "winners" in done.out
-    assert "no Keras checkpoint" in done.err
+    outcome = run("ls", FIXTURES / "broken/plain.h5")
+    assert outcome.code == 2
+    assert "winners" in outcome.out
+    assert "no Keras checkpoint" in outcome.err
 
 
 def test_warnings(tmp_path: Path, run: Callable[..., Any]) -> None:
-    """What was left alone is told on standard error, escaped, and the listing is still a success."""
+    """Parts that were not read are named on standard error, escaped, and the listing is still a success."""
     path = keras_like(tmp_path / "m.h5", config=b"{", metadata=b'{"keras_version": "\\u001b[2J"}')
-    done = run("ls", path)
-    assert done.code == 0
-    lines = done.err.splitlines()
+    outcome = run("ls", path)
+    assert outcome.code == 0
+    lines = outcome.err.splitlines()
     assert len(lines) == 3
     assert all(line.startswith(f"warning: {path}: ") for line in lines)
-    assert "\x1b" not in done.out + done.err
+    assert "\x1b" not in outcome.out + outcome.err
 
 
 def test_many_warnings_are_cut(tmp_path: Path, run: Callable[..., Any]) -> None:
@@ -234,9 +237,9 @@ def test_many_warnings_are_cut(tmp_path: Path, run: Callable[..., Any]) -> None:
     from tests.samples import members, zipped
 
     extra = {f"{number}.py": b"" for number in range(30)}
-    done = run("ls", zipped(tmp_path / "m.keras", {**members("keras3.0/mlp.keras"), **extra}))
-    assert len(done.err.splitlines()) == 21
-    assert "and 10 more" in done.err.splitlines()[-1]
+    outcome = run("ls", zipped(tmp_path / "m.keras", {**members("keras3.0/mlp.keras"), **extra}))
+    assert len(outcome.err.splitlines()) == 21
+    assert "and 10 more" in outcome.err.splitlines()[-1]
 
 
 def test_unreadable_values(tmp_path: Path, run: Callable[..., Any]) -> None:
@@ -247,12 +250,12 @@ def test_unreadable_values(tmp_path: Path, run: Callable[..., Any]) -> None:
     with h5py.File(path, "w") as file:
         file["layers/a/vars/0"] = [1.0, 2.0]
         file.create_dataset("layers/b/vars/0", (3,), "f4", external=[("elsewhere.bin", 0, 12)])
-    done = run("ls", path, "--stats", "-o", "json")
-    first, second = weights(done.out)
+    outcome = run("ls", path, "--stats", "-o", "json")
+    first, second = weights(outcome.out)
     assert first["stats"]["max"] == 2
     assert "another file" in second["problem"]
     assert "stats" not in second
-    assert "another file" in done.err
+    assert "another file" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -305,39 +308,39 @@ def saved(tmp_path: Path) -> Path:
 def test_what_the_callback_saved(saved: Path, run: Callable[..., Any]) -> None:
     """Oldest first, with epoch, step and metric, the best marked; what the manifest does not know comes last."""
     shutil.copy(MODEL, saved / "a.keras")
-    done = run("ls", saved, "-o", "csv")
-    assert (done.code, done.err) == (0, "")
-    rows = list(csv.DictReader(io.StringIO(done.out)))
+    outcome = run("ls", saved, "-o", "csv")
+    assert (outcome.code, outcome.err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(outcome.out)))
     assert [Path(row["checkpoint"]).name for row in rows] == ["epoch_02.weights.h5", "epoch_03.weights.h5", "a.keras"]
     assert [(row["epoch"], row["step"], row["monitor"], row["best"]) for row in rows] == [
         ("2", "8", "val_loss", "True"),
         ("3", "12", "val_loss", "False"),
         ("", "", "", ""),
     ]
-    told = [found.get("saved") for found in json.loads(run("ls", saved, "-o", "json").out)["checkpoints"]]
-    assert [entry and entry["epoch"] for entry in told] == [2, 3, None]
-    assert told[0]["logs"]["val_loss"] == told[0]["value"]
+    records = [checkpoint.get("saved") for checkpoint in json.loads(run("ls", saved, "-o", "json").out)["checkpoints"]]
+    assert [entry and entry["epoch"] for entry in records] == [2, 3, None]
+    assert records[0]["logs"]["val_loss"] == records[0]["value"]
 
 
-@pytest.mark.parametrize(("harm", "said"), [("missing", "missing"), ("altered", "altered: another checksum")])
-def test_damage(harm: str, said: str, saved: Path, run: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(("harm", "reason"), [("missing", "missing"), ("altered", "altered: another checksum")])
+def test_damage(harm: str, reason: str, saved: Path, run: Callable[..., Any]) -> None:
     """A file that is not as it was saved is named, in every output, and makes the exit code 2."""
     path, other = saved / "epoch_02.weights.h5", saved / "epoch_03.weights.h5"
     path.unlink()
     if harm == "altered":
         path.write_bytes(other.read_bytes())
-    done = run("ls", saved)
-    assert (done.code, done.err) == (2, f"error: {path}: {said}\n")
-    assert said in done.out.splitlines()[2]
-    found = json.loads(run("ls", saved, "-o", "json").out)["checkpoints"]
-    assert [entry["saved"]["damage"] for entry in found] == [said, None]
-    assert said in run("ls", saved, "-o", "markdown").out
+    outcome = run("ls", saved)
+    assert (outcome.code, outcome.err) == (2, f"error: {path}: {reason}\n")
+    assert reason in outcome.out.splitlines()[2]
+    checkpoints = json.loads(run("ls", saved, "-o", "json").out)["checkpoints"]
+    assert [entry["saved"]["damage"] for entry in checkpoints] == [reason, None]
+    assert reason in run("ls", saved, "-o", "markdown").out
 
 
 def test_a_manifest_that_is_none(saved: Path, run: Callable[..., Any]) -> None:
     """Then the files are listed without it, and the exit code is 2."""
     (saved / "checkpoints.json").write_text("[]")
-    done = run("ls", saved)
-    assert done.code == 2
-    assert "is not a list of checkpoints" in done.err
-    assert "epoch_03.weights.h5" in done.out
+    outcome = run("ls", saved)
+    assert outcome.code == 2
+    assert "is not a list of checkpoints" in outcome.err
+    assert "epoch_03.weights.h5" in outcome.out

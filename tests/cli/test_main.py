@@ -22,25 +22,25 @@ MODEL = FIXTURES / "keras3/mlp.keras"
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help(args: list[str], flag: str, run: Callable[..., Any]) -> None:
     """Help goes to standard output with exit code 0, and shows an example that names the command."""
-    done = run(*args, flag)
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("Usage: ckpttool")
-    example = done.out.partition("Example")[2]
+    outcome = run(*args, flag)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("Usage: ckpttool")
+    example = outcome.out.partition("Example")[2]
     assert f"ckpttool {args[0]} " in example if args else "ckpttool ls" in example
 
 
 def test_help_names_every_command_and_exit_code(run: Callable[..., Any]) -> None:
     """The help of the whole names each command with a sentence, and what the exit codes mean."""
-    told = run("--help").out
+    text = run("--help").out
     for name in COMMANDS:
-        assert re.search(rf"^  {name} +[A-Z].*\.$", told, re.MULTILINE)
-    assert re.search(r"0 .*1 .*2 ", told.replace("\n", " "))
+        assert re.search(rf"^  {name} +[A-Z].*\.$", text, re.MULTILINE)
+    assert re.search(r"0 .*1 .*2 ", text.replace("\n", " "))
 
 
 def test_version(run: Callable[..., Any]) -> None:
     """The version is the package's own, installed or not."""
-    done = run("--version")
-    assert (done.code, done.out, done.err) == (0, f"ckpttool {ckpttool.__version__}\n", "")
+    outcome = run("--version")
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"ckpttool {ckpttool.__version__}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -64,22 +64,22 @@ def test_version(run: Callable[..., Any]) -> None:
 )
 def test_wrong_usage(args: list[str], run: Callable[..., Any]) -> None:
     """Wrong usage is exit code 2, told on standard error alone, with what would be right."""
-    done = run(*args)
-    assert (done.code, done.out) == (2, "")
-    assert "Error: " in done.err
-    assert "Traceback" not in done.err
+    outcome = run(*args)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Error: " in outcome.err
+    assert "Traceback" not in outcome.err
 
 
 def test_no_command(run: Callable[..., Any]) -> None:
     """Without a command the help is shown, and it is no success."""
-    done = run()
-    assert done.code == 2
-    assert "Usage: ckpttool" in done.out + done.err
+    outcome = run()
+    assert outcome.code == 2
+    assert "Usage: ckpttool" in outcome.out + outcome.err
 
 
 def test_bug_shows_its_traceback(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of ckpttool itself is not dressed up as one of the file."""
-    monkeypatch.setattr("ckpttool.cli.info.describe", lambda *given: 1 // 0)
+    monkeypatch.setattr("ckpttool.cli.info.describe", lambda *arguments: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         run("info", MODEL)
 
@@ -92,8 +92,8 @@ def test_interrupted(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -
 
     for place, args in (("info.describe", ["info", MODEL]), ("ls.list_checkpoint", ["ls", MODEL, "--stats"])):
         monkeypatch.setattr(f"ckpttool.cli.{place}", interrupt)
-        done = run(*args)
-        assert (done.code, done.out, done.err) == (2, "", "error: interrupted\n")
+        outcome = run(*args)
+        assert (outcome.code, outcome.out, outcome.err) == (2, "", "error: interrupted\n")
 
 
 def ckpttool_process(*args: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
@@ -107,24 +107,24 @@ def ckpttool_process(*args: str, **more: Any) -> subprocess.CompletedProcess[byt
     "args", [["ls", str(MODEL)], ["info", str(MODEL)], ["ls", str(FIXTURES / "keras3")], ["--help"]]
 )
 def test_reader_that_went_away(args: list[str]) -> None:
-    """Where nobody reads the output any more, ckpttool ends without a traceback and without complaint."""
+    """A command whose output nobody reads any more ends without a traceback and without complaint."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = ckpttool_process(*args, stdout=writer)
+        process = ckpttool_process(*args, stdout=writer)
     finally:
         os.close(writer)
-    assert b"Traceback" not in done.stderr
-    assert b"BrokenPipe" not in done.stderr
-    assert b"Exception ignored" not in done.stderr
+    assert b"Traceback" not in process.stderr
+    assert b"BrokenPipe" not in process.stderr
+    assert b"Exception ignored" not in process.stderr
 
 
 @pytest.mark.skipif(not Path("/bin/sh").exists(), reason="needs a shell")
 def test_head() -> None:
     """`ckpttool ls ... | head -1` gives the first line and nothing on standard error."""
     command = f'"{sys.executable}" -m ckpttool ls "{FIXTURES / "keras3/wrappers.keras"}" -o json | head -1'
-    done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, capture_output=True, check=False)
-    assert (done.stdout, done.stderr) == (b"{\n", b"")
+    process = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, capture_output=True, check=False)
+    assert (process.stdout, process.stderr) == (b"{\n", b"")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
@@ -134,17 +134,17 @@ def test_output_encodings(encoding: str) -> None:
         ["ls", "fixtures/keras3/unicode_names.keras", "--tree"],
         ["info", "fixtures/keras3/unicode_names.keras"],
     ):
-        done = ckpttool_process(*args, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": encoding})
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert done.stdout.decode(encoding)
+        process = ckpttool_process(*args, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": encoding})
+        assert (process.returncode, process.stderr) == (0, b"")
+        assert process.stdout.decode(encoding)
         if encoding == "ascii" and args[0] == "ls":
-            assert b"gr\\xf6\\xdfe" in done.stdout
+            assert b"gr\\xf6\\xdfe" in process.stdout
 
 
 def test_python_dash_m() -> None:
     """`python -m ckpttool` is the command, by its name."""
-    done = ckpttool_process("--help", stdout=subprocess.PIPE)
-    assert done.stdout.startswith(b"Usage: ckpttool ")
-    done = ckpttool_process("ls", "fixtures/broken/empty.h5", stdout=subprocess.PIPE)
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.startswith(b"error: fixtures/broken/empty.h5: is empty")
+    process = ckpttool_process("--help", stdout=subprocess.PIPE)
+    assert process.stdout.startswith(b"Usage: ckpttool ")
+    process = ckpttool_process("ls", "fixtures/broken/empty.h5", stdout=subprocess.PIPE)
+    assert (process.returncode, process.stdout) == (2, b"")
+    assert process.stderr.startswith(b"error: fixtures/broken/empty.h5: is empty")

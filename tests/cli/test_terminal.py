@@ -1,4 +1,4 @@
-"""What differs on a terminal: histograms as bars, the pager, a directory that is followed."""
+"""Output on a terminal: histograms as bars, the pager, a directory that is followed."""
 
 import contextlib
 import hashlib
@@ -25,7 +25,7 @@ BARS = set("▁▂▃▄▅▆▇█")
 
 
 def on_terminal(*arguments: str, rows: int = 100, **environment: str) -> str:
-    """What ckpttool prints on a terminal of so many rows."""
+    """The output of ckpttool on a terminal of so many rows."""
     import fcntl
     import pty
     import struct
@@ -116,7 +116,7 @@ class TestPager:
         [("graph", CNN, "-o", "svg"), ("graph", CNN, "-o", "html"), ("ls", CNN, "-o", "html"), ("report", CNN)],
     )
     def test_pages_and_pictures(self, arguments: tuple[str, ...]) -> None:
-        """What is for a browser is printed: its lines are so long that a pager stops at them."""
+        """Output for a browser is printed: its lines are so long that a pager stops at them."""
         shown = on_terminal(*arguments, rows=8, PAGER=self.PAGER)
         assert "paged:" not in shown
         assert shown.lstrip().startswith(("<!DOCTYPE html", "<svg"))
@@ -128,7 +128,7 @@ class TestPager:
 
 
 def on_terminal_shell(command: str, **environment: str) -> str:
-    """What a command of the shell prints on a terminal of 8 rows."""
+    """The output of a command of the shell on a terminal of 8 rows."""
     import fcntl
     import pty
     import struct
@@ -241,6 +241,6 @@ def test_watch_waits(tmp_path: Path) -> None:
 def test_watch_follows_one_directory() -> None:
     """A file, or several directories, cannot be followed."""
     command = [sys.executable, "-m", "ckpttool", "ls", CNN, "--watch"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "--watch follows one directory" in done.stderr
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 2
+    assert "--watch follows one directory" in process.stderr

@@ -12,10 +12,10 @@ from tests.samples import FIXTURES, TRUE_FILES
 @for_each([name for name in TRUE_FILES if "npz" not in name])
 def test_one_line_a_weight(name: str, run: Callable[..., Any]) -> None:
     """Every weight of the model has its line, in order of names, with shape and checksum."""
-    done = run("textconv", FIXTURES / name)
-    assert (done.code, done.err) == (0, "")
+    outcome = run("textconv", FIXTURES / name)
+    assert (outcome.code, outcome.err) == (0, "")
     listed = json.loads(run("ls", FIXTURES / name, "--sha256", "-o", "json").out)["weights"]
-    lines = [line for line in done.out.splitlines() if line.startswith("weight ")]
+    lines = [line for line in outcome.out.splitlines() if line.startswith("weight ")]
     assert len(lines) == len(listed)
     assert sorted(lines, key=lambda line: line.split(":")[0]) == lines or len({*lines}) == len(lines)
     for weight in listed:
@@ -46,5 +46,5 @@ def test_layers_are_in_it(run: Callable[..., Any]) -> None:
 
 def test_what_cannot_be_opened(run: Callable[..., Any]) -> None:
     """A file that is no checkpoint is one message and exit code 2."""
-    done = run("textconv", FIXTURES / "INDEX.json")
-    assert (done.code, done.out) == (2, "")
+    outcome = run("textconv", FIXTURES / "INDEX.json")
+    assert (outcome.code, outcome.out) == (2, "")

@@ -29,42 +29,42 @@ def stored(path: Path, shapes: dict[str, tuple[int, ...]], fill: float = 1.0) ->
 
 def verdict(text: str) -> dict[str, Any]:
     """A verdict in JSON."""
-    found: dict[str, Any] = json.loads(text)
-    return found
+    result: dict[str, Any] = json.loads(text)
+    return result
 
 
 def test_what_fits(run: Callable[..., Any]) -> None:
     """Weights that load are exit code 0, with nothing on standard error."""
-    done = run("verify", MLP, MODEL)
-    assert (done.code, done.err) == (0, "")
-    assert f"{MLP}: loads into {MODEL}" in done.out
-    assert "4 weights match. Keras 3 loads it." in done.out
+    outcome = run("verify", MLP, MODEL)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"{MLP}: loads into {MODEL}" in outcome.out
+    assert "4 weights match. Keras 3 loads it." in outcome.out
 
 
 def test_weights_against_weights(run: Callable[..., Any]) -> None:
     """No config says whether Keras 3 builds a model with such weights, and none is believed to."""
-    done = run("verify", MLP, MLP)
-    assert (done.code, done.err) == (0, "")
-    assert "4 weights match. Keras 3 loads it into a model that has the same weights; whether it builds" in done.out
+    outcome = run("verify", MLP, MLP)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "4 weights match. Keras 3 loads it into a model that has the same weights; whether it builds" in outcome.out
 
 
 def test_what_does_not_fit(run: Callable[..., Any]) -> None:
     """Weights of another model are exit code 1, and every weight at fault is named."""
-    done = run("verify", MLP, CNN, "-o", "json")
-    found = verdict(done.out)
-    assert done.code == 1
-    assert (found["verdict"], found["keras"], found["ok"]) == ("does not load", "raises", False)
-    statuses = {finding["status"] for finding in found["findings"]}
+    outcome = run("verify", MLP, CNN, "-o", "json")
+    result = verdict(outcome.out)
+    assert outcome.code == 1
+    assert (result["verdict"], result["keras"], result["ok"]) == ("does not load", "raises", False)
+    statuses = {finding["status"] for finding in result["findings"]}
     assert statuses == {"MISSING", "UNEXPECTED", "SHAPE"}
-    assert found["matched"] + sum(finding["slot"] is not None for finding in found["findings"]) == 11
+    assert result["matched"] + sum(finding["slot"] is not None for finding in result["findings"]) == 11
 
 
-def test_what_cannot_be_told(run: Callable[..., Any]) -> None:
+def test_an_undecided_verdict(run: Callable[..., Any]) -> None:
     """A layer of an own class is exit code 2, and 0 once its weights are taken as they are."""
     model = FIXTURES / "keras3/odd.keras"
-    done = run("verify", ODD, model)
-    assert done.code == 2
-    assert "odd is of class Odd" in done.out
+    outcome = run("verify", ODD, model)
+    assert outcome.code == 2
+    assert "odd is of class Odd" in outcome.out
     assert run("verify", ODD, model, "--allow-unexpected", "odd").code == 0
 
 
@@ -79,14 +79,14 @@ def test_outputs(output: str, run: Callable[..., Any]) -> None:
 
 
 def test_partial_loading(tmp_path: Path, run: Callable[..., Any]) -> None:
-    """What the user allows to be missing or left over does not count, and is still told."""
+    """A weight that the user allows to be missing or unexpected does not count, and is still shown."""
     weights = tmp_path / "part.weights.h5"
     stored(weights, {"layers/dense/vars/0": (4, 8), "layers/dense/vars/1": (8,), "extra/vars/0": (2,)})
     assert run("verify", weights, MODEL).code == 1
     assert run("verify", weights, MODEL, "--allow-missing", "output").code == 1
-    done = run("verify", weights, MODEL, "--allow-missing", "output", "--allow-unexpected", "extra/*", "-o", "json")
-    assert done.code == 0
-    assert [finding["accepted"] for finding in verdict(done.out)["findings"]] == [True] * 3
+    outcome = run("verify", weights, MODEL, "--allow-missing", "output", "--allow-unexpected", "extra/*", "-o", "json")
+    assert outcome.code == 0
+    assert [finding["accepted"] for finding in verdict(outcome.out)["findings"]] == [True] * 3
 
 
 def test_dtypes(tmp_path: Path, run: Callable[..., Any]) -> None:
@@ -102,9 +102,9 @@ def test_dtypes(tmp_path: Path, run: Callable[..., Any]) -> None:
 
 def test_optimizer(run: Callable[..., Any]) -> None:
     """`--optimizer` compares its state too, and says so where that cannot be told."""
-    done = run("verify", MODEL, MODEL, "--optimizer", "-o", "json")
-    assert done.code == 0
-    assert verdict(done.out)["matched"] > verdict(run("verify", MODEL, MODEL, "-o", "json").out)["matched"]
+    outcome = run("verify", MODEL, MODEL, "--optimizer", "-o", "json")
+    assert outcome.code == 0
+    assert verdict(outcome.out)["matched"] > verdict(run("verify", MODEL, MODEL, "-o", "json").out)["matched"]
     legacy, without = (
         run("verify", FIXTURES / "keras3/mlp.h5", MODEL, "--optimizer"),
         run("verify", CNN, CNN, "--optimizer"),
@@ -120,9 +120,9 @@ def test_values(tmp_path: Path, run: Callable[..., Any]) -> None:
     shapes = {"layers/dense/vars/0": (4, 8), "layers/dense/vars/1": (8,), "layers/dense_1/vars/0": (8, 3)}
     stored(weights, {**shapes, "layers/dense_1/vars/1": (3,)}, fill=float("nan"))
     assert run("verify", weights, MODEL).code == 0
-    done = run("verify", weights, MODEL, "--values")
-    assert done.code == 1
-    assert "VALUE" in done.out
+    outcome = run("verify", weights, MODEL, "--values")
+    assert outcome.code == 1
+    assert "VALUE" in outcome.out
 
 
 def test_ways_of_loading(run: Callable[..., Any]) -> None:
@@ -130,9 +130,9 @@ def test_ways_of_loading(run: Callable[..., Any]) -> None:
     legacy = FIXTURES / "keras3/mlp.h5"
     assert verdict(run("verify", legacy, MODEL, "-o", "json").out)["loader"] == "order"
     assert run("verify", legacy, MODEL, "--by", "name").code == 0
-    done = run("verify", legacy, MODEL, "--by", "path", "-o", "json")
-    assert done.code == 1
-    assert verdict(done.out)["problems"]
+    outcome = run("verify", legacy, MODEL, "--by", "path", "-o", "json")
+    assert outcome.code == 1
+    assert verdict(outcome.out)["problems"]
 
 
 def test_specs_take_no_checkpoints_place(tmp_path: Path, run: Callable[..., Any]) -> None:
@@ -140,14 +140,14 @@ def test_specs_take_no_checkpoints_place(tmp_path: Path, run: Callable[..., Any]
     model, document = shutil.copy(CNN, tmp_path / "a.keras"), shutil.copy(FIXTURES / "keras2.15/mlp.json", tmp_path)
     for architecture, target in ((model, model), (document, document), (document, model)):
         before = Path(target).read_bytes()
-        done = run("spec", architecture, "--output-file", target)
-        assert (done.code, done.out) == (2, "")
-        assert "name another file" in done.err
+        outcome = run("spec", architecture, "--output-file", target)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert "name another file" in outcome.err
         assert Path(target).read_bytes() == before
 
 
 def test_spec_stands_for_its_model(tmp_path: Path, run: Callable[..., Any]) -> None:
-    """What a model's spec accepts is what the model accepts, and writing it twice gives the same bytes."""
+    """A model's spec accepts the files that the model accepts, and writing it twice gives the same bytes."""
     spec = tmp_path / "model.spec.json"
     assert run("spec", CNN, "--output-file", spec).code == 0
     first = spec.read_bytes()
@@ -224,7 +224,7 @@ def test_bad_architectures(name: str, tmp_path: Path, run: Callable[..., Any]) -
     """An architecture that makes no sense is one clear message and exit code 2."""
     path = tmp_path / "model.json"
     path.write_text(BAD[name])
-    done = run("verify", MLP, path)
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"error: {path}: ")
-    assert done.err.count("error:") == 1
+    outcome = run("verify", MLP, path)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error: {path}: ")
+    assert outcome.err.count("error:") == 1

@@ -59,8 +59,8 @@ def trained_on(path: Path, case: Path) -> Any:
     """The converted model, which predicts what its writer did, after a step, saved and loaded again."""
     model, recorded = loaded(path), np.load(case.with_suffix(".npz"))
     np.testing.assert_allclose(model.predict_on_batch(recorded["x0"]), recorded["y0"], rtol=0, atol=1e-5)
-    kept = {tuple(one.shape) for one in model.optimizer.variables} - {()}
-    assert kept <= {tuple(one.shape) for one in model.trainable_variables}
+    shapes = {tuple(variable.shape) for variable in model.optimizer.variables} - {()}
+    assert shapes <= {tuple(variable.shape) for variable in model.trainable_variables}
     if model.loss is None:  # compiled anew, as the result says
         model.compile(optimizer=model.optimizer, loss="mse")
     assert np.isfinite(model.train_on_batch(recorded["x0"], recorded["y0"], return_dict=True)["loss"])
@@ -69,13 +69,13 @@ def trained_on(path: Path, case: Path) -> Any:
 
 
 def lost(result: Conversion) -> list[str]:
-    """What is said to be lost."""
-    return [f"{one.where}: {one.what}" for one in result.losses]
+    """The losses that the conversion names."""
+    return [f"{loss.where}: {loss.what}" for loss in result.losses]
 
 
 @pytest.mark.parametrize("name", ["c05_bidir_inner_shape", "c10_efficientnet", "c07_retinanet"])
 def test_layers_of_unknown_shape(name: str, tmp_path: Path) -> None:
-    """What the optimizer keeps has the shapes of the weights, also where no config tells them."""
+    """The optimizer's variables have the shapes of the weights, also where no config states them."""
     convert(FIELD / f"{name}.h5", tmp_path / "new.keras")
     if name == "c07_retinanet":  # with several outputs: that it loads compiled is what failed
         model = loaded(tmp_path / "new.keras")
@@ -86,13 +86,13 @@ def test_layers_of_unknown_shape(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize("name", ["c50_deferred_k215", "c29_names_k215"])
-def test_an_optimizer_stated_by_name(name: str, suffix: str, tmp_path: Path) -> None:
+def test_an_optimizer_given_by_name(name: str, suffix: str, tmp_path: Path) -> None:
     """Its state is carried: the file was saved after one step of `fit`."""
     result = convert(FIELD / f"{name}{suffix}", tmp_path / "new.keras")
     assert lost(result) == []
     model = loaded(tmp_path / "new.keras")
     assert (int(model.optimizer.iterations), float(model.optimizer.learning_rate)) == (1, np.float32(0.001))
-    assert any(np.any(one != 0) for one in map(np.asarray, model.optimizer.variables[2:]))
+    assert any(np.any(array != 0) for array in map(np.asarray, model.optimizer.variables[2:]))
     assert int(trained_on(tmp_path / "new.keras", FIELD / name).optimizer.iterations) == 2
 
 

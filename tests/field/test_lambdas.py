@@ -9,8 +9,8 @@ from tests.corpus import CORPUS, CORPUS_2, FIELD, needs_corpus, needs_corpus_2, 
 
 
 def computed(path: Path) -> dict[str, str]:
-    """What each Lambda layer is said to be, by its name."""
-    return {one.where: one.what.partition(";")[0] for one in plan(path, "new.keras").refusals}
+    """The reason given for each Lambda layer, by the layer's name."""
+    return {refusal.where: refusal.what.partition(";")[0] for refusal in plan(path, "new.keras").refusals}
 
 
 @needs_corpus_2

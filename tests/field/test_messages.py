@@ -20,11 +20,11 @@ def test_scales_beside_quantized_kernels(run: Callable[..., Any]) -> None:
     (keras#21378); check says so as an error, and ls calls the scales by their name."""
     report = check_file(str(FIELD / "c27_int8.keras"))
     assert report.verdict(None) == "findings"
-    (finding,) = [one for one in report.findings if one.rule.code == "I113"]
+    (finding,) = [entry for entry in report.findings if entry.rule.code == "I113"]
     assert (finding.where, finding.rule.severity.name) == ("mha", "ERROR")
-    done = run("ls", FIELD / "c27_int8.keras")
-    assert "key/kernel_scale" in done.out
-    assert "key/2" not in done.out
+    outcome = run("ls", FIELD / "c27_int8.keras")
+    assert "key/kernel_scale" in outcome.out
+    assert "key/2" not in outcome.out
 
 
 @pytest.mark.parametrize("by", ["name", "order"])
@@ -32,21 +32,21 @@ def test_another_head(by: str, run: Callable[..., Any]) -> None:
     """`--skip-mismatch` accepts what load_weights(by_name=True, skip_mismatch=True) leaves alone (keras#14206)."""
     arguments = ["verify", FIELD / "c33_coco_weights.h5", FIELD / "c33_new.json", "--by", by]
     assert run(*arguments).code == 1
-    done = run(*arguments, "--skip-mismatch")
+    outcome = run(*arguments, "--skip-mismatch")
     if by == "order":  # the number of layers differs, which Keras raises on all the same
-        assert done.code == 1
+        assert outcome.code == 1
         return
-    assert done.code == 0
-    assert "(SHAPE)" in done.out
-    assert "8 weights match, 4 are skipped" in done.out
+    assert outcome.code == 0
+    assert "(SHAPE)" in outcome.out
+    assert "8 weights match, 4 are skipped" in outcome.out
 
 
 def test_an_architecture_is_listed(run: Callable[..., Any]) -> None:
     """`ls` and `info` of an architecture show its layers with the weights that it expects."""
-    done = run("ls", FIELD / "c02_single.json")
-    assert done.code == 0
-    assert "(3, 3, 3, 4)" in done.out
-    assert "expects 4 weights, 547 parameters" in done.out
+    outcome = run("ls", FIELD / "c02_single.json")
+    assert outcome.code == 0
+    assert "(3, 3, 3, 4)" in outcome.out
+    assert "expects 4 weights, 547 parameters" in outcome.out
     assert "written by  Keras 2.2.4" in run("info", FIELD / "c02_single.json").out
 
 
@@ -55,9 +55,9 @@ def test_a_save_that_failed_at_a_repeated_name(run: Callable[..., Any], tmp_path
     path = tmp_path / "old.h5"
     shutil.copy(FIXTURES / "keras2.15/mlp.h5", path)
     with h5py.File(path, "r+") as file:
-        group = next(one for one in file["model_weights"].values() if len(one.attrs["weight_names"]) == 2)
+        group = next(layer for layer in file["model_weights"].values() if len(layer.attrs["weight_names"]) == 2)
         listed = [*group.attrs["weight_names"], *group.attrs["weight_names"]]
         group.attrs["weight_names"] = listed
-    found = run("check", path)
-    assert (found.code, "lists it more than once" in found.out) == (1, True)
+    outcome = run("check", path)
+    assert (outcome.code, "lists it more than once" in outcome.out) == (1, True)
     assert run("verify", path, path).code == 1

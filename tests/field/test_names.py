@@ -20,7 +20,7 @@ def converted(name: str, tmp_path: Path, **options: Any) -> tuple[Path, Conversi
 
 
 def difference(path: Path, name: str, **objects: Any) -> float:
-    """How far the predictions of live Keras are from those that the writer recorded."""
+    """The distance of live Keras's predictions from those that the writer recorded."""
     model = keras().saving.load_model(path, custom_objects=objects)
     with np.load(FIELD / f"{name}.npz") as record:
         return float(np.abs(model.predict(record["x0"], verbose=0) - record["y0"]).max())
@@ -40,8 +40,8 @@ def hard_swish(x: Any) -> Any:
 def test_own_functions_before_their_time(function: Any, tmp_path: Path) -> None:
     """The author's own gelu and hard_swish of Keras 2.2.4 are asked for, and never taken for those of Keras 3."""
     name = function.__name__
-    path, found = converted(f"c56_{name}", tmp_path)
-    assert [one.where for one in found.needs] == [name]
+    path, result = converted(f"c56_{name}", tmp_path)
+    assert [need.where for need in result.needs] == [name]
     assert difference(path, f"c56_{name}", **{name: function}) < 1e-5
     with pytest.raises(TypeError, match="Could not locate function"):
         keras().saving.load_model(path)
@@ -49,27 +49,27 @@ def test_own_functions_before_their_time(function: Any, tmp_path: Path) -> None:
 
 def test_a_function_that_the_user_says_is_that_of_keras(tmp_path: Path) -> None:
     """With --builtin it is, here with the difference that there is between the two forms of gelu."""
-    path, found = converted("c56_gelu", tmp_path, builtins=frozenset({"gelu"}))
-    assert not found.needs
+    path, result = converted("c56_gelu", tmp_path, builtins=frozenset({"gelu"}))
+    assert not result.needs
     assert 1e-4 < difference(path, "c56_gelu") < 1e-2
 
 
 def test_activations_of_tensorflow_addons(tmp_path: Path) -> None:
     """Addons>mish is that of Keras 3, and Addons>gelu the tanh form; nothing has to be brought."""
-    path, found = converted("c13_tfa_more", tmp_path)
-    assert not found.needs
+    path, result = converted("c13_tfa_more", tmp_path)
+    assert not result.needs
     assert difference(path, "c13_tfa_more") < 1e-5
 
 
 def test_needs_name_every_own_object(tmp_path: Path) -> None:
     """The initializer beside the layer, each once; the loss is lost, which is said."""
-    _, found = converted("c07_retinanet", tmp_path)
-    assert {one.where for one in found.needs} == {"PriorProbability", "UpsampleLike", "_focal"}
-    assert any("_focal" in one.what for one in found.losses)
+    _, result = converted("c07_retinanet", tmp_path)
+    assert {entry.where for entry in result.needs} == {"PriorProbability", "UpsampleLike", "_focal"}
+    assert any("_focal" in entry.what for entry in result.losses)
 
 
 def test_norms_of_tensorflow_addons(tmp_path: Path) -> None:
     """InstanceNormalization and GroupNormalization of tensorflow-addons are layers of Keras 3."""
-    path, found = converted("c12b_tfa_norms_only", tmp_path)
-    assert [one.where for one in found.needs] == ["Addons>SigmoidFocalCrossEntropy"]  # to compile it anew
+    path, result = converted("c12b_tfa_norms_only", tmp_path)
+    assert [need.where for need in result.needs] == ["Addons>SigmoidFocalCrossEntropy"]  # to compile it anew
     assert difference(path, "c12b_tfa_norms_only") < 1e-6

@@ -42,7 +42,7 @@ CONVERTIBLE = [
 
 
 def objects() -> dict[str, Any]:
-    """What is the authors' own, ported."""
+    """The authors' own objects, ported."""
     from tests.field.test_holders import scale
 
     ours = {"mine>Scale": scale(), "mine>act": lambda x: keras().ops.relu(x) - 0.1, "gelu": gelu}
@@ -53,13 +53,13 @@ def objects() -> dict[str, Any]:
 def test_what_is_converted(name: str, run: Callable[..., Any], tmp_path: Path) -> None:
     """Keras loads it compiled and predicts what was recorded; verify, check and diff say so of old and new."""
     new = tmp_path / "new.keras"
-    done = run("convert", FIELD / name, new)
-    assert done.code == 0, done.err
-    model = keras().models.load_model(new, custom_objects=objects() if "+ needs" in done.out else None)
+    outcome = run("convert", FIELD / name, new)
+    assert outcome.code == 0, outcome.err
+    model = keras().models.load_model(new, custom_objects=objects() if "+ needs" in outcome.out else None)
     with np.load(FIELD / f"{name.partition('.')[0]}.npz") as known:
-        given = model.predict(known["x0"], verbose=0)
-        for at, one in enumerate(given if isinstance(given, list) else [given]):
-            np.testing.assert_allclose(one, known[f"y{at}"], rtol=1e-5, atol=1e-5)
+        predicted = model.predict(known["x0"], verbose=0)
+        for at, output in enumerate(predicted if isinstance(predicted, list) else [predicted]):
+            np.testing.assert_allclose(output, known[f"y{at}"], rtol=1e-5, atol=1e-5)
     compiled = ["--optimizer"] if getattr(model, "optimizer", None) else []
     verified = run("verify", new, new, "--for", "keras3", *compiled)
     assert verified.code == (2 if "not Keras's own" in verified.out or ", given " in verified.out else 0), verified.out
@@ -69,31 +69,31 @@ def test_what_is_converted(name: str, run: Callable[..., Any], tmp_path: Path) -
 
 def test_a_vocabulary_in_the_file(run: Callable[..., Any], tmp_path: Path) -> None:
     """It is listed and compared, and carried, or said to be lost (tensorflow#61369)."""
-    a, b = FIELD / "c45_vocab_a.keras", FIELD / "c45_vocab_b.keras"
-    differs = run("diff", a, b)
+    first, second = FIELD / "c45_vocab_a.keras", FIELD / "c45_vocab_b.keras"
+    differs = run("diff", first, second)
     assert differs.code == 1
     assert "vocabulary" in differs.out
-    assert all("vocabulary.txt" in run(command, a).out for command in ("ls", "info", "textconv"))
-    assert run("textconv", a).out != run("textconv", b).out
-    assert run("convert", a, tmp_path / "new.keras").code == 0
-    assert run("diff", a, tmp_path / "new.keras").code == 0
-    assert "vocabulary" in run("convert", a, tmp_path / "new.weights.h5").out
+    assert all("vocabulary.txt" in run(command, first).out for command in ("ls", "info", "textconv"))
+    assert run("textconv", first).out != run("textconv", second).out
+    assert run("convert", first, tmp_path / "new.keras").code == 0
+    assert run("diff", first, tmp_path / "new.keras").code == 0
+    assert "vocabulary" in run("convert", first, tmp_path / "new.weights.h5").out
 
 
 def test_a_vocabulary_that_is_gone(run: Callable[..., Any], tmp_path: Path) -> None:
     """No command passes over it (tensorflow#61369)."""
     path = without_assets(tmp_path / "lost.keras")
     for command in (("diff", FIELD / "c45_vocab_a.keras", path), ("verify", path, path), ("check", path)):
-        done = run(*command)
-        assert (done.code, "vocabulary" in done.out) == (1, True), done.out
+        outcome = run(*command)
+        assert (outcome.code, "vocabulary" in outcome.out) == (1, True), outcome.out
     assert run("convert", path, tmp_path / "new.keras").code == 2
 
 
 @pytest.mark.parametrize("name", ["c22_ragged.h5", "c22_ragged.keras"])
 def test_ragged_input_of_a_recurrent_layer(name: str, run: Callable[..., Any], tmp_path: Path) -> None:
     """Keras 3 runs no recurrent layer on it; convert refuses it, info shows it (tensorflow#43591)."""
-    done = run("convert", FIELD / name, tmp_path / "new.keras")
-    assert (done.code, "ragged" in done.err) == (2, True)
+    outcome = run("convert", FIELD / name, tmp_path / "new.keras")
+    assert (outcome.code, "ragged" in outcome.err) == (2, True)
     assert "ragged" in run("info", FIELD / name).out
 
 
@@ -119,15 +119,15 @@ def test_functions_for_many_lambdas(run: Callable[..., Any], tmp_path: Path, mon
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", ""))))
     source, new = FIELD / "c25_facenet.h5", tmp_path / "new.keras"
     scaling = ("--replace", "block_*_ScaleSum=rows_functions:scaling")
-    done = run("convert", source, new, *scaling, "--replace", "norm=rows_functions:normalized")
-    assert done.code == 0, done.err
+    outcome = run("convert", source, new, *scaling, "--replace", "norm=rows_functions:normalized")
+    assert outcome.code == 0, outcome.err
     ours = vars(importlib.import_module("rows_functions"))
     model = keras().models.load_model(new, custom_objects={name: ours[name] for name in ("scaling", "normalized")})
     with np.load(FIELD / "c25_facenet.npz") as known:
         np.testing.assert_allclose(model.predict(known["x0"], verbose=0), known["y0"], atol=1e-6)
     for wrong in ((source, *scaling), (FIELD / "c24_reverse.keras",)):
-        done = run("convert", wrong[0], new, *wrong[1:], "--force", "--replace", "nosuch=rows_functions:normalized")
-        assert (done.code, "nosuch" in done.err) == (2, True)
+        outcome = run("convert", wrong[0], new, *wrong[1:], "--force", "--replace", "nosuch=rows_functions:normalized")
+        assert (outcome.code, "nosuch" in outcome.err) == (2, True)
 
 
 def test_a_feature_space_inside(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -147,6 +147,6 @@ def test_check_says_whose_a_function_is(name: str, run: Callable[..., Any]) -> N
 @pytest.mark.parametrize("name", ["c20_strlookup.h5", "c21_int.h5", "c21_tfidf.h5"])
 def test_check_misses_a_vocabulary(name: str, run: Callable[..., Any]) -> None:
     """A whole model whose vocabulary was never written does not pass (tensorflow#61779, tensorflow/text#980)."""
-    done = run("check", FIELD / name)
-    assert (done.code, "vocabulary" in done.out) == (1, True)
+    outcome = run("check", FIELD / name)
+    assert (outcome.code, "vocabulary" in outcome.out) == (1, True)
     assert run("verify", FIELD / name, FIELD / name).code == 1

@@ -1,4 +1,4 @@
-"""What verify and check say of what cannot be known, and of what Keras misses only where the model is called."""
+"""Verdicts of verify and check on facts that nobody can know, and on vocabularies that Keras misses only in a call."""
 
 import zipfile
 from collections.abc import Callable
@@ -28,9 +28,9 @@ def test_the_optimizer_of_a_model_with_an_own_class(tmp_path: Path) -> None:
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
     model.save(tmp_path / "own.keras")
-    found = verify(tmp_path / "own.keras", tmp_path / "own.keras", allowed=Allowed(optimizer=True))
-    assert (found.verdict, found.keras) == ("cannot tell", "loads")
-    assert len(found.unchecked) == 1 + 8  # of the class, and of Adam
+    result = verify(tmp_path / "own.keras", tmp_path / "own.keras", allowed=Allowed(optimizer=True))
+    assert (result.verdict, result.keras) == ("cannot tell", "loads")
+    assert len(result.unchecked) == 1 + 8  # of the class, and of Adam
 
 
 def without_assets(path: Path) -> Path:
@@ -49,8 +49,8 @@ def test_a_vocabulary_is_missed_where_the_model_is_called(tmp_path: Path) -> Non
     paths = (without_assets(tmp_path / "lost.keras"), FIELD / "c20_strlookup.h5", FIELD / "c21_tfidf.h5")
     for path in paths:
         keras().models.load_model(path)
-        found = verify(path, path)
-        assert (found.verdict, found.keras) == ("does not load", "loads wrongly"), path
+        result = verify(path, path)
+        assert (result.verdict, result.keras) == ("does not load", "loads wrongly"), path
 
 
 @needs_field
@@ -69,17 +69,17 @@ def test_what_the_user_has_to_give(run: Callable[..., Any], tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["c20_strlookup.h5", "c21_int.h5", "c21_tfidf.h5"])
 def test_a_file_that_a_failed_save_left(name: str, run: Callable[..., Any]) -> None:
     """Keras 2 raised in the middle of it; the group that it stopped at holds no weights in an order of names."""
-    done = run("check", FIELD / name)
-    assert "a save that never finished leaves this" in done.out
-    assert "order of their names" not in done.out
+    outcome = run("check", FIELD / name)
+    assert "a save that never finished leaves this" in outcome.out
+    assert "order of their names" not in outcome.out
 
 
 @needs_field
 def test_what_an_uncompiled_model_needs(run: Callable[..., Any]) -> None:
     """c13's activations are the author's, with compile=False too; nothing is needed that only compile asks for."""
     path = FIELD / "c13_tfa_more.h5"
-    given = "loads it with compile=False alone, given Addons>mish, Addons>gelu (custom_objects)"
-    assert given in run("verify", path, path).out
+    phrase = "loads it with compile=False alone, given Addons>mish, Addons>gelu (custom_objects)"
+    assert phrase in run("verify", path, path).out
     assert run("verify", path, path, "--for", "keras3").code == 1
     own = FIELD / "c37_custom.h5"
     assert "given mine>act, mine>myloss (custom_objects)" in run("verify", own, own).out
@@ -88,10 +88,10 @@ def test_what_an_uncompiled_model_needs(run: Callable[..., Any]) -> None:
 @needs_field
 def test_weights_of_a_parallel_model(run: Callable[..., Any]) -> None:
     """multi_gpu_model's pattern is named, and what places the weights (keras#11253)."""
-    done = run("verify", FIELD / "c02_multi_gpu_weights.h5", FIELD / "c02_single.json")
-    assert done.code == 1
-    assert "all weights stand in one model, sequential_1" in done.out
-    assert "convert --arch places them" in done.out
+    outcome = run("verify", FIELD / "c02_multi_gpu_weights.h5", FIELD / "c02_single.json")
+    assert outcome.code == 1
+    assert "all weights stand in one model, sequential_1" in outcome.out
+    assert "convert --arch places them" in outcome.out
 
 
 @needs_field

@@ -34,8 +34,8 @@ class Draw:
         self.random = np.random.RandomState(seed)
         self.habits = []
 
-    def one(self, *choices):
-        """One of the choices."""
+    def choice(self, *choices):
+        """A random one of the choices."""
         return choices[self.random.randint(len(choices))]
 
     def chance(self, percent):
@@ -44,10 +44,10 @@ class Draw:
 
     def has(self, habit, percent):
         """Whether this person has a habit, which is noted."""
-        found = self.chance(percent)
-        if found:
+        shows = self.chance(percent)
+        if shows:
             self.habits.append(habit)
-        return found
+        return shows
 
 
 class Author:
@@ -72,7 +72,7 @@ class Author:
             return {}
         self.used[kind] = self.used.get(kind, 0) + 1
         slash = "/" if self.api.generation != 3 and self.d.has("slash in a name", 10) else "_"
-        return {"name": "{}{}{}".format(self.d.one("my", "block1", "Top"), slash, kind) + str(self.used[kind])}
+        return {"name": "{}{}{}".format(self.d.choice("my", "block1", "Top"), slash, kind) + str(self.used[kind])}
 
     def shape(self, shape):
         """The keyword for a shape that a layer in mid-model does not need."""
@@ -85,30 +85,32 @@ class Author:
     def activation(self):
         """An activation as people state it: by a name, or a function of their own."""
         if not self.plain and self.d.has("own activation", 35):
-            found = self.d.one(own.exp_act, own.gelu, own.swish, own.hard_swish, own.mish)
-            return own.exp_act if hasattr(self.api.keras.activations, found.__name__) else found
-        return self.d.one("relu", "tanh", "sigmoid", "linear", "relu", "elu", "hard_sigmoid", "softplus", None)
+            function = self.d.choice(own.exp_act, own.gelu, own.swish, own.hard_swish, own.mish)
+            return own.exp_act if hasattr(self.api.keras.activations, function.__name__) else function
+        return self.d.choice("relu", "tanh", "sigmoid", "linear", "relu", "elu", "hard_sigmoid", "softplus", None)
 
     def settings(self):
         """Initializers, regularizers and constraints of a layer with a kernel."""
-        found, keras = {}, self.api.keras
+        keywords, keras = {}, self.api.keras
         prefix = "W_" if self.first else "kernel_"
         if self.d.has("regularizer object", 15):
-            found[prefix + "regularizer"] = keras.regularizers.l2(self.numpy(0.001))
+            keywords[prefix + "regularizer"] = keras.regularizers.l2(self.numpy(0.001))
         if self.d.has("constraint object", 8):
-            found[prefix + "constraint"] = (keras.constraints.maxnorm if self.first else keras.constraints.MaxNorm)(2)
+            keywords[prefix + "constraint"] = (keras.constraints.maxnorm if self.first else keras.constraints.MaxNorm)(
+                2
+            )
         if not self.first and self.d.has("initializer", 20):
             initializers = keras.initializers
-            found["kernel_initializer"] = self.d.one(
+            keywords["kernel_initializer"] = self.d.choice(
                 "he_normal", "lecun_uniform", initializers.Constant(0.1), "glorot_normal"
             )
         if not self.plain and not self.first and self.d.has("own initializer", 12):
-            found["bias_initializer"] = own.small
+            keywords["bias_initializer"] = own.small
         if not self.plain and not self.first and self.d.has("own regularizer", 12):
-            found["kernel_regularizer"] = own.shrink
-        if self.d.has("no bias", 10) and "bias_initializer" not in found:
-            found["bias" if self.first else "use_bias"] = False
-        return found
+            keywords["kernel_regularizer"] = own.shrink
+        if self.d.has("no bias", 10) and "bias_initializer" not in keywords:
+            keywords["bias" if self.first else "use_bias"] = False
+        return keywords
 
     def dense(self, units, shape, **kwargs):
         """A Dense layer, or one of the author's own that computes the same kind of thing."""
@@ -135,7 +137,7 @@ class Author:
             if rank == 1:
                 return self.l.Convolution1D(filters, size, activation=activation, **kwargs)
             return self.l.Convolution2D(filters, size, size, activation=activation, **kwargs)
-        kwargs["padding"] = self.d.one("same", "same", "valid")
+        kwargs["padding"] = self.d.choice("same", "same", "valid")
         if rank == 2 and self.d.chance(20):
             return self.l.SeparableConv2D(filters, size, activation=activation, **kwargs)
         return getattr(self.l, "Conv{}D".format(rank))(
@@ -158,7 +160,7 @@ class Author:
         kinds = ["dropout", "norm", "act", "leaky", "scale", "lambda", "prelu", "noise"]
         if not self.first:
             kinds += ["layer_norm", "reshape", "wrapped"]
-        kind = self.d.one(*kinds)
+        kind = self.d.choice(*kinds)
         if kind == "dropout":
             return self.dropout()
         if kind == "norm":
@@ -200,55 +202,55 @@ class Author:
     def front(self, kind):
         """The shape of an input and the first layers behind it."""
         if kind == "vector":
-            shape = (self.d.one(5, 6, 8),)
+            shape = (self.d.choice(5, 6, 8),)
         elif kind == "sequence":
-            shape = (self.d.one(6, 7, None), 4)
+            shape = (self.d.choice(6, 7, None), 4)
         elif kind == "image":
-            shape = (8, 8, self.d.one(1, 3))
+            shape = (8, 8, self.d.choice(1, 3))
         else:
             shape = (6,)
         return shape
 
     def stack(self, kind, shape):
         """Layers that end in a vector, with the shapes that go into each; the last is not a head."""
-        found = []
+        layers = []
         if not self.plain and kind == "vector" and self.d.has("own layer in front", 15):
-            found.append(own.Scale(**self.name("scale")))
+            layers.append(own.Scale(**self.name("scale")))
         if kind == "tokens":
             mask = self.d.has("mask_zero", 30)
-            found.append(self.l.Embedding(12, 5, mask_zero=mask, **self.name("emb")))
-            found.append(self.recurrent((*shape, 5)))
+            layers.append(self.l.Embedding(12, 5, mask_zero=mask, **self.name("emb")))
+            layers.append(self.recurrent((*shape, 5)))
         elif kind == "sequence":
             if self.d.chance(50):
-                found.append(self.conv(1, 5, 2, shape))
-                found.append(self.between((None, 5)))
-            found.append(self.recurrent((shape[0], 5)))
+                layers.append(self.conv(1, 5, 2, shape))
+                layers.append(self.between((None, 5)))
+            layers.append(self.recurrent((shape[0], 5)))
         elif kind == "image":
-            for at in range(self.d.one(1, 2)):
-                found.append(self.conv(2, 4, 3, shape if at == 0 else (*shape[:2], 4)))
-                found.append(self.between((8, 8, 4)))
-            found.append(self.l.MaxPooling2D())
-            found.append(self.d.one(self.l.Flatten, self.l.GlobalAveragePooling2D)())
-        for _ in range(self.d.one(1, 2, 3)):
-            units = self.d.one(4, 5, 6)
-            found.append(self.dense(units, (units,)))
+            for at in range(self.d.choice(1, 2)):
+                layers.append(self.conv(2, 4, 3, shape if at == 0 else (*shape[:2], 4)))
+                layers.append(self.between((8, 8, 4)))
+            layers.append(self.l.MaxPooling2D())
+            layers.append(self.d.choice(self.l.Flatten, self.l.GlobalAveragePooling2D)())
+        for _ in range(self.d.choice(1, 2, 3)):
+            units = self.d.choice(4, 5, 6)
+            layers.append(self.dense(units, (units,)))
             if self.d.chance(60):
-                found.append(self.between((units,)))
+                layers.append(self.between((units,)))
         tracks = (
             self.api.within_tensorflow or self.api.generation == 3
         )  # Keras 2 of many backends saves no inner layers
         if not self.plain and tracks and self.d.has("own layer that holds layers", 12):
-            found.append(own.Block(3))
-        return [layer for layer in found if layer is not None]
+            layers.append(own.Block(3))
+        return [layer for layer in layers if layer is not None]
 
     def recurrent(self, shape):
         """A recurrent layer, wrapped or not."""
-        kind = self.d.one("LSTM", "GRU", "SimpleRNN", "Bidirectional", "LSTM")
-        options = {} if self.d.chance(70) else {"activation": self.d.one("tanh", "relu")}
+        kind = self.d.choice("LSTM", "GRU", "SimpleRNN", "Bidirectional", "LSTM")
+        options = {} if self.d.chance(70) else {"activation": self.d.choice("tanh", "relu")}
         options.update(self.shape(shape))
         if kind == "Bidirectional":
             self.d.habits.append("Bidirectional")
-            cell = getattr(self.l, self.d.one("LSTM", "GRU"))(4, **options)
+            cell = getattr(self.l, self.d.choice("LSTM", "GRU"))(4, **options)
             bidirectional = self.l.Bidirectional if hasattr(self.l, "Bidirectional") else self.l.wrappers.Bidirectional
             return bidirectional(cell)
         return getattr(self.l, kind)(4, **dict(options, **self.name("rnn")))
@@ -256,19 +258,19 @@ class Author:
     def sequential(self, layers, shape, **kwargs):
         """A Sequential model of these layers, its input stated in one of the ways there are."""
         model = self.api.models.Sequential(**kwargs)
-        how = self.d.one("input layer", "first layer", "first layer")
+        how = self.d.choice("input layer", "first layer", "first layer")
         deferred = self.api.within_tensorflow or self.api.generation == 3
         if deferred and self.d.has("deferred Sequential", 15):
             how = "deferred"
         if how == "first layer" and not self.first and self.api.generation != 3:
-            layers = self.stated_in_first(layers, shape)
+            layers = self.sets_first_shape(layers, shape)
         elif how != "deferred" or self.first:
             layers = [self.input_layer(shape), *layers]
         for layer in layers:
             model.add(layer)
         return model
 
-    def stated_in_first(self, layers, shape):
+    def sets_first_shape(self, layers, shape):
         """The layers, the first of which states the input's shape, made anew with it."""
         config = dict(layers[0].get_config())
         config["batch_input_shape"] = (None, *tuple(shape))
@@ -308,12 +310,12 @@ class Author:
         if self.d.has("two outputs", 20):
             heads.append(self.head(joined, None))
         models = self.api.models
-        made = {"input": inputs, "output": heads} if self.first else {"inputs": inputs, "outputs": heads}
+        ends_by_name = {"input": inputs, "output": heads} if self.first else {"inputs": inputs, "outputs": heads}
         if len(inputs) == 1 and self.d.chance(70):
-            made = {key: value[0] if key.startswith("input") else value for key, value in made.items()}
+            ends_by_name = {key: value[0] if key.startswith("input") else value for key, value in ends_by_name.items()}
         if len(heads) == 1:
-            made = {key: value[0] if key.startswith("output") else value for key, value in made.items()}
-        return models.Model(**made)
+            ends_by_name = {key: value[0] if key.startswith("output") else value for key, value in ends_by_name.items()}
+        return models.Model(**ends_by_name)
 
     def branch(self, kind, shape, x):
         """The layers behind one input, sometimes a model of their own."""
@@ -326,11 +328,11 @@ class Author:
 
     def head(self, x, name):
         """The last layer."""
-        return self.l.Dense(2, activation=self.d.one("softmax", "sigmoid"), **({"name": name} if name else {}))(x)
+        return self.l.Dense(2, activation=self.d.choice("softmax", "sigmoid"), **({"name": name} if name else {}))(x)
 
     def head_layer(self):
         """The last layer of a Sequential model."""
-        return self.l.Dense(2, activation=self.d.one("softmax", "sigmoid"))
+        return self.l.Dense(2, activation=self.d.choice("softmax", "sigmoid"))
 
     def joined_of(self, layers, shape):
         """A Functional model of layers one behind the other."""
@@ -369,8 +371,8 @@ class Author:
             return wider.wide(self)
         if self.rare and self.d.chance(self.rare):
             return special.special(self)
-        kind = self.d.one("vector", "vector", "sequence", "image", "tokens")
-        form = self.d.one("sequential", "sequential", "graph", "graph", "moved", "taken", "several")
+        kind = self.d.choice("vector", "vector", "sequence", "image", "tokens")
+        form = self.d.choice("sequential", "sequential", "graph", "graph", "moved", "taken", "several")
         shape = self.front(kind)
         if form == "sequential":
             layers = [*self.stack(kind, shape), self.l.Dense(2, activation="softmax")]
@@ -381,7 +383,7 @@ class Author:
         if form == "moved":
             self.d.habits.append("model cut and extended")
             return self.moved(self.graph([kind]))
-        kinds = [kind] if form == "graph" else [kind, self.d.one("vector", "tokens")]
+        kinds = [kind] if form == "graph" else [kind, self.d.choice("vector", "tokens")]
         return self.graph(kinds)
 
     # -- compiling, training, saving ------------------------------------------------------------------------------
@@ -394,14 +396,14 @@ class Author:
         if self.d.has("not compiled", 15):
             return False
         optimizers, keras = self.api.keras.optimizers, self.api.keras
-        name = self.d.one("adam", "sgd", "rmsprop", "Adam", "nadam", "adagrad", "adadelta", "adamax")
+        name = self.d.choice("adam", "sgd", "rmsprop", "Adam", "nadam", "adagrad", "adadelta", "adamax")
         optimizer = name.lower() if self.first else name
         if self.d.has("optimizer object", 60):
             optimizer = self.optimizer(optimizers)
         else:
             self.d.habits.append("optimizer by name")
         losses = ["mse", "mean_squared_error", "categorical_crossentropy", "binary_crossentropy", "mae"]
-        loss = self.d.one(*losses)
+        loss = self.d.choice(*losses)
         if not self.plain and self.d.has("own loss", 15):
             loss = own.own_loss
         elif not self.first and hasattr(keras.losses, "MeanSquaredError") and self.d.has("loss object", 20):
@@ -410,7 +412,7 @@ class Author:
             return self.compiled_by_names(model, optimizer, loss)
         if outputs > 1 and self.d.has("losses in a list", 40):
             loss = [loss] * outputs
-        metrics = self.d.one(None, ["accuracy"], ["acc"], ["mae"], ["mse", "accuracy"])
+        metrics = self.d.choice(None, ["accuracy"], ["acc"], ["mae"], ["mse", "accuracy"])
         if not self.plain and metrics and self.d.has("own metric", 20):
             metrics = [*metrics, own.own_metric]
         if outputs > 1 and self.api.generation == 3 and metrics:
@@ -426,18 +428,18 @@ class Author:
         names = list(model.output_names)
         options = {"loss_weights": {name: 0.5 + at for at, name in enumerate(names)}} if self.d.chance(60) else {}
         if self.d.chance(60):
-            options["metrics"] = {names[0]: self.d.one(["mae"], ["accuracy"])}
+            options["metrics"] = {names[0]: self.d.choice(["mae"], ["accuracy"])}
         model.compile(optimizer=optimizer, loss=dict.fromkeys(names, loss), **options)
         return True
 
     def optimizer(self, optimizers):
         """An optimizer object."""
         rate = "learning_rate" if (self.api.within_tensorflow or self.api.generation == 3) else "lr"
-        kind = self.d.one("SGD", "Adam", "RMSprop", "SGD")
+        kind = self.d.choice("SGD", "Adam", "RMSprop", "SGD")
         options = {rate: 0.01}
         schedules = getattr(optimizers, "schedules", None)
         if self.rare and rate == "learning_rate" and schedules and self.d.has("schedule as learning rate", 20):
-            options[rate] = self.d.one(
+            options[rate] = self.d.choice(
                 schedules.ExponentialDecay(0.01, 100, 0.9),
                 schedules.PiecewiseConstantDecay([5, 10], [0.01, 0.005, 0.001]),
                 schedules.PolynomialDecay(0.01, 50),
@@ -462,27 +464,27 @@ class Author:
 
 def inputs_of(api, model, random, kinds=None):
     """A batch for each input of a model."""
-    found = []
+    batches = []
     for tensor in model.inputs:
         shape = tuple(api.keras.backend.int_shape(tensor)) if hasattr(api.keras.backend, "int_shape") else tensor.shape
         shape = (SAMPLES, *tuple(int(size) if size else 6 for size in shape[1:]))
         tokens = any("Embedding" in type(layer).__name__ for layer in first_layers(model, tensor))
         if tokens:
-            found.append(random.randint(0, 12, shape).astype("int32" if api.generation > 1 else "float32"))
+            batches.append(random.randint(0, 12, shape).astype("int32" if api.generation > 1 else "float32"))
         else:
-            found.append(random.uniform(-1, 1, shape).astype("float32"))
-    return found
+            batches.append(random.uniform(-1, 1, shape).astype("float32"))
+    return batches
 
 
 def first_layers(model, tensor):
     """The layers that take an input of a model: all of a model whose graph does not say."""
     if len(model.inputs) == 1:
-        stack, found = list(model.layers), []
+        stack, layers = list(model.layers), []
         while stack:
             layer = stack.pop()
-            found.append(layer)
+            layers.append(layer)
             stack.extend(getattr(layer, "layers", None) or [])
-        return found
+        return layers
     name = tensor.name
     return (
         [type("Embedding", (), {})()]
@@ -502,16 +504,16 @@ def randomized(model, random):
     """Every weight another random number, variances positive."""
     weights = model.get_weights()
     names = [getattr(w, "path", w.name) for w in model.weights]
-    made = []
+    values = []
     for name, value in zip(names, weights):  # noqa: B905 - Python 3.6 has no strict
         if "variance" in name or "running_std" in name:
-            made.append(random.uniform(0.5, 2.0, value.shape).astype(value.dtype))
+            values.append(random.uniform(0.5, 2.0, value.shape).astype(value.dtype))
         elif value.dtype.kind == "f":
-            made.append(random.normal(0, 0.25, value.shape).astype(value.dtype))
+            values.append(random.normal(0, 0.25, value.shape).astype(value.dtype))
         else:
-            made.append(value)
-    if len(made) == len(weights):
-        model.set_weights(made)
+            values.append(value)
+    if len(values) == len(weights):
+        model.set_weights(values)
 
 
 def case(api, seed, out, formats, rare=30, wide=0):
@@ -529,11 +531,11 @@ def case(api, seed, out, formats, rare=30, wide=0):
         xs = author.batch or inputs_of(api, model, random)
     randomized(model, random)
     fed = [special.strings(x) if x.dtype.kind == "U" else x for x in xs]
-    given = fed if len(fed) > 1 else fed[0]
-    outputs = as_list(model.predict(given))
+    batch = fed if len(fed) > 1 else fed[0]
+    outputs = as_list(model.predict(batch))
     compiled = author.compiled(model, len(outputs))
     arrays = {}
-    steps = draw.one(0, 0, 2, 3)
+    steps = draw.choice(0, 0, 2, 3)
     targets = [random.dirichlet(np.ones(y.shape[-1]), y.shape[:-1]).astype("float32") for y in outputs]
     if draw.has("frozen layers", 20):
         for layer in model.layers[: len(model.layers) // 2]:
@@ -546,19 +548,19 @@ def case(api, seed, out, formats, rare=30, wide=0):
     own.forget(model)
     if compiled:
         for _ in range(steps):
-            model.train_on_batch(given, goal)
+            model.train_on_batch(batch, goal)
             own.forget(model)
         draw.habits.append("trained" if steps else "untrained")
-        loss = model.evaluate(given, goal, batch_size=SAMPLES, verbose=0)
+        loss = model.evaluate(batch, goal, batch_size=SAMPLES, verbose=0)
         arrays["loss"] = np.asarray(loss[0] if isinstance(loss, (list, tuple)) else loss, "float64")
         own.forget(model)
-    outputs = as_list(model.predict(given))
+    outputs = as_list(model.predict(batch))
     arrays.update({f"x{at}": x for at, x in enumerate(xs)})
     arrays.update({f"y{at}": y for at, y in enumerate(outputs)})
     arrays.update({f"t{at}": t for at, t in enumerate(targets)})
     if not all(np.isfinite(y).all() for y in outputs):
         raise ValueError("not finite")
-    form = draw.one(*formats)
+    form = draw.choice(*formats)
     stem = "{}_{:04}".format(api.version.replace(".", "").replace("-tf", ""), seed)
     line = {
         "name": stem,
@@ -600,18 +602,18 @@ def deferred_batch(author, model, random):
 
 def layers_in(model):
     """All layers of a model, nested ones too."""
-    stack, found = list(model.layers), []
+    stack, layers = list(model.layers), []
     while stack:
         layer = stack.pop()
-        found.append(layer)
+        layers.append(layer)
         stack.extend(getattr(layer, "layers", None) or [])
-    return found
+    return layers
 
 
 def lambdas(model):
-    """Which function each Lambda layer runs, by its name."""
-    found = {layer.name: layer.function.__name__ for layer in layers_in(model) if type(layer).__name__ == "Lambda"}
-    return {name: function for name, function in found.items() if function != "get_slice"}  # of multi_gpu_model
+    """The function that each Lambda layer runs, by the layer's name."""
+    functions = {layer.name: layer.function.__name__ for layer in layers_in(model) if type(layer).__name__ == "Lambda"}
+    return {name: function for name, function in functions.items() if function != "get_slice"}  # of multi_gpu_model
 
 
 def main():
@@ -629,7 +631,7 @@ def main():
     api = own.use(asked.keras)
     own_more.use(api)
     os.makedirs(asked.out, exist_ok=True)
-    made = left = 0
+    written = left = 0
     for seed in range(asked.seed, asked.seed + asked.count):
         try:
             line = case(api, seed, asked.out, asked.formats.split(","), asked.rare, asked.wide)
@@ -639,10 +641,10 @@ def main():
                 traceback.print_exc()
             sys.stderr.write(f"left out {seed}: {type(error).__name__}: {str(error)[:150]}\n")
             continue
-        made += 1
+        written += 1
         with open(os.path.join(asked.out, "cases.jsonl"), "a") as lines:
             lines.write(json.dumps(line) + "\n")
-    sys.stderr.write(f"{made} cases, {left} left out\n")
+    sys.stderr.write(f"{written} cases, {left} left out\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What Keras 3 makes of a converted case of the generator: loads compiled, predicts the same, trains, saves again.
+"""The verdict of Keras 3 on a converted case of the generator: loads compiled, predicts the same, trains, saves again.
 
 By hand: `python -m tests.habits.judge FOLDER...` judges every case of these folders, a line each, and counts.
 """
@@ -33,7 +33,7 @@ HALF_TOLERANCE = 5e-3
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of a case: "right", "refused", "guessed" (another prediction, after a guess) or "contradicted" (a
+    """The fate of a case: "right", "refused", "guessed" (another prediction, after a guess) or "contradicted" (a
     success that Keras does not confirm), and why."""
 
     outcome: str
@@ -64,13 +64,13 @@ def _address(function: str) -> str:
 
 def against_keras(result: Conversion, record: Path, target: Path, tolerance: float = TOLERANCE) -> Judgement:
     """The judgement of live Keras on what was written."""
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
             problem = _problem(result, record, target, tolerance)
         except Exception as error:
             problem = f"{type(error).__name__}: {str(error)[:300]} at {_last(error)}"
-    complaints = [str(one.message) for one in said if "optimizer" in str(one.message)]
+    complaints = [str(warning.message) for warning in warned if "optimizer" in str(warning.message)]
     if not problem and complaints and result.writer != "Keras 3" and not _loses(result, "optimizer"):
         problem = f"Keras warns: {complaints[0][:200]}"
     if not problem:
@@ -88,7 +88,7 @@ def _loses(result: Conversion, where: str) -> bool:
 
 
 def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -> str:
-    """What Keras does otherwise than the success of a conversion promises; empty where nothing."""
+    """The acts of Keras that contradict the success of a conversion; empty where there are none."""
     own_more.use(own.use("keras"))
     module = keras()
     module.utils.clear_session()
@@ -98,9 +98,9 @@ def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -
         inputs, wanted, targets = (numbered(arrays, letter) for letter in "xyt")
         loss = float(arrays["loss"]) if "loss" in arrays else None
     fed = [strings(x) if x.dtype.kind == "U" else x for x in inputs]
-    given = fed if len(fed) > 1 else fed[0]
-    found = list(flat(model.predict(given, verbose=0)))
-    _, relative = differences(found, wanted)
+    batch = fed if len(fed) > 1 else fed[0]
+    outputs = list(flat(model.predict(batch, verbose=0)))
+    _, relative = differences(outputs, wanted)
     if not relative < tolerance:
         return f"predicts otherwise: {relative:.2g}"
     if loss is None or not model.compiled:
@@ -109,27 +109,27 @@ def _problem(result: Conversion, record: Path, target: Path, tolerance: float) -
     if _loses(result, "compile") and model._compile_loss is None:
         return ""
     own.forget(model)
-    measured = as_first(model.evaluate(given, goal, verbose=0))
+    measured = as_first(model.evaluate(batch, goal, verbose=0))
     if not _loses(result, "compile") and not abs(measured - loss) <= max(LOSS_TOLERANCE, tolerance) * max(abs(loss), 1):
         return f"another loss: {measured:.6g}, was {loss:.6g}"
     own.forget(model)
-    model.train_on_batch(given, goal)
+    model.train_on_batch(batch, goal)
     own.forget(model)
-    after = list(flat(model.predict(given, verbose=0)))
+    after = list(flat(model.predict(batch, verbose=0)))
     again = target.with_name("again.keras")
     own.forget(model)
     model.save(again)
     second = module.models.load_model(again, custom_objects=objects())
     second.run_eagerly = True
-    same = differences(list(flat(second.predict(given, verbose=0))), after)[1]
+    same = differences(list(flat(second.predict(batch, verbose=0))), after)[1]
     return "" if same < tolerance else f"saved again it predicts otherwise: {same:.2g}"
 
 
-def strings(words: Any) -> Any:
+def strings(texts: Any) -> Any:
     """Words as a tensor, of which Keras takes no array."""
     import tensorflow
 
-    return tensorflow.constant(words.tolist())
+    return tensorflow.constant(texts.tolist())
 
 
 def as_first(value: Any) -> float:
@@ -138,11 +138,11 @@ def as_first(value: Any) -> float:
 
 
 def objects() -> dict[str, Any]:
-    """What a user gives to Keras: classes and functions of the models' author, for Keras 3."""
-    found = {**own.objects(), **own_more.objects(), "double": own.double, "scaled_by": own.scaled_by}
+    """The custom objects that a user gives to Keras: classes and functions of the models' author, for Keras 3."""
+    objects = {**own.objects(), **own_more.objects(), "double": own.double, "scaled_by": own.scaled_by}
     taken = [name for name in ("gelu", "swish", "hard_swish", "mish") if hasattr(keras().activations, name)]
-    others = {name: _called_otherwise(found[name]) for name in taken}
-    return {**found, **others, **{one.__name__: one for one in others.values()}, "identity": identity}
+    others = {name: _called_otherwise(objects[name]) for name in taken}
+    return {**objects, **others, **{entry.__name__: entry for entry in others.values()}, "identity": identity}
 
 
 def identity(x: Any) -> Any:
@@ -174,14 +174,14 @@ def main() -> None:
         for case in cases_in(folder):
             with tempfile.TemporaryDirectory() as scratch:
                 try:
-                    found = judged(folder, case, Path(scratch) / "new.keras")
+                    judgement = judged(folder, case, Path(scratch) / "new.keras")
                 except Exception as error:
-                    found = Judgement("failed", f"{type(error).__name__}: {error} at {_last(error)}")
-            counts[found.outcome] += 1
-            if found.outcome != "right":
+                    judgement = Judgement("failed", f"{type(error).__name__}: {error} at {_last(error)}")
+            counts[judgement.outcome] += 1
+            if judgement.outcome != "right":
                 habits = ", ".join(case["habits"])
-                why = found.why.replace("\n", " | ")[:700]
-                print(f"{found.outcome:12} {case['file']}: {why}  [{habits}]", flush=True)
+                why = judgement.why.replace("\n", " | ")[:700]
+                print(f"{judgement.outcome:12} {case['file']}: {why}  [{habits}]", flush=True)
     print(dict(counts))
 
 

@@ -32,8 +32,8 @@ class Api:
 
     def since(self, *numbers):
         """Whether this Keras is of a version or a later one."""
-        found = [int(number) for number in self.version.split("-")[0].split(".")[:2]]
-        return found >= list(numbers)
+        own = [int(number) for number in self.version.split("-")[0].split(".")[:2]]
+        return own >= list(numbers)
 
     def base(self):
         """The class of which layers are made."""
@@ -74,12 +74,12 @@ def _clip(x):
 
 
 def double(x):
-    """What a Lambda layer computes."""
+    """The function of a Lambda layer."""
     return x * 2.0 + 1.0
 
 
 def scaled_by(x, factor=1.0):
-    """What a Lambda layer with arguments computes."""
+    """The function of a Lambda layer with arguments."""
     return x * factor
 
 
@@ -139,19 +139,19 @@ def forget(model):
         inner = getattr(layer, "layers", None)
         if inner:
             forget(layer)
-        held = [getattr(layer, name, layer) for name in ("forward_layer", "backward_layer")]
-        for one in [] if inner else held:
-            if getattr(one, "stateful", False) and hasattr(one, "reset_states"):
-                one.reset_states()
+        parts = [getattr(layer, name, layer) for name in ("forward_layer", "backward_layer")]
+        for part in [] if inner else parts:
+            if getattr(part, "stateful", False) and hasattr(part, "reset_states"):
+                part.reset_states()
 
 
 def objects():
     """All classes and functions by the names that configs have for them."""
-    found = {function.__name__: function for function in FUNCTIONS}
-    found.update({name: globals()[name] for name in names()})
-    found.update({"mine>" + name: globals()[name] for name in names()})
-    found["mine>registered_act"] = registered_act
-    return found
+    functions = {function.__name__: function for function in FUNCTIONS}
+    functions.update({name: globals()[name] for name in names()})
+    functions.update({"mine>" + name: globals()[name] for name in names()})
+    functions["mine>registered_act"] = registered_act
+    return functions
 
 
 def names():
@@ -162,9 +162,9 @@ def names():
 def _registering(api):
     """The decorator that registers a class or a function under a package; none in Keras before TensorFlow's."""
     for module in ("saving", "utils"):
-        found = getattr(getattr(api.keras, module, None), "register_keras_serializable", None)
-        if found:
-            return found("mine")
+        register = getattr(getattr(api.keras, module, None), "register_keras_serializable", None)
+        if register:
+            return register("mine")
     return None
 
 
@@ -277,7 +277,7 @@ def _classes(api):
             return self.layer.compute_output_shape(input_shape)
 
     class Cell(base):
-        """What a recurrent layer of a user's own does in a step."""
+        """The step of a recurrent layer of a user's own."""
 
         def __init__(self, units=4, **kwargs):
             base.__init__(self, **kwargs)
@@ -290,8 +290,8 @@ def _classes(api):
 
         def call(self, x, states):
             dot = api.backend.matmul if api.generation == 3 else api.keras.backend.dot
-            found = api.backend.tanh(dot(x, self.kernel) + dot(states[0], self.recurrent))
-            return found, [found]
+            output = api.backend.tanh(dot(x, self.kernel) + dot(states[0], self.recurrent))
+            return output, [output]
 
         def compute_output_shape(self, input_shape):
             return (input_shape[0], self.units)
@@ -304,13 +304,13 @@ def _classes(api):
     class Registered(Project):
         """A dense layer that its author registered."""
 
-    found = {"Scale": Scale, "Project": Project, "Fixed": Fixed, "Block": Block, "Wrapped": Wrapped}
+    classes = {"Scale": Scale, "Project": Project, "Fixed": Fixed, "Block": Block, "Wrapped": Wrapped}
     if api.generation > 1:
-        found["Cell"] = Cell
+        classes["Cell"] = Cell
     register = _registering(api)
     if register:
-        found["Registered"] = register(Registered)
+        classes["Registered"] = register(Registered)
         register(registered_act)
     if api.generation == 1:
         Scale.get_output_shape_for = lambda self, input_shape: tuple(input_shape)
-    return found
+    return classes

@@ -57,9 +57,9 @@ def has(name):
 
 def objects():
     """All classes and functions by the names that configs have for them."""
-    found = {function.__name__: function for function in FUNCTIONS}
-    found.update({name: globals()[name] for name in CLASSES if has(name)})
-    return found
+    functions = {function.__name__: function for function in FUNCTIONS}
+    functions.update({name: globals()[name] for name in CLASSES if has(name)})
+    return functions
 
 
 def _layers(api):
@@ -87,9 +87,9 @@ def _layers(api):
             self.factor, self.supports_masking = factor, True
 
         def build(self, input_shape):
-            one = "one" if api.generation == 1 else "ones"
-            self.fixed = api.weight(self, "fixed", (int(input_shape[-1]),), one, trainable=False)
-            self.gain = api.weight(self, "gain", (int(input_shape[-1]),), one)
+            ones = "one" if api.generation == 1 else "ones"
+            self.fixed = api.weight(self, "fixed", (int(input_shape[-1]),), ones, trainable=False)
+            self.gain = api.weight(self, "gain", (int(input_shape[-1]),), ones)
             base.build(self, input_shape)
 
         def call(self, x, mask=None):
@@ -117,16 +117,16 @@ def _models(api):
         def __init__(self, units=3, **kwargs):
             api.keras.Model.__init__(self, **kwargs)
             self.units = units
-            self.one = api.layers.Dense(units, activation="tanh")
+            self.dense = api.layers.Dense(units, activation="tanh")
             self.norm = api.layers.BatchNormalization()
 
         def build(self, input_shape):
-            self.one.build(input_shape)
+            self.dense.build(input_shape)
             self.norm.build((*tuple(input_shape[:-1]), self.units))
             self.built = True
 
         def call(self, x, training=None):
-            return self.norm(self.one(x), training=training)
+            return self.norm(self.dense(x), training=training)
 
         def get_config(self):
             return {"units": self.units, "name": self.name}

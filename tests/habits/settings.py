@@ -11,53 +11,53 @@ def losses(author):
     """Losses that this Keras has: names, functions, objects and the author's own."""
     keras, draw = author.api.keras, author.d
     module = keras.objectives if author.first else keras.losses
-    found = ["mse", "mae", "binary_crossentropy", "poisson", "kullback_leibler_divergence", "squared_hinge", "hinge"]
-    found += ["mean_squared_logarithmic_error", "categorical_crossentropy"]
-    found += [module.mean_squared_error, module.categorical_crossentropy, module.binary_crossentropy]
+    losses = ["mse", "mae", "binary_crossentropy", "poisson", "kullback_leibler_divergence", "squared_hinge", "hinge"]
+    losses += ["mean_squared_logarithmic_error", "categorical_crossentropy"]
+    losses += [module.mean_squared_error, module.categorical_crossentropy, module.binary_crossentropy]
     if author.api.generation < 3:
-        found += ["kld", "logcosh"] if not author.first else ["kld", "cosine_proximity"]
+        losses += ["kld", "logcosh"] if not author.first else ["kld", "cosine_proximity"]
     if hasattr(module, "Huber"):
         draw.habits.append("loss objects")
-        found += [
+        losses += [
             module.Huber(0.3 if author.api.generation < 3 else 1.0),
             module.BinaryCrossentropy(label_smoothing=0.1),
             module.MeanSquaredError(reduction="sum"),
         ]
-        found += [module.CategoricalCrossentropy(from_logits=True), module.KLDivergence(), module.Poisson()]
+        losses += [module.CategoricalCrossentropy(from_logits=True), module.KLDivergence(), module.Poisson()]
     if not author.plain:
-        found += [own.own_loss, own.own_loss]
-        found += [own_more.Loss(2.0)] * 3 if own_more.has("Loss") else []
-    return found
+        losses += [own.own_loss, own.own_loss]
+        losses += [own_more.Loss(2.0)] * 3 if own_more.has("Loss") else []
+    return losses
 
 
 def metrics(author):
     """Metrics that this Keras has, but those that have to see several samples."""
     keras, draw = author.api.keras, author.d
-    found = ["accuracy", "acc", "mae", "mse", "categorical_accuracy", "top_k_categorical_accuracy", "binary_accuracy"]
-    found = found[:5] + found[6:]
-    found += [keras.metrics.categorical_accuracy, keras.metrics.mean_squared_error]
+    metrics = ["accuracy", "acc", "mae", "mse", "categorical_accuracy", "top_k_categorical_accuracy", "binary_accuracy"]
+    metrics = metrics[:5] + metrics[6:]
+    metrics += [keras.metrics.categorical_accuracy, keras.metrics.mean_squared_error]
     if hasattr(keras.metrics, "AUC"):
         draw.habits.append("metric objects")
-        found += [
+        metrics += [
             keras.metrics.AUC(name="area"),
             keras.metrics.Precision(),
             keras.metrics.MeanAbsoluteError(name="off"),
         ]
-        found += [keras.metrics.CategoricalAccuracy(), keras.metrics.Recall(thresholds=0.3, name="rec")]
+        metrics += [keras.metrics.CategoricalAccuracy(), keras.metrics.Recall(thresholds=0.3, name="rec")]
     if not author.plain:
-        found += [own_more.share, own.own_metric]
-        found += [own_more.Ratio()] * 2 if own_more.has("Ratio") else []
-    return found
+        metrics += [own_more.share, own.own_metric]
+        metrics += [own_more.Ratio()] * 2 if own_more.has("Ratio") else []
+    return metrics
 
 
 def optimizer(author):
     """An optimizer object with rarer arguments, or a name."""
-    draw, found = author.d, author.api.keras.optimizers
+    draw, optimizers = author.d, author.api.keras.optimizers
     new = author.api.within_tensorflow or author.api.generation == 3
     rate = "learning_rate" if new else "lr"
     if draw.has("optimizer by any name", 25):
-        return draw.one("adam", "sgd", "rmsprop", "adagrad", "adadelta", "nadam", "adamax")
-    options = draw.one({rate: 0.02}, {}, {rate: 0.005, "clipvalue": 0.5}, {rate: 0.01, "clipnorm": 0.7})
+        return draw.choice("adam", "sgd", "rmsprop", "adagrad", "adadelta", "nadam", "adamax")
+    options = draw.choice({rate: 0.02}, {}, {rate: 0.005, "clipvalue": 0.5}, {rate: 0.01, "clipnorm": 0.7})
     kinds = [
         ("Adam", {"beta_1": 0.8, "epsilon": 1e-4}),
         ("RMSprop", {"rho": 0.8}),
@@ -69,59 +69,59 @@ def optimizer(author):
         kinds += [("Adam", {"amsgrad": True})]
     if new:
         kinds += [("RMSprop", {"centered": True, "momentum": 0.4}), ("Ftrl", {})]
-    if hasattr(found, "AdamW"):
+    if hasattr(optimizers, "AdamW"):
         kinds += [("AdamW", {"weight_decay": 0.01}), ("Lion", {}), ("Adafactor", {})]
-    kind, more = draw.one(*kinds)
+    kind, more = draw.choice(*kinds)
     options = dict(options, **more)
     if new and draw.has("schedule of any kind", 25):
         options["learning_rate"] = schedule(author)
-    if author.api.within_tensorflow and hasattr(found, "legacy") and draw.has("legacy optimizer", 30):
-        found = found.legacy if hasattr(found.legacy, kind) else found
-    return getattr(found, kind)(**options)
+    if author.api.within_tensorflow and hasattr(optimizers, "legacy") and draw.has("legacy optimizer", 30):
+        optimizers = optimizers.legacy if hasattr(optimizers.legacy, kind) else optimizers
+    return getattr(optimizers, kind)(**options)
 
 
 def schedule(author):
     """A schedule of the learning rate."""
     schedules, draw = author.api.keras.optimizers.schedules, author.d
-    found = [schedules.ExponentialDecay(0.01, 10, 0.9, staircase=True), schedules.InverseTimeDecay(0.01, 5, 0.3)]
-    found += [
+    rates = [schedules.ExponentialDecay(0.01, 10, 0.9, staircase=True), schedules.InverseTimeDecay(0.01, 5, 0.3)]
+    rates += [
         schedules.PolynomialDecay(0.01, 20, power=2.0, cycle=True),
         schedules.PiecewiseConstantDecay([2, 4], [0.1, 0.01, 0.001]),
     ]
     if hasattr(schedules, "CosineDecay"):
-        found += [schedules.CosineDecay(0.01, 10, alpha=0.1), schedules.CosineDecayRestarts(0.01, 10)]
+        rates += [schedules.CosineDecay(0.01, 10, alpha=0.1), schedules.CosineDecayRestarts(0.01, 10)]
     if not author.plain and own_more.has("Warm"):
-        found += [own_more.Warm(0.02)] * 2
-    return draw.one(*found)
+        rates += [own_more.Warm(0.02)] * 2
+    return draw.choice(*rates)
 
 
 def drawn(author, outputs):
     """Keywords of `compile` for a model of so many outputs."""
     draw = author.d
-    found = {"optimizer": optimizer(author), "loss": draw.one(*losses(author))}
+    settings = {"optimizer": optimizer(author), "loss": draw.choice(*losses(author))}
     if outputs > 1 and draw.chance(40):
-        found["loss"] = [draw.one(*losses(author)) for _ in range(outputs)]
+        settings["loss"] = [draw.choice(*losses(author)) for _ in range(outputs)]
     if outputs > 1 and draw.chance(40):
-        found["loss_weights"] = [0.3 + at for at in range(outputs)]
+        settings["loss_weights"] = [0.3 + at for at in range(outputs)]
     if draw.chance(60):
-        chosen = [draw.one(*metrics(author)) for _ in range(draw.one(1, 2))]
+        chosen = [draw.choice(*metrics(author)) for _ in range(draw.choice(1, 2))]
         nested = outputs > 1 and author.api.generation == 3
-        found["metrics"] = [chosen] + [["mse"]] * (outputs - 1) if nested else chosen
+        settings["metrics"] = [chosen] + [["mse"]] * (outputs - 1) if nested else chosen
     if author.api.within_tensorflow and draw.has("weighted_metrics", 15):
-        found["weighted_metrics"] = ["mae"] if outputs == 1 else [["mae"]] * outputs
+        settings["weighted_metrics"] = ["mae"] if outputs == 1 else [["mae"]] * outputs
     draw.habits.append("compile settings of many kinds")
-    return found
+    return settings
 
 
 def by_names(author, names):
     """Keywords of `compile` by the names of outputs, some left out."""
     draw = author.d
     draw.habits.append("losses by output names")
-    found = {"optimizer": optimizer(author), "loss": {name: draw.one(*losses(author)) for name in names}}
+    settings = {"optimizer": optimizer(author), "loss": {name: draw.choice(*losses(author)) for name in names}}
     if draw.has("loss_weights by output names", 60):
-        found["loss_weights"] = {name: 0.5 + at for at, name in enumerate(names)}
+        settings["loss_weights"] = {name: 0.5 + at for at, name in enumerate(names)}
     if draw.has("metrics by output names", 60):
-        chosen = {name: draw.one(*metrics(author)) for name in names}
+        chosen = {name: draw.choice(*metrics(author)) for name in names}
         some = names[:1] if draw.chance(40) else names
-        found["metrics"] = {name: [chosen[name]] if draw.chance(60) else chosen[name] for name in some}
-    return found
+        settings["metrics"] = {name: [chosen[name]] if draw.chance(60) else chosen[name] for name in some}
+    return settings

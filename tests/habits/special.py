@@ -7,7 +7,7 @@ import numpy as np
 import own
 
 SAMPLES = 4
-WORDS = np.array(["red", "green", "blue", "two fish", "black"])
+TOKENS = np.array(["red", "green", "blue", "two fish", "black"])
 
 
 def distributed(author):
@@ -15,11 +15,11 @@ def distributed(author):
     layers, draw = author.l, author.d
     wrapper = layers.TimeDistributed if hasattr(layers, "TimeDistributed") else layers.wrappers.TimeDistributed
     draw.habits.append("TimeDistributed")
-    inner = draw.one(layers.Dense(3, activation="tanh"), layers.Dense(4, activation=author.activation()))
-    found = [wrapper(inner), author.recurrent((6, 4))]
+    inner = draw.choice(layers.Dense(3, activation="tanh"), layers.Dense(4, activation=author.activation()))
+    steps = [wrapper(inner), author.recurrent((6, 4))]
     if hasattr(layers, "RNN") and draw.has("own RNN cell", 60):
-        found[1] = layers.RNN(own.Cell(4), **author.name("rnn"))
-    return author.sequential([*found, author.head_layer()], (6, 4))
+        steps[1] = layers.RNN(own.Cell(4), **author.name("rnn"))
+    return author.sequential([*steps, author.head_layer()], (6, 4))
 
 
 def several_gpus(author):
@@ -44,7 +44,7 @@ def registered(author):
     if "Registered" not in own.names():
         return None
     author.d.habits.append("registered class")
-    layers = [own.Registered(4, activation=author.d.one("tanh", own.registered_act)), author.head_layer()]
+    layers = [own.Registered(4, activation=author.d.choice("tanh", own.registered_act)), author.head_layer()]
     if author.d.chance(50):
         return author.sequential(layers, (6,))
     return author.joined_of(layers, (6,))
@@ -98,18 +98,18 @@ def adapted(author):
         return None
     random = np.random.RandomState(author.random_number())
     numbers = random.uniform(-3, 5, (40, 3)).astype("float32")
-    kind = draw.one("Normalization", "TextVectorization", "StringLookup", "Discretization")
+    kind = draw.choice("Normalization", "TextVectorization", "StringLookup", "Discretization")
     draw.habits.append("adapted " + kind)
     if kind == "Normalization":
         front, data, shape = layers.Normalization(axis=-1), numbers, (3,)
     elif kind == "Discretization":
         front, data, shape = layers.Discretization(num_bins=4, **mode(author)), numbers, (3,)
     elif kind == "StringLookup":
-        front, data, shape = layers.StringLookup(**draw.one({}, {"output_mode": "one_hot"})), WORDS[:, None], (1,)
+        front, data, shape = layers.StringLookup(**draw.choice({}, {"output_mode": "one_hot"})), TOKENS[:, None], (1,)
     else:
-        front, data, shape = text(author), np.array([" ".join(WORDS), "red red blue"])[:, None], (1,)
+        front, data, shape = text(author), np.array([" ".join(TOKENS), "red red blue"])[:, None], (1,)
     front.adapt(data if data.dtype.kind == "f" else strings(data))
-    rows = numbers[:SAMPLES] if data.dtype.kind == "f" else WORDS[:SAMPLES, None]
+    rows = numbers[:SAMPLES] if data.dtype.kind == "f" else TOKENS[:SAMPLES, None]
     author.batch = [rows]
     dtype = {} if data.dtype.kind == "f" else {"dtype": "string"}
     x = start = layers.Input(shape=shape, **dtype)
@@ -126,18 +126,18 @@ def strings(values):
 
 
 def mode(author):
-    """How a Discretization answers."""
-    return author.d.one({}, {"output_mode": "multi_hot"})
+    """The outputs of a Discretization."""
+    return author.d.choice({}, {"output_mode": "multi_hot"})
 
 
 def text(author):
     """A TextVectorization."""
-    options = author.d.one({"output_sequence_length": 4}, {"output_mode": "multi_hot"}, {"output_mode": "tf_idf"})
+    options = author.d.choice({"output_sequence_length": 4}, {"output_mode": "multi_hot"}, {"output_mode": "tf_idf"})
     return author.l.TextVectorization(**options)
 
 
 def after(author, kind, front):
-    """What follows a preprocessing layer: whole numbers go into an Embedding."""
+    """The layers behind a preprocessing layer: whole numbers go into an Embedding."""
     answer = front.get_config().get("output_mode", "int") if kind != "Normalization" else "float"
     return [author.l.Embedding(12, 3), author.l.Flatten()] if answer == "int" else []
 

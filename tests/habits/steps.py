@@ -17,8 +17,8 @@ def inputs(author, shape, **options):
 
 def model(author, starts, ends):
     """A Functional model."""
-    words = ("input", "output") if author.first else ("inputs", "outputs")
-    return author.api.models.Model(**dict(zip(words, (starts, ends))))  # noqa: B905 - Python 3.6 has no strict
+    keywords = ("input", "output") if author.first else ("inputs", "outputs")
+    return author.api.models.Model(**dict(zip(keywords, (starts, ends))))  # noqa: B905 - Python 3.6 has no strict
 
 
 def numbers(*shape):
@@ -28,9 +28,9 @@ def numbers(*shape):
 
 def tokens(length, size=12):
     """A batch of whole numbers, the last of a row 0."""
-    found = np.random.RandomState(length).randint(1, size, (SAMPLES, length)).astype("int32")
-    found[:, -2:] = 0
-    return found
+    tokens = np.random.RandomState(length).randint(1, size, (SAMPLES, length)).astype("int32")
+    tokens[:, -2:] = 0
+    return tokens
 
 
 def sequences(author, layer, **options):
@@ -58,7 +58,7 @@ def masks(author):
         x = start = inputs(author, (6,), dtype="int32")
         x = layers.Embedding(12, 3, mask_zero=True)(x)
     author.batch = [batch]
-    for _ in range(draw.one(1, 2, 3)):
+    for _ in range(draw.choice(1, 2, 3)):
         x = masked(author, x)
     if draw.has("masked loss", 40):
         return model(author, start, wrapper(author, "TimeDistributed")(layers.Dense(2, activation="softmax"))(x))
@@ -68,17 +68,17 @@ def masks(author):
 def masked(author, x):
     """A layer behind a mask."""
     draw, layers = author.d, author.l
-    kind = draw.one("dense", "dropout", "rnn", "bidirectional", "own", "act", "concat", "add")
+    kind = draw.choice("dense", "dropout", "rnn", "bidirectional", "own", "act", "concat", "add")
     if kind == "dense":
         return wrapper(author, "TimeDistributed")(layers.Dense(4, activation="tanh"))(x)
     if kind == "dropout":
         return layers.Dropout(0.3)(x)
     if kind == "rnn":
-        return sequences(author, draw.one("LSTM", "GRU", "SimpleRNN"), **draw.one({}, {"go_backwards": False}))(x)
+        return sequences(author, draw.choice("LSTM", "GRU", "SimpleRNN"), **draw.choice({}, {"go_backwards": False}))(x)
     if kind == "bidirectional":
-        return wrapper(author, "Bidirectional")(sequences(author, "LSTM"), merge_mode=draw.one("sum", "concat", "ave"))(
-            x
-        )
+        return wrapper(author, "Bidirectional")(
+            sequences(author, "LSTM"), merge_mode=draw.choice("sum", "concat", "ave")
+        )(x)
     if kind == "own" and not author.plain:
         draw.habits.append("own layer that supports masks")
         return own_more.Hold()(x)
@@ -94,21 +94,21 @@ def stateful(author):
     """Recurrent layers that remember, one behind the other."""
     draw, layers = author.d, author.l
     draw.habits.append("stateful")
-    shape, kinds = (SAMPLES, 5, 3), [draw.one("LSTM", "GRU", "SimpleRNN") for _ in range(draw.one(1, 2))]
-    stated = {} if author.api.generation == 3 else {"batch_input_shape": shape}
-    made = author.api.models.Sequential()
-    if not stated:
-        made.add(layers.Input(batch_shape=shape))
+    shape, kinds = (SAMPLES, 5, 3), [draw.choice("LSTM", "GRU", "SimpleRNN") for _ in range(draw.choice(1, 2))]
+    batch_shape = {} if author.api.generation == 3 else {"batch_input_shape": shape}
+    sequential = author.api.models.Sequential()
+    if not batch_shape:
+        sequential.add(layers.Input(batch_shape=shape))
     for at, kind in enumerate(kinds):
         more = at < len(kinds) - 1
-        options = stated if at == 0 else {}
+        options = batch_shape if at == 0 else {}
         if not more and not author.first and draw.chance(25):
-            made.add(layers.Bidirectional(layers.LSTM(3, stateful=True), **options))
+            sequential.add(layers.Bidirectional(layers.LSTM(3, stateful=True), **options))
         else:
-            made.add(getattr(layers, kind)(4, stateful=True, return_sequences=more, **options))
-    made.add(layers.Dense(2, activation="softmax"))
+            sequential.add(getattr(layers, kind)(4, stateful=True, return_sequences=more, **options))
+    sequential.add(layers.Dense(2, activation="softmax"))
     author.batch = [numbers(5, 3)]
-    return made
+    return sequential
 
 
 def states(author):
@@ -117,14 +117,14 @@ def states(author):
         return None
     draw, layers = author.d, author.l
     draw.habits.append("states from an encoder")
-    kind = draw.one("LSTM", "GRU")
-    one, two = inputs(author, (5, 3)), inputs(author, (4, 2))
-    states_of = getattr(layers, kind)(4, return_state=True)(one)[1:]
+    kind = draw.choice("LSTM", "GRU")
+    first, second = inputs(author, (5, 3)), inputs(author, (4, 2))
+    states_of = getattr(layers, kind)(4, return_state=True)(first)[1:]
     decoder = getattr(layers, kind)(4, return_sequences=draw.chance(50), return_state=draw.chance(30))
-    answer = decoder(two, initial_state=list(states_of))
+    answer = decoder(second, initial_state=list(states_of))
     answer = answer[0] if isinstance(answer, (list, tuple)) else answer
     author.batch = [numbers(5, 3), numbers(4, 2)]
-    return model(author, [one, two], layers.Dense(2, activation="softmax")(answer))
+    return model(author, [first, second], layers.Dense(2, activation="softmax")(answer))
 
 
 def in_time(author):
@@ -133,7 +133,7 @@ def in_time(author):
         return None
     author.d.habits.append("sample_weight_mode")
     x = start = inputs(author, (5, 3))
-    x = sequences(author, author.d.one("LSTM", "GRU"))(x)
-    made = model(author, start, wrapper(author, "TimeDistributed")(author.l.Dense(2, activation="softmax"))(x))
+    x = sequences(author, author.d.choice("LSTM", "GRU"))(x)
+    built = model(author, start, wrapper(author, "TimeDistributed")(author.l.Dense(2, activation="softmax"))(x))
     author.asked = dict(settings.drawn(author, 1), sample_weight_mode="temporal")
-    return made
+    return built

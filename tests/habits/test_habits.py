@@ -43,7 +43,7 @@ def test_keras_confirms_or_convert_refuses(case: dict[str, Any], tmp_path: Path)
     with zipfile.ZipFile(FOLDER / "cases.zip") as archive:
         for name in {case["file"], case.get("arch", case["file"]), f"{case['name']}.npz"}:
             archive.extract(name, tmp_path)
-    found = judged(tmp_path, case, tmp_path / "new.keras")
+    judgement = judged(tmp_path, case, tmp_path / "new.keras")
     expected = "refused" if case["name"] in REFUSED else "guessed" if case["name"] in GUESSED else "right"
-    assert found.outcome == expected, found.why
-    assert {**REFUSED, **GUESSED}.get(case["name"], "") in found.why
+    assert judgement.outcome == expected, judgement.why
+    assert {**REFUSED, **GUESSED}.get(case["name"], "") in judgement.why

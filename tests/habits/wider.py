@@ -14,23 +14,23 @@ def siamese(author):
     draw, layers = author.d, author.l
     draw.habits.append("two inputs through the same layers")
     shape = (6,)
-    one, two = inputs(author, shape, name="left"), inputs(author, shape, name="right")
+    left, right = inputs(author, shape, name="left"), inputs(author, shape, name="right")
     if draw.has("shared nested model", 60):
         x = start = inputs(author, shape)
         x = layers.Dense(4, activation=author.activation())(x)
         between = author.between((4,))
         x = between(x) if between is not None else x
         tower = model(author, start, layers.Dense(4, **author.name("tower"))(x))
-        ends = [tower(one), tower(two)]
+        ends = [tower(left), tower(right)]
     else:
         first, second = layers.Dense(5, activation="relu", **author.settings()), layers.Dense(4)
-        ends = [second(first(one)), second(first(two))]
+        ends = [second(first(left)), second(first(right))]
     if not author.plain and draw.has("Lambda of two tensors", 50):
         shapes = {"output_shape": lambda shapes: shapes[0]} if author.api.generation < 3 else {}
         joined = layers.Lambda(own_more.difference, name=f"away_{author.random_number()}", **shapes)(ends)
     else:
         joined = author.merged(ends)
-    return model(author, [one, two], author.head(joined, "same" if draw.chance(50) else None))
+    return model(author, [left, right], author.head(joined, "same" if draw.chance(50) else None))
 
 
 def base_of(author):
@@ -44,11 +44,11 @@ def base_of(author):
         author.between((4,)),
     ]:
         x = layer(x) if layer is not None else x
-    made = model(author, start, x)
+    built = model(author, start, x)
     if author.d.has("base was compiled", 50):
-        made.compile(loss="mse", optimizer="sgd")
-        made.train_on_batch(numbers(6), numbers(*[int(size) for size in made.predict(numbers(6)).shape[1:]]))
-    return made
+        built.compile(loss="mse", optimizer="sgd")
+        built.train_on_batch(numbers(6), numbers(*[int(size) for size in built.predict(numbers(6)).shape[1:]]))
+    return built
 
 
 def frozen_base(author):
@@ -61,12 +61,12 @@ def frozen_base(author):
         base.trainable = True
         for layer in base.layers[:-2]:
             layer.trainable = False
-    how = draw.one("functional", "sequential", "flat")
+    how = draw.choice("functional", "sequential", "flat")
     if how == "sequential":
-        made = author.api.models.Sequential()
+        sequential = author.api.models.Sequential()
         for layer in [base, author.dropout(), layers.Dense(2, activation="softmax")]:
-            made.add(layer)
-        return made
+            sequential.add(layer)
+        return sequential
     if how == "flat":
         draw.habits.append("layers of a base taken on")
         return model(author, base.input, author.head(base.layers[-2].output, "tuned"))
@@ -79,7 +79,7 @@ def truncated(author):
     draw = author.d
     base = base_of(author)
     draw.habits.append("nested model cut off")
-    cut = model(author, base.input, base.layers[draw.one(1, 2, 3)].output)
+    cut = model(author, base.input, base.layers[draw.choice(1, 2, 3)].output)
     start = inputs(author, (6,))
     x = cut(start)
     if draw.has("the whole beside its part", 40):
@@ -124,25 +124,25 @@ def added(author):
     hidden = layers.Dense(5, activation="tanh", **activity(author))
     for layer in [hidden, penalty, watched]:
         x = layer(x) if layer is not None else x
-    made = model(author, start, author.head(x, "out"))
+    built = model(author, start, author.head(x, "out"))
     adds = author.api.generation < 3 and not author.first and draw.chance(50)
     if adds and author.api.within_tensorflow:  # Keras of its own writes nothing of it
         draw.habits.append("add_loss of a model")
-        made.add_loss(0.1 * author.api.backend.mean(author.api.backend.square(x)))
+        built.add_loss(0.1 * author.api.backend.mean(author.api.backend.square(x)))
     if author.api.within_tensorflow and draw.has("add_metric of a model", 40):
-        made.add_metric(author.api.backend.mean(x), name="middle", aggregation="mean")
-    return made
+        built.add_metric(author.api.backend.mean(x), name="middle", aggregation="mean")
+    return built
 
 
 def activity(author):
     """A regularizer of what a layer gives, sometimes."""
-    found = author.api.keras.regularizers
+    regularizers = author.api.keras.regularizers
     if not author.d.has("activity regularizer", 60):
         return {}
     if author.first:
-        return {"activity_regularizer": author.d.one("activity_l2", found.activity_l1l2(0.01, 0.02))}
-    both = found.L1L2(0.01, 0.02) if hasattr(found, "L1L2") else found.l1_l2(0.01, 0.02)
-    return {"activity_regularizer": author.d.one(found.l1(0.01), found.l2(0.02), both)}
+        return {"activity_regularizer": author.d.choice("activity_l2", regularizers.activity_l1l2(0.01, 0.02))}
+    both = regularizers.L1L2(0.01, 0.02) if hasattr(regularizers, "L1L2") else regularizers.l1_l2(0.01, 0.02)
+    return {"activity_regularizer": author.d.choice(regularizers.l1(0.01), regularizers.l2(0.02), both)}
 
 
 def deferred(author):
@@ -182,22 +182,22 @@ def activations(author):
             "silu",
         ]
     draw.habits.append("activation as a function or layer")
-    found = [
-        layers.Dense(4, activation=draw.one(*kinds)),
-        layers.Activation(draw.one(*kinds)),
-        layers.Dense(3, activation=draw.one(*kinds)),
+    layer_list = [
+        layers.Dense(4, activation=draw.choice(*kinds)),
+        layers.Activation(draw.choice(*kinds)),
+        layers.Dense(3, activation=draw.choice(*kinds)),
     ]
     return (
-        author.joined_of([*found, author.head_layer()], (6,))
+        author.joined_of([*layer_list, author.head_layer()], (6,))
         if draw.chance(50)
-        else author.sequential([*found, author.head_layer()], (6,))
+        else author.sequential([*layer_list, author.head_layer()], (6,))
     )
 
 
 def two_names(author):
     """A model of two outputs that have names, and compile settings by them."""
     x = start = inputs(
-        author, (6,), **author.d.one({}, {"name": "main/in" if author.api.generation == 1 else "main_in"})
+        author, (6,), **author.d.choice({}, {"name": "main/in" if author.api.generation == 1 else "main_in"})
     )
     x = author.dense(5, (6,))(x)
     ends = [author.head(x, "left_out"), author.l.Dense(3, activation="sigmoid", name="right_out")(x)]
@@ -213,12 +213,12 @@ def merge_first(author):
     if draw.chance(60):
         draw.habits.append("Merge in front")
         branches = [author.sequential([layers.Dense(4, activation="tanh", input_shape=(6,))], (6,)) for _ in range(2)]
-        made = author.api.models.Sequential()
-        made.add(layers.Merge(branches, mode=draw.one("sum", "mul", "ave", "max", "concat", "dot", "cos")))
+        sequential = author.api.models.Sequential()
+        sequential.add(layers.Merge(branches, mode=draw.choice("sum", "mul", "ave", "max", "concat", "dot", "cos")))
         if "Flatten" and draw.chance(20):
-            made.add(layers.Dropout(0.2))
-        made.add(layers.Dense(2, activation="softmax"))
-        return made
+            sequential.add(layers.Dropout(0.2))
+        sequential.add(layers.Dense(2, activation="softmax"))
+        return sequential
     draw.habits.append("layers of Keras 1")
     kinds = [layers.MaxoutDense(4, nb_feature=3), layers.Highway(activation="tanh"), layers.Dense(5, init="he_normal")]
     return author.sequential([kinds[at] for at in draw.random.permutation(3)] + [author.head_layer()], (6,))
@@ -249,13 +249,13 @@ def tensors(author):
     x = start = inputs(author, (6,))
     x = layers.Dense(4, activation="tanh")(x)
     y = layers.Dense(4)(x)
-    x = draw.one(
+    x = draw.choice(
         lambda: x + y, lambda: x * 2.0 - y, lambda: x[:, 1:3] * 0.5, lambda: (x - 1.0) / 2.0, lambda: -x + y * y
     )()
     if author.api.generation == 2 and draw.chance(60):
         import tensorflow
 
-        x = draw.one(
+        x = draw.choice(
             lambda: tensorflow.concat([x, y], -1),
             lambda: tensorflow.reduce_mean(x, axis=-1, keepdims=True),
             lambda: tensorflow.nn.relu(x),
@@ -268,7 +268,7 @@ def tensors(author):
 def wide(author):
     """A model of one of these habits that this Keras has."""
     order = author.d.random.permutation(len(HABITS))
-    return next(made for made in (HABITS[at](author) for at in order) if made is not None)
+    return next(built for built in (HABITS[at](author) for at in order) if built is not None)
 
 
 HABITS = (

@@ -81,8 +81,8 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Visit]]:
         return visits[-1][0]
 
     yield to
-    for one, path in visits:
-        one.check(path)
+    for opened, path in visits:
+        opened.check(path)
     for context in contexts:
         context.close()
 
@@ -120,8 +120,12 @@ def test_accessible(kind: str, sound: dict[str, str], visit: Callable[..., Visit
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
     for scheme, width in (("light", 1280), ("dark", 390)):
         page = visit(sound[kind], color_scheme=scheme, viewport={"width": width, "height": 900}).page
-        found = axe.run(page).response["violations"]
-        serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+        violations = axe.run(page).response["violations"]
+        serious = [
+            (violation["id"], violation["nodes"][0]["html"])
+            for violation in violations
+            if violation["impact"] in ("serious", "critical")
+        ]
         assert serious == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -135,7 +139,7 @@ def test_hostile_names(kind: str, visit: Callable[..., Visit]) -> None:
 
 
 def test_the_policy_holds(sound: dict[str, str], browser: Any, tmp_path: Path) -> None:
-    """Whatever got into a page could neither run nor load anything: the policy refuses it."""
+    """Code in a page could neither run nor load anything, however it got there: the policy refuses it."""
     path = tmp_path / "page.html"
     path.write_text(sound["listing"])
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -54,14 +54,14 @@ def hostile() -> CheckReport:
 
 def sound(fail_on: Severity = Severity.ERROR) -> CheckReport:
     """A report with something of every kind."""
-    found = (
+    findings = (
         Finding(ERROR, "config.layers[0]", "is wrong"),
         Finding(WARNING, "dense/kernel", "is odd"),
         Finding(INFO, "", "is so"),
     )
     ignored = (Suppressed(Finding(WARNING, "dense/bias", "is odd"), "made so on purpose"),)
     files = (
-        FileReport("models/bad.keras", "keras-zip", 100, found, ignored),
+        FileReport("models/bad.keras", "keras-zip", 100, findings, ignored),
         FileReport("models/good.keras", "keras-zip", 100),
         FileReport("models/closed.h5", "", 10, unchecked=("is encrypted",)),
     )
@@ -79,7 +79,7 @@ def many() -> CheckReport:
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("output", sorted(CHECK_OUTPUTS))
 class TestEveryOutput:
-    """What holds for all of them."""
+    """The facts that hold for every output."""
 
     def test_hostile_texts(self, output: str, color: bool) -> None:
         """No character of a path, a place or a reason acts on a terminal; only the labels are coloured."""
@@ -135,14 +135,14 @@ def test_text_of_nothing() -> None:
 
 def test_json() -> None:
     """Everything is there, uncut and as it is stored."""
-    found = json.loads(CHECK_OUTPUTS["json"](sound(), Style()))
-    assert (found["schema"], found["verdict"], found["fail_on"]) == ("ckpttool.check/1", "findings", "error")
-    bad, good, closed = found["checkpoints"]
+    result = json.loads(CHECK_OUTPUTS["json"](sound(), Style()))
+    assert (result["schema"], result["verdict"], result["fail_on"]) == ("ckpttool.check/1", "findings", "error")
+    bad, good, closed = result["checkpoints"]
     assert [finding["counts"] for finding in bad["findings"]] == [True, False, False]
     assert bad["suppressed"][0]["reason"] == "made so on purpose"
     assert (good["verdict"], closed["verdict"], closed["kind"]) == ("clean", "not checked", None)
     assert closed["unchecked"] == ["is encrypted"]
-    assert set(found["rules"]) == {"X101", "X102", "X103"}
+    assert set(result["rules"]) == {"X101", "X102", "X103"}
     odd = json.loads(CHECK_OUTPUTS["json"](hostile(), Style()))
     assert [file["path"] for file in odd["checkpoints"]] == HOSTILE
     assert {finding["where"] for finding in odd["checkpoints"][0]["findings"]} == set(HOSTILE)
@@ -151,14 +151,14 @@ def test_json() -> None:
 
 def commands(text: str) -> list[tuple[str, dict[str, str], str]]:
     """The commands that a runner of GitHub reads from lines: name, properties, message."""
-    found = []
+    parsed = []
     for line in text.splitlines():
         if line.lstrip().startswith("::"):
             name, _, rest = line.lstrip()[2:].partition(" ")
             properties, _, message = rest.partition("::")
             pairs = (pair.partition("=") for pair in properties.split(","))
-            found.append((name, {key: unescaped(value) for key, _, value in pairs}, unescaped(message)))
-    return found
+            parsed.append((name, {key: unescaped(value) for key, _, value in pairs}, unescaped(message)))
+    return parsed
 
 
 def unescaped(text: str) -> str:
@@ -269,7 +269,7 @@ def test_sarif_is_valid(make: Any) -> None:
     assert list(sarif_validator().iter_errors(log)) == []
     (run,) = log["runs"]
     rules = run["tool"]["driver"]["rules"]
-    assert [one["id"] for one in rules][: len(RULES)] == list(RULES)
+    assert [rule["id"] for rule in rules][: len(RULES)] == list(RULES)
     assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in run["results"])
     assert len(run["results"]) == sum(len(file.findings) + len(file.suppressed) for file in report.files)
     for artifact in run["artifacts"]:
@@ -308,7 +308,7 @@ def test_fingerprints() -> None:
 
     assert prints(report("3 NaN")) == prints(report("4 NaN"))
     others = [report("x", where="b"), report("x", path="b.h5"), report("x", kind=WARNING)]
-    assert len({*prints(report("x")), *(one for other in others for one in prints(other))}) == 4
+    assert len({*prints(report("x")), *(print_ for other in others for print_ in prints(other))}) == 4
     for several in (hostile(), many()):
         assert len(set(prints(several))) == len(prints(several))
 
@@ -339,11 +339,11 @@ def test_rules(output: str) -> None:
     """Every output of rules tells of each all there is."""
     text = RULE_OUTPUTS[output](list(RULES.values()))
     plain = text.replace("\\", "") if output == "markdown" else text
-    told = json.dumps(list(json.loads(text)["rules"]), ensure_ascii=False) if output == "json" else plain
-    for one in RULES.values():
-        for part in (one.code, one.name, one.finds, one.why, one.remedy):
+    shown_text = json.dumps(list(json.loads(text)["rules"]), ensure_ascii=False) if output == "json" else plain
+    for rule in RULES.values():
+        for part in (rule.code, rule.name, rule.finds, rule.why, rule.remedy):
             shown = json.dumps(part, ensure_ascii=False)[1:-1] if output == "json" else part
-            assert shown.replace("\\", "") in told.replace("\\", ""), one.code
+            assert shown.replace("\\", "") in shown_text.replace("\\", ""), rule.code
 
 
 def test_the_page_of_rules(request: pytest.FixtureRequest) -> None:
@@ -356,11 +356,11 @@ def test_the_page_of_rules(request: pytest.FixtureRequest) -> None:
 
 
 def test_rules_are_sentences() -> None:
-    """What a rule says are whole sentences, and every family says what it is about."""
+    """Every text of a rule is a whole sentence, and every family says what it is about."""
     for family in FAMILIES:
         assert family.about.endswith(".")
-    for one in RULES.values():
-        for part in (one.finds, one.why, one.remedy):
-            assert part.endswith("."), one.code
-        assert re.fullmatch(r"[A-Z]\d{3}", one.code)
-        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", one.name)
+    for rule in RULES.values():
+        for part in (rule.finds, rule.why, rule.remedy):
+            assert part.endswith("."), rule.code
+        assert re.fullmatch(r"[A-Z]\d{3}", rule.code)
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.name)

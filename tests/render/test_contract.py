@@ -87,25 +87,25 @@ def test_json_is_ascii_and_whole(style: Style) -> None:
     """JSON is ASCII and gives every name back as it was."""
     text = LISTING_OUTPUTS["json"](hostile_listing(), style)
     assert text.isascii()
-    found = json.loads(text)
-    assert found["schema"] == "ckpttool.listing/1"
+    result = json.loads(text)
+    assert result["schema"] == "ckpttool.listing/1"
     if not style.layers:
-        assert {row["path"] for row in found["weights"]} == set(hostile_checkpoint().weights)
-    assert [refusal["detail"] for refusal in found["refusals"]] == HOSTILE
+        assert {row["path"] for row in result["weights"]} == set(hostile_checkpoint().weights)
+    assert [refusal["detail"] for refusal in result["refusals"]] == HOSTILE
 
 
 @for_each(SOUND)
 def test_json_of_every_fixture(name: str) -> None:
     """JSON of each fixture is valid, holds what the checkpoint holds, and has no NaN in it."""
     listing = sound_listing(name)
-    found = json.loads(LISTING_OUTPUTS["json"](listing, Style()), parse_constant=pytest.fail)
-    assert [row["path"] for row in found["weights"]] == [row.weight.path for row in listing.rows]
-    assert [row["sha256"] for row in found["weights"]] == [row.sha256 for row in listing.rows]
-    assert all(math.prod(row["shape"]) == row["params"] for row in found["weights"])
-    assert found["totals"].keys() == {section.value for section in listing.totals}
+    result = json.loads(LISTING_OUTPUTS["json"](listing, Style()), parse_constant=pytest.fail)
+    assert [row["path"] for row in result["weights"]] == [row.weight.path for row in listing.rows]
+    assert [row["sha256"] for row in result["weights"]] == [row.sha256 for row in listing.rows]
+    assert all(math.prod(row["shape"]) == row["params"] for row in result["weights"])
+    assert result["totals"].keys() == {section.value for section in listing.totals}
     with ckpttool.open(FIXTURES / name) as checkpoint:
-        told = json.loads(INFO_OUTPUTS["json"](describe(checkpoint), Style()), parse_constant=pytest.fail)
-    assert told["totals"] == found["totals"]
+        info = json.loads(INFO_OUTPUTS["json"](describe(checkpoint), Style()), parse_constant=pytest.fail)
+    assert info["totals"] == result["totals"]
 
 
 def test_json_has_no_nan() -> None:
@@ -120,9 +120,9 @@ def test_json_of_unfinite_statistics() -> None:
 
     listing = sound_listing("keras3/mlp.keras")
     row = listing.rows[0]._replace(stats=Stats(2, 2, 0, 0, 0, 1e308, 1e308, math.inf, math.inf))
-    found = json.loads(LISTING_OUTPUTS["json"](replace(listing, rows=(row,)), Style()))
-    assert found["weights"][0]["stats"]["mean"] is None
-    assert found["weights"][0]["stats"]["min"] == 1e308
+    result = json.loads(LISTING_OUTPUTS["json"](replace(listing, rows=(row,)), Style()))
+    assert result["weights"][0]["stats"]["mean"] is None
+    assert result["weights"][0]["stats"]["min"] == 1e308
 
 
 @pytest.mark.parametrize("style", [Style(), Style(layers=True)], ids=repr)
@@ -204,22 +204,22 @@ def test_nothing(output: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("nbytes", "words"),
+    ("nbytes", "text"),
     [
         (0, "0 B"), (1, "1 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (10_230, "9.99 KiB"), (10_240, "10.0 KiB"),
         (102_400, "100 KiB"), (1_048_575, "1.00 MiB"), (1_332_000, "1.27 MiB"), (5 << 30, "5.00 GiB"),
         (3 << 40, "3.00 TiB"), (7 << 50, "7.00 PiB"), (9999 << 50, "9999 PiB"),
     ],
 )  # fmt: skip
-def test_size(nbytes: int, words: str) -> None:
+def test_size(nbytes: int, text: str) -> None:
     """Sizes have three digits and a unit."""
-    assert size(nbytes) == words
+    assert size(nbytes) == text
 
 
-def test_words() -> None:
+def test_shapes_and_numbers() -> None:
     """Shapes, numbers and inferred names are written in one way."""
     dims: list[tuple[Any, str]] = [((), "()"), ((3,), "(3,)"), ((None, 2), "(None, 2)")]
-    assert [shape(one) for one, _ in dims] == [words for _, words in dims]
+    assert [shape(sizes) for sizes, _ in dims] == [text for _, text in dims]
     assert [number(value) for value in (None, 0.0, 1 / 3, -1e-9, 12345.678)] == [
         "-",
         "0",

@@ -1,4 +1,4 @@
-"""What the commands print, word by word. `pytest --update-golden` writes it anew, to be read in review."""
+"""The output of the commands, word by word. `pytest --update-golden` writes it anew, to be read in review."""
 
 from collections.abc import Callable
 from typing import Any
@@ -72,9 +72,9 @@ def test_golden(
 ) -> None:
     """Standard output, standard error and exit code are those that were last read and approved."""
     monkeypatch.chdir(FIXTURES)
-    done = run(*CASES[name])
-    told = f"{done.out}[standard error]\n{done.err}" if done.err else done.out
-    golden(name, f"{told}[exit code {done.code}]\n" if done.code else told)
+    outcome = run(*CASES[name])
+    text = f"{outcome.out}[standard error]\n{outcome.err}" if outcome.err else outcome.out
+    golden(name, f"{text}[exit code {outcome.code}]\n" if outcome.code else text)
 
 
 def test_no_golden_file_is_left_over() -> None:

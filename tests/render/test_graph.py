@@ -118,8 +118,8 @@ def test_hostile_names_are_text_in_svg() -> None:
 
 def test_hostile_names_survive_json() -> None:
     """JSON has the names as they are."""
-    found = json.loads(GRAPH_OUTPUTS["json"](hostile()))
-    assert [layer["name"] for layer in found["layers"]][: len(HOSTILE)] == HOSTILE
+    result = json.loads(GRAPH_OUTPUTS["json"](hostile()))
+    assert [layer["name"] for layer in result["layers"]][: len(HOSTILE)] == HOSTILE
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_hostile_names_survive_json() -> None:
 def test_every_layer_and_arrow_once(name: str) -> None:
     """Every output has each layer once, and one arrow for all connections of two layers."""
     graph = graph_of(load_architecture(FIXTURES / name), name)
-    arrows = len({(one.source, one.target) for one in graph.connections})
+    arrows = len({(connection.source, connection.target) for connection in graph.connections})
     models = {layer.model for layer in graph.layers} - {None}
     text = list(lines(GRAPH_OUTPUTS["mermaid"](graph)))
     drawn = Counter(match[1] for line in text if (match := re.match(r"(?:subgraph )?(n\d+)[(\[]", line)))
@@ -143,7 +143,7 @@ def test_every_layer_and_arrow_once(name: str) -> None:
     numbers = [element.get("data-layer") for element in root.iter() if element.get("data-layer")]
     assert Counter(numbers) == Counter({str(number): 1 for number in range(len(graph.layers))})
     ends = [(element.get("data-source"), element.get("data-target")) for element in root.iter()]
-    pairs = {(str(one.source), str(one.target)) for one in graph.connections}
+    pairs = {(str(connection.source), str(connection.target)) for connection in graph.connections}
     assert Counter(pair for pair in ends if pair != (None, None)) == Counter(dict.fromkeys(pairs, 1))
 
 
@@ -161,7 +161,7 @@ def test_numbers_in_pictures_have_labels() -> None:
         assert all("connection" in (text.findtext(f"{space}title") or "") for text in arrows)
 
 
-def test_files_of_the_same_name_are_told_apart() -> None:
+def test_files_of_the_same_name_have_different_labels() -> None:
     """A comparison is headed by as much of both paths as differs, and by the names where these differ."""
 
     def head(path: str, other: str) -> str:

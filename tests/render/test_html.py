@@ -208,7 +208,7 @@ PAGES = dict(all_pages())
 
 @pytest.mark.parametrize("kind", PAGES)
 class TestEveryPage:
-    """What holds for every page, whatever the names in the file."""
+    """The facts that hold for every page, whatever the names in the file."""
 
     def test_only_tags_of_the_templates(self, kind: str) -> None:
         """No name of a file becomes a tag or an attribute."""
@@ -241,7 +241,7 @@ class TestEveryPage:
         )  # that of the graph, whose names are in no rule
         for tag in ("script", "style"):
             hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in page.of(tag)]
-            allowed = " ".join(f"'sha256-{one}'" for one in hashes)
+            allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
             assert f"{tag}-src {allowed};" in policy
 
     def test_no_address(self, kind: str) -> None:
@@ -287,18 +287,18 @@ def test_without_jinja(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch)
     """A missing Jinja2 is said in one line, with the command that installs it."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
     pages._environment.cache_clear()
-    done = run("ls", str(FIXTURES / "keras3/mlp.keras"), "-o", "html")
-    assert (done.code, done.out) == (2, "")
-    assert "pip install 'ckpttool[html]'" in done.err
+    outcome = run("ls", str(FIXTURES / "keras3/mlp.keras"), "-o", "html")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "pip install 'ckpttool[html]'" in outcome.err
 
 
 def test_outputs_of_an_architecture(run: Callable[..., Any]) -> None:
     """A file that is an architecture alone has a page of its layers and one of its facts."""
-    for command, words in (("ls", ("block", "kernel")), ("info", ("Keras 2", "nested.json"))):
-        done = run(command, str(FIXTURES / "keras2.2/nested.json"), "-o", "html")
-        assert done.code == 0
-        Page(done.out)
-        assert all(word in done.out for word in words)
+    for command, texts in (("ls", ("block", "kernel")), ("info", ("Keras 2", "nested.json"))):
+        outcome = run(command, str(FIXTURES / "keras2.2/nested.json"), "-o", "html")
+        assert outcome.code == 0
+        Page(outcome.out)
+        assert all(word in outcome.out for word in texts)
 
 
 def test_diff_shows_the_most_changed_first() -> None:

@@ -46,19 +46,29 @@ def graphs(draw: st.DrawFn) -> ModelGraph:
     return ModelGraph("", "Functional", "m", tuple(layers), connections)
 
 
-def overlap(a: Box, b: Box) -> bool:
+def overlap(first: Box, second: Box) -> bool:
     """Whether two rectangles have a point in common."""
-    return a.x < b.x + b.width and b.x < a.x + a.width and a.y < b.y + b.height and b.y < a.y + a.height
+    return (
+        first.x < second.x + second.width
+        and second.x < first.x + first.width
+        and first.y < second.y + second.height
+        and second.y < first.y + first.height
+    )
 
 
-def within(a: Box, b: Box) -> bool:
+def within(inner: Box, outer: Box) -> bool:
     """Whether a rectangle is inside another."""
-    return b.x <= a.x and a.x + a.width <= b.x + b.width and b.y <= a.y and a.y + a.height <= b.y + b.height
+    return (
+        outer.x <= inner.x
+        and inner.x + inner.width <= outer.x + outer.width
+        and outer.y <= inner.y
+        and inner.y + inner.height <= outer.y + outer.height
+    )
 
 
 def boxes_in_the_way(picture: Picture, graph: ModelGraph) -> list[int]:
     """The layers whose box a line touches that it does not begin or end at; those of other models are not asked."""
-    found = []
+    touched = []
     for line in picture.lines:
         if line.arrow is None:
             continue
@@ -70,8 +80,8 @@ def boxes_in_the_way(picture: Picture, graph: ModelGraph) -> list[int]:
         for number, box in picture.boxes.items():
             beside = number not in ends and graph.layers[number].model == model
             if beside and any(overlap(piece, box) for piece in pieces if piece.height > 0):
-                found.append(number)
-    return found
+                touched.append(number)
+    return touched
 
 
 @given(graphs())
@@ -80,7 +90,7 @@ def test_any_graph_has_a_picture(graph: ModelGraph) -> None:
     models are around their layers, no line runs over a box, and everything is on the picture."""
     picture = picture_of(graph, WIDTH, HEIGHT)
     assert set(picture.boxes) == set(range(len(graph.layers)))
-    pairs = {(one.source, one.target) for one in graph.connections}
+    pairs = {(connection.source, connection.target) for connection in graph.connections}
     drawn = [arrow for arrow in (*picture.loops, *(line.arrow for line in picture.lines)) if arrow]
     assert Counter((arrow.source, arrow.target) for arrow in drawn) == Counter(dict.fromkeys(pairs, 1))
     page = Box(0, 0, picture.width + 0.01, picture.height + 0.01)

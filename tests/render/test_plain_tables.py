@@ -25,7 +25,7 @@ def tables(draw: st.DrawFn) -> tuple[list[list[str]], list[str], list[str]]:
 @settings(max_examples=150, deadline=None)
 @given(tables())
 def test_tables_are_those_of_tabulate(table: tuple[list[list[str]], list[str], list[str]]) -> None:
-    """Whatever the cells are, the table is the one that tabulate makes."""
+    """The table is the one that tabulate makes, whatever the cells are."""
     rows, titles, align = table
     assert plain_table(rows, titles, align) == tabulate(
         rows, titles, tablefmt="simple", colalign=align, disable_numparse=True

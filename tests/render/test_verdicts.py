@@ -38,7 +38,7 @@ def test_many_numbers_are_cut() -> None:
 def test_many_long_names_are_cut() -> None:
     """Of names in one cell as many are shown as a reader takes in, and the others are counted."""
     layer = "bidirectional_1/forward_lstm_1/lstm_cell"
-    weights = [f"{layer}/{name}/{kept}" for name in ("kernel", "recurrent_kernel", "bias") for kept in ("a", "b", "c")]
+    weights = [f"{layer}/{name}/{part}" for name in ("kernel", "recurrent_kernel", "bias") for part in ("a", "b", "c")]
     slots = [SpecSlot("optimizer", name, (1,), "float32", False, "", "", None) for name in weights]
     ((_, label, count, *_),) = finding_rows(Finding(Status.MISSING, slot, None, "why") for slot in slots)
     assert (len(label) < 200, count) == (True, "9")

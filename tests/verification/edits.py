@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.verification.stored import LEGACY, Array, Book, File, Kept, arrays_in, opened, parts_of, section_of
+from tests.verification.stored import LEGACY, Array, Book, File, Owner, arrays_in, opened, parts_of, section_of
 
 FileEdit = Callable[[Any, Book, str], None]
 
@@ -144,7 +144,7 @@ def _move(group: Any, book: Book, place: str, new: str) -> None:
     book[new] = book.pop(place)
 
 
-def names_told(change: Callable[[list[str]], list[str]]) -> FileEdit:
+def rename_layers(change: Callable[[list[str]], list[str]]) -> FileEdit:
     """Changes the `name` attributes that layers with weights at the top have."""
 
     def edit(group: Any, book: Book, form: str) -> None:
@@ -153,7 +153,7 @@ def names_told(change: Callable[[list[str]], list[str]]) -> FileEdit:
         for owner, name in zip(owners, change(old), strict=True):
             group[owner].attrs["name"] = name
             for place in [place for place in book if place.rpartition("/")[0] == owner]:
-                book[place] = Kept((name, book[place].key[1]))
+                book[place] = Owner((name, book[place].key[1]))
 
     return edit
 
@@ -162,7 +162,7 @@ def names_removed(group: Any, book: Book, form: str) -> None:
     """Removes all `name` attributes."""
     for place in places(group, form):
         group[place.rpartition("/")[0]].attrs.pop("name", None)
-        book[place] = Kept(book[place].key, told=False)
+        book[place] = Owner(book[place].key, is_in_file=False)
 
 
 def layer_names(change: Callable[[list[Any]], list[Any]]) -> FileEdit:
@@ -191,7 +191,7 @@ def layer_renamed(group: Any, book: Book, form: str) -> None:
     group.attrs["layer_names"] = ["renamed" if name == old else name for name in group.attrs["layer_names"]]
     for place in [place for place in book if place.startswith(f"{old}/")]:
         chain = "/".join(["renamed", *book[place].key[0].split("/")[1:]])
-        book["renamed" + place[len(old) :]] = Kept((chain, book.pop(place).key[1]))
+        book["renamed" + place[len(old) :]] = Owner((chain, book.pop(place).key[1]))
 
 
 def no_attribute(name: str) -> FileEdit:

@@ -16,31 +16,34 @@ from tests.samples import FIXTURES, live
 from tests.verification import edits, own, pairs, stored
 from tests.verification.pairs import Pair
 from tests.verification.sources import SOURCES
-from tests.verification.stored import Array, Book, File, Kept, Key
+from tests.verification.stored import Array, Book, File, Key, Owner
 from tests.verification.trees import built
 
-Held = list[tuple[Kept, Array]]
+StoredArrays = list[tuple[Owner, Array]]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a load in Keras. `wrong` is what values prove and the file tells; `untold` what only the maker of
-    the file knows; `renamed` are weights that got the values of a layer whose name the model does not have, `kept` are
-    variables whose values are those of before."""
+    """The outcome of a load in Keras.
+
+    `wrong` is what values prove and the file tells; `unproved` what only the maker of the file knows; `renamed` are
+    weights that got the values of a layer whose name the model does not have, `unchanged` are variables whose values
+    are those of before.
+    """
 
     raised: str = ""
     warned: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
-    untold: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
     renamed: tuple[str, ...] = ()
-    kept: tuple[Key, ...] = ()
+    unchanged: tuple[Key, ...] = ()
 
     @property
     def kind(self) -> str:
         """One word for it."""
         if self.raised:
             return "raises"
-        return "wrong" if self.wrong or self.untold else "renamed" if self.renamed else "right"
+        return "wrong" if self.wrong or self.unproved else "renamed" if self.renamed else "right"
 
 
 @dataclass(frozen=True)
@@ -75,21 +78,21 @@ class Workshop:
         """The checkpoint of a model in a format."""
         kind, _, variant = name.partition("@")
         if kind in own.VARIANTS:
-            made = own.made(self.keras, kind, variant or "same")
-            stored.distinct(made, 1)
-            return stored.save(made, self._new(), form)
+            model = own.build(self.keras, kind, variant or "same")
+            stored.distinct(model, 1)
+            return stored.save(model, self._new(), form)
         if name not in SOURCES:
             return replace(file := File(FIXTURES / name, form, {}), book=_fixture_book(name, file))
         source = SOURCES[name]
-        made = built(self.keras, source.tree, source.shape)
-        stored.distinct(made, 1)
-        return stored.save(made, self._new(), form)
+        model = built(self.keras, source.tree, source.shape)
+        stored.distinct(model, 1)
+        return stored.save(model, self._new(), form)
 
     def _target(self, name: str, edit: str) -> tuple[Path | Architecture, Any]:
         """The architecture of a target, and the live model that Keras makes of it or that it was read from."""
         if name in own.VARIANTS:
-            made = own.made(self.keras, name, edit)
-            return Architecture.from_model(made), made
+            model = own.build(self.keras, name, edit)
+            return Architecture.from_model(model), model
         path = self._new() / "model.json"
         path.write_text(self._architecture(name, edit), encoding="utf-8")
         return path, self.keras.models.model_from_json(path.read_text(encoding="utf-8"))
@@ -100,8 +103,8 @@ class Workshop:
             return text
         source = SOURCES[name]
         tree = source.edits[edit](source.tree) if edit != "same" else source.tree
-        made = built(self.keras, tree, source.shape)
-        return json.dumps(json.loads(made.to_json()))
+        model = built(self.keras, tree, source.shape)
+        return json.dumps(json.loads(model.to_json()))
 
     def _prepared(self, pair: Pair) -> Prepared:
         file = self.stored(pair.file, pair.form)
@@ -117,31 +120,33 @@ class Workshop:
 
     def _outcome(self, pair: Pair) -> Outcome:
         """The outcome of the pair in Keras."""
-        ready = self.prepared(pair)
-        before = stored.distinct(ready.target, 2, plain=False)
-        with warnings.catch_warnings(record=True) as seen:
+        prepared = self.prepared(pair)
+        before = stored.distinct(prepared.target, 2, plain=False)
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
-                ready.target.load_weights(ready.checkpoint, **({"by_name": True} if pair.by_name else {}))
+                prepared.target.load_weights(prepared.checkpoint, **({"by_name": True} if pair.by_name else {}))
             except Exception as error:  # whatever Keras raises is what it raises
                 return Outcome(raised=f"{type(error).__name__}: {error}")
-        return replace(judged(ready.file, ready.target, before), warned=tuple(str(warning.message) for warning in seen))
+        return replace(
+            judged(prepared.file, prepared.target, before), warned=tuple(str(warning.message) for warning in warned)
+        )
 
     def _skipping(self, pair: Pair) -> Outcome:
         """The outcome of the pair in Keras where it is asked to skip mismatches; `kept` are variables that it left
         alone."""
-        ready = self.prepared(pair)
-        before = stored.distinct(ready.target, 3, plain=False)
-        with warnings.catch_warnings(record=True) as seen:
+        prepared = self.prepared(pair)
+        before = stored.distinct(prepared.target, 3, plain=False)
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
                 options = {"by_name": True} if pair.by_name else {}
-                ready.target.load_weights(ready.checkpoint, skip_mismatch=True, **options)
+                prepared.target.load_weights(prepared.checkpoint, skip_mismatch=True, **options)
             except Exception as error:  # whatever Keras raises is what it raises
                 return Outcome(raised=f"{type(error).__name__}: {error}")
-        after = {key: np.asarray(variable) for key, variable in stored.variables_of(ready.target)}
+        after = {key: np.asarray(variable) for key, variable in stored.variables_of(prepared.target)}
         unchanged = tuple(key for key, value in after.items() if np.array_equal(value, before[key]))
-        return Outcome(warned=tuple(str(warning.message) for warning in seen), kept=unchanged)
+        return Outcome(warned=tuple(str(warning.message) for warning in warned), unchanged=unchanged)
 
 
 def _fixture_book(name: str, file: File) -> Book:
@@ -154,42 +159,45 @@ def _fixture_book(name: str, file: File) -> Book:
     for place, array in file.arrays().items():
         matches = owners.get(hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest())
         if matches:
-            book[place] = Kept(matches[0], told=False)
+            book[place] = Owner(matches[0], is_in_file=False)
     return book
 
 
 def judged(file: File, target: Any, before: dict[Key, Array]) -> Outcome:
     """The facts that the values of a target prove after a load."""
-    stored_arrays = file.held()
+    stored_arrays = file.stored_arrays()
     after = {key: np.asarray(variable) for key, variable in stored.variables_of(target)}
     verdicts = [_of_variable(file, stored_arrays, after, key, before[key]) for key in after]
     lost = [stored.key for stored, array in stored_arrays if not any(alike(value, array) for value in after.values())]
     verdicts += [("wrong", f"the file's {key} was loaded nowhere") for key in lost]
     texts = {
-        kind: tuple(text for key_kind, text in verdicts if key_kind == kind) for kind in ("wrong", "untold", "renamed")
+        kind: tuple(text for key_kind, text in verdicts if key_kind == kind)
+        for kind in ("wrong", "unproved", "renamed")
     }
-    return Outcome(wrong=texts["wrong"], untold=texts["untold"], renamed=texts["renamed"])
+    return Outcome(wrong=texts["wrong"], unproved=texts["unproved"], renamed=texts["renamed"])
 
 
-def _of_variable(file: File, held: Held, after: dict[Key, Array], key: Key, old: Array) -> tuple[str, str]:
+def _of_variable(file: File, arrays: StoredArrays, after: dict[Key, Array], key: Key, old: Array) -> tuple[str, str]:
     """The fact that the value of a variable proves, and the kind of proof."""
     value = after[key]
-    giver = next((stored for stored, array in held if alike(value, array)), None)
-    owns = [(stored, array) for stored, array in held if stored.key == key]
+    giver = next((stored for stored, array in arrays if alike(value, array)), None)
+    owns = [(stored, array) for stored, array in arrays if stored.key == key]
     if any(alike(value, array) for _, array in owns) or _is_zeroed(file, key, value):
         return "right", ""
     if owns:
-        told = giver is None or (owns[0][0].told and giver.told and _tells(file, key, giver.key))
-        return "wrong" if told else "untold", f"{key} is not what the file holds for it"
+        is_proved = giver is None or (
+            owns[0][0].is_in_file and giver.is_in_file and _distinguishes(file, key, giver.key)
+        )
+        return "wrong" if is_proved else "unproved", f"{key} is not what the file holds for it"
     if giver is None:
         return "wrong", f"{key} kept its old value" if np.array_equal(value, old) else f"{key} has a value from nowhere"
     text = f"{key} has the value of {giver.key}"
-    if not giver.told or (giver.key not in after and giver.key[0] != key[0]):
+    if not giver.is_in_file or (giver.key not in after and giver.key[0] != key[0]):
         return "renamed", text
-    return "wrong" if _tells(file, key, giver.key) else "untold", text
+    return "wrong" if _distinguishes(file, key, giver.key) else "unproved", text
 
 
-def _tells(file: File, key: Key, other: Key) -> bool:
+def _distinguishes(file: File, key: Key, other: Key) -> bool:
     """Whether the file itself tells two weights apart: within one layer, path layouts only number them."""
     return file.form in stored.LEGACY or key[0] != other[0]
 
@@ -205,8 +213,8 @@ def alike(value: Array, array: Array) -> bool:
         return False
     if array.dtype.kind == "c":
         return not array.imag.any() and alike(value, array.real)
-    got, wanted = value.astype(np.float64), array.astype(np.float64)
+    actual, wanted = value.astype(np.float64), array.astype(np.float64)
     if value.dtype.kind in "iub":
-        return bool(np.array_equal(got, wanted))
+        return bool(np.array_equal(actual, wanted))
     kind: Any = ml_dtypes.finfo(value.dtype)  # type: ignore[no-untyped-call]
-    return bool(np.allclose(got, wanted, rtol=2 * float(kind.eps), atol=float(kind.smallest_subnormal)))
+    return bool(np.allclose(actual, wanted, rtol=2 * float(kind.eps), atol=float(kind.smallest_subnormal)))

@@ -16,7 +16,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 """The variants of each model, the plain one first."""
 
 
-def made(keras: Any, name: str, variant: str) -> Any:
+def build(keras: Any, name: str, variant: str) -> Any:
     """A built model of one kind in one variant, with the same names in whatever order models are made."""
     keras.backend.clear_session()
     model = _KINDS[name](keras, variant)
@@ -194,7 +194,7 @@ def _tracking(keras: Any, variant: str) -> Any:
     """A model with metrics, a generator of random numbers and an optimizer among its attributes."""
 
     def fill(model: Any) -> list[Any]:
-        model.seen = keras.metrics.Mean(name="seen")
+        model.mean = keras.metrics.Mean(name="mean")
         model.noise = keras.layers.Dropout(0.5, name="noise", seed=1)
         model.chance = keras.random.SeedGenerator(3)
         model.only = keras.layers.Dense(6 if variant == "units" else 4, name="only")

@@ -28,8 +28,8 @@ class Pair:
 
     def __str__(self) -> str:
         into = self.target if self.model == self.file else f"into-{self.model}/{self.target}"
-        words = (self.file, "by-name" if self.by_name else "", self.form, into, self.edit, self.named)
-        return "/".join(word for word in words if word)
+        parts = (self.file, "by-name" if self.by_name else "", self.form, into, self.edit, self.named)
+        return "/".join(word for word in parts if word)
 
 
 def _other(name: str) -> Callable[[list[str]], list[str]]:
@@ -63,9 +63,9 @@ PATH_EDITS: dict[str, FileEdit] = {
     "compressed": edits.compressed,
     "gap": edits.gap,
     "not-a-number": edits.not_number,
-    "names-turned": edits.names_told(lambda names: names[::-1]),
-    "names-other": edits.names_told(lambda names: [f"other_{name}" for name in names]),
-    "names-one-other": edits.names_told(_other("nobody")),
+    "names-turned": edits.rename_layers(lambda names: names[::-1]),
+    "names-other": edits.rename_layers(lambda names: [f"other_{name}" for name in names]),
+    "names-one-other": edits.rename_layers(_other("nobody")),
     "names-removed": edits.names_removed,
 }
 

@@ -29,17 +29,17 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Kept:
+class Owner:
     """The owner of an array: the layer's chain of names and the weight's own name.
 
-    `told` says that the file itself tells the layer; otherwise only the maker of the file knows.
+    `is_in_file` says that the file itself tells the layer; otherwise only the maker of the file knows.
     """
 
     key: Key
-    told: bool = True
+    is_in_file: bool = True
 
 
-Book = dict[str, Kept]
+Book = dict[str, Owner]
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class File:
                 arrays.update(arrays_in(section_of(root, self.form), self.form))
         return arrays
 
-    def held(self) -> list[tuple[Kept, Array]]:
+    def stored_arrays(self) -> list[tuple[Owner, Array]]:
         """Each array with what it is; one that the book does not have is a stranger."""
-        return [(self.book.get(place, Kept(("a stranger", place))), array) for place, array in self.arrays().items()]
+        return [(self.book.get(place, Owner(("a stranger", place))), array) for place, array in self.arrays().items()]
 
 
 def parts_of(path: Path, form: str) -> list[Path]:
@@ -117,11 +117,11 @@ def _values(item: Any) -> Array:
 
 def variables_of(live: Any) -> Iterator[tuple[Key, Any]]:
     """The variables of a live model, each once, with the chain of layer names to its first owner, seeds apart."""
-    seen = set()
+    yielded = set()
     for key, variable in _owned(live, ""):
-        if id(variable) not in seen:
+        if id(variable) not in yielded:
             yield key, variable
-        seen.add(id(variable))
+        yielded.add(id(variable))
 
 
 def _owned(live: Any, chain: str) -> Iterator[tuple[Key, Any]]:
@@ -180,7 +180,7 @@ def _book(live: Any, file: File) -> Book:
     for place, array in file.arrays().items():
         owners = {key for key, value in values if value.dtype == array.dtype and np.array_equal(value, array)}
         assert owners, f"{place} is no weight of the model"
-        book[place] = Kept(min(owners))
+        book[place] = Owner(min(owners))
     return book
 
 

@@ -60,7 +60,7 @@ def names(file: h5py.File) -> list[str]:
     return list(file["optimizer_weights"].attrs["weight_names"])
 
 
-def _as_it_is(file: h5py.File) -> None:
+def _unchanged(file: h5py.File) -> None:
     """Changes nothing."""
 
 
@@ -83,7 +83,7 @@ def _without(file: h5py.File) -> None:
     del file["optimizer_weights"]
 
 
-EDITS = [_as_it_is, _last_left_out, _one_more, _first_reshaped, _without]
+EDITS = [_unchanged, _last_left_out, _one_more, _first_reshaped, _without]
 
 
 def verified(path: Path, architecture: Any) -> VerifyResult:
@@ -108,7 +108,7 @@ def test_what_load_model_takes(name: str, edit: Callable[[h5py.File], None], tmp
     matched = {int(slot.path.rpartition("/")[2]) for slot in slots}
     assert matched <= restored
     assert {model.optimizer.variables[at].name for at in restored - matched} <= {"learning_rate"}
-    assert result.ok == (matched == set(range(len(stored))) and edit is _as_it_is)
+    assert result.ok == (matched == set(range(len(stored))) and edit is _unchanged)
     assert result.keras == ("loads" if result.ok else "loads wrongly")
     assert "load_model" in result.because
 

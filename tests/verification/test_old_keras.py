@@ -80,11 +80,11 @@ def test_every_layer(path: Path, tmp_path: Path, run: Run) -> None:
     """Of Keras 1.2.2 and 2.2.4, by both backends: the weights fit, also where Keras 3 builds none of it."""
     model = tmp_path / "model.h5"
     model.write_bytes(gzip.decompress(path.read_bytes()))
-    done = run("verify", model, model)
-    assert done.code == 0, done.out
+    outcome = run("verify", model, model)
+    assert outcome.code == 0, outcome.out
     writer = "Keras 1" if path.name.startswith("keras1") else "Keras 2"
-    assert f"{writer} builds this architecture, Keras 3 cannot" in done.out
-    assert "convert it first" in done.out
+    assert f"{writer} builds this architecture, Keras 3 cannot" in outcome.out
+    assert "convert it first" in outcome.out
     assert run("verify", model, model, "--for", "keras3").code == 1
 
 
@@ -92,8 +92,8 @@ def test_every_layer(path: Path, tmp_path: Path, run: Run) -> None:
 def test_keras_0(name: str, run: Run) -> None:
     """Layers by number, a param_0 each: they fit into an architecture of Keras 0."""
     weights, target = (FIXTURES / "keras0.3" / f"{name}{end}" for end in ("_weights.hdf5", ".json"))
-    done = run("verify", weights, target)
-    assert (done.code, "fits into" in done.out) == (0, True), done.out
+    outcome = run("verify", weights, target)
+    assert (outcome.code, "fits into" in outcome.out) == (0, True), outcome.out
     assert run("verify", weights, target, "--for", "keras3").code == 1
 
 
@@ -113,18 +113,18 @@ def test_weights_for_cudnn(name: str, tmp_path: Path, run: Run) -> None:
     config = json.loads(target.read_text())
     for_cudnn(config["config"]["layers"][0], not name.startswith("cudnn"))
     target.write_text(json.dumps(config))
-    done = run("verify", source, target)
-    assert done.code == 0, done.out
+    outcome = run("verify", source, target)
+    assert outcome.code == 0, outcome.out
     assert run("verify", source, target, "--for", "keras3").code == 1
 
 
 def test_a_layout_that_keras_1_does_not_read(run: Run) -> None:
     """Weights by path are judged as Keras 3 loads them into what the architecture becomes, which is said."""
-    done = run("verify", FIXTURES / "keras3/mlp.weights.h5", FIXTURES / "keras1.2/mlp.h5")
-    assert done.code == 0
-    assert "judged is how Keras 3 loads the weights then, since Keras 1 reads no file of this layout." in done.out
-    done = run("verify", FIXTURES / "keras2.15/mlp.weights.h5", FIXTURES / "keras2.15/mlp.json")
-    assert "judged is how Keras 3 loads the weights then." in done.out
+    outcome = run("verify", FIXTURES / "keras3/mlp.weights.h5", FIXTURES / "keras1.2/mlp.h5")
+    assert outcome.code == 0
+    assert "judged is how Keras 3 loads the weights then, since Keras 1 reads no file of this layout." in outcome.out
+    outcome = run("verify", FIXTURES / "keras2.15/mlp.weights.h5", FIXTURES / "keras2.15/mlp.json")
+    assert "judged is how Keras 3 loads the weights then." in outcome.out
     assert "judged" not in run("verify", FIXTURES / "keras1.2/mlp.h5", FIXTURES / "keras1.2/mlp.h5").out
 
 

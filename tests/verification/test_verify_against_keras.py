@@ -33,51 +33,51 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 def test_verify_says_what_keras_does(workshop: Workshop, pair: Pair) -> None:
     """A pair that Keras raises on is named as such; one that it loads right is accepted, one that it loads wrongly is
     not."""
-    seen = workshop.outcome(pair)
-    ready = workshop.prepared(pair)
-    result = _verified(ready, pair)
+    outcome = workshop.outcome(pair)
+    prepared = workshop.prepared(pair)
+    result = _verified(prepared, pair)
     if isinstance(result, ckpttool.CheckpointError):  # a file that cannot be read has no result
-        assert seen.kind == "raises" or not ready.target.weights, result
+        assert outcome.kind == "raises" or not prepared.target.weights, result
         return
-    message = _message(seen, result)
+    message = _message(outcome, result)
     if result.opaque and result.verdict == "cannot tell":  # a layer that loads in its own way
         assert (pair.model, pair.form in PATHS, result.ok) == ("odd-loader", True, False), message
         return
-    assert (result.keras == "raises") == (seen.kind == "raises"), message
+    assert (result.keras == "raises") == (outcome.kind == "raises"), message
     assert (result.verdict == "loads") == result.ok, message
-    if seen.kind == "raises":
+    if outcome.kind == "raises":
         assert not result.ok, message
-    if seen.kind == "right":
-        assert result.verdict == ("loads" if ready.target.weights else "cannot tell"), message
-    if seen.wrong:
+    if outcome.kind == "right":
+        assert result.verdict == ("loads" if prepared.target.weights else "cannot tell"), message
+    if outcome.wrong:
         assert not result.ok, message
-    if not seen.untold or seen.wrong:
-        assert result.keras in EXPECTED[seen.kind], message
+    if not outcome.unproved or outcome.wrong:
+        assert result.keras in EXPECTED[outcome.kind], message
 
 
-def _verified(ready: Prepared, pair: Pair, skip_mismatch: bool = False) -> Any:
+def _verified(prepared: Prepared, pair: Pair, skip_mismatch: bool = False) -> Any:
     """The result of verifying, or the error that it ended in."""
     by = "name" if pair.by_name else "auto"
     try:
-        return ckpttool.verify(ready.checkpoint, ready.architecture, by=by, skip_mismatch=skip_mismatch)
+        return ckpttool.verify(prepared.checkpoint, prepared.architecture, by=by, skip_mismatch=skip_mismatch)
     except ckpttool.CheckpointError as error:
         return error
 
 
-def _message(seen: Outcome, result: Any) -> str:
+def _message(outcome: Outcome, result: Any) -> str:
     """Both sides of a disagreement."""
     return "\n".join(
         [
             f"verify: {result.verdict}, ok is {result.ok}, says that Keras {result.keras} by {result.loader}",
             *(f"  {line}" for line in result.problems),
             *(f"  {row.status.value} {row.label}: {row.why}" for row in result.findings[:6]),
-            f"Keras: {seen.kind}",
+            f"Keras: {outcome.kind}",
             *(
                 f"  {line}"[:300]
-                for line in (seen.raised, *seen.wrong[:4], *seen.untold[:4], *seen.renamed[:4])
+                for line in (outcome.raised, *outcome.wrong[:4], *outcome.unproved[:4], *outcome.renamed[:4])
                 if line
             ),
-            *(f"  warned: {line[:200]}" for line in seen.warned[:2]),
+            *(f"  warned: {line[:200]}" for line in outcome.warned[:2]),
         ]
     )
 
@@ -98,20 +98,20 @@ PARTLY = ("keras2.12/wrappers.keras",)
 @pytest.mark.parametrize("pair", [pair for pair in PAIRS if not pair.named], ids=str)
 def test_verify_skips_what_keras_skips(workshop: Workshop, pair: Pair) -> None:
     """With skip_mismatch Keras raises where `verify` says so, and leaves alone the variables that it names."""
-    seen, ready = workshop.skipping(pair), workshop.prepared(pair)
-    result = _verified(ready, pair, skip_mismatch=True)
+    outcome, prepared = workshop.skipping(pair), workshop.prepared(pair)
+    result = _verified(prepared, pair, skip_mismatch=True)
     if isinstance(result, ckpttool.CheckpointError):  # a file that cannot be read, or an index of nothing
-        assert seen.raised or seen.warned or not ready.target.weights, result
+        assert outcome.raised or outcome.warned or not prepared.target.weights, result
         return
-    message = "\n".join([f"{result.keras} {result.problems}", seen.raised, *map(str, result.findings[:9])])
+    message = "\n".join([f"{result.keras} {result.problems}", outcome.raised, *map(str, result.findings[:9])])
     if result.keras == "raises" and any(word in str(pair) for word in REFUSED):
         assert not result.ok, message
         return
-    assert (result.keras == "raises") == bool(seen.raised), message
-    if seen.raised or result.opaque:
+    assert (result.keras == "raises") == bool(outcome.raised), message
+    if outcome.raised or result.opaque:
         return
     left = Counter(_last(finding.slot.label) for finding in result.findings if _is_left_alone(finding))
-    counts = Counter(_last(f"{layer}/{name}") for layer, name in seen.kept)
+    counts = Counter(_last(f"{layer}/{name}") for layer, name in outcome.unchanged)
     for factor in [name for name in left | counts if "lora_" in name]:  # what path layouts never store
         del left[factor], counts[factor]
     assert counts == left or (pair.file in PARTLY and counts <= left), message

@@ -188,16 +188,16 @@ def random_edits(seed: int, tree: Tree, number: int) -> dict[str, Edit]:
     own = [part.name for part in walk(tree) if part.kind == "Dense" and part.name]
     edits: dict[str, Edit] = {}
     while len(edits) < number:
-        one, other = chance.choice(names), chance.choice(own)
+        first, second = chance.choice(names), chance.choice(own)
         layers = [
-            (f"drop-{one}", drop(one)),
-            (f"freeze-{one}", put(one, trainable=False)),
-            (f"rename-{one}", rename(one, "renamed")),
-            (f"add-after-{one}", add(one, dense("added"))),
-            (f"unbias-{other}", put(other, use_bias=False)),
-            (f"wrap-{other}", wrap(other)),
-            (f"swap-{other}-{own[-1]}", swap(other, own[-1])),
-            (f"swap-{other}-{own[0]}", swap(other, own[0])),
+            (f"drop-{first}", drop(first)),
+            (f"freeze-{first}", put(first, trainable=False)),
+            (f"rename-{first}", rename(first, "renamed")),
+            (f"add-after-{first}", add(first, dense("added"))),
+            (f"unbias-{second}", put(second, use_bias=False)),
+            (f"wrap-{second}", wrap(second)),
+            (f"swap-{second}-{own[-1]}", swap(second, own[-1])),
+            (f"swap-{second}-{own[0]}", swap(second, own[0])),
         ]
         edits.update([chance.choice(layers)])
     return edits
