@@ -62,6 +62,7 @@ from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted_layers
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
+from ckpttool.model.config import mappings_in
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layouts import layers_in, names_in, places_of
 from ckpttool.model.slots import Part
@@ -120,16 +121,7 @@ def _without_config(checkpoint: Checkpoint, form: str, architecture: Architectur
 
 def _holds_code(config: Any) -> bool:
     """Whether a config has a Lambda layer, at any depth."""
-    stack = [config]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Mapping):
-            if value.get("class_name") in ("__lambda__", "Lambda"):
-                return True
-            stack.extend(value.values())
-        elif isinstance(value, list):
-            stack.extend(value)
-    return False
+    return any(entry.get("class_name") in ("__lambda__", "Lambda") for entry in mappings_in(config))
 
 
 def _check_optimizer(config: Any, form: str, journal: Journal) -> None:

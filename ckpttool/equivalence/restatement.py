@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from ckpttool.alignment.alignment import align
@@ -19,6 +20,7 @@ from ckpttool.formats.weight_paths import PATH_KINDS, is_of_inner_optimizer, nam
 from ckpttool.formats.write.legacy import KERAS_VERSION
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, read_architecture
+from ckpttool.model.config import mappings_in
 
 MAX_NODES = 1_000_000
 """The most values of a config that are searched for the options that a user chose for its conversion."""
@@ -100,26 +102,12 @@ def chosen_for(config: Any) -> Options:
     They are `keep_weights` for the old hard_sigmoid as a registered function, and functions for Lambda layers.
     """
     keeps, functions = False, dict[str, str]()
-    for value in _mappings(config):
+    for value in islice(mappings_in(config), MAX_NODES):
         keeps |= value.get("config") == REGISTERED
         inner = value.get("config")
         if value.get("class_name") == "Lambda" and isinstance(inner, Mapping) and isinstance(inner.get("name"), str):
             functions[inner["name"]] = _place(inner.get("function"))
     return Options(keep_weights=keeps, functions={name: place for name, place in functions.items() if place})
-
-
-def _mappings(config: Any) -> Iterator[Mapping[str, Any]]:
-    """All mappings in a config, at any depth."""
-    stack = [config]
-    for _ in range(MAX_NODES):
-        if not stack:
-            return
-        value = stack.pop()
-        if isinstance(value, Mapping):
-            yield value
-            stack.extend(value.values())
-        elif isinstance(value, list):
-            stack.extend(value)
 
 
 def _place(function: Any) -> str:

@@ -6,7 +6,7 @@ Sequential models up to 2.2.2 a bare list, Keras 0.x the class in `name`.
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -261,6 +261,18 @@ def _layer_names(references: Any) -> Iterator[str]:
             yield value[0]
         elif isinstance(value, list | dict):
             stack.extend(reversed(list(value.values()) if isinstance(value, dict) else value))
+
+
+def mappings_in(config: Any) -> Iterator[Mapping[str, Any]]:
+    """All mappings in a config, at any depth, each before those in it."""
+    stack = [config]  # no recursion: a config from a stranger may be deeper than Python's stack
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Mapping):
+            yield value
+            stack.extend(reversed(list(value.values())))
+        elif isinstance(value, list):
+            stack.extend(reversed(value))
 
 
 def _tensor_shapes(config: Any) -> dict[str, Shape]:

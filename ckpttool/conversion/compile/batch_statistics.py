@@ -12,7 +12,7 @@ On TensorFlow, Keras of many backends from 2.1.3 to 2.2.5 moves both statistics 
 loading: the first batch takes their place. Measured with 2.2.4.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
@@ -20,6 +20,7 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.escape import first_of
 from ckpttool.model.arguments import Args
+from ckpttool.model.config import mappings_in
 from ckpttool.model.shape_inference import is_model, steps_of
 from ckpttool.model.sizes import Inputs, Shape
 
@@ -59,18 +60,10 @@ def _note_beginning(config: Mapping[str, Any], origin: Origin, journal: Journal)
 
 def _trained(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The arguments of the layers that are not frozen."""
-    stack: list[Any] = [config]
-    while stack:
-        value = stack.pop()
-        inner = value.get("config") if isinstance(value, Mapping) else None
-        if (
-            isinstance(inner, Mapping)
-            and value.get("class_name") == "BatchNormalization"
-            and inner.get("trainable", True)
-        ):
+    for entry in mappings_in(config):
+        inner = entry.get("config") if entry.get("class_name") == "BatchNormalization" else None
+        if isinstance(inner, Mapping) and inner.get("trainable", True):
             yield inner
-        parts: Iterable[Any] = value.values() if isinstance(value, Mapping) else value
-        stack.extend(part for part in parts if isinstance(part, list | Mapping))
 
 
 def _unfused(model: Args, origin: Origin) -> set[int]:

@@ -11,8 +11,9 @@ from typing import Any
 
 from ckpttool.conversion.compile.optimizers import WHERE
 from ckpttool.conversion.compile.regularizers import ACTIVITY, regularized
-from ckpttool.conversion.journal import Journal, shortened
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.weights.placement import PlacedWeight, is_multiplied
+from ckpttool.escape import first_of
 
 _SHOWN = 3
 
@@ -26,10 +27,10 @@ def note(placed: Iterable[PlacedWeight], config: Mapping[str, Any], journal: Jou
         return
     journal.lose(
         WHERE,
-        f"further training of {shortened(layers, _SHOWN)} is not the same: the weights before a hard_sigmoid are "
+        f"further training of {first_of(layers, _SHOWN)} is not the same: the weights before a hard_sigmoid are "
         "multiplied, and steps and constraints are not; --keep-weights keeps them as they are",
     )
     names = {name for name, _, key in regularized(config) if key != ACTIVITY}
     counted = [layer for layer in layers if layer.rpartition("/")[2] in names]
     if counted:
-        journal.lose(WHERE, f"the loss: the regularizers of {shortened(counted, _SHOWN)} count the multiplied weights")
+        journal.lose(WHERE, f"the loss: the regularizers of {first_of(counted, _SHOWN)} count the multiplied weights")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ckpttool.conversion.config import addons
 from ckpttool.conversion.config.hard_sigmoid import KEYS, KNOWN
 from ckpttool.conversion.journal import Edit, Journal, NeedKind
+from ckpttool.model.config import mappings_in
 from ckpttool.model.defaults import class_called
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.generations.known_names import Had, KerasVersion
@@ -214,17 +215,11 @@ def check_copied(layer: Any, label: str, journal: Journal) -> None:
 
     Keras 3 makes the copy from the config that it would save, in which it writes certain names as its own functions.
     """
-    stack = [layer]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Mapping):
-            name = value.get("config")
-            if value.get("class_name") == "function" and value.get("module") is None and name in _WRITTEN_AS_OWN:
-                why = f"the author's own function {name}, which Keras 3 replaces by its own in a Bidirectional"
-                journal.refuse(label, f"{why}; --builtin {name} accepts that")
-            stack.extend(value.values())
-        elif isinstance(value, list):
-            stack.extend(value)
+    for entry in mappings_in(layer):
+        name = entry.get("config")
+        if entry.get("class_name") == "function" and entry.get("module") is None and name in _WRITTEN_AS_OWN:
+            why = f"the author's own function {name}, which Keras 3 replaces by its own in a Bidirectional"
+            journal.refuse(label, f"{why}; --builtin {name} accepts that")
 
 
 def _is_name(name: str) -> bool:

@@ -37,6 +37,7 @@ from ckpttool.conversion.config.graphs import Connections, layers_by_name
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.arguments import Args
+from ckpttool.model.config import mappings_in
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor, flat
 from ckpttool.model.layers.layer_type import MaskUse
@@ -137,18 +138,13 @@ class _Taken:
 
 def has_masks(config: Any) -> bool:
     """Whether a layer in a config of Keras 3 makes masks."""
-    stack = [config]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, list):
-            stack.extend(value)
-        elif isinstance(value, Mapping):
-            own = value.get("config")
-            masking = isinstance(own, Mapping) and own.get("mask_zero") is True
-            if masking or value.get("class_name") == "Masking":
-                return True
-            stack.extend(value.values())
-    return False
+    return any(map(_makes_mask, mappings_in(config)))
+
+
+def _makes_mask(entry: Mapping[str, Any]) -> bool:
+    config = entry.get("config")
+    masks_zero = isinstance(config, Mapping) and config.get("mask_zero") is True
+    return masks_zero or entry.get("class_name") == "Masking"
 
 
 def check(model: Args, generation: Generation, origin: Origin, journal: Journal) -> str:

@@ -14,6 +14,7 @@ from ckpttool.conversion.origin import Origin
 from ckpttool.conversion.targets import FORMS
 from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture
+from ckpttool.model.config import mappings_in
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.slots import Part
 
@@ -109,15 +110,7 @@ def _class_of(entry: Any) -> Any:
 
 def _entries(config: Any) -> Iterator[Mapping[str, Any]]:
     """The entries of all objects in a config, at any depth, in their order."""
-    stack = [config]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Mapping):
-            if isinstance(value.get("class_name"), str) and "config" in value:
-                yield value
-            stack.extend(reversed(list(value.values())))
-        elif isinstance(value, list):
-            stack.extend(reversed(value))
+    return (entry for entry in mappings_in(config) if isinstance(entry.get("class_name"), str) and "config" in entry)
 
 
 def _holders_of_code(config: Any) -> Iterator[str]:
