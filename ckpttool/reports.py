@@ -68,7 +68,7 @@ def report(
     """
     with open_checkpoint(path) as checkpoint:
         listing = list_checkpoint(checkpoint, _EVERYTHING, progress)
-        info = info_of(checkpoint, listing)
+        info = info_of(checkpoint, listing, architecture_of(checkpoint))
         generation = None if checkpoint.config is None else generation_of(checkpoint.config)
         notes = list[str]()
         verdict = _attempt(lambda: _loading(checkpoint), "loading was not judged", notes)

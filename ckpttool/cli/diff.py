@@ -103,7 +103,7 @@ def command(
     if not quiet:
         emit(DIFF_OUTPUTS[output](result, style))
         for failure in failures:
-            fail(f"expected {failure.glob!r} to be {failure.expected}: {failure.weight} is {failure.found}")
+            fail(f"expected {failure.glob!r} to be {failure.expected}: {failure.weight} is {failure.actual}")
     default = () if expect_frozen or expect_changed else PARTS
     raise click.exceptions.Exit(_code(result, bool(failures), default if fail_on is None else fail_on))
 

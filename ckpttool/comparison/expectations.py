@@ -11,12 +11,12 @@ from ckpttool.errors import CheckpointError
 
 @dataclass(frozen=True, slots=True)
 class UnmetExpectation:
-    """A weight that is not as expected: `expected` is "frozen" or "changed", `found` says how the weight is instead."""
+    """A weight that is not as expected: `expected` is "frozen" or "changed", `actual` says how it is instead."""
 
     expected: str
     glob: str
     weight: str
-    found: str
+    actual: str
 
 
 def unmet_expectations(

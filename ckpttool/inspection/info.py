@@ -119,9 +119,8 @@ def describe(
     return info_of(checkpoint, list_checkpoint(checkpoint, Choice(architecture=architecture, cost=cost)), architecture)
 
 
-def info_of(checkpoint: Checkpoint, listing: Listing, architecture: Architecture | None = None) -> Info:
-    """The description of a checkpoint that has been listed; `architecture` is that of a file of weights alone."""
-    architecture = architecture or architecture_of(checkpoint)
+def info_of(checkpoint: Checkpoint, listing: Listing, architecture: Architecture | None) -> Info:
+    """The description of a checkpoint that has been listed; `architecture` is None for weights without a model."""
     return Info(
         path=checkpoint.path,
         kind=checkpoint.kind,

@@ -63,7 +63,7 @@ def _changes(comparison: Diff, required: Requirements) -> Iterator[Outcome]:
     from ckpttool.comparison import unmet_expectations
 
     for unmet in unmet_expectations(comparison, frozen=required.frozen):
-        yield Finding(FROZEN_CHANGED, unmet.weight, f"{unmet.found}, and {unmet.glob} is frozen")
+        yield Finding(FROZEN_CHANGED, unmet.weight, f"{unmet.actual}, and {unmet.glob} is frozen")
     for pair in comparison.unreadable:
         yield Unchecked(pair.b.path, f"cannot be compared: {pair.problem}")
     if required.largest_change < math.inf:

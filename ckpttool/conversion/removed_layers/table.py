@@ -7,7 +7,7 @@ from typing import Any
 from ckpttool.conversion.journal import Edit
 from ckpttool.conversion.removed_layers.advanced_activations import cosine, parametric_softplus, s_relu
 from ckpttool.conversion.removed_layers.functional_builder import FunctionalBuilder
-from ckpttool.conversion.removed_layers.locally_connected import locally_connected
+from ckpttool.conversion.removed_layers.locally_connected_layers import locally_connected
 from ckpttool.conversion.removed_layers.replacement import Equivalent
 from ckpttool.conversion.weights.transforms import Cudnn
 from ckpttool.model.arguments import Args
