@@ -84,8 +84,7 @@ class Refused(NamedTuple):
         """None: it cannot be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A part of a file that reading left alone, with the reason.
 
     `kind` is one of link, external, virtual, repeat, bomb, name, corrupt, missing, unfinished, unsupported, ambiguous,

@@ -9,18 +9,16 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
-from ckpttool.alignment.object_graphs import by_variable_name, in_object_graph
 from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
 from ckpttool.formats.weight_paths import as_keras_3, split
 from ckpttool.io import scalars
 from ckpttool.model import Architecture
+from ckpttool.model.architecture_parts import model_args, normalized_config, part_in
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.generations.stored_order import StoredSlot, stored_order
 from ckpttool.model.layouts import Place, layers_in, places_of
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part, in_weights_order
-from ckpttool.model.spec import model_args, normalized_config, part_in
-from ckpttool.object_graph import TRAINED
 
 LASTING = frozenset(
     {"kernel", "bias", "gamma", "beta", "recurrent_kernel", "moving_mean", "moving_variance", "embeddings"}
@@ -192,6 +190,9 @@ def _public(parts: Iterable[str]) -> str:
 
 def _tracked(model: Part, places: Iterable[Place], checkpoint: Checkpoint) -> Iterator[_Pair]:
     """The pairs of a TensorFlow checkpoint: by its object graph, else by the names of the variables."""
+    from ckpttool.alignment.object_graphs import by_variable_name, in_object_graph  # here, since no other kind has one
+    from ckpttool.object_graph import TRAINED
+
     by_graph = dict(in_object_graph(model, checkpoint))
     if by_graph:
         yield from ((key, Stored(weight), Evidence.PATH) for key, weight in by_graph.items())

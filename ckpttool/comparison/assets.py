@@ -12,8 +12,8 @@ from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
 from ckpttool.model import architecture_of
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.layouts import lookups_in
-from ckpttool.model.spec import part_in
 
 _WITH_ASSETS = frozenset({"keras-zip", "keras-dir"})
 

@@ -8,6 +8,7 @@ from typing import Any
 from ckpttool.comparison.graphs import Feeds, Source, calls_of, feeds_of, first_calls, sources_in
 from ckpttool.comparison.objects import ConfigObject, meaning
 from ckpttool.errors import ConfigError
+from ckpttool.model.architecture_parts import normalized_config
 from ckpttool.model.arguments import Args
 from ckpttool.model.checkpoint_architecture import Configured, architecture_of
 from ckpttool.model.class_names import snake_case
@@ -19,7 +20,6 @@ from ckpttool.model.layers.table import MODELS
 from ckpttool.model.operations.table import OPERATIONS
 from ckpttool.model.shape_inference import steps_of
 from ckpttool.model.sizes import Inputs, is_integer
-from ckpttool.model.spec import normalized_config
 from ckpttool.paths import join_path
 
 MAX_DEPTH = 64

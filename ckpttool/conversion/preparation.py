@@ -60,13 +60,14 @@ from ckpttool.formats.weight_paths import PATH_KINDS, is_of_inner_optimizer, ker
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, read_architecture, unlisted_layers
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.config import mappings_in
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layouts import layers_in, names_in, places_of
 from ckpttool.model.slots import Part
-from ckpttool.model.spec import part_in, spec_of
+from ckpttool.model.spec import spec_of
 
 
 def prepare(

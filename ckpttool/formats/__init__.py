@@ -23,7 +23,6 @@ from ckpttool.formats.tensorflow.places import (
     saved_model_of,
 )
 from ckpttool.formats.tensorflow.state_file import missing_newest
-from ckpttool.formats.tensorflow.table import is_table
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource, access_error
 
@@ -134,6 +133,8 @@ def _read_content(source: FileSource) -> Checkpoint:
         return checkpoint if at < 0 or _named(source.path, ".keras") else _also_hdf5(checkpoint)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" or _named(source.path, "weights.json"):
         return _read_json(source)
+    from ckpttool.formats.tensorflow.table import is_table  # here, since other formats are recognised before
+
     if is_table(source):
         return _read_tensorflow(source)
     raise orphan(Path(source.path)) or foreign.describe(source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ckpttool.checkpoint import Refused, Section, Weight
 from ckpttool.errors import UnsafeFileError, UnsupportedError
@@ -19,8 +19,7 @@ from ckpttool.io.sources import FileSource, Source
 _WEIGHT_STEPS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Hdf5Input:
+class Hdf5Input(NamedTuple):
     """An HDF5 file being read, wherever its bytes are, with what is needed to read values later."""
 
     tree: Tree

@@ -7,7 +7,6 @@ below `model_weights`, its configs as attributes of the root and the optimizer's
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ckpttool.checkpoint import Producer, Refusal, Section, Weight
 from ckpttool.formats.hdf5.tree import Tree
@@ -56,7 +55,7 @@ def _with_untagged(source: Hdf5Input) -> Hdf5Input:
         return source
     if any(dataset.dtype.kind == "opaque" and dataset.dtype.size == 2 for dataset in source.tree.datasets.values()):
         source.parts.notes.append("two opaque bytes are taken for bfloat16, the only such values that Keras writes")
-    return replace(source, untagged="bfloat16")
+    return source._replace(untagged="bfloat16")
 
 
 def _read_layers(source: Hdf5Input, base: str) -> None:

@@ -16,6 +16,7 @@ from ckpttool.inspection.stored_weights import StoredWeights, stored_weights
 from ckpttool.io import dtypes
 from ckpttool.io.texts import is_text_file
 from ckpttool.model import Architecture, architecture_of
+from ckpttool.model.architecture_parts import model_args
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import read_references
 from ckpttool.model.layers.call_inputs import differ
@@ -23,7 +24,7 @@ from ckpttool.model.layers.work import elements
 from ckpttool.model.peak_memory import Peak, peak_of
 from ckpttool.model.shape_inference import is_model
 from ckpttool.model.sizes import MAX_RANK, MAX_SIZE, Inputs, Shape, Size
-from ckpttool.model.spec import SpecSlot, model_args, spec_of
+from ckpttool.model.spec import SpecSlot, spec_of
 from ckpttool.model.work_inference import WorkStep, work_steps
 from ckpttool.notebook import Displayed
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.errors import CheckpointError
@@ -21,8 +21,7 @@ Progress = Callable[[Checkpoint], Callable[[int], None]]
 """The function to be called with the number of bytes of every block that was read of a checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """One checkpoint among several: its listing, or the error that prevented it, and its entry in the manifest or in
     TensorFlow's state file. `error` names the problem in few words, `messages` are whole sentences."""
 
@@ -83,7 +82,7 @@ def _summaries(directory: Path, records: "tuple[Record, ...]", choice: Choice, p
     recorded = {directory / record.saved.file: record for record in records}
     yield from (_recorded(path, record, choice, progress) for path, record in recorded.items())
     managed = {path: entry for path, entry in managed_in(directory).items() if path not in recorded}
-    yield from (replace(summary_of(path, choice, progress), managed=entry) for path, entry in managed.items())
+    yield from (summary_of(path, choice, progress)._replace(managed=entry) for path, entry in managed.items())
     others = (path for path in checkpoints_in(directory) if path not in recorded and path not in managed)
     yield from (summary_of(path, choice, progress) for path in others)
 
@@ -96,7 +95,7 @@ def _recorded(path: Path, record: "Record", choice: Choice, progress: Progress) 
     if record.damage == MISSING:
         return Summary(path, None, record.damage, record, messages=messages)
     summary = summary_of(path, choice, progress)
-    return replace(summary, record=record, messages=(*messages, *summary.messages))
+    return summary._replace(record=record, messages=(*messages, *summary.messages))
 
 
 def _applicable(choice: Choice, checkpoint: Checkpoint) -> Choice:

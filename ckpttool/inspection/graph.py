@@ -9,12 +9,13 @@ from typing import Any
 from ckpttool.errors import CheckpointError
 from ckpttool.inspection.slot_sizes import params_of
 from ckpttool.model import Architecture
+from ckpttool.model.architecture_parts import model_args
 from ckpttool.model.arguments import MAX_DEPTH, Args
 from ckpttool.model.graph import Tensor, read_references
 from ckpttool.model.layers.table import family_of
 from ckpttool.model.shape_inference import Step, first_nodes, is_model, name_in_graph, steps_of
 from ckpttool.model.sizes import Inputs, Shape
-from ckpttool.model.spec import SpecSlot, model_args, spec_of
+from ckpttool.model.spec import SpecSlot, spec_of
 from ckpttool.notebook import Displayed
 
 

@@ -15,8 +15,8 @@ from ckpttool.inspection.listing import Choice, Listing, Total, list_checkpoint
 from ckpttool.io import scalars
 from ckpttool.io.sources import FileSource
 from ckpttool.model import Architecture, architecture_of
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.sizes import Shape
-from ckpttool.model.spec import part_in
 from ckpttool.notebook import Displayed
 from ckpttool.saved_model import SavedModel
 
@@ -323,8 +323,8 @@ def _fits(checkpoint: Checkpoint, place: Path) -> bool:
     True where the architecture has layers of unknown classes, whose weights may be any.
     """
     from ckpttool.alignment.alignment import align  # here, since only a file without a config needs the layer table
+    from ckpttool.model.architecture_parts import part_in
     from ckpttool.model.layouts import opaque_in
-    from ckpttool.model.spec import part_in
     from ckpttool.model.text_files import architecture_of_text
 
     try:

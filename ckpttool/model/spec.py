@@ -6,12 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ckpttool.errors import ConfigError
-from ckpttool.model.arguments import Args
+from ckpttool.model.architecture_parts import model_args, part_in
 from ckpttool.model.config import Architecture
-from ckpttool.model.generations.normalization import normalized
 from ckpttool.model.layouts import Place, aliases_in, empty_in, lookups_in, opaque_in, optimizers_in, places_of
-from ckpttool.model.parts import part_of
-from ckpttool.model.shape_inference import is_built, is_model
+from ckpttool.model.shape_inference import is_built
 from ckpttool.model.sizes import Shape, is_integer, read_shape
 from ckpttool.model.slots import Part
 from ckpttool.notebook import Displayed
@@ -119,26 +117,6 @@ def _vocabularies(model: Part) -> Iterator[tuple[str, str]]:
             yield layer, place
 
 
-def part_in(architecture: Architecture) -> Part:
-    """The objects of a model and their weights: those of the live model, else those that follow from the config.
-
-    Raises ConfigError.
-    """
-    if architecture.part is not None:
-        return architecture.part
-    return architecture.facts.once("part", _part, architecture)
-
-
-def _part(architecture: Architecture) -> Part:
-    args = model_args(architecture)
-    return part_of(args.class_name, args, args.built)
-
-
-def normalized_config(architecture: Architecture) -> Mapping[str, Any]:
-    """The config of an architecture in the form of Keras 3. Raises ConfigError."""
-    return architecture.facts.once("normalized", normalized, architecture.config, architecture.generation)
-
-
 def _optimizers(spec: Spec, model: Part) -> Iterator[SpecSlot]:
     """The variables of all optimizers of a live model; for the one that it is compiled with, as long as that is not
     built, those that Keras will create."""
@@ -192,24 +170,6 @@ def _trained(model: str, slot: SpecSlot) -> "Trained":
 
     *models, layer = (model, *slot.layer.split("/"))
     return Trained(slot.label, slot.shape, slot.dtype, f"{layer}/{slot.name}", tuple(models))
-
-
-def model_args(architecture: Architecture) -> Args:
-    """The arguments of a model; a model of an own class that lists its layers as Keras's models do counts as one.
-    Raises ConfigError."""
-    return architecture.facts.once("args", _model_args, architecture)
-
-
-def _model_args(architecture: Architecture) -> Args:
-    args = Args.of(normalized_config(architecture))
-    if is_model(args):
-        return args
-    if not isinstance(args.config.get("layers"), list):
-        from ckpttool.model.unlisted_layers import refusal  # which brings the tables of what Keras 3 builds
-
-        raise refusal(architecture)
-    plain = {"class_name": "Functional" if "output_layers" in args.config else "Sequential", "config": args.config}
-    return Args.of(normalized(plain, architecture.generation))
 
 
 def _slot(place: Place) -> SpecSlot:

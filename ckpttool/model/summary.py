@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ckpttool.errors import CheckpointError
+from ckpttool.model.architecture_parts import model_args
 from ckpttool.model.arguments import Args
 from ckpttool.model.config import Architecture
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.output_rule import Outputs
 from ckpttool.model.shape_inference import Step, is_model, outputs_of, steps_of
 from ckpttool.model.sizes import Shape
-from ckpttool.model.spec import model_args
 
 
 class LayerGraph(NamedTuple):

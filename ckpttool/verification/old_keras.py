@@ -13,11 +13,12 @@ from dataclasses import replace
 from ckpttool.alignment.alignment import key_of, stored_orders
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.model import Architecture
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.generations.generation import Generation, generation_of
 from ckpttool.model.generations.stored_order import StoredSlot
 from ckpttool.model.layouts import places_of
 from ckpttool.model.sizes import Shape, shapes_fit
-from ckpttool.model.spec import Spec, SpecSlot, part_in
+from ckpttool.model.spec import Spec, SpecSlot
 from ckpttool.model.support import Support
 from ckpttool.verification.pairs import Pairing
 

@@ -8,7 +8,7 @@ import pytest
 import ckpttool
 from ckpttool.alignment.vocabularies import counted, lookups_in_checkpoint, outermost
 from ckpttool.model import read_architecture
-from ckpttool.model.spec import part_in
+from ckpttool.model.architecture_parts import part_in
 
 CLASSES = ("IntegerLookup", "StringLookup", "TextVectorization")
 

@@ -14,8 +14,8 @@ import ckpttool
 from ckpttool.conversion import Options, convert, plan
 from ckpttool.errors import ConversionError
 from ckpttool.model import Architecture, read_architecture
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.config import with_part
-from ckpttool.model.spec import part_in
 from tests.samples import FIXTURES
 
 FILES = """

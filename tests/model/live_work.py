@@ -17,8 +17,8 @@ import keras
 
 from ckpttool.inspection.cost import Cost, cost_of
 from ckpttool.model import Architecture
+from ckpttool.model.architecture_parts import model_args
 from ckpttool.model.config import read_architecture
-from ckpttool.model.spec import model_args
 from ckpttool.model.work_inference import WorkStep, work_steps
 
 PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2")

@@ -11,12 +11,12 @@ import pytest
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.inspection.cost import cost_of
+from ckpttool.model.architecture_parts import model_args
 from ckpttool.model.config import Architecture, read_architecture
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.graph import Call, Tensor
 from ckpttool.model.shape_inference import outputs_of
 from ckpttool.model.sizes import MAX_SIZE
-from ckpttool.model.spec import model_args
 from tests.conversion.of_generation import of_generation
 from tests.samples import FIXTURES
 

@@ -22,8 +22,9 @@ from ckpttool.errors import CheckpointError, UnsafeFileError
 from ckpttool.escape import and_more
 from ckpttool.formats.weight_paths import PATH_KINDS
 from ckpttool.model import Architecture
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.layouts import Place, opaque_in
-from ckpttool.model.spec import part_in, spec_of
+from ckpttool.model.spec import spec_of
 
 T = TypeVar("T")
 

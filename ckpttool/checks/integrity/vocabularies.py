@@ -7,7 +7,7 @@ from ckpttool.checks.integrity.rules import NO_VOCABULARY
 from ckpttool.checks.rule import Finding, Outcome
 from ckpttool.checks.subject import Subject
 from ckpttool.errors import CheckpointError
-from ckpttool.model.spec import part_in
+from ckpttool.model.architecture_parts import part_in
 
 
 def vocabularies(subject: Subject) -> Iterator[Outcome]:

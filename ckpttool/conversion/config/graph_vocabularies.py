@@ -19,6 +19,7 @@ from ckpttool.errors import CheckpointError
 from ckpttool.formats.assets import read_assets
 from ckpttool.io import scalars
 from ckpttool.model import Architecture, with_config
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.arguments import Args
 from ckpttool.model.layers.lookups import (
     IDF_WEIGHTS,
@@ -28,7 +29,6 @@ from ckpttool.model.layers.lookups import (
     special_entries,
     special_entry,
 )
-from ckpttool.model.spec import part_in
 from ckpttool.object_graph import ObjectGraph
 from ckpttool.paths import join_path
 from ckpttool.saved_model import LookupTable

@@ -42,6 +42,7 @@ from ckpttool.conversion.weights import deviations
 from ckpttool.conversion.weights.transforms import Arrangement
 from ckpttool.errors import ConfigError
 from ckpttool.model import Architecture
+from ckpttool.model.architecture_parts import normalized_config
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import ALIASES
 from ckpttool.model.generations.generation import Generation
@@ -50,7 +51,6 @@ from ckpttool.model.generations.normalization import canonical, normalized, unfl
 from ckpttool.model.graph import Call
 from ckpttool.model.layers.table import LAYERS, OLD_LAYERS
 from ckpttool.model.shape_inference import is_model, steps_of
-from ckpttool.model.spec import normalized_config
 from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
 from ckpttool.paths import join_path
 

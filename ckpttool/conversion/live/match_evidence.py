@@ -9,10 +9,11 @@ from ckpttool.alignment.alignment import Aligned, Alignment, Evidence, key_of
 from ckpttool.checkpoint import Checkpoint
 from ckpttool.conversion.journal import Edit, Journal
 from ckpttool.model import Architecture
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.layers.table import LAYERS
 from ckpttool.model.layouts import places_of
 from ckpttool.model.slots import Part
-from ckpttool.model.spec import part_in, spec_of
+from ckpttool.model.spec import spec_of
 from ckpttool.verification import evidence, verify
 from ckpttool.verification.result import Status
 

@@ -35,13 +35,14 @@ from ckpttool.formats.assets import read_assets
 from ckpttool.formats.write.archive import Model
 from ckpttool.formats.write.path_layout import Content
 from ckpttool.model import Architecture, architecture_of, read_architecture
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.arguments import Args
 from ckpttool.model.class_names import snake_case
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layouts import Place, keeping_assets_in, names_in, opaque_in, places_of
 from ckpttool.model.sizes import shapes_fit
 from ckpttool.model.slots import Part
-from ckpttool.model.spec import part_in, spec_of
+from ckpttool.model.spec import spec_of
 from ckpttool.verification import loaders
 
 EDITS = (match_evidence.PLACE, *saved_config.EDITS)

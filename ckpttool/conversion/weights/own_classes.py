@@ -22,10 +22,10 @@ from ckpttool.formats.weight_paths import PATH_KINDS, keras3_path
 from ckpttool.formats.write.legacy import Layers, Named
 from ckpttool.io import dtypes
 from ckpttool.model import Architecture
+from ckpttool.model.architecture_parts import part_in
 from ckpttool.model.generations.generation import Generation
 from ckpttool.model.layouts import opaque_in
 from ckpttool.model.slots import Part
-from ckpttool.model.spec import part_in
 
 _OF_ANOTHER = re.compile(r"_\d+_[A-Za-z]")  # `dense_3_W`: the form of names that Keras 1 gave to weights of any layer
 _SEPARATORS = re.compile(r"\W")

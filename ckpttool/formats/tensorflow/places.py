@@ -21,7 +21,6 @@ from ckpttool.formats.tensorflow.state_file import (
     missing_newest,
     newest,
 )
-from ckpttool.formats.tensorflow.table import is_table
 from ckpttool.io.sources import FileSource
 
 META = ".meta"
@@ -147,6 +146,8 @@ def is_index(path: Path) -> bool:
     """Whether a file is called an index and ends as one."""
     if not path.name.endswith(INDEX):
         return False
+    from ckpttool.formats.tensorflow.table import is_table  # here, since few files are called so
+
     try:
         with FileSource(path) as source:
             return is_table(source)

@@ -20,9 +20,9 @@ _EXAMPLES = "an equation such as ab,bc->ac or ...a,ab->...b"
 
 # Keras looks at the beginning of the text alone (`re.match`): what stands behind it only matters when it is called.
 _FORMS = (
-    ("", re.compile(r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)")),
-    ("left", re.compile(r"\.\.\.([a-zA-Z]+),([a-zA-Z]+)->\.\.\.([a-zA-Z]+)")),
-    ("right", re.compile(r"([a-zA-Z]{2,})\.\.\.,([a-zA-Z]+)->([a-zA-Z]+)\.\.\.")),
+    ("", r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)"),
+    ("left", r"\.\.\.([a-zA-Z]+),([a-zA-Z]+)->\.\.\.([a-zA-Z]+)"),
+    ("right", r"([a-zA-Z]{2,})\.\.\.,([a-zA-Z]+)->([a-zA-Z]+)\.\.\."),
 )
 
 
@@ -67,7 +67,7 @@ class Equation(NamedTuple):
         """The equation of a layer."""
         text = args.text("equation")
         for dots, form in _FORMS:
-            match = form.match(text)
+            match = re.match(form, text)
             if match and max(map(len, match.groups())) <= MAX_RANK:
                 inputs, weights, outputs = match.groups()
                 return cls(dots, inputs, weights, outputs, text[match.end() :])

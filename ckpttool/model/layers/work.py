@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil, log2
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ckpttool.model.arguments import Args
 from ckpttool.model.graph import Call, Tensor
@@ -48,8 +48,7 @@ class Work:
         return Work(self.macs * count, self.other * count)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One call of a layer with the shapes that go in and come out. `work_of` counts the work of an inner layer,
     `outputs_of` gives its output shapes, `build` the weights of a layer."""
 
