@@ -53,7 +53,7 @@ def _note_beginning(config: Mapping[str, Any], origin: Origin, journal: Journal)
     if names and began_anew and origin.of_many_backends and not origin.theano:
         journal.lose(
             WHERE,
-            f"further training of BatchNormalization {shortened(names, _SHOWN)} is not the same: Keras 3 goes on from "
+            f"further training of BatchNormalization {first_of(names, _SHOWN)} is not the same: Keras 3 goes on from "
             "the stored mean and variance, where older ones on TensorFlow put those of the first batch in their place",
         )
 

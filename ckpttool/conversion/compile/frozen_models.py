@@ -8,8 +8,9 @@ weights as the model that 2.2.4 loads, and not those of the model that it saved.
 
 from ckpttool.conversion.compile.optimizers import WHERE
 from ckpttool.conversion.config.nested_layers import nested_entries
-from ckpttool.conversion.journal import Journal, shortened
+from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
+from ckpttool.escape import first_of
 from ckpttool.model import Architecture
 from ckpttool.model.layers.table import MODELS
 
@@ -25,6 +26,6 @@ def note(architecture: Architecture, origin: Origin, journal: Journal) -> None:
     if labels:
         journal.guess(
             WHERE,
-            f"models in the model are trained ({shortened(labels, _SHOWN)}): the file does not say whether they were "
+            f"models in the model are trained ({first_of(labels, _SHOWN)}): the file does not say whether they were "
             "frozen, and older ones train them after loading, too; if they were, set trainable=False and compile anew",
         )
