@@ -93,13 +93,20 @@ def _custom_objects(result: VerifyResult) -> str:
     return f", given {printable(', '.join(own), 300)} (custom_objects)" if own else ""
 
 
+def _whose(class_name: str) -> str:
+    """What is said of a class whose weights are not known, behind "which"."""
+    from ckpttool.model.buildability.removed_classes import is_removed_layer  # few models have such classes
+
+    return "Keras 3 does not have" if is_removed_layer(class_name) else "is not Keras's own"
+
+
 def remarks(result: VerifyResult) -> list[str]:
     """Lines below the table: problems, layers of custom classes, unchecked weights."""
     lines = [f"! {printable(problem, 400)}" for problem in result.problems]
     for part in result.opaque[:_SHOWN]:
         name, kind = printable(part.layer, 200), printable(part.class_name, 100)
         unknown = "its weights are not checked" if part.path else "only its code defines where its layers are"
-        lines.append(f"? {name} is of class {kind}, which is not Keras's own: {unknown}")
+        lines.append(f"? {name} is of class {kind}, which {_whose(part.class_name)}: {unknown}")
     if len(result.opaque) > _SHOWN:
         lines.append(f"? and {len(result.opaque) - _SHOWN:,} more layers of such classes")
     if result.unchecked:

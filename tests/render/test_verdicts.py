@@ -1,12 +1,14 @@
 """Findings in rows: names that differ in one number share one, and nothing is lost by it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from ckpttool.model.spec import SpecSlot
-from ckpttool.render.verdicts import collapsed, finding_rows
+from ckpttool.model.spec import Opaque, SpecSlot
+from ckpttool.render.verdicts import collapsed, finding_rows, remarks
 from ckpttool.verification import Finding, Status
+from tests.render.test_html import hostile_verdict
 
 CASES = {
     "block{1..5}_conv1/kernel": [f"block{number}_conv1/kernel" for number in range(1, 6)],
@@ -43,3 +45,11 @@ def test_many_long_names_are_cut() -> None:
     ((_, label, count, *_),) = finding_rows(Finding(Status.MISSING, slot, None, "why") for slot in slots)
     assert (len(label) < 200, count) == (True, "9")
     assert label.endswith("and 6 more}")
+
+
+def test_classes_whose_weights_are_not_known() -> None:
+    """A class of the user's own is called so, one that only older Keras has is not."""
+    opaque = (Opaque("a", "Mine", "a"), Opaque("b", "DenseFeatures", "b"))
+    lines = remarks(replace(hostile_verdict(), opaque=opaque))
+    assert "? a is of class Mine, which is not Keras's own: its weights are not checked" in lines
+    assert "? b is of class DenseFeatures, which Keras 3 does not have: its weights are not checked" in lines
