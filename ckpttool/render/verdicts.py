@@ -93,8 +93,8 @@ def _custom_objects(result: VerifyResult) -> str:
     return f", given {printable(', '.join(own), 300)} (custom_objects)" if own else ""
 
 
-def _whose(class_name: str) -> str:
-    """What is said of a class whose weights are not known, behind "which"."""
+def _origin(class_name: str) -> str:
+    """The phrase on the origin of a class whose weights are not known, to stand behind "which"."""
     from ckpttool.model.buildability.removed_classes import is_removed_layer  # few models have such classes
 
     return "Keras 3 does not have" if is_removed_layer(class_name) else "is not Keras's own"
@@ -106,7 +106,7 @@ def remarks(result: VerifyResult) -> list[str]:
     for part in result.opaque[:_SHOWN]:
         name, kind = printable(part.layer, 200), printable(part.class_name, 100)
         unknown = "its weights are not checked" if part.path else "only its code defines where its layers are"
-        lines.append(f"? {name} is of class {kind}, which {_whose(part.class_name)}: {unknown}")
+        lines.append(f"? {name} is of class {kind}, which {_origin(part.class_name)}: {unknown}")
     if len(result.opaque) > _SHOWN:
         lines.append(f"? and {len(result.opaque) - _SHOWN:,} more layers of such classes")
     if result.unchecked:
