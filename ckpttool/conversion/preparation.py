@@ -328,7 +328,10 @@ def _check_calls(rewritten: Rewritten, whole: bool, journal: Journal) -> None:
 
 
 def _note_function(layer: Unfilled, whole: bool, journal: Journal) -> None:
-    """Note or refuse a layer that lacks its function, with its formula where it is known."""
+    """Note or refuse a layer that lacks its function, with its formula where it is known, or that of its mask."""
+    if layer.masks:
+        own = f"a {layer.class_name} layer with a mask of its own, which Keras 3 does not read from a config"
+        return journal.refuse(layer.label, f"{own}; {_LIVE_MODEL}") if whole else None
     if not whole:
         formula = f", which computes {layer.computes}," if layer.computes else ""
         need = f"the function of this {layer.class_name}{formula} in the model that the weights are for"
@@ -336,6 +339,9 @@ def _note_function(layer: Unfilled, whole: bool, journal: Journal) -> None:
     formula = f" that computes {layer.computes}" if layer.computes else ", which holds code"
     advice = f"--replace {layer.name}=package.module:function puts a function of yours in place"
     return journal.refuse(layer.label, f"a {layer.class_name} layer{formula}; {advice}")
+
+
+_LIVE_MODEL = "--arch package.module:function with a model of yours that has it, or a target of weights alone"
 
 
 def _compiled_with(checkpoint: Checkpoint, architecture: Architecture) -> tuple[Any, str | None]:

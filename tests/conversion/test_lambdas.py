@@ -1,5 +1,7 @@
 """Lambda layers whose function has a name, and functions given for those that have code."""
 
+import codecs
+import marshal
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +9,14 @@ import numpy as np
 import pytest
 
 from ckpttool.cli import main
-from ckpttool.conversion import Options
+from ckpttool.conversion import Options, convert
 from ckpttool.conversion.config.lambdas import check
 from ckpttool.conversion.config.rewriter import Generation, rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.errors import ConversionError
 from tests.conversion.of_generation import of_generation
+from tests.conversion.test_anchors import dense, legacy
 from tests.live import keras
 from tests.samples import FIXTURES
 
@@ -119,3 +122,35 @@ def test_a_model_without_lambda(dry: list[str], tmp_path: Path, capsys: pytest.C
     assert left.value.code == 2
     assert "a model without" in capsys.readouterr().err
     assert not (tmp_path / "new.weights.h5").exists()
+
+
+@pytest.mark.parametrize("mask", [None, CODE, "keep"], ids=str)
+def test_a_mask_of_its_own(mask: Any) -> None:
+    """A mask that Keras 3 would not read is a reason to refuse the whole model."""
+    own = {} if mask is None else {"mask": mask, "mask_type": "lambda" if mask is CODE else "function"}
+    entry = ("z", {"function": CODE, "function_type": "lambda", **own})
+    options = Options(functions={"z": "package.module:double"})
+    rewritten = rewrite(of_generation(model(entry), Generation(2)), Journal(), options, Origin("2.10.0"))
+    assert [layer.masks for layer in rewritten.without_function] == [True] * (mask is not None)
+
+
+def test_a_mask_is_not_lost_unannounced(tmp_path: Path) -> None:
+    """A whole model of such a layer is refused with the way out; of its weights alone nothing is missing."""
+    own = {"function": "twice", "function_type": "function", "mask": "keep", "mask_type": "function"}
+    source = legacy(tmp_path / "old.h5", ("Lambda", own, {}), dense(2, 3), shape=(None, 3), keras_version="2.10.0")
+    with pytest.raises(ConversionError, match="a mask of its own, which Keras 3 does not read from a config"):
+        convert(source, tmp_path / "new.keras")
+    convert(source, tmp_path / "new.weights.h5")
+
+
+@pytest.mark.parametrize(("function", "announced"), [(lambda x, mask=None: x, True), (lambda x: x, False)])
+def test_a_function_that_takes_a_mask(function: Any, announced: bool) -> None:
+    """It is noted that Keras 3 calls it without one, too."""
+    code = [codecs.encode(marshal.dumps(function.__code__), "base64").decode(), None, None]
+    entry = ("z", {"function": code, "function_type": "lambda"})
+    config = model(entry)
+    config["config"]["layers"].insert(1, {"class_name": "Masking", "config": {"name": "m", "mask_value": 0.0}})
+    config["config"]["layers"][0]["config"]["batch_input_shape"] = [None, 4, 3]
+    journal, options = Journal(), Options(functions={"z": "package.module:double"})
+    rewrite(of_generation(config, Generation(2)), journal, options, Origin("2.10.0"))
+    assert any("its function gets a mask" in guess.what for guess in journal.guesses) is announced

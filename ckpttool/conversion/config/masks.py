@@ -22,6 +22,9 @@ the model is refused. Where an own layer or the user may use them, it is noted a
 In training, BatchNormalization of Keras 3, as of Keras since 2.12, takes the mean and variance of the steps that are
 not masked (`_moments`, keras/src/layers/normalization/batch_normalization.py, 3.15); older ones took those of all.
 
+The function of a Lambda that has an argument `mask` gets one in both generations; Keras 3 calls it without one, too, to
+work out the shape of its output (`compute_output_shape`, keras/src/layers/core/lambda_layer.py, 3.15).
+
 Two masks are the same where they are made of the same tensor: that of an Embedding says which of its inputs are 0.
 
 The loss of a masked output is the mean over the steps that are not masked in Keras 3, in Keras since 2.11 (`Loss`,
@@ -33,6 +36,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ckpttool.conversion.config.bytecode import may_take
 from ckpttool.conversion.config.graphs import Connections, layers_by_name
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
@@ -68,6 +72,10 @@ _UNUSED = "begins with states of another layer: Keras 3 takes no mask of its inp
 _AT_THE_END = (
     "only steps at its end are masked, and nothing uses them: it begins with states of another layer, and Keras 3 "
     "takes no mask of its input then"
+)
+_SHAPE_WITHOUT = (
+    "its function gets a mask, and takes None for it, too: Keras 3 hands it none while it works out the shape of the "
+    "output, unless the layer is given output_shape"
 )
 _MOMENTS = (
     "takes the mean and variance of the steps that are not masked in training, where older ones took those of all: "
@@ -213,6 +221,8 @@ class _Walk:
             self.used(taken.masks)
         if name == "BatchNormalization" and mask is not None and self.whole_batches:
             self.moments(args, label)
+        if name == "Lambda" and mask is not None and may_take(args.config.get("function"), "mask"):
+            self.guess(label, _SHAPE_WITHOUT)
         self.masked_steps(args, taken)
         if name == "Embedding" and args.config.get("mask_zero") is True:
             return (Mask(frozenset({f"not 0: {tensor}" for tensor in taken.tensors})),)

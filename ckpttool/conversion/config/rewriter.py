@@ -259,11 +259,11 @@ class _Rewriter:
     def lambda_layer(self, old: Args, args: Args, at: At) -> dict[str, Any]:
         """The arguments of a Lambda layer: with the user's function for it, else with its own if that has a name."""
         self.journal.lambdas.append((at.label, args.name))
-        place = lambdas.place_of(self.options.functions, (at.label, args.name))
-        if place is not None:
+        if old.config.get("mask") is not None:
+            self.without_function.append(Unfilled(at.label, args.name, old.class_name, masks=True))
+        if (place := lambdas.place_of(self.options.functions, (at.label, args.name))) is not None:
             return lambdas.replaced(old, args, place, at.label, self.journal)
-        name = lambdas.named_function(args)
-        if name is not None:
+        if (name := lambdas.named_function(args)) is not None:
             return lambdas.named(old, args, name, at.label, self.journal)
         computes = computed(args.config.get("function"), args.config.get("arguments"))
         self.without_function.append(Unfilled(at.label, args.name, old.class_name, computes))
