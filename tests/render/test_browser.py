@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
 
+PHONE = {"width": 390, "height": 800}
 TRY_TO_LEAVE = """async (address) => {
   const outcomes = {};
   window.hit = false;
@@ -336,6 +338,18 @@ def test_large_numbers_stay_in_one_line(sound: dict[str, str], visit: Callable[.
         assert page.evaluate(lines, "11,066,658,687") == 1
         assert page.evaluate(lines, "x" * 1000) > 3
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_odd_sizes_fit_a_phone(visit: Callable[..., Visit]) -> None:
+    """A page is no wider than the phone, however deep layers are nested and however large their numbers are."""
+    listing = ckpttool.ls(FIXTURES / "keras3/mlp.keras", Choice(stats=True))
+    rows = listing.rows
+    deep = rows[0]._replace(layer="/".join(["deep"] * 60))
+    large = rows[1]._replace(layer="large", weight=replace(rows[1].weight, shape=(2**31, 2**31)))
+    page = visit(html.listing(replace(listing, rows=(deep, large, *rows)), Style()), viewport=PHONE).page
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def test_the_first_layer_is_in_sight(sound: dict[str, str], visit: Callable[..., Visit]) -> None:
