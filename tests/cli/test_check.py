@@ -203,7 +203,7 @@ def test_reports_in_files(run: Callable[..., Any], elsewhere: Path) -> None:
     assert "cannot be written" in failed.err
 
 
-@pytest.mark.parametrize("name", ["paths", "linked", "listed", "part", "config", "baseline", "shard", "archive"])
+@pytest.mark.parametrize("name", ["given", "linked", "listed", "part", "config", "baseline", "shard", "archive"])
 def test_reports_take_no_checkpoints_place(run: Callable[..., Any], elsewhere: Path, name: str) -> None:
     """A report is not written over what the command reads, nor over any checkpoint; that is said before any work."""
     shutil.copy(GOOD, elsewhere / "mlp.keras")
