@@ -25,10 +25,16 @@ def matmul(
     return e.op("numpy.Matmul", a, b)
 
 
+_NO_TENSORS = (
+    "the config does not have the tensors of the call, so that Keras 2 does not load the model either; build it by your "
+    "code with keras.ops.einsum, and give it with --arch package.module:function"
+)
+
+
 def einsum(e: Emitter, equation: Any, *inputs: Any, **_: Any) -> Result:
-    """A sum of products; Keras 2 leaves the tensors out of its config."""
+    """A sum of products; Keras 2 leaves the tensors out of its config, and cannot load it itself."""
     if not inputs:
-        raise NoEquivalent("the config does not have the tensors of the call")
+        raise NoEquivalent(_NO_TENSORS)
     return e.op("numpy.Einsum", *inputs, subscripts=equation)
 
 
