@@ -94,6 +94,7 @@ def _align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
         return _alignment(places, weights, _tracked(part, places, checkpoint), None)
     if not checkpoint.kind.startswith(("legacy", "keras0")):
         moved = moved_layers(architecture, part)
+        # Only where no path fits at all can the whole model be inside an object of the user's own class.
         by_path = list(_by_path(places, weights, moved)) or list(_below_one(places, weights, moved))
         return _alignment(places, weights, by_path, None)
     pairs, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
@@ -197,6 +198,7 @@ def _tracked(model: Part, places: Iterable[Place], checkpoint: Checkpoint) -> It
     if by_graph:
         yield from ((key, Stored(weight), Evidence.PATH) for key, weight in by_graph.items())
         places = [place for place in places if key_of(place) not in by_graph]
+    # Beside an object graph, names are asked only for weights that the optimizer alone lists, and no layer does.
     stored = [weight for weight in checkpoint.section(Section.MODEL) if not by_graph or f"/{TRAINED}/" in weight.path]
     for place, weight in by_variable_name(model.name, places, stored):
         yield key_of(place), Stored(weight), Evidence.NAME
@@ -265,6 +267,7 @@ def _in_one_model(
     is_live = architecture.part is not None
     entry = None if is_live else normalized_config(architecture)
     for generation in _candidates(checkpoint):
+        # As a layer of another model, a model that is frozen lists its weights in another order than a frozen layer.
         order = stored_order(replace(model, is_model=True), generation, entry)
         if _is_order_of(order, weights):
             tops = {at: top.name for at, top in model.tracks}
@@ -378,6 +381,7 @@ def _leads_to(scopes: Sequence[str], chain: Sequence[str], known: Container[str]
     The last name of the object's chain is among the scopes, and the scopes before it agree with the rest of the chain.
     """
     at = next((at for at in reversed(range(len(scopes))) if is_scope_of(scopes[at], chain[-1])), None)
+    # `dense_1` may be the scope of `dense`, used again, but not where another layer is called dense_1.
     if at is None or (scopes[at] != chain[-1] and scopes[at] in known):
         return False
     pairs = zip(reversed(scopes[:at]), reversed(chain[:-1]), strict=False)

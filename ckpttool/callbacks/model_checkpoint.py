@@ -115,7 +115,7 @@ class ModelCheckpoint(Resumable):
         self._schedule = Schedule(save_freq, every_n_epochs, every_minutes, overhead)
         self._retention = Retention(keep_last, keep_best, keep_every)
         self._buffers = Buffers() if background else None
-        self._worker: Worker[Saved] = Worker(background, self._done, self._failed)
+        self._worker: Worker[Saved] = Worker(background, self._after_save, self._after_failure)
         self._check_arguments()
         self._claim = Claim(self._names.directory, self._names.series)
         signals = signals_of(save_on_signal)
@@ -173,10 +173,10 @@ class ModelCheckpoint(Resumable):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Save if it is time to, or if a signal waits."""
         batch = min(batch, (self._fit_parameter("steps") or batch + 1) - 1)  # the last execution may have fewer steps
-        done, self._batch = batch + 1 - self._batch, batch + 1
+        steps, self._batch = batch + 1 - self._batch, batch + 1  # several with steps_per_execution
         if self._batch <= self._skipped:
             return
-        self._step += done
+        self._step += steps
         self._worker.poll()
         if not self._names_are_checked:
             try:
@@ -184,7 +184,7 @@ class ModelCheckpoint(Resumable):
             except (KeyError, ValueError):
                 self._leave()
                 raise
-        if self._schedule.after_batches(done):
+        if self._schedule.after_batches(steps):
             self._save_in_turn(logs or {})
         elif self._schedule.by_the_clock():
             self._save_out_of_turn("time", logs or {})
@@ -280,7 +280,7 @@ class ModelCheckpoint(Resumable):
         try:
             source = source_of(model, self._names.container, self.verify, self._buffers)
         except (OSError, CheckpointError) as error:
-            self._failed(error)
+            self._after_failure(error)
             return
         if self._checks_loadability:  # only once: whether Keras loads this model does not change
             self._checks_loadability, source = False, with_loadability_check(source, directory / name)
@@ -339,7 +339,7 @@ class ModelCheckpoint(Resumable):
             generators_before={} if self._epoch_is_over else self._generators_before,
         )
 
-    def _done(self, entry: Saved) -> None:
+    def _after_save(self, entry: Saved) -> None:
         self._has_saved = True
         path = self._names.directory / entry.file
         self._say(f"finished saving model to {path}", entry.epoch)
@@ -348,7 +348,7 @@ class ModelCheckpoint(Resumable):
         except Exception as error:  # code of the user's own, whose error must not end the training
             warnings.warn(f"on_saved failed for {path}: {type(error).__name__}: {error}", stacklevel=2)
 
-    def _failed(self, error: Exception) -> None:
+    def _after_failure(self, error: Exception) -> None:
         """Raise the error of a save, or warn. The model was not saved, so that it is not the best one either."""
         self.best, self._saved_step = self._best_before, None
         if isinstance(error, NotFiniteError):

@@ -22,7 +22,7 @@ _LEAST_WINDOW = 256 << 10  # inflated bytes between two states of the decompress
 _MOST_STATES = 512
 _CACHED_WINDOWS = 16
 _INFLATE_READ = 16 << 10  # compressed bytes fed at once
-_INFLATED_A_STEP = 10  # bits: inflated bytes that cost a step
+_STEP_BITS = 10  # 2 ** 10 inflated bytes cost one step of the budget
 
 
 class Source(Protocol):
@@ -67,14 +67,14 @@ class FileSource:
             raise outside(offset, len(buffer), self.size)
         done = 0
         while done < len(buffer):
-            got = self._read_some(buffer[done:], offset + done)
-            if not got:
+            count = self._read_some(buffer[done:], offset + done)
+            if not count:
                 raise CorruptFileError(
                     "the file became shorter while it was read",
                     found=f"the end at byte {offset + done:,} of {self.size:,}",
                     hint="read it again when nobody writes to it",
                 )
-            done += got
+            done += count
 
     def __enter__(self) -> "FileSource":
         return self
@@ -188,7 +188,7 @@ class Inflated:
         position, saved_state = self._states[index]
         state, parts, count = saved_state.copy(), list[bytes](), 0
         wanted = min(self._step, self.size - index * self._step)
-        self.budget.spend(wanted >> _INFLATED_A_STEP)
+        self.budget.spend(wanted >> _STEP_BITS)
         while count < wanted:
             feed = state.unconsumed_tail
             if not feed:
