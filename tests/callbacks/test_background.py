@@ -11,7 +11,6 @@ import pytest
 
 import ckpttool
 from ckpttool.callbacks import ModelCheckpoint, saved_in
-from ckpttool.callbacks.background import Worker
 from ckpttool.callbacks.snapshot import Buffers
 from ckpttool.callbacks.sources import _KerasSource, _SnapshotSource
 from ckpttool.errors import CheckpointError, FileAccessError
@@ -168,42 +167,3 @@ def test_training_goes_on_where_a_warning_will_do(tmp_path: Path, monkeypatch: p
         fit(model(), Mends(), saving, epochs=4)
     assert names(tmp_path) in (["1.keras", "4.keras"], ["1.keras", "3.keras", "4.keras"])  # the third may wait so long
     assert "4.keras" in names(tmp_path)
-
-
-def test_one_at_a_time() -> None:
-    """A job waits for the one before it, which is told of first, in the thread of the caller."""
-    progress, gate = list[tuple[str, str]](), threading.Event()
-
-    def job(number: int) -> str:
-        assert gate.wait(WAIT)
-        return f"{number} in {threading.current_thread().name.split('_')[0]}"
-
-    worker = Worker[str](True, lambda text: progress.append((text, threading.current_thread().name)), progress.append)
-    worker.submit(lambda: job(1))
-    worker.poll()
-    assert progress == []
-    gate.set()
-    worker.submit(lambda: job(2))
-    assert [text for text, _ in progress] == ["1 in ckpttool-saving"]
-    worker.close()
-    assert [text for text, _ in progress] == ["1 in ckpttool-saving", "2 in ckpttool-saving"]
-    assert {name for _, name in progress} == {threading.current_thread().name}
-
-
-@pytest.mark.parametrize("background", [False, True])
-def test_what_a_job_raises(background: bool) -> None:
-    """An error of a job is reported once; an error in reporting it is raised, and the thread ends all the same."""
-
-    def fails() -> None:
-        raise OSError("gone")
-
-    def failed(error: Exception) -> None:
-        raise error
-
-    before = threading.enumerate()
-    worker = Worker[None](background, lambda result: None, failed)
-    with pytest.raises(OSError, match="gone"):  # noqa: PT012
-        worker.submit(fails)
-        worker.close()
-    worker.close()
-    assert set(threading.enumerate()) <= set(before)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import keras
 import pytest
 
 from ckpttool.callbacks import ModelCheckpoint, saved_in
-from ckpttool.callbacks.signals import SignalDelayer
 from tests.callbacks.training import fit, model, names
 
 pytestmark = [
@@ -118,42 +116,6 @@ def test_outside_the_main_thread(tmp_path: Path) -> None:
     thread.join()
     assert warned == ["yes"]
     assert names(tmp_path) == ["1.keras"]
-
-
-def test_ignored_signals_stay_ignored() -> None:
-    """A signal that the process ignores is not delayed."""
-    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    try:
-        delayer = SignalDelayer(1.0, [signal.SIGUSR1])
-        assert delayer.install()
-        signal.raise_signal(signal.SIGUSR1)
-        assert delayer.pending is None
-        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
-        delayer.restore()
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-
-
-def test_the_deadline_and_the_second_signal() -> None:
-    """Both act at once, by the handler that was there."""
-    times: list[float] = []
-    before = signal.signal(signal.SIGUSR1, lambda number, frame: times.append(time.monotonic()))
-    try:
-        delayer = SignalDelayer(0.1, [signal.SIGUSR1])
-        delayer.install()
-        begun = time.monotonic()
-        signal.raise_signal(signal.SIGUSR1)
-        assert (times, delayer.pending) == ([], signal.SIGUSR1)
-        while not times and time.monotonic() < begun + 30:
-            time.sleep(0.01)
-        assert times[0] >= begun + 0.1
-        delayer.install()
-        signal.raise_signal(signal.SIGUSR1)
-        signal.raise_signal(signal.SIGUSR1)
-        assert len(times) == 2
-        delayer.restore()
-    finally:
-        signal.signal(signal.SIGUSR1, before)
 
 
 ENDS = {"term": -signal.SIGTERM, "int": -signal.SIGINT, "hangs": -signal.SIGTERM, "twice": -signal.SIGINT}

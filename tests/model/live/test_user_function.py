@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ckpttool.errors import BuildError
-from ckpttool.model.live.user_function import architecture_of_function, names_function
+from ckpttool.model.live.user_function import architecture_of_function
 
 pytest.importorskip("keras", minversion="3.15", reason="the functions build models of Keras 3.15")
 
@@ -136,13 +136,3 @@ def test_a_model_that_is_not_built(project: Path, monkeypatch: pytest.MonkeyPatc
     assert (done.code, done.out) == (2, "")
     assert "a model that is not built" in done.err
     assert "next: call it once on data" in done.err
-
-
-def test_what_counts_as_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Module, colon, function; a file of that name is a file."""
-    monkeypatch.chdir(tmp_path)
-    assert names_function("a.b:c")
-    assert names_function("a:b.c")
-    assert not any(map(names_function, ("a.b", "C:\\a", "a/b:c", "a:b()", ":b", "a:", "a b:c", "1a:b", "http://x")))
-    (tmp_path / "a:b").touch()
-    assert not names_function("a:b")
