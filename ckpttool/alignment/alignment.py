@@ -94,7 +94,6 @@ def _align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
         return _alignment(places, weights, _tracked(part, places, checkpoint), None)
     if not checkpoint.kind.startswith(("legacy", "keras0")):
         moved = moved_layers(architecture, part)
-        # Only where no path fits at all can the whole model be inside an object of the user's own class.
         by_path = list(_by_path(places, weights, moved)) or list(_below_one(places, weights, moved))
         return _alignment(places, weights, by_path, None)
     pairs, generation = _legacy(_Layers.of(architecture, part), checkpoint, weights)
@@ -267,7 +266,6 @@ def _in_one_model(
     is_live = architecture.part is not None
     entry = None if is_live else normalized_config(architecture)
     for generation in _candidates(checkpoint):
-        # As a layer of another model, a model that is frozen lists its weights in another order than a frozen layer.
         order = stored_order(replace(model, is_model=True), generation, entry)
         if _is_order_of(order, weights):
             tops = {at: top.name for at, top in model.tracks}

@@ -83,7 +83,7 @@ def test_restored_handlers(handler: Handler) -> None:
 
 @pytest.mark.parametrize("deadline", [0.1, WAIT])
 def test_before_the_process_ends(deadline: float) -> None:
-    """Where no handler would be called, `before_end` is, since the signal then ends the process.
+    """A signal without a handler, which ends the process, is preceded by `before_end`.
 
     The default of SIGURG, which nothing here sends, is to do nothing.
     """
