@@ -26,8 +26,8 @@ def matmul(
 
 
 _NO_TENSORS = (
-    "the config does not have the tensors of the call, so that Keras 2 does not load the model either; build it by your "
-    "code with keras.ops.einsum, and give it with --arch package.module:function"
+    "the config does not have the tensors of the call, so that Keras 2 does not load the model either; build it by "
+    "your code with keras.ops.einsum, and give it with --arch package.module:function"
 )
 
 
