@@ -1,12 +1,19 @@
 """Functions of the user's own that give no model, before any Keras is asked: each fault is one message."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from ckpttool.errors import BuildError
+from ckpttool.alignment.architectures import load_architecture
+from ckpttool.errors import BuildError, ModelError
+from ckpttool.model import Architecture
+from ckpttool.model.config import with_part
+from ckpttool.model.live import user_function
 from ckpttool.model.live.user_function import _OwnCode, architecture_of_function, model_of, names_function
+from ckpttool.model.spec import part_in
+from tests.samples import FIXTURES
 
 MODELS = """
 import os
@@ -17,6 +24,9 @@ def breaks():
 
 def ends():
     os._exit(7)
+
+def number():
+    return 3
 """
 
 
@@ -55,6 +65,42 @@ def test_modules_that_are_admitted(project: Path) -> None:
     assert spec.origin == str(project / "own_models.py")
     assert finder.find_spec("json") is None
     assert finder.find_spec("own_models", path=[str(project)]) is None
+
+
+@pytest.fixture
+def in_this_process(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work of the new process is done in this one, and what it changes here is undone."""
+
+    def run(target: str, answer: Path, output: Path) -> int:
+        output.touch()
+        user_function.main(target, str(answer), str(project))
+        return 0
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(user_function, "_run", run)
+    monkeypatch.delitem(sys.modules, "own_models", raising=False)
+
+
+def test_a_model_that_is_described(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The architecture of the function's model comes back from the process as it was there."""
+    stored = load_architecture(FIXTURES / "keras3/cnn.keras")
+    live = with_part(stored.config, part_in(stored), "")
+    monkeypatch.setattr(Architecture, "from_model", lambda model: live)
+    monkeypatch.setattr(user_function, "model_of", lambda target: None)
+    architecture = architecture_of_function("own_models:build")
+    assert (architecture.config, architecture.part) == (live.config, live.part)
+
+
+def test_a_model_that_is_none(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason why the function's result is no model is raised with all its facts."""
+
+    def refuse(model: object) -> Architecture:
+        raise ModelError("no model of Keras 3", expected="a keras.Model", found=type(model).__name__)
+
+    monkeypatch.setattr(Architecture, "from_model", refuse)
+    with pytest.raises(BuildError, match="own_models:number: no model of Keras 3") as raised:
+        architecture_of_function("own_models:number")
+    assert (raised.value.expected, raised.value.found) == ("a keras.Model", "int")
 
 
 def test_a_function_of_an_attribute() -> None:
