@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ckpttool.checkpoint import OF_TENSORFLOW, Checkpoint, Section, Weight
-from ckpttool.formats.weight_paths import as_keras_3, split
+from ckpttool.formats.weight_paths import as_keras_3, public, split
 from ckpttool.io import scalars
 from ckpttool.model import Architecture
 from ckpttool.model.architecture_parts import model_args, normalized_config, part_in
@@ -91,7 +91,7 @@ def _align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
     places = tuple(places_of(part))
     weights = checkpoint.section(Section.MODEL)
     if checkpoint.kind in OF_TENSORFLOW:
-        return _alignment(places, weights, _tracked(part, places, checkpoint), None)
+        return _tracked_alignment(part, places, checkpoint)
     if not checkpoint.kind.startswith(("legacy", "keras0")):
         moved = moved_layers(architecture, part)
         by_path = list(_by_path(places, weights, moved)) or list(_below_one(places, weights, moved))
@@ -160,10 +160,9 @@ def moved_path(path: str, moved: Mapping[str, str]) -> str:
 
 def _by_path(places: Iterable[Place], weights: Iterable[Weight], moved: Mapping[str, str]) -> Iterator[_Pair]:
     """The weights of the path layout; private attributes of Keras 2 (`_query_dense`) count as those of Keras 3."""
-    by_path = {_public(split(place.path)): place for place in places if place.path}
+    by_path = {public(split(place.path)): place for place in places if place.path}
     for weight in weights:
-        path = moved_path(_public(as_keras_3(split(weight.path))), moved)
-        place = by_path.get(path)
+        place = by_path.get(moved_path(public(as_keras_3(split(weight.path))), moved))
         if place is not None and shapes_fit(place.slot.shape, weight.shape):
             yield key_of(place), Stored(weight), Evidence.PATH
 
@@ -183,9 +182,12 @@ def _below_one(places: Iterable[Place], weights: Sequence[Weight], moved: Mappin
         yield key, Stored(inside[stored.weight.path]), evidence
 
 
-def _public(parts: Iterable[str]) -> str:
-    """A path without the underscores of private attributes."""
-    return "/".join(part.lstrip("_") for part in parts)
+def _tracked_alignment(model: Part, places: Sequence[Place], checkpoint: Checkpoint) -> Alignment:
+    """The alignment of a TensorFlow checkpoint. A counter beside the model is none of its weights."""
+    from ckpttool.alignment.object_graphs import without_counters  # here, since no other kind has one
+
+    pairs = list(_tracked(model, places, checkpoint))
+    return _alignment(places, without_counters(checkpoint, {stored.weight.path for _, stored, _ in pairs}), pairs, None)
 
 
 def _tracked(model: Part, places: Iterable[Place], checkpoint: Checkpoint) -> Iterator[_Pair]:

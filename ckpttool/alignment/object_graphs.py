@@ -7,10 +7,10 @@ keras/src/engine/functional.py, 2.15; keras/src/utils/tracking.py, 3.15.)
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import NamedTuple, Protocol, TypeVar
 
-from ckpttool.checkpoint import Checkpoint, Weight
+from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.model.sizes import Shape, shapes_fit
 from ckpttool.model.slots import Part, Slot
 from ckpttool.object_graph import ObjectGraph
@@ -20,6 +20,7 @@ Key = tuple[str, str, str]
 """The key of a slot, which no other slot has: its top layer, the path of its owner below that, its own name."""
 
 _FUNCTIONAL, _OPERATIONS = "_functional", "_operations"
+_WHOLE = frozenset({"int32", "int64"})
 _MOST_NAMES = 8  # of a label that are left out
 _OLD_NAMES = {"_lookup_layer": "_index_lookup_layer"}  # up to TensorFlow 2.6
 _OLD_OWNERS = {"_lookup_layer": "_vectorize_layer"}  # which counted and weighed words up to TensorFlow 2.4
@@ -152,6 +153,20 @@ def _attributes(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, in
         number = counts[container] = counts.get(container, -1) + 1
         node = attribute(container or at, step.node, graph)
         yield at, part, graph.nodes[node].child(str(number)) if container and node is not None else node
+
+
+def without_counters(checkpoint: Checkpoint, used: Set[str]) -> list[Weight]:
+    """The weights of the model sections of a checkpoint, without the whole numbers that stand at the root beside the
+    model, whose weights are `used`: the step of a training loop in `tf.train.Checkpoint(step=tf.Variable(1), net=net)`.
+    """
+    weights, graph = checkpoint.section(Section.MODEL), checkpoint.object_graph
+    if graph is None or not graph.nodes or not used:
+        return list(weights)
+    children = [child for _, child in graph.nodes[0].children]
+    if not any(used <= {graph.nodes[node].key() for node in graph.reached(child)} for child in children):
+        return list(weights)  # the model is the root itself
+    beside = {graph.nodes[child].key() for child in children} - used
+    return [weight for weight in weights if not (weight.path in beside and weight.dtype in _WHOLE and not weight.shape)]
 
 
 def _ends(label: str) -> list[str]:

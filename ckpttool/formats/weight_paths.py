@@ -86,3 +86,8 @@ def layer_end(owner: tuple[str, ...]) -> int:
 
 def _chain(owner: tuple[str, ...], names: Names, first: int, last: int) -> str:
     return "/".join(names[owner[:end]] for end in range(first, last + 1) if owner[:end] in names)
+
+
+def public(parts: tuple[str, ...]) -> str:
+    """A path without the underscores of private attributes."""
+    return "/".join(part.lstrip("_") for part in parts)

@@ -8,7 +8,7 @@
 from collections.abc import Iterator
 
 from ckpttool.alignment.alignment import align
-from ckpttool.alignment.object_graphs import by_variable_name
+from ckpttool.alignment.object_graphs import by_variable_name, without_counters
 from ckpttool.alignment.object_parts import part_names
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.model import Architecture
@@ -36,7 +36,7 @@ def by_graph(
         elif slot.path or architecture is None:
             pairing.missing.append((slot, _NO_OBJECT))
     used = {weight.path for weight in pairs.values()}
-    rest = (weight for weight in checkpoint.section(Section.MODEL) if weight.path not in used)
+    rest = (weight for weight in without_counters(checkpoint, used) if weight.path not in used)
     pairing.unexpected.extend((weight, _NO_SLOT) for weight in rest)
     return pairing.finish(skip_mismatch)
 

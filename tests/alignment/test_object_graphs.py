@@ -125,6 +125,33 @@ def test_an_input_layer_may_be_counted(with_input: bool, tmp_path: Path) -> None
     assert len(alignment.aligned) == 1
 
 
+@pytest.mark.parametrize(("code", "beside"), [(9, True), (1, False)])
+def test_the_counter_of_a_loop_is_no_weight(code: int, beside: bool, tmp_path: Path) -> None:
+    """A whole number at the root, as in `tf.train.Checkpoint(step=tf.Variable(1), net=net)`, is none of the model's;
+    any other variable there may be."""
+    value = struct.pack("<f", 1) + struct.pack("<q", 3)
+    objects: list[writer.Object] = [
+        ([("net", 1), ("step", 4)], [], []),
+        ([("layer-0", 2)], [], []),
+        ([("kernel", 3)], [], []),
+        ([], [("VARIABLE_VALUE", "only/kernel", "k")], []),
+        ([], [("VARIABLE_VALUE", "Variable", "step")], []),
+    ]
+    stored, crc = writer.texts([writer.graph(objects)])
+    size = {9: 8, 1: 4}[code]
+    pairs = [
+        (writer.OBJECT_GRAPH.encode(), writer.entry(7, [], 12, len(stored), crc)),
+        (b"k", writer.entry(1, [1, 1], 0, 4, writer.masked(value[:4]))),
+        (b"step", writer.entry(code, [], 4, size, writer.masked(value[4 : 4 + size]))),
+    ]
+    path = writer.write(tmp_path, pairs, value + stored)
+    alignment = aligned(path, _CONFIG)
+    assert [weight.path for weight in alignment.left] == ([] if beside else ["step"])
+    architecture = tmp_path / "arch.json"
+    architecture.write_text(json.dumps(_CONFIG))
+    assert ckpttool.verify(path, architecture).ok == beside
+
+
 def test_one_of_several_models_is_not_guessed(tmp_path: Path) -> None:
     """No model of a checkpoint is taken where two fit equally well."""
     alignment = aligned(_checkpoint(tmp_path, "generator", "discriminator"), _CONFIG)
