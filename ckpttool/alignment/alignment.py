@@ -77,13 +77,11 @@ def align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:
 
     Raises ConfigError where the layers or connections of the architecture make no sense.
     """
-    of, alignment = checkpoint.facts.once(("alignment", id(architecture)), _aligned, checkpoint, architecture)
+    of, alignment = checkpoint.facts.once(
+        ("alignment", id(architecture)), lambda: (architecture, _align(checkpoint, architecture))
+    )
     assert of is architecture  # the fact refers to it, so that no other object can get its id
     return alignment
-
-
-def _aligned(checkpoint: Checkpoint, architecture: Architecture) -> tuple[Architecture, Alignment]:
-    return architecture, _align(checkpoint, architecture)
 
 
 def _align(checkpoint: Checkpoint, architecture: Architecture) -> Alignment:

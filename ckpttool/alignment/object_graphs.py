@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from ckpttool.checkpoint import Checkpoint, Section, Weight
 from ckpttool.model.sizes import Shape, shapes_fit
 from ckpttool.model.slots import Part, Slot
-from ckpttool.object_graph import ObjectGraph
+from ckpttool.object_graph import Node, ObjectGraph
 from ckpttool.paths import join_path
 
 Key = tuple[str, str, str]
@@ -21,6 +21,7 @@ Key = tuple[str, str, str]
 
 _FUNCTIONAL, _OPERATIONS = "_functional", "_operations"
 _WHOLE = frozenset({"int32", "int64"})
+_LISTED, _NUMBERED = "layers/", ("layer-", "_operations", "_functional")
 _MOST_NAMES = 8  # of a label that are left out
 _OLD_NAMES = {"_lookup_layer": "_index_lookup_layer"}  # up to TensorFlow 2.6
 _OLD_OWNERS = {"_lookup_layer": "_vectorize_layer"}  # which counted and weighed words up to TensorFlow 2.4
@@ -82,7 +83,7 @@ def _pairs(model: Part, graph: ObjectGraph, start: int, weights: Mapping[str, We
             weight = next((weight for weight in owners if weight is not None), None)
             if weight is not None and shapes_fit(slot.shape, weight.shape):
                 yield (step.group, step.owner, slot.name), weight
-        below = _layers(step, graph) if step.part.is_model else _attributes(step, graph)
+        below = _layers(step, graph) if step.part.is_model and _lists(step, graph) else _attributes(step, graph)
         stack.extend(
             _Step(part, node, *_place(step, at, part), graph.nodes[step.node].child(_OLD_OWNERS.get(at, "")))
             for at, part, node in below
@@ -120,6 +121,13 @@ def _weight(graph: ObjectGraph, node: int, slot: Slot, weights: Mapping[str, Wei
     return None
 
 
+def _lists(step: _Step, graph: ObjectGraph) -> bool:
+    """Whether a model has its layers in a list, as the config says or the file does: one of the user's own class has
+    them as attributes."""
+    listed = all(at.startswith(_LISTED) for at, _ in step.part.children)
+    return listed or any(name.startswith(_NUMBERED) for name, _ in graph.nodes[step.node].children)
+
+
 def _layers(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, int | None]]:
     """The layers of a model with their places and nodes."""
     children = step.part.children
@@ -152,7 +160,15 @@ def _attributes(step: _Step, graph: ObjectGraph) -> Iterator[tuple[str, Part, in
         container, _, _ = at.rpartition("/")
         number = counts[container] = counts.get(container, -1) + 1
         node = attribute(container or at, step.node, graph)
-        yield at, part, graph.nodes[node].child(str(number)) if container and node is not None else node
+        yield at, part, _member(graph.nodes[node], number) if container and node is not None else node
+
+
+def _member(container: Node, number: int) -> int | None:
+    """The node of a member of a list or, in the order of its keys, of a dict; None where there are fewer."""
+    numbered = container.child(str(number))
+    if numbered is not None or number >= len(container.children):
+        return numbered
+    return None if container.child("0") is not None else container.children[number][1]
 
 
 def without_counters(checkpoint: Checkpoint, used: Set[str]) -> list[Weight]:

@@ -11,9 +11,11 @@ import pytest
 
 import ckpttool
 from ckpttool.alignment.alignment import Alignment, Evidence, align
+from ckpttool.alignment.object_graphs import in_object_graph
 from ckpttool.checkpoint import Section
 from ckpttool.conversion import convert
 from ckpttool.model import read_architecture
+from ckpttool.model.slots import Part, Slot
 from tests import live
 from tests.corpus import CORPUS, SHARED
 from tests.formats.tensorflow import writer
@@ -150,6 +152,29 @@ def test_the_counter_of_a_loop_is_no_weight(code: int, beside: bool, tmp_path: P
     architecture = tmp_path / "arch.json"
     architecture.write_text(json.dumps(_CONFIG))
     assert ckpttool.verify(path, architecture).ok == beside
+
+
+def test_attributes_of_a_model_of_an_own_class(tmp_path: Path) -> None:
+    """Layers in a dict, in a list and alone are found as attributes, whatever names their variables have."""
+
+    def layer(name: str) -> Part:
+        return Part("Dense", name, (Slot("kernel", ()),))
+
+    places = {"by/dense": "d", "by/dense_1": "d_1", "blocks/dense": "d_2", "head": "d_3"}
+    model = Part("Net", "net", children=tuple((at, layer(name)) for at, name in places.items()), is_model=True)
+    objects: list[writer.Object] = [
+        ([("by", 1), ("blocks", 2), ("head", 6)], [], []),
+        ([("a", 3), ("b", 4)], [], []),
+        ([("0", 5)], [], []),
+        *(([("kernel", number + 4)], [], []) for number in (3, 4, 5, 6)),
+        *(
+            ([], [("VARIABLE_VALUE", f"d_{number}/kernel", key)], [])
+            for number, key in zip((3, 2, 1, 9), "abch", strict=True)
+        ),
+    ]
+    with ckpttool.open(writer.with_graph(tmp_path, writer.graph(objects), list("abch"))) as checkpoint:
+        pairs = {key[0]: weight.path for key, weight in in_object_graph(model, checkpoint)}
+    assert pairs == {"d": "a", "d_1": "b", "d_2": "c", "d_3": "h"}
 
 
 def test_one_of_several_models_is_not_guessed(tmp_path: Path) -> None:
