@@ -1,4 +1,4 @@
-"""First steps of training after a conversion that genuine Keras 2.2.4 took otherwise, by chance or as it forgot."""
+"""First steps of training after a conversion that the older Keras took otherwise."""
 
 import json
 from pathlib import Path
@@ -43,6 +43,19 @@ def test_steps_that_were_counted_by_chance(
             group[name] = np.zeros([(3, 2), (2,)][at % 2] if at < 4 else (1,), "float32")
     losses = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     assert any("counted a step before or after they took it" in loss for loss in losses) is announced
+
+
+@pytest.mark.parametrize(("use_ema", "steps", "announced"), [(True, 0, True), (True, 5, False), (False, 0, False)])
+def test_moving_averages_of_weights(use_ema: bool, steps: int, announced: bool, tmp_path: Path) -> None:
+    """They begin with the weights before the first step in Keras 2.15, with those after it in Keras 3."""
+    text = settings("SGD", learning_rate=0.1, use_ema=use_ema, ema_overwrite_frequency=1 if use_ema else None)
+    source = legacy(tmp_path / "old.h5", dense(2, 3), shape=(None, 3), training_config=text, keras_version="2.15.0")
+    with h5py.File(source, "a") as file:
+        group = file.create_group("optimizer_weights")
+        group.attrs["weight_names"] = [b"SGD/iteration:0", b"SGD/learning_rate:0"]
+        group["SGD/iteration:0"], group["SGD/learning_rate:0"] = np.int64(steps), np.float32(0.1)
+    losses = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
+    assert any("the moving averages of the weights: Keras 2 began" in loss for loss in losses) is announced
 
 
 @pytest.mark.parametrize(

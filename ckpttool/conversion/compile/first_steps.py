@@ -1,9 +1,13 @@
-"""First steps of optimizers that Keras of many backends took on TensorFlow 1.
+"""First steps of optimizers that older Kerases took otherwise.
 
-Such an optimizer reads the number of its step and counts it in one run of the graph, and nothing says which comes first
-(`Adam.get_updates`, keras/optimizers.py, 2.2.4): what it divides by belongs to this step or to the next. Measured with
-2.2.4 on TensorFlow 1.15, where the first step of Adam is 0.744 or 1 times the learning rate, as the model is. It does
-not matter any more after some thousand steps.
+An optimizer of Keras of many backends on TensorFlow 1 reads the number of its step and counts it in one run of the
+graph, and nothing says which comes first (`Adam.get_updates`, keras/optimizers.py, 2.2.4): what it divides by belongs
+to this step or to the next. Measured with 2.2.4 on TensorFlow 1.15, where the first step of Adam is 0.744 or 1 times
+the learning rate, as the model is. It does not matter any more after some thousand steps.
+
+Moving averages of weights begin with the weights in Keras 2.11 to 2.15 (`Optimizer.build`,
+keras/src/optimizers/optimizer.py, 2.15). In Keras 3 they begin with what the first step makes of them
+(`_update_model_variables_moving_average`, keras/src/optimizers/base_optimizer.py, 3.15).
 """
 
 from collections.abc import Mapping
@@ -22,10 +26,17 @@ _IN_TURN = (2, 3)
 
 def note(checkpoint: Checkpoint, optimizer: Mapping[str, Any], origin: Origin, journal: Journal) -> None:
     """Note that the next steps of a compiled model may be of another size, while they still depend on their number."""
-    class_name = inside(optimizer)["class_name"]
+    inner, steps = inside(optimizer), _steps(checkpoint)
+    if inner["config"].get("use_ema") and not steps:
+        journal.lose(
+            WHERE,
+            "the moving averages of the weights: Keras 2 began them with the weights before the first step, Keras 3 "
+            "begins them with those after it",
+        )
+    class_name = inner["class_name"]
     if class_name not in _DIVIDING or origin.theano or not origin.of_many_backends or not origin.before(*_IN_TURN):
         return
-    if _steps(checkpoint) < _LATE:
+    if steps < _LATE:
         journal.lose(
             WHERE,
             f"the first steps of {class_name}: older ones on TensorFlow 1 counted a step before or after they took it, "

@@ -1,9 +1,10 @@
 """Steps of training of Embedding layers, whose gradients have only the rows that a batch names.
 
-Keras 2 adds up the gradients of a row that a batch names several times before it squares them
+Keras 2 adds up the gradients of a row that a batch names several times before it squares them or takes their magnitude
 (`_resource_apply_sparse_duplicate_indices`, tensorflow/python/keras/optimizer_v2, 2.4; `_deduplicate_sparse_grad`,
-keras/src/optimizers/optimizer.py, 2.15); Keras 3.15 on TensorFlow squares each. Some optimizers of tf.keras up to 2.10
-leave rows alone that a batch does not name, which momenta move in Keras 3. Both were measured with 2.4, 2.15 and 3.15.
+keras/src/optimizers/optimizer.py, 2.15); Keras 3.15 on TensorFlow does so with each. Some optimizers of tf.keras up to
+2.10 leave rows alone that a batch does not name, which momenta move in Keras 3. Both were measured with 2.4, 2.15 and
+3.15.
 """
 
 from collections.abc import Mapping
@@ -16,11 +17,10 @@ from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
 from ckpttool.model.spec import Spec
 
-_SQUARES = frozenset({"Adadelta", "Adagrad", "Adam", "AdamW", "Ftrl", "Nadam", "RMSprop"})
+_SQUARES = frozenset({"Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Ftrl", "Nadam", "RMSprop"})
+_MAGNITUDES = frozenset({"Adamax"})
 _LEAVES_ROWS = frozenset({"Adamax", "Ftrl", "Nadam"})
 _LEAVES_ROWS_WITH_MOMENTUM = frozenset({"RMSprop", "SGD"})
-
-
 _NEW_OPTIMIZERS = (2, 11)
 
 
@@ -43,6 +43,11 @@ def note(spec: Spec, optimizer: Mapping[str, Any], by_rows: bool, journal: Journ
     if class_name in _SQUARES:
         reasons.append(
             "squares each gradient of a row that a batch names several times, where Keras 2 squared their sum"
+        )
+    if class_name in _MAGNITUDES:
+        reasons.append(
+            "takes the magnitude of each gradient of a row that a batch names several times, where Keras 2 took that "
+            "of their sum"
         )
     moves = class_name in _LEAVES_ROWS_WITH_MOMENTUM and inner["config"].get("momentum")
     if by_rows and (moves or class_name in _LEAVES_ROWS):
