@@ -12,7 +12,10 @@ _MISSING = (
     "package.module:function, or write weights alone (.weights.h5)"
 )
 _PADDED = "has padded weights of mode tf_idf, which Keras 3.15 refuses to load beside a shorter vocabulary"
-_LINES = "has a vocabulary with entries that Keras 3 would cut in two: they hold characters at which lines end"
+_LINES = (
+    "has a vocabulary with entries that Keras 3 would cut in two or leave out: they hold characters that end lines, "
+    "or are empty ones at the end"
+)
 _STAYS = "its vocabulary, which no file of weights stores: set it where the model is built (set_vocabulary)"
 
 
@@ -49,7 +52,7 @@ def _lines_are_entries(raw: bytes) -> bool:
         text = raw.decode()
     except UnicodeDecodeError:
         return False
-    return text.splitlines() == text.removesuffix("\n").split("\n") if text else False
+    return bool(text) and text.splitlines() == text.split("\n")
 
 
 def note_left_behind(model: Part, journal: Journal) -> None:

@@ -57,7 +57,7 @@ def test_a_state_of_the_same_count_is_loaded() -> None:
 
 
 def test_a_state_of_another_count_is_skipped() -> None:
-    """Where layers were frozen or thawed since the training, the optimizer has another number of variables."""
+    """An optimizer whose layers were frozen or thawed since the training has another number of variables."""
     why = "that of discriminator has {} variables, the file {}: Keras skips them all"
     assert reason(gan(MOMENTUM, trainable=False), stored(*OF_TWO_LAYERS)) == why.format(4, 6)
     assert reason(gan(MOMENTUM), stored(*OF_TWO_LAYERS[:4])) == why.format(6, 4)

@@ -1,0 +1,69 @@
+"""Replacements of layers that Keras 3 lacks, layers outside `keras.layers`, and functions of tensorflow-addons."""
+
+from typing import Any
+
+import pytest
+
+from ckpttool.conversion.config.other_packages import STATE_MODULE
+from ckpttool.conversion.config.rewriter import rewrite
+from ckpttool.conversion.journal import Journal
+from ckpttool.model.generations.generation import Generation
+from ckpttool.model.layers.internal_layers import INTERNAL_LAYERS
+from tests.conversion.of_generation import of_generation
+
+
+def converted(generation: Generation, class_name: str, **config: Any) -> tuple[dict[str, Any], Journal]:
+    """The entry of one layer for Keras 3, and the journal."""
+    module = config.pop("module", None)
+    layer = {"class_name": class_name, "config": {"name": "old", "batch_input_shape": [None, 4], **config}}
+    layer |= {"module": module} if module else {}
+    model: Any = [layer] if generation is Generation.KERAS_1 else {"name": "m", "layers": [layer]}
+    journal = Journal()
+    rewritten = rewrite(of_generation({"class_name": "Sequential", "config": model}, generation), journal)
+    entry: dict[str, Any] = rewritten.config["config"]["layers"][-1]
+    return entry, journal
+
+
+REPLACED: dict[str, dict[str, Any]] = {
+    "MaxoutDense": {"output_dim": 2, "nb_feature": 3, "bias": True, "input_dim": 4},
+    "Highway": {"activation": "relu", "bias": True, "input_dim": 4},
+}
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+@pytest.mark.parametrize("class_name", REPLACED)
+def test_a_frozen_layer_stays_frozen(class_name: str, trainable: bool) -> None:
+    """Keras 3 does not freeze the layers of a model whose config is frozen: each layer with weights is by itself."""
+    entry, journal = converted(Generation.KERAS_1, class_name, trainable=trainable, **REPLACED[class_name])
+    assert not journal.refusals
+    assert "replace-layer" in [edit.edit.name for edit in journal.edits]
+    weighted = [inner for inner in entry["config"]["layers"] if inner["class_name"] in ("Dense", "EinsumDense")]
+    others = [inner for inner in entry["config"]["layers"] if inner not in weighted]
+    assert weighted
+    assert [inner["config"].get("trainable", True) for inner in weighted] == [trainable] * len(weighted)
+    assert not any("trainable" in inner["config"] for inner in others)
+    assert entry["config"].get("trainable", True) is trainable
+
+
+def test_a_layer_outside_keras_layers() -> None:
+    """LayerScale of ConvNeXt is found by its module alone, which older files leave out or call otherwise."""
+    new = INTERNAL_LAYERS["LayerScale"].module
+    arguments = {"init_values": 1e-6, "projection_dim": 4}
+    for module in (None, "keras.applications.convnext"):
+        entry, journal = converted(Generation.KERAS_2, "LayerScale", module=module, **arguments)
+        assert (entry["module"], entry["registered_name"]) == (new, "LayerScale")
+        assert {key: entry["config"][key] for key in arguments} == arguments
+        assert "batch_input_shape" not in entry["config"]
+        assert [edit for edit in journal.edits if edit.where == "old"] == [(STATE_MODULE, "old", new)]
+
+
+def test_the_activation_of_addons_with_an_argument() -> None:
+    """gelu of tensorflow-addons is the tanh form by default, and is written as that operation of Keras 3."""
+    entry, journal = converted(Generation.KERAS_2, "Dense", units=2, activation="Addons>gelu")
+    operation = {"name": "gelu", "approximate": True}
+    assert entry["config"]["activation"]["class_name"] == "Gelu"
+    assert entry["config"]["activation"]["config"] == operation
+    assert entry["config"]["activation"]["module"] == "keras.src.ops.nn"
+    assert "replace-addon" in [edit.edit.name for edit in journal.edits]
+    entry, _ = converted(Generation.KERAS_2, "Dense", units=2, activation="Addons>hardshrink")
+    assert entry["config"]["activation"] == "hard_shrink"
