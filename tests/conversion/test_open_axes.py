@@ -59,7 +59,7 @@ def test_its_own_shape_gains_the_size() -> None:
     assert shapes_of(model, means(norm=(4, 3))) == ([[None, 4, 3]], ["norm"])
 
 
-def test_an_input_is_found_by_its_call() -> None:
+def test_the_input_of_a_call_gains_the_size() -> None:
     """In a graph the input is the one that the call names."""
     norm = {**layer("Normalization", "norm"), "inbound_nodes": [[["b", 0, 0, {}]]]}
     inputs = [{**layer("InputLayer", name, batch_input_shape=[None, None]), "inbound_nodes": []} for name in "ab"]
@@ -82,7 +82,7 @@ def test_an_input_is_found_by_its_call() -> None:
     ids=str,
 )
 def test_others_stay(first: dict[str, Any], axis: Any, mean: tuple[int, ...]) -> None:
-    """Where all is known, axes and mean do not fit, or another layer is before it, nothing changes."""
+    """Nothing changes in shapes that are known, by axes that do not fit the mean, or behind another layer."""
     model = sequential(first, layer("Normalization", "norm", axis=axis))
     journal = Journal()
     assert with_known_sizes(model, means(norm=mean), journal) is model

@@ -63,7 +63,7 @@ REFUSED: list[tuple[Args, tuple[int | None, ...], bool]] = [
 
 @pytest.mark.parametrize(("layer", "shape", "is_refused"), REFUSED, ids=str)
 def test_refused(layer: Args, shape: Any, is_refused: bool) -> None:
-    """What no layer before it can make right is refused: shifted outputs, padded states, windows of pools."""
+    """Layers that no layer before them can make right are refused: shifted outputs, padded states, windows of pools."""
     reason = theano_padding.refused(layer, shape)
     assert (reason is not None) == is_refused
     assert reason is None or reason.startswith(f"{layer.class_name} as Theano padded for 'same'")

@@ -61,7 +61,7 @@ def test_a_vocabulary_in_a_file() -> None:
     assert "/v.txt, which Keras 3.15 refuses beside the assets of others" in refusal.what
 
 
-def test_padded_weights_of_words() -> None:
+def test_padded_weights_in_tf_idf_mode() -> None:
     """Weights that are padded to max_tokens do not load beside a shorter vocabulary."""
     weighted = {"output_mode": "tf_idf", "max_tokens": 9}
     journal, _ = checked(model({**weighted, "pad_to_max_tokens": True}), {ASSET: b"[UNK]\na"})
