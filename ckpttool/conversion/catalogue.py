@@ -1,7 +1,7 @@
 """All kinds of edits that a conversion makes."""
 
 from ckpttool.conversion import tensorflow_ops
-from ckpttool.conversion.compile import optimizer_state, settings
+from ckpttool.conversion.compile import frozen_models, optimizer_state, settings
 from ckpttool.conversion.config import (
     adapted_layers,
     addons,
@@ -56,6 +56,7 @@ EDITS: tuple[Edit, ...] = tuple(
         settings,
         cudnn,
         optimizer_state,
+        frozen_models,
         target,
     )
     for edit in module.EDITS

@@ -187,9 +187,9 @@ def _rewritten(
     """Prepare a model with its config rewritten for Keras 3 and its weights placed slot by slot."""
     architecture = _completed(architecture, checkpoint, journal)
     alignment = align(checkpoint, architecture)
-    origin = Origin.of(checkpoint, architecture.config, generation, architecture.version)
-    origin = replace(origin, summaries=adapted_layers.summaries(alignment))
-    rewritten = rewrite(architecture, journal, options, origin)
+    origin = _origin(checkpoint, architecture, generation, alignment)
+    as_compiled, alignment = _as_compiled(checkpoint, architecture, alignment, origin, options, journal)
+    rewritten = rewrite(as_compiled, journal, options, origin)
     _check_calls(rewritten, FORMS[form].whole, journal)
     target = read_architecture(rewritten.config)
     assert target is not None
@@ -220,12 +220,33 @@ def _rewritten(
     if options.optimizer and options.compiled and not journal.refusals:
         _note_left_state(checkpoint, form, optimizer is not None, journal)
         _note_inner(checkpoint, architecture, form, content.weights, journal)
-    _note_steps(checkpoint, architecture, target, placed, origin, journal)
+    _note_steps(checkpoint, architecture, alignment, target, placed, origin, journal)
     layers = with_own(layers_of(part, placed), own, placed, journal)
     payload = Payload(Model(rewritten.config, metadata(checkpoint.producer), content, assets), layers)
     renamed = tuple(rewritten.labels.items())
     written = in_layers(layers) if form == LEGACY else content.weights
     return Prepared(payload, tuple(placed), target.name, f"Keras {generation.value}", renamed, written, target=target)
+
+
+def _origin(checkpoint: Checkpoint, architecture: Architecture, generation: Generation, alignment: Alignment) -> Origin:
+    """The origin of the model, with the summaries of data in its layers."""
+    origin = Origin.of(checkpoint, architecture.config, generation, architecture.version)
+    return replace(origin, summaries=adapted_layers.summaries(alignment))
+
+
+def _as_compiled(
+    checkpoint: Checkpoint,
+    architecture: Architecture,
+    alignment: Alignment,
+    origin: Origin,
+    options: Options,
+    journal: Journal,
+) -> tuple[Architecture, Alignment]:
+    """The architecture with the models frozen that were so as it was compiled, if the state of its optimizer is to go
+    along, and the alignment with it."""
+    if not options.compiled or not options.optimizer:
+        return architecture, alignment
+    return frozen_models.with_frozen(checkpoint, architecture, alignment, origin, journal)
 
 
 def _refuse_unscaled(rewritten: Rewritten, alignment: Alignment, journal: Journal) -> None:
@@ -243,6 +264,7 @@ def _completed(architecture: Architecture, checkpoint: Checkpoint, journal: Jour
 def _note_steps(
     checkpoint: Checkpoint,
     architecture: Architecture,
+    alignment: Alignment,
     target: Architecture,
     placed: Sequence[PlacedWeight],
     origin: Origin,
@@ -257,7 +279,7 @@ def _note_steps(
     by_rows = sparse_steps.leaves_rows(checkpoint, origin)
     sparse_steps.note(spec_of(target), compiled["optimizer"], by_rows, journal)
     first_steps.note(checkpoint, compiled["optimizer"], origin, journal)
-    frozen_models.note(architecture, origin, journal)
+    frozen_models.note(checkpoint, architecture, alignment, origin, journal)
 
 
 def _note_left_state(checkpoint: Checkpoint, form: str, compiled: bool, journal: Journal) -> None:

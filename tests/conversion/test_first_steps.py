@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ckpttool.conversion import convert
-from tests.conversion.test_anchors import Layer, dense, legacy
+from tests.conversion.test_anchors import dense, legacy
 
 
 def settings(class_name: str, **config: Any) -> str:
@@ -56,18 +56,3 @@ def test_moving_averages_of_weights(use_ema: bool, steps: int, announced: bool, 
         group["SGD/iteration:0"], group["SGD/learning_rate:0"] = np.int64(steps), np.float32(0.1)
     losses = [loss.what for loss in convert(source, tmp_path / "new.keras").losses]
     assert any("the moving averages of the weights: Keras 2 began" in loss for loss in losses) is announced
-
-
-@pytest.mark.parametrize(
-    ("version", "announced"),
-    [("2.2.4", True), ("1.2.2", True), ("2.3.1", True), ("2.15.0", False)],
-)
-def test_models_that_may_have_been_frozen(version: str, announced: bool, tmp_path: Path) -> None:
-    """The file of 2.2.4 does not tell, and Keras 3 trains them, as 2.2.4 does after loading."""
-    name, config, weights = dense(2, 3)
-    layer = {"class_name": name, "config": {"name": "inside", **config, "batch_input_shape": [None, 3]}}
-    nested: Layer = ("Sequential", {"layers": [layer]}, {f"inside/{key}": shape for key, shape in weights.items()})
-    attributes = {"training_config": settings("SGD", lr=0.01), "keras_version": version}
-    source = legacy(tmp_path / "old.h5", nested, dense(1, 2), shape=(None, 3), **attributes)
-    guesses = [guess.what for guess in convert(source, tmp_path / "new.keras").guesses]
-    assert any("models in the model are trained (l0)" in guess for guess in guesses) is announced

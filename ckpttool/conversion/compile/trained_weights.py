@@ -93,6 +93,13 @@ def candidates(
         yield _before_frozen(listed, alignment)
 
 
+def by_config(checkpoint: Checkpoint, alignment: Alignment) -> list[Source]:
+    """The weights that are trained as the config has it, with the labels of the old model."""
+    trained = (aligned for aligned in alignment.aligned if _is_trained(aligned))
+    sources = itertools.chain.from_iterable(_parts(aligned, aligned.place.label) for aligned in trained)
+    return _as_compiled(_as_stored(sources, checkpoint), checkpoint, alignment)
+
+
 def trainable_of_own(own: Sequence[OwnWeight]) -> Iterator[frozenset[str]]:
     """The sets of weights of the user's own layers that may be trained, by their labels: first all, then fewer.
 
@@ -149,10 +156,21 @@ def _listed(
     checkpoint: Checkpoint, alignment: Alignment, rewritten: Rewritten, own: Sequence[OwnWeight]
 ) -> list[Source]:
     """The weights of the model in the order of the file."""
-    by_path = {weight.weight.path: Source(weight.slot.label, weight.weight) for weight in own}
+    sources = [Source(weight.slot.label, weight.weight) for weight in own]
     for aligned in alignment.aligned:
         label = rewritten.label(aligned.place.layer, aligned.place.name)
-        by_path |= {part.weight.path: Source(label, part.weight, aligned, part) for part in aligned.stored}
+        sources += _parts(aligned, label)
+    return _as_stored(sources, checkpoint)
+
+
+def _parts(aligned: Aligned, label: str) -> Iterator[Source]:
+    """The stored arrays of one weight of this label."""
+    return (Source(label, part.weight, aligned, part) for part in aligned.stored)
+
+
+def _as_stored(sources: Iterable[Source], checkpoint: Checkpoint) -> list[Source]:
+    """Weights in the order of the file."""
+    by_path = {source.weight.path: source for source in sources}
     return [by_path[weight.path] for weight in checkpoint.section(Section.MODEL) if weight.path in by_path]
 
 
