@@ -58,7 +58,7 @@ def failures() -> Iterator[None]:
     raise click.exceptions.Exit(code)
 
 
-def _message(error: Exception) -> str:
+def _message(error: OSError | MemoryError | ImportError | RuntimeError) -> str:
     """The message for an error of the system; empty where the error is not the system's."""
     if isinstance(error, MemoryError):
         return "there is not enough memory"
@@ -69,12 +69,10 @@ def _message(error: Exception) -> str:
         return (
             "no thread can be started: there is not enough memory, or too many run" if _NO_THREAD in str(error) else ""
         )
-    if isinstance(error, OSError):
-        if not _has_directory():
-            return "the current directory has been removed; change to one that is there"
-        name = f"{printable(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
-        return f"{name}{error.strerror or printable(str(error))}"
-    return ""
+    if not _has_directory():
+        return "the current directory has been removed; change to one that is there"
+    name = f"{printable(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{name}{error.strerror or printable(str(error))}"
 
 
 def _has_directory() -> bool:

@@ -1,6 +1,7 @@
 """`ckpttool diff`: options, exit codes, standard output and error apart."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,43 @@ def test_arch(run: Callable[..., Any]) -> None:
     result = json.loads(run("diff", *files, "--arch", FIXTURES / "keras2.15/mlp.json", "-o", "json").out)
     assert {weight["evidence"] for weight in result["weights"]} == {"slot"}
     assert {weight["a"]["layer"] for weight in result["weights"]} == {"hidden", "output"}
+
+
+def git_arguments(old: object, new: object, *renamed: str) -> list[object]:
+    """The arguments of git's external diff for a file."""
+    return ["model.h5", old, "0" * 40, "100644", new, "1" * 40, "100644", *renamed]
+
+
+def test_for_git(pair: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    """git names the file, not where it put copies, and goes on only after exit code 0; a renamed file has two names."""
+    outcome = run("diff", *git_arguments(*pair))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "a/model.h5" in outcome.out and "b/model.h5" in outcome.out
+    assert str(pair[1]) not in outcome.out
+    outcome = run("diff", *git_arguments(*pair, "new.h5", "similarity index 90%\n"), "--layers")
+    assert "a/model.h5" in outcome.out and "b/new.h5" in outcome.out
+
+
+@pytest.mark.parametrize(("old", "new", "title"), [(os.devnull, MLP, "added"), (MLP, os.devnull, "removed")])
+def test_for_git_a_file_on_one_side(old: object, new: object, title: str, run: Callable[..., Any]) -> None:
+    """A file that comes or goes is listed under its name."""
+    outcome = run("diff", *git_arguments(old, new))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"{title}: model.h5")
+    assert "hidden" in outcome.out
+
+
+def test_for_git_an_error_is_a_result(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """A file that cannot be opened is said in the diff, under git's name for it, and git goes on."""
+    (tmp_path / "copy").write_bytes(b"no checkpoint")
+    for arguments in (git_arguments(tmp_path / "copy", MLP), git_arguments(os.devnull, tmp_path / "copy")):
+        outcome = run("diff", *arguments)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert outcome.out.startswith("model.h5: ")
+
+
+def test_parts_that_are_none(run: Callable[..., Any]) -> None:
+    """A part that no checkpoint has is refused with those that there are."""
+    outcome = run("diff", MLP, LEGACY, "--fail-on", "values,colour")
+    assert outcome.code == 2
+    assert "colour: none of" in outcome.err and "nothing" in outcome.err
