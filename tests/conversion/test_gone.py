@@ -15,6 +15,7 @@ import ckpttool
 from ckpttool.conversion import Options, convert, plan
 from ckpttool.errors import ConversionError
 from tests.conversion.judge import numbered
+from tests.conversion.test_anchors import legacy
 from tests.live import keras
 from tests.samples import FIXTURES
 
@@ -173,6 +174,21 @@ def test_what_local_layers_cannot_be(name: str, changes: dict[str, Any], reason:
         shape = {key: value for key, value in changes.items() if key == "batch_input_shape"}
         entry["config"] |= {**known, **shape}
     assert any(reason in message for message in refusals(source, config, tmp_path))
+
+
+@pytest.mark.parametrize("class_name", ["RandomHeight", "RandomWidth", "ThresholdedReLU"])
+def test_layers_of_mixed_precision(class_name: str, tmp_path: Path) -> None:
+    """Layers without weights keep their dtype policy, and give an input back that they did not change."""
+    policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+    own = {"theta": 1.0} if class_name == "ThresholdedReLU" else {"factor": 0.2}
+    source = legacy(tmp_path / "old.h5", (class_name, {"dtype": policy, **own}, {}), shape=(None, 4, 4, 3))
+    result = convert(source, tmp_path / "new.keras")
+    assert [loss.where for loss in result.losses] == ["l0"] * class_name.startswith("Random")
+    model = keras().models.load_model(tmp_path / "new.keras")
+    values = np.full((1, 4, 4, 3), 2.5)
+    prediction = model(values)
+    assert keras().backend.standardize_dtype(prediction.dtype) == "float16"
+    assert np.array_equal(np.asarray(prediction), values)
 
 
 NEEDED = {"layers", "batch_input_shape", "input_layers", "output_layers", "mode", "output_dim"}

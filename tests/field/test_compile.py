@@ -97,9 +97,10 @@ def test_an_optimizer_given_by_name(name: str, suffix: str, tmp_path: Path) -> N
 
 
 def test_a_loss_that_the_model_added_itself(tmp_path: Path) -> None:
-    """It is lost, which is said; the optimizer and its state are there."""
-    [loss] = lost(convert(FIELD / "c57_addloss_k2.h5", tmp_path / "new.keras"))
+    """It is lost, which is said; the optimizer and its state are there, and take a first step of a size of its own."""
+    loss, steps = lost(convert(FIELD / "c57_addloss_k2.h5", tmp_path / "new.keras"))
     assert loss.startswith("compile: the loss: the file stores none")
+    assert steps.startswith("optimizer: the first steps of Adam")
     model = loaded(tmp_path / "new.keras")
     assert model.loss is None
     assert int(model.optimizer.iterations) == 1

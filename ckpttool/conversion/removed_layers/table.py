@@ -11,6 +11,7 @@ from ckpttool.conversion.removed_layers.locally_connected_layers import locally_
 from ckpttool.conversion.removed_layers.replacement import Equivalent
 from ckpttool.conversion.weights.transforms import Cudnn
 from ckpttool.model.arguments import Args
+from ckpttool.model.generations.values import dtype_policy
 from ckpttool.model.tensorflow_ops.emitter import NoEquivalent
 
 NO_LAYOUT = frozenset({"AddLoss", "AddMetric", "DenseFeatures", "SequenceFeatures"})
@@ -40,9 +41,15 @@ def _entry(class_name: str, **config: Any) -> dict[str, Any]:
     return {"module": "keras.layers", "class_name": class_name, "config": config, "registered_name": None}
 
 
+def _common(args: Args) -> dict[str, Any]:
+    """The arguments that every layer of Keras 2 and 3 takes."""
+    config = {key: args.config[key] for key in ("name", "trainable") if key in args.config}
+    return {**config, "dtype": dtype_policy(args.config["dtype"])} if "dtype" in args.config else config
+
+
 def _thresholded_relu(args: Args) -> Equivalent:
     """x where x > theta, else 0 (keras/layers/advanced_activations.py, 1.2.2 to 2.15)."""
-    config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
+    config = _common(args)
     theta = args.config.get("theta", 1.0)
     theta = theta.get("value", theta) if isinstance(theta, Mapping) else theta  # an array, as tf.keras writes it
     return Equivalent("ReLU", {**config, "threshold": theta}, f"ReLU with threshold {theta}")
@@ -119,11 +126,23 @@ def _passing(target: str) -> Callable[[Args], Equivalent]:
     (keras/engine/base_layer.py, 2.10). Keras 3 has no layer that adds a tensor to the loss."""
 
     def replacement(args: Args) -> Equivalent:
-        config = {key: args.config[key] for key in ("name", "trainable", "dtype") if key in args.config}
+        config = _common(args)
         lost = f"the tensor that it added to the {target}, for which Keras 3 has no layer"
         return Equivalent("Identity", config, "Identity, which passes its input on", lost=lost)
 
     return replacement
+
+
+def _of_random_size(args: Args) -> Equivalent:
+    """Inputs as floating-point numbers, which is all that RandomHeight and RandomWidth do outside of training
+    (keras/src/layers/preprocessing/image_preprocessing.py, 2.15)."""
+    config = _common(args)
+    return Equivalent(
+        "Rescaling",
+        {**config, "scale": 1.0, "offset": 0.0},
+        "Rescaling by 1, which passes its input on",
+        lost="the random sizes of images in training, so that training goes another way; predictions are the same",
+    )
 
 
 _EQUIVALENTS: Mapping[str, Callable[[Args], Equivalent]] = MappingProxyType(
@@ -138,6 +157,7 @@ _EQUIVALENTS: Mapping[str, Callable[[Args], Equivalent]] = MappingProxyType(
         "MaxoutDense": _maxout_dense,
         "Merge": cosine,
         "ParametricSoftplus": parametric_softplus,
+        **dict.fromkeys(("RandomHeight", "RandomWidth"), _of_random_size),
         "ThresholdedReLU": _thresholded_relu,
     }
 )

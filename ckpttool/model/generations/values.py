@@ -84,7 +84,7 @@ def spelled_1(key: str, value: Any) -> Any:
 def spelled_2(key: str, value: Any) -> Any:
     """The value of an argument of Keras 2 in the form of Keras 3; an unknown value unchanged."""
     if key == "dtype":
-        return _policy(value)
+        return dtype_policy(value)
     kind = _KINDS.get(key.rpartition("_")[2]) if "_" in key else None
     if kind is None or not isinstance(value, Mapping) or not isinstance(value.get("config", {}), Mapping):
         return value
@@ -150,7 +150,7 @@ def _is_named(value: Mapping[str, Any], known: Container[str]) -> bool:
     return isinstance(name, str) and name in known
 
 
-def _policy(value: Any) -> Any:
+def dtype_policy(value: Any) -> Any:
     """A dtype policy in the form of Keras 3, where `Policy` is called `DTypePolicy`."""
     if not isinstance(value, Mapping) or not isinstance(value.get("class_name"), str):
         return value

@@ -263,7 +263,7 @@ def random_size_outputs(axis: int) -> Rule:
     """
 
     def rule(args: Args, call: Call, infer: Infer) -> Outputs:
-        shape = at_least(args, sole(args, call), 3)
+        shape = at_least(args, sole(args, call), -axis)
         if shape is None or None not in shape:
             return (shape,)
         return ((*shape[:axis], None, *shape[len(shape) + axis + 1 :]),)
