@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,10 +30,12 @@ from ckpttool.manifest import (
     recovered,
     write_manifest,
 )
+from ckpttool.manifest.json import checked_notes, checked_state
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 counts = st.integers(0, (1 << 63) - 1)
 numbers = st.floats() | st.integers(-1000, 1000)
+many = numbers | st.lists(numbers, max_size=3).map(tuple)
 parts = st.text("abcé {}-.", min_size=1, max_size=8).filter(lambda part: part not in (".", ".."))
 files = st.lists(parts, min_size=1, max_size=3).map("/".join)
 entries = st.builds(
@@ -59,12 +62,15 @@ entries = st.builds(
     ckpttool=texts,
     callbacks=st.lists(
         st.builds(
-            CallbackState, texts, st.integers(0, 9), st.dictionaries(texts, st.none() | numbers, max_size=3)
+            CallbackState, texts, st.integers(0, 9), st.dictionaries(texts, st.none() | texts | many, max_size=3)
         ),
         max_size=2,
     ).map(tuple),
     metrics=st.lists(st.lists(numbers, max_size=3).map(tuple), max_size=2).map(tuple),
     seeds=st.lists(st.lists(st.integers(0, (1 << 64) - 1), max_size=3).map(tuple), max_size=2).map(tuple),
+    generators=st.dictionaries(texts, texts, max_size=2),
+    generators_before=st.dictionaries(texts, texts, max_size=2),
+    notes=st.dictionaries(texts, numbers | texts, max_size=2),
 )  # fmt: skip
 
 
@@ -256,3 +262,68 @@ def test_bests() -> None:
     """Every series has a best one by each value that it was monitored by."""
     listed = [saved("a", 2.0), saved("b", 1.0), replace(saved("c", 5.0), monitor="acc", mode="max")]
     assert [entry.file for entry in bests(listed)] == ["b", "c"]
+
+
+def test_states_of_the_users_own() -> None:
+    """States and notes of Python's, NumPy's or any numbers become those of a manifest; others are refused."""
+    state = {
+        "a": np.int64(3),
+        "b": np.float32(0.5),
+        "c": [1, np.float64(2.5)],
+        "d": np.arange(2),
+        "e": "nan",
+        "f": None,
+    }
+    checked = checked_state({**state, "f": None})
+    assert checked == {"a": 3, "b": 0.5, "c": (1, 2.5), "d": (0, 1), "e": "nan", "f": None}
+    assert [type(value) for value in (checked["a"], checked["b"])] == [int, float]
+    assert repr(checked_state({"x": float("nan"), "y": [float("inf")]})) == "{'x': nan, 'y': (inf,)}"
+    assert checked_notes({"lr": np.float64(0.5), "from": "base.keras"}) == {"lr": 0.5, "from": "base.keras"}
+    for wrong in ({"a": object()}, {"a": "x" * 1001}, {3: 1}, {"a": "\ud800"}, {"a": [0] * 10_001}, {"a": np.eye(2)}):
+        with pytest.raises((ValueError, TypeError)):
+            checked_state(wrong)
+    for wrong in ({"a": None}, {"a": [1]}, {"x" * 1001: 1}, dict.fromkeys(map(str, range(101)), 1)):
+        with pytest.raises((ValueError, TypeError)):
+            checked_notes(wrong)
+
+
+REASONS: list[tuple[str, Any, str]] = [
+    ("run", "\ud800", "run has half a character (a surrogate)"),
+    ("notes", [], "notes are not an object of at most 100"),
+    ("notes", {"a": None}, "a note is neither a text nor a number"),
+    ("notes", {"a": [1]}, "a note is neither a text nor a number"),
+    ("notes", {"\udc00": 1}, "a name is not a text of at most 1,000 characters"),
+    ("notes", {"a": {"text": "b", "more": 1}}, "a state is not a text of at most 1,000 characters"),
+    ("notes", {"a": {"text": "x" * 1001}}, "a state is not a text of at most 1,000 characters"),
+    ("notes", {"a": {"text": 3}}, "a state is not a text of at most 1,000 characters"),
+    ("generators", [], "generators are not an object of at most 100"),
+    ("generators", dict.fromkeys(map(str, range(101)), ""), "generators are not an object of at most 100"),
+    ("generators_before", {"a": 3}, "the state of a generator is not a text of at most 20,000 characters"),
+    ("generators", {"a": "x" * 20_001}, "the state of a generator is not a text of at most 20,000 characters"),
+    ("callbacks", [{"class": "C", "number": 0, "state": {"a": [0] * 10_001}}], "a state has more than 10,000 numbers"),
+    ("callbacks", [{"class": "C", "number": 0, "state": {"a": [None]}}], "a state is not a number"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "reason"), REASONS, ids=lambda value: str(value)[:40])
+def test_reasons_for_leaving_an_entry_out(key: str, value: Any, reason: str, tmp_path: Path) -> None:
+    """The problem says what is wrong with the entry."""
+    write_manifest(tmp_path, Manifest((saved("a"), saved("b"))), "a test")
+    listed = json.loads((tmp_path / NAME).read_text())
+    listed["checkpoints"][0][key] = value
+    (tmp_path / NAME).write_text(json.dumps(listed))
+    manifest = read_manifest(tmp_path)
+    assert [entry.file for entry in manifest.saved] == ["b"]
+    assert manifest.problems == (f"checkpoints.json: entry 1 is left out: {reason}",)
+
+
+def test_many_problems_and_too_many_entries(tmp_path: Path) -> None:
+    """Twenty problems are shown and the others counted; a list without end is no manifest."""
+    (tmp_path / NAME).write_text(json.dumps({"version": 1, "checkpoints": [3] * 1025}))
+    problems = read_manifest(tmp_path).problems
+    assert (len(problems), problems[19][:29], problems[20]) == (
+        21, "checkpoints.json: entry 20 is", "checkpoints.json: 1,005 more entries are left out",
+    )  # fmt: skip
+    (tmp_path / NAME).write_text(json.dumps({"version": 1, "checkpoints": [0] * 20_001}))
+    with pytest.raises(UnsafeFileError, match="lists too many checkpoints"):
+        read_manifest(tmp_path)

@@ -6,10 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ckpttool.conversion.config.adapted_layers import _boundaries
+from ckpttool.checkpoint import Section, Weight
+from ckpttool.conversion.config.adapted_layers import _boundaries, discretization_config
+from ckpttool.conversion.config.changed_semantics import Site
 from ckpttool.conversion.config.rewriter import rewrite
 from ckpttool.conversion.journal import Journal
 from ckpttool.conversion.origin import Origin
+from ckpttool.formats.hdf5.values import InMemory
+from ckpttool.model.arguments import Args
 from ckpttool.model.buildability import buildability_of_keras
 from ckpttool.model.generations.generation import Generation
 from tests.conversion.of_generation import of_generation
@@ -102,3 +106,55 @@ def test_bins_are_given(arguments: dict[str, Any], builds: bool) -> None:
         "registered_name": None,
     }
     assert buildability_of_keras(config).builds is builds
+
+
+SUMMARY = [[1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 1.0, 1.0]]
+
+
+def adapted(values: list[list[float]], **arguments: Any) -> tuple[dict[str, Any], Journal]:
+    """The arguments for Keras 3 of a Discretization with a summary of data."""
+    numbers = np.array(values, "float32")
+    weight = Weight("s", numbers.shape, "float32", numbers.nbytes, Section.MODEL, values=InMemory(numbers.tobytes()))
+    journal = Journal()
+    args = Args("Discretization", {"name": "d", **arguments})
+    site = Site("d", args, None, Origin("2.15.0", summaries={"d": weight}))
+    return discretization_config(dict(args.config), site, journal), journal
+
+
+@pytest.mark.parametrize(
+    ("bins", "expected"), [(2, [2.0]), (4, [1.0, 2.0, 3.0]), (10, [1.0, 2.0, 3.0]), (1, [])], ids=str
+)
+def test_boundaries_of_a_summary(bins: int, expected: list[float]) -> None:
+    """The data are divided into bins of equal weight; fewer values than bins are the boundaries themselves."""
+    config, journal = adapted(SUMMARY, num_bins=bins)
+    assert config["bin_boundaries"] == expected
+    assert [(edit.edit.name, edit.where, edit.detail) for edit in journal.edits] == [
+        ("write-bin-boundaries", "d", f"{bins} bins")
+    ]
+
+
+def test_boundaries_by_weights() -> None:
+    """A value that many of the data have weighs more."""
+    config, _ = adapted([[1.0, 2.0, 3.0, 4.0], [5.0, 1.0, 1.0, 1.0]], num_bins=2)
+    assert config["bin_boundaries"] == [1.0]
+
+
+@pytest.mark.parametrize("bins", [0, -1, None, "4", 100_001])
+def test_bins_that_make_no_sense(bins: Any) -> None:
+    """A number of bins that is none, or beyond any use, is refused."""
+    config, journal = adapted(SUMMARY, num_bins=bins)
+    assert config["bin_boundaries"] is None
+    assert [refusal.where for refusal in journal.refusals] == ["d"]
+    assert f"num_bins is {bins!r}" in journal.refusals[0].what
+
+
+def test_a_layer_that_was_never_adapted() -> None:
+    """A summary without values is refused; without a summary the arguments stay."""
+    config, journal = adapted([[], []], num_bins=3)
+    assert config["bin_boundaries"] is None
+    assert [refusal.what for refusal in journal.refusals] == [
+        "a Discretization that was never adapted, and so has no boundaries"
+    ]
+    args = Args("Discretization", {"name": "d", "num_bins": 3, "dtype": "int64"})
+    config = discretization_config(dict(args.config), Site("d", args, None, Origin()), journal)
+    assert config == {"name": "d", "num_bins": 3, "dtype": "float32"}

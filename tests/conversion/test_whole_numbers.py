@@ -180,3 +180,36 @@ def test_divisions_of_a_graph() -> None:
     layer = layer_of("TensorFlowOpLayer", "f", {"node_def": node, "constants": {"1": 2}}, [["x", 0, 0, {}]])
     assert "cut off to a whole number" in converted(model_of("int32", layer))[1].refusals[0].what
     np.testing.assert_array_equal(computed(model_of("float32", layer), X.astype("float32")), X / 2)
+
+
+@pytest.mark.parametrize(
+    ("class_name", "config", "dtype", "is_cast"),
+    [
+        ("UpSampling2D", {"size": [2, 2], "interpolation": "bilinear"}, "int32", True),
+        ("UpSampling2D", {"size": [2, 2], "interpolation": "bilinear"}, "float32", False),
+        ("UpSampling2D", {"size": [2, 2], "interpolation": "nearest"}, "int32", False),
+        ("UpSampling2D", {"size": [2, 2]}, "int32", False),
+        ("Resizing", {"height": 4, "width": 4}, "uint8", True),
+        ("Resizing", {"height": 4, "width": 4, "interpolation": "nearest"}, "uint8", False),
+    ],
+)
+def test_a_cast_before_a_layer(class_name: str, config: dict[str, Any], dtype: str, is_cast: bool) -> None:
+    """A layer that interpolates whole numbers gets a Rescaling of 1 before it, in a model of its name."""
+    images = {"batch_input_shape": [None, 2, 3, 1], "dtype": dtype}
+    first = layer_of("InputLayer", "x", images)
+    layers = [first, layer_of(class_name, "up", {"data_format": "channels_last", **config}, ["x", 0, 0, {}])]
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["up", 0, 0]]}
+    new_config, journal = converted({"class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}})
+    assert journal.refusals == []
+    entry = new_config["config"]["layers"][-1]
+    cast = [applied.where for applied in journal.edits if applied.edit.name == "cast-whole-numbers"]
+    assert (cast, entry["config"]["name"]) == (["up"] if is_cast else [], "up")
+    if not is_cast:
+        assert entry["class_name"] == class_name
+        return
+    assert entry["class_name"] == "Sequential"
+    rescaling, layer = entry["config"]["layers"]
+    assert (rescaling["class_name"], layer["class_name"]) == ("Rescaling", class_name)
+    assert rescaling["config"] == {"name": "up_cast", "scale": 1.0, "offset": 0.0}
+    assert layer["config"]["name"] == "up_layer"
+    assert {key: layer["config"][key] for key in config} == config
