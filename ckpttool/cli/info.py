@@ -43,6 +43,8 @@ def command(
       ckpttool info model.keras --cost --input 8,224,224,3
       ckpttool info model.weights.h5 --cost --arch model.json
     """
+    if config and (cost or output not in ("text", "json")):
+        raise click.UsageError("--config prints the config alone, as JSON: it goes with no other output and no --cost")
     question = options.cost_inputs(cost, inputs)
     style = Style(color=wants_color(color))
     if not config and _describe_expected(path, output, style, question):

@@ -79,7 +79,7 @@ def command(
         _refuse_weight_options({"--stats": stats, "--sha256": sha256, "--tree": tree, "--depth": depth, "--arch": arch})
         _show_expected(expected.matching(match), output, color)
         return
-    by_layer = layers or (depth is not None and not tree)
+    by_layer = _is_by_layer(layers, depth, tree, output, {"--stats": stats, "--sha256": sha256})
     page = output == "html"
     drawn = stats and output == "text" and not (tree or by_layer) and takes_pictures()
     pictures = drawn or (stats and page)
@@ -87,7 +87,7 @@ def command(
     choice = Choice(*chosen, by_layer or page, pictures, options.cost_inputs(cost, inputs))
     style = Style(color=wants_color(color), layers=by_layer, tree=tree, depth=depth, sparklines=drawn)
     if watch:
-        _watch(paths, choice, lambda results: _rendered(results, output, style, single=False))
+        _watch(paths, page, choice, lambda results: _rendered(results, output, style, single=False))
         return
     results = [result for path in paths for result in _results(Path(path), choice, len(paths) > 1)]
     emit(_rendered(results, output, style, single=len(paths) == 1 and not is_directory_of_checkpoints(Path(paths[0]))))
@@ -113,6 +113,19 @@ def _expected(path: str, cost: "InputShapes | None") -> "Expected | None":
     from ckpttool.inspection.architectures import expected_in
 
     return expected_in(path, cost)
+
+
+def _is_by_layer(layers: bool, depth: int | None, tree: bool, output: str, figures: Mapping[str, bool]) -> bool:
+    """Whether each layer has one row. Raises UsageError where figures of weights are asked for that it, or a tree, does
+    not show."""
+    by_layer = layers or (depth is not None and not tree)
+    names = [name for name, value in figures.items() if value]
+    if names and ((by_layer and output != "html") or (tree and output == "text")):
+        raise click.UsageError(
+            f"{', '.join(names)}: figures of single weights, which --layers, --depth and --tree do not show; "
+            "leave these out, or choose --output html"
+        )
+    return by_layer
 
 
 def _refuse_weight_options(options: Mapping[str, object]) -> None:
@@ -141,13 +154,15 @@ def _results(path: Path, choice: Choice, several: bool) -> list[Summary]:
     return [_reported(summary) for summary in directory.summaries] or [_nothing_in(path)]
 
 
-def _watch(paths: tuple[str, ...], choice: Choice, render: Callable[[list[Summary]], str]) -> None:
-    """Follow the one directory that is named. Raises UsageError where it is none."""
+def _watch(paths: tuple[str, ...], page: bool, choice: Choice, render: Callable[[list[Summary]], str]) -> None:
+    """Follow the one directory that is named. Raises UsageError where it is none, and for a page."""
     from ckpttool.cli.watch import follow  # here, since few listings follow anything
 
     directory = Path(paths[0])
     if len(paths) > 1 or not directory.is_dir():
         raise click.UsageError("--watch follows one directory")
+    if page:
+        raise click.UsageError("--watch prints one listing after another, and html is one page: choose another output")
     follow(directory, lambda: render(list(ls_directory(directory, choice).summaries)))
 
 

@@ -19,10 +19,15 @@ class _Document(NamedTuple):
     hint: str
 
 
-_WEIGHTS = "name the file of the weights, often .weights.h5 or .h5 beside it"
+WEIGHTS_HINT = "name the file of the weights, often .weights.h5 or .h5 beside it"
 _OF_MODELS = (
-    _Document(frozenset({"class_name", "config"}), "the architecture of a model, not a checkpoint", _WEIGHTS),
-    _Document(frozenset({"slots", "schema", "layers"}), "a spec of a model, not a checkpoint", _WEIGHTS),
+    _Document(frozenset({"class_name", "config"}), "the architecture of a model, not a checkpoint", WEIGHTS_HINT),
+    _Document(
+        frozenset({"class_mode", "layers", "loss"}),
+        "the architecture of a model of Keras 0, not a checkpoint",
+        WEIGHTS_HINT,
+    ),
+    _Document(frozenset({"slots", "schema", "layers"}), "a spec of a model, not a checkpoint", WEIGHTS_HINT),
 )
 _OTHERS = (
     _Document(

@@ -41,6 +41,7 @@ _SIGNATURES = (
 
 # Patterns are compiled where one is searched for, which most files need none of.
 _TEXT_PICKLE = rb"(c[\w.]+\r?\n[\w.]+\r?\n[(p.)t0-9]|\([dlti](p\d|[\w.]+\n[\w.]+\n|\.))"  # protocols 0 and 1
+_YAML_MODEL = r"(backend: \w+\s)?class_name: \w+\sconfig:|class_mode: \w+\slayers:"  # keys in the order of YAML
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
 _FETCH = "download the file itself, not the page about it"
 
@@ -264,6 +265,14 @@ def _text(head: bytes, source: Source) -> CheckpointError | None:
         from ckpttool.formats.documents import describe_json  # few files are another program's JSON
 
         return describe_json(source, start)
+    if re.match(_YAML_MODEL, start):
+        from ckpttool.formats.documents import WEIGHTS_HINT
+
+        return UnknownFormatError(
+            "is the architecture of a model in YAML, not a checkpoint",
+            expected="a checkpoint of Keras",
+            hint=WEIGHTS_HINT,
+        )
     return UnknownFormatError("is text", expected="a checkpoint of Keras", found=repr(start[:60]))
 
 

@@ -16,6 +16,7 @@ from ckpttool.model.layers.table import family_of
 from ckpttool.model.shape_inference import Step, first_nodes, is_model, name_in_graph, steps_of
 from ckpttool.model.sizes import Inputs, Shape
 from ckpttool.model.spec import SpecSlot, spec_of
+from ckpttool.model.summary import LayerGraph
 from ckpttool.notebook import Displayed
 
 
@@ -25,12 +26,12 @@ class GraphLayer:
 
     `path` joins the names of the models around it and its own. `family` is the kind of its class, as the table of
     layers groups them. `wraps` is the class of the layer that a wrapper has inside, empty for others. `shapes` are its
-    output shapes, each once, None where one is not known; `calls` is the number of its calls. `params` is the number of
-    its parameters, those of the layers in a model included; None where it is not known. `model` is the number of the
-    model around it among the layers of the graph, None at the top. A model has the numbers of its first layers in
-    `inputs` and of its last ones in `outputs`, in the order of its inputs and outputs; None stands for one that is not
-    shown. `hidden` is the number of layers inside it that are not shown. `change` says what a comparison found:
-    "added", "removed", "config", "weights" or "config, weights"; empty where it found nothing.
+    output shapes, calls with the same ones once, None where one is not known; `calls` is the number of its calls.
+    `params` is the number of its parameters, those of the layers in a model included; None where it is not known.
+    `model` is the number of the model around it among the layers of the graph, None at the top. A model has the numbers
+    of its first layers in `inputs` and of its last ones in `outputs`, in the order of its inputs and outputs; None
+    stands for one that is not shown. `hidden` is the number of layers inside it that are not shown. `change` says what
+    a comparison found: "added", "removed", "config", "weights" or "config, weights"; empty where it found nothing.
     """
 
     path: str
@@ -197,7 +198,7 @@ class _Builder:
         args, number = step.args, len(self.layers)
         around = {} if model is None else self.layers[model]
         path = f"{around['path']}/{name}" if around else name
-        shapes = tuple(dict.fromkeys(shape for outputs in step.outputs for shape in outputs))
+        shapes = LayerGraph(step.outputs).shapes
         facts = {
             "path": path,
             "name": name,

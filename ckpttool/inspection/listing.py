@@ -126,7 +126,7 @@ class Listing(Displayed):
         gathered: dict[str, list[Row]] = {}
         for row in self.rows:
             gathered.setdefault(row.layer, []).append(row)
-        costs = self.cost.by_layer() if self.cost else {}
+        costs = _by_row(self.cost, gathered) if self.cost else {}
         with_weights = {
             name: LayerRow.of(rows, self.graph.get(name), costs.get(name)) for name, rows in gathered.items()
         }
@@ -140,10 +140,23 @@ class Listing(Displayed):
         return (*ordered.values(), *(row for name, row in with_weights.items() if name not in ordered))
 
 
-def _inside(path: str, layers: Container[str]) -> bool:
-    """Whether a layer that encloses `path` is among `layers`, and so shows its weights."""
+def _inside(path: str, layers: Container[str]) -> str:
+    """The innermost of `layers` that encloses `path`, and so shows its weights; empty for none."""
     parts = path.split("/", MAX_DEPTH)  # bounded, since a name may itself consist of slashes
-    return any("/".join(parts[:end]) in layers for end in range(1, len(parts)))
+    enclosing = ("/".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
+    return next((layer for layer in enclosing if layer in layers), "")
+
+
+def _by_row(cost: Cost, layers: Container[str]) -> dict[str, LayerCost]:
+    """The costs of layers by their row: a layer that has none counts for the model around it, which has."""
+    groups: dict[str, list[LayerCost]] = {}
+    for layer in cost.layers:
+        row = layer.layer if layer.layer in layers else _inside(layer.layer, layers) or layer.layer
+        groups.setdefault(row, []).append(layer)
+    return {
+        row: first if first.layer == row and not others else first.with_others(row, others)
+        for row, (first, *others) in groups.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ class LayerGraph(NamedTuple):
 
     @property
     def shapes(self) -> tuple[Shape | None, ...]:
-        """The output shapes, each once."""
-        return tuple(dict.fromkeys(shape for outputs in self.outputs for shape in outputs))
+        """The output shapes of all calls; calls with the same output shapes count once."""
+        return tuple(shape for outputs in dict.fromkeys(self.outputs) for shape in outputs)
 
 
 def graph_of(architecture: Architecture) -> Mapping[str, LayerGraph]:

@@ -36,10 +36,14 @@ _SHOWN, _ROOM = 8, 160
 _OF_WEIGHTS = frozenset({"SHAPE", "DTYPE"})  # findings whose reason differs from weight to weight
 
 
+def verdict_word(result: VerifyResult) -> str:
+    """The verdict in a word or two: weights only fit an architecture that Keras 3 cannot build."""
+    return "fits" if result.ok and result.support and result.support.obstacles else result.verdict
+
+
 def headline(result: VerifyResult, style: Style) -> str:
     """Three lines: the verdict, the way of loading, and the behaviour of Keras."""
-    fits = "fits into" if result.support and result.support.obstacles and result.ok else f"{result.verdict} into"
-    verdict = _INTO.get(result.verdict, fits)
+    verdict = _INTO.get(result.verdict, f"{verdict_word(result)} into")
     if style.color:
         verdict = f"{_COLORS[result.verdict]}{verdict}{_PLAIN}"
     loader = f"{FORMATS[result.kind].title}, loaded by {result.loader} ({result.because})"

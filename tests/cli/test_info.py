@@ -56,6 +56,14 @@ def test_config(name: str, run: Callable[..., Any]) -> None:
             assert info == json.loads(archive.read("config.json"))
 
 
+@pytest.mark.parametrize("options", [("--cost",), ("-o", "html")])
+def test_config_with_what_it_does_not_print(options: tuple[str, ...], run: Callable[..., Any]) -> None:
+    """`--config` prints the config alone: other figures and forms are refused, rather than dropped."""
+    done = run("info", MODEL, "--config", *options)
+    assert (done.code, done.out) == (2, "")
+    assert "--config prints the config alone" in done.err
+
+
 def test_no_config(run: Callable[..., Any]) -> None:
     """A file of weights has no config: exit code 2, and nothing on standard output."""
     path = FIXTURES / "keras3/mlp.weights.h5"

@@ -148,6 +148,29 @@ def test_sorted_markdown_keeps_its_order(run: Callable[..., Any]) -> None:
     assert [line.split("|")[6].strip() for line in table[2:]] == [f"{row['params']:,}" for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--layers", "--stats"), "--layers, --depth and --tree do not show"),
+        (("--depth", "1", "--sha256", "-o", "csv"), "--layers, --depth and --tree do not show"),
+        (("--tree", "--stats"), "--layers, --depth and --tree do not show"),
+        (("--watch", "-o", "html"), "--watch follows one directory"),
+    ],
+)
+def test_options_that_would_do_nothing(options: tuple[str, ...], reason: str, run: Callable[..., Any]) -> None:
+    """They are refused, rather than dropped without a word."""
+    done = run("ls", MODEL, *options)
+    assert (done.code, done.out) == (2, "")
+    assert reason in done.err
+
+
+def test_watch_of_a_page(tmp_path: Path, run: Callable[..., Any]) -> None:
+    """One page after another would be no page."""
+    done = run("ls", tmp_path, "--watch", "-o", "html")
+    assert (done.code, done.out) == (2, "")
+    assert "html is one page" in done.err
+
+
 def test_stats_and_sha256(run: Callable[..., Any]) -> None:
     """`--stats` and `--sha256` add what they say, and only then."""
     row = weights(run("ls", MODEL, "-o", "json").out)[0]

@@ -148,6 +148,11 @@ FOREIGN: dict[str, tuple[bytes, type[CheckpointError], tuple[str, ...]]] = {
     "onnx by its graph": (b"\x08\x03\x3a\x90\x03\x0a\x10\x0a\x01x", UnsupportedError, ("ONNX",)),
     "saved model": (b"\x08\x01\x12\x90\x03\x0a\x10\x0a\x01x", UnsupportedError, ("SavedModel",)),
     "a table cut off": (bytes(40) + bytes.fromhex("57fb808b247547db"), CorruptFileError, ("block",)),
+    "an architecture of Keras 0": (
+        b'{"layers": [], "loss": "mse", "optimizer": {}, "class_mode": null}',
+        UnknownFormatError,
+        ("is the architecture of a model of Keras 0", "next: name the file of the weights"),
+    ),
     "sqlite": (b"SQLite format 3\0" + bytes(20), UnknownFormatError, ("SQLite",)),
     "start of hdf5": (b"\x89HDF\r\n", CorruptFileError, ("truncated within its first bytes", "6 bytes")),
     "zeros": (bytes(5000), UnknownFormatError, ("no checkpoint of Keras", "00 00 00", "expected: ")),
@@ -205,6 +210,15 @@ def test_foreign(name: str, suffix: str, tmp_path: Path, run: Callable[..., Any]
     done = run("ls", path)
     assert (done.code, done.out) == (2, "")
     assert done.err == f"error: {message}\n"
+
+
+@pytest.mark.parametrize("start", ["class_name: Model\nconfig:\n", "backend: theano\nclass_name: Model\nconfig:\n"])
+def test_architecture_in_yaml(start: str, tmp_path: Path) -> None:
+    """It is named as such where a checkpoint is asked for."""
+    (tmp_path / "model.yaml").write_text(f"{start}- class_name: Dense\n")
+    message = message_of(tmp_path / "model.yaml", UnknownFormatError)
+    assert "is the architecture of a model in YAML, not a checkpoint" in message
+    assert "next: name the file of the weights" in message
 
 
 def test_missing_file(tmp_path: Path) -> None:

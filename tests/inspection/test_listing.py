@@ -10,6 +10,7 @@ import ckpttool
 from ckpttool import Section
 from ckpttool.checkpoint import Checkpoint, Refusal, Weight
 from ckpttool.inspection.listing import SORTS, Choice, LayerRow, Listing, Total, list_checkpoint
+from ckpttool.model.summary import LayerGraph
 from tests.samples import FIXTURES, keras_like
 from tests.work import Calls
 
@@ -138,6 +139,18 @@ def test_nested_models() -> None:
     assert legacy == ["left", "shared", "right", "block", "add", "verdict", "optimizer"]
 
 
+@pytest.mark.parametrize("name", ["keras3/nested.h5", "keras2.15/nested.h5", "keras3/nested.keras"])
+@pytest.mark.parametrize("globs", [(), ("block*", "shared*")])
+def test_costs_of_nested_models(name: str, globs: tuple[str, ...]) -> None:
+    """The rows have all costs: a model whose layers have no rows has theirs."""
+    listed = listing(name, cost=(), match=globs)
+    assert listed.cost is not None
+    rows = listed.by_layer()
+    inside = [cost for cost in listed.cost.layers if not globs or cost.layer.startswith(("block", "shared"))]
+    for key in ("macs", "flops"):
+        assert sum(getattr(row.cost, key) for row in rows if row.cost) == sum(getattr(cost, key) for cost in inside)
+
+
 def test_layers_of_a_part() -> None:
     """Where rows were chosen or sorted, only layers with rows are shown."""
     choices = (({"match": ("stem",)}, 1), ({"sort": "size"}, 5), ({"sections": frozenset({Section.OTHER})}, 0))
@@ -209,6 +222,13 @@ def test_graph() -> None:
     assert score.shapes == ((None, 2),)
     chained = [layer.graph for layer in listing("keras3/mlp.keras", graph=True).by_layer()]
     assert all(graph is not None and graph.shapes and not graph.inbound for graph in chained[:3])
+
+
+def test_shapes_of_several_outputs_and_calls() -> None:
+    """All outputs of a call are listed, alike ones too; calls with the same outputs once."""
+    sequence, state = (None, 4, 3), (None, 3)
+    assert LayerGraph(((sequence, state, state),)).shapes == (sequence, state, state)
+    assert LayerGraph(((state,), (state,), (sequence,))).shapes == (state, sequence)
 
 
 def test_ambiguous_names_inside_a_model() -> None:

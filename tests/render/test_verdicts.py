@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+import ckpttool
 from ckpttool.model.spec import Opaque, SpecSlot
-from ckpttool.render.verdicts import collapsed, finding_rows, remarks
+from ckpttool.render.verdicts import collapsed, finding_rows, remarks, verdict_word
 from ckpttool.verification import Finding, Status
 from tests.render.test_html import hostile_verdict
+from tests.samples import FIXTURES
 
 CASES = {
     "block{1..5}_conv1/kernel": [f"block{number}_conv1/kernel" for number in range(1, 6)],
@@ -45,6 +47,12 @@ def test_many_long_names_are_cut() -> None:
     ((_, label, count, *_),) = finding_rows(Finding(Status.MISSING, slot, None, "why") for slot in slots)
     assert (len(label) < 200, count) == (True, "9")
     assert label.endswith("and 6 more}")
+
+
+@pytest.mark.parametrize(("name", "word"), [("keras2.2/nested.h5", "fits"), ("keras3/nested.keras", "loads")])
+def test_word_of_a_verdict(name: str, word: str) -> None:
+    """Weights that fit an architecture which Keras 3 cannot build do not load."""
+    assert verdict_word(ckpttool.verify(FIXTURES / name, FIXTURES / name)) == word
 
 
 def test_classes_whose_weights_are_not_known() -> None:

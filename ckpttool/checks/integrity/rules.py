@@ -35,8 +35,8 @@ NO_CHECKPOINT = _error(
     name="no-checkpoint",
     finds="Something else under the name of a checkpoint: a git-lfs pointer, a web page, HDF5 data of another program.",
     why="Nothing of a model is there to be deployed.",
-    remedy="Fetch the file itself in place of a git-lfs pointer (`git lfs pull`) or a web page; leave data of other "
-    "programs out of what is checked.",
+    remedy="Fetch the file itself in place of a git-lfs pointer (`git lfs pull`) or a web page; leave architectures "
+    "and data of other programs out of what is checked.",
 )
 
 NO_WEIGHTS = _error(

@@ -43,7 +43,10 @@ def _verdict_section(result: Diff) -> Section:
     figures = [(f"{diffs.compared(result):,}", "weights compared"), (f"{len(result.changed):,}", "changed")]
     figures += [(f"{len(result.reshaped):,}", "of another shape")] if result.reshaped else []
     if total.changed:
-        figures += [(number(total.relative_l2), "relative change"), (diffs.share(total), "of the values changed")]
+        figures += [
+            (number(total.relative_l2), "relative change of what changed"),
+            (diffs.share(total), "of the values changed"),
+        ]
     context = {
         "tone": "warn" if result.differences else "calm" if result.unreadable else "good",
         "word": word,

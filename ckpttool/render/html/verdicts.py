@@ -5,15 +5,15 @@ from __future__ import annotations
 from ckpttool.escape import printable
 from ckpttool.render.html.pages import Block, Section, page
 from ckpttool.render.style import Style
-from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks
+from ckpttool.render.verdicts import VERDICT_HEADERS, finding_rows, headline, remarks, verdict_word
 from ckpttool.verification import VerifyResult
 
-_TONES = {"loads": "good", "does not load": "bad", "cannot tell": "warn"}
+_TONES = {"loads": "good", "fits": "warn", "does not load": "bad", "cannot tell": "warn"}
 
 
 def verdict_page(result: VerifyResult) -> str:
     """The page of a verification."""
-    title = f"{printable(result.checkpoint.name, 100)}: {result.verdict}"
+    title = f"{printable(result.checkpoint.name, 100)}: {verdict_word(result)}"
     return page(title, f"into {printable(result.architecture, 200)}", [verdict_section(result)])
 
 
@@ -25,8 +25,8 @@ def verdict_section(result: VerifyResult) -> Section:
         figures.append((f"{len(result.skipped):,}", "are skipped"))
     rows = finding_rows(result.findings)
     context = {
-        "tone": _TONES[result.verdict],
-        "word": result.verdict,
+        "tone": _TONES[verdict_word(result)],
+        "word": verdict_word(result),
         "text": head,
         "figures": figures,
         "facts": facts,
