@@ -54,7 +54,7 @@ def test_the_best_by_a_value(tmp_path: Path) -> None:
     )
     assert (best(tmp_path), best(tmp_path, "loss")) == (tmp_path / "b", tmp_path / "a")
     assert best(tmp_path, "val_loss") is None
-    written(tmp_path, scored(tmp_path, "a", 0.1), scored(tmp_path, "b", 0.9, mode="max"))
+    written(tmp_path, scored(tmp_path, "a", -5.0), scored(tmp_path, "b", 0.9, mode="max"))
     assert best(tmp_path) == tmp_path / "b"
 
 

@@ -1,5 +1,6 @@
 """The command line as a whole: help, version, exit codes, interrupted and broken ends."""
 
+import gc
 import os
 import re
 import subprocess
@@ -148,3 +149,15 @@ def test_python_dash_m() -> None:
     process = ckpttool_process("ls", "fixtures/broken/empty.h5", stdout=subprocess.PIPE)
     assert (process.returncode, process.stdout) == (2, b"")
     assert process.stderr.startswith(b"error: fixtures/broken/empty.h5: is empty")
+
+
+def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m ckpttool` runs the command under its name, and searches for few cycles, none of them at the end."""
+    from ckpttool import __main__ as module
+
+    done = list[Any]()
+    monkeypatch.setattr(module.gc, "set_threshold", done.append)
+    monkeypatch.setattr(module.atexit, "register", done.append)
+    monkeypatch.setattr("ckpttool.cli.main", lambda **named: done.append(named))
+    module.main()
+    assert done == [50_000, gc.freeze, {"prog_name": "ckpttool"}]

@@ -122,9 +122,11 @@ def adapted(values: list[list[float]], **arguments: Any) -> tuple[dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("bins", "expected"), [(2, [2.0]), (4, [1.0, 2.0, 3.0]), (10, [1.0, 2.0, 3.0]), (1, [])], ids=str
+    ("bins", "expected"),
+    [(2, [2.0]), (3, pytest.approx([4 / 3, 8 / 3])), (4, [1.0, 2.0, 3.0]), (10, [1.0, 2.0, 3.0]), (1, [])],
+    ids=str,
 )
-def test_boundaries_of_a_summary(bins: int, expected: list[float]) -> None:
+def test_boundaries_of_a_summary(bins: int, expected: Any) -> None:
     """The data are divided into bins of equal weight; fewer values than bins are the boundaries themselves."""
     config, journal = adapted(SUMMARY, num_bins=bins)
     assert config["bin_boundaries"] == expected

@@ -4,6 +4,7 @@
 user's function that builds such a model, if there is one: its classes are then known to Keras.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import json
@@ -82,19 +83,21 @@ def try_inputs(model: Any, seed: int) -> tuple[list[Kind], list[Any], list[Any]]
 
     Open axes have the first size of `SIZES` that the model accepts. If it accepts none, the exception of Keras is
     raised."""
+    kinds = kinds_of(model)
+    *first, last = SIZES if any(None in kind.shape[1:] for kind in kinds) else SIZES[:1]
+    for size in first:
+        with contextlib.suppress(Exception):
+            return _try_size(model, kinds, size, seed)
+    return _try_size(model, kinds, last, seed)
+
+
+def _try_size(model: Any, kinds: list[Kind], size: int, seed: int) -> tuple[list[Kind], list[Any], list[Any]]:
+    """The kinds with a size for open axes, inputs of these, and the outputs."""
     import numpy as np
 
-    kinds = kinds_of(model)
-    sizes = SIZES if any(None in kind.shape[1:] for kind in kinds) else SIZES[:1]
-    for size in sizes:
-        rng, kinds = np.random.default_rng(seed), [replace(kind, size=size) for kind in kinds]
-        inputs = [kind.batch(rng) for kind in kinds]
-        try:
-            return kinds, inputs, predict(model, inputs)
-        except Exception:
-            if size == sizes[-1]:
-                raise
-    raise AssertionError("there are sizes")
+    rng, sized = np.random.default_rng(seed), [replace(kind, size=size) for kind in kinds]
+    inputs = [kind.batch(rng) for kind in sized]
+    return sized, inputs, predict(model, inputs)
 
 
 def outcome(target: str, source: str, function: str = "", unloaded: str = "", seed: int = 0) -> dict[str, Any]:
